@@ -1,0 +1,3 @@
+//! The `kubekv` command.
+
+fn main() {}

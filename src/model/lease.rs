@@ -1,0 +1,128 @@
+//! What keeps an entry alive or locked: Consul's sessions today, ZooKeeper's and etcd v3's leases later.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use uuid::Uuid;
+
+use super::Key;
+
+/// The name of a lease: 128 bits, which hold a Consul session's UUID and the 64-bit ids of the other protocols.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LeaseId(pub u128);
+
+impl LeaseId {
+    /// A new random one.
+    pub fn random() -> Self {
+        Self(Uuid::new_v4().as_u128())
+    }
+
+    /// The key of the lease's record.
+    pub fn record_key(self) -> Key {
+        Key::system(format!("lease/{self}"))
+    }
+
+    /// What every lease record's key begins with.
+    pub fn records() -> Key {
+        Key::system("lease/")
+    }
+}
+
+impl fmt::Display for LeaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&Uuid::from_u128(self.0).hyphenated(), f)
+    }
+}
+
+impl fmt::Debug for LeaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The text is not a lease id: 32 hexadecimal digits with hyphens as in a UUID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a lease id")]
+pub struct ParseLeaseId;
+
+impl FromStr for LeaseId {
+    type Err = ParseLeaseId;
+
+    /// Reads only the spelling that [`fmt::Display`] writes, in either case: Consul compares session ids as text.
+    fn from_str(text: &str) -> Result<Self, ParseLeaseId> {
+        let uuid = Uuid::try_parse(text).map_err(|_| ParseLeaseId)?;
+        let id = Self(uuid.as_u128());
+        if id.to_string().eq_ignore_ascii_case(text) {
+            Ok(id)
+        } else {
+            Err(ParseLeaseId)
+        }
+    }
+}
+
+impl Serialize for LeaseId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for LeaseId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// What happens to the entries a lease locks when it ends (Consul's `Behavior`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LeaseEnd {
+    /// They stay, unlocked.
+    #[default]
+    Release,
+    /// They are deleted.
+    Delete,
+}
+
+/// A lease as its record holds it.
+///
+/// When it ends is not in here: a term begins anew when a gateway begins to serve, and after each renewal, so that an
+/// outage never cuts one short.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// Its name.
+    pub id: LeaseId,
+    /// How long it lives without renewal, in milliseconds; `None` lives until it is ended.
+    pub term_ms: Option<u64>,
+    /// What becomes of the entries it locks.
+    pub on_end: LeaseEnd,
+    /// How long after its end nobody may lock the entries it held (Consul's lock-delay), in milliseconds.
+    pub lock_delay_ms: u64,
+    /// What its protocol wants to show of it again, such as a session's name and node; means nothing here.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Lease {
+    /// How long it lives without renewal.
+    pub fn term(&self) -> Option<Duration> {
+        self.term_ms.map(Duration::from_millis)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_read_as_it_is_written_and_in_no_other_spelling() {
+        let id = LeaseId::random();
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(id.to_string().to_uppercase().parse(), Ok(id));
+        let simple = id.to_string().replace('-', "");
+        assert_eq!(simple.parse::<LeaseId>(), Err(ParseLeaseId));
+        assert_eq!("".parse::<LeaseId>(), Err(ParseLeaseId));
+    }
+}

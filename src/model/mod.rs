@@ -1,0 +1,20 @@
+//! The words everyone here speaks: keys, revisions, entries, leases, commits, callers.
+//!
+//! Pure data and functions: nothing in this room waits, reads or writes. A reader needs no protocol to follow it.
+
+mod caller;
+mod commit;
+mod entry;
+mod key;
+mod lease;
+mod range;
+mod revision;
+pub mod time;
+
+pub use caller::{Caller, FaceName};
+pub use commit::{Cause, Change, Commit, Proposal, Target, Write};
+pub use entry::{Attrs, Deadline, DirMark, Entry, Mark, Record};
+pub use key::{Key, Realm};
+pub use lease::{Lease, LeaseEnd, LeaseId, ParseLeaseId};
+pub use range::KeyRange;
+pub use revision::Revision;

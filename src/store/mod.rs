@@ -1,0 +1,113 @@
+//! The floor: a durable, ordered, revisioned log of entries, and nothing more.
+//!
+//! No sessions, no watchers, no directories: those are the keyspace's. One folder or file a store, each with its own
+//! translation of its client's errors into [`CommitError`] and [`StoreError`].
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::model::{Commit, Entry, Key, Proposal};
+
+mod memory;
+mod sequencer;
+
+pub use memory::MemoryStore;
+
+/// A future a store returns behind the trait.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What a store can take, asked once when it is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest value, in bytes.
+    pub value_bytes: usize,
+    /// The longest key, in bytes.
+    pub key_bytes: usize,
+    /// The most writes of one commit.
+    pub writes: usize,
+    /// The most bytes of keys and values in one commit.
+    pub commit_bytes: usize,
+}
+
+/// All that a store holds, as of one revision.
+#[derive(Debug, Default)]
+pub struct Opened {
+    /// The last revision on the line; commits go on from here.
+    pub revision: u64,
+    /// A name made once when the store was made, so that another store's revisions are never taken for its own.
+    pub identity: u64,
+    /// Every entry, in any order.
+    pub entries: Vec<(Key, Arc<Entry>)>,
+    /// The commits kept, oldest first.
+    pub history: Vec<Arc<Commit>>,
+    /// Every commit after this revision is in `history`.
+    pub history_floor: u64,
+    /// When keys that are gone now were deleted (main revision), in any order.
+    pub deletions: Vec<(Key, u64)>,
+    /// Every key deleted after this revision and not written since is in `deletions`.
+    pub deletions_floor: u64,
+}
+
+/// How much of the past the keyspace still wants; a store may forget the rest, at leisure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// Commits after this revision.
+    pub history_floor: u64,
+    /// Deletions after this revision.
+    pub deletions_floor: u64,
+}
+
+/// Why a store could not be opened: one line for the person who started the gateway.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StoreError(pub String);
+
+/// What became of a proposal that was not committed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// A guard did not hold; nothing happened.
+    #[error("an entry changed meanwhile")]
+    Conflict,
+    /// There is no room to write; nothing happened, and reads go on.
+    #[error("no space left: {0}")]
+    Full(String),
+    /// The store cannot be reached or is closing; nothing happened.
+    #[error("store unavailable: {0}")]
+    Unavailable(String),
+    /// Whether it happened is not known; it must not be repeated blindly.
+    #[error("outcome unknown: {0}")]
+    Unknown(String),
+}
+
+/// Where a store hands every commit to, in the order of revisions, each once.
+pub trait Feed: Send + Sync {
+    /// Takes commits that are durable by now. Returns when the view and every watcher have them, so that the store
+    /// may then answer who asked for them. Called by one thread at a time.
+    fn deliver(&self, commits: Vec<Arc<Commit>>);
+}
+
+/// A durable, ordered, revisioned log of entries.
+///
+/// One keyspace opens it once. Revisions start at 1 and grow by one a commit; none is used twice, even when a commit
+/// was lost before anyone saw it.
+pub trait Store: Send + Sync + fmt::Debug {
+    /// What it can take.
+    fn limits(&self) -> Limits;
+
+    /// Reads what it holds, and delivers every later commit to `feed`.
+    fn open(&self, feed: Arc<dyn Feed>) -> BoxFuture<'_, Result<Opened, StoreError>>;
+
+    /// Makes the writes of a proposal, all or none, where every guard holds.
+    ///
+    /// Answers after the commit is durable and was delivered. The future may be dropped; the proposal then takes
+    /// effect or not, but never in part.
+    fn commit(&self, proposal: Proposal) -> BoxFuture<'_, Result<Arc<Commit>, CommitError>>;
+
+    /// Says what history may go.
+    fn trim(&self, keep: Keep);
+
+    /// Writes out what waits and lets go of what it holds. Commits after this are refused as unavailable.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}

@@ -1,0 +1,73 @@
+//! What the stores that number their own commits have in common: guards and revisions.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::model::{Change, Commit, Entry, Key, Proposal, Revision, Target};
+use crate::store::CommitError;
+
+/// Checks guards and gives out revisions, one proposal after another.
+#[derive(Debug, Default)]
+pub(crate) struct Sequencer {
+    revision: u64,
+    /// The revision of every entry, those accepted but not yet durable among them.
+    at: HashMap<Key, Revision>,
+}
+
+impl Sequencer {
+    /// Goes on after `revision`, over these entries.
+    pub(crate) fn new<'a>(
+        revision: u64,
+        entries: impl IntoIterator<Item = &'a (Key, Arc<Entry>)>,
+    ) -> Self {
+        let at = entries
+            .into_iter()
+            .map(|(key, entry)| (key.clone(), entry.modified))
+            .collect();
+        Self { revision, at }
+    }
+
+    /// Turns a proposal into the next commit, or refuses it and stays as it was.
+    pub(crate) fn accept(&mut self, proposal: Proposal) -> Result<Commit, CommitError> {
+        let main = self.revision + 1;
+        let mut seen = HashSet::new();
+        let mut changes = Vec::with_capacity(proposal.writes.len());
+        for (sub, write) in (0_u32..).zip(proposal.writes) {
+            let key = match write.target {
+                Target::Key(key) => key,
+                Target::InOrder(parent) => in_order(&parent, main),
+            };
+            let expected = write.before.as_ref().map(|entry| entry.modified);
+            if self.at.get(&key).copied() != expected || !seen.insert(key.clone()) {
+                return Err(CommitError::Conflict);
+            }
+            let modified = Revision::new(main, sub);
+            let now = write.put.map(|record| Arc::new(Entry { record, modified }));
+            changes.push(Change {
+                key,
+                now,
+                before: write.before,
+            });
+        }
+        self.revision = main;
+        for change in &changes {
+            match &change.now {
+                Some(entry) => self.at.insert(change.key.clone(), entry.modified),
+                None => self.at.remove(&change.key),
+            };
+        }
+        Ok(Commit {
+            revision: main,
+            cause: proposal.cause,
+            subject: proposal.subject,
+            changes,
+        })
+    }
+}
+
+/// The key under `parent` that is named by the revision it is made in.
+fn in_order(parent: &Key, main: u64) -> Key {
+    let mut bytes = parent.as_bytes().to_vec();
+    bytes.extend_from_slice(format!("{main:020}").as_bytes());
+    Key::new(parent.realm(), bytes)
+}
