@@ -1,0 +1,70 @@
+//! What a store can take is the least a guard asks of a change.
+
+use crate::model::{Caller, Target, Write};
+use crate::space::{Admit, Denied, Draft, Sight};
+use crate::store::Limits;
+
+/// Lets everybody see and change everything, within the limits of the store.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    limits: Limits,
+}
+
+impl Bounds {
+    /// A guard for a store with these limits.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits }
+    }
+
+    fn check_write(&self, write: &Write) -> Result<usize, Denied> {
+        // A name given by the store is 20 digits long.
+        let key = match &write.target {
+            Target::Key(key) => key.as_bytes().len(),
+            Target::InOrder(parent) => parent.as_bytes().len() + 20,
+        };
+        let value = write.put.as_ref().map_or(0, |record| record.value.len());
+        if write.put.is_some() && key > self.limits.key_bytes {
+            return Err(Denied::KeyTooLong {
+                len: key,
+                limit: self.limits.key_bytes,
+            });
+        }
+        if value > self.limits.value_bytes {
+            return Err(Denied::ValueTooLong {
+                len: value,
+                limit: self.limits.value_bytes,
+            });
+        }
+        Ok(key + value)
+    }
+}
+
+impl Admit for Bounds {
+    fn check(&self, caller: &Caller, _draft: &Draft<'_>, writes: &[Write]) -> Result<(), Denied> {
+        // The gateway's own records are made here, not by clients; what ends must be able to end.
+        if *caller == Caller::System {
+            return Ok(());
+        }
+        if writes.len() > self.limits.writes {
+            let (count, limit) = (writes.len(), self.limits.writes);
+            return Err(Denied::TooMuch(format!(
+                "{count} changes in one request are more than the limit of {limit}"
+            )));
+        }
+        let mut bytes = 0;
+        for write in writes {
+            bytes += self.check_write(write)?;
+        }
+        if bytes > self.limits.commit_bytes {
+            let limit = self.limits.commit_bytes;
+            return Err(Denied::TooMuch(format!(
+                "{bytes} bytes in one request are more than the limit of {limit} bytes"
+            )));
+        }
+        Ok(())
+    }
+
+    fn sight(&self, _caller: &Caller) -> Sight {
+        Sight::All
+    }
+}

@@ -1,0 +1,5 @@
+//! Who is calling, what may they touch, is it well-formed.
+
+mod bounds;
+
+pub use bounds::Bounds;

@@ -1,0 +1,143 @@
+//! The last commits, for watchers that come back.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+use crate::model::Commit;
+
+/// Commits kept whatever they weigh, up to [`MAX_BYTES`]: as many as etcd v2 keeps events.
+const MIN_COMMITS: usize = 1_000;
+/// Commits kept while they are light.
+const MAX_COMMITS: usize = 16_384;
+/// Past this weight, in bytes, only [`MIN_COMMITS`] are kept.
+const SOFT_BYTES: usize = 32 << 20;
+/// Past this weight, in bytes, even fewer are kept.
+const MAX_BYTES: usize = 256 << 20;
+
+/// The last commits, in order.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    kept: RwLock<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    commits: VecDeque<Arc<Commit>>,
+    weight: usize,
+    /// Every commit after this revision is kept.
+    floor: u64,
+}
+
+impl History {
+    /// Takes over what a store kept.
+    pub(crate) fn load(&self, commits: &[Arc<Commit>], floor: u64) {
+        let mut kept = self.kept.write();
+        kept.floor = floor;
+        for commit in commits {
+            kept.push(commit);
+        }
+    }
+
+    /// Adds commits that just happened.
+    pub(crate) fn push(&self, commits: &[Arc<Commit>]) {
+        let mut kept = self.kept.write();
+        for commit in commits {
+            kept.push(commit);
+        }
+    }
+
+    /// Every commit after this revision is kept.
+    pub(crate) fn floor(&self) -> u64 {
+        self.kept.read().floor
+    }
+
+    /// The first thing that `pick` finds in the commits from revision `from` on, or `Err` with the floor where some of
+    /// those are gone.
+    pub(crate) fn find<T>(
+        &self,
+        from: u64,
+        mut pick: impl FnMut(&Arc<Commit>) -> Option<T>,
+    ) -> Result<Option<T>, u64> {
+        let kept = self.kept.read();
+        if from <= kept.floor {
+            return Err(kept.floor);
+        }
+        let start = kept
+            .commits
+            .partition_point(|commit| commit.revision < from);
+        Ok(kept.commits.range(start..).find_map(&mut pick))
+    }
+}
+
+impl Kept {
+    fn push(&mut self, commit: &Arc<Commit>) {
+        self.weight += commit.weight();
+        self.commits.push_back(Arc::clone(commit));
+        while self.too_much()
+            && let Some(oldest) = self.commits.pop_front()
+        {
+            self.weight = self.weight.saturating_sub(oldest.weight());
+            self.floor = oldest.revision;
+        }
+    }
+
+    fn too_much(&self) -> bool {
+        let count = self.commits.len();
+        count > MAX_COMMITS
+            || (count > MIN_COMMITS && self.weight > SOFT_BYTES)
+            || (count > 1 && self.weight > MAX_BYTES)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Change, Entry, Key, Record, Revision};
+
+    fn commit(revision: u64, value: usize) -> Arc<Commit> {
+        let record = Record {
+            value: vec![0; value].into(),
+            ..Record::default()
+        };
+        let entry = Arc::new(Entry {
+            record,
+            modified: Revision::new(revision, 0),
+        });
+        Arc::new(Commit {
+            revision,
+            cause: crate::model::Cause::Set,
+            subject: None,
+            changes: vec![Change {
+                key: Key::user("k"),
+                now: Some(entry),
+                before: None,
+            }],
+        })
+    }
+
+    fn kept_of(value: usize, count: u64) -> u64 {
+        let history = History::default();
+        for revision in 1..=count {
+            history.push(&[commit(revision, value)]);
+        }
+        count - history.floor()
+    }
+
+    #[test]
+    fn at_least_a_thousand_are_kept_unless_they_are_huge() {
+        assert_eq!(kept_of(10, 20_000), 16_384);
+        assert_eq!(kept_of(64 << 10, 5_000), 1_000);
+        assert!(kept_of(4 << 20, 200) < 100);
+    }
+
+    #[test]
+    fn a_resume_from_before_the_window_is_told_so() {
+        let history = History::default();
+        history.load(&[commit(8, 1), commit(9, 1)], 7);
+        assert_eq!(history.find(8, |commit| Some(commit.revision)), Ok(Some(8)));
+        assert_eq!(history.find(10, |commit| Some(commit.revision)), Ok(None));
+        assert_eq!(history.find(7, |commit| Some(commit.revision)), Err(7));
+    }
+}

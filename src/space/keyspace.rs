@@ -1,0 +1,329 @@
+//! The keyspace: reads, changes, watches and leases over one store.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use prometheus_client::registry::Registry;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::admit::{Admit, Denied};
+use super::draft::Draft;
+use super::expiry;
+use super::footprint::Footprint;
+use super::gate::{Gate, Pass, Ticket};
+use super::hub::Watch;
+use super::line::Line;
+use super::metrics::Metrics;
+use super::timers::{Item, Timers};
+use super::view::View;
+use crate::model::{Caller, Commit, KeyRange, LeaseId, Proposal, time};
+use crate::store::{self, Feed, Keep, Store, StoreError};
+
+/// How often a change is decided anew because somebody else wrote to the store meanwhile, before it is given up.
+const TRIES: u32 = 64;
+
+/// One ordered map with one line of revisions, whatever protocol it is used by. Cloning it is cheap.
+///
+/// Linearizable among its callers: a change is visible to every later read before it is answered, and was handed to
+/// every watch it concerns.
+#[derive(Clone, Debug)]
+pub struct Keyspace {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Arc<dyn Store>,
+    admit: Arc<dyn Admit>,
+    line: Arc<Line>,
+    gate: Arc<Gate>,
+    metrics: Metrics,
+    identity: u64,
+    /// What the store was last told to keep.
+    kept: Mutex<Keep>,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keyspace")
+            .field("store", &self.store)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A change that was made, or that turned out to change nothing.
+#[derive(Clone, Debug)]
+pub struct Committed<R> {
+    /// What the decision answered.
+    pub reply: R,
+    /// The revision of the commit; of the view it was decided on, where nothing was to be written.
+    pub revision: u64,
+    /// What was written.
+    pub commit: Option<Arc<Commit>>,
+}
+
+/// A change that was not made.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CommitError<E> {
+    /// The decision itself said no.
+    #[error("refused at index {revision}")]
+    Refused {
+        /// Its reason.
+        error: E,
+        /// The revision it was decided on.
+        revision: u64,
+    },
+    /// The guard said no.
+    #[error(transparent)]
+    Denied(Denied),
+    /// The store failed, or may have.
+    #[error(transparent)]
+    Failed(store::CommitError),
+}
+
+/// What one try at a change came to.
+enum Step<R> {
+    Done(Committed<R>),
+    Wait(Ticket, oneshot::Receiver<()>),
+    Go(Pass, Proposal, R),
+}
+
+impl Keyspace {
+    /// Opens the keyspace of a store and begins to end what runs out. Must be called within a tokio runtime.
+    pub async fn open(
+        store: Arc<dyn Store>,
+        admit: Arc<dyn Admit>,
+        registry: &mut Registry,
+    ) -> Result<(Self, JoinHandle<()>), StoreError> {
+        let line = Arc::new(Line::new());
+        let feed: Arc<dyn Feed> = Arc::<Line>::clone(&line);
+        let opened = store.open(feed).await?;
+        line.load(&opened);
+        let kept = Mutex::new(line.keep());
+        let metrics = Metrics::default();
+        metrics.register(registry);
+        let space = Self {
+            inner: Arc::new(Inner {
+                store,
+                admit,
+                line,
+                gate: Arc::default(),
+                metrics,
+                identity: opened.identity,
+                kept,
+            }),
+        };
+        let expiry = tokio::spawn(expiry::run(space.clone()));
+        Ok((space, expiry))
+    }
+
+    /// A name made once with the store: another store has another.
+    pub fn identity(&self) -> u64 {
+        self.inner.identity
+    }
+
+    /// What the store can take.
+    pub fn limits(&self) -> store::Limits {
+        self.inner.store.limits()
+    }
+
+    /// The keyspace as it stands now, as the caller may see it.
+    pub fn read(&self, caller: &Caller) -> View {
+        View::new(self.inner.line.current(), self.inner.admit.sight(caller))
+    }
+
+    /// Changes the keyspace: `decide` reads and writes a draft, and what it wrote is committed if it says yes.
+    ///
+    /// It is called inside the critical section, so it must be quick and pure; it is called again whenever what it
+    /// read may have changed before its writes were on their way. A future that is dropped while it waits for its
+    /// turn changes nothing; dropped later, the change goes on without it.
+    pub async fn commit<R, E>(
+        &self,
+        caller: &Caller,
+        decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
+    ) -> Result<Committed<R>, CommitError<E>> {
+        let mut ticket = None;
+        for _ in 0..TRIES {
+            let (pass, proposal, reply) = loop {
+                match self.try_once(caller, &decide, ticket.take())? {
+                    Step::Done(done) => return Ok(done),
+                    Step::Go(pass, proposal, reply) => break (pass, proposal, reply),
+                    Step::Wait(place, woken) => {
+                        // A sender that is gone means only that it is worth trying again.
+                        let _woken = woken.await;
+                        ticket = Some(place);
+                    }
+                }
+            };
+            match self.store(pass, proposal).await {
+                Ok(commit) => {
+                    self.inner.metrics.commits.inc();
+                    return Ok(Committed {
+                        reply,
+                        revision: commit.revision,
+                        commit: Some(commit),
+                    });
+                }
+                Err(store::CommitError::Conflict) => {
+                    self.inner.metrics.conflicts.inc();
+                }
+                Err(error) => {
+                    self.inner.metrics.failed.inc();
+                    return Err(CommitError::Failed(error));
+                }
+            }
+        }
+        self.inner.metrics.failed.inc();
+        let error =
+            store::CommitError::Unavailable(format!("the entries changed {TRIES} times meanwhile"));
+        Err(CommitError::Failed(error))
+    }
+
+    /// Decides once, inside the critical section.
+    fn try_once<R, E>(
+        &self,
+        caller: &Caller,
+        decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
+        ticket: Option<Ticket>,
+    ) -> Result<Step<R>, CommitError<E>> {
+        let now_ms = time::unix_ms();
+        // A ticket is given back after the lock: giving it back takes the lock.
+        let mut done_with = None;
+        let mut gate = self.inner.gate.enter();
+        let base = self.inner.line.current();
+        let mut draft = Draft::new(&base, now_ms);
+        let step = match self.decided(caller, &mut draft, decide) {
+            Err(error) => {
+                done_with = ticket;
+                self.inner.metrics.refused.inc();
+                Err(error)
+            }
+            Ok((reply, proposal)) if proposal.writes.is_empty() => {
+                done_with = ticket;
+                Ok(Step::Done(Committed {
+                    reply,
+                    revision: base.revision,
+                    commit: None,
+                }))
+            }
+            Ok((reply, proposal)) => {
+                let footprint: Footprint = draft.footprint();
+                match gate.pass(&self.inner.gate, footprint, ticket.as_ref()) {
+                    Ok(pass) => {
+                        done_with = ticket;
+                        Ok(Step::Go(pass, proposal, reply))
+                    }
+                    Err(footprint) => {
+                        let (ticket, woken) = gate.queue(&self.inner.gate, footprint, ticket);
+                        Ok(Step::Wait(ticket, woken))
+                    }
+                }
+            }
+        };
+        drop(gate);
+        drop(done_with);
+        step
+    }
+
+    fn decided<R, E>(
+        &self,
+        caller: &Caller,
+        draft: &mut Draft<'_>,
+        decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
+    ) -> Result<(R, Proposal), CommitError<E>> {
+        let revision = draft.revision();
+        let reply = decide(draft).map_err(|error| CommitError::Refused { error, revision })?;
+        let proposal = draft.proposal();
+        self.inner
+            .admit
+            .check(caller, draft, &proposal.writes)
+            .map_err(CommitError::Denied)?;
+        Ok((reply, proposal))
+    }
+
+    /// Sends a proposal to the store. Its footprint stays held until its outcome is known, even where the client has
+    /// hung up: nobody decides on what it may still change.
+    async fn store(
+        &self,
+        pass: Pass,
+        proposal: Proposal,
+    ) -> Result<Arc<Commit>, store::CommitError> {
+        let store = Arc::clone(&self.inner.store);
+        let outcome = tokio::spawn(async move {
+            let outcome = store.commit(proposal).await;
+            drop(pass);
+            outcome
+        });
+        outcome.await.unwrap_or_else(|_| {
+            Err(store::CommitError::Unknown(
+                "the gateway is ending".to_owned(),
+            ))
+        })
+    }
+
+    /// Watches ranges from now on.
+    pub fn watch(&self, caller: &Caller, ranges: Vec<KeyRange>) -> Watch {
+        let sight = self.inner.admit.sight(caller);
+        self.inner.line.hub.watch(ranges, sight)
+    }
+
+    /// The first thing that `pick` finds in the commits from revision `from` on; `Err` with the last revision that is
+    /// not kept, where some of those are gone.
+    pub fn find_commit<T>(
+        &self,
+        from: u64,
+        pick: impl FnMut(&Arc<Commit>) -> Option<T>,
+    ) -> Result<Option<T>, u64> {
+        self.inner.line.history.find(from, pick)
+    }
+
+    /// Gives a lease its full term again; says whether there is one.
+    pub fn renew(&self, lease: LeaseId) -> bool {
+        self.inner.line.timers.renew(lease)
+    }
+
+    /// Brings the gauges up to date; called before they are read.
+    pub fn refresh_metrics(&self) {
+        let Inner {
+            line,
+            gate,
+            metrics,
+            ..
+        } = self.inner.as_ref();
+        let current = line.current();
+        let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        metrics
+            .revision
+            .set(i64::try_from(current.revision).unwrap_or(i64::MAX));
+        metrics.entries.set(gauge(current.entries.len()));
+        metrics.unshown.set(gauge(current.unshown));
+        metrics.watches.set(gauge(line.hub.count()));
+        metrics.leases.set(gauge(line.timers.leases()));
+        metrics.waiting.set(gauge(gate.waiting()));
+    }
+
+    /// Refuses further changes and lets go of the store, when what is on its way is written.
+    pub async fn close(&self) {
+        self.inner.store.close().await;
+    }
+
+    pub(crate) fn timers(&self) -> &Timers {
+        &self.inner.line.timers
+    }
+
+    /// Tells the store what history may go, where that has changed.
+    pub(crate) fn tidy(&self) {
+        let keep = self.inner.line.keep();
+        if std::mem::replace(&mut *self.inner.kept.lock(), keep) != keep {
+            self.inner.store.trim(keep);
+        }
+    }
+
+    pub(crate) fn count_expired(&self, item: &Item) {
+        match item {
+            Item::Lease(_) => self.inner.metrics.leases_expired.inc(),
+            Item::Entry(_) => self.inner.metrics.entries_expired.inc(),
+            Item::Delay(_) => 0,
+        };
+    }
+}

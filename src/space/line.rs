@@ -1,0 +1,121 @@
+//! The stream of commits, taken in: view, history, timers and watchers move on together.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+
+use super::history::History;
+use super::hub::Hub;
+use super::snapshot::Snapshot;
+use super::timers::Timers;
+use crate::model::{Change, Commit, Key};
+use crate::store::{Feed, Keep, Opened};
+
+/// Deletions remembered; past this the older half is forgotten and the floor rises.
+const MAX_DELETIONS: usize = 1 << 17;
+
+/// Everything in memory that follows the store.
+#[derive(Debug)]
+pub(crate) struct Line {
+    current: ArcSwap<Snapshot>,
+    pub(crate) history: History,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) timers: Timers,
+    /// The deletions in the view, oldest first; some may have been overtaken by a new entry.
+    deleted: Mutex<VecDeque<(u64, Key)>>,
+}
+
+impl Line {
+    pub(crate) fn new() -> Self {
+        Self {
+            current: ArcSwap::default(),
+            history: History::default(),
+            hub: Arc::default(),
+            timers: Timers::start(),
+            deleted: Mutex::default(),
+        }
+    }
+
+    /// Begins with what a store held.
+    pub(crate) fn load(&self, opened: &Opened) {
+        let snapshot = Snapshot::load(opened);
+        let mut deleted: Vec<_> = opened
+            .deletions
+            .iter()
+            .map(|(key, at)| (*at, key.clone()))
+            .collect();
+        deleted.sort_unstable();
+        *self.deleted.lock() = deleted.into();
+        self.history.load(&opened.history, opened.history_floor);
+        self.timers.load(&opened.entries);
+        self.current.store(Arc::new(snapshot));
+    }
+
+    /// The keyspace as it stands.
+    pub(crate) fn current(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+
+    /// What of the past is still wanted.
+    pub(crate) fn keep(&self) -> Keep {
+        Keep {
+            history_floor: self.history.floor(),
+            deletions_floor: self.current.load().deletions_floor,
+        }
+    }
+
+    /// Remembers what a commit deleted and forgets the oldest where that grows too much.
+    fn bury(&self, snapshot: &mut Snapshot, commit: &Commit) {
+        let mut deleted = self.deleted.lock();
+        let gone = commit.changes.iter().filter(|change| change.now.is_none());
+        deleted.extend(gone.map(|change| (commit.revision, change.key.clone())));
+        if deleted.len() <= MAX_DELETIONS {
+            return;
+        }
+        while deleted.len() > MAX_DELETIONS / 2
+            && let Some((revision, key)) = deleted.pop_front()
+        {
+            if snapshot.deletions.get(&key) == Some(&revision) {
+                snapshot.deletions.remove(&key);
+            }
+            snapshot.deletions_floor = revision;
+        }
+    }
+}
+
+/// The commit with the previous entries that its store did not know.
+fn with_before(snapshot: &Snapshot, commit: Arc<Commit>) -> Arc<Commit> {
+    let known =
+        |change: &Change| change.before.is_some() || !snapshot.entries.contains_key(&change.key);
+    if commit.changes.iter().all(known) {
+        return commit;
+    }
+    let mut commit = Arc::unwrap_or_clone(commit);
+    for change in &mut commit.changes {
+        change.before = snapshot.entries.get(&change.key).cloned();
+    }
+    Arc::new(commit)
+}
+
+impl Feed for Line {
+    fn deliver(&self, commits: Vec<Arc<Commit>>) {
+        let mut snapshot = Snapshot::clone(&self.current.load());
+        let mut told = Vec::with_capacity(commits.len());
+        for commit in commits {
+            let commit = with_before(&snapshot, commit);
+            snapshot.apply(&commit);
+            self.bury(&mut snapshot, &commit);
+            told.push(commit);
+        }
+        // History first: whoever sees a revision in the view finds its commit. The view before the watchers: whoever
+        // is woken reads at least what woke it. All before the store answers: an answer is never ahead of its event.
+        self.history.push(&told);
+        self.timers.follow(&told);
+        self.current.store(Arc::new(snapshot));
+        for commit in &told {
+            self.hub.deliver(commit);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What the keyspace counts.
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// The keyspace's metric families, each named in the registry by `kubekv_space_*`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Metrics {
+    pub(crate) commits: Counter,
+    pub(crate) conflicts: Counter,
+    pub(crate) refused: Counter,
+    pub(crate) failed: Counter,
+    pub(crate) leases_expired: Counter,
+    pub(crate) entries_expired: Counter,
+    pub(crate) revision: Gauge,
+    pub(crate) entries: Gauge,
+    pub(crate) unshown: Gauge,
+    pub(crate) watches: Gauge,
+    pub(crate) leases: Gauge,
+    pub(crate) waiting: Gauge,
+}
+
+impl Metrics {
+    /// Makes the families known to a registry.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        let registry = registry.sub_registry_with_prefix("space");
+        let counters = [
+            ("commits", "Commits made", &self.commits),
+            (
+                "conflicts",
+                "Commits tried again because an entry changed meanwhile",
+                &self.conflicts,
+            ),
+            (
+                "refused",
+                "Changes refused by their own condition or the guard",
+                &self.refused,
+            ),
+            ("failed", "Changes the store failed", &self.failed),
+            (
+                "leases_expired",
+                "Leases that ended because nobody renewed them",
+                &self.leases_expired,
+            ),
+            (
+                "entries_expired",
+                "Entries that ended by their own TTL",
+                &self.entries_expired,
+            ),
+        ];
+        for (name, help, metric) in counters {
+            registry.register(name, help, metric.clone());
+        }
+        let gauges = [
+            ("revision", "The last commit", &self.revision),
+            (
+                "entries",
+                "Entries, the gateway's own records among them",
+                &self.entries,
+            ),
+            (
+                "unshown_entries",
+                "Entries that no protocol with a tree can show",
+                &self.unshown,
+            ),
+            ("watches", "Watches and parked polls", &self.watches),
+            ("leases", "Leases alive", &self.leases),
+            (
+                "waiting_changes",
+                "Changes that wait for one they touch",
+                &self.waiting,
+            ),
+        ];
+        for (name, help, metric) in gauges {
+            registry.register(name, help, metric.clone());
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The middle: one [`Keyspace`] over one store.
+//!
+//! The ordered view in memory, the hub that fans changes out, leases and expiry, locks, directories over flat keys,
+//! transactions. What the protocols have in common is here, once.
+
+mod admit;
+mod clock;
+mod delay;
+mod draft;
+mod expiry;
+mod footprint;
+mod gate;
+mod history;
+mod hub;
+mod keyspace;
+mod line;
+mod locks;
+mod lookup;
+mod metrics;
+mod snapshot;
+mod timers;
+pub mod tree;
+mod view;
+
+pub use admit::{Admit, Denied, Sight};
+pub use draft::{Draft, PENDING};
+pub use hub::{Lagged, Watch, node_ranges};
+pub use keyspace::{CommitError, Committed, Keyspace};
+pub use locks::Acquired;
+pub use lookup::{Lookup, Scan};
+pub use view::View;

@@ -1,0 +1,119 @@
+//! The keyspace as it stood at one revision.
+
+use imbl::{OrdMap, OrdSet};
+use std::sync::Arc;
+
+use crate::model::{Commit, Entry, Key, KeyRange, LeaseId, Realm};
+use crate::store::Opened;
+
+/// All entries at one revision, in order of keys. Cloning one costs nothing, however large it is: clones share what
+/// did not change between them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Snapshot {
+    /// The last commit in it.
+    pub(crate) revision: u64,
+    /// Every entry, the gateway's own records among them.
+    pub(crate) entries: OrdMap<Key, Arc<Entry>>,
+    /// When keys that are gone were deleted, so that the index of a prefix never falls (Consul calls them
+    /// tombstones, hashicorp/consul#577).
+    pub(crate) deletions: OrdMap<Key, u64>,
+    /// Deletions up to this revision may be missing above.
+    pub(crate) deletions_floor: u64,
+    /// Which entries each lease has locked.
+    pub(crate) locked: OrdSet<(LeaseId, Key)>,
+    /// How many client entries no tree can show (see [`Key::node`]).
+    pub(crate) unshown: usize,
+}
+
+impl Snapshot {
+    /// What a store held when it was opened.
+    pub(crate) fn load(opened: &Opened) -> Self {
+        let mut snapshot = Self {
+            revision: opened.revision,
+            deletions_floor: opened.deletions_floor,
+            ..Self::default()
+        };
+        for (key, entry) in &opened.entries {
+            snapshot.put(key, entry);
+        }
+        for (key, revision) in &opened.deletions {
+            snapshot.deletions.insert(key.clone(), *revision);
+        }
+        snapshot
+    }
+
+    /// Moves on by one commit.
+    pub(crate) fn apply(&mut self, commit: &Commit) {
+        for change in &commit.changes {
+            self.remove(&change.key);
+            match &change.now {
+                Some(entry) => {
+                    self.deletions.remove(&change.key);
+                    self.put(&change.key, entry);
+                }
+                None => {
+                    self.deletions.insert(change.key.clone(), commit.revision);
+                }
+            }
+        }
+        self.revision = commit.revision;
+    }
+
+    fn put(&mut self, key: &Key, entry: &Arc<Entry>) {
+        if let Some(lease) = entry.attrs().lock {
+            self.locked.insert((lease, key.clone()));
+        }
+        self.unshown += usize::from(hidden(key));
+        self.entries.insert(key.clone(), Arc::clone(entry));
+    }
+
+    fn remove(&mut self, key: &Key) {
+        let Some(entry) = self.entries.remove(key) else {
+            return;
+        };
+        if let Some(lease) = entry.attrs().lock {
+            self.locked.remove(&(lease, key.clone()));
+        }
+        self.unshown -= usize::from(hidden(key));
+    }
+
+    /// When the key last changed: its entry's revision, else when it was deleted, else the floor below which
+    /// deletions are forgotten.
+    pub(crate) fn key_index(&self, key: &Key) -> u64 {
+        match self.entries.get(key) {
+            Some(entry) => entry.index(),
+            None => self
+                .deletions
+                .get(key)
+                .copied()
+                .unwrap_or(self.deletions_floor),
+        }
+    }
+
+    /// When anything with this prefix last changed or was deleted; never falls.
+    pub(crate) fn prefix_index(&self, prefix: &Key) -> u64 {
+        let bounds = KeyRange::Prefix(prefix.clone()).bounds();
+        let entries = self
+            .entries
+            .range(bounds.clone())
+            .map(|(_, entry)| entry.index());
+        let deletions = self.deletions.range(bounds).map(|(_, revision)| *revision);
+        entries
+            .chain(deletions)
+            .max()
+            .unwrap_or(0)
+            .max(self.deletions_floor)
+    }
+
+    /// The keys a lease has locked.
+    pub(crate) fn locked_by(&self, lease: LeaseId) -> impl Iterator<Item = &Key> {
+        self.locked
+            .range((lease, Key::user(""))..)
+            .take_while(move |(holder, _)| *holder == lease)
+            .map(|(_, key)| key)
+    }
+}
+
+fn hidden(key: &Key) -> bool {
+    key.realm() == Realm::User && key.node().is_none()
+}

@@ -1,0 +1,216 @@
+//! What ends when, by the serving clock.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::clock::ServingClock;
+use super::delay;
+use crate::model::{Change, Commit, Entry, Key, Lease, LeaseId, Realm, time};
+
+/// Something that ends at a set time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Item {
+    /// A lease that was not renewed.
+    Lease(LeaseId),
+    /// An entry with a TTL of its own.
+    Entry(Key),
+    /// A lock delay: the key of its record.
+    Delay(Key),
+}
+
+/// The ends of everything that ends, kept in step with the stream of commits.
+///
+/// None of this is stored but the terms: when a gateway begins to serve, every lease and lock delay has its full term
+/// again, and a TTL what the wall clock says is left of it, at most all of it.
+#[derive(Debug)]
+pub(crate) struct Timers {
+    clock: ServingClock,
+    state: Mutex<State>,
+    earlier: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    due: BTreeSet<(Duration, Item)>,
+    at: HashMap<Item, Duration>,
+    /// Every lease there is, with its term.
+    terms: HashMap<LeaseId, Option<Duration>>,
+    /// Leases whose end is decided: they are not renewed any more.
+    ending: HashSet<LeaseId>,
+}
+
+impl Timers {
+    pub(crate) fn start() -> Self {
+        Self {
+            clock: ServingClock::start(),
+            state: Mutex::default(),
+            earlier: Notify::new(),
+        }
+    }
+
+    /// Sets the timers of what a store held.
+    pub(crate) fn load(&self, entries: &[(Key, Arc<Entry>)]) {
+        let now = self.clock.now();
+        let mut state = self.state.lock();
+        for (key, entry) in entries {
+            state.follow(now, key, Some(entry));
+        }
+    }
+
+    /// Sets and clears the timers that commits are about.
+    pub(crate) fn follow(&self, commits: &[Arc<Commit>]) {
+        let timed = |entry: &Option<Arc<Entry>>| {
+            entry
+                .as_ref()
+                .is_some_and(|entry| entry.attrs().deadline.is_some())
+        };
+        let concerns = |change: &&Change| {
+            change.key.realm() == Realm::System || timed(&change.now) || timed(&change.before)
+        };
+        let mut changes = commits
+            .iter()
+            .flat_map(|commit| &commit.changes)
+            .filter(concerns)
+            .peekable();
+        if changes.peek().is_none() {
+            return;
+        }
+        let now = self.clock.now();
+        let mut state = self.state.lock();
+        for change in changes {
+            state.follow(now, &change.key, change.now.as_ref());
+        }
+        drop(state);
+        self.earlier.notify_one();
+    }
+
+    /// Gives a lease its full term again; says whether there is one to renew.
+    ///
+    /// Once its end is decided there is none, even before the end is written: a renewal that was acknowledged is
+    /// never followed by an end that was decided before it.
+    pub(crate) fn renew(&self, lease: LeaseId) -> bool {
+        let now = self.clock.now();
+        let mut state = self.state.lock();
+        if state.ending.contains(&lease) {
+            return false;
+        }
+        match state.terms.get(&lease).copied() {
+            None => false,
+            Some(None) => true,
+            Some(Some(term)) => {
+                state.set(Item::Lease(lease), now + term);
+                true
+            }
+        }
+    }
+
+    /// Takes all that is due and says how long until the next.
+    pub(crate) fn take_due(&self) -> (Vec<Item>, Option<Duration>) {
+        let now = self.clock.now();
+        let mut state = self.state.lock();
+        let mut due = Vec::new();
+        while let Some((at, item)) = state.due.first().cloned() {
+            if at > now {
+                return (due, Some(at.saturating_sub(now)));
+            }
+            state.clear(&item);
+            if let Item::Lease(lease) = item {
+                state.ending.insert(lease);
+            }
+            due.push(item);
+        }
+        (due, None)
+    }
+
+    /// Tries again a while later: the end could not be written.
+    pub(crate) fn postpone(&self, item: Item, by: Duration) {
+        let now = self.clock.now();
+        let mut state = self.state.lock();
+        if let Item::Lease(lease) = &item {
+            state.ending.remove(lease);
+        }
+        state.set(item, now + by);
+    }
+
+    /// Whether the item has a time to end at.
+    pub(crate) fn is_set(&self, item: &Item) -> bool {
+        self.state.lock().at.contains_key(item)
+    }
+
+    /// Waits until something may end sooner than was known.
+    pub(crate) async fn earlier(&self) {
+        self.earlier.notified().await;
+    }
+
+    /// How many leases there are.
+    pub(crate) fn leases(&self) -> usize {
+        self.state.lock().terms.len()
+    }
+}
+
+impl State {
+    fn follow(&mut self, now: Duration, key: &Key, entry: Option<&Arc<Entry>>) {
+        match key.realm() {
+            Realm::System if key.starts_with(&LeaseId::records()) => {
+                self.follow_lease(now, key, entry);
+            }
+            Realm::System => {
+                if let Some(delay) = delay::of(key) {
+                    let item = Item::Delay(delay);
+                    match entry.and_then(|entry| delay::length(entry)) {
+                        Some(length) => self.set(item, now + length),
+                        None => self.clear(&item),
+                    }
+                }
+            }
+            Realm::User => {
+                let item = Item::Entry(key.clone());
+                match entry.and_then(|entry| entry.attrs().deadline) {
+                    Some(deadline) => {
+                        let left = u64::try_from(deadline.at_ms - time::unix_ms()).unwrap_or(0);
+                        self.set(item, now + Duration::from_millis(left.min(deadline.ttl_ms)));
+                    }
+                    None => self.clear(&item),
+                }
+            }
+        }
+    }
+
+    fn follow_lease(&mut self, now: Duration, key: &Key, entry: Option<&Arc<Entry>>) {
+        let text = key.as_str().and_then(|text| text.strip_prefix("lease/"));
+        let Some(id) = text.and_then(|text| text.parse::<LeaseId>().ok()) else {
+            return;
+        };
+        let lease = entry.and_then(|entry| serde_json::from_slice::<Lease>(entry.value()).ok());
+        self.ending.remove(&id);
+        match lease {
+            None => {
+                self.terms.remove(&id);
+                self.clear(&Item::Lease(id));
+            }
+            Some(lease) => {
+                self.terms.insert(id, lease.term());
+                match lease.term() {
+                    Some(term) => self.set(Item::Lease(id), now + term),
+                    None => self.clear(&Item::Lease(id)),
+                }
+            }
+        }
+    }
+
+    fn set(&mut self, item: Item, at: Duration) {
+        self.clear(&item);
+        self.due.insert((at, item.clone()));
+        self.at.insert(item, at);
+    }
+
+    fn clear(&mut self, item: &Item) {
+        if let Some(at) = self.at.remove(item) {
+            self.due.remove(&(at, item.clone()));
+        }
+    }
+}

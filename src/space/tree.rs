@@ -1,0 +1,256 @@
+//! Directories over flat keys, as etcd v2 and ZooKeeper see them.
+//!
+//! A node is a path without slashes at its ends; the root is the empty path. The key `a` is the node `a`; so is `a/`
+//! where there is no `a`. A node with anything beneath it is a directory and hides its value. A directory need not
+//! have an entry of its own. Keys with empty segments or bytes that are not UTF-8 are in no tree.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::draft::Draft;
+use super::lookup::Lookup;
+use crate::model::{DirMark, Entry, Key};
+
+/// What stands at a path.
+#[derive(Clone, Debug)]
+pub enum Node {
+    /// Nothing.
+    Absent,
+    /// A value.
+    File {
+        /// The key it is stored under: the path, or the path and a slash.
+        key: Key,
+        /// The entry.
+        entry: Arc<Entry>,
+    },
+    /// A directory.
+    Dir {
+        /// Its own entry, where it has one.
+        mark: Option<(Key, Arc<Entry>)>,
+        /// The first entry beneath it in key order, whose age stands for that of a directory without an entry.
+        first: Option<Arc<Entry>>,
+    },
+}
+
+impl Node {
+    /// The entry that stands for the node: a file's, or a directory's own, or the first beneath it.
+    pub fn entry(&self) -> Option<&Arc<Entry>> {
+        match self {
+            Self::Absent => None,
+            Self::File { entry, .. } => Some(entry),
+            Self::Dir { mark, first } => mark.as_ref().map(|(_, entry)| entry).or(first.as_ref()),
+        }
+    }
+
+    /// Whether it is a directory.
+    pub fn is_dir(&self) -> bool {
+        matches!(self, Self::Dir { .. })
+    }
+}
+
+/// A directory with all beneath it.
+#[derive(Clone, Debug)]
+pub struct Tree {
+    /// What stands here.
+    pub node: Node,
+    /// By name, in byte order.
+    pub children: BTreeMap<String, Tree>,
+}
+
+/// A value stands where a directory is needed: its path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotDir(pub String);
+
+/// A directory is not empty: its path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotEmpty(pub String);
+
+/// What stands at `path`.
+pub fn node(space: &impl Lookup, path: &str) -> Node {
+    if path.is_empty() {
+        let first = space
+            .scan(&Key::user(""))
+            .find(|(key, _)| key.node().is_some());
+        return Node::Dir {
+            mark: None,
+            first: first.map(|(_, entry)| Arc::clone(entry)),
+        };
+    }
+    let slashed = Key::user(format!("{path}/"));
+    let beneath = space
+        .scan(&slashed)
+        .find(|(key, _)| **key != slashed && key.node().is_some())
+        .map(|(_, entry)| Arc::clone(entry));
+    let file = Key::user(path);
+    let own = |key: &Key| space.get(key).map(|entry| (key.clone(), Arc::clone(entry)));
+    stand(own(&file), own(&slashed), beneath)
+}
+
+/// What stands at a node, from its two keys and the first entry beneath it.
+fn stand(
+    plain: Option<(Key, Arc<Entry>)>,
+    slashed: Option<(Key, Arc<Entry>)>,
+    beneath: Option<Arc<Entry>>,
+) -> Node {
+    let is_mark = |entry: &Entry| entry.attrs().dir != DirMark::No || entry.value().is_empty();
+    if beneath.is_some() {
+        return Node::Dir {
+            mark: slashed.or(plain),
+            first: beneath,
+        };
+    }
+    match (plain, slashed) {
+        (None, None) => Node::Absent,
+        (None, Some((key, entry))) if is_mark(&entry) => Node::Dir {
+            mark: Some((key, entry)),
+            first: None,
+        },
+        (Some((key, entry)), _) | (None, Some((key, entry))) => Node::File { key, entry },
+    }
+}
+
+/// What stands directly beneath `path`, by name. Costs as much as there are children, however deep they go.
+pub fn children(space: &impl Lookup, path: &str) -> BTreeMap<String, Node> {
+    let prefix = dir_prefix(path);
+    let mut names = BTreeMap::new();
+    let mut from = prefix.clone();
+    while let Some((name, deep)) = next_child(space, &prefix, &from) {
+        let child = join(path, &name);
+        // Keys like `a/b-c` lie between `a/b` and `a/b/d`: a deep child is left by its end, a shallow one by itself.
+        from = if deep {
+            match Key::user(format!("{child}/")).prefix_end() {
+                Some(end) => end,
+                None => break,
+            }
+        } else {
+            Key::user(format!("{child}\0"))
+        };
+        names.entry(name).or_insert_with(|| node(space, &child));
+    }
+    names
+}
+
+/// The name of the first child at or after `from`, and whether the key found goes deeper than the child.
+fn next_child(space: &impl Lookup, prefix: &Key, from: &Key) -> Option<(String, bool)> {
+    space.scan_from(prefix, from).find_map(|(key, _)| {
+        let node = key.node()?;
+        let rest = node.get(prefix.as_bytes().len()..)?;
+        let (name, deep) = match rest.split_once('/') {
+            Some((name, _)) => (name, true),
+            None => (rest, key.as_bytes().ends_with(b"/")),
+        };
+        (!name.is_empty()).then(|| (name.to_owned(), deep))
+    })
+}
+
+/// The node at `path` with all beneath it, in one pass.
+pub fn tree(space: &impl Lookup, path: &str) -> Tree {
+    let prefix = dir_prefix(path);
+    let mut root = Sprout::default();
+    for (key, entry) in space.scan(&prefix) {
+        let Some(rest) = key
+            .node()
+            .and_then(|node| node.get(prefix.as_bytes().len()..))
+        else {
+            continue;
+        };
+        let mut at = &mut root;
+        for name in rest.split('/') {
+            at.first.get_or_insert_with(|| Arc::clone(entry));
+            at = at.children.entry(name.to_owned()).or_default();
+        }
+        let own = Some((key.clone(), Arc::clone(entry)));
+        if key.as_bytes().ends_with(b"/") {
+            at.slashed = own;
+        } else {
+            at.plain = own;
+        }
+    }
+    let mut tree = root.grow();
+    tree.node = node(space, path);
+    tree
+}
+
+#[derive(Default)]
+struct Sprout {
+    plain: Option<(Key, Arc<Entry>)>,
+    slashed: Option<(Key, Arc<Entry>)>,
+    first: Option<Arc<Entry>>,
+    children: BTreeMap<String, Sprout>,
+}
+
+impl Sprout {
+    fn grow(self) -> Tree {
+        let children = self
+            .children
+            .into_iter()
+            .map(|(name, child)| (name, child.grow()))
+            .collect();
+        Tree {
+            node: stand(self.plain, self.slashed, self.first),
+            children,
+        }
+    }
+}
+
+fn dir_prefix(path: &str) -> Key {
+    if path.is_empty() {
+        Key::user("")
+    } else {
+        Key::user(format!("{path}/"))
+    }
+}
+
+/// The path of the child `name` of `path`.
+pub fn join(path: &str, name: &str) -> String {
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}/{name}")
+    }
+}
+
+/// The paths above `path`, from the top, without the root and without itself.
+pub fn ancestors(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').filter_map(|(at, _)| path.get(..at))
+}
+
+/// The first path above `path` where a value stands instead of a directory, if any.
+pub fn file_above(space: &impl Lookup, path: &str) -> Option<NotDir> {
+    ancestors(path)
+        .find(|above| matches!(node(space, above), Node::File { .. }))
+        .map(|above| NotDir(above.to_owned()))
+}
+
+impl Draft<'_> {
+    /// Makes the directories above `path` that are missing; watchers of trees are not told of them.
+    pub fn make_parents(&mut self, path: &str) -> Result<(), NotDir> {
+        if let Some(file) = file_above(self, path) {
+            return Err(file);
+        }
+        for above in ancestors(path) {
+            if matches!(node(self, above), Node::Absent) {
+                let key = Key::user(format!("{above}/"));
+                let mut record = self.successor(&key);
+                record.attrs.dir = DirMark::Implied;
+                self.put(&key, record);
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes the node at `path` and all beneath it that a tree can show; says how many entries that were.
+    pub fn delete_tree(&mut self, path: &str) -> usize {
+        let prefix = dir_prefix(path);
+        let mut keys: Vec<Key> = self
+            .scan(&prefix)
+            .map(|(key, _)| key)
+            .filter(|key| key.node().is_some())
+            .cloned()
+            .collect();
+        if !path.is_empty() {
+            keys.push(Key::user(path));
+        }
+        keys.iter().filter(|key| self.delete(key)).count()
+    }
+}
