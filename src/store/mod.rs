@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::model::{Commit, Entry, Key, Proposal};
 
+pub mod embedded;
 mod memory;
 mod sequencer;
 

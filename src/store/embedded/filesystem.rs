@@ -1,0 +1,91 @@
+//! What kind of file system a directory lies on, and how much room it has.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use rustix::fs::{fstatfs, statvfs};
+
+/// File systems on which a lock, or an fsync, may not mean what it says (lead.md's H24; `statfs(2)` has the numbers).
+const REFUSED: [(u32, &str); 17] = [
+    (0x0000_6969, "nfs"),
+    (0x0000_517b, "smb"),
+    (0xfe53_4d42, "smb2"),
+    (0xff53_4d42, "cifs"),
+    (0x6573_5546, "fuse"),
+    (0x0102_1997, "9p"),
+    (0x5346_414f, "afs"),
+    (0x6b41_4653, "kafs"),
+    (0x7375_7245, "coda"),
+    (0x00c3_6400, "ceph"),
+    (0x0bd0_0bd0, "lustre"),
+    (0x0116_1970, "gfs2"),
+    (0x7461_636f, "ocfs2"),
+    (0x0000_564c, "ncp"),
+    (0xaad7_aaea, "panfs"),
+    (0x4750_4653, "gpfs"),
+    (0x1983_0326, "beegfs"),
+];
+
+/// The name of the file system an open file lies on, if it is one of those a store is refused on.
+pub(super) fn refused(file: &File) -> io::Result<Option<&'static str>> {
+    let kind = fstatfs(file)?.f_type;
+    // The field's width and sign differ between platforms; its low 32 bits are the number everywhere.
+    let number = i128::from(kind) & 0xffff_ffff;
+    Ok(u32::try_from(number).ok().and_then(name_refused))
+}
+
+fn name_refused(number: u32) -> Option<&'static str> {
+    REFUSED
+        .iter()
+        .find(|(magic, _)| *magic == number)
+        .map(|(_, name)| *name)
+}
+
+/// The bytes that may still be written there without being root.
+pub(super) fn free_bytes(path: &Path) -> io::Result<u64> {
+    let space = statvfs(path)?;
+    Ok(space.f_bavail.saturating_mul(space.f_frsize))
+}
+
+/// Whether the path still leads to this very file.
+pub(super) fn leads_to(path: &Path, file: &File) -> bool {
+    match (path.metadata(), file.metadata()) {
+        (Ok(there), Ok(held)) => (there.dev(), there.ino()) == (held.dev(), held.ino()),
+        (Err(_), _) | (_, Err(_)) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_on_a_local_file_system_is_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = File::open(dir.path()).unwrap();
+        assert_eq!(refused(&file).unwrap(), None);
+        assert!(free_bytes(dir.path()).unwrap() > 0);
+    }
+
+    #[test]
+    fn network_file_systems_are_named() {
+        assert_eq!(name_refused(0x6969), Some("nfs"));
+        assert_eq!(name_refused(0x6573_5546), Some("fuse"));
+        assert_eq!(name_refused(0xef53), None, "ext4");
+        assert_eq!(name_refused(0x0102_1994), None, "tmpfs");
+    }
+
+    #[test]
+    fn a_file_put_in_another_ones_place_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("held");
+        let held = File::create(&path).unwrap();
+        assert!(leads_to(&path, &held));
+        std::fs::rename(&path, dir.path().join("away")).unwrap();
+        assert!(!leads_to(&path, &held));
+        File::create(&path).unwrap();
+        assert!(!leads_to(&path, &held));
+    }
+}

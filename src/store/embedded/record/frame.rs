@@ -1,0 +1,98 @@
+//! The frame of every record, numbers little-endian:
+//!
+//! ```text
+//! 1 byte    the format, 1
+//! 8 bytes   xxh3-64 over the record's key in the table and all that follows here
+//! 4 bytes   length of the header        4 bytes   length of the entry's key
+//! header    JSON                        key       the entry's key, raw            value   the rest, raw
+//! ```
+//!
+//! The checksum covers the place in the table too, so that a record that turns up in another's place is noticed.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use xxhash_rust::xxh3::Xxh3;
+
+/// The newest format this build reads, and the one it writes.
+pub(super) const FORMAT: u8 = 1;
+
+/// Bytes before the header.
+const FRAME: usize = 17;
+
+/// Why bytes are not a record.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(in crate::store::embedded) enum RecordError {
+    #[error("format {0} is newer than this kubekv, which reads up to {FORMAT}")]
+    Newer(u8),
+    #[error("record cut short")]
+    Short,
+    #[error("checksum does not match")]
+    Checksum,
+    #[error("header not understood: {0}")]
+    Header(String),
+    #[error("not a key of this table")]
+    TableKey,
+}
+
+/// Puts a record together.
+pub(super) fn frame(
+    table_key: &[u8],
+    header: &impl Serialize,
+    key: &[u8],
+    value: &[u8],
+) -> Result<Vec<u8>, RecordError> {
+    let header = serde_json::to_vec(header).map_err(|e| RecordError::Header(e.to_string()))?;
+    let length = |part: &[u8]| u32::try_from(part.len()).map_err(|_| RecordError::Short);
+    let (header_length, key_length) = (length(&header)?, length(key)?);
+    let mut body = Vec::with_capacity(FRAME + header.len() + key.len() + value.len());
+    body.push(FORMAT);
+    body.extend_from_slice(&[0; 8]);
+    body.extend_from_slice(&header_length.to_le_bytes());
+    body.extend_from_slice(&key_length.to_le_bytes());
+    body.extend_from_slice(&header);
+    body.extend_from_slice(key);
+    body.extend_from_slice(value);
+    let sum = checksum(table_key, body.get(9..).unwrap_or_default());
+    if let Some(place) = body.get_mut(1..9) {
+        place.copy_from_slice(&sum.to_le_bytes());
+    }
+    Ok(body)
+}
+
+/// Takes a record apart into header, key and value.
+pub(super) fn unframe<'a, H: DeserializeOwned>(
+    table_key: &[u8],
+    bytes: &'a [u8],
+) -> Result<(H, &'a [u8], &'a [u8]), RecordError> {
+    let (format, rest) = bytes.split_first().ok_or(RecordError::Short)?;
+    if *format > FORMAT {
+        return Err(RecordError::Newer(*format));
+    }
+    let (sum, covered) = rest.split_first_chunk().ok_or(RecordError::Short)?;
+    if checksum(table_key, covered) != u64::from_le_bytes(*sum) || *format != FORMAT {
+        return Err(RecordError::Checksum);
+    }
+    let (header_length, rest) = take_length(covered)?;
+    let (key_length, rest) = take_length(rest)?;
+    let (header, rest) = rest
+        .split_at_checked(header_length)
+        .ok_or(RecordError::Short)?;
+    let (key, value) = rest
+        .split_at_checked(key_length)
+        .ok_or(RecordError::Short)?;
+    let header = serde_json::from_slice(header).map_err(|e| RecordError::Header(e.to_string()))?;
+    Ok((header, key, value))
+}
+
+fn take_length(bytes: &[u8]) -> Result<(usize, &[u8]), RecordError> {
+    let (length, rest) = bytes.split_first_chunk().ok_or(RecordError::Short)?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| RecordError::Short)?;
+    Ok((length, rest))
+}
+
+fn checksum(table_key: &[u8], covered: &[u8]) -> u64 {
+    let mut hash = Xxh3::new();
+    hash.update(table_key);
+    hash.update(covered);
+    hash.digest()
+}

@@ -1,0 +1,44 @@
+//! A digest of the entries a store holds.
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::model::{Key, Realm, Revision};
+
+/// A digest of which entries there are, kept up with every change: it shows an entry that was lost, or came back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::store::embedded) struct State {
+    /// How many entries there are.
+    pub(in crate::store::embedded) entries: u64,
+    /// The sum, modulo 2^64, over xxh3-64 of each entry's realm, key and revision.
+    pub(in crate::store::embedded) sum: u64,
+}
+
+impl State {
+    /// Takes a change into account.
+    pub(in crate::store::embedded) fn apply(
+        &mut self,
+        key: &Key,
+        before: Option<Revision>,
+        now: Option<Revision>,
+    ) {
+        if let Some(before) = before {
+            self.entries = self.entries.wrapping_sub(1);
+            self.sum = self.sum.wrapping_sub(digest(key, before));
+        }
+        if let Some(now) = now {
+            self.entries = self.entries.wrapping_add(1);
+            self.sum = self.sum.wrapping_add(digest(key, now));
+        }
+    }
+}
+
+fn digest(key: &Key, at: Revision) -> u64 {
+    let mut hash = Xxh3::new();
+    hash.update(&[u8::from(key.realm() == Realm::System)]);
+    hash.update(&at.main.to_le_bytes());
+    hash.update(&at.sub.to_le_bytes());
+    hash.update(key.as_bytes());
+    hash.digest()
+}

@@ -1,0 +1,121 @@
+//! What the tests share: a feed that remembers, proposals, stores on real directories.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kubekv::model::{Attrs, Cause, Commit, Entry, Key, LeaseId, Proposal, Record, Target, Write};
+use kubekv::store::embedded::{EmbeddedOptions, EmbeddedStore, OnFatal};
+use kubekv::store::{CommitError, Feed, Opened, Store, StoreError};
+use parking_lot::Mutex;
+
+/// Remembers what was delivered.
+#[derive(Debug, Default)]
+pub(crate) struct Recorder {
+    delivered: Mutex<Vec<Arc<Commit>>>,
+}
+
+impl Recorder {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    pub(crate) fn delivered(&self) -> Vec<Arc<Commit>> {
+        self.delivered.lock().clone()
+    }
+}
+
+impl Feed for Recorder {
+    fn deliver(&self, commits: Vec<Arc<Commit>>) {
+        self.delivered.lock().extend(commits);
+    }
+}
+
+/// A record that uses every kind of attribute.
+pub(crate) fn record(value: impl Into<Bytes>) -> Record {
+    Record {
+        value: value.into(),
+        attrs: Attrs {
+            flags: u64::MAX,
+            lock: Some(LeaseId(7)),
+            ctime_ms: 1_700_000_000_000,
+            mtime_ms: 1_700_000_000_001,
+            other: std::iter::once(("acl".to_owned(), serde_json::json!([{"perms": 31}])))
+                .collect(),
+            ..Attrs::default()
+        },
+    }
+}
+
+pub(crate) fn write(key: &Key, before: Option<&Arc<Entry>>, value: Option<&str>) -> Write {
+    Write {
+        target: Target::Key(key.clone()),
+        before: before.cloned(),
+        put: value.map(|value| record(value.to_owned())),
+    }
+}
+
+pub(crate) fn proposal(writes: Vec<Write>) -> Proposal {
+    Proposal {
+        cause: Cause::Set,
+        subject: None,
+        writes,
+    }
+}
+
+/// Writes one key, whatever the value.
+pub(crate) async fn put(
+    store: &dyn Store,
+    key: &Key,
+    before: Option<&Arc<Entry>>,
+    value: &str,
+) -> Result<Arc<Commit>, CommitError> {
+    store
+        .commit(proposal(vec![write(key, before, Some(value))]))
+        .await
+}
+
+pub(crate) async fn delete(
+    store: &dyn Store,
+    key: &Key,
+    before: &Arc<Entry>,
+) -> Result<Arc<Commit>, CommitError> {
+    store
+        .commit(proposal(vec![write(key, Some(before), None)]))
+        .await
+}
+
+/// The entry a commit gave the key.
+pub(crate) fn entry(commit: &Commit, key: &Key) -> Arc<Entry> {
+    Arc::clone(commit.entry(key).unwrap())
+}
+
+/// Nothing in these tests may be fatal.
+pub(crate) fn never() -> OnFatal {
+    Arc::new(|why| panic!("the store failed: {why}"))
+}
+
+pub(crate) fn embedded(path: &Path) -> EmbeddedStore {
+    EmbeddedStore::new(EmbeddedOptions::new(path, never()))
+}
+
+/// Opens the store in a directory.
+pub(crate) async fn open(path: &Path) -> Result<(EmbeddedStore, Opened), StoreError> {
+    let store = embedded(path);
+    let opened = store.open(Recorder::new()).await?;
+    Ok((store, opened))
+}
+
+/// Opens the store in a directory, reads what it holds, and closes it.
+pub(crate) async fn look(path: &Path) -> Result<Opened, StoreError> {
+    let (store, opened) = open(path).await?;
+    store.close().await;
+    Ok(opened)
+}
+
+/// The entries, in the order of keys.
+pub(crate) fn sorted(opened: &Opened) -> Vec<(Key, Arc<Entry>)> {
+    let mut entries = opened.entries.clone();
+    entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+    entries
+}

@@ -1,0 +1,218 @@
+//! Kill -9 under load: what was acknowledged is there.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{BufRead, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use kubekv::model::{Entry, Key};
+use kubekv::store::{Keep, Opened, Store};
+
+use crate::common::{delete, entry, look, open, put};
+
+/// Where the child writes; set by the parent.
+const DIRECTORY: &str = "KUBEKV_TEST_KILL_DIRECTORY";
+
+const TASKS: u64 = 8;
+
+const ROUNDS: u64 = 24;
+
+/// A small generator with a seed, so that a failure can be repeated.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn below(&mut self, most: u64) -> u64 {
+        // xorshift64*, Vigna 2016.
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % most
+    }
+}
+
+/// What a task acknowledged last of a key: its revision, and its value or `None`.
+type Acknowledged = HashMap<String, (u64, Option<String>)>;
+
+/// The child: writes until it is killed, and prints each commit once it is acknowledged.
+#[test]
+#[ignore = "the child of acknowledged_commits_survive_kill_9"]
+fn child() {
+    let Some(directory) = std::env::var_os(DIRECTORY) else {
+        return;
+    };
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(write_for_ever(PathBuf::from(directory)));
+}
+
+async fn write_for_ever(directory: PathBuf) {
+    let (store, opened) = open(&directory).await.unwrap();
+    let store = Arc::new(store);
+    let mut tasks = tokio::task::JoinSet::new();
+    let live: HashMap<Key, Arc<Entry>> = opened.entries.into_iter().collect();
+    for task in 0..TASKS {
+        let store = Arc::clone(&store);
+        let mut own: HashMap<Key, Arc<Entry>> = live
+            .iter()
+            .filter(|(key, _)| key.as_str().unwrap().starts_with(&format!("{task}/")))
+            .map(|(key, entry)| (key.clone(), Arc::clone(entry)))
+            .collect();
+        let mut random = Random(opened.revision * TASKS + task + 1);
+        tasks.spawn(async move {
+            for n in 0_u64.. {
+                let key = Key::user(format!("{task}/{}", random.below(20)));
+                let before = own.remove(&key);
+                let (line, revision) = match before {
+                    Some(before) if random.below(4) == 0 => {
+                        let commit = delete(&*store, &key, &before).await.unwrap();
+                        (format!("{} {key} -", commit.revision), commit.revision)
+                    }
+                    before => {
+                        let value =
+                            format!("{n}-{}", "x".repeat(random.below(900).try_into().unwrap()));
+                        let commit = put(&*store, &key, before.as_ref(), &value).await.unwrap();
+                        own.insert(key.clone(), entry(&commit, &key));
+                        (
+                            format!("{} {key} {value}", commit.revision),
+                            commit.revision,
+                        )
+                    }
+                };
+                // One write call a line: a line the parent sees whole was acknowledged.
+                std::io::stdout()
+                    .lock()
+                    .write_all(format!("ack {line}\n").as_bytes())
+                    .unwrap();
+                store.trim(Keep {
+                    history_floor: revision.saturating_sub(300),
+                    deletions_floor: revision.saturating_sub(600),
+                });
+            }
+        });
+    }
+    tasks.join_all().await;
+}
+
+fn start(directory: &Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "kill::child", "--ignored", "--nocapture"])
+        .env(DIRECTORY, directory)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Reads acknowledgements, kills the child after some of them, and reads what it had still said.
+fn run_and_kill(directory: &Path, after: u64, acknowledged: &mut Acknowledged) -> u64 {
+    let mut child = start(directory);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).split(b'\n');
+    let mut count = 0;
+    let mut highest = 0;
+    while let Some(Ok(line)) = lines.next() {
+        let line = String::from_utf8(line).unwrap();
+        let Some(told) = line.split_once("ack ").map(|(_, told)| told) else {
+            continue;
+        };
+        let mut words = told.split(' ');
+        let (Some(revision), Some(key), Some(value)) = (words.next(), words.next(), words.next())
+        else {
+            continue;
+        };
+        let revision = revision.parse().unwrap();
+        let value = (value != "-").then(|| value.to_owned());
+        let newer = acknowledged
+            .get(key)
+            .is_none_or(|(known, _)| *known < revision);
+        assert!(newer, "revision {revision} of {key} was given out twice");
+        acknowledged.insert(key.to_owned(), (revision, value));
+        highest = highest.max(revision);
+        count += 1;
+        if count == after {
+            child.kill().unwrap();
+        }
+    }
+    child.wait().unwrap();
+    assert!(count >= after, "the child ended by itself after {count}");
+    highest
+}
+
+fn compare(opened: &Opened, acknowledged: &Acknowledged, highest: u64) {
+    assert!(opened.revision >= highest);
+    let revisions: Vec<_> = opened
+        .history
+        .iter()
+        .map(|commit| commit.revision)
+        .collect();
+    assert_eq!(
+        revisions,
+        (opened.history_floor + 1..=opened.revision).collect::<Vec<_>>(),
+        "none is missing, none is there twice"
+    );
+    let live: BTreeMap<_, _> = opened
+        .entries
+        .iter()
+        .map(|(key, entry)| (key.to_string(), entry))
+        .collect();
+    for (key, (revision, value)) in acknowledged {
+        let entry = live.get(key);
+        let found = entry.map_or_else(
+            || {
+                opened
+                    .deletions
+                    .iter()
+                    .find(|(gone, _)| gone.to_string() == *key)
+                    .map(|(_, at)| *at)
+            },
+            |entry| Some(entry.index()),
+        );
+        // Another commit of this key may have been durable without being told; an older one may not be left.
+        match found {
+            Some(found) if found == *revision => {
+                let text = entry.map(|entry| String::from_utf8(entry.value().to_vec()).unwrap());
+                assert_eq!(text, *value, "{key} at {revision}");
+            }
+            Some(found) => assert!(
+                found > *revision,
+                "{key} is back at {found} from {revision}"
+            ),
+            None => {
+                assert_eq!(*value, None, "{key} of {revision} is lost");
+                assert!(*revision <= opened.deletions_floor);
+            }
+        }
+    }
+}
+
+#[test]
+fn acknowledged_commits_survive_kill_9() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut random = Random(20_261_123);
+    let mut acknowledged = Acknowledged::new();
+    let mut highest = 0;
+    for round in 0..ROUNDS {
+        let after = 1 + random.below(400);
+        // The last moments differ by where in a group the signal lands; a little time shifts it further.
+        std::thread::sleep(Duration::from_micros(random.below(500)));
+        highest = run_and_kill(dir.path(), after, &mut acknowledged).max(highest);
+        let opened = runtime.block_on(look(dir.path())).unwrap();
+        compare(&opened, &acknowledged, highest);
+        for entry in opened.entries {
+            let known = acknowledged.get(&entry.0.to_string());
+            if known.is_none_or(|(revision, _)| *revision < entry.1.index()) {
+                let value = String::from_utf8(entry.1.value().to_vec()).unwrap();
+                acknowledged.insert(entry.0.to_string(), (entry.1.index(), Some(value)));
+            }
+        }
+        for (key, at) in opened.deletions {
+            acknowledged.insert(key.to_string(), (at, None));
+        }
+        assert!(highest > round, "round {round}");
+    }
+}

@@ -1,0 +1,336 @@
+//! What every store must do.
+
+use std::collections::HashSet;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+
+use kubekv::model::{Cause, Key, Proposal, Target, Write};
+use kubekv::store::{CommitError, Feed, Keep, MemoryStore, Store};
+
+use crate::common::{self, Recorder, delete, entry, proposal, put, record, write};
+
+/// A store, and what must live as long as it does.
+struct Fixture {
+    store: Arc<dyn Store>,
+    _directory: Option<tempfile::TempDir>,
+}
+
+fn memory() -> Fixture {
+    Fixture {
+        store: Arc::new(MemoryStore::new()),
+        _directory: None,
+    }
+}
+
+fn embedded() -> Fixture {
+    let directory = tempfile::tempdir().unwrap();
+    Fixture {
+        store: Arc::new(common::embedded(&directory.path().join("data"))),
+        _directory: Some(directory),
+    }
+}
+
+macro_rules! suite {
+    ($($test:ident)*) => {
+        $(suite!(@one $test);)*
+    };
+    (@one $test:ident) => {
+        mod $test {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn memory() {
+                super::run(super::memory(), super::$test).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn embedded() {
+                super::run(super::embedded(), super::$test).await;
+            }
+        }
+    };
+}
+
+async fn run<F: Future<Output = ()>>(fixture: Fixture, test: impl FnOnce(Arc<dyn Store>) -> F) {
+    test(Arc::clone(&fixture.store)).await;
+    fixture.store.close().await;
+}
+
+suite! {
+    an_empty_store_has_a_name_and_nothing_else
+    revisions_grow_by_one
+    guards_are_held_to
+    a_refused_proposal_uses_no_revision
+    all_writes_are_made_or_none
+    one_key_twice_is_refused
+    in_order_keys_are_named_by_their_revision
+    attributes_and_bytes_are_kept
+    realms_are_apart
+    a_commit_is_delivered_before_it_is_answered
+    commits_are_delivered_in_order_each_once
+    one_of_many_guarded_writers_wins
+    a_dropped_commit_is_whole_or_absent
+    an_empty_proposal_is_a_commit
+    a_closed_store_refuses
+    trimming_takes_nothing_that_lives
+}
+
+async fn an_empty_store_has_a_name_and_nothing_else(store: Arc<dyn Store>) {
+    let opened = store.open(Recorder::new()).await.unwrap();
+    assert_ne!(opened.identity, 0);
+    assert_eq!(opened.revision, 0);
+    assert!(opened.entries.is_empty() && opened.history.is_empty());
+    assert!(opened.deletions.is_empty());
+    assert_eq!((opened.history_floor, opened.deletions_floor), (0, 0));
+}
+
+async fn revisions_grow_by_one(store: Arc<dyn Store>) {
+    store.open(Recorder::new()).await.unwrap();
+    for expected in 1..=20 {
+        let key = Key::user(format!("k{expected}"));
+        let commit = put(&*store, &key, None, "v").await.unwrap();
+        assert_eq!(commit.revision, expected);
+        assert_eq!(entry(&commit, &key).index(), expected);
+    }
+}
+
+async fn guards_are_held_to(store: Arc<dyn Store>) {
+    store.open(Recorder::new()).await.unwrap();
+    let key = Key::user("k");
+    let first = entry(&put(&*store, &key, None, "1").await.unwrap(), &key);
+    assert_eq!(
+        put(&*store, &key, None, "2").await,
+        Err(CommitError::Conflict),
+        "it is there"
+    );
+    let second = entry(&put(&*store, &key, Some(&first), "2").await.unwrap(), &key);
+    assert_eq!(
+        put(&*store, &key, Some(&first), "3").await,
+        Err(CommitError::Conflict),
+        "it is another one"
+    );
+    assert_eq!(
+        delete(&*store, &key, &first).await,
+        Err(CommitError::Conflict)
+    );
+    delete(&*store, &key, &second).await.unwrap();
+    assert_eq!(
+        delete(&*store, &key, &second).await,
+        Err(CommitError::Conflict),
+        "it is gone"
+    );
+    put(&*store, &key, None, "4").await.unwrap();
+}
+
+async fn a_refused_proposal_uses_no_revision(store: Arc<dyn Store>) {
+    let feed = Recorder::new();
+    store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
+    let key = Key::user("k");
+    put(&*store, &key, None, "1").await.unwrap();
+    put(&*store, &key, None, "2").await.unwrap_err();
+    let next = put(&*store, &Key::user("l"), None, "3").await.unwrap();
+    assert_eq!(next.revision, 2);
+    assert_eq!(feed.delivered().len(), 2);
+}
+
+async fn all_writes_are_made_or_none(store: Arc<dyn Store>) {
+    let feed = Recorder::new();
+    store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
+    let (a, b) = (Key::user("a"), Key::user("b"));
+    put(&*store, &b, None, "1").await.unwrap();
+    let writes = vec![write(&a, None, Some("2")), write(&b, None, Some("2"))];
+    let refused = store.commit(proposal(writes)).await;
+    assert_eq!(refused, Err(CommitError::Conflict));
+    put(&*store, &a, None, "3").await.expect("`a` is not there");
+    let (c, d) = (Key::user("c"), Key::user("d"));
+    let writes = vec![write(&c, None, Some("4")), write(&d, None, Some("4"))];
+    let both = store.commit(proposal(writes)).await.unwrap();
+    let place = |key| entry(&both, key).modified;
+    assert_eq!((place(&c).main, place(&c).sub), (3, 0));
+    assert_eq!((place(&d).main, place(&d).sub), (3, 1));
+    assert_eq!(feed.delivered().last(), Some(&both), "they travel together");
+}
+
+async fn one_key_twice_is_refused(store: Arc<dyn Store>) {
+    store.open(Recorder::new()).await.unwrap();
+    let key = Key::user("k");
+    let writes = vec![write(&key, None, Some("1")), write(&key, None, Some("2"))];
+    let refused = store.commit(proposal(writes)).await;
+    assert_eq!(refused, Err(CommitError::Conflict));
+}
+
+async fn in_order_keys_are_named_by_their_revision(store: Arc<dyn Store>) {
+    store.open(Recorder::new()).await.unwrap();
+    put(&*store, &Key::user("other"), None, "v").await.unwrap();
+    let commit = store
+        .commit(proposal(vec![Write {
+            target: Target::InOrder(Key::user("queue/")),
+            before: None,
+            put: Some(record("job")),
+        }]))
+        .await
+        .unwrap();
+    let expected = Key::user("queue/00000000000000000002");
+    assert_eq!(commit.changes[0].key, expected);
+}
+
+async fn attributes_and_bytes_are_kept(store: Arc<dyn Store>) {
+    let feed = Recorder::new();
+    store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
+    let key = Key::user(b"\xff\x00 key");
+    let value: Vec<u8> = (0..=255).cycle().take(1 << 20).collect();
+    let wanted = record(value);
+    let commit = store
+        .commit(Proposal {
+            cause: Cause::CompareAndSwap,
+            subject: Some(Key::user("subject")),
+            writes: vec![Write {
+                target: Target::Key(key.clone()),
+                before: None,
+                put: Some(wanted.clone()),
+            }],
+        })
+        .await
+        .unwrap();
+    assert_eq!(entry(&commit, &key).record, wanted);
+    assert_eq!(commit.cause, Cause::CompareAndSwap);
+    assert_eq!(commit.subject, Some(Key::user("subject")));
+    assert_eq!(feed.delivered(), vec![commit]);
+}
+
+async fn realms_are_apart(store: Arc<dyn Store>) {
+    store.open(Recorder::new()).await.unwrap();
+    put(&*store, &Key::user("k"), None, "1").await.unwrap();
+    put(&*store, &Key::system("k"), None, "2").await.unwrap();
+}
+
+/// Counts up to the revision it was handed last.
+#[derive(Default)]
+struct Highest(AtomicU64);
+
+impl Feed for Highest {
+    fn deliver(&self, commits: Vec<Arc<kubekv::model::Commit>>) {
+        for commit in commits {
+            self.0.store(commit.revision, Ordering::SeqCst);
+        }
+    }
+}
+
+async fn a_commit_is_delivered_before_it_is_answered(store: Arc<dyn Store>) {
+    let feed = Arc::new(Highest::default());
+    store.open(Arc::<Highest>::clone(&feed)).await.unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    for task in 0..8 {
+        let (store, feed) = (Arc::clone(&store), Arc::clone(&feed));
+        tasks.spawn(async move {
+            for n in 0..25 {
+                let key = Key::user(format!("{task}/{n}"));
+                let commit = put(&*store, &key, None, "v").await.unwrap();
+                assert!(feed.0.load(Ordering::SeqCst) >= commit.revision);
+            }
+        });
+    }
+    tasks.join_all().await;
+}
+
+async fn commits_are_delivered_in_order_each_once(store: Arc<dyn Store>) {
+    let feed = Recorder::new();
+    store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    for task in 0..16 {
+        let store = Arc::clone(&store);
+        tasks.spawn(async move {
+            let mut own = Vec::new();
+            for n in 0..25 {
+                let key = Key::user(format!("{task}/{n}"));
+                let commit = put(&*store, &key, None, "v").await.unwrap();
+                own.push((commit.revision, key));
+            }
+            own
+        });
+    }
+    let answered: HashSet<_> = tasks.join_all().await.into_iter().flatten().collect();
+    let delivered = feed.delivered();
+    let revisions: Vec<_> = delivered.iter().map(|commit| commit.revision).collect();
+    assert_eq!(revisions, (1..=400).collect::<Vec<_>>());
+    let told =
+        |commit: &Arc<kubekv::model::Commit>| (commit.revision, commit.changes[0].key.clone());
+    assert_eq!(delivered.iter().map(told).collect::<HashSet<_>>(), answered);
+}
+
+async fn one_of_many_guarded_writers_wins(store: Arc<dyn Store>) {
+    let feed = Recorder::new();
+    store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
+    let key = Key::user("k");
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..32 {
+        let (store, key) = (Arc::clone(&store), key.clone());
+        tasks.spawn(async move { put(&*store, &key, None, "mine").await });
+    }
+    let outcomes = tasks.join_all().await;
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+    assert_eq!(feed.delivered().len(), 1);
+}
+
+async fn a_dropped_commit_is_whole_or_absent(store: Arc<dyn Store>) {
+    let feed = Recorder::new();
+    store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
+    for n in 0..50 {
+        let key = Key::user(format!("{n}"));
+        // Polled once, then dropped: whoever asked hung up.
+        poll_once(&mut Box::pin(put(&*store, &key, None, "v"))).await;
+    }
+    let last = put(&*store, &Key::user("last"), None, "v").await.unwrap();
+    let delivered = feed.delivered();
+    assert_eq!(delivered.last(), Some(&last));
+    let count = u64::try_from(delivered.len()).unwrap();
+    assert_eq!(last.revision, count, "every revision is one whole commit");
+    assert!(delivered.iter().all(|commit| commit.changes.len() == 1));
+}
+
+/// Polls a future once, and says whether it was ready.
+async fn poll_once(future: &mut (impl Future + Unpin)) -> bool {
+    std::future::poll_fn(|context| {
+        let polled = Pin::new(&mut *future).poll(context);
+        Poll::Ready(polled.is_ready())
+    })
+    .await
+}
+
+async fn an_empty_proposal_is_a_commit(store: Arc<dyn Store>) {
+    store.open(Recorder::new()).await.unwrap();
+    let commit = store.commit(proposal(Vec::new())).await.unwrap();
+    assert_eq!((commit.revision, commit.changes.len()), (1, 0));
+    let next = put(&*store, &Key::user("k"), None, "v").await.unwrap();
+    assert_eq!(next.revision, 2);
+}
+
+async fn a_closed_store_refuses(store: Arc<dyn Store>) {
+    let feed = Recorder::new();
+    store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
+    put(&*store, &Key::user("k"), None, "v").await.unwrap();
+    store.close().await;
+    let refused = put(&*store, &Key::user("l"), None, "v").await.unwrap_err();
+    assert!(matches!(refused, CommitError::Unavailable(_)), "{refused}");
+    assert_eq!(feed.delivered().len(), 1);
+    store.close().await;
+}
+
+async fn trimming_takes_nothing_that_lives(store: Arc<dyn Store>) {
+    store.open(Recorder::new()).await.unwrap();
+    let key = Key::user("k");
+    let mut latest = entry(&put(&*store, &key, None, "0").await.unwrap(), &key);
+    for n in 1..100 {
+        latest = entry(
+            &put(&*store, &key, Some(&latest), &n.to_string())
+                .await
+                .unwrap(),
+            &key,
+        );
+        store.trim(Keep {
+            history_floor: n,
+            deletions_floor: n,
+        });
+    }
+    delete(&*store, &key, &latest).await.unwrap();
+}
