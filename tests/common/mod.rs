@@ -1,5 +1,14 @@
 //! What the tests of the faces share: a keyspace in memory, a face on a port of its own, and a plain HTTP client.
-#![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "each test binary uses its part"
+)]
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,7 +34,9 @@ pub async fn space() -> Keyspace {
 }
 
 /// Serves a face on loopback; it stops when the sender is dropped or set.
-pub async fn start(face: impl FnOnce(Stopping) -> axum::Router) -> (SocketAddr, watch::Sender<bool>) {
+pub async fn start(
+    face: impl FnOnce(Stopping) -> axum::Router,
+) -> (SocketAddr, watch::Sender<bool>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopping) = watch::channel(false);
@@ -49,24 +60,40 @@ impl Answer {
     }
 
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
     }
 
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
     }
 }
 
 /// Sends one request on a connection of its own and reads the answer.
-pub async fn request(to: SocketAddr, method: &str, uri: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+pub async fn request(
+    to: SocketAddr,
+    method: &str,
+    uri: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Answer {
     let stream = TcpStream::connect(to).await.unwrap();
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .unwrap();
     tokio::spawn(connection);
-    let mut request = http::Request::builder().method(method).uri(uri).header("host", to.to_string());
+    let mut request = http::Request::builder()
+        .method(method)
+        .uri(uri)
+        .header("host", to.to_string());
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let request = request.body(Full::new(Bytes::copy_from_slice(body))).unwrap();
+    let request = request
+        .body(Full::new(Bytes::copy_from_slice(body)))
+        .unwrap();
     let answer = sender.send_request(request).await.unwrap();
     let (parts, body) = answer.into_parts();
     Answer {

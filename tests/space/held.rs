@@ -1,0 +1,170 @@
+//! What is on its way to the store holds up what touches it, and nothing else.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use kubekv::guard::Bounds;
+use kubekv::model::{Caller, Commit, Key, Proposal};
+use kubekv::space::{Keyspace, Lookup};
+use kubekv::store::{
+    BoxFuture, CommitError, Feed, Keep, Limits, MemoryStore, Opened, Store, StoreError,
+};
+use parking_lot::Mutex;
+use prometheus_client::registry::Registry;
+use tokio::sync::{Notify, oneshot};
+
+use super::{get, put};
+
+/// A store whose commits wait until they are let go.
+#[derive(Debug, Default)]
+struct SlowStore {
+    memory: MemoryStore,
+    waiting: Mutex<VecDeque<oneshot::Sender<()>>>,
+    arrived: Notify,
+}
+
+impl SlowStore {
+    async fn waiting(&self, count: usize) {
+        while self.waiting.lock().len() < count {
+            self.arrived.notified().await;
+        }
+    }
+
+    fn let_go(&self) {
+        let first = self.waiting.lock().pop_front().unwrap();
+        first.send(()).unwrap();
+    }
+}
+
+impl Store for SlowStore {
+    fn limits(&self) -> Limits {
+        self.memory.limits()
+    }
+
+    fn open(&self, feed: Arc<dyn Feed>) -> BoxFuture<'_, Result<Opened, StoreError>> {
+        self.memory.open(feed)
+    }
+
+    fn commit(&self, proposal: Proposal) -> BoxFuture<'_, Result<Arc<Commit>, CommitError>> {
+        Box::pin(async move {
+            let (go, gone) = oneshot::channel();
+            self.waiting.lock().push_back(go);
+            self.arrived.notify_one();
+            gone.await.unwrap();
+            self.memory.commit(proposal).await
+        })
+    }
+
+    fn trim(&self, keep: Keep) {
+        self.memory.trim(keep);
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.memory.close()
+    }
+}
+
+async fn slow() -> (Arc<SlowStore>, Keyspace) {
+    let store = Arc::new(SlowStore::default());
+    let admit = Arc::new(Bounds::new(store.limits()));
+    let shared: Arc<dyn Store> = Arc::<SlowStore>::clone(&store);
+    let (space, _expiry) = Keyspace::open(shared, admit, &mut Registry::default())
+        .await
+        .unwrap();
+    (store, space)
+}
+
+fn spawn_put(
+    space: &Keyspace,
+    key: &'static str,
+    value: &'static str,
+) -> tokio::task::JoinHandle<u64> {
+    let space = space.clone();
+    tokio::spawn(async move { put(&space, key, value).await })
+}
+
+#[tokio::test]
+async fn independent_writes_go_side_by_side() {
+    let (store, space) = slow().await;
+    let writes = [
+        spawn_put(&space, "a", "1"),
+        spawn_put(&space, "b", "1"),
+        spawn_put(&space, "c", "1"),
+    ];
+    store.waiting(3).await;
+    for write in writes {
+        store.let_go();
+        write.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_write_of_the_same_key_waits_and_then_sees_the_first() {
+    let (store, space) = slow().await;
+    let first = spawn_put(&space, "a", "1");
+    store.waiting(1).await;
+    let reads_first = {
+        let space = space.clone();
+        tokio::spawn(async move {
+            let key = Key::user("a");
+            let decide = |draft: &mut kubekv::space::Draft<'_>| {
+                let seen = draft.get(&key).map(|entry| entry.value().clone());
+                let mut record = draft.successor(&key);
+                record.value = "2".into();
+                draft.put(&key, record);
+                Ok::<_, Infallible>(seen)
+            };
+            space.commit(&Caller::System, decide).await.unwrap().reply
+        })
+    };
+    // An unrelated write overtakes both: the second one is not at the store.
+    let other = spawn_put(&space, "b", "1");
+    store.waiting(2).await;
+    store.let_go();
+    first.await.unwrap();
+    store.waiting(2).await;
+    store.let_go();
+    other.await.unwrap();
+    store.let_go();
+    assert_eq!(reads_first.await.unwrap().as_deref(), Some(&b"1"[..]));
+}
+
+#[tokio::test]
+async fn nothing_is_visible_before_the_store_has_it() {
+    let (store, space) = slow().await;
+    let write = spawn_put(&space, "a", "1");
+    store.waiting(1).await;
+    assert_eq!(get(&space, "a"), None);
+    store.let_go();
+    write.await.unwrap();
+    assert_eq!(get(&space, "a").as_deref(), Some("1"));
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_leaves_its_write_and_lets_others_go() {
+    let (store, space) = slow().await;
+    let first = spawn_put(&space, "a", "1");
+    store.waiting(1).await;
+    let queued = spawn_put(&space, "a", "lost");
+    tokio::task::yield_now().await;
+    let last = spawn_put(&space, "a", "3");
+    tokio::task::yield_now().await;
+    first.abort();
+    queued.abort();
+    assert!(first.await.is_err() && queued.await.is_err());
+    store.let_go();
+    store.waiting(1).await;
+    assert_eq!(
+        get(&space, "a").as_deref(),
+        Some("1"),
+        "it was on its way: it happened"
+    );
+    store.let_go();
+    last.await.unwrap();
+    assert_eq!(
+        get(&space, "a").as_deref(),
+        Some("3"),
+        "what waited for its turn never was"
+    );
+}

@@ -1,0 +1,71 @@
+//! The keyspace's promises, whatever protocol it is used by.
+
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails"
+)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod changes;
+mod held;
+mod indexes;
+mod leases;
+mod trees;
+mod ttl;
+mod watches;
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use kubekv::model::{Caller, Key};
+use kubekv::space::{Committed, Keyspace, Lookup};
+
+/// Writes a value without condition and gives back the revision.
+async fn put(space: &Keyspace, key: &str, value: &str) -> u64 {
+    let key = Key::user(key);
+    let value = bytes::Bytes::copy_from_slice(value.as_bytes());
+    let done: Committed<()> = space
+        .commit(&Caller::System, |draft| {
+            let mut record = draft.successor(&key);
+            record.value = value.clone();
+            draft.put(&key, record);
+            Ok::<_, Infallible>(())
+        })
+        .await
+        .unwrap();
+    done.revision
+}
+
+async fn delete(space: &Keyspace, key: &str) -> u64 {
+    let key = Key::user(key);
+    let done = space
+        .commit(&Caller::System, |draft| {
+            Ok::<_, Infallible>(draft.delete(&key))
+        })
+        .await
+        .unwrap();
+    done.revision
+}
+
+/// The value of a key, as text.
+fn get(space: &Keyspace, key: &str) -> Option<String> {
+    let view = space.read(&Caller::System);
+    let entry = view.get(&Key::user(key))?;
+    Some(String::from_utf8(entry.value().to_vec()).unwrap())
+}
+
+/// Lets time pass as a running gateway sees it: in steps smaller than a pause.
+async fn pass(time: Duration) {
+    let step = Duration::from_millis(250);
+    let mut left = time;
+    while !left.is_zero() {
+        tokio::time::advance(step.min(left)).await;
+        left = left.saturating_sub(step);
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    }
+}

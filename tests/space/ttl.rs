@@ -1,0 +1,73 @@
+//! Entries that end by themselves.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use kubekv::model::{Caller, Cause, DirMark, Key};
+use kubekv::space::{Draft, Keyspace, node_ranges};
+
+use super::{common, get, pass};
+
+async fn put_for(space: &Keyspace, key: &str, ttl: Duration, dir: DirMark) {
+    let key = Key::user(key);
+    let put = |draft: &mut Draft<'_>| {
+        let mut record = draft.successor(&key);
+        record.attrs.deadline = Some(draft.deadline_in(ttl));
+        record.attrs.dir = dir;
+        draft.put(&key, record);
+        Ok::<_, Infallible>(())
+    };
+    space.commit(&Caller::System, put).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_ends_with_its_ttl_and_its_watchers_hear_why() {
+    let space = common::space().await;
+    put_for(&space, "k", Duration::from_secs(5), DirMark::No).await;
+    let mut watch = space.watch(&Caller::System, node_ranges("k", false));
+    pass(Duration::from_millis(4_500)).await;
+    assert!(get(&space, "k").is_some());
+    pass(Duration::from_secs(1)).await;
+    assert_eq!(get(&space, "k"), None);
+    let commit = watch.try_next().unwrap().unwrap();
+    assert_eq!(commit.cause, Cause::Expire);
+    assert!(commit.changes[0].before.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_and_a_plain_write_move_the_end() {
+    let space = common::space().await;
+    put_for(&space, "refreshed", Duration::from_secs(5), DirMark::No).await;
+    put_for(&space, "for ever", Duration::from_secs(5), DirMark::No).await;
+    pass(Duration::from_secs(4)).await;
+    put_for(&space, "refreshed", Duration::from_secs(5), DirMark::No).await;
+    let key = Key::user("for ever");
+    let keep = |draft: &mut Draft<'_>| {
+        let mut record = draft.successor(&key);
+        record.attrs.deadline = None;
+        draft.put(&key, record);
+        Ok::<_, Infallible>(())
+    };
+    space.commit(&Caller::System, keep).await.unwrap();
+    pass(Duration::from_secs(4)).await;
+    assert!(get(&space, "refreshed").is_some());
+    pass(Duration::from_secs(2)).await;
+    assert_eq!(get(&space, "refreshed"), None);
+    assert!(get(&space, "for ever").is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_directory_ends_with_all_beneath_it_in_one_step() {
+    let space = common::space().await;
+    put_for(&space, "d/", Duration::from_secs(5), DirMark::Made).await;
+    super::put(&space, "d/a", "1").await;
+    super::put(&space, "d/b/c", "1").await;
+    super::put(&space, "dd", "1").await;
+    let mut watch = space.watch(&Caller::System, node_ranges("d", true));
+    pass(Duration::from_secs(6)).await;
+    let commit = watch.try_next().unwrap().unwrap();
+    assert_eq!(commit.subject, Some(Key::user("d")));
+    assert_eq!(commit.changes.len(), 3);
+    assert!(watch.try_next().is_none());
+    assert!(get(&space, "dd").is_some());
+}
