@@ -25,6 +25,8 @@ pub enum Cause {
     CompareAndDelete,
     /// Its TTL or its lease ended.
     Expire,
+    /// Its TTL began anew and nothing else changed: etcd v2 tells no watcher.
+    Refresh,
 }
 
 /// What a write is aimed at.

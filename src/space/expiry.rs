@@ -83,12 +83,14 @@ fn end_entry(draft: &mut Draft<'_>, key: &Key) -> bool {
         return false;
     }
     draft.because(Cause::Expire);
-    if entry.attrs().dir != DirMark::No
-        && let Some(path) = key.node()
-    {
-        draft.subject(Key::user(path));
+    let Some(path) = key.node() else {
+        return draft.delete(key);
+    };
+    draft.subject(Key::user(path));
+    if entry.attrs().dir == DirMark::No {
+        draft.delete(key)
+    } else {
         draft.delete_tree(path);
-        return true;
+        true
     }
-    draft.delete(key)
 }

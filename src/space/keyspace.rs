@@ -282,6 +282,11 @@ impl Keyspace {
         self.inner.line.timers.renew(lease)
     }
 
+    /// How many entries ended by their own TTL since the keyspace was opened.
+    pub fn entries_expired(&self) -> u64 {
+        self.inner.metrics.entries_expired.get()
+    }
+
     /// Brings the gauges up to date; called before they are read.
     pub fn refresh_metrics(&self) {
         let Inner {

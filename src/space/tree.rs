@@ -27,7 +27,8 @@ pub enum Node {
     Dir {
         /// Its own entry, where it has one.
         mark: Option<(Key, Arc<Entry>)>,
-        /// The first entry beneath it in key order, whose age stands for that of a directory without an entry.
+        /// The first entry beneath it in key order, whose age stands for that of a directory without an entry. Not
+        /// always looked up where the directory has one.
         first: Option<Arc<Entry>>,
     },
 }
@@ -61,10 +62,6 @@ pub struct Tree {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotDir(pub String);
 
-/// A directory is not empty: its path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotEmpty(pub String);
-
 /// What stands at `path`.
 pub fn node(space: &impl Lookup, path: &str) -> Node {
     if path.is_empty() {
@@ -77,36 +74,68 @@ pub fn node(space: &impl Lookup, path: &str) -> Node {
         };
     }
     let slashed = Key::user(format!("{path}/"));
-    let beneath = space
-        .scan(&slashed)
-        .find(|(key, _)| **key != slashed && key.node().is_some())
-        .map(|(_, entry)| Arc::clone(entry));
-    let file = Key::user(path);
     let own = |key: &Key| space.get(key).map(|entry| (key.clone(), Arc::clone(entry)));
-    stand(own(&file), own(&slashed), beneath)
+    let (plain, mark) = (own(&Key::user(path)), own(&slashed));
+    // Looking beneath makes a decision depend on all that is there: it is left out where it can tell nothing new, so
+    // that writes under one directory do not wait for each other.
+    let told = plain.is_none() && mark.as_ref().is_some_and(|own| marks_dir(own));
+    let beneath = if told {
+        None
+    } else {
+        space
+            .scan(&slashed)
+            .find(|(key, _)| **key != slashed && key.node().is_some())
+            .map(|(_, entry)| Arc::clone(entry))
+    };
+    stand(plain, mark, beneath)
 }
 
 /// What stands at a node, from its two keys and the first entry beneath it.
-fn stand(
+pub fn stand(
     plain: Option<(Key, Arc<Entry>)>,
     slashed: Option<(Key, Arc<Entry>)>,
     beneath: Option<Arc<Entry>>,
 ) -> Node {
-    let is_mark = |entry: &Entry| entry.attrs().dir != DirMark::No || entry.value().is_empty();
     if beneath.is_some() {
         return Node::Dir {
             mark: slashed.or(plain),
             first: beneath,
         };
     }
-    match (plain, slashed) {
-        (None, None) => Node::Absent,
-        (None, Some((key, entry))) if is_mark(&entry) => Node::Dir {
-            mark: Some((key, entry)),
+    match plain.or(slashed) {
+        None => Node::Absent,
+        Some(own) if marks_dir(&own) => Node::Dir {
+            mark: Some(own),
             first: None,
         },
-        (Some((key, entry)), _) | (None, Some((key, entry))) => Node::File { key, entry },
+        Some((key, entry)) => Node::File { key, entry },
     }
+}
+
+/// Whether an entry by itself makes its node a directory: one made as such, or Consul's way to make one, a key with a
+/// trailing slash and no value.
+fn marks_dir((key, entry): &(Key, Arc<Entry>)) -> bool {
+    entry.attrs().dir != DirMark::No || (key.as_bytes().ends_with(b"/") && entry.value().is_empty())
+}
+
+/// Whether a value stands at `path`.
+fn is_file(space: &impl Lookup, path: &str) -> bool {
+    let value = |key: Key| {
+        space
+            .get(&key)
+            .is_some_and(|entry| !marks_dir(&(key, Arc::clone(entry))))
+    };
+    // Where neither key has a value, whatever is beneath need not be looked at.
+    (value(Key::user(path)) || value(Key::user(format!("{path}/"))))
+        && matches!(node(space, path), Node::File { .. })
+}
+
+/// Whether there is nothing beneath `path` that a tree can show.
+pub fn is_empty(space: &impl Lookup, path: &str) -> bool {
+    let prefix = dir_prefix(path);
+    !space
+        .scan(&prefix)
+        .any(|(key, _)| *key != prefix && key.node().is_some())
 }
 
 /// What stands directly beneath `path`, by name. Costs as much as there are children, however deep they go.
@@ -218,7 +247,7 @@ pub fn ancestors(path: &str) -> impl Iterator<Item = &str> {
 /// The first path above `path` where a value stands instead of a directory, if any.
 pub fn file_above(space: &impl Lookup, path: &str) -> Option<NotDir> {
     ancestors(path)
-        .find(|above| matches!(node(space, above), Node::File { .. }))
+        .find(|above| is_file(space, above))
         .map(|above| NotDir(above.to_owned()))
 }
 

@@ -50,6 +50,11 @@ impl View {
             .map(|(key, revision)| (key, *revision))
     }
 
+    /// Whether the caller may see this key, be it there or not.
+    pub fn sees(&self, key: &Key) -> bool {
+        self.sight.sees(key)
+    }
+
     /// A lease by its name, with the entry of its record.
     pub fn lease(&self, id: LeaseId) -> Option<(Lease, &Arc<Entry>)> {
         let entry = self.snapshot.entries.get(&id.record_key())?;
