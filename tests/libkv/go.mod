@@ -1,0 +1,17 @@
+module kubekv/tests/libkv
+
+go 1.19
+
+require (
+	github.com/coreos/etcd v3.3.27+incompatible
+	github.com/coreos/go-semver v0.3.0
+	github.com/docker/libkv v0.2.1
+	github.com/hashicorp/consul v0.5.2
+	github.com/json-iterator/go v1.1.11
+	github.com/stretchr/testify v1.8.4
+)
+
+require (
+	github.com/modern-go/reflect2 v1.0.2
+	golang.org/x/net v0.17.0 // indirect
+)
