@@ -3,8 +3,18 @@
 #[cfg(test)]
 mod common;
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod offline;
+#[cfg(test)]
+mod place;
+#[cfg(test)]
 mod reopen;
+#[cfg(test)]
+mod room;
+#[cfg(test)]
+mod size;
 #[cfg(test)]
 mod suite;

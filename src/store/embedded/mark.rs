@@ -27,8 +27,8 @@ pub(super) struct Mark {
 }
 
 impl Mark {
-    /// Makes the file, at revision 0.
-    pub(super) fn create(path: &Path) -> io::Result<()> {
+    /// Makes the file, at this revision.
+    pub(super) fn create(path: &Path, revision: u64) -> io::Result<()> {
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -39,8 +39,8 @@ impl Mark {
             turn: false,
             dirty: false,
         };
-        mark.write(0)?;
-        mark.write(0)?;
+        mark.write(revision)?;
+        mark.write(revision)?;
         mark.sync()
     }
 
@@ -107,7 +107,7 @@ mod tests {
     fn the_mark_is_the_newest_whole_slot() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("mark");
-        Mark::create(&path).unwrap();
+        Mark::create(&path, 0).unwrap();
         let (mut mark, revision) = Mark::open(&path).unwrap();
         assert_eq!(revision, 0);
         for revision in 1..=5 {

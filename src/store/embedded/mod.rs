@@ -13,11 +13,9 @@ use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 
-use self::engine::Fjall;
-use self::load::Loader;
-use self::mark::Mark;
 use self::place::Place;
 use self::queue::Queue;
+use self::read::Files;
 use self::record::About;
 use self::room::Room;
 use self::writer::Writer;
@@ -27,16 +25,20 @@ use crate::model::{Commit, Proposal, Target};
 
 mod engine;
 mod filesystem;
+mod journal;
 mod load;
 mod mark;
+mod offline;
 mod place;
 mod queue;
+mod read;
 mod record;
 mod retention;
 mod room;
 mod survey;
 mod writer;
 
+pub use offline::{Report, backup, check};
 pub use room::DEFAULT_RESERVE_BYTES;
 
 /// What the store takes; the same everywhere, so that a keyspace can be moved.
@@ -198,65 +200,21 @@ fn measure(proposal: &Proposal) -> Result<usize, CommitError> {
     Ok(bytes)
 }
 
-/// A store's files, read and found in order, with the lock on their directory.
-struct Read {
-    place: Place,
-    mark: Mark,
-    table: Fjall,
-    loaded: load::Loaded,
-}
-
-/// Takes a directory and reads the store in it.
-fn read(place: Place) -> Result<Read, StoreError> {
-    let identity = place.read_format()?;
-    survey::survey(&place)?;
-    let mark_path = place.mark();
-    let (mark, told) =
-        Mark::open(&mark_path).map_err(|e| place::failed("reading", &mark_path, &e))?;
-    let table = Fjall::open(&place.db())?;
-    let mut loader = Loader::default();
-    table.scan(|key, value| loader.take(key, value))?;
-    let mut loaded = loader.finish();
-    if loaded.opened.revision < told {
-        loaded.problems.push(format!(
-            "commits up to {told} were acknowledged, but the last one here is {}",
-            loaded.opened.revision
-        ));
-    }
-    if loaded.opened.identity != identity {
-        loaded
-            .problems
-            .push("format.json belongs to another store".to_owned());
-    }
-    Ok(Read {
-        place,
-        mark,
-        table,
-        loaded,
-    })
-}
-
 fn open_now(
     options: &EmbeddedOptions,
     feed: Arc<dyn Feed>,
 ) -> Result<(Opened, Running), StoreError> {
     let place = Place::take(&options.path)?;
     if !place.has_store() {
-        place.make_store(place::new_identity())?;
+        place.make_empty_store()?;
     }
-    let Read {
+    let Files {
         place,
         mut mark,
         table,
         loaded,
-    } = read(place)?;
-    if let Some(first) = loaded.problems.first() {
-        return Err(StoreError(format!(
-            "{} is damaged: {first} ({} problems; kubekv check lists them)",
-            place.root().display(),
-            loaded.problems.len()
-        )));
-    }
+        ..
+    } = read::read(place)?.sound()?;
     let opened = loaded.opened;
     tracing::info!(
         directory = %place.root().display(),

@@ -18,8 +18,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::engine::{Batch, Engine, Fjall};
+use super::filesystem;
 use super::mark::Mark;
-use super::{filesystem, record};
+use super::record::{self, About};
 use crate::model::LeaseId;
 use crate::store::StoreError;
 
@@ -105,8 +106,13 @@ impl Place {
             && filesystem::leads_to(&self.mark(), mark.file())
     }
 
-    /// Makes an empty store. It comes into being by one rename, so that a start that breaks off leaves none.
-    pub(super) fn make_store(&self, identity: u64) -> Result<(), StoreError> {
+    /// Makes a store and lets `fill` write its records; `fill` gives the store's revision. The store comes into being
+    /// by one rename, so that whatever breaks off leaves none.
+    pub(super) fn make_store(
+        &self,
+        identity: u64,
+        fill: impl FnOnce(&mut Fjall) -> Result<u64, StoreError>,
+    ) -> Result<(), StoreError> {
         let new = self.root.join("store.new");
         let failed = |e: io::Error| failed("making a store in", &self.root, &e);
         if new.exists() {
@@ -114,25 +120,42 @@ impl Place {
         }
         DirBuilder::new().mode(0o700).create(&new).map_err(failed)?;
         let mut table = Fjall::create(&new.join("db"))?;
-        let about = record::About {
-            identity,
-            ..record::About::default()
-        };
-        let put = vec![record::about_row(&about).map_err(|e| StoreError(e.to_string()))?];
-        let remove = Vec::new();
-        table.write(Batch { put, remove }).map_err(StoreError)?;
+        let revision = fill(&mut table)?;
         drop(table);
-        Mark::create(&new.join("mark")).map_err(failed)?;
+        Mark::create(&new.join("mark"), revision).map_err(failed)?;
         write_format(&new.join("format.json"), identity).map_err(failed)?;
         sync_directory(&new).map_err(failed)?;
         fs::rename(&new, self.store()).map_err(failed)?;
         sync_directory(&self.root).map_err(failed)
     }
 
+    /// Makes a store with nothing in it.
+    pub(super) fn make_empty_store(&self) -> Result<(), StoreError> {
+        let identity = new_identity();
+        self.make_store(identity, |table| {
+            let about = About {
+                identity,
+                ..About::default()
+            };
+            let put = vec![record::about_row(&about).map_err(|e| StoreError(e.to_string()))?];
+            let remove = Vec::new();
+            table.write(Batch { put, remove }).map_err(StoreError)?;
+            Ok(0)
+        })
+    }
+
+    /// Removes what [`Self::make_store`] began and did not finish.
+    pub(super) fn discard_unfinished(&self) {
+        if let Err(e) = fs::remove_dir_all(self.root.join("store.new")) {
+            tracing::warn!(directory = %self.root.display(), "removing an unfinished store: {e}");
+        }
+    }
+
     /// Reads `format.json`, refuses what this build does not know, and gives the store's identity.
     pub(super) fn read_format(&self) -> Result<u64, StoreError> {
         let path = self.store().join("format.json");
-        let text = fs::read(&path).map_err(|e| failed("reading", &path, &e))?;
+        let text =
+            fs::read(&path).map_err(|e| failed("the store is damaged: reading", &path, &e))?;
         let format: Format = serde_json::from_slice(&text)
             .map_err(|e| StoreError(format!("{} is damaged: {e}", path.display())))?;
         if format.kubekv_embedded_store > LAYOUT {

@@ -249,3 +249,6 @@ pub(super) fn read_change(table_key: &[u8], bytes: &[u8]) -> Result<Step, Record
         head: header.commit,
     })
 }
+
+#[cfg(test)]
+mod tests;

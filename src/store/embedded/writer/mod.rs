@@ -208,3 +208,6 @@ impl<E: Engine> Writer<E> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

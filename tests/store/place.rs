@@ -1,0 +1,112 @@
+//! The store's directory: whose it is, and that it stays where it was.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use kubekv::model::Key;
+use kubekv::store::embedded::{EmbeddedOptions, EmbeddedStore};
+use kubekv::store::{CommitError, Store};
+use tokio::sync::mpsc;
+
+use crate::common::{Recorder, embedded, look, open, put};
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[tokio::test]
+async fn the_directory_is_closed_to_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("made/for/it");
+    look(&path).await.unwrap();
+    assert_eq!(mode(&path), 0o700);
+    assert_eq!(mode(&path.join("store")), 0o700);
+    fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    look(&path).await.unwrap();
+    assert_eq!(mode(&path), 0o700, "tightened");
+}
+
+#[tokio::test]
+async fn a_second_store_on_the_directory_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, _) = open(dir.path()).await.unwrap();
+    let line = look(dir.path()).await.unwrap_err().to_string();
+    let expected = format!(
+        "another kubekv is using this directory (pid {})",
+        std::process::id()
+    );
+    assert!(line.starts_with(&expected), "{line}");
+    assert!(!line.contains('\n'), "{line}");
+    first.close().await;
+    look(dir.path()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_directory_with_other_things_in_it_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("letter.txt"), "dear").unwrap();
+    fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
+    let line = look(dir.path()).await.unwrap_err().to_string();
+    assert!(
+        line.contains("holds no kubekv store, but other things (letter.txt)"),
+        "{line}"
+    );
+    assert_eq!(mode(dir.path()), 0o755, "it is not ours to change");
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn a_path_that_cannot_be_a_directory_is_refused_with_one_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    for path in [file.clone(), file.join("below")] {
+        let line = look(&path).await.unwrap_err().to_string();
+        assert!(line.contains("file") && !line.contains('\n'), "{line}");
+    }
+}
+
+/// A store whose failures are reported to a channel.
+fn watched(path: &Path) -> (EmbeddedStore, mpsc::UnboundedReceiver<String>) {
+    let (told, fatal) = mpsc::unbounded_channel();
+    let on_fatal = Arc::new(move |why| drop(told.send(why)));
+    (
+        EmbeddedStore::new(EmbeddedOptions::new(path, on_fatal)),
+        fatal,
+    )
+}
+
+#[tokio::test]
+async fn a_directory_moved_away_is_noticed_when_nobody_writes() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("data");
+    let (store, mut fatal) = watched(&path);
+    store.open(Recorder::new()).await.unwrap();
+    fs::rename(&path, dir.path().join("away")).unwrap();
+    let why = fatal.recv().await.unwrap();
+    assert!(
+        why.ends_with("was moved, removed or replaced while in use"),
+        "{why}"
+    );
+    let refused = put(&store, &Key::user("k"), None, "v").await.unwrap_err();
+    assert!(matches!(refused, CommitError::Unavailable(_)), "{refused}");
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_in_a_directory_that_was_recreated() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("data");
+    let (store, mut fatal) = watched(&path);
+    let feed = Recorder::new();
+    store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
+    fs::rename(&path, dir.path().join("away")).unwrap();
+    let other = embedded(&path);
+    other.open(Recorder::new()).await.unwrap();
+    put(&store, &Key::user("k"), None, "v").await.unwrap_err();
+    fatal.recv().await.unwrap();
+    assert!(feed.delivered().is_empty());
+    put(&other, &Key::user("k"), None, "v").await.unwrap();
+    other.close().await;
+}

@@ -1,0 +1,172 @@
+//! A full disk: writes are refused before anything is touched, reads go on, writes go on by themselves.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use kubekv::model::Key;
+use kubekv::store::embedded::{EmbeddedOptions, EmbeddedStore};
+use kubekv::store::{CommitError, Store};
+use tokio::sync::mpsc;
+
+use crate::common::{Recorder, look, never, proposal, put, write};
+
+/// A file system of its own, in memory.
+struct Tmpfs(PathBuf);
+
+impl Tmpfs {
+    fn mount(at: &Path, mebibytes: u32) -> Self {
+        let size = format!("size={mebibytes}m,mode=0700");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &size, "kubekv-test"])
+            .arg(at)
+            .status()
+            .unwrap();
+        assert!(mounted.success());
+        Self(at.to_owned())
+    }
+}
+
+impl Drop for Tmpfs {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg("--lazy").arg(&self.0).status();
+        assert!(unmounted.is_ok_and(|status| status.success()));
+    }
+}
+
+fn store(path: &Path, reserve_mebibytes: u64) -> EmbeddedStore {
+    let mut options = EmbeddedOptions::new(path, never());
+    options.reserve_bytes = reserve_mebibytes << 20;
+    EmbeddedStore::new(options)
+}
+
+fn is_full(error: &CommitError) -> bool {
+    matches!(error, CommitError::Full(_))
+}
+
+#[tokio::test]
+async fn below_the_reserve_writes_are_refused_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let feed = Recorder::new();
+    let no_disk_has_this = store(dir.path(), 1 << 40);
+    no_disk_has_this
+        .open(Arc::<Recorder>::clone(&feed))
+        .await
+        .unwrap();
+    let refused = put(&no_disk_has_this, &Key::user("k"), None, "v")
+        .await
+        .unwrap_err();
+    assert!(is_full(&refused), "{refused}");
+    assert!(
+        refused.to_string().starts_with("no space left: "),
+        "{refused}"
+    );
+    assert!(feed.delivered().is_empty());
+    no_disk_has_this.close().await;
+    let enough = store(dir.path(), 1);
+    enough.open(Recorder::new()).await.unwrap();
+    let commit = put(&enough, &Key::user("k"), None, "v").await.unwrap();
+    assert_eq!(commit.revision, 1, "the refused one used no revision");
+    enough.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs root: tests/run"]
+async fn a_disk_that_fills_up_refuses_writes_until_there_is_room_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let _tmpfs = Tmpfs::mount(dir.path(), 64);
+    let data = dir.path().join("data");
+    let full = store(&data, 24);
+    let feed = Recorder::new();
+    full.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
+    put(&full, &Key::user("first"), None, "v").await.unwrap();
+    let ballast = dir.path().join("ballast");
+    std::fs::write(&ballast, vec![1; 45 << 20]).unwrap();
+    for n in 0..3 {
+        let refused = put(&full, &Key::user(format!("refused{n}")), None, "v")
+            .await
+            .unwrap_err();
+        assert!(is_full(&refused), "{refused}");
+    }
+    std::fs::remove_file(&ballast).unwrap();
+    let commit = put(&full, &Key::user("second"), None, "v").await.unwrap();
+    assert_eq!((commit.revision, feed.delivered().len()), (2, 2));
+    full.close().await;
+    assert_eq!(look(&data).await.unwrap().revision, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs root: tests/run"]
+async fn a_disk_that_fills_within_a_burst_loses_nothing_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    let _tmpfs = Tmpfs::mount(dir.path(), 128);
+    let data = dir.path().join("data");
+    let full = Arc::new(store(&data, 48));
+    full.open(Recorder::new()).await.unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    for task in 0..16 {
+        let full = Arc::clone(&full);
+        tasks.spawn(async move {
+            let mut made = 0;
+            for n in 0.. {
+                let key = Key::user(format!("{task}/{n}"));
+                match put(&*full, &key, None, &"x".repeat(100 << 10)).await {
+                    Ok(_) => made += 1,
+                    Err(refused) => {
+                        assert!(is_full(&refused), "{refused}");
+                        break;
+                    }
+                }
+            }
+            made
+        });
+    }
+    let made: u64 = tasks.join_all().await.into_iter().sum();
+    assert!(made > 100, "{made}");
+    full.close().await;
+    let opened = look(&data).await.unwrap();
+    assert_eq!(opened.revision, made);
+    assert_eq!(u64::try_from(opened.entries.len()).unwrap(), made);
+}
+
+/// Without a reserve the table's own write fails, and what is on disk is not known.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs root: tests/run"]
+async fn a_write_that_fails_below_ends_the_process_and_loses_nothing_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    let _tmpfs = Tmpfs::mount(dir.path(), 32);
+    let data = dir.path().join("data");
+    let (told, mut fatal) = mpsc::unbounded_channel();
+    let mut options = EmbeddedOptions::new(&data, Arc::new(move |why| drop(told.send(why))));
+    options.reserve_bytes = 0;
+    let store = EmbeddedStore::new(options);
+    let feed = Recorder::new();
+    store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
+    std::fs::write(dir.path().join("ballast"), vec![1; 27 << 20]).unwrap();
+    let mut made = 0;
+    let failed = loop {
+        // Little to look at, but with all that is remembered of each key it takes pages.
+        let keys = (0..200).map(|n| Key::user(format!("{made}/{n}")));
+        let writes = keys.map(|key| write(&key, None, Some(""))).collect();
+        match store.commit(proposal(writes)).await {
+            Ok(_) => made += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(failed, CommitError::Unknown(_)), "{failed}");
+    let why = fatal.recv().await.unwrap();
+    assert!(why.contains("No space left"), "{why}");
+    assert_eq!(feed.delivered().len(), made);
+    let after = put(&store, &Key::user("after"), None, "v")
+        .await
+        .unwrap_err();
+    assert!(matches!(after, CommitError::Unavailable(_)), "{after}");
+    store.close().await;
+    std::fs::remove_file(dir.path().join("ballast")).unwrap();
+    let revision = look(&data).await.unwrap().revision;
+    let made = u64::try_from(made).unwrap();
+    assert!(
+        (made..=made + 1).contains(&revision),
+        "{revision} of {made}"
+    );
+}
