@@ -6,7 +6,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::footprint::Footprint;
+use super::footprint::{Depth, Effect, Footprint, Span};
 use super::lookup::{Lookup, Scan};
 use super::snapshot::Snapshot;
 use crate::model::{
@@ -24,7 +24,7 @@ pub const PENDING: u64 = u64::MAX;
 pub struct Draft<'a> {
     base: &'a Snapshot,
     now_ms: i64,
-    reads: RefCell<Vec<KeyRange>>,
+    reads: RefCell<Vec<(Span, Depth)>>,
     writes: Vec<Pending>,
     written: BTreeMap<Key, Slot>,
     cause: Cause,
@@ -144,15 +144,27 @@ impl<'a> Draft<'a> {
         self.base
     }
 
-    pub(crate) fn note_read(&self, range: KeyRange) {
-        self.reads.borrow_mut().push(range);
+    fn note_read(&self, span: Span, depth: Depth) {
+        self.reads.borrow_mut().push((span, depth));
     }
 
     /// What was read and what will be written.
     pub(crate) fn footprint(&self) -> Footprint {
+        let writes = self.written.iter().map(|(key, slot)| {
+            let before = self
+                .writes
+                .get(slot.write)
+                .is_some_and(|write| write.before.is_some());
+            let effect = if before && slot.shown.is_some() {
+                Effect::Changes
+            } else {
+                Effect::ComesOrGoes
+            };
+            (key.clone(), effect)
+        });
         Footprint {
             reads: self.reads.borrow().clone(),
-            writes: self.written.keys().cloned().collect(),
+            writes: writes.collect(),
         }
     }
 
@@ -181,14 +193,34 @@ impl Lookup for Draft<'_> {
         if let Some(slot) = self.written.get(key) {
             return slot.shown.as_ref();
         }
-        self.note_read(KeyRange::Exact(key.clone()));
+        self.note_read(Span::key(key), Depth::Entries);
         self.base.entries.get(key)
     }
 
     fn scan_from(&self, prefix: &Key, from: &Key) -> Scan<'_> {
-        let range = KeyRange::Prefix(prefix.clone());
-        let (_, end) = range.bounds();
-        self.note_read(range);
+        let (_, end) = KeyRange::Prefix(prefix.clone()).bounds();
+        self.note_read(Span::new(from, end.clone()), Depth::Entries);
+        self.merged(from, end)
+    }
+
+    fn first(
+        &self,
+        prefix: &Key,
+        from: &Key,
+        wanted: fn(&Key) -> bool,
+    ) -> Option<(&Key, &Arc<Entry>)> {
+        let (_, end) = KeyRange::Prefix(prefix.clone()).bounds();
+        let found = self.merged(from, end.clone()).find(|(key, _)| wanted(key));
+        // Only what was passed over was read: what comes or goes behind the first one changes nothing.
+        let to = found.map_or(end, |(key, _)| Bound::Included(key.clone()));
+        self.note_read(Span::new(from, to), Depth::Keys);
+        found
+    }
+}
+
+impl Draft<'_> {
+    /// The stored entries with the draft's own laid over them.
+    fn merged(&self, from: &Key, end: Bound<Key>) -> Scan<'_> {
         let bounds = (Bound::Included(from.clone()), end);
         if bound_is_empty(&bounds) {
             return Box::new(std::iter::empty());

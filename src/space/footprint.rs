@@ -1,16 +1,82 @@
-//! What a decision read and what it writes.
+//! What a decision read and what it writes, and what of that can go side by side.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 
-use crate::model::{Key, KeyRange};
+use crate::model::Key;
 
-/// The keys and ranges a change depends on or touches.
+/// A stretch of keys, in their order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Span {
+    from: Key,
+    to: Bound<Key>,
+}
+
+impl Span {
+    /// One key.
+    pub(crate) fn key(key: &Key) -> Self {
+        Self {
+            from: key.clone(),
+            to: Bound::Included(key.clone()),
+        }
+    }
+
+    /// From one key on, to where a search ended.
+    pub(crate) fn new(from: &Key, to: Bound<Key>) -> Self {
+        Self {
+            from: from.clone(),
+            to,
+        }
+    }
+
+    fn contains(&self, key: &Key) -> bool {
+        let below = match &self.to {
+            Bound::Included(to) => key <= to,
+            Bound::Excluded(to) => key < to,
+            Bound::Unbounded => true,
+        };
+        below && self.from <= *key
+    }
+
+    fn bounds(&self) -> Option<(Bound<&Key>, Bound<&Key>)> {
+        let empty = match &self.to {
+            Bound::Included(to) => *to < self.from,
+            Bound::Excluded(to) => *to <= self.from,
+            Bound::Unbounded => false,
+        };
+        (!empty).then_some((Bound::Included(&self.from), self.to.as_ref()))
+    }
+}
+
+/// What a decision looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Depth {
+    /// Only which keys there are: a write that changes an entry which stays does not matter to it.
+    Keys,
+    /// The entries themselves.
+    Entries,
+}
+
+/// What a write does to a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// The entry was there and stays.
+    Changes,
+    /// It comes or goes.
+    ComesOrGoes,
+}
+
+/// The keys and spans a change depends on or touches.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Footprint {
     /// Read to decide.
-    pub(crate) reads: Vec<KeyRange>,
+    pub(crate) reads: Vec<(Span, Depth)>,
     /// To be written.
-    pub(crate) writes: Vec<Key>,
+    pub(crate) writes: Vec<(Key, Effect)>,
+}
+
+fn disturbs(effect: Effect, depth: Depth) -> bool {
+    effect == Effect::ComesOrGoes || depth == Depth::Entries
 }
 
 impl Footprint {
@@ -20,8 +86,12 @@ impl Footprint {
     }
 
     fn disturbs(&self, other: &Self) -> bool {
-        self.writes.iter().any(|key| {
-            other.writes.contains(key) || other.reads.iter().any(|range| range.contains(key))
+        self.writes.iter().any(|(key, effect)| {
+            other.writes.iter().any(|(written, _)| written == key)
+                || other
+                    .reads
+                    .iter()
+                    .any(|(span, depth)| disturbs(*effect, *depth) && span.contains(key))
         })
     }
 }
@@ -31,73 +101,79 @@ impl Footprint {
 /// Two of them never clash: neither writes what the other reads or writes.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
-    /// How many hold each key for reading or for writing.
-    points: BTreeMap<Key, Point>,
-    /// Ranges held for reading.
-    ranges: Vec<Key>,
-}
-
-#[derive(Debug, Default)]
-struct Point {
-    readers: usize,
-    writers: usize,
+    writes: BTreeMap<Key, Effect>,
+    /// Reads of single entries, which most are, with how many hold each.
+    entries: HashMap<Key, usize>,
+    /// All other reads, likewise. Changes under the same directories share most of theirs.
+    spans: HashMap<(Span, Depth), usize>,
 }
 
 impl Held {
     /// Whether the footprint clashes with one that is held.
     pub(crate) fn clashes(&self, footprint: &Footprint) -> bool {
-        let written = |key: &Key| self.points.get(key).is_some_and(|point| point.writers > 0);
-        let reads_clash = footprint.reads.iter().any(|range| match range {
-            KeyRange::Exact(key) => written(key),
-            KeyRange::Prefix(_) => self
-                .points
-                .range(range.bounds())
-                .any(|(_, point)| point.writers > 0),
-        });
-        reads_clash
-            || footprint.writes.iter().any(|key| {
-                self.points.contains_key(key)
-                    || self.ranges.iter().any(|prefix| key.starts_with(prefix))
-            })
+        footprint
+            .reads
+            .iter()
+            .any(|(span, depth)| self.disturbed(span, *depth))
+            || footprint
+                .writes
+                .iter()
+                .any(|(key, effect)| self.disturbs(key, *effect))
+    }
+
+    fn disturbed(&self, span: &Span, depth: Depth) -> bool {
+        span.bounds().is_some_and(|bounds| {
+            self.writes
+                .range(bounds)
+                .any(|(_, effect)| disturbs(*effect, depth))
+        })
+    }
+
+    fn disturbs(&self, key: &Key, effect: Effect) -> bool {
+        self.writes.contains_key(key)
+            || self.entries.contains_key(key)
+            || self
+                .spans
+                .keys()
+                .any(|(span, depth)| disturbs(effect, *depth) && span.contains(key))
     }
 
     /// Holds a footprint until [`Held::release`].
     pub(crate) fn hold(&mut self, footprint: &Footprint) {
-        for range in &footprint.reads {
-            match range {
-                KeyRange::Exact(key) => self.points.entry(key.clone()).or_default().readers += 1,
-                KeyRange::Prefix(prefix) => self.ranges.push(prefix.clone()),
+        for (span, depth) in &footprint.reads {
+            match single(span, *depth) {
+                Some(key) => *self.entries.entry(key.clone()).or_default() += 1,
+                None => *self.spans.entry((span.clone(), *depth)).or_default() += 1,
             }
         }
-        for key in &footprint.writes {
-            self.points.entry(key.clone()).or_default().writers += 1;
-        }
+        self.writes.extend(footprint.writes.iter().cloned());
     }
 
     /// Lets go of a footprint that was held.
     pub(crate) fn release(&mut self, footprint: &Footprint) {
-        for range in &footprint.reads {
-            match range {
-                KeyRange::Exact(key) => self.let_go(key, |point| &mut point.readers),
-                KeyRange::Prefix(prefix) => {
-                    if let Some(place) = self.ranges.iter().position(|held| held == prefix) {
-                        self.ranges.swap_remove(place);
-                    }
-                }
+        for (span, depth) in &footprint.reads {
+            match single(span, *depth) {
+                Some(key) => let_go(&mut self.entries, key),
+                None => let_go(&mut self.spans, &(span.clone(), *depth)),
             }
         }
-        for key in &footprint.writes {
-            self.let_go(key, |point| &mut point.writers);
+        for (key, _) in &footprint.writes {
+            self.writes.remove(key);
         }
     }
+}
 
-    fn let_go(&mut self, key: &Key, count: impl Fn(&mut Point) -> &mut usize) {
-        if let Some(point) = self.points.get_mut(key) {
-            let count = count(point);
-            *count = count.saturating_sub(1);
-            if point.readers == 0 && point.writers == 0 {
-                self.points.remove(key);
-            }
+/// The key, where one entry was read.
+fn single(span: &Span, depth: Depth) -> Option<&Key> {
+    let one = span.to == Bound::Included(span.from.clone()) && depth == Depth::Entries;
+    one.then_some(&span.from)
+}
+
+fn let_go<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count = count.saturating_sub(1);
+        if *count == 0 {
+            counts.remove(key);
         }
     }
 }
@@ -106,40 +182,66 @@ impl Held {
 mod tests {
     use super::*;
 
-    fn reads(ranges: &[KeyRange]) -> Footprint {
+    fn reads(span: Span, depth: Depth) -> Footprint {
         Footprint {
-            reads: ranges.to_vec(),
+            reads: vec![(span, depth)],
             writes: Vec::new(),
         }
     }
 
-    fn writes(key: &str) -> Footprint {
+    fn beneath(prefix: &str, depth: Depth) -> Footprint {
+        let prefix = Key::user(prefix);
+        let end = prefix
+            .prefix_end()
+            .map_or(Bound::Unbounded, Bound::Excluded);
+        reads(Span::new(&prefix, end), depth)
+    }
+
+    fn writes(key: &str, effect: Effect) -> Footprint {
+        let key = Key::user(key);
         Footprint {
-            reads: vec![KeyRange::Exact(Key::user(key))],
-            writes: vec![Key::user(key)],
+            reads: vec![(Span::key(&key), Depth::Entries)],
+            writes: vec![(key, effect)],
         }
+    }
+
+    /// Both ways of asking agree: of one footprint against another, and against those held.
+    fn clash(held: &Footprint, other: &Footprint) -> bool {
+        let mut all = Held::default();
+        all.hold(held);
+        let clash = all.clashes(other);
+        assert_eq!(clash, held.clashes(other));
+        all.release(held);
+        assert!(!all.clashes(other) && all.entries.is_empty() && all.spans.is_empty());
+        clash
     }
 
     #[test]
     fn only_what_touches_a_written_key_clashes() {
-        let mut held = Held::default();
-        held.hold(&writes("a/b"));
-        assert!(held.clashes(&writes("a/b")));
-        assert!(held.clashes(&reads(&[KeyRange::Prefix(Key::user("a/"))])));
-        assert!(!held.clashes(&writes("a/c")));
-        assert!(!held.clashes(&reads(&[KeyRange::Exact(Key::user("a/c"))])));
-        held.release(&writes("a/b"));
-        assert!(!held.clashes(&writes("a/b")));
+        let write = writes("a/b", Effect::Changes);
+        assert!(clash(&write, &writes("a/b", Effect::Changes)));
+        assert!(clash(&write, &beneath("a/", Depth::Entries)));
+        assert!(clash(
+            &write,
+            &reads(Span::key(&Key::user("a/b")), Depth::Entries)
+        ));
+        assert!(!clash(&write, &writes("a/c", Effect::ComesOrGoes)));
+        assert!(!clash(&write, &beneath("b/", Depth::Entries)));
     }
 
     #[test]
     fn readers_share_and_keep_writers_out() {
-        let mut held = Held::default();
-        let tree = reads(&[KeyRange::Prefix(Key::user("a/"))]);
-        held.hold(&tree);
-        assert!(!held.clashes(&tree));
-        assert!(held.clashes(&writes("a/new")));
-        held.release(&tree);
-        assert!(!held.clashes(&writes("a/new")));
+        let tree = beneath("a/", Depth::Entries);
+        assert!(!clash(&tree, &tree));
+        assert!(clash(&tree, &writes("a/new", Effect::ComesOrGoes)));
+    }
+
+    #[test]
+    fn who_asks_only_which_keys_there_are_is_not_held_up_by_new_values() {
+        let exists = beneath("a/", Depth::Keys);
+        assert!(!clash(&exists, &writes("a/b", Effect::Changes)));
+        assert!(clash(&exists, &writes("a/b", Effect::ComesOrGoes)));
+        assert!(!clash(&writes("a/b", Effect::Changes), &exists));
+        assert!(clash(&writes("a/b", Effect::ComesOrGoes), &exists));
     }
 }

@@ -153,19 +153,24 @@ impl Drop for Ticket {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Key, KeyRange};
+    use crate::model::Key;
+    use crate::space::footprint::{Depth, Effect, Span};
+    use std::ops::Bound;
 
     fn write(key: &str) -> Footprint {
         Footprint {
             reads: Vec::new(),
-            writes: vec![Key::user(key)],
+            writes: vec![(Key::user(key), Effect::ComesOrGoes)],
         }
     }
 
     fn delete_tree(prefix: &str, key: &str) -> Footprint {
         Footprint {
-            reads: vec![KeyRange::Prefix(Key::user(prefix))],
-            writes: vec![Key::user(key)],
+            reads: vec![(
+                Span::new(&Key::user(prefix), Bound::Excluded(Key::system(""))),
+                Depth::Entries,
+            )],
+            writes: vec![(Key::user(key), Effect::ComesOrGoes)],
         }
     }
 

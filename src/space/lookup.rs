@@ -15,6 +15,16 @@ pub trait Lookup {
     /// The entries whose keys begin with `prefix`, in byte order, from `from` on.
     fn scan_from(&self, prefix: &Key, from: &Key) -> Scan<'_>;
 
+    /// The first entry at or after `from` whose key begins with `prefix` and is `wanted`.
+    ///
+    /// For questions about which keys there are: in a draft, a decision must not rest on what the entry holds.
+    fn first(
+        &self,
+        prefix: &Key,
+        from: &Key,
+        wanted: fn(&Key) -> bool,
+    ) -> Option<(&Key, &Arc<Entry>)>;
+
     /// The entries whose keys begin with `prefix`, in byte order.
     fn scan(&self, prefix: &Key) -> Scan<'_> {
         self.scan_from(prefix, prefix)

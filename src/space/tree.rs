@@ -28,7 +28,8 @@ pub enum Node {
         /// Its own entry, where it has one.
         mark: Option<(Key, Arc<Entry>)>,
         /// The first entry beneath it in key order, whose age stands for that of a directory without an entry. Not
-        /// always looked up where the directory has one.
+        /// always looked up where the directory has one; no decision may rest on what it holds (see
+        /// [`Lookup::first`]).
         first: Option<Arc<Entry>>,
     },
 }
@@ -83,8 +84,9 @@ pub fn node(space: &impl Lookup, path: &str) -> Node {
         None
     } else {
         space
-            .scan(&slashed)
-            .find(|(key, _)| **key != slashed && key.node().is_some())
+            .first(&slashed, &Key::user(format!("{path}/\0")), |key| {
+                key.node().is_some()
+            })
             .map(|(_, entry)| Arc::clone(entry))
     };
     stand(plain, mark, beneath)

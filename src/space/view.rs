@@ -79,6 +79,15 @@ impl Lookup for View {
             .filter(|_| self.sight.sees(key))
     }
 
+    fn first(
+        &self,
+        prefix: &Key,
+        from: &Key,
+        wanted: fn(&Key) -> bool,
+    ) -> Option<(&Key, &Arc<Entry>)> {
+        self.scan_from(prefix, from).find(|(key, _)| wanted(key))
+    }
+
     fn scan_from(&self, prefix: &Key, from: &Key) -> Scan<'_> {
         let (_, end) = KeyRange::Prefix(prefix.clone()).bounds();
         let range = (Bound::Included(from.clone()), end);
