@@ -2,5 +2,6 @@
 //!
 //! Faces do not know each other. What they share is how HTTP is served (`http`) and how Go writes JSON (`gojson`).
 
+pub mod etcd;
 pub mod gojson;
 pub mod http;

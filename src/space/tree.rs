@@ -79,7 +79,7 @@ pub fn node(space: &impl Lookup, path: &str) -> Node {
     let (plain, mark) = (own(&Key::user(path)), own(&slashed));
     // Looking beneath makes a decision depend on all that is there: it is left out where it can tell nothing new, so
     // that writes under one directory do not wait for each other.
-    let told = plain.is_none() && mark.as_ref().is_some_and(|own| marks_dir(own));
+    let told = plain.is_none() && mark.as_ref().is_some_and(marks_dir);
     let beneath = if told {
         None
     } else {

@@ -1,0 +1,173 @@
+//! Nodes and events in JSON: etcd's order of fields, and Go's escaping.
+
+use super::event::{Content, Event, Shown, dir_index};
+use crate::face::gojson::push_string;
+use crate::model::{Deadline, Entry};
+use crate::space::tree::{Node, Tree};
+
+/// Appends an event and a newline.
+pub(super) fn push_event(out: &mut Vec<u8>, event: &Event) {
+    out.extend_from_slice(br#"{"action":""#);
+    out.extend_from_slice(event.action.as_bytes());
+    out.extend_from_slice(br#"","node":"#);
+    push_shown(out, &event.node);
+    if let Some(prev) = &event.prev {
+        out.extend_from_slice(br#","prevNode":"#);
+        push_shown(out, prev);
+    }
+    out.extend_from_slice(b"}\n");
+}
+
+fn push_shown(out: &mut Vec<u8>, shown: &Shown) {
+    let mut fields = Fields::begin(out, &shown.path);
+    match &shown.content {
+        Content::File(value) => fields.value(value),
+        Content::Dir | Content::Gone { was_dir: true } => fields.dir(),
+        Content::Gone { was_dir: false } => {}
+    }
+    fields.deadline(shown.deadline, shown.as_of_ms);
+    fields.end(shown.modified, shown.created);
+}
+
+/// Appends the answer to a read: the tree's root at `path`, with its children, and all beneath where `recursive`.
+/// Nodes whose names begin with `_` are left out, but not the one that was asked for.
+pub(super) fn push_get(out: &mut Vec<u8>, path: &str, tree: &Tree, recursive: bool, now_ms: i64) {
+    out.extend_from_slice(br#"{"action":"get","node":"#);
+    let depth = if recursive { usize::MAX } else { 1 };
+    let mut path = path.to_owned();
+    push_tree(out, &mut path, tree, depth, now_ms);
+    out.extend_from_slice(b"}\n");
+}
+
+fn push_tree(out: &mut Vec<u8>, path: &mut String, tree: &Tree, depth: usize, now_ms: i64) {
+    let mut fields = Fields::begin(out, path);
+    match &tree.node {
+        Node::Absent => fields.end(0, 0),
+        Node::File { entry, .. } => {
+            fields.value(entry.value());
+            fields.deadline(entry.attrs().deadline, now_ms);
+            fields.end(entry.index(), entry.placed());
+        }
+        Node::Dir { mark, first } => {
+            let mark: Option<&Entry> = mark.as_ref().map(|(_, entry)| entry.as_ref());
+            fields.dir();
+            fields.deadline(mark.and_then(|mark| mark.attrs().deadline), now_ms);
+            if depth > 0 {
+                push_children(&mut fields, path, tree, depth - 1, now_ms);
+            }
+            // etcd's root has no indexes.
+            let index = if path.is_empty() {
+                0
+            } else {
+                dir_index(mark, first.as_deref())
+            };
+            fields.end(index, index);
+        }
+    }
+}
+
+fn push_children(
+    fields: &mut Fields<'_>,
+    path: &mut String,
+    tree: &Tree,
+    depth: usize,
+    now_ms: i64,
+) {
+    let shown = tree
+        .children
+        .iter()
+        .filter(|(name, _)| !name.starts_with('_'));
+    let mut any = false;
+    for (name, child) in shown {
+        if any {
+            fields.out.push(b',');
+        } else {
+            fields.name("nodes");
+            fields.out.push(b'[');
+            any = true;
+        }
+        let length = path.len();
+        if !path.is_empty() {
+            path.push('/');
+        }
+        path.push_str(name);
+        push_tree(fields.out, path, child, depth, now_ms);
+        path.truncate(length);
+    }
+    if any {
+        fields.out.push(b']');
+    }
+}
+
+/// A node being written, field by field.
+struct Fields<'a> {
+    out: &'a mut Vec<u8>,
+    any: bool,
+}
+
+impl<'a> Fields<'a> {
+    fn begin(out: &'a mut Vec<u8>, path: &str) -> Self {
+        out.push(b'{');
+        let mut fields = Self { out, any: false };
+        // etcd's root has no key.
+        if !path.is_empty() {
+            fields.name("key");
+            push_path(fields.out, path);
+        }
+        fields
+    }
+
+    fn name(&mut self, name: &str) {
+        if self.any {
+            self.out.push(b',');
+        }
+        self.any = true;
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
+    }
+
+    fn value(&mut self, value: &[u8]) {
+        self.name("value");
+        push_string(self.out, value);
+    }
+
+    fn dir(&mut self) {
+        self.name("dir");
+        self.out.extend_from_slice(b"true");
+    }
+
+    fn deadline(&mut self, deadline: Option<Deadline>, as_of_ms: i64) {
+        let Some(deadline) = deadline else {
+            return;
+        };
+        self.name("expiration");
+        let end = jiff::Timestamp::from_millisecond(deadline.at_ms).unwrap_or(jiff::Timestamp::MAX);
+        self.out.extend_from_slice(format!("\"{end}\"").as_bytes());
+        let left = deadline.at_ms.saturating_sub(as_of_ms);
+        // Begun seconds count; none left is not told.
+        let seconds = left.saturating_add(999) / 1_000;
+        if seconds > 0 {
+            self.name("ttl");
+            self.out.extend_from_slice(seconds.to_string().as_bytes());
+        }
+    }
+
+    fn end(mut self, modified: u64, created: u64) {
+        for (name, index) in [("modifiedIndex", modified), ("createdIndex", created)] {
+            if index > 0 {
+                self.name(name);
+                self.out.extend_from_slice(index.to_string().as_bytes());
+            }
+        }
+        self.out.push(b'}');
+    }
+}
+
+/// Appends a path with the slash it begins with.
+fn push_path(out: &mut Vec<u8>, path: &str) {
+    let at = out.len();
+    push_string(out, path.as_bytes());
+    // After the opening quote.
+    out.insert(at + 1, b'/');
+}

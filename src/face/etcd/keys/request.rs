@@ -1,0 +1,202 @@
+//! What a request to `/v2/keys` asks for.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use http::Method;
+
+use super::number::{parse_bool, parse_u64};
+use crate::face::etcd::error::{Code, Error};
+use crate::face::etcd::form::Form;
+use crate::model::{Deadline, time};
+use crate::space::Draft;
+
+/// The longest TTL, in seconds: etcd keeps the end of a TTL in nanoseconds since 1970, in 63 bits. It lets longer ones
+/// wrap around; here they are refused.
+const LAST_SECOND: u64 = 9_223_372_036;
+
+/// A request, every field checked. Unknown fields are ignored, as etcd does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the protocol's")]
+pub(super) struct KeysRequest {
+    /// The node, without slashes at its ends; the root is empty.
+    pub(super) path: String,
+    /// `recursive`
+    pub(super) recursive: bool,
+    /// `wait`
+    pub(super) wait: bool,
+    /// `waitIndex`; 0 is "from now on".
+    pub(super) wait_index: u64,
+    /// `stream`
+    pub(super) stream: bool,
+    /// `dir`
+    pub(super) dir: bool,
+    /// `quorum`: makes no difference to a read here, all of them see every acknowledged write; but see `wait`.
+    pub(super) quorum: bool,
+    /// `prevExist`, where it is given.
+    pub(super) prev_exist: Option<bool>,
+    /// `prevIndex`; 0 asks for nothing.
+    pub(super) prev_index: u64,
+    /// `prevValue`; empty asks for nothing.
+    pub(super) prev_value: Bytes,
+    /// `refresh`
+    pub(super) refresh: bool,
+    /// `ttl`, where it is given and not empty, in seconds.
+    pub(super) ttl: Option<u64>,
+    /// `value`
+    pub(super) value: Bytes,
+    /// `noValueOnSuccess`
+    pub(super) no_value_on_success: bool,
+}
+
+impl KeysRequest {
+    /// Reads a request. Its fields are checked in etcd's order, so that of two mistakes the same one is told.
+    pub(super) fn parse(key: &[u8], method: &Method, form: &Form) -> Result<Self, Error> {
+        let prev_index = index(form, "prevIndex")?;
+        let wait_index = index(form, "waitIndex")?;
+        let quoted = |name: &str| flag(form, name, &format!("\"{name}\""));
+        let recursive = quoted("recursive")?;
+        // Lists are always sorted; etcd's are in no order unless this is asked for.
+        let _sorted = quoted("sorted")?;
+        let wait = quoted("wait")?;
+        let dir = quoted("dir")?;
+        let quorum = quoted("quorum")?;
+        let stream = quoted("stream")?;
+        if wait && *method != Method::GET {
+            let cause = r#""wait" can only be used with GET requests"#;
+            return Err(Error::new(Code::InvalidField, cause));
+        }
+        let prev_value = form.get("prevValue");
+        if prev_value.is_some_and(<[u8]>::is_empty) {
+            let cause = r#""prevValue" cannot be empty"#;
+            return Err(Error::new(Code::PrevValueRequired, cause));
+        }
+        let no_value_on_success = quoted("noValueOnSuccess")?;
+        let ttl = ttl(form)?;
+        let nullable = |name: &str| form.get(name).map(|_| flag(form, name, name)).transpose();
+        let prev_exist = nullable("prevExist")?;
+        let refresh = nullable("refresh")?.unwrap_or(false);
+        let value = form.get("value").unwrap_or_default();
+        if refresh && !value.is_empty() {
+            let cause = "A value was provided on a refresh";
+            return Err(Error::new(Code::RefreshValue, cause));
+        }
+        if refresh && ttl.is_none() {
+            return Err(Error::new(Code::RefreshTtlRequired, "No TTL value set"));
+        }
+        // Trees are of text: a key that is not could be written and never be shown again.
+        let path = std::str::from_utf8(key)
+            .map_err(|_| Error::new(Code::InvalidField, "the key is not valid UTF-8"))?;
+        Ok(Self {
+            path: path.to_owned(),
+            recursive,
+            wait,
+            wait_index,
+            stream,
+            dir,
+            quorum,
+            prev_exist,
+            prev_index,
+            prev_value: Bytes::copy_from_slice(prev_value.unwrap_or_default()),
+            refresh,
+            ttl,
+            value: Bytes::copy_from_slice(value),
+            no_value_on_success,
+        })
+    }
+
+    /// Whether the change is to be made only where the node is as the client expects.
+    pub(super) fn compares(&self) -> bool {
+        self.prev_index > 0 || !self.prev_value.is_empty()
+    }
+
+    /// When what is written ends by itself, if ever.
+    pub(super) fn deadline(&self, draft: &Draft<'_>) -> Option<Deadline> {
+        self.ttl
+            .map(|seconds| draft.deadline_in(Duration::from_secs(seconds)))
+    }
+}
+
+fn index(form: &Form, name: &str) -> Result<u64, Error> {
+    let Some(text) = form.get(name) else {
+        return Ok(0);
+    };
+    parse_u64(text).ok_or_else(|| {
+        Error::new(
+            Code::IndexNotANumber,
+            format!("invalid value for \"{name}\""),
+        )
+    })
+}
+
+fn flag(form: &Form, name: &str, shown: &str) -> Result<bool, Error> {
+    let Some(text) = form.get(name) else {
+        return Ok(false);
+    };
+    parse_bool(text)
+        .ok_or_else(|| Error::new(Code::InvalidField, format!("invalid value for {shown}")))
+}
+
+fn ttl(form: &Form) -> Result<Option<u64>, Error> {
+    let text = form.get("ttl").unwrap_or_default();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let now = u64::try_from(time::unix_ms() / 1_000).unwrap_or_default();
+    parse_u64(text)
+        .filter(|seconds| *seconds <= LAST_SECOND.saturating_sub(now))
+        .map(Some)
+        .ok_or_else(|| Error::new(Code::TtlNotANumber, r#"invalid value for "ttl""#))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(method: &Method, query: &str) -> Result<KeysRequest, Error> {
+        let form = Form::parse(b"", b"", query.as_bytes()).unwrap();
+        KeysRequest::parse(b"a", method, &form)
+    }
+
+    #[test]
+    fn of_two_mistakes_etcds_first_is_told() {
+        let bad = parse(&Method::PUT, "ttl=x&recursive=x&prevIndex=x").unwrap_err();
+        assert_eq!(bad.cause, br#"invalid value for "prevIndex""#);
+        let bad = parse(&Method::PUT, "refresh=x&prevExist=x").unwrap_err();
+        assert_eq!(bad.cause, b"invalid value for prevExist");
+    }
+
+    #[test]
+    fn a_ttl_that_etcd_could_not_keep_is_refused() {
+        assert_eq!(parse(&Method::PUT, "ttl=").unwrap().ttl, None);
+        assert_eq!(
+            parse(&Method::PUT, "ttl=7000000000").unwrap().ttl,
+            Some(7_000_000_000)
+        );
+        for bad in ["9223372036", "18446744073709551615", "-1", "1.5"] {
+            let error = parse(&Method::PUT, &format!("ttl={bad}")).unwrap_err();
+            assert_eq!(error.code, Code::TtlNotANumber, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_query_is_read_or_refused(query in "[ -~]{0,60}") {
+            if let Ok(form) = Form::parse(b"", b"", query.as_bytes()) {
+                let _asked = KeysRequest::parse(b"k", &Method::PUT, &form);
+            }
+        }
+
+        #[test]
+        fn indexes_and_flags_are_read_as_written(prev: u64, wait: u64, dir: bool, recursive: bool) {
+            let query = format!("prevIndex={prev}&waitIndex={wait}&dir={dir}&recursive={recursive}");
+            let asked = parse(&Method::GET, &query).unwrap();
+            prop_assert_eq!(
+                (asked.prev_index, asked.wait_index, asked.dir, asked.recursive),
+                (prev, wait, dir, recursive)
+            );
+        }
+    }
+}

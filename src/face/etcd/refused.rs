@@ -1,0 +1,33 @@
+//! What is not served, refused by name.
+
+use axum::body::Body;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, Response, StatusCode};
+
+use super::reply;
+
+/// Whether a request is a call of gRPC.
+pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// The answer to calls of the v3 API, in the words of its JSON door: 12 is gRPC's "unimplemented".
+pub(super) fn v3() -> Response<Body> {
+    let text = "kubekv does not serve the etcd v3 API; set ETCDCTL_API=2 or use /v2/keys";
+    let body = format!(r#"{{"error":"{text}","message":"{text}","code":12}}"#);
+    reply::json(StatusCode::NOT_IMPLEMENTED, body)
+}
+
+/// The answer to changes of users, roles and `enable`.
+pub(super) fn auth() -> Response<Body> {
+    let text = "kubekv keeps no etcd users and roles, and cannot turn them on";
+    reply::message(StatusCode::NOT_IMPLEMENTED, text)
+}
+
+/// The answer to changes of the member list.
+pub(super) fn members() -> Response<Body> {
+    let text = "kubekv has no etcd members to add, change or remove";
+    reply::message(StatusCode::NOT_IMPLEMENTED, text)
+}
