@@ -1,0 +1,236 @@
+//! kubekv and a real etcd 3.4, asked the same: every answer that is not the same is one of the table's differences.
+
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use super::client::{Gateway, Parked, ask, watch};
+use super::common::Answer;
+use super::table::{DIFFERENCES, SEQUENCES};
+
+/// A real etcd on ports of its own, with an empty directory; it ends with the test.
+struct Etcd {
+    process: Child,
+    address: SocketAddr,
+    _directory: tempfile::TempDir,
+}
+
+impl Etcd {
+    async fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let free = || {
+            TcpListener::bind("127.0.0.1:0")
+                .unwrap()
+                .local_addr()
+                .unwrap()
+        };
+        let (address, peer) = (free(), format!("http://{}", free()));
+        let client = format!("http://{address}");
+        let process = Command::new("etcd")
+            .arg("--enable-v2")
+            .arg("--data-dir")
+            .arg(directory.path())
+            .args(["--listen-client-urls", &client])
+            .args(["--advertise-client-urls", &client])
+            .args(["--listen-peer-urls", &peer])
+            .args(["--initial-advertise-peer-urls", &peer])
+            .args(["--initial-cluster", &format!("default={peer}")])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("needs etcd 3.4 in PATH");
+        let etcd = Self {
+            process,
+            address,
+            _directory: directory,
+        };
+        for _ in 0..200 {
+            if tokio::net::TcpStream::connect(address).await.is_ok()
+                && ask(address, "GET !/health").await.status == 200
+            {
+                return etcd;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("etcd does not answer");
+    }
+}
+
+impl Drop for Etcd {
+    fn drop(&mut self) {
+        let _killed = self.process.kill();
+        let _reaped = self.process.wait();
+    }
+}
+
+/// What is compared of an answer.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: String,
+}
+
+fn seen(answer: &Answer) -> Seen {
+    // Their values are each server's own.
+    let there = ["x-etcd-cluster-id", "x-raft-index", "x-raft-term"];
+    let same = [
+        "content-type",
+        "allow",
+        "x-content-type-options",
+        "x-etcd-index",
+    ];
+    let own = there.map(|name| (name, (!answer.header(name).is_empty()).to_string()));
+    let common = same.map(|name| (name, answer.header(name).to_owned()));
+    Seen {
+        status: answer.status,
+        headers: own.into_iter().chain(common).collect(),
+        body: without_times(&String::from_utf8_lossy(&answer.body)),
+    }
+}
+
+fn without_times(body: &str) -> String {
+    let mark = "\"expiration\":\"";
+    let mut parts = body.split(mark);
+    let mut text = parts.next().unwrap().to_owned();
+    for part in parts {
+        let (time, rest) = part.split_once('"').unwrap();
+        assert!(time.ends_with('Z') && time.contains('T'), "{time}");
+        text.extend([mark, "T\"", rest]);
+    }
+    text
+}
+
+/// One of the two servers, in the middle of a sequence.
+struct Side {
+    address: SocketAddr,
+    /// The index before the sequence.
+    base: u64,
+    parked: Option<Parked>,
+}
+
+impl Side {
+    async fn index(&self) -> u64 {
+        ask(self.address, "HEAD /")
+            .await
+            .header("x-etcd-index")
+            .parse()
+            .unwrap()
+    }
+
+    async fn step(&mut self, directory: &str, step: &str) -> Seen {
+        let step = self.fill(directory, step);
+        if step == "TAKE" {
+            let mut parked = self.parked.take().unwrap();
+            let patience = Duration::from_secs(10);
+            let body = tokio::time::timeout(patience, parked.next()).await;
+            let body = body.map_or("parked".to_owned(), |body| body.unwrap().unwrap());
+            return Seen {
+                status: parked.status,
+                headers: Vec::new(),
+                body: without_times(&body),
+            };
+        }
+        if let Some(path) = step.strip_prefix("PARK ") {
+            let parked = watch(self.address, path).await;
+            let seen = seen(&Answer {
+                status: parked.status,
+                headers: parked.headers.clone(),
+                body: bytes::Bytes::new(),
+            });
+            self.parked = Some(parked);
+            return seen;
+        }
+        if let Some(path) = step.strip_prefix("GONE ") {
+            for _ in 0..100 {
+                let answer = ask(self.address, &format!("GET {path}")).await;
+                if answer.status == 404 {
+                    return seen(&answer);
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+        let mut seen = seen(&ask(self.address, &step).await);
+        seen.body = seen.body.replace(&self.address.to_string(), "ADDRESS");
+        seen
+    }
+
+    /// The step with its directory, and with indexes counted from the beginning of the sequence.
+    fn fill(&self, directory: &str, step: &str) -> String {
+        let step = step.replace('$', directory);
+        match step.split_once('@') {
+            Some((before, number)) => {
+                let number: u64 = number.parse().unwrap();
+                format!("{before}{}", self.base + number)
+            }
+            None => step,
+        }
+    }
+}
+
+/// Brings both to the same index, so that what they say of indexes can be compared as it is.
+async fn level(sides: &mut [Side; 2]) {
+    let [own, real] = &sides;
+    let (mut at, mut real_at) = (own.index().await, real.index().await);
+    while at < real_at {
+        ask(own.address, "PUT /_level value=1").await;
+        at += 1;
+    }
+    while real_at < at {
+        ask(real.address, "PUT /_level value=1").await;
+        real_at += 1;
+    }
+    for side in sides {
+        side.base = at;
+        assert_eq!(side.index().await, at);
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs etcd: tests/run"]
+async fn kubekv_answers_as_etcd_does() {
+    let (gateway, etcd) = (Gateway::start().await, Etcd::start().await);
+    let mut sides = [gateway.address, etcd.address].map(|address| Side {
+        address,
+        base: 0,
+        parked: None,
+    });
+    let mut wrong = Vec::new();
+    let mut differed = Vec::new();
+    for (number, (about, steps)) in SEQUENCES.iter().enumerate() {
+        level(&mut sides).await;
+        for step in *steps {
+            let directory = format!("/s{number}");
+            let [own, real] = &mut sides;
+            let real = real.step(&directory, step).await;
+            let own = own.step(&directory, step).await;
+            let same = own == real;
+            if !same {
+                differed.push(*step);
+                if !DIFFERENCES.iter().any(|(known, _)| known == step) {
+                    wrong.push(format!(
+                        "{about}: {step}\n  etcd   {real:?}\n  kubekv {own:?}"
+                    ));
+                }
+                level(&mut sides).await;
+            }
+        }
+    }
+    let steps: usize = SEQUENCES.iter().map(|(_, steps)| steps.len()).sum();
+    println!(
+        "{steps} steps, {} known differences",
+        differed.len() - wrong.len()
+    );
+    assert!(
+        wrong.is_empty(),
+        "{} differ:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    for (known, why) in DIFFERENCES {
+        assert!(
+            differed.contains(known),
+            "no difference any more: {known} ({why})"
+        );
+    }
+}
