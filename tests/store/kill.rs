@@ -32,7 +32,7 @@ impl Random {
     }
 }
 
-/// What a task acknowledged last of a key: its revision, and its value or `None`.
+/// What was acknowledged last of a key: its revision, and what its value was told as, or `None`.
 type Acknowledged = HashMap<String, (u64, Option<String>)>;
 
 /// The child: writes until it is killed, and prints each commit once it is acknowledged.
@@ -67,22 +67,22 @@ async fn write_for_ever(directory: PathBuf) {
             for n in 0_u64.. {
                 let key = Key::user(format!("{task}/{}", random.below(20)));
                 let before = own.remove(&key);
-                let (line, revision) = match before {
+                let (told, revision) = match before {
                     Some(before) if random.below(4) == 0 => {
                         let commit = delete(&*store, &key, &before).await.unwrap();
-                        (format!("{} {key} -", commit.revision), commit.revision)
+                        ("-".to_owned(), commit.revision)
                     }
                     before => {
-                        let value =
-                            format!("{n}-{}", "x".repeat(random.below(900).try_into().unwrap()));
-                        let commit = put(&*store, &key, before.as_ref(), &value).await.unwrap();
+                        // Long ones fill journals and table files, so that the kill meets flushes and compactions.
+                        let most = if random.below(8) == 0 { 300_000 } else { 900 };
+                        let told = format!("{n}:{}", random.below(most));
+                        let commit = put(&*store, &key, before.as_ref(), &value(&told)).await;
+                        let commit = commit.unwrap();
                         own.insert(key.clone(), entry(&commit, &key));
-                        (
-                            format!("{} {key} {value}", commit.revision),
-                            commit.revision,
-                        )
+                        (told, commit.revision)
                     }
                 };
+                let line = format!("{revision} {key} {told}");
                 // One write call a line: a line the parent sees whole was acknowledged.
                 std::io::stdout()
                     .lock()
@@ -96,6 +96,21 @@ async fn write_for_ever(directory: PathBuf) {
         });
     }
     tasks.join_all().await;
+}
+
+/// The value that `number:length` stands for.
+fn value(told: &str) -> String {
+    let length = told.split_once(':').unwrap().1.parse().unwrap();
+    let fill = told.bytes().cycle().map(char::from).take(length);
+    format!("{told}-{}", fill.collect::<String>())
+}
+
+/// What a value was told as.
+fn told(entry: &Entry) -> String {
+    let text = std::str::from_utf8(entry.value()).unwrap();
+    let told = text.split_once('-').unwrap().0;
+    assert_eq!(text, value(told), "the value is whole");
+    told.to_owned()
 }
 
 fn start(directory: &Path) -> Child {
@@ -174,7 +189,7 @@ fn compare(opened: &Opened, acknowledged: &Acknowledged, highest: u64) {
         // Another commit of this key may have been durable without being told; an older one may not be left.
         match found {
             Some(found) if found == *revision => {
-                let text = entry.map(|entry| String::from_utf8(entry.value().to_vec()).unwrap());
+                let text = entry.map(|entry| told(entry));
                 assert_eq!(text, *value, "{key} at {revision}");
             }
             Some(found) => assert!(
@@ -206,7 +221,7 @@ fn acknowledged_commits_survive_kill_9() {
         for entry in opened.entries {
             let known = acknowledged.get(&entry.0.to_string());
             if known.is_none_or(|(revision, _)| *revision < entry.1.index()) {
-                let value = String::from_utf8(entry.1.value().to_vec()).unwrap();
+                let value = told(&entry.1);
                 acknowledged.insert(entry.0.to_string(), (entry.1.index(), Some(value)));
             }
         }

@@ -5,6 +5,8 @@ mod common;
 #[cfg(test)]
 mod damage;
 #[cfg(test)]
+mod figures;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod offline;

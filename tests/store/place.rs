@@ -110,3 +110,35 @@ async fn nothing_is_acknowledged_in_a_directory_that_was_recreated() {
     put(&other, &Key::user("k"), None, "v").await.unwrap();
     other.close().await;
 }
+
+/// The table files are written in the background, and a failure there must not go unnoticed.
+#[tokio::test]
+async fn a_flush_that_fails_ends_the_process_and_loses_nothing_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, mut fatal) = watched(dir.path());
+    store.open(Recorder::new()).await.unwrap();
+    let tables = dir.path().join("store/db/keyspaces/1/tables");
+    let away = dir.path().join("store/away");
+    fs::rename(&tables, &away).unwrap();
+    let mut made = 0;
+    let failed = loop {
+        let key = Key::user(format!("{made}"));
+        match put(&store, &key, None, &"x".repeat(1 << 20)).await {
+            Ok(_) => made += 1,
+            Err(error) => break error,
+        }
+        assert!(made < 100, "a flush is due long before");
+    };
+    assert!(
+        matches!(
+            failed,
+            CommitError::Unknown(_) | CommitError::Unavailable(_)
+        ),
+        "{failed}"
+    );
+    let why = fatal.recv().await.unwrap();
+    assert!(why.contains("background work"), "{why}");
+    store.close().await;
+    fs::rename(&away, &tables).unwrap();
+    assert_eq!(look(dir.path()).await.unwrap().revision, made);
+}

@@ -11,7 +11,7 @@ use kubekv::store::{Keep, Store};
 use crate::common::{entry, look, open, put, sorted};
 
 /// Bytes that the directory's files take on the disk.
-fn disk_bytes(dir: &Path) -> u64 {
+pub(crate) fn disk_bytes(dir: &Path) -> u64 {
     fs::read_dir(dir)
         .unwrap()
         .map(|entry| {

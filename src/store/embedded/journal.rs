@@ -17,7 +17,7 @@ use std::io::{self, Read};
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::record;
+use super::record::{self, Seal};
 
 /// fjall's number for the table of records: the first one made.
 const TABLE: u64 = 1;
@@ -68,6 +68,7 @@ pub(super) struct Journal {
 pub(super) fn scan(
     mut input: impl Read,
     length: u64,
+    seal: Seal,
     sequence: Option<u64>,
 ) -> io::Result<Journal> {
     let mut journal = Journal {
@@ -95,7 +96,7 @@ pub(super) fn scan(
         }
     }
     let skipped = skip_zeros(&mut input, &mut kept)?;
-    journal.tail = examine_tail(&kept, journal.whole + skipped);
+    journal.tail = examine_tail(&kept, journal.whole + skipped, seal);
     Ok(journal)
 }
 
@@ -129,20 +130,70 @@ fn follows(batch: &Batch, last: Option<u64>) -> bool {
 }
 
 /// Looks for a whole batch in what follows the last one. `offset` is where `tail` begins.
-fn examine_tail(tail: &[u8], mut offset: u64) -> Tail {
+fn examine_tail(tail: &[u8], mut offset: u64, seal: Seal) -> Tail {
     if tail.is_empty() {
         return Tail::Clean;
     }
     let mut rest = tail;
     while !rest.is_empty() {
-        let left = u64::try_from(rest.len()).unwrap_or(u64::MAX);
-        if matches!(read_batch(&mut &*rest, left), Ok(Some(_))) {
+        if is_our_batch(rest, seal) {
             return Tail::Followed(offset);
         }
         rest = rest.get(1..).unwrap_or_default();
         offset += 1;
     }
     Tail::Torn
+}
+
+/// Whether bytes begin with a whole batch that this store wrote. A torn batch can hold a value that looks like a
+/// batch, but not one with our seal.
+fn is_our_batch(bytes: &[u8], seal: Seal) -> bool {
+    let left = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    first_record(bytes).is_some_and(|(key, value)| record::is_genuine(seal, key, value))
+        && matches!(read_batch(&mut &*bytes, left), Ok(Some(_)))
+}
+
+/// The first record of what has the outline of a batch. Walks over lengths without summing, because in a value made
+/// for the purpose every byte could begin one.
+fn first_record(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&[1, c0, c1, c2, c3, ..], mut rest) = bytes.split_first_chunk::<13>()? else {
+        return None;
+    };
+    let mut first = None;
+    for _ in 0..u32::from_le_bytes([c0, c1, c2, c3]) {
+        let (head, after) = rest.split_first_chunk()?;
+        let head = item_head(head)?;
+        let (key, after) = after.split_at_checked(usize::from(head.key))?;
+        let (value, after) = after.split_at_checked(usize::try_from(head.value).ok()?)?;
+        if head.kind == VALUE && first.is_none() {
+            first = Some((key, value));
+        }
+        rest = after;
+    }
+    let (end, _) = rest.split_first_chunk::<13>()?;
+    first.filter(|_| end.starts_with(&[3]) && end.ends_with(&TRAILER))
+}
+
+/// What stands before an item's key and value.
+struct ItemHead {
+    kind: u8,
+    key: u16,
+    value: u32,
+}
+
+fn item_head(head: &[u8; 21]) -> Option<ItemHead> {
+    let [2, kind, 0, rest @ ..] = head else {
+        return None;
+    };
+    let (table, rest) = rest.split_first_chunk()?;
+    let (key, rest) = rest.split_first_chunk()?;
+    let (value, stored) = rest.split_first_chunk()?;
+    let ours = u64::from_le_bytes(*table) == TABLE && value == stored;
+    ours.then_some(ItemHead {
+        kind: *kind,
+        key: u16::from_le_bytes(*key),
+        value: u32::from_le_bytes(*value),
+    })
 }
 
 /// Reads one batch; `None` where there is no whole one. `left` is the most bytes it can have.
@@ -184,42 +235,20 @@ fn parse_item(
     batch: &mut Batch,
     sum: &mut Xxh3,
 ) -> io::Result<bool> {
-    let head = take::<21>(input)?;
-    let [2, kind, 0, rest @ ..] = head else {
+    let bytes = take::<21>(input)?;
+    let Some(head) = item_head(&bytes) else {
         return Ok(false);
     };
-    let [
-        t0,
-        t1,
-        t2,
-        t3,
-        t4,
-        t5,
-        t6,
-        t7,
-        k0,
-        k1,
-        v0,
-        v1,
-        v2,
-        v3,
-        stored @ ..,
-    ] = rest;
-    let table = u64::from_le_bytes([t0, t1, t2, t3, t4, t5, t6, t7]);
-    let value = u32::from_le_bytes([v0, v1, v2, v3]);
-    if table != TABLE || value != u32::from_le_bytes(stored) {
-        return Ok(false);
-    }
-    let key = u64::from(u16::from_le_bytes([k0, k1]));
-    batch.bytes += 21 + key + u64::from(value);
+    let (key, value) = (u64::from(head.key), u64::from(head.value));
+    batch.bytes += 21 + key + value;
     if batch.bytes > left {
         return Ok(false);
     }
-    sum.update(&head);
+    sum.update(&bytes);
     let mut name = Vec::new();
     copy(input, key, sum, |part| name.extend_from_slice(part))?;
-    copy(input, u64::from(value), sum, |_| {})?;
-    if kind == VALUE {
+    copy(input, value, sum, |_| {})?;
+    if head.kind == VALUE {
         let revision = record::revision_of(&name).map(|at| at.main).ok();
         batch.revision = batch.revision.max(revision);
     }
@@ -271,26 +300,36 @@ impl<R: Read> Read for Keeping<'_, R> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::{Cause, Change, Commit, Entry, Key, Record, Revision};
+
+    const SEAL: Seal = Seal(42);
 
     /// A batch of one record a revision, as fjall writes it.
     fn batch(sequence: u64, revisions: &[u64], value: &[u8]) -> Vec<u8> {
+        sealed(SEAL, sequence, revisions, value)
+    }
+
+    fn sealed(seal: Seal, sequence: u64, revisions: &[u64], value: &[u8]) -> Vec<u8> {
         let mut out = vec![1];
         out.extend(u32::try_from(revisions.len()).unwrap().to_le_bytes());
         out.extend(sequence.to_le_bytes());
         let mut sum = Xxh3::new();
         for revision in revisions {
-            let key = record::change_key(crate::model::Revision::new(*revision, 0));
-            let length = u32::try_from(value.len()).unwrap().to_le_bytes();
+            let (key, row) = row(seal, *revision, value);
+            let length = u32::try_from(row.len()).unwrap().to_le_bytes();
             let mut item = vec![2, VALUE, 0];
             item.extend(TABLE.to_le_bytes());
             item.extend(u16::try_from(key.len()).unwrap().to_le_bytes());
             item.extend(length);
             item.extend(length);
             item.extend(key);
-            item.extend(value);
+            item.extend(row);
             sum.update(&item);
             out.extend(item);
         }
@@ -300,8 +339,28 @@ mod tests {
         out
     }
 
+    fn row(seal: Seal, revision: u64, value: &[u8]) -> record::Row {
+        let record = Record {
+            value: Bytes::copy_from_slice(value),
+            ..Record::default()
+        };
+        let modified = Revision::new(revision, 0);
+        let commit = Commit {
+            revision,
+            cause: Cause::Set,
+            subject: None,
+            changes: vec![Change {
+                key: Key::user("k"),
+                now: Some(Arc::new(Entry { record, modified })),
+                before: None,
+            }],
+        };
+        let rows = record::rows(seal, &commit, record::State::default());
+        rows.unwrap().swap_remove(0)
+    }
+
     fn read(bytes: &[u8]) -> Journal {
-        scan(bytes, u64::try_from(bytes.len()).unwrap(), None).unwrap()
+        scan(bytes, u64::try_from(bytes.len()).unwrap(), SEAL, None).unwrap()
     }
 
     fn three() -> Vec<Vec<u8>> {
@@ -375,13 +434,25 @@ mod tests {
         assert_eq!(read(&bytes).tail, followed);
     }
 
+    /// Else a client could keep a gateway from starting after it was killed in the middle of such a write.
+    #[test]
+    fn a_torn_batch_is_cut_although_its_value_looks_like_a_journal() {
+        let before = three().concat();
+        let copy = sealed(Seal(1), 11, &[6, 7], b"as if it were the next");
+        let torn = batch(10, &[5], &[copy, vec![0xee; 500]].concat());
+        let bytes = [&before[..], &torn[..torn.len() - 100]].concat();
+        let journal = read(&bytes);
+        assert_eq!(journal.tail, Tail::Torn);
+        assert_eq!(journal.whole, u64::try_from(before.len()).unwrap());
+    }
+
     #[test]
     fn a_batch_out_of_order_is_noticed() {
         let bytes = [batch(5, &[1], b"one"), batch(5, &[2], b"two")].concat();
         assert!(matches!(read(&bytes).tail, Tail::Followed(_)));
         let bytes = batch(5, &[1], b"one");
         let length = u64::try_from(bytes.len()).unwrap();
-        let journal = scan(&bytes[..], length, Some(5)).unwrap();
+        let journal = scan(&bytes[..], length, SEAL, Some(5)).unwrap();
         assert_eq!((journal.whole, journal.tail), (0, Tail::Followed(0)));
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::record::{self, ABOUT_KEY, About, Head, State, Step, What};
+use super::record::{self, ABOUT_KEY, About, Head, Seal, State, Step, What};
 use super::retention::{Happened, Retention};
 use crate::model::{Change, Commit, Entry, Key, Revision};
 use crate::store::Opened;
@@ -29,6 +29,7 @@ pub(super) struct Loaded {
 /// Reads records in the order of the table's keys.
 #[derive(Debug, Default)]
 pub(super) struct Loader {
+    seal: Seal,
     about: Option<About>,
     live: HashMap<Key, Arc<Entry>>,
     history: Vec<Arc<Commit>>,
@@ -42,11 +43,19 @@ pub(super) struct Loader {
 }
 
 impl Loader {
+    /// Reads the records with this seal.
+    pub(super) fn new(seal: Seal) -> Self {
+        Self {
+            seal,
+            ..Self::default()
+        }
+    }
+
     /// Takes the next record.
     pub(super) fn take(&mut self, key: &[u8], value: &[u8]) {
         self.records += 1;
         if key == ABOUT_KEY {
-            match record::read_about(value) {
+            match record::read_about(self.seal, value) {
                 Ok(about) => {
                     self.retention = Retention::new(about.history_floor, about.deletions_floor);
                     self.about = Some(about);
@@ -55,7 +64,7 @@ impl Loader {
             }
             return;
         }
-        match record::read_change(key, value) {
+        match record::read_change(self.seal, key, value) {
             Ok(step) => self.step(step),
             Err(e) => {
                 let place = record::revision_of(key)

@@ -94,7 +94,7 @@ pub struct EmbeddedStore {
 #[derive(Debug)]
 struct Running {
     queue: Arc<Queue>,
-    thread: JoinHandle<()>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl EmbeddedStore {
@@ -107,12 +107,10 @@ impl EmbeddedStore {
     }
 }
 
-impl Drop for EmbeddedStore {
-    /// Lets the writer end by itself; [`Store::close`] waits for it, and so for the directory's lock.
+impl Drop for Running {
+    /// Lets the writer end by itself. [`Store::close`] waits for it, and so for the directory's lock.
     fn drop(&mut self) {
-        if let Some(running) = self.running.get_mut() {
-            running.queue.close("the store is closed");
-        }
+        self.queue.close("the store is closed");
     }
 }
 
@@ -161,13 +159,15 @@ impl Store for EmbeddedStore {
 
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            let Some(running) = self.running.lock().take() else {
+            let Some(mut running) = self.running.lock().take() else {
                 return;
             };
             running.queue.close("the store is closed");
-            let joining = tokio::task::spawn_blocking(move || running.thread.join());
-            if let Err(e) = joining.await {
-                tracing::error!("closing the store: {e}");
+            if let Some(thread) = running.thread.take() {
+                let joining = tokio::task::spawn_blocking(move || thread.join());
+                if let Err(e) = joining.await {
+                    tracing::error!("closing the store: {e}");
+                }
             }
         })
     }
@@ -212,8 +212,9 @@ fn open_now(
         place,
         mut mark,
         table,
+        seal,
         loaded,
-        ..
+        cut: _,
     } = read::read(place)?.sound()?;
     let opened = loaded.opened;
     tracing::info!(
@@ -232,6 +233,7 @@ fn open_now(
         queue: Arc::clone(&queue),
         engine: table,
         feed,
+        seal,
         sequencer: Sequencer::new(opened.revision, &opened.entries),
         about: About {
             identity: opened.identity,
@@ -249,6 +251,7 @@ fn open_now(
         .name("store-writer".to_owned())
         .spawn(move || write_until_closed(writer, &on_fatal))
         .map_err(|e| StoreError(format!("starting the store's writer: {e}")))?;
+    let thread = Some(thread);
     Ok((opened, Running { queue, thread }))
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::engine::{Batch, Engine, Fjall};
-use super::place::{self, Place};
+use super::place::{self, Format, Place};
 use super::read::{Files, read};
 use super::record::{ABOUT_KEY, About, Row, about_row};
 use crate::store::StoreError;
@@ -99,15 +99,18 @@ pub fn backup(path: &Path, destination: &Path) -> Result<Report, StoreError> {
             destination.display()
         )));
     }
-    let identity = place::new_identity();
-    let made = copy.make_store(identity, |table| {
+    // The records are copied as they are, so they keep their seal.
+    let mut format = Format::new();
+    format.seal = files.seal;
+    let identity = format.identity;
+    let made = copy.make_store(format, |table| {
         copy_rows(&files.table, table)?;
         let about = About {
             identity,
             history_floor: files.loaded.opened.history_floor,
             deletions_floor: files.loaded.opened.deletions_floor,
         };
-        let row = about_row(&about).map_err(|e| StoreError(e.to_string()))?;
+        let row = about_row(format.seal, &about).map_err(|e| StoreError(e.to_string()))?;
         write(table, vec![row])?;
         Ok(files.loaded.opened.revision)
     });

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! DIR/lock                 held for as long as a process uses the directory; its text is that process's id
-//! DIR/store/format.json    the format of all this, and the store's identity
+//! DIR/store/format.json    the format of all this, the store's identity and seal
 //! DIR/store/mark           the last revision anyone was told of
 //! DIR/store/db/            the table of records (fjall)
 //! DIR/store.new/           a first start that did not get to its end; removed by the next
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::engine::{Batch, Engine, Fjall};
 use super::filesystem;
 use super::mark::Mark;
-use super::record::{self, About};
+use super::record::{self, About, Seal};
 use crate::model::LeaseId;
 use crate::store::StoreError;
 
@@ -28,11 +28,29 @@ use crate::store::StoreError;
 const LAYOUT: u64 = 1;
 
 /// What `format.json` says.
-#[derive(Debug, Serialize, Deserialize)]
-struct Format {
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Format {
+    /// The layout; the other fields may be others in a newer one.
     kubekv_embedded_store: u64,
+    /// As in [`crate::store::Opened::identity`].
     #[serde(default)]
-    identity: u64,
+    pub(super) identity: u64,
+    /// By which the store knows its own records.
+    #[serde(default)]
+    pub(super) seal: Seal,
+}
+
+impl Format {
+    /// That of a new store.
+    pub(super) fn new() -> Self {
+        // A UUID's upper half has 60 random bits.
+        let random = || u64::try_from(LeaseId::random().0 >> 64).unwrap_or_default();
+        Self {
+            kubekv_embedded_store: LAYOUT,
+            identity: random(),
+            seal: Seal(random()),
+        }
+    }
 }
 
 /// A directory that is ours alone.
@@ -110,7 +128,7 @@ impl Place {
     /// by one rename, so that whatever breaks off leaves none.
     pub(super) fn make_store(
         &self,
-        identity: u64,
+        format: Format,
         fill: impl FnOnce(&mut Fjall) -> Result<u64, StoreError>,
     ) -> Result<(), StoreError> {
         let new = self.root.join("store.new");
@@ -123,7 +141,7 @@ impl Place {
         let revision = fill(&mut table)?;
         drop(table);
         Mark::create(&new.join("mark"), revision).map_err(failed)?;
-        write_format(&new.join("format.json"), identity).map_err(failed)?;
+        write_format(&new.join("format.json"), format).map_err(failed)?;
         sync_directory(&new).map_err(failed)?;
         fs::rename(&new, self.store()).map_err(failed)?;
         sync_directory(&self.root).map_err(failed)
@@ -131,13 +149,15 @@ impl Place {
 
     /// Makes a store with nothing in it.
     pub(super) fn make_empty_store(&self) -> Result<(), StoreError> {
-        let identity = new_identity();
-        self.make_store(identity, |table| {
+        let format = Format::new();
+        self.make_store(format, |table| {
             let about = About {
-                identity,
+                identity: format.identity,
                 ..About::default()
             };
-            let put = vec![record::about_row(&about).map_err(|e| StoreError(e.to_string()))?];
+            let put = vec![
+                record::about_row(format.seal, &about).map_err(|e| StoreError(e.to_string()))?,
+            ];
             let remove = Vec::new();
             table.write(Batch { put, remove }).map_err(StoreError)?;
             Ok(0)
@@ -151,8 +171,8 @@ impl Place {
         }
     }
 
-    /// Reads `format.json`, refuses what this build does not know, and gives the store's identity.
-    pub(super) fn read_format(&self) -> Result<u64, StoreError> {
+    /// Reads `format.json`, and refuses what this build does not know.
+    pub(super) fn read_format(&self) -> Result<Format, StoreError> {
         let path = self.store().join("format.json");
         let text =
             fs::read(&path).map_err(|e| failed("the store is damaged: reading", &path, &e))?;
@@ -165,14 +185,8 @@ impl Place {
                 format.kubekv_embedded_store
             )));
         }
-        Ok(format.identity)
+        Ok(format)
     }
-}
-
-/// A name for a new store.
-pub(super) fn new_identity() -> u64 {
-    // A UUID's upper half has 60 random bits.
-    u64::try_from(LeaseId::random().0 >> 64).unwrap_or_default()
 }
 
 /// "making DIR: permission denied".
@@ -275,11 +289,7 @@ fn lock(root: &Path, path: &Path) -> Result<File, StoreError> {
     Ok(file)
 }
 
-fn write_format(path: &Path, identity: u64) -> io::Result<()> {
-    let format = Format {
-        kubekv_embedded_store: LAYOUT,
-        identity,
-    };
+fn write_format(path: &Path, format: Format) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)

@@ -3,7 +3,8 @@
 use super::engine::Fjall;
 use super::load::{Loaded, Loader};
 use super::mark::Mark;
-use super::place::{self, Place};
+use super::place::{self, Format, Place};
+use super::record::Seal;
 use super::survey;
 use crate::store::StoreError;
 
@@ -13,6 +14,7 @@ pub(super) struct Files {
     pub(super) table: Fjall,
     pub(super) mark: Mark,
     pub(super) place: Place,
+    pub(super) seal: Seal,
     pub(super) loaded: Loaded,
     /// Bytes of a commit that was never finished, cut off now.
     pub(super) cut: u64,
@@ -35,11 +37,11 @@ impl Files {
 /// Reads the store in a directory. Files that are missing or damaged are an error; records that contradict one another
 /// are problems in what was loaded.
 pub(super) fn read(place: Place) -> Result<Files, StoreError> {
-    let identity = place.read_format()?;
+    let Format { identity, seal, .. } = place.read_format()?;
     let mark_path = place.mark();
     let (mark, told) = Mark::open(&mark_path)
         .map_err(|e| place::failed("the store is damaged: reading", &mark_path, &e))?;
-    let torn = survey::survey(&place, told)?;
+    let torn = survey::survey(&place, seal, told)?;
     if let Some(torn) = &torn {
         torn.cut()?;
         tracing::warn!(
@@ -49,7 +51,7 @@ pub(super) fn read(place: Place) -> Result<Files, StoreError> {
         );
     }
     let table = Fjall::open(&place.db())?;
-    let mut loader = Loader::default();
+    let mut loader = Loader::new(seal);
     table.scan(|key, value| loader.take(key, value))?;
     let mut loaded = loader.finish();
     let revision = loaded.opened.revision;
@@ -66,6 +68,7 @@ pub(super) fn read(place: Place) -> Result<Files, StoreError> {
         table,
         mark,
         place,
+        seal,
         loaded,
         cut: torn.map_or(0, |torn| torn.bytes()),
     })

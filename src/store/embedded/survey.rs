@@ -7,10 +7,12 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::Advice;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::journal::{self, Journal, Tail};
 use super::place::{Place, failed};
+use super::record::Seal;
 use crate::store::StoreError;
 
 /// What fjall 3 writes into its `version` file.
@@ -46,7 +48,7 @@ impl Torn {
 
 /// Refuses a store with files that are missing or do not fit together, and one whose journals end before the revision
 /// that was `told`. Gives what a start may repair. Changes nothing.
-pub(super) fn survey(place: &Place, told: u64) -> Result<Option<Torn>, StoreError> {
+pub(super) fn survey(place: &Place, seal: Seal, told: u64) -> Result<Option<Torn>, StoreError> {
     let db = place.db();
     let version = db.join("version");
     let found = read(&version)?;
@@ -59,10 +61,10 @@ pub(super) fn survey(place: &Place, told: u64) -> Result<Option<Torn>, StoreErro
     for table in TABLES {
         check_manifest(&db.join("keyspaces").join(table))?;
     }
-    survey_journals(&db, told)
+    survey_journals(&db, seal, told)
 }
 
-fn survey_journals(db: &Path, told: u64) -> Result<Option<Torn>, StoreError> {
+fn survey_journals(db: &Path, seal: Seal, told: u64) -> Result<Option<Torn>, StoreError> {
     let journals = list_journals(db)?;
     let Some(((_, active), sealed)) = journals.split_last() else {
         return Err(StoreError(format!(
@@ -73,14 +75,14 @@ fn survey_journals(db: &Path, told: u64) -> Result<Option<Torn>, StoreError> {
     let mut sequence = None;
     let mut revision = None;
     for (_, path) in sealed {
-        let (read, length) = scan(path, sequence)?;
+        let (read, length) = scan(path, seal, sequence)?;
         if read.tail != Tail::Clean {
             return Err(broken(path, &read, length));
         }
         sequence = read.sequence;
         revision = revision.max(read.revision);
     }
-    let (read, length) = scan(active, sequence)?;
+    let (read, length) = scan(active, seal, sequence)?;
     revision = revision.max(read.revision);
     match read.tail {
         Tail::Clean => Ok(None),
@@ -121,12 +123,14 @@ fn list_journals(db: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
     Ok(journals)
 }
 
-fn scan(path: &Path, sequence: Option<u64>) -> Result<(Journal, u64), StoreError> {
+fn scan(path: &Path, seal: Seal, sequence: Option<u64>) -> Result<(Journal, u64), StoreError> {
     let read = || {
         let file = File::open(path)?;
+        // After a failed sync the kernel may still show bytes that never came to the disk. Read what did.
+        rustix::fs::fadvise(&file, 0, None, Advice::DontNeed)?;
         let length = file.metadata()?.len();
         let input = BufReader::with_capacity(1 << 16, file);
-        Ok((journal::scan(input, length, sequence)?, length))
+        Ok((journal::scan(input, length, seal, sequence)?, length))
     };
     read().map_err(|e| failed("reading", path, &e))
 }

@@ -2,15 +2,16 @@
 //!
 //! ```text
 //! 1 byte    the format, 1
-//! 8 bytes   xxh3-64 over the record's key in the table and all that follows here
+//! 8 bytes   xxh3-64, seeded with the store's seal, over the record's key in the table and all that follows here
 //! 4 bytes   length of the header        4 bytes   length of the entry's key
 //! header    JSON                        key       the entry's key, raw            value   the rest, raw
 //! ```
 //!
-//! The checksum covers the place in the table too, so that a record that turns up in another's place is noticed.
+//! The checksum covers the place in the table too, so that a record that turns up in another's place is noticed. The
+//! seal is known to nobody outside, so that no value a client writes can pass for a record.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 /// The newest format this build reads, and the one it writes.
@@ -34,8 +35,19 @@ pub(in crate::store::embedded) enum RecordError {
     TableKey,
 }
 
+/// A store's secret, by which it knows its own records.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::store::embedded) struct Seal(pub(in crate::store::embedded) u64);
+
+impl std::fmt::Debug for Seal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Seal")
+    }
+}
+
 /// Puts a record together.
 pub(super) fn frame(
+    seal: Seal,
     table_key: &[u8],
     header: &impl Serialize,
     key: &[u8],
@@ -52,7 +64,7 @@ pub(super) fn frame(
     body.extend_from_slice(&header);
     body.extend_from_slice(key);
     body.extend_from_slice(value);
-    let sum = checksum(table_key, body.get(9..).unwrap_or_default());
+    let sum = checksum(seal, table_key, body.get(9..).unwrap_or_default());
     if let Some(place) = body.get_mut(1..9) {
         place.copy_from_slice(&sum.to_le_bytes());
     }
@@ -61,6 +73,7 @@ pub(super) fn frame(
 
 /// Takes a record apart into header, key and value.
 pub(super) fn unframe<'a, H: DeserializeOwned>(
+    seal: Seal,
     table_key: &[u8],
     bytes: &'a [u8],
 ) -> Result<(H, &'a [u8], &'a [u8]), RecordError> {
@@ -69,7 +82,7 @@ pub(super) fn unframe<'a, H: DeserializeOwned>(
         return Err(RecordError::Newer(*format));
     }
     let (sum, covered) = rest.split_first_chunk().ok_or(RecordError::Short)?;
-    if checksum(table_key, covered) != u64::from_le_bytes(*sum) || *format != FORMAT {
+    if checksum(seal, table_key, covered) != u64::from_le_bytes(*sum) || *format != FORMAT {
         return Err(RecordError::Checksum);
     }
     let (header_length, rest) = take_length(covered)?;
@@ -90,8 +103,18 @@ fn take_length(bytes: &[u8]) -> Result<(usize, &[u8]), RecordError> {
     Ok((length, rest))
 }
 
-fn checksum(table_key: &[u8], covered: &[u8]) -> u64 {
-    let mut hash = Xxh3::new();
+/// Whether bytes are a record this store wrote in this place.
+pub(in crate::store::embedded) fn is_genuine(seal: Seal, table_key: &[u8], bytes: &[u8]) -> bool {
+    let parts = bytes
+        .split_first()
+        .and_then(|(_, rest)| rest.split_first_chunk());
+    parts.is_some_and(|(sum, covered)| {
+        checksum(seal, table_key, covered) == u64::from_le_bytes(*sum)
+    })
+}
+
+fn checksum(seal: Seal, table_key: &[u8], covered: &[u8]) -> u64 {
+    let mut hash = Xxh3::with_seed(seal.0);
     hash.update(table_key);
     hash.update(covered);
     hash.digest()

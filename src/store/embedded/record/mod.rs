@@ -16,7 +16,7 @@ use crate::model::{Attrs, Cause, Change, Commit, Entry, Key, Realm, Record, Revi
 mod frame;
 mod state;
 
-pub(super) use frame::RecordError;
+pub(super) use frame::{RecordError, Seal, is_genuine};
 pub(super) use state::State;
 
 /// The table's key of the one [`About`] record.
@@ -170,7 +170,7 @@ pub(super) fn revision_of(key: &[u8]) -> Result<Revision, RecordError> {
 }
 
 /// The records of a commit, `state` being what it leaves behind.
-pub(super) fn rows(commit: &Commit, state: State) -> Result<Vec<Row>, RecordError> {
+pub(super) fn rows(seal: Seal, commit: &Commit, state: State) -> Result<Vec<Row>, RecordError> {
     let changes = u32::try_from(commit.changes.len()).map_err(|_| RecordError::Short)?;
     let mut head = Some(Head {
         cause: commit.cause,
@@ -187,16 +187,24 @@ pub(super) fn rows(commit: &Commit, state: State) -> Result<Vec<Row>, RecordErro
             commit: head,
         };
         let key = change_key(Revision::new(commit.revision, 0));
-        let value = frame(&key, &header, &[], &[])?;
+        let value = frame(seal, &key, &header, &[], &[])?;
         return Ok(vec![(key, value)]);
     }
     (0_u32..)
         .zip(&commit.changes)
-        .map(|(sub, change)| row(Revision::new(commit.revision, sub), change, head.take()))
+        .map(|(sub, change)| {
+            let at = Revision::new(commit.revision, sub);
+            row(seal, at, change, head.take())
+        })
         .collect()
 }
 
-fn row(at: Revision, change: &Change, commit: Option<Head>) -> Result<Row, RecordError> {
+fn row(
+    seal: Seal,
+    at: Revision,
+    change: &Change,
+    commit: Option<Head>,
+) -> Result<Row, RecordError> {
     let header = Header {
         kind: match change.now {
             Some(_) => Kind::Put,
@@ -209,27 +217,27 @@ fn row(at: Revision, change: &Change, commit: Option<Head>) -> Result<Row, Recor
     };
     let value = change.now.as_ref().map_or(&[][..], |entry| entry.value());
     let key = change_key(at);
-    let framed = frame(&key, &header, change.key.as_bytes(), value)?;
+    let framed = frame(seal, &key, &header, change.key.as_bytes(), value)?;
     Ok((key, framed))
 }
 
 /// The record of what is known of the store as a whole.
-pub(super) fn about_row(about: &About) -> Result<Row, RecordError> {
+pub(super) fn about_row(seal: Seal, about: &About) -> Result<Row, RecordError> {
     let key = ABOUT_KEY.to_vec();
-    let value = frame(&key, about, &[], &[])?;
+    let value = frame(seal, &key, about, &[], &[])?;
     Ok((key, value))
 }
 
 /// Reads what [`about_row`] made.
-pub(super) fn read_about(bytes: &[u8]) -> Result<About, RecordError> {
-    let (about, ..) = unframe(&ABOUT_KEY, bytes)?;
+pub(super) fn read_about(seal: Seal, bytes: &[u8]) -> Result<About, RecordError> {
+    let (about, ..) = unframe(seal, &ABOUT_KEY, bytes)?;
     Ok(about)
 }
 
 /// Reads a record of a change.
-pub(super) fn read_change(table_key: &[u8], bytes: &[u8]) -> Result<Step, RecordError> {
+pub(super) fn read_change(seal: Seal, table_key: &[u8], bytes: &[u8]) -> Result<Step, RecordError> {
     let at = revision_of(table_key)?;
-    let (header, key, value): (Header, _, _) = unframe(table_key, bytes)?;
+    let (header, key, value): (Header, _, _) = unframe(seal, table_key, bytes)?;
     let key = Key::new(realm(header.system), key);
     let what = match (header.kind, header.attrs) {
         (Kind::Put, Some(attrs)) => {

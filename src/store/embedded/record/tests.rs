@@ -51,26 +51,28 @@ fn commit() -> Commit {
     }
 }
 
+const SEAL: Seal = Seal(0xfeed_beef);
+
 const STATE: State = State {
     entries: 7,
     sum: u64::MAX,
 };
 
 fn all_rows() -> Vec<Row> {
-    let mut rows = rows(&commit(), STATE).unwrap();
+    let mut rows = rows(SEAL, &commit(), STATE).unwrap();
     let empty = Commit {
         revision: 301,
         cause: Cause::Set,
         subject: None,
         changes: Vec::new(),
     };
-    rows.extend(super::rows(&empty, STATE).unwrap());
+    rows.extend(super::rows(SEAL, &empty, STATE).unwrap());
     let about = About {
         identity: 0x0123_4567_89ab_cdef,
         history_floor: 299,
         deletions_floor: 200,
     };
-    rows.push(about_row(&about).unwrap());
+    rows.push(about_row(SEAL, &about).unwrap());
     rows
 }
 
@@ -100,7 +102,7 @@ fn format_1_is_as_it_was_fixed() {
 fn what_is_written_is_read_back() {
     let commit = commit();
     let rows = all_rows();
-    let step = |row: &Row| read_change(&row.0, &row.1).unwrap();
+    let step = |row: &Row| read_change(SEAL, &row.0, &row.1).unwrap();
     let (put, delete, nothing) = (step(&rows[0]), step(&rows[1]), step(&rows[2]));
     let now = commit.changes[0].now.clone().unwrap();
     assert_eq!(put.what, What::Put(commit.changes[0].key.clone(), now));
@@ -117,7 +119,7 @@ fn what_is_written_is_read_back() {
     assert_eq!(delete.what, What::Delete(Key::system("lease")));
     assert_eq!((delete.at, delete.head), (Revision::new(300, 1), None));
     assert_eq!(nothing.what, What::Nothing);
-    assert_eq!(read_about(&rows[3].1).unwrap().history_floor, 299);
+    assert_eq!(read_about(SEAL, &rows[3].1).unwrap().history_floor, 299);
 }
 
 #[test]
@@ -127,18 +129,20 @@ fn no_changed_bit_is_taken_for_a_record() {
             for bit in 0..8 {
                 let mut value = value.clone();
                 value[place] ^= 1 << bit;
-                read_change(key, &value).unwrap_err();
+                read_change(SEAL, key, &value).unwrap_err();
             }
         }
     }
 }
 
 #[test]
-fn a_record_in_anothers_place_is_refused() {
+fn a_record_in_anothers_place_or_store_is_refused() {
     let rows = all_rows();
-    let other = read_change(&rows[1].0, &rows[0].1);
+    let other = read_change(SEAL, &rows[1].0, &rows[0].1);
     assert_eq!(other, Err(RecordError::Checksum));
-    assert_eq!(read_about(&rows[0].1), Err(RecordError::Checksum));
+    assert_eq!(read_about(SEAL, &rows[0].1), Err(RecordError::Checksum));
+    let stranger = read_change(Seal(1), &rows[0].0, &rows[0].1);
+    assert_eq!(stranger, Err(RecordError::Checksum));
     assert_eq!(revision_of(b"\x01short"), Err(RecordError::TableKey));
 }
 
@@ -146,7 +150,7 @@ fn a_record_in_anothers_place_is_refused() {
 fn a_newer_format_is_named() {
     let (key, mut value) = all_rows().swap_remove(0);
     value[0] = 2;
-    let error = read_change(&key, &value).unwrap_err();
+    let error = read_change(SEAL, &key, &value).unwrap_err();
     assert_eq!(
         error.to_string(),
         "format 2 is newer than this kubekv, which reads up to 1"
@@ -171,8 +175,8 @@ fn the_digest_comes_back_when_a_change_is_undone() {
 proptest! {
     #[test]
     fn arbitrary_bytes_are_never_a_record(key in any::<Vec<u8>>(), value in any::<Vec<u8>>()) {
-        prop_assert!(read_change(&key, &value).is_err());
-        prop_assert!(read_about(&value).is_err());
+        prop_assert!(read_change(SEAL, &key, &value).is_err());
+        prop_assert!(read_about(SEAL, &value).is_err());
     }
 
     /// Bytes with a right checksum: what is left to decide is not theirs to panic on.
@@ -188,13 +192,13 @@ proptest! {
             }
         }
         covered.extend(rest);
-        let mut sum = xxhash_rust::xxh3::Xxh3::new();
+        let mut sum = xxhash_rust::xxh3::Xxh3::with_seed(SEAL.0);
         sum.update(&key);
         sum.update(&covered);
         let mut value = vec![frame::FORMAT];
         value.extend(sum.digest().to_le_bytes());
         value.extend(covered);
-        drop(read_change(&key, &value));
+        drop(read_change(SEAL, &key, &value));
     }
 
     #[test]
@@ -220,8 +224,8 @@ proptest! {
             now: Some(Arc::clone(&entry)),
             before: before.map(old),
         };
-        let (table_key, row) = row(at, &change, None).unwrap();
-        let step = read_change(&table_key, &row).unwrap();
+        let (table_key, row) = row(SEAL, at, &change, None).unwrap();
+        let step = read_change(SEAL, &table_key, &row).unwrap();
         prop_assert_eq!(step.what, What::Put(change.key, entry));
         prop_assert_eq!((step.at, step.before), (at, before));
     }

@@ -9,7 +9,7 @@ use super::engine::{Batch, Engine};
 use super::mark::Mark;
 use super::place::Place;
 use super::queue::{Queue, Request, Taken};
-use super::record::{self, About, State};
+use super::record::{self, About, Seal, State};
 use super::retention::{Happened, Retention};
 use super::room::Room;
 use crate::model::{Commit, Revision};
@@ -30,6 +30,7 @@ pub(super) struct Writer<E> {
     pub(super) queue: Arc<Queue>,
     pub(super) engine: E,
     pub(super) feed: Arc<dyn Feed>,
+    pub(super) seal: Seal,
     pub(super) sequencer: Sequencer,
     pub(super) about: About,
     pub(super) state: State,
@@ -146,7 +147,7 @@ impl<E: Engine> Writer<E> {
                 put: false,
             });
         }
-        let rows = record::rows(commit, self.state)
+        let rows = record::rows(self.seal, commit, self.state)
             .map_err(|e| format!("encoding commit {}: {e}", commit.revision))?;
         batch.put.extend(rows);
         Ok(())
@@ -159,7 +160,7 @@ impl<E: Engine> Writer<E> {
         };
         self.about.history_floor = trim.history_floor;
         self.about.deletions_floor = trim.deletions_floor;
-        let row = record::about_row(&self.about).map_err(|e| e.to_string())?;
+        let row = record::about_row(self.seal, &self.about).map_err(|e| e.to_string())?;
         batch.put.push(row);
         batch.remove = trim.remove;
         Ok(true)

@@ -72,6 +72,7 @@ fn bench(good: usize, panics: bool) -> Bench {
             panics,
         },
         feed: Arc::<Delivered>::clone(&feed),
+        seal: Seal::default(),
         sequencer: Sequencer::default(),
         about: About::default(),
         state: State::default(),
