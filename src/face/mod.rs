@@ -2,6 +2,7 @@
 //!
 //! Faces do not know each other. What they share is how HTTP is served (`http`) and how Go writes JSON (`gojson`).
 
+pub mod consul;
 pub mod etcd;
 pub mod gojson;
 pub mod http;

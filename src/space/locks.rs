@@ -33,6 +33,11 @@ impl Draft<'_> {
         self.put(&key, record);
     }
 
+    /// Whether a lease that held this entry ended a moment ago and asked for a delay: nobody may lock it yet.
+    pub fn is_delayed(&self, key: &Key) -> bool {
+        self.get(&delay::record_key(key)).is_some()
+    }
+
     /// Locks an entry for a lease and lets `change` write it. Nothing is changed where the lock is refused.
     ///
     /// A lease that has the lock already may go on changing the entry. As Consul's `?acquire=`.
@@ -45,7 +50,7 @@ impl Draft<'_> {
         if self.lease(lease).is_none() {
             return Acquired::NoLease;
         }
-        if self.get(&delay::record_key(key)).is_some() {
+        if self.is_delayed(key) {
             return Acquired::Delayed;
         }
         let mut record = self.successor(key);

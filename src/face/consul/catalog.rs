@@ -1,0 +1,113 @@
+//! `/v1/catalog/...`: one datacenter with one node, which never changes. A query that waits for a change waits.
+
+use super::ask::Ask;
+use super::json::{Object, push_array, push_strings};
+use super::node;
+use super::options::Options;
+use super::reply::{Answer, Reply};
+
+/// `/v1/catalog/datacenters`
+pub(super) fn datacenters(ask: &Ask<'_>) -> Answer {
+    Options::parse(ask)?;
+    let mut body = Vec::new();
+    push_strings(&mut body, [&ask.face.datacenter]);
+    Ok(Reply::json(body))
+}
+
+/// `/v1/catalog/nodes`
+pub(super) async fn nodes(ask: &Ask<'_>) -> Answer {
+    ask.unchanging().await?;
+    let mut body = Vec::new();
+    // The node has no metadata: it matches no filter but the empty one.
+    let shown = ask.query.all("node-meta").next().is_none();
+    push_array(&mut body, shown.then_some(ask), |out, ask| {
+        node::push_node(ask, out);
+    });
+    ask.catalog_reply(body)
+}
+
+/// `/v1/catalog/node/NODE`
+pub(super) async fn node(ask: &Ask<'_>) -> Answer {
+    let name = ask.rest_text();
+    ask.unchanging().await?;
+    if name.is_empty() {
+        return Err(Reply::bad_request("Missing node name"));
+    }
+    if !node::is_ours(ask, &name) {
+        return ask.catalog_reply(b"null".to_vec());
+    }
+    let mut body = Vec::new();
+    Object::new(&mut body)
+        .with("Node", |out| node::push_node(ask, out))
+        .with("Services", |out| {
+            Object::new(out)
+                .with(node::SERVICE, |out| node::push_service(ask, out))
+                .end();
+        })
+        .end();
+    ask.catalog_reply(body)
+}
+
+/// `/v1/catalog/services`
+pub(super) async fn services(ask: &Ask<'_>) -> Answer {
+    ask.unchanging().await?;
+    let mut body = Vec::new();
+    let shown = ask.query.all("node-meta").next().is_none();
+    let object = Object::new(&mut body);
+    if shown {
+        object.json(node::SERVICE, b"[]").end();
+    } else {
+        object.end();
+    }
+    ask.catalog_reply(body)
+}
+
+/// `/v1/catalog/service/SERVICE`
+pub(super) async fn service(ask: &Ask<'_>) -> Answer {
+    ask.unchanging().await?;
+    if ask.rest.is_empty() {
+        return Err(Reply::bad_request("Missing service name"));
+    }
+    let mut body = Vec::new();
+    push_array(&mut body, ask.service_asked().then_some(ask), |out, ask| {
+        node::push_catalog_service(ask, out);
+    });
+    ask.catalog_reply(body)
+}
+
+impl Ask<'_> {
+    /// Refuses filters, which are an expression language of their own.
+    pub(super) fn no_filter(&self) -> Result<(), Reply> {
+        if self.query.get("filter").is_empty() {
+            return Ok(());
+        }
+        Err(Reply::bad_request("filter is not implemented by kubekv"))
+    }
+
+    /// What every read of the catalog begins with. With an index it waits for a change that does not come.
+    pub(super) async fn unchanging(&self) -> Result<(), Reply> {
+        self.no_namespace()?;
+        let options = Options::parse(self)?;
+        self.no_filter()?;
+        self.this_datacenter()?;
+        self.face
+            .changed(&self.caller, options, Vec::new(), |_| node::INDEX)
+            .await;
+        Ok(())
+    }
+
+    /// Whether the service asked for is the one there is, by name, tag and metadata: it has no tags and no metadata.
+    pub(super) fn service_asked(&self) -> bool {
+        self.rest.eq_ignore_ascii_case(node::SERVICE.as_bytes())
+            && !self.query.has("tag")
+            && !self.query.has("node-meta")
+    }
+
+    /// An answer about the catalog.
+    pub(super) fn catalog_reply(&self, body: Vec<u8>) -> Answer {
+        let options = Options::parse(self)?;
+        Ok(Reply::json(body)
+            .at(node::INDEX)
+            .consistency(options.consistency))
+    }
+}

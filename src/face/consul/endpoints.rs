@@ -1,0 +1,273 @@
+//! The endpoints of Consul 1.8.7: which path is which, and which methods it takes.
+
+/// What a path asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    /// `/v1/kv/KEY`
+    Kv,
+    /// `/v1/txn`
+    Txn,
+    /// `/v1/session/create`
+    SessionCreate,
+    /// `/v1/session/destroy/ID`
+    SessionDestroy,
+    /// `/v1/session/renew/ID`
+    SessionRenew,
+    /// `/v1/session/info/ID`
+    SessionInfo,
+    /// `/v1/session/node/NODE`
+    SessionNode,
+    /// `/v1/session/list`
+    SessionList,
+    /// `/v1/agent/self`
+    AgentSelf,
+    /// `/v1/agent/members`
+    AgentMembers,
+    /// `/v1/agent/checks`
+    AgentChecks,
+    /// `/v1/agent/services`
+    AgentServices,
+    /// `/v1/status/leader`
+    StatusLeader,
+    /// `/v1/status/peers`
+    StatusPeers,
+    /// `/v1/catalog/datacenters`
+    Datacenters,
+    /// `/v1/catalog/nodes`
+    Nodes,
+    /// `/v1/catalog/node/NODE`
+    Node,
+    /// `/v1/catalog/services`
+    Services,
+    /// `/v1/catalog/service/SERVICE`
+    Service,
+    /// `/v1/health/node/NODE`
+    HealthNode,
+    /// `/v1/health/state/STATE`
+    HealthState,
+    /// `/v1/health/checks/SERVICE`
+    HealthChecks,
+    /// `/v1/health/service/SERVICE`
+    HealthService,
+    /// `/v1/acl/...`, which Consul itself refuses where access control is off.
+    Acl,
+    /// What Consul has and kubekv has not.
+    Refused,
+}
+
+/// One row: the path, or where it ends in a slash the beginning of the path; the methods; what it is. No methods means
+/// that Consul leaves them to the endpoint.
+type Row = (&'static str, &'static [&'static str], Endpoint);
+
+const GET: &[&str] = &["GET"];
+const PUT: &[&str] = &["PUT"];
+const POST: &[&str] = &["POST"];
+const GET_PUT: &[&str] = &["GET", "PUT"];
+const GET_POST: &[&str] = &["GET", "POST"];
+const CRUD: &[&str] = &["GET", "PUT", "DELETE"];
+
+const ROWS: &[Row] = {
+    use Endpoint as E;
+    &[
+        ("/v1/kv/", CRUD, E::Kv),
+        ("/v1/txn", PUT, E::Txn),
+        ("/v1/session/create", PUT, E::SessionCreate),
+        ("/v1/session/destroy/", PUT, E::SessionDestroy),
+        ("/v1/session/renew/", PUT, E::SessionRenew),
+        ("/v1/session/info/", GET, E::SessionInfo),
+        ("/v1/session/node/", GET, E::SessionNode),
+        ("/v1/session/list", GET, E::SessionList),
+        ("/v1/agent/self", GET, E::AgentSelf),
+        ("/v1/agent/members", GET, E::AgentMembers),
+        ("/v1/agent/checks", GET, E::AgentChecks),
+        ("/v1/agent/services", GET, E::AgentServices),
+        ("/v1/status/leader", GET, E::StatusLeader),
+        ("/v1/status/peers", GET, E::StatusPeers),
+        ("/v1/catalog/datacenters", GET, E::Datacenters),
+        ("/v1/catalog/nodes", GET, E::Nodes),
+        ("/v1/catalog/node/", GET, E::Node),
+        ("/v1/catalog/services", GET, E::Services),
+        ("/v1/catalog/service/", GET, E::Service),
+        ("/v1/health/node/", GET, E::HealthNode),
+        ("/v1/health/state/", GET, E::HealthState),
+        ("/v1/health/checks/", GET, E::HealthChecks),
+        ("/v1/health/service/", GET, E::HealthService),
+        ("/v1/acl/bootstrap", PUT, E::Acl),
+        ("/v1/acl/create", PUT, E::Acl),
+        ("/v1/acl/update", PUT, E::Acl),
+        ("/v1/acl/destroy/", PUT, E::Acl),
+        ("/v1/acl/info/", GET, E::Acl),
+        ("/v1/acl/clone/", PUT, E::Acl),
+        ("/v1/acl/list", GET, E::Acl),
+        ("/v1/acl/login", POST, E::Acl),
+        ("/v1/acl/logout", POST, E::Acl),
+        ("/v1/acl/replication", GET, E::Acl),
+        ("/v1/acl/policies", GET, E::Acl),
+        ("/v1/acl/policy", PUT, E::Acl),
+        ("/v1/acl/policy/", CRUD, E::Acl),
+        ("/v1/acl/policy/name/", GET, E::Acl),
+        ("/v1/acl/roles", GET, E::Acl),
+        ("/v1/acl/role", PUT, E::Acl),
+        ("/v1/acl/role/name/", GET, E::Acl),
+        ("/v1/acl/role/", CRUD, E::Acl),
+        ("/v1/acl/binding-rules", GET, E::Acl),
+        ("/v1/acl/binding-rule", PUT, E::Acl),
+        ("/v1/acl/binding-rule/", CRUD, E::Acl),
+        ("/v1/acl/auth-methods", GET, E::Acl),
+        ("/v1/acl/auth-method", PUT, E::Acl),
+        ("/v1/acl/auth-method/", CRUD, E::Acl),
+        ("/v1/acl/rules/translate", POST, E::Acl),
+        ("/v1/acl/rules/translate/", GET, E::Acl),
+        ("/v1/acl/tokens", GET, E::Acl),
+        ("/v1/acl/token", PUT, E::Acl),
+        ("/v1/acl/token/self", GET, E::Acl),
+        ("/v1/acl/token/", CRUD, E::Acl),
+        ("/v1/agent/token/", PUT, E::Refused),
+        ("/v1/agent/host", GET, E::Refused),
+        ("/v1/agent/maintenance", PUT, E::Refused),
+        ("/v1/agent/reload", PUT, E::Refused),
+        ("/v1/agent/monitor", GET, E::Refused),
+        ("/v1/agent/metrics", GET, E::Refused),
+        ("/v1/agent/service/", GET, E::Refused),
+        ("/v1/agent/join/", PUT, E::Refused),
+        ("/v1/agent/leave", PUT, E::Refused),
+        ("/v1/agent/force-leave/", PUT, E::Refused),
+        ("/v1/agent/health/service/id/", GET, E::Refused),
+        ("/v1/agent/health/service/name/", GET, E::Refused),
+        ("/v1/agent/check/register", PUT, E::Refused),
+        ("/v1/agent/check/deregister/", PUT, E::Refused),
+        ("/v1/agent/check/pass/", PUT, E::Refused),
+        ("/v1/agent/check/warn/", PUT, E::Refused),
+        ("/v1/agent/check/fail/", PUT, E::Refused),
+        ("/v1/agent/check/update/", PUT, E::Refused),
+        ("/v1/agent/connect/authorize", POST, E::Refused),
+        ("/v1/agent/connect/ca/roots", GET, E::Refused),
+        ("/v1/agent/connect/ca/leaf/", GET, E::Refused),
+        ("/v1/agent/service/register", PUT, E::Refused),
+        ("/v1/agent/service/deregister/", PUT, E::Refused),
+        ("/v1/agent/service/maintenance/", PUT, E::Refused),
+        ("/v1/catalog/register", PUT, E::Refused),
+        ("/v1/catalog/connect/", GET, E::Refused),
+        ("/v1/catalog/deregister", PUT, E::Refused),
+        ("/v1/catalog/node-services/", GET, E::Refused),
+        ("/v1/catalog/gateway-services/", GET, E::Refused),
+        ("/v1/config/", &["GET", "DELETE"], E::Refused),
+        ("/v1/config", PUT, E::Refused),
+        ("/v1/connect/ca/configuration", GET_PUT, E::Refused),
+        ("/v1/connect/ca/roots", GET, E::Refused),
+        ("/v1/connect/intentions", GET_POST, E::Refused),
+        ("/v1/connect/intentions/match", GET, E::Refused),
+        ("/v1/connect/intentions/check", GET, E::Refused),
+        ("/v1/connect/intentions/", CRUD, E::Refused),
+        ("/v1/coordinate/datacenters", GET, E::Refused),
+        ("/v1/coordinate/nodes", GET, E::Refused),
+        ("/v1/coordinate/node/", GET, E::Refused),
+        ("/v1/coordinate/update", PUT, E::Refused),
+        ("/v1/internal/federation-states", GET, E::Refused),
+        (
+            "/v1/internal/federation-states/mesh-gateways",
+            GET,
+            E::Refused,
+        ),
+        ("/v1/internal/federation-state/", GET, E::Refused),
+        ("/v1/discovery-chain/", GET_POST, E::Refused),
+        ("/v1/event/fire/", PUT, E::Refused),
+        ("/v1/event/list", GET, E::Refused),
+        ("/v1/health/connect/", GET, E::Refused),
+        ("/v1/health/ingress/", GET, E::Refused),
+        ("/v1/internal/ui/nodes", GET, E::Refused),
+        ("/v1/internal/ui/node/", GET, E::Refused),
+        ("/v1/internal/ui/services", GET, E::Refused),
+        ("/v1/internal/ui/gateway-services-nodes/", GET, E::Refused),
+        ("/v1/internal/acl/authorize", POST, E::Acl),
+        ("/v1/operator/raft/configuration", GET, E::Refused),
+        ("/v1/operator/raft/peer", &["DELETE"], E::Refused),
+        (
+            "/v1/operator/keyring",
+            &["GET", "POST", "PUT", "DELETE"],
+            E::Refused,
+        ),
+        ("/v1/operator/autopilot/configuration", GET_PUT, E::Refused),
+        ("/v1/operator/autopilot/health", GET, E::Refused),
+        ("/v1/query", GET_POST, E::Refused),
+        ("/v1/query/", &[], E::Refused),
+        ("/v1/snapshot", GET_PUT, E::Refused),
+    ]
+};
+
+/// An endpoint that a path leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Found<'a> {
+    /// Its path in the table.
+    pub(super) pattern: &'static str,
+    /// The methods it takes, all where there are none.
+    pub(super) methods: &'static [&'static str],
+    /// Which it is.
+    pub(super) endpoint: Endpoint,
+    /// What of the path follows.
+    pub(super) rest: &'a [u8],
+}
+
+/// Finds the endpoint of a clean path: the longest that fits, as Go's multiplexer does. A path that lacks only the slash
+/// at its end fits where nothing else does; Consul would redirect it there.
+pub(super) fn find(path: &[u8]) -> Option<Found<'_>> {
+    longest(|pattern| rest(pattern, path)).or_else(|| {
+        longest(|pattern| {
+            let bare = pattern.strip_suffix(b"/")?;
+            (bare == path).then_some(&b""[..])
+        })
+    })
+}
+
+fn longest<'a>(rest: impl Fn(&'static [u8]) -> Option<&'a [u8]>) -> Option<Found<'a>> {
+    ROWS.iter()
+        .filter_map(|(pattern, methods, endpoint)| {
+            Some(Found {
+                pattern,
+                methods,
+                endpoint: *endpoint,
+                rest: rest(pattern.as_bytes())?,
+            })
+        })
+        .max_by_key(|found| found.pattern.len())
+}
+
+fn rest<'a>(pattern: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
+    if pattern.ends_with(b"/") {
+        path.strip_prefix(pattern)
+    } else {
+        (pattern == path).then_some(&b""[..])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(path: &str) -> Option<(&'static str, &[u8])> {
+        find(path.as_bytes()).map(|found| (found.pattern, found.rest))
+    }
+
+    #[test]
+    fn the_longest_pattern_wins() {
+        assert_eq!(found("/v1/kv/a/b"), Some(("/v1/kv/", &b"a/b"[..])));
+        assert_eq!(found("/v1/kv/"), Some(("/v1/kv/", &b""[..])));
+        assert_eq!(found("/v1/kv"), Some(("/v1/kv/", &b""[..])));
+        assert_eq!(found("/v1/acl/policy"), Some(("/v1/acl/policy", &b""[..])));
+        assert_eq!(
+            found("/v1/acl/policy/name/x"),
+            Some(("/v1/acl/policy/name/", &b"x"[..]))
+        );
+        assert_eq!(found("/v1/session/list/"), None);
+        assert_eq!(found("/v1/kvs"), None);
+        assert_eq!(found("/"), None);
+    }
+
+    #[test]
+    fn no_pattern_is_there_twice() {
+        let mut patterns: Vec<_> = ROWS.iter().map(|row| row.0).collect();
+        patterns.sort_unstable();
+        patterns.dedup();
+        assert_eq!(patterns.len(), ROWS.len());
+    }
+}

@@ -1,0 +1,26 @@
+//! `PUT /v1/session/destroy/ID`
+
+use std::convert::Infallible;
+
+use super::super::ask::Ask;
+use super::super::refused;
+use super::super::reply::{Answer, Reply};
+use crate::space::Draft;
+
+/// Ends a session: what it held is released or deleted. `true`, whether or not there was one.
+pub(in crate::face::consul) async fn destroy(ask: &Ask<'_>) -> Answer {
+    ask.no_namespace()?;
+    let (_, id) = super::named(ask)?;
+    ask.this_datacenter()?;
+    let Some(id) = id else {
+        return Ok(Reply::boolean(true));
+    };
+    let decide = |draft: &mut Draft<'_>| -> Result<(), Infallible> {
+        draft.end_lease(id);
+        Ok(())
+    };
+    match ask.face.space.commit(&ask.caller, decide).await {
+        Ok(_) => Ok(Reply::boolean(true)),
+        Err(error) => Err(refused::commit(error, |never, _| match never {})),
+    }
+}

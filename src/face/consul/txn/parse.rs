@@ -1,0 +1,314 @@
+//! The operations of a transaction, as they come.
+
+use base64::DecodeError;
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use bytes::Bytes;
+use http::StatusCode;
+use serde_json::Value;
+
+use super::super::decode::{self, first_value, mismatch, unknown_field};
+use super::super::go::quote;
+use super::super::kv::write::Content;
+use super::super::reply::Reply;
+use crate::model::Key;
+
+/// The most operations of one transaction (Consul's `maxTxnOps`).
+const MOST_OPS: usize = 64;
+
+/// Base64 as Go's decoder takes it: padded, whatever the bits past the end.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::RequireCanonical)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// One operation on entries.
+#[derive(Clone, Debug)]
+pub(super) struct Op {
+    /// What is to be done; any text.
+    pub(super) verb: String,
+    /// To which key.
+    pub(super) key: Key,
+    /// What is to be written.
+    pub(super) content: Content,
+    /// The index to compare with.
+    pub(super) index: u64,
+    /// The session to lock for, or to compare with.
+    pub(super) session: String,
+}
+
+/// Why a transaction is not even tried.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ParseError {
+    /// The body makes no sense.
+    #[error("Failed to parse body: {0}")]
+    Body(String),
+    /// There are too many operations.
+    #[error("Transaction contains too many operations ({0} > {MOST_OPS})")]
+    TooMany(usize),
+    /// A value is too long.
+    #[error("Value for key {key} is too large ({len} > {limit} bytes)")]
+    ValueTooLong {
+        /// Its key, quoted.
+        key: String,
+        /// Its length, in bytes.
+        len: usize,
+        /// The most allowed.
+        limit: usize,
+    },
+    /// The operation is not one on entries.
+    #[error("transactions on {0} are not implemented by kubekv")]
+    NotEntries(&'static str),
+}
+
+impl ParseError {
+    /// What the client is told.
+    pub(super) fn into_reply(self) -> Reply {
+        let status = match self {
+            Self::Body(_) => StatusCode::BAD_REQUEST,
+            Self::TooMany(_) | Self::ValueTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotEntries(_) => StatusCode::NOT_IMPLEMENTED,
+        };
+        Reply::text(status, self.to_string())
+    }
+}
+
+impl Op {
+    /// Whether the verb is one that writes. One that Consul does not know counts as reading.
+    pub(super) fn writes(&self) -> bool {
+        matches!(
+            self.verb.as_str(),
+            "set" | "delete" | "delete-cas" | "delete-tree" | "cas" | "lock" | "unlock"
+        )
+    }
+}
+
+/// Reads a body; `limit` is the longest value, in bytes.
+pub(super) fn parse(body: &[u8], limit: usize) -> Result<Vec<Op>, ParseError> {
+    let wanted = parse_items(body).map_err(ParseError::Body)?;
+    if wanted.len() > MOST_OPS {
+        return Err(ParseError::TooMany(wanted.len()));
+    }
+    let mut ops = Vec::with_capacity(wanted.len());
+    for item in wanted {
+        match item {
+            Item::Nothing => {}
+            Item::Other(what) => return Err(ParseError::NotEntries(what)),
+            Item::Entry(op) => {
+                let len = op.content.value.len();
+                if len > limit {
+                    let key = quote(op.key.as_bytes());
+                    return Err(ParseError::ValueTooLong { key, len, limit });
+                }
+                ops.push(op);
+            }
+        }
+    }
+    Ok(ops)
+}
+
+/// One element of the array.
+enum Item {
+    /// None of the four; Consul passes it over.
+    Nothing,
+    Entry(Op),
+    /// What it is about instead.
+    Other(&'static str),
+}
+
+fn parse_items(body: &[u8]) -> Result<Vec<Item>, String> {
+    let items = decode::array(first_value(body)?, "value", "api.TxnOps")?;
+    items.into_iter().flatten().map(parse_item).collect()
+}
+
+fn parse_item(item: Value) -> Result<Item, String> {
+    let Some(fields) = decode::object(item, "value", "api.TxnOp")? else {
+        // Consul breaks the connection off here.
+        return Err("an operation is null".to_owned());
+    };
+    let mut entry = None;
+    let mut other = None;
+    for (name, value) in fields {
+        let what = match name.to_lowercase().as_str() {
+            "kv" => {
+                entry = parse_entry(value)?;
+                continue;
+            }
+            "node" => "nodes",
+            "service" => "services",
+            "check" => "checks",
+            _ => return Err(unknown_field(&name)),
+        };
+        if !value.is_null() {
+            other = Some(what);
+        }
+    }
+    Ok(match (entry, other) {
+        (Some(op), _) => Item::Entry(op),
+        (None, Some(what)) => Item::Other(what),
+        (None, None) => Item::Nothing,
+    })
+}
+
+fn parse_entry(value: Value) -> Result<Option<Op>, String> {
+    let Some(fields) = decode::object(value, "struct field TxnOp.KV", "api.KVTxnOp")? else {
+        return Ok(None);
+    };
+    let mut key = String::new();
+    let mut op = Op {
+        verb: String::new(),
+        key: Key::user(""),
+        content: Content {
+            value: Bytes::new(),
+            flags: 0,
+        },
+        index: 0,
+        session: String::new(),
+    };
+    for (name, value) in fields {
+        match name.to_lowercase().as_str() {
+            "verb" => set_text(&mut op.verb, value, "Verb", "api.KVOp")?,
+            "key" => set_text(&mut key, value, "Key", "string")?,
+            "value" => op.content.value = parse_value(value)?,
+            "flags" => set_number(&mut op.content.flags, &value, "Flags")?,
+            "index" => set_number(&mut op.index, &value, "Index")?,
+            "session" => set_text(&mut op.session, value, "Session", "string")?,
+            "namespace" => set_text(&mut String::new(), value, "Namespace", "string")?,
+            _ => return Err(unknown_field(&name)),
+        }
+    }
+    op.key = Key::user(key);
+    Ok(Some(op))
+}
+
+fn place(field: &str) -> String {
+    format!("struct field KVTxnOp.KV.{field}")
+}
+
+fn set_text(to: &mut String, value: Value, field: &str, wanted: &str) -> Result<(), String> {
+    if let Some(text) = decode::text(value, &place(field), wanted)? {
+        *to = text;
+    }
+    Ok(())
+}
+
+fn set_number(to: &mut u64, value: &Value, field: &str) -> Result<(), String> {
+    if let Some(number) = decode::number(value, &place(field))? {
+        *to = number;
+    }
+    Ok(())
+}
+
+/// A value in base64, or as an array of bytes, which Go takes too.
+fn parse_value(value: Value) -> Result<Bytes, String> {
+    if let Value::Array(items) = &value {
+        let byte = |item: &Value| {
+            let byte = item.as_u64().and_then(|number| u8::try_from(number).ok());
+            byte.ok_or_else(|| mismatch(item, &place("Value"), "uint8"))
+        };
+        return items.iter().map(byte).collect();
+    }
+    let text = decode::text(value, &place("Value"), "[]uint8")?.unwrap_or_default();
+    let text: Vec<u8> = text
+        .bytes()
+        .filter(|byte| !b"\r\n".contains(byte))
+        .collect();
+    let decoded = BASE64.decode(&text).map_err(|error| {
+        let place = match error {
+            DecodeError::InvalidByte(place, _)
+            | DecodeError::InvalidLastSymbol { offset: place, .. } => place,
+            DecodeError::InvalidLength(_) | DecodeError::InvalidPadding => text.len(),
+        };
+        format!("illegal base64 data at input byte {place}")
+    })?;
+    Ok(decoded.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn words(body: &str) -> String {
+        parse(body.as_bytes(), 16).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn operations_are_read_as_consul_does() {
+        let body = r#"[{"kv":{"VERB":"set","key":"a","Value":"aG\nk=","Flags":18446744073709551615,"Index":null}},{},{"KV":null},
+            {"KV":{"Verb":"get","Key":"b","Value":[104,105]}}] and more"#;
+        let ops = parse(body.as_bytes(), 16).unwrap();
+        assert_eq!(ops.len(), 2);
+        assert_eq!(
+            (ops[0].verb.as_str(), ops[0].content.flags),
+            ("set", u64::MAX)
+        );
+        assert!(ops.iter().all(|op| op.content.value == "hi"));
+        assert!(ops[0].writes() && !ops[1].writes());
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_in_consuls_words() {
+        for (body, expected) in [
+            ("", "Failed to parse body: EOF"),
+            (
+                "{}",
+                "Failed to parse body: json: cannot unmarshal object into Go value of type api.TxnOps",
+            ),
+            (
+                r#"[{"KV":{"Bogus":1}}]"#,
+                r#"Failed to parse body: json: unknown field "Bogus""#,
+            ),
+            (
+                r#"[{"Bogus":1}]"#,
+                r#"Failed to parse body: json: unknown field "Bogus""#,
+            ),
+            (
+                r#"[{"KV":{"Value":"!!"}}]"#,
+                "Failed to parse body: illegal base64 data at input byte 0",
+            ),
+            (
+                r#"[{"KV":{"Value":1}}]"#,
+                "Failed to parse body: json: cannot unmarshal number into Go struct field KVTxnOp.KV.Value of type []uint8",
+            ),
+            (
+                r#"[{"KV":{"Flags":-1}}]"#,
+                "Failed to parse body: json: cannot unmarshal number -1 into Go struct field KVTxnOp.KV.Flags of type uint64",
+            ),
+            (
+                r#"[{"KV":{"Key":"k","Value":"MDEyMzQ1Njc4OTAxMjM0NTY3"}}]"#,
+                r#"Value for key "k" is too large (18 > 16 bytes)"#,
+            ),
+            (
+                r#"[{"Node":{"Verb":"get"}}]"#,
+                "transactions on nodes are not implemented by kubekv",
+            ),
+        ] {
+            assert_eq!(words(body), expected, "{body}");
+        }
+        let many = format!("[{}{{}}]", "{},".repeat(64));
+        assert_eq!(
+            words(&many),
+            "Transaction contains too many operations (65 > 64)"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes: Vec<u8>) {
+            let _ops = parse(&bytes, 16);
+        }
+
+        #[test]
+        fn nothing_like_a_transaction_makes_it_panic(
+            name in "(KV|kv|Node|Check|x)",
+            field in "(Verb|Key|Value|Flags|Index|Session|x)",
+            value in "(null|true|-?[0-9]{1,22}(\\.5)?|\"[a-zA-Z0-9=/]{0,8}\"|\\[[0-9]{0,3}\\]|\\{\\})",
+        ) {
+            let _ops = parse(format!(r#"[{{"{name}":{{"{field}":{value}}}}}]"#).as_bytes(), 16);
+        }
+    }
+}

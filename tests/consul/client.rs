@@ -1,0 +1,186 @@
+//! A gateway of a test's own, and what a Consul client does with it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use kubekv::face::consul::{Consul, router};
+use kubekv::face::http::Stopping;
+use kubekv::guard::Bounds;
+use kubekv::space::Keyspace;
+use kubekv::store::{MemoryStore, Store};
+use prometheus_client::registry::Registry;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tower_service::Service;
+
+use super::common::{self, Answer};
+
+/// The name of the gateway's node.
+pub const NODE: &str = "host";
+
+/// The Consul face over a keyspace in memory, on a port of its own.
+pub struct Gateway {
+    pub address: SocketAddr,
+    pub stop: watch::Sender<bool>,
+    router: axum::Router,
+    space: Keyspace,
+    registry: Registry,
+}
+
+impl Gateway {
+    pub async fn start() -> Self {
+        let store = Arc::new(MemoryStore::new());
+        let admit = Arc::new(Bounds::new(store.limits()));
+        let mut registry = Registry::default();
+        let (space, _expiry) = Keyspace::open(store, admit, &mut registry).await.unwrap();
+        let face = |stopping: Stopping| {
+            router(Consul {
+                space: space.clone(),
+                stopping,
+                node: NODE.to_owned(),
+                datacenter: "dc1".to_owned(),
+            })
+        };
+        let mut own = axum::Router::new();
+        let (address, stop) = common::start(|stopping| {
+            own = face(stopping);
+            own.clone()
+        })
+        .await;
+        Self {
+            address,
+            stop,
+            router: own,
+            space,
+            registry,
+        }
+    }
+
+    /// Sends one request over a connection of its own.
+    pub async fn ask(
+        &self,
+        method: &str,
+        uri: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        common::request(self.address, method, uri, headers, body).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.ask("GET", &format!("/v1/{path}"), &[], b"").await
+    }
+
+    pub async fn put(&self, path: &str, body: impl AsRef<[u8]>) -> Answer {
+        self.ask("PUT", &format!("/v1/{path}"), &[], body.as_ref())
+            .await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.ask("DELETE", &format!("/v1/{path}"), &[], b"").await
+    }
+
+    /// Writes what must be answered `true`; gives the entry's index.
+    pub async fn set(&self, path: &str, body: impl AsRef<[u8]>) -> u64 {
+        let answer = self.put(&format!("kv/{path}"), body).await;
+        assert_eq!((answer.status, answer.text()), (200, "true"), "PUT {path}");
+        let (key, _) = path.split_once('?').unwrap_or((path, ""));
+        self.get(&format!("kv/{key}")).await.index()
+    }
+
+    /// Makes a session; gives its id.
+    pub async fn session(&self, body: &str) -> String {
+        let answer = self.put("session/create", body).await;
+        assert_eq!(answer.status, 200, "{:?}", answer.body);
+        answer.json()["ID"].as_str().unwrap().to_owned()
+    }
+
+    /// Calls the face without a connection in between, so that time can be paused.
+    pub async fn call(&self, method: &str, path: &str, body: impl Into<Bytes>) -> Answer {
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("/v1/{path}"))
+            .body(Body::from(body.into()))
+            .unwrap();
+        let answer = self.router.clone().call(request).await.unwrap();
+        let (parts, body) = answer.into_parts();
+        Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: body.collect().await.unwrap().to_bytes(),
+        }
+    }
+
+    /// Writes without a connection in between, where there is much to write.
+    pub async fn space_put(&self, key: &str, value: &[u8]) {
+        let answer = self.call("PUT", &format!("kv/{key}"), value.to_vec()).await;
+        assert_eq!(answer.text(), "true");
+    }
+
+    /// Sends a request that is to wait, and returns when it does.
+    pub async fn park(&self, path: &str) -> JoinHandle<Answer> {
+        let before = self.watches();
+        let (address, uri) = (self.address, format!("/v1/{path}"));
+        let parked =
+            tokio::spawn(async move { common::request(address, "GET", &uri, &[], b"").await });
+        self.until(|watches| watches > before || parked.is_finished())
+            .await;
+        assert!(!parked.is_finished(), "answered at once: {path}");
+        parked
+    }
+
+    /// Waits until so many polls are parked.
+    pub async fn until(&self, enough: impl Fn(i64) -> bool) {
+        for _ in 0..2_000 {
+            if enough(self.watches()) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("{} polls are parked", self.watches());
+    }
+
+    /// How many polls are parked.
+    pub fn watches(&self) -> i64 {
+        self.space.refresh_metrics();
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("space_watches "));
+        line.unwrap().parse().unwrap()
+    }
+}
+
+impl Answer {
+    /// The index a client would go on from.
+    pub fn index(&self) -> u64 {
+        self.header("x-consul-index").parse().unwrap()
+    }
+
+    /// One field of the one entry or session in it.
+    pub fn field(&self, name: &str) -> serde_json::Value {
+        let all = self.json();
+        assert_eq!(all.as_array().unwrap().len(), 1, "{all}");
+        all[0][name].clone()
+    }
+
+    /// The keys of the entries in it.
+    pub fn keys(&self) -> Vec<String> {
+        let all = self.json();
+        let keys = all.as_array().unwrap().iter();
+        keys.map(|entry| entry["Key"].as_str().unwrap().to_owned())
+            .collect()
+    }
+}
+
+/// Unpacks gzip.
+pub fn unpack(packed: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(packed), &mut plain).unwrap();
+    plain
+}
