@@ -13,5 +13,6 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod blocking;
 mod client;
 mod musts;
