@@ -92,9 +92,6 @@ async fn load(dir: &Path, tasks: u64, seconds: u64) {
 #[ignore = "figures: run by hand, in release"]
 async fn figures_of_commits() {
     let dir = tempfile::tempdir().unwrap();
-    println!("a new journal:");
-    load(dir.path(), 1, 3).await;
-    println!("a journal opened again:");
     for tasks in [1, 8, 64, 256] {
         load(dir.path(), tasks, 4).await;
     }

@@ -142,3 +142,21 @@ async fn a_flush_that_fails_ends_the_process_and_loses_nothing_acknowledged() {
     fs::rename(&away, &tables).unwrap();
     assert_eq!(look(dir.path()).await.unwrap().revision, made);
 }
+
+#[tokio::test]
+#[ignore = "needs bindfs: tests/run"]
+async fn a_fuse_file_system_is_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let (below, above) = (dir.path().join("below"), dir.path().join("above"));
+    fs::create_dir(&below).unwrap();
+    fs::create_dir(&above).unwrap();
+    let run = |program: &str, arguments: &[&Path]| {
+        let status = std::process::Command::new(program).args(arguments).status();
+        assert!(status.unwrap().success(), "{program}");
+    };
+    run("bindfs", &[&below, &above]);
+    let refused = look(&above.join("data")).await;
+    run("fusermount", &[Path::new("-u"), &above]);
+    let line = refused.unwrap_err().to_string();
+    assert!(line.contains("lies on a fuse file system"), "{line}");
+}

@@ -207,6 +207,8 @@ fn open_now(
     let place = Place::take(&options.path)?;
     if !place.has_store() {
         place.make_empty_store()?;
+        // An empty directory can also be a disk that was not mounted: say so.
+        tracing::warn!(directory = %place.root().display(), "no store was there; a new, empty one was made");
     }
     let Files {
         place,

@@ -23,6 +23,12 @@ pub(super) struct Files {
 impl Files {
     /// Refuses a store that contradicts itself.
     pub(super) fn sound(self) -> Result<Self, StoreError> {
+        if let Some(format) = self.loaded.newer {
+            return Err(StoreError(format!(
+                "{} was written by a newer kubekv (records of format {format})",
+                self.place.root().display()
+            )));
+        }
         let Some(first) = self.loaded.problems.first() else {
             return Ok(self);
         };
