@@ -156,6 +156,7 @@ async fn a_fuse_file_system_is_refused_by_name() {
     };
     run("bindfs", &[&below, &above]);
     let refused = look(&above.join("data")).await;
+    assert!(!below.join("data").exists(), "nothing is made there");
     run("fusermount", &[Path::new("-u"), &above]);
     let line = refused.unwrap_err().to_string();
     assert!(line.contains("lies on a fuse file system"), "{line}");

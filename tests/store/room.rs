@@ -145,10 +145,12 @@ async fn a_write_that_fails_below_ends_the_process_and_loses_nothing_acknowledge
     std::fs::write(dir.path().join("ballast"), vec![1; 27 << 20]).unwrap();
     let mut made = 0;
     let failed = loop {
-        // Little to look at, but with all that is remembered of each key it takes pages.
-        let keys = (0..200).map(|n| Key::user(format!("{made}/{n}")));
-        let writes = keys.map(|key| write(&key, None, Some(""))).collect();
-        match store.commit(proposal(writes)).await {
+        // Attributes of a newer version can be longer than anyone reckons with.
+        let key = Key::user(format!("{made}"));
+        let mut write = write(&key, None, Some(""));
+        let put = write.put.as_mut().unwrap();
+        put.attrs.other = [("more".to_owned(), "x".repeat(50_000).into())].into();
+        match store.commit(proposal(vec![write])).await {
             Ok(_) => made += 1,
             Err(error) => break error,
         }

@@ -173,7 +173,10 @@ impl Store for EmbeddedStore {
     }
 }
 
-/// The bytes of a proposal's keys and values, where they are within the limits.
+/// What a write may take beside its key and value, in bytes: its attributes, and its place in the journal.
+const WRITE_OVERHEAD: usize = 512;
+
+/// About how many bytes a proposal takes in the journal, if it is within the limits.
 fn measure(proposal: &Proposal) -> Result<usize, CommitError> {
     let over = |what: &str, most: usize| {
         let line = format!("the store takes {what} of at most {most}");
@@ -197,7 +200,7 @@ fn measure(proposal: &Proposal) -> Result<usize, CommitError> {
     if bytes > LIMITS.commit_bytes {
         return over("commits", LIMITS.commit_bytes);
     }
-    Ok(bytes)
+    Ok(bytes + proposal.writes.len() * WRITE_OVERHEAD)
 }
 
 fn open_now(

@@ -34,7 +34,7 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// How much its keys and values take, in bytes.
+    /// How much it takes in the journal, in bytes.
     pub(super) fn bytes(&self) -> u64 {
         u64::try_from(self.bytes).unwrap_or(u64::MAX)
     }

@@ -28,13 +28,14 @@ impl Room {
         }
     }
 
-    /// Says why `bytes` may not be written now, or nothing if they may. `compaction` is what a compaction could need.
+    /// Says why `bytes` may not be written now, or nothing if they may. They are written twice: to the journal, later to
+    /// a table file. `compaction` is what a compaction could need.
     pub(super) fn refuse(&mut self, bytes: u64, compaction: u64) -> io::Result<Option<String>> {
         let free = filesystem::free_bytes(&self.path)?;
         let needed = self
             .reserve
             .saturating_add(compaction)
-            .saturating_add(bytes);
+            .saturating_add(bytes.saturating_mul(2));
         let full = free < needed;
         if full != self.full {
             self.full = full;

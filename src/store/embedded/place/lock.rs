@@ -1,0 +1,52 @@
+//! The lock that one process holds on a directory for life.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use super::failed;
+use crate::store::StoreError;
+use crate::store::embedded::filesystem;
+
+/// Locks the directory, and writes this process's id where others find it.
+pub(super) fn lock(root: &Path, path: &Path) -> Result<File, StoreError> {
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(|e| failed("opening", path, &e))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut pid = String::new();
+            // The text is a courtesy; the lock is what counts.
+            let holder = match file.read_to_string(&mut pid) {
+                Ok(_) if !pid.trim().is_empty() => format!(" (pid {})", pid.trim()),
+                Ok(_) | Err(_) => String::new(),
+            };
+            return Err(StoreError(format!(
+                "another kubekv is using this directory{holder}: {}",
+                root.display()
+            )));
+        }
+        Err(TryLockError::Error(e)) => return Err(failed("locking", path, &e)),
+    }
+    // Between opening and locking, the file may have been replaced.
+    if !filesystem::leads_to(path, &file) {
+        return Err(StoreError(format!(
+            "{} changed while it was being locked",
+            path.display()
+        )));
+    }
+    let write_pid = |file: &mut File| {
+        file.set_len(0)?;
+        file.rewind()?;
+        writeln!(file, "{}", std::process::id())
+    };
+    write_pid(&mut file).map_err(|e| failed("writing", path, &e))?;
+    Ok(file)
+}
