@@ -12,5 +12,6 @@
 mod common;
 
 mod client;
+mod ctl;
 mod real;
 mod table;

@@ -9,14 +9,14 @@ use super::common::Answer;
 use super::table::{DIFFERENCES, SEQUENCES};
 
 /// A real etcd on ports of its own, with an empty directory; it ends with the test.
-struct Etcd {
+pub(crate) struct Etcd {
     process: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     _directory: tempfile::TempDir,
 }
 
 impl Etcd {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let free = || {
             TcpListener::bind("127.0.0.1:0")
@@ -101,6 +101,12 @@ fn without_times(body: &str) -> String {
     text
 }
 
+/// Where a server stands.
+pub(crate) async fn index(server: SocketAddr) -> u64 {
+    let answer = ask(server, "HEAD /").await;
+    answer.header("x-etcd-index").parse().unwrap()
+}
+
 /// One of the two servers, in the middle of a sequence.
 struct Side {
     address: SocketAddr,
@@ -110,14 +116,6 @@ struct Side {
 }
 
 impl Side {
-    async fn index(&self) -> u64 {
-        ask(self.address, "HEAD /")
-            .await
-            .header("x-etcd-index")
-            .parse()
-            .unwrap()
-    }
-
     async fn step(&mut self, directory: &str, step: &str) -> Seen {
         let step = self.fill(directory, step);
         if step == "TAKE" {
@@ -171,7 +169,7 @@ impl Side {
 /// Brings both to the same index, so that what they say of indexes can be compared as it is.
 async fn level(sides: &mut [Side; 2]) {
     let [own, real] = &sides;
-    let (mut at, mut real_at) = (own.index().await, real.index().await);
+    let (mut at, mut real_at) = (index(own.address).await, index(real.address).await);
     while at < real_at {
         ask(own.address, "PUT /_level value=1").await;
         at += 1;
@@ -182,7 +180,7 @@ async fn level(sides: &mut [Side; 2]) {
     }
     for side in sides {
         side.base = at;
-        assert_eq!(side.index().await, at);
+        assert_eq!(index(side.address).await, at);
     }
 }
 
