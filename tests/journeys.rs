@@ -1,0 +1,167 @@
+//! Real Docker on kubekv: two hosts share an overlay network, over each protocol; then the same while the gateway is
+//! killed and started again between any two steps, and the daemons are restarted.
+
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use parking_lot::{Mutex, MutexGuard};
+
+/// There is one lab on a machine.
+static LAB: Mutex<()> = Mutex::new(());
+
+/// The gateway in the lab, started again whenever it ends, until dropped.
+struct Gateway {
+    stop: Arc<AtomicBool>,
+    pid: PathBuf,
+    keeper: Option<JoinHandle<()>>,
+}
+
+impl Gateway {
+    fn keep_running(directory: &Path) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let pid = directory.join("pid");
+        let keeper = {
+            let (stop, pid, directory) = (Arc::clone(&stop), pid.clone(), directory.to_owned());
+            std::thread::spawn(move || {
+                while !stop.load(Ordering::SeqCst) {
+                    let mut gateway = start(&directory);
+                    std::fs::write(&pid, gateway.id().to_string()).unwrap();
+                    gateway.wait().unwrap();
+                }
+            })
+        };
+        let gateway = Self {
+            stop,
+            pid,
+            keeper: Some(keeper),
+        };
+        run(Command::new("bash").args(["-ec", &gateway.answers("0")]));
+        gateway
+    }
+
+    /// A command that kills the gateway and waits until the next one answers.
+    fn kill_and_wait(&self) -> String {
+        let pid = self.pid.display();
+        format!("old=$(cat {pid}); kill -9 $old; {}", self.answers("$old"))
+    }
+
+    /// A command that waits until a gateway with another process id than `old` answers.
+    fn answers(&self, old: &str) -> String {
+        let pid = self.pid.display();
+        let ask = "</dev/tcp/10.99.0.254/8500";
+        format!(
+            "for try in $(seq 600); do [ -s {pid} ] && [ \"$(cat {pid})\" != \"{old}\" ] && \
+             nsenter --net=/run/netns/kubekv-store bash -c '{ask}' 2>/dev/null && exit 0; sleep 0.05; done; \
+             echo 'the gateway does not answer' >&2; exit 1"
+        )
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        let pid = std::fs::read_to_string(&self.pid).unwrap_or_default();
+        let _gone = Command::new("kill").arg(pid).status();
+        if let Some(keeper) = self.keeper.take() {
+            let _failed = keeper.join();
+        }
+    }
+}
+
+fn start(directory: &Path) -> Child {
+    docker()
+        .args([
+            "store",
+            env!("CARGO_BIN_EXE_kubekv"),
+            "serve",
+            "--allow-plaintext",
+        ])
+        .args(["--consul=10.99.0.254:8500", "--etcd=10.99.0.254:2379"])
+        .arg(format!(
+            "--store=embedded:{}",
+            directory.join("data").display()
+        ))
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+fn docker() -> Command {
+    Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/docker"))
+}
+
+fn run(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    println!("{said}");
+    assert!(
+        output.status.success(),
+        "{said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
+
+/// Takes the lab down, whatever happened.
+struct Lab(#[expect(dead_code, reason = "held while the lab is up")] MutexGuard<'static, ()>);
+
+impl Lab {
+    fn take() -> Self {
+        let lab = Self(LAB.lock());
+        run(docker().arg("down"));
+        lab
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let _failed = docker().arg("down").status();
+    }
+}
+
+fn journey(store: &str, hard: bool) {
+    let directory = tempfile::tempdir().unwrap();
+    let _lab = Lab::take();
+    run(docker().arg("network"));
+    let gateway = Gateway::keep_running(directory.path());
+    run(docker().args(["up", store]));
+    let mut journey = docker();
+    journey.arg("journey");
+    if hard {
+        journey.args(["--hard", "--between", &gateway.kill_and_wait()]);
+    }
+    run(&mut journey);
+}
+
+#[test]
+#[ignore = "needs Docker and root: tests/run"]
+fn two_hosts_share_a_network_over_consul() {
+    journey("consul://10.99.0.254:8500", false);
+}
+
+#[test]
+#[ignore = "needs Docker and root: tests/run"]
+fn two_hosts_share_a_network_over_etcd() {
+    journey("etcd://10.99.0.254:2379", false);
+}
+
+#[test]
+#[ignore = "needs Docker and root: tests/run"]
+fn no_address_is_lost_over_consul_when_gateway_and_daemons_are_restarted() {
+    journey("consul://10.99.0.254:8500", true);
+}
+
+#[test]
+#[ignore = "needs Docker and root: tests/run"]
+fn no_address_is_lost_over_etcd_when_gateway_and_daemons_are_restarted() {
+    journey("etcd://10.99.0.254:2379", true);
+}

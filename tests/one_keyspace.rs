@@ -1,0 +1,198 @@
+//! What one protocol writes the other reads and watches: the table of docs/compatibility.md.
+
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
+mod common;
+
+use std::net::SocketAddr;
+
+use common::{Answer, request};
+use kubekv::face::consul::{self, Consul};
+use kubekv::face::etcd::{self, Etcd};
+use kubekv::space::Keyspace;
+
+/// Both faces on one keyspace.
+struct Faces {
+    consul: SocketAddr,
+    etcd: SocketAddr,
+    _stop: [tokio::sync::watch::Sender<bool>; 2],
+}
+
+async fn faces() -> Faces {
+    let space: Keyspace = common::space().await;
+    let (etcd, stop_etcd) = common::start(|stopping| {
+        etcd::router(Etcd {
+            space: space.clone(),
+            stopping,
+            advertise: Vec::new(),
+        })
+    })
+    .await;
+    let (consul, stop_consul) = common::start(|stopping| {
+        consul::router(Consul {
+            space,
+            stopping,
+            node: "node".to_owned(),
+            datacenter: "dc1".to_owned(),
+        })
+    })
+    .await;
+    Faces {
+        consul,
+        etcd,
+        _stop: [stop_etcd, stop_consul],
+    }
+}
+
+impl Faces {
+    async fn consul(&self, method: &str, path: &str, body: &str) -> Answer {
+        request(
+            self.consul,
+            method,
+            &format!("/v1/kv/{path}"),
+            &[],
+            body.as_bytes(),
+        )
+        .await
+    }
+
+    async fn etcd(&self, method: &str, path: &str, body: &str) -> Answer {
+        let form = [("content-type", "application/x-www-form-urlencoded")];
+        request(
+            self.etcd,
+            method,
+            &format!("/v2/keys/{path}"),
+            &form,
+            body.as_bytes(),
+        )
+        .await
+    }
+
+    /// What etcd shows at a path: `-`, `dir`, or the value.
+    async fn shown(&self, path: &str) -> String {
+        let answer = self.etcd("GET", path, "").await.json();
+        match (&answer["node"]["dir"], &answer["node"]["value"]) {
+            (dir, _) if dir.is_boolean() => "dir".to_owned(),
+            (_, value) if value.is_string() => value.as_str().unwrap().to_owned(),
+            _ => "-".to_owned(),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_consul_key_is_an_etcd_node() {
+    let faces = faces().await;
+    for (key, value) in [
+        ("a", "1"),
+        ("b/", "2"),
+        ("c/", ""),
+        ("d/e/f", "3"),
+        ("g", "hidden"),
+        ("g/h", "4"),
+    ] {
+        assert_eq!(faces.consul("PUT", key, value).await.text(), "true");
+    }
+    let table = [
+        ("a", "1"),
+        ("b", "2"),
+        ("c", "dir"),
+        ("d", "dir"),
+        ("d/e", "dir"),
+        ("d/e/f", "3"),
+        ("g", "dir"),
+    ];
+    for (path, shown) in table {
+        assert_eq!(faces.shown(path).await, shown, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_etcd_key_is_a_consul_key_and_a_directory_one_with_a_slash() {
+    let faces = faces().await;
+    faces.etcd("PUT", "a/b", "value=1").await;
+    faces.etcd("PUT", "d", "dir=true").await;
+    let keys = faces.consul("GET", "?keys", "").await.json();
+    assert_eq!(keys, serde_json::json!(["a/", "a/b", "d/"]));
+    assert_eq!(faces.consul("GET", "a/b?raw", "").await.text(), "1");
+}
+
+#[tokio::test]
+async fn an_update_keeps_the_spelling_and_what_only_the_other_protocol_knows() {
+    let faces = faces().await;
+    faces
+        .consul("PUT", "docker/network/?flags=3304740253564472344", "old")
+        .await;
+    let answer = faces.etcd("PUT", "docker/network", "value=new").await;
+    assert_eq!(answer.json()["prevNode"]["value"], "old");
+    let entries = faces.consul("GET", "docker/?recurse", "").await.json();
+    assert_eq!(entries.as_array().unwrap().len(), 1, "{entries}");
+    assert_eq!(entries[0]["Key"], "docker/network/");
+    assert_eq!(entries[0]["Flags"], 3_304_740_253_564_472_344_u64);
+    assert_eq!(entries[0]["Value"], "bmV3");
+}
+
+#[tokio::test]
+async fn indexes_are_the_same_line() {
+    let faces = faces().await;
+    let first = faces.etcd("PUT", "a", "value=1").await.json()["node"]["modifiedIndex"]
+        .as_u64()
+        .unwrap();
+    let entry = &faces.consul("GET", "a", "").await;
+    assert_eq!(entry.header("x-consul-index"), first.to_string());
+    assert_eq!(entry.json()[0]["CreateIndex"], first);
+    let swapped = faces.consul("PUT", &format!("a?cas={first}"), "2").await;
+    assert_eq!(swapped.text(), "true");
+    let refused = faces
+        .etcd("PUT", &format!("a?prevIndex={first}"), "value=3")
+        .await;
+    assert_eq!(
+        (refused.status, &refused.json()["errorCode"]),
+        (412, &serde_json::json!(101))
+    );
+}
+
+#[tokio::test]
+async fn each_watches_what_the_other_writes() {
+    let faces = faces().await;
+    let index = faces.etcd("PUT", "w/a", "value=1").await.json()["node"]["modifiedIndex"]
+        .as_u64()
+        .unwrap();
+    let poll = format!("w/?recurse&index={index}");
+    let (polled, _) = tokio::join!(
+        faces.consul("GET", &poll, ""),
+        faces.etcd("PUT", "w/b", "value=2")
+    );
+    assert_eq!(
+        polled.json().as_array().unwrap().len(),
+        3,
+        "the directory, a and b"
+    );
+    let index: u64 = polled.header("x-consul-index").parse().unwrap();
+    let wait = format!("w?wait=true&recursive=true&waitIndex={}", index + 1);
+    let (event, _) = tokio::join!(
+        faces.etcd("GET", &wait, ""),
+        faces.consul("DELETE", "w/a", "")
+    );
+    assert_eq!(event.json()["action"], "delete");
+    assert_eq!(event.json()["node"]["key"], "/w/a");
+    assert_eq!(event.json()["prevNode"]["value"], "1");
+}
+
+#[tokio::test]
+async fn keys_no_tree_can_show_are_consuls_alone() {
+    let faces = faces().await;
+    faces.consul("PUT", "x/%ff", "v").await;
+    faces.consul("PUT", "plain", "v").await;
+    let listed = faces.etcd("GET", "?recursive=true", "").await.json();
+    assert_eq!(
+        listed["node"]["nodes"].as_array().unwrap().len(),
+        1,
+        "{listed}"
+    );
+    assert_eq!(faces.consul("GET", "x/%ff?raw", "").await.text(), "v");
+}
