@@ -124,8 +124,7 @@ fn start(directory: &Path) -> Child {
 }
 
 /// Reads acknowledgements, kills the child after some of them, and reads what it had still said.
-fn run_and_kill(directory: &Path, after: u64, acknowledged: &mut Acknowledged) -> u64 {
-    let mut child = start(directory);
+fn run_and_kill(mut child: Child, after: u64, acknowledged: &mut Acknowledged) -> u64 {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).split(b'\n');
     let mut count = 0;
     let mut highest = 0;
@@ -213,9 +212,8 @@ fn acknowledged_commits_survive_kill_9() {
     let mut highest = 0;
     for round in 0..ROUNDS {
         let after = 1 + random.below(400);
-        // The last moments differ by where in a group the signal lands; a little time shifts it further.
-        std::thread::sleep(Duration::from_micros(random.below(500)));
-        highest = run_and_kill(dir.path(), after, &mut acknowledged).max(highest);
+        let child = start(dir.path());
+        highest = run_and_kill(child, after, &mut acknowledged).max(highest);
         let opened = runtime.block_on(look(dir.path())).unwrap();
         compare(&opened, &acknowledged, highest);
         for entry in opened.entries {
@@ -229,5 +227,22 @@ fn acknowledged_commits_survive_kill_9() {
             acknowledged.insert(key.to_string(), (at, None));
         }
         assert!(highest > round, "round {round}");
+    }
+}
+
+/// The child is killed after a time of its own in each round, so that the signal lands in all parts of a first start.
+#[test]
+fn a_first_start_may_be_killed_at_any_moment() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut random = Random(5);
+    for _ in 0..30 {
+        let dir = tempfile::tempdir().unwrap();
+        let mut child = start(dir.path());
+        std::thread::sleep(Duration::from_micros(random.below(50_000)));
+        child.kill().unwrap();
+        let mut acknowledged = Acknowledged::new();
+        let highest = run_and_kill(child, 0, &mut acknowledged);
+        let opened = runtime.block_on(look(dir.path())).unwrap();
+        compare(&opened, &acknowledged, highest);
     }
 }
