@@ -1,34 +1,22 @@
 //! Telling watchers what concerns them, and nobody else.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::admit::Sight;
+use super::registry::Registry;
 use crate::model::{Commit, Key, KeyRange, Realm};
 
 /// How many commits may wait for one watcher before it loses its watch.
 const QUEUE: usize = 1_024;
 
 /// Every watcher, by what it watches.
-///
-/// A commit costs a look-up per key and per length of prefix that anyone watches, whatever the number of watchers.
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
-    watchers: Mutex<Watchers>,
-    last_id: AtomicU64,
-}
-
-#[derive(Debug, Default)]
-struct Watchers {
-    exact: BTreeMap<(Key, u64), Arc<Slot>>,
-    prefix: BTreeMap<(Key, u64), Arc<Slot>>,
-    /// How many watch a prefix of each length.
-    lengths: BTreeMap<usize, usize>,
-    count: usize,
+    watchers: Mutex<Registry<Slot>>,
 }
 
 #[derive(Debug)]
@@ -66,28 +54,12 @@ pub struct Watch {
 impl Hub {
     /// Begins to watch.
     pub(crate) fn watch(self: &Arc<Self>, ranges: Vec<KeyRange>, sight: Sight) -> Watch {
-        let id = self.last_id.fetch_add(1, Ordering::Relaxed);
         let slot = Arc::new(Slot {
             sight,
             inbox: Mutex::default(),
             filled: Notify::new(),
         });
-        let mut watchers = self.watchers.lock();
-        for range in &ranges {
-            match range {
-                KeyRange::Exact(key) => {
-                    watchers.exact.insert((key.clone(), id), Arc::clone(&slot));
-                }
-                KeyRange::Prefix(prefix) => {
-                    let place = (prefix.clone(), id);
-                    if watchers.prefix.insert(place, Arc::clone(&slot)).is_none() {
-                        *watchers.lengths.entry(prefix.as_bytes().len()).or_default() += 1;
-                    }
-                }
-            }
-        }
-        watchers.count += 1;
-        drop(watchers);
+        let id = self.watchers.lock().add(&ranges, &slot);
         Watch {
             hub: Arc::clone(self),
             slot,
@@ -98,67 +70,17 @@ impl Hub {
 
     /// Hands a commit to those it concerns.
     pub(crate) fn deliver(&self, commit: &Arc<Commit>) {
-        let watchers = self.watchers.lock();
-        if watchers.count == 0 {
-            return;
-        }
-        for change in &commit.changes {
-            give(&watchers.exact, &change.key, &change.key, commit);
-            for length in watchers.lengths.keys() {
-                let Some(start) = change.key.as_bytes().get(..*length) else {
-                    break;
-                };
-                give(
-                    &watchers.prefix,
-                    &Key::new(change.key.realm(), start),
-                    &change.key,
-                    commit,
-                );
+        self.watchers.lock().concerned(commit, |slot, key| {
+            // The key that changed, not the prefix that is watched.
+            if slot.sight.sees(key) {
+                slot.put(commit);
             }
-        }
+        });
     }
 
     /// How many watch.
     pub(crate) fn count(&self) -> usize {
-        self.watchers.lock().count
-    }
-
-    fn forget(&self, id: u64, ranges: &[KeyRange]) {
-        let mut watchers = self.watchers.lock();
-        for range in ranges {
-            match range {
-                KeyRange::Exact(key) => {
-                    watchers.exact.remove(&(key.clone(), id));
-                }
-                KeyRange::Prefix(prefix) => {
-                    if watchers.prefix.remove(&(prefix.clone(), id)).is_some() {
-                        watchers.shorten(prefix.as_bytes().len());
-                    }
-                }
-            }
-        }
-        watchers.count = watchers.count.saturating_sub(1);
-    }
-}
-
-impl Watchers {
-    fn shorten(&mut self, length: usize) {
-        if let Some(count) = self.lengths.get_mut(&length) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.lengths.remove(&length);
-            }
-        }
-    }
-}
-
-fn give(slots: &BTreeMap<(Key, u64), Arc<Slot>>, key: &Key, changed: &Key, commit: &Arc<Commit>) {
-    let all = (key.clone(), 0)..=(key.clone(), u64::MAX);
-    for (_, slot) in slots.range(all) {
-        // The key that changed, not the prefix that is watched.
-        if slot.sight.sees(changed) {
-            slot.put(commit);
-        }
+        self.watchers.lock().count()
     }
 }
 
@@ -211,7 +133,7 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.hub.forget(self.id, &self.ranges);
+        self.hub.watchers.lock().remove(self.id, &self.ranges);
     }
 }
 
@@ -275,17 +197,6 @@ mod tests {
         assert_eq!(revisions(&mut node), [2]);
         assert_eq!(revisions(&mut all), [1, 2, 3]);
         assert_eq!(revisions(&mut other), [3]);
-    }
-
-    #[test]
-    fn a_watch_that_ended_leaves_nothing_behind() {
-        let hub = Arc::new(Hub::default());
-        drop(hub.watch(node_ranges("a", true), Sight::All));
-        let watchers = hub.watchers.lock();
-        assert_eq!(watchers.count, 0);
-        assert!(
-            watchers.exact.is_empty() && watchers.prefix.is_empty() && watchers.lengths.is_empty()
-        );
     }
 
     #[test]

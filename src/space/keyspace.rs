@@ -11,6 +11,7 @@ use super::admit::{Admit, Denied};
 use super::draft::Draft;
 use super::expiry;
 use super::footprint::Footprint;
+use super::freshness::Fresh;
 use super::gate::{Gate, Pass, Ticket};
 use super::hub::Watch;
 use super::line::Line;
@@ -265,6 +266,14 @@ impl Keyspace {
     pub fn watch(&self, caller: &Caller, ranges: Vec<KeyRange>) -> Watch {
         let sight = self.inner.admit.sight(caller);
         self.inner.line.hub.watch(ranges, sight)
+    }
+
+    /// The keyspace as it stands now, for something that is made from these ranges and kept while it is [`Fresh`].
+    pub fn read_and_follow(&self, caller: &Caller, ranges: Vec<KeyRange>) -> (View, Fresh) {
+        self.inner
+            .line
+            .freshness
+            .follow(ranges, || self.read(caller), View::revision)
     }
 
     /// The first thing that `pick` finds in the commits from revision `from` on; `Err` with the last revision that is

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
+use super::freshness::Freshness;
 use super::history::History;
 use super::hub::Hub;
 use super::snapshot::Snapshot;
@@ -22,6 +23,7 @@ pub(crate) struct Line {
     current: ArcSwap<Snapshot>,
     pub(crate) history: History,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) freshness: Arc<Freshness>,
     pub(crate) timers: Timers,
     /// The deletions in the view, oldest first; some may have been overtaken by a new entry.
     deleted: Mutex<VecDeque<(u64, Key)>>,
@@ -33,6 +35,7 @@ impl Line {
             current: ArcSwap::default(),
             history: History::default(),
             hub: Arc::default(),
+            freshness: Arc::default(),
             timers: Timers::start(),
             deleted: Mutex::default(),
         }
@@ -109,8 +112,9 @@ impl Feed for Line {
             self.bury(&mut snapshot, &commit);
             told.push(commit);
         }
-        // History first: whoever sees a revision in the view finds its commit. The view before the watchers: whoever
+        // What is kept is stale before the view says so (see `Fresh`). History first: whoever sees a revision in the view finds its commit. The view before the watchers: whoever
         // is woken reads at least what woke it. All before the store answers: an answer is never ahead of its event.
+        self.freshness.pass(&told);
         self.history.push(&told);
         self.timers.follow(&told);
         self.current.store(Arc::new(snapshot));

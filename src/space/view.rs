@@ -20,6 +20,11 @@ impl View {
         Self { snapshot, sight }
     }
 
+    /// Whether its caller can see everything, so that what is made from it can be shown to any other who can.
+    pub fn sees_all(&self) -> bool {
+        matches!(self.sight, Sight::All)
+    }
+
     /// The last commit in it: etcd's `X-Etcd-Index`.
     pub fn revision(&self) -> u64 {
         self.snapshot.revision

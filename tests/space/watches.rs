@@ -1,7 +1,7 @@
 //! What watchers are promised.
 
 use kubekv::model::{Caller, Key, KeyRange};
-use kubekv::space::node_ranges;
+use kubekv::space::{Lookup, node_ranges};
 
 use super::{common, delete, put};
 
@@ -49,4 +49,37 @@ async fn what_was_missed_can_be_found_again() {
         from = revision + 1;
     }
     assert_eq!(found, [second, third]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_sees_a_change_finds_nothing_fresh_that_was_made_without_it() {
+    let space = common::space().await;
+    put(&space, "d/a", "0").await;
+    let writer = {
+        let space = space.clone();
+        tokio::spawn(async move {
+            for count in 1..=2_000 {
+                put(&space, "d/a", &count.to_string()).await;
+            }
+        })
+    };
+    while !writer.is_finished() {
+        let (view, fresh) = space.read_and_follow(&Caller::System, node_ranges("d", true));
+        let made = view
+            .get(&Key::user("d/a"))
+            .map(|entry| String::from_utf8(entry.value().to_vec()).unwrap());
+        while fresh.is_fresh() && !writer.is_finished() {
+            let seen = super::get(&space, "d/a");
+            assert!(
+                seen == made || !fresh.is_fresh(),
+                "{seen:?} was seen, {made:?} was fresh"
+            );
+        }
+    }
+    writer.await.unwrap();
+    let (_, fresh) = space.read_and_follow(&Caller::System, node_ranges("d", true));
+    put(&space, "other", "").await;
+    assert!(fresh.is_fresh(), "what it was made from did not change");
+    delete(&space, "d/a").await;
+    assert!(!fresh.is_fresh());
 }

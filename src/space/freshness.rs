@@ -1,0 +1,83 @@
+//! Knowing whether something made from the keyspace is still what it would be now.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+
+use super::registry::Registry;
+use crate::model::{Commit, KeyRange};
+
+/// Everything that was made from some ranges and is kept while they do not change.
+#[derive(Debug, Default)]
+pub(crate) struct Freshness {
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    things: Registry<AtomicBool>,
+    /// The last commit whose changes were marked.
+    passed: u64,
+}
+
+/// Whether some ranges are as they were when this was made: an encoded list may be sent again until they are not.
+///
+/// A range is stale *before* a view shows its change. So whoever has seen a change, or was answered a write, never
+/// finds something fresh that was made without it.
+#[derive(Debug)]
+pub struct Fresh {
+    of: Arc<Freshness>,
+    stale: Arc<AtomicBool>,
+    id: u64,
+    ranges: Vec<KeyRange>,
+}
+
+impl Freshness {
+    /// Follows ranges from now on, and reads the view that something is to be made from.
+    pub(crate) fn follow<V>(
+        self: &Arc<Self>,
+        ranges: Vec<KeyRange>,
+        read: impl FnOnce() -> V,
+        revision: impl FnOnce(&V) -> u64,
+    ) -> (V, Fresh) {
+        let stale = Arc::new(AtomicBool::new(false));
+        let mut kept = self.kept.lock();
+        let id = kept.things.add(&ranges, &stale);
+        let passed = kept.passed;
+        drop(kept);
+        let view = read();
+        // A commit may have passed here before the ranges were followed, and not be in the view yet.
+        stale.fetch_or(revision(&view) < passed, Ordering::AcqRel);
+        let fresh = Fresh {
+            of: Arc::clone(self),
+            stale,
+            id,
+            ranges,
+        };
+        (view, fresh)
+    }
+
+    /// Marks stale what these commits change.
+    pub(crate) fn pass(&self, commits: &[Arc<Commit>]) {
+        let mut kept = self.kept.lock();
+        for commit in commits {
+            kept.things
+                .concerned(commit, |stale, _| stale.store(true, Ordering::Release));
+            kept.passed = commit.revision;
+        }
+    }
+}
+
+impl Fresh {
+    /// Whether nothing in the ranges has changed since.
+    pub fn is_fresh(&self) -> bool {
+        !self.stale.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        self.of.kept.lock().things.remove(self.id, &self.ranges);
+    }
+}
