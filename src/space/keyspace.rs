@@ -89,6 +89,16 @@ enum Step<R> {
     Go(Pass, Proposal, R),
 }
 
+/// Uses up the first revision of an empty store.
+///
+/// Consul's clients are told index 1 where nothing has happened yet, because 0 would not make them wait. A change at
+/// revision 1 would then be no news to them.
+async fn begin(store: &dyn Store) -> Result<(), StoreError> {
+    let failed = |error| StoreError(format!("could not write the first revision: {error}"));
+    store.commit(Proposal::default()).await.map_err(failed)?;
+    Ok(())
+}
+
 impl Keyspace {
     /// Opens the keyspace of a store and begins to end what runs out. Must be called within a tokio runtime.
     pub async fn open(
@@ -100,6 +110,9 @@ impl Keyspace {
         let feed: Arc<dyn Feed> = Arc::<Line>::clone(&line);
         let opened = store.open(feed).await?;
         line.load(&opened);
+        if opened.revision == 0 {
+            begin(store.as_ref()).await?;
+        }
         let kept = Mutex::new(line.keep());
         let metrics = Metrics::default();
         metrics.register(registry);
