@@ -1,10 +1,16 @@
 //! kubekv: Consul, etcd v2 and ZooKeeper protocols on one durable keyspace.
 //!
-//! Rooms, each knowing only those before it: [`model`] the words, [`store`] the floor, `space` the keyspace, `guard`
-//! who may do what, `face` the protocols, and here the gateway that puts them together.
+//! Rooms, each knowing only those before it: [`model`] the words, [`store`] the floor, [`space`] the keyspace,
+//! [`guard`] who may do what, [`face`] the protocols, and here what puts them together: [`config`], [`admin`] and
+//! [`gateway`]. Everything that serves enters by [`run`].
 
+pub mod admin;
+pub mod config;
 pub mod face;
+pub mod gateway;
 pub mod guard;
 pub mod model;
 pub mod space;
 pub mod store;
+
+pub use gateway::run;

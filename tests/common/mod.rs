@@ -16,14 +16,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
-use kubekv::face::http::{Stopping, serve};
+use kubekv::face::http::{Limits, Metrics, Server, Stopping};
 use kubekv::guard::Bounds;
 use kubekv::space::Keyspace;
 use kubekv::store::{MemoryStore, Store};
 use prometheus_client::registry::Registry;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 /// A keyspace that forgets everything.
 pub async fn space() -> Keyspace {
@@ -42,7 +42,9 @@ pub async fn start(
     let (stop, stopping) = watch::channel(false);
     let stopping = Stopping::new(stopping);
     let face = face(stopping.clone());
-    tokio::spawn(serve(listener, face, stopping));
+    let places = Arc::new(Semaphore::new(1000));
+    let server = Server::new("test", Limits::default(), places, Metrics::default());
+    tokio::spawn(server.serve(listener, face, stopping));
     (address, stop)
 }
 

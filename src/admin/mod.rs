@@ -1,0 +1,64 @@
+//! The admin port: `/livez`, `/readyz`, `/metrics`, `/version`.
+//!
+//! It answers from before the store is open until after it is closed, so that a probe can tell a gateway that starts
+//! or drains from one that is gone.
+
+mod health;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::{StatusCode, header};
+use prometheus_client::encoding::text::encode;
+use serde_json::json;
+
+pub use health::{Health, Observed, Phase};
+
+/// What Prometheus' text format is called.
+const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The pages of the admin port. An unknown path is 404, a wrong method 405.
+pub fn router(health: Arc<Health>) -> Router {
+    Router::new()
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .route("/version", get(version))
+        .with_state(health)
+}
+
+/// The process runs and answers.
+async fn livez() -> &'static str {
+    "ok\n"
+}
+
+/// The store is open, the faces listen, and the gateway is not draining.
+async fn readyz(State(health): State<Arc<Health>>) -> Response {
+    match health.phase() {
+        Phase::Ready => "ok\n".into_response(),
+        Phase::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting\n").into_response(),
+        Phase::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response(),
+    }
+}
+
+/// Everything that is counted, in the text format of Prometheus (`OpenMetrics` 1.0).
+async fn metrics(State(health): State<Arc<Health>>) -> Response {
+    let Some(Observed { registry, space }) = health.observed() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "starting\n").into_response();
+    };
+    space.refresh_metrics();
+    let mut text = String::new();
+    if let Err(error) = encode(&mut text, registry) {
+        tracing::error!(%error, "cannot write the metrics");
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
+    ([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response()
+}
+
+async fn version() -> Response {
+    let version = json!({"name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION")});
+    axum::Json(version).into_response()
+}

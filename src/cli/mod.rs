@@ -1,0 +1,60 @@
+//! The command line.
+
+mod completions;
+mod exit;
+mod log;
+mod serve;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use exit::{EXIT_CODES, Failure};
+
+/// Consul's HTTP API and etcd's version 2 on one durable keyspace, for dockerd --cluster-store and any client of
+/// libkv or valkeyrie.
+#[derive(Debug, Parser)]
+#[command(name = "kubekv", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway
+    Serve(serve::Serve),
+    /// Print a completion script for a shell
+    Completions(completions::Completions),
+}
+
+/// Does what the command line says.
+pub(crate) fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are errors to the parser, and go to standard output.
+            let _unwritable = error.print();
+            return if error.use_stderr() {
+                exit::USAGE.into()
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    let done = match cli.command {
+        Command::Serve(serve) => serve.run(),
+        Command::Completions(completions) => completions.run(Cli::command()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { code, line }) => {
+            if let Some(line) = line {
+                let _unwritable = writeln!(io::stderr(), "kubekv: {line}");
+            }
+            code.into()
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The variables `KUBEKV_*`.
+
+use std::ffi::OsString;
+
+use super::settings::{Place, Settings};
+use super::{ConfigError, OPTIONS};
+
+/// Variables that begin like ours and are the client commands'.
+const CLIENT: [&str; 1] = ["KUBEKV_ADDRESS"];
+
+/// Reads the options among some variables. A variable `KUBEKV_*` that is no option is an error, unless Kubernetes
+/// made it for a service of that name.
+pub(super) fn read(
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Settings, ConfigError> {
+    let mut settings = Settings::default();
+    for (name, value) in variables {
+        let Some(name) = name.to_str().filter(|name| name.starts_with("KUBEKV_")) else {
+            continue;
+        };
+        let place = Place::Variable(name.to_owned());
+        let Some(option) = OPTIONS.iter().find(|option| option.variable() == name) else {
+            if CLIENT.contains(&name) || is_service_link(name) {
+                continue;
+            }
+            return Err(ConfigError::at(&place, "no such option"));
+        };
+        let text = value
+            .into_string()
+            .map_err(|_| ConfigError::at(&place, "not UTF-8"))?;
+        settings.set(option.name, text, place);
+    }
+    Ok(settings)
+}
+
+/// Whether Kubernetes gives every container a variable of this name where a service is called `kubekv` or
+/// `kubekv-*`: `KUBEKV_SERVICE_HOST`, `KUBEKV_SERVICE_PORT_CONSUL`, `KUBEKV_PORT`, `KUBEKV_PORT_8500_TCP_ADDR`.
+fn is_service_link(name: &str) -> bool {
+    let docker_style = |rest: &str| {
+        let mut words = rest.split('_');
+        let port = words
+            .next()
+            .is_some_and(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit()));
+        let protocol = matches!(words.next(), Some("TCP" | "UDP" | "SCTP"));
+        let what = matches!(words.next(), None | Some("PROTO" | "PORT" | "ADDR"));
+        port && protocol && what && words.next().is_none()
+    };
+    name.ends_with("_SERVICE_HOST")
+        || name.ends_with("_SERVICE_PORT")
+        || name.contains("_SERVICE_PORT_")
+        || name.ends_with("_PORT")
+        || name
+            .match_indices("_PORT_")
+            .any(|(at, found)| name.get(at + found.len()..).is_some_and(docker_style))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_one(name: &str, value: &str) -> Result<Settings, ConfigError> {
+        read([(name.into(), value.into())])
+    }
+
+    #[test]
+    fn an_unknown_variable_is_named() {
+        let error = read_one("KUBEKV_CONSULL", "off").unwrap_err();
+        assert_eq!(error.to_string(), "KUBEKV_CONSULL: no such option");
+    }
+
+    #[test]
+    fn what_kubernetes_sets_for_a_service_is_no_option() {
+        for name in [
+            "KUBEKV_SERVICE_HOST",
+            "KUBEKV_SERVICE_PORT",
+            "KUBEKV_SERVICE_PORT_CONSUL",
+            "KUBEKV_PORT",
+            "KUBEKV_PORT_8500_TCP",
+            "KUBEKV_PORT_8500_TCP_ADDR",
+            "KUBEKV_ADMIN_PORT_9280_TCP_PROTO",
+            "KUBEKV_ADDRESS",
+            "PATH",
+        ] {
+            assert_eq!(read_one(name, "tcp://10.0.0.1:1"), Ok(Settings::default()));
+        }
+        assert!(read_one("KUBEKV_PORT_X_TCP", "").is_err());
+    }
+}

@@ -1,0 +1,49 @@
+//! How every HTTP face is served: accepted, bounded, paced, counted, logged, and drained.
+//!
+//! A face is an [`axum::Router`]; it gets a [`Connection`] with each request and asks [`Stopping`] when a poll should
+//! end. Everything that must hold for any protocol over HTTP is here, once.
+
+mod backoff;
+mod body;
+mod connection;
+mod limits;
+mod metrics;
+mod pace;
+mod redact;
+mod server;
+mod service;
+
+use std::net::SocketAddr;
+
+use tokio::sync::watch;
+
+pub use limits::Limits;
+pub use metrics::Metrics;
+pub use server::Server;
+
+/// The two ends of the connection a request came by; every request carries one as an extension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// The client.
+    pub peer: SocketAddr,
+    /// The address the client reached us at.
+    pub local: SocketAddr,
+}
+
+/// Whether the gateway is stopping: parked polls answer then.
+#[derive(Clone, Debug)]
+pub struct Stopping(watch::Receiver<bool>);
+
+impl Stopping {
+    /// Follows a switch that is turned on once.
+    pub fn new(switch: watch::Receiver<bool>) -> Self {
+        Self(switch)
+    }
+
+    /// Returns when the gateway is stopping.
+    pub async fn wait(&self) {
+        let mut switch = self.0.clone();
+        // A sender that is gone means that the gateway is gone.
+        let _gone = switch.wait_for(|on| *on).await;
+    }
+}

@@ -1,0 +1,105 @@
+//! The servers of a gateway: one for each face that listens, and the admin port.
+
+use std::sync::Arc;
+
+use axum::Router;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use super::files;
+use crate::face::http::{Limits, Metrics, Server, Stopping};
+use crate::model::FaceName;
+
+/// How many connections the admin port takes: its own, so that a crowded gateway can still be looked at.
+const ADMIN_CONNECTIONS: usize = 128;
+
+/// Servers that run.
+#[derive(Debug)]
+pub(super) struct Servers {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+/// What servers have in common.
+#[derive(Clone, Debug)]
+pub(super) struct Common {
+    metrics: Metrics,
+    places: Arc<Semaphore>,
+}
+
+impl Common {
+    /// With room for so many connections, less where the process may not have as many files.
+    pub(super) fn new(registry: &mut Registry, max_connections: usize) -> Self {
+        Self {
+            metrics: Metrics::register(registry),
+            places: Arc::new(Semaphore::new(files::connections(max_connections))),
+        }
+    }
+
+    fn server(&self, name: &'static str, places: Arc<Semaphore>) -> Server {
+        Server::new(name, Limits::default(), places, self.metrics.clone())
+    }
+}
+
+impl Servers {
+    pub(super) fn new() -> Self {
+        Self {
+            stop: watch::Sender::new(false),
+            tasks: JoinSet::new(),
+        }
+    }
+
+    /// Turned on when these servers are to stop.
+    pub(super) fn stopping(&self) -> Stopping {
+        Stopping::new(self.stop.subscribe())
+    }
+
+    /// Serves a face, if it has a listener.
+    pub(super) fn face(
+        &mut self,
+        name: FaceName,
+        common: &Common,
+        listener: Option<TcpListener>,
+        router: Router,
+    ) {
+        if let Some(listener) = listener {
+            let server = common.server(name.as_str(), Arc::clone(&common.places));
+            self.tasks
+                .spawn(server.serve(listener, router, self.stopping()));
+        }
+    }
+
+    /// Serves the admin port, if it has a listener.
+    pub(super) fn admin(&mut self, common: &Common, listener: Option<TcpListener>, router: Router) {
+        if let Some(listener) = listener {
+            let places = Arc::new(Semaphore::new(ADMIN_CONNECTIONS));
+            let server = common.server("admin", places);
+            self.tasks
+                .spawn(server.serve(listener, router, self.stopping()));
+        }
+    }
+
+    /// Returns when a server ended though nobody stopped it; never where there is none.
+    pub(super) async fn broken(&mut self) {
+        if self.tasks.join_next().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Stops accepting, lets requests in flight end, and returns when none is left.
+    pub(super) async fn drain(mut self) {
+        self.stop.send_replace(true);
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a server ended by a mistake in this program");
+            }
+        }
+    }
+
+    /// Closes everything at once.
+    pub(super) async fn abort(mut self) {
+        self.tasks.shutdown().await;
+    }
+}

@@ -1,0 +1,73 @@
+//! The ports of a gateway, bound.
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+
+use super::Error;
+use crate::config::Listen;
+
+/// Bound listeners; `None` is off.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    /// Consul's HTTP API.
+    pub consul: Option<TcpListener>,
+    /// etcd's API, version 2.
+    pub etcd: Option<TcpListener>,
+    /// Health, metrics and version.
+    pub admin: Option<TcpListener>,
+}
+
+/// The addresses a gateway listens on; `None` is off.
+pub type Ports = Listen;
+
+impl Listeners {
+    /// Binds every address. Must be called within a tokio runtime.
+    pub async fn bind(listen: &Listen) -> Result<Self, Error> {
+        let Listen {
+            consul,
+            etcd,
+            admin,
+        } = *listen;
+        Ok(Self {
+            consul: bind("consul", consul).await?,
+            etcd: bind("etcd", etcd).await?,
+            admin: bind("admin", admin).await?,
+        })
+    }
+
+    /// The addresses they are bound to: where a port was 0, the one that was given.
+    pub fn ports(&self) -> io::Result<Ports> {
+        let Self {
+            consul,
+            etcd,
+            admin,
+        } = self;
+        let address = |listener: &Option<TcpListener>| -> io::Result<Option<SocketAddr>> {
+            listener.as_ref().map(TcpListener::local_addr).transpose()
+        };
+        Ok(Ports {
+            consul: address(consul)?,
+            etcd: address(etcd)?,
+            admin: address(admin)?,
+        })
+    }
+}
+
+async fn bind(
+    port: &'static str,
+    address: Option<SocketAddr>,
+) -> Result<Option<TcpListener>, Error> {
+    let Some(address) = address else {
+        return Ok(None);
+    };
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) => Err(Error::Listen {
+            port,
+            address,
+            error,
+        }),
+    }
+}

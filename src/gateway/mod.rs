@@ -1,0 +1,13 @@
+//! The gateway: one store, one keyspace, its faces and the admin port, from start to drain.
+
+mod error;
+mod faces;
+mod files;
+mod life;
+mod listeners;
+mod stores;
+
+pub use error::Error;
+pub use files::raise_file_limit;
+pub use life::{Stage, run, run_telling};
+pub use listeners::{Listeners, Ports};
