@@ -81,6 +81,17 @@ pub async fn request(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> Answer {
+    try_request(to, method, uri, headers, body).await.unwrap()
+}
+
+/// The same; an error where the other side breaks off.
+pub async fn try_request(
+    to: SocketAddr,
+    method: &str,
+    uri: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> hyper::Result<Answer> {
     let stream = TcpStream::connect(to).await.unwrap();
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
@@ -96,13 +107,13 @@ pub async fn request(
     let request = request
         .body(Full::new(Bytes::copy_from_slice(body)))
         .unwrap();
-    let answer = sender.send_request(request).await.unwrap();
+    let answer = sender.send_request(request).await?;
     let (parts, body) = answer.into_parts();
-    Answer {
+    Ok(Answer {
         status: parts.status.as_u16(),
         headers: parts.headers,
-        body: body.collect().await.unwrap().to_bytes(),
-    }
+        body: body.collect().await?.to_bytes(),
+    })
 }
 
 /// Sends bytes as they are and reads until the other side closes.

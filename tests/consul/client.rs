@@ -181,6 +181,7 @@ impl Answer {
 /// Unpacks gzip.
 pub fn unpack(packed: &[u8]) -> Vec<u8> {
     let mut plain = Vec::new();
-    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(packed), &mut plain).unwrap();
+    let read = std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(packed), &mut plain);
+    read.unwrap_or_else(|error| panic!("{error}: {packed:?}"));
     plain
 }

@@ -7,6 +7,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
     reason = "a test that cannot go on fails"
 )]
 
@@ -16,3 +17,5 @@ mod common;
 mod blocking;
 mod client;
 mod musts;
+mod real;
+mod table;

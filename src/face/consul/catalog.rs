@@ -16,10 +16,10 @@ pub(super) fn datacenters(ask: &Ask<'_>) -> Answer {
 
 /// `/v1/catalog/nodes`
 pub(super) async fn nodes(ask: &Ask<'_>) -> Answer {
-    ask.unchanging().await?;
+    // Nodes are in no namespace: Consul does not look for one here.
+    ask.unchanged().await?;
     let mut body = Vec::new();
-    // The node has no metadata: it matches no filter but the empty one.
-    let shown = ask.query.all("node-meta").next().is_none();
+    let shown = node::matches(ask);
     push_array(&mut body, shown.then_some(ask), |out, ask| {
         node::push_node(ask, out);
     });
@@ -52,7 +52,7 @@ pub(super) async fn node(ask: &Ask<'_>) -> Answer {
 pub(super) async fn services(ask: &Ask<'_>) -> Answer {
     ask.unchanging().await?;
     let mut body = Vec::new();
-    let shown = ask.query.all("node-meta").next().is_none();
+    let shown = node::matches(ask);
     let object = Object::new(&mut body);
     if shown {
         object.json(node::SERVICE, b"[]").end();
@@ -84,23 +84,28 @@ impl Ask<'_> {
         Err(Reply::bad_request("filter is not implemented by kubekv"))
     }
 
-    /// What every read of the catalog begins with. With an index it waits for a change that does not come.
+    /// What a read of the catalog begins with, where it can be in a namespace.
     pub(super) async fn unchanging(&self) -> Result<(), Reply> {
         self.no_namespace()?;
+        self.unchanged().await
+    }
+
+    /// What every read of the catalog begins with. With an index it waits for a change that does not come.
+    async fn unchanged(&self) -> Result<(), Reply> {
         let options = Options::parse(self)?;
         self.no_filter()?;
-        self.this_datacenter()?;
+        self.this_datacenter().map_err(Reply::leaderless)?;
         self.face
             .changed(&self.caller, options, Vec::new(), |_| node::INDEX)
             .await;
         Ok(())
     }
 
-    /// Whether the service asked for is the one there is, by name, tag and metadata: it has no tags and no metadata.
+    /// Whether the service asked for is the one there is, by name, tag and metadata: it has no tags.
     pub(super) fn service_asked(&self) -> bool {
         self.rest.eq_ignore_ascii_case(node::SERVICE.as_bytes())
             && !self.query.has("tag")
-            && !self.query.has("node-meta")
+            && node::matches(self)
     }
 
     /// An answer about the catalog.

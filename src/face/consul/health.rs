@@ -20,7 +20,7 @@ pub(super) async fn state(ask: &Ask<'_>) -> Answer {
     if ask.rest.is_empty() {
         return Err(Reply::bad_request("Missing check state"));
     }
-    let shown = matches!(ask.rest, b"any" | b"passing") && !ask.query.has("node-meta");
+    let shown = matches!(ask.rest, b"any" | b"passing") && node::matches(ask);
     ask.checks_if(shown)
 }
 

@@ -10,6 +10,8 @@ pub(super) const VERSION: &str = "1.8.7";
 pub(super) const SERF_CHECK: &str = "serfHealth";
 /// The service every Consul server is.
 pub(super) const SERVICE: &str = "consul";
+/// The name of the one piece of metadata a node has.
+const SEGMENT: &str = "consul-network-segment";
 /// The catalog never changes: it stands at the first index there can be.
 pub(super) const INDEX: u64 = 1;
 
@@ -41,8 +43,38 @@ fn push_node_fields<'a>(ask: &Ask<'_>, object: Object<'a>) -> Object<'a> {
         .text("Node", &ask.face.node)
         .text("Address", ask.here.ip().to_string())
         .text("Datacenter", &ask.face.datacenter)
-        .json("TaggedAddresses", b"null")
-        .json("Meta", b"null")
+        .with("TaggedAddresses", |out| push_addresses(ask, out))
+        .with("Meta", push_meta)
+}
+
+/// The node's one address, by every name Consul has for it.
+fn push_addresses(ask: &Ask<'_>, out: &mut Vec<u8>) {
+    let ip = ask.here.ip();
+    let address = ip.to_string();
+    let names = if ip.is_ipv4() {
+        ["lan", "lan_ipv4", "wan", "wan_ipv4"]
+    } else {
+        ["lan", "lan_ipv6", "wan", "wan_ipv6"]
+    };
+    let mut object = Object::new(out);
+    for name in names {
+        object = object.text(name, &address);
+    }
+    object.end();
+}
+
+/// The node's metadata: what Consul gives every node.
+fn push_meta(out: &mut Vec<u8>) {
+    Object::new(out).text(SEGMENT, "").end();
+}
+
+/// Whether the node has all the metadata that `?node-meta=NAME:VALUE` asks for.
+pub(super) fn matches(ask: &Ask<'_>) -> bool {
+    ask.query.all("node-meta").all(|wanted| {
+        wanted
+            .strip_prefix(SEGMENT.as_bytes())
+            .is_some_and(|value| matches!(value, b"" | b":"))
+    })
 }
 
 /// The service as it stands under its node.
@@ -70,8 +102,8 @@ pub(super) fn push_catalog_service(ask: &Ask<'_>, out: &mut Vec<u8>) {
         .text("Node", &ask.face.node)
         .text("Address", ask.here.ip().to_string())
         .text("Datacenter", &ask.face.datacenter)
-        .json("TaggedAddresses", b"null")
-        .json("NodeMeta", b"null")
+        .with("TaggedAddresses", |out| push_addresses(ask, out))
+        .with("NodeMeta", push_meta)
         .text("ServiceKind", "")
         .text("ServiceID", SERVICE)
         .text("ServiceName", SERVICE)

@@ -220,7 +220,8 @@ fn parse_value(value: Value) -> Result<Bytes, String> {
         let place = match error {
             DecodeError::InvalidByte(place, _)
             | DecodeError::InvalidLastSymbol { offset: place, .. } => place,
-            DecodeError::InvalidLength(_) | DecodeError::InvalidPadding => text.len(),
+            // Go tells where the last group of four begins.
+            DecodeError::InvalidLength(_) | DecodeError::InvalidPadding => text.len() / 4 * 4,
         };
         format!("illegal base64 data at input byte {place}")
     })?;
