@@ -36,8 +36,8 @@ impl Real {
         let config = format!(
             r#"{{"server":true,"bootstrap_expect":1,"bind_addr":"127.0.0.1","client_addr":"127.0.0.1","node_name":"{NODE}",
             "session_ttl_min":"100ms","limits":{{"kv_max_value_size":2097152,"txn_max_req_len":4194304}},
-            "ports":{ports},"data_dir":{:?}}}"#,
-            directory.path().join("data")
+            "ports":{ports},"data_dir":"{}"}}"#,
+            directory.path().join("data").display()
         );
         let file = directory.path().join("config.json");
         std::fs::write(&file, config).unwrap();
