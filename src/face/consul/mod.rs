@@ -53,7 +53,7 @@ pub struct Consul {
     pub datacenter: String,
 }
 
-/// The face, to be served by [`super::http::serve`], which tells it both ends of each connection.
+/// The face, to be served by `face::http`, which tells it both ends of each connection.
 pub fn router(face: Consul) -> Router {
     Router::new().fallback(handle).with_state(Arc::new(face))
 }
