@@ -15,7 +15,10 @@
 mod common;
 
 mod blocking;
+mod cli;
 mod client;
 mod musts;
 mod real;
+mod recorded;
+mod side;
 mod table;

@@ -5,21 +5,21 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
-
-use super::client::{Gateway, NODE, unpack};
-use super::common::{self, Answer};
+use super::client::{Gateway, NODE};
+use super::common;
+use super::recorded;
+use super::side::Side;
 use super::table::{DIFFERENCES, SEQUENCES};
 
 /// A real Consul on ports of its own, with an empty directory; it ends with the test.
-struct Real {
+pub struct Real {
     process: Child,
-    address: SocketAddr,
+    pub address: SocketAddr,
     _directory: tempfile::TempDir,
 }
 
 impl Real {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let free = || {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -82,232 +82,20 @@ impl Drop for Real {
     }
 }
 
-/// What is compared of an answer.
-#[derive(Debug, PartialEq, Eq)]
-struct Seen {
-    status: u16,
-    headers: Vec<(&'static str, String)>,
-    body: String,
-}
-
-/// One of the two servers, in the middle of a sequence.
-struct Side {
-    address: SocketAddr,
-    /// The indexes seen, in order of their appearance.
-    indexes: Vec<String>,
-    /// The ids seen.
-    ids: Vec<String>,
-    parked: Option<JoinHandle<Answer>>,
-}
-
-/// What an index stands behind in an answer.
-const INDEX_MARKS: [&str; 4] = [
-    "\"CreateIndex\":",
-    "\"ModifyIndex\":",
-    "\"CreateIndex\": ",
-    "\"ModifyIndex\": ",
-];
-
-impl Side {
-    fn new(address: SocketAddr) -> Self {
-        Self {
-            address,
-            indexes: Vec::new(),
-            ids: Vec::new(),
-            parked: None,
-        }
-    }
-
-    async fn step(&mut self, key: &str, step: &str) -> Seen {
-        let step = self.fill(key, step);
-        if step == "TAKE" {
-            let parked = self.parked.take().unwrap();
-            let answer = tokio::time::timeout(Duration::from_secs(20), parked).await;
-            return self.seen(&answer.expect("still parked").unwrap());
-        }
-        if let Some(request) = step.strip_prefix("PARK ") {
-            let (address, request) = (self.address, request.to_owned());
-            self.parked = Some(tokio::spawn(async move { send(address, &request).await }));
-            // Long enough to be parked; if not, the answer is the same, only not tested for waiting.
-            tokio::time::sleep(Duration::from_millis(200)).await;
-            let answered = self.parked.as_ref().unwrap().is_finished();
-            return Seen {
-                status: 0,
-                headers: Vec::new(),
-                body: format!("answered at once: {answered}"),
-            };
-        }
-        if let Some(request) = step.strip_prefix("GONE ") {
-            for _ in 0..100 {
-                let answer = send(self.address, request).await;
-                if answer.status == 404 {
-                    return self.seen(&answer);
-                }
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-            panic!("never gone: {request}");
-        }
-        let answer = send(self.address, &step).await;
-        // The catalog is not one history with the entries.
-        if ["catalog", "health"]
-            .iter()
-            .any(|part| step.contains(&format!("/v1/{part}/")))
-        {
-            let mut elsewhere = Self::new(self.address);
-            let mut seen = elsewhere.seen(&answer);
-            for place in 0..9 {
-                seen.body = seen.body.replace(&format!("@{place}"), "@");
-            }
-            return seen;
-        }
-        self.seen(&answer)
-    }
-
-    /// The step with its key, and with indexes (`@0`) and ids (`#0`) as this side has given them.
-    fn fill(&self, key: &str, step: &str) -> String {
-        let mut step = step.replace('$', key);
-        for (mark, known) in [('@', &self.indexes), ('#', &self.ids)] {
-            for (place, text) in known.iter().enumerate() {
-                step = step.replace(&format!("{mark}{place}"), text);
-            }
-        }
-        step
-    }
-
-    /// An answer with its indexes and ids told by the order of their appearance.
-    fn seen(&mut self, answer: &Answer) -> Seen {
-        let mut body = if answer.header("content-encoding") == "gzip" && !answer.body.is_empty() {
-            String::from_utf8_lossy(&unpack(&answer.body)).into_owned()
-        } else {
-            String::from_utf8_lossy(&answer.body).into_owned()
-        };
-        for mark in INDEX_MARKS {
-            body = replace_after(&body, mark, |text| name(&mut self.indexes, text, '@'));
-        }
-        body = self.replace_ids(&body);
-        body = body.replace(&self.address.to_string(), "ADDRESS");
-        let compared = [
-            "content-type",
-            "content-encoding",
-            "vary",
-            "allow",
-            "location",
-            "x-content-type-options",
-            "content-security-policy",
-            "x-consul-knownleader",
-            "x-consul-lastcontact",
-            "x-consul-effective-consistency",
-        ];
-        let mut headers: Vec<_> = compared
-            .map(|name| (name, answer.header(name).to_owned()))
-            .into_iter()
-            .filter(|(_, value)| !value.is_empty())
-            .collect();
-        let index = answer.header("x-consul-index");
-        if !index.is_empty() {
-            // Of what is not there, Consul tells the index of all that ever happened; of the catalog, its own.
-            let known = self.indexes.iter().any(|known| known == index);
-            let told = answer.status == 200
-                && known
-                && answer.header("x-consul-effective-consistency").is_empty();
-            let index = if told {
-                name(&mut self.indexes, index, '@')
-            } else {
-                "some".to_owned()
-            };
-            headers.push(("x-consul-index", index));
-        }
-        Seen {
-            status: answer.status,
-            headers,
-            body,
-        }
-    }
-
-    fn replace_ids(&mut self, body: &str) -> String {
-        let mut out = String::new();
-        let mut rest = body;
-        while let Some(at) = (0..rest.len()).find(|at| rest.get(*at..*at + 36).is_some_and(is_id)) {
-            out += &rest[..at];
-            out += &name(&mut self.ids, &rest[at..at + 36], '#');
-            rest = &rest[at + 36..];
-        }
-        out + rest
-    }
-}
-
-fn is_id(text: &str) -> bool {
-    let hyphens = [8, 13, 18, 23];
-    // The tests' own made-up ids stay as they are.
-    !text.starts_with("11111111")
-        && text.bytes().enumerate().all(|(place, byte)| {
-            if hyphens.contains(&place) {
-                byte == b'-'
-            } else {
-                byte.is_ascii_hexdigit()
-            }
-        })
-}
-
-/// The name of something seen, made anew where it was not seen before.
-fn name(seen: &mut Vec<String>, text: &str, mark: char) -> String {
-    let place = seen
-        .iter()
-        .position(|known| known == text)
-        .unwrap_or_else(|| {
-            seen.push(text.to_owned());
-            seen.len() - 1
-        });
-    format!("{mark}{place}")
-}
-
-/// Replaces the digits after each mark.
-fn replace_after(body: &str, mark: &str, mut by: impl FnMut(&str) -> String) -> String {
-    let mut parts = body.split(mark);
-    let mut out = parts.next().unwrap().to_owned();
-    for part in parts {
-        let digits = part.len() - part.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        out += mark;
-        if digits > 0 {
-            out += &by(&part[..digits]);
-        }
-        out += &part[digits..];
-    }
-    out
-}
-
-/// Sends `METHOD PATH ! HEADER: VALUE < BODY`; a body of `*N` is so many bytes.
-async fn send(to: SocketAddr, line: &str) -> Answer {
-    let (line, body) = line.split_once(" < ").unwrap_or((line, ""));
-    let mut parts = line.split(" ! ");
-    let (method, path) = parts.next().unwrap().split_once(' ').unwrap();
-    let headers: Vec<_> = parts
-        .map(|header| header.split_once(": ").unwrap())
-        .collect();
-    let body = match body.strip_prefix('*') {
-        Some(count) => vec![b'v'; count.parse().unwrap()],
-        None => body.as_bytes().to_vec(),
-    };
-    let answer = common::try_request(to, method, path, &headers, &body).await;
-    answer.unwrap_or_else(|_| Answer {
-        status: 0,
-        headers: http::HeaderMap::new(),
-        body: "broken off".into(),
-    })
-}
-
 #[tokio::test]
 #[ignore = "needs consul: tests/run"]
 async fn kubekv_answers_as_consul_does() {
     let (gateway, real) = (Gateway::start().await, Real::start().await);
     let mut wrong = Vec::new();
     let mut differed = Vec::new();
+    let mut record = String::new();
     for (number, (about, steps)) in SEQUENCES.iter().enumerate() {
         let mut own = Side::new(gateway.address);
         let mut theirs = Side::new(real.address);
         for step in *steps {
             let key = format!("s{number}");
             let seen = (own.step(&key, step).await, theirs.step(&key, step).await);
+            record += &recorded::line(about, step, &seen.1);
             if seen.0 != seen.1 {
                 differed.push(*step);
                 if !DIFFERENCES.iter().any(|(known, _)| known == step) {
@@ -330,6 +118,12 @@ async fn kubekv_answers_as_consul_does() {
         "{} differ:\n{}",
         wrong.len(),
         wrong.join("\n")
+    );
+    let place = concat!(env!("CARGO_TARGET_TMPDIR"), "/recorded.txt");
+    std::fs::write(place, &record).unwrap();
+    assert!(
+        record == recorded::RECORD,
+        "Consul answers otherwise than was recorded; see {place}"
     );
     for (known, why) in DIFFERENCES {
         assert!(
