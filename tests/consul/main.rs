@@ -14,9 +14,11 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod bad_input;
 mod blocking;
 mod cli;
 mod client;
+mod gateway;
 mod musts;
 mod real;
 mod recorded;

@@ -1,0 +1,192 @@
+//! What the gateway says of itself, and what it refuses.
+
+use serde_json::json;
+
+use super::client::{Gateway, NODE};
+
+#[tokio::test]
+async fn the_agent_tells_who_it_is_and_its_limits() {
+    let gateway = Gateway::start().await;
+    let own = gateway.get("agent/self").await.json();
+    assert_eq!(own["Config"]["NodeName"], NODE);
+    assert_eq!(own["Config"]["Datacenter"], "dc1");
+    assert_eq!(
+        (&own["Config"]["Server"], &own["Config"]["Version"]),
+        (&json!(true), &json!("1.8.7"))
+    );
+    assert_eq!(own["DebugConfig"]["KVMaxValueSize"], 2 << 20);
+    assert_eq!(own["Member"]["Addr"], "127.0.0.1");
+    assert_eq!(own["Meta"]["kubekv-version"], env!("CARGO_PKG_VERSION"));
+    let members = gateway.get("agent/members?segment=_all").await.json();
+    assert_eq!(members[0]["Name"], NODE);
+    assert_eq!(members[0]["Tags"]["id"], own["Config"]["NodeID"]);
+}
+
+#[tokio::test]
+async fn the_leader_is_whom_the_client_reached() {
+    let gateway = Gateway::start().await;
+    assert_eq!(
+        gateway.get("status/leader").await.json(),
+        json!(gateway.address.to_string())
+    );
+    assert_eq!(
+        gateway.get("status/peers").await.json(),
+        json!([gateway.address.to_string()])
+    );
+}
+
+#[tokio::test]
+async fn the_catalog_has_one_node_with_a_service_and_a_check() {
+    let gateway = Gateway::start().await;
+    let nodes = gateway.get("catalog/nodes").await;
+    assert_eq!((nodes.index(), nodes.field("Node")), (1, json!(NODE)));
+    let node = gateway.get(&format!("catalog/node/{NODE}")).await.json();
+    assert_eq!(node["Services"]["consul"]["Port"], gateway.address.port());
+    assert_eq!(
+        gateway.get("catalog/services").await.text(),
+        r#"{"consul":[]}"#
+    );
+    let health = gateway.get("health/service/consul").await.json();
+    assert_eq!(health[0]["Checks"][0]["CheckID"], "serfHealth");
+    let filtered = gateway.get("catalog/nodes?filter=Node==x").await;
+    assert_eq!(
+        (filtered.status, filtered.text()),
+        (400, "filter is not implemented by kubekv")
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_implemented_is_refused_by_name() {
+    let gateway = Gateway::start().await;
+    for (method, path) in [
+        ("GET", "event/list"),
+        ("PUT", "event/fire/x"),
+        ("PUT", "catalog/register"),
+        ("PUT", "agent/service/register"),
+        ("GET", "operator/raft/configuration"),
+        ("GET", "snapshot"),
+        ("POST", "query"),
+        ("GET", "config/x/y"),
+        ("GET", "connect/ca/roots"),
+        ("GET", "coordinate/nodes"),
+    ] {
+        let answer = gateway
+            .ask(method, &format!("/v1/{path}"), &[], b"{}")
+            .await;
+        assert_eq!(answer.status, 501, "{path}");
+        let first = path.split('/').next().unwrap();
+        assert!(
+            answer.text().starts_with(&format!("/v1/{first}")),
+            "{}",
+            answer.text()
+        );
+        assert!(answer.text().ends_with(" is not implemented by kubekv"));
+    }
+    for (what, named) in [
+        ("Node", "nodes"),
+        ("Service", "services"),
+        ("Check", "checks"),
+    ] {
+        let body =
+            format!(r#"[{{"KV":{{"Verb":"set","Key":"a"}}}},{{"{what}":{{"Verb":"set"}}}}]"#);
+        let answer = gateway.put("txn", body).await;
+        let words = format!("transactions on {named} are not implemented by kubekv");
+        assert_eq!((answer.status, answer.text()), (501, words.as_str()));
+    }
+    assert_eq!(
+        gateway.get("kv/a").await.status,
+        404,
+        "no part of it was done"
+    );
+}
+
+#[tokio::test]
+async fn access_control_is_off_in_consuls_words() {
+    let gateway = Gateway::start().await;
+    for (method, path) in [
+        ("PUT", "acl/bootstrap"),
+        ("GET", "acl/list"),
+        ("GET", "acl/token/self"),
+    ] {
+        let answer = gateway.ask(method, &format!("/v1/{path}"), &[], b"").await;
+        assert_eq!(
+            (answer.status, answer.text()),
+            (401, "ACL support disabled"),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_lock_delay_keeps_others_out_for_its_time() {
+    tokio::time::pause();
+    let gateway = Gateway::start().await;
+    let make = async |body: &str| {
+        let answer = gateway.call("PUT", "session/create", body.to_owned()).await;
+        answer.json()["ID"].as_str().unwrap().to_owned()
+    };
+    let first = make(r#"{"LockDelay":"20s"}"#).await;
+    let second = make("{}").await;
+    gateway
+        .call("PUT", &format!("kv/a?acquire={first}"), "1")
+        .await;
+    gateway
+        .call("PUT", &format!("session/destroy/{first}"), "")
+        .await;
+    let acquire = async || {
+        gateway
+            .call("PUT", &format!("kv/a?acquire={second}"), "2")
+            .await
+    };
+    assert_eq!(acquire().await.text(), "false");
+    tokio::time::sleep(std::time::Duration::from_secs(19)).await;
+    assert_eq!(acquire().await.text(), "false");
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    assert_eq!(acquire().await.text(), "true");
+}
+
+#[tokio::test]
+async fn a_failed_transaction_changes_nothing() {
+    let gateway = Gateway::start().await;
+    let index = gateway.set("a", "before").await;
+    let body = r#"[{"KV":{"Verb":"set","Key":"a","Value":"YWZ0ZXI="}},{"KV":{"Verb":"delete","Key":"a"}},{"KV":{"Verb":"cas","Key":"b","Index":7}}]"#;
+    let answer = gateway.put("txn", body).await;
+    assert_eq!(answer.status, 409);
+    assert_eq!(
+        answer.text(),
+        r#"{"Results":null,"Errors":[{"OpIndex":2,"What":"failed to set key \"b\", index is stale"}]}"#
+    );
+    let after = gateway.get("kv/a").await;
+    assert_eq!(
+        (after.index(), after.field("Value")),
+        (index, json!("YmVmb3Jl"))
+    );
+}
+
+#[tokio::test]
+async fn writers_side_by_side_swap_one_after_another() {
+    let gateway = Gateway::start().await;
+    gateway.set("count", "0").await;
+    let writer = async || {
+        let mut done = 0;
+        while done < 20 {
+            let now = gateway.call("GET", "kv/count", "").await;
+            let raw = gateway.call("GET", "kv/count?raw", "").await;
+            let next = raw.text().parse::<u64>().unwrap() + 1;
+            let swapped = gateway
+                .call(
+                    "PUT",
+                    &format!("kv/count?cas={}", now.index()),
+                    next.to_string(),
+                )
+                .await;
+            done += u64::from(swapped.text() == "true" && raw.index() == now.index());
+            assert!(
+                swapped.text() == "false" || raw.index() == now.index(),
+                "a swap against another's value"
+            );
+        }
+    };
+    tokio::join!(writer(), writer(), writer(), writer());
+    assert_eq!(gateway.get("kv/count?raw").await.text(), "80");
+}
