@@ -18,16 +18,14 @@ impl Bounds {
 
     fn check_write(&self, write: &Write) -> Result<usize, Denied> {
         // A name given by the store is 20 digits long.
-        let key = match &write.target {
-            Target::Key(key) => key.as_bytes().len(),
-            Target::InOrder(parent) => parent.as_bytes().len() + 20,
+        let (realm, key) = match &write.target {
+            Target::Key(key) => (key.realm(), key.as_bytes().len()),
+            Target::InOrder(parent) => (parent.realm(), parent.as_bytes().len() + 20),
         };
         let value = write.put.as_ref().map_or(0, |record| record.value.len());
-        if write.put.is_some() && key > self.limits.key_bytes {
-            return Err(Denied::KeyTooLong {
-                len: key,
-                limit: self.limits.key_bytes,
-            });
+        let limit = self.limits.longest_key(realm);
+        if write.put.is_some() && key > limit {
+            return Err(Denied::KeyTooLong { len: key, limit });
         }
         if value > self.limits.value_bytes {
             return Err(Denied::ValueTooLong {

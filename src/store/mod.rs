@@ -8,7 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::model::{Commit, Entry, Key, Proposal};
+use crate::model::{Commit, Entry, Key, Proposal, Realm};
 
 pub mod embedded;
 mod memory;
@@ -24,12 +24,26 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub struct Limits {
     /// The longest value, in bytes.
     pub value_bytes: usize,
-    /// The longest key, in bytes.
+    /// The longest key of a client, in bytes.
     pub key_bytes: usize,
     /// The most writes of one commit.
     pub writes: usize,
     /// The most bytes of keys and values in one commit.
     pub commit_bytes: usize,
+}
+
+/// How much longer than a client's key the key of a record about it may be, in bytes.
+const ABOUT_A_KEY: usize = 64;
+
+impl Limits {
+    /// The longest key in a realm, in bytes. The gateway keeps records about the longest key of a client, too: a lease
+    /// that locks it must be able to end.
+    pub fn longest_key(&self, realm: Realm) -> usize {
+        match realm {
+            Realm::User => self.key_bytes,
+            Realm::System => self.key_bytes + ABOUT_A_KEY,
+        }
+    }
 }
 
 /// All that a store holds, as of one revision.

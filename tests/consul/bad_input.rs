@@ -83,6 +83,23 @@ async fn a_key_longer_than_the_limit_is_refused_with_the_limit() {
 }
 
 #[tokio::test]
+async fn the_longest_key_can_be_locked_and_its_session_ended() {
+    let gateway = Gateway::start().await;
+    let longest = "k".repeat(4096);
+    let id = gateway.session(r#"{"LockDelay":"5s"}"#).await;
+    gateway.set(&format!("{longest}?acquire={id}"), "v").await;
+    let answer = gateway.put(&format!("session/destroy/{id}"), "").await;
+    assert_eq!((answer.status, answer.text()), (200, "true"));
+    assert!(
+        !gateway
+            .get(&format!("kv/{longest}"))
+            .await
+            .text()
+            .contains("Session")
+    );
+}
+
+#[tokio::test]
 async fn values_too_long_are_413_however_they_are_sent() {
     let gateway = Gateway::start().await;
     let long = vec![b'v'; (2 << 20) + 1];

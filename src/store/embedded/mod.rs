@@ -186,8 +186,9 @@ fn measure(proposal: &Proposal) -> Result<usize, CommitError> {
     for write in &proposal.writes {
         let (Target::Key(key) | Target::InOrder(key)) = &write.target;
         let value = write.put.as_ref().map_or(0, |record| record.value.len());
-        if key.as_bytes().len() > LIMITS.key_bytes {
-            return over("keys", LIMITS.key_bytes);
+        let longest = LIMITS.longest_key(key.realm());
+        if key.as_bytes().len() > longest {
+            return over("keys", longest);
         }
         if value > LIMITS.value_bytes {
             return over("values", LIMITS.value_bytes);
