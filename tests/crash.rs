@@ -3,6 +3,7 @@
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
+    clippy::print_stdout,
     clippy::indexing_slicing,
     reason = "a test that cannot go on fails"
 )]
@@ -156,9 +157,10 @@ async fn compare_and_swap(address: SocketAddr) -> (u64, u64) {
         else {
             return (acknowledged, sent);
         };
-        let (index, count) = match status {
-            404 => ("0".to_owned(), 0),
-            _ => {
+        let (index, count) = if status == 404 {
+            ("0".to_owned(), 0)
+        } else {
+            {
                 let index = headers["x-consul-index"].to_str().unwrap().to_owned();
                 (
                     index,

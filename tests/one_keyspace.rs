@@ -196,3 +196,59 @@ async fn keys_no_tree_can_show_are_consuls_alone() {
     );
     assert_eq!(faces.consul("GET", "x/%ff?raw", "").await.text(), "v");
 }
+
+#[tokio::test]
+async fn a_list_is_sent_again_as_it_was_until_something_in_it_changes() {
+    let faces = faces().await;
+    for number in 0..300 {
+        faces
+            .consul("PUT", &format!("list/{number:03}"), "value")
+            .await;
+    }
+    for round in 0..3 {
+        for _ in 0..2 {
+            assert_lists(&faces, &format!("{round}")).await;
+        }
+        faces.consul("PUT", "elsewhere", "value").await;
+        faces
+            .etcd("PUT", "list/007", &format!("value={}", round + 1))
+            .await;
+        faces.etcd("DELETE", &format!("list/1{round}0"), "").await;
+    }
+}
+
+/// Every way to ask for the list says the same, and what it says is so.
+async fn assert_lists(faces: &Faces, round: &str) {
+    let gzip = [("accept-encoding", "gzip")];
+    let uri = "/v1/kv/list/?recurse";
+    let plain = request(faces.consul, "GET", uri, &[], b"").await;
+    let packed = request(faces.consul, "GET", uri, &gzip, b"").await;
+    assert_eq!(unpack(&packed), plain.body);
+    let uri = "/v2/keys/list?recursive=true&sorted=true";
+    let tree = request(faces.etcd, "GET", uri, &[], b"").await;
+    let packed = request(faces.etcd, "GET", uri, &gzip, b"").await;
+    assert_eq!(unpack(&packed), tree.body);
+    let (plain, tree) = (plain.json(), tree.json());
+    // The directory is an entry of its own only where etcd made it.
+    let (entries, nodes) = (
+        plain.as_array().unwrap(),
+        tree["node"]["nodes"].as_array().unwrap(),
+    );
+    assert_eq!(entries.len(), nodes.len());
+    for (entry, node) in entries.iter().zip(nodes) {
+        assert_eq!(format!("/{}", entry["Key"].as_str().unwrap()), node["key"]);
+        assert_eq!(entry["ModifyIndex"], node["modifiedIndex"]);
+    }
+    let seventh = if round == "0" { "value" } else { round };
+    assert_eq!(nodes[7]["value"], seventh);
+}
+
+fn unpack(answer: &Answer) -> Vec<u8> {
+    use std::io::Read as _;
+    assert_eq!(answer.header("content-encoding"), "gzip");
+    let mut plain = Vec::new();
+    flate2::read::GzDecoder::new(&answer.body[..])
+        .read_to_end(&mut plain)
+        .unwrap();
+    plain
+}

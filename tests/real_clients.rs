@@ -3,6 +3,7 @@
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
+    clippy::print_stdout,
     reason = "a test that cannot go on fails"
 )]
 

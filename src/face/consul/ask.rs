@@ -7,10 +7,11 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header, request};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
-use super::Consul;
 use super::go::Query;
 use super::reply::Reply;
+use super::{Consul, Face};
 use crate::face::http::Connection;
+use crate::face::kept::Kept;
 use crate::model::{Caller, FaceName};
 
 /// A body that is refused for its length is read up to this many bytes more, so that the client, still writing, hears
@@ -22,6 +23,8 @@ const READ_PAST: usize = 8 << 20;
 pub(super) struct Ask<'a> {
     /// What the face works on.
     pub(super) face: &'a Consul,
+    /// Its long lists, encoded.
+    pub(super) kept: &'a Kept,
     /// Who asks.
     pub(super) caller: Caller,
     /// The address the client reached us at.
@@ -44,7 +47,7 @@ pub(super) struct TooLong {
 impl<'a> Ask<'a> {
     /// Takes a request apart.
     pub(super) fn new(
-        face: &'a Consul,
+        face: &'a Face,
         parts: &'a request::Parts,
         rest: &'a [u8],
         query: Query,
@@ -52,7 +55,8 @@ impl<'a> Ask<'a> {
         let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 8500));
         let connection = parts.extensions.get::<Connection>();
         Self {
-            face,
+            face: &face.consul,
+            kept: &face.kept,
             caller: Caller::Client {
                 face: FaceName::Consul,
                 peer: connection.map_or(nowhere, |connection| connection.peer),

@@ -10,7 +10,6 @@ mod catalog;
 mod decode;
 mod endpoints;
 mod go;
-mod gzip;
 mod health;
 mod json;
 mod kv;
@@ -37,7 +36,9 @@ use go::Query;
 use path::PathError;
 use reply::{Answer, Reply};
 
+use super::gzip;
 use super::http::Stopping;
+use super::kept::Kept;
 use crate::space::Keyspace;
 
 /// What the face works on.
@@ -53,12 +54,24 @@ pub struct Consul {
     pub datacenter: String,
 }
 
+/// The face as it serves.
+#[derive(Debug)]
+struct Face {
+    consul: Consul,
+    /// Its long lists, encoded.
+    kept: Kept,
+}
+
 /// The face, to be served by `face::http`, which tells it both ends of each connection.
 pub fn router(face: Consul) -> Router {
+    let face = Face {
+        consul: face,
+        kept: Kept::default(),
+    };
     Router::new().fallback(handle).with_state(Arc::new(face))
 }
 
-async fn handle(State(face): State<Arc<Consul>>, request: Request) -> Response {
+async fn handle(State(face): State<Arc<Face>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let compressed = gzip::accepted(&parts.headers);
     let path = match path::clean(parts.uri.path().as_bytes()) {
@@ -86,7 +99,7 @@ async fn plain(reply: Reply) -> Response {
     reply.into_response(false).await
 }
 
-async fn answer(face: &Consul, found: Found<'_>, parts: &request::Parts, body: Body) -> Reply {
+async fn answer(face: &Face, found: Found<'_>, parts: &request::Parts, body: Body) -> Reply {
     let Ok(query) = Query::parse(parts.uri.query().unwrap_or_default().as_bytes()) else {
         // Consul logs the reason and says nothing.
         return Reply::empty(StatusCode::INTERNAL_SERVER_ERROR);

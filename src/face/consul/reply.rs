@@ -1,15 +1,18 @@
 //! What an operation answers, and how that goes onto the wire.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
-use super::gzip;
 use super::json;
+use crate::face::gzip;
+use crate::face::kept::Encoded;
 
+const JSON: &str = "application/json";
 const INDEX: HeaderName = HeaderName::from_static("x-consul-index");
 const LAST_CONTACT: HeaderName = HeaderName::from_static("x-consul-lastcontact");
 const KNOWN_LEADER: HeaderName = HeaderName::from_static("x-consul-knownleader");
@@ -31,6 +34,8 @@ enum Content {
     /// No body at all: never compressed, no content type.
     Nothing,
     Json(Vec<u8>),
+    /// A list in JSON, encoded before.
+    List(Arc<Encoded>),
     Text(Cow<'static, str>),
     /// A value as the client stored it.
     Raw(Bytes),
@@ -53,6 +58,11 @@ impl Reply {
     /// 200 with JSON.
     pub(super) fn json(body: impl Into<Vec<u8>>) -> Self {
         Self::new(StatusCode::OK, Content::Json(body.into()))
+    }
+
+    /// 200 with a list.
+    pub(super) fn list(list: Arc<Encoded>) -> Self {
+        Self::new(StatusCode::OK, Content::List(list))
     }
 
     /// 200 with `true` or `false`.
@@ -125,17 +135,25 @@ impl Reply {
 
     /// The same with its JSON over several lines.
     pub(super) fn pretty(mut self) -> Self {
-        if let Content::Json(body) = &self.content {
-            self.content = Content::Json(json::pretty(body));
-        }
+        let plain = match &self.content {
+            Content::Json(body) => json::pretty(body),
+            Content::List(list) => json::pretty(&list.body()),
+            Content::Nothing | Content::Text(_) | Content::Raw(_) => return self,
+        };
+        self.content = Content::Json(plain);
         self
     }
 
     /// The response, compressed if asked.
     pub(super) async fn into_response(self, compressed: bool) -> Response {
+        let list = match &self.content {
+            Content::List(list) => Some(Arc::clone(list)),
+            Content::Nothing | Content::Json(_) | Content::Text(_) | Content::Raw(_) => None,
+        };
         let (content_type, body) = match self.content {
             Content::Nothing => (None, Bytes::new()),
-            Content::Json(body) => (Some("application/json"), body.into()),
+            Content::Json(body) => (Some(JSON), Bytes::from(body)),
+            Content::List(list) => (Some(JSON), list.body()),
             Content::Text(words) => (
                 Some("text/plain; charset=utf-8"),
                 Bytes::from(words.into_owned()),
@@ -143,10 +161,10 @@ impl Reply {
             Content::Raw(value) => (Some("text/plain"), value),
         };
         let compressed = compressed && content_type.is_some();
-        let body = if compressed {
-            gzip::compress(body).await
-        } else {
-            body
+        let body = match list {
+            Some(list) if compressed => list.compressed().await,
+            None if compressed => gzip::compress(body).await,
+            Some(_) | None => body,
         };
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = self.status;

@@ -30,6 +30,7 @@ use http::{Request, Response};
 use self::route::Route;
 use self::stats::Counters;
 use super::http::{Connection, Stopping};
+use super::kept::Kept;
 use crate::model::{Caller, FaceName, time};
 use crate::space::Keyspace;
 
@@ -53,6 +54,8 @@ struct Face {
     stopping: Stopping,
     advertise: Vec<String>,
     counters: Counters,
+    /// Its directories, encoded.
+    kept: Kept,
     /// When it began to serve, in milliseconds since 1970.
     started_ms: i64,
 }
@@ -84,6 +87,7 @@ pub fn router(face: Etcd) -> Router {
         stopping,
         advertise,
         counters: Counters::default(),
+        kept: Kept::default(),
         started_ms: time::unix_ms(),
     };
     Router::new().fallback(serve).with_state(Arc::new(face))

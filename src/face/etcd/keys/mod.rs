@@ -31,6 +31,7 @@ use super::error::{Code, Error, not_committed};
 use super::form::{Form, MAX_BODY};
 use super::stats::Outcomes;
 use super::{Face, caller, reply};
+use crate::face::gzip;
 use crate::model::Caller;
 use crate::space::{CommitError, Draft};
 
@@ -44,6 +45,7 @@ pub(super) async fn serve(face: &Arc<Face>, key: &[u8], request: Request<Body>) 
         return refusal;
     }
     let caller = caller(&request);
+    let compressed = gzip::accepted(request.headers());
     let (method, asked) = match read(key, request).await {
         Ok(read) => read,
         // The request itself is wrong: etcd tells that at index 0.
@@ -62,7 +64,7 @@ pub(super) async fn serve(face: &Arc<Face>, key: &[u8], request: Request<Body>) 
         Method::DELETE => delete::serve(face, &caller, &asked).await,
         // As etcd does it: a read by quorum is a read, whatever else it asks for.
         Method::GET if asked.wait && !asked.quorum => watch::serve(face, &caller, &asked),
-        _ => get::serve(face, &caller, &asked),
+        _ => get::serve(face, &caller, &asked, compressed).await,
     };
     reply::set_cluster(&mut answer, &face.cluster_id());
     answer
