@@ -160,13 +160,9 @@ async fn compare_and_swap(address: SocketAddr) -> (u64, u64) {
         let (index, count) = if status == 404 {
             ("0".to_owned(), 0)
         } else {
-            {
-                let index = headers["x-consul-index"].to_str().unwrap().to_owned();
-                (
-                    index,
-                    std::str::from_utf8(&body).unwrap().parse::<u64>().unwrap(),
-                )
-            }
+            let index = headers["x-consul-index"].to_str().unwrap().to_owned();
+            let count = std::str::from_utf8(&body).unwrap();
+            (index, count.parse::<u64>().unwrap())
         };
         let uri = format!("/v1/kv/counter?cas={index}");
         match send(&mut sender, "PUT", &uri, (count + 1).to_string()).await {
