@@ -1,89 +1,9 @@
-# shellcheck shell=bash disable=SC2154  # lab and tests are set by tests/docker
+# shellcheck shell=bash disable=SC2154  # lab is set by tests/docker
 # What the hosts do with the network they share: sourced by tests/docker.
 
 passed=0
 between=
-begun=
-
-# One step: step WHAT CMD...
-step() {
-    local what=$1
-    shift
-    [ -z "$begun" ] || [ -z "$between" ] || bash -c "$between" || die "'$between' failed before: $what"
-    begun=yes
-    local from=$EPOCHREALTIME
-    if ! "$@" >"$lab/step.log" 2>&1; then
-        printf 'failed  %s\n' "$what"
-        cat "$lab/step.log"
-        for host in a b; do
-            echo "--- last lines of dockerd on $host"
-            tail -n 15 "$lab/$host/log"
-        done
-        echo "$passed passed, 1 failed"
-        exit 1
-    fi
-    passed=$((passed + 1))
-    printf 'ok %6.2f s  %s\n' "$(awk "BEGIN { print $EPOCHREALTIME - $from }")" "$what"
-}
-
-listed() { on "$1" network ls --format '{{.Name}} {{.Driver}} {{.Scope}}' | grep -qx 'ov overlay global'; }
-not_listed() { ! listed "$1"; }
-run_on() { on "$1" run -d --name "c-$1" --hostname "c-$1" --network ov --restart always --stop-timeout 1 lab /bin/sleep 1000000; }
-ping_from() { on "$1" exec "c-$1" /bin/ping -c 1 -W 2 "c-$2"; }
-
-# The network's containers, as a host's inspection shows them: name and address, its own and the other's.
-shown_on() {
-    on "$1" network inspect ov --format '{{range .Containers}}{{.Name}} {{.IPv4Address}}{{println}}{{end}}' | grep . | sort
-}
-
-address_of() { on "$1" inspect "c-$1" --format '{{.NetworkSettings.Networks.ov.IPAddress}}'; }
-
-both_shown() {
-    local expected
-    expected=$(printf 'c-a %s/24\nc-b %s/24' "$(address_of a)" "$(address_of b)")
-    [ "$(shown_on "$1")" = "$expected" ] || { echo "expected:"; echo "$expected"; echo "shown:"; shown_on "$1"; return 1; }
-}
-
-refused_removal() {
-    local said
-    if said=$(on "$1" network rm ov 2>&1); then
-        echo "the network was removed under its containers"
-        return 1
-    fi
-    grep -q 'has active endpoints' <<<"$said" || { echo "$said"; return 1; }
-}
-
-remove_containers() { on a rm -f c-a && on b rm -f c-b; }
-
-restart() {
-    local host
-    for host in "$@"; do
-        end "$host"
-    done
-    for host in "$@"; do
-        daemon_start "$host"
-    done
-    for host in "$@"; do
-        wait_for 600 "return of the container on $host" container_up "$host"
-    done
-}
-
-container_up() { [ "$(on "$1" inspect "c-$1" --format '{{.State.Running}}')" = true ]; }
-
-# Every container has the address it had, and both hosts know both.
-as_before() {
-    local now
-    now="$(address_of a) $(address_of b)"
-    [ "$now" = "$addresses" ] || { echo "addresses were $addresses and are $now"; return 1; }
-    wait_for 300 "both endpoints on both hosts" both_shown_everywhere || { both_shown a; both_shown b; }
-}
-
-both_shown_everywhere() { both_shown a && both_shown b; }
-
-# A peer that was restarted is found again by serf, which takes a moment.
-ping_both() {
-    wait_for 100 "ping from a to b" ping_from a b && wait_for 100 "ping from b to a" ping_from b a
-}
+addresses=
 
 journey() {
     local hard=
@@ -91,14 +11,14 @@ journey() {
         case $1 in
             --hard) hard=yes ;;
             --between)
-                between=${2:?}
+                [ $# -gt 1 ] || die "--between needs a command"
+                between=$2
                 shift
                 ;;
             *) die "journey takes --hard and --between CMD, not '$1'" ;;
         esac
         shift
     done
-    [ -e "$lab/store" ] || die "no lab is up; tests/docker up starts one"
     step "create an overlay network on a" on a network create -d overlay ov
     step "it is listed on b" listed b
     step "run a container on a" run_on a
@@ -116,11 +36,127 @@ journey() {
     echo "$passed passed, 0 failed"
 }
 
+# Docker gives a container that starts the lowest free address. So one that is started again has the one it had, if the
+# store lost neither what was free nor what was taken, and hosts come back in the order in which they first came.
 hard_steps() {
-    step "restart the daemon on a" restart a
-    step "no address was lost" as_before
-    step "ping by name, both ways, after one restart" ping_both
-    step "restart both daemons" restart a b
-    step "no address was lost by both restarts" as_before
-    step "ping by name, both ways, after both restarts" ping_both
+    step "restart the daemon on a" restart_with_containers a
+    still "after one restart"
+    step "restart both daemons" restart_with_containers a b
+    still "after both restarts"
+    step "kill the daemon on a, its container lives on" kill_under_container a
+    still "after the kill"
+    step "cut the power of b, and start it again" power_cut b
+    still "after the power cut"
+}
+
+still() {
+    step "network, endpoints and addresses are right $1" as_before
+    step "ping by name, both ways, $1" ping_both
+}
+
+# One step: step WHAT CMD... Between it and the one before runs what the caller wants to happen there.
+step() {
+    local what=$1 from=$EPOCHREALTIME
+    shift
+    if [ "$passed" -gt 0 ] && [ -n "$between" ]; then
+        bash -c "$between" >"$lab/step.log" 2>&1 || failed "what happens between the steps, before: $what" "$from"
+        from=$EPOCHREALTIME
+    fi
+    "$@" >"$lab/step.log" 2>&1 || failed "$what" "$from"
+    passed=$((passed + 1))
+    report ok "$what" "$from"
+}
+
+report() { printf '%-6s %6.2f s  %s\n' "$1" "$(awk "BEGIN { print $EPOCHREALTIME - $3 }")" "$2"; }
+
+failed() {
+    local host
+    report failed "$@"
+    cat "$lab/step.log"
+    for host in a b; do
+        echo "--- last lines of dockerd on $host"
+        tail -n 20 "$lab/$host/log"
+    done
+    echo "$passed passed, 1 failed"
+    exit 1
+}
+
+listed() { on "$1" network ls --format '{{.Name}} {{.Driver}} {{.Scope}}' | grep -x 'ov overlay global'; }
+
+# A list that could not be had shows nothing either: it must be there, without the network.
+not_listed() {
+    local networks
+    networks=$(on "$1" network ls --format '{{.Name}}') || return 1
+    ! grep -x ov <<<"$networks"
+}
+
+run_on() {
+    on "$1" run -d --name "c-$1" --hostname "c-$1" --network ov --restart always --stop-timeout 1 \
+        --security-opt apparmor=unconfined lab /bin/sleep 1000000
+}
+
+# A peer that was restarted is found again by serf, and a watch that was lost is set again, at the next heartbeat of 20 s.
+ping_both() {
+    wait_for 120 "ping from a to b" ping_from a b && wait_for 120 "ping from b to a" ping_from b a
+}
+
+ping_from() { on "$1" exec "c-$1" /bin/ping -c 1 -W 2 "c-$2"; }
+
+# The network's containers as a host shows them, name and address, are the two there are.
+both_shown() {
+    local expected shown
+    expected=$(printf 'c-a %s/24\nc-b %s/24' "$(address_of a)" "$(address_of b)")
+    shown=$(on "$1" network inspect ov --format '{{range .Containers}}{{.Name}} {{.IPv4Address}}{{println}}{{end}}' |
+        grep . | sort)
+    [ "$shown" = "$expected" ] || { printf 'on %s\nexpected:\n%s\nshown:\n%s\n' "$1" "$expected" "$shown"; return 1; }
+}
+
+both_shown_everywhere() { both_shown a && both_shown b; }
+
+address_of() { on "$1" inspect "c-$1" --format '{{.NetworkSettings.Networks.ov.IPAddress}}'; }
+
+# Every container has the address it had, and both hosts show both.
+as_before() {
+    local now
+    listed a && listed b || return 1
+    now="$(address_of a) $(address_of b)"
+    [ "$now" = "$addresses" ] || { echo "addresses were $addresses and are $now"; return 1; }
+    wait_for 60 "both endpoints on both hosts" both_shown_everywhere || { both_shown a; both_shown b; }
+}
+
+refused_removal() {
+    local said
+    if said=$(on "$1" network rm ov 2>&1); then
+        echo "the network was removed under its containers"
+        return 1
+    fi
+    grep 'has active endpoints' <<<"$said" || { echo "$said"; return 1; }
+}
+
+remove_containers() { on a rm -f c-a && on b rm -f c-b; }
+
+restart_with_containers() {
+    local host
+    restart "$@" || return
+    for host in "$@"; do container_returns "$host" || return; done
+}
+
+container_returns() { wait_for 120 "return of the container on $1" container_up "$1"; }
+
+container_up() { [ "$(on "$1" inspect "c-$1" --format '{{.State.Running}}')" = true ]; }
+
+# With --live-restore the next daemon takes the containers as they are.
+kill_under_container() {
+    local before
+    before=$(container_start "$1")
+    daemon_kill "$1" && daemon_start "$1" --live-restore && container_returns "$1" || return
+    [ "$(container_start "$1")" = "$before" ] || { echo "the container was started again"; return 1; }
+}
+
+container_start() { on "$1" inspect "c-$1" --format '{{.State.Pid}} {{.State.StartedAt}}'; }
+
+# The first daemon after it still looks for the overlay's network namespace that went with the power, and starts no
+# container; it clears that up, whatever the store, and the second one is well (20.10.5 and 20.10.24).
+power_cut() {
+    host_kill "$1" && host_start "$1" && daemon_start "$1" && restart_with_containers "$1"
 }

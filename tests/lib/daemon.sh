@@ -1,0 +1,62 @@
+# shellcheck shell=bash disable=SC2154  # lab and tests are set by tests/docker
+# The hosts' daemons and their image: sourced by tests/docker.
+
+# docker's client on a host: on HOST ARG... A store that does not answer must not hold up the tests for ever.
+on() {
+    local host=$1
+    shift
+    PATH=$(cat "$lab/programs"):$PATH timeout 180 docker -H "unix://$lab/$host/docker.sock" "$@"
+}
+
+# Starts a host's daemon and waits until it answers: daemon_start HOST [FLAG...]
+daemon_start() {
+    local host=$1
+    shift
+    rm -f "$lab/$host/docker.sock"
+    # Control groups below one of the lab's own, so that they can be told and removed; a resolver that refuses at once,
+    # so that names are Docker's own or nobody's.
+    # shellcheck disable=SC2016  # expanded on the host
+    PATH=$(cat "$lab/programs"):$PATH inside "$host" bash -c \
+        'rm -f /run/docker.pid; setsid dockerd "$@" </dev/null >>"$0/log" 2>&1 & echo $!' "$lab/$host" \
+        --data-root "$lab/$host/data" -H "unix://$lab/$host/docker.sock" --storage-driver vfs \
+        --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/${lab##*/}/$host" --dns 10.99.0.254 \
+        --cluster-store="$(cat "$lab/store")" --cluster-advertise=eth0:2376 "$@" >"$lab/$host/dockerd"
+    wait_for 120 "start of the daemon on $host" answers_or_ended "$host" && on "$host" info >/dev/null ||
+        { tail -n 30 "$lab/$host/log" >&2; return 1; }
+}
+
+answers_or_ended() { on "$1" info || daemon_gone "$1"; }
+
+daemon_signal() { inside "$2" kill "-$1" "$(cat "$lab/$2/dockerd")"; }
+
+daemon_gone() { ! daemon_signal 0 "$1" 2>/dev/null; }
+
+# Asks a daemon to end; it stops its containers first.
+daemon_stop() {
+    daemon_signal TERM "$1"
+    wait_for 60 "end of the daemon on $1" daemon_gone "$1"
+}
+
+# Ends a daemon at once; its containers go on without it.
+daemon_kill() {
+    daemon_signal KILL "$1"
+    wait_for 60 "end of the daemon on $1" daemon_gone "$1"
+}
+
+# Stops all the daemons named, then starts them again.
+restart() {
+    local host
+    for host in "$@"; do daemon_stop "$host"; done
+    for host in "$@"; do daemon_start "$host"; done
+}
+
+# The image of the containers: a static busybox, and nothing else.
+image_load() {
+    local root=$lab/image tool
+    mkdir -p "$root/bin"
+    cp "$("$tests/components" path busybox)/busybox" "$root/bin/"
+    for tool in sh ping sleep; do
+        ln -sf busybox "$root/bin/$tool"
+    done
+    tar -C "$root" -c . | on "$1" import - lab >/dev/null
+}
