@@ -144,6 +144,11 @@ impl Gateway {
         panic!("{} polls are parked", self.watches());
     }
 
+    /// Takes its store away.
+    pub async fn close(&self) {
+        self.space.close().await;
+    }
+
     /// How many polls are parked.
     pub fn watches(&self) -> i64 {
         self.space.refresh_metrics();

@@ -190,3 +190,25 @@ async fn writers_side_by_side_swap_one_after_another() {
     tokio::join!(writer(), writer(), writer(), writer());
     assert_eq!(gateway.get("kv/count?raw").await.text(), "80");
 }
+
+#[tokio::test]
+async fn without_a_store_writes_fail_in_consuls_words_and_reads_go_on() {
+    let gateway = Gateway::start().await;
+    gateway.set("a", "v").await;
+    gateway.close().await;
+    for (method, path) in [
+        ("PUT", "kv/a"),
+        ("DELETE", "kv/a"),
+        ("PUT", "kv/b?cas=0"),
+        ("PUT", "session/create"),
+    ] {
+        let answer = gateway.ask(method, &format!("/v1/{path}"), &[], b"").await;
+        assert_eq!(answer.status, 500, "{method} {path}");
+        assert!(
+            answer.text().starts_with("No cluster leader"),
+            "{}",
+            answer.text()
+        );
+    }
+    assert_eq!(gateway.get("kv/a?raw").await.text(), "v");
+}

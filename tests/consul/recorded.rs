@@ -4,7 +4,7 @@
 
 use super::client::Gateway;
 use super::side::{Seen, Side};
-use super::table::{DIFFERENCES, SEQUENCES};
+use super::table::{DIFFERENCES, sequences};
 
 /// What Consul 1.8.7 answered to every step of the table.
 pub const RECORD: &str = include_str!("recorded.txt");
@@ -21,7 +21,7 @@ pub fn line(about: &str, step: &str, seen: &Seen) -> String {
 async fn kubekv_answers_as_consul_was_recorded_to() {
     let gateway = Gateway::start().await;
     let mut recorded = RECORD.lines();
-    for (number, (about, steps)) in SEQUENCES.iter().enumerate() {
+    for (number, (about, steps)) in sequences() {
         let mut side = Side::new(gateway.address);
         for step in *steps {
             let own = line(about, step, &side.step(&format!("s{number}"), step).await);

@@ -1,0 +1,8 @@
+//! What libkv, valkeyrie and dockerd rely on, one test for each.
+
+mod entries;
+mod polls;
+mod sessions;
+
+/// libkv marks the keys it may lock with these flags: more than a float can hold.
+const LOCK_FLAGS: u64 = 0x2ddc_cbc0_58a5_0c18;
