@@ -1,8 +1,12 @@
 //! What a store can take is the least a guard asks of a change.
 
-use crate::model::{Caller, Target, Write};
+use crate::model::{Caller, Record, Target, Write};
 use crate::space::{Admit, Denied, Draft, Sight};
 use crate::store::Limits;
+
+/// The most bytes of keys and new values a client may write in one request. A store takes more in one commit: what
+/// a lease has locked is written anew when it ends, in one commit too.
+const REQUEST_BYTES: usize = 64 << 20;
 
 /// Lets everybody see and change everything, within the limits of the store.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +37,12 @@ impl Bounds {
                 limit: self.limits.value_bytes,
             });
         }
-        Ok(key + value)
+        let kept = |record: &Record| {
+            let before = write.before.as_ref();
+            before.is_some_and(|before| *before.value() == record.value)
+        };
+        let new = !write.put.as_ref().is_some_and(kept);
+        Ok(key + if new { value } else { 0 })
     }
 }
 
@@ -53,8 +62,8 @@ impl Admit for Bounds {
         for write in writes {
             bytes += self.check_write(write)?;
         }
-        if bytes > self.limits.commit_bytes {
-            let limit = self.limits.commit_bytes;
+        let limit = self.limits.commit_bytes.min(REQUEST_BYTES);
+        if bytes > limit {
             return Err(Denied::TooMuch(format!(
                 "{bytes} bytes in one request are more than the limit of {limit} bytes"
             )));

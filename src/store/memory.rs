@@ -49,7 +49,7 @@ impl Store for MemoryStore {
             value_bytes: 2 << 20,
             key_bytes: 4096,
             writes: 1 << 20,
-            commit_bytes: 256 << 20,
+            commit_bytes: 1 << 30,
         }
     }
 

@@ -1,6 +1,5 @@
 //! The stores: one body of tests for each of them, and what only the embedded one must do on real files.
 
-#[cfg(test)]
 mod common;
 #[cfg(test)]
 mod damage;
@@ -8,6 +7,8 @@ mod damage;
 mod figures;
 #[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod lease;
 #[cfg(test)]
 mod offline;
 #[cfg(test)]

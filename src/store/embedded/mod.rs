@@ -46,7 +46,7 @@ const LIMITS: Limits = Limits {
     value_bytes: 2 << 20,
     key_bytes: 4096,
     writes: 1 << 20,
-    commit_bytes: 64 << 20,
+    commit_bytes: 1 << 30,
 };
 
 /// Called once, with one line, when the process must end: a sync failed, so that it is not known what is on disk, or
