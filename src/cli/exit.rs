@@ -5,8 +5,14 @@ use std::io;
 use kubekv::config::ConfigError;
 use kubekv::gateway;
 
+/// The answer is no: there is no such key, the CAS did not hold, or a check found damage.
+pub(super) const NO: u8 = 1;
 /// The command line or the configuration is wrong.
 pub(super) const USAGE: u8 = 2;
+/// No gateway answers.
+pub(super) const UNREACHABLE: u8 = 3;
+/// The gateway refused, or failed to do it.
+pub(super) const REFUSED: u8 = 4;
 /// The gateway cannot be listened for: an address is in use or not this machine's.
 pub(super) const LISTEN: u8 = 5;
 /// A store cannot be opened, checked or copied.

@@ -1,9 +1,12 @@
 //! The command line.
 
+mod client;
 mod completions;
 mod exit;
+mod kv;
 mod log;
 mod serve;
+mod store;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -26,6 +29,26 @@ struct Cli {
 enum Command {
     /// Run the gateway
     Serve(serve::Serve),
+    /// Print a key's value
+    Get(kv::Get),
+    /// Write a key
+    Put(kv::Put),
+    /// Delete a key, or all that begin with something
+    Delete(kv::Delete),
+    /// Print keys
+    List(kv::List),
+    /// Print changes as they happen
+    Watch(kv::Watch),
+    /// Print all entries in the format of consul kv export
+    Export(kv::Export),
+    /// Write the entries of an export
+    Import(kv::Import),
+    /// Print what a running gateway is and holds
+    Status(kv::Status),
+    /// Read and verify an embedded store that no gateway uses
+    Check(store::Check),
+    /// Copy an embedded store that no gateway uses, verifying it
+    Backup(store::Backup),
     /// Print a completion script for a shell
     Completions(completions::Completions),
 }
@@ -46,6 +69,16 @@ pub(crate) fn main() -> ExitCode {
     };
     let done = match cli.command {
         Command::Serve(serve) => serve.run(),
+        Command::Get(get) => get.run(),
+        Command::Put(put) => put.run(),
+        Command::Delete(delete) => delete.run(),
+        Command::List(list) => list.run(),
+        Command::Watch(watch) => watch.run(),
+        Command::Export(export) => export.run(),
+        Command::Import(import) => import.run(),
+        Command::Status(status) => status.run(),
+        Command::Check(check) => check.run(),
+        Command::Backup(backup) => backup.run(),
         Command::Completions(completions) => completions.run(Cli::command()),
     };
     match done {

@@ -91,7 +91,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
             _told = interrupt.recv() => tracing::info!("told to end by SIGINT"),
         }
     };
-    let listeners = Listeners::bind(&config.listen).await?;
+    let listeners = Listeners::bind(&config.listen)?;
     run_telling(config, listeners, shutdown, tell).await?;
     Ok(())
 }

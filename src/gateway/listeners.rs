@@ -3,10 +3,14 @@
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use super::Error;
 use crate::config::Listen;
+
+/// How many connections may wait to be accepted; the kernel takes as many of them as its `somaxconn` says. After a
+/// restart every daemon of a cluster comes back at once.
+const BACKLOG: u32 = 65_535;
 
 /// Bound listeners; `None` is off.
 #[derive(Debug, Default)]
@@ -24,16 +28,16 @@ pub type Ports = Listen;
 
 impl Listeners {
     /// Binds every address. Must be called within a tokio runtime.
-    pub async fn bind(listen: &Listen) -> Result<Self, Error> {
+    pub fn bind(listen: &Listen) -> Result<Self, Error> {
         let Listen {
             consul,
             etcd,
             admin,
         } = *listen;
         Ok(Self {
-            consul: bind("consul", consul).await?,
-            etcd: bind("etcd", etcd).await?,
-            admin: bind("admin", admin).await?,
+            consul: bind("consul", consul)?,
+            etcd: bind("etcd", etcd)?,
+            admin: bind("admin", admin)?,
         })
     }
 
@@ -55,14 +59,11 @@ impl Listeners {
     }
 }
 
-async fn bind(
-    port: &'static str,
-    address: Option<SocketAddr>,
-) -> Result<Option<TcpListener>, Error> {
+fn bind(port: &'static str, address: Option<SocketAddr>) -> Result<Option<TcpListener>, Error> {
     let Some(address) = address else {
         return Ok(None);
     };
-    match TcpListener::bind(address).await {
+    match listen(address) {
         Ok(listener) => Ok(Some(listener)),
         Err(error) => Err(Error::Listen {
             port,
@@ -70,4 +71,15 @@ async fn bind(
             error,
         }),
     }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A restart does not wait for the connections of the one before to be forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }

@@ -37,7 +37,8 @@ pub(super) async fn serve(
         .timer(TokioTimer::new())
         // This one would also end idle connections; `Paced` knows the difference.
         .header_read_timeout(None)
-        .max_buf_size(limits.head_bytes)
+        .max_header_size(limits.head_bytes)
+        .max_buf_size(2 * limits.head_bytes)
         .serve_connection(io, service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {

@@ -9,7 +9,7 @@ use std::time::Duration;
 /// TCP keep-alive ends those whose other side is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The longest request line with headers, in bytes; 431 above it.
+    /// The longest request line with headers, in bytes; 431 above it, and where there are more than 100 headers.
     pub head_bytes: usize,
     /// From the first byte of a request to the end of its headers; the connection is closed after it.
     pub head: Duration,

@@ -41,7 +41,7 @@ impl Metrics {
         let gauges = [
             (
                 "in_flight",
-                "Requests not fully answered yet, parked polls among them",
+                "Requests whose answer is not complete yet, parked polls among them",
                 &metrics.in_flight,
             ),
             (

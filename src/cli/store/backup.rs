@@ -1,0 +1,33 @@
+//! `kubekv backup`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use kubekv::store::embedded;
+
+use super::report;
+use crate::cli::exit::{Failure, USAGE};
+
+/// The options of `kubekv backup`.
+#[derive(Debug, Args)]
+#[command(override_usage = "kubekv backup [--json] [DIR] DEST")]
+pub(in crate::cli) struct Backup {
+    /// The store's directory, the one `kubekv serve` uses if left out; then the directory to copy to, missing or empty
+    #[arg(value_names = ["DIR", "DEST"], num_args = 1..=2, required = true)]
+    directories: Vec<PathBuf>,
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Backup {
+    pub(in crate::cli) fn run(self) -> Result<(), Failure> {
+        let Self { directories, json } = self;
+        let mut directories = directories.into_iter().rev();
+        let destination = directories.next();
+        let destination = destination.ok_or_else(|| Failure::new(USAGE, "no DEST was given"))?;
+        let directory = report::directory(directories.next())?;
+        let copied = embedded::backup(&directory, &destination);
+        report::print(&copied.map_err(|error| report::failed(&error))?, json)
+    }
+}

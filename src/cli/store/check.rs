@@ -1,0 +1,33 @@
+//! `kubekv check`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use kubekv::store::embedded;
+
+use super::report;
+use crate::cli::exit::{Failure, NO};
+
+/// The options of `kubekv check`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Check {
+    /// The store's directory; the one `kubekv serve` uses if left out
+    #[arg(value_name = "DIR")]
+    directory: Option<PathBuf>,
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Check {
+    pub(in crate::cli) fn run(self) -> Result<(), Failure> {
+        let Self { directory, json } = self;
+        let directory = report::directory(directory)?;
+        let found = embedded::check(&directory).map_err(|error| report::failed(&error))?;
+        report::print(&found, json)?;
+        match found.problems.len() {
+            0 => Ok(()),
+            count => Err(Failure::new(NO, format!("problems found: {count}"))),
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Ten thousand idle connections.
+
+use std::net::TcpStream;
+
+use kubekv::gateway::raise_file_limit;
+
+use crate::running::{Running, ask, send, wait_for_metric};
+
+/// What an idle connection may cost, in bytes of the gateway's memory.
+const EACH: usize = 40 << 10;
+
+/// The gateway's memory in bytes.
+fn resident(gateway: &Running) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.pid())).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .unwrap();
+    let kilobytes: usize = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    kilobytes << 10
+}
+
+/// Keeps some files for the test itself.
+fn affordable(wanted: usize) -> usize {
+    let files = usize::try_from(raise_file_limit()).unwrap_or(usize::MAX);
+    wanted.min(files.saturating_sub(600))
+}
+
+#[test]
+fn ten_thousand_idle_connections_stall_nobody_and_cost_little() {
+    let gateway = Running::start("memory:");
+    let count = affordable(10_000);
+    let before = resident(&gateway);
+    // Half never said anything; half had an answer and kept their connection, as Go's clients do.
+    let silent: Vec<TcpStream> = (0..count / 2)
+        .map(|_| TcpStream::connect(gateway.consul).unwrap())
+        .collect();
+    let kept: Vec<TcpStream> = (0..count / 2)
+        .map(|_| send(gateway.consul, "GET /v1/status/leader"))
+        .collect();
+    let open = format!(
+        "kubekv_face_connections{{face=\"consul\"}} {}",
+        silent.len() + kept.len()
+    );
+    wait_for_metric(gateway.admin, &open);
+    wait_for_metric(gateway.admin, "kubekv_face_in_flight{face=\"consul\"} 0");
+    let cost = resident(&gateway).saturating_sub(before) / count;
+    assert!(cost < EACH, "{cost} bytes for each of {count} connections");
+
+    assert_eq!(gateway.run(&["put", "a", "1"]).code, 0);
+    assert!(ask(gateway.etcd, "GET /v2/keys/a").starts_with("HTTP/1.1 200 "));
+    drop((silent, kept));
+    wait_for_metric(gateway.admin, "kubekv_face_connections{face=\"consul\"} 0");
+    assert_eq!(gateway.stop().code, 0);
+}

@@ -1,0 +1,16 @@
+//! The `kubekv` command, run as people and scripts run it.
+
+#[cfg(test)]
+mod command;
+#[cfg(test)]
+mod crowd;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod lines;
+#[cfg(test)]
+mod running;
+#[cfg(test)]
+mod serve;
+#[cfg(test)]
+mod store;

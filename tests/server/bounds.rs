@@ -1,0 +1,172 @@
+//! What a server takes before it says no, and that others never notice.
+
+use std::time::Duration;
+
+use kubekv::face::http::Limits;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::harness::{ANSWERED, CONNECTIONS, Harness, IN_FLIGHT, get_once, rest};
+
+const SHORT: Duration = Duration::from_millis(50);
+
+#[tokio::test]
+async fn connections_beyond_the_limit_are_closed_and_counted() {
+    let server = Harness::start(Limits::default(), 2).await;
+    let first = server.send("").await;
+    let _second = server.send("").await;
+    server.wait_for(CONNECTIONS, 2).await;
+    assert_eq!(server.ask(&get_once("/")).await, "");
+    assert_eq!(
+        server.metric("face_connections_refused_total{face=\"test\"}"),
+        1
+    );
+    drop(first);
+    server.wait_for(CONNECTIONS, 1).await;
+    assert!(server.ask(&get_once("/")).await.ends_with("ok"));
+}
+
+#[tokio::test]
+async fn half_a_request_is_ended_and_an_idle_connection_is_not() {
+    let limits = Limits {
+        head: SHORT,
+        ..Limits::default()
+    };
+    let server = Harness::start(limits, 10).await;
+    let _silent = server.send("").await;
+    let mut kept = server.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let mut answer = [0; 5];
+    kept.read_exact(&mut answer).await.unwrap();
+    let mut parked = server.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    server.wait_for(IN_FLIGHT, 1).await;
+
+    assert_eq!(server.ask("GET / HTTP/1.1\r\nHost: ").await, "");
+    assert_eq!(server.ask("G").await, "");
+    // All the while the others stay, though the time has passed for them too.
+    assert_eq!(server.metric(CONNECTIONS), 3);
+    kept.write_all(get_once("/").as_bytes()).await.unwrap();
+    assert!(rest(&mut kept).await.ends_with("ok"));
+    server.release.notify_one();
+    parked.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/");
+}
+
+#[tokio::test]
+async fn a_second_request_has_its_own_time() {
+    let limits = Limits {
+        head: SHORT,
+        ..Limits::default()
+    };
+    let server = Harness::start(limits, 10).await;
+    let mut kept = server.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    server.wait_for(ANSWERED, 1).await;
+    kept.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+    let answers = rest(&mut kept).await;
+    assert_eq!(answers.matches("HTTP/1.1 200").count(), 1, "{answers}");
+}
+
+#[tokio::test]
+async fn a_body_that_pauses_is_given_up() {
+    let limits = Limits {
+        body_pause: SHORT,
+        ..Limits::default()
+    };
+    let server = Harness::start(limits, 10).await;
+    let head = "PUT /length HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n12345";
+    let answer = server.ask(head).await;
+    assert!(
+        answer.contains("broken: the body of the request did not come in time"),
+        "{answer}"
+    );
+    server.wait_for(CONNECTIONS, 0).await;
+    assert!(server.ask(&get_once("/")).await.ends_with("ok"));
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_frees_its_parked_poll() {
+    let server = Harness::start(Limits::default(), 10).await;
+    let parked = server.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    server.wait_for(IN_FLIGHT, 1).await;
+    drop(parked);
+    server.wait_for(IN_FLIGHT, 0).await;
+    server.wait_for(CONNECTIONS, 0).await;
+    assert_eq!(
+        server.metric("face_requests_total{face=\"test\",method=\"GET\",status=\"gone\"}"),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_is_left() {
+    let limits = Limits {
+        write_pause: SHORT,
+        ..Limits::default()
+    };
+    let server = Harness::start(limits, 10).await;
+    let slow = server.send("GET /big HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    server.wait_for(ANSWERED, 1).await;
+    assert!(server.ask(&get_once("/")).await.ends_with("ok"));
+    server.wait_for(CONNECTIONS, 0).await;
+    drop(slow);
+}
+
+#[tokio::test]
+async fn headers_have_a_size() {
+    let server = Harness::start(Limits::default(), 10).await;
+    let field = "x".repeat(70_000);
+    let answer = server
+        .ask(&format!("GET / HTTP/1.1\r\nHost: x\r\nX: {field}\r\n\r\n"))
+        .await;
+    assert!(
+        answer.starts_with("HTTP/1.1 431 ") || answer.is_empty(),
+        "{answer}"
+    );
+    let many = "X: 1\r\n".repeat(200);
+    let answer = server
+        .ask(&format!("GET / HTTP/1.1\r\nHost: x\r\n{many}\r\n"))
+        .await;
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    // Room for the longest key, every byte of it escaped.
+    let path = "%61".repeat(4096);
+    let answer = server.ask(&get_once(&format!("/{path}"))).await;
+    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_refused() {
+    let server = Harness::start(Limits::default(), 10).await;
+    for bytes in [
+        "\0\0\0\0\r\n\r\n",
+        "hello\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+        "\u{16}\u{3}\u{1}\r\n\r\n",
+    ] {
+        let answer = server.ask(bytes).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 400 ") || answer.is_empty(),
+            "{answer}"
+        );
+    }
+    assert!(server.ask(&get_once("/")).await.ends_with("ok"));
+    server.wait_for(CONNECTIONS, 0).await;
+}
+
+#[tokio::test]
+async fn a_mistake_costs_its_connection_and_is_counted() {
+    let server = Harness::start(Limits::default(), 10).await;
+    assert_eq!(server.ask(&get_once("/panic")).await, "");
+    server.wait_for("face_panics_total{face=\"test\"}", 1).await;
+    assert!(server.ask(&get_once("/")).await.ends_with("ok"));
+    server.wait_for(IN_FLIGHT, 0).await;
+    server.wait_for(CONNECTIONS, 0).await;
+}
+
+#[tokio::test]
+async fn invented_methods_make_no_new_series() {
+    let server = Harness::start(Limits::default(), 10).await;
+    for method in ["FOO", "BAR"] {
+        let request = get_once("/").replace("GET", method);
+        assert!(server.ask(&request).await.starts_with("HTTP/1.1 405 "));
+    }
+    let name = "face_requests_total{face=\"test\",method=\"other\",status=\"405\"}";
+    server.wait_for(name, 2).await;
+}

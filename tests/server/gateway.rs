@@ -1,0 +1,108 @@
+//! A whole gateway by `run`, as the binary and load harnesses start it.
+
+use std::net::SocketAddr;
+
+use kubekv::config::{self, Config, Place, Settings};
+use kubekv::gateway::{Error, Listeners, Stage, run_telling};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::harness::{get_once, rest};
+
+fn config(store: &str) -> Config {
+    let mut settings = Settings::default();
+    settings.set("store", store, Place::Flag("store"));
+    for face in ["consul", "etcd", "admin"] {
+        settings.set(face, "127.0.0.1:0", Place::Flag(face));
+    }
+    config::load(settings, []).unwrap()
+}
+
+/// A gateway that runs.
+struct Running {
+    consul: SocketAddr,
+    admin: SocketAddr,
+    stages: mpsc::UnboundedReceiver<Stage>,
+    shutdown: oneshot::Sender<()>,
+    ended: JoinHandle<Result<(), Error>>,
+}
+
+fn start(config: Config) -> Running {
+    let listeners = Listeners::bind(&config.listen).unwrap();
+    let ports = listeners.ports().unwrap();
+    let (shutdown, told) = oneshot::channel::<()>();
+    let (tell, stages) = mpsc::unbounded_channel();
+    let gateway = run_telling(
+        config,
+        listeners,
+        async { told.await.unwrap() },
+        move |stage| tell.send(stage).unwrap(),
+    );
+    Running {
+        consul: ports.consul.unwrap(),
+        admin: ports.admin.unwrap(),
+        stages,
+        shutdown,
+        ended: tokio::spawn(gateway),
+    }
+}
+
+async fn ask(to: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(to).await.unwrap();
+    stream.write_all(get_once(path).as_bytes()).await.unwrap();
+    rest(&mut stream).await
+}
+
+#[tokio::test]
+async fn it_is_ready_until_it_is_told_to_end() {
+    let mut gateway = start(config("memory:"));
+    let ready = gateway.stages.recv().await.unwrap();
+    let Stage::Ready(ports) = ready else {
+        panic!("{ready:?}");
+    };
+    assert_eq!(ports.consul, Some(gateway.consul));
+    assert!(ask(gateway.admin, "/readyz").await.ends_with("ok\n"));
+    // A request in flight keeps the gateway, and so its admin port, until it ends.
+    let mut stream = TcpStream::connect(gateway.consul).await.unwrap();
+    stream
+        .write_all(b"PUT /v1/kv/a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nva")
+        .await
+        .unwrap();
+    while !ask(gateway.admin, "/metrics")
+        .await
+        .contains("kubekv_face_in_flight{face=\"consul\"} 1\n")
+    {}
+    gateway.shutdown.send(()).unwrap();
+    assert_eq!(gateway.stages.recv().await, Some(Stage::Stopping));
+    let answer = ask(gateway.admin, "/readyz").await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.ends_with("draining\n"), "{answer}");
+    assert!(ask(gateway.admin, "/livez").await.ends_with("ok\n"));
+
+    stream.write_all(b"lue").await.unwrap();
+    assert!(rest(&mut stream).await.ends_with("true"));
+    gateway.ended.await.unwrap().unwrap();
+    assert!(TcpStream::connect(gateway.admin).await.is_err());
+}
+
+#[tokio::test]
+async fn it_lets_go_of_its_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = format!("embedded:{}", directory.path().display());
+    for _ in 0..2 {
+        let mut gateway = start(config(&store));
+        assert!(matches!(gateway.stages.recv().await, Some(Stage::Ready(_))));
+        gateway.shutdown.send(()).unwrap();
+        gateway.ended.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_opened_ends_it() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let gateway = start(config(&format!("embedded:{}", file.path().display())));
+    let error = gateway.ended.await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::Store(_)), "{error}");
+}

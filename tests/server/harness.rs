@@ -1,0 +1,140 @@
+//! A server with a small face of its own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::routing::{any, get};
+use kubekv::face::http::{Limits, Metrics, Server, Stopping};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::task::JoinHandle;
+
+/// A server that runs.
+#[derive(Debug)]
+pub(crate) struct Harness {
+    pub(crate) address: SocketAddr,
+    pub(crate) stop: watch::Sender<bool>,
+    pub(crate) served: JoinHandle<()>,
+    /// Lets requests for `/held` end.
+    pub(crate) release: Arc<Notify>,
+    registry: Registry,
+}
+
+/// As many bytes as no socket buffers.
+const BIG: usize = 64 << 20;
+
+fn face(stopping: Stopping, release: Arc<Notify>) -> Router {
+    Router::new()
+        .route("/", get(|| async { "ok" }))
+        .route(
+            "/parked",
+            get(move || {
+                let stopping = stopping.clone();
+                async move {
+                    stopping.wait().await;
+                    "woken"
+                }
+            }),
+        )
+        .route(
+            "/held",
+            get(move || {
+                let release = Arc::clone(&release);
+                async move {
+                    release.notified().await;
+                    "released"
+                }
+            }),
+        )
+        .route("/big", get(|| async { vec![b'x'; BIG] }))
+        .route("/panic", get(mistake))
+        .route(
+            "/length",
+            any(|body: Body| async move {
+                match to_bytes(body, BIG).await {
+                    Ok(bytes) => bytes.len().to_string(),
+                    Err(error) => format!("broken: {error}"),
+                }
+            }),
+        )
+}
+
+async fn mistake() -> &'static str {
+    panic!("a mistake on purpose")
+}
+
+impl Harness {
+    pub(crate) async fn start(limits: Limits, places: usize) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+        let (stop, switch) = watch::channel(false);
+        let stopping = Stopping::new(switch);
+        let release = Arc::new(Notify::new());
+        let face = face(stopping.clone(), Arc::clone(&release));
+        let places = Arc::new(Semaphore::new(places));
+        let server = Server::new("test", limits, places, metrics);
+        let served = tokio::spawn(server.serve(listener, face, stopping));
+        Self {
+            address,
+            stop,
+            served,
+            release,
+            registry,
+        }
+    }
+
+    /// Sends bytes on a connection of its own.
+    pub(crate) async fn send(&self, bytes: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(bytes.as_bytes()).await.unwrap();
+        stream
+    }
+
+    /// Sends bytes on a connection of its own, and reads until it is closed.
+    pub(crate) async fn ask(&self, bytes: &str) -> String {
+        rest(&mut self.send(bytes).await).await
+    }
+
+    /// The value of a metric, 0 where there is none.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).unwrap();
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(&format!("{name} ")));
+        line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
+    }
+
+    /// Waits until a metric has a value.
+    pub(crate) async fn wait_for(&self, name: &str, value: u64) {
+        while self.metric(name) != value {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+}
+
+/// What is left to read; nothing where the connection was reset.
+pub(crate) async fn rest(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    let _reset = stream.read_to_end(&mut answer).await;
+    String::from_utf8(answer).unwrap()
+}
+
+/// A whole request that leaves the connection to be closed.
+pub(crate) fn get_once(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+}
+
+pub(crate) const CONNECTIONS: &str = "face_connections{face=\"test\"}";
+pub(crate) const IN_FLIGHT: &str = "face_in_flight{face=\"test\"}";
+/// Requests whose answers were handed to the connection.
+pub(crate) const ANSWERED: &str =
+    "face_requests_total{face=\"test\",method=\"GET\",status=\"200\"}";
