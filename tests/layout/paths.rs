@@ -1,0 +1,145 @@
+//! The modules a source names.
+
+use crate::scan::{Token, tokens};
+
+/// A path from the root of the crate, as far as it is written: `["face", "http", "Server"]`.
+pub(crate) type Path = Vec<String>;
+
+/// The module a file is, from its name under `src`.
+pub(crate) fn module(file: &str) -> Path {
+    let stem = file.trim_end_matches(".rs");
+    let stem = stem.strip_suffix("/mod").unwrap_or(stem);
+    if matches!(stem, "lib" | "main") {
+        return Path::new();
+    }
+    stem.split('/').map(str::to_owned).collect()
+}
+
+/// Every path a file names that begins with `crate`, `self` or `super`, each branch of a group by itself.
+pub(crate) fn named(file: &str, source: &str) -> Vec<Path> {
+    let tokens = tokens(source);
+    let mut found = Vec::new();
+    // Inline modules: a `super` in `mod tests` is the file.
+    let mut modules: Vec<Option<String>> = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        match token {
+            Token::Sign('{') => modules.push(opened(&tokens[..at])),
+            Token::Sign('}') => {
+                modules.pop();
+            }
+            Token::Word(word) if matches!(word.as_str(), "crate" | "self" | "super") => {
+                if at > 0 && tokens[at - 1] == Token::Path {
+                    continue;
+                }
+                let mut here = module(file);
+                here.extend(modules.iter().flatten().cloned());
+                follow(&tokens[at..], &here, Path::new(), &mut found);
+            }
+            Token::Word(_) | Token::Path | Token::Sign(_) => {}
+        }
+    }
+    found
+}
+
+/// The name of the module whose brace opens after these tokens.
+fn opened(before: &[Token]) -> Option<String> {
+    match before {
+        [.., Token::Word(module), Token::Word(name)] if module == "mod" => Some(name.clone()),
+        _ => None,
+    }
+}
+
+/// Follows a path, and each branch where it forks; says how many tokens it took.
+fn follow(tokens: &[Token], here: &Path, mut path: Path, found: &mut Vec<Path>) -> usize {
+    let mut at = 0;
+    loop {
+        match &tokens[at..] {
+            [Token::Word(word), ..] => {
+                match word.as_str() {
+                    "crate" => path.clear(),
+                    "self" if at == 0 && path.is_empty() => path.clone_from(here),
+                    "self" => {}
+                    "super" => {
+                        if at == 0 && path.is_empty() {
+                            path.clone_from(here);
+                        }
+                        path.pop();
+                    }
+                    name => path.push(name.to_owned()),
+                }
+                at += 1;
+            }
+            [Token::Sign('{'), ..] => {
+                at += 1;
+                while !matches!(tokens.get(at), None | Some(Token::Sign('}'))) {
+                    let taken = follow(&tokens[at..], here, path.clone(), found);
+                    at += taken.max(1);
+                    // `as name` and the comma.
+                    while !matches!(
+                        tokens.get(at),
+                        None | Some(Token::Sign('}') | Token::Word(_))
+                    ) {
+                        at += 1;
+                    }
+                    if tokens.get(at) == Some(&Token::Word("as".to_owned())) {
+                        at += 2;
+                    }
+                    if tokens.get(at) == Some(&Token::Sign(',')) {
+                        at += 1;
+                    }
+                }
+                return at + 1;
+            }
+            _ => {
+                found.push(path);
+                return at;
+            }
+        }
+        if tokens.get(at) != Some(&Token::Path) {
+            found.push(path);
+            return at;
+        }
+        at += 1;
+    }
+}
+
+#[cfg(test)]
+fn texts(file: &str, source: &str) -> Vec<String> {
+    named(file, source)
+        .iter()
+        .map(|path| path.join(" "))
+        .collect()
+}
+
+#[test]
+fn groups_are_followed() {
+    let source =
+        "use crate::{a::{self, B as C}, d::*, e}; use crate::f::G; fn f() { crate::h::i() }";
+    assert_eq!(
+        texts("face/x/y.rs", source),
+        // The `self` of a group is also taken for the file itself, which everybody knows.
+        ["a", "a B", "d", "e", "face x y", "f G", "h i"]
+    );
+}
+
+#[test]
+fn super_is_counted_from_where_it_stands() {
+    let source = "use super::a; use super::super::{b, c::D}; use self::e; pub(super) fn f() {}\n\
+                  mod tests { use super::*; use super::super::g; fn f(&self) { self.x } }";
+    let found = texts("face/x/y.rs", source);
+    assert_eq!(
+        found,
+        [
+            "face x a",
+            "face b",
+            "face c D",
+            "face x y e",
+            "face x",
+            "face x y",
+            "face x g",
+            "face x y tests",
+            "face x y tests"
+        ]
+    );
+    assert_eq!(texts("face/x/mod.rs", "use super::a;"), ["face a"]);
+}
