@@ -74,10 +74,13 @@ impl Serve {
         let config = config::load(self.0, std::env::vars_os())?;
         log::init(&config.log);
         raise_file_limit();
-        tokio::runtime::Builder::new_multi_thread()
+        let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
-            .build()?
-            .block_on(serve(config))
+            .build()?;
+        let ended = runtime.block_on(serve(config));
+        // A store that is still being read when the gateway is told to end is not waited for.
+        runtime.shutdown_background();
+        ended
     }
 }
 

@@ -5,6 +5,8 @@ mod command;
 #[cfg(test)]
 mod crowd;
 #[cfg(test)]
+mod docs;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod lines;
