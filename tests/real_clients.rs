@@ -1,4 +1,4 @@
-//! The tests that real clients bring along, unchanged, on the real binary.
+//! What real clients ask, on the real binary: libkv's own tests, unchanged, and tests that use the official Go clients.
 
 #![allow(
     clippy::allow_attributes,
@@ -43,6 +43,26 @@ fn libkvs_own_tests_pass_over_consul() {
 fn libkvs_own_tests_pass_over_etcd() {
     suite(
         "tests/libkv/run",
+        "etcd",
+        ["--etcd=127.0.0.1:4001", "--consul=off"],
+    );
+}
+
+#[test]
+#[ignore = "needs Go: tests/run"]
+fn the_consul_client_finds_what_it_relies_on() {
+    suite(
+        "tests/clients/run",
+        "consul",
+        ["--consul=127.0.0.1:8500", "--etcd=off"],
+    );
+}
+
+#[test]
+#[ignore = "needs Go: tests/run"]
+fn the_etcd_client_finds_what_it_relies_on() {
+    suite(
+        "tests/clients/run",
         "etcd",
         ["--etcd=127.0.0.1:4001", "--consul=off"],
     );
