@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use crate::command::{kubekv, run, run_with};
+use crate::command::{done, kubekv, run, run_with};
 use crate::running::Running;
 
 #[test]
@@ -197,4 +197,39 @@ fn what_the_gateway_refuses_is_told_in_its_words() {
         done.err.starts_with("kubekv: the gateway refused: 413: "),
         "{done:?}"
     );
+}
+
+#[test]
+#[ignore = "needs consul: tests/run"]
+fn exports_go_both_ways_between_consul_and_this_command() {
+    let (here, there) = (Running::start("memory:"), Running::start("memory:"));
+    let consul = |gateway: &Running, arguments: &[&str]| {
+        let address = format!("-http-addr=http://{}", gateway.consul);
+        let (action, rest) = arguments.split_first().unwrap();
+        let mut command = std::process::Command::new("consul");
+        command.args(["kv", action, &address]).args(rest);
+        let done = done(command.output().unwrap());
+        assert_eq!(done.code, 0, "{done:?}");
+        done
+    };
+    for (key, value) in [
+        ("a/<b>&", "one\ntwo"),
+        ("a/empty", ""),
+        ("a/\u{e9} ?#%", "x"),
+    ] {
+        assert_eq!(
+            here.run(&["put", key, value, "--flags", "3304740253564472344"])
+                .code,
+            0
+        );
+    }
+    let theirs = consul(&here, &["export"]);
+    let ours = here.run(&["export"]);
+    assert_eq!(theirs.json(), ours.json());
+
+    assert_eq!(there.run(&["import", theirs.text()]).code, 0);
+    assert_eq!(there.run(&["export"]).out, ours.out);
+    assert_eq!(there.run(&["delete", "a", "--recurse"]).code, 0);
+    consul(&there, &["import", ours.text()]);
+    assert_eq!(there.run(&["export"]).out, ours.out);
 }

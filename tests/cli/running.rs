@@ -130,13 +130,15 @@ pub(crate) fn ask(to: SocketAddr, request: &str) -> String {
     answer
 }
 
-/// Waits until a metric has a value.
+/// Waits until a metric has a value; gives up after a minute.
 pub(crate) fn wait_for_metric(admin: SocketAddr, line: &str) {
-    loop {
-        let metrics = ask(admin, "GET /metrics");
+    let mut metrics = String::new();
+    for _ in 0..12_000 {
+        metrics = ask(admin, "GET /metrics");
         if metrics.lines().any(|found| found == line) {
             return;
         }
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
+    panic!("no {line} in {metrics}");
 }

@@ -181,3 +181,54 @@ fn a_store_that_is_gone_ends_it() {
     let last = done.err.lines().last().unwrap();
     assert!(last.starts_with("kubekv: "), "{}", done.err);
 }
+
+#[test]
+fn options_reach_the_faces() {
+    let arguments = [
+        "--store",
+        "memory:",
+        "--node-name",
+        "here-1",
+        "--datacenter",
+        "dc-7",
+        "--etcd-advertise",
+        "http://10.0.0.1:2379",
+        "--max-connections",
+        "2",
+    ];
+    let gateway = Running::start_by(kubekv(), &arguments);
+    let about = ask(gateway.consul, "GET /v1/agent/self");
+    assert!(about.contains("\"NodeName\":\"here-1\""), "{about}");
+    assert!(about.contains("\"Datacenter\":\"dc-7\""), "{about}");
+    let members = ask(gateway.etcd, "GET /v2/members");
+    assert!(
+        members.contains("\"clientURLs\":[\"http://10.0.0.1:2379\"]"),
+        "{members}"
+    );
+
+    wait_for_metric(gateway.admin, "kubekv_face_connections{face=\"consul\"} 0");
+    wait_for_metric(gateway.admin, "kubekv_face_connections{face=\"etcd\"} 0");
+    // Two for both faces together; the admin port has its own.
+    let consul = send(gateway.consul, "GET /v1/status/leader");
+    let etcd = send(gateway.etcd, "GET /version");
+    wait_for_metric(gateway.admin, "kubekv_face_connections{face=\"consul\"} 1");
+    wait_for_metric(gateway.admin, "kubekv_face_connections{face=\"etcd\"} 1");
+    assert_eq!(gateway.run(&["get", "a"]).code, 3);
+    let refused = "kubekv_face_connections_refused_total{face=\"consul\"} 1";
+    wait_for_metric(gateway.admin, refused);
+    drop((consul, etcd));
+    wait_for_metric(gateway.admin, "kubekv_face_connections{face=\"consul\"} 0");
+    assert_eq!(gateway.run(&["list"]).code, 0);
+}
+
+#[test]
+fn plaintext_elsewhere_is_allowed_when_asked_for() {
+    let mut command = kubekv();
+    command.env("KUBEKV_ALLOW_PLAINTEXT", "true");
+    command.args(["serve", "--store", "memory:", "--consul", "0.0.0.0:0"]);
+    command.args(["--etcd", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+    let gateway = Running::spawn(command);
+    // What is printed can be reached, and so is no wildcard.
+    assert!(!gateway.consul.ip().is_unspecified());
+    assert!(ask(gateway.consul, "GET /v1/status/leader").starts_with("HTTP/1.1 200 "));
+}

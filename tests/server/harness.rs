@@ -113,11 +113,15 @@ impl Harness {
         line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
     }
 
-    /// Waits until a metric has a value.
+    /// Waits until a metric has a value; gives up after a minute.
     pub(crate) async fn wait_for(&self, name: &str, value: u64) {
-        while self.metric(name) != value {
+        for _ in 0..30_000 {
+            if self.metric(name) == value {
+                return;
+            }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
+        panic!("{name} is {} and not {value}", self.metric(name));
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rustix::fs::{statfs, statvfs};
 
-/// File systems on which a lock, or an fsync, may not mean what it says (lead.md's H24; `statfs(2)` has the numbers).
+/// File systems on which a lock, or an fsync, may not mean what it says; `statfs(2)` has the numbers.
 const REFUSED: [(u32, &str); 17] = [
     (0x0000_6969, "nfs"),
     (0x0000_517b, "smb"),

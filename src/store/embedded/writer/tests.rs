@@ -1,5 +1,5 @@
-//! What the writer does when the disk fails under it (lead.md's H24: memory updated before fsync, a failed fsync
-//! retried).
+//! What the writer does when the disk fails under it: memory must not be ahead of fsync, and no failed fsync may be
+//! tried again.
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
