@@ -11,7 +11,17 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod bad_input;
 mod client;
 mod ctl;
+mod inside;
+mod locks;
+mod members;
+mod musts;
+mod one_keyspace;
+mod past;
+mod polls;
 mod real;
+mod stuck;
 mod table;
+mod ttl;

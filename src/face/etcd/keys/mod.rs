@@ -105,7 +105,10 @@ async fn collect(body: Body) -> Result<Bytes, Error> {
         Err(error) if error.is::<LengthLimitError>() => {
             Err(Error::new(Code::InvalidForm, "http: POST too large"))
         }
-        Err(_) => Err(Error::new(Code::InvalidForm, "unexpected EOF")),
+        Err(error) => {
+            let cause = format!("the body could not be read: {error}");
+            Err(Error::new(Code::InvalidForm, cause))
+        }
     }
 }
 

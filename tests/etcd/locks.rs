@@ -1,0 +1,45 @@
+//! libkv's lock: a key with a TTL that one client makes, keeps and deletes, and others wait for.
+
+use std::time::Duration;
+
+use super::inside::{Inside, event};
+
+#[tokio::test]
+async fn a_refused_lock_names_the_index_to_wait_after() {
+    let face = Inside::new().await;
+    face.ok("PUT /lock?prevExist=false ttl=20&value=a").await;
+    face.ok("PUT /other value=1").await;
+    let (status, refused) = face.say("PUT /lock?prevExist=false ttl=20&value=b").await;
+    assert_eq!(
+        (status, &refused["errorCode"], &refused["index"]),
+        (412, &105.into(), &3.into())
+    );
+    let mut wait = face.watch("/lock?wait=true&waitIndex=4").await;
+    face.ok("DELETE /lock?prevIndex=2").await;
+    assert_eq!(event(&mut wait).await["action"], "compareAndDelete");
+    face.ok("PUT /lock?prevExist=false ttl=20&value=b").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_is_kept_does_not_end_and_one_that_is_left_does() {
+    let face = Inside::new().await;
+    let mut held = face.ok("PUT /lock?prevExist=false ttl=3&value=a").await;
+    let mut wait = face.watch("/lock?wait=true&waitIndex=3&stream=true").await;
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let at = held["node"]["modifiedIndex"].as_u64().unwrap();
+        held = face
+            .ok(&format!("PUT /lock?prevIndex={at} ttl=3&value=a"))
+            .await;
+        assert_eq!(event(&mut wait).await["action"], "compareAndSwap");
+    }
+    let left = tokio::time::Instant::now();
+    let end = event(&mut wait).await;
+    assert_eq!(end["action"], "expire");
+    assert_eq!(end["prevNode"]["value"], "a");
+    let lasted = left.elapsed();
+    assert!(
+        lasted >= Duration::from_secs(3) && lasted < Duration::from_secs(4),
+        "{lasted:?}"
+    );
+}

@@ -1,0 +1,137 @@
+//! The questions around the keys.
+
+use kubekv::face::etcd::{Etcd, router};
+
+use super::client::{Gateway, ask};
+use super::common;
+
+async fn members(gateway: &Gateway, host: &str) -> serde_json::Value {
+    let request = format!("GET /v2/members HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+    let answer = common::raw(gateway.address, request.as_bytes()).await;
+    let answer = String::from_utf8(answer).unwrap();
+    let body = answer.split("\r\n\r\n").nth(1).unwrap();
+    serde_json::from_str::<serde_json::Value>(body).unwrap()["members"][0]["clientURLs"].clone()
+}
+
+#[tokio::test]
+async fn the_host_header_is_the_address_the_client_came_by() {
+    let gateway = Gateway::start().await;
+    assert_eq!(
+        members(&gateway, "store.example:2379").await[0],
+        "http://store.example:2379"
+    );
+    assert_eq!(
+        members(&gateway, "[fd00::1]:2379").await[0],
+        "http://[fd00::1]:2379"
+    );
+}
+
+#[tokio::test]
+async fn a_host_header_that_names_no_address_is_not_passed_on() {
+    let gateway = Gateway::start().await;
+    let own = format!("http://{}", gateway.address);
+    for host in ["", "user@host:1", "a b", "h/x", "<script>", ":2379"] {
+        assert_eq!(members(&gateway, host).await[0], own, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_without_a_host_header_is_told_where_it_arrived() {
+    let gateway = Gateway::start().await;
+    let answer = common::raw(gateway.address, b"GET /v2/machines HTTP/1.0\r\n\r\n").await;
+    let answer = String::from_utf8(answer).unwrap();
+    let own = format!("http://{}", gateway.address);
+    assert!(answer.ends_with(&own), "{answer}");
+}
+
+#[tokio::test]
+async fn configured_addresses_are_named_instead() {
+    let space = common::space().await;
+    let advertise = vec!["http://a:1".to_owned(), "http://b:2".to_owned()];
+    let (address, _stop) = common::start(|stopping| {
+        router(Etcd {
+            space,
+            stopping,
+            advertise,
+        })
+    })
+    .await;
+    let members = ask(address, "GET !/v2/members").await.json();
+    assert_eq!(
+        members["members"][0]["clientURLs"],
+        serde_json::json!(["http://a:1", "http://b:2"])
+    );
+    assert_eq!(
+        ask(address, "GET !/v2/machines").await.text(),
+        "http://a:1, http://b:2"
+    );
+}
+
+#[tokio::test]
+async fn the_one_member_leads() {
+    let gateway = Gateway::start().await;
+    let members = gateway.ok("GET !/v2/members").await;
+    let leader = gateway.ok("GET !/v2/members/leader").await;
+    assert_eq!(members["members"][0], leader);
+    let stats = gateway.ok("GET !/v2/stats/leader").await;
+    assert_eq!(stats["leader"], leader["id"]);
+    let own = gateway.ok("GET !/v2/stats/self").await;
+    assert_eq!(
+        (&own["id"], &own["state"]),
+        (&leader["id"], &"StateLeader".into())
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_served_is_refused_by_name() {
+    let gateway = Gateway::start().await;
+    for (line, names) in [
+        ("POST !/v2/members", "members"),
+        ("PUT !/v2/members/1", "members"),
+        ("DELETE !/v2/members/1", "members"),
+        ("PUT !/v2/auth/enable", "users and roles"),
+        ("PUT !/v2/auth/users/u", "users and roles"),
+        ("DELETE !/v2/auth/roles/r", "users and roles"),
+        ("POST !/v3/kv/range", "v3"),
+        ("POST !/v3beta/kv/put", "v3"),
+    ] {
+        let answer = gateway.ask(line).await;
+        assert_eq!(answer.status, 501, "{line}");
+        assert!(
+            answer.json()["message"].as_str().unwrap().contains(names),
+            "{line}"
+        );
+    }
+    let headers = [("content-type", "application/grpc")];
+    let path = "/etcdserverpb.KV/Range";
+    let call = common::request(gateway.address, "POST", path, &headers, b"").await;
+    assert_eq!(call.status, 501);
+}
+
+#[tokio::test]
+async fn stats_count_what_went_well_and_what_did_not() {
+    let gateway = Gateway::start().await;
+    gateway.ok("PUT /a value=1").await;
+    gateway.ask("PUT /a?prevValue=x value=1").await;
+    gateway.ask("GET /none").await;
+    let _parked = gateway.watch("/a?wait=true").await;
+    let stats = gateway.ok("GET !/v2/stats/store").await;
+    assert_eq!(stats["setsSuccess"], 1);
+    assert_eq!(stats["compareAndSwapFail"], 1);
+    assert_eq!(stats["getsFail"], 1);
+    assert_eq!(stats["watchers"], 1);
+}
+
+#[tokio::test]
+async fn version_and_health_are_those_of_a_healthy_etcd() {
+    let gateway = Gateway::start().await;
+    let version = gateway.ask("GET !/version").await;
+    assert_eq!(
+        version.text(),
+        r#"{"etcdserver":"3.4.23","etcdcluster":"3.4.0"}"#
+    );
+    assert_eq!(
+        gateway.ask("GET !/health").await.text(),
+        r#"{"health":"true"}"#
+    );
+}

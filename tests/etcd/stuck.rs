@@ -1,0 +1,93 @@
+//! A store that does not answer, or cannot write.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kubekv::guard::Bounds;
+use kubekv::model::{Commit, Proposal};
+use kubekv::space::Keyspace;
+use kubekv::store::{
+    BoxFuture, CommitError, Feed, Keep, Limits, MemoryStore, Opened, Store, StoreError,
+};
+use prometheus_client::registry::Registry;
+
+use super::inside::Inside;
+
+/// Opens as the store in memory does, and answers every client's write with this, or never.
+#[derive(Debug)]
+struct Stuck {
+    inner: MemoryStore,
+    answer: Option<CommitError>,
+}
+
+impl Store for Stuck {
+    fn limits(&self) -> Limits {
+        self.inner.limits()
+    }
+
+    fn open(&self, feed: Arc<dyn Feed>) -> BoxFuture<'_, Result<Opened, StoreError>> {
+        self.inner.open(feed)
+    }
+
+    fn commit(&self, proposal: Proposal) -> BoxFuture<'_, Result<Arc<Commit>, CommitError>> {
+        // The keyspace's own first revision.
+        if proposal.writes.is_empty() {
+            return self.inner.commit(proposal);
+        }
+        match self.answer.clone() {
+            Some(error) => Box::pin(async { Err(error) }),
+            None => Box::pin(std::future::pending()),
+        }
+    }
+
+    fn trim(&self, keep: Keep) {
+        self.inner.trim(keep);
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.inner.close()
+    }
+}
+
+async fn face(answer: Option<CommitError>) -> Inside {
+    let store = Arc::new(Stuck {
+        inner: MemoryStore::new(),
+        answer,
+    });
+    let admit = Arc::new(Bounds::new(store.limits()));
+    let opened = Keyspace::open(store, admit, &mut Registry::default()).await;
+    Inside::over(opened.unwrap().0)
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_request_is_answered_before_dockers_client_gives_up() {
+    let face = face(None).await;
+    for line in [
+        "PUT /a value=1",
+        "PUT /a?prevExist=false value=1",
+        "POST /q value=1",
+    ] {
+        let before = tokio::time::Instant::now();
+        let (status, body) = face.say(line).await;
+        assert!(before.elapsed() < Duration::from_secs(3), "{line}");
+        // Never "no": nobody knows yet.
+        assert_eq!((status, &body["errorCode"]), (500, &300.into()), "{line}");
+    }
+    assert_eq!(face.say("GET /a").await.0, 404);
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_write_says_why_and_is_read_on() {
+    for error in [
+        CommitError::Full("the disk is full".to_owned()),
+        CommitError::Unavailable("closing".to_owned()),
+        CommitError::Unknown("the connection broke".to_owned()),
+    ] {
+        let why = error.to_string();
+        let face = face(Some(error)).await;
+        let (status, body) = face.say("PUT /a value=1").await;
+        assert_eq!((status, &body["errorCode"]), (500, &300.into()));
+        assert!(body["cause"].as_str().unwrap().contains(&why), "{body}");
+        assert_eq!(face.say("GET /a").await.0, 404);
+    }
+}
