@@ -1,4 +1,5 @@
-//! What real clients ask, on the real binary: libkv's own tests, unchanged, and tests that use the official Go clients.
+//! What real clients ask, on the real binary: libkv's own tests, unchanged, tests that use the
+//! official Go clients, and the command lines.
 
 #![allow(
     clippy::allow_attributes,
@@ -63,6 +64,26 @@ fn the_consul_client_finds_what_it_relies_on() {
 fn the_etcd_client_finds_what_it_relies_on() {
     suite(
         "tests/clients/run",
+        "etcd",
+        ["--etcd=127.0.0.1:4001", "--consul=off"],
+    );
+}
+
+#[test]
+#[ignore = "needs consul: tests/run"]
+fn the_consul_command_works() {
+    suite(
+        "tests/commands/run",
+        "consul",
+        ["--consul=127.0.0.1:8500", "--etcd=off"],
+    );
+}
+
+#[test]
+#[ignore = "needs etcdctl: tests/run"]
+fn etcdctl_works() {
+    suite(
+        "tests/commands/run",
         "etcd",
         ["--etcd=127.0.0.1:4001", "--consul=off"],
     );
