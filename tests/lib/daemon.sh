@@ -21,13 +21,14 @@ daemon_start() {
         --data-root "$lab/$host/data" -H "unix://$lab/$host/docker.sock" --storage-driver vfs \
         --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/${lab##*/}/$host" --dns 10.99.0.254 \
         --cluster-store="$(cat "$lab/store")" --cluster-advertise=eth0:2376 "$@" >"$lab/$host/dockerd"
-    wait_for 120 "start of the daemon on $host" answers_or_ended "$host" && on "$host" info >/dev/null ||
+    wait_for 120 "start of the daemon on $host" answers_or_ended "$host" && on "$host" info >/dev/null 2>&1 ||
         { tail -n 30 "$lab/$host/log" >&2; return 1; }
 }
 
 answers_or_ended() { on "$1" info || daemon_gone "$1"; }
 
-daemon_signal() { inside "$2" kill "-$1" "$(cat "$lab/$2/dockerd")"; }
+# bash's own kill: the program is in a package of its own.
+daemon_signal() { inside "$2" bash -c 'kill "-$1" "$2"' - "$1" "$(cat "$lab/$2/dockerd")"; }
 
 daemon_gone() { ! daemon_signal 0 "$1" 2>/dev/null; }
 

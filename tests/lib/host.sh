@@ -21,9 +21,9 @@ host_main() {
     read -r id _ </proc/self/stat
     # serf takes the hostname for the node's name, and two nodes of one name leave each other.
     hostname "kubekv-$1"
-    mount -t proc proc /proc
     # Sockets, locks and shims of this host only.
     mount -t tmpfs tmpfs /run
+    mount -t proc proc /proc
     # Where /etc/resolv.conf leads to /run, Docker must still find a file.
     case $(readlink -m /etc/resolv.conf) in
         /run/*)
@@ -44,9 +44,11 @@ inside() {
     nsenter --target "$(cat "$lab/$host/init")" --mount --uts --ipc --net --pid -- "$@"
 }
 
+# Ends a host at once, if there is one. Ids are used again: the command line tells whether this one is the host's.
 host_kill() {
     local id
-    id=$(cat "$lab/$1/init")
+    id=$(cat "$lab/$1/init" 2>/dev/null) || return 0
+    grep -qs "host_main $1 $lab/$1" "/proc/$id/cmdline" || return 0
     kill -9 "$id"
     wait_for 30 "the end of host $1" gone "$id"
 }

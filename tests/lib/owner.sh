@@ -29,7 +29,7 @@ try_own() {
 # Whether a process is this one's parent, or its parent's, and so on.
 is_ancestor() {
     local id=$$ _
-    while [ "${id:-0}" -gt 1 ]; do
+    while [ "${id:-0}" -gt 0 ]; do
         [ "$id" != "$1" ] || return 0
         read -r _ id < <(grep PPid: "/proc/$id/status" 2>/dev/null) || return 1
     done
