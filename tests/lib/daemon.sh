@@ -51,6 +51,17 @@ restart() {
     for host in "$@"; do daemon_start "$host"; done
 }
 
+# Waits until the daemons found each other through the store. A network that gets its first container on a host before
+# that host's serf is up has no addresses resolved there for as long as it lasts (libnetwork, overlay driver, initSandbox and
+# watchMiss; any store): when the store is restarted in the first second, that is so until somebody starts the daemon
+# again, which does wait before it starts its containers.
+daemons_meet() {
+    wait_for 60 "meeting of the daemon on a with the one on b" met a b &&
+        wait_for 60 "meeting of the daemon on b with the one on a" met b a
+}
+
+met() { grep -q "EventMemberJoin: kubekv-$2 " "$lab/$1/log"; }
+
 # The image of the containers: a static busybox, and nothing else.
 image_load() {
     local root=$lab/image tool
