@@ -17,6 +17,7 @@ use super::hub::Watch;
 use super::line::Line;
 use super::metrics::Metrics;
 use super::timers::{Item, Timers};
+use super::underway::Underway;
 use super::view::View;
 use crate::model::{Caller, Commit, KeyRange, LeaseId, Proposal, time};
 use crate::store::{self, Feed, Keep, Store, StoreError};
@@ -169,7 +170,7 @@ impl Keyspace {
                     }
                 }
             };
-            match self.store(pass, proposal).await {
+            match Underway::new(Arc::clone(&self.inner.store), pass, proposal).await {
                 Ok(commit) => {
                     self.inner.metrics.commits.inc();
                     return Ok(Committed {
@@ -253,26 +254,6 @@ impl Keyspace {
             .check(caller, draft, &proposal.writes)
             .map_err(CommitError::Denied)?;
         Ok((reply, proposal))
-    }
-
-    /// Sends a proposal to the store. Its footprint stays held until its outcome is known, even where the client has
-    /// hung up: nobody decides on what it may still change.
-    async fn store(
-        &self,
-        pass: Pass,
-        proposal: Proposal,
-    ) -> Result<Arc<Commit>, store::CommitError> {
-        let store = Arc::clone(&self.inner.store);
-        let outcome = tokio::spawn(async move {
-            let outcome = store.commit(proposal).await;
-            drop(pass);
-            outcome
-        });
-        outcome.await.unwrap_or_else(|_| {
-            Err(store::CommitError::Unknown(
-                "the gateway is ending".to_owned(),
-            ))
-        })
     }
 
     /// Watches ranges from now on.

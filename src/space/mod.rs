@@ -22,6 +22,7 @@ mod registry;
 mod snapshot;
 mod timers;
 pub mod tree;
+mod underway;
 mod view;
 
 pub use admit::{Admit, Denied, Sight};

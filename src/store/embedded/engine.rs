@@ -135,7 +135,8 @@ fn open_database(path: &Path) -> Result<Database, StoreError> {
     Database::builder(path)
         .cache_size(CACHE_BYTES)
         .max_cached_files(Some(64))
-        .worker_threads(2)
+        // With more, the first one spins for as long as another compacts.
+        .worker_threads(1)
         .open()
         .map_err(|e| store_error(path, &e))
 }
