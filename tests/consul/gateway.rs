@@ -1,5 +1,6 @@
 //! What the gateway says of itself, and what it refuses.
 
+use bytes::Bytes;
 use serde_json::json;
 
 use super::client::{Gateway, NODE};
@@ -211,4 +212,13 @@ async fn without_a_store_writes_fail_in_consuls_words_and_reads_go_on() {
         );
     }
     assert_eq!(gateway.get("kv/a?raw").await.text(), "v");
+}
+
+#[tokio::test]
+async fn a_small_value_does_not_keep_the_buffer_it_came_in() {
+    let gateway = Gateway::start().await;
+    let buffer = Bytes::from(vec![b'x'; 8192]);
+    let answer = gateway.call("PUT", "kv/small", buffer.slice(..16)).await;
+    assert_eq!(answer.text(), "true");
+    assert!(buffer.is_unique(), "it is held by what was kept of it");
 }

@@ -126,7 +126,9 @@ impl<'a> Ask<'a> {
             return Ok(Err(TooLong { said }));
         }
         match Limited::new(body, limit).collect().await {
-            Ok(collected) => Ok(Ok(collected.to_bytes())),
+            // Copied: what came in one piece is a part of the connection's buffer, which a small value that is kept
+            // would keep whole.
+            Ok(collected) => Ok(Ok(Bytes::copy_from_slice(&collected.to_bytes()))),
             Err(error) if error.is::<LengthLimitError>() => Ok(Err(TooLong { said })),
             Err(error) => Err(Reply::text(
                 StatusCode::BAD_REQUEST,

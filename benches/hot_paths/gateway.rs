@@ -1,0 +1,110 @@
+//! A keyspace with both faces, on a store.
+
+use std::convert::Infallible;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use http::{Method, Request, header};
+use http_body_util::BodyExt;
+use kubekv::face::consul::{self, Consul};
+use kubekv::face::etcd::{self, Etcd};
+use kubekv::face::http::{Connection, Stopping};
+use kubekv::guard::Bounds;
+use kubekv::model::{Caller, Key};
+use kubekv::space::{Draft, Keyspace};
+use kubekv::store::Store;
+use prometheus_client::registry::Registry;
+use tokio::sync::watch;
+use tower_service::Service;
+
+/// Networks present, as in the figures that Docker's lists are measured with.
+pub(crate) const NETWORKS: usize = 1_000;
+
+/// What dockerd writes of a network.
+const NETWORK: &str = include_str!("../compare/network.json");
+
+pub(crate) struct Gateway {
+    pub(crate) space: Keyspace,
+    etcd: Router,
+    consul: Router,
+    _stop: watch::Sender<bool>,
+}
+
+impl Gateway {
+    pub(crate) async fn open(store: Arc<dyn Store>) -> Self {
+        let admit = Arc::new(Bounds::new(store.limits()));
+        let (space, _expiry) = Keyspace::open(store, admit, &mut Registry::default())
+            .await
+            .unwrap();
+        let (stop, stopping) = watch::channel(false);
+        let stopping = Stopping::new(stopping);
+        let etcd = etcd::router(Etcd {
+            space: space.clone(),
+            stopping: stopping.clone(),
+            advertise: Vec::new(),
+        });
+        let consul = consul::router(Consul {
+            space: space.clone(),
+            stopping,
+            node: "bench".to_owned(),
+            datacenter: "dc1".to_owned(),
+        });
+        Self {
+            space,
+            etcd,
+            consul,
+            _stop: stop,
+        }
+    }
+
+    /// Writes the networks.
+    pub(crate) async fn fill(&self) {
+        for number in 0..NETWORKS {
+            let key = format!("docker/network/v1.0/network/{number:064x}");
+            self.put(&key, NETWORK).await;
+        }
+    }
+
+    /// Writes a key below the faces.
+    pub(crate) async fn put(&self, key: &str, value: &'static str) {
+        let key = Key::user(key);
+        let decide = |draft: &mut Draft<'_>| {
+            let mut record = draft.successor(&key);
+            record.value = value.into();
+            draft.put(&key, record);
+            Ok::<_, Infallible>(())
+        };
+        self.space.commit(&Caller::System, decide).await.unwrap();
+    }
+
+    /// Sends one request to the face whose path it has and reads the answer; gives its length.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        uri: &str,
+        gzip: bool,
+        body: &'static str,
+    ) -> usize {
+        let mut request = Request::builder().method(method).uri(uri);
+        if gzip {
+            request = request.header(header::ACCEPT_ENCODING, "gzip");
+        }
+        let mut face = if uri.starts_with("/v2/") {
+            request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+            self.etcd.clone()
+        } else {
+            self.consul.clone()
+        };
+        let mut request = request.body(Body::from(body)).unwrap();
+        let end = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+        request.extensions_mut().insert(Connection {
+            peer: end,
+            local: end,
+        });
+        let answer = face.call(request).await.unwrap();
+        assert!(answer.status().is_success(), "{uri}");
+        answer.into_body().collect().await.unwrap().to_bytes().len()
+    }
+}

@@ -1,0 +1,17 @@
+//! What is on the way of most requests, without sockets: `cargo bench`, one of them with `cargo bench -- NAME`.
+
+#![allow(
+    missing_docs,
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::as_conversions,
+    reason = "a measurement that cannot go on fails"
+)]
+
+mod faces;
+mod gateway;
+mod stores;
+
+criterion::criterion_group!(hot_paths, faces::requests, stores::commits);
+criterion::criterion_main!(hot_paths);

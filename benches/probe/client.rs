@@ -1,0 +1,50 @@
+//! One connection, one request at a time.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, header};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+pub struct Client(SendRequest<Full<Bytes>>);
+
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Client {
+    pub async fn connect(to: SocketAddr) -> Self {
+        let stream = TcpStream::connect(to).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let (client, connection) = handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        Self(client)
+    }
+
+    pub async fn send(&mut self, method: &str, uri: &str, body: &str) -> Answer {
+        self.0.ready().await.unwrap();
+        let mut request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .header(header::HOST, "probe");
+        if method == "GET" && (uri.contains("recursive=true") || uri.contains("recurse")) {
+            request = request.header(header::ACCEPT_ENCODING, "gzip");
+        }
+        if uri.starts_with("/v2/") && !body.is_empty() {
+            request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        }
+        let request = request.body(Full::from(body.to_owned())).unwrap();
+        let answer = self.0.send_request(request).await.unwrap();
+        let (head, body) = answer.into_parts();
+        Answer {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body: body.collect().await.unwrap().to_bytes(),
+        }
+    }
+}

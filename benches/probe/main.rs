@@ -1,0 +1,109 @@
+//! What `benches/compare/run` needs beside wrk: clients that park, replay and load, and what the machine itself takes.
+
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    reason = "a measurement that cannot go on fails"
+)]
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Parser;
+
+mod client;
+mod constant;
+mod floor;
+mod load;
+mod parked;
+mod protocol;
+mod replay;
+mod table;
+
+use protocol::Protocol;
+
+#[derive(Debug, Parser)]
+enum Probe {
+    /// Answers every request with the same body.
+    Constant { address: SocketAddr, bytes: usize },
+    /// Parks a poll on each of many keys, then writes to some of them.
+    Parked {
+        #[command(flatten)]
+        server: Server,
+        /// The server's process, for its memory.
+        #[arg(long)]
+        pid: u32,
+        #[arg(long, default_value_t = 10_000)]
+        polls: usize,
+        #[arg(long, default_value_t = 100)]
+        writes: usize,
+    },
+    /// Sends what dockerd sent while a container started, with so many networks present.
+    Replay {
+        #[command(flatten)]
+        server: Server,
+        /// A line a request, in order.
+        #[arg(long)]
+        recording: PathBuf,
+        #[arg(long)]
+        network: PathBuf,
+        #[arg(long, value_delimiter = ',', default_value = "10,100,1000")]
+        networks: Vec<usize>,
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
+    /// Writes so many small entries.
+    Load {
+        #[command(flatten)]
+        server: Server,
+        count: usize,
+    },
+    /// What one fdatasync in a directory and one round trip over loopback take.
+    Floor { directory: PathBuf },
+}
+
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct Server {
+    #[arg(long)]
+    protocol: Protocol,
+    #[arg(long)]
+    address: SocketAddr,
+}
+
+fn main() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    match Probe::parse() {
+        Probe::Constant { address, bytes } => runtime.block_on(constant::serve(address, bytes)),
+        Probe::Parked {
+            server,
+            pid,
+            polls,
+            writes,
+        } => {
+            kubekv::gateway::raise_file_limit();
+            runtime.block_on(parked::run(server, pid, polls, writes));
+        }
+        Probe::Replay {
+            server,
+            recording,
+            network,
+            networks,
+            rounds,
+        } => {
+            let recording = std::fs::read_to_string(recording).unwrap();
+            let network = std::fs::read_to_string(network).unwrap();
+            runtime.block_on(replay::run(server, &recording, &network, &networks, rounds));
+        }
+        Probe::Load { server, count } => runtime.block_on(load::keys(server, "load", count)),
+        Probe::Floor { directory } => floor::measure(&directory),
+    }
+}

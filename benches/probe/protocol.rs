@@ -1,0 +1,56 @@
+//! How each protocol says the same thing.
+
+use super::client::Answer;
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Protocol {
+    Consul,
+    Etcd,
+}
+
+impl Protocol {
+    pub fn key(self, key: &str) -> String {
+        match self {
+            Self::Consul => format!("/v1/kv/{key}"),
+            Self::Etcd => format!("/v2/keys/{key}"),
+        }
+    }
+
+    /// The body of a write.
+    pub fn value(self, value: &str) -> String {
+        match self {
+            Self::Consul => value.to_owned(),
+            Self::Etcd => form_urlencoded::Serializer::new(String::new())
+                .append_pair("value", value)
+                .finish(),
+        }
+    }
+
+    /// A poll for the next change of a key, as it was when `seen` was answered.
+    pub fn poll(self, key: &str, seen: &Answer) -> String {
+        match self {
+            Self::Consul => {
+                let index = self.index(seen).unwrap();
+                format!("/v1/kv/{key}?index={index}&wait=10m")
+            }
+            Self::Etcd => format!("/v2/keys/{key}?wait=true"),
+        }
+    }
+
+    /// What a later compare-and-swap compares with, where the answer is about a key.
+    pub fn index(self, answer: &Answer) -> Option<u64> {
+        match self {
+            Self::Consul => answer
+                .headers
+                .get("x-consul-index")?
+                .to_str()
+                .ok()?
+                .parse()
+                .ok(),
+            Self::Etcd => {
+                let body: serde_json::Value = serde_json::from_slice(&answer.body).ok()?;
+                body["node"]["modifiedIndex"].as_u64()
+            }
+        }
+    }
+}
