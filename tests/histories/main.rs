@@ -1,0 +1,101 @@
+//! Histories: concurrent clients of both protocols, a gateway that is killed, stopped and restarted under them, and a
+//! search for an order that explains what all of them saw.
+//!
+//! `tests/histories-run --minutes N --seed S` runs it for hours.
+
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    reason = "a test that cannot go on fails, and tells what it did"
+)]
+
+mod client;
+mod consul;
+mod etcd;
+mod events;
+mod gateway;
+mod http;
+mod indexes;
+mod leases;
+mod model;
+mod nemesis;
+mod plan;
+mod random;
+mod record;
+mod round;
+mod search;
+mod sessions;
+mod shortest;
+mod watch_consul;
+mod watch_etcd;
+#[cfg(test)]
+mod wrong;
+
+use std::time::Duration;
+
+use round::{Rounds, Size};
+use tokio::time::Instant;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_history_has_an_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut rounds = Rounds::new(directory.path(), 1);
+    let size = Size {
+        clients: 8,
+        blows: 7,
+    };
+    let report = rounds.play(size).await;
+    println!("{report}");
+    assert!(report.faults.is_empty(), "{}", report.faults.join("\n"));
+}
+
+/// Round after round until the time is over, on one store.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "runs for as long as it is told: tests/histories-run"]
+async fn by_hand() {
+    let minutes: f64 = variable("KUBEKV_MINUTES", 1.0);
+    let seed: u64 = variable("KUBEKV_SEED", 1);
+    let end = Instant::now() + Duration::from_secs_f64(minutes * 60.0);
+    let directory = tempfile::tempdir().unwrap();
+    let mut rounds = Rounds::new(directory.path(), seed);
+    let mut total = 0;
+    for round in 1.. {
+        let size = Size {
+            clients: 10,
+            blows: 12,
+        };
+        let report = rounds.play(size).await;
+        let kept = rounds.kept() >> 20;
+        println!("round {round}: {report}; {kept} MiB on disk");
+        assert!(
+            report.faults.is_empty(),
+            "seed {seed}, {}",
+            report.faults.join("\n")
+        );
+        total += report.yes + report.no + report.unknown;
+        if Instant::now() > end {
+            println!("seed {seed}: {round} rounds, {total} operations, all explained");
+            return;
+        }
+    }
+}
+
+fn variable<T: std::str::FromStr>(name: &str, otherwise: T) -> T {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test binary has no other options"
+    )]
+    let Ok(text) = std::env::var(name) else {
+        return otherwise;
+    };
+    let Ok(value) = text.parse() else {
+        panic!("{name}={text} makes no sense");
+    };
+    value
+}

@@ -1,0 +1,104 @@
+//! What happens to the gateway while clients run.
+
+use std::fmt;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tokio::task::block_in_place;
+
+use super::gateway::Gateway;
+use super::random::Random;
+use super::record::Record;
+
+/// How often what happened.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Blows {
+    pub kills: usize,
+    pub stops: usize,
+    pub terms: usize,
+}
+
+impl fmt::Display for Blows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            kills,
+            stops,
+            terms,
+        } = self;
+        write!(f, "{kills} kills, {stops} stops, {terms} terms")
+    }
+}
+
+/// Waits until so many more operations were answered, wherever that falls.
+async fn answered(gateway: &mut Gateway, record: &Record, more: usize) {
+    let target = record.answered() + more;
+    let mut waited = 0;
+    while record.answered() < target {
+        gateway.check();
+        waited += 1;
+        assert!(waited < 30_000, "nothing is answered any more");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Strikes so many times; each time after a number of answers that is left to chance.
+pub async fn strike(
+    gateway: &mut Gateway,
+    record: &Record,
+    times: usize,
+    random: &mut Random,
+) -> Blows {
+    let mut blows = Blows::default();
+    for time in 0..times {
+        let more = random.below(700) + 50;
+        answered(gateway, record, more).await;
+        // One of each in any case, then by chance.
+        match if time < 3 { time } else { random.below(6) } {
+            0 | 3 => kill(gateway, random, &mut blows),
+            1 | 4 => {
+                gateway.stop_for(pause(random)).await;
+                blows.stops += 1;
+            }
+            2 => {
+                gateway.signal(Signal::TERM);
+                let status = block_in_place(|| gateway.over());
+                assert!(status.success(), "a gateway told to end: {status}");
+                block_in_place(|| gateway.again(None));
+                blows.terms += 1;
+            }
+            _ => {
+                // Requests wait in its sockets when it dies.
+                let pause = pause(random);
+                gateway.signal(Signal::STOP);
+                tokio::time::sleep(pause.min(Duration::from_millis(300))).await;
+                kill(gateway, random, &mut blows);
+                blows.stops += 1;
+            }
+        }
+    }
+    let last = random.below(200) + 50;
+    answered(gateway, record, last).await;
+    blows
+}
+
+fn kill(gateway: &mut Gateway, random: &mut Random, blows: &mut Blows) {
+    gateway.signal(Signal::KILL);
+    let cut_short = random
+        .percent(30)
+        .then(|| Duration::from_millis(random.between(1, 60)));
+    blows.kills += 1 + usize::from(cut_short.is_some());
+    block_in_place(|| {
+        gateway.over();
+        gateway.again(cut_short);
+    });
+}
+
+/// Mostly short; sometimes longer than clients wait, and seldom longer than leases count.
+fn pause(random: &mut Random) -> Duration {
+    let milliseconds = match random.below(20) {
+        0..=13 => random.between(10, 300),
+        14..=18 => random.between(700, 1500),
+        _ => random.between(2200, 3500),
+    };
+    Duration::from_millis(milliseconds)
+}
