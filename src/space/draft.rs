@@ -168,6 +168,14 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Whether something was written and removed again. What was told of it took a revision, which must not be another
+    /// change's later.
+    pub(crate) fn undid(&self) -> bool {
+        self.writes
+            .iter()
+            .any(|pending| pending.before.is_none() && pending.put.is_none())
+    }
+
     /// The writes, less those that came to nothing.
     pub(crate) fn proposal(&self) -> Proposal {
         let writes = self

@@ -213,7 +213,7 @@ impl Keyspace {
                 self.inner.metrics.refused.inc();
                 Err(error)
             }
-            Ok((reply, proposal)) if proposal.writes.is_empty() => {
+            Ok((reply, proposal)) if proposal.writes.is_empty() && !draft.undid() => {
                 done_with = ticket;
                 Ok(Step::Done(Committed {
                     reply,

@@ -7,8 +7,13 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
     reason = "each test binary uses its part"
 )]
+
+pub mod consul;
+pub mod etcd;
+pub mod normal;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -49,7 +54,7 @@ pub async fn start(
 }
 
 /// An answer, read whole.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Answer {
     pub status: u16,
     pub headers: http::HeaderMap,

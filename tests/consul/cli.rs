@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
 use super::client::Gateway;
+use super::common::normal::replace_ids;
 use super::real::Real;
-use super::side::replace_ids;
 
 /// Commands with their standard input. `#0` is the first session that was made.
 const COMMANDS: &[(&str, &str)] = &[

@@ -19,8 +19,8 @@ use tower_service::Service;
 
 use super::common::{self, Answer};
 
-/// The name of the gateway's node.
-pub const NODE: &str = "host";
+/// The name of the gateway's node: that of the real Consul beside it.
+pub use super::common::consul::NODE;
 
 /// The Consul face over a keyspace in memory, on a port of its own.
 pub struct Gateway {

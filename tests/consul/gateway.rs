@@ -222,3 +222,15 @@ async fn a_small_value_does_not_keep_the_buffer_it_came_in() {
     assert_eq!(answer.text(), "true");
     assert!(buffer.is_unique(), "it is held by what was kept of it");
 }
+
+#[tokio::test]
+async fn what_a_transaction_makes_and_removes_has_an_index_of_its_own() {
+    let gateway = Gateway::start().await;
+    let before = gateway.set("a", "value").await;
+    let both =
+        r#"[{"KV":{"Verb":"set","Key":"b","Value":"eA=="}},{"KV":{"Verb":"delete","Key":"b"}}]"#;
+    let told = gateway.put("txn", both).await.json();
+    let told = told["Results"][0]["KV"]["ModifyIndex"].as_u64().unwrap();
+    let after = gateway.set("b", "another").await;
+    assert!(before < told && told < after, "{before} {told} {after}");
+}

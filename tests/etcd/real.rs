@@ -1,67 +1,12 @@
 //! kubekv and a real etcd 3.4, asked the same: every answer that is not the same is one of the table's differences.
 
-use std::net::{SocketAddr, TcpListener};
-use std::process::{Child, Command, Stdio};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::client::{Gateway, Parked, ask, watch};
 use super::common::Answer;
+pub(crate) use super::common::etcd::Etcd;
 use super::table::{DIFFERENCES, SEQUENCES};
-
-/// A real etcd on ports of its own, with an empty directory; it ends with the test.
-pub(crate) struct Etcd {
-    process: Child,
-    pub(crate) address: SocketAddr,
-    _directory: tempfile::TempDir,
-}
-
-impl Etcd {
-    pub(crate) async fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let free = || {
-            TcpListener::bind("127.0.0.1:0")
-                .unwrap()
-                .local_addr()
-                .unwrap()
-        };
-        let (address, peer) = (free(), format!("http://{}", free()));
-        let client = format!("http://{address}");
-        let process = Command::new("etcd")
-            .arg("--enable-v2")
-            .arg("--data-dir")
-            .arg(directory.path())
-            .args(["--listen-client-urls", &client])
-            .args(["--advertise-client-urls", &client])
-            .args(["--listen-peer-urls", &peer])
-            .args(["--initial-advertise-peer-urls", &peer])
-            .args(["--initial-cluster", &format!("default={peer}")])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("needs etcd 3.4 in PATH");
-        let etcd = Self {
-            process,
-            address,
-            _directory: directory,
-        };
-        for _ in 0..200 {
-            if tokio::net::TcpStream::connect(address).await.is_ok()
-                && ask(address, "GET !/health").await.status == 200
-            {
-                return etcd;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("etcd does not answer");
-    }
-}
-
-impl Drop for Etcd {
-    fn drop(&mut self) {
-        let _killed = self.process.kill();
-        let _reaped = self.process.wait();
-    }
-}
 
 /// What is compared of an answer.
 #[derive(Debug, PartialEq, Eq)]

@@ -11,7 +11,6 @@ use crate::space::Draft;
 pub(in crate::face::consul) async fn destroy(ask: &Ask<'_>) -> Answer {
     ask.no_namespace()?;
     let (_, id) = super::named(ask)?;
-    ask.this_datacenter()?;
     let Some(id) = id else {
         return Ok(Reply::boolean(true));
     };

@@ -15,7 +15,6 @@ pub(in crate::face::consul) async fn info(ask: &Ask<'_>) -> Answer {
         return Err(Reply::bad_request("Missing session"));
     }
     let (_, id) = super::named(ask).map_err(Reply::leaderless)?;
-    ask.this_datacenter().map_err(Reply::leaderless)?;
     let ranges = id.map(|id| KeyRange::Exact(id.record_key()));
     let (view, index) = ask
         .face

@@ -21,11 +21,13 @@ use super::ask::Ask;
 use super::reply::Reply;
 use crate::model::LeaseId;
 
-/// The session a request is about: the text as it was sent, and the id where it can be one.
+/// The session a request to this datacenter is about: the text as it was sent, and the id where it can be one.
 fn named(ask: &Ask<'_>) -> Result<(String, Option<LeaseId>), Reply> {
     if ask.rest.is_empty() {
         return Err(Reply::bad_request("Missing session"));
     }
+    // The request goes to its datacenter before the id is looked at.
+    ask.this_datacenter()?;
     let id = match parse_id(ask.rest) {
         Ok(SessionId::Known(id)) => Some(id),
         Ok(SessionId::OfNobody) => None,

@@ -13,7 +13,6 @@ pub(in crate::face::consul) fn renew(ask: &Ask<'_>) -> Answer {
     Options::parse(ask)?;
     ask.no_namespace()?;
     let (text, id) = super::named(ask)?;
-    ask.this_datacenter()?;
     let view = ask.face.space.read(&ask.caller);
     let found = id
         .and_then(|id| view.lease(id))

@@ -1,9 +1,7 @@
 //! What a client says of the session it wants.
 
-use serde_json::Value;
-
 use super::super::decode;
-use super::super::go::{format_duration, parse_duration};
+use super::super::go::{Json, first_value, format_duration, parse_duration};
 use super::super::json::{Object, push_array, push_strings};
 use super::super::node::SERF_CHECK;
 use super::record::Session;
@@ -75,36 +73,56 @@ pub(super) fn parse(body: &[u8], node: &str) -> Result<Session, Refusal> {
 
 impl Wish {
     fn decode(&mut self, body: &[u8]) -> Result<(), String> {
-        let body = decode::first_value(body)?;
-        let fields = decode::object(body, "value", "structs.Session")?;
+        // What Consul decodes into: a session whose lock-delay may be anything.
+        const GO_TYPE: &str = "struct { LockDelay interface {}; *structs.Alias }";
+        let body = first_value(body)?;
+        let fields = decode::object(body, "value", GO_TYPE)?;
+        let mut lock_delay = Json::Null;
         for (name, value) in fields.into_iter().flatten() {
             match name.to_lowercase().as_str() {
-                "name" => set_text(&mut self.name, value, "Name")?,
-                "node" => set_text(&mut self.node, value, "Node")?,
-                "behavior" => set_text(&mut self.behavior, value, "Behavior")?,
-                "ttl" => set_text(&mut self.ttl, value, "TTL")?,
-                "lockdelay" => self.set_lock_delay(&value)?,
-                "nodechecks" => self.node_checks = texts(value, "NodeChecks")?,
-                "checks" => self.checks = texts(value, "Checks")?,
+                "name" => set_text(&mut self.name, value, "Name", "string")?,
+                "node" => set_text(&mut self.node, value, "Node", "string")?,
+                "behavior" => {
+                    set_text(
+                        &mut self.behavior,
+                        value,
+                        "Behavior",
+                        "structs.SessionBehavior",
+                    )?;
+                }
+                "ttl" => set_text(&mut self.ttl, value, "TTL", "string")?,
+                "lockdelay" => {
+                    check_float(&value)?;
+                    lock_delay = value;
+                }
+                "nodechecks" => {
+                    let was = self.node_checks.take();
+                    self.node_checks = texts(value, was, "NodeChecks", "string")?;
+                }
+                "checks" => {
+                    let was = self.checks.take();
+                    self.checks = texts(value, was, "Checks", "types.CheckID")?;
+                }
                 "servicechecks" => self.service_checks = service_checks(value)?,
                 // Given by the server; Consul lets a client send them, and reads them to check their type.
-                "id" => set_text(&mut String::new(), value, "ID")?,
+                "id" => set_text(&mut String::new(), value, "ID", "string")?,
                 "createindex" | "modifyindex" => {
                     decode::number(&value, &place(&name))?;
                 }
                 _ => {}
             }
         }
-        Ok(())
+        // Consul looks at it last.
+        self.set_lock_delay(&lock_delay)
     }
 
     /// A duration as text, or a number of nanoseconds, or of seconds where it is small. Anything else is 0.
-    fn set_lock_delay(&mut self, value: &Value) -> Result<(), String> {
+    fn set_lock_delay(&mut self, value: &Json) -> Result<(), String> {
         let nanos = match value {
-            Value::Null => return Ok(()),
-            Value::String(text) => parse_duration(text).map_err(|error| error.to_string())?,
-            Value::Number(number) => number.as_f64().map_or(0, truncate),
-            Value::Bool(_) | Value::Array(_) | Value::Object(_) => 0,
+            Json::Null => return Ok(()),
+            Json::Text(text) => parse_duration(text).map_err(|error| error.to_string())?,
+            Json::Number(number) => number.parse().map_or(0, truncate),
+            Json::Bool | Json::Array(_) | Json::Object(_) => 0,
         };
         self.lock_delay = if nanos < MEANT_AS_SECONDS {
             nanos.wrapping_mul(1_000_000_000)
@@ -192,8 +210,20 @@ fn truncate(number: f64) -> i64 {
     format!("{:.0}", number.trunc()).parse().unwrap_or(i64::MIN)
 }
 
-fn set_text(to: &mut String, value: Value, field: &str) -> Result<(), String> {
-    if let Some(text) = decode::text(value, &place(field), "string")? {
+/// A number in a place for anything becomes a float; one that does not fit is told.
+fn check_float(value: &Json) -> Result<(), String> {
+    match value {
+        Json::Number(number) if number.parse().is_ok_and(f64::is_infinite) => {
+            Err(decode::mismatch(value, &place("LockDelay"), "float64"))
+        }
+        Json::Array(items) => items.iter().try_for_each(check_float),
+        Json::Object(fields) => fields.iter().try_for_each(|(_, value)| check_float(value)),
+        Json::Null | Json::Bool | Json::Number(_) | Json::Text(_) => Ok(()),
+    }
+}
+
+fn set_text(to: &mut String, value: Json, field: &str, wanted: &str) -> Result<(), String> {
+    if let Some(text) = decode::text(value, &place(field), wanted)? {
         *to = text;
     }
     Ok(())
@@ -203,20 +233,27 @@ fn place(field: &str) -> String {
     format!("struct field .{field}")
 }
 
-fn texts(value: Value, field: &str) -> Result<Option<Vec<String>>, String> {
-    let Some(items) = decode::array(value, &place(field), "[]string")? else {
+/// A list over what was there: as Go reads into a list it has, `null` leaves the item that is in its place.
+fn texts(
+    value: Json,
+    was: Option<Vec<String>>,
+    field: &str,
+    wanted: &str,
+) -> Result<Option<Vec<String>>, String> {
+    let Some(items) = decode::array(value, &place(field), &format!("[]{wanted}"))? else {
         return Ok(None);
     };
     let mut texts = Vec::with_capacity(items.len());
+    let mut was = was.into_iter().flatten();
     for item in items {
-        let mut text = String::new();
-        set_text(&mut text, item, field)?;
+        let mut text = was.next().unwrap_or_default();
+        set_text(&mut text, item, field, wanted)?;
         texts.push(text);
     }
     Ok(Some(texts))
 }
 
-fn service_checks(value: Value) -> Result<Option<Vec<ServiceCheck>>, String> {
+fn service_checks(value: Json) -> Result<Option<Vec<ServiceCheck>>, String> {
     let place = place("ServiceChecks");
     let Some(items) = decode::array(value, &place, "[]structs.ServiceCheck")? else {
         return Ok(None);
@@ -227,8 +264,11 @@ fn service_checks(value: Value) -> Result<Option<Vec<ServiceCheck>>, String> {
         let fields = decode::object(item, &place, "structs.ServiceCheck")?;
         for (name, value) in fields.into_iter().flatten() {
             match name.to_lowercase().as_str() {
-                "id" => set_text(&mut check.id, value, "ServiceChecks.ID")?,
-                "namespace" => set_text(&mut check.namespace, value, "ServiceChecks.Namespace")?,
+                "id" => set_text(&mut check.id, value, "ServiceChecks.ID", "string")?,
+                "namespace" => {
+                    let field = "ServiceChecks.Namespace";
+                    set_text(&mut check.namespace, value, field, "string")?;
+                }
                 _ => {}
             }
         }
@@ -288,6 +328,23 @@ mod tests {
                 (session.service_checks.as_str(), session.checks.as_str()),
                 ("null", "")
             );
+        }
+    }
+
+    #[test]
+    fn null_in_a_list_of_checks_leaves_the_default() {
+        for body in [
+            r#"{"NodeChecks":[null]}"#,
+            r#"{"Checks":[null]}"#,
+            r#"{"Checks":["serfHealth"],"NodeChecks":[null]}"#,
+        ] {
+            assert_eq!(session(body).node_checks, r#"["serfHealth"]"#, "{body}");
+        }
+        for body in [
+            r#"{"NodeChecks":[""]}"#,
+            r#"{"NodeChecks":["serfHealth",null]}"#,
+        ] {
+            assert_eq!(words(body), "Missing check '' registration", "{body}");
         }
     }
 

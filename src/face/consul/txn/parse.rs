@@ -6,10 +6,9 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use http::StatusCode;
-use serde_json::Value;
 
-use super::super::decode::{self, first_value, mismatch, unknown_field};
-use super::super::go::quote;
+use super::super::decode::{self, mismatch, unknown_field};
+use super::super::go::{Json, first_value, quote};
 use super::super::kv::write::Content;
 use super::super::reply::Reply;
 use crate::model::Key;
@@ -124,7 +123,7 @@ fn parse_items(body: &[u8]) -> Result<Vec<Item>, String> {
     items.into_iter().flatten().map(parse_item).collect()
 }
 
-fn parse_item(item: Value) -> Result<Item, String> {
+fn parse_item(item: Json) -> Result<Item, String> {
     let Some(fields) = decode::object(item, "value", "api.TxnOp")? else {
         // Consul breaks the connection off here.
         return Err("an operation is null".to_owned());
@@ -142,7 +141,7 @@ fn parse_item(item: Value) -> Result<Item, String> {
             "check" => "checks",
             _ => return Err(unknown_field(&name)),
         };
-        if !value.is_null() {
+        if value != Json::Null {
             other = Some(what);
         }
     }
@@ -153,7 +152,7 @@ fn parse_item(item: Value) -> Result<Item, String> {
     })
 }
 
-fn parse_entry(value: Value) -> Result<Option<Op>, String> {
+fn parse_entry(value: Json) -> Result<Option<Op>, String> {
     let Some(fields) = decode::object(value, "struct field TxnOp.KV", "api.KVTxnOp")? else {
         return Ok(None);
     };
@@ -188,28 +187,37 @@ fn place(field: &str) -> String {
     format!("struct field KVTxnOp.KV.{field}")
 }
 
-fn set_text(to: &mut String, value: Value, field: &str, wanted: &str) -> Result<(), String> {
+fn set_text(to: &mut String, value: Json, field: &str, wanted: &str) -> Result<(), String> {
     if let Some(text) = decode::text(value, &place(field), wanted)? {
         *to = text;
     }
     Ok(())
 }
 
-fn set_number(to: &mut u64, value: &Value, field: &str) -> Result<(), String> {
+fn set_number(to: &mut u64, value: &Json, field: &str) -> Result<(), String> {
     if let Some(number) = decode::number(value, &place(field))? {
         *to = number;
     }
     Ok(())
 }
 
+/// A byte of a value; `null` is 0.
+fn parse_byte(item: &Json) -> Result<u8, String> {
+    match item {
+        Json::Null => Ok(0),
+        Json::Number(text) => text
+            .parse()
+            .map_err(|_| mismatch(item, &place("Value"), "uint8")),
+        Json::Bool | Json::Text(_) | Json::Array(_) | Json::Object(_) => {
+            Err(mismatch(item, &place("Value"), "uint8"))
+        }
+    }
+}
+
 /// A value in base64, or as an array of bytes, which Go takes too.
-fn parse_value(value: Value) -> Result<Bytes, String> {
-    if let Value::Array(items) = &value {
-        let byte = |item: &Value| {
-            let byte = item.as_u64().and_then(|number| u8::try_from(number).ok());
-            byte.ok_or_else(|| mismatch(item, &place("Value"), "uint8"))
-        };
-        return items.iter().map(byte).collect();
+fn parse_value(value: Json) -> Result<Bytes, String> {
+    if let Json::Array(items) = &value {
+        return items.iter().map(parse_byte).collect();
     }
     let text = decode::text(value, &place("Value"), "[]uint8")?.unwrap_or_default();
     let text: Vec<u8> = text

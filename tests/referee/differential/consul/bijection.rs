@@ -1,0 +1,55 @@
+//! Which index of one server stands for which of the other.
+
+use std::collections::BTreeMap;
+
+/// Pairs of indexes, in the same order on both sides.
+#[derive(Clone, Debug, Default)]
+pub struct Bijection {
+    to_real: BTreeMap<u64, u64>,
+    to_own: BTreeMap<u64, u64>,
+}
+
+impl Bijection {
+    /// Whether two indexes can be the same, as far as they are known.
+    pub fn fits(&self, own: u64, real: u64) -> bool {
+        match (self.to_real.get(&own), self.to_own.get(&real)) {
+            (Some(known), Some(_)) => *known == real,
+            _ => true,
+        }
+    }
+
+    /// Takes two indexes for the same; whether that fits all that is known.
+    pub fn pair(&mut self, own: u64, real: u64) -> bool {
+        match (self.to_real.get(&own), self.to_own.get(&real)) {
+            (Some(known), _) => *known == real,
+            (None, Some(_)) => false,
+            (None, None) => {
+                let before = self.to_real.range(..own).next_back();
+                let after = self.to_real.range(own..).next();
+                let fits = before.is_none_or(|(_, known)| *known < real)
+                    && after.is_none_or(|(_, known)| *known > real)
+                    && (own == 0) == (real == 0);
+                if fits {
+                    self.to_real.insert(own, real);
+                    self.to_own.insert(real, own);
+                }
+                fits
+            }
+        }
+    }
+}
+
+#[test]
+fn equal_stays_equal_and_later_stays_later() {
+    let mut indexes = Bijection::default();
+    assert!(
+        indexes.pair(5, 50) && indexes.pair(5, 50) && indexes.pair(9, 51) && indexes.pair(0, 0)
+    );
+    assert!(!indexes.pair(5, 51) && !indexes.pair(6, 50), "not the same");
+    assert!(
+        !indexes.pair(7, 52) && !indexes.pair(10, 49),
+        "not in order"
+    );
+    assert!(!indexes.pair(0, 1) && !indexes.pair(4, 0), "0 is nothing");
+    assert!(indexes.pair(10, 60));
+}

@@ -1,0 +1,177 @@
+//! kubekv and a real Consul 1.8.7 in server mode.
+//!
+//! Indexes are compared by a bijection learnt from the case: what is equal there is equal here, what is later there is
+//! later here.
+
+mod bijection;
+mod compare;
+mod generate;
+mod watch;
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use kubekv::face::consul::{Consul as Face, router};
+
+use self::bijection::Bijection;
+use self::compare::compare;
+use super::case::{Request, Step};
+use super::run::{Pair, Protocol, Runner, Verdict, Waiting, until};
+use super::side::{Parked, Side};
+use super::{referee, space};
+use crate::common::consul::{NODE, Real};
+use crate::common::{self, Answer};
+use crate::settings::Settings;
+
+/// Consul's protocol, with what is known of the case's indexes.
+#[derive(Debug, Default)]
+struct Consul {
+    indexes: Bijection,
+    /// Requests of the case that have been answered, for rules that look back.
+    asked: Vec<Request>,
+}
+
+impl Protocol for Consul {
+    fn generate(&self, rng: &mut Rng) -> Vec<Step> {
+        generate::case(rng)
+    }
+
+    async fn begin(&mut self, pair: &mut Pair, prefix: &str) {
+        self.indexes = Bijection::default();
+        self.asked.clear();
+        for side in [&mut pair.own, &mut pair.real] {
+            side.begin(prefix, 0);
+            // Something stays in every list of the whole case, so that its index is always that of the list.
+            let mut keep = Request::new("PUT", "/v1/kv/$/keep");
+            keep.body = super::case::Body::Text("kept".to_owned());
+            side.ask(&keep).await;
+            let answer = side.ask(&Request::new("GET", "/v1/kv/$/keep")).await;
+            let index = answer.header("x-consul-index").parse().unwrap();
+            side.begin(prefix, index);
+        }
+        let [own, real] = [&pair.own, &pair.real].map(|side| side.indexes[""]);
+        self.indexes.pair(own, real);
+    }
+
+    async fn end(&mut self, pair: &mut Pair) {
+        for side in [&mut pair.own, &mut pair.real] {
+            for id in side.ids.clone() {
+                side.ask(&Request::new("PUT", format!("/v1/session/destroy/{id}")))
+                    .await;
+            }
+            let mut all = Request::new("DELETE", "/v1/kv/$");
+            all.query.push("recurse".to_owned());
+            side.ask(&all).await;
+        }
+    }
+
+    async fn judge(
+        &mut self,
+        pair: &mut Pair,
+        request: &Request,
+        own: &Answer,
+        real: &Answer,
+    ) -> Verdict {
+        let verdict = compare(self, pair, request, own, real);
+        self.asked.push(request.clone());
+        verdict
+    }
+
+    fn redirected(&self, request: &Request, own: &Answer, real: &Answer) -> Option<Request> {
+        if real.status != 301 || own.status == 301 {
+            return None;
+        }
+        let location = real.header("location");
+        let (path, query) = location.split_once('?').unwrap_or((location, ""));
+        let mut followed = request.clone();
+        path.clone_into(&mut followed.path);
+        followed.query = match query {
+            "" => Vec::new(),
+            query => vec![query.to_owned()],
+        };
+        Some(followed)
+    }
+
+    async fn park(&mut self, pair: &mut Pair, request: &Request) -> (Verdict, Option<Waiting>) {
+        let ours = pair.own.ask(request).await;
+        let mut followed = request.clone();
+        let mut theirs = pair.real.ask(request).await;
+        if let Some(clean) = self.redirected(request, &ours, &theirs) {
+            theirs = pair.real.ask(&clean).await;
+            followed = clean;
+        }
+        let verdict = self.judge(pair, request, &ours, &theirs).await;
+        if verdict != Verdict::Same || ours.header("x-consul-index").is_empty() {
+            return (verdict, None);
+        }
+        let waiting = Waiting {
+            own: watch::begin(&pair.own, request, ours),
+            real: watch::begin(&pair.real, &followed, theirs),
+            request: request.clone(),
+        };
+        (verdict, Some(waiting))
+    }
+
+    async fn settle(
+        &mut self,
+        pair: &mut Pair,
+        waiting: Waiting,
+        cause: Option<&Request>,
+    ) -> (Verdict, Option<Waiting>) {
+        let ended = |parked: &Parked| parked.progress.lock().ended;
+        let both = || ended(&waiting.own) == ended(&waiting.real);
+        if cause.is_none_or(|cause| watch::concerns(cause, &waiting.request)) {
+            // One that is woken is woken soon.
+            let _either = until(Duration::from_millis(30), || {
+                ended(&waiting.own) || ended(&waiting.real)
+            })
+            .await;
+        }
+        let _in_time = until(pair.patience, both).await;
+        let told = |ended| if ended { "answered" } else { "still waiting" }.to_owned();
+        let (own, real) = (ended(&waiting.own), ended(&waiting.real));
+        if own != real {
+            return (Verdict::Different(told(own), told(real)), None);
+        }
+        if !own {
+            return (Verdict::Same, Some(waiting));
+        }
+        let [(ours, vain), (theirs, real_vain)] = [&waiting.own, &waiting.real].map(|parked| {
+            let mut progress = parked.progress.lock();
+            (progress.answer.take().unwrap(), progress.vain)
+        });
+        let verdict = self.judge(pair, &waiting.request, &ours, &theirs).await;
+        if verdict == Verdict::Same && vain > real_vain {
+            let told = |vain| format!("woken {vain} times in vain");
+            return (Verdict::Different(told(vain), told(real_vain)), None);
+        }
+        (verdict, None)
+    }
+
+    fn is_gone(&self, answer: &Answer) -> bool {
+        answer.status == 404 || &answer.body[..] == b"[]"
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs consul: tests/run"]
+async fn random_requests_are_answered_as_consul_does() {
+    let settings = Settings::read();
+    let (space, _directory) = space(&settings).await;
+    let face = |stopping| {
+        router(Face {
+            space,
+            stopping,
+            node: NODE.to_owned(),
+            datacenter: "dc1".to_owned(),
+        })
+    };
+    let (address, _stop) = common::start(face).await;
+    let real = Real::start().await;
+    let mut runner = Runner::new(
+        Consul::default(),
+        Side::new(address),
+        Side::new(real.address),
+    );
+    referee(&mut runner, &settings, 60).await;
+}

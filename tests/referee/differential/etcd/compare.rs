@@ -1,0 +1,248 @@
+//! What is compared of two answers, and what may differ.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::super::case::{Request, short};
+use super::super::run::Verdict;
+use super::super::side::Side;
+use crate::common::Answer;
+
+/// Seconds by which two times of expiry may differ: both servers were asked one after the other.
+const SLACK: i64 = 2;
+
+/// Headers whose values are compared.
+///
+/// Not `Access-Control-Allow-Origin`: etcd lets every web page in, kubekv none.
+const SAME: [&str; 6] = [
+    "content-type",
+    "allow",
+    "x-content-type-options",
+    "x-etcd-index",
+    "location",
+    "www-authenticate",
+];
+
+/// Headers that must be there on both; their values are each server's own.
+const THERE: [&str; 3] = ["x-etcd-cluster-id", "x-raft-index", "x-raft-term"];
+
+/// What is compared of an answer.
+#[derive(Debug)]
+struct Seen {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: String,
+    /// What stood at `ttl` and `expiration`, in order, in seconds.
+    times: Vec<i64>,
+}
+
+/// Judges two answers.
+pub fn compare(
+    own_side: &Side,
+    real_side: &Side,
+    request: &Request,
+    own: &Answer,
+    real: &Answer,
+) -> Verdict {
+    let (ours, theirs) = (seen(own_side, own), seen(real_side, real));
+    if ours.is(&theirs) {
+        return Verdict::Same;
+    }
+    if let Some(rule) = rule(request, own, real, &ours, &theirs) {
+        return rule;
+    }
+    Verdict::Different(ours.told(&theirs), theirs.told(&ours))
+}
+
+impl Seen {
+    /// Status and body, and the headers that another answer has otherwise.
+    fn told(&self, other: &Self) -> String {
+        let mut told = self.status.to_string();
+        for header in &self.headers {
+            if !other.headers.contains(header) {
+                write!(told, " {}: {:?}", header.0, header.1).unwrap();
+            }
+        }
+        write!(told, " {:?}", short(&self.body)).unwrap();
+        if !self.near(other) {
+            write!(told, " times {:?}", self.times).unwrap();
+        }
+        told
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        self.status == other.status
+            && self.headers == other.headers
+            && self.body == other.body
+            && self.near(other)
+    }
+
+    fn near(&self, other: &Self) -> bool {
+        let mut pairs = self.times.iter().zip(&other.times);
+        self.times.len() == other.times.len()
+            && pairs.all(|(one, two)| one.abs_diff(*two) <= SLACK.unsigned_abs())
+    }
+}
+
+fn seen(side: &Side, answer: &Answer) -> Seen {
+    let own = THERE.map(|name| (name, (!answer.header(name).is_empty()).to_string()));
+    let common = SAME.map(|name| (name, answer.header(name).to_owned()));
+    let plain = plain(answer).replace(&side.address.to_string(), "ADDRESS");
+    let mut times = Vec::new();
+    let body = take(&plain, "\"expiration\":\"", '"', |text| {
+        let time: jiff::Timestamp = text.parse().ok()?;
+        times.push(time.as_second());
+        text.ends_with('Z').then(|| "TIME".to_owned())
+    });
+    let body = take(&body, "\"ttl\":", ',', |text| {
+        times.push(text.parse().ok()?);
+        Some("0".to_owned())
+    });
+    Seen {
+        status: answer.status,
+        headers: own.into_iter().chain(common).collect(),
+        body,
+        times,
+    }
+}
+
+/// The body, unpacked if need be.
+fn plain(answer: &Answer) -> String {
+    if answer.header("content-encoding") == "gzip" {
+        let mut plain = Vec::new();
+        let mut unpacked = flate2::read::GzDecoder::new(&answer.body[..]);
+        std::io::Read::read_to_end(&mut unpacked, &mut plain).unwrap();
+        return String::from_utf8_lossy(&plain).into_owned();
+    }
+    String::from_utf8_lossy(&answer.body).into_owned()
+}
+
+/// Replaces what stands between each mark and the end that follows it, where `by` knows something.
+fn take(body: &str, mark: &str, end: char, mut by: impl FnMut(&str) -> Option<String>) -> String {
+    let mut parts = body.split(mark);
+    let mut out = parts.next().unwrap().to_owned();
+    for part in parts {
+        out += mark;
+        let at = part.find(end).unwrap_or(part.len());
+        match by(&part[..at]) {
+            Some(text) => out += &text,
+            None => out += &part[..at],
+        }
+        out += &part[at..];
+    }
+    out
+}
+
+/// The rule by which two answers may differ, if there is one.
+fn rule(
+    request: &Request,
+    own: &Answer,
+    real: &Answer,
+    ours: &Seen,
+    theirs: &Seen,
+) -> Option<Verdict> {
+    let sorts = request.query.iter().any(|pair| {
+        let value = pair.strip_prefix("sorted=");
+        value.is_some_and(|value| ["1", "t", "T", "true", "TRUE", "True"].contains(&value))
+    });
+    let same_head = ours.status == theirs.status && ours.headers == theirs.headers;
+    if same_head && request.method == "GET" && !sorts {
+        // Without `sorted`, etcd tells the nodes of a directory in any order.
+        let mut lists = [&ours.body, &theirs.body].map(|body| serde_json::from_str::<Value>(body));
+        if let [Ok(own), Ok(real)] = &mut lists {
+            sort(own);
+            sort(real);
+            if own == real {
+                return Some(Verdict::Allowed("unsorted lists"));
+            }
+        }
+    }
+    let code = |answer: &Answer| {
+        let error: Option<Value> = serde_json::from_slice(&answer.body).ok();
+        error.and_then(|error| error["errorCode"].as_u64())
+    };
+    if own.status == 501 && !request.path.starts_with("/v2/keys") {
+        return Some(Verdict::Allowed("refused by name"));
+    }
+    if request.method == "OPTIONS" && real.status == 200 && own.status == 405 {
+        return Some(Verdict::Allowed("no CORS"));
+    }
+    if same_head && once(&ours.body) == once(&theirs.body) && once(&ours.body) == ours.body {
+        // A stream of the deleted node itself is told by two ways in etcd.
+        return Some(Verdict::Allowed("deletion streamed twice"));
+    }
+    let has = |name: &str| request.query.iter().any(|pair| pair.starts_with(name));
+    if same_head && has("stream=") && has("waitIndex=") && !theirs.body.is_empty() {
+        // etcd tells the one event it finds in its history, and then nothing more for ever.
+        if once(&ours.body).starts_with(&once(&theirs.body)) {
+            return Some(Verdict::Parted("stream from the past goes on"));
+        }
+    }
+    if has("waitIndex=") && tells_of_above(theirs, ours) {
+        return Some(Verdict::Parted("directory above deleted in the past"));
+    }
+    if code(real) == Some(401) && own.status == 200 {
+        return Some(Verdict::Parted("longer history"));
+    }
+    None
+}
+
+/// Whether etcd told of the deletion of a directory, and kubekv of nothing or of something later. In its history, but
+/// not when it happens, etcd takes such a deletion for one of every key that could have been beneath.
+fn tells_of_above(theirs: &Seen, ours: &Seen) -> bool {
+    let event = |seen: &Seen| {
+        let line = seen.body.lines().next()?;
+        serde_json::from_str::<Value>(line).ok()
+    };
+    let index = |event: &Value| event["node"]["modifiedIndex"].as_u64();
+    event(theirs).is_some_and(|real| {
+        let goes = real["action"] == "delete" || real["action"] == "expire";
+        let later = event(ours).is_none_or(|own| index(&own) > index(&real));
+        goes && real["node"]["dir"] == true && later
+    })
+}
+
+/// The lines without those that repeat the one before.
+fn once(body: &str) -> String {
+    let mut lines: Vec<_> = body.split('\n').collect();
+    lines.dedup();
+    lines.join("\n")
+}
+
+/// Brings the nodes of every directory into order.
+fn sort(value: &mut Value) {
+    if let Value::Array(nodes) = value {
+        nodes.sort_by_key(|node| node["key"].as_str().map(str::to_owned));
+        nodes.iter_mut().for_each(sort);
+    } else if let Value::Object(fields) = value {
+        fields.values_mut().for_each(sort);
+    }
+}
+
+/// Remembers every index an answer tells of a key.
+pub fn learn(side: &mut Side, answer: &Answer) {
+    if let Ok(body) = serde_json::from_slice::<Value>(&answer.body) {
+        walk(side, &body);
+    }
+}
+
+fn walk(side: &mut Side, value: &Value) {
+    match value {
+        Value::Array(all) => all.iter().for_each(|one| walk(side, one)),
+        Value::Object(fields) => {
+            // The node after what it was before.
+            for name in ["prevNode", "node", "nodes"] {
+                if let Some(inner) = fields.get(name) {
+                    walk(side, inner);
+                }
+            }
+            let index = fields.get("modifiedIndex").and_then(Value::as_u64);
+            if let (Some(key), Some(index)) = (fields.get("key").and_then(Value::as_str), index) {
+                let key = key.replace(&side.prefix, "$");
+                side.indexes.insert(key, index);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}

@@ -1,0 +1,192 @@
+//! kubekv and a real etcd 3.4 with `--enable-v2`.
+//!
+//! Both are brought to the same index before each case, so that all indexes are compared as they are.
+
+mod compare;
+mod generate;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fastrand::Rng;
+use http_body_util::BodyExt;
+use kubekv::face::etcd::{Etcd as Face, router};
+use parking_lot::Mutex;
+
+use self::compare::{compare, learn};
+use super::case::{Request, Step};
+use super::run::{Pair, Protocol, Runner, Verdict, Waiting, until};
+use super::side::{Parked, Progress, Side};
+use super::{referee, space};
+use crate::common::{self, Answer, etcd::Etcd as Real};
+use crate::settings::Settings;
+
+/// The etcd v2 protocol.
+#[derive(Debug)]
+struct Etcd;
+
+impl Protocol for Etcd {
+    fn generate(&self, rng: &mut Rng) -> Vec<Step> {
+        generate::case(rng)
+    }
+
+    async fn begin(&mut self, pair: &mut Pair, prefix: &str) {
+        let index = level(pair).await;
+        pair.own.begin(prefix, index);
+        pair.real.begin(prefix, index);
+    }
+
+    async fn end(&mut self, pair: &mut Pair) {
+        let mut all = Request::new("DELETE", "/v2/keys/$");
+        all.query.push("recursive=true".to_owned());
+        pair.own.ask(&all).await;
+        pair.real.ask(&all).await;
+    }
+
+    async fn judge(
+        &mut self,
+        pair: &mut Pair,
+        request: &Request,
+        own: &Answer,
+        real: &Answer,
+    ) -> Verdict {
+        // They are the same; ours may tell more where a rule allows it.
+        learn(&mut pair.real, real);
+        pair.own.indexes.clone_from(&pair.real.indexes);
+        let verdict = compare(&pair.own, &pair.real, request, own, real);
+        if matches!(verdict, Verdict::Allowed(_)) {
+            level(pair).await;
+        }
+        verdict
+    }
+
+    fn redirected(&self, request: &Request, own: &Answer, real: &Answer) -> Option<Request> {
+        if real.status != 301 || own.status == 301 {
+            return None;
+        }
+        let location = real.header("location");
+        let (path, query) = location.split_once('?').unwrap_or((location, ""));
+        let mut followed = request.clone();
+        path.clone_into(&mut followed.path);
+        followed.query = match query {
+            "" => Vec::new(),
+            query => vec![query.to_owned()],
+        };
+        Some(followed)
+    }
+
+    async fn park(&mut self, pair: &mut Pair, request: &Request) -> (Verdict, Option<Waiting>) {
+        let (ours, own) = pair.own.open(request).await;
+        let (mut theirs, mut real) = pair.real.open(request).await;
+        if let Some(followed) = self.redirected(request, &ours, &theirs) {
+            (theirs, real) = pair.real.open(&followed).await;
+        }
+        let read = |head: &Answer, body| {
+            Parked::new(Some(head.clone()), |progress| read_on(body, progress))
+        };
+        let waiting = Waiting {
+            request: request.clone(),
+            own: read(&ours, own),
+            real: read(&theirs, real),
+        };
+        if ours.status != 200 || theirs.status != 200 {
+            // An error comes whole.
+            let _both = until(pair.patience, || {
+                waiting.own.progress.lock().ended && waiting.real.progress.lock().ended
+            })
+            .await;
+            let answer = |parked: &Parked| parked.progress.lock().answer.clone().unwrap();
+            let (ours, theirs) = (answer(&waiting.own), answer(&waiting.real));
+            return (self.judge(pair, request, &ours, &theirs).await, None);
+        }
+        match self.judge(pair, request, &ours, &theirs).await {
+            Verdict::Same => (Verdict::Same, Some(waiting)),
+            other @ (Verdict::Allowed(_) | Verdict::Parted(_) | Verdict::Different(..)) => {
+                (other, None)
+            }
+        }
+    }
+
+    async fn settle(
+        &mut self,
+        pair: &mut Pair,
+        waiting: Waiting,
+        cause: Option<&Request>,
+    ) -> (Verdict, Option<Waiting>) {
+        if cause.is_none() {
+            // What is sent too much has time to come.
+            tokio::time::sleep(Duration::from_millis(15)).await;
+        }
+        let now = || {
+            let (own, real) = (waiting.own.progress.lock(), waiting.real.progress.lock());
+            let (ours, theirs) = (own.answer.clone().unwrap(), real.answer.clone().unwrap());
+            (ours, theirs, own.ended, real.ended)
+        };
+        let same = |(own, real, ended, real_ended): &(Answer, Answer, bool, bool)| {
+            let verdict = compare(&pair.own, &pair.real, &waiting.request, own, real);
+            !matches!(verdict, Verdict::Different(..)) && ended == real_ended
+        };
+        let _in_time = until(pair.patience, || same(&now())).await;
+        let (own, real, ended, real_ended) = now();
+        let verdict = self.judge(pair, &waiting.request, &own, &real).await;
+        let goes_on = matches!(verdict, Verdict::Same | Verdict::Allowed(_));
+        if goes_on && ended != real_ended {
+            let told = |ended| format!("ended: {ended}");
+            return (Verdict::Different(told(ended), told(real_ended)), None);
+        }
+        (verdict, (goes_on && !ended).then_some(waiting))
+    }
+
+    fn is_gone(&self, answer: &Answer) -> bool {
+        answer.status == 404
+    }
+}
+
+/// Reads a body as it comes.
+async fn read_on(body: Option<hyper::body::Incoming>, to: Arc<Mutex<Progress>>) {
+    if let Some(mut body) = body {
+        while let Some(Ok(frame)) = body.frame().await {
+            let mut progress = to.lock();
+            if let (Some(answer), Ok(data)) = (&mut progress.answer, frame.into_data()) {
+                answer.body = [&answer.body[..], &data[..]].concat().into();
+            }
+        }
+    }
+    to.lock().ended = true;
+}
+
+/// Brings both to the same index; that index.
+async fn level(pair: &mut Pair) -> u64 {
+    async fn index(side: &mut Side) -> u64 {
+        let answer = side.ask(&Request::new("HEAD", "/v2/keys/")).await;
+        answer.header("x-etcd-index").parse().unwrap()
+    }
+    let (own, real) = (index(&mut pair.own).await, index(&mut pair.real).await);
+    let put = Request::new("PUT", "/v2/keys/_level");
+    for _ in own..real {
+        pair.own.ask(&put).await;
+    }
+    for _ in real..own {
+        pair.real.ask(&put).await;
+    }
+    assert_eq!(index(&mut pair.own).await, index(&mut pair.real).await);
+    own.max(real)
+}
+
+#[tokio::test]
+#[ignore = "needs etcd: tests/run"]
+async fn random_requests_are_answered_as_etcd_does() {
+    let settings = Settings::read();
+    let (space, _directory) = space(&settings).await;
+    let face = |stopping| {
+        router(Face {
+            space,
+            stopping,
+            advertise: Vec::new(),
+        })
+    };
+    let (address, _stop) = common::start(face).await;
+    let real = Real::start().await;
+    let mut runner = Runner::new(Etcd, Side::new(address), Side::new(real.address));
+    referee(&mut runner, &settings, 100).await;
+}

@@ -1,0 +1,150 @@
+//! The same requests to kubekv and to the real servers: long, random, seeded, bad ones among them.
+//!
+//! Every answer is compared; what may differ is a named rule. A difference is shortened to the fewest requests that
+//! show it and printed with both answers.
+
+mod case;
+mod consul;
+mod etcd;
+mod run;
+mod shrink;
+mod side;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use fastrand::Rng;
+use kubekv::guard::Bounds;
+use kubekv::space::Keyspace;
+use kubekv::store::Store;
+use kubekv::store::embedded::{EmbeddedOptions, EmbeddedStore, OnFatal};
+use prometheus_client::registry::Registry;
+use tokio::time::Instant;
+
+use self::case::Step;
+use self::run::{Difference, Protocol, Runner};
+use crate::common;
+use crate::settings::Settings;
+
+/// Differences after which a run ends.
+const ENOUGH: usize = 30;
+
+/// Runs cases until the time is over or there are enough of them; panics where something differs.
+async fn referee<P: Protocol>(runner: &mut Runner<P>, settings: &Settings, cases: u64) {
+    let begun = Instant::now();
+    let mut known = BTreeSet::new();
+    let mut passing = 0;
+    let mut number = settings.case.unwrap_or(0);
+    let mut told = begun;
+    loop {
+        let over = match (settings.case, settings.end) {
+            (Some(case), _) => number > case,
+            (None, Some(end)) => Instant::now() > end,
+            (None, None) => number >= cases,
+        };
+        if over || known.len() >= ENOUGH {
+            break;
+        }
+        let mut rng = Rng::with_seed(settings.seed.wrapping_mul(0x9E37_79B9).wrapping_add(number));
+        let steps = runner.protocol.generate(&mut rng);
+        if let Some(first) = runner.run(&steps).await {
+            match shrink::confirm(runner, &steps).await {
+                None => {
+                    passing += 1;
+                    println!("(once only)");
+                    tell(settings.seed, number, &steps[..first.steps], &first);
+                }
+                Some(found) => {
+                    let (steps, found) = shrink::shrink(runner, steps, found).await;
+                    if known.insert(kind(&steps)) {
+                        tell(settings.seed, number, &steps, &found);
+                    }
+                }
+            }
+        }
+        number += 1;
+        if told.elapsed().as_secs() >= 60 {
+            told = Instant::now();
+            summary(runner, begun, known.len(), passing);
+        }
+    }
+    summary(runner, begun, known.len(), passing);
+    assert!(known.is_empty(), "{} differences", known.len());
+    assert_eq!(passing, 0, "differences that did not show again");
+}
+
+/// What a difference is known by: its requests without their numbers.
+fn kind(steps: &[Step]) -> String {
+    let text: Vec<_> = steps.iter().map(Step::to_string).collect();
+    text.join("\n")
+        .chars()
+        .filter(|letter| !letter.is_ascii_digit())
+        .collect()
+}
+
+fn tell(seed: u64, case: u64, steps: &[Step], found: &Difference) {
+    println!("--- a difference, seed {seed}, case {case}:");
+    for step in steps {
+        println!("{step}");
+    }
+    println!("about:  {}", found.about);
+    println!("real:   {}", found.real);
+    println!("kubekv: {}\n", found.own);
+}
+
+fn summary<P>(runner: &Runner<P>, begun: Instant, different: usize, passing: u64) {
+    let counts = &runner.counts;
+    println!(
+        "{} s: {} cases, {} steps, {} polls, {} not to be sent, {different} differences, {passing} passing ones; allowed: {:?}",
+        begun.elapsed().as_secs(),
+        counts.cases,
+        counts.steps,
+        counts.parked,
+        counts.unsendable,
+        counts.rules,
+    );
+}
+
+/// A keyspace on the store that was asked for, and the directory it needs.
+async fn space(settings: &Settings) -> (Keyspace, Option<tempfile::TempDir>) {
+    if !settings.embedded {
+        return (common::space().await, None);
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let on_fatal: OnFatal = Arc::new(|line| panic!("the store ended: {line}"));
+    let options = EmbeddedOptions::new(directory.path().join("store"), on_fatal);
+    let store = Arc::new(EmbeddedStore::new(options));
+    let admit = Arc::new(Bounds::new(store.limits()));
+    let opened = Keyspace::open(store, admit, &mut Registry::default()).await;
+    (opened.unwrap().0, Some(directory))
+}
+
+/// Where rules are given their names.
+const RULES: [&str; 4] = [
+    include_str!("run.rs"),
+    include_str!("consul/compare.rs"),
+    include_str!("consul/mod.rs"),
+    include_str!("etcd/compare.rs"),
+];
+
+#[test]
+fn every_rule_is_explained_to_people_and_none_is_left_over() {
+    let page = include_str!("../../../docs/compatibility.md");
+    let section = page
+        .split("## What the random requests allow")
+        .nth(1)
+        .unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let explained: BTreeSet<_> = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    let opens = ["Verdict::Allowed(\"", "Verdict::Parted(\"", ".entry(\""];
+    let named: BTreeSet<_> = RULES
+        .iter()
+        .flat_map(|source| opens.map(|open| source.split(open).skip(1)))
+        .flatten()
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
+    assert_eq!(named, explained);
+}

@@ -1,0 +1,251 @@
+//! Runs cases on both servers, one step after the other.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use fastrand::Rng;
+use tokio::time::Instant;
+
+use super::case::{Request, Step};
+use super::side::{Parked, Side};
+use crate::common::Answer;
+
+/// What is thought of two answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// They are the same.
+    Same,
+    /// They differ as this rule allows, and the case goes on.
+    Allowed(&'static str),
+    /// They differ as this rule allows, and what follows cannot be compared.
+    Parted(&'static str),
+    /// They differ: ours, and theirs.
+    Different(String, String),
+}
+
+/// Both servers.
+#[derive(Debug)]
+pub struct Pair {
+    pub own: Side,
+    pub real: Side,
+    /// How long one may be behind the other with what it tells of its own accord.
+    pub patience: Duration,
+}
+
+/// The patience of a first run.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A request that waits on both.
+#[derive(Debug)]
+pub struct Waiting {
+    pub request: Request,
+    pub own: Parked,
+    pub real: Parked,
+}
+
+/// What one protocol adds.
+pub trait Protocol {
+    /// A random case.
+    fn generate(&self, rng: &mut Rng) -> Vec<Step>;
+    /// Makes the servers ready for a case with this prefix.
+    async fn begin(&mut self, pair: &mut Pair, prefix: &str);
+    /// Removes what a case has left behind.
+    async fn end(&mut self, pair: &mut Pair);
+    /// Judges two answers, and lets both sides learn from them.
+    async fn judge(
+        &mut self,
+        pair: &mut Pair,
+        request: &Request,
+        own: &Answer,
+        real: &Answer,
+    ) -> Verdict;
+    /// Follows a redirect, where the real server gave one that ours does not give.
+    fn redirected(&self, request: &Request, own: &Answer, real: &Answer) -> Option<Request>;
+    /// Begins a request that may wait; what was answered until it waits is compared too.
+    async fn park(&mut self, pair: &mut Pair, request: &Request) -> (Verdict, Option<Waiting>);
+    /// Compares what has come of a poll after `cause`, or at the end; the poll again while more may come.
+    async fn settle(
+        &mut self,
+        pair: &mut Pair,
+        waiting: Waiting,
+        cause: Option<&Request>,
+    ) -> (Verdict, Option<Waiting>);
+    /// Whether the answer says that something is gone.
+    fn is_gone(&self, answer: &Answer) -> bool;
+}
+
+/// How often things happened.
+#[derive(Debug, Default)]
+pub struct Counts {
+    pub cases: u64,
+    pub steps: u64,
+    pub parked: u64,
+    pub rules: BTreeMap<&'static str, u64>,
+    pub unsendable: u64,
+}
+
+/// A difference: after which step, and both answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// How many steps it took.
+    pub steps: usize,
+    /// What was asked for when it showed.
+    pub about: String,
+    pub own: String,
+    pub real: String,
+}
+
+/// Both servers, and cases run on them so far.
+#[derive(Debug)]
+pub struct Runner<P> {
+    pub protocol: P,
+    pub pair: Pair,
+    pub counts: Counts,
+    prefixes: u64,
+}
+
+impl<P: Protocol> Runner<P> {
+    pub fn new(protocol: P, own: Side, real: Side) -> Self {
+        Self {
+            protocol,
+            pair: Pair {
+                own,
+                real,
+                patience: PATIENCE,
+            },
+            counts: Counts::default(),
+            prefixes: 0,
+        }
+    }
+
+    /// Runs a case under a fresh prefix.
+    pub async fn run(&mut self, steps: &[Step]) -> Option<Difference> {
+        self.prefixes += 1;
+        self.counts.cases += 1;
+        let prefix = format!("d{:07}", self.prefixes);
+        self.protocol.begin(&mut self.pair, &prefix).await;
+        let mut waiting = Vec::new();
+        let difference = self.steps(steps, &mut waiting).await;
+        drop(waiting);
+        self.protocol.end(&mut self.pair).await;
+        difference
+    }
+
+    async fn steps(&mut self, steps: &[Step], waiting: &mut Vec<Waiting>) -> Option<Difference> {
+        for (at, step) in steps.iter().enumerate() {
+            self.counts.steps += 1;
+            let told = |request: &Request, own, real| Difference {
+                steps: at + 1,
+                about: request.to_string(),
+                own,
+                real,
+            };
+            let (verdict, request) = match step {
+                Step::Ask(request) => (self.ask(request).await, request),
+                Step::Gone(request, gone) => match self.gone(request, gone).await {
+                    (verdict, true) => (verdict, request),
+                    (verdict, false) => (verdict, gone),
+                },
+                Step::Park(request) => {
+                    self.counts.parked += 1;
+                    let (verdict, parked) = if self.pair.own.can_send(request) {
+                        self.protocol.park(&mut self.pair, request).await
+                    } else {
+                        (Verdict::Same, None)
+                    };
+                    waiting.extend(parked);
+                    (verdict, request)
+                }
+            };
+            match self.count(verdict) {
+                Verdict::Different(own, real) => return Some(told(request, own, real)),
+                Verdict::Parted(_) => return None,
+                Verdict::Same | Verdict::Allowed(_) => {}
+            }
+            for poll in std::mem::take(waiting) {
+                let about = poll.request.clone();
+                let (verdict, again) = self
+                    .protocol
+                    .settle(&mut self.pair, poll, Some(request))
+                    .await;
+                waiting.extend(again);
+                if let Verdict::Different(own, real) = self.count(verdict) {
+                    return Some(told(&about, own, real));
+                }
+            }
+        }
+        for poll in std::mem::take(waiting) {
+            let about = poll.request.clone();
+            let (verdict, _) = self.protocol.settle(&mut self.pair, poll, None).await;
+            if let Verdict::Different(own, real) = self.count(verdict) {
+                return Some(Difference {
+                    steps: steps.len(),
+                    about: about.to_string(),
+                    own,
+                    real,
+                });
+            }
+        }
+        None
+    }
+
+    fn count(&mut self, verdict: Verdict) -> Verdict {
+        if let Verdict::Allowed(rule) | Verdict::Parted(rule) = verdict {
+            *self.counts.rules.entry(rule).or_default() += 1;
+        }
+        verdict
+    }
+
+    async fn ask(&mut self, request: &Request) -> Verdict {
+        if !self.pair.own.can_send(request) {
+            self.counts.unsendable += 1;
+            return Verdict::Same;
+        }
+        let Pair { own, real, .. } = &mut self.pair;
+        let ours = own.ask(request).await;
+        let mut theirs = real.ask(request).await;
+        if let Some(followed) = self.protocol.redirected(request, &ours, &theirs) {
+            *self.counts.rules.entry("redirect").or_default() += 1;
+            theirs = self.pair.real.ask(&followed).await;
+        }
+        self.protocol
+            .judge(&mut self.pair, request, &ours, &theirs)
+            .await
+    }
+
+    /// Asks, then waits until something is gone on both; whether the verdict is about the first request.
+    async fn gone(&mut self, request: &Request, gone: &Request) -> (Verdict, bool) {
+        let verdict = self.ask(request).await;
+        if verdict != Verdict::Same {
+            return (verdict, true);
+        }
+        let end = Instant::now() + Duration::from_secs(20);
+        loop {
+            let Pair { own, real, .. } = &mut self.pair;
+            let (ours, theirs) = (own.ask(gone).await, real.ask(gone).await);
+            let both = self.protocol.is_gone(&ours) && self.protocol.is_gone(&theirs);
+            if both || Instant::now() > end {
+                let judged = self
+                    .protocol
+                    .judge(&mut self.pair, gone, &ours, &theirs)
+                    .await;
+                return (judged, false);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// Waits until something holds, with growing pauses; whether it did.
+pub async fn until(longest: Duration, holds: impl Fn() -> bool) -> bool {
+    let end = Instant::now() + longest;
+    let mut pause = Duration::from_micros(200);
+    while !holds() {
+        if Instant::now() > end {
+            return false;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_millis(10));
+    }
+    true
+}

@@ -1,0 +1,239 @@
+//! One of the two servers, in the middle of a case.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+
+use super::case::Request;
+use crate::common::Answer;
+
+/// How long a server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long a server may take to answer a poll.
+const LONG: Duration = Duration::from_secs(120);
+
+/// A server, with the clients that are connected to it and with what they have learnt.
+#[derive(Debug)]
+pub struct Side {
+    pub address: SocketAddr,
+    connections: Vec<Option<SendRequest<Full<Bytes>>>>,
+    /// The prefix of the case.
+    pub prefix: String,
+    /// The last index told of each key, the case's prefix replaced by `$`; of nothing: that at the beginning.
+    pub indexes: HashMap<String, u64>,
+    /// The ids seen, in the order of their appearance.
+    pub ids: Vec<String>,
+    /// The ids of sessions by their names.
+    pub sessions: HashMap<String, String>,
+}
+
+/// What has come of a poll so far.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// What has come, the pieces of a stream as one.
+    pub answer: Option<Answer>,
+    /// Nothing more will come.
+    pub ended: bool,
+    /// How often the server answered without news.
+    pub vain: usize,
+}
+
+/// A request that waits. Dropping it hangs up.
+#[derive(Debug)]
+pub struct Parked {
+    pub progress: Arc<Mutex<Progress>>,
+    task: JoinHandle<()>,
+}
+
+impl Parked {
+    /// Goes on from what was answered so far.
+    pub fn new<F: Future<Output = ()> + Send + 'static>(
+        answer: Option<Answer>,
+        work: impl FnOnce(Arc<Mutex<Progress>>) -> F,
+    ) -> Self {
+        let progress = Arc::new(Mutex::new(Progress {
+            answer,
+            ..Progress::default()
+        }));
+        let task = tokio::spawn(work(Arc::clone(&progress)));
+        Self { progress, task }
+    }
+}
+
+impl Drop for Parked {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Side {
+    pub fn new(address: SocketAddr) -> Self {
+        Self {
+            address,
+            connections: Vec::new(),
+            prefix: String::new(),
+            indexes: HashMap::new(),
+            ids: Vec::new(),
+            sessions: HashMap::new(),
+        }
+    }
+
+    /// One that knows the same and has connections of its own.
+    pub fn for_a_poll(&self) -> Self {
+        Self {
+            prefix: self.prefix.clone(),
+            indexes: self.indexes.clone(),
+            sessions: self.sessions.clone(),
+            ..Self::new(self.address)
+        }
+    }
+
+    /// Forgets what was learnt, for a case with a prefix of its own.
+    pub fn begin(&mut self, prefix: &str, index: u64) {
+        prefix.clone_into(&mut self.prefix);
+        self.indexes = HashMap::from([(String::new(), index)]);
+        self.ids.clear();
+        self.sessions.clear();
+    }
+
+    /// A text with everything in it that this side alone can know.
+    pub fn fill(&self, text: &str) -> String {
+        let text = text.replace('$', &self.prefix);
+        let text = fill_marks(&text, "@{", |key| {
+            let more = key.rsplit_once('+');
+            let more = more.and_then(|(key, more)| Some((key, more.parse::<u64>().ok()?)));
+            let (key, more) = more.unwrap_or((key, 0));
+            let key = key.replace(&self.prefix, "$");
+            let index = self.indexes.get(&key).or_else(|| self.indexes.get(""));
+            (index.unwrap() + more).to_string()
+        });
+        fill_marks(&text, "#{", |name| {
+            let id = self.sessions.get(name);
+            id.map_or("11111111-1111-1111-1111-111111111111", |id| id)
+                .to_owned()
+        })
+    }
+
+    /// Whether the request can be put into HTTP at all.
+    pub fn can_send(&self, request: &Request) -> bool {
+        self.filled(request).is_some()
+    }
+
+    fn filled(&self, request: &Request) -> Option<http::Request<Full<Bytes>>> {
+        let mut filled = http::Request::builder()
+            .method(request.method)
+            .uri(self.fill(&request.target()))
+            .header("host", self.address.to_string());
+        for (name, value) in &request.headers {
+            filled = filled.header(*name, self.fill(value));
+        }
+        let body = self.fill(&request.content());
+        filled.body(Full::from(body)).ok()
+    }
+
+    /// Sends a request by its client's connection and reads the answer; status 0 where none comes.
+    pub async fn ask(&mut self, request: &Request) -> Answer {
+        self.ask_for(request, PATIENCE).await
+    }
+
+    /// Sends a request that may wait for long.
+    pub async fn wait(&mut self, request: &Request) -> Answer {
+        self.ask_for(request, LONG).await
+    }
+
+    async fn ask_for(&mut self, request: &Request, patience: Duration) -> Answer {
+        let filled = self.filled(request).unwrap();
+        if self.connections.len() <= request.client {
+            self.connections.resize_with(request.client + 1, || None);
+        }
+        let mut connection = self.connections[request.client].take();
+        let usable = match &mut connection {
+            Some(connection) => connection.ready().await.is_ok(),
+            None => false,
+        };
+        let mut connection = if usable {
+            connection.unwrap()
+        } else {
+            connect(self.address).await
+        };
+        let answer = tokio::time::timeout(patience, whole(&mut connection, filled)).await;
+        match answer {
+            Ok(Ok(answer)) => {
+                self.connections[request.client] = Some(connection);
+                answer
+            }
+            Ok(Err(_)) => none("broken off"),
+            Err(_) => none("no answer"),
+        }
+    }
+
+    /// Sends a request by a connection of its own; the head of the answer, and its body to be read.
+    pub async fn open(&self, request: &Request) -> (Answer, Option<Incoming>) {
+        let filled = self.filled(request).unwrap();
+        let mut connection = connect(self.address).await;
+        let sent = tokio::time::timeout(PATIENCE, connection.send_request(filled)).await;
+        match sent {
+            Ok(Ok(answer)) => {
+                let (parts, body) = answer.into_parts();
+                let head = Answer {
+                    status: parts.status.as_u16(),
+                    headers: parts.headers,
+                    body: Bytes::new(),
+                };
+                (head, Some(body))
+            }
+            Ok(Err(_)) => (none("broken off"), None),
+            Err(_) => (none("no answer"), None),
+        }
+    }
+}
+
+fn fill_marks(text: &str, mark: &str, by: impl Fn(&str) -> String) -> String {
+    let mut parts = text.split(mark);
+    let mut out = parts.next().unwrap().to_owned();
+    for part in parts {
+        let (name, rest) = part.split_once('}').unwrap();
+        out += &by(name);
+        out += rest;
+    }
+    out
+}
+
+async fn connect(to: SocketAddr) -> SendRequest<Full<Bytes>> {
+    let stream = TcpStream::connect(to).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let (sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+async fn whole(
+    connection: &mut SendRequest<Full<Bytes>>,
+    request: http::Request<Full<Bytes>>,
+) -> hyper::Result<Answer> {
+    let (parts, body) = connection.send_request(request).await?.into_parts();
+    Ok(Answer {
+        status: parts.status.as_u16(),
+        headers: parts.headers,
+        body: body.collect().await?.to_bytes(),
+    })
+}
+
+fn none(why: &'static str) -> Answer {
+    Answer {
+        status: 0,
+        headers: http::HeaderMap::new(),
+        body: Bytes::from_static(why.as_bytes()),
+    }
+}

@@ -1,0 +1,42 @@
+//! What a run by hand is asked for, by `tests/differential`.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How long, from which seed, on which store.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub seed: u64,
+    /// One case alone.
+    pub case: Option<u64>,
+    /// Where the run ends by the clock; otherwise it ends after a number of cases.
+    pub end: Option<Instant>,
+    /// Keep entries on disk, as the default store does.
+    pub embedded: bool,
+}
+
+impl Settings {
+    /// Reads them from the environment. Without any, the run is as long as a test may be.
+    pub fn read() -> Self {
+        let minutes: Option<f64> = variable("KUBEKV_MINUTES");
+        Self {
+            seed: variable("KUBEKV_SEED").unwrap_or(1),
+            case: variable("KUBEKV_CASE"),
+            end: minutes.map(|minutes| Instant::now() + Duration::from_secs_f64(minutes * 60.0)),
+            embedded: variable::<String>("KUBEKV_STORE").as_deref() == Some("embedded"),
+        }
+    }
+}
+
+fn variable<T: std::str::FromStr>(name: &str) -> Option<T> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a test binary has no other options"
+    )]
+    let text = std::env::var(name).ok()?;
+    let Ok(value) = text.parse() else {
+        panic!("{name}={text} makes no sense");
+    };
+    Some(value)
+}
