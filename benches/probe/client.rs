@@ -32,7 +32,8 @@ impl Client {
             .method(method)
             .uri(uri)
             .header(header::HOST, "probe");
-        if method == "GET" && (uri.contains("recursive=true") || uri.contains("recurse")) {
+        // As Go does, with every request of its own accord.
+        if method == "GET" {
             request = request.header(header::ACCEPT_ENCODING, "gzip");
         }
         if uri.starts_with("/v2/") && !body.is_empty() {
