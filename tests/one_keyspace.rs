@@ -9,7 +9,9 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use common::{Answer, request};
 use kubekv::face::consul::{self, Consul};
@@ -251,4 +253,43 @@ fn unpack(answer: &Answer) -> Vec<u8> {
         .read_to_end(&mut plain)
         .unwrap();
     plain
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_has_the_index_of_what_it_shows_while_it_comes_and_goes() {
+    let faces = Arc::new(faces().await);
+    faces.etcd("PUT", "d/stays", "value=v").await;
+    let writer = tokio::spawn({
+        let faces = Arc::clone(&faces);
+        async move {
+            let mut writes = BTreeMap::new();
+            for turn in 0..400 {
+                let method = if turn % 2 == 0 { "PUT" } else { "DELETE" };
+                let answer = faces.etcd(method, "d/x", "value=v").await.json();
+                let index = answer["node"]["modifiedIndex"].as_u64().unwrap();
+                writes.insert(index, method == "PUT");
+            }
+            writes
+        }
+    });
+    let (mut by_consul, mut by_etcd) = (Vec::new(), Vec::new());
+    while !writer.is_finished() {
+        let list = faces.consul("GET", "d/x?recurse", "").await;
+        let index = list.header("x-consul-index").parse::<u64>().unwrap();
+        by_consul.push((index, list.status == 200));
+        let list = faces.etcd("GET", "d?quorum=true", "").await;
+        let index = list.header("x-etcd-index").parse::<u64>().unwrap();
+        by_etcd.push((index, list.text().contains("d/x")));
+    }
+    let writes = writer.await.unwrap();
+    for (face, lists) in [("Consul", by_consul), ("etcd", by_etcd)] {
+        for (index, shown) in lists {
+            // Before the first write it is not there.
+            let there = writes
+                .range(..=index)
+                .next_back()
+                .is_some_and(|(_, put)| *put);
+            assert_eq!(shown, there, "{face}'s list at {index}");
+        }
+    }
 }

@@ -23,22 +23,27 @@ pub(super) async fn handle(ask: &Ask<'_>, options: Options) -> Answer {
             .await;
     }
     let space = &ask.face.space;
-    let made = {
-        let prefix = prefix.clone();
-        move |view: &View| encode(view, &prefix)
-    };
-    let list = ask
-        .kept
-        .get(space, &ask.caller, ask.rest.to_vec(), range, made)
-        .await;
-    let view = space.read(&ask.caller);
-    match list {
-        // The floor may have risen since.
-        Some(list) => {
-            let index = list.index().max(view.deletions_floor());
-            Ok(Reply::list(list).at(index))
+    loop {
+        // Read before the list is taken, so that no index tells more than what is shown: a client that waits from it
+        // would miss what it never saw.
+        let view = space.read(&ask.caller);
+        if view.scan(&prefix).next().is_none() {
+            return Err(super::not_found(view.prefix_index(&prefix)));
         }
-        None => Err(super::not_found(view.prefix_index(&prefix))),
+        let floor = view.deletions_floor();
+        drop(view);
+        let made = {
+            let prefix = prefix.clone();
+            move |view: &View| encode(view, &prefix)
+        };
+        let name = ask.rest.to_vec();
+        let list = ask.kept.get(space, &ask.caller, name, range.clone(), made);
+        if let Some(list) = list.await {
+            // The floor may have risen since it was made.
+            let index = list.index().max(floor);
+            return Ok(Reply::list(list).at(index));
+        }
+        // All of it went meanwhile.
     }
 }
 

@@ -1,5 +1,7 @@
 //! `GET`: a value, or a directory with what is in it. Every read sees every write that was acknowledged before it.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use http::header::CONTENT_ENCODING;
 use http::{HeaderValue, Response, StatusCode};
@@ -9,7 +11,7 @@ use super::find::find;
 use super::request::KeysRequest;
 use crate::face::etcd::error::Error;
 use crate::face::etcd::{Face, reply};
-use crate::face::kept::Made;
+use crate::face::kept::{Encoded, Made};
 use crate::model::{Caller, time};
 use crate::space::tree::{self, Node, Tree};
 use crate::space::{View, node_ranges};
@@ -25,31 +27,41 @@ pub(super) async fn serve(
     asked: &KeysRequest,
     compressed: bool,
 ) -> Response<Body> {
-    let view = face.space.read(caller);
-    let node = find(&view, &asked.path);
-    face.counters.gets.count(node.is_ok());
-    let revision = view.revision();
-    let mut answer = match node {
-        Ok(node) if node.is_dir() => directory(face, caller, asked, view, compressed).await,
-        Ok(_) => read(&view, asked).map_or_else(
-            |error| error.answer(revision),
-            |tree| reply::json(StatusCode::OK, encode(&tree, asked)),
-        ),
-        Err(error) => return error.answer(revision),
-    };
-    reply::set_position(&mut answer, revision);
-    answer
+    let mut counted = false;
+    loop {
+        let view = face.space.read(caller);
+        let revision = view.revision();
+        let found = find(&view, &asked.path).and_then(|node| {
+            if node.is_dir() {
+                return Ok(None);
+            }
+            Ok(Some(read(&view, asked)?))
+        });
+        drop(view);
+        if !counted {
+            face.counters.gets.count(found.is_ok());
+            counted = true;
+        }
+        let (mut answer, revision) = match found {
+            Err(error) => return error.answer(revision),
+            Ok(Some(tree)) => (reply::json(StatusCode::OK, encode(&tree, asked)), revision),
+            Ok(None) => match directory(face, caller, asked).await {
+                // A list made since shows more than the view did. One made before is as it was then.
+                Some(list) => {
+                    let revision = revision.max(list.index());
+                    (send(&list, compressed).await, revision)
+                }
+                // It went meanwhile.
+                None => continue,
+            },
+        };
+        reply::set_position(&mut answer, revision);
+        return answer;
+    }
 }
 
-/// A directory, which is kept encoded while nothing in it changes.
-async fn directory(
-    face: &Face,
-    caller: &Caller,
-    asked: &KeysRequest,
-    view: View,
-    compressed: bool,
-) -> Response<Body> {
-    drop(view);
+/// A directory, which is kept encoded while nothing in it changes. `None` where there is none.
+async fn directory(face: &Face, caller: &Caller, asked: &KeysRequest) -> Option<Arc<Encoded>> {
     let depth = if asked.recursive { "r" } else { "-" };
     let name = format!("{depth}{}", asked.path).into_bytes();
     let ranges = node_ranges(&asked.path, true);
@@ -64,14 +76,10 @@ async fn directory(
             })
         }
     };
-    let Some(list) = face.kept.get(&face.space, caller, name, ranges, make).await else {
-        // It went meanwhile.
-        let view = face.space.read(caller);
-        return match read(&view, asked) {
-            Ok(tree) => reply::json(StatusCode::OK, encode(&tree, asked)),
-            Err(error) => error.answer(view.revision()),
-        };
-    };
+    face.kept.get(&face.space, caller, name, ranges, make).await
+}
+
+async fn send(list: &Encoded, compressed: bool) -> Response<Body> {
     if !compressed || list.len() < LONG {
         return reply::json(StatusCode::OK, list.body());
     }
