@@ -162,6 +162,9 @@ impl Client {
             };
         }
         let outcome = reading.outcome;
+        self.world
+            .record
+            .request(outcome.unwrap_or(Outcome::Unknown));
         let told = Told {
             client: self.number,
             called,

@@ -103,6 +103,8 @@ impl Gateway {
             times: Arc::default(),
         };
         life.times.lock().began.push(0);
+        // A copy: a build in between must not change what is restarted.
+        fs::copy(env!("CARGO_BIN_EXE_kubekv"), program(directory)).unwrap();
         let mut gateway = Self {
             directory: directory.to_owned(),
             process: spawn(directory),
@@ -194,7 +196,7 @@ impl Gateway {
 
     /// The size of what it keeps, in bytes.
     pub fn size(&self) -> u64 {
-        size(&self.directory)
+        size(&self.directory.join("store"))
     }
 }
 
@@ -205,13 +207,17 @@ impl Drop for Gateway {
     }
 }
 
+fn program(directory: &Path) -> PathBuf {
+    directory.join("kubekv")
+}
+
 fn log_file(directory: &Path) -> PathBuf {
     directory.join("log")
 }
 
 fn spawn(directory: &Path) -> Child {
     let store = directory.join("store");
-    Command::new(env!("CARGO_BIN_EXE_kubekv"))
+    Command::new(program(directory))
         .arg("serve")
         .arg(format!("--store=embedded:{}", store.display()))
         .args(["--consul=127.0.0.1:0", "--etcd=127.0.0.1:0", "--admin=off"])

@@ -39,6 +39,7 @@ mod wrong;
 
 use std::time::Duration;
 
+use record::Counts;
 use round::{Rounds, Size};
 use tokio::time::Instant;
 
@@ -78,7 +79,8 @@ async fn by_hand() {
             "seed {seed}, {}",
             report.faults.join("\n")
         );
-        total += report.yes + report.no + report.unknown;
+        let Counts { yes, no, unknown } = report.requests;
+        total += yes + no + unknown;
         if Instant::now() > end {
             println!("seed {seed}: {round} rounds, {total} operations, all explained");
             return;

@@ -1,7 +1,6 @@
 //! What is written down while clients run.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -71,6 +70,14 @@ impl Layout {
     }
 }
 
+/// How many requests ended how.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    pub yes: usize,
+    pub no: usize,
+    pub unknown: usize,
+}
+
 /// The record of one round.
 #[derive(Debug, Default)]
 pub struct Record {
@@ -78,15 +85,12 @@ pub struct Record {
     indexes: Mutex<Vec<Position>>,
     changed: Mutex<Vec<Changed>>,
     faults: Mutex<Vec<String>>,
-    answered: AtomicUsize,
+    counts: Mutex<Counts>,
 }
 
 impl Record {
     /// An operation on an object, asked of one of the gateway's lives.
     pub fn op(&self, object: usize, life: usize, op: Op) {
-        if op.outcome != Outcome::Unknown {
-            self.answered.fetch_add(1, Ordering::Relaxed);
-        }
         self.ops.lock().push((object, life, op));
     }
 
@@ -103,9 +107,18 @@ impl Record {
         self.faults.lock().push(what);
     }
 
-    /// How many operations were answered so far.
-    pub fn answered(&self) -> usize {
-        self.answered.load(Ordering::Relaxed)
+    /// A request of a client, not of a watcher.
+    pub fn request(&self, outcome: Outcome) {
+        let mut counts = self.counts.lock();
+        match outcome {
+            Outcome::Yes => counts.yes += 1,
+            Outcome::No => counts.no += 1,
+            Outcome::Unknown => counts.unknown += 1,
+        }
+    }
+
+    pub fn counts(&self) -> Counts {
+        *self.counts.lock()
     }
 
     /// Each object's operations. One of unknown outcome can be done until the life that was asked is over.

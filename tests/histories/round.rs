@@ -14,10 +14,10 @@ use super::client::{Client, World};
 use super::gateway::{Gateway, Life};
 use super::http::{Answer, Connection, Face, Request};
 use super::leases::{self, Tally};
-use super::model::{Op, Outcome, State};
+use super::model::{Op, State};
 use super::nemesis::{self, Blows};
 use super::random::Random;
-use super::record::{Layout, Record};
+use super::record::{Counts, Layout, Record};
 use super::search::{Verdict, search};
 use super::shortest::shorten;
 use super::watch_consul::{self, Queried};
@@ -34,9 +34,7 @@ pub struct Size {
 /// What came of a round.
 #[derive(Debug, Default)]
 pub struct Report {
-    pub yes: usize,
-    pub no: usize,
-    pub unknown: usize,
+    pub requests: Counts,
     pub events: usize,
     pub changes: usize,
     pub resumed: usize,
@@ -50,14 +48,15 @@ pub struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let total = self.yes + self.no + self.unknown;
+        let Counts { yes, no, unknown } = self.requests;
+        let total = yes + no + unknown;
         write!(
             f,
             "{total} operations (yes {}, no {}, unknown {}), {} events and {} changed answers to watchers that resumed {} times, \
              {} indexes, {} leases ended after {} renewals, {}; {} configurations: ",
-            self.yes,
-            self.no,
-            self.unknown,
+            yes,
+            no,
+            unknown,
             self.events,
             self.changes,
             self.resumed,
@@ -285,13 +284,7 @@ impl Report {
     fn judge(&mut self, world: &World, watched: &[Watched], queried: &[Queried]) {
         let layout = &world.layout;
         let mut ops = world.record.take_ops(&world.life, layout.objects.len());
-        for op in ops.iter().flatten() {
-            match op.outcome {
-                Outcome::Yes => self.yes += 1,
-                Outcome::No => self.no += 1,
-                Outcome::Unknown => self.unknown += 1,
-            }
-        }
+        self.requests = world.record.counts();
         for queried in queried {
             self.changes += queried.changes;
             self.resumed += queried.resumed;
