@@ -68,6 +68,11 @@ impl Real {
         }
         panic!("consul does not answer");
     }
+
+    /// Whether it is no more: a Consul can die of a request.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_some()
+    }
 }
 
 impl Drop for Real {

@@ -13,7 +13,7 @@ use super::random::Random;
 
 pub const PATIENCE: Duration = Duration::from_millis(700);
 const SECOND: u64 = 1_000_000_000;
-/// How long after its time something may still be there, at most.
+/// How long after its time something may still be there, at most, when nothing befalls the gateway.
 const OVERDUE: u64 = 30 * SECOND;
 /// A gateway that stood still for longer does not count the time: nobody could renew.
 const STOPPED: u64 = 2 * SECOND;
@@ -39,13 +39,21 @@ impl Tally {
     }
 
     /// Whether it is long overdue.
-    pub fn overdue(&mut self, what: &str, now: u64, until: u64) -> bool {
-        let overdue = now > until + OVERDUE;
+    pub fn overdue(&mut self, what: &str, now: u64, until: u64, times: &Times) -> bool {
+        let overdue = is_overdue(now, until, times);
         if overdue {
             self.faults.push(format!("{what} does not end"));
         }
         overdue
     }
+}
+
+/// Whether something should have ended long ago. What befalls the gateway when a term is over, before the end is
+/// written, gives a session another term; many blows, many.
+fn is_overdue(now: u64, until: u64, times: &Times) -> bool {
+    let stopped = times.stopped.iter().map(|(_, to)| to);
+    let calm_since = times.began.iter().chain(stopped).max();
+    now > until.max(calm_since.copied().unwrap_or_default()) + OVERDUE
 }
 
 /// Sends until there is an answer that says something.
@@ -99,7 +107,7 @@ pub async fn keys(world: Arc<World>, number: usize, mut random: Random) -> Tally
                 tally.gone(&what, now, until);
                 break;
             }
-            if tally.overdue(&what, now, until) {
+            if tally.overdue(&what, now, until, &world.life.times()) {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(random.between(5, 60))).await;
@@ -127,6 +135,21 @@ pub fn kept_until(renewed: u64, term: u64, now: u64, times: &Times) -> u64 {
         }
     }
     until
+}
+
+#[test]
+fn what_is_overdue_is_so_in_calm() {
+    let mut times = Times::default();
+    assert!(!is_overdue(5 + OVERDUE, 5, &times));
+    assert!(is_overdue(6 + OVERDUE, 5, &times));
+    times.began = vec![0, 7];
+    assert!(!is_overdue(7 + OVERDUE, 5, &times), "it was killed at 7");
+    times.stopped = vec![(8, 9)];
+    assert!(
+        !is_overdue(9 + OVERDUE, 5, &times),
+        "it stood still until 9"
+    );
+    assert!(is_overdue(10 + OVERDUE, 5, &times));
 }
 
 #[test]

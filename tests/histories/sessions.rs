@@ -112,11 +112,12 @@ impl Session {
                 continue;
             };
             let now = world.life.now();
-            let until = kept_until(self.renewed, term, now, &world.life.times());
+            let times = world.life.times();
+            let until = kept_until(self.renewed, term, now, &times);
             let what = format!("a session of {} ms, by {ask:?}", self.milliseconds);
             match self.hear(ask, &answer) {
                 Heard::Gone => return tally.gone(&what, now, until),
-                Heard::There if tally.overdue(&what, now, until) => return,
+                Heard::There if tally.overdue(&what, now, until, &times) => return,
                 Heard::There if ask == Ask::Renew => {
                     self.renewed = called;
                     self.renewals -= 1;

@@ -49,6 +49,10 @@ pub trait Protocol {
     fn generate(&self, rng: &mut Rng) -> Vec<Step>;
     /// Makes the servers ready for a case with this prefix.
     async fn begin(&mut self, pair: &mut Pair, prefix: &str);
+    /// Whether the real server is no more, so that a difference counts for nothing.
+    async fn real_ended(&mut self) -> Verdict {
+        Verdict::Same
+    }
     /// Removes what a case has left behind.
     async fn end(&mut self, pair: &mut Pair);
     /// Judges two answers, and lets both sides learn from them.
@@ -125,8 +129,14 @@ impl<P: Protocol> Runner<P> {
         let prefix = format!("d{:07}", self.prefixes);
         self.protocol.begin(&mut self.pair, &prefix).await;
         let mut waiting = Vec::new();
-        let difference = self.steps(steps, &mut waiting).await;
+        let mut difference = self.steps(steps, &mut waiting).await;
         drop(waiting);
+        if difference.is_some() {
+            let verdict = self.protocol.real_ended().await;
+            if self.count(verdict) != Verdict::Same {
+                difference = None;
+            }
+        }
         self.protocol.end(&mut self.pair).await;
         difference
     }
@@ -237,7 +247,7 @@ impl<P: Protocol> Runner<P> {
 }
 
 /// Waits until something holds, with growing pauses; whether it did.
-pub async fn until(longest: Duration, holds: impl Fn() -> bool) -> bool {
+pub async fn until(longest: Duration, mut holds: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + longest;
     let mut pause = Duration::from_micros(200);
     while !holds() {

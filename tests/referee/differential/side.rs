@@ -162,10 +162,12 @@ impl Side {
             Some(connection) => connection.ready().await.is_ok(),
             None => false,
         };
-        let mut connection = if usable {
-            connection.unwrap()
-        } else {
-            connect(self.address).await
+        let connection = match connection.filter(|_| usable) {
+            Some(connection) => Some(connection),
+            None => connect(self.address).await,
+        };
+        let Some(mut connection) = connection else {
+            return none("not there");
         };
         let answer = tokio::time::timeout(patience, whole(&mut connection, filled)).await;
         match answer {
@@ -181,7 +183,9 @@ impl Side {
     /// Sends a request by a connection of its own; the head of the answer, and its body to be read.
     pub async fn open(&self, request: &Request) -> (Answer, Option<Incoming>) {
         let filled = self.filled(request).unwrap();
-        let mut connection = connect(self.address).await;
+        let Some(mut connection) = connect(self.address).await else {
+            return (none("not there"), None);
+        };
         let sent = tokio::time::timeout(PATIENCE, connection.send_request(filled)).await;
         match sent {
             Ok(Ok(answer)) => {
@@ -210,12 +214,13 @@ fn fill_marks(text: &str, mark: &str, by: impl Fn(&str) -> String) -> String {
     out
 }
 
-async fn connect(to: SocketAddr) -> SendRequest<Full<Bytes>> {
-    let stream = TcpStream::connect(to).await.unwrap();
-    stream.set_nodelay(true).unwrap();
-    let (sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
+/// A connection; none where nobody listens.
+async fn connect(to: SocketAddr) -> Option<SendRequest<Full<Bytes>>> {
+    let stream = TcpStream::connect(to).await.ok()?;
+    stream.set_nodelay(true).ok()?;
+    let (sender, connection) = handshake(TokioIo::new(stream)).await.ok()?;
     tokio::spawn(connection);
-    sender
+    Some(sender)
 }
 
 async fn whole(

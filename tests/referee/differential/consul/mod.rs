@@ -24,8 +24,8 @@ use crate::common::{self, Answer};
 use crate::settings::Settings;
 
 /// Consul's protocol, with what is known of the case's indexes.
-#[derive(Debug, Default)]
 struct Consul {
+    real: Real,
     indexes: Bijection,
     /// Requests of the case that have been answered, for rules that look back.
     asked: Vec<Request>,
@@ -37,6 +37,10 @@ impl Protocol for Consul {
     }
 
     async fn begin(&mut self, pair: &mut Pair, prefix: &str) {
+        if self.real.has_ended() {
+            self.real = Real::start().await;
+            pair.real = Side::new(self.real.address);
+        }
         self.indexes = Bijection::default();
         self.asked.clear();
         for side in [&mut pair.own, &mut pair.real] {
@@ -51,6 +55,17 @@ impl Protocol for Consul {
         }
         let [own, real] = [&pair.own, &pair.real].map(|side| side.indexes[""]);
         self.indexes.pair(own, real);
+    }
+
+    async fn real_ended(&mut self) -> Verdict {
+        let real = &mut self.real;
+        // It writes down how it died first.
+        let ended = until(Duration::from_secs(1), || real.has_ended()).await;
+        if ended {
+            Verdict::Parted("Consul ends")
+        } else {
+            Verdict::Same
+        }
     }
 
     async fn end(&mut self, pair: &mut Pair) {
@@ -168,10 +183,12 @@ async fn random_requests_are_answered_as_consul_does() {
     };
     let (address, _stop) = common::start(face).await;
     let real = Real::start().await;
-    let mut runner = Runner::new(
-        Consul::default(),
-        Side::new(address),
-        Side::new(real.address),
-    );
+    let theirs = Side::new(real.address);
+    let consul = Consul {
+        real,
+        indexes: Bijection::default(),
+        asked: Vec::new(),
+    };
+    let mut runner = Runner::new(consul, Side::new(address), theirs);
     referee(&mut runner, &settings, 60).await;
 }
