@@ -112,14 +112,70 @@ impl Feed for Line {
             self.bury(&mut snapshot, &commit);
             told.push(commit);
         }
-        // What is kept is stale before the view says so (see `Fresh`). History first: whoever sees a revision in the view finds its commit. The view before the watchers: whoever
-        // is woken reads at least what woke it. All before the store answers: an answer is never ahead of its event.
+        // What is kept is stale before the view says so (see `Fresh`). History first: whoever sees a revision in the
+        // view finds its commit. Timers before the view, so that nothing refreshed is ended; but nothing is due before
+        // the view shows it. The view before the watchers: whoever is woken reads at least what woke it. All before the
+        // store answers: an answer is never ahead of its event.
         self.freshness.pass(&told);
         self.history.push(&told);
-        self.timers.follow(&told);
+        let following = self.timers.follow(&told);
         self.current.store(Arc::new(snapshot));
+        drop(following);
         for commit in &told {
             self.hub.deliver(commit);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Cause, Deadline, Entry, Record, Revision};
+    use crate::space::timers::Item;
+
+    /// A write of an entry that ends at once.
+    fn ends_at_once(revision: u64) -> Arc<Commit> {
+        let mut record = Record::default();
+        record.attrs.deadline = Some(Deadline {
+            at_ms: 0,
+            ttl_ms: 0,
+        });
+        let modified = Revision::new(revision, 0);
+        let change = Change {
+            key: Key::user(revision.to_string()),
+            now: Some(Arc::new(Entry { record, modified })),
+            before: None,
+        };
+        Arc::new(Commit {
+            revision,
+            cause: Cause::Set,
+            subject: None,
+            changes: vec![change],
+        })
+    }
+
+    /// Or else it never ends: whoever looks for it finds nothing, and is not told again.
+    #[tokio::test]
+    async fn nothing_is_due_before_it_is_in_the_view() {
+        const WRITES: u64 = 20_000;
+        let line = Line::new();
+        line.load(&Opened::default());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for revision in 1..=WRITES {
+                    line.deliver(vec![ends_at_once(revision)]);
+                }
+            });
+            let mut ended = 0;
+            while ended < WRITES {
+                let (due, _) = line.timers.take_due();
+                let current = line.current();
+                for item in due {
+                    let Item::Entry(key) = item else { continue };
+                    assert!(current.entries.contains_key(&key), "{key} is not there");
+                    ended += 1;
+                }
+            }
+        });
     }
 }

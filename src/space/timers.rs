@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::clock::ServingClock;
@@ -61,8 +61,10 @@ impl Timers {
         }
     }
 
-    /// Sets and clears the timers that commits are about.
-    pub(crate) fn follow(&self, commits: &[Arc<Commit>]) {
+    /// Sets and clears the timers that commits are about. Until what this returns is dropped, nothing is taken as due:
+    /// the view must show first what is to end.
+    #[must_use]
+    pub(crate) fn follow(&self, commits: &[Arc<Commit>]) -> Option<Following<'_>> {
         let timed = |entry: &Option<Arc<Entry>>| {
             entry
                 .as_ref()
@@ -76,16 +78,18 @@ impl Timers {
             .flat_map(|commit| &commit.changes)
             .filter(concerns)
             .peekable();
-        if changes.peek().is_none() {
-            return;
-        }
+        changes.peek()?;
         let now = self.clock.now();
+        // Notified when the lock is free again.
+        let notify = NotifyOnDrop(&self.earlier);
         let mut state = self.state.lock();
         for change in changes {
             state.follow(now, &change.key, change.now.as_ref());
         }
-        drop(state);
-        self.earlier.notify_one();
+        Some(Following {
+            _state: state,
+            _notify: notify,
+        })
     }
 
     /// Gives a lease its full term again; says whether there is one to renew.
@@ -149,6 +153,23 @@ impl Timers {
     /// How many leases there are.
     pub(crate) fn leases(&self) -> usize {
         self.state.lock().terms.len()
+    }
+}
+
+/// Timers that are set, of something that is not in the view yet.
+#[derive(Debug)]
+pub(crate) struct Following<'a> {
+    // Dropped in this order.
+    _state: MutexGuard<'a, State>,
+    _notify: NotifyOnDrop<'a>,
+}
+
+#[derive(Debug)]
+struct NotifyOnDrop<'a>(&'a Notify);
+
+impl Drop for NotifyOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.notify_one();
     }
 }
 
