@@ -63,8 +63,6 @@ pub trait Protocol {
         own: &Answer,
         real: &Answer,
     ) -> Verdict;
-    /// Follows a redirect, where the real server gave one that ours does not give.
-    fn redirected(&self, request: &Request, own: &Answer, real: &Answer) -> Option<Request>;
     /// Begins a request that may wait; what was answered until it waits is compared too.
     async fn park(&mut self, pair: &mut Pair, request: &Request) -> (Verdict, Option<Waiting>);
     /// Compares what has come of a poll after `cause`, or at the end; the poll again while more may come.
@@ -214,7 +212,7 @@ impl<P: Protocol> Runner<P> {
         let Pair { own, real, .. } = &mut self.pair;
         let ours = own.ask(request).await;
         let mut theirs = real.ask(request).await;
-        if let Some(followed) = self.protocol.redirected(request, &ours, &theirs) {
+        if let Some(followed) = redirected(request, &ours, &theirs) {
             *self.counts.rules.entry("redirect").or_default() += 1;
             theirs = self.pair.real.ask(&followed).await;
         }
@@ -244,6 +242,22 @@ impl<P: Protocol> Runner<P> {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
+}
+
+/// The request that follows a redirect, where the real server gave one that ours does not give.
+pub fn redirected(request: &Request, own: &Answer, real: &Answer) -> Option<Request> {
+    if real.status != 301 || own.status == 301 {
+        return None;
+    }
+    let location = real.header("location");
+    let (path, query) = location.split_once('?').unwrap_or((location, ""));
+    let mut followed = request.clone();
+    path.clone_into(&mut followed.path);
+    followed.query = match query {
+        "" => Vec::new(),
+        query => vec![query.to_owned()],
+    };
+    Some(followed)
 }
 
 /// Waits until something holds, with growing pauses; whether it did.

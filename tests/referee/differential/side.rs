@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a server may take to answer a poll.
 const LONG: Duration = Duration::from_secs(120);
 
+/// The body of an answer that did not come in time; its status is 0.
+pub const NO_ANSWER: &str = "no answer";
+
 /// A server, with the clients that are connected to it and with what they have learnt.
 #[derive(Debug)]
 pub struct Side {
@@ -158,14 +161,14 @@ impl Side {
             self.connections.resize_with(request.client + 1, || None);
         }
         let mut connection = self.connections[request.client].take();
-        let usable = match &mut connection {
-            Some(connection) => connection.ready().await.is_ok(),
-            None => false,
-        };
-        let connection = match connection.filter(|_| usable) {
-            Some(connection) => Some(connection),
-            None => connect(self.address).await,
-        };
+        if let Some(kept) = &mut connection
+            && kept.ready().await.is_err()
+        {
+            connection = None;
+        }
+        if connection.is_none() {
+            connection = connect(self.address).await;
+        }
         let Some(mut connection) = connection else {
             return none("not there");
         };
@@ -176,7 +179,7 @@ impl Side {
                 answer
             }
             Ok(Err(_)) => none("broken off"),
-            Err(_) => none("no answer"),
+            Err(_) => none(NO_ANSWER),
         }
     }
 
@@ -198,7 +201,7 @@ impl Side {
                 (head, Some(body))
             }
             Ok(Err(_)) => (none("broken off"), None),
-            Err(_) => (none("no answer"), None),
+            Err(_) => (none(NO_ANSWER), None),
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::super::case::{Request, short};
 use super::super::run::{Pair, Verdict};
-use super::super::side::Side;
+use super::super::side::{NO_ANSWER, Side};
 use super::Consul;
 use crate::common::Answer;
 use crate::common::normal::{replace_after, replace_ids};
@@ -205,7 +205,7 @@ fn rule(request: &Request, own: &Answer, real: &Answer) -> Option<Verdict> {
         return Some(Verdict::Allowed("Consul breaks off"));
     }
     let polls = request.query.iter().any(|part| part.contains("index="));
-    if polls && real.status == 404 && &own.body[..] == b"no answer" {
+    if polls && real.status == 404 && own.body == NO_ANSWER {
         return Some(Verdict::Allowed("poll on a missing key"));
     }
     None

@@ -16,7 +16,7 @@ use kubekv::face::consul::{Consul as Face, router};
 use self::bijection::Bijection;
 use self::compare::compare;
 use super::case::{Request, Step};
-use super::run::{Pair, Protocol, Runner, Verdict, Waiting, until};
+use super::run::{Pair, Protocol, Runner, Verdict, Waiting, redirected, until};
 use super::side::{Parked, Side};
 use super::{referee, space};
 use crate::common::consul::{NODE, Real};
@@ -92,26 +92,11 @@ impl Protocol for Consul {
         verdict
     }
 
-    fn redirected(&self, request: &Request, own: &Answer, real: &Answer) -> Option<Request> {
-        if real.status != 301 || own.status == 301 {
-            return None;
-        }
-        let location = real.header("location");
-        let (path, query) = location.split_once('?').unwrap_or((location, ""));
-        let mut followed = request.clone();
-        path.clone_into(&mut followed.path);
-        followed.query = match query {
-            "" => Vec::new(),
-            query => vec![query.to_owned()],
-        };
-        Some(followed)
-    }
-
     async fn park(&mut self, pair: &mut Pair, request: &Request) -> (Verdict, Option<Waiting>) {
         let ours = pair.own.ask(request).await;
         let mut followed = request.clone();
         let mut theirs = pair.real.ask(request).await;
-        if let Some(clean) = self.redirected(request, &ours, &theirs) {
+        if let Some(clean) = redirected(request, &ours, &theirs) {
             theirs = pair.real.ask(&clean).await;
             followed = clean;
         }

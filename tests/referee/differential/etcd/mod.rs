@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 
 use self::compare::{compare, learn};
 use super::case::{Request, Step};
-use super::run::{Pair, Protocol, Runner, Verdict, Waiting, until};
+use super::run::{Pair, Protocol, Runner, Verdict, Waiting, redirected, until};
 use super::side::{Parked, Progress, Side};
 use super::{referee, space};
 use crate::common::{self, Answer, etcd::Etcd as Real};
@@ -60,25 +60,10 @@ impl Protocol for Etcd {
         verdict
     }
 
-    fn redirected(&self, request: &Request, own: &Answer, real: &Answer) -> Option<Request> {
-        if real.status != 301 || own.status == 301 {
-            return None;
-        }
-        let location = real.header("location");
-        let (path, query) = location.split_once('?').unwrap_or((location, ""));
-        let mut followed = request.clone();
-        path.clone_into(&mut followed.path);
-        followed.query = match query {
-            "" => Vec::new(),
-            query => vec![query.to_owned()],
-        };
-        Some(followed)
-    }
-
     async fn park(&mut self, pair: &mut Pair, request: &Request) -> (Verdict, Option<Waiting>) {
         let (ours, own) = pair.own.open(request).await;
         let (mut theirs, mut real) = pair.real.open(request).await;
-        if let Some(followed) = self.redirected(request, &ours, &theirs) {
+        if let Some(followed) = redirected(request, &ours, &theirs) {
             (theirs, real) = pair.real.open(&followed).await;
         }
         let read = |head: &Answer, body| {
