@@ -43,8 +43,6 @@ impl Gateway {
             .arg(format!("--store=embedded:{}", directory.display()))
             .args(["--consul=127.0.0.1:0", "--etcd=127.0.0.1:0", "--admin=off"])
             .stdout(Stdio::piped())
-            // The tests' own; to the gateway it is an option that it does not know.
-            .env_remove("KUBEKV_CACHE")
             .spawn()
             .unwrap();
         // It says where it listens once it serves there.

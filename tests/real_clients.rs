@@ -17,8 +17,6 @@ fn suite(script: &str, name: &str, faces: [&str; 2]) {
         .args([name, "--", env!("CARGO_BIN_EXE_kubekv"), "serve"])
         .args(["--store=memory:", "--admin=off"])
         .args(faces)
-        // The tests' own; to the gateway it is an option that it does not know.
-        .env_remove("KUBEKV_CACHE")
         .output()
         .unwrap();
     let (said, complained) = (

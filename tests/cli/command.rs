@@ -24,7 +24,12 @@ impl Done {
 
 /// The command, with nothing of this process' environment that it would read.
 pub(crate) fn kubekv() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_kubekv"));
+    by(env!("CARGO_BIN_EXE_kubekv"))
+}
+
+/// A command that becomes kubekv, with nothing of this process' environment that kubekv would read.
+pub(crate) fn by(program: &str) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("KUBEKV_") {
             command.env_remove(name);

@@ -2,11 +2,10 @@
 
 use std::io::Read;
 use std::os::unix::net::UnixDatagram;
-use std::process::Command;
 
 use rustix::process::Signal;
 
-use crate::command::{embedded, kubekv};
+use crate::command::{by, embedded, kubekv};
 use crate::running::{Running, ask, send, wait_for_metric};
 
 #[test]
@@ -113,7 +112,7 @@ fn it_tells_the_service_manager() {
 
 #[test]
 fn it_raises_its_limit_of_open_files() {
-    let mut command = Command::new("sh");
+    let mut command = by("sh");
     command.args([
         "-c",
         "ulimit -Sn 100; exec \"$0\" \"$@\"",

@@ -223,10 +223,6 @@ fn spawn(directory: &Path) -> Child {
         .args(["--consul=127.0.0.1:0", "--etcd=127.0.0.1:0", "--admin=off"])
         .stdout(Stdio::piped())
         .stderr(fs::File::create(log_file(directory)).unwrap())
-        // The tests' own; to the gateway it is an option that it does not know.
-        .env_remove("KUBEKV_CACHE")
-        .env_remove("KUBEKV_SEED")
-        .env_remove("KUBEKV_MINUTES")
         .spawn()
         .unwrap()
 }

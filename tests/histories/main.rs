@@ -60,8 +60,8 @@ async fn every_history_has_an_order() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "runs for as long as it is told: tests/histories-run"]
 async fn by_hand() {
-    let minutes: f64 = variable("KUBEKV_MINUTES", 1.0);
-    let seed: u64 = variable("KUBEKV_SEED", 1);
+    let minutes: f64 = variable("TESTS_MINUTES", 1.0);
+    let seed: u64 = variable("TESTS_SEED", 1);
     let end = Instant::now() + Duration::from_secs_f64(minutes * 60.0);
     let directory = tempfile::tempdir().unwrap();
     let mut rounds = Rounds::new(directory.path(), seed);

@@ -19,12 +19,12 @@ pub struct Settings {
 impl Settings {
     /// Reads them from the environment. Without any, the run is as long as a test may be.
     pub fn read() -> Self {
-        let minutes: Option<f64> = variable("KUBEKV_MINUTES");
+        let minutes: Option<f64> = variable("TESTS_MINUTES");
         Self {
-            seed: variable("KUBEKV_SEED").unwrap_or(1),
-            case: variable("KUBEKV_CASE"),
+            seed: variable("TESTS_SEED").unwrap_or(1),
+            case: variable("TESTS_CASE"),
             end: minutes.map(|minutes| Instant::now() + Duration::from_secs_f64(minutes * 60.0)),
-            embedded: variable::<String>("KUBEKV_STORE").as_deref() == Some("embedded"),
+            embedded: variable::<String>("TESTS_STORE").as_deref() == Some("embedded"),
         }
     }
 }
