@@ -2,6 +2,7 @@
 
 mod client;
 mod completions;
+mod crd;
 mod exit;
 mod kv;
 mod log;
@@ -49,6 +50,8 @@ enum Command {
     Check(store::Check),
     /// Copy an embedded store that no gateway uses, verifying it
     Backup(store::Backup),
+    /// Print the definition of the custom resource that --store kubernetes: keeps entries as, for kubectl apply -f -
+    Crd(crd::Crd),
     /// Print a completion script for a shell
     Completions(completions::Completions),
 }
@@ -79,6 +82,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Status(status) => status.run(),
         Command::Check(check) => check.run(),
         Command::Backup(backup) => backup.run(),
+        Command::Crd(crd::Crd {}) => crd::Crd::run(),
         Command::Completions(completions) => completions.run(Cli::command()),
     };
     match done {

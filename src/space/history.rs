@@ -48,6 +48,14 @@ impl History {
         }
     }
 
+    /// Not every commit up to this revision is known.
+    pub(crate) fn lose(&self, revision: u64) {
+        let mut kept = self.kept.write();
+        kept.commits.clear();
+        kept.weight = 0;
+        kept.floor = kept.floor.max(revision);
+    }
+
     /// Every commit after this revision is kept.
     pub(crate) fn floor(&self) -> u64 {
         self.kept.read().floor

@@ -27,6 +27,9 @@ pub(crate) struct Line {
     pub(crate) timers: Timers,
     /// The deletions in the view, oldest first; some may have been overtaken by a new entry.
     deleted: Mutex<VecDeque<(u64, Key)>>,
+    /// What was delivered before there was anything to add it to; `None` once there is. A store that others write to
+    /// goes on while it is opened.
+    early: Mutex<Option<Vec<Arc<Commit>>>>,
 }
 
 impl Line {
@@ -38,6 +41,7 @@ impl Line {
             freshness: Arc::default(),
             timers: Timers::start(),
             deleted: Mutex::default(),
+            early: Mutex::new(Some(Vec::new())),
         }
     }
 
@@ -54,6 +58,12 @@ impl Line {
         self.history.load(&opened.history, opened.history_floor);
         self.timers.load(&opened.entries);
         self.current.store(Arc::new(snapshot));
+        let mut early = self.early.lock();
+        let mut waited = early.take().unwrap_or_default();
+        waited.retain(|commit| commit.revision > opened.revision);
+        // Under the lock: what is delivered now comes after it.
+        self.take(waited);
+        drop(early);
     }
 
     /// The keyspace as it stands.
@@ -102,8 +112,8 @@ fn with_before(snapshot: &Snapshot, commit: Arc<Commit>) -> Arc<Commit> {
     Arc::new(commit)
 }
 
-impl Feed for Line {
-    fn deliver(&self, commits: Vec<Arc<Commit>>) {
+impl Line {
+    fn take(&self, commits: Vec<Arc<Commit>>) {
         let mut snapshot = Snapshot::clone(&self.current.load());
         let mut told = Vec::with_capacity(commits.len());
         for commit in commits {
@@ -127,11 +137,44 @@ impl Feed for Line {
     }
 }
 
+impl Feed for Line {
+    fn deliver(&self, commits: Vec<Arc<Commit>>) {
+        let mut early = self.early.lock();
+        if let Some(early) = early.as_mut() {
+            early.extend(commits);
+            return;
+        }
+        drop(early);
+        self.take(commits);
+    }
+
+    fn lose(&self, revision: u64) {
+        self.history.lose(revision);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::{Cause, Deadline, Entry, Record, Revision};
     use crate::space::timers::Item;
+
+    fn entry(revision: u64, record: Record) -> Arc<Entry> {
+        let modified = Revision::new(revision, 0);
+        Arc::new(Entry { record, modified })
+    }
+
+    fn commit(key: Key, now: Arc<Entry>) -> Arc<Commit> {
+        let revision = now.modified.main;
+        let now = Some(now);
+        let before = None;
+        Arc::new(Commit {
+            revision,
+            cause: Cause::Set,
+            subject: None,
+            changes: vec![Change { key, now, before }],
+        })
+    }
 
     /// A write of an entry that ends at once.
     fn ends_at_once(revision: u64) -> Arc<Commit> {
@@ -140,18 +183,7 @@ mod tests {
             at_ms: 0,
             ttl_ms: 0,
         });
-        let modified = Revision::new(revision, 0);
-        let change = Change {
-            key: Key::user(revision.to_string()),
-            now: Some(Arc::new(Entry { record, modified })),
-            before: None,
-        };
-        Arc::new(Commit {
-            revision,
-            cause: Cause::Set,
-            subject: None,
-            changes: vec![change],
-        })
+        commit(Key::user(revision.to_string()), entry(revision, record))
     }
 
     /// Or else it never ends: whoever looks for it finds nothing, and is not told again.
@@ -177,5 +209,30 @@ mod tests {
                 }
             }
         });
+    }
+
+    #[tokio::test]
+    async fn what_is_delivered_while_a_store_is_opened_is_not_lost() {
+        let key = Key::user("k");
+        let at = |revision| entry(revision, Record::default());
+        let write = |revision| commit(key.clone(), at(revision));
+        let line = Line::new();
+        line.deliver(vec![write(4), write(5)]);
+        line.load(&Opened {
+            revision: 4,
+            entries: vec![(key.clone(), at(4))],
+            history: vec![write(3), write(4)],
+            history_floor: 2,
+            ..Opened::default()
+        });
+        line.deliver(vec![write(6)]);
+        let shown = line.current().entries.get(&key).map(|entry| entry.index());
+        assert_eq!(shown, Some(6));
+        let mut told = Vec::new();
+        let all = line.history.find(3, |commit| {
+            told.push(commit.revision);
+            None::<()>
+        });
+        assert_eq!((all, told), (Ok(None), vec![3, 4, 5, 6]));
     }
 }

@@ -11,8 +11,10 @@ use std::sync::Arc;
 use crate::model::{Commit, Entry, Key, Proposal, Realm};
 
 pub mod embedded;
+pub mod kubernetes;
 mod memory;
 mod sequencer;
+pub mod shared;
 
 pub use memory::MemoryStore;
 
@@ -101,6 +103,10 @@ pub trait Feed: Send + Sync {
     /// Takes commits that are durable by now. Returns when the view and every watcher have them, so that the store
     /// may then answer who asked for them. Called by one thread at a time.
     fn deliver(&self, commits: Vec<Arc<Commit>>);
+
+    /// Not everything that happened up to this revision was delivered: what came and went between is lost. A store
+    /// of this gateway's own loses nothing.
+    fn lose(&self, _revision: u64) {}
 }
 
 /// A durable, ordered, revisioned log of entries.

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
-use kubekv::face::http::{Limits, Metrics, Server, Stopping};
+use kubekv::face::http::{Leads, Limits, Metrics, Server, Stopping};
 use kubekv::guard::Bounds;
 use kubekv::space::Keyspace;
 use kubekv::store::{MemoryStore, Store};
@@ -48,7 +48,13 @@ pub async fn start(
     let stopping = Stopping::new(stopping);
     let face = face(stopping.clone());
     let places = Arc::new(Semaphore::new(1000));
-    let server = Server::new("test", Limits::default(), places, Metrics::default());
+    let server = Server::new(
+        "test",
+        Limits::default(),
+        places,
+        Metrics::default(),
+        Leads::default(),
+    );
     tokio::spawn(server.serve(listener, face, stopping));
     (address, stop)
 }

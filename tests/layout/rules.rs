@@ -30,18 +30,31 @@ const ROOMS: [(&str, &[&str]); 10] = [
 /// Rooms within a room that do not know each other: the protocols, and the stores.
 const APART: [(&str, &[&str]); 2] = [
     ("face", &["consul", "etcd"]),
-    ("store", &["embedded", "memory"]),
+    ("store", &["embedded", "kubernetes", "memory"]),
 ];
 
 /// Crates that only these places may use.
-const CRATES: [(&str, &[&str]); 7] = [
+const CRATES: [(&str, &[&str]); 10] = [
     (
         "tokio",
         &["store", "space", "face", "admin", "gateway", "cli"],
     ),
     ("axum", &["face", "admin", "gateway"]),
     ("hyper", &["face/http"]),
-    ("http", &["face", "admin", "gateway", "config", "cli"]),
+    (
+        "http",
+        &[
+            "face",
+            "admin",
+            "gateway",
+            "config",
+            "cli",
+            "store/kubernetes",
+        ],
+    ),
+    ("kube", &["store/kubernetes"]),
+    ("k8s_openapi", &["store/kubernetes"]),
+    ("schemars", &["store/kubernetes"]),
     ("fjall", &["store/embedded"]),
     ("clap", &["cli"]),
     ("ureq", &["cli"]),

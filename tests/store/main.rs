@@ -1,5 +1,7 @@
 //! The stores: one body of tests for each of them, and what only the embedded one must do on real files.
 
+#[path = "../common/cluster.rs"]
+mod cluster;
 mod common;
 #[cfg(test)]
 mod damage;

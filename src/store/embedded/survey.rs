@@ -107,7 +107,7 @@ fn list_journals(db: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
         let path = entry.map_err(failed)?.path();
         if path.extension().is_some_and(|extension| extension == "jnl") {
             let stem = path.file_stem().and_then(|stem| stem.to_str());
-            let number = stem.and_then(|stem| stem.parse().ok());
+            let number = stem.and_then(|stem| stem.parse::<u64>().ok());
             journals.push((number.ok_or_else(|| damaged(&path))?, path));
         }
     }

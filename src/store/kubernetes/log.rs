@@ -1,0 +1,243 @@
+//! The entries of a namespace as a log that gateways share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use serde_json::value::RawValue;
+use tokio::sync::{Notify, watch};
+
+use super::api::{Api, ApiError};
+use super::load::{Listed, Suspect, loaded};
+use super::name;
+use super::object::Object;
+use super::objects::{Objects, read_lead};
+use super::resource::VALUE_BYTES;
+use super::tail::Watch;
+use super::{send, settle};
+use crate::model::Proposal;
+use crate::store::shared::log::{Loaded, Log, LogError, SendError, Tail};
+use crate::store::shared::record::{LeadRecord, Stamp};
+use crate::store::shared::stamps::Stamps;
+use crate::store::{BoxFuture, Limits};
+
+const LIMITS: Limits = Limits {
+    value_bytes: VALUE_BYTES,
+    key_bytes: 4096,
+    // Several are one object, which etcd takes up to 1.5 MiB of.
+    writes: 4096,
+    commit_bytes: VALUE_BYTES,
+};
+
+/// What to do about a definition that is not there or not ours.
+const INSTALL: &str = "install it with: kubekv crd | kubectl apply -f -";
+
+/// How often a list is begun anew because it took too long to read.
+const LISTS: usize = 5;
+
+/// The entries of a namespace.
+#[derive(Debug)]
+pub(super) struct KubernetesLog {
+    pub(super) api: Api,
+    pub(super) state: Arc<State>,
+}
+
+/// What is known of the objects.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) objects: Mutex<Objects>,
+    /// Counts what was told.
+    told: watch::Sender<u64>,
+    unsettled: Notify,
+    /// The API server leaves out what it does not know of.
+    pub(super) pruned: AtomicBool,
+    /// Nothing was read yet.
+    first: AtomicBool,
+}
+
+impl State {
+    /// Wakes who waits for something to be told.
+    pub(super) fn told(&self, unsettled: bool) {
+        self.told.send_modify(|count| *count += 1);
+        if unsettled {
+            self.unsettled.notify_one();
+        }
+    }
+
+    /// Waits until the objects are as wanted, for so long at most; says whether they are.
+    pub(super) async fn wait_until(
+        &self,
+        patience: Duration,
+        wanted: impl Fn(&Objects) -> bool,
+    ) -> bool {
+        let mut told = self.told.subscribe();
+        let seen = told.wait_for(|_| wanted(&self.objects.lock()));
+        tokio::time::timeout(patience, seen).await.is_ok()
+    }
+}
+
+impl KubernetesLog {
+    pub(super) fn new(api: Api) -> Self {
+        Self {
+            api,
+            state: Arc::new(State {
+                first: AtomicBool::new(true),
+                ..State::default()
+            }),
+        }
+    }
+
+    /// Every object as it was a while ago: what happened since is told then, for clients that come back. `None` where
+    /// that is forgotten.
+    async fn list_past(&self) -> Option<(u64, Vec<Object>)> {
+        let own = name::of(&LeadRecord::key());
+        let object = self.api.get(&own).await.ok()?;
+        let object = Object::read(std::str::from_utf8(&object).ok()?).ok()?;
+        let lead = read_lead(&object)?;
+        for passed in &lead.record.past {
+            let version = passed.revision.saturating_sub(lead.record.offset);
+            match self.list_once(Some(version)).await {
+                Ok(listed) => return Some(listed),
+                Err(error) => tracing::debug!(%error, version, "this past is not to be had"),
+            }
+        }
+        None
+    }
+
+    /// Every object, as of one resourceVersion.
+    async fn list(&self) -> Result<(u64, Vec<Object>), ApiError> {
+        let mut left = LISTS;
+        loop {
+            match self.list_once(None).await {
+                // It is so long that what it began with is forgotten.
+                Err(error) if error.status() == Some(410) && left > 1 => left -= 1,
+                listed => return listed,
+            }
+        }
+    }
+
+    async fn list_once(&self, at: Option<u64>) -> Result<(u64, Vec<Object>), ApiError> {
+        let (mut objects, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = self.api.list(&after, at).await?;
+            for item in &page.items {
+                objects.push(read(item)?);
+            }
+            if page.metadata.more.is_empty() {
+                return Ok((page.version()?, objects));
+            }
+            after.clone_from(&page.metadata.more);
+        }
+    }
+
+    /// What a suspect was at the fence, or `Err(())` where that is forgotten.
+    async fn then(&self, suspect: &Suspect) -> Result<Result<Option<Object>, ()>, ApiError> {
+        match self.api.get_at(&suspect.object.name, suspect.fence).await {
+            Ok(Some(item)) => Ok(Ok(Some(read(&item)?))),
+            Ok(None) => Ok(Ok(None)),
+            Err(error) if error.status() == Some(410) => Ok(Err(())),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn load_now(&self) -> Result<Loaded, ApiError> {
+        let first = self.state.first.swap(false, Ordering::AcqRel);
+        let past = if first { self.list_past().await } else { None };
+        let (version, list) = match past {
+            Some(listed) => listed,
+            None => self.list().await?,
+        };
+        let mut listed = Listed::new(version, list);
+        for suspect in std::mem::take(&mut listed.suspects) {
+            let then = self.then(&suspect).await?;
+            listed.settle(&suspect, then);
+        }
+        let objects = listed.finish();
+        let loaded = loaded(&objects);
+        let unsettled = objects.is_unsettled();
+        *self.state.objects.lock() = objects;
+        self.state.told(unsettled);
+        Ok(loaded)
+    }
+
+    async fn follow_now(&self) -> Result<Watch, LogError> {
+        let after = self.state.objects.lock().version;
+        // A watch from a version that is not there yet would be silent for ever: a store that went back is not told.
+        let head = self.api.head().await.map_err(|error| unreadable(&error))?;
+        if head < after {
+            return Err(LogError::Gone);
+        }
+        let lines = self
+            .api
+            .watch(after)
+            .await
+            .map_err(|error| unreadable(&error))?;
+        Ok(Watch::new(lines, Arc::clone(&self.state)))
+    }
+}
+
+pub(super) fn read(item: &RawValue) -> Result<Object, ApiError> {
+    Object::read(item.get()).map_err(|error| ApiError::Unknown(error.to_string()))
+}
+
+/// What stands in the way of reading.
+fn unreadable(error: &ApiError) -> LogError {
+    match error.status() {
+        Some(410) => LogError::Gone,
+        Some(404) => LogError::Misconfigured(format!(
+            "this cluster has no entries.kubekv.io/v1: {INSTALL}"
+        )),
+        Some(403) => LogError::Misconfigured(error.to_string()),
+        _ => LogError::Unavailable(error.to_string()),
+    }
+}
+
+impl Log for KubernetesLog {
+    fn limits(&self) -> Limits {
+        LIMITS
+    }
+
+    fn load(&self) -> BoxFuture<'_, Result<Loaded, LogError>> {
+        Box::pin(async move { self.load_now().await.map_err(|error| unreadable(&error)) })
+    }
+
+    fn follow(&self) -> BoxFuture<'_, Result<Box<dyn Tail>, LogError>> {
+        Box::pin(async move {
+            let watch: Box<dyn Tail> = Box::new(self.follow_now().await?);
+            Ok(watch)
+        })
+    }
+
+    fn send(&self, stamp: Stamp, proposal: Proposal) -> BoxFuture<'_, Result<(), SendError>> {
+        Box::pin(send::proposal(self, stamp, proposal))
+    }
+
+    fn send_lead(
+        &self,
+        record: LeadRecord,
+        told: Option<u64>,
+    ) -> BoxFuture<'_, Result<(), SendError>> {
+        Box::pin(send::lead(self, record, told))
+    }
+
+    fn settle<'a>(&'a self, stamps: &'a Stamps) -> BoxFuture<'a, Result<(), SendError>> {
+        Box::pin(async move {
+            if self.state.pruned.load(Ordering::Acquire) {
+                return Err(SendError::Refused(format!(
+                    "the definition of entries.kubekv.io is of another version and loses fields: {INSTALL}"
+                )));
+            }
+            settle::once(self, stamps).await;
+            Ok(())
+        })
+    }
+
+    fn unsettled(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            if !self.state.objects.lock().is_unsettled() {
+                self.state.unsettled.notified().await;
+            }
+        })
+    }
+}

@@ -1,0 +1,53 @@
+//! Entries as custom resources of a Kubernetes cluster, one object an entry.
+
+mod api;
+mod codec;
+mod journal;
+mod lines;
+mod load;
+mod log;
+mod name;
+mod object;
+mod objects;
+mod resource;
+mod send;
+mod settle;
+mod slot;
+mod tail;
+
+use std::sync::Arc;
+
+use kube::{Client, Config};
+
+pub use resource::definition;
+
+use self::api::Api;
+use self::log::KubernetesLog;
+use super::StoreError;
+use super::shared::{Candidate, SharedStore};
+
+/// Follows the entries of a namespace: of the one given, or of the kubeconfig's or the pod's own.
+///
+/// The cluster is the one that `KUBECONFIG` or `~/.kube/config` names, or the one whose pod this is. Must be called
+/// within a tokio runtime.
+pub async fn open(
+    namespace: Option<&str>,
+    candidate: Candidate,
+) -> Result<SharedStore, StoreError> {
+    let failed = |error: &dyn std::fmt::Display| {
+        StoreError(format!("kubernetes: {error}").replace('\n', " "))
+    };
+    let mut config = Config::infer().await.map_err(|error| {
+        failed(&format!(
+            "no cluster is named, neither by KUBECONFIG nor ~/.kube/config nor by being a pod of one: {error}"
+        ))
+    })?;
+    // Whether a write took effect, the log tells; it is never sent again.
+    config.default_retry = false;
+    // A watch may be silent for long.
+    config.read_timeout = None;
+    let namespace = namespace.unwrap_or(&config.default_namespace).to_owned();
+    let client = Client::try_from(config).map_err(|error| failed(&error))?;
+    let log = KubernetesLog::new(Api::new(client, &namespace));
+    Ok(SharedStore::start(Arc::new(log), candidate))
+}

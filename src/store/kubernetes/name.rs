@@ -1,0 +1,147 @@
+//! What an entry's object is called: a part that people can read, and a hash that makes it unique.
+
+use sha2::{Digest, Sha256};
+
+use crate::model::{Key, Realm};
+
+/// The longest readable part. With the hash it stays below the 253 characters of a name.
+const READABLE: usize = 180;
+
+/// The longest readable part of a label's value, which has at most 63 characters.
+const LABEL: usize = 24;
+
+/// Hexadecimal digits of the hash: 128 bits, so that nobody finds two keys of one name.
+const DIGITS: usize = 32;
+
+/// The name of an entry's object: `docker.network.v1.0-5d41402abc4b2a76b9719d911017c592`. The gateway's own records
+/// begin with `kubekv.`, and no client's key does: there is always something before the hash.
+pub(super) fn of(key: &Key) -> String {
+    let (own, realm) = match key.realm() {
+        Realm::User => ("", "user"),
+        Realm::System => ("kubekv.", "system"),
+    };
+    let readable = readable(key.as_bytes(), READABLE);
+    let mut hash = Sha256::new();
+    hash.update(realm);
+    hash.update(b"/");
+    hash.update(key.as_bytes());
+    format!("{own}{readable}-{}", digits(hash))
+}
+
+/// The value of the label that the entries directly beneath one directory share; the directory without its slashes.
+pub(super) fn parent(key: &Key) -> String {
+    let bytes = key.as_bytes();
+    let bytes = bytes.strip_suffix(b"/").unwrap_or(bytes);
+    let directory = bytes
+        .iter()
+        .rposition(|byte| *byte == b'/')
+        .and_then(|slash| bytes.get(..slash))
+        .unwrap_or_default();
+    let mut hash = Sha256::new();
+    hash.update(directory);
+    format!("{}-{}", readable(directory, LABEL), digits(hash))
+}
+
+fn digits(hash: Sha256) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(DIGITS);
+    for byte in hash.finalize().iter().take(DIGITS / 2) {
+        // Writing to a string does not fail.
+        let _never = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// Lower-case letters, digits and single dots, which stand for slashes; anything else is left out.
+fn readable(bytes: &[u8], longest: usize) -> String {
+    let mut text = String::new();
+    for byte in bytes {
+        let shown = match byte {
+            b'a'..=b'z' | b'0'..=b'9' => char::from(*byte),
+            b'A'..=b'Z' => char::from(byte.to_ascii_lowercase()),
+            b'/' | b'.' => '.',
+            _ => '-',
+        };
+        // A dot stands between letters or digits.
+        let after = text.chars().next_back();
+        let fits = !matches!(
+            (after, shown),
+            (None | Some('.'), '.' | '-') | (Some('-'), '-')
+        );
+        if fits && text.len() < longest {
+            if shown == '.' && after == Some('-') {
+                text.pop();
+            }
+            text.push(shown);
+        }
+    }
+    let end = text.trim_end_matches(['.', '-']).len();
+    text.truncate(end);
+    if text.is_empty() {
+        text.push('x');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// As Kubernetes checks names of custom resources.
+    fn is_subdomain(name: &str) -> bool {
+        let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let label = |label: &str| {
+            let bytes = label.as_bytes();
+            !bytes.is_empty()
+                && inside(bytes[0])
+                && inside(bytes[bytes.len() - 1])
+                && bytes.iter().all(|byte| inside(*byte) || *byte == b'-')
+        };
+        name.len() <= 253 && name.split('.').all(label)
+    }
+
+    #[test]
+    fn a_name_can_be_read() {
+        let name = of(&Key::user("docker/network/v1.0/network/4a8F_b/"));
+        assert!(
+            name.starts_with("docker.network.v1.0.network.4a8f-b-"),
+            "{name}"
+        );
+        assert!(of(&Key::system("lease/1")).starts_with("kubekv.lease.1-"));
+    }
+
+    #[test]
+    fn keys_that_look_alike_have_names_of_their_own() {
+        let keys = ["a", "a/", "A", "a.", "/a", "a//"].map(Key::user);
+        let names: std::collections::BTreeSet<_> = keys.iter().map(of).collect();
+        assert_eq!(names.len(), keys.len());
+        assert_ne!(of(&Key::user("lead")), of(&Key::system("lead")));
+        assert_ne!(of(&Key::user("kubekv.lead")), of(&Key::system("lead")));
+    }
+
+    #[test]
+    fn entries_of_one_directory_share_a_label() {
+        assert_eq!(parent(&Key::user("a/b/c")), parent(&Key::user("a/b/d/")));
+        assert_ne!(parent(&Key::user("a/b/c")), parent(&Key::user("a/b/c/d")));
+        assert!(parent(&Key::user("a/b/c")).starts_with("a.b-"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_key_has_a_name_that_kubernetes_takes(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            for key in [Key::user(&bytes), Key::system(&bytes)] {
+                prop_assert!(is_subdomain(&of(&key)), "{}", of(&key));
+                let label = parent(&key);
+                prop_assert!(label.len() <= 63 && is_subdomain(&label), "{label}");
+            }
+        }
+
+        #[test]
+        fn any_path_has_a_name_that_kubernetes_takes(path in "[a-zA-Z0-9./_-]{0,300}") {
+            let name = of(&Key::user(&path));
+            prop_assert!(is_subdomain(&name), "{name}");
+        }
+    }
+}

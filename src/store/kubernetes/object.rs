@@ -1,0 +1,191 @@
+//! An object as the API server has it, and as it is sent there.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use super::codec;
+use super::name;
+use super::resource::{EntrySpec, SpecStamp, Step};
+use crate::model::{Key, Record};
+
+/// The label that entries directly beneath one directory share.
+const PARENT: &str = "kubekv.io/parent";
+
+/// What other people may have put on an object, and what is to stay when the entry is written anew.
+const KEPT: [&str; 3] = ["annotations", "finalizers", "ownerReferences"];
+
+#[derive(Debug, Deserialize)]
+struct Raw {
+    metadata: Map<String, Value>,
+    #[serde(default)]
+    spec: Option<Box<RawValue>>,
+}
+
+/// An object that was read.
+#[derive(Clone, Debug)]
+pub(super) struct Object {
+    pub(super) name: String,
+    pub(super) uid: String,
+    /// Its resourceVersion.
+    pub(super) version: u64,
+    pub(super) generation: i64,
+    /// Somebody deleted it, and something holds it back.
+    pub(super) dying: bool,
+    /// What stays of its metadata when it is replaced.
+    pub(super) kept: Map<String, Value>,
+    /// What it says, or why that cannot be read.
+    pub(super) spec: Result<EntrySpec, String>,
+}
+
+/// Why something is no object at all: the API server would have to be broken.
+#[derive(Debug, thiserror::Error)]
+#[error("an object without {0}")]
+pub(super) struct NoObject(&'static str);
+
+impl Object {
+    pub(super) fn read(text: &str) -> Result<Self, NoObject> {
+        let raw: Raw = serde_json::from_str(text).map_err(|_| NoObject("metadata"))?;
+        let text = |name| raw.metadata.get(name).and_then(Value::as_str);
+        let version = text("resourceVersion").and_then(|version| version.parse().ok());
+        let spec = raw.spec.as_ref().map_or("null", |spec| spec.get());
+        Ok(Self {
+            name: text("name").ok_or(NoObject("a name"))?.to_owned(),
+            uid: text("uid").ok_or(NoObject("a uid"))?.to_owned(),
+            version: version.ok_or(NoObject("a resourceVersion"))?,
+            generation: raw
+                .metadata
+                .get("generation")
+                .and_then(Value::as_i64)
+                .unwrap_or_default(),
+            dying: raw.metadata.contains_key("deletionTimestamp"),
+            kept: kept(&raw.metadata),
+            spec: serde_json::from_str(spec).map_err(|error| format!("spec: {error}")),
+        })
+    }
+
+    /// The key it is about, if its name says the same.
+    pub(super) fn key(&self) -> Result<Key, String> {
+        let spec = self.spec.as_ref().map_err(Clone::clone)?;
+        let key = codec::key(spec).map_err(|error| error.to_string())?;
+        let name = name::of(&key);
+        if name == self.name {
+            Ok(key)
+        } else {
+            Err(format!("an object of this key is called {name}"))
+        }
+    }
+
+    /// Its record; `None` where it says that the entry is deleted.
+    pub(super) fn record(&self) -> Result<Option<Record>, String> {
+        let spec = self.spec.as_ref().map_err(Clone::clone)?;
+        if spec.deleted || self.dying {
+            return Ok(None);
+        }
+        codec::record(spec)
+            .map(Some)
+            .map_err(|error| error.to_string())
+    }
+
+    /// Which transaction it says it is a step of.
+    pub(super) fn step(&self) -> Option<Step> {
+        self.spec.as_ref().ok()?.step
+    }
+
+    /// Whether it says it is a step of a transaction.
+    pub(super) fn is_step(&self) -> bool {
+        self.step().is_some()
+    }
+
+    /// The stamp of its last write, if a gateway made that.
+    pub(super) fn written_by(&self) -> Option<SpecStamp> {
+        let stamp = self.spec.as_ref().ok()?.stamp?;
+        (stamp.generation == self.generation).then_some(stamp)
+    }
+}
+
+fn kept(metadata: &Map<String, Value>) -> Map<String, Value> {
+    let mut kept = Map::new();
+    for field in KEPT {
+        if let Some(value) = metadata.get(field) {
+            kept.insert(field.to_owned(), value.clone());
+        }
+    }
+    let labels = metadata.get("labels").and_then(Value::as_object);
+    let mut labels = labels.cloned().unwrap_or_default();
+    labels.remove(PARENT);
+    if !labels.is_empty() {
+        kept.insert("labels".to_owned(), labels.into());
+    }
+    kept
+}
+
+/// The object to send for an entry: to be made, or to replace what is there.
+pub(super) fn body(
+    key: &Key,
+    spec: &EntrySpec,
+    replaced: Option<(&Map<String, Value>, u64)>,
+) -> Vec<u8> {
+    let mut metadata = replaced.map(|(kept, _)| kept.clone()).unwrap_or_default();
+    metadata.insert("name".to_owned(), name::of(key).into());
+    let labels = metadata.entry("labels").or_insert_with(|| json!({}));
+    if let Some(labels) = labels.as_object_mut() {
+        labels.insert(PARENT.to_owned(), name::parent(key).into());
+    }
+    if let Some((_, version)) = replaced {
+        metadata.insert("resourceVersion".to_owned(), version.to_string().into());
+        // An empty list of who wrote which field: it would be as long as a small entry.
+        metadata.insert("managedFields".to_owned(), json!([{}]));
+    }
+    let object = json!({
+        "apiVersion": "kubekv.io/v1",
+        "kind": "Entry",
+        "metadata": metadata,
+        "spec": spec,
+    });
+    object.to_string().into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(metadata: &Value, spec: &Value) -> Object {
+        Object::read(&json!({"metadata": metadata, "spec": spec}).to_string()).unwrap()
+    }
+
+    #[test]
+    fn what_others_put_on_an_object_stays() {
+        let key = Key::user("a/b");
+        let read = object(
+            &json!({"name": name::of(&key), "uid": "u", "resourceVersion": "7", "generation": 2,
+                "labels": {"team": "net", PARENT: "x"}, "annotations": {"why": "x"}, "managedFields": [{"manager": "m"}]}),
+            &json!({"key": "a/b", "value": "v"}),
+        );
+        assert_eq!(read.key(), Ok(key.clone()));
+        let spec = read.spec.as_ref().unwrap();
+        let sent: Value = serde_json::from_slice(&body(&key, spec, Some((&read.kept, 7)))).unwrap();
+        let labels = json!({"team": "net", PARENT: name::parent(&key)});
+        assert_eq!(sent["metadata"]["labels"], labels);
+        assert_eq!(sent["metadata"]["annotations"], json!({"why": "x"}));
+        assert_eq!(sent["metadata"]["resourceVersion"], "7");
+        assert_eq!(sent["metadata"]["managedFields"], json!([{}]));
+    }
+
+    #[test]
+    fn an_edit_is_told_from_a_write() {
+        let spec = json!({"key": "a", "stamp": {"term": 1, "sequence": 2, "generation": 3}});
+        let meta = |generation: i64| json!({"name": "x", "uid": "u", "resourceVersion": "7", "generation": generation});
+        assert!(object(&meta(3), &spec).written_by().is_some());
+        assert!(object(&meta(4), &spec).written_by().is_none());
+        assert!(object(&meta(3), &spec).key().is_err(), "another's name");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_object_all_the_same() {
+        let meta = json!({"name": "x", "uid": "u", "resourceVersion": "7"});
+        assert!(object(&meta, &json!({"key": 5})).key().is_err());
+        assert!(object(&meta, &Value::Null).key().is_err());
+        assert!(Object::read("{}").is_err());
+    }
+}

@@ -1,0 +1,460 @@
+//! From objects as they change to entries as they change.
+//!
+//! The order in which the API server tells changes decides: a write whose stamp is of an earlier term than the lead's
+//! is void, a journal takes effect if its guards hold where it stands, and a change without a new stamp is somebody
+//! else's and counts.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::journal::{self, Journal};
+use super::name;
+use super::object::Object;
+use super::resource::SpecStamp;
+use super::slot::{Known, Slot, State};
+use crate::model::{Cause, Change, Commit, Entry, Key, Mark, Record, Revision};
+use crate::store::shared::log::News;
+use crate::store::shared::record::LeadRecord;
+
+/// Every object, and every entry.
+#[derive(Debug, Default)]
+pub(super) struct Objects {
+    /// An index is a resourceVersion and this.
+    pub(super) offset: u64,
+    /// The last resourceVersion that was told.
+    pub(super) version: u64,
+    pub(super) lead: Option<Lead>,
+    pub(super) slots: HashMap<String, Slot>,
+    /// Transactions that happened and are not written to their entries' objects yet, by their revision.
+    pub(super) journals: BTreeMap<u64, Begun>,
+    /// Journals that did not happen, or are not needed any more: name, uid and version.
+    pub(super) spent: BTreeMap<String, (String, u64)>,
+    /// Objects that stand for no entry although they should.
+    pub(super) misfits: BTreeSet<String>,
+    /// Objects that are to go, or to be written anew: tombstones, and what is void.
+    pub(super) chores: BTreeSet<String>,
+}
+
+/// The lead's record as an object.
+#[derive(Debug)]
+pub(super) struct Lead {
+    pub(super) record: LeadRecord,
+    pub(super) uid: String,
+    pub(super) version: u64,
+    pub(super) generation: i64,
+    pub(super) kept: Map<String, Value>,
+}
+
+/// A transaction that happened.
+#[derive(Debug)]
+pub(super) struct Begun {
+    pub(super) name: String,
+    pub(super) uid: String,
+    pub(super) version: u64,
+    pub(super) commit: Arc<Commit>,
+    /// The names whose objects are not written yet, and the change in the commit that each is about.
+    pub(super) steps: BTreeMap<String, usize>,
+    /// Every name it is about.
+    about: BTreeSet<String>,
+}
+
+impl Begun {
+    pub(super) fn is_about(&self, name: &str) -> bool {
+        self.about.contains(name)
+    }
+}
+
+/// Something that was told.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// The object is so from now on.
+    Is(Object),
+    /// The object is gone, at its version.
+    Gone(Object),
+    /// Nothing more happened up to this version.
+    Bookmark(u64),
+}
+
+impl Objects {
+    /// The index of the last thing told.
+    pub(super) fn index(&self) -> u64 {
+        self.version + self.offset
+    }
+
+    /// Takes in something that happened; says what it means.
+    pub(super) fn take(&mut self, event: Event) -> News {
+        match event {
+            Event::Bookmark(version) => {
+                self.version = self.version.max(version);
+                News::Progress(self.index())
+            }
+            Event::Is(object) => {
+                self.version = object.version;
+                if object.name == name::of(&LeadRecord::key()) {
+                    return self.take_lead(&object);
+                }
+                match object.key() {
+                    Ok(key) if journal::is_journal(&key) => self.take_journal(&object),
+                    key => self.take_entry(&object, key),
+                }
+            }
+            Event::Gone(object) => {
+                self.version = object.version;
+                self.remove(&object)
+            }
+        }
+    }
+
+    fn term(&self) -> u64 {
+        self.lead.as_ref().map_or(0, |lead| lead.record.term)
+    }
+
+    fn take_lead(&mut self, object: &Object) -> News {
+        self.lead = read_lead(object);
+        News::Lead {
+            record: self.lead.as_ref().map(|lead| lead.record.clone()),
+            revision: self.index(),
+        }
+    }
+
+    fn take_journal(&mut self, object: &Object) -> News {
+        let known = self
+            .journals
+            .values_mut()
+            .find(|begun| begun.name == object.name);
+        if let Some(begun) = known {
+            begun.version = object.version;
+            return News::Progress(self.index());
+        }
+        if let Some(spent) = self.spent.get_mut(&object.name) {
+            spent.1 = object.version;
+            return News::Progress(self.index());
+        }
+        let Some(stamp) = object
+            .written_by()
+            .filter(|stamp| stamp.term >= self.term())
+        else {
+            self.spend(object);
+            return News::Progress(self.index());
+        };
+        let at = self.index();
+        if let Some(commit) = self.judge(object, at) {
+            let commit = self.begin(object, commit);
+            let stamp = Some(stamp.name());
+            News::Commit { commit, stamp }
+        } else {
+            self.spend(object);
+            News::Refused(stamp.name())
+        }
+    }
+
+    /// The commit that a journal is, if every guard holds.
+    fn judge(&self, object: &Object, at: u64) -> Option<Commit> {
+        let journal = read_journal(object)?;
+        let holds = |(key, guard): (Key, Option<Revision>)| {
+            self.entry_of(&key).map(|entry| entry.modified) == guard
+        };
+        if !journal.guards(at)?.into_iter().all(holds) {
+            return None;
+        }
+        journal.commit(at, |key| self.entry_of(key).cloned())
+    }
+
+    /// The entry that is shown for a key.
+    pub(super) fn entry_of(&self, key: &Key) -> Option<&Arc<Entry>> {
+        self.slots.get(&name::of(key))?.entry()
+    }
+
+    /// A transaction happens here.
+    pub(super) fn begin(&mut self, object: &Object, commit: Commit) -> Arc<Commit> {
+        let commit = Arc::new(commit);
+        let mut steps = BTreeMap::new();
+        for (at, change) in commit.changes.iter().enumerate() {
+            let name = name::of(&change.key);
+            self.show(&name, &change.key, change.now.clone());
+            self.supersede(&name);
+            steps.insert(name, at);
+        }
+        let begun = Begun {
+            name: object.name.clone(),
+            uid: object.uid.clone(),
+            version: object.version,
+            commit: Arc::clone(&commit),
+            about: steps.keys().cloned().collect(),
+            steps,
+        };
+        self.journals.insert(commit.revision, begun);
+        commit
+    }
+
+    pub(super) fn spend(&mut self, object: &Object) {
+        let what = (object.uid.clone(), object.version);
+        self.spent.insert(object.name.clone(), what);
+    }
+
+    /// A journal that was to be removed is not there any more.
+    pub(super) fn is_gone(&mut self, name: &str, uid: &str) {
+        if self.spent.get(name).is_some_and(|(known, _)| known == uid) {
+            self.spent.remove(name);
+        }
+        self.journals
+            .retain(|_, begun| begun.uid != uid || !begun.steps.is_empty());
+    }
+
+    /// Steps of transactions that were to write this object are overtaken.
+    fn supersede(&mut self, name: &str) {
+        for begun in self.journals.values_mut() {
+            begun.steps.remove(name);
+        }
+    }
+
+    fn show(&mut self, name: &str, key: &Key, now: Option<Arc<Entry>>) {
+        let slot = self.slots.entry(name.to_owned()).or_default();
+        slot.shown = now.map(|entry| (key.clone(), entry));
+        if slot.is_empty() {
+            self.slots.remove(name);
+        }
+    }
+
+    fn take_entry(&mut self, object: &Object, key: Result<Key, String>) -> News {
+        let at = self.index();
+        let term = self.term();
+        let slot = self.slots.entry(object.name.clone()).or_default();
+        let was = slot.object.as_ref();
+        let fresh = object
+            .written_by()
+            .filter(|stamp| was.and_then(|was| was.stamp) != Some(*stamp));
+        // Somebody changed the metadata alone of something that does not stand at its own revision.
+        let same = fresh.is_none()
+            && was.is_some_and(|was| was.generation == object.generation && was.step.is_some())
+            && was.map(|was| was.state) == Some(state_of(object, &key));
+        let void = fresh.is_some_and(|stamp| stamp.term < term)
+            || was
+                .is_some_and(|was| was.state == State::Void && was.generation == object.generation);
+        let state = if void {
+            State::Void
+        } else {
+            state_of(object, &key)
+        };
+        let key = match key {
+            Ok(key) => Some(key),
+            Err(_) => slot.shown.as_ref().map(|(key, _)| key.clone()),
+        };
+        slot.object = Some(known(object, state));
+        self.note(object, state);
+        let step = fresh.filter(|_| object.is_step());
+        if void || same {
+            return News::Progress(at);
+        }
+        if step.is_some() {
+            // The transaction was told already.
+            self.step_done(object);
+            return News::Progress(at);
+        }
+        self.supersede(&object.name);
+        let Some(key) = key else {
+            return News::Progress(at);
+        };
+        let before = self.slots.get(&object.name).and_then(Slot::entry).cloned();
+        let now = (state == State::Live)
+            .then(|| entry(object, at, before.as_deref(), fresh.is_some()))
+            .flatten();
+        self.changed(object, &key, before, now, fresh)
+    }
+
+    fn changed(
+        &mut self,
+        object: &Object,
+        key: &Key,
+        before: Option<Arc<Entry>>,
+        now: Option<Arc<Entry>>,
+        fresh: Option<SpecStamp>,
+    ) -> News {
+        let at = self.index();
+        if before.is_none() && now.is_none() {
+            return match fresh {
+                Some(stamp) => News::Refused(stamp.name()),
+                None => News::Progress(at),
+            };
+        }
+        self.show(&object.name, key, now.clone());
+        let written = if now.is_some() {
+            Cause::Set
+        } else {
+            Cause::Delete
+        };
+        let (cause, subject) = match (&object.spec, fresh) {
+            (Ok(spec), Some(_)) => (spec.cause.into(), spec.subject.as_ref().map(Key::user)),
+            _ => (written, None),
+        };
+        let change = Change {
+            key: key.clone(),
+            now,
+            before,
+        };
+        News::Commit {
+            commit: Arc::new(Commit {
+                revision: at,
+                cause,
+                subject,
+                changes: vec![change],
+            }),
+            stamp: fresh.map(SpecStamp::name),
+        }
+    }
+
+    fn step_done(&mut self, object: &Object) {
+        let begun = object
+            .step()
+            .and_then(|step| self.journals.get_mut(&step.revision));
+        if let Some(begun) = begun {
+            begun.steps.remove(&object.name);
+        }
+    }
+
+    fn remove(&mut self, object: &Object) -> News {
+        let at = self.index();
+        if self
+            .lead
+            .as_ref()
+            .is_some_and(|lead| lead.uid == object.uid)
+        {
+            self.lead = None;
+            return News::Lead {
+                record: None,
+                revision: at,
+            };
+        }
+        self.spent.remove(&object.name);
+        self.misfits.remove(&object.name);
+        self.chores.remove(&object.name);
+        self.journals
+            .retain(|_, begun| begun.uid != object.uid || !begun.steps.is_empty());
+        let Some(slot) = self.slots.get_mut(&object.name) else {
+            return News::Progress(at);
+        };
+        let state = slot.object.take().map(|was| was.state);
+        if slot.is_empty() {
+            self.slots.remove(&object.name);
+            return News::Progress(at);
+        }
+        // What a transaction shows and has not written yet is not what was deleted; but a live object was.
+        let waits = self
+            .journals
+            .values()
+            .any(|begun| begun.steps.contains_key(&object.name));
+        if waits && state != Some(State::Live) {
+            return News::Progress(at);
+        }
+        self.supersede(&object.name);
+        match self
+            .slots
+            .get_mut(&object.name)
+            .and_then(|slot| slot.shown.take())
+        {
+            Some((key, before)) => self.changed(object, &key, Some(before), None, None),
+            None => News::Progress(at),
+        }
+    }
+
+    /// Whether a leader has something to clear up.
+    pub(super) fn is_unsettled(&self) -> bool {
+        !(self.journals.is_empty() && self.spent.is_empty() && self.chores.is_empty())
+    }
+
+    pub(super) fn note(&mut self, object: &Object, state: State) {
+        if matches!(state, State::Tombstone | State::Void) {
+            self.chores.insert(object.name.clone());
+        } else {
+            self.chores.remove(&object.name);
+        }
+        if state != State::Misfit {
+            self.misfits.remove(&object.name);
+        } else if self.misfits.insert(object.name.clone()) {
+            let why = object
+                .key()
+                .map(|_| ())
+                .and_then(|()| object.record().map(|_| ()));
+            let why = why.err().unwrap_or_default();
+            tracing::error!(
+                object = object.name,
+                why,
+                "this object stands for no entry and is left out"
+            );
+        }
+    }
+}
+
+/// What an object stands for, if what wrote it was entitled to.
+pub(super) fn state_of(object: &Object, key: &Result<Key, String>) -> State {
+    match (key, object.record()) {
+        _ if object.dying => State::Dying,
+        (Err(_), _) | (_, Err(_)) => State::Misfit,
+        (Ok(_), Ok(None)) => State::Tombstone,
+        (Ok(_), Ok(Some(_))) => State::Live,
+    }
+}
+
+pub(super) fn known(object: &Object, state: State) -> Known {
+    Known {
+        uid: object.uid.clone(),
+        version: object.version,
+        generation: object.generation,
+        kept: object.kept.clone(),
+        stamp: object.spec.as_ref().ok().and_then(|spec| spec.stamp),
+        step: object
+            .written_by()
+            .and_then(|_| object.step())
+            .map(|step| step.revision),
+        state,
+    }
+}
+
+pub(super) fn read_lead(object: &Object) -> Option<Lead> {
+    let record = object.record().ok()??;
+    Some(Lead {
+        record: serde_json::from_slice(&record.value).ok()?,
+        uid: object.uid.clone(),
+        version: object.version,
+        generation: object.generation,
+        kept: object.kept.clone(),
+    })
+}
+
+pub(super) fn read_journal(object: &Object) -> Option<Journal> {
+    Journal::unpack(&object.record().ok()??.value)
+}
+
+/// The entry an object holds, at its place on the line.
+pub(super) fn entry(
+    object: &Object,
+    at: u64,
+    before: Option<&Entry>,
+    ours: bool,
+) -> Option<Arc<Entry>> {
+    let mut record = object.record().ok()??;
+    if !ours && let Some(before) = before {
+        counters_go_on(&mut record, before);
+    }
+    let step = object.step();
+    let modified = match step {
+        Some(step) if object.written_by().is_some() => Revision::new(step.revision, step.sub),
+        _ => Revision::new(at, 0),
+    };
+    Some(Arc::new(Entry { record, modified }))
+}
+
+/// An old copy of an object sets none of its counters back.
+fn counters_go_on(record: &mut Record, before: &Entry) {
+    let attrs = &mut record.attrs;
+    if attrs.created == Mark::ThisWrite {
+        attrs.created = Mark::At(before.created());
+    }
+    if attrs.placed == Mark::ThisWrite {
+        attrs.placed = Mark::At(before.placed());
+    }
+    attrs.version = attrs.version.max(before.attrs().version.saturating_add(1));
+    attrs.lock_index = attrs.lock_index.max(before.attrs().lock_index);
+}

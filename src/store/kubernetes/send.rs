@@ -1,0 +1,279 @@
+//! Writes on their way to the API server.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::api::ApiError;
+use super::codec;
+use super::journal::{self, Journal};
+use super::log::KubernetesLog;
+use super::name;
+use super::object::{Object, body};
+use super::objects::Objects;
+use super::resource::{EntrySpec, SpecStamp, Step};
+use super::slot::{Known, State};
+use crate::model::{Entry, Key, Proposal, Record, Revision, Target};
+use crate::store::shared::log::SendError;
+use crate::store::shared::record::{LeadRecord, Stamp};
+
+/// How often a write is sent that the API server turns away because it has too much to do.
+const TURNS: u32 = 6;
+
+/// How long to wait then, where it does not say.
+const TURNED_AWAY: Duration = Duration::from_millis(500);
+
+/// How long to wait at most.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// A request that writes one object.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) name: String,
+    body: Vec<u8>,
+    /// The version it replaces; none where there must be no object yet.
+    replaced: Option<u64>,
+}
+
+impl Request {
+    /// Makes or replaces the object of a key. The stamp's generation is what the object will have.
+    pub(super) fn new(
+        key: &Key,
+        mut spec: EntrySpec,
+        stamp: Option<Stamp>,
+        there: Option<&Known>,
+    ) -> Self {
+        spec.stamp = stamp.map(|stamp| SpecStamp {
+            term: stamp.term,
+            sequence: stamp.sequence,
+            generation: there.map_or(1, |there| there.generation + 1),
+        });
+        let replaced = there.map(|there| (&there.kept, there.version));
+        Self {
+            name: name::of(key),
+            body: body(key, &spec, replaced),
+            replaced: there.map(|there| there.version),
+        }
+    }
+
+    async fn ask(&self, log: &KubernetesLog) -> Result<bytes::Bytes, ApiError> {
+        match self.replaced {
+            Some(_) => log.api.replace(&self.name, self.body.clone()).await,
+            None => log.api.create(self.body.clone()).await,
+        }
+    }
+
+    /// Sends it; again only where the API server said that it did nothing, because it has too much to do.
+    pub(super) async fn send(&self, log: &KubernetesLog) -> Result<bytes::Bytes, ApiError> {
+        let mut turn = 1;
+        loop {
+            match self.ask(log).await {
+                Err(ApiError::Refused {
+                    status: 429,
+                    retry_after,
+                    ..
+                }) if turn < TURNS => {
+                    turn += 1;
+                    tokio::time::sleep(retry_after.unwrap_or(TURNED_AWAY).min(LONGEST)).await;
+                }
+                answered => return answered,
+            }
+        }
+    }
+
+    /// Whether the objects that are known have moved on from what this was made for.
+    fn is_overtaken(&self, objects: &Objects) -> bool {
+        let slot = objects.slots.get(&self.name);
+        let there = slot.and_then(|slot| slot.object.as_ref());
+        there.map(|there| there.version) != self.replaced
+    }
+}
+
+/// An entry's spec, or its tombstone's.
+pub(super) fn spec(key: &Key, put: Option<&Record>) -> EntrySpec {
+    put.map_or_else(
+        || codec::tombstone(key),
+        |record| codec::encode(key, record),
+    )
+}
+
+/// As [`spec`], for an entry that stands elsewhere on the line.
+pub(super) fn step(key: &Key, now: Option<&Entry>, at: Revision) -> EntrySpec {
+    EntrySpec {
+        step: Some(Step {
+            revision: at.main,
+            sub: at.sub,
+        }),
+        ..spec(key, now.map(|entry| &entry.record))
+    }
+}
+
+/// Sends a proposal, as one request whatever it writes.
+pub(super) async fn proposal(
+    log: &KubernetesLog,
+    stamp: Stamp,
+    proposal: Proposal,
+) -> Result<(), SendError> {
+    let mut left = TURNS;
+    loop {
+        let request = match proposal.writes.as_slice() {
+            [write] => match &write.target {
+                Target::Key(key) => single(log, stamp, &proposal, key)?,
+                Target::InOrder(_) => journal(stamp, &proposal)?,
+            },
+            _ => journal(stamp, &proposal)?,
+        };
+        let Err(error) = request.send(log).await else {
+            return Ok(());
+        };
+        match refused(log, &request, stamp, error).await {
+            // The object is another one, though the entry may not be: a tombstone was removed.
+            Err(SendError::Conflict(_)) if left > 0 => left -= 1,
+            became => return became,
+        }
+    }
+}
+
+fn single(
+    log: &KubernetesLog,
+    stamp: Stamp,
+    proposal: &Proposal,
+    key: &Key,
+) -> Result<Request, SendError> {
+    let objects = log.state.objects.lock();
+    let write = proposal.writes.first();
+    let before = write
+        .and_then(|write| write.before.as_ref())
+        .map(|before| before.modified);
+    if objects.entry_of(key).map(|entry| entry.modified) != before {
+        return Err(SendError::Conflict(objects.index()));
+    }
+    let slot = objects.slots.get(&name::of(key));
+    let there = slot.and_then(|slot| slot.object.as_ref());
+    if there.is_some_and(|there| there.state == State::Dying) {
+        let why = "its object was deleted in the cluster, and a finalizer holds it back";
+        return Err(SendError::Unavailable(why.to_owned()));
+    }
+    let put = write.and_then(|write| write.put.as_ref());
+    let spec = EntrySpec {
+        cause: proposal.cause.into(),
+        subject: proposal
+            .subject
+            .as_ref()
+            .and_then(Key::as_str)
+            .map(str::to_owned),
+        ..spec(key, put)
+    };
+    Ok(Request::new(key, spec, Some(stamp), there))
+}
+
+fn journal(stamp: Stamp, proposal: &Proposal) -> Result<Request, SendError> {
+    let packed = Journal::of(proposal).pack();
+    let value = packed.map_err(|error| SendError::Refused(error.to_string()))?;
+    let record = Record {
+        value,
+        ..Record::default()
+    };
+    let key = journal::key(stamp);
+    let spec = EntrySpec {
+        cause: proposal.cause.into(),
+        ..spec(&key, Some(&record))
+    };
+    Ok(Request::new(&key, spec, Some(stamp), None))
+}
+
+/// Sends the lead's record.
+pub(super) async fn lead(
+    log: &KubernetesLog,
+    record: LeadRecord,
+    told: Option<u64>,
+) -> Result<(), SendError> {
+    let value =
+        serde_json::to_vec(&record).map_err(|error| SendError::Refused(error.to_string()))?;
+    let key = LeadRecord::key();
+    // Not a write of an entry, but what says whether stamps survive.
+    let stamp = Stamp {
+        term: record.term,
+        sequence: record.attempt,
+    };
+    let request = {
+        let objects = log.state.objects.lock();
+        let lead = objects.lead.as_ref();
+        if lead.map(|lead| lead.version + objects.offset) != told {
+            return Err(SendError::Conflict(objects.index()));
+        }
+        let there = lead.map(|lead| Known {
+            uid: lead.uid.clone(),
+            version: lead.version,
+            generation: lead.generation,
+            kept: lead.kept.clone(),
+            stamp: None,
+            step: None,
+            state: State::Live,
+        });
+        let record = Record {
+            value: value.into(),
+            ..Record::default()
+        };
+        Request::new(&key, spec(&key, Some(&record)), Some(stamp), there.as_ref())
+    };
+    match request.send(log).await {
+        Ok(body) => {
+            let object = std::str::from_utf8(&body)
+                .ok()
+                .and_then(|text| Object::read(text).ok());
+            let survived = object
+                .and_then(|object| object.written_by())
+                .map(SpecStamp::name)
+                == Some(stamp);
+            log.state.pruned.store(!survived, Ordering::Release);
+            Ok(())
+        }
+        Err(error) => Err(definite(&error)),
+    }
+}
+
+/// What became of a write that was refused. Refused is only what has been told, too.
+async fn refused(
+    log: &KubernetesLog,
+    request: &Request,
+    stamp: Stamp,
+    error: ApiError,
+) -> Result<(), SendError> {
+    let changed =
+        error.status() == Some(409) || (error.status() == Some(404) && request.replaced.is_some());
+    if !changed {
+        return Err(definite(&error));
+    }
+    // Somebody on the way may have sent it twice.
+    if let Ok(body) = log.api.get(&request.name).await
+        && let Ok(object) = Object::read(&String::from_utf8_lossy(&body))
+        && object.written_by().map(SpecStamp::name) == Some(stamp)
+    {
+        return Ok(());
+    }
+    if log
+        .state
+        .wait_until(LONGEST, |objects| request.is_overtaken(objects))
+        .await
+    {
+        return Err(SendError::Conflict(log.state.objects.lock().index()));
+    }
+    Err(SendError::Unavailable(error.to_string()))
+}
+
+/// What an answer says for sure.
+fn definite(error: &ApiError) -> SendError {
+    let text = error.to_string();
+    match error {
+        ApiError::Unknown(_) => SendError::Unknown(text),
+        ApiError::NotSent(_) => SendError::Unavailable(text),
+        ApiError::Refused {
+            status, message, ..
+        } => match status {
+            409 => SendError::Conflict(0),
+            400 | 413 | 422 => SendError::Refused(text),
+            403 if message.contains("exceeded quota") => SendError::Refused(text),
+            _ => SendError::Unavailable(text),
+        },
+    }
+}

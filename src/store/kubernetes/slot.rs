@@ -1,0 +1,57 @@
+//! One name: the object that has it, and the entry that is shown for it.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::resource::SpecStamp;
+use crate::model::{Entry, Key};
+
+/// What is known of one name.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    /// The object, where there is one.
+    pub(super) object: Option<Known>,
+    /// The entry that clients see. A transaction may show one before it has its object.
+    pub(super) shown: Option<(Key, Arc<Entry>)>,
+}
+
+/// What is known of an object.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) uid: String,
+    pub(super) version: u64,
+    pub(super) generation: i64,
+    pub(super) kept: Map<String, Value>,
+    /// The stamp it bears, whoever wrote it last.
+    pub(super) stamp: Option<SpecStamp>,
+    /// The revision of the transaction whose step its last write was.
+    pub(super) step: Option<u64>,
+    pub(super) state: State,
+}
+
+/// What an object stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// The entry that is shown, or that is about to be: a step of a transaction may be on its way.
+    Live,
+    /// Nothing: its entry is deleted.
+    Tombstone,
+    /// Nothing: a gateway wrote it that did not lead any more.
+    Void,
+    /// Nothing: it cannot be read, or has another's name.
+    Misfit,
+    /// Nothing: somebody deleted it, and something holds it back.
+    Dying,
+}
+
+impl Slot {
+    /// Where the entry that is shown stands.
+    pub(super) fn entry(&self) -> Option<&Arc<Entry>> {
+        self.shown.as_ref().map(|(_, entry)| entry)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.object.is_none() && self.shown.is_none()
+    }
+}

@@ -1,0 +1,184 @@
+//! Following a log, warm: for a gateway that stands by, and for the one that leads.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use super::log::{Log, LogError};
+use super::record::Stamp;
+use super::stamps::Stamps;
+use super::view::{Outcome, Told, View};
+use crate::model::Proposal;
+use crate::store::{CommitError, Feed, Opened};
+
+/// How long until a log that could not be read is tried again, at first.
+const SHORTEST: Duration = Duration::from_millis(50);
+
+/// And at last.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// Everything a log holds, and every change as it comes.
+pub(super) struct Follower {
+    view: Mutex<View>,
+    told: watch::Sender<Told>,
+    reopen: Notify,
+    /// What stands in the way of reading the log now.
+    problem: watch::Sender<Option<String>>,
+}
+
+impl std::fmt::Debug for Follower {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Follower")
+            .field("told", &*self.told.borrow())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Follower {
+    /// Follows a log until the handle is aborted.
+    pub(super) fn start(
+        log: Arc<dyn Log>,
+        holder: &str,
+        stamps: Arc<Stamps>,
+    ) -> (Arc<Self>, JoinHandle<()>) {
+        let view = View::new(holder, stamps);
+        let follower = Arc::new(Self {
+            told: watch::Sender::new(view.told.clone()),
+            view: Mutex::new(view),
+            reopen: Notify::new(),
+            problem: watch::Sender::new(None),
+        });
+        let run = Arc::clone(&follower).run(log);
+        let task = tokio::spawn(async move {
+            run.await;
+        });
+        (follower, task)
+    }
+
+    /// What was told last, and what comes.
+    pub(super) fn told(&self) -> watch::Receiver<Told> {
+        self.told.subscribe()
+    }
+
+    /// What stands in the way of reading the log, and when that ends.
+    pub(super) fn problem(&self) -> watch::Receiver<Option<String>> {
+        self.problem.subscribe()
+    }
+
+    /// Reads on over a new connection: this one may be silent for ever.
+    pub(super) fn reopen(&self) {
+        self.reopen.notify_one();
+    }
+
+    pub(super) fn open(&self, feed: Arc<dyn Feed>) -> Opened {
+        self.view.lock().open(feed)
+    }
+
+    pub(super) fn close(&self) {
+        self.view.lock().close();
+    }
+
+    /// Names a write and waits for what becomes of it, if its guards hold by what is known.
+    pub(super) fn expect(
+        &self,
+        proposal: &Proposal,
+    ) -> Result<(Stamp, oneshot::Receiver<Outcome>), CommitError> {
+        let mut view = self.view.lock();
+        if !view.allows(proposal) {
+            return Err(CommitError::Conflict);
+        }
+        let away = || CommitError::Unavailable("another gateway leads".to_owned());
+        view.expect().ok_or_else(away)
+    }
+
+    pub(super) fn forget(&self, stamp: Stamp) {
+        self.view.lock().forget(stamp);
+    }
+
+    /// Returns when everything up to a revision was told.
+    pub(super) async fn reached(&self, revision: u64) {
+        // The sender is in `self`, so it is not gone.
+        let mut told = self.told();
+        let _told = told.wait_for(|told| told.revision >= revision).await;
+    }
+
+    fn change(&self, with: impl FnOnce(&mut View)) {
+        let mut view = self.view.lock();
+        with(&mut view);
+        // Under the lock, so that nothing older is told after it.
+        self.told.send_replace(view.told.clone());
+    }
+
+    async fn run(self: Arc<Self>, log: Arc<dyn Log>) -> ! {
+        let mut wait = SHORTEST;
+        loop {
+            let ended = match log.load().await {
+                Ok(loaded) => {
+                    self.change(|view| view.install(loaded));
+                    self.follow(log.as_ref(), &mut wait).await
+                }
+                Err(error) => error,
+            };
+            self.pause(&ended, &mut wait).await;
+        }
+    }
+
+    /// Follows from what was told last until that is forgotten.
+    async fn follow(&self, log: &dyn Log, wait: &mut Duration) -> LogError {
+        loop {
+            let ended = self.follow_once(log, wait).await;
+            match ended {
+                None => {}
+                Some(LogError::Gone) => return LogError::Gone,
+                Some(LogError::Ended) => tokio::time::sleep(SHORTEST).await,
+                Some(error) => self.pause(&error, wait).await,
+            }
+        }
+    }
+
+    /// Follows over one connection; `None` where another is wanted.
+    async fn follow_once(&self, log: &dyn Log, wait: &mut Duration) -> Option<LogError> {
+        let opened = tokio::select! {
+            opened = log.follow() => opened,
+            () = self.reopen.notified() => return None,
+        };
+        let mut tail = match opened {
+            Ok(tail) => tail,
+            Err(error) => return Some(error),
+        };
+        if self.problem.send_replace(None).is_some() {
+            tracing::info!("the store is read again");
+        }
+        loop {
+            let news = tokio::select! {
+                news = tail.next() => news,
+                () = self.reopen.notified() => return None,
+            };
+            match news {
+                Ok(news) => {
+                    *wait = SHORTEST;
+                    self.change(|view| view.take(news));
+                }
+                Err(error) => return Some(error),
+            }
+        }
+    }
+
+    async fn pause(&self, error: &LogError, wait: &mut Duration) {
+        match error {
+            LogError::Ended => {}
+            LogError::Gone => tracing::info!("the changes since are forgotten: all is read anew"),
+            LogError::Unavailable(_) | LogError::Misconfigured(_) => {
+                let line = Some(error.to_string());
+                if self.problem.send_replace(line.clone()) != line {
+                    tracing::error!(%error, "cannot read the store; trying again");
+                }
+            }
+        }
+        tokio::time::sleep(*wait).await;
+        *wait = (*wait * 2).min(LONGEST);
+    }
+}

@@ -1,0 +1,316 @@
+//! Taking the lead, keeping it, giving it up.
+//!
+//! The record is the lead: whoever wrote it last leads its term. How long is told by the clock that runs while the
+//! machine sleeps; all else by the order in which the log tells it.
+
+use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::boottime;
+use super::follower::Follower;
+use super::log::{Log, SendError};
+use super::record::{Fence, LeadRecord, Relay};
+use super::view::Told;
+use crate::model::time;
+
+/// Added to an index that went back, over what was seen of it.
+const RAISE: u64 = 1_000_000;
+
+/// Who would lead.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// What people call this gateway.
+    pub name: String,
+    /// Where other gateways reach it.
+    pub relay: Option<Relay>,
+    /// How long its lead is to last without a heartbeat.
+    pub duration: Duration,
+}
+
+/// The lead of one gateway, while it lasts.
+#[derive(Debug)]
+pub(super) struct Lead {
+    candidate: Candidate,
+    holder: String,
+    log: Arc<dyn Log>,
+    follower: Arc<Follower>,
+    attempts: AtomicU64,
+    /// Until when it lasts, in nanoseconds of [`boottime`].
+    until: AtomicU64,
+    /// A write's outcome is unknown: the next term is to settle it.
+    unsettled: AtomicBool,
+    wake: Notify,
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A record on its way.
+type Sending = JoinHandle<Result<(), SendError>>;
+
+/// What is sent and not told yet: when, by [`boottime`].
+#[derive(Debug, Default)]
+struct Sent(HashMap<u64, Duration>);
+
+impl Lead {
+    pub(super) fn new(
+        candidate: Candidate,
+        holder: String,
+        log: Arc<dyn Log>,
+        follower: Arc<Follower>,
+    ) -> Self {
+        Self {
+            candidate,
+            holder,
+            log,
+            follower,
+            attempts: AtomicU64::new(0),
+            until: AtomicU64::new(0),
+            unsettled: AtomicBool::new(false),
+            wake: Notify::new(),
+        }
+    }
+
+    /// Whether this gateway leads now. To be asked after a read, before it is answered.
+    pub(super) fn held(&self) -> bool {
+        nanos(boottime::now()) < self.until.load(Ordering::Acquire)
+    }
+
+    /// Asks for a new term, which tells the writes that took effect from those that never will.
+    pub(super) fn settle_by_fence(&self) {
+        self.unsettled.store(true, Ordering::Release);
+        self.wake.notify_one();
+    }
+
+    fn is_ours(&self, told: &Told) -> bool {
+        told.lead
+            .as_ref()
+            .is_some_and(|lead| lead.holder == self.holder && !lead.released)
+    }
+
+    /// Waits until the lead is there to take, and takes it.
+    pub(super) async fn acquire(&self) {
+        let mut told = self.follower.told();
+        let mut sent = Sent::default();
+        loop {
+            let now = told.borrow_and_update().clone();
+            // Told too late, it is taken once more.
+            if self.is_ours(&now) && self.granted(&now, &mut sent) && self.held() {
+                let term = now.lead.as_deref().map(|lead| lead.term);
+                tracing::info!(term, "this gateway leads");
+                return;
+            }
+            let Some(from) = self.free_from(&now) else {
+                let _changed = told.changed().await;
+                continue;
+            };
+            if Instant::now() < from {
+                tokio::select! {
+                    () = tokio::time::sleep_until(from) => {}
+                    _changed = told.changed() => {}
+                }
+                continue;
+            }
+            let sending = self.send(self.next_term(&now), now.lead_revision, &mut sent);
+            self.await_change(sending, &mut told, &now).await;
+        }
+    }
+
+    /// From when on the lead may be taken; `None` while nothing is known.
+    fn free_from(&self, told: &Told) -> Option<Instant> {
+        if !told.loaded {
+            return None;
+        }
+        let duration = match told.lead.as_deref() {
+            // Nobody can lead what was never written to.
+            None if told.empty => Duration::ZERO,
+            // Taken away: whoever had it may think for so long that it has it.
+            None => told.duration.unwrap_or(self.candidate.duration),
+            Some(lead) if lead.released || lead.holder == self.holder => Duration::ZERO,
+            Some(lead) => lead.duration(),
+        };
+        Some(told.since + duration)
+    }
+
+    fn next_term(&self, told: &Told) -> LeadRecord {
+        let known = told.lead.as_deref();
+        let offset = known.map_or(0, |lead| lead.offset);
+        let short = told.highest.saturating_sub(told.revision);
+        LeadRecord {
+            term: known.map_or(0, |lead| lead.term) + 1,
+            holder: self.holder.clone(),
+            name: self.candidate.name.clone(),
+            relay: self.candidate.relay.clone(),
+            duration_ms: u64::try_from(self.candidate.duration.as_millis()).unwrap_or(u64::MAX),
+            beat: 0,
+            attempt: 0,
+            released: false,
+            identity: known.map_or_else(new_identity, |lead| lead.identity),
+            offset: if short > 0 {
+                offset + short + RAISE
+            } else {
+                offset
+            },
+            // Both are indexes: with another offset they are none.
+            past: known
+                .filter(|_| short == 0)
+                .map(|lead| lead.past.clone())
+                .unwrap_or_default(),
+            fences: known
+                .filter(|_| short == 0)
+                .map(|lead| lead.fences.clone())
+                .unwrap_or_default(),
+        }
+    }
+
+    fn next_beat(told: &Told) -> Option<LeadRecord> {
+        let mut record = LeadRecord::clone(told.lead.as_deref()?);
+        if record.beat == 0 {
+            record.note_fence(Fence {
+                term: record.term,
+                revision: told.lead_revision?,
+            });
+        }
+        record.beat += 1;
+        record.note_past(told.lead_revision?, time::unix_ms());
+        Some(record)
+    }
+
+    /// Sends a record once; what became of it is told or not.
+    fn send(&self, mut record: LeadRecord, told: Option<u64>, sent: &mut Sent) -> Sending {
+        record.attempt = self.attempts.fetch_add(1, Ordering::Relaxed);
+        sent.0.insert(record.attempt, boottime::now());
+        let log = Arc::clone(&self.log);
+        tokio::spawn(async move { log.send_lead(record, told).await })
+    }
+
+    /// Waits for something else to be told: where the record did not leave, a little; where that takes too long, over
+    /// a new connection.
+    async fn await_change(
+        &self,
+        mut sending: Sending,
+        told: &mut watch::Receiver<Told>,
+        known: &Told,
+    ) {
+        let patience = tokio::time::sleep(self.candidate.duration / 3);
+        let mut patience = pin!(patience);
+        let mut answered = false;
+        loop {
+            tokio::select! {
+                _changed = told.wait_for(|told| told.lead_revision != known.lead_revision) => return,
+                () = patience.as_mut() => {
+                    self.follower.reopen();
+                    return;
+                }
+                ended = &mut sending, if !answered => {
+                    answered = true;
+                    match ended {
+                        Ok(Ok(()) | Err(SendError::Unknown(_) | SendError::Conflict(_))) => {}
+                        Ok(Err(error)) => {
+                            tracing::warn!(%error, "the lead's record is not written");
+                            patience.as_mut().reset(Instant::now() + self.candidate.duration / 20);
+                        }
+                        Err(_panicked_or_ended) => return,
+                    }
+                }
+            }
+        }
+    }
+
+    /// Extends the lead by what was told of our own record; says whether it was one we sent.
+    fn granted(&self, told: &Told, sent: &mut Sent) -> bool {
+        let Some(lead) = told.lead.as_deref() else {
+            return false;
+        };
+        let Some(at) = sent.0.get(&lead.attempt).copied() else {
+            return false;
+        };
+        sent.0.retain(|attempt, _| *attempt >= lead.attempt);
+        // A fifth less: clocks may differ in speed by as much.
+        let until = nanos(at + self.candidate.duration.mul_f64(0.8));
+        self.until.fetch_max(until, Ordering::AcqRel);
+        true
+    }
+
+    /// Keeps the lead for as long as that works. Returns when it is lost.
+    pub(super) async fn keep(&self) {
+        let mut told = self.follower.told();
+        let mut sent = Sent::default();
+        let epoch = told.borrow().epoch;
+        // What `acquire` sent last may be granted here again.
+        let mut next = Instant::now();
+        loop {
+            let now = told.borrow_and_update().clone();
+            if !self.is_ours(&now) || now.epoch != epoch {
+                break;
+            }
+            let _granted = self.granted(&now, &mut sent);
+            if !self.held() {
+                break;
+            }
+            let record = if self.unsettled.swap(false, Ordering::AcqRel) {
+                Some(self.next_term(&now))
+            } else if Instant::now() >= next {
+                next = Instant::now() + self.candidate.duration / 5;
+                Self::next_beat(&now)
+            } else {
+                None
+            };
+            if let Some(record) = record {
+                let sending = self.send(record, now.lead_revision, &mut sent);
+                self.await_or_end(sending, &mut told, &now).await;
+                continue;
+            }
+            tokio::select! {
+                () = tokio::time::sleep_until(next) => {}
+                () = self.wake.notified() => {}
+                _changed = told.changed() => {}
+            }
+        }
+        self.drop_now();
+        tracing::warn!("the lead is lost");
+    }
+
+    /// As [`Lead::await_change`], but not past the end of the lead.
+    async fn await_or_end(&self, sending: Sending, told: &mut watch::Receiver<Told>, known: &Told) {
+        let until = Duration::from_nanos(self.until.load(Ordering::Acquire));
+        let left = until.saturating_sub(boottime::now());
+        let _ended = tokio::time::timeout(left, self.await_change(sending, told, known)).await;
+    }
+
+    /// Leads no more, from now on.
+    pub(super) fn drop_now(&self) {
+        self.until.store(0, Ordering::Release);
+    }
+
+    /// Gives the lead up, so that nobody needs to wait. To be called when nothing is read or written any more.
+    pub(super) async fn release(&self) {
+        self.drop_now();
+        let mut told = self.follower.told();
+        let now = told.borrow_and_update().clone();
+        let (true, Some(lead)) = (self.is_ours(&now), now.lead.as_deref()) else {
+            return;
+        };
+        let record = LeadRecord {
+            released: true,
+            ..lead.clone()
+        };
+        if let Err(error) = self.log.send_lead(record, now.lead_revision).await {
+            tracing::warn!(%error, "the lead could not be given up: others wait until it ends");
+        }
+    }
+}
+
+fn new_identity() -> u64 {
+    let (high, _) = uuid::Uuid::new_v4().as_u64_pair();
+    // JSON numbers are exact to 53 bits.
+    high >> 11
+}

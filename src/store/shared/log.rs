@@ -1,0 +1,118 @@
+//! What several gateways write to: a log that is kept elsewhere, and that others may write to as well.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use super::record::{LeadRecord, Stamp};
+use super::stamps::Stamps;
+use crate::model::{Commit, Entry, Key, Proposal};
+use crate::store::{BoxFuture, Limits};
+
+/// A log kept elsewhere, as a gateway uses it.
+///
+/// Whoever leads sends writes with stamps; whether they took effect, the changes tell, in one order for all. Nothing is
+/// ever sent twice. Revisions are those of the keyspace: the log's own and the offset of the lead's record.
+pub(crate) trait Log: Send + Sync + fmt::Debug + 'static {
+    /// What it can take.
+    fn limits(&self) -> Limits;
+
+    /// Everything there is, as of one revision.
+    fn load(&self) -> BoxFuture<'_, Result<Loaded, LogError>>;
+
+    /// Every change after what was loaded or told last.
+    fn follow(&self) -> BoxFuture<'_, Result<Box<dyn Tail>, LogError>>;
+
+    /// Sends a write. It took effect if a commit with this stamp is told.
+    fn send(&self, stamp: Stamp, proposal: Proposal) -> BoxFuture<'_, Result<(), SendError>>;
+
+    /// Sends the lead's record, if that is still as it was told at a revision, or still missing.
+    fn send_lead(
+        &self,
+        record: LeadRecord,
+        told: Option<u64>,
+    ) -> BoxFuture<'_, Result<(), SendError>>;
+
+    /// Clears up, as the leader may from time to time and must before it serves: undoes what is void, finishes what
+    /// was begun, removes what is deleted. An error says why this gateway must not lead.
+    fn settle<'a>(&'a self, stamps: &'a Stamps) -> BoxFuture<'a, Result<(), SendError>>;
+
+    /// Returns when there is something to clear up.
+    fn unsettled(&self) -> BoxFuture<'_, ()>;
+}
+
+/// Changes as they come.
+pub(crate) trait Tail: Send {
+    /// What has happened since, at least one thing. An error ends it. May be dropped and called again.
+    fn next(&mut self) -> BoxFuture<'_, Result<Vec<News>, LogError>>;
+}
+
+/// All there is, as of one revision.
+#[derive(Debug, Default)]
+pub(crate) struct Loaded {
+    /// The revision.
+    pub(crate) revision: u64,
+    /// Every entry, in any order.
+    pub(crate) entries: Vec<(Key, Arc<Entry>)>,
+    /// The lead's record, and the revision it was written at.
+    pub(crate) lead: Option<(LeadRecord, u64)>,
+    /// The stamps that were found on what there is.
+    pub(crate) stamps: HashSet<Stamp>,
+}
+
+/// Something that happened.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// Entries changed.
+    Commit {
+        /// How.
+        commit: Arc<Commit>,
+        /// Which gateway's write it was; none where somebody else wrote.
+        stamp: Option<Stamp>,
+    },
+    /// The lead's record changed, or is gone.
+    Lead {
+        /// The record.
+        record: Option<LeadRecord>,
+        /// When.
+        revision: u64,
+    },
+    /// A write came too late for its guards; it changed nothing.
+    Refused(Stamp),
+    /// Nothing else happened up to this revision.
+    Progress(u64),
+}
+
+/// Why a log cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum LogError {
+    /// What happened since is not known there any more: it must be loaded anew.
+    #[error("what happened since is forgotten there")]
+    Gone,
+    /// The connection ended as it may at any time.
+    #[error("the connection ended")]
+    Ended,
+    /// It may work later.
+    #[error("{0}")]
+    Unavailable(String),
+    /// It will not work until somebody does something about it.
+    #[error("{0}")]
+    Misconfigured(String),
+}
+
+/// What became of a write that was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SendError {
+    /// A guard did not hold; nothing happened. What says so is told by this revision.
+    #[error("changed meanwhile")]
+    Conflict(u64),
+    /// It was refused by a rule that will not change by itself; nothing happened.
+    #[error("{0}")]
+    Refused(String),
+    /// It did not leave, or was turned away; nothing happened.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Nobody knows yet.
+    #[error("{0}")]
+    Unknown(String),
+}

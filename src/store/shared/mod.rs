@@ -1,0 +1,184 @@
+//! Stores that several gateways share: one of them leads and writes, the others follow.
+//!
+//! The lead is a record among the data (`record`). Each write carries the leader's stamp, and the order in which
+//! changes are told decides what counts.
+
+mod boottime;
+mod follower;
+mod gap;
+mod lead;
+pub(crate) mod log;
+mod past;
+pub(crate) mod record;
+pub(crate) mod stamps;
+mod term;
+mod view;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub use self::lead::Candidate;
+pub use self::record::{LeadRecord, Relay};
+
+use self::follower::Follower;
+use self::lead::Lead;
+use self::log::Log;
+use self::stamps::Stamps;
+use self::term::TermStore;
+use crate::store::Store;
+
+/// How long between two times that what was left behind is cleared up.
+const SETTLE: Duration = Duration::from_millis(200);
+
+/// A store that other gateways use as well.
+#[derive(Debug)]
+pub struct SharedStore {
+    log: Arc<dyn Log>,
+    follower: Arc<Follower>,
+    following: JoinHandle<()>,
+    stamps: Arc<Stamps>,
+    candidate: Candidate,
+    holder: String,
+}
+
+impl SharedStore {
+    /// Follows a log from now on. Must be called within a tokio runtime.
+    pub(crate) fn start(log: Arc<dyn Log>, candidate: Candidate) -> Self {
+        let holder = uuid::Uuid::new_v4().to_string();
+        let stamps = Arc::<Stamps>::default();
+        let (follower, following) = Follower::start(Arc::clone(&log), &holder, Arc::clone(&stamps));
+        Self {
+            log,
+            follower,
+            following,
+            stamps,
+            candidate,
+            holder,
+        }
+    }
+
+    /// Waits until this gateway leads. Nothing else may come of an earlier term by then.
+    pub async fn lead(&self) -> Term {
+        loop {
+            let lead = Arc::new(Lead::new(
+                self.candidate.clone(),
+                self.holder.clone(),
+                Arc::clone(&self.log),
+                Arc::clone(&self.follower),
+            ));
+            lead.acquire().await;
+            let keeping = Arc::clone(&lead);
+            let kept = tokio::spawn(async move { keeping.keep().await });
+            match self.log.settle(&self.stamps).await {
+                Ok(()) => return self.term(lead, kept),
+                Err(error) => {
+                    tracing::warn!(%error, "what was left behind cannot be cleared up");
+                    kept.abort();
+                    lead.release().await;
+                    tokio::time::sleep(SETTLE).await;
+                }
+            }
+        }
+    }
+
+    fn term(&self, lead: Arc<Lead>, kept: JoinHandle<()>) -> Term {
+        let (log, stamps) = (Arc::clone(&self.log), Arc::clone(&self.stamps));
+        let settling = tokio::spawn(async move {
+            loop {
+                log.unsettled().await;
+                if let Err(error) = log.settle(&stamps).await {
+                    tracing::warn!(%error, "what is left behind cannot be cleared up");
+                }
+                tokio::time::sleep(SETTLE).await;
+            }
+        });
+        let store = TermStore::new(
+            Arc::clone(&self.log),
+            Arc::clone(&self.follower),
+            Arc::clone(&lead),
+        );
+        Term {
+            store: Arc::new(store),
+            lead,
+            kept,
+            settling,
+        }
+    }
+
+    /// Waits until the store was read once.
+    pub async fn followed(&self) {
+        let mut told = self.follower.told();
+        let _told = told.wait_for(|told| told.loaded).await;
+    }
+
+    /// The lead's record, as it is told.
+    pub fn leader(&self) -> Option<Arc<LeadRecord>> {
+        self.follower.told().borrow().lead.clone()
+    }
+
+    /// What stands in the way of reading the store now.
+    pub fn problem(&self) -> watch::Receiver<Option<String>> {
+        self.follower.problem()
+    }
+}
+
+impl Drop for SharedStore {
+    fn drop(&mut self) {
+        self.following.abort();
+    }
+}
+
+/// The time in which this gateway leads.
+#[derive(Debug)]
+pub struct Term {
+    store: Arc<dyn Store>,
+    lead: Arc<Lead>,
+    kept: JoinHandle<()>,
+    settling: JoinHandle<()>,
+}
+
+impl Term {
+    /// What to open a keyspace over; once.
+    pub fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
+
+    /// Asks whether this gateway still leads: after a read, before it is answered.
+    pub fn holding(&self) -> Holding {
+        Holding(Arc::clone(&self.lead))
+    }
+
+    /// Returns when the lead is lost.
+    pub async fn lost(&mut self) {
+        let _ended = (&mut self.kept).await;
+        self.lead.drop_now();
+    }
+
+    /// Gives the lead up, so that another gateway has it at once. To be called when nothing is read or written.
+    pub async fn release(self) {
+        self.kept.abort();
+        self.lead.release().await;
+    }
+}
+
+impl Drop for Term {
+    fn drop(&mut self) {
+        self.kept.abort();
+        self.settling.abort();
+        self.lead.drop_now();
+    }
+}
+
+/// Whether a gateway leads.
+#[derive(Clone, Debug)]
+pub struct Holding(Arc<Lead>);
+
+impl Holding {
+    /// Whether it leads now.
+    pub fn held(&self) -> bool {
+        self.0.held()
+    }
+}

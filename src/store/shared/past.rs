@@ -1,0 +1,131 @@
+//! What a follower remembers of what is gone, for the term that it may lead.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use crate::model::{Commit, Key};
+
+/// Commits kept: as many as etcd v2 keeps events.
+const COMMITS: usize = 1_000;
+
+/// Their weight in bytes past which fewer are kept.
+const BYTES: usize = 64 << 20;
+
+/// Deletions kept; past this the older half is forgotten.
+const DELETIONS: usize = 1 << 17;
+
+/// The last commits and deletions.
+#[derive(Debug, Default)]
+pub(super) struct Past {
+    commits: VecDeque<Arc<Commit>>,
+    weight: usize,
+    floor: u64,
+    deleted: VecDeque<(u64, Key)>,
+    deletions: HashMap<Key, u64>,
+    deletions_floor: u64,
+}
+
+impl Past {
+    /// Nothing is known of what was up to this revision.
+    pub(super) fn from(revision: u64) -> Self {
+        Self {
+            floor: revision,
+            deletions_floor: revision,
+            ..Self::default()
+        }
+    }
+
+    /// Adds what just happened.
+    pub(super) fn push(&mut self, commit: &Arc<Commit>) {
+        self.weight += commit.weight();
+        self.commits.push_back(Arc::clone(commit));
+        while (self.commits.len() > COMMITS || self.weight > BYTES)
+            && let Some(oldest) = self.commits.pop_front()
+        {
+            self.weight = self.weight.saturating_sub(oldest.weight());
+            self.floor = oldest.revision;
+        }
+        for change in &commit.changes {
+            if change.now.is_some() {
+                self.deletions.remove(&change.key);
+            } else {
+                self.deletions.insert(change.key.clone(), commit.revision);
+                self.deleted
+                    .push_back((commit.revision, change.key.clone()));
+            }
+        }
+        if self.deleted.len() > DELETIONS {
+            self.forget_deletions();
+        }
+    }
+
+    fn forget_deletions(&mut self) {
+        while self.deleted.len() > DELETIONS / 2
+            && let Some((revision, key)) = self.deleted.pop_front()
+        {
+            if self.deletions.get(&key) == Some(&revision) {
+                self.deletions.remove(&key);
+            }
+            self.deletions_floor = revision;
+        }
+    }
+
+    /// Not every commit up to this revision is known.
+    pub(super) fn lose(&mut self, revision: u64) {
+        self.commits.clear();
+        self.weight = 0;
+        self.floor = revision;
+    }
+
+    /// Every commit after this revision is in [`Past::commits`].
+    pub(super) fn floor(&self) -> u64 {
+        self.floor
+    }
+
+    /// The commits kept, oldest first.
+    pub(super) fn commits(&self) -> Vec<Arc<Commit>> {
+        self.commits.iter().map(Arc::clone).collect()
+    }
+
+    /// Every deletion after this revision is in [`Past::deletions`].
+    pub(super) fn deletions_floor(&self) -> u64 {
+        self.deletions_floor
+    }
+
+    /// When keys that are gone were deleted.
+    pub(super) fn deletions(&self) -> Vec<(Key, u64)> {
+        let deletions = self.deletions.iter();
+        deletions
+            .map(|(key, revision)| (key.clone(), *revision))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Cause, Change};
+
+    #[test]
+    fn floors_rise_with_what_is_forgotten() {
+        let mut past = Past::from(10);
+        for revision in 11..=1_020 {
+            let change = Change {
+                key: Key::user(revision.to_string()),
+                now: None,
+                before: None,
+            };
+            past.push(&Arc::new(Commit {
+                revision,
+                cause: Cause::Delete,
+                subject: None,
+                changes: vec![change],
+            }));
+        }
+        assert_eq!((past.floor(), past.commits().len()), (20, 1_000));
+        assert_eq!(
+            (past.deletions_floor(), past.deletions().len()),
+            (10, 1_010)
+        );
+    }
+}

@@ -1,0 +1,86 @@
+//! The store of one term: what the gateway that leads writes to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::follower::Follower;
+use super::lead::Lead;
+use super::log::{Log, SendError};
+use crate::model::{Commit, Proposal};
+use crate::store::{BoxFuture, CommitError, Feed, Keep, Limits, Opened, Store, StoreError};
+
+/// A log, for as long as this gateway leads.
+#[derive(Debug)]
+pub(super) struct TermStore {
+    log: Arc<dyn Log>,
+    follower: Arc<Follower>,
+    lead: Arc<Lead>,
+    closed: AtomicBool,
+}
+
+impl TermStore {
+    pub(super) fn new(log: Arc<dyn Log>, follower: Arc<Follower>, lead: Arc<Lead>) -> Self {
+        Self {
+            log,
+            follower,
+            lead,
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    async fn commit_once(&self, proposal: Proposal) -> Result<Arc<Commit>, CommitError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(CommitError::Unavailable("the store is closed".to_owned()));
+        }
+        if !self.lead.held() {
+            return Err(CommitError::Unavailable("the lead is lost".to_owned()));
+        }
+        let (stamp, told) = self.follower.expect(&proposal)?;
+        let refused = match self.log.send(stamp, proposal).await {
+            Ok(()) => None,
+            Err(SendError::Unknown(why)) => {
+                tracing::warn!(%why, "the outcome of a write is not known yet");
+                self.lead.settle_by_fence();
+                None
+            }
+            Err(SendError::Conflict(revision)) => {
+                // Refused is only what the view says, too: it is decided anew on what it shows then.
+                self.follower.reached(revision).await;
+                Some(CommitError::Conflict)
+            }
+            Err(SendError::Refused(why)) => Some(CommitError::Full(why)),
+            Err(SendError::Unavailable(why)) => Some(CommitError::Unavailable(why)),
+        };
+        if let Some(error) = refused {
+            self.follower.forget(stamp);
+            return Err(error);
+        }
+        let lost = "the store went back, or is another one";
+        told.await
+            .unwrap_or_else(|_| Err(CommitError::Unknown(lost.to_owned())))
+    }
+}
+
+impl Store for TermStore {
+    fn limits(&self) -> Limits {
+        self.log.limits()
+    }
+
+    fn open(&self, feed: Arc<dyn Feed>) -> BoxFuture<'_, Result<Opened, StoreError>> {
+        Box::pin(async move { Ok(self.follower.open(feed)) })
+    }
+
+    fn commit(&self, proposal: Proposal) -> BoxFuture<'_, Result<Arc<Commit>, CommitError>> {
+        Box::pin(self.commit_once(proposal))
+    }
+
+    /// What the store keeps of the past is not for one gateway to say.
+    fn trim(&self, _keep: Keep) {}
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            self.closed.store(true, Ordering::Release);
+            self.follower.close();
+        })
+    }
+}

@@ -1,0 +1,272 @@
+//! What a follower knows: every entry, the lead, and which writes it waits for.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::gap;
+use super::log::{Loaded, News};
+use super::past::Past;
+use super::record::{LeadRecord, Stamp};
+use super::stamps::Stamps;
+use crate::model::{Commit, Entry, Key, Proposal, Target};
+use crate::store::{CommitError, Feed, Opened};
+
+/// What became of a write.
+pub(super) type Outcome = Result<Arc<Commit>, CommitError>;
+
+/// The lead's record as it was told last.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    /// The record; `None` where there is none.
+    pub(super) lead: Option<Arc<LeadRecord>>,
+    /// When it was written.
+    pub(super) lead_revision: Option<u64>,
+    /// When it was told, by the monotonic clock: whoever would take the lead waits from here.
+    pub(super) since: Instant,
+    /// How long the lead of the last record there was lasts.
+    pub(super) duration: Option<Duration>,
+    /// Everything before this revision is in the view.
+    pub(super) revision: u64,
+    /// The log was read at least once.
+    pub(super) loaded: bool,
+    /// Whether it has any entries.
+    pub(super) empty: bool,
+    /// Counts how often the view had to be given up: what led before does so no more.
+    pub(super) epoch: u64,
+    /// The highest revision a client of any gateway may have seen.
+    pub(super) highest: u64,
+}
+
+/// The state of a follower.
+pub(super) struct View {
+    entries: HashMap<Key, Arc<Entry>>,
+    past: Past,
+    pending: HashMap<Stamp, oneshot::Sender<Outcome>>,
+    feed: Option<Arc<dyn Feed>>,
+    /// The name of this gateway's process in the lead's record.
+    holder: String,
+    stamps: Arc<Stamps>,
+    pub(super) told: Told,
+}
+
+impl View {
+    pub(super) fn new(holder: &str, stamps: Arc<Stamps>) -> Self {
+        Self {
+            holder: holder.to_owned(),
+            stamps,
+            entries: HashMap::new(),
+            past: Past::default(),
+            pending: HashMap::new(),
+            feed: None,
+            told: Told {
+                lead: None,
+                lead_revision: None,
+                since: Instant::now(),
+                duration: None,
+                revision: 0,
+                loaded: false,
+                empty: true,
+                epoch: 0,
+                highest: 0,
+            },
+        }
+    }
+
+    /// Everything known, and whom to tell from now on.
+    pub(super) fn open(&mut self, feed: Arc<dyn Feed>) -> Opened {
+        self.feed = Some(feed);
+        let entries = self.entries.iter();
+        Opened {
+            revision: self.told.revision,
+            identity: self.told.lead.as_ref().map_or(0, |lead| lead.identity),
+            entries: entries
+                .map(|(key, entry)| (key.clone(), Arc::clone(entry)))
+                .collect(),
+            history: self.past.commits(),
+            history_floor: self.past.floor(),
+            deletions: self.past.deletions(),
+            deletions_floor: self.past.deletions_floor(),
+        }
+    }
+
+    /// Nobody is to be told any more.
+    pub(super) fn close(&mut self) {
+        self.feed = None;
+    }
+
+    /// Names a write and waits for what becomes of it; `None` where somebody else leads.
+    ///
+    /// The name is of the term that was told last: no fence that would make it void has passed yet.
+    pub(super) fn expect(&mut self) -> Option<(Stamp, oneshot::Receiver<Outcome>)> {
+        let stamp = self.stamps.next()?;
+        let (sender, receiver) = oneshot::channel();
+        self.pending.insert(stamp, sender);
+        Some((stamp, receiver))
+    }
+
+    /// Waits no more.
+    pub(super) fn forget(&mut self, stamp: Stamp) {
+        self.pending.remove(&stamp);
+    }
+
+    /// Whether every guard holds now, and no key is written twice.
+    pub(super) fn allows(&self, proposal: &Proposal) -> bool {
+        let mut seen = HashSet::new();
+        proposal.writes.iter().all(|write| match &write.target {
+            Target::InOrder(_) => write.before.is_none(),
+            Target::Key(key) => {
+                let expected = write.before.as_ref().map(|entry| entry.modified);
+                self.entries.get(key).map(|entry| entry.modified) == expected && seen.insert(key)
+            }
+        })
+    }
+
+    /// Takes in what a log holds, anew or for the first time.
+    pub(super) fn install(&mut self, loaded: Loaded) {
+        let Loaded {
+            revision,
+            entries,
+            lead,
+            stamps,
+        } = loaded;
+        let entries: HashMap<_, _> = entries.into_iter().collect();
+        let same = |lead: &LeadRecord| (lead.identity, lead.offset);
+        let was = self.told.lead.as_deref().map(same);
+        let is = lead.as_ref().map(|(lead, _)| same(lead));
+        // Where a lead was taken away and there is none yet, the entries may still be the same.
+        let another = was.is_some() && is.is_some() && was != is;
+        if !self.told.loaded || another || revision < self.told.revision {
+            self.begin_anew(revision, entries);
+        } else {
+            let commits = gap::commits(&self.entries, self.told.revision, &entries, revision);
+            self.commit(&commits);
+            self.past.lose(revision);
+            if let Some(feed) = &self.feed {
+                feed.lose(revision);
+            }
+            self.told.revision = revision;
+            self.resolve_over_gap(&stamps);
+        }
+        self.lead_is(lead);
+        self.told.loaded = true;
+        self.told.empty = self.entries.is_empty();
+    }
+
+    fn begin_anew(&mut self, revision: u64, entries: HashMap<Key, Arc<Entry>>) {
+        if self.told.loaded {
+            tracing::error!(
+                revision,
+                known = self.told.revision,
+                "the store went back, or is another one: all clients begin anew"
+            );
+            self.told.epoch += 1;
+        }
+        self.told.highest = self.told.highest.max(self.told.revision);
+        self.feed = None;
+        // Their senders go: nobody will ever know.
+        self.pending.clear();
+        self.entries = entries;
+        self.past = Past::from(revision);
+        self.told.revision = revision;
+    }
+
+    /// What was written while nothing was told is known by its stamp, unless something else has replaced it since.
+    fn resolve_over_gap(&mut self, stamps: &HashSet<Stamp>) {
+        for (stamp, sender) in std::mem::take(&mut self.pending) {
+            let why = if stamps.contains(&stamp) {
+                "it is there, but its revision is not known"
+            } else {
+                "what happened meanwhile was not told"
+            };
+            // Whoever asked may be gone.
+            let _gone = sender.send(Err(CommitError::Unknown(why.to_owned())));
+        }
+    }
+
+    /// Takes in what has happened.
+    pub(super) fn take(&mut self, news: Vec<News>) {
+        let mut commits = Vec::new();
+        let mut done = Vec::new();
+        for one in news {
+            match one {
+                News::Commit { commit, stamp } => {
+                    if let Some(sender) = stamp.and_then(|stamp| self.pending.remove(&stamp)) {
+                        done.push((sender, Ok(Arc::clone(&commit))));
+                    }
+                    self.told.revision = self.told.revision.max(commit.revision);
+                    commits.push(commit);
+                }
+                News::Refused(stamp) => {
+                    if let Some(sender) = self.pending.remove(&stamp) {
+                        done.push((sender, Err(CommitError::Conflict)));
+                    }
+                }
+                News::Progress(revision) => {
+                    self.told.revision = self.told.revision.max(revision);
+                }
+                News::Lead { record, revision } => {
+                    self.told.revision = self.told.revision.max(revision);
+                    // All before the fence is told before it counts.
+                    self.commit(&std::mem::take(&mut commits));
+                    self.lead_is(record.map(|record| (record, revision)));
+                }
+            }
+        }
+        self.commit(&commits);
+        self.told.empty = self.entries.is_empty();
+        for (sender, outcome) in done {
+            // Whoever asked may be gone.
+            let _gone = sender.send(outcome);
+        }
+    }
+
+    fn commit(&mut self, commits: &[Arc<Commit>]) {
+        if commits.is_empty() {
+            return;
+        }
+        for commit in commits {
+            for change in &commit.changes {
+                match &change.now {
+                    Some(entry) => self.entries.insert(change.key.clone(), Arc::clone(entry)),
+                    None => self.entries.remove(&change.key),
+                };
+            }
+            self.past.push(commit);
+        }
+        if let Some(feed) = &self.feed {
+            feed.deliver(commits.to_vec());
+        }
+    }
+
+    fn lead_is(&mut self, lead: Option<(LeadRecord, u64)>) {
+        let revision = lead.as_ref().map(|(_, revision)| *revision);
+        if revision == self.told.lead_revision {
+            return;
+        }
+        let term = lead.as_ref().map_or(0, |(lead, _)| lead.term);
+        // A write of an earlier term that was not told before this fence is void from here on: it did not happen.
+        let void: Vec<_> = self
+            .pending
+            .keys()
+            .filter(|stamp| stamp.term < term)
+            .copied()
+            .collect();
+        for stamp in void {
+            if let Some(sender) = self.pending.remove(&stamp) {
+                let _gone = sender.send(Err(CommitError::Conflict));
+            }
+        }
+        let ours = lead.as_ref().filter(|(lead, _)| lead.holder == self.holder);
+        self.stamps.enter(ours.map_or(0, |(lead, _)| lead.term));
+        if let Some((lead, _)) = &lead {
+            self.told.duration = Some(lead.duration());
+        }
+        self.told.lead = lead.map(|(lead, _)| Arc::new(lead));
+        self.told.lead_revision = revision;
+        self.told.since = Instant::now();
+    }
+}

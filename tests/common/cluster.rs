@@ -1,0 +1,84 @@
+//! The cluster that `KUBECONFIG` names, as its administrator uses it.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "each test binary uses its part, and a test that cannot go on fails"
+)]
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use kubekv::store::shared::{Candidate, SharedStore, Term};
+
+/// Where the programs of a component are.
+pub fn component(name: &str) -> PathBuf {
+    let found = Command::new("tests/components")
+        .args(["path", name])
+        .output()
+        .unwrap();
+    assert!(
+        found.status.success(),
+        "{}",
+        String::from_utf8_lossy(&found.stderr)
+    );
+    PathBuf::from(String::from_utf8(found.stdout).unwrap().trim())
+}
+
+/// Runs kubectl; its output, or what it said when it failed.
+pub fn kubectl(arguments: &[&str], input: &[u8]) -> Result<String, String> {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let program = PROGRAM.get_or_init(|| component("kubernetes").join("kubectl"));
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = child.wait_with_output().unwrap();
+    if status.success() {
+        Ok(String::from_utf8(stdout).unwrap())
+    } else {
+        Err(String::from_utf8_lossy(&stderr).into_owned())
+    }
+}
+
+/// The lead in a namespace.
+pub async fn lead(namespace: &str) -> (SharedStore, Term) {
+    let candidate = Candidate {
+        name: "tests".to_owned(),
+        relay: None,
+        duration: Duration::from_secs(10),
+    };
+    let shared = kubekv::store::kubernetes::open(Some(namespace), candidate)
+        .await
+        .unwrap();
+    let term = shared.lead().await;
+    (shared, term)
+}
+
+/// A namespace of its own, in a cluster that knows of entries.
+pub fn namespace() -> String {
+    static DEFINED: OnceLock<()> = OnceLock::new();
+    DEFINED.get_or_init(|| {
+        let definition = kubekv::store::kubernetes::definition().unwrap();
+        kubectl(&["apply", "-f", "-"], definition.as_bytes()).unwrap_or_else(|why| {
+            panic!("needs a cluster, export KUBECONFIG=$(tests/kubernetes up): {why}")
+        });
+    });
+    let name = format!("kubekv-{}", uuid::Uuid::new_v4().simple());
+    kubectl(&["create", "namespace", &name], &[]).unwrap();
+    name
+}
