@@ -1,7 +1,9 @@
 //! How far a gateway is in its life, and what can be measured by then.
 
-use std::sync::OnceLock;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+
+use arc_swap::ArcSwapOption;
 
 use prometheus_client::registry::Registry;
 
@@ -12,6 +14,8 @@ use crate::space::Keyspace;
 pub enum Phase {
     /// The store is not open yet.
     Starting,
+    /// Another gateway answers, on the same store.
+    Standby,
     /// Requests are answered.
     Ready,
     /// It was told to end, or must.
@@ -21,46 +25,67 @@ pub enum Phase {
 /// What `/metrics` shows.
 #[derive(Debug)]
 pub struct Observed {
-    /// Every family of metrics.
+    /// The families of metrics of the keyspace.
     pub registry: Registry,
     /// The keyspace, whose gauges are brought up to date when somebody looks.
     pub space: Keyspace,
 }
 
 /// What the admin port knows of its gateway.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Health {
     phase: AtomicU8,
-    observed: OnceLock<Observed>,
+    /// What lasts as long as the process.
+    registry: Registry,
+    observed: ArcSwapOption<Observed>,
 }
 
 impl Health {
+    /// Of a gateway that starts, with the metrics that last as long as the process.
+    pub fn new(registry: Registry) -> Self {
+        Self {
+            phase: AtomicU8::new(0),
+            registry,
+            observed: ArcSwapOption::empty(),
+        }
+    }
+
     /// How far it is.
     pub fn phase(&self) -> Phase {
         match self.phase.load(Ordering::Acquire) {
             0 => Phase::Starting,
-            1 => Phase::Ready,
+            1 => Phase::Standby,
+            2 => Phase::Ready,
             _ => Phase::Draining,
         }
     }
 
-    /// Enters a phase; there is no way back.
+    /// Enters a phase. There is no way back from the last.
     pub fn enter(&self, phase: Phase) {
         let number = match phase {
             Phase::Starting => 0,
-            Phase::Ready => 1,
-            Phase::Draining => 2,
+            Phase::Standby => 1,
+            Phase::Ready => 2,
+            Phase::Draining => 3,
         };
-        self.phase.fetch_max(number, Ordering::AcqRel);
+        let next = |now| (now < 3).then_some(number);
+        let _was = self
+            .phase
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
     }
 
-    /// Shows what can be measured from now on. Only the first call counts: a gateway has one keyspace.
-    pub fn observe(&self, observed: Observed) {
-        let _kept = self.observed.set(observed);
+    /// Shows what can be measured from now on, or that there is no keyspace now.
+    pub fn observe(&self, observed: Option<Observed>) {
+        self.observed.store(observed.map(Arc::new));
     }
 
-    /// What can be measured, once the store is open.
-    pub fn observed(&self) -> Option<&Observed> {
-        self.observed.get()
+    /// What can be measured while a keyspace is open.
+    pub fn observed(&self) -> Option<Arc<Observed>> {
+        self.observed.load_full()
+    }
+
+    /// What can be measured at any time.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
     }
 }

@@ -12,7 +12,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{StatusCode, header};
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use serde_json::json;
 
 pub use health::{Health, Observed, Phase};
@@ -40,22 +40,31 @@ async fn readyz(State(health): State<Arc<Health>>) -> Response {
     match health.phase() {
         Phase::Ready => "ok\n".into_response(),
         Phase::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting\n").into_response(),
+        Phase::Standby => (StatusCode::SERVICE_UNAVAILABLE, "standby\n").into_response(),
         Phase::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response(),
     }
 }
 
 /// Everything that is counted, in the text format of Prometheus (`OpenMetrics` 1.0).
 async fn metrics(State(health): State<Arc<Health>>) -> Response {
-    let Some(Observed { registry, space }) = health.observed() else {
+    if health.phase() == Phase::Starting {
         return (StatusCode::SERVICE_UNAVAILABLE, "starting\n").into_response();
-    };
-    space.refresh_metrics();
+    }
     let mut text = String::new();
-    if let Err(error) = encode(&mut text, registry) {
+    if let Err(error) = write_metrics(&mut text, &health) {
         tracing::error!(%error, "cannot write the metrics");
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
     ([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response()
+}
+
+fn write_metrics(text: &mut String, health: &Health) -> std::fmt::Result {
+    encode_registry(text, health.registry())?;
+    if let Some(observed) = health.observed() {
+        observed.space.refresh_metrics();
+        encode_registry(text, &observed.registry)?;
+    }
+    encode_eof(text)
 }
 
 async fn version() -> Response {

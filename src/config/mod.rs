@@ -18,6 +18,7 @@ mod store;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 pub use data_dir::default_data_dir;
 pub use log::{Log, LogFormat};
@@ -40,6 +41,8 @@ pub struct Config {
     pub datacenter: String,
     /// The most connections open at a time, over all faces.
     pub max_connections: usize,
+    /// How long the lead of a shared store lasts without a heartbeat.
+    pub lead_duration: Duration,
     /// What is logged, and how.
     pub log: Log,
 }

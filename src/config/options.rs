@@ -54,14 +54,14 @@ const fn text(
 }
 
 /// Every option, in the order of the help text.
-pub const OPTIONS: [OptionSpec; 13] = [
+pub const OPTIONS: [OptionSpec; 14] = [
     text(
         "store",
         "URL",
         "embedded",
         "Where entries are kept: embedded[:PATH] | memory: | kubernetes:[NAMESPACE] | \
          etcd://HOST:PORT[,HOST:PORT...]/PREFIX. PATH is /var/lib/kubekv for root, else $XDG_DATA_HOME/kubekv, else \
-         ~/.local/share/kubekv. This build has embedded and memory",
+         ~/.local/share/kubekv. This build has embedded, memory and kubernetes",
     ),
     text(
         "consul",
@@ -118,6 +118,13 @@ pub const OPTIONS: [OptionSpec; 13] = [
         kind: Kind::Number,
         help: "The most connections open at a time, over all faces; more are closed at once",
         default: "20000",
+    },
+    OptionSpec {
+        name: "lead-duration",
+        value: "SECONDS",
+        kind: Kind::Number,
+        help: "How long the lead of a shared store lasts when its gateway falls silent; then another takes it",
+        default: "10",
     },
     text(
         "log-level",

@@ -1,10 +1,15 @@
 //! From texts to what they mean.
 
+use std::time::Duration;
+
 use super::settings::{Place, Setting, Settings};
 use super::{Config, ConfigError, Listen, Log, address, advertise, log, names, options, store};
 
 /// The most connections anybody may ask for.
 const MOST_CONNECTIONS: u64 = 1_000_000;
+
+/// The longest a lead may last, in seconds: so long nobody is served after a crash.
+const LONGEST_LEAD: u64 = 300;
 
 /// Makes a configuration of settings, and of defaults where there are none.
 pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
@@ -22,7 +27,15 @@ pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
             None => names::host(),
         },
         datacenter: names::datacenter(&given.or_default("datacenter")?)?,
-        max_connections: count(&given.or_default("max-connections")?)?,
+        max_connections: usize::try_from(number(
+            &given.or_default("max-connections")?,
+            MOST_CONNECTIONS,
+        )?)
+        .unwrap_or(usize::MAX),
+        lead_duration: Duration::from_secs(number(
+            &given.or_default("lead-duration")?,
+            LONGEST_LEAD,
+        )?),
         log: Log {
             filter: log::filter(&given.or_default("log-level")?)?,
             format: log::format(&given.or_default("log-format")?)?,
@@ -90,14 +103,13 @@ fn switch(setting: &Setting) -> Result<bool, ConfigError> {
     }
 }
 
-fn count(setting: &Setting) -> Result<usize, ConfigError> {
-    let count = setting.text.parse::<u64>().ok();
-    count
-        .filter(|count| (1..=MOST_CONNECTIONS).contains(count))
-        .and_then(|count| usize::try_from(count).ok())
+/// A number from 1 to the most there may be.
+fn number(setting: &Setting, most: u64) -> Result<u64, ConfigError> {
+    let number = setting.text.parse::<u64>().ok();
+    number
+        .filter(|number| (1..=most).contains(number))
         .ok_or_else(|| {
-            let text = &setting.text;
-            let what = format!("{text:?} is no number from 1 to {MOST_CONNECTIONS}");
+            let what = format!("{:?} is no number from 1 to {most}", setting.text);
             ConfigError::at(&setting.place, what)
         })
 }

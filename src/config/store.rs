@@ -12,6 +12,8 @@ pub enum StoreUrl {
     Embedded(PathBuf),
     /// Memory alone: gone with the process.
     Memory,
+    /// Custom resources in a namespace of a Kubernetes cluster; without one, in that of the kubeconfig or the pod.
+    Kubernetes(Option<String>),
 }
 
 /// What a store is called by; known even where this build cannot open it.
@@ -19,7 +21,7 @@ pub enum StoreUrl {
 enum Url<'a> {
     Embedded(Option<&'a str>),
     Memory,
-    Kubernetes,
+    Kubernetes(&'a str),
     Etcd,
 }
 
@@ -37,7 +39,10 @@ pub(super) fn parse(setting: &Setting) -> Result<StoreUrl, ConfigError> {
             .map(StoreUrl::Embedded)
             .ok_or_else(|| fail("embedded: no home directory: give embedded:PATH".to_owned())),
         Url::Memory => Ok(StoreUrl::Memory),
-        Url::Kubernetes => Err(fail("this build has no kubernetes store".to_owned())),
+        Url::Kubernetes(namespace) => {
+            let namespace = Some(namespace.to_owned()).filter(|name| !name.is_empty());
+            Ok(StoreUrl::Kubernetes(namespace))
+        }
         Url::Etcd => Err(fail("this build has no etcd store".to_owned())),
     }
 }
@@ -63,14 +68,14 @@ fn url(text: &str) -> Result<Url<'_>, String> {
 }
 
 /// A namespace is a DNS label (RFC 1123), or left out.
-fn kubernetes(namespace: &str) -> Result<Url<'static>, String> {
+fn kubernetes(namespace: &str) -> Result<Url<'_>, String> {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let label = namespace.len() <= 63
         && namespace.bytes().all(inner)
         && !namespace.starts_with('-')
         && !namespace.ends_with('-');
     if label {
-        Ok(Url::Kubernetes)
+        Ok(Url::Kubernetes(namespace))
     } else {
         Err("kubernetes: the namespace is no DNS label".to_owned())
     }
@@ -116,6 +121,10 @@ mod tests {
         assert_eq!(read("embedded:/a:b/c"), Ok(StoreUrl::Embedded(path)));
         assert_eq!(read("memory:"), Ok(StoreUrl::Memory));
         assert_eq!(read("memory"), Ok(StoreUrl::Memory));
+        let own = StoreUrl::Kubernetes(Some("my-ns".to_owned()));
+        assert_eq!(read("kubernetes:my-ns"), Ok(own));
+        assert_eq!(read("kubernetes:"), Ok(StoreUrl::Kubernetes(None)));
+        assert_eq!(read("kubernetes"), Ok(StoreUrl::Kubernetes(None)));
         let Ok(StoreUrl::Embedded(path)) = read("embedded:a") else {
             panic!("a relative path is refused");
         };
@@ -125,11 +134,6 @@ mod tests {
     #[test]
     fn other_stores_are_refused_by_name_when_well_formed() {
         for (text, want) in [
-            ("kubernetes:", "--store: this build has no kubernetes store"),
-            (
-                "kubernetes:my-ns",
-                "--store: this build has no kubernetes store",
-            ),
             (
                 "etcd://a:2379,[::1]:2379/p",
                 "--store: this build has no etcd store",

@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::files;
-use crate::face::http::{Limits, Metrics, Server, Stopping};
+use crate::face::http::{Leads, Limits, Metrics, Server, Stopping};
 use crate::model::FaceName;
 
 /// How many connections the admin port takes: its own, so that a crowded gateway can still be looked at.
@@ -38,8 +38,8 @@ impl Common {
         }
     }
 
-    fn server(&self, name: &'static str, places: Arc<Semaphore>) -> Server {
-        Server::new(name, Limits::default(), places, self.metrics.clone())
+    fn server(&self, name: &'static str, places: Arc<Semaphore>, leads: Leads) -> Server {
+        Server::new(name, Limits::default(), places, self.metrics.clone(), leads)
     }
 }
 
@@ -63,9 +63,10 @@ impl Servers {
         common: &Common,
         listener: Option<TcpListener>,
         router: Router,
+        leads: Leads,
     ) {
         if let Some(listener) = listener {
-            let server = common.server(name.as_str(), Arc::clone(&common.places));
+            let server = common.server(name.as_str(), Arc::clone(&common.places), leads);
             self.tasks
                 .spawn(server.serve(listener, router, self.stopping()));
         }
@@ -75,7 +76,7 @@ impl Servers {
     pub(super) fn admin(&mut self, common: &Common, listener: Option<TcpListener>, router: Router) {
         if let Some(listener) = listener {
             let places = Arc::new(Semaphore::new(ADMIN_CONNECTIONS));
-            let server = common.server("admin", places);
+            let server = common.server("admin", places, Leads::default());
             self.tasks
                 .spawn(server.serve(listener, router, self.stopping()));
         }

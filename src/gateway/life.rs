@@ -10,9 +10,12 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::faces::{Common, Servers};
-use super::{Error, Listeners, Ports, stores};
+use super::listeners::Shared as Faces;
+use super::stores::{Stores, Tenure};
+use super::{Error, Listeners, Ports};
 use crate::admin::{self, Health, Observed, Phase};
 use crate::config::Config;
+use crate::face::http::Leads;
 use crate::face::{consul, etcd};
 use crate::guard::Bounds;
 use crate::model::FaceName;
@@ -55,7 +58,7 @@ pub async fn run_telling(
         .map_err(|error| Error::Fatal(format!("a listener has no address: {error}")))?;
     let mut registry = Registry::with_prefix("kubekv");
     let common = Common::new(&mut registry, config.max_connections);
-    let health = Arc::new(Health::default());
+    let health = Arc::new(Health::new(registry));
     let Listeners {
         consul,
         etcd,
@@ -68,98 +71,181 @@ pub async fn run_telling(
         etcd,
         admin: None,
     };
+    let faces = faces.share().map_err(|error| listener_failed(&error))?;
     let gateway = Gateway {
+        config,
         health,
         common,
-        registry,
         ports,
     };
-    let outcome = gateway.live(config, faces, pin!(shutdown), tell).await;
+    let outcome = gateway.live(faces, pin!(shutdown), tell).await;
     // Last of all: until here the admin port tells that the gateway drains.
     desk.drain().await;
     outcome
 }
 
+fn listener_failed(error: &std::io::Error) -> Error {
+    Error::Fatal(format!("a listener has failed: {error}"))
+}
+
 /// A gateway whose admin port listens.
 struct Gateway {
+    config: Config,
     health: Arc<Health>,
     common: Common,
-    registry: Registry,
     ports: Ports,
+}
+
+/// Why a keyspace is not served any more.
+enum Ended {
+    /// The gateway was told to end.
+    Told,
+    /// Another gateway may lead.
+    LeadLost,
+    /// The gateway must end.
+    Failed(String),
 }
 
 impl Gateway {
     async fn live(
         self,
-        config: Config,
-        listeners: Listeners,
+        faces: Faces,
         mut shutdown: Pin<&mut impl Future<Output = ()>>,
         mut tell: impl FnMut(Stage),
     ) -> Result<(), Error> {
-        let Self {
-            health,
-            common,
-            mut registry,
-            ports,
-        } = self;
         let (on_fatal, mut fatal) = mpsc::channel(1);
         // Kept as a sender, so that a store without failures is not taken for one that failed.
-        let store = stores::make(config.store.clone(), on_fatal.clone());
+        let mut stores = Stores::make(&self.config, on_fatal.clone()).await?;
+        let mut faces = Some(faces);
+        let mut unready = Some(self.ports);
+        if stores.are_shared() {
+            tokio::select! {
+                () = stores.followed() => {}
+                () = shutdown.as_mut() => return Ok(()),
+            }
+            self.health.enter(Phase::Standby);
+            if let Some(ports) = unready.take() {
+                tell(Stage::Ready(ports));
+            }
+        }
+        loop {
+            let mut tenure = tokio::select! {
+                tenure = stores.next() => tenure,
+                () = shutdown.as_mut() => return Ok(()),
+            };
+            let mut open = tokio::select! {
+                opened = self.open(&tenure, faces.as_ref()) => opened?,
+                () = shutdown.as_mut() => return Ok(()),
+            };
+            self.health.enter(Phase::Ready);
+            if let Some(ports) = unready.take() {
+                tell(Stage::Ready(ports));
+            }
+            let ended = tokio::select! {
+                () = shutdown.as_mut() => Ended::Told,
+                line = fatal.recv() => Ended::Failed(line.unwrap_or_default()),
+                line = open.broken() => Ended::Failed(line.to_owned()),
+                () = tenure.lost() => Ended::LeadLost,
+            };
+            if !matches!(ended, Ended::LeadLost) {
+                self.health.enter(Phase::Draining);
+                tell(Stage::Stopping);
+                // Nobody else accepts what comes now.
+                faces = None;
+            }
+            match ended {
+                Ended::Told => {
+                    open.drain().await;
+                    tenure.release().await;
+                    // What failed while it drained.
+                    let failed = fatal.try_recv();
+                    return failed.map_or(Ok(()), |line| Err(Error::Fatal(line)));
+                }
+                Ended::Failed(line) => {
+                    open.abort().await;
+                    return Err(Error::Fatal(line));
+                }
+                Ended::LeadLost => {
+                    self.health.enter(Phase::Standby);
+                    self.health.observe(None);
+                    open.abort().await;
+                }
+            }
+        }
+    }
+
+    /// Opens a keyspace over a store and serves it.
+    async fn open(&self, tenure: &Tenure, faces: Option<&Faces>) -> Result<Open, Error> {
+        let mut registry = Registry::with_prefix("kubekv");
+        let store = Arc::clone(&tenure.store);
         let admit = Arc::new(Bounds::new(store.limits()));
-        let (space, mut expiry) = tokio::select! {
-            opened = Keyspace::open(store, admit, &mut registry) => opened?,
-            () = shutdown.as_mut() => return Ok(()),
+        let (space, expiry) = Keyspace::open(store, admit, &mut registry).await?;
+        let listeners = match faces {
+            Some(faces) => faces.listeners().map_err(|error| listener_failed(&error))?,
+            None => Listeners::default(),
         };
-        let mut servers = serve(config, &common, listeners, &space);
-        health.observe(Observed {
+        let servers = serve(
+            &self.config,
+            &self.common,
+            listeners,
+            &space,
+            &tenure.leads(),
+        );
+        self.health.observe(Some(Observed {
             registry,
             space: space.clone(),
-        });
-        health.enter(Phase::Ready);
-        tell(Stage::Ready(ports));
-        let failure = tokio::select! {
-            () = shutdown => None,
-            line = fatal.recv() => line,
-            () = servers.broken() => Some("a server ended by a mistake in this program".to_owned()),
-            _ended = &mut expiry => Some("expiry ended by a mistake in this program".to_owned()),
-        };
-        health.enter(Phase::Draining);
-        tell(Stage::Stopping);
-        end(servers, space, expiry, failure).await?;
-        // What failed while it drained.
-        fatal
-            .try_recv()
-            .map_or(Ok(()), |line| Err(Error::Fatal(line)))
+        }));
+        Ok(Open {
+            space,
+            expiry,
+            servers,
+        })
     }
 }
 
-/// Lets go of everything, in order; at once where the gateway has failed.
-async fn end(
-    servers: Servers,
+/// A keyspace that is served.
+struct Open {
     space: Keyspace,
     expiry: JoinHandle<()>,
-    failure: Option<String>,
-) -> Result<(), Error> {
-    let Some(line) = failure else {
-        servers.drain().await;
-        // Leases that nobody can renew any more must not run out.
-        expiry.abort();
-        space.close().await;
-        return Ok(());
-    };
-    servers.abort().await;
-    expiry.abort();
-    if tokio::time::timeout(CLOSE_FAILED, space.close())
-        .await
-        .is_err()
-    {
-        tracing::error!("the store does not close");
+    servers: Servers,
+}
+
+impl Open {
+    /// Waits for what must not end before it is told to; says what did.
+    async fn broken(&mut self) -> &'static str {
+        tokio::select! {
+            () = self.servers.broken() => "a server ended by a mistake in this program",
+            _ended = &mut self.expiry => "expiry ended by a mistake in this program",
+        }
     }
-    Err(Error::Fatal(line))
+
+    /// Lets go of everything, in order.
+    async fn drain(self) {
+        self.servers.drain().await;
+        // Leases that nobody can renew any more must not run out.
+        self.expiry.abort();
+        self.space.close().await;
+    }
+
+    /// Lets go of everything at once.
+    async fn abort(self) {
+        self.servers.abort().await;
+        self.expiry.abort();
+        let closed = tokio::time::timeout(CLOSE_FAILED, self.space.close()).await;
+        if closed.is_err() {
+            tracing::error!("the store does not close");
+        }
+    }
 }
 
 /// Serves each face that has a listener. Takes the configuration apart, so that no option can be forgotten.
-fn serve(config: Config, common: &Common, listeners: Listeners, space: &Keyspace) -> Servers {
+fn serve(
+    config: &Config,
+    common: &Common,
+    listeners: Listeners,
+    space: &Keyspace,
+    leads: &Leads,
+) -> Servers {
     let Config {
         store: _opened,
         listen: _bound,
@@ -167,8 +253,9 @@ fn serve(config: Config, common: &Common, listeners: Listeners, space: &Keyspace
         node_name,
         datacenter,
         max_connections: _in_common,
+        lead_duration: _of_the_store,
         log: _of_the_process,
-    } = config;
+    } = config.clone();
     let mut servers = Servers::new();
     let face = consul::router(consul::Consul {
         space: space.clone(),
@@ -176,12 +263,18 @@ fn serve(config: Config, common: &Common, listeners: Listeners, space: &Keyspace
         node: node_name,
         datacenter,
     });
-    servers.face(FaceName::Consul, common, listeners.consul, face);
+    servers.face(
+        FaceName::Consul,
+        common,
+        listeners.consul,
+        face,
+        leads.clone(),
+    );
     let face = etcd::router(etcd::Etcd {
         space: space.clone(),
         stopping: servers.stopping(),
         advertise: etcd_advertise,
     });
-    servers.face(FaceName::Etcd2, common, listeners.etcd, face);
+    servers.face(FaceName::Etcd2, common, listeners.etcd, face, leads.clone());
     servers
 }

@@ -41,6 +41,20 @@ impl Listeners {
         })
     }
 
+    /// The same ports once more: connections that nobody accepts wait for whoever does next.
+    pub(super) fn share(self) -> io::Result<Shared> {
+        let Self {
+            consul,
+            etcd,
+            admin: _at_the_desk,
+        } = self;
+        let own = |listener: Option<TcpListener>| listener.map(TcpListener::into_std).transpose();
+        Ok(Shared {
+            consul: own(consul)?,
+            etcd: own(etcd)?,
+        })
+    }
+
     /// The addresses they are bound to: where a port was 0, the one that was given.
     pub fn ports(&self) -> io::Result<Ports> {
         let Self {
@@ -55,6 +69,32 @@ impl Listeners {
             consul: address(consul)?,
             etcd: address(etcd)?,
             admin: address(admin)?,
+        })
+    }
+}
+
+/// The ports of the faces, to be served by one server after another.
+#[derive(Debug)]
+pub(super) struct Shared {
+    consul: Option<std::net::TcpListener>,
+    etcd: Option<std::net::TcpListener>,
+}
+
+impl Shared {
+    /// Listeners for one server each.
+    pub(super) fn listeners(&self) -> io::Result<Listeners> {
+        let Self { consul, etcd } = self;
+        let again = |listener: &Option<std::net::TcpListener>| {
+            let listener = listener
+                .as_ref()
+                .map(std::net::TcpListener::try_clone)
+                .transpose()?;
+            listener.map(TcpListener::from_std).transpose()
+        };
+        Ok(Listeners {
+            consul: again(consul)?,
+            etcd: again(etcd)?,
+            admin: None,
         })
     }
 }

@@ -4,20 +4,108 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::config::StoreUrl;
+use crate::config::{Config, StoreUrl};
+use crate::face::http::Leads;
 use crate::store::embedded::{EmbeddedOptions, EmbeddedStore, OnFatal};
-use crate::store::{MemoryStore, Store};
+use crate::store::shared::{Candidate, SharedStore, Term};
+use crate::store::{MemoryStore, Store, StoreError, kubernetes};
 
-/// The store of this URL, not open yet. It sends one line to `fatal` when the gateway must end.
-pub(super) fn make(url: StoreUrl, fatal: mpsc::Sender<String>) -> Arc<dyn Store> {
-    match url {
-        StoreUrl::Memory => Arc::new(MemoryStore::new()),
-        StoreUrl::Embedded(path) => {
-            let on_fatal: OnFatal = Arc::new(move |line| {
-                // The first line is the cause; the channel has room for it.
-                let _later = fatal.try_send(line);
-            });
-            Arc::new(EmbeddedStore::new(EmbeddedOptions::new(path, on_fatal)))
+/// A store of this gateway alone, or one that others use as well.
+#[derive(Debug)]
+pub(super) enum Stores {
+    Sole(Option<Arc<dyn Store>>),
+    Shared(SharedStore),
+}
+
+/// A store to open a keyspace over, and the lead that goes with it.
+#[derive(Debug)]
+pub(super) struct Tenure {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) term: Option<Term>,
+}
+
+impl Stores {
+    /// The store of this configuration, not open yet. It sends one line to `fatal` when the gateway must end.
+    pub(super) async fn make(
+        config: &Config,
+        fatal: mpsc::Sender<String>,
+    ) -> Result<Self, StoreError> {
+        let candidate = || Candidate {
+            name: config.node_name.clone(),
+            relay: None,
+            duration: config.lead_duration,
+        };
+        let sole = |store: Arc<dyn Store>| Self::Sole(Some(store));
+        Ok(match &config.store {
+            StoreUrl::Memory => sole(Arc::new(MemoryStore::new())),
+            StoreUrl::Embedded(path) => {
+                let on_fatal: OnFatal = Arc::new(move |line| {
+                    // The first line is the cause; the channel has room for it.
+                    let _later = fatal.try_send(line);
+                });
+                let options = EmbeddedOptions::new(path.clone(), on_fatal);
+                sole(Arc::new(EmbeddedStore::new(options)))
+            }
+            StoreUrl::Kubernetes(namespace) => {
+                Self::Shared(kubernetes::open(namespace.as_deref(), candidate()).await?)
+            }
+        })
+    }
+
+    pub(super) fn are_shared(&self) -> bool {
+        matches!(self, Self::Shared(_))
+    }
+
+    /// Waits until there is something to serve from; never the second time, where nobody else could take it away.
+    pub(super) async fn next(&mut self) -> Tenure {
+        match self {
+            Self::Shared(shared) => {
+                let term = shared.lead().await;
+                Tenure {
+                    store: term.store(),
+                    term: Some(term),
+                }
+            }
+            Self::Sole(store) => match store.take() {
+                Some(store) => Tenure { store, term: None },
+                None => std::future::pending().await,
+            },
+        }
+    }
+
+    /// Waits until a store that others use as well can be read.
+    pub(super) async fn followed(&self) {
+        match self {
+            Self::Shared(shared) => shared.followed().await,
+            Self::Sole(_) => {}
+        }
+    }
+}
+
+impl Tenure {
+    /// Whether this gateway may answer from memory.
+    pub(super) fn leads(&self) -> Leads {
+        match &self.term {
+            Some(term) => {
+                let holding = term.holding();
+                Leads::while_true(move || holding.held())
+            }
+            None => Leads::default(),
+        }
+    }
+
+    /// Gives the lead up, when nothing is served any more.
+    pub(super) async fn release(self) {
+        if let Some(term) = self.term {
+            term.release().await;
+        }
+    }
+
+    /// Returns when another gateway may lead.
+    pub(super) async fn lost(&mut self) {
+        match &mut self.term {
+            Some(term) => term.lost().await,
+            None => std::future::pending().await,
         }
     }
 }

@@ -77,8 +77,12 @@ fn flags_that_are_wrong() {
             "--zookeeper: this build has no ZooKeeper face",
         ),
         (
-            ["--store", "kubernetes:ns"],
-            "--store: this build has no kubernetes store",
+            ["--store", "kubernetes:My_Namespace"],
+            "--store: kubernetes: the namespace is no DNS label",
+        ),
+        (
+            ["--lead-duration", "0"],
+            "--lead-duration: \"0\" is no number from 1 to 300",
         ),
         (
             ["--store", "etcd://h:2379/p"],

@@ -1,6 +1,7 @@
 //! The `kubekv` command, run as people and scripts run it.
 
 #[cfg(test)]
+#[path = "../common/command.rs"]
 mod command;
 #[cfg(test)]
 mod crowd;
@@ -11,6 +12,7 @@ mod keys;
 #[cfg(test)]
 mod lines;
 #[cfg(test)]
+#[path = "../common/running.rs"]
 mod running;
 #[cfg(test)]
 mod serve;

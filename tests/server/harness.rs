@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::routing::{any, get};
-use kubekv::face::http::{Limits, Metrics, Server, Stopping};
+use kubekv::face::http::{Leads, Limits, Metrics, Server, Stopping};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -80,7 +80,7 @@ impl Harness {
         let release = Arc::new(Notify::new());
         let face = face(stopping.clone(), Arc::clone(&release));
         let places = Arc::new(Semaphore::new(places));
-        let server = Server::new("test", limits, places, metrics);
+        let server = Server::new("test", limits, places, metrics, Leads::default());
         let served = tokio::spawn(server.serve(listener, face, stopping));
         Self {
             address,

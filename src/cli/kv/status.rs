@@ -27,6 +27,8 @@ struct Report {
     version: Option<String>,
     /// The version of Consul whose answers these are.
     consul: String,
+    /// What the gateway that answered is called. On a shared store it is the one that leads.
+    node: String,
     /// Who decides.
     leader: String,
     /// The last revision.
@@ -46,14 +48,15 @@ impl Status {
             address,
             version,
             consul,
+            node,
             leader,
             revision,
             entries,
         } = report;
         let version = version.unwrap_or_else(|| "none: not kubekv".to_owned());
         let text = format!(
-            "address   {address}\nversion   {version}\nconsul    {consul}\nleader    {leader}\n\
-             revision  {revision}\nentries   {entries}\n"
+            "address   {address}\nversion   {version}\nconsul    {consul}\nnode      {node}\n\
+             leader    {leader}\nrevision  {revision}\nentries   {entries}\n"
         );
         print::bytes(text.as_bytes())
     }
@@ -69,6 +72,7 @@ fn ask(gateway: &Gateway) -> Result<Report, Failure> {
         address: gateway.address().to_owned(),
         version: text("/Meta/kubekv-version").map(str::to_owned),
         consul: text("/Config/Version").ok_or_else(missing)?.to_owned(),
+        node: text("/Config/NodeName").ok_or_else(missing)?.to_owned(),
         leader: gateway.get("/v1/status/leader")?.json()?,
         revision: revision.ok_or_else(missing)?,
         entries: if keys.found {

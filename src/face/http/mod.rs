@@ -14,6 +14,7 @@ mod server;
 mod service;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tokio::sync::watch;
 
@@ -28,6 +29,28 @@ pub struct Connection {
     pub peer: SocketAddr,
     /// The address the client reached us at.
     pub local: SocketAddr,
+}
+
+/// Whether the gateway may answer from memory: asked after each request, before it is answered.
+#[derive(Clone, Default)]
+pub struct Leads(Option<Arc<dyn Fn() -> bool + Send + Sync>>);
+
+impl Leads {
+    /// Asks this each time.
+    pub fn while_true(held: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(held)))
+    }
+
+    /// Whether it may now; always, where nobody else could lead.
+    pub fn now(&self) -> bool {
+        self.0.as_ref().is_none_or(|held| held())
+    }
+}
+
+impl std::fmt::Debug for Leads {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Leads").field(&self.now()).finish()
+    }
 }
 
 /// Whether the gateway is stopping: parked polls answer then.

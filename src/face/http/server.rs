@@ -14,7 +14,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use super::backoff::Backoff;
 use super::metrics::Face;
-use super::{Connection, Limits, Metrics, Stopping, connection};
+use super::{Connection, Leads, Limits, Metrics, Stopping, connection};
 
 /// After how long without traffic, and how often then, a connection is asked whether its other side still lives;
 /// 15 s as Go's servers do.
@@ -26,6 +26,7 @@ pub(super) struct Shared {
     pub(super) name: &'static str,
     pub(super) limits: Limits,
     pub(super) metrics: Metrics,
+    pub(super) leads: Leads,
 }
 
 /// Serves one face on one listener.
@@ -42,11 +43,13 @@ impl Server {
         limits: Limits,
         places: Arc<Semaphore>,
         metrics: Metrics,
+        leads: Leads,
     ) -> Self {
         let shared = Arc::new(Shared {
             name,
             limits,
             metrics,
+            leads,
         });
         Self { shared, places }
     }

@@ -1,6 +1,5 @@
 //! One request on its way through a face: counted, logged, timed.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
@@ -63,6 +62,11 @@ impl Drop for Flight {
     }
 }
 
+/// Another gateway may lead by now.
+#[derive(Debug, thiserror::Error)]
+#[error("the lead is lost")]
+pub(super) struct LeadLost;
+
 /// Answers one request by the face.
 pub(super) async fn answer(
     shared: Arc<Shared>,
@@ -70,7 +74,7 @@ pub(super) async fn answer(
     ends: Connection,
     progress: Arc<Progress>,
     request: Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
+) -> Result<Response<Body>, LeadLost> {
     let method = metrics::method(request.method());
     let span = tracing::debug_span!(
         "request",
@@ -89,7 +93,11 @@ pub(super) async fn answer(
     request.extensions_mut().insert(ends);
     let began = Instant::now();
     async move {
-        let response = face.call(request).await?;
+        let Ok(response) = face.call(request).await;
+        // By then another gateway may have answered something newer: the connection ends without an answer.
+        if !flight.shared.leads.now() {
+            return Err(LeadLost);
+        }
         let status = response.status().as_u16();
         flight.status = Some(status);
         let micros = began.elapsed().as_micros();

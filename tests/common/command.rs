@@ -1,4 +1,9 @@
 //! Runs the command to its end.
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    reason = "each test binary uses its part"
+)]
 
 use std::io::Write;
 use std::path::Path;
