@@ -1,5 +1,6 @@
 //! Real Docker on kubekv: two hosts share an overlay network, over each protocol; then the same while the gateway is
-//! killed and started again between any two steps, and the daemons are restarted.
+//! killed and started again between any two steps, and the daemons are restarted. All of it on the embedded store, and
+//! on custom resources of an API server.
 
 #![allow(
     clippy::allow_attributes,
@@ -27,14 +28,14 @@ struct Gateway {
 }
 
 impl Gateway {
-    fn keep_running(directory: &Path) -> Self {
+    fn keep_running(directory: &Path, entries: Entries) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let pid = directory.join("pid");
         let keeper = {
             let (stop, pid, directory) = (Arc::clone(&stop), pid.clone(), directory.to_owned());
             std::thread::spawn(move || {
                 while !stop.load(Ordering::SeqCst) {
-                    let mut gateway = start(&directory);
+                    let mut gateway = start(&directory, entries);
                     std::fs::write(&pid, gateway.id().to_string()).unwrap();
                     gateway.wait().unwrap();
                 }
@@ -78,7 +79,24 @@ impl Drop for Gateway {
     }
 }
 
-fn start(directory: &Path) -> Child {
+/// Where the gateway keeps entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Entries {
+    Embedded,
+    /// In an API server that is beside the gateway.
+    Kubernetes,
+}
+
+/// Where the API server of a lab has its files.
+fn cluster(directory: &Path) -> PathBuf {
+    directory.join("cluster")
+}
+
+fn start(directory: &Path, entries: Entries) -> Child {
+    let store = match entries {
+        Entries::Embedded => format!("embedded:{}", directory.join("data").display()),
+        Entries::Kubernetes => "kubernetes:default".to_owned(),
+    };
     docker()
         .args([
             "store",
@@ -87,13 +105,31 @@ fn start(directory: &Path) -> Child {
             "--allow-plaintext",
         ])
         .args(["--consul=10.99.0.254:8500", "--etcd=10.99.0.254:2379"])
-        .arg(format!(
-            "--store=embedded:{}",
-            directory.join("data").display()
-        ))
+        // Each time it is killed, the next one waits for as long.
+        .args(["--lead-duration=2", &format!("--store={store}")])
+        .env("KUBECONFIG", cluster(directory).join("kubeconfig"))
         .stdout(Stdio::null())
         .spawn()
         .unwrap()
+}
+
+/// Starts an API server that knows of entries.
+fn start_cluster(directory: &Path) {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let cluster = cluster(directory);
+    let up = here.join("tests/kubernetes");
+    run(docker().arg("store").arg(up).arg("up").arg(&cluster));
+    let components = here.join("tests/components");
+    let found = run(Command::new(components).args(["path", "kubernetes"]));
+    let kubectl = Path::new(String::from_utf8_lossy(&found.stdout).trim()).join("kubectl");
+    let definition = here.join("crds/entries.kubekv.io.yaml");
+    run(docker()
+        .arg("store")
+        .arg(kubectl)
+        .arg("--kubeconfig")
+        .arg(cluster.join("kubeconfig"))
+        .args(["apply", "-f"])
+        .arg(definition));
 }
 
 fn docker() -> Command {
@@ -129,11 +165,14 @@ impl Drop for Lab {
     }
 }
 
-fn journey(store: &str, hard: bool) {
+fn journey(store: &str, entries: Entries, hard: bool) {
     let directory = tempfile::tempdir().unwrap();
     let _lab = Lab::take();
     run(docker().arg("network"));
-    let gateway = Gateway::keep_running(directory.path());
+    if entries == Entries::Kubernetes {
+        start_cluster(directory.path());
+    }
+    let gateway = Gateway::keep_running(directory.path(), entries);
     run(docker().args(["up", store]));
     let mut journey = docker();
     journey.arg("journey");
@@ -146,23 +185,47 @@ fn journey(store: &str, hard: bool) {
 #[test]
 #[ignore = "needs Docker and root: tests/run"]
 fn two_hosts_share_a_network_over_consul() {
-    journey("consul://10.99.0.254:8500", false);
+    journey("consul://10.99.0.254:8500", Entries::Embedded, false);
 }
 
 #[test]
 #[ignore = "needs Docker and root: tests/run"]
 fn two_hosts_share_a_network_over_etcd() {
-    journey("etcd://10.99.0.254:2379", false);
+    journey("etcd://10.99.0.254:2379", Entries::Embedded, false);
 }
 
 #[test]
 #[ignore = "needs Docker and root: tests/run"]
 fn no_address_is_lost_over_consul_when_gateway_and_daemons_are_restarted() {
-    journey("consul://10.99.0.254:8500", true);
+    journey("consul://10.99.0.254:8500", Entries::Embedded, true);
 }
 
 #[test]
 #[ignore = "needs Docker and root: tests/run"]
 fn no_address_is_lost_over_etcd_when_gateway_and_daemons_are_restarted() {
-    journey("etcd://10.99.0.254:2379", true);
+    journey("etcd://10.99.0.254:2379", Entries::Embedded, true);
+}
+
+#[test]
+#[ignore = "needs Docker, Kubernetes and root: tests/run"]
+fn two_hosts_share_a_network_over_consul_on_kubernetes() {
+    journey("consul://10.99.0.254:8500", Entries::Kubernetes, false);
+}
+
+#[test]
+#[ignore = "needs Docker, Kubernetes and root: tests/run"]
+fn no_address_is_lost_over_consul_on_kubernetes_when_gateway_and_daemons_are_restarted() {
+    journey("consul://10.99.0.254:8500", Entries::Kubernetes, true);
+}
+
+#[test]
+#[ignore = "needs Docker, Kubernetes and root: tests/run"]
+fn two_hosts_share_a_network_over_etcd_on_kubernetes() {
+    journey("etcd://10.99.0.254:2379", Entries::Kubernetes, false);
+}
+
+#[test]
+#[ignore = "needs Docker, Kubernetes and root: tests/run"]
+fn no_address_is_lost_over_etcd_on_kubernetes_when_gateway_and_daemons_are_restarted() {
+    journey("etcd://10.99.0.254:2379", Entries::Kubernetes, true);
 }

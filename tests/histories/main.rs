@@ -15,6 +15,9 @@
     reason = "a test that cannot go on fails, and tells what it did"
 )]
 
+#[path = "../common/cluster.rs"]
+mod cluster;
+
 mod client;
 mod consul;
 mod etcd;
@@ -39,6 +42,7 @@ mod wrong;
 
 use std::time::Duration;
 
+use gateway::Store;
 use record::Counts;
 use round::{Rounds, Size};
 use tokio::time::Instant;
@@ -46,7 +50,23 @@ use tokio::time::Instant;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_history_has_an_order() {
     let directory = tempfile::tempdir().unwrap();
-    let mut rounds = Rounds::new(directory.path(), 1);
+    let mut rounds = Rounds::new(directory.path(), Store::Embedded, 1);
+    let size = Size {
+        clients: 8,
+        blows: 7,
+    };
+    let report = rounds.play(size).await;
+    println!("{report}");
+    assert!(report.faults.is_empty(), "{}", report.faults.join("\n"));
+}
+
+/// Two gateways on the custom resources of a cluster, one of which leads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+async fn every_history_of_two_gateways_has_an_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::Kubernetes(cluster::namespace());
+    let mut rounds = Rounds::new(directory.path(), store, 1);
     let size = Size {
         clients: 8,
         blows: 7,
@@ -64,7 +84,12 @@ async fn by_hand() {
     let seed: u64 = variable("TESTS_SEED", 1);
     let end = Instant::now() + Duration::from_secs_f64(minutes * 60.0);
     let directory = tempfile::tempdir().unwrap();
-    let mut rounds = Rounds::new(directory.path(), seed);
+    let store = match variable("TESTS_STORE", "embedded".to_owned()).as_str() {
+        "embedded" => Store::Embedded,
+        "kubernetes" => Store::Kubernetes(cluster::namespace()),
+        other => panic!("TESTS_STORE={other} makes no sense"),
+    };
+    let mut rounds = Rounds::new(directory.path(), store, seed);
     let mut total = 0;
     for round in 1.. {
         let size = Size {

@@ -16,6 +16,7 @@ pub struct Blows {
     pub kills: usize,
     pub stops: usize,
     pub terms: usize,
+    pub deposed: usize,
 }
 
 impl fmt::Display for Blows {
@@ -24,8 +25,13 @@ impl fmt::Display for Blows {
             kills,
             stops,
             terms,
+            deposed,
         } = self;
-        write!(f, "{kills} kills, {stops} stops, {terms} terms")
+        write!(f, "{kills} kills, {stops} stops, {terms} terms")?;
+        match deposed {
+            0 => Ok(()),
+            deposed => write!(f, ", {deposed} deposed"),
+        }
     }
 }
 
@@ -66,6 +72,10 @@ pub async fn strike(
                 assert!(status.success(), "a gateway told to end: {status}");
                 block_in_place(|| gateway.again(None));
                 blows.terms += 1;
+            }
+            _ if gateway.is_shared() && random.percent(50) => {
+                block_in_place(|| gateway.depose());
+                blows.deposed += 1;
             }
             _ => {
                 // Requests wait in its sockets when it dies.

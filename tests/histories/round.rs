@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::client::{Client, World};
-use super::gateway::{Gateway, Life};
+use super::gateway::{Gateway, Life, Store};
 use super::http::{Answer, Connection, Face, Request};
 use super::leases::{self, Tally};
 use super::model::{Op, State};
@@ -82,9 +82,9 @@ pub struct Rounds {
 }
 
 impl Rounds {
-    pub fn new(directory: &Path, seed: u64) -> Self {
+    pub fn new(directory: &Path, store: Store, seed: u64) -> Self {
         Self {
-            gateway: Gateway::start(directory),
+            gateway: Gateway::start(directory, store),
             random: Random::new(seed),
             played: 0,
         }

@@ -12,6 +12,8 @@
     reason = "a test that cannot go on fails, and tells what it did"
 )]
 
+#[path = "../common/cluster.rs"]
+mod cluster;
 #[path = "../common/mod.rs"]
 mod common;
 

@@ -1,5 +1,6 @@
 //! What a run by hand is asked for, by `tests/differential`.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -12,8 +13,30 @@ pub struct Settings {
     pub case: Option<u64>,
     /// Where the run ends by the clock; otherwise it ends after a number of cases.
     pub end: Option<Instant>,
-    /// Keep entries on disk, as the default store does.
-    pub embedded: bool,
+    /// Where entries are kept.
+    pub store: Store,
+}
+
+/// A store to run against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Store {
+    Memory,
+    Embedded,
+    /// The cluster that `KUBECONFIG` names.
+    Kubernetes,
+}
+
+impl FromStr for Store {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "memory" => Ok(Self::Memory),
+            "embedded" => Ok(Self::Embedded),
+            "kubernetes" => Ok(Self::Kubernetes),
+            _ => Err(()),
+        }
+    }
 }
 
 impl Settings {
@@ -24,12 +47,12 @@ impl Settings {
             seed: variable("TESTS_SEED").unwrap_or(1),
             case: variable("TESTS_CASE"),
             end: minutes.map(|minutes| Instant::now() + Duration::from_secs_f64(minutes * 60.0)),
-            embedded: variable::<String>("TESTS_STORE").as_deref() == Some("embedded"),
+            store: variable("TESTS_STORE").unwrap_or(Store::Memory),
         }
     }
 }
 
-fn variable<T: std::str::FromStr>(name: &str) -> Option<T> {
+fn variable<T: FromStr>(name: &str) -> Option<T> {
     #[expect(
         clippy::disallowed_methods,
         reason = "a test binary has no other options"

@@ -18,13 +18,14 @@ use kubekv::guard::Bounds;
 use kubekv::space::Keyspace;
 use kubekv::store::Store;
 use kubekv::store::embedded::{EmbeddedOptions, EmbeddedStore, OnFatal};
+use kubekv::store::shared::{SharedStore, Term};
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 
 use self::case::Step;
 use self::run::{Difference, Protocol, Runner};
-use crate::common;
-use crate::settings::Settings;
+use crate::settings::{self, Settings};
+use crate::{cluster, common};
 
 /// Differences after which a run ends.
 const ENOUGH: usize = 30;
@@ -105,18 +106,38 @@ fn summary<P>(runner: &Runner<P>, begun: Instant, different: usize, passing: u64
     );
 }
 
-/// A keyspace on the store that was asked for, and the directory it needs.
-async fn space(settings: &Settings) -> (Keyspace, Option<tempfile::TempDir>) {
-    if !settings.embedded {
-        return (common::space().await, None);
-    }
-    let directory = tempfile::tempdir().unwrap();
-    let on_fatal: OnFatal = Arc::new(|line| panic!("the store ended: {line}"));
-    let options = EmbeddedOptions::new(directory.path().join("store"), on_fatal);
-    let store = Arc::new(EmbeddedStore::new(options));
+/// What a store needs while it is used.
+#[derive(Debug)]
+enum Needed {
+    Nothing,
+    Directory(#[expect(dead_code, reason = "held")] tempfile::TempDir),
+    Lead(
+        #[expect(dead_code, reason = "held")] SharedStore,
+        #[expect(dead_code, reason = "held")] Term,
+    ),
+}
+
+/// A keyspace on the store that was asked for.
+async fn space(settings: &Settings) -> (Keyspace, Needed) {
+    let (store, needed): (Arc<dyn Store>, _) = match settings.store {
+        settings::Store::Memory => return (common::space().await, Needed::Nothing),
+        settings::Store::Embedded => {
+            let directory = tempfile::tempdir().unwrap();
+            let on_fatal: OnFatal = Arc::new(|line| panic!("the store ended: {line}"));
+            let options = EmbeddedOptions::new(directory.path().join("store"), on_fatal);
+            (
+                Arc::new(EmbeddedStore::new(options)),
+                Needed::Directory(directory),
+            )
+        }
+        settings::Store::Kubernetes => {
+            let (shared, term) = cluster::lead(&cluster::namespace()).await;
+            (term.store(), Needed::Lead(shared, term))
+        }
+    };
     let admit = Arc::new(Bounds::new(store.limits()));
     let opened = Keyspace::open(store, admit, &mut Registry::default()).await;
-    (opened.unwrap().0, Some(directory))
+    (opened.unwrap().0, needed)
 }
 
 /// Where rules are given their names.

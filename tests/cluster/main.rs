@@ -1,0 +1,23 @@
+//! Gateways on a real Kubernetes API server, as people and clusters treat them.
+
+#[cfg(test)]
+mod clients;
+#[cfg(test)]
+#[path = "../common/cluster.rs"]
+mod cluster;
+#[cfg(test)]
+#[path = "../common/command.rs"]
+mod command;
+#[cfg(test)]
+mod definition;
+#[cfg(test)]
+mod gateway;
+#[cfg(test)]
+mod lead;
+#[cfg(test)]
+mod missing;
+#[cfg(test)]
+mod people;
+#[cfg(test)]
+#[path = "../common/running.rs"]
+mod running;

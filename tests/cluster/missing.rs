@@ -1,0 +1,101 @@
+//! Clusters that do not know of entries, and those that cannot be reached.
+
+use std::process::Command;
+
+use crate::cluster::kubectl;
+use crate::command::{done, kubekv};
+use crate::gateway::{get, put, start_by, until, until_ready};
+
+/// A cluster of this test alone.
+struct Own(tempfile::TempDir);
+
+impl Own {
+    fn up() -> Self {
+        let own = Self(tempfile::tempdir().unwrap());
+        let up = Command::new("tests/kubernetes")
+            .arg("up")
+            .arg(own.directory())
+            .output()
+            .unwrap();
+        assert!(up.status.success(), "{up:?}");
+        own
+    }
+
+    fn directory(&self) -> std::path::PathBuf {
+        self.0.path().join("cluster")
+    }
+
+    fn kubeconfig(&self) -> String {
+        self.directory().join("kubeconfig").display().to_string()
+    }
+
+    fn kubectl(&self, arguments: &[&str], input: &[u8]) -> Result<String, String> {
+        kubectl(
+            &[&["--kubeconfig", &self.kubeconfig()], arguments].concat(),
+            input,
+        )
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        let down = Command::new("tests/kubernetes")
+            .arg("down")
+            .arg(self.directory())
+            .status();
+        assert!(down.is_ok_and(|down| down.success()));
+    }
+}
+
+#[test]
+fn without_a_cluster_it_says_where_it_looked() {
+    let mut command = kubekv();
+    command.args([
+        "serve",
+        "--store",
+        "kubernetes:",
+        "--consul=off",
+        "--etcd=off",
+        "--admin=off",
+    ]);
+    command.args(["--log-level", "error"]);
+    command
+        .env("KUBECONFIG", "/nowhere/config")
+        .env("HOME", "/nowhere");
+    command.env_remove("KUBERNETES_SERVICE_HOST");
+    let done = done(command.output().unwrap());
+    assert_eq!(done.code, 6, "{done:?}");
+    let line = "kubekv: kubernetes: no cluster is named, neither by KUBECONFIG nor ~/.kube/config nor by being a pod";
+    assert!(done.err.starts_with(line), "{done:?}");
+    assert_eq!(done.err.lines().count(), 1, "{done:?}");
+}
+
+#[test]
+#[ignore = "needs Kubernetes: tests/components get kubernetes etcd-3.6"]
+fn a_definition_that_is_missing_is_waited_for_and_may_go_and_come_back() {
+    let own = Own::up();
+    let mut command = kubekv();
+    command.env("KUBECONFIG", own.kubeconfig());
+    let definition = kubekv::store::kubernetes::definition().unwrap();
+    // It starts before the cluster knows of entries: it must say so and wait.
+    let started = std::thread::spawn(move || start_by(command, "default", "only"));
+    own.kubectl(&["apply", "-f", "-"], definition.as_bytes())
+        .unwrap();
+    let gateway = started.join().unwrap();
+    until_ready(&gateway);
+    put(&gateway, "k", "v");
+    // With the definition all entries go.
+    own.kubectl(&["delete", "crd", "entries.kubekv.io"], &[])
+        .unwrap();
+    own.kubectl(&["apply", "-f", "-"], definition.as_bytes())
+        .unwrap();
+    until("it leads again", || {
+        crate::gateway::state(&gateway) == "ok" && get(&gateway, "k").is_none()
+    });
+    put(&gateway, "k", "w");
+    assert_eq!(get(&gateway, "k").as_deref(), Some("w"));
+    let done = gateway.stop();
+    assert_eq!(done.code, 0, "{done:?}");
+    let told = "this cluster has no entries.kubekv.io/v1";
+    assert!(done.err.contains(told), "{}", done.err);
+}
