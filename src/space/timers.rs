@@ -192,8 +192,10 @@ impl State {
                 let item = Item::Entry(key.clone());
                 match entry.and_then(|entry| entry.attrs().deadline) {
                     Some(deadline) => {
-                        let left = u64::try_from(deadline.at_ms - time::unix_ms()).unwrap_or(0);
-                        self.set(item, now + Duration::from_millis(left.min(deadline.ttl_ms)));
+                        // Both are cut to whole milliseconds: one more, or it could end a part of one early.
+                        let left = deadline.at_ms - time::unix_ms() + 1;
+                        let left = u64::try_from(left).unwrap_or(0).min(deadline.ttl_ms);
+                        self.set(item, now + Duration::from_millis(left));
                     }
                     None => self.clear(&item),
                 }
