@@ -7,20 +7,15 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpStream;
 
+use super::arrival::Arrival;
 use super::pace::{Paced, Progress};
 use super::server::Shared;
-use super::{Connection, Stopping, service};
+use super::{Stopping, service};
 
 /// Serves a connection until the client ends it, or the gateway is stopping and nothing is in flight.
-pub(super) async fn serve(
-    shared: Arc<Shared>,
-    stream: TcpStream,
-    ends: Connection,
-    face: Router,
-    stopping: Stopping,
-) {
+pub(super) async fn serve(shared: Arc<Shared>, arrival: Arrival, face: Router, stopping: Stopping) {
+    let Arrival { mut stream, ends } = arrival;
     // Until its first byte a connection costs no buffer: thousands of idle ones are cheap.
     tokio::select! {
         readable = stream.readable() => if readable.is_err() { return },

@@ -3,6 +3,7 @@
 //! A face is an [`axum::Router`]; it gets a [`Connection`] with each request and asks [`Stopping`] when a poll should
 //! end. Everything that must hold for any protocol over HTTP is here, once.
 
+mod arrival;
 mod backoff;
 mod body;
 mod connection;
@@ -18,9 +19,10 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+pub use arrival::Arrival;
 pub use limits::Limits;
 pub use metrics::Metrics;
-pub use server::Server;
+pub use server::{Server, prepare};
 
 /// The two ends of the connection a request came by; every request carries one as an extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

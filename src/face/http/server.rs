@@ -9,12 +9,12 @@ use std::time::Duration;
 use axum::Router;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::{JoinError, JoinSet};
 
 use super::backoff::Backoff;
 use super::metrics::Face;
-use super::{Connection, Leads, Limits, Metrics, Stopping, connection};
+use super::{Arrival, Connection, Leads, Limits, Metrics, Stopping, connection};
 
 /// After how long without traffic, and how often then, a connection is asked whether its other side still lives;
 /// 15 s as Go's servers do.
@@ -57,6 +57,18 @@ impl Server {
     /// Accepts connections until the gateway is stopping. Returns when none is left: requests in flight then have
     /// [`Limits::drain`] to end.
     pub async fn serve(self, listener: TcpListener, face: Router, stopping: Stopping) {
+        let (_none, arrivals) = mpsc::channel(1);
+        self.serve_also(listener, arrivals, face, stopping).await;
+    }
+
+    /// As [`Server::serve`], and takes connections that arrive otherwise.
+    pub async fn serve_also(
+        self,
+        listener: TcpListener,
+        mut arrivals: mpsc::Receiver<Arrival>,
+        face: Router,
+        stopping: Stopping,
+    ) {
         let mut connections = JoinSet::new();
         let mut backoff = Backoff::default();
         let mut stopped = pin!(stopping.wait());
@@ -67,12 +79,23 @@ impl Server {
                     self.note(ended);
                     continue;
                 }
+                Some(arrival) = arrivals.recv() => {
+                    self.admit(&mut connections, arrival, &face, &stopping);
+                    continue;
+                }
                 accepted = listener.accept() => accepted,
             };
             match accepted {
                 Ok((stream, peer)) => {
                     backoff.reset();
-                    self.admit(&mut connections, stream, peer, &face, &stopping);
+                    match prepare(&stream) {
+                        Ok(local) => {
+                            let arrival = Arrival::direct(stream, Connection { peer, local });
+                            self.admit(&mut connections, arrival, &face, &stopping);
+                        }
+                        // It is gone already.
+                        Err(error) => tracing::debug!(%peer, %error, "connection broken"),
+                    }
                 }
                 Err(error) => {
                     self.count_accept_error(&error);
@@ -88,32 +111,24 @@ impl Server {
     fn admit(
         &self,
         connections: &mut JoinSet<()>,
-        stream: TcpStream,
-        peer: SocketAddr,
+        arrival: Arrival,
         face: &Router,
         stopping: &Stopping,
     ) {
-        let name = self.shared.name;
+        let (name, peer) = (self.shared.name, arrival.ends.peer);
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             let refused = &self.shared.metrics.refused;
             refused.get_or_create(&Face { face: name }).inc();
             tracing::warn!(face = name, %peer, "connection refused: too many are open");
             return;
         };
-        match prepare(&stream) {
-            Ok(local) => {
-                let ends = Connection { peer, local };
-                let open = Open::new(Arc::clone(&self.shared), place);
-                let (shared, face) = (Arc::clone(&self.shared), face.clone());
-                let serve = connection::serve(shared, stream, ends, face, stopping.clone());
-                connections.spawn(async move {
-                    serve.await;
-                    drop(open);
-                });
-            }
-            // It is gone already.
-            Err(error) => tracing::debug!(face = name, %peer, %error, "connection broken"),
-        }
+        let open = Open::new(Arc::clone(&self.shared), place);
+        let (shared, face) = (Arc::clone(&self.shared), face.clone());
+        let serve = connection::serve(shared, arrival, face, stopping.clone());
+        connections.spawn(async move {
+            serve.await;
+            drop(open);
+        });
     }
 
     fn count_accept_error(&self, error: &io::Error) {
@@ -149,7 +164,7 @@ impl Server {
 }
 
 /// Sets up a new connection; says at which address it came in.
-fn prepare(stream: &TcpStream) -> io::Result<SocketAddr> {
+pub fn prepare(stream: &TcpStream) -> io::Result<SocketAddr> {
     stream.set_nodelay(true)?;
     let keepalive = TcpKeepalive::new()
         .with_time(KEEPALIVE)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use serde_json::value::RawValue;
 use tokio::sync::{Notify, watch};
@@ -16,7 +17,7 @@ use super::objects::{Objects, read_lead};
 use super::resource::VALUE_BYTES;
 use super::tail::Watch;
 use super::{send, settle};
-use crate::model::Proposal;
+use crate::model::{Key, Proposal};
 use crate::store::shared::log::{Loaded, Log, LogError, SendError, Tail};
 use crate::store::shared::record::{LeadRecord, Stamp};
 use crate::store::shared::stamps::Stamps;
@@ -219,6 +220,10 @@ impl Log for KubernetesLog {
         told: Option<u64>,
     ) -> BoxFuture<'_, Result<(), SendError>> {
         Box::pin(send::lead(self, record, told))
+    }
+
+    fn announce(&self, key: Key, value: Option<Bytes>) -> BoxFuture<'_, Result<(), SendError>> {
+        Box::pin(send::announce(self, key, value))
     }
 
     fn settle<'a>(&'a self, stamps: &'a Stamps) -> BoxFuture<'a, Result<(), SendError>> {

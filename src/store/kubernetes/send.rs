@@ -3,6 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::api::ApiError;
 use super::codec;
 use super::journal::{self, Journal};
@@ -12,7 +14,7 @@ use super::object::{Object, body};
 use super::objects::Objects;
 use super::resource::{EntrySpec, SpecStamp, Step};
 use super::slot::{Known, State};
-use crate::model::{Entry, Key, Proposal, Record, Revision, Target};
+use crate::model::{Attrs, Entry, Key, Proposal, Record, Revision, Target};
 use crate::store::shared::log::SendError;
 use crate::store::shared::record::{LeadRecord, Stamp};
 
@@ -55,7 +57,7 @@ impl Request {
         }
     }
 
-    async fn ask(&self, log: &KubernetesLog) -> Result<bytes::Bytes, ApiError> {
+    async fn ask(&self, log: &KubernetesLog) -> Result<Bytes, ApiError> {
         match self.replaced {
             Some(_) => log.api.replace(&self.name, self.body.clone()).await,
             None => log.api.create(self.body.clone()).await,
@@ -63,7 +65,7 @@ impl Request {
     }
 
     /// Sends it; again only where the API server said that it did nothing, because it has too much to do.
-    pub(super) async fn send(&self, log: &KubernetesLog) -> Result<bytes::Bytes, ApiError> {
+    pub(super) async fn send(&self, log: &KubernetesLog) -> Result<Bytes, ApiError> {
         let mut turn = 1;
         loop {
             match self.ask(log).await {
@@ -230,6 +232,34 @@ pub(super) async fn lead(
         }
         Err(error) => Err(definite(&error)),
     }
+}
+
+/// Writes or removes a record that is not the leader's to write: without a stamp, as anybody's.
+pub(super) async fn announce(
+    log: &KubernetesLog,
+    key: Key,
+    value: Option<Bytes>,
+) -> Result<(), SendError> {
+    let name = name::of(&key);
+    let request = {
+        let objects = log.state.objects.lock();
+        let slot = objects.slots.get(&name);
+        let there = slot.and_then(|slot| slot.object.as_ref());
+        match (value, there) {
+            (Some(value), there) => {
+                let attrs = Attrs::default();
+                let spec = spec(&key, Some(&Record { value, attrs }));
+                Ok(Request::new(&key, spec, None, there))
+            }
+            (None, Some(there)) => Err((there.uid.clone(), there.version)),
+            (None, None) => return Ok(()),
+        }
+    };
+    let done = match request {
+        Ok(request) => request.send(log).await,
+        Err((uid, version)) => log.api.remove(&name, &uid, version).await,
+    };
+    done.map(drop).map_err(|error| definite(&error))
 }
 
 /// What became of a write that was refused. Refused is only what has been told, too.

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::record::{LeadRecord, Stamp};
 use super::stamps::Stamps;
 use crate::model::{Commit, Entry, Key, Proposal};
@@ -32,6 +34,9 @@ pub(crate) trait Log: Send + Sync + fmt::Debug + 'static {
         record: LeadRecord,
         told: Option<u64>,
     ) -> BoxFuture<'_, Result<(), SendError>>;
+
+    /// Writes or removes a record that every gateway keeps of itself, whoever leads: no term decides about it.
+    fn announce(&self, key: Key, value: Option<Bytes>) -> BoxFuture<'_, Result<(), SendError>>;
 
     /// Clears up, as the leader may from time to time and must before it serves: undoes what is void, finishes what
     /// was begun, removes what is deleted. An error says why this gateway must not lead.

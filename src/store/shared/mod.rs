@@ -9,7 +9,10 @@ mod gap;
 mod lead;
 pub(crate) mod log;
 mod past;
+mod presence;
 pub(crate) mod record;
+mod replica;
+mod roll;
 pub(crate) mod stamps;
 mod term;
 mod view;
@@ -22,6 +25,8 @@ use tokio::task::JoinHandle;
 
 pub use self::lead::Candidate;
 pub use self::record::{LeadRecord, Relay};
+pub use self::replica::Replica;
+pub use self::roll::Roll;
 
 use self::follower::Follower;
 use self::lead::Lead;
@@ -33,12 +38,16 @@ use crate::store::Store;
 /// How long between two times that what was left behind is cleared up.
 const SETTLE: Duration = Duration::from_millis(200);
 
+/// How long between two times that the leader asks which other gateways are alive.
+const ROLL: Duration = Duration::from_secs(600);
+
 /// A store that other gateways use as well.
 #[derive(Debug)]
 pub struct SharedStore {
     log: Arc<dyn Log>,
     follower: Arc<Follower>,
     following: JoinHandle<()>,
+    present: Option<JoinHandle<()>>,
     stamps: Arc<Stamps>,
     candidate: Candidate,
     holder: String,
@@ -50,10 +59,23 @@ impl SharedStore {
         let holder = uuid::Uuid::new_v4().to_string();
         let stamps = Arc::<Stamps>::default();
         let (follower, following) = Follower::start(Arc::clone(&log), &holder, Arc::clone(&stamps));
+        let present = candidate.relay.as_ref().map(|relay| {
+            let own = Replica {
+                name: candidate.name.clone(),
+                certificate: relay.certificate.clone(),
+            };
+            tokio::spawn(presence::keep(
+                Arc::clone(&log),
+                Arc::clone(&follower),
+                holder.clone(),
+                own,
+            ))
+        });
         Self {
             log,
             follower,
             following,
+            present,
             stamps,
             candidate,
             holder,
@@ -95,6 +117,17 @@ impl SharedStore {
                 tokio::time::sleep(SETTLE).await;
             }
         });
+        let roll = tokio::spawn({
+            let (log, follower) = (Arc::clone(&self.log), Arc::clone(&self.follower));
+            let holder = self.holder.clone();
+            async move {
+                loop {
+                    let (log, follower) = (Arc::clone(&log), Arc::clone(&follower));
+                    presence::call_the_roll(log, follower, holder.clone()).await;
+                    tokio::time::sleep(ROLL).await;
+                }
+            }
+        });
         let store = TermStore::new(
             Arc::clone(&self.log),
             Arc::clone(&self.follower),
@@ -105,6 +138,7 @@ impl SharedStore {
             lead,
             kept,
             settling,
+            roll,
         }
     }
 
@@ -119,6 +153,19 @@ impl SharedStore {
         self.follower.told().borrow().lead.clone()
     }
 
+    /// Follows who leads, and which gateways there are.
+    pub fn roll(&self) -> Roll {
+        Roll::new(self.follower.told(), &self.holder)
+    }
+
+    /// Takes this gateway off the roll, when it serves nobody any more.
+    pub async fn leave(&mut self) {
+        if let Some(present) = self.present.take() {
+            present.abort();
+            presence::leave(self.log.as_ref(), &self.holder).await;
+        }
+    }
+
     /// What stands in the way of reading the store now.
     pub fn problem(&self) -> watch::Receiver<Option<String>> {
         self.follower.problem()
@@ -128,6 +175,9 @@ impl SharedStore {
 impl Drop for SharedStore {
     fn drop(&mut self) {
         self.following.abort();
+        if let Some(present) = &self.present {
+            present.abort();
+        }
     }
 }
 
@@ -138,6 +188,7 @@ pub struct Term {
     lead: Arc<Lead>,
     kept: JoinHandle<()>,
     settling: JoinHandle<()>,
+    roll: JoinHandle<()>,
 }
 
 impl Term {
@@ -168,6 +219,7 @@ impl Drop for Term {
     fn drop(&mut self) {
         self.kept.abort();
         self.settling.abort();
+        self.roll.abort();
         self.lead.drop_now();
     }
 }

@@ -11,6 +11,7 @@ use super::gap;
 use super::log::{Loaded, News};
 use super::past::Past;
 use super::record::{LeadRecord, Stamp};
+use super::replica::{self, Replicas};
 use super::stamps::Stamps;
 use crate::model::{Commit, Entry, Key, Proposal, Target};
 use crate::store::{CommitError, Feed, Opened};
@@ -39,6 +40,8 @@ pub(super) struct Told {
     pub(super) epoch: u64,
     /// The highest revision a client of any gateway may have seen.
     pub(super) highest: u64,
+    /// The gateways of this store.
+    pub(super) replicas: Replicas,
 }
 
 /// The state of a follower.
@@ -72,6 +75,7 @@ impl View {
                 empty: true,
                 epoch: 0,
                 highest: 0,
+                replicas: Replicas::default(),
             },
         }
     }
@@ -152,6 +156,7 @@ impl View {
             self.resolve_over_gap(&stamps);
         }
         self.lead_is(lead);
+        self.told.replicas = replica::all(&self.entries);
         self.told.loaded = true;
         self.told.empty = self.entries.is_empty();
     }
@@ -236,6 +241,9 @@ impl View {
                 };
             }
             self.past.push(commit);
+        }
+        if commits.iter().any(|commit| replica::concerns(commit)) {
+            self.told.replicas = replica::all(&self.entries);
         }
         if let Some(feed) = &self.feed {
             feed.deliver(commits.to_vec());

@@ -1,0 +1,65 @@
+//! Who leads, and which gateways there are, as the store tells it.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::record::Relay;
+use super::replica::Replica;
+use super::view::Told;
+
+/// Who leads, and which gateways there are.
+#[derive(Clone, Debug)]
+pub struct Roll {
+    told: watch::Receiver<Told>,
+    /// This gateway.
+    holder: String,
+}
+
+impl Roll {
+    pub(super) fn new(told: watch::Receiver<Told>, holder: &str) -> Self {
+        Self {
+            told,
+            holder: holder.to_owned(),
+        }
+    }
+
+    /// Where the gateway that leads takes connections that others relay; `None` where that is this one, where nobody
+    /// leads, or where the one that does takes none.
+    pub fn leader(&self) -> Option<Relay> {
+        leader(&self.told.borrow(), &self.holder)
+    }
+
+    /// Returns when that is somebody else.
+    pub async fn is_no_more(&mut self, relay: Option<&Relay>) {
+        let holder = &self.holder;
+        let changed = self
+            .told
+            .wait_for(|told| leader(told, holder).as_ref() != relay)
+            .await
+            .is_ok();
+        if !changed {
+            // Nothing is told any more: this gateway ends.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// The gateway that shows this certificate, by the SHA-256 of it in hexadecimal digits; one that has noted itself
+    /// just now is waited for.
+    pub async fn replica(&mut self, certificate: &str, patience: Duration) -> Option<Replica> {
+        let known = self.told.wait_for(|told| find(told, certificate).is_some());
+        let known = tokio::time::timeout(patience, known).await.ok()?.ok()?;
+        find(&known, certificate).cloned()
+    }
+}
+
+fn leader(told: &Told, own: &str) -> Option<Relay> {
+    let lead = told.lead.as_deref()?;
+    let another = lead.holder != own && !lead.released;
+    lead.relay.clone().filter(|_| another)
+}
+
+fn find<'a>(told: &'a Told, certificate: &str) -> Option<&'a Replica> {
+    let mut replicas = told.replicas.values();
+    replicas.find(|replica| replica.certificate == certificate)
+}
