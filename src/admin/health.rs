@@ -8,6 +8,7 @@ use arc_swap::ArcSwapOption;
 use prometheus_client::registry::Registry;
 
 use crate::space::Keyspace;
+use crate::store::shared::Roll;
 
 /// How far a gateway is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct Health {
     /// What lasts as long as the process.
     registry: Registry,
     observed: ArcSwapOption<Observed>,
+    /// Who leads, on a store that others use as well.
+    roll: ArcSwapOption<Roll>,
 }
 
 impl Health {
@@ -47,6 +50,7 @@ impl Health {
             phase: AtomicU8::new(0),
             registry,
             observed: ArcSwapOption::empty(),
+            roll: ArcSwapOption::empty(),
         }
     }
 
@@ -72,6 +76,17 @@ impl Health {
         let _was = self
             .phase
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
+    }
+
+    /// Asks from now on whether there is somebody to relay connections to.
+    pub fn relay_by(&self, roll: Roll) {
+        self.roll.store(Some(Arc::new(roll)));
+    }
+
+    /// Whether there is, as far as this gateway was told.
+    pub fn relays(&self) -> bool {
+        let roll = self.roll.load();
+        roll.as_ref().is_some_and(|roll| roll.leader().is_some())
     }
 
     /// Shows what can be measured from now on, or that there is no keyspace now.

@@ -35,11 +35,12 @@ async fn livez() -> &'static str {
     "ok\n"
 }
 
-/// The store is open, the faces listen, and the gateway is not draining.
+/// Requests are answered: by this gateway, or by the one it relays connections to.
 async fn readyz(State(health): State<Arc<Health>>) -> Response {
     match health.phase() {
         Phase::Ready => "ok\n".into_response(),
         Phase::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting\n").into_response(),
+        Phase::Standby if health.relays() => "relaying\n".into_response(),
         Phase::Standby => (StatusCode::SERVICE_UNAVAILABLE, "standby\n").into_response(),
         Phase::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response(),
     }

@@ -121,6 +121,7 @@ fn print_ports(ports: &Ports) -> io::Result<()> {
         consul,
         etcd,
         admin,
+        relay: _for_gateways,
     } = *ports;
     let mut out = io::stdout().lock();
     for (name, scheme, address) in [("consul", "consul", consul), ("etcd", "etcd", etcd)] {

@@ -12,6 +12,7 @@ mod file;
 mod log;
 mod names;
 mod options;
+mod relay;
 mod resolve;
 mod settings;
 mod store;
@@ -33,6 +34,8 @@ pub struct Config {
     pub store: StoreUrl,
     /// Which ports to listen on.
     pub listen: Listen,
+    /// Where other gateways reach the relay's port, `HOST:PORT`; `None` for the address it listens on.
+    pub relay_advertise: Option<String>,
     /// What etcd's `/v2/members` names, as `http://host:port`; empty for the address a client came by.
     pub etcd_advertise: Vec<String>,
     /// The name of the one node in Consul's catalog and sessions.
@@ -47,7 +50,7 @@ pub struct Config {
     pub log: Log,
 }
 
-/// The addresses of the faces and the admin port; `None` is off.
+/// The addresses of the faces, the admin port and the relay; `None` is off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Listen {
     /// Consul's HTTP API.
@@ -56,6 +59,8 @@ pub struct Listen {
     pub etcd: Option<SocketAddr>,
     /// Health, metrics and version.
     pub admin: Option<SocketAddr>,
+    /// Connections that other gateways of a shared store relay.
+    pub relay: Option<SocketAddr>,
 }
 
 /// Something the gateway was told that it cannot do: one line that names the place.

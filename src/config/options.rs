@@ -54,7 +54,7 @@ const fn text(
 }
 
 /// Every option, in the order of the help text.
-pub const OPTIONS: [OptionSpec; 14] = [
+pub const OPTIONS: [OptionSpec; 16] = [
     text(
         "store",
         "URL",
@@ -86,6 +86,19 @@ pub const OPTIONS: [OptionSpec; 14] = [
         "ADDR|off",
         "127.0.0.1:9280",
         "Where /livez, /readyz, /metrics and /version listen",
+    ),
+    text(
+        "relay",
+        "ADDR|off",
+        "127.0.0.1:0",
+        "Where other gateways of a shared store reach this one, to relay connections to it while it leads; with TLS of \
+         their own. Off, it lets connections wait while another leads",
+    ),
+    text(
+        "relay-advertise",
+        "HOST:PORT",
+        "the address it listens on",
+        "Where other gateways reach the relay's port, if not where it listens",
     ),
     OptionSpec {
         name: "allow-plaintext",

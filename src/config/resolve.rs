@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::settings::{Place, Setting, Settings};
-use super::{Config, ConfigError, Listen, Log, address, advertise, log, names, options, store};
+use super::{
+    Config, ConfigError, Listen, Log, address, advertise, log, names, options, relay, store,
+};
 
 /// The most connections anybody may ask for.
 const MOST_CONNECTIONS: u64 = 1_000_000;
@@ -14,10 +16,15 @@ const LONGEST_LEAD: u64 = 300;
 /// Makes a configuration of settings, and of defaults where there are none.
 pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
     let mut given = Given(settings);
-    let listen = listen(&mut given)?;
+    let store = store::parse(&given.or_default("store")?)?;
+    let mut listen = listen(&mut given)?;
+    let relay = given.or_default("relay")?;
+    let relay_advertise;
+    (listen.relay, relay_advertise) = relay::take(&mut given.0, &relay, &store)?;
     let config = Config {
-        store: store::parse(&given.or_default("store")?)?,
+        store,
         listen,
+        relay_advertise,
         etcd_advertise: match given.0.take("etcd-advertise") {
             Some(setting) => advertise::parse(&setting)?,
             None => Vec::new(),
@@ -71,6 +78,7 @@ fn listen(given: &mut Given) -> Result<Listen, ConfigError> {
         consul: port("consul")?,
         etcd: port("etcd")?,
         admin: port("admin")?,
+        relay: None,
     })
 }
 
@@ -138,7 +146,9 @@ mod tests {
             consul,
             etcd,
             admin,
+            relay,
         } = config.listen;
+        assert_eq!(relay, None);
         let ports = [consul, etcd, admin].map(|address| address.unwrap().to_string());
         assert_eq!(
             ports,

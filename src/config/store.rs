@@ -16,6 +16,16 @@ pub enum StoreUrl {
     Kubernetes(Option<String>),
 }
 
+impl StoreUrl {
+    /// Whether other gateways may use it as well.
+    pub fn is_shared(&self) -> bool {
+        match self {
+            Self::Embedded(_) | Self::Memory => false,
+            Self::Kubernetes(_) => true,
+        }
+    }
+}
+
 /// What a store is called by; known even where this build cannot open it.
 #[derive(Debug, PartialEq, Eq)]
 enum Url<'a> {

@@ -1,32 +1,41 @@
 //! The servers of a gateway: one for each face that listens, and the admin port.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Router;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::files;
-use crate::face::http::{Leads, Limits, Metrics, Server, Stopping};
+use super::relay::Desk;
+use crate::face::http::{Arrival, Leads, Limits, Metrics, Server, Stopping};
 use crate::model::FaceName;
 
 /// How many connections the admin port takes: its own, so that a crowded gateway can still be looked at.
 const ADMIN_CONNECTIONS: usize = 128;
+
+/// How many connections that arrive otherwise may wait to be taken by a server.
+const ARRIVALS: usize = 64;
 
 /// Servers that run.
 #[derive(Debug)]
 pub(super) struct Servers {
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
+    /// Where to hand connections that a face did not accept itself.
+    doors: HashMap<FaceName, mpsc::Sender<Arrival>>,
+    /// What is being handed there.
+    handing: JoinSet<()>,
 }
 
 /// What servers have in common.
 #[derive(Clone, Debug)]
 pub(super) struct Common {
     metrics: Metrics,
-    places: Arc<Semaphore>,
+    pub(super) places: Arc<Semaphore>,
 }
 
 impl Common {
@@ -48,6 +57,8 @@ impl Servers {
         Self {
             stop: watch::Sender::new(false),
             tasks: JoinSet::new(),
+            doors: HashMap::new(),
+            handing: JoinSet::new(),
         }
     }
 
@@ -67,8 +78,37 @@ impl Servers {
     ) {
         if let Some(listener) = listener {
             let server = common.server(name.as_str(), Arc::clone(&common.places), leads);
+            let (door, arrivals) = mpsc::channel(ARRIVALS);
+            self.doors.insert(name, door);
             self.tasks
-                .spawn(server.serve(listener, router, self.stopping()));
+                .spawn(server.serve_also(listener, arrivals, router, self.stopping()));
+        }
+    }
+
+    /// Serves connections that were accepted before there was anybody to serve them.
+    pub(super) fn take(&mut self, waiting: Vec<(FaceName, Vec<Arrival>)>) {
+        for (face, arrivals) in waiting {
+            let Some(door) = self.doors.get(&face).cloned() else {
+                continue;
+            };
+            self.handing.spawn(async move {
+                for arrival in arrivals {
+                    // A server that is gone has its reasons.
+                    let _gone = door.send(arrival).await;
+                }
+            });
+        }
+    }
+
+    /// Takes connections that other gateways relay.
+    pub(super) fn desk(
+        &mut self,
+        listener: Option<TcpListener>,
+        desk: impl FnOnce(HashMap<FaceName, mpsc::Sender<Arrival>>) -> Desk,
+    ) {
+        if let Some(listener) = listener {
+            let desk = desk(self.doors.clone());
+            self.tasks.spawn(desk.run(listener, self.stopping()));
         }
     }
 

@@ -11,6 +11,8 @@ use tokio::task::JoinHandle;
 
 use super::faces::{Common, Servers};
 use super::listeners::Shared as Faces;
+use super::relay::{self, Desk, Identity, Order};
+use super::standby::Standby;
 use super::stores::{Stores, Tenure};
 use super::{Error, Listeners, Ports};
 use crate::admin::{self, Health, Observed, Phase};
@@ -20,6 +22,7 @@ use crate::face::{consul, etcd};
 use crate::guard::Bounds;
 use crate::model::FaceName;
 use crate::space::Keyspace;
+use crate::store::shared::{Relay, Roll};
 
 /// How long a store may take to close after it failed.
 const CLOSE_FAILED: Duration = Duration::from_secs(2);
@@ -58,11 +61,13 @@ pub async fn run_telling(
         .map_err(|error| Error::Fatal(format!("a listener has no address: {error}")))?;
     let mut registry = Registry::with_prefix("kubekv");
     let common = Common::new(&mut registry, config.max_connections);
+    let relays = relay::Metrics::register(&mut registry);
     let health = Arc::new(Health::new(registry));
     let Listeners {
         consul,
         etcd,
         admin,
+        relay,
     } = listeners;
     let mut desk = Servers::new();
     desk.admin(&common, admin, admin::router(Arc::clone(&health)));
@@ -70,13 +75,18 @@ pub async fn run_telling(
         consul,
         etcd,
         admin: None,
+        relay,
     };
     let faces = faces.share().map_err(|error| listener_failed(&error))?;
+    let identity = Identity::new()
+        .map_err(|error| Error::Fatal(format!("cannot make a certificate: {error}")))?;
     let gateway = Gateway {
         config,
         health,
         common,
         ports,
+        identity: Arc::new(identity),
+        relays,
     };
     let outcome = gateway.live(faces, pin!(shutdown), tell).await;
     // Last of all: until here the admin port tells that the gateway drains.
@@ -84,16 +94,19 @@ pub async fn run_telling(
     outcome
 }
 
-fn listener_failed(error: &std::io::Error) -> Error {
+pub(super) fn listener_failed(error: &std::io::Error) -> Error {
     Error::Fatal(format!("a listener has failed: {error}"))
 }
 
 /// A gateway whose admin port listens.
-struct Gateway {
+pub(super) struct Gateway {
     config: Config,
     health: Arc<Health>,
-    common: Common,
+    pub(super) common: Common,
     ports: Ports,
+    /// What this gateway shows to the others of its store.
+    pub(super) identity: Arc<Identity>,
+    pub(super) relays: relay::Metrics,
 }
 
 /// Why a keyspace is not served any more.
@@ -115,28 +128,37 @@ impl Gateway {
     ) -> Result<(), Error> {
         let (on_fatal, mut fatal) = mpsc::channel(1);
         // Kept as a sender, so that a store without failures is not taken for one that failed.
-        let mut stores = Stores::make(&self.config, on_fatal.clone()).await?;
+        let mut stores = Stores::make(&self.config, self.relay(), on_fatal.clone()).await?;
         let mut faces = Some(faces);
         let mut unready = Some(self.ports);
-        if stores.are_shared() {
+        let roll = stores.roll();
+        if let Some(roll) = &roll {
             tokio::select! {
-                () = stores.followed() => {}
+                () = self.follow(&stores, roll) => {}
                 () = shutdown.as_mut() => return Ok(()),
             }
-            self.health.enter(Phase::Standby);
             if let Some(ports) = unready.take() {
                 tell(Stage::Ready(ports));
             }
         }
         loop {
+            let standby = Standby::begin(&self, roll.as_ref(), faces.as_ref())?;
             let mut tenure = tokio::select! {
                 tenure = stores.next() => tenure,
-                () = shutdown.as_mut() => return Ok(()),
+                () = shutdown.as_mut() => {
+                    self.stopping(&mut tell);
+                    drop(faces);
+                    standby.end(Order::Drain).await;
+                    stores.leave().await;
+                    return Ok(());
+                }
             };
+            let waiting = standby.end(Order::HandOver).await;
             let mut open = tokio::select! {
-                opened = self.open(&tenure, faces.as_ref()) => opened?,
+                opened = self.open(&tenure, faces.as_ref(), roll.as_ref()) => opened?,
                 () = shutdown.as_mut() => return Ok(()),
             };
+            open.servers.take(waiting);
             self.health.enter(Phase::Ready);
             if let Some(ports) = unready.take() {
                 tell(Stage::Ready(ports));
@@ -148,49 +170,101 @@ impl Gateway {
                 () = tenure.lost() => Ended::LeadLost,
             };
             if !matches!(ended, Ended::LeadLost) {
-                self.health.enter(Phase::Draining);
-                tell(Stage::Stopping);
+                self.stopping(&mut tell);
                 // Nobody else accepts what comes now.
                 faces = None;
             }
-            match ended {
-                Ended::Told => {
-                    open.drain().await;
-                    tenure.release().await;
-                    // What failed while it drained.
-                    let failed = fatal.try_recv();
-                    return failed.map_or(Ok(()), |line| Err(Error::Fatal(line)));
-                }
-                Ended::Failed(line) => {
-                    open.abort().await;
-                    return Err(Error::Fatal(line));
-                }
-                Ended::LeadLost => {
-                    self.health.enter(Phase::Standby);
-                    self.health.observe(None);
-                    open.abort().await;
-                }
+            if let Some(outcome) = self.end(ended, open, tenure, &mut fatal).await {
+                stores.leave().await;
+                return outcome;
             }
         }
     }
 
+    /// Lets go of a keyspace; says how the gateway ends, if it does.
+    async fn end(
+        &self,
+        ended: Ended,
+        open: Open,
+        tenure: Tenure,
+        fatal: &mut mpsc::Receiver<String>,
+    ) -> Option<Result<(), Error>> {
+        match ended {
+            Ended::Told => {
+                open.drain().await;
+                tenure.release().await;
+                // What failed while it drained.
+                let failed = fatal.try_recv();
+                Some(failed.map_or(Ok(()), |line| Err(Error::Fatal(line))))
+            }
+            Ended::Failed(line) => {
+                open.abort().await;
+                Some(Err(Error::Fatal(line)))
+            }
+            Ended::LeadLost => {
+                self.health.enter(Phase::Standby);
+                self.health.observe(None);
+                open.abort().await;
+                None
+            }
+        }
+    }
+
+    /// Follows a store that others use as well until it was read.
+    async fn follow(&self, stores: &Stores, roll: &Roll) {
+        if self.ports.relay.is_some() {
+            self.health.relay_by(roll.clone());
+        }
+        stores.followed().await;
+        self.health.enter(Phase::Standby);
+    }
+
+    fn stopping(&self, tell: &mut impl FnMut(Stage)) {
+        self.health.enter(Phase::Draining);
+        tell(Stage::Stopping);
+    }
+
+    /// Where other gateways reach this one.
+    pub(super) fn relay(&self) -> Option<Relay> {
+        let listens = self.ports.relay?;
+        let advertised = self.config.relay_advertise.clone();
+        Some(Relay {
+            address: advertised.unwrap_or_else(|| listens.to_string()),
+            certificate: self.identity.fingerprint(),
+        })
+    }
+
     /// Opens a keyspace over a store and serves it.
-    async fn open(&self, tenure: &Tenure, faces: Option<&Faces>) -> Result<Open, Error> {
+    async fn open(
+        &self,
+        tenure: &Tenure,
+        faces: Option<&Faces>,
+        roll: Option<&Roll>,
+    ) -> Result<Open, Error> {
         let mut registry = Registry::with_prefix("kubekv");
         let store = Arc::clone(&tenure.store);
         let admit = Arc::new(Bounds::new(store.limits()));
         let (space, expiry) = Keyspace::open(store, admit, &mut registry).await?;
-        let listeners = match faces {
+        let mut listeners = match faces {
             Some(faces) => faces.listeners().map_err(|error| listener_failed(&error))?,
             None => Listeners::default(),
         };
-        let servers = serve(
+        let relay = listeners.relay.take();
+        let mut servers = serve(
             &self.config,
             &self.common,
             listeners,
             &space,
             &tenure.leads(),
         );
+        if let Some(roll) = roll {
+            servers.desk(relay, |faces| Desk {
+                identity: Arc::clone(&self.identity),
+                roll: roll.clone(),
+                faces,
+                metrics: self.relays.clone(),
+            });
+        }
         self.health.observe(Some(Observed {
             registry,
             space: space.clone(),
@@ -254,6 +328,7 @@ fn serve(
         datacenter,
         max_connections: _in_common,
         lead_duration: _of_the_store,
+        relay_advertise: _of_the_gateway,
         log: _of_the_process,
     } = config.clone();
     let mut servers = Servers::new();

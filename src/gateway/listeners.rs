@@ -21,6 +21,8 @@ pub struct Listeners {
     pub etcd: Option<TcpListener>,
     /// Health, metrics and version.
     pub admin: Option<TcpListener>,
+    /// Connections that other gateways relay.
+    pub relay: Option<TcpListener>,
 }
 
 /// The addresses a gateway listens on; `None` is off.
@@ -33,11 +35,13 @@ impl Listeners {
             consul,
             etcd,
             admin,
+            relay,
         } = *listen;
         Ok(Self {
             consul: bind("consul", consul)?,
             etcd: bind("etcd", etcd)?,
             admin: bind("admin", admin)?,
+            relay: bind("relay", relay)?,
         })
     }
 
@@ -47,11 +51,13 @@ impl Listeners {
             consul,
             etcd,
             admin: _at_the_desk,
+            relay,
         } = self;
         let own = |listener: Option<TcpListener>| listener.map(TcpListener::into_std).transpose();
         Ok(Shared {
             consul: own(consul)?,
             etcd: own(etcd)?,
+            relay: own(relay)?,
         })
     }
 
@@ -61,6 +67,7 @@ impl Listeners {
             consul,
             etcd,
             admin,
+            relay,
         } = self;
         let address = |listener: &Option<TcpListener>| -> io::Result<Option<SocketAddr>> {
             listener.as_ref().map(TcpListener::local_addr).transpose()
@@ -69,6 +76,7 @@ impl Listeners {
             consul: address(consul)?,
             etcd: address(etcd)?,
             admin: address(admin)?,
+            relay: address(relay)?,
         })
     }
 }
@@ -78,12 +86,17 @@ impl Listeners {
 pub(super) struct Shared {
     consul: Option<std::net::TcpListener>,
     etcd: Option<std::net::TcpListener>,
+    relay: Option<std::net::TcpListener>,
 }
 
 impl Shared {
     /// Listeners for one server each.
     pub(super) fn listeners(&self) -> io::Result<Listeners> {
-        let Self { consul, etcd } = self;
+        let Self {
+            consul,
+            etcd,
+            relay,
+        } = self;
         let again = |listener: &Option<std::net::TcpListener>| {
             let listener = listener
                 .as_ref()
@@ -95,6 +108,7 @@ impl Shared {
             consul: again(consul)?,
             etcd: again(etcd)?,
             admin: None,
+            relay: again(relay)?,
         })
     }
 }

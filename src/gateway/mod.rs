@@ -5,6 +5,8 @@ mod faces;
 mod files;
 mod life;
 mod listeners;
+mod relay;
+mod standby;
 mod stores;
 
 pub use error::Error;

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use crate::config::{Config, StoreUrl};
 use crate::face::http::Leads;
 use crate::store::embedded::{EmbeddedOptions, EmbeddedStore, OnFatal};
-use crate::store::shared::{Candidate, SharedStore, Term};
+use crate::store::shared::{Candidate, Relay, Roll, SharedStore, Term};
 use crate::store::{MemoryStore, Store, StoreError, kubernetes};
 
 /// A store of this gateway alone, or one that others use as well.
@@ -25,14 +25,16 @@ pub(super) struct Tenure {
 }
 
 impl Stores {
-    /// The store of this configuration, not open yet. It sends one line to `fatal` when the gateway must end.
+    /// The store of this configuration, not open yet. It sends one line to `fatal` when the gateway must end. `relay`
+    /// is where other gateways reach this one.
     pub(super) async fn make(
         config: &Config,
+        relay: Option<Relay>,
         fatal: mpsc::Sender<String>,
     ) -> Result<Self, StoreError> {
         let candidate = || Candidate {
             name: config.node_name.clone(),
-            relay: None,
+            relay,
             duration: config.lead_duration,
         };
         let sole = |store: Arc<dyn Store>| Self::Sole(Some(store));
@@ -52,8 +54,20 @@ impl Stores {
         })
     }
 
-    pub(super) fn are_shared(&self) -> bool {
-        matches!(self, Self::Shared(_))
+    /// Who leads, where others use the store as well.
+    pub(super) fn roll(&self) -> Option<Roll> {
+        match self {
+            Self::Shared(shared) => Some(shared.roll()),
+            Self::Sole(_) => None,
+        }
+    }
+
+    /// Says that this gateway goes for good.
+    pub(super) async fn leave(&mut self) {
+        match self {
+            Self::Shared(shared) => shared.leave().await,
+            Self::Sole(_) => {}
+        }
     }
 
     /// Waits until there is something to serve from; never the second time, where nobody else could take it away.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::cluster::kubectl;
 use crate::command::{kubekv, run};
 use crate::running::{Running, ask};
 
@@ -73,4 +74,11 @@ pub(crate) fn status(gateway: &Running) -> serde_json::Value {
     let done = run(&["status", "--json", "--address", &address]);
     assert_eq!(done.code, 0, "{done:?}");
     done.json()
+}
+
+/// The lead's record, as the cluster has it.
+pub(crate) fn lead(namespace: &str) -> serde_json::Value {
+    let path = "jsonpath={range .items[?(@.spec.key==\"lead\")]}{.spec.value}{end}";
+    let text = kubectl(&["-n", namespace, "get", "kv", "-o", path], &[]).unwrap();
+    serde_json::from_str(&text).unwrap()
 }

@@ -12,7 +12,7 @@ fn pair(namespace: &str) -> (Running, Running) {
     let first = start(namespace, "first");
     until_ready(&first);
     let second = start(namespace, "second");
-    assert_eq!(state(&second), "standby");
+    until("it follows", || state(&second) == "relaying");
     (first, second)
 }
 
@@ -89,7 +89,7 @@ fn a_gateway_that_was_stopped_serves_nothing_it_does_not_know() {
     // Whoever leads needs not know; only that the request stands in the first one's queue.
     until("asked", || !asked.is_finished());
     first.signal(Signal::CONT);
-    until("deposed", || state(&first) == "standby");
+    until("deposed", || state(&first) == "relaying");
     assert_eq!(second.stop().code, 0);
     let answer = asked.join().unwrap();
     assert!(!answer.contains("before"), "{answer}");

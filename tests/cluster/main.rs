@@ -19,5 +19,7 @@ mod missing;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod relay;
+#[cfg(test)]
 #[path = "../common/running.rs"]
 mod running;

@@ -1,0 +1,211 @@
+//! What a gateway shows to the others: a certificate of its own, made when it starts and known by its hash.
+//!
+//! Nobody signs it. The leader's hash stands in the lead's record, the others' in records of their own
+//! ([`crate::store::shared::Replica`]): whoever may write among the data is trusted, and nobody else.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::client::Resumption;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
+use rustls::server::NoServerSessionStorage;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::version::TLS13;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, ServerConfig,
+    SignatureScheme,
+};
+use sha2::{Digest, Sha256};
+
+use crate::model::FaceName;
+
+/// What a connection is for, as the TLS handshake says it (ALPN, RFC 7301).
+const FACES: [(FaceName, &[u8]); 2] = [
+    (FaceName::Consul, b"kubekv/consul"),
+    (FaceName::Etcd2, b"kubekv/etcd2"),
+];
+
+/// A certificate and its key.
+#[derive(Debug)]
+pub(in crate::gateway) struct Identity {
+    certificate: CertificateDer<'static>,
+    key: Vec<u8>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Identity {
+    /// A new one.
+    pub(in crate::gateway) fn new() -> Result<Self, rcgen::Error> {
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed(vec!["kubekv".to_owned()])?;
+        Ok(Self {
+            certificate: cert.der().clone(),
+            key: signing_key.serialize_der(),
+            provider: Arc::new(ring::default_provider()),
+        })
+    }
+
+    /// What others know the certificate by.
+    pub(in crate::gateway) fn fingerprint(&self) -> String {
+        fingerprint(&self.certificate)
+    }
+
+    fn key(&self) -> PrivateKeyDer<'static> {
+        PrivatePkcs8KeyDer::from(self.key.clone()).into()
+    }
+
+    /// For the gateway that leads. Any client's certificate is taken that the client has the key of: whose it is, the
+    /// store tells after the handshake.
+    pub(super) fn server(&self) -> Result<ServerConfig, Error> {
+        let verifier = Pinned::new(None, &self.provider);
+        let mut config = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_protocol_versions(&[&TLS13])?
+            .with_client_cert_verifier(Arc::new(verifier))
+            .with_single_cert(vec![self.certificate.clone()], self.key())?;
+        config.alpn_protocols = FACES.iter().map(|(_, name)| name.to_vec()).collect();
+        // Each connection shows its certificate.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        Ok(config)
+    }
+
+    /// For a connection to the gateway with this certificate, to be served by a face there.
+    pub(super) fn client(&self, fingerprint: &str, face: FaceName) -> Result<ClientConfig, Error> {
+        let verifier = Pinned::new(Some(fingerprint), &self.provider);
+        let mut config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_protocol_versions(&[&TLS13])?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_client_auth_cert(vec![self.certificate.clone()], self.key())?;
+        let alpn = FACES.iter().filter(|(name, _)| *name == face);
+        config.alpn_protocols = alpn.map(|(_, name)| name.to_vec()).collect();
+        config.resumption = Resumption::disabled();
+        Ok(config)
+    }
+}
+
+/// The face that a handshake named.
+pub(super) fn face(alpn: Option<&[u8]>) -> Option<FaceName> {
+    let named = FACES.iter().find(|(_, name)| Some(*name) == alpn);
+    named.map(|(face, _)| *face)
+}
+
+/// The SHA-256 of a certificate, in hexadecimal digits.
+pub(super) fn fingerprint(certificate: &CertificateDer<'_>) -> String {
+    let mut text = String::with_capacity(64);
+    for byte in Sha256::digest(certificate) {
+        // Writing to a string does not fail.
+        let _never = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// Knows a certificate by its hash, whoever signed it and whatever name it has.
+#[derive(Debug)]
+struct Pinned {
+    /// `None` takes any: it is looked at after the handshake.
+    fingerprint: Option<String>,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl Pinned {
+    fn new(fingerprint: Option<&str>, provider: &CryptoProvider) -> Self {
+        Self {
+            fingerprint: fingerprint.map(str::to_owned),
+            algorithms: provider.signature_verification_algorithms,
+        }
+    }
+
+    fn check(&self, certificate: &CertificateDer<'_>) -> Result<(), Error> {
+        match &self.fingerprint {
+            Some(known) if *known != fingerprint(certificate) => Err(Error::InvalidCertificate(
+                CertificateError::ApplicationVerificationFailure,
+            )),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// TLS 1.2 is not offered.
+    fn too_old() -> Result<HandshakeSignatureValid, Error> {
+        Err(Error::PeerIncompatible(
+            rustls::PeerIncompatible::Tls12NotOfferedOrEnabled,
+        ))
+    }
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.check(end_entity)
+            .map(|()| ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Self::too_old()
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+impl ClientCertVerifier for Pinned {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        self.check(end_entity)
+            .map(|()| ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Self::too_old()
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,67 @@
+//! The time in which another gateway leads: connections are relayed to it.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::Error;
+use super::life::{Gateway, listener_failed};
+use super::listeners::Shared as Faces;
+use super::relay::{Forwarder, Order};
+use crate::face::http::Arrival;
+use crate::model::FaceName;
+use crate::store::shared::Roll;
+
+/// Servers that relay.
+#[derive(Debug)]
+pub(super) struct Standby {
+    order: watch::Sender<Order>,
+    relays: Vec<(FaceName, JoinHandle<Vec<Arrival>>)>,
+}
+
+impl Standby {
+    /// Relays from now on, where others use the store as well and this gateway takes part in it.
+    pub(super) fn begin(
+        gateway: &Gateway,
+        roll: Option<&Roll>,
+        faces: Option<&Faces>,
+    ) -> Result<Self, Error> {
+        let (order, told) = watch::channel(Order::Relay);
+        let mut relays = Vec::new();
+        let (Some(roll), Some(faces), true) = (roll, faces, gateway.relay().is_some()) else {
+            return Ok(Self { order, relays });
+        };
+        let forwarder = Forwarder {
+            identity: Arc::clone(&gateway.identity),
+            roll: roll.clone(),
+            places: Arc::clone(&gateway.common.places),
+            metrics: gateway.relays.clone(),
+        };
+        let listeners = faces.listeners().map_err(|error| listener_failed(&error))?;
+        for (face, listener) in [
+            (FaceName::Consul, listeners.consul),
+            (FaceName::Etcd2, listeners.etcd),
+        ] {
+            if let Some(listener) = listener {
+                let run = forwarder.clone().run(face, listener, told.clone());
+                relays.push((face, tokio::spawn(run)));
+            }
+        }
+        Ok(Self { order, relays })
+    }
+
+    /// Relays no more; gives back the connections that nobody has read from.
+    pub(super) async fn end(self, order: Order) -> Vec<(FaceName, Vec<Arrival>)> {
+        let Self {
+            order: sender,
+            relays,
+        } = self;
+        sender.send_replace(order);
+        let mut waiting = Vec::new();
+        for (face, relay) in relays {
+            waiting.push((face, relay.await.unwrap_or_default()));
+        }
+        waiting
+    }
+}

@@ -1,0 +1,238 @@
+//! Connections that reach a gateway which does not lead.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use rustix::process::Signal;
+
+use crate::cluster::namespace;
+use crate::command::kubekv;
+use crate::gateway::{get, lead, put, start, state, status, until, until_ready};
+use crate::running::{Running, ask, send, wait_for_metric};
+
+/// A gateway that leads, and one that relays to it.
+fn pair(namespace: &str) -> (Running, Running) {
+    let first = start(namespace, "first");
+    until_ready(&first);
+    let second = start(namespace, "second");
+    until("relaying", || state(&second) == "relaying");
+    (first, second)
+}
+
+/// Reads until a text came.
+fn read_until(stream: &mut TcpStream, text: &str) -> String {
+    let mut told = Vec::new();
+    let mut part = [0; 4096];
+    while !String::from_utf8_lossy(&told).contains(text) {
+        let read = stream.read(&mut part).unwrap();
+        assert!(read > 0, "{}", String::from_utf8_lossy(&told));
+        told.extend_from_slice(&part[..read]);
+    }
+    String::from_utf8_lossy(&told).into_owned()
+}
+
+/// The port on which the gateway that leads takes what others relay.
+fn relay_port(namespace: &str) -> SocketAddr {
+    lead(namespace)["relay"]["address"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn any_gateway_answers_whichever_leads() {
+    let namespace = namespace();
+    let (first, second) = pair(&namespace);
+    put(&second, "k", "by way of the second");
+    assert_eq!(get(&first, "k").as_deref(), Some("by way of the second"));
+    assert_eq!(status(&second)["node"], "first", "it says who leads");
+    // A poll that waits there is woken by a write here.
+    let mut waits = send(second.etcd, "GET /v2/keys/k?wait=true");
+    wait_for_metric(first.admin, "kubekv_face_in_flight{face=\"etcd\"} 1");
+    put(&first, "k", "woken");
+    read_until(&mut waits, "woken");
+    // Clients go on at the address they came by, not at the leader's.
+    let mut members = TcpStream::connect(second.etcd).unwrap();
+    members
+        .write_all(b"GET /v2/members HTTP/1.0\r\n\r\n")
+        .unwrap();
+    let members = read_until(&mut members, "clientURLs");
+    let own = format!("http://{}", second.etcd);
+    assert!(members.contains(&own), "{members}");
+    // A client that goes frees its poll at the leader.
+    drop(waits);
+    let waits = send(second.etcd, "GET /v2/keys/k?wait=true");
+    wait_for_metric(first.admin, "kubekv_face_in_flight{face=\"etcd\"} 1");
+    drop(waits);
+    wait_for_metric(first.admin, "kubekv_face_in_flight{face=\"etcd\"} 0");
+    wait_for_metric(second.admin, "kubekv_relay_connections{face=\"etcd\"} 0");
+    assert_eq!(second.stop().code, 0);
+    assert_eq!(first.stop().code, 0);
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn large_bodies_go_both_ways() {
+    let namespace = namespace();
+    let (first, second) = pair(&namespace);
+    let value = "0123456789abcdef".repeat(60_000);
+    let length = value.len();
+    let mut stream = TcpStream::connect(second.consul).unwrap();
+    write!(
+        stream,
+        "PUT /v1/kv/large HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{value}"
+    )
+    .unwrap();
+    let answer = read_until(&mut stream, "true");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let answer = ask(second.consul, "GET /v1/kv/large?raw");
+    assert!(answer.ends_with(&value), "{} bytes", answer.len());
+    assert_eq!(second.stop().code, 0);
+    assert_eq!(first.stop().code, 0);
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn a_connection_waits_for_whoever_leads_next() {
+    let namespace = namespace();
+    let (first, second) = pair(&namespace);
+    put(&first, "k", "v");
+    let mut kept = send(second.consul, "GET /v1/kv/k?raw");
+    read_until(&mut kept, "v");
+    first.signal(Signal::KILL);
+    let _ended = first.end();
+    // Whoever leads by then: it is answered, not broken off.
+    let answer = ask(second.consul, "GET /v1/kv/k?raw");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(state(&second), "ok");
+    // What was relayed to the one that is dead is over.
+    let mut rest = Vec::new();
+    let _reset = kept.read_to_end(&mut rest);
+    assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
+    assert_eq!(second.stop().code, 0);
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn what_was_relayed_to_a_gateway_that_stands_still_is_closed_when_another_leads() {
+    let namespace = namespace();
+    let (first, second) = pair(&namespace);
+    let third = start(&namespace, "third");
+    until("relaying", || state(&third) == "relaying");
+    let mut polls = [&second, &third].map(|gateway| send(gateway.etcd, "GET /v2/keys/k?wait=true"));
+    wait_for_metric(first.admin, "kubekv_face_in_flight{face=\"etcd\"} 2");
+    first.signal(Signal::STOP);
+    // Hole 27: the connection to it stands, but nothing will ever come.
+    for poll in &mut polls {
+        let mut rest = Vec::new();
+        let _reset = poll.read_to_end(&mut rest);
+    }
+    until("one of them leads", || {
+        state(&second) == "ok" || state(&third) == "ok"
+    });
+    put(&second, "k", "v");
+    assert_eq!(get(&third, "k").as_deref(), Some("v"));
+    first.signal(Signal::CONT);
+    until("the first relays, too", || state(&first) == "relaying");
+    assert_eq!(get(&first, "k").as_deref(), Some("v"));
+    for gateway in [first, second, third] {
+        assert_eq!(gateway.stop().code, 0);
+    }
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn requests_on_their_way_through_a_standby_that_ends_are_answered() {
+    let namespace = namespace();
+    let (first, second) = pair(&namespace);
+    put(&first, "k", "before");
+    let index = status(&first)["revision"].as_u64().unwrap();
+    let request = format!("GET /v1/kv/k?raw&wait=60s&index={index}");
+    let mut poll = send(second.consul, &request);
+    let mut idle = send(second.consul, "GET /v1/kv/k");
+    read_until(&mut idle, "\r\n\r\n");
+    wait_for_metric(first.admin, "kubekv_face_in_flight{face=\"consul\"} 1");
+    second.signal(Signal::TERM);
+    let mut rest = String::new();
+    idle.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "", "an idle connection ends");
+    put(&first, "k", "after");
+    read_until(&mut poll, "after");
+    assert_eq!(second.end().code, 0);
+    assert_eq!(first.stop().code, 0);
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn nobody_else_is_let_in_where_gateways_meet() {
+    let namespace = namespace();
+    let (first, second) = pair(&namespace);
+    put(&second, "k", "secret");
+    let port = relay_port(&namespace);
+    // In the clear, with a forged address (hole 26).
+    let mut stream = TcpStream::connect(port).unwrap();
+    let forged =
+        b"PROXY TCP4 10.0.0.1 10.0.0.2 1 8500\r\nGET /v1/kv/k?raw HTTP/1.1\r\nHost: x\r\n\r\n";
+    stream.write_all(forged).unwrap();
+    let mut answer = Vec::new();
+    let _reset = stream.read_to_end(&mut answer);
+    assert!(!String::from_utf8_lossy(&answer).contains("secret"));
+    wait_for_metric(first.admin, "kubekv_relay_turned_away_total 1");
+    // With TLS and no certificate, and with one that no gateway of this store has: here is another store's.
+    let stranger = std::process::Command::new("openssl")
+        .args(["s_client", "-quiet", "-alpn", "kubekv/consul", "-connect"])
+        .arg(port.to_string())
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    assert!(!String::from_utf8_lossy(&stranger.stdout).contains("HTTP/1.1"));
+    wait_for_metric(first.admin, "kubekv_relay_turned_away_total 2");
+    assert_eq!(second.stop().code, 0);
+    assert_eq!(first.stop().code, 0);
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn gateways_that_are_gone_are_taken_off_the_roll() {
+    let namespace = namespace();
+    let (first, second) = pair(&namespace);
+    let count = || {
+        let names = ["-n", &namespace, "get", "kv", "-o", "name"];
+        let names = crate::cluster::kubectl(&names, &[]).unwrap();
+        names.matches("kubekv.replica.").count()
+    };
+    until("both are noted", || count() == 2);
+    // One that ends takes its record with it; one that is killed cannot.
+    assert_eq!(second.stop().code, 0);
+    until("it is gone", || count() == 1);
+    let third = start(&namespace, "third");
+    until("it is noted", || count() == 2);
+    first.signal(Signal::KILL);
+    let _ended = first.end();
+    until_ready(&third);
+    until("the dead one's is gone", || count() == 1);
+    put(&third, "k", "v");
+    assert_eq!(third.stop().code, 0);
+    until("nobody is left", || count() == 0);
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn without_a_relay_connections_wait() {
+    let namespace = namespace();
+    let first = start(&namespace, "first");
+    until_ready(&first);
+    let store = format!("kubernetes:{namespace}");
+    let alone = ["--store", &store, "--relay=off", "--lead-duration=2"];
+    let second = Running::start_by(kubekv(), &alone);
+    assert_eq!(state(&second), "standby");
+    put(&first, "k", "v");
+    let consul = second.consul;
+    let waits = std::thread::spawn(move || ask(consul, "GET /v1/kv/k?raw"));
+    assert_eq!(first.stop().code, 0);
+    let answer = waits.join().unwrap();
+    assert!(answer.ends_with('v'), "{answer}");
+    assert_eq!(second.stop().code, 0);
+}
