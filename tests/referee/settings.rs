@@ -40,6 +40,16 @@ impl FromStr for Store {
 }
 
 impl Settings {
+    /// As long as a test may be, on this store.
+    pub fn of_a_test(store: Store) -> Self {
+        Self {
+            seed: 1,
+            case: None,
+            end: None,
+            store,
+        }
+    }
+
     /// Reads them from the environment. Without any, the run is as long as a test may be.
     pub fn read() -> Self {
         let minutes: Option<f64> = variable("TESTS_MINUTES");

@@ -3,6 +3,7 @@
 //! Every answer is compared; what may differ is a named rule. A difference is shortened to the fewest requests that
 //! show it and printed with both answers.
 
+mod bijection;
 mod case;
 mod consul;
 mod etcd;

@@ -35,6 +35,8 @@ pub struct Side {
     pub prefix: String,
     /// The last index told of each key, the case's prefix replaced by `$`; of nothing: that at the beginning.
     pub indexes: HashMap<String, u64>,
+    /// Between two indexes of this server there may be others that are nobody's.
+    pub gaps: bool,
     /// The ids seen, in the order of their appearance.
     pub ids: Vec<String>,
     /// The ids of sessions by their names.
@@ -87,6 +89,7 @@ impl Side {
             connections: Vec::new(),
             prefix: String::new(),
             indexes: HashMap::new(),
+            gaps: false,
             ids: Vec::new(),
             sessions: HashMap::new(),
         }
@@ -97,6 +100,7 @@ impl Side {
         Self {
             prefix: self.prefix.clone(),
             indexes: self.indexes.clone(),
+            gaps: self.gaps,
             sessions: self.sessions.clone(),
             ..Self::new(self.address)
         }
@@ -117,6 +121,8 @@ impl Side {
             let more = key.rsplit_once('+');
             let more = more.and_then(|(key, more)| Some((key, more.parse::<u64>().ok()?)));
             let (key, more) = more.unwrap_or((key, 0));
+            // What is two further on here may be one further on there.
+            let more = if self.gaps { more.min(1) } else { more };
             let key = key.replace(&self.prefix, "$");
             let index = self.indexes.get(&key).or_else(|| self.indexes.get(""));
             (index.unwrap() + more).to_string()

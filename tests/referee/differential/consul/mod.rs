@@ -3,7 +3,6 @@
 //! Indexes are compared by a bijection learnt from the case: what is equal there is equal here, what is later there is
 //! later here.
 
-mod bijection;
 mod compare;
 mod generate;
 mod watch;
@@ -13,15 +12,15 @@ use std::time::Duration;
 use fastrand::Rng;
 use kubekv::face::consul::{Consul as Face, router};
 
-use self::bijection::Bijection;
 use self::compare::compare;
+use super::bijection::Bijection;
 use super::case::{Request, Step};
 use super::run::{Pair, Protocol, Runner, Verdict, Waiting, redirected, until};
 use super::side::{Parked, Side};
 use super::{referee, space};
 use crate::common::consul::{NODE, Real};
 use crate::common::{self, Answer};
-use crate::settings::Settings;
+use crate::settings::{Settings, Store};
 
 /// Consul's protocol, with what is known of the case's indexes.
 struct Consul {
@@ -156,8 +155,17 @@ impl Protocol for Consul {
 #[tokio::test]
 #[ignore = "needs consul: tests/run"]
 async fn random_requests_are_answered_as_consul_does() {
-    let settings = Settings::read();
-    let (space, _directory) = space(&settings).await;
+    run(&Settings::read(), 60).await;
+}
+
+#[tokio::test]
+#[ignore = "needs consul and Kubernetes: tests/run"]
+async fn on_kubernetes_they_are_answered_as_by_consul() {
+    run(&Settings::of_a_test(Store::Kubernetes), 15).await;
+}
+
+async fn run(settings: &Settings, cases: u64) {
+    let (space, _directory) = space(settings).await;
     let face = |stopping| {
         router(Face {
             space,
@@ -175,5 +183,5 @@ async fn random_requests_are_answered_as_consul_does() {
         asked: Vec::new(),
     };
     let mut runner = Runner::new(consul, Side::new(address), theirs);
-    referee(&mut runner, &settings, 60).await;
+    referee(&mut runner, settings, cases).await;
 }

@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use super::super::bijection::Bijection;
 use super::super::case::{Request, short};
-use super::super::run::Verdict;
+use super::super::run::{Pair, Verdict};
 use super::super::side::Side;
 use crate::common::Answer;
+use crate::common::normal::replace_after;
 
 /// Seconds by which two times of expiry may differ: both servers were asked one after the other.
 const SLACK: i64 = 2;
@@ -27,6 +29,15 @@ const SAME: [&str; 6] = [
     "www-authenticate",
 ];
 
+/// What an index stands behind in an answer.
+const INDEX_MARKS: [&str; 2] = ["\"modifiedIndex\":", "\"createdIndex\":"];
+
+/// What an index stands behind that may be one that is nobody's.
+const WORDS_MARKS: [&str; 5] = ["\"index\":", " != ", "\"cause\":\"[", "] [", "cleared ["];
+
+/// The length of a name that an index is made into.
+const IN_ORDER: usize = 20;
+
 /// Headers that must be there on both; their values are each server's own.
 const THERE: [&str; 3] = ["x-etcd-cluster-id", "x-raft-index", "x-raft-term"];
 
@@ -38,21 +49,40 @@ struct Seen {
     body: String,
     /// What stood at `ttl` and `expiration`, in order, in seconds.
     times: Vec<i64>,
+    /// Indexes in the body, in order, where they are compared apart.
+    indexes: Vec<u64>,
+    /// Indexes in words.
+    words: Vec<u64>,
 }
 
 /// Judges two answers.
 pub fn compare(
-    own_side: &Side,
-    real_side: &Side,
+    indexes: &mut Option<Bijection>,
+    pair: &Pair,
     request: &Request,
     own: &Answer,
     real: &Answer,
 ) -> Verdict {
-    let (ours, theirs) = (seen(own_side, own), seen(real_side, real));
-    if ours.is(&theirs) {
+    let (mut ours, mut theirs) = (seen(&pair.own, own), seen(&pair.real, real));
+    let mut fit = true;
+    if let Some(indexes) = indexes {
+        for seen in [&mut ours, &mut theirs] {
+            if !sorts(request) {
+                seen.sort();
+            }
+            seen.set_indexes_apart();
+        }
+        fit = ours.fits(&theirs, indexes);
+    }
+    if ours.is(&theirs) && fit {
         return Verdict::Same;
     }
-    if let Some(rule) = rule(request, own, real, &ours, &theirs) {
+    let forgotten = own.status == 400 && own.body.starts_with(b"{\"errorCode\":401,");
+    if pair.own.gaps && forgotten && real.status == 200 {
+        return Verdict::Parted("history begins later");
+    }
+    let rule = rule(request, own, real, &ours, &theirs);
+    if let Some(rule) = rule.filter(|_| fit || ours.body != theirs.body) {
         return rule;
     }
     Verdict::Different(ours.told(&theirs), theirs.told(&ours))
@@ -71,6 +101,9 @@ impl Seen {
         if !self.near(other) {
             write!(told, " times {:?}", self.times).unwrap();
         }
+        if !self.indexes.is_empty() || !self.words.is_empty() {
+            write!(told, " indexes {:?} {:?}", self.indexes, self.words).unwrap();
+        }
         told
     }
 
@@ -79,6 +112,58 @@ impl Seen {
             && self.headers == other.headers
             && self.body == other.body
             && self.near(other)
+    }
+
+    /// Brings the nodes of directories into order.
+    fn sort(&mut self) {
+        let line = |line: &str| {
+            let Ok(mut list) = serde_json::from_str::<Value>(line) else {
+                return line.to_owned();
+            };
+            sort(&mut list);
+            list.to_string()
+        };
+        let lines: Vec<_> = self.body.split('\n').map(line).collect();
+        self.body = lines.join("\n");
+    }
+
+    /// Takes the indexes out of the body, and leaves that of the whole alone: it moves without clients.
+    fn set_indexes_apart(&mut self) {
+        let Self {
+            headers,
+            body,
+            indexes,
+            words,
+            ..
+        } = self;
+        headers.retain(|(name, _)| *name != "x-etcd-index");
+        for (marks, found) in [(&INDEX_MARKS[..], indexes), (&WORDS_MARKS[..], words)] {
+            for mark in marks {
+                *body = replace_after(body, mark, |text| {
+                    found.push(text.parse().unwrap_or(u64::MAX));
+                    "0".to_owned()
+                });
+            }
+        }
+        let zeros = "0".repeat(IN_ORDER);
+        *body = replace_after(body, "/", |text| {
+            let in_order = text.len() == IN_ORDER && text.starts_with("00");
+            if in_order {
+                zeros.clone()
+            } else {
+                text.to_owned()
+            }
+        });
+    }
+
+    /// Whether all indexes fit what is known of the case's, and what these tell.
+    fn fits(&self, other: &Self, known: &mut Bijection) -> bool {
+        let mut indexes = self.indexes.iter().zip(&other.indexes);
+        let mut words = self.words.iter().zip(&other.words);
+        self.indexes.len() == other.indexes.len()
+            && self.words.len() == other.words.len()
+            && indexes.all(|(own, real)| known.pair(*own, *real))
+            && words.all(|(own, real)| known.fits(*own, *real))
     }
 
     fn near(&self, other: &Self) -> bool {
@@ -107,6 +192,8 @@ fn seen(side: &Side, answer: &Answer) -> Seen {
         headers: own.into_iter().chain(common).collect(),
         body,
         times,
+        indexes: Vec::new(),
+        words: Vec::new(),
     }
 }
 
@@ -145,12 +232,8 @@ fn rule(
     ours: &Seen,
     theirs: &Seen,
 ) -> Option<Verdict> {
-    let sorts = request.query.iter().any(|pair| {
-        let value = pair.strip_prefix("sorted=");
-        value.is_some_and(|value| ["1", "t", "T", "true", "TRUE", "True"].contains(&value))
-    });
     let same_head = ours.status == theirs.status && ours.headers == theirs.headers;
-    if same_head && request.method == "GET" && !sorts {
+    if same_head && request.method == "GET" && !sorts(request) {
         // Without `sorted`, etcd tells the nodes of a directory in any order.
         let mut lists = [&ours.body, &theirs.body].map(|body| serde_json::from_str::<Value>(body));
         if let [Ok(own), Ok(real)] = &mut lists {
@@ -194,6 +277,13 @@ fn rule(
     None
 }
 
+fn sorts(request: &Request) -> bool {
+    request.query.iter().any(|pair| {
+        let value = pair.strip_prefix("sorted=");
+        value.is_some_and(|value| ["1", "t", "T", "true", "TRUE", "True"].contains(&value))
+    })
+}
+
 /// Whether etcd told of the deletion of a directory, and kubekv of nothing or of something later. In its history, but
 /// not when it happens, etcd takes such a deletion for one of every key that could have been beneath.
 fn tells_of_above(theirs: &Seen, ours: &Seen) -> bool {
@@ -204,7 +294,8 @@ fn tells_of_above(theirs: &Seen, ours: &Seen) -> bool {
     let index = |event: &Value| event["node"]["modifiedIndex"].as_u64();
     event(theirs).is_some_and(|real| {
         let goes = real["action"] == "delete" || real["action"] == "expire";
-        let later = event(ours).is_none_or(|own| index(&own) > index(&real));
+        let apart = index(&real) == Some(0);
+        let later = event(ours).is_none_or(|own| apart || index(&own) > index(&real));
         goes && real["node"]["dir"] == true && later
     })
 }
@@ -246,7 +337,9 @@ fn walk(side: &mut Side, value: &Value) {
             let index = fields.get("modifiedIndex").and_then(Value::as_u64);
             if let (Some(key), Some(index)) = (fields.get("key").and_then(Value::as_str), index) {
                 let key = key.replace(&side.prefix, "$");
-                side.indexes.insert(key, index);
+                let known = side.indexes.entry(key).or_default();
+                // A stream tells of the past; one side may tell more of it than the other.
+                *known = if side.gaps { index.max(*known) } else { index };
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
