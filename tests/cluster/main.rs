@@ -15,6 +15,9 @@ mod gateway;
 #[cfg(test)]
 mod lead;
 #[cfg(test)]
+#[path = "../common/meddler/mod.rs"]
+mod meddler;
+#[cfg(test)]
 mod missing;
 #[cfg(test)]
 mod people;
