@@ -48,9 +48,6 @@ async fn readyz(State(health): State<Arc<Health>>) -> Response {
 
 /// Everything that is counted, in the text format of Prometheus (`OpenMetrics` 1.0).
 async fn metrics(State(health): State<Arc<Health>>) -> Response {
-    if health.phase() == Phase::Starting {
-        return (StatusCode::SERVICE_UNAVAILABLE, "starting\n").into_response();
-    }
     let mut text = String::new();
     if let Err(error) = write_metrics(&mut text, &health) {
         tracing::error!(%error, "cannot write the metrics");

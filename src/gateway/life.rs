@@ -22,7 +22,7 @@ use crate::face::{consul, etcd};
 use crate::guard::Bounds;
 use crate::model::FaceName;
 use crate::space::Keyspace;
-use crate::store::shared::{Relay, Roll};
+use crate::store::shared::{Metrics as StoreMetrics, Relay, Roll};
 
 /// How long a store may take to close after it failed.
 const CLOSE_FAILED: Duration = Duration::from_secs(2);
@@ -62,6 +62,11 @@ pub async fn run_telling(
     let mut registry = Registry::with_prefix("kubekv");
     let common = Common::new(&mut registry, config.max_connections);
     let relays = relay::Metrics::register(&mut registry);
+    let metrics = if config.store.is_shared() {
+        StoreMetrics::register(&mut registry)
+    } else {
+        StoreMetrics::default()
+    };
     let health = Arc::new(Health::new(registry));
     let Listeners {
         consul,
@@ -87,6 +92,7 @@ pub async fn run_telling(
         ports,
         identity: Arc::new(identity),
         relays,
+        metrics,
     };
     let outcome = gateway.live(faces, pin!(shutdown), tell).await;
     // Last of all: until here the admin port tells that the gateway drains.
@@ -107,6 +113,7 @@ pub(super) struct Gateway {
     /// What this gateway shows to the others of its store.
     pub(super) identity: Arc<Identity>,
     pub(super) relays: relay::Metrics,
+    metrics: StoreMetrics,
 }
 
 /// Why a keyspace is not served any more.
@@ -128,7 +135,8 @@ impl Gateway {
     ) -> Result<(), Error> {
         let (on_fatal, mut fatal) = mpsc::channel(1);
         // Kept as a sender, so that a store without failures is not taken for one that failed.
-        let mut stores = Stores::make(&self.config, self.relay(), on_fatal.clone()).await?;
+        let mut stores =
+            Stores::make(&self.config, self.relay(), &self.metrics, on_fatal.clone()).await?;
         let mut faces = Some(faces);
         let mut unready = Some(self.ports);
         let roll = stores.roll();

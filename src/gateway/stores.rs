@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use crate::config::{Config, StoreUrl};
 use crate::face::http::Leads;
 use crate::store::embedded::{EmbeddedOptions, EmbeddedStore, OnFatal};
-use crate::store::shared::{Candidate, Relay, Roll, SharedStore, Term};
+use crate::store::shared::{Candidate, Metrics, Relay, Roll, SharedStore, Term};
 use crate::store::{MemoryStore, Store, StoreError, kubernetes};
 
 /// A store of this gateway alone, or one that others use as well.
@@ -26,10 +26,11 @@ pub(super) struct Tenure {
 
 impl Stores {
     /// The store of this configuration, not open yet. It sends one line to `fatal` when the gateway must end. `relay`
-    /// is where other gateways reach this one.
+    /// is where other gateways reach this one, and `metrics` counts what a store does that others use as well.
     pub(super) async fn make(
         config: &Config,
         relay: Option<Relay>,
+        metrics: &Metrics,
         fatal: mpsc::Sender<String>,
     ) -> Result<Self, StoreError> {
         let candidate = || Candidate {
@@ -48,9 +49,9 @@ impl Stores {
                 let options = EmbeddedOptions::new(path.clone(), on_fatal);
                 sole(Arc::new(EmbeddedStore::new(options)))
             }
-            StoreUrl::Kubernetes(namespace) => {
-                Self::Shared(kubernetes::open(namespace.as_deref(), candidate()).await?)
-            }
+            StoreUrl::Kubernetes(namespace) => Self::Shared(
+                kubernetes::open(namespace.as_deref(), candidate(), metrics.clone()).await?,
+            ),
         })
     }
 

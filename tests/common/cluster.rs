@@ -15,7 +15,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use kubekv::store::shared::{Candidate, SharedStore, Term};
+use kubekv::store::shared::{Candidate, Metrics, SharedStore, Term};
 
 /// Where the programs of a component are.
 pub fn component(name: &str) -> PathBuf {
@@ -62,7 +62,7 @@ pub async fn lead(namespace: &str) -> (SharedStore, Term) {
         relay: None,
         duration: Duration::from_secs(10),
     };
-    let shared = kubekv::store::kubernetes::open(Some(namespace), candidate)
+    let shared = kubekv::store::kubernetes::open(Some(namespace), candidate, Metrics::default())
         .await
         .unwrap();
     let term = shared.lead().await;

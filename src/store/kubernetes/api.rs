@@ -1,9 +1,9 @@
 //! The five requests that are made of the API server, each with a deadline, none ever made twice.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode};
+use http::{Method, Request};
 use http_body_util::{BodyExt, Limited};
 use kube::Client;
 use kube::client::Body;
@@ -11,6 +11,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::lines::Lines;
+use super::refusal::{ApiError, refused};
+use crate::store::shared::Metrics;
+use crate::store::shared::metrics::Verb;
 
 /// Where entries are.
 const RESOURCE: &str = "/apis/kubekv.io/v1/namespaces";
@@ -29,39 +32,6 @@ const LIST: Duration = Duration::from_secs(30);
 
 /// Who writes, in the objects' managed fields: short, because it stands in each new object.
 const MANAGER: &str = "kubekv";
-
-/// What came of a request that did not succeed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum ApiError {
-    /// The API server said so, and did nothing.
-    #[error("{status} {reason}: {message}")]
-    Refused {
-        /// The HTTP status.
-        status: u16,
-        /// The machine-readable reason, such as `AlreadyExists`.
-        reason: String,
-        /// For people.
-        message: String,
-        /// When to come again.
-        retry_after: Option<Duration>,
-    },
-    /// The request did not leave.
-    #[error("cannot reach the API server: {0}")]
-    NotSent(String),
-    /// Whether anything was done is not known.
-    #[error("no answer from the API server: {0}")]
-    Unknown(String),
-}
-
-impl ApiError {
-    /// The HTTP status of an answer.
-    pub(super) fn status(&self) -> Option<u16> {
-        match self {
-            Self::Refused { status, .. } => Some(*status),
-            Self::NotSent(_) | Self::Unknown(_) => None,
-        }
-    }
-}
 
 /// A page of a list.
 #[derive(Debug, Deserialize)]
@@ -92,6 +62,7 @@ impl Page {
 pub(super) struct Api {
     client: Client,
     path: String,
+    metrics: Metrics,
 }
 
 impl std::fmt::Debug for Api {
@@ -102,26 +73,12 @@ impl std::fmt::Debug for Api {
     }
 }
 
-/// What the API server says when it refuses.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Status {
-    reason: String,
-    message: String,
-    details: Option<Details>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Details {
-    retry_after_seconds: Option<u64>,
-}
-
 impl Api {
-    pub(super) fn new(client: Client, namespace: &str) -> Self {
+    pub(super) fn new(client: Client, namespace: &str, metrics: Metrics) -> Self {
         Self {
             client,
             path: format!("{RESOURCE}/{namespace}/entries"),
+            metrics,
         }
     }
 
@@ -137,7 +94,7 @@ impl Api {
             uri += "&continue=";
             uri.extend(form_urlencoded::byte_serialize(after.as_bytes()));
         }
-        let body = self.ask(Method::GET, &uri, Vec::new(), LIST).await?;
+        let body = self.ask(Verb::List, &uri, Vec::new(), LIST).await?;
         serde_json::from_slice(&body).map_err(|error| ApiError::Unknown(error.to_string()))
     }
 
@@ -145,7 +102,7 @@ impl Api {
     pub(super) async fn head(&self) -> Result<u64, ApiError> {
         let body = self
             .ask(
-                Method::GET,
+                Verb::List,
                 &format!("{}?limit=1", self.path),
                 Vec::new(),
                 LIST,
@@ -159,7 +116,7 @@ impl Api {
     /// One object as it is now.
     pub(super) async fn get(&self, name: &str) -> Result<Bytes, ApiError> {
         self.ask(
-            Method::GET,
+            Verb::Get,
             &format!("{}/{name}", self.path),
             Vec::new(),
             WRITE,
@@ -177,7 +134,7 @@ impl Api {
             "{}?fieldSelector=metadata.name%3D{name}&resourceVersion={version}&resourceVersionMatch=Exact",
             self.path
         );
-        let body = self.ask(Method::GET, &uri, Vec::new(), LIST).await?;
+        let body = self.ask(Verb::List, &uri, Vec::new(), LIST).await?;
         let page: Page =
             serde_json::from_slice(&body).map_err(|error| ApiError::Unknown(error.to_string()))?;
         Ok(page.items.into_iter().next())
@@ -190,7 +147,7 @@ impl Api {
             self.path,
             WRITE.as_secs()
         );
-        self.ask(Method::POST, &uri, object, WRITE).await
+        self.ask(Verb::Create, &uri, object, WRITE).await
     }
 
     /// Replaces an object that is still as its resourceVersion says.
@@ -200,7 +157,7 @@ impl Api {
             self.path,
             WRITE.as_secs()
         );
-        self.ask(Method::PUT, &uri, object, WRITE).await
+        self.ask(Verb::Replace, &uri, object, WRITE).await
     }
 
     /// Removes an object that is still as this resourceVersion says.
@@ -217,13 +174,8 @@ impl Api {
             "propagationPolicy": "Background",
             "preconditions": {"uid": uid, "resourceVersion": version.to_string()},
         });
-        self.ask(
-            Method::DELETE,
-            &uri,
-            options.to_string().into_bytes(),
-            WRITE,
-        )
-        .await
+        self.ask(Verb::Remove, &uri, options.to_string().into_bytes(), WRITE)
+            .await
     }
 
     /// Every change after a revision, a JSON object a line.
@@ -232,56 +184,87 @@ impl Api {
             "{}?watch=true&allowWatchBookmarks=true&resourceVersion={after}&timeoutSeconds=3600",
             self.path
         );
-        let sent = self.client.send(request(Method::GET, &uri, Vec::new())?);
-        let answer = tokio::time::timeout(WRITE, sent)
+        let begun = Instant::now();
+        let opened = self.open(request(Method::GET, &uri, Vec::new())?).await;
+        self.count(Verb::Watch, begun, opened.as_ref().map(|_| 200));
+        opened.map(Lines::new)
+    }
+
+    async fn open(&self, request: Request<Body>) -> Result<Body, ApiError> {
+        let answer = tokio::time::timeout(WRITE, self.client.send(request))
             .await
             .map_err(|_| ApiError::Unknown("the watch does not begin".to_owned()))?
             .map_err(|error| ApiError::Unknown(plain(&error)))?;
         if answer.status().is_success() {
-            return Ok(Lines::new(answer.into_body()));
+            return Ok(answer.into_body());
         }
         let (parts, body) = answer.into_parts();
-        let body = body
-            .collect()
-            .await
-            .map(http_body_util::Collected::to_bytes);
-        Err(refused(parts.status, &body.unwrap_or_default()))
+        Err(refused(&parts, &whole(body).await.unwrap_or_default()))
     }
 
     async fn ask(
         &self,
-        method: Method,
+        verb: Verb,
         uri: &str,
         body: Vec<u8>,
         patience: Duration,
     ) -> Result<Bytes, ApiError> {
-        let request = request(method, uri, body)?;
-        let exchange = async {
-            let answer = self
-                .client
-                .send(request)
-                .await
-                .map_err(|error| unsent(&error))?;
-            let (parts, body) = answer.into_parts();
-            let body = Limited::new(body, LONGEST)
-                .collect()
-                .await
-                .map_err(|error| ApiError::Unknown(error.to_string()))?
-                .to_bytes();
-            if parts.status.is_success() {
-                Ok(body)
-            } else {
-                Err(refused(parts.status, &body))
-            }
-        };
+        let request = request(method(verb), uri, body)?;
+        let begun = Instant::now();
         // Later than the API server's own, which says what became of it.
-        match tokio::time::timeout(patience + Duration::from_secs(1), exchange).await {
-            Ok(done) => done,
-            Err(_) => Err(ApiError::Unknown(format!(
-                "nothing within {} s",
-                patience.as_secs() + 1
-            ))),
+        let patience = patience + Duration::from_secs(1);
+        let answered = tokio::time::timeout(patience, self.exchange(request))
+            .await
+            .unwrap_or_else(|_| {
+                let none = format!("nothing within {} s", patience.as_secs());
+                Err(ApiError::Unknown(none))
+            });
+        let status = answered.as_ref().map(|(status, _)| *status);
+        self.count(verb, begun, status);
+        answered.map(|(_, body)| body)
+    }
+
+    async fn exchange(&self, request: Request<Body>) -> Result<(u16, Bytes), ApiError> {
+        let answer = self
+            .client
+            .send(request)
+            .await
+            .map_err(|error| unsent(&error))?;
+        let (parts, body) = answer.into_parts();
+        let body = whole(body).await.map_err(ApiError::Unknown)?;
+        if parts.status.is_success() {
+            Ok((parts.status.as_u16(), body))
+        } else {
+            Err(refused(&parts, &body))
         }
+    }
+
+    fn count(&self, verb: Verb, begun: Instant, answered: Result<u16, &ApiError>) {
+        let status = match answered {
+            Ok(status) => Some(status),
+            Err(error) => error.status(),
+        };
+        self.metrics.asked(verb, status, begun.elapsed());
+        if let Err(error) = answered
+            && let Some(reason) = error.reason()
+        {
+            self.metrics.refused(reason);
+        }
+    }
+}
+
+async fn whole(body: Body) -> Result<Bytes, String> {
+    let body = Limited::new(body, LONGEST).collect().await;
+    body.map(http_body_util::Collected::to_bytes)
+        .map_err(|error| error.to_string())
+}
+
+fn method(verb: Verb) -> Method {
+    match verb {
+        Verb::List | Verb::Watch | Verb::Get => Method::GET,
+        Verb::Create => Method::POST,
+        Verb::Replace => Method::PUT,
+        Verb::Remove => Method::DELETE,
     }
 }
 
@@ -321,26 +304,4 @@ fn plain(error: &dyn std::error::Error) -> String {
         cause = inner.source();
     }
     text.replace('\n', " ")
-}
-
-fn refused(code: StatusCode, body: &[u8]) -> ApiError {
-    let status: Status = serde_json::from_slice(body).unwrap_or_default();
-    let message = if status.message.is_empty() {
-        String::from_utf8_lossy(body.get(..200).unwrap_or(body)).into_owned()
-    } else {
-        status.message
-    };
-    // It may have given up half-way, or what stands before it may have.
-    if code.is_server_error() {
-        return ApiError::Unknown(format!("{code}: {message}"));
-    }
-    ApiError::Refused {
-        status: code.as_u16(),
-        reason: status.reason,
-        message,
-        retry_after: status
-            .details
-            .and_then(|details| details.retry_after_seconds)
-            .map(Duration::from_secs),
-    }
 }

@@ -5,19 +5,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::value::RawValue;
 use tokio::sync::{Notify, watch};
 
-use super::api::{Api, ApiError};
+use super::api::Api;
 use super::load::{Listed, Suspect, loaded};
 use super::name;
 use super::object::Object;
 use super::objects::{Objects, read_lead};
+use super::refusal::{ApiError, INSTALL};
 use super::resource::VALUE_BYTES;
 use super::tail::Watch;
 use super::{send, settle};
 use crate::model::{Key, Proposal};
+use crate::store::shared::Metrics;
 use crate::store::shared::log::{Loaded, Log, LogError, SendError, Tail};
 use crate::store::shared::record::{LeadRecord, Stamp};
 use crate::store::shared::stamps::Stamps;
@@ -30,9 +32,6 @@ const LIMITS: Limits = Limits {
     writes: 4096,
     commit_bytes: VALUE_BYTES,
 };
-
-/// What to do about a definition that is not there or not ours.
-const INSTALL: &str = "install it with: kubekv crd | kubectl apply -f -";
 
 /// How often a list is begun anew because it took too long to read.
 const LISTS: usize = 5;
@@ -55,11 +54,16 @@ pub(super) struct State {
     pub(super) pruned: AtomicBool,
     /// Nothing was read yet.
     first: AtomicBool,
+    metrics: Metrics,
 }
 
 impl State {
     /// Wakes who waits for something to be told.
-    pub(super) fn told(&self, unsettled: bool) {
+    pub(super) fn told(&self, objects: MutexGuard<'_, Objects>) {
+        let unsettled = objects.is_unsettled();
+        let misfits = i64::try_from(objects.misfits.len()).unwrap_or(i64::MAX);
+        self.metrics.misfits.set(misfits);
+        drop(objects);
         self.told.send_modify(|count| *count += 1);
         if unsettled {
             self.unsettled.notify_one();
@@ -79,11 +83,12 @@ impl State {
 }
 
 impl KubernetesLog {
-    pub(super) fn new(api: Api) -> Self {
+    pub(super) fn new(api: Api, metrics: Metrics) -> Self {
         Self {
             api,
             state: Arc::new(State {
                 first: AtomicBool::new(true),
+                metrics,
                 ..State::default()
             }),
         }
@@ -156,9 +161,9 @@ impl KubernetesLog {
         }
         let objects = listed.finish();
         let loaded = loaded(&objects);
-        let unsettled = objects.is_unsettled();
-        *self.state.objects.lock() = objects;
-        self.state.told(unsettled);
+        let mut known = self.state.objects.lock();
+        *known = objects;
+        self.state.told(known);
         Ok(loaded)
     }
 

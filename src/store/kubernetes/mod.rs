@@ -9,6 +9,7 @@ mod log;
 mod name;
 mod object;
 mod objects;
+mod refusal;
 mod resource;
 mod send;
 mod settle;
@@ -24,7 +25,7 @@ pub use resource::definition;
 use self::api::Api;
 use self::log::KubernetesLog;
 use super::StoreError;
-use super::shared::{Candidate, SharedStore};
+use super::shared::{Candidate, Metrics, SharedStore};
 
 /// Follows the entries of a namespace: of the one given, or of the kubeconfig's or the pod's own.
 ///
@@ -33,6 +34,7 @@ use super::shared::{Candidate, SharedStore};
 pub async fn open(
     namespace: Option<&str>,
     candidate: Candidate,
+    metrics: Metrics,
 ) -> Result<SharedStore, StoreError> {
     let failed = |error: &dyn std::fmt::Display| {
         StoreError(format!("kubernetes: {error}").replace('\n', " "))
@@ -48,6 +50,9 @@ pub async fn open(
     config.read_timeout = None;
     let namespace = namespace.unwrap_or(&config.default_namespace).to_owned();
     let client = Client::try_from(config).map_err(|error| failed(&error))?;
-    let log = KubernetesLog::new(Api::new(client, &namespace));
-    Ok(SharedStore::start(Arc::new(log), candidate))
+    let log = KubernetesLog::new(
+        Api::new(client, &namespace, metrics.clone()),
+        metrics.clone(),
+    );
+    Ok(SharedStore::start(Arc::new(log), candidate, metrics))
 }

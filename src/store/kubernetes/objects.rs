@@ -132,12 +132,13 @@ impl Objects {
             spent.1 = object.version;
             return News::Progress(self.index());
         }
-        let Some(stamp) = object
-            .written_by()
-            .filter(|stamp| stamp.term >= self.term())
-        else {
+        let stamp = object.written_by();
+        let Some(stamp) = stamp.filter(|stamp| stamp.term >= self.term()) else {
             self.spend(object);
-            return News::Progress(self.index());
+            return match stamp {
+                Some(_too_late) => News::Void(self.index()),
+                None => News::Progress(self.index()),
+            };
         };
         let at = self.index();
         if let Some(commit) = self.judge(object, at) {
@@ -230,7 +231,8 @@ impl Objects {
         let same = fresh.is_none()
             && was.is_some_and(|was| was.generation == object.generation && was.step.is_some())
             && was.map(|was| was.state) == Some(state_of(object, &key));
-        let void = fresh.is_some_and(|stamp| stamp.term < term)
+        let late = fresh.is_some_and(|stamp| stamp.term < term);
+        let void = late
             || was
                 .is_some_and(|was| was.state == State::Void && was.generation == object.generation);
         let state = if void {
@@ -245,6 +247,9 @@ impl Objects {
         slot.object = Some(known(object, state));
         self.note(object, state);
         let step = fresh.filter(|_| object.is_step());
+        if late {
+            return News::Void(at);
+        }
         if void || same {
             return News::Progress(at);
         }

@@ -5,17 +5,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::api::ApiError;
 use super::codec;
 use super::journal::{self, Journal};
 use super::log::KubernetesLog;
 use super::name;
 use super::object::{Object, body};
 use super::objects::Objects;
+use super::refusal::ApiError;
 use super::resource::{EntrySpec, SpecStamp, Step};
 use super::slot::{Known, State};
 use crate::model::{Attrs, Entry, Key, Proposal, Record, Revision, Target};
 use crate::store::shared::log::SendError;
+use crate::store::shared::metrics::Reason;
 use crate::store::shared::record::{LeadRecord, Stamp};
 
 /// How often a write is sent that the API server turns away because it has too much to do.
@@ -69,13 +70,10 @@ impl Request {
         let mut turn = 1;
         loop {
             match self.ask(log).await {
-                Err(ApiError::Refused {
-                    status: 429,
-                    retry_after,
-                    ..
-                }) if turn < TURNS => {
+                Err(error) if error.status() == Some(429) && turn < TURNS => {
                     turn += 1;
-                    tokio::time::sleep(retry_after.unwrap_or(TURNED_AWAY).min(LONGEST)).await;
+                    let wait = error.retry_after().unwrap_or(TURNED_AWAY);
+                    tokio::time::sleep(wait.min(LONGEST)).await;
                 }
                 answered => return answered,
             }
@@ -295,14 +293,13 @@ async fn refused(
 fn definite(error: &ApiError) -> SendError {
     let text = error.to_string();
     match error {
-        ApiError::Unknown(_) => SendError::Unknown(text),
+        ApiError::Unknown(_) | ApiError::Failed(_) => SendError::Unknown(text),
         ApiError::NotSent(_) => SendError::Unavailable(text),
-        ApiError::Refused {
-            status, message, ..
-        } => match status {
-            409 => SendError::Conflict(0),
-            400 | 413 | 422 => SendError::Refused(text),
-            403 if message.contains("exceeded quota") => SendError::Refused(text),
+        ApiError::Refused(_) if error.status() == Some(409) => SendError::Conflict(0),
+        ApiError::Refused(_) => match error.reason() {
+            Some(Reason::Quota | Reason::Admission | Reason::TooLarge | Reason::Other) => {
+                SendError::Refused(text)
+            }
             _ => SendError::Unavailable(text),
         },
     }

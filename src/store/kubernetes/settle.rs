@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::api::ApiError;
 use super::log::KubernetesLog;
 use super::objects::{Begun, Objects};
+use super::refusal::ApiError;
 use super::send::{Request, step};
 use super::slot::State;
 use crate::model::Revision;

@@ -69,9 +69,7 @@ impl Watch {
             .collect();
         let lead = objects.lead.as_ref();
         let moved = lead.is_some_and(|lead| lead.record.offset != offset);
-        let unsettled = objects.is_unsettled();
-        drop(objects);
-        self.state.told(unsettled);
+        self.state.told(objects);
         if moved {
             // Every revision is another one now.
             return Err(LogError::Gone);

@@ -7,8 +7,10 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::log::{Log, LogError};
+use super::log::{Log, LogError, News};
+use super::metrics::Metrics;
 use super::record::Stamp;
+use super::replica;
 use super::stamps::Stamps;
 use super::view::{Outcome, Told, View};
 use crate::model::Proposal;
@@ -27,6 +29,7 @@ pub(super) struct Follower {
     reopen: Notify,
     /// What stands in the way of reading the log now.
     problem: watch::Sender<Option<String>>,
+    metrics: Metrics,
 }
 
 impl std::fmt::Debug for Follower {
@@ -43,6 +46,7 @@ impl Follower {
         log: Arc<dyn Log>,
         holder: &str,
         stamps: Arc<Stamps>,
+        metrics: Metrics,
     ) -> (Arc<Self>, JoinHandle<()>) {
         let view = View::new(holder, stamps);
         let follower = Arc::new(Self {
@@ -50,6 +54,7 @@ impl Follower {
             view: Mutex::new(view),
             reopen: Notify::new(),
             problem: watch::Sender::new(None),
+            metrics,
         });
         let run = Arc::clone(&follower).run(log);
         let task = tokio::spawn(async move {
@@ -108,6 +113,9 @@ impl Follower {
     fn change(&self, with: impl FnOnce(&mut View)) {
         let mut view = self.view.lock();
         with(&mut view);
+        let term = view.told.lead.as_ref().map_or(0, |lead| lead.term);
+        let term = i64::try_from(term).unwrap_or(i64::MAX);
+        self.metrics.term.set(term);
         // Under the lock, so that nothing older is told after it.
         self.told.send_replace(view.told.clone());
     }
@@ -117,6 +125,9 @@ impl Follower {
         loop {
             let ended = match log.load().await {
                 Ok(loaded) => {
+                    if self.told.borrow().loaded {
+                        self.metrics.relists.inc();
+                    }
                     self.change(|view| view.install(loaded));
                     self.follow(log.as_ref(), &mut wait).await
                 }
@@ -130,6 +141,7 @@ impl Follower {
     async fn follow(&self, log: &dyn Log, wait: &mut Duration) -> LogError {
         loop {
             let ended = self.follow_once(log, wait).await;
+            self.metrics.readable.set(0);
             match ended {
                 None => {}
                 Some(LogError::Gone) => return LogError::Gone,
@@ -149,6 +161,7 @@ impl Follower {
             Ok(tail) => tail,
             Err(error) => return Some(error),
         };
+        self.metrics.readable.set(1);
         if self.problem.send_replace(None).is_some() {
             tracing::info!("the store is read again");
         }
@@ -160,9 +173,28 @@ impl Follower {
             match news {
                 Ok(news) => {
                     *wait = SHORTEST;
+                    self.count(&news);
                     self.change(|view| view.take(news));
                 }
                 Err(error) => return Some(error),
+            }
+        }
+    }
+
+    fn count(&self, news: &[News]) {
+        for one in news {
+            match one {
+                News::Void(_) => {
+                    self.metrics.void.inc();
+                }
+                // A gateway's record of itself bears no stamp either.
+                News::Commit {
+                    commit,
+                    stamp: None,
+                } if !replica::concerns(commit) => {
+                    self.metrics.foreign.inc();
+                }
+                _ => {}
             }
         }
     }

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::boottime;
 use super::follower::Follower;
 use super::log::{Log, SendError};
+use super::metrics::Metrics;
 use super::record::{Fence, LeadRecord, Relay};
 use super::view::Told;
 use crate::model::time;
@@ -47,6 +48,7 @@ pub(super) struct Lead {
     /// A write's outcome is unknown: the next term is to settle it.
     unsettled: AtomicBool,
     wake: Notify,
+    metrics: Metrics,
 }
 
 fn nanos(time: Duration) -> u64 {
@@ -58,7 +60,11 @@ type Sending = JoinHandle<Result<(), SendError>>;
 
 /// What is sent and not told yet: when, by [`boottime`].
 #[derive(Debug, Default)]
-struct Sent(HashMap<u64, Duration>);
+struct Sent {
+    at: HashMap<u64, Duration>,
+    /// The last that was told.
+    told: Option<u64>,
+}
 
 impl Lead {
     pub(super) fn new(
@@ -66,6 +72,7 @@ impl Lead {
         holder: String,
         log: Arc<dyn Log>,
         follower: Arc<Follower>,
+        metrics: Metrics,
     ) -> Self {
         Self {
             candidate,
@@ -76,6 +83,7 @@ impl Lead {
             until: AtomicU64::new(0),
             unsettled: AtomicBool::new(false),
             wake: Notify::new(),
+            metrics,
         }
     }
 
@@ -187,7 +195,7 @@ impl Lead {
     /// Sends a record once; what became of it is told or not.
     fn send(&self, mut record: LeadRecord, told: Option<u64>, sent: &mut Sent) -> Sending {
         record.attempt = self.attempts.fetch_add(1, Ordering::Relaxed);
-        sent.0.insert(record.attempt, boottime::now());
+        sent.at.insert(record.attempt, boottime::now());
         let log = Arc::clone(&self.log);
         tokio::spawn(async move { log.send_lead(record, told).await })
     }
@@ -230,10 +238,14 @@ impl Lead {
         let Some(lead) = told.lead.as_deref() else {
             return false;
         };
-        let Some(at) = sent.0.get(&lead.attempt).copied() else {
+        let Some(at) = sent.at.get(&lead.attempt).copied() else {
             return false;
         };
-        sent.0.retain(|attempt, _| *attempt >= lead.attempt);
+        sent.at.retain(|attempt, _| *attempt >= lead.attempt);
+        if sent.told.replace(lead.attempt) != Some(lead.attempt) {
+            let took = boottime::now().saturating_sub(at);
+            self.metrics.heartbeat.observe(took.as_secs_f64());
+        }
         // A fifth less: clocks may differ in speed by as much.
         let until = nanos(at + self.candidate.duration.mul_f64(0.8));
         self.until.fetch_max(until, Ordering::AcqRel);
@@ -289,6 +301,7 @@ impl Lead {
     /// Leads no more, from now on.
     pub(super) fn drop_now(&self) {
         self.until.store(0, Ordering::Release);
+        self.metrics.leads.set(0);
     }
 
     /// Gives the lead up, so that nobody needs to wait. To be called when nothing is read or written any more.

@@ -84,6 +84,8 @@ pub(crate) enum News {
     },
     /// A write came too late for its guards; it changed nothing.
     Refused(Stamp),
+    /// A gateway that did not lead any more wrote at this revision; it changed nothing.
+    Void(u64),
     /// Nothing else happened up to this revision.
     Progress(u64),
 }

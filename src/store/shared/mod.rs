@@ -8,6 +8,7 @@ mod follower;
 mod gap;
 mod lead;
 pub(crate) mod log;
+pub(crate) mod metrics;
 mod past;
 mod presence;
 pub(crate) mod record;
@@ -24,6 +25,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use self::lead::Candidate;
+pub use self::metrics::Metrics;
 pub use self::record::{LeadRecord, Relay};
 pub use self::replica::Replica;
 pub use self::roll::Roll;
@@ -51,14 +53,20 @@ pub struct SharedStore {
     stamps: Arc<Stamps>,
     candidate: Candidate,
     holder: String,
+    metrics: Metrics,
 }
 
 impl SharedStore {
     /// Follows a log from now on. Must be called within a tokio runtime.
-    pub(crate) fn start(log: Arc<dyn Log>, candidate: Candidate) -> Self {
+    pub(crate) fn start(log: Arc<dyn Log>, candidate: Candidate, metrics: Metrics) -> Self {
         let holder = uuid::Uuid::new_v4().to_string();
         let stamps = Arc::<Stamps>::default();
-        let (follower, following) = Follower::start(Arc::clone(&log), &holder, Arc::clone(&stamps));
+        let (follower, following) = Follower::start(
+            Arc::clone(&log),
+            &holder,
+            Arc::clone(&stamps),
+            metrics.clone(),
+        );
         let present = candidate.relay.as_ref().map(|relay| {
             let own = Replica {
                 name: candidate.name.clone(),
@@ -79,6 +87,7 @@ impl SharedStore {
             stamps,
             candidate,
             holder,
+            metrics,
         }
     }
 
@@ -90,6 +99,7 @@ impl SharedStore {
                 self.holder.clone(),
                 Arc::clone(&self.log),
                 Arc::clone(&self.follower),
+                self.metrics.clone(),
             ));
             lead.acquire().await;
             let keeping = Arc::clone(&lead);
@@ -132,7 +142,9 @@ impl SharedStore {
             Arc::clone(&self.log),
             Arc::clone(&self.follower),
             Arc::clone(&lead),
+            self.metrics.unknown.clone(),
         );
+        self.metrics.leads.set(1);
         Term {
             store: Arc::new(store),
             lead,

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use prometheus_client::metrics::counter::Counter;
+
 use super::follower::Follower;
 use super::lead::Lead;
 use super::log::{Log, SendError};
@@ -16,15 +18,23 @@ pub(super) struct TermStore {
     follower: Arc<Follower>,
     lead: Arc<Lead>,
     closed: AtomicBool,
+    /// Counts the writes whose outcome was not known.
+    unknown: Counter,
 }
 
 impl TermStore {
-    pub(super) fn new(log: Arc<dyn Log>, follower: Arc<Follower>, lead: Arc<Lead>) -> Self {
+    pub(super) fn new(
+        log: Arc<dyn Log>,
+        follower: Arc<Follower>,
+        lead: Arc<Lead>,
+        unknown: Counter,
+    ) -> Self {
         Self {
             log,
             follower,
             lead,
             closed: AtomicBool::new(false),
+            unknown,
         }
     }
 
@@ -40,6 +50,7 @@ impl TermStore {
             Ok(()) => None,
             Err(SendError::Unknown(why)) => {
                 tracing::warn!(%why, "the outcome of a write is not known yet");
+                self.unknown.inc();
                 self.lead.settle_by_fence();
                 None
             }

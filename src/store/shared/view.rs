@@ -210,7 +210,7 @@ impl View {
                         done.push((sender, Err(CommitError::Conflict)));
                     }
                 }
-                News::Progress(revision) => {
+                News::Void(revision) | News::Progress(revision) => {
                     self.told.revision = self.told.revision.max(revision);
                 }
                 News::Lead { record, revision } => {
