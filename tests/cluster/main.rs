@@ -13,16 +13,28 @@ mod definition;
 #[cfg(test)]
 mod gateway;
 #[cfg(test)]
+mod image;
+#[cfg(test)]
 mod lead;
+#[cfg(test)]
+mod manifests;
 #[cfg(test)]
 #[path = "../common/meddler/mod.rs"]
 mod meddler;
 #[cfg(test)]
 mod missing;
 #[cfg(test)]
+mod monitoring;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
+mod pod;
+#[cfg(test)]
+mod privileges;
+#[cfg(test)]
 mod relay;
+#[cfg(test)]
+mod rendered;
 #[cfg(test)]
 #[path = "../common/running.rs"]
 mod running;

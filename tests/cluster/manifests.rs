@@ -1,0 +1,245 @@
+//! The manifests, applied to a real API server.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::cluster::kubectl;
+use crate::command::{by, done, kubekv};
+use crate::pod::environment;
+use crate::rendered::{Overlay, container, manifests, only, render};
+
+/// The versions of all objects that are applied.
+fn versions(overlay: &Overlay) -> String {
+    let path =
+        "jsonpath={range .items[*]}{.kind} {.metadata.name} {.metadata.resourceVersion}\n{end}";
+    kubectl(&["get", "-k", overlay.path(), "-o", path], &[]).unwrap()
+}
+
+/// A pod as the workload's controller would make it.
+fn pod(workload: &Value, namespace: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "one",
+            "namespace": namespace,
+            "labels": workload["spec"]["template"]["metadata"]["labels"],
+        },
+        "spec": workload["spec"]["template"]["spec"],
+    })
+}
+
+/// What the API server says of it, which makes no pod.
+fn admit(pod: &Value) -> Result<String, String> {
+    let create = [
+        "create",
+        "--dry-run=server",
+        "--warnings-as-errors",
+        "-f",
+        "-",
+    ];
+    kubectl(&create, pod.to_string().as_bytes())
+}
+
+fn applied_twice(manifest: &str, kind: &str) {
+    let overlay = Overlay::of(manifest);
+    overlay.apply(&[]);
+    let before = versions(&overlay);
+    overlay.apply(&[]);
+    assert_eq!(
+        versions(&overlay),
+        before,
+        "the second time changes something"
+    );
+    let diff = kubectl(&["diff", "-k", overlay.path()], &[]);
+    assert_eq!(diff, Ok(String::new()), "exit status 0, and nothing said");
+    let objects = overlay.objects();
+    let pod = pod(only(&objects, kind), &overlay.namespace);
+    admit(&pod).unwrap();
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn the_base_is_applied_twice() {
+    applied_twice("base", "Deployment");
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn the_daemonset_is_applied_twice() {
+    applied_twice("overlays/daemonset", "DaemonSet");
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn the_namespace_admits_no_pod_that_may_do_more() {
+    let overlay = Overlay::of("base");
+    overlay.apply(&[]);
+    let objects = overlay.objects();
+    let deployment = only(&objects, "Deployment");
+    let mut on_the_node = pod(deployment, &overlay.namespace);
+    on_the_node["spec"]["hostNetwork"] = json!(true);
+    let mut as_root = pod(deployment, &overlay.namespace);
+    as_root["spec"]["securityContext"]["runAsNonRoot"] = json!(false);
+    for pod in [on_the_node, as_root] {
+        let refused = admit(&pod).unwrap_err();
+        assert!(refused.contains("violates PodSecurity"), "{refused}");
+    }
+}
+
+#[test]
+#[ignore = "needs kubectl: tests/components get kubernetes"]
+fn what_names_pods_and_ports_finds_them() {
+    let objects = render(&manifests().join("base"));
+    let deployment = only(&objects, "Deployment");
+    let labels = &deployment["spec"]["template"]["metadata"]["labels"];
+    let ports = container(deployment)["ports"].as_array().unwrap();
+    let named = |name: &Value| ports.iter().any(|port| port["name"] == *name);
+    let services = objects.iter().filter(|object| object["kind"] == "Service");
+    let mut count = 0;
+    for service in services {
+        assert_eq!(service["spec"]["selector"], *labels);
+        for port in service["spec"]["ports"].as_array().unwrap() {
+            assert!(named(&port["targetPort"]), "{port}");
+            count += 1;
+        }
+    }
+    assert_eq!(count, 3, "consul, etcd and admin");
+    let policy = only(&objects, "NetworkPolicy");
+    assert_eq!(policy["spec"]["podSelector"]["matchLabels"], *labels);
+    for rule in policy["spec"]["ingress"].as_array().unwrap() {
+        for port in rule["ports"].as_array().unwrap() {
+            assert!(named(&port["port"]), "{port}");
+        }
+    }
+    let budget = only(&objects, "PodDisruptionBudget");
+    assert_eq!(budget["spec"]["selector"]["matchLabels"], *labels);
+    let grace = &deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"];
+    let pause = &container(deployment)["lifecycle"]["preStop"]["sleep"]["seconds"];
+    let left = grace.as_u64().unwrap() - pause.as_u64().unwrap();
+    assert!(left > 10, "requests in flight are given 10 s: {left}");
+    let tag = format!("kubekv:{}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(container(deployment)["image"], tag);
+}
+
+/// Ports and pages of a workload's container, asked of a gateway that runs by its very environment, in a network of its
+/// own, where no API server is.
+fn asks(manifest: &str, kind: &str) -> String {
+    let objects = render(&manifests().join(manifest));
+    let workload = only(&objects, kind);
+    let container = container(workload);
+    let mut script = "
+        $KUBEKV serve & gateway=$!
+        trap 'kill $gateway' EXIT
+        # A connection that is refused is the shell's to tell.
+        reach() { (exec 3<>/dev/tcp/127.0.0.1/$1) 2>/dev/null; }
+        page() {
+            exec 3<>/dev/tcp/127.0.0.1/$1
+            printf 'GET %s HTTP/1.0\\r\\n\\r\\n' $2 >&3
+            read -r _ status _ <&3
+            echo $2 $status
+        }
+        ip link set lo up
+        until reach 9280; do sleep 0.05; kill -0 $gateway; done
+    "
+    .to_owned();
+    let ports = container["ports"].as_array().unwrap();
+    let number = |name: &Value| {
+        let port = ports.iter().find(|port| port["name"] == *name).unwrap();
+        port["containerPort"].as_u64().unwrap()
+    };
+    for port in ports {
+        let port = number(&port["name"]);
+        writeln!(script, "reach {port}; echo open {port}").unwrap();
+    }
+    for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+        let get = &container[probe]["httpGet"];
+        let path = get["path"].as_str().unwrap();
+        writeln!(script, "page {} {path}", number(&get["port"])).unwrap();
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("config");
+    let nowhere = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "nowhere", "users": [],
+        "clusters": [{"name": "nowhere", "cluster": {"server": "http://127.0.0.1:1"}}],
+        "contexts": [{"name": "nowhere", "context": {"cluster": "nowhere", "user": ""}}],
+    });
+    std::fs::write(&config, nowhere.to_string()).unwrap();
+    let mut command = by("unshare");
+    command.args(["--net", "bash", "-euc", &script]);
+    command.envs(environment(workload));
+    command.env("KUBEKV", env!("CARGO_BIN_EXE_kubekv"));
+    command
+        .env("KUBECONFIG", config)
+        .env("KUBEKV_LOG_LEVEL", "warn");
+    let done = done(command.output().unwrap());
+    assert_eq!(done.code, 0, "{done:?}");
+    let lines = done.text().lines();
+    let told = lines.filter(|line| line.starts_with("open ") || line.starts_with('/'));
+    told.collect::<Vec<_>>().join("\n")
+}
+
+/// Alive, and not ready as long as it has not read its entries.
+const ASKED: &str =
+    "open 8500\nopen 2379\nopen 9280\nopen 9281\n/livez 200\n/livez 200\n/readyz 503";
+
+#[test]
+#[ignore = "needs kubectl: tests/components get kubernetes"]
+fn ports_and_probes_of_the_deployment_are_the_gateways() {
+    assert_eq!(asks("base", "Deployment"), ASKED);
+}
+
+#[test]
+#[ignore = "needs kubectl: tests/components get kubernetes"]
+fn ports_and_probes_of_the_daemonset_are_the_gateways() {
+    assert_eq!(asks("overlays/daemonset", "DaemonSet"), ASKED);
+}
+
+#[test]
+#[ignore = "needs kubectl: tests/components get kubernetes"]
+fn the_daemonset_is_reached_from_its_node_alone() {
+    let objects = render(&manifests().join("overlays/daemonset"));
+    let set = only(&objects, "DaemonSet");
+    for (name, value) in environment(set) {
+        assert_ne!(name, "KUBEKV_ALLOW_PLAINTEXT");
+        if ["KUBEKV_CONSUL", "KUBEKV_ETCD", "KUBEKV_ADMIN"].contains(&name.as_str()) {
+            assert!(value.starts_with("127.0.0.1:"), "{name}={value}");
+        }
+    }
+    let pods = &set["spec"]["template"]["spec"];
+    assert_eq!(pods["hostNetwork"], true);
+    for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+        assert_eq!(container(set)[probe]["httpGet"]["host"], "127.0.0.1");
+    }
+    for kind in ["Service", "NetworkPolicy", "PodDisruptionBudget"] {
+        assert!(
+            objects.iter().all(|object| object["kind"] != kind),
+            "{kind}"
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs kubectl: tests/components get kubernetes"]
+fn the_overlay_for_etcd_asks_nothing_of_the_cluster() {
+    let objects = render(&manifests().join("overlays/etcd"));
+    for kind in ["CustomResourceDefinition", "Role", "RoleBinding"] {
+        assert!(
+            objects.iter().all(|object| object["kind"] != kind),
+            "{kind}"
+        );
+    }
+    let deployment = only(&objects, "Deployment");
+    let pods = &deployment["spec"]["template"]["spec"];
+    assert_eq!(pods["automountServiceAccountToken"], false);
+    // As far as this build knows of it: everything but the store is taken.
+    let mut command = kubekv();
+    command.arg("serve").envs(environment(deployment));
+    let done = done(command.output().unwrap());
+    assert_eq!(done.code, 2, "{done:?}");
+    assert_eq!(
+        done.err.trim_end(),
+        "kubekv: KUBEKV_STORE: this build has no etcd store"
+    );
+}

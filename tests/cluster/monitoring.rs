@@ -1,0 +1,216 @@
+//! What watches the gateways: definitions that are not Kubernetes' own, rules and a dashboard.
+
+use std::collections::BTreeSet;
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::cluster::{component, kubectl, namespace};
+use crate::command::kubekv;
+use crate::gateway::{get, put, start_by, state, until, until_ready};
+use crate::rendered::{Overlay, manifests, only, render};
+use crate::running::{Running, ask, send};
+
+/// What is served only once it has happened, which no test can make happen in time: a mistake in kubekv, and half a
+/// minute without a leader.
+const RARE: [&str; 2] = ["kubekv_face_panics_total", "kubekv_relay_failed_total"];
+
+fn overlay() -> Vec<Value> {
+    render(&manifests().join("overlays/monitoring"))
+}
+
+/// The groups of rules.
+fn groups(objects: &[Value]) -> Value {
+    only(objects, "PrometheusRule")["spec"]["groups"].clone()
+}
+
+/// Everything the dashboard asks, as it is asked when a namespace is chosen.
+fn asked(objects: &[Value]) -> Vec<String> {
+    let text = only(objects, "ConfigMap")["data"]["dashboard.json"].as_str();
+    let dashboard: Value = serde_json::from_str(text.unwrap()).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let targets = panels.flat_map(|panel| panel["targets"].as_array().unwrap().clone());
+    let exprs = targets.map(|target| target["expr"].as_str().unwrap().to_owned());
+    exprs
+        .map(|expr| {
+            expr.replace("$namespace", "kubekv")
+                .replace("$__rate_interval", "1m")
+        })
+        .collect()
+}
+
+fn promtool(arguments: &[&str]) {
+    let program = component("prometheus").join("promtool");
+    let output = Command::new(program).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+fn written(directory: &Path, name: &str, value: &Value) -> String {
+    let path = directory.join(name);
+    std::fs::write(&path, value.to_string()).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+#[ignore = "needs Kubernetes and definitions: tests/run"]
+fn the_operators_definitions_allow_what_it_is_told() {
+    for kind in ["podmonitors", "prometheusrules"] {
+        let name = format!("{kind}.monitoring.coreos.com");
+        // A cluster that has them keeps its own.
+        if kubectl(&["get", "crd", &name], &[]).is_err() {
+            let file =
+                component("prometheus-operator").join(format!("monitoring.coreos.com_{kind}.yaml"));
+            kubectl(&["create", "-f", file.to_str().unwrap()], &[]).unwrap();
+        }
+        let wait = [
+            "wait",
+            "--for=condition=Established",
+            "--timeout=60s",
+            "crd",
+        ];
+        kubectl(&[&wait[..], &[&name]].concat(), &[]).unwrap();
+    }
+    let namespace = namespace();
+    let overlay = Overlay::within("overlays/monitoring", &namespace);
+    let tried = ["--dry-run=server", "--validate=strict"];
+    let said = overlay.apply(&tried);
+    for object in ["podmonitor", "prometheusrule", "configmap/kubekv-dashboard"] {
+        assert!(said.contains(object), "{said}");
+    }
+}
+
+#[test]
+#[ignore = "needs Prometheus: tests/components get prometheus kubernetes"]
+fn prometheus_understands_rules_and_dashboard() {
+    let objects = overlay();
+    let directory = tempfile::tempdir().unwrap();
+    let exprs = asked(&objects);
+    assert!(exprs.len() > 10, "{exprs:?}");
+    let exprs = exprs.iter().enumerate();
+    let rules: Vec<_> = exprs
+        .map(|(at, expr)| json!({"record": format!("panel:{at}"), "expr": expr}))
+        .collect();
+    let panels = json!({"groups": [{"name": "dashboard", "rules": rules}]});
+    promtool(&[
+        "check",
+        "rules",
+        &written(directory.path(), "panels", &panels),
+    ]);
+    let rules = json!({"groups": groups(&objects)});
+    promtool(&[
+        "check",
+        "rules",
+        &written(directory.path(), "rules", &rules),
+    ]);
+}
+
+/// Prometheus' own test of rules: what is told after an hour of these series, a value a minute each.
+fn tells(series: &[(&str, &str)], alert: &str, labels: &Value) {
+    let directory = tempfile::tempdir().unwrap();
+    let rules = json!({"groups": groups(&overlay())});
+    let rules = written(directory.path(), "rules", &rules);
+    let series = series.iter();
+    let series: Vec<_> = series
+        .map(|(series, values)| json!({"series": series, "values": values}))
+        .collect();
+    // What people are told is not compared: only that it is about this.
+    let expr = format!("ALERTS{{alertname=\"{alert}\", alertstate=\"firing\"}}");
+    let mut name = vec![
+        format!("alertname=\"{alert}\""),
+        "alertstate=\"firing\"".to_owned(),
+    ];
+    let labels = labels.as_object().unwrap().iter();
+    name.extend(labels.map(|(label, value)| format!("{label}={value}")));
+    let sample = json!({"labels": format!("ALERTS{{{}}}", name.join(", ")), "value": 1});
+    let test = json!({
+        "rule_files": [rules],
+        "evaluation_interval": "1m",
+        "tests": [{
+            "interval": "1m",
+            "input_series": series,
+            "promql_expr_test": [{"expr": expr, "eval_time": "60m", "exp_samples": [sample]}],
+        }],
+    });
+    promtool(&["test", "rules", &written(directory.path(), "test", &test)]);
+}
+
+#[test]
+#[ignore = "needs Prometheus: tests/components get prometheus kubernetes"]
+fn the_first_count_of_a_series_is_told() {
+    let refused = r#"kubekv_relay_refused_total{namespace="n", pod="p", face="etcd"}"#;
+    let labels = json!({"namespace": "n", "face": "etcd", "severity": "warning"});
+    tells(
+        &[(refused, "_x55 1x10")],
+        "KubekvTooManyConnections",
+        &labels,
+    );
+    let failed = r#"kubekv_relay_failed_total{namespace="n", pod="p", face="etcd"}"#;
+    tells(&[(failed, "_x55 1x10")], "KubekvClientsTurnedAway", &labels);
+}
+
+#[test]
+#[ignore = "needs Prometheus: tests/components get prometheus kubernetes"]
+fn that_nobody_leads_is_told() {
+    let critical = json!({"severity": "critical"});
+    let standby = r#"kubekv_relay_turned_away_total{namespace="n", pod="p"}"#;
+    tells(&[(standby, "0x61")], "KubekvNobodyLeads", &critical);
+    let alone = json!({"namespace": "n", "severity": "warning"});
+    tells(&[(standby, "0x61")], "KubekvAlone", &alone);
+}
+
+/// A gateway that takes so many connections.
+fn crowded(namespace: &str, name: &str, connections: &str) -> Running {
+    let mut command = kubekv();
+    command.env("KUBEKV_MAX_CONNECTIONS", connections);
+    start_by(command, namespace, name)
+}
+
+/// The names of the series on a page of metrics.
+fn served(gateway: &Running) -> BTreeSet<String> {
+    let page = ask(gateway.admin, "GET /metrics");
+    let lines = page.lines().filter(|line| line.starts_with("kubekv_"));
+    let names = lines.filter_map(|line| line.split(['{', ' ']).next());
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn every_metric_that_is_asked_for_is_served() {
+    let namespace = namespace();
+    let first = crowded(&namespace, "first", "2");
+    until_ready(&first);
+    let second = crowded(&namespace, "second", "1");
+    until("it relays", || state(&second) == "relaying");
+    put(&second, "k", "v");
+    assert_eq!(get(&first, "k").as_deref(), Some("v"));
+    // As many as there may be, and more.
+    let crowd = |gateway: &Running| -> Vec<TcpStream> {
+        (0..3)
+            .map(|_| send(gateway.etcd, "GET /v2/keys/k?wait=true"))
+            .collect()
+    };
+    let (at_first, at_second) = (crowd(&first), crowd(&second));
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/running.md"));
+    let documented = text.unwrap();
+    let objects = overlay();
+    let mut wanted = groups(&objects).to_string();
+    wanted += &asked(&objects).join(" ");
+    let words = wanted.split(|sign: char| !sign.is_ascii_alphanumeric() && sign != '_');
+    let names: BTreeSet<_> = words.filter(|word| word.starts_with("kubekv_")).collect();
+    assert!(names.len() > 10, "{names:?}");
+    let (rare, usual): (Vec<&str>, Vec<&str>) =
+        names.into_iter().partition(|name| RARE.contains(name));
+    for name in usual {
+        until(name, || {
+            served(&first).contains(name) || served(&second).contains(name)
+        });
+    }
+    for name in rare {
+        assert!(documented.contains(&format!("| `{name}")), "{name}");
+    }
+    drop((at_first, at_second));
+    assert_eq!(second.stop().code, 0);
+    assert_eq!(first.stop().code, 0);
+}

@@ -1,0 +1,281 @@
+//! Gateways under the manifests' `ServiceAccount`, configured from inside: what its Role is for, and what it is not.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::cluster::{kubectl, namespace};
+use crate::gateway::{get, put, state, status, until, until_ready};
+use crate::pod::Account;
+use crate::rendered::{Overlay, only};
+use crate::running::{Running, ask};
+
+/// All that the Role allows.
+const VERBS: [&str; 6] = ["get", "list", "watch", "create", "update", "delete"];
+
+/// The base in a namespace of its own, and its account there.
+#[derive(Debug)]
+struct Applied {
+    overlay: Overlay,
+    account: Account,
+    deployment: Value,
+}
+
+impl Applied {
+    fn new() -> Self {
+        let overlay = Overlay::of("base");
+        overlay.apply(&[]);
+        let account = Account::of(&overlay.namespace);
+        let deployment = only(&overlay.objects(), "Deployment").clone();
+        Self {
+            overlay,
+            account,
+            deployment,
+        }
+    }
+
+    fn start(&self, name: &str) -> Running {
+        let name = [("KUBEKV_NODE_NAME", name)];
+        self.account.start(&self.deployment, &name)
+    }
+
+    fn kubectl(&self, arguments: &[&str]) -> String {
+        let namespace = ["-n", &self.overlay.namespace];
+        kubectl(&[&namespace, arguments].concat(), &[]).unwrap()
+    }
+
+    /// Sets what the Role allows, and waits until that holds.
+    fn allow(&self, verbs: &[&str]) {
+        let patch = json!([{"op": "replace", "path": "/rules/0/verbs", "value": verbs}]);
+        let patch = patch.to_string();
+        self.kubectl(&["patch", "role", "kubekv", "--type=json", "-p", &patch]);
+        for verb in VERBS {
+            until("the Role holds", || self.may(verb) == verbs.contains(&verb));
+        }
+    }
+
+    fn may(&self, verb: &str) -> bool {
+        let can = [
+            "auth",
+            "can-i",
+            verb,
+            "entries.kubekv.io",
+            "-n",
+            &self.overlay.namespace,
+        ];
+        self.account.kubectl(&can).is_ok()
+    }
+
+    /// Takes one verb away.
+    fn without(verb: &str) -> Self {
+        let applied = Self::new();
+        let rest: Vec<_> = VERBS.into_iter().filter(|other| *other != verb).collect();
+        applied.allow(&rest);
+        applied
+    }
+
+    /// Waits until one line says which verb is missing.
+    fn told(&self, verb: &str) {
+        let words = format!("cannot {verb} resource");
+        until("the log says it", || {
+            self.account.log().lines().any(|line| line.contains(&words))
+        });
+    }
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn with_the_role_everything_works() {
+    let applied = Applied::new();
+    let role = only(&applied.overlay.objects(), "Role").clone();
+    let rule = json!([{"apiGroups": ["kubekv.io"], "resources": ["entries"], "verbs": VERBS}]);
+    assert_eq!(role["rules"], rule);
+    let first = applied.start("first");
+    until_ready(&first);
+    let second = applied.start("second");
+    until("it relays", || state(&second) == "relaying");
+    put(&second, "k", "v");
+    put(&second, "k", "w");
+    put(&first, "gone", "v");
+    assert_eq!(first.run(&["delete", "gone"]).code, 0);
+    assert_eq!(get(&second, "gone"), None);
+    let session = ask(second.consul, "PUT /v1/session/create");
+    assert!(session.starts_with("HTTP/1.1 200"), "{session}");
+    // etcd's clients are told of the Service, which outlives a pod.
+    let members = ask(second.etcd, "GET /v2/members");
+    assert!(members.contains("\"http://10.96.0.7:2379\""), "{members}");
+    until("the tombstone is gone", || {
+        !applied
+            .kubectl(&["get", "kv", "-o", "name"])
+            .contains("/gone-")
+    });
+    assert_eq!(first.stop().code, 0);
+    until_ready(&second);
+    assert_eq!(get(&second, "k").as_deref(), Some("w"));
+    assert_eq!(second.stop().code, 0);
+    let log = applied.account.log();
+    assert!(!log.contains("forbidden"), "{log}");
+}
+
+/// Without a verb no gateway comes to serve, one line says why, and when the verb is back it goes on by itself.
+fn not_served_without(verb: &str) {
+    let applied = Arc::new(Applied::without(verb));
+    let starting = std::thread::spawn({
+        let applied = Arc::clone(&applied);
+        move || applied.start("only")
+    });
+    applied.told(verb);
+    applied.allow(&VERBS);
+    let gateway = starting.join().unwrap();
+    until_ready(&gateway);
+    put(&gateway, "k", "v");
+    assert_eq!(gateway.stop().code, 0);
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn without_list_nothing_is_served() {
+    not_served_without("list");
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn without_watch_nothing_is_served() {
+    not_served_without("watch");
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn without_create_nothing_is_served() {
+    not_served_without("create");
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn without_update_the_lead_is_not_kept() {
+    let applied = Applied::without("update");
+    let gateway = applied.start("only");
+    applied.told("update");
+    until("it is not ready any more", || state(&gateway) != "ok");
+    applied.allow(&VERBS);
+    until_ready(&gateway);
+    put(&gateway, "k", "v");
+    assert_eq!(gateway.stop().code, 0);
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn without_delete_what_is_deleted_stays_in_the_cluster() {
+    let applied = Applied::without("delete");
+    let gateway = applied.start("only");
+    until_ready(&gateway);
+    put(&gateway, "k", "v");
+    assert_eq!(gateway.run(&["delete", "k"]).code, 0);
+    assert_eq!(get(&gateway, "k"), None);
+    assert_eq!(gateway.stop().code, 0);
+    // The object says that the entry is deleted, and the gateway's own record that it is there still.
+    let objects = || applied.kubectl(&["get", "kv", "-o", "wide"]);
+    let left = objects();
+    let row = |name: &str| left.lines().find(|line| line.starts_with(name));
+    assert!(row("k-").is_some_and(|row| row.contains("true")), "{left}");
+    assert!(row("kubekv.replica.").is_some(), "{left}");
+    applied.allow(&VERBS);
+    let next = applied.start("next");
+    until_ready(&next);
+    until("it is removed", || !objects().contains("\nk-"));
+    assert_eq!(next.stop().code, 0);
+    until("nobody is noted", || !objects().contains("kubekv.replica."));
+}
+
+/// What an etcd client that asks for what it has missed is answered by a gateway that has just read everything.
+fn asked_for_the_past(verbs: &[&str]) -> String {
+    let applied = Applied::new();
+    applied.allow(verbs);
+    let first = applied.start("first");
+    until_ready(&first);
+    put(&first, "k", "v");
+    let index = status(&first)["revision"].as_u64().unwrap();
+    assert_eq!(first.run(&["delete", "k"]).code, 0);
+    assert_eq!(first.stop().code, 0);
+    let second = applied.start("second");
+    until_ready(&second);
+    let request = format!("GET /v2/keys/k?wait=true&waitIndex={}", index + 1);
+    let answer = ask(second.etcd, &request);
+    assert_eq!(second.stop().code, 0);
+    answer
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn without_get_the_past_is_lost_with_the_gateway() {
+    let answer = asked_for_the_past(&VERBS);
+    assert!(answer.contains("\"action\":\"delete\""), "{answer}");
+    let rest: Vec<_> = VERBS.into_iter().filter(|verb| *verb != "get").collect();
+    let answer = asked_for_the_past(&rest);
+    assert!(answer.contains("\"errorCode\":401"), "{answer}");
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn nothing_else_is_allowed() {
+    let applied = Applied::new();
+    let own = applied.overlay.namespace.as_str();
+    let other = namespace();
+    let who = format!("--as=system:serviceaccount:{own}:kubekv");
+    let can = |verb: &str, what: &str, place: &[&str]| {
+        let can = ["auth", "can-i", verb, what, &who];
+        kubectl(&[&can, place].concat(), &[]).is_ok()
+    };
+    for verb in VERBS {
+        assert!(can(verb, "entries.kubekv.io", &["-n", own]), "{verb}");
+        for what in ["secrets", "configmaps", "pods", "serviceaccounts"] {
+            assert!(!can(verb, what, &["-n", own]), "{verb} {what}");
+        }
+        assert!(!can(verb, "entries.kubekv.io", &["-n", &other]), "{verb}");
+        assert!(!can(verb, "entries.kubekv.io", &["-A"]), "{verb}");
+        assert!(!can(verb, "customresourcedefinitions", &[]), "{verb}");
+    }
+    for verb in ["patch", "deletecollection"] {
+        assert!(!can(verb, "entries.kubekv.io", &["-n", own]), "{verb}");
+    }
+    // The same asked with its token.
+    applied.account.kubectl(&["-n", own, "get", "kv"]).unwrap();
+    let asked: [&[&str]; 5] = [
+        &["-n", own, "get", "secrets"],
+        &["-n", own, "create", "secret", "generic", "mine"],
+        &["-n", &other, "get", "kv"],
+        &["get", "kv", "-A"],
+        &["get", "namespaces"],
+    ];
+    for request in asked {
+        let refused = applied.account.kubectl(request).unwrap_err();
+        let said = refused.to_lowercase();
+        assert!(said.contains("forbidden"), "{request:?}: {refused}");
+    }
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn a_token_that_dies_is_followed_by_the_next() {
+    let applied = Applied::new();
+    // A token dies with what it is bound to.
+    applied.kubectl(&["create", "secret", "generic", "life"]);
+    let bound = ["--bound-object-kind=Secret", "--bound-object-name=life"];
+    applied.account.set_token(&applied.account.token(&bound));
+    let gateway = applied.start("only");
+    until_ready(&gateway);
+    put(&gateway, "k", "before");
+    let next = applied.account.token(&[]);
+    applied.kubectl(&["delete", "secret", "life"]);
+    until("it is dead", || {
+        let asked = applied.account.kubectl(&["get", "kv"]);
+        asked.is_err_and(|why| why.contains("Unauthorized"))
+    });
+    applied.account.set_token(&next);
+    // The file is read again within a minute, whatever was answered meanwhile.
+    until("it writes", || {
+        gateway.run(&["put", "k", "after"]).code == 0
+    });
+    assert_eq!(get(&gateway, "k").as_deref(), Some("after"));
+    assert_eq!(gateway.stop().code, 0);
+}
