@@ -16,6 +16,7 @@ mod gateway;
 mod image;
 #[cfg(test)]
 mod lead;
+mod manifests;
 #[cfg(test)]
 mod manifests;
 #[cfg(test)]

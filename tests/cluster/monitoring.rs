@@ -13,9 +13,13 @@ use crate::gateway::{get, put, start_by, state, until, until_ready};
 use crate::rendered::{Overlay, manifests, only, render};
 use crate::running::{Running, ask, send};
 
-/// What is served only once it has happened, which no test can make happen in time: a mistake in kubekv, and half a
-/// minute without a leader.
-const RARE: [&str; 2] = ["kubekv_face_panics_total", "kubekv_relay_failed_total"];
+/// What is served only once it has happened, which this test does not make happen: a mistake in kubekv, half a minute
+/// without a leader, a cluster that refuses.
+const RARE: [&str; 3] = [
+    "kubekv_face_panics_total",
+    "kubekv_relay_failed_total",
+    "kubekv_store_refused_total",
+];
 
 fn overlay() -> Vec<Value> {
     render(&manifests().join("overlays/monitoring"))
@@ -154,7 +158,7 @@ fn the_first_count_of_a_series_is_told() {
 #[ignore = "needs Prometheus: tests/components get prometheus kubernetes"]
 fn that_nobody_leads_is_told() {
     let critical = json!({"severity": "critical"});
-    let standby = r#"kubekv_relay_turned_away_total{namespace="n", pod="p"}"#;
+    let standby = r#"kubekv_store_leads{namespace="n", pod="p"}"#;
     tells(&[(standby, "0x61")], "KubekvNobodyLeads", &critical);
     let alone = json!({"namespace": "n", "severity": "warning"});
     tells(&[(standby, "0x61")], "KubekvAlone", &alone);
