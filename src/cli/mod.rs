@@ -6,6 +6,7 @@ mod crd;
 mod exit;
 mod kv;
 mod log;
+mod name;
 mod serve;
 mod store;
 
@@ -52,6 +53,8 @@ enum Command {
     Backup(store::Backup),
     /// Print the definition of the custom resource that --store kubernetes: keeps entries as, for kubectl apply -f -
     Crd(crd::Crd),
+    /// Print what the object of a key is called in Kubernetes
+    Name(name::Name),
     /// Print a completion script for a shell
     Completions(completions::Completions),
 }
@@ -83,6 +86,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Check(check) => check.run(),
         Command::Backup(backup) => backup.run(),
         Command::Crd(crd::Crd {}) => crd::Crd::run(),
+        Command::Name(name) => name.run(),
         Command::Completions(completions) => completions.run(Cli::command()),
     };
     match done {

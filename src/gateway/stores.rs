@@ -49,9 +49,11 @@ impl Stores {
                 let options = EmbeddedOptions::new(path.clone(), on_fatal);
                 sole(Arc::new(EmbeddedStore::new(options)))
             }
-            StoreUrl::Kubernetes(namespace) => Self::Shared(
-                kubernetes::open(namespace.as_deref(), candidate(), metrics.clone()).await?,
-            ),
+            StoreUrl::Kubernetes(namespace) => {
+                let opened =
+                    kubernetes::open(namespace.as_deref(), candidate(), metrics.clone()).await?;
+                Self::Shared(opened)
+            }
         })
     }
 

@@ -87,8 +87,9 @@ pub enum CommitError {
     /// A guard did not hold; nothing happened.
     #[error("an entry changed meanwhile")]
     Conflict,
-    /// There is no room to write; nothing happened, and reads go on.
-    #[error("no space left: {0}")]
+    /// There is no room to write, or a rule of the place where entries are kept forbids it; nothing happened, and reads
+    /// go on.
+    #[error("{0}")]
     Full(String),
     /// The store cannot be reached or is closing; nothing happened.
     #[error("store unavailable: {0}")]

@@ -16,7 +16,6 @@ mod gateway;
 mod image;
 #[cfg(test)]
 mod lead;
-mod manifests;
 #[cfg(test)]
 mod manifests;
 #[cfg(test)]
@@ -32,6 +31,8 @@ mod people;
 mod pod;
 #[cfg(test)]
 mod privileges;
+#[cfg(test)]
+mod refusals;
 #[cfg(test)]
 mod relay;
 #[cfg(test)]

@@ -99,3 +99,43 @@ fn a_definition_that_is_missing_is_waited_for_and_may_go_and_come_back() {
     let told = "this cluster has no entries.kubekv.io/v1";
     assert!(done.err.contains(told), "{}", done.err);
 }
+
+#[test]
+#[ignore = "needs Kubernetes: tests/components get kubernetes etcd-3.6"]
+fn a_definition_that_loses_stamps_is_not_led_on() {
+    let own = Own::up();
+    let definition = kubekv::store::kubernetes::definition().unwrap();
+    let apply = |definition: &str| {
+        own.kubectl(&["apply", "-f", "-"], definition.as_bytes())
+            .unwrap();
+    };
+    apply(&definition);
+    let mut command = kubekv();
+    command.env("KUBECONFIG", own.kubeconfig());
+    let gateway = start_by(command, "default", "only");
+    until_ready(&gateway);
+    put(&gateway, "k", "v");
+    // As one of an earlier version, which did not know of stamps.
+    let remove = serde_json::json!([{"op": "remove",
+        "path": "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/stamp"}]);
+    let patch = [
+        "patch",
+        "crd",
+        "entries.kubekv.io",
+        "--type=json",
+        "-p",
+        &remove.to_string(),
+    ];
+    own.kubectl(&patch, &[]).unwrap();
+    until("the lead ends", || crate::gateway::state(&gateway) != "ok");
+    apply(&definition);
+    until_ready(&gateway);
+    assert_eq!(get(&gateway, "k").as_deref(), Some("v"));
+    // The API server may prune for a moment still: then the outcome is unknown, and the lead taken anew.
+    until("taken", || gateway.run(&["put", "k", "w"]).code == 0);
+    assert_eq!(get(&gateway, "k").as_deref(), Some("w"));
+    let done = gateway.stop();
+    assert_eq!(done.code, 0, "{done:?}");
+    let told = "is of another version and loses fields: install it with: kubekv crd";
+    assert_eq!(done.err.matches(told).count(), 1, "{}", done.err);
+}

@@ -1,15 +1,19 @@
 //! The five requests that are made of the API server, each with a deadline, none ever made twice.
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::{BodyExt, Limited};
+use hyper_util::client::legacy::Error as LegacyError;
 use kube::Client;
 use kube::client::Body;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
+use super::complaints::Complaints;
 use super::lines::Lines;
 use super::refusal::{ApiError, refused};
 use crate::store::shared::Metrics;
@@ -63,6 +67,7 @@ pub(super) struct Api {
     client: Client,
     path: String,
     metrics: Metrics,
+    complaints: Arc<Complaints>,
 }
 
 impl std::fmt::Debug for Api {
@@ -79,6 +84,7 @@ impl Api {
             client,
             path: format!("{RESOURCE}/{namespace}/entries"),
             metrics,
+            complaints: Arc::default(),
         }
     }
 
@@ -194,7 +200,7 @@ impl Api {
         let answer = tokio::time::timeout(WRITE, self.client.send(request))
             .await
             .map_err(|_| ApiError::Unknown("the watch does not begin".to_owned()))?
-            .map_err(|error| ApiError::Unknown(plain(&error)))?;
+            .map_err(|error| unsent(&error))?;
         if answer.status().is_success() {
             return Ok(answer.into_body());
         }
@@ -250,6 +256,10 @@ impl Api {
         {
             self.metrics.refused(reason);
         }
+        match answered {
+            Ok(_) => self.complaints.over(verb),
+            Err(error) => self.complaints.say(verb, error),
+        }
     }
 }
 
@@ -278,12 +288,17 @@ fn request(method: Method, uri: &str, body: Vec<u8>) -> Result<Request<Body>, Ap
         .map_err(|error| ApiError::NotSent(error.to_string()))
 }
 
-/// A connection that was never made carried nothing; of anything else that is not sure.
+/// A connection that was never made carried nothing, nor did a request that nobody could sign; of anything else that is
+/// not sure.
 fn unsent(error: &kube::Error) -> ApiError {
+    if matches!(error, kube::Error::Auth(_)) {
+        return ApiError::NotSent(plain(error));
+    }
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(inner) = cause {
-        if let Some(io) = inner.downcast_ref::<std::io::Error>()
-            && io.kind() == std::io::ErrorKind::ConnectionRefused
+        if inner
+            .downcast_ref::<LegacyError>()
+            .is_some_and(LegacyError::is_connect)
         {
             return ApiError::NotSent(plain(error));
         }

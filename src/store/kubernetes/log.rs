@@ -33,6 +33,9 @@ const LIMITS: Limits = Limits {
     commit_bytes: VALUE_BYTES,
 };
 
+/// How long to wait where the API server has too much to do and does not say for how long.
+const TURNED_AWAY: Duration = Duration::from_secs(1);
+
 /// How often a list is begun anew because it took too long to read.
 const LISTS: usize = 5;
 
@@ -194,8 +197,15 @@ fn unreadable(error: &ApiError) -> LogError {
         Some(404) => LogError::Misconfigured(format!(
             "this cluster has no entries.kubekv.io/v1: {INSTALL}"
         )),
-        Some(403) => LogError::Misconfigured(error.to_string()),
-        _ => LogError::Unavailable(error.to_string()),
+        Some(401 | 403) => LogError::Misconfigured(error.to_string()),
+        Some(429) => LogError::Busy(
+            error.to_string(),
+            error.retry_after().unwrap_or(TURNED_AWAY),
+        ),
+        _ => match error.retry_after() {
+            Some(after) => LogError::Busy(error.to_string(), after),
+            None => LogError::Unavailable(error.to_string()),
+        },
     }
 }
 
@@ -234,9 +244,7 @@ impl Log for KubernetesLog {
     fn settle<'a>(&'a self, stamps: &'a Stamps) -> BoxFuture<'a, Result<(), SendError>> {
         Box::pin(async move {
             if self.state.pruned.load(Ordering::Acquire) {
-                return Err(SendError::Refused(format!(
-                    "the definition of entries.kubekv.io is of another version and loses fields: {INSTALL}"
-                )));
+                return Err(SendError::Refused(send::PRUNED.to_owned()));
             }
             settle::once(self, stamps).await;
             Ok(())

@@ -2,6 +2,7 @@
 
 mod api;
 mod codec;
+mod complaints;
 mod journal;
 mod lines;
 mod load;
@@ -26,6 +27,19 @@ use self::api::Api;
 use self::log::KubernetesLog;
 use super::StoreError;
 use super::shared::{Candidate, Metrics, SharedStore};
+use crate::model::Key;
+
+/// What the object of a client's key is called.
+pub fn object_name(key: &[u8]) -> String {
+    name::of(&Key::user(key))
+}
+
+/// The label selector of the entries directly beneath a directory, for `kubectl get kv -l`.
+pub fn parent_selector(directory: &[u8]) -> String {
+    let directory = directory.strip_suffix(b"/").unwrap_or(directory);
+    let child = Key::user([directory, b"/x"].concat());
+    format!("{}={}", object::PARENT, name::parent(&child))
+}
 
 /// Follows the entries of a namespace: of the one given, or of the kubeconfig's or the pod's own.
 ///

@@ -10,7 +10,7 @@ use super::resource::{EntrySpec, SpecStamp, Step};
 use crate::model::{Key, Record};
 
 /// The label that entries directly beneath one directory share.
-const PARENT: &str = "kubekv.io/parent";
+pub(super) const PARENT: &str = "kubekv.io/parent";
 
 /// What other people may have put on an object, and what is to stay when the entry is written anew.
 const KEPT: [&str; 3] = ["annotations", "finalizers", "ownerReferences"];

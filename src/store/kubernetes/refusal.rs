@@ -153,7 +153,9 @@ pub(super) fn refused(parts: &Parts, body: &[u8]) -> ApiError {
         let shown = body.get(..SHOWN).unwrap_or(body);
         String::from_utf8_lossy(shown).trim().replace('\n', " ")
     } else {
-        message.replace('\n', " ")
+        // What stands after it may be a client's value.
+        let said = message.split(" Invalid value:").next();
+        said.unwrap_or_default().replace('\n', " ")
     };
     let details = details.unwrap_or_default();
     let header = parts.headers.get(header::RETRY_AFTER);

@@ -28,6 +28,10 @@ const TURNED_AWAY: Duration = Duration::from_millis(500);
 /// How long to wait at most.
 const LONGEST: Duration = Duration::from_secs(5);
 
+/// Why no gateway leads on a definition of another version.
+pub(super) const PRUNED: &str = "the definition of entries.kubekv.io is of another version and loses fields: \
+    install it with: kubekv crd | kubectl apply -f -";
+
 /// A request that writes one object.
 #[derive(Debug)]
 pub(super) struct Request {
@@ -122,8 +126,9 @@ pub(super) async fn proposal(
             },
             _ => journal(stamp, &proposal)?,
         };
-        let Err(error) = request.send(log).await else {
-            return Ok(());
+        let error = match request.send(log).await {
+            Ok(body) => return survived(log, &body),
+            Err(error) => error,
         };
         match refused(log, &request, stamp, error).await {
             // The object is another one, though the entry may not be: a tombstone was removed.
@@ -226,7 +231,11 @@ pub(super) async fn lead(
                 .map(SpecStamp::name)
                 == Some(stamp);
             log.state.pruned.store(!survived, Ordering::Release);
-            Ok(())
+            if survived {
+                Ok(())
+            } else {
+                Err(SendError::Nameless(PRUNED.to_owned()))
+            }
         }
         Err(error) => Err(definite(&error)),
     }
@@ -272,12 +281,17 @@ async fn refused(
     if !changed {
         return Err(definite(&error));
     }
-    // Somebody on the way may have sent it twice.
-    if let Ok(body) = log.api.get(&request.name).await
-        && let Ok(object) = Object::read(&String::from_utf8_lossy(&body))
-        && object.written_by().map(SpecStamp::name) == Some(stamp)
-    {
-        return Ok(());
+    // Somebody on the way may have sent it twice: what refused it may be itself.
+    match log.api.get(&request.name).await {
+        Ok(body) => {
+            let object = Object::read(&String::from_utf8_lossy(&body));
+            let stamped = object.ok().and_then(|object| object.written_by());
+            if stamped.map(SpecStamp::name) == Some(stamp) {
+                return Ok(());
+            }
+        }
+        Err(gone) if gone.status() == Some(404) => {}
+        Err(unread) => return Err(SendError::Unknown(unread.to_string())),
     }
     if log
         .state
@@ -289,6 +303,16 @@ async fn refused(
     Err(SendError::Unavailable(error.to_string()))
 }
 
+/// Whether what was written bears its stamp still; a definition of another version drops it.
+fn survived(log: &KubernetesLog, body: &[u8]) -> Result<(), SendError> {
+    // The quotes of a value are escaped: this stands there as a field only.
+    if std::str::from_utf8(body).is_ok_and(|body| body.contains("\"stamp\":{")) {
+        return Ok(());
+    }
+    log.state.pruned.store(true, Ordering::Release);
+    Err(SendError::Nameless(PRUNED.to_owned()))
+}
+
 /// What an answer says for sure.
 fn definite(error: &ApiError) -> SendError {
     let text = error.to_string();
@@ -297,9 +321,8 @@ fn definite(error: &ApiError) -> SendError {
         ApiError::NotSent(_) => SendError::Unavailable(text),
         ApiError::Refused(_) if error.status() == Some(409) => SendError::Conflict(0),
         ApiError::Refused(_) => match error.reason() {
-            Some(Reason::Quota | Reason::Admission | Reason::TooLarge | Reason::Other) => {
-                SendError::Refused(text)
-            }
+            Some(Reason::Quota) => SendError::Refused(format!("no space left: {text}")),
+            Some(Reason::Admission | Reason::TooLarge | Reason::Other) => SendError::Refused(text),
             _ => SendError::Unavailable(text),
         },
     }

@@ -1,6 +1,7 @@
 //! Clearing up behind what happened: steps of transactions, tombstones, what is void.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -15,6 +16,12 @@ use crate::store::shared::stamps::Stamps;
 
 /// Requests side by side: they are to leave room for clients' own.
 const SIDE_BY_SIDE: usize = 8;
+
+/// How long to wait where the API server refuses, and does not say for how long.
+const REFUSED: Duration = Duration::from_secs(1);
+
+/// How long to wait at most.
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// Something to do.
 #[derive(Debug)]
@@ -41,13 +48,22 @@ pub(super) async fn once(log: &KubernetesLog, stamps: &Stamps) {
             state: Arc::clone(&log.state),
         };
         done.spawn(async move {
-            if let Err(error) = chore.work(&log).await {
-                tracing::debug!(%error, "not cleared up yet");
-            }
+            let worked = chore.work(&log).await;
             drop(place);
+            worked
         });
     }
-    while done.join_next().await.is_some() {}
+    let mut pause = Duration::ZERO;
+    while let Some(worked) = done.join_next().await {
+        let Ok(Err(error)) = worked else {
+            continue;
+        };
+        tracing::debug!(%error, "not cleared up yet");
+        if error.reason().is_some() {
+            pause = pause.max(error.retry_after().unwrap_or(REFUSED).min(LONGEST));
+        }
+    }
+    tokio::time::sleep(pause).await;
 }
 
 impl Chore {

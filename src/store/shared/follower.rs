@@ -6,6 +6,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::log::{Log, LogError, News};
 use super::metrics::Metrics;
@@ -22,6 +23,12 @@ const SHORTEST: Duration = Duration::from_millis(50);
 /// And at last.
 const LONGEST: Duration = Duration::from_secs(5);
 
+/// The longest that a log may ask for.
+const LONGEST_ASKED: Duration = Duration::from_secs(30);
+
+/// To be busy for so long is a problem.
+const BUSY: Duration = Duration::from_secs(10);
+
 /// Everything a log holds, and every change as it comes.
 pub(super) struct Follower {
     view: Mutex<View>,
@@ -29,7 +36,9 @@ pub(super) struct Follower {
     reopen: Notify,
     /// What stands in the way of reading the log now.
     problem: watch::Sender<Option<String>>,
-    metrics: Metrics,
+    /// Since when the log asks to come later.
+    busy: Mutex<Option<Instant>>,
+    pub(super) metrics: Metrics,
 }
 
 impl std::fmt::Debug for Follower {
@@ -54,6 +63,7 @@ impl Follower {
             view: Mutex::new(view),
             reopen: Notify::new(),
             problem: watch::Sender::new(None),
+            busy: Mutex::new(None),
             metrics,
         });
         let run = Arc::clone(&follower).run(log);
@@ -162,6 +172,7 @@ impl Follower {
             Err(error) => return Some(error),
         };
         self.metrics.readable.set(1);
+        *self.busy.lock() = None;
         if self.problem.send_replace(None).is_some() {
             tracing::info!("the store is read again");
         }
@@ -194,7 +205,7 @@ impl Follower {
                 } if !replica::concerns(commit) => {
                     self.metrics.foreign.inc();
                 }
-                _ => {}
+                News::Commit { .. } | News::Lead { .. } | News::Refused(_) | News::Progress(_) => {}
             }
         }
     }
@@ -203,14 +214,28 @@ impl Follower {
         match error {
             LogError::Ended => {}
             LogError::Gone => tracing::info!("the changes since are forgotten: all is read anew"),
-            LogError::Unavailable(_) | LogError::Misconfigured(_) => {
+            LogError::Busy(..) if !self.is_long_busy() => {
+                tracing::debug!(%error, "the store is read later");
+            }
+            LogError::Busy(..) | LogError::Unavailable(_) | LogError::Misconfigured(_) => {
                 let line = Some(error.to_string());
                 if self.problem.send_replace(line.clone()) != line {
                     tracing::error!(%error, "cannot read the store; trying again");
                 }
             }
         }
-        tokio::time::sleep(*wait).await;
+        let asked = if let LogError::Busy(_, after) = error {
+            (*after).min(LONGEST_ASKED)
+        } else {
+            Duration::ZERO
+        };
+        tokio::time::sleep(asked.max(*wait)).await;
         *wait = (*wait * 2).min(LONGEST);
+    }
+
+    /// Whether the log has been busy for so long that people are to know.
+    fn is_long_busy(&self) -> bool {
+        let since = *self.busy.lock().get_or_insert_with(Instant::now);
+        since.elapsed() > BUSY
     }
 }

@@ -47,6 +47,8 @@ pub(super) struct Lead {
     until: AtomicU64,
     /// A write's outcome is unknown: the next term is to settle it.
     unsettled: AtomicBool,
+    /// This gateway must not lead.
+    unfit: AtomicBool,
     wake: Notify,
     metrics: Metrics,
 }
@@ -82,6 +84,7 @@ impl Lead {
             attempts: AtomicU64::new(0),
             until: AtomicU64::new(0),
             unsettled: AtomicBool::new(false),
+            unfit: AtomicBool::new(false),
             wake: Notify::new(),
             metrics,
         }
@@ -95,6 +98,17 @@ impl Lead {
     /// Asks for a new term, which tells the writes that took effect from those that never will.
     pub(super) fn settle_by_fence(&self) {
         self.unsettled.store(true, Ordering::Release);
+        self.wake.notify_one();
+    }
+
+    /// How long the lead lasts without a heartbeat.
+    pub(super) fn duration(&self) -> Duration {
+        self.candidate.duration
+    }
+
+    /// Ends the lead soon: what this gateway writes is not told as its own.
+    pub(super) fn give_up(&self) {
+        self.unfit.store(true, Ordering::Release);
         self.wake.notify_one();
     }
 
@@ -113,7 +127,7 @@ impl Lead {
             // Told too late, it is taken once more.
             if self.is_ours(&now) && self.granted(&now, &mut sent) && self.held() {
                 let term = now.lead.as_deref().map(|lead| lead.term);
-                tracing::info!(term, "this gateway leads");
+                tracing::debug!(term, "the lead is taken");
                 return;
             }
             let Some(from) = self.free_from(&now) else {
@@ -210,20 +224,30 @@ impl Lead {
     ) {
         let patience = tokio::time::sleep(self.candidate.duration / 3);
         let mut patience = pin!(patience);
-        let mut answered = false;
+        let (mut answered, mut refused) = (false, false);
         loop {
             tokio::select! {
                 _changed = told.wait_for(|told| told.lead_revision != known.lead_revision) => return,
                 () = patience.as_mut() => {
-                    self.follower.reopen();
+                    // Where it was refused, nothing is to be told.
+                    if !refused {
+                        self.follower.reopen();
+                    }
                     return;
                 }
                 ended = &mut sending, if !answered => {
                     answered = true;
                     match ended {
                         Ok(Ok(()) | Err(SendError::Unknown(_) | SendError::Conflict(_))) => {}
+                        Ok(Err(SendError::Nameless(why))) if self.held() => {
+                            tracing::debug!(why, "the lead's record is not told as this gateway's");
+                            self.give_up();
+                            return;
+                        }
                         Ok(Err(error)) => {
-                            tracing::warn!(%error, "the lead's record is not written");
+                            // Why is told where the store is read or written.
+                            tracing::debug!(%error, "the lead's record is not written");
+                            refused = true;
                             patience.as_mut().reset(Instant::now() + self.candidate.duration / 20);
                         }
                         Err(_panicked_or_ended) => return,
@@ -265,7 +289,7 @@ impl Lead {
                 break;
             }
             let _granted = self.granted(&now, &mut sent);
-            if !self.held() {
+            if !self.held() || self.unfit.load(Ordering::Acquire) {
                 break;
             }
             let record = if self.unsettled.swap(false, Ordering::AcqRel) {
@@ -316,7 +340,10 @@ impl Lead {
             released: true,
             ..lead.clone()
         };
-        if let Err(error) = self.log.send_lead(record, now.lead_revision).await {
+        let sent = self.log.send_lead(record, now.lead_revision).await;
+        if let Err(error) = sent
+            && !matches!(error, SendError::Nameless(_))
+        {
             tracing::warn!(%error, "the lead could not be given up: others wait until it ends");
         }
     }

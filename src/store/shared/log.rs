@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -102,6 +103,9 @@ pub(crate) enum LogError {
     /// It may work later.
     #[error("{0}")]
     Unavailable(String),
+    /// It has too much to do: it asks to come again after so long.
+    #[error("{0}")]
+    Busy(String, Duration),
     /// It will not work until somebody does something about it.
     #[error("{0}")]
     Misconfigured(String),
@@ -119,6 +123,9 @@ pub(crate) enum SendError {
     /// It did not leave, or was turned away; nothing happened.
     #[error("{0}")]
     Unavailable(String),
+    /// It took effect, but the log does not tell whose it is: this gateway must not lead.
+    #[error("{0}")]
+    Nameless(String),
     /// Nobody knows yet.
     #[error("{0}")]
     Unknown(String),

@@ -192,27 +192,31 @@ impl Metrics {
         for (name, help, counter) in counters {
             registry.register(name, help, counter.clone());
         }
+        metrics.register_requests(registry);
+        metrics
+    }
+
+    fn register_requests(&self, registry: &mut Registry) {
         registry.register(
             "refused",
             "Requests refused where the entries are kept",
-            metrics.refused.clone(),
+            self.refused.clone(),
         );
         registry.register(
             "requests",
             "Requests to where the entries are kept",
-            metrics.requests.clone(),
+            self.requests.clone(),
         );
         registry.register(
             "request_seconds",
             "From sending such a request until its answer was read",
-            metrics.request_seconds.clone(),
+            self.request_seconds.clone(),
         );
         registry.register(
             "heartbeat_seconds",
             "From sending the lead's record until it is told by the stream",
-            metrics.heartbeat.clone(),
+            self.heartbeat.clone(),
         );
-        metrics
     }
 
     /// A request ended, with this status if it was answered.

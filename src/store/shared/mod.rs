@@ -40,6 +40,9 @@ use crate::store::Store;
 /// How long between two times that what was left behind is cleared up.
 const SETTLE: Duration = Duration::from_millis(200);
 
+/// How long until this gateway tries to lead again where it must not, at last.
+const LONGEST: Duration = Duration::from_secs(5);
+
 /// How long between two times that the leader asks which other gateways are alive.
 const ROLL: Duration = Duration::from_secs(600);
 
@@ -53,7 +56,6 @@ pub struct SharedStore {
     stamps: Arc<Stamps>,
     candidate: Candidate,
     holder: String,
-    metrics: Metrics,
 }
 
 impl SharedStore {
@@ -61,12 +63,8 @@ impl SharedStore {
     pub(crate) fn start(log: Arc<dyn Log>, candidate: Candidate, metrics: Metrics) -> Self {
         let holder = uuid::Uuid::new_v4().to_string();
         let stamps = Arc::<Stamps>::default();
-        let (follower, following) = Follower::start(
-            Arc::clone(&log),
-            &holder,
-            Arc::clone(&stamps),
-            metrics.clone(),
-        );
+        let (follower, following) =
+            Follower::start(Arc::clone(&log), &holder, Arc::clone(&stamps), metrics);
         let present = candidate.relay.as_ref().map(|relay| {
             let own = Replica {
                 name: candidate.name.clone(),
@@ -87,19 +85,20 @@ impl SharedStore {
             stamps,
             candidate,
             holder,
-            metrics,
         }
     }
 
     /// Waits until this gateway leads. Nothing else may come of an earlier term by then.
     pub async fn lead(&self) -> Term {
+        let mut wait = SETTLE;
+        let mut said = None;
         loop {
             let lead = Arc::new(Lead::new(
                 self.candidate.clone(),
                 self.holder.clone(),
                 Arc::clone(&self.log),
                 Arc::clone(&self.follower),
-                self.metrics.clone(),
+                self.follower.metrics.clone(),
             ));
             lead.acquire().await;
             let keeping = Arc::clone(&lead);
@@ -107,10 +106,14 @@ impl SharedStore {
             match self.log.settle(&self.stamps).await {
                 Ok(()) => return self.term(lead, kept),
                 Err(error) => {
-                    tracing::warn!(%error, "what was left behind cannot be cleared up");
+                    if said.replace(error.clone()).as_ref() != Some(&error) {
+                        tracing::error!(%error, "this gateway cannot lead");
+                    }
                     kept.abort();
                     lead.release().await;
-                    tokio::time::sleep(SETTLE).await;
+                    // Each try is a term, and two writes.
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(LONGEST);
                 }
             }
         }
@@ -142,9 +145,11 @@ impl SharedStore {
             Arc::clone(&self.log),
             Arc::clone(&self.follower),
             Arc::clone(&lead),
-            self.metrics.unknown.clone(),
+            self.follower.metrics.unknown.clone(),
         );
-        self.metrics.leads.set(1);
+        self.follower.metrics.leads.set(1);
+        let term = self.leader().map(|lead| lead.term);
+        tracing::info!(term, "this gateway leads");
         Term {
             store: Arc::new(store),
             lead,

@@ -45,14 +45,22 @@ impl TermStore {
         if !self.lead.held() {
             return Err(CommitError::Unavailable("the lead is lost".to_owned()));
         }
-        let (stamp, told) = self.follower.expect(&proposal)?;
+        let (stamp, mut told) = self.follower.expect(&proposal)?;
+        let mut taken = false;
         let refused = match self.log.send(stamp, proposal).await {
-            Ok(()) => None,
+            Ok(()) => {
+                taken = true;
+                None
+            }
             Err(SendError::Unknown(why)) => {
                 tracing::warn!(%why, "the outcome of a write is not known yet");
                 self.unknown.inc();
                 self.lead.settle_by_fence();
                 None
+            }
+            Err(SendError::Nameless(why)) => {
+                self.lead.give_up();
+                Some(CommitError::Unknown(why))
             }
             Err(SendError::Conflict(revision)) => {
                 // Refused is only what the view says, too: it is decided anew on what it shows then.
@@ -63,12 +71,25 @@ impl TermStore {
             Err(SendError::Unavailable(why)) => Some(CommitError::Unavailable(why)),
         };
         if let Some(error) = refused {
+            // Told meanwhile, that is what became of it.
+            if let Ok(outcome) = told.try_recv() {
+                return outcome;
+            }
             self.follower.forget(stamp);
             return Err(error);
         }
         let lost = "the store went back, or is another one";
-        told.await
-            .unwrap_or_else(|_| Err(CommitError::Unknown(lost.to_owned())))
+        let outcome = tokio::select! {
+            outcome = &mut told => outcome,
+            // Heartbeats are told, or the lead had ended by now: this write was told without its name.
+            () = tokio::time::sleep(self.lead.duration()), if taken => {
+                self.lead.give_up();
+                self.follower.forget(stamp);
+                let untold = "it was taken, but is not told as this gateway's";
+                return Err(CommitError::Unknown(untold.to_owned()));
+            }
+        };
+        outcome.unwrap_or_else(|_| Err(CommitError::Unknown(lost.to_owned())))
     }
 }
 

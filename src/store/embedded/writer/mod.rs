@@ -76,6 +76,7 @@ impl<E: Engine> Writer<E> {
     fn commit_group(&mut self, group: Vec<Request>) -> Result<(), String> {
         let bytes = group.iter().map(Request::bytes).sum::<u64>();
         if let Some(why) = self.refuse(bytes)? {
+            let why = format!("no space left: {why}");
             for (_, reply) in group.into_iter().map(Request::split) {
                 reply.send(Err(CommitError::Full(why.clone())));
             }

@@ -1,0 +1,323 @@
+//! What the cluster refuses: clients are told, the log says it once, it is counted, and it is over by itself.
+
+use crate::cluster::{kubectl, namespace};
+use crate::command::kubekv;
+use crate::gateway::{get, put, start, start_by, state, until, until_ready};
+use crate::meddler::{Action, Meddler, Requests};
+use crate::running::{Running, ask};
+
+/// A metric's value; 0 where it was never counted.
+fn metric(gateway: &Running, name: &str) -> u64 {
+    let metrics = ask(gateway.admin, "GET /metrics");
+    let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+    line.map_or(0, |value| value.trim().parse().unwrap())
+}
+
+fn refused(gateway: &Running, reason: &str) -> u64 {
+    let name = format!("kubekv_store_refused_total{{reason=\"{reason}\"}}");
+    metric(gateway, &name)
+}
+
+fn send(to: std::net::SocketAddr, request: &str, kind: &str, body: &str) -> String {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(to).unwrap();
+    let length = body.len();
+    let head =
+        format!("{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}");
+    write!(stream, "{head}\r\nContent-Type: {kind}\r\n\r\n{body}").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn consul_put(gateway: &Running, key: &str) -> String {
+    let request = format!("PUT /v1/kv/{key}");
+    send(gateway.consul, &request, "text/plain", "v")
+}
+
+fn etcd_put(gateway: &Running, key: &str) -> String {
+    let request = format!("PUT /v2/keys/{key}");
+    let form = "application/x-www-form-urlencoded";
+    send(gateway.etcd, &request, form, "value=v")
+}
+
+fn apply(object: &serde_json::Value) {
+    kubectl(&["apply", "-f", "-"], object.to_string().as_bytes()).unwrap();
+}
+
+/// How often the log says that writes are refused.
+fn said(log: &str) -> usize {
+    log.matches("the cluster refuses writes").count()
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn a_quota_refuses_new_entries_and_no_others() {
+    let namespace = namespace();
+    let gateway = start(&namespace, "only");
+    until_ready(&gateway);
+    put(&gateway, "there", "v");
+    let hard = serde_json::json!({"count/entries.kubekv.io": "0"});
+    apply(&serde_json::json!({
+        "apiVersion": "v1", "kind": "ResourceQuota",
+        "metadata": {"name": "none", "namespace": namespace}, "spec": {"hard": hard},
+    }));
+    // What a controller would do.
+    let status = serde_json::json!({"status": {"hard": hard, "used": hard}}).to_string();
+    let of = ["-n", &namespace, "patch", "resourcequota", "none"];
+    let how = ["--subresource=status", "--type=merge", "-p", &status];
+    kubectl(&[&of[..], &how[..]].concat(), &[]).unwrap();
+    let mut answer = String::new();
+    let mut keys = 0;
+    until("refused", || {
+        keys += 1;
+        answer = consul_put(&gateway, &format!("new/{keys}"));
+        !answer.starts_with("HTTP/1.1 200")
+    });
+    assert!(answer.starts_with("HTTP/1.1 500"), "{answer}");
+    assert!(answer.contains("no space left: 403 Forbidden"), "{answer}");
+    let answer = etcd_put(&gateway, "new/etcd");
+    assert!(answer.starts_with("HTTP/1.1 500"), "{answer}");
+    assert!(answer.contains("\"errorCode\":300"), "{answer}");
+    assert!(answer.contains("exceeded quota"), "{answer}");
+    assert_eq!(get(&gateway, "new/etcd"), None);
+    put(&gateway, "there", "w");
+    assert_eq!(get(&gateway, "there").as_deref(), Some("w"));
+    assert!(refused(&gateway, "quota") >= 2);
+    kubectl(&["-n", &namespace, "delete", "resourcequota", "none"], &[]).unwrap();
+    until("taken", || {
+        consul_put(&gateway, "new").starts_with("HTTP/1.1 200")
+    });
+    assert_eq!(metric(&gateway, "kubekv_store_leads"), 1);
+    let done = gateway.stop();
+    assert_eq!((done.code, said(&done.err)), (0, 1), "{}", done.err);
+    let over = "the cluster takes such writes again";
+    assert_eq!(done.err.matches(over).count(), 1, "{}", done.err);
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn a_policy_refuses_what_it_is_about() {
+    let namespace = namespace();
+    let gateway = start(&namespace, "only");
+    until_ready(&gateway);
+    let policy = serde_json::json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
+        "metadata": {"name": namespace},
+        "spec": {
+            "matchConstraints": {
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+                "resourceRules": [{"apiGroups": ["kubekv.io"], "apiVersions": ["v1"],
+                    "operations": ["CREATE", "UPDATE"], "resources": ["entries"]}]},
+            "validations": [{"expression": "object.spec.key != 'no'", "message": "not that one"}]},
+    });
+    let binding = serde_json::json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": namespace},
+        "spec": {"policyName": namespace, "validationActions": ["Deny"]},
+    });
+    apply(&policy);
+    apply(&binding);
+    let mut answer = String::new();
+    until("refused", || {
+        let _anew = gateway.run(&["delete", "no"]);
+        answer = consul_put(&gateway, "no");
+        !answer.starts_with("HTTP/1.1 200")
+    });
+    assert!(answer.starts_with("HTTP/1.1 500"), "{answer}");
+    assert!(answer.contains("not that one"), "{answer}");
+    let answer = etcd_put(&gateway, "no");
+    assert!(answer.contains("\"errorCode\":300"), "{answer}");
+    put(&gateway, "yes", "v");
+    assert!(refused(&gateway, "admission") >= 2);
+    for kind in ["binding", ""] {
+        let kind = format!("validatingadmissionpolicy{kind}");
+        kubectl(&["delete", &kind, &namespace], &[]).unwrap();
+    }
+    until("taken", || {
+        consul_put(&gateway, "no").starts_with("HTTP/1.1 200")
+    });
+    let done = gateway.stop();
+    assert_eq!((done.code, said(&done.err)), (0, 1), "{}", done.err);
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn a_namespace_that_goes_takes_nothing_new_until_it_is_back() {
+    let namespace = namespace();
+    let gateway = start(&namespace, "only");
+    until_ready(&gateway);
+    put(&gateway, "there", "v");
+    // Nobody ends it here: it stays so.
+    kubectl(&["delete", "namespace", &namespace, "--wait=false"], &[]).unwrap();
+    let mut answer = String::new();
+    let mut keys = 0;
+    until("refused", || {
+        keys += 1;
+        answer = consul_put(&gateway, &format!("new/{keys}"));
+        !answer.starts_with("HTTP/1.1 200")
+    });
+    assert!(
+        answer.contains("No cluster leader: store unavailable: 403"),
+        "{answer}"
+    );
+    assert!(etcd_put(&gateway, "other").contains("\"errorCode\":300"));
+    put(&gateway, "there", "w");
+    assert_eq!(get(&gateway, "there").as_deref(), Some("w"));
+    assert!(refused(&gateway, "terminating") >= 2);
+    let ended = serde_json::json!({"apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": namespace}, "spec": {"finalizers": []}});
+    let path = format!("/api/v1/namespaces/{namespace}/finalize");
+    let replace = ["replace", "--raw", &path, "-f", "-"];
+    kubectl(&replace, ended.to_string().as_bytes()).unwrap();
+    kubectl(&["create", "namespace", &namespace], &[]).unwrap();
+    until("taken", || {
+        consul_put(&gateway, "new").starts_with("HTTP/1.1 200")
+    });
+    let done = gateway.stop();
+    assert_eq!((done.code, said(&done.err)), (0, 1), "{}", done.err);
+}
+
+/// A kubeconfig of a service account, which may do what a gateway needs.
+fn account(namespace: &str, directory: &std::path::Path) -> String {
+    kubectl(
+        &["-n", namespace, "create", "serviceaccount", "gateway"],
+        &[],
+    )
+    .unwrap();
+    let verbs = "--verb=get,list,watch,create,update,delete";
+    let role = ["-n", namespace, "create", "role", "gateway", verbs];
+    kubectl(
+        &[&role[..], &["--resource=entries.kubekv.io"]].concat(),
+        &[],
+    )
+    .unwrap();
+    bind(namespace);
+    let token = kubectl(&["-n", namespace, "create", "token", "gateway"], &[]).unwrap();
+    let view = [
+        "config",
+        "view",
+        "--raw",
+        "--minify",
+        "--flatten",
+        "-o",
+        "json",
+    ];
+    let view = kubectl(&view, &[]).unwrap();
+    let mut config: serde_json::Value = serde_json::from_str(&view).unwrap();
+    let user = serde_json::json!({"token": token.trim()});
+    *config.pointer_mut("/users/0/user").unwrap() = user;
+    let path = directory.join("kubeconfig");
+    std::fs::write(&path, config.to_string()).unwrap();
+    path.display().to_string()
+}
+
+fn bind(namespace: &str) {
+    let account = format!("--serviceaccount={namespace}:gateway");
+    let bind = [
+        "-n",
+        namespace,
+        "create",
+        "rolebinding",
+        "gateway",
+        "--role=gateway",
+        &account,
+    ];
+    kubectl(&bind, &[]).unwrap();
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn rights_that_are_taken_away_end_the_lead_until_they_are_back() {
+    let namespace = namespace();
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = kubekv();
+    command.env("KUBECONFIG", account(&namespace, directory.path()));
+    let gateway = start_by(command, &namespace, "only");
+    until_ready(&gateway);
+    put(&gateway, "k", "v");
+    kubectl(&["-n", &namespace, "delete", "rolebinding", "gateway"], &[]).unwrap();
+    until("the lead ends", || state(&gateway) != "ok");
+    assert_eq!(metric(&gateway, "kubekv_store_leads"), 0);
+    until("tried again", || refused(&gateway, "forbidden") >= 4);
+    bind(&namespace);
+    until_ready(&gateway);
+    put(&gateway, "k", "w");
+    assert_eq!(get(&gateway, "k").as_deref(), Some("w"));
+    assert_eq!(metric(&gateway, "kubekv_store_leads"), 1);
+    let done = gateway.stop();
+    assert_eq!((done.code, said(&done.err)), (0, 1), "{}", done.err);
+    assert!(
+        done.err.contains("grant the gateway get, list, watch"),
+        "{}",
+        done.err
+    );
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn an_api_server_that_asks_to_come_later_is_no_error() {
+    let namespace = namespace();
+    let meddler = Meddler::start();
+    let busy = || Action::refuse_for(429, "TooManyRequests", "storage is (re)initializing", 1);
+    let watch = meddler.rule(Requests::of("GET").at("watch=true").times(2), busy());
+    let mut command = kubekv();
+    command.env("KUBECONFIG", meddler.kubeconfig());
+    let gateway = start_by(command, &namespace, "only");
+    until_ready(&gateway);
+    assert_eq!(watch.met(), 2);
+    meddler.rule(Requests::of("POST").of_key("later").once(), busy());
+    put(&gateway, "later", "v");
+    let sent = |key: &str| meddler.seen(&Requests::of("POST").of_key(key)).len();
+    assert_eq!(sent("later"), 2);
+    assert_eq!(metric(&gateway, "kubekv_store_unknown_total"), 0);
+    // What a server that failed did is not known: it is settled, and then sent anew.
+    let failed = Action::refuse_for(503, "ServiceUnavailable", "overloaded", 1);
+    meddler.rule(Requests::of("POST").of_key("failed").once(), failed);
+    put(&gateway, "failed", "v");
+    assert_eq!(sent("failed"), 2);
+    assert_eq!(metric(&gateway, "kubekv_store_unknown_total"), 1);
+    // It took effect, and is not sent again.
+    meddler.rule(
+        Requests::of("POST").of_key("reset").once(),
+        Action::DropAnswer,
+    );
+    put(&gateway, "reset", "v");
+    assert_eq!(sent("reset"), 1);
+    assert!(refused(&gateway, "throttled") >= 3);
+    let done = gateway.stop();
+    assert_eq!((done.code, said(&done.err)), (0, 0), "{}", done.err);
+    assert!(!done.err.contains("cannot read the store"), "{}", done.err);
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn an_entry_is_found_and_made_by_hand() {
+    let namespace = namespace();
+    let gateway = start(&namespace, "only");
+    until_ready(&gateway);
+    put(&gateway, "some/where/key", "v");
+    let name = |arguments: &[&str]| {
+        let done = crate::command::run(&[&["name"], arguments].concat());
+        assert_eq!(done.code, 0, "{done:?}");
+        done.text().trim().to_owned()
+    };
+    let get_kv = ["-n", &namespace, "get", "kv", "-o"];
+    let value = ["jsonpath={.spec.value}", &name(&["some/where/key"])];
+    assert_eq!(kubectl(&[&get_kv[..], &value].concat(), &[]).unwrap(), "v");
+    let beneath = name(&["--directory", "some/where"]);
+    let keys = ["jsonpath={.items[*].spec.key}", "-l", &beneath];
+    let found = kubectl(&[&get_kv[..], &keys].concat(), &[]).unwrap();
+    assert_eq!(found, "some/where/key");
+    let by_hand = serde_json::json!({
+        "apiVersion": "kubekv.io/v1", "kind": "Entry",
+        "metadata": {"name": name(&["by/hand"]), "namespace": namespace},
+        "spec": {"key": "by/hand", "value": "text", "size": 4},
+    });
+    kubectl(&["create", "-f", "-"], by_hand.to_string().as_bytes()).unwrap();
+    until("told", || {
+        get(&gateway, "by/hand").as_deref() == Some("text")
+    });
+    assert!(metric(&gateway, "kubekv_store_foreign_total") >= 1);
+    assert_eq!(gateway.stop().code, 0);
+}
