@@ -9,6 +9,9 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+/// A connection that ended.
+pub type Broken = Box<dyn std::error::Error + Send + Sync>;
+
 pub struct Client(SendRequest<Full<Bytes>>);
 
 pub struct Answer {
@@ -19,15 +22,28 @@ pub struct Answer {
 
 impl Client {
     pub async fn connect(to: SocketAddr) -> Self {
-        let stream = TcpStream::connect(to).await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        let (client, connection) = handshake(TokioIo::new(stream)).await.unwrap();
+        Self::try_connect(to).await.unwrap()
+    }
+
+    pub async fn try_connect(to: SocketAddr) -> Result<Self, Broken> {
+        let stream = TcpStream::connect(to).await?;
+        stream.set_nodelay(true)?;
+        let (client, connection) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
-        Self(client)
+        Ok(Self(client))
     }
 
     pub async fn send(&mut self, method: &str, uri: &str, body: &str) -> Answer {
-        self.0.ready().await.unwrap();
+        self.try_send(method, uri, body).await.unwrap()
+    }
+
+    pub async fn try_send(
+        &mut self,
+        method: &str,
+        uri: &str,
+        body: &str,
+    ) -> Result<Answer, Broken> {
+        self.0.ready().await?;
         let mut request = Request::builder()
             .method(method)
             .uri(uri)
@@ -40,12 +56,12 @@ impl Client {
             request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         }
         let request = request.body(Full::from(body.to_owned())).unwrap();
-        let answer = self.0.send_request(request).await.unwrap();
+        let answer = self.0.send_request(request).await?;
         let (head, body) = answer.into_parts();
-        Answer {
+        Ok(Answer {
             status: head.status.as_u16(),
             headers: head.headers,
-            body: body.collect().await.unwrap().to_bytes(),
-        }
+            body: body.collect().await?.to_bytes(),
+        })
     }
 }

@@ -1,4 +1,5 @@
-//! What `benches/compare/run` needs beside wrk: clients that park, replay and load, and what the machine itself takes.
+//! What `benches/compare/run` and `benches/kubernetes/run` need beside wrk: clients that park, replay, load, write and
+//! see a gateway go, and what the machine itself takes.
 
 #![allow(
     missing_docs,
@@ -24,9 +25,14 @@ mod client;
 mod constant;
 mod floor;
 mod load;
+mod outage;
+mod pace;
 mod parked;
 mod protocol;
+mod put;
+mod raw;
 mod replay;
+mod stored;
 mod table;
 
 use protocol::Protocol;
@@ -60,7 +66,31 @@ enum Probe {
         networks: Vec<usize>,
         #[arg(long, default_value_t = 5)]
         rounds: usize,
+        /// Leaves the container running after the last round.
+        #[arg(long)]
+        running: bool,
     },
+    /// Writes small entries; prints requests per second, and p50 and p99 in microseconds.
+    Put {
+        #[command(flatten)]
+        server: Server,
+        #[command(flatten)]
+        how: put::How,
+    },
+    /// The same on the API server that KUBECONFIG names.
+    PutRaw {
+        #[arg(long)]
+        namespace: String,
+        /// An object as kubekv made it.
+        #[arg(long)]
+        object: PathBuf,
+        #[command(flatten)]
+        how: put::How,
+    },
+    /// Lists what entries' objects take in an etcd.
+    Stored { etcd: SocketAddr, namespace: String },
+    /// Ends the gateway that leads while clients write and read.
+    Outage(outage::Outage),
     /// Writes so many small entries.
     Load {
         #[command(flatten)]
@@ -98,11 +128,28 @@ fn main() {
             network,
             networks,
             rounds,
+            running,
         } => {
             let recording = std::fs::read_to_string(recording).unwrap();
             let network = std::fs::read_to_string(network).unwrap();
-            runtime.block_on(replay::run(server, &recording, &network, &networks, rounds));
+            runtime.block_on(replay::run(
+                server, &recording, &network, &networks, rounds, running,
+            ));
         }
+        Probe::Put { server, how } => runtime.block_on(put::run(put::To::Server(server), how)),
+        Probe::PutRaw {
+            namespace,
+            object,
+            how,
+        } => runtime.block_on(put::run(
+            put::To::Raw {
+                namespace: &namespace,
+                object: &object,
+            },
+            how,
+        )),
+        Probe::Stored { etcd, namespace } => runtime.block_on(stored::print(etcd, &namespace)),
+        Probe::Outage(outage) => runtime.block_on(outage::run(outage)),
         Probe::Load { server, count } => runtime.block_on(load::keys(server, "load", count)),
         Probe::Floor { directory } => floor::measure(&directory),
     }

@@ -26,6 +26,14 @@ impl Protocol {
         }
     }
 
+    /// A read of what was written last, wherever.
+    pub fn exact(self, uri: &str) -> String {
+        match self {
+            Self::Consul => format!("{uri}?consistent="),
+            Self::Etcd => format!("{uri}?quorum=true"),
+        }
+    }
+
     /// A poll for the next change of a key, as it was when `seen` was answered.
     pub fn poll(self, key: &str, seen: &Answer) -> String {
         match self {

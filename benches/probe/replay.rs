@@ -24,6 +24,7 @@ pub async fn run(
     network: &str,
     networks: &[usize],
     rounds: usize,
+    running: bool,
 ) {
     let recorded: Vec<Recorded> = recording
         .lines()
@@ -54,9 +55,11 @@ pub async fn run(
             present += 1;
         }
         let mut times = Vec::new();
-        for _ in 0..rounds {
+        for round in 1..=rounds {
             times.push(replay.send(&start).await);
-            replay.send(&stop).await;
+            if !running || round < rounds {
+                replay.send(&stop).await;
+            }
         }
         times.sort_unstable();
         let ms = |time: Duration| time.as_secs_f64() * 1e3;

@@ -1,0 +1,79 @@
+//! The API server itself, asked as kubekv asks it: by the kube crate's client, an object a request.
+
+use http::{Method, Request};
+use http_body_util::BodyExt;
+use kube::client::Body;
+use kube::{Client, Config};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// Who is named in managed fields.
+const ASKED: &str = "fieldManager=kubekv&timeout=5s";
+
+#[derive(Clone)]
+pub struct Raw {
+    client: Client,
+    path: String,
+    /// An object as kubekv writes it.
+    object: Value,
+}
+
+#[derive(Deserialize)]
+struct Written {
+    metadata: Meta,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Meta {
+    resource_version: String,
+}
+
+impl Raw {
+    /// The cluster that KUBECONFIG names; objects like the one given.
+    pub async fn connect(namespace: &str, object: &str) -> Self {
+        let mut config = Config::infer().await.unwrap();
+        config.default_retry = false;
+        config.read_timeout = None;
+        let mut object: Value = serde_json::from_str(object).unwrap();
+        let labels = object["metadata"]["labels"].take();
+        object["metadata"] = json!({"labels": labels});
+        Self {
+            client: Client::try_from(config).unwrap(),
+            path: format!("/apis/kubekv.io/v1/namespaces/{namespace}/entries"),
+            object,
+        }
+    }
+
+    /// Makes an object, or replaces one of this version; answers the version it has then.
+    pub async fn put(&self, name: &str, count: u64, version: Option<&str>) -> String {
+        let mut object = self.object.clone();
+        object["metadata"]["name"] = name.into();
+        object["spec"]["stamp"]["sequence"] = count.into();
+        let (method, uri) = match version {
+            None => (Method::POST, format!("{}?{ASKED}", self.path)),
+            Some(version) => {
+                object["metadata"]["resourceVersion"] = version.into();
+                object["metadata"]["managedFields"] = json!([{}]);
+                (Method::PUT, format!("{}/{name}?{ASKED}", self.path))
+            }
+        };
+        let request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .header("content-type", "application/json")
+            .header("accept", "application/json")
+            .body(Body::from(object.to_string().into_bytes()))
+            .unwrap();
+        let answer = self.client.send(request).await.unwrap();
+        let status = answer.status();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        assert!(
+            status.is_success(),
+            "{status}: {}",
+            String::from_utf8_lossy(&body)
+        );
+        let written: Written = serde_json::from_slice(&body).unwrap();
+        written.metadata.resource_version
+    }
+}
