@@ -4,14 +4,17 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{Key, Realm};
 
-/// The longest readable part. With the hash it stays below the 253 characters of a name.
-const READABLE: usize = 180;
+/// The longest readable part. A name stands twice in etcd, beside the key itself.
+const READABLE: usize = 64;
 
 /// The longest readable part of a label's value, which has at most 63 characters.
 const LABEL: usize = 24;
 
 /// Hexadecimal digits of the hash: 128 bits, so that nobody finds two keys of one name.
 const DIGITS: usize = 32;
+
+/// Those of a label, by which people choose: nothing depends on it.
+const LABEL_DIGITS: usize = 16;
 
 /// The name of an entry's object: `docker.network.v1.0-5d41402abc4b2a76b9719d911017c592`. The gateway's own records
 /// begin with `kubekv.`, and no client's key does: there is always something before the hash.
@@ -25,7 +28,7 @@ pub(super) fn of(key: &Key) -> String {
     hash.update(realm);
     hash.update(b"/");
     hash.update(key.as_bytes());
-    format!("{own}{readable}-{}", digits(hash))
+    format!("{own}{readable}-{}", digits(hash, DIGITS))
 }
 
 /// The value of the label that the entries directly beneath one directory share; the directory without its slashes.
@@ -39,13 +42,17 @@ pub(super) fn parent(key: &Key) -> String {
         .unwrap_or_default();
     let mut hash = Sha256::new();
     hash.update(directory);
-    format!("{}-{}", readable(directory, LABEL), digits(hash))
+    format!(
+        "{}-{}",
+        readable(directory, LABEL),
+        digits(hash, LABEL_DIGITS)
+    )
 }
 
-fn digits(hash: Sha256) -> String {
+fn digits(hash: Sha256, count: usize) -> String {
     use std::fmt::Write as _;
-    let mut text = String::with_capacity(DIGITS);
-    for byte in hash.finalize().iter().take(DIGITS / 2) {
+    let mut text = String::with_capacity(count);
+    for byte in hash.finalize().iter().take(count / 2) {
         // Writing to a string does not fail.
         let _never = write!(text, "{byte:02x}");
     }

@@ -50,6 +50,8 @@ pub(crate) const VALUE_BYTES: usize = 1 << 20;
     )
 )]
 #[serde(rename_all = "camelCase", default)]
+// Nobody owns single fields: to name them all in managed fields would take as much room as a small entry.
+#[schemars(extend("x-kubernetes-map-type" = "atomic"))]
 pub(crate) struct EntrySpec {
     /// The key as clients write it, without a leading slash, where it is text. The object's name is made from it: an
     /// object whose name does not fit is left out.
@@ -143,9 +145,9 @@ pub(crate) struct Attributes {
     /// When it came to be, in milliseconds since 1970.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) ctime_ms: i64,
-    /// When it was last written, in milliseconds since 1970.
-    #[serde(skip_serializing_if = "is_default")]
-    pub(crate) mtime_ms: i64,
+    /// When it was last written, in milliseconds since 1970, if not when it came to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mtime_ms: Option<i64>,
     /// The revision it came to be at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) created: Option<u64>,
