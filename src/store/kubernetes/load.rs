@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use super::journal;
 use super::name;
 use super::object::Object;
-use super::objects::{Lead, Objects, entry, known, read_journal, read_lead, state_of};
+use super::objects::{Lead, Objects, Past};
+use super::reading::{entry, known, read_journal, read_lead, state_of};
 use super::resource::SpecStamp;
 use super::slot::{Slot, State};
 use crate::model::Key;
@@ -29,20 +30,15 @@ pub(super) struct Listed {
 }
 
 impl Listed {
-    /// Takes in every object there is at a resourceVersion.
-    pub(super) fn new(version: u64, list: Vec<Object>) -> Self {
+    /// Takes in every object there is at a resourceVersion; `before` is what was known of the lead.
+    pub(super) fn new(version: u64, list: Vec<Object>, before: Past) -> Self {
         let own = name::of(&LeadRecord::key());
         let lead = list
             .iter()
             .find(|object| object.name == own)
             .and_then(read_lead);
         let mut listed = Self {
-            objects: Objects {
-                offset: lead.as_ref().map_or(0, |lead| lead.record.offset),
-                version,
-                lead,
-                ..Objects::default()
-            },
+            objects: Objects::listed(version, lead, before),
             suspects: Vec::new(),
             journals: Vec::new(),
         };

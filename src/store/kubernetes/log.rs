@@ -13,11 +13,12 @@ use super::api::Api;
 use super::load::{Listed, Suspect, loaded};
 use super::name;
 use super::object::Object;
-use super::objects::{Objects, read_lead};
+use super::objects::Objects;
+use super::reading::read_lead;
 use super::refusal::{ApiError, INSTALL};
 use super::resource::VALUE_BYTES;
 use super::tail::Watch;
-use super::{send, settle};
+use super::{compare, send, settle};
 use crate::model::{Key, Proposal};
 use crate::store::shared::Metrics;
 use crate::store::shared::log::{Loaded, Log, LogError, SendError, Tail};
@@ -157,17 +158,28 @@ impl KubernetesLog {
             Some(listed) => listed,
             None => self.list().await?,
         };
-        let mut listed = Listed::new(version, list);
-        for suspect in std::mem::take(&mut listed.suspects) {
-            let then = self.then(&suspect).await?;
-            listed.settle(&suspect, then);
-        }
-        let objects = listed.finish();
+        let objects = self.take_in(version, list).await?;
         let loaded = loaded(&objects);
         let mut known = self.state.objects.lock();
         *known = objects;
         self.state.told(known);
         Ok(loaded)
+    }
+
+    async fn take_in(&self, version: u64, list: Vec<Object>) -> Result<Objects, ApiError> {
+        let before = self.state.objects.lock().past();
+        let mut listed = Listed::new(version, list, before);
+        for suspect in std::mem::take(&mut listed.suspects) {
+            let then = self.then(&suspect).await?;
+            listed.settle(&suspect, then);
+        }
+        Ok(listed.finish())
+    }
+
+    /// The entries as a list has them, at a version.
+    pub(super) async fn listed(&self) -> Result<Objects, ApiError> {
+        let (version, list) = self.list().await?;
+        self.take_in(version, list).await
     }
 
     async fn follow_now(&self) -> Result<Watch, LogError> {
@@ -243,11 +255,21 @@ impl Log for KubernetesLog {
 
     fn settle<'a>(&'a self, stamps: &'a Stamps) -> BoxFuture<'a, Result<(), SendError>> {
         Box::pin(async move {
-            if self.state.pruned.load(Ordering::Acquire) {
+            // A watch that began before the definition was mended goes on as the old one has it.
+            let told = |objects: &Objects| objects.lead.as_ref().is_none_or(|lead| lead.stamped);
+            if self.state.pruned.load(Ordering::Acquire) || !told(&self.state.objects.lock()) {
                 return Err(SendError::Refused(send::PRUNED.to_owned()));
             }
             settle::once(self, stamps).await;
             Ok(())
+        })
+    }
+
+    fn compare(&self) -> BoxFuture<'_, Result<usize, LogError>> {
+        Box::pin(async move {
+            compare::twice(self)
+                .await
+                .map_err(|error| unreadable(&error))
         })
     }
 

@@ -2,6 +2,7 @@
 
 mod api;
 mod codec;
+mod compare;
 mod complaints;
 mod journal;
 mod lines;
@@ -10,6 +11,7 @@ mod log;
 mod name;
 mod object;
 mod objects;
+mod reading;
 mod refusal;
 mod resource;
 mod send;

@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::journal::{self, Journal};
+use super::journal;
 use super::name;
 use super::object::Object;
+use super::reading::{entry, known, read_journal, read_lead, state_of};
 use super::resource::SpecStamp;
-use super::slot::{Known, Slot, State};
-use crate::model::{Cause, Change, Commit, Entry, Key, Mark, Record, Revision};
+use super::slot::{Slot, State};
+use crate::model::{Cause, Change, Commit, Entry, Key, Revision};
 use crate::store::shared::log::News;
 use crate::store::shared::record::LeadRecord;
 
@@ -26,6 +27,8 @@ pub(super) struct Objects {
     /// The last resourceVersion that was told.
     pub(super) version: u64,
     pub(super) lead: Option<Lead>,
+    /// The term in force, though somebody may have taken the lead's record away.
+    term: u64,
     pub(super) slots: HashMap<String, Slot>,
     /// Transactions that happened and are not written to their entries' objects yet, by their revision.
     pub(super) journals: BTreeMap<u64, Begun>,
@@ -45,6 +48,15 @@ pub(super) struct Lead {
     pub(super) version: u64,
     pub(super) generation: i64,
     pub(super) kept: Map<String, Value>,
+    /// It was told with the stamp it was written with.
+    pub(super) stamped: bool,
+}
+
+/// What the last record of the lead said.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Past {
+    offset: u64,
+    term: u64,
 }
 
 /// A transaction that happened.
@@ -107,12 +119,32 @@ impl Objects {
         }
     }
 
-    fn term(&self) -> u64 {
-        self.lead.as_ref().map_or(0, |lead| lead.record.term)
+    /// What a list holds, before its objects are taken in. What the lead's record said before counts where somebody took
+    /// it away.
+    pub(super) fn listed(version: u64, lead: Option<Lead>, before: Past) -> Self {
+        let record = lead.as_ref().map(|lead| &lead.record);
+        Self {
+            offset: record.map_or(before.offset, |record| record.offset),
+            term: record.map_or(before.term, |record| record.term),
+            version,
+            lead,
+            ..Self::default()
+        }
+    }
+
+    /// What is to be known of the lead when all is listed anew.
+    pub(super) fn past(&self) -> Past {
+        Past {
+            offset: self.offset,
+            term: self.term,
+        }
     }
 
     fn take_lead(&mut self, object: &Object) -> News {
         self.lead = read_lead(object);
+        if let Some(lead) = &self.lead {
+            self.term = self.term.max(lead.record.term);
+        }
         News::Lead {
             record: self.lead.as_ref().map(|lead| lead.record.clone()),
             revision: self.index(),
@@ -133,7 +165,7 @@ impl Objects {
             return News::Progress(self.index());
         }
         let stamp = object.written_by();
-        let Some(stamp) = stamp.filter(|stamp| stamp.term >= self.term()) else {
+        let Some(stamp) = stamp.filter(|stamp| stamp.term >= self.term) else {
             self.spend(object);
             return match stamp {
                 Some(_too_late) => News::Void(self.index()),
@@ -175,7 +207,6 @@ impl Objects {
         for (at, change) in commit.changes.iter().enumerate() {
             let name = name::of(&change.key);
             self.show(&name, &change.key, change.now.clone());
-            self.supersede(&name);
             steps.insert(name, at);
         }
         let begun = Begun {
@@ -221,7 +252,7 @@ impl Objects {
 
     fn take_entry(&mut self, object: &Object, key: Result<Key, String>) -> News {
         let at = self.index();
-        let term = self.term();
+        let term = self.term;
         let slot = self.slots.entry(object.name.clone()).or_default();
         let was = slot.object.as_ref();
         let fresh = object
@@ -310,13 +341,21 @@ impl Objects {
         }
     }
 
+    /// Those before it are overtaken, and were needed until now: whoever loads judges each by what the ones before it
+    /// did.
     fn step_done(&mut self, object: &Object) {
-        let begun = object
-            .step()
-            .and_then(|step| self.journals.get_mut(&step.revision));
-        if let Some(begun) = begun {
+        let Some(step) = object.step() else {
+            return;
+        };
+        for (_, begun) in self.journals.range_mut(..=step.revision) {
             begun.steps.remove(&object.name);
         }
+    }
+
+    /// Whether a transaction after this revision is still to write an object.
+    pub(super) fn is_written_later(&self, name: &str, revision: u64) -> bool {
+        let mut later = self.journals.range(revision.saturating_add(1)..);
+        later.any(|(_, begun)| begun.steps.contains_key(name))
     }
 
     fn remove(&mut self, object: &Object) -> News {
@@ -390,76 +429,4 @@ impl Objects {
             );
         }
     }
-}
-
-/// What an object stands for, if what wrote it was entitled to.
-pub(super) fn state_of(object: &Object, key: &Result<Key, String>) -> State {
-    match (key, object.record()) {
-        _ if object.dying => State::Dying,
-        (Err(_), _) | (_, Err(_)) => State::Misfit,
-        (Ok(_), Ok(None)) => State::Tombstone,
-        (Ok(_), Ok(Some(_))) => State::Live,
-    }
-}
-
-pub(super) fn known(object: &Object, state: State) -> Known {
-    Known {
-        uid: object.uid.clone(),
-        version: object.version,
-        generation: object.generation,
-        kept: object.kept.clone(),
-        stamp: object.spec.as_ref().ok().and_then(|spec| spec.stamp),
-        step: object
-            .written_by()
-            .and_then(|_| object.step())
-            .map(|step| step.revision),
-        state,
-    }
-}
-
-pub(super) fn read_lead(object: &Object) -> Option<Lead> {
-    let record = object.record().ok()??;
-    Some(Lead {
-        record: serde_json::from_slice(&record.value).ok()?,
-        uid: object.uid.clone(),
-        version: object.version,
-        generation: object.generation,
-        kept: object.kept.clone(),
-    })
-}
-
-pub(super) fn read_journal(object: &Object) -> Option<Journal> {
-    Journal::unpack(&object.record().ok()??.value)
-}
-
-/// The entry an object holds, at its place on the line.
-pub(super) fn entry(
-    object: &Object,
-    at: u64,
-    before: Option<&Entry>,
-    ours: bool,
-) -> Option<Arc<Entry>> {
-    let mut record = object.record().ok()??;
-    if !ours && let Some(before) = before {
-        counters_go_on(&mut record, before);
-    }
-    let step = object.step();
-    let modified = match step {
-        Some(step) if object.written_by().is_some() => Revision::new(step.revision, step.sub),
-        _ => Revision::new(at, 0),
-    };
-    Some(Arc::new(Entry { record, modified }))
-}
-
-/// An old copy of an object sets none of its counters back.
-fn counters_go_on(record: &mut Record, before: &Entry) {
-    let attrs = &mut record.attrs;
-    if attrs.created == Mark::ThisWrite {
-        attrs.created = Mark::At(before.created());
-    }
-    if attrs.placed == Mark::ThisWrite {
-        attrs.placed = Mark::At(before.placed());
-    }
-    attrs.version = attrs.version.max(before.attrs().version.saturating_add(1));
-    attrs.lock_index = attrs.lock_index.max(before.attrs().lock_index);
 }

@@ -118,6 +118,9 @@ fn next_step(
     name: &str,
     at: usize,
 ) -> Option<Chore> {
+    if objects.is_written_later(name, begun.commit.revision) {
+        return None;
+    }
     let slot = objects.slots.get(name);
     let there = slot.and_then(|slot| slot.object.as_ref());
     let change = begun.commit.changes.get(at)?;

@@ -34,6 +34,8 @@ pub(super) struct Follower {
     view: Mutex<View>,
     told: watch::Sender<Told>,
     reopen: Notify,
+    doubt: Notify,
+    anew: Notify,
     /// What stands in the way of reading the log now.
     problem: watch::Sender<Option<String>>,
     /// Since when the log asks to come later.
@@ -62,6 +64,8 @@ impl Follower {
             told: watch::Sender::new(view.told.clone()),
             view: Mutex::new(view),
             reopen: Notify::new(),
+            doubt: Notify::new(),
+            anew: Notify::new(),
             problem: watch::Sender::new(None),
             busy: Mutex::new(None),
             metrics,
@@ -86,6 +90,21 @@ impl Follower {
     /// Reads on over a new connection: this one may be silent for ever.
     pub(super) fn reopen(&self) {
         self.reopen.notify_one();
+    }
+
+    /// Wants what is known to be compared with what there is.
+    pub(super) fn doubt(&self) {
+        self.doubt.notify_one();
+    }
+
+    /// Returns when that is wanted.
+    pub(super) async fn doubted(&self) {
+        self.doubt.notified().await;
+    }
+
+    /// Reads everything anew, and tells what differs.
+    pub(super) fn load_anew(&self) {
+        self.anew.notify_one();
     }
 
     pub(super) fn open(&self, feed: Arc<dyn Feed>) -> Opened {
@@ -180,6 +199,7 @@ impl Follower {
             let news = tokio::select! {
                 news = tail.next() => news,
                 () = self.reopen.notified() => return None,
+                () = self.anew.notified() => return Some(LogError::Gone),
             };
             match news {
                 Ok(news) => {

@@ -155,7 +155,10 @@ impl Lead {
             // Nobody can lead what was never written to.
             None if told.empty => Duration::ZERO,
             // Taken away: whoever had it may think for so long that it has it.
-            None => told.duration.unwrap_or(self.candidate.duration),
+            None => told
+                .last
+                .as_ref()
+                .map_or(self.candidate.duration, |lead| lead.duration()),
             Some(lead) if lead.released || lead.holder == self.holder => Duration::ZERO,
             Some(lead) => lead.duration(),
         };
@@ -163,11 +166,12 @@ impl Lead {
     }
 
     fn next_term(&self, told: &Told) -> LeadRecord {
-        let known = told.lead.as_deref();
+        let known = told.last.as_deref();
         let offset = known.map_or(0, |lead| lead.offset);
         let short = told.highest.saturating_sub(told.revision);
         LeadRecord {
-            term: known.map_or(0, |lead| lead.term) + 1,
+            // Above every term that wrote: of those before, what is on its way is void.
+            term: told.term.saturating_add(1),
             holder: self.holder.clone(),
             name: self.candidate.name.clone(),
             relay: self.candidate.relay.clone(),

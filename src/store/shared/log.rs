@@ -43,6 +43,9 @@ pub(crate) trait Log: Send + Sync + fmt::Debug + 'static {
     /// was begun, removes what is deleted. An error says why this gateway must not lead.
     fn settle<'a>(&'a self, stamps: &'a Stamps) -> BoxFuture<'a, Result<(), SendError>>;
 
+    /// How many entries are not as what was told says, by a list of all there is.
+    fn compare(&self) -> BoxFuture<'_, Result<usize, LogError>>;
+
     /// Returns when there is something to clear up.
     fn unsettled(&self) -> BoxFuture<'_, ()>;
 }

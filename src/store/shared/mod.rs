@@ -4,6 +4,7 @@
 //! changes are told decides what counts.
 
 mod boottime;
+mod compare;
 mod follower;
 mod gap;
 mod lead;
@@ -52,6 +53,7 @@ pub struct SharedStore {
     log: Arc<dyn Log>,
     follower: Arc<Follower>,
     following: JoinHandle<()>,
+    comparing: JoinHandle<()>,
     present: Option<JoinHandle<()>>,
     stamps: Arc<Stamps>,
     candidate: Candidate,
@@ -65,6 +67,10 @@ impl SharedStore {
         let stamps = Arc::<Stamps>::default();
         let (follower, following) =
             Follower::start(Arc::clone(&log), &holder, Arc::clone(&stamps), metrics);
+        let compared = compare::now_and_then(Arc::clone(&log), Arc::clone(&follower));
+        let comparing = tokio::spawn(async move {
+            compared.await;
+        });
         let present = candidate.relay.as_ref().map(|relay| {
             let own = Replica {
                 name: candidate.name.clone(),
@@ -81,6 +87,7 @@ impl SharedStore {
             log,
             follower,
             following,
+            comparing,
             present,
             stamps,
             candidate,
@@ -104,13 +111,18 @@ impl SharedStore {
             let keeping = Arc::clone(&lead);
             let kept = tokio::spawn(async move { keeping.keep().await });
             match self.log.settle(&self.stamps).await {
-                Ok(()) => return self.term(lead, kept),
+                Ok(()) => {
+                    // What it followed until now is served from now on.
+                    self.follower.doubt();
+                    return self.term(lead, kept);
+                }
                 Err(error) => {
                     if said.replace(error.clone()).as_ref() != Some(&error) {
                         tracing::error!(%error, "this gateway cannot lead");
                     }
                     kept.abort();
                     lead.release().await;
+                    self.follower.reopen();
                     // Each try is a term, and two writes.
                     tokio::time::sleep(wait).await;
                     wait = (wait * 2).min(LONGEST);
@@ -192,6 +204,7 @@ impl SharedStore {
 impl Drop for SharedStore {
     fn drop(&mut self) {
         self.following.abort();
+        self.comparing.abort();
         if let Some(present) = &self.present {
             present.abort();
         }

@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -26,10 +25,12 @@ pub(super) struct Told {
     pub(super) lead: Option<Arc<LeadRecord>>,
     /// When it was written.
     pub(super) lead_revision: Option<u64>,
+    /// The last record there was: where somebody took it away, terms and indexes go on from it.
+    pub(super) last: Option<Arc<LeadRecord>>,
+    /// The highest term that ever wrote, as far as that is known.
+    pub(super) term: u64,
     /// When it was told, by the monotonic clock: whoever would take the lead waits from here.
     pub(super) since: Instant,
-    /// How long the lead of the last record there was lasts.
-    pub(super) duration: Option<Duration>,
     /// Everything before this revision is in the view.
     pub(super) revision: u64,
     /// The log was read at least once.
@@ -68,8 +69,9 @@ impl View {
             told: Told {
                 lead: None,
                 lead_revision: None,
+                last: None,
+                term: 0,
                 since: Instant::now(),
-                duration: None,
                 revision: 0,
                 loaded: false,
                 empty: true,
@@ -139,7 +141,7 @@ impl View {
         } = loaded;
         let entries: HashMap<_, _> = entries.into_iter().collect();
         let same = |lead: &LeadRecord| (lead.identity, lead.offset);
-        let was = self.told.lead.as_deref().map(same);
+        let was = self.told.last.as_deref().map(same);
         let is = lead.as_ref().map(|(lead, _)| same(lead));
         // Where a lead was taken away and there is none yet, the entries may still be the same.
         let another = was.is_some() && is.is_some() && was != is;
@@ -155,6 +157,8 @@ impl View {
             self.told.revision = revision;
             self.resolve_over_gap(&stamps);
         }
+        let written = stamps.iter().map(|stamp| stamp.term).max();
+        self.told.term = self.told.term.max(written.unwrap_or_default());
         self.lead_is(lead);
         self.told.replicas = replica::all(&self.entries);
         self.told.loaded = true;
@@ -270,10 +274,11 @@ impl View {
         }
         let ours = lead.as_ref().filter(|(lead, _)| lead.holder == self.holder);
         self.stamps.enter(ours.map_or(0, |(lead, _)| lead.term));
-        if let Some((lead, _)) = &lead {
-            self.told.duration = Some(lead.duration());
-        }
+        self.told.term = self.told.term.max(term);
         self.told.lead = lead.map(|(lead, _)| Arc::new(lead));
+        if let Some(lead) = &self.told.lead {
+            self.told.last = Some(Arc::clone(lead));
+        }
         self.told.lead_revision = revision;
         self.told.since = Instant::now();
     }

@@ -1,0 +1,28 @@
+//! Comparing what is known with what there is: a change that was never told would be missing for ever.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::follower::Follower;
+use super::log::Log;
+
+/// How often. Each time everything is listed.
+const EVERY: Duration = Duration::from_secs(300);
+
+/// Compares now and then, and when this gateway begins to lead; reads everything anew where something differs.
+pub(super) async fn now_and_then(log: Arc<dyn Log>, follower: Arc<Follower>) -> ! {
+    loop {
+        let _asked = tokio::time::timeout(EVERY, follower.doubted()).await;
+        match log.compare().await {
+            Ok(0) => {}
+            Ok(entries) => {
+                tracing::error!(
+                    entries,
+                    "changes were never told by the store: all is read anew"
+                );
+                follower.load_anew();
+            }
+            Err(error) => tracing::debug!(%error, "what is known cannot be compared"),
+        }
+    }
+}
