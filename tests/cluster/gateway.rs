@@ -19,6 +19,16 @@ pub(crate) fn start(namespace: &str, name: &str) -> Running {
 
 /// As [`start`], by a command that knows more.
 pub(crate) fn start_by(command: std::process::Command, namespace: &str, name: &str) -> Running {
+    start_for(command, namespace, name, 2)
+}
+
+/// As [`start_by`], for a lead that lasts so many seconds.
+pub(crate) fn start_for(
+    command: std::process::Command,
+    namespace: &str,
+    name: &str,
+    seconds: u64,
+) -> Running {
     let store = format!("kubernetes:{namespace}");
     let arguments = [
         "--store",
@@ -26,7 +36,7 @@ pub(crate) fn start_by(command: std::process::Command, namespace: &str, name: &s
         "--node-name",
         name,
         "--lead-duration",
-        "2",
+        &seconds.to_string(),
     ];
     Running::start_by(command, &arguments)
 }

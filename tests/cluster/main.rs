@@ -13,6 +13,8 @@ mod definition;
 #[cfg(test)]
 mod gateway;
 #[cfg(test)]
+mod holes;
+#[cfg(test)]
 mod image;
 #[cfg(test)]
 mod lead;
@@ -40,3 +42,6 @@ mod rendered;
 #[cfg(test)]
 #[path = "../common/running.rs"]
 mod running;
+#[cfg(test)]
+#[path = "../common/servers.rs"]
+mod servers;

@@ -1,51 +1,8 @@
 //! Clusters that do not know of entries, and those that cannot be reached.
 
-use std::process::Command;
-
-use crate::cluster::kubectl;
 use crate::command::{done, kubekv};
 use crate::gateway::{get, put, start_by, until, until_ready};
-
-/// A cluster of this test alone.
-struct Own(tempfile::TempDir);
-
-impl Own {
-    fn up() -> Self {
-        let own = Self(tempfile::tempdir().unwrap());
-        let up = Command::new("tests/kubernetes")
-            .arg("up")
-            .arg(own.directory())
-            .output()
-            .unwrap();
-        assert!(up.status.success(), "{up:?}");
-        own
-    }
-
-    fn directory(&self) -> std::path::PathBuf {
-        self.0.path().join("cluster")
-    }
-
-    fn kubeconfig(&self) -> String {
-        self.directory().join("kubeconfig").display().to_string()
-    }
-
-    fn kubectl(&self, arguments: &[&str], input: &[u8]) -> Result<String, String> {
-        kubectl(
-            &[&["--kubeconfig", &self.kubeconfig()], arguments].concat(),
-            input,
-        )
-    }
-}
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        let down = Command::new("tests/kubernetes")
-            .arg("down")
-            .arg(self.directory())
-            .status();
-        assert!(down.is_ok_and(|down| down.success()));
-    }
-}
+use crate::servers::Servers;
 
 #[test]
 fn without_a_cluster_it_says_where_it_looked() {
@@ -73,21 +30,21 @@ fn without_a_cluster_it_says_where_it_looked() {
 #[test]
 #[ignore = "needs Kubernetes: tests/components get kubernetes etcd-3.6"]
 fn a_definition_that_is_missing_is_waited_for_and_may_go_and_come_back() {
-    let own = Own::up();
+    let own = Servers::start(1);
     let mut command = kubekv();
-    command.env("KUBECONFIG", own.kubeconfig());
+    command.env("KUBECONFIG", own.kubeconfig(1));
     let definition = kubekv::store::kubernetes::definition().unwrap();
     // It starts before the cluster knows of entries: it must say so and wait.
     let started = std::thread::spawn(move || start_by(command, "default", "only"));
-    own.kubectl(&["apply", "-f", "-"], definition.as_bytes())
+    own.kubectl(1, &["apply", "-f", "-"], definition.as_bytes())
         .unwrap();
     let gateway = started.join().unwrap();
     until_ready(&gateway);
     put(&gateway, "k", "v");
     // With the definition all entries go.
-    own.kubectl(&["delete", "crd", "entries.kubekv.io"], &[])
+    own.kubectl(1, &["delete", "crd", "entries.kubekv.io"], &[])
         .unwrap();
-    own.kubectl(&["apply", "-f", "-"], definition.as_bytes())
+    own.kubectl(1, &["apply", "-f", "-"], definition.as_bytes())
         .unwrap();
     until("it leads again", || {
         crate::gateway::state(&gateway) == "ok" && get(&gateway, "k").is_none()
@@ -103,15 +60,15 @@ fn a_definition_that_is_missing_is_waited_for_and_may_go_and_come_back() {
 #[test]
 #[ignore = "needs Kubernetes: tests/components get kubernetes etcd-3.6"]
 fn a_definition_that_loses_stamps_is_not_led_on() {
-    let own = Own::up();
+    let own = Servers::start(1);
     let definition = kubekv::store::kubernetes::definition().unwrap();
     let apply = |definition: &str| {
-        own.kubectl(&["apply", "-f", "-"], definition.as_bytes())
+        own.kubectl(1, &["apply", "-f", "-"], definition.as_bytes())
             .unwrap();
     };
     apply(&definition);
     let mut command = kubekv();
-    command.env("KUBECONFIG", own.kubeconfig());
+    command.env("KUBECONFIG", own.kubeconfig(1));
     let gateway = start_by(command, "default", "only");
     until_ready(&gateway);
     put(&gateway, "k", "v");
@@ -126,7 +83,7 @@ fn a_definition_that_loses_stamps_is_not_led_on() {
         "-p",
         &remove.to_string(),
     ];
-    own.kubectl(&patch, &[]).unwrap();
+    own.kubectl(1, &patch, &[]).unwrap();
     until("the lead ends", || crate::gateway::state(&gateway) != "ok");
     apply(&definition);
     until_ready(&gateway);

@@ -83,9 +83,15 @@ async fn treat(
             forward(state, Some(&rule), parts, body).await?;
             Err(io::Error::other("dropped"))
         }
-        Action::Delay(time) => {
-            tokio::time::sleep(time).await;
-            forward(state, Some(&rule), parts, body).await
+        Action::Note => forward(state, Some(&rule), parts, body).await,
+        Action::TimeOut => {
+            let state = Arc::clone(state);
+            tokio::spawn(async move {
+                rule.until_released().await;
+                forward(&state, Some(&rule), parts, body).await
+            });
+            let body = Piped::whole(Bytes::from_static(b"{}"));
+            Ok(Response::builder().status(504).body(body).unwrap())
         }
         Action::Answer {
             status,

@@ -21,8 +21,10 @@ pub enum Action {
     Drop,
     /// It is forwarded, and its connection ends instead of an answer.
     DropAnswer,
-    /// It is forwarded so much later.
-    Delay(Duration),
+    /// It is forwarded, and what is answered is noted.
+    Note,
+    /// A gateway timeout is answered; it is forwarded when it is released.
+    TimeOut,
     /// It is not forwarded; this is the answer.
     Answer {
         status: u16,

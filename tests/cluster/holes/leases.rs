@@ -1,0 +1,70 @@
+//! Sessions, and what they lock.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::{answer, ask, json, kill, send};
+use crate::cluster::namespace;
+use crate::command::kubekv;
+use crate::gateway::{start, start_for, state, until, until_ready};
+use crate::running::Running;
+
+fn session(gateway: &Running, body: &str) -> String {
+    let made = answer(send(gateway.consul, "PUT /v1/session/create", body));
+    json(&made)["ID"].as_str().unwrap().to_owned()
+}
+
+/// Hole 21: the leader stands still for longer than a session lasts, and its renewal waits meanwhile.
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn a_session_whose_renewal_waits_outlives_a_leader_that_stood_still() {
+    let namespace = namespace();
+    let gateway = start_for(kubekv(), &namespace, "only", 60);
+    until_ready(&gateway);
+    // It ends after twice its TTL.
+    let id = session(&gateway, r#"{"TTL": "1500ms"}"#);
+    gateway.signal(Signal::STOP);
+    let renewals: Vec<_> = (0..3)
+        .map(|_| send(gateway.consul, &format!("PUT /v1/session/renew/{id}"), ""))
+        .collect();
+    std::thread::sleep(Duration::from_secs(6));
+    gateway.signal(Signal::CONT);
+    for renewal in renewals {
+        let answer = answer(renewal);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    // It ends all the same when nobody renews it.
+    until("it ends", || {
+        ask(gateway.consul, &format!("GET /v1/session/info/{id}")).ends_with("[]")
+    });
+    assert_eq!(gateway.stop().code, 0);
+}
+
+/// Hole 21: a session has its full term again at the gateway that takes over.
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn a_session_and_a_lock_delay_survive_a_takeover() {
+    let namespace = namespace();
+    let first = start(&namespace, "first");
+    until_ready(&first);
+    let second = start(&namespace, "second");
+    until("it follows", || state(&second) == "relaying");
+    let delays = session(&first, r#"{"LockDelay": "60s"}"#);
+    let locks =
+        |gateway: &Running, id: &str| ask(gateway.consul, &format!("PUT /v1/kv/lock?acquire={id}"));
+    assert!(locks(&first, &delays).ends_with("true"));
+    let kept = session(&first, r#"{"TTL": "10s"}"#);
+    let answer = ask(first.consul, &format!("PUT /v1/session/destroy/{delays}"));
+    assert!(answer.ends_with("true"), "{answer}");
+    kill(first);
+    until_ready(&second);
+    let answer = locks(&second, &kept);
+    assert!(
+        answer.ends_with("false"),
+        "the lock's delay is not over: {answer}"
+    );
+    let answer = ask(second.consul, &format!("PUT /v1/session/renew/{kept}"));
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(second.stop().code, 0);
+}

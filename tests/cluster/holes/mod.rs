@@ -1,0 +1,123 @@
+//! What could go wrong where several gateways share a store; docs/holes.md has the list.
+
+mod leases;
+mod reads;
+mod strangers;
+mod transactions;
+mod watches;
+mod writes;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::cluster::kubectl;
+use crate::command::kubekv;
+use crate::gateway::{put, start_for};
+use crate::meddler::Meddler;
+use crate::running::Running;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Starts a gateway whose requests a meddler takes; its lead lasts so many seconds.
+fn start_behind(meddler: &Meddler, namespace: &str, name: &str, seconds: u64) -> Running {
+    let mut command = kubekv();
+    command.env("KUBECONFIG", meddler.kubeconfig());
+    start_for(command, namespace, name, seconds)
+}
+
+/// It dies.
+fn kill(gateway: Running) {
+    gateway.signal(Signal::KILL);
+    let _ended = gateway.end();
+}
+
+/// Returns when everything that was written so far has been told.
+fn sync(gateway: &Running) {
+    put(gateway, "sync", "x");
+}
+
+/// What the object of a key says, by kubectl; nothing where there is none.
+fn object(namespace: &str, key: &str) -> Option<serde_json::Value> {
+    let list = kubectl(&["-n", namespace, "get", "kv", "-o", "json"], &[]).unwrap();
+    let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+    let items = list["items"].as_array().unwrap().iter();
+    let mut found = items.filter(|item| item["spec"]["key"] == key);
+    found.next().cloned()
+}
+
+/// The name of the object of a key.
+fn name(namespace: &str, key: &str) -> String {
+    let object = object(namespace, key).unwrap();
+    object["metadata"]["name"].as_str().unwrap().to_owned()
+}
+
+/// Edits the value of a key, by kubectl.
+fn edit(namespace: &str, key: &str, value: &str) {
+    let patch = serde_json::json!({"spec": {"value": value}}).to_string();
+    let name = name(namespace, key);
+    let patched = ["patch", "kv", &name, "--type=merge", "-p", &patch];
+    kubectl(&[&["-n", namespace], &patched[..]].concat(), &[]).unwrap();
+}
+
+/// Reads an answer whose connection ends with it.
+fn answer(mut stream: TcpStream) -> String {
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// Sends a request that has a body, on a connection of its own.
+fn send(to: SocketAddr, request: &str, body: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(to).unwrap();
+    let length = body.len();
+    write!(
+        stream,
+        "{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
+    stream
+}
+
+/// The same, and reads the answer.
+fn ask(to: SocketAddr, request: &str) -> String {
+    answer(send(to, request, ""))
+}
+
+/// A header of an answer that is a number.
+fn number(answer: &str, header: &str) -> u64 {
+    let mut lines = answer.lines().filter_map(|line| line.split_once(": "));
+    let found = lines.find(|(name, _)| name.eq_ignore_ascii_case(header));
+    found.expect(answer).1.parse().unwrap()
+}
+
+/// The JSON that is an answer's body, which may come in one chunk.
+fn json(answer: &str) -> serde_json::Value {
+    let begin = answer.find(['{', '[']).expect(answer);
+    let end = answer.rfind(['}', ']']).expect(answer);
+    let body = answer.get(begin..=end).unwrap();
+    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
+}
+
+/// The index of a key or a prefix, as Consul's clients are told it.
+fn consul_index(gateway: &Running, path: &str) -> u64 {
+    number(
+        &ask(gateway.consul, &format!("GET {path}")),
+        "x-consul-index",
+    )
+}
+
+/// The body of a transaction, as Consul takes it.
+fn transaction(operations: &[(&str, &str, &str, u64)]) -> String {
+    use base64::Engine as _;
+    let operation = |(verb, key, value, index): &(&str, &str, &str, u64)| {
+        let value = base64::prelude::BASE64_STANDARD.encode(value);
+        serde_json::json!({"KV": {"Verb": verb, "Key": key, "Value": value, "Index": index}})
+    };
+    let operations: Vec<_> = operations.iter().map(operation).collect();
+    serde_json::Value::from(operations).to_string()
+}

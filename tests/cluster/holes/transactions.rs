@@ -1,0 +1,103 @@
+//! Several keys at once, cut short.
+
+use super::{answer, consul_index, edit, kill, object, send, start_behind, sync, transaction};
+use crate::cluster::{kubectl, namespace};
+use crate::gateway::{get, put, start, until, until_ready};
+use crate::meddler::{Action, Meddler, Requests, Watches};
+
+/// Hole 23: the leader dies between the journal and each of its steps, and somebody edits a key meanwhile.
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn a_transaction_that_was_cut_short_is_whole_wherever_that_was() {
+    for taken in 0..3 {
+        let namespace = namespace();
+        let meddler = Meddler::start();
+        let first = start_behind(&meddler, &namespace, "first", 2);
+        until_ready(&first);
+        for key in ["a", "b", "c"] {
+            put(&first, key, "before");
+        }
+        let steps = Requests::any().with("\"step\":").after(taken);
+        let dropped = meddler.rule(steps, Action::Drop);
+        let body = transaction(
+            &[("a", 0), ("b", 0), ("c", 0)].map(|(key, index)| ("set", key, "after", index)),
+        );
+        let done = answer(send(first.consul, "PUT /v1/txn", &body));
+        assert!(done.starts_with("HTTP/1.1 200"), "{done}");
+        assert_eq!(get(&first, "c").as_deref(), Some("after"));
+        dropped.wait();
+        kill(first);
+        edit(&namespace, "b", "by hand");
+        let second = start(&namespace, "second");
+        until_ready(&second);
+        let values = ["a", "b", "c"].map(|key| get(&second, key).unwrap());
+        assert_eq!(values, ["after", "by hand", "after"], "{taken} steps taken");
+        until("all is written", || {
+            let names = kubectl(&["-n", &namespace, "get", "kv", "-o", "name"], &[]).unwrap();
+            !names.contains("journal")
+        });
+        for (key, value) in ["a", "b", "c"].iter().zip(&values) {
+            assert_eq!(&object(&namespace, key).unwrap()["spec"]["value"], value);
+        }
+        assert_eq!(second.stop().code, 0);
+    }
+}
+
+/// Hole 23: several of them, none of whose steps was taken: each was decided on what the one before it did.
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn transactions_of_which_no_step_was_taken_are_all_there() {
+    let namespace = namespace();
+    let meddler = Meddler::start();
+    let first = start_behind(&meddler, &namespace, "first", 2);
+    until_ready(&first);
+    put(&first, "a", "0");
+    put(&first, "b", "0");
+    let steps = Requests::any().with("\"step\":");
+    let dropped = meddler.rule(steps, Action::Drop);
+    for value in ["1", "2", "3"] {
+        let body = transaction(&[("set", "a", value, 0), ("set", "b", value, 0)]);
+        let done = answer(send(first.consul, "PUT /v1/txn", &body));
+        assert!(done.starts_with("HTTP/1.1 200"), "{done}");
+    }
+    // The leader has had time to clear up what it can.
+    let tried = dropped.met();
+    until("it is tried again", || dropped.met() > tried + 6);
+    kill(first);
+    let second = start(&namespace, "second");
+    until_ready(&second);
+    let values = ["a", "b"].map(|key| get(&second, key).unwrap());
+    assert_eq!(values, ["3", "3"]);
+    assert_eq!(second.stop().code, 0);
+}
+
+/// Hole 23: somebody edited a key before, and the leader was not told yet.
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn a_transaction_that_an_edit_came_before_happens_not_at_all() {
+    let namespace = namespace();
+    let meddler = Meddler::start();
+    let gateway = start_behind(&meddler, &namespace, "first", 30);
+    until_ready(&gateway);
+    put(&gateway, "a", "before");
+    put(&gateway, "b", "before");
+    let index = consul_index(&gateway, "/v1/kv/b");
+    meddler.watches(Watches::Silent);
+    edit(&namespace, "b", "by hand");
+    let journal = meddler.rule(Requests::of("POST").with("journal/"), Action::Note);
+    let body = transaction(&[("set", "a", "after", 0), ("cas", "b", "after", index)]);
+    let waits = send(gateway.consul, "PUT /v1/txn", &body);
+    until("the journal is there", || journal.answers() == [201]);
+    meddler.watches(Watches::Told);
+    let done = answer(waits);
+    assert!(done.starts_with("HTTP/1.1 409"), "{done}");
+    sync(&gateway);
+    let values = || ["a", "b"].map(|key| get(&gateway, key).unwrap());
+    assert_eq!(values(), ["before", "by hand"]);
+    kill(gateway);
+    let next = start(&namespace, "next");
+    until_ready(&next);
+    let values = ["a", "b"].map(|key| get(&next, key).unwrap());
+    assert_eq!(values, ["before", "by hand"]);
+    assert_eq!(next.stop().code, 0);
+}
