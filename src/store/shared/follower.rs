@@ -157,7 +157,8 @@ impl Follower {
                     if self.told.borrow().loaded {
                         self.metrics.relists.inc();
                     }
-                    self.change(|view| view.install(loaded));
+                    let line = log.line();
+                    self.change(|view| view.install(loaded, line));
                     self.follow(log.as_ref(), &mut wait).await
                 }
                 Err(error) => error,

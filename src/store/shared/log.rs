@@ -20,6 +20,11 @@ pub(crate) trait Log: Send + Sync + fmt::Debug + 'static {
     /// What it can take.
     fn limits(&self) -> Limits;
 
+    /// Counts how often the log turned out to be another one since: its revisions are none of those before.
+    fn line(&self) -> u64 {
+        0
+    }
+
     /// Everything there is, as of one revision.
     fn load(&self) -> BoxFuture<'_, Result<Loaded, LogError>>;
 

@@ -54,6 +54,8 @@ pub(super) struct View {
     /// The name of this gateway's process in the lead's record.
     holder: String,
     stamps: Arc<Stamps>,
+    /// Which log it is, counted.
+    line: u64,
     pub(super) told: Told,
 }
 
@@ -62,6 +64,7 @@ impl View {
         Self {
             holder: holder.to_owned(),
             stamps,
+            line: 0,
             entries: HashMap::new(),
             past: Past::default(),
             pending: HashMap::new(),
@@ -132,7 +135,7 @@ impl View {
     }
 
     /// Takes in what a log holds, anew or for the first time.
-    pub(super) fn install(&mut self, loaded: Loaded) {
+    pub(super) fn install(&mut self, loaded: Loaded, line: u64) {
         let Loaded {
             revision,
             entries,
@@ -144,7 +147,8 @@ impl View {
         let was = self.told.last.as_deref().map(same);
         let is = lead.as_ref().map(|(lead, _)| same(lead));
         // Where a lead was taken away and there is none yet, the entries may still be the same.
-        let another = was.is_some() && is.is_some() && was != is;
+        let another = (was.is_some() && is.is_some() && was != is) || line != self.line;
+        self.line = line;
         if !self.told.loaded || another || revision < self.told.revision {
             self.begin_anew(revision, entries);
         } else {
