@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use super::settings::{Place, Settings};
-use super::{ConfigError, OPTIONS};
+use super::{ConfigError, OPTIONS, access};
 
 /// Variables that begin like ours and are the client commands'.
 const CLIENT: [&str; 1] = ["KUBEKV_ADDRESS"];
@@ -19,6 +19,11 @@ pub(super) fn read(
             continue;
         };
         let place = Place::Variable(name.to_owned());
+        if name == "KUBEKV_STORE_PASSWORD" {
+            let text = value.to_string_lossy().into_owned();
+            settings.set(access::PASSWORD, text, place);
+            continue;
+        }
         let Some(option) = OPTIONS.iter().find(|option| option.variable() == name) else {
             if CLIENT.contains(&name) || is_service_link(name) {
                 continue;

@@ -4,6 +4,7 @@
 //! TOML file (`consul`) by itself. All three are read as the same text by the same parser, and every error names the
 //! place the text came from. The environment is read nowhere else.
 
+mod access;
 mod address;
 mod advertise;
 mod data_dir;
@@ -21,6 +22,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub use access::{StoreAccess, StorePassword};
 pub use data_dir::default_data_dir;
 pub use log::{Log, LogFormat};
 pub use options::{Kind, OPTIONS, OptionSpec};
@@ -32,6 +34,8 @@ pub use store::StoreUrl;
 pub struct Config {
     /// Where entries are kept.
     pub store: StoreUrl,
+    /// How it is reached.
+    pub store_access: StoreAccess,
     /// Which ports to listen on.
     pub listen: Listen,
     /// Where other gateways reach the relay's port, `HOST:PORT`; `None` for the address it listens on.

@@ -54,14 +54,44 @@ const fn text(
 }
 
 /// Every option, in the order of the help text.
-pub const OPTIONS: [OptionSpec; 16] = [
+pub const OPTIONS: [OptionSpec; 21] = [
     text(
         "store",
         "URL",
         "embedded",
         "Where entries are kept: embedded[:PATH] | memory: | kubernetes:[NAMESPACE] | \
          etcd://HOST:PORT[,HOST:PORT...]/PREFIX. PATH is /var/lib/kubekv for root, else $XDG_DATA_HOME/kubekv, else \
-         ~/.local/share/kubekv. This build has embedded, memory and kubernetes",
+         ~/.local/share/kubekv. PREFIX ends where the keys begin",
+    ),
+    text(
+        "store-ca",
+        "FILE",
+        "none",
+        "Who may vouch for the etcd of --store, in PEM. Connections to it are encrypted where this or --store-cert is given",
+    ),
+    text(
+        "store-cert",
+        "FILE",
+        "none",
+        "The certificate shown to the etcd of --store, in PEM; read anew when it changes",
+    ),
+    text(
+        "store-key",
+        "FILE",
+        "none",
+        "The key of --store-cert, in PEM",
+    ),
+    text(
+        "store-user",
+        "NAME",
+        "none",
+        "The user of the etcd of --store",
+    ),
+    text(
+        "store-password-file",
+        "FILE",
+        "none",
+        "The file whose first line is that user's password, or have it in the variable KUBEKV_STORE_PASSWORD",
     ),
     text(
         "consul",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::settings::{Place, Setting, Settings};
 use super::{
-    Config, ConfigError, Listen, Log, address, advertise, log, names, options, relay, store,
+    Config, ConfigError, Listen, Log, access, address, advertise, log, names, options, relay, store,
 };
 
 /// The most connections anybody may ask for.
@@ -22,6 +22,7 @@ pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
     let relay_advertise;
     (listen.relay, relay_advertise) = relay::take(&mut given.0, &relay, &store)?;
     let config = Config {
+        store_access: access::parse(&mut given.0, &store)?,
         store,
         listen,
         relay_advertise,

@@ -14,6 +14,13 @@ pub enum StoreUrl {
     Memory,
     /// Custom resources in a namespace of a Kubernetes cluster; without one, in that of the kubeconfig or the pod.
     Kubernetes(Option<String>),
+    /// Keys of an etcd cluster.
+    Etcd {
+        /// Where its members listen, HOST:PORT.
+        endpoints: Vec<String>,
+        /// What every key begins with; a slash follows.
+        prefix: String,
+    },
 }
 
 impl StoreUrl {
@@ -21,7 +28,7 @@ impl StoreUrl {
     pub fn is_shared(&self) -> bool {
         match self {
             Self::Embedded(_) | Self::Memory => false,
-            Self::Kubernetes(_) => true,
+            Self::Kubernetes(_) | Self::Etcd { .. } => true,
         }
     }
 }
@@ -32,7 +39,7 @@ enum Url<'a> {
     Embedded(Option<&'a str>),
     Memory,
     Kubernetes(&'a str),
-    Etcd,
+    Etcd(Vec<String>, String),
 }
 
 const FORMS: &str =
@@ -53,7 +60,7 @@ pub(super) fn parse(setting: &Setting) -> Result<StoreUrl, ConfigError> {
             let namespace = Some(namespace.to_owned()).filter(|name| !name.is_empty());
             Ok(StoreUrl::Kubernetes(namespace))
         }
-        Url::Etcd => Err(fail("this build has no etcd store".to_owned())),
+        Url::Etcd(endpoints, prefix) => Ok(StoreUrl::Etcd { endpoints, prefix }),
     }
 }
 
@@ -91,7 +98,7 @@ fn kubernetes(namespace: &str) -> Result<Url<'_>, String> {
     }
 }
 
-fn etcd(rest: &str) -> Result<Url<'static>, String> {
+fn etcd(rest: &str) -> Result<Url<'_>, String> {
     let bad = || "etcd: want etcd://HOST:PORT[,HOST:PORT...]/PREFIX".to_owned();
     let (hosts, prefix) = rest
         .strip_prefix("//")
@@ -104,10 +111,14 @@ fn etcd(rest: &str) -> Result<Url<'static>, String> {
         let port = authority.port_u16().is_some_and(|port| port > 0);
         port && !authority.host().is_empty() && !text.contains('@')
     };
-    if prefix.trim_matches('/').is_empty() || !hosts.split(',').all(host) {
+    // Nothing that other kinds of URL give a meaning of its own.
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"?#%\"\\".contains(&byte);
+    let prefix = prefix.trim_end_matches('/');
+    if prefix.is_empty() || !prefix.bytes().all(plain) || !hosts.split(',').all(host) {
         return Err(bad());
     }
-    Ok(Url::Etcd)
+    let endpoints = hosts.split(',').map(str::to_owned).collect();
+    Ok(Url::Etcd(endpoints, prefix.to_owned()))
 }
 
 #[cfg(test)]
@@ -139,15 +150,20 @@ mod tests {
             panic!("a relative path is refused");
         };
         assert!(path.is_absolute());
+        let etcd = |endpoints: &[&str], prefix: &str| {
+            Ok(StoreUrl::Etcd {
+                endpoints: endpoints.iter().copied().map(str::to_owned).collect(),
+                prefix: prefix.to_owned(),
+            })
+        };
+        let both = etcd(&["a:2379", "[::1]:2379"], "p/q");
+        assert_eq!(read("etcd://a:2379,[::1]:2379/p/q/"), both);
+        assert_eq!(read("etcd://a:1//registry"), etcd(&["a:1"], "/registry"));
     }
 
     #[test]
-    fn other_stores_are_refused_by_name_when_well_formed() {
+    fn what_is_no_store_is_refused_by_name() {
         for (text, want) in [
-            (
-                "etcd://a:2379,[::1]:2379/p",
-                "--store: this build has no etcd store",
-            ),
             (
                 "kubernetes:My_Ns",
                 "--store: kubernetes: the namespace is no DNS label",
@@ -163,6 +179,8 @@ mod tests {
             "etcd://a:1/",
             "etcd://a/p",
             "etcd:///p",
+            "etcd://a:1/p?q",
+            "etcd://a:1///",
             "etcd://a:1,/p",
         ] {
             let error = read(text).unwrap_err();

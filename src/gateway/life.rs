@@ -330,6 +330,7 @@ fn serve(
 ) -> Servers {
     let Config {
         store: _opened,
+        store_access: _of_it,
         listen: _bound,
         etcd_advertise,
         node_name,

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::config::{Config, StoreUrl};
+use crate::config::{Config, StoreAccess, StorePassword, StoreUrl};
 use crate::face::http::Leads;
 use crate::store::embedded::{EmbeddedOptions, EmbeddedStore, OnFatal};
 use crate::store::shared::{Candidate, Metrics, Relay, Roll, SharedStore, Term};
-use crate::store::{MemoryStore, Store, StoreError, kubernetes};
+use crate::store::{MemoryStore, Store, StoreError, etcd, kubernetes};
 
 /// A store of this gateway alone, or one that others use as well.
 #[derive(Debug)]
@@ -52,6 +52,11 @@ impl Stores {
             StoreUrl::Kubernetes(namespace) => {
                 let opened =
                     kubernetes::open(namespace.as_deref(), candidate(), metrics.clone()).await?;
+                Self::Shared(opened)
+            }
+            StoreUrl::Etcd { endpoints, prefix } => {
+                let access = access(config.store_access.clone());
+                let opened = etcd::open(endpoints, prefix, access, candidate(), metrics.clone())?;
                 Self::Shared(opened)
             }
         })
@@ -124,5 +129,22 @@ impl Tenure {
             Some(term) => term.lost().await,
             None => std::future::pending().await,
         }
+    }
+}
+
+fn access(access: StoreAccess) -> etcd::Access {
+    let StoreAccess {
+        authorities,
+        certificate,
+        user,
+    } = access;
+    let password = |password| match password {
+        StorePassword::File(path) => etcd::Password::File(path),
+        StorePassword::Text(text) => etcd::Password::Text(text),
+    };
+    etcd::Access {
+        authorities,
+        certificate,
+        user: user.map(|(name, secret)| (name, password(secret))),
     }
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::model::{Commit, Entry, Key, Proposal, Realm};
 
 pub mod embedded;
+pub mod etcd;
 pub mod kubernetes;
 mod memory;
 mod sequencer;

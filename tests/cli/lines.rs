@@ -85,8 +85,8 @@ fn flags_that_are_wrong() {
             "--lead-duration: \"0\" is no number from 1 to 300",
         ),
         (
-            ["--store", "etcd://h:2379/p"],
-            "--store: this build has no etcd store",
+            ["--store", "etcd://h:2379"],
+            "--store: etcd: want etcd://HOST:PORT[,HOST:PORT...]/PREFIX",
         ),
         (
             ["--max-connections", "0"],

@@ -30,11 +30,11 @@ const ROOMS: [(&str, &[&str]); 10] = [
 /// Rooms within a room that do not know each other: the protocols, and the stores.
 const APART: [(&str, &[&str]); 2] = [
     ("face", &["consul", "etcd"]),
-    ("store", &["embedded", "kubernetes", "memory"]),
+    ("store", &["embedded", "etcd", "kubernetes", "memory"]),
 ];
 
 /// Crates that only these places may use.
-const CRATES: [(&str, &[&str]); 10] = [
+const CRATES: [(&str, &[&str]); 12] = [
     (
         "tokio",
         &["store", "space", "face", "admin", "gateway", "cli"],
@@ -55,6 +55,8 @@ const CRATES: [(&str, &[&str]); 10] = [
     ("kube", &["store/kubernetes"]),
     ("k8s_openapi", &["store/kubernetes"]),
     ("schemars", &["store/kubernetes"]),
+    ("etcd_client", &["store/etcd"]),
+    ("tonic", &["store/etcd"]),
     ("fjall", &["store/embedded"]),
     ("clap", &["cli"]),
     ("ureq", &["cli"]),

@@ -12,6 +12,9 @@ mod kill;
 #[cfg(test)]
 mod lease;
 #[cfg(test)]
+#[path = "../common/member.rs"]
+mod member;
+#[cfg(test)]
 mod offline;
 #[cfg(test)]
 mod place;

@@ -5,19 +5,22 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
+use std::time::Duration;
 
 use kubekv::model::{Cause, Key, Proposal, Target, Write};
-use kubekv::store::shared::{SharedStore, Term};
+use kubekv::store::shared::{Candidate, Metrics, SharedStore, Term};
 use kubekv::store::{CommitError, Feed, Keep, MemoryStore, Store};
 
 use crate::cluster;
 use crate::common::{self, Recorder, delete, entry, proposal, put, record, write};
+use crate::member::Member;
 
 /// A store, and what must live as long as it does.
 struct Fixture {
     store: Arc<dyn Store>,
     _directory: Option<tempfile::TempDir>,
     _shared: Option<(SharedStore, Term)>,
+    _etcd: Option<Member>,
 }
 
 fn memory() -> Fixture {
@@ -25,6 +28,7 @@ fn memory() -> Fixture {
         store: Arc::new(MemoryStore::new()),
         _directory: None,
         _shared: None,
+        _etcd: None,
     }
 }
 
@@ -34,6 +38,7 @@ fn embedded() -> Fixture {
         store: Arc::new(common::embedded(&directory.path().join("data"))),
         _directory: Some(directory),
         _shared: None,
+        _etcd: None,
     }
 }
 
@@ -44,6 +49,29 @@ async fn kubernetes() -> Fixture {
         store: term.store(),
         _directory: None,
         _shared: Some((shared, term)),
+        _etcd: None,
+    }
+}
+
+/// A prefix of an etcd of its own, of this component, and the lead there.
+async fn etcd(component: &str) -> Fixture {
+    let member = Member::start(component);
+    let candidate = Candidate {
+        name: "tests".to_owned(),
+        relay: None,
+        duration: Duration::from_secs(10),
+    };
+    let endpoints = [member.address()];
+    let access = kubekv::store::etcd::Access::default();
+    let shared =
+        kubekv::store::etcd::open(&endpoints, "tests", access, candidate, Metrics::default())
+            .unwrap();
+    let term = shared.lead().await;
+    Fixture {
+        store: term.store(),
+        _directory: None,
+        _shared: Some((shared, term)),
+        _etcd: Some(member),
     }
 }
 
@@ -56,6 +84,18 @@ macro_rules! suite {
             #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
             async fn kubernetes() {
                 super::run(super::kubernetes().await, super::$test).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            #[ignore = "needs etcd: tests/run"]
+            async fn etcd_3_4() {
+                super::run(super::etcd("etcd").await, super::$test).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            #[ignore = "needs etcd: tests/run"]
+            async fn etcd_3_6() {
+                super::run(super::etcd("etcd-3.6").await, super::$test).await;
             }
         })*
     };

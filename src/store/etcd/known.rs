@@ -1,0 +1,383 @@
+//! What is known of the keys under the prefix, and what changes of them mean.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::layout::Name;
+use super::records::{Attributes, Committed, Term, Value, entry, named};
+use crate::model::{Cause, Change, Commit, Entry, Key};
+use crate::store::shared::log::{Loaded, News};
+use crate::store::shared::record::LeadRecord;
+
+/// Everything known; revisions are etcd's, indexes are revisions and the offset.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// Which etcd it is: 0 before the first load.
+    pub(super) cluster: u64,
+    pub(super) offset: u64,
+    /// The last revision that was told.
+    pub(super) version: u64,
+    pub(super) lead: Option<Lead>,
+    pub(super) fence: Option<Fence>,
+    pub(super) slots: BTreeMap<Key, Slot>,
+    /// Entries that are to be moved to where their name says, by the name they have meanwhile.
+    pub(super) unmoved: BTreeMap<String, Key>,
+    /// Keys with attributes that belong to no value.
+    pub(super) strays: BTreeSet<Key>,
+}
+
+/// The lead's record.
+#[derive(Debug)]
+pub(super) struct Lead {
+    pub(super) record: Option<LeadRecord>,
+    pub(super) bytes: Bytes,
+    pub(super) modified: u64,
+}
+
+/// What a write compares: it takes effect only while the lead was not taken anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fence {
+    pub(super) term: u64,
+    pub(super) modified: u64,
+}
+
+/// What is known of one entry.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    pub(super) value: Option<Seen>,
+    /// When attributes were written there.
+    pub(super) attributes: Option<u64>,
+}
+
+/// A value that was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) modified: u64,
+    pub(super) index: u64,
+    /// The name it has until it is moved.
+    pub(super) unmoved: Option<String>,
+}
+
+/// One key's change.
+#[derive(Debug)]
+pub(super) struct Event {
+    pub(super) name: Name,
+    /// What it is now; `None` where it was deleted.
+    pub(super) put: Option<Value>,
+}
+
+/// What happened in one revision, as far as it is gathered.
+#[derive(Debug, Default)]
+struct Step {
+    changes: Vec<(usize, Change)>,
+    committed: Option<Committed>,
+    lead: bool,
+    attributes: HashMap<Key, Attributes>,
+    in_order: HashMap<String, Attributes>,
+    touched: Vec<Key>,
+}
+
+/// What was read that stands beside the values.
+#[derive(Debug, Default)]
+struct Beside {
+    attributes: HashMap<Key, Value>,
+    in_order: HashMap<String, Value>,
+    committed: Option<Committed>,
+}
+
+impl Known {
+    /// The index of the last thing told.
+    pub(super) fn index(&self) -> u64 {
+        self.version + self.offset
+    }
+
+    pub(super) fn is_unsettled(&self) -> bool {
+        !self.unmoved.is_empty() || !self.strays.is_empty()
+    }
+
+    /// Where the entry of a key stands.
+    pub(super) fn seen(&self, key: &Key) -> Option<&Seen> {
+        self.slots.get(key)?.value.as_ref()
+    }
+
+    /// Takes in everything that happened in one revision; says what it means.
+    pub(super) fn take(&mut self, revision: u64, events: Vec<Event>) -> Vec<News> {
+        self.version = revision;
+        let mut step = Step::default();
+        for event in &events {
+            self.take_beside(revision, event, &mut step);
+        }
+        // A move is told as a deletion and a value: the value first.
+        let (named, in_order): (Vec<_>, Vec<_>) = events
+            .into_iter()
+            .enumerate()
+            .partition(|(_, event)| matches!(event.name, Name::Value(_)));
+        for (place, event) in named.into_iter().chain(in_order) {
+            match event.name {
+                Name::Value(key) => self.take_value(place, key, event.put, &mut step),
+                Name::InOrder(name) => self.take_in_order(place, name, event.put, &mut step),
+                Name::Attributes(_)
+                | Name::InOrderAttributes(_)
+                | Name::Lead
+                | Name::Term
+                | Name::Commit => {}
+            }
+        }
+        for key in std::mem::take(&mut step.touched) {
+            self.tidy(key);
+        }
+        self.news(step)
+    }
+
+    /// What stands beside the values.
+    fn take_beside(&mut self, revision: u64, event: &Event, step: &mut Step) {
+        let bytes = event.put.as_ref().map(|value| &value.bytes);
+        match &event.name {
+            Name::Attributes(key) => {
+                let slot = self.slots.entry(key.clone()).or_default();
+                slot.attributes = bytes.map(|_| revision);
+                step.touched.push(key.clone());
+                if let Some(read) = bytes.and_then(|bytes| serde_json::from_slice(bytes).ok()) {
+                    step.attributes.insert(key.clone(), read);
+                }
+            }
+            Name::InOrderAttributes(name) => {
+                if let Some(read) = bytes.and_then(|bytes| serde_json::from_slice(bytes).ok()) {
+                    step.in_order.insert(name.clone(), read);
+                }
+            }
+            Name::Lead => {
+                self.lead = bytes.map(|bytes| lead(bytes, revision));
+                step.lead = true;
+            }
+            Name::Term => self.fence = bytes.and_then(|bytes| fence(bytes, revision)),
+            Name::Commit => {
+                step.committed = bytes.and_then(|bytes| serde_json::from_slice(bytes).ok());
+            }
+            Name::Value(_) | Name::InOrder(_) => {}
+        }
+    }
+
+    fn take_value(&mut self, place: usize, key: Key, put: Option<Value>, step: &mut Step) {
+        let slot = self.slots.entry(key.clone()).or_default();
+        step.touched.push(key.clone());
+        let Some(value) = put else {
+            slot.value = None;
+            step.changes.push((place, gone(key)));
+            return;
+        };
+        let modified = value.modified;
+        let entry = entry(value, step.attributes.remove(&key), self.offset);
+        let index = entry.index();
+        let moved = slot
+            .value
+            .as_ref()
+            .is_some_and(|seen| seen.index == index && seen.unmoved.is_some());
+        slot.value = Some(Seen {
+            modified,
+            index,
+            unmoved: None,
+        });
+        if !moved {
+            step.changes.push((place, is(key, entry)));
+        }
+    }
+
+    fn take_in_order(&mut self, place: usize, name: String, put: Option<Value>, step: &mut Step) {
+        let Some(value) = put else {
+            let Some(key) = self.unmoved.remove(&name) else {
+                return;
+            };
+            let slot = self.slots.entry(key.clone()).or_default();
+            if slot
+                .value
+                .as_ref()
+                .is_some_and(|seen| seen.unmoved.is_some())
+            {
+                slot.value = None;
+                step.changes.push((place, gone(key.clone())));
+            }
+            step.touched.push(key);
+            return;
+        };
+        // Without a parent it has no name to be shown by.
+        let Some(attributes) = step.in_order.remove(&name) else {
+            return;
+        };
+        if let Some((key, entry)) = self.unmove(name, value, attributes) {
+            step.changes.push((place, is(key, entry)));
+        }
+    }
+
+    /// An entry that waits for its place.
+    fn unmove(
+        &mut self,
+        name: String,
+        value: Value,
+        attributes: Attributes,
+    ) -> Option<(Key, Entry)> {
+        let parent = attributes.parent.clone()?;
+        let modified = value.modified;
+        let key = named(&parent, modified + self.offset);
+        self.unmoved.insert(name.clone(), key.clone());
+        let slot = self.slots.entry(key.clone()).or_default();
+        // Somebody else was there first.
+        if slot.value.is_some() {
+            return None;
+        }
+        let entry = entry(value, Some(attributes), self.offset);
+        slot.value = Some(Seen {
+            modified,
+            index: entry.index(),
+            unmoved: Some(name),
+        });
+        Some((key, entry))
+    }
+
+    /// Notes whether attributes are left over, and forgets what is nowhere.
+    fn tidy(&mut self, key: Key) {
+        let Some(slot) = self.slots.get(&key) else {
+            return;
+        };
+        let value = slot.value.as_ref().map(|seen| seen.modified);
+        if slot.attributes.is_some() && slot.attributes != value {
+            self.strays.insert(key);
+            return;
+        }
+        self.strays.remove(&key);
+        if value.is_none() {
+            self.slots.remove(&key);
+        }
+    }
+
+    fn news(&self, mut step: Step) -> Vec<News> {
+        let mut news = Vec::new();
+        if step.committed.is_some() || !step.changes.is_empty() {
+            step.changes.sort_by_key(|(place, _)| *place);
+            let changes: Vec<_> = step.changes.into_iter().map(|(_, change)| change).collect();
+            let deleted = changes.iter().all(|change| change.now.is_none());
+            let foreign = if deleted { Cause::Delete } else { Cause::Set };
+            let committed = step.committed.as_ref();
+            let subject = committed.and_then(|committed| committed.subject.as_ref());
+            news.push(News::Commit {
+                commit: Arc::new(Commit {
+                    revision: self.index(),
+                    cause: committed.map_or(foreign, |committed| committed.cause),
+                    subject: subject.map(Key::user),
+                    changes,
+                }),
+                stamp: committed.map(|committed| committed.stamp),
+            });
+        }
+        if step.lead {
+            news.push(News::Lead {
+                record: self.lead.as_ref().and_then(|lead| lead.record.clone()),
+                revision: self.index(),
+            });
+        }
+        if news.is_empty() {
+            news.push(News::Progress(self.index()));
+        }
+        news
+    }
+
+    /// Takes in all there is at a revision.
+    pub(super) fn load(cluster: u64, revision: u64, all: Vec<(Name, Value)>) -> (Self, Loaded) {
+        let mut known = Self {
+            cluster,
+            version: revision,
+            ..Self::default()
+        };
+        let mut beside = Beside::default();
+        let mut values = Vec::new();
+        for (name, value) in all {
+            match name {
+                Name::Lead => known.lead = Some(lead(&value.bytes, value.modified)),
+                Name::Term => known.fence = fence(&value.bytes, value.modified),
+                Name::Commit => beside.committed = serde_json::from_slice(&value.bytes).ok(),
+                Name::Attributes(key) => drop(beside.attributes.insert(key, value)),
+                Name::InOrderAttributes(name) => drop(beside.in_order.insert(name, value)),
+                Name::Value(_) | Name::InOrder(_) => values.push((name, value)),
+            }
+        }
+        let record = known.lead.as_ref().and_then(|lead| lead.record.as_ref());
+        known.offset = record.map_or(0, |lead| lead.offset);
+        // Keys with their names come first, so that nothing takes their place.
+        values.sort_by_key(|(name, _)| matches!(name, Name::InOrder(_)));
+        let entries = values.into_iter();
+        let entries = entries.filter_map(|(name, value)| known.place(name, value, &beside));
+        let entries: Vec<_> = entries.collect();
+        for (key, value) in beside.attributes {
+            known.slots.entry(key.clone()).or_default().attributes = Some(value.modified);
+            known.tidy(key);
+        }
+        let loaded = Loaded {
+            revision: known.index(),
+            entries,
+            lead: known.lead.as_ref().and_then(|lead| {
+                let record = lead.record.clone()?;
+                Some((record, lead.modified + known.offset))
+            }),
+            stamps: beside
+                .committed
+                .iter()
+                .map(|committed| committed.stamp)
+                .collect(),
+        };
+        (known, loaded)
+    }
+
+    /// The entry of a value that was there.
+    fn place(&mut self, name: Name, value: Value, beside: &Beside) -> Option<(Key, Arc<Entry>)> {
+        let modified = value.modified;
+        let read = |found: Option<&Value>| {
+            let found = found.filter(|found| found.modified == modified)?;
+            serde_json::from_slice(&found.bytes).ok()
+        };
+        if let Name::InOrder(name) = name {
+            let attributes = read(beside.in_order.get(&name))?;
+            let (key, entry) = self.unmove(name, value, attributes)?;
+            return Some((key, Arc::new(entry)));
+        }
+        let Name::Value(key) = name else { return None };
+        let entry = entry(value, read(beside.attributes.get(&key)), self.offset);
+        let slot = self.slots.entry(key.clone()).or_default();
+        slot.value = Some(Seen {
+            modified,
+            index: entry.index(),
+            unmoved: None,
+        });
+        Some((key, Arc::new(entry)))
+    }
+}
+
+fn lead(bytes: &Bytes, modified: u64) -> Lead {
+    Lead {
+        record: serde_json::from_slice(bytes).ok(),
+        bytes: bytes.clone(),
+        modified,
+    }
+}
+
+fn fence(bytes: &Bytes, modified: u64) -> Option<Fence> {
+    let Term { term } = serde_json::from_slice(bytes).ok()?;
+    Some(Fence { term, modified })
+}
+
+fn is(key: Key, entry: Entry) -> Change {
+    Change {
+        key,
+        now: Some(Arc::new(entry)),
+        before: None,
+    }
+}
+
+fn gone(key: Key) -> Change {
+    Change {
+        key,
+        now: None,
+        before: None,
+    }
+}

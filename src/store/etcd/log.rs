@@ -1,0 +1,199 @@
+//! The keys under a prefix of etcd as a log that gateways share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use etcd_client::WatchOptions;
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+
+use super::failure::Failure;
+use super::known::Known;
+use super::layout::Layout;
+use super::links::Links;
+use super::load::{LONGEST, revision};
+use super::tail::{Watch, refused};
+use super::{send, settle};
+use crate::model::{Key, Proposal};
+use crate::store::shared::log::{Loaded, Log, LogError, SendError, Tail};
+use crate::store::shared::record::{LeadRecord, Stamp};
+use crate::store::shared::stamps::Stamps;
+use crate::store::{BoxFuture, Limits};
+
+/// What etcd takes in one request (`--max-request-bytes`, 1.5 MiB), less what goes with a value.
+const REQUEST_BYTES: usize = (1536 - 32) << 10;
+
+const LIMITS: Limits = Limits {
+    value_bytes: REQUEST_BYTES,
+    key_bytes: 4096,
+    // etcd takes 128 operations in one transaction (`--max-txn-ops`): two a write, and one that names it.
+    writes: 63,
+    commit_bytes: REQUEST_BYTES,
+};
+
+/// How long a watch may take to begin.
+const BEGIN: Duration = Duration::from_secs(5);
+
+/// The keys under a prefix.
+#[derive(Debug)]
+pub(super) struct EtcdLog {
+    pub(super) links: Arc<Links>,
+    pub(super) layout: Layout,
+    pub(super) state: Arc<State>,
+}
+
+/// What is known of them.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) known: Mutex<Known>,
+    /// Counts what was told.
+    told: watch::Sender<u64>,
+    unsettled: Notify,
+    /// Nothing was read yet.
+    pub(super) first: AtomicBool,
+    /// Counts how often the etcd there was turned out to be another one.
+    pub(super) line: AtomicU64,
+}
+
+impl State {
+    /// Wakes who waits for something to be told.
+    pub(super) fn told(&self, unsettled: bool) {
+        self.told.send_modify(|count| *count += 1);
+        if unsettled {
+            self.unsettled.notify_one();
+        }
+    }
+
+    /// Waits until what is known is as wanted, for so long at most; says whether it is.
+    pub(super) async fn wait_until(
+        &self,
+        patience: Duration,
+        wanted: impl Fn(&Known) -> bool,
+    ) -> bool {
+        let mut told = self.told.subscribe();
+        let seen = told.wait_for(|_| wanted(&self.known.lock()));
+        tokio::time::timeout(patience, seen).await.is_ok()
+    }
+}
+
+impl EtcdLog {
+    pub(super) fn new(links: Arc<Links>, layout: Layout) -> Self {
+        Self {
+            links,
+            layout,
+            state: Arc::new(State {
+                known: Mutex::default(),
+                told: watch::Sender::default(),
+                unsettled: Notify::default(),
+                first: AtomicBool::new(true),
+                line: AtomicU64::new(0),
+            }),
+        }
+    }
+
+    /// Whether etcd is still the one that was read: a backup may have taken its place.
+    async fn is_same(&self, version: u64) -> Result<bool, Failure> {
+        let (lead, head, cluster) = match self.get(&self.layout.lead(), version).await {
+            Err(Failure::Future) => return Ok(false),
+            read => read?,
+        };
+        let known = self.state.known.lock();
+        let then = known.lead.as_ref().map(|lead| (lead.modified, &lead.bytes));
+        let now = lead.as_ref().map(|lead| (lead.modified, &lead.bytes));
+        Ok(head >= version && cluster == known.cluster && then == now)
+    }
+
+    async fn follow_now(&self) -> Result<Watch, LogError> {
+        let version = self.state.known.lock().version;
+        // A watch from a revision that is not there yet would be silent for ever.
+        if !self.is_same(version).await? {
+            self.state.line.fetch_add(1, Ordering::AcqRel);
+            return Err(LogError::Gone);
+        }
+        let link = self.links.get().await?;
+        let (from, end) = self.layout.range();
+        let options = WatchOptions::new()
+            .with_range(end)
+            .with_start_revision(revision(version + 1))
+            .with_progress_notify();
+        let client = link.client.watch_client();
+        let mut client = client.max_decoding_message_size(LONGEST);
+        let begin = async {
+            let mut stream = client.watch(from, Some(options)).await?;
+            let first = stream.message().await?;
+            Ok((stream, first))
+        };
+        let begun = match tokio::time::timeout(BEGIN, begin).await {
+            Ok(begun) => begun.map_err(|error| Failure::of(&error)),
+            Err(_) => Err(Failure::Unknown("the watch does not begin".to_owned())),
+        };
+        let (stream, first) = match begun {
+            Ok((stream, Some(first))) => (stream, first),
+            Ok((_, None)) => return Err(LogError::Ended),
+            Err(failure) => {
+                self.links.leave(&link).await;
+                return Err(failure.into());
+            }
+        };
+        if let Err(error) = refused(&first) {
+            self.links.leave(&link).await;
+            return Err(error);
+        }
+        let (links, state) = (Arc::clone(&self.links), Arc::clone(&self.state));
+        Ok(Watch::new(stream, link, links, self.layout.clone(), state))
+    }
+}
+
+impl Log for EtcdLog {
+    fn limits(&self) -> Limits {
+        LIMITS
+    }
+
+    fn line(&self) -> u64 {
+        self.state.line.load(Ordering::Acquire)
+    }
+
+    fn load(&self) -> BoxFuture<'_, Result<Loaded, LogError>> {
+        Box::pin(async move { Ok(self.load_now().await?) })
+    }
+
+    fn follow(&self) -> BoxFuture<'_, Result<Box<dyn Tail>, LogError>> {
+        Box::pin(async move {
+            let watch: Box<dyn Tail> = Box::new(self.follow_now().await?);
+            Ok(watch)
+        })
+    }
+
+    fn send(&self, stamp: Stamp, proposal: Proposal) -> BoxFuture<'_, Result<(), SendError>> {
+        Box::pin(send::proposal(self, stamp, proposal))
+    }
+
+    fn send_lead(
+        &self,
+        record: LeadRecord,
+        told: Option<u64>,
+    ) -> BoxFuture<'_, Result<(), SendError>> {
+        Box::pin(send::lead(self, record, told))
+    }
+
+    fn announce(&self, key: Key, value: Option<Bytes>) -> BoxFuture<'_, Result<(), SendError>> {
+        Box::pin(send::announce(self, key, value))
+    }
+
+    fn settle<'a>(&'a self, stamps: &'a Stamps) -> BoxFuture<'a, Result<(), SendError>> {
+        Box::pin(async move {
+            settle::once(self, stamps).await;
+            Ok(())
+        })
+    }
+
+    fn unsettled(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            if !self.state.known.lock().is_unsettled() {
+                self.state.unsettled.notified().await;
+            }
+        })
+    }
+}

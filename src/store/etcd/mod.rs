@@ -1,0 +1,39 @@
+//! Entries as keys of an etcd cluster, under one prefix.
+
+mod access;
+mod failure;
+mod known;
+mod layout;
+mod links;
+mod load;
+mod log;
+mod records;
+mod send;
+mod settle;
+mod tail;
+mod version;
+
+use std::sync::Arc;
+
+pub use access::{Access, Password};
+
+use self::layout::Layout;
+use self::links::Links;
+use self::log::EtcdLog;
+use super::StoreError;
+use super::shared::{Candidate, Metrics, SharedStore};
+
+/// Follows the entries under a prefix of the etcd whose members listen at these addresses (HOST:PORT).
+///
+/// Fails where a file of `access` cannot be read. Must be called within a tokio runtime.
+pub fn open(
+    endpoints: &[String],
+    prefix: &str,
+    access: Access,
+    candidate: Candidate,
+    metrics: Metrics,
+) -> Result<SharedStore, StoreError> {
+    let links = Links::new(endpoints.to_vec(), access)?;
+    let log = EtcdLog::new(links, Layout::new(prefix));
+    Ok(SharedStore::start(Arc::new(log), candidate, metrics))
+}

@@ -1,0 +1,93 @@
+//! What is written beside the values, as JSON.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Attrs, Cause, Entry, Key, Mark, Record, Revision};
+use crate::store::shared::record::Stamp;
+
+/// What is remembered beside a value that was written in the same transaction.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Attributes {
+    /// Which of the transaction's writes it is.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) sub: u32,
+    /// The index of the transaction that made the entry, where it was moved since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) at: Option<u64>,
+    /// The key it is to be named under, where its name is the index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) parent: Option<Vec<u8>>,
+    pub(super) attrs: Attrs,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// The last write of a gateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Committed {
+    pub(super) stamp: Stamp,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) cause: Cause,
+    /// The node that was acted on as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) subject: Option<String>,
+}
+
+/// The fence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Term {
+    pub(super) term: u64,
+}
+
+/// A value as etcd has it.
+#[derive(Clone, Debug)]
+pub(super) struct Value {
+    pub(super) bytes: Bytes,
+    /// etcd's own count of its writes, from 1.
+    pub(super) version: u64,
+    /// The revision it came to be at, as etcd tells it.
+    pub(super) created: u64,
+    /// The revision it was written at.
+    pub(super) modified: u64,
+}
+
+/// An entry of a value and the attributes that belong to it; without any, somebody else has written it.
+pub(super) fn entry(value: Value, attributes: Option<Attributes>, offset: u64) -> Entry {
+    let written = value.modified + offset;
+    let Some(attributes) = attributes else {
+        let created = if value.created == value.modified {
+            Mark::ThisWrite
+        } else {
+            Mark::At(value.created + offset)
+        };
+        let attrs = Attrs {
+            version: value.version.saturating_sub(1),
+            created,
+            ..Attrs::default()
+        };
+        return Entry {
+            record: Record {
+                value: value.bytes,
+                attrs,
+            },
+            modified: Revision::new(written, 0),
+        };
+    };
+    Entry {
+        record: Record {
+            value: value.bytes,
+            attrs: attributes.attrs,
+        },
+        modified: Revision::new(attributes.at.unwrap_or(written), attributes.sub),
+    }
+}
+
+/// The key under a parent that is named by an index.
+pub(super) fn named(parent: &[u8], index: u64) -> Key {
+    let mut bytes = parent.to_vec();
+    bytes.extend_from_slice(format!("{index:020}").as_bytes());
+    Key::user(bytes)
+}

@@ -1,0 +1,244 @@
+//! Writes on their way to etcd, each one transaction.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use etcd_client::{Compare, CompareOp, PutOptions, Txn, TxnOp};
+
+use super::known::{Fence, Known};
+use super::layout::Layout;
+use super::load::revision;
+use super::log::EtcdLog;
+use super::records::{Attributes, Committed, Term};
+use crate::model::{Key, Proposal, Record, Target, Write};
+use crate::store::shared::log::SendError;
+use crate::store::shared::record::{LeadRecord, Stamp};
+
+/// How long a write may take. etcd itself gives up after 7 s.
+pub(super) const WRITE: Duration = Duration::from_secs(8);
+
+/// How long what refused a write may take to be told.
+const TOLD: Duration = Duration::from_secs(5);
+
+/// What a transaction compares and what it does.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    pub(super) compares: Vec<Compare>,
+    pub(super) operations: Vec<TxnOp>,
+}
+
+impl Parts {
+    pub(super) fn under(layout: &Layout, fence: Fence) -> Self {
+        let mut parts = Self::default();
+        parts.is_at(layout.term(), fence.modified);
+        parts
+    }
+
+    pub(super) fn is_at(&mut self, key: Vec<u8>, modified: u64) {
+        let at = revision(modified);
+        let compare = Compare::mod_revision(key, CompareOp::Equal, at);
+        self.compares.push(compare);
+    }
+
+    pub(super) fn is_absent(&mut self, key: Vec<u8>) {
+        let compare = Compare::create_revision(key, CompareOp::Equal, 0);
+        self.compares.push(compare);
+    }
+
+    pub(super) fn put(&mut self, key: Vec<u8>, value: impl Into<Vec<u8>>) {
+        self.operations.push(TxnOp::put(key, value, None));
+    }
+
+    /// Writes a value as it is, so that attributes can belong to it.
+    fn touch(&mut self, key: Vec<u8>) {
+        let options = PutOptions::new().with_ignore_value();
+        let touch = TxnOp::put(key, Vec::new(), Some(options));
+        self.operations.push(touch);
+    }
+
+    pub(super) fn delete(&mut self, key: Vec<u8>) {
+        self.operations.push(TxnOp::delete(key, None));
+    }
+
+    /// Whether it happened; it is sent once.
+    pub(super) async fn send(self, log: &EtcdLog) -> Result<bool, SendError> {
+        let txn = Txn::new().when(self.compares).and_then(self.operations);
+        let sent = log.links.call(WRITE, |client| {
+            let (txn, mut client) = (txn.clone(), client.kv_client());
+            async move { client.txn(txn).await }
+        });
+        Ok(sent.await?.succeeded())
+    }
+}
+
+/// Sends a proposal.
+pub(super) async fn proposal(
+    log: &EtcdLog,
+    stamp: Stamp,
+    proposal: Proposal,
+) -> Result<(), SendError> {
+    let moved = |known: &Known| {
+        guarded(&proposal).all(|(key, _)| known.seen(key).is_none_or(|seen| seen.unmoved.is_none()))
+    };
+    if !log.state.wait_until(TOLD, moved).await {
+        let why = "an entry named by its revision is not where it belongs yet";
+        return Err(SendError::Unavailable(why.to_owned()));
+    }
+    let parts = compile(&log.state.known.lock(), &log.layout, stamp, &proposal)?;
+    if parts.send(log).await? {
+        return Ok(());
+    }
+    // Refused is only what is told, too.
+    let overtaken = |known: &Known| {
+        known.fence.is_none_or(|fence| fence.term != stamp.term) || !holds(known, &proposal)
+    };
+    if log.state.wait_until(TOLD, overtaken).await {
+        return Err(SendError::Conflict(log.state.known.lock().index()));
+    }
+    let why = "etcd says that something has changed, but its watch does not tell what";
+    Err(SendError::Unavailable(why.to_owned()))
+}
+
+/// The keys a proposal names, and the revision each must be at.
+fn guarded(proposal: &Proposal) -> impl Iterator<Item = (&Key, Option<u64>)> {
+    proposal
+        .writes
+        .iter()
+        .filter_map(|write| match &write.target {
+            Target::Key(key) => {
+                let before = write.before.as_ref();
+                Some((key, before.map(|before| before.modified.main)))
+            }
+            Target::InOrder(_) => None,
+        })
+}
+
+fn holds(known: &Known, proposal: &Proposal) -> bool {
+    guarded(proposal).all(|(key, before)| known.seen(key).map(|seen| seen.index) == before)
+}
+
+fn compile(
+    known: &Known,
+    layout: &Layout,
+    stamp: Stamp,
+    proposal: &Proposal,
+) -> Result<Parts, SendError> {
+    let Some(fence) = known.fence else {
+        // Whoever leads takes the lead anew, and what is written then happens.
+        let why = "the record of the term is gone from etcd";
+        return Err(SendError::Unknown(why.to_owned()));
+    };
+    if fence.term != stamp.term || !holds(known, proposal) {
+        return Err(SendError::Conflict(known.index()));
+    }
+    let mut parts = Parts::under(layout, fence);
+    for (sub, write) in (0_u32..).zip(&proposal.writes) {
+        match &write.target {
+            Target::Key(key) => one(&mut parts, known, layout, (key, write), sub)?,
+            Target::InOrder(parent) => {
+                let name = format!("{}.{}.{sub}", stamp.term, stamp.sequence);
+                let record = write.put.clone().unwrap_or_default();
+                parts.is_absent(layout.in_order(&name));
+                parts.put(layout.in_order(&name), record.value.to_vec());
+                let parent = Some(parent.as_bytes().to_vec());
+                let beside = attributes(&record, sub, parent)?;
+                parts.put(layout.in_order_attributes(&name), beside);
+            }
+        }
+    }
+    let subject = proposal.subject.as_ref().and_then(Key::as_str);
+    let committed = Committed {
+        stamp,
+        cause: proposal.cause,
+        subject: subject.map(str::to_owned),
+    };
+    parts.put(layout.commit(), json(&committed)?);
+    Ok(parts)
+}
+
+fn one(
+    parts: &mut Parts,
+    known: &Known,
+    layout: &Layout,
+    (key, write): (&Key, &Write),
+    sub: u32,
+) -> Result<(), SendError> {
+    let at = layout.value(key);
+    match known.seen(key) {
+        Some(seen) => parts.is_at(at.clone(), seen.modified),
+        None => parts.is_absent(at.clone()),
+    }
+    let Some(record) = &write.put else {
+        parts.delete(at);
+        parts.delete(layout.attributes(key));
+        return Ok(());
+    };
+    let kept = write.before.as_ref();
+    if kept.is_some_and(|before| *before.value() == record.value) {
+        parts.touch(at);
+    } else {
+        parts.put(at, record.value.to_vec());
+    }
+    parts.put(layout.attributes(key), attributes(record, sub, None)?);
+    Ok(())
+}
+
+fn attributes(record: &Record, sub: u32, parent: Option<Vec<u8>>) -> Result<Vec<u8>, SendError> {
+    json(&Attributes {
+        sub,
+        at: None,
+        parent,
+        attrs: record.attrs.clone(),
+    })
+}
+
+pub(super) fn json(record: &impl serde::Serialize) -> Result<Vec<u8>, SendError> {
+    serde_json::to_vec(record).map_err(|error| SendError::Refused(error.to_string()))
+}
+
+/// Sends the lead's record; with a new term the fence, too.
+pub(super) async fn lead(
+    log: &EtcdLog,
+    record: LeadRecord,
+    told: Option<u64>,
+) -> Result<(), SendError> {
+    let mut parts = Parts::default();
+    {
+        let known = log.state.known.lock();
+        let modified = known.lead.as_ref().map(|lead| lead.modified);
+        let readable = known.lead.as_ref().is_none_or(|lead| lead.record.is_some());
+        let shown = modified.filter(|_| readable);
+        if shown.map(|modified| modified + known.offset) != told {
+            return Err(SendError::Conflict(known.index()));
+        }
+        // What cannot be read is written over.
+        match modified {
+            Some(modified) => parts.is_at(log.layout.lead(), modified),
+            None => parts.is_absent(log.layout.lead()),
+        }
+    }
+    parts.put(log.layout.lead(), json(&record)?);
+    if record.beat == 0 {
+        let term = Term { term: record.term };
+        parts.put(log.layout.term(), json(&term)?);
+    }
+    if parts.send(log).await? {
+        Ok(())
+    } else {
+        Err(SendError::Conflict(log.state.known.lock().index()))
+    }
+}
+
+/// Writes or removes a gateway's record of itself, whoever leads.
+pub(super) async fn announce(
+    log: &EtcdLog,
+    key: Key,
+    value: Option<Bytes>,
+) -> Result<(), SendError> {
+    let mut parts = Parts::default();
+    match value {
+        Some(value) => parts.put(log.layout.value(&key), value.to_vec()),
+        None => parts.delete(log.layout.value(&key)),
+    }
+    parts.send(log).await.map(drop)
+}

@@ -1,0 +1,152 @@
+//! A real etcd, version 3, alone.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "each test binary uses its part, and a test that cannot go on fails"
+)]
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::cluster::component;
+
+/// A member that is a cluster by itself, on ports and in a directory of its own; it ends with the test.
+pub struct Member {
+    process: Child,
+    program: PathBuf,
+    arguments: Vec<String>,
+    address: SocketAddr,
+    /// What `etcdctl` is called with, besides.
+    pub control: Vec<String>,
+    directory: tempfile::TempDir,
+}
+
+fn free() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+impl Member {
+    /// Starts the etcd of a component: `etcd` is 3.4, `etcd-3.6` is 3.6.
+    pub fn start(name: &str) -> Self {
+        Self::start_with(name, "http", &[])
+    }
+
+    /// Starts one with more arguments.
+    pub fn start_with(name: &str, scheme: &str, more: &[&str]) -> Self {
+        let program = component(name).join("etcd");
+        let directory = tempfile::tempdir().unwrap();
+        let (address, peer) = (free(), format!("http://{}", free()));
+        let client = format!("{scheme}://{address}");
+        let data = directory.path().join("data").display().to_string();
+        let cluster = format!("default={peer}");
+        let mut arguments: Vec<String> = [
+            ["--data-dir", &data],
+            ["--listen-client-urls", &client],
+            ["--advertise-client-urls", &client],
+            ["--listen-peer-urls", &peer],
+            ["--initial-advertise-peer-urls", &peer],
+            ["--initial-cluster", &cluster],
+        ]
+        .concat()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+        arguments.extend(more.iter().copied().map(str::to_owned));
+        let member = Self {
+            process: spawn(&program, &arguments),
+            program,
+            arguments,
+            address,
+            control: vec![format!("--endpoints={client}")],
+            directory,
+        };
+        member.await_port();
+        member
+    }
+
+    fn await_port(&self) {
+        for _ in 0..1200 {
+            if TcpStream::connect(self.address).is_ok() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(25));
+        }
+        panic!("etcd does not listen");
+    }
+
+    /// HOST:PORT.
+    pub fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// What `--store` is to be for a prefix.
+    pub fn store(&self, prefix: &str) -> String {
+        format!("etcd://{}/{prefix}", self.address)
+    }
+
+    /// Runs etcdctl; its output, or what it said when it failed.
+    pub fn ctl(&self, arguments: &[&str]) -> Result<String, String> {
+        self.ctl_with(arguments, b"")
+    }
+
+    /// The same, with this on standard input.
+    pub fn ctl_with(&self, arguments: &[&str], input: &[u8]) -> Result<String, String> {
+        let mut child = Command::new(component("etcd-3.6").join("etcdctl"))
+            .args(&self.control)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), input).unwrap();
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = child.wait_with_output().unwrap();
+        if status.success() {
+            Ok(String::from_utf8_lossy(&stdout).into_owned())
+        } else {
+            Err(String::from_utf8_lossy(&stderr).into_owned())
+        }
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.process.id().try_into().unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Kills it and starts it again on the same data.
+    pub fn restart(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        self.process = spawn(&self.program, &self.arguments);
+        self.await_port();
+    }
+}
+
+fn spawn(program: &PathBuf, arguments: &[String]) -> Child {
+    Command::new(program)
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let _killed = self.process.kill();
+        let _reaped = self.process.wait();
+    }
+}

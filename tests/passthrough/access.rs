@@ -1,0 +1,189 @@
+//! Users, roles, certificates.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::command::{done, kubekv};
+use crate::gateway::{get, leading, put, until};
+use crate::member::Member;
+
+/// Lets one user reach one prefix, and nobody anything without a password.
+fn guard(member: &mut Member, prefix: &str) {
+    let control = [
+        &["user", "add", "root", "--new-user-password", "rootpw"][..],
+        &["user", "grant-role", "root", "root"],
+        &["user", "add", "gateway", "--new-user-password", "secret"],
+        &["role", "add", "limited"],
+        &[
+            "role",
+            "grant-permission",
+            "limited",
+            "readwrite",
+            "--prefix=true",
+            prefix,
+        ],
+        &["user", "grant-role", "gateway", "limited"],
+        &["auth", "enable"],
+    ];
+    for arguments in control {
+        member.ctl(arguments).unwrap();
+    }
+    member.control.push("--user=root:rootpw".to_owned());
+}
+
+fn a_role_of_the_prefix_is_enough(component: &str) {
+    let mut member = Member::start_with(
+        component,
+        "http",
+        &["--auth-token", "simple", "--auth-token-ttl", "1"],
+    );
+    guard(&mut member, "p/");
+    member.ctl(&["put", "outside", "v"]).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "secret\n").unwrap();
+    let file = file.path().to_str().unwrap().to_owned();
+    let user = ["--store-user", "gateway", "--store-password-file", &file];
+    let gateway = leading(&member.store("p"), &user);
+    put(&gateway, "k", "v");
+    // The token lives a second, and a heartbeat comes every 400 ms: let some of each pass.
+    let term = || member.ctl(&["get", "p/.kubekv/lead"]).unwrap();
+    for _ in 0..3 {
+        let before = term();
+        until("a heartbeat", || term() != before);
+        std::thread::sleep(std::time::Duration::from_millis(1200));
+        put(&gateway, "k", "later");
+    }
+    // A change of roles makes every token void.
+    member.ctl(&["role", "add", "another"]).unwrap();
+    put(&gateway, "k", "last");
+    assert_eq!(get(&gateway, "k").as_deref(), Some("last"));
+    let done = gateway.stop();
+    assert_eq!(done.code, 0);
+    assert!(!done.err.contains("secret"), "{}", done.err);
+    assert!(!done.err.contains("permission denied"), "{}", done.err);
+}
+
+#[test]
+#[ignore = "needs etcd: tests/run"]
+fn a_role_of_the_prefix_is_enough_on_3_4() {
+    a_role_of_the_prefix_is_enough("etcd");
+}
+
+#[test]
+#[ignore = "needs etcd: tests/run"]
+fn a_role_of_the_prefix_is_enough_on_3_6() {
+    a_role_of_the_prefix_is_enough("etcd-3.6");
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    for (arguments, want) in [
+        (
+            &["--store", "memory:", "--store-user", "me"][..],
+            "--store-user: only a store etcd://... takes it",
+        ),
+        (
+            &["--store", "etcd://a:1/p", "--store-user", "me"],
+            "--store-user: give --store-password-file, too",
+        ),
+        (
+            &["--store", "etcd://a:1/p", "--store-ca", "/nowhere"],
+            "--store-ca: cannot read /nowhere",
+        ),
+    ] {
+        let mut command = kubekv();
+        command.arg("serve").args(arguments);
+        let done = done(command.output().unwrap());
+        assert_ne!(done.code, 0);
+        assert!(done.err.contains(want), "{done:?}");
+    }
+}
+
+/// Runs openssl in a directory.
+fn openssl(directory: &Path, arguments: &str) {
+    let output = Command::new("openssl")
+        .current_dir(directory)
+        .args(arguments.split(' '))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// An authority and certificates of it for etcd and for us.
+fn certificates(directory: &Path, ca: &str, names: &[&str]) {
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+    openssl(
+        directory,
+        &format!("req -x509 {key} -keyout {ca}.key -out {ca}.pem -subj /CN={ca} -days 1"),
+    );
+    std::fs::write(
+        directory.join("san"),
+        "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n",
+    )
+    .unwrap();
+    for name in names {
+        openssl(
+            directory,
+            &format!("req {key} -keyout {name}.key -out {name}.csr -subj /CN={name}"),
+        );
+        openssl(
+            directory,
+            &format!(
+                "x509 -req -in {name}.csr -CA {ca}.pem -CAkey {ca}.key -CAcreateserial -out {name}.pem -days 1 -extfile san"
+            ),
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs etcd and openssl: tests/run"]
+fn certificates_are_shown_and_asked_for_and_read_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    certificates(at, "ca", &["server", "ours"]);
+    certificates(at, "other", &["later"]);
+    // etcd trusts both authorities; we only the first.
+    let both = [
+        std::fs::read(at.join("ca.pem")),
+        std::fs::read(at.join("other.pem")),
+    ];
+    let both: Vec<u8> = both.into_iter().flat_map(Result::unwrap).collect();
+    std::fs::write(at.join("both.pem"), both).unwrap();
+    let path = |name: &str| at.join(name).display().to_string();
+    let tls = [
+        "--client-cert-auth",
+        "--trusted-ca-file",
+        &path("both.pem"),
+        "--cert-file",
+        &path("server.pem"),
+        "--key-file",
+        &path("server.key"),
+    ];
+    let member = Member::start_with("etcd-3.6", "https", &tls);
+    let (ca, cert, key) = (path("ca.pem"), path("ours.pem"), path("ours.key"));
+    let access = [
+        "--store-ca",
+        &ca,
+        "--store-cert",
+        &cert,
+        "--store-key",
+        &key,
+    ];
+    let gateway = leading(&member.store("p"), &access);
+    put(&gateway, "k", "v");
+    // Another certificate, first without its key: the one before goes on.
+    std::fs::copy(at.join("later.pem"), at.join("ours.pem")).unwrap();
+    put(&gateway, "k", "w");
+    std::fs::copy(at.join("later.key"), at.join("ours.key")).unwrap();
+    // The gateway says when it has changed over; what it says is read at its end.
+    std::thread::sleep(std::time::Duration::from_millis(4500));
+    put(&gateway, "k", "x");
+    assert_eq!(get(&gateway, "k").as_deref(), Some("x"));
+    let done = gateway.stop();
+    assert_eq!(done.code, 0);
+    assert!(
+        done.err.contains("the certificates have changed"),
+        "{}",
+        done.err
+    );
+}

@@ -1,0 +1,122 @@
+//! Two gateways, one of which leads.
+
+use rustix::process::Signal;
+
+use crate::gateway::{get, put, start, state, until, until_ready};
+use crate::member::Member;
+use crate::running::{Running, ask};
+
+fn pair(store: &str) -> (Running, Running) {
+    let first = start(store, "first", &[]);
+    until_ready(&first);
+    let second = start(store, "second", &[]);
+    assert_eq!(state(&second), "standby");
+    (first, second)
+}
+
+fn another_takes_over_after_kill_9(component: &str) {
+    let member = Member::start(component);
+    let (first, second) = pair(&member.store("p"));
+    for n in 0..20 {
+        put(&first, &format!("k/{n}"), &n.to_string());
+    }
+    let session = ask(first.consul, "PUT /v1/session/create");
+    assert!(session.starts_with("HTTP/1.1 200"), "{session}");
+    first.signal(Signal::KILL);
+    let _ended = first.end();
+    until_ready(&second);
+    for n in 0..20 {
+        assert_eq!(get(&second, &format!("k/{n}")), Some(n.to_string()));
+    }
+    let sessions = ask(second.consul, "GET /v1/session/list");
+    let id = session.split('"').nth(3).unwrap();
+    assert!(sessions.contains(id), "{sessions}");
+    put(&second, "k/0", "after");
+    assert_eq!(second.stop().code, 0);
+}
+
+#[test]
+#[ignore = "needs etcd: tests/run"]
+fn another_takes_over_after_kill_9_on_3_4() {
+    another_takes_over_after_kill_9("etcd");
+}
+
+#[test]
+#[ignore = "needs etcd: tests/run"]
+fn another_takes_over_after_kill_9_on_3_6() {
+    another_takes_over_after_kill_9("etcd-3.6");
+}
+
+#[test]
+#[ignore = "needs etcd: tests/run"]
+fn a_gateway_that_is_told_to_end_hands_over() {
+    let member = Member::start("etcd-3.6");
+    let store = member.store("p");
+    // So long that only what was handed over is taken.
+    let long = ["--lead-duration", "300"];
+    let first = start(&store, "first", &long);
+    until_ready(&first);
+    let second = start(&store, "second", &long);
+    put(&first, "k", "v");
+    assert_eq!(first.stop().code, 0);
+    until_ready(&second);
+    assert_eq!(get(&second, "k").as_deref(), Some("v"));
+    assert_eq!(second.stop().code, 0);
+}
+
+#[test]
+#[ignore = "needs etcd: tests/run"]
+fn a_gateway_that_was_stopped_neither_reads_nor_writes() {
+    let member = Member::start("etcd-3.6");
+    let (first, second) = pair(&member.store("p"));
+    put(&first, "k", "before");
+    let before = first.run(&["get", "k", "--json"]);
+    let before = before.json()["ModifyIndex"].clone();
+    assert!(before.is_u64(), "{before}");
+    first.signal(Signal::STOP);
+    until_ready(&second);
+    put(&second, "k", "after");
+    // Asked while it is stopped, answered, if at all, when it goes on or leads again.
+    let asked = |request: &str| {
+        let mut stream = std::net::TcpStream::connect(first.consul).unwrap();
+        let head = "HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        std::io::Write::write_all(&mut stream, format!("{request} {head}").as_bytes()).unwrap();
+        stream
+    };
+    let read = asked("GET /v1/kv/k?raw");
+    let written = asked(&format!("PUT /v1/kv/k?cas={before}"));
+    first.signal(Signal::CONT);
+    until("deposed", || state(&first) == "standby");
+    assert_eq!(get(&second, "k").as_deref(), Some("after"));
+    assert_eq!(second.stop().code, 0);
+    let answer = |mut stream: std::net::TcpStream| {
+        let mut answer = Vec::new();
+        let _reset = std::io::Read::read_to_end(&mut stream, &mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    let (read, written) = (answer(read), answer(written));
+    assert!(!read.contains("before"), "{read}");
+    assert!(!written.contains("true"), "{written}");
+    until_ready(&first);
+    assert_eq!(get(&first, "k").as_deref(), Some("after"));
+    assert_eq!(first.stop().code, 0);
+}
+
+#[test]
+#[ignore = "needs etcd: tests/run"]
+fn a_deleted_lead_or_term_is_taken_anew() {
+    let member = Member::start("etcd-3.6");
+    let gateway = start(&member.store("p"), "only", &[]);
+    until_ready(&gateway);
+    put(&gateway, "k", "v");
+    for record in ["p/.kubekv/lead", "p/.kubekv/term"] {
+        member.ctl(&["del", record]).unwrap();
+        until("it leads again", || {
+            state(&gateway) == "ok"
+                && gateway.run(&["put", "k", record]).code == 0
+                && !member.ctl(&["get", record]).unwrap().is_empty()
+        });
+        assert_eq!(get(&gateway, "k").as_deref(), Some(record));
+    }
+    assert_eq!(gateway.stop().code, 0);
+}

@@ -1,0 +1,64 @@
+//! Connections that break, members that go, history that is compacted.
+
+use rustix::process::Signal;
+
+use crate::gateway::{get, leading, put, start, until, until_ready};
+use crate::member::Member;
+
+#[test]
+#[ignore = "needs etcd: tests/run"]
+fn a_member_that_is_not_there_is_passed_over() {
+    let member = Member::start("etcd-3.6");
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let gone = nobody.local_addr().unwrap();
+    drop(nobody);
+    let store = format!("etcd://{gone},{}/p", member.address());
+    let gateway = leading(&store, &[]);
+    put(&gateway, "k", "v");
+    assert_eq!(get(&gateway, "k").as_deref(), Some("v"));
+    assert_eq!(gateway.stop().code, 0);
+}
+
+#[test]
+#[ignore = "needs etcd: tests/run"]
+fn an_etcd_that_dies_and_comes_back_is_gone_on_with() {
+    let mut member = Member::start("etcd");
+    let gateway = leading(&member.store("p"), &[]);
+    put(&gateway, "k", "v");
+    member.restart();
+    until("written", || gateway.run(&["put", "k", "w"]).code == 0);
+    assert_eq!(get(&gateway, "k").as_deref(), Some("w"));
+    assert_eq!(gateway.stop().code, 0);
+}
+
+#[test]
+#[ignore = "needs etcd: tests/run"]
+fn a_history_that_is_compacted_is_read_anew() {
+    let member = Member::start("etcd-3.6");
+    let store = member.store("p");
+    let first = start(&store, "first", &[]);
+    until_ready(&first);
+    let second = start(&store, "second", &[]);
+    put(&first, "kept", "v");
+    put(&first, "gone", "v");
+    second.signal(Signal::STOP);
+    // Its watch ends while it cannot read, and begins after what is compacted.
+    member.ctl(&["del", "p/gone"]).unwrap();
+    for n in 0..20 {
+        put(&first, "kept", &n.to_string());
+    }
+    let head = member.ctl(&["get", "p/kept", "-w", "json"]).unwrap();
+    let head: serde_json::Value = serde_json::from_str(&head).unwrap();
+    let revision = head["header"]["revision"].to_string();
+    member.ctl(&["compact", &revision]).unwrap();
+    second.signal(Signal::CONT);
+    assert_eq!(first.stop().code, 0);
+    until_ready(&second);
+    assert_eq!(get(&second, "kept").as_deref(), Some("19"));
+    assert_eq!(get(&second, "gone"), None);
+    // And a gateway that starts finds the past of its lead gone.
+    assert_eq!(second.stop().code, 0);
+    let third = leading(&store, &[]);
+    assert_eq!(get(&third, "kept").as_deref(), Some("19"));
+    assert_eq!(third.stop().code, 0);
+}

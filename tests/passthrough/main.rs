@@ -1,0 +1,24 @@
+//! Gateways on a real etcd that others use as well.
+
+#[cfg(test)]
+mod access;
+#[cfg(test)]
+#[path = "../common/cluster.rs"]
+mod cluster;
+#[cfg(test)]
+#[path = "../common/command.rs"]
+mod command;
+#[cfg(test)]
+mod foreign;
+#[cfg(test)]
+mod gateway;
+#[cfg(test)]
+mod lead;
+#[cfg(test)]
+mod links;
+#[cfg(test)]
+#[path = "../common/member.rs"]
+mod member;
+#[cfg(test)]
+#[path = "../common/running.rs"]
+mod running;
