@@ -145,7 +145,7 @@ impl EtcdLog {
         Ok(loaded)
     }
 
-    async fn list_now(&self) -> Result<(u64, u64, Vec<(Name, Value)>), Failure> {
+    pub(super) async fn list_now(&self) -> Result<(u64, u64, Vec<(Name, Value)>), Failure> {
         let mut left = TRIES;
         loop {
             match self.list(0).await {

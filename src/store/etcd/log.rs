@@ -15,7 +15,7 @@ use super::layout::Layout;
 use super::links::Links;
 use super::load::{LONGEST, revision};
 use super::tail::{Watch, refused};
-use super::{send, settle};
+use super::{compare, send, settle};
 use crate::model::{Key, Proposal};
 use crate::store::shared::log::{Loaded, Log, LogError, SendError, Tail};
 use crate::store::shared::record::{LeadRecord, Stamp};
@@ -187,6 +187,10 @@ impl Log for EtcdLog {
             settle::once(self, stamps).await;
             Ok(())
         })
+    }
+
+    fn compare(&self) -> BoxFuture<'_, Result<usize, LogError>> {
+        Box::pin(async move { Ok(compare::twice(self).await?) })
     }
 
     fn unsettled(&self) -> BoxFuture<'_, ()> {
