@@ -24,6 +24,9 @@ mod manifests;
 #[path = "../common/meddler/mod.rs"]
 mod meddler;
 #[cfg(test)]
+#[path = "../common/member.rs"]
+mod member;
+#[cfg(test)]
 mod missing;
 #[cfg(test)]
 mod monitoring;

@@ -39,6 +39,7 @@ pub(crate) fn environment(workload: &Value) -> Vec<(String, String)> {
             }
             // The ConfigMap that need not be there is not.
             (None, from) if from["configMapKeyRef"]["optional"] == true => continue,
+            (None, from) if from["secretKeyRef"]["optional"] == true => continue,
             (None, from) => panic!("{name} from {from}"),
         };
         found.push((name.to_owned(), value));

@@ -18,7 +18,7 @@ pub(super) fn complaint(version: &str) -> Option<String> {
         (3, minor) if minor > 6 => 0,
         _ => {
             return Some(format!(
-                "etcd {version} was never tried: 3.4, 3.5 and 3.6 were"
+                "etcd {version} is not among those kubekv is made for: 3.4, 3.5 and 3.6"
             ));
         }
     };
