@@ -11,13 +11,7 @@ use super::watch_etcd::Watched;
 type Changes = BTreeMap<(u64, String), Option<Value>>;
 
 /// What is wrong with what watchers were told.
-/// `forgotten` are the indexes between which intermediate changes need not be told.
-pub fn faults(
-    watched: &[Watched],
-    ops: &[Vec<Op>],
-    layout: &Layout,
-    forgotten: &[(u64, u64)],
-) -> Vec<String> {
+pub fn faults(watched: &[Watched], ops: &[Vec<Op>], layout: &Layout) -> Vec<String> {
     let mut faults = Vec::new();
     let mut changes = Changes::new();
     let mut add = |index: u64, path: &str, value: Option<Value>, who: &str| {
@@ -61,7 +55,7 @@ pub fn faults(
             faults.push(format!("{style:?} of {path}: never saw the last value"));
             continue;
         }
-        faults.extend(missed(watched, &changes, forgotten));
+        faults.extend(missed(watched, &changes));
     }
     faults.extend(unheard(watched, ops, layout, &changes));
     faults
@@ -72,11 +66,7 @@ fn told(value: Option<Value>) -> String {
 }
 
 /// Changes from where a watcher began to where it ended that it was not told.
-fn missed(watched: &Watched, changes: &Changes, forgotten: &[(u64, u64)]) -> Vec<String> {
-    let is_forgotten = |index: u64| {
-        let mut between = forgotten.iter();
-        between.any(|(from, to)| (*from..=*to).contains(&index))
-    };
+fn missed(watched: &Watched, changes: &Changes) -> Vec<String> {
     let end = watched.events.last().map_or(0, |event| event.index);
     let mut seen = watched
         .events
@@ -85,9 +75,8 @@ fn missed(watched: &Watched, changes: &Changes, forgotten: &[(u64, u64)]) -> Vec
     let seen: std::collections::BTreeSet<(u64, &String)> = seen.by_ref().collect();
     let from = (watched.after + 1, String::new());
     let range = changes.range(from..(end, String::new()));
-    let missed = range.filter(|((index, path), _)| {
-        watched.covers(path) && !is_forgotten(*index) && !seen.contains(&(*index, path))
-    });
+    let missed =
+        range.filter(|((index, path), _)| watched.covers(path) && !seen.contains(&(*index, path)));
     let Watched { path, style, .. } = watched;
     missed
         .map(|((index, of), value)| {

@@ -1,13 +1,12 @@
 //! The gateway's process, and what its clients may know of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -16,7 +15,6 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::http::Face;
-use super::servers::Servers;
 
 /// Where the gateway listens, in which of its lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,9 +23,6 @@ pub struct Place {
     consul: SocketAddr,
     etcd: SocketAddr,
 }
-
-/// The life that nobody knows the end of: of what a gateway was asked that relays, or that led when nobody knows who did.
-const ENDLESS: usize = usize::MAX;
 
 impl Place {
     pub fn address(&self, face: Face) -> SocketAddr {
@@ -41,31 +36,12 @@ impl Place {
 /// When its process was not there, or stood still.
 #[derive(Clone, Debug, Default)]
 pub struct Times {
-    /// The gateway's lives, counted.
-    pub lives: usize,
-    /// When a gateway began to serve, or a little before.
+    /// When each life began, before it answered anything.
     pub began: Vec<u64>,
     /// When each was over.
     pub ended: BTreeMap<usize, u64>,
     /// From when to when it was stopped.
     pub stopped: Vec<(u64, u64)>,
-    /// When something befell the cluster, and whether another one led then is not known.
-    pub troubled: Vec<u64>,
-    /// Indexes between which the cluster forgot what happened: of each key, only the last change is told.
-    pub forgotten: Vec<(u64, u64)>,
-    /// Lives in which that was so: what they were asked may be done by whoever leads, at any time.
-    pub endless: BTreeSet<usize>,
-}
-
-impl Times {
-    fn life(&self) -> usize {
-        self.lives - 1
-    }
-
-    fn begin(&mut self, now: u64) {
-        self.lives += 1;
-        self.began.push(now);
-    }
 }
 
 /// What clients know: the time, where to connect, and which lives are over.
@@ -73,9 +49,6 @@ impl Times {
 pub struct Life {
     zero: Instant,
     place: watch::Receiver<Option<Place>>,
-    /// A gateway that relays.
-    other: watch::Receiver<Option<Place>>,
-    asked: Arc<AtomicUsize>,
     times: Arc<Mutex<Times>>,
 }
 
@@ -85,22 +58,16 @@ impl Life {
         u64::try_from(self.zero.elapsed().as_nanos()).unwrap()
     }
 
-    /// Where to connect: mostly to the one that leads.
     pub fn place(&self) -> Place {
-        let other = *self.other.borrow();
-        if let Some(other) = other
-            && self.asked.fetch_add(1, Ordering::Relaxed) % 3 == 2
-        {
-            return other;
-        }
         self.place.borrow().expect("it was started")
     }
 
     /// Waits until the gateway may be elsewhere than it was.
-    pub async fn moved(&mut self) {
-        self.place.mark_unchanged();
-        let some_time = Duration::from_millis(20);
-        let _changed = tokio::time::timeout(some_time, self.place.changed()).await;
+    pub async fn moved(&mut self, from: Place) {
+        if *self.place.borrow_and_update() == Some(from) {
+            let some_time = Duration::from_millis(20);
+            let _changed = tokio::time::timeout(some_time, self.place.changed()).await;
+        }
     }
 
     /// Until when what a life was asked could be done; `u64::MAX` while it lives.
@@ -119,26 +86,19 @@ impl Life {
 }
 
 /// Where a gateway keeps entries.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Store {
     /// In its directory.
     Embedded,
-    /// In a cluster, each gateway by an API server of its own. Another gateway stands by. Whatever one that led sent may
-    /// still take effect, until the next one leads.
-    Kubernetes(Servers),
+    /// In a namespace of the cluster that `KUBECONFIG` names. Another gateway stands by. Whatever one that led sent
+    /// may still take effect, until the next one leads.
+    Kubernetes(String),
 }
 
 impl Store {
-    /// In a cluster of its own, with two API servers.
-    pub fn kubernetes() -> Self {
-        let servers = Servers::start(2);
-        servers.define();
-        Self::Kubernetes(servers)
-    }
-
     /// Whether another gateway may take over.
     pub fn is_shared(&self) -> bool {
-        matches!(self, Self::Kubernetes(_))
+        *self != Self::Embedded
     }
 }
 
@@ -146,9 +106,6 @@ impl Store {
 #[derive(Debug)]
 struct Process {
     child: Child,
-    name: String,
-    /// Which API server it is at.
-    server: usize,
     consul: SocketAddr,
     etcd: SocketAddr,
     log: PathBuf,
@@ -156,13 +113,7 @@ struct Process {
 
 impl Process {
     /// Waits until it says where it listens.
-    fn listening(spawned: Spawned) -> Self {
-        let Spawned {
-            mut child,
-            log,
-            name,
-            server,
-        } = spawned;
+    fn listening(mut child: Child, log: PathBuf) -> Self {
         let mut faces = BTreeMap::new();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         while faces.len() < 2 {
@@ -177,8 +128,6 @@ impl Process {
         }
         Self {
             child,
-            name,
-            server,
             consul: faces["consul"],
             etcd: faces["etcd"],
             log,
@@ -225,33 +174,29 @@ pub struct Gateway {
     /// Lives that are over, of which something may still be on its way.
     lingering: Vec<usize>,
     place: watch::Sender<Option<Place>>,
-    other: watch::Sender<Option<Place>>,
     life: Life,
 }
 
 impl Gateway {
     pub fn start(directory: &Path, store: Store) -> Self {
-        let ((place, seen), (other, other_seen)) = (watch::channel(None), watch::channel(None));
+        let (place, seen) = watch::channel(None);
         let life = Life {
             zero: Instant::now(),
             place: seen,
-            other: other_seen,
-            asked: Arc::default(),
             times: Arc::default(),
         };
-        life.times.lock().begin(0);
+        life.times.lock().began.push(0);
         // A copy: a build in between must not change what is restarted.
         fs::copy(env!("CARGO_BIN_EXE_kubekv"), program(directory)).unwrap();
-        let first = spawn(directory, &store, 0, 1);
+        let (child, log) = spawn(directory, &store, 0);
         let mut gateway = Self {
             directory: directory.to_owned(),
-            process: Process::listening(first),
+            process: Process::listening(child, log),
             standby: None,
             spawned: 1,
             lingering: Vec::new(),
             store,
             place,
-            other,
             life,
         };
         gateway.lead();
@@ -267,11 +212,9 @@ impl Gateway {
         self.store.is_shared()
     }
 
-    /// Starts one beside the one that leads.
-    fn spawn(&mut self) -> Spawned {
+    fn spawn(&mut self) -> (Child, PathBuf) {
         self.spawned += 1;
-        let server = 3 - self.process.server;
-        spawn(&self.directory, &self.store, self.spawned, server)
+        spawn(&self.directory, &self.store, self.spawned)
     }
 
     /// Tells clients where to go once it answers there, and so leads: from then on nothing comes of what earlier lives
@@ -291,103 +234,16 @@ impl Gateway {
         for life in self.lingering.drain(..) {
             times.ended.insert(life, now);
         }
+        let life = times.began.len() - 1;
         drop(times);
-        if self.is_shared() && self.standby.is_none() {
-            self.standby = Some(Process::listening(self.spawn()));
-        }
-        self.tell();
-    }
-
-    /// Tells clients where to go.
-    fn tell(&self) {
-        let life = self.life.times.lock().life();
-        let place = |process: &Process, life| Place {
+        self.place.send_replace(Some(Place {
             life,
-            consul: process.consul,
-            etcd: process.etcd,
-        };
-        self.place.send_replace(Some(place(&self.process, life)));
-        let standby = self.standby.as_ref();
-        self.other
-            .send_replace(standby.map(|standby| place(standby, ENDLESS)));
-    }
-
-    /// The cluster, where there is one.
-    pub fn servers(&mut self) -> Option<&mut Servers> {
-        match &mut self.store {
-            Store::Kubernetes(servers) => Some(servers),
-            Store::Embedded => None,
-        }
-    }
-
-    /// The index of the last change.
-    pub fn index(&self) -> u64 {
-        let answer = ask(self.process.etcd, "/v2/keys/").unwrap_or_default();
-        let answer = answer.to_lowercase();
-        let mut lines = answer.lines();
-        let index = lines.find_map(|line| line.strip_prefix("x-etcd-index: "));
-        index.map_or(0, |index| index.trim().parse().unwrap())
-    }
-
-    /// Between these indexes the cluster forgot what happened. Clients lag behind a little.
-    pub fn forget(&self, from: u64, to: u64) {
-        let lag = 100;
-        let forgotten = (from.saturating_sub(lag), to);
-        self.life.times.lock().forgotten.push(forgotten);
-    }
-
-    /// The API server that the one that leads is at.
-    pub fn server(&self) -> usize {
-        self.process.server
-    }
-
-    /// Something befalls the cluster: who leads is not known until [`Gateway::regroup`].
-    pub fn trouble(&self) {
-        let now = self.life.now();
-        let mut times = self.life.times.lock();
-        let life = times.life();
-        times.endless.insert(life);
-        times.troubled.push(now);
-    }
-
-    /// Waits until one of them leads, and tells clients which.
-    pub fn regroup(&mut self) {
-        let begun = Instant::now();
-        let leader = loop {
-            self.check();
-            let places = [Some(&self.process), self.standby.as_ref()];
-            let leader = places
-                .into_iter()
-                .flatten()
-                .find_map(|at| leader(at.consul));
-            if let Some(leader) = leader {
-                break leader;
-            }
-            assert!(
-                begun.elapsed() < Duration::from_secs(60),
-                "nobody leads:\n{}",
-                read(&self.process.log)
-            );
-            std::thread::sleep(Duration::from_millis(50));
-        };
-        if let Some(standby) = &mut self.standby
-            && standby.name == leader
-        {
-            std::mem::swap(&mut self.process, standby);
-        }
-        let now = self.life.now();
-        let mut times = self.life.times.lock();
-        times.lives += 1;
-        times.troubled.push(now);
-        drop(times);
-        self.tell();
-    }
-
-    /// Another one may lead than was thought, without anything that befell it.
-    pub fn look_round(&mut self) {
-        if self.is_shared() && leader(self.process.consul).as_ref() != Some(&self.process.name) {
-            self.trouble();
-            self.regroup();
+            consul: self.process.consul,
+            etcd: self.process.etcd,
+        }));
+        if self.is_shared() && self.standby.is_none() {
+            let (child, log) = self.spawn();
+            self.standby = Some(Process::listening(child, log));
         }
     }
 
@@ -408,8 +264,7 @@ impl Gateway {
     /// when it leads again: such a life is never over.
     pub fn depose(&mut self) {
         self.signal(Signal::STOP);
-        let now = self.life.now();
-        self.life.times.lock().begin(now);
+        self.life.times.lock().began.push(self.life.now());
         let standby = self.standby.take().unwrap();
         let stopped = std::mem::replace(&mut self.process, standby);
         self.standby = Some(stopped);
@@ -422,11 +277,11 @@ impl Gateway {
         let status = self.process.over();
         let now = self.life.now();
         let mut times = self.life.times.lock();
-        let life = times.life();
-        if !self.store.is_shared() {
-            times.ended.insert(life, now);
-        } else if !times.endless.contains(&life) {
+        let life = times.began.len() - 1;
+        if self.store.is_shared() {
             self.lingering.push(life);
+        } else {
+            times.ended.insert(life, now);
         }
         drop(times);
         status
@@ -435,25 +290,27 @@ impl Gateway {
     /// Starts it again, or lets the other one take over. With `cut_short` what is started is killed so long after, in
     /// the midst of its start, and started once more.
     pub fn again(&mut self, cut_short: Option<Duration>) {
-        let now = self.life.now();
-        self.life.times.lock().begin(now);
+        self.life.times.lock().began.push(self.life.now());
         if let Some(standby) = self.standby.take() {
             self.process = standby;
             self.lead();
             if let Some(after) = cut_short {
-                kill_after(self.spawn().child, after);
+                let (child, _) = self.spawn();
+                kill_after(child, after);
             }
             return;
         }
         if let Some(after) = cut_short {
-            kill_after(self.spawn().child, after);
+            let (child, _) = self.spawn();
+            kill_after(child, after);
             let now = self.life.now();
             let mut times = self.life.times.lock();
-            let life = times.life();
+            let life = times.began.len() - 1;
             times.ended.insert(life, now);
-            times.begin(now);
+            times.began.push(now);
         }
-        self.process = Process::listening(self.spawn());
+        let (child, log) = self.spawn();
+        self.process = Process::listening(child, log);
         self.lead();
     }
 
@@ -487,52 +344,26 @@ fn read(log: &Path) -> String {
 
 /// Whether somebody answers there; tries for some time.
 fn answers(at: SocketAddr) -> bool {
-    ask(at, "/v2/keys/").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+    let ask = || -> std::io::Result<bool> {
+        let mut stream = std::net::TcpStream::connect(at)?;
+        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+        stream.write_all(b"GET /v2/keys/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        Ok(answer.starts_with(b"HTTP/1.1 200"))
+    };
+    ask().unwrap_or_default()
 }
 
-fn ask(at: SocketAddr, path: &str) -> std::io::Result<String> {
-    let mut stream = std::net::TcpStream::connect(at)?;
-    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
-    )?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
-}
-
-/// The name of the gateway that leads, as the one at an address says.
-fn leader(at: SocketAddr) -> Option<String> {
-    let answer = ask(at, "/v1/agent/self").ok()?;
-    let name = answer.split("\"NodeName\":\"").nth(1)?;
-    Some(name.split('"').next()?.to_owned())
-}
-
-/// A process that may not listen yet.
-#[derive(Debug)]
-struct Spawned {
-    child: Child,
-    log: PathBuf,
-    name: String,
-    server: usize,
-}
-
-fn spawn(directory: &Path, store: &Store, number: usize, server: usize) -> Spawned {
+fn spawn(directory: &Path, store: &Store, number: usize) -> (Child, PathBuf) {
     let log = directory.join(format!("log-{number}"));
-    let name = format!("gateway-{number}");
-    let mut command = Command::new(program(directory));
     let store = match store {
         Store::Embedded => format!("embedded:{}", directory.join("store").display()),
-        Store::Kubernetes(servers) => {
-            command.env("KUBECONFIG", servers.kubeconfig(server));
-            "kubernetes:default".to_owned()
-        }
+        Store::Kubernetes(namespace) => format!("kubernetes:{namespace}"),
     };
-    let child = command
+    let child = Command::new(program(directory))
         .arg("serve")
         .arg(format!("--store={store}"))
-        .arg(format!("--node-name={name}"))
         // Longer than it is stopped at a time.
         .arg("--lead-duration=5")
         .arg("--log-level=info,kubekv::store=debug")
@@ -541,12 +372,7 @@ fn spawn(directory: &Path, store: &Store, number: usize, server: usize) -> Spawn
         .stderr(fs::File::create(&log).unwrap())
         .spawn()
         .unwrap();
-    Spawned {
-        child,
-        log,
-        name,
-        server,
-    }
+    (child, log)
 }
 
 fn size(directory: &Path) -> u64 {

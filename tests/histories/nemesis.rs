@@ -1,6 +1,5 @@
 //! What happens to the gateway while clients run.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -10,17 +9,14 @@ use tokio::task::block_in_place;
 use super::gateway::Gateway;
 use super::random::Random;
 use super::record::Record;
-use super::trouble::{ALL, Trouble};
 
 /// How often what happened.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Blows {
     pub kills: usize,
     pub stops: usize,
     pub terms: usize,
     pub deposed: usize,
-    /// To the cluster.
-    pub troubles: BTreeMap<Trouble, usize>,
 }
 
 impl fmt::Display for Blows {
@@ -30,16 +26,12 @@ impl fmt::Display for Blows {
             stops,
             terms,
             deposed,
-            troubles,
         } = self;
         write!(f, "{kills} kills, {stops} stops, {terms} terms")?;
-        if *deposed > 0 {
-            write!(f, ", {deposed} deposed")?;
+        match deposed {
+            0 => Ok(()),
+            deposed => write!(f, ", {deposed} deposed"),
         }
-        for (trouble, times) in troubles {
-            write!(f, ", {times} {trouble}")?;
-        }
-        Ok(())
     }
 }
 
@@ -65,24 +57,12 @@ pub async fn strike(
 ) -> Blows {
     let mut blows = Blows::default();
     for time in 0..times {
-        // A cluster answers more slowly.
-        let most = if gateway.is_shared() { 400 } else { 700 };
-        let more = random.below(most) + 50;
+        let more = random.below(700) + 50;
         answered(gateway, record, more).await;
-        block_in_place(|| gateway.look_round());
         // One of each in any case, then by chance.
-        let each = if gateway.is_shared() {
-            4 + ALL.len()
-        } else {
-            3
-        };
-        match if time < each {
-            time
-        } else {
-            random.below(each + 3)
-        } {
-            0 => kill(gateway, random, &mut blows),
-            1 => {
+        match if time < 3 { time } else { random.below(6) } {
+            0 | 3 => kill(gateway, random, &mut blows),
+            1 | 4 => {
                 gateway.stop_for(pause(random)).await;
                 blows.stops += 1;
             }
@@ -93,14 +73,9 @@ pub async fn strike(
                 block_in_place(|| gateway.again(None));
                 blows.terms += 1;
             }
-            3 if gateway.is_shared() => {
+            _ if gateway.is_shared() && random.percent(50) => {
                 block_in_place(|| gateway.depose());
                 blows.deposed += 1;
-            }
-            other if gateway.is_shared() && (4..each).contains(&other) => {
-                let trouble = ALL[other - 4];
-                block_in_place(|| trouble.befall(gateway, random));
-                *blows.troubles.entry(trouble).or_default() += 1;
             }
             _ => {
                 // Requests wait in its sockets when it dies.

@@ -293,12 +293,7 @@ impl Report {
         self.events = watched.iter().map(|watched| watched.events.len()).sum();
         self.resumed += watched.iter().map(|watched| watched.resumed).sum::<usize>();
         self.faults.extend(world.record.take_faults());
-        self.faults.extend(events::faults(
-            watched,
-            &ops,
-            layout,
-            &world.life.times().forgotten,
-        ));
+        self.faults.extend(events::faults(watched, &ops, layout));
         let (indexes, changed) = world.record.take_indexes();
         self.indexes = indexes.len();
         self.faults.extend(indexes::faults(indexes, changed));
