@@ -1,7 +1,7 @@
 //! The entries of a namespace as a log that gateways share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -58,6 +58,8 @@ pub(super) struct State {
     pub(super) pruned: AtomicBool,
     /// Nothing was read yet.
     first: AtomicBool,
+    /// Counts how often the store there turned out to be another one.
+    line: AtomicU64,
     metrics: Metrics,
 }
 
@@ -182,11 +184,28 @@ impl KubernetesLog {
         self.take_in(version, list).await
     }
 
+    /// Whether the lead's record stood there, at a version that was told, as it was told. A backup that took the
+    /// store's place may have been written to since, and so be ahead of what is known.
+    async fn is_same(&self, version: u64) -> Result<bool, LogError> {
+        let told = {
+            let objects = self.state.objects.lock();
+            let lead = objects.lead.as_ref();
+            lead.map(|lead| (lead.uid.clone(), lead.version))
+        };
+        let Some(told) = told else { return Ok(true) };
+        let name = name::of(&LeadRecord::key());
+        let then = self.api.get_at(&name, version).await;
+        let then = then.map_err(|error| unreadable(&error))?;
+        let then = then.and_then(|item| Object::read(item.get()).ok());
+        Ok(then.map(|object| (object.uid, object.version)) == Some(told))
+    }
+
     async fn follow_now(&self) -> Result<Watch, LogError> {
         let after = self.state.objects.lock().version;
         // A watch from a version that is not there yet would be silent for ever: a store that went back is not told.
         let head = self.api.head().await.map_err(|error| unreadable(&error))?;
-        if head < after {
+        if head < after || !self.is_same(after).await? {
+            self.state.line.fetch_add(1, Ordering::AcqRel);
             return Err(LogError::Gone);
         }
         let lines = self
@@ -222,6 +241,10 @@ fn unreadable(error: &ApiError) -> LogError {
 }
 
 impl Log for KubernetesLog {
+    fn line(&self) -> u64 {
+        self.state.line.load(Ordering::Acquire)
+    }
+
     fn limits(&self) -> Limits {
         LIMITS
     }

@@ -42,7 +42,8 @@ pub(super) struct Lead {
     holder: String,
     log: Arc<dyn Log>,
     follower: Arc<Follower>,
-    attempts: AtomicU64,
+    /// Counts the records that this process sent, in all its terms: one of an earlier term is not taken for one of this.
+    attempts: Arc<AtomicU64>,
     /// Until when it lasts, in nanoseconds of [`boottime`].
     until: AtomicU64,
     /// A write's outcome is unknown: the next term is to settle it.
@@ -74,6 +75,7 @@ impl Lead {
         holder: String,
         log: Arc<dyn Log>,
         follower: Arc<Follower>,
+        attempts: Arc<AtomicU64>,
         metrics: Metrics,
     ) -> Self {
         Self {
@@ -81,7 +83,7 @@ impl Lead {
             holder,
             log,
             follower,
-            attempts: AtomicU64::new(0),
+            attempts,
             until: AtomicU64::new(0),
             unsettled: AtomicBool::new(false),
             unfit: AtomicBool::new(false),

@@ -20,6 +20,7 @@ mod term;
 mod view;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -58,6 +59,7 @@ pub struct SharedStore {
     stamps: Arc<Stamps>,
     candidate: Candidate,
     holder: String,
+    attempts: Arc<AtomicU64>,
 }
 
 impl SharedStore {
@@ -92,6 +94,7 @@ impl SharedStore {
             stamps,
             candidate,
             holder,
+            attempts: Arc::default(),
         }
     }
 
@@ -105,6 +108,7 @@ impl SharedStore {
                 self.holder.clone(),
                 Arc::clone(&self.log),
                 Arc::clone(&self.follower),
+                Arc::clone(&self.attempts),
                 self.follower.metrics.clone(),
             ));
             lead.acquire().await;

@@ -146,11 +146,17 @@ impl View {
         let same = |lead: &LeadRecord| (lead.identity, lead.offset);
         let was = self.told.last.as_deref().map(same);
         let is = lead.as_ref().map(|(lead, _)| same(lead));
+        let fell = |(_, revision): &(LeadRecord, u64)| Some(*revision) < self.told.lead_revision;
+        let replaced = line != self.line || lead.as_ref().is_some_and(fell);
         // Where a lead was taken away and there is none yet, the entries may still be the same.
-        let another = (was.is_some() && is.is_some() && was != is) || line != self.line;
+        let another = (was.is_some() && is.is_some() && was != is) || replaced;
         self.line = line;
         if !self.told.loaded || another || revision < self.told.revision {
             self.begin_anew(revision, entries);
+            if replaced {
+                // It may be ahead by now, but its entries are not as new as those that clients were shown.
+                self.told.highest = self.told.highest.max(revision + 1);
+            }
         } else {
             let commits = gap::commits(&self.entries, self.told.revision, &entries, revision);
             self.commit(&commits);
