@@ -92,3 +92,21 @@ pub(crate) fn lead(namespace: &str) -> serde_json::Value {
     let text = kubectl(&["-n", namespace, "get", "kv", "-o", path], &[]).unwrap();
     serde_json::from_str(&text).unwrap()
 }
+
+/// A metric's value; 0 where it was never counted.
+pub(crate) fn metric(gateway: &Running, name: &str) -> u64 {
+    let metrics = ask(gateway.admin, "GET /metrics");
+    let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+    line.map_or(0, |value| value.trim().parse().unwrap())
+}
+
+/// How many requests were refused for a reason.
+pub(crate) fn refused(gateway: &Running, reason: &str) -> u64 {
+    let name = format!("kubekv_store_refused_total{{reason=\"{reason}\"}}");
+    metric(gateway, &name)
+}
+
+/// How often the log says that writes are refused.
+pub(crate) fn said(log: &str) -> usize {
+    log.matches("the cluster refuses writes").count()
+}

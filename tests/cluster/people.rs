@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use crate::cluster::{kubectl, namespace};
-use crate::gateway::{get, put, start, until, until_ready};
+use crate::gateway::{get, metric, put, start, until, until_ready};
 use crate::running::{ask, send};
 
 /// The name of the object a key is kept as.
@@ -136,6 +136,7 @@ fn objects_that_are_not_as_they_should_be_stop_nothing() {
     });
     assert_eq!(get(&gateway, "k").as_deref(), Some("v"));
     assert_eq!(get(&gateway, "elsewhere"), None);
+    assert_eq!(metric(&gateway, "kubekv_store_misfits"), 2);
     assert_eq!(get(&gateway, "after").as_deref(), Some("x"));
     // Both are still so for whoever reads them anew.
     assert!(gateway.stop().code == 0);
@@ -146,5 +147,6 @@ fn objects_that_are_not_as_they_should_be_stop_nothing() {
     // What the name is for can be written again.
     put(&next, "other", "mended");
     assert_eq!(get(&next, "other").as_deref(), Some("mended"));
+    assert_eq!(metric(&next, "kubekv_store_misfits"), 1);
     assert!(next.stop().code == 0);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::cluster::{kubectl, namespace};
-use crate::gateway::{get, put, state, status, until, until_ready};
+use crate::gateway::{get, metric, put, refused, state, status, until, until_ready};
 use crate::pod::Account;
 use crate::rendered::{Overlay, only};
 use crate::running::{Running, ask};
@@ -254,28 +254,58 @@ fn nothing_else_is_allowed() {
     }
 }
 
+/// A token that ends with a secret of this name.
+fn token(applied: &Applied, secret: &str) -> String {
+    applied.kubectl(&["create", "secret", "generic", secret]);
+    let name = format!("--bound-object-name={secret}");
+    applied
+        .account
+        .token(&["--bound-object-kind=Secret", &name])
+}
+
+/// Whether the API server believes a token.
+fn is_believed(token: &str) -> bool {
+    let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview",
+        "spec": {"token": token}});
+    let ask = [
+        "create",
+        "-f",
+        "-",
+        "-o",
+        "jsonpath={.status.authenticated}",
+    ];
+    kubectl(&ask, review.to_string().as_bytes()).unwrap() == "true"
+}
+
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_token_that_dies_is_followed_by_the_next() {
+fn a_token_that_is_replaced_in_time_costs_nothing_and_one_too_late_the_lead() {
     let applied = Applied::new();
-    // A token dies with what it is bound to.
-    applied.kubectl(&["create", "secret", "generic", "life"]);
-    let bound = ["--bound-object-kind=Secret", "--bound-object-name=life"];
-    applied.account.set_token(&applied.account.token(&bound));
+    let end = |secret: &str| applied.kubectl(&["delete", "secret", secret]);
+    let first = token(&applied, "first");
+    applied.account.set_token(&first);
     let gateway = applied.start("only");
     until_ready(&gateway);
     put(&gateway, "k", "before");
-    let next = applied.account.token(&[]);
-    applied.kubectl(&["delete", "secret", "life"]);
-    until("it is dead", || {
-        let asked = applied.account.kubectl(&["get", "kv"]);
-        asked.is_err_and(|why| why.contains("Unauthorized"))
-    });
-    applied.account.set_token(&next);
-    // The file is read again within a minute, whatever was answered meanwhile.
-    until("it writes", || {
-        gateway.run(&["put", "k", "after"]).code == 0
-    });
+    let term = metric(&gateway, "kubekv_store_term");
+    let second = token(&applied, "second");
+    applied.account.set_token(&second);
+    end("first");
+    until("it is not believed", || !is_believed(&first));
+    put(&gateway, "k", "in time");
+    assert_eq!(metric(&gateway, "kubekv_store_term"), term);
+    assert_eq!(refused(&gateway, "unauthorized"), 0);
+    end("second");
+    until("the lead ends", || state(&gateway) != "ok");
+    assert!(refused(&gateway, "unauthorized") >= 1);
+    applied.account.set_token(&token(&applied, "third"));
+    until_ready(&gateway);
+    put(&gateway, "k", "after");
     assert_eq!(get(&gateway, "k").as_deref(), Some("after"));
     assert_eq!(gateway.stop().code, 0);
+    let log = applied.account.log();
+    assert!(log.contains("not valid: renew it"), "{log}");
+    for token in [first, second] {
+        assert!(!log.contains(&token), "it is a secret");
+    }
 }

@@ -2,21 +2,9 @@
 
 use crate::cluster::{kubectl, namespace};
 use crate::command::kubekv;
-use crate::gateway::{get, put, start, start_by, state, until, until_ready};
+use crate::gateway::{get, metric, put, refused, said, start, start_by, state, until, until_ready};
 use crate::meddler::{Action, Meddler, Requests};
-use crate::running::{Running, ask};
-
-/// A metric's value; 0 where it was never counted.
-fn metric(gateway: &Running, name: &str) -> u64 {
-    let metrics = ask(gateway.admin, "GET /metrics");
-    let line = metrics.lines().find_map(|line| line.strip_prefix(name));
-    line.map_or(0, |value| value.trim().parse().unwrap())
-}
-
-fn refused(gateway: &Running, reason: &str) -> u64 {
-    let name = format!("kubekv_store_refused_total{{reason=\"{reason}\"}}");
-    metric(gateway, &name)
-}
+use crate::running::Running;
 
 fn send(to: std::net::SocketAddr, request: &str, kind: &str, body: &str) -> String {
     use std::io::{Read, Write};
@@ -43,11 +31,6 @@ fn etcd_put(gateway: &Running, key: &str) -> String {
 
 fn apply(object: &serde_json::Value) {
     kubectl(&["apply", "-f", "-"], object.to_string().as_bytes()).unwrap();
-}
-
-/// How often the log says that writes are refused.
-fn said(log: &str) -> usize {
-    log.matches("the cluster refuses writes").count()
 }
 
 #[test]
@@ -95,12 +78,8 @@ fn a_quota_refuses_new_entries_and_no_others() {
     assert_eq!(done.err.matches(over).count(), 1, "{}", done.err);
 }
 
-#[test]
-#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_policy_refuses_what_it_is_about() {
-    let namespace = namespace();
-    let gateway = start(&namespace, "only");
-    until_ready(&gateway);
+/// Nothing else may be written in a namespace from now on.
+fn forbid(namespace: &str, rule: &str) {
     let policy = serde_json::json!({
         "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
         "metadata": {"name": namespace},
@@ -109,7 +88,7 @@ fn a_policy_refuses_what_it_is_about() {
                 "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
                 "resourceRules": [{"apiGroups": ["kubekv.io"], "apiVersions": ["v1"],
                     "operations": ["CREATE", "UPDATE"], "resources": ["entries"]}]},
-            "validations": [{"expression": "object.spec.key != 'no'", "message": "not that one"}]},
+            "validations": [{"expression": rule, "message": "not that one"}]},
     });
     let binding = serde_json::json!({
         "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
@@ -118,6 +97,22 @@ fn a_policy_refuses_what_it_is_about() {
     });
     apply(&policy);
     apply(&binding);
+}
+
+fn allow(namespace: &str) {
+    for kind in ["binding", ""] {
+        let kind = format!("validatingadmissionpolicy{kind}");
+        kubectl(&["delete", &kind, namespace], &[]).unwrap();
+    }
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn a_policy_refuses_what_it_is_about() {
+    let namespace = namespace();
+    let gateway = start(&namespace, "only");
+    until_ready(&gateway);
+    forbid(&namespace, "object.spec.key != 'no'");
     let mut answer = String::new();
     until("refused", || {
         let _anew = gateway.run(&["delete", "no"]);
@@ -130,13 +125,27 @@ fn a_policy_refuses_what_it_is_about() {
     assert!(answer.contains("\"errorCode\":300"), "{answer}");
     put(&gateway, "yes", "v");
     assert!(refused(&gateway, "admission") >= 2);
-    for kind in ["binding", ""] {
-        let kind = format!("validatingadmissionpolicy{kind}");
-        kubectl(&["delete", &kind, &namespace], &[]).unwrap();
-    }
+    allow(&namespace);
     until("taken", || {
         consul_put(&gateway, "no").starts_with("HTTP/1.1 200")
     });
+    let done = gateway.stop();
+    assert_eq!((done.code, said(&done.err)), (0, 1), "{}", done.err);
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn a_policy_that_refuses_the_lead_ends_it_until_it_is_lifted() {
+    let namespace = namespace();
+    let gateway = start(&namespace, "only");
+    until_ready(&gateway);
+    put(&gateway, "k", "v");
+    forbid(&namespace, "object.spec.key != 'lead'");
+    until("the lead ends", || state(&gateway) != "ok");
+    assert!(refused(&gateway, "admission") >= 1);
+    allow(&namespace);
+    until_ready(&gateway);
+    put(&gateway, "k", "w");
     let done = gateway.stop();
     assert_eq!((done.code, said(&done.err)), (0, 1), "{}", done.err);
 }
@@ -272,11 +281,21 @@ fn an_api_server_that_asks_to_come_later_is_no_error() {
     assert_eq!(sent("later"), 2);
     assert_eq!(metric(&gateway, "kubekv_store_unknown_total"), 0);
     // What a server that failed did is not known: it is settled, and then sent anew.
-    let failed = Action::refuse_for(503, "ServiceUnavailable", "overloaded", 1);
-    meddler.rule(Requests::of("POST").of_key("failed").once(), failed);
-    put(&gateway, "failed", "v");
-    assert_eq!(sent("failed"), 2);
-    assert_eq!(metric(&gateway, "kubekv_store_unknown_total"), 1);
+    let failures = [
+        (500, "InternalError"),
+        (503, "ServiceUnavailable"),
+        (504, "Timeout"),
+    ];
+    for (status, reason) in failures {
+        let unknown = metric(&gateway, "kubekv_store_unknown_total");
+        let key = format!("failed/{status}");
+        let failed = Action::refuse_for(status, reason, "not now", 1);
+        meddler.rule(Requests::of("POST").of_key(&key).once(), failed);
+        put(&gateway, &key, "v");
+        assert_eq!(sent(&key), 2, "{status}");
+        let more = metric(&gateway, "kubekv_store_unknown_total") - unknown;
+        assert_eq!(more, 1, "{status}");
+    }
     // It took effect, and is not sent again.
     meddler.rule(
         Requests::of("POST").of_key("reset").once(),

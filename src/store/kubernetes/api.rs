@@ -1,4 +1,5 @@
-//! The five requests that are made of the API server, each with a deadline, none ever made twice.
+//! The five requests that are made of the API server, each with a deadline. None is ever made twice, but for one that the
+//! API server did not look at because it did not believe whose it was, where there are newer credentials.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
+use super::access::Access;
 use super::complaints::Complaints;
 use super::lines::Lines;
 use super::refusal::{ApiError, refused};
@@ -64,7 +66,7 @@ impl Page {
 /// The entries of one namespace.
 #[derive(Clone)]
 pub(super) struct Api {
-    client: Client,
+    access: Arc<Access>,
     path: String,
     metrics: Metrics,
     complaints: Arc<Complaints>,
@@ -79,9 +81,9 @@ impl std::fmt::Debug for Api {
 }
 
 impl Api {
-    pub(super) fn new(client: Client, namespace: &str, metrics: Metrics) -> Self {
+    pub(super) fn new(access: Access, namespace: &str, metrics: Metrics) -> Self {
         Self {
-            client,
+            access: Arc::new(access),
             path: format!("{RESOURCE}/{namespace}/entries"),
             metrics,
             complaints: Arc::default(),
@@ -191,13 +193,14 @@ impl Api {
             self.path
         );
         let begun = Instant::now();
-        let opened = self.open(request(Method::GET, &uri, Vec::new())?).await;
+        let opened = self.believed(|client| self.open(client, &uri)).await;
         self.count(Verb::Watch, begun, opened.as_ref().map(|_| 200));
         opened.map(Lines::new)
     }
 
-    async fn open(&self, request: Request<Body>) -> Result<Body, ApiError> {
-        let answer = tokio::time::timeout(WRITE, self.client.send(request))
+    async fn open(&self, client: Arc<Client>, uri: &str) -> Result<Body, ApiError> {
+        let request = request(Method::GET, uri, Bytes::new())?;
+        let answer = tokio::time::timeout(WRITE, client.send(request))
             .await
             .map_err(|_| ApiError::Unknown("the watch does not begin".to_owned()))?
             .map_err(|error| unsent(&error))?;
@@ -208,6 +211,23 @@ impl Api {
         Err(refused(&parts, &whole(body).await.unwrap_or_default()))
     }
 
+    /// What a request comes to; where its credentials are not believed, what it comes to with newer ones.
+    async fn believed<T, F>(&self, ask: impl Fn(Arc<Client>) -> F) -> Result<T, ApiError>
+    where
+        F: Future<Output = Result<T, ApiError>>,
+    {
+        let client = self.access.client();
+        let answered = ask(Arc::clone(&client)).await;
+        if answered
+            .as_ref()
+            .is_err_and(|error| error.status() == Some(401))
+            && let Some(client) = self.access.after(&client).await
+        {
+            return ask(client).await;
+        }
+        answered
+    }
+
     async fn ask(
         &self,
         verb: Verb,
@@ -215,11 +235,12 @@ impl Api {
         body: Vec<u8>,
         patience: Duration,
     ) -> Result<Bytes, ApiError> {
-        let request = request(method(verb), uri, body)?;
         let begun = Instant::now();
         // Later than the API server's own, which says what became of it.
         let patience = patience + Duration::from_secs(1);
-        let answered = tokio::time::timeout(patience, self.exchange(request))
+        let body = Bytes::from(body);
+        let exchange = |client| exchange(client, verb, uri, body.clone());
+        let answered = tokio::time::timeout(patience, self.believed(exchange))
             .await
             .unwrap_or_else(|_| {
                 let none = format!("nothing within {} s", patience.as_secs());
@@ -228,21 +249,6 @@ impl Api {
         let status = answered.as_ref().map(|(status, _)| *status);
         self.count(verb, begun, status);
         answered.map(|(_, body)| body)
-    }
-
-    async fn exchange(&self, request: Request<Body>) -> Result<(u16, Bytes), ApiError> {
-        let answer = self
-            .client
-            .send(request)
-            .await
-            .map_err(|error| unsent(&error))?;
-        let (parts, body) = answer.into_parts();
-        let body = whole(body).await.map_err(ApiError::Unknown)?;
-        if parts.status.is_success() {
-            Ok((parts.status.as_u16(), body))
-        } else {
-            Err(refused(&parts, &body))
-        }
     }
 
     fn count(&self, verb: Verb, begun: Instant, answered: Result<u16, &ApiError>) {
@@ -263,6 +269,24 @@ impl Api {
     }
 }
 
+async fn exchange(
+    client: Arc<Client>,
+    verb: Verb,
+    uri: &str,
+    body: Bytes,
+) -> Result<(u16, Bytes), ApiError> {
+    let request = request(method(verb), uri, body)?;
+    let answer = client.send(request).await;
+    let answer = answer.map_err(|error| unsent(&error))?;
+    let (parts, body) = answer.into_parts();
+    let body = whole(body).await.map_err(ApiError::Unknown)?;
+    if parts.status.is_success() {
+        Ok((parts.status.as_u16(), body))
+    } else {
+        Err(refused(&parts, &body))
+    }
+}
+
 async fn whole(body: Body) -> Result<Bytes, String> {
     let body = Limited::new(body, LONGEST).collect().await;
     body.map(http_body_util::Collected::to_bytes)
@@ -278,7 +302,7 @@ fn method(verb: Verb) -> Method {
     }
 }
 
-fn request(method: Method, uri: &str, body: Vec<u8>) -> Result<Request<Body>, ApiError> {
+fn request(method: Method, uri: &str, body: Bytes) -> Result<Request<Body>, ApiError> {
     Request::builder()
         .method(method)
         .uri(uri)

@@ -154,7 +154,7 @@ impl KubernetesLog {
     }
 
     async fn load_now(&self) -> Result<Loaded, ApiError> {
-        let first = self.state.first.swap(false, Ordering::AcqRel);
+        let first = self.state.first.load(Ordering::Acquire);
         let past = if first { self.list_past().await } else { None };
         let (version, list) = match past {
             Some(listed) => listed,
@@ -162,6 +162,7 @@ impl KubernetesLog {
         };
         let objects = self.take_in(version, list).await?;
         let loaded = loaded(&objects);
+        self.state.first.store(false, Ordering::Release);
         let mut known = self.state.objects.lock();
         *known = objects;
         self.state.told(known);

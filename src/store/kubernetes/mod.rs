@@ -1,5 +1,6 @@
 //! Entries as custom resources of a Kubernetes cluster, one object an entry.
 
+mod access;
 mod api;
 mod codec;
 mod compare;
@@ -21,10 +22,11 @@ mod tail;
 
 use std::sync::Arc;
 
-use kube::{Client, Config};
+use kube::Config;
 
 pub use resource::definition;
 
+use self::access::Access;
 use self::api::Api;
 use self::log::KubernetesLog;
 use super::StoreError;
@@ -65,9 +67,9 @@ pub async fn open(
     // A watch may be silent for long.
     config.read_timeout = None;
     let namespace = namespace.unwrap_or(&config.default_namespace).to_owned();
-    let client = Client::try_from(config).map_err(|error| failed(&error))?;
+    let access = Access::new(config).map_err(|error| failed(&error))?;
     let log = KubernetesLog::new(
-        Api::new(client, &namespace, metrics.clone()),
+        Api::new(access, &namespace, metrics.clone()),
         metrics.clone(),
     );
     Ok(SharedStore::start(Arc::new(log), candidate, metrics))

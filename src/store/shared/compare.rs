@@ -16,6 +16,8 @@ pub(super) async fn now_and_then(log: Arc<dyn Log>, follower: Arc<Follower>) -> 
         match log.compare().await {
             Ok(0) => {}
             Ok(entries) => {
+                let found = u64::try_from(entries).unwrap_or(u64::MAX);
+                follower.metrics.differences.inc_by(found);
                 tracing::error!(
                     entries,
                     "changes were never told by the store: all is read anew"

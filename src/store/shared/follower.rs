@@ -175,7 +175,6 @@ impl Follower {
             match ended {
                 None => {}
                 Some(LogError::Gone) => return LogError::Gone,
-                Some(LogError::Ended) => tokio::time::sleep(SHORTEST).await,
                 Some(error) => self.pause(&error, wait).await,
             }
         }
@@ -233,7 +232,7 @@ impl Follower {
 
     async fn pause(&self, error: &LogError, wait: &mut Duration) {
         match error {
-            LogError::Ended => {}
+            LogError::Ended => tracing::debug!("the stream of changes ended"),
             LogError::Gone => tracing::info!("the changes since are forgotten: all is read anew"),
             LogError::Busy(..) if !self.is_long_busy() => {
                 tracing::debug!(%error, "the store is read later");

@@ -298,7 +298,8 @@ impl Lead {
             if !self.held() || self.unfit.load(Ordering::Acquire) {
                 break;
             }
-            let record = if self.unsettled.swap(false, Ordering::AcqRel) {
+            let fence = self.unsettled.swap(false, Ordering::AcqRel);
+            let record = if fence {
                 Some(self.next_term(&now))
             } else if Instant::now() >= next {
                 next = Instant::now() + self.candidate.duration / 5;
@@ -309,6 +310,10 @@ impl Lead {
             if let Some(record) = record {
                 let sending = self.send(record, now.lead_revision, &mut sent);
                 self.await_or_end(sending, &mut told, &now).await;
+                // A fence that was refused settles nothing: it is sent again.
+                if fence && told.borrow().term == now.term {
+                    self.unsettled.store(true, Ordering::Release);
+                }
                 continue;
             }
             tokio::select! {

@@ -108,6 +108,7 @@ pub struct Metrics {
     pub(super) readable: Gauge,
     pub(super) heartbeat: Histogram,
     pub(super) relists: Counter,
+    pub(super) differences: Counter,
     pub(super) unknown: Counter,
     pub(super) void: Counter,
     pub(super) foreign: Counter,
@@ -125,6 +126,7 @@ impl Default for Metrics {
             readable: Gauge::default(),
             heartbeat: histogram(),
             relists: Counter::default(),
+            differences: Counter::default(),
             unknown: Counter::default(),
             void: Counter::default(),
             foreign: Counter::default(),
@@ -172,6 +174,11 @@ impl Metrics {
                 "relists",
                 "Times everything was read anew after the first",
                 &metrics.relists,
+            ),
+            (
+                "differences",
+                "Entries that a list had otherwise than was told",
+                &metrics.differences,
             ),
             (
                 "unknown",

@@ -53,9 +53,9 @@ const ROLL: Duration = Duration::from_secs(600);
 pub struct SharedStore {
     log: Arc<dyn Log>,
     follower: Arc<Follower>,
-    following: JoinHandle<()>,
-    comparing: JoinHandle<()>,
-    present: Option<JoinHandle<()>>,
+    _following: Task,
+    _comparing: Task,
+    present: Option<Task>,
     stamps: Arc<Stamps>,
     candidate: Candidate,
     holder: String,
@@ -70,26 +70,26 @@ impl SharedStore {
         let (follower, following) =
             Follower::start(Arc::clone(&log), &holder, Arc::clone(&stamps), metrics);
         let compared = compare::now_and_then(Arc::clone(&log), Arc::clone(&follower));
-        let comparing = tokio::spawn(async move {
+        let comparing = Task(tokio::spawn(async move {
             compared.await;
-        });
+        }));
         let present = candidate.relay.as_ref().map(|relay| {
             let own = Replica {
                 name: candidate.name.clone(),
                 certificate: relay.certificate.clone(),
             };
-            tokio::spawn(presence::keep(
+            Task(tokio::spawn(presence::keep(
                 Arc::clone(&log),
                 Arc::clone(&follower),
                 holder.clone(),
                 own,
-            ))
+            )))
         });
         Self {
             log,
             follower,
-            following,
-            comparing,
+            _following: Task(following),
+            _comparing: comparing,
             present,
             stamps,
             candidate,
@@ -113,7 +113,7 @@ impl SharedStore {
             ));
             lead.acquire().await;
             let keeping = Arc::clone(&lead);
-            let kept = tokio::spawn(async move { keeping.keep().await });
+            let kept = Task(tokio::spawn(async move { keeping.keep().await }));
             match self.log.settle(&self.stamps).await {
                 Ok(()) => {
                     // What it followed until now is served from now on.
@@ -124,7 +124,7 @@ impl SharedStore {
                     if said.replace(error.clone()).as_ref() != Some(&error) {
                         tracing::error!(%error, "this gateway cannot lead");
                     }
-                    kept.abort();
+                    drop(kept);
                     lead.release().await;
                     self.follower.reopen();
                     // Each try is a term, and two writes.
@@ -135,9 +135,9 @@ impl SharedStore {
         }
     }
 
-    fn term(&self, lead: Arc<Lead>, kept: JoinHandle<()>) -> Term {
+    fn term(&self, lead: Arc<Lead>, kept: Task) -> Term {
         let (log, stamps) = (Arc::clone(&self.log), Arc::clone(&self.stamps));
-        let settling = tokio::spawn(async move {
+        let settling = Task(tokio::spawn(async move {
             loop {
                 log.unsettled().await;
                 if let Err(error) = log.settle(&stamps).await {
@@ -145,8 +145,8 @@ impl SharedStore {
                 }
                 tokio::time::sleep(SETTLE).await;
             }
-        });
-        let roll = tokio::spawn({
+        }));
+        let roll = Task(tokio::spawn({
             let (log, follower) = (Arc::clone(&self.log), Arc::clone(&self.follower));
             let holder = self.holder.clone();
             async move {
@@ -156,7 +156,7 @@ impl SharedStore {
                     tokio::time::sleep(ROLL).await;
                 }
             }
-        });
+        }));
         let store = TermStore::new(
             Arc::clone(&self.log),
             Arc::clone(&self.follower),
@@ -170,8 +170,8 @@ impl SharedStore {
             store: Arc::new(store),
             lead,
             kept,
-            settling,
-            roll,
+            _settling: settling,
+            _roll: roll,
         }
     }
 
@@ -194,7 +194,7 @@ impl SharedStore {
     /// Takes this gateway off the roll, when it serves nobody any more.
     pub async fn leave(&mut self) {
         if let Some(present) = self.present.take() {
-            present.abort();
+            drop(present);
             presence::leave(self.log.as_ref(), &self.holder).await;
         }
     }
@@ -205,13 +205,13 @@ impl SharedStore {
     }
 }
 
-impl Drop for SharedStore {
+/// What goes on until this is dropped.
+#[derive(Debug)]
+struct Task(JoinHandle<()>);
+
+impl Drop for Task {
     fn drop(&mut self) {
-        self.following.abort();
-        self.comparing.abort();
-        if let Some(present) = &self.present {
-            present.abort();
-        }
+        self.0.abort();
     }
 }
 
@@ -220,9 +220,9 @@ impl Drop for SharedStore {
 pub struct Term {
     store: Arc<dyn Store>,
     lead: Arc<Lead>,
-    kept: JoinHandle<()>,
-    settling: JoinHandle<()>,
-    roll: JoinHandle<()>,
+    kept: Task,
+    _settling: Task,
+    _roll: Task,
 }
 
 impl Term {
@@ -238,22 +238,19 @@ impl Term {
 
     /// Returns when the lead is lost.
     pub async fn lost(&mut self) {
-        let _ended = (&mut self.kept).await;
+        let _ended = (&mut self.kept.0).await;
         self.lead.drop_now();
     }
 
     /// Gives the lead up, so that another gateway has it at once. To be called when nothing is read or written.
     pub async fn release(self) {
-        self.kept.abort();
+        self.kept.0.abort();
         self.lead.release().await;
     }
 }
 
 impl Drop for Term {
     fn drop(&mut self) {
-        self.kept.abort();
-        self.settling.abort();
-        self.roll.abort();
         self.lead.drop_now();
     }
 }

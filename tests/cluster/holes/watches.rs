@@ -2,7 +2,7 @@
 
 use super::{ask, consul_index, edit, json, kill, object, send, start_behind, transaction};
 use crate::cluster::{kubectl, namespace};
-use crate::gateway::{get, put, start, state, until, until_ready};
+use crate::gateway::{get, metric, put, start, state, until, until_ready};
 use crate::meddler::{Action, Meddler, Requests, Watches};
 use crate::running::Running;
 
@@ -158,6 +158,7 @@ fn a_change_that_was_never_told_is_found() {
         let lost = |key: &&str| get(&second, key).as_deref() == Some("lost");
         ["old", "new"].iter().all(lost)
     });
+    assert_eq!(metric(&second, "kubekv_store_differences_total"), 2);
     let done = second.stop();
     assert_eq!(done.code, 0);
     assert!(done.err.contains("changes were never told"), "{}", done.err);
