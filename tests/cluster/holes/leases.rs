@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::{answer, ask, json, kill, send};
+use super::{answer, ask, json, kill, send, sync};
 use crate::cluster::namespace;
 use crate::command::kubekv;
 use crate::gateway::{start, start_for, state, until, until_ready};
@@ -24,6 +24,7 @@ fn a_session_whose_renewal_waits_outlives_a_leader_that_stood_still() {
     until_ready(&gateway);
     // It ends after twice its TTL.
     let id = session(&gateway, r#"{"TTL": "1500ms"}"#);
+    let other = session(&gateway, r#"{"TTL": "1500ms"}"#);
     gateway.signal(Signal::STOP);
     let renewals: Vec<_> = (0..3)
         .map(|_| send(gateway.consul, &format!("PUT /v1/session/renew/{id}"), ""))
@@ -34,7 +35,11 @@ fn a_session_whose_renewal_waits_outlives_a_leader_that_stood_still() {
         let answer = answer(renewal);
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
-    // It ends all the same when nobody renews it.
+    // Nor is one cut short whose renewal comes when the gateway has looked at the clock.
+    sync(&gateway);
+    let late = ask(gateway.consul, &format!("PUT /v1/session/renew/{other}"));
+    assert!(late.starts_with("HTTP/1.1 200"), "{late}");
+    // They end all the same when nobody renews them.
     until("it ends", || {
         ask(gateway.consul, &format!("GET /v1/session/info/{id}")).ends_with("[]")
     });
