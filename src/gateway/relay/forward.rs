@@ -75,10 +75,15 @@ impl Forwarder {
         mut order: watch::Receiver<Order>,
     ) -> Vec<Arrival> {
         let mut connections = JoinSet::new();
+        let mut left = Vec::new();
         loop {
             let accepted = tokio::select! {
                 _told = order.wait_for(|order| *order != Order::Relay) => break,
-                Some(_ended) = connections.join_next() => continue,
+                Some(ended) = connections.join_next() => {
+                    // It may have been told to hand over before this loop was.
+                    left.extend(ended.ok().flatten());
+                    continue;
+                }
                 accepted = listener.accept() => accepted,
             };
             match accepted {
@@ -90,14 +95,11 @@ impl Forwarder {
             }
         }
         drop(listener);
-        let mut waiting = Vec::new();
         while let Some(ended) = connections.join_next().await {
-            if let Ok(Some(client)) = ended {
-                let Client { stream, ends, .. } = client;
-                waiting.push(Arrival::direct(stream, ends));
-            }
+            left.extend(ended.ok().flatten());
         }
-        waiting
+        let unread = |Client { stream, ends, .. }| Arrival::direct(stream, ends);
+        left.into_iter().map(unread).collect()
     }
 
     fn admit(
