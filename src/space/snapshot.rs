@@ -4,7 +4,7 @@ use imbl::{OrdMap, OrdSet};
 use std::sync::Arc;
 
 use crate::model::{Commit, Entry, Key, KeyRange, LeaseId, Realm};
-use crate::store::Opened;
+use crate::store::{Gap, Opened};
 
 /// All entries at one revision, in order of keys. Cloning one costs nothing, however large it is: clones share what
 /// did not change between them.
@@ -19,6 +19,8 @@ pub(crate) struct Snapshot {
     pub(crate) deletions: OrdMap<Key, u64>,
     /// Deletions up to this revision may be missing above.
     pub(crate) deletions_floor: u64,
+    /// And deletions in these, oldest first.
+    gaps: Arc<[Gap]>,
     /// Which entries each lease has locked.
     pub(crate) locked: OrdSet<(LeaseId, Key)>,
     /// How many client entries no tree can show (see [`Key::node`]).
@@ -31,6 +33,7 @@ impl Snapshot {
         let mut snapshot = Self {
             revision: opened.revision,
             deletions_floor: opened.deletions_floor,
+            gaps: opened.gaps.as_slice().into(),
             ..Self::default()
         };
         for (key, entry) in &opened.entries {
@@ -77,17 +80,27 @@ impl Snapshot {
         self.unshown -= usize::from(hidden(key));
     }
 
-    /// When the key last changed: its entry's revision, else when it was deleted, else the floor below which
-    /// deletions are forgotten.
+    /// The last revision at which a deletion may have happened that is not known, or not at its own revision.
+    pub(crate) fn index_floor(&self) -> u64 {
+        let last = self.gaps.last().map_or(0, |gap| gap.to);
+        self.deletions_floor.max(last)
+    }
+
+    /// Whether nothing is gone that a client was shown which knows all before an index, and that it could not be told
+    /// of. Of what came and went in a gap one that knows nothing of the gap need not be told.
+    pub(crate) fn knows_deletions_from(&self, index: u64) -> bool {
+        let within = |gap: &Gap| index > gap.from.saturating_add(1) && index <= gap.to;
+        index > self.deletions_floor && !self.gaps.iter().any(within)
+    }
+
+    /// When the key last changed: its entry's revision, else when it was deleted, but not below the floor up to which
+    /// deletions may be forgotten.
     pub(crate) fn key_index(&self, key: &Key) -> u64 {
-        match self.entries.get(key) {
-            Some(entry) => entry.index(),
-            None => self
-                .deletions
-                .get(key)
-                .copied()
-                .unwrap_or(self.deletions_floor),
+        if let Some(entry) = self.entries.get(key) {
+            return entry.index();
         }
+        let deleted = self.deletions.get(key).copied();
+        deleted.unwrap_or(0).max(self.index_floor())
     }
 
     /// When anything with this prefix last changed or was deleted; never falls.
@@ -102,7 +115,7 @@ impl Snapshot {
             .chain(deletions)
             .max()
             .unwrap_or(0)
-            .max(self.deletions_floor)
+            .max(self.index_floor())
     }
 
     /// The keys a lease has locked.

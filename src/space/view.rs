@@ -30,8 +30,8 @@ impl View {
         self.snapshot.revision
     }
 
-    /// When the key last changed: the main revision of its entry, else of its deletion, else the last revision whose
-    /// deletions are forgotten. Stays put while nothing happens to the key.
+    /// When the key last changed: the main revision of its entry, else of its deletion, but not below
+    /// [`View::index_floor`]. Stays put while nothing happens to the key.
     pub fn key_index(&self, key: &Key) -> u64 {
         self.snapshot.key_index(key)
     }
@@ -41,9 +41,14 @@ impl View {
         self.snapshot.prefix_index(prefix)
     }
 
-    /// Changes before and at this revision may be missing from what deletions are remembered.
-    pub fn deletions_floor(&self) -> u64 {
-        self.snapshot.deletions_floor
+    /// The last revision at which a deletion may have happened that is not remembered, or not at its own revision.
+    pub fn index_floor(&self) -> u64 {
+        self.snapshot.index_floor()
+    }
+
+    /// Whether a client that knows everything before an index can be told of everything that is gone since.
+    pub fn knows_deletions_from(&self, index: u64) -> bool {
+        self.snapshot.knows_deletions_from(index)
     }
 
     /// The keys deleted in this range and not written since, with the main revision of their deletion.

@@ -66,6 +66,17 @@ pub struct Opened {
     pub deletions: Vec<(Key, u64)>,
     /// Every key deleted after this revision and not written since is in `deletions`.
     pub deletions_floor: u64,
+    /// But not where nothing was told for a while, oldest first.
+    pub gaps: Vec<Gap>,
+}
+
+/// A time of which a store knows the result alone: not what came and went in it, nor when what is gone went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The last revision before it.
+    pub from: u64,
+    /// The last revision in it.
+    pub to: u64,
 }
 
 /// How much of the past the keyspace still wants; a store may forget the rest, at leisure.

@@ -17,7 +17,7 @@ use super::objects::Objects;
 use super::reading::read_lead;
 use super::refusal::{ApiError, INSTALL};
 use super::resource::VALUE_BYTES;
-use super::tail::Watch;
+use super::tail::{self, Watch};
 use super::{compare, send, settle};
 use crate::model::{Key, Proposal};
 use crate::store::shared::Metrics;
@@ -36,6 +36,9 @@ const LIMITS: Limits = Limits {
 
 /// How long to wait where the API server has too much to do and does not say for how long.
 const TURNED_AWAY: Duration = Duration::from_secs(1);
+
+/// How long it may take to tell the first of what happened since a time in the past.
+const TELLS: Duration = Duration::from_secs(2);
 
 /// How often a list is begun anew because it took too long to read.
 const LISTS: usize = 5;
@@ -109,12 +112,30 @@ impl KubernetesLog {
         let lead = read_lead(&object)?;
         for passed in &lead.record.past {
             let version = passed.revision.saturating_sub(lead.record.offset);
+            if !self.tells_since(version).await? {
+                continue;
+            }
             match self.list_once(Some(version)).await {
                 Ok(listed) => return Some(listed),
                 Err(error) => tracing::debug!(%error, version, "this past is not to be had"),
             }
         }
         None
+    }
+
+    /// Whether the API server remembers what happened after a version: one that began later than others forgets
+    /// sooner than etcd, which lists from the past are read from. `None` where it does not say. Something did happen:
+    /// the lead's record came after it.
+    async fn tells_since(&self, version: u64) -> Option<bool> {
+        let first = async {
+            let lines = self.api.watch(version).await;
+            tail::begins(lines.map_err(|error| unreadable(&error))?).await
+        };
+        match tokio::time::timeout(TELLS, first).await.ok()? {
+            Ok(()) => Some(true),
+            Err(LogError::Gone) => Some(false),
+            Err(_) => None,
+        }
     }
 
     /// Every object, as of one resourceVersion.

@@ -78,6 +78,14 @@ impl Watch {
     }
 }
 
+/// Returns when something is told, or why nothing is.
+pub(super) async fn begins(mut lines: Lines) -> Result<(), LogError> {
+    match lines.next().await {
+        Some(Ok(lines)) => lines.first().map_or(Ok(()), |line| event(line).map(drop)),
+        None | Some(Err(_)) => Err(LogError::Ended),
+    }
+}
+
 impl Tail for Watch {
     fn next(&mut self) -> BoxFuture<'_, Result<Vec<News>, LogError>> {
         Box::pin(self.read())

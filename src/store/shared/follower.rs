@@ -108,7 +108,13 @@ impl Follower {
     }
 
     pub(super) fn open(&self, feed: Arc<dyn Feed>) -> Opened {
-        self.view.lock().open(feed)
+        let opened = self.view.lock().open(feed);
+        tracing::info!(
+            index = opened.revision,
+            after = opened.history_floor,
+            "what happened after is known to clients that come back, and before that the last change of each key"
+        );
+        opened
     }
 
     pub(super) fn close(&self) {
@@ -154,11 +160,16 @@ impl Follower {
         loop {
             let ended = match log.load().await {
                 Ok(loaded) => {
-                    if self.told.borrow().loaded {
-                        self.metrics.relists.inc();
-                    }
+                    let (again, after) = (self.told.borrow().loaded, loaded.revision);
                     let line = log.line();
                     self.change(|view| view.install(loaded, line));
+                    if again {
+                        self.metrics.relists.inc();
+                        tracing::info!(
+                            after,
+                            "all was read anew; of what happened before, the last change of each key is known"
+                        );
+                    }
                     self.follow(log.as_ref(), &mut wait).await
                 }
                 Err(error) => error,

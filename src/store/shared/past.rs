@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::model::{Commit, Key};
+use crate::store::Gap;
 
 /// Commits kept: as many as etcd v2 keeps events.
 const COMMITS: usize = 1_000;
@@ -14,6 +15,9 @@ const BYTES: usize = 64 << 20;
 /// Deletions kept; past this the older half is forgotten.
 const DELETIONS: usize = 1 << 17;
 
+/// Gaps kept; past this the oldest two count as one.
+const GAPS: usize = 32;
+
 /// The last commits and deletions.
 #[derive(Debug, Default)]
 pub(super) struct Past {
@@ -23,6 +27,7 @@ pub(super) struct Past {
     deleted: VecDeque<(u64, Key)>,
     deletions: HashMap<Key, u64>,
     deletions_floor: u64,
+    gaps: Vec<Gap>,
 }
 
 impl Past {
@@ -70,11 +75,21 @@ impl Past {
         }
     }
 
-    /// Not every commit up to this revision is known.
-    pub(super) fn lose(&mut self, revision: u64) {
+    /// What happened between these revisions was not told.
+    pub(super) fn lose(&mut self, from: u64, to: u64) {
         self.commits.clear();
         self.weight = 0;
-        self.floor = revision;
+        self.floor = to;
+        if to <= from {
+            return;
+        }
+        self.gaps.push(Gap { from, to });
+        if self.gaps.len() > GAPS {
+            let oldest = self.gaps.remove(0);
+            if let Some(next) = self.gaps.first_mut() {
+                next.from = oldest.from;
+            }
+        }
     }
 
     /// Every commit after this revision is in [`Past::commits`].
@@ -87,9 +102,14 @@ impl Past {
         self.commits.iter().map(Arc::clone).collect()
     }
 
-    /// Every deletion after this revision is in [`Past::deletions`].
+    /// Every deletion after this revision is in [`Past::deletions`], but for those in gaps.
     pub(super) fn deletions_floor(&self) -> u64 {
         self.deletions_floor
+    }
+
+    /// Where it is not.
+    pub(super) fn gaps(&self) -> Vec<Gap> {
+        self.gaps.clone()
     }
 
     /// When keys that are gone were deleted.
@@ -127,5 +147,19 @@ mod tests {
             (past.deletions_floor(), past.deletions().len()),
             (10, 1_010)
         );
+    }
+
+    #[test]
+    fn many_gaps_are_fewer_and_larger() {
+        let mut past = Past::from(10);
+        for time in 1..=100 {
+            past.lose(time * 100, time * 100 + 50);
+        }
+        past.lose(20_000, 20_000);
+        assert_eq!(past.gaps().len(), GAPS);
+        let (from, to) = (100, 6_950);
+        assert_eq!(past.gaps().first(), Some(&Gap { from, to }));
+        let (from, to) = (10_000, 10_050);
+        assert_eq!(past.gaps().last(), Some(&Gap { from, to }));
     }
 }

@@ -99,6 +99,7 @@ impl View {
             history_floor: self.past.floor(),
             deletions: self.past.deletions(),
             deletions_floor: self.past.deletions_floor(),
+            gaps: self.past.gaps(),
         }
     }
 
@@ -160,7 +161,7 @@ impl View {
         } else {
             let commits = gap::commits(&self.entries, self.told.revision, &entries, revision);
             self.commit(&commits);
-            self.past.lose(revision);
+            self.past.lose(self.told.revision, revision);
             if let Some(feed) = &self.feed {
                 feed.lose(revision);
             }

@@ -30,7 +30,7 @@ pub(super) async fn handle(ask: &Ask<'_>, options: Options) -> Answer {
         if view.scan(&prefix).next().is_none() {
             return Err(super::not_found(view.prefix_index(&prefix)));
         }
-        let floor = view.deletions_floor();
+        let floor = view.index_floor();
         drop(view);
         let made = {
             let prefix = prefix.clone();

@@ -82,18 +82,19 @@ fn before_history(
             );
         }
     }
+    let sure = view.knows_deletions_from(since);
     if let Some((index, event)) = oldest
-        && (index > view.deletions_floor() || since > view.deletions_floor() || !watched.recursive)
+        && (sure || !watched.recursive)
     {
         return Ok(Some((index, vec![event])));
     }
     // A node that is there was not deleted since its last change, which was looked at. Of others nobody knows.
-    let known = since > view.deletions_floor()
-        || (!watched.recursive && !matches!(tree::node(view, &watched.path), Node::Absent));
+    let known =
+        sure || (!watched.recursive && !matches!(tree::node(view, &watched.path), Node::Absent));
     if known {
         return Ok(None);
     }
-    let oldest_known = view.deletions_floor() + 1;
+    let oldest_known = view.index_floor() + 1;
     let cause = format!("the requested history has been cleared [{oldest_known}/{since}]");
     Err(Error::new(Code::EventIndexCleared, cause))
 }

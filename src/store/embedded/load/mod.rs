@@ -113,6 +113,7 @@ impl Loader {
             history: self.history,
             history_floor: about.history_floor,
             deletions_floor: about.deletions_floor,
+            gaps: Vec::new(),
         };
         Loaded {
             opened,
