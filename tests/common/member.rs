@@ -1,4 +1,4 @@
-//! A real etcd, version 3, alone.
+//! A member of a real etcd, version 3: alone, or one of several.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -18,7 +18,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::cluster::component;
 
-/// A member that is a cluster by itself, on ports and in a directory of its own; it ends with the test.
+/// A member, on ports and in a directory of its own; it ends with the test.
 pub struct Member {
     process: Child,
     program: PathBuf,
@@ -29,7 +29,8 @@ pub struct Member {
     directory: tempfile::TempDir,
 }
 
-fn free() -> SocketAddr {
+/// An address that nobody listens at.
+pub fn free() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
 }
@@ -42,38 +43,60 @@ impl Member {
 
     /// Starts one with more arguments.
     pub fn start_with(name: &str, scheme: &str, more: &[&str]) -> Self {
-        let program = component(name).join("etcd");
+        let peer = format!("http://{}", free());
+        let member = Self::of(
+            name,
+            scheme,
+            ("default", &peer, &format!("default={peer}")),
+            more,
+        );
+        member.await_port();
+        member
+    }
+
+    /// Starts a member of a cluster, by its name, its address there, and the names and addresses of all; it listens soon.
+    pub fn of(
+        component_name: &str,
+        scheme: &str,
+        (name, peer, cluster): (&str, &str, &str),
+        more: &[&str],
+    ) -> Self {
+        let program = component(component_name).join("etcd");
         let directory = tempfile::tempdir().unwrap();
-        let (address, peer) = (free(), format!("http://{}", free()));
+        let address = free();
         let client = format!("{scheme}://{address}");
         let data = directory.path().join("data").display().to_string();
-        let cluster = format!("default={peer}");
         let mut arguments: Vec<String> = [
+            ["--name", name],
             ["--data-dir", &data],
             ["--listen-client-urls", &client],
             ["--advertise-client-urls", &client],
-            ["--listen-peer-urls", &peer],
-            ["--initial-advertise-peer-urls", &peer],
-            ["--initial-cluster", &cluster],
+            ["--listen-peer-urls", peer],
+            ["--initial-advertise-peer-urls", peer],
+            ["--initial-cluster", cluster],
         ]
         .concat()
         .into_iter()
         .map(str::to_owned)
         .collect();
         arguments.extend(more.iter().copied().map(str::to_owned));
-        let member = Self {
+        Self {
             process: spawn(&program, &arguments),
             program,
             arguments,
             address,
             control: vec![format!("--endpoints={client}")],
             directory,
-        };
-        member.await_port();
-        member
+        }
     }
 
-    fn await_port(&self) {
+    /// Where it keeps everything.
+    pub fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// Waits until it listens.
+    pub fn await_port(&self) {
         for _ in 0..1200 {
             if TcpStream::connect(self.address).is_ok() {
                 return;
@@ -128,10 +151,20 @@ impl Member {
 
     /// Kills it and starts it again on the same data.
     pub fn restart(&mut self) {
+        self.kill();
+        self.again();
+        self.await_port();
+    }
+
+    /// Kills it, and waits until it is gone.
+    pub fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
+    }
+
+    /// Starts it after it was killed; it listens soon.
+    pub fn again(&mut self) {
         self.process = spawn(&self.program, &self.arguments);
-        self.await_port();
     }
 }
 

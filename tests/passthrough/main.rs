@@ -20,5 +20,12 @@ mod links;
 #[path = "../common/member.rs"]
 mod member;
 #[cfg(test)]
+#[path = "../common/members.rs"]
+mod members;
+#[cfg(test)]
 #[path = "../common/running.rs"]
 mod running;
+#[cfg(test)]
+mod three;
+#[cfg(test)]
+mod writers;

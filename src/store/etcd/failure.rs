@@ -79,6 +79,8 @@ fn of_status(status: &tonic::Status) -> Failure {
         }
         Code::PermissionDenied => Failure::Forbidden(text),
         Code::Unavailable if said == "etcdserver: no leader" => Failure::NotSent(text),
+        // By the member itself, which has no leader to pass it on to, or moves its lead away.
+        Code::Unknown if said == "raft proposal dropped" => Failure::NotSent(text),
         _ if was_refused(status) => Failure::NotSent(text),
         Code::Ok
         | Code::Cancelled

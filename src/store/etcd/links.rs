@@ -46,6 +46,45 @@ impl Link {
     }
 }
 
+/// A connection that is left when this is dropped: whoever lets go of it wants another one, as this one may be silent
+/// for ever.
+pub(super) struct Use {
+    links: Arc<Links>,
+    pub(super) link: Arc<Link>,
+    kept: bool,
+}
+
+impl Use {
+    pub(super) async fn new(links: &Arc<Links>) -> Result<Self, Failure> {
+        Ok(Self {
+            link: links.get().await?,
+            links: Arc::clone(links),
+            kept: false,
+        })
+    }
+
+    /// It may be as good as before.
+    pub(super) fn keep(&mut self) {
+        self.kept = true;
+    }
+
+    pub(super) async fn leave(&self) {
+        self.links.leave(&self.link).await;
+    }
+}
+
+impl Drop for Use {
+    fn drop(&mut self) {
+        if self.kept {
+            return;
+        }
+        let (links, link) = (Arc::clone(&self.links), Arc::clone(&self.link));
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { links.leave(&link).await });
+        }
+    }
+}
+
 /// Every member we know of.
 pub(super) struct Links {
     endpoints: Vec<String>,

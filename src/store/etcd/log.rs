@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 use super::failure::Failure;
 use super::known::Known;
 use super::layout::Layout;
-use super::links::Links;
+use super::links::{Links, Use};
 use super::load::{LONGEST, revision};
 use super::tail::{Watch, refused};
 use super::{compare, send, settle};
@@ -107,18 +107,19 @@ impl EtcdLog {
 
     async fn follow_now(&self) -> Result<Watch, LogError> {
         let version = self.state.known.lock().version;
+        let mut connection = Use::new(&self.links).await?;
         // A watch from a revision that is not there yet would be silent for ever.
         if !self.is_same(version).await? {
             self.state.line.fetch_add(1, Ordering::AcqRel);
+            connection.keep();
             return Err(LogError::Gone);
         }
-        let link = self.links.get().await?;
         let (from, end) = self.layout.range();
         let options = WatchOptions::new()
             .with_range(end)
             .with_start_revision(revision(version + 1))
             .with_progress_notify();
-        let client = link.client.watch_client();
+        let client = connection.link.client.watch_client();
         let mut client = client.max_decoding_message_size(LONGEST);
         let begin = async {
             let mut stream = client.watch(from, Some(options)).await?;
@@ -132,17 +133,11 @@ impl EtcdLog {
         let (stream, first) = match begun {
             Ok((stream, Some(first))) => (stream, first),
             Ok((_, None)) => return Err(LogError::Ended),
-            Err(failure) => {
-                self.links.leave(&link).await;
-                return Err(failure.into());
-            }
+            Err(failure) => return Err(failure.into()),
         };
-        if let Err(error) = refused(&first) {
-            self.links.leave(&link).await;
-            return Err(error);
-        }
-        let (links, state) = (Arc::clone(&self.links), Arc::clone(&self.state));
-        Ok(Watch::new(stream, link, links, self.layout.clone(), state))
+        refused(&first)?;
+        let state = Arc::clone(&self.state);
+        Ok(Watch::new(stream, connection, self.layout.clone(), state))
     }
 }
 

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use etcd_client::{Compare, CompareOp, PutOptions, Txn, TxnOp};
+use tokio::time::Instant;
 
+use super::failure::Failure;
 use super::known::{Fence, Known};
 use super::layout::Layout;
 use super::load::revision;
@@ -14,8 +16,16 @@ use crate::model::{Key, Proposal, Record, Target, Write};
 use crate::store::shared::log::SendError;
 use crate::store::shared::record::{LeadRecord, Stamp};
 
-/// How long a write may take. etcd itself gives up after 7 s.
-pub(super) const WRITE: Duration = Duration::from_secs(8);
+/// How long to wait for an answer. A member passes a write on to one that leads no more, and tells after 7 s that it
+/// does not know what became of it; the next fence tells sooner.
+const WRITE: Duration = Duration::from_secs(1);
+
+/// How long a write is held that no member takes, because they have no leader or are not there: as Consul holds
+/// (`rpc_hold_timeout`).
+const HOLD: Duration = Duration::from_secs(7);
+
+/// How long until such a write is tried again.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// How long what refused a write may take to be told.
 const TOLD: Duration = Duration::from_secs(5);
@@ -60,15 +70,35 @@ impl Parts {
         self.operations.push(TxnOp::delete(key, None));
     }
 
+    fn txn(self) -> Txn {
+        Txn::new().when(self.compares).and_then(self.operations)
+    }
+
     /// Whether it happened; it is sent once.
     pub(super) async fn send(self, log: &EtcdLog) -> Result<bool, SendError> {
-        let txn = Txn::new().when(self.compares).and_then(self.operations);
-        let sent = log.links.call(WRITE, |client| {
-            let (txn, mut client) = (txn.clone(), client.kv_client());
-            async move { client.txn(txn).await }
-        });
-        Ok(sent.await?.succeeded())
+        Ok(send(log, &self.txn()).await?)
     }
+
+    /// As [`Parts::send`], but waits for somebody to take it.
+    async fn hold_and_send(self, log: &EtcdLog) -> Result<bool, SendError> {
+        let (txn, until) = (self.txn(), Instant::now() + HOLD);
+        loop {
+            match send(log, &txn).await {
+                Err(Failure::NotSent(_)) if Instant::now() < until => {
+                    tokio::time::sleep(AGAIN).await;
+                }
+                sent => return Ok(sent?),
+            }
+        }
+    }
+}
+
+async fn send(log: &EtcdLog, txn: &Txn) -> Result<bool, Failure> {
+    let sent = log.links.call(WRITE, |client| {
+        let (txn, mut client) = (txn.clone(), client.kv_client());
+        async move { client.txn(txn).await }
+    });
+    Ok(sent.await?.succeeded())
 }
 
 /// Sends a proposal.
@@ -85,7 +115,7 @@ pub(super) async fn proposal(
         return Err(SendError::Unavailable(why.to_owned()));
     }
     let parts = compile(&log.state.known.lock(), &log.layout, stamp, &proposal)?;
-    if parts.send(log).await? {
+    if parts.hold_and_send(log).await? {
         return Ok(());
     }
     // Refused is only what is told, too.

@@ -7,7 +7,7 @@ use etcd_client::{EventType, WatchResponse, WatchStream};
 use super::failure::Failure;
 use super::known::Event;
 use super::layout::Layout;
-use super::links::{Link, Links};
+use super::links::Use;
 use super::load::{count, value};
 use super::log::State;
 use crate::store::BoxFuture;
@@ -16,30 +16,24 @@ use crate::store::shared::log::{LogError, News, Tail};
 /// A watch of the whole prefix.
 pub(super) struct Watch {
     stream: WatchStream,
-    link: Arc<Link>,
-    links: Arc<Links>,
+    connection: Use,
     layout: Layout,
     state: Arc<State>,
-    /// It ended by itself: what it came by may be as good as before.
-    ended: bool,
 }
 
 impl Watch {
     /// A watch that etcd has begun.
     pub(super) fn new(
         stream: WatchStream,
-        link: Arc<Link>,
-        links: Arc<Links>,
+        connection: Use,
         layout: Layout,
         state: Arc<State>,
     ) -> Self {
         Self {
             stream,
-            link,
-            links,
+            connection,
             layout,
             state,
-            ended: false,
         }
     }
 
@@ -47,7 +41,7 @@ impl Watch {
         let told = tokio::select! {
             told = self.stream.message() => told,
             // Somebody found that it does not work any more, or the certificates have changed.
-            () = self.link.ended() => return Err(LogError::Ended),
+            () = self.connection.link.ended() => return Err(LogError::Ended),
         };
         match told {
             Ok(Some(response)) => self.take(&response),
@@ -55,7 +49,7 @@ impl Watch {
             Err(error) => {
                 let failure = Failure::of(&error);
                 tracing::debug!(%failure, "the watch broke");
-                self.links.leave(&self.link).await;
+                self.connection.leave().await;
                 Err(LogError::Ended)
             }
         }
@@ -104,22 +98,11 @@ impl Tail for Watch {
     fn next(&mut self) -> BoxFuture<'_, Result<Vec<News>, LogError>> {
         Box::pin(async move {
             let news = self.read().await;
-            self.ended = news.is_err();
+            if news.is_err() {
+                self.connection.keep();
+            }
             news
         })
-    }
-}
-
-impl Drop for Watch {
-    /// Whoever lets go of a watch that has not ended wants another connection: this one may be silent for ever.
-    fn drop(&mut self) {
-        if self.ended {
-            return;
-        }
-        let (links, link) = (Arc::clone(&self.links), Arc::clone(&self.link));
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { links.leave(&link).await });
-        }
     }
 }
 

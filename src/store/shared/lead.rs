@@ -24,6 +24,9 @@ use crate::model::time;
 /// Added to an index that went back, over what was seen of it.
 const RAISE: u64 = 1_000_000;
 
+/// A record that did not leave is sent again after this at the latest.
+const AGAIN: Duration = Duration::from_millis(250);
+
 /// Who would lead.
 #[derive(Clone, Debug)]
 pub struct Candidate {
@@ -46,8 +49,8 @@ pub(super) struct Lead {
     attempts: Arc<AtomicU64>,
     /// Until when it lasts, in nanoseconds of [`boottime`].
     until: AtomicU64,
-    /// A write's outcome is unknown: the next term is to settle it.
-    unsettled: AtomicBool,
+    /// The last term with a write whose outcome is unknown, 0 where there is none: the next term is to settle it.
+    unsettled: AtomicU64,
     /// This gateway must not lead.
     unfit: AtomicBool,
     wake: Notify,
@@ -85,7 +88,7 @@ impl Lead {
             follower,
             attempts,
             until: AtomicU64::new(0),
-            unsettled: AtomicBool::new(false),
+            unsettled: AtomicU64::new(0),
             unfit: AtomicBool::new(false),
             wake: Notify::new(),
             metrics,
@@ -97,10 +100,18 @@ impl Lead {
         nanos(boottime::now()) < self.until.load(Ordering::Acquire)
     }
 
-    /// Asks for a new term, which tells the writes that took effect from those that never will.
-    pub(super) fn settle_by_fence(&self) {
-        self.unsettled.store(true, Ordering::Release);
+    /// Asks for a term after this one, which tells the writes that took effect from those that never will; says whether
+    /// nobody has asked for it before.
+    pub(super) fn settle_by_fence(&self, term: u64) -> bool {
+        let asked = self.unsettled.fetch_max(term, Ordering::AcqRel);
         self.wake.notify_one();
+        asked < term
+    }
+
+    /// Whether somebody waits for a term after the one that was told.
+    fn is_unsettled(&self, told: &Told) -> bool {
+        let term = told.lead.as_deref().map_or(0, |lead| lead.term);
+        self.unsettled.load(Ordering::Acquire) >= term
     }
 
     /// How long the lead lasts without a heartbeat.
@@ -220,8 +231,8 @@ impl Lead {
         tokio::spawn(async move { log.send_lead(record, told).await })
     }
 
-    /// Waits for something else to be told: where the record did not leave, a little; where that takes too long, over
-    /// a new connection.
+    /// Waits for something else to be told: where the record did not leave, or is a fence that others wait for and
+    /// nobody knows of, a little; where that takes too long, over a new connection.
     async fn await_change(
         &self,
         mut sending: Sending,
@@ -244,7 +255,8 @@ impl Lead {
                 ended = &mut sending, if !answered => {
                     answered = true;
                     match ended {
-                        Ok(Ok(()) | Err(SendError::Unknown(_) | SendError::Conflict(_))) => {}
+                        Ok(Ok(()) | Err(SendError::Conflict(_))) => {}
+                        Ok(Err(SendError::Unknown(_))) if !self.is_unsettled(known) => {}
                         Ok(Err(SendError::Nameless(why))) if self.held() => {
                             tracing::debug!(why, "the lead's record is not told as this gateway's");
                             self.give_up();
@@ -254,7 +266,8 @@ impl Lead {
                             // Why is told where the store is read or written.
                             tracing::debug!(%error, "the lead's record is not written");
                             refused = true;
-                            patience.as_mut().reset(Instant::now() + self.candidate.duration / 20);
+                            let again = (self.candidate.duration / 20).min(AGAIN);
+                            patience.as_mut().reset(Instant::now() + again);
                         }
                         Err(_panicked_or_ended) => return,
                     }
@@ -298,8 +311,7 @@ impl Lead {
             if !self.held() || self.unfit.load(Ordering::Acquire) {
                 break;
             }
-            let fence = self.unsettled.swap(false, Ordering::AcqRel);
-            let record = if fence {
+            let record = if self.is_unsettled(&now) {
                 Some(self.next_term(&now))
             } else if Instant::now() >= next {
                 next = Instant::now() + self.candidate.duration / 5;
@@ -310,10 +322,6 @@ impl Lead {
             if let Some(record) = record {
                 let sending = self.send(record, now.lead_revision, &mut sent);
                 self.await_or_end(sending, &mut told, &now).await;
-                // A fence that was refused settles nothing: it is sent again.
-                if fence && told.borrow().term == now.term {
-                    self.unsettled.store(true, Ordering::Release);
-                }
                 continue;
             }
             tokio::select! {

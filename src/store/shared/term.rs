@@ -53,9 +53,11 @@ impl TermStore {
                 None
             }
             Err(SendError::Unknown(why)) => {
-                tracing::warn!(%why, "the outcome of a write is not known yet");
+                // One line for all that the same fence settles.
+                if self.lead.settle_by_fence(stamp.term) {
+                    tracing::warn!(%why, "the outcome of a write is not known yet");
+                }
                 self.unknown.inc();
-                self.lead.settle_by_fence();
                 None
             }
             Err(SendError::Nameless(why)) => {

@@ -1,0 +1,206 @@
+//! A real etcd of three members, each of which may die, stand still, come back, lead or not.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "each test binary uses its part, and a test that cannot go on fails"
+)]
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::member::{Member, free};
+
+/// How long anything here may take before it counts as never.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a member may take to say how it is.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// Three members on loopback; they end with the test.
+pub struct Members {
+    members: Vec<Member>,
+    /// Which of them are killed or stand still.
+    away: [bool; 3],
+}
+
+impl Members {
+    /// Starts the etcd of a component: `etcd` is 3.4, `etcd-3.6` is 3.6.
+    pub fn start(component: &str) -> Self {
+        Self::start_with(component, &[])
+    }
+
+    /// Starts them with more arguments, and waits until one of them leads.
+    pub fn start_with(component: &str, more: &[&str]) -> Self {
+        let peers = [free(), free(), free()].map(|peer| format!("http://{peer}"));
+        let named: Vec<_> = (0..3).map(|at| format!("m{at}={}", peers[at])).collect();
+        let cluster = named.join(",");
+        let member = |at: usize| {
+            let name = format!("m{at}");
+            Member::of(component, "http", (&name, &peers[at], &cluster), more)
+        };
+        let members = Self {
+            members: (0..3).map(member).collect(),
+            away: [false; 3],
+        };
+        members.leader();
+        members
+    }
+
+    /// One of them, from 0.
+    pub fn member(&self, at: usize) -> &Member {
+        &self.members[at]
+    }
+
+    /// What `--store` is to be for a prefix; members are tried in this order.
+    pub fn store(&self, order: &[usize], prefix: &str) -> String {
+        let addresses = order.iter().map(|at| self.members[*at].address());
+        format!(
+            "etcd://{}/{prefix}",
+            addresses.collect::<Vec<_>>().join(",")
+        )
+    }
+
+    /// Asks a member's own API, which takes JSON.
+    fn ask(&self, at: usize, path: &str, body: &Value) -> Option<Value> {
+        let url = format!("http://{}{path}", self.members[at].address());
+        let request = ureq::post(&url).config().timeout_global(Some(ANSWER));
+        let mut answer = request.build().send(body.to_string()).ok()?;
+        serde_json::from_str(&answer.body_mut().read_to_string().ok()?).ok()
+    }
+
+    fn status(&self, at: usize) -> Option<(u64, u64)> {
+        let status = self.ask(at, "/v3/maintenance/status", &json!({}))?;
+        let number = |value: &Value| value.as_str().map_or(0, |text| text.parse().unwrap());
+        Some((
+            number(&status["header"]["member_id"]),
+            number(&status["leader"]),
+        ))
+    }
+
+    fn here(&self) -> impl Iterator<Item = usize> {
+        (0..3).filter(|at| !self.away[*at])
+    }
+
+    /// Which member leads, as the others of those that are here know; waits until one does.
+    pub fn leader(&self) -> usize {
+        let mut found = None;
+        until("a leader of etcd", || {
+            let all: Vec<_> = self.here().map(|at| (at, self.status(at))).collect();
+            let leads = |of: u64| {
+                all.iter()
+                    .find(|(_, status)| status.is_some_and(|s| s.0 == of))
+            };
+            let mut said = all.iter().map(|(_, status)| status.map_or(0, |s| s.1));
+            let first = said.next().unwrap_or_default();
+            found = leads(first).map(|(at, _)| *at);
+            said.all(|leader| leader == first) && found.is_some()
+        });
+        found.unwrap()
+    }
+
+    /// Lets another member lead, which is here.
+    pub fn move_leader(&self) {
+        let from = self.leader();
+        let to = self.here().find(|at| *at != from).unwrap();
+        let id = self.status(to).unwrap().0;
+        let target = json!({"targetID": id.to_string()});
+        self.ask(from, "/v3/maintenance/transfer-leadership", &target);
+    }
+
+    pub fn kill(&mut self, at: usize) {
+        self.members[at].kill();
+        self.away[at] = true;
+    }
+
+    /// Starts one that was killed.
+    pub fn again(&mut self, at: usize) {
+        self.members[at].again();
+        self.away[at] = false;
+    }
+
+    /// Lets one stand still: to the others it is cut off, and what it is asked waits in its sockets.
+    pub fn stop(&mut self, at: usize) {
+        self.members[at].signal(Signal::STOP);
+        self.away[at] = true;
+    }
+
+    /// Lets one go on that stood still.
+    pub fn go_on(&mut self, at: usize) {
+        self.members[at].signal(Signal::CONT);
+        self.away[at] = false;
+    }
+
+    /// Kills all, lets something be done to each one's directory, and starts them again.
+    pub fn while_down(&mut self, meanwhile: impl Fn(usize, &Path)) {
+        for member in &mut self.members {
+            member.kill();
+        }
+        for (at, member) in self.members.iter_mut().enumerate() {
+            meanwhile(at, &member.data());
+            member.again();
+        }
+        self.leader();
+    }
+
+    /// The head of the cluster's history.
+    pub fn revision(&self) -> u64 {
+        let at = self.here().next().unwrap();
+        // "\0" in base64: any key.
+        let range = json!({"key": "AA==", "limit": 1});
+        let mut head = None;
+        until("a revision", || {
+            head = self.ask(at, "/v3/kv/range", &range);
+            head.is_some()
+        });
+        let head = head.unwrap();
+        head["header"]["revision"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap()
+    }
+
+    /// Lets etcd forget every revision but the last.
+    pub fn compact(&self) {
+        let revision = self.revision().to_string();
+        let at = self.here().next().unwrap();
+        self.ask(
+            at,
+            "/v3/kv/compaction",
+            &json!({"revision": revision, "physical": true}),
+        );
+    }
+}
+
+/// Copies a directory that holds files and directories.
+pub fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let pause = Duration::from_millis(20);
+    let mut left = PATIENCE;
+    while !holds() {
+        assert!(!left.is_zero(), "never: {what}");
+        std::thread::sleep(pause);
+        left = left.saturating_sub(pause);
+    }
+}
