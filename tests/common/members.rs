@@ -12,11 +12,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::cluster::component;
 use crate::member::{Member, free};
 
 /// How long anything here may take before it counts as never.
@@ -27,7 +29,10 @@ const ANSWER: Duration = Duration::from_secs(2);
 
 /// Three members on loopback; they end with the test.
 pub struct Members {
-    members: Vec<Member>,
+    all: Vec<Member>,
+    /// Where they talk to each other, and all of it as etcd takes it.
+    peers: [String; 3],
+    cluster: String,
     /// Which of them are killed or stand still.
     away: [bool; 3],
 }
@@ -48,8 +53,10 @@ impl Members {
             Member::of(component, "http", (&name, &peers[at], &cluster), more)
         };
         let members = Self {
-            members: (0..3).map(member).collect(),
+            all: (0..3).map(member).collect(),
             away: [false; 3],
+            peers: peers.clone(),
+            cluster: cluster.clone(),
         };
         members.leader();
         members
@@ -57,12 +64,12 @@ impl Members {
 
     /// One of them, from 0.
     pub fn member(&self, at: usize) -> &Member {
-        &self.members[at]
+        &self.all[at]
     }
 
     /// What `--store` is to be for a prefix; members are tried in this order.
     pub fn store(&self, order: &[usize], prefix: &str) -> String {
-        let addresses = order.iter().map(|at| self.members[*at].address());
+        let addresses = order.iter().map(|at| self.all[*at].address());
         format!(
             "etcd://{}/{prefix}",
             addresses.collect::<Vec<_>>().join(",")
@@ -71,7 +78,7 @@ impl Members {
 
     /// Asks a member's own API, which takes JSON.
     fn ask(&self, at: usize, path: &str, body: &Value) -> Option<Value> {
-        let url = format!("http://{}{path}", self.members[at].address());
+        let url = format!("http://{}{path}", self.all[at].address());
         let request = ureq::post(&url).config().timeout_global(Some(ANSWER));
         let mut answer = request.build().send(body.to_string()).ok()?;
         serde_json::from_str(&answer.body_mut().read_to_string().ok()?).ok()
@@ -117,34 +124,62 @@ impl Members {
     }
 
     pub fn kill(&mut self, at: usize) {
-        self.members[at].kill();
+        self.all[at].kill();
         self.away[at] = true;
     }
 
     /// Starts one that was killed.
     pub fn again(&mut self, at: usize) {
-        self.members[at].again();
+        self.all[at].again();
         self.away[at] = false;
     }
 
     /// Lets one stand still: to the others it is cut off, and what it is asked waits in its sockets.
     pub fn stop(&mut self, at: usize) {
-        self.members[at].signal(Signal::STOP);
+        self.all[at].signal(Signal::STOP);
         self.away[at] = true;
     }
 
     /// Lets one go on that stood still.
     pub fn go_on(&mut self, at: usize) {
-        self.members[at].signal(Signal::CONT);
+        self.all[at].signal(Signal::CONT);
         self.away[at] = false;
+    }
+
+    /// Saves a snapshot, from whoever leads.
+    pub fn save(&self, to: &Path) {
+        let member = &self.all[self.leader()];
+        let saved = member.ctl(&["snapshot", "save", to.to_str().unwrap()]);
+        saved.unwrap();
+    }
+
+    /// All members end and begin anew, as another cluster, from a snapshot of 3.4.
+    pub fn restore(&mut self, snapshot: &Path) {
+        let control = component("etcdctl").join("etcdctl");
+        let (peers, cluster) = (self.peers.clone(), self.cluster.clone());
+        self.while_down(|at, data| {
+            fs::remove_dir_all(data).unwrap();
+            let restored = Command::new(&control)
+                .env("ETCDCTL_API", "3")
+                .args(["snapshot", "restore"])
+                .arg(snapshot)
+                .arg("--data-dir")
+                .arg(data)
+                .args(["--name", &format!("m{at}")])
+                .args(["--initial-advertise-peer-urls", &peers[at]])
+                .args(["--initial-cluster", &cluster])
+                .output()
+                .unwrap();
+            assert!(restored.status.success(), "{restored:?}");
+        });
     }
 
     /// Kills all, lets something be done to each one's directory, and starts them again.
     pub fn while_down(&mut self, meanwhile: impl Fn(usize, &Path)) {
-        for member in &mut self.members {
+        for member in &mut self.all {
             member.kill();
         }
-        for (at, member) in self.members.iter_mut().enumerate() {
+        for (at, member) in self.all.iter_mut().enumerate() {
             meanwhile(at, &member.data());
             member.again();
         }

@@ -1,8 +1,13 @@
 //! Two gateways on an etcd of three members, which die, stand still and lead one after the other.
 
-use crate::gateway::{start, until_ready};
-use crate::members::Members;
-use crate::running::{Running, ask};
+use std::io::Read;
+use std::net::TcpStream;
+
+use rustix::process::Signal;
+
+use crate::gateway::{get, put, start, state, until, until_ready};
+use crate::members::{Members, copy};
+use crate::running::{Running, ask, send};
 use crate::writers::Writers;
 
 /// As long as nothing that happens to one member costs the lead.
@@ -16,14 +21,44 @@ fn pair(store: &str) -> (Running, Running) {
     (first, second)
 }
 
-/// The value of one of a gateway's metrics.
+/// The value of one of a gateway's metrics; 0 where nothing was counted yet.
 fn metric(gateway: &Running, name: &str) -> u64 {
     let metrics = ask(gateway.admin, "GET /metrics");
     let line = metrics.lines().find_map(|line| line.strip_prefix(name));
-    line.unwrap_or_else(|| panic!("no {name} in {metrics}"))
-        .trim()
-        .parse()
-        .unwrap()
+    line.map_or(0, |value| value.trim().parse().unwrap())
+}
+
+fn read_until(mut stream: TcpStream, wanted: &str) -> String {
+    let mut told = Vec::new();
+    let mut part = [0; 4096];
+    while !String::from_utf8_lossy(&told).contains(wanted) {
+        let read = stream.read(&mut part).unwrap();
+        assert!(read > 0, "{}", String::from_utf8_lossy(&told));
+        told.extend_from_slice(&part[..read]);
+    }
+    String::from_utf8_lossy(&told).into_owned()
+}
+
+/// What comes until an answer is there whole, or the other side closes.
+fn read_to_end(mut stream: TcpStream) -> String {
+    let mut told = Vec::new();
+    let mut part = [0; 4096];
+    while let Ok(read) = stream.read(&mut part) {
+        told.extend_from_slice(&part[..read]);
+        if read == 0 || told.ends_with(b"]") || told.ends_with(b"}\n") {
+            break;
+        }
+    }
+    String::from_utf8_lossy(&told).into_owned()
+}
+
+/// The index that Consul's face tells with an answer.
+fn index(gateway: &Running, request: &str) -> u64 {
+    let answer = ask(gateway.consul, request).to_lowercase();
+    let line = answer
+        .lines()
+        .find_map(|line| line.strip_prefix("x-consul-index: "));
+    line.unwrap_or_else(|| panic!("{answer}")).parse().unwrap()
 }
 
 fn writes_are_held_while_etcd_elects(component: &str) {
@@ -61,4 +96,195 @@ fn writes_are_held_while_etcd_elects_on_3_4() {
 #[ignore = "needs etcd: tests/run"]
 fn writes_are_held_while_etcd_elects_on_3_6() {
     writes_are_held_while_etcd_elects("etcd-3.6");
+}
+
+#[test]
+#[ignore = "needs etcd: tests/run"]
+fn a_member_that_stands_still_is_left_for_another() {
+    let mut members = Members::start("etcd-3.6");
+    let leader = members.leader();
+    let others = [(leader + 1) % 3, (leader + 2) % 3];
+    // A member that follows, and then the one that leads.
+    for order in [[0, 1, 2], [2, 0, 1]] {
+        let order = order.map(|at| [others[0], others[1], leader][at]);
+        let (store, still) = (members.store(&order, "p"), order[0]);
+        let (first, second) = pair(&store);
+        let writers = Writers::start(&first);
+        writers.until_more(20);
+        members.stop(still);
+        writers.until_more(50);
+        members.go_on(still);
+        members.leader();
+        writers.until_more(20);
+        writers.end(&first);
+        assert_eq!(metric(&first, "kubekv_store_leads "), 1);
+        assert_eq!(first.stop().code, 0);
+        until_ready(&second);
+        assert_eq!(second.stop().code, 0);
+    }
+}
+
+#[test]
+#[ignore = "needs etcd: tests/run"]
+fn a_leader_of_etcd_that_stood_still_tells_nothing_old() {
+    let mut members = Members::start("etcd-3.6");
+    let leader = members.leader();
+    let others = [(leader + 1) % 3, (leader + 2) % 3];
+    // The first has nobody else to ask.
+    let first = start(&members.store(&[leader], "p"), "first", &[]);
+    until_ready(&first);
+    let all = members.store(&[others[0], others[1], leader], "p");
+    let second = start(&all, "second", &[]);
+    put(&first, "k", "before");
+    members.stop(leader);
+    // In a socket of the one that stands still, which thinks that it leads when it goes on.
+    let late = send(first.consul, "PUT /v1/kv/late");
+    until_ready(&second);
+    put(&second, "k", "after");
+    let read = send(first.consul, "GET /v1/kv/k?raw");
+    members.go_on(leader);
+    members.leader();
+    assert_eq!(second.stop().code, 0);
+    until_ready(&first);
+    let answer = read_until(read, "\r\n\r\nafter");
+    assert!(!answer.contains("before"), "{answer}");
+    assert_eq!(get(&first, "k").as_deref(), Some("after"));
+    assert_eq!(get(&first, "late"), None);
+    drop(late);
+    assert_eq!(first.stop().code, 0);
+}
+
+#[test]
+#[ignore = "needs etcd: tests/run"]
+fn what_was_compacted_while_a_gateway_stood_still_is_read_anew() {
+    let mut members = Members::start("etcd-3.6");
+    let leader = members.leader();
+    let others = [(leader + 1) % 3, (leader + 2) % 3];
+    let store = members.store(&[others[0], others[1], leader], "p");
+    let first = start(&store, "first", &[]);
+    until_ready(&first);
+    let second = start(&store, "second", &[]);
+    put(&first, "kept", "v");
+    put(&first, "gone", "v");
+    let waits = send(first.etcd, "GET /v2/keys/gone?wait=true");
+    until("parked", || {
+        metric(&first, "kubekv_face_in_flight{face=\"etcd\"} ") == 1
+    });
+    first.signal(Signal::STOP);
+    // Its watch is to begin where everything is compacted.
+    members.kill(others[0]);
+    until_ready(&second);
+    let deleted = second.run(&["delete", "gone"]);
+    assert_eq!(deleted.code, 0, "{deleted:?}");
+    put(&second, "kept", "w");
+    members.compact();
+    first.signal(Signal::CONT);
+    members.again(others[0]);
+    // The client that waited is told nothing wrong: its gateway leads no more, and closes.
+    let told = read_to_end(waits);
+    assert!(!told.contains("\"action\""), "{told}");
+    until("read anew", || {
+        metric(&first, "kubekv_store_relists_total ") > 0
+    });
+    assert_eq!(second.stop().code, 0);
+    until_ready(&first);
+    assert_eq!(get(&first, "kept").as_deref(), Some("w"));
+    assert_eq!(get(&first, "gone"), None);
+    let at = index(&first, "GET /v1/kv/gone");
+    put(&first, "gone", "again");
+    assert!(index(&first, "GET /v1/kv/gone") > at);
+    assert_eq!(first.stop().code, 0);
+}
+
+/// What becomes of two gateways when etcd is what it was before, by `restore`.
+fn a_backup_is_noticed(
+    mut members: Members,
+    back_up: impl FnOnce(&mut Members),
+    restore: impl FnOnce(&mut Members),
+) {
+    let store = members.store(&[0, 1, 2], "p");
+    let first = start(&store, "first", &[]);
+    until_ready(&first);
+    let second = start(&store, "second", &[]);
+    put(&first, "k", "old");
+    back_up(&mut members);
+    until("it goes on", || first.run(&["put", "k", "new"]).code == 0);
+    put(&first, "lost", "v");
+    let shown = [&first, &second].map(|gateway| {
+        if state(gateway) == "ok" {
+            index(gateway, "GET /v1/kv/k")
+        } else {
+            0
+        }
+    });
+    let shown = shown[0].max(shown[1]);
+    let leader = if state(&first) == "ok" {
+        &first
+    } else {
+        &second
+    };
+    let waits = send(
+        leader.consul,
+        &format!("GET /v1/kv/k?index={shown}&wait=600s"),
+    );
+    until("parked", || {
+        metric(leader, "kubekv_face_in_flight{face=\"consul\"} ") == 1
+    });
+    // Nobody looks until etcd is further than it was: its revisions alone do not tell.
+    first.signal(Signal::STOP);
+    second.signal(Signal::STOP);
+    let before = members.revision();
+    restore(&mut members);
+    while members.revision() <= before + 50 {
+        members.member(0).ctl(&["put", "outside", "v"]).unwrap();
+    }
+    first.signal(Signal::CONT);
+    second.signal(Signal::CONT);
+    // Whoever waited is told what there is, or begins anew.
+    let told = read_to_end(waits);
+    assert!(!told.contains("bmV3"), "{told}");
+    let ready = || {
+        [&first, &second]
+            .into_iter()
+            .find(|gateway| state(gateway) == "ok")
+    };
+    until("one leads", || {
+        ready().is_some_and(|gateway| get(gateway, "k").as_deref() == Some("old"))
+    });
+    let leader = ready().unwrap();
+    assert_eq!(get(leader, "lost"), None);
+    let now = index(leader, "GET /v1/kv/k");
+    assert!(now > shown, "{now} comes after {shown} was shown");
+    put(leader, "k", "newer");
+    assert!(index(leader, "GET /v1/kv/k") > now);
+    for gateway in [first, second] {
+        assert_eq!(gateway.stop().code, 0);
+    }
+}
+
+#[test]
+#[ignore = "needs etcd: tests/run"]
+fn a_snapshot_that_is_restored_is_noticed() {
+    let directory = tempfile::tempdir().unwrap();
+    let snapshot = directory.path().join("snapshot");
+    a_backup_is_noticed(
+        Members::start("etcd"),
+        |members| members.save(&snapshot),
+        |members| members.restore(&snapshot),
+    );
+}
+
+#[test]
+#[ignore = "needs etcd: tests/run"]
+fn copies_of_etcds_directories_that_come_back_are_noticed() {
+    let directory = tempfile::tempdir().unwrap();
+    let kept = |at: usize| directory.path().join(at.to_string());
+    let back_up = |members: &mut Members| members.while_down(|at, data| copy(data, &kept(at)));
+    let restore = |members: &mut Members| {
+        members.while_down(|at, data| {
+            std::fs::remove_dir_all(data).unwrap();
+            copy(&kept(at), data);
+        });
+    };
+    a_backup_is_noticed(Members::start("etcd-3.6"), back_up, restore);
 }

@@ -21,6 +21,8 @@ pub(super) struct Known {
     pub(super) version: u64,
     pub(super) lead: Option<Lead>,
     pub(super) fence: Option<Fence>,
+    /// The name of the last write, and when it was made.
+    pub(super) commit: Option<(u64, Bytes)>,
     pub(super) slots: BTreeMap<Key, Slot>,
     /// Entries that are to be moved to where their name says, by the name they have meanwhile.
     pub(super) unmoved: BTreeMap<String, Key>,
@@ -154,6 +156,7 @@ impl Known {
             }
             Name::Term => self.fence = bytes.and_then(|bytes| fence(bytes, revision)),
             Name::Commit => {
+                self.commit = bytes.map(|bytes| (revision, bytes.clone()));
                 step.committed = bytes.and_then(|bytes| serde_json::from_slice(bytes).ok());
             }
             Name::Value(_) | Name::InOrder(_) => {}
@@ -296,7 +299,10 @@ impl Known {
             match name {
                 Name::Lead => known.lead = Some(lead(&value.bytes, value.modified)),
                 Name::Term => known.fence = fence(&value.bytes, value.modified),
-                Name::Commit => beside.committed = serde_json::from_slice(&value.bytes).ok(),
+                Name::Commit => {
+                    beside.committed = serde_json::from_slice(&value.bytes).ok();
+                    known.commit = Some((value.modified, value.bytes));
+                }
                 Name::Attributes(key) => drop(beside.attributes.insert(key, value)),
                 Name::InOrderAttributes(name) => drop(beside.in_order.insert(name, value)),
                 Name::Value(_) | Name::InOrder(_) => values.push((name, value)),

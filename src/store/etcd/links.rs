@@ -17,6 +17,9 @@ use crate::store::StoreError;
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(2);
 
+/// How long a member may take to say how it is.
+const ALIVE: Duration = Duration::from_secs(1);
+
 /// How often a silent connection is tried; etcd closes those that ask more often than every 5 s.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
@@ -194,6 +197,15 @@ impl Links {
             .await
             .map_err(|_| failed("no answer".to_owned()))?
             .map_err(|error| failed(Failure::of(&error).to_string()))?;
+        // What stands still takes a connection as well, and a member without a leader can do nothing.
+        match tokio::time::timeout(ALIVE, client.maintenance_client().status()).await {
+            Err(_) => return Err(failed("no answer".to_owned())),
+            Ok(Ok(status)) if status.leader() == 0 => {
+                return Err(failed("it has no leader".to_owned()));
+            }
+            // It may be forbidden to ask.
+            Ok(_) => {}
+        }
         Ok(Arc::new(Link {
             number: self.count.fetch_add(1, Ordering::Relaxed),
             client,

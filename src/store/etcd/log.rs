@@ -93,15 +93,21 @@ impl EtcdLog {
         }
     }
 
-    /// Whether etcd is still the one that was read: a backup may have taken its place.
+    /// Whether etcd is still the one that was read: a backup may have taken its place, with the same members.
     async fn is_same(&self, version: u64) -> Result<bool, Failure> {
-        let (lead, head, cluster) = match self.get(&self.layout.lead(), version).await {
+        let (lead, commit) = (self.layout.lead(), self.layout.commit());
+        let read = tokio::try_join!(self.get(&lead, version), self.get(&commit, version));
+        let ((lead, head, cluster), (commit, ..)) = match read {
             Err(Failure::Future) => return Ok(false),
             read => read?,
         };
+        let now = [lead, commit].map(|value| value.map(|value| (value.modified, value.bytes)));
         let known = self.state.known.lock();
-        let then = known.lead.as_ref().map(|lead| (lead.modified, &lead.bytes));
-        let now = lead.as_ref().map(|lead| (lead.modified, &lead.bytes));
+        let lead = known.lead.as_ref();
+        let then = [
+            lead.map(|lead| (lead.modified, lead.bytes.clone())),
+            known.commit.clone(),
+        ];
         Ok(head >= version && cluster == known.cluster && then == now)
     }
 

@@ -138,7 +138,8 @@ impl Lead {
         loop {
             let now = told.borrow_and_update().clone();
             // Told too late, it is taken once more.
-            if self.is_ours(&now) && self.granted(&now, &mut sent) && self.held() {
+            let lasts = self.is_ours(&now) && self.granted(&now, &mut sent) && self.held();
+            if lasts && !is_outgrown(&now) {
                 let term = now.lead.as_deref().map(|lead| lead.term);
                 tracing::debug!(term, "the lead is taken");
                 return;
@@ -182,6 +183,7 @@ impl Lead {
         let known = told.last.as_deref();
         let offset = known.map_or(0, |lead| lead.offset);
         let short = told.highest.saturating_sub(told.revision);
+        let raised = is_outgrown(told);
         LeadRecord {
             // Above every term that wrote: of those before, what is on its way is void.
             term: told.term.saturating_add(1),
@@ -193,18 +195,18 @@ impl Lead {
             attempt: 0,
             released: false,
             identity: known.map_or_else(new_identity, |lead| lead.identity),
-            offset: if short > 0 {
-                offset + short + RAISE
+            offset: if raised {
+                offset.max(told.outgrown.unwrap_or_default()) + short + RAISE
             } else {
                 offset
             },
             // Both are indexes: with another offset they are none.
             past: known
-                .filter(|_| short == 0)
+                .filter(|_| !raised)
                 .map(|lead| lead.past.clone())
                 .unwrap_or_default(),
             fences: known
-                .filter(|_| short == 0)
+                .filter(|_| !raised)
                 .map(|lead| lead.fences.clone())
                 .unwrap_or_default(),
         }
@@ -304,7 +306,7 @@ impl Lead {
         let mut next = Instant::now();
         loop {
             let now = told.borrow_and_update().clone();
-            if !self.is_ours(&now) || now.epoch != epoch {
+            if !self.is_ours(&now) || now.epoch != epoch || is_outgrown(&now) {
                 break;
             }
             let _granted = self.granted(&now, &mut sent);
@@ -366,6 +368,12 @@ impl Lead {
             tracing::warn!(%error, "the lead could not be given up: others wait until it ends");
         }
     }
+}
+
+/// Whether indexes are to be raised before anything is served: clients have seen higher ones, or others of the same.
+fn is_outgrown(told: &Told) -> bool {
+    let offset = told.last.as_deref().map_or(0, |lead| lead.offset);
+    told.highest > told.revision || told.outgrown.is_some_and(|outgrown| offset <= outgrown)
 }
 
 fn new_identity() -> u64 {

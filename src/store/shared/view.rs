@@ -41,6 +41,9 @@ pub(super) struct Told {
     pub(super) epoch: u64,
     /// The highest revision a client of any gateway may have seen.
     pub(super) highest: u64,
+    /// The offset that a log had which is gone: nothing in the one there is now, however far it is, may be told with
+    /// such an offset, as clients would take it for what they have seen.
+    pub(super) outgrown: Option<u64>,
     /// The gateways of this store.
     pub(super) replicas: Replicas,
 }
@@ -80,6 +83,7 @@ impl View {
                 empty: true,
                 epoch: 0,
                 highest: 0,
+                outgrown: None,
                 replicas: Replicas::default(),
             },
         }
@@ -153,11 +157,11 @@ impl View {
         let another = (was.is_some() && is.is_some() && was != is) || replaced;
         self.line = line;
         if !self.told.loaded || another || revision < self.told.revision {
-            self.begin_anew(revision, entries);
-            if replaced {
+            if self.told.loaded && replaced {
                 // It may be ahead by now, but its entries are not as new as those that clients were shown.
-                self.told.highest = self.told.highest.max(revision + 1);
+                self.told.outgrown = self.told.last.as_deref().map(|lead| lead.offset);
             }
+            self.begin_anew(revision, entries);
         } else {
             let commits = gap::commits(&self.entries, self.told.revision, &entries, revision);
             self.commit(&commits);
