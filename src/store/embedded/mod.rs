@@ -38,7 +38,7 @@ mod room;
 mod survey;
 mod writer;
 
-pub use offline::{Report, backup, check};
+pub use offline::{Report, backup, check, entries};
 pub use room::DEFAULT_RESERVE_BYTES;
 
 /// What the store takes; the same everywhere, so that a keyspace can be moved.

@@ -15,16 +15,16 @@ use crate::store::shared::log::Loaded;
 use crate::store::shared::record::LeadRecord;
 
 /// Keys of one page.
-const PAGE: i64 = 500;
+pub(super) const PAGE: i64 = 500;
 
 /// The longest answer that is read: a page of the largest values.
 pub(super) const LONGEST: usize = 1 << 30;
 
 /// How long a page may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often reading is begun anew because what it began with was compacted meanwhile.
-const TRIES: usize = 5;
+pub(super) const TRIES: usize = 5;
 
 /// A number of etcd's, none of which is ever below 0.
 pub(super) fn count(number: i64) -> u64 {
@@ -46,7 +46,7 @@ pub(super) fn value(pair: &KeyValue) -> Value {
 }
 
 /// The revision and the cluster an answer was given at.
-fn place(answer: &GetResponse) -> Result<(u64, u64), Failure> {
+pub(super) fn place(answer: &GetResponse) -> Result<(u64, u64), Failure> {
     let header = answer.header();
     let header = header.ok_or_else(|| Failure::Unknown("an answer without a header".to_owned()))?;
     Ok((count(header.revision()), header.cluster_id()))

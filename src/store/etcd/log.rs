@@ -93,6 +93,12 @@ impl EtcdLog {
         }
     }
 
+    /// Reads what there is now, not what there was a while ago.
+    pub(super) fn of_the_present(self) -> Self {
+        self.state.first.store(false, Ordering::Release);
+        self
+    }
+
     /// Whether etcd is still the one that was read: a backup may have taken its place, with the same members.
     async fn is_same(&self, version: u64) -> Result<bool, Failure> {
         let (lead, commit) = (self.layout.lead(), self.layout.commit());

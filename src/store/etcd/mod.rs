@@ -8,6 +8,7 @@ mod layout;
 mod links;
 mod load;
 mod log;
+mod plain;
 mod records;
 mod send;
 mod settle;
@@ -17,12 +18,13 @@ mod version;
 use std::sync::Arc;
 
 pub use access::{Access, Password};
+pub use plain::{Plain, PlainKey, plain};
 
 use self::layout::Layout;
 use self::links::Links;
 use self::log::EtcdLog;
-use super::StoreError;
-use super::shared::{Candidate, Metrics, SharedStore};
+use super::shared::{self, Candidate, Metrics, SharedStore};
+use super::{Opened, StoreError};
 
 /// Follows the entries under a prefix of the etcd whose members listen at these addresses (HOST:PORT).
 ///
@@ -37,4 +39,15 @@ pub fn open(
     let links = Links::new(endpoints.to_vec(), access)?;
     let log = EtcdLog::new(links, Layout::new(prefix));
     Ok(SharedStore::start(Arc::new(log), candidate, metrics))
+}
+
+/// Reads the entries under a prefix as of one revision, and takes no part in what gateways do there.
+pub async fn read(
+    endpoints: &[String],
+    prefix: &str,
+    access: Access,
+) -> Result<Opened, StoreError> {
+    let links = Links::new(endpoints.to_vec(), access)?;
+    let log = EtcdLog::new(links, Layout::new(prefix)).of_the_present();
+    shared::read(&log).await
 }

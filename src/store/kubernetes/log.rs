@@ -103,6 +103,12 @@ impl KubernetesLog {
         }
     }
 
+    /// Reads what there is now, not what there was a while ago.
+    pub(super) fn of_the_present(self) -> Self {
+        self.state.first.store(false, Ordering::Release);
+        self
+    }
+
     /// Every object as it was a while ago: what happened since is told then, for clients that come back. `None` where
     /// that is forgotten.
     async fn list_past(&self) -> Option<(u64, Vec<Object>)> {

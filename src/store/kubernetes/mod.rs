@@ -29,8 +29,8 @@ pub use resource::definition;
 use self::access::Access;
 use self::api::Api;
 use self::log::KubernetesLog;
-use super::StoreError;
-use super::shared::{Candidate, Metrics, SharedStore};
+use super::shared::{self, Candidate, Metrics, SharedStore};
+use super::{Opened, StoreError};
 use crate::model::Key;
 
 /// What the object of a client's key is called.
@@ -54,6 +54,17 @@ pub async fn open(
     candidate: Candidate,
     metrics: Metrics,
 ) -> Result<SharedStore, StoreError> {
+    let log = log(namespace, metrics.clone()).await?;
+    Ok(SharedStore::start(Arc::new(log), candidate, metrics))
+}
+
+/// Reads the entries of a namespace as of one resourceVersion, and takes no part in what gateways do there.
+pub async fn read(namespace: Option<&str>) -> Result<Opened, StoreError> {
+    let log = log(namespace, Metrics::default()).await?;
+    shared::read(&log.of_the_present()).await
+}
+
+async fn log(namespace: Option<&str>, metrics: Metrics) -> Result<KubernetesLog, StoreError> {
     let failed = |error: &dyn std::fmt::Display| {
         StoreError(format!("kubernetes: {error}").replace('\n', " "))
     };
@@ -68,9 +79,6 @@ pub async fn open(
     config.read_timeout = None;
     let namespace = namespace.unwrap_or(&config.default_namespace).to_owned();
     let access = Access::new(config).map_err(|error| failed(&error))?;
-    let log = KubernetesLog::new(
-        Api::new(access, &namespace, metrics.clone()),
-        metrics.clone(),
-    );
-    Ok(SharedStore::start(Arc::new(log), candidate, metrics))
+    let api = Api::new(access, &namespace, metrics.clone());
+    Ok(KubernetesLog::new(api, metrics))
 }

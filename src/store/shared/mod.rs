@@ -12,6 +12,7 @@ pub(crate) mod log;
 pub(crate) mod metrics;
 mod past;
 mod presence;
+mod read;
 pub(crate) mod record;
 mod replica;
 mod roll;
@@ -28,6 +29,7 @@ use tokio::task::JoinHandle;
 
 pub use self::lead::Candidate;
 pub use self::metrics::Metrics;
+pub(crate) use self::read::read;
 pub use self::record::{LeadRecord, Relay};
 pub use self::replica::Replica;
 pub use self::roll::Roll;
