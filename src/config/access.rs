@@ -33,30 +33,72 @@ impl fmt::Debug for StorePassword {
 }
 
 /// The variable with a password: neither a flag, which others on the machine would see, nor a key of the file.
-pub(super) const PASSWORD: &str = "store-password";
+pub(super) const PASSWORD: &str = STORE.password;
+
+/// What the options are called that say how something is reached.
+#[derive(Debug)]
+pub(super) struct Names {
+    pub(super) authorities: &'static str,
+    pub(super) certificate: &'static str,
+    pub(super) key: &'static str,
+    pub(super) user: &'static str,
+    pub(super) password_file: &'static str,
+    /// The password itself, of a variable.
+    pub(super) password: &'static str,
+    pub(super) variable: &'static str,
+}
+
+/// Those of the gateway's store.
+const STORE: Names = Names {
+    authorities: "store-ca",
+    certificate: "store-cert",
+    key: "store-key",
+    user: "store-user",
+    password_file: "store-password-file",
+    password: "store-password",
+    variable: "KUBEKV_STORE_PASSWORD",
+};
 
 /// Reads what is given for a store; only etcd takes any of it.
 pub(super) fn parse(settings: &mut Settings, store: &StoreUrl) -> Result<StoreAccess, ConfigError> {
-    let mut take = |name: &'static str| {
-        let Some(setting) = settings.take(name) else {
-            return Ok(None);
-        };
-        if matches!(store, StoreUrl::Etcd { .. }) {
-            return Ok(Some(setting));
+    parse_by(settings, &STORE, store.refusal())
+}
+
+impl StoreUrl {
+    /// Why a store takes nothing of how it is reached, if so.
+    pub(super) fn refusal(&self) -> Option<&'static str> {
+        match self {
+            Self::Etcd { .. } => None,
+            Self::Embedded(_) | Self::Memory | Self::Kubernetes(_) => {
+                Some("only a store etcd://... takes it")
+            }
         }
-        let why = "only a store etcd://... takes it";
-        Err(ConfigError::at(&setting.place, why))
+    }
+}
+
+/// Reads the options of these names; where there is a refusal, none may be given.
+pub(super) fn parse_by(
+    settings: &mut Settings,
+    names: &Names,
+    refusal: Option<&str>,
+) -> Result<StoreAccess, ConfigError> {
+    let mut take = |name: &'static str| match (settings.take(name), refusal) {
+        (Some(setting), Some(why)) => Err(ConfigError::at(&setting.place, why)),
+        (setting, _) => Ok(setting),
     };
-    let (authorities, certificate, key) =
-        (take("store-ca")?, take("store-cert")?, take("store-key")?);
+    let (authorities, certificate, key) = (
+        take(names.authorities)?,
+        take(names.certificate)?,
+        take(names.key)?,
+    );
     let (user, file, text) = (
-        take("store-user")?,
-        take("store-password-file")?,
-        take(PASSWORD)?,
+        take(names.user)?,
+        take(names.password_file)?,
+        take(names.password)?,
     );
     let password = match (file, text) {
         (Some(file), Some(_)) => {
-            let why = "KUBEKV_STORE_PASSWORD is given, too";
+            let why = format!("{} is given, too", names.variable);
             return Err(ConfigError::at(&file.place, why));
         }
         (Some(file), None) => Some((StorePassword::File(path(&file)?), file)),
@@ -66,11 +108,11 @@ pub(super) fn parse(settings: &mut Settings, store: &StoreUrl) -> Result<StoreAc
     let (password, place) = password.unzip();
     Ok(StoreAccess {
         authorities: authorities.as_ref().map(path).transpose()?,
-        certificate: match pair((certificate, "store-cert"), (key, "store-key"))? {
+        certificate: match pair((certificate, names.certificate), (key, names.key))? {
             Some((certificate, key)) => Some((path(&certificate)?, path(&key)?)),
             None => None,
         },
-        user: pair((user, "store-user"), (place, "store-password-file"))?
+        user: pair((user, names.user), (place, names.password_file))?
             .map(|(user, _)| user.text)
             .zip(password),
     })
@@ -89,7 +131,7 @@ fn pair(
     }
 }
 
-fn path(setting: &Setting) -> Result<PathBuf, ConfigError> {
+pub(super) fn path(setting: &Setting) -> Result<PathBuf, ConfigError> {
     let path = PathBuf::from(&setting.text);
     match std::fs::File::open(&path) {
         Ok(_) => Ok(path),

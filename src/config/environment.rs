@@ -6,7 +6,12 @@ use super::settings::{Place, Settings};
 use super::{ConfigError, OPTIONS, access};
 
 /// Variables that begin like ours and are the client commands'.
-const CLIENT: [&str; 1] = ["KUBEKV_ADDRESS"];
+const CLIENT: [&str; 4] = [
+    "KUBEKV_ADDRESS",
+    "KUBEKV_FROM_PASSWORD",
+    "KUBEKV_FROM_TOKEN",
+    "KUBEKV_TO_PASSWORD",
+];
 
 /// Reads the options among some variables. A variable `KUBEKV_*` that is no option is an error, unless Kubernetes
 /// made it for a service of that name.

@@ -17,6 +17,7 @@ mod relay;
 mod resolve;
 mod settings;
 mod store;
+mod transfer;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -28,6 +29,7 @@ pub use log::{Log, LogFormat};
 pub use options::{Kind, OPTIONS, OptionSpec};
 pub use settings::{Place, Setting, Settings};
 pub use store::StoreUrl;
+pub use transfer::{SourceAccess, SourceUrl, TRANSFER, source, target};
 
 /// Everything the gateway is told.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -98,12 +98,8 @@ fn kubernetes(namespace: &str) -> Result<Url<'_>, String> {
     }
 }
 
-fn etcd(rest: &str) -> Result<Url<'_>, String> {
-    let bad = || "etcd: want etcd://HOST:PORT[,HOST:PORT...]/PREFIX".to_owned();
-    let (hosts, prefix) = rest
-        .strip_prefix("//")
-        .and_then(|rest| rest.split_once('/'))
-        .ok_or_else(bad)?;
+/// `HOST:PORT[,HOST:PORT...]`, taken apart.
+pub(super) fn hosts(text: &str) -> Option<Vec<String>> {
     let host = |text: &str| {
         let Ok(authority) = text.parse::<http::uri::Authority>() else {
             return false;
@@ -111,13 +107,23 @@ fn etcd(rest: &str) -> Result<Url<'_>, String> {
         let port = authority.port_u16().is_some_and(|port| port > 0);
         port && !authority.host().is_empty() && !text.contains('@')
     };
+    let all = text.split(',').all(host);
+    all.then(|| text.split(',').map(str::to_owned).collect())
+}
+
+fn etcd(rest: &str) -> Result<Url<'_>, String> {
+    let bad = || "etcd: want etcd://HOST:PORT[,HOST:PORT...]/PREFIX".to_owned();
+    let (members, prefix) = rest
+        .strip_prefix("//")
+        .and_then(|rest| rest.split_once('/'))
+        .ok_or_else(bad)?;
     // Nothing that other kinds of URL give a meaning of its own.
     let plain = |byte: u8| byte.is_ascii_graphic() && !b"?#%\"\\".contains(&byte);
     let prefix = prefix.trim_end_matches('/');
-    if prefix.is_empty() || !prefix.bytes().all(plain) || !hosts.split(',').all(host) {
+    if prefix.is_empty() || !prefix.bytes().all(plain) {
         return Err(bad());
     }
-    let endpoints = hosts.split(',').map(str::to_owned).collect();
+    let endpoints = hosts(members).ok_or_else(bad)?;
     Ok(Url::Etcd(endpoints, prefix.to_owned()))
 }
 

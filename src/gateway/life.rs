@@ -22,7 +22,8 @@ use crate::face::{consul, etcd};
 use crate::guard::Bounds;
 use crate::model::FaceName;
 use crate::space::Keyspace;
-use crate::store::shared::{Metrics as StoreMetrics, Relay, Roll};
+use crate::store::StoreError;
+use crate::store::shared::{Candidate, Metrics as StoreMetrics, Relay, Roll};
 
 /// How long a store may take to close after it failed.
 const CLOSE_FAILED: Duration = Duration::from_secs(2);
@@ -135,8 +136,7 @@ impl Gateway {
     ) -> Result<(), Error> {
         let (on_fatal, mut fatal) = mpsc::channel(1);
         // Kept as a sender, so that a store without failures is not taken for one that failed.
-        let mut stores =
-            Stores::make(&self.config, self.relay(), &self.metrics, on_fatal.clone()).await?;
+        let mut stores = self.stores(on_fatal.clone()).await?;
         let mut faces = Some(faces);
         let mut unready = Some(self.ports);
         let roll = stores.roll();
@@ -187,6 +187,21 @@ impl Gateway {
                 return outcome;
             }
         }
+    }
+
+    /// The store of the configuration, not open yet.
+    async fn stores(&self, on_fatal: mpsc::Sender<String>) -> Result<Stores, StoreError> {
+        let Config {
+            store,
+            store_access: access,
+            ..
+        } = &self.config;
+        let candidate = Candidate {
+            name: self.config.node_name.clone(),
+            relay: self.relay(),
+            duration: self.config.lead_duration,
+        };
+        Stores::make(store, access, candidate, &self.metrics, on_fatal).await
     }
 
     /// Lets go of a keyspace; says how the gateway ends, if it does.

@@ -7,7 +7,7 @@ mod life;
 mod listeners;
 mod relay;
 mod standby;
-mod stores;
+pub(crate) mod stores;
 
 pub use error::Error;
 pub use files::raise_file_limit;
