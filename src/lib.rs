@@ -2,7 +2,7 @@
 //!
 //! Rooms, each knowing only those before it: [`model`] the words, [`store`] the floor, [`space`] the keyspace,
 //! [`guard`] who may do what, [`face`] the protocols, and here what puts them together: [`config`], [`admin`] and
-//! [`gateway`]. Everything that serves enters by [`run`].
+//! [`gateway`]. Everything that serves enters by [`run`]; [`transfer`] moves entries from a store to another.
 
 pub mod admin;
 pub mod config;
@@ -12,5 +12,6 @@ pub mod guard;
 pub mod model;
 pub mod space;
 pub mod store;
+pub mod transfer;
 
 pub use gateway::run;

@@ -5,13 +5,14 @@ use std::io;
 use kubekv::config::ConfigError;
 use kubekv::gateway;
 
-/// The answer is no: there is no such key, the CAS did not hold, or a check found damage.
+/// The answer is no: there is no such key, the CAS did not hold, a check found damage, an import was not to be begun or
+/// is not all there.
 pub(super) const NO: u8 = 1;
 /// The command line or the configuration is wrong.
 pub(super) const USAGE: u8 = 2;
-/// No gateway answers.
+/// No gateway answers, or no server to read from.
 pub(super) const UNREACHABLE: u8 = 3;
-/// The gateway refused, or failed to do it.
+/// The gateway, or the server to read from, refused or failed to do it.
 pub(super) const REFUSED: u8 = 4;
 /// The gateway cannot be listened for: an address is in use or not this machine's.
 pub(super) const LISTEN: u8 = 5;
@@ -26,10 +27,10 @@ pub(super) const IO: u8 = 8;
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  no: no such key, the CAS did not hold, or a check found damage
+  1  no: no such key, the CAS did not hold, a check found damage, or an import is not all there
   2  wrong usage or configuration
-  3  the gateway cannot be reached
-  4  the gateway refused, or failed to do it
+  3  the gateway, or the server of --from, cannot be reached
+  4  the gateway or that server refused, or failed to do it
   5  serve: cannot listen on an address
   6  the store cannot be opened: not writable, in use by another process, damaged, of a newer format
   7  serve: the gateway had to end, for example because the disk failed

@@ -9,6 +9,7 @@ mod log;
 mod name;
 mod serve;
 mod store;
+mod transfer;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -41,10 +42,10 @@ enum Command {
     List(kv::List),
     /// Print changes as they happen
     Watch(kv::Watch),
-    /// Print all entries in the format of consul kv export
-    Export(kv::Export),
-    /// Write the entries of an export
-    Import(kv::Import),
+    /// Print all entries of a running gateway, or of another server or a store
+    Export(transfer::Export),
+    /// Write the entries of an export, or of another server or store
+    Import(transfer::Import),
     /// Print what a running gateway is and holds
     Status(kv::Status),
     /// Read and verify an embedded store that no gateway uses

@@ -9,7 +9,7 @@ const LONGEST: usize = 500;
 ///
 /// `model <- docker`; `model <- store <- space <- guard <- face`; the guard also knows docker. What puts them together
 /// knows all, but nobody knows it.
-const ROOMS: [(&str, &[&str]); 10] = [
+const ROOMS: [(&str, &[&str]); 11] = [
     ("model", &[]),
     ("docker", &["model"]),
     ("store", &["model"]),
@@ -24,6 +24,11 @@ const ROOMS: [(&str, &[&str]); 10] = [
             "model", "store", "space", "guard", "face", "config", "admin",
         ],
     ),
+    // Opens stores as a gateway does, and writes as its clients would; serves nobody.
+    (
+        "transfer",
+        &["model", "store", "space", "guard", "config", "gateway"],
+    ),
     ("cli", &[]),
 ];
 
@@ -37,7 +42,9 @@ const APART: [(&str, &[&str]); 2] = [
 const CRATES: [(&str, &[&str]); 12] = [
     (
         "tokio",
-        &["store", "space", "face", "admin", "gateway", "cli"],
+        &[
+            "store", "space", "face", "admin", "gateway", "transfer", "cli",
+        ],
     ),
     ("axum", &["face", "admin", "gateway"]),
     ("hyper", &["face/http"]),
@@ -59,7 +66,7 @@ const CRATES: [(&str, &[&str]); 12] = [
     ("tonic", &["store/etcd"]),
     ("fjall", &["store/embedded"]),
     ("clap", &["cli"]),
-    ("ureq", &["cli"]),
+    ("ureq", &["cli", "transfer/source"]),
 ];
 
 /// What a source may not hold.

@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::cli::exit::{self, Failure};
 
 /// Reads `-` as standard input, `@FILE` as the file's content, and anything else as the data itself.
-pub(super) fn read(argument: &OsStr) -> Result<Vec<u8>, Failure> {
+pub(in crate::cli) fn read(argument: &OsStr) -> Result<Vec<u8>, Failure> {
     let bytes = argument.as_bytes();
     if bytes == b"-" {
         let mut data = Vec::new();

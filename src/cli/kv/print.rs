@@ -15,7 +15,7 @@ pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
 }
 
 /// Prints bytes.
-pub(super) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
+pub(in crate::cli) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     out.write_all(bytes)?;
     Ok(out.flush()?)

@@ -1,0 +1,104 @@
+//! Every store, and who leads it.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use rustix::process::Signal;
+
+use crate::cluster::namespace;
+use crate::command::{embedded, kubekv, run};
+use crate::entries::{dump, filled, import, refused};
+use crate::member::Member;
+use crate::running::Running;
+
+#[test]
+#[ignore = "needs etcd and Kubernetes: tests/run"]
+fn entries_come_back_from_every_store_as_they_were() {
+    let home = tempfile::tempdir().unwrap();
+    let first = filled(&home.path().join("a"));
+    let whole = dump(&first);
+    assert!(whole.len() > 10);
+    let member = Member::start("etcd-3.6");
+    let stores = [
+        member.store("kv"),
+        format!("kubernetes:{}", namespace()),
+        embedded(&home.path().join("b")),
+    ];
+    let mut from = first;
+    for to in stores {
+        let done = import(&["--from", &from, "--to", &to]);
+        assert_eq!(done["written"], whole.len(), "{done}");
+        assert_eq!(dump(&to), whole, "{to}");
+        from = to;
+    }
+}
+
+#[test]
+#[ignore = "needs etcd: tests/run"]
+fn nothing_is_written_beside_a_gateway_that_leads() {
+    let home = tempfile::tempdir().unwrap();
+    let from = filled(&home.path().join("a"));
+    let member = Member::start("etcd-3.6");
+    let store = member.store("kv");
+    let arguments = ["--lead-duration", "1", "--store", &store];
+    let gateway = Running::start_by(
+        kubekv(),
+        &[&arguments[..], &["--node-name", "first"]].concat(),
+    );
+    crate::running::wait_for_metric(gateway.admin, "kubekv_store_leads 1");
+    let before = gateway.run(&["put", "a", "1"]);
+    assert_eq!(before.code, 0, "{before:?}");
+    // What is read beside it is as it is now, and takes nothing from it.
+    assert_eq!(dump(&store).len(), 1);
+    let done = refused(&["import", "--from", &from, "--to", &store, "--into-existing"]);
+    assert_eq!(done.code, 6, "{done:?}");
+    let line = "a gateway (first) leads this store: stop its gateways first";
+    assert!(done.err.contains(line), "{done:?}");
+    assert_eq!(gateway.run(&["list"]).text(), "a\n");
+
+    // One that died is waited for.
+    gateway.signal(Signal::KILL);
+    let arguments = ["--from", &from, "--to", &store, "--into-existing"];
+    let done = import(&arguments);
+    assert_eq!(done["extra"][0], "a");
+    // The lead is given up: a gateway has it at once, and what was moved.
+    let gateway = Running::start(&store);
+    crate::running::wait_for_metric(gateway.admin, "kubekv_store_leads 1");
+    let moved = gateway.run(&["get", "docker/text"]);
+    assert_eq!(moved.text(), "hello\n", "{moved:?}");
+    gateway.stop();
+}
+
+#[test]
+#[ignore = "needs etcd: tests/run"]
+fn a_run_that_was_killed_goes_on_in_a_shared_store() {
+    let member = Member::start("etcd-3.6");
+    let (home, to) = (tempfile::tempdir().unwrap(), member.store("kv"));
+    let file = home.path().join("export.json");
+    let entries: Vec<String> = (0..2_000)
+        .map(|number| format!(r#"{{"key":"k/{number:06}","flags":0,"value":"eA=="}}"#))
+        .collect();
+    std::fs::write(&file, format!("[{}]", entries.join(","))).unwrap();
+    let data = format!("@{}", file.display());
+    let mut cut = kubekv()
+        .args(["import", &data, "--to", &to])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut err = BufReader::new(cut.stderr.take().unwrap()).lines();
+    let told = err.find(|line| line.as_ref().unwrap().starts_with("kubekv: written "));
+    cut.kill().unwrap();
+    cut.wait().unwrap();
+    let done = run(&["import", "--json", &data, "--to", &to]);
+    assert_eq!(done.code, 0, "{told:?}: {done:?}");
+    assert!(
+        done.err.contains("waiting for the lead of the store"),
+        "{done:?}"
+    );
+    assert!(
+        done.json()["equal"].as_u64().unwrap() > 0,
+        "{told:?}: {done:?}"
+    );
+    assert_eq!(dump(&to).len(), 2_000);
+}
