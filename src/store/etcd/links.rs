@@ -259,7 +259,7 @@ impl Links {
         let credentials = credentials.map_err(|error| Failure::TurnedAway(error.to_string()))?;
         if credentials.is_none() {
             return Err(Failure::Token(
-                "etcd wants a user: give --store-user".to_owned(),
+                "etcd wants a user and a password, and none are given".to_owned(),
             ));
         }
         let renewed = tokio::time::timeout(CONNECT * 2, async {
