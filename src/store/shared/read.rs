@@ -47,5 +47,6 @@ fn opened(loaded: Loaded) -> Result<Opened, StoreError> {
         history_floor: loaded.revision,
         deletions: Vec::new(),
         deletions_floor: loaded.revision,
+        gaps: Vec::new(),
     })
 }

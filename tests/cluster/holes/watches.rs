@@ -3,9 +3,7 @@
 use super::{ask, consul_index, edit, json, kill, object, send, start_behind, transaction};
 use crate::cluster::{kubectl, namespace};
 use crate::command::kubekv;
-use crate::gateway::{
-    get, lead, metric, put, start, start_for, state, until, until_ready,
-};
+use crate::gateway::{get, lead, metric, put, start, start_for, state, until, until_ready};
 use crate::meddler::{Action, Meddler, Requests, Watches};
 use crate::running::{Running, wait_for_metric};
 
