@@ -1,6 +1,6 @@
 //! Real Docker on kubekv: two hosts share an overlay network, over each protocol; then the same while the gateway is
 //! killed and started again between any two steps, and the daemons are restarted. All of it on the embedded store, and
-//! on custom resources of an API server.
+//! on custom resources of an API server. And hosts that begin on a real Consul or etcd move to kubekv.
 
 #![allow(
     clippy::allow_attributes,
@@ -228,4 +228,147 @@ fn two_hosts_share_a_network_over_etcd_on_kubernetes() {
 #[ignore = "needs Docker, Kubernetes and root: tests/run"]
 fn no_address_is_lost_over_etcd_on_kubernetes_when_gateway_and_daemons_are_restarted() {
     journey("etcd://10.99.0.254:2379", Entries::Kubernetes, true);
+}
+
+/// A server that ends with the test.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        let _ended = self.0.wait();
+    }
+}
+
+fn docker_on(host: &str, arguments: &[&str]) -> String {
+    let output = run(docker().args(["on", host]).args(arguments));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// Starts a real server in the lab and waits until its port answers.
+fn start_server(words: &[&str], data: &Path, port: &str) -> Server {
+    let (program, arguments) = words.split_first().unwrap();
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let found = run(Command::new(here.join("tests/components")).args(["path", program]));
+    let program = Path::new(String::from_utf8_lossy(&found.stdout).trim()).join(program);
+    let mut server = docker();
+    server.arg("store").arg(program).args(arguments).arg(data);
+    let server = Server(
+        server
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    let ask = format!("</dev/tcp/10.99.0.254/{port}");
+    again_until(&format!(
+        "nsenter --net=/run/netns/kubekv-store bash -c '{ask}' 2>/dev/null"
+    ));
+    server
+}
+
+/// Runs a command again and again, for a minute, until it succeeds.
+fn again_until(command: &str) {
+    let tries = format!("for try in $(seq 600); do {command} && exit 0; sleep 0.1; done; exit 1");
+    let here = env!("CARGO_MANIFEST_DIR");
+    run(Command::new("bash").args(["-c", &tries]).current_dir(here));
+}
+
+fn container(host: &str) {
+    let name = format!("c-{host}");
+    let kept = ["--restart", "always", "--stop-timeout", "1"];
+    let program = [
+        "--security-opt",
+        "apparmor=unconfined",
+        "lab",
+        "/bin/sleep",
+        "1000000",
+    ];
+    let run = ["run", "-d", "--network", "ov", "--name", &name];
+    docker_on(host, &[&run[..], &kept, &program].concat());
+}
+
+fn address(host: &str) -> String {
+    let shown = "{{.NetworkSettings.Networks.ov.IPAddress}} {{.State.Running}}";
+    docker_on(host, &["inspect", &format!("c-{host}"), "--format", shown])
+}
+
+/// docs/moving.md, in two passes: hosts and containers go on as they were, on another store.
+fn fleet_moves(server: &[&str], from: &str, store: &str) {
+    let directory = tempfile::tempdir().unwrap();
+    let _lab = Lab::take();
+    run(docker().arg("network"));
+    let port = store.rsplit(':').next().unwrap();
+    let old = start_server(server, &directory.path().join("server"), port);
+    run(docker().args(["up", store]));
+    docker_on("a", &["network", "create", "-d", "overlay", "ov"]);
+    container("a");
+    container("b");
+    let before = [address("a"), address("b")];
+    let to = format!("embedded:{}", directory.path().join("data").display());
+    let import = |more: &[&str]| {
+        let mut import = docker();
+        import.args(["store", env!("CARGO_BIN_EXE_kubekv"), "import"]);
+        import.args(["--from", from, "--to", &to]).args(more);
+        let output = import.output().unwrap();
+        println!("{}", String::from_utf8_lossy(&output.stderr));
+        println!("{}", String::from_utf8_lossy(&output.stdout));
+        output.status.code()
+    };
+    // While the fleet runs, its heartbeats may be in the way of an end: 1.
+    assert!(matches!(import(&[]), Some(0 | 1)));
+    run(docker().args(["stop", "a", "b"]));
+    assert_eq!(import(&["--into-existing", "--delete"]), Some(0));
+    drop(old);
+    let _gateway = Gateway::keep_running(directory.path(), Entries::Embedded);
+    run(docker().args(["start", "a", "b"]));
+    for host in ["a", "b"] {
+        let state =
+            format!("tests/docker on {host} inspect c-{host} --format '{{{{.State.Running}}}}'");
+        again_until(&format!("[ \"$({state})\" = true ]"));
+    }
+    assert_eq!([address("a"), address("b")], before);
+    let networks = docker_on("b", &["network", "ls", "--format", "{{.Name}} {{.Scope}}"]);
+    assert!(networks.contains("ov global"), "{networks}");
+    // It is one network still: names are told from host to host by way of the new store.
+    again_until("tests/docker on a exec c-a /bin/ping -c 1 -W 2 c-b");
+}
+
+#[test]
+#[ignore = "needs Docker and root: tests/run"]
+fn a_fleet_moves_from_consul() {
+    let agent = [
+        "consul",
+        "agent",
+        "-server",
+        "-bootstrap-expect=1",
+        "-bind=10.99.0.254",
+    ];
+    let rest = ["-client=10.99.0.254", "-data-dir"];
+    let from = "consul://10.99.0.254:8500";
+    fleet_moves(&[&agent[..], &rest].concat(), from, from);
+}
+
+#[test]
+#[ignore = "needs Docker and root: tests/run"]
+fn a_fleet_moves_from_etcd() {
+    let urls = [
+        "--listen-client-urls=http://10.99.0.254:2379",
+        "--advertise-client-urls=http://10.99.0.254:2379",
+    ];
+    let etcd = [
+        "etcd",
+        "--enable-v2",
+        "--listen-peer-urls=http://127.0.0.1:2390",
+    ];
+    let peers = [
+        "--initial-advertise-peer-urls=http://127.0.0.1:2390",
+        "--initial-cluster=default=http://127.0.0.1:2390",
+    ];
+    let server = [&etcd[..], &urls, &peers, &["--data-dir"]].concat();
+    fleet_moves(
+        &server,
+        "etcd2://10.99.0.254:2379",
+        "etcd://10.99.0.254:2379",
+    );
 }

@@ -44,12 +44,18 @@ daemon_kill() {
     wait_for 60 "end of the daemon on $1" daemon_gone "$1"
 }
 
-# Stops all the daemons named, then starts them again.
-restart() {
+daemons_stop() {
     local host
     for host in "$@"; do daemon_stop "$host"; done
+}
+
+daemons_start() {
+    local host
     for host in "$@"; do daemon_start "$host"; done
 }
+
+# Stops all the daemons named, then starts them again.
+daemons_restart() { daemons_stop "$@" && daemons_start "$@"; }
 
 # Waits until the daemons found each other through the store. A network that gets its first container on a host before
 # that host's serf is up has no addresses resolved there for as long as it lasts (libnetwork, overlay driver, initSandbox and

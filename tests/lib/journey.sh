@@ -137,7 +137,7 @@ remove_containers() { on a rm -f c-a && on b rm -f c-b; }
 
 restart_with_containers() {
     local host
-    restart "$@" || return
+    daemons_restart "$@" || return
     for host in "$@"; do container_returns "$host" || return; done
 }
 
