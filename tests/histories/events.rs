@@ -1,8 +1,9 @@
 //! What etcd's watchers were told, held against each other and against what clients know: every change exactly once,
 //! in order, and nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::memory::Memory;
 use super::model::{Effect, Op, Outcome, Value};
 use super::record::Layout;
 use super::watch_etcd::Watched;
@@ -11,13 +12,18 @@ use super::watch_etcd::Watched;
 type Changes = BTreeMap<(u64, String), Option<Value>>;
 
 /// What is wrong with what watchers were told.
-pub fn faults(watched: &[Watched], ops: &[Vec<Op>], layout: &Layout) -> Vec<String> {
+pub fn faults(
+    watched: &[Watched],
+    ops: &[Vec<Op>],
+    layout: &Layout,
+    memory: &Memory,
+) -> Vec<String> {
     let mut faults = Vec::new();
     let mut changes = Changes::new();
     let mut add = |index: u64, path: &str, value: Option<Value>, who: &str| {
         let before = changes.insert((index, path.to_owned()), value);
         if let Some(before) = before.filter(|before| *before != value) {
-            let (a, b) = (told(before), told(value));
+            let (a, b) = (told_as(before), told_as(value));
             faults.push(format!("at {index} {path} is both {a} and {b}, says {who}"));
         }
     };
@@ -55,37 +61,66 @@ pub fn faults(watched: &[Watched], ops: &[Vec<Op>], layout: &Layout) -> Vec<Stri
             faults.push(format!("{style:?} of {path}: never saw the last value"));
             continue;
         }
-        faults.extend(missed(watched, &changes));
+        faults.extend(missed(watched, &changes, memory));
     }
     faults.extend(unheard(watched, ops, layout, &changes));
     faults
 }
 
-fn told(value: Option<Value>) -> String {
+fn told_as(value: Option<Value>) -> String {
     value.map_or("gone".to_owned(), |value| value.to_string())
 }
 
-/// Changes from where a watcher began to where it ended that it was not told.
-fn missed(watched: &Watched, changes: &Changes) -> Vec<String> {
+/// Changes from where a watcher began to where it ended that it was not told, though whoever answered knew them or had
+/// nothing newer to tell of their keys.
+fn missed(watched: &Watched, changes: &Changes, memory: &Memory) -> Vec<String> {
+    let Watched {
+        path, style, told, ..
+    } = watched;
     let end = watched.events.last().map_or(0, |event| event.index);
-    let mut seen = watched
+    let seen: BTreeSet<(u64, &String)> = watched
         .events
         .iter()
-        .map(|event| (event.index, &event.path));
-    let seen: std::collections::BTreeSet<(u64, &String)> = seen.by_ref().collect();
+        .map(|event| (event.index, &event.path))
+        .collect();
+    // The paths of what it was told after the one that is looked at, from its end on.
+    let last = watched.events.last().map(|event| &event.path);
+    let mut later: BTreeSet<&String> = last.into_iter().collect();
+    let mut faults = Vec::new();
     let from = (watched.after + 1, String::new());
-    let range = changes.range(from..(end, String::new()));
-    let missed =
-        range.filter(|((index, path), _)| watched.covers(path) && !seen.contains(&(*index, path)));
-    let Watched { path, style, .. } = watched;
-    missed
-        .map(|((index, of), value)| {
-            format!(
-                "{style:?} of {path}: was not told that {of} is {} at {index}",
-                told(*value)
-            )
-        })
-        .collect()
+    for ((index, of), value) in changes.range(from..(end, String::new())).rev() {
+        if !watched.covers(of) {
+            continue;
+        }
+        if seen.contains(&(*index, of)) {
+            later.insert(of);
+            continue;
+        }
+        // The answer that went past it.
+        let past = told.iter().find(|told| told.to >= *index);
+        let known = past.map_or(0, |told| memory.floor(told.at, told.to));
+        // Where that is right, what there is stands for all that happened.
+        let cleared = past.and_then(|told| told.cleared);
+        let cleared = cleared.is_some_and(|asked| asked <= known);
+        let superseded = later.contains(of) || is_repeated(changes, *index, of);
+        if !cleared && (*index > known || !superseded) {
+            let value = told_as(*value);
+            faults.push(format!(
+                "{style:?} of {path}: was not told that {of} is {value} at {index}, by {past:?} which knew all after {known}"
+            ));
+        }
+    }
+    faults
+}
+
+/// Whether it was deleted already: one that reads all anew knows that an entry is gone, not when it went.
+fn is_repeated(changes: &Changes, index: u64, of: &String) -> bool {
+    let mut before = changes.range(..(index, of.clone())).rev();
+    let is_gone = changes.get(&(index, of.clone())) == Some(&None);
+    is_gone
+        && before
+            .find(|((_, path), _)| path == of)
+            .is_some_and(|(_, value)| value.is_none())
 }
 
 /// Acknowledged values that no watcher was told of, and refused ones that one was.
@@ -158,4 +193,49 @@ pub fn settle(watched: &[Watched], ops: &mut [Vec<Op>]) {
             }
         }
     }
+}
+
+/// A watcher of `r` that began after 10, and was told that `r/a` is 2 at 30.
+#[cfg(test)]
+fn example(told: super::watch_etcd::Told) -> Watched {
+    use super::watch_etcd::{Event, Style};
+
+    let mut watched = Watched::new("r", true, Style::Poll);
+    watched.after = 10;
+    watched.told.push(told);
+    watched.events.push(Event {
+        index: 30,
+        path: "r/a".to_owned(),
+        value: Some(Value::new(1, 2)),
+    });
+    watched
+}
+
+#[test]
+fn what_is_not_told_must_be_forgotten_and_superseded() {
+    use super::watch_etcd::Told;
+
+    let mut changes = Changes::new();
+    changes.insert((20, "r/a".to_owned()), Some(Value::new(1, 1)));
+    changes.insert((30, "r/a".to_owned()), Some(Value::new(1, 2)));
+    let one = Told {
+        at: 40,
+        to: 30,
+        cleared: None,
+    };
+    let count = |told, changes: &Changes, floor| {
+        let memory = Memory::whose_floor_is(floor);
+        missed(&example(told), changes, &memory).len()
+    };
+    assert_eq!(count(one, &changes, 19), 1, "it was known");
+    assert_eq!(count(one, &changes, 20), 0, "its last change was told");
+    changes.insert((15, "r/b".to_owned()), Some(Value::new(1, 3)));
+    assert_eq!(count(one, &changes, 25), 1, "the last change of another");
+    changes.insert((16, "r/b".to_owned()), None);
+    changes.insert((17, "r/b".to_owned()), None);
+    assert_eq!(count(one, &changes, 25), 2, "what went went once");
+    let cleared = Some(11);
+    let all = Told { cleared, ..one };
+    assert_eq!(count(all, &changes, 11), 0, "what there is was read");
+    assert_eq!(count(all, &changes, 10), 4, "without need");
 }

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -15,6 +16,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::http::Face;
+use super::memory::Memory;
+use super::servers::Servers;
 
 /// Where the gateway listens, in which of its lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +26,10 @@ pub struct Place {
     consul: SocketAddr,
     etcd: SocketAddr,
 }
+
+/// What one of several gateways was asked may be done by another one later: a connection that came while nobody led waits
+/// for the next leader, and one of those to take the lead may be the gateway itself. Not by the third after it.
+const LATER: usize = 3;
 
 impl Place {
     pub fn address(&self, face: Face) -> SocketAddr {
@@ -36,12 +43,27 @@ impl Place {
 /// When its process was not there, or stood still.
 #[derive(Clone, Debug, Default)]
 pub struct Times {
-    /// When each life began, before it answered anything.
+    /// When each of the gateway's lives began.
+    pub lives: Vec<u64>,
+    /// When a gateway began to serve, or a little before.
     pub began: Vec<u64>,
-    /// When each was over.
+    /// When each was over, where that is known for sure.
     pub ended: BTreeMap<usize, u64>,
     /// From when to when it was stopped.
     pub stopped: Vec<(u64, u64)>,
+    /// When something befell the cluster, and whether another one led then is not known.
+    pub troubled: Vec<u64>,
+}
+
+impl Times {
+    fn life(&self) -> usize {
+        self.lives.len() - 1
+    }
+
+    fn begin(&mut self, now: u64) {
+        self.lives.push(now);
+        self.began.push(now);
+    }
 }
 
 /// What clients know: the time, where to connect, and which lives are over.
@@ -49,6 +71,10 @@ pub struct Times {
 pub struct Life {
     zero: Instant,
     place: watch::Receiver<Option<Place>>,
+    /// A gateway that relays.
+    other: watch::Receiver<Option<Place>>,
+    asked: Arc<AtomicUsize>,
+    is_shared: bool,
     times: Arc<Mutex<Times>>,
 }
 
@@ -58,26 +84,30 @@ impl Life {
         u64::try_from(self.zero.elapsed().as_nanos()).unwrap()
     }
 
+    /// Where to connect: mostly to the one that leads.
     pub fn place(&self) -> Place {
+        let other = *self.other.borrow();
+        if let Some(other) = other
+            && self.asked.fetch_add(1, Ordering::Relaxed) % 3 == 2
+        {
+            return other;
+        }
         self.place.borrow().expect("it was started")
     }
 
     /// Waits until the gateway may be elsewhere than it was.
-    pub async fn moved(&mut self, from: Place) {
-        if *self.place.borrow_and_update() == Some(from) {
-            let some_time = Duration::from_millis(20);
-            let _changed = tokio::time::timeout(some_time, self.place.changed()).await;
-        }
+    pub async fn moved(&mut self) {
+        self.place.mark_unchanged();
+        let some_time = Duration::from_millis(20);
+        let _changed = tokio::time::timeout(some_time, self.place.changed()).await;
     }
 
     /// Until when what a life was asked could be done; `u64::MAX` while it lives.
     pub fn over(&self, life: usize) -> u64 {
-        self.times
-            .lock()
-            .ended
-            .get(&life)
-            .copied()
-            .unwrap_or(u64::MAX)
+        let times = self.times.lock();
+        let ended = times.ended.get(&life);
+        let ended = ended.or_else(|| times.lives.get(life + LATER).filter(|_| self.is_shared));
+        ended.copied().unwrap_or(u64::MAX)
     }
 
     pub fn times(&self) -> Times {
@@ -86,19 +116,26 @@ impl Life {
 }
 
 /// Where a gateway keeps entries.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Store {
     /// In its directory.
     Embedded,
-    /// In a namespace of the cluster that `KUBECONFIG` names. Another gateway stands by. Whatever one that led sent
-    /// may still take effect, until the next one leads.
-    Kubernetes(String),
+    /// In a cluster, each gateway by an API server of its own. Another gateway stands by. Whatever one that led sent may
+    /// still take effect, until the next one leads.
+    Kubernetes(Servers),
 }
 
 impl Store {
+    /// In a cluster of its own, with two API servers.
+    pub fn kubernetes() -> Self {
+        let servers = Servers::start(2);
+        servers.define();
+        Self::Kubernetes(servers)
+    }
+
     /// Whether another gateway may take over.
     pub fn is_shared(&self) -> bool {
-        *self != Self::Embedded
+        matches!(self, Self::Kubernetes(_))
     }
 }
 
@@ -106,6 +143,9 @@ impl Store {
 #[derive(Debug)]
 struct Process {
     child: Child,
+    name: String,
+    /// Which API server it is at.
+    server: usize,
     consul: SocketAddr,
     etcd: SocketAddr,
     log: PathBuf,
@@ -113,7 +153,13 @@ struct Process {
 
 impl Process {
     /// Waits until it says where it listens.
-    fn listening(mut child: Child, log: PathBuf) -> Self {
+    fn listening(spawned: Spawned) -> Self {
+        let Spawned {
+            mut child,
+            log,
+            name,
+            server,
+        } = spawned;
         let mut faces = BTreeMap::new();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         while faces.len() < 2 {
@@ -128,6 +174,8 @@ impl Process {
         }
         Self {
             child,
+            name,
+            server,
             consul: faces["consul"],
             etcd: faces["etcd"],
             log,
@@ -171,32 +219,34 @@ pub struct Gateway {
     /// The one that stands by, on a store of several.
     standby: Option<Process>,
     spawned: usize,
-    /// Lives that are over, of which something may still be on its way.
-    lingering: Vec<usize>,
     place: watch::Sender<Option<Place>>,
+    other: watch::Sender<Option<Place>>,
     life: Life,
 }
 
 impl Gateway {
     pub fn start(directory: &Path, store: Store) -> Self {
-        let (place, seen) = watch::channel(None);
+        let ((place, seen), (other, other_seen)) = (watch::channel(None), watch::channel(None));
         let life = Life {
             zero: Instant::now(),
             place: seen,
+            other: other_seen,
+            asked: Arc::default(),
+            is_shared: store.is_shared(),
             times: Arc::default(),
         };
-        life.times.lock().began.push(0);
+        life.times.lock().begin(0);
         // A copy: a build in between must not change what is restarted.
         fs::copy(env!("CARGO_BIN_EXE_kubekv"), program(directory)).unwrap();
-        let (child, log) = spawn(directory, &store, 0);
+        let first = spawn(directory, &store, 0, 1);
         let mut gateway = Self {
             directory: directory.to_owned(),
-            process: Process::listening(child, log),
+            process: Process::listening(first),
             standby: None,
             spawned: 1,
-            lingering: Vec::new(),
             store,
             place,
+            other,
             life,
         };
         gateway.lead();
@@ -212,13 +262,14 @@ impl Gateway {
         self.store.is_shared()
     }
 
-    fn spawn(&mut self) -> (Child, PathBuf) {
+    /// Starts one beside the one that leads.
+    fn spawn(&mut self) -> Spawned {
         self.spawned += 1;
-        spawn(&self.directory, &self.store, self.spawned)
+        let server = 3 - self.process.server;
+        spawn(&self.directory, &self.store, self.spawned, server)
     }
 
-    /// Tells clients where to go once it answers there, and so leads: from then on nothing comes of what earlier lives
-    /// were asked.
+    /// Tells clients where to go once it answers there, and so leads.
     fn lead(&mut self) {
         let begun = Instant::now();
         while self.is_shared() && !answers(self.process.etcd) {
@@ -229,21 +280,93 @@ impl Gateway {
                 read(&self.process.log)
             );
         }
+        if self.is_shared() && self.standby.is_none() {
+            self.standby = Some(Process::listening(self.spawn()));
+        }
+        self.tell();
+    }
+
+    /// Tells clients where to go.
+    fn tell(&self) {
+        let life = self.life.times.lock().life();
+        let place = |process: &Process| Place {
+            life,
+            consul: process.consul,
+            etcd: process.etcd,
+        };
+        self.place.send_replace(Some(place(&self.process)));
+        let standby = self.standby.as_ref();
+        self.other.send_replace(standby.map(place));
+    }
+
+    /// The cluster, where there is one.
+    pub fn servers(&mut self) -> Option<&mut Servers> {
+        match &mut self.store {
+            Store::Kubernetes(servers) => Some(servers),
+            Store::Embedded => None,
+        }
+    }
+
+    /// The API server that the one that leads is at.
+    pub fn server(&self) -> usize {
+        self.process.server
+    }
+
+    /// Something befalls the cluster: who leads is not known until [`Gateway::regroup`].
+    pub fn trouble(&self) {
+        let now = self.life.now();
+        self.life.times.lock().troubled.push(now);
+    }
+
+    /// What those who led remembered of the past.
+    pub fn memory(&self) -> Memory {
+        if !self.is_shared() {
+            return Memory::default();
+        }
+        let log = |number: usize| self.directory.join(format!("log-{number}"));
+        let logs: Vec<_> = (0..=self.spawned).map(log).collect();
+        let there: Vec<_> = logs.into_iter().filter(|log| log.exists()).collect();
+        Memory::read(&there)
+    }
+
+    /// Waits until one of them leads, and tells clients which.
+    pub fn regroup(&mut self) {
+        let begun = Instant::now();
+        let leader = loop {
+            self.check();
+            let places = [Some(&self.process), self.standby.as_ref()];
+            let leader = places
+                .into_iter()
+                .flatten()
+                .find_map(|at| leader(at.consul));
+            if let Some(leader) = leader {
+                break leader;
+            }
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "nobody leads:\n{}",
+                read(&self.process.log)
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        if let Some(standby) = &mut self.standby
+            && standby.name == leader
+        {
+            std::mem::swap(&mut self.process, standby);
+        }
         let now = self.life.now();
         let mut times = self.life.times.lock();
-        for life in self.lingering.drain(..) {
-            times.ended.insert(life, now);
-        }
-        let life = times.began.len() - 1;
+        times.lives.push(now);
+        times.troubled.push(now);
         drop(times);
-        self.place.send_replace(Some(Place {
-            life,
-            consul: self.process.consul,
-            etcd: self.process.etcd,
-        }));
-        if self.is_shared() && self.standby.is_none() {
-            let (child, log) = self.spawn();
-            self.standby = Some(Process::listening(child, log));
+        self.tell();
+    }
+
+    /// Another one may lead than was thought, without anything that befell it.
+    pub fn look_round(&mut self) {
+        if self.is_shared() && leader(self.process.consul).as_ref() != Some(&self.process.name) {
+            self.trouble();
+            self.regroup();
         }
     }
 
@@ -264,7 +387,8 @@ impl Gateway {
     /// when it leads again: such a life is never over.
     pub fn depose(&mut self) {
         self.signal(Signal::STOP);
-        self.life.times.lock().began.push(self.life.now());
+        let now = self.life.now();
+        self.life.times.lock().begin(now);
         let standby = self.standby.take().unwrap();
         let stopped = std::mem::replace(&mut self.process, standby);
         self.standby = Some(stopped);
@@ -277,10 +401,8 @@ impl Gateway {
         let status = self.process.over();
         let now = self.life.now();
         let mut times = self.life.times.lock();
-        let life = times.began.len() - 1;
-        if self.store.is_shared() {
-            self.lingering.push(life);
-        } else {
+        let life = times.life();
+        if !self.store.is_shared() {
             times.ended.insert(life, now);
         }
         drop(times);
@@ -290,27 +412,25 @@ impl Gateway {
     /// Starts it again, or lets the other one take over. With `cut_short` what is started is killed so long after, in
     /// the midst of its start, and started once more.
     pub fn again(&mut self, cut_short: Option<Duration>) {
-        self.life.times.lock().began.push(self.life.now());
+        let now = self.life.now();
+        self.life.times.lock().begin(now);
         if let Some(standby) = self.standby.take() {
             self.process = standby;
             self.lead();
             if let Some(after) = cut_short {
-                let (child, _) = self.spawn();
-                kill_after(child, after);
+                kill_after(self.spawn().child, after);
             }
             return;
         }
         if let Some(after) = cut_short {
-            let (child, _) = self.spawn();
-            kill_after(child, after);
+            kill_after(self.spawn().child, after);
             let now = self.life.now();
             let mut times = self.life.times.lock();
-            let life = times.began.len() - 1;
+            let life = times.life();
             times.ended.insert(life, now);
-            times.began.push(now);
+            times.begin(now);
         }
-        let (child, log) = self.spawn();
-        self.process = Process::listening(child, log);
+        self.process = Process::listening(self.spawn());
         self.lead();
     }
 
@@ -344,26 +464,52 @@ fn read(log: &Path) -> String {
 
 /// Whether somebody answers there; tries for some time.
 fn answers(at: SocketAddr) -> bool {
-    let ask = || -> std::io::Result<bool> {
-        let mut stream = std::net::TcpStream::connect(at)?;
-        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-        stream.write_all(b"GET /v2/keys/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer)?;
-        Ok(answer.starts_with(b"HTTP/1.1 200"))
-    };
-    ask().unwrap_or_default()
+    ask(at, "/v2/keys/").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
 }
 
-fn spawn(directory: &Path, store: &Store, number: usize) -> (Child, PathBuf) {
+fn ask(at: SocketAddr, path: &str) -> std::io::Result<String> {
+    let mut stream = std::net::TcpStream::connect(at)?;
+    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+/// The name of the gateway that leads, as the one at an address says.
+fn leader(at: SocketAddr) -> Option<String> {
+    let answer = ask(at, "/v1/agent/self").ok()?;
+    let name = answer.split("\"NodeName\":\"").nth(1)?;
+    Some(name.split('"').next()?.to_owned())
+}
+
+/// A process that may not listen yet.
+#[derive(Debug)]
+struct Spawned {
+    child: Child,
+    log: PathBuf,
+    name: String,
+    server: usize,
+}
+
+fn spawn(directory: &Path, store: &Store, number: usize, server: usize) -> Spawned {
     let log = directory.join(format!("log-{number}"));
+    let name = format!("gateway-{number}");
+    let mut command = Command::new(program(directory));
     let store = match store {
         Store::Embedded => format!("embedded:{}", directory.join("store").display()),
-        Store::Kubernetes(namespace) => format!("kubernetes:{namespace}"),
+        Store::Kubernetes(servers) => {
+            command.env("KUBECONFIG", servers.kubeconfig(server));
+            "kubernetes:default".to_owned()
+        }
     };
-    let child = Command::new(program(directory))
+    let child = command
         .arg("serve")
         .arg(format!("--store={store}"))
+        .arg(format!("--node-name={name}"))
         // Longer than it is stopped at a time.
         .arg("--lead-duration=5")
         .arg("--log-level=info,kubekv::store=debug")
@@ -372,7 +518,12 @@ fn spawn(directory: &Path, store: &Store, number: usize) -> (Child, PathBuf) {
         .stderr(fs::File::create(&log).unwrap())
         .spawn()
         .unwrap();
-    (child, log)
+    Spawned {
+        child,
+        log,
+        name,
+        server,
+    }
 }
 
 fn size(directory: &Path) -> u64 {

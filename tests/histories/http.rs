@@ -94,7 +94,7 @@ impl Connection {
                 if let Some(sender) = connect(place.address(self.face)).await {
                     return (place, sender);
                 }
-                self.life.moved(place).await;
+                self.life.moved().await;
             }
         };
         let minute = Duration::from_secs(60);

@@ -52,7 +52,8 @@ impl Tally {
 /// written, gives a session another term; many blows, many.
 fn is_overdue(now: u64, until: u64, times: &Times) -> bool {
     let stopped = times.stopped.iter().map(|(_, to)| to);
-    let calm_since = times.began.iter().chain(stopped).max();
+    let troubled = times.troubled.iter();
+    let calm_since = times.began.iter().chain(stopped).chain(troubled).max();
     now > until.max(calm_since.copied().unwrap_or_default()) + OVERDUE
 }
 

@@ -26,6 +26,7 @@ mod gateway;
 mod http;
 mod indexes;
 mod leases;
+mod memory;
 mod model;
 mod nemesis;
 mod plan;
@@ -33,8 +34,11 @@ mod random;
 mod record;
 mod round;
 mod search;
+#[path = "../common/servers.rs"]
+mod servers;
 mod sessions;
 mod shortest;
+mod trouble;
 mod watch_consul;
 mod watch_etcd;
 #[cfg(test)]
@@ -60,16 +64,15 @@ async fn every_history_has_an_order() {
     assert!(report.faults.is_empty(), "{}", report.faults.join("\n"));
 }
 
-/// Two gateways on the custom resources of a cluster, one of which leads.
+/// Two gateways on the custom resources of a cluster, one of which leads; each has an API server of its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+#[ignore = "needs Kubernetes: tests/components get kubernetes etcd-3.6"]
 async fn every_history_of_two_gateways_has_an_order() {
     let directory = tempfile::tempdir().unwrap();
-    let store = Store::Kubernetes(cluster::namespace());
-    let mut rounds = Rounds::new(directory.path(), store, 1);
+    let mut rounds = Rounds::new(directory.path(), Store::kubernetes(), 1);
     let size = Size {
         clients: 8,
-        blows: 7,
+        blows: 9,
     };
     let report = rounds.play(size).await;
     println!("{report}");
@@ -86,7 +89,7 @@ async fn by_hand() {
     let directory = tempfile::tempdir().unwrap();
     let store = match variable("TESTS_STORE", "embedded".to_owned()).as_str() {
         "embedded" => Store::Embedded,
-        "kubernetes" => Store::Kubernetes(cluster::namespace()),
+        "kubernetes" => Store::kubernetes(),
         other => panic!("TESTS_STORE={other} makes no sense"),
     };
     let mut rounds = Rounds::new(directory.path(), store, seed);

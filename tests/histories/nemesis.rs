@@ -1,5 +1,6 @@
 //! What happens to the gateway while clients run.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -9,14 +10,17 @@ use tokio::task::block_in_place;
 use super::gateway::Gateway;
 use super::random::Random;
 use super::record::Record;
+use super::trouble::{ALL, Trouble};
 
 /// How often what happened.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Blows {
     pub kills: usize,
     pub stops: usize,
     pub terms: usize,
     pub deposed: usize,
+    /// To the cluster.
+    pub troubles: BTreeMap<Trouble, usize>,
 }
 
 impl fmt::Display for Blows {
@@ -26,12 +30,16 @@ impl fmt::Display for Blows {
             stops,
             terms,
             deposed,
+            troubles,
         } = self;
         write!(f, "{kills} kills, {stops} stops, {terms} terms")?;
-        match deposed {
-            0 => Ok(()),
-            deposed => write!(f, ", {deposed} deposed"),
+        if *deposed > 0 {
+            write!(f, ", {deposed} deposed")?;
         }
+        for (trouble, times) in troubles {
+            write!(f, ", {times} {trouble}")?;
+        }
+        Ok(())
     }
 }
 
@@ -57,12 +65,24 @@ pub async fn strike(
 ) -> Blows {
     let mut blows = Blows::default();
     for time in 0..times {
-        let more = random.below(700) + 50;
+        // A cluster answers more slowly.
+        let most = if gateway.is_shared() { 400 } else { 700 };
+        let more = random.below(most) + 50;
         answered(gateway, record, more).await;
+        block_in_place(|| gateway.look_round());
         // One of each in any case, then by chance.
-        match if time < 3 { time } else { random.below(6) } {
-            0 | 3 => kill(gateway, random, &mut blows),
-            1 | 4 => {
+        let each = if gateway.is_shared() {
+            4 + ALL.len()
+        } else {
+            3
+        };
+        match if time < each {
+            time
+        } else {
+            random.below(each + 3)
+        } {
+            0 => kill(gateway, random, &mut blows),
+            1 => {
                 gateway.stop_for(pause(random)).await;
                 blows.stops += 1;
             }
@@ -73,9 +93,14 @@ pub async fn strike(
                 block_in_place(|| gateway.again(None));
                 blows.terms += 1;
             }
-            _ if gateway.is_shared() && random.percent(50) => {
+            3 if gateway.is_shared() => {
                 block_in_place(|| gateway.depose());
                 blows.deposed += 1;
+            }
+            other if gateway.is_shared() && (4..each).contains(&other) => {
+                let trouble = ALL[other - 4];
+                block_in_place(|| trouble.befall(gateway, random));
+                *blows.troubles.entry(trouble).or_default() += 1;
             }
             _ => {
                 // Requests wait in its sockets when it dies.

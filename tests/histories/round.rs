@@ -14,6 +14,7 @@ use super::client::{Client, World};
 use super::gateway::{Gateway, Life, Store};
 use super::http::{Answer, Connection, Face, Request};
 use super::leases::{self, Tally};
+use super::memory::Memory;
 use super::model::{Op, State};
 use super::nemesis::{self, Blows};
 use super::random::Random;
@@ -38,6 +39,7 @@ pub struct Report {
     pub events: usize,
     pub changes: usize,
     pub resumed: usize,
+    pub cleared: usize,
     pub indexes: usize,
     pub ended: usize,
     pub renewed: usize,
@@ -52,14 +54,15 @@ impl fmt::Display for Report {
         let total = yes + no + unknown;
         write!(
             f,
-            "{total} operations (yes {}, no {}, unknown {}), {} events and {} changed answers to watchers that resumed {} times, \
-             {} indexes, {} leases ended after {} renewals, {}; {} configurations: ",
+            "{total} operations (yes {}, no {}, unknown {}), {} events and {} changed answers to watchers that resumed {} times \
+             and were cleared {} times, {} indexes, {} leases ended after {} renewals, {}; {} configurations: ",
             yes,
             no,
             unknown,
             self.events,
             self.changes,
             self.resumed,
+            self.cleared,
             self.indexes,
             self.ended,
             self.renewed,
@@ -141,7 +144,8 @@ impl Rounds {
         Client::new(0, &world, random.branch(0)).finish().await;
         let watched = gather(watchers, &mut report, "an etcd watcher").await;
         let queried = gather(queries, &mut report, "a blocking query").await;
-        report.judge(&world, &watched, &queried);
+        let memory = self.gateway.memory();
+        report.judge(&world, &memory, &watched, &queried);
         forget(&life, &world).await;
         report
     }
@@ -281,7 +285,7 @@ impl Report {
         }
     }
 
-    fn judge(&mut self, world: &World, watched: &[Watched], queried: &[Queried]) {
+    fn judge(&mut self, world: &World, memory: &Memory, watched: &[Watched], queried: &[Queried]) {
         let layout = &world.layout;
         let mut ops = world.record.take_ops(&world.life, layout.objects.len());
         self.requests = world.record.counts();
@@ -293,7 +297,9 @@ impl Report {
         self.events = watched.iter().map(|watched| watched.events.len()).sum();
         self.resumed += watched.iter().map(|watched| watched.resumed).sum::<usize>();
         self.faults.extend(world.record.take_faults());
-        self.faults.extend(events::faults(watched, &ops, layout));
+        self.cleared = watched.iter().map(|watched| watched.cleared).sum();
+        self.faults
+            .extend(events::faults(watched, &ops, layout, memory));
         let (indexes, changed) = world.record.take_indexes();
         self.indexes = indexes.len();
         self.faults.extend(indexes::faults(indexes, changed));

@@ -33,6 +33,17 @@ pub enum Style {
     Stream,
 }
 
+/// How far an answer told what happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Where whoever answered stood.
+    pub at: u64,
+    /// The last index that is told.
+    pub to: u64,
+    /// From which index on what happened was asked for, where that is not told, but what there is.
+    pub cleared: Option<u64>,
+}
+
 /// What a watcher saw.
 #[derive(Clone, Debug)]
 pub struct Watched {
@@ -43,8 +54,11 @@ pub struct Watched {
     /// What came after this index was asked for.
     pub after: u64,
     pub events: Vec<Event>,
+    pub told: Vec<Told>,
     /// How often it had to connect again.
     pub resumed: usize,
+    /// How often it was told that its index is cleared.
+    pub cleared: usize,
     pub faults: Vec<String>,
     /// Whether it came to the last value of its last path.
     pub whole: bool,
@@ -58,7 +72,9 @@ impl Watched {
             style,
             after: 0,
             events: Vec::new(),
+            told: Vec::new(),
             resumed: 0,
+            cleared: 0,
             faults: Vec::new(),
             whole: false,
         }
@@ -79,8 +95,14 @@ impl Watched {
         self.faults.push(format!("{style:?} of {path}: {what}"));
     }
 
-    /// Takes one event. In order, each once; several of one index are of one transaction.
-    fn take(&mut self, json: &Json, world: &World) {
+    /// The last index that it knows everything up to.
+    fn known(&self) -> Option<u64> {
+        self.told.last().map(|told| told.to)
+    }
+
+    /// Takes one event, from one that stands at an index. In order, each once; several of one index are of one
+    /// transaction.
+    fn take(&mut self, json: &Json, at: u64, world: &World) {
         let node = &json["node"];
         let (Some(index), Some(key)) = (node["modifiedIndex"].as_u64(), node["key"].as_str())
         else {
@@ -94,7 +116,7 @@ impl Watched {
             self.fault(&format!("a value nobody wrote: {json}"));
         }
         let event = Event { index, path, value };
-        let last = self.events.last().map_or(self.after, |last| last.index);
+        let last = self.known().unwrap_or(self.after);
         if index < last || index <= self.after {
             self.fault(&format!("{event:?} after index {last}"));
         }
@@ -110,7 +132,26 @@ impl Watched {
         }
         let is_last = event.value.is_some_and(|value| value.writer == LAST_WRITER);
         self.whole |= is_last && event.path == self.last(world);
+        let to = event.index;
+        self.told.push(Told {
+            at,
+            to,
+            cleared: None,
+        });
         self.events.push(event);
+    }
+
+    /// Takes all there is, when what happened is cleared: as every client of etcd must then.
+    fn take_all(&mut self, json: &Json, told: Told, world: &World) {
+        self.told.push(told);
+        let mut nodes = vec![&json["node"]];
+        while let Some(node) = nodes.pop() {
+            nodes.extend(node["nodes"].as_array().into_iter().flatten());
+            let key = node["key"].as_str().unwrap_or_default();
+            let value = node["value"].as_str().and_then(Value::parse);
+            self.whole |= key.trim_start_matches('/') == self.last(world)
+                && value.is_some_and(|value| value.writer == LAST_WRITER);
+        }
     }
 }
 
@@ -138,7 +179,7 @@ pub async fn watch(
     let mut connection = Connection::new(world.life.clone(), Face::Etcd);
     watched.after = after;
     while !watched.whole && watched.faults.is_empty() {
-        let last = watched.events.last().map(|event| event.index);
+        let last = watched.known();
         let next = match (watched.style, last) {
             (_, None) => after + 1,
             (Style::Stream, Some(last)) => last,
@@ -151,7 +192,7 @@ pub async fn watch(
         );
         let request = Request::new(Face::Etcd, Method::GET, uri, String::new());
         if stream {
-            follow(&mut connection, &request, &mut watched, &world).await;
+            follow(&mut connection, &request, &mut watched, next, &world).await;
             watched.resumed += 1;
             continue;
         }
@@ -163,6 +204,10 @@ pub async fn watch(
         let patience = Duration::from_millis(random.between(500, 5000));
         match connection.send(&request, patience).await {
             None => watched.resumed += 1,
+            Some(answer) if is_cleared(&answer) => {
+                let at = answer.number("x-etcd-index").unwrap_or(0);
+                read_anew(&mut connection, &mut watched, next, at, &world).await;
+            }
             Some(answer) => understand(&answer, &mut watched, &world),
         }
     }
@@ -170,12 +215,47 @@ pub async fn watch(
 }
 
 fn understand(answer: &Answer, watched: &mut Watched, world: &World) {
+    let at = answer.number("x-etcd-index").unwrap_or(0);
     match (answer.status, serde_json::from_slice::<Json>(&answer.body)) {
-        (200, Ok(json)) => watched.take(&json, world),
+        (200, Ok(json)) => watched.take(&json, at, world),
         // The gateway ends.
         (200, Err(_)) if answer.body.is_empty() => watched.resumed += 1,
         (500..=599, _) => watched.resumed += 1,
         (status, _) => watched.fault(&format!("answered {status}: {}", answer.text())),
+    }
+}
+
+fn is_cleared(answer: &Answer) -> bool {
+    let json: Json = serde_json::from_slice(&answer.body).unwrap_or_default();
+    answer.status == 400 && json["errorCode"] == 401
+}
+
+/// Reads all there is, and goes on from there: one that stands at an index said that what was asked for is cleared.
+async fn read_anew(
+    connection: &mut Connection,
+    watched: &mut Watched,
+    asked: u64,
+    at: u64,
+    world: &World,
+) {
+    watched.cleared += 1;
+    let uri = format!("/v2/keys/{}?recursive=true&quorum=true", watched.path);
+    let read = Request::new(Face::Etcd, Method::GET, uri, String::new());
+    loop {
+        let patience = Duration::from_secs(2);
+        let Some(answer) = connection.send(&read, patience).await else {
+            continue;
+        };
+        let index = answer.number("x-etcd-index");
+        let json = serde_json::from_slice(&answer.body).unwrap_or_default();
+        match (answer.status, index) {
+            (200 | 404, Some(to)) => {
+                let cleared = Some(asked);
+                return watched.take_all(&json, Told { at, to, cleared }, world);
+            }
+            (500..=599, _) => {}
+            (status, _) => return watched.fault(&format!("read {status}: {}", answer.text())),
+        }
     }
 }
 
@@ -184,6 +264,7 @@ async fn follow(
     connection: &mut Connection,
     request: &Request,
     watched: &mut Watched,
+    next: u64,
     world: &World,
 ) {
     let Some(answer) = connection.begin(request).await else {
@@ -191,6 +272,12 @@ async fn follow(
         return;
     };
     let status = answer.status();
+    let at = super::http::number(answer.headers(), "x-etcd-index").unwrap_or(0);
+    if status.as_u16() == 400 {
+        // The only one there is for a request that is right.
+        connection.close();
+        return read_anew(connection, watched, next, at, world).await;
+    }
     if status.as_u16() != 200 && !status.is_server_error() {
         watched.fault(&format!("answered {status}"));
     }
@@ -203,7 +290,7 @@ async fn follow(
         let mut read = 0;
         while let Some(Ok(event)) = events.next() {
             read = events.byte_offset();
-            watched.take(&event, world);
+            watched.take(&event, at, world);
         }
         unread.drain(..read);
         if watched.whole || !watched.faults.is_empty() {
