@@ -5,11 +5,11 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
-use super::{ask, kill, number, send, start_behind, sync};
+use super::{ask, edit, kill, number, send, start_behind, sync};
 use crate::cluster::{kubectl, namespace};
 use crate::command::kubekv;
 use crate::gateway::{
-    get, lead, put, start, start_by, start_for, state, status, until, until_ready,
+    get, lead, metric, put, start, start_by, start_for, state, status, until, until_ready,
 };
 use crate::meddler::{Action, Meddler, Requests, Watches};
 use crate::running::Running;
@@ -72,6 +72,11 @@ fn a_standby_that_lags_serves_nothing_before_it_caught_up() {
     let heartbeats = Requests::of("PUT").of_key("lead");
     let _held = ours.rule(heartbeats.clone(), Action::Hold);
     sync(&first);
+    // It begins in the past: it has caught up when it was told of what somebody did just now.
+    edit(&namespace, "w", "by hand");
+    until("it has caught up", || {
+        metric(&second, "kubekv_store_foreign_total") == 1
+    });
     theirs.watches(Watches::Bookmarks);
     put(&first, "w", "1");
     kill(first);
