@@ -66,7 +66,7 @@ pub async fn strike(
     let mut blows = Blows::default();
     for time in 0..times {
         // A cluster answers more slowly.
-        let most = if gateway.is_shared() { 400 } else { 700 };
+        let most = if gateway.is_shared() { 200 } else { 700 };
         let more = random.below(most) + 50;
         answered(gateway, record, more).await;
         block_in_place(|| gateway.look_round());

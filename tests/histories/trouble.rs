@@ -25,11 +25,11 @@ pub enum Trouble {
     Theft,
 }
 
-/// All of them.
+/// All of them, those first that cost most of what gateways know.
 pub const ALL: [Trouble; 5] = [
-    Trouble::Stall,
-    Trouble::LongStall,
     Trouble::Restart,
+    Trouble::LongStall,
+    Trouble::Stall,
     Trouble::Freeze,
     Trouble::Theft,
 ];
