@@ -1,6 +1,9 @@
 //! Gateways on a real Kubernetes API server, as people and clusters treat them.
 
 #[cfg(test)]
+#[path = "../common/asked.rs"]
+mod asked;
+#[cfg(test)]
 mod clients;
 #[cfg(test)]
 #[path = "../common/cluster.rs"]

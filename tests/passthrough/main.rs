@@ -3,6 +3,9 @@
 #[cfg(test)]
 mod access;
 #[cfg(test)]
+#[path = "../common/asked.rs"]
+mod asked;
+#[cfg(test)]
 #[path = "../common/cluster.rs"]
 mod cluster;
 #[cfg(test)]

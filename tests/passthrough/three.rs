@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use rustix::process::Signal;
 
-use crate::gateway::{get, put, start, state, until, until_ready};
+use crate::gateway::{get, metric, put, start, state, until, until_ready};
 use crate::members::{Members, copy};
 use crate::running::{Running, ask, send};
 use crate::writers::Writers;
@@ -22,10 +22,12 @@ fn pair(store: &str) -> (Running, Running) {
 }
 
 /// The value of one of a gateway's metrics; 0 where nothing was counted yet.
-fn metric(gateway: &Running, name: &str) -> u64 {
-    let metrics = ask(gateway.admin, "GET /metrics");
-    let line = metrics.lines().find_map(|line| line.strip_prefix(name));
-    line.map_or(0, |value| value.trim().parse().unwrap())
+/// The first leads still, and the second does when it has ended.
+fn hands_over(first: Running, second: Running) {
+    assert_eq!(metric(&first, "kubekv_store_leads "), 1);
+    assert_eq!(first.stop().code, 0);
+    until_ready(&second);
+    assert_eq!(second.stop().code, 0);
 }
 
 fn read_until(mut stream: TcpStream, wanted: &str) -> String {
@@ -80,10 +82,7 @@ fn writes_are_held_while_etcd_elects(component: &str) {
     members.move_leader();
     writers.until_more(50);
     writers.end(&first);
-    assert_eq!(metric(&first, "kubekv_store_leads "), 1);
-    assert_eq!(first.stop().code, 0);
-    until_ready(&second);
-    assert_eq!(second.stop().code, 0);
+    hands_over(first, second);
 }
 
 #[test]
@@ -117,10 +116,7 @@ fn a_member_that_stands_still_is_left_for_another() {
         members.leader();
         writers.until_more(20);
         writers.end(&first);
-        assert_eq!(metric(&first, "kubekv_store_leads "), 1);
-        assert_eq!(first.stop().code, 0);
-        until_ready(&second);
-        assert_eq!(second.stop().code, 0);
+        hands_over(first, second);
     }
 }
 
