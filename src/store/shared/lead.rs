@@ -352,20 +352,40 @@ impl Lead {
     /// Gives the lead up, so that nobody needs to wait. To be called when nothing is read or written any more.
     pub(super) async fn release(&self) {
         self.drop_now();
+        let patience = self.candidate.duration / 3;
+        let released = tokio::time::timeout(patience, self.try_release()).await;
+        let why = match released {
+            Ok(Ok(()) | Err(SendError::Nameless(_))) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_late) => "what is there of its record is not told".to_owned(),
+        };
+        tracing::warn!(
+            why,
+            "the lead could not be given up: others wait until it ends"
+        );
+    }
+
+    async fn try_release(&self) -> Result<(), SendError> {
         let mut told = self.follower.told();
-        let now = told.borrow_and_update().clone();
-        let (true, Some(lead)) = (self.is_ours(&now), now.lead.as_deref()) else {
-            return;
-        };
-        let record = LeadRecord {
-            released: true,
-            ..lead.clone()
-        };
-        let sent = self.log.send_lead(record, now.lead_revision).await;
-        if let Err(error) = sent
-            && !matches!(error, SendError::Nameless(_))
-        {
-            tracing::warn!(%error, "the lead could not be given up: others wait until it ends");
+        loop {
+            let now = told.borrow_and_update().clone();
+            let (true, Some(lead)) = (self.is_ours(&now), now.lead.as_deref()) else {
+                return Ok(());
+            };
+            let record = LeadRecord {
+                released: true,
+                ..lead.clone()
+            };
+            let sent = self.log.send_lead(record, now.lead_revision).await;
+            match sent {
+                // A heartbeat that was on its way came first, or what was sent is told or not.
+                Err(SendError::Conflict(_) | SendError::Unknown(_)) => {
+                    let _told = told
+                        .wait_for(|told| told.lead_revision != now.lead_revision)
+                        .await;
+                }
+                done => return done,
+            }
         }
     }
 }
