@@ -7,13 +7,15 @@ mod health;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use http::{StatusCode, header};
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use serde_json::json;
+
+use crate::face::http::NoFault;
 
 pub use health::{Health, Observed, Phase};
 
@@ -37,12 +39,16 @@ async fn livez() -> &'static str {
 
 /// Requests are answered: by this gateway, or by the one it relays connections to.
 async fn readyz(State(health): State<Arc<Health>>) -> Response {
+    let not_yet = |line| {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        (status, Extension(NoFault), line).into_response()
+    };
     match health.phase() {
         Phase::Ready => "ok\n".into_response(),
-        Phase::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting\n").into_response(),
+        Phase::Starting => not_yet("starting\n"),
         Phase::Standby if health.relays() => "relaying\n".into_response(),
-        Phase::Standby => (StatusCode::SERVICE_UNAVAILABLE, "standby\n").into_response(),
-        Phase::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining\n").into_response(),
+        Phase::Standby => not_yet("standby\n"),
+        Phase::Draining => not_yet("draining\n"),
     }
 }
 

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
 use kubekv::config::{self, Config, Kind, OPTIONS, OptionSpec, Place, Settings};
 use kubekv::gateway::{Listeners, Ports, Stage, raise_file_limit, run_telling};
+use prometheus_client::registry::Registry;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -72,19 +73,23 @@ fn flag(option: &OptionSpec) -> Arg {
 impl Serve {
     pub(super) fn run(self) -> Result<(), Failure> {
         let config = config::load(self.0, std::env::vars_os())?;
-        log::init(&config.log);
+        let logging = log::init(&config.log);
+        let mut registry = Registry::with_prefix("kubekv");
+        logging.register(&mut registry);
         raise_file_limit();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?;
-        let ended = runtime.block_on(serve(config));
+        let ended = runtime.block_on(serve(config, registry));
         // A store that is still being read when the gateway is told to end is not waited for.
         runtime.shutdown_background();
+        // Before anything else goes to standard error.
+        drop(logging);
         ended
     }
 }
 
-async fn serve(config: Config) -> Result<(), Failure> {
+async fn serve(config: Config, registry: Registry) -> Result<(), Failure> {
     // First of all: a signal that comes while the store opens ends the gateway too.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -95,7 +100,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
         }
     };
     let listeners = Listeners::bind(&config.listen)?;
-    run_telling(config, listeners, shutdown, tell).await?;
+    run_telling(config, listeners, registry, shutdown, tell).await?;
     Ok(())
 }
 

@@ -47,20 +47,21 @@ pub async fn run(
     listeners: Listeners,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
-    run_telling(config, listeners, shutdown, |_| ()).await
+    let registry = Registry::with_prefix("kubekv");
+    run_telling(config, listeners, registry, shutdown, |_| ()).await
 }
 
-/// As [`run`], and tells what the gateway has come to.
+/// As [`run`], and tells what the gateway has come to. The registry is shown at `/metrics`, with all that is counted here.
 pub async fn run_telling(
     config: Config,
     listeners: Listeners,
+    mut registry: Registry,
     shutdown: impl Future<Output = ()>,
     tell: impl FnMut(Stage),
 ) -> Result<(), Error> {
     let ports = listeners
         .ports()
         .map_err(|error| Error::Fatal(format!("a listener has no address: {error}")))?;
-    let mut registry = Registry::with_prefix("kubekv");
     let common = Common::new(&mut registry, config.max_connections);
     let relays = relay::Metrics::register(&mut registry);
     let metrics = if config.store.is_shared() {

@@ -92,6 +92,24 @@ fn what_was_acknowledged_is_there_after_kill_9() {
 }
 
 #[test]
+fn it_answers_though_nobody_reads_its_log() {
+    let (unread, log) = std::io::pipe().unwrap();
+    let mut command = kubekv();
+    command.args(["serve", "--store", "memory:", "--log-level", "debug"]);
+    for face in ["--consul", "--etcd", "--admin"] {
+        command.args([face, "127.0.0.1:0"]);
+    }
+    let gateway = Running::spawn_logging_to(command, log.into());
+    // More than a pipe holds, which is 64 KiB: a line for each request.
+    for _ in 0..1000 {
+        let answer = ask(gateway.consul, "GET /v1/kv/none");
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+    }
+    assert_eq!(gateway.stop().code, 0);
+    drop(unread);
+}
+
+#[test]
 fn it_tells_the_service_manager() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("notify");

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use kubekv::config::{self, Config, Place, Settings};
 use kubekv::gateway::{Error, Listeners, Stage, run_telling};
+use prometheus_client::registry::Registry;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
@@ -37,6 +38,7 @@ fn start(config: Config) -> Running {
     let gateway = run_telling(
         config,
         listeners,
+        Registry::with_prefix("kubekv"),
         async { told.await.unwrap() },
         move |stage| tell.send(stage).unwrap(),
     );

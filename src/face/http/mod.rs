@@ -33,6 +33,10 @@ pub struct Connection {
     pub local: SocketAddr,
 }
 
+/// On an answer that is no fault though its status says that the server failed: a probe's.
+#[derive(Clone, Copy, Debug)]
+pub struct NoFault;
+
 /// Whether the gateway may answer from memory: asked after each request, before it is answered.
 #[derive(Clone, Default)]
 pub struct Leads(Option<Arc<dyn Fn() -> bool + Send + Sync>>);

@@ -10,12 +10,12 @@ use tokio::time::Instant;
 use tower_service::Service;
 use tracing::Instrument;
 
-use super::Connection;
 use super::body::{Answering, Arriving};
 use super::metrics::{self, Face};
 use super::pace::Progress;
 use super::redact;
 use super::server::Shared;
+use super::{Connection, NoFault};
 
 /// A request in flight; counts it when it ends, however it ends.
 #[derive(Debug)]
@@ -101,7 +101,8 @@ pub(super) async fn answer(
         let status = response.status().as_u16();
         flight.status = Some(status);
         let micros = began.elapsed().as_micros();
-        if response.status().is_server_error() {
+        let is_fault = response.extensions().get::<NoFault>().is_none();
+        if response.status().is_server_error() && is_fault {
             tracing::warn!(status, micros, "answered");
         } else {
             tracing::debug!(status, micros, "answered");
