@@ -5,7 +5,7 @@ use rustix::process::Signal;
 use crate::cluster::{kubectl, namespace};
 use crate::command::kubekv;
 use crate::gateway::{get, put, start, state, status, until, until_ready};
-use crate::running::{Running, ask};
+use crate::running::{Running, ask, connect};
 
 /// Two gateways, the first of which leads.
 fn pair(namespace: &str) -> (Running, Running) {
@@ -79,7 +79,7 @@ fn a_gateway_that_was_stopped_serves_nothing_it_does_not_know() {
     // Asked while it is stopped, answered, if at all, when it goes on (hole 8).
     let consul = first.consul;
     let asked = std::thread::spawn(move || {
-        let mut stream = std::net::TcpStream::connect(consul).unwrap();
+        let mut stream = connect(consul);
         let request = "GET /v1/kv/k?raw HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
         std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
         let mut answer = Vec::new();

@@ -51,3 +51,6 @@ mod running;
 #[cfg(test)]
 #[path = "../common/servers.rs"]
 mod servers;
+#[cfg(test)]
+#[path = "../common/until.rs"]
+mod until;

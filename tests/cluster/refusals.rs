@@ -4,11 +4,11 @@ use crate::cluster::{kubectl, namespace};
 use crate::command::kubekv;
 use crate::gateway::{get, metric, put, refused, said, start, start_by, state, until, until_ready};
 use crate::meddler::{Action, Meddler, Requests};
-use crate::running::Running;
+use crate::running::{Running, connect};
 
 fn send(to: std::net::SocketAddr, request: &str, kind: &str, body: &str) -> String {
     use std::io::{Read, Write};
-    let mut stream = std::net::TcpStream::connect(to).unwrap();
+    let mut stream = connect(to);
     let length = body.len();
     let head =
         format!("{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}");

@@ -9,25 +9,8 @@
     reason = "each test binary uses its part, and a test that cannot go on fails"
 )]
 
-use std::time::Duration;
-
 use crate::running::{Running, ask};
-
-/// How long anything here may take before it counts as never.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// How often it is looked for.
-const PAUSE: Duration = Duration::from_millis(20);
-
-/// Waits until something holds.
-pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let mut left = PATIENCE;
-    while !holds() {
-        assert!(!left.is_zero(), "never: {what}");
-        std::thread::sleep(PAUSE);
-        left = left.saturating_sub(PAUSE);
-    }
-}
+pub(crate) use crate::until::until;
 
 /// What its admin port says of its state.
 pub(crate) fn state(gateway: &Running) -> String {

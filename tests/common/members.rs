@@ -20,9 +20,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::component;
 use crate::member::{Member, free};
-
-/// How long anything here may take before it counts as never.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::until::until;
 
 /// How long a member may take to say how it is.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -227,15 +225,5 @@ pub fn copy(from: &Path, to: &Path) {
         } else {
             fs::copy(entry.path(), to).unwrap();
         }
-    }
-}
-
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let pause = Duration::from_millis(20);
-    let mut left = PATIENCE;
-    while !holds() {
-        assert!(!left.is_zero(), "never: {what}");
-        std::thread::sleep(pause);
-        left = left.saturating_sub(pause);
     }
 }

@@ -2,22 +2,30 @@
 #![allow(
     dead_code,
     clippy::allow_attributes,
-    reason = "each test binary uses its part"
+    clippy::disallowed_methods,
+    reason = "each test binary uses its part; processes have no clock that could be paused"
 )]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::command::{Done, done, kubekv, run};
+use crate::command::{Done, kubekv, run};
+
+/// How long an answer, or an end, may take before it counts as never; polls that park are as long.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A gateway that is ready, on ports of its own.
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Child,
     out: BufReader<std::process::ChildStdout>,
+    /// What it logs, read all the time: nobody here is to be the reason why it waits.
+    err: Option<JoinHandle<String>>,
     /// What it printed when it was ready.
     pub(crate) printed: String,
     pub(crate) consul: SocketAddr,
@@ -41,20 +49,29 @@ impl Running {
     }
 
     /// Starts one by a command that is complete and has three ports.
-    pub(crate) fn spawn(mut command: Command) -> Self {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+    pub(crate) fn spawn(command: Command) -> Self {
+        Self::spawn_logging_to(command, Stdio::piped())
+    }
+
+    /// The same, with standard error of its own.
+    pub(crate) fn spawn_logging_to(mut command: Command, log: Stdio) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let err = child.stderr.take().map(|mut stderr| {
+            std::thread::spawn(move || {
+                let mut err = Vec::new();
+                stderr.read_to_end(&mut err).unwrap();
+                String::from_utf8(err).unwrap()
+            })
+        });
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut printed = String::new();
         for _ in 0..3 {
             out.read_line(&mut printed).unwrap();
         }
         if printed.lines().count() < 3 {
-            let done = done(child.wait_with_output().unwrap());
-            panic!("it did not start: {done:?}");
+            let status = child.wait().unwrap();
+            let err = err.map(|err| err.join().unwrap());
+            panic!("it did not start: {status}, {printed:?}, {err:?}");
         }
         let port = |line: usize| {
             let line = printed.lines().nth(line).unwrap();
@@ -64,6 +81,7 @@ impl Running {
         Self {
             child,
             out,
+            err,
             printed,
             consul,
             etcd,
@@ -82,15 +100,25 @@ impl Running {
 
     /// Waits for its end.
     pub(crate) fn end(mut self) -> Done {
-        let mut rest = Vec::new();
-        self.out.read_to_end(&mut rest).unwrap();
-        let mut err = String::new();
-        let mut stderr = self.child.stderr.take().unwrap();
-        stderr.read_to_string(&mut err).unwrap();
+        let status = self.status();
+        let mut out = Vec::new();
+        self.out.read_to_end(&mut out).unwrap();
+        let err = self.err.take();
         Done {
-            code: self.child.wait().unwrap().code().unwrap_or(-1),
-            out: rest,
-            err,
+            code: status.code().unwrap_or(-1),
+            out,
+            err: err.map_or_else(String::new, |err| err.join().unwrap()),
+        }
+    }
+
+    fn status(&mut self) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(began.elapsed() < PATIENCE, "it does not end");
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 
@@ -115,16 +143,23 @@ impl Drop for Running {
     }
 }
 
+/// Connects; whoever reads an answer that never comes fails.
+pub(crate) fn connect(to: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(to).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
 /// Sends a request and leaves the connection open.
 pub(crate) fn send(to: SocketAddr, request: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(to).unwrap();
+    let mut stream = connect(to);
     write!(stream, "{request} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     stream
 }
 
 /// Asks for a page on a connection of its own: status line, headers and body as they came.
 pub(crate) fn ask(to: SocketAddr, request: &str) -> String {
-    let mut stream = TcpStream::connect(to).unwrap();
+    let mut stream = connect(to);
     write!(
         stream,
         "{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -135,15 +170,15 @@ pub(crate) fn ask(to: SocketAddr, request: &str) -> String {
     answer
 }
 
-/// Waits until a metric has a value; gives up after a minute.
+/// Waits until a metric has a value.
 pub(crate) fn wait_for_metric(admin: SocketAddr, line: &str) {
-    let mut metrics = String::new();
-    for _ in 0..12_000 {
-        metrics = ask(admin, "GET /metrics");
+    let began = Instant::now();
+    loop {
+        let metrics = ask(admin, "GET /metrics");
         if metrics.lines().any(|found| found == line) {
             return;
         }
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        assert!(began.elapsed() < PATIENCE, "no {line} in {metrics}");
+        std::thread::sleep(Duration::from_millis(5));
     }
-    panic!("no {line} in {metrics}");
 }

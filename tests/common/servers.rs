@@ -13,14 +13,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::cluster::kubectl;
-
-/// How long a program may take to start or to end.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::until::until;
 
 /// etcd and API servers; all end with the test.
 #[derive(Debug)]
@@ -213,14 +210,4 @@ fn started(pid: i32) -> Option<String> {
     let mut rest = stat.rsplit_once(") ")?.1.split(' ');
     let state = rest.next()?;
     (state != "Z").then(|| rest.nth(18).map(str::to_owned))?
-}
-
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let pause = Duration::from_millis(50);
-    let mut left = PATIENCE;
-    while !holds() {
-        assert!(!left.is_zero(), "never: {what}");
-        std::thread::sleep(pause);
-        left = left.saturating_sub(pause);
-    }
 }

@@ -39,6 +39,8 @@ mod servers;
 mod sessions;
 mod shortest;
 mod trouble;
+#[path = "../common/until.rs"]
+mod until;
 mod watch_consul;
 mod watch_etcd;
 #[cfg(test)]

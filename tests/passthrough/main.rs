@@ -31,4 +31,7 @@ mod running;
 #[cfg(test)]
 mod three;
 #[cfg(test)]
+#[path = "../common/until.rs"]
+mod until;
+#[cfg(test)]
 mod writers;

@@ -1,14 +1,14 @@
 //! Clients that write, each key once, while something happens.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::gateway::until;
-use crate::running::{Running, ask};
+use crate::running::{Running, ask, connect};
 
 /// What etcd v2 says when a change took too long: it may still be made.
 const TIMED_OUT: &str = "etcdserver: request timed out";
@@ -25,7 +25,7 @@ pub(crate) struct Writers {
 
 /// Sends one request with a body; the whole answer.
 pub(crate) fn send_body(to: SocketAddr, request: &str, kind: &str, body: &str) -> String {
-    let mut stream = TcpStream::connect(to).unwrap();
+    let mut stream = connect(to);
     let length = body.len();
     write!(
         stream,

@@ -30,7 +30,7 @@ pub(crate) fn session(consul: std::net::SocketAddr, name: &str, behavior: &str) 
 /// Sends bytes and reads what comes until the end.
 pub(crate) fn raw(to: std::net::SocketAddr, request: &[u8]) -> String {
     use std::io::{Read, Write};
-    let mut stream = std::net::TcpStream::connect(to).unwrap();
+    let mut stream = crate::running::connect(to);
     stream.write_all(request).unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();

@@ -1,14 +1,12 @@
 //! Which requests something happens to, and what.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::Method;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-/// How long it is waited for a request that a rule is about, before the test fails.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::until::until;
 
 /// What is done to a request.
 #[derive(Clone, Debug)]
@@ -204,15 +202,5 @@ impl Rule {
     pub(super) async fn until_released(&self) {
         let mut released = self.released.subscribe();
         let _released = released.wait_for(|released| *released).await;
-    }
-}
-
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let pause = Duration::from_millis(5);
-    let mut left = PATIENCE;
-    while !holds() {
-        assert!(!left.is_zero(), "never: {what}");
-        std::thread::sleep(pause);
-        left = left.saturating_sub(pause);
     }
 }
