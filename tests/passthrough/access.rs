@@ -71,6 +71,12 @@ fn a_role_of_the_prefix_is_enough_on_3_4() {
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
+fn a_role_of_the_prefix_is_enough_on_3_5() {
+    a_role_of_the_prefix_is_enough("etcd-3.5");
+}
+
+#[test]
+#[ignore = "needs etcd: tests/run"]
 fn a_role_of_the_prefix_is_enough_on_3_6() {
     a_role_of_the_prefix_is_enough("etcd-3.6");
 }

@@ -79,6 +79,12 @@ fn puts_and_deletes_reach_clients_of_3_4() {
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
+fn puts_and_deletes_reach_clients_of_3_5() {
+    puts_and_deletes_reach_clients("etcd-3.5");
+}
+
+#[test]
+#[ignore = "needs etcd: tests/run"]
 fn puts_and_deletes_reach_clients_of_3_6() {
     puts_and_deletes_reach_clients("etcd-3.6");
 }

@@ -43,6 +43,12 @@ fn another_takes_over_after_kill_9_on_3_4() {
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
+fn another_takes_over_after_kill_9_on_3_5() {
+    another_takes_over_after_kill_9("etcd-3.5");
+}
+
+#[test]
+#[ignore = "needs etcd: tests/run"]
 fn another_takes_over_after_kill_9_on_3_6() {
     another_takes_over_after_kill_9("etcd-3.6");
 }

@@ -93,6 +93,12 @@ fn writes_are_held_while_etcd_elects_on_3_4() {
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
+fn writes_are_held_while_etcd_elects_on_3_5() {
+    writes_are_held_while_etcd_elects("etcd-3.5");
+}
+
+#[test]
+#[ignore = "needs etcd: tests/run"]
 fn writes_are_held_while_etcd_elects_on_3_6() {
     writes_are_held_while_etcd_elects("etcd-3.6");
 }
