@@ -1,4 +1,4 @@
-//! What `benches/compare/run` and `benches/kubernetes/run` need beside wrk: clients that park, replay, load, write and
+//! What `benches/compare/run`, `benches/kubernetes/run` and `benches/etcd/run` need beside wrk: clients that park, replay, load, write and
 //! see a gateway go, and what the machine itself takes.
 
 #![allow(
@@ -24,6 +24,7 @@ use clap::Parser;
 mod client;
 mod constant;
 mod floor;
+mod get;
 mod load;
 mod outage;
 mod pace;
@@ -31,6 +32,7 @@ mod parked;
 mod protocol;
 mod put;
 mod raw;
+mod raw_etcd;
 mod replay;
 mod stored;
 mod table;
@@ -86,6 +88,30 @@ enum Probe {
         object: PathBuf,
         #[command(flatten)]
         how: put::How,
+    },
+    /// The same in an etcd of version 3.
+    PutEtcd {
+        #[arg(long)]
+        endpoint: String,
+        /// Each write as the transaction that kubekv makes of it.
+        #[arg(long)]
+        whole: bool,
+        #[command(flatten)]
+        how: put::How,
+    },
+    /// Reads; prints the same.
+    Get {
+        #[command(flatten)]
+        server: Server,
+        #[command(flatten)]
+        how: get::How,
+    },
+    /// The same of an etcd of version 3.
+    GetEtcd {
+        #[arg(long)]
+        endpoint: String,
+        #[command(flatten)]
+        how: get::How,
     },
     /// Lists what entries' objects take in an etcd.
     Stored { etcd: SocketAddr, namespace: String },
@@ -148,6 +174,21 @@ fn main() {
             },
             how,
         )),
+        Probe::PutEtcd {
+            endpoint,
+            whole,
+            how,
+        } => runtime.block_on(put::run(
+            put::To::Etcd {
+                endpoint: &endpoint,
+                whole,
+            },
+            how,
+        )),
+        Probe::Get { server, how } => runtime.block_on(get::run(get::From::Server(server), how)),
+        Probe::GetEtcd { endpoint, how } => {
+            runtime.block_on(get::run(get::From::Etcd(endpoint), how));
+        }
         Probe::Stored { etcd, namespace } => runtime.block_on(stored::print(etcd, &namespace)),
         Probe::Outage(outage) => runtime.block_on(outage::run(outage)),
         Probe::Load { server, count } => runtime.block_on(load::keys(server, "load", count)),

@@ -1,4 +1,4 @@
-//! Writes of small entries: through a server, or as objects of the API server itself.
+//! Writes of small entries: through a server, or as objects of the API server or keys of etcd itself.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use super::client::Client;
 use super::pace::{self, Sender};
 use super::protocol::Protocol;
 use super::raw::Raw;
+use super::raw_etcd::RawEtcd;
 
 /// The value's length, in bytes.
 const VALUE: usize = 256;
@@ -28,6 +29,10 @@ pub enum To<'a> {
     Raw {
         namespace: &'a str,
         object: &'a Path,
+    },
+    Etcd {
+        endpoint: &'a str,
+        whole: bool,
     },
 }
 
@@ -56,6 +61,7 @@ struct Writer {
 enum Destination {
     Server(Client, Protocol),
     Raw(Raw, Option<String>),
+    Etcd(Box<RawEtcd>),
 }
 
 impl Writer {
@@ -84,6 +90,10 @@ impl Sender for Writer {
                 let name = format!("bench.{name}-0123456789abcdef");
                 *version = Some(raw.put(&name, self.count, was.as_deref()).await);
             }
+            Destination::Etcd(etcd) => {
+                let value = format!("{:0VALUE$}", self.count);
+                etcd.put(&format!("raw/bench/{name}"), &value).await;
+            }
         }
     }
 }
@@ -91,7 +101,7 @@ impl Sender for Writer {
 pub async fn run(to: To<'_>, how: How) {
     let mut writers = Vec::new();
     let raw = match &to {
-        To::Server(_) => None,
+        To::Server(_) | To::Etcd { .. } => None,
         To::Raw { namespace, object } => {
             let object = std::fs::read_to_string(object).unwrap();
             Some(Raw::connect(namespace, &object).await)
@@ -104,6 +114,9 @@ pub async fn run(to: To<'_>, how: How) {
                 Destination::Server(Client::connect(server.address).await, server.protocol)
             }
             (To::Raw { .. }, raw) => Destination::Raw(raw.clone().unwrap(), None),
+            (To::Etcd { endpoint, whole }, _) => {
+                Destination::Etcd(Box::new(RawEtcd::connect(endpoint, *whole).await))
+            }
         };
         writers.push(Writer {
             to,
