@@ -21,6 +21,8 @@ pub(crate) struct Snapshot {
     pub(crate) deletions_floor: u64,
     /// And deletions in these, oldest first.
     gaps: Arc<[Gap]>,
+    /// What clients may have been told of what is not there.
+    told_floor: u64,
     /// Which entries each lease has locked.
     pub(crate) locked: OrdSet<(LeaseId, Key)>,
     /// How many client entries no tree can show (see [`Key::node`]).
@@ -34,6 +36,7 @@ impl Snapshot {
             revision: opened.revision,
             deletions_floor: opened.deletions_floor,
             gaps: opened.gaps.as_slice().into(),
+            told_floor: opened.index_floor,
             ..Self::default()
         };
         for (key, entry) in &opened.entries {
@@ -80,10 +83,11 @@ impl Snapshot {
         self.unshown -= usize::from(hidden(key));
     }
 
-    /// The last revision at which a deletion may have happened that is not known, or not at its own revision.
+    /// The last revision at which a deletion may have happened that is not known, or not at its own revision; or was not
+    /// to another gateway that answered.
     pub(crate) fn index_floor(&self) -> u64 {
         let last = self.gaps.last().map_or(0, |gap| gap.to);
-        self.deletions_floor.max(last)
+        self.deletions_floor.max(last).max(self.told_floor)
     }
 
     /// Whether nothing is gone that a client was shown which knows all before an index, and that it could not be told

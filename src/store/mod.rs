@@ -68,6 +68,8 @@ pub struct Opened {
     pub deletions_floor: u64,
     /// But not where nothing was told for a while, oldest first.
     pub gaps: Vec<Gap>,
+    /// Clients may have been told so high an index of what is not there, whatever is known of when it went.
+    pub index_floor: u64,
 }
 
 /// A time of which a store knows the result alone: not what came and went in it, nor when what is gone went.

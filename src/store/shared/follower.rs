@@ -107,18 +107,25 @@ impl Follower {
         self.anew.notify_one();
     }
 
-    pub(super) fn open(&self, feed: Arc<dyn Feed>) -> Opened {
-        let opened = self.view.lock().open(feed);
+    /// Everything known, and whom to tell from now on; `None` while the lead's record does not say how high an index this
+    /// gateway may tell of what is not there. A lead that is lost says nothing, and nothing is answered.
+    pub(super) fn open(&self, feed: &Arc<dyn Feed>, is_lost: bool) -> Option<Opened> {
+        let mut view = self.view.lock();
+        if !is_lost && !view.told.is_floor_noted() {
+            return None;
+        }
+        let opened = view.open(Arc::clone(feed));
+        drop(view);
         tracing::info!(
             index = opened.revision,
             after = opened.history_floor,
             "what happened after is known to clients that come back, and before that the last change of each key"
         );
-        opened
+        Some(opened)
     }
 
     pub(super) fn close(&self) {
-        self.view.lock().close();
+        self.change(View::close);
     }
 
     /// Names a write and waits for what becomes of it, if its guards hold by what is known.
@@ -138,11 +145,12 @@ impl Follower {
         self.view.lock().forget(stamp);
     }
 
-    /// Returns when everything up to a revision was told.
+    /// Returns when everything up to a revision was told, to the keyspace too.
     pub(super) async fn reached(&self, revision: u64) {
         // The sender is in `self`, so it is not gone.
         let mut told = self.told();
-        let _told = told.wait_for(|told| told.revision >= revision).await;
+        let reached = |told: &Told| told.revision >= revision && !told.is_behind;
+        let _told = told.wait_for(reached).await;
     }
 
     fn change(&self, with: impl FnOnce(&mut View)) {

@@ -184,6 +184,7 @@ impl Lead {
         let offset = known.map_or(0, |lead| lead.offset);
         let short = told.highest.saturating_sub(told.revision);
         let raised = is_outgrown(told);
+        let kept = known.filter(|_| !raised);
         LeadRecord {
             // Above every term that wrote: of those before, what is on its way is void.
             term: told.term.saturating_add(1),
@@ -200,15 +201,14 @@ impl Lead {
             } else {
                 offset
             },
-            // Both are indexes: with another offset they are none.
-            past: known
-                .filter(|_| !raised)
-                .map(|lead| lead.past.clone())
-                .unwrap_or_default(),
-            fences: known
-                .filter(|_| !raised)
-                .map(|lead| lead.fences.clone())
-                .unwrap_or_default(),
+            // All three are indexes: with another offset they are none.
+            past: kept.map(|lead| lead.past.clone()).unwrap_or_default(),
+            fences: kept.map(|lead| lead.fences.clone()).unwrap_or_default(),
+            floor: if raised {
+                0
+            } else {
+                told.floor.max(kept.map_or(0, |lead| lead.floor))
+            },
         }
     }
 
@@ -222,6 +222,7 @@ impl Lead {
         }
         record.beat += 1;
         record.note_past(told.lead_revision?, time::unix_ms());
+        record.floor = record.floor.max(told.floor);
         Some(record)
     }
 
@@ -315,7 +316,7 @@ impl Lead {
             }
             let record = if self.is_unsettled(&now) {
                 Some(self.next_term(&now))
-            } else if Instant::now() >= next {
+            } else if Instant::now() >= next || !now.is_floor_noted() {
                 next = Instant::now() + self.candidate.duration / 5;
                 Self::next_beat(&now)
             } else {
@@ -341,6 +342,11 @@ impl Lead {
         let until = Duration::from_nanos(self.until.load(Ordering::Acquire));
         let left = until.saturating_sub(boottime::now());
         let _ended = tokio::time::timeout(left, self.await_change(sending, told, known)).await;
+    }
+
+    /// Whether it leads no more, for good.
+    pub(super) fn is_lost(&self) -> bool {
+        self.until.load(Ordering::Acquire) == 0
     }
 
     /// Leads no more, from now on.

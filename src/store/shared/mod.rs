@@ -10,6 +10,7 @@ mod gap;
 mod lead;
 pub(crate) mod log;
 pub(crate) mod metrics;
+mod outlet;
 mod past;
 mod presence;
 mod read;

@@ -28,6 +28,8 @@ pub(super) struct Past {
     deletions: HashMap<Key, u64>,
     deletions_floor: u64,
     gaps: Vec<Gap>,
+    /// The end of the last gap.
+    lost: u64,
 }
 
 impl Past {
@@ -80,6 +82,7 @@ impl Past {
         self.commits.clear();
         self.weight = 0;
         self.floor = to;
+        self.lost = self.lost.max(to);
         if to <= from {
             return;
         }
@@ -110,6 +113,20 @@ impl Past {
     /// Where it is not.
     pub(super) fn gaps(&self) -> Vec<Gap> {
         self.gaps.clone()
+    }
+
+    /// The last revision at which something may have gone that is not known, or not at its own revision.
+    pub(super) fn index_floor(&self) -> u64 {
+        self.deletions_floor.max(self.lost)
+    }
+
+    /// Forgets deletions of keys that were written since: what is left is what a keyspace is opened with, and it forgets
+    /// when this does.
+    pub(super) fn tidy(&mut self) {
+        let Self {
+            deleted, deletions, ..
+        } = self;
+        deleted.retain(|(revision, key)| deletions.get(key) == Some(revision));
     }
 
     /// When keys that are gone were deleted.
@@ -150,6 +167,32 @@ mod tests {
     }
 
     #[test]
+    fn what_was_written_again_is_no_deletion() {
+        let mut past = Past::from(10);
+        let key = Key::user("k");
+        let entry = Arc::new(crate::model::Entry {
+            record: crate::model::Record::default(),
+            modified: crate::model::Revision::new(12, 0),
+        });
+        let changes = [(11, None), (12, Some(entry)), (13, None)];
+        for (revision, now) in changes {
+            let change = Change {
+                key: key.clone(),
+                now,
+                before: None,
+            };
+            past.push(&Arc::new(Commit {
+                revision,
+                cause: Cause::Set,
+                subject: None,
+                changes: vec![change],
+            }));
+        }
+        past.tidy();
+        assert_eq!(past.deleted, [(13, key)]);
+    }
+
+    #[test]
     fn many_gaps_are_fewer_and_larger() {
         let mut past = Past::from(10);
         for time in 1..=100 {
@@ -157,6 +200,7 @@ mod tests {
         }
         past.lose(20_000, 20_000);
         assert_eq!(past.gaps().len(), GAPS);
+        assert_eq!(past.index_floor(), 20_000);
         let (from, to) = (100, 6_950);
         assert_eq!(past.gaps().first(), Some(&Gap { from, to }));
         let (from, to) = (10_000, 10_050);

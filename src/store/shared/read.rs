@@ -48,5 +48,6 @@ fn opened(loaded: Loaded) -> Result<Opened, StoreError> {
         deletions: Vec::new(),
         deletions_floor: loaded.revision,
         gaps: Vec::new(),
+        index_floor: lead.floor,
     })
 }

@@ -61,6 +61,15 @@ pub struct LeadRecord {
     /// Where the last terms began, oldest first; the present one's is noted with its first heartbeat.
     #[serde(default)]
     pub fences: Vec<Fence>,
+    /// The highest index at which any leader so far did not know what went. It tells clients no lower one of what is not
+    /// there, and whoever leads next may know more: without this, an index would fall.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub floor: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(floor: &u64) -> bool {
+    *floor == 0
 }
 
 /// Where a leader takes connections that other gateways relay.
@@ -160,6 +169,17 @@ mod tests {
             None,
             "no heartbeat comes before its fence is noted"
         );
+    }
+
+    #[test]
+    fn a_floor_is_there_where_there_is_one() {
+        let mut record = LeadRecord::default();
+        let text = serde_json::to_string(&record).unwrap();
+        assert!(!text.contains("floor"), "{text}");
+        assert_eq!(serde_json::from_str::<LeadRecord>(&text).unwrap(), record);
+        record.floor = 3;
+        let text = serde_json::to_string(&record).unwrap();
+        assert_eq!(serde_json::from_str::<LeadRecord>(&text).unwrap(), record);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 
@@ -10,6 +11,9 @@ use super::lead::Lead;
 use super::log::{Log, SendError};
 use crate::model::{Commit, Proposal};
 use crate::store::{BoxFuture, CommitError, Feed, Keep, Limits, Opened, Store, StoreError};
+
+/// How often it is looked whether the lead is lost while the record does not say yet what is to be told.
+const NOTED: Duration = Duration::from_millis(50);
 
 /// A log, for as long as this gateway leads.
 #[derive(Debug)]
@@ -45,7 +49,14 @@ impl TermStore {
         if !self.lead.held() {
             return Err(CommitError::Unavailable("the lead is lost".to_owned()));
         }
-        let (stamp, mut told) = self.follower.expect(&proposal)?;
+        let (stamp, mut told) = match self.follower.expect(&proposal) {
+            Err(CommitError::Conflict) => {
+                // It is decided anew on what the view shows then.
+                self.follower.reached(0).await;
+                return Err(CommitError::Conflict);
+            }
+            expected => expected?,
+        };
         let mut taken = false;
         let refused = match self.log.send(stamp, proposal).await {
             Ok(()) => {
@@ -93,6 +104,18 @@ impl TermStore {
         };
         outcome.unwrap_or_else(|_| Err(CommitError::Unknown(lost.to_owned())))
     }
+
+    async fn open_when_noted(&self, feed: Arc<dyn Feed>) -> Opened {
+        let mut told = self.follower.told();
+        loop {
+            // What has changed until here is looked at now, and waited for else.
+            told.mark_unchanged();
+            if let Some(opened) = self.follower.open(&feed, self.lead.is_lost()) {
+                return opened;
+            }
+            let _changed_or_lost = tokio::time::timeout(NOTED, told.changed()).await;
+        }
+    }
 }
 
 impl Store for TermStore {
@@ -101,7 +124,7 @@ impl Store for TermStore {
     }
 
     fn open(&self, feed: Arc<dyn Feed>) -> BoxFuture<'_, Result<Opened, StoreError>> {
-        Box::pin(async move { Ok(self.follower.open(feed)) })
+        Box::pin(async move { Ok(self.open_when_noted(feed).await) })
     }
 
     fn commit(&self, proposal: Proposal) -> BoxFuture<'_, Result<Arc<Commit>, CommitError>> {

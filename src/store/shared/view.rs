@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::gap;
 use super::log::{Loaded, News};
+use super::outlet::{Outlet, Step};
 use super::past::Past;
 use super::record::{LeadRecord, Stamp};
 use super::replica::{self, Replicas};
@@ -46,6 +47,19 @@ pub(super) struct Told {
     pub(super) outgrown: Option<u64>,
     /// The gateways of this store.
     pub(super) replicas: Replicas,
+    /// This gateway does not know what went up to here, or not when.
+    pub(super) floor: u64,
+    /// The keyspace is not told yet of everything.
+    pub(super) is_behind: bool,
+}
+
+impl Told {
+    /// Whether the lead's record says, to whoever leads next, how high an index this gateway may tell of what is not there.
+    pub(super) fn is_floor_noted(&self) -> bool {
+        self.last
+            .as_deref()
+            .is_some_and(|lead| self.floor <= lead.floor)
+    }
 }
 
 /// The state of a follower.
@@ -53,7 +67,7 @@ pub(super) struct View {
     entries: HashMap<Key, Arc<Entry>>,
     past: Past,
     pending: HashMap<Stamp, oneshot::Sender<Outcome>>,
-    feed: Option<Arc<dyn Feed>>,
+    outlet: Outlet,
     /// The name of this gateway's process in the lead's record.
     holder: String,
     stamps: Arc<Stamps>,
@@ -71,7 +85,7 @@ impl View {
             entries: HashMap::new(),
             past: Past::default(),
             pending: HashMap::new(),
-            feed: None,
+            outlet: Outlet::default(),
             told: Told {
                 lead: None,
                 lead_revision: None,
@@ -85,13 +99,16 @@ impl View {
                 highest: 0,
                 outgrown: None,
                 replicas: Replicas::default(),
+                floor: 0,
+                is_behind: false,
             },
         }
     }
 
     /// Everything known, and whom to tell from now on.
     pub(super) fn open(&mut self, feed: Arc<dyn Feed>) -> Opened {
-        self.feed = Some(feed);
+        self.outlet.open(feed);
+        self.past.tidy();
         let entries = self.entries.iter();
         Opened {
             revision: self.told.revision,
@@ -104,12 +121,14 @@ impl View {
             deletions: self.past.deletions(),
             deletions_floor: self.past.deletions_floor(),
             gaps: self.past.gaps(),
+            index_floor: self.told.last.as_ref().map_or(0, |lead| lead.floor),
         }
     }
 
     /// Nobody is to be told any more.
     pub(super) fn close(&mut self) {
-        self.feed = None;
+        self.outlet.close();
+        self.told.is_behind = false;
     }
 
     /// Names a write and waits for what becomes of it; `None` where somebody else leads.
@@ -166,9 +185,7 @@ impl View {
             let commits = gap::commits(&self.entries, self.told.revision, &entries, revision);
             self.commit(&commits);
             self.past.lose(self.told.revision, revision);
-            if let Some(feed) = &self.feed {
-                feed.lose(revision);
-            }
+            self.outlet.push(Step::Lost(revision));
             self.told.revision = revision;
             self.resolve_over_gap(&stamps);
         }
@@ -178,6 +195,20 @@ impl View {
         self.told.replicas = replica::all(&self.entries);
         self.told.loaded = true;
         self.told.empty = self.entries.is_empty();
+        self.tell();
+    }
+
+    /// Tells the keyspace. What could make an index fall at the next leader is told when the lead's record says so.
+    fn tell(&mut self) {
+        self.told.floor = self.past.index_floor();
+        let lead = self.told.lead.as_deref();
+        if !self.outlet.is_open() || self.told.is_floor_noted() {
+            self.outlet.flow();
+        } else if lead.is_none_or(|lead| lead.holder != self.holder) {
+            // This gateway will not note it any more.
+            self.outlet.close();
+        }
+        self.told.is_behind = self.outlet.keeps();
     }
 
     fn begin_anew(&mut self, revision: u64, entries: HashMap<Key, Arc<Entry>>) {
@@ -190,8 +221,8 @@ impl View {
             self.told.epoch += 1;
         }
         self.told.highest = self.told.highest.max(self.told.revision);
-        self.feed = None;
         // Their senders go: nobody will ever know.
+        self.outlet.close();
         self.pending.clear();
         self.entries = entries;
         self.past = Past::from(revision);
@@ -243,9 +274,9 @@ impl View {
         self.commit(&commits);
         self.told.empty = self.entries.is_empty();
         for (sender, outcome) in done {
-            // Whoever asked may be gone.
-            let _gone = sender.send(outcome);
+            self.outlet.push(Step::Answer(sender, outcome));
         }
+        self.tell();
     }
 
     fn commit(&mut self, commits: &[Arc<Commit>]) {
@@ -264,9 +295,7 @@ impl View {
         if commits.iter().any(|commit| replica::concerns(commit)) {
             self.told.replicas = replica::all(&self.entries);
         }
-        if let Some(feed) = &self.feed {
-            feed.deliver(commits.to_vec());
-        }
+        self.outlet.push(Step::Commits(commits.to_vec()));
     }
 
     fn lead_is(&mut self, lead: Option<(LeadRecord, u64)>) {
@@ -284,7 +313,8 @@ impl View {
             .collect();
         for stamp in void {
             if let Some(sender) = self.pending.remove(&stamp) {
-                let _gone = sender.send(Err(CommitError::Conflict));
+                let answer = Step::Answer(sender, Err(CommitError::Conflict));
+                self.outlet.push(answer);
             }
         }
         let ours = lead.as_ref().filter(|(lead, _)| lead.holder == self.holder);
@@ -296,5 +326,124 @@ impl View {
         }
         self.told.lead_revision = revision;
         self.told.since = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parking_lot::Mutex;
+
+    use super::*;
+    use crate::model::{Cause, Change, Record, Revision};
+
+    #[derive(Debug, Default)]
+    struct Told(Mutex<Vec<u64>>);
+
+    impl Feed for Told {
+        fn deliver(&self, commits: Vec<Arc<Commit>>) {
+            let revisions = commits.iter().map(|commit| commit.revision);
+            self.0.lock().extend(revisions);
+        }
+    }
+
+    fn entry(revision: u64) -> Arc<Entry> {
+        Arc::new(Entry {
+            record: Record::default(),
+            modified: Revision::new(revision, 0),
+        })
+    }
+
+    fn lead(floor: u64, beat: u64) -> LeadRecord {
+        LeadRecord {
+            term: 1,
+            holder: "this".to_owned(),
+            identity: 7,
+            floor,
+            beat,
+            ..LeadRecord::default()
+        }
+    }
+
+    fn loaded(revision: u64, keys: &[&str], lead: (LeadRecord, u64)) -> Loaded {
+        let entry = |key: &&str| (Key::user(*key), entry(3));
+        Loaded {
+            revision,
+            entries: keys.iter().map(entry).collect(),
+            lead: Some(lead),
+            ..Loaded::default()
+        }
+    }
+
+    /// A view whose gateway leads and serves.
+    fn serving() -> (View, Arc<Told>) {
+        let mut view = View::new("this", Arc::default());
+        view.install(loaded(10, &["a", "b"], (lead(10, 1), 9)), 0);
+        let feed = Arc::<Told>::default();
+        let told: Arc<dyn Feed> = Arc::<Told>::clone(&feed);
+        let opened = view.open(told);
+        assert_eq!((opened.revision, opened.index_floor), (10, 10));
+        (view, feed)
+    }
+
+    fn written(view: &mut View, revision: u64) -> oneshot::Receiver<Outcome> {
+        let (stamp, receiver) = view.expect().unwrap();
+        let change = Change {
+            key: Key::user("c"),
+            now: Some(entry(revision)),
+            before: None,
+        };
+        let commit = Arc::new(Commit {
+            revision,
+            cause: Cause::Set,
+            subject: None,
+            changes: vec![change],
+        });
+        let stamp = Some(stamp);
+        view.take(vec![News::Commit { commit, stamp }]);
+        receiver
+    }
+
+    #[test]
+    fn what_went_at_a_time_that_is_not_known_is_told_when_the_next_leader_will_know() {
+        let (mut view, feed) = serving();
+        view.install(loaded(20, &["a"], (lead(10, 1), 9)), 0);
+        assert!(!view.told.is_floor_noted() && view.told.is_behind);
+        // Neither is anything after it, nor is whoever wrote that.
+        let mut answer = written(&mut view, 21);
+        assert!(answer.try_recv().is_err());
+        assert_eq!(*feed.0.lock(), [0; 0]);
+        let record = Some(lead(20, 2));
+        let revision = 22;
+        view.take(vec![News::Lead { record, revision }]);
+        assert!(view.told.is_floor_noted() && !view.told.is_behind);
+        assert_eq!(*feed.0.lock(), [20, 21]);
+        assert_eq!(answer.try_recv().unwrap().unwrap().revision, 21);
+        let _answer = written(&mut view, 23);
+        assert_eq!(*feed.0.lock(), [20, 21, 23]);
+    }
+
+    #[test]
+    fn whoever_lost_the_lead_does_not_tell_it() {
+        let (mut view, feed) = serving();
+        view.install(loaded(20, &["a"], (lead(10, 1), 9)), 0);
+        let mut answer = written(&mut view, 21);
+        let another = LeadRecord {
+            holder: "another".to_owned(),
+            term: 2,
+            ..lead(10, 0)
+        };
+        let (record, revision) = (Some(another), 22);
+        view.take(vec![News::Lead { record, revision }]);
+        assert_eq!(*feed.0.lock(), [0; 0]);
+        assert!(answer.try_recv().is_err(), "nobody knows");
+        assert!(!view.told.is_behind);
+    }
+
+    #[test]
+    fn what_went_at_its_own_time_is_told_at_once() {
+        let (mut view, feed) = serving();
+        let mut answer = written(&mut view, 21);
+        assert_eq!(*feed.0.lock(), [21]);
+        assert_eq!(answer.try_recv().unwrap().unwrap().revision, 21);
     }
 }

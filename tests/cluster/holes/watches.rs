@@ -1,5 +1,7 @@
 //! Watches that miss something, and indexes.
 
+use rustix::process::Signal;
+
 use super::{ask, consul_index, edit, json, kill, object, send, start_behind, transaction};
 use crate::cluster::{kubectl, namespace};
 use crate::command::kubekv;
@@ -90,6 +92,70 @@ fn what_went_while_a_standby_read_all_anew_is_not_passed_over() {
     }
     // Whoever was not is told of what it knew.
     told(&second, before, &[("/dir/went", "delete")]);
+    assert_eq!(second.stop().code, 0);
+}
+
+/// Hole 15: a gateway that read everything anew leads, and then one that knows what went.
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn an_index_stands_whoever_leads_next_and_knows_more() {
+    let namespace = namespace();
+    let first = start(&namespace, "first");
+    until_ready(&first);
+    put(&first, "stays", "v");
+    let knows = start(&namespace, "knows");
+    until("it follows", || state(&knows) == "relaying");
+    let meddler = Meddler::start();
+    let anew = start_behind(&meddler, &namespace, "anew", 2);
+    until("it follows", || state(&anew) == "relaying");
+    let gone = Action::refuse(410, "Expired", "too old resource version");
+    meddler.rule(Requests::of("GET").at("watch=true").once(), gone);
+    meddler.freeze_watches();
+    wait_for_metric(anew.admin, "kubekv_store_relists_total 1");
+    knows.signal(Signal::STOP);
+    assert_eq!(first.stop().code, 0);
+    until_ready(&anew);
+    let told = ["/v1/kv/dir/?recurse", "/v1/kv/absent", "/v1/kv/dir/?keys"];
+    let told = told.map(|path| (path, consul_index(&anew, path)));
+    knows.signal(Signal::CONT);
+    until("it follows", || state(&knows) == "relaying");
+    assert_eq!(anew.stop().code, 0);
+    until_ready(&knows);
+    for (path, before) in told {
+        let index = consul_index(&knows, path);
+        assert!(index >= before, "{path}: {index} after {before}");
+    }
+    assert_eq!(knows.stop().code, 0);
+}
+
+/// Holes 15 and 17: the leader reads everything anew and tells what went, not when; then one leads that knows when.
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn what_a_leader_tells_that_read_all_anew_stands() {
+    let namespace = namespace();
+    let meddler = Meddler::start();
+    let first = start_behind(&meddler, &namespace, "first", 12);
+    until_ready(&first);
+    put(&first, "dir/went", "v");
+    put(&first, "stays", "v");
+    let second = start(&namespace, "second");
+    until("it follows", || state(&second) == "relaying");
+    let gone = Action::refuse(410, "Expired", "too old resource version");
+    let gone = meddler.rule(Requests::of("GET").at("watch=true").once(), gone);
+    meddler.freeze_watches();
+    let name = super::name(&namespace, "dir/went");
+    kubectl(&["-n", &namespace, "delete", "kv", &name], &[]).unwrap();
+    edit(&namespace, "stays", "by hand");
+    gone.wait();
+    until("it is told", || get(&first, "dir/went").is_none());
+    let told = ["/v1/kv/dir/?recurse", "/v1/kv/dir/went"];
+    let told = told.map(|path| (path, consul_index(&first, path)));
+    assert_eq!(first.stop().code, 0);
+    until_ready(&second);
+    for (path, before) in told {
+        let index = consul_index(&second, path);
+        assert!(index >= before, "{path}: {index} after {before}");
+    }
     assert_eq!(second.stop().code, 0);
 }
 

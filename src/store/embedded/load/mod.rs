@@ -114,6 +114,7 @@ impl Loader {
             history_floor: about.history_floor,
             deletions_floor: about.deletions_floor,
             gaps: Vec::new(),
+            index_floor: 0,
         };
         Loaded {
             opened,

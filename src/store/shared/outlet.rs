@@ -1,0 +1,76 @@
+//! What the keyspace of the gateway that leads is told, in order.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::view::Outcome;
+use crate::model::Commit;
+use crate::store::Feed;
+
+/// Something to tell.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// Entries changed.
+    Commits(Vec<Arc<Commit>>),
+    /// Not everything up to this revision was told.
+    Lost(u64),
+    /// To whoever waits for a write: what became of it.
+    Answer(oneshot::Sender<Outcome>, Outcome),
+}
+
+impl Step {
+    fn tell(self, feed: Option<&dyn Feed>) {
+        match (self, feed) {
+            (Self::Commits(commits), Some(feed)) => feed.deliver(commits),
+            (Self::Lost(revision), Some(feed)) => feed.lose(revision),
+            (Self::Answer(sender, outcome), _) => {
+                // Whoever asked may be gone.
+                let _gone = sender.send(outcome);
+            }
+            (Self::Commits(_) | Self::Lost(_), None) => {}
+        }
+    }
+}
+
+/// Tells the keyspace, or keeps back for a while what it is to be told.
+#[derive(Default)]
+pub(super) struct Outlet {
+    feed: Option<Arc<dyn Feed>>,
+    kept: Vec<Step>,
+}
+
+impl Outlet {
+    /// From now on there is a keyspace to tell.
+    pub(super) fn open(&mut self, feed: Arc<dyn Feed>) {
+        self.feed = Some(feed);
+    }
+
+    /// Nobody is to be told any more. Whoever waits for a write that was kept back never knows.
+    pub(super) fn close(&mut self) {
+        self.feed = None;
+        self.kept.clear();
+    }
+
+    /// Keeps back what comes next, until it flows.
+    pub(super) fn push(&mut self, step: Step) {
+        self.kept.push(step);
+    }
+
+    /// Tells what was kept back.
+    pub(super) fn flow(&mut self) {
+        for step in std::mem::take(&mut self.kept) {
+            step.tell(self.feed.as_deref());
+        }
+    }
+
+    /// Whether there is a keyspace to tell.
+    pub(super) fn is_open(&self) -> bool {
+        self.feed.is_some()
+    }
+
+    /// Whether something is kept back.
+    pub(super) fn keeps(&self) -> bool {
+        !self.kept.is_empty()
+    }
+}
