@@ -106,7 +106,11 @@ impl Tenure {
         match &self.term {
             Some(term) => {
                 let holding = term.holding();
-                Leads::while_true(move || holding.held())
+                let confirming = holding.clone();
+                Leads::while_true(
+                    move || holding.held(),
+                    move || Box::pin(confirming.clone().held_or_confirmed()),
+                )
             }
             None => Leads::default(),
         }

@@ -105,6 +105,9 @@ pub enum CommitError {
     /// go on.
     #[error("{0}")]
     Full(String),
+    /// It is more than the place where entries are kept takes at once; nothing happened.
+    #[error("{0}")]
+    TooLarge(String),
     /// The store cannot be reached or is closing; nothing happened.
     #[error("store unavailable: {0}")]
     Unavailable(String),

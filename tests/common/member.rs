@@ -9,9 +9,10 @@
     reason = "each test binary uses its part, and a test that cannot go on fails"
 )]
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -29,9 +30,17 @@ pub struct Member {
     directory: tempfile::TempDir,
 }
 
-/// An address that nobody listens at.
+/// An address that nobody listens at, on an address of loopback that nobody else has: between here and there no
+/// connection of another test may take the port.
 pub fn free() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    static COUNT: AtomicU8 = AtomicU8::new(2);
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    let own = Ipv4Addr::new(127, high, low, COUNT.fetch_add(1, Ordering::Relaxed));
+    free_at(own)
+}
+
+fn free_at(address: Ipv4Addr) -> SocketAddr {
+    let listener = TcpListener::bind((address, 0)).unwrap();
     listener.local_addr().unwrap()
 }
 
@@ -63,7 +72,12 @@ impl Member {
     ) -> Self {
         let program = component(component_name).join("etcd");
         let directory = tempfile::tempdir().unwrap();
-        let address = free();
+        // Certificates are made for this one.
+        let address = if scheme == "https" {
+            free_at(Ipv4Addr::LOCALHOST)
+        } else {
+            free()
+        };
         let client = format!("{scheme}://{address}");
         let data = directory.path().join("data").display().to_string();
         let mut arguments: Vec<String> = [

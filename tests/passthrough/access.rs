@@ -6,6 +6,7 @@ use std::process::Command;
 use crate::command::{done, kubekv};
 use crate::gateway::{get, leading, put, until};
 use crate::member::Member;
+use crate::running::wait_for_metric;
 
 /// Lets one user reach one prefix, and nobody anything without a password.
 fn guard(member: &mut Member, prefix: &str) {
@@ -181,8 +182,9 @@ fn certificates_are_shown_and_asked_for_and_read_anew() {
     std::fs::copy(at.join("later.pem"), at.join("ours.pem")).unwrap();
     put(&gateway, "k", "w");
     std::fs::copy(at.join("later.key"), at.join("ours.key")).unwrap();
-    // The gateway says when it has changed over; what it says is read at its end.
-    std::thread::sleep(std::time::Duration::from_millis(4500));
+    // It changes over by a watch on another connection.
+    let begun = "kubekv_store_requests_total{verb=\"watch\",status=\"0\"} 2";
+    wait_for_metric(gateway.admin, begun);
     put(&gateway, "k", "x");
     assert_eq!(get(&gateway, "k").as_deref(), Some("x"));
     let done = gateway.stop();

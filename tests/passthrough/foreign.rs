@@ -1,11 +1,9 @@
 //! What others write under the prefix, and what they read there.
 
-use std::io::Read;
-use std::net::TcpStream;
-
-use crate::gateway::{get, leading, put, until};
+use crate::gateway::{get, leading, put, read_until, until};
 use crate::member::Member;
 use crate::running::{Running, ask, send};
+use crate::writers::send_body;
 
 /// The value etcd has, as its own client shows it.
 fn raw(member: &Member, key: &str) -> String {
@@ -25,17 +23,6 @@ fn until_parked(gateway: &Running, face: &str) {
     until("parked", || {
         ask(gateway.admin, "GET /metrics").contains(&line)
     });
-}
-
-fn read_until(mut stream: TcpStream, wanted: &str) -> String {
-    let mut told = Vec::new();
-    let mut part = [0; 4096];
-    while !String::from_utf8_lossy(&told).contains(wanted) {
-        let read = stream.read(&mut part).unwrap();
-        assert!(read > 0, "{}", String::from_utf8_lossy(&told));
-        told.extend_from_slice(&part[..read]);
-    }
-    String::from_utf8_lossy(&told).into_owned()
 }
 
 fn index(gateway: &Running, key: &str) -> u64 {
@@ -204,8 +191,29 @@ fn what_is_too_large_is_refused_by_the_name_of_the_limit() {
     let refused = large(200_000);
     assert_ne!(refused.code, 0, "{refused:?}");
     assert!(refused.err.contains("--max-request-bytes"), "{refused:?}");
+    assert!(!refused.err.contains("space"), "{refused:?}");
+    let value = "x".repeat(200_000);
+    let over_consul = send_body(gateway.consul, "PUT /v1/kv/k", "", &value);
+    assert!(over_consul.starts_with("HTTP/1.1 413"), "{over_consul}");
+    let form = "application/x-www-form-urlencoded";
+    let over_etcd = send_body(
+        gateway.etcd,
+        "PUT /v2/keys/k",
+        form,
+        &format!("value={value}"),
+    );
+    assert!(over_etcd.starts_with("HTTP/1.1 400"), "{over_etcd}");
     let refused = large(1_600_000);
     assert!(refused.err.contains("1540096"), "{refused:?}");
     put(&gateway, "k", "small");
+    let metrics = ask(gateway.admin, "GET /metrics");
+    for line in [
+        "kubekv_store_refused_total{reason=\"too_large\"} 3",
+        // gRPC's InvalidArgument.
+        "kubekv_store_requests_total{verb=\"replace\",status=\"3\"} 3",
+        "kubekv_store_requests_total{verb=\"watch\",status=\"0\"} 1",
+    ] {
+        assert!(metrics.contains(line), "{metrics}");
+    }
     assert_eq!(gateway.stop().code, 0);
 }

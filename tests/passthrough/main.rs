@@ -29,6 +29,8 @@ mod members;
 #[path = "../common/running.rs"]
 mod running;
 #[cfg(test)]
+mod space;
+#[cfg(test)]
 mod three;
 #[cfg(test)]
 #[path = "../common/until.rs"]

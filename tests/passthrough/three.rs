@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use rustix::process::Signal;
 
-use crate::gateway::{get, metric, put, start, state, until, until_ready};
+use crate::gateway::{get, metric, put, read_until, start, state, until, until_ready};
 use crate::members::{Members, copy};
 use crate::running::{Running, ask, send};
 use crate::writers::Writers;
@@ -21,24 +21,12 @@ fn pair(store: &str) -> (Running, Running) {
     (first, second)
 }
 
-/// The value of one of a gateway's metrics; 0 where nothing was counted yet.
 /// The first leads still, and the second does when it has ended.
 fn hands_over(first: Running, second: Running) {
     assert_eq!(metric(&first, "kubekv_store_leads "), 1);
     assert_eq!(first.stop().code, 0);
     until_ready(&second);
     assert_eq!(second.stop().code, 0);
-}
-
-fn read_until(mut stream: TcpStream, wanted: &str) -> String {
-    let mut told = Vec::new();
-    let mut part = [0; 4096];
-    while !String::from_utf8_lossy(&told).contains(wanted) {
-        let read = stream.read(&mut part).unwrap();
-        assert!(read > 0, "{}", String::from_utf8_lossy(&told));
-        told.extend_from_slice(&part[..read]);
-    }
-    String::from_utf8_lossy(&told).into_owned()
 }
 
 /// What comes until an answer is there whole, or the other side closes.

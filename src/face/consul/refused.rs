@@ -42,6 +42,9 @@ pub(super) fn commit<E>(error: CommitError<E>, refused: impl FnOnce(E, u64) -> R
             };
             Reply::text(status, denied.to_string())
         }
+        CommitError::Failed(store::CommitError::TooLarge(why)) => {
+            Reply::text(StatusCode::PAYLOAD_TOO_LARGE, why)
+        }
         CommitError::Failed(error) => Reply::failed(match &error {
             // What Consul says while it has no leader: nothing was written.
             store::CommitError::Conflict | store::CommitError::Unavailable(_) => {
@@ -51,7 +54,7 @@ pub(super) fn commit<E>(error: CommitError<E>, refused: impl FnOnce(E, u64) -> R
             store::CommitError::Unknown(_) => {
                 format!("leadership lost while committing log: {error}")
             }
-            store::CommitError::Full(_) => error.to_string(),
+            store::CommitError::Full(_) | store::CommitError::TooLarge(_) => error.to_string(),
         }),
     }
 }

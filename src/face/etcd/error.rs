@@ -6,6 +6,7 @@ use http::{Response, StatusCode};
 use super::super::gojson;
 use super::reply;
 use crate::space::{CommitError, Denied};
+use crate::store;
 
 /// The number of an error, which clients branch on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,6 +148,9 @@ pub(super) fn not_committed(error: CommitError<Error>, revision: u64) -> Respons
     match error {
         CommitError::Refused { error, revision } => error.answer(revision),
         CommitError::Denied(denied) => denied_error(&denied).answer(revision),
+        CommitError::Failed(store::CommitError::TooLarge(why)) => {
+            Error::new(Code::InvalidField, why).answer(revision)
+        }
         CommitError::Failed(failed) => {
             tracing::warn!(error = %failed, "could not write for an etcd client");
             let cause = format!("etcdserver: {failed}");

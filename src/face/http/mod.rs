@@ -14,7 +14,9 @@ mod redact;
 mod server;
 mod service;
 
+use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -39,23 +41,41 @@ pub struct NoFault;
 
 /// Whether the gateway may answer from memory: asked after each request, before it is answered.
 #[derive(Clone, Default)]
-pub struct Leads(Option<Arc<dyn Fn() -> bool + Send + Sync>>);
+pub struct Leads(Option<Asked>);
+
+type Confirming = Pin<Box<dyn Future<Output = bool> + Send>>;
+
+#[derive(Clone)]
+struct Asked {
+    held: Arc<dyn Fn() -> bool + Send + Sync>,
+    confirmed: Arc<dyn Fn() -> Confirming + Send + Sync>,
+}
 
 impl Leads {
-    /// Asks this each time.
-    pub fn while_true(held: impl Fn() -> bool + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(held)))
+    /// Asks the first each time, and where that says no, the second, which may take a while.
+    pub fn while_true(
+        held: impl Fn() -> bool + Send + Sync + 'static,
+        confirmed: impl Fn() -> Confirming + Send + Sync + 'static,
+    ) -> Self {
+        Self(Some(Asked {
+            held: Arc::new(held),
+            confirmed: Arc::new(confirmed),
+        }))
     }
 
     /// Whether it may now; always, where nobody else could lead.
-    pub fn now(&self) -> bool {
-        self.0.as_ref().is_none_or(|held| held())
+    pub async fn now(&self) -> bool {
+        match &self.0 {
+            None => true,
+            Some(asked) => (asked.held)() || (asked.confirmed)().await,
+        }
     }
 }
 
 impl std::fmt::Debug for Leads {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Leads").field(&self.now()).finish()
+        let now = self.0.as_ref().is_none_or(|asked| (asked.held)());
+        f.debug_tuple("Leads").field(&now).finish()
     }
 }
 

@@ -95,7 +95,7 @@ pub(super) async fn answer(
     async move {
         let Ok(response) = face.call(request).await;
         // By then another gateway may have answered something newer: the connection ends without an answer.
-        if !flight.shared.leads.now() {
+        if !flight.shared.leads.now().await {
             return Err(LeadLost);
         }
         let status = response.status().as_u16();

@@ -4,6 +4,7 @@ use etcd_client::Error;
 use tonic::Code;
 
 use crate::store::shared::log::{LogError, SendError};
+use crate::store::shared::metrics::Reason;
 
 /// Why a request did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,9 +21,12 @@ pub(super) enum Failure {
     /// The revision asked for is not there yet.
     #[error("the revision is not there yet")]
     Future,
-    /// etcd did nothing, and will not as long as the request is the same.
+    /// It is more than etcd takes at once, and it did nothing.
     #[error("{0}")]
-    Refused(String),
+    TooLarge(String),
+    /// etcd's quota is used up, and it did nothing.
+    #[error("{0}")]
+    NoSpace(String),
     /// etcd did nothing, and may do so later.
     #[error("{0}")]
     TurnedAway(String),
@@ -40,6 +44,18 @@ impl Failure {
         matches!(self, Self::NotSent(_) | Self::Unknown(_))
     }
 
+    /// Why it was refused; `None` where that is no refusal, but says how things are.
+    pub(super) fn reason(&self) -> Option<Reason> {
+        Some(match self {
+            Self::NoSpace(_) => Reason::Quota,
+            Self::TooLarge(_) => Reason::TooLarge,
+            Self::Forbidden(_) => Reason::Forbidden,
+            Self::Token(_) => Reason::Unauthorized,
+            Self::TurnedAway(_) => Reason::Other,
+            Self::NotSent(_) | Self::Compacted | Self::Future | Self::Unknown(_) => return None,
+        })
+    }
+
     pub(super) fn of(error: &Error) -> Self {
         if let Error::GRpcStatus(status) = error {
             of_status(status)
@@ -47,6 +63,17 @@ impl Failure {
             Self::Unknown(plain(error))
         }
     }
+}
+
+/// gRPC's code, where etcd itself has answered.
+pub(super) fn code(error: &Error) -> Option<u16> {
+    let Error::GRpcStatus(status) = error else {
+        return None;
+    };
+    let answered = std::error::Error::source(status).is_none();
+    answered
+        .then(|| u16::try_from(i32::from(status.code())).ok())
+        .flatten()
 }
 
 fn of_status(status: &tonic::Status) -> Failure {
@@ -61,17 +88,17 @@ fn of_status(status: &tonic::Status) -> Failure {
         }
         Code::InvalidArgument if said.contains("user name is empty") => Failure::Token(text),
         Code::InvalidArgument if said.contains("request is too large") => {
-            Failure::Refused(format!("{text} (its --max-request-bytes)"))
+            Failure::TooLarge(format!("{text} (its --max-request-bytes)"))
         }
         Code::InvalidArgument if said.contains("too many operations") => {
-            Failure::Refused(format!("{text} (its --max-txn-ops)"))
+            Failure::TooLarge(format!("{text} (its --max-txn-ops)"))
         }
         Code::ResourceExhausted if said.contains("database space exceeded") => {
-            Failure::Refused(format!("{text} (its --quota-backend-bytes)"))
+            Failure::NoSpace(format!("no space left: {text} (its --quota-backend-bytes)"))
         }
         // More than it reads of one message: it looked at none of it.
         Code::ResourceExhausted if said.contains("larger than max") => {
-            Failure::Refused(format!("{text} (its --max-request-bytes)"))
+            Failure::TooLarge(format!("{text} (its --max-request-bytes)"))
         }
         Code::ResourceExhausted if said.contains("too many requests") => Failure::TurnedAway(text),
         Code::InvalidArgument | Code::FailedPrecondition | Code::Unimplemented => {
@@ -129,7 +156,8 @@ impl From<Failure> for SendError {
     fn from(failure: Failure) -> Self {
         let text = failure.to_string();
         match failure {
-            Failure::Refused(_) => Self::Refused(text),
+            Failure::NoSpace(_) => Self::Refused(text),
+            Failure::TooLarge(_) => Self::TooLarge(text),
             Failure::Unknown(_) => Self::Unknown(text),
             Failure::NotSent(_)
             | Failure::Token(_)
@@ -147,7 +175,8 @@ impl From<Failure> for LogError {
             Failure::Compacted | Failure::Future => Self::Gone,
             Failure::Token(text) | Failure::Forbidden(text) => Self::Misconfigured(text),
             Failure::NotSent(text)
-            | Failure::Refused(text)
+            | Failure::TooLarge(text)
+            | Failure::NoSpace(text)
             | Failure::TurnedAway(text)
             | Failure::Unknown(text) => Self::Unavailable(text),
         }

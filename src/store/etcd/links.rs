@@ -8,11 +8,15 @@ use std::time::Duration;
 use etcd_client::{Channel, Client, ConnectOptions, Error};
 use parking_lot::Mutex;
 use tokio::sync::{Mutex as AsyncMutex, watch};
+use tokio::time::Instant;
+use tokio::time::error::Elapsed;
 use tonic::transport::Endpoint;
 
 use super::access::{Access, Pem};
-use super::failure::{Failure, plain};
+use super::failure::{Failure, code, plain};
 use crate::store::StoreError;
+use crate::store::shared::Metrics;
+use crate::store::shared::metrics::Verb;
 
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -98,6 +102,7 @@ pub(super) struct Links {
     /// Which member's turn it is.
     turn: AtomicUsize,
     count: AtomicU64,
+    metrics: Metrics,
 }
 
 impl std::fmt::Debug for Links {
@@ -110,7 +115,11 @@ impl std::fmt::Debug for Links {
 
 impl Links {
     /// Nothing is connected yet; files that cannot be read are told at once.
-    pub(super) fn new(endpoints: Vec<String>, access: Access) -> Result<Arc<Self>, StoreError> {
+    pub(super) fn new(
+        endpoints: Vec<String>,
+        access: Access,
+        metrics: Metrics,
+    ) -> Result<Arc<Self>, StoreError> {
         let pem = access.pem()?;
         access.credentials()?;
         let links = Arc::new(Self {
@@ -120,6 +129,7 @@ impl Links {
             turn: AtomicUsize::new(0),
             count: AtomicU64::new(0),
             access,
+            metrics,
         });
         if links.access.is_tls() {
             let weak = Arc::downgrade(&links);
@@ -273,10 +283,32 @@ impl Links {
         Ok(())
     }
 
+    /// Counts a request that has ended.
+    pub(super) fn count<T>(
+        &self,
+        verb: Verb,
+        begun: Instant,
+        answer: &Result<Result<T, Error>, Elapsed>,
+    ) {
+        let error = answer
+            .as_ref()
+            .ok()
+            .and_then(|answer| answer.as_ref().err());
+        let status = match answer {
+            Ok(Ok(_)) => Some(0),
+            _ => error.and_then(code),
+        };
+        self.metrics.asked(verb, status, begun.elapsed());
+        if let Some(reason) = error.and_then(|error| Failure::of(error).reason()) {
+            self.metrics.refused(reason);
+        }
+    }
+
     /// Makes a request. It is made again only where it did nothing: over another connection where it did not leave, with
     /// a new token where the old one was not taken.
     pub(super) async fn call<T, F>(
         &self,
+        verb: Verb,
         patience: Duration,
         request: impl Fn(Client) -> F,
     ) -> Result<T, Failure>
@@ -288,7 +320,9 @@ impl Links {
         loop {
             let link = self.get().await?;
             let tokens = link.tokens.load(Ordering::Acquire);
+            let begun = Instant::now();
             let answer = tokio::time::timeout(patience, request(link.client.clone())).await;
+            self.count(verb, begun, &answer);
             let failure = match answer {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(error)) => Failure::of(&error),

@@ -12,6 +12,7 @@ use super::layout::Name;
 use super::log::EtcdLog;
 use super::records::Value;
 use crate::store::shared::log::Loaded;
+use crate::store::shared::metrics::Verb;
 use crate::store::shared::record::LeadRecord;
 
 /// Keys of one page.
@@ -59,15 +60,29 @@ impl EtcdLog {
         key: &[u8],
         at: u64,
     ) -> Result<(Option<Value>, u64, u64), Failure> {
+        self.get_within(PATIENCE, key, at).await
+    }
+
+    pub(super) async fn get_within(
+        &self,
+        patience: Duration,
+        key: &[u8],
+        at: u64,
+    ) -> Result<(Option<Value>, u64, u64), Failure> {
         let options = GetOptions::new().with_revision(revision(at));
-        let answer = self.range(key, options).await?;
+        let answer = self.range((Verb::Get, patience), key, options).await?;
         let (head, cluster) = place(&answer)?;
         Ok((answer.kvs().first().map(value), head, cluster))
     }
 
-    async fn range(&self, key: &[u8], options: GetOptions) -> Result<GetResponse, Failure> {
+    async fn range(
+        &self,
+        (verb, patience): (Verb, Duration),
+        key: &[u8],
+        options: GetOptions,
+    ) -> Result<GetResponse, Failure> {
         self.links
-            .call(PATIENCE, |client| {
+            .call(verb, patience, |client| {
                 let (key, options) = (key.to_vec(), options.clone());
                 let mut client = client.kv_client().max_decoding_message_size(LONGEST);
                 async move { client.get(key, Some(options)).await }
@@ -85,7 +100,7 @@ impl EtcdLog {
                 .with_limit(PAGE)
                 .with_sort(SortTarget::Key, SortOrder::Ascend)
                 .with_revision(revision(fixed));
-            let page = self.range(&from, options).await?;
+            let page = self.range((Verb::List, PATIENCE), &from, options).await?;
             let (head, cluster) = place(&page)?;
             if fixed == 0 {
                 fixed = head;
@@ -156,7 +171,7 @@ impl EtcdLog {
     }
 
     async fn look_at_version(&self) {
-        let status = self.links.call(PATIENCE, |client| {
+        let status = self.links.call(Verb::Get, PATIENCE, |client| {
             let mut client = client.maintenance_client();
             async move { client.status().await }
         });

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use etcd_client::WatchOptions;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use super::failure::Failure;
 use super::known::Known;
@@ -18,6 +19,7 @@ use super::tail::{Watch, refused};
 use super::{compare, send, settle};
 use crate::model::{Key, Proposal};
 use crate::store::shared::log::{Loaded, Log, LogError, SendError, Tail};
+use crate::store::shared::metrics::Verb;
 use crate::store::shared::record::{LeadRecord, Stamp};
 use crate::store::shared::stamps::Stamps;
 use crate::store::{BoxFuture, Limits};
@@ -35,6 +37,9 @@ const LIMITS: Limits = Limits {
 
 /// How long a watch may take to begin.
 const BEGIN: Duration = Duration::from_secs(5);
+
+/// How long most members may take to say that nobody else leads: somebody waits.
+const CONFIRM: Duration = Duration::from_secs(1);
 
 /// The keys under a prefix.
 #[derive(Debug)]
@@ -117,6 +122,14 @@ impl EtcdLog {
         Ok(head >= version && cluster == known.cluster && then == now)
     }
 
+    /// Whether most members have the lead's record as it was told at an index.
+    async fn is_lead_as_told(&self, told: u64) -> Result<bool, Failure> {
+        let (lead, _, cluster) = self.get_within(CONFIRM, &self.layout.lead(), 0).await?;
+        let known = self.state.known.lock();
+        let index = lead.map(|lead| lead.modified + known.offset);
+        Ok(cluster == known.cluster && index == Some(told))
+    }
+
     async fn follow_now(&self) -> Result<Watch, LogError> {
         let version = self.state.known.lock().version;
         let mut connection = Use::new(&self.links).await?;
@@ -138,7 +151,10 @@ impl EtcdLog {
             let first = stream.message().await?;
             Ok((stream, first))
         };
-        let begun = match tokio::time::timeout(BEGIN, begin).await {
+        let from = Instant::now();
+        let begun = tokio::time::timeout(BEGIN, begin).await;
+        self.links.count(Verb::Watch, from, &begun);
+        let begun = match begun {
             Ok(begun) => begun.map_err(|error| Failure::of(&error)),
             Err(_) => Err(Failure::Unknown("the watch does not begin".to_owned())),
         };
@@ -183,6 +199,10 @@ impl Log for EtcdLog {
         told: Option<u64>,
     ) -> BoxFuture<'_, Result<(), SendError>> {
         Box::pin(send::lead(self, record, told))
+    }
+
+    fn confirm(&self, told: u64) -> BoxFuture<'_, Result<bool, LogError>> {
+        Box::pin(async move { Ok(self.is_lead_as_told(told).await?) })
     }
 
     fn announce(&self, key: Key, value: Option<Bytes>) -> BoxFuture<'_, Result<(), SendError>> {

@@ -36,7 +36,7 @@ pub fn open(
     candidate: Candidate,
     metrics: Metrics,
 ) -> Result<SharedStore, StoreError> {
-    let links = Links::new(endpoints.to_vec(), access)?;
+    let links = Links::new(endpoints.to_vec(), access, metrics.clone())?;
     let log = EtcdLog::new(links, Layout::new(prefix));
     Ok(SharedStore::start(Arc::new(log), candidate, metrics))
 }
@@ -47,7 +47,7 @@ pub async fn read(
     prefix: &str,
     access: Access,
 ) -> Result<Opened, StoreError> {
-    let links = Links::new(endpoints.to_vec(), access)?;
+    let links = Links::new(endpoints.to_vec(), access, Metrics::default())?;
     let log = EtcdLog::new(links, Layout::new(prefix)).of_the_present();
     shared::read(&log).await
 }

@@ -10,6 +10,8 @@ use super::failure::Failure;
 use super::links::Links;
 use super::load::{LONGEST, PAGE, PATIENCE, TRIES, count, place, revision};
 use crate::store::StoreError;
+use crate::store::shared::Metrics;
+use crate::store::shared::metrics::Verb;
 
 /// What a store of kubekv's has under its prefix, whatever else is there.
 const LEAD: &[u8] = b"/.kubekv/lead";
@@ -40,7 +42,7 @@ pub async fn plain(
     prefix: &[u8],
     access: Access,
 ) -> Result<Plain, StoreError> {
-    let links = Links::new(endpoints.to_vec(), access)?;
+    let links = Links::new(endpoints.to_vec(), access, Metrics::default())?;
     let failed = |failure: Failure| StoreError(failure.to_string());
     let mut left = TRIES;
     let (at, found) = loop {
@@ -58,7 +60,7 @@ pub async fn plain(
     let leases: HashSet<i64> = found.iter().map(|(.., lease)| *lease).collect();
     let mut ends = HashMap::new();
     for lease in leases.into_iter().filter(|lease| *lease != 0) {
-        let answer = links.call(PATIENCE, |client| {
+        let answer = links.call(Verb::Get, PATIENCE, |client| {
             let mut client = client.lease_client();
             async move { client.time_to_live(lease, None).await }
         });
@@ -94,7 +96,7 @@ async fn pages(links: &Links, prefix: &[u8]) -> Result<(u64, Vec<Found>), Failur
             .with_limit(PAGE)
             .with_sort(SortTarget::Key, SortOrder::Ascend)
             .with_revision(revision(fixed));
-        let page = links.call(PATIENCE, |client| {
+        let page = links.call(Verb::List, PATIENCE, |client| {
             let (from, options) = (from.clone(), options.clone());
             let mut client = client.kv_client().max_decoding_message_size(LONGEST);
             async move { client.get(from, Some(options)).await }

@@ -14,6 +14,7 @@ use super::log::EtcdLog;
 use super::records::{Attributes, Committed, Term};
 use crate::model::{Key, Proposal, Record, Target, Write};
 use crate::store::shared::log::SendError;
+use crate::store::shared::metrics::Verb;
 use crate::store::shared::record::{LeadRecord, Stamp};
 
 /// How long to wait for an answer. A member passes a write on to one that leads no more, and tells after 7 s that it
@@ -94,7 +95,7 @@ impl Parts {
 }
 
 async fn send(log: &EtcdLog, txn: &Txn) -> Result<bool, Failure> {
-    let sent = log.links.call(WRITE, |client| {
+    let sent = log.links.call(Verb::Replace, WRITE, |client| {
         let (txn, mut client) = (txn.clone(), client.kv_client());
         async move { client.txn(txn).await }
     });

@@ -322,7 +322,8 @@ fn definite(error: &ApiError) -> SendError {
         ApiError::Refused(_) if error.status() == Some(409) => SendError::Conflict(0),
         ApiError::Refused(_) => match error.reason() {
             Some(Reason::Quota) => SendError::Refused(format!("no space left: {text}")),
-            Some(Reason::Admission | Reason::TooLarge | Reason::Other) => SendError::Refused(text),
+            Some(Reason::TooLarge) => SendError::TooLarge(text),
+            Some(Reason::Admission | Reason::Other) => SendError::Refused(text),
             _ => SendError::Unavailable(text),
         },
     }

@@ -51,6 +51,9 @@ pub(super) struct Lead {
     until: AtomicU64,
     /// The last term with a write whose outcome is unknown, 0 where there is none: the next term is to settle it.
     unsettled: AtomicU64,
+    /// Until when reads may be confirmed one by one, in nanoseconds of [`boottime`]: the record was refused, as
+    /// anybody's would be, and nobody else led then.
+    refused_until: AtomicU64,
     /// This gateway must not lead.
     unfit: AtomicBool,
     wake: Notify,
@@ -89,6 +92,7 @@ impl Lead {
             attempts,
             until: AtomicU64::new(0),
             unsettled: AtomicU64::new(0),
+            refused_until: AtomicU64::new(0),
             unfit: AtomicBool::new(false),
             wake: Notify::new(),
             metrics,
@@ -98,6 +102,58 @@ impl Lead {
     /// Whether this gateway leads now. To be asked after a read, before it is answered.
     pub(super) fn held(&self) -> bool {
         nanos(boottime::now()) < self.until.load(Ordering::Acquire)
+    }
+
+    /// Whether the record was refused a moment ago.
+    fn is_refused(&self) -> bool {
+        nanos(boottime::now()) < self.refused_until.load(Ordering::Acquire)
+    }
+
+    /// Whether writes may be sent: what they are refused for is for the log to say.
+    pub(super) fn may_write(&self) -> bool {
+        self.held() || self.is_refused()
+    }
+
+    /// As [`Lead::held`]; where the record cannot be written, the log is asked whether another gateway leads.
+    pub(super) async fn held_or_confirmed(&self) -> bool {
+        self.held() || (self.is_refused() && self.confirm().await)
+    }
+
+    /// Whether nobody else leads, as the log says now.
+    async fn confirm(&self) -> bool {
+        let ours = {
+            let told = self.follower.told();
+            let now = told.borrow();
+            now.lead_revision.filter(|_| self.is_ours(&now))
+        };
+        let confirmed = match ours {
+            Some(revision) => self.log.confirm(revision).await,
+            None => Ok(false),
+        };
+        if confirmed == Ok(false) {
+            self.refused_until.store(0, Ordering::Release);
+            self.wake.notify_one();
+        }
+        confirmed == Ok(true)
+    }
+
+    /// The record was refused: where the log can tell who leads, reads go on, as long as after a heartbeat.
+    async fn go_on_refused(&self) {
+        let from = boottime::now();
+        if self.held_once() && self.confirm().await {
+            let until = nanos(from + self.lasts());
+            self.refused_until.fetch_max(until, Ordering::AcqRel);
+        }
+    }
+
+    /// Whether this term was ever granted and was not given up.
+    fn held_once(&self) -> bool {
+        self.until.load(Ordering::Acquire) > 0
+    }
+
+    /// A fifth less than others wait: clocks may differ in speed by as much.
+    fn lasts(&self) -> Duration {
+        self.candidate.duration.mul_f64(0.8)
     }
 
     /// Asks for a term after this one, which tells the writes that took effect from those that never will; says whether
@@ -246,7 +302,7 @@ impl Lead {
         let mut patience = pin!(patience);
         let (mut answered, mut refused) = (false, false);
         loop {
-            tokio::select! {
+            let ended = tokio::select! {
                 _changed = told.wait_for(|told| told.lead_revision != known.lead_revision) => return,
                 () = patience.as_mut() => {
                     // Where it was refused, nothing is to be told.
@@ -255,26 +311,28 @@ impl Lead {
                     }
                     return;
                 }
-                ended = &mut sending, if !answered => {
-                    answered = true;
-                    match ended {
-                        Ok(Ok(()) | Err(SendError::Conflict(_))) => {}
-                        Ok(Err(SendError::Unknown(_))) if !self.is_unsettled(known) => {}
-                        Ok(Err(SendError::Nameless(why))) if self.held() => {
-                            tracing::debug!(why, "the lead's record is not told as this gateway's");
-                            self.give_up();
-                            return;
-                        }
-                        Ok(Err(error)) => {
-                            // Why is told where the store is read or written.
-                            tracing::debug!(%error, "the lead's record is not written");
-                            refused = true;
-                            let again = (self.candidate.duration / 20).min(AGAIN);
-                            patience.as_mut().reset(Instant::now() + again);
-                        }
-                        Err(_panicked_or_ended) => return,
-                    }
+                ended = &mut sending, if !answered => ended,
+            };
+            answered = true;
+            match ended {
+                Ok(Ok(()) | Err(SendError::Conflict(_))) => {}
+                Ok(Err(SendError::Unknown(_))) if !self.is_unsettled(known) => {}
+                Ok(Err(SendError::Nameless(why))) if self.held() => {
+                    tracing::debug!(why, "the lead's record is not told as this gateway's");
+                    self.give_up();
+                    return;
                 }
+                Ok(Err(error)) => {
+                    if matches!(error, SendError::Refused(_)) {
+                        self.go_on_refused().await;
+                    }
+                    // Why is told where the store is read or written.
+                    tracing::debug!(%error, "the lead's record is not written");
+                    refused = true;
+                    let again = (self.candidate.duration / 20).min(AGAIN);
+                    patience.as_mut().reset(Instant::now() + again);
+                }
+                Err(_panicked_or_ended) => return,
             }
         }
     }
@@ -291,9 +349,9 @@ impl Lead {
         if sent.told.replace(lead.attempt) != Some(lead.attempt) {
             let took = boottime::now().saturating_sub(at);
             self.metrics.heartbeat.observe(took.as_secs_f64());
+            self.refused_until.store(0, Ordering::Release);
         }
-        // A fifth less: clocks may differ in speed by as much.
-        let until = nanos(at + self.candidate.duration.mul_f64(0.8));
+        let until = nanos(at + self.lasts());
         self.until.fetch_max(until, Ordering::AcqRel);
         true
     }
@@ -311,7 +369,9 @@ impl Lead {
                 break;
             }
             let _granted = self.granted(&now, &mut sent);
-            if !self.held() || self.unfit.load(Ordering::Acquire) {
+            // Without space the log is asked; one that cannot tell ends the lead here.
+            let lasts = self.held_or_confirmed().await || self.may_write();
+            if !lasts || self.unfit.load(Ordering::Acquire) {
                 break;
             }
             let record = if self.is_unsettled(&now) {
@@ -339,8 +399,9 @@ impl Lead {
 
     /// As [`Lead::await_change`], but not past the end of the lead.
     async fn await_or_end(&self, sending: Sending, told: &mut watch::Receiver<Told>, known: &Told) {
-        let until = Duration::from_nanos(self.until.load(Ordering::Acquire));
-        let left = until.saturating_sub(boottime::now());
+        let until = self.until.load(Ordering::Acquire);
+        let until = until.max(self.refused_until.load(Ordering::Acquire));
+        let left = Duration::from_nanos(until).saturating_sub(boottime::now());
         let _ended = tokio::time::timeout(left, self.await_change(sending, told, known)).await;
     }
 
@@ -352,6 +413,7 @@ impl Lead {
     /// Leads no more, from now on.
     pub(super) fn drop_now(&self) {
         self.until.store(0, Ordering::Release);
+        self.refused_until.store(0, Ordering::Release);
         self.metrics.leads.set(0);
     }
 

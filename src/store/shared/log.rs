@@ -41,6 +41,12 @@ pub(crate) trait Log: Send + Sync + fmt::Debug + 'static {
         told: Option<u64>,
     ) -> BoxFuture<'_, Result<(), SendError>>;
 
+    /// Whether the lead's record is still the one that was told at a revision, as a read says that nothing newer can hide
+    /// from: where it cannot be written, this is who leads. A log that always takes the record needs not know.
+    fn confirm(&self, _told: u64) -> BoxFuture<'_, Result<bool, LogError>> {
+        Box::pin(async { Ok(false) })
+    }
+
     /// Writes or removes a record that every gateway keeps of itself, whoever leads: no term decides about it.
     fn announce(&self, key: Key, value: Option<Bytes>) -> BoxFuture<'_, Result<(), SendError>>;
 
@@ -128,6 +134,9 @@ pub(crate) enum SendError {
     /// It was refused by a rule that will not change by itself; nothing happened.
     #[error("{0}")]
     Refused(String),
+    /// It is more than the log takes at once; nothing happened.
+    #[error("{0}")]
+    TooLarge(String),
     /// It did not leave, or was turned away; nothing happened.
     #[error("{0}")]
     Unavailable(String),

@@ -267,4 +267,9 @@ impl Holding {
     pub fn held(&self) -> bool {
         self.0.held()
     }
+
+    /// The same; where the lead cannot be renewed because nothing can be written, the store is asked who leads.
+    pub async fn held_or_confirmed(self) -> bool {
+        self.0.held_or_confirmed().await
+    }
 }

@@ -46,7 +46,7 @@ impl TermStore {
         if self.closed.load(Ordering::Acquire) {
             return Err(CommitError::Unavailable("the store is closed".to_owned()));
         }
-        if !self.lead.held() {
+        if !self.lead.may_write() {
             return Err(CommitError::Unavailable("the lead is lost".to_owned()));
         }
         let (stamp, mut told) = match self.follower.expect(&proposal) {
@@ -81,6 +81,7 @@ impl TermStore {
                 Some(CommitError::Conflict)
             }
             Err(SendError::Refused(why)) => Some(CommitError::Full(why)),
+            Err(SendError::TooLarge(why)) => Some(CommitError::TooLarge(why)),
             Err(SendError::Unavailable(why)) => Some(CommitError::Unavailable(why)),
         };
         if let Some(error) = refused {
