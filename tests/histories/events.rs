@@ -96,6 +96,10 @@ fn missed(watched: &Watched, changes: &Changes, memory: &Memory) -> Vec<String> 
             later.insert(of);
             continue;
         }
+        let is_told = |other: u64| seen.contains(&(other, of));
+        if value.is_none() && same_end(changes, *index, of).into_iter().any(is_told) {
+            continue;
+        }
         // The answer that went past it.
         let past = told.iter().find(|told| told.to >= *index);
         let known = past.map_or(0, |told| memory.floor(told.at, told.to));
@@ -111,6 +115,21 @@ fn missed(watched: &Watched, changes: &Changes, memory: &Memory) -> Vec<String> 
         }
     }
     faults
+}
+
+/// Under which other indexes the same end of an entry was told. One that reads all anew knows that an entry is gone, not
+/// when it went; and what is gone does not go again.
+fn same_end(changes: &Changes, index: u64, of: &String) -> Vec<u64> {
+    let of_it = |((at, path), value): (&(u64, String), &Option<Value>)| {
+        (path == of).then_some((*at, value.is_none()))
+    };
+    let before = changes.range(..(index, of.clone())).rev();
+    let after = changes.range((index + 1, String::new())..);
+    let ends = |(at, is_end): (u64, bool)| is_end.then_some(at);
+    let before = before.filter_map(of_it).map_while(ends);
+    before
+        .chain(after.filter_map(of_it).map_while(ends))
+        .collect()
 }
 
 /// Whether it was deleted already: one that reads all anew knows that an entry is gone, not when it went.
@@ -209,6 +228,40 @@ fn example(told: super::watch_etcd::Told) -> Watched {
         value: Some(Value::new(1, 2)),
     });
     watched
+}
+
+#[test]
+fn an_end_that_is_told_at_another_index_is_told() {
+    use super::watch_etcd::{Event, Told};
+
+    let (at, to) = (40, 30);
+    let mut watched = example(Told {
+        at,
+        to,
+        cleared: None,
+    });
+    let mut changes = Changes::new();
+    changes.insert((12, "r/b".to_owned()), Some(Value::new(1, 3)));
+    changes.insert((30, "r/a".to_owned()), Some(Value::new(1, 2)));
+    for index in [15, 17, 18] {
+        changes.insert((index, "r/b".to_owned()), None);
+    }
+    let count = |watched: &Watched, changes: &Changes| {
+        let memory = Memory::whose_floor_is(12);
+        missed(watched, changes, &memory).len()
+    };
+    assert_eq!(count(&watched, &changes), 4, "nothing of it was told");
+    let told = |index, value| Event {
+        index,
+        path: "r/b".to_owned(),
+        value,
+    };
+    watched.events.insert(0, told(12, Some(Value::new(1, 3))));
+    assert_eq!(count(&watched, &changes), 3, "not that it went");
+    watched.events.insert(1, told(17, None));
+    assert_eq!(count(&watched, &changes), 0);
+    changes.insert((16, "r/b".to_owned()), Some(Value::new(1, 4)));
+    assert_eq!(count(&watched, &changes), 2, "it was there in between");
 }
 
 #[test]
