@@ -39,6 +39,7 @@ mod servers;
 mod sessions;
 mod shortest;
 mod trouble;
+mod unseen;
 #[path = "../common/until.rs"]
 mod until;
 mod watch_consul;
@@ -105,11 +106,13 @@ async fn by_hand() {
         let report = rounds.play(size).await;
         let kept = rounds.kept() >> 20;
         println!("round {round}: {report}; {kept} MiB on disk");
-        assert!(
-            report.faults.is_empty(),
-            "seed {seed}, {}",
-            report.faults.join("\n")
-        );
+        if !report.faults.is_empty() {
+            let (faults, kept) = (report.faults.join("\n"), directory.keep());
+            panic!(
+                "seed {seed}, {faults}\nwhat gateways said is in {}",
+                kept.display()
+            );
+        }
         let Counts { yes, no, unknown } = report.requests;
         total += yes + no + unknown;
         if Instant::now() > end {

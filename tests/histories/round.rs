@@ -23,7 +23,7 @@ use super::search::{Verdict, search};
 use super::shortest::shorten;
 use super::watch_consul::{self, Queried};
 use super::watch_etcd::{self, Style, Watched};
-use super::{events, indexes, sessions};
+use super::{events, indexes, sessions, unseen};
 
 /// How much happens in a round.
 #[derive(Clone, Copy, Debug)]
@@ -304,6 +304,7 @@ impl Report {
         self.indexes = indexes.len();
         self.faults.extend(indexes::faults(indexes, changed));
         events::settle(watched, &mut ops);
+        unseen::leave_out(watched, layout, memory, &mut ops);
         for (paths, ops) in layout.objects.iter().zip(&ops) {
             self.explain(paths, ops);
         }
