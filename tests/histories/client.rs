@@ -146,7 +146,7 @@ impl Client {
             Face::Consul => &mut self.consul,
             Face::Etcd => &mut self.etcd,
         };
-        let place = connection.ready().await;
+        connection.ready().await;
         let called = self.world.life.now();
         let answer = connection.send(&plan.request, self.patience).await;
         let returned = self.world.life.now();
@@ -169,7 +169,7 @@ impl Client {
             client: self.number,
             called,
             returned,
-            life: place.life,
+            life: connection.asked(),
         };
         told.write_down(&self.world, &plan, reading);
         outcome

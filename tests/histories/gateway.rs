@@ -45,8 +45,8 @@ impl Place {
 pub struct Times {
     /// When each of the gateway's lives began.
     pub lives: Vec<u64>,
-    /// When a gateway began to serve, or a little before.
-    pub began: Vec<u64>,
+    /// From when to when a gateway began to serve: not before, and at the latest.
+    pub began: Vec<(u64, u64)>,
     /// When each was over, where that is known for sure.
     pub ended: BTreeMap<usize, u64>,
     /// From when to when it was stopped.
@@ -62,7 +62,7 @@ impl Times {
 
     fn begin(&mut self, now: u64) {
         self.lives.push(now);
-        self.began.push(now);
+        self.began.push((now, now));
     }
 }
 
@@ -100,6 +100,16 @@ impl Life {
         self.place.mark_unchanged();
         let some_time = Duration::from_millis(20);
         let _changed = tokio::time::timeout(some_time, self.place.changed()).await;
+    }
+
+    /// Which life is asked now, over a connection to a place. Where there are several gateways, one that stands by may live
+    /// through many: what it is asked now, whoever leads now may do.
+    pub fn asked(&self, place: Place) -> usize {
+        if self.is_shared {
+            self.times.lock().life()
+        } else {
+            place.life
+        }
     }
 
     /// Until when what a life was asked could be done; `u64::MAX` while it lives.
@@ -349,14 +359,14 @@ impl Gateway {
             );
             std::thread::sleep(Duration::from_millis(50));
         };
+        let now = self.life.now();
+        let mut times = self.life.times.lock();
         if let Some(standby) = &mut self.standby
             && standby.name == leader
         {
             std::mem::swap(&mut self.process, standby);
+            times.lives.push(now);
         }
-        let now = self.life.now();
-        let mut times = self.life.times.lock();
-        times.lives.push(now);
         times.troubled.push(now);
         drop(times);
         self.tell();
@@ -396,6 +406,18 @@ impl Gateway {
         self.standby.as_ref().unwrap().signal(Signal::CONT);
     }
 
+    /// Tells it to end, and waits until it is over. Another one may lead before that: this one gives the lead up first.
+    pub fn end(&mut self) -> ExitStatus {
+        let told = self.life.now();
+        self.signal(Signal::TERM);
+        let status = self.over();
+        if self.is_shared() {
+            let now = self.life.now();
+            self.life.times.lock().began.push((told, now));
+        }
+        status
+    }
+
     /// Waits until the process is over after a signal, and checks what it said.
     pub fn over(&mut self) -> ExitStatus {
         let status = self.process.over();
@@ -409,12 +431,21 @@ impl Gateway {
         status
     }
 
+    /// Waits until it is dead. Nobody serves until the next one does.
+    pub fn killed(&mut self) {
+        self.over();
+        if self.is_shared() {
+            let now = self.life.now();
+            self.life.times.lock().began.push((now, now));
+        }
+    }
+
     /// Starts it again, or lets the other one take over. With `cut_short` what is started is killed so long after, in
     /// the midst of its start, and started once more.
     pub fn again(&mut self, cut_short: Option<Duration>) {
         let now = self.life.now();
-        self.life.times.lock().begin(now);
         if let Some(standby) = self.standby.take() {
+            self.life.times.lock().lives.push(now);
             self.process = standby;
             self.lead();
             if let Some(after) = cut_short {
@@ -422,6 +453,7 @@ impl Gateway {
             }
             return;
         }
+        self.life.times.lock().begin(now);
         if let Some(after) = cut_short {
             kill_after(self.spawn().child, after);
             let now = self.life.now();

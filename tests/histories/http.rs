@@ -70,6 +70,7 @@ pub struct Connection {
     life: Life,
     face: Face,
     open: Option<(Place, SendRequest<Full<Bytes>>)>,
+    asked: usize,
 }
 
 impl Connection {
@@ -78,7 +79,13 @@ impl Connection {
             life,
             face,
             open: None,
+            asked: 0,
         }
+    }
+
+    /// Which of the gateway's lives was asked last.
+    pub fn asked(&self) -> usize {
+        self.asked
     }
 
     /// Waits until there is a gateway that takes the connection; says which one. Gives up after a minute.
@@ -125,7 +132,8 @@ impl Connection {
 
     /// Sends a request and leaves the body to be read.
     pub async fn begin(&mut self, request: &Request) -> Option<http::Response<Incoming>> {
-        self.ready().await;
+        let place = self.ready().await;
+        self.asked = self.life.asked(place);
         let (_, sender) = self.open.as_mut()?;
         let form = "application/x-www-form-urlencoded";
         let built = http::Request::builder()

@@ -53,7 +53,8 @@ impl Tally {
 fn is_overdue(now: u64, until: u64, times: &Times) -> bool {
     let stopped = times.stopped.iter().map(|(_, to)| to);
     let troubled = times.troubled.iter();
-    let calm_since = times.began.iter().chain(stopped).chain(troubled).max();
+    let began = times.began.iter().map(|(_, to)| to);
+    let calm_since = began.chain(stopped).chain(troubled).max();
     now > until.max(calm_since.copied().unwrap_or_default()) + OVERDUE
 }
 
@@ -122,16 +123,20 @@ pub async fn keys(world: Arc<World>, number: usize, mut random: Random) -> Tally
 /// It has its full term again when a gateway begins to serve, and time that a gateway stood still does not count.
 pub fn kept_until(renewed: u64, term: u64, now: u64, times: &Times) -> u64 {
     let mut until = renewed + term;
-    let began = times.began.iter().map(|began| (*began, *began));
-    let mut events: Vec<(u64, u64)> = began.chain(times.stopped.iter().copied()).collect();
+    let began = times.began.iter().map(|(from, to)| (*from, *to, true));
+    let stopped = times.stopped.iter().map(|(from, to)| (*from, *to, false));
+    let mut events: Vec<_> = began.chain(stopped).collect();
     events.sort_unstable();
-    for (from, to) in events {
-        if from < renewed || from >= until || from > now {
+    for (from, to, begins) in events {
+        if from < renewed || from > now {
             continue;
         }
-        if from == to {
-            until = from + term;
-        } else if to - from > STOPPED {
+        if begins {
+            // Where it could end before that, the gateway before may have ended it.
+            if until > to {
+                until = from + term;
+            }
+        } else if from < until && to - from > STOPPED {
             until += to - from;
         }
     }
@@ -143,7 +148,7 @@ fn what_is_overdue_is_so_in_calm() {
     let mut times = Times::default();
     assert!(!is_overdue(5 + OVERDUE, 5, &times));
     assert!(is_overdue(6 + OVERDUE, 5, &times));
-    times.began = vec![0, 7];
+    times.began = vec![(0, 0), (6, 7)];
     assert!(!is_overdue(7 + OVERDUE, 5, &times), "it was killed at 7");
     times.stopped = vec![(8, 9)];
     assert!(
@@ -156,7 +161,7 @@ fn what_is_overdue_is_so_in_calm() {
 #[test]
 fn a_term_begins_again_and_stands_still() {
     let times = Times {
-        began: vec![0, 15],
+        began: vec![(0, 0), (15, 15)],
         stopped: vec![(21, 25 + STOPPED)],
         ..Times::default()
     };
@@ -164,4 +169,17 @@ fn a_term_begins_again_and_stands_still() {
     assert_eq!(kept_until(5, 11, 100, &times), 26 + 4 + STOPPED);
     assert_eq!(kept_until(5, 11, 14, &times), 16);
     assert_eq!(kept_until(16, 4, 100, &times), 20);
+}
+
+#[test]
+fn a_term_begins_again_when_another_gateway_leads_not_when_this_one_is_over() {
+    let times = Times {
+        began: vec![(0, 0), (15, 19)],
+        ..Times::default()
+    };
+    assert_eq!(kept_until(5, 15, 100, &times), 15 + 15);
+    assert_eq!(kept_until(5, 14, 100, &times), 19, "it may end before");
+    assert_eq!(kept_until(5, 10, 100, &times), 15);
+    // Renewed meanwhile, by either.
+    assert_eq!(kept_until(16, 10, 100, &times), 26);
 }

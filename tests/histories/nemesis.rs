@@ -87,8 +87,7 @@ pub async fn strike(
                 blows.stops += 1;
             }
             2 => {
-                gateway.signal(Signal::TERM);
-                let status = block_in_place(|| gateway.over());
+                let status = block_in_place(|| gateway.end());
                 assert!(status.success(), "a gateway told to end: {status}");
                 block_in_place(|| gateway.again(None));
                 blows.terms += 1;
@@ -124,7 +123,7 @@ fn kill(gateway: &mut Gateway, random: &mut Random, blows: &mut Blows) {
         .then(|| Duration::from_millis(random.between(1, 60)));
     blows.kills += 1 + usize::from(cut_short.is_some());
     block_in_place(|| {
-        gateway.over();
+        gateway.killed();
         gateway.again(cut_short);
     });
 }

@@ -97,7 +97,7 @@ pub async fn query(world: Arc<World>, mut queried: Queried, mut random: Random) 
         let tree = if is_tree { "recurse&" } else { "" };
         let uri = format!("{tree}index={}&wait={wait}s", queried.index);
         let plan = consul::read(&path, objects.clone(), &uri);
-        let place = connection.ready().await;
+        connection.ready().await;
         let called = world.life.now();
         // Consul may wait a sixteenth longer than asked.
         let patience = Duration::from_secs(wait * 2 + 3);
@@ -123,7 +123,7 @@ pub async fn query(world: Arc<World>, mut queried: Queried, mut random: Random) 
             client,
             called,
             returned: world.life.now(),
-            life: place.life,
+            life: connection.asked(),
         };
         told.write_down(&world, &plan, reading);
     }
