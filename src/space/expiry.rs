@@ -1,6 +1,5 @@
 //! Ending what has run out.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,31 +44,44 @@ pub(crate) async fn run(space: Keyspace) {
 }
 
 async fn end(space: &Keyspace, item: Item) {
-    let decide = |draft: &mut Draft<'_>| -> Result<bool, Infallible> {
-        // Whoever set a new timer meanwhile refreshed it. Timers are set before the view moves on, so a view that
-        // shows the refreshed entry is never without its timer.
-        Ok(!space.timers().is_set(&item) && decide(draft, &item))
-    };
-    let ended = space.commit(&Caller::System, decide).await;
-    match ended {
-        Ok(done) if done.reply => space.count_expired(&item),
-        // Somebody renewed, changed or deleted it meanwhile.
-        Ok(_) | Err(CommitError::Refused { .. } | CommitError::Denied(_)) => {}
-        Err(CommitError::Failed(error)) => {
-            tracing::warn!(%error, "could not write the end of something that ran out; will try again");
-            space.timers().postpone(item, AGAIN);
+    let ended = space
+        .commit_less_and_less(&Caller::System, |draft, most| {
+            // Whoever set a new timer meanwhile refreshed it. Timers are set before the view moves on, so a view that
+            // shows the refreshed entry is never without its timer.
+            !space.timers().is_set(&item) && decide(draft, &item, most)
+        })
+        .await;
+    let why = match ended {
+        Ok(done) => {
+            // Where it is none, somebody renewed, changed or deleted it meanwhile.
+            if done.reply {
+                space.count_expired(&item);
+            }
+            space.timers().settled(&item);
+            return;
         }
+        Err(CommitError::Refused { error, .. }) => match error {},
+        Err(CommitError::Denied(denied)) => denied.to_string(),
+        Err(CommitError::Failed(error)) => error.to_string(),
+    };
+    space.count_postponed();
+    if space.timers().postpone(item, AGAIN) {
+        tracing::warn!(
+            why,
+            "could not write the end of something that ran out; will try again until it is written"
+        );
     }
 }
 
-/// Ends it if it still runs out; says whether it did.
-fn decide(draft: &mut Draft<'_>, item: &Item) -> bool {
+/// Ends it if it still runs out, with so many changes as there may be; says whether it did.
+fn decide(draft: &mut Draft<'_>, item: &Item, most: usize) -> bool {
     match item {
         Item::Lease(id) => {
-            let ended = draft.end_lease(*id);
+            let ended = draft.end_lease_by(*id, most);
             draft.because(Cause::Expire);
             ended
         }
+        Item::Ending(id) => draft.go_on_ending(*id, most),
         Item::Delay(key) => draft.delete(&delay::record_key(key)),
         Item::Entry(key) => end_entry(draft, key),
     }

@@ -1,5 +1,6 @@
 //! The keyspace: reads, changes, watches and leases over one store.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -194,6 +195,38 @@ impl Keyspace {
         Err(CommitError::Failed(error))
     }
 
+    /// Ends a lease; says whether there was one. Where it locks more than the store changes at once, the rest follows by
+    /// itself.
+    pub async fn end_lease(
+        &self,
+        caller: &Caller,
+        id: LeaseId,
+    ) -> Result<Committed<bool>, CommitError<Infallible>> {
+        self.commit_less_and_less(caller, |draft, most| draft.end_lease_by(id, most))
+            .await
+    }
+
+    /// Changes the keyspace as [`Keyspace::commit`] does, by a decision that can do with changing fewer entries that a
+    /// lease has locked: it is told how many, and half of that where this is too much at once.
+    pub(crate) async fn commit_less_and_less<R>(
+        &self,
+        caller: &Caller,
+        decide: impl Fn(&mut Draft<'_>, usize) -> R,
+    ) -> Result<Committed<R>, CommitError<Infallible>> {
+        // Each may have a record of its lock delay, too; the lease has one, and its end another.
+        let mut most = (self.limits().writes / 2).saturating_sub(1).max(1);
+        loop {
+            let done = self.commit(caller, |draft| Ok(decide(draft, most))).await;
+            match done {
+                Err(
+                    CommitError::Denied(Denied::TooMuch(_))
+                    | CommitError::Failed(store::CommitError::TooLarge(_)),
+                ) if most > 1 => most /= 2,
+                done => return done,
+            }
+        }
+    }
+
     /// Decides once, inside the critical section.
     fn try_once<R, E>(
         &self,
@@ -327,11 +360,15 @@ impl Keyspace {
         }
     }
 
+    pub(crate) fn count_postponed(&self) {
+        self.inner.metrics.ends_postponed.inc();
+    }
+
     pub(crate) fn count_expired(&self, item: &Item) {
         match item {
             Item::Lease(_) => self.inner.metrics.leases_expired.inc(),
             Item::Entry(_) => self.inner.metrics.entries_expired.inc(),
-            Item::Delay(_) => 0,
+            Item::Delay(_) | Item::Ending(_) => 0,
         };
     }
 }

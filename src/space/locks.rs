@@ -2,6 +2,7 @@
 
 use super::delay;
 use super::draft::Draft;
+use super::ending;
 use super::lookup::Lookup;
 use crate::model::{Cause, Key, Lease, LeaseEnd, LeaseId, Record};
 
@@ -86,16 +87,46 @@ impl Draft<'_> {
     /// Ends a lease: its record goes, and what it locked is released or deleted as it wished. Says whether there was
     /// one.
     pub fn end_lease(&mut self, id: LeaseId) -> bool {
+        self.end_lease_by(id, usize::MAX)
+    }
+
+    /// As [`Draft::end_lease`], but of what it locked so many are changed now and the others later.
+    pub(crate) fn end_lease_by(&mut self, id: LeaseId, most: usize) -> bool {
         let Some(lease) = self.lease(id) else {
             return false;
         };
         self.delete(&id.record_key());
-        // Nothing is locked for it meanwhile: whoever locks reads the record that is deleted here.
-        let locked: Vec<Key> = self.base().locked_by(id).cloned().collect();
+        self.unlock(&lease, most);
+        true
+    }
+
+    /// Goes on with the end of a lease; says whether there was anything to be done.
+    pub(crate) fn go_on_ending(&mut self, id: LeaseId, most: usize) -> bool {
+        let record = self.get(&ending::record_key(id));
+        let lease = record.and_then(|record| serde_json::from_slice(record.value()).ok());
+        if let Some(lease) = &lease {
+            self.unlock(lease, most);
+        }
+        lease.is_some()
+    }
+
+    /// Releases or deletes so many of what a lease has locked, and notes whether there are more.
+    fn unlock(&mut self, lease: &Lease, most: usize) {
+        // Nothing is locked for it meanwhile: whoever locks reads the lease's record, which is deleted.
+        let mut locked: Vec<Key> = self.base().locked_by(lease.id).cloned().collect();
+        let record_key = ending::record_key(lease.id);
+        if locked.len() > most {
+            locked.truncate(most);
+            let mut record = self.successor(&record_key);
+            record.value = serde_json::to_vec(lease).unwrap_or_default().into();
+            self.put(&record_key, record);
+        } else {
+            self.delete(&record_key);
+        }
         for key in locked {
             match lease.on_end {
                 LeaseEnd::Release => {
-                    self.release(&key, id, |_| {});
+                    self.release(&key, lease.id, |_| {});
                 }
                 LeaseEnd::Delete => {
                     self.delete(&key);
@@ -111,6 +142,5 @@ impl Draft<'_> {
         if lease.on_end == LeaseEnd::Delete {
             self.because(Cause::Expire);
         }
-        true
     }
 }

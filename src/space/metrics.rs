@@ -13,6 +13,7 @@ pub(crate) struct Metrics {
     pub(crate) failed: Counter,
     pub(crate) leases_expired: Counter,
     pub(crate) entries_expired: Counter,
+    pub(crate) ends_postponed: Counter,
     pub(crate) revision: Gauge,
     pub(crate) entries: Gauge,
     pub(crate) unshown: Gauge,
@@ -47,6 +48,11 @@ impl Metrics {
                 "entries_expired",
                 "Entries that ended by their own TTL",
                 &self.entries_expired,
+            ),
+            (
+                "ends_postponed",
+                "Times an end of something that ran out could not be written, and is tried again",
+                &self.ends_postponed,
             ),
         ];
         for (name, help, metric) in counters {

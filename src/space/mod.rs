@@ -7,6 +7,7 @@ mod admit;
 mod clock;
 mod delay;
 mod draft;
+mod ending;
 mod expiry;
 mod footprint;
 mod freshness;

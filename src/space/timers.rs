@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::clock::ServingClock;
 use super::delay;
+use super::ending;
 use crate::model::{Change, Commit, Entry, Key, Lease, LeaseId, Realm, time};
 
 /// Something that ends at a set time.
@@ -20,6 +21,8 @@ pub(crate) enum Item {
     Entry(Key),
     /// A lock delay: the key of its record.
     Delay(Key),
+    /// A lease whose end has begun.
+    Ending(LeaseId),
 }
 
 /// The ends of everything that ends, kept in step with the stream of commits.
@@ -41,6 +44,8 @@ struct State {
     terms: HashMap<LeaseId, Option<Duration>>,
     /// Leases whose end is decided: they are not renewed any more.
     ending: HashSet<LeaseId>,
+    /// What could not be ended when it was due.
+    postponed: HashSet<Item>,
 }
 
 impl Timers {
@@ -130,14 +135,21 @@ impl Timers {
         (due, None)
     }
 
-    /// Tries again a while later: the end could not be written.
-    pub(crate) fn postpone(&self, item: Item, by: Duration) {
+    /// Tries again a while later: the end could not be written. Says whether it is the first time.
+    pub(crate) fn postpone(&self, item: Item, by: Duration) -> bool {
         let now = self.clock.now();
         let mut state = self.state.lock();
+        let first = state.postponed.insert(item.clone());
         if let Item::Lease(lease) = &item {
             state.ending.remove(lease);
         }
         state.set(item, now + by);
+        first
+    }
+
+    /// Forgets how often it was tried: it has ended, or goes on.
+    pub(crate) fn settled(&self, item: &Item) {
+        self.state.lock().postponed.remove(item);
     }
 
     /// Whether the item has a time to end at.
@@ -184,6 +196,13 @@ impl State {
                     let item = Item::Delay(delay);
                     match entry.and_then(|entry| delay::length(entry)) {
                         Some(length) => self.set(item, now + length),
+                        None => self.clear(&item),
+                    }
+                }
+                if let Some(lease) = ending::of(key) {
+                    let item = Item::Ending(lease);
+                    match entry {
+                        Some(_) => self.set(item, now),
                         None => self.clear(&item),
                     }
                 }

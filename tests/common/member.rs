@@ -15,11 +15,14 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
+use kubekv::store::etcd::{self, Access};
+use kubekv::store::shared::{Candidate, Metrics, SharedStore, Term};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::cluster::component;
 
 /// A member, on ports and in a directory of its own; it ends with the test.
+#[derive(Debug)]
 pub struct Member {
     process: Child,
     program: PathBuf,
@@ -102,6 +105,19 @@ impl Member {
             control: vec![format!("--endpoints={client}")],
             directory,
         }
+    }
+
+    /// The lead under a prefix of it.
+    pub async fn lead(&self, prefix: &str) -> (SharedStore, Term) {
+        let candidate = Candidate {
+            name: "tests".to_owned(),
+            relay: None,
+            duration: Duration::from_secs(10),
+        };
+        let (endpoints, access) = ([self.address()], Access::default());
+        let shared = etcd::open(&endpoints, prefix, access, candidate, Metrics::default()).unwrap();
+        let term = shared.lead().await;
+        (shared, term)
     }
 
     /// Where it keeps everything.

@@ -6,6 +6,8 @@ mod access;
 #[path = "../common/asked.rs"]
 mod asked;
 #[cfg(test)]
+mod bulk;
+#[cfg(test)]
 #[path = "../common/cluster.rs"]
 mod cluster;
 #[cfg(test)]

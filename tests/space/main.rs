@@ -10,6 +10,7 @@
 mod common;
 
 mod changes;
+mod ending;
 mod held;
 mod indexes;
 mod leases;

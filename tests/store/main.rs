@@ -12,6 +12,8 @@ mod kill;
 #[cfg(test)]
 mod lease;
 #[cfg(test)]
+mod many;
+#[cfg(test)]
 #[path = "../common/member.rs"]
 mod member;
 #[cfg(test)]

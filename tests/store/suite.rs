@@ -5,14 +5,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
-use std::time::Duration;
 
 use kubekv::model::{Cause, Key, Proposal, Target, Write};
-use kubekv::store::shared::{Candidate, Metrics, SharedStore, Term};
+use kubekv::store::shared::{SharedStore, Term};
 use kubekv::store::{CommitError, Feed, Keep, MemoryStore, Store};
 
 use crate::cluster;
 use crate::common::{self, Recorder, delete, entry, proposal, put, record, write};
+use crate::many::{
+    many_entries_change_at_once_or_none, neighbours_are_deleted_at_once_and_nothing_else,
+};
 use crate::member::Member;
 
 /// A store, and what must live as long as it does.
@@ -56,17 +58,7 @@ async fn kubernetes() -> Fixture {
 /// A prefix of an etcd of its own, of this component, and the lead there.
 async fn etcd(component: &str) -> Fixture {
     let member = Member::start(component);
-    let candidate = Candidate {
-        name: "tests".to_owned(),
-        relay: None,
-        duration: Duration::from_secs(10),
-    };
-    let endpoints = [member.address()];
-    let access = kubekv::store::etcd::Access::default();
-    let shared =
-        kubekv::store::etcd::open(&endpoints, "tests", access, candidate, Metrics::default())
-            .unwrap();
-    let term = shared.lead().await;
+    let (shared, term) = member.lead("tests").await;
     Fixture {
         store: term.store(),
         _directory: None,
@@ -147,6 +139,9 @@ suite! {
     an_empty_proposal_is_a_commit
     a_closed_store_refuses
     trimming_takes_nothing_that_lives
+    a_commit_tells_what_was_there_before
+    many_entries_change_at_once_or_none
+    neighbours_are_deleted_at_once_and_nothing_else
 }
 
 async fn an_empty_store_has_a_name_and_nothing_else(store: Arc<dyn Store>) {
@@ -402,6 +397,21 @@ async fn a_closed_store_refuses(store: Arc<dyn Store>) {
     assert!(matches!(refused, CommitError::Unavailable(_)), "{refused}");
     assert_eq!(feed.delivered().len(), 1);
     store.close().await;
+}
+
+async fn a_commit_tells_what_was_there_before(store: Arc<dyn Store>) {
+    let feed = Recorder::new();
+    store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
+    let key = Key::user("k");
+    let first = put(&*store, &key, None, "1").await.unwrap();
+    let second = put(&*store, &key, Some(&entry(&first, &key)), "2").await;
+    let second = second.unwrap();
+    let gone = delete(&*store, &key, &entry(&second, &key)).await.unwrap();
+    let before = |commit: &kubekv::model::Commit| commit.changes[0].before.clone();
+    assert_eq!(before(&first), None);
+    assert_eq!(before(&second), Some(entry(&first, &key)));
+    assert_eq!(before(&gone), Some(entry(&second, &key)));
+    assert_eq!(feed.delivered(), [first, second, gone]);
 }
 
 async fn trimming_takes_nothing_that_lives(store: Arc<dyn Store>) {

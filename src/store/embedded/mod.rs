@@ -180,7 +180,7 @@ const WRITE_OVERHEAD: usize = 512;
 fn measure(proposal: &Proposal) -> Result<usize, CommitError> {
     let over = |what: &str, most: usize| {
         let line = format!("the store takes {what} of at most {most}");
-        Err(CommitError::Unavailable(line))
+        Err(CommitError::TooLarge(line))
     };
     let mut bytes = 0_usize;
     for write in &proposal.writes {

@@ -21,6 +21,9 @@ pub(super) enum Failure {
     /// The revision asked for is not there yet.
     #[error("the revision is not there yet")]
     Future,
+    /// A key that was to keep its value is gone, and it did nothing.
+    #[error("a key is gone")]
+    NoKey,
     /// It is more than etcd takes at once, and it did nothing.
     #[error("{0}")]
     TooLarge(String),
@@ -52,7 +55,9 @@ impl Failure {
             Self::Forbidden(_) => Reason::Forbidden,
             Self::Token(_) => Reason::Unauthorized,
             Self::TurnedAway(_) => Reason::Other,
-            Self::NotSent(_) | Self::Compacted | Self::Future | Self::Unknown(_) => return None,
+            Self::NotSent(_) | Self::Compacted | Self::Future | Self::NoKey | Self::Unknown(_) => {
+                return None;
+            }
         })
     }
 
@@ -87,6 +92,7 @@ fn of_status(status: &tonic::Status) -> Failure {
             Failure::Token(text)
         }
         Code::InvalidArgument if said.contains("user name is empty") => Failure::Token(text),
+        Code::InvalidArgument if said.contains("key not found") => Failure::NoKey,
         Code::InvalidArgument if said.contains("request is too large") => {
             Failure::TooLarge(format!("{text} (its --max-request-bytes)"))
         }
@@ -163,6 +169,7 @@ impl From<Failure> for SendError {
             | Failure::Token(_)
             | Failure::Compacted
             | Failure::Future
+            | Failure::NoKey
             | Failure::TurnedAway(_)
             | Failure::Forbidden(_) => Self::Unavailable(text),
         }
@@ -174,6 +181,7 @@ impl From<Failure> for LogError {
         match failure {
             Failure::Compacted | Failure::Future => Self::Gone,
             Failure::Token(text) | Failure::Forbidden(text) => Self::Misconfigured(text),
+            Failure::NoKey => Self::Unavailable(failure.to_string()),
             Failure::NotSent(text)
             | Failure::TooLarge(text)
             | Failure::NoSpace(text)

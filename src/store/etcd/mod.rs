@@ -1,6 +1,7 @@
 //! Entries as keys of an etcd cluster, under one prefix.
 
 mod access;
+mod bulk;
 mod compare;
 mod failure;
 mod known;

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use etcd_client::{Compare, CompareOp, PutOptions, Txn, TxnOp};
 use tokio::time::Instant;
 
+use super::bulk::{self, Span};
 use super::failure::Failure;
 use super::known::{Fence, Known};
 use super::layout::Layout;
@@ -71,8 +72,56 @@ impl Parts {
         self.operations.push(TxnOp::delete(key, None));
     }
 
+    /// Compares that the entry of a key is as it is known.
+    pub(super) fn guard(&mut self, known: &Known, layout: &Layout, key: &Key) {
+        match known.seen(key) {
+            Some(seen) => self.is_at(layout.value(key), seen.modified),
+            None => self.is_absent(layout.value(key)),
+        }
+    }
+
+    /// Writes or deletes a value, with what is beside it.
+    pub(super) fn change(
+        &mut self,
+        layout: &Layout,
+        (key, write): (&Key, &Write),
+        sub: u32,
+    ) -> Result<(), SendError> {
+        let at = layout.value(key);
+        let Some(record) = &write.put else {
+            self.delete(at);
+            self.delete(layout.attributes(key));
+            return Ok(());
+        };
+        if keeps_value(write) {
+            self.touch(at);
+        } else {
+            self.put(at, record.value.to_vec());
+        }
+        self.put(layout.attributes(key), attributes(record, sub, None)?);
+        Ok(())
+    }
+
+    /// A new entry that is named by its revision.
+    fn in_order(
+        &mut self,
+        layout: &Layout,
+        name: &str,
+        (parent, write): (&Key, &Write),
+        sub: u32,
+    ) -> Result<(), SendError> {
+        let record = write.put.clone().unwrap_or_default();
+        self.is_absent(layout.in_order(name));
+        self.put(layout.in_order(name), record.value.to_vec());
+        let parent = Some(parent.as_bytes().to_vec());
+        let beside = attributes(&record, sub, parent)?;
+        self.put(layout.in_order_attributes(name), beside);
+        Ok(())
+    }
+
     fn txn(self) -> Txn {
-        Txn::new().when(self.compares).and_then(self.operations)
+        let operations = bulk::nest(self.compares.len(), self.operations);
+        Txn::new().when(self.compares).and_then(operations)
     }
 
     /// Whether it happened; it is sent once.
@@ -99,7 +148,12 @@ async fn send(log: &EtcdLog, txn: &Txn) -> Result<bool, Failure> {
         let (txn, mut client) = (txn.clone(), client.kv_client());
         async move { client.txn(txn).await }
     });
-    Ok(sent.await?.succeeded())
+    match sent.await {
+        Ok(answer) => Ok(answer.succeeded()),
+        // One that was to keep its value.
+        Err(Failure::NoKey) => Ok(false),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// Sends a proposal.
@@ -115,13 +169,15 @@ pub(super) async fn proposal(
         let why = "an entry named by its revision is not where it belongs yet";
         return Err(SendError::Unavailable(why.to_owned()));
     }
-    let parts = compile(&log.state.known.lock(), &log.layout, stamp, &proposal)?;
+    let (parts, spans) = compile(&log.state.known.lock(), &log.layout, stamp, &proposal)?;
     if parts.hold_and_send(log).await? {
         return Ok(());
     }
     // Refused is only what is told, too.
     let overtaken = |known: &Known| {
-        known.fence.is_none_or(|fence| fence.term != stamp.term) || !holds(known, &proposal)
+        known.fence.is_none_or(|fence| fence.term != stamp.term)
+            || !holds(known, &proposal)
+            || spans.iter().any(|span| span.is_overtaken(known))
     };
     if log.state.wait_until(TOLD, overtaken).await {
         return Err(SendError::Conflict(log.state.known.lock().index()));
@@ -148,12 +204,19 @@ fn holds(known: &Known, proposal: &Proposal) -> bool {
     guarded(proposal).all(|(key, before)| known.seen(key).map(|seen| seen.index) == before)
 }
 
+/// Whether a write leaves the value as it is.
+pub(super) fn keeps_value(write: &Write) -> bool {
+    let before = write.before.as_ref();
+    let put = write.put.as_ref();
+    before.is_some_and(|before| put.is_some_and(|put| *before.value() == put.value))
+}
+
 fn compile(
     known: &Known,
     layout: &Layout,
     stamp: Stamp,
     proposal: &Proposal,
-) -> Result<Parts, SendError> {
+) -> Result<(Parts, Vec<Span>), SendError> {
     let Some(fence) = known.fence else {
         // Whoever leads takes the lead anew, and what is written then happens.
         let why = "the record of the term is gone from etcd";
@@ -163,19 +226,25 @@ fn compile(
         return Err(SendError::Conflict(known.index()));
     }
     let mut parts = Parts::under(layout, fence);
+    let mut named = Vec::new();
     for (sub, write) in (0_u32..).zip(&proposal.writes) {
         match &write.target {
-            Target::Key(key) => one(&mut parts, known, layout, (key, write), sub)?,
+            Target::Key(key) => named.push((sub, key, write)),
             Target::InOrder(parent) => {
                 let name = format!("{}.{}.{sub}", stamp.term, stamp.sequence);
-                let record = write.put.clone().unwrap_or_default();
-                parts.is_absent(layout.in_order(&name));
-                parts.put(layout.in_order(&name), record.value.to_vec());
-                let parent = Some(parent.as_bytes().to_vec());
-                let beside = attributes(&record, sub, parent)?;
-                parts.put(layout.in_order_attributes(&name), beside);
+                parts.in_order(layout, &name, (parent, write), sub)?;
             }
         }
+    }
+    let mut spans = Vec::new();
+    // Two operations a write, and the one that names them all.
+    if proposal.writes.len() * 2 < bulk::LIST {
+        for (sub, key, write) in named {
+            parts.guard(known, layout, key);
+            parts.change(layout, (key, write), sub)?;
+        }
+    } else {
+        spans = bulk::compile(&mut parts, known, layout, named)?;
     }
     let subject = proposal.subject.as_ref().and_then(Key::as_str);
     let committed = Committed {
@@ -184,34 +253,7 @@ fn compile(
         subject: subject.map(str::to_owned),
     };
     parts.put(layout.commit(), json(&committed)?);
-    Ok(parts)
-}
-
-fn one(
-    parts: &mut Parts,
-    known: &Known,
-    layout: &Layout,
-    (key, write): (&Key, &Write),
-    sub: u32,
-) -> Result<(), SendError> {
-    let at = layout.value(key);
-    match known.seen(key) {
-        Some(seen) => parts.is_at(at.clone(), seen.modified),
-        None => parts.is_absent(at.clone()),
-    }
-    let Some(record) = &write.put else {
-        parts.delete(at);
-        parts.delete(layout.attributes(key));
-        return Ok(());
-    };
-    let kept = write.before.as_ref();
-    if kept.is_some_and(|before| *before.value() == record.value) {
-        parts.touch(at);
-    } else {
-        parts.put(at, record.value.to_vec());
-    }
-    parts.put(layout.attributes(key), attributes(record, sub, None)?);
-    Ok(())
+    Ok((parts, spans))
 }
 
 fn attributes(record: &Record, sub: u32, parent: Option<Vec<u8>>) -> Result<Vec<u8>, SendError> {

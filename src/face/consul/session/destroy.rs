@@ -1,11 +1,8 @@
 //! `PUT /v1/session/destroy/ID`
 
-use std::convert::Infallible;
-
 use super::super::ask::Ask;
 use super::super::refused;
 use super::super::reply::{Answer, Reply};
-use crate::space::Draft;
 
 /// Ends a session: what it held is released or deleted. `true`, whether or not there was one.
 pub(in crate::face::consul) async fn destroy(ask: &Ask<'_>) -> Answer {
@@ -14,11 +11,7 @@ pub(in crate::face::consul) async fn destroy(ask: &Ask<'_>) -> Answer {
     let Some(id) = id else {
         return Ok(Reply::boolean(true));
     };
-    let decide = |draft: &mut Draft<'_>| -> Result<(), Infallible> {
-        draft.end_lease(id);
-        Ok(())
-    };
-    match ask.face.space.commit(&ask.caller, decide).await {
+    match ask.face.space.end_lease(&ask.caller, id).await {
         Ok(_) => Ok(Reply::boolean(true)),
         Err(error) => Err(refused::commit(error, |never, _| match never {})),
     }

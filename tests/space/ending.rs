@@ -1,0 +1,133 @@
+//! Leases that lock more than is changed at once, and ends that cannot be written.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use kubekv::model::{Caller, Key, Lease, LeaseEnd, LeaseId, Write};
+use kubekv::space::{Acquired, Admit, Denied, Draft, Keyspace, Lookup, Sight};
+use kubekv::store::MemoryStore;
+use prometheus_client::registry::Registry;
+
+use super::pass;
+
+/// Takes so many writes at once.
+#[derive(Debug, Default)]
+struct Few(AtomicUsize);
+
+impl Admit for Few {
+    fn check(&self, _: &Caller, _: &Draft<'_>, writes: &[Write]) -> Result<(), Denied> {
+        let most = self.0.load(Ordering::Relaxed);
+        if writes.len() > most {
+            return Err(Denied::TooMuch(format!("more than {most}")));
+        }
+        Ok(())
+    }
+
+    fn sight(&self, _: &Caller) -> Sight {
+        Sight::All
+    }
+}
+
+async fn open(few: &Arc<Few>) -> (Keyspace, Registry) {
+    let mut registry = Registry::default();
+    let admit: Arc<dyn Admit> = Arc::<Few>::clone(few);
+    let store = Arc::new(MemoryStore::new());
+    let opened = Keyspace::open(store, admit, &mut registry).await;
+    (opened.unwrap().0, registry)
+}
+
+async fn lock(space: &Keyspace, key: &str, lease: LeaseId) -> Acquired {
+    let key = Key::user(key);
+    let lock = |draft: &mut Draft<'_>| Ok::<_, Infallible>(draft.acquire(&key, lease, |_| {}));
+    space.commit(&Caller::System, lock).await.unwrap().reply
+}
+
+/// A lease that has locked 200 entries.
+async fn holder(space: &Keyspace, on_end: LeaseEnd) -> LeaseId {
+    let lease = Lease {
+        id: LeaseId::random(),
+        term_ms: Some(10_000),
+        on_end,
+        lock_delay_ms: 5_000,
+        labels: std::collections::BTreeMap::default(),
+    };
+    let put = |draft: &mut Draft<'_>| {
+        draft.put_lease(&lease);
+        Ok::<_, Infallible>(())
+    };
+    space.commit(&Caller::System, put).await.unwrap();
+    for n in 0..200 {
+        let locked = lock(space, &format!("k/{n}"), lease.id).await;
+        assert_eq!(locked, Acquired::Yes);
+    }
+    lease.id
+}
+
+fn held_by(space: &Keyspace, lease: LeaseId) -> usize {
+    let view = space.read(&Caller::System);
+    let all = view.scan(&Key::user("k/"));
+    all.filter(|(_, entry)| entry.attrs().lock == Some(lease))
+        .count()
+}
+
+fn counted(registry: &Registry, name: &str) -> u64 {
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.unwrap().trim().parse().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_locks_too_much_is_gone_at_once_and_its_locks_after_it() {
+    for on_end in [LeaseEnd::Release, LeaseEnd::Delete] {
+        let few = Arc::new(Few(AtomicUsize::new(50)));
+        let (space, _registry) = open(&few).await;
+        let lease = holder(&space, on_end).await;
+        let ended = space.end_lease(&Caller::System, lease).await.unwrap();
+        assert!(ended.reply);
+        assert!(ended.commit.unwrap().changes.len() <= 50);
+        assert!(space.read(&Caller::System).lease(lease).is_none());
+        assert!(!space.renew(lease));
+        assert_eq!(lock(&space, "k/new", lease).await, Acquired::NoLease);
+        assert!(held_by(&space, lease) > 150);
+        pass(Duration::from_secs(1)).await;
+        assert_eq!(held_by(&space, lease), 0);
+        let left = space.read(&Caller::System).scan(&Key::user("k/")).count();
+        assert_eq!(left, if on_end == LeaseEnd::Release { 200 } else { 0 });
+        let other = space.read(&Caller::System);
+        let records = other.scan(&Key::system("ending/")).count();
+        assert_eq!(records, 0, "nothing is left of it");
+        // Every one of them has its delay.
+        assert_eq!(other.scan(&Key::system("delay/")).count(), 200);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_runs_out_goes_the_same_way() {
+    let few = Arc::new(Few(AtomicUsize::new(50)));
+    let (space, registry) = open(&few).await;
+    let lease = holder(&space, LeaseEnd::Release).await;
+    pass(Duration::from_secs(12)).await;
+    assert!(space.read(&Caller::System).lease(lease).is_none());
+    assert_eq!(held_by(&space, lease), 0);
+    assert_eq!(counted(&registry, "space_leases_expired_total "), 1);
+    assert_eq!(counted(&registry, "space_ends_postponed_total "), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_is_denied_is_counted_and_tried_until_it_is_not() {
+    let few = Arc::new(Few(AtomicUsize::new(50)));
+    let (space, registry) = open(&few).await;
+    let lease = holder(&space, LeaseEnd::Release).await;
+    few.0.store(0, Ordering::Relaxed);
+    pass(Duration::from_secs(15)).await;
+    assert_eq!(held_by(&space, lease), 200);
+    let postponed = counted(&registry, "space_ends_postponed_total ");
+    assert!((3..=6).contains(&postponed), "once a second: {postponed}");
+    few.0.store(50, Ordering::Relaxed);
+    pass(Duration::from_secs(3)).await;
+    assert!(space.read(&Caller::System).lease(lease).is_none());
+    assert_eq!(held_by(&space, lease), 0);
+}
