@@ -1,6 +1,7 @@
 //! Real Docker on kubekv: two hosts share an overlay network, over each protocol; then the same while the gateway is
 //! killed and started again between any two steps, and the daemons are restarted. All of it on the embedded store, and
-//! on custom resources of an API server. And hosts that begin on a real Consul or etcd move to kubekv.
+//! on custom resources of an API server; on an etcd, the second, which begins as the first. And hosts that begin on a real
+//! Consul or etcd move to kubekv.
 
 #![allow(
     clippy::allow_attributes,
@@ -85,6 +86,8 @@ enum Entries {
     Embedded,
     /// In an API server that is beside the gateway.
     Kubernetes,
+    /// In an etcd that is beside the gateway, of this component.
+    Etcd(&'static str),
 }
 
 /// Where the API server of a lab has its files.
@@ -96,6 +99,7 @@ fn start(directory: &Path, entries: Entries) -> Child {
     let store = match entries {
         Entries::Embedded => format!("embedded:{}", directory.join("data").display()),
         Entries::Kubernetes => "kubernetes:default".to_owned(),
+        Entries::Etcd(_) => "etcd://10.99.0.254:2390/docker".to_owned(),
     };
     docker()
         .args([
@@ -169,9 +173,14 @@ fn journey(store: &str, entries: Entries, hard: bool) {
     let directory = tempfile::tempdir().unwrap();
     let _lab = Lab::take();
     run(docker().arg("network"));
-    if entries == Entries::Kubernetes {
-        start_cluster(directory.path());
-    }
+    let _server = match entries {
+        Entries::Embedded => None,
+        Entries::Kubernetes => {
+            start_cluster(directory.path());
+            None
+        }
+        Entries::Etcd(component) => Some(start_etcd(component, directory.path(), "2390")),
+    };
     let gateway = Gateway::keep_running(directory.path(), entries);
     run(docker().args(["up", store]));
     let mut journey = docker();
@@ -230,6 +239,18 @@ fn no_address_is_lost_over_etcd_on_kubernetes_when_gateway_and_daemons_are_resta
     journey("etcd://10.99.0.254:2379", Entries::Kubernetes, true);
 }
 
+#[test]
+#[ignore = "needs Docker, etcd and root: tests/run"]
+fn no_address_is_lost_over_consul_on_etcd_3_6_when_gateway_and_daemons_are_restarted() {
+    journey("consul://10.99.0.254:8500", Entries::Etcd("etcd-3.6"), true);
+}
+
+#[test]
+#[ignore = "needs Docker, etcd and root: tests/run"]
+fn no_address_is_lost_over_etcd_on_etcd_3_4_when_gateway_and_daemons_are_restarted() {
+    journey("etcd://10.99.0.254:2379", Entries::Etcd("etcd"), true);
+}
+
 /// A server that ends with the test.
 struct Server(Child);
 
@@ -245,11 +266,31 @@ fn docker_on(host: &str, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// Starts a real server in the lab and waits until its port answers.
-fn start_server(words: &[&str], data: &Path, port: &str) -> Server {
+/// Starts an etcd in the lab whose clients come to this port.
+fn start_etcd(component: &str, directory: &Path, port: &str) -> Server {
+    let clients = format!("http://10.99.0.254:{port}");
+    let members = "http://127.0.0.1:2391";
+    let arguments = [
+        format!("--listen-client-urls={clients}"),
+        format!("--advertise-client-urls={clients}"),
+        format!("--listen-peer-urls={members}"),
+        format!("--initial-advertise-peer-urls={members}"),
+        format!("--initial-cluster=default={members}"),
+        "--data-dir".to_owned(),
+    ];
+    let mut words = vec!["etcd"];
+    words.extend(arguments.iter().map(String::as_str));
+    if component == "etcd" {
+        words.insert(1, "--enable-v2");
+    }
+    start_server(component, &words, &directory.join("server"), port)
+}
+
+/// Starts a real server of a component in the lab and waits until its port answers.
+fn start_server(component: &str, words: &[&str], data: &Path, port: &str) -> Server {
     let (program, arguments) = words.split_first().unwrap();
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let found = run(Command::new(here.join("tests/components")).args(["path", program]));
+    let found = run(Command::new(here.join("tests/components")).args(["path", component]));
     let program = Path::new(String::from_utf8_lossy(&found.stdout).trim()).join(program);
     let mut server = docker();
     server.arg("store").arg(program).args(arguments).arg(data);
@@ -294,12 +335,11 @@ fn address(host: &str) -> String {
 }
 
 /// docs/moving.md, in two passes: hosts and containers go on as they were, on another store.
-fn fleet_moves(server: &[&str], from: &str, store: &str) {
+fn fleet_moves(server: impl Fn(&Path) -> Server, from: &str, store: &str) {
     let directory = tempfile::tempdir().unwrap();
     let _lab = Lab::take();
     run(docker().arg("network"));
-    let port = store.rsplit(':').next().unwrap();
-    let old = start_server(server, &directory.path().join("server"), port);
+    let old = server(directory.path());
     run(docker().args(["up", store]));
     docker_on("a", &["network", "create", "-d", "overlay", "ov"]);
     container("a");
@@ -337,37 +377,21 @@ fn fleet_moves(server: &[&str], from: &str, store: &str) {
 #[test]
 #[ignore = "needs Docker and root: tests/run"]
 fn a_fleet_moves_from_consul() {
-    let agent = [
-        "consul",
-        "agent",
-        "-server",
-        "-bootstrap-expect=1",
-        "-bind=10.99.0.254",
-    ];
-    let rest = ["-client=10.99.0.254", "-data-dir"];
+    let agent = ["consul", "agent", "-server", "-bootstrap-expect=1"];
+    let rest = ["-bind=10.99.0.254", "-client=10.99.0.254", "-data-dir"];
+    let words = [&agent[..], &rest].concat();
+    let server =
+        |directory: &Path| start_server("consul", &words, &directory.join("server"), "8500");
     let from = "consul://10.99.0.254:8500";
-    fleet_moves(&[&agent[..], &rest].concat(), from, from);
+    fleet_moves(server, from, from);
 }
 
 #[test]
 #[ignore = "needs Docker and root: tests/run"]
 fn a_fleet_moves_from_etcd() {
-    let urls = [
-        "--listen-client-urls=http://10.99.0.254:2379",
-        "--advertise-client-urls=http://10.99.0.254:2379",
-    ];
-    let etcd = [
-        "etcd",
-        "--enable-v2",
-        "--listen-peer-urls=http://127.0.0.1:2390",
-    ];
-    let peers = [
-        "--initial-advertise-peer-urls=http://127.0.0.1:2390",
-        "--initial-cluster=default=http://127.0.0.1:2390",
-    ];
-    let server = [&etcd[..], &urls, &peers, &["--data-dir"]].concat();
+    let server = |directory: &Path| start_etcd("etcd", directory, "2379");
     fleet_moves(
-        &server,
+        server,
         "etcd2://10.99.0.254:2379",
         "etcd://10.99.0.254:2379",
     );

@@ -16,6 +16,8 @@
 mod cluster;
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/member.rs"]
+mod member;
 
 mod differential;
 mod settings;

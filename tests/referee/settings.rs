@@ -24,6 +24,8 @@ pub enum Store {
     Embedded,
     /// The cluster that `KUBECONFIG` names.
     Kubernetes,
+    /// An etcd 3.6 of its own.
+    Etcd,
 }
 
 impl FromStr for Store {
@@ -34,6 +36,7 @@ impl FromStr for Store {
             "memory" => Ok(Self::Memory),
             "embedded" => Ok(Self::Embedded),
             "kubernetes" => Ok(Self::Kubernetes),
+            "etcd" => Ok(Self::Etcd),
             _ => Err(()),
         }
     }

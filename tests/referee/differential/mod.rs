@@ -25,6 +25,7 @@ use tokio::time::Instant;
 
 use self::case::Step;
 use self::run::{Difference, Protocol, Runner};
+use crate::member::Member;
 use crate::settings::{self, Settings};
 use crate::{cluster, common};
 
@@ -115,6 +116,7 @@ enum Needed {
     Lead(
         #[expect(dead_code, reason = "held")] SharedStore,
         #[expect(dead_code, reason = "held")] Term,
+        #[expect(dead_code, reason = "held")] Option<Member>,
     ),
 }
 
@@ -133,7 +135,12 @@ async fn space(settings: &Settings) -> (Keyspace, Needed) {
         }
         settings::Store::Kubernetes => {
             let (shared, term) = cluster::lead(&cluster::namespace()).await;
-            (term.store(), Needed::Lead(shared, term))
+            (term.store(), Needed::Lead(shared, term, None))
+        }
+        settings::Store::Etcd => {
+            let member = Member::start("etcd-3.6");
+            let (shared, term) = member.lead("referee").await;
+            (term.store(), Needed::Lead(shared, term, Some(member)))
         }
     };
     let admit = Arc::new(Bounds::new(store.limits()));

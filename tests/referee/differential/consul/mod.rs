@@ -164,6 +164,12 @@ async fn on_kubernetes_they_are_answered_as_by_consul() {
     run(&Settings::of_a_test(Store::Kubernetes), 15).await;
 }
 
+#[tokio::test]
+#[ignore = "needs consul and etcd: tests/run"]
+async fn on_etcd_they_are_answered_as_by_consul() {
+    run(&Settings::of_a_test(Store::Etcd), 15).await;
+}
+
 async fn run(settings: &Settings, cases: u64) {
     let (space, _directory) = space(settings).await;
     let face = |stopping| {

@@ -189,6 +189,12 @@ async fn on_kubernetes_they_are_answered_as_by_etcd() {
     run(&Settings::of_a_test(Store::Kubernetes), 20).await;
 }
 
+#[tokio::test]
+#[ignore = "needs etcd: tests/run"]
+async fn on_etcd_they_are_answered_as_by_etcd() {
+    run(&Settings::of_a_test(Store::Etcd), 20).await;
+}
+
 async fn run(settings: &Settings, cases: u64) {
     let (space, _directory) = space(settings).await;
     let face = |stopping| {
@@ -200,7 +206,7 @@ async fn run(settings: &Settings, cases: u64) {
     };
     let (address, _stop) = common::start(face).await;
     let real = Real::start().await;
-    let gaps = settings.store == Store::Kubernetes;
+    let gaps = matches!(settings.store, Store::Kubernetes | Store::Etcd);
     let etcd = Etcd {
         indexes: gaps.then(Bijection::default),
     };
