@@ -26,6 +26,7 @@ use crate::until::until;
 const ANSWER: Duration = Duration::from_secs(2);
 
 /// Three members on loopback; they end with the test.
+#[derive(Debug)]
 pub struct Members {
     all: Vec<Member>,
     /// Where they talk to each other, and all of it as etcd takes it.

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::http::Face;
+use super::members::Members;
 use super::memory::Memory;
 use super::servers::Servers;
 
@@ -133,6 +134,8 @@ pub enum Store {
     /// In a cluster, each gateway by an API server of its own. Another gateway stands by. Whatever one that led sent may
     /// still take effect, until the next one leads.
     Kubernetes(Servers),
+    /// In an etcd of three members, each gateway by another member first.
+    Etcd(Members),
 }
 
 impl Store {
@@ -143,9 +146,14 @@ impl Store {
         Self::Kubernetes(servers)
     }
 
+    /// In an etcd of its own.
+    pub fn etcd() -> Self {
+        Self::Etcd(Members::start("etcd-3.6"))
+    }
+
     /// Whether another gateway may take over.
     pub fn is_shared(&self) -> bool {
-        matches!(self, Self::Kubernetes(_))
+        !matches!(self, Self::Embedded)
     }
 }
 
@@ -154,7 +162,7 @@ impl Store {
 struct Process {
     child: Child,
     name: String,
-    /// Which API server it is at.
+    /// Which API server it is at, or by which order of members.
     server: usize,
     consul: SocketAddr,
     etcd: SocketAddr,
@@ -309,12 +317,9 @@ impl Gateway {
         self.other.send_replace(standby.map(place));
     }
 
-    /// The cluster, where there is one.
-    pub fn servers(&mut self) -> Option<&mut Servers> {
-        match &mut self.store {
-            Store::Kubernetes(servers) => Some(servers),
-            Store::Embedded => None,
-        }
+    /// Where it keeps entries.
+    pub fn store(&mut self) -> &mut Store {
+        &mut self.store
     }
 
     /// The API server that the one that leads is at.
@@ -536,6 +541,10 @@ fn spawn(directory: &Path, store: &Store, number: usize, server: usize) -> Spawn
         Store::Kubernetes(servers) => {
             command.env("KUBECONFIG", servers.kubeconfig(server));
             "kubernetes:default".to_owned()
+        }
+        Store::Etcd(members) => {
+            let order = if server == 1 { [0, 1, 2] } else { [1, 2, 0] };
+            members.store(&order, "histories")
         }
     };
     let child = command

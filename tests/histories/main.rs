@@ -26,6 +26,10 @@ mod gateway;
 mod http;
 mod indexes;
 mod leases;
+#[path = "../common/member.rs"]
+mod member;
+#[path = "../common/members.rs"]
+mod members;
 mod memory;
 mod model;
 mod nemesis;
@@ -83,6 +87,21 @@ async fn every_history_of_two_gateways_has_an_order() {
     assert!(report.faults.is_empty(), "{}", report.faults.join("\n"));
 }
 
+/// The same on an etcd of three members.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs etcd: tests/components get etcd-3.6"]
+async fn every_history_of_two_gateways_on_etcd_has_an_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut rounds = Rounds::new(directory.path(), Store::etcd(), 1);
+    let size = Size {
+        clients: 8,
+        blows: 6,
+    };
+    let report = rounds.play(size).await;
+    println!("{report}");
+    assert!(report.faults.is_empty(), "{}", report.faults.join("\n"));
+}
+
 /// Round after round until the time is over, on one store.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "runs for as long as it is told: tests/histories-run"]
@@ -94,6 +113,7 @@ async fn by_hand() {
     let store = match variable("TESTS_STORE", "embedded".to_owned()).as_str() {
         "embedded" => Store::Embedded,
         "kubernetes" => Store::kubernetes(),
+        "etcd" => Store::etcd(),
         other => panic!("TESTS_STORE={other} makes no sense"),
     };
     let mut rounds = Rounds::new(directory.path(), store, seed);

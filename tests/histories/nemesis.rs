@@ -10,7 +10,7 @@ use tokio::task::block_in_place;
 use super::gateway::Gateway;
 use super::random::Random;
 use super::record::Record;
-use super::trouble::{ALL, Trouble};
+use super::trouble::{self, Trouble};
 
 /// How often what happened.
 #[derive(Clone, Debug, Default)]
@@ -64,6 +64,7 @@ pub async fn strike(
     random: &mut Random,
 ) -> Blows {
     let mut blows = Blows::default();
+    let troubles = trouble::all(gateway.store());
     for time in 0..times {
         // A cluster answers more slowly.
         let most = if gateway.is_shared() { 200 } else { 700 };
@@ -72,7 +73,7 @@ pub async fn strike(
         block_in_place(|| gateway.look_round());
         // One of each in any case, then by chance.
         let each = if gateway.is_shared() {
-            4 + ALL.len()
+            4 + troubles.len()
         } else {
             3
         };
@@ -97,7 +98,7 @@ pub async fn strike(
                 blows.deposed += 1;
             }
             other if gateway.is_shared() && (4..each).contains(&other) => {
-                let trouble = ALL[other - 4];
+                let trouble = troubles[other - 4];
                 block_in_place(|| trouble.befall(gateway, random));
                 *blows.troubles.entry(trouble).or_default() += 1;
             }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::gateway::Gateway;
+use super::gateway::{Gateway, Store};
+use super::members::Members;
 use super::random::Random;
-use super::servers::{ETCD, apiserver};
+use super::servers::{ETCD, Servers, apiserver};
 
 /// Something that befalls the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,16 +24,42 @@ pub enum Trouble {
     Freeze,
     /// Somebody deletes the lead's record.
     Theft,
+    /// A member of etcd is killed and started again.
+    Kill,
+    /// A member of etcd stands still: to the others it is cut off.
+    Still,
+    /// Another member of etcd leads.
+    Move,
+    /// etcd forgets what was, and the member that is watched is killed.
+    Compact,
 }
 
-/// All of them, those first that cost most of what gateways know.
-pub const ALL: [Trouble; 5] = [
+/// All of a cluster's, those first that cost most of what gateways know.
+const OF_KUBERNETES: [Trouble; 5] = [
     Trouble::Restart,
     Trouble::LongStall,
     Trouble::Stall,
     Trouble::Freeze,
     Trouble::Theft,
 ];
+
+/// All of an etcd's.
+const OF_ETCD: [Trouble; 5] = [
+    Trouble::Kill,
+    Trouble::Still,
+    Trouble::Move,
+    Trouble::Compact,
+    Trouble::Theft,
+];
+
+/// What may befall a store.
+pub fn all(store: &Store) -> &'static [Trouble] {
+    match store {
+        Store::Embedded => &[],
+        Store::Kubernetes(_) => &OF_KUBERNETES,
+        Store::Etcd(_) => &OF_ETCD,
+    }
+}
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -42,6 +69,10 @@ impl fmt::Display for Trouble {
             Self::Restart => "API servers restarted",
             Self::Freeze => "times etcd stood still",
             Self::Theft => "leads deleted",
+            Self::Kill => "members killed",
+            Self::Still => "members stood still",
+            Self::Move => "leads of etcd moved",
+            Self::Compact => "times etcd forgot",
         })
     }
 }
@@ -51,8 +82,16 @@ impl Trouble {
     pub fn befall(self, gateway: &mut Gateway, random: &mut Random) {
         gateway.trouble();
         let leaders = gateway.server();
+        match gateway.store() {
+            Store::Embedded => {}
+            Store::Kubernetes(servers) => self.befall_servers(servers, leaders, random),
+            Store::Etcd(members) => self.befall_members(members, random),
+        }
+        gateway.regroup();
+    }
+
+    fn befall_servers(self, servers: &mut Servers, leaders: usize, random: &mut Random) {
         let other = 3 - leaders;
-        let servers = gateway.servers().unwrap();
         let mut stall = |name: &str, from: u64, to: u64| {
             servers.signal(name, Signal::STOP);
             sleep(Duration::from_millis(random.between(from, to)));
@@ -79,7 +118,41 @@ impl Trouble {
                     let _gone = servers.kubectl(other, &["delete", lead], &[]);
                 }
             }
+            Self::Kill | Self::Still | Self::Move | Self::Compact => {}
         }
-        gateway.regroup();
+    }
+
+    fn befall_members(self, members: &mut Members, random: &mut Random) {
+        // Mostly the one that leads.
+        let leader = members.leader();
+        let member = if random.percent(60) {
+            leader
+        } else {
+            (leader + 1 + random.below(2)) % 3
+        };
+        match self {
+            Self::Kill | Self::Compact => {
+                if self == Self::Compact {
+                    members.compact();
+                }
+                members.kill(member);
+                sleep(Duration::from_millis(random.between(0, 3_000)));
+                members.again(member);
+            }
+            Self::Still => {
+                members.stop(member);
+                sleep(Duration::from_millis(random.between(300, 8_000)));
+                members.go_on(member);
+            }
+            Self::Move => members.move_leader(),
+            Self::Theft => {
+                let taken = members
+                    .member(member)
+                    .ctl(&["del", "histories/.kubekv/lead"]);
+                taken.unwrap();
+            }
+            Self::Stall | Self::LongStall | Self::Restart | Self::Freeze => {}
+        }
+        members.leader();
     }
 }
