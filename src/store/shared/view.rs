@@ -183,7 +183,9 @@ impl View {
             self.begin_anew(revision, entries);
         } else {
             let commits = gap::commits(&self.entries, self.told.revision, &entries, revision);
-            self.commit(&commits);
+            let commits = commits.into_iter().map(|commit| self.apply(commit));
+            let commits = commits.collect();
+            self.deliver(commits);
             self.past.lose(self.told.revision, revision);
             self.outlet.push(Step::Lost(revision));
             self.told.revision = revision;
@@ -249,6 +251,7 @@ impl View {
         for one in news {
             match one {
                 News::Commit { commit, stamp } => {
+                    let commit = self.apply(commit);
                     if let Some(sender) = stamp.and_then(|stamp| self.pending.remove(&stamp)) {
                         done.push((sender, Ok(Arc::clone(&commit))));
                     }
@@ -266,12 +269,12 @@ impl View {
                 News::Lead { record, revision } => {
                     self.told.revision = self.told.revision.max(revision);
                     // All before the fence is told before it counts.
-                    self.commit(&std::mem::take(&mut commits));
+                    self.deliver(std::mem::take(&mut commits));
                     self.lead_is(record.map(|record| (record, revision)));
                 }
             }
         }
-        self.commit(&commits);
+        self.deliver(commits);
         self.told.empty = self.entries.is_empty();
         for (sender, outcome) in done {
             self.outlet.push(Step::Answer(sender, outcome));
@@ -279,23 +282,33 @@ impl View {
         self.tell();
     }
 
-    fn commit(&mut self, commits: &[Arc<Commit>]) {
+    /// Moves on by one commit, and adds what was there before where the log does not tell.
+    fn apply(&mut self, mut commit: Arc<Commit>) -> Arc<Commit> {
+        if commit.changes.iter().any(|change| change.before.is_none()) {
+            for change in &mut Arc::make_mut(&mut commit).changes {
+                if change.before.is_none() {
+                    change.before = self.entries.get(&change.key).cloned();
+                }
+            }
+        }
+        for change in &commit.changes {
+            match &change.now {
+                Some(entry) => self.entries.insert(change.key.clone(), Arc::clone(entry)),
+                None => self.entries.remove(&change.key),
+            };
+        }
+        self.past.push(&commit);
+        commit
+    }
+
+    fn deliver(&mut self, commits: Vec<Arc<Commit>>) {
         if commits.is_empty() {
             return;
-        }
-        for commit in commits {
-            for change in &commit.changes {
-                match &change.now {
-                    Some(entry) => self.entries.insert(change.key.clone(), Arc::clone(entry)),
-                    None => self.entries.remove(&change.key),
-                };
-            }
-            self.past.push(commit);
         }
         if commits.iter().any(|commit| replica::concerns(commit)) {
             self.told.replicas = replica::all(&self.entries);
         }
-        self.outlet.push(Step::Commits(commits.to_vec()));
+        self.outlet.push(Step::Commits(commits));
     }
 
     fn lead_is(&mut self, lead: Option<(LeadRecord, u64)>) {
