@@ -35,7 +35,7 @@ impl Consul {
         };
         let (address, server, serf) = (free(), free(), free());
         let ports = format!(
-            r#"ports={{http={},server={},serf_lan={},serf_wan=-1,dns=-1,grpc=-1}}"#,
+            "ports={{http={},server={},serf_lan={},serf_wan=-1,dns=-1,grpc=-1}}",
             address.port(),
             server.port(),
             serf.port()

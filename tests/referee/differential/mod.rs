@@ -114,9 +114,9 @@ enum Needed {
     Nothing,
     Directory(#[expect(dead_code, reason = "held")] tempfile::TempDir),
     Lead(
-        #[expect(dead_code, reason = "held")] SharedStore,
+        #[expect(dead_code, reason = "held")] Box<SharedStore>,
         #[expect(dead_code, reason = "held")] Term,
-        #[expect(dead_code, reason = "held")] Option<Member>,
+        #[expect(dead_code, reason = "held")] Option<Box<Member>>,
     ),
 }
 
@@ -135,12 +135,15 @@ async fn space(settings: &Settings) -> (Keyspace, Needed) {
         }
         settings::Store::Kubernetes => {
             let (shared, term) = cluster::lead(&cluster::namespace()).await;
-            (term.store(), Needed::Lead(shared, term, None))
+            (term.store(), Needed::Lead(Box::new(shared), term, None))
         }
         settings::Store::Etcd => {
             let member = Member::start("etcd-3.6");
             let (shared, term) = member.lead("referee").await;
-            (term.store(), Needed::Lead(shared, term, Some(member)))
+            (
+                term.store(),
+                Needed::Lead(Box::new(shared), term, Some(Box::new(member))),
+            )
         }
     };
     let admit = Arc::new(Bounds::new(store.limits()));
