@@ -2,7 +2,8 @@
 //!
 //! Rooms, each knowing only those before it: [`model`] the words, [`store`] the floor, [`space`] the keyspace,
 //! [`guard`] who may do what, [`face`] the protocols, and here what puts them together: [`config`], [`admin`] and
-//! [`gateway`]. Everything that serves enters by [`run`]; [`transfer`] moves entries from a store to another.
+//! [`gateway`]. Everything that serves enters by [`run`]; [`transfer`] moves entries from a store to another. [`wire`] has
+//! the bytes of protocols that we speak on both sides.
 
 pub mod admin;
 pub mod config;
@@ -13,5 +14,6 @@ pub mod model;
 pub mod space;
 pub mod store;
 pub mod transfer;
+pub mod wire;
 
 pub use gateway::run;

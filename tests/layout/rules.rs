@@ -9,13 +9,15 @@ const LONGEST: usize = 500;
 ///
 /// `model <- docker`; `model <- store <- space <- guard <- face`; the guard also knows docker. What puts them together
 /// knows all, but nobody knows it.
-const ROOMS: [(&str, &[&str]); 11] = [
+const ROOMS: [(&str, &[&str]); 12] = [
     ("model", &[]),
+    // What protocols look like as bytes, for a face and for a client alike.
+    ("wire", &[]),
     ("docker", &["model"]),
     ("store", &["model"]),
     ("space", &["model", "store"]),
     ("guard", &["model", "docker", "store", "space"]),
-    ("face", &["model", "store", "space", "guard"]),
+    ("face", &["model", "wire", "store", "space", "guard"]),
     ("config", &[]),
     ("admin", &["model", "store", "space", "guard", "face"]),
     (
@@ -27,7 +29,9 @@ const ROOMS: [(&str, &[&str]); 11] = [
     // Opens stores as a gateway does, and writes as its clients would; serves nobody.
     (
         "transfer",
-        &["model", "store", "space", "guard", "config", "gateway"],
+        &[
+            "model", "wire", "store", "space", "guard", "config", "gateway",
+        ],
     ),
     ("cli", &[]),
 ];
