@@ -8,6 +8,9 @@ mod asked;
 #[cfg(test)]
 mod bulk;
 #[cfg(test)]
+#[path = "../common/certificates.rs"]
+mod certificates;
+#[cfg(test)]
 #[path = "../common/cluster.rs"]
 mod cluster;
 #[cfg(test)]
