@@ -80,6 +80,10 @@ fn url(text: &str) -> Result<Url<'_>, String> {
         ("memory", Some(_)) => Err("memory: takes nothing after the colon".to_owned()),
         ("kubernetes", namespace) => kubernetes(namespace.unwrap_or_default()),
         ("etcd", Some(rest)) => etcd(rest),
+        ("zk", Some(_)) => Err(
+            "zk: nothing is written to ZooKeeper; import and export read it, with --from"
+                .to_owned(),
+        ),
         _ => Err(format!("unknown store: want {FORMS}")),
     }
 }

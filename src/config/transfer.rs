@@ -15,6 +15,8 @@ pub enum SourceUrl {
     Etcd2(Vec<String>),
     /// The version 3 API of etcd; its members.
     Etcd3(Vec<String>),
+    /// ZooKeeper; its servers, and the node that keys begin beneath: empty, or with a slash before it.
+    ZooKeeper(Vec<String>, String),
     /// A store of kubekv's.
     Store(StoreUrl),
 }
@@ -34,8 +36,8 @@ pub const TRANSFER: [(&str, &str, &str); 13] = [
     (
         FROM,
         "URL",
-        "Where entries are read: consul://HOST:PORT | etcd2://HOST:PORT[,HOST:PORT...] | etcd3://HOST:PORT[,...] | or \
-         a store of kubekv's: embedded:PATH | kubernetes:[NAMESPACE] | etcd://HOST:PORT[,...]/PREFIX",
+        "Where entries are read: consul://HOST:PORT | etcd2://HOST:PORT[,HOST:PORT...] | etcd3://HOST:PORT[,...] | \
+         zk://HOST:PORT[,...][/CHROOT] | or a store of kubekv's: embedded:PATH | kubernetes:[NAMESPACE] | etcd://HOST:PORT[,...]/PREFIX",
     ),
     (
         FROM_NAMES.authorities,
@@ -48,7 +50,11 @@ pub const TRANSFER: [(&str, &str, &str); 13] = [
         "The certificate shown to the servers of --from, in PEM",
     ),
     (FROM_NAMES.key, "FILE", "The key of --from-cert, in PEM"),
-    (FROM_NAMES.user, "NAME", "The user of the etcd of --from"),
+    (
+        FROM_NAMES.user,
+        "NAME",
+        "The user of the etcd of --from, or of ZooKeeper's scheme digest",
+    ),
     (
         FROM_NAMES.password_file,
         "FILE",
@@ -109,8 +115,10 @@ const TO_NAMES: Names = Names {
     variable: "KUBEKV_TO_PASSWORD",
 };
 
-const FORMS: &str = "consul://HOST:PORT, etcd2://HOST:PORT[,...], etcd3://HOST:PORT[,...], embedded:PATH, \
-    kubernetes:[NAMESPACE] or etcd://HOST:PORT[,...]/PREFIX";
+const FORMS: &str = "consul://HOST:PORT, etcd2://HOST:PORT[,...], etcd3://HOST:PORT[,...], \
+    zk://HOST:PORT[,...][/CHROOT], embedded:PATH, kubernetes:[NAMESPACE] or etcd://HOST:PORT[,...]/PREFIX";
+
+const ZOOKEEPER: &str = "zk: want zk://HOST:PORT[,HOST:PORT...][/CHROOT]";
 
 /// The source that is given, if one is. Secrets are taken from these variables.
 pub fn source(
@@ -128,7 +136,13 @@ pub fn source(
         // A variable that the source has no use for was set for another one.
         let option = match name.to_str() {
             Some("KUBEKV_FROM_TOKEN") if setting.text.starts_with("consul:") => TOKEN,
-            Some("KUBEKV_FROM_PASSWORD") if setting.text.starts_with("etcd") => FROM_NAMES.password,
+            Some("KUBEKV_FROM_PASSWORD")
+                if ["etcd", "zk:"]
+                    .iter()
+                    .any(|scheme| setting.text.starts_with(scheme)) =>
+            {
+                FROM_NAMES.password
+            }
             _ => continue,
         };
         let place = Place::Variable(name.to_string_lossy().into_owned());
@@ -137,7 +151,10 @@ pub fn source(
     let url = parse(&setting)?;
     let token = token(settings, &url)?;
     let refusal = match &url {
-        SourceUrl::Consul(_) | SourceUrl::Etcd2(_) | SourceUrl::Etcd3(_) => None,
+        SourceUrl::Consul(_)
+        | SourceUrl::Etcd2(_)
+        | SourceUrl::Etcd3(_)
+        | SourceUrl::ZooKeeper(..) => None,
         SourceUrl::Store(store) => store.refusal(),
     };
     let access = access::parse_by(settings, &FROM_NAMES, refusal)?;
@@ -146,8 +163,10 @@ pub fn source(
         return Err(ConfigError::at(&Place::Flag(FROM_NAMES.user), why));
     }
     let encrypted = access.authorities.is_some();
-    if matches!(url, SourceUrl::Consul(_) | SourceUrl::Etcd2(_))
-        && access.certificate.is_some()
+    if matches!(
+        url,
+        SourceUrl::Consul(_) | SourceUrl::Etcd2(_) | SourceUrl::ZooKeeper(..)
+    ) && access.certificate.is_some()
         && !encrypted
     {
         let why = "give --from-ca, too";
@@ -220,7 +239,8 @@ fn parse(setting: &Setting) -> Result<SourceUrl, ConfigError> {
         },
         "etcd2" => Ok(SourceUrl::Etcd2(members()?)),
         "etcd3" => Ok(SourceUrl::Etcd3(members()?)),
-        "zk" | "zookeeper" => Err(fail("this build does not read ZooKeeper".to_owned())),
+        "zk" => zookeeper(rest).ok_or_else(|| fail(ZOOKEEPER.to_owned())),
+        _ if setting.text.starts_with("zk:") => Err(fail(ZOOKEEPER.to_owned())),
         _ => match store::parse(setting) {
             Ok(StoreUrl::Memory) => Err(fail("memory: is another process's".to_owned())),
             Ok(store) => Ok(SourceUrl::Store(store)),
@@ -230,6 +250,21 @@ fn parse(setting: &Setting) -> Result<SourceUrl, ConfigError> {
             Err(error) => Err(error),
         },
     }
+}
+
+/// Servers, and the node that keys begin beneath.
+fn zookeeper(rest: &str) -> Option<SourceUrl> {
+    let (servers, path) = match rest.find('/').and_then(|at| rest.split_at_checked(at)) {
+        Some((servers, path)) => (servers, path.trim_end_matches('/')),
+        None => (rest, ""),
+    };
+    // ZooKeeper's rules for a node's name.
+    let name = |name: &str| !matches!(name, "" | "." | "..") && !name.chars().any(char::is_control);
+    if !path.split('/').skip(1).all(name) {
+        return None;
+    }
+    let servers = store::hosts(servers)?;
+    Some(SourceUrl::ZooKeeper(servers, path.to_owned()))
 }
 
 #[cfg(test)]
@@ -260,6 +295,17 @@ mod tests {
         assert_eq!(read(&given), Ok(Some(members)));
         let given = [("from", "etcd3://a:1,[::1]:2"), user];
         assert_eq!(read(&given), Ok(Some(SourceUrl::Etcd3(both))));
+        let servers = vec![one(), "[::1]:2".to_owned()];
+        for (text, chroot) in [
+            ("", ""),
+            ("/", ""),
+            ("/kv", "/kv"),
+            ("/a/\u{e9} b/", "/a/\u{e9} b"),
+        ] {
+            let zookeeper = SourceUrl::ZooKeeper(servers.clone(), chroot.to_owned());
+            let text = format!("zk://a:1,[::1]:2{text}");
+            assert_eq!(read(&[("from", &text), user]), Ok(Some(zookeeper)));
+        }
         let store = SourceUrl::Store(StoreUrl::Kubernetes(Some("n".to_owned())));
         assert_eq!(from("kubernetes:n"), Ok(Some(store)));
         assert_eq!(read(&[]), Ok(None));
@@ -272,7 +318,11 @@ mod tests {
             ("consul://a:1/p", "--from: consul: want consul://HOST:PORT"),
             ("consul://a:1,b:1", "--from: consul: want one server"),
             ("etcd2://u:secret@a:1", "--from: etcd2: want etcd2://HOST"),
-            ("zk://a:1", "--from: this build does not read ZooKeeper"),
+            ("zk://a", "--from: zk: want zk://HOST:PORT"),
+            ("zk:a:1", "--from: zk: want zk://HOST:PORT"),
+            ("zk://a:1/b//c", "--from: zk: want zk://HOST:PORT"),
+            ("zk://a:1/../c", "--from: zk: want zk://HOST:PORT"),
+            ("zk://me:secret@a:1/c", "--from: zk: want zk://HOST:PORT"),
             ("memory:", "--from: memory: is another"),
             ("a:1", "--from: unknown source: want consul://"),
         ] {
@@ -296,10 +346,17 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_no_target() {
+    fn neither_memory_nor_zookeeper_is_a_target() {
         let mut settings = Settings::default();
         settings.set("to", "memory:", Place::Flag("to"));
         let error = target(&mut settings, []).unwrap_err().to_string();
         assert_eq!(error, "--to: memory: is gone when the command ends");
+        let mut settings = Settings::default();
+        settings.set("to", "zk://a:1/kv", Place::Flag("to"));
+        let error = target(&mut settings, []).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "--to: zk: nothing is written to ZooKeeper; import and export read it, with --from"
+        );
     }
 }

@@ -168,8 +168,9 @@ impl Import {
             target.sift(&mut again);
             let since = difference(&again, &listing, time::unix_ms());
             if since.is_none() {
-                // The names of what is left out may have changed.
+                // The names of what is left out may have changed; and it is as of now as well.
                 listing.left_out = again.left_out;
+                listing.index = again.index;
                 break;
             }
             let changed = [since.wrong, since.extra].concat();

@@ -33,12 +33,16 @@ pub enum Left {
     Lock,
     /// An entry that goes with the session that holds it.
     Ephemeral,
+    /// Who may read and write a node of ZooKeeper's: the entry is moved.
+    AccessList,
     /// An entry whose TTL was over.
     Ended,
     /// A key whose real name the source does not tell: it is not UTF-8.
     UnknownName,
     /// A value that the source may not have told as it is: it is moved as told, and may not be UTF-8.
     DoubtfulValue,
+    /// It changed while the source was read, which is as of no one index for that.
+    Changing,
     /// The target does not take it.
     Unfit,
 }
@@ -47,8 +51,8 @@ impl Left {
     /// Whether something is missing that somebody may miss.
     pub fn is_fault(self) -> bool {
         match self {
-            Self::Session | Self::Lock | Self::Ephemeral | Self::Ended => false,
-            Self::UnknownName | Self::DoubtfulValue | Self::Unfit => true,
+            Self::Session | Self::Lock | Self::Ephemeral | Self::AccessList | Self::Ended => false,
+            Self::UnknownName | Self::DoubtfulValue | Self::Changing | Self::Unfit => true,
         }
     }
 
@@ -58,9 +62,11 @@ impl Left {
             Self::Session => "session",
             Self::Lock => "lock",
             Self::Ephemeral => "ephemeral entry",
+            Self::AccessList => "access list (the entry is moved, and is free to all)",
             Self::Ended => "entry whose TTL is over",
             Self::UnknownName => "key that is not UTF-8",
             Self::DoubtfulValue => "value that may not be UTF-8 (moved as it was told)",
+            Self::Changing => "entry that changed while it was read (moved as it was read)",
             Self::Unfit => "entry that the target does not take",
         }
     }

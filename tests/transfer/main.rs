@@ -1,6 +1,9 @@
 //! Entries moved between servers and stores, as `kubekv import` and `kubekv export` do it.
 
 #[cfg(test)]
+#[path = "../common/certificates.rs"]
+mod certificates;
+#[cfg(test)]
 #[path = "../common/cluster.rs"]
 mod cluster;
 #[cfg(test)]
@@ -23,3 +26,8 @@ mod running;
 mod servers;
 #[cfg(test)]
 mod stores;
+#[cfg(test)]
+#[path = "../common/zookeeper.rs"]
+mod zookeeper;
+#[cfg(test)]
+mod zookeepers;

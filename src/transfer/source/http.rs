@@ -194,7 +194,8 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
     std::fs::read(path).map_err(failed)
 }
 
-fn secret(password: &StorePassword) -> Result<String, Error> {
+/// The password, or what its file says.
+pub(super) fn secret(password: &StorePassword) -> Result<String, Error> {
     match password {
         StorePassword::File(path) => first_line(path),
         StorePassword::Text(text) => Ok(text.clone()),

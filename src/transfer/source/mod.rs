@@ -5,6 +5,7 @@ mod etcd2;
 mod etcd3;
 mod http;
 pub(super) mod store;
+mod zookeeper;
 
 use super::{Error, Listing};
 use crate::config::{SourceAccess, SourceUrl};
@@ -22,7 +23,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// Reads everything there is, as of one index. Must be called within a tokio runtime.
+    /// Reads everything there is, as of one index where the source has one. Must be called within a tokio runtime.
     pub async fn read(&self) -> Result<Listing, Error> {
         let mut listing = Listing {
             origin: self.origin(),
@@ -41,6 +42,9 @@ impl Source {
             SourceUrl::Etcd3(members) => {
                 etcd3::read(members, access, prefix, &mut listing).await?;
             }
+            SourceUrl::ZooKeeper(servers, chroot) => {
+                zookeeper::read(servers, chroot, access, prefix, &mut listing).await?;
+            }
             SourceUrl::Store(url) => {
                 let opened = store::open(url, &access.access).await?;
                 store::take(&mut listing, &opened, prefix);
@@ -56,6 +60,9 @@ impl Source {
             SourceUrl::Consul(address) => format!("consul {address}"),
             SourceUrl::Etcd2(members) => format!("etcd2 {}", members.join(",")),
             SourceUrl::Etcd3(members) => format!("etcd3 {}", members.join(",")),
+            SourceUrl::ZooKeeper(servers, chroot) => {
+                format!("zookeeper {}{chroot}", servers.join(","))
+            }
             SourceUrl::Store(url) => store::name(url),
         };
         if !self.prefix.is_empty() {

@@ -1,0 +1,72 @@
+//! Connections to a ZooKeeper's `secureClientPort`.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::config::StoreAccess;
+use crate::transfer::Error;
+
+/// Whom to take for the servers, and what to show them.
+pub(super) struct Tls(TlsConnector);
+
+impl Tls {
+    /// Where somebody is to vouch for the servers.
+    pub(super) fn new(access: &StoreAccess) -> Result<Option<Self>, Error> {
+        let Some(path) = &access.authorities else {
+            return Ok(None);
+        };
+        let unfit = |path: &Path, why: &dyn std::fmt::Display| {
+            Error::Input(format!("{}: {why}", path.display()))
+        };
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates(path)? {
+            roots.add(certificate).map_err(|why| unfit(path, &why))?;
+        }
+        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|why| unfit(path, &why))?
+            .with_root_certificates(roots);
+        let config = match &access.certificate {
+            None => config.with_no_client_auth(),
+            Some((certificate, key)) => {
+                let pem = PrivateKeyDer::from_pem_file(key);
+                let no_key = |_| Error::Input(format!("{} holds no key in PEM", key.display()));
+                config
+                    .with_client_auth_cert(certificates(certificate)?, pem.map_err(no_key)?)
+                    .map_err(|why| unfit(certificate, &why))?
+            }
+        };
+        Ok(Some(Self(TlsConnector::from(Arc::new(config)))))
+    }
+
+    /// Encrypts a connection to a server, HOST:PORT.
+    pub(super) async fn encrypt(
+        &self,
+        server: &str,
+        stream: TcpStream,
+    ) -> io::Result<TlsStream<TcpStream>> {
+        let host = server.rsplit_once(':').map_or(server, |(host, _)| host);
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+        self.0.connect(name, stream).await
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let none = || Error::Input(format!("{} holds no certificate in PEM", path.display()));
+    let found =
+        CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    match found {
+        Ok(found) if !found.is_empty() => Ok(found),
+        _ => Err(none()),
+    }
+}
