@@ -4,7 +4,7 @@ use crate::certificates::certificates;
 use crate::command::{done, kubekv};
 use crate::gateway::{get, leading, put, until};
 use crate::member::Member;
-use crate::running::wait_for_metric;
+use crate::running::{ask, wait_for_metric};
 
 /// Lets one user reach one prefix, and nobody anything without a password.
 fn guard(member: &mut Member, prefix: &str) {
@@ -56,6 +56,14 @@ fn a_role_of_the_prefix_is_enough(component: &str) {
     member.ctl(&["role", "add", "another"]).unwrap();
     put(&gateway, "k", "last");
     assert_eq!(get(&gateway, "k").as_deref(), Some("last"));
+    // Transactions within a transaction are allowed what it is allowed: some versions look into them, some do not.
+    for n in 0..100 {
+        put(&gateway, &format!("t/{n}/x"), "v");
+        put(&gateway, &format!("t-{n}"), "v");
+    }
+    let deleted = ask(gateway.consul, "DELETE /v1/kv/t?recurse");
+    assert!(deleted.ends_with("true"), "{deleted}");
+    assert_eq!(get(&gateway, "t/99/x"), None);
     let done = gateway.stop();
     assert_eq!(done.code, 0);
     assert!(!done.err.contains("secret"), "{}", done.err);

@@ -24,11 +24,12 @@ impl Step {
         match (self, feed) {
             (Self::Commits(commits), Some(feed)) => feed.deliver(commits),
             (Self::Lost(revision), Some(feed)) => feed.lose(revision),
+            // A write that the keyspace was not told of must not be answered: a read after it would not show it.
+            (Self::Commits(_) | Self::Lost(_) | Self::Answer(_, Ok(_)), None) => {}
             (Self::Answer(sender, outcome), _) => {
                 // Whoever asked may be gone.
                 let _gone = sender.send(outcome);
             }
-            (Self::Commits(_) | Self::Lost(_), None) => {}
         }
     }
 }

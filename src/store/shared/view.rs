@@ -398,20 +398,23 @@ mod tests {
         (view, feed)
     }
 
-    fn written(view: &mut View, revision: u64) -> oneshot::Receiver<Outcome> {
-        let (stamp, receiver) = view.expect().unwrap();
+    fn commit(revision: u64) -> Arc<Commit> {
         let change = Change {
             key: Key::user("c"),
             now: Some(entry(revision)),
             before: None,
         };
-        let commit = Arc::new(Commit {
+        Arc::new(Commit {
             revision,
             cause: Cause::Set,
             subject: None,
             changes: vec![change],
-        });
-        let stamp = Some(stamp);
+        })
+    }
+
+    fn written(view: &mut View, revision: u64) -> oneshot::Receiver<Outcome> {
+        let (stamp, receiver) = view.expect().unwrap();
+        let (commit, stamp) = (commit(revision), Some(stamp));
         view.take(vec![News::Commit { commit, stamp }]);
         receiver
     }
@@ -450,6 +453,22 @@ mod tests {
         assert_eq!(*feed.0.lock(), [0; 0]);
         assert!(answer.try_recv().is_err(), "nobody knows");
         assert!(!view.told.is_behind);
+    }
+
+    #[test]
+    fn nothing_is_answered_that_the_keyspace_is_not_told_of() {
+        let (mut view, feed) = serving();
+        view.install(loaded(20, &["a"], (lead(10, 1), 9)), 0);
+        let (stamp, mut answer) = view.expect().unwrap();
+        // Somebody deletes the record: what was sent is written still, and reads are answered until the lead is dropped.
+        let (record, revision) = (None, 21);
+        view.take(vec![News::Lead { record, revision }]);
+        view.take(vec![News::Commit {
+            commit: commit(22),
+            stamp: Some(stamp),
+        }]);
+        assert_eq!(*feed.0.lock(), [0; 0]);
+        assert!(answer.try_recv().is_err(), "nobody knows");
     }
 
     #[test]
