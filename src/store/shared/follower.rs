@@ -168,12 +168,17 @@ impl Follower {
         loop {
             let ended = match log.load().await {
                 Ok(loaded) => {
-                    let (again, after) = (self.told.borrow().loaded, loaded.revision);
+                    let after = loaded.revision;
+                    let (again, known) = {
+                        let told = self.told.borrow();
+                        (told.loaded, told.revision)
+                    };
                     let line = log.line();
                     self.change(|view| view.install(loaded, line));
                     if again {
                         self.metrics.relists.inc();
                         tracing::info!(
+                            known,
                             after,
                             "all was read anew; of what happened before, the last change of each key is known"
                         );
