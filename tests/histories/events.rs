@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::memory::Memory;
 use super::model::{Effect, Op, Outcome, Value};
 use super::record::Layout;
+use super::unseen::Untold;
 use super::watch_etcd::Watched;
 
 /// Every change there is evidence of, by index and path.
@@ -63,7 +64,8 @@ pub fn faults(
         }
         faults.extend(missed(watched, &changes, memory));
     }
-    faults.extend(unheard(watched, ops, layout, &changes));
+    let untold = Untold::of(watched, layout, memory, ops);
+    faults.extend(unheard(watched, ops, layout, &changes, &untold));
     faults
 }
 
@@ -142,12 +144,14 @@ fn is_repeated(changes: &Changes, index: u64, of: &String) -> bool {
             .is_some_and(|(_, value)| value.is_none())
 }
 
-/// Acknowledged values that no watcher was told of, and refused ones that one was.
+/// Acknowledged values that no watcher was told of, though one must have been, and refused ones that one was. Nobody read
+/// those either, so another change came after them.
 fn unheard(
     watched: &[Watched],
     ops: &[Vec<Op>],
     layout: &Layout,
     changes: &Changes,
+    untold: &Untold,
 ) -> Vec<String> {
     let mut heard = BTreeMap::<Value, Vec<(u64, &str)>>::new();
     for ((index, path), value) in changes {
@@ -170,8 +174,12 @@ fn unheard(
                 };
                 let covered = watched.iter().any(|watched| watched.covers(path));
                 match op.outcome {
-                    Outcome::Yes if covered && !heard.contains_key(value) => {
-                        faults.push(format!("no watcher was told that {path} is {value}"));
+                    Outcome::Yes
+                        if covered && !heard.contains_key(value) && !untold.may_have(op) =>
+                    {
+                        faults.push(format!(
+                            "no watcher was told that {path} is {value}: {op:?}"
+                        ));
                     }
                     Outcome::No if heard.contains_key(value) => {
                         faults.push(format!("{path}={value} was refused and done"));

@@ -76,7 +76,8 @@ fn line(process: usize, text: &str) -> Option<Line> {
         rest.split(' ').next()?.parse().ok()
     };
     let after = number("after")?;
-    let from = if leads { number("index")? } else { after };
+    // What is told from there on is what there was at the end.
+    let from = number(if leads { "index" } else { "known" })?;
     Some(Line {
         process,
         from,
@@ -91,7 +92,10 @@ fn whoever_leads_says_what_is_remembered() {
         "INFO what happened after is known to clients that come back, and more index=20 after=3";
     let second =
         "INFO what happened after is known to clients that come back, and more index=60 after=10";
-    let anew = |after: u64| format!("INFO all was read anew; of what after={after}");
+    let anew = |after: u64| {
+        let known = after - 5;
+        format!("INFO all was read anew; of what known={known} after={after}")
+    };
     let lines = [
         line(0, first),
         line(1, second),
@@ -101,8 +105,9 @@ fn whoever_leads_says_what_is_remembered() {
         line(0, "INFO something after=80"),
     ];
     let memory = Memory::of(lines.into_iter().flatten().collect());
-    assert_eq!(memory.eras, [(20, 3), (40, 40), (60, 10)]);
+    assert_eq!(memory.eras, [(20, 3), (35, 40), (60, 10)]);
     assert_eq!(memory.floor(25, 26), 3);
+    assert_eq!(memory.floor(25, 36), 40, "in the gap itself");
     assert_eq!(memory.floor(25, 45), 40);
     assert_eq!(memory.floor(65, 90), 10);
     assert_eq!(memory.floor(50, 0), 40);

@@ -1,38 +1,91 @@
-//! Writes of unknown outcome that were never done: whoever watches all there is would have been told of them.
+//! What whoever watches all there is was told of, if it was done.
 //!
-//! Nobody can say so of a delete, which has no value, nor of what may have been done where the gateway that led did not
-//! know every change itself.
+//! Nobody can say so of what may have been done where the gateway that led did not know every change itself.
+
+use std::collections::BTreeMap;
 
 use super::memory::Memory;
-use super::model::{Effect, Op, Outcome};
+use super::model::{Effect, Op, Outcome, Slot};
 use super::record::Layout;
 use super::watch_etcd::{Style, Watched};
 
 /// Changes after one index, up to another.
 type Span = (u64, u64);
 
-/// Leaves out what was never done. To be called when what was seen counts as done.
+/// Leaves out what was never done, of what has no certain outcome. To be called when what was seen counts as done.
 pub fn leave_out(watched: &[Watched], layout: &Layout, memory: &Memory, ops: &mut [Vec<Op>]) {
-    let sees_all =
-        |watched: &&Watched| watched.style == Style::Stream && watched.path == layout.root;
-    let Some(watcher) = watched.iter().find(sees_all) else {
-        return;
-    };
-    let untold = untold(watcher, memory);
-    let clock = Clock::of(ops);
-    for ops in ops {
+    let untold = Untold::of(watched, layout, memory, ops);
+    let ends = Ends::of(watched, layout, ops);
+    for (object, ops) in ops.iter_mut().enumerate() {
         ops.retain(|op| {
-            let sets = |(_, effect): &(_, Effect)| matches!(effect, Effect::Set(..));
-            let would_be_seen = op.outcome == Outcome::Unknown && op.effects.iter().any(sets);
-            let (after, before) = clock.between(op);
-            let meets = |(from, to): &Span| *from < before && *to > after;
-            !would_be_seen || untold.iter().any(meets)
+            let is_set = |(_, effect): &(_, Effect)| matches!(effect, Effect::Set(..));
+            let sets = op.effects.iter().any(is_set);
+            let may_be_done = untold.may_have(op)
+                || (!sets && ends.may_be_of(object, op, untold.clock.between(op)));
+            op.outcome != Outcome::Unknown || may_be_done
         });
     }
 }
 
+/// When entries went, as far as nobody says that it was he who deleted them. A delete is one of these, or changed nothing.
+struct Ends(BTreeMap<(usize, Slot), Vec<u64>>);
+
+impl Ends {
+    fn of(watched: &[Watched], layout: &Layout, ops: &[Vec<Op>]) -> Self {
+        let mut ends = BTreeMap::<_, Vec<u64>>::new();
+        let events = watched.iter().flat_map(|watched| &watched.events);
+        for event in events.filter(|event| event.value.is_none()) {
+            if let Some(place) = layout.place(&event.path) {
+                ends.entry(place).or_default().push(event.index);
+            }
+        }
+        for (object, ops) in ops.iter().enumerate() {
+            for op in ops.iter().filter(|op| op.outcome == Outcome::Yes) {
+                for (slot, effect) in &op.effects {
+                    if let (Effect::Delete, Some(ends)) = (effect, ends.get_mut(&(object, *slot))) {
+                        ends.retain(|index| Some(*index) != op.index);
+                    }
+                }
+            }
+        }
+        Self(ends)
+    }
+
+    /// Whether one of them may be of an operation that was done after an index and before another.
+    fn may_be_of(&self, object: usize, op: &Op, (after, before): Span) -> bool {
+        let ends = op.effects.iter();
+        let mut ends = ends.filter_map(|(slot, _)| self.0.get(&(object, *slot)));
+        ends.any(|ends| ends.iter().any(|index| (after + 1..before).contains(index)))
+    }
+}
+
+/// Of which changes the watcher of all there is need not have been told.
+pub struct Untold {
+    spans: Vec<Span>,
+    clock: Clock,
+}
+
+impl Untold {
+    pub fn of(watched: &[Watched], layout: &Layout, memory: &Memory, ops: &[Vec<Op>]) -> Self {
+        let sees_all =
+            |watched: &&Watched| watched.style == Style::Stream && watched.path == layout.root;
+        let watcher = watched.iter().find(sees_all);
+        Self {
+            spans: watcher.map_or(vec![(0, u64::MAX)], |watcher| spans(watcher, memory)),
+            clock: Clock::of(ops),
+        }
+    }
+
+    /// Whether it may have been such a change, by when it was asked for and answered.
+    pub fn may_have(&self, op: &Op) -> bool {
+        let (after, before) = self.clock.between(op);
+        let meets = |(from, to): &Span| *from < before && *to > after;
+        self.spans.iter().any(meets)
+    }
+}
+
 /// Where a watcher that was told of everything else need not have been told of a change.
-fn untold(watcher: &Watched, memory: &Memory) -> Vec<Span> {
+fn spans(watcher: &Watched, memory: &Memory) -> Vec<Span> {
     let mut known = watcher.after;
     let mut spans = Vec::new();
     for told in &watcher.told {
@@ -98,7 +151,7 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::super::model::{Lock, Value};
-    use super::super::watch_etcd::Told;
+    use super::super::watch_etcd::{Event, Told};
     use super::*;
 
     fn set(number: u32, called: u64, returned: u64, index: Option<u64>) -> Op {
@@ -116,28 +169,38 @@ mod tests {
         }
     }
 
-    /// What is left of two writes of unknown outcome, one before the change at 20 and one after it, where the watcher was
-    /// told so.
+    /// What is left of two writes and two deletes of unknown outcome, of each one before the change at 20 and one after it,
+    /// where the watcher was told so; it was told of one end that nobody is known to have made.
     fn left(told: &[Told], floor: u64) -> Vec<u32> {
         let layout = Layout::new("r".to_owned(), vec![vec!["r/a".to_owned()]]);
         let mut watcher = Watched::new("r", true, Style::Stream);
         watcher.after = 5;
         watcher.told = told.to_vec();
-        let mut delete = set(9, 0, u64::MAX, None);
-        delete.effects = vec![(0, Effect::Delete)];
+        let delete = |number: u32, called: u64, index: Option<u64>| {
+            let mut delete = set(number, called, u64::MAX, index);
+            delete.effects = vec![(0, Effect::Delete)];
+            delete
+        };
+        watcher.events.extend([12, 14].map(|index| Event {
+            index,
+            path: "r/a".to_owned(),
+            value: None,
+        }));
         let mut ops = vec![vec![
             set(1, 0, 1, Some(10)),
             set(2, 2, 3, None),
             set(3, 4, 5, Some(20)),
             set(4, 6, u64::MAX, None),
-            delete,
+            delete(7, 0, None),
+            delete(8, 6, None),
+            delete(9, 2, Some(14)),
         ]];
         let memory = Memory::whose_floor_is(floor);
         leave_out(&[watcher], &layout, &memory, &mut ops);
-        assert!(ops[0].iter().any(|op| op.effects[0].1 == Effect::Delete));
-        let numbers = ops[0].iter().filter_map(|op| match op.effects[0].1 {
-            Effect::Set(value, _) if op.outcome == Outcome::Unknown => Some(value.number),
-            Effect::Set(..) | Effect::Delete => None,
+        let unknown = ops[0].iter().filter(|op| op.outcome == Outcome::Unknown);
+        let numbers = unknown.map(|op| match op.effects[0].1 {
+            Effect::Set(value, _) => value.number,
+            Effect::Delete => 70 + u32::try_from(op.called).unwrap(),
         });
         numbers.collect()
     }
@@ -146,12 +209,12 @@ mod tests {
     fn what_would_have_been_told_was_not_done() {
         let told = |at: u64, to: u64, cleared: Option<u64>| Told { at, to, cleared };
         let one_by_one = [told(6, 10, None), told(6, 20, None), told(6, 30, None)];
-        assert_eq!(left(&one_by_one, 5), [0; 0]);
+        assert_eq!(left(&one_by_one, 5), [70]);
         // Whoever led knew only what was after 15, and told one that knew all up to 10.
         let anew = [told(6, 10, None), told(18, 20, None), told(18, 30, None)];
-        assert_eq!(left(&anew, 15), [2]);
-        assert_eq!(left(&anew, 25), [2, 4]);
+        assert_eq!(left(&anew, 15), [2, 70]);
+        assert_eq!(left(&anew, 25), [2, 4, 70, 76]);
         let cleared = [told(6, 10, None), told(6, 20, None), told(6, 30, Some(21))];
-        assert_eq!(left(&cleared, 5), [4]);
+        assert_eq!(left(&cleared, 5), [4, 70, 76]);
     }
 }
