@@ -9,8 +9,26 @@ use super::failed;
 use crate::store::StoreError;
 use crate::store::embedded::filesystem;
 
+/// A lock, which ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+impl Lock {
+    pub(super) fn file(&self) -> &File {
+        &self.0
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A process that is just being started has the file open as well, until it becomes another program: closing it here
+        // would not be enough. Where it fails, it is.
+        let _closed = self.0.unlock();
+    }
+}
+
 /// Locks the directory, and writes this process's id where others find it.
-pub(super) fn lock(root: &Path, path: &Path) -> Result<File, StoreError> {
+pub(super) fn lock(root: &Path, path: &Path) -> Result<Lock, StoreError> {
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -48,5 +66,23 @@ pub(super) fn lock(root: &Path, path: &Path) -> Result<File, StoreError> {
         writeln!(file, "{}", std::process::id())
     };
     write_pid(&mut file).map_err(|e| failed("writing", path, &e))?;
-    Ok(file)
+    Ok(Lock(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_ends_though_a_process_that_is_just_being_started_has_the_file() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("lock");
+        let held = lock(root.path(), &path).unwrap();
+        let inherited = held.file().try_clone().unwrap();
+        let refused = lock(root.path(), &path).unwrap_err();
+        assert!(refused.to_string().contains("another kubekv"), "{refused}");
+        drop(held);
+        let _again = lock(root.path(), &path).unwrap();
+        drop(inherited);
+    }
 }

@@ -10,7 +10,7 @@
 //!
 //! DIR is made with mode 0700. One that was there is tightened to 0700 if it belongs to us, and refused otherwise.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ pub(super) use format::Format;
 pub(super) struct Place {
     root: PathBuf,
     lock_path: PathBuf,
-    lock: File,
+    lock: lock::Lock,
 }
 
 impl Place {
@@ -90,7 +90,7 @@ impl Place {
 
     /// Whether the directory's path still leads to what we hold.
     pub(super) fn still_ours(&self, mark: &Mark) -> bool {
-        filesystem::leads_to(&self.lock_path, &self.lock)
+        filesystem::leads_to(&self.lock_path, self.lock.file())
             && filesystem::leads_to(&self.mark(), mark.file())
     }
 
