@@ -40,13 +40,7 @@ impl ZooKeeper {
     /// Starts one of three, whose others are not there.
     pub fn start_without_quorum() -> Self {
         let members: Vec<String> = (1..=3)
-            .map(|number| {
-                format!(
-                    "server.{number}=127.0.0.1:{}:{}",
-                    free().port(),
-                    free().port()
-                )
-            })
+            .map(|number| format!("server.{number}={}:{}", free(), free().port()))
             .collect();
         let members = members.join("\n");
         let server = Self::spawn(&format!("initLimit=10\nsyncLimit=5\n{members}\n"), "");
@@ -60,8 +54,9 @@ impl ZooKeeper {
         std::fs::write(at.join("myid"), "1\n").unwrap();
         let config = at.join("zoo.cfg");
         let text = format!(
-            "tickTime=2000\ndataDir={}\nclientPortAddress=127.0.0.1\nclientPort={}\nadmin.enableServer=false\n{settings}",
+            "tickTime=2000\ndataDir={}\nclientPortAddress={}\nclientPort={}\nadmin.enableServer=false\n{settings}",
             at.display(),
+            address.ip(),
             address.port()
         );
         std::fs::write(&config, text).unwrap();

@@ -10,7 +10,6 @@ use serde_json::json;
 use crate::certificates::certificates;
 use crate::command::{Done, done, embedded, kubekv, run};
 use crate::entries::{dump, entries, import};
-use crate::member::free;
 use crate::running::Running;
 use crate::zookeeper::ZooKeeper;
 
@@ -296,7 +295,10 @@ fn a_zookeeper_is_read_over_encrypted_connections() {
     )
     .unwrap();
     let path = |name: &str| at.join(name).display().to_string();
-    let secure = free();
+    // Certificates are made for this one.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let secure = listener.local_addr().unwrap();
+    drop(listener);
     let settings = format!(
         "serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory\nsecureClientPortAddress=127.0.0.1\n\
          secureClientPort={}\nssl.keyStore.location={}\nssl.trustStore.location={}\n",
