@@ -167,17 +167,19 @@ async fn what_changes_in_the_source_meanwhile_is_caught_up_with_or_told() {
     let to = embedded(home.path());
     let stop = Arc::new(AtomicBool::new(false));
     let address = real.address;
-    let writer = std::thread::spawn({
+    // So many that each of the import's passes meets one.
+    let writers = [0, 1, 2, 3].map(|number| {
         let stop = Arc::clone(&stop);
-        move || {
+        std::thread::spawn(move || {
             let mut count = 0_u64;
             while !stop.load(Ordering::Relaxed) {
                 count += 1;
-                put(address, "/v1/kv/count", count.to_string().as_bytes());
-                put(address, &format!("/v1/kv/k/{count}"), b"");
-                ask(address, &format!("DELETE /v1/kv/k/{}", count / 2));
+                let value = format!("{number}.{count}");
+                put(address, "/v1/kv/count", value.as_bytes());
+                put(address, &format!("/v1/kv/k/{value}"), b"");
+                ask(address, &format!("DELETE /v1/kv/k/{number}.{}", count / 2));
             }
-        }
+        })
     });
     tokio::task::block_in_place(|| {
         let from = format!("consul://{address}");
@@ -189,7 +191,9 @@ async fn what_changes_in_the_source_meanwhile_is_caught_up_with_or_told() {
             "{done:?}"
         );
         stop.store(true, Ordering::Relaxed);
-        writer.join().unwrap();
+        for writer in writers {
+            writer.join().unwrap();
+        }
         import(&["--from", &from, "--to", &to, "--into-existing", "--delete"]);
         let now = run(&["export", "--from", &from]);
         assert_eq!(dump(&to), entries(now.text()));
