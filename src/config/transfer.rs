@@ -21,6 +21,19 @@ pub enum SourceUrl {
     Store(StoreUrl),
 }
 
+impl SourceUrl {
+    /// What the source's keys begin with, of a prefix as people give it: no key of Consul's, etcd v2's or ZooKeeper's clients
+    /// begins with a slash, but their paths do.
+    #[must_use]
+    pub fn prefix(&self, given: &[u8]) -> Vec<u8> {
+        let less = match self {
+            Self::Consul(_) | Self::Etcd2(_) | Self::ZooKeeper(..) => given.strip_prefix(b"/"),
+            Self::Etcd3(_) | Self::Store(_) => None,
+        };
+        less.unwrap_or(given).to_vec()
+    }
+}
+
 /// Who we are to a source, and whom we take for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceAccess {

@@ -51,7 +51,7 @@ async fn a_consul_is_moved() {
         // A part of it, to another place.
         let part = [
             "--prefix",
-            "docker/t",
+            "/docker/t",
             "--dest-prefix",
             "t",
             "--into-existing",

@@ -48,7 +48,7 @@ impl Export {
         let Some((url, access)) = source else {
             return of_gateway(&prefix, output.as_deref(), &target);
         };
-        let prefix = prefix.as_bytes().to_vec();
+        let prefix = url.prefix(prefix.as_bytes());
         let source = Source {
             url,
             access,

@@ -71,7 +71,10 @@ impl Import {
             (Some(_), None) => return Err(Failure::new(USAGE, "--from: give --to, too")),
             (source, Some(store)) => (source, store),
         };
-        let prefix = prefix.as_bytes().to_vec();
+        let prefix = match &source {
+            Some((url, _)) => url.prefix(prefix.as_bytes()),
+            None => prefix.as_bytes().to_vec(),
+        };
         let listing = match &source {
             Some(_) => None,
             None => Some(Listing::parse(&input::read(&data)?)?),

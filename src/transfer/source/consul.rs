@@ -40,8 +40,7 @@ pub(super) async fn read(
     listing: &mut Listing,
 ) -> Result<(), Error> {
     let servers = Servers::new("Consul", &[address.to_owned()], access)?;
-    // No key of Consul's begins with a slash.
-    let prefix = escaped(prefix.strip_prefix(b"/").unwrap_or(prefix));
+    let prefix = escaped(prefix);
     let answer = servers
         .get(format!("/v1/kv/{prefix}?recurse&consistent"))
         .await?;

@@ -44,7 +44,6 @@ pub(super) async fn read(
     listing: &mut Listing,
 ) -> Result<(), Error> {
     let servers = Servers::new("etcd", members, access)?;
-    let prefix = prefix.strip_prefix(b"/").unwrap_or(prefix);
     // The directory that all of it is in.
     let directory = prefix.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
     let directory = escaped(prefix.get(..directory).unwrap_or_default());

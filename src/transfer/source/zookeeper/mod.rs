@@ -28,7 +28,6 @@ pub(super) async fn read(
     prefix: &[u8],
     listing: &mut Listing,
 ) -> Result<(), Error> {
-    let prefix = prefix.strip_prefix(b"/").unwrap_or(prefix);
     let mut session = dial::open(servers, access).await?;
     // Names are text: none begins with anything else.
     if let Ok(prefix) = std::str::from_utf8(prefix) {
