@@ -399,7 +399,7 @@ impl Gateway {
     }
 
     /// Stops it until the other one leads, and lets it go on then. What it was asked and has not read yet it may do
-    /// when it leads again: such a life is never over.
+    /// when it leads again, which counts until `LATER` others have led.
     pub fn depose(&mut self) {
         self.signal(Signal::STOP);
         let now = self.life.now();
