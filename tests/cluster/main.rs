@@ -4,6 +4,8 @@
 #[path = "../common/asked.rs"]
 mod asked;
 #[cfg(test)]
+mod busy;
+#[cfg(test)]
 mod clients;
 #[cfg(test)]
 #[path = "../common/cluster.rs"]

@@ -3,7 +3,6 @@
 use crate::cluster::{kubectl, namespace};
 use crate::command::kubekv;
 use crate::gateway::{get, metric, put, refused, said, start, start_by, state, until, until_ready};
-use crate::meddler::{Action, Meddler, Requests};
 use crate::running::{Running, connect};
 
 fn send(to: std::net::SocketAddr, request: &str, kind: &str, body: &str) -> String {
@@ -261,52 +260,6 @@ fn rights_that_are_taken_away_end_the_lead_until_they_are_back() {
         "{}",
         done.err
     );
-}
-
-#[test]
-#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn an_api_server_that_asks_to_come_later_is_no_error() {
-    let namespace = namespace();
-    let meddler = Meddler::start();
-    let busy = || Action::refuse_for(429, "TooManyRequests", "storage is (re)initializing", 1);
-    let watch = meddler.rule(Requests::of("GET").at("watch=true").times(2), busy());
-    let mut command = kubekv();
-    command.env("KUBECONFIG", meddler.kubeconfig());
-    let gateway = start_by(command, &namespace, "only");
-    until_ready(&gateway);
-    assert_eq!(watch.met(), 2);
-    meddler.rule(Requests::of("POST").of_key("later").once(), busy());
-    put(&gateway, "later", "v");
-    let sent = |key: &str| meddler.seen(&Requests::of("POST").of_key(key)).len();
-    assert_eq!(sent("later"), 2);
-    assert_eq!(metric(&gateway, "kubekv_store_unknown_total"), 0);
-    // What a server that failed did is not known: it is settled, and then sent anew.
-    let failures = [
-        (500, "InternalError"),
-        (503, "ServiceUnavailable"),
-        (504, "Timeout"),
-    ];
-    for (status, reason) in failures {
-        let unknown = metric(&gateway, "kubekv_store_unknown_total");
-        let key = format!("failed/{status}");
-        let failed = Action::refuse_for(status, reason, "not now", 1);
-        meddler.rule(Requests::of("POST").of_key(&key).once(), failed);
-        put(&gateway, &key, "v");
-        assert_eq!(sent(&key), 2, "{status}");
-        let more = metric(&gateway, "kubekv_store_unknown_total") - unknown;
-        assert_eq!(more, 1, "{status}");
-    }
-    // It took effect, and is not sent again.
-    meddler.rule(
-        Requests::of("POST").of_key("reset").once(),
-        Action::DropAnswer,
-    );
-    put(&gateway, "reset", "v");
-    assert_eq!(sent("reset"), 1);
-    assert!(refused(&gateway, "throttled") >= 3);
-    let done = gateway.stop();
-    assert_eq!((done.code, said(&done.err)), (0, 0), "{}", done.err);
-    assert!(!done.err.contains("cannot read the store"), "{}", done.err);
 }
 
 #[test]

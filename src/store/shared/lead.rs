@@ -114,6 +114,13 @@ impl Lead {
         self.held() || self.is_refused()
     }
 
+    /// Whether the lead goes on: where the record cannot be written, until the log says that another gateway leads. One that
+    /// cannot tell ends it here.
+    async fn goes_on(&self) -> bool {
+        // An answer that another one does, or may, takes the refusal back.
+        self.held_or_confirmed().await || self.is_refused()
+    }
+
     /// As [`Lead::held`]; where the record cannot be written, the log is asked whether another gateway leads.
     pub(super) async fn held_or_confirmed(&self) -> bool {
         self.held() || (self.is_refused() && self.confirm().await)
@@ -290,8 +297,8 @@ impl Lead {
         tokio::spawn(async move { log.send_lead(record, told).await })
     }
 
-    /// Waits for something else to be told: where the record did not leave, or is a fence that others wait for and
-    /// nobody knows of, a little; where that takes too long, over a new connection.
+    /// Waits for something else to be told: a little where the record was not taken, or nobody knows whether it was, as the
+    /// next one bears the same guard; where that takes too long, over a new connection.
     async fn await_change(
         &self,
         mut sending: Sending,
@@ -316,7 +323,6 @@ impl Lead {
             answered = true;
             match ended {
                 Ok(Ok(()) | Err(SendError::Conflict(_))) => {}
-                Ok(Err(SendError::Unknown(_))) if !self.is_unsettled(known) => {}
                 Ok(Err(SendError::Nameless(why))) if self.held() => {
                     tracing::debug!(why, "the lead's record is not told as this gateway's");
                     self.give_up();
@@ -369,9 +375,7 @@ impl Lead {
                 break;
             }
             let _granted = self.granted(&now, &mut sent);
-            // Without space the log is asked; one that cannot tell ends the lead here.
-            let lasts = self.held_or_confirmed().await || self.may_write();
-            if !lasts || self.unfit.load(Ordering::Acquire) {
+            if !self.goes_on().await || self.unfit.load(Ordering::Acquire) {
                 break;
             }
             let record = if self.is_unsettled(&now) {

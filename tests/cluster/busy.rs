@@ -1,0 +1,104 @@
+//! API servers that have too much to do, or fail.
+
+use crate::cluster::namespace;
+use crate::command::kubekv;
+use crate::gateway::{lead, metric, put, refused, said, start_by, start_for, until, until_ready};
+use crate::meddler::{Action, Meddler, Requests};
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn an_api_server_that_asks_to_come_later_is_no_error() {
+    let namespace = namespace();
+    let meddler = Meddler::start();
+    let busy = || Action::refuse_for(429, "TooManyRequests", "storage is (re)initializing", 1);
+    let watch = meddler.rule(Requests::of("GET").at("watch=true").times(2), busy());
+    let mut command = kubekv();
+    command.env("KUBECONFIG", meddler.kubeconfig());
+    let gateway = start_by(command, &namespace, "only");
+    until_ready(&gateway);
+    assert_eq!(watch.met(), 2);
+    meddler.rule(Requests::of("POST").of_key("later").once(), busy());
+    put(&gateway, "later", "v");
+    let sent = |key: &str| meddler.seen(&Requests::of("POST").of_key(key)).len();
+    assert_eq!(sent("later"), 2);
+    assert_eq!(metric(&gateway, "kubekv_store_unknown_total"), 0);
+    // What a server that failed did is not known: it is settled, and then sent anew.
+    let failures = [
+        (500, "InternalError"),
+        (503, "ServiceUnavailable"),
+        (504, "Timeout"),
+    ];
+    for (status, reason) in failures {
+        let unknown = metric(&gateway, "kubekv_store_unknown_total");
+        let key = format!("failed/{status}");
+        let failed = Action::refuse_for(status, reason, "not now", 1);
+        meddler.rule(Requests::of("POST").of_key(&key).once(), failed);
+        put(&gateway, &key, "v");
+        assert_eq!(sent(&key), 2, "{status}");
+        let more = metric(&gateway, "kubekv_store_unknown_total") - unknown;
+        assert_eq!(more, 1, "{status}");
+    }
+    // It took effect, and is not sent again.
+    meddler.rule(
+        Requests::of("POST").of_key("reset").once(),
+        Action::DropAnswer,
+    );
+    put(&gateway, "reset", "v");
+    assert_eq!(sent("reset"), 1);
+    assert!(refused(&gateway, "throttled") >= 3);
+    let done = gateway.stop();
+    assert_eq!((done.code, said(&done.err)), (0, 0), "{}", done.err);
+    assert!(!done.err.contains("cannot read the store"), "{}", done.err);
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn an_api_server_that_asks_to_come_later_for_long_is_told() {
+    let namespace = namespace();
+    let meddler = Meddler::start();
+    let busy = Action::refuse_for(429, "TooManyRequests", "storage is (re)initializing", 1);
+    let watch = meddler.rule(Requests::of("GET").at("watch=true"), busy);
+    let mut command = kubekv();
+    command.env("KUBECONFIG", meddler.kubeconfig());
+    let gateway = start_by(command, &namespace, "only");
+    // A second each: people are to know after ten.
+    until("it is busy for long", || watch.met() > 13);
+    watch.lift();
+    until_ready(&gateway);
+    put(&gateway, "k", "v");
+    let done = gateway.stop();
+    assert_eq!(done.code, 0, "{}", done.err);
+    let complaints = done.err.matches("cannot read the store").count();
+    assert_eq!(complaints, 1, "{}", done.err);
+    assert!(done.err.contains("the store is read again"), "{}", done.err);
+}
+
+/// Whether a heartbeat that failed was written, nobody knows: the next one, of the same guard, tells.
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn heartbeats_that_fail_now_and_then_cost_no_lead() {
+    let namespace = namespace();
+    let meddler = Meddler::start();
+    let mut command = kubekv();
+    command.env("KUBECONFIG", meddler.kubeconfig());
+    let gateway = start_for(command, &namespace, "only", 10);
+    until_ready(&gateway);
+    let term = lead(&namespace)["term"].clone();
+    let heartbeats = Requests::of("PUT").of_key("lead");
+    let failures = [
+        Action::refuse(500, "InternalError", "not now"),
+        Action::DropAnswer,
+    ];
+    for failure in failures {
+        let failed = meddler.rule(heartbeats.clone().times(2), failure);
+        let written = meddler.rule(heartbeats.clone(), Action::Note);
+        until("two fail", || failed.met() == 2);
+        until("another one is written", || {
+            written.answers().contains(&200)
+        });
+        written.lift();
+        put(&gateway, "k", "v");
+        assert_eq!(lead(&namespace)["term"], term);
+    }
+    assert_eq!(gateway.stop().code, 0);
+}
