@@ -144,6 +144,9 @@ async fn what_even_deletions_do_not_tell_any_more_is_401() {
         face.say("GET /gone/0-0?wait=true&waitIndex=2").await.1["errorCode"],
         401
     );
+    // Something is there; of what went before it nobody knows.
+    let all = face.say("GET /?wait=true&recursive=true&waitIndex=2").await;
+    assert_eq!(all.1["errorCode"], 401, "{all:?}");
     // A key that is there was not deleted since.
     assert_eq!(
         face.ok("GET /there?wait=true&waitIndex=2").await["node"]["value"],
