@@ -15,7 +15,7 @@ use etcd_client::{Compare, CompareOp, DeleteOptions, Txn, TxnOp};
 use super::known::Known;
 use super::layout::Layout;
 use super::load::revision;
-use super::send::{Parts, keeps_value};
+use super::send::{Beside, Parts, keeps_value};
 use crate::model::{Key, Realm, Write};
 use crate::store::shared::log::SendError;
 
@@ -144,7 +144,7 @@ pub(super) fn compile<'a>(
     for (_, own) in operations {
         parts.operations.extend(own);
     }
-    // The operation that names the write is to come.
+    // An operation that names the write may be to come.
     let room = room(parts.operations.len() + 1);
     let room = room.and_then(|room| room.checked_sub(parts.compares.len() + alone.len()));
     room.and_then(|room| join(&mut runs, room))
@@ -174,7 +174,7 @@ fn changes(layout: &Layout, same: &[Item<'_>]) -> Result<(u32, Vec<TxnOp>), Send
     let sub = same.iter().map(|item| item.sub).min().unwrap_or_default();
     match same {
         [] => {}
-        [one] => parts.change(layout, (one.key, one.write), one.sub)?,
+        [one] => parts.change(layout, (one.key, one.write), Beside::of(one.sub))?,
         [first, .., last] => {
             for at in [Layout::value, Layout::attributes] {
                 let end = after(at(layout, last.key));

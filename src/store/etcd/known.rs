@@ -1,6 +1,6 @@
 //! What is known of the keys under the prefix, and what changes of them mean.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use super::layout::Name;
 use super::records::{Attributes, Committed, Term, Value, entry, named};
 use crate::model::{Cause, Change, Commit, Entry, Key};
 use crate::store::shared::log::{Loaded, News};
-use crate::store::shared::record::LeadRecord;
+use crate::store::shared::record::{LeadRecord, Stamp};
 
 /// Everything known; revisions are etcd's, indexes are revisions and the offset.
 #[derive(Debug, Default)]
@@ -21,8 +21,8 @@ pub(super) struct Known {
     pub(super) version: u64,
     pub(super) lead: Option<Lead>,
     pub(super) fence: Option<Fence>,
-    /// The name of the last write, and when it was made.
-    pub(super) commit: Option<(u64, Bytes)>,
+    /// What bears the name of the last write, and what it is now.
+    pub(super) last: Option<(Name, Option<(u64, Bytes)>)>,
     pub(super) slots: BTreeMap<Key, Slot>,
     /// Entries that are to be moved to where their name says, by the name they have meanwhile.
     pub(super) unmoved: BTreeMap<String, Key>,
@@ -81,12 +81,12 @@ struct Step {
     touched: Vec<Key>,
 }
 
-/// What was read that stands beside the values.
+/// What was read that stands beside the values, with the revision it was written at.
 #[derive(Debug, Default)]
 struct Beside {
-    attributes: HashMap<Key, Value>,
-    in_order: HashMap<String, Value>,
-    committed: Option<Committed>,
+    attributes: HashMap<Key, (u64, Option<Attributes>)>,
+    in_order: HashMap<String, (u64, Option<Attributes>)>,
+    stamps: HashSet<Stamp>,
 }
 
 impl Known {
@@ -136,17 +136,21 @@ impl Known {
     /// What stands beside the values.
     fn take_beside(&mut self, revision: u64, event: &Event, step: &mut Step) {
         let bytes = event.put.as_ref().map(|value| &value.bytes);
+        let attributes = || serde_json::from_slice::<Attributes>(bytes?).ok();
+        let mut commit = None;
         match &event.name {
             Name::Attributes(key) => {
                 let slot = self.slots.entry(key.clone()).or_default();
                 slot.attributes = bytes.map(|_| revision);
                 step.touched.push(key.clone());
-                if let Some(read) = bytes.and_then(|bytes| serde_json::from_slice(bytes).ok()) {
+                if let Some(mut read) = attributes() {
+                    commit = read.commit.take();
                     step.attributes.insert(key.clone(), read);
                 }
             }
             Name::InOrderAttributes(name) => {
-                if let Some(read) = bytes.and_then(|bytes| serde_json::from_slice(bytes).ok()) {
+                if let Some(mut read) = attributes() {
+                    commit = read.commit.take();
                     step.in_order.insert(name.clone(), read);
                 }
             }
@@ -155,12 +159,18 @@ impl Known {
                 step.lead = true;
             }
             Name::Term => self.fence = bytes.and_then(|bytes| fence(bytes, revision)),
-            Name::Commit => {
-                self.commit = bytes.map(|bytes| (revision, bytes.clone()));
-                step.committed = bytes.and_then(|bytes| serde_json::from_slice(bytes).ok());
-            }
+            Name::Commit => commit = bytes.and_then(|bytes| serde_json::from_slice(bytes).ok()),
             Name::Value(_) | Name::InOrder(_) => {}
         }
+        let bears = self
+            .last
+            .as_ref()
+            .is_some_and(|(name, _)| *name == event.name);
+        if commit.is_some() || bears {
+            let now = bytes.map(|bytes| (revision, bytes.clone()));
+            self.last = Some((event.name.clone(), now));
+        }
+        step.committed = step.committed.take().or(commit);
     }
 
     fn take_value(&mut self, place: usize, key: Key, put: Option<Value>, step: &mut Step) {
@@ -300,11 +310,19 @@ impl Known {
                 Name::Lead => known.lead = Some(lead(&value.bytes, value.modified)),
                 Name::Term => known.fence = fence(&value.bytes, value.modified),
                 Name::Commit => {
-                    beside.committed = serde_json::from_slice(&value.bytes).ok();
-                    known.commit = Some((value.modified, value.bytes));
+                    let commit = serde_json::from_slice(&value.bytes).ok();
+                    known.note_last(&mut beside, Name::Commit, value, commit);
                 }
-                Name::Attributes(key) => drop(beside.attributes.insert(key, value)),
-                Name::InOrderAttributes(name) => drop(beside.in_order.insert(name, value)),
+                Name::Attributes(key) => {
+                    let name = Name::Attributes(key.clone());
+                    let read = known.read_beside(&mut beside, name, value);
+                    beside.attributes.insert(key, read);
+                }
+                Name::InOrderAttributes(key) => {
+                    let name = Name::InOrderAttributes(key.clone());
+                    let read = known.read_beside(&mut beside, name, value);
+                    beside.in_order.insert(key, read);
+                }
                 Name::Value(_) | Name::InOrder(_) => values.push((name, value)),
             }
         }
@@ -313,10 +331,10 @@ impl Known {
         // Keys with their names come first, so that nothing takes their place.
         values.sort_by_key(|(name, _)| matches!(name, Name::InOrder(_)));
         let entries = values.into_iter();
-        let entries = entries.filter_map(|(name, value)| known.place(name, value, &beside));
+        let entries = entries.filter_map(|(name, value)| known.place(name, value, &mut beside));
         let entries: Vec<_> = entries.collect();
-        for (key, value) in beside.attributes {
-            known.slots.entry(key.clone()).or_default().attributes = Some(value.modified);
+        for (key, (modified, _)) in beside.attributes {
+            known.slots.entry(key.clone()).or_default().attributes = Some(modified);
             known.tidy(key);
         }
         let loaded = Loaded {
@@ -326,29 +344,61 @@ impl Known {
                 let record = lead.record.clone()?;
                 Some((record, lead.modified + known.offset))
             }),
-            stamps: beside
-                .committed
-                .iter()
-                .map(|committed| committed.stamp)
-                .collect(),
+            stamps: beside.stamps,
         };
         (known, loaded)
     }
 
-    /// The entry of a value that was there.
-    fn place(&mut self, name: Name, value: Value, beside: &Beside) -> Option<(Key, Arc<Entry>)> {
+    /// Reads attributes; says when they were written, too.
+    fn read_beside(
+        &mut self,
+        beside: &mut Beside,
+        name: Name,
+        value: Value,
+    ) -> (u64, Option<Attributes>) {
         let modified = value.modified;
-        let read = |found: Option<&Value>| {
-            let found = found.filter(|found| found.modified == modified)?;
-            serde_json::from_slice(&found.bytes).ok()
+        let mut read = serde_json::from_slice::<Attributes>(&value.bytes).ok();
+        let commit = read.as_mut().and_then(|read| read.commit.take());
+        self.note_last(beside, name, value, commit);
+        (modified, read)
+    }
+
+    /// Notes a write's name.
+    fn note_last(
+        &mut self,
+        beside: &mut Beside,
+        name: Name,
+        value: Value,
+        commit: Option<Committed>,
+    ) {
+        let Some(commit) = commit else { return };
+        beside.stamps.insert(commit.stamp);
+        let last = self.last.as_ref().and_then(|(_, last)| last.as_ref());
+        if last.is_none_or(|(modified, _)| *modified < value.modified) {
+            self.last = Some((name, Some((value.modified, value.bytes))));
+        }
+    }
+
+    /// The entry of a value that was there.
+    fn place(
+        &mut self,
+        name: Name,
+        value: Value,
+        beside: &mut Beside,
+    ) -> Option<(Key, Arc<Entry>)> {
+        let modified = value.modified;
+        let belonging = |found: Option<&mut (u64, Option<Attributes>)>| {
+            let (_, read) = found.filter(|(written, _)| *written == modified)?;
+            read.take()
         };
         if let Name::InOrder(name) = name {
-            let attributes = read(beside.in_order.get(&name))?;
+            let attributes = belonging(beside.in_order.get_mut(&name))?;
             let (key, entry) = self.unmove(name, value, attributes)?;
             return Some((key, Arc::new(entry)));
         }
         let Name::Value(key) = name else { return None };
-        let entry = entry(value, read(beside.attributes.get(&key)), self.offset);
+        let attributes = belonging(beside.attributes.get_mut(&key));
+        let entry = entry(value, attributes, self.offset);
         let slot = self.slots.entry(key.clone()).or_default();
         slot.value = Some(Seen {
             modified,
@@ -385,5 +435,100 @@ fn gone(key: Key) -> Change {
         key,
         now: None,
         before: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(bytes: &str, modified: u64) -> Value {
+        Value {
+            bytes: Bytes::copy_from_slice(bytes.as_bytes()),
+            version: 1,
+            created: modified,
+            modified,
+        }
+    }
+
+    fn event(name: Name, put: Option<Value>) -> Event {
+        Event { name, put }
+    }
+
+    fn beside(sequence: u64) -> String {
+        format!(
+            r#"{{"commit":{{"stamp":{{"term":3,"sequence":{sequence}}},"cause":"create"}},"attrs":{{"flags":7}}}}"#
+        )
+    }
+
+    fn stamp(sequence: u64) -> Stamp {
+        Stamp { term: 3, sequence }
+    }
+
+    /// What the one commit of this revision was named, and why it was made.
+    fn commit(news: &[News]) -> (Option<Stamp>, Cause) {
+        match news {
+            [News::Commit { commit, stamp }] => (*stamp, commit.cause),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_write_is_named_beside_its_first_value_or_by_a_record() {
+        let key = || Key::user("k");
+        let mut known = Known::default();
+        let news = known.take(
+            5,
+            vec![
+                event(Name::Value(key()), Some(value("v", 5))),
+                event(Name::Attributes(key()), Some(value(&beside(8), 5))),
+            ],
+        );
+        assert_eq!(commit(&news), (Some(stamp(8)), Cause::Create));
+        let by_hand = known.take(6, vec![event(Name::Value(key()), Some(value("w", 6)))]);
+        assert_eq!(commit(&by_hand), (None, Cause::Set));
+        let record = r#"{"stamp":{"term":3,"sequence":9},"cause":"compareAndDelete"}"#;
+        let news = known.take(
+            7,
+            vec![
+                event(Name::Value(key()), None),
+                event(Name::Attributes(key()), None),
+                event(Name::Commit, Some(value(record, 7))),
+            ],
+        );
+        assert_eq!(commit(&news), (Some(stamp(9)), Cause::CompareAndDelete));
+    }
+
+    #[test]
+    fn what_bears_the_last_name_is_known_by_what_is_told_and_by_what_is_read() {
+        let (a, b) = (Key::user("a"), Key::user("b"));
+        let at = |key: &Key| Name::Attributes(key.clone());
+        let put = |key: &Key, sequence: u64, modified: u64| {
+            let (now, besides) = (value("v", modified), value(&beside(sequence), modified));
+            [
+                event(Name::Value(key.clone()), Some(now)),
+                event(at(key), Some(besides)),
+            ]
+        };
+        let last = |known: &Known| {
+            let (name, now) = known.last.clone().unwrap();
+            (name, now.map(|(modified, _)| modified))
+        };
+        let mut told = Known::default();
+        told.take(5, put(&a, 1, 5).into());
+        told.take(6, put(&b, 2, 6).into());
+        assert_eq!(last(&told), (at(&b), Some(6)));
+        let read = [put(&b, 2, 6), put(&a, 1, 5)].into_iter().flatten();
+        let read = read.map(|event| (event.name, event.put.unwrap()));
+        let (read, loaded) = Known::load(1, 6, read.collect());
+        assert_eq!(read.last, told.last);
+        assert_eq!(loaded.stamps, HashSet::from([stamp(1), stamp(2)]));
+        let flags = loaded.entries.iter().map(|(_, entry)| entry.attrs().flags);
+        assert_eq!(flags.collect::<Vec<_>>(), [7, 7]);
+        // Somebody else took it away.
+        told.take(7, vec![event(at(&b), None)]);
+        assert_eq!(last(&told), (at(&b), None));
+        told.take(8, put(&a, 3, 8).into());
+        assert_eq!(last(&told), (at(&a), Some(8)));
     }
 }

@@ -5,7 +5,7 @@
 //! PREFIX/.kubekv/attributes/REST what is remembered beside the value at PREFIX/REST
 //! PREFIX/.kubekv/lead            the lead's record
 //! PREFIX/.kubekv/term            the fence: written when the lead is taken, and compared by every write
-//! PREFIX/.kubekv/commit          the name of the last write of a gateway, and why it was made
+//! PREFIX/.kubekv/commit          the name of a write that puts no value, and why it was made
 //! PREFIX/.kubekv/own/KEY         the gateway's own records: sessions, lock delays
 //! PREFIX/.kubekv/in-order/NAME   an entry that is named by its revision and does not have its name yet
 //! PREFIX/.kubekv/key/KEY         a client's entry whose key begins with ".kubekv/" itself
@@ -117,6 +117,19 @@ impl Layout {
 
     pub(super) fn commit(&self) -> Vec<u8> {
         self.under(&[COMMIT])
+    }
+
+    /// The key that stands for something.
+    pub(super) fn key(&self, name: &Name) -> Vec<u8> {
+        match name {
+            Name::Value(key) => self.value(key),
+            Name::Attributes(key) => self.attributes(key),
+            Name::InOrder(name) => self.in_order(name),
+            Name::InOrderAttributes(name) => self.in_order_attributes(name),
+            Name::Lead => self.lead(),
+            Name::Term => self.term(),
+            Name::Commit => self.commit(),
+        }
     }
 
     /// What a key of etcd stands for; `None` where no gateway would have made it.

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::failure::Failure;
 use super::known::Known;
-use super::layout::Layout;
+use super::layout::{Layout, Name};
 use super::links::{Links, Use};
 use super::load::{LONGEST, revision};
 use super::tail::{Watch, refused};
@@ -106,20 +106,21 @@ impl EtcdLog {
 
     /// Whether etcd is still the one that was read: a backup may have taken its place, with the same members.
     async fn is_same(&self, version: u64) -> Result<bool, Failure> {
-        let (lead, commit) = (self.layout.lead(), self.layout.commit());
-        let read = tokio::try_join!(self.get(&lead, version), self.get(&commit, version));
-        let ((lead, head, cluster), (commit, ..)) = match read {
+        let (name, last, lead, same) = {
+            let known = self.state.known.lock();
+            let (name, last) = known.last.clone().unwrap_or((Name::Commit, None));
+            let lead = known.lead.as_ref();
+            let lead = lead.map(|lead| (lead.modified, lead.bytes.clone()));
+            (name, last, lead, known.cluster)
+        };
+        let (first, second) = (self.layout.lead(), self.layout.key(&name));
+        let read = tokio::try_join!(self.get(&first, version), self.get(&second, version));
+        let ((first, head, cluster), (second, ..)) = match read {
             Err(Failure::Future) => return Ok(false),
             read => read?,
         };
-        let now = [lead, commit].map(|value| value.map(|value| (value.modified, value.bytes)));
-        let known = self.state.known.lock();
-        let lead = known.lead.as_ref();
-        let then = [
-            lead.map(|lead| (lead.modified, lead.bytes.clone())),
-            known.commit.clone(),
-        ];
-        Ok(head >= version && cluster == known.cluster && then == now)
+        let now = [first, second].map(|value| value.map(|value| (value.modified, value.bytes)));
+        Ok(head >= version && cluster == same && now == [lead, last])
     }
 
     /// Whether most members have the lead's record as it was told at an index.

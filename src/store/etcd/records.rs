@@ -18,6 +18,9 @@ pub(super) struct Attributes {
     /// The key it is to be named under, where its name is the index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) parent: Option<Vec<u8>>,
+    /// The transaction's name, where these attributes bear it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) commit: Option<Committed>,
     pub(super) attrs: Attrs,
 }
 
@@ -25,7 +28,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// The last write of a gateway.
+/// The name of a gateway's write, and why it was made: beside the first value it puts, or a record where it puts none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Committed {
     pub(super) stamp: Stamp,

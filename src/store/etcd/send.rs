@@ -85,7 +85,7 @@ impl Parts {
         &mut self,
         layout: &Layout,
         (key, write): (&Key, &Write),
-        sub: u32,
+        beside: Beside,
     ) -> Result<(), SendError> {
         let at = layout.value(key);
         let Some(record) = &write.put else {
@@ -98,7 +98,7 @@ impl Parts {
         } else {
             self.put(at, record.value.to_vec());
         }
-        self.put(layout.attributes(key), attributes(record, sub, None)?);
+        self.put(layout.attributes(key), beside.attributes(record)?);
         Ok(())
     }
 
@@ -107,15 +107,16 @@ impl Parts {
         &mut self,
         layout: &Layout,
         name: &str,
-        (parent, write): (&Key, &Write),
-        sub: u32,
+        write: &Write,
+        beside: Beside,
     ) -> Result<(), SendError> {
         let record = write.put.clone().unwrap_or_default();
         self.is_absent(layout.in_order(name));
         self.put(layout.in_order(name), record.value.to_vec());
-        let parent = Some(parent.as_bytes().to_vec());
-        let beside = attributes(&record, sub, parent)?;
-        self.put(layout.in_order_attributes(name), beside);
+        self.put(
+            layout.in_order_attributes(name),
+            beside.attributes(&record)?,
+        );
         Ok(())
     }
 
@@ -226,13 +227,25 @@ fn compile(
         return Err(SendError::Conflict(known.index()));
     }
     let mut parts = Parts::under(layout, fence);
+    let subject = proposal.subject.as_ref().and_then(Key::as_str);
+    // Beside the first value that is put, which saves a record.
+    let mut commit = Some(Committed {
+        stamp,
+        cause: proposal.cause,
+        subject: subject.map(str::to_owned),
+    });
     let mut named = Vec::new();
     for (sub, write) in (0_u32..).zip(&proposal.writes) {
         match &write.target {
             Target::Key(key) => named.push((sub, key, write)),
             Target::InOrder(parent) => {
                 let name = format!("{}.{}.{sub}", stamp.term, stamp.sequence);
-                parts.in_order(layout, &name, (parent, write), sub)?;
+                let beside = Beside {
+                    sub,
+                    parent: Some(parent.as_bytes().to_vec()),
+                    commit: commit.take(),
+                };
+                parts.in_order(layout, &name, write, beside)?;
             }
         }
     }
@@ -241,28 +254,47 @@ fn compile(
     if proposal.writes.len() * 2 < bulk::LIST {
         for (sub, key, write) in named {
             parts.guard(known, layout, key);
-            parts.change(layout, (key, write), sub)?;
+            let mut beside = Beside::of(sub);
+            if write.put.is_some() {
+                beside.commit = commit.take();
+            }
+            parts.change(layout, (key, write), beside)?;
         }
     } else {
         spans = bulk::compile(&mut parts, known, layout, named)?;
     }
-    let subject = proposal.subject.as_ref().and_then(Key::as_str);
-    let committed = Committed {
-        stamp,
-        cause: proposal.cause,
-        subject: subject.map(str::to_owned),
-    };
-    parts.put(layout.commit(), json(&committed)?);
+    if let Some(commit) = commit {
+        parts.put(layout.commit(), json(&commit)?);
+    }
     Ok((parts, spans))
 }
 
-fn attributes(record: &Record, sub: u32, parent: Option<Vec<u8>>) -> Result<Vec<u8>, SendError> {
-    json(&Attributes {
-        sub,
-        at: None,
-        parent,
-        attrs: record.attrs.clone(),
-    })
+/// What attributes say of the transaction that puts them.
+#[derive(Debug)]
+pub(super) struct Beside {
+    sub: u32,
+    parent: Option<Vec<u8>>,
+    commit: Option<Committed>,
+}
+
+impl Beside {
+    pub(super) fn of(sub: u32) -> Self {
+        Self {
+            sub,
+            parent: None,
+            commit: None,
+        }
+    }
+
+    fn attributes(self, record: &Record) -> Result<Vec<u8>, SendError> {
+        json(&Attributes {
+            sub: self.sub,
+            at: None,
+            parent: self.parent,
+            commit: self.commit,
+            attrs: record.attrs.clone(),
+        })
+    }
 }
 
 pub(super) fn json(record: &impl serde::Serialize) -> Result<Vec<u8>, SendError> {

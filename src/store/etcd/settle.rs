@@ -77,6 +77,8 @@ async fn move_one(
         let attributes = Attributes {
             at: Some(seen.index),
             parent: None,
+            // A move is no commit.
+            commit: None,
             ..attributes
         };
         parts.is_at(from.clone(), seen.modified);
