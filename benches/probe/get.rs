@@ -6,7 +6,7 @@ use super::Server;
 use super::client::Client;
 use super::pace::{self, Sender};
 use super::protocol::Protocol;
-use super::raw_etcd::RawEtcd;
+use super::raw_etcd::{Form, RawEtcd};
 
 /// How.
 #[derive(Clone, Debug, clap::Args)]
@@ -58,7 +58,7 @@ pub async fn run(from: From, how: How) {
                 Reader::Server(Client::connect(server.address).await, uri)
             }
             From::Etcd(endpoint) => Reader::Etcd(
-                Box::new(RawEtcd::connect(endpoint, false).await),
+                Box::new(RawEtcd::connect(endpoint, Form::Put).await),
                 how.clone(),
             ),
         });

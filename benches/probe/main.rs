@@ -38,6 +38,7 @@ mod stored;
 mod table;
 
 use protocol::Protocol;
+use raw_etcd::Form;
 
 #[derive(Debug, Parser)]
 enum Probe {
@@ -93,9 +94,9 @@ enum Probe {
     PutEtcd {
         #[arg(long)]
         endpoint: String,
-        /// Each write as the transaction that kubekv makes of it.
-        #[arg(long)]
-        whole: bool,
+        /// What each write is.
+        #[arg(long = "as", default_value = "put")]
+        form: Form,
         #[command(flatten)]
         how: put::How,
     },
@@ -176,12 +177,12 @@ fn main() {
         )),
         Probe::PutEtcd {
             endpoint,
-            whole,
+            form,
             how,
         } => runtime.block_on(put::run(
             put::To::Etcd {
                 endpoint: &endpoint,
-                whole,
+                form,
             },
             how,
         )),

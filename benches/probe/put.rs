@@ -8,7 +8,7 @@ use super::client::Client;
 use super::pace::{self, Sender};
 use super::protocol::Protocol;
 use super::raw::Raw;
-use super::raw_etcd::RawEtcd;
+use super::raw_etcd::{Form, RawEtcd};
 
 /// The value's length, in bytes.
 const VALUE: usize = 256;
@@ -32,7 +32,7 @@ pub enum To<'a> {
     },
     Etcd {
         endpoint: &'a str,
-        whole: bool,
+        form: Form,
     },
 }
 
@@ -114,8 +114,8 @@ pub async fn run(to: To<'_>, how: How) {
                 Destination::Server(Client::connect(server.address).await, server.protocol)
             }
             (To::Raw { .. }, raw) => Destination::Raw(raw.clone().unwrap(), None),
-            (To::Etcd { endpoint, whole }, _) => {
-                Destination::Etcd(Box::new(RawEtcd::connect(endpoint, *whole).await))
+            (To::Etcd { endpoint, form }, _) => {
+                Destination::Etcd(Box::new(RawEtcd::connect(endpoint, *form).await))
             }
         };
         writers.push(Writer {

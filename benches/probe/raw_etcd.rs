@@ -3,51 +3,66 @@
 use etcd_client::{Client, Compare, CompareOp, GetOptions, Txn, TxnOp};
 
 /// About as long as the gateway's own.
-const ATTRIBUTES: &str = r#"{"term":1,"sequence":1000,"flags":0,"created":1000}"#;
+const ATTRIBUTES: &str = r#"{"commit":{"stamp":{"term":1,"sequence":1000},"cause":"set"},"attrs":{"version":1000,"ctime_ms":1700000000000,"mtime_ms":1700000000000,"created":{"at":1000},"placed":{"at":1000}}}"#;
+
+/// What a write is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Form {
+    /// One put.
+    Put,
+    /// A transaction of that put, which compares nothing.
+    Txn,
+    /// What kubekv makes of it: a transaction that compares who leads and what was there, and puts the value and what is
+    /// remembered beside it.
+    Whole,
+}
 
 pub struct RawEtcd {
     client: Client,
-    /// Writes what kubekv does: a transaction that compares who leads and what was there, and puts the value, attributes
-    /// beside it, and the name of the commit.
-    whole: bool,
+    form: Form,
     /// The revision of the key that was written last.
     written: (String, i64),
 }
 
 impl RawEtcd {
-    pub async fn connect(endpoint: &str, whole: bool) -> Self {
+    pub async fn connect(endpoint: &str, form: Form) -> Self {
         Self {
             client: Client::connect([endpoint], None).await.unwrap(),
-            whole,
+            form,
             written: Default::default(),
         }
     }
 
     pub async fn put(&mut self, key: &str, value: &str) {
-        if !self.whole {
-            self.client.put(key, value, None).await.unwrap();
-            return;
-        }
+        let txn = match self.form {
+            Form::Put => {
+                self.client.put(key, value, None).await.unwrap();
+                return;
+            }
+            Form::Txn => Txn::new().and_then([TxnOp::put(key, value, None)]),
+            Form::Whole => self.whole(key, value),
+        };
+        let answer = self.client.txn(txn).await.unwrap();
+        assert!(answer.succeeded(), "{key} was not as of {:?}", self.written);
+        let revision = answer.header().unwrap().revision();
+        self.written = (key.to_owned(), revision);
+    }
+
+    fn whole(&self, key: &str, value: &str) -> Txn {
         let was = if self.written.0 == key {
             self.written.1
         } else {
             0
         };
-        let attributes = format!("{key}/.attributes");
-        let txn = Txn::new()
+        Txn::new()
             .when([
-                Compare::mod_revision(key, CompareOp::Equal, was),
                 Compare::mod_revision("lead", CompareOp::Equal, 0),
+                Compare::mod_revision(key, CompareOp::Equal, was),
             ])
             .and_then([
                 TxnOp::put(key, value, None),
-                TxnOp::put(attributes, ATTRIBUTES, None),
-                TxnOp::put("raw/commit", ATTRIBUTES, None),
-            ]);
-        let answer = self.client.txn(txn).await.unwrap();
-        assert!(answer.succeeded(), "{key} was not as of {was}");
-        let revision = answer.header().unwrap().revision();
-        self.written = (key.to_owned(), revision);
+                TxnOp::put(format!("{key}/.attributes"), ATTRIBUTES, None),
+            ])
     }
 
     /// A linearizable read of one key, or of all that begin with it; how many there are.
