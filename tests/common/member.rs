@@ -21,13 +21,36 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::cluster::component;
 
+/// Where a member listens for clients, and in which network namespace, if not in the tests' own.
+#[derive(Debug)]
+pub struct Place {
+    pub address: SocketAddr,
+    pub namespace: Option<String>,
+}
+
+impl Place {
+    /// On a port that nobody has.
+    pub fn free(scheme: &str) -> Self {
+        // Certificates are made for this one.
+        let address = if scheme == "https" {
+            free_at(Ipv4Addr::LOCALHOST)
+        } else {
+            free()
+        };
+        Self {
+            address,
+            namespace: None,
+        }
+    }
+}
+
 /// A member, on ports and in a directory of its own; it ends with the test.
 #[derive(Debug)]
 pub struct Member {
     process: Child,
     program: PathBuf,
     arguments: Vec<String>,
-    address: SocketAddr,
+    place: Place,
     /// What `etcdctl` is called with, besides.
     pub control: Vec<String>,
     directory: tempfile::TempDir,
@@ -60,28 +83,25 @@ impl Member {
             name,
             scheme,
             ("default", &peer, &format!("default={peer}")),
+            Place::free(scheme),
             more,
         );
         member.await_port();
         member
     }
 
-    /// Starts a member of a cluster, by its name, its address there, and the names and addresses of all; it listens soon.
+    /// Starts a member of a cluster, by its name, its address there, and the names and addresses of all, at a place; it
+    /// listens soon.
     pub fn of(
         component_name: &str,
         scheme: &str,
         (name, peer, cluster): (&str, &str, &str),
+        place: Place,
         more: &[&str],
     ) -> Self {
         let program = component(component_name).join("etcd");
         let directory = tempfile::tempdir().unwrap();
-        // Certificates are made for this one.
-        let address = if scheme == "https" {
-            free_at(Ipv4Addr::LOCALHOST)
-        } else {
-            free()
-        };
-        let client = format!("{scheme}://{address}");
+        let client = format!("{scheme}://{}", place.address);
         let data = directory.path().join("data").display().to_string();
         let mut arguments: Vec<String> = [
             ["--name", name],
@@ -98,10 +118,10 @@ impl Member {
         .collect();
         arguments.extend(more.iter().copied().map(str::to_owned));
         Self {
-            process: spawn(&program, &arguments),
+            process: spawn(&program, &arguments, &place),
             program,
             arguments,
-            address,
+            place,
             control: vec![format!("--endpoints={client}")],
             directory,
         }
@@ -128,7 +148,7 @@ impl Member {
     /// Waits until it listens.
     pub fn await_port(&self) {
         for _ in 0..1200 {
-            if TcpStream::connect(self.address).is_ok() {
+            if TcpStream::connect(self.place.address).is_ok() {
                 return;
             }
             std::thread::sleep(Duration::from_millis(25));
@@ -138,12 +158,12 @@ impl Member {
 
     /// HOST:PORT.
     pub fn address(&self) -> String {
-        self.address.to_string()
+        self.place.address.to_string()
     }
 
     /// What `--store` is to be for a prefix.
     pub fn store(&self, prefix: &str) -> String {
-        format!("etcd://{}/{prefix}", self.address)
+        format!("etcd://{}/{prefix}", self.place.address)
     }
 
     /// Runs etcdctl; its output, or what it said when it failed.
@@ -194,12 +214,21 @@ impl Member {
 
     /// Starts it after it was killed; it listens soon.
     pub fn again(&mut self) {
-        self.process = spawn(&self.program, &self.arguments);
+        self.process = spawn(&self.program, &self.arguments, &self.place);
     }
 }
 
-fn spawn(program: &PathBuf, arguments: &[String]) -> Child {
-    Command::new(program)
+fn spawn(program: &PathBuf, arguments: &[String], place: &Place) -> Child {
+    let mut command = match &place.namespace {
+        None => Command::new(program),
+        // It becomes the program.
+        Some(namespace) => {
+            let mut command = Command::new("ip");
+            command.args(["netns", "exec", namespace]).arg(program);
+            command
+        }
+    };
+    command
         .args(arguments)
         .stdout(Stdio::null())
         .stderr(Stdio::null())

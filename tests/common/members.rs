@@ -11,6 +11,7 @@
 )]
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -19,7 +20,8 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::cluster::component;
-use crate::member::{Member, free};
+use crate::member::{Member, Place, free};
+use crate::namespaces::Namespaces;
 use crate::until::until;
 
 /// How long a member may take to say how it is.
@@ -32,8 +34,10 @@ pub struct Members {
     /// Where they talk to each other, and all of it as etcd takes it.
     peers: [String; 3],
     cluster: String,
-    /// Which of them are killed or stand still.
+    /// Which of them are killed, stand still or are cut off.
     away: [bool; 3],
+    /// Dropped after those that use them.
+    namespaces: Option<Namespaces>,
 }
 
 impl Members {
@@ -44,18 +48,38 @@ impl Members {
 
     /// Starts them with more arguments, and waits until one of them leads.
     pub fn start_with(component: &str, more: &[&str]) -> Self {
-        let peers = [free(), free(), free()].map(|peer| format!("http://{peer}"));
+        Self::start_at([free(), free(), free()], None, component, more)
+    }
+
+    /// Starts them in network namespaces, so that each can be cut off from the others. Needs root.
+    pub fn start_apart(component: &str) -> Self {
+        let namespaces = Namespaces::new();
+        let peers = [0, 1, 2].map(|at| namespaces.peer(at));
+        Self::start_at(peers, Some(namespaces), component, &[])
+    }
+
+    fn start_at(
+        peers: [SocketAddr; 3],
+        namespaces: Option<Namespaces>,
+        component: &str,
+        more: &[&str],
+    ) -> Self {
+        let peers = peers.map(|peer| format!("http://{peer}"));
         let named: Vec<_> = (0..3).map(|at| format!("m{at}={}", peers[at])).collect();
         let cluster = named.join(",");
         let member = |at: usize| {
             let name = format!("m{at}");
-            Member::of(component, "http", (&name, &peers[at], &cluster), more)
+            let place = namespaces.as_ref().map(|namespaces| namespaces.place(at));
+            let place = place.unwrap_or_else(|| Place::free("http"));
+            let names = (name.as_str(), peers[at].as_str(), cluster.as_str());
+            Member::of(component, "http", names, place, more)
         };
         let members = Self {
             all: (0..3).map(member).collect(),
             away: [false; 3],
             peers: peers.clone(),
             cluster: cluster.clone(),
+            namespaces,
         };
         members.leader();
         members
@@ -130,6 +154,18 @@ impl Members {
     /// Starts one that was killed.
     pub fn again(&mut self, at: usize) {
         self.all[at].again();
+        self.away[at] = false;
+    }
+
+    /// Cuts one off from the others; it can be asked still.
+    pub fn cut_off(&mut self, at: usize) {
+        self.namespaces.as_ref().unwrap().cut(at);
+        self.away[at] = true;
+    }
+
+    /// Joins one to the others again that was cut off.
+    pub fn join(&mut self, at: usize) {
+        self.namespaces.as_ref().unwrap().mend(at);
         self.away[at] = false;
     }
 

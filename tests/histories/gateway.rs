@@ -148,7 +148,7 @@ impl Store {
 
     /// In an etcd of its own.
     pub fn etcd() -> Self {
-        Self::Etcd(Members::start("etcd-3.6"))
+        Self::Etcd(Members::start_apart("etcd-3.6"))
     }
 
     /// Whether another gateway may take over.

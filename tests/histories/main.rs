@@ -32,6 +32,8 @@ mod member;
 mod members;
 mod memory;
 mod model;
+#[path = "../common/namespaces.rs"]
+mod namespaces;
 mod nemesis;
 mod plan;
 mod random;
@@ -89,7 +91,7 @@ async fn every_history_of_two_gateways_has_an_order() {
 
 /// The same on an etcd of three members.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs etcd: tests/components get etcd-3.6"]
+#[ignore = "needs etcd and root: tests/components get etcd-3.6"]
 async fn every_history_of_two_gateways_on_etcd_has_an_order() {
     let directory = tempfile::tempdir().unwrap();
     let mut rounds = Rounds::new(directory.path(), Store::etcd(), 1);

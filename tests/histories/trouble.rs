@@ -26,8 +26,10 @@ pub enum Trouble {
     Theft,
     /// A member of etcd is killed and started again.
     Kill,
-    /// A member of etcd stands still: to the others it is cut off.
+    /// A member of etcd stands still.
     Still,
+    /// A member of etcd is cut off from the others, and can be asked.
+    CutOff,
     /// Another member of etcd leads.
     Move,
     /// etcd forgets what was, and the member that is watched is killed.
@@ -44,8 +46,9 @@ const OF_KUBERNETES: [Trouble; 5] = [
 ];
 
 /// All of an etcd's.
-const OF_ETCD: [Trouble; 5] = [
+const OF_ETCD: [Trouble; 6] = [
     Trouble::Kill,
+    Trouble::CutOff,
     Trouble::Still,
     Trouble::Move,
     Trouble::Compact,
@@ -71,6 +74,7 @@ impl fmt::Display for Trouble {
             Self::Theft => "leads deleted",
             Self::Kill => "members killed",
             Self::Still => "members stood still",
+            Self::CutOff => "members cut off",
             Self::Move => "leads of etcd moved",
             Self::Compact => "times etcd forgot",
         })
@@ -118,7 +122,7 @@ impl Trouble {
                     let _gone = servers.kubectl(other, &["delete", lead], &[]);
                 }
             }
-            Self::Kill | Self::Still | Self::Move | Self::Compact => {}
+            Self::Kill | Self::Still | Self::CutOff | Self::Move | Self::Compact => {}
         }
     }
 
@@ -143,6 +147,11 @@ impl Trouble {
                 members.stop(member);
                 sleep(Duration::from_millis(random.between(300, 8_000)));
                 members.go_on(member);
+            }
+            Self::CutOff => {
+                members.cut_off(member);
+                sleep(Duration::from_millis(random.between(300, 8_000)));
+                members.join(member);
             }
             Self::Move => members.move_leader(),
             Self::Theft => {

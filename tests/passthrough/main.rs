@@ -31,6 +31,9 @@ mod member;
 #[path = "../common/members.rs"]
 mod members;
 #[cfg(test)]
+#[path = "../common/namespaces.rs"]
+mod namespaces;
+#[cfg(test)]
 #[path = "../common/running.rs"]
 mod running;
 #[cfg(test)]

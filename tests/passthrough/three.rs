@@ -91,22 +91,25 @@ fn writes_are_held_while_etcd_elects_on_3_6() {
     writes_are_held_while_etcd_elects("etcd-3.6");
 }
 
-#[test]
-#[ignore = "needs etcd: tests/run"]
-fn a_member_that_stands_still_is_left_for_another() {
-    let mut members = Members::start("etcd-3.6");
+/// A member goes away, and is back.
+type Away = (fn(&mut Members, usize), fn(&mut Members, usize));
+
+const STILL: Away = (Members::stop, Members::go_on);
+const CUT_OFF: Away = (Members::cut_off, Members::join);
+
+fn a_member_is_left_for_another(mut members: Members, (goes, is_back): Away) {
     let leader = members.leader();
     let others = [(leader + 1) % 3, (leader + 2) % 3];
     // A member that follows, and then the one that leads.
     for order in [[0, 1, 2], [2, 0, 1]] {
         let order = order.map(|at| [others[0], others[1], leader][at]);
-        let (store, still) = (members.store(&order, "p"), order[0]);
+        let (store, away) = (members.store(&order, "p"), order[0]);
         let (first, second) = pair(&store);
         let writers = Writers::start(&first);
         writers.until_more(20);
-        members.stop(still);
+        goes(&mut members, away);
         writers.until_more(50);
-        members.go_on(still);
+        is_back(&mut members, away);
         members.leader();
         writers.until_more(20);
         writers.end(&first);
@@ -116,8 +119,17 @@ fn a_member_that_stands_still_is_left_for_another() {
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn a_leader_of_etcd_that_stood_still_tells_nothing_old() {
-    let mut members = Members::start("etcd-3.6");
+fn a_member_that_stands_still_is_left_for_another() {
+    a_member_is_left_for_another(Members::start("etcd-3.6"), STILL);
+}
+
+#[test]
+#[ignore = "needs etcd and root: tests/run"]
+fn a_member_that_is_cut_off_is_left_for_another() {
+    a_member_is_left_for_another(Members::start_apart("etcd-3.6"), CUT_OFF);
+}
+
+fn a_leader_of_etcd_tells_nothing_old(mut members: Members, (goes, is_back): Away) {
     let leader = members.leader();
     let others = [(leader + 1) % 3, (leader + 2) % 3];
     // The first has nobody else to ask.
@@ -126,13 +138,13 @@ fn a_leader_of_etcd_that_stood_still_tells_nothing_old() {
     let all = members.store(&[others[0], others[1], leader], "p");
     let second = start(&all, "second", &[]);
     put(&first, "k", "before");
-    members.stop(leader);
-    // In a socket of the one that stands still, which thinks that it leads when it goes on.
+    goes(&mut members, leader);
+    // At the one that is away, which thinks that it leads.
     let late = send(first.consul, "PUT /v1/kv/late");
     until_ready(&second);
     put(&second, "k", "after");
     let read = send(first.consul, "GET /v1/kv/k?raw");
-    members.go_on(leader);
+    is_back(&mut members, leader);
     members.leader();
     assert_eq!(second.stop().code, 0);
     until_ready(&first);
@@ -142,6 +154,18 @@ fn a_leader_of_etcd_that_stood_still_tells_nothing_old() {
     assert_eq!(get(&first, "late"), None);
     drop(late);
     assert_eq!(first.stop().code, 0);
+}
+
+#[test]
+#[ignore = "needs etcd: tests/run"]
+fn a_leader_of_etcd_that_stood_still_tells_nothing_old() {
+    a_leader_of_etcd_tells_nothing_old(Members::start("etcd-3.6"), STILL);
+}
+
+#[test]
+#[ignore = "needs etcd and root: tests/run"]
+fn a_leader_of_etcd_that_was_cut_off_tells_nothing_old() {
+    a_leader_of_etcd_tells_nothing_old(Members::start_apart("etcd-3.6"), CUT_OFF);
 }
 
 #[test]
