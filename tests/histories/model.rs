@@ -15,6 +15,12 @@ pub struct Value {
 /// The writer of the last value of each entry.
 pub const LAST_WRITER: u32 = u32::MAX;
 
+/// Stands for any value that no operation saw.
+pub const UNSEEN: Value = Value {
+    writer: u32::MAX - 1,
+    number: 0,
+};
+
 impl Value {
     pub fn new(writer: u32, number: u32) -> Self {
         Self { writer, number }
@@ -46,6 +52,9 @@ impl Value {
 
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == UNSEEN {
+            return f.write_str("a value that nobody saw");
+        }
         if self.writer == LAST_WRITER {
             return write!(f, "last.{}", self.number);
         }

@@ -8,11 +8,11 @@
 //!   server that died since may have done;
 //! - changes whose indexes are known are done in the order of these;
 //! - no configuration is looked at twice, nor one that differs from an earlier one only in that more operations of
-//!   unknown outcome were needed to come there.
+//!   unknown outcome were needed to come there, or in values that nobody saw.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::model::{Op, Outcome, State};
+use super::model::{Condition, Effect, Op, Outcome, State, UNSEEN};
 
 /// How many configurations are looked at before a history counts as undecided.
 const MOST: usize = 2_000_000;
@@ -91,7 +91,8 @@ pub fn search(ops: &[Op], start: &State) -> Verdict {
 
 /// The same, with a limit to how many configurations are looked at.
 pub fn search_within(most: usize, ops: &[Op], start: &State) -> Verdict {
-    let mut search = Search::new(ops, start);
+    let ops = unseen_alike(ops);
+    let mut search = Search::new(&ops, start);
     while let Some(configuration) = search.stack.pop() {
         if configuration.done.first == search.certain {
             return Verdict::Linearizable(search.looked);
@@ -118,6 +119,33 @@ pub fn ends(ops: &[Op], start: &State) -> Option<HashSet<State>> {
         search.expand(&configuration);
     }
     Some(found)
+}
+
+/// The operations with one value in place of all that nobody saw: which of those is there makes no difference, and the
+/// fewer states there are the fewer configurations.
+fn unseen_alike(ops: &[Op]) -> Vec<Op> {
+    let mut seen = HashSet::new();
+    for op in ops {
+        let before = op
+            .before
+            .iter()
+            .filter_map(|(_, seen)| Some((*seen)?.value));
+        seen.extend(before);
+        for (_, condition) in &op.conditions {
+            if let Condition::Value(value) = condition {
+                seen.insert(*value);
+            }
+        }
+    }
+    let mut ops = ops.to_vec();
+    for (_, effect) in ops.iter_mut().flat_map(|op| &mut op.effects) {
+        if let Effect::Set(value, _) = effect
+            && !seen.contains(value)
+        {
+            *value = UNSEEN;
+        }
+    }
+    ops
 }
 
 impl<'a> Search<'a> {

@@ -1,7 +1,7 @@
 //! The checker is checked: histories that are right, and histories each of which is wrong in a way of its own.
 
 use super::model::{Condition, Effect, Holder, Lock, Op, Outcome, Seen, State, Value};
-use super::search::{Verdict, search};
+use super::search::{Verdict, search, search_within};
 use super::shortest::shorten;
 
 fn op(client: u32, called: u64, returned: u64) -> Op {
@@ -356,4 +356,15 @@ fn long_histories() {
     ops[last].before = vec![(0, Some(at(1900, 1900)))];
     let told = wrong(&ops);
     assert!(told.contains("0.1900 at 1900"), "{told}");
+}
+
+/// Any of them may have been done in any order, which makes no difference to anybody.
+#[test]
+fn what_nobody_saw_is_tried_once() {
+    let mut ops: Vec<Op> = (0..12)
+        .map(|number| op(number, 0, u64::MAX).set(0, number).unknown())
+        .collect();
+    ops.push(op(20, 1, 2).saw(0, at(99, 5)));
+    let verdict = search_within(1_000, &ops, &State::empty(1));
+    assert!(matches!(verdict, Verdict::Not(..)), "{verdict:?}");
 }
