@@ -11,21 +11,12 @@ use crate::model::Key;
 /// How long to wait for what was listed to be told: heartbeats follow it.
 const TOLD: Duration = Duration::from_secs(60);
 
-/// How many entries are not as a list has them, two times in a row: once, they may just have changed.
-pub(super) async fn twice(log: &EtcdLog) -> Result<usize, Failure> {
-    let first = once(log).await?;
-    if first.is_empty() {
-        return Ok(0);
-    }
-    let second = once(log).await?;
-    Ok(first.intersection(&second).count())
-}
-
-async fn once(log: &EtcdLog) -> Result<BTreeSet<Key>, Failure> {
+/// The entries that are not as a list has them.
+pub(super) async fn once(log: &EtcdLog) -> Result<BTreeSet<Key>, Failure> {
     let (version, cluster, all) = log.list_now().await?;
     let (listed, _) = Known::load(cluster, version, all);
     let told = |known: &Known| known.version >= version;
-    if !log.state.wait_until(TOLD, told).await {
+    if !log.state.known.wait_until(TOLD, told).await {
         return Ok(BTreeSet::new());
     }
     Ok(differing(&log.state.known.lock(), &listed))

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::layout::Name;
 use super::records::{Attributes, Committed, Term, Value, entry, named};
 use crate::model::{Cause, Change, Commit, Entry, Key};
+use crate::store::shared::known::Unsettled;
 use crate::store::shared::log::{Loaded, News};
 use crate::store::shared::record::{LeadRecord, Stamp};
 
@@ -89,14 +90,16 @@ struct Beside {
     stamps: HashSet<Stamp>,
 }
 
+impl Unsettled for Known {
+    fn is_unsettled(&self) -> bool {
+        !self.unmoved.is_empty() || !self.strays.is_empty()
+    }
+}
+
 impl Known {
     /// The index of the last thing told.
     pub(super) fn index(&self) -> u64 {
         self.version + self.offset
-    }
-
-    pub(super) fn is_unsettled(&self) -> bool {
-        !self.unmoved.is_empty() || !self.strays.is_empty()
     }
 
     /// Where the entry of a key stands.

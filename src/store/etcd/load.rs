@@ -149,14 +149,12 @@ impl EtcdLog {
             None => self.list_now().await?,
         };
         let (known, loaded) = Known::load(cluster, version, all);
-        let unsettled = known.is_unsettled();
         let mut now = self.state.known.lock();
         if now.cluster != 0 && now.cluster != cluster {
             self.state.line.fetch_add(1, Ordering::AcqRel);
         }
         *now = known;
-        drop(now);
-        self.state.told(unsettled);
+        self.state.known.told(now);
         Ok(loaded)
     }
 

@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use etcd_client::WatchOptions;
-use parking_lot::Mutex;
-use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::failure::Failure;
@@ -18,6 +16,7 @@ use super::load::{LONGEST, revision};
 use super::tail::{Watch, refused};
 use super::{compare, send, settle};
 use crate::model::{Key, Proposal};
+use crate::store::shared::known as shared;
 use crate::store::shared::log::{Loaded, Log, LogError, SendError, Tail};
 use crate::store::shared::metrics::Verb;
 use crate::store::shared::record::{LeadRecord, Stamp};
@@ -52,35 +51,11 @@ pub(super) struct EtcdLog {
 /// What is known of them.
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) known: Mutex<Known>,
-    /// Counts what was told.
-    told: watch::Sender<u64>,
-    unsettled: Notify,
+    pub(super) known: shared::Known<Known>,
     /// Nothing was read yet.
     pub(super) first: AtomicBool,
     /// Counts how often the etcd there was turned out to be another one.
     pub(super) line: AtomicU64,
-}
-
-impl State {
-    /// Wakes who waits for something to be told.
-    pub(super) fn told(&self, unsettled: bool) {
-        self.told.send_modify(|count| *count += 1);
-        if unsettled {
-            self.unsettled.notify_one();
-        }
-    }
-
-    /// Waits until what is known is as wanted, for so long at most; says whether it is.
-    pub(super) async fn wait_until(
-        &self,
-        patience: Duration,
-        wanted: impl Fn(&Known) -> bool,
-    ) -> bool {
-        let mut told = self.told.subscribe();
-        let seen = told.wait_for(|_| wanted(&self.known.lock()));
-        tokio::time::timeout(patience, seen).await.is_ok()
-    }
 }
 
 impl EtcdLog {
@@ -89,9 +64,7 @@ impl EtcdLog {
             links,
             layout,
             state: Arc::new(State {
-                known: Mutex::default(),
-                told: watch::Sender::default(),
-                unsettled: Notify::default(),
+                known: shared::Known::default(),
                 first: AtomicBool::new(true),
                 line: AtomicU64::new(0),
             }),
@@ -218,14 +191,10 @@ impl Log for EtcdLog {
     }
 
     fn compare(&self) -> BoxFuture<'_, Result<usize, LogError>> {
-        Box::pin(async move { Ok(compare::twice(self).await?) })
+        Box::pin(async move { Ok(shared::differing(|| compare::once(self)).await?) })
     }
 
     fn unsettled(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async move {
-            if !self.state.known.lock().is_unsettled() {
-                self.state.unsettled.notified().await;
-            }
-        })
+        Box::pin(self.state.known.unsettled())
     }
 }

@@ -166,7 +166,7 @@ pub(super) async fn proposal(
     let moved = |known: &Known| {
         guarded(&proposal).all(|(key, _)| known.seen(key).is_none_or(|seen| seen.unmoved.is_none()))
     };
-    if !log.state.wait_until(TOLD, moved).await {
+    if !log.state.known.wait_until(TOLD, moved).await {
         let why = "an entry named by its revision is not where it belongs yet";
         return Err(SendError::Unavailable(why.to_owned()));
     }
@@ -180,7 +180,7 @@ pub(super) async fn proposal(
             || !holds(known, &proposal)
             || spans.iter().any(|span| span.is_overtaken(known))
     };
-    if log.state.wait_until(TOLD, overtaken).await {
+    if log.state.known.wait_until(TOLD, overtaken).await {
         return Err(SendError::Conflict(log.state.known.lock().index()));
     }
     let why = "etcd says that something has changed, but its watch does not tell what";

@@ -83,9 +83,7 @@ impl Watch {
         }
         let lead = known.lead.as_ref().and_then(|lead| lead.record.as_ref());
         let moved = lead.is_some_and(|lead| lead.offset != offset);
-        let unsettled = known.is_unsettled();
-        drop(known);
-        self.state.told(unsettled);
+        self.state.known.told(known);
         if moved {
             // Every index is another one now.
             return Err(LogError::Gone);

@@ -11,20 +11,11 @@ use super::slot::Slot;
 /// How long to wait for what was listed to be told: heartbeats follow it.
 const TOLD: Duration = Duration::from_secs(60);
 
-/// How many entries are not as a list has them, two times in a row: once, they may just have changed.
-pub(super) async fn twice(log: &KubernetesLog) -> Result<usize, ApiError> {
-    let first = once(log).await?;
-    if first.is_empty() {
-        return Ok(0);
-    }
-    let second = once(log).await?;
-    Ok(first.intersection(&second).count())
-}
-
-async fn once(log: &KubernetesLog) -> Result<BTreeSet<String>, ApiError> {
+/// The entries that are not as a list has them.
+pub(super) async fn once(log: &KubernetesLog) -> Result<BTreeSet<String>, ApiError> {
     let listed = log.listed().await?;
     let told = |known: &Objects| known.version >= listed.version;
-    if !log.state.wait_until(TOLD, told).await {
+    if !log.state.objects.wait_until(TOLD, told).await {
         return Ok(BTreeSet::new());
     }
     Ok(differing(&log.state.objects.lock(), &listed))

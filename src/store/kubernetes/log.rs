@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::MutexGuard;
 use serde_json::value::RawValue;
-use tokio::sync::{Notify, watch};
 
 use super::api::Api;
 use super::load::{Listed, Suspect, loaded};
@@ -21,6 +20,7 @@ use super::tail::{self, Watch};
 use super::{compare, send, settle};
 use crate::model::{Key, Proposal};
 use crate::store::shared::Metrics;
+use crate::store::shared::known::{Known, differing};
 use crate::store::shared::log::{Loaded, Log, LogError, SendError, Tail};
 use crate::store::shared::record::{LeadRecord, Stamp};
 use crate::store::shared::stamps::Stamps;
@@ -53,10 +53,7 @@ pub(super) struct KubernetesLog {
 /// What is known of the objects.
 #[derive(Debug, Default)]
 pub(super) struct State {
-    pub(super) objects: Mutex<Objects>,
-    /// Counts what was told.
-    told: watch::Sender<u64>,
-    unsettled: Notify,
+    pub(super) objects: Known<Objects>,
     /// The API server leaves out what it does not know of.
     pub(super) pruned: AtomicBool,
     /// Nothing was read yet.
@@ -69,25 +66,9 @@ pub(super) struct State {
 impl State {
     /// Wakes who waits for something to be told.
     pub(super) fn told(&self, objects: MutexGuard<'_, Objects>) {
-        let unsettled = objects.is_unsettled();
         let misfits = i64::try_from(objects.misfits.len()).unwrap_or(i64::MAX);
         self.metrics.misfits.set(misfits);
-        drop(objects);
-        self.told.send_modify(|count| *count += 1);
-        if unsettled {
-            self.unsettled.notify_one();
-        }
-    }
-
-    /// Waits until the objects are as wanted, for so long at most; says whether they are.
-    pub(super) async fn wait_until(
-        &self,
-        patience: Duration,
-        wanted: impl Fn(&Objects) -> bool,
-    ) -> bool {
-        let mut told = self.told.subscribe();
-        let seen = told.wait_for(|_| wanted(&self.objects.lock()));
-        tokio::time::timeout(patience, seen).await.is_ok()
+        self.objects.told(objects);
     }
 }
 
@@ -318,17 +299,13 @@ impl Log for KubernetesLog {
 
     fn compare(&self) -> BoxFuture<'_, Result<usize, LogError>> {
         Box::pin(async move {
-            compare::twice(self)
+            differing(|| compare::once(self))
                 .await
                 .map_err(|error| unreadable(&error))
         })
     }
 
     fn unsettled(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async move {
-            if !self.state.objects.lock().is_unsettled() {
-                self.state.unsettled.notified().await;
-            }
-        })
+        Box::pin(self.state.objects.unsettled())
     }
 }

@@ -16,6 +16,7 @@ use super::reading::{entry, known, read_journal, read_lead, state_of};
 use super::resource::SpecStamp;
 use super::slot::{Slot, State};
 use crate::model::{Cause, Change, Commit, Entry, Key, Revision};
+use crate::store::shared::known::Unsettled;
 use crate::store::shared::log::News;
 use crate::store::shared::record::LeadRecord;
 
@@ -87,6 +88,12 @@ pub(super) enum Event {
     Gone(Object),
     /// Nothing more happened up to this version.
     Bookmark(u64),
+}
+
+impl Unsettled for Objects {
+    fn is_unsettled(&self) -> bool {
+        !(self.journals.is_empty() && self.spent.is_empty() && self.chores.is_empty())
+    }
 }
 
 impl Objects {
@@ -187,7 +194,11 @@ impl Objects {
     fn judge(&self, object: &Object, at: u64) -> Option<Commit> {
         let journal = read_journal(object)?;
         let holds = |(key, guard): (Key, Option<Revision>)| {
-            self.entry_of(&key).map(|entry| entry.modified) == guard
+            let now = self.entry_of(&key).map(|entry| entry.modified);
+            if now != guard {
+                tracing::debug!(at, %key, ?guard, ?now, "a transaction came too late");
+            }
+            now == guard
         };
         if !journal.guards(at)?.into_iter().all(holds) {
             return None;
@@ -401,11 +412,6 @@ impl Objects {
             Some((key, before)) => self.changed(object, &key, Some(before), None, None),
             None => News::Progress(at),
         }
-    }
-
-    /// Whether a leader has something to clear up.
-    pub(super) fn is_unsettled(&self) -> bool {
-        !(self.journals.is_empty() && self.spent.is_empty() && self.chores.is_empty())
     }
 
     pub(super) fn note(&mut self, object: &Object, state: State) {

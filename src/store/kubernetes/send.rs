@@ -295,6 +295,7 @@ async fn refused(
     }
     if log
         .state
+        .objects
         .wait_until(LONGEST, |objects| request.is_overtaken(objects))
         .await
     {

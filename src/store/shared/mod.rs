@@ -7,6 +7,7 @@ mod boottime;
 mod compare;
 mod follower;
 mod gap;
+pub(crate) mod known;
 mod lead;
 pub(crate) mod log;
 pub(crate) mod metrics;
