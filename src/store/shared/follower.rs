@@ -153,14 +153,15 @@ impl Follower {
         let _told = told.wait_for(reached).await;
     }
 
-    fn change(&self, with: impl FnOnce(&mut View)) {
+    fn change<T>(&self, with: impl FnOnce(&mut View) -> T) -> T {
         let mut view = self.view.lock();
-        with(&mut view);
+        let changed = with(&mut view);
         let term = view.told.lead.as_ref().map_or(0, |lead| lead.term);
         let term = i64::try_from(term).unwrap_or(i64::MAX);
         self.metrics.term.set(term);
         // Under the lock, so that nothing older is told after it.
         self.told.send_replace(view.told.clone());
+        changed
     }
 
     async fn run(self: Arc<Self>, log: Arc<dyn Log>) -> ! {
@@ -229,7 +230,9 @@ impl Follower {
                 Ok(news) => {
                     *wait = SHORTEST;
                     self.count(&news);
-                    self.change(|view| view.take(news));
+                    if self.change(|view| view.take(news)) {
+                        self.doubt();
+                    }
                 }
                 Err(error) => return Some(error),
             }

@@ -244,8 +244,10 @@ impl View {
         }
     }
 
-    /// Takes in what has happened.
-    pub(super) fn take(&mut self, news: Vec<News>) {
+    /// Takes in what has happened. Says whether another gateway was refused: it was as sure as this one is of what there
+    /// is, so one of them may have missed something.
+    pub(super) fn take(&mut self, news: Vec<News>) -> bool {
+        let mut doubtful = false;
         let mut commits = Vec::new();
         let mut done = Vec::new();
         for one in news {
@@ -258,11 +260,10 @@ impl View {
                     self.told.revision = self.told.revision.max(commit.revision);
                     commits.push(commit);
                 }
-                News::Refused(stamp) => {
-                    if let Some(sender) = self.pending.remove(&stamp) {
-                        done.push((sender, Err(CommitError::Conflict)));
-                    }
-                }
+                News::Refused(stamp) => match self.pending.remove(&stamp) {
+                    Some(sender) => done.push((sender, Err(CommitError::Conflict))),
+                    None => doubtful = true,
+                },
                 News::Void(revision) | News::Progress(revision) => {
                     self.told.revision = self.told.revision.max(revision);
                 }
@@ -280,6 +281,7 @@ impl View {
             self.outlet.push(Step::Answer(sender, outcome));
         }
         self.tell();
+        doubtful
     }
 
     /// Moves on by one commit, and adds what was there before where the log does not tell.
@@ -477,5 +479,18 @@ mod tests {
         let mut answer = written(&mut view, 21);
         assert_eq!(*feed.0.lock(), [21]);
         assert_eq!(answer.try_recv().unwrap().unwrap().revision, 21);
+    }
+
+    #[test]
+    fn a_write_of_another_gateway_that_is_refused_is_a_reason_to_doubt() {
+        let (mut view, _feed) = serving();
+        let (own, mut answer) = view.expect().unwrap();
+        assert!(
+            !view.take(vec![News::Refused(own)]),
+            "it may lose to others"
+        );
+        assert!(answer.try_recv().unwrap().is_err());
+        let others = Stamp { term: 2, ..own };
+        assert!(view.take(vec![News::Progress(11), News::Refused(others)]));
     }
 }

@@ -317,3 +317,30 @@ fn a_change_that_was_never_told_is_found() {
     assert_eq!(done.code, 0);
     assert!(done.err.contains("changes were never told"), "{}", done.err);
 }
+
+/// Hole 18: who follows finds it before it leads, where what it was not told of is written to again.
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn a_change_that_was_never_told_is_found_by_what_follows_from_it() {
+    let namespace = namespace();
+    let first = start(&namespace, "first");
+    until_ready(&first);
+    put(&first, "a", "before");
+    let meddler = Meddler::start();
+    let second = start_behind(&meddler, &namespace, "second", 2);
+    until("it follows", || state(&second) == "relaying");
+    meddler.watches(Watches::Lose("\"lost\"".to_owned()));
+    put(&first, "a", "lost");
+    let both = transaction(&[("set", "a", "v", 0), ("set", "b", "v", 0)]);
+    let answer = super::answer(send(first.consul, "PUT /v1/txn", &both));
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    until("it is found", || {
+        metric(&second, "kubekv_store_differences_total") > 0
+    });
+    assert_eq!(state(&second), "relaying");
+    kill(first);
+    until_ready(&second);
+    assert_eq!(get(&second, "a").as_deref(), Some("v"));
+    assert_eq!(get(&second, "b").as_deref(), Some("v"));
+    assert_eq!(second.stop().code, 0);
+}
