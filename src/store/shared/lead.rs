@@ -266,7 +266,7 @@ impl Lead {
             },
             // All three are indexes: with another offset they are none.
             past: kept.map(|lead| lead.past.clone()).unwrap_or_default(),
-            fences: kept.map(|lead| lead.fences.clone()).unwrap_or_default(),
+            fences: kept.map(|lead| fences(told, lead)).unwrap_or_default(),
             floor: if raised {
                 0
             } else {
@@ -277,12 +277,7 @@ impl Lead {
 
     fn next_beat(told: &Told) -> Option<LeadRecord> {
         let mut record = LeadRecord::clone(told.lead.as_deref()?);
-        if record.beat == 0 {
-            record.note_fence(Fence {
-                term: record.term,
-                revision: told.lead_revision?,
-            });
-        }
+        record.fences = fences(told, &record);
         record.beat += 1;
         record.note_past(told.lead_revision?, time::unix_ms());
         record.floor = record.floor.max(told.floor);
@@ -444,8 +439,11 @@ impl Lead {
             let (true, Some(lead)) = (self.is_ours(&now), now.lead.as_deref()) else {
                 return Ok(());
             };
+            // Told again, it is not where the term began.
             let record = LeadRecord {
                 released: true,
+                fences: fences(&now, lead),
+                beat: lead.beat.max(1),
                 ..lead.clone()
             };
             let sent = self.log.send_lead(record, now.lead_revision).await;
@@ -460,6 +458,16 @@ impl Lead {
             }
         }
     }
+}
+
+/// Where the last terms began, that of the last record among them, whoever wrote it: a gateway that reads everything anew
+/// knows by these which writes came too late.
+fn fences(told: &Told, last: &LeadRecord) -> Vec<Fence> {
+    let mut record = last.clone();
+    if let Some(fence) = told.fence {
+        record.note_fence(fence);
+    }
+    record.fences
 }
 
 /// Whether indexes are to be raised before anything is served: clients have seen higher ones, or others of the same.

@@ -10,7 +10,7 @@ use super::gap;
 use super::log::{Loaded, News};
 use super::outlet::{Outlet, Step};
 use super::past::Past;
-use super::record::{LeadRecord, Stamp};
+use super::record::{Fence, LeadRecord, Stamp};
 use super::replica::{self, Replicas};
 use super::stamps::Stamps;
 use crate::model::{Commit, Entry, Key, Proposal, Target};
@@ -28,6 +28,8 @@ pub(super) struct Told {
     pub(super) lead_revision: Option<u64>,
     /// The last record there was: where somebody took it away, terms and indexes go on from it.
     pub(super) last: Option<Arc<LeadRecord>>,
+    /// Where the term of that one began, which no heartbeat has noted yet: whoever leads next must.
+    pub(super) fence: Option<Fence>,
     /// The highest term that ever wrote, as far as that is known.
     pub(super) term: u64,
     /// When it was told, by the monotonic clock: whoever would take the lead waits from here.
@@ -90,6 +92,7 @@ impl View {
                 lead: None,
                 lead_revision: None,
                 last: None,
+                fence: None,
                 term: 0,
                 since: Instant::now(),
                 revision: 0,
@@ -223,6 +226,7 @@ impl View {
             self.told.epoch += 1;
         }
         self.told.highest = self.told.highest.max(self.told.revision);
+        self.told.fence = None;
         // Their senders go: nobody will ever know.
         self.outlet.close();
         self.pending.clear();
@@ -335,6 +339,10 @@ impl View {
         let ours = lead.as_ref().filter(|(lead, _)| lead.holder == self.holder);
         self.stamps.enter(ours.map_or(0, |(lead, _)| lead.term));
         self.told.term = self.told.term.max(term);
+        if let Some((lead, revision)) = &lead {
+            let (term, revision) = (lead.term, *revision);
+            self.told.fence = (lead.beat == 0).then_some(Fence { term, revision });
+        }
         self.told.lead = lead.map(|(lead, _)| Arc::new(lead));
         if let Some(lead) = &self.told.lead {
             self.told.last = Some(Arc::clone(lead));

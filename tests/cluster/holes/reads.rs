@@ -57,6 +57,31 @@ fn a_gateway_with_a_short_lead_waits_for_the_end_of_a_long_one() {
     assert_eq!(first.stop().code, 0);
 }
 
+/// Holes 1 and 2, for who reads all anew: a term may end before its first heartbeat, and what comes late is told from what is
+/// valid by where each term began.
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn where_a_term_began_is_noted_though_it_had_no_heartbeat() {
+    let namespace = namespace();
+    let meddler = Meddler::start();
+    let heartbeats = Requests::of("PUT").of_key("lead");
+    let _none_comes = meddler.rule(heartbeats, Action::Drop);
+    let first = start_behind(&meddler, &namespace, "first", 2);
+    until_ready(&first);
+    kill(first);
+    let second = start(&namespace, "second");
+    until_ready(&second);
+    until("its own is noted as well", || {
+        let record = lead(&namespace);
+        let fences = record["fences"].as_array().unwrap().iter();
+        let terms: Vec<_> = fences
+            .map(|fence| fence["term"].as_u64().unwrap())
+            .collect();
+        record["beat"] != 0 && terms == [1, 2]
+    });
+    assert_eq!(second.stop().code, 0);
+}
+
 /// Hole 13: a standby that follows through an API server that lags takes the lead through one that does not.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
