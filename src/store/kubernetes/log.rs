@@ -153,7 +153,7 @@ impl KubernetesLog {
 
     /// What a suspect was at the fence, or `Err(())` where that is forgotten.
     async fn then(&self, suspect: &Suspect) -> Result<Result<Option<Object>, ()>, ApiError> {
-        match self.api.get_at(&suspect.object.name, suspect.fence).await {
+        match self.api.get_at(&suspect.now.name, suspect.fence).await {
             Ok(Some(item)) => Ok(Ok(Some(read(&item)?))),
             Ok(None) => Ok(Ok(None)),
             Err(error) if error.status() == Some(410) => Ok(Err(())),
@@ -180,9 +180,9 @@ impl KubernetesLog {
     async fn take_in(&self, version: u64, list: Vec<Object>) -> Result<Objects, ApiError> {
         let before = self.state.objects.lock().past();
         let mut listed = Listed::new(version, list, before);
-        for suspect in std::mem::take(&mut listed.suspects) {
+        while let Some(suspect) = listed.suspects.pop() {
             let then = self.then(&suspect).await?;
-            listed.settle(&suspect, then);
+            listed.settle(suspect, then);
         }
         Ok(listed.finish())
     }

@@ -7,6 +7,8 @@ mod compare;
 mod complaints;
 mod journal;
 mod lines;
+#[cfg(test)]
+mod lists;
 mod load;
 mod log;
 mod name;

@@ -181,7 +181,7 @@ impl Objects {
         };
         let at = self.index();
         if let Some(commit) = self.judge(object, at) {
-            let commit = self.begin(object, commit);
+            let commit = self.begin(object, commit, |_| false);
             let stamp = Some(stamp.name());
             News::Commit { commit, stamp }
         } else {
@@ -211,8 +211,16 @@ impl Objects {
         self.slots.get(&name::of(key))?.entry()
     }
 
-    /// A transaction happens here.
-    pub(super) fn begin(&mut self, object: &Object, commit: Commit) -> Arc<Commit> {
+    /// A transaction happens here. Of what it changes, some may be overtaken.
+    pub(super) fn begin(
+        &mut self,
+        object: &Object,
+        mut commit: Commit,
+        is_past: impl Fn(&Change) -> bool,
+    ) -> Arc<Commit> {
+        let names = commit.changes.iter().map(|change| name::of(&change.key));
+        let about = names.collect();
+        commit.changes.retain(|change| !is_past(change));
         let commit = Arc::new(commit);
         let mut steps = BTreeMap::new();
         for (at, change) in commit.changes.iter().enumerate() {
@@ -225,7 +233,7 @@ impl Objects {
             uid: object.uid.clone(),
             version: object.version,
             commit: Arc::clone(&commit),
-            about: steps.keys().cloned().collect(),
+            about,
             steps,
         };
         self.journals.insert(commit.revision, begun);

@@ -36,9 +36,9 @@ pub(super) const PRUNED: &str = "the definition of entries.kubekv.io is of anoth
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) name: String,
-    body: Vec<u8>,
+    pub(super) body: Vec<u8>,
     /// The version it replaces; none where there must be no object yet.
-    replaced: Option<u64>,
+    pub(super) replaced: Option<u64>,
 }
 
 impl Request {
@@ -171,7 +171,7 @@ fn single(
     Ok(Request::new(key, spec, Some(stamp), there))
 }
 
-fn journal(stamp: Stamp, proposal: &Proposal) -> Result<Request, SendError> {
+pub(super) fn journal(stamp: Stamp, proposal: &Proposal) -> Result<Request, SendError> {
     let packed = Journal::of(proposal).pack();
     let value = packed.map_err(|error| SendError::Refused(error.to_string()))?;
     let record = Record {

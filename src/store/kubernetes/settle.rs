@@ -25,7 +25,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 /// Something to do.
 #[derive(Debug)]
-enum Chore {
+pub(super) enum Chore {
     Write(Request),
     Remove {
         name: String,
@@ -93,7 +93,7 @@ fn remove(name: &str, uid: &str, version: u64) -> Chore {
     }
 }
 
-fn chores(objects: &Objects, stamps: &Stamps) -> Vec<Chore> {
+pub(super) fn chores(objects: &Objects, stamps: &Stamps) -> Vec<Chore> {
     let spent = objects.spent.iter();
     let mut chores: Vec<Chore> = spent
         .map(|(name, (uid, version))| remove(name, uid, *version))

@@ -21,7 +21,7 @@ impl Stamps {
     }
 
     /// From now on, stamps are of this term; 0 where it is somebody else's.
-    pub(super) fn enter(&self, term: u64) {
+    pub(crate) fn enter(&self, term: u64) {
         self.term.store(term, Ordering::Release);
     }
 }
