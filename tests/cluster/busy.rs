@@ -81,7 +81,7 @@ fn heartbeats_that_fail_now_and_then_cost_no_lead() {
     let meddler = Meddler::start();
     let mut command = kubekv();
     command.env("KUBECONFIG", meddler.kubeconfig());
-    let gateway = start_for(command, &namespace, "only", 10);
+    let gateway = start_for(command, &namespace, "only", 15);
     until_ready(&gateway);
     let term = lead(&namespace)["term"].clone();
     let heartbeats = Requests::of("PUT").of_key("lead");

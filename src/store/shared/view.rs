@@ -248,8 +248,8 @@ impl View {
         }
     }
 
-    /// Takes in what has happened. Says whether another gateway was refused: it was as sure as this one is of what there
-    /// is, so one of them may have missed something.
+    /// Takes in what has happened. Says whether what is known may be wrong: another gateway was refused, which was as sure
+    /// as this one is of what there is; or there is a lead's record again, without which a list tells no late writes.
     pub(super) fn take(&mut self, news: Vec<News>) -> bool {
         let mut doubtful = false;
         let mut commits = Vec::new();
@@ -272,6 +272,7 @@ impl View {
                     self.told.revision = self.told.revision.max(revision);
                 }
                 News::Lead { record, revision } => {
+                    doubtful |= record.is_some() && self.told.lead.is_none();
                     self.told.revision = self.told.revision.max(revision);
                     // All before the fence is told before it counts.
                     self.deliver(std::mem::take(&mut commits));
@@ -500,5 +501,14 @@ mod tests {
         assert!(answer.try_recv().unwrap().is_err());
         let others = Stamp { term: 2, ..own };
         assert!(view.take(vec![News::Progress(11), News::Refused(others)]));
+    }
+
+    #[test]
+    fn what_was_listed_without_a_lead_is_doubted_when_there_is_one() {
+        let (mut view, _feed) = serving();
+        let told = |record, revision| News::Lead { record, revision };
+        assert!(!view.take(vec![told(Some(lead(10, 2)), 21)]));
+        assert!(!view.take(vec![told(None, 22)]));
+        assert!(view.take(vec![told(Some(lead(10, 3)), 23)]));
     }
 }

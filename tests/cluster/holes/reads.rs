@@ -66,7 +66,7 @@ fn where_a_term_began_is_noted_though_it_had_no_heartbeat() {
     let meddler = Meddler::start();
     let heartbeats = Requests::of("PUT").of_key("lead");
     let _none_comes = meddler.rule(heartbeats, Action::Drop);
-    let first = start_behind(&meddler, &namespace, "first", 2);
+    let first = start_behind(&meddler, &namespace, "first", 8);
     until_ready(&first);
     kill(first);
     let second = start(&namespace, "second");
