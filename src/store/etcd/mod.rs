@@ -7,6 +7,8 @@ mod failure;
 mod known;
 mod layout;
 mod links;
+#[cfg(test)]
+mod lists;
 mod load;
 mod log;
 mod plain;
