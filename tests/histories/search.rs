@@ -8,7 +8,8 @@
 //!   server that died since may have done;
 //! - changes whose indexes are known are done in the order of these;
 //! - no configuration is looked at twice, nor one that differs from an earlier one only in that more operations of
-//!   unknown outcome were needed to come there, or in values that nobody saw.
+//!   unknown outcome were needed to come there, or in values that nobody saw;
+//! - of operations of unknown outcome that are alike, the one that was called first is done first.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -73,6 +74,8 @@ struct Search<'a> {
     /// Operations of certain outcome in the order of their calls, then the others.
     order: Vec<usize>,
     certain: usize,
+    /// Of each of unknown outcome, the first that is like it.
+    alike: Vec<usize>,
     /// Those of certain outcome whose index is known, in its order, which is the only one they can be done in.
     by_index: Vec<usize>,
     /// Each step: the one before, and its operation.
@@ -119,6 +122,16 @@ pub fn ends(ops: &[Op], start: &State) -> Option<HashSet<State>> {
         search.expand(&configuration);
     }
     Some(found)
+}
+
+/// Whether it makes no difference which of two operations was done, as far as they could be.
+fn are_alike(one: &Op, other: &Op) -> bool {
+    let of = |op: &Op| (op.returned, op.index);
+    of(one) == of(other)
+        && one.conditions == other.conditions
+        && one.effects == other.effects
+        && one.before == other.before
+        && one.failed == other.failed
 }
 
 /// The operations with one value in place of all that nobody saw: which of those is there makes no difference, and the
@@ -172,10 +185,17 @@ impl<'a> Search<'a> {
             .filter(|place| ops[order[*place]].index.is_some() && !ops[order[*place]].is_pure())
             .collect();
         by_index.sort_by_key(|place| ops[order[*place]].index);
+        let unknown: Vec<_> = order.iter().skip(certain).map(|at| &ops[*at]).collect();
+        let alike = unknown.iter().map(|op| {
+            let first = unknown.iter().position(|other| are_alike(op, other));
+            first.unwrap()
+        });
+        let alike = alike.collect();
         let mut search = Self {
             ops,
             order,
             certain,
+            alike,
             by_index,
             steps: Vec::new(),
             seen: HashMap::new(),
@@ -290,6 +310,9 @@ impl<'a> Search<'a> {
                 && op.returned > configuration.latest
                 && !configuration.also.contains(place)
         });
+        // Of those that are alike, the one that was called first: it leaves the others for later.
+        let mut tried = HashSet::new();
+        let unknown = unknown.filter(|place| tried.insert(self.alike[place - self.certain]));
         let places: Vec<usize> = unknown.chain(candidates).collect();
         for place in places {
             let op = self.op(place);
