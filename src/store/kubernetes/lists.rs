@@ -15,16 +15,14 @@ use super::objects::{Event, Objects, Past};
 use super::resource::EntrySpec;
 use super::send::{self, Request};
 use super::settle::{Chore, chores};
-use super::slot::{Known, State};
-use crate::model::{Attrs, Entry, Key, Proposal, Record, Revision, Target, Write};
+use crate::model::{Entry, Key, Proposal, Record, Revision, Target, Write};
 use crate::store::shared::record::{Fence, LeadRecord, Stamp};
 use crate::store::shared::stamps::Stamps;
 
 const KEYS: [&str; 4] = ["a", "b", "c", "d"];
 
-/// What is on its way.
+/// What is on its way, and the term of whoever sent it.
 enum Sent {
-    /// With what the request is about, for a gateway that sends nothing else about it until it knows.
     Write(Request, u64),
     Chore(Chore, u64),
 }
@@ -157,34 +155,17 @@ impl Play {
     }
 
     fn happened(&mut self, event: Event) {
-        let copy = match &event {
-            Event::Is(object) => Event::Is(object.clone()),
-            Event::Gone(object) => Event::Gone(object.clone()),
-            Event::Bookmark(version) => Event::Bookmark(*version),
-        };
-        self.truth.take(event);
-        self.leader.objects.take(copy);
+        self.truth.take(event.clone());
+        self.leader.objects.take(event);
     }
 
     fn write_lead(&mut self, record: &LeadRecord) {
-        let key = LeadRecord::key();
-        let there = self.truth.lead.as_ref().map(|lead| Known {
-            uid: lead.uid.clone(),
-            version: lead.version,
-            generation: lead.generation,
-            kept: lead.kept.clone(),
-            stamp: None,
-            step: None,
-            state: State::Live,
-        });
-        let value = serde_json::to_vec(record).unwrap().into();
-        let attrs = Attrs::default();
-        let spec = send::spec(&key, Some(&Record { value, attrs }));
         let stamp = Stamp {
             term: record.term,
             sequence: record.beat,
         };
-        let request = Request::new(&key, spec, Some(stamp), there.as_ref());
+        let there = self.truth.lead.as_ref();
+        let request = send::lead_request(record, stamp, there).unwrap();
         let object = self.server.put(&request).unwrap();
         self.happened(Event::Is(object));
     }
@@ -324,27 +305,16 @@ impl Play {
         if self.random.u8(..20) == 0 {
             return;
         }
-        let (object, event) = match &sent {
+        let event = match &sent {
             Sent::Write(request, _) | Sent::Chore(Chore::Write(request), _) => {
-                let object = self.server.put(request);
-                (object.clone(), object.map(Event::Is))
+                self.server.put(request).map(Event::Is)
             }
             Sent::Chore(Chore::Remove { name, uid, version }, _) => {
-                let object = self.server.remove(name, uid, *version);
-                (object.clone(), object.map(Event::Gone))
+                self.server.remove(name, uid, *version).map(Event::Gone)
             }
         };
-        if let Some(object) = object {
-            let what = match &event {
-                Some(Event::Gone(_)) => "removed",
-                _ => "written",
-            };
-            self.told.push(format!(
-                "{}: {} {what}: {:?}",
-                object.version, object.name, object.spec
-            ));
-        }
         if let Some(event) = event {
+            self.told.push(format!("{event:?}"));
             self.happened(event);
         }
         if matches!(sent, Sent::Write(_, of) if of == term) {

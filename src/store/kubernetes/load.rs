@@ -8,8 +8,8 @@ use super::object::Object;
 use super::objects::{Lead, Objects, Past};
 use super::reading::{entry, known, read_journal, read_lead, state_of};
 use super::resource::SpecStamp;
-use super::slot::{Slot, State};
-use crate::model::{Change, Key};
+use super::slot::{Known, Slot, State};
+use crate::model::{Change, Commit, Key};
 use crate::store::shared::log::Loaded;
 use crate::store::shared::record::{LeadRecord, Stamp};
 
@@ -128,7 +128,7 @@ impl Listed {
         }
         let slot = self.objects.slots.entry(now.name.clone()).or_default();
         let was = slot.object.replace(known(now, State::Void));
-        let place = was.map(|was| was.step.unwrap_or(was.version + self.objects.offset));
+        let place = was.map(|was| place(&was, self.objects.offset));
         self.valid.insert(now.name.clone(), place);
         self.objects.note(now, State::Void);
     }
@@ -137,27 +137,10 @@ impl Listed {
     pub(super) fn finish(mut self) -> Objects {
         self.journals.sort_unstable_by_key(|object| object.version);
         for object in std::mem::take(&mut self.journals) {
-            let at = object.version + self.objects.offset;
-            if object.written_by().is_none()
-                || self.fence(&object).is_some()
-                || !self.happened(&object, at)
-            {
-                self.objects.spend(&object);
-                continue;
-            }
-            let Some(journal) = read_journal(&object) else {
+            let Some((commit, past)) = self.judge(&object) else {
                 self.objects.spend(&object);
                 continue;
             };
-            let commit = journal.commit(at, |key| self.objects.entry_of(key).cloned());
-            let guards = journal.guards(at);
-            let (Some(commit), Some(guards)) = (commit, guards) else {
-                self.objects.spend(&object);
-                continue;
-            };
-            let past = guards.into_iter();
-            let past = past.filter(|(key, guard)| self.is_past(key, at, guard.is_some()));
-            let past: HashSet<_> = past.map(|(key, _)| key).collect();
             let is_past = |change: &Change| past.contains(&change.key);
             let _commit = self.objects.begin(&object, commit, is_past);
         }
@@ -166,34 +149,44 @@ impl Listed {
 
     /// Whether what an object counts as says more than a transaction does: it was written by it, or after it.
     fn is_past(&self, key: &Key, at: u64, existed: bool) -> bool {
-        let object = self
-            .objects
-            .slots
-            .get(&name::of(key))
-            .and_then(|slot| slot.object.as_ref());
-        let place = match object {
+        let name = name::of(key);
+        let slot = self.objects.slots.get(&name);
+        let place = match slot.and_then(|slot| slot.object.as_ref()) {
             None => None,
-            Some(object) if object.state == State::Void => {
-                self.valid.get(&name::of(key)).copied().flatten()
-            }
-            // A step stands where its transaction does.
-            Some(object) => Some(object.step.unwrap_or(object.version + self.objects.offset)),
+            Some(object) if object.state == State::Void => self.valid.get(&name).copied().flatten(),
+            Some(object) => Some(place(object, self.objects.offset)),
         };
         // It is not there any more; or not yet, where no transaction before this one shows it.
         let gone = existed && self.objects.entry_of(key).is_none();
         place.map_or(gone, |place| place >= at)
     }
 
-    /// Whether a journal's guards held where it stands, as far as that can be told still.
-    fn happened(&self, object: &Object, at: u64) -> bool {
-        let Some(guards) = read_journal(object).and_then(|journal| journal.guards(at)) else {
-            return false;
-        };
-        guards.into_iter().all(|(key, guard)| {
+    /// The commit that a journal is, if its guards held where it stands, as far as that can be told still; and the keys of
+    /// which something is known that is as new.
+    fn judge(&self, object: &Object) -> Option<(Commit, HashSet<Key>)> {
+        object.written_by()?;
+        if self.fence(object).is_some() {
+            return None;
+        }
+        let at = object.version + self.objects.offset;
+        let journal = read_journal(object)?;
+        let mut past = HashSet::new();
+        for (key, guard) in journal.guards(at)? {
             let now = self.objects.entry_of(&key).map(|entry| entry.modified);
-            now == guard || self.is_past(&key, at, guard.is_some())
-        })
+            if self.is_past(&key, at, guard.is_some()) {
+                past.insert(key);
+            } else if now != guard {
+                return None;
+            }
+        }
+        let commit = journal.commit(at, |key| self.objects.entry_of(key).cloned())?;
+        Some((commit, past))
     }
+}
+
+/// Where on the line an object stands: a step, where its transaction does.
+fn place(object: &Known, offset: u64) -> u64 {
+    object.step.unwrap_or(object.version + offset)
 }
 
 /// What a follower is to begin with.

@@ -80,7 +80,7 @@ impl Begun {
 }
 
 /// Something that was told.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Event {
     /// The object is so from now on.
     Is(Object),

@@ -10,7 +10,7 @@ use super::journal::{self, Journal};
 use super::log::KubernetesLog;
 use super::name;
 use super::object::{Object, body};
-use super::objects::Objects;
+use super::objects::{Lead, Objects};
 use super::refusal::ApiError;
 use super::resource::{EntrySpec, SpecStamp, Step};
 use super::slot::{Known, State};
@@ -192,9 +192,6 @@ pub(super) async fn lead(
     record: LeadRecord,
     told: Option<u64>,
 ) -> Result<(), SendError> {
-    let value =
-        serde_json::to_vec(&record).map_err(|error| SendError::Refused(error.to_string()))?;
-    let key = LeadRecord::key();
     // Not a write of an entry, but what says whether stamps survive.
     let stamp = Stamp {
         term: record.term,
@@ -206,20 +203,7 @@ pub(super) async fn lead(
         if lead.map(|lead| lead.version + objects.offset) != told {
             return Err(SendError::Conflict(objects.index()));
         }
-        let there = lead.map(|lead| Known {
-            uid: lead.uid.clone(),
-            version: lead.version,
-            generation: lead.generation,
-            kept: lead.kept.clone(),
-            stamp: None,
-            step: None,
-            state: State::Live,
-        });
-        let record = Record {
-            value: value.into(),
-            ..Record::default()
-        };
-        Request::new(&key, spec(&key, Some(&record)), Some(stamp), there.as_ref())
+        lead_request(&record, stamp, lead)?
     };
     match request.send(log).await {
         Ok(body) => {
@@ -239,6 +223,32 @@ pub(super) async fn lead(
         }
         Err(error) => Err(definite(&error)),
     }
+}
+
+/// Makes or replaces the lead's record.
+pub(super) fn lead_request(
+    record: &LeadRecord,
+    stamp: Stamp,
+    there: Option<&Lead>,
+) -> Result<Request, SendError> {
+    let value =
+        serde_json::to_vec(record).map_err(|error| SendError::Refused(error.to_string()))?;
+    let there = there.map(|lead| Known {
+        uid: lead.uid.clone(),
+        version: lead.version,
+        generation: lead.generation,
+        kept: lead.kept.clone(),
+        stamp: None,
+        step: None,
+        state: State::Live,
+    });
+    let key = LeadRecord::key();
+    let record = Record {
+        value: value.into(),
+        ..Record::default()
+    };
+    let spec = spec(&key, Some(&record));
+    Ok(Request::new(&key, spec, Some(stamp), there.as_ref()))
 }
 
 /// Writes or removes a record that is not the leader's to write: without a stamp, as anybody's.

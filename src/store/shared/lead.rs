@@ -17,7 +17,7 @@ use super::boottime;
 use super::follower::Follower;
 use super::log::{Log, SendError};
 use super::metrics::Metrics;
-use super::record::{Fence, LeadRecord, Relay};
+use super::record::{LeadRecord, Relay};
 use super::view::Told;
 use crate::model::time;
 
@@ -248,7 +248,7 @@ impl Lead {
         let short = told.highest.saturating_sub(told.revision);
         let raised = is_outgrown(told);
         let kept = known.filter(|_| !raised);
-        LeadRecord {
+        let mut record = LeadRecord {
             // Above every term that wrote: of those before, what is on its way is void.
             term: told.term.saturating_add(1),
             holder: self.holder.clone(),
@@ -266,18 +266,22 @@ impl Lead {
             },
             // All three are indexes: with another offset they are none.
             past: kept.map(|lead| lead.past.clone()).unwrap_or_default(),
-            fences: kept.map(|lead| fences(told, lead)).unwrap_or_default(),
+            fences: kept.map(|lead| lead.fences.clone()).unwrap_or_default(),
             floor: if raised {
                 0
             } else {
                 told.floor.max(kept.map_or(0, |lead| lead.floor))
             },
+        };
+        if !raised {
+            note_fence(told, &mut record);
         }
+        record
     }
 
     fn next_beat(told: &Told) -> Option<LeadRecord> {
         let mut record = LeadRecord::clone(told.lead.as_deref()?);
-        record.fences = fences(told, &record);
+        note_fence(told, &mut record);
         record.beat += 1;
         record.note_past(told.lead_revision?, time::unix_ms());
         record.floor = record.floor.max(told.floor);
@@ -439,13 +443,11 @@ impl Lead {
             let (true, Some(lead)) = (self.is_ours(&now), now.lead.as_deref()) else {
                 return Ok(());
             };
+            let mut record = lead.clone();
+            record.released = true;
             // Told again, it is not where the term began.
-            let record = LeadRecord {
-                released: true,
-                fences: fences(&now, lead),
-                beat: lead.beat.max(1),
-                ..lead.clone()
-            };
+            note_fence(&now, &mut record);
+            record.beat = record.beat.max(1);
             let sent = self.log.send_lead(record, now.lead_revision).await;
             match sent {
                 // A heartbeat that was on its way came first, or what was sent is told or not.
@@ -460,14 +462,12 @@ impl Lead {
     }
 }
 
-/// Where the last terms began, that of the last record among them, whoever wrote it: a gateway that reads everything anew
-/// knows by these which writes came too late.
-fn fences(told: &Told, last: &LeadRecord) -> Vec<Fence> {
-    let mut record = last.clone();
+/// Notes where the term of the last record began, whoever wrote it, if nobody has: a gateway that reads everything anew knows
+/// by that which writes came too late.
+fn note_fence(told: &Told, record: &mut LeadRecord) {
     if let Some(fence) = told.fence {
         record.note_fence(fence);
     }
-    record.fences
 }
 
 /// Whether indexes are to be raised before anything is served: clients have seen higher ones, or others of the same.
