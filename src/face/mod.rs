@@ -1,11 +1,12 @@
 //! The protocols, one folder each: one operation a file, which parses, makes one call of the keyspace, and encodes.
 //!
-//! Faces do not know each other. What they share is how HTTP is served (`http`), how Go writes JSON (`gojson`), and
-//! lists that are kept encoded (`kept`, `gzip`).
+//! Faces do not know each other. What they share is the HTTP server (`http`), paths as Go reads them (`gopath`), JSON as Go
+//! writes it (`gojson`), and lists that are kept encoded (`kept`, `gzip`).
 
 pub mod consul;
 pub mod etcd;
 pub mod gojson;
+mod gopath;
 mod gzip;
 pub mod http;
 mod kept;

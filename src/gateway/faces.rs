@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use super::files;
 use super::relay::Desk;
+use crate::face::etcd::NO_GRPC;
 use crate::face::http::{Arrival, Leads, Limits, Metrics, Server, Stopping};
 use crate::model::FaceName;
 
@@ -77,7 +78,10 @@ impl Servers {
         leads: Leads,
     ) {
         if let Some(listener) = listener {
-            let server = common.server(name.as_str(), Arc::clone(&common.places), leads);
+            let mut server = common.server(name.as_str(), Arc::clone(&common.places), leads);
+            if name == FaceName::Etcd2 {
+                server = server.refusing_grpc(NO_GRPC);
+            }
             let (door, arrivals) = mpsc::channel(ARRIVALS);
             self.doors.insert(name, door);
             self.tasks

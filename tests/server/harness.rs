@@ -1,12 +1,16 @@
 //! A server with a small face of its own.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::routing::{any, get};
+use http_body::Frame;
 use kubekv::face::http::{Leads, Limits, Metrics, Server, Stopping};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -53,6 +57,7 @@ fn face(stopping: Stopping, release: Arc<Notify>) -> Router {
             }),
         )
         .route("/big", get(|| async { vec![b'x'; BIG] }))
+        .route("/pieces", any(pieces))
         .route("/panic", get(mistake))
         .route(
             "/length",
@@ -63,6 +68,26 @@ fn face(stopping: Stopping, release: Arc<Notify>) -> Router {
                 }
             }),
         )
+}
+
+/// A body whose length is not known before.
+async fn pieces(body: Body) -> Body {
+    let whole = to_bytes(body, BIG).await.unwrap();
+    Body::new(Pieces(Some(whole)))
+}
+
+struct Pieces(Option<Bytes>);
+
+impl http_body::Body for Pieces {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.take().map(|whole| Ok(Frame::data(whole))))
+    }
 }
 
 async fn mistake() -> &'static str {
@@ -80,7 +105,8 @@ impl Harness {
         let release = Arc::new(Notify::new());
         let face = face(stopping.clone(), Arc::clone(&release));
         let places = Arc::new(Semaphore::new(places));
-        let server = Server::new("test", limits, places, metrics, Leads::default());
+        let server = Server::new("test", limits, places, metrics, Leads::default())
+            .refusing_grpc("no gRPC here");
         let served = tokio::spawn(server.serve(listener, face, stopping));
         Self {
             address,

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header, request};
+use http::{HeaderMap, header, request};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::go::Query;
@@ -13,10 +13,6 @@ use super::{Consul, Face};
 use crate::face::http::Connection;
 use crate::face::kept::Kept;
 use crate::model::{Caller, FaceName};
-
-/// A body that is refused for its length is read up to this many bytes more, so that the client, still writing, hears
-/// why.
-const READ_PAST: usize = 8 << 20;
 
 /// A request without its body.
 #[derive(Debug)]
@@ -117,12 +113,6 @@ impl<'a> Ask<'a> {
     ) -> Result<Result<Bytes, TooLong>, Reply> {
         let said = self.said_length();
         if said.is_some_and(|said| usize::try_from(said).map_or(true, |said| said > limit)) {
-            // Who waits to be told to go on has not begun to write.
-            if !self.headers.contains_key(header::EXPECT) {
-                let _ended = Limited::new(body, limit.saturating_add(READ_PAST))
-                    .collect()
-                    .await;
-            }
             return Ok(Err(TooLong { said }));
         }
         match Limited::new(body, limit).collect().await {
@@ -130,10 +120,8 @@ impl<'a> Ask<'a> {
             // would keep whole.
             Ok(collected) => Ok(Ok(Bytes::copy_from_slice(&collected.to_bytes()))),
             Err(error) if error.is::<LengthLimitError>() => Ok(Err(TooLong { said })),
-            Err(error) => Err(Reply::text(
-                StatusCode::BAD_REQUEST,
-                format!("could not read the body: {error}"),
-            )),
+            // As Consul tells whatever goes wrong.
+            Err(error) => Err(Reply::failed(error.to_string())),
         }
     }
 }

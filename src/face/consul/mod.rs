@@ -1,7 +1,7 @@
 //! Consul's HTTP API, as version 1.8.7 answers in server mode without access control.
 //!
-//! One operation a file. What differs from Consul on purpose is listed in `docs/compatibility.md`, and the test
-//! `tests/consul_real.rs` holds the two against each other.
+//! One operation a file. What differs from Consul on purpose is listed in `docs/compatibility.md`, and the tests of
+//! `tests/consul` hold the two against each other.
 
 mod agent;
 mod ask;
@@ -36,9 +36,9 @@ use go::Query;
 use path::PathError;
 use reply::{Answer, Reply};
 
-use super::gzip;
-use super::http::Stopping;
+use super::http::{Stopping, Target};
 use super::kept::Kept;
+use super::{gopath, gzip};
 use crate::space::Keyspace;
 
 /// What the face works on.
@@ -74,20 +74,34 @@ pub fn router(face: Consul) -> Router {
 async fn handle(State(face): State<Arc<Face>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let compressed = gzip::accepted(&parts.headers);
-    let path = match path::clean(parts.uri.path().as_bytes()) {
+    let target = Target::of(&parts.extensions, &parts.uri);
+    let path = match path::read(&target.path) {
         Ok(path) => path,
         Err(PathError::NotPrintable) => return plain(Reply::empty(StatusCode::BAD_REQUEST)).await,
-        Err(error @ PathError::BadEscape) => {
-            return plain(Reply::bad_request(error.to_string())).await;
+        // Go's server says it, before Consul sees anything.
+        Err(PathError::BadEscape) => {
+            let close = HeaderValue::from_static("close");
+            let reply = Reply::bad_request("400 Bad Request");
+            return plain(reply.header(header::CONNECTION, close)).await;
+        }
+        Err(PathError::Dots(path)) => {
+            return match gopath::redirect(&parts.method, &path, &target) {
+                Some(redirect) => redirect,
+                None => plain(refused::dots()).await,
+            };
         }
     };
+    // A CONNECT to a host, which is nothing here.
+    if target.path.is_empty() {
+        return plain(refused::no_page()).await;
+    }
     if path == b"/" {
         return plain(Reply::text(StatusCode::OK, "Consul Agent")).await;
     }
     let Some(found) = endpoints::find(&path) else {
         return plain(Reply::empty(StatusCode::NOT_FOUND)).await;
     };
-    let reply = answer(&face, found, &parts, body).await;
+    let reply = answer(&face, found, &parts, &target, body).await;
     let mut response = reply.into_response(compressed).await;
     let vary = HeaderValue::from_static("Accept-Encoding");
     response.headers_mut().insert(header::VARY, vary);
@@ -99,8 +113,14 @@ async fn plain(reply: Reply) -> Response {
     reply.into_response(false).await
 }
 
-async fn answer(face: &Face, found: Found<'_>, parts: &request::Parts, body: Body) -> Reply {
-    let Ok(query) = Query::parse(parts.uri.query().unwrap_or_default().as_bytes()) else {
+async fn answer(
+    face: &Face,
+    found: Found<'_>,
+    parts: &request::Parts,
+    target: &Target,
+    body: Body,
+) -> Reply {
+    let Ok(query) = Query::parse(target.query()) else {
         // Consul logs the reason and says nothing.
         return Reply::empty(StatusCode::INTERNAL_SERVER_ERROR);
     };

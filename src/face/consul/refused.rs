@@ -1,6 +1,6 @@
 //! What is not here, refused by name; and how a change that was not made is told.
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 
 use super::reply::Reply;
 use crate::space::{CommitError, Denied};
@@ -18,6 +18,20 @@ pub(super) fn acl() -> Reply {
 pub(super) fn endpoint(pattern: &str) -> Reply {
     let words = format!("{pattern} is not implemented by kubekv");
     Reply::text(StatusCode::NOT_IMPLEMENTED, words)
+}
+
+/// A path with `.` or `..` under a method that is not redirected.
+pub(super) fn dots() -> Reply {
+    Reply::bad_request(
+        "a path with \".\" or \"..\" in it is never acted on by kubekv; send the path that is meant",
+    )
+}
+
+/// Nothing is here, in the words of Go's multiplexer.
+pub(super) fn no_page() -> Reply {
+    let nosniff = HeaderValue::from_static("nosniff");
+    Reply::text(StatusCode::NOT_FOUND, "404 page not found\n")
+        .header(header::X_CONTENT_TYPE_OPTIONS, nosniff)
 }
 
 /// A body that is too long, in Consul's words.

@@ -3,7 +3,7 @@
 use percent_encoding::percent_decode;
 
 use super::media_type::{BadMediaType, media_type};
-use super::path::bad_escape;
+use crate::face::gopath::bad_escape;
 
 /// The longest body that is read as a form, in bytes; Go's own limit.
 pub(super) const MAX_BODY: usize = 10 << 20;

@@ -12,7 +12,6 @@ mod keys;
 mod machines;
 mod media_type;
 mod members;
-mod path;
 mod refused;
 mod reply;
 mod route;
@@ -29,7 +28,8 @@ use http::{Request, Response};
 
 use self::route::Route;
 use self::stats::Counters;
-use super::http::{Connection, Stopping};
+use super::gopath::{self, BadEscape};
+use super::http::{Connection, Stopping, Target};
 use super::kept::Kept;
 use crate::model::{Caller, FaceName, time};
 use crate::space::Keyspace;
@@ -72,6 +72,8 @@ impl Face {
     }
 }
 
+pub use self::refused::NO_GRPC;
+
 /// The name of the one member.
 const MEMBER_NAME: &str = "kubekv";
 
@@ -98,10 +100,19 @@ async fn serve(State(face): State<Arc<Face>>, request: Request<Body>) -> Respons
     if refused::is_grpc(request.headers()) {
         return refused::v3();
     }
-    let path = match path::decode(request.uri().path()) {
-        Ok(path) => path::clean(&path),
-        Err(path::BadEscape) => return reply::bad_request(),
+    let target = Target::of(request.extensions(), request.uri());
+    let path = match gopath::decode(&target.path) {
+        Ok(path) if gopath::has_dots(&path) => {
+            let redirect = gopath::redirect(request.method(), &path, &target);
+            return redirect.unwrap_or_else(refused::dots);
+        }
+        Ok(path) => gopath::collapse(&path),
+        Err(BadEscape) => return reply::bad_request(),
     };
+    // A CONNECT to a host, which is nothing here.
+    if target.path.is_empty() {
+        return reply::not_found();
+    }
     match Route::of(&path) {
         Route::Keys(key) => keys::serve(&face, key, request).await,
         Route::Members(which) => members::serve(&face, which, &request),

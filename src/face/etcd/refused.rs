@@ -4,7 +4,18 @@ use axum::body::Body;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response, StatusCode};
 
+use super::error::{Code, Error};
 use super::reply;
+
+/// What clients of the v3 API are told, whatever they speak.
+pub const NO_GRPC: &str =
+    "kubekv does not serve the etcd v3 API; set ETCDCTL_API=2 or use /v2/keys";
+
+/// A path with `.` or `..` under a method that is not redirected.
+pub(super) fn dots() -> Response<Body> {
+    let cause = "a path with \".\" or \"..\" in it is never acted on by kubekv; send the path that is meant";
+    Error::new(Code::InvalidField, cause).answer(0)
+}
 
 /// Whether a request is a call of gRPC.
 pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
@@ -15,8 +26,7 @@ pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
 
 /// The answer to calls of the v3 API, in the words of its JSON door: 12 is gRPC's "unimplemented".
 pub(super) fn v3() -> Response<Body> {
-    let text = "kubekv does not serve the etcd v3 API; set ETCDCTL_API=2 or use /v2/keys";
-    let body = format!(r#"{{"error":"{text}","message":"{text}","code":12}}"#);
+    let body = format!(r#"{{"error":"{NO_GRPC}","message":"{NO_GRPC}","code":12}}"#);
     reply::json(StatusCode::NOT_IMPLEMENTED, body)
 }
 

@@ -1,13 +1,15 @@
 //! A connection on its way to a server: accepted there, accepted before the server was, or relayed by another gateway.
 
+use std::future::Future;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::Connection;
+use super::wire::HungUp;
 
 /// A connection that nothing was read from, and its two ends.
 #[derive(Debug)]
@@ -54,12 +56,25 @@ impl std::fmt::Debug for Stream {
 }
 
 impl Stream {
-    /// Waits for the first byte where that can be told without reading it.
-    pub(super) async fn readable(&mut self) -> io::Result<()> {
+    /// Ready when there is something to read, where that can be told without a buffer to read it into.
+    pub(super) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Self::Direct(stream) => stream.readable().await,
+            Self::Direct(stream) => stream.poll_read_ready(cx),
             // It has buffers of its own already.
-            Self::Relayed(_) => Ok(()),
+            Self::Relayed(_) => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Whether the client is known to be gone, though what it sent before was not read. A relayed connection does not
+    /// tell.
+    pub(super) fn hung_up(&self, cx: &mut Context<'_>) -> Option<HungUp> {
+        let Self::Direct(stream) = self else {
+            return None;
+        };
+        match pin!(stream.ready(Interest::READABLE)).poll(cx) {
+            Poll::Ready(Ok(ready)) if ready.is_read_closed() => Some(HungUp::Closed),
+            Poll::Ready(Err(error)) => Some(error.into()),
+            Poll::Ready(Ok(_)) | Poll::Pending => None,
         }
     }
 }

@@ -1,98 +1,76 @@
-//! The bodies of requests and answers, watched while they pass.
+//! Request body: read from the connection as the face asks for it.
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::BoxError;
-use axum::body::Body;
-use bytes::Bytes;
-use http_body::{Body as HttpBody, Frame, SizeHint};
-use hyper::body::Incoming;
+use axum::body::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use parking_lot::Mutex;
 use tokio::time::Sleep;
 
-/// A request's body, which fails when it pauses for too long.
+use super::framing::Framing;
+use super::wire::Wire;
+
+/// The body of a request, which fails when it pauses for too long.
 #[derive(Debug)]
-pub(super) struct Arriving {
-    body: Incoming,
+pub(super) struct RequestBody {
+    wire: Arc<Mutex<Wire>>,
+    /// Its length, where the client said it.
+    length: Option<u64>,
     pause: Duration,
     end: Option<Pin<Box<Sleep>>>,
 }
 
-impl Arriving {
-    pub(super) fn new(body: Incoming, pause: Duration) -> Self {
+impl RequestBody {
+    /// The body of the request whose head was just read.
+    pub(super) fn new(wire: &Arc<Mutex<Wire>>, pause: Duration) -> Self {
+        let length = match wire.lock().framing {
+            Framing::Length(length) => Some(length),
+            Framing::Chunked(_) | Framing::Broken => None,
+        };
         Self {
-            body,
+            wire: Arc::clone(wire),
+            length,
             pause,
             end: None,
         }
     }
 }
 
-impl HttpBody for Arriving {
+impl Body for RequestBody {
     type Data = Bytes;
-    type Error = BoxError;
+    type Error = io::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = &mut *self;
-        if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) {
+        let mut wire = this.wire.lock();
+        if let Poll::Ready(piece) = wire.poll_body(cx) {
             this.end = None;
-            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+            return Poll::Ready(piece.map(|piece| piece.map(Frame::data)));
         }
         let pause = this.pause;
-        let end = this
-            .end
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(pause)));
-        ready!(end.as_mut().poll(cx));
-        let error = io::Error::new(
-            io::ErrorKind::TimedOut,
-            "the body of the request did not come in time",
-        );
-        Poll::Ready(Some(Err(error.into())))
+        let end = || Box::pin(tokio::time::sleep(pause));
+        ready!(this.end.get_or_insert_with(end).as_mut().poll(cx));
+        // What comes later is no request.
+        wire.framing = Framing::Broken;
+        let late = "the body of the request did not come in time";
+        let error = io::Error::new(io::ErrorKind::TimedOut, late);
+        Poll::Ready(Some(Err(error)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.length == Some(0) || self.wire.lock().framing.is_done()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// An answer's body, which lets go of `held` when it was sent or given up.
-#[derive(Debug)]
-pub(super) struct Answering<G> {
-    body: Body,
-    _held: G,
-}
-
-impl<G> Answering<G> {
-    pub(super) fn new(body: Body, held: G) -> Self {
-        Self { body, _held: held }
-    }
-}
-
-impl<G: Unpin> HttpBody for Answering<G> {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.length
+            .map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }

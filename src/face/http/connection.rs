@@ -1,50 +1,342 @@
-//! One connection, from its first byte to its end.
+//! HTTP/1 connection: requests are read and answered one after another, from the first byte to the end.
+//!
+//! It is our own because what Consul and etcd answer is decided by Go's server, and no library lets a server see what
+//! that one sees: a target byte for byte, of up to a megabyte; headers by spelling; a client that hangs up behind bytes
+//! that nobody has read yet. How a request looks is in `head`, its body in `framing`, an answer in `answer`.
 
+use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
 use axum::Router;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use axum::body::Body;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::Body as _;
+use parking_lot::Mutex;
 
+use super::answer::{self, Asked, Shape};
 use super::arrival::Arrival;
-use super::pace::{Paced, Progress};
+use super::body::RequestBody;
+use super::head::{Expectation, Found, Head, Reader};
+use super::refusal::Refusal;
 use super::server::Shared;
-use super::{Stopping, service};
+use super::service::{self, LeadLost};
+use super::wire::{HungUp, Wire};
+use super::{Connection, Stopping, http2};
+
+/// How much of a body that nobody read is read before the answer, in bytes, so that the connection can stay open; as
+/// in Go.
+const UNREAD: u64 = 256 << 10;
+
+/// How much a client may go on sending after an answer that closes the connection, in bytes, and for how long. Where the
+/// connection were closed on it, it would lose the answer.
+const LINGER_BYTES: usize = 8 << 20;
+const LINGER: Duration = Duration::from_secs(10);
+
+/// Why a connection ended before its client ended it.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error(transparent)]
+    HungUp(#[from] HungUp),
+    #[error("the headers of the request did not come in time")]
+    LateHead,
+    #[error("the answer broke off: {0}")]
+    Answer(axum::Error),
+    #[error(transparent)]
+    LeadLost(#[from] LeadLost),
+}
+
+impl From<io::Error> for Broken {
+    fn from(error: io::Error) -> Self {
+        Self::HungUp(error.into())
+    }
+}
+
+/// What comes next on a connection.
+enum Next {
+    Request(Box<Head>),
+    Refused(Refusal),
+    Http2,
+    Ended,
+}
+
+/// One connection.
+struct Http1 {
+    shared: Arc<Shared>,
+    face: Router,
+    ends: Connection,
+    stopping: Stopping,
+    /// Shared with the body of the request that is being answered.
+    wire: Arc<Mutex<Wire>>,
+}
 
 /// Serves a connection until the client ends it, or the gateway is stopping and nothing is in flight.
 pub(super) async fn serve(shared: Arc<Shared>, arrival: Arrival, face: Router, stopping: Stopping) {
-    let Arrival { mut stream, ends } = arrival;
-    // Until its first byte a connection costs no buffer: thousands of idle ones are cheap.
-    tokio::select! {
-        readable = stream.readable() => if readable.is_err() { return },
-        () = stopping.wait() => return,
-    }
-    let limits = shared.limits;
-    let progress = Arc::new(Progress::default());
-    let io = TokioIo::new(Paced::new(stream, Arc::clone(&progress), &limits));
-    let service = service_fn(|request| {
-        let (shared, progress) = (Arc::clone(&shared), Arc::clone(&progress));
-        service::answer(shared, face.clone(), ends, progress, request)
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        // This one would also end idle connections; `Paced` knows the difference.
-        .header_read_timeout(None)
-        .max_header_size(limits.head_bytes)
-        .max_buf_size(2 * limits.head_bytes)
-        .serve_connection(io, service);
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stopping.wait() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+    let Arrival { stream, ends } = arrival;
+    let name = shared.name;
+    let wire = Arc::new(Mutex::new(Wire::new(stream, shared.limits.write_pause)));
+    let connection = Http1 {
+        shared,
+        face,
+        ends,
+        stopping,
+        wire,
     };
-    if let Err(error) = ended {
+    if let Err(error) = connection.run().await {
         // A client that breaks off is no news.
-        tracing::debug!(face = shared.name, peer = %ends.peer, %error, "connection broken");
+        tracing::debug!(face = name, peer = %ends.peer, %error, "connection broken");
+    }
+}
+
+impl Http1 {
+    async fn run(self) -> Result<(), Broken> {
+        loop {
+            match self.next().await? {
+                Next::Request(head) => {
+                    if !self.exchange(*head).await? {
+                        return self.close().await;
+                    }
+                }
+                Next::Refused(refusal) => {
+                    self.wire.lock().push(&refusal.bytes());
+                    return self.close().await;
+                }
+                Next::Http2 => {
+                    let Self {
+                        shared,
+                        ends,
+                        stopping,
+                        wire,
+                        ..
+                    } = self;
+                    // Nobody else has it: no request was read.
+                    if let Some(wire) = Arc::into_inner(wire) {
+                        http2::refuse(&shared, ends, wire.into_inner(), stopping).await;
+                    }
+                    return Ok(());
+                }
+                Next::Ended => return Ok(()),
+            }
+        }
+    }
+
+    /// Waits for the next request and reads its head.
+    async fn next(&self) -> Result<Next, Broken> {
+        let mut reader = Reader::default();
+        let mut late = pin!(None);
+        loop {
+            let is_idle = match self.found(&mut reader) {
+                Ok(next) => return Ok(next),
+                Err(is_idle) => is_idle,
+            };
+            let filled = poll_fn(|cx| self.wire.lock().poll_fill(cx));
+            if is_idle {
+                tokio::select! {
+                    filled = filled => drop(filled?),
+                    () = self.stopping.wait() => return Ok(Next::Ended),
+                }
+                continue;
+            }
+            if late.is_none() {
+                late.set(Some(tokio::time::sleep(self.shared.limits.head)));
+            }
+            let Some(late) = late.as_mut().as_pin_mut() else {
+                continue;
+            };
+            tokio::select! {
+                filled = filled => drop(filled?),
+                () = late => return Err(Broken::LateHead),
+            }
+        }
+    }
+
+    /// What has come so far; if that is too little, whether it is nothing at all.
+    fn found(&self, reader: &mut Reader) -> Result<Next, bool> {
+        let mut wire = self.wire.lock();
+        match reader.read(&mut wire.input, self.shared.limits.head_bytes) {
+            Ok(Found::Head(head)) => return Ok(Next::Request(head)),
+            Ok(Found::Http2) => return Ok(Next::Http2),
+            Ok(Found::More) => {}
+            Err(refusal) => return Ok(Next::Refused(refusal)),
+        }
+        let is_idle = wire.input.is_empty();
+        match (wire.ended, is_idle) {
+            (true, true) => return Ok(Next::Ended),
+            (true, false) => return Ok(Next::Refused(Refusal::MALFORMED)),
+            (false, _) => {}
+        }
+        if is_idle {
+            wire.rest();
+        }
+        Err(is_idle)
+    }
+
+    /// Answers a request; whether the connection stays open.
+    async fn exchange(&self, head: Head) -> Result<bool, Broken> {
+        let asked = Asked::new(&head.method, head.version, head.keep_alive);
+        let awaits = {
+            let mut wire = self.wire.lock();
+            wire.framing = head.framing;
+            wire.begin_answer();
+            let awaits = head.expectation();
+            wire.awaits_continue = awaits == Some(Expectation::Continue) && !head.framing.is_done();
+            awaits
+        };
+        if awaits == Some(Expectation::Unknown) {
+            return self.send_plain(StatusCode::EXPECTATION_FAILED, asked).await;
+        }
+        if head.target.path == "*" {
+            // It is about the server, not about anything it serves.
+            let status = if head.method == Method::OPTIONS {
+                StatusCode::OK
+            } else {
+                StatusCode::BAD_REQUEST
+            };
+            return self.send_plain(status, asked).await;
+        }
+        let flight = service::Flight::begin(&self.shared, &head.method);
+        let body = RequestBody::new(&self.wire, self.shared.limits.body_pause);
+        let mut request = Request::new(Body::new(body));
+        *request.method_mut() = head.method;
+        // A face reads the target; who only knows paths reads this. What is no path of theirs finds nothing.
+        *request.uri_mut() = head.target.as_uri();
+        *request.headers_mut() = head.headers;
+        request.extensions_mut().insert(self.ends);
+        request.extensions_mut().insert(head.target);
+        let answered = service::answer(&self.shared, flight, self.face.clone(), request);
+        let (answer, _flight) = self.while_there(answered).await??;
+        let asked = Asked {
+            keep_alive: asked.keep_alive && self.read_rest(asked.keep_alive).await,
+            ..asked
+        };
+        self.send(answer, asked).await
+    }
+
+    /// Waits for an answer while the client does.
+    async fn while_there<T>(&self, answer: impl Future<Output = T>) -> Result<T, HungUp> {
+        let mut answer = pin!(answer);
+        let patience = self.shared.limits.half_closed;
+        poll_fn(|cx| {
+            if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
+                return Poll::Ready(Ok(answer));
+            }
+            self.wire.lock().poll_hung_up(cx, patience).map(Err)
+        })
+        .await
+    }
+
+    /// Reads what the face has left of the request's body, up to a bound; whether the next request can follow.
+    async fn read_rest(&self, keep_alive: bool) -> bool {
+        let mut left = UNREAD;
+        loop {
+            {
+                let wire = self.wire.lock();
+                if wire.framing.is_done() {
+                    return keep_alive;
+                }
+                // A client that was never told to send its body may not send it.
+                if !keep_alive || wire.awaits_continue || wire.framing.left() >= left {
+                    return false;
+                }
+            }
+            let piece = poll_fn(|cx| self.wire.lock().poll_body(cx));
+            let piece = tokio::time::timeout(self.shared.limits.body_pause, piece).await;
+            let Ok(Some(Ok(piece))) = piece else {
+                return matches!(piece, Ok(None));
+            };
+            left = left.saturating_sub(u64::try_from(piece.len()).unwrap_or(left));
+        }
+    }
+
+    /// Sends an answer without a body, after which the connection closes where it says that something is wrong.
+    async fn send_plain(&self, status: StatusCode, asked: Asked) -> Result<bool, Broken> {
+        let mut answer = Response::new(Body::empty());
+        *answer.status_mut() = status;
+        if status != StatusCode::OK {
+            let close = HeaderValue::from_static("close");
+            answer.headers_mut().insert(header::CONNECTION, close);
+        }
+        self.send(answer, asked).await
+    }
+
+    /// Sends an answer; whether the connection stays open.
+    async fn send(&self, answer: Response<Body>, mut asked: Asked) -> Result<bool, Broken> {
+        asked.keep_alive &= !self.stopping.is_on();
+        let mut head = bytes::BytesMut::with_capacity(512);
+        let (shape, keeps) = answer::push_head(&mut head, asked, &answer, &self.shared.date);
+        self.wire.lock().push(&head);
+        if shape != Shape::Nothing {
+            self.send_body(answer.into_body(), shape).await?;
+        }
+        poll_fn(|cx| self.wire.lock().poll_flush(cx)).await?;
+        Ok(keeps)
+    }
+
+    /// Sends a body, each piece as soon as there is nothing else to send with it.
+    async fn send_body(&self, body: Body, shape: Shape) -> Result<(), Broken> {
+        let mut body = pin!(body);
+        let chunked = shape == Shape::Chunked;
+        loop {
+            let frame = poll_fn(|cx| {
+                if let Poll::Ready(frame) = body.as_mut().poll_frame(cx) {
+                    return Poll::Ready(Ok(frame));
+                }
+                let mut wire = self.wire.lock();
+                if let Poll::Ready(Err(error)) = wire.poll_flush(cx) {
+                    return Poll::Ready(Err(error.into()));
+                }
+                // Nobody else tells that there is no one to send more to.
+                wire.poll_hung_up(cx, Duration::ZERO).map(Err)
+            })
+            .await?;
+            let Some(frame) = frame else { break };
+            let Ok(piece) = frame.map_err(Broken::Answer)?.into_data() else {
+                continue;
+            };
+            if piece.is_empty() {
+                continue;
+            }
+            let has_room = {
+                let mut wire = self.wire.lock();
+                if chunked {
+                    wire.push(answer::chunk_begins(&piece).as_bytes());
+                }
+                wire.push_piece(piece)
+            };
+            if !has_room {
+                poll_fn(|cx| self.wire.lock().poll_flush(cx)).await?;
+            }
+            if chunked {
+                self.wire.lock().push(b"\r\n");
+            }
+        }
+        if chunked {
+            self.wire.lock().push(b"0\r\n\r\n");
+        }
+        Ok(())
+    }
+
+    /// Closes the connection so that a client that is still sending can read its answer.
+    async fn close(&self) -> Result<(), Broken> {
+        poll_fn(|cx| self.wire.lock().poll_shutdown(cx)).await?;
+        let mut left = LINGER_BYTES;
+        let read = async {
+            while left > 0 {
+                self.wire.lock().input.clear();
+                match poll_fn(|cx| self.wire.lock().poll_fill(cx)).await {
+                    Ok(0) | Err(_) => return,
+                    Ok(read) => left = left.saturating_sub(read),
+                }
+            }
+        };
+        tokio::select! {
+            // It is closed either way.
+            _late = tokio::time::timeout(LINGER, read) => {}
+            () = self.stopping.wait() => {}
+        }
+        Ok(())
     }
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 /// TCP keep-alive ends those whose other side is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The longest request line with headers, in bytes; 431 above it, and where there are more than 100 headers.
+    /// The longest request line with headers, in bytes; 431 above it, and where there are more than 4,096 headers. Go's
+    /// own limit by default: libkv and `etcdctl` send the value a key had before in the query.
     pub head_bytes: usize,
     /// From the first byte of a request to the end of its headers; the connection is closed after it.
     pub head: Duration,
@@ -17,6 +18,8 @@ pub struct Limits {
     pub body_pause: Duration,
     /// How long a client may take no byte of an answer that waits for it.
     pub write_pause: Duration,
+    /// How long a client that closed its sending side may wait for its answer; a poll is given up after it.
+    pub half_closed: Duration,
     /// How long requests in flight may go on when the gateway is stopping.
     pub drain: Duration,
 }
@@ -24,10 +27,11 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            head_bytes: 64 << 10,
+            head_bytes: (1 << 20) + (4 << 10),
             head: Duration::from_secs(10),
             body_pause: Duration::from_secs(30),
             write_pause: Duration::from_secs(30),
+            half_closed: Duration::from_secs(1),
             drain: Duration::from_secs(10),
         }
     }

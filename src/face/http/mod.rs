@@ -1,18 +1,24 @@
-//! How every HTTP face is served: accepted, bounded, paced, counted, logged, and drained.
+//! HTTP server of all faces: connections are accepted, bounded, paced, counted, logged, and drained.
 //!
-//! A face is an [`axum::Router`]; it gets a [`Connection`] with each request and asks [`Stopping`] when a poll should
-//! end. Everything that must hold for any protocol over HTTP is here, once.
+//! A face is an [`axum::Router`]; it gets a [`Connection`] and a [`Target`] with each request and asks [`Stopping`] when a
+//! poll should end. Everything that must hold for any protocol over HTTP is here, once.
 
+mod answer;
 mod arrival;
 mod backoff;
 mod body;
 mod connection;
+mod framing;
+mod head;
+mod http2;
 mod limits;
 mod metrics;
-mod pace;
 mod redact;
+mod refusal;
 mod server;
 mod service;
+mod target;
+mod wire;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -25,6 +31,7 @@ pub use arrival::Arrival;
 pub use limits::Limits;
 pub use metrics::Metrics;
 pub use server::{Server, prepare};
+pub use target::Target;
 
 /// The two ends of the connection a request came by; every request carries one as an extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +94,11 @@ impl Stopping {
     /// Follows a switch that is turned on once.
     pub fn new(switch: watch::Receiver<bool>) -> Self {
         Self(switch)
+    }
+
+    /// Whether it is stopping by now.
+    pub fn is_on(&self) -> bool {
+        *self.0.borrow()
     }
 
     /// Returns when the gateway is stopping.

@@ -1,6 +1,6 @@
 //! What of a request may be logged.
 
-use http::Uri;
+use super::target::Target;
 
 /// Parameters whose values say how something is asked, never what is stored or who asks. The value of any other one
 /// is hidden: Consul takes `token` in the query, and etcd v2 `value`, `prevValue`.
@@ -33,12 +33,14 @@ const SHOWN: [&str; 22] = [
 const LONGEST: usize = 256;
 
 /// The path and query of a request without values and secrets, and not too long.
-pub(super) fn target(uri: &Uri) -> String {
-    let mut text = uri.path().to_owned();
-    if let Some(query) = uri.query() {
+pub(super) fn target(target: &Target) -> String {
+    let Target { path, query } = target;
+    let path = path.get(..path.len().min(4 * LONGEST)).unwrap_or_default();
+    let mut text = String::from_utf8_lossy(path).into_owned();
+    if let Some(query) = query {
         text.push('?');
         let mut pairs = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        for (name, value) in form_urlencoded::parse(query) {
             if value.is_empty() || SHOWN.contains(&name.as_ref()) {
                 pairs.append_pair(&name, &value);
             } else {
@@ -65,7 +67,7 @@ mod tests {
     use super::*;
 
     fn shown(uri: &str) -> String {
-        target(&uri.parse().unwrap())
+        target(&Target::split(&uri.to_owned().into()))
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use axum::Router;
@@ -12,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::{JoinError, JoinSet};
 
+use super::answer::Date;
 use super::backoff::Backoff;
 use super::metrics::Face;
 use super::{Arrival, Connection, Leads, Limits, Metrics, Stopping, connection};
@@ -27,6 +29,11 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) metrics: Metrics,
     pub(super) leads: Leads,
+    /// What gRPC's clients are told, where they are told anything.
+    pub(super) no_grpc: Option<&'static str>,
+    /// Whether the log says so already.
+    pub(super) grpc_told: AtomicBool,
+    pub(super) date: Date,
 }
 
 /// Serves one face on one listener.
@@ -50,8 +57,20 @@ impl Server {
             limits,
             metrics,
             leads,
+            no_grpc: None,
+            grpc_told: AtomicBool::new(false),
+            date: Date::default(),
         });
         Self { shared, places }
+    }
+
+    /// The same, which tells clients of gRPC this sentence; others are told that there is no HTTP/2.
+    #[must_use]
+    pub fn refusing_grpc(mut self, sentence: &'static str) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.no_grpc = Some(sentence);
+        }
+        self
     }
 
     /// Accepts connections until the gateway is stopping. Returns when none is left: requests in flight then have

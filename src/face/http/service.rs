@@ -4,38 +4,32 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use hyper::body::Incoming;
-use hyper::{Request, Response};
+use http::{Method, Request, Response};
 use tokio::time::Instant;
 use tower_service::Service;
 use tracing::Instrument;
 
-use super::body::{Answering, Arriving};
 use super::metrics::{self, Face};
-use super::pace::Progress;
-use super::redact;
 use super::server::Shared;
-use super::{Connection, NoFault};
+use super::target::Target;
+use super::{Connection, NoFault, redact};
 
 /// A request in flight; counts it when it ends, however it ends.
 #[derive(Debug)]
-struct Flight {
+pub(super) struct Flight {
     shared: Arc<Shared>,
-    progress: Arc<Progress>,
     method: &'static str,
     status: Option<u16>,
 }
 
 impl Flight {
-    fn begin(shared: Arc<Shared>, progress: Arc<Progress>, method: &'static str) -> Self {
-        progress.busy();
+    pub(super) fn begin(shared: &Arc<Shared>, method: &Method) -> Self {
         let face = shared.name;
         let in_flight = &shared.metrics.in_flight;
         in_flight.get_or_create(&Face { face }).inc();
         Self {
-            shared,
-            progress,
-            method,
+            shared: Arc::clone(shared),
+            method: metrics::method(method),
             status: None,
         }
     }
@@ -45,7 +39,6 @@ impl Drop for Flight {
     fn drop(&mut self) {
         let Self {
             shared,
-            progress,
             method,
             status,
         } = self;
@@ -58,7 +51,6 @@ impl Drop for Flight {
         let metrics = &shared.metrics;
         metrics.requests.get_or_create(&request).inc();
         metrics.in_flight.get_or_create(&Face { face }).dec();
-        progress.idle();
     }
 }
 
@@ -67,47 +59,64 @@ impl Drop for Flight {
 #[error("the lead is lost")]
 pub(super) struct LeadLost;
 
-/// Answers one request by the face.
+/// Answers one request by the face. The answer is in flight until it was sent.
 pub(super) async fn answer(
-    shared: Arc<Shared>,
+    shared: &Shared,
+    mut flight: Flight,
     mut face: Router,
-    ends: Connection,
-    progress: Arc<Progress>,
-    request: Request<Incoming>,
-) -> Result<Response<Body>, LeadLost> {
-    let method = metrics::method(request.method());
+    request: Request<Body>,
+) -> Result<(Response<Body>, Flight), LeadLost> {
+    let name = shared.name;
+    let peer = request
+        .extensions()
+        .get()
+        .map(|ends: &Connection| ends.peer);
+    let target = Target::of(request.extensions(), request.uri());
     let span = tracing::debug_span!(
         "request",
-        face = shared.name,
-        method,
-        peer = %ends.peer,
+        face = name,
+        method = flight.method,
+        peer = tracing::field::Empty,
         target = tracing::field::Empty,
     );
-    // Making the text costs something; only where it is read.
+    // Making the texts costs something; only where they are read.
     if !span.is_disabled() {
-        span.record("target", redact::target(request.uri()));
+        span.record("peer", peer.map(tracing::field::display));
+        span.record("target", redact::target(&target));
     }
-    let pause = shared.limits.body_pause;
-    let mut flight = Flight::begin(shared, progress, method);
-    let mut request = request.map(|body| Body::new(Arriving::new(body, pause)));
-    request.extensions_mut().insert(ends);
     let began = Instant::now();
+    let has_span = !span.is_disabled();
     async move {
         let Ok(response) = face.call(request).await;
         // By then another gateway may have answered something newer: the connection ends without an answer.
-        if !flight.shared.leads.now().await {
+        if !shared.leads.now().await {
             return Err(LeadLost);
         }
         let status = response.status().as_u16();
         flight.status = Some(status);
         let micros = began.elapsed().as_micros();
+        let micros = u64::try_from(micros).unwrap_or(u64::MAX);
         let is_fault = response.extensions().get::<NoFault>().is_none();
-        if response.status().is_server_error() && is_fault {
+        let is_fault = response.status().is_server_error() && is_fault;
+        if is_fault && has_span {
             tracing::warn!(status, micros, "answered");
+        } else if is_fault {
+            // What the span would say, had anybody wanted it.
+            let (method, target) = (flight.method, redact::target(&target));
+            let peer = peer.map(tracing::field::display);
+            tracing::warn!(
+                face = name,
+                method,
+                peer,
+                target,
+                status,
+                micros,
+                "answered"
+            );
         } else {
             tracing::debug!(status, micros, "answered");
         }
-        Ok(response.map(|body| Body::new(Answering::new(body, flight))))
+        Ok((response, flight))
     }
     .instrument(span)
     .await

@@ -13,8 +13,10 @@ pub type Sequence = (&'static str, &'static [&'static str]);
 /// Answers that differ on purpose, each with its reason. A step stands for itself wherever it is.
 pub const DIFFERENCES: &[(&str, &str)] = &[
     ("GET /v1/kv/$//a", REDIRECT),
-    ("GET /v1/kv/$/../$-other", REDIRECT),
-    ("GET /v1/kv/$/./a", REDIRECT),
+    (
+        "PUT /v1/kv/$/../$-other < x",
+        "a write with dots in its path is refused: Consul redirects it",
+    ),
     ("GET /v1/kv", REDIRECT),
     ("GET /v1/session/info", REDIRECT),
     (
@@ -55,8 +57,7 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
     ("GET /v1/operator/raft/configuration", REFUSED),
 ];
 
-const REDIRECT: &str =
-    "an unclean path means the clean one: Consul redirects, which makes a PUT a GET";
+const REDIRECT: &str = "slashes are collapsed at once: Consul redirects, which makes a PUT a GET";
 const REFUSED: &str = "not there, and refused by name";
 const GATEWAY: &str = "the gateway is a node of one port, with no raft and no gossip";
 

@@ -48,6 +48,7 @@ pub const SEQUENCES: &[Sequence] = &[
             "GET /v1/%00",
             "GET /v1/kv/$//a",
             "GET /v1/kv/$/../$-other",
+            "PUT /v1/kv/$/../$-other < x",
             "GET /v1/kv/$/./a",
             "GET /v1/kv",
             "GET /v1/session/info",

@@ -52,6 +52,11 @@ impl Request {
         }
     }
 
+    /// Whether it changes nothing.
+    pub fn reads(&self) -> bool {
+        matches!(self.method, "GET" | "HEAD")
+    }
+
     /// Path and query.
     pub fn target(&self) -> String {
         let mut target = self.path.clone();

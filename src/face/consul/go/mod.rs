@@ -11,5 +11,5 @@ pub(super) use duration::{format_duration, parse_duration};
 pub(super) use json::{Json, first_value};
 pub(super) use number::parse_uint;
 pub(super) use print::is_print;
-pub(super) use query::{Query, unescape_path};
+pub(super) use query::Query;
 pub(super) use quote::quote;

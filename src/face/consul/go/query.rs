@@ -1,4 +1,4 @@
-//! Queries and paths of URLs: `url.ParseQuery` of Go 1.15, which takes `;` for `&`, and percent-encoding.
+//! Query of a URL: `url.ParseQuery` of Go 1.15, which takes `;` for `&`.
 
 use std::fmt::Write as _;
 
@@ -22,8 +22,8 @@ impl Query {
                 continue;
             }
             let mut halves = part.splitn(2, |byte| *byte == b'=');
-            let name = unescape(halves.next().unwrap_or_default(), Plus::IsSpace)?;
-            let value = unescape(halves.next().unwrap_or_default(), Plus::IsSpace)?;
+            let name = unescape(halves.next().unwrap_or_default())?;
+            let value = unescape(halves.next().unwrap_or_default())?;
             pairs.push((name, value));
         }
         Ok(Self { pairs })
@@ -67,18 +67,7 @@ impl Query {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Plus {
-    IsPlus,
-    IsSpace,
-}
-
-/// Decodes the percent-encoding of a path.
-pub(in crate::face::consul) fn unescape_path(text: &[u8]) -> Result<Vec<u8>, BadEscape> {
-    unescape(text, Plus::IsPlus)
-}
-
-fn unescape(text: &[u8], plus: Plus) -> Result<Vec<u8>, BadEscape> {
+fn unescape(text: &[u8]) -> Result<Vec<u8>, BadEscape> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.iter().copied();
     while let Some(byte) = bytes.next() {
@@ -88,7 +77,7 @@ fn unescape(text: &[u8], plus: Plus) -> Result<Vec<u8>, BadEscape> {
                 let low = bytes.next().and_then(hex).ok_or(BadEscape)?;
                 high << 4 | low
             }
-            b'+' if plus == Plus::IsSpace => b' ',
+            b'+' => b' ',
             byte => byte,
         });
     }
@@ -140,14 +129,12 @@ mod tests {
         for text in ["a=%", "a=%2", "%zz", "a=%+1"] {
             assert_eq!(Query::parse(text.as_bytes()), Err(BadEscape), "{text}");
         }
-        assert_eq!(unescape_path(b"a+%2f%00%ff"), Ok(b"a+/\0\xff".to_vec()));
     }
 
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes: Vec<u8>) {
             let _read = Query::parse(&bytes);
-            let _path = unescape_path(&bytes);
         }
 
         #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use http::header::CONTENT_ENCODING;
+use http::header::{CONTENT_ENCODING, VARY};
 use http::{HeaderValue, Response, StatusCode};
 
 use super::encode::push_get;
@@ -80,12 +80,19 @@ async fn directory(face: &Face, caller: &Caller, asked: &KeysRequest) -> Option<
 }
 
 async fn send(list: &Encoded, compressed: bool) -> Response<Body> {
-    if !compressed || list.len() < LONG {
-        return reply::json(StatusCode::OK, list.body());
+    let compressed = compressed && list.len() >= LONG;
+    let body = if compressed {
+        list.compressed().await
+    } else {
+        list.body()
+    };
+    let mut answer = reply::json(StatusCode::OK, body);
+    let headers = answer.headers_mut();
+    // Of every directory: the same one may be longer tomorrow.
+    headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    if compressed {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    let mut answer = reply::json(StatusCode::OK, list.compressed().await);
-    let gzip = HeaderValue::from_static("gzip");
-    answer.headers_mut().insert(CONTENT_ENCODING, gzip);
     answer
 }
 

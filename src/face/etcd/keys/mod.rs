@@ -32,6 +32,7 @@ use super::form::{Form, MAX_BODY};
 use super::stats::Outcomes;
 use super::{Face, caller, reply};
 use crate::face::gzip;
+use crate::face::http::Target;
 use crate::model::Caller;
 use crate::space::{CommitError, Draft};
 
@@ -92,8 +93,8 @@ async fn read(key: &[u8], request: Request<Body>) -> Result<(Method, KeysRequest
     let kind = head.headers.get(CONTENT_TYPE);
     let kind = kind.map_or(&b""[..], http::HeaderValue::as_bytes);
     let kind = if has_form { kind } else { b"" };
-    let query = head.uri.query().unwrap_or_default();
-    let form = Form::parse(kind, &body, query.as_bytes())
+    let target = Target::of(&head.extensions, &head.uri);
+    let form = Form::parse(kind, &body, target.query())
         .map_err(|bad| Error::new(Code::InvalidForm, bad.to_string()))?;
     let asked = KeysRequest::parse(key, &head.method, &form)?;
     Ok((head.method, asked))
@@ -105,10 +106,7 @@ async fn collect(body: Body) -> Result<Bytes, Error> {
         Err(error) if error.is::<LengthLimitError>() => {
             Err(Error::new(Code::InvalidForm, "http: POST too large"))
         }
-        Err(error) => {
-            let cause = format!("the body could not be read: {error}");
-            Err(Error::new(Code::InvalidForm, cause))
-        }
+        Err(error) => Err(Error::new(Code::InvalidForm, error.to_string())),
     }
 }
 

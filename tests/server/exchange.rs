@@ -1,0 +1,226 @@
+//! Requests and answers on one connection: what follows what, and when it ends.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use kubekv::face::http::Limits;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::harness::{CONNECTIONS, Harness, IN_FLIGHT, get_once, rest};
+
+const GET: &str = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+/// Reads an answer whose body ends in this.
+async fn read_until(stream: &mut TcpStream, end: &str) -> String {
+    let mut answer = String::new();
+    let mut buffer = [0; 4096];
+    while !answer.ends_with(end) {
+        let read = stream.read(&mut buffer).await.unwrap();
+        assert_ne!(read, 0, "closed after {answer:?}");
+        answer.push_str(std::str::from_utf8(&buffer[..read]).unwrap());
+    }
+    answer
+}
+
+#[tokio::test]
+async fn headers_are_spelled_as_go_spells_them() {
+    let server = Harness::start(Limits::default(), 10).await;
+    let answer = server.ask(&get_once("/")).await;
+    let names: Vec<&str> = answer
+        .lines()
+        .skip(1)
+        .map_while(|line| line.split_once(": ").map(|(name, _)| name))
+        .collect();
+    for name in ["Content-Type", "Content-Length", "Date", "Connection"] {
+        assert!(names.contains(&name), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn requests_that_come_together_are_answered_in_order() {
+    let server = Harness::start(Limits::default(), 10).await;
+    let put = "PUT /length HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc";
+    let chunked =
+        "PUT /pieces HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nde\r\n0\r\n\r\n";
+    let all = format!("{GET}{put}{chunked}{GET}{}", get_once("/length"));
+    let answer = server.ask(&all).await;
+    assert_eq!(answer.matches("HTTP/1.1 200 OK\r\n").count(), 5, "{answer}");
+    let bodies: Vec<&str> = answer
+        .split("\r\n\r\n")
+        .skip(1)
+        .map(|text| text.split("HTTP/1.1").next().unwrap())
+        .collect();
+    assert_eq!(bodies[..2], ["ok", "3"]);
+    assert!(
+        answer.contains("\r\n\r\n2\r\nde\r\n0\r\n\r\nHTTP/1.1"),
+        "{answer}"
+    );
+    assert!(answer.ends_with("\r\n\r\n0"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_body_that_nobody_reads_costs_no_connection_up_to_a_bound() {
+    let server = Harness::start(Limits::default(), 10).await;
+    for length in [0, 24_000, 200_000] {
+        let body = "x".repeat(length);
+        let head = format!("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
+        let both = server.ask(&format!("{head}{body}{}", get_once("/"))).await;
+        assert_eq!(both.matches("\r\n\r\nok").count(), 2, "{length}: {both}");
+        assert_eq!(both.matches("Connection: close").count(), 1, "{length}");
+    }
+    let length = 4 << 20;
+    let head = format!("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
+    let answer = server.ask(&format!("{head}{}", "x".repeat(length))).await;
+    assert!(answer.ends_with("ok"), "{answer}");
+    assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_client_that_sends_slowly_still_gets_its_answer() {
+    let server = Harness::start(Limits::default(), 10).await;
+    let mut stream = server
+        .send("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+        .await;
+    let answer = read_until(&mut stream, "ok").await;
+    assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
+    // It may go on sending: the answer was not lost to a reset.
+    for _ in 0..10 {
+        stream.write_all(&vec![b'x'; 100_000]).await.unwrap();
+    }
+    assert_eq!(rest(&mut stream).await, "");
+}
+
+#[tokio::test]
+async fn who_waits_for_100_is_told_only_when_the_body_is_wanted() {
+    let server = Harness::start(Limits::default(), 10).await;
+    let head = "HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n";
+    let mut wanted = server.send(&format!("PUT /length {head}")).await;
+    assert_eq!(
+        read_until(&mut wanted, "\r\n\r\n").await,
+        "HTTP/1.1 100 Continue\r\n\r\n"
+    );
+    wanted.write_all(b"abc").await.unwrap();
+    assert!(
+        read_until(&mut wanted, "3")
+            .await
+            .starts_with("HTTP/1.1 200")
+    );
+    let unwanted = server.ask(&format!("GET / {head}")).await;
+    assert!(unwanted.starts_with("HTTP/1.1 200"), "{unwanted}");
+    assert!(unwanted.contains("Connection: close"), "{unwanted}");
+    let other = head.replace("100-continue", "more");
+    let refused = server.ask(&format!("PUT /length {other}")).await;
+    assert!(refused.starts_with("HTTP/1.1 417 "), "{refused}");
+}
+
+#[tokio::test]
+async fn a_client_that_closes_its_side_gets_its_answer() {
+    let server = Harness::start(Limits::default(), 10).await;
+    let mut stream = server.send(GET).await;
+    stream.shutdown().await.unwrap();
+    assert!(rest(&mut stream).await.ends_with("ok"));
+    // In the middle of a request there is nothing to answer.
+    let mut half = server.send("GET / HT").await;
+    half.shutdown().await.unwrap();
+    assert!(rest(&mut half).await.starts_with("HTTP/1.1 400 "));
+    server.wait_for(CONNECTIONS, 0).await;
+}
+
+#[tokio::test]
+async fn a_hung_up_poll_is_given_up_whatever_lies_unread_behind_it() {
+    let limits = Limits {
+        half_closed: Duration::from_millis(10),
+        ..Limits::default()
+    };
+    let server = Harness::start(limits, 100).await;
+    let held = "GET /held HTTP/1.1\r\nHost: x\r\n\r\n";
+    for (count, behind) in [1, 4_096, 65_536, 200_000].into_iter().enumerate() {
+        let mut poll = server.send(held).await;
+        server.wait_for(IN_FLIGHT, 1).await;
+        poll.write_all(&vec![b'x'; behind]).await.unwrap();
+        if count % 2 == 0 {
+            drop(poll);
+        } else {
+            // A reset instead of an end.
+            socket2::SockRef::from(&poll)
+                .set_linger(Some(Duration::ZERO))
+                .unwrap();
+            drop(poll);
+        }
+        server.wait_for(IN_FLIGHT, 0).await;
+        server.wait_for(CONNECTIONS, 0).await;
+    }
+}
+
+#[tokio::test]
+async fn an_http_1_0_client_is_answered_as_it_asked() {
+    let server = Harness::start(Limits::default(), 10).await;
+    let answer = server.ask("GET / HTTP/1.0\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.0 200 OK\r\n"), "{answer}");
+    assert!(
+        answer.ends_with("ok") && !answer.contains("Connection"),
+        "{answer}"
+    );
+    let kept = "HTTP/1.0\r\nConnection: keep-alive\r\n";
+    let both = format!("GET / {kept}\r\nPUT /pieces {kept}Content-Length: 2\r\n\r\nab");
+    let answers = server.ask(&both).await;
+    let (first, second) = answers.split_once("ok").unwrap();
+    assert!(first.contains("\r\nConnection: keep-alive\r\n"), "{first}");
+    // Nothing else says where its body ends.
+    assert!(!second.contains("keep-alive"), "{second}");
+    assert!(second.ends_with("\r\n\r\nab"), "{second}");
+}
+
+#[tokio::test]
+async fn asking_about_the_server_itself_is_answered_as_go_does() {
+    let server = Harness::start(Limits::default(), 10).await;
+    let options = server.send("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    drop(options);
+    let both = format!("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n{}", get_once("/"));
+    let answers = server.ask(&both).await;
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2, "{answers}");
+    let answer = server.ask("GET * HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(
+        answer.starts_with("HTTP/1.1 400 Bad Request\r\n"),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn a_grpc_client_is_told_what_is_not_here() {
+    let server = Harness::start(Limits::default(), 10).await;
+    let stream = TcpStream::connect(server.address).await.unwrap();
+    let (mut calls, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
+    tokio::spawn(connection);
+    for _ in 0..3 {
+        let call = Request::post("http://x/etcdserverpb.KV/Range")
+            .header("content-type", "application/grpc")
+            .body(Empty::<Bytes>::new())
+            .unwrap();
+        let answer = calls.send_request(call).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.headers()["grpc-status"], "12");
+        assert_eq!(answer.headers()["grpc-message"], "no gRPC here");
+        assert!(
+            answer
+                .into_body()
+                .collect()
+                .await
+                .unwrap()
+                .to_bytes()
+                .is_empty()
+        );
+    }
+    drop(calls);
+    server.wait_for(CONNECTIONS, 0).await;
+    // Half a preface is no request.
+    let half = server.ask("PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n").await;
+    assert!(!half.contains("200 OK"), "{half}");
+}
