@@ -20,4 +20,5 @@ mod common;
 mod member;
 
 mod differential;
+mod raw;
 mod settings;

@@ -85,7 +85,7 @@ async fn handle(State(face): State<Arc<Face>>, request: Request) -> Response {
             return plain(reply.header(header::CONNECTION, close)).await;
         }
         Err(PathError::Dots(path)) => {
-            return match gopath::redirect(&parts.method, &path, &target) {
+            return match gopath::redirect(&parts.method, &path, target.query.as_deref()) {
                 Some(redirect) => redirect,
                 None => plain(refused::dots()).await,
             };

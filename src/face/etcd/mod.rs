@@ -103,7 +103,7 @@ async fn serve(State(face): State<Arc<Face>>, request: Request<Body>) -> Respons
     let target = Target::of(request.extensions(), request.uri());
     let path = match gopath::decode(&target.path) {
         Ok(path) if gopath::has_dots(&path) => {
-            let redirect = gopath::redirect(request.method(), &path, &target);
+            let redirect = gopath::redirect(request.method(), &path, target.query.as_deref());
             return redirect.unwrap_or_else(refused::dots);
         }
         Ok(path) => gopath::collapse(&path),

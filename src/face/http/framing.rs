@@ -14,6 +14,9 @@ use super::refusal::Refusal;
 const LONGEST_LINE: usize = 4 << 10;
 const LONGEST_TRAILER: usize = 64 << 10;
 
+/// The most digits the size of a chunk may have.
+const LONGEST_SIZE: usize = 16;
+
 /// What of a request's body is still to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
@@ -194,8 +197,18 @@ fn size(input: &mut BytesMut) -> io::Result<Option<u64>> {
             Err(bad("header line too long"))
         }
         Ok(httparse::Status::Partial) => Ok(None),
-        Err(httparse::InvalidChunkSize) => Err(bad("invalid byte in chunk length")),
+        Err(httparse::InvalidChunkSize) => Err(bad(if digits(input) > LONGEST_SIZE {
+            "http chunk length too large"
+        } else {
+            "invalid byte in chunk length"
+        })),
     }
+}
+
+/// How many hexadecimal digits it begins with.
+fn digits(input: &[u8]) -> usize {
+    let end = input.iter().position(|byte| !byte.is_ascii_hexdigit());
+    end.unwrap_or(input.len())
 }
 
 /// Takes a line, if it is whole; how long it was without its break.
@@ -267,7 +280,7 @@ mod tests {
         assert_eq!(told(b"3\r\nab"), "unfinished");
         assert_eq!(
             read(CHUNKED, &[b'0'; 9_000], 99).unwrap_err(),
-            "invalid byte in chunk length"
+            "http chunk length too large"
         );
     }
 

@@ -24,6 +24,7 @@ use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 
 use self::case::Step;
+pub use self::case::short;
 use self::run::{Difference, Protocol, Runner};
 use crate::member::Member;
 use crate::settings::{self, Settings};
@@ -152,7 +153,8 @@ async fn space(settings: &Settings) -> (Keyspace, Needed) {
 }
 
 /// Where rules are given their names.
-const RULES: [&str; 4] = [
+const RULES: [&str; 5] = [
+    include_str!("../raw/compare.rs"),
     include_str!("run.rs"),
     include_str!("consul/compare.rs"),
     include_str!("consul/mod.rs"),
@@ -171,7 +173,12 @@ fn every_rule_is_explained_to_people_and_none_is_left_over() {
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
         .collect();
-    let opens = ["Verdict::Allowed(\"", "Verdict::Parted(\"", ".entry(\""];
+    let opens = [
+        "Verdict::Allowed(\"",
+        "Verdict::Parted(\"",
+        ".entry(\"",
+        "allowed(\"",
+    ];
     let named: BTreeSet<_> = RULES
         .iter()
         .flat_map(|source| opens.map(|open| source.split(open).skip(1)))

@@ -3,7 +3,9 @@
 use axum::body::Bytes;
 use http::Method;
 
+use crate::face::gopath::bad_escape;
 use crate::face::http::refusal::Refusal;
+use crate::face::http::target::Target;
 
 /// The version of a request, as far as the answer depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +19,7 @@ pub(in crate::face::http) enum Version {
 #[derive(Debug)]
 pub(super) struct RequestLine {
     pub(super) method: Method,
-    pub(super) target: Bytes,
+    pub(super) target: Target,
     pub(super) version: Version,
     /// Its length with its break.
     pub(super) length: usize,
@@ -41,7 +43,10 @@ impl RequestLine {
             }
             _ => return Err(Refusal::MALFORMED),
         };
-        let target = Bytes::copy_from_slice(origin(&method, target)?);
+        let target = Target::split(&Bytes::copy_from_slice(origin(&method, target)?));
+        if bad_escape(&target.path).is_some() {
+            return Err(Refusal::MALFORMED);
+        }
         Ok(Self {
             method,
             target,
@@ -50,6 +55,7 @@ impl RequestLine {
         })
     }
 }
+
 /// What of a target counts here: all from its path on. Nothing, where a `CONNECT` names a host.
 fn origin<'a>(method: &Method, target: &'a [u8]) -> Result<&'a [u8], Refusal> {
     if target.iter().any(u8::is_ascii_control) {

@@ -104,7 +104,7 @@ fn whole(first: RequestLine, input: &mut BytesMut, length: usize) -> Result<Head
     input.advance(length);
     Ok(Head {
         method: first.method,
-        target: Target::split(&first.target),
+        target: first.target,
         headers,
         framing,
         version: first.version,

@@ -1,0 +1,141 @@
+//! Raw bytes to kubekv and to the real servers: requests that no well-behaved client sends, byte for byte the same.
+//!
+//! A case is what one connection sends: requests from a grammar with faults, some of them cut off, then a plain request
+//! that shows whether the connection still lives. Compared are the answers (status line, names of headers by spelling,
+//! bodies), how many there were, and what the keys of the case hold afterwards. What may differ is a named rule of
+//! docs/compatibility.md.
+
+mod compare;
+mod grammar;
+mod transcript;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use fastrand::Rng;
+use kubekv::face::consul::{Consul, router as consul};
+use kubekv::face::etcd::{Etcd, router as etcd};
+use tokio::time::Instant;
+
+use self::compare::Verdict;
+use self::grammar::{Case, Face};
+use self::transcript::{Transcript, exchange};
+use crate::common;
+use crate::settings::{Settings, Store};
+
+/// Cases of a test: a quarter of a minute each. A write takes etcd longer.
+const CONSUL_CASES: u64 = 1_500;
+const ETCD_CASES: u64 = 500;
+
+/// Differences after which a run ends.
+const ENOUGH: usize = 20;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs consul: tests/run"]
+async fn raw_bytes_are_answered_as_consul_does() {
+    let real = common::consul::Real::start().await;
+    let space = common::space().await;
+    let (own, _stop) = common::start(|stopping| {
+        consul(Consul {
+            space,
+            stopping,
+            node: common::consul::NODE.to_owned(),
+            datacenter: "dc1".to_owned(),
+        })
+    })
+    .await;
+    referee(Face::Consul, own, real.address).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs etcd: tests/run"]
+async fn raw_bytes_are_answered_as_etcd_does() {
+    let real = common::etcd::Etcd::start().await;
+    let space = common::space().await;
+    let (own, _stop) = common::start(|stopping| {
+        etcd(Etcd {
+            space,
+            stopping,
+            advertise: Vec::new(),
+        })
+    })
+    .await;
+    referee(Face::Etcd, own, real.address).await;
+}
+
+/// Runs cases as long as the settings say; panics where something differs.
+async fn referee(face: Face, own: SocketAddr, real: SocketAddr) {
+    let settings = Settings::read();
+    assert_eq!(
+        settings.store,
+        Store::Memory,
+        "raw bytes need no other store"
+    );
+    let cases = match face {
+        Face::Consul => CONSUL_CASES,
+        Face::Etcd => ETCD_CASES,
+    };
+    let begun = Instant::now();
+    let mut rules: BTreeMap<&'static str, u64> = BTreeMap::new();
+    let (mut number, mut different) = (settings.case.unwrap_or(0), 0);
+    let mut told = begun;
+    loop {
+        let over = match (settings.case, settings.end) {
+            (Some(case), _) => number > case,
+            (None, Some(end)) => Instant::now() > end,
+            (None, None) => number >= cases,
+        };
+        if over || different >= ENOUGH {
+            break;
+        }
+        let mut rng = Rng::with_seed(settings.seed.wrapping_mul(0x9E37_79B9).wrapping_add(number));
+        let case = Case::generate(face, &mut rng, number);
+        match run(face, &case, own, real).await {
+            Verdict::Same => {}
+            Verdict::Allowed(rule) => *rules.entry(rule).or_default() += 1,
+            Verdict::Different(ours, theirs) => {
+                different += 1;
+                let (seed, bytes) = (settings.seed, shown(&case.bytes));
+                println!("--- a difference, seed {seed}, case {number}:\n{bytes}");
+                println!("real:   {theirs}\nkubekv: {ours}\n");
+            }
+        }
+        number += 1;
+        if told.elapsed().as_secs() >= 60 {
+            told = Instant::now();
+            summary(begun, number, different, &rules);
+        }
+    }
+    summary(begun, number, different, &rules);
+    assert_eq!(different, 0, "differences");
+}
+
+async fn run(face: Face, case: &Case, own: SocketAddr, real: SocketAddr) -> Verdict {
+    let (ours, theirs) = tokio::join!(exchange(own, case), exchange(real, case));
+    let verdict = compare::answers(face, case, &ours, &theirs);
+    let (ours, theirs) = tokio::join!(kept(face, own, case), kept(face, real, case));
+    match verdict {
+        Verdict::Same if ours != theirs => Verdict::Different(ours, theirs),
+        verdict => verdict,
+    }
+}
+
+/// What the keys of a case hold, and nothing of them afterwards.
+async fn kept(face: Face, server: SocketAddr, case: &Case) -> String {
+    let (list, delete) = face.list_and_delete(&case.prefix);
+    let listed = common::request(server, "GET", &list, &[], b"").await;
+    let body = String::from_utf8_lossy(&listed.body).into_owned();
+    common::request(server, "DELETE", &delete, &[], b"").await;
+    format!("{} {}", listed.status, transcript::normal(&body))
+}
+
+fn summary(begun: Instant, cases: u64, different: usize, rules: &BTreeMap<&'static str, u64>) {
+    let seconds = begun.elapsed().as_secs();
+    println!("{seconds} s: {cases} cases, {different} differences; allowed: {rules:?}");
+}
+
+/// Bytes as text, not too long to be read.
+fn shown(bytes: &[u8]) -> String {
+    let text = bytes.escape_ascii().to_string();
+    super::differential::short(&text).replace("\\r\\n", "\\r\\n\n")
+}
