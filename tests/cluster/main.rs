@@ -54,5 +54,7 @@ mod running;
 #[path = "../common/servers.rs"]
 mod servers;
 #[cfg(test)]
+mod uninstall;
+#[cfg(test)]
 #[path = "../common/until.rs"]
 mod until;

@@ -23,8 +23,7 @@ struct Applied {
 
 impl Applied {
     fn new() -> Self {
-        let overlay = Overlay::of("base");
-        overlay.apply(&[]);
+        let overlay = Overlay::installed("base");
         let account = Account::of(&overlay.namespace);
         let deployment = only(&overlay.objects(), "Deployment").clone();
         Self {

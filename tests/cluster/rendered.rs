@@ -4,11 +4,16 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::cluster::kubectl;
+use crate::cluster::{define, kubectl};
 
 /// The directory of all manifests.
 pub(crate) fn manifests() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests")
+}
+
+/// The directory of the definition.
+pub(crate) fn crds() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("crds")
 }
 
 /// The objects of a directory of manifests.
@@ -35,7 +40,8 @@ pub(crate) fn container(workload: &Value) -> &Value {
     &containers[0]
 }
 
-/// A directory of manifests for a namespace of its own, written as docs/running.md says.
+/// Directories of manifests for a namespace of its own, written as docs/running.md says: the install, and beside it the
+/// namespace.
 #[derive(Debug)]
 pub(crate) struct Overlay {
     directory: tempfile::TempDir,
@@ -50,30 +56,71 @@ impl Overlay {
 
     pub(crate) fn within(manifest: &str, namespace: &str) -> Self {
         let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        // Kustomize takes relative paths alone.
-        let here = directory.path().canonicalize().unwrap();
-        let up = "../".repeat(here.components().count() - 1);
-        let there = manifests().join(manifest).canonicalize().unwrap();
-        let there = there.strip_prefix("/").unwrap().display();
-        let text = format!("namespace: {namespace}\nresources:\n- {up}{there}\n");
-        std::fs::write(here.join("kustomization.yaml"), text).unwrap();
-        Self {
+        let overlay = Self {
             directory,
             namespace: namespace.to_owned(),
-        }
+        };
+        let own = manifests().join(manifest).join("namespace");
+        let own = if own.is_dir() {
+            own
+        } else {
+            manifests().join("namespace")
+        };
+        overlay.write("install", &manifests().join(manifest));
+        overlay.write("namespace", &own);
+        overlay
     }
 
-    pub(crate) fn path(&self) -> &str {
-        self.directory.path().to_str().unwrap()
+    /// As [`Overlay::of`], where the definition, the namespace and then the install are applied.
+    pub(crate) fn installed(manifest: &str) -> Self {
+        let overlay = Self::of(manifest);
+        overlay.prepare();
+        overlay.apply(&[]);
+        overlay
+    }
+
+    fn write(&self, name: &str, resource: &Path) {
+        let here = self.directory.path().canonicalize().unwrap().join(name);
+        // Kustomize takes relative paths alone.
+        let up = "../".repeat(here.components().count() - 1);
+        let there = resource.canonicalize().unwrap();
+        let there = there.strip_prefix("/").unwrap().display();
+        let text = format!("namespace: {}\nresources:\n- {up}{there}\n", self.namespace);
+        std::fs::create_dir(&here).unwrap();
+        std::fs::write(here.join("kustomization.yaml"), text).unwrap();
+    }
+
+    fn directory(&self, name: &str) -> String {
+        self.directory.path().join(name).display().to_string()
+    }
+
+    /// The directory of the install.
+    pub(crate) fn path(&self) -> String {
+        self.directory("install")
     }
 
     pub(crate) fn objects(&self) -> Vec<Value> {
-        render(self.directory.path())
+        render(Path::new(&self.path()))
     }
 
-    /// Applies it; a warning is a failure.
-    pub(crate) fn apply(&self, more: &[&str]) -> String {
-        let apply = ["apply", "--warnings-as-errors", "-k", self.path()];
-        kubectl(&[&apply, more].concat(), &[]).unwrap()
+    /// Applies what comes before an install: the definition and the namespace.
+    pub(crate) fn prepare(&self) {
+        define();
+        apply(&self.directory("namespace"), &[]);
     }
+
+    /// Applies the install; a warning is a failure.
+    pub(crate) fn apply(&self, more: &[&str]) -> String {
+        apply(&self.path(), more)
+    }
+
+    /// Deletes the install.
+    pub(crate) fn delete(&self) -> String {
+        kubectl(&["delete", "--timeout=30s", "-k", &self.path()], &[]).unwrap()
+    }
+}
+
+fn apply(directory: &str, more: &[&str]) -> String {
+    let apply = ["apply", "--warnings-as-errors", "-k", directory];
+    kubectl(&[&apply, more].concat(), &[]).unwrap()
 }

@@ -69,8 +69,8 @@ pub async fn lead(namespace: &str) -> (SharedStore, Term) {
     (shared, term)
 }
 
-/// A namespace of its own, in a cluster that knows of entries.
-pub fn namespace() -> String {
+/// Tells the cluster of entries, once.
+pub fn define() {
     static DEFINED: OnceLock<()> = OnceLock::new();
     DEFINED.get_or_init(|| {
         let definition = kubekv::store::kubernetes::definition().unwrap();
@@ -78,6 +78,11 @@ pub fn namespace() -> String {
             panic!("needs a cluster, export KUBECONFIG=$(tests/kubernetes up): {why}")
         });
     });
+}
+
+/// A namespace of its own, in a cluster that knows of entries.
+pub fn namespace() -> String {
+    define();
     let name = format!("kubekv-{}", uuid::Uuid::new_v4().simple());
     kubectl(&["create", "namespace", &name], &[]).unwrap();
     name

@@ -5,6 +5,7 @@ mod api;
 mod codec;
 mod compare;
 mod complaints;
+mod definition;
 mod journal;
 mod lines;
 #[cfg(test)]
@@ -26,7 +27,7 @@ use std::sync::Arc;
 
 use kube::Config;
 
-pub use resource::definition;
+pub use definition::definition;
 
 use self::access::Access;
 use self::api::Api;

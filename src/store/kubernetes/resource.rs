@@ -4,12 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use kube::{CustomResource, CustomResourceExt};
+use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Cause, DirMark};
-use crate::store::StoreError;
 use crate::store::shared::record::Stamp;
 
 /// The longest value, in bytes: etcd takes requests of 1.5 MiB, and base64 makes four bytes of three.
@@ -270,33 +269,5 @@ impl From<SpecDir> for DirMark {
             SpecDir::Made => Self::Made,
             SpecDir::Implied => Self::Implied,
         }
-    }
-}
-
-/// The definition a cluster needs, as YAML: what `kubekv crd` prints and `crds/` holds.
-///
-/// # Errors
-/// Where it cannot be written as YAML.
-pub fn definition() -> Result<String, StoreError> {
-    let failed = |error: &dyn std::fmt::Display| {
-        StoreError(format!("cannot write the definition as YAML: {error}"))
-    };
-    let mut definition = serde_json::to_value(Entry::crd()).map_err(|error| failed(&error))?;
-    plain_formats(&mut definition);
-    serde_saphyr::to_string(&definition).map_err(|error| failed(&error))
-}
-
-/// Kubernetes knows no unsigned formats, and says so at each `kubectl apply`. The minimum stays.
-fn plain_formats(value: &mut serde_json::Value) {
-    if let Some(fields) = value.as_object_mut() {
-        if fields
-            .get("format")
-            .is_some_and(|format| format == "uint64" || format == "uint32")
-        {
-            fields.insert("format".to_owned(), "int64".into());
-        }
-        fields.values_mut().for_each(plain_formats);
-    } else if let Some(items) = value.as_array_mut() {
-        items.iter_mut().for_each(plain_formats);
     }
 }

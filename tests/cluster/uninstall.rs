@@ -1,0 +1,124 @@
+//! Uninstalling: what deleting an install takes away, and what it leaves to others and to itself.
+
+use serde_json::Value;
+
+use crate::cluster::kubectl;
+use crate::gateway::{get, put, until_ready};
+use crate::pod::Account;
+use crate::rendered::{Overlay, crds, manifests, only, render};
+use crate::running::Running;
+
+/// What a tool must find on an object to leave it where its manifest is gone: of Argo CD, Helm and Flux.
+const KEPT: [(&str, &str); 3] = [
+    (
+        "argocd.argoproj.io/sync-options",
+        "Prune=false,Delete=false",
+    ),
+    ("helm.sh/resource-policy", "keep"),
+    ("kustomize.toolkit.fluxcd.io/prune", "disabled"),
+];
+
+/// The kinds of an install's objects, all of which its namespace holds.
+const KINDS: [&str; 12] = [
+    "ConfigMap",
+    "DaemonSet",
+    "Deployment",
+    "NetworkPolicy",
+    "PodDisruptionBudget",
+    "PodMonitor",
+    "PrometheusRule",
+    "Role",
+    "RoleBinding",
+    "Secret",
+    "Service",
+    "ServiceAccount",
+];
+
+#[test]
+#[ignore = "needs kubectl: tests/components get kubernetes"]
+fn no_install_contains_what_holds_entries() {
+    for manifest in [
+        "base",
+        "overlays/daemonset",
+        "overlays/etcd",
+        "overlays/monitoring",
+    ] {
+        for object in render(&manifests().join(manifest)) {
+            let kind = object["kind"].as_str().unwrap();
+            assert!(KINDS.contains(&kind), "{manifest}: {kind}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs kubectl: tests/components get kubernetes"]
+fn tools_that_prune_keep_what_holds_entries() {
+    for (directory, kind) in [
+        (crds(), "CustomResourceDefinition"),
+        (manifests().join("namespace"), "Namespace"),
+        (
+            manifests().join("overlays/daemonset/namespace"),
+            "Namespace",
+        ),
+    ] {
+        let objects = render(&directory);
+        let annotations = &only(&objects, kind)["metadata"]["annotations"];
+        for (name, value) in KEPT {
+            assert_eq!(annotations[name], *value, "{kind}: {name}");
+        }
+    }
+}
+
+/// A gateway of an install.
+fn start(overlay: &Overlay) -> Running {
+    let account = Account::of(&overlay.namespace);
+    let objects = overlay.objects();
+    let gateway = account.start(only(&objects, "Deployment"), &[]);
+    until_ready(&gateway);
+    gateway
+}
+
+/// The keys of clients that an install's namespace holds.
+fn keys(overlay: &Overlay) -> Vec<String> {
+    let list = ["-n", &overlay.namespace, "get", "kv", "-o", "json"];
+    let list: Value = serde_json::from_str(&kubectl(&list, &[]).unwrap()).unwrap();
+    let items = list["items"].as_array().unwrap().iter();
+    let of_clients = items.filter(|item| item["spec"]["realm"] != "system");
+    of_clients
+        .map(|item| item["spec"]["key"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn deleting_one_install_leaves_its_entries_and_the_other_install() {
+    let (one, other) = (Overlay::installed("base"), Overlay::installed("base"));
+    let (gateway, beside) = (start(&one), start(&other));
+    put(&gateway, "k", "of the one");
+    put(&beside, "k", "of the other");
+    assert_eq!(gateway.stop().code, 0, "its pods end with it");
+    let deleted = one.delete();
+    for kept in ["customresourcedefinition", "namespace"] {
+        assert!(!deleted.contains(kept), "{deleted}");
+    }
+    assert_eq!(
+        (keys(&one), keys(&other)),
+        (vec!["k".to_owned()], vec!["k".to_owned()])
+    );
+    put(&beside, "after", "x");
+    assert_eq!(get(&beside, "k").as_deref(), Some("of the other"));
+    // Installed anew, it goes on with what was kept.
+    one.prepare();
+    one.apply(&[]);
+    let gateway = start(&one);
+    assert_eq!(get(&gateway, "k").as_deref(), Some("of the one"));
+    assert_eq!(gateway.stop().code, 0);
+    // Without its entries, as docs/running.md says.
+    one.delete();
+    kubectl(&["-n", &one.namespace, "delete", "kv", "--all"], &[]).unwrap();
+    assert!(keys(&one).is_empty());
+    assert_eq!(get(&beside, "k").as_deref(), Some("of the other"));
+    put(&beside, "still", "y");
+    assert_eq!(keys(&other).len(), 3);
+    assert_eq!(beside.stop().code, 0);
+}
