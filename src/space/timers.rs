@@ -212,7 +212,9 @@ impl State {
                 match entry.and_then(|entry| entry.attrs().deadline) {
                     Some(deadline) => {
                         // Both are cut to whole milliseconds: one more, or it could end a part of one early.
-                        let left = deadline.at_ms - time::unix_ms() + 1;
+                        // Somebody may have written any number into the store.
+                        let left = deadline.at_ms.saturating_sub(time::unix_ms());
+                        let left = left.saturating_add(1);
                         let left = u64::try_from(left).unwrap_or(0).min(deadline.ttl_ms);
                         self.set(item, now + Duration::from_millis(left));
                     }

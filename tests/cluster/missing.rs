@@ -1,7 +1,9 @@
 //! Clusters that do not know of entries, and those that cannot be reached.
 
 use crate::command::{done, kubekv};
-use crate::gateway::{get, put, start_by, until, until_ready};
+use crate::definition::without_rules;
+use crate::gateway::{get, metric, put, start_by, until, until_ready};
+use crate::running::Running;
 use crate::servers::Servers;
 
 #[test]
@@ -73,18 +75,13 @@ fn a_definition_that_loses_stamps_is_not_led_on() {
     let gateway = start_by(command, "default", "only");
     until_ready(&gateway);
     put(&gateway, "k", "v");
-    // As one of an earlier version, which did not know of stamps.
-    let remove = serde_json::json!([{"op": "remove",
-        "path": "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/stamp"}]);
-    let patch = [
-        "patch",
-        "crd",
-        "entries.kubekv.io",
-        "--type=json",
-        "-p",
-        &remove.to_string(),
-    ];
-    own.kubectl(1, &patch, &[]).unwrap();
+    // As one of an earlier version, which did not know of stamps, nor of rules that go by them.
+    let mut old: serde_json::Value = serde_saphyr::from_str(&definition).unwrap();
+    without_rules(&mut old);
+    let fields = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties";
+    let fields = old.pointer_mut(fields).unwrap().as_object_mut();
+    assert!(fields.unwrap().remove("stamp").is_some());
+    apply(&old.to_string());
     until("the lead ends", || crate::gateway::state(&gateway) != "ok");
     apply(&definition);
     until_ready(&gateway);
@@ -96,4 +93,85 @@ fn a_definition_that_loses_stamps_is_not_led_on() {
     assert_eq!(done.code, 0, "{done:?}");
     let told = "is of another version and loses fields: install it with: kubekv crd";
     assert_eq!(done.err.matches(told).count(), 1, "{}", done.err);
+}
+
+#[test]
+#[ignore = "needs Kubernetes: tests/components get kubernetes etcd-3.6"]
+fn older_definition_is_served_on_and_named_once() {
+    let own = Servers::start(1);
+    let definition = kubekv::store::kubernetes::definition().unwrap();
+    let mut older: serde_json::Value = serde_saphyr::from_str(&definition).unwrap();
+    without_rules(&mut older);
+    let apply = |definition: &str| {
+        own.kubectl(1, &["apply", "-f", "-"], definition.as_bytes())
+            .unwrap();
+    };
+    apply(&older.to_string());
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    let start = |name: &str| {
+        let mut command = kubekv();
+        command.env("KUBECONFIG", own.kubeconfig(1));
+        command.args([
+            "serve",
+            "--store",
+            "kubernetes:default",
+            "--lead-duration=2",
+        ]);
+        command.args([
+            "--consul=127.0.0.1:0",
+            "--etcd=127.0.0.1:0",
+            "--admin=127.0.0.1:0",
+        ]);
+        command.args(["--node-name", name]);
+        let log = std::fs::File::create(&path).unwrap();
+        Running::spawn_logging_to(command, log.into())
+    };
+    let log = || std::fs::read_to_string(&path).unwrap();
+    let told = "the definition of entries.kubekv.io is an older one";
+    let gateway = start("one");
+    until_ready(&gateway);
+    put(&gateway, "k", "v");
+    until("it is told", || log().contains(told));
+    let line = log()
+        .lines()
+        .find(|line| line.contains(told))
+        .unwrap()
+        .to_owned();
+    assert!(line.contains("kubekv crd | kubectl apply -f -"), "{line}");
+    put(&gateway, "k", "w");
+    assert_eq!(get(&gateway, "k").as_deref(), Some("w"));
+    assert_eq!(metric(&gateway, "kubekv_store_refused_total"), 0);
+    // An edit that the rules would have refused: the lead is taken anew, over what cannot be read.
+    let lead = "jsonpath={.items[0].metadata.name}";
+    let lead = ["get", "kv", "-l", "kubekv.io/record=lead", "-o", lead];
+    let lead = own.kubectl(1, &lead, &[]).unwrap();
+    let value = r#"{"spec":{"value":"{}"}}"#;
+    let edit = ["patch", "kv", &lead, "--type=merge", "-p", value];
+    own.kubectl(1, &edit, &[]).unwrap();
+    until("the lead ends", || log().contains("cannot be read"));
+    until("it leads again", || {
+        crate::gateway::state(&gateway) == "ok" && gateway.run(&["put", "k", "w"]).code == 0
+    });
+    assert_eq!(gateway.stop().code, 0);
+    assert_eq!(log().matches(told).count(), 1, "{}", log());
+    // What was written before the rules goes on under them.
+    apply(&definition);
+    let probe = serde_json::json!({
+        "apiVersion": "kubekv.io/v1", "kind": "Entry",
+        "metadata": {"name": "no-hash"}, "spec": {"key": "x"},
+    });
+    let probe = probe.to_string();
+    let create = ["create", "--dry-run=server", "-f", "-"];
+    until("it holds", || {
+        own.kubectl(1, &create, probe.as_bytes()).is_err()
+    });
+    let gateway = start("two");
+    until_ready(&gateway);
+    assert_eq!(get(&gateway, "k").as_deref(), Some("w"));
+    put(&gateway, "k", "x");
+    assert_eq!(gateway.run(&["delete", "k"]).code, 0);
+    assert_eq!(get(&gateway, "k"), None);
+    assert_eq!(gateway.stop().code, 0);
+    assert!(!log().contains("definition"), "{}", log());
 }

@@ -1,4 +1,4 @@
-//! The five requests that are made of the API server, each with a deadline. None is ever made twice, but for one that the
+//! The requests that are made of the API server, each with a deadline. None is ever made twice, but for one that the
 //! API server did not look at because it did not believe whose it was, where there are newer credentials.
 
 use std::sync::Arc;
@@ -158,6 +158,24 @@ impl Api {
         self.ask(Verb::Create, &uri, object, WRITE).await
     }
 
+    /// What the API server would say to making an object, which it does not make. A refusal is an answer, and is no
+    /// complaint.
+    pub(super) async fn try_create(
+        &self,
+        object: Vec<u8>,
+        patience: Duration,
+    ) -> Result<Bytes, ApiError> {
+        let uri = format!("{}?dryRun=All&timeout={}s", self.path, patience.as_secs());
+        let begun = Instant::now();
+        let answered = self.answered(Verb::Create, &uri, object, patience).await;
+        let status = match &answered {
+            Ok((status, _)) => Some(*status),
+            Err(error) => error.status(),
+        };
+        self.metrics.asked(Verb::Create, status, begun.elapsed());
+        answered.map(|(_, body)| body)
+    }
+
     /// Replaces an object that is still as its resourceVersion says.
     pub(super) async fn replace(&self, name: &str, object: Vec<u8>) -> Result<Bytes, ApiError> {
         let uri = format!(
@@ -236,19 +254,29 @@ impl Api {
         patience: Duration,
     ) -> Result<Bytes, ApiError> {
         let begun = Instant::now();
+        let answered = self.answered(verb, uri, body, patience).await;
+        let status = answered.as_ref().map(|(status, _)| *status);
+        self.count(verb, begun, status);
+        answered.map(|(_, body)| body)
+    }
+
+    async fn answered(
+        &self,
+        verb: Verb,
+        uri: &str,
+        body: Vec<u8>,
+        patience: Duration,
+    ) -> Result<(u16, Bytes), ApiError> {
         // Later than the API server's own, which says what became of it.
         let patience = patience + Duration::from_secs(1);
         let body = Bytes::from(body);
         let exchange = |client| exchange(client, verb, uri, body.clone());
-        let answered = tokio::time::timeout(patience, self.believed(exchange))
+        tokio::time::timeout(patience, self.believed(exchange))
             .await
             .unwrap_or_else(|_| {
                 let none = format!("nothing within {} s", patience.as_secs());
                 Err(ApiError::Unknown(none))
-            });
-        let status = answered.as_ref().map(|(status, _)| *status);
-        self.count(verb, begun, status);
-        answered.map(|(_, body)| body)
+            })
     }
 
     fn count(&self, verb: Verb, begun: Instant, answered: Result<u16, &ApiError>) {

@@ -3,11 +3,24 @@
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 
 use super::resource::{Attributes, EntrySpec, SpecRealm};
 use crate::model::{Attrs, Deadline, Key, LeaseId, Mark, Realm, Record};
+
+/// Reads what people write, too: the API server takes base64 whose last letter has bits to spare.
+const AS_WRITTEN: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The largest number that the API server takes. An edit by hand may bring a counter there, and the next write beyond.
+const LARGEST: u64 = i64::MAX.unsigned_abs();
 
 /// Why an object is no entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,9 +76,7 @@ fn named(key: &Key) -> EntrySpec {
 pub(super) fn key(spec: &EntrySpec) -> Result<Key, Undecodable> {
     let bytes = match (&spec.key, &spec.key_base64) {
         (Some(text), None) => text.as_bytes().to_vec(),
-        (None, Some(base64)) => BASE64_STANDARD
-            .decode(base64)
-            .map_err(|_| Undecodable::Key)?,
+        (None, Some(base64)) => AS_WRITTEN.decode(base64).map_err(|_| Undecodable::Key)?,
         _ => return Err(Undecodable::Key),
     };
     let realm = match spec.realm {
@@ -79,7 +90,7 @@ pub(super) fn key(spec: &EntrySpec) -> Result<Key, Undecodable> {
 pub(super) fn record(spec: &EntrySpec) -> Result<Record, Undecodable> {
     let value = match (&spec.value, &spec.value_base64) {
         (Some(text), None) => Bytes::copy_from_slice(text.as_bytes()),
-        (None, Some(base64)) => BASE64_STANDARD
+        (None, Some(base64)) => AS_WRITTEN
             .decode(base64)
             .map_err(|_| Undecodable::Value)?
             .into(),
@@ -138,17 +149,17 @@ fn attributes(attrs: &Attrs) -> Attributes {
     };
     Attributes {
         flags: (*flags != 0).then(|| flags.to_string()),
-        version: *version,
+        version: (*version).min(LARGEST),
         ctime_ms: *ctime_ms,
         mtime_ms: (mtime_ms != ctime_ms).then_some(*mtime_ms),
         created: mark(created),
         placed: mark(placed),
         dir: (*dir).into(),
         lock: lock.map(|lock| lock.to_string()),
-        lock_index: *lock_index,
+        lock_index: (*lock_index).min(LARGEST),
         bound: bound.map(|bound| bound.to_string()),
         deadline_ms: deadline.map(|deadline| deadline.at_ms),
-        ttl_ms: deadline.map(|deadline| deadline.ttl_ms),
+        ttl_ms: deadline.map(|deadline| deadline.ttl_ms.min(LARGEST)),
         other: other.clone(),
     }
 }
@@ -271,6 +282,34 @@ mod tests {
             ..EntrySpec::default()
         };
         assert_eq!(record(&spec), Err(Undecodable::Attributes));
+    }
+
+    #[test]
+    fn what_people_write_is_read() {
+        for text in ["QQ==", "QR==", "QQ"] {
+            let spec = EntrySpec {
+                key_base64: Some(text.to_owned()),
+                value_base64: Some(text.to_owned()),
+                ..EntrySpec::default()
+            };
+            assert_eq!(key(&spec), Ok(Key::user("A")));
+            assert_eq!(record(&spec).unwrap().value, "A");
+        }
+    }
+
+    #[test]
+    fn counters_stay_within_what_the_api_server_takes() {
+        let mut record = full();
+        record.attrs.version = LARGEST + 1;
+        record.attrs.lock_index = LARGEST + 1;
+        record.attrs.deadline = Some(Deadline {
+            at_ms: 12,
+            ttl_ms: u64::MAX,
+        });
+        let attributes = encode(&Key::user("a"), &record).attributes;
+        assert_eq!(attributes.version, LARGEST);
+        assert_eq!(attributes.lock_index, LARGEST);
+        assert_eq!(attributes.ttl_ms, Some(LARGEST));
     }
 
     proptest! {

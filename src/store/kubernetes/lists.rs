@@ -164,8 +164,8 @@ impl Play {
             term: record.term,
             sequence: record.beat,
         };
-        let there = self.truth.lead.as_ref();
-        let request = send::lead_request(record, stamp, there).unwrap();
+        let there = self.truth.lead.as_ref().map(super::objects::Lead::known);
+        let request = send::lead_request(record, stamp, there.as_ref()).unwrap();
         let object = self.server.put(&request).unwrap();
         self.happened(Event::Is(object));
     }

@@ -6,7 +6,7 @@ use super::journal;
 use super::name;
 use super::object::Object;
 use super::objects::{Lead, Objects, Past};
-use super::reading::{entry, known, read_journal, read_lead, state_of};
+use super::reading::{entry, known, read_journal, read_lead, state_of, unreadable};
 use super::resource::SpecStamp;
 use super::slot::{Known, Slot, State};
 use crate::model::{Change, Commit, Key};
@@ -38,16 +38,16 @@ impl Listed {
     /// Takes in every object there is at a resourceVersion; `before` is what was known of the lead.
     pub(super) fn new(version: u64, list: Vec<Object>, before: Past) -> Self {
         let own = name::of(&LeadRecord::key());
-        let lead = list
-            .iter()
-            .find(|object| object.name == own)
-            .and_then(read_lead);
+        let object = list.iter().find(|object| object.name == own);
+        let lead = object.and_then(read_lead);
+        let none = object.filter(|_| lead.is_none()).map(unreadable);
         let mut listed = Self {
             objects: Objects::listed(version, lead, before),
             suspects: Vec::new(),
             journals: Vec::new(),
             valid: HashMap::new(),
         };
+        listed.objects.unreadable = none;
         for object in list {
             if object.name == own {
                 continue;
@@ -195,6 +195,9 @@ pub(super) fn loaded(objects: &Objects) -> Loaded {
         .slots
         .values()
         .filter_map(|slot| slot.object.as_ref()?.stamp);
+    // No write of a term comes before its record: a higher one was edited by hand, and no gateway is to lead after it.
+    let lead = objects.lead.as_ref();
+    let stamps = stamps.filter(|stamp| lead.is_none_or(|lead| stamp.term <= lead.record.term));
     let stamps: HashSet<Stamp> = stamps.map(SpecStamp::name).collect();
     let entries = objects.slots.values().filter_map(|slot| slot.shown.clone());
     let offset = objects.offset;

@@ -17,7 +17,7 @@ use super::reading::read_lead;
 use super::refusal::{ApiError, INSTALL};
 use super::resource::VALUE_BYTES;
 use super::tail::{self, Watch};
-use super::{compare, send, settle};
+use super::{compare, definition_check, send, settle};
 use crate::model::{Key, Proposal};
 use crate::store::shared::Metrics;
 use crate::store::shared::known::{Known, differing};
@@ -170,6 +170,9 @@ impl KubernetesLog {
         };
         let objects = self.take_in(version, list).await?;
         let loaded = loaded(&objects);
+        if first {
+            definition_check::tell_if_older(&self.api).await;
+        }
         self.state.first.store(false, Ordering::Release);
         let mut known = self.state.objects.lock();
         *known = objects;

@@ -6,6 +6,7 @@ mod codec;
 mod compare;
 mod complaints;
 mod definition;
+mod definition_check;
 mod journal;
 mod lines;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod objects;
 mod reading;
 mod refusal;
 mod resource;
+mod rules;
 mod send;
 mod settle;
 mod slot;

@@ -16,8 +16,8 @@ const DIGITS: usize = 32;
 /// Those of a label, by which people choose: nothing depends on it.
 const LABEL_DIGITS: usize = 16;
 
-/// The name of an entry's object: `docker.network.v1.0-5d41402abc4b2a76b9719d911017c592`. The gateway's own records
-/// begin with `kubekv.`, and no client's key does: there is always something before the hash.
+/// The name of an entry's object: `docker.network.v1.0-5d41402abc4b2a76b9719d911017c592`. Those of the gateway's own records
+/// begin with `kubekv.`, and so do those of clients' keys that begin with `kubekv/`; the hash tells them apart.
 pub(super) fn of(key: &Key) -> String {
     let (own, realm) = match key.realm() {
         Realm::User => ("", "user"),
@@ -47,6 +47,12 @@ pub(super) fn parent(key: &Key) -> String {
         readable(directory, LABEL),
         digits(hash, LABEL_DIGITS)
     )
+}
+
+/// The value of the label that the gateway's own records have: the kind of record, which their keys begin with.
+pub(super) fn record(key: &Key) -> Option<String> {
+    let kind = key.as_bytes().split(|byte| *byte == b'/').next();
+    (key.realm() == Realm::System).then(|| readable(kind.unwrap_or_default(), LABEL))
 }
 
 fn digits(hash: Sha256, count: usize) -> String {
@@ -135,6 +141,14 @@ mod tests {
         assert!(parent(&Key::user("a/b/c")).starts_with("a.b-"));
     }
 
+    #[test]
+    fn own_records_have_a_kind_and_clients_entries_have_none() {
+        let kind = |key: &str| record(&Key::system(key));
+        assert_eq!(kind("lead").as_deref(), Some("lead"));
+        assert_eq!(kind("journal/7.1").as_deref(), Some("journal"));
+        assert_eq!(record(&Key::user("lead")), None);
+    }
+
     proptest! {
         #[test]
         fn any_key_has_a_name_that_kubernetes_takes(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
@@ -142,6 +156,8 @@ mod tests {
                 prop_assert!(is_subdomain(&of(&key)), "{}", of(&key));
                 let label = parent(&key);
                 prop_assert!(label.len() <= 63 && is_subdomain(&label), "{label}");
+                let kind = record(&key).unwrap_or("x".to_owned());
+                prop_assert!(kind.len() <= 63 && is_subdomain(&kind), "{kind}");
             }
         }
 

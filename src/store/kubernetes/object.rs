@@ -12,6 +12,9 @@ use crate::model::{Key, Record};
 /// The label that entries directly beneath one directory share.
 pub(super) const PARENT: &str = "kubekv.io/parent";
 
+/// The label that the gateway's own records have, and no client's entry has.
+pub(super) const RECORD: &str = "kubekv.io/record";
+
 /// What other people may have put on an object, and what is to stay when the entry is written anew.
 const KEPT: [&str; 3] = ["annotations", "finalizers", "ownerReferences"];
 
@@ -114,6 +117,7 @@ fn kept(metadata: &Map<String, Value>) -> Map<String, Value> {
     let labels = metadata.get("labels").and_then(Value::as_object);
     let mut labels = labels.cloned().unwrap_or_default();
     labels.remove(PARENT);
+    labels.remove(RECORD);
     if !labels.is_empty() {
         kept.insert("labels".to_owned(), labels.into());
     }
@@ -131,6 +135,9 @@ pub(super) fn body(
     let labels = metadata.entry("labels").or_insert_with(|| json!({}));
     if let Some(labels) = labels.as_object_mut() {
         labels.insert(PARENT.to_owned(), name::parent(key).into());
+        if let Some(record) = name::record(key) {
+            labels.insert(RECORD.to_owned(), record.into());
+        }
     }
     if let Some((_, version)) = replaced {
         metadata.insert("resourceVersion".to_owned(), version.to_string().into());
@@ -170,6 +177,21 @@ mod tests {
         assert_eq!(sent["metadata"]["annotations"], json!({"why": "x"}));
         assert_eq!(sent["metadata"]["resourceVersion"], "7");
         assert_eq!(sent["metadata"]["managedFields"], json!([{}]));
+    }
+
+    #[test]
+    fn label_of_own_records_is_set_and_taken_off_anew_with_each_write() {
+        let sent = |key: &Key, kept: &Map<String, Value>| -> Value {
+            let body = body(key, &EntrySpec::default(), Some((kept, 7)));
+            let sent: Value = serde_json::from_slice(&body).unwrap();
+            sent["metadata"]["labels"][RECORD].clone()
+        };
+        // As an earlier release wrote it: with no such label.
+        let unlabelled = kept(&Map::new());
+        assert_eq!(sent(&Key::system("lead"), &unlabelled), "lead");
+        let by_hand = json!({"labels": {RECORD: "lead"}});
+        let by_hand = kept(by_hand.as_object().unwrap());
+        assert_eq!(sent(&Key::user("lead"), &by_hand), Value::Null);
     }
 
     #[test]

@@ -12,9 +12,9 @@ use serde_json::{Map, Value};
 use super::journal;
 use super::name;
 use super::object::Object;
-use super::reading::{entry, known, read_journal, read_lead, state_of};
+use super::reading::{entry, known, read_journal, read_lead, state_of, unreadable};
 use super::resource::SpecStamp;
-use super::slot::{Slot, State};
+use super::slot::{Known, Slot, State};
 use crate::model::{Cause, Change, Commit, Entry, Key, Revision};
 use crate::store::shared::known::Unsettled;
 use crate::store::shared::log::News;
@@ -28,6 +28,8 @@ pub(super) struct Objects {
     /// The last resourceVersion that was told.
     pub(super) version: u64,
     pub(super) lead: Option<Lead>,
+    /// What has the name of the lead's record and cannot be read as one: whoever leads next replaces it.
+    pub(super) unreadable: Option<Known>,
     /// The term in force, though somebody may have taken the lead's record away.
     term: u64,
     pub(super) slots: HashMap<String, Slot>,
@@ -51,6 +53,21 @@ pub(super) struct Lead {
     pub(super) kept: Map<String, Value>,
     /// It was told with the stamp it was written with.
     pub(super) stamped: bool,
+}
+
+impl Lead {
+    /// Its object, as what is written over.
+    pub(super) fn known(&self) -> Known {
+        Known {
+            uid: self.uid.clone(),
+            version: self.version,
+            generation: self.generation,
+            kept: self.kept.clone(),
+            stamp: None,
+            step: None,
+            state: State::Live,
+        }
+    }
 }
 
 /// What the last record of the lead said.
@@ -149,6 +166,7 @@ impl Objects {
 
     fn take_lead(&mut self, object: &Object) -> News {
         self.lead = read_lead(object);
+        self.unreadable = self.lead.is_none().then(|| unreadable(object));
         if let Some(lead) = &self.lead {
             self.term = self.term.max(lead.record.term);
         }
@@ -379,6 +397,11 @@ impl Objects {
 
     fn remove(&mut self, object: &Object) -> News {
         let at = self.index();
+        if let Some(there) = &self.unreadable
+            && there.uid == object.uid
+        {
+            self.unreadable = None;
+        }
         if self
             .lead
             .as_ref()

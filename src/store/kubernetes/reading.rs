@@ -45,6 +45,15 @@ pub(super) fn read_lead(object: &Object) -> Option<Lead> {
     })
 }
 
+/// What is known of an object in the place of the lead's record that is none.
+pub(super) fn unreadable(object: &Object) -> Known {
+    tracing::error!(
+        object = object.name,
+        "the record of the gateway that leads cannot be read; it is written anew when its time is over"
+    );
+    known(object, State::Misfit)
+}
+
 pub(super) fn read_journal(object: &Object) -> Option<Journal> {
     Journal::unpack(&object.record().ok()??.value)
 }

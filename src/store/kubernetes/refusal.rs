@@ -6,6 +6,7 @@ use http::response::Parts;
 use http::{StatusCode, header};
 use serde::Deserialize;
 
+use super::rules;
 use crate::store::shared::metrics::Reason;
 
 /// What to do about a definition that is not there or not ours.
@@ -43,6 +44,8 @@ pub(super) struct Refusal {
     /// What kind of object it is about; empty where there is no such kind of object.
     kind: String,
     causes: Vec<String>,
+    /// The number of the definition, where it is told.
+    definition: Option<u32>,
     /// When to come again.
     retry_after: Option<Duration>,
 }
@@ -85,6 +88,7 @@ struct Details {
 #[serde(default)]
 struct Cause {
     reason: String,
+    message: String,
 }
 
 impl ApiError {
@@ -93,6 +97,14 @@ impl ApiError {
         match self {
             Self::Refused(refusal) | Self::Failed(refusal) => Some(refusal.status),
             Self::NotSent(_) | Self::Unknown(_) => None,
+        }
+    }
+
+    /// The number of the definition, where a refusal tells it.
+    pub(super) fn definition(&self) -> Option<u32> {
+        match self {
+            Self::Refused(refusal) => refusal.definition,
+            Self::Failed(_) | Self::NotSent(_) | Self::Unknown(_) => None,
         }
     }
 
@@ -160,6 +172,8 @@ pub(super) fn refused(parts: &Parts, body: &[u8]) -> ApiError {
     let details = details.unwrap_or_default();
     let header = parts.headers.get(header::RETRY_AFTER);
     let seconds = header.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let mut told = details.causes.iter();
+    let definition = told.find_map(|cause| rules::number_in(&cause.message));
     let causes = details.causes.into_iter().map(|cause| cause.reason);
     let refusal = Box::new(Refusal {
         status: parts.status.as_u16(),
@@ -167,6 +181,7 @@ pub(super) fn refused(parts: &Parts, body: &[u8]) -> ApiError {
         message,
         kind: details.kind,
         causes: causes.collect(),
+        definition,
         retry_after: seconds
             .max(details.retry_after_seconds)
             .map(Duration::from_secs),

@@ -30,6 +30,11 @@ pub(crate) const VALUE_BYTES: usize = 1 << 20;
     category = "kubekv",
     doc = "An entry of a kubekv keyspace, or one of the gateway's own records.",
     printcolumn(name = "Key", type_ = "string", json_path = ".spec.key"),
+    printcolumn(
+        name = "Record",
+        type_ = "string",
+        json_path = ".metadata.labels.kubekv\\.io/record"
+    ),
     printcolumn(name = "Size", type_ = "integer", json_path = ".spec.size"),
     printcolumn(
         name = "Revision",
@@ -57,8 +62,9 @@ pub(crate) struct EntrySpec {
     #[schemars(length(max = 8192))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) key: Option<String>,
+    // Not of the format `byte`: rules would read it in base64 for URLs, and fail on much of the usual.
     /// The key, where it is not text.
-    #[schemars(length(max = 11000), extend("format" = "byte"))]
+    #[schemars(length(max = 11000), regex(pattern = "^[A-Za-z0-9+/]*={0,2}$"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) key_base64: Option<String>,
     /// `system` for the gateway's own records (sessions, lock delays, the lead), which no client sees.
@@ -69,7 +75,7 @@ pub(crate) struct EntrySpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) value: Option<String>,
     /// The value, where it is not text.
-    #[schemars(length(max = 1_398_104), extend("format" = "byte"))]
+    #[schemars(length(max = 1_398_104), regex(pattern = "^[A-Za-z0-9+/]*={0,2}$"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) value_base64: Option<String>,
     /// The value's length in bytes when the gateway wrote it; for people only.
@@ -157,14 +163,20 @@ pub(crate) struct Attributes {
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) dir: SpecDir,
     /// The session that holds it locked.
-    #[schemars(length(max = 36))]
+    #[schemars(
+        length(max = 36),
+        regex(pattern = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) lock: Option<String>,
     /// How often it was locked.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) lock_index: u64,
     /// The lease it ends with.
-    #[schemars(length(max = 36))]
+    #[schemars(
+        length(max = 36),
+        regex(pattern = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bound: Option<String>,
     /// When it ends by its own TTL, in milliseconds since 1970.

@@ -203,7 +203,12 @@ pub(super) async fn lead(
         if lead.map(|lead| lead.version + objects.offset) != told {
             return Err(SendError::Conflict(objects.index()));
         }
-        lead_request(&record, stamp, lead)?
+        let there = lead.map(Lead::known);
+        lead_request(
+            &record,
+            stamp,
+            there.as_ref().or(objects.unreadable.as_ref()),
+        )?
     };
     match request.send(log).await {
         Ok(body) => {
@@ -229,26 +234,17 @@ pub(super) async fn lead(
 pub(super) fn lead_request(
     record: &LeadRecord,
     stamp: Stamp,
-    there: Option<&Lead>,
+    there: Option<&Known>,
 ) -> Result<Request, SendError> {
     let value =
         serde_json::to_vec(record).map_err(|error| SendError::Refused(error.to_string()))?;
-    let there = there.map(|lead| Known {
-        uid: lead.uid.clone(),
-        version: lead.version,
-        generation: lead.generation,
-        kept: lead.kept.clone(),
-        stamp: None,
-        step: None,
-        state: State::Live,
-    });
     let key = LeadRecord::key();
     let record = Record {
         value: value.into(),
         ..Record::default()
     };
     let spec = spec(&key, Some(&record));
-    Ok(Request::new(&key, spec, Some(stamp), there.as_ref()))
+    Ok(Request::new(&key, spec, Some(stamp), there))
 }
 
 /// Writes or removes a record that is not the leader's to write: without a stamp, as anybody's.
