@@ -135,6 +135,26 @@ async fn headers_have_a_size() {
 }
 
 #[tokio::test]
+async fn long_heads_wait_for_one_another_and_short_ones_for_none() {
+    let limits = Limits {
+        long_heads: 1,
+        ..Limits::default()
+    };
+    let server = Harness::start(limits, 10).await;
+    let long = "x".repeat(100_000);
+    let held = get_once(&format!("/held?{long}"));
+    let mut first = server.send(&held).await;
+    server.wait_for(IN_FLIGHT, 1).await;
+    let mut second = server.send(&get_once(&format!("/?{long}"))).await;
+    assert!(server.ask(&get_once("/")).await.ends_with("ok"));
+    let early = tokio::time::timeout(SHORT, rest(&mut second)).await;
+    assert!(early.is_err(), "it did not wait: {early:?}");
+    server.release.notify_one();
+    assert!(rest(&mut first).await.ends_with("released"));
+    assert!(rest(&mut second).await.ends_with("ok"));
+}
+
+#[tokio::test]
 async fn what_is_no_http_is_refused() {
     let server = Harness::start(Limits::default(), 10).await;
     for bytes in [

@@ -16,6 +16,7 @@ use axum::body::Body;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body as _;
 use parking_lot::Mutex;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::answer::{self, Asked, Shape};
 use super::arrival::Arrival;
@@ -26,6 +27,9 @@ use super::server::Shared;
 use super::service::{self, LeadLost};
 use super::wire::{HungUp, Wire};
 use super::{Connection, Stopping, http2};
+
+/// From which length on a head is a long one, in bytes.
+const LONG_HEAD: usize = 64 << 10;
 
 /// How much of a body that nobody read is read before the answer, in bytes, so that the connection can stay open; as
 /// in Go.
@@ -57,7 +61,7 @@ impl From<io::Error> for Broken {
 
 /// What comes next on a connection.
 enum Next {
-    Request(Box<Head>),
+    Request(Box<Head>, Option<OwnedSemaphorePermit>),
     Refused(Refusal),
     Http2,
     Ended,
@@ -95,8 +99,10 @@ impl Http1 {
     async fn run(self) -> Result<(), Broken> {
         loop {
             match self.next().await? {
-                Next::Request(head) => {
-                    if !self.exchange(*head).await? {
+                Next::Request(head, long) => {
+                    let keeps = self.exchange(*head).await?;
+                    drop(long);
+                    if !keeps {
                         return self.close().await;
                     }
                 }
@@ -127,13 +133,14 @@ impl Http1 {
     async fn next(&self) -> Result<Next, Broken> {
         let mut reader = Reader::default();
         let mut late = pin!(None);
+        let mut long = None;
         loop {
-            let is_idle = match self.found(&mut reader) {
+            let so_far = match self.found(&mut reader, &mut long) {
                 Ok(next) => return Ok(next),
-                Err(is_idle) => is_idle,
+                Err(so_far) => so_far,
             };
             let filled = poll_fn(|cx| self.wire.lock().poll_fill(cx));
-            if is_idle {
+            if so_far == 0 {
                 tokio::select! {
                     filled = filled => drop(filled?),
                     () = self.stopping.wait() => return Ok(Next::Ended),
@@ -146,32 +153,44 @@ impl Http1 {
             let Some(late) = late.as_mut().as_pin_mut() else {
                 continue;
             };
+            let more = async {
+                // Long ones are read a few at a time: together they could fill the memory.
+                if so_far > LONG_HEAD && long.is_none() {
+                    long = Arc::clone(&self.shared.long_heads)
+                        .acquire_owned()
+                        .await
+                        .ok();
+                }
+                filled.await
+            };
             tokio::select! {
-                filled = filled => drop(filled?),
+                filled = more => drop(filled?),
                 () = late => return Err(Broken::LateHead),
             }
         }
     }
 
-    /// What has come so far; if that is too little, whether it is nothing at all.
-    fn found(&self, reader: &mut Reader) -> Result<Next, bool> {
+    /// What comes next; if too little has come to tell, how many bytes that is.
+    fn found(
+        &self,
+        reader: &mut Reader,
+        long: &mut Option<OwnedSemaphorePermit>,
+    ) -> Result<Next, usize> {
         let mut wire = self.wire.lock();
         match reader.read(&mut wire.input, self.shared.limits.head_bytes) {
-            Ok(Found::Head(head)) => return Ok(Next::Request(head)),
+            Ok(Found::Head(head)) => return Ok(Next::Request(head, long.take())),
             Ok(Found::Http2) => return Ok(Next::Http2),
             Ok(Found::More) => {}
             Err(refusal) => return Ok(Next::Refused(refusal)),
         }
-        let is_idle = wire.input.is_empty();
-        match (wire.ended, is_idle) {
-            (true, true) => return Ok(Next::Ended),
-            (true, false) => return Ok(Next::Refused(Refusal::MALFORMED)),
+        let so_far = wire.input.len();
+        match (wire.ended, so_far) {
+            (true, 0) => return Ok(Next::Ended),
+            (true, _) => return Ok(Next::Refused(Refusal::MALFORMED)),
+            (false, 0) => wire.rest(),
             (false, _) => {}
         }
-        if is_idle {
-            wire.rest();
-        }
-        Err(is_idle)
+        Err(so_far)
     }
 
     /// Answers a request; whether the connection stays open.

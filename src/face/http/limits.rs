@@ -12,6 +12,8 @@ pub struct Limits {
     /// The longest request line with headers, in bytes; 431 above it, and where there are more than 4,096 headers. Go's
     /// own limit by default: libkv and `etcdctl` send the value a key had before in the query.
     pub head_bytes: usize,
+    /// How many requests whose line and headers are longer than 64 KiB are read or answered at once; more wait.
+    pub long_heads: usize,
     /// From the first byte of a request to the end of its headers; the connection is closed after it.
     pub head: Duration,
     /// The longest pause in a request's body.
@@ -28,6 +30,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             head_bytes: (1 << 20) + (4 << 10),
+            long_heads: 64,
             head: Duration::from_secs(10),
             body_pause: Duration::from_secs(30),
             write_pause: Duration::from_secs(30),

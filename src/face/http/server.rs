@@ -29,6 +29,8 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) metrics: Metrics,
     pub(super) leads: Leads,
+    /// Permits for long heads.
+    pub(super) long_heads: Arc<Semaphore>,
     /// What gRPC's clients are told, where they are told anything.
     pub(super) no_grpc: Option<&'static str>,
     /// Whether the log says so already.
@@ -57,6 +59,7 @@ impl Server {
             limits,
             metrics,
             leads,
+            long_heads: Arc::new(Semaphore::new(limits.long_heads)),
             no_grpc: None,
             grpc_told: AtomicBool::new(false),
             date: Date::default(),

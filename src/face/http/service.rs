@@ -77,12 +77,12 @@ pub(super) async fn answer(
         face = name,
         method = flight.method,
         peer = tracing::field::Empty,
-        target = tracing::field::Empty,
+        path = tracing::field::Empty,
     );
     // Making the texts costs something; only where they are read.
     if !span.is_disabled() {
         span.record("peer", peer.map(tracing::field::display));
-        span.record("target", redact::target(&target));
+        span.record("path", redact::target(&target));
     }
     let began = Instant::now();
     let has_span = !span.is_disabled();
