@@ -92,6 +92,34 @@ fn what_was_acknowledged_is_there_after_kill_9() {
 }
 
 #[test]
+fn indexes_of_the_catalog_do_not_fall_over_a_restart_and_tell_of_another_node() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = embedded(&directory.path().join("store"));
+    let start = |node: &str| Running::start_by(kubekv(), &["--store", &store, "--node-name", node]);
+    let nodes = |gateway: &Running, query: &str| {
+        let answer = ask(gateway.consul, &format!("GET /v1/catalog/nodes{query}"));
+        let index = answer.to_lowercase();
+        let index = index.split("x-consul-index: ").nth(1).unwrap();
+        let index: u64 = index.split("\r\n").next().unwrap().parse().unwrap();
+        (index, answer)
+    };
+    let first = start("first");
+    let (before, answer) = nodes(&first, "");
+    assert!(answer.contains("\"first\""), "{answer}");
+    for value in ["1", "2", "3"] {
+        assert_eq!(first.run(&["put", "a", value]).code, 0);
+    }
+    assert_eq!(nodes(&first, "").0, before, "keys are no part of the list");
+    assert_eq!(first.stop().code, 0);
+    let second = start("second");
+    // A client that goes on from where it was is shown the other node at once.
+    let (after, answer) = nodes(&second, &format!("?index={before}&wait=10m"));
+    assert!(after > before, "{after} after {before}");
+    assert!(answer.contains("\"second\""), "{answer}");
+    assert_eq!(second.stop().code, 0);
+}
+
+#[test]
 fn it_answers_though_nobody_reads_its_log() {
     let (unread, log) = std::io::pipe().unwrap();
     let mut command = kubekv();

@@ -15,12 +15,56 @@ async fn parked_polls_are_answered_when_the_gateway_is_stopping() {
         gateway.park(&format!("kv/a?index={index}")).await,
         gateway.park(&format!("kv/?recurse&index={index}")).await,
         gateway.park(&format!("session/list?index={index}")).await,
-        gateway.park("catalog/nodes?index=1").await,
+        gateway.park("catalog/nodes?index=2").await,
     ];
     gateway.stop.send(true).unwrap();
-    for (poll, same) in polls.into_iter().zip([index, index, 1, 1]) {
+    for (poll, same) in polls.into_iter().zip([index, index, 1, 2]) {
         let answer = poll.await.unwrap();
         assert_eq!((answer.status, answer.index()), (200, same));
+    }
+}
+
+/// The lists of the catalog and of health.
+const CATALOG: [&str; 9] = [
+    "catalog/nodes",
+    "catalog/node/host",
+    "catalog/services",
+    "catalog/service/consul",
+    "catalog/service/none",
+    "health/node/host",
+    "health/state/any",
+    "health/checks/consul",
+    "health/service/consul",
+];
+
+#[tokio::test]
+async fn catalog_and_health_begin_at_an_index_that_consuls_test_helper_takes() {
+    let gateway = Gateway::start().await;
+    for list in CATALOG {
+        let answer = gateway.get(list).await;
+        assert_eq!(answer.header("x-consul-knownleader"), "true", "{list}");
+        assert!(answer.index() >= 2, "{list}: {}", answer.index());
+    }
+}
+
+#[tokio::test]
+async fn polls_of_catalog_and_health_are_parked_whatever_is_written() {
+    let gateway = Gateway::start().await;
+    // Both where no write was made yet and after some.
+    for round in 0..2 {
+        let mut polls = Vec::new();
+        for list in CATALOG {
+            let index = gateway.get(list).await.index();
+            polls.push((index, gateway.park(&format!("{list}?index={index}")).await));
+        }
+        for write in 0..5 {
+            gateway.set("a", write.to_string()).await;
+        }
+        for (list, (index, poll)) in CATALOG.into_iter().zip(polls) {
+            assert_eq!(gateway.get(list).await.index(), index, "{list}, {round}");
+            assert!(!poll.is_finished(), "{list}, {round}");
+            poll.abort();
+        }
     }
 }
 

@@ -40,7 +40,7 @@ async fn the_leader_is_whom_the_client_reached() {
 async fn the_catalog_has_one_node_with_a_service_and_a_check() {
     let gateway = Gateway::start().await;
     let nodes = gateway.get("catalog/nodes").await;
-    assert_eq!((nodes.index(), nodes.field("Node")), (1, json!(NODE)));
+    assert_eq!((nodes.index(), nodes.field("Node")), (2, json!(NODE)));
     let node = gateway.get(&format!("catalog/node/{NODE}")).await.json();
     assert_eq!(node["Services"]["consul"]["Port"], gateway.address.port());
     assert_eq!(

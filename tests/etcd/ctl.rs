@@ -216,7 +216,8 @@ async fn etcdctl_names_the_gateway_as_its_only_member() {
     let output = run(gateway.address, "member list").await;
     let text = String::from_utf8(output.stdout).unwrap();
     let address = gateway.address;
-    assert!(text.contains("name=kubekv"), "{text}");
+    let member = "name=default peerURLs=http://localhost:2380 ";
+    assert!(text.contains(member), "{text}");
     assert!(
         text.contains(&format!("clientURLs=http://{address} isLeader=true")),
         "{text}"

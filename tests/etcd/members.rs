@@ -79,12 +79,20 @@ async fn the_one_member_leads() {
     let members = gateway.ok("GET !/v2/members").await;
     let leader = gateway.ok("GET !/v2/members/leader").await;
     assert_eq!(members["members"][0], leader);
+    assert_eq!(
+        leader["name"], "default",
+        "as an etcd that was told no name"
+    );
+    assert_eq!(
+        leader["peerURLs"],
+        serde_json::json!(["http://localhost:2380"])
+    );
     let stats = gateway.ok("GET !/v2/stats/leader").await;
     assert_eq!(stats["leader"], leader["id"]);
     let own = gateway.ok("GET !/v2/stats/self").await;
     assert_eq!(
-        (&own["id"], &own["state"]),
-        (&leader["id"], &"StateLeader".into())
+        (&own["id"], &own["name"], &own["state"]),
+        (&leader["id"], &leader["name"], &"StateLeader".into())
     );
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Ask<'a> {
     pub(super) face: &'a Consul,
     /// Its long lists, encoded.
     pub(super) kept: &'a Kept,
+    /// The index of every list of the catalog and of health.
+    pub(super) catalog_index: u64,
     /// Who asks.
     pub(super) caller: Caller,
     /// The address the client reached us at.
@@ -53,6 +55,7 @@ impl<'a> Ask<'a> {
         Self {
             face: &face.consul,
             kept: &face.kept,
+            catalog_index: face.catalog_index,
             caller: Caller::Client {
                 face: FaceName::Consul,
                 peer: connection.map_or(nowhere, |connection| connection.peer),

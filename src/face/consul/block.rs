@@ -40,7 +40,7 @@ impl Consul {
         // Watched before the first look: nothing falls between the two.
         let mut watch = self.space.watch(caller, ranges.clone());
         let (view, index) = read();
-        if index > options.index || view.revision().max(1) < options.index {
+        if index > options.index || view.revision().max(index) < options.index {
             return (view, index);
         }
         // A view that is kept keeps alive what has since been deleted.

@@ -1,4 +1,5 @@
-//! `/v1/catalog/...`: one datacenter with one node, which never changes. A query that waits for a change waits.
+//! `/v1/catalog/...`: one datacenter with one node, which does not change while a keyspace is open. Its index is the
+//! revision the keyspace was opened at: no write of a key moves it, and a restart or another leader never lowers it.
 
 use super::ask::Ask;
 use super::json::{Object, push_array, push_strings};
@@ -96,7 +97,7 @@ impl Ask<'_> {
         self.no_filter()?;
         self.this_datacenter().map_err(Reply::leaderless)?;
         self.face
-            .changed(&self.caller, options, Vec::new(), |_| node::INDEX)
+            .changed(&self.caller, options, Vec::new(), |_| self.catalog_index)
             .await;
         Ok(())
     }
@@ -112,7 +113,7 @@ impl Ask<'_> {
     pub(super) fn catalog_reply(&self, body: Vec<u8>) -> Answer {
         let options = Options::parse(self)?;
         Ok(Reply::json(body)
-            .at(node::INDEX)
+            .at(self.catalog_index)
             .consistency(options.consistency))
     }
 }

@@ -39,6 +39,7 @@ use reply::{Answer, Reply};
 use super::http::{Stopping, Target};
 use super::kept::Kept;
 use super::{gopath, gzip};
+use crate::model::Caller;
 use crate::space::Keyspace;
 
 /// What the face works on.
@@ -60,13 +61,17 @@ struct Face {
     consul: Consul,
     /// Its long lists, encoded.
     kept: Kept,
+    /// The index of every list of the catalog and of health: the revision the keyspace was opened at.
+    catalog_index: u64,
 }
 
 /// The face, to be served by `face::http`, which tells it both ends of each connection.
 pub fn router(face: Consul) -> Router {
+    let opened_at = face.space.read(&Caller::System).revision();
     let face = Face {
         consul: face,
         kept: Kept::default(),
+        catalog_index: opened_at.max(node::LOWEST_INDEX),
     };
     Router::new().fallback(handle).with_state(Arc::new(face))
 }

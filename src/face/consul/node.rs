@@ -12,8 +12,8 @@ pub(super) const SERF_CHECK: &str = "serfHealth";
 pub(super) const SERVICE: &str = "consul";
 /// The name of the one piece of metadata a node has.
 const SEGMENT: &str = "consul-network-segment";
-/// The catalog never changes: it stands at the first index there can be.
-pub(super) const INDEX: u64 = 1;
+/// The lowest index of the catalog. Consul's own test helper waits for it, to see that a server has registered itself.
+pub(super) const LOWEST_INDEX: u64 = 2;
 
 /// Whether a name is that of the node; Consul does not tell small letters from capitals there.
 pub(super) fn is_ours(ask: &Ask<'_>, name: &str) -> bool {
@@ -32,8 +32,8 @@ pub(super) fn id(ask: &Ask<'_>) -> String {
 /// The node as the catalog shows it.
 pub(super) fn push_node(ask: &Ask<'_>, out: &mut Vec<u8>) {
     push_node_fields(ask, Object::new(out))
-        .plain("CreateIndex", INDEX)
-        .plain("ModifyIndex", INDEX)
+        .plain("CreateIndex", ask.catalog_index)
+        .plain("ModifyIndex", ask.catalog_index)
         .end();
 }
 
@@ -90,8 +90,8 @@ pub(super) fn push_service(ask: &Ask<'_>, out: &mut Vec<u8>) {
         .plain("EnableTagOverride", false)
         .json("Proxy", br#"{"MeshGateway":{},"Expose":{}}"#)
         .json("Connect", b"{}")
-        .plain("CreateIndex", INDEX)
-        .plain("ModifyIndex", INDEX)
+        .plain("CreateIndex", ask.catalog_index)
+        .plain("ModifyIndex", ask.catalog_index)
         .end();
 }
 
@@ -115,8 +115,8 @@ pub(super) fn push_catalog_service(ask: &Ask<'_>, out: &mut Vec<u8>) {
         .plain("ServiceEnableTagOverride", false)
         .json("ServiceProxy", br#"{"MeshGateway":{},"Expose":{}}"#)
         .json("ServiceConnect", b"{}")
-        .plain("CreateIndex", INDEX)
-        .plain("ModifyIndex", INDEX)
+        .plain("CreateIndex", ask.catalog_index)
+        .plain("ModifyIndex", ask.catalog_index)
         .end();
 }
 
@@ -138,8 +138,8 @@ pub(super) fn push_check(ask: &Ask<'_>, out: &mut Vec<u8>) {
         .json("ServiceTags", b"[]")
         .text("Type", "")
         .json("Definition", b"{}")
-        .plain("CreateIndex", INDEX)
-        .plain("ModifyIndex", INDEX)
+        .plain("CreateIndex", ask.catalog_index)
+        .plain("ModifyIndex", ask.catalog_index)
         .end();
 }
 

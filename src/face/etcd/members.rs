@@ -7,7 +7,7 @@ use http::uri::Authority;
 use http::{Method, Request, Response, StatusCode};
 
 use super::super::gojson;
-use super::{Face, MEMBER_NAME, connection, refused, reply};
+use super::{Face, MEMBER_NAME, PEER_URL, connection, refused, reply};
 
 /// Answers `/v2/members` and what is beneath.
 pub(super) fn serve(face: &Face, which: &[u8], request: &Request<Body>) -> Response<Body> {
@@ -42,9 +42,9 @@ fn read(face: &Face, which: &[u8], request: &Request<Body>) -> Response<Body> {
 
 fn push_member(out: &mut Vec<u8>, face: &Face, request: &Request<Body>) {
     let id = face.member_id();
-    // There are no peers to name: gateways do not talk raft.
     out.extend_from_slice(
-        format!(r#"{{"id":"{id}","name":"{MEMBER_NAME}","peerURLs":[],"clientURLs":["#).as_bytes(),
+        format!(r#"{{"id":"{id}","name":"{MEMBER_NAME}","peerURLs":["{PEER_URL}"],"clientURLs":["#)
+            .as_bytes(),
     );
     for (place, url) in client_urls(face, request).iter().enumerate() {
         if place > 0 {

@@ -74,8 +74,10 @@ impl Face {
 
 pub use self::refused::NO_GRPC;
 
-/// The name of the one member.
-const MEMBER_NAME: &str = "kubekv";
+/// The name of the one member, and its address for other members: those of an etcd that was told nothing of either.
+/// Clients print them, and some read the first peer URL unasked; nobody listens there, as gateways speak no raft.
+const MEMBER_NAME: &str = "default";
+const PEER_URL: &str = "http://localhost:2380";
 
 /// Serves the whole API. Requests are expected to carry a [`Connection`], as `face::http` gives them.
 pub fn router(face: Etcd) -> Router {
