@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Error, Exported, Item, LeftOut, Listing};
+use super::{Error, Export, Item, LeftOut, Listing};
 use crate::model::{DirMark, time};
 
 /// What the first line says.
@@ -154,18 +154,19 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 impl Listing {
-    /// Reads a dump, or what `consul kv export` wrote. TTLs begin anew, with what was left of them.
+    /// Reads a dump, or what `consul kv export` wrote or Consul's API answered. TTLs begin anew, with what was left of them.
     pub fn parse(data: &[u8]) -> Result<Self, Error> {
         let read_ms = time::unix_ms();
-        if data.trim_ascii_start().starts_with(b"[") {
-            let items = Exported::parse(data)?;
+        if Export::is_meant(data) {
+            let Export { entries, left_out } = Export::parse(data)?;
             return Ok(Self {
                 origin: format!("an export of Consul ({})", name(data)),
                 read_ms,
-                items: items
+                items: entries
                     .into_iter()
                     .map(|(key, item)| (key.into_bytes(), item))
                     .collect(),
+                left_out,
                 ..Self::default()
             });
         }

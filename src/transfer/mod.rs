@@ -15,7 +15,7 @@ mod target;
 mod write;
 
 pub use dump::write as write_dump;
-pub use exported::Exported;
+pub use exported::{Export, Exported};
 pub use import::{Import, Options, Report};
 pub use listing::{Item, Items, Left, LeftOut, Listing, shown};
 pub use source::Source;

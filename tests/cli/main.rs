@@ -8,6 +8,8 @@ mod crowd;
 #[cfg(test)]
 mod docs;
 #[cfg(test)]
+mod imports;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod lines;

@@ -87,8 +87,6 @@ fn of_gateway(prefix: &OsString, output: Option<&Path>, target: &Target) -> Resu
             key: entry.key,
             flags: entry.flags,
             value: entry.value.unwrap_or_default(),
-            namespace: String::new(),
-            partition: String::new(),
         })
         .collect();
     // Indented by tabs, as Consul does.

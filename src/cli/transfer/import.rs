@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use clap::Args;
 use kubekv::config;
-use kubekv::transfer::{self, Exported, Listing, Options, Source};
+use kubekv::transfer::{self, Export, Listing, Options, Source};
 
 use super::given::{From, To};
 use super::progress::Progress;
@@ -24,7 +24,8 @@ unless told otherwise; the same command goes on where it broke off; and at the e
 entry compared. Sessions, locks and ephemeral entries are named and left out."
 )]
 pub(in crate::cli) struct Import {
-    /// What kubekv export or consul kv export wrote: - for standard input, @FILE for a file, or the JSON itself
+    /// What kubekv export or consul kv export wrote, or what Consul's /v1/kv/?recurse answered: - for standard input,
+    /// @FILE for a file, or the JSON itself
     #[arg(conflicts_with = "from")]
     data: Option<OsString>,
     #[command(flatten)]
@@ -34,10 +35,10 @@ pub(in crate::cli) struct Import {
     #[command(flatten)]
     to: To,
     /// Move only keys that begin so
-    #[arg(long, value_name = "TEXT", default_value = "", requires = "to")]
+    #[arg(long, value_name = "TEXT", default_value = "")]
     prefix: OsString,
-    /// Let them begin so in the target, in the place of --prefix
-    #[arg(long, value_name = "TEXT", requires = "to")]
+    /// Let them begin so in the target, in the place of --prefix; alone, in front of each key
+    #[arg(long, value_name = "TEXT")]
     dest_prefix: Option<OsString>,
     /// Go over what the target has already; what the source does not have stays
     #[arg(long, requires = "to")]
@@ -67,7 +68,9 @@ impl Import {
         let store = config::target(&mut to.settings()?, env::vars_os())?;
         let data = data.unwrap_or_else(|| "-".into());
         let (source, (url, access)) = match (source, store) {
-            (None, None) => return into_gateway(&data, &target),
+            (None, None) => {
+                return into_gateway(&data, &target, &prefix, dest_prefix.as_deref());
+            }
             (Some(_), None) => return Err(Failure::new(USAGE, "--from: give --to, too")),
             (source, Some(store)) => (source, store),
         };
@@ -102,26 +105,39 @@ impl Import {
 }
 
 /// Writes an export of Consul's to a running gateway.
-fn into_gateway(data: &OsStr, target: &Target) -> Result<(), Failure> {
+fn into_gateway(
+    data: &OsStr,
+    target: &Target,
+    prefix: &OsStr,
+    dest_prefix: Option<&OsStr>,
+) -> Result<(), Failure> {
     let data = input::read(data)?;
     if data.starts_with(br#"{"kubekv-dump""#) {
         let line = "a dump goes into a store: give --to";
         return Err(Failure::new(USAGE, line));
     }
     // All of it is read before anything is written.
-    let entries = Exported::parse(&data)?;
+    let Export { entries, left_out } = Export::parse(&data)?;
+    let (from, to) = (prefix.as_bytes(), dest_prefix.unwrap_or(prefix).as_bytes());
+    let renamed = entries.into_iter().filter_map(|(key, item)| {
+        let rest = key.as_bytes().strip_prefix(from)?;
+        Some(([to, rest].concat(), item))
+    });
+    let entries: Vec<_> = renamed.collect();
     let gateway = target.connect()?;
     let count = entries.len();
     for (done, (key, item)) in entries.into_iter().enumerate() {
         let flags = item.flags.to_string();
-        let put = gateway.put(key.as_bytes(), &item.value, &[("flags", Some(&flags))]);
+        let put = gateway.put(&key, &item.value, &[("flags", Some(&flags))]);
         put.map_err(|failure| Failure {
             line: failure
                 .line
                 .map(|line| format!("{line} (imported {done} of {count} entries before)")),
             ..failure
         })?;
+        let key = String::from_utf8_lossy(&key);
         print::bytes(format!("Imported: {key}\n").as_bytes())?;
     }
+    report::name(&left_out);
     Ok(())
 }
