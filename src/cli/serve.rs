@@ -93,14 +93,44 @@ async fn serve(config: Config, registry: Registry) -> Result<(), Failure> {
     // First of all: a signal that comes while the store opens ends the gateway too.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut quit = signal(SignalKind::quit())?;
     let shutdown = async move {
         tokio::select! {
             _told = terminate.recv() => tracing::info!("told to end by SIGTERM"),
             _told = interrupt.recv() => tracing::info!("told to end by SIGINT"),
+            _told = quit.recv() => tracing::info!("told to end by SIGQUIT"),
         }
     };
+    ignore_others()?;
     let listeners = Listeners::bind(&config.listen)?;
     run_telling(config, listeners, registry, shutdown, tell).await?;
+    Ok(())
+}
+
+/// Signals that would end a process that says nothing of them, undrained: some servers reload at one or rotate their log,
+/// and terminals that close send SIGHUP. Here they are a line of the log.
+const IGNORED: [(SignalKind, &str); 5] = [
+    (SignalKind::hangup(), "SIGHUP"),
+    (SignalKind::user_defined1(), "SIGUSR1"),
+    (SignalKind::user_defined2(), "SIGUSR2"),
+    (SignalKind::alarm(), "SIGALRM"),
+    (SignalKind::io(), "SIGIO"),
+];
+
+/// Keeps those from ending the gateway, as long as the runtime lasts. SIGPIPE is ignored by every Rust program.
+fn ignore_others() -> io::Result<()> {
+    for (kind, name) in IGNORED {
+        let mut signals = signal(kind)?;
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                tracing::info!(
+                    signal = name,
+                    "signal ignored: options are read at the start alone, so restart the gateway to change one; \
+                     SIGTERM ends it"
+                );
+            }
+        });
+    }
     Ok(())
 }
 

@@ -55,7 +55,7 @@ fn it_listens_on_the_faces_that_are_on() {
 
 #[test]
 fn told_to_end_it_answers_parked_polls_and_ends_well() {
-    for signal in [Signal::TERM, Signal::INT] {
+    for signal in [Signal::TERM, Signal::INT, Signal::QUIT] {
         let gateway = Running::start("memory:");
         assert_eq!(gateway.run(&["put", "a", "1"]).code, 0);
         let index = gateway.run(&["get", "a", "--json"]).json()["ModifyIndex"].to_string();
@@ -75,6 +75,38 @@ fn told_to_end_it_answers_parked_polls_and_ends_well() {
         assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
         let done = gateway.end();
         assert_eq!(done.code, 0, "{done:?}");
+    }
+}
+
+#[test]
+fn signals_that_mean_other_things_elsewhere_are_logged_and_end_nothing() {
+    let gateway = Running::start("memory:");
+    assert_eq!(gateway.run(&["put", "a", "1"]).code, 0);
+    let mut poll = send(gateway.consul, "GET /v1/kv/a?index=2&wait=10m");
+    wait_for_metric(gateway.admin, "kubekv_space_watches 1");
+    let ignored = [
+        (Signal::HUP, "SIGHUP"),
+        (Signal::USR1, "SIGUSR1"),
+        (Signal::USR2, "SIGUSR2"),
+        (Signal::ALARM, "SIGALRM"),
+        (Signal::IO, "SIGIO"),
+        (Signal::PIPE, ""),
+    ];
+    for (signal, _) in ignored {
+        gateway.signal(signal);
+        assert_eq!(gateway.run(&["get", "a"]).text(), "1\n", "{signal:?}");
+    }
+    // What waits goes on waiting, and is answered when the gateway is told to end.
+    wait_for_metric(gateway.admin, "kubekv_space_watches 1");
+    let done = gateway.stop();
+    let mut answer = String::new();
+    poll.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert_eq!(done.code, 0, "{done:?}");
+    for (_, name) in ignored {
+        let lines = done.err.lines();
+        let said = lines.filter(|line| line.contains("signal ignored") && line.contains(name));
+        assert!(said.count() >= 1, "{name}: {}", done.err);
     }
 }
 
