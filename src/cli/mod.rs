@@ -11,7 +11,6 @@ mod serve;
 mod store;
 mod transfer;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -62,17 +61,10 @@ enum Command {
 
 /// Does what the command line says.
 pub(crate) fn main() -> ExitCode {
+    log::note_format(std::env::args_os());
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are errors to the parser, and go to standard output.
-            let _unwritable = error.print();
-            return if error.use_stderr() {
-                exit::USAGE.into()
-            } else {
-                ExitCode::SUCCESS
-            };
-        }
+        Err(error) => return not_parsed(&error),
     };
     let done = match cli.command {
         Command::Serve(serve) => serve.run(),
@@ -94,9 +86,26 @@ pub(crate) fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { code, line }) => {
             if let Some(line) = line {
-                let _unwritable = writeln!(io::stderr(), "kubekv: {line}");
+                log::end(&line, code);
             }
             code.into()
         }
     }
+}
+
+/// A command line that is wrong, or asks for help or the version: those are errors to the parser, too, and go to
+/// standard output.
+fn not_parsed(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let _unwritable = error.print();
+        return ExitCode::SUCCESS;
+    }
+    if log::is_json() {
+        let words = error.to_string();
+        log::end(words.trim_end(), exit::USAGE);
+    } else {
+        // With the colours of a terminal.
+        let _unwritable = error.print();
+    }
+    exit::USAGE.into()
 }

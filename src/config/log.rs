@@ -1,9 +1,11 @@
 //! What is logged, and how.
 
+use std::ffi::OsString;
+
 use tracing_subscriber::EnvFilter;
 
-use super::ConfigError;
-use super::settings::Setting;
+use super::settings::{Place, Setting, Settings};
+use super::{ConfigError, file};
 
 /// What is logged, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +23,50 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// Which format a command line, the environment or the file asks for, as far as it can be read: for what is said before,
+/// or instead of, the log. Whatever is wrong with them is told by [`super::load`].
+pub fn format_asked(
+    arguments: impl IntoIterator<Item = OsString>,
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
+) -> LogFormat {
+    let mut asked = Settings::default();
+    let mut set = |name: &str, text: String| match name {
+        "log-format" => asked.set("log-format", text, Place::Flag("log-format")),
+        "config" => asked.set("config", text, Place::Flag("config")),
+        _ => {}
+    };
+    for (name, value) in variables {
+        match (name.to_str(), value.into_string()) {
+            (Some("KUBEKV_LOG_FORMAT"), Ok(text)) => set("log-format", text),
+            (Some("KUBEKV_CONFIG"), Ok(text)) => set("config", text),
+            _ => {}
+        }
+    }
+    let mut arguments = arguments
+        .into_iter()
+        .filter_map(|text| text.into_string().ok());
+    while let Some(argument) = arguments.next() {
+        let Some(flag) = argument.strip_prefix("--") else {
+            continue;
+        };
+        match flag.split_once('=') {
+            Some((name, value)) => set(name, value.to_owned()),
+            None if matches!(flag, "log-format" | "config") => {
+                set(flag, arguments.next().unwrap_or_default());
+            }
+            None => {}
+        }
+    }
+    let file = asked.take("config");
+    let format = asked
+        .take("log-format")
+        .or_else(|| file::read(&file?).ok()?.take("log-format"));
+    match format {
+        Some(setting) if setting.text == "json" => LogFormat::Json,
+        Some(_) | None => LogFormat::Text,
+    }
 }
 
 /// Reads a level or filter.

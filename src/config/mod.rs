@@ -25,7 +25,7 @@ use std::time::Duration;
 
 pub use access::{StoreAccess, StorePassword};
 pub use data_dir::default_data_dir;
-pub use log::{Log, LogFormat};
+pub use log::{Log, LogFormat, format_asked};
 pub use options::{Kind, OPTIONS, OptionSpec};
 pub use settings::{Place, Setting, Settings};
 pub use store::StoreUrl;

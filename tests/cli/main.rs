@@ -14,6 +14,8 @@ mod keys;
 #[cfg(test)]
 mod lines;
 #[cfg(test)]
+mod logs;
+#[cfg(test)]
 #[path = "../common/running.rs"]
 mod running;
 #[cfg(test)]
