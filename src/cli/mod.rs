@@ -4,6 +4,7 @@ mod client;
 mod completions;
 mod crd;
 mod exit;
+mod in_use;
 mod kv;
 mod log;
 mod name;

@@ -13,8 +13,6 @@ fn a_store_is_checked_and_copied_while_nobody_uses_it() {
     let (store_name, copy_name) = (store.to_str().unwrap(), copy.to_str().unwrap());
     let gateway = Running::start(&embedded(&store));
     gateway.run(&["put", "a", "1"]);
-    let done = run(&["check", store_name]);
-    assert_eq!(done.code, 6, "a store in use is refused: {done:?}");
     assert_eq!(gateway.stop().code, 0);
 
     let report = run(&["check", store_name, "--json"]);
@@ -35,6 +33,41 @@ fn a_store_is_checked_and_copied_while_nobody_uses_it() {
 
     let gateway = Running::start(&embedded(&copy));
     assert_eq!(gateway.run(&["get", "a"]).text(), "1\n");
+}
+
+#[test]
+fn a_store_in_use_is_refused_with_what_to_do_instead() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, other) = (
+        directory.path().join("store"),
+        directory.path().join("other"),
+    );
+    let (path, other) = (store.to_str().unwrap(), other.to_str().unwrap());
+    let (url, other_url) = (embedded(&store), format!("embedded:{other}"));
+    let gateway = Running::start(&url);
+    gateway.run(&["put", "a", "1"]);
+    for (command, instead) in [
+        (&["check", path][..], "it verified every record"),
+        (&["backup", path, other], "kubekv export --output FILE"),
+        (&["export", "--from", &url], "kubekv export --address"),
+        (
+            &["import", "--from", &url, "--to", &other_url],
+            "stop the gateway",
+        ),
+        (&["import", "[]", "--to", &url], "kubekv import --address"),
+    ] {
+        let done = run(command);
+        assert_eq!(done.code, 6, "{done:?}");
+        let begins = format!(
+            "kubekv: another kubekv is using this directory (pid {}): {path}; ",
+            gateway.pid()
+        );
+        let last = done.err.lines().last().unwrap();
+        assert!(last.starts_with(&begins), "{done:?}");
+        assert!(last.contains(instead), "{done:?}");
+    }
+    assert_eq!(gateway.run(&["get", "a"]).text(), "1\n");
+    assert_eq!(gateway.stop().code, 0);
 }
 
 #[test]

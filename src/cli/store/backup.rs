@@ -7,6 +7,7 @@ use kubekv::store::embedded;
 
 use super::report;
 use crate::cli::exit::{Failure, USAGE};
+use crate::cli::in_use;
 
 /// The options of `kubekv backup`.
 #[derive(Debug, Args)]
@@ -28,6 +29,11 @@ impl Backup {
         let destination = destination.ok_or_else(|| Failure::new(USAGE, "no DEST was given"))?;
         let directory = report::directory(directories.next())?;
         let copied = embedded::backup(&directory, &destination);
-        report::print(&copied.map_err(|error| report::failed(&error))?, json)
+        let copied = in_use::advise(
+            copied.map_err(|error| report::failed(&error)),
+            "stop it and run this again, or save the keys, values and flags of the running gateway with kubekv export \
+             --output FILE",
+        );
+        report::print(&copied?, json)
     }
 }

@@ -7,6 +7,7 @@ use kubekv::store::embedded;
 
 use super::report;
 use crate::cli::exit::{Failure, NO};
+use crate::cli::in_use;
 
 /// The options of `kubekv check`.
 #[derive(Debug, Args)]
@@ -23,7 +24,11 @@ impl Check {
     pub(in crate::cli) fn run(self) -> Result<(), Failure> {
         let Self { directory, json } = self;
         let directory = report::directory(directory)?;
-        let found = embedded::check(&directory).map_err(|error| report::failed(&error))?;
+        let found = embedded::check(&directory).map_err(|error| report::failed(&error));
+        let found = in_use::advise(
+            found,
+            "stop it and run this again, or let it run: it verified every record when it started",
+        )?;
         report::print(&found, json)?;
         match found.problems.len() {
             0 => Ok(()),

@@ -15,6 +15,7 @@ use super::given::From;
 use super::{output, report, run};
 use crate::cli::client::{Entry, Target};
 use crate::cli::exit::{Failure, NO, REFUSED};
+use crate::cli::in_use;
 
 /// The options of `kubekv export`.
 #[derive(Debug, Args)]
@@ -54,7 +55,11 @@ impl Export {
             access,
             prefix,
         };
-        let listing = run(async { source.read().await })?;
+        let listing = in_use::advise(
+            run(async { source.read().await }),
+            "leave out --from to ask the running gateway itself for keys, values and flags (kubekv export --address \
+             HOST:PORT), or stop it for the whole",
+        )?;
         output::write(output.as_deref(), |mut out| write_dump(&mut out, &listing))?;
         report::name(&listing.left_out);
         let faults = listing.left_out.iter().filter(|one| one.left.is_fault());

@@ -13,6 +13,7 @@ use super::progress::Progress;
 use super::{report, run};
 use crate::cli::client::Target;
 use crate::cli::exit::{Failure, USAGE};
+use crate::cli::in_use;
 use crate::cli::kv::{input, print};
 
 /// The options of `kubekv import`.
@@ -99,7 +100,11 @@ impl Import {
             },
         };
         let progress = Progress::default();
-        let done = run(async { import.run(&|step| progress.tell(step)).await })?;
+        let done = in_use::advise(
+            run(async { import.run(&|step| progress.tell(step)).await }),
+            "stop the gateway of each store for an import, or leave out --to to write an export to the running gateway \
+             itself (kubekv import --address HOST:PORT)",
+        )?;
         report::print(&done, json)
     }
 }

@@ -39,6 +39,7 @@ mod survey;
 mod writer;
 
 pub use offline::{Report, backup, check, entries};
+pub use place::IN_USE;
 pub use room::DEFAULT_RESERVE_BYTES;
 
 /// What the store takes; the same everywhere, so that a keyspace can be moved.

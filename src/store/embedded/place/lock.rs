@@ -9,6 +9,9 @@ use super::failed;
 use crate::store::StoreError;
 use crate::store::embedded::filesystem;
 
+/// How the error begins where another process has it.
+pub const IN_USE: &str = "another kubekv is using this directory";
+
 /// A lock, which ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Lock(File);
@@ -46,10 +49,7 @@ pub(super) fn lock(root: &Path, path: &Path) -> Result<Lock, StoreError> {
                 Ok(_) if !pid.trim().is_empty() => format!(" (pid {})", pid.trim()),
                 Ok(_) | Err(_) => String::new(),
             };
-            return Err(StoreError(format!(
-                "another kubekv is using this directory{holder}: {}",
-                root.display()
-            )));
+            return Err(StoreError(format!("{IN_USE}{holder}: {}", root.display())));
         }
         Err(TryLockError::Error(e)) => return Err(failed("locking", path, &e)),
     }

@@ -26,6 +26,7 @@ mod format;
 mod lock;
 
 pub(super) use format::Format;
+pub use lock::IN_USE;
 
 /// A directory that is ours alone.
 #[derive(Debug)]
