@@ -7,6 +7,7 @@ use arc_swap::ArcSwapOption;
 
 use prometheus_client::registry::Registry;
 
+use super::status::About;
 use crate::space::Keyspace;
 use crate::store::shared::Roll;
 
@@ -39,18 +40,29 @@ pub struct Health {
     /// What lasts as long as the process.
     registry: Registry,
     observed: ArcSwapOption<Observed>,
+    /// Which gateway it is.
+    about: About,
     /// Who leads, on a store that others use as well.
-    roll: ArcSwapOption<Roll>,
+    followed: ArcSwapOption<Followed>,
+}
+
+/// A store that others use as well.
+#[derive(Debug)]
+struct Followed {
+    roll: Roll,
+    /// Whether this gateway relays connections to the one that leads.
+    relays: bool,
 }
 
 impl Health {
     /// Of a gateway that starts, with the metrics that last as long as the process.
-    pub fn new(registry: Registry) -> Self {
+    pub fn new(registry: Registry, about: About) -> Self {
         Self {
             phase: AtomicU8::new(0),
             registry,
             observed: ArcSwapOption::empty(),
-            roll: ArcSwapOption::empty(),
+            about,
+            followed: ArcSwapOption::empty(),
         }
     }
 
@@ -78,15 +90,32 @@ impl Health {
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
     }
 
-    /// Asks from now on whether there is somebody to relay connections to.
-    pub fn relay_by(&self, roll: Roll) {
-        self.roll.store(Some(Arc::new(roll)));
+    /// Which gateway it is.
+    pub(super) fn about(&self) -> &About {
+        &self.about
+    }
+
+    /// Asks from now on who leads, and whether there is somebody to relay connections to.
+    pub fn follow(&self, roll: Roll, relays: bool) {
+        self.followed
+            .store(Some(Arc::new(Followed { roll, relays })));
     }
 
     /// Whether there is, as far as this gateway was told.
     pub fn relays(&self) -> bool {
-        let roll = self.roll.load();
-        roll.as_ref().is_some_and(|roll| roll.leader().is_some())
+        let followed = self.followed.load();
+        followed
+            .as_ref()
+            .is_some_and(|followed| followed.relays && followed.roll.leader().is_some())
+    }
+
+    /// Who leads, if anybody does, and the last term there was, as far as this gateway was told; `None` on a store that it
+    /// shares with nobody.
+    pub(super) fn leader(&self) -> Option<(Option<String>, u64)> {
+        let followed = self.followed.load();
+        followed
+            .as_ref()
+            .map(|followed| followed.roll.leader_and_term())
     }
 
     /// Shows what can be measured from now on, or that there is no keyspace now.

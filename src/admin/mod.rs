@@ -1,9 +1,10 @@
-//! The admin port: `/livez`, `/readyz`, `/metrics`, `/version`.
+//! The admin port: `/livez`, `/readyz`, `/metrics`, `/version`, `/status`.
 //!
 //! It answers from before the store is open until after it is closed, so that a probe can tell a gateway that starts
 //! or drains from one that is gone.
 
 mod health;
+mod status;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use serde_json::json;
 use crate::face::http::NoFault;
 
 pub use health::{Health, Observed, Phase};
+pub use status::About;
 
 /// What Prometheus' text format is called.
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -29,6 +31,7 @@ pub fn router(health: Arc<Health>) -> Router {
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/version", get(version))
+        .route("/status", get(own_status))
         .with_state(health)
 }
 
@@ -69,6 +72,10 @@ fn write_metrics(text: &mut String, health: &Health) -> std::fmt::Result {
         encode_registry(text, &observed.registry)?;
     }
     encode_eof(text)
+}
+
+async fn own_status(State(health): State<Arc<Health>>) -> Response {
+    axum::Json(status::of(&health)).into_response()
 }
 
 async fn version() -> Response {

@@ -6,8 +6,9 @@ use super::settings::{Place, Settings};
 use super::{ConfigError, OPTIONS, access};
 
 /// Variables that begin like ours and are the client commands'.
-const CLIENT: [&str; 4] = [
+const CLIENT: [&str; 5] = [
     "KUBEKV_ADDRESS",
+    "KUBEKV_ADMIN_ADDRESS",
     "KUBEKV_FROM_PASSWORD",
     "KUBEKV_FROM_TOKEN",
     "KUBEKV_TO_PASSWORD",

@@ -15,7 +15,7 @@ use super::relay::{self, Desk, Identity, Order};
 use super::standby::Standby;
 use super::stores::{Stores, Tenure};
 use super::{Error, Listeners, Ports};
-use crate::admin::{self, Health, Observed, Phase};
+use crate::admin::{self, About, Health, Observed, Phase};
 use crate::config::Config;
 use crate::face::http::Leads;
 use crate::face::{consul, etcd};
@@ -69,7 +69,12 @@ pub async fn run_telling(
     } else {
         StoreMetrics::default()
     };
-    let health = Arc::new(Health::new(registry));
+    let about = About {
+        name: config.node_name.clone(),
+        consul: ports.consul,
+        etcd: ports.etcd,
+    };
+    let health = Arc::new(Health::new(registry, about));
     let Listeners {
         consul,
         etcd,
@@ -236,9 +241,7 @@ impl Gateway {
 
     /// Follows a store that others use as well until it was read.
     async fn follow(&self, stores: &Stores, roll: &Roll) {
-        if self.ports.relay.is_some() {
-            self.health.relay_by(roll.clone());
-        }
+        self.health.follow(roll.clone(), self.ports.relay.is_some());
         stores.followed().await;
         self.health.enter(Phase::Standby);
     }

@@ -3,6 +3,8 @@
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
+use serde_json::Value::Null;
+
 use crate::command::{done, kubekv, run, run_with};
 use crate::running::Running;
 
@@ -162,6 +164,37 @@ fn status_tells_what_is_there() {
     );
     let text = gateway.run(&["status"]);
     assert!(text.text().contains("entries   1\n"), "{text:?}");
+}
+
+#[test]
+fn status_tells_of_the_gateway_whose_admin_port_is_named() {
+    let gateway = Running::start_by(kubekv(), &["--store", "memory:", "--node-name", "here-1"]);
+    // Another one's may be at the usual port, and is not believed.
+    let unknown = gateway.run(&["status", "--json"]).json();
+    assert_eq!((&unknown["gateway"], &unknown["role"]), (&Null, &Null));
+    assert_eq!(unknown["leader"], "here-1", "who answers is who leads");
+    let text = gateway.run(&["status"]);
+    assert!(text.text().contains("role      not known: "), "{text:?}");
+
+    let admin = gateway.admin.to_string();
+    let status = gateway.run(&["status", "--json", "--admin", &admin]).json();
+    for (field, is) in [
+        ("gateway", "here-1".into()),
+        ("role", "leader".into()),
+        ("leader", "here-1".into()),
+        ("node", "here-1".into()),
+        ("term", Null),
+        ("entries", 0.into()),
+    ] {
+        assert_eq!(status[field], is, "{field}: {status}");
+    }
+    let text = gateway.run(&["status", "--admin", &admin]);
+    for line in ["gateway   here-1", "role      leader", "leader    here-1"] {
+        assert!(text.text().lines().any(|found| found == line), "{text:?}");
+    }
+    let done = gateway.run(&["status", "--admin", "127.0.0.1:1"]);
+    assert_eq!(done.code, 3, "{done:?}");
+    assert_eq!(gateway.run(&["status", "--admin", "off"]).code, 2);
 }
 
 #[test]

@@ -48,6 +48,14 @@ fn any_gateway_answers_whichever_leads() {
     put(&second, "k", "by way of the second");
     assert_eq!(get(&first, "k").as_deref(), Some("by way of the second"));
     assert_eq!(status(&second)["node"], "first", "it says who leads");
+    let admin = second.admin.to_string();
+    let told = second.run(&["status", "--json", "--admin", &admin]).json();
+    assert_eq!(
+        (&told["gateway"], &told["role"], &told["leader"]),
+        (&"second".into(), &"follower".into(), &"first".into()),
+        "{told}"
+    );
+    assert_eq!(told["term"], lead(&namespace)["term"], "{told}");
     // A poll that waits there is woken by a write here.
     let mut waits = send(second.etcd, "GET /v2/keys/k?wait=true");
     wait_for_metric(first.admin, "kubekv_face_in_flight{face=\"etcd\"} 1");

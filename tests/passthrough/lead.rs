@@ -65,8 +65,32 @@ fn a_gateway_that_is_told_to_end_hands_over() {
     let second = start(&store, "second", &long);
     assert_eq!(state(&second), "standby");
     put(&first, "k", "v");
+    let told = |gateway: &Running| {
+        let done = gateway.run(&["status", "--json", "--admin", &gateway.admin.to_string()]);
+        let told = done.json();
+        let [name, role, leader] = ["gateway", "role", "leader"].map(|field| told[field].clone());
+        (done.code, [name, role, leader], told["term"].as_u64())
+    };
+    let (code, names, term) = told(&first);
+    assert_eq!(
+        (code, names),
+        (0, ["first", "leader", "first"].map(Into::into))
+    );
+    // It relays nothing, so its Consul face answers nothing; what it knows is told all the same.
+    let (code, names, same) = told(&second);
+    assert_eq!(
+        (code, names),
+        (4, ["second", "follower", "first"].map(Into::into))
+    );
+    assert_eq!(same, term);
     assert_eq!(first.stop().code, 0);
     until_ready(&second);
+    let (code, names, next) = told(&second);
+    assert_eq!(
+        (code, names),
+        (0, ["second", "leader", "second"].map(Into::into))
+    );
+    assert!(next > term, "{next:?} after {term:?}");
     assert_eq!(get(&second, "k").as_deref(), Some("v"));
     let done = second.stop();
     assert_eq!(done.code, 0);

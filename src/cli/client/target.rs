@@ -26,20 +26,17 @@ pub(in crate::cli) struct Target {
 }
 
 impl Target {
+    /// Its address, `HOST:PORT`.
+    pub(super) fn authority(&self) -> Result<String, Failure> {
+        authority(&self.address).ok_or_else(|| {
+            let line = "--address: want HOST:PORT, for example 127.0.0.1:8500";
+            Failure::new(exit::USAGE, line)
+        })
+    }
+
     /// A client of it; nothing is sent yet.
     pub(in crate::cli) fn connect(&self) -> Result<Gateway, Failure> {
-        let text = self.address.trim_end_matches('/');
-        let text = text.strip_prefix("http://").unwrap_or(text);
-        let uri = format!("http://{text}").parse::<Uri>().ok();
-        let authority = uri.and_then(|uri| {
-            let authority = uri.authority()?.as_str() == text;
-            let port = uri.port_u16().is_some_and(|port| port > 0);
-            (authority && port && !text.contains('@')).then(|| text.to_owned())
-        });
-        let Some(address) = authority else {
-            let line = "--address: want HOST:PORT, for example 127.0.0.1:8500";
-            return Err(Failure::new(exit::USAGE, line));
-        };
+        let address = self.authority()?;
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -54,6 +51,16 @@ impl Target {
             address,
         })
     }
+}
+
+/// Reads `HOST:PORT`, or that as a URL.
+pub(super) fn authority(text: &str) -> Option<String> {
+    let text = text.trim_end_matches('/');
+    let text = text.strip_prefix("http://").unwrap_or(text);
+    let uri = format!("http://{text}").parse::<Uri>().ok()?;
+    let authority = uri.authority()?.as_str() == text;
+    let port = uri.port_u16().is_some_and(|port| port > 0);
+    (authority && port && !text.contains('@')).then(|| text.to_owned())
 }
 
 /// A client of one gateway.

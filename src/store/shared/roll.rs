@@ -30,6 +30,14 @@ impl Roll {
         leader(&self.told.borrow(), &self.holder)
     }
 
+    /// What people call the gateway that leads, be it this one, and the last term there was.
+    pub fn leader_and_term(&self) -> (Option<String>, u64) {
+        let told = self.told.borrow();
+        let leader = told.lead.as_deref().filter(|lead| !lead.released);
+        let last = told.last.as_deref().map_or(0, |lead| lead.term);
+        (leader.map(|lead| lead.name.clone()), last.max(told.term))
+    }
+
     /// Returns when that is somebody else.
     pub async fn is_no_more(&mut self, relay: Option<&Relay>) {
         let holder = &self.holder;
