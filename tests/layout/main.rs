@@ -7,6 +7,8 @@
 )]
 
 #[cfg(test)]
+mod components;
+#[cfg(test)]
 mod paths;
 #[cfg(test)]
 mod rules;
