@@ -46,6 +46,8 @@ async fn a_request_that_is_cut_off_changes_nothing() {
     for half in [
         &b"PUT /v2/keys/a HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: 100\r\n\r\nvalue=1"[..],
         b"PUT /v2/keys/a HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\ntransfer-encoding: chunked\r\n\r\n7\r\nvalue=1\r\n",
+        // etcd itself looks at no such body, and empties the value.
+        b"PUT /v2/keys/a HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nvalue=1",
         b"PUT /v2/keys/a HTT",
     ] {
         raw(&gateway, half).await;
