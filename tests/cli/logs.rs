@@ -109,7 +109,6 @@ fn what_is_wrong_at_the_start_is_json_too() {
 }
 
 #[test]
-#[ignore = "needs the span of a request at level info: src/face/http/service.rs"]
 fn a_warning_names_face_method_path_and_peer() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store");
