@@ -48,7 +48,12 @@ impl Common {
         }
     }
 
-    fn server(&self, name: &'static str, places: Arc<Semaphore>, leads: Leads) -> Server {
+    pub(super) fn server(
+        &self,
+        name: &'static str,
+        places: Arc<Semaphore>,
+        leads: Leads,
+    ) -> Server {
         Server::new(name, Limits::default(), places, self.metrics.clone(), leads)
     }
 }

@@ -113,7 +113,7 @@ pub(super) fn listener_failed(error: &std::io::Error) -> Error {
 
 /// A gateway whose admin port listens.
 pub(super) struct Gateway {
-    config: Config,
+    pub(super) config: Config,
     health: Arc<Health>,
     pub(super) common: Common,
     ports: Ports,
@@ -146,6 +146,8 @@ impl Gateway {
         let mut faces = Some(faces);
         let mut unready = Some(self.ports);
         let roll = stores.roll();
+        // Before the store was read as well: who asks then must not wait for ever for one that cannot be reached.
+        let mut standby = Standby::begin(&self, roll.as_ref(), faces.as_ref())?;
         if let Some(roll) = &roll {
             tokio::select! {
                 () = self.follow(&stores, roll) => {}
@@ -156,7 +158,6 @@ impl Gateway {
             }
         }
         loop {
-            let standby = Standby::begin(&self, roll.as_ref(), faces.as_ref())?;
             let mut tenure = tokio::select! {
                 tenure = stores.next() => tenure,
                 () = shutdown.as_mut() => {
@@ -192,6 +193,7 @@ impl Gateway {
                 stores.leave().await;
                 return outcome;
             }
+            standby = Standby::begin(&self, roll.as_ref(), faces.as_ref())?;
         }
     }
 

@@ -1,4 +1,4 @@
-//! The time in which another gateway leads: connections are relayed to it.
+//! The time in which this gateway does not lead: connections are relayed to the one that does.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use tokio::task::JoinHandle;
 use super::Error;
 use super::life::{Gateway, listener_failed};
 use super::listeners::Shared as Faces;
-use super::relay::{Forwarder, Order};
-use crate::face::http::Arrival;
+use super::relay::{Forwarder, NoLeader, Order};
+use crate::face::http::{Arrival, Leads};
 use crate::model::FaceName;
 use crate::store::shared::Roll;
 
@@ -21,7 +21,7 @@ pub(super) struct Standby {
 }
 
 impl Standby {
-    /// Relays from now on, where others use the store as well and this gateway takes part in it.
+    /// Accepts connections from now on, where others use the store as well, and relays them if this gateway does that.
     pub(super) fn begin(
         gateway: &Gateway,
         roll: Option<&Roll>,
@@ -29,13 +29,23 @@ impl Standby {
     ) -> Result<Self, Error> {
         let (order, told) = watch::channel(Order::Relay);
         let mut relays = Vec::new();
-        let (Some(roll), Some(faces), true) = (roll, faces, gateway.relay().is_some()) else {
+        let (Some(roll), Some(faces)) = (roll, faces) else {
             return Ok(Self { order, relays });
+        };
+        let common = &gateway.common;
+        let server = |face: FaceName| {
+            common.server(face.as_str(), Arc::clone(&common.places), Leads::default())
         };
         let forwarder = Forwarder {
             identity: Arc::clone(&gateway.identity),
             roll: roll.clone(),
-            places: Arc::clone(&gateway.common.places),
+            relays: gateway.relay().is_some(),
+            no_leader: NoLeader {
+                consul: server(FaceName::Consul),
+                etcd: server(FaceName::Etcd2),
+                etcd_advertise: gateway.config.etcd_advertise.clone(),
+            },
+            places: Arc::clone(&common.places),
             metrics: gateway.relays.clone(),
         };
         let listeners = faces.listeners().map_err(|error| listener_failed(&error))?;

@@ -2,7 +2,8 @@
 
 use rustix::process::Signal;
 
-use crate::gateway::{get, put, start, state, until, until_ready};
+use crate::command::kubekv;
+use crate::gateway::{get, metric, put, read_until, start, state, until, until_ready};
 use crate::member::Member;
 use crate::running::{Running, ask, connect};
 
@@ -169,4 +170,90 @@ fn a_deleted_lead_or_term_is_taken_anew() {
         assert_eq!(get(&gateway, "k").as_deref(), Some(record));
     }
     assert_eq!(gateway.stop().code, 0);
+}
+
+/// Opens a connection, asks on it, and reads until the other side closes it.
+fn answer_until_closed(to: std::net::SocketAddr, request: &str) -> String {
+    let mut stream = connect(to);
+    let body = "value=v";
+    let head = format!(
+        "{request} HTTP/1.1\r\nHost: x\r\nContent-Length: {}",
+        body.len()
+    );
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    std::io::Write::write_all(
+        &mut stream,
+        format!("{head}\r\n{form}\r\n\r\n{body}").as_bytes(),
+    )
+    .unwrap();
+    let mut answer = String::new();
+    std::io::Read::read_to_string(&mut stream, &mut answer).unwrap();
+    answer
+}
+
+/// Clients of a gateway that neither leads nor reaches a leader are told so in their protocols' words; one that has not
+/// asked anything yet is kept, and served once `there_is_a_leader` has made one.
+fn clients_are_told_that_nobody_leads(standby: &Running, there_is_a_leader: impl FnOnce()) {
+    let silent = connect(standby.consul);
+    let (consul, etcd) = (standby.consul, standby.etcd);
+    let asked = std::thread::spawn(move || answer_until_closed(consul, "PUT /v1/kv/k"));
+    let written = answer_until_closed(etcd, "PUT /v2/keys/k");
+    assert!(written.starts_with("HTTP/1.1 500 "), "{written}");
+    assert!(
+        written.contains(r#"{"errorCode":300,"message":"Raft Internal Error","#),
+        "{written}"
+    );
+    let asked = asked.join().unwrap();
+    assert!(asked.starts_with("HTTP/1.1 500 "), "{asked}");
+    assert!(asked.ends_with("\r\n\r\nNo cluster leader"), "{asked}");
+    for face in ["consul", "etcd"] {
+        let told = format!("kubekv_relay_failed_total{{face=\"{face}\"}}");
+        assert_eq!(metric(standby, &told), 1, "{face}");
+    }
+    there_is_a_leader();
+    let mut silent = silent;
+    let request = b"GET /v1/kv/k?raw HTTP/1.1\r\nHost: x\r\n\r\n";
+    std::io::Write::write_all(&mut silent, request).unwrap();
+    let answer = read_until(silent, "\r\n\r\n");
+    assert!(
+        answer.starts_with("HTTP/1.1 404 "),
+        "nothing was written: {answer}"
+    );
+}
+
+#[test]
+#[ignore = "needs etcd: tests/run"]
+fn clients_are_told_when_the_leader_stands_still() {
+    let member = Member::start("etcd-3.6");
+    let store = member.store("p");
+    let start = |name| {
+        let more = ["--node-name", name, "--lead-duration", "300"];
+        Running::start_by(kubekv(), &[&["--store", &store][..], &more].concat())
+    };
+    let first = start("first");
+    until_ready(&first);
+    let second = start("second");
+    until("relaying", || state(&second) == "relaying");
+    // Its connections are accepted by the kernel, and by nobody else.
+    first.signal(Signal::STOP);
+    clients_are_told_that_nobody_leads(&second, || first.signal(Signal::CONT));
+    assert_eq!(second.stop().code, 0);
+    assert_eq!(first.stop().code, 0);
+}
+
+#[test]
+#[ignore = "needs etcd: tests/run"]
+fn clients_of_a_gateway_without_a_relay_are_told() {
+    let member = Member::start("etcd-3.6");
+    let store = member.store("p");
+    let long = ["--lead-duration", "300"];
+    let first = start(&store, "first", &long);
+    until_ready(&first);
+    let second = start(&store, "second", &long);
+    assert_eq!(state(&second), "standby");
+    clients_are_told_that_nobody_leads(&second, || {
+        assert_eq!(first.stop().code, 0);
+        until_ready(&second);
+    });
+    assert_eq!(second.stop().code, 0);
 }

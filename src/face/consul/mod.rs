@@ -13,6 +13,7 @@ mod go;
 mod health;
 mod json;
 mod kv;
+mod no_leader;
 mod node;
 mod options;
 mod path;
@@ -29,6 +30,8 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderValue, Method, StatusCode, header, request};
+
+pub use no_leader::{HOLD, no_leader};
 
 use ask::Ask;
 use endpoints::{Endpoint, Found};

@@ -4,12 +4,12 @@ use axum::body::Body;
 use http::{Request, Response, StatusCode};
 
 use super::members::client_urls;
-use super::{Face, reply};
+use super::reply;
 
 /// Answers `/v2/machines`.
-pub(super) fn serve(face: &Face, request: &Request<Body>) -> Response<Body> {
+pub(super) fn serve(advertise: &[String], request: &Request<Body>) -> Response<Body> {
     if let Some(refusal) = reply::unless_allowed(request.method(), "GET,HEAD") {
         return refusal;
     }
-    reply::text(StatusCode::OK, client_urls(face, request).join(", "))
+    reply::text(StatusCode::OK, client_urls(advertise, request).join(", "))
 }

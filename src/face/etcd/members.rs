@@ -46,7 +46,7 @@ fn push_member(out: &mut Vec<u8>, face: &Face, request: &Request<Body>) {
         format!(r#"{{"id":"{id}","name":"{MEMBER_NAME}","peerURLs":["{PEER_URL}"],"clientURLs":["#)
             .as_bytes(),
     );
-    for (place, url) in client_urls(face, request).iter().enumerate() {
+    for (place, url) in client_urls(&face.advertise, request).iter().enumerate() {
         if place > 0 {
             out.push(b',');
         }
@@ -56,9 +56,9 @@ fn push_member(out: &mut Vec<u8>, face: &Face, request: &Request<Body>) {
 }
 
 /// The addresses clients are told to use: those configured, else the one this client came by.
-pub(super) fn client_urls(face: &Face, request: &Request<Body>) -> Vec<String> {
-    if !face.advertise.is_empty() {
-        return face.advertise.clone();
+pub(super) fn client_urls(advertise: &[String], request: &Request<Body>) -> Vec<String> {
+    if !advertise.is_empty() {
+        return advertise.to_vec();
     }
     let named = request.headers().get(HOST).map(http::HeaderValue::as_bytes);
     let authority = named

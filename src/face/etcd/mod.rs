@@ -12,6 +12,7 @@ mod keys;
 mod machines;
 mod media_type;
 mod members;
+mod no_leader;
 mod refused;
 mod reply;
 mod route;
@@ -25,6 +26,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use http::{Request, Response};
+
+pub use self::keys::PATIENCE as HOLD;
+pub use self::no_leader::no_leader;
 
 use self::route::Route;
 use self::stats::Counters;
@@ -118,7 +122,7 @@ async fn serve(State(face): State<Arc<Face>>, request: Request<Body>) -> Respons
     match Route::of(&path) {
         Route::Keys(key) => keys::serve(&face, key, request).await,
         Route::Members(which) => members::serve(&face, which, &request),
-        Route::Machines => machines::serve(&face, &request),
+        Route::Machines => machines::serve(&face.advertise, &request),
         Route::StatsSelf => stats::serve_self(&face, request.method()),
         Route::StatsStore => stats::serve_store(&face, request.method()),
         Route::StatsLeader => stats::serve_leader(&face, request.method()),

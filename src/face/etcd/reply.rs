@@ -39,10 +39,15 @@ pub(super) fn text(status: StatusCode, body: impl Into<Body>) -> Response<Body> 
 /// An error in plain text, as Go's `http.Error` writes it.
 pub(super) fn plain_error(status: StatusCode, line: &str) -> Response<Body> {
     let mut answer = text(status, format!("{line}\n"));
+    no_sniff(&mut answer);
+    answer
+}
+
+/// Says that the content type is what it says.
+pub(super) fn no_sniff(answer: &mut Response<Body>) {
     answer
         .headers_mut()
         .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    answer
 }
 
 /// The answer to paths nothing is served at.

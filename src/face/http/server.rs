@@ -129,6 +129,11 @@ impl Server {
         self.drain(connections).await;
     }
 
+    /// Serves one connection, whose place the caller holds, to its end.
+    pub async fn serve_one(&self, arrival: Arrival, face: Router, stopping: Stopping) {
+        connection::serve(Arc::clone(&self.shared), arrival, face, stopping).await;
+    }
+
     /// Takes a connection on, or closes it where there is no place for it.
     fn admit(
         &self,

@@ -1,7 +1,8 @@
 //! On a standby: whole connections, relayed to the gateway that leads.
 //!
-//! Where nobody leads, or the one that leads cannot be reached, a connection waits, unread, until somebody does: this
-//! gateway perhaps, which then serves it.
+//! Where nobody leads, or the leader cannot be reached, a connection waits, unread, for a leader: this gateway perhaps,
+//! which then serves it. A client that has asked something waits no longer than a real server of its protocol would
+//! hold its request; then it is told that there is no leader (`no_leader`), so that it can try again.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::metrics::{Face, Metrics};
+use super::no_leader::{self, NoLeader};
 use super::splice::{self, Pulse};
 use super::{Identity, header};
 use crate::face::http::{Arrival, Connection, prepare};
@@ -28,9 +30,6 @@ const CONNECT: Duration = Duration::from_secs(2);
 
 /// How long until a leader that could not be reached is tried again, unless another one leads by then.
 const AGAIN: Duration = Duration::from_millis(200);
-
-/// How long a connection waits for somebody who leads: longer than a take-over after a crash.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long connections in the midst of a request may go on when this gateway ends.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -54,6 +53,9 @@ pub(in crate::gateway) enum Order {
 pub(in crate::gateway) struct Forwarder {
     pub(in crate::gateway) identity: Arc<Identity>,
     pub(in crate::gateway) roll: Roll,
+    /// Whether this gateway takes part in relaying; else every connection waits until it leads itself.
+    pub(in crate::gateway) relays: bool,
+    pub(in crate::gateway) no_leader: NoLeader,
     pub(in crate::gateway) places: Arc<Semaphore>,
     pub(in crate::gateway) metrics: Metrics,
 }
@@ -129,27 +131,44 @@ impl Forwarder {
 
     /// Relays one connection to its end; gives it back where this gateway leads before anything was read from it.
     async fn relay(mut self, client: Client, mut order: watch::Receiver<Order>) -> Option<Client> {
-        let connected = tokio::select! {
+        let reached = tokio::select! {
             told = order.wait_for(|order| *order != Order::Relay) => {
                 let drains = told.is_ok_and(|order| *order == Order::Drain);
                 return (!drains).then_some(client);
             }
-            connected = tokio::time::timeout(PATIENCE, self.reach(client.face, client.ends)) => connected,
+            reached = self.reach(client.face, client.ends) => Some(reached),
+            waited = no_leader::waited(&client.stream, client.face) => {
+                if let Err(error) = waited {
+                    tracing::debug!(peer = %client.ends.peer, %error, "the client is gone");
+                    return None;
+                }
+                None
+            }
         };
-        let Ok((leader, relay)) = connected else {
-            self.metrics
-                .failed
-                .get_or_create(&Face::of(client.face))
-                .inc();
-            tracing::debug!(peer = %client.ends.peer, "connection closed: nobody leads");
-            return None;
-        };
-        self.splice(client, leader, &relay, order).await;
+        match reached {
+            Some((leader, relay)) => self.splice(client, leader, &relay, order).await,
+            None => self.refuse(client, order).await,
+        }
         None
+    }
+
+    /// Tells a client that nobody leads.
+    async fn refuse(&self, client: Client, mut order: watch::Receiver<Order>) {
+        let Client { stream, ends, face } = client;
+        self.metrics.failed.get_or_create(&Face::of(face)).inc();
+        tracing::debug!(face = face.as_str(), peer = %ends.peer, "no leader for too long: the client is told");
+        tokio::select! {
+            () = self.no_leader.answer(Arrival::direct(stream, ends), face) => {}
+            // A client that does not send its request to the end holds nobody up.
+            _told = order.wait_for(|order| *order != Order::Relay) => {}
+        }
     }
 
     /// Connects to whoever leads, as soon as somebody does who can be reached.
     async fn reach(&mut self, face: FaceName, ends: Connection) -> (TlsStream<TcpStream>, Relay) {
+        if !self.relays {
+            return std::future::pending().await;
+        }
         loop {
             let Some(relay) = self.roll.leader() else {
                 self.roll.is_no_more(None).await;

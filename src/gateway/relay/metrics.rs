@@ -44,7 +44,7 @@ impl Metrics {
         );
         registry.register(
             "failed",
-            "Connections closed because nobody led for too long",
+            "Connections whose client was told that there is no leader, and closed: none could be reached for 2.5 s (etcd) or 7 s (consul)",
             metrics.failed.clone(),
         );
         registry.register(

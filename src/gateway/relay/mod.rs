@@ -8,9 +8,11 @@ mod forward;
 mod header;
 mod identity;
 mod metrics;
+mod no_leader;
 mod splice;
 
 pub(super) use accept::Desk;
 pub(super) use forward::{Forwarder, Order};
 pub(super) use identity::Identity;
 pub(super) use metrics::Metrics;
+pub(super) use no_leader::NoLeader;

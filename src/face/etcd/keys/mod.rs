@@ -38,7 +38,7 @@ use crate::space::{CommitError, Draft};
 
 /// How long a change may take. Docker's client gives up after three seconds and may repeat what it asked for, so it is
 /// told before that.
-const PATIENCE: Duration = Duration::from_millis(2_500);
+pub const PATIENCE: Duration = Duration::from_millis(2_500);
 
 /// Answers one request; `key` is its path, without slashes at its ends.
 pub(super) async fn serve(face: &Arc<Face>, key: &[u8], request: Request<Body>) -> Response<Body> {

@@ -1,0 +1,56 @@
+//! The answers of a Consul server that knows no leader.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::response::Response;
+use http::{HeaderValue, header};
+
+use super::reply::Reply;
+use crate::face::{farewell, gzip};
+
+/// How long a request is held until there is a leader: Consul's `rpc_hold_timeout`.
+pub const HOLD: Duration = Duration::from_secs(7);
+
+/// Answers every request as Consul does without a leader, and closes the connection.
+///
+/// Clients retry it: Patroni takes any 500 of Consul for "try again", the Go client passes it on with its words.
+pub fn no_leader() -> Router {
+    Router::new().fallback(answer)
+}
+
+async fn answer(request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let reply = Reply::failed("No cluster leader");
+    let mut response = reply.into_response(gzip::accepted(&parts.headers)).await;
+    let vary = HeaderValue::from_static("Accept-Encoding");
+    response.headers_mut().insert(header::VARY, vary);
+    farewell::say(body, response).await
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use http::StatusCode;
+    use http_body_util::BodyExt;
+    use tower_service::Service;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn answers_are_consuls_and_the_last() {
+        let request = http::Request::put("/v1/kv/a?acquire=s")
+            .body(Body::from("value"))
+            .unwrap();
+        let answer = no_leader().call(request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(answer.headers()["connection"], "close");
+        assert_eq!(
+            answer.headers()["content-type"],
+            "text/plain; charset=utf-8"
+        );
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, "No cluster leader");
+    }
+}
