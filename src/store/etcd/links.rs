@@ -35,7 +35,6 @@ const RELOAD: Duration = Duration::from_secs(2);
 
 /// A connection to one member.
 pub(super) struct Link {
-    number: u64,
     pub(super) client: Client,
     /// Counts the tokens there were.
     tokens: AtomicU64,
@@ -45,6 +44,15 @@ pub(super) struct Link {
 }
 
 impl Link {
+    /// Uses this connection no more, and the next member's turn it is. What is under way on it may still end well.
+    pub(super) fn leave(&self) {
+        self.ended.send_replace(true);
+    }
+
+    fn is_ended(&self) -> bool {
+        *self.ended.borrow()
+    }
+
     /// Returns when another connection is to be used.
     pub(super) async fn ended(&self) {
         let mut ended = self.ended.subscribe();
@@ -56,16 +64,14 @@ impl Link {
 /// A connection that is left when this is dropped: whoever lets go of it wants another one, as this one may be silent
 /// for ever.
 pub(super) struct Use {
-    links: Arc<Links>,
     pub(super) link: Arc<Link>,
     kept: bool,
 }
 
 impl Use {
-    pub(super) async fn new(links: &Arc<Links>) -> Result<Self, Failure> {
+    pub(super) async fn new(links: &Links) -> Result<Self, Failure> {
         Ok(Self {
             link: links.get().await?,
-            links: Arc::clone(links),
             kept: false,
         })
     }
@@ -75,19 +81,16 @@ impl Use {
         self.kept = true;
     }
 
-    pub(super) async fn leave(&self) {
-        self.links.leave(&self.link).await;
+    pub(super) fn leave(&self) {
+        self.link.leave();
     }
 }
 
 impl Drop for Use {
     fn drop(&mut self) {
-        if self.kept {
-            return;
-        }
-        let (links, link) = (Arc::clone(&self.links), Arc::clone(&self.link));
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { links.leave(&link).await });
+        // At once: whoever asks for a connection next must not get this one, and lose it a moment later.
+        if !self.kept {
+            self.link.leave();
         }
     }
 }
@@ -101,7 +104,6 @@ pub(super) struct Links {
     current: AsyncMutex<Option<Arc<Link>>>,
     /// Which member's turn it is.
     turn: AtomicUsize,
-    count: AtomicU64,
     metrics: Metrics,
 }
 
@@ -127,7 +129,6 @@ impl Links {
             pem: Mutex::new(pem),
             current: AsyncMutex::default(),
             turn: AtomicUsize::new(0),
-            count: AtomicU64::new(0),
             access,
             metrics,
         });
@@ -154,7 +155,7 @@ impl Links {
                     *self.pem.lock() = pem;
                     tracing::info!("etcd is connected to anew: the certificates have changed");
                     if let Some(old) = self.current.lock().await.replace(link) {
-                        old.ended.send_replace(true);
+                        old.leave();
                     }
                     said.clear();
                     return;
@@ -217,7 +218,6 @@ impl Links {
             Ok(_) => {}
         }
         Ok(Arc::new(Link {
-            number: self.count.fetch_add(1, Ordering::Relaxed),
             client,
             tokens: AtomicU64::new(0),
             renewing: AsyncMutex::default(),
@@ -228,8 +228,12 @@ impl Links {
     /// The connection there is, or one to the next member that answers.
     pub(super) async fn get(&self) -> Result<Arc<Link>, Failure> {
         let mut current = self.current.lock().await;
-        if let Some(link) = current.as_ref() {
-            return Ok(Arc::clone(link));
+        if let Some(link) = current.take() {
+            if !link.is_ended() {
+                *current = Some(Arc::clone(&link));
+                return Ok(link);
+            }
+            self.turn.fetch_add(1, Ordering::Relaxed);
         }
         let pem = self.pem.lock().clone();
         let mut failure = Failure::NotSent("no endpoint".to_owned());
@@ -244,19 +248,6 @@ impl Links {
             self.turn.fetch_add(1, Ordering::Relaxed);
         }
         Err(failure)
-    }
-
-    /// Uses this connection no more, and the next member's turn it is. What is under way on it may still end well.
-    pub(super) async fn leave(&self, link: &Link) {
-        let mut current = self.current.lock().await;
-        if current
-            .as_ref()
-            .is_some_and(|known| known.number == link.number)
-        {
-            *current = None;
-            self.turn.fetch_add(1, Ordering::Relaxed);
-            link.ended.send_replace(true);
-        }
     }
 
     /// Asks for a new token, unless somebody has since this count of them.
@@ -332,7 +323,7 @@ impl Links {
                 }
             };
             if failure.is_of_the_connection() {
-                self.leave(&link).await;
+                link.leave();
             }
             if matches!(failure, Failure::Token(_)) && !renewed {
                 renewed = true;

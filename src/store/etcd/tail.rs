@@ -49,7 +49,7 @@ impl Watch {
             Err(error) => {
                 let failure = Failure::of(&error);
                 tracing::debug!(%failure, "the watch broke");
-                self.connection.leave().await;
+                self.connection.leave();
                 Err(LogError::Ended)
             }
         }

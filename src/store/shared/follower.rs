@@ -23,6 +23,10 @@ const SHORTEST: Duration = Duration::from_millis(50);
 /// And at last.
 const LONGEST: Duration = Duration::from_secs(5);
 
+/// How long a connection may take to be opened before another is tried because somebody wants one: whoever takes the lead
+/// asks each third of its duration, and would break off one after another on a machine that is busy.
+const OPENING: Duration = Duration::from_secs(1);
+
 /// The longest that a log may ask for.
 const LONGEST_ASKED: Duration = Duration::from_secs(30);
 
@@ -207,9 +211,15 @@ impl Follower {
 
     /// Follows over one connection; `None` where another is wanted.
     async fn follow_once(&self, log: &dyn Log, wait: &mut Duration) -> Option<LogError> {
-        let opened = tokio::select! {
-            opened = log.follow() => opened,
-            () = self.reopen.notified() => return None,
+        let begun = Instant::now();
+        let mut opening = log.follow();
+        let opened = loop {
+            tokio::select! {
+                opened = &mut opening => break opened,
+                () = self.reopen.notified() => if begun.elapsed() >= OPENING {
+                    return None;
+                },
+            }
         };
         let mut tail = match opened {
             Ok(tail) => tail,
@@ -276,13 +286,144 @@ impl Follower {
         } else {
             Duration::ZERO
         };
-        tokio::time::sleep(asked.max(*wait)).await;
+        let pause = tokio::time::sleep(asked.max(*wait));
         *wait = (*wait * 2).min(LONGEST);
+        if asked.is_zero() {
+            // Whoever takes or keeps the lead does not wait through a pause that has grown longer than the lead lasts.
+            // And a wish for another connection is over with the pause: kept, it would break off the next one.
+            tokio::select! {
+                () = pause => {}
+                () = self.reopen.notified() => {}
+            }
+        } else {
+            pause.await;
+        }
     }
 
     /// Whether the log has been busy for so long that people are to know.
     fn is_long_busy(&self) -> bool {
         let since = *self.busy.lock().get_or_insert_with(Instant::now);
         since.elapsed() > BUSY
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::model::Key;
+    use crate::store::shared::log::{Loaded, SendError, Tail};
+    use crate::store::shared::record::LeadRecord;
+    use crate::store::{BoxFuture, Limits};
+
+    /// A log whose every stream of changes ends as soon as it is open.
+    #[derive(Debug, Default)]
+    struct Broken {
+        /// How long one takes to be opened.
+        takes: Duration,
+        /// How many were.
+        followed: AtomicU32,
+    }
+
+    struct Ended;
+
+    impl Tail for Ended {
+        fn next(&mut self) -> BoxFuture<'_, Result<Vec<News>, LogError>> {
+            Box::pin(async { Err(LogError::Ended) })
+        }
+    }
+
+    fn unavailable<T: Send>() -> BoxFuture<'static, Result<T, SendError>> {
+        Box::pin(async { Err(SendError::Unavailable(String::new())) })
+    }
+
+    impl Log for Broken {
+        fn limits(&self) -> Limits {
+            Limits {
+                value_bytes: 0,
+                key_bytes: 0,
+                writes: 0,
+                commit_bytes: 0,
+            }
+        }
+
+        fn load(&self) -> BoxFuture<'_, Result<Loaded, LogError>> {
+            Box::pin(async { Ok(Loaded::default()) })
+        }
+
+        fn follow(&self) -> BoxFuture<'_, Result<Box<dyn Tail>, LogError>> {
+            Box::pin(async {
+                tokio::time::sleep(self.takes).await;
+                self.followed.fetch_add(1, Ordering::Relaxed);
+                let tail: Box<dyn Tail> = Box::new(Ended);
+                Ok(tail)
+            })
+        }
+
+        fn send(&self, _: Stamp, _: Proposal) -> BoxFuture<'_, Result<(), SendError>> {
+            unavailable()
+        }
+
+        fn send_lead(&self, _: LeadRecord, _: Option<u64>) -> BoxFuture<'_, Result<(), SendError>> {
+            unavailable()
+        }
+
+        fn announce(&self, _: Key, _: Option<Bytes>) -> BoxFuture<'_, Result<(), SendError>> {
+            unavailable()
+        }
+
+        fn settle<'a>(&'a self, _: &'a Stamps) -> BoxFuture<'a, Result<(), SendError>> {
+            unavailable()
+        }
+
+        fn compare(&self) -> BoxFuture<'_, Result<usize, LogError>> {
+            Box::pin(async { Ok(0) })
+        }
+
+        fn unsettled(&self) -> BoxFuture<'_, ()> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    fn follow(log: &Arc<Broken>) -> (Arc<Follower>, JoinHandle<()>) {
+        let log: Arc<dyn Log> = Arc::<Broken>::clone(log);
+        Follower::start(log, "holder", Arc::default(), Metrics::default())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_wants_another_connection_does_not_wait_through_a_long_pause() {
+        let log = Arc::new(Broken::default());
+        let (follower, following) = follow(&log);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let before = log.followed.load(Ordering::Relaxed);
+        // By now each pause is as long as it gets.
+        for _ in 0..3 {
+            follower.reopen();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        let after = log.followed.load(Ordering::Relaxed);
+        assert!(after >= before + 3, "{before} then {after} within 3 s");
+        following.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_is_being_opened_is_not_given_up_at_once() {
+        let takes = Duration::from_millis(700);
+        let log = Arc::new(Broken {
+            takes,
+            ..Broken::default()
+        });
+        let (follower, following) = follow(&log);
+        // As whoever takes the lead wants it, where that lasts for 1 s.
+        for _ in 0..30 {
+            follower.reopen();
+            tokio::time::sleep(Duration::from_millis(333)).await;
+        }
+        let opened = log.followed.load(Ordering::Relaxed);
+        assert!(opened >= 5, "{opened} within 10 s");
+        following.abort();
     }
 }
