@@ -108,7 +108,7 @@ networks() {
 takeover() {
     local duration signal name what which gap failed all who
     title "The gateway that leads goes: 4 writers and 4 readers of each kind, a request every 10 ms"
-    for duration in 10 2; do
+    for duration in 10 4; do
         for signal in KILL TERM; do
             for name in first second; do
                 serve $name "$1-$duration" --lead-duration $duration

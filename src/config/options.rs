@@ -167,7 +167,7 @@ pub const OPTIONS: [OptionSpec; 21] = [
         value: "SECONDS",
         kind: Kind::Number,
         help: "How long the lead of a shared store lasts when its gateway falls silent; then another takes it",
-        default: "10",
+        default: "4",
     },
     text(
         "log-level",
