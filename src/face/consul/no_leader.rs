@@ -21,12 +21,11 @@ pub fn no_leader() -> Router {
 }
 
 async fn answer(request: Request) -> Response {
-    let (parts, body) = request.into_parts();
     let reply = Reply::failed("No cluster leader");
-    let mut response = reply.into_response(gzip::accepted(&parts.headers)).await;
+    let mut response = reply.into_response(gzip::accepted(request.headers())).await;
     let vary = HeaderValue::from_static("Accept-Encoding");
     response.headers_mut().insert(header::VARY, vary);
-    farewell::say(body, response).await
+    farewell::said(response)
 }
 
 #[cfg(test)]

@@ -9,8 +9,10 @@ use http::{Request, Response, StatusCode};
 
 use super::error::{Code, Error};
 use super::route::Route;
-use super::{machines, path, refused, reply, version};
+use super::{machines, refused, reply, version};
 use crate::face::farewell;
+use crate::face::gopath::{self, BadEscape};
+use crate::face::http::Target;
 
 /// Answers requests as an etcd member does without a leader, and closes the connection.
 ///
@@ -26,17 +28,17 @@ async fn serve(
     State(advertise): State<Arc<Vec<String>>>,
     request: Request<Body>,
 ) -> Response<Body> {
-    let response = answer(&advertise, &request);
-    farewell::say(request.into_body(), response).await
+    farewell::said(answer(&advertise, &request))
 }
 
 fn answer(advertise: &[String], request: &Request<Body>) -> Response<Body> {
     if refused::is_grpc(request.headers()) {
         return refused::v3();
     }
-    let path = match path::decode(request.uri().path()) {
-        Ok(path) => path::clean(&path),
-        Err(path::BadEscape) => return reply::bad_request(),
+    let target = Target::of(request.extensions(), request.uri());
+    let path = match gopath::decode(&target.path) {
+        Ok(path) => gopath::collapse(&path),
+        Err(BadEscape) => return reply::bad_request(),
     };
     match Route::of(&path) {
         Route::Machines => machines::serve(advertise, request),
