@@ -95,6 +95,32 @@ fn a_definition_that_loses_stamps_is_not_led_on() {
     assert_eq!(done.err.matches(told).count(), 1, "{}", done.err);
 }
 
+/// Starts a gateway on a cluster, with its log in a file.
+fn start_logging_to(own: &Servers, name: &str, log: &std::path::Path) -> Running {
+    let mut command = kubekv();
+    command.env("KUBECONFIG", own.kubeconfig(1));
+    command.args(["serve", "--store=kubernetes:default", "--lead-duration=2"]);
+    for face in ["--consul", "--etcd", "--admin"] {
+        command.args([face, "127.0.0.1:0"]);
+    }
+    command.args(["--node-name", name]);
+    let log = std::fs::File::create(log).unwrap();
+    Running::spawn_logging_to(command, log.into())
+}
+
+/// Waits until the API server goes by the definition's rules.
+fn until_rules_hold(own: &Servers) {
+    let probe = serde_json::json!({
+        "apiVersion": "kubekv.io/v1", "kind": "Entry",
+        "metadata": {"name": "no-hash"}, "spec": {"key": "x"},
+    });
+    let probe = probe.to_string();
+    let create = ["create", "--dry-run=server", "-f", "-"];
+    until("it holds", || {
+        own.kubectl(1, &create, probe.as_bytes()).is_err()
+    });
+}
+
 #[test]
 #[ignore = "needs Kubernetes: tests/components get kubernetes etcd-3.6"]
 fn older_definition_is_served_on_and_named_once() {
@@ -109,24 +135,7 @@ fn older_definition_is_served_on_and_named_once() {
     apply(&older.to_string());
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("log");
-    let start = |name: &str| {
-        let mut command = kubekv();
-        command.env("KUBECONFIG", own.kubeconfig(1));
-        command.args([
-            "serve",
-            "--store",
-            "kubernetes:default",
-            "--lead-duration=2",
-        ]);
-        command.args([
-            "--consul=127.0.0.1:0",
-            "--etcd=127.0.0.1:0",
-            "--admin=127.0.0.1:0",
-        ]);
-        command.args(["--node-name", name]);
-        let log = std::fs::File::create(&path).unwrap();
-        Running::spawn_logging_to(command, log.into())
-    };
+    let start = |name: &str| start_logging_to(&own, name, &path);
     let log = || std::fs::read_to_string(&path).unwrap();
     let told = "the definition of entries.kubekv.io is an older one";
     let gateway = start("one");
@@ -157,15 +166,7 @@ fn older_definition_is_served_on_and_named_once() {
     assert_eq!(log().matches(told).count(), 1, "{}", log());
     // What was written before the rules goes on under them.
     apply(&definition);
-    let probe = serde_json::json!({
-        "apiVersion": "kubekv.io/v1", "kind": "Entry",
-        "metadata": {"name": "no-hash"}, "spec": {"key": "x"},
-    });
-    let probe = probe.to_string();
-    let create = ["create", "--dry-run=server", "-f", "-"];
-    until("it holds", || {
-        own.kubectl(1, &create, probe.as_bytes()).is_err()
-    });
+    until_rules_hold(&own);
     let gateway = start("two");
     until_ready(&gateway);
     assert_eq!(get(&gateway, "k").as_deref(), Some("w"));

@@ -170,16 +170,9 @@ fn objects_that_are_not_as_they_should_be_stop_nothing() {
     assert!(next.stop().code == 0);
 }
 
-/// Each is accepted by the schema's types alone, and would make the entry vanish or no gateway lead.
-#[test]
-#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn edits_that_would_make_an_entry_vanish_are_refused() {
-    let namespace = namespace();
-    let gateway = start(&namespace, "one");
-    until_ready(&gateway);
-    put(&gateway, "k", "v");
-    let name = object(&namespace, "k");
-    for (edit, why) in [
+/// Edits of an entry's spec, and what of the answer says why each is refused.
+fn vanishing_edits() -> Vec<(serde_json::Value, &'static str)> {
+    vec![
         (json!({"key": "other"}), "a key is not renamed"),
         (json!({"key": ""}), "a key is not renamed"),
         (
@@ -221,7 +214,19 @@ fn edits_that_would_make_an_entry_vanish_are_refused() {
             json!({"value": null, "valueBase64": "d\ng=="}),
             "spec.valueBase64",
         ),
-    ] {
+    ]
+}
+
+/// Each is accepted by the schema's types alone, and would make the entry vanish or no gateway lead.
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn edits_that_would_make_an_entry_vanish_are_refused() {
+    let namespace = namespace();
+    let gateway = start(&namespace, "one");
+    until_ready(&gateway);
+    put(&gateway, "k", "v");
+    let name = object(&namespace, "k");
+    for (edit, why) in vanishing_edits() {
         let refused = try_patch(&namespace, &name, &edit).expect_err(why);
         assert!(refused.contains(why), "{edit}: {refused}");
     }

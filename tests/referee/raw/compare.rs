@@ -1,7 +1,7 @@
 //! What is compared of two connections, and what may differ.
 
 use super::Transcript;
-use super::grammar::{Case, Face};
+use super::grammar::{Case, Face, Fault};
 use super::transcript::Heard;
 
 /// What is thought of two connections.
@@ -64,20 +64,19 @@ fn names(heard: &Heard) -> impl Iterator<Item = &String> {
 
 /// The rule by which one answer may be another.
 fn one(face: Face, case: &Case, own: &Heard, real: &Heard) -> Option<Verdict> {
-    let faults = case.faults;
     let allowed = |rule| Some(Verdict::Allowed(rule));
     match (own.status, real.status) {
         // Go redirects no CONNECT.
         (400, _) if own.body.contains("never acted on") => allowed("write with dots"),
-        (_, 301) if faults.slashes => allowed("redirect"),
-        (400, _) if faults.nameless_header => allowed("header without a name"),
-        (400, _) if face == Face::Etcd && faults.not_utf8 => allowed("keys not UTF-8"),
+        (_, 301) if case.has(Fault::Slashes) => allowed("redirect"),
+        (400, _) if case.has(Fault::NamelessHeader) => allowed("header without a name"),
+        (400, _) if face == Face::Etcd && case.has(Fault::NotUtf8) => allowed("keys not UTF-8"),
         (405, 200) if face == Face::Etcd => allowed("no CORS"),
-        (400 | 404, _) if faults.odd_target => allowed("odd target"),
+        (400 | 404, _) if case.has(Fault::OddTarget) => allowed("odd target"),
         (400 | 500, _) if own.status == real.status && is_broken(own) => {
             allowed("words of a broken body")
         }
-        (400, 200 | 201) if face == Face::Etcd && faults.no_form && is_broken(own) => {
+        (400, 200 | 201) if face == Face::Etcd && case.has(Fault::NoForm) && is_broken(own) => {
             allowed("body that is no form")
         }
         // Which of two mistakes is told.
@@ -90,7 +89,6 @@ fn one(face: Face, case: &Case, own: &Heard, real: &Heard) -> Option<Verdict> {
 
 /// The rule by which one connection may have more answers than the other.
 fn count(face: Face, case: &Case, ours: &Transcript, theirs: &Transcript) -> Option<Verdict> {
-    let faults = case.faults;
     let allowed = |rule| Some(Verdict::Allowed(rule));
     if ours.hung {
         return None;
@@ -99,14 +97,14 @@ fn count(face: Face, case: &Case, ours: &Transcript, theirs: &Transcript) -> Opt
     match more {
         // It tells by the first line whether this is HTTP.
         Some(_) if face == Face::Etcd && theirs.answers.is_empty() => {
-            if faults.long_target {
+            if case.has(Fault::LongTarget) {
                 allowed("long request line")
             } else {
                 allowed("no HTTP to etcd")
             }
         }
         // etcd does not ask for a body that it does not read.
-        Some(_) if face == Face::Etcd && faults.no_form && case.expects() => {
+        Some(_) if face == Face::Etcd && case.has(Fault::NoForm) && case.expects() => {
             allowed("body that is no form")
         }
         _ => None,

@@ -51,24 +51,24 @@ pub struct Case {
     /// The methods of its requests, the probe's included.
     pub methods: Vec<&'static str>,
     /// What rules need to know of it.
-    pub faults: Faults,
+    faults: Vec<Fault>,
 }
 
-/// Faults that a rule allows to be answered otherwise.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Faults {
+/// What a rule allows to be answered otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
     /// A header without a name.
-    pub nameless_header: bool,
+    NamelessHeader,
     /// A target of more than 4 KiB.
-    pub long_target: bool,
+    LongTarget,
     /// A target that does not begin with a slash.
-    pub odd_target: bool,
+    OddTarget,
     /// More than one slash in a row.
-    pub slashes: bool,
+    Slashes,
     /// Bytes in a key that are not UTF-8.
-    pub not_utf8: bool,
+    NotUtf8,
     /// A body that is not said to be a form.
-    pub no_form: bool,
+    NoForm,
 }
 
 const METHODS: [&str; 12] = [
@@ -101,7 +101,7 @@ const FAULTY: u32 = 9;
 struct Writer<'a> {
     rng: &'a mut Rng,
     out: Vec<u8>,
-    faults: Faults,
+    faults: Vec<Fault>,
     end: &'static str,
 }
 
@@ -114,7 +114,7 @@ impl Case {
             end: "\r\n",
             rng,
             out: Vec::new(),
-            faults: Faults::default(),
+            faults: Vec::new(),
         };
         for _ in 0..=writer.rng.usize(0..3) {
             writer.end = if writer.wrong() { "\n" } else { "\r\n" };
@@ -139,6 +139,11 @@ impl Case {
 }
 
 impl Case {
+    /// Whether it has this fault somewhere.
+    pub fn has(&self, fault: Fault) -> bool {
+        self.faults.contains(&fault)
+    }
+
     /// Whether a request of it waits to be told to go on.
     pub fn expects(&self) -> bool {
         self.bytes.windows(8).any(|eight| eight == b"Expect: ")
@@ -204,7 +209,9 @@ impl Writer<'_> {
             3 => "noslash",
             _ => "",
         };
-        self.faults.odd_target |= !before.is_empty();
+        if !before.is_empty() {
+            self.faults.push(Fault::OddTarget);
+        }
         self.push(before);
         self.push(face.keys());
         self.push(prefix);
@@ -226,12 +233,14 @@ impl Writer<'_> {
             }
         }
         if self.rng.u32(0..100) == 0 {
-            self.faults.long_target = true;
+            self.faults.push(Fault::LongTarget);
             self.push("?x=");
             let length = self.rng.usize(5_000..200_000);
             self.out.resize(self.out.len() + length, b'x');
         }
-        self.faults.slashes |= self.out[from..].windows(2).any(|pair| pair == b"//");
+        if self.out[from..].windows(2).any(|pair| pair == b"//") {
+            self.faults.push(Fault::Slashes);
+        }
     }
 
     fn segment(&mut self) {
@@ -240,15 +249,15 @@ impl Writer<'_> {
             1 => self.push("./"),
             2 => self.push("%2e%2E/"),
             3 => {
-                self.faults.slashes = true;
+                self.faults.push(Fault::Slashes);
                 self.push("%2f");
             }
             4 => {
-                self.faults.slashes = true;
+                self.faults.push(Fault::Slashes);
                 self.push("//");
             }
             5 => {
-                self.faults.not_utf8 = true;
+                self.faults.push(Fault::NotUtf8);
                 self.push("%ff");
             }
             6 => self.push("%zz"),
@@ -264,7 +273,9 @@ impl Writer<'_> {
 
     fn any_byte(&mut self) {
         let byte = self.rng.u8(0x21..=0xff);
-        self.faults.not_utf8 |= byte >= 0x80;
+        if byte >= 0x80 {
+            self.faults.push(Fault::NotUtf8);
+        }
         // A question mark, an escape or an ampersand would make something else of what follows.
         if !b"?%&/".contains(&byte) {
             self.out.push(byte);
@@ -295,7 +306,9 @@ impl Writer<'_> {
         }
         if self.wrong() {
             let odd = self.rng.u32(0..9);
-            self.faults.nameless_header |= odd == 0;
+            if odd == 0 {
+                self.faults.push(Fault::NamelessHeader);
+            }
             let line = match odd {
                 0 => ": nothing",
                 1 => "no colon",
@@ -320,9 +333,14 @@ impl Writer<'_> {
         if self.rng.bool() {
             self.line("Content-Type: application/x-www-form-urlencoded");
         } else {
-            self.faults.no_form = true;
+            self.faults.push(Fault::NoForm);
         }
         let body = format!("value={}", "v".repeat(length));
+        self.framed(&body);
+    }
+
+    /// A body, and the headers that say where it ends.
+    fn framed(&mut self, body: &str) {
         match self.rng.u32(0..24) {
             0..=5 => {
                 self.line("");
@@ -330,12 +348,12 @@ impl Writer<'_> {
             6..=14 => {
                 self.line(&format!("Content-Length: {}", body.len()));
                 self.line("");
-                self.push(&body);
+                self.push(body);
             }
             15 => {
                 self.line(&format!("Content-Length: {}", body.len() + 500_000));
                 self.line("");
-                self.push(&body);
+                self.push(body);
             }
             16 => {
                 let bad =
@@ -348,7 +366,7 @@ impl Writer<'_> {
                 let other = body.len() + self.rng.usize(0..2);
                 self.line(&format!("Content-Length: {other}"));
                 self.line("");
-                self.push(&body);
+                self.push(body);
             }
             18 => {
                 let encoding = self.one_of(&[
@@ -358,23 +376,23 @@ impl Writer<'_> {
                     "\tchunked ",
                 ]);
                 self.line(&format!("Transfer-Encoding: {encoding}"));
-                self.chunks(&body);
+                self.chunks(body);
             }
             19 => {
                 self.line("Transfer-Encoding: chunked");
                 self.line("Content-Length: 3");
-                self.chunks(&body);
+                self.chunks(body);
             }
             20 => {
                 let expected = self.one_of(&["100-continue", "100-Continue", "more"]);
                 self.line(&format!("Expect: {expected}"));
                 self.line(&format!("Content-Length: {}", body.len()));
                 self.line("");
-                self.push(&body);
+                self.push(body);
             }
             _ => {
                 self.line("Transfer-Encoding: chunked");
-                self.chunks(&body);
+                self.chunks(body);
             }
         }
     }

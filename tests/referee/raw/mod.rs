@@ -114,10 +114,10 @@ async fn run(face: Face, case: &Case, own: SocketAddr, real: SocketAddr) -> Verd
     let (ours, theirs) = tokio::join!(exchange(own, case), exchange(real, case));
     let verdict = compare::answers(face, case, &ours, &theirs);
     let (ours, theirs) = tokio::join!(kept(face, own, case), kept(face, real, case));
-    match verdict {
-        Verdict::Same if ours != theirs => Verdict::Different(ours, theirs),
-        verdict => verdict,
+    if matches!(verdict, Verdict::Same) && ours != theirs {
+        return Verdict::Different(ours, theirs);
     }
+    verdict
 }
 
 /// What the keys of a case hold, and nothing of them afterwards.

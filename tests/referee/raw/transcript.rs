@@ -157,7 +157,7 @@ fn in_order(body: &str) -> String {
             out += "IN-ORDER";
             rest = &rest[at + DIGITS..];
         } else {
-            out += &rest[..at + 1];
+            out += &rest[..=at];
             rest = &rest[at + 1..];
         }
     }
