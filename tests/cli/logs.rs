@@ -110,13 +110,10 @@ fn what_is_wrong_at_the_start_is_json_too() {
 
 #[test]
 fn a_warning_names_face_method_path_and_peer() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("store");
-    let arguments = ["--store", &embedded(&path), "--log-format", "json"];
-    let gateway = Running::start_by(kubekv(), &arguments);
-    std::fs::rename(&path, directory.path().join("elsewhere")).unwrap();
-    ask(gateway.consul, "PUT /v1/kv/a?flags=1&token=hush");
-    let done = gateway.end();
+    let gateway = Running::start_by(kubekv(), &["--store", "memory:", "--log-format", "json"]);
+    let answer = ask(gateway.consul, "PUT /v1/kv/a?flags=x&token=hush");
+    assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+    let done = gateway.stop();
     let lines = lines(&done.err);
     let warning = lines
         .iter()

@@ -155,7 +155,7 @@ impl Http1 {
             };
             let more = async {
                 // Long ones are read a few at a time: together they could fill the memory.
-                if so_far > LONG_HEAD && long.is_none() {
+                if so_far >= LONG_HEAD && long.is_none() {
                     long = Arc::clone(&self.shared.long_heads)
                         .acquire_owned()
                         .await

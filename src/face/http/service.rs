@@ -102,17 +102,9 @@ pub(super) async fn answer(
             tracing::warn!(status, micros, "answered");
         } else if is_fault {
             // What the span would say, had anybody wanted it.
-            let (method, target) = (flight.method, redact::target(&target));
+            let (method, path) = (flight.method, redact::target(&target));
             let peer = peer.map(tracing::field::display);
-            tracing::warn!(
-                face = name,
-                method,
-                peer,
-                target,
-                status,
-                micros,
-                "answered"
-            );
+            tracing::warn!(face = name, method, peer, path, status, micros, "answered");
         } else {
             tracing::debug!(status, micros, "answered");
         }

@@ -56,6 +56,12 @@ impl RequestLine {
     }
 }
 
+/// Whether a request line may begin so: with a method, or a part of one.
+pub(super) fn may_begin(bytes: &[u8]) -> bool {
+    let method = bytes.split(|byte| *byte == b' ').next();
+    method.is_none_or(|method| method.iter().all(u8::is_ascii_graphic))
+}
+
 /// What of a target counts here: all from its path on. Nothing, where a `CONNECT` names a host.
 fn origin<'a>(method: &Method, target: &'a [u8]) -> Result<&'a [u8], Refusal> {
     if target.iter().any(u8::is_ascii_control) {

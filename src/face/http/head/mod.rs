@@ -85,6 +85,10 @@ impl Reader {
         if self.seen > longest {
             return Err(Refusal::TOO_LARGE);
         }
+        // Go waits for the line's end: a client of TLS or ZooKeeper would wait with it.
+        if self.first.is_none() && !line::may_begin(input) {
+            return Err(Refusal::MALFORMED);
+        }
         Ok(Found::More)
     }
 }

@@ -110,6 +110,16 @@ fn request_lines_are_read_as_go_reads_them() {
 }
 
 #[test]
+fn what_cannot_become_a_request_is_refused_before_its_line_ends() {
+    // The begin of a TLS handshake, and of a ZooKeeper session.
+    for bytes in [&b"\x16\x03\x01"[..], b"\0\0\0\x2c\0\0", b"GE\x80"] {
+        let refused = read(bytes, 99).unwrap_err();
+        assert_eq!(refused, Some(Refusal::MALFORMED), "{bytes:?}");
+    }
+    assert_eq!(read(b"GET /\x80", 99).unwrap_err(), None);
+}
+
+#[test]
 fn bad_headers_are_refused_in_gos_words() {
     for (headers, detail) in [
         ("A: b", "missing required Host header"),
