@@ -95,6 +95,47 @@ const QUERIES: [&str; 16] = [
     "prevIndex=x",
 ];
 
+/// Cases of one byte each, from `!` on: in the path of a write, then in the query of a read.
+pub fn every_byte(face: Face) -> impl Iterator<Item = Case> {
+    (0x21..=0xff_u8).map(move |byte| {
+        let prefix = format!("b{byte:02x}");
+        let at = format!("{}{prefix}/a", face.keys());
+        let host = "Host: case\r\n";
+        let mut bytes = Vec::new();
+        for (begin, end) in [
+            (
+                format!("PUT {at}"),
+                format!("b?value=v HTTP/1.1\r\n{host}Content-Length: 1\r\n\r\nv"),
+            ),
+            (
+                format!("GET {at}?x"),
+                format!("raw=y&z HTTP/1.1\r\n{host}\r\n"),
+            ),
+        ] {
+            bytes.extend_from_slice(begin.as_bytes());
+            bytes.push(byte);
+            bytes.extend_from_slice(end.as_bytes());
+        }
+        bytes.extend_from_slice(probe(face).as_bytes());
+        Case {
+            bytes,
+            prefix,
+            methods: vec!["PUT", "GET", "GET"],
+            faults: if byte >= 0x80 {
+                vec![Fault::NotUtf8]
+            } else {
+                Vec::new()
+            },
+        }
+    })
+}
+
+/// The request that shows whether a connection still lives.
+fn probe(face: Face) -> String {
+    let target = face.probe();
+    format!("GET {target} HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n")
+}
+
 /// One in so many parts is wrong.
 const FAULTY: u32 = 9;
 
@@ -124,9 +165,7 @@ impl Case {
             let length = writer.rng.usize(0..writer.out.len());
             writer.out.truncate(length);
         } else {
-            let probe = face.probe();
-            let probe = format!("GET {probe} HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n");
-            writer.out.extend_from_slice(probe.as_bytes());
+            writer.out.extend_from_slice(probe(face).as_bytes());
             methods.push("GET");
         }
         Self {

@@ -7,7 +7,7 @@ mod fields;
 mod line;
 
 use bytes::{Buf, BytesMut};
-use http::header::{CONNECTION, EXPECT};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT};
 use http::{HeaderMap, HeaderName, Method};
 
 use self::line::RequestLine;
@@ -95,9 +95,13 @@ impl Reader {
 
 /// Takes a head of `length` bytes from the input.
 fn whole(first: RequestLine, input: &mut BytesMut, length: usize) -> Result<Head, Refusal> {
-    let headers = fields::parse(input.get(first.length..length).unwrap_or_default())?;
+    let mut headers = fields::parse(input.get(first.length..length).unwrap_or_default())?;
     fields::check_host(first.version, &first.method, &headers)?;
     let framing = Framing::of(first.version, &headers)?;
+    if matches!(framing, Framing::Chunked(_)) {
+        // Nobody is to go by a length that does not count.
+        headers.remove(CONTENT_LENGTH);
+    }
     let keep_alive = match first.version {
         Version::Http11 => !has_token(&headers, &CONNECTION, "close"),
         Version::Http10 => {

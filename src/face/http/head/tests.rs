@@ -166,6 +166,8 @@ fn a_body_ends_where_the_headers_say() {
         framing("Transfer-Encoding: Chunked\nContent-Length: 3"),
         chunked
     );
+    let both = head("PUT / HTTP/1.1\nHost: a\nTransfer-Encoding: chunked\nContent-Length: 3\n\n");
+    assert!(!both.headers.contains_key("content-length"));
     let old = head("PUT / HTTP/1.0\nTransfer-Encoding: chunked\nContent-Length: 3\n\n");
     assert_eq!(old.framing, Framing::Length(3));
     let refused = |headers: &str| refused(&format!("PUT / HTTP/1.1\nHost: a\n{headers}\n\n"));
