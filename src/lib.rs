@@ -1,7 +1,7 @@
-//! kubekv: Consul, etcd v2 and ZooKeeper protocols on one durable keyspace.
+//! kubekv: Consul's and etcd v2's protocols on one durable keyspace.
 //!
 //! Rooms, each knowing only those before it: [`model`] the words, [`store`] the floor, [`space`] the keyspace,
-//! [`guard`] who may do what, [`face`] the protocols, and here what puts them together: [`config`], [`admin`] and
+//! [`guard`] what a change may look like, [`face`] the protocols, and here what puts them together: [`config`], [`admin`] and
 //! [`gateway`]. Everything that serves enters by [`run`]; [`transfer`] moves entries from a store to another. [`wire`] has
 //! the bytes of protocols that we speak on both sides.
 

@@ -1,4 +1,4 @@
-//! Who is calling, what may they touch, is it well-formed.
+//! Admission of changes: bounds on their size. Who is calling is not asked yet.
 
 mod bounds;
 

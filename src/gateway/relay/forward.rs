@@ -234,7 +234,7 @@ impl Forwarder {
                     tracing::debug!(face = face.as_str(), peer = %ends.peer, %error, "connection broken");
                 }
             }
-            // It may have been stopped, and think that it leads: nothing comes through it any more (rule 17).
+            // It may have been stopped, and think that it leads: nothing comes through it any more (docs/holes.md, 25-27).
             () = self.roll.is_no_more(Some(relay)) => {}
             () = told => {}
         }

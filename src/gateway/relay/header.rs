@@ -1,6 +1,6 @@
 //! Who a relayed connection's client is: the PROXY protocol, version 2, within the TLS stream.
 //!
-//! Policy, limits and the log use the client's address, not the standby's (lead.md, hole 26). The header is believed
+//! Limits and the log use the client's address, not the standby's (docs/holes.md, 25-27). The header is believed
 //! because only a gateway of the same store gets this far.
 
 use std::io;
