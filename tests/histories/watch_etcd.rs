@@ -278,7 +278,12 @@ async fn follow(
         connection.close();
         return read_anew(connection, watched, next, at, world).await;
     }
-    if status.as_u16() != 200 && !status.is_server_error() {
+    if status.is_server_error() {
+        // Nobody leads: its client asks for the same again.
+        connection.close();
+        return;
+    }
+    if status.as_u16() != 200 {
         watched.fault(&format!("answered {status}"));
     }
     let mut body = answer.into_body();

@@ -176,6 +176,71 @@ async fn an_http_1_0_client_is_answered_as_it_asked() {
 }
 
 #[tokio::test]
+async fn a_body_is_never_taken_for_a_request() {
+    let server = Harness::start(Limits::default(), 10).await;
+    let inner = "GET /length HTTP/1.1\r\nHost: x\r\n\r\n";
+    let length = inner.len();
+    let chunk = format!("{length:x}\r\n{inner}\r\n0\r\n\r\n");
+    for target in ["*", "/", "/nowhere"] {
+        for method in ["OPTIONS", "GET", "PUT"] {
+            let head = format!("{method} {target} HTTP/1.1\r\nHost: x\r\n");
+            for request in [
+                format!("{head}Content-Length: {length}\r\n\r\n{inner}"),
+                format!("{head}Transfer-Encoding: chunked\r\n\r\n{chunk}"),
+                format!("{head}Expect: 100-continue\r\nContent-Length: {length}\r\n\r\n{inner}"),
+            ] {
+                let answers = server.ask(&format!("{request}{}", get_once("/"))).await;
+                let heads = answers.matches("HTTP/1.1 ").count();
+                let count = heads - answers.matches("100 Continue").count();
+                assert!(count <= 2, "{request}: {answers}");
+                assert!(!answers.ends_with("\r\n\r\n0"), "{request}: {answers}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_head_answer_tells_the_length_of_the_body_it_has_not() {
+    let server = Harness::start(Limits::default(), 10).await;
+    let both = format!("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n{}", get_once("/"));
+    let answers = server.ask(&both).await;
+    let lengths = answers.matches("Content-Length: 2\r\n").count();
+    assert_eq!(lengths, 2, "{answers}");
+    assert_eq!(answers.matches("\r\n\r\nok").count(), 1, "{answers}");
+}
+
+#[tokio::test]
+async fn all_that_was_sent_before_the_clients_end_is_answered() {
+    let server = Harness::start(Limits::default(), 10).await;
+    // More than is read ahead.
+    let body = "x".repeat(5_000);
+    let put = format!("PUT /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n{body}");
+    let mut stream = server.send(&put.repeat(50)).await;
+    stream.shutdown().await.unwrap();
+    let answers = rest(&mut stream).await;
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 50);
+}
+
+#[tokio::test]
+async fn a_line_break_after_a_form_counts_for_nothing() {
+    let server = Harness::start(Limits::default(), 10).await;
+    let post = "POST /length HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc";
+    let answers = server.ask(&format!("{post}\r\n{}", get_once("/"))).await;
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2, "{answers}");
+    let put = post.replace("POST", "PUT");
+    let answers = server.ask(&format!("{put}\r\n{}", get_once("/"))).await;
+    assert!(answers.contains("HTTP/1.1 400 "), "{answers}");
+}
+
+#[tokio::test]
+async fn an_http_1_0_client_is_never_told_to_go_on() {
+    let server = Harness::start(Limits::default(), 10).await;
+    let put = "PUT /length HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc";
+    let answer = server.ask(put).await;
+    assert!(answer.starts_with("HTTP/1.0 200 OK\r\n"), "{answer}");
+}
+
+#[tokio::test]
 async fn asking_about_the_server_itself_is_answered_as_go_does() {
     let server = Harness::start(Limits::default(), 10).await;
     let options = server.send("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n").await;

@@ -58,6 +58,14 @@ fn face(stopping: Stopping, release: Arc<Notify>) -> Router {
         )
         .route("/big", get(|| async { vec![b'x'; BIG] }))
         .route("/pieces", any(pieces))
+        .route(
+            "/slow",
+            any(|_body: Body| async {
+                // As a store that syncs: what follows on the connection has come by then.
+                tokio::time::sleep(Duration::from_millis(2)).await;
+                "slow"
+            }),
+        )
         .route("/panic", get(mistake))
         .route(
             "/length",

@@ -63,8 +63,8 @@ pub(super) fn push_head(
         }
     }
     push_header(out, "date", &date.now());
-    match answer.body().size_hint().exact() {
-        Some(length) if has_length(status) && (shape == Shape::Length || asked.is_head) => {
+    match length(asked, answer) {
+        Some(length) if has_length(status) && shape != Shape::Chunked => {
             push_header(out, "content-length", length.to_string().as_bytes());
         }
         _ if shape == Shape::Chunked => push_header(out, "transfer-encoding", b"chunked"),
@@ -77,6 +77,18 @@ pub(super) fn push_head(
     }
     out.extend_from_slice(b"\r\n");
     (shape, keeps)
+}
+
+/// The length of the body, as it is told. A router takes the body of an answer to `HEAD` away and leaves its length as a
+/// header; where there is none Go says nothing.
+fn length(asked: Asked, answer: &http::Response<axum::body::Body>) -> Option<u64> {
+    let exact = answer.body().size_hint().exact();
+    if !asked.is_head {
+        return exact;
+    }
+    let said = answer.headers().get(CONTENT_LENGTH);
+    let said = said.and_then(|said| said.to_str().ok()?.parse().ok());
+    said.or(exact).filter(|length| *length > 0)
 }
 
 fn shape(asked: Asked, status: StatusCode, body: &axum::body::Body) -> Shape {

@@ -21,7 +21,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::answer::{self, Asked, Shape};
 use super::arrival::Arrival;
 use super::body::RequestBody;
-use super::head::{Expectation, Found, Head, Reader};
+use super::head::{Expectation, Found, Head, Reader, Version};
 use super::refusal::Refusal;
 use super::server::Shared;
 use super::service::{self, LeadLost};
@@ -30,6 +30,9 @@ use super::{Connection, Stopping, http2};
 
 /// From which length on a head is a long one, in bytes.
 const LONG_HEAD: usize = 64 << 10;
+
+/// How long a request with such a head may take: longer than any write, and shorter than a poll.
+const LONG_HELD: Duration = Duration::from_secs(10);
 
 /// How much of a body that nobody read is read before the answer, in bytes, so that the connection can stay open; as
 /// in Go.
@@ -47,6 +50,8 @@ enum Broken {
     HungUp(#[from] HungUp),
     #[error("the headers of the request did not come in time")]
     LateHead,
+    #[error("a request with a long head took too long")]
+    LongHeld,
     #[error("the answer broke off: {0}")]
     Answer(axum::Error),
     #[error(transparent)]
@@ -100,8 +105,13 @@ impl Http1 {
         loop {
             match self.next().await? {
                 Next::Request(head, long) => {
-                    let keeps = self.exchange(*head).await?;
-                    drop(long);
+                    let keeps = match long {
+                        None => self.exchange(*head).await?,
+                        // Others wait for its place.
+                        Some(_place) => tokio::time::timeout(LONG_HELD, self.exchange(*head))
+                            .await
+                            .map_err(|_| Broken::LongHeld)??,
+                    };
                     if !keeps {
                         return self.close().await;
                     }
@@ -177,6 +187,7 @@ impl Http1 {
         long: &mut Option<OwnedSemaphorePermit>,
     ) -> Result<Next, usize> {
         let mut wire = self.wire.lock();
+        wire.skip_breaks();
         match reader.read(&mut wire.input, self.shared.limits.head_bytes) {
             Ok(Found::Head(head)) => return Ok(Next::Request(head, long.take())),
             Ok(Found::Http2) => return Ok(Next::Http2),
@@ -201,7 +212,11 @@ impl Http1 {
             wire.framing = head.framing;
             wire.begin_answer();
             let awaits = head.expectation();
-            wire.awaits_continue = awaits == Some(Expectation::Continue) && !head.framing.is_done();
+            wire.awaits_continue = awaits == Some(Expectation::Continue)
+                && head.version == Version::Http11
+                && !head.framing.is_done();
+            // Old clients send a line break after a form, which counts for nothing.
+            wire.breaks_follow = head.method == Method::POST;
             awaits
         };
         if awaits == Some(Expectation::Unknown) {
@@ -209,12 +224,11 @@ impl Http1 {
         }
         if head.target.path == "*" {
             // It is about the server, not about anything it serves.
-            let status = if head.method == Method::OPTIONS {
-                StatusCode::OK
-            } else {
-                StatusCode::BAD_REQUEST
-            };
-            return self.send_plain(status, asked).await;
+            if head.method != Method::OPTIONS {
+                return self.send_plain(StatusCode::BAD_REQUEST, asked).await;
+            }
+            let asked = self.after_rest(asked).await;
+            return self.send_plain(StatusCode::OK, asked).await;
         }
         let flight = service::Flight::begin(&self.shared, &head.method);
         let body = RequestBody::new(&self.wire, self.shared.limits.body_pause);
@@ -227,11 +241,16 @@ impl Http1 {
         request.extensions_mut().insert(head.target);
         let answered = service::answer(&self.shared, flight, self.face.clone(), request);
         let (answer, _flight) = self.while_there(answered).await??;
-        let asked = Asked {
-            keep_alive: asked.keep_alive && self.read_rest(asked.keep_alive).await,
-            ..asked
-        };
+        let asked = self.after_rest(asked).await;
         self.send(answer, asked).await
+    }
+
+    /// The same, with what is left of the request's body read: the connection stays open only where all of it was.
+    async fn after_rest(&self, asked: Asked) -> Asked {
+        Asked {
+            keep_alive: self.read_rest(asked.keep_alive).await,
+            ..asked
+        }
     }
 
     /// Waits for an answer while the client does.
@@ -291,7 +310,8 @@ impl Http1 {
             self.send_body(answer.into_body(), shape).await?;
         }
         poll_fn(|cx| self.wire.lock().poll_flush(cx)).await?;
-        Ok(keeps)
+        // What is left of a body must never be taken for a request.
+        Ok(keeps && self.wire.lock().framing.is_done())
     }
 
     /// Sends a body, each piece as soon as there is nothing else to send with it.

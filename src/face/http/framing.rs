@@ -4,8 +4,8 @@ use std::io;
 
 use axum::body::Bytes;
 use bytes::{Buf, BytesMut};
-use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, Method};
 
 use super::head::Version;
 use super::refusal::Refusal;
@@ -57,7 +57,11 @@ impl Framing {
     pub(super) const DONE: Self = Self::Length(0);
 
     /// What the headers of a request say of its body (Go's `readTransfer`).
-    pub(super) fn of(version: Version, headers: &HeaderMap) -> Result<Self, Refusal> {
+    pub(super) fn of(
+        version: Version,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Result<Self, Refusal> {
         let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
         // Go ignores the header in HTTP/1.0, which does not know it.
         if version == Version::Http11
@@ -81,6 +85,10 @@ impl Framing {
             return Ok(Self::DONE);
         };
         if lengths.any(|other| other != length) {
+            return Err(Refusal::MALFORMED);
+        }
+        // A proxy in front would see no body there, and a request instead.
+        if *method == Method::HEAD && length != b"0" {
             return Err(Refusal::MALFORMED);
         }
         if length.is_empty() {
@@ -163,8 +171,10 @@ impl Framing {
                     let Some(line) = line(input, LONGEST_TRAILER)? else {
                         return Ok(Step::More);
                     };
-                    if line == 0 {
+                    if line.is_empty() {
                         *self = Self::DONE;
+                    } else if !line.contains(&b':') {
+                        return Err(bad("malformed MIME header line"));
                     }
                 }
             }
@@ -211,17 +221,19 @@ fn digits(input: &[u8]) -> usize {
     end.unwrap_or(input.len())
 }
 
-/// Takes a line, if it is whole; how long it was without its break.
-fn line(input: &mut BytesMut, longest: usize) -> io::Result<Option<usize>> {
+/// Takes a line, if it is whole, without its break.
+fn line(input: &mut BytesMut, longest: usize) -> io::Result<Option<BytesMut>> {
     let Some(end) = input.iter().position(|byte| *byte == b'\n') else {
         if input.len() > longest {
             return Err(bad("http: suspiciously long trailer after chunked body"));
         }
         return Ok(None);
     };
-    let line = input.split_to(end + 1);
+    let mut line = input.split_to(end + 1);
     let text = line.strip_suffix(b"\n").unwrap_or(&line);
-    Ok(Some(text.strip_suffix(b"\r").unwrap_or(text).len()))
+    let length = text.strip_suffix(b"\r").unwrap_or(text).len();
+    line.truncate(length);
+    Ok(Some(line))
 }
 
 fn bad(what: &'static str) -> io::Error {
@@ -278,6 +290,7 @@ mod tests {
         assert_eq!(told(b"3\r\nabcd\r\n"), "malformed chunked encoding");
         assert_eq!(told(b"\r\n\r\n"), "invalid byte in chunk length");
         assert_eq!(told(b"3\r\nab"), "unfinished");
+        assert_eq!(told(b"0\r\nno colon\r\n\r\n"), "malformed MIME header line");
         assert_eq!(
             read(CHUNKED, &[b'0'; 9_000], 99).unwrap_err(),
             "http chunk length too large"

@@ -43,11 +43,15 @@ pub(super) struct Wire {
     pub(super) ended: bool,
     /// What is still to come of the request's body.
     pub(super) framing: Framing,
+    /// Line breaks may stand before the next request.
+    pub(super) breaks_follow: bool,
     /// The client waits to be told that its body is wanted.
     pub(super) awaits_continue: bool,
     write_pause: Duration,
     write_end: Option<Pin<Box<Sleep>>>,
-    /// When a client that sends no more, or too much, is looked at again.
+    /// When a client that sends no more is given up.
+    patience: Option<Pin<Box<Sleep>>>,
+    /// When a client that has sent too much is looked at again.
     look: Option<Pin<Box<Sleep>>>,
 }
 
@@ -71,9 +75,11 @@ impl Wire {
             tail: Bytes::new(),
             ended: false,
             framing: Framing::DONE,
+            breaks_follow: false,
             awaits_continue: false,
             write_pause,
             write_end: None,
+            patience: None,
             look: None,
         }
     }
@@ -81,6 +87,17 @@ impl Wire {
     /// Takes the bytes apart again: the stream, and what was read of it.
     pub(super) fn into_parts(self) -> (Stream, BytesMut) {
         (self.stream, self.input)
+    }
+
+    /// Passes over line breaks before a request where there may be some, as far as they have come.
+    pub(super) fn skip_breaks(&mut self) {
+        while self.breaks_follow && !self.input.is_empty() {
+            if self.input.starts_with(b"\r") || self.input.starts_with(b"\n") {
+                self.input.advance(1);
+            } else {
+                self.breaks_follow = false;
+            }
+        }
     }
 
     /// Lets go of buffers: thousands of idle connections are cheap.
@@ -139,31 +156,33 @@ impl Wire {
     ) -> Poll<HungUp> {
         loop {
             if self.ended {
-                ready!(self.poll_look(cx, patience));
-                return Poll::Ready(HungUp::Closed);
+                return poll_after(&mut self.patience, patience, cx).map(|()| HungUp::Closed);
             }
-            if self.input.len() >= AHEAD {
-                if let Some(hung_up) = self.stream.hung_up(cx) {
-                    return Poll::Ready(hung_up);
-                }
-                ready!(self.poll_look(cx, LOOK_AGAIN));
+            if self.input.len() < AHEAD {
                 self.look = None;
+                if let Err(error) = ready!(self.poll_fill(cx)) {
+                    return Poll::Ready(error.into());
+                }
                 continue;
             }
-            if let Err(error) = ready!(self.poll_fill(cx)) {
-                return Poll::Ready(error.into());
+            match self.stream.hung_up(cx) {
+                // Behind more requests than are read ahead: they are answered, too.
+                Some(HungUp::Closed) => {
+                    return poll_after(&mut self.patience, patience, cx).map(|()| HungUp::Closed);
+                }
+                Some(broke) => return Poll::Ready(broke),
+                None => {
+                    ready!(poll_after(&mut self.look, LOOK_AGAIN, cx));
+                    self.look = None;
+                }
             }
         }
     }
 
     /// An answer is made from now on.
     pub(super) fn begin_answer(&mut self) {
+        self.patience = None;
         self.look = None;
-    }
-
-    fn poll_look(&mut self, cx: &mut Context<'_>, after: Duration) -> Poll<()> {
-        let look = || Box::pin(tokio::time::sleep(after));
-        self.look.get_or_insert_with(look).as_mut().poll(cx)
     }
 
     /// Appends bytes to what is to be written.
@@ -209,4 +228,14 @@ impl Wire {
         ready!(self.poll_flush(cx))?;
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
+}
+
+/// Ready so long after it was first asked.
+fn poll_after(
+    timer: &mut Option<Pin<Box<Sleep>>>,
+    after: Duration,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
+    let begin = || Box::pin(tokio::time::sleep(after));
+    timer.get_or_insert_with(begin).as_mut().poll(cx)
 }

@@ -69,10 +69,12 @@ pub enum Fault {
     NotUtf8,
     /// A body that is not said to be a form.
     NoForm,
+    /// A body where none may be.
+    HeadBody,
 }
 
 const METHODS: [&str; 12] = [
-    "GET", "GET", "GET", "PUT", "PUT", "PUT", "DELETE", "POST", "OPTIONS", "PATCH", "get",
+    "GET", "HEAD", "GET", "PUT", "PUT", "PUT", "DELETE", "POST", "OPTIONS", "PATCH", "get",
     "CONNECT",
 ];
 
@@ -234,8 +236,17 @@ impl Writer<'_> {
         let blank = if self.rng.u32(0..60) == 0 { " x " } else { " " };
         self.push(blank);
         self.line(version);
+        let from = self.out.len();
         self.headers();
         self.body();
+        let says = |what: &[u8]| {
+            self.out[from..]
+                .windows(what.len())
+                .any(|text| text == what)
+        };
+        if method == "HEAD" && (says(b"Content-Length") || says(b"Transfer-Encoding")) {
+            self.faults.push(Fault::HeadBody);
+        }
         method
     }
 

@@ -97,7 +97,9 @@ fn answer<'a>(bytes: &'a [u8], method: &str) -> Option<(Heard, &'a [u8])> {
         found.map(|(_, value)| *value)
     };
     let mut body = Vec::new();
-    if method == "HEAD" || status == 100 {
+    // A refusal of a head has a body, whatever was asked.
+    let refused = find("content-length").is_none() && find("connection") == Some("close");
+    if status == 100 || method == "HEAD" && !(status == 400 && refused) {
         // None.
     } else if find("transfer-encoding").is_some() {
         loop {

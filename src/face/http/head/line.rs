@@ -74,8 +74,13 @@ fn origin<'a>(method: &Method, target: &'a [u8]) -> Result<&'a [u8], Refusal> {
         return Ok(b"");
     }
     // As a proxy is asked: http://host/path.
-    let scheme = target.iter().position(|byte| *byte == b':');
-    let after = scheme.and_then(|at| target.get(at..)?.strip_prefix(b"://"));
+    let colon = target.iter().position(|byte| *byte == b':');
+    let (scheme, after) = target.split_at(colon.ok_or(Refusal::MALFORMED)?);
+    let is_scheme = scheme.first().is_some_and(u8::is_ascii_alphabetic)
+        && scheme
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte));
+    let after = after.strip_prefix(b"://").filter(|_| is_scheme);
     let after = after.ok_or(Refusal::MALFORMED)?;
     let path = after.iter().position(|byte| matches!(byte, b'/' | b'?'));
     match path.and_then(|at| after.get(at..)) {

@@ -97,7 +97,7 @@ impl Reader {
 fn whole(first: RequestLine, input: &mut BytesMut, length: usize) -> Result<Head, Refusal> {
     let mut headers = fields::parse(input.get(first.length..length).unwrap_or_default())?;
     fields::check_host(first.version, &first.method, &headers)?;
-    let framing = Framing::of(first.version, &headers)?;
+    let framing = Framing::of(first.version, &first.method, &headers)?;
     if matches!(framing, Framing::Chunked(_)) {
         // Nobody is to go by a length that does not count.
         headers.remove(CONTENT_LENGTH);
@@ -133,8 +133,8 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
 impl Head {
     /// What the client expects before it sends the body; `None` where it just sends it.
     pub(super) fn expectation(&self) -> Option<Expectation> {
-        let wanted = self.headers.get(EXPECT).filter(|value| !value.is_empty())?;
-        Some(if wanted.as_bytes().eq_ignore_ascii_case(b"100-continue") {
+        self.headers.get(EXPECT).filter(|value| !value.is_empty())?;
+        Some(if has_token(&self.headers, &EXPECT, "100-continue") {
             Expectation::Continue
         } else {
             Expectation::Unknown

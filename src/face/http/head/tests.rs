@@ -92,6 +92,8 @@ fn request_lines_are_read_as_go_reads_them() {
         "G(T / HTTP/1.1",
         "GET a HTTP/1.1",
         "GET x:y HTTP/1.1",
+        "GET h/x://y/version HTTP/1.1",
+        "GET ://y/a HTTP/1.1",
         "GET / HTTP/1",
         "GET / http/1.1",
         "GET /\u{1} HTTP/1.1",
@@ -181,6 +183,13 @@ fn a_body_ends_where_the_headers_say() {
     ] {
         assert_eq!(refused(lengths), Refusal::MALFORMED, "{lengths}");
     }
+    let with_body = read(
+        b"HEAD / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
+        99,
+    );
+    assert_eq!(with_body.unwrap_err(), Some(Refusal::MALFORMED));
+    let without = head("HEAD / HTTP/1.1\nHost: a\nContent-Length: 0\n\n");
+    assert_eq!(without.framing, Framing::DONE);
     for encoding in [
         "gzip, chunked",
         "identity",
