@@ -1,4 +1,7 @@
-//! The endpoints of Consul 1.8.7: which path is which, and which methods it takes.
+//! Endpoints of Consul 1.8.7: which path is which, and which methods it takes.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 /// What a path asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,35 +211,37 @@ pub(super) struct Found<'a> {
     pub(super) rest: &'a [u8],
 }
 
+/// How long a pattern may be, in bytes: no more of a path is looked at, however long it is.
+const LONGEST: usize = 64;
+
+/// The rows by their patterns.
+static BY_PATTERN: LazyLock<HashMap<&'static [u8], &'static Row>> =
+    LazyLock::new(|| ROWS.iter().map(|row| (row.0.as_bytes(), row)).collect());
+
 /// Finds the endpoint of a clean path: the longest that fits, as Go's multiplexer does. A path that lacks only the slash
 /// at its end fits where nothing else does; Consul would redirect it there.
 pub(super) fn find(path: &[u8]) -> Option<Found<'_>> {
-    longest(|pattern| rest(pattern, path)).or_else(|| {
-        longest(|pattern| {
-            let bare = pattern.strip_suffix(b"/")?;
-            (bare == path).then_some(&b""[..])
-        })
-    })
+    if let Some(row) = BY_PATTERN.get(path) {
+        return Some(found(row, b""));
+    }
+    let within = path.get(..LONGEST.min(path.len())).unwrap_or(path);
+    let slashes = within.iter().enumerate().rev();
+    let ends = slashes.filter_map(|(at, byte)| (*byte == b'/').then_some(at + 1));
+    let mut beneath = ends.filter_map(|end| {
+        let (pattern, rest) = path.split_at_checked(end)?;
+        Some(found(BY_PATTERN.get(pattern)?, rest))
+    });
+    beneath
+        .next()
+        .or_else(|| Some(found(BY_PATTERN.get(&[path, b"/"].concat()[..])?, b"")))
 }
 
-fn longest<'a>(rest: impl Fn(&'static [u8]) -> Option<&'a [u8]>) -> Option<Found<'a>> {
-    ROWS.iter()
-        .filter_map(|(pattern, methods, endpoint)| {
-            Some(Found {
-                pattern,
-                methods,
-                endpoint: *endpoint,
-                rest: rest(pattern.as_bytes())?,
-            })
-        })
-        .max_by_key(|found| found.pattern.len())
-}
-
-fn rest<'a>(pattern: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
-    if pattern.ends_with(b"/") {
-        path.strip_prefix(pattern)
-    } else {
-        (pattern == path).then_some(&b""[..])
+fn found<'a>((pattern, methods, endpoint): &'static Row, rest: &'a [u8]) -> Found<'a> {
+    Found {
+        pattern,
+        methods,
+        endpoint: *endpoint,
+        rest,
     }
 }
 
@@ -244,23 +249,28 @@ fn rest<'a>(pattern: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
 mod tests {
     use super::*;
 
-    fn found(path: &str) -> Option<(&'static str, &[u8])> {
+    fn pattern(path: &str) -> Option<(&'static str, &[u8])> {
         find(path.as_bytes()).map(|found| (found.pattern, found.rest))
     }
 
     #[test]
     fn the_longest_pattern_wins() {
-        assert_eq!(found("/v1/kv/a/b"), Some(("/v1/kv/", &b"a/b"[..])));
-        assert_eq!(found("/v1/kv/"), Some(("/v1/kv/", &b""[..])));
-        assert_eq!(found("/v1/kv"), Some(("/v1/kv/", &b""[..])));
-        assert_eq!(found("/v1/acl/policy"), Some(("/v1/acl/policy", &b""[..])));
+        assert_eq!(pattern("/v1/kv/a/b"), Some(("/v1/kv/", &b"a/b"[..])));
+        assert_eq!(pattern("/v1/kv/"), Some(("/v1/kv/", &b""[..])));
+        assert_eq!(pattern("/v1/kv"), Some(("/v1/kv/", &b""[..])));
         assert_eq!(
-            found("/v1/acl/policy/name/x"),
+            pattern("/v1/acl/policy"),
+            Some(("/v1/acl/policy", &b""[..]))
+        );
+        assert_eq!(
+            pattern("/v1/acl/policy/name/x"),
             Some(("/v1/acl/policy/name/", &b"x"[..]))
         );
-        assert_eq!(found("/v1/session/list/"), None);
-        assert_eq!(found("/v1/kvs"), None);
-        assert_eq!(found("/"), None);
+        assert_eq!(pattern("/v1/session/list/"), None);
+        assert_eq!(pattern("/v1/kvs"), None);
+        let deep = format!("/v1/kv/{}", "a/".repeat(100_000));
+        assert_eq!(pattern(&deep).unwrap().0, "/v1/kv/");
+        assert_eq!(pattern("/"), None);
     }
 
     #[test]
@@ -269,5 +279,6 @@ mod tests {
         patterns.sort_unstable();
         patterns.dedup();
         assert_eq!(patterns.len(), ROWS.len());
+        assert!(patterns.iter().all(|pattern| pattern.len() <= LONGEST));
     }
 }

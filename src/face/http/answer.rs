@@ -12,6 +12,9 @@ use parking_lot::Mutex;
 use super::head::Version;
 use crate::model::time::unix_ms;
 
+/// Room for the head of nearly every answer, in bytes, and a short body.
+const HEAD: usize = 512;
+
 /// How the body of an answer is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
@@ -50,6 +53,7 @@ pub(super) fn push_head(
     answer: &http::Response<axum::body::Body>,
     date: &Date,
 ) -> (Shape, bool) {
+    out.reserve(HEAD);
     let (status, headers) = (answer.status(), answer.headers());
     let shape = shape(asked, status, answer.body());
     let closes = headers

@@ -6,7 +6,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -102,8 +102,11 @@ pub(super) async fn serve(shared: Arc<Shared>, arrival: Arrival, face: Router, s
 
 impl Http1 {
     async fn run(self) -> Result<(), Broken> {
+        let stopping = self.stopping.clone();
+        // Once for all its requests: it is a place in a list that all connections share.
+        let mut stopped = pin!(stopping.wait());
         loop {
-            match self.next().await? {
+            match self.next(stopped.as_mut()).await? {
                 Next::Request(head, long) => {
                     let keeps = match long {
                         None => self.exchange(*head).await?,
@@ -140,7 +143,7 @@ impl Http1 {
     }
 
     /// Waits for the next request and reads its head.
-    async fn next(&self) -> Result<Next, Broken> {
+    async fn next(&self, mut stopped: Pin<&mut impl Future<Output = ()>>) -> Result<Next, Broken> {
         let mut reader = Reader::default();
         let mut late = pin!(None);
         let mut long = None;
@@ -152,8 +155,9 @@ impl Http1 {
             let filled = poll_fn(|cx| self.wire.lock().poll_fill(cx));
             if so_far == 0 {
                 tokio::select! {
+                    biased;
                     filled = filled => drop(filled?),
-                    () = self.stopping.wait() => return Ok(Next::Ended),
+                    () = stopped.as_mut() => return Ok(Next::Ended),
                 }
                 continue;
             }
@@ -303,9 +307,10 @@ impl Http1 {
     /// Sends an answer; whether the connection stays open.
     async fn send(&self, answer: Response<Body>, mut asked: Asked) -> Result<bool, Broken> {
         asked.keep_alive &= !self.stopping.is_on();
-        let mut head = bytes::BytesMut::with_capacity(512);
-        let (shape, keeps) = answer::push_head(&mut head, asked, &answer, &self.shared.date);
-        self.wire.lock().push(&head);
+        let (shape, keeps) = {
+            let mut wire = self.wire.lock();
+            answer::push_head(wire.output(), asked, &answer, &self.shared.date)
+        };
         if shape != Shape::Nothing {
             self.send_body(answer.into_body(), shape).await?;
         }

@@ -185,6 +185,11 @@ impl Wire {
         self.look = None;
     }
 
+    /// What is to be written, to be appended to.
+    pub(super) fn output(&mut self) -> &mut BytesMut {
+        &mut self.output
+    }
+
     /// Appends bytes to what is to be written.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.output.extend_from_slice(bytes);
@@ -203,8 +208,13 @@ impl Wire {
     /// Writes all that is to be written.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !(self.output.is_empty() && self.tail.is_empty()) {
-            let slices = [IoSlice::new(&self.output), IoSlice::new(&self.tail)];
-            let written = Pin::new(&mut self.stream).poll_write_vectored(cx, &slices)?;
+            let stream = Pin::new(&mut self.stream);
+            let written = if self.tail.is_empty() {
+                stream.poll_write(cx, &self.output)?
+            } else {
+                let both = [IoSlice::new(&self.output), IoSlice::new(&self.tail)];
+                stream.poll_write_vectored(cx, &both)?
+            };
             let Poll::Ready(written) = written else {
                 let pause = self.write_pause;
                 let end = || Box::pin(tokio::time::sleep(pause));
