@@ -185,6 +185,11 @@ impl Case {
         self.faults.contains(&fault)
     }
 
+    /// Whether more comes than a server reads for nothing.
+    pub fn is_long(&self) -> bool {
+        self.bytes.len() > 200_000
+    }
+
     /// Whether a request of it waits to be told to go on.
     pub fn expects(&self) -> bool {
         self.bytes.windows(8).any(|eight| eight == b"Expect: ")

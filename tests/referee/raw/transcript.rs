@@ -137,6 +137,7 @@ pub fn normal(body: &str) -> String {
     let mut body = body.to_owned();
     for mark in [
         "Index\":",
+        "Index\": ",
         "\"index\":",
         "Index: ",
         "\"ttl\":",
