@@ -75,7 +75,7 @@ fn one(face: Face, case: &Case, own: &Heard, real: &Heard) -> Option<Verdict> {
         (_, 0) => allowed("cut by a reset"),
         _ if case.has(Fault::HeadBody) => allowed("HEAD with a body"),
         (405, 200) if face == Face::Etcd => allowed("no CORS"),
-        (400 | 404, _) if case.has(Fault::OddTarget) => allowed("odd target"),
+        (400 | 404 | 417, _) if case.has(Fault::OddTarget) => allowed("odd target"),
         (400 | 500, _) if own.status == real.status && is_broken(own) => {
             allowed("words of a broken body")
         }
