@@ -53,6 +53,15 @@ impl Settings {
         }
     }
 
+    /// Whether a run ends before the case of this number; without a time or a case it has so many.
+    pub fn is_over(&self, number: u64, cases: u64) -> bool {
+        match (self.case, self.end) {
+            (Some(case), _) => number > case,
+            (None, Some(end)) => Instant::now() > end,
+            (None, None) => number >= cases,
+        }
+    }
+
     /// Reads them from the environment. Without any, the run is as long as a test may be.
     pub fn read() -> Self {
         let minutes: Option<f64> = variable("TESTS_MINUTES");

@@ -41,12 +41,7 @@ async fn referee<P: Protocol>(runner: &mut Runner<P>, settings: &Settings, cases
     let mut number = settings.case.unwrap_or(0);
     let mut told = begun;
     loop {
-        let over = match (settings.case, settings.end) {
-            (Some(case), _) => number > case,
-            (None, Some(end)) => Instant::now() > end,
-            (None, None) => number >= cases,
-        };
-        if over || known.len() >= ENOUGH {
+        if settings.is_over(number, cases) || known.len() >= ENOUGH {
             break;
         }
         let mut rng = Rng::with_seed(settings.seed.wrapping_mul(0x9E37_79B9).wrapping_add(number));

@@ -88,12 +88,7 @@ async fn referee(face: Face, own: SocketAddr, real: SocketAddr) {
     let (mut number, mut different) = (settings.case.unwrap_or(0), 0);
     let mut told = begun;
     loop {
-        let over = match (settings.case, settings.end) {
-            (Some(case), _) => number > case,
-            (None, Some(end)) => Instant::now() > end,
-            (None, None) => number >= cases,
-        };
-        if over || different >= ENOUGH {
+        if settings.is_over(number, cases) || different >= ENOUGH {
             break;
         }
         let mut rng = Rng::with_seed(settings.seed.wrapping_mul(0x9E37_79B9).wrapping_add(number));
