@@ -42,7 +42,8 @@ pub fn kubectl(arguments: &[&str], input: &[u8]) -> Result<String, String> {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(input).unwrap();
+    // It may have ended before it read all: its exit code and words tell.
+    let _unread = child.stdin.take().unwrap().write_all(input);
     let Output {
         status,
         stdout,

@@ -181,7 +181,8 @@ impl Member {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        std::io::Write::write_all(&mut child.stdin.take().unwrap(), input).unwrap();
+        // It may have ended before it read all: its exit code and words tell.
+        let _unread = std::io::Write::write_all(&mut child.stdin.take().unwrap(), input);
         let Output {
             status,
             stdout,

@@ -150,23 +150,26 @@ pub(crate) fn connect(to: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Sends a request and leaves the connection open.
-pub(crate) fn send(to: SocketAddr, request: &str) -> TcpStream {
+/// Sends a request with these headers. A gateway that turns a connection away may close it before the request is written:
+/// whoever reads the answer finds out.
+fn request(to: SocketAddr, request: &str, headers: &str) -> TcpStream {
     let mut stream = connect(to);
-    write!(stream, "{request} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let head = format!("{request} HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
+    let _refused = stream.write_all(head.as_bytes());
     stream
 }
 
+/// Sends a request and leaves the connection open.
+pub(crate) fn send(to: SocketAddr, line: &str) -> TcpStream {
+    request(to, line, "")
+}
+
 /// Asks for a page on a connection of its own: status line, headers and body as they came.
-pub(crate) fn ask(to: SocketAddr, request: &str) -> String {
-    let mut stream = connect(to);
-    write!(
-        stream,
-        "{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    )
-    .unwrap();
+pub(crate) fn ask(to: SocketAddr, line: &str) -> String {
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
+    request(to, line, "Connection: close\r\n")
+        .read_to_string(&mut answer)
+        .unwrap();
     answer
 }
 
