@@ -9,7 +9,7 @@ use prometheus_client::registry::Registry;
 
 use super::status::About;
 use crate::space::Keyspace;
-use crate::store::shared::Roll;
+use crate::store::shared::Members;
 
 /// How far a gateway is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub struct Health {
 /// A store that others use as well.
 #[derive(Debug)]
 struct Followed {
-    roll: Roll,
+    roll: Members,
     /// Whether this gateway relays connections to the one that leads.
     relays: bool,
 }
@@ -96,7 +96,7 @@ impl Health {
     }
 
     /// Asks from now on who leads, and whether there is somebody to relay connections to.
-    pub fn follow(&self, roll: Roll, relays: bool) {
+    pub fn follow(&self, roll: Members, relays: bool) {
         self.followed
             .store(Some(Arc::new(Followed { roll, relays })));
     }

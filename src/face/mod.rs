@@ -10,4 +10,4 @@ pub mod gojson;
 mod gopath;
 mod gzip;
 pub mod http;
-mod kept;
+mod list_cache;

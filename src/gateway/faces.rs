@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::files;
-use super::relay::Desk;
+use super::relay::RelayListener;
 use crate::face::etcd::NO_GRPC;
 use crate::face::http::{Arrival, Leads, Limits, Metrics, Server, Stopping};
 use crate::model::FaceName;
@@ -113,7 +113,7 @@ impl Servers {
     pub(super) fn desk(
         &mut self,
         listener: Option<TcpListener>,
-        desk: impl FnOnce(HashMap<FaceName, mpsc::Sender<Arrival>>) -> Desk,
+        desk: impl FnOnce(HashMap<FaceName, mpsc::Sender<Arrival>>) -> RelayListener,
     ) {
         if let Some(listener) = listener {
             let desk = desk(self.doors.clone());

@@ -3,7 +3,7 @@
 mod error;
 mod faces;
 mod files;
-mod life;
+mod lifecycle;
 mod listeners;
 mod relay;
 mod standby;
@@ -11,5 +11,5 @@ pub(crate) mod stores;
 
 pub use error::Error;
 pub use files::raise_file_limit;
-pub use life::{Stage, run, run_telling};
+pub use lifecycle::{Stage, run, run_telling};
 pub use listeners::{Listeners, Ports};

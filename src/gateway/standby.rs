@@ -6,12 +6,12 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::Error;
-use super::life::{Gateway, listener_failed};
+use super::lifecycle::{Gateway, listener_failed};
 use super::listeners::Shared as Faces;
 use super::relay::{Forwarder, NoLeader, Order};
 use crate::face::http::{Arrival, Leads};
 use crate::model::FaceName;
-use crate::store::shared::Roll;
+use crate::store::shared::Members;
 
 /// Servers that relay.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl Standby {
     /// Accepts connections from now on, where others use the store as well, and relays them if this gateway does that.
     pub(super) fn begin(
         gateway: &Gateway,
-        roll: Option<&Roll>,
+        roll: Option<&Members>,
         faces: Option<&Faces>,
     ) -> Result<Self, Error> {
         let (order, told) = watch::channel(Order::Relay);

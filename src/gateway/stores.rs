@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use crate::config::{StoreAccess, StorePassword, StoreUrl};
 use crate::face::http::Leads;
 use crate::store::embedded::{EmbeddedOptions, EmbeddedStore, OnFatal};
-use crate::store::shared::{Candidate, Metrics, Roll, SharedStore, Term};
+use crate::store::shared::{Candidate, Members, Metrics, SharedStore, Term};
 use crate::store::{MemoryStore, Store, StoreError, etcd, kubernetes};
 
 /// A store of this gateway alone, or one that others use as well.
@@ -19,7 +19,7 @@ pub(crate) enum Stores {
 
 /// A store to open a keyspace over, and the lead that goes with it.
 #[derive(Debug)]
-pub(crate) struct Tenure {
+pub(crate) struct LeadershipTerm {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) term: Option<Term>,
 }
@@ -59,7 +59,7 @@ impl Stores {
     }
 
     /// Who leads, where others use the store as well.
-    pub(crate) fn roll(&self) -> Option<Roll> {
+    pub(crate) fn roll(&self) -> Option<Members> {
         match self {
             Self::Shared(shared) => Some(shared.roll()),
             Self::Sole(_) => None,
@@ -75,17 +75,17 @@ impl Stores {
     }
 
     /// Waits until there is something to serve from; never the second time, where nobody else could take it away.
-    pub(crate) async fn next(&mut self) -> Tenure {
+    pub(crate) async fn next(&mut self) -> LeadershipTerm {
         match self {
             Self::Shared(shared) => {
                 let term = shared.lead().await;
-                Tenure {
+                LeadershipTerm {
                     store: term.store(),
                     term: Some(term),
                 }
             }
             Self::Sole(store) => match store.take() {
-                Some(store) => Tenure { store, term: None },
+                Some(store) => LeadershipTerm { store, term: None },
                 None => std::future::pending().await,
             },
         }
@@ -100,7 +100,7 @@ impl Stores {
     }
 }
 
-impl Tenure {
+impl LeadershipTerm {
     /// Whether this gateway may answer from memory.
     pub(crate) fn leads(&self) -> Leads {
         match &self.term {

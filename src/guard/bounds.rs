@@ -1,7 +1,7 @@
 //! What a store can take is the least a guard asks of a change.
 
 use crate::model::{Caller, Record, Target, Write};
-use crate::space::{Admit, Denied, Draft, Sight};
+use crate::space::{Admit, Denied, Draft, Visibility};
 use crate::store::Limits;
 
 /// The most bytes of keys and new values a client may write in one request. A store takes more in one commit: what
@@ -71,7 +71,7 @@ impl Admit for Bounds {
         Ok(())
     }
 
-    fn sight(&self, _caller: &Caller) -> Sight {
-        Sight::All
+    fn sight(&self, _caller: &Caller) -> Visibility {
+        Visibility::All
     }
 }

@@ -35,14 +35,14 @@ pub enum Denied {
 
 /// What of the keyspace a caller can see.
 #[derive(Clone)]
-pub enum Sight {
+pub enum Visibility {
     /// All of it.
     All,
     /// The keys this says yes to.
     Only(Arc<dyn Fn(&Key) -> bool + Send + Sync>),
 }
 
-impl Sight {
+impl Visibility {
     /// Whether this key can be seen.
     pub fn sees(&self, key: &Key) -> bool {
         match self {
@@ -52,7 +52,7 @@ impl Sight {
     }
 }
 
-impl fmt::Debug for Sight {
+impl fmt::Debug for Visibility {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::All => "All",
@@ -68,5 +68,5 @@ pub trait Admit: Send + Sync {
     fn check(&self, caller: &Caller, draft: &Draft<'_>, writes: &[Write]) -> Result<(), Denied>;
 
     /// What the caller can see: reads, scans and watches are filtered by it.
-    fn sight(&self, caller: &Caller) -> Sight;
+    fn sight(&self, caller: &Caller) -> Visibility;
 }

@@ -6,8 +6,8 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::footprint::{Depth, Effect, Footprint, Span};
 use super::lookup::{Lookup, Scan};
+use super::read_write_set::{Depth, Effect, ReadWriteSet, Span};
 use super::snapshot::Snapshot;
 use crate::model::{
     Cause, Deadline, Entry, Key, KeyRange, Proposal, Record, Revision, Target, Write,
@@ -149,7 +149,7 @@ impl<'a> Draft<'a> {
     }
 
     /// What was read and what will be written.
-    pub(crate) fn footprint(&self) -> Footprint {
+    pub(crate) fn footprint(&self) -> ReadWriteSet {
         let writes = self.written.iter().map(|(key, slot)| {
             let before = self
                 .writes
@@ -162,7 +162,7 @@ impl<'a> Draft<'a> {
             };
             (key.clone(), effect)
         });
-        Footprint {
+        ReadWriteSet {
             reads: self.reads.borrow().clone(),
             writes: writes.collect(),
         }

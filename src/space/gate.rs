@@ -6,7 +6,7 @@ use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-use super::footprint::{Footprint, Held};
+use super::read_write_set::{LockTable, ReadWriteSet};
 
 /// Lets changes through to the store side by side as long as they do not touch, and one after another where they do.
 ///
@@ -19,7 +19,7 @@ pub(crate) struct Gate {
 
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    held: Held,
+    held: LockTable,
     queue: VecDeque<Waiting>,
     last_ticket: u64,
 }
@@ -27,7 +27,7 @@ pub(crate) struct State {
 #[derive(Debug)]
 struct Waiting {
     ticket: u64,
-    footprint: Footprint,
+    footprint: ReadWriteSet,
     wake: Option<oneshot::Sender<()>>,
 }
 
@@ -35,7 +35,7 @@ struct Waiting {
 #[derive(Debug)]
 pub(crate) struct Pass {
     gate: Arc<Gate>,
-    footprint: Footprint,
+    footprint: ReadWriteSet,
 }
 
 /// A place in the queue; dropping it gives it up, for a client that hung up while it waited.
@@ -62,9 +62,9 @@ impl State {
     pub(crate) fn pass(
         &mut self,
         gate: &Arc<Gate>,
-        footprint: Footprint,
+        footprint: ReadWriteSet,
         ticket: Option<&Ticket>,
-    ) -> Result<Pass, Footprint> {
+    ) -> Result<Pass, ReadWriteSet> {
         let number = ticket.map(|ticket| ticket.number);
         let clear = !self.held.clashes(&footprint)
             && !self
@@ -86,7 +86,7 @@ impl State {
     pub(crate) fn queue(
         &mut self,
         gate: &Arc<Gate>,
-        footprint: Footprint,
+        footprint: ReadWriteSet,
         ticket: Option<Ticket>,
     ) -> (Ticket, oneshot::Receiver<()>) {
         let (wake, woken) = oneshot::channel();
@@ -154,18 +154,18 @@ impl Drop for Ticket {
 mod tests {
     use super::*;
     use crate::model::Key;
-    use crate::space::footprint::{Depth, Effect, Span};
+    use crate::space::read_write_set::{Depth, Effect, Span};
     use std::ops::Bound;
 
-    fn write(key: &str) -> Footprint {
-        Footprint {
+    fn write(key: &str) -> ReadWriteSet {
+        ReadWriteSet {
             reads: Vec::new(),
             writes: vec![(Key::user(key), Effect::ComesOrGoes)],
         }
     }
 
-    fn delete_tree(prefix: &str, key: &str) -> Footprint {
-        Footprint {
+    fn delete_tree(prefix: &str, key: &str) -> ReadWriteSet {
+        ReadWriteSet {
             reads: vec![(
                 Span::new(&Key::user(prefix), Bound::Excluded(Key::system(""))),
                 Depth::Entries,

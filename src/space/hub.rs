@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::admit::Sight;
+use super::admit::Visibility;
 use super::registry::Registry;
 use crate::model::{Commit, Key, KeyRange, Realm};
 
@@ -21,7 +21,7 @@ pub(crate) struct Hub {
 
 #[derive(Debug)]
 struct Slot {
-    sight: Sight,
+    sight: Visibility,
     inbox: Mutex<Inbox>,
     filled: Notify,
 }
@@ -53,7 +53,7 @@ pub struct Watch {
 
 impl Hub {
     /// Begins to watch.
-    pub(crate) fn watch(self: &Arc<Self>, ranges: Vec<KeyRange>, sight: Sight) -> Watch {
+    pub(crate) fn watch(self: &Arc<Self>, ranges: Vec<KeyRange>, sight: Visibility) -> Watch {
         let slot = Arc::new(Slot {
             sight,
             inbox: Mutex::default(),
@@ -186,10 +186,10 @@ mod tests {
     #[test]
     fn a_commit_reaches_those_it_concerns_once() {
         let hub = Arc::new(Hub::default());
-        let mut tree = hub.watch(node_ranges("a/b", true), Sight::All);
-        let mut node = hub.watch(node_ranges("a/b", false), Sight::All);
-        let mut all = hub.watch(node_ranges("", true), Sight::All);
-        let mut other = hub.watch(vec![KeyRange::Prefix(Key::user("a/bc"))], Sight::All);
+        let mut tree = hub.watch(node_ranges("a/b", true), Visibility::All);
+        let mut node = hub.watch(node_ranges("a/b", false), Visibility::All);
+        let mut all = hub.watch(node_ranges("", true), Visibility::All);
+        let mut other = hub.watch(vec![KeyRange::Prefix(Key::user("a/bc"))], Visibility::All);
         hub.deliver(&commit(1, &["a/b/c", "a/b/d"]));
         hub.deliver(&commit(2, &["a/b/"]));
         hub.deliver(&commit(3, &["a/bc"]));
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn a_slow_watcher_learns_where_to_resume() {
         let hub = Arc::new(Hub::default());
-        let mut watch = hub.watch(node_ranges("a", false), Sight::All);
+        let mut watch = hub.watch(node_ranges("a", false), Visibility::All);
         for revision in 1..=2_000 {
             hub.deliver(&commit(revision, &["a"]));
         }

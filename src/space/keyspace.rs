@@ -9,19 +9,19 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::admit::{Admit, Denied};
+use super::applier::Applier;
 use super::draft::Draft;
 use super::expiry;
-use super::footprint::Footprint;
 use super::freshness::Fresh;
 use super::gate::{Gate, Pass, Ticket};
 use super::hub::Watch;
-use super::line::Line;
+use super::in_flight::InFlight;
 use super::metrics::Metrics;
+use super::read_write_set::ReadWriteSet;
 use super::timers::{Item, Timers};
-use super::underway::Underway;
 use super::view::View;
 use crate::model::{Caller, Commit, KeyRange, LeaseId, Proposal, time};
-use crate::store::{self, Feed, Keep, Store, StoreError};
+use crate::store::{self, CommitSink, RetentionFloors, Store, StoreError};
 
 /// How often a change is decided anew because somebody else wrote to the store meanwhile, before it is given up.
 const TRIES: u32 = 64;
@@ -38,12 +38,12 @@ pub struct Keyspace {
 struct Inner {
     store: Arc<dyn Store>,
     admit: Arc<dyn Admit>,
-    line: Arc<Line>,
+    line: Arc<Applier>,
     gate: Arc<Gate>,
     metrics: Metrics,
     identity: u64,
     /// What the store was last told to keep.
-    kept: Mutex<Keep>,
+    kept: Mutex<RetentionFloors>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -108,8 +108,8 @@ impl Keyspace {
         admit: Arc<dyn Admit>,
         registry: &mut Registry,
     ) -> Result<(Self, JoinHandle<()>), StoreError> {
-        let line = Arc::new(Line::new());
-        let feed: Arc<dyn Feed> = Arc::<Line>::clone(&line);
+        let line = Arc::new(Applier::new());
+        let feed: Arc<dyn CommitSink> = Arc::<Applier>::clone(&line);
         let opened = store.open(feed).await?;
         line.load(&opened);
         if opened.revision == 0 {
@@ -171,7 +171,7 @@ impl Keyspace {
                     }
                 }
             };
-            match Underway::new(Arc::clone(&self.inner.store), pass, proposal).await {
+            match InFlight::new(Arc::clone(&self.inner.store), pass, proposal).await {
                 Ok(commit) => {
                     self.inner.metrics.commits.inc();
                     return Ok(Committed {
@@ -255,7 +255,7 @@ impl Keyspace {
                 }))
             }
             Ok((reply, proposal)) => {
-                let footprint: Footprint = draft.footprint();
+                let footprint: ReadWriteSet = draft.footprint();
                 match gate.pass(&self.inner.gate, footprint, ticket.as_ref()) {
                     Ok(pass) => {
                         done_with = ticket;

@@ -1,8 +1,8 @@
 //! Leases and what they lock.
 
+use super::deferred_release;
 use super::delay;
 use super::draft::Draft;
-use super::ending;
 use super::lookup::Lookup;
 use crate::model::{Cause, Key, Lease, LeaseEnd, LeaseId, Record};
 
@@ -102,7 +102,7 @@ impl Draft<'_> {
 
     /// Goes on with the end of a lease; says whether there was anything to be done.
     pub(crate) fn go_on_ending(&mut self, id: LeaseId, most: usize) -> bool {
-        let record = self.get(&ending::record_key(id));
+        let record = self.get(&deferred_release::record_key(id));
         let lease = record.and_then(|record| serde_json::from_slice(record.value()).ok());
         if let Some(lease) = &lease {
             self.unlock(lease, most);
@@ -114,7 +114,7 @@ impl Draft<'_> {
     fn unlock(&mut self, lease: &Lease, most: usize) {
         // Nothing is locked for it meanwhile: whoever locks reads the lease's record, which is deleted.
         let mut locked: Vec<Key> = self.base().locked_by(lease.id).cloned().collect();
-        let record_key = ending::record_key(lease.id);
+        let record_key = deferred_release::record_key(lease.id);
         if locked.len() > most {
             locked.truncate(most);
             let mut record = self.successor(&record_key);

@@ -4,29 +4,29 @@
 //! transactions. What the protocols have in common is here, once.
 
 mod admit;
+mod applier;
 mod clock;
+mod deferred_release;
 mod delay;
 mod draft;
-mod ending;
 mod expiry;
-mod footprint;
 mod freshness;
 mod gate;
 mod history;
 mod hub;
+mod in_flight;
 mod keyspace;
-mod line;
 mod locks;
 mod lookup;
 mod metrics;
+mod read_write_set;
 mod registry;
 mod snapshot;
 mod timers;
 pub mod tree;
-mod underway;
 mod view;
 
-pub use admit::{Admit, Denied, Sight};
+pub use admit::{Admit, Denied, Visibility};
 pub use draft::{Draft, PENDING};
 pub use freshness::Fresh;
 pub use hub::{Lagged, Watch, node_ranges};

@@ -4,7 +4,7 @@ use imbl::{OrdMap, OrdSet};
 use std::sync::Arc;
 
 use crate::model::{Commit, Entry, Key, KeyRange, LeaseId, Realm};
-use crate::store::{Gap, Opened};
+use crate::store::{Gap, StoreContents};
 
 /// All entries at one revision, in order of keys. Cloning one costs nothing, however large it is: clones share what
 /// did not change between them.
@@ -31,7 +31,7 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     /// What a store held when it was opened.
-    pub(crate) fn load(opened: &Opened) -> Self {
+    pub(crate) fn load(opened: &StoreContents) -> Self {
         let mut snapshot = Self {
             revision: opened.revision,
             deletions_floor: opened.deletions_floor,

@@ -8,8 +8,8 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::clock::ServingClock;
+use super::deferred_release;
 use super::delay;
-use super::ending;
 use crate::model::{Change, Commit, Entry, Key, Lease, LeaseId, Realm, time};
 
 /// Something that ends at a set time.
@@ -199,7 +199,7 @@ impl State {
                         None => self.clear(&item),
                     }
                 }
-                if let Some(lease) = ending::of(key) {
+                if let Some(lease) = deferred_release::of(key) {
                     let item = Item::Ending(lease);
                     match entry {
                         Some(_) => self.set(item, now),

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::admit::Sight;
+use super::admit::Visibility;
 use super::lookup::{Lookup, Scan};
 use super::snapshot::Snapshot;
 use crate::model::{Entry, Key, KeyRange, Lease, LeaseId};
@@ -12,17 +12,17 @@ use crate::model::{Entry, Key, KeyRange, Lease, LeaseId};
 #[derive(Clone, Debug)]
 pub struct View {
     snapshot: Arc<Snapshot>,
-    sight: Sight,
+    sight: Visibility,
 }
 
 impl View {
-    pub(crate) fn new(snapshot: Arc<Snapshot>, sight: Sight) -> Self {
+    pub(crate) fn new(snapshot: Arc<Snapshot>, sight: Visibility) -> Self {
         Self { snapshot, sight }
     }
 
     /// Whether its caller can see everything, so that what is made from it can be shown to any other who can.
     pub fn sees_all(&self) -> bool {
-        matches!(self.sight, Sight::All)
+        matches!(self.sight, Visibility::All)
     }
 
     /// The last commit in it: etcd's `X-Etcd-Index`.
@@ -103,8 +103,8 @@ impl Lookup for View {
         let range = (Bound::Included(from.clone()), end);
         let entries = self.snapshot.entries.range(range);
         match &self.sight {
-            Sight::All => Box::new(entries),
-            Sight::Only(sees) => Box::new(entries.filter(|(key, _)| sees(key))),
+            Visibility::All => Box::new(entries),
+            Visibility::Only(sees) => Box::new(entries.filter(|(key, _)| sees(key))),
         }
     }
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::sequencer::Sequencer;
-use super::{BoxFuture, CommitError, Feed, Keep, Limits, Opened, Store, StoreError};
+use super::{
+    BoxFuture, CommitError, CommitSink, Limits, RetentionFloors, Store, StoreContents, StoreError,
+};
 use crate::model::{Commit, LeaseId, Proposal};
 
 /// Entries in memory alone.
@@ -16,7 +18,7 @@ pub struct MemoryStore {
 
 struct Line {
     sequencer: Sequencer,
-    feed: Arc<dyn Feed>,
+    feed: Arc<dyn CommitSink>,
 }
 
 impl std::fmt::Debug for MemoryStore {
@@ -53,11 +55,11 @@ impl Store for MemoryStore {
         }
     }
 
-    fn open(&self, feed: Arc<dyn Feed>) -> BoxFuture<'_, Result<Opened, StoreError>> {
+    fn open(&self, feed: Arc<dyn CommitSink>) -> BoxFuture<'_, Result<StoreContents, StoreError>> {
         Box::pin(async move {
-            let opened = Opened {
+            let opened = StoreContents {
                 identity: u64::try_from(LeaseId::random().0 >> 64).unwrap_or_default(),
-                ..Opened::default()
+                ..StoreContents::default()
             };
             let sequencer = Sequencer::new(opened.revision, &opened.entries);
             *self.state.lock() = Some(Line { sequencer, feed });
@@ -70,7 +72,7 @@ impl Store for MemoryStore {
     }
 
     /// Nothing to forget: this store keeps no history of its own.
-    fn trim(&self, _keep: Keep) {}
+    fn trim(&self, _keep: RetentionFloors) {}
 
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {

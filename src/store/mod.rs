@@ -51,7 +51,7 @@ impl Limits {
 
 /// All that a store holds, as of one revision.
 #[derive(Debug, Default)]
-pub struct Opened {
+pub struct StoreContents {
     /// The last revision on the line; commits go on from here.
     pub revision: u64,
     /// A name made once when the store was made, so that another store's revisions are never taken for its own.
@@ -83,7 +83,7 @@ pub struct Gap {
 
 /// How much of the past the keyspace still wants; a store may forget the rest, at leisure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Keep {
+pub struct RetentionFloors {
     /// Commits after this revision.
     pub history_floor: u64,
     /// Deletions after this revision.
@@ -117,7 +117,7 @@ pub enum CommitError {
 }
 
 /// Where a store hands every commit to, in the order of revisions, each once.
-pub trait Feed: Send + Sync {
+pub trait CommitSink: Send + Sync {
     /// Takes commits that are durable by now. Returns when the view and every watcher have them, so that the store
     /// may then answer who asked for them. Called by one thread at a time.
     fn deliver(&self, commits: Vec<Arc<Commit>>);
@@ -136,7 +136,7 @@ pub trait Store: Send + Sync + fmt::Debug {
     fn limits(&self) -> Limits;
 
     /// Reads what it holds, and delivers every later commit to `feed`.
-    fn open(&self, feed: Arc<dyn Feed>) -> BoxFuture<'_, Result<Opened, StoreError>>;
+    fn open(&self, feed: Arc<dyn CommitSink>) -> BoxFuture<'_, Result<StoreContents, StoreError>>;
 
     /// Makes the writes of a proposal, all or none, where every guard holds.
     ///
@@ -145,7 +145,7 @@ pub trait Store: Send + Sync + fmt::Debug {
     fn commit(&self, proposal: Proposal) -> BoxFuture<'_, Result<Arc<Commit>, CommitError>>;
 
     /// Says what history may go.
-    fn trim(&self, keep: Keep);
+    fn trim(&self, keep: RetentionFloors);
 
     /// Writes out what waits and lets go of what it holds. Commits after this are refused as unavailable.
     fn close(&self) -> BoxFuture<'_, ()>;

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::source::store;
 use super::{Error, Items, Left, Listing, Step, Tell, shown};
 use crate::config::{StoreAccess, StoreUrl};
-use crate::gateway::stores::{Stores, Tenure};
+use crate::gateway::stores::{LeadershipTerm, Stores};
 use crate::guard::Bounds;
 use crate::model::{Caller, Key, Record, time};
 use crate::space::{CommitError, Draft, Keyspace, Lookup};
@@ -31,7 +31,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// A store that this process has to itself.
 pub(super) struct Target {
     pub(super) space: Keyspace,
-    tenure: Tenure,
+    tenure: LeadershipTerm,
     /// Follows the store, where others use it as well.
     _stores: Stores,
     /// Where a store says that it failed; its writes then fail, too.

@@ -75,7 +75,7 @@ fn a_definition_that_loses_stamps_is_not_led_on() {
     let gateway = start_by(command, "default", "only");
     until_ready(&gateway);
     put(&gateway, "k", "v");
-    // As one of an earlier version, which did not know of stamps, nor of rules that go by them.
+    // As one of an earlier version, which did not know of write ids, nor of rules that go by them.
     let mut old: serde_json::Value = serde_saphyr::from_str(&definition).unwrap();
     without_rules(&mut old);
     let fields = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties";

@@ -158,7 +158,7 @@ fn the_first_count_of_a_series_is_told() {
 #[ignore = "needs Prometheus: tests/components get prometheus kubernetes"]
 fn that_nobody_leads_is_told() {
     let critical = json!({"severity": "critical"});
-    let standby = r#"kubekv_store_leads{namespace="n", pod="p"}"#;
+    let standby = r#"kubekv_store_is_leader{namespace="n", pod="p"}"#;
     tells(&[(standby, "0x61")], "KubekvNobodyLeads", &critical);
     let alone = json!({"namespace": "n", "severity": "warning"});
     tells(&[(standby, "0x61")], "KubekvAlone", &alone);

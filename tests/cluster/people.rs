@@ -151,7 +151,7 @@ fn objects_that_are_not_as_they_should_be_stop_nothing() {
     .unwrap();
     put(&gateway, "after", "x");
     until("both are told", || {
-        metric(&gateway, "kubekv_store_misfits") == 2
+        metric(&gateway, "kubekv_store_invalid_objects") == 2
     });
     assert_eq!(get(&gateway, "other"), None);
     assert_eq!(get(&gateway, "k").as_deref(), Some("v"));
@@ -166,7 +166,7 @@ fn objects_that_are_not_as_they_should_be_stop_nothing() {
     // What the name is for can be written again.
     put(&next, "other", "mended");
     assert_eq!(get(&next, "other").as_deref(), Some("mended"));
-    assert_eq!(metric(&next, "kubekv_store_misfits"), 1);
+    assert_eq!(metric(&next, "kubekv_store_invalid_objects"), 1);
     assert!(next.stop().code == 0);
 }
 
@@ -249,7 +249,7 @@ fn edits_that_would_make_an_entry_vanish_are_refused() {
     assert!(refused.contains("only a gateway writes"), "{refused}");
     put(&gateway, "after", "x");
     assert_eq!(get(&gateway, "k").as_deref(), Some("v"));
-    assert_eq!(metric(&gateway, "kubekv_store_foreign_total"), 0);
+    assert_eq!(metric(&gateway, "kubekv_store_external_writes_total"), 0);
     assert_eq!(gateway.stop().code, 0);
 }
 

@@ -70,7 +70,7 @@ fn a_quota_refuses_new_entries_and_no_others() {
     until("taken", || {
         consul_put(&gateway, "new").starts_with("HTTP/1.1 200")
     });
-    assert_eq!(metric(&gateway, "kubekv_store_leads"), 1);
+    assert_eq!(metric(&gateway, "kubekv_store_is_leader"), 1);
     let done = gateway.stop();
     assert_eq!((done.code, said(&done.err)), (0, 1), "{}", done.err);
     let over = "the cluster takes such writes again";
@@ -246,13 +246,13 @@ fn rights_that_are_taken_away_end_the_lead_until_they_are_back() {
     put(&gateway, "k", "v");
     kubectl(&["-n", &namespace, "delete", "rolebinding", "gateway"], &[]).unwrap();
     until("the lead ends", || state(&gateway) != "ok");
-    assert_eq!(metric(&gateway, "kubekv_store_leads"), 0);
+    assert_eq!(metric(&gateway, "kubekv_store_is_leader"), 0);
     until("tried again", || refused(&gateway, "forbidden") >= 4);
     bind(&namespace);
     until_ready(&gateway);
     put(&gateway, "k", "w");
     assert_eq!(get(&gateway, "k").as_deref(), Some("w"));
-    assert_eq!(metric(&gateway, "kubekv_store_leads"), 1);
+    assert_eq!(metric(&gateway, "kubekv_store_is_leader"), 1);
     let done = gateway.stop();
     assert_eq!((done.code, said(&done.err)), (0, 1), "{}", done.err);
     assert!(
@@ -290,6 +290,6 @@ fn an_entry_is_found_and_made_by_hand() {
     until("told", || {
         get(&gateway, "by/hand").as_deref() == Some("text")
     });
-    assert!(metric(&gateway, "kubekv_store_foreign_total") >= 1);
+    assert!(metric(&gateway, "kubekv_store_external_writes_total") >= 1);
     assert_eq!(gateway.stop().code, 0);
 }

@@ -191,7 +191,7 @@ fn nobody_else_is_let_in_where_gateways_meet() {
     let mut answer = Vec::new();
     let _reset = stream.read_to_end(&mut answer);
     assert!(!String::from_utf8_lossy(&answer).contains("secret"));
-    wait_for_metric(first.admin, "kubekv_relay_turned_away_total 1");
+    wait_for_metric(first.admin, "kubekv_relay_rejected_total 1");
     // With TLS and no certificate, and with one that no gateway of this store has: here is another store's.
     let stranger = std::process::Command::new("openssl")
         .args(["s_client", "-quiet", "-alpn", "kubekv/consul", "-connect"])
@@ -200,7 +200,7 @@ fn nobody_else_is_let_in_where_gateways_meet() {
         .output()
         .unwrap();
     assert!(!String::from_utf8_lossy(&stranger.stdout).contains("HTTP/1.1"));
-    wait_for_metric(first.admin, "kubekv_relay_turned_away_total 2");
+    wait_for_metric(first.admin, "kubekv_relay_rejected_total 2");
     assert_eq!(second.stop().code, 0);
     assert_eq!(first.stop().code, 0);
 }

@@ -7,7 +7,8 @@ use kubekv::guard::Bounds;
 use kubekv::model::{Commit, Proposal};
 use kubekv::space::Keyspace;
 use kubekv::store::{
-    BoxFuture, CommitError, Feed, Keep, Limits, MemoryStore, Opened, Store, StoreError,
+    BoxFuture, CommitError, CommitSink, Limits, MemoryStore, RetentionFloors, Store, StoreContents,
+    StoreError,
 };
 use prometheus_client::registry::Registry;
 
@@ -25,7 +26,7 @@ impl Store for Stuck {
         self.inner.limits()
     }
 
-    fn open(&self, feed: Arc<dyn Feed>) -> BoxFuture<'_, Result<Opened, StoreError>> {
+    fn open(&self, feed: Arc<dyn CommitSink>) -> BoxFuture<'_, Result<StoreContents, StoreError>> {
         self.inner.open(feed)
     }
 
@@ -40,7 +41,7 @@ impl Store for Stuck {
         }
     }
 
-    fn trim(&self, keep: Keep) {
+    fn trim(&self, keep: RetentionFloors) {
         self.inner.trim(keep);
     }
 

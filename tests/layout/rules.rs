@@ -182,7 +182,10 @@ fn protocols_and_stores_do_not_know_each_other() {
         "face/consul/mod.rs",
         "use super::http::Stopping; use crate::face::gojson;"
     ));
-    assert!(!bad("gateway/life.rs", "use crate::face::{consul, etcd};"));
+    assert!(!bad(
+        "gateway/lifecycle.rs",
+        "use crate::face::{consul, etcd};"
+    ));
     assert!(!bad("store/mod.rs", "pub use self::memory::MemoryStore;"));
 }
 

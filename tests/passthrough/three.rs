@@ -23,7 +23,7 @@ fn pair(store: &str) -> (Running, Running) {
 
 /// The first leads still, and the second does when it has ended.
 fn hands_over(first: Running, second: Running) {
-    assert_eq!(metric(&first, "kubekv_store_leads "), 1);
+    assert_eq!(metric(&first, "kubekv_store_is_leader "), 1);
     assert_eq!(first.stop().code, 0);
     until_ready(&second);
     assert_eq!(second.stop().code, 0);

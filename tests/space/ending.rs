@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use kubekv::model::{Caller, Key, Lease, LeaseEnd, LeaseId, Write};
-use kubekv::space::{Acquired, Admit, Denied, Draft, Keyspace, Lookup, Sight};
+use kubekv::space::{Acquired, Admit, Denied, Draft, Keyspace, Lookup, Visibility};
 use kubekv::store::MemoryStore;
 use prometheus_client::registry::Registry;
 
@@ -25,8 +25,8 @@ impl Admit for Few {
         Ok(())
     }
 
-    fn sight(&self, _: &Caller) -> Sight {
-        Sight::All
+    fn sight(&self, _: &Caller) -> Visibility {
+        Visibility::All
     }
 }
 

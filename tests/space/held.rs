@@ -8,7 +8,8 @@ use kubekv::guard::Bounds;
 use kubekv::model::{Caller, Commit, Key, Proposal};
 use kubekv::space::{Keyspace, Lookup};
 use kubekv::store::{
-    BoxFuture, CommitError, Feed, Keep, Limits, MemoryStore, Opened, Store, StoreError,
+    BoxFuture, CommitError, CommitSink, Limits, MemoryStore, RetentionFloors, Store, StoreContents,
+    StoreError,
 };
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
@@ -42,7 +43,7 @@ impl Store for SlowStore {
         self.memory.limits()
     }
 
-    fn open(&self, feed: Arc<dyn Feed>) -> BoxFuture<'_, Result<Opened, StoreError>> {
+    fn open(&self, feed: Arc<dyn CommitSink>) -> BoxFuture<'_, Result<StoreContents, StoreError>> {
         self.memory.open(feed)
     }
 
@@ -60,7 +61,7 @@ impl Store for SlowStore {
         })
     }
 
-    fn trim(&self, keep: Keep) {
+    fn trim(&self, keep: RetentionFloors) {
         self.memory.trim(keep);
     }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kubekv::model::{Attrs, Cause, Commit, Entry, Key, LeaseId, Proposal, Record, Target, Write};
 use kubekv::store::embedded::{EmbeddedOptions, EmbeddedStore, OnFatal};
-use kubekv::store::{CommitError, Feed, Opened, Store, StoreError};
+use kubekv::store::{CommitError, CommitSink, Store, StoreContents, StoreError};
 use parking_lot::Mutex;
 
 /// Remembers what was delivered.
@@ -32,7 +32,7 @@ impl Recorder {
     }
 }
 
-impl Feed for Recorder {
+impl CommitSink for Recorder {
     fn deliver(&self, commits: Vec<Arc<Commit>>) {
         self.delivered.lock().extend(commits);
     }
@@ -107,21 +107,21 @@ pub(crate) fn embedded(path: &Path) -> EmbeddedStore {
 }
 
 /// Opens the store in a directory.
-pub(crate) async fn open(path: &Path) -> Result<(EmbeddedStore, Opened), StoreError> {
+pub(crate) async fn open(path: &Path) -> Result<(EmbeddedStore, StoreContents), StoreError> {
     let store = embedded(path);
     let opened = store.open(Recorder::new()).await?;
     Ok((store, opened))
 }
 
 /// Opens the store in a directory, reads what it holds, and closes it.
-pub(crate) async fn look(path: &Path) -> Result<Opened, StoreError> {
+pub(crate) async fn look(path: &Path) -> Result<StoreContents, StoreError> {
     let (store, opened) = open(path).await?;
     store.close().await;
     Ok(opened)
 }
 
 /// The entries, in the order of keys.
-pub(crate) fn sorted(opened: &Opened) -> Vec<(Key, Arc<Entry>)> {
+pub(crate) fn sorted(opened: &StoreContents) -> Vec<(Key, Arc<Entry>)> {
     let mut entries = opened.entries.clone();
     entries.sort_by(|(a, _), (b, _)| a.cmp(b));
     entries

@@ -6,13 +6,13 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use kubekv::model::Key;
-use kubekv::store::{Opened, Store};
+use kubekv::store::{Store, StoreContents};
 
 use crate::common::{embedded, entry, look, open, put, sorted};
 use crate::kill::Random;
 
 /// A closed store of 30 commits on 10 keys.
-async fn sample(dir: &Path) -> Opened {
+async fn sample(dir: &Path) -> StoreContents {
     let (store, _) = open(dir).await.unwrap();
     let mut latest = vec![None; 10];
     for n in 0..30 {
@@ -89,7 +89,7 @@ fn change(path: &Path, at: u64, change: impl FnOnce(u8) -> u8) {
     file.write_all_at(&[change(byte[0])], at).unwrap();
 }
 
-fn same(a: &Opened, b: &Opened) -> bool {
+fn same(a: &StoreContents, b: &StoreContents) -> bool {
     (a.revision, a.identity, a.history_floor) == (b.revision, b.identity, b.history_floor)
         && sorted(a) == sorted(b)
         && a.history == b.history

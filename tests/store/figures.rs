@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kubekv::model::{Key, Record, Write};
-use kubekv::store::{Feed, Keep, Store};
+use kubekv::store::{CommitSink, RetentionFloors, Store};
 use tokio::time::Instant;
 
 use crate::common::{embedded, entry, open, proposal, write};
@@ -26,7 +26,7 @@ fn plain() -> Record {
 /// Takes commits and keeps none.
 struct Forgetful;
 
-impl Feed for Forgetful {
+impl CommitSink for Forgetful {
     fn deliver(&self, _commits: Vec<Arc<kubekv::model::Commit>>) {}
 }
 
@@ -63,7 +63,7 @@ async fn load(dir: &Path, tasks: u64, seconds: u64) {
                 let commit = store.commit(proposal(vec![write])).await.unwrap();
                 took.push(start.elapsed());
                 latest = Some(entry(&commit, &key));
-                store.trim(Keep {
+                store.trim(RetentionFloors {
                     history_floor: commit.revision.saturating_sub(10_000),
                     deletions_floor: commit.revision.saturating_sub(10_000),
                 });
@@ -143,7 +143,7 @@ async fn figures_of_a_start() {
             ..write(&key, None, None)
         });
         let commit = store.commit(proposal(writes.collect())).await.unwrap();
-        store.trim(Keep {
+        store.trim(RetentionFloors {
             history_floor: commit.revision.saturating_sub(10),
             deletions_floor: commit.revision.saturating_sub(10),
         });

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kubekv::model::{Entry, Key};
-use kubekv::store::{Keep, Opened, Store};
+use kubekv::store::{RetentionFloors, Store, StoreContents};
 
 use crate::common::{delete, entry, look, open, put};
 
@@ -88,7 +88,7 @@ async fn write_for_ever(directory: PathBuf) {
                     .lock()
                     .write_all(format!("ack {line}\n").as_bytes())
                     .unwrap();
-                store.trim(Keep {
+                store.trim(RetentionFloors {
                     history_floor: revision.saturating_sub(300),
                     deletions_floor: revision.saturating_sub(600),
                 });
@@ -156,7 +156,7 @@ fn run_and_kill(mut child: Child, after: u64, acknowledged: &mut Acknowledged) -
     highest
 }
 
-fn compare(opened: &Opened, acknowledged: &Acknowledged, highest: u64) {
+fn compare(opened: &StoreContents, acknowledged: &Acknowledged, highest: u64) {
     assert!(opened.revision >= highest);
     let revisions: Vec<_> = opened
         .history

@@ -4,7 +4,7 @@ use std::fs;
 
 use kubekv::model::Key;
 use kubekv::store::embedded::{backup, check};
-use kubekv::store::{Keep, Store};
+use kubekv::store::{RetentionFloors, Store};
 
 use crate::common::{delete, entry, look, open, proposal, put, sorted, write};
 
@@ -21,7 +21,7 @@ async fn sample(dir: &std::path::Path) {
     let writes = two.iter().map(|key| write(key, None, Some("v"))).collect();
     store.commit(proposal(writes)).await.unwrap();
     delete(&store, &key, &latest).await.unwrap();
-    store.trim(Keep {
+    store.trim(RetentionFloors {
         history_floor: 10,
         deletions_floor: 5,
     });

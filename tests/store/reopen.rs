@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use kubekv::model::{Cause, Entry, Key, Proposal};
-use kubekv::store::{Keep, Store};
+use kubekv::store::{RetentionFloors, Store};
 
 use crate::common::{Recorder, delete, entry, look, open, proposal, put, sorted, write};
 
@@ -104,7 +104,7 @@ async fn what_is_wanted_survives_trimming() {
                 commit
             }
         };
-        store.trim(Keep {
+        store.trim(RetentionFloors {
             history_floor: commit.revision.saturating_sub(100),
             deletions_floor: commit.revision.saturating_sub(500),
         });

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use kubekv::model::{Entry, Key};
-use kubekv::store::{Keep, Store};
+use kubekv::store::{RetentionFloors, Store};
 
 use crate::common::{entry, look, open, put, sorted};
 
@@ -45,7 +45,7 @@ async fn writing_much_more_than_the_live_data_keeps_the_directory_small() {
             .await
             .unwrap();
         latest[n % LIVE] = Some(entry(&commit, &key));
-        store.trim(Keep {
+        store.trim(RetentionFloors {
             history_floor: commit.revision.saturating_sub(20),
             deletions_floor: commit.revision.saturating_sub(20),
         });

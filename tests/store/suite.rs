@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use kubekv::model::{Cause, Key, Proposal, Target, Write};
 use kubekv::store::shared::{SharedStore, Term};
-use kubekv::store::{CommitError, Feed, Keep, MemoryStore, Store};
+use kubekv::store::{CommitError, CommitSink, MemoryStore, RetentionFloors, Store};
 
 use crate::cluster;
 use crate::common::{self, Recorder, delete, entry, proposal, put, record, write};
@@ -277,7 +277,7 @@ async fn realms_are_apart(store: Arc<dyn Store>) {
 #[derive(Default)]
 struct Highest(AtomicU64);
 
-impl Feed for Highest {
+impl CommitSink for Highest {
     fn deliver(&self, commits: Vec<Arc<kubekv::model::Commit>>) {
         for commit in commits {
             self.0.store(commit.revision, Ordering::SeqCst);
@@ -425,7 +425,7 @@ async fn trimming_takes_nothing_that_lives(store: Arc<dyn Store>) {
                 .unwrap(),
             &key,
         );
-        store.trim(Keep {
+        store.trim(RetentionFloors {
             history_floor: n,
             deletions_floor: n,
         });

@@ -11,7 +11,7 @@ use super::go::Query;
 use super::reply::Reply;
 use super::{Consul, Face};
 use crate::face::http::Connection;
-use crate::face::kept::Kept;
+use crate::face::list_cache::ListCache;
 use crate::model::{Caller, FaceName};
 
 /// A request without its body.
@@ -20,7 +20,7 @@ pub(super) struct Ask<'a> {
     /// What the face works on.
     pub(super) face: &'a Consul,
     /// Its long lists, encoded.
-    pub(super) kept: &'a Kept,
+    pub(super) kept: &'a ListCache,
     /// The index of every list of the catalog and of health.
     pub(super) catalog_index: u64,
     /// Who asks.

@@ -40,7 +40,7 @@ use path::PathError;
 use reply::{Answer, Reply};
 
 use super::http::{Stopping, Target};
-use super::kept::Kept;
+use super::list_cache::ListCache;
 use super::{gopath, gzip};
 use crate::model::Caller;
 use crate::space::Keyspace;
@@ -63,7 +63,7 @@ pub struct Consul {
 struct Face {
     consul: Consul,
     /// Its long lists, encoded.
-    kept: Kept,
+    kept: ListCache,
     /// The index of every list of the catalog and of health: the revision the keyspace was opened at.
     catalog_index: u64,
 }
@@ -73,7 +73,7 @@ pub fn router(face: Consul) -> Router {
     let opened_at = face.space.read(&Caller::System).revision();
     let face = Face {
         consul: face,
-        kept: Kept::default(),
+        kept: ListCache::default(),
         catalog_index: opened_at.max(node::LOWEST_INDEX),
     };
     Router::new().fallback(handle).with_state(Arc::new(face))

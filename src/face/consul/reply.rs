@@ -10,7 +10,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use super::json;
 use crate::face::gzip;
-use crate::face::kept::Encoded;
+use crate::face::list_cache::Encoded;
 
 const JSON: &str = "application/json";
 const INDEX: HeaderName = HeaderName::from_static("x-consul-index");

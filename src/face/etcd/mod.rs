@@ -34,7 +34,7 @@ use self::route::Route;
 use self::stats::Counters;
 use super::gopath::{self, BadEscape};
 use super::http::{Connection, Stopping, Target};
-use super::kept::Kept;
+use super::list_cache::ListCache;
 use crate::model::{Caller, FaceName, time};
 use crate::space::Keyspace;
 
@@ -59,7 +59,7 @@ struct Face {
     advertise: Vec<String>,
     counters: Counters,
     /// Its directories, encoded.
-    kept: Kept,
+    kept: ListCache,
     /// When it began to serve, in milliseconds since 1970.
     started_ms: i64,
 }
@@ -95,7 +95,7 @@ pub fn router(face: Etcd) -> Router {
         stopping,
         advertise,
         counters: Counters::default(),
-        kept: Kept::default(),
+        kept: ListCache::default(),
         started_ms: time::unix_ms(),
     };
     Router::new().fallback(serve).with_state(Arc::new(face))

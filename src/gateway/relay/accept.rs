@@ -15,7 +15,7 @@ use super::metrics::{Face, Metrics};
 use super::{Identity, header, identity};
 use crate::face::http::{Arrival, Stopping, prepare};
 use crate::model::FaceName;
-use crate::store::shared::Roll;
+use crate::store::shared::Members;
 
 /// How long a handshake may take, with the header after it.
 const GREETING: Duration = Duration::from_secs(5);
@@ -31,14 +31,14 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// Takes relayed connections, while this gateway leads.
 #[derive(Debug)]
-pub(in crate::gateway) struct Desk {
+pub(in crate::gateway) struct RelayListener {
     pub(in crate::gateway) identity: Arc<Identity>,
-    pub(in crate::gateway) roll: Roll,
+    pub(in crate::gateway) roll: Members,
     pub(in crate::gateway) faces: HashMap<FaceName, mpsc::Sender<Arrival>>,
     pub(in crate::gateway) metrics: Metrics,
 }
 
-impl Desk {
+impl RelayListener {
     /// Hands what comes to the faces, until the gateway is stopping.
     pub(in crate::gateway) async fn run(self, listener: TcpListener, stopping: Stopping) {
         let tls = match self.identity.server() {
@@ -82,7 +82,7 @@ impl Desk {
         let greeted = tokio::time::timeout(GREETING, self.take(stream, tls)).await;
         let late = || Err(io::ErrorKind::TimedOut.into());
         if let Err(error) = greeted.unwrap_or_else(|_| late()) {
-            self.metrics.turned_away.inc();
+            self.metrics.rejected.inc();
             tracing::warn!(%replica, %error, "a relayed connection is turned away");
         }
     }

@@ -23,7 +23,7 @@ use super::splice::{self, Pulse};
 use super::{Identity, header};
 use crate::face::http::{Arrival, Connection, prepare};
 use crate::model::FaceName;
-use crate::store::shared::{Relay, Roll};
+use crate::store::shared::{Members, Relay};
 
 /// How long a connection to the leader may take.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -52,7 +52,7 @@ pub(in crate::gateway) enum Order {
 #[derive(Clone, Debug)]
 pub(in crate::gateway) struct Forwarder {
     pub(in crate::gateway) identity: Arc<Identity>,
-    pub(in crate::gateway) roll: Roll,
+    pub(in crate::gateway) roll: Members,
     /// Whether this gateway takes part in relaying; else every connection waits until it leads itself.
     pub(in crate::gateway) relays: bool,
     pub(in crate::gateway) no_leader: NoLeader,

@@ -29,7 +29,7 @@ pub(in crate::gateway) struct Metrics {
     pub(super) failed: Family<Face, Counter>,
     pub(super) refused: Family<Face, Counter>,
     pub(super) taken: Family<Face, Counter>,
-    pub(super) turned_away: Counter,
+    pub(super) rejected: Counter,
 }
 
 impl Metrics {
@@ -39,7 +39,7 @@ impl Metrics {
         let registry = registry.sub_registry_with_prefix("relay");
         registry.register(
             "connections",
-            "Connections this gateway relays to the one that leads",
+            "Connections this gateway relays to the leader",
             metrics.connections.clone(),
         );
         registry.register(
@@ -54,13 +54,13 @@ impl Metrics {
         );
         registry.register(
             "taken",
-            "Connections taken from other gateways",
+            "Connections accepted from other gateways while this one leads",
             metrics.taken.clone(),
         );
         registry.register(
-            "turned_away",
-            "Connections to the relay's port that were no gateway's of this store",
-            metrics.turned_away.clone(),
+            "rejected",
+            "Connections to the relay port that showed no certificate of a gateway of this store",
+            metrics.rejected.clone(),
         );
         metrics
     }

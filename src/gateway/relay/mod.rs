@@ -11,7 +11,7 @@ mod metrics;
 mod no_leader;
 mod splice;
 
-pub(super) use accept::Desk;
+pub(super) use accept::RelayListener;
 pub(super) use forward::{Forwarder, Order};
 pub(super) use identity::Identity;
 pub(super) use metrics::Metrics;

@@ -13,34 +13,36 @@ use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 
-use self::place::Place;
+use self::data_dir::DataDir;
+use self::free_space::FreeSpace;
 use self::queue::Queue;
 use self::read::Files;
 use self::record::About;
-use self::room::Room;
 use self::writer::Writer;
 use super::sequencer::Sequencer;
-use super::{BoxFuture, CommitError, Feed, Keep, Limits, Opened, Store, StoreError};
+use super::{
+    BoxFuture, CommitError, CommitSink, Limits, RetentionFloors, Store, StoreContents, StoreError,
+};
 use crate::model::{Commit, Proposal, Target};
 
+mod data_dir;
 mod engine;
 mod filesystem;
+mod free_space;
+mod high_water_mark;
 mod journal;
 mod load;
-mod mark;
 mod offline;
-mod place;
+mod precheck;
 mod queue;
 mod read;
 mod record;
 mod retention;
-mod room;
-mod survey;
 mod writer;
 
+pub use data_dir::IN_USE;
+pub use free_space::DEFAULT_RESERVE_BYTES;
 pub use offline::{Report, backup, check, entries};
-pub use place::IN_USE;
-pub use room::DEFAULT_RESERVE_BYTES;
 
 /// What the store takes; the same everywhere, so that a keyspace can be moved.
 const LIMITS: Limits = Limits {
@@ -120,7 +122,7 @@ impl Store for EmbeddedStore {
         LIMITS
     }
 
-    fn open(&self, feed: Arc<dyn Feed>) -> BoxFuture<'_, Result<Opened, StoreError>> {
+    fn open(&self, feed: Arc<dyn CommitSink>) -> BoxFuture<'_, Result<StoreContents, StoreError>> {
         Box::pin(async move {
             if self.running.lock().is_some() {
                 return Err(StoreError("the store is open already".to_owned()));
@@ -152,7 +154,7 @@ impl Store for EmbeddedStore {
         })
     }
 
-    fn trim(&self, keep: Keep) {
+    fn trim(&self, keep: RetentionFloors) {
         if let Some(running) = &*self.running.lock() {
             running.queue.trim(keep);
         }
@@ -207,9 +209,9 @@ fn measure(proposal: &Proposal) -> Result<usize, CommitError> {
 
 fn open_now(
     options: &EmbeddedOptions,
-    feed: Arc<dyn Feed>,
-) -> Result<(Opened, Running), StoreError> {
-    let place = Place::take(&options.path)?;
+    feed: Arc<dyn CommitSink>,
+) -> Result<(StoreContents, Running), StoreError> {
+    let place = DataDir::take(&options.path)?;
     if !place.has_store() {
         place.make_empty_store()?;
         // An empty directory can also be a disk that was not mounted: say so.
@@ -234,7 +236,7 @@ fn open_now(
     // Readers are about to be shown this revision.
     mark.write(opened.revision)
         .and_then(|()| mark.sync())
-        .map_err(|e| place::failed("writing", &place.mark(), &e))?;
+        .map_err(|e| data_dir::failed("writing", &place.mark(), &e))?;
     let queue = Arc::new(Queue::new());
     let writer = Writer {
         queue: Arc::clone(&queue),
@@ -249,7 +251,7 @@ fn open_now(
         },
         state: loaded.state,
         retention: loaded.retention,
-        room: Room::new(&place.store(), options.reserve_bytes),
+        room: FreeSpace::new(&place.store(), options.reserve_bytes),
         mark,
         place,
     };

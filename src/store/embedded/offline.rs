@@ -5,11 +5,11 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::data_dir::{self, DataDir, Format};
 use super::engine::{Batch, Engine, Fjall};
-use super::place::{self, Format, Place};
 use super::read::{Files, read};
 use super::record::{ABOUT_KEY, About, Row, about_row};
-use crate::store::{Opened, StoreError};
+use crate::store::{StoreContents, StoreError};
 
 /// Rows, and bytes, that a backup writes at once.
 const STEP: (usize, usize) = (4096, 8 << 20);
@@ -92,7 +92,7 @@ pub fn check(path: &Path) -> Result<Report, StoreError> {
 /// A store in use is refused; `kubekv export` copies the entries of a running gateway.
 pub fn backup(path: &Path, destination: &Path) -> Result<Report, StoreError> {
     let files = read_unwinding(take(path)?)?.sound()?;
-    let copy = Place::take(destination)?;
+    let copy = DataDir::take(destination)?;
     if copy.has_store() {
         return Err(StoreError(format!(
             "{} holds a store already",
@@ -128,7 +128,7 @@ pub fn backup(path: &Path, destination: &Path) -> Result<Report, StoreError> {
 /// # Errors
 ///
 /// One line: as for [`check`], or damage in the store.
-pub fn entries(path: &Path) -> Result<Opened, StoreError> {
+pub fn entries(path: &Path) -> Result<StoreContents, StoreError> {
     Ok(read_unwinding(take(path)?)?.sound()?.loaded.opened)
 }
 
@@ -156,23 +156,23 @@ fn write(table: &mut Fjall, put: Vec<Row>) -> Result<(), StoreError> {
     table.write(Batch { put, remove }).map_err(StoreError)
 }
 
-fn take(path: &Path) -> Result<Place, StoreError> {
+fn take(path: &Path) -> Result<DataDir, StoreError> {
     // Asked before anything is made there: a mistyped path stays as it is.
     let store = path.join("store");
     let there = store
         .try_exists()
-        .map_err(|e| place::failed("opening", &store, &e))?;
+        .map_err(|e| data_dir::failed("opening", &store, &e))?;
     if !there {
         return Err(StoreError(format!(
             "{} holds no kubekv store",
             path.display()
         )));
     }
-    Place::take_existing(path)
+    DataDir::take_existing(path)
 }
 
 /// fjall gives up by panicking on some damaged files.
-fn read_unwinding(place: Place) -> Result<Files, StoreError> {
+fn read_unwinding(place: DataDir) -> Result<Files, StoreError> {
     let path = place.root().display().to_string();
     catch_unwind(|| read(place)).unwrap_or_else(|_| {
         Err(StoreError(format!(

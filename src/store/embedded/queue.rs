@@ -8,7 +8,7 @@ use parking_lot::{Condvar, Mutex};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::model::{Commit, Proposal};
-use crate::store::{CommitError, Keep};
+use crate::store::{CommitError, RetentionFloors};
 
 /// What comes of a proposal.
 pub(super) type Outcome = Result<Arc<Commit>, CommitError>;
@@ -74,7 +74,7 @@ pub(super) enum Taken {
 #[derive(Debug, Default)]
 struct Waiting {
     requests: VecDeque<Request>,
-    keep: Option<Keep>,
+    keep: Option<RetentionFloors>,
     closed: Option<String>,
 }
 
@@ -132,7 +132,7 @@ impl Queue {
     }
 
     /// Says what history is still wanted. The writer sees to it with its next group, or when it is idle.
-    pub(super) fn trim(&self, keep: Keep) {
+    pub(super) fn trim(&self, keep: RetentionFloors) {
         self.waiting.lock().keep = Some(keep);
     }
 
@@ -179,7 +179,7 @@ impl Queue {
     }
 
     /// What was last said of the history, once.
-    pub(super) fn take_keep(&self) -> Option<Keep> {
+    pub(super) fn take_keep(&self) -> Option<RetentionFloors> {
         self.waiting.lock().keep.take()
     }
 }

@@ -1,19 +1,19 @@
 //! Reads a whole store from its files: for a start, for a check, for a backup.
 
+use super::data_dir::{self, DataDir, Format};
 use super::engine::Fjall;
+use super::high_water_mark::HighWaterMark;
 use super::load::{Loaded, Loader};
-use super::mark::Mark;
-use super::place::{self, Format, Place};
+use super::precheck;
 use super::record::Seal;
-use super::survey;
 use crate::store::StoreError;
 
 /// A store's files, open, and what they say. The lock on the directory goes last.
 #[derive(Debug)]
 pub(super) struct Files {
     pub(super) table: Fjall,
-    pub(super) mark: Mark,
-    pub(super) place: Place,
+    pub(super) mark: HighWaterMark,
+    pub(super) place: DataDir,
     pub(super) seal: Seal,
     pub(super) loaded: Loaded,
     /// Bytes of a commit that was never finished, cut off now.
@@ -42,12 +42,12 @@ impl Files {
 
 /// Reads the store in a directory. Files that are missing or damaged are an error; records that contradict one another
 /// are problems in what was loaded.
-pub(super) fn read(place: Place) -> Result<Files, StoreError> {
+pub(super) fn read(place: DataDir) -> Result<Files, StoreError> {
     let Format { identity, seal, .. } = place.read_format()?;
     let mark_path = place.mark();
-    let (mark, told) = Mark::open(&mark_path)
-        .map_err(|e| place::failed("the store is damaged: reading", &mark_path, &e))?;
-    let torn = survey::survey(&place, seal, told)?;
+    let (mark, told) = HighWaterMark::open(&mark_path)
+        .map_err(|e| data_dir::failed("the store is damaged: reading", &mark_path, &e))?;
+    let torn = precheck::survey(&place, seal, told)?;
     if let Some(torn) = &torn {
         torn.cut()?;
         tracing::warn!(

@@ -8,9 +8,10 @@ use bytes::Bytes;
 use super::layout::Name;
 use super::records::{Attributes, Committed, Term, Value, entry, named};
 use crate::model::{Cause, Change, Commit, Entry, Key};
-use crate::store::shared::known::Unsettled;
-use crate::store::shared::log::{Loaded, News};
-use crate::store::shared::record::{LeadRecord, Stamp};
+use crate::store::shared::election::record::LeaderRecord;
+use crate::store::shared::log::{LogContents, LogEvent};
+use crate::store::shared::watch_cache::known::Unsettled;
+use crate::store::shared::write_ids::WriteId;
 
 /// Everything known; revisions are etcd's, indexes are revisions and the offset.
 #[derive(Debug, Default)]
@@ -34,7 +35,7 @@ pub(super) struct Known {
 /// The lead's record.
 #[derive(Debug)]
 pub(super) struct Lead {
-    pub(super) record: Option<LeadRecord>,
+    pub(super) record: Option<LeaderRecord>,
     pub(super) bytes: Bytes,
     pub(super) modified: u64,
 }
@@ -87,7 +88,7 @@ struct Step {
 struct Beside {
     attributes: HashMap<Key, (u64, Option<Attributes>)>,
     in_order: HashMap<String, (u64, Option<Attributes>)>,
-    stamps: HashSet<Stamp>,
+    write_ids: HashSet<WriteId>,
 }
 
 impl Unsettled for Known {
@@ -108,7 +109,7 @@ impl Known {
     }
 
     /// Takes in everything that happened in one revision; says what it means.
-    pub(super) fn take(&mut self, revision: u64, events: Vec<Event>) -> Vec<News> {
+    pub(super) fn take(&mut self, revision: u64, events: Vec<Event>) -> Vec<LogEvent> {
         self.version = revision;
         let mut step = Step::default();
         for event in &events {
@@ -268,7 +269,7 @@ impl Known {
         }
     }
 
-    fn news(&self, mut step: Step) -> Vec<News> {
+    fn news(&self, mut step: Step) -> Vec<LogEvent> {
         let mut news = Vec::new();
         if step.committed.is_some() || !step.changes.is_empty() {
             step.changes.sort_by_key(|(place, _)| *place);
@@ -277,30 +278,34 @@ impl Known {
             let foreign = if deleted { Cause::Delete } else { Cause::Set };
             let committed = step.committed.as_ref();
             let subject = committed.and_then(|committed| committed.subject.as_ref());
-            news.push(News::Commit {
+            news.push(LogEvent::Commit {
                 commit: Arc::new(Commit {
                     revision: self.index(),
                     cause: committed.map_or(foreign, |committed| committed.cause),
                     subject: subject.map(Key::user),
                     changes,
                 }),
-                stamp: committed.map(|committed| committed.stamp),
+                write_id: committed.map(|committed| committed.write_id),
             });
         }
         if step.lead {
-            news.push(News::Lead {
+            news.push(LogEvent::Leader {
                 record: self.lead.as_ref().and_then(|lead| lead.record.clone()),
                 revision: self.index(),
             });
         }
         if news.is_empty() {
-            news.push(News::Progress(self.index()));
+            news.push(LogEvent::Progress(self.index()));
         }
         news
     }
 
     /// Takes in all there is at a revision.
-    pub(super) fn load(cluster: u64, revision: u64, all: Vec<(Name, Value)>) -> (Self, Loaded) {
+    pub(super) fn load(
+        cluster: u64,
+        revision: u64,
+        all: Vec<(Name, Value)>,
+    ) -> (Self, LogContents) {
         let mut known = Self {
             cluster,
             version: revision,
@@ -340,14 +345,14 @@ impl Known {
             known.slots.entry(key.clone()).or_default().attributes = Some(modified);
             known.tidy(key);
         }
-        let loaded = Loaded {
+        let loaded = LogContents {
             revision: known.index(),
             entries,
             lead: known.lead.as_ref().and_then(|lead| {
                 let record = lead.record.clone()?;
                 Some((record, lead.modified + known.offset))
             }),
-            stamps: beside.stamps,
+            write_ids: beside.write_ids,
         };
         (known, loaded)
     }
@@ -375,7 +380,7 @@ impl Known {
         commit: Option<Committed>,
     ) {
         let Some(commit) = commit else { return };
-        beside.stamps.insert(commit.stamp);
+        beside.write_ids.insert(commit.write_id);
         let last = self.last.as_ref().and_then(|(_, last)| last.as_ref());
         if last.is_none_or(|(modified, _)| *modified < value.modified) {
             self.last = Some((name, Some((value.modified, value.bytes))));
@@ -464,14 +469,14 @@ mod tests {
         )
     }
 
-    fn stamp(sequence: u64) -> Stamp {
-        Stamp { term: 3, sequence }
+    fn write_id(sequence: u64) -> WriteId {
+        WriteId { term: 3, sequence }
     }
 
     /// What the one commit of this revision was named, and why it was made.
-    fn commit(news: &[News]) -> (Option<Stamp>, Cause) {
+    fn commit(news: &[LogEvent]) -> (Option<WriteId>, Cause) {
         match news {
-            [News::Commit { commit, stamp }] => (*stamp, commit.cause),
+            [LogEvent::Commit { commit, write_id }] => (*write_id, commit.cause),
             other => panic!("{other:?}"),
         }
     }
@@ -487,7 +492,7 @@ mod tests {
                 event(Name::Attributes(key()), Some(value(&beside(8), 5))),
             ],
         );
-        assert_eq!(commit(&news), (Some(stamp(8)), Cause::Create));
+        assert_eq!(commit(&news), (Some(write_id(8)), Cause::Create));
         let by_hand = known.take(6, vec![event(Name::Value(key()), Some(value("w", 6)))]);
         assert_eq!(commit(&by_hand), (None, Cause::Set));
         let record = r#"{"stamp":{"term":3,"sequence":9},"cause":"compareAndDelete"}"#;
@@ -499,7 +504,7 @@ mod tests {
                 event(Name::Commit, Some(value(record, 7))),
             ],
         );
-        assert_eq!(commit(&news), (Some(stamp(9)), Cause::CompareAndDelete));
+        assert_eq!(commit(&news), (Some(write_id(9)), Cause::CompareAndDelete));
     }
 
     #[test]
@@ -525,7 +530,7 @@ mod tests {
         let read = read.map(|event| (event.name, event.put.unwrap()));
         let (read, loaded) = Known::load(1, 6, read.collect());
         assert_eq!(read.last, told.last);
-        assert_eq!(loaded.stamps, HashSet::from([stamp(1), stamp(2)]));
+        assert_eq!(loaded.write_ids, HashSet::from([write_id(1), write_id(2)]));
         let flags = loaded.entries.iter().map(|(_, entry)| entry.attrs().flags);
         assert_eq!(flags.collect::<Vec<_>>(), [7, 7]);
         // Somebody else took it away.

@@ -10,7 +10,7 @@ use super::known::{Event, Known};
 use super::layout::Name;
 use super::records::{Value, named};
 use crate::model::{Entry, Key};
-use crate::store::shared::log::News;
+use crate::store::shared::log::LogEvent;
 
 const KEYS: [&str; 3] = ["a", "b", "q/00000000000000000009"];
 
@@ -49,7 +49,7 @@ impl Etcd {
             return;
         }
         for news in self.told.take(self.revision, events) {
-            let News::Commit { commit, .. } = news else {
+            let LogEvent::Commit { commit, .. } = news else {
                 continue;
             };
             for change in &commit.changes {

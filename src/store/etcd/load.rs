@@ -11,9 +11,9 @@ use super::known::Known;
 use super::layout::Name;
 use super::log::EtcdLog;
 use super::records::Value;
-use crate::store::shared::log::Loaded;
+use crate::store::shared::election::record::LeaderRecord;
+use crate::store::shared::log::LogContents;
 use crate::store::shared::metrics::Verb;
-use crate::store::shared::record::LeadRecord;
 
 /// Keys of one page.
 pub(super) const PAGE: i64 = 500;
@@ -124,7 +124,7 @@ impl EtcdLog {
     /// is forgotten.
     async fn list_past(&self) -> Option<(u64, u64, Vec<(Name, Value)>)> {
         let (lead, _, _) = self.get(&self.layout.lead(), 0).await.ok()?;
-        let lead: LeadRecord = serde_json::from_slice(&lead?.bytes).ok()?;
+        let lead: LeaderRecord = serde_json::from_slice(&lead?.bytes).ok()?;
         for passed in &lead.past {
             let version = passed
                 .revision
@@ -138,7 +138,7 @@ impl EtcdLog {
         None
     }
 
-    pub(super) async fn load_now(&self) -> Result<Loaded, Failure> {
+    pub(super) async fn load_now(&self) -> Result<LogContents, Failure> {
         let first = self.state.first.swap(false, Ordering::AcqRel);
         if first {
             self.look_at_version().await;

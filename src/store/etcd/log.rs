@@ -8,19 +8,20 @@ use bytes::Bytes;
 use etcd_client::WatchOptions;
 use tokio::time::Instant;
 
+use super::connection_pool::{ConnectionPool, PooledConnection};
 use super::failure::Failure;
 use super::known::Known;
 use super::layout::{Layout, Name};
-use super::links::{Links, Use};
 use super::load::{LONGEST, revision};
 use super::tail::{Watch, refused};
 use super::{compare, send, settle};
 use crate::model::{Key, Proposal};
-use crate::store::shared::known as shared;
-use crate::store::shared::log::{Loaded, Log, LogError, SendError, Tail};
+use crate::store::shared::election::record::LeaderRecord;
+use crate::store::shared::log::{Log, LogContents, LogError, LogStream, SendError};
 use crate::store::shared::metrics::Verb;
-use crate::store::shared::record::{LeadRecord, Stamp};
-use crate::store::shared::stamps::Stamps;
+use crate::store::shared::watch_cache::known as shared;
+use crate::store::shared::write_ids::WriteId;
+use crate::store::shared::write_ids::WriteIds;
 use crate::store::{BoxFuture, Limits};
 
 /// What etcd takes in one request (`--max-request-bytes`, 1.5 MiB), less what goes with a value.
@@ -43,7 +44,7 @@ const CONFIRM: Duration = Duration::from_secs(1);
 /// The keys under a prefix.
 #[derive(Debug)]
 pub(super) struct EtcdLog {
-    pub(super) links: Arc<Links>,
+    pub(super) links: Arc<ConnectionPool>,
     pub(super) layout: Layout,
     pub(super) state: Arc<State>,
 }
@@ -59,7 +60,7 @@ pub(super) struct State {
 }
 
 impl EtcdLog {
-    pub(super) fn new(links: Arc<Links>, layout: Layout) -> Self {
+    pub(super) fn new(links: Arc<ConnectionPool>, layout: Layout) -> Self {
         Self {
             links,
             layout,
@@ -106,7 +107,7 @@ impl EtcdLog {
 
     async fn follow_now(&self) -> Result<Watch, LogError> {
         let version = self.state.known.lock().version;
-        let mut connection = Use::new(&self.links).await?;
+        let mut connection = PooledConnection::new(&self.links).await?;
         // A watch from a revision that is not there yet would be silent for ever.
         if !self.is_same(version).await? {
             self.state.line.fetch_add(1, Ordering::AcqRel);
@@ -148,28 +149,28 @@ impl Log for EtcdLog {
         LIMITS
     }
 
-    fn line(&self) -> u64 {
+    fn incarnation(&self) -> u64 {
         self.state.line.load(Ordering::Acquire)
     }
 
-    fn load(&self) -> BoxFuture<'_, Result<Loaded, LogError>> {
+    fn load(&self) -> BoxFuture<'_, Result<LogContents, LogError>> {
         Box::pin(async move { Ok(self.load_now().await?) })
     }
 
-    fn follow(&self) -> BoxFuture<'_, Result<Box<dyn Tail>, LogError>> {
+    fn follow(&self) -> BoxFuture<'_, Result<Box<dyn LogStream>, LogError>> {
         Box::pin(async move {
-            let watch: Box<dyn Tail> = Box::new(self.follow_now().await?);
+            let watch: Box<dyn LogStream> = Box::new(self.follow_now().await?);
             Ok(watch)
         })
     }
 
-    fn send(&self, stamp: Stamp, proposal: Proposal) -> BoxFuture<'_, Result<(), SendError>> {
-        Box::pin(send::proposal(self, stamp, proposal))
+    fn send(&self, write_id: WriteId, proposal: Proposal) -> BoxFuture<'_, Result<(), SendError>> {
+        Box::pin(send::proposal(self, write_id, proposal))
     }
 
     fn send_lead(
         &self,
-        record: LeadRecord,
+        record: LeaderRecord,
         told: Option<u64>,
     ) -> BoxFuture<'_, Result<(), SendError>> {
         Box::pin(send::lead(self, record, told))
@@ -183,9 +184,9 @@ impl Log for EtcdLog {
         Box::pin(send::announce(self, key, value))
     }
 
-    fn settle<'a>(&'a self, stamps: &'a Stamps) -> BoxFuture<'a, Result<(), SendError>> {
+    fn settle<'a>(&'a self, write_ids: &'a WriteIds) -> BoxFuture<'a, Result<(), SendError>> {
         Box::pin(async move {
-            settle::once(self, stamps).await;
+            settle::once(self, write_ids).await;
             Ok(())
         })
     }

@@ -3,15 +3,15 @@
 mod access;
 mod bulk;
 mod compare;
+mod connection_pool;
 mod failure;
 mod known;
 mod layout;
-mod links;
 #[cfg(test)]
 mod lists;
 mod load;
 mod log;
-mod plain;
+mod raw_keys;
 mod records;
 mod send;
 mod settle;
@@ -21,13 +21,13 @@ mod version;
 use std::sync::Arc;
 
 pub use access::{Access, Password};
-pub use plain::{Plain, PlainKey, plain};
+pub use raw_keys::{RawKey, RawKeys, plain};
 
+use self::connection_pool::ConnectionPool;
 use self::layout::Layout;
-use self::links::Links;
 use self::log::EtcdLog;
 use super::shared::{self, Candidate, Metrics, SharedStore};
-use super::{Opened, StoreError};
+use super::{StoreContents, StoreError};
 
 /// Follows the entries under a prefix of the etcd whose members listen at these addresses (HOST:PORT).
 ///
@@ -39,7 +39,7 @@ pub fn open(
     candidate: Candidate,
     metrics: Metrics,
 ) -> Result<SharedStore, StoreError> {
-    let links = Links::new(endpoints.to_vec(), access, metrics.clone())?;
+    let links = ConnectionPool::new(endpoints.to_vec(), access, metrics.clone())?;
     let log = EtcdLog::new(links, Layout::new(prefix));
     Ok(SharedStore::start(Arc::new(log), candidate, metrics))
 }
@@ -49,8 +49,8 @@ pub async fn read(
     endpoints: &[String],
     prefix: &str,
     access: Access,
-) -> Result<Opened, StoreError> {
-    let links = Links::new(endpoints.to_vec(), access, Metrics::default())?;
+) -> Result<StoreContents, StoreError> {
+    let links = ConnectionPool::new(endpoints.to_vec(), access, Metrics::default())?;
     let log = EtcdLog::new(links, Layout::new(prefix)).of_the_present();
     shared::read(&log).await
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Attrs, Cause, Entry, Key, Mark, Record, Revision};
-use crate::store::shared::record::Stamp;
+use crate::store::shared::write_ids::WriteId;
 
 /// What is remembered beside a value that was written in the same transaction.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -31,7 +31,8 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 /// The name of a gateway's write, and why it was made: beside the first value it puts, or a record where it puts none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Committed {
-    pub(super) stamp: Stamp,
+    #[serde(rename = "stamp")]
+    pub(super) write_id: WriteId,
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) cause: Cause,
     /// The node that was acted on as a whole.

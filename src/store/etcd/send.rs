@@ -14,9 +14,10 @@ use super::load::revision;
 use super::log::EtcdLog;
 use super::records::{Attributes, Committed, Term};
 use crate::model::{Key, Proposal, Record, Target, Write};
+use crate::store::shared::election::record::LeaderRecord;
 use crate::store::shared::log::SendError;
 use crate::store::shared::metrics::Verb;
-use crate::store::shared::record::{LeadRecord, Stamp};
+use crate::store::shared::write_ids::WriteId;
 
 /// How long to wait for an answer. A member passes a write on to one that leads no more, and tells after 7 s that it
 /// does not know what became of it; the next fence tells sooner.
@@ -160,7 +161,7 @@ async fn send(log: &EtcdLog, txn: &Txn) -> Result<bool, Failure> {
 /// Sends a proposal.
 pub(super) async fn proposal(
     log: &EtcdLog,
-    stamp: Stamp,
+    write_id: WriteId,
     proposal: Proposal,
 ) -> Result<(), SendError> {
     let moved = |known: &Known| {
@@ -170,13 +171,13 @@ pub(super) async fn proposal(
         let why = "an entry named by its revision is not where it belongs yet";
         return Err(SendError::Unavailable(why.to_owned()));
     }
-    let (parts, spans) = compile(&log.state.known.lock(), &log.layout, stamp, &proposal)?;
+    let (parts, spans) = compile(&log.state.known.lock(), &log.layout, write_id, &proposal)?;
     if parts.hold_and_send(log).await? {
         return Ok(());
     }
     // Refused is only what is told, too.
     let overtaken = |known: &Known| {
-        known.fence.is_none_or(|fence| fence.term != stamp.term)
+        known.fence.is_none_or(|fence| fence.term != write_id.term)
             || !holds(known, &proposal)
             || spans.iter().any(|span| span.is_overtaken(known))
     };
@@ -215,7 +216,7 @@ pub(super) fn keeps_value(write: &Write) -> bool {
 fn compile(
     known: &Known,
     layout: &Layout,
-    stamp: Stamp,
+    write_id: WriteId,
     proposal: &Proposal,
 ) -> Result<(Parts, Vec<Span>), SendError> {
     let Some(fence) = known.fence else {
@@ -223,14 +224,14 @@ fn compile(
         let why = "the record of the term is gone from etcd";
         return Err(SendError::Unknown(why.to_owned()));
     };
-    if fence.term != stamp.term || !holds(known, proposal) {
+    if fence.term != write_id.term || !holds(known, proposal) {
         return Err(SendError::Conflict(known.index()));
     }
     let mut parts = Parts::under(layout, fence);
     let subject = proposal.subject.as_ref().and_then(Key::as_str);
     // Beside the first value that is put, which saves a record.
     let mut commit = Some(Committed {
-        stamp,
+        write_id,
         cause: proposal.cause,
         subject: subject.map(str::to_owned),
     });
@@ -239,7 +240,7 @@ fn compile(
         match &write.target {
             Target::Key(key) => named.push((sub, key, write)),
             Target::InOrder(parent) => {
-                let name = format!("{}.{}.{sub}", stamp.term, stamp.sequence);
+                let name = format!("{}.{}.{sub}", write_id.term, write_id.sequence);
                 let beside = Beside {
                     sub,
                     parent: Some(parent.as_bytes().to_vec()),
@@ -304,7 +305,7 @@ pub(super) fn json(record: &impl serde::Serialize) -> Result<Vec<u8>, SendError>
 /// Sends the lead's record; with a new term the fence, too.
 pub(super) async fn lead(
     log: &EtcdLog,
-    record: LeadRecord,
+    record: LeaderRecord,
     told: Option<u64>,
 ) -> Result<(), SendError> {
     let mut parts = Parts::default();

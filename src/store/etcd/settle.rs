@@ -6,18 +6,21 @@ use super::records::Attributes;
 use super::send::{Parts, json};
 use crate::model::Key;
 use crate::store::shared::log::SendError;
-use crate::store::shared::stamps::Stamps;
+use crate::store::shared::write_ids::WriteIds;
 
 /// The most left-over attributes that are removed at once.
 const STRAYS: usize = 50;
 
 /// Does everything there is to do now, once. What fails is there to do the next time.
-pub(super) async fn once(log: &EtcdLog, stamps: &Stamps) {
+pub(super) async fn once(log: &EtcdLog, write_ids: &WriteIds) {
     let (fence, unmoved, strays) = {
         let known = log.state.known.lock();
         let Some(fence) = known.fence else { return };
         // Somebody else leads, and does it.
-        if stamps.next().is_none_or(|stamp| stamp.term != fence.term) {
+        if write_ids
+            .next()
+            .is_none_or(|write_id| write_id.term != fence.term)
+        {
             return;
         }
         let unmoved: Vec<_> = known

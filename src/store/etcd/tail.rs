@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use etcd_client::{EventType, WatchResponse, WatchStream};
 
+use super::connection_pool::PooledConnection;
 use super::failure::Failure;
 use super::known::Event;
 use super::layout::Layout;
-use super::links::Use;
 use super::load::{count, value};
 use super::log::State;
 use crate::store::BoxFuture;
-use crate::store::shared::log::{LogError, News, Tail};
+use crate::store::shared::log::{LogError, LogEvent, LogStream};
 
 /// A watch of the whole prefix.
 pub(super) struct Watch {
     stream: WatchStream,
-    connection: Use,
+    connection: PooledConnection,
     layout: Layout,
     state: Arc<State>,
 }
@@ -25,7 +25,7 @@ impl Watch {
     /// A watch that etcd has begun.
     pub(super) fn new(
         stream: WatchStream,
-        connection: Use,
+        connection: PooledConnection,
         layout: Layout,
         state: Arc<State>,
     ) -> Self {
@@ -37,7 +37,7 @@ impl Watch {
         }
     }
 
-    async fn read(&mut self) -> Result<Vec<News>, LogError> {
+    async fn read(&mut self) -> Result<Vec<LogEvent>, LogError> {
         let told = tokio::select! {
             told = self.stream.message() => told,
             // Somebody found that it does not work any more, or the certificates have changed.
@@ -55,7 +55,7 @@ impl Watch {
         }
     }
 
-    fn take(&self, response: &WatchResponse) -> Result<Vec<News>, LogError> {
+    fn take(&self, response: &WatchResponse) -> Result<Vec<LogEvent>, LogError> {
         refused(response)?;
         let events = events(&self.layout, response)?;
         let mut known = self.state.known.lock();
@@ -79,7 +79,7 @@ impl Watch {
             known.version = known.version.max(head);
         }
         if news.is_empty() {
-            news.push(News::Progress(known.index()));
+            news.push(LogEvent::Progress(known.index()));
         }
         let lead = known.lead.as_ref().and_then(|lead| lead.record.as_ref());
         let moved = lead.is_some_and(|lead| lead.offset != offset);
@@ -92,8 +92,8 @@ impl Watch {
     }
 }
 
-impl Tail for Watch {
-    fn next(&mut self) -> BoxFuture<'_, Result<Vec<News>, LogError>> {
+impl LogStream for Watch {
+    fn next(&mut self) -> BoxFuture<'_, Result<Vec<LogEvent>, LogError>> {
         Box::pin(async move {
             let news = self.read().await;
             if news.is_err() {

@@ -36,7 +36,7 @@ pub(super) enum Undecodable {
     Attributes,
 }
 
-/// The spec of an entry. What it is in the log (stamp, cause, step) is left to the caller.
+/// The spec of an entry. What it is in the log (write id, cause, step) is left to the caller.
 pub(super) fn encode(key: &Key, record: &Record) -> EntrySpec {
     let (value, value_base64) = text_or_base64(&record.value);
     EntrySpec {

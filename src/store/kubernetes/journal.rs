@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{
     Attrs, Cause, Change, Commit, Entry, Key, Proposal, Realm, Record, Revision, Target, Write,
 };
-use crate::store::shared::record::Stamp;
+use crate::store::shared::write_ids::WriteId;
 
 /// Where journals are among the gateway's own records.
 const PREFIX: &str = "journal/";
@@ -57,8 +57,8 @@ struct JournalPut {
 }
 
 /// The key of a journal.
-pub(super) fn key(stamp: Stamp) -> Key {
-    Key::system(format!("{PREFIX}{}.{}", stamp.term, stamp.sequence))
+pub(super) fn key(write_id: WriteId) -> Key {
+    Key::system(format!("{PREFIX}{}.{}", write_id.term, write_id.sequence))
 }
 
 /// Whether this is a journal's key.
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn what_is_no_journal_is_none() {
         assert!(Journal::unpack(b"x").is_none());
-        assert!(is_journal(&key(Stamp {
+        assert!(is_journal(&key(WriteId {
             term: 1,
             sequence: 2
         })));

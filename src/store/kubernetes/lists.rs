@@ -16,8 +16,9 @@ use super::resource::EntrySpec;
 use super::send::{self, Request};
 use super::settle::{Chore, chores};
 use crate::model::{Entry, Key, Proposal, Record, Revision, Target, Write};
-use crate::store::shared::record::{Fence, LeadRecord, Stamp};
-use crate::store::shared::stamps::Stamps;
+use crate::store::shared::election::record::{Fence, LeaderRecord};
+use crate::store::shared::write_ids::WriteId;
+use crate::store::shared::write_ids::WriteIds;
 
 const KEYS: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -118,7 +119,7 @@ impl Server {
 struct Leader {
     term: u64,
     objects: Objects,
-    stamps: Stamps,
+    write_ids: WriteIds,
     /// Keys it waits for.
     busy: BTreeSet<&'static str>,
 }
@@ -143,7 +144,7 @@ impl Play {
             leader: Leader {
                 term: 0,
                 objects: Objects::listed(0, None, Past::default()),
-                stamps: Stamps::default(),
+                write_ids: WriteIds::default(),
                 busy: BTreeSet::new(),
             },
             sent: Vec::new(),
@@ -159,20 +160,20 @@ impl Play {
         self.leader.objects.take(event);
     }
 
-    fn write_lead(&mut self, record: &LeadRecord) {
-        let stamp = Stamp {
+    fn write_lead(&mut self, record: &LeaderRecord) {
+        let write_id = WriteId {
             term: record.term,
             sequence: record.beat,
         };
         let there = self.truth.lead.as_ref().map(super::objects::Lead::known);
-        let request = send::lead_request(record, stamp, there.as_ref()).unwrap();
+        let request = send::lead_request(record, write_id, there.as_ref()).unwrap();
         let object = self.server.put(&request).unwrap();
         self.happened(Event::Is(object));
     }
 
     /// Another gateway leads, that has listed everything a while ago, or was told of it from the beginning.
     fn take_over(&mut self) {
-        let mut record = LeadRecord::default();
+        let mut record = LeaderRecord::default();
         if let Some(lead) = &self.truth.lead {
             record.fences.clone_from(&lead.record.fences);
             record.term = lead.record.term;
@@ -193,8 +194,8 @@ impl Play {
         for event in self.server.since(began) {
             objects.take(event);
         }
-        let stamps = Stamps::default();
-        stamps.enter(record.term);
+        let write_ids = WriteIds::default();
+        write_ids.enter(record.term);
         self.told.push(format!(
             "term {} after {}, having listed {began}",
             record.term, self.server.version
@@ -202,7 +203,7 @@ impl Play {
         self.leader = Leader {
             term: record.term,
             objects,
-            stamps,
+            write_ids,
             busy: BTreeSet::new(),
         };
         self.write_lead(&record);
@@ -257,7 +258,7 @@ impl Play {
             });
             self.leader.busy.insert(name);
         }
-        let Some(stamp) = self.leader.stamps.next() else {
+        let Some(write_id) = self.leader.write_ids.next() else {
             return;
         };
         let request = match writes.as_slice() {
@@ -269,14 +270,14 @@ impl Play {
                 let slot = self.leader.objects.slots.get(&name::of(key));
                 let there = slot.and_then(|slot| slot.object.as_ref());
                 let spec: EntrySpec = send::spec(key, write.put.as_ref());
-                Request::new(key, spec, Some(stamp), there)
+                Request::new(key, spec, Some(write_id), there)
             }
             _ => {
                 let proposal = Proposal {
                     writes,
                     ..Proposal::default()
                 };
-                send::journal(stamp, &proposal).unwrap()
+                send::journal(write_id, &proposal).unwrap()
             }
         };
         self.told.push(format!("sends {}", sent(&request)));
@@ -290,7 +291,7 @@ impl Play {
         if self.sent.iter().any(waits) {
             return;
         }
-        for chore in chores(&self.leader.objects, &self.leader.stamps) {
+        for chore in chores(&self.leader.objects, &self.leader.write_ids) {
             self.sent.push(Sent::Chore(chore, term));
         }
     }

@@ -2,16 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::decode::{entry, known, read_journal, read_lead, state_of, unreadable};
 use super::journal;
 use super::name;
 use super::object::Object;
 use super::objects::{Lead, Objects, Past};
-use super::reading::{entry, known, read_journal, read_lead, state_of, unreadable};
-use super::resource::SpecStamp;
+use super::resource::SpecWriteId;
 use super::slot::{Known, Slot, State};
 use crate::model::{Change, Commit, Key};
-use crate::store::shared::log::Loaded;
-use crate::store::shared::record::{LeadRecord, Stamp};
+use crate::store::shared::election::record::LeaderRecord;
+use crate::store::shared::log::LogContents;
+use crate::store::shared::write_ids::WriteId;
 
 /// An object that a gateway wrote after another had taken the lead, by the looks of it.
 #[derive(Debug)]
@@ -37,7 +38,7 @@ pub(super) struct Listed {
 impl Listed {
     /// Takes in every object there is at a resourceVersion; `before` is what was known of the lead.
     pub(super) fn new(version: u64, list: Vec<Object>, before: Past) -> Self {
-        let own = name::of(&LeadRecord::key());
+        let own = name::of(&LeaderRecord::key());
         let object = list.iter().find(|object| object.name == own);
         let lead = object.and_then(read_lead);
         let none = object.filter(|_| lead.is_none()).map(unreadable);
@@ -65,8 +66,8 @@ impl Listed {
             record, version, ..
         } = self.objects.lead.as_ref()?;
         let offset = self.objects.offset;
-        let stamp = object.written_by()?;
-        let fence = record.fence_after(stamp.term, version + offset)?;
+        let write_id = object.written_by()?;
+        let fence = record.fence_after(write_id.term, version + offset)?;
         (fence < object.version + offset).then(|| fence.saturating_sub(offset))
     }
 
@@ -190,25 +191,26 @@ fn place(object: &Known, offset: u64) -> u64 {
 }
 
 /// What a follower is to begin with.
-pub(super) fn loaded(objects: &Objects) -> Loaded {
-    let stamps = objects
+pub(super) fn loaded(objects: &Objects) -> LogContents {
+    let write_ids = objects
         .slots
         .values()
-        .filter_map(|slot| slot.object.as_ref()?.stamp);
+        .filter_map(|slot| slot.object.as_ref()?.write_id);
     // No write of a term comes before its record: a higher one was edited by hand, and no gateway is to lead after it.
     let lead = objects.lead.as_ref();
-    let stamps = stamps.filter(|stamp| lead.is_none_or(|lead| stamp.term <= lead.record.term));
-    let stamps: HashSet<Stamp> = stamps.map(SpecStamp::name).collect();
+    let write_ids =
+        write_ids.filter(|write_id| lead.is_none_or(|lead| write_id.term <= lead.record.term));
+    let write_ids: HashSet<WriteId> = write_ids.map(SpecWriteId::name).collect();
     let entries = objects.slots.values().filter_map(|slot| slot.shown.clone());
     let offset = objects.offset;
-    Loaded {
+    LogContents {
         revision: objects.index(),
         entries: entries.collect(),
         lead: objects
             .lead
             .as_ref()
             .map(|lead| (lead.record.clone(), lead.version + offset)),
-        stamps,
+        write_ids,
     }
 }
 
@@ -223,7 +225,7 @@ mod tests {
     use super::super::send::step;
     use super::*;
     use crate::model::{Cause, Entry, Proposal, Record, Revision, Target, Write};
-    use crate::store::shared::record::Fence;
+    use crate::store::shared::election::record::Fence;
 
     /// An object at a version, as a gateway wrote it in its term.
     fn object(key: &Key, version: u64, spec: &EntrySpec, term: u64) -> Object {
@@ -256,16 +258,16 @@ mod tests {
 
     fn lead(version: u64, fences: &[(u64, u64)]) -> Object {
         let fences = fences.iter();
-        let record = LeadRecord {
+        let record = LeaderRecord {
             term: 9,
             beat: 1,
             fences: fences
                 .map(|&(term, revision)| Fence { term, revision })
                 .collect(),
-            ..LeadRecord::default()
+            ..LeaderRecord::default()
         };
         let value: Value = serde_json::to_value(record).unwrap();
-        written(&LeadRecord::key(), version, &value.to_string(), 9)
+        written(&LeaderRecord::key(), version, &value.to_string(), 9)
     }
 
     /// A transaction, with what each key is to be at before.
@@ -289,7 +291,7 @@ mod tests {
         };
         let packed = journal::Journal::of(&proposal).pack().unwrap();
         let sequence = version;
-        let key = journal::key(Stamp { term, sequence });
+        let key = journal::key(WriteId { term, sequence });
         let record = Record {
             value: packed,
             ..Record::default()

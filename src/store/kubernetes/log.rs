@@ -9,21 +9,22 @@ use parking_lot::MutexGuard;
 use serde_json::value::RawValue;
 
 use super::api::Api;
+use super::decode::read_lead;
 use super::load::{Listed, Suspect, loaded};
 use super::name;
 use super::object::Object;
 use super::objects::Objects;
-use super::reading::read_lead;
 use super::refusal::{ApiError, INSTALL};
 use super::resource::VALUE_BYTES;
 use super::tail::{self, Watch};
 use super::{compare, definition_check, send, settle};
 use crate::model::{Key, Proposal};
 use crate::store::shared::Metrics;
-use crate::store::shared::known::{Known, differing};
-use crate::store::shared::log::{Loaded, Log, LogError, SendError, Tail};
-use crate::store::shared::record::{LeadRecord, Stamp};
-use crate::store::shared::stamps::Stamps;
+use crate::store::shared::election::record::LeaderRecord;
+use crate::store::shared::log::{Log, LogContents, LogError, LogStream, SendError};
+use crate::store::shared::watch_cache::known::{Known, differing};
+use crate::store::shared::write_ids::WriteId;
+use crate::store::shared::write_ids::WriteIds;
 use crate::store::{BoxFuture, Limits};
 
 const LIMITS: Limits = Limits {
@@ -67,7 +68,7 @@ impl State {
     /// Wakes who waits for something to be told.
     pub(super) fn told(&self, objects: MutexGuard<'_, Objects>) {
         let misfits = i64::try_from(objects.misfits.len()).unwrap_or(i64::MAX);
-        self.metrics.misfits.set(misfits);
+        self.metrics.invalid_objects.set(misfits);
         self.objects.told(objects);
     }
 }
@@ -93,7 +94,7 @@ impl KubernetesLog {
     /// Every object as it was a while ago: what happened since is told then, for clients that come back. `None` where
     /// that is forgotten.
     async fn list_past(&self) -> Option<(u64, Vec<Object>)> {
-        let own = name::of(&LeadRecord::key());
+        let own = name::of(&LeaderRecord::key());
         let object = self.api.get(&own).await.ok()?;
         let object = Object::read(std::str::from_utf8(&object).ok()?).ok()?;
         let lead = read_lead(&object)?;
@@ -161,7 +162,7 @@ impl KubernetesLog {
         }
     }
 
-    async fn load_now(&self) -> Result<Loaded, ApiError> {
+    async fn load_now(&self) -> Result<LogContents, ApiError> {
         let first = self.state.first.load(Ordering::Acquire);
         let past = if first { self.list_past().await } else { None };
         let (version, list) = match past {
@@ -205,7 +206,7 @@ impl KubernetesLog {
             lead.map(|lead| (lead.uid.clone(), lead.version))
         };
         let Some(told) = told else { return Ok(true) };
-        let name = name::of(&LeadRecord::key());
+        let name = name::of(&LeaderRecord::key());
         let then = self.api.get_at(&name, version).await;
         let then = then.map_err(|error| unreadable(&error))?;
         let then = then.and_then(|item| Object::read(item.get()).ok());
@@ -253,7 +254,7 @@ fn unreadable(error: &ApiError) -> LogError {
 }
 
 impl Log for KubernetesLog {
-    fn line(&self) -> u64 {
+    fn incarnation(&self) -> u64 {
         self.state.line.load(Ordering::Acquire)
     }
 
@@ -261,24 +262,24 @@ impl Log for KubernetesLog {
         LIMITS
     }
 
-    fn load(&self) -> BoxFuture<'_, Result<Loaded, LogError>> {
+    fn load(&self) -> BoxFuture<'_, Result<LogContents, LogError>> {
         Box::pin(async move { self.load_now().await.map_err(|error| unreadable(&error)) })
     }
 
-    fn follow(&self) -> BoxFuture<'_, Result<Box<dyn Tail>, LogError>> {
+    fn follow(&self) -> BoxFuture<'_, Result<Box<dyn LogStream>, LogError>> {
         Box::pin(async move {
-            let watch: Box<dyn Tail> = Box::new(self.follow_now().await?);
+            let watch: Box<dyn LogStream> = Box::new(self.follow_now().await?);
             Ok(watch)
         })
     }
 
-    fn send(&self, stamp: Stamp, proposal: Proposal) -> BoxFuture<'_, Result<(), SendError>> {
-        Box::pin(send::proposal(self, stamp, proposal))
+    fn send(&self, write_id: WriteId, proposal: Proposal) -> BoxFuture<'_, Result<(), SendError>> {
+        Box::pin(send::proposal(self, write_id, proposal))
     }
 
     fn send_lead(
         &self,
-        record: LeadRecord,
+        record: LeaderRecord,
         told: Option<u64>,
     ) -> BoxFuture<'_, Result<(), SendError>> {
         Box::pin(send::lead(self, record, told))
@@ -288,14 +289,14 @@ impl Log for KubernetesLog {
         Box::pin(send::announce(self, key, value))
     }
 
-    fn settle<'a>(&'a self, stamps: &'a Stamps) -> BoxFuture<'a, Result<(), SendError>> {
+    fn settle<'a>(&'a self, write_ids: &'a WriteIds) -> BoxFuture<'a, Result<(), SendError>> {
         Box::pin(async move {
             // A watch that began before the definition was mended goes on as the old one has it.
             let told = |objects: &Objects| objects.lead.as_ref().is_none_or(|lead| lead.stamped);
             if self.state.pruned.load(Ordering::Acquire) || !told(&self.state.objects.lock()) {
                 return Err(SendError::Refused(send::PRUNED.to_owned()));
             }
-            settle::once(self, stamps).await;
+            settle::once(self, write_ids).await;
             Ok(())
         })
     }

@@ -5,6 +5,7 @@ mod api;
 mod codec;
 mod compare;
 mod complaints;
+mod decode;
 mod definition;
 mod definition_check;
 mod journal;
@@ -16,7 +17,6 @@ mod log;
 mod name;
 mod object;
 mod objects;
-mod reading;
 mod refusal;
 mod resource;
 mod rules;
@@ -35,7 +35,7 @@ use self::access::Access;
 use self::api::Api;
 use self::log::KubernetesLog;
 use super::shared::{self, Candidate, Metrics, SharedStore};
-use super::{Opened, StoreError};
+use super::{StoreContents, StoreError};
 use crate::model::Key;
 
 /// What the object of a client's key is called.
@@ -64,7 +64,7 @@ pub async fn open(
 }
 
 /// Reads the entries of a namespace as of one resourceVersion, and takes no part in what gateways do there.
-pub async fn read(namespace: Option<&str>) -> Result<Opened, StoreError> {
+pub async fn read(namespace: Option<&str>) -> Result<StoreContents, StoreError> {
     let log = log(namespace, Metrics::default()).await?;
     shared::read(&log.of_the_present()).await
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::codec;
 use super::name;
-use super::resource::{EntrySpec, SpecStamp, Step};
+use super::resource::{EntrySpec, SpecWriteId, Step};
 use crate::model::{Key, Record};
 
 /// The label that entries directly beneath one directory share.
@@ -100,10 +100,10 @@ impl Object {
         self.step().is_some()
     }
 
-    /// The stamp of its last write, if a gateway made that.
-    pub(super) fn written_by(&self) -> Option<SpecStamp> {
-        let stamp = self.spec.as_ref().ok()?.stamp?;
-        (stamp.generation == self.generation).then_some(stamp)
+    /// The write id of its last write, if a gateway made that.
+    pub(super) fn written_by(&self) -> Option<SpecWriteId> {
+        let write_id = self.spec.as_ref().ok()?.write_id?;
+        (write_id.generation == self.generation).then_some(write_id)
     }
 }
 

@@ -1,7 +1,7 @@
 //! From objects as they change to entries as they change.
 //!
-//! The order in which the API server tells changes decides: a write whose stamp is of an earlier term than the lead's
-//! is void, a journal takes effect if its guards hold where it stands, and a change without a new stamp is somebody
+//! The order in which the API server tells changes decides: a write whose write id is of an earlier term than the lead's
+//! is void, a journal takes effect if its guards hold where it stands, and a change without a new write id is somebody
 //! else's and counts.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -9,16 +9,16 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::decode::{entry, known, read_journal, read_lead, state_of, unreadable};
 use super::journal;
 use super::name;
 use super::object::Object;
-use super::reading::{entry, known, read_journal, read_lead, state_of, unreadable};
-use super::resource::SpecStamp;
+use super::resource::SpecWriteId;
 use super::slot::{Known, Slot, State};
 use crate::model::{Cause, Change, Commit, Entry, Key, Revision};
-use crate::store::shared::known::Unsettled;
-use crate::store::shared::log::News;
-use crate::store::shared::record::LeadRecord;
+use crate::store::shared::election::record::LeaderRecord;
+use crate::store::shared::log::LogEvent;
+use crate::store::shared::watch_cache::known::Unsettled;
 
 /// Every object, and every entry.
 #[derive(Debug, Default)]
@@ -46,12 +46,12 @@ pub(super) struct Objects {
 /// The lead's record as an object.
 #[derive(Debug)]
 pub(super) struct Lead {
-    pub(super) record: LeadRecord,
+    pub(super) record: LeaderRecord,
     pub(super) uid: String,
     pub(super) version: u64,
     pub(super) generation: i64,
     pub(super) kept: Map<String, Value>,
-    /// It was told with the stamp it was written with.
+    /// It was told with the write id it was written with.
     pub(super) stamped: bool,
 }
 
@@ -63,7 +63,7 @@ impl Lead {
             version: self.version,
             generation: self.generation,
             kept: self.kept.clone(),
-            stamp: None,
+            write_id: None,
             step: None,
             state: State::Live,
         }
@@ -120,15 +120,15 @@ impl Objects {
     }
 
     /// Takes in something that happened; says what it means.
-    pub(super) fn take(&mut self, event: Event) -> News {
+    pub(super) fn take(&mut self, event: Event) -> LogEvent {
         match event {
             Event::Bookmark(version) => {
                 self.version = self.version.max(version);
-                News::Progress(self.index())
+                LogEvent::Progress(self.index())
             }
             Event::Is(object) => {
                 self.version = object.version;
-                if object.name == name::of(&LeadRecord::key()) {
+                if object.name == name::of(&LeaderRecord::key()) {
                     return self.take_lead(&object);
                 }
                 match object.key() {
@@ -164,47 +164,47 @@ impl Objects {
         }
     }
 
-    fn take_lead(&mut self, object: &Object) -> News {
+    fn take_lead(&mut self, object: &Object) -> LogEvent {
         self.lead = read_lead(object);
         self.unreadable = self.lead.is_none().then(|| unreadable(object));
         if let Some(lead) = &self.lead {
             self.term = self.term.max(lead.record.term);
         }
-        News::Lead {
+        LogEvent::Leader {
             record: self.lead.as_ref().map(|lead| lead.record.clone()),
             revision: self.index(),
         }
     }
 
-    fn take_journal(&mut self, object: &Object) -> News {
+    fn take_journal(&mut self, object: &Object) -> LogEvent {
         let known = self
             .journals
             .values_mut()
             .find(|begun| begun.name == object.name);
         if let Some(begun) = known {
             begun.version = object.version;
-            return News::Progress(self.index());
+            return LogEvent::Progress(self.index());
         }
         if let Some(spent) = self.spent.get_mut(&object.name) {
             spent.1 = object.version;
-            return News::Progress(self.index());
+            return LogEvent::Progress(self.index());
         }
-        let stamp = object.written_by();
-        let Some(stamp) = stamp.filter(|stamp| stamp.term >= self.term) else {
+        let write_id = object.written_by();
+        let Some(write_id) = write_id.filter(|write_id| write_id.term >= self.term) else {
             self.spend(object);
-            return match stamp {
-                Some(_too_late) => News::Void(self.index()),
-                None => News::Progress(self.index()),
+            return match write_id {
+                Some(_too_late) => LogEvent::Stale(self.index()),
+                None => LogEvent::Progress(self.index()),
             };
         };
         let at = self.index();
         if let Some(commit) = self.judge(object, at) {
             let commit = self.begin(object, commit, |_| false);
-            let stamp = Some(stamp.name());
-            News::Commit { commit, stamp }
+            let write_id = Some(write_id.name());
+            LogEvent::Commit { commit, write_id }
         } else {
             self.spend(object);
-            News::Refused(stamp.name())
+            LogEvent::Refused(write_id.name())
         }
     }
 
@@ -287,19 +287,19 @@ impl Objects {
         }
     }
 
-    fn take_entry(&mut self, object: &Object, key: Result<Key, String>) -> News {
+    fn take_entry(&mut self, object: &Object, key: Result<Key, String>) -> LogEvent {
         let at = self.index();
         let term = self.term;
         let slot = self.slots.entry(object.name.clone()).or_default();
         let was = slot.object.as_ref();
         let fresh = object
             .written_by()
-            .filter(|stamp| was.and_then(|was| was.stamp) != Some(*stamp));
+            .filter(|write_id| was.and_then(|was| was.write_id) != Some(*write_id));
         // Somebody changed the metadata alone of something that does not stand at its own revision.
         let same = fresh.is_none()
             && was.is_some_and(|was| was.generation == object.generation && was.step.is_some())
             && was.map(|was| was.state) == Some(state_of(object, &key));
-        let late = fresh.is_some_and(|stamp| stamp.term < term);
+        let late = fresh.is_some_and(|write_id| write_id.term < term);
         let void = late
             || was
                 .is_some_and(|was| was.state == State::Void && was.generation == object.generation);
@@ -316,19 +316,19 @@ impl Objects {
         self.note(object, state);
         let step = fresh.filter(|_| object.is_step());
         if late {
-            return News::Void(at);
+            return LogEvent::Stale(at);
         }
         if void || same {
-            return News::Progress(at);
+            return LogEvent::Progress(at);
         }
         if step.is_some() {
             // The transaction was told already.
             self.step_done(object);
-            return News::Progress(at);
+            return LogEvent::Progress(at);
         }
         self.supersede(&object.name);
         let Some(key) = key else {
-            return News::Progress(at);
+            return LogEvent::Progress(at);
         };
         let before = self.slots.get(&object.name).and_then(Slot::entry).cloned();
         let now = (state == State::Live)
@@ -343,13 +343,13 @@ impl Objects {
         key: &Key,
         before: Option<Arc<Entry>>,
         now: Option<Arc<Entry>>,
-        fresh: Option<SpecStamp>,
-    ) -> News {
+        fresh: Option<SpecWriteId>,
+    ) -> LogEvent {
         let at = self.index();
         if before.is_none() && now.is_none() {
             return match fresh {
-                Some(stamp) => News::Refused(stamp.name()),
-                None => News::Progress(at),
+                Some(write_id) => LogEvent::Refused(write_id.name()),
+                None => LogEvent::Progress(at),
             };
         }
         self.show(&object.name, key, now.clone());
@@ -367,14 +367,14 @@ impl Objects {
             now,
             before,
         };
-        News::Commit {
+        LogEvent::Commit {
             commit: Arc::new(Commit {
                 revision: at,
                 cause,
                 subject,
                 changes: vec![change],
             }),
-            stamp: fresh.map(SpecStamp::name),
+            write_id: fresh.map(SpecWriteId::name),
         }
     }
 
@@ -395,7 +395,7 @@ impl Objects {
         later.any(|(_, begun)| begun.steps.contains_key(name))
     }
 
-    fn remove(&mut self, object: &Object) -> News {
+    fn remove(&mut self, object: &Object) -> LogEvent {
         let at = self.index();
         if let Some(there) = &self.unreadable
             && there.uid == object.uid
@@ -408,7 +408,7 @@ impl Objects {
             .is_some_and(|lead| lead.uid == object.uid)
         {
             self.lead = None;
-            return News::Lead {
+            return LogEvent::Leader {
                 record: None,
                 revision: at,
             };
@@ -419,12 +419,12 @@ impl Objects {
         self.journals
             .retain(|_, begun| begun.uid != object.uid || !begun.steps.is_empty());
         let Some(slot) = self.slots.get_mut(&object.name) else {
-            return News::Progress(at);
+            return LogEvent::Progress(at);
         };
         let state = slot.object.take().map(|was| was.state);
         if slot.is_empty() {
             self.slots.remove(&object.name);
-            return News::Progress(at);
+            return LogEvent::Progress(at);
         }
         // What a transaction shows and has not written yet is not what was deleted; but a live object was.
         let waits = self
@@ -432,7 +432,7 @@ impl Objects {
             .values()
             .any(|begun| begun.steps.contains_key(&object.name));
         if waits && state != Some(State::Live) {
-            return News::Progress(at);
+            return LogEvent::Progress(at);
         }
         self.supersede(&object.name);
         match self
@@ -441,7 +441,7 @@ impl Objects {
             .and_then(|slot| slot.shown.take())
         {
             Some((key, before)) => self.changed(object, &key, Some(before), None, None),
-            None => News::Progress(at),
+            None => LogEvent::Progress(at),
         }
     }
 

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Cause, DirMark};
-use crate::store::shared::record::Stamp;
+use crate::store::shared::write_ids::WriteId;
 
 /// The longest value, in bytes: etcd takes requests of 1.5 MiB, and base64 makes four bytes of three.
 pub(crate) const VALUE_BYTES: usize = 1 << 20;
@@ -95,8 +95,8 @@ pub(crate) struct EntrySpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) subject: Option<String>,
     /// Which of a gateway's writes this is; a change that brings no new one was made by somebody else.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) stamp: Option<SpecStamp>,
+    #[serde(rename = "stamp", skip_serializing_if = "Option::is_none")]
+    pub(crate) write_id: Option<SpecWriteId>,
     /// Which transaction it is a step of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) step: Option<Step>,
@@ -194,7 +194,7 @@ pub(crate) struct Attributes {
 /// The name of one write of one gateway, and what it made of the object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct SpecStamp {
+pub(crate) struct SpecWriteId {
     /// The gateway's term as the one that writes.
     pub(crate) term: u64,
     /// Its writes, counted.
@@ -203,10 +203,10 @@ pub(crate) struct SpecStamp {
     pub(crate) generation: i64,
 }
 
-impl SpecStamp {
+impl SpecWriteId {
     /// The write's name alone.
-    pub(super) fn name(self) -> Stamp {
-        Stamp {
+    pub(super) fn name(self) -> WriteId {
+        WriteId {
             term: self.term,
             sequence: self.sequence,
         }

@@ -1,6 +1,6 @@
 //! The definition's rules for edits by hand: the API server refuses those that would make an entry vanish.
 //!
-//! Every write of a gateway satisfies all of them, whatever the object was before. A gateway's write brings a stamp of its
+//! Every write of a gateway satisfies all of them, whatever the object was before. A gateway's write brings a write id of its
 //! own, and an edit leaves the one that is there: where a rule must tell them apart, it goes by that.
 
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ pub(super) const PROBE: &str = "kubekv.definition";
 /// What comes before the number, and after it.
 const TOLD: (&str, &str) = ("this is definition ", " of entries.kubekv.io");
 
-/// A write of a gateway: its stamp is not the one that was there.
+/// A write of a gateway: its write id is not the one that was there.
 const STAMPED: &str = "(has(self.stamp) && (!has(oldSelf.stamp) || self.stamp != oldSelf.stamp))";
 
 /// The definition's number in what the API server says of the probe.
@@ -102,7 +102,7 @@ fn of_specs() -> Value {
             ),
             "deleted is the gateway's: kubectl delete deletes the entry",
         ),
-        // A gateway's record of itself never bears a stamp.
+        // A gateway's record of itself never bears a write id.
         rule(
             &format!(
                 "!{own} || ({}) || !has(self.stamp) || {STAMPED}",

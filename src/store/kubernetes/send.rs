@@ -12,12 +12,13 @@ use super::name;
 use super::object::{Object, body};
 use super::objects::{Lead, Objects};
 use super::refusal::ApiError;
-use super::resource::{EntrySpec, SpecStamp, Step};
+use super::resource::{EntrySpec, SpecWriteId, Step};
 use super::slot::{Known, State};
 use crate::model::{Attrs, Entry, Key, Proposal, Record, Revision, Target};
+use crate::store::shared::election::record::LeaderRecord;
 use crate::store::shared::log::SendError;
 use crate::store::shared::metrics::Reason;
-use crate::store::shared::record::{LeadRecord, Stamp};
+use crate::store::shared::write_ids::WriteId;
 
 /// How often a write is sent that the API server turns away because it has too much to do.
 const TURNS: u32 = 6;
@@ -42,16 +43,16 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// Makes or replaces the object of a key. The stamp's generation is what the object will have.
+    /// Makes or replaces the object of a key. The write id's generation is what the object will have.
     pub(super) fn new(
         key: &Key,
         mut spec: EntrySpec,
-        stamp: Option<Stamp>,
+        write_id: Option<WriteId>,
         there: Option<&Known>,
     ) -> Self {
-        spec.stamp = stamp.map(|stamp| SpecStamp {
-            term: stamp.term,
-            sequence: stamp.sequence,
+        spec.write_id = write_id.map(|write_id| SpecWriteId {
+            term: write_id.term,
+            sequence: write_id.sequence,
             generation: there.map_or(1, |there| there.generation + 1),
         });
         let replaced = there.map(|there| (&there.kept, there.version));
@@ -114,23 +115,23 @@ pub(super) fn step(key: &Key, now: Option<&Entry>, at: Revision) -> EntrySpec {
 /// Sends a proposal, as one request whatever it writes.
 pub(super) async fn proposal(
     log: &KubernetesLog,
-    stamp: Stamp,
+    write_id: WriteId,
     proposal: Proposal,
 ) -> Result<(), SendError> {
     let mut left = TURNS;
     loop {
         let request = match proposal.writes.as_slice() {
             [write] => match &write.target {
-                Target::Key(key) => single(log, stamp, &proposal, key)?,
-                Target::InOrder(_) => journal(stamp, &proposal)?,
+                Target::Key(key) => single(log, write_id, &proposal, key)?,
+                Target::InOrder(_) => journal(write_id, &proposal)?,
             },
-            _ => journal(stamp, &proposal)?,
+            _ => journal(write_id, &proposal)?,
         };
         let error = match request.send(log).await {
             Ok(body) => return survived(log, &body),
             Err(error) => error,
         };
-        match refused(log, &request, stamp, error).await {
+        match refused(log, &request, write_id, error).await {
             // The object is another one, though the entry may not be: a tombstone was removed.
             Err(SendError::Conflict(_)) if left > 0 => left -= 1,
             became => return became,
@@ -140,7 +141,7 @@ pub(super) async fn proposal(
 
 fn single(
     log: &KubernetesLog,
-    stamp: Stamp,
+    write_id: WriteId,
     proposal: &Proposal,
     key: &Key,
 ) -> Result<Request, SendError> {
@@ -168,32 +169,32 @@ fn single(
             .map(str::to_owned),
         ..spec(key, put)
     };
-    Ok(Request::new(key, spec, Some(stamp), there))
+    Ok(Request::new(key, spec, Some(write_id), there))
 }
 
-pub(super) fn journal(stamp: Stamp, proposal: &Proposal) -> Result<Request, SendError> {
+pub(super) fn journal(write_id: WriteId, proposal: &Proposal) -> Result<Request, SendError> {
     let packed = Journal::of(proposal).pack();
     let value = packed.map_err(|error| SendError::Refused(error.to_string()))?;
     let record = Record {
         value,
         ..Record::default()
     };
-    let key = journal::key(stamp);
+    let key = journal::key(write_id);
     let spec = EntrySpec {
         cause: proposal.cause.into(),
         ..spec(&key, Some(&record))
     };
-    Ok(Request::new(&key, spec, Some(stamp), None))
+    Ok(Request::new(&key, spec, Some(write_id), None))
 }
 
 /// Sends the lead's record.
 pub(super) async fn lead(
     log: &KubernetesLog,
-    record: LeadRecord,
+    record: LeaderRecord,
     told: Option<u64>,
 ) -> Result<(), SendError> {
-    // Not a write of an entry, but what says whether stamps survive.
-    let stamp = Stamp {
+    // Not a write of an entry, but what says whether write ids survive.
+    let write_id = WriteId {
         term: record.term,
         sequence: record.attempt,
     };
@@ -206,7 +207,7 @@ pub(super) async fn lead(
         let there = lead.map(Lead::known);
         lead_request(
             &record,
-            stamp,
+            write_id,
             there.as_ref().or(objects.unreadable.as_ref()),
         )?
     };
@@ -217,8 +218,8 @@ pub(super) async fn lead(
                 .and_then(|text| Object::read(text).ok());
             let survived = object
                 .and_then(|object| object.written_by())
-                .map(SpecStamp::name)
-                == Some(stamp);
+                .map(SpecWriteId::name)
+                == Some(write_id);
             log.state.pruned.store(!survived, Ordering::Release);
             if survived {
                 Ok(())
@@ -232,22 +233,22 @@ pub(super) async fn lead(
 
 /// Makes or replaces the lead's record.
 pub(super) fn lead_request(
-    record: &LeadRecord,
-    stamp: Stamp,
+    record: &LeaderRecord,
+    write_id: WriteId,
     there: Option<&Known>,
 ) -> Result<Request, SendError> {
     let value =
         serde_json::to_vec(record).map_err(|error| SendError::Refused(error.to_string()))?;
-    let key = LeadRecord::key();
+    let key = LeaderRecord::key();
     let record = Record {
         value: value.into(),
         ..Record::default()
     };
     let spec = spec(&key, Some(&record));
-    Ok(Request::new(&key, spec, Some(stamp), there))
+    Ok(Request::new(&key, spec, Some(write_id), there))
 }
 
-/// Writes or removes a record that is not the leader's to write: without a stamp, as anybody's.
+/// Writes or removes a record that is not the leader's to write: without a write id, as anybody's.
 pub(super) async fn announce(
     log: &KubernetesLog,
     key: Key,
@@ -279,7 +280,7 @@ pub(super) async fn announce(
 async fn refused(
     log: &KubernetesLog,
     request: &Request,
-    stamp: Stamp,
+    write_id: WriteId,
     error: ApiError,
 ) -> Result<(), SendError> {
     let changed =
@@ -292,7 +293,7 @@ async fn refused(
         Ok(body) => {
             let object = Object::read(&String::from_utf8_lossy(&body));
             let stamped = object.ok().and_then(|object| object.written_by());
-            if stamped.map(SpecStamp::name) == Some(stamp) {
+            if stamped.map(SpecWriteId::name) == Some(write_id) {
                 return Ok(());
             }
         }
@@ -310,7 +311,7 @@ async fn refused(
     Err(SendError::Unavailable(error.to_string()))
 }
 
-/// Whether what was written bears its stamp still; a definition of another version drops it.
+/// Whether what was written bears its write id still; a definition of another version drops it.
 fn survived(log: &KubernetesLog, body: &[u8]) -> Result<(), SendError> {
     // The quotes of a value are escaped: this stands there as a field only.
     if std::str::from_utf8(body).is_ok_and(|body| body.contains("\"stamp\":{")) {

@@ -12,7 +12,7 @@ use super::refusal::ApiError;
 use super::send::{Request, step};
 use super::slot::State;
 use crate::model::Revision;
-use crate::store::shared::stamps::Stamps;
+use crate::store::shared::write_ids::WriteIds;
 
 /// Requests side by side: they are to leave room for clients' own.
 const SIDE_BY_SIDE: usize = 8;
@@ -35,8 +35,8 @@ pub(super) enum Chore {
 }
 
 /// Does everything there is to do now, once. What fails is there to do the next time.
-pub(super) async fn once(log: &KubernetesLog, stamps: &Stamps) {
-    let chores = chores(&log.state.objects.lock(), stamps);
+pub(super) async fn once(log: &KubernetesLog, write_ids: &WriteIds) {
+    let chores = chores(&log.state.objects.lock(), write_ids);
     let places = Arc::new(Semaphore::new(SIDE_BY_SIDE));
     let mut done = JoinSet::new();
     for chore in chores {
@@ -93,7 +93,7 @@ fn remove(name: &str, uid: &str, version: u64) -> Chore {
     }
 }
 
-pub(super) fn chores(objects: &Objects, stamps: &Stamps) -> Vec<Chore> {
+pub(super) fn chores(objects: &Objects, write_ids: &WriteIds) -> Vec<Chore> {
     let spent = objects.spent.iter();
     let mut chores: Vec<Chore> = spent
         .map(|(name, (uid, version))| remove(name, uid, *version))
@@ -103,17 +103,18 @@ pub(super) fn chores(objects: &Objects, stamps: &Stamps) -> Vec<Chore> {
             chores.push(remove(&begun.name, &begun.uid, begun.version));
         }
         let steps = begun.steps.iter();
-        chores.extend(steps.filter_map(|(name, at)| next_step(objects, stamps, begun, name, *at)));
+        chores
+            .extend(steps.filter_map(|(name, at)| next_step(objects, write_ids, begun, name, *at)));
     }
     let names = objects.chores.iter();
-    chores.extend(names.filter_map(|name| of_object(objects, stamps, name)));
+    chores.extend(names.filter_map(|name| of_object(objects, write_ids, name)));
     chores
 }
 
 /// A step of a transaction that is not taken yet.
 fn next_step(
     objects: &Objects,
-    stamps: &Stamps,
+    write_ids: &WriteIds,
     begun: &Begun,
     name: &str,
     at: usize,
@@ -131,13 +132,13 @@ fn next_step(
     Some(Chore::Write(Request::new(
         &change.key,
         spec,
-        Some(stamps.next()?),
+        Some(write_ids.next()?),
         there,
     )))
 }
 
 /// A tombstone to remove, or a void write to undo.
-fn of_object(objects: &Objects, stamps: &Stamps, name: &str) -> Option<Chore> {
+fn of_object(objects: &Objects, write_ids: &WriteIds, name: &str) -> Option<Chore> {
     // While a transaction is about it, a tombstone tells whoever loads that the entry was deleted since.
     if objects.journals.values().any(|begun| begun.is_about(name)) {
         return None;
@@ -150,7 +151,7 @@ fn of_object(objects: &Objects, stamps: &Stamps, name: &str) -> Option<Chore> {
             Some(Chore::Write(Request::new(
                 key,
                 spec,
-                Some(stamps.next()?),
+                Some(write_ids.next()?),
                 Some(there),
             )))
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::resource::SpecStamp;
+use super::resource::SpecWriteId;
 use crate::model::{Entry, Key};
 
 /// What is known of one name.
@@ -23,8 +23,8 @@ pub(super) struct Known {
     pub(super) version: u64,
     pub(super) generation: i64,
     pub(super) kept: Map<String, Value>,
-    /// The stamp it bears, whoever wrote it last.
-    pub(super) stamp: Option<SpecStamp>,
+    /// The write id it bears, whoever wrote it last.
+    pub(super) write_id: Option<SpecWriteId>,
     /// The revision of the transaction whose step its last write was.
     pub(super) step: Option<u64>,
     pub(super) state: State,

@@ -11,7 +11,7 @@ use super::log::State;
 use super::object::Object;
 use super::objects::Event;
 use crate::store::BoxFuture;
-use crate::store::shared::log::{LogError, News, Tail};
+use crate::store::shared::log::{LogError, LogEvent, LogStream};
 
 /// A watch.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Watch {
         Self { lines, state }
     }
 
-    async fn read(&mut self) -> Result<Vec<News>, LogError> {
+    async fn read(&mut self) -> Result<Vec<LogEvent>, LogError> {
         let lines = match self.lines.next().await {
             None => return Err(LogError::Ended),
             Some(Err(error)) => {
@@ -86,8 +86,8 @@ pub(super) async fn begins(mut lines: Lines) -> Result<(), LogError> {
     }
 }
 
-impl Tail for Watch {
-    fn next(&mut self) -> BoxFuture<'_, Result<Vec<News>, LogError>> {
+impl LogStream for Watch {
+    fn next(&mut self) -> BoxFuture<'_, Result<Vec<LogEvent>, LogError>> {
         Box::pin(self.read())
     }
 }

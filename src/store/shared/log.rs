@@ -7,37 +7,37 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::record::{LeadRecord, Stamp};
-use super::stamps::Stamps;
+use super::election::record::LeaderRecord;
+use super::write_ids::{WriteId, WriteIds};
 use crate::model::{Commit, Entry, Key, Proposal};
 use crate::store::{BoxFuture, Limits};
 
 /// A log kept elsewhere, as a gateway uses it.
 ///
-/// Whoever leads sends writes with stamps; whether they took effect, the changes tell, in one order for all. Nothing is
+/// Whoever leads sends writes with write ids; whether they took effect, the changes tell, in one order for all. Nothing is
 /// ever sent twice. Revisions are those of the keyspace: the log's own and the offset of the lead's record.
 pub(crate) trait Log: Send + Sync + fmt::Debug + 'static {
     /// What it can take.
     fn limits(&self) -> Limits;
 
     /// Counts how often the log turned out to be another one since: its revisions are none of those before.
-    fn line(&self) -> u64 {
+    fn incarnation(&self) -> u64 {
         0
     }
 
     /// Everything there is, as of one revision.
-    fn load(&self) -> BoxFuture<'_, Result<Loaded, LogError>>;
+    fn load(&self) -> BoxFuture<'_, Result<LogContents, LogError>>;
 
     /// Every change after what was loaded or told last.
-    fn follow(&self) -> BoxFuture<'_, Result<Box<dyn Tail>, LogError>>;
+    fn follow(&self) -> BoxFuture<'_, Result<Box<dyn LogStream>, LogError>>;
 
-    /// Sends a write. It took effect if a commit with this stamp is told.
-    fn send(&self, stamp: Stamp, proposal: Proposal) -> BoxFuture<'_, Result<(), SendError>>;
+    /// Sends a write. It took effect if a commit with this write id is told.
+    fn send(&self, write_id: WriteId, proposal: Proposal) -> BoxFuture<'_, Result<(), SendError>>;
 
     /// Sends the lead's record, if that is still as it was told at a revision, or still missing.
     fn send_lead(
         &self,
-        record: LeadRecord,
+        record: LeaderRecord,
         told: Option<u64>,
     ) -> BoxFuture<'_, Result<(), SendError>>;
 
@@ -52,7 +52,7 @@ pub(crate) trait Log: Send + Sync + fmt::Debug + 'static {
 
     /// Clears up, as the leader may from time to time and must before it serves: undoes what is void, finishes what
     /// was begun, removes what is deleted. An error says why this gateway must not lead.
-    fn settle<'a>(&'a self, stamps: &'a Stamps) -> BoxFuture<'a, Result<(), SendError>>;
+    fn settle<'a>(&'a self, write_ids: &'a WriteIds) -> BoxFuture<'a, Result<(), SendError>>;
 
     /// How many entries are not as what was told says, by a list of all there is.
     fn compare(&self) -> BoxFuture<'_, Result<usize, LogError>>;
@@ -62,45 +62,45 @@ pub(crate) trait Log: Send + Sync + fmt::Debug + 'static {
 }
 
 /// Changes as they come.
-pub(crate) trait Tail: Send {
+pub(crate) trait LogStream: Send {
     /// What has happened since, at least one thing. An error ends it. May be dropped and called again.
-    fn next(&mut self) -> BoxFuture<'_, Result<Vec<News>, LogError>>;
+    fn next(&mut self) -> BoxFuture<'_, Result<Vec<LogEvent>, LogError>>;
 }
 
 /// All there is, as of one revision.
 #[derive(Debug, Default)]
-pub(crate) struct Loaded {
+pub(crate) struct LogContents {
     /// The revision.
     pub(crate) revision: u64,
     /// Every entry, in any order.
     pub(crate) entries: Vec<(Key, Arc<Entry>)>,
     /// The lead's record, and the revision it was written at.
-    pub(crate) lead: Option<(LeadRecord, u64)>,
-    /// The stamps that were found on what there is.
-    pub(crate) stamps: HashSet<Stamp>,
+    pub(crate) lead: Option<(LeaderRecord, u64)>,
+    /// The write ids that were found on what there is.
+    pub(crate) write_ids: HashSet<WriteId>,
 }
 
 /// Something that happened.
 #[derive(Debug)]
-pub(crate) enum News {
+pub(crate) enum LogEvent {
     /// Entries changed.
     Commit {
         /// How.
         commit: Arc<Commit>,
         /// Which gateway's write it was; none where somebody else wrote.
-        stamp: Option<Stamp>,
+        write_id: Option<WriteId>,
     },
     /// The lead's record changed, or is gone.
-    Lead {
+    Leader {
         /// The record.
-        record: Option<LeadRecord>,
+        record: Option<LeaderRecord>,
         /// When.
         revision: u64,
     },
     /// A write came too late for its guards; it changed nothing.
-    Refused(Stamp),
+    Refused(WriteId),
     /// A gateway that did not lead any more wrote at this revision; it changed nothing.
-    Void(u64),
+    Stale(u64),
     /// Nothing else happened up to this revision.
     Progress(u64),
 }

@@ -102,7 +102,7 @@ type Seconds = Family<Asked, Histogram, fn() -> Histogram>;
 #[derive(Clone, Debug)]
 pub struct Metrics {
     /// 1 while this gateway leads.
-    pub(super) leads: Gauge,
+    pub(super) is_leader: Gauge,
     pub(super) term: Gauge,
     /// 1 while changes are told.
     pub(super) readable: Gauge,
@@ -110,9 +110,9 @@ pub struct Metrics {
     pub(super) relists: Counter,
     pub(super) differences: Counter,
     pub(super) unknown: Counter,
-    pub(super) void: Counter,
-    pub(super) foreign: Counter,
-    pub(crate) misfits: Gauge,
+    pub(super) stale_writes: Counter,
+    pub(super) external_writes: Counter,
+    pub(crate) invalid_objects: Gauge,
     refused: Family<Refused, Counter>,
     requests: Family<Answered, Counter>,
     request_seconds: Seconds,
@@ -121,16 +121,16 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         Self {
-            leads: Gauge::default(),
+            is_leader: Gauge::default(),
             term: Gauge::default(),
             readable: Gauge::default(),
             heartbeat: histogram(),
             relists: Counter::default(),
             differences: Counter::default(),
             unknown: Counter::default(),
-            void: Counter::default(),
-            foreign: Counter::default(),
-            misfits: Gauge::default(),
+            stale_writes: Counter::default(),
+            external_writes: Counter::default(),
+            invalid_objects: Gauge::default(),
             refused: Family::default(),
             requests: Family::default(),
             request_seconds: Seconds::new_with_constructor(histogram),
@@ -149,21 +149,25 @@ impl Metrics {
         let metrics = Self::default();
         let registry = registry.sub_registry_with_prefix("store");
         let gauges = [
-            ("leads", "Whether this gateway leads", &metrics.leads),
+            (
+                "is_leader",
+                "1 while this gateway is the leader and writes to the store",
+                &metrics.is_leader,
+            ),
             (
                 "term",
-                "The term of the lead as it was told last",
+                "The last term of leadership this gateway knows of",
                 &metrics.term,
             ),
             (
                 "readable",
-                "Whether the stream of changes is open",
+                "1 while the store's watch is open and changes of other gateways arrive",
                 &metrics.readable,
             ),
             (
-                "misfits",
-                "Objects that stand for no entry and are left out",
-                &metrics.misfits,
+                "invalid_objects",
+                "Objects that cannot be read as an entry and are ignored",
+                &metrics.invalid_objects,
             ),
         ];
         for (name, help, gauge) in gauges {
@@ -172,28 +176,28 @@ impl Metrics {
         let counters = [
             (
                 "relists",
-                "Times everything was read anew after the first",
+                "Full lists of the store after the first one",
                 &metrics.relists,
             ),
             (
                 "differences",
-                "Entries that a list had otherwise than was told",
+                "Entries that differed between a full list and the watch cache",
                 &metrics.differences,
             ),
             (
                 "unknown",
-                "Writes whose outcome was not known when they were sent",
+                "Writes whose outcome was unknown when their request ended",
                 &metrics.unknown,
             ),
             (
-                "void",
-                "Changes of a gateway that did not lead any more, which do not count",
-                &metrics.void,
+                "stale_writes",
+                "Writes of a former leader that arrived after its term and were ignored",
+                &metrics.stale_writes,
             ),
             (
-                "foreign",
-                "Changes that no gateway made, which count",
-                &metrics.foreign,
+                "external_writes",
+                "Changes made by other clients of the store, such as kubectl or etcdctl",
+                &metrics.external_writes,
             ),
         ];
         for (name, help, counter) in counters {
@@ -206,22 +210,22 @@ impl Metrics {
     fn register_requests(&self, registry: &mut Registry) {
         registry.register(
             "refused",
-            "Requests refused where the entries are kept",
+            "Requests that the store refused, by reason",
             self.refused.clone(),
         );
         registry.register(
             "requests",
-            "Requests to where the entries are kept",
+            "Requests to the store, by verb and status",
             self.requests.clone(),
         );
         registry.register(
             "request_seconds",
-            "From sending such a request until its answer was read",
+            "Seconds from sending a request to the store until its answer was read",
             self.request_seconds.clone(),
         );
         registry.register(
             "heartbeat_seconds",
-            "From sending the lead's record until it is told by the stream",
+            "Seconds from sending a heartbeat until the store's watch delivers it",
             self.heartbeat.clone(),
         );
     }

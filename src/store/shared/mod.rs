@@ -1,26 +1,14 @@
 //! Stores that several gateways share: one of them leads and writes, the others follow.
 //!
-//! The lead is a record among the data (`record`). Each write carries the leader's stamp, and the order in which
+//! The lead is a record among the data (`record`). Each write carries the leader's write id, and the order in which
 //! changes are told decides what counts.
 
-mod boottime;
-mod compare;
-mod follower;
-mod gap;
-pub(crate) mod known;
-mod lead;
+pub(crate) mod election;
 pub(crate) mod log;
+mod members;
 pub(crate) mod metrics;
-mod outlet;
-mod past;
-mod presence;
-mod read;
-pub(crate) mod record;
-mod replica;
-mod roll;
-pub(crate) mod stamps;
-mod term;
-mod view;
+pub(crate) mod watch_cache;
+pub(crate) mod write_ids;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -29,18 +17,20 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use self::lead::Candidate;
+pub use self::election::leadership::Candidate;
+pub use self::election::record::{LeaderRecord, Relay};
+pub use self::members::Members;
+pub use self::members::replica::Replica;
 pub use self::metrics::Metrics;
-pub(crate) use self::read::read;
-pub use self::record::{LeadRecord, Relay};
-pub use self::replica::Replica;
-pub use self::roll::Roll;
+pub(crate) use self::watch_cache::read::read;
 
-use self::follower::Follower;
-use self::lead::Lead;
+use self::election::leader_store::LeaderStore;
+use self::election::leadership::Leadership;
 use self::log::Log;
-use self::stamps::Stamps;
-use self::term::TermStore;
+use self::members::presence;
+use self::watch_cache::compare;
+use self::watch_cache::follower::Follower;
+use self::write_ids::WriteIds;
 use crate::store::Store;
 
 /// How long between two times that what was left behind is cleared up.
@@ -60,7 +50,7 @@ pub struct SharedStore {
     _following: Task,
     _comparing: Task,
     present: Option<Task>,
-    stamps: Arc<Stamps>,
+    write_ids: Arc<WriteIds>,
     candidate: Candidate,
     holder: String,
     attempts: Arc<AtomicU64>,
@@ -70,9 +60,9 @@ impl SharedStore {
     /// Follows a log from now on. Must be called within a tokio runtime.
     pub(crate) fn start(log: Arc<dyn Log>, candidate: Candidate, metrics: Metrics) -> Self {
         let holder = uuid::Uuid::new_v4().to_string();
-        let stamps = Arc::<Stamps>::default();
+        let write_ids = Arc::<WriteIds>::default();
         let (follower, following) =
-            Follower::start(Arc::clone(&log), &holder, Arc::clone(&stamps), metrics);
+            Follower::start(Arc::clone(&log), &holder, Arc::clone(&write_ids), metrics);
         let compared = compare::now_and_then(Arc::clone(&log), Arc::clone(&follower));
         let comparing = Task(tokio::spawn(async move {
             compared.await;
@@ -95,7 +85,7 @@ impl SharedStore {
             _following: Task(following),
             _comparing: comparing,
             present,
-            stamps,
+            write_ids,
             candidate,
             holder,
             attempts: Arc::default(),
@@ -107,7 +97,7 @@ impl SharedStore {
         let mut wait = SETTLE;
         let mut said = None;
         loop {
-            let lead = Arc::new(Lead::new(
+            let lead = Arc::new(Leadership::new(
                 self.candidate.clone(),
                 self.holder.clone(),
                 Arc::clone(&self.log),
@@ -118,7 +108,7 @@ impl SharedStore {
             lead.acquire().await;
             let keeping = Arc::clone(&lead);
             let kept = Task(tokio::spawn(async move { keeping.keep().await }));
-            match self.log.settle(&self.stamps).await {
+            match self.log.settle(&self.write_ids).await {
                 Ok(()) => {
                     // What it followed until now is served from now on.
                     self.follower.doubt();
@@ -139,12 +129,12 @@ impl SharedStore {
         }
     }
 
-    fn term(&self, lead: Arc<Lead>, kept: Task) -> Term {
-        let (log, stamps) = (Arc::clone(&self.log), Arc::clone(&self.stamps));
+    fn term(&self, lead: Arc<Leadership>, kept: Task) -> Term {
+        let (log, write_ids) = (Arc::clone(&self.log), Arc::clone(&self.write_ids));
         let settling = Task(tokio::spawn(async move {
             loop {
                 log.unsettled().await;
-                if let Err(error) = log.settle(&stamps).await {
+                if let Err(error) = log.settle(&write_ids).await {
                     tracing::warn!(%error, "what is left behind cannot be cleared up");
                 }
                 tokio::time::sleep(SETTLE).await;
@@ -161,13 +151,13 @@ impl SharedStore {
                 }
             }
         }));
-        let store = TermStore::new(
+        let store = LeaderStore::new(
             Arc::clone(&self.log),
             Arc::clone(&self.follower),
             Arc::clone(&lead),
             self.follower.metrics.unknown.clone(),
         );
-        self.follower.metrics.leads.set(1);
+        self.follower.metrics.is_leader.set(1);
         let term = self.leader().map(|lead| lead.term);
         tracing::info!(term, "this gateway leads");
         Term {
@@ -186,13 +176,13 @@ impl SharedStore {
     }
 
     /// The lead's record, as it is told.
-    pub fn leader(&self) -> Option<Arc<LeadRecord>> {
+    pub fn leader(&self) -> Option<Arc<LeaderRecord>> {
         self.follower.told().borrow().lead.clone()
     }
 
     /// Follows who leads, and which gateways there are.
-    pub fn roll(&self) -> Roll {
-        Roll::new(self.follower.told(), &self.holder)
+    pub fn roll(&self) -> Members {
+        Members::new(self.follower.told(), &self.holder)
     }
 
     /// Takes this gateway off the roll, when it serves nobody any more.
@@ -223,7 +213,7 @@ impl Drop for Task {
 #[derive(Debug)]
 pub struct Term {
     store: Arc<dyn Store>,
-    lead: Arc<Lead>,
+    lead: Arc<Leadership>,
     kept: Task,
     _settling: Task,
     _roll: Task,
@@ -261,7 +251,7 @@ impl Drop for Term {
 
 /// Whether a gateway leads.
 #[derive(Clone, Debug)]
-pub struct Holding(Arc<Lead>);
+pub struct Holding(Arc<Leadership>);
 
 impl Holding {
     /// Whether it leads now.

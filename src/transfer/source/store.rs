@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::config::{StoreAccess, StoreUrl};
 use crate::gateway::stores::etcd_access;
 use crate::model::{Entry, Key, Lease, LeaseEnd, LeaseId, Realm};
-use crate::store::{Opened, StoreError, embedded, etcd, kubernetes};
+use crate::store::{StoreContents, StoreError, embedded, etcd, kubernetes};
 use crate::transfer::{Error, Item, Left, Listing, shown};
 
 /// What a store is called, without secrets.
@@ -25,7 +25,7 @@ pub(in crate::transfer) fn name(url: &StoreUrl) -> String {
 pub(in crate::transfer) async fn open(
     url: &StoreUrl,
     access: &StoreAccess,
-) -> Result<Opened, Error> {
+) -> Result<StoreContents, Error> {
     let opened = match url {
         StoreUrl::Embedded(path) => {
             let path = path.clone();
@@ -43,7 +43,7 @@ pub(in crate::transfer) async fn open(
 }
 
 /// What clients have in a store: what a session only lends goes without it.
-pub(in crate::transfer) fn take(listing: &mut Listing, opened: &Opened, prefix: &[u8]) {
+pub(in crate::transfer) fn take(listing: &mut Listing, opened: &StoreContents, prefix: &[u8]) {
     listing.index = Some(opened.revision);
     let leases = leases(opened);
     for lease in leases.values() {
@@ -80,7 +80,7 @@ pub(in crate::transfer) fn take(listing: &mut Listing, opened: &Opened, prefix: 
 }
 
 /// Everything clients have in a store, held or not.
-pub(in crate::transfer) fn take_all(listing: &mut Listing, opened: &Opened) {
+pub(in crate::transfer) fn take_all(listing: &mut Listing, opened: &StoreContents) {
     listing.index = Some(opened.revision);
     let items = entries(opened, b"");
     listing.items = items
@@ -105,7 +105,7 @@ pub(in crate::transfer) fn item(entry: &Entry, now_ms: i64) -> Item {
 }
 
 fn entries<'a>(
-    opened: &'a Opened,
+    opened: &'a StoreContents,
     prefix: &'a [u8],
 ) -> impl Iterator<Item = (&'a [u8], &'a Arc<Entry>)> {
     let clients = opened.entries.iter();
@@ -115,7 +115,7 @@ fn entries<'a>(
     })
 }
 
-fn leases(opened: &Opened) -> HashMap<LeaseId, Lease> {
+fn leases(opened: &StoreContents) -> HashMap<LeaseId, Lease> {
     let prefix: Key = LeaseId::records();
     let records = opened.entries.iter();
     records

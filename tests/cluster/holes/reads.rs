@@ -100,7 +100,7 @@ fn a_standby_that_lags_serves_nothing_before_it_caught_up() {
     // It begins in the past: it has caught up when it was told of what somebody did just now.
     edit(&namespace, "w", "by hand");
     until("it has caught up", || {
-        metric(&second, "kubekv_store_foreign_total") == 1
+        metric(&second, "kubekv_store_external_writes_total") == 1
     });
     theirs.watches(Watches::Bookmarks);
     put(&first, "w", "1");

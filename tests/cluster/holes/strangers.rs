@@ -71,7 +71,7 @@ fn an_old_copy_that_is_put_back_sets_no_index_back() {
     assert_eq!(gateway.stop().code, 0);
 }
 
-/// Hole 20: the cluster's definition is an older one, and drops the stamps that tell whose a write is.
+/// Hole 20: the cluster's definition is an older one, and drops the write ids that tell whose a write is.
 #[test]
 #[ignore = "needs Kubernetes: tests/components get kubernetes etcd-3.6"]
 fn nobody_leads_where_stamps_are_lost() {

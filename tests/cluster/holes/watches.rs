@@ -57,7 +57,7 @@ fn what_went_while_a_standby_read_all_anew_is_not_passed_over() {
     until("it follows", || state(&second) == "relaying");
     // What somebody else writes is counted when it is told: it knows everything before by then.
     edit(&namespace, "dir/stays", "by hand");
-    wait_for_metric(second.admin, "kubekv_store_foreign_total 1");
+    wait_for_metric(second.admin, "kubekv_store_external_writes_total 1");
     let before = consul_index(&first, "/v1/kv/dir/?recurse");
     let gone = Action::refuse(410, "Expired", "too old resource version");
     meddler.rule(Requests::of("GET").at("watch=true").once(), gone);

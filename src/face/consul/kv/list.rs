@@ -5,7 +5,7 @@ use super::super::json::push_array;
 use super::super::options::Options;
 use super::super::reply::{Answer, Reply};
 use super::push_entry;
-use crate::face::kept::Made;
+use crate::face::list_cache::Made;
 use crate::model::{Key, KeyRange};
 use crate::space::{Lookup, View};
 

@@ -11,7 +11,7 @@ use super::find::find;
 use super::request::KeysRequest;
 use crate::face::etcd::error::Error;
 use crate::face::etcd::{Face, reply};
-use crate::face::kept::{Encoded, Made};
+use crate::face::list_cache::{Encoded, Made};
 use crate::model::{Caller, time};
 use crate::space::tree::{self, Node, Tree};
 use crate::space::{View, node_ranges};

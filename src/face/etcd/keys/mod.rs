@@ -1,5 +1,6 @@
 //! `/v2/keys`: one operation a file.
 
+mod answer;
 mod compare_and_delete;
 mod compare_and_swap;
 mod create;
@@ -16,7 +17,6 @@ mod set;
 mod update;
 mod watch;
 mod watched;
-mod write;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -132,7 +132,7 @@ async fn change(
                 .as_deref()
                 .and_then(|commit| event::of_write(commit, name));
             match event {
-                Some(event) => write::answer(&event, asked, done.revision),
+                Some(event) => answer::answer(&event, asked, done.revision),
                 None => Error::new(Code::RaftInternal, "the change left no event").answer(0),
             }
         }

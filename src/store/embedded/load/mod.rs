@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::record::{self, ABOUT_KEY, About, Head, RecordError, Seal, State, Step, What};
 use super::retention::{Happened, Retention};
 use crate::model::{Change, Commit, Entry, Key, Revision};
-use crate::store::Opened;
+use crate::store::StoreContents;
 
 /// The most problems that are told one by one.
 const MOST_PROBLEMS: usize = 100;
@@ -15,7 +15,7 @@ const MOST_PROBLEMS: usize = 100;
 #[derive(Debug, Default)]
 pub(super) struct Loaded {
     /// What is handed to the keyspace.
-    pub(super) opened: Opened,
+    pub(super) opened: StoreContents,
     /// The digest of the entries.
     pub(super) state: State,
     /// Which records may go.
@@ -105,7 +105,7 @@ impl Loader {
             ));
         }
         let deletions = self.retention.deletions();
-        let opened = Opened {
+        let opened = StoreContents {
             revision: self.revision,
             identity: about.identity,
             deletions: deletions.map(|(key, at)| (key.clone(), at)).collect(),

@@ -29,11 +29,11 @@ const CHANGE_PREFIX: u8 = 1;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct About {
-    /// As in [`crate::store::Opened::identity`].
+    /// As in [`crate::store::StoreContents::identity`].
     pub(super) identity: u64,
-    /// As in [`crate::store::Opened::history_floor`].
+    /// As in [`crate::store::StoreContents::history_floor`].
     pub(super) history_floor: u64,
-    /// As in [`crate::store::Opened::deletions_floor`].
+    /// As in [`crate::store::StoreContents::deletions_floor`].
     pub(super) deletions_floor: u64,
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::model::{Key, Revision};
-use crate::store::Keep;
+use crate::store::RetentionFloors;
 
 /// A change, as far as retention is concerned.
 #[derive(Debug)]
@@ -23,9 +23,9 @@ pub(super) struct Happened<'a> {
 pub(super) struct Trim {
     /// The records.
     pub(super) remove: Vec<Revision>,
-    /// As in [`crate::store::Opened::history_floor`].
+    /// As in [`crate::store::StoreContents::history_floor`].
     pub(super) history_floor: u64,
-    /// As in [`crate::store::Opened::deletions_floor`].
+    /// As in [`crate::store::StoreContents::deletions_floor`].
     pub(super) deletions_floor: u64,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Trim {
 pub(super) struct Retention {
     history_floor: u64,
     deletions_floor: u64,
-    wanted: Option<Keep>,
+    wanted: Option<RetentionFloors>,
     /// The commits above the floor, oldest first, and the records that may go with each.
     commits: VecDeque<(u64, Vec<Revision>)>,
     /// The deletion record of every key that is gone, as far back as they are kept.
@@ -88,7 +88,7 @@ impl Retention {
     }
 
     /// Says what is still wanted. Floors never go back.
-    pub(super) fn want(&mut self, keep: Keep) {
+    pub(super) fn want(&mut self, keep: RetentionFloors) {
         let wanted = self.wanted.get_or_insert(keep);
         wanted.history_floor = wanted.history_floor.max(keep.history_floor);
         wanted.deletions_floor = wanted.deletions_floor.max(keep.deletions_floor);

@@ -17,8 +17,8 @@ fn change(retention: &mut Retention, key: &str, at: u64, before: Option<u64>, pu
     });
 }
 
-fn keep(history_floor: u64, deletions_floor: u64) -> Keep {
-    Keep {
+fn keep(history_floor: u64, deletions_floor: u64) -> RetentionFloors {
+    RetentionFloors {
         history_floor,
         deletions_floor,
     }

@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::data_dir::DataDir;
 use super::engine::{Batch, Engine};
-use super::mark::Mark;
-use super::place::Place;
+use super::free_space::FreeSpace;
+use super::high_water_mark::HighWaterMark;
 use super::queue::{Queue, Request, Taken};
 use super::record::{self, About, Seal, State};
 use super::retention::{Happened, Retention};
-use super::room::Room;
 use crate::model::{Commit, Revision};
 use crate::store::sequencer::Sequencer;
-use crate::store::{CommitError, Feed};
+use crate::store::{CommitError, CommitSink};
 
 /// How often the mark is synced, and how soon a directory that was moved away is noticed when nobody writes.
 pub(super) const SYNC_EVERY: Duration = Duration::from_secs(1);
@@ -29,15 +29,15 @@ const IDLE_TRIM: usize = 4096;
 pub(super) struct Writer<E> {
     pub(super) queue: Arc<Queue>,
     pub(super) engine: E,
-    pub(super) feed: Arc<dyn Feed>,
+    pub(super) feed: Arc<dyn CommitSink>,
     pub(super) seal: Seal,
     pub(super) sequencer: Sequencer,
     pub(super) about: About,
     pub(super) state: State,
     pub(super) retention: Retention,
-    pub(super) room: Room,
-    pub(super) mark: Mark,
-    pub(super) place: Place,
+    pub(super) room: FreeSpace,
+    pub(super) mark: HighWaterMark,
+    pub(super) place: DataDir,
 }
 
 impl<E: Engine> Writer<E> {

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::model::{Key, Proposal, Record, Target, Write};
-use crate::store::Keep;
+use crate::store::RetentionFloors;
 use crate::store::embedded::queue::Outcome;
 use crate::store::embedded::{OnFatal, write_until_closed};
 
@@ -40,7 +40,7 @@ impl Engine for Failing {
 #[derive(Default)]
 struct Delivered(Mutex<Vec<u64>>);
 
-impl Feed for Delivered {
+impl CommitSink for Delivered {
     fn deliver(&self, commits: Vec<Arc<Commit>>) {
         let revisions = commits.iter().map(|commit| commit.revision);
         self.0.lock().extend(revisions);
@@ -58,9 +58,9 @@ struct Bench {
 
 fn bench(good: usize, panics: bool) -> Bench {
     let directory = tempfile::tempdir().unwrap();
-    let place = Place::take(directory.path()).unwrap();
+    let place = DataDir::take(directory.path()).unwrap();
     place.make_empty_store().unwrap();
-    let mark = Mark::open(&place.mark()).unwrap().0;
+    let mark = HighWaterMark::open(&place.mark()).unwrap().0;
     let queue = Arc::new(Queue::new());
     let feed = Arc::new(Delivered::default());
     let written = Arc::default();
@@ -77,7 +77,7 @@ fn bench(good: usize, panics: bool) -> Bench {
         about: About::default(),
         state: State::default(),
         retention: Retention::default(),
-        room: Room::new(directory.path(), 0),
+        room: FreeSpace::new(directory.path(), 0),
         mark,
         place,
     };
@@ -114,7 +114,7 @@ impl Bench {
 
     fn mark(&self) -> u64 {
         let path = self.directory.path().join("store/mark");
-        Mark::open(&path).unwrap().1
+        HighWaterMark::open(&path).unwrap().1
     }
 }
 
@@ -167,7 +167,7 @@ async fn forgetting_rides_along_with_the_next_group() {
     for key in ["a", "b", "c"] {
         drop(bench.submit(key).await);
     }
-    bench.queue.trim(Keep {
+    bench.queue.trim(RetentionFloors {
         history_floor: 2,
         deletions_floor: 0,
     });

@@ -15,21 +15,10 @@ const STEPS: usize = 7;
 /// How long from one step to the next, in milliseconds.
 const STEP_MS: i64 = 10_000;
 
-/// The name of one write of one gateway.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-pub(crate) struct Stamp {
-    /// The gateway's term as the one that writes.
-    pub term: u64,
-    /// Its writes, counted.
-    pub sequence: u64,
-}
-
 /// Which gateway writes. Taking the lead is a guarded write of the next term: the fence.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct LeadRecord {
+pub struct LeaderRecord {
     /// Counts the leaders; a gateway may lead several terms.
     pub term: u64,
     /// A name of the process that leads, never used twice.
@@ -100,7 +89,7 @@ pub struct Fence {
     pub revision: u64,
 }
 
-impl LeadRecord {
+impl LeaderRecord {
     /// The record's key.
     pub fn key() -> Key {
         Key::system("lead")
@@ -154,7 +143,7 @@ mod tests {
 
     #[test]
     fn the_first_fence_after_a_term_is_found() {
-        let mut record = LeadRecord::default();
+        let mut record = LeaderRecord::default();
         for (term, revision) in [(3, 30), (4, 40), (6, 60), (6, 61)] {
             record.note_fence(Fence { term, revision });
         }
@@ -173,18 +162,18 @@ mod tests {
 
     #[test]
     fn a_floor_is_there_where_there_is_one() {
-        let mut record = LeadRecord::default();
+        let mut record = LeaderRecord::default();
         let text = serde_json::to_string(&record).unwrap();
         assert!(!text.contains("floor"), "{text}");
-        assert_eq!(serde_json::from_str::<LeadRecord>(&text).unwrap(), record);
+        assert_eq!(serde_json::from_str::<LeaderRecord>(&text).unwrap(), record);
         record.floor = 3;
         let text = serde_json::to_string(&record).unwrap();
-        assert_eq!(serde_json::from_str::<LeadRecord>(&text).unwrap(), record);
+        assert_eq!(serde_json::from_str::<LeaderRecord>(&text).unwrap(), record);
     }
 
     #[test]
     fn the_past_is_a_minute_long() {
-        let mut record = LeadRecord::default();
+        let mut record = LeaderRecord::default();
         // A heartbeat every two seconds.
         for beat in 0..100 {
             record.note_past(beat, i64::try_from(beat).unwrap() * 2_000);
@@ -195,7 +184,7 @@ mod tests {
 
     #[test]
     fn old_fences_are_forgotten() {
-        let mut record = LeadRecord::default();
+        let mut record = LeaderRecord::default();
         for term in 1..=100 {
             let revision = term * 10;
             record.note_fence(Fence { term, revision });

@@ -20,7 +20,7 @@ const LAYOUT: u64 = 1;
 pub(in crate::store::embedded) struct Format {
     /// The layout; the other fields may be others in a newer one.
     kubekv_embedded_store: u64,
-    /// As in [`crate::store::Opened::identity`].
+    /// As in [`crate::store::StoreContents::identity`].
     #[serde(default)]
     pub(in crate::store::embedded) identity: u64,
     /// By which the store knows its own records.

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::Advice;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::data_dir::{DataDir, failed};
 use super::journal::{self, Journal, Tail};
-use super::place::{Place, failed};
 use super::record::Seal;
 use crate::store::StoreError;
 
@@ -48,7 +48,7 @@ impl Torn {
 
 /// Refuses a store with files that are missing or do not fit together, and one whose journals end before the revision
 /// that was `told`. Gives what a start may repair. Changes nothing.
-pub(super) fn survey(place: &Place, seal: Seal, told: u64) -> Result<Option<Torn>, StoreError> {
+pub(super) fn survey(place: &DataDir, seal: Seal, told: u64) -> Result<Option<Torn>, StoreError> {
     let db = place.db();
     let version = db.join("version");
     let found = read(&version)?;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::view::Outcome;
 use crate::model::Commit;
-use crate::store::Feed;
+use crate::store::CommitSink;
+use crate::store::shared::watch_cache::view::Outcome;
 
 /// Something to tell.
 #[derive(Debug)]
-pub(super) enum Step {
+pub(in crate::store::shared) enum Step {
     /// Entries changed.
     Commits(Vec<Arc<Commit>>),
     /// Not everything up to this revision was told.
@@ -20,7 +20,7 @@ pub(super) enum Step {
 }
 
 impl Step {
-    fn tell(self, feed: Option<&dyn Feed>) {
+    fn tell(self, feed: Option<&dyn CommitSink>) {
         match (self, feed) {
             (Self::Commits(commits), Some(feed)) => feed.deliver(commits),
             (Self::Lost(revision), Some(feed)) => feed.lose(revision),
@@ -36,42 +36,42 @@ impl Step {
 
 /// Tells the keyspace, or keeps back for a while what it is to be told.
 #[derive(Default)]
-pub(super) struct Outlet {
-    feed: Option<Arc<dyn Feed>>,
+pub(in crate::store::shared) struct DeliveryQueue {
+    feed: Option<Arc<dyn CommitSink>>,
     kept: Vec<Step>,
 }
 
-impl Outlet {
+impl DeliveryQueue {
     /// From now on there is a keyspace to tell.
-    pub(super) fn open(&mut self, feed: Arc<dyn Feed>) {
+    pub(in crate::store::shared) fn open(&mut self, feed: Arc<dyn CommitSink>) {
         self.feed = Some(feed);
     }
 
     /// Nobody is to be told any more. Whoever waits for a write that was kept back never knows.
-    pub(super) fn close(&mut self) {
+    pub(in crate::store::shared) fn close(&mut self) {
         self.feed = None;
         self.kept.clear();
     }
 
     /// Keeps back what comes next, until it flows.
-    pub(super) fn push(&mut self, step: Step) {
+    pub(in crate::store::shared) fn push(&mut self, step: Step) {
         self.kept.push(step);
     }
 
     /// Tells what was kept back.
-    pub(super) fn flow(&mut self) {
+    pub(in crate::store::shared) fn flow(&mut self) {
         for step in std::mem::take(&mut self.kept) {
             step.tell(self.feed.as_deref());
         }
     }
 
     /// Whether there is a keyspace to tell.
-    pub(super) fn is_open(&self) -> bool {
+    pub(in crate::store::shared) fn is_open(&self) -> bool {
         self.feed.is_some()
     }
 
     /// Whether something is kept back.
-    pub(super) fn keeps(&self) -> bool {
+    pub(in crate::store::shared) fn keeps(&self) -> bool {
         !self.kept.is_empty()
     }
 }

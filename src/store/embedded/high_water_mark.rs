@@ -20,13 +20,13 @@ const USED: usize = 16;
 
 /// The mark's file, open.
 #[derive(Debug)]
-pub(super) struct Mark {
+pub(super) struct HighWaterMark {
     file: File,
     turn: bool,
     dirty: bool,
 }
 
-impl Mark {
+impl HighWaterMark {
     /// Makes the file, at this revision.
     pub(super) fn create(path: &Path, revision: u64) -> io::Result<()> {
         let file = OpenOptions::new()
@@ -107,8 +107,8 @@ mod tests {
     fn the_mark_is_the_newest_whole_slot() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("mark");
-        Mark::create(&path, 0).unwrap();
-        let (mut mark, revision) = Mark::open(&path).unwrap();
+        HighWaterMark::create(&path, 0).unwrap();
+        let (mut mark, revision) = HighWaterMark::open(&path).unwrap();
         assert_eq!(revision, 0);
         for revision in 1..=5 {
             mark.write(revision).unwrap();
@@ -117,11 +117,11 @@ mod tests {
         mark.file
             .write_all_at(&[0xff], if mark.turn { SLOT } else { 0 })
             .unwrap();
-        assert_eq!(Mark::open(&path).unwrap().1, 5);
+        assert_eq!(HighWaterMark::open(&path).unwrap().1, 5);
         mark.file
             .write_all_at(&[0xff], if mark.turn { 0 } else { SLOT })
             .unwrap();
-        let error = Mark::open(&path).unwrap_err();
+        let error = HighWaterMark::open(&path).unwrap_err();
         assert_eq!(error.to_string(), "both slots are damaged");
     }
 }

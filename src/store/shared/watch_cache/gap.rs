@@ -7,7 +7,7 @@ use crate::model::{Cause, Change, Commit, Entry, Key};
 
 /// The commits that lead from what was known at a revision to what there is at another. What came and went between
 /// is lost, and so is why.
-pub(super) fn commits(
+pub(in crate::store::shared) fn commits(
     known: &HashMap<Key, Arc<Entry>>,
     known_at: u64,
     there: &HashMap<Key, Arc<Entry>>,

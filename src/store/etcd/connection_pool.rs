@@ -63,13 +63,13 @@ impl Link {
 
 /// A connection that is left when this is dropped: whoever lets go of it wants another one, as this one may be silent
 /// for ever.
-pub(super) struct Use {
+pub(super) struct PooledConnection {
     pub(super) link: Arc<Link>,
     kept: bool,
 }
 
-impl Use {
-    pub(super) async fn new(links: &Links) -> Result<Self, Failure> {
+impl PooledConnection {
+    pub(super) async fn new(links: &ConnectionPool) -> Result<Self, Failure> {
         Ok(Self {
             link: links.get().await?,
             kept: false,
@@ -86,7 +86,7 @@ impl Use {
     }
 }
 
-impl Drop for Use {
+impl Drop for PooledConnection {
     fn drop(&mut self) {
         // At once: whoever asks for a connection next must not get this one, and lose it a moment later.
         if !self.kept {
@@ -96,7 +96,7 @@ impl Drop for Use {
 }
 
 /// Every member we know of.
-pub(super) struct Links {
+pub(super) struct ConnectionPool {
     endpoints: Vec<String>,
     access: Access,
     /// The files as they worked last.
@@ -107,7 +107,7 @@ pub(super) struct Links {
     metrics: Metrics,
 }
 
-impl std::fmt::Debug for Links {
+impl std::fmt::Debug for ConnectionPool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Links")
             .field("endpoints", &self.endpoints)
@@ -115,7 +115,7 @@ impl std::fmt::Debug for Links {
     }
 }
 
-impl Links {
+impl ConnectionPool {
     /// Nothing is connected yet; files that cannot be read are told at once.
     pub(super) fn new(
         endpoints: Vec<String>,

@@ -6,31 +6,33 @@ use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 
-use super::follower::Follower;
-use super::lead::Lead;
-use super::log::{Log, SendError};
 use crate::model::{Commit, Proposal};
-use crate::store::{BoxFuture, CommitError, Feed, Keep, Limits, Opened, Store, StoreError};
+use crate::store::shared::election::leadership::Leadership;
+use crate::store::shared::log::{Log, SendError};
+use crate::store::shared::watch_cache::follower::Follower;
+use crate::store::{
+    BoxFuture, CommitError, CommitSink, Limits, RetentionFloors, Store, StoreContents, StoreError,
+};
 
 /// How often it is looked whether the lead is lost while the record does not say yet what is to be told.
 const NOTED: Duration = Duration::from_millis(50);
 
 /// A log, for as long as this gateway leads.
 #[derive(Debug)]
-pub(super) struct TermStore {
+pub(in crate::store::shared) struct LeaderStore {
     log: Arc<dyn Log>,
     follower: Arc<Follower>,
-    lead: Arc<Lead>,
+    lead: Arc<Leadership>,
     closed: AtomicBool,
     /// Counts the writes whose outcome was not known.
     unknown: Counter,
 }
 
-impl TermStore {
-    pub(super) fn new(
+impl LeaderStore {
+    pub(in crate::store::shared) fn new(
         log: Arc<dyn Log>,
         follower: Arc<Follower>,
-        lead: Arc<Lead>,
+        lead: Arc<Leadership>,
         unknown: Counter,
     ) -> Self {
         Self {
@@ -49,7 +51,7 @@ impl TermStore {
         if !self.lead.may_write() {
             return Err(CommitError::Unavailable("the lead is lost".to_owned()));
         }
-        let (stamp, mut told) = match self.follower.expect(&proposal) {
+        let (write_id, mut told) = match self.follower.expect(&proposal) {
             Err(CommitError::Conflict) => {
                 // It is decided anew on what the view shows then.
                 self.follower.reached(0).await;
@@ -58,14 +60,14 @@ impl TermStore {
             expected => expected?,
         };
         let mut taken = false;
-        let refused = match self.log.send(stamp, proposal).await {
+        let refused = match self.log.send(write_id, proposal).await {
             Ok(()) => {
                 taken = true;
                 None
             }
             Err(SendError::Unknown(why)) => {
                 // One line for all that the same fence settles.
-                if self.lead.settle_by_fence(stamp.term) {
+                if self.lead.settle_by_fence(write_id.term) {
                     tracing::warn!(%why, "the outcome of a write is not known yet");
                 }
                 self.unknown.inc();
@@ -89,7 +91,7 @@ impl TermStore {
             if let Ok(outcome) = told.try_recv() {
                 return outcome;
             }
-            self.follower.forget(stamp);
+            self.follower.forget(write_id);
             return Err(error);
         }
         let lost = "the store went back, or is another one";
@@ -98,7 +100,7 @@ impl TermStore {
             // Heartbeats are told, or the lead had ended by now: this write was told without its name.
             () = tokio::time::sleep(self.lead.duration()), if taken => {
                 self.lead.give_up();
-                self.follower.forget(stamp);
+                self.follower.forget(write_id);
                 let untold = "it was taken, but is not told as this gateway's";
                 return Err(CommitError::Unknown(untold.to_owned()));
             }
@@ -106,7 +108,7 @@ impl TermStore {
         outcome.unwrap_or_else(|_| Err(CommitError::Unknown(lost.to_owned())))
     }
 
-    async fn open_when_noted(&self, feed: Arc<dyn Feed>) -> Opened {
+    async fn open_when_noted(&self, feed: Arc<dyn CommitSink>) -> StoreContents {
         let mut told = self.follower.told();
         loop {
             // What has changed until here is looked at now, and waited for else.
@@ -119,12 +121,12 @@ impl TermStore {
     }
 }
 
-impl Store for TermStore {
+impl Store for LeaderStore {
     fn limits(&self) -> Limits {
         self.log.limits()
     }
 
-    fn open(&self, feed: Arc<dyn Feed>) -> BoxFuture<'_, Result<Opened, StoreError>> {
+    fn open(&self, feed: Arc<dyn CommitSink>) -> BoxFuture<'_, Result<StoreContents, StoreError>> {
         Box::pin(async move { Ok(self.open_when_noted(feed).await) })
     }
 
@@ -133,7 +135,7 @@ impl Store for TermStore {
     }
 
     /// What the store keeps of the past is not for one gateway to say.
-    fn trim(&self, _keep: Keep) {}
+    fn trim(&self, _keep: RetentionFloors) {}
 
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {

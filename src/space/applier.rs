@@ -12,14 +12,14 @@ use super::hub::Hub;
 use super::snapshot::Snapshot;
 use super::timers::Timers;
 use crate::model::{Change, Commit, Key};
-use crate::store::{Feed, Keep, Opened};
+use crate::store::{CommitSink, RetentionFloors, StoreContents};
 
 /// Deletions remembered; past this the older half is forgotten and the floor rises.
 const MAX_DELETIONS: usize = 1 << 17;
 
 /// Everything in memory that follows the store.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct Applier {
     current: ArcSwap<Snapshot>,
     pub(crate) history: History,
     pub(crate) hub: Arc<Hub>,
@@ -32,7 +32,7 @@ pub(crate) struct Line {
     early: Mutex<Option<Vec<Arc<Commit>>>>,
 }
 
-impl Line {
+impl Applier {
     pub(crate) fn new() -> Self {
         Self {
             current: ArcSwap::default(),
@@ -46,7 +46,7 @@ impl Line {
     }
 
     /// Begins with what a store held.
-    pub(crate) fn load(&self, opened: &Opened) {
+    pub(crate) fn load(&self, opened: &StoreContents) {
         let snapshot = Snapshot::load(opened);
         let mut deleted: Vec<_> = opened
             .deletions
@@ -72,8 +72,8 @@ impl Line {
     }
 
     /// What of the past is still wanted.
-    pub(crate) fn keep(&self) -> Keep {
-        Keep {
+    pub(crate) fn keep(&self) -> RetentionFloors {
+        RetentionFloors {
             history_floor: self.history.floor(),
             deletions_floor: self.current.load().deletions_floor,
         }
@@ -112,7 +112,7 @@ fn with_before(snapshot: &Snapshot, commit: Arc<Commit>) -> Arc<Commit> {
     Arc::new(commit)
 }
 
-impl Line {
+impl Applier {
     fn take(&self, commits: Vec<Arc<Commit>>) {
         let mut snapshot = Snapshot::clone(&self.current.load());
         let mut told = Vec::with_capacity(commits.len());
@@ -137,7 +137,7 @@ impl Line {
     }
 }
 
-impl Feed for Line {
+impl CommitSink for Applier {
     fn deliver(&self, commits: Vec<Arc<Commit>>) {
         let mut early = self.early.lock();
         if let Some(early) = early.as_mut() {
@@ -190,8 +190,8 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_due_before_it_is_in_the_view() {
         const WRITES: u64 = 20_000;
-        let line = Line::new();
-        line.load(&Opened::default());
+        let line = Applier::new();
+        line.load(&StoreContents::default());
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for revision in 1..=WRITES {
@@ -216,14 +216,14 @@ mod tests {
         let key = Key::user("k");
         let at = |revision| entry(revision, Record::default());
         let write = |revision| commit(key.clone(), at(revision));
-        let line = Line::new();
+        let line = Applier::new();
         line.deliver(vec![write(4), write(5)]);
-        line.load(&Opened {
+        line.load(&StoreContents {
             revision: 4,
             entries: vec![(key.clone(), at(4))],
             history: vec![write(3), write(4)],
             history_floor: 2,
-            ..Opened::default()
+            ..StoreContents::default()
         });
         line.deliver(vec![write(6)]);
         let shown = line.current().entries.get(&key).map(|entry| entry.index());

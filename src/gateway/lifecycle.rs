@@ -11,9 +11,9 @@ use tokio::task::JoinHandle;
 
 use super::faces::{Common, Servers};
 use super::listeners::Shared as Faces;
-use super::relay::{self, Desk, Identity, Order};
+use super::relay::{self, Identity, Order, RelayListener};
 use super::standby::Standby;
-use super::stores::{Stores, Tenure};
+use super::stores::{LeadershipTerm, Stores};
 use super::{Error, Listeners, Ports};
 use crate::admin::{self, About, Health, Observed, Phase};
 use crate::config::Config;
@@ -23,7 +23,7 @@ use crate::guard::Bounds;
 use crate::model::FaceName;
 use crate::space::Keyspace;
 use crate::store::StoreError;
-use crate::store::shared::{Candidate, Metrics as StoreMetrics, Relay, Roll};
+use crate::store::shared::{Candidate, Members, Metrics as StoreMetrics, Relay};
 
 /// How long a store may take to close after it failed.
 const CLOSE_FAILED: Duration = Duration::from_secs(2);
@@ -217,7 +217,7 @@ impl Gateway {
         &self,
         ended: Ended,
         open: Open,
-        tenure: Tenure,
+        tenure: LeadershipTerm,
         fatal: &mut mpsc::Receiver<String>,
     ) -> Option<Result<(), Error>> {
         match ended {
@@ -242,7 +242,7 @@ impl Gateway {
     }
 
     /// Follows a store that others use as well until it was read.
-    async fn follow(&self, stores: &Stores, roll: &Roll) {
+    async fn follow(&self, stores: &Stores, roll: &Members) {
         self.health.follow(roll.clone(), self.ports.relay.is_some());
         stores.followed().await;
         self.health.enter(Phase::Standby);
@@ -266,9 +266,9 @@ impl Gateway {
     /// Opens a keyspace over a store and serves it.
     async fn open(
         &self,
-        tenure: &Tenure,
+        tenure: &LeadershipTerm,
         faces: Option<&Faces>,
-        roll: Option<&Roll>,
+        roll: Option<&Members>,
     ) -> Result<Open, Error> {
         let mut registry = Registry::with_prefix("kubekv");
         let store = Arc::clone(&tenure.store);
@@ -287,7 +287,7 @@ impl Gateway {
             &tenure.leads(),
         );
         if let Some(roll) = roll {
-            servers.desk(relay, |faces| Desk {
+            servers.desk(relay, |faces| RelayListener {
                 identity: Arc::clone(&self.identity),
                 roll: roll.clone(),
                 faces,

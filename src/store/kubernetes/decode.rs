@@ -24,7 +24,7 @@ pub(super) fn known(object: &Object, state: State) -> Known {
         version: object.version,
         generation: object.generation,
         kept: object.kept.clone(),
-        stamp: object.spec.as_ref().ok().and_then(|spec| spec.stamp),
+        write_id: object.spec.as_ref().ok().and_then(|spec| spec.write_id),
         step: object
             .written_by()
             .and_then(|_| object.step())

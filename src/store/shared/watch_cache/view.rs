@@ -6,58 +6,59 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::gap;
-use super::log::{Loaded, News};
-use super::outlet::{Outlet, Step};
-use super::past::Past;
-use super::record::{Fence, LeadRecord, Stamp};
-use super::replica::{self, Replicas};
-use super::stamps::Stamps;
 use crate::model::{Commit, Entry, Key, Proposal, Target};
-use crate::store::{CommitError, Feed, Opened};
+use crate::store::shared::election::record::{Fence, LeaderRecord};
+use crate::store::shared::log::{LogContents, LogEvent};
+use crate::store::shared::members::replica::{self, Replicas};
+use crate::store::shared::watch_cache::delivery_queue::{DeliveryQueue, Step};
+use crate::store::shared::watch_cache::gap;
+use crate::store::shared::watch_cache::past::Past;
+use crate::store::shared::write_ids::WriteId;
+use crate::store::shared::write_ids::WriteIds;
+use crate::store::{CommitError, CommitSink, StoreContents};
 
 /// What became of a write.
-pub(super) type Outcome = Result<Arc<Commit>, CommitError>;
+pub(in crate::store::shared) type Outcome = Result<Arc<Commit>, CommitError>;
 
 /// The lead's record as it was told last.
 #[derive(Clone, Debug)]
-pub(super) struct Told {
+pub(in crate::store::shared) struct Status {
     /// The record; `None` where there is none.
-    pub(super) lead: Option<Arc<LeadRecord>>,
+    pub(in crate::store::shared) lead: Option<Arc<LeaderRecord>>,
     /// When it was written.
-    pub(super) lead_revision: Option<u64>,
+    pub(in crate::store::shared) lead_revision: Option<u64>,
     /// The last record there was: where somebody took it away, terms and indexes go on from it.
-    pub(super) last: Option<Arc<LeadRecord>>,
+    pub(in crate::store::shared) last: Option<Arc<LeaderRecord>>,
     /// Where the term of that one began, which no heartbeat has noted yet: whoever leads next must.
-    pub(super) fence: Option<Fence>,
+    pub(in crate::store::shared) fence: Option<Fence>,
     /// The highest term that ever wrote, as far as that is known.
-    pub(super) term: u64,
+    pub(in crate::store::shared) term: u64,
     /// When it was told, by the monotonic clock: whoever would take the lead waits from here.
-    pub(super) since: Instant,
+    pub(in crate::store::shared) since: Instant,
     /// Everything before this revision is in the view.
-    pub(super) revision: u64,
+    pub(in crate::store::shared) revision: u64,
     /// The log was read at least once.
-    pub(super) loaded: bool,
+    pub(in crate::store::shared) loaded: bool,
     /// Whether it has any entries.
-    pub(super) empty: bool,
+    pub(in crate::store::shared) empty: bool,
     /// Counts how often the view had to be given up: what led before does so no more.
-    pub(super) epoch: u64,
+    pub(in crate::store::shared) epoch: u64,
     /// The highest revision a client of any gateway may have seen.
-    pub(super) highest: u64,
+    pub(in crate::store::shared) highest: u64,
     /// The offset that a log had which is gone: nothing in the one there is now, however far it is, may be told with
     /// such an offset, as clients would take it for what they have seen.
-    pub(super) outgrown: Option<u64>,
+    pub(in crate::store::shared) outgrown: Option<u64>,
     /// The gateways of this store.
-    pub(super) replicas: Replicas,
+    pub(in crate::store::shared) replicas: Replicas,
     /// This gateway does not know what went up to here, or not when.
-    pub(super) floor: u64,
+    pub(in crate::store::shared) floor: u64,
     /// The keyspace is not told yet of everything.
-    pub(super) is_behind: bool,
+    pub(in crate::store::shared) is_behind: bool,
 }
 
-impl Told {
+impl Status {
     /// Whether the lead's record says, to whoever leads next, how high an index this gateway may tell of what is not there.
-    pub(super) fn is_floor_noted(&self) -> bool {
+    pub(in crate::store::shared) fn is_floor_noted(&self) -> bool {
         self.last
             .as_deref()
             .is_some_and(|lead| self.floor <= lead.floor)
@@ -65,30 +66,30 @@ impl Told {
 }
 
 /// The state of a follower.
-pub(super) struct View {
+pub(in crate::store::shared) struct View {
     entries: HashMap<Key, Arc<Entry>>,
     past: Past,
-    pending: HashMap<Stamp, oneshot::Sender<Outcome>>,
-    outlet: Outlet,
+    pending: HashMap<WriteId, oneshot::Sender<Outcome>>,
+    outlet: DeliveryQueue,
     /// The name of this gateway's process in the lead's record.
     holder: String,
-    stamps: Arc<Stamps>,
-    /// Which log it is, counted.
-    line: u64,
-    pub(super) told: Told,
+    write_ids: Arc<WriteIds>,
+    /// The log's incarnation that `entries` came from.
+    incarnation: u64,
+    pub(in crate::store::shared) told: Status,
 }
 
 impl View {
-    pub(super) fn new(holder: &str, stamps: Arc<Stamps>) -> Self {
+    pub(in crate::store::shared) fn new(holder: &str, write_ids: Arc<WriteIds>) -> Self {
         Self {
             holder: holder.to_owned(),
-            stamps,
-            line: 0,
+            write_ids,
+            incarnation: 0,
             entries: HashMap::new(),
             past: Past::default(),
             pending: HashMap::new(),
-            outlet: Outlet::default(),
-            told: Told {
+            outlet: DeliveryQueue::default(),
+            told: Status {
                 lead: None,
                 lead_revision: None,
                 last: None,
@@ -109,11 +110,11 @@ impl View {
     }
 
     /// Everything known, and whom to tell from now on.
-    pub(super) fn open(&mut self, feed: Arc<dyn Feed>) -> Opened {
+    pub(in crate::store::shared) fn open(&mut self, feed: Arc<dyn CommitSink>) -> StoreContents {
         self.outlet.open(feed);
         self.past.tidy();
         let entries = self.entries.iter();
-        Opened {
+        StoreContents {
             revision: self.told.revision,
             identity: self.told.lead.as_ref().map_or(0, |lead| lead.identity),
             entries: entries
@@ -129,7 +130,7 @@ impl View {
     }
 
     /// Nobody is to be told any more.
-    pub(super) fn close(&mut self) {
+    pub(in crate::store::shared) fn close(&mut self) {
         self.outlet.close();
         self.told.is_behind = false;
     }
@@ -137,20 +138,22 @@ impl View {
     /// Names a write and waits for what becomes of it; `None` where somebody else leads.
     ///
     /// The name is of the term that was told last: no fence that would make it void has passed yet.
-    pub(super) fn expect(&mut self) -> Option<(Stamp, oneshot::Receiver<Outcome>)> {
-        let stamp = self.stamps.next()?;
+    pub(in crate::store::shared) fn expect(
+        &mut self,
+    ) -> Option<(WriteId, oneshot::Receiver<Outcome>)> {
+        let write_id = self.write_ids.next()?;
         let (sender, receiver) = oneshot::channel();
-        self.pending.insert(stamp, sender);
-        Some((stamp, receiver))
+        self.pending.insert(write_id, sender);
+        Some((write_id, receiver))
     }
 
     /// Waits no more.
-    pub(super) fn forget(&mut self, stamp: Stamp) {
-        self.pending.remove(&stamp);
+    pub(in crate::store::shared) fn forget(&mut self, write_id: WriteId) {
+        self.pending.remove(&write_id);
     }
 
     /// Whether every guard holds now, and no key is written twice.
-    pub(super) fn allows(&self, proposal: &Proposal) -> bool {
+    pub(in crate::store::shared) fn allows(&self, proposal: &Proposal) -> bool {
         let mut seen = HashSet::new();
         proposal.writes.iter().all(|write| match &write.target {
             Target::InOrder(_) => write.before.is_none(),
@@ -162,22 +165,22 @@ impl View {
     }
 
     /// Takes in what a log holds, anew or for the first time.
-    pub(super) fn install(&mut self, loaded: Loaded, line: u64) {
-        let Loaded {
+    pub(in crate::store::shared) fn install(&mut self, loaded: LogContents, incarnation: u64) {
+        let LogContents {
             revision,
             entries,
             lead,
-            stamps,
+            write_ids,
         } = loaded;
         let entries: HashMap<_, _> = entries.into_iter().collect();
-        let same = |lead: &LeadRecord| (lead.identity, lead.offset);
+        let same = |lead: &LeaderRecord| (lead.identity, lead.offset);
         let was = self.told.last.as_deref().map(same);
         let is = lead.as_ref().map(|(lead, _)| same(lead));
-        let fell = |(_, revision): &(LeadRecord, u64)| Some(*revision) < self.told.lead_revision;
-        let replaced = line != self.line || lead.as_ref().is_some_and(fell);
+        let fell = |(_, revision): &(LeaderRecord, u64)| Some(*revision) < self.told.lead_revision;
+        let replaced = incarnation != self.incarnation || lead.as_ref().is_some_and(fell);
         // Where a lead was taken away and there is none yet, the entries may still be the same.
         let another = (was.is_some() && is.is_some() && was != is) || replaced;
-        self.line = line;
+        self.incarnation = incarnation;
         if !self.told.loaded || another || revision < self.told.revision {
             if self.told.loaded && replaced {
                 // It may be ahead by now, but its entries are not as new as those that clients were shown.
@@ -192,9 +195,9 @@ impl View {
             self.past.lose(self.told.revision, revision);
             self.outlet.push(Step::Lost(revision));
             self.told.revision = revision;
-            self.resolve_over_gap(&stamps);
+            self.resolve_over_gap(&write_ids);
         }
-        let written = stamps.iter().map(|stamp| stamp.term).max();
+        let written = write_ids.iter().map(|write_id| write_id.term).max();
         self.told.term = self.told.term.max(written.unwrap_or_default());
         self.lead_is(lead);
         self.told.replicas = replica::all(&self.entries);
@@ -235,10 +238,10 @@ impl View {
         self.told.revision = revision;
     }
 
-    /// What was written while nothing was told is known by its stamp, unless something else has replaced it since.
-    fn resolve_over_gap(&mut self, stamps: &HashSet<Stamp>) {
-        for (stamp, sender) in std::mem::take(&mut self.pending) {
-            let why = if stamps.contains(&stamp) {
+    /// What was written while nothing was told is known by its write id, unless something else has replaced it since.
+    fn resolve_over_gap(&mut self, write_ids: &HashSet<WriteId>) {
+        for (write_id, sender) in std::mem::take(&mut self.pending) {
+            let why = if write_ids.contains(&write_id) {
                 "it is there, but its revision is not known"
             } else {
                 "what happened meanwhile was not told"
@@ -250,28 +253,30 @@ impl View {
 
     /// Takes in what has happened. Says whether what is known may be wrong: another gateway was refused, which was as sure
     /// as this one is of what there is; or there is a lead's record again, without which a list tells no late writes.
-    pub(super) fn take(&mut self, news: Vec<News>) -> bool {
+    pub(in crate::store::shared) fn take(&mut self, news: Vec<LogEvent>) -> bool {
         let mut doubtful = false;
         let mut commits = Vec::new();
         let mut done = Vec::new();
         for one in news {
             match one {
-                News::Commit { commit, stamp } => {
+                LogEvent::Commit { commit, write_id } => {
                     let commit = self.apply(commit);
-                    if let Some(sender) = stamp.and_then(|stamp| self.pending.remove(&stamp)) {
+                    if let Some(sender) =
+                        write_id.and_then(|write_id| self.pending.remove(&write_id))
+                    {
                         done.push((sender, Ok(Arc::clone(&commit))));
                     }
                     self.told.revision = self.told.revision.max(commit.revision);
                     commits.push(commit);
                 }
-                News::Refused(stamp) => match self.pending.remove(&stamp) {
+                LogEvent::Refused(write_id) => match self.pending.remove(&write_id) {
                     Some(sender) => done.push((sender, Err(CommitError::Conflict))),
                     None => doubtful = true,
                 },
-                News::Void(revision) | News::Progress(revision) => {
+                LogEvent::Stale(revision) | LogEvent::Progress(revision) => {
                     self.told.revision = self.told.revision.max(revision);
                 }
-                News::Lead { record, revision } => {
+                LogEvent::Leader { record, revision } => {
                     doubtful |= record.is_some() && self.told.lead.is_none();
                     self.told.revision = self.told.revision.max(revision);
                     // All before the fence is told before it counts.
@@ -318,7 +323,7 @@ impl View {
         self.outlet.push(Step::Commits(commits));
     }
 
-    fn lead_is(&mut self, lead: Option<(LeadRecord, u64)>) {
+    fn lead_is(&mut self, lead: Option<(LeaderRecord, u64)>) {
         let revision = lead.as_ref().map(|(_, revision)| *revision);
         if revision == self.told.lead_revision {
             return;
@@ -328,17 +333,17 @@ impl View {
         let void: Vec<_> = self
             .pending
             .keys()
-            .filter(|stamp| stamp.term < term)
+            .filter(|write_id| write_id.term < term)
             .copied()
             .collect();
-        for stamp in void {
-            if let Some(sender) = self.pending.remove(&stamp) {
+        for write_id in void {
+            if let Some(sender) = self.pending.remove(&write_id) {
                 let answer = Step::Answer(sender, Err(CommitError::Conflict));
                 self.outlet.push(answer);
             }
         }
         let ours = lead.as_ref().filter(|(lead, _)| lead.holder == self.holder);
-        self.stamps.enter(ours.map_or(0, |(lead, _)| lead.term));
+        self.write_ids.enter(ours.map_or(0, |(lead, _)| lead.term));
         self.told.term = self.told.term.max(term);
         if let Some((lead, revision)) = &lead {
             let (term, revision) = (lead.term, *revision);
@@ -361,9 +366,9 @@ mod tests {
     use crate::model::{Cause, Change, Record, Revision};
 
     #[derive(Debug, Default)]
-    struct Told(Mutex<Vec<u64>>);
+    struct Status(Mutex<Vec<u64>>);
 
-    impl Feed for Told {
+    impl CommitSink for Status {
         fn deliver(&self, commits: Vec<Arc<Commit>>) {
             let revisions = commits.iter().map(|commit| commit.revision);
             self.0.lock().extend(revisions);
@@ -377,33 +382,33 @@ mod tests {
         })
     }
 
-    fn lead(floor: u64, beat: u64) -> LeadRecord {
-        LeadRecord {
+    fn lead(floor: u64, beat: u64) -> LeaderRecord {
+        LeaderRecord {
             term: 1,
             holder: "this".to_owned(),
             identity: 7,
             floor,
             beat,
-            ..LeadRecord::default()
+            ..LeaderRecord::default()
         }
     }
 
-    fn loaded(revision: u64, keys: &[&str], lead: (LeadRecord, u64)) -> Loaded {
+    fn loaded(revision: u64, keys: &[&str], lead: (LeaderRecord, u64)) -> LogContents {
         let entry = |key: &&str| (Key::user(*key), entry(3));
-        Loaded {
+        LogContents {
             revision,
             entries: keys.iter().map(entry).collect(),
             lead: Some(lead),
-            ..Loaded::default()
+            ..LogContents::default()
         }
     }
 
     /// A view whose gateway leads and serves.
-    fn serving() -> (View, Arc<Told>) {
+    fn serving() -> (View, Arc<Status>) {
         let mut view = View::new("this", Arc::default());
         view.install(loaded(10, &["a", "b"], (lead(10, 1), 9)), 0);
-        let feed = Arc::<Told>::default();
-        let told: Arc<dyn Feed> = Arc::<Told>::clone(&feed);
+        let feed = Arc::<Status>::default();
+        let told: Arc<dyn CommitSink> = Arc::<Status>::clone(&feed);
         let opened = view.open(told);
         assert_eq!((opened.revision, opened.index_floor), (10, 10));
         (view, feed)
@@ -424,9 +429,9 @@ mod tests {
     }
 
     fn written(view: &mut View, revision: u64) -> oneshot::Receiver<Outcome> {
-        let (stamp, receiver) = view.expect().unwrap();
-        let (commit, stamp) = (commit(revision), Some(stamp));
-        view.take(vec![News::Commit { commit, stamp }]);
+        let (write_id, receiver) = view.expect().unwrap();
+        let (commit, write_id) = (commit(revision), Some(write_id));
+        view.take(vec![LogEvent::Commit { commit, write_id }]);
         receiver
     }
 
@@ -441,7 +446,7 @@ mod tests {
         assert_eq!(*feed.0.lock(), [0; 0]);
         let record = Some(lead(20, 2));
         let revision = 22;
-        view.take(vec![News::Lead { record, revision }]);
+        view.take(vec![LogEvent::Leader { record, revision }]);
         assert!(view.told.is_floor_noted() && !view.told.is_behind);
         assert_eq!(*feed.0.lock(), [20, 21]);
         assert_eq!(answer.try_recv().unwrap().unwrap().revision, 21);
@@ -454,13 +459,13 @@ mod tests {
         let (mut view, feed) = serving();
         view.install(loaded(20, &["a"], (lead(10, 1), 9)), 0);
         let mut answer = written(&mut view, 21);
-        let another = LeadRecord {
+        let another = LeaderRecord {
             holder: "another".to_owned(),
             term: 2,
             ..lead(10, 0)
         };
         let (record, revision) = (Some(another), 22);
-        view.take(vec![News::Lead { record, revision }]);
+        view.take(vec![LogEvent::Leader { record, revision }]);
         assert_eq!(*feed.0.lock(), [0; 0]);
         assert!(answer.try_recv().is_err(), "nobody knows");
         assert!(!view.told.is_behind);
@@ -470,13 +475,13 @@ mod tests {
     fn nothing_is_answered_that_the_keyspace_is_not_told_of() {
         let (mut view, feed) = serving();
         view.install(loaded(20, &["a"], (lead(10, 1), 9)), 0);
-        let (stamp, mut answer) = view.expect().unwrap();
+        let (write_id, mut answer) = view.expect().unwrap();
         // Somebody deletes the record: what was sent is written still, and reads are answered until the lead is dropped.
         let (record, revision) = (None, 21);
-        view.take(vec![News::Lead { record, revision }]);
-        view.take(vec![News::Commit {
+        view.take(vec![LogEvent::Leader { record, revision }]);
+        view.take(vec![LogEvent::Commit {
             commit: commit(22),
-            stamp: Some(stamp),
+            write_id: Some(write_id),
         }]);
         assert_eq!(*feed.0.lock(), [0; 0]);
         assert!(answer.try_recv().is_err(), "nobody knows");
@@ -495,18 +500,18 @@ mod tests {
         let (mut view, _feed) = serving();
         let (own, mut answer) = view.expect().unwrap();
         assert!(
-            !view.take(vec![News::Refused(own)]),
+            !view.take(vec![LogEvent::Refused(own)]),
             "it may lose to others"
         );
         assert!(answer.try_recv().unwrap().is_err());
-        let others = Stamp { term: 2, ..own };
-        assert!(view.take(vec![News::Progress(11), News::Refused(others)]));
+        let others = WriteId { term: 2, ..own };
+        assert!(view.take(vec![LogEvent::Progress(11), LogEvent::Refused(others)]));
     }
 
     #[test]
     fn what_was_listed_without_a_lead_is_doubted_when_there_is_one() {
         let (mut view, _feed) = serving();
-        let told = |record, revision| News::Lead { record, revision };
+        let told = |record, revision| LogEvent::Leader { record, revision };
         assert!(!view.take(vec![told(Some(lead(10, 2)), 21)]));
         assert!(!view.take(vec![told(None, 22)]));
         assert!(view.take(vec![told(Some(lead(10, 3)), 23)]));

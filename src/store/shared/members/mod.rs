@@ -1,23 +1,26 @@
 //! Who leads, and which gateways there are, as the store tells it.
 
+pub(super) mod presence;
+pub(super) mod replica;
+
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::record::Relay;
-use super::replica::Replica;
-use super::view::Told;
+use crate::store::shared::election::record::Relay;
+use crate::store::shared::members::replica::Replica;
+use crate::store::shared::watch_cache::view::Status;
 
 /// Who leads, and which gateways there are.
 #[derive(Clone, Debug)]
-pub struct Roll {
-    told: watch::Receiver<Told>,
+pub struct Members {
+    told: watch::Receiver<Status>,
     /// This gateway.
     holder: String,
 }
 
-impl Roll {
-    pub(super) fn new(told: watch::Receiver<Told>, holder: &str) -> Self {
+impl Members {
+    pub(in crate::store::shared) fn new(told: watch::Receiver<Status>, holder: &str) -> Self {
         Self {
             told,
             holder: holder.to_owned(),
@@ -61,13 +64,13 @@ impl Roll {
     }
 }
 
-fn leader(told: &Told, own: &str) -> Option<Relay> {
+fn leader(told: &Status, own: &str) -> Option<Relay> {
     let lead = told.lead.as_deref()?;
     let another = lead.holder != own && !lead.released;
     lead.relay.clone().filter(|_| another)
 }
 
-fn find<'a>(told: &'a Told, certificate: &str) -> Option<&'a Replica> {
+fn find<'a>(told: &'a Status, certificate: &str) -> Option<&'a Replica> {
     let mut replicas = told.replicas.values();
     replicas.find(|replica| replica.certificate == certificate)
 }

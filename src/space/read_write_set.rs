@@ -68,7 +68,7 @@ pub(crate) enum Effect {
 
 /// The keys and spans a change depends on or touches.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Footprint {
+pub(crate) struct ReadWriteSet {
     /// Read to decide.
     pub(crate) reads: Vec<(Span, Depth)>,
     /// To be written.
@@ -79,7 +79,7 @@ fn disturbs(effect: Effect, depth: Depth) -> bool {
     effect == Effect::ComesOrGoes || depth == Depth::Entries
 }
 
-impl Footprint {
+impl ReadWriteSet {
     /// Whether one writes what the other reads or writes.
     pub(crate) fn clashes(&self, other: &Self) -> bool {
         self.disturbs(other) || other.disturbs(self)
@@ -100,7 +100,7 @@ impl Footprint {
 ///
 /// Two of them never clash: neither writes what the other reads or writes.
 #[derive(Debug, Default)]
-pub(crate) struct Held {
+pub(crate) struct LockTable {
     writes: BTreeMap<Key, Effect>,
     /// Reads of single entries, which most are, with how many hold each.
     entries: HashMap<Key, usize>,
@@ -108,9 +108,9 @@ pub(crate) struct Held {
     spans: HashMap<(Span, Depth), usize>,
 }
 
-impl Held {
+impl LockTable {
     /// Whether the footprint clashes with one that is held.
-    pub(crate) fn clashes(&self, footprint: &Footprint) -> bool {
+    pub(crate) fn clashes(&self, footprint: &ReadWriteSet) -> bool {
         footprint
             .reads
             .iter()
@@ -138,8 +138,8 @@ impl Held {
                 .any(|(span, depth)| disturbs(effect, *depth) && span.contains(key))
     }
 
-    /// Holds a footprint until [`Held::release`].
-    pub(crate) fn hold(&mut self, footprint: &Footprint) {
+    /// Holds a footprint until [`LockTable::release`].
+    pub(crate) fn hold(&mut self, footprint: &ReadWriteSet) {
         for (span, depth) in &footprint.reads {
             match single(span, *depth) {
                 Some(key) => *self.entries.entry(key.clone()).or_default() += 1,
@@ -150,7 +150,7 @@ impl Held {
     }
 
     /// Lets go of a footprint that was held.
-    pub(crate) fn release(&mut self, footprint: &Footprint) {
+    pub(crate) fn release(&mut self, footprint: &ReadWriteSet) {
         for (span, depth) in &footprint.reads {
             match single(span, *depth) {
                 Some(key) => let_go(&mut self.entries, key),
@@ -182,14 +182,14 @@ fn let_go<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
 mod tests {
     use super::*;
 
-    fn reads(span: Span, depth: Depth) -> Footprint {
-        Footprint {
+    fn reads(span: Span, depth: Depth) -> ReadWriteSet {
+        ReadWriteSet {
             reads: vec![(span, depth)],
             writes: Vec::new(),
         }
     }
 
-    fn beneath(prefix: &str, depth: Depth) -> Footprint {
+    fn beneath(prefix: &str, depth: Depth) -> ReadWriteSet {
         let prefix = Key::user(prefix);
         let end = prefix
             .prefix_end()
@@ -197,17 +197,17 @@ mod tests {
         reads(Span::new(&prefix, end), depth)
     }
 
-    fn writes(key: &str, effect: Effect) -> Footprint {
+    fn writes(key: &str, effect: Effect) -> ReadWriteSet {
         let key = Key::user(key);
-        Footprint {
+        ReadWriteSet {
             reads: vec![(Span::key(&key), Depth::Entries)],
             writes: vec![(key, effect)],
         }
     }
 
     /// Both ways of asking agree: of one footprint against another, and against those held.
-    fn clash(held: &Footprint, other: &Footprint) -> bool {
-        let mut all = Held::default();
+    fn clash(held: &ReadWriteSet, other: &ReadWriteSet) -> bool {
+        let mut all = LockTable::default();
         all.hold(held);
         let clash = all.clashes(other);
         assert_eq!(clash, held.clashes(other));

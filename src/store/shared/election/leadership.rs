@@ -13,13 +13,13 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::boottime;
-use super::follower::Follower;
-use super::log::{Log, SendError};
-use super::metrics::Metrics;
-use super::record::{LeadRecord, Relay};
-use super::view::Told;
 use crate::model::time;
+use crate::store::shared::election::boottime;
+use crate::store::shared::election::record::{LeaderRecord, Relay};
+use crate::store::shared::log::{Log, SendError};
+use crate::store::shared::metrics::Metrics;
+use crate::store::shared::watch_cache::follower::Follower;
+use crate::store::shared::watch_cache::view::Status;
 
 /// Added to an index that went back, over what was seen of it.
 const RAISE: u64 = 1_000_000;
@@ -40,7 +40,7 @@ pub struct Candidate {
 
 /// The lead of one gateway, while it lasts.
 #[derive(Debug)]
-pub(super) struct Lead {
+pub(in crate::store::shared) struct Leadership {
     candidate: Candidate,
     holder: String,
     log: Arc<dyn Log>,
@@ -75,8 +75,8 @@ struct Sent {
     told: Option<u64>,
 }
 
-impl Lead {
-    pub(super) fn new(
+impl Leadership {
+    pub(in crate::store::shared) fn new(
         candidate: Candidate,
         holder: String,
         log: Arc<dyn Log>,
@@ -100,7 +100,7 @@ impl Lead {
     }
 
     /// Whether this gateway leads now. To be asked after a read, before it is answered.
-    pub(super) fn held(&self) -> bool {
+    pub(in crate::store::shared) fn held(&self) -> bool {
         nanos(boottime::now()) < self.until.load(Ordering::Acquire)
     }
 
@@ -110,7 +110,7 @@ impl Lead {
     }
 
     /// Whether writes may be sent: what they are refused for is for the log to say.
-    pub(super) fn may_write(&self) -> bool {
+    pub(in crate::store::shared) fn may_write(&self) -> bool {
         self.held() || self.is_refused()
     }
 
@@ -121,8 +121,8 @@ impl Lead {
         self.held_or_confirmed().await || self.is_refused()
     }
 
-    /// As [`Lead::held`]; where the record cannot be written, the log is asked whether another gateway leads.
-    pub(super) async fn held_or_confirmed(&self) -> bool {
+    /// As [`Leadership::held`]; where the record cannot be written, the log is asked whether another gateway leads.
+    pub(in crate::store::shared) async fn held_or_confirmed(&self) -> bool {
         self.held() || (self.is_refused() && self.confirm().await)
     }
 
@@ -165,37 +165,37 @@ impl Lead {
 
     /// Asks for a term after this one, which tells the writes that took effect from those that never will; says whether
     /// nobody has asked for it before.
-    pub(super) fn settle_by_fence(&self, term: u64) -> bool {
+    pub(in crate::store::shared) fn settle_by_fence(&self, term: u64) -> bool {
         let asked = self.unsettled.fetch_max(term, Ordering::AcqRel);
         self.wake.notify_one();
         asked < term
     }
 
     /// Whether somebody waits for a term after the one that was told.
-    fn is_unsettled(&self, told: &Told) -> bool {
+    fn is_unsettled(&self, told: &Status) -> bool {
         let term = told.lead.as_deref().map_or(0, |lead| lead.term);
         self.unsettled.load(Ordering::Acquire) >= term
     }
 
     /// How long the lead lasts without a heartbeat.
-    pub(super) fn duration(&self) -> Duration {
+    pub(in crate::store::shared) fn duration(&self) -> Duration {
         self.candidate.duration
     }
 
     /// Ends the lead soon: what this gateway writes is not told as its own.
-    pub(super) fn give_up(&self) {
+    pub(in crate::store::shared) fn give_up(&self) {
         self.unfit.store(true, Ordering::Release);
         self.wake.notify_one();
     }
 
-    fn is_ours(&self, told: &Told) -> bool {
+    fn is_ours(&self, told: &Status) -> bool {
         told.lead
             .as_ref()
             .is_some_and(|lead| lead.holder == self.holder && !lead.released)
     }
 
     /// Waits until the lead is there to take, and takes it.
-    pub(super) async fn acquire(&self) {
+    pub(in crate::store::shared) async fn acquire(&self) {
         let mut told = self.follower.told();
         let mut sent = Sent::default();
         loop {
@@ -224,7 +224,7 @@ impl Lead {
     }
 
     /// From when on the lead may be taken; `None` while nothing is known.
-    fn free_from(&self, told: &Told) -> Option<Instant> {
+    fn free_from(&self, told: &Status) -> Option<Instant> {
         if !told.loaded {
             return None;
         }
@@ -242,13 +242,13 @@ impl Lead {
         Some(told.since + duration)
     }
 
-    fn next_term(&self, told: &Told) -> LeadRecord {
+    fn next_term(&self, told: &Status) -> LeaderRecord {
         let known = told.last.as_deref();
         let offset = known.map_or(0, |lead| lead.offset);
         let short = told.highest.saturating_sub(told.revision);
         let raised = is_outgrown(told);
         let kept = known.filter(|_| !raised);
-        let mut record = LeadRecord {
+        let mut record = LeaderRecord {
             // Above every term that wrote: of those before, what is on its way is void.
             term: told.term.saturating_add(1),
             holder: self.holder.clone(),
@@ -279,8 +279,8 @@ impl Lead {
         record
     }
 
-    fn next_beat(told: &Told) -> Option<LeadRecord> {
-        let mut record = LeadRecord::clone(told.lead.as_deref()?);
+    fn next_beat(told: &Status) -> Option<LeaderRecord> {
+        let mut record = LeaderRecord::clone(told.lead.as_deref()?);
         note_fence(told, &mut record);
         record.beat += 1;
         record.note_past(told.lead_revision?, time::unix_ms());
@@ -289,7 +289,7 @@ impl Lead {
     }
 
     /// Sends a record once; what became of it is told or not.
-    fn send(&self, mut record: LeadRecord, told: Option<u64>, sent: &mut Sent) -> Sending {
+    fn send(&self, mut record: LeaderRecord, told: Option<u64>, sent: &mut Sent) -> Sending {
         record.attempt = self.attempts.fetch_add(1, Ordering::Relaxed);
         sent.at.insert(record.attempt, boottime::now());
         let log = Arc::clone(&self.log);
@@ -301,8 +301,8 @@ impl Lead {
     async fn await_change(
         &self,
         mut sending: Sending,
-        told: &mut watch::Receiver<Told>,
-        known: &Told,
+        told: &mut watch::Receiver<Status>,
+        known: &Status,
     ) {
         let patience = tokio::time::sleep(self.candidate.duration / 3);
         let mut patience = pin!(patience);
@@ -343,7 +343,7 @@ impl Lead {
     }
 
     /// Extends the lead by what was told of our own record; says whether it was one we sent.
-    fn granted(&self, told: &Told, sent: &mut Sent) -> bool {
+    fn granted(&self, told: &Status, sent: &mut Sent) -> bool {
         let Some(lead) = told.lead.as_deref() else {
             return false;
         };
@@ -362,7 +362,7 @@ impl Lead {
     }
 
     /// Keeps the lead for as long as that works. Returns when it is lost.
-    pub(super) async fn keep(&self) {
+    pub(in crate::store::shared) async fn keep(&self) {
         let mut told = self.follower.told();
         let mut sent = Sent::default();
         let epoch = told.borrow().epoch;
@@ -400,8 +400,13 @@ impl Lead {
         tracing::warn!("the lead is lost");
     }
 
-    /// As [`Lead::await_change`], but not past the end of the lead.
-    async fn await_or_end(&self, sending: Sending, told: &mut watch::Receiver<Told>, known: &Told) {
+    /// As [`Leadership::await_change`], but not past the end of the lead.
+    async fn await_or_end(
+        &self,
+        sending: Sending,
+        told: &mut watch::Receiver<Status>,
+        known: &Status,
+    ) {
         let until = self.until.load(Ordering::Acquire);
         let until = until.max(self.refused_until.load(Ordering::Acquire));
         let left = Duration::from_nanos(until).saturating_sub(boottime::now());
@@ -409,19 +414,19 @@ impl Lead {
     }
 
     /// Whether it leads no more, for good.
-    pub(super) fn is_lost(&self) -> bool {
+    pub(in crate::store::shared) fn is_lost(&self) -> bool {
         self.until.load(Ordering::Acquire) == 0
     }
 
     /// Leads no more, from now on.
-    pub(super) fn drop_now(&self) {
+    pub(in crate::store::shared) fn drop_now(&self) {
         self.until.store(0, Ordering::Release);
         self.refused_until.store(0, Ordering::Release);
-        self.metrics.leads.set(0);
+        self.metrics.is_leader.set(0);
     }
 
     /// Gives the lead up, so that nobody needs to wait. To be called when nothing is read or written any more.
-    pub(super) async fn release(&self) {
+    pub(in crate::store::shared) async fn release(&self) {
         self.drop_now();
         let patience = self.candidate.duration / 3;
         let released = tokio::time::timeout(patience, self.try_release()).await;
@@ -464,14 +469,14 @@ impl Lead {
 
 /// Notes where the term of the last record began, whoever wrote it, if nobody has: a gateway that reads everything anew knows
 /// by that which writes came too late.
-fn note_fence(told: &Told, record: &mut LeadRecord) {
+fn note_fence(told: &Status, record: &mut LeaderRecord) {
     if let Some(fence) = told.fence {
         record.note_fence(fence);
     }
 }
 
 /// Whether indexes are to be raised before anything is served: clients have seen higher ones, or others of the same.
-fn is_outgrown(told: &Told) -> bool {
+fn is_outgrown(told: &Status) -> bool {
     let offset = told.last.as_deref().map_or(0, |lead| lead.offset);
     told.highest > told.revision || told.outgrown.is_some_and(|outgrown| offset <= outgrown)
 }

@@ -20,7 +20,7 @@ const GAPS: usize = 32;
 
 /// The last commits and deletions.
 #[derive(Debug, Default)]
-pub(super) struct Past {
+pub(in crate::store::shared) struct Past {
     commits: VecDeque<Arc<Commit>>,
     weight: usize,
     floor: u64,
@@ -34,7 +34,7 @@ pub(super) struct Past {
 
 impl Past {
     /// Nothing is known of what was up to this revision.
-    pub(super) fn from(revision: u64) -> Self {
+    pub(in crate::store::shared) fn from(revision: u64) -> Self {
         Self {
             floor: revision,
             deletions_floor: revision,
@@ -43,7 +43,7 @@ impl Past {
     }
 
     /// Adds what just happened.
-    pub(super) fn push(&mut self, commit: &Arc<Commit>) {
+    pub(in crate::store::shared) fn push(&mut self, commit: &Arc<Commit>) {
         self.weight += commit.weight();
         self.commits.push_back(Arc::clone(commit));
         while (self.commits.len() > COMMITS || self.weight > BYTES)
@@ -78,7 +78,7 @@ impl Past {
     }
 
     /// What happened between these revisions was not told.
-    pub(super) fn lose(&mut self, from: u64, to: u64) {
+    pub(in crate::store::shared) fn lose(&mut self, from: u64, to: u64) {
         self.commits.clear();
         self.weight = 0;
         self.floor = to;
@@ -96,33 +96,33 @@ impl Past {
     }
 
     /// Every commit after this revision is in [`Past::commits`].
-    pub(super) fn floor(&self) -> u64 {
+    pub(in crate::store::shared) fn floor(&self) -> u64 {
         self.floor
     }
 
     /// The commits kept, oldest first.
-    pub(super) fn commits(&self) -> Vec<Arc<Commit>> {
+    pub(in crate::store::shared) fn commits(&self) -> Vec<Arc<Commit>> {
         self.commits.iter().map(Arc::clone).collect()
     }
 
     /// Every deletion after this revision is in [`Past::deletions`], but for those in gaps.
-    pub(super) fn deletions_floor(&self) -> u64 {
+    pub(in crate::store::shared) fn deletions_floor(&self) -> u64 {
         self.deletions_floor
     }
 
     /// Where it is not.
-    pub(super) fn gaps(&self) -> Vec<Gap> {
+    pub(in crate::store::shared) fn gaps(&self) -> Vec<Gap> {
         self.gaps.clone()
     }
 
     /// The last revision at which something may have gone that is not known, or not at its own revision.
-    pub(super) fn index_floor(&self) -> u64 {
+    pub(in crate::store::shared) fn index_floor(&self) -> u64 {
         self.deletions_floor.max(self.lost)
     }
 
     /// Forgets deletions of keys that were written since: what is left is what a keyspace is opened with, and it forgets
     /// when this does.
-    pub(super) fn tidy(&mut self) {
+    pub(in crate::store::shared) fn tidy(&mut self) {
         let Self {
             deleted, deletions, ..
         } = self;
@@ -130,7 +130,7 @@ impl Past {
     }
 
     /// When keys that are gone were deleted.
-    pub(super) fn deletions(&self) -> Vec<(Key, u64)> {
+    pub(in crate::store::shared) fn deletions(&self) -> Vec<(Key, u64)> {
         let deletions = self.deletions.iter();
         deletions
             .map(|(key, revision)| (key.clone(), *revision))

@@ -24,10 +24,10 @@ pub struct Replica {
 }
 
 /// Every gateway that is noted, by the name of its process.
-pub(super) type Replicas = Arc<HashMap<String, Replica>>;
+pub(in crate::store::shared) type Replicas = Arc<HashMap<String, Replica>>;
 
 /// The key of the record of a process.
-pub(super) fn key(holder: &str) -> Key {
+pub(in crate::store::shared) fn key(holder: &str) -> Key {
     Key::system(format!("{PREFIX}{holder}"))
 }
 
@@ -41,7 +41,7 @@ fn holder(key: &Key) -> Option<&str> {
 }
 
 /// Every gateway that is noted in these entries.
-pub(super) fn all(entries: &HashMap<Key, Arc<Entry>>) -> Replicas {
+pub(in crate::store::shared) fn all(entries: &HashMap<Key, Arc<Entry>>) -> Replicas {
     let replica = |(key, entry): (&Key, &Arc<Entry>)| {
         let replica = serde_json::from_slice(entry.value()).ok()?;
         Some((holder(key)?.to_owned(), replica))
@@ -50,7 +50,7 @@ pub(super) fn all(entries: &HashMap<Key, Arc<Entry>>) -> Replicas {
 }
 
 /// Whether a commit is about such a record.
-pub(super) fn concerns(commit: &Commit) -> bool {
+pub(in crate::store::shared) fn concerns(commit: &Commit) -> bool {
     commit
         .changes
         .iter()

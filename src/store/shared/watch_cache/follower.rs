@@ -8,14 +8,14 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::log::{Log, LogError, News};
-use super::metrics::Metrics;
-use super::record::Stamp;
-use super::replica;
-use super::stamps::Stamps;
-use super::view::{Outcome, Told, View};
 use crate::model::Proposal;
-use crate::store::{CommitError, Feed, Opened};
+use crate::store::shared::log::{Log, LogError, LogEvent};
+use crate::store::shared::members::replica;
+use crate::store::shared::metrics::Metrics;
+use crate::store::shared::watch_cache::view::{Outcome, Status, View};
+use crate::store::shared::write_ids::WriteId;
+use crate::store::shared::write_ids::WriteIds;
+use crate::store::{CommitError, CommitSink, StoreContents};
 
 /// How long until a log that could not be read is tried again, at first.
 const SHORTEST: Duration = Duration::from_millis(50);
@@ -34,9 +34,9 @@ const LONGEST_ASKED: Duration = Duration::from_secs(30);
 const BUSY: Duration = Duration::from_secs(10);
 
 /// Everything a log holds, and every change as it comes.
-pub(super) struct Follower {
+pub(in crate::store::shared) struct Follower {
     view: Mutex<View>,
-    told: watch::Sender<Told>,
+    told: watch::Sender<Status>,
     reopen: Notify,
     doubt: Notify,
     anew: Notify,
@@ -44,7 +44,7 @@ pub(super) struct Follower {
     problem: watch::Sender<Option<String>>,
     /// Since when the log asks to come later.
     busy: Mutex<Option<Instant>>,
-    pub(super) metrics: Metrics,
+    pub(in crate::store::shared) metrics: Metrics,
 }
 
 impl std::fmt::Debug for Follower {
@@ -57,13 +57,13 @@ impl std::fmt::Debug for Follower {
 
 impl Follower {
     /// Follows a log until the handle is aborted.
-    pub(super) fn start(
+    pub(in crate::store::shared) fn start(
         log: Arc<dyn Log>,
         holder: &str,
-        stamps: Arc<Stamps>,
+        write_ids: Arc<WriteIds>,
         metrics: Metrics,
     ) -> (Arc<Self>, JoinHandle<()>) {
-        let view = View::new(holder, stamps);
+        let view = View::new(holder, write_ids);
         let follower = Arc::new(Self {
             told: watch::Sender::new(view.told.clone()),
             view: Mutex::new(view),
@@ -82,38 +82,42 @@ impl Follower {
     }
 
     /// What was told last, and what comes.
-    pub(super) fn told(&self) -> watch::Receiver<Told> {
+    pub(in crate::store::shared) fn told(&self) -> watch::Receiver<Status> {
         self.told.subscribe()
     }
 
     /// What stands in the way of reading the log, and when that ends.
-    pub(super) fn problem(&self) -> watch::Receiver<Option<String>> {
+    pub(in crate::store::shared) fn problem(&self) -> watch::Receiver<Option<String>> {
         self.problem.subscribe()
     }
 
     /// Reads on over a new connection: this one may be silent for ever.
-    pub(super) fn reopen(&self) {
+    pub(in crate::store::shared) fn reopen(&self) {
         self.reopen.notify_one();
     }
 
     /// Wants what is known to be compared with what there is.
-    pub(super) fn doubt(&self) {
+    pub(in crate::store::shared) fn doubt(&self) {
         self.doubt.notify_one();
     }
 
     /// Returns when that is wanted.
-    pub(super) async fn doubted(&self) {
+    pub(in crate::store::shared) async fn doubted(&self) {
         self.doubt.notified().await;
     }
 
     /// Reads everything anew, and tells what differs.
-    pub(super) fn load_anew(&self) {
+    pub(in crate::store::shared) fn load_anew(&self) {
         self.anew.notify_one();
     }
 
     /// Everything known, and whom to tell from now on; `None` while the lead's record does not say how high an index this
     /// gateway may tell of what is not there. A lead that is lost says nothing, and nothing is answered.
-    pub(super) fn open(&self, feed: &Arc<dyn Feed>, is_lost: bool) -> Option<Opened> {
+    pub(in crate::store::shared) fn open(
+        &self,
+        feed: &Arc<dyn CommitSink>,
+        is_lost: bool,
+    ) -> Option<StoreContents> {
         let mut view = self.view.lock();
         if !is_lost && !view.told.is_floor_noted() {
             return None;
@@ -128,15 +132,15 @@ impl Follower {
         Some(opened)
     }
 
-    pub(super) fn close(&self) {
+    pub(in crate::store::shared) fn close(&self) {
         self.change(View::close);
     }
 
     /// Names a write and waits for what becomes of it, if its guards hold by what is known.
-    pub(super) fn expect(
+    pub(in crate::store::shared) fn expect(
         &self,
         proposal: &Proposal,
-    ) -> Result<(Stamp, oneshot::Receiver<Outcome>), CommitError> {
+    ) -> Result<(WriteId, oneshot::Receiver<Outcome>), CommitError> {
         let mut view = self.view.lock();
         if !view.allows(proposal) {
             return Err(CommitError::Conflict);
@@ -145,15 +149,15 @@ impl Follower {
         view.expect().ok_or_else(away)
     }
 
-    pub(super) fn forget(&self, stamp: Stamp) {
-        self.view.lock().forget(stamp);
+    pub(in crate::store::shared) fn forget(&self, write_id: WriteId) {
+        self.view.lock().forget(write_id);
     }
 
     /// Returns when everything up to a revision was told, to the keyspace too.
-    pub(super) async fn reached(&self, revision: u64) {
+    pub(in crate::store::shared) async fn reached(&self, revision: u64) {
         // The sender is in `self`, so it is not gone.
         let mut told = self.told();
-        let reached = |told: &Told| told.revision >= revision && !told.is_behind;
+        let reached = |told: &Status| told.revision >= revision && !told.is_behind;
         let _told = told.wait_for(reached).await;
     }
 
@@ -178,8 +182,8 @@ impl Follower {
                         let told = self.told.borrow();
                         (told.loaded, told.revision)
                     };
-                    let line = log.line();
-                    self.change(|view| view.install(loaded, line));
+                    let incarnation = log.incarnation();
+                    self.change(|view| view.install(loaded, incarnation));
                     if again {
                         self.metrics.relists.inc();
                         tracing::info!(
@@ -249,20 +253,23 @@ impl Follower {
         }
     }
 
-    fn count(&self, news: &[News]) {
+    fn count(&self, news: &[LogEvent]) {
         for one in news {
             match one {
-                News::Void(_) => {
-                    self.metrics.void.inc();
+                LogEvent::Stale(_) => {
+                    self.metrics.stale_writes.inc();
                 }
-                // A gateway's record of itself bears no stamp either.
-                News::Commit {
+                // A gateway's record of itself bears no write id either.
+                LogEvent::Commit {
                     commit,
-                    stamp: None,
+                    write_id: None,
                 } if !replica::concerns(commit) => {
-                    self.metrics.foreign.inc();
+                    self.metrics.external_writes.inc();
                 }
-                News::Commit { .. } | News::Lead { .. } | News::Refused(_) | News::Progress(_) => {}
+                LogEvent::Commit { .. }
+                | LogEvent::Leader { .. }
+                | LogEvent::Refused(_)
+                | LogEvent::Progress(_) => {}
             }
         }
     }
@@ -315,8 +322,8 @@ mod tests {
 
     use super::*;
     use crate::model::Key;
-    use crate::store::shared::log::{Loaded, SendError, Tail};
-    use crate::store::shared::record::LeadRecord;
+    use crate::store::shared::election::record::LeaderRecord;
+    use crate::store::shared::log::{LogContents, LogStream, SendError};
     use crate::store::{BoxFuture, Limits};
 
     /// A log whose every stream of changes ends as soon as it is open.
@@ -330,8 +337,8 @@ mod tests {
 
     struct Ended;
 
-    impl Tail for Ended {
-        fn next(&mut self) -> BoxFuture<'_, Result<Vec<News>, LogError>> {
+    impl LogStream for Ended {
+        fn next(&mut self) -> BoxFuture<'_, Result<Vec<LogEvent>, LogError>> {
             Box::pin(async { Err(LogError::Ended) })
         }
     }
@@ -350,24 +357,28 @@ mod tests {
             }
         }
 
-        fn load(&self) -> BoxFuture<'_, Result<Loaded, LogError>> {
-            Box::pin(async { Ok(Loaded::default()) })
+        fn load(&self) -> BoxFuture<'_, Result<LogContents, LogError>> {
+            Box::pin(async { Ok(LogContents::default()) })
         }
 
-        fn follow(&self) -> BoxFuture<'_, Result<Box<dyn Tail>, LogError>> {
+        fn follow(&self) -> BoxFuture<'_, Result<Box<dyn LogStream>, LogError>> {
             Box::pin(async {
                 tokio::time::sleep(self.takes).await;
                 self.followed.fetch_add(1, Ordering::Relaxed);
-                let tail: Box<dyn Tail> = Box::new(Ended);
+                let tail: Box<dyn LogStream> = Box::new(Ended);
                 Ok(tail)
             })
         }
 
-        fn send(&self, _: Stamp, _: Proposal) -> BoxFuture<'_, Result<(), SendError>> {
+        fn send(&self, _: WriteId, _: Proposal) -> BoxFuture<'_, Result<(), SendError>> {
             unavailable()
         }
 
-        fn send_lead(&self, _: LeadRecord, _: Option<u64>) -> BoxFuture<'_, Result<(), SendError>> {
+        fn send_lead(
+            &self,
+            _: LeaderRecord,
+            _: Option<u64>,
+        ) -> BoxFuture<'_, Result<(), SendError>> {
             unavailable()
         }
 
@@ -375,7 +386,7 @@ mod tests {
             unavailable()
         }
 
-        fn settle<'a>(&'a self, _: &'a Stamps) -> BoxFuture<'a, Result<(), SendError>> {
+        fn settle<'a>(&'a self, _: &'a WriteIds) -> BoxFuture<'a, Result<(), SendError>> {
             unavailable()
         }
 

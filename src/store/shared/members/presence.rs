@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::follower::Follower;
-use super::log::Log;
-use super::replica::{self, Replica};
+use crate::store::shared::log::Log;
+use crate::store::shared::members::replica::{self, Replica};
+use crate::store::shared::watch_cache::follower::Follower;
 
 /// How long until a record that could not be written is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -19,7 +19,12 @@ const LAST: Duration = Duration::from_secs(1);
 const TOLD: Duration = Duration::from_secs(5);
 
 /// Notes this gateway, and notes it again whenever its record is gone, until it is dropped.
-pub(super) async fn keep(log: Arc<dyn Log>, follower: Arc<Follower>, holder: String, own: Replica) {
+pub(in crate::store::shared) async fn keep(
+    log: Arc<dyn Log>,
+    follower: Arc<Follower>,
+    holder: String,
+    own: Replica,
+) {
     let mut told = follower.told();
     loop {
         let missing = told.wait_for(|told| told.loaded && told.replicas.get(&holder) != Some(&own));
@@ -41,7 +46,7 @@ pub(super) async fn keep(log: Arc<dyn Log>, follower: Arc<Follower>, holder: Str
 }
 
 /// Removes this gateway's record, which nobody needs any more.
-pub(super) async fn leave(log: &dyn Log, holder: &str) {
+pub(in crate::store::shared) async fn leave(log: &dyn Log, holder: &str) {
     let removed = log.announce(replica::key(holder), None);
     if !matches!(tokio::time::timeout(LAST, removed).await, Ok(Ok(()))) {
         tracing::debug!("this gateway's record is left for another one to remove");
@@ -49,7 +54,11 @@ pub(super) async fn leave(log: &dyn Log, holder: &str) {
 }
 
 /// Removes the records of all other gateways: those that live note themselves again.
-pub(super) async fn call_the_roll(log: Arc<dyn Log>, follower: Arc<Follower>, holder: String) {
+pub(in crate::store::shared) async fn call_the_roll(
+    log: Arc<dyn Log>,
+    follower: Arc<Follower>,
+    holder: String,
+) {
     let others = Arc::clone(&follower.told().borrow().replicas);
     for other in others.keys().filter(|other| **other != holder) {
         if let Err(error) = log.announce(replica::key(other), None).await {

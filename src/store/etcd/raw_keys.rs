@@ -6,8 +6,8 @@ use bytes::Bytes;
 use etcd_client::{GetOptions, SortOrder, SortTarget};
 
 use super::access::Access;
+use super::connection_pool::ConnectionPool;
 use super::failure::Failure;
-use super::links::Links;
 use super::load::{LONGEST, PAGE, PATIENCE, TRIES, count, place, revision};
 use crate::store::StoreError;
 use crate::store::shared::Metrics;
@@ -18,16 +18,16 @@ const LEAD: &[u8] = b"/.kubekv/lead";
 
 /// Keys as of one revision.
 #[derive(Debug, Default)]
-pub struct Plain {
+pub struct RawKeys {
     /// The revision.
     pub revision: u64,
     /// The keys, in order.
-    pub keys: Vec<PlainKey>,
+    pub keys: Vec<RawKey>,
 }
 
 /// A key as it is.
 #[derive(Debug)]
-pub struct PlainKey {
+pub struct RawKey {
     /// Its name, whole.
     pub name: Vec<u8>,
     /// Its value.
@@ -41,8 +41,8 @@ pub async fn plain(
     endpoints: &[String],
     prefix: &[u8],
     access: Access,
-) -> Result<Plain, StoreError> {
-    let links = Links::new(endpoints.to_vec(), access, Metrics::default())?;
+) -> Result<RawKeys, StoreError> {
+    let links = ConnectionPool::new(endpoints.to_vec(), access, Metrics::default())?;
     let failed = |failure: Failure| StoreError(failure.to_string());
     let mut left = TRIES;
     let (at, found) = loop {
@@ -67,12 +67,12 @@ pub async fn plain(
         // A lease that is gone has -1 left.
         ends.insert(lease, count(answer.await.map_err(failed)?.ttl()));
     }
-    let keys = found.into_iter().map(|(name, value, lease)| PlainKey {
+    let keys = found.into_iter().map(|(name, value, lease)| RawKey {
         name,
         value,
         lease_left: ends.get(&lease).copied(),
     });
-    Ok(Plain {
+    Ok(RawKeys {
         revision: at,
         keys: keys.collect(),
     })
@@ -81,7 +81,7 @@ pub async fn plain(
 /// A key, its value, and its lease or 0.
 type Found = (Vec<u8>, Bytes, i64);
 
-async fn pages(links: &Links, prefix: &[u8]) -> Result<(u64, Vec<Found>), Failure> {
+async fn pages(links: &ConnectionPool, prefix: &[u8]) -> Result<(u64, Vec<Found>), Failure> {
     // A key of one zero byte and an end of one stand for "from the first to the last".
     let mut from = if prefix.is_empty() {
         vec![0]

@@ -12,13 +12,13 @@ pub const DEFAULT_RESERVE_BYTES: u64 = 128 << 20;
 
 /// The room on one disk.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct FreeSpace {
     path: PathBuf,
     reserve: u64,
     full: bool,
 }
 
-impl Room {
+impl FreeSpace {
     /// Watches over the disk that `path` lies on.
     pub(super) fn new(path: &Path, reserve: u64) -> Self {
         Self {

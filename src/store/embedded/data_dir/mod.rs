@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use super::engine::{Batch, Engine, Fjall};
 use super::filesystem;
-use super::mark::Mark;
+use super::high_water_mark::HighWaterMark;
 use super::record::{self, About};
 use crate::store::StoreError;
 
@@ -30,13 +30,13 @@ pub use lock::IN_USE;
 
 /// A directory that is ours alone.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct DataDir {
     root: PathBuf,
     lock_path: PathBuf,
     lock: lock::Lock,
 }
 
-impl Place {
+impl DataDir {
     /// Takes a directory, making it if it is missing.
     pub(super) fn take(path: &Path) -> Result<Self, StoreError> {
         if let Some(there) = path.ancestors().find(|ancestor| ancestor.is_dir()) {
@@ -90,7 +90,7 @@ impl Place {
     }
 
     /// Whether the directory's path still leads to what we hold.
-    pub(super) fn still_ours(&self, mark: &Mark) -> bool {
+    pub(super) fn still_ours(&self, mark: &HighWaterMark) -> bool {
         filesystem::leads_to(&self.lock_path, self.lock.file())
             && filesystem::leads_to(&self.mark(), mark.file())
     }
@@ -111,7 +111,7 @@ impl Place {
         let mut table = Fjall::create(&new.join("db"))?;
         let revision = fill(&mut table)?;
         drop(table);
-        Mark::create(&new.join("mark"), revision).map_err(failed)?;
+        HighWaterMark::create(&new.join("mark"), revision).map_err(failed)?;
         format.write(&new.join("format.json")).map_err(failed)?;
         directory::sync_directory(&new).map_err(failed)?;
         fs::rename(&new, self.store()).map_err(failed)?;

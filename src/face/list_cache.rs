@@ -39,7 +39,7 @@ pub(crate) struct Encoded {
 
 /// The lists of one face, by what was asked for.
 #[derive(Debug, Default)]
-pub(crate) struct Kept {
+pub(crate) struct ListCache {
     lists: Mutex<Lists>,
 }
 
@@ -62,7 +62,7 @@ struct Slot {
     weight: AtomicUsize,
 }
 
-impl Kept {
+impl ListCache {
     /// The list of this name, from a view that shows all that was answered before the call. `make` makes it where it
     /// is not kept, once for all who ask meanwhile; where it gives `None` there is no such list.
     pub(crate) async fn get(

@@ -16,9 +16,9 @@ type Outcome = Result<Arc<Commit>, CommitError>;
 /// hung up, the rest goes on by itself: nobody decides on what it may still change.
 ///
 /// It is polled in place rather than spawned from the start, which would cost every write two more switches of task.
-pub(crate) struct Underway(Option<Pin<Box<dyn Future<Output = Outcome> + Send>>>);
+pub(crate) struct InFlight(Option<Pin<Box<dyn Future<Output = Outcome> + Send>>>);
 
-impl Underway {
+impl InFlight {
     pub(crate) fn new(store: Arc<dyn Store>, pass: Pass, proposal: Proposal) -> Self {
         Self(Some(Box::pin(async move {
             let outcome = store.commit(proposal).await;
@@ -28,7 +28,7 @@ impl Underway {
     }
 }
 
-impl Future for Underway {
+impl Future for InFlight {
     type Output = Outcome;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
@@ -45,7 +45,7 @@ impl Future for Underway {
     }
 }
 
-impl Drop for Underway {
+impl Drop for InFlight {
     fn drop(&mut self) {
         // Without a runtime the gateway is ending, and the outcome stays unknown.
         if let Some(rest) = self.0.take()

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::follower::Follower;
-use super::log::Log;
+use crate::store::shared::log::Log;
+use crate::store::shared::watch_cache::follower::Follower;
 
 /// How often. Each time everything is listed.
 const EVERY: Duration = Duration::from_secs(300);
 
 /// Compares now and then, and when this gateway begins to lead; reads everything anew where something differs.
-pub(super) async fn now_and_then(log: Arc<dyn Log>, follower: Arc<Follower>) -> ! {
+pub(in crate::store::shared) async fn now_and_then(
+    log: Arc<dyn Log>,
+    follower: Arc<Follower>,
+) -> ! {
     loop {
         let _asked = tokio::time::timeout(EVERY, follower.doubted()).await;
         match log.compare().await {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::log::{Loaded, Log, LogError};
-use crate::store::{Opened, StoreError};
+use crate::store::shared::log::{Log, LogContents, LogError};
+use crate::store::{StoreContents, StoreError};
 
 /// How long a log that cannot be read is tried.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -17,7 +17,7 @@ const AGAIN: Duration = Duration::from_millis(500);
 ///
 /// What gateways of this store would follow is not told: neither history nor deletions. One line where no gateway ever
 /// used it, or where it cannot be read.
-pub(crate) async fn read(log: &dyn Log) -> Result<Opened, StoreError> {
+pub(crate) async fn read(log: &dyn Log) -> Result<StoreContents, StoreError> {
     let until = Instant::now() + PATIENCE;
     loop {
         let (why, wait) = match log.load().await {
@@ -35,11 +35,11 @@ pub(crate) async fn read(log: &dyn Log) -> Result<Opened, StoreError> {
     }
 }
 
-fn opened(loaded: Loaded) -> Result<Opened, StoreError> {
+fn opened(loaded: LogContents) -> Result<StoreContents, StoreError> {
     let Some((lead, _)) = loaded.lead else {
         return Err(StoreError("no gateway has ever used this store".to_owned()));
     };
-    Ok(Opened {
+    Ok(StoreContents {
         revision: loaded.revision,
         identity: lead.identity,
         entries: loaded.entries,
