@@ -1,22 +1,16 @@
 //! What one protocol writes the other reads and watches: the table of docs/compatibility.md.
 
-#![allow(
-    clippy::allow_attributes,
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on fails"
-)]
-
-mod common;
+#![cfg(test)]
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use common::{Answer, request};
 use kubekv::face::consul::{self, Consul};
 use kubekv::face::etcd::{self, Etcd};
 use kubekv::space::Keyspace;
+use support::faces;
+use support::http_client::{Answer, request};
 
 /// Both faces on one keyspace.
 struct Faces {
@@ -26,8 +20,8 @@ struct Faces {
 }
 
 async fn faces() -> Faces {
-    let space: Keyspace = common::space().await;
-    let (etcd, stop_etcd) = common::start(|stopping| {
+    let space: Keyspace = faces::space().await;
+    let (etcd, stop_etcd) = faces::start(|stopping| {
         etcd::router(Etcd {
             space: space.clone(),
             stopping,
@@ -35,7 +29,7 @@ async fn faces() -> Faces {
         })
     })
     .await;
-    let (consul, stop_consul) = common::start(|stopping| {
+    let (consul, stop_consul) = faces::start(|stopping| {
         consul::router(Consul {
             space,
             stopping,

@@ -1,10 +1,11 @@
 //! Gateways of one namespace.
 
-use crate::cluster::kubectl;
-use crate::command::{kubekv, run};
-use crate::running::Running;
+use support::command::{kubekv, run};
+use support::kubernetes::kubectl;
+use support::running::Running;
 
-pub(crate) use crate::asked::{get, metric, put, state, until, until_ready};
+pub(crate) use support::gateway::{get, metric, put, state, until_ready};
+pub(crate) use support::until::until;
 
 /// Starts a gateway on the entries of a namespace, called by a name of its own.
 pub(crate) fn start(namespace: &str, name: &str) -> Running {

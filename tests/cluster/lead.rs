@@ -2,10 +2,10 @@
 
 use rustix::process::Signal;
 
-use crate::cluster::{kubectl, namespace};
-use crate::command::kubekv;
 use crate::gateway::{get, put, start, state, status, until, until_ready};
-use crate::running::{Running, ask, connect};
+use support::command::kubekv;
+use support::kubernetes::{kubectl, namespace};
+use support::running::{Running, ask, connect};
 
 /// Two gateways, the first of which leads.
 fn pair(namespace: &str) -> (Running, Running) {

@@ -4,9 +4,9 @@ use std::io::Read;
 
 use serde_json::json;
 
-use crate::cluster::{kubectl, namespace};
 use crate::gateway::{get, metric, put, start, until, until_ready};
-use crate::running::{ask, send};
+use support::kubernetes::{kubectl, namespace};
+use support::running::{ask, send};
 
 /// The name of the object a key is kept as.
 fn object(namespace: &str, key: &str) -> String {

@@ -1,9 +1,9 @@
 //! What the cluster refuses: clients are told, the log says it once, it is counted, and it is over by itself.
 
-use crate::cluster::{kubectl, namespace};
-use crate::command::kubekv;
 use crate::gateway::{get, metric, put, refused, said, start, start_by, state, until, until_ready};
-use crate::running::{Running, connect};
+use support::command::kubekv;
+use support::kubernetes::{kubectl, namespace};
+use support::running::{Running, connect};
 
 fn send(to: std::net::SocketAddr, request: &str, kind: &str, body: &str) -> String {
     use std::io::{Read, Write};
@@ -270,7 +270,7 @@ fn an_entry_is_found_and_made_by_hand() {
     until_ready(&gateway);
     put(&gateway, "some/where/key", "v");
     let name = |arguments: &[&str]| {
-        let done = crate::command::run(&[&["name"], arguments].concat());
+        let done = support::command::run(&[&["name"], arguments].concat());
         assert_eq!(done.code, 0, "{done:?}");
         done.text().trim().to_owned()
     };

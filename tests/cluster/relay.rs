@@ -5,10 +5,10 @@ use std::net::{SocketAddr, TcpStream};
 
 use rustix::process::Signal;
 
-use crate::cluster::namespace;
-use crate::command::kubekv;
 use crate::gateway::{get, lead, put, start, state, status, until, until_ready};
-use crate::running::{Running, ask, send, wait_for_metric};
+use support::command::kubekv;
+use support::kubernetes::namespace;
+use support::running::{Running, ask, send, wait_for_metric};
 
 /// A gateway that leads, and one that relays to it.
 fn pair(namespace: &str) -> (Running, Running) {
@@ -212,7 +212,7 @@ fn gateways_that_are_gone_are_taken_off_the_roll() {
     let (first, second) = pair(&namespace);
     let count = || {
         let names = ["-n", &namespace, "get", "kv", "-o", "name"];
-        let names = crate::cluster::kubectl(&names, &[]).unwrap();
+        let names = support::kubernetes::kubectl(&names, &[]).unwrap();
         names.matches("kubekv.replica.").count()
     };
     until("both are noted", || count() == 2);

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use support::faces;
+use support::http_client;
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -17,10 +19,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tower_service::Service;
 
-use super::common::{self, Answer};
+use support::http_client::Answer;
 
 /// The name of the gateway's node: that of the real Consul beside it.
-pub use super::common::consul::NODE;
+pub use support::consul::NODE;
 
 /// The Consul face over a keyspace in memory, on a port of its own.
 pub struct Gateway {
@@ -46,7 +48,7 @@ impl Gateway {
             })
         };
         let mut own = axum::Router::new();
-        let (address, stop) = common::start(|stopping| {
+        let (address, stop) = faces::start(|stopping| {
             own = face(stopping);
             own.clone()
         })
@@ -68,7 +70,7 @@ impl Gateway {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Answer {
-        common::request(self.address, method, uri, headers, body).await
+        http_client::request(self.address, method, uri, headers, body).await
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -126,7 +128,7 @@ impl Gateway {
         let before = self.watches();
         let (address, uri) = (self.address, format!("/v1/{path}"));
         let parked =
-            tokio::spawn(async move { common::request(address, "GET", &uri, &[], b"").await });
+            tokio::spawn(async move { http_client::request(address, "GET", &uri, &[], b"").await });
         self.until(|watches| watches > before || parked.is_finished())
             .await;
         assert!(!parked.is_finished(), "answered at once: {path}");
@@ -158,28 +160,6 @@ impl Gateway {
             .lines()
             .find_map(|line| line.strip_prefix("space_watches "));
         line.unwrap().parse().unwrap()
-    }
-}
-
-impl Answer {
-    /// The index a client would go on from.
-    pub fn index(&self) -> u64 {
-        self.header("x-consul-index").parse().unwrap()
-    }
-
-    /// One field of the one entry or session in it.
-    pub fn field(&self, name: &str) -> serde_json::Value {
-        let all = self.json();
-        assert_eq!(all.as_array().unwrap().len(), 1, "{all}");
-        all[0][name].clone()
-    }
-
-    /// The keys of the entries in it.
-    pub fn keys(&self) -> Vec<String> {
-        let all = self.json();
-        let keys = all.as_array().unwrap().iter();
-        keys.map(|entry| entry["Key"].as_str().unwrap().to_owned())
-            .collect()
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 use std::time::Duration;
+use support::http_client;
 
 use tokio::task::JoinHandle;
 
 use super::client::unpack;
-use super::common::normal::{name, replace_after, replace_ids};
-use super::common::{self, Answer};
+use support::http_client::Answer;
+use support::normalize::{name, replace_after, replace_ids};
 
 /// Bodies longer than this are told by their length.
 const LONG: usize = 4 << 10;
@@ -170,7 +171,7 @@ async fn send(to: SocketAddr, line: &str) -> Answer {
         Some(count) => vec![b'v'; count.parse().unwrap()],
         None => body.as_bytes().to_vec(),
     };
-    let answer = common::try_request(to, method, path, &headers, &body).await;
+    let answer = http_client::try_request(to, method, path, &headers, &body).await;
     answer.unwrap_or_else(|_| Answer {
         status: 0,
         headers: http::HeaderMap::new(),

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::cluster::component;
 use crate::gateway::{leading, until};
-use crate::member::Member;
-use crate::running::ask;
 use crate::writers::send_body;
+use support::components::component;
+use support::etcd_member::Member;
+use support::running::ask;
 
 /// How many entries a session locks.
 const LOCKS: usize = 200;

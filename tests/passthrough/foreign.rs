@@ -1,9 +1,9 @@
 //! What others write under the prefix, and what they read there.
 
 use crate::gateway::{get, leading, put, read_until, until};
-use crate::member::Member;
-use crate::running::{Running, ask, send};
 use crate::writers::send_body;
+use support::etcd_member::Member;
+use support::running::{Running, ask, send};
 
 /// The value etcd has, as its own client shows it.
 fn raw(member: &Member, key: &str) -> String {
@@ -183,7 +183,7 @@ fn what_is_too_large_is_refused_by_the_name_of_the_limit() {
     let gateway = leading(&member.store("p"), &[]);
     let large = |bytes: usize| {
         let value = "x".repeat(bytes);
-        crate::command::run_with(
+        support::command::run_with(
             &["put", "k", "--address", &gateway.consul.to_string(), "-"],
             value.as_bytes(),
         )

@@ -3,10 +3,11 @@
 use std::io::Read;
 use std::net::TcpStream;
 
-use crate::command::kubekv;
-use crate::running::Running;
+use support::command::kubekv;
+use support::running::Running;
 
-pub(crate) use crate::asked::{get, metric, put, state, until, until_ready};
+pub(crate) use support::gateway::{get, metric, put, state, until_ready};
+pub(crate) use support::until::until;
 
 /// Starts a gateway on a store, called by a name of its own, that relays nothing.
 pub(crate) fn start(store: &str, name: &str, more: &[&str]) -> Running {

@@ -2,10 +2,10 @@
 
 use rustix::process::Signal;
 
-use crate::command::kubekv;
 use crate::gateway::{get, metric, put, read_until, start, state, until, until_ready};
-use crate::member::Member;
-use crate::running::{Running, ask, connect};
+use support::command::kubekv;
+use support::etcd_member::Member;
+use support::running::{Running, ask, connect};
 
 fn pair(store: &str) -> (Running, Running) {
     let first = start(store, "first", &[]);

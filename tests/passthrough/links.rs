@@ -3,9 +3,9 @@
 use rustix::process::Signal;
 
 use crate::gateway::{get, leading, put, start, until, until_ready};
-use crate::member::Member;
-use crate::running::ask;
 use crate::writers::send_body;
+use support::etcd_member::Member;
+use support::running::ask;
 
 #[test]
 #[ignore = "needs etcd: tests/run"]

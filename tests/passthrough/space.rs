@@ -5,9 +5,9 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::gateway::{get, leading, metric, put, start, state, until, until_ready};
-use crate::member::Member;
-use crate::running::Running;
 use crate::writers::send_body;
+use support::etcd_member::Member;
+use support::running::Running;
 
 const QUOTA: [&str; 2] = ["--quota-backend-bytes", "4194304"];
 

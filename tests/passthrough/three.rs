@@ -6,9 +6,9 @@ use std::net::TcpStream;
 use rustix::process::Signal;
 
 use crate::gateway::{get, metric, put, read_until, start, state, until, until_ready};
-use crate::members::{Members, copy};
-use crate::running::{Running, ask, send};
 use crate::writers::Writers;
+use support::etcd_members::{Members, copy};
+use support::running::{Running, ask, send};
 
 /// As long as nothing that happens to one member costs the lead.
 const LONG: [&str; 2] = ["--lead-duration", "15"];

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::gateway::until;
-use crate::running::{Running, ask, connect};
+use support::running::{Running, ask, connect};
 
 /// What etcd v2 says when a change took too long: it may still be made.
 const TIMED_OUT: &str = "etcdserver: request timed out";

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::command::{Done, run};
-use crate::running::{Running, ask};
+use support::command::{Done, run};
+use support::running::{Running, ask};
 
 /// A request; its body as JSON.
 pub(crate) fn json(to: std::net::SocketAddr, request: &str) -> Value {
@@ -30,7 +30,7 @@ pub(crate) fn session(consul: std::net::SocketAddr, name: &str, behavior: &str) 
 /// Sends bytes and reads what comes until the end.
 pub(crate) fn raw(to: std::net::SocketAddr, request: &[u8]) -> String {
     use std::io::{Read, Write};
-    let mut stream = crate::running::connect(to);
+    let mut stream = support::running::connect(to);
     stream.write_all(request).unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
@@ -122,7 +122,7 @@ pub(crate) fn refused(arguments: &[&str]) -> Done {
 
 /// Fills a store by a gateway of its own.
 pub(crate) fn filled(directory: &Path) -> String {
-    let store = crate::command::embedded(directory);
+    let store = support::command::embedded(directory);
     let gateway = Running::start(&store);
     fill_consul(gateway.consul);
     fill_etcd(gateway.etcd);

@@ -13,17 +13,17 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::cluster::kubectl;
-use crate::command::kubekv;
 use crate::gateway::{put, start_for};
-use crate::meddler::Meddler;
-use crate::running::Running;
+use support::command::kubekv;
+use support::fault_proxy::FaultProxy;
+use support::kubernetes::kubectl;
+use support::running::Running;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Starts a gateway whose requests a meddler takes; its lead lasts so many seconds.
-fn start_behind(meddler: &Meddler, namespace: &str, name: &str, seconds: u64) -> Running {
+fn start_behind(meddler: &FaultProxy, namespace: &str, name: &str, seconds: u64) -> Running {
     let mut command = kubekv();
     command.env("KUBECONFIG", meddler.kubeconfig());
     start_for(command, namespace, name, seconds)

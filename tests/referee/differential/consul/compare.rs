@@ -8,8 +8,8 @@ use super::super::case::{Request, short};
 use super::super::run::{Pair, Verdict};
 use super::super::side::{NO_ANSWER, Side};
 use super::Consul;
-use crate::common::Answer;
-use crate::common::normal::{replace_after, replace_ids};
+use support::http_client::Answer;
+use support::normalize::{replace_after, replace_ids};
 
 /// What an index stands behind in an answer.
 const INDEX_MARKS: [&str; 4] = [

@@ -8,8 +8,8 @@ use super::super::bijection::Bijection;
 use super::super::case::{Request, short};
 use super::super::run::{Pair, Verdict};
 use super::super::side::Side;
-use crate::common::Answer;
-use crate::common::normal::replace_after;
+use support::http_client::Answer;
+use support::normalize::replace_after;
 
 /// Seconds by which two times of expiry may differ: both servers were asked one after the other.
 const SLACK: i64 = 2;

@@ -1,14 +1,4 @@
 //! A real etcd of three members, each of which may die, stand still, come back, lead or not.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    missing_docs,
-    clippy::allow_attributes,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "each test binary uses its part, and a test that cannot go on fails"
-)]
 
 use std::fs;
 use std::net::SocketAddr;
@@ -19,9 +9,9 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::cluster::component;
-use crate::member::{Member, Place, free};
-use crate::namespaces::Namespaces;
+use crate::components::component;
+use crate::etcd_member::{Member, Place, free};
+use crate::network_namespaces::Namespaces;
 use crate::until::until;
 
 /// How long a member may take to say how it is.
@@ -53,7 +43,7 @@ impl Members {
 
     /// Starts them in network namespaces, so that each can be cut off from the others. Needs root.
     pub fn start_apart(component: &str) -> Self {
-        let namespaces = Namespaces::new();
+        let namespaces = Namespaces::make();
         let peers = [0, 1, 2].map(|at| namespaces.peer(at));
         Self::start_at(peers, Some(namespaces), component, &[])
     }

@@ -1,11 +1,4 @@
 //! Certificates for the servers of a test and for us.
-#![allow(
-    unreachable_pub,
-    missing_docs,
-    clippy::allow_attributes,
-    clippy::unwrap_used,
-    reason = "a test that cannot go on fails"
-)]
 
 use std::path::Path;
 use std::process::Command;

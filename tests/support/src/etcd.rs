@@ -42,7 +42,7 @@ impl Etcd {
         };
         for _ in 0..200 {
             if tokio::net::TcpStream::connect(address).await.is_ok()
-                && super::request(address, "GET", "/health", &[], b"")
+                && crate::http_client::request(address, "GET", "/health", &[], b"")
                     .await
                     .status
                     == 200

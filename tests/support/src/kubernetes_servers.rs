@@ -1,13 +1,4 @@
 //! A cluster of a test's own, whose programs may stand still, die, come back, and lose what was written.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    missing_docs,
-    clippy::allow_attributes,
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "each test binary uses its part, and a test that cannot go on fails"
-)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::cluster::kubectl;
+use crate::kubernetes::kubectl;
 use crate::until::until;
 
 /// etcd and API servers; all end with the test.

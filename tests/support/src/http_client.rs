@@ -1,63 +1,12 @@
-//! What the tests of the faces share: a keyspace in memory, a face on a port of its own, and a plain HTTP client.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    missing_docs,
-    clippy::allow_attributes,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    reason = "each test binary uses its part"
-)]
-
-pub mod consul;
-pub mod etcd;
-pub mod normal;
+//! A plain HTTP client: one request on a connection of its own, or bytes as they are.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
-use kubekv::face::http::{Leads, Limits, Metrics, Server, Stopping};
-use kubekv::guard::Bounds;
-use kubekv::space::Keyspace;
-use kubekv::store::{MemoryStore, Store};
-use prometheus_client::registry::Registry;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
-
-/// A keyspace that forgets everything.
-pub async fn space() -> Keyspace {
-    let store = Arc::new(MemoryStore::new());
-    let admit = Arc::new(Bounds::new(store.limits()));
-    let opened = Keyspace::open(store, admit, &mut Registry::default()).await;
-    opened.unwrap().0
-}
-
-/// Serves a face on loopback; it stops when the sender is dropped or set.
-pub async fn start(
-    face: impl FnOnce(Stopping) -> axum::Router,
-) -> (SocketAddr, watch::Sender<bool>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (stop, stopping) = watch::channel(false);
-    let stopping = Stopping::new(stopping);
-    let face = face(stopping.clone());
-    let places = Arc::new(Semaphore::new(1000));
-    let server = Server::new(
-        "test",
-        Limits::default(),
-        places,
-        Metrics::default(),
-        Leads::default(),
-    );
-    tokio::spawn(server.serve(listener, face, stopping));
-    (address, stop)
-}
+use tokio::net::TcpStream;
 
 /// An answer, read whole.
 #[derive(Clone, Debug)]
@@ -81,6 +30,29 @@ impl Answer {
         self.headers
             .get(name)
             .map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+/// What answers of Consul's protocol hold.
+impl Answer {
+    /// The index a client would go on from.
+    pub fn index(&self) -> u64 {
+        self.header("x-consul-index").parse().unwrap()
+    }
+
+    /// One field of the one entry or session in it.
+    pub fn field(&self, name: &str) -> serde_json::Value {
+        let all = self.json();
+        assert_eq!(all.as_array().unwrap().len(), 1, "{all}");
+        all[0][name].clone()
+    }
+
+    /// The keys of the entries in it.
+    pub fn keys(&self) -> Vec<String> {
+        let all = self.json();
+        let keys = all.as_array().unwrap().iter();
+        keys.map(|entry| entry["Key"].as_str().unwrap().to_owned())
+            .collect()
     }
 }
 

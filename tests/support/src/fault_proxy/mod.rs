@@ -1,17 +1,8 @@
-//! What stands between a gateway and its API server, and does to requests what networks and tired servers do.
+//! A proxy between a gateway and its API server that injects the faults of networks and overloaded servers.
 //!
 //! It takes plain HTTP on loopback and forwards with its own credentials, those of the kubeconfig it was started with; the
 //! kubeconfig it writes names it as the cluster. What a request's sender does not wait for any more is forwarded all the
 //! same: as bytes that sit in a socket are.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    missing_docs,
-    clippy::allow_attributes,
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "each test binary uses its part, and a test that cannot go on fails"
-)]
 
 mod body;
 mod proxy;
@@ -59,13 +50,13 @@ impl std::fmt::Debug for State {
 
 /// A proxy before an API server; it ends with the test.
 #[derive(Debug)]
-pub struct Meddler {
+pub struct FaultProxy {
     runtime: Option<Runtime>,
     state: Arc<State>,
     directory: tempfile::TempDir,
 }
 
-impl Meddler {
+impl FaultProxy {
     /// Stands before the cluster that `KUBECONFIG` names.
     #[expect(
         clippy::disallowed_methods,
@@ -111,11 +102,11 @@ impl Meddler {
         let (state, address, namespace) = is_ready.recv().unwrap();
         let directory = tempfile::tempdir().unwrap();
         let config = serde_json::json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "meddler",
-            "clusters": [{"name": "meddler", "cluster": {"server": format!("http://{address}")}}],
-            "users": [{"name": "meddler", "user": {}}],
-            "contexts": [{"name": "meddler",
-                "context": {"cluster": "meddler", "user": "meddler", "namespace": namespace}}],
+            "apiVersion": "v1", "kind": "Config", "current-context": "fault-proxy",
+            "clusters": [{"name": "fault-proxy", "cluster": {"server": format!("http://{address}")}}],
+            "users": [{"name": "fault-proxy", "user": {}}],
+            "contexts": [{"name": "fault-proxy",
+                "context": {"cluster": "fault-proxy", "user": "fault-proxy", "namespace": namespace}}],
         });
         std::fs::write(directory.path().join("kubeconfig"), config.to_string()).unwrap();
         Self {
@@ -125,7 +116,7 @@ impl Meddler {
         }
     }
 
-    /// The kubeconfig of whoever is to be meddled with.
+    /// The kubeconfig of a gateway whose requests go through the proxy.
     pub fn kubeconfig(&self) -> String {
         self.directory
             .path()
@@ -162,7 +153,7 @@ impl Meddler {
     }
 }
 
-impl Drop for Meddler {
+impl Drop for FaultProxy {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();

@@ -1,36 +1,27 @@
-//! What people ask of a gateway that runs, and wait for.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    missing_docs,
-    clippy::allow_attributes,
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "each test binary uses its part, and a test that cannot go on fails"
-)]
+//! Requests to a running gateway that tests repeat: its state, its metrics, its keys.
 
 use crate::running::{Running, ask};
-pub(crate) use crate::until::until;
+use crate::until::until;
 
 /// What its admin port says of its state.
-pub(crate) fn state(gateway: &Running) -> String {
+pub fn state(gateway: &Running) -> String {
     let answer = ask(gateway.admin, "GET /readyz");
     answer.lines().last().unwrap_or_default().to_owned()
 }
 
 /// Waits until it leads.
-pub(crate) fn until_ready(gateway: &Running) {
+pub fn until_ready(gateway: &Running) {
     until("ready", || state(gateway) == "ok");
 }
 
 /// Writes a key.
-pub(crate) fn put(gateway: &Running, key: &str, value: &str) {
+pub fn put(gateway: &Running, key: &str, value: &str) {
     let done = gateway.run(&["put", key, value]);
     assert_eq!(done.code, 0, "{done:?}");
 }
 
 /// A key's value, if it has one.
-pub(crate) fn get(gateway: &Running, key: &str) -> Option<String> {
+pub fn get(gateway: &Running, key: &str) -> Option<String> {
     let done = gateway.run(&["get", key, "--raw"]);
     match done.code {
         0 => Some(done.text().trim_end().to_owned()),
@@ -40,7 +31,7 @@ pub(crate) fn get(gateway: &Running, key: &str) -> Option<String> {
 }
 
 /// A metric's value; 0 where it was never counted.
-pub(crate) fn metric(gateway: &Running, name: &str) -> u64 {
+pub fn metric(gateway: &Running, name: &str) -> u64 {
     let metrics = ask(gateway.admin, "GET /metrics");
     let line = metrics.lines().find_map(|line| line.strip_prefix(name));
     line.map_or(0, |value| value.trim().parse().unwrap())

@@ -1,13 +1,4 @@
 //! A member of a real etcd, version 3: alone, or one of several.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    missing_docs,
-    clippy::allow_attributes,
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "each test binary uses its part, and a test that cannot go on fails"
-)]
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -19,7 +10,7 @@ use kubekv::store::etcd::{self, Access};
 use kubekv::store::shared::{Candidate, Metrics, SharedStore, Term};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::cluster::component;
+use crate::components::component;
 
 /// Where a member listens for clients, and in which network namespace, if not in the tests' own.
 #[derive(Debug)]

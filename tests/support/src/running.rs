@@ -1,10 +1,4 @@
-//! A gateway in a process of its own.
-#![allow(
-    dead_code,
-    clippy::allow_attributes,
-    clippy::disallowed_methods,
-    reason = "each test binary uses its part; processes have no clock that could be paused"
-)]
+//! A gateway in a process of its own, and requests to its ports.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -21,26 +15,26 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A gateway that is ready, on ports of its own.
 #[derive(Debug)]
-pub(crate) struct Running {
+pub struct Running {
     child: Child,
     out: BufReader<std::process::ChildStdout>,
     /// What it logs, read all the time: nobody here is to be the reason why it waits.
     err: Option<JoinHandle<String>>,
     /// What it printed when it was ready.
-    pub(crate) printed: String,
-    pub(crate) consul: SocketAddr,
-    pub(crate) etcd: SocketAddr,
-    pub(crate) admin: SocketAddr,
+    pub printed: String,
+    pub consul: SocketAddr,
+    pub etcd: SocketAddr,
+    pub admin: SocketAddr,
 }
 
 impl Running {
     /// Starts one with this store.
-    pub(crate) fn start(store: &str) -> Self {
+    pub fn start(store: &str) -> Self {
         Self::start_by(kubekv(), &["--store", store])
     }
 
     /// Starts one by a command, with these arguments besides those for its ports.
-    pub(crate) fn start_by(mut command: Command, arguments: &[&str]) -> Self {
+    pub fn start_by(mut command: Command, arguments: &[&str]) -> Self {
         command.arg("serve").args(arguments);
         for face in ["--consul", "--etcd", "--admin"] {
             command.args([face, "127.0.0.1:0"]);
@@ -49,12 +43,12 @@ impl Running {
     }
 
     /// Starts one by a command that is complete and has three ports.
-    pub(crate) fn spawn(command: Command) -> Self {
+    pub fn spawn(command: Command) -> Self {
         Self::spawn_logging_to(command, Stdio::piped())
     }
 
     /// The same, with standard error of its own.
-    pub(crate) fn spawn_logging_to(mut command: Command, log: Stdio) -> Self {
+    pub fn spawn_logging_to(mut command: Command, log: Stdio) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let err = child.stderr.take().map(|mut stderr| {
             std::thread::spawn(move || {
@@ -89,17 +83,17 @@ impl Running {
         }
     }
 
-    pub(crate) fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    pub(crate) fn signal(&self, signal: Signal) {
+    pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
     }
 
     /// Waits for its end.
-    pub(crate) fn end(mut self) -> Done {
+    pub fn end(mut self) -> Done {
         let status = self.status();
         let mut out = Vec::new();
         self.out.read_to_end(&mut out).unwrap();
@@ -123,13 +117,13 @@ impl Running {
     }
 
     /// Tells it to end and waits for it.
-    pub(crate) fn stop(self) -> Done {
+    pub fn stop(self) -> Done {
         self.signal(Signal::TERM);
         self.end()
     }
 
     /// Runs a client command against it.
-    pub(crate) fn run(&self, arguments: &[&str]) -> Done {
+    pub fn run(&self, arguments: &[&str]) -> Done {
         let address = self.consul.to_string();
         run(&[arguments, &["--address", &address]].concat())
     }
@@ -144,7 +138,7 @@ impl Drop for Running {
 }
 
 /// Connects; whoever reads an answer that never comes fails.
-pub(crate) fn connect(to: SocketAddr) -> TcpStream {
+pub fn connect(to: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(to).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
@@ -160,12 +154,12 @@ fn request(to: SocketAddr, request: &str, headers: &str) -> TcpStream {
 }
 
 /// Sends a request and leaves the connection open.
-pub(crate) fn send(to: SocketAddr, line: &str) -> TcpStream {
+pub fn send(to: SocketAddr, line: &str) -> TcpStream {
     request(to, line, "")
 }
 
 /// Asks for a page on a connection of its own: status line, headers and body as they came.
-pub(crate) fn ask(to: SocketAddr, line: &str) -> String {
+pub fn ask(to: SocketAddr, line: &str) -> String {
     let mut answer = String::new();
     request(to, line, "Connection: close\r\n")
         .read_to_string(&mut answer)
@@ -174,7 +168,7 @@ pub(crate) fn ask(to: SocketAddr, line: &str) -> String {
 }
 
 /// Waits until a metric has a value.
-pub(crate) fn wait_for_metric(admin: SocketAddr, line: &str) {
+pub fn wait_for_metric(admin: SocketAddr, line: &str) {
     let began = Instant::now();
     loop {
         let metrics = ask(admin, "GET /metrics");

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use super::request;
+use crate::http_client::request;
 
 /// The name of its node.
 pub const NODE: &str = "host";

@@ -1,4 +1,4 @@
-//! Answers without what each server tells otherwise: ids, indexes.
+//! Normalized answers: the ids and indexes that differ from server to server are replaced.
 
 /// Replaces ids by the order of their appearance.
 pub fn replace_ids(body: &str, seen: &mut Vec<String>) -> String {

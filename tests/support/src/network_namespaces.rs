@@ -1,20 +1,11 @@
 //! Network namespaces for three members that talk to each other over links of their own, which can be cut; whoever asks
 //! them reaches them all the same.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    missing_docs,
-    clippy::allow_attributes,
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "each test binary uses its part, and a test that cannot go on fails"
-)]
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::member::Place;
+use crate::etcd_member::Place;
 
 /// How many members there may be in one process.
 const MOST: u32 = 8;
@@ -37,7 +28,7 @@ fn ip(arguments: &str) {
 
 impl Namespaces {
     /// Makes them.
-    pub fn new() -> Self {
+    pub fn make() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(3, Ordering::Relaxed);
         assert!(count + 3 <= MOST, "no more members in one process");
@@ -109,7 +100,6 @@ impl Namespaces {
     }
 
     /// Where it is to listen for the others.
-    #[expect(clippy::unused_self, reason = "each has a bridge of its own")]
     pub fn peer(&self, at: usize) -> SocketAddr {
         let last = u8::try_from(at + 1).unwrap();
         SocketAddr::from((Ipv4Addr::new(192, 168, 0, last), 2380))

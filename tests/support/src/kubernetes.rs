@@ -1,13 +1,4 @@
-//! The cluster that `KUBECONFIG` names, as its administrator uses it.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    missing_docs,
-    clippy::allow_attributes,
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "each test binary uses its part, and a test that cannot go on fails"
-)]
+//! The Kubernetes cluster that `KUBECONFIG` names, as its administrator uses it.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -17,19 +8,7 @@ use std::time::Duration;
 
 use kubekv::store::shared::{Candidate, Metrics, SharedStore, Term};
 
-/// Where the programs of a component are.
-pub fn component(name: &str) -> PathBuf {
-    let found = Command::new("tests/components")
-        .args(["path", name])
-        .output()
-        .unwrap();
-    assert!(
-        found.status.success(),
-        "{}",
-        String::from_utf8_lossy(&found.stderr)
-    );
-    PathBuf::from(String::from_utf8(found.stdout).unwrap().trim())
-}
+use crate::components::component;
 
 /// Runs kubectl; its output, or what it said when it failed.
 pub fn kubectl(arguments: &[&str], input: &[u8]) -> Result<String, String> {

@@ -1,11 +1,4 @@
-//! Waiting for something that is to hold.
-#![allow(
-    unreachable_pub,
-    missing_docs,
-    clippy::allow_attributes,
-    clippy::disallowed_methods,
-    reason = "each test binary uses its part; processes have no clock that could be paused"
-)]
+//! Waiting until a condition holds.
 
 use std::time::{Duration, Instant};
 

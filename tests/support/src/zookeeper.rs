@@ -1,21 +1,12 @@
 //! A real ZooKeeper, and its own command line.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    missing_docs,
-    clippy::allow_attributes,
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "each test binary uses its part, and a test that cannot go on fails"
-)]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::cluster::component;
-use crate::member::free;
+use crate::components::component;
+use crate::etcd_member::free;
 
 /// A server on ports and in a directory of its own; it ends with the test.
 pub struct ZooKeeper {
