@@ -1,7 +1,8 @@
 //! `kubekv import`: what it takes, and how it says what is wrong.
 
 use support::command::{Done, done, run_with};
-use support::running::{Running, ask};
+use support::requests::ask;
+use support::running::Running;
 
 /// Data for an import; whether `kubekv import` takes it where `consul kv import` does not, or the other way round.
 const DATA: &[(&[u8], Option<&str>)] = &[

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use support::command::{Done, done, embedded, kubekv};
-use support::running::{Running, ask};
+use support::requests::ask;
+use support::running::Running;
 
 /// The lines, each of which must be one JSON object with each field once.
 fn lines(log: &str) -> Vec<Value> {

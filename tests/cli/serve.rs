@@ -7,7 +7,9 @@ use support::command::binary;
 use rustix::process::Signal;
 
 use support::command::{by, embedded, kubekv};
-use support::running::{Running, ask, send, wait_for_metric};
+use support::metrics::wait_for_metric;
+use support::requests::{ask, send};
+use support::running::Running;
 
 #[test]
 fn it_prints_what_dockerd_is_to_be_started_with() {

@@ -12,7 +12,8 @@ use crate::rendered::{Overlay, manifests, only, render};
 use support::command::kubekv;
 use support::components::component;
 use support::kubernetes::{kubectl, namespace};
-use support::running::{Running, ask, send};
+use support::requests::{ask, send};
+use support::running::Running;
 
 /// What is served only once it has happened, which this test does not make happen: a mistake in kubekv, half a minute
 /// without a leader, a cluster that refuses.

@@ -8,7 +8,8 @@ use crate::gateway::{get, metric, put, refused, state, status, until, until_read
 use crate::pod::Account;
 use crate::rendered::{Overlay, only};
 use support::kubernetes::{kubectl, namespace};
-use support::running::{Running, ask};
+use support::requests::ask;
+use support::running::Running;
 
 /// All that the Role allows.
 const VERBS: [&str; 6] = ["get", "list", "watch", "create", "update", "delete"];

@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 use tower_service::Service;
 
 use support::http_client::Answer;
+use support::metrics::registered;
 
 /// The name of the gateway's node: that of the real Consul beside it.
 pub use support::consul::NODE;
@@ -136,7 +137,7 @@ impl Gateway {
     }
 
     /// Waits until so many polls are parked.
-    pub async fn until(&self, enough: impl Fn(i64) -> bool) {
+    pub async fn until(&self, enough: impl Fn(u64) -> bool) {
         for _ in 0..2_000 {
             if enough(self.watches()) {
                 return;
@@ -152,21 +153,8 @@ impl Gateway {
     }
 
     /// How many polls are parked.
-    pub fn watches(&self) -> i64 {
+    pub fn watches(&self) -> u64 {
         self.space.refresh_metrics();
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix("space_watches "));
-        line.unwrap().parse().unwrap()
+        registered(&self.registry, "space_watches")
     }
-}
-
-/// Unpacks gzip.
-pub fn unpack(packed: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::new();
-    let read = std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(packed), &mut plain);
-    read.unwrap_or_else(|error| panic!("{error}: {packed:?}"));
-    plain
 }

@@ -6,7 +6,6 @@ use support::http_client;
 
 use tokio::task::JoinHandle;
 
-use super::client::unpack;
 use support::http_client::Answer;
 use support::normalize::{name, replace_after, replace_ids};
 
@@ -107,11 +106,7 @@ impl Side {
 
     /// An answer with its indexes and ids told by the order of their appearance.
     fn seen(&mut self, answer: &Answer) -> Seen {
-        let mut body = if answer.header("content-encoding") == "gzip" && !answer.body.is_empty() {
-            String::from_utf8_lossy(&unpack(&answer.body)).into_owned()
-        } else {
-            String::from_utf8_lossy(&answer.body).into_owned()
-        };
+        let mut body = answer.unpacked();
         for mark in INDEX_MARKS {
             body = replace_after(&body, mark, |text| name(&mut self.indexes, text, '@'));
         }

@@ -4,7 +4,8 @@ use crate::gateway::{get, leading, put, until};
 use support::certificates::certificates;
 use support::command::{done, kubekv};
 use support::etcd_member::Member;
-use support::running::{ask, wait_for_metric};
+use support::metrics::wait_for_metric;
+use support::requests::ask;
 
 /// Lets one user reach one prefix, and nobody anything without a password.
 fn guard(member: &mut Member, prefix: &str) {

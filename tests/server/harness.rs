@@ -12,8 +12,8 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::routing::{any, get};
 use http_body::Frame;
 use kubekv::face::http::{Leads, Limits, Metrics, Server, Stopping};
-use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
+use support::metrics::registered;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore, watch};
@@ -139,12 +139,7 @@ impl Harness {
 
     /// The value of a metric, 0 where there is none.
     pub(crate) fn metric(&self, name: &str) -> u64 {
-        let mut text = String::new();
-        encode(&mut text, &self.registry).unwrap();
-        let line = text
-            .lines()
-            .find(|line| line.starts_with(&format!("{name} ")));
-        line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
+        registered(&self.registry, name)
     }
 
     /// Waits until a metric has a value; gives up after a minute.

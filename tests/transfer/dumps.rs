@@ -11,7 +11,8 @@ use kubekv::transfer::{Import, Item, Items, Listing, Options, Report, Source};
 
 use crate::entries::{assert_named, dump, filled, import, json, refused};
 use support::command::{embedded, kubekv, run, run_with};
-use support::running::{Running, ask};
+use support::requests::ask;
+use support::running::Running;
 
 #[test]
 fn a_store_is_moved_by_way_of_a_file_with_all_it_holds() {

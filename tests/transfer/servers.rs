@@ -10,7 +10,8 @@ use support::command::{embedded, run};
 use support::consul::Real;
 use support::etcd::Etcd;
 use support::etcd_member::Member;
-use support::running::{Running, ask};
+use support::requests::ask;
+use support::running::Running;
 
 /// What Consul says of its keys, less the indexes.
 fn keys(consul: std::net::SocketAddr) -> Vec<Value> {

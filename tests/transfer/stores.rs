@@ -45,7 +45,7 @@ fn nothing_is_written_beside_a_gateway_that_leads() {
         kubekv(),
         &[&arguments[..], &["--node-name", "first"]].concat(),
     );
-    support::running::wait_for_metric(gateway.admin, "kubekv_store_is_leader 1");
+    support::metrics::wait_for_metric(gateway.admin, "kubekv_store_is_leader 1");
     let before = gateway.run(&["put", "a", "1"]);
     assert_eq!(before.code, 0, "{before:?}");
     // What is read beside it is as it is now, and takes nothing from it.
@@ -63,7 +63,7 @@ fn nothing_is_written_beside_a_gateway_that_leads() {
     assert_eq!(done["extra"][0], "a");
     // The lead is given up: a gateway has it at once, and what was moved.
     let gateway = Running::start(&store);
-    support::running::wait_for_metric(gateway.admin, "kubekv_store_is_leader 1");
+    support::metrics::wait_for_metric(gateway.admin, "kubekv_store_is_leader 1");
     let moved = gateway.run(&["get", "docker/text"]);
     assert_eq!(moved.text(), "hello\n", "{moved:?}");
     gateway.stop();

@@ -216,7 +216,6 @@ fn after_a_restore_indexes_go_on_and_those_who_wait_are_woken() {
         copy(&backup.path().join("etcd"), data.parent().unwrap());
     });
     // It is answered, or its connection ends and it comes again.
-    waits.set_read_timeout(Some(super::PATIENCE)).unwrap();
     let woken = std::io::Read::read(&mut &waits, &mut [0; 16]);
     let asleep = woken.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
     assert!(!asleep, "nobody woke it");

@@ -7,7 +7,8 @@ use crate::gateway::{get, lead, metric, put, start, start_for, state, until, unt
 use support::command::kubekv;
 use support::fault_proxy::{Action, FaultProxy, Requests, Watches};
 use support::kubernetes::{kubectl, namespace};
-use support::running::{Running, wait_for_metric};
+use support::metrics::wait_for_metric;
+use support::running::Running;
 
 /// Hole 15: the last entry of a directory goes, and another gateway, warm or cold, takes over.
 #[test]

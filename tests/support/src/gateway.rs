@@ -1,6 +1,7 @@
-//! Requests to a running gateway that tests repeat: its state, its metrics, its keys.
+//! Requests to a running gateway that tests repeat: its state, its keys.
 
-use crate::running::{Running, ask};
+use crate::requests::ask;
+use crate::running::Running;
 use crate::until::until;
 
 /// What its admin port says of its state.
@@ -28,11 +29,4 @@ pub fn get(gateway: &Running, key: &str) -> Option<String> {
         1 => None,
         _ => panic!("{done:?}"),
     }
-}
-
-/// A metric's value; 0 where it was never counted.
-pub fn metric(gateway: &Running, name: &str) -> u64 {
-    let metrics = ask(gateway.admin, "GET /metrics");
-    let line = metrics.lines().find_map(|line| line.strip_prefix(name));
-    line.map_or(0, |value| value.trim().parse().unwrap())
 }

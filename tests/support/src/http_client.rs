@@ -21,6 +21,14 @@ impl Answer {
         std::str::from_utf8(&self.body).unwrap()
     }
 
+    /// The body as text, unpacked if need be.
+    pub fn unpacked(&self) -> String {
+        if self.header("content-encoding") == "gzip" && !self.body.is_empty() {
+            return String::from_utf8_lossy(&unpack(&self.body)).into_owned();
+        }
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
@@ -54,6 +62,14 @@ impl Answer {
         keys.map(|entry| entry["Key"].as_str().unwrap().to_owned())
             .collect()
     }
+}
+
+/// Unpacks gzip.
+pub fn unpack(packed: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    let read = std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(packed), &mut plain);
+    read.unwrap_or_else(|error| panic!("{error}: {packed:?}"));
+    plain
 }
 
 /// Sends one request on a connection of its own and reads the answer.

@@ -1,7 +1,7 @@
-//! A gateway in a process of its own, and requests to its ports.
+//! A gateway in a process of its own.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -134,48 +134,5 @@ impl Drop for Running {
         // It is gone already where the test went well.
         let _gone = self.child.kill();
         let _status = self.child.wait();
-    }
-}
-
-/// Connects; whoever reads an answer that never comes fails.
-pub fn connect(to: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(to).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream
-}
-
-/// Sends a request with these headers. A gateway that turns a connection away may close it before the request is written:
-/// whoever reads the answer finds out.
-fn request(to: SocketAddr, request: &str, headers: &str) -> TcpStream {
-    let mut stream = connect(to);
-    let head = format!("{request} HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
-    let _refused = stream.write_all(head.as_bytes());
-    stream
-}
-
-/// Sends a request and leaves the connection open.
-pub fn send(to: SocketAddr, line: &str) -> TcpStream {
-    request(to, line, "")
-}
-
-/// Asks for a page on a connection of its own: status line, headers and body as they came.
-pub fn ask(to: SocketAddr, line: &str) -> String {
-    let mut answer = String::new();
-    request(to, line, "Connection: close\r\n")
-        .read_to_string(&mut answer)
-        .unwrap();
-    answer
-}
-
-/// Waits until a metric has a value.
-pub fn wait_for_metric(admin: SocketAddr, line: &str) {
-    let began = Instant::now();
-    loop {
-        let metrics = ask(admin, "GET /metrics");
-        if metrics.lines().any(|found| found == line) {
-            return;
-        }
-        assert!(began.elapsed() < PATIENCE, "no {line} in {metrics}");
-        std::thread::sleep(Duration::from_millis(5));
     }
 }
