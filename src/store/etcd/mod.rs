@@ -1,30 +1,22 @@
 //! Entries as keys of an etcd cluster, under one prefix.
 
-mod access;
-mod bulk;
-mod compare;
-mod connection_pool;
-mod failure;
-mod known;
-mod layout;
-#[cfg(test)]
-mod lists;
-mod load;
+mod cache;
+mod cleanup;
+mod connection;
+mod encoding;
+mod list;
 mod log;
 mod raw_keys;
-mod records;
 mod send;
-mod settle;
-mod tail;
-mod version;
+mod watch;
 
 use std::sync::Arc;
 
-pub use access::{Access, Password};
+pub use connection::access::{Access, Password};
 pub use raw_keys::{RawKey, RawKeys, plain};
 
-use self::connection_pool::ConnectionPool;
-use self::layout::Layout;
+use self::connection::pool::ConnectionPool;
+use self::encoding::layout::Layout;
 use self::log::EtcdLog;
 use super::shared::{self, Candidate, Metrics, SharedStore};
 use super::{StoreContents, StoreError};

@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 use bytes::Bytes;
 use etcd_client::{GetOptions, SortOrder, SortTarget};
 
-use super::access::Access;
-use super::connection_pool::ConnectionPool;
-use super::failure::Failure;
-use super::load::{LONGEST, PAGE, PATIENCE, TRIES, count, place, revision};
+use super::connection::access::Access;
+use super::connection::error::Failure;
+use super::connection::pool::ConnectionPool;
+use super::list::load::{LONGEST, PAGE, PATIENCE, TRIES, count, place, revision};
 use crate::store::StoreError;
 use crate::store::shared::Metrics;
 use crate::store::shared::metrics::Verb;

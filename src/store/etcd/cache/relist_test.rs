@@ -6,10 +6,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::json;
 
-use super::known::{Event, Known};
-use super::layout::Name;
-use super::records::{Value, named};
+use super::key_cache::{Event, Known};
 use crate::model::{Entry, Key};
+use crate::store::etcd::encoding::layout::Name;
+use crate::store::etcd::encoding::records::{Value, named};
 use crate::store::shared::log::LogEvent;
 
 const KEYS: [&str; 3] = ["a", "b", "q/00000000000000000009"];

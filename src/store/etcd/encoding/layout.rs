@@ -26,13 +26,13 @@ const ESCAPED: &[u8] = b".kubekv/key/";
 
 /// A prefix that ends in a slash.
 #[derive(Clone, Debug)]
-pub(super) struct Layout {
+pub(crate) struct Layout {
     prefix: Vec<u8>,
 }
 
 /// What a key of etcd stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Name {
+pub(crate) enum Name {
     /// The value of an entry.
     Value(Key),
     /// Its attributes.
@@ -48,14 +48,14 @@ pub(super) enum Name {
 
 impl Layout {
     /// Everything is under this and a slash.
-    pub(super) fn new(prefix: &str) -> Self {
+    pub(crate) fn new(prefix: &str) -> Self {
         let mut prefix = prefix.trim_end_matches('/').as_bytes().to_vec();
         prefix.push(b'/');
         Self { prefix }
     }
 
     /// The first key of all there is, and the first that is not there any more.
-    pub(super) fn range(&self) -> (Vec<u8>, Vec<u8>) {
+    pub(crate) fn range(&self) -> (Vec<u8>, Vec<u8>) {
         let mut end = self.prefix.clone();
         end.pop();
         end.push(b'/' + 1);
@@ -80,7 +80,7 @@ impl Layout {
     }
 
     /// Keys with the same number are in etcd in the order they have here, with nothing of the gateways' between.
-    pub(super) fn zone(key: &Key) -> u8 {
+    pub(crate) fn zone(key: &Key) -> u8 {
         match key.realm() {
             Realm::System => 0,
             Realm::User if key.as_bytes().starts_with(OWN) => 1,
@@ -89,38 +89,38 @@ impl Layout {
         }
     }
 
-    pub(super) fn value(&self, key: &Key) -> Vec<u8> {
+    pub(crate) fn value(&self, key: &Key) -> Vec<u8> {
         let (zone, bytes) = Self::inner(key);
         self.under(&[zone, bytes])
     }
 
-    pub(super) fn attributes(&self, key: &Key) -> Vec<u8> {
+    pub(crate) fn attributes(&self, key: &Key) -> Vec<u8> {
         let (zone, bytes) = Self::inner(key);
         self.under(&[ATTRIBUTES, zone, bytes])
     }
 
-    pub(super) fn in_order(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn in_order(&self, name: &str) -> Vec<u8> {
         self.under(&[IN_ORDER, name.as_bytes()])
     }
 
-    pub(super) fn in_order_attributes(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn in_order_attributes(&self, name: &str) -> Vec<u8> {
         self.under(&[ATTRIBUTES, IN_ORDER, name.as_bytes()])
     }
 
-    pub(super) fn lead(&self) -> Vec<u8> {
+    pub(crate) fn lead(&self) -> Vec<u8> {
         self.under(&[LEAD])
     }
 
-    pub(super) fn term(&self) -> Vec<u8> {
+    pub(crate) fn term(&self) -> Vec<u8> {
         self.under(&[TERM])
     }
 
-    pub(super) fn commit(&self) -> Vec<u8> {
+    pub(crate) fn commit(&self) -> Vec<u8> {
         self.under(&[COMMIT])
     }
 
     /// The key that stands for something.
-    pub(super) fn key(&self, name: &Name) -> Vec<u8> {
+    pub(crate) fn key(&self, name: &Name) -> Vec<u8> {
         match name {
             Name::Value(key) => self.value(key),
             Name::Attributes(key) => self.attributes(key),
@@ -133,7 +133,7 @@ impl Layout {
     }
 
     /// What a key of etcd stands for; `None` where no gateway would have made it.
-    pub(super) fn name(&self, key: &[u8]) -> Option<Name> {
+    pub(crate) fn name(&self, key: &[u8]) -> Option<Name> {
         let rest = key.strip_prefix(self.prefix.as_slice())?;
         if !rest.starts_with(OWN) {
             return Some(Name::Value(Key::user(rest)));

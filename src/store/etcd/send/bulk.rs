@@ -12,15 +12,15 @@ use std::ops::Bound;
 
 use etcd_client::{Compare, CompareOp, DeleteOptions, Txn, TxnOp};
 
-use super::known::Known;
-use super::layout::Layout;
-use super::load::revision;
-use super::send::{Beside, Parts, keeps_value};
+use super::proposal::{Beside, Parts, keeps_value};
 use crate::model::{Key, Realm, Write};
+use crate::store::etcd::cache::key_cache::Known;
+use crate::store::etcd::encoding::layout::Layout;
+use crate::store::etcd::list::load::revision;
 use crate::store::shared::log::SendError;
 
 /// The most of one list.
-pub(super) const LIST: usize = 128;
+pub(crate) const LIST: usize = 128;
 
 /// A write of a key that is named.
 struct Item<'a> {
@@ -67,7 +67,7 @@ impl Run {
 
 /// Keys of which none may be newer than this revision.
 #[derive(Debug)]
-pub(super) struct Span {
+pub(crate) struct Span {
     first: Key,
     last: Key,
     version: u64,
@@ -83,7 +83,7 @@ impl Span {
     }
 
     /// Whether one is, as far as is known.
-    pub(super) fn is_overtaken(&self, known: &Known) -> bool {
+    pub(crate) fn is_overtaken(&self, known: &Known) -> bool {
         let slots = known.slots.range(&self.first..=&self.last);
         let mut seen = slots.filter_map(|(_, slot)| slot.value.as_ref());
         seen.any(|seen| seen.modified > self.version)
@@ -98,7 +98,7 @@ fn room(operations: usize) -> Option<usize> {
 }
 
 /// As few operations as one list takes, the others within.
-pub(super) fn nest(compares: usize, operations: Vec<TxnOp>) -> Vec<TxnOp> {
+pub(crate) fn nest(compares: usize, operations: Vec<TxnOp>) -> Vec<TxnOp> {
     if operations.len() <= LIST {
         return operations;
     }
@@ -116,7 +116,7 @@ pub(super) fn nest(compares: usize, operations: Vec<TxnOp>) -> Vec<TxnOp> {
 }
 
 /// Adds the writes of named keys, each with its place among all writes.
-pub(super) fn compile<'a>(
+pub(crate) fn compile<'a>(
     parts: &mut Parts,
     known: &Known,
     layout: &Layout,
@@ -251,8 +251,8 @@ fn join(runs: &mut Vec<Run>, most: usize) -> Option<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::known::{Seen, Slot};
     use super::*;
+    use crate::store::etcd::cache::key_cache::{Seen, Slot};
 
     fn run(first: usize, last: usize, gap: Option<usize>) -> Run {
         Run { first, last, gap }

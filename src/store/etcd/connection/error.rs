@@ -8,7 +8,7 @@ use crate::store::shared::metrics::Reason;
 
 /// Why a request did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// It did not leave, or the member turned it away for having no leader: another may take it.
     #[error("{0}")]
     NotSent(String),
@@ -43,12 +43,12 @@ pub(super) enum Failure {
 
 impl Failure {
     /// Whether another connection may do better.
-    pub(super) fn is_of_the_connection(&self) -> bool {
+    pub(crate) fn is_of_the_connection(&self) -> bool {
         matches!(self, Self::NotSent(_) | Self::Unknown(_))
     }
 
     /// Why it was refused; `None` where that is no refusal, but says how things are.
-    pub(super) fn reason(&self) -> Option<Reason> {
+    pub(crate) fn reason(&self) -> Option<Reason> {
         Some(match self {
             Self::NoSpace(_) => Reason::Quota,
             Self::TooLarge(_) => Reason::TooLarge,
@@ -61,7 +61,7 @@ impl Failure {
         })
     }
 
-    pub(super) fn of(error: &Error) -> Self {
+    pub(crate) fn of(error: &Error) -> Self {
         if let Error::GRpcStatus(status) = error {
             of_status(status)
         } else {
@@ -71,7 +71,7 @@ impl Failure {
 }
 
 /// gRPC's code, where etcd itself has answered.
-pub(super) fn code(error: &Error) -> Option<u16> {
+pub(crate) fn code(error: &Error) -> Option<u16> {
     let Error::GRpcStatus(status) = error else {
         return None;
     };
@@ -145,7 +145,7 @@ fn was_refused(error: &(dyn std::error::Error + 'static)) -> bool {
 }
 
 /// An error with its causes, in one line.
-pub(super) fn plain(error: &dyn std::error::Error) -> String {
+pub(crate) fn plain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

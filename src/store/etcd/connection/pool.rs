@@ -13,7 +13,7 @@ use tokio::time::error::Elapsed;
 use tonic::transport::Endpoint;
 
 use super::access::{Access, Pem};
-use super::failure::{Failure, code, plain};
+use super::error::{Failure, code, plain};
 use crate::store::StoreError;
 use crate::store::shared::Metrics;
 use crate::store::shared::metrics::Verb;
@@ -34,8 +34,8 @@ const SILENCE: Duration = Duration::from_secs(5);
 const RELOAD: Duration = Duration::from_secs(2);
 
 /// A connection to one member.
-pub(super) struct Link {
-    pub(super) client: Client,
+pub(crate) struct Link {
+    pub(crate) client: Client,
     /// Counts the tokens there were.
     tokens: AtomicU64,
     renewing: AsyncMutex<()>,
@@ -45,7 +45,7 @@ pub(super) struct Link {
 
 impl Link {
     /// Uses this connection no more, and the next member's turn it is. What is under way on it may still end well.
-    pub(super) fn leave(&self) {
+    pub(crate) fn leave(&self) {
         self.ended.send_replace(true);
     }
 
@@ -54,7 +54,7 @@ impl Link {
     }
 
     /// Returns when another connection is to be used.
-    pub(super) async fn ended(&self) {
+    pub(crate) async fn ended(&self) {
         let mut ended = self.ended.subscribe();
         // The sender is in `self`, so it is not gone.
         let _ended = ended.wait_for(|ended| *ended).await;
@@ -63,13 +63,13 @@ impl Link {
 
 /// A connection that is left when this is dropped: whoever lets go of it wants another one, as this one may be silent
 /// for ever.
-pub(super) struct PooledConnection {
-    pub(super) link: Arc<Link>,
+pub(crate) struct PooledConnection {
+    pub(crate) link: Arc<Link>,
     kept: bool,
 }
 
 impl PooledConnection {
-    pub(super) async fn new(links: &ConnectionPool) -> Result<Self, Failure> {
+    pub(crate) async fn new(links: &ConnectionPool) -> Result<Self, Failure> {
         Ok(Self {
             link: links.get().await?,
             kept: false,
@@ -77,11 +77,11 @@ impl PooledConnection {
     }
 
     /// It may be as good as before.
-    pub(super) fn keep(&mut self) {
+    pub(crate) fn keep(&mut self) {
         self.kept = true;
     }
 
-    pub(super) fn leave(&self) {
+    pub(crate) fn leave(&self) {
         self.link.leave();
     }
 }
@@ -96,7 +96,7 @@ impl Drop for PooledConnection {
 }
 
 /// Every member we know of.
-pub(super) struct ConnectionPool {
+pub(crate) struct ConnectionPool {
     endpoints: Vec<String>,
     access: Access,
     /// The files as they worked last.
@@ -117,7 +117,7 @@ impl std::fmt::Debug for ConnectionPool {
 
 impl ConnectionPool {
     /// Nothing is connected yet; files that cannot be read are told at once.
-    pub(super) fn new(
+    pub(crate) fn new(
         endpoints: Vec<String>,
         access: Access,
         metrics: Metrics,
@@ -226,7 +226,7 @@ impl ConnectionPool {
     }
 
     /// The connection there is, or one to the next member that answers.
-    pub(super) async fn get(&self) -> Result<Arc<Link>, Failure> {
+    pub(crate) async fn get(&self) -> Result<Arc<Link>, Failure> {
         let mut current = self.current.lock().await;
         if let Some(link) = current.take() {
             if !link.is_ended() {
@@ -275,7 +275,7 @@ impl ConnectionPool {
     }
 
     /// Counts a request that has ended.
-    pub(super) fn count<T>(
+    pub(crate) fn count<T>(
         &self,
         verb: Verb,
         begun: Instant,
@@ -297,7 +297,7 @@ impl ConnectionPool {
 
     /// Makes a request. It is made again only where it did nothing: over another connection where it did not leave, with
     /// a new token where the old one was not taken.
-    pub(super) async fn call<T, F>(
+    pub(crate) async fn call<T, F>(
         &self,
         verb: Verb,
         patience: Duration,

@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use etcd_client::{EventType, WatchResponse, WatchStream};
 
-use super::connection_pool::PooledConnection;
-use super::failure::Failure;
-use super::known::Event;
-use super::layout::Layout;
-use super::load::{count, value};
-use super::log::State;
 use crate::store::BoxFuture;
+use crate::store::etcd::cache::key_cache::Event;
+use crate::store::etcd::connection::error::Failure;
+use crate::store::etcd::connection::pool::PooledConnection;
+use crate::store::etcd::encoding::layout::Layout;
+use crate::store::etcd::list::load::{count, value};
+use crate::store::etcd::log::State;
 use crate::store::shared::log::{LogError, LogEvent, LogStream};
 
 /// A watch of the whole prefix.
-pub(super) struct Watch {
+pub(crate) struct Watch {
     stream: WatchStream,
     connection: PooledConnection,
     layout: Layout,
@@ -23,7 +23,7 @@ pub(super) struct Watch {
 
 impl Watch {
     /// A watch that etcd has begun.
-    pub(super) fn new(
+    pub(crate) fn new(
         stream: WatchStream,
         connection: PooledConnection,
         layout: Layout,
@@ -105,7 +105,7 @@ impl LogStream for Watch {
 }
 
 /// Why etcd does not tell anything, where it says so.
-pub(super) fn refused(response: &WatchResponse) -> Result<(), LogError> {
+pub(crate) fn refused(response: &WatchResponse) -> Result<(), LogError> {
     if response.compact_revision() != 0 {
         return Err(LogError::Gone);
     }

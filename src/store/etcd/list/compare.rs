@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::failure::Failure;
-use super::known::{Known, Slot};
-use super::log::EtcdLog;
 use crate::model::Key;
+use crate::store::etcd::cache::key_cache::{Known, Slot};
+use crate::store::etcd::connection::error::Failure;
+use crate::store::etcd::log::EtcdLog;
 
 /// How long to wait for what was listed to be told: heartbeats follow it.
 const TOLD: Duration = Duration::from_secs(60);
 
 /// The entries that are not as a list has them.
-pub(super) async fn once(log: &EtcdLog) -> Result<BTreeSet<Key>, Failure> {
+pub(crate) async fn once(log: &EtcdLog) -> Result<BTreeSet<Key>, Failure> {
     let (version, cluster, all) = log.list_now().await?;
     let (listed, _) = Known::load(cluster, version, all);
     let told = |known: &Known| known.version >= version;
@@ -36,8 +36,8 @@ fn differing(known: &Known, listed: &Known) -> BTreeSet<Key> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::known::Seen;
     use super::*;
+    use crate::store::etcd::cache::key_cache::Seen;
 
     fn known(version: u64, values: &[(&str, u64)]) -> Known {
         let mut known = Known {

@@ -8,20 +8,20 @@ use crate::store::shared::write_ids::WriteId;
 
 /// What is remembered beside a value that was written in the same transaction.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Attributes {
+pub(crate) struct Attributes {
     /// Which of the transaction's writes it is.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub(super) sub: u32,
+    pub(crate) sub: u32,
     /// The index of the transaction that made the entry, where it was moved since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) at: Option<u64>,
+    pub(crate) at: Option<u64>,
     /// The key it is to be named under, where its name is the index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) parent: Option<Vec<u8>>,
+    pub(crate) parent: Option<Vec<u8>>,
     /// The transaction's name, where these attributes bear it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) commit: Option<Committed>,
-    pub(super) attrs: Attrs,
+    pub(crate) commit: Option<Committed>,
+    pub(crate) attrs: Attrs,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -30,36 +30,36 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 
 /// The name of a gateway's write, and why it was made: beside the first value it puts, or a record where it puts none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Committed {
+pub(crate) struct Committed {
     #[serde(rename = "stamp")]
-    pub(super) write_id: WriteId,
+    pub(crate) write_id: WriteId,
     #[serde(default, skip_serializing_if = "is_default")]
-    pub(super) cause: Cause,
+    pub(crate) cause: Cause,
     /// The node that was acted on as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) subject: Option<String>,
+    pub(crate) subject: Option<String>,
 }
 
 /// The fence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Term {
-    pub(super) term: u64,
+pub(crate) struct Term {
+    pub(crate) term: u64,
 }
 
 /// A value as etcd has it.
 #[derive(Clone, Debug)]
-pub(super) struct Value {
-    pub(super) bytes: Bytes,
+pub(crate) struct Value {
+    pub(crate) bytes: Bytes,
     /// etcd's own count of its writes, from 1.
-    pub(super) version: u64,
+    pub(crate) version: u64,
     /// The revision it came to be at, as etcd tells it.
-    pub(super) created: u64,
+    pub(crate) created: u64,
     /// The revision it was written at.
-    pub(super) modified: u64,
+    pub(crate) modified: u64,
 }
 
 /// An entry of a value and the attributes that belong to it; without any, somebody else has written it.
-pub(super) fn entry(value: Value, attributes: Option<Attributes>, offset: u64) -> Entry {
+pub(crate) fn entry(value: Value, attributes: Option<Attributes>, offset: u64) -> Entry {
     let written = value.modified + offset;
     let Some(attributes) = attributes else {
         let created = if value.created == value.modified {
@@ -90,7 +90,7 @@ pub(super) fn entry(value: Value, attributes: Option<Attributes>, offset: u64) -
 }
 
 /// The key under a parent that is named by an index.
-pub(super) fn named(parent: &[u8], index: u64) -> Key {
+pub(crate) fn named(parent: &[u8], index: u64) -> Key {
     let mut bytes = parent.to_vec();
     bytes.extend_from_slice(format!("{index:020}").as_bytes());
     Key::user(bytes)

@@ -1,9 +1,9 @@
 //! Clearing up behind what happened: entries that are to be moved to where their name says, attributes left over.
 
-use super::known::{Fence, Seen};
+use super::cache::key_cache::{Fence, Seen};
+use super::encoding::records::Attributes;
 use super::log::EtcdLog;
-use super::records::Attributes;
-use super::send::{Parts, json};
+use super::send::proposal::{Parts, json};
 use crate::model::Key;
 use crate::store::shared::log::SendError;
 use crate::store::shared::write_ids::WriteIds;

@@ -6,38 +6,38 @@ use std::time::Duration;
 use bytes::Bytes;
 use etcd_client::{GetOptions, GetResponse, KeyValue, SortOrder, SortTarget};
 
-use super::failure::Failure;
-use super::known::Known;
-use super::layout::Name;
-use super::log::EtcdLog;
-use super::records::Value;
+use crate::store::etcd::cache::key_cache::Known;
+use crate::store::etcd::connection::error::Failure;
+use crate::store::etcd::encoding::layout::Name;
+use crate::store::etcd::encoding::records::Value;
+use crate::store::etcd::log::EtcdLog;
 use crate::store::shared::election::record::LeaderRecord;
 use crate::store::shared::log::LogContents;
 use crate::store::shared::metrics::Verb;
 
 /// Keys of one page.
-pub(super) const PAGE: i64 = 500;
+pub(crate) const PAGE: i64 = 500;
 
 /// The longest answer that is read: a page of the largest values.
-pub(super) const LONGEST: usize = 1 << 30;
+pub(crate) const LONGEST: usize = 1 << 30;
 
 /// How long a page may take.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often reading is begun anew because what it began with was compacted meanwhile.
-pub(super) const TRIES: usize = 5;
+pub(crate) const TRIES: usize = 5;
 
 /// A number of etcd's, none of which is ever below 0.
-pub(super) fn count(number: i64) -> u64 {
+pub(crate) fn count(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
 }
 
 /// A revision as etcd takes it.
-pub(super) fn revision(number: u64) -> i64 {
+pub(crate) fn revision(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-pub(super) fn value(pair: &KeyValue) -> Value {
+pub(crate) fn value(pair: &KeyValue) -> Value {
     Value {
         bytes: Bytes::copy_from_slice(pair.value()),
         version: count(pair.version()),
@@ -47,7 +47,7 @@ pub(super) fn value(pair: &KeyValue) -> Value {
 }
 
 /// The revision and the cluster an answer was given at.
-pub(super) fn place(answer: &GetResponse) -> Result<(u64, u64), Failure> {
+pub(crate) fn place(answer: &GetResponse) -> Result<(u64, u64), Failure> {
     let header = answer.header();
     let header = header.ok_or_else(|| Failure::Unknown("an answer without a header".to_owned()))?;
     Ok((count(header.revision()), header.cluster_id()))
@@ -55,7 +55,7 @@ pub(super) fn place(answer: &GetResponse) -> Result<(u64, u64), Failure> {
 
 impl EtcdLog {
     /// One key as it is now, or was at a revision; with it the revision and the cluster of the answer.
-    pub(super) async fn get(
+    pub(crate) async fn get(
         &self,
         key: &[u8],
         at: u64,
@@ -63,7 +63,7 @@ impl EtcdLog {
         self.get_within(PATIENCE, key, at).await
     }
 
-    pub(super) async fn get_within(
+    pub(crate) async fn get_within(
         &self,
         patience: Duration,
         key: &[u8],
@@ -138,7 +138,7 @@ impl EtcdLog {
         None
     }
 
-    pub(super) async fn load_now(&self) -> Result<LogContents, Failure> {
+    pub(crate) async fn load_now(&self) -> Result<LogContents, Failure> {
         let first = self.state.first.swap(false, Ordering::AcqRel);
         if first {
             self.look_at_version().await;
@@ -158,7 +158,7 @@ impl EtcdLog {
         Ok(loaded)
     }
 
-    pub(super) async fn list_now(&self) -> Result<(u64, u64, Vec<(Name, Value)>), Failure> {
+    pub(crate) async fn list_now(&self) -> Result<(u64, u64, Vec<(Name, Value)>), Failure> {
         let mut left = TRIES;
         loop {
             match self.list(0).await {
@@ -176,7 +176,9 @@ impl EtcdLog {
         match status.await {
             Ok(status) => {
                 tracing::info!(version = status.version(), "etcd");
-                if let Some(line) = super::version::complaint(status.version()) {
+                if let Some(line) =
+                    crate::store::etcd::connection::version::complaint(status.version())
+                {
                     tracing::warn!("{line}");
                 }
             }

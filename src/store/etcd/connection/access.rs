@@ -44,7 +44,7 @@ impl fmt::Debug for Password {
 
 /// What the files for TLS hold.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(super) struct Pem {
+pub(crate) struct Pem {
     authorities: Option<Vec<u8>>,
     certificate: Option<(Vec<u8>, Vec<u8>)>,
 }
@@ -56,12 +56,12 @@ fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
 
 impl Access {
     /// Whether connections are to be encrypted.
-    pub(super) fn is_tls(&self) -> bool {
+    pub(crate) fn is_tls(&self) -> bool {
         self.authorities.is_some() || self.certificate.is_some()
     }
 
     /// What the files hold now.
-    pub(super) fn pem(&self) -> Result<Pem, StoreError> {
+    pub(crate) fn pem(&self) -> Result<Pem, StoreError> {
         Ok(Pem {
             authorities: self.authorities.as_deref().map(read).transpose()?,
             certificate: match &self.certificate {
@@ -72,7 +72,7 @@ impl Access {
     }
 
     /// Our name and the password as it is now.
-    pub(super) fn credentials(&self) -> Result<Option<(String, String)>, StoreError> {
+    pub(crate) fn credentials(&self) -> Result<Option<(String, String)>, StoreError> {
         let Some((user, password)) = &self.user else {
             return Ok(None);
         };
@@ -88,7 +88,7 @@ impl Access {
 }
 
 impl Pem {
-    pub(super) fn config(&self) -> ClientTlsConfig {
+    pub(crate) fn config(&self) -> ClientTlsConfig {
         let mut config = ClientTlsConfig::new();
         config = match &self.authorities {
             Some(pem) => config.ca_certificate(Certificate::from_pem(pem)),

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::layout::Name;
-use super::records::{Attributes, Committed, Term, Value, entry, named};
 use crate::model::{Cause, Change, Commit, Entry, Key};
+use crate::store::etcd::encoding::layout::Name;
+use crate::store::etcd::encoding::records::{Attributes, Committed, Term, Value, entry, named};
 use crate::store::shared::election::record::LeaderRecord;
 use crate::store::shared::log::{LogContents, LogEvent};
 use crate::store::shared::watch_cache::known::Unsettled;
@@ -15,61 +15,61 @@ use crate::store::shared::write_ids::WriteId;
 
 /// Everything known; revisions are etcd's, indexes are revisions and the offset.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(crate) struct Known {
     /// Which etcd it is: 0 before the first load.
-    pub(super) cluster: u64,
-    pub(super) offset: u64,
+    pub(crate) cluster: u64,
+    pub(crate) offset: u64,
     /// The last revision that was told.
-    pub(super) version: u64,
-    pub(super) lead: Option<Lead>,
-    pub(super) fence: Option<Fence>,
+    pub(crate) version: u64,
+    pub(crate) lead: Option<Lead>,
+    pub(crate) fence: Option<Fence>,
     /// What bears the name of the last write, and what it is now.
-    pub(super) last: Option<(Name, Option<(u64, Bytes)>)>,
-    pub(super) slots: BTreeMap<Key, Slot>,
+    pub(crate) last: Option<(Name, Option<(u64, Bytes)>)>,
+    pub(crate) slots: BTreeMap<Key, Slot>,
     /// Entries that are to be moved to where their name says, by the name they have meanwhile.
-    pub(super) unmoved: BTreeMap<String, Key>,
+    pub(crate) unmoved: BTreeMap<String, Key>,
     /// Keys with attributes that belong to no value.
-    pub(super) strays: BTreeSet<Key>,
+    pub(crate) strays: BTreeSet<Key>,
 }
 
 /// The lead's record.
 #[derive(Debug)]
-pub(super) struct Lead {
-    pub(super) record: Option<LeaderRecord>,
-    pub(super) bytes: Bytes,
-    pub(super) modified: u64,
+pub(crate) struct Lead {
+    pub(crate) record: Option<LeaderRecord>,
+    pub(crate) bytes: Bytes,
+    pub(crate) modified: u64,
 }
 
 /// What a write compares: it takes effect only while the lead was not taken anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fence {
-    pub(super) term: u64,
-    pub(super) modified: u64,
+pub(crate) struct Fence {
+    pub(crate) term: u64,
+    pub(crate) modified: u64,
 }
 
 /// What is known of one entry.
 #[derive(Debug, Default)]
-pub(super) struct Slot {
-    pub(super) value: Option<Seen>,
+pub(crate) struct Slot {
+    pub(crate) value: Option<Seen>,
     /// When attributes were written there.
-    pub(super) attributes: Option<u64>,
+    pub(crate) attributes: Option<u64>,
 }
 
 /// A value that was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Seen {
-    pub(super) modified: u64,
-    pub(super) index: u64,
+pub(crate) struct Seen {
+    pub(crate) modified: u64,
+    pub(crate) index: u64,
     /// The name it has until it is moved.
-    pub(super) unmoved: Option<String>,
+    pub(crate) unmoved: Option<String>,
 }
 
 /// One key's change.
 #[derive(Debug)]
-pub(super) struct Event {
-    pub(super) name: Name,
+pub(crate) struct Event {
+    pub(crate) name: Name,
     /// What it is now; `None` where it was deleted.
-    pub(super) put: Option<Value>,
+    pub(crate) put: Option<Value>,
 }
 
 /// What happened in one revision, as far as it is gathered.
@@ -99,17 +99,17 @@ impl Unsettled for Known {
 
 impl Known {
     /// The index of the last thing told.
-    pub(super) fn index(&self) -> u64 {
+    pub(crate) fn index(&self) -> u64 {
         self.version + self.offset
     }
 
     /// Where the entry of a key stands.
-    pub(super) fn seen(&self, key: &Key) -> Option<&Seen> {
+    pub(crate) fn seen(&self, key: &Key) -> Option<&Seen> {
         self.slots.get(key)?.value.as_ref()
     }
 
     /// Takes in everything that happened in one revision; says what it means.
-    pub(super) fn take(&mut self, revision: u64, events: Vec<Event>) -> Vec<LogEvent> {
+    pub(crate) fn take(&mut self, revision: u64, events: Vec<Event>) -> Vec<LogEvent> {
         self.version = revision;
         let mut step = Step::default();
         for event in &events {
@@ -301,7 +301,7 @@ impl Known {
     }
 
     /// Takes in all there is at a revision.
-    pub(super) fn load(
+    pub(crate) fn load(
         cluster: u64,
         revision: u64,
         all: Vec<(Name, Value)>,

@@ -7,13 +7,13 @@ use etcd_client::{Compare, CompareOp, PutOptions, Txn, TxnOp};
 use tokio::time::Instant;
 
 use super::bulk::{self, Span};
-use super::failure::Failure;
-use super::known::{Fence, Known};
-use super::layout::Layout;
-use super::load::revision;
-use super::log::EtcdLog;
-use super::records::{Attributes, Committed, Term};
 use crate::model::{Key, Proposal, Record, Target, Write};
+use crate::store::etcd::cache::key_cache::{Fence, Known};
+use crate::store::etcd::connection::error::Failure;
+use crate::store::etcd::encoding::layout::Layout;
+use crate::store::etcd::encoding::records::{Attributes, Committed, Term};
+use crate::store::etcd::list::load::revision;
+use crate::store::etcd::log::EtcdLog;
 use crate::store::shared::election::record::LeaderRecord;
 use crate::store::shared::log::SendError;
 use crate::store::shared::metrics::Verb;
@@ -35,30 +35,30 @@ const TOLD: Duration = Duration::from_secs(5);
 
 /// What a transaction compares and what it does.
 #[derive(Debug, Default)]
-pub(super) struct Parts {
-    pub(super) compares: Vec<Compare>,
-    pub(super) operations: Vec<TxnOp>,
+pub(crate) struct Parts {
+    pub(crate) compares: Vec<Compare>,
+    pub(crate) operations: Vec<TxnOp>,
 }
 
 impl Parts {
-    pub(super) fn under(layout: &Layout, fence: Fence) -> Self {
+    pub(crate) fn under(layout: &Layout, fence: Fence) -> Self {
         let mut parts = Self::default();
         parts.is_at(layout.term(), fence.modified);
         parts
     }
 
-    pub(super) fn is_at(&mut self, key: Vec<u8>, modified: u64) {
+    pub(crate) fn is_at(&mut self, key: Vec<u8>, modified: u64) {
         let at = revision(modified);
         let compare = Compare::mod_revision(key, CompareOp::Equal, at);
         self.compares.push(compare);
     }
 
-    pub(super) fn is_absent(&mut self, key: Vec<u8>) {
+    pub(crate) fn is_absent(&mut self, key: Vec<u8>) {
         let compare = Compare::create_revision(key, CompareOp::Equal, 0);
         self.compares.push(compare);
     }
 
-    pub(super) fn put(&mut self, key: Vec<u8>, value: impl Into<Vec<u8>>) {
+    pub(crate) fn put(&mut self, key: Vec<u8>, value: impl Into<Vec<u8>>) {
         self.operations.push(TxnOp::put(key, value, None));
     }
 
@@ -69,12 +69,12 @@ impl Parts {
         self.operations.push(touch);
     }
 
-    pub(super) fn delete(&mut self, key: Vec<u8>) {
+    pub(crate) fn delete(&mut self, key: Vec<u8>) {
         self.operations.push(TxnOp::delete(key, None));
     }
 
     /// Compares that the entry of a key is as it is known.
-    pub(super) fn guard(&mut self, known: &Known, layout: &Layout, key: &Key) {
+    pub(crate) fn guard(&mut self, known: &Known, layout: &Layout, key: &Key) {
         match known.seen(key) {
             Some(seen) => self.is_at(layout.value(key), seen.modified),
             None => self.is_absent(layout.value(key)),
@@ -82,7 +82,7 @@ impl Parts {
     }
 
     /// Writes or deletes a value, with what is beside it.
-    pub(super) fn change(
+    pub(crate) fn change(
         &mut self,
         layout: &Layout,
         (key, write): (&Key, &Write),
@@ -127,7 +127,7 @@ impl Parts {
     }
 
     /// Whether it happened; it is sent once.
-    pub(super) async fn send(self, log: &EtcdLog) -> Result<bool, SendError> {
+    pub(crate) async fn send(self, log: &EtcdLog) -> Result<bool, SendError> {
         Ok(send(log, &self.txn()).await?)
     }
 
@@ -159,7 +159,7 @@ async fn send(log: &EtcdLog, txn: &Txn) -> Result<bool, Failure> {
 }
 
 /// Sends a proposal.
-pub(super) async fn proposal(
+pub(crate) async fn proposal(
     log: &EtcdLog,
     write_id: WriteId,
     proposal: Proposal,
@@ -207,7 +207,7 @@ fn holds(known: &Known, proposal: &Proposal) -> bool {
 }
 
 /// Whether a write leaves the value as it is.
-pub(super) fn keeps_value(write: &Write) -> bool {
+pub(crate) fn keeps_value(write: &Write) -> bool {
     let before = write.before.as_ref();
     let put = write.put.as_ref();
     before.is_some_and(|before| put.is_some_and(|put| *before.value() == put.value))
@@ -272,14 +272,14 @@ fn compile(
 
 /// What attributes say of the transaction that puts them.
 #[derive(Debug)]
-pub(super) struct Beside {
+pub(crate) struct Beside {
     sub: u32,
     parent: Option<Vec<u8>>,
     commit: Option<Committed>,
 }
 
 impl Beside {
-    pub(super) fn of(sub: u32) -> Self {
+    pub(crate) fn of(sub: u32) -> Self {
         Self {
             sub,
             parent: None,
@@ -298,12 +298,12 @@ impl Beside {
     }
 }
 
-pub(super) fn json(record: &impl serde::Serialize) -> Result<Vec<u8>, SendError> {
+pub(crate) fn json(record: &impl serde::Serialize) -> Result<Vec<u8>, SendError> {
     serde_json::to_vec(record).map_err(|error| SendError::Refused(error.to_string()))
 }
 
 /// Sends the lead's record; with a new term the fence, too.
-pub(super) async fn lead(
+pub(crate) async fn lead(
     log: &EtcdLog,
     record: LeaderRecord,
     told: Option<u64>,
@@ -336,7 +336,7 @@ pub(super) async fn lead(
 }
 
 /// Writes or removes a gateway's record of itself, whoever leads.
-pub(super) async fn announce(
+pub(crate) async fn announce(
     log: &EtcdLog,
     key: Key,
     value: Option<Bytes>,

@@ -1,7 +1,7 @@
 //! Versions of etcd with mistakes that matter here.
 
 /// What is wrong with a version, in one line.
-pub(super) fn complaint(version: &str) -> Option<String> {
+pub(crate) fn complaint(version: &str) -> Option<String> {
     let mut parts = version.split(['.', '-', '+']).map(str::parse::<u64>);
     let (Some(Ok(major)), Some(Ok(minor)), Some(Ok(patch))) =
         (parts.next(), parts.next(), parts.next())

@@ -1,0 +1,4 @@
+//! The encoding of entries as keys and values of etcd.
+
+pub(crate) mod layout;
+pub(crate) mod records;

@@ -1,0 +1,4 @@
+//! Full lists of the keys under the prefix.
+
+pub(crate) mod compare;
+pub(crate) mod load;

@@ -1,0 +1,3 @@
+//! The watch of the whole prefix.
+
+pub(crate) mod stream;
