@@ -1,96 +1,116 @@
-//! Clearing up behind what happened: entries that are to be moved to where their name says, attributes left over.
+//! Cleanup: in-order entries are renamed to their keys, and orphaned attributes deleted.
 
-use super::cache::key_cache::{Fence, Seen};
-use super::encoding::records::Attributes;
-use super::log::EtcdLog;
-use super::send::proposal::{Parts, json};
+use super::cache::key_cache::{CachedValue, KeyCache, TermFence};
+use super::encoding::records::{AttributesRecord, to_json};
+use super::prefix::Prefix;
+use super::send::transaction::Transaction;
 use crate::model::Key;
 use crate::store::shared::log::SendError;
 use crate::store::shared::write_ids::WriteIds;
 
-/// The most left-over attributes that are removed at once.
-const STRAYS: usize = 50;
+/// How many orphaned attributes one transaction deletes at most.
+const BATCH: usize = 50;
 
-/// Does everything there is to do now, once. What fails is there to do the next time.
-pub(super) async fn once(log: &EtcdLog, write_ids: &WriteIds) {
-    let (fence, unmoved, strays) = {
-        let known = log.state.known.lock();
-        let Some(fence) = known.fence else { return };
-        // Somebody else leads, and does it.
-        if write_ids
-            .next()
-            .is_none_or(|write_id| write_id.term != fence.term)
-        {
-            return;
-        }
-        let unmoved: Vec<_> = known
-            .unmoved
-            .iter()
-            .map(|(name, key)| (name.clone(), key.clone(), known.seen(key).cloned()))
-            .collect();
-        let strays = known.strays.iter().filter_map(|key| {
-            let attributes = known.slots.get(key)?.attributes?;
-            Some((key.clone(), attributes))
-        });
-        (fence, unmoved, strays.collect::<Vec<_>>())
+/// What the cache says is to be cleaned up.
+#[derive(Debug)]
+struct CleanupTasks {
+    fence: TermFence,
+    renames: Vec<Rename>,
+    /// Keys with orphaned attributes, and the revision those were written at.
+    orphaned: Vec<(Key, u64)>,
+}
+
+/// An in-order entry that has a temporary name.
+#[derive(Debug)]
+struct Rename {
+    temporary_name: String,
+    key: Key,
+    /// The value that clients see at the key: this entry's, or another writer's that took the key first.
+    value: Option<CachedValue>,
+}
+
+/// Cleans up once. What fails is left for the next time.
+pub(super) async fn once(prefix: &Prefix, write_ids: &WriteIds) {
+    let Some(tasks) = tasks(&prefix.cache.lock(), write_ids) else {
+        return;
     };
-    for (name, key, seen) in unmoved {
-        let done = move_one(log, fence, &name, &key, seen).await;
-        tell(done);
+    for rename in tasks.renames {
+        let done = rename.carry_out(prefix, tasks.fence).await;
+        log_unless_done(done);
     }
-    for strays in strays.chunks(STRAYS) {
-        let mut parts = Parts::under(&log.layout, fence);
-        for (key, modified) in strays {
-            parts.is_at(log.layout.attributes(key), *modified);
-            parts.delete(log.layout.attributes(key));
+    for orphaned in tasks.orphaned.chunks(BATCH) {
+        let mut transaction = Transaction::fenced(&prefix.layout, tasks.fence);
+        for (key, modified) in orphaned {
+            transaction.require_revision(prefix.layout.attributes(key), *modified);
+            transaction.delete(prefix.layout.attributes(key));
         }
-        tell(parts.send(log).await);
+        log_unless_done(transaction.send(prefix).await);
     }
 }
 
-fn tell(done: Result<bool, SendError>) {
+/// Everything to clean up now; `None` where another gateway leads, which does it.
+fn tasks(cache: &KeyCache, write_ids: &WriteIds) -> Option<CleanupTasks> {
+    let fence = cache.fence?;
+    if write_ids.next()?.term != fence.term {
+        return None;
+    }
+    let renames = cache.temporary.iter().map(|(name, key)| Rename {
+        temporary_name: name.clone(),
+        key: key.clone(),
+        value: cache.value(key).cloned(),
+    });
+    let orphaned = cache.orphaned_attributes.iter().filter_map(|key| {
+        let attributes = cache.slots.get(key)?.attributes?;
+        Some((key.clone(), attributes))
+    });
+    Some(CleanupTasks {
+        fence,
+        renames: renames.collect(),
+        orphaned: orphaned.collect(),
+    })
+}
+
+fn log_unless_done(done: Result<bool, SendError>) {
     match done {
         Ok(true) => {}
-        Ok(false) => tracing::debug!("changed meanwhile, not cleared up yet"),
-        Err(error) => tracing::debug!(%error, "not cleared up yet"),
+        Ok(false) => tracing::debug!("not cleaned up yet: a key has changed meanwhile"),
+        Err(error) => tracing::debug!(%error, "not cleaned up yet"),
     }
 }
 
-/// Moves an entry that is named by its revision; removes it where its place is taken.
-async fn move_one(
-    log: &EtcdLog,
-    fence: Fence,
-    name: &str,
-    key: &Key,
-    seen: Option<Seen>,
-) -> Result<bool, SendError> {
-    let (from, beside) = (
-        log.layout.in_order(name),
-        log.layout.in_order_attributes(name),
-    );
-    let mut parts = Parts::under(&log.layout, fence);
-    if let Some(seen) = seen.filter(|seen| seen.unmoved.as_deref() == Some(name)) {
-        let (value, ..) = log.get(&from, 0).await?;
-        let (attributes, ..) = log.get(&beside, 0).await?;
-        let (Some(value), Some(attributes)) = (value, attributes) else {
-            return Ok(false);
+impl Rename {
+    /// Moves the entry to its key; deletes it where another writer has taken the key.
+    async fn carry_out(self, prefix: &Prefix, fence: TermFence) -> Result<bool, SendError> {
+        let layout = &prefix.layout;
+        let from = layout.temporary_value(&self.temporary_name);
+        let beside = layout.temporary_attributes(&self.temporary_name);
+        let mut transaction = Transaction::fenced(layout, fence);
+        let is_own = |value: &CachedValue| {
+            value.temporary_name.as_deref() == Some(self.temporary_name.as_str())
         };
-        let attributes: Attributes = serde_json::from_slice(&attributes.bytes)
-            .map_err(|error| SendError::Refused(error.to_string()))?;
-        let attributes = Attributes {
-            at: Some(seen.index),
-            parent: None,
-            // A move is no commit.
-            commit: None,
-            ..attributes
-        };
-        parts.is_at(from.clone(), seen.modified);
-        parts.is_at(beside.clone(), seen.modified);
-        parts.is_absent(log.layout.value(key));
-        parts.put(log.layout.value(key), value.bytes.to_vec());
-        parts.put(log.layout.attributes(key), json(&attributes)?);
+        if let Some(cached) = self.value.filter(is_own) {
+            let value = prefix.get(&from, 0).await?.value;
+            let attributes = prefix.get(&beside, 0).await?.value;
+            let (Some(value), Some(attributes)) = (value, attributes) else {
+                return Ok(false);
+            };
+            let attributes: AttributesRecord = serde_json::from_slice(&attributes.bytes)
+                .map_err(|error| SendError::Refused(error.to_string()))?;
+            let attributes = AttributesRecord {
+                at: Some(cached.index),
+                parent: None,
+                // A rename is no commit.
+                commit: None,
+                ..attributes
+            };
+            transaction.require_revision(from.clone(), cached.modified);
+            transaction.require_revision(beside.clone(), cached.modified);
+            transaction.require_absent(layout.value(&self.key));
+            transaction.put(layout.value(&self.key), value.bytes.to_vec());
+            transaction.put(layout.attributes(&self.key), to_json(&attributes)?);
+        }
+        transaction.delete(from);
+        transaction.delete(beside);
+        transaction.send(prefix).await
     }
-    parts.delete(from);
-    parts.delete(beside);
-    parts.send(log).await
 }

@@ -1,55 +1,57 @@
-//! What is read anew comes to the same entries as the changes that led there, whoever writes what.
+//! A full list and the watch lead to the same key cache, whoever writes what.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::json;
 
-use super::key_cache::{Event, Known};
+use super::apply::KeyEvent;
+use super::key_cache::KeyCache;
 use crate::model::{Entry, Key};
-use crate::store::etcd::encoding::layout::Name;
-use crate::store::etcd::encoding::records::{Value, named};
+use crate::store::etcd::encoding::entry::{StoredValue, in_order_key};
+use crate::store::etcd::encoding::layout::{EntryName, EtcdKey};
 use crate::store::shared::log::LogEvent;
+use crate::store::shared::write_ids::WriteId;
 
 const KEYS: [&str; 3] = ["a", "b", "q/00000000000000000009"];
 
-/// A few keys of an etcd, and what is told of them.
+/// A few keys of an etcd, and the cache that its watch led to.
 #[derive(Default)]
 struct Etcd {
     revision: u64,
-    now: Vec<(Name, Value)>,
-    told: Known,
+    stored: Vec<(EtcdKey, StoredValue)>,
+    watched: KeyCache,
     entries: BTreeMap<Key, Arc<Entry>>,
 }
 
 impl Etcd {
-    /// A transaction: what each key is to be, or that it is to go.
-    fn write(&mut self, writes: Vec<(Name, Option<String>)>) {
+    /// A transaction: the new value of each key, or its deletion.
+    fn write(&mut self, writes: Vec<(EtcdKey, Option<String>)>) {
         self.revision += 1;
         let mut events = Vec::new();
-        for (name, put) in writes {
-            let was = self.now.iter().position(|(known, _)| *known == name);
-            let was = was.map(|at| self.now.swap_remove(at).1);
-            let put = put.map(|text| Value {
+        for (key, put) in writes {
+            let was = self.stored.iter().position(|(stored, _)| *stored == key);
+            let was = was.map(|at| self.stored.swap_remove(at).1);
+            let put = put.map(|text| StoredValue {
                 bytes: Bytes::from(text),
                 version: was.as_ref().map_or(1, |was| was.version + 1),
                 created: was.as_ref().map_or(self.revision, |was| was.created),
                 modified: self.revision,
             });
             if let Some(value) = &put {
-                self.now.push((name.clone(), value.clone()));
+                self.stored.push((key.clone(), value.clone()));
             } else if was.is_none() {
                 continue;
             }
-            events.push(Event { name, put });
+            events.push(KeyEvent { key, put });
         }
         if events.is_empty() {
             self.revision -= 1;
             return;
         }
-        for news in self.told.take(self.revision, events) {
-            let LogEvent::Commit { commit, .. } = news else {
+        for event in self.watched.apply(self.revision, events) {
+            let LogEvent::Commit { commit, .. } = event else {
                 continue;
             };
             for change in &commit.changes {
@@ -61,8 +63,8 @@ impl Etcd {
         }
     }
 
-    fn is_there(&self, name: &Name) -> bool {
-        self.now.iter().any(|(known, _)| known == name)
+    fn is_stored(&self, key: &EtcdKey) -> bool {
+        self.stored.iter().any(|(stored, _)| stored == key)
     }
 }
 
@@ -74,11 +76,17 @@ fn attributes(random: &mut fastrand::Rng, parent: Option<&str>) -> String {
 
 fn step(etcd: &mut Etcd, random: &mut fastrand::Rng) {
     let key = Key::user(KEYS[random.usize(..KEYS.len())]);
-    // A gateway waits until it is moved, which takes a fraction of a second.
-    if etcd.told.unmoved.values().any(|unmoved| *unmoved == key) {
+    // A gateway waits until it is renamed, which takes a fraction of a second.
+    if etcd
+        .watched
+        .temporary
+        .values()
+        .any(|renamed| *renamed == key)
+    {
         return;
     }
-    let (value, beside) = (Name::Value(key.clone()), Name::Attributes(key));
+    let name = EntryName::Key(key);
+    let (value, beside) = (EtcdKey::Value(name.clone()), EtcdKey::Attributes(name));
     let text = random.u32(..).to_string();
     match random.u8(..9) {
         // A gateway writes, or deletes.
@@ -86,38 +94,38 @@ fn step(etcd: &mut Etcd, random: &mut fastrand::Rng) {
             let attributes = attributes(random, None);
             etcd.write(vec![(value, Some(text)), (beside, Some(attributes))]);
         }
-        3 if etcd.is_there(&value) => {
+        3 if etcd.is_stored(&value) => {
             let commit = r#"{"stamp":{"term":1,"sequence":1}}"#.to_owned();
             etcd.write(vec![
                 (value, None),
                 (beside, None),
-                (Name::Commit, Some(commit)),
+                (EtcdKey::Commit, Some(commit)),
             ]);
         }
-        // Somebody else does, or leaves something where attributes would be.
+        // An external write, of a value or where attributes would be.
         4 => etcd.write(vec![(value, Some(text))]),
         5 => etcd.write(vec![(value, None)]),
-        6 if !etcd.is_there(&value) => {
+        6 if !etcd.is_stored(&value) => {
             etcd.write(vec![(beside, [None, Some(text)][random.usize(..2)].take())]);
         }
-        // An entry that is named by its revision, and its move.
+        // An in-order entry, under its temporary name.
         7 => {
-            let name = format!("1.{text}");
+            let name = EntryName::Temporary(format!("1.{text}"));
             let attributes = attributes(random, Some("q/"));
-            let beside = Name::InOrderAttributes(name.clone());
+            let beside = EtcdKey::Attributes(name.clone());
             etcd.write(vec![
-                (Name::InOrder(name), Some(text)),
+                (EtcdKey::Value(name), Some(text)),
                 (beside, Some(attributes)),
             ]);
         }
-        _ => settle(etcd),
+        _ => rename(etcd),
     }
 }
 
-/// Moves the first entry that does not have its name yet; removes it where its place is taken.
-fn settle(etcd: &mut Etcd) {
-    let in_order = etcd.now.iter().find_map(|(name, value)| {
-        let Name::InOrder(name) = name else {
+/// Renames the first in-order entry; deletes it where another writer has taken its key.
+fn rename(etcd: &mut Etcd) {
+    let in_order = etcd.stored.iter().find_map(|(key, value)| {
+        let EtcdKey::Value(EntryName::Temporary(name)) = key else {
             return None;
         };
         Some((name.clone(), value.clone()))
@@ -125,33 +133,35 @@ fn settle(etcd: &mut Etcd) {
     let Some((name, value)) = in_order else {
         return;
     };
-    let beside = Name::InOrderAttributes(name.clone());
-    let attributes = etcd.now.iter().find(|(known, _)| *known == beside);
+    let temporary = EntryName::Temporary(name.clone());
+    let beside = EtcdKey::Attributes(temporary.clone());
+    let attributes = etcd.stored.iter().find(|(stored, _)| *stored == beside);
     let attributes = attributes.map(|(_, value)| value.bytes.clone()).unwrap();
-    let to = named(b"q/", value.modified);
-    let mut writes = vec![(Name::InOrder(name.clone()), None), (beside, None)];
-    let shown = etcd.told.seen(&to);
-    if shown.is_some_and(|seen| seen.unmoved.as_deref() == Some(&name)) {
+    let to = in_order_key(b"q/", value.modified);
+    let mut writes = vec![(EtcdKey::Value(temporary), None), (beside, None)];
+    let cached = etcd.watched.value(&to);
+    if cached.is_some_and(|cached| cached.temporary_name.as_deref() == Some(&name)) {
         let mut attributes: serde_json::Value = serde_json::from_slice(&attributes).unwrap();
         attributes["at"] = value.modified.into();
         attributes["commit"] = serde_json::Value::Null;
         attributes["parent"] = serde_json::Value::Null;
         let text = String::from_utf8(value.bytes.to_vec()).unwrap();
-        writes.push((Name::Value(to.clone()), Some(text)));
-        writes.push((Name::Attributes(to), Some(attributes.to_string())));
+        let to = EntryName::Key(to);
+        writes.push((EtcdKey::Value(to.clone()), Some(text)));
+        writes.push((EtcdKey::Attributes(to), Some(attributes.to_string())));
     }
     etcd.write(writes);
 }
 
 #[test]
-fn what_is_read_comes_to_the_same_as_what_was_told() {
+fn full_list_and_watch_lead_to_the_same_cache() {
     for seed in 0..400 {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut etcd = Etcd::default();
         for _ in 0..40 {
             step(&mut etcd, &mut random);
-            let (known, loaded) = Known::load(1, etcd.revision, etcd.now.clone());
-            let read: BTreeMap<_, _> = loaded.entries.into_iter().collect();
+            let (listed, contents) = KeyCache::from_list(1, etcd.revision, etcd.stored.clone());
+            let read: BTreeMap<_, _> = contents.entries.into_iter().collect();
             let at =
                 |entry: &Arc<Entry>| (entry.value().clone(), entry.modified, entry.attrs().flags);
             let of = |entries: &BTreeMap<Key, Arc<Entry>>| -> Vec<_> {
@@ -167,24 +177,84 @@ fn what_is_read_comes_to_the_same_as_what_was_told() {
                 etcd.revision
             );
             assert_eq!(
-                known.strays, etcd.told.strays,
+                listed.orphaned_attributes, etcd.watched.orphaned_attributes,
                 "seed {seed} at {}",
                 etcd.revision
             );
             assert_eq!(
-                known.unmoved, etcd.told.unmoved,
+                listed.temporary, etcd.watched.temporary,
                 "seed {seed} at {}",
                 etcd.revision
             );
-            // What bears the last name is there as it is known: or else this would be taken for another etcd.
-            for known in [&known, &etcd.told] {
-                let Some((name, last)) = &known.last else {
+            // The last commit stands there as it is cached: or else this would be taken for another etcd.
+            for cache in [&listed, &etcd.watched] {
+                let Some(last) = &cache.last_commit else {
                     continue;
                 };
-                let there = etcd.now.iter().find(|(known, _)| known == name);
-                let there = there.map(|(_, value)| (value.modified, value.bytes.clone()));
-                assert_eq!(*last, there, "seed {seed} at {}", etcd.revision);
+                let stored = etcd.stored.iter().find(|(stored, _)| *stored == last.key);
+                let stored = stored.map(|(_, value)| (value.modified, value.bytes.clone()));
+                assert_eq!(last.value, stored, "seed {seed} at {}", etcd.revision);
             }
         }
     }
+}
+
+fn stored(text: &str, modified: u64) -> StoredValue {
+    StoredValue {
+        bytes: Bytes::copy_from_slice(text.as_bytes()),
+        version: 1,
+        created: modified,
+        modified,
+    }
+}
+
+fn attributes_of(key: &Key) -> EtcdKey {
+    EtcdKey::Attributes(EntryName::Key(key.clone()))
+}
+
+fn write(key: &Key, sequence: u64, modified: u64) -> [(EtcdKey, StoredValue); 2] {
+    let commit = json!({"stamp": {"term": 3, "sequence": sequence}});
+    let record = json!({"commit": commit, "attrs": {"flags": 7}}).to_string();
+    let value = EtcdKey::Value(EntryName::Key(key.clone()));
+    [
+        (value, stored("v", modified)),
+        (attributes_of(key), stored(&record, modified)),
+    ]
+}
+
+#[test]
+fn last_commit_is_the_same_from_the_watch_and_from_a_full_list() {
+    let (a, b) = (Key::user("a"), Key::user("b"));
+    let events = |key: &Key, sequence, modified| {
+        let writes = write(key, sequence, modified).into_iter();
+        let event = |(key, value)| KeyEvent {
+            key,
+            put: Some(value),
+        };
+        writes.map(event).collect()
+    };
+    let last = |cache: &KeyCache| {
+        let last = cache.last_commit.clone().unwrap();
+        (last.key, last.value.map(|(modified, _)| modified))
+    };
+    let mut watched = KeyCache::default();
+    watched.apply(5, events(&a, 1, 5));
+    watched.apply(6, events(&b, 2, 6));
+    assert_eq!(last(&watched), (attributes_of(&b), Some(6)));
+    let all = [write(&b, 2, 6), write(&a, 1, 5)].into_iter().flatten();
+    let (listed, contents) = KeyCache::from_list(1, 6, all.collect());
+    assert_eq!(listed.last_commit, watched.last_commit);
+    let write_id = |sequence| WriteId { term: 3, sequence };
+    assert_eq!(contents.write_ids, HashSet::from([1, 2].map(write_id)));
+    let flags = contents
+        .entries
+        .iter()
+        .map(|(_, entry)| entry.attrs().flags);
+    assert_eq!(flags.collect::<Vec<_>>(), [7, 7]);
+    // An external write deleted it.
+    let key = attributes_of(&b);
+    watched.apply(7, vec![KeyEvent { key, put: None }]);
+    assert_eq!(last(&watched), (attributes_of(&b), None));
+    watched.apply(8, events(&a, 3, 8));
+    assert_eq!(last(&watched), (attributes_of(&a), Some(8)));
 }

@@ -1,4 +1,4 @@
-//! Who we are to etcd, and whom we take for it: read from files, anew when they change.
+//! Credentials for etcd and the authorities that vouch for it, in files that are read again when they change.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,23 +7,23 @@ use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
 use crate::store::StoreError;
 
-/// How etcd is reached.
+/// Credentials of the gateway, and the authorities that vouch for etcd.
 #[derive(Clone, Default)]
 pub struct Access {
     /// Authorities that may vouch for etcd, in PEM; the system's where only `certificate` is given.
     pub authorities: Option<PathBuf>,
-    /// Our certificate and its key, in PEM.
+    /// The gateway's certificate and its key, in PEM.
     pub certificate: Option<(PathBuf, PathBuf)>,
-    /// Our name and where the password is.
+    /// The gateway's user name and its password.
     pub user: Option<(String, Password)>,
 }
 
-/// Where a password is.
+/// A password, or the file that has it.
 #[derive(Clone)]
 pub enum Password {
     /// In a file, as its first line.
     File(PathBuf),
-    /// Here.
+    /// The password itself.
     Text(String),
 }
 
@@ -42,9 +42,9 @@ impl fmt::Debug for Password {
     }
 }
 
-/// What the files for TLS hold.
+/// The contents of the TLS files.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct Pem {
+pub(crate) struct TlsFiles {
     authorities: Option<Vec<u8>>,
     certificate: Option<(Vec<u8>, Vec<u8>)>,
 }
@@ -55,14 +55,14 @@ fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
 }
 
 impl Access {
-    /// Whether connections are to be encrypted.
+    /// Whether connections are encrypted.
     pub(crate) fn is_tls(&self) -> bool {
         self.authorities.is_some() || self.certificate.is_some()
     }
 
-    /// What the files hold now.
-    pub(crate) fn pem(&self) -> Result<Pem, StoreError> {
-        Ok(Pem {
+    /// Reads the TLS files.
+    pub(crate) fn tls_files(&self) -> Result<TlsFiles, StoreError> {
+        Ok(TlsFiles {
             authorities: self.authorities.as_deref().map(read).transpose()?,
             certificate: match &self.certificate {
                 Some((certificate, key)) => Some((read(certificate)?, read(key)?)),
@@ -71,7 +71,7 @@ impl Access {
         })
     }
 
-    /// Our name and the password as it is now.
+    /// The user name, and the password as its file has it now.
     pub(crate) fn credentials(&self) -> Result<Option<(String, String)>, StoreError> {
         let Some((user, password)) = &self.user else {
             return Ok(None);
@@ -87,7 +87,7 @@ impl Access {
     }
 }
 
-impl Pem {
+impl TlsFiles {
     pub(crate) fn config(&self) -> ClientTlsConfig {
         let mut config = ClientTlsConfig::new();
         config = match &self.authorities {

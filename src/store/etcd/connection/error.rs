@@ -1,61 +1,66 @@
-//! What etcd says when it does not do something, and what that means.
+//! Errors of requests to etcd: whether the request took effect, and what the store makes of it.
 
 use etcd_client::Error;
 use tonic::Code;
 
+use crate::store::shared::error_text::one_line;
 use crate::store::shared::log::{LogError, SendError};
 use crate::store::shared::metrics::Reason;
 
-/// Why a request did not succeed.
+/// Why a request did not succeed. Each variant says whether it may have taken effect.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Failure {
-    /// It did not leave, or the member turned it away for having no leader: another may take it.
+pub(crate) enum EtcdError {
+    /// It was not sent, or the member rejected it for having no leader: it did nothing, and another member may take it.
     #[error("{0}")]
     NotSent(String),
-    /// The token is not known there, or not any more.
+    /// The auth token is unknown or expired; it did nothing.
     #[error("{0}")]
-    Token(String),
-    /// The revision asked for is forgotten.
+    Unauthenticated(String),
+    /// The revision asked for is compacted.
     #[error("the revision is compacted")]
     Compacted,
-    /// The revision asked for is not there yet.
-    #[error("the revision is not there yet")]
-    Future,
-    /// A key that was to keep its value is gone, and it did nothing.
-    #[error("a key is gone")]
+    /// The revision asked for is later than the member's last.
+    #[error("the revision is later than etcd's last")]
+    FutureRevision,
+    /// A key that was to keep its value does not exist; it did nothing.
+    #[error("a key that was to keep its value does not exist")]
     NoKey,
-    /// It is more than etcd takes at once, and it did nothing.
+    /// It is more than etcd takes at once; it did nothing.
     #[error("{0}")]
     TooLarge(String),
-    /// etcd's quota is used up, and it did nothing.
+    /// etcd's quota is used up; it did nothing.
     #[error("{0}")]
     NoSpace(String),
-    /// etcd did nothing, and may do so later.
+    /// etcd rejected it; it did nothing, and may succeed later.
     #[error("{0}")]
-    TurnedAway(String),
-    /// The user may not do that.
+    Rejected(String),
+    /// The user lacks the permission; it did nothing.
     #[error("{0}")]
-    Forbidden(String),
-    /// Nobody knows.
+    PermissionDenied(String),
+    /// Whether it took effect is unknown.
     #[error("{0}")]
-    Unknown(String),
+    UnknownOutcome(String),
 }
 
-impl Failure {
-    /// Whether another connection may do better.
-    pub(crate) fn is_of_the_connection(&self) -> bool {
-        matches!(self, Self::NotSent(_) | Self::Unknown(_))
+impl EtcdError {
+    /// Whether the request may succeed on another connection.
+    pub(crate) fn is_of_connection(&self) -> bool {
+        matches!(self, Self::NotSent(_) | Self::UnknownOutcome(_))
     }
 
-    /// Why it was refused; `None` where that is no refusal, but says how things are.
+    /// The reason of a refusal, for the metrics; `None` where etcd refused nothing.
     pub(crate) fn reason(&self) -> Option<Reason> {
         Some(match self {
             Self::NoSpace(_) => Reason::Quota,
             Self::TooLarge(_) => Reason::TooLarge,
-            Self::Forbidden(_) => Reason::Forbidden,
-            Self::Token(_) => Reason::Unauthorized,
-            Self::TurnedAway(_) => Reason::Other,
-            Self::NotSent(_) | Self::Compacted | Self::Future | Self::NoKey | Self::Unknown(_) => {
+            Self::PermissionDenied(_) => Reason::Forbidden,
+            Self::Unauthenticated(_) => Reason::Unauthorized,
+            Self::Rejected(_) => Reason::Other,
+            Self::NotSent(_)
+            | Self::Compacted
+            | Self::FutureRevision
+            | Self::NoKey
+            | Self::UnknownOutcome(_) => {
                 return None;
             }
         })
@@ -65,13 +70,13 @@ impl Failure {
         if let Error::GRpcStatus(status) = error {
             of_status(status)
         } else {
-            Self::Unknown(plain(error))
+            Self::UnknownOutcome(one_line(error))
         }
     }
 }
 
-/// gRPC's code, where etcd itself has answered.
-pub(crate) fn code(error: &Error) -> Option<u16> {
+/// The gRPC code of etcd's answer; `None` where etcd did not answer.
+pub(crate) fn grpc_code(error: &Error) -> Option<u16> {
     let Error::GRpcStatus(status) = error else {
         return None;
     };
@@ -81,40 +86,42 @@ pub(crate) fn code(error: &Error) -> Option<u16> {
         .flatten()
 }
 
-fn of_status(status: &tonic::Status) -> Failure {
+fn of_status(status: &tonic::Status) -> EtcdError {
     let said = status.message();
-    let text = format!("etcd says: {}", plain(status));
+    let text = format!("etcd says: {}", one_line(status));
     match status.code() {
-        Code::OutOfRange if said.contains("has been compacted") => Failure::Compacted,
-        Code::OutOfRange if said.contains("is a future revision") => Failure::Future,
-        Code::Unauthenticated => Failure::Token(text),
+        Code::OutOfRange if said.contains("has been compacted") => EtcdError::Compacted,
+        Code::OutOfRange if said.contains("is a future revision") => EtcdError::FutureRevision,
+        Code::Unauthenticated => EtcdError::Unauthenticated(text),
         Code::InvalidArgument if said.contains("revision of auth store is old") => {
-            Failure::Token(text)
+            EtcdError::Unauthenticated(text)
         }
-        Code::InvalidArgument if said.contains("user name is empty") => Failure::Token(text),
-        Code::InvalidArgument if said.contains("key not found") => Failure::NoKey,
+        Code::InvalidArgument if said.contains("user name is empty") => {
+            EtcdError::Unauthenticated(text)
+        }
+        Code::InvalidArgument if said.contains("key not found") => EtcdError::NoKey,
         Code::InvalidArgument if said.contains("request is too large") => {
-            Failure::TooLarge(format!("{text} (its --max-request-bytes)"))
+            EtcdError::TooLarge(format!("{text} (its --max-request-bytes)"))
         }
         Code::InvalidArgument if said.contains("too many operations") => {
-            Failure::TooLarge(format!("{text} (its --max-txn-ops)"))
+            EtcdError::TooLarge(format!("{text} (its --max-txn-ops)"))
         }
         Code::ResourceExhausted if said.contains("database space exceeded") => {
-            Failure::NoSpace(format!("no space left: {text} (its --quota-backend-bytes)"))
+            EtcdError::NoSpace(format!("no space left: {text} (its --quota-backend-bytes)"))
         }
-        // More than it reads of one message: it looked at none of it.
+        // More than it reads of one message: it processed none of it.
         Code::ResourceExhausted if said.contains("larger than max") => {
-            Failure::TooLarge(format!("{text} (its --max-request-bytes)"))
+            EtcdError::TooLarge(format!("{text} (its --max-request-bytes)"))
         }
-        Code::ResourceExhausted if said.contains("too many requests") => Failure::TurnedAway(text),
+        Code::ResourceExhausted if said.contains("too many requests") => EtcdError::Rejected(text),
         Code::InvalidArgument | Code::FailedPrecondition | Code::Unimplemented => {
-            Failure::TurnedAway(text)
+            EtcdError::Rejected(text)
         }
-        Code::PermissionDenied => Failure::Forbidden(text),
-        Code::Unavailable if said == "etcdserver: no leader" => Failure::NotSent(text),
-        // By the member itself, which has no leader to pass it on to, or moves its lead away.
-        Code::Unknown if said == "raft proposal dropped" => Failure::NotSent(text),
-        _ if was_refused(status) => Failure::NotSent(text),
+        Code::PermissionDenied => EtcdError::PermissionDenied(text),
+        Code::Unavailable if said == "etcdserver: no leader" => EtcdError::NotSent(text),
+        // By the member itself, which has no leader to pass it on to, or is handing its own leadership over.
+        Code::Unknown if said == "raft proposal dropped" => EtcdError::NotSent(text),
+        _ if is_connection_refused(status) => EtcdError::NotSent(text),
         Code::Ok
         | Code::Cancelled
         | Code::Unknown
@@ -126,12 +133,12 @@ fn of_status(status: &tonic::Status) -> Failure {
         | Code::OutOfRange
         | Code::Internal
         | Code::Unavailable
-        | Code::DataLoss => Failure::Unknown(text),
+        | Code::DataLoss => EtcdError::UnknownOutcome(text),
     }
 }
 
-/// A connection that was never made carried nothing.
-fn was_refused(error: &(dyn std::error::Error + 'static)) -> bool {
+/// Whether the connection was refused: a connection that was never made carried nothing.
+fn is_connection_refused(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(inner) = cause {
         if let Some(io) = inner.downcast_ref::<std::io::Error>()
@@ -144,49 +151,37 @@ fn was_refused(error: &(dyn std::error::Error + 'static)) -> bool {
     false
 }
 
-/// An error with its causes, in one line.
-pub(crate) fn plain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let more = inner.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = inner.source();
-    }
-    text.replace('\n', " ")
-}
-
-impl From<Failure> for SendError {
-    fn from(failure: Failure) -> Self {
-        let text = failure.to_string();
-        match failure {
-            Failure::NoSpace(_) => Self::Refused(text),
-            Failure::TooLarge(_) => Self::TooLarge(text),
-            Failure::Unknown(_) => Self::Unknown(text),
-            Failure::NotSent(_)
-            | Failure::Token(_)
-            | Failure::Compacted
-            | Failure::Future
-            | Failure::NoKey
-            | Failure::TurnedAway(_)
-            | Failure::Forbidden(_) => Self::Unavailable(text),
+impl From<EtcdError> for SendError {
+    fn from(error: EtcdError) -> Self {
+        let text = error.to_string();
+        match error {
+            EtcdError::NoSpace(_) => Self::Refused(text),
+            EtcdError::TooLarge(_) => Self::TooLarge(text),
+            EtcdError::UnknownOutcome(_) => Self::Unknown(text),
+            EtcdError::NotSent(_)
+            | EtcdError::Unauthenticated(_)
+            | EtcdError::Compacted
+            | EtcdError::FutureRevision
+            | EtcdError::NoKey
+            | EtcdError::Rejected(_)
+            | EtcdError::PermissionDenied(_) => Self::Unavailable(text),
         }
     }
 }
 
-impl From<Failure> for LogError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Compacted | Failure::Future => Self::Gone,
-            Failure::Token(text) | Failure::Forbidden(text) => Self::Misconfigured(text),
-            Failure::NoKey => Self::Unavailable(failure.to_string()),
-            Failure::NotSent(text)
-            | Failure::TooLarge(text)
-            | Failure::NoSpace(text)
-            | Failure::TurnedAway(text)
-            | Failure::Unknown(text) => Self::Unavailable(text),
+impl From<EtcdError> for LogError {
+    fn from(error: EtcdError) -> Self {
+        match error {
+            EtcdError::Compacted | EtcdError::FutureRevision => Self::Gone,
+            EtcdError::Unauthenticated(text) | EtcdError::PermissionDenied(text) => {
+                Self::Misconfigured(text)
+            }
+            EtcdError::NoKey => Self::Unavailable(error.to_string()),
+            EtcdError::NotSent(text)
+            | EtcdError::TooLarge(text)
+            | EtcdError::NoSpace(text)
+            | EtcdError::Rejected(text)
+            | EtcdError::UnknownOutcome(text) => Self::Unavailable(text),
         }
     }
 }
@@ -196,8 +191,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_sure_is_said_not_to_have_happened() {
-        let of = |code, said: &str| Failure::of(&Error::GRpcStatus(tonic::Status::new(code, said)));
+    fn outcome_is_unknown_unless_etcd_surely_did_nothing() {
+        let of =
+            |code, said: &str| EtcdError::of(&Error::GRpcStatus(tonic::Status::new(code, said)));
         for said in [
             "etcdserver: request timed out",
             "etcdserver: leader changed",
@@ -205,13 +201,13 @@ mod tests {
             "transport error",
         ] {
             assert!(
-                matches!(of(Code::Unavailable, said), Failure::Unknown(_)),
+                matches!(of(Code::Unavailable, said), EtcdError::UnknownOutcome(_)),
                 "{said}"
             );
         }
         assert!(matches!(
             of(Code::Unavailable, "etcdserver: no leader"),
-            Failure::NotSent(_)
+            EtcdError::NotSent(_)
         ));
         let large = of(Code::InvalidArgument, "etcdserver: request is too large");
         assert!(

@@ -1,277 +1,170 @@
-//! The connection to one member of etcd at a time, and to another where that fails.
+//! Connection pool: one connection at a time, to the next member where it fails.
+//!
+//! A request is sent again only where it surely did nothing.
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use etcd_client::{Channel, Client, ConnectOptions, Error};
+use etcd_client::{Client, Error};
 use parking_lot::Mutex;
-use tokio::sync::{Mutex as AsyncMutex, watch};
+use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
 use tokio::time::error::Elapsed;
-use tonic::transport::Endpoint;
 
-use super::access::{Access, Pem};
-use super::error::{Failure, code, plain};
+use super::access::{Access, TlsFiles};
+use super::error::{EtcdError, grpc_code};
+use super::member::MemberConnection;
 use crate::store::StoreError;
 use crate::store::shared::Metrics;
 use crate::store::shared::metrics::Verb;
 
-/// How long a connection may take to be made.
-const CONNECT: Duration = Duration::from_secs(2);
+/// How often the TLS files are checked for changes.
+const TLS_FILES_INTERVAL: Duration = Duration::from_secs(2);
 
-/// How long a member may take to say how it is.
-const ALIVE: Duration = Duration::from_secs(1);
-
-/// How often a silent connection is tried; etcd closes those that ask more often than every 5 s.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
-
-/// How long it may then stay silent.
-const SILENCE: Duration = Duration::from_secs(5);
-
-/// How often the files are looked at.
-const RELOAD: Duration = Duration::from_secs(2);
-
-/// A connection to one member.
-pub(crate) struct Link {
-    pub(crate) client: Client,
-    /// Counts the tokens there were.
-    tokens: AtomicU64,
-    renewing: AsyncMutex<()>,
-    /// Becomes true when another connection is to be used.
-    ended: watch::Sender<bool>,
-}
-
-impl Link {
-    /// Uses this connection no more, and the next member's turn it is. What is under way on it may still end well.
-    pub(crate) fn leave(&self) {
-        self.ended.send_replace(true);
-    }
-
-    fn is_ended(&self) -> bool {
-        *self.ended.borrow()
-    }
-
-    /// Returns when another connection is to be used.
-    pub(crate) async fn ended(&self) {
-        let mut ended = self.ended.subscribe();
-        // The sender is in `self`, so it is not gone.
-        let _ended = ended.wait_for(|ended| *ended).await;
-    }
-}
-
-/// A connection that is left when this is dropped: whoever lets go of it wants another one, as this one may be silent
-/// for ever.
+/// A connection that is left when this is dropped, unless it is kept: a caller that gives up on a connection wants
+/// another one, as this one may be silent for ever.
 pub(crate) struct PooledConnection {
-    pub(crate) link: Arc<Link>,
-    kept: bool,
+    pub(crate) connection: Arc<MemberConnection>,
+    is_kept: bool,
 }
 
 impl PooledConnection {
-    pub(crate) async fn new(links: &ConnectionPool) -> Result<Self, Failure> {
+    pub(crate) async fn new(pool: &ConnectionPool) -> Result<Self, EtcdError> {
         Ok(Self {
-            link: links.get().await?,
-            kept: false,
+            connection: pool.get().await?,
+            is_kept: false,
         })
     }
 
-    /// It may be as good as before.
+    /// Does not leave the connection on drop: it may be as good as before.
     pub(crate) fn keep(&mut self) {
-        self.kept = true;
-    }
-
-    pub(crate) fn leave(&self) {
-        self.link.leave();
+        self.is_kept = true;
     }
 }
 
 impl Drop for PooledConnection {
     fn drop(&mut self) {
-        // At once: whoever asks for a connection next must not get this one, and lose it a moment later.
-        if !self.kept {
-            self.link.leave();
+        // At once: the next caller must not get this connection, and lose it a moment later.
+        if !self.is_kept {
+            self.connection.leave();
         }
     }
 }
 
-/// Every member we know of.
+/// The members of a cluster, and the connection to one of them.
 pub(crate) struct ConnectionPool {
     endpoints: Vec<String>,
     access: Access,
-    /// The files as they worked last.
-    pem: Mutex<Pem>,
-    current: AsyncMutex<Option<Arc<Link>>>,
-    /// Which member's turn it is.
+    /// The TLS files as they worked last.
+    tls: Mutex<TlsFiles>,
+    current: AsyncMutex<Option<Arc<MemberConnection>>>,
+    /// Counts the members that were tried: the next one to connect to.
     turn: AtomicUsize,
     metrics: Metrics,
 }
 
 impl std::fmt::Debug for ConnectionPool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Links")
+        f.debug_struct("ConnectionPool")
             .field("endpoints", &self.endpoints)
             .finish_non_exhaustive()
     }
 }
 
 impl ConnectionPool {
-    /// Nothing is connected yet; files that cannot be read are told at once.
+    /// A pool that is not connected yet. Fails where a file of `access` cannot be read.
     pub(crate) fn new(
         endpoints: Vec<String>,
         access: Access,
         metrics: Metrics,
     ) -> Result<Arc<Self>, StoreError> {
-        let pem = access.pem()?;
+        let tls = access.tls_files()?;
         access.credentials()?;
-        let links = Arc::new(Self {
+        let pool = Arc::new(Self {
             endpoints,
-            pem: Mutex::new(pem),
+            tls: Mutex::new(tls),
             current: AsyncMutex::default(),
             turn: AtomicUsize::new(0),
             access,
             metrics,
         });
-        if links.access.is_tls() {
-            let weak = Arc::downgrade(&links);
+        if pool.access.is_tls() {
+            let weak = Arc::downgrade(&pool);
             tokio::spawn(async move {
-                let mut said = String::new();
+                let mut logged = String::new();
                 loop {
-                    tokio::time::sleep(RELOAD).await;
-                    let Some(links) = weak.upgrade() else { return };
-                    links.reload(&mut said).await;
+                    tokio::time::sleep(TLS_FILES_INTERVAL).await;
+                    let Some(pool) = weak.upgrade() else { return };
+                    pool.reload_tls_files(&mut logged).await;
                 }
             });
         }
-        Ok(links)
+        Ok(pool)
     }
 
-    /// Takes in files that have changed, once a connection can be made with them.
-    async fn reload(&self, said: &mut String) {
-        let why = match self.access.pem() {
-            Ok(pem) if pem == *self.pem.lock() => return,
-            Ok(pem) => match self.connect(&pem).await {
-                Ok(link) => {
-                    *self.pem.lock() = pem;
-                    tracing::info!("etcd is connected to anew: the certificates have changed");
-                    if let Some(old) = self.current.lock().await.replace(link) {
+    /// Uses TLS files that have changed, once they connect.
+    async fn reload_tls_files(&self, logged: &mut String) {
+        let why = match self.access.tls_files() {
+            Ok(tls) if tls == *self.tls.lock() => return,
+            Ok(tls) => match self.connect(&tls).await {
+                Ok(connection) => {
+                    *self.tls.lock() = tls;
+                    tracing::info!("reconnected to etcd: the certificates have changed");
+                    if let Some(old) = self.current.lock().await.replace(connection) {
                         old.leave();
                     }
-                    said.clear();
+                    logged.clear();
                     return;
                 }
-                Err(failure) => failure.to_string(),
+                Err(error) => error.to_string(),
             },
             Err(error) => error.to_string(),
         };
-        if *said != why {
-            tracing::warn!(%why, "changed certificates do not work; the ones before are used");
-            *said = why;
+        if *logged != why {
+            tracing::warn!(
+                %why,
+                "the changed certificates do not connect to etcd: the previous ones stay in use; check the files of \
+                 --store-ca, --store-cert and --store-key"
+            );
+            *logged = why;
         }
     }
 
-    async fn connect(&self, pem: &Pem) -> Result<Arc<Link>, Failure> {
+    /// Connects to the member whose turn it is.
+    async fn connect(&self, tls: &TlsFiles) -> Result<Arc<MemberConnection>, EtcdError> {
         let turn = self.turn.load(Ordering::Relaxed);
         let Some(address) = self.endpoints.get(turn % self.endpoints.len().max(1)) else {
-            return Err(Failure::NotSent("no endpoint".to_owned()));
+            return Err(EtcdError::NotSent("no endpoint".to_owned()));
         };
-        let failed =
-            |why: String| Failure::NotSent(format!("cannot reach etcd at {address}: {why}"));
-        let scheme = if self.access.is_tls() {
-            "https"
-        } else {
-            "http"
-        };
-        let mut endpoint = Endpoint::from_shared(format!("{scheme}://{address}"))
-            .map_err(|error| failed(plain(&error)))?
-            .connect_timeout(CONNECT)
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(KEEP_ALIVE)
-            .keep_alive_timeout(SILENCE);
-        if self.access.is_tls() {
-            endpoint = endpoint
-                .tls_config(pem.config())
-                .map_err(|error| failed(plain(&error)))?;
-        }
-        let channel = tokio::time::timeout(CONNECT * 2, endpoint.connect())
-            .await
-            .map_err(|_| failed("no answer".to_owned()))?
-            .map_err(|error| failed(plain(&error)))?;
-        // A member that is cut off from the others says so, instead of answering from what it knows.
-        let mut options = ConnectOptions::new().with_require_leader(true);
-        let credentials = self.access.credentials();
-        if let Some((user, password)) = credentials.map_err(|error| failed(error.to_string()))? {
-            options = options.with_user(user, password);
-        }
-        let client = Client::from_channel(Channel::Tonic(channel), Some(options));
-        let client = tokio::time::timeout(CONNECT * 2, client)
-            .await
-            .map_err(|_| failed("no answer".to_owned()))?
-            .map_err(|error| failed(Failure::of(&error).to_string()))?;
-        // What stands still takes a connection as well, and a member without a leader can do nothing.
-        match tokio::time::timeout(ALIVE, client.maintenance_client().status()).await {
-            Err(_) => return Err(failed("no answer".to_owned())),
-            Ok(Ok(status)) if status.leader() == 0 => {
-                return Err(failed("it has no leader".to_owned()));
-            }
-            // It may be forbidden to ask.
-            Ok(_) => {}
-        }
-        Ok(Arc::new(Link {
-            client,
-            tokens: AtomicU64::new(0),
-            renewing: AsyncMutex::default(),
-            ended: watch::Sender::new(false),
-        }))
+        let connection = MemberConnection::open(address, &self.access, tls).await?;
+        Ok(Arc::new(connection))
     }
 
-    /// The connection there is, or one to the next member that answers.
-    pub(crate) async fn get(&self) -> Result<Arc<Link>, Failure> {
+    /// The current connection, or one to the next member that answers.
+    async fn get(&self) -> Result<Arc<MemberConnection>, EtcdError> {
         let mut current = self.current.lock().await;
-        if let Some(link) = current.take() {
-            if !link.is_ended() {
-                *current = Some(Arc::clone(&link));
-                return Ok(link);
+        if let Some(connection) = current.take() {
+            if !connection.is_left() {
+                *current = Some(Arc::clone(&connection));
+                return Ok(connection);
             }
             self.turn.fetch_add(1, Ordering::Relaxed);
         }
-        let pem = self.pem.lock().clone();
-        let mut failure = Failure::NotSent("no endpoint".to_owned());
+        let tls = self.tls.lock().clone();
+        let mut last = EtcdError::NotSent("no endpoint".to_owned());
         for _ in &self.endpoints {
-            match self.connect(&pem).await {
-                Ok(link) => {
-                    *current = Some(Arc::clone(&link));
-                    return Ok(link);
+            match self.connect(&tls).await {
+                Ok(connection) => {
+                    *current = Some(Arc::clone(&connection));
+                    return Ok(connection);
                 }
-                Err(error) => failure = error,
+                Err(error) => last = error,
             }
             self.turn.fetch_add(1, Ordering::Relaxed);
         }
-        Err(failure)
-    }
-
-    /// Asks for a new token, unless somebody has since this count of them.
-    async fn renew(&self, link: &Link, tokens: u64) -> Result<(), Failure> {
-        let _one_at_a_time = link.renewing.lock().await;
-        if link.tokens.load(Ordering::Acquire) != tokens {
-            return Ok(());
-        }
-        let credentials = self.access.credentials();
-        let credentials = credentials.map_err(|error| Failure::TurnedAway(error.to_string()))?;
-        if credentials.is_none() {
-            return Err(Failure::Token(
-                "etcd wants a user and a password, and none are given".to_owned(),
-            ));
-        }
-        let renewed = tokio::time::timeout(CONNECT * 2, async {
-            link.client.clone().update_user(credentials).await
-        });
-        renewed
-            .await
-            .map_err(|_| Failure::TurnedAway("no new token within 4 s".to_owned()))?
-            .map_err(|error| Failure::Forbidden(Failure::of(&error).to_string()))?;
-        link.tokens.fetch_add(1, Ordering::AcqRel);
-        Ok(())
+        Err(last)
     }
 
     /// Counts a request that has ended.
@@ -287,51 +180,51 @@ impl ConnectionPool {
             .and_then(|answer| answer.as_ref().err());
         let status = match answer {
             Ok(Ok(_)) => Some(0),
-            _ => error.and_then(code),
+            _ => error.and_then(grpc_code),
         };
         self.metrics.asked(verb, status, begun.elapsed());
-        if let Some(reason) = error.and_then(|error| Failure::of(error).reason()) {
+        if let Some(reason) = error.and_then(|error| EtcdError::of(error).reason()) {
             self.metrics.refused(reason);
         }
     }
 
-    /// Makes a request. It is made again only where it did nothing: over another connection where it did not leave, with
-    /// a new token where the old one was not taken.
+    /// Sends a request; again only where it surely did nothing: over another connection where it was not sent, with a
+    /// new auth token where the old one was rejected.
     pub(crate) async fn call<T, F>(
         &self,
         verb: Verb,
-        patience: Duration,
+        timeout: Duration,
         request: impl Fn(Client) -> F,
-    ) -> Result<T, Failure>
+    ) -> Result<T, EtcdError>
     where
         F: Future<Output = Result<T, Error>>,
     {
         let mut left = self.endpoints.len() + 1;
-        let mut renewed = false;
+        let mut is_renewed = false;
         loop {
-            let link = self.get().await?;
-            let tokens = link.tokens.load(Ordering::Acquire);
+            let connection = self.get().await?;
+            let tokens = connection.tokens();
             let begun = Instant::now();
-            let answer = tokio::time::timeout(patience, request(link.client.clone())).await;
+            let answer = tokio::time::timeout(timeout, request(connection.client.clone())).await;
             self.count(verb, begun, &answer);
-            let failure = match answer {
+            let error = match answer {
                 Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(error)) => Failure::of(&error),
+                Ok(Err(error)) => EtcdError::of(&error),
                 Err(_) => {
-                    let why = format!("no answer from etcd within {} s", patience.as_secs());
-                    Failure::Unknown(why)
+                    let why = format!("no answer from etcd within {} s", timeout.as_secs());
+                    EtcdError::UnknownOutcome(why)
                 }
             };
-            if failure.is_of_the_connection() {
-                link.leave();
+            if error.is_of_connection() {
+                connection.leave();
             }
-            if matches!(failure, Failure::Token(_)) && !renewed {
-                renewed = true;
-                self.renew(&link, tokens).await?;
-            } else if matches!(failure, Failure::NotSent(_)) && left > 1 {
+            if matches!(error, EtcdError::Unauthenticated(_)) && !is_renewed {
+                is_renewed = true;
+                connection.renew_token(&self.access, tokens).await?;
+            } else if matches!(error, EtcdError::NotSent(_)) && left > 1 {
                 left -= 1;
             } else {
-                return Err(failure);
+                return Err(error);
             }
         }
     }

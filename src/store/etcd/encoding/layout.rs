@@ -1,60 +1,71 @@
-//! Where under the prefix things are.
+//! Key layout: where under the prefix each thing is stored.
 //!
 //! ```text
 //! PREFIX/KEY                     the value of a client's entry, raw
-//! PREFIX/.kubekv/attributes/REST what is remembered beside the value at PREFIX/REST
-//! PREFIX/.kubekv/lead            the lead's record
-//! PREFIX/.kubekv/term            the fence: written when the lead is taken, and compared by every write
-//! PREFIX/.kubekv/commit          the name of a write that puts no value, and why it was made
-//! PREFIX/.kubekv/own/KEY         the gateway's own records: sessions, lock delays
-//! PREFIX/.kubekv/in-order/NAME   an entry that is named by its revision and does not have its name yet
-//! PREFIX/.kubekv/key/KEY         a client's entry whose key begins with ".kubekv/" itself
+//! PREFIX/.kubekv/attributes/REST the attributes of the value at PREFIX/REST
+//! PREFIX/.kubekv/lead            the leader record
+//! PREFIX/.kubekv/term            the term record: written when leadership is taken, compared by every write
+//! PREFIX/.kubekv/commit          the write id and cause of a commit that puts no value
+//! PREFIX/.kubekv/own/KEY         the gateways' own entries: sessions, lock delays
+//! PREFIX/.kubekv/in-order/NAME   an in-order entry under its temporary name
+//! PREFIX/.kubekv/key/KEY         a client's entry whose key itself begins with ".kubekv/"
 //! ```
+//!
+//! An in-order entry (etcd v2 POST) is named by the index of its own commit, which is not known beforehand. It is written
+//! under a temporary name, and a second transaction renames it.
 
 use crate::model::{Key, Realm};
 
-/// What is not clients' under the prefix.
-const OWN: &[u8] = b".kubekv/";
+/// The beginning of everything under the prefix that is not a client's key as it is.
+const RESERVED: &[u8] = b".kubekv/";
 
 const ATTRIBUTES: &[u8] = b".kubekv/attributes/";
-const LEAD: &[u8] = b".kubekv/lead";
+const LEADER: &[u8] = b".kubekv/lead";
 const TERM: &[u8] = b".kubekv/term";
 const COMMIT: &[u8] = b".kubekv/commit";
-const RECORDS: &[u8] = b".kubekv/own/";
+const OWN: &[u8] = b".kubekv/own/";
 const IN_ORDER: &[u8] = b".kubekv/in-order/";
 const ESCAPED: &[u8] = b".kubekv/key/";
 
-/// A prefix that ends in a slash.
+/// The layout of the keys under one prefix, which ends in a slash.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     prefix: Vec<u8>,
 }
 
-/// What a key of etcd stands for.
+/// A key of etcd under the prefix, decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Name {
+pub(crate) enum EtcdKey {
     /// The value of an entry.
-    Value(Key),
-    /// Its attributes.
-    Attributes(Key),
-    /// The value of an entry that is to be named by its revision.
-    InOrder(String),
-    /// Its attributes.
-    InOrderAttributes(String),
-    Lead,
+    Value(EntryName),
+    /// The attributes of an entry.
+    Attributes(EntryName),
+    /// The leader record.
+    Leader,
+    /// The term record.
     Term,
+    /// The record of a commit that puts no value.
     Commit,
 }
 
+/// The name an entry has in etcd.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum EntryName {
+    /// The entry's key.
+    Key(Key),
+    /// The temporary name of an in-order entry.
+    Temporary(String),
+}
+
 impl Layout {
-    /// Everything is under this and a slash.
+    /// The layout under this prefix and a slash.
     pub(crate) fn new(prefix: &str) -> Self {
         let mut prefix = prefix.trim_end_matches('/').as_bytes().to_vec();
         prefix.push(b'/');
         Self { prefix }
     }
 
-    /// The first key of all there is, and the first that is not there any more.
+    /// The range of all keys: the first one, and the first one after them.
     pub(crate) fn range(&self) -> (Vec<u8>, Vec<u8>) {
         let mut end = self.prefix.clone();
         end.pop();
@@ -62,7 +73,7 @@ impl Layout {
         (self.prefix.clone(), end)
     }
 
-    fn under(&self, parts: &[&[u8]]) -> Vec<u8> {
+    fn under_prefix(&self, parts: &[&[u8]]) -> Vec<u8> {
         let mut key = self.prefix.clone();
         for part in parts {
             key.extend_from_slice(part);
@@ -70,112 +81,97 @@ impl Layout {
         key
     }
 
-    fn inner(key: &Key) -> (&[u8], &[u8]) {
-        let bytes = key.as_bytes();
+    /// What stands before a key's bytes.
+    fn zone_prefix(key: &Key) -> &'static [u8] {
         match key.realm() {
-            Realm::System => (RECORDS, bytes),
-            Realm::User if bytes.starts_with(OWN) => (ESCAPED, bytes),
-            Realm::User => (b"", bytes),
+            Realm::System => OWN,
+            Realm::User if key.as_bytes().starts_with(RESERVED) => ESCAPED,
+            Realm::User => b"",
         }
     }
 
-    /// Keys with the same number are in etcd in the order they have here, with nothing of the gateways' between.
+    /// The zone of a key: keys of one zone have the same order in etcd as here, with no other key of kubekv between.
     pub(crate) fn zone(key: &Key) -> u8 {
         match key.realm() {
             Realm::System => 0,
-            Realm::User if key.as_bytes().starts_with(OWN) => 1,
-            Realm::User if key.as_bytes() < OWN => 2,
+            Realm::User if key.as_bytes().starts_with(RESERVED) => 1,
+            Realm::User if key.as_bytes() < RESERVED => 2,
             Realm::User => 3,
         }
     }
 
     pub(crate) fn value(&self, key: &Key) -> Vec<u8> {
-        let (zone, bytes) = Self::inner(key);
-        self.under(&[zone, bytes])
+        self.under_prefix(&[Self::zone_prefix(key), key.as_bytes()])
     }
 
     pub(crate) fn attributes(&self, key: &Key) -> Vec<u8> {
-        let (zone, bytes) = Self::inner(key);
-        self.under(&[ATTRIBUTES, zone, bytes])
+        self.under_prefix(&[ATTRIBUTES, Self::zone_prefix(key), key.as_bytes()])
     }
 
-    pub(crate) fn in_order(&self, name: &str) -> Vec<u8> {
-        self.under(&[IN_ORDER, name.as_bytes()])
+    pub(crate) fn temporary_value(&self, name: &str) -> Vec<u8> {
+        self.under_prefix(&[IN_ORDER, name.as_bytes()])
     }
 
-    pub(crate) fn in_order_attributes(&self, name: &str) -> Vec<u8> {
-        self.under(&[ATTRIBUTES, IN_ORDER, name.as_bytes()])
+    pub(crate) fn temporary_attributes(&self, name: &str) -> Vec<u8> {
+        self.under_prefix(&[ATTRIBUTES, IN_ORDER, name.as_bytes()])
     }
 
-    pub(crate) fn lead(&self) -> Vec<u8> {
-        self.under(&[LEAD])
+    pub(crate) fn leader(&self) -> Vec<u8> {
+        self.under_prefix(&[LEADER])
     }
 
     pub(crate) fn term(&self) -> Vec<u8> {
-        self.under(&[TERM])
+        self.under_prefix(&[TERM])
     }
 
     pub(crate) fn commit(&self) -> Vec<u8> {
-        self.under(&[COMMIT])
+        self.under_prefix(&[COMMIT])
     }
 
-    /// The key that stands for something.
-    pub(crate) fn key(&self, name: &Name) -> Vec<u8> {
-        match name {
-            Name::Value(key) => self.value(key),
-            Name::Attributes(key) => self.attributes(key),
-            Name::InOrder(name) => self.in_order(name),
-            Name::InOrderAttributes(name) => self.in_order_attributes(name),
-            Name::Lead => self.lead(),
-            Name::Term => self.term(),
-            Name::Commit => self.commit(),
+    /// The bytes of a key.
+    pub(crate) fn encode(&self, key: &EtcdKey) -> Vec<u8> {
+        match key {
+            EtcdKey::Value(EntryName::Key(key)) => self.value(key),
+            EtcdKey::Value(EntryName::Temporary(name)) => self.temporary_value(name),
+            EtcdKey::Attributes(EntryName::Key(key)) => self.attributes(key),
+            EtcdKey::Attributes(EntryName::Temporary(name)) => self.temporary_attributes(name),
+            EtcdKey::Leader => self.leader(),
+            EtcdKey::Term => self.term(),
+            EtcdKey::Commit => self.commit(),
         }
     }
 
-    /// What a key of etcd stands for; `None` where no gateway would have made it.
-    pub(crate) fn name(&self, key: &[u8]) -> Option<Name> {
-        let rest = key.strip_prefix(self.prefix.as_slice())?;
-        if !rest.starts_with(OWN) {
-            return Some(Name::Value(Key::user(rest)));
-        }
+    /// The key of these bytes; `None` where no gateway would have written it.
+    pub(crate) fn decode(&self, bytes: &[u8]) -> Option<EtcdKey> {
+        let rest = bytes.strip_prefix(self.prefix.as_slice())?;
         match rest {
-            LEAD => Some(Name::Lead),
-            TERM => Some(Name::Term),
-            COMMIT => Some(Name::Commit),
-            _ => {
-                let Some(of) = rest.strip_prefix(ATTRIBUTES) else {
-                    return reserved(rest);
-                };
-                if !of.starts_with(OWN) {
-                    return Some(Name::Attributes(Key::user(of)));
-                }
-                match reserved(of)? {
-                    Name::Value(key) => Some(Name::Attributes(key)),
-                    Name::InOrder(name) => Some(Name::InOrderAttributes(name)),
-                    Name::Attributes(_)
-                    | Name::InOrderAttributes(_)
-                    | Name::Lead
-                    | Name::Term
-                    | Name::Commit => None,
-                }
-            }
+            LEADER => Some(EtcdKey::Leader),
+            TERM => Some(EtcdKey::Term),
+            COMMIT => Some(EtcdKey::Commit),
+            _ => match rest.strip_prefix(ATTRIBUTES) {
+                Some(rest) => Some(EtcdKey::Attributes(entry_name(rest)?)),
+                None => Some(EtcdKey::Value(entry_name(rest)?)),
+            },
         }
     }
 }
 
-/// What begins with [`OWN`] and is neither the gateways' common records nor attributes.
-fn reserved(rest: &[u8]) -> Option<Name> {
-    if let Some(bytes) = rest.strip_prefix(RECORDS) {
-        return Some(Name::Value(Key::system(bytes)));
+/// The entry whose value stands at these bytes under the prefix.
+fn entry_name(rest: &[u8]) -> Option<EntryName> {
+    if !rest.starts_with(RESERVED) {
+        return Some(EntryName::Key(Key::user(rest)));
+    }
+    if let Some(bytes) = rest.strip_prefix(OWN) {
+        return Some(EntryName::Key(Key::system(bytes)));
     }
     if let Some(name) = rest.strip_prefix(IN_ORDER) {
         let name = std::str::from_utf8(name).ok()?;
-        return Some(Name::InOrder(name.to_owned()));
+        return Some(EntryName::Temporary(name.to_owned()));
     }
     let bytes = rest.strip_prefix(ESCAPED)?;
     bytes
-        .starts_with(OWN)
-        .then(|| Name::Value(Key::user(bytes)))
+        .starts_with(RESERVED)
+        .then(|| EntryName::Key(Key::user(bytes)))
 }
 
 #[cfg(test)]
@@ -185,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_ends_in_one_slash() {
+    fn prefix_ends_in_one_slash() {
         for prefix in ["a/b", "a/b/", "a/b//"] {
             let layout = Layout::new(prefix);
             assert_eq!(layout.range(), (b"a/b/".to_vec(), b"a/b0".to_vec()));
@@ -194,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_gateway_makes_has_no_name() {
+    fn key_that_no_gateway_writes_is_ignored() {
         let layout = Layout::new("p");
         for key in [
             &b"p"[..],
@@ -205,22 +201,24 @@ mod tests {
             b"p/.kubekv/attributes/.kubekv/lead",
             b"p/.kubekv/attributes/.kubekv/attributes/k",
         ] {
-            assert_eq!(layout.name(key), None, "{}", key.escape_ascii());
+            assert_eq!(layout.decode(key), None, "{}", key.escape_ascii());
         }
     }
 
     proptest! {
         #[test]
-        fn no_two_things_have_one_key(bytes in "(\\.kubekv/)?(key/|own/|attributes/|in-order/)?(\\.kubekv/)?[a/]{0,4}") {
+        fn decoding_inverts_encoding(bytes in "(\\.kubekv/)?(key/|own/|attributes/|in-order/)?(\\.kubekv/)?[a/]{0,4}") {
             let layout = Layout::new("p");
-            for key in [Key::user(&bytes), Key::system(&bytes)] {
-                prop_assert_eq!(layout.name(&layout.value(&key)), Some(Name::Value(key.clone())));
-                prop_assert_eq!(layout.name(&layout.attributes(&key)), Some(Name::Attributes(key)));
+            let names = [
+                EntryName::Key(Key::user(&bytes)),
+                EntryName::Key(Key::system(&bytes)),
+                EntryName::Temporary(bytes),
+            ];
+            for name in names {
+                for key in [EtcdKey::Value(name.clone()), EtcdKey::Attributes(name)] {
+                    prop_assert_eq!(layout.decode(&layout.encode(&key)), Some(key));
+                }
             }
-            let name = layout.name(&layout.in_order(&bytes));
-            prop_assert_eq!(name, Some(Name::InOrder(bytes.clone())));
-            let name = layout.name(&layout.in_order_attributes(&bytes));
-            prop_assert_eq!(name, Some(Name::InOrderAttributes(bytes)));
         }
     }
 }

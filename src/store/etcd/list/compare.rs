@@ -1,35 +1,36 @@
-//! Whether what was told is what there is: watches of etcd have lost events before (etcd#17529, etcd#18089).
+//! Comparison of the key cache with a full list: watches of etcd have lost events before (etcd#17529, etcd#18089).
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::model::Key;
-use crate::store::etcd::cache::key_cache::{Known, Slot};
-use crate::store::etcd::connection::error::Failure;
-use crate::store::etcd::log::EtcdLog;
+use crate::store::etcd::cache::key_cache::{KeyCache, KeySlot};
+use crate::store::etcd::connection::error::EtcdError;
+use crate::store::etcd::prefix::Prefix;
 
-/// How long to wait for what was listed to be told: heartbeats follow it.
-const TOLD: Duration = Duration::from_secs(60);
+/// How long the watch may take to reach the list's revision: heartbeats follow it.
+const WATCH_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The entries that are not as a list has them.
-pub(crate) async fn once(log: &EtcdLog) -> Result<BTreeSet<Key>, Failure> {
-    let (version, cluster, all) = log.list_now().await?;
-    let (listed, _) = Known::load(cluster, version, all);
-    let told = |known: &Known| known.version >= version;
-    if !log.state.known.wait_until(TOLD, told).await {
+/// The keys that a full list has otherwise than the cache.
+pub(crate) async fn once(prefix: &Prefix) -> Result<BTreeSet<Key>, EtcdError> {
+    let listed = prefix.list_now().await?;
+    let revision = listed.revision;
+    let (listed, _) = KeyCache::from_list(listed.cluster, revision, listed.keys);
+    let is_reached = |cache: &KeyCache| cache.revision >= revision;
+    if !prefix.cache.wait_until(WATCH_TIMEOUT, is_reached).await {
         return Ok(BTreeSet::new());
     }
-    Ok(differing(&log.state.known.lock(), &listed))
+    Ok(differing(&prefix.cache.lock(), &listed))
 }
 
-/// The keys whose values are not the same, and have not changed after the list.
-fn differing(known: &Known, listed: &Known) -> BTreeSet<Key> {
-    let modified = |slot: Option<&Slot>| Some(slot?.value.as_ref()?.modified);
-    let keys = known.slots.keys().chain(listed.slots.keys());
+/// The keys whose values differ, and were not written after the list.
+fn differing(cache: &KeyCache, listed: &KeyCache) -> BTreeSet<Key> {
+    let modified = |slot: Option<&KeySlot>| Some(slot?.value.as_ref()?.modified);
+    let keys = cache.slots.keys().chain(listed.slots.keys());
     let differs = |key: &&Key| {
-        let now = modified(known.slots.get(*key));
-        let since = now.is_some_and(|now| now > listed.version);
-        !since && now != modified(listed.slots.get(*key))
+        let now = modified(cache.slots.get(*key));
+        let is_later = now.is_some_and(|now| now > listed.revision);
+        !is_later && now != modified(listed.slots.get(*key))
     };
     keys.filter(differs).cloned().collect()
 }
@@ -37,28 +38,28 @@ fn differing(known: &Known, listed: &Known) -> BTreeSet<Key> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::etcd::cache::key_cache::Seen;
+    use crate::store::etcd::cache::key_cache::CachedValue;
 
-    fn known(version: u64, values: &[(&str, u64)]) -> Known {
-        let mut known = Known {
-            version,
-            ..Known::default()
+    fn cache(revision: u64, values: &[(&str, u64)]) -> KeyCache {
+        let mut cache = KeyCache {
+            revision,
+            ..KeyCache::default()
         };
         for (key, modified) in values {
-            let slot = known.slots.entry(Key::user(*key)).or_default();
-            slot.value = Some(Seen {
+            let slot = cache.slots.entry(Key::user(*key)).or_default();
+            slot.value = Some(CachedValue {
                 modified: *modified,
                 index: *modified,
-                unmoved: None,
+                temporary_name: None,
             });
         }
-        known
+        cache
     }
 
     #[test]
-    fn what_was_lost_is_found_and_what_changed_since_is_not() {
-        let now = known(12, &[("same", 1), ("since", 11), ("old", 2), ("gone", 3)]);
-        let listed = known(10, &[("same", 1), ("since", 4), ("old", 5), ("new", 6)]);
+    fn lost_events_are_found_and_later_writes_are_not() {
+        let now = cache(12, &[("same", 1), ("since", 11), ("old", 2), ("gone", 3)]);
+        let listed = cache(10, &[("same", 1), ("since", 4), ("old", 5), ("new", 6)]);
         let found = differing(&now, &listed);
         assert_eq!(found, ["gone", "new", "old"].map(Key::user).into());
     }

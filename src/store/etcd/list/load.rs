@@ -1,188 +1,50 @@
-//! Reading all there is.
+//! Loading the prefix: a full list, from the recent past where etcd still has it.
 
-use std::sync::atomic::Ordering;
-use std::time::Duration;
-
-use bytes::Bytes;
-use etcd_client::{GetOptions, GetResponse, KeyValue, SortOrder, SortTarget};
-
-use crate::store::etcd::cache::key_cache::Known;
-use crate::store::etcd::connection::error::Failure;
-use crate::store::etcd::encoding::layout::Name;
-use crate::store::etcd::encoding::records::Value;
-use crate::store::etcd::log::EtcdLog;
+use crate::store::etcd::cache::key_cache::KeyCache;
+use crate::store::etcd::connection::error::EtcdError;
+use crate::store::etcd::connection::version;
+use crate::store::etcd::list::pages::READ_TIMEOUT;
+use crate::store::etcd::prefix::{ListedPrefix, Prefix};
 use crate::store::shared::election::record::LeaderRecord;
 use crate::store::shared::log::LogContents;
-use crate::store::shared::metrics::Verb;
 
-/// Keys of one page.
-pub(crate) const PAGE: i64 = 500;
-
-/// The longest answer that is read: a page of the largest values.
-pub(crate) const LONGEST: usize = 1 << 30;
-
-/// How long a page may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-
-/// How often reading is begun anew because what it began with was compacted meanwhile.
-pub(crate) const TRIES: usize = 5;
-
-/// A number of etcd's, none of which is ever below 0.
-pub(crate) fn count(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or_default()
-}
-
-/// A revision as etcd takes it.
-pub(crate) fn revision(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-pub(crate) fn value(pair: &KeyValue) -> Value {
-    Value {
-        bytes: Bytes::copy_from_slice(pair.value()),
-        version: count(pair.version()),
-        created: count(pair.create_revision()),
-        modified: count(pair.mod_revision()),
+/// Loads the prefix into the key cache.
+pub(crate) async fn load(prefix: &Prefix) -> Result<LogContents, EtcdError> {
+    let is_first = prefix.take_first_load();
+    if is_first {
+        version::log_version(&prefix.pool, READ_TIMEOUT).await;
     }
-}
-
-/// The revision and the cluster an answer was given at.
-pub(crate) fn place(answer: &GetResponse) -> Result<(u64, u64), Failure> {
-    let header = answer.header();
-    let header = header.ok_or_else(|| Failure::Unknown("an answer without a header".to_owned()))?;
-    Ok((count(header.revision()), header.cluster_id()))
-}
-
-impl EtcdLog {
-    /// One key as it is now, or was at a revision; with it the revision and the cluster of the answer.
-    pub(crate) async fn get(
-        &self,
-        key: &[u8],
-        at: u64,
-    ) -> Result<(Option<Value>, u64, u64), Failure> {
-        self.get_within(PATIENCE, key, at).await
-    }
-
-    pub(crate) async fn get_within(
-        &self,
-        patience: Duration,
-        key: &[u8],
-        at: u64,
-    ) -> Result<(Option<Value>, u64, u64), Failure> {
-        let options = GetOptions::new().with_revision(revision(at));
-        let answer = self.range((Verb::Get, patience), key, options).await?;
-        let (head, cluster) = place(&answer)?;
-        Ok((answer.kvs().first().map(value), head, cluster))
-    }
-
-    async fn range(
-        &self,
-        (verb, patience): (Verb, Duration),
-        key: &[u8],
-        options: GetOptions,
-    ) -> Result<GetResponse, Failure> {
-        self.links
-            .call(verb, patience, |client| {
-                let (key, options) = (key.to_vec(), options.clone());
-                let mut client = client.kv_client().max_decoding_message_size(LONGEST);
-                async move { client.get(key, Some(options)).await }
-            })
-            .await
-    }
-
-    /// Every key under the prefix, as of one revision: now, or one of the past.
-    async fn list(&self, at: u64) -> Result<(u64, u64, Vec<(Name, Value)>), Failure> {
-        let (mut from, end) = self.layout.range();
-        let (mut all, mut fixed) = (Vec::new(), at);
-        loop {
-            let options = GetOptions::new()
-                .with_range(end.clone())
-                .with_limit(PAGE)
-                .with_sort(SortTarget::Key, SortOrder::Ascend)
-                .with_revision(revision(fixed));
-            let page = self.range((Verb::List, PATIENCE), &from, options).await?;
-            let (head, cluster) = place(&page)?;
-            if fixed == 0 {
-                fixed = head;
-            }
-            for pair in page.kvs() {
-                if let Some(name) = self.layout.name(pair.key()) {
-                    all.push((name, value(pair)));
-                }
-            }
-            match page.kvs().last() {
-                Some(last) if page.more() => {
-                    from = last.key().to_vec();
-                    from.push(0);
-                }
-                _ => return Ok((fixed, cluster, all)),
-            }
-        }
-    }
-
-    /// Everything as it was a while ago: what happened since is told then, for clients that come back. `None` where that
-    /// is forgotten.
-    async fn list_past(&self) -> Option<(u64, u64, Vec<(Name, Value)>)> {
-        let (lead, _, _) = self.get(&self.layout.lead(), 0).await.ok()?;
-        let lead: LeaderRecord = serde_json::from_slice(&lead?.bytes).ok()?;
-        for passed in &lead.past {
-            let version = passed
-                .revision
-                .checked_sub(lead.offset)
-                .filter(|at| *at > 0)?;
-            match self.list(version).await {
-                Ok(listed) => return Some(listed),
-                Err(failure) => tracing::debug!(%failure, version, "this past is not to be had"),
-            }
-        }
+    let past = if is_first {
+        list_past(prefix).await
+    } else {
         None
+    };
+    let listed = match past {
+        Some(listed) => listed,
+        None => prefix.list_now().await?,
+    };
+    let (loaded, contents) = KeyCache::from_list(listed.cluster, listed.revision, listed.keys);
+    let mut cache = prefix.cache.lock();
+    if cache.cluster != 0 && cache.cluster != loaded.cluster {
+        prefix.begin_incarnation();
     }
+    *cache = loaded;
+    prefix.cache.told(cache);
+    Ok(contents)
+}
 
-    pub(crate) async fn load_now(&self) -> Result<LogContents, Failure> {
-        let first = self.state.first.swap(false, Ordering::AcqRel);
-        if first {
-            self.look_at_version().await;
-        }
-        let past = if first { self.list_past().await } else { None };
-        let (version, cluster, all) = match past {
-            Some(listed) => listed,
-            None => self.list_now().await?,
-        };
-        let (known, loaded) = Known::load(cluster, version, all);
-        let mut now = self.state.known.lock();
-        if now.cluster != 0 && now.cluster != cluster {
-            self.state.line.fetch_add(1, Ordering::AcqRel);
-        }
-        *now = known;
-        self.state.known.told(now);
-        Ok(loaded)
-    }
-
-    pub(crate) async fn list_now(&self) -> Result<(u64, u64, Vec<(Name, Value)>), Failure> {
-        let mut left = TRIES;
-        loop {
-            match self.list(0).await {
-                Err(Failure::Compacted) if left > 1 => left -= 1,
-                listed => return listed,
-            }
+/// Lists the prefix as of a past revision that the leader record names: the watch then delivers what happened since,
+/// for clients that reconnect. `None` where all of those are compacted.
+async fn list_past(prefix: &Prefix) -> Option<ListedPrefix> {
+    let stored = prefix.get(&prefix.layout.leader(), 0).await.ok()?;
+    let leader: LeaderRecord = serde_json::from_slice(&stored.value?.bytes).ok()?;
+    for passed in &leader.past {
+        let at = passed.revision.checked_sub(leader.offset);
+        let at = at.filter(|at| *at > 0)?;
+        match prefix.list_at(at).await {
+            Ok(listed) => return Some(listed),
+            Err(error) => tracing::debug!(%error, revision = at, "cannot list the past"),
         }
     }
-
-    async fn look_at_version(&self) {
-        let status = self.links.call(Verb::Get, PATIENCE, |client| {
-            let mut client = client.maintenance_client();
-            async move { client.status().await }
-        });
-        match status.await {
-            Ok(status) => {
-                tracing::info!(version = status.version(), "etcd");
-                if let Some(line) =
-                    crate::store::etcd::connection::version::complaint(status.version())
-                {
-                    tracing::warn!("{line}");
-                }
-            }
-            Err(failure) => tracing::warn!(%failure, "etcd does not tell its version"),
-        }
-    }
+    None
 }

@@ -1,111 +1,113 @@
-//! Changes as etcd tells them.
+//! Watch stream of the prefix: each revision is applied to the key cache and turned into log events.
 
 use std::sync::Arc;
 
 use etcd_client::{EventType, WatchResponse, WatchStream};
 
 use crate::store::BoxFuture;
-use crate::store::etcd::cache::key_cache::Event;
-use crate::store::etcd::connection::error::Failure;
+use crate::store::etcd::cache::apply::KeyEvent;
+use crate::store::etcd::cache::key_cache::KeyCache;
+use crate::store::etcd::connection::error::EtcdError;
 use crate::store::etcd::connection::pool::PooledConnection;
+use crate::store::etcd::encoding::entry::StoredValue;
 use crate::store::etcd::encoding::layout::Layout;
-use crate::store::etcd::list::load::{count, value};
-use crate::store::etcd::log::State;
+use crate::store::etcd::encoding::revision;
 use crate::store::shared::log::{LogError, LogEvent, LogStream};
+use crate::store::shared::watch_cache::known::Known;
 
 /// A watch of the whole prefix.
-pub(crate) struct Watch {
+pub(crate) struct PrefixWatch {
     stream: WatchStream,
-    connection: PooledConnection,
+    pooled: PooledConnection,
     layout: Layout,
-    state: Arc<State>,
+    cache: Arc<Known<KeyCache>>,
 }
 
-impl Watch {
+impl PrefixWatch {
     /// A watch that etcd has begun.
-    pub(crate) fn new(
+    pub(super) fn new(
         stream: WatchStream,
-        connection: PooledConnection,
+        pooled: PooledConnection,
         layout: Layout,
-        state: Arc<State>,
+        cache: Arc<Known<KeyCache>>,
     ) -> Self {
         Self {
             stream,
-            connection,
+            pooled,
             layout,
-            state,
+            cache,
         }
     }
 
     async fn read(&mut self) -> Result<Vec<LogEvent>, LogError> {
-        let told = tokio::select! {
-            told = self.stream.message() => told,
-            // Somebody found that it does not work any more, or the certificates have changed.
-            () = self.connection.link.ended() => return Err(LogError::Ended),
+        let received = tokio::select! {
+            received = self.stream.message() => received,
+            // A request found that the connection does not work any more, or the certificates have changed.
+            () = self.pooled.connection.left() => return Err(LogError::Ended),
         };
-        match told {
-            Ok(Some(response)) => self.take(&response),
+        match received {
+            Ok(Some(response)) => self.apply(&response),
             Ok(None) => Err(LogError::Ended),
             Err(error) => {
-                let failure = Failure::of(&error);
-                tracing::debug!(%failure, "the watch broke");
-                self.connection.leave();
+                let error = EtcdError::of(&error);
+                tracing::debug!(%error, "the watch broke");
+                self.pooled.connection.leave();
                 Err(LogError::Ended)
             }
         }
     }
 
-    fn take(&self, response: &WatchResponse) -> Result<Vec<LogEvent>, LogError> {
-        refused(response)?;
-        let events = events(&self.layout, response)?;
-        let mut known = self.state.known.lock();
-        let offset = known.offset;
-        let mut news = Vec::new();
-        for (revision, events) in events {
-            if revision <= known.version {
-                // A revision that came in two parts, or twice: what is known is not what there is.
+    fn apply(&self, response: &WatchResponse) -> Result<Vec<LogEvent>, LogError> {
+        check_refusal(response)?;
+        let revisions = decode(&self.layout, response)?;
+        let mut cache = self.cache.lock();
+        let offset = cache.offset;
+        let mut events = Vec::new();
+        for (revision, key_events) in revisions {
+            if revision <= cache.revision {
+                // A revision that came in two parts, or twice: the cache may not be what etcd has.
                 tracing::error!(
                     revision,
-                    "etcd's watch tells what it has told: all is read anew"
+                    "etcd's watch delivered a revision twice or in parts: all entries are read again, and clients' \
+                     watches resume after that"
                 );
                 return Err(LogError::Gone);
             }
-            news.extend(known.take(revision, events));
+            events.extend(cache.apply(revision, key_events));
         }
         if response.events().is_empty() && !response.created() {
-            let head = response
-                .header()
-                .map_or(0, |header| count(header.revision()));
-            known.version = known.version.max(head);
+            let header = response.header();
+            let head = header.map_or(0, |header| revision::from_wire(header.revision()));
+            cache.revision = cache.revision.max(head);
         }
-        if news.is_empty() {
-            news.push(LogEvent::Progress(known.index()));
+        if events.is_empty() {
+            events.push(LogEvent::Progress(cache.index()));
         }
-        let lead = known.lead.as_ref().and_then(|lead| lead.record.as_ref());
-        let moved = lead.is_some_and(|lead| lead.offset != offset);
-        self.state.known.told(known);
-        if moved {
+        let leader = cache.leader_record();
+        let is_offset_changed = leader.is_some_and(|leader| leader.offset != offset);
+        self.cache.told(cache);
+        if is_offset_changed {
             // Every index is another one now.
             return Err(LogError::Gone);
         }
-        Ok(news)
+        Ok(events)
     }
 }
 
-impl LogStream for Watch {
+impl LogStream for PrefixWatch {
     fn next(&mut self) -> BoxFuture<'_, Result<Vec<LogEvent>, LogError>> {
         Box::pin(async move {
-            let news = self.read().await;
-            if news.is_err() {
-                self.connection.keep();
+            let events = self.read().await;
+            if events.is_err() {
+                self.pooled.keep();
             }
-            news
+            events
         })
     }
 }
 
-/// Why etcd does not tell anything, where it says so.
-pub(crate) fn refused(response: &WatchResponse) -> Result<(), LogError> {
+/// Fails where etcd refuses the watch, or has ended it.
+pub(super) fn check_refusal(response: &WatchResponse) -> Result<(), LogError> {
     if response.compact_revision() != 0 {
         return Err(LogError::Gone);
     }
@@ -120,28 +122,32 @@ pub(crate) fn refused(response: &WatchResponse) -> Result<(), LogError> {
     Ok(())
 }
 
-/// The changes told, by revision.
-fn events(layout: &Layout, response: &WatchResponse) -> Result<Vec<(u64, Vec<Event>)>, LogError> {
-    let broken = || LogError::Unavailable("etcd's watch tells something unknown".to_owned());
-    let mut found: Vec<(u64, Vec<Event>)> = Vec::new();
+/// The events of a response, by revision.
+fn decode(
+    layout: &Layout,
+    response: &WatchResponse,
+) -> Result<Vec<(u64, Vec<KeyEvent>)>, LogError> {
+    let unknown =
+        || LogError::Unavailable("etcd's watch sent an event of an unknown kind".to_owned());
+    let mut revisions: Vec<(u64, Vec<KeyEvent>)> = Vec::new();
     for event in response.events() {
-        let pair = event.kv().ok_or_else(broken)?;
-        let revision = count(pair.mod_revision());
-        if found.last().is_none_or(|(last, _)| *last != revision) {
-            found.push((revision, Vec::new()));
+        let pair = event.kv().ok_or_else(unknown)?;
+        let revision = revision::from_wire(pair.mod_revision());
+        if revisions.last().is_none_or(|(last, _)| *last != revision) {
+            revisions.push((revision, Vec::new()));
         }
-        let Some(name) = layout.name(pair.key()) else {
+        let Some(key) = layout.decode(pair.key()) else {
             continue;
         };
-        // `event_type` ends the program where it is neither.
+        // `event_type` panics where it is neither.
         let put = match EventType::try_from(event.0.r#type) {
-            Ok(EventType::Put) => Some(value(pair)),
+            Ok(EventType::Put) => Some(StoredValue::of(pair)),
             Ok(EventType::Delete) => None,
-            Err(_) => return Err(broken()),
+            Err(_) => return Err(unknown()),
         };
-        if let Some((_, events)) = found.last_mut() {
-            events.push(Event { name, put });
+        if let Some((_, events)) = revisions.last_mut() {
+            events.push(KeyEvent { key, put });
         }
     }
-    Ok(found)
+    Ok(revisions)
 }
