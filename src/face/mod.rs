@@ -6,8 +6,7 @@
 pub mod consul;
 pub mod etcd;
 mod farewell;
-pub mod gojson;
-mod gopath;
+mod go;
 mod gzip;
 pub mod http;
 mod list_cache;

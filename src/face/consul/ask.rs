@@ -7,9 +7,9 @@ use bytes::Bytes;
 use http::{HeaderMap, header, request};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
-use super::go::Query;
 use super::reply::Reply;
 use super::{Consul, Face};
+use crate::face::go::Query;
 use crate::face::http::Connection;
 use crate::face::list_cache::ListCache;
 use crate::model::{Caller, FaceName};

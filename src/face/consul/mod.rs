@@ -9,9 +9,7 @@ mod block;
 mod catalog;
 mod decode;
 mod endpoints;
-mod go;
 mod health;
-mod json;
 mod kv;
 mod no_leader;
 mod node;
@@ -35,13 +33,13 @@ pub use no_leader::{HOLD, no_leader};
 
 use ask::Ask;
 use endpoints::{Endpoint, Found};
-use go::Query;
 use path::PathError;
 use reply::{Answer, Reply};
 
+use super::go::Query;
 use super::http::{Stopping, Target};
 use super::list_cache::ListCache;
-use super::{gopath, gzip};
+use super::{go, gzip};
 use crate::model::Caller;
 use crate::space::Keyspace;
 
@@ -93,7 +91,7 @@ async fn handle(State(face): State<Arc<Face>>, request: Request) -> Response {
             return plain(reply.header(header::CONNECTION, close)).await;
         }
         Err(PathError::Dots(path)) => {
-            return match gopath::redirect(&parts.method, &path, target.query.as_deref()) {
+            return match go::redirect_to_clean(&parts.method, &path, target.query.as_deref()) {
                 Some(redirect) => redirect,
                 None => plain(refused::dots()).await,
             };

@@ -11,7 +11,7 @@ use super::error::{Code, Error};
 use super::route::Route;
 use super::{machines, refused, reply, version};
 use crate::face::farewell;
-use crate::face::gopath::{self, BadEscape};
+use crate::face::go::{self, BadEscape};
 use crate::face::http::Target;
 
 /// Answers requests as an etcd member does without a leader, and closes the connection.
@@ -36,8 +36,8 @@ fn answer(advertise: &[String], request: &Request<Body>) -> Response<Body> {
         return refused::v3();
     }
     let target = Target::of(request.extensions(), request.uri());
-    let path = match gopath::decode(&target.path) {
-        Ok(path) => gopath::collapse(&path),
+    let path = match go::decode_path(&target.path) {
+        Ok(path) => go::collapse_slashes(&path),
         Err(BadEscape) => return reply::bad_request(),
     };
     match Route::of(&path) {

@@ -10,7 +10,6 @@ mod event;
 mod find;
 mod get;
 mod in_order;
-mod number;
 mod past;
 mod request;
 mod set;
@@ -28,9 +27,9 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use self::request::KeysRequest;
 use super::error::{Code, Error, not_committed};
-use super::form::{Form, MAX_BODY};
 use super::stats::Outcomes;
 use super::{Face, caller, reply};
+use crate::face::go::{Form, MAX_BODY};
 use crate::face::gzip;
 use crate::face::http::Target;
 use crate::model::Caller;

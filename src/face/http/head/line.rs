@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use http::Method;
 
-use crate::face::gopath::bad_escape;
+use crate::face::go::bad_escape;
 use crate::face::http::refusal::Refusal;
 use crate::face::http::target::Target;
 

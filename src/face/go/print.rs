@@ -1,7 +1,7 @@
 //! Which characters are printable: `unicode.IsPrint`.
 
 /// Whether a character is a letter, mark, number, punctuation, symbol or the space.
-pub(in crate::face::consul) fn is_print(c: char) -> bool {
+pub(in crate::face) fn is_print(c: char) -> bool {
     if c.is_ascii() {
         return c == ' ' || c.is_ascii_graphic();
     }

@@ -4,18 +4,18 @@ use std::fmt::Write as _;
 
 /// The parameters of a request, in order; one without `=` has an empty value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::face::consul) struct Query {
+pub(in crate::face) struct Query {
     pairs: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 /// A percent sign is not followed by two hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("invalid URL escape")]
-pub(in crate::face::consul) struct BadEscape;
+pub(in crate::face) struct BadEscape;
 
 impl Query {
     /// Reads what follows the question mark.
-    pub(in crate::face::consul) fn parse(text: &[u8]) -> Result<Self, BadEscape> {
+    pub(in crate::face) fn parse(text: &[u8]) -> Result<Self, BadEscape> {
         let mut pairs = Vec::new();
         for part in text.split(|byte| matches!(byte, b'&' | b';')) {
             if part.is_empty() {
@@ -30,12 +30,12 @@ impl Query {
     }
 
     /// Whether the parameter is there, with or without a value.
-    pub(in crate::face::consul) fn has(&self, name: &str) -> bool {
+    pub(in crate::face) fn has(&self, name: &str) -> bool {
         self.first(name).is_some()
     }
 
     /// The value of the parameter's first occurrence; empty where there is none.
-    pub(in crate::face::consul) fn get(&self, name: &str) -> &[u8] {
+    pub(in crate::face) fn get(&self, name: &str) -> &[u8] {
         self.first(name).unwrap_or_default()
     }
 
@@ -45,10 +45,7 @@ impl Query {
     }
 
     /// Every value of the parameter.
-    pub(in crate::face::consul) fn all<'a>(
-        &'a self,
-        name: &'a str,
-    ) -> impl Iterator<Item = &'a [u8]> {
+    pub(in crate::face) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         self.pairs
             .iter()
             .filter(move |(own, _)| own == name.as_bytes())
@@ -56,7 +53,7 @@ impl Query {
     }
 
     /// The parameters sorted by name and encoded again: `Values.Encode`.
-    pub(in crate::face::consul) fn encode(&self) -> String {
+    pub(in crate::face) fn encode(&self) -> String {
         let mut pairs: Vec<_> = self.pairs.iter().collect();
         pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
         let encoded: Vec<String> = pairs

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::is_print;
+use super::print::is_print;
 
 /// Puts text in quotes as Go does; what cannot be printed is escaped.
-pub(in crate::face::consul) fn quote(bytes: &[u8]) -> String {
+pub(in crate::face) fn quote(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() + 2);
     out.push('"');
     for chunk in bytes.utf8_chunks() {

@@ -4,7 +4,7 @@
 //! short and other control characters as `\u00XX`, and replaces bytes that are not UTF-8 by U+FFFD.
 
 /// Appends a JSON string of these bytes, quotes included.
-pub fn push_string(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(in crate::face) fn push_json_string(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'"');
     for chunk in bytes.utf8_chunks() {
         push_escaped(out, chunk.valid());
@@ -51,7 +51,7 @@ mod tests {
 
     fn string(bytes: &[u8]) -> String {
         let mut out = Vec::new();
-        push_string(&mut out, bytes);
+        push_json_string(&mut out, bytes);
         String::from_utf8(out).unwrap()
     }
 

@@ -7,7 +7,7 @@ const DEEPEST: usize = 128;
 
 /// A value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::face::consul) enum Json {
+pub(in crate::face) enum Json {
     /// `null`
     Null,
     /// `true` or `false`
@@ -23,7 +23,7 @@ pub(in crate::face::consul) enum Json {
 }
 
 /// The first value in a body; what follows it is not looked at. The error is in Go's words.
-pub(in crate::face::consul) fn first_value(body: &[u8]) -> Result<Json, String> {
+pub(in crate::face) fn first_value(body: &[u8]) -> Result<Json, String> {
     let mut reader = Reader { rest: body };
     if reader.peek_past_space().is_none() {
         return Err("EOF".to_owned());

@@ -1,23 +1,23 @@
 //! Writing JSON straight into bytes, in the order and with the escapes of Go.
 
-use crate::face::gojson;
+use super::json_string::push_json_string;
 
 /// An object being written; field names are written as they are.
 #[derive(Debug)]
-pub(super) struct Object<'a> {
+pub(in crate::face) struct Object<'a> {
     out: &'a mut Vec<u8>,
     begun: bool,
 }
 
 impl<'a> Object<'a> {
     /// Begins an object.
-    pub(super) fn new(out: &'a mut Vec<u8>) -> Self {
+    pub(in crate::face) fn new(out: &'a mut Vec<u8>) -> Self {
         out.push(b'{');
         Self { out, begun: false }
     }
 
     /// Begins a field: its value is to be written to what is returned.
-    pub(super) fn field(&mut self, name: &str) -> &mut Vec<u8> {
+    pub(in crate::face) fn field(&mut self, name: &str) -> &mut Vec<u8> {
         if std::mem::replace(&mut self.begun, true) {
             self.out.push(b',');
         }
@@ -28,44 +28,44 @@ impl<'a> Object<'a> {
     }
 
     /// A string; bytes that are not UTF-8 are replaced.
-    pub(super) fn text(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        gojson::push_string(self.field(name), value.as_ref());
+    pub(in crate::face) fn text(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        push_json_string(self.field(name), value.as_ref());
         self
     }
 
     /// Anything whose JSON is what it displays: numbers and booleans.
-    pub(super) fn plain(mut self, name: &str, value: impl std::fmt::Display) -> Self {
+    pub(in crate::face) fn plain(mut self, name: &str, value: impl std::fmt::Display) -> Self {
         push_plain(self.field(name), value);
         self
     }
 
     /// A value that is JSON already.
-    pub(super) fn json(mut self, name: &str, value: &[u8]) -> Self {
+    pub(in crate::face) fn json(mut self, name: &str, value: &[u8]) -> Self {
         self.field(name).extend_from_slice(value);
         self
     }
 
     /// A value written by a function.
-    pub(super) fn with(mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) -> Self {
+    pub(in crate::face) fn with(mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) -> Self {
         write(self.field(name));
         self
     }
 
     /// Ends the object.
-    pub(super) fn end(self) {
+    pub(in crate::face) fn end(self) {
         self.out.push(b'}');
     }
 }
 
 /// Writes a number or a boolean.
-pub(super) fn push_plain(out: &mut Vec<u8>, value: impl std::fmt::Display) {
+pub(in crate::face) fn push_plain(out: &mut Vec<u8>, value: impl std::fmt::Display) {
     use std::io::Write as _;
     // Writing to memory does not fail.
     let _written = write!(out, "{value}");
 }
 
 /// Writes an array, each item by `write`.
-pub(super) fn push_array<T>(
+pub(in crate::face) fn push_array<T>(
     out: &mut Vec<u8>,
     items: impl IntoIterator<Item = T>,
     mut write: impl FnMut(&mut Vec<u8>, T),
@@ -81,14 +81,17 @@ pub(super) fn push_array<T>(
 }
 
 /// Writes an array of strings.
-pub(super) fn push_strings<T: AsRef<[u8]>>(out: &mut Vec<u8>, items: impl IntoIterator<Item = T>) {
+pub(in crate::face) fn push_strings<T: AsRef<[u8]>>(
+    out: &mut Vec<u8>,
+    items: impl IntoIterator<Item = T>,
+) {
     push_array(out, items, |out, item| {
-        gojson::push_string(out, item.as_ref());
+        push_json_string(out, item.as_ref());
     });
 }
 
 /// Compact JSON over several lines, as `?pretty` asks: four spaces a level, a newline at the end.
-pub(super) fn pretty(compact: &[u8]) -> Vec<u8> {
+pub(in crate::face) fn pretty(compact: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(compact.len() * 2);
     let mut depth: usize = 0;
     let mut bytes = compact.iter().copied().peekable();

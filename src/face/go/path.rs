@@ -29,10 +29,10 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
 
 /// A `%` that two hexadecimal digits do not follow: Go's server answers 400 before any handler sees the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct BadEscape;
+pub(in crate::face) struct BadEscape;
 
 /// The bytes a request's path stands for.
-pub(crate) fn decode(raw: &[u8]) -> Result<Vec<u8>, BadEscape> {
+pub(in crate::face) fn decode_path(raw: &[u8]) -> Result<Vec<u8>, BadEscape> {
     if bad_escape(raw).is_some() {
         return Err(BadEscape);
     }
@@ -40,7 +40,7 @@ pub(crate) fn decode(raw: &[u8]) -> Result<Vec<u8>, BadEscape> {
 }
 
 /// The first escape that is none: up to three bytes from its `%` on, which is what Go names in its error.
-pub(crate) fn bad_escape(raw: &[u8]) -> Option<&[u8]> {
+pub(in crate::face) fn bad_escape(raw: &[u8]) -> Option<&[u8]> {
     let mut rest = raw;
     while let Some(at) = rest.iter().position(|byte| *byte == b'%') {
         let (_, tail) = rest.split_at(at);
@@ -57,7 +57,7 @@ pub(crate) fn bad_escape(raw: &[u8]) -> Option<&[u8]> {
 }
 
 /// The same path with `/` for each run of slashes.
-pub(crate) fn collapse(path: &[u8]) -> Vec<u8> {
+pub(in crate::face) fn collapse_slashes(path: &[u8]) -> Vec<u8> {
     let mut collapsed = Vec::with_capacity(path.len() + 1);
     collapsed.push(b'/');
     for byte in path {
@@ -69,14 +69,14 @@ pub(crate) fn collapse(path: &[u8]) -> Vec<u8> {
 }
 
 /// Whether a decoded path has a segment `.` or `..`.
-pub(crate) fn has_dots(path: &[u8]) -> bool {
+pub(in crate::face) fn has_dot_segments(path: &[u8]) -> bool {
     path.split(|byte| *byte == b'/')
         .any(|segment| matches!(segment, b"." | b".."))
 }
 
 /// Go's redirect of a read to the clean path. `None` for other methods: a client that follows would change what it did
 /// not name.
-pub(crate) fn redirect(
+pub(in crate::face) fn redirect_to_clean(
     method: &Method,
     path: &[u8],
     query: Option<&[u8]>,
@@ -161,7 +161,8 @@ mod tests {
     use super::*;
 
     fn location(path: &str, query: Option<&'static str>) -> String {
-        let answer = redirect(&Method::GET, path.as_bytes(), query.map(str::as_bytes)).unwrap();
+        let answer =
+            redirect_to_clean(&Method::GET, path.as_bytes(), query.map(str::as_bytes)).unwrap();
         answer.headers()[LOCATION].to_str().unwrap().to_owned()
     }
 
@@ -174,17 +175,21 @@ mod tests {
             ("", "/"),
             ("//", "/"),
         ] {
-            assert_eq!(collapse(path.as_bytes()), collapsed.as_bytes(), "{path}");
+            assert_eq!(
+                collapse_slashes(path.as_bytes()),
+                collapsed.as_bytes(),
+                "{path}"
+            );
         }
     }
 
     #[test]
     fn dots_are_segments_of_their_own() {
         for path in ["/a/..", "/./a", "/a/../b", "/..", "/a/."] {
-            assert!(has_dots(path.as_bytes()), "{path}");
+            assert!(has_dot_segments(path.as_bytes()), "{path}");
         }
         for path in ["/a..", "/...", "/.a/b.", "/", ""] {
-            assert!(!has_dots(path.as_bytes()), "{path}");
+            assert!(!has_dot_segments(path.as_bytes()), "{path}");
         }
     }
 
@@ -199,39 +204,39 @@ mod tests {
         );
         assert_eq!(location("/a/./b", Some("\u{e9}")), "/a/b?%c3%a9");
         for method in [Method::PUT, Method::DELETE, Method::POST, Method::OPTIONS] {
-            assert!(redirect(&method, b"/a/..", None).is_none());
+            assert!(redirect_to_clean(&method, b"/a/..", None).is_none());
         }
     }
 
     #[test]
     fn only_whole_escapes_are_decoded() {
-        assert_eq!(decode(b"/a%2Fb%00%ff"), Ok(b"/a/b\0\xff".to_vec()));
-        assert_eq!(decode(b"/a+b#<"), Ok(b"/a+b#<".to_vec()));
-        assert_eq!(decode(b"/a%"), Err(BadEscape));
-        assert_eq!(decode(b"/a%2"), Err(BadEscape));
+        assert_eq!(decode_path(b"/a%2Fb%00%ff"), Ok(b"/a/b\0\xff".to_vec()));
+        assert_eq!(decode_path(b"/a+b#<"), Ok(b"/a+b#<".to_vec()));
+        assert_eq!(decode_path(b"/a%"), Err(BadEscape));
+        assert_eq!(decode_path(b"/a%2"), Err(BadEscape));
         assert_eq!(bad_escape(b"a%zzz"), Some(&b"%zz"[..]));
     }
 
     proptest! {
         #[test]
         fn what_is_collapsed_has_no_empty_segment(path in proptest::collection::vec(any::<u8>(), 0..40)) {
-            let once = collapse(&path);
+            let once = collapse_slashes(&path);
             prop_assert_eq!(once.first(), Some(&b'/'));
-            prop_assert_eq!(&collapse(&once), &once);
+            prop_assert_eq!(&collapse_slashes(&once), &once);
             prop_assert!(!once.windows(2).any(|pair| pair == b"//"));
-            prop_assert_eq!(has_dots(&once), has_dots(&path));
+            prop_assert_eq!(has_dot_segments(&once), has_dot_segments(&path));
         }
 
         #[test]
         fn decoding_undoes_encoding(path in proptest::collection::vec(any::<u8>(), 0..40)) {
             let raw = percent_encode(&path, NON_ALPHANUMERIC).to_string();
-            prop_assert_eq!(decode(raw.as_bytes()), Ok(path));
+            prop_assert_eq!(decode_path(raw.as_bytes()), Ok(path));
         }
 
         #[test]
         fn any_path_is_decoded_or_refused(raw: Vec<u8>) {
-            if let Ok(path) = decode(&raw) {
-                let _answer = redirect(&Method::GET, &path, None);
+            if let Ok(path) = decode_path(&raw) {
+                let _answer = redirect_to_clean(&Method::GET, &path, None);
             }
         }
     }

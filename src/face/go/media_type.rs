@@ -2,7 +2,7 @@
 
 /// Why a content type cannot be read, in Go's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum BadMediaType {
+pub(in crate::face) enum BadMediaType {
     /// Nothing before the parameters.
     #[error("mime: no media type")]
     Missing,
@@ -24,7 +24,7 @@ pub(super) enum BadMediaType {
 }
 
 /// The type in small letters, without its parameters, which are checked.
-pub(super) fn media_type(header: &[u8]) -> Result<Vec<u8>, BadMediaType> {
+pub(in crate::face) fn media_type(header: &[u8]) -> Result<Vec<u8>, BadMediaType> {
     let end = header
         .iter()
         .position(|byte| *byte == b';')

@@ -1,11 +1,13 @@
 //! Durations as text: `time.ParseDuration` and `Duration.String` of Go 1.15.
 
+use super::quote::quote;
+
 /// One hour in nanoseconds.
 const HOUR: u64 = 3_600_000_000_000;
 
 /// Why a text is no duration, in Go's words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(in crate::face::consul) enum DurationError {
+pub(in crate::face) enum DurationError {
     /// Not of the form `[-+]?([0-9]*(\.[0-9]*)?[a-z]+)+`, or too large.
     #[error("time: invalid duration {0}")]
     Invalid(String),
@@ -23,8 +25,8 @@ pub(in crate::face::consul) enum DurationError {
 }
 
 /// Reads a duration such as `15s`, `1h30m` or `-1.5ms`, in nanoseconds.
-pub(in crate::face::consul) fn parse_duration(text: &str) -> Result<i64, DurationError> {
-    let invalid = || DurationError::Invalid(super::quote(text.as_bytes()));
+pub(in crate::face) fn parse_duration(text: &str) -> Result<i64, DurationError> {
+    let invalid = || DurationError::Invalid(quote(text.as_bytes()));
     let (negative, mut rest) = match text.strip_prefix(['-', '+']) {
         Some(rest) => (text.starts_with('-'), rest),
         None => (false, text),
@@ -51,7 +53,7 @@ pub(in crate::face::consul) fn parse_duration(text: &str) -> Result<i64, Duratio
 
 /// Reads one number with its unit; gives nanoseconds and what follows.
 fn parse_term<'a>(text: &str, rest: &'a str) -> Result<(u64, &'a str), DurationError> {
-    let quoted = |part: &str| super::quote(part.as_bytes());
+    let quoted = |part: &str| quote(part.as_bytes());
     let invalid = || DurationError::Invalid(quoted(text));
     let (whole, rest) = split_digits(rest);
     let (fraction, rest) = match rest.strip_prefix('.') {
@@ -116,7 +118,7 @@ fn unit_of(text: &str) -> Option<u64> {
 }
 
 /// Writes a duration as Go prints it: `1h0m0s`, `1.5s`, `100ms`, `0s`.
-pub(in crate::face::consul) fn format_duration(nanos: i64) -> String {
+pub(in crate::face) fn format_duration(nanos: i64) -> String {
     let sign = if nanos < 0 { "-" } else { "" };
     let nanos = nanos.unsigned_abs();
     let small = |unit: u64, name: &str| format!("{sign}{}{name}", decimal(nanos, unit));

@@ -3,14 +3,14 @@
 use percent_encoding::percent_decode;
 
 use super::media_type::{BadMediaType, media_type};
-use crate::face::gopath::bad_escape;
+use super::path::bad_escape;
 
 /// The longest body that is read as a form, in bytes; Go's own limit.
-pub(super) const MAX_BODY: usize = 10 << 20;
+pub(in crate::face) const MAX_BODY: usize = 10 << 20;
 
 /// Why a form cannot be read, in Go's words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum BadForm {
+pub(in crate::face) enum BadForm {
     /// A `%` without two hexadecimal digits.
     #[error("invalid URL escape \"{0}\"")]
     Escape(String),
@@ -25,13 +25,17 @@ pub(super) enum BadForm {
 /// The fields of a request, those of its body before those of its query: where a name occurs more than once, the
 /// first one counts, so the body's does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Form {
+pub(in crate::face) struct Form {
     fields: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Form {
     /// Reads the query and, where it is a form, the body. `content_type` is empty where the request has none.
-    pub(super) fn parse(content_type: &[u8], body: &[u8], query: &[u8]) -> Result<Self, BadForm> {
+    pub(in crate::face) fn parse(
+        content_type: &[u8],
+        body: &[u8],
+        query: &[u8],
+    ) -> Result<Self, BadForm> {
         let mut form = Self::default();
         let of_body = form.take_body(content_type, body);
         let of_query = form.take(query);
@@ -72,7 +76,7 @@ impl Form {
     }
 
     /// The first value of this name.
-    pub(super) fn get(&self, name: &str) -> Option<&[u8]> {
+    pub(in crate::face) fn get(&self, name: &str) -> Option<&[u8]> {
         self.fields
             .iter()
             .find(|(own, _)| own == name.as_bytes())
