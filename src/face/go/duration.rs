@@ -1,4 +1,4 @@
-//! Durations as text: `time.ParseDuration` and `Duration.String` of Go 1.15.
+//! Durations as text: `time.ParseDuration` and `Duration.String` (Go 1.15).
 
 use super::quote::quote;
 
@@ -46,12 +46,12 @@ pub(in crate::face) fn parse_duration(text: &str) -> Result<i64, DurationError> 
             .ok_or_else(invalid)?;
         rest = after;
     }
-    // Go 1.15 has no room for -2^63 either.
+    // Go 1.15 refuses -2^63 too.
     let total = i64::try_from(total).map_err(|_| invalid())?;
     Ok(if negative { -total } else { total })
 }
 
-/// Reads one number with its unit; gives nanoseconds and what follows.
+/// Reads one number with its unit; returns nanoseconds and the rest of the text.
 fn parse_term<'a>(text: &str, rest: &'a str) -> Result<(u64, &'a str), DurationError> {
     let quoted = |part: &str| quote(part.as_bytes());
     let invalid = || DurationError::Invalid(quoted(text));
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_duration_is_refused_in_gos_words() {
+    fn invalid_durations_are_refused_in_gos_words() {
         for (text, words) in [
             ("", r#"time: invalid duration """#),
             ("x", r#"time: invalid duration "x""#),
@@ -219,7 +219,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_again(nanos in (i64::MIN + 1)..=i64::MAX) {
+        fn written_durations_are_read_back(nanos in (i64::MIN + 1)..=i64::MAX) {
             prop_assert_eq!(parse_duration(&format_duration(nanos)), Ok(nanos));
         }
 

@@ -1,9 +1,7 @@
-//! Forms and queries as Go's `Request.ParseForm` reads them (Go 1.19, which etcd 3.4 of Debian 12 is built with).
-
-use percent_encoding::percent_decode;
+//! Form of a request: `Request.ParseForm` (Go 1.19, which etcd 3.4 of Debian 12 is built with).
 
 use super::media_type::{BadMediaType, media_type};
-use super::path::bad_escape;
+use super::query::{Pairs, QueryError, Semicolon, first, parse_pairs};
 
 /// The longest body that is read as a form, in bytes; Go's own limit.
 pub(in crate::face) const MAX_BODY: usize = 10 << 20;
@@ -11,12 +9,9 @@ pub(in crate::face) const MAX_BODY: usize = 10 << 20;
 /// Why a form cannot be read, in Go's words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::face) enum BadForm {
-    /// A `%` without two hexadecimal digits.
-    #[error("invalid URL escape \"{0}\"")]
-    Escape(String),
-    /// A `;`, which older clients used as a separator.
-    #[error("invalid semicolon separator in query")]
-    Semicolon,
+    /// A field cannot be read.
+    #[error(transparent)]
+    Field(#[from] QueryError),
     /// The body's type cannot be read.
     #[error(transparent)]
     Type(#[from] BadMediaType),
@@ -26,7 +21,7 @@ pub(in crate::face) enum BadForm {
 /// first one counts, so the body's does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::face) struct Form {
-    fields: Vec<(Vec<u8>, Vec<u8>)>,
+    fields: Pairs,
 }
 
 impl Form {
@@ -45,7 +40,7 @@ impl Form {
     }
 
     fn take_body(&mut self, content_type: &[u8], body: &[u8]) -> Result<(), BadForm> {
-        // A body of any other type is not looked at: a PUT with one writes an empty value, as etcd's does.
+        // A body of any other type is ignored: a PUT with one writes an empty value, as etcd's does.
         if !content_type.is_empty()
             && media_type(content_type)? == b"application/x-www-form-urlencoded"
         {
@@ -55,44 +50,13 @@ impl Form {
     }
 
     fn take(&mut self, text: &[u8]) -> Result<(), BadForm> {
-        let mut bad = Ok(());
-        for pair in text.split(|byte| *byte == b'&') {
-            if pair.contains(&b';') {
-                bad = Err(BadForm::Semicolon);
-                continue;
-            }
-            if pair.is_empty() {
-                continue;
-            }
-            let mut halves = pair.splitn(2, |byte| *byte == b'=');
-            let name = unescape(halves.next().unwrap_or_default());
-            let value = unescape(halves.next().unwrap_or_default());
-            match (name, value) {
-                (Ok(name), Ok(value)) => self.fields.push((name, value)),
-                (Err(error), _) | (_, Err(error)) => bad = bad.and(Err(error)),
-            }
-        }
-        bad
+        Ok(parse_pairs(text, Semicolon::IsError, &mut self.fields)?)
     }
 
     /// The first value of this name.
     pub(in crate::face) fn get(&self, name: &str) -> Option<&[u8]> {
-        self.fields
-            .iter()
-            .find(|(own, _)| own == name.as_bytes())
-            .map(|(_, value)| value.as_slice())
+        first(&self.fields, name)
     }
-}
-
-fn unescape(text: &[u8]) -> Result<Vec<u8>, BadForm> {
-    if let Some(bad) = bad_escape(text) {
-        return Err(BadForm::Escape(bad.escape_ascii().to_string()));
-    }
-    let spaced: Vec<u8> = text
-        .iter()
-        .map(|byte| if *byte == b'+' { b' ' } else { *byte })
-        .collect();
-    Ok(percent_decode(&spaced).collect())
 }
 
 #[cfg(test)]
@@ -122,10 +86,13 @@ mod tests {
 
     #[test]
     fn errors_are_in_gos_words() {
-        let told = |query: &[u8]| Form::parse(b"", b"", query).unwrap_err().to_string();
-        assert_eq!(told(b"a=%zzz"), r#"invalid URL escape "%zz""#);
-        assert_eq!(told(b"a=%"), r#"invalid URL escape "%""#);
-        assert_eq!(told(b"a;b=1"), "invalid semicolon separator in query");
+        let words = |query: &[u8]| Form::parse(b"", b"", query).unwrap_err().to_string();
+        assert_eq!(words(b"a=%zzz"), r#"invalid URL escape "%zz""#);
+        assert_eq!(words(b"a=%"), r#"invalid URL escape "%""#);
+        assert_eq!(words(b"a;b=1"), "invalid semicolon separator in query");
+        assert_eq!(words(b"a=%zz&a;b"), "invalid semicolon separator in query");
+        assert_eq!(words(b"a;b&a=%zz"), "invalid semicolon separator in query");
+        assert_eq!(words(b"a=%1&b=%2"), r#"invalid URL escape "%1""#);
         let body = Form::parse(b";", b"", b"").unwrap_err().to_string();
         assert_eq!(body, "mime: no media type");
     }

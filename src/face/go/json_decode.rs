@@ -1,4 +1,4 @@
-//! JSON as Go's `encoding/json` reads it: its errors, fields in their order, numbers as they were written.
+//! JSON decoder: `encoding/json` with its errors; fields keep their order, and numbers their spelling.
 
 use super::quote::quote;
 
@@ -22,7 +22,7 @@ pub(in crate::face) enum Json {
     Object(Vec<(String, Json)>),
 }
 
-/// The first value in a body; what follows it is not looked at. The error is in Go's words.
+/// The first value in a body; the rest of the body is ignored. The error is in Go's words.
 pub(in crate::face) fn first_value(body: &[u8]) -> Result<Json, String> {
     let mut reader = Reader { rest: body };
     if reader.peek_past_space().is_none() {
@@ -51,7 +51,7 @@ impl Reader<'_> {
         self.peek()
     }
 
-    /// What comes next does not belong here; or nothing comes.
+    /// The error for the next byte, which does not belong here, or for the end of the body.
     fn wrong<T>(&self, context: &str) -> Result<T, String> {
         Err(match self.peek() {
             Some(byte) => format!("invalid character {} {context}", quoted(byte)),
@@ -156,7 +156,7 @@ impl Reader<'_> {
         Ok(Json::Number(text))
     }
 
-    /// Takes what matches, up to so many bytes; how many it were.
+    /// Takes the bytes that match, up to `most`; returns how many it took.
     fn take(&mut self, to: &mut String, matches: impl Fn(u8) -> bool, most: usize) -> usize {
         let mut taken = 0;
         while taken < most
@@ -226,11 +226,11 @@ impl Reader<'_> {
     }
 }
 
-/// A text that is read.
+/// A string while it is read.
 #[derive(Default)]
 struct Text {
     bytes: Vec<u8>,
-    /// The first half of a pair, directly before what comes next.
+    /// The first half of a surrogate pair, if the last escape was one.
     half: Option<u16>,
 }
 
@@ -280,7 +280,7 @@ impl Text {
     }
 }
 
-/// A byte in single quotes, as Go shows the one that is wrong.
+/// A byte in single quotes, as Go shows it in an error.
 fn quoted(byte: u8) -> String {
     match byte {
         b'\'' => r"'\''".to_owned(),
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_kept_as_they_came() {
+    fn values_keep_order_and_spelling() {
         let number = |digits: &str| Json::Number(digits.to_owned());
         let body = br#" {"b":1e2,"a":[-0.50,true,null,{}],"b":"x"} more"#;
         let fields = vec![
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_read_as_go_does() {
+    fn strings_are_read_as_go_does() {
         for (body, expected) in [
             (
                 &br#""\u00e9\n\"\/\\\b\f\r\t""#[..],
@@ -398,7 +398,7 @@ mod tests {
     ];
 
     #[test]
-    fn what_is_no_json_is_refused_in_gos_words() {
+    fn invalid_json_is_refused_in_gos_words() {
         for (body, words) in NO_JSON {
             assert_eq!(
                 first_value(body.as_bytes()),
@@ -419,12 +419,12 @@ mod tests {
         }
 
         #[test]
-        fn nothing_like_json_makes_it_panic(text in "[\\[\\]{}\",:0-9a-fnul\\\\ -]{0,40}") {
+        fn nearly_json_makes_it_not_panic(text in "[\\[\\]{}\",:0-9a-fnul\\\\ -]{0,40}") {
             let _value = first_value(text.as_bytes());
         }
 
         #[test]
-        fn it_takes_what_another_reader_takes(text in "[\\[\\]{}\",:0-9.etrufalsn\\\\ -]{0,12}") {
+        fn valid_json_is_accepted(text in "[\\[\\]{}\",:0-9.etrufalsn\\\\ -]{0,12}") {
             let other: Result<serde_json::Value, _> = serde_json::from_str(&text);
             if other.is_ok() {
                 prop_assert!(first_value(text.as_bytes()).is_ok());

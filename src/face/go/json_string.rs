@@ -1,4 +1,4 @@
-//! JSON as Go's `encoding/json` writes it, because clients have been seen to compare bytes.
+//! JSON strings as `encoding/json` writes them, because some clients compare bytes.
 //!
 //! Go escapes `<`, `>`, `&`, U+2028 and U+2029 in strings (`SetEscapeHTML`, on by default), writes `\n`, `\r`, `\t`
 //! short and other control characters as `\u00XX`, and replaces bytes that are not UTF-8 by U+FFFD.

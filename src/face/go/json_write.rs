@@ -1,8 +1,8 @@
-//! Writing JSON straight into bytes, in the order and with the escapes of Go.
+//! JSON writer: objects and arrays straight into bytes, with Go's escapes; indented as `MarshalIndent` does for `?pretty`.
 
 use super::json_string::push_json_string;
 
-/// An object being written; field names are written as they are.
+/// An object while it is written; field names are not escaped.
 #[derive(Debug)]
 pub(in crate::face) struct Object<'a> {
     out: &'a mut Vec<u8>,
@@ -16,7 +16,7 @@ impl<'a> Object<'a> {
         Self { out, begun: false }
     }
 
-    /// Begins a field: its value is to be written to what is returned.
+    /// Begins a field; the caller appends its value to the returned bytes.
     pub(in crate::face) fn field(&mut self, name: &str) -> &mut Vec<u8> {
         if std::mem::replace(&mut self.begun, true) {
             self.out.push(b',');
@@ -33,7 +33,7 @@ impl<'a> Object<'a> {
         self
     }
 
-    /// Anything whose JSON is what it displays: numbers and booleans.
+    /// A number or a boolean: a value whose `Display` is its JSON.
     pub(in crate::face) fn plain(mut self, name: &str, value: impl std::fmt::Display) -> Self {
         push_plain(self.field(name), value);
         self

@@ -1,4 +1,4 @@
-//! Content types as Go's `mime.ParseMediaType` reads them.
+//! Content type of a body: `mime.ParseMediaType`.
 
 /// Why a content type cannot be read, in Go's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -6,13 +6,13 @@ pub(in crate::face) enum BadMediaType {
     /// Nothing before the parameters.
     #[error("mime: no media type")]
     Missing,
-    /// One word alone, followed by something that is no slash.
+    /// A single word, followed by something other than a slash.
     #[error("mime: expected slash after first token")]
     NoSlash,
     /// Nothing after the slash.
     #[error("mime: expected token after slash")]
     NoSubtype,
-    /// Something after the type that belongs to no parameter.
+    /// Something between the type and its parameters.
     #[error("mime: unexpected content after media subtype")]
     Trailing,
     /// A parameter that is not `name=value`.
@@ -70,7 +70,7 @@ fn check_parameters(text: &[u8]) -> Result<(), BadMediaType> {
     Ok(())
 }
 
-/// The name of the parameter that the text begins with, and what follows it.
+/// The name of the parameter that the text begins with, and the rest after it.
 fn parameter(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let rest = text.strip_prefix(b";")?.trim_ascii_start();
     let (name, rest) = token(rest);
@@ -91,7 +91,7 @@ fn parameter(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     Some((name.to_ascii_lowercase(), rest))
 }
 
-/// What follows the closing quote.
+/// The rest after the closing quote.
 fn after_quote(text: &[u8]) -> Option<&[u8]> {
     let mut rest = text;
     loop {
@@ -103,7 +103,7 @@ fn after_quote(text: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// The token (RFC 2045) that the text begins with, and what follows it.
+/// The token (RFC 2045) that the text begins with, and the rest after it.
 fn token(text: &[u8]) -> (&[u8], &[u8]) {
     let end = text.iter().position(|byte| !is_token(*byte));
     text.split_at(end.unwrap_or(text.len()))

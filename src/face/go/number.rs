@@ -2,7 +2,7 @@
 
 use super::quote::quote;
 
-/// Why a text is no number, in Go's words.
+/// An error of `strconv.ParseUint`, in Go's words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("strconv.ParseUint: parsing {text}: {reason}")]
 pub(in crate::face) struct NumberError {

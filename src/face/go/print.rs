@@ -1,4 +1,4 @@
-//! Which characters are printable: `unicode.IsPrint`.
+//! Printable characters: `unicode.IsPrint`.
 
 /// Whether a character is a letter, mark, number, punctuation, symbol or the space.
 pub(in crate::face) fn is_print(c: char) -> bool {

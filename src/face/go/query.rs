@@ -1,47 +1,93 @@
-//! Query of a URL: `url.ParseQuery` of Go 1.15, which takes `;` for `&`.
+//! Query of a URL: `url.ParseQuery`, with `;` as Go 1.15 reads it (Consul 1.8) and as Go 1.17 and later do (etcd 3.4).
 
-use std::fmt::Write as _;
+use super::escape::{escape_query, unescape_query};
 
-/// The parameters of a request, in order; one without `=` has an empty value.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::face) struct Query {
-    pairs: Vec<(Vec<u8>, Vec<u8>)>,
+/// Names with their values, in the order they came in.
+pub(super) type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// The meaning of a `;` in a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Semicolon {
+    /// It separates parameters, as `&` does: up to Go 1.16.
+    Separates,
+    /// A parameter with one is an error: from Go 1.17 on.
+    IsError,
 }
 
-/// A percent sign is not followed by two hexadecimal digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("invalid URL escape")]
-pub(in crate::face) struct BadEscape;
+/// Why a query cannot be read, in Go's words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(in crate::face) enum QueryError {
+    /// A `%` without two hexadecimal digits.
+    #[error("invalid URL escape \"{0}\"")]
+    Escape(String),
+    /// A `;`, which older clients used as a separator.
+    #[error("invalid semicolon separator in query")]
+    Semicolon,
+}
+
+/// Appends the pairs of a query that can be read. Go reads to the end. It reports the first error, but a
+/// semicolon's replaces that of a bad escape before it.
+pub(super) fn parse_pairs(
+    text: &[u8],
+    semicolon: Semicolon,
+    pairs: &mut Pairs,
+) -> Result<(), QueryError> {
+    let separates = |byte: &u8| match byte {
+        b'&' => true,
+        b';' => semicolon == Semicolon::Separates,
+        _ => false,
+    };
+    let mut outcome = Ok(());
+    for part in text.split(separates) {
+        if part.contains(&b';') {
+            outcome = Err(QueryError::Semicolon);
+            continue;
+        }
+        if part.is_empty() {
+            continue;
+        }
+        let mut halves = part.splitn(2, |byte| *byte == b'=');
+        let name = unescape_query(halves.next().unwrap_or_default());
+        let value = unescape_query(halves.next().unwrap_or_default());
+        match (name, value) {
+            (Ok(name), Ok(value)) => pairs.push((name, value)),
+            (Err(bad), _) | (_, Err(bad)) => {
+                let bad = QueryError::Escape(bad.escape_ascii().to_string());
+                outcome = outcome.and(Err(bad));
+            }
+        }
+    }
+    outcome
+}
+
+/// The first value of this name.
+pub(super) fn first<'a>(pairs: &'a Pairs, name: &str) -> Option<&'a [u8]> {
+    let (_, value) = pairs.iter().find(|(own, _)| own == name.as_bytes())?;
+    Some(value)
+}
+
+/// The parameters of a request as Go 1.15 reads them; one without `=` has an empty value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::face) struct Query {
+    pairs: Pairs,
+}
 
 impl Query {
     /// Reads what follows the question mark.
-    pub(in crate::face) fn parse(text: &[u8]) -> Result<Self, BadEscape> {
-        let mut pairs = Vec::new();
-        for part in text.split(|byte| matches!(byte, b'&' | b';')) {
-            if part.is_empty() {
-                continue;
-            }
-            let mut halves = part.splitn(2, |byte| *byte == b'=');
-            let name = unescape(halves.next().unwrap_or_default())?;
-            let value = unescape(halves.next().unwrap_or_default())?;
-            pairs.push((name, value));
-        }
+    pub(in crate::face) fn parse(text: &[u8]) -> Result<Self, QueryError> {
+        let mut pairs = Pairs::new();
+        parse_pairs(text, Semicolon::Separates, &mut pairs)?;
         Ok(Self { pairs })
     }
 
     /// Whether the parameter is there, with or without a value.
     pub(in crate::face) fn has(&self, name: &str) -> bool {
-        self.first(name).is_some()
+        first(&self.pairs, name).is_some()
     }
 
     /// The value of the parameter's first occurrence; empty where there is none.
     pub(in crate::face) fn get(&self, name: &str) -> &[u8] {
-        self.first(name).unwrap_or_default()
-    }
-
-    fn first(&self, name: &str) -> Option<&[u8]> {
-        let (_, value) = self.pairs.iter().find(|(own, _)| own == name.as_bytes())?;
-        Some(value)
+        first(&self.pairs, name).unwrap_or_default()
     }
 
     /// Every value of the parameter.
@@ -58,48 +104,10 @@ impl Query {
         pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
         let encoded: Vec<String> = pairs
             .iter()
-            .map(|(name, value)| format!("{}={}", escape(name), escape(value)))
+            .map(|(name, value)| format!("{}={}", escape_query(name), escape_query(value)))
             .collect();
         encoded.join("&")
     }
-}
-
-fn unescape(text: &[u8]) -> Result<Vec<u8>, BadEscape> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.iter().copied();
-    while let Some(byte) = bytes.next() {
-        out.push(match byte {
-            b'%' => {
-                let high = bytes.next().and_then(hex).ok_or(BadEscape)?;
-                let low = bytes.next().and_then(hex).ok_or(BadEscape)?;
-                high << 4 | low
-            }
-            b'+' => b' ',
-            byte => byte,
-        });
-    }
-    Ok(out)
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|value| u8::try_from(value).ok())
-}
-
-fn escape(text: &[u8]) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text {
-        match byte {
-            b' ' => out.push('+'),
-            b'-' | b'_' | b'.' | b'~' => out.push(char::from(*byte)),
-            byte if byte.is_ascii_alphanumeric() => out.push(char::from(*byte)),
-            byte => {
-                let _written = write!(out, "%{byte:02X}");
-            }
-        }
-    }
-    out
 }
 
 #[cfg(test)]
@@ -124,7 +132,8 @@ mod tests {
     #[test]
     fn bad_escapes_are_refused() {
         for text in ["a=%", "a=%2", "%zz", "a=%+1"] {
-            assert_eq!(Query::parse(text.as_bytes()), Err(BadEscape), "{text}");
+            let refused = Query::parse(text.as_bytes()).unwrap_err();
+            assert!(matches!(refused, QueryError::Escape(_)), "{text}");
         }
     }
 

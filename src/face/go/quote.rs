@@ -1,10 +1,10 @@
-//! Text in quotes: `%q`.
+//! Quoted text: `%q` of `fmt`.
 
 use std::fmt::Write as _;
 
 use super::print::is_print;
 
-/// Puts text in quotes as Go does; what cannot be printed is escaped.
+/// Puts text in quotes as Go does; unprintable characters are escaped.
 pub(in crate::face) fn quote(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() + 2);
     out.push('"');
