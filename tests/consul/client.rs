@@ -10,7 +10,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use kubekv::face::consul::{Consul, router};
-use kubekv::face::http::Stopping;
+use kubekv::face::server::Stopping;
 use kubekv::guard::Bounds;
 use kubekv::space::Keyspace;
 use kubekv::store::{MemoryStore, Store};

@@ -5,7 +5,7 @@ use axum::body::Body;
 use http::Request;
 use http_body_util::BodyExt;
 use kubekv::face::etcd::{Etcd, router};
-use kubekv::face::http::Stopping;
+use kubekv::face::server::Stopping;
 use kubekv::space::Keyspace;
 use support::faces;
 use tokio::sync::watch;

@@ -10,8 +10,8 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use super::reply::Reply;
 use super::{Consul, Face};
 use crate::face::go::Query;
-use crate::face::http::Connection;
 use crate::face::list_cache::ListCache;
+use crate::face::server::Connection;
 use crate::model::{Caller, FaceName};
 
 /// A request without its body.

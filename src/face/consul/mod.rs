@@ -37,8 +37,9 @@ use path::PathError;
 use reply::{Answer, Reply};
 
 use super::go::Query;
-use super::http::{Stopping, Target};
+use super::http::RequestTarget;
 use super::list_cache::ListCache;
+use super::server::Stopping;
 use super::{go, gzip};
 use crate::model::Caller;
 use crate::space::Keyspace;
@@ -80,7 +81,7 @@ pub fn router(face: Consul) -> Router {
 async fn handle(State(face): State<Arc<Face>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let compressed = gzip::accepted(&parts.headers);
-    let target = Target::of(&parts.extensions, &parts.uri);
+    let target = RequestTarget::of(&parts.extensions, &parts.uri);
     let path = match path::read(&target.path) {
         Ok(path) => path,
         Err(PathError::NotPrintable) => return plain(Reply::empty(StatusCode::BAD_REQUEST)).await,
@@ -123,7 +124,7 @@ async fn answer(
     face: &Face,
     found: Found<'_>,
     parts: &request::Parts,
-    target: &Target,
+    target: &RequestTarget,
     body: Body,
 ) -> Reply {
     let Ok(query) = Query::parse(target.query()) else {

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use kubekv::face::http::{Leads, Limits, Metrics, Server, Stopping};
+use kubekv::face::http::{HttpProtocol, Limits};
+use kubekv::face::server::{LeadershipCheck, Metrics, Server, Stopping};
 use kubekv::guard::Bounds;
 use kubekv::space::Keyspace;
 use kubekv::store::{MemoryStore, Store};
@@ -29,13 +30,9 @@ pub async fn start(
     let stopping = Stopping::new(stopping);
     let face = face(stopping.clone());
     let places = Arc::new(Semaphore::new(1000));
-    let server = Server::new(
-        "test",
-        Limits::default(),
-        places,
-        Metrics::default(),
-        Leads::default(),
-    );
-    tokio::spawn(server.serve(listener, face, stopping));
+    let leadership = LeadershipCheck::default();
+    let server = Server::new("test", places, Metrics::default(), leadership);
+    let http = Arc::new(HttpProtocol::new(face, Limits::default()));
+    tokio::spawn(server.serve(listener, http, stopping));
     (address, stop)
 }

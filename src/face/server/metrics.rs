@@ -1,4 +1,4 @@
-//! What the servers count.
+//! Metrics of connections and requests: `kubekv_face_*`.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -6,34 +6,34 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-/// Which server.
+/// The label of a server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct Face {
+pub(super) struct FaceLabel {
     pub(super) face: &'static str,
 }
 
-/// Which kind of request, and how it ended.
+/// The labels of a request that has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct Request {
+pub(super) struct RequestLabels {
     pub(super) face: &'static str,
     pub(super) method: &'static str,
-    /// The status code; `gone` where the client went before its answer.
+    /// The status code; `gone` where the client closed the connection before its answer.
     pub(super) status: String,
 }
 
-/// The metric families of all servers, named `kubekv_face_*`. Cloning it is cheap and counts into the same families.
+/// The metric families of all servers. A clone is cheap and counts into the same families.
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
-    pub(super) requests: Family<Request, Counter>,
-    pub(super) in_flight: Family<Face, Gauge>,
-    pub(super) connections: Family<Face, Gauge>,
-    pub(super) refused: Family<Face, Counter>,
-    pub(super) accept_errors: Family<Face, Counter>,
-    pub(super) panics: Family<Face, Counter>,
+    pub(super) requests: Family<RequestLabels, Counter>,
+    pub(super) in_flight: Family<FaceLabel, Gauge>,
+    pub(super) connections: Family<FaceLabel, Gauge>,
+    pub(super) refused: Family<FaceLabel, Counter>,
+    pub(super) accept_errors: Family<FaceLabel, Counter>,
+    pub(super) panics: Family<FaceLabel, Counter>,
 }
 
 impl Metrics {
-    /// Makes the families, known to a registry.
+    /// Registers the families.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
         let registry = registry.sub_registry_with_prefix("face");
@@ -74,19 +74,5 @@ impl Metrics {
             registry.register(name, help, family.clone());
         }
         metrics
-    }
-}
-
-/// The method as a label: what clients invent must not make new series.
-pub(super) fn method(method: &http::Method) -> &'static str {
-    match method.as_str() {
-        "GET" => "GET",
-        "HEAD" => "HEAD",
-        "PUT" => "PUT",
-        "POST" => "POST",
-        "DELETE" => "DELETE",
-        "OPTIONS" => "OPTIONS",
-        "PATCH" => "PATCH",
-        _ => "other",
     }
 }
