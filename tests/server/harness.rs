@@ -153,14 +153,19 @@ impl Harness {
 
     /// Waits until a metric has a value; gives up after a minute.
     pub(crate) async fn wait_for(&self, name: &str, value: u64) {
-        for _ in 0..30_000 {
-            if self.metric(name) == value {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        panic!("{name} is {} and not {value}", self.metric(name));
+        wait_for(&self.registry, name, value).await;
     }
+}
+
+/// Waits until a metric has a value; gives up after a minute.
+pub(crate) async fn wait_for(registry: &Registry, name: &str, value: u64) {
+    for _ in 0..30_000 {
+        if registered(registry, name) == value {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    panic!("{name} is {} and not {value}", registered(registry, name));
 }
 
 /// What is left to read; nothing where the connection was reset.

@@ -1,9 +1,11 @@
-//! HTTP server: exchanges on a connection, bounds, time-outs, counting, drain; and a whole gateway by `run`.
+//! Server of connections, under HTTP and under a protocol of frames: exchanges, limits, timeouts, metrics, drain; and a whole
+//! gateway by `run`.
 
 #![cfg(test)]
 
 mod bounds;
 mod drain;
 mod exchange;
+mod frames;
 mod gateway;
 mod harness;
