@@ -7,7 +7,7 @@ use arc_swap::ArcSwapOption;
 
 use prometheus_client::registry::Registry;
 
-use super::status::About;
+use super::about::About;
 use crate::space::Keyspace;
 use crate::store::shared::Members;
 

@@ -3,6 +3,7 @@
 //! It answers from before the store is open until after it is closed, so that a probe can tell a gateway that starts
 //! or drains from one that is gone.
 
+mod about;
 mod health;
 mod status;
 
@@ -18,8 +19,8 @@ use serde_json::json;
 
 use crate::face::http::NoFault;
 
+pub use about::About;
 pub use health::{Health, Observed, Phase};
-pub use status::About;
 
 /// What Prometheus' text format is called.
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

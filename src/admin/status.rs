@@ -7,16 +7,8 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
+use super::about::About;
 use super::health::{Health, Phase};
-
-/// What does not change while the process lives.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct About {
-    /// What people call this gateway.
-    pub name: String,
-    /// The names of the faces, and where each listens; `None` is off.
-    pub faces: Vec<(&'static str, Option<SocketAddr>)>,
-}
 
 /// The answer.
 #[derive(Debug, Serialize)]

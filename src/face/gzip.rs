@@ -1,4 +1,4 @@
-//! Compression, where the client accepts it, by the rules of the handler Consul uses.
+//! Gzip of answers: whether the client accepts it, by the rules of the handler that Consul uses, and the compression.
 
 use std::io::Write as _;
 
@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::{HeaderMap, header};
 
-/// Bodies longer than this, in bytes, are compressed where they do not hold up other requests.
+/// Bodies longer than this, in bytes, are compressed on a blocking thread, so that they do not delay other requests.
 const LONG: usize = 16 << 10;
 
 /// Whether the client accepts gzip: the last `gzip` of the first `Accept-Encoding`, with a weight above 0.
@@ -47,8 +47,7 @@ pub(crate) async fn compress(body: Bytes) -> Bytes {
         .unwrap_or_default()
 }
 
-/// Compresses quickly rather than well: a list of records is made anew with each change, and shrinks tenfold either
-/// way.
+/// Compresses fast rather than well: a list is encoded again after each change, and shrinks tenfold either way.
 fn compress_now(body: &[u8]) -> Bytes {
     let capacity = body.len() / 4 + 64;
     let mut encoder = GzEncoder::new(Vec::with_capacity(capacity), Compression::fast());

@@ -18,14 +18,14 @@ use crate::space::{Fresh, Keyspace, View};
 /// The most that is kept, in bytes of bodies; the oldest goes first.
 const MOST_BYTES: usize = 64 << 20;
 
-/// A list as it is made from a view.
+/// A list, encoded from a view.
 #[derive(Debug)]
 pub(crate) struct Made {
     /// The body of the answer.
     pub(crate) body: Vec<u8>,
-    /// The index of what is in it.
+    /// The index of its entries.
     pub(crate) index: u64,
-    /// Whether it stays right until something changes; one that tells how many seconds are left does not.
+    /// Whether it stays valid until an entry changes; a list that shows remaining seconds does not.
     pub(crate) lasts: bool,
 }
 
@@ -54,10 +54,10 @@ struct Lists {
 #[derive(Debug)]
 struct Slot {
     fresh: Fresh,
-    /// What it is made from, until it is made: a view keeps alive what has since been deleted.
+    /// The view to encode, until that is done: a view keeps entries in memory that were deleted since.
     view: Mutex<Option<View>>,
     made: OnceCell<Option<Arc<Encoded>>>,
-    /// Not to be used by those who ask later.
+    /// Not to be used for later requests.
     spent: AtomicBool,
     weight: AtomicUsize,
 }
@@ -127,9 +127,9 @@ impl ListCache {
         slot
     }
 
-    /// Counts a list that was made, and lets go of the oldest where that is too much.
+    /// Counts the bytes of a list, and drops the oldest lists where they are too many.
     fn weigh(&self, slot: &Slot, body: usize) {
-        // A compressed body may join it.
+        // With a compressed body, which may be added.
         let weight = body + body / 4 + 512;
         slot.weight.store(weight, Ordering::Release);
         let mut lists = self.lists.lock();
@@ -141,7 +141,7 @@ impl ListCache {
 impl Lists {
     fn tidy(&mut self) {
         while let Some((name, oldest)) = self.order.front() {
-            // One that was replaced goes as soon as it is the oldest.
+            // A replaced list is dropped as soon as it is the oldest.
             let replaced = self
                 .by_name
                 .get(name)

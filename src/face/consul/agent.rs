@@ -5,7 +5,7 @@ use super::block;
 use super::node::{self, VERSION};
 use super::reply::{Answer, Reply};
 use super::{session, txn};
-use crate::face::go::json_write::{Object, push_array};
+use crate::face::go::json_writer::{Object, push_array};
 
 /// `/v1/agent/self`: who answers here, and within which limits.
 pub(super) fn own(ask: &Ask<'_>) -> Reply {

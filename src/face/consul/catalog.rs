@@ -5,7 +5,7 @@ use super::ask::Ask;
 use super::node;
 use super::options::Options;
 use super::reply::{Answer, Reply};
-use crate::face::go::json_write::{Object, push_array, push_strings};
+use crate::face::go::json_writer::{Object, push_array, push_strings};
 
 /// `/v1/catalog/datacenters`
 pub(super) fn datacenters(ask: &Ask<'_>) -> Answer {

@@ -3,7 +3,7 @@
 use super::ask::Ask;
 use super::node;
 use super::reply::{Answer, Reply};
-use crate::face::go::json_write::{Object, push_array};
+use crate::face::go::json_writer::{Object, push_array};
 
 /// `/v1/health/node/NODE`
 pub(super) async fn node(ask: &Ask<'_>) -> Answer {

@@ -1,7 +1,7 @@
 //! The one node there is: this gateway, with the service and the check that a Consul server always has.
 
 use super::ask::Ask;
-use crate::face::go::json_write::{Object, push_plain};
+use crate::face::go::json_writer::{Object, push_plain};
 use crate::face::go::push_json_string;
 
 /// The version of Consul whose answers these are.

@@ -3,7 +3,7 @@
 use super::ask::Ask;
 use super::options::Options;
 use super::reply::{Answer, Reply};
-use crate::face::go::json_write::push_strings;
+use crate::face::go::json_writer::push_strings;
 use crate::face::go::push_json_string;
 
 /// Who leads.

@@ -1,4 +1,4 @@
-//! A body that is made while it is sent.
+//! Streamed body: made piece by piece while it is sent.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,26 +13,26 @@ use http_body::Frame;
 #[error("the gateway is stopping")]
 pub(super) struct BrokenOff;
 
-/// Where the pieces of a body come from. Dropped when the client hangs up.
+/// The source of a body's pieces. Dropped when the client hangs up.
 pub(super) trait Source: Sized + Send + 'static {
     /// The next piece, or nothing more.
     fn next(&mut self) -> impl Future<Output = Option<Result<Bytes, BrokenOff>>> + Send;
 }
 
-/// A body of what the source gives, each piece sent as soon as it is there.
+/// A body of the source's pieces, each sent as soon as it is ready.
 pub(super) fn body(source: impl Source) -> Body {
     Body::new(Chunks {
-        step: Some(Box::pin(step(source))),
+        next: Some(Box::pin(next_piece(source))),
     })
 }
 
-type Step<S> = Pin<Box<dyn Future<Output = Option<(Result<Bytes, BrokenOff>, S)>> + Send>>;
+type NextPiece<S> = Pin<Box<dyn Future<Output = Option<(Result<Bytes, BrokenOff>, S)>> + Send>>;
 
 struct Chunks<S> {
-    step: Option<Step<S>>,
+    next: Option<NextPiece<S>>,
 }
 
-async fn step<S: Source>(mut source: S) -> Option<(Result<Bytes, BrokenOff>, S)> {
+async fn next_piece<S: Source>(mut source: S) -> Option<(Result<Bytes, BrokenOff>, S)> {
     source.next().await.map(|piece| (piece, source))
 }
 
@@ -44,7 +44,7 @@ impl<S: Source> http_body::Body for Chunks<S> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
-        let Some(next) = self.step.as_mut() else {
+        let Some(next) = self.next.as_mut() else {
             return Poll::Ready(None);
         };
         let Poll::Ready(done) = next.as_mut().poll(context) else {
@@ -54,11 +54,11 @@ impl<S: Source> http_body::Body for Chunks<S> {
             None => (None, None),
             Some((Err(broken), _)) => (Some(Err(broken)), None),
             Some((Ok(bytes), source)) => {
-                let rest: Step<S> = Box::pin(step(source));
+                let rest: NextPiece<S> = Box::pin(next_piece(source));
                 (Some(Ok(Frame::data(bytes))), Some(rest))
             }
         };
-        self.step = rest;
+        self.next = rest;
         Poll::Ready(piece)
     }
 }

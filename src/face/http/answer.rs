@@ -12,23 +12,23 @@ use parking_lot::Mutex;
 use super::version::Version;
 use crate::model::time::unix_ms;
 
-/// Room for the head of nearly every answer, in bytes, and a short body.
+/// Capacity for the head of nearly every answer and a short body, in bytes.
 const HEAD: usize = 512;
 
-/// How the body of an answer is written.
+/// The framing of an answer's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
-    /// None is written.
+    /// No body.
     Nothing,
-    /// Its length was said.
+    /// With a `Content-Length`.
     Length,
-    /// In chunks.
+    /// In chunks (`Transfer-Encoding: chunked`).
     Chunked,
-    /// Until the connection closes: HTTP/1.0 knows nothing else for a body whose length is not known.
+    /// Until the connection closes: the only framing of HTTP/1.0 for a body of unknown length.
     UntilClosed,
 }
 
-/// What an answer depends on, besides what the face said.
+/// What the framing of an answer takes from its request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked {
     pub(super) version: Version,
@@ -46,7 +46,7 @@ impl Asked {
     }
 }
 
-/// Writes the head of an answer; how its body is written, and whether the connection stays open after it.
+/// Appends the head of an answer; returns how its body is framed, and whether the connection stays open after it.
 pub(super) fn push_head(
     out: &mut BytesMut,
     asked: Asked,
@@ -83,16 +83,16 @@ pub(super) fn push_head(
     (shape, keeps)
 }
 
-/// The length of the body, as it is told. A router takes the body of an answer to `HEAD` away and leaves its length as a
-/// header; where there is none Go says nothing.
+/// The length for `Content-Length`. A router removes the body of an answer to `HEAD` and leaves its length as a header; for
+/// an empty body Go sends none.
 fn length(asked: Asked, answer: &http::Response<axum::body::Body>) -> Option<u64> {
     let exact = answer.body().size_hint().exact();
     if !asked.is_head {
         return exact;
     }
-    let said = answer.headers().get(CONTENT_LENGTH);
-    let said = said.and_then(|said| said.to_str().ok()?.parse().ok());
-    said.or(exact).filter(|length| *length > 0)
+    let header = answer.headers().get(CONTENT_LENGTH);
+    let length = header.and_then(|length| length.to_str().ok()?.parse().ok());
+    length.or(exact).filter(|length| *length > 0)
 }
 
 fn shape(asked: Asked, status: StatusCode, body: &axum::body::Body) -> Shape {
@@ -126,7 +126,8 @@ fn push_status(out: &mut BytesMut, version: Version, status: StatusCode) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// A header in Go's spelling: a capital at the start of each word. Scripts and clients compare names by spelling.
+/// Appends a header in Go's spelling, with a capital at the start of each word: scripts and some clients compare names by
+/// spelling.
 fn push_header(out: &mut BytesMut, name: &str, value: &[u8]) {
     let mut starts = true;
     out.extend(name.bytes().map(|byte| {
@@ -143,12 +144,12 @@ fn push_header(out: &mut BytesMut, name: &str, value: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// What stands before a piece of a body that is sent in chunks.
-pub(super) fn chunk_begins(piece: &Bytes) -> String {
+/// The line before a chunk.
+pub(super) fn chunk_header(piece: &Bytes) -> String {
     format!("{:x}\r\n", piece.len())
 }
 
-/// The time of day in the `Date` header, written once a second.
+/// The `Date` header, formatted once a second.
 #[derive(Debug, Default)]
 pub(super) struct Date(Mutex<(i64, Bytes)>);
 
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_spelled_as_go_does() {
+    fn header_names_are_spelled_as_go_does() {
         let mut answer = Response::new(Body::from("abc"));
         for name in ["x-consul-index", "x-etcd-cluster-id", "vary"] {
             answer.headers_mut().insert(name, "7".parse().unwrap());
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_of_http_1_0_closes_and_does_not_say_otherwise() {
+    fn an_http_1_0_body_of_unknown_length_ends_with_the_connection() {
         let (text, shape, keeps) = head(asked(Version::Http10), &stream());
         assert!(
             !text.contains("Connection") && !text.contains("Transfer"),
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_without_a_body_have_none() {
+    fn bodiless_answers_have_no_body() {
         let head_of = Asked::new(&Method::HEAD, Version::Http11, true);
         let (text, shape, _) = head(head_of, &Response::new(Body::from("abc")));
         assert!(text.contains("\r\nContent-Length: 3\r\n"));

@@ -1,4 +1,4 @@
-//! Request body: read from the connection as the face asks for it.
+//! Request body: read from the connection as the face consumes it.
 
 use std::future::Future;
 use std::io;
@@ -15,11 +15,11 @@ use tokio::time::Sleep;
 use super::framing::Framing;
 use super::wire::Wire;
 
-/// The body of a request, which fails when it pauses for too long.
+/// The body of a request; reading fails when the client pauses for too long.
 #[derive(Debug)]
 pub(super) struct RequestBody {
     wire: Arc<Mutex<Wire>>,
-    /// Its length, where the client said it.
+    /// Its length, where the request has a `Content-Length`.
     length: Option<u64>,
     pause: Duration,
     end: Option<Pin<Box<Sleep>>>,
@@ -58,7 +58,7 @@ impl Body for RequestBody {
         let pause = this.pause;
         let end = || Box::pin(tokio::time::sleep(pause));
         ready!(this.end.get_or_insert_with(end).as_mut().poll(cx));
-        // What comes later is no request.
+        // Later bytes belong to this body and must not be read as a request.
         wire.framing = Framing::Broken;
         let late = "the body of the request did not come in time";
         let error = io::Error::new(io::ErrorKind::TimedOut, late);

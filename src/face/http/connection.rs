@@ -1,8 +1,8 @@
 //! HTTP/1 connection: requests are read and answered one after another, from the first byte to the end.
 //!
-//! It is our own because what Consul and etcd answer is decided by Go's server, and no library lets a server see what
-//! that one sees: a target byte for byte, of up to a megabyte; headers by spelling; a client that hangs up behind bytes
-//! that nobody has read yet. How a request looks is in `head`, its body in `framing`, an answer in `answer`.
+//! Go's server decides what Consul and etcd answer, and no HTTP library for Rust shows a server what Go's sees: a target byte
+//! for byte, up to a megabyte long; headers by spelling; a client that hangs up behind unread bytes. `head` parses request
+//! heads, `framing` bodies, and `answer` writes answers.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -27,17 +27,17 @@ use super::wire::Wire;
 use super::{http2, send, service};
 use crate::face::server::{Arrival, Connection, HungUp, RequestInFlight, ServerContext, Stopping};
 
-/// From which length on a head is a long one, in bytes.
+/// Heads from this length on, in bytes, need a permit.
 const LONG_HEAD: usize = 64 << 10;
 
 /// How long a request with such a head may take: longer than any write, and shorter than a poll.
 const LONG_HELD: Duration = Duration::from_secs(10);
 
-/// How much of a body that nobody read is read before the answer, in bytes, so that the connection can stay open; as
-/// in Go.
+/// How much of a body that the face left unread is read before the answer, in bytes, so that the connection can stay open;
+/// as in Go.
 const UNREAD: u64 = 256 << 10;
 
-/// What comes next on a connection.
+/// The next event on a connection.
 enum Next {
     Request(Box<Head>, Option<OwnedSemaphorePermit>),
     Refused(Refusal),
@@ -84,15 +84,15 @@ pub(super) async fn serve(
 impl Http1 {
     async fn run(self) -> Result<(), Broken> {
         let stopping = self.stopping.clone();
-        // Once for all its requests: it is a place in a list that all connections share.
+        // One future for all requests: each is an entry in a list that all connections share.
         let mut stopped = pin!(stopping.wait());
         loop {
             match self.next(stopped.as_mut()).await? {
                 Next::Request(head, long) => {
                     let keeps = match long {
                         None => self.exchange(*head).await?,
-                        // Others wait for its place.
-                        Some(_place) => tokio::time::timeout(LONG_HELD, self.exchange(*head))
+                        // Other long heads wait for its permit.
+                        Some(_permit) => tokio::time::timeout(LONG_HELD, self.exchange(*head))
                             .await
                             .map_err(|_| Broken::LongHeld)??,
                     };
@@ -124,12 +124,12 @@ impl Http1 {
         let mut late = pin!(None);
         let mut long = None;
         loop {
-            let so_far = match self.found(&mut reader, &mut long) {
+            let received = match self.take_next(&mut reader, &mut long) {
                 Ok(next) => return Ok(next),
-                Err(so_far) => so_far,
+                Err(received) => received,
             };
             let filled = poll_fn(|cx| self.wire.lock().poll_fill(cx));
-            if so_far == 0 {
+            if received == 0 {
                 tokio::select! {
                     biased;
                     filled = filled => drop(filled?),
@@ -144,8 +144,8 @@ impl Http1 {
                 continue;
             };
             let more = async {
-                // Long ones are read a few at a time: together they could fill the memory.
-                if so_far >= LONG_HEAD && long.is_none() {
+                // A few long heads are read at a time: all together they could fill the memory.
+                if received >= LONG_HEAD && long.is_none() {
                     long = Arc::clone(&self.settings.long_heads)
                         .acquire_owned()
                         .await
@@ -160,8 +160,8 @@ impl Http1 {
         }
     }
 
-    /// What comes next; if too little has come to tell, how many bytes that is.
-    fn found(
+    /// Takes the next event from the bytes received; an error with their count where more bytes are needed.
+    fn take_next(
         &self,
         reader: &mut Reader,
         long: &mut Option<OwnedSemaphorePermit>,
@@ -174,17 +174,17 @@ impl Http1 {
             Ok(Found::More) => {}
             Err(refusal) => return Ok(Next::Refused(refusal)),
         }
-        let so_far = wire.input.len();
-        match (wire.ended, so_far) {
+        let received = wire.input.len();
+        match (wire.ended, received) {
             (true, 0) => return Ok(Next::Ended),
             (true, _) => return Ok(Next::Refused(Refusal::MALFORMED)),
-            (false, 0) => wire.rest(),
+            (false, 0) => wire.free_buffers(),
             (false, _) => {}
         }
-        Err(so_far)
+        Err(received)
     }
 
-    /// Answers a request; whether the connection stays open.
+    /// Answers a request; returns whether the connection stays open.
     async fn exchange(&self, head: Head) -> Result<bool, Broken> {
         let asked = Asked::new(&head.method, head.version, head.keep_alive);
         let awaits = {
@@ -195,7 +195,7 @@ impl Http1 {
             wire.awaits_continue = awaits == Some(Expectation::Continue)
                 && head.version == Version::Http11
                 && !head.framing.is_done();
-            // Old clients send a line break after a form, which counts for nothing.
+            // Old clients send a line break after a form; it is ignored.
             wire.breaks_follow = head.method == Method::POST;
             awaits
         };
@@ -203,7 +203,7 @@ impl Http1 {
             return self.send_plain(StatusCode::EXPECTATION_FAILED, asked).await;
         }
         if head.target.path == "*" {
-            // It is about the server, not about anything it serves.
+            // `OPTIONS *` asks about the server itself.
             if head.method != Method::OPTIONS {
                 return self.send_plain(StatusCode::BAD_REQUEST, asked).await;
             }
@@ -236,7 +236,7 @@ impl Http1 {
         self.send(answer, asked).await
     }
 
-    /// The same, with what is left of the request's body read: the connection stays open only where all of it was.
+    /// The same after the rest of the request's body was read: the connection stays open only where all of it was read.
     async fn after_rest(&self, asked: Asked) -> Asked {
         Asked {
             keep_alive: self.read_rest(asked.keep_alive).await,
@@ -257,7 +257,7 @@ impl Http1 {
         .await
     }
 
-    /// Reads what the face has left of the request's body, up to a bound; whether the next request can follow.
+    /// Reads the part of the request's body that the face left, up to a limit; returns whether another request can follow.
     async fn read_rest(&self, keep_alive: bool) -> bool {
         let mut left = UNREAD;
         loop {
@@ -266,7 +266,7 @@ impl Http1 {
                 if wire.framing.is_done() {
                     return keep_alive;
                 }
-                // A client that was never told to send its body may not send it.
+                // A client that got no `100 Continue` may not send its body.
                 if !keep_alive || wire.awaits_continue || wire.framing.left() >= left {
                     return false;
                 }
@@ -280,7 +280,7 @@ impl Http1 {
         }
     }
 
-    /// Sends an answer without a body, after which the connection closes where it says that something is wrong.
+    /// Sends an answer without a body; the connection closes after an error.
     async fn send_plain(&self, status: StatusCode, asked: Asked) -> Result<bool, Broken> {
         let mut answer = Response::new(Body::empty());
         *answer.status_mut() = status;
@@ -291,7 +291,7 @@ impl Http1 {
         self.send(answer, asked).await
     }
 
-    /// Sends an answer; whether the connection stays open.
+    /// Sends an answer; returns whether the connection stays open.
     async fn send(&self, answer: Response<Body>, mut asked: Asked) -> Result<bool, Broken> {
         asked.keep_alive &= !self.stopping.is_on();
         let (shape, keeps) = {
@@ -302,7 +302,7 @@ impl Http1 {
             send::send_body(&self.wire, answer.into_body(), shape).await?;
         }
         poll_fn(|cx| self.wire.lock().poll_flush(cx)).await?;
-        // What is left of a body must never be taken for a request.
+        // The rest of a body must never be read as a request.
         Ok(keeps && self.wire.lock().framing.is_done())
     }
 }

@@ -1,4 +1,4 @@
-//! Body framing: where the body of a request ends, by its length or by its chunks.
+//! Body framing: finds the end of a request's body, by its length or its chunks.
 
 use std::io;
 
@@ -14,21 +14,21 @@ use super::version::Version;
 const LONGEST_LINE: usize = 4 << 10;
 const LONGEST_TRAILER: usize = 64 << 10;
 
-/// The most digits the size of a chunk may have.
+/// The most digits of a chunk's size.
 const LONGEST_SIZE: usize = 16;
 
-/// What of a request's body is still to come.
+/// The part of a request's body that was not read yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
-    /// So many bytes; none where there is no body, or no more of it.
+    /// So many bytes; 0 where there is no body, or all of it was read.
     Length(u64),
-    /// Chunks, the next thing being this.
+    /// Chunks; what comes next of them.
     Chunked(Chunk),
-    /// What follows cannot be told from the next request.
+    /// Unknown: the rest of the body cannot be told apart from the next request.
     Broken,
 }
 
-/// A place within chunks.
+/// A position within chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Chunk {
     /// The line with a chunk's size.
@@ -37,16 +37,16 @@ pub(super) enum Chunk {
     Data(u64),
     /// The line break after a chunk.
     End,
-    /// What stands behind the last chunk; it is read, and ignored.
+    /// The trailer after the last chunk, which is ignored.
     Trailer,
 }
 
-/// A step of reading a body.
+/// The next part of a body.
 #[derive(Debug)]
-pub(super) enum Step {
-    /// A piece of it.
+pub(super) enum BodyPart {
+    /// Some bytes.
     Data(Bytes),
-    /// There is no more of it.
+    /// The end.
     Done,
     /// More bytes are needed.
     More,
@@ -56,7 +56,7 @@ impl Framing {
     /// No body, or the end of one.
     pub(super) const DONE: Self = Self::Length(0);
 
-    /// What the headers of a request say of its body (Go's `readTransfer`).
+    /// The framing that the headers of a request give (Go's `readTransfer`).
     pub(super) fn of(
         version: Version,
         method: &Method,
@@ -74,7 +74,7 @@ impl Framing {
             if !is_chunked || encodings.next().is_some() {
                 return Err(Refusal::ENCODING);
             }
-            // It goes over a length.
+            // It overrides a length.
             return Ok(Self::Chunked(Chunk::Size));
         }
         let mut lengths = headers
@@ -87,7 +87,7 @@ impl Framing {
         if lengths.any(|other| other != length) {
             return Err(Refusal::MALFORMED);
         }
-        // A proxy in front would see no body there, and a request instead.
+        // A proxy in front would take such a body for a request.
         if *method == Method::HEAD && length != b"0" {
             return Err(Refusal::MALFORMED);
         }
@@ -117,41 +117,41 @@ impl Framing {
         }
     }
 
-    /// Takes what `input` holds of the body.
-    pub(super) fn next(&mut self, input: &mut BytesMut) -> io::Result<Step> {
-        let step = self.step(input);
-        if step.is_err() {
+    /// Takes the part of the body that `input` begins with.
+    pub(super) fn next(&mut self, input: &mut BytesMut) -> io::Result<BodyPart> {
+        let part = self.next_part(input);
+        if part.is_err() {
             *self = Self::Broken;
         }
-        step
+        part
     }
 
-    fn step(&mut self, input: &mut BytesMut) -> io::Result<Step> {
+    fn next_part(&mut self, input: &mut BytesMut) -> io::Result<BodyPart> {
         loop {
             match *self {
-                Self::Length(0) => return Ok(Step::Done),
-                Self::Broken => return Err(bad("the body broke off")),
+                Self::Length(0) => return Ok(BodyPart::Done),
+                Self::Broken => return Err(invalid("the body broke off")),
                 Self::Length(left) => {
                     let Some((data, left)) = take(input, left) else {
-                        return Ok(Step::More);
+                        return Ok(BodyPart::More);
                     };
                     *self = Self::Length(left);
-                    return Ok(Step::Data(data));
+                    return Ok(BodyPart::Data(data));
                 }
                 Self::Chunked(Chunk::Data(left)) => {
                     let Some((data, left)) = take(input, left) else {
-                        return Ok(Step::More);
+                        return Ok(BodyPart::More);
                     };
                     *self = Self::Chunked(if left == 0 {
                         Chunk::End
                     } else {
                         Chunk::Data(left)
                     });
-                    return Ok(Step::Data(data));
+                    return Ok(BodyPart::Data(data));
                 }
                 Self::Chunked(Chunk::Size) => {
                     let Some(size) = size(input)? else {
-                        return Ok(Step::More);
+                        return Ok(BodyPart::More);
                     };
                     *self = Self::Chunked(if size == 0 {
                         Chunk::Trailer
@@ -161,20 +161,20 @@ impl Framing {
                 }
                 Self::Chunked(Chunk::End) => {
                     match input.get(..2) {
-                        None => return Ok(Step::More),
+                        None => return Ok(BodyPart::More),
                         Some(b"\r\n") => input.advance(2),
-                        Some(_) => return Err(bad("malformed chunked encoding")),
+                        Some(_) => return Err(invalid("malformed chunked encoding")),
                     }
                     *self = Self::Chunked(Chunk::Size);
                 }
                 Self::Chunked(Chunk::Trailer) => {
                     let Some(line) = line(input, LONGEST_TRAILER)? else {
-                        return Ok(Step::More);
+                        return Ok(BodyPart::More);
                     };
                     if line.is_empty() {
                         *self = Self::DONE;
                     } else if !line.contains(&b':') {
-                        return Err(bad("malformed MIME header line"));
+                        return Err(invalid("malformed MIME header line"));
                     }
                 }
             }
@@ -182,7 +182,7 @@ impl Framing {
     }
 }
 
-/// Takes up to `left` bytes; what is left then. `None` where `input` is empty.
+/// Takes up to `left` bytes; returns them, and how many are left then. `None` where `input` is empty.
 fn take(input: &mut BytesMut, left: u64) -> Option<(Bytes, u64)> {
     if input.is_empty() {
         return None;
@@ -192,11 +192,11 @@ fn take(input: &mut BytesMut, left: u64) -> Option<(Bytes, u64)> {
     Some((input.split_to(most).freeze(), left - taken))
 }
 
-/// Takes the line with the size of a chunk, if it is whole.
+/// Takes the line with the size of a chunk, if all of it was received.
 fn size(input: &mut BytesMut) -> io::Result<Option<u64>> {
-    // The parser takes a line without a digit for 0, the last chunk: a proxy in front may not.
+    // `httparse` reads a line without a digit as 0, the last chunk; a proxy in front may read it otherwise.
     if input.first().is_some_and(|byte| !byte.is_ascii_hexdigit()) {
-        return Err(bad("invalid byte in chunk length"));
+        return Err(invalid("invalid byte in chunk length"));
     }
     match httparse::parse_chunk_size(input) {
         Ok(httparse::Status::Complete((length, size))) => {
@@ -204,10 +204,10 @@ fn size(input: &mut BytesMut) -> io::Result<Option<u64>> {
             Ok(Some(size))
         }
         Ok(httparse::Status::Partial) if input.len() > LONGEST_LINE => {
-            Err(bad("header line too long"))
+            Err(invalid("header line too long"))
         }
         Ok(httparse::Status::Partial) => Ok(None),
-        Err(httparse::InvalidChunkSize) => Err(bad(if digits(input) > LONGEST_SIZE {
+        Err(httparse::InvalidChunkSize) => Err(invalid(if digits(input) > LONGEST_SIZE {
             "http chunk length too large"
         } else {
             "invalid byte in chunk length"
@@ -215,17 +215,19 @@ fn size(input: &mut BytesMut) -> io::Result<Option<u64>> {
     }
 }
 
-/// How many hexadecimal digits it begins with.
+/// The number of hexadecimal digits at the start.
 fn digits(input: &[u8]) -> usize {
     let end = input.iter().position(|byte| !byte.is_ascii_hexdigit());
     end.unwrap_or(input.len())
 }
 
-/// Takes a line, if it is whole, without its break.
+/// Takes a line without its line break, if all of it was received.
 fn line(input: &mut BytesMut, longest: usize) -> io::Result<Option<BytesMut>> {
     let Some(end) = input.iter().position(|byte| *byte == b'\n') else {
         if input.len() > longest {
-            return Err(bad("http: suspiciously long trailer after chunked body"));
+            return Err(invalid(
+                "http: suspiciously long trailer after chunked body",
+            ));
         }
         return Ok(None);
     };
@@ -236,7 +238,7 @@ fn line(input: &mut BytesMut, longest: usize) -> io::Result<Option<BytesMut>> {
     Ok(Some(line))
 }
 
-fn bad(what: &'static str) -> io::Error {
+fn invalid(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
@@ -246,7 +248,7 @@ mod tests {
 
     use super::*;
 
-    /// The body in `bytes`, given in pieces of `piece` bytes, and what is left of them.
+    /// The body in `bytes`, received in pieces of `piece` bytes, and the bytes after it.
     fn read(
         mut framing: Framing,
         bytes: &[u8],
@@ -256,9 +258,9 @@ mod tests {
         let (mut input, mut body) = (BytesMut::new(), Vec::new());
         loop {
             match framing.next(&mut input) {
-                Ok(Step::Data(data)) => body.extend_from_slice(&data),
-                Ok(Step::Done) => break,
-                Ok(Step::More) => match pieces.next() {
+                Ok(BodyPart::Data(data)) => body.extend_from_slice(&data),
+                Ok(BodyPart::Done) => break,
+                Ok(BodyPart::More) => match pieces.next() {
                     Some(piece) => input.extend_from_slice(piece),
                     None => return Err("unfinished".to_owned()),
                 },
@@ -273,7 +275,7 @@ mod tests {
     const CHUNKED: Framing = Framing::Chunked(Chunk::Size);
 
     #[test]
-    fn bodies_end_where_they_say() {
+    fn bodies_end_at_their_length_or_last_chunk() {
         let (body, rest) = read(Framing::Length(3), b"abcdef", 2).unwrap();
         assert_eq!((&body[..], &rest[..]), (&b"abc"[..], &b"def"[..]));
         let bytes = b"3;x=y\r\nabc\r\n1\r\nd\r\n0\r\nTrailer: v\r\n\r\nGET";
@@ -284,13 +286,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_chunked_is_told_in_gos_words() {
-        let told = |bytes: &[u8]| read(CHUNKED, bytes, 99).unwrap_err();
-        assert_eq!(told(b"zz\r\nabc"), "invalid byte in chunk length");
-        assert_eq!(told(b"3\r\nabcd\r\n"), "malformed chunked encoding");
-        assert_eq!(told(b"\r\n\r\n"), "invalid byte in chunk length");
-        assert_eq!(told(b"3\r\nab"), "unfinished");
-        assert_eq!(told(b"0\r\nno colon\r\n\r\n"), "malformed MIME header line");
+    fn malformed_chunks_are_refused_in_gos_words() {
+        let words = |bytes: &[u8]| read(CHUNKED, bytes, 99).unwrap_err();
+        assert_eq!(words(b"zz\r\nabc"), "invalid byte in chunk length");
+        assert_eq!(words(b"3\r\nabcd\r\n"), "malformed chunked encoding");
+        assert_eq!(words(b"\r\n\r\n"), "invalid byte in chunk length");
+        assert_eq!(words(b"3\r\nab"), "unfinished");
+        assert_eq!(
+            words(b"0\r\nno colon\r\n\r\n"),
+            "malformed MIME header line"
+        );
         assert_eq!(
             read(CHUNKED, &[b'0'; 9_000], 99).unwrap_err(),
             "http chunk length too large"
@@ -299,12 +304,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic_or_stop(bytes: Vec<u8>, piece in 1_usize..9) {
+        fn no_bytes_make_it_panic_or_loop(bytes: Vec<u8>, piece in 1_usize..9) {
             let _read = read(CHUNKED, &bytes, piece);
         }
 
         #[test]
-        fn chunks_come_together(chunks in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..40), 0..6), piece in 1_usize..40) {
+        fn chunks_make_up_the_body(chunks in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..40), 0..6), piece in 1_usize..40) {
             let mut bytes = Vec::new();
             for chunk in &chunks {
                 bytes.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());

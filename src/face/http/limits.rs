@@ -9,18 +9,18 @@ use std::time::Duration;
 /// client is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The longest request line with headers, in bytes; 431 above it, and where there are more than 4,096 headers. Go's
-    /// own limit by default: libkv and `etcdctl` send the value a key had before in the query.
+    /// The longest request line with headers, in bytes; the answer is 431 above it, and above 4,096 headers. By default Go's
+    /// own limit: libkv and `etcdctl` send a key's previous value in the query.
     pub head_bytes: usize,
     /// How many requests whose line and headers are longer than 64 KiB are read or answered at once; more wait.
     pub long_heads: usize,
-    /// From the first byte of a request to the end of its headers; the connection is closed after it.
+    /// The time from the first byte of a request to the end of its headers; the connection is closed after it.
     pub head: Duration,
     /// The longest pause in a request's body.
     pub body_pause: Duration,
-    /// How long a client may take no byte of an answer that waits for it.
+    /// How long a client may read no byte of its answer.
     pub write_pause: Duration,
-    /// How long a client that closed its sending side may wait for its answer; a poll is given up after it.
+    /// How long a client that closed its sending side may wait for its answer; then its request, or poll, is given up.
     pub half_closed: Duration,
 }
 

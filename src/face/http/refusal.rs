@@ -1,11 +1,11 @@
-//! Refusals: answers to what no face gets to see, in the words of Go's server, after which the connection closes.
+//! Refusals: answers to requests that no face sees, in the words of Go's server; the connection closes after one.
 
 /// An answer without a face.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
     /// Status code and reason.
     status: &'static str,
-    /// What is wrong, where Go says more than the reason; it says it in the status line too.
+    /// What is wrong, where Go says more than the reason; Go repeats it in the status line.
     detail: &'static str,
 }
 
@@ -14,7 +14,7 @@ impl Refusal {
     pub(super) const MALFORMED: Self = Self::new("400 Bad Request", "");
     /// The request line and headers are too long, or too many.
     pub(super) const TOO_LARGE: Self = Self::new("431 Request Header Fields Too Large", "");
-    /// The body is encoded in a way that is not read here.
+    /// The body has a transfer encoding other than chunks.
     pub(super) const ENCODING: Self = Self::new("501 Not Implemented", "transfer encoding");
     /// A version that is not HTTP/1.
     pub(super) const VERSION: Self = Self::bad_request("unsupported protocol version");
@@ -23,12 +23,12 @@ impl Refusal {
         Self { status, detail }
     }
 
-    /// The request is not one, for this reason.
+    /// The request is malformed, for this reason.
     pub(super) const fn bad_request(detail: &'static str) -> Self {
         Self::new("400 Bad Request", detail)
     }
 
-    /// What goes onto the wire.
+    /// The bytes of the answer.
     pub(super) fn bytes(self) -> Vec<u8> {
         let Self { status, detail } = self;
         let (line, body) = match (self, detail) {
@@ -51,7 +51,7 @@ impl Refusal {
 mod tests {
     use super::*;
 
-    fn told(refusal: Refusal) -> (String, String) {
+    fn line_and_body(refusal: Refusal) -> (String, String) {
         let text = String::from_utf8(refusal.bytes()).unwrap();
         let line = text.lines().next().unwrap().to_owned();
         let (_, body) = text.split_once("\r\n\r\n").unwrap();
@@ -77,7 +77,7 @@ mod tests {
                 "Unsupported transfer encoding",
             ),
         ] {
-            assert_eq!(told(refusal), (line.to_owned(), body.to_owned()));
+            assert_eq!(line_and_body(refusal), (line.to_owned(), body.to_owned()));
         }
     }
 }

@@ -32,7 +32,7 @@ pub(super) async fn send_body(wire: &Mutex<Wire>, body: Body, shape: Shape) -> R
             if let Poll::Ready(Err(error)) = wire.poll_flush(cx) {
                 return Poll::Ready(Err(error.into()));
             }
-            // Nobody else tells that there is no one to send more to.
+            // While the body yields no piece, only this shows that the client is gone.
             wire.poll_hung_up(cx, Duration::ZERO).map(Err)
         })
         .await?;
@@ -46,7 +46,7 @@ pub(super) async fn send_body(wire: &Mutex<Wire>, body: Body, shape: Shape) -> R
         let takes_more = {
             let mut wire = wire.lock();
             if chunked {
-                wire.push(answer::chunk_begins(&piece).as_bytes());
+                wire.push(answer::chunk_header(&piece).as_bytes());
             }
             wire.push_piece(piece)
         };

@@ -1,4 +1,4 @@
-//! Wire: the bytes of one connection, buffered both ways, with an end to waiting for a client that takes none.
+//! Wire: the buffered bytes of one connection, both ways, with a timeout for clients that do not read their answer.
 
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -11,20 +11,20 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::time::Sleep;
 
-use super::framing::{Framing, Step};
+use super::framing::{BodyPart, Framing};
 use crate::face::server::{HungUp, Stream};
 
-/// How much is read at once, in bytes: enough for nearly every head.
+/// Bytes read at once: enough for nearly every head.
 const READ: usize = 4 << 10;
 
-/// How much is read at once of a long body.
+/// Bytes read at once of a long body.
 const READ_BODY: usize = 64 << 10;
 
-/// How much is read ahead while an answer is made, so that the client's end is seen behind it.
+/// Bytes read ahead while an answer is made, so that the end of the client's side shows behind them.
 const AHEAD: usize = 64 << 10;
 
-/// How often a client that has sent more than that is looked at.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How often a client that has sent more than that is checked for having hung up.
+const CHECK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Pieces of an answer up to this length, in bytes, are copied together; longer ones are sent from where they are.
 const SMALL: usize = 16 << 10;
@@ -33,26 +33,26 @@ const SMALL: usize = 16 << 10;
 #[derive(Debug)]
 pub(super) struct Wire {
     stream: Stream,
-    /// What was read and not taken yet.
+    /// Bytes that were read and not taken yet.
     pub(super) input: BytesMut,
-    /// What is to be written.
+    /// Bytes to write.
     output: BytesMut,
-    /// What is to be written after it.
+    /// A long piece to write after `output`, which is not copied.
     tail: Bytes,
-    /// The client sends no more.
+    /// Whether the client has closed its sending side.
     pub(super) ended: bool,
-    /// What is still to come of the request's body.
+    /// The part of the request's body that was not read yet.
     pub(super) framing: Framing,
-    /// Line breaks may stand before the next request.
+    /// Whether line breaks may stand before the next request.
     pub(super) breaks_follow: bool,
-    /// The client waits to be told that its body is wanted.
+    /// Whether the client waits for `100 Continue` before it sends its body.
     pub(super) awaits_continue: bool,
     write_pause: Duration,
     write_end: Option<Pin<Box<Sleep>>>,
-    /// When a client that sends no more is given up.
+    /// When a client that has closed its sending side is given up.
     patience: Option<Pin<Box<Sleep>>>,
-    /// When a client that has sent too much is looked at again.
-    look: Option<Pin<Box<Sleep>>>,
+    /// When a client that has sent too much is checked again.
+    check: Option<Pin<Box<Sleep>>>,
 }
 
 impl Wire {
@@ -69,16 +69,16 @@ impl Wire {
             write_pause,
             write_end: None,
             patience: None,
-            look: None,
+            check: None,
         }
     }
 
-    /// Takes the bytes apart again: the stream, and what was read of it.
+    /// The stream, and the bytes that were read from it.
     pub(super) fn into_parts(self) -> (Stream, BytesMut) {
         (self.stream, self.input)
     }
 
-    /// Passes over line breaks before a request where there may be some, as far as they have come.
+    /// Skips the line breaks received so far before a request, where some may stand.
     pub(super) fn skip_breaks(&mut self) {
         while self.breaks_follow && !self.input.is_empty() {
             if self.input.starts_with(b"\r") || self.input.starts_with(b"\n") {
@@ -89,24 +89,24 @@ impl Wire {
         }
     }
 
-    /// Lets go of buffers: thousands of idle connections are cheap.
-    pub(super) fn rest(&mut self) {
+    /// Frees the buffers, so that thousands of idle connections are cheap.
+    pub(super) fn free_buffers(&mut self) {
         if self.input.is_empty() {
             self.input = BytesMut::new();
         }
         self.output = BytesMut::new();
     }
 
-    /// Reads some bytes; 0 at the client's end.
+    /// Reads some bytes; 0 when the client has closed its sending side.
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        // No buffer is held by those that have nothing to read.
+        // Connections without bytes to read hold no buffer.
         ready!(self.stream.poll_readable(cx))?;
-        let room = if self.framing.left() > u64::try_from(READ).unwrap_or_default() {
+        let capacity = if self.framing.left() > u64::try_from(READ).unwrap_or_default() {
             READ_BODY
         } else {
             READ
         };
-        self.input.reserve(room);
+        self.input.reserve(capacity);
         let read = pin!(self.stream.read_buf(&mut self.input)).poll(cx)?;
         if read == Poll::Ready(0) {
             self.ended = true;
@@ -118,9 +118,9 @@ impl Wire {
     pub(super) fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         loop {
             match self.framing.next(&mut self.input) {
-                Ok(Step::Data(data)) => return Poll::Ready(Some(Ok(data))),
-                Ok(Step::Done) => return Poll::Ready(None),
-                Ok(Step::More) => {}
+                Ok(BodyPart::Data(data)) => return Poll::Ready(Some(Ok(data))),
+                Ok(BodyPart::Done) => return Poll::Ready(None),
+                Ok(BodyPart::More) => {}
                 Err(error) => return Poll::Ready(Some(Err(error))),
             }
             if std::mem::take(&mut self.awaits_continue) {
@@ -135,9 +135,9 @@ impl Wire {
         }
     }
 
-    /// Ready when the client hangs up while its answer is made, whatever it sent before and nobody has read.
+    /// Ready when the client hangs up while its answer is made, whatever unread bytes it sent before.
     ///
-    /// A client that closed only its sending side may still want its answer: it has `patience` from then on.
+    /// A client that closed only its sending side may still want its answer: it waits for `patience` from then on.
     pub(super) fn poll_hung_up(
         &mut self,
         cx: &mut Context<'_>,
@@ -148,43 +148,43 @@ impl Wire {
                 return poll_after(&mut self.patience, patience, cx).map(|()| HungUp::Closed);
             }
             if self.input.len() < AHEAD {
-                self.look = None;
+                self.check = None;
                 if let Err(error) = ready!(self.poll_fill(cx)) {
                     return Poll::Ready(error.into());
                 }
                 continue;
             }
             match self.stream.hung_up(cx) {
-                // Behind more requests than are read ahead: they are answered, too.
+                // The end shows behind more requests than are read ahead; those are answered, too.
                 Some(HungUp::Closed) => {
                     return poll_after(&mut self.patience, patience, cx).map(|()| HungUp::Closed);
                 }
                 Some(broke) => return Poll::Ready(broke),
                 None => {
-                    ready!(poll_after(&mut self.look, LOOK_AGAIN, cx));
-                    self.look = None;
+                    ready!(poll_after(&mut self.check, CHECK_AGAIN, cx));
+                    self.check = None;
                 }
             }
         }
     }
 
-    /// An answer is made from now on.
+    /// Resets the timers at the start of an answer.
     pub(super) fn begin_answer(&mut self) {
         self.patience = None;
-        self.look = None;
+        self.check = None;
     }
 
-    /// What is to be written, to be appended to.
+    /// The bytes to write, to append to.
     pub(super) fn output(&mut self) -> &mut BytesMut {
         &mut self.output
     }
 
-    /// Appends bytes to what is to be written.
+    /// Appends bytes to write.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.output.extend_from_slice(bytes);
     }
 
-    /// Appends a piece of an answer, by copying it or by keeping it; whether there is room for more before a flush.
+    /// Appends a piece of an answer, copied if it is short; returns whether more may be appended before a flush.
     pub(super) fn push_piece(&mut self, piece: Bytes) -> bool {
         if piece.len() <= SMALL {
             self.push(&piece);
@@ -194,7 +194,7 @@ impl Wire {
         self.tail.is_empty() && self.output.len() < SMALL
     }
 
-    /// Writes all that is to be written.
+    /// Writes all bytes.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !(self.output.is_empty() && self.tail.is_empty()) {
             let stream = Pin::new(&mut self.stream);
@@ -222,14 +222,14 @@ impl Wire {
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
-    /// Tells the client that nothing more will come.
+    /// Closes the sending side.
     pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_flush(cx))?;
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
-/// Ready so long after it was first asked.
+/// Ready `after` the first call.
 fn poll_after(
     timer: &mut Option<Pin<Box<Sleep>>>,
     after: Duration,

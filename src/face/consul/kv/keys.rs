@@ -3,7 +3,7 @@
 use super::super::ask::Ask;
 use super::super::options::Options;
 use super::super::reply::{Answer, Reply};
-use crate::face::go::json_write::push_strings;
+use crate::face::go::json_writer::push_strings;
 use crate::model::{Key, KeyRange};
 use crate::space::{Lookup, View};
 

@@ -4,7 +4,7 @@ use super::super::ask::Ask;
 use super::super::options::Options;
 use super::super::reply::{Answer, Reply};
 use super::push_entry;
-use crate::face::go::json_write::push_array;
+use crate::face::go::json_writer::push_array;
 use crate::face::list_cache::Made;
 use crate::model::{Key, KeyRange};
 use crate::space::{Lookup, View};

@@ -8,7 +8,7 @@ use super::super::ask::Ask;
 use super::super::refused;
 use super::super::reply::{Answer, Reply};
 use super::request::{self, Refusal};
-use crate::face::go::json_write::Object;
+use crate::face::go::json_writer::Object;
 use crate::model::LeaseId;
 use crate::space::Draft;
 

@@ -6,7 +6,7 @@ use super::super::ask::Ask;
 use super::super::options::Options;
 use super::super::reply::{Answer, Reply};
 use super::record::{node_of, push_session};
-use crate::face::go::json_write::push_array;
+use crate::face::go::json_writer::push_array;
 
 /// Gives a session its full time again and shows it, or 404.
 pub(in crate::face::consul) fn renew(ask: &Ask<'_>) -> Answer {

@@ -3,7 +3,7 @@
 use super::super::decode;
 use super::super::node::SERF_CHECK;
 use super::record::Session;
-use crate::face::go::json_write::{Object, push_array, push_strings};
+use crate::face::go::json_writer::{Object, push_array, push_strings};
 use crate::face::go::{Json, first_value, format_duration, parse_duration};
 use crate::model::LeaseEnd;
 

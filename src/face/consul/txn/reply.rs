@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use super::super::kv::push_entry;
 use super::super::reply::Reply;
-use crate::face::go::json_write::{Object, push_array};
+use crate::face::go::json_writer::{Object, push_array};
 use crate::model::{Entry, Key};
 
 /// An entry in the results.

@@ -9,10 +9,10 @@ use crate::face::http::version::Version;
 /// The most headers a request may have; Go has no such limit below its limit of bytes.
 const MOST_HEADERS: usize = 4_096;
 
-/// Room for the headers of nearly every request.
+/// Enough for the headers of nearly every request.
 const FEW_HEADERS: usize = 64;
 
-/// Reads headers, the empty line at their end included.
+/// Parses headers, with the empty line at their end.
 pub(super) fn parse(block: &[u8]) -> Result<HeaderMap, Refusal> {
     match unfolded(block) {
         Some(block) => headers(&block),
@@ -25,16 +25,16 @@ pub(super) fn unbroken(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// The same headers with each on one line, where one goes on over several.
+/// The same headers with each on one line; `None` where none is folded over several lines.
 fn unfolded(block: &[u8]) -> Option<Vec<u8>> {
-    let goes_on = |pair: &[u8]| matches!(pair, [b'\n', b' ' | b'\t']);
-    if !block.windows(2).any(goes_on) {
+    let continues = |pair: &[u8]| matches!(pair, [b'\n', b' ' | b'\t']);
+    if !block.windows(2).any(continues) {
         return None;
     }
     let mut out = Vec::with_capacity(block.len());
     for line in block.split_inclusive(|byte| *byte == b'\n') {
         let text = line.iter().position(|byte| !matches!(byte, b' ' | b'\t'));
-        // The first has no line that it could go on from.
+        // The first line has none that it could continue.
         if text > Some(0) && !out.is_empty() {
             let kept = out.trim_ascii_end().len();
             out.truncate(kept);
@@ -81,7 +81,7 @@ fn mapped(
     Ok(headers)
 }
 
-/// What Go says of headers that cannot be read: it names a bad name or value, but not a line that is no header.
+/// Go's refusal of headers that cannot be parsed: it names a bad name or value, but not a line without a colon.
 fn malformed(block: &[u8], error: httparse::Error) -> Refusal {
     let mut lines = block.split(|byte| *byte == b'\n').map(unbroken);
     if lines.any(|line| !line.is_empty() && !line.contains(&b':')) {
@@ -98,7 +98,7 @@ fn malformed(block: &[u8], error: httparse::Error) -> Refusal {
     }
 }
 
-/// Refuses a request without a host, with two, or with one that can be none.
+/// Refuses a request without a host, with two, or with an invalid one.
 pub(super) fn check_host(
     version: Version,
     method: &Method,
@@ -117,7 +117,7 @@ pub(super) fn check_host(
     }
 }
 
-/// Whether a `Host` header may hold this byte (`httpguts.ValidHostHeader`).
+/// Whether a `Host` header may have this byte (`httpguts.ValidHostHeader`).
 fn is_of_host(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!$%&()*+,-.:;=[']_~".contains(&byte)
 }

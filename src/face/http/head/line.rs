@@ -14,12 +14,12 @@ pub(super) struct RequestLine {
     pub(super) method: Method,
     pub(super) target: RequestTarget,
     pub(super) version: Version,
-    /// Its length with its break.
+    /// Its length with its line break.
     pub(super) length: usize,
 }
 
 impl RequestLine {
-    /// Reads a line without its break; `length` is its length with it.
+    /// Parses a line without its line break; `length` is its length with it.
     pub(super) fn parse(line: &[u8], length: usize) -> Result<Self, Refusal> {
         let mut parts = line.splitn(3, |byte| *byte == b' ');
         let (Some(method), Some(target), Some(version)) =
@@ -49,13 +49,13 @@ impl RequestLine {
     }
 }
 
-/// Whether a request line may begin so: with a method, or a part of one.
+/// Whether a request line can begin with these bytes: with a method, or a part of one.
 pub(super) fn may_begin(bytes: &[u8]) -> bool {
     let method = bytes.split(|byte| *byte == b' ').next();
     method.is_none_or(|method| method.iter().all(u8::is_ascii_graphic))
 }
 
-/// What of a target counts here: all from its path on. Nothing, where a `CONNECT` names a host.
+/// The target from its path on; empty where a `CONNECT` names a host.
 fn origin<'a>(method: &Method, target: &'a [u8]) -> Result<&'a [u8], Refusal> {
     if target.iter().any(u8::is_ascii_control) {
         return Err(Refusal::MALFORMED);
@@ -66,7 +66,7 @@ fn origin<'a>(method: &Method, target: &'a [u8]) -> Result<&'a [u8], Refusal> {
     if *method == Method::CONNECT {
         return Ok(b"");
     }
-    // As a proxy is asked: http://host/path.
+    // The form that proxies get: http://host/path.
     let colon = target.iter().position(|byte| *byte == b':');
     let (scheme, after) = target.split_at(colon.ok_or(Refusal::MALFORMED)?);
     let is_scheme = scheme.first().is_some_and(u8::is_ascii_alphabetic)

@@ -16,7 +16,7 @@ use super::refusal::Refusal;
 use super::target::RequestTarget;
 use super::version::Version;
 
-/// What the first line of an HTTP/2 connection looks like to a reader of HTTP/1.
+/// The first line of an HTTP/2 connection.
 const HTTP2: &[u8] = b"PRI * HTTP/2.0";
 
 /// A request without its body.
@@ -25,14 +25,14 @@ pub(super) struct Head {
     pub(super) method: Method,
     pub(super) target: RequestTarget,
     pub(super) headers: HeaderMap,
-    /// What its body looks like.
+    /// The framing of its body.
     pub(super) framing: Framing,
     pub(super) version: Version,
     /// Whether the client leaves the connection open for another request.
     pub(super) keep_alive: bool,
 }
 
-/// What the bytes so far begin with.
+/// The start of the bytes received so far.
 #[derive(Debug)]
 pub(super) enum Found {
     /// A request; its head was taken from the bytes.
@@ -43,12 +43,12 @@ pub(super) enum Found {
     More,
 }
 
-/// Finds the end of a head in bytes that come in pieces, looking at each byte once.
+/// Reads a head from bytes that arrive in pieces, scanning each byte once.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
-    /// Bytes looked at.
-    seen: usize,
-    /// Where the line begins that is being looked at.
+    /// Bytes scanned.
+    scanned: usize,
+    /// The start of the line that is being scanned.
     line: usize,
     /// The request line.
     first: Option<RequestLine>,
@@ -58,10 +58,10 @@ impl Reader {
     /// Reads the head that `input` begins with.
     pub(super) fn read(&mut self, input: &mut BytesMut, longest: usize) -> Result<Found, Refusal> {
         while let Some(at) = input
-            .get(self.seen..)
+            .get(self.scanned..)
             .and_then(|rest| rest.iter().position(|byte| *byte == b'\n'))
         {
-            let end = self.seen + at;
+            let end = self.scanned + at;
             let line = fields::unbroken(input.get(self.line..end).unwrap_or_default());
             let is_last = line.is_empty();
             if end >= longest {
@@ -71,21 +71,21 @@ impl Reader {
                 if line == HTTP2 {
                     return Ok(Found::Http2);
                 }
-                // Told at once: what follows a bad one may never come.
+                // Refused at once: after a bad line the client may send nothing more.
                 self.first = Some(RequestLine::parse(line, end + 1)?);
             } else if is_last {
                 let first = self.first.take().ok_or(Refusal::MALFORMED)?;
                 *self = Self::default();
                 return Ok(Found::Head(Box::new(whole(first, input, end + 1)?)));
             }
-            self.seen = end + 1;
+            self.scanned = end + 1;
             self.line = end + 1;
         }
-        self.seen = input.len();
-        if self.seen > longest {
+        self.scanned = input.len();
+        if self.scanned > longest {
             return Err(Refusal::TOO_LARGE);
         }
-        // Go waits for the line's end: a client of TLS or ZooKeeper would wait with it.
+        // Go waits for the line's end, and so a client of TLS or ZooKeeper would wait for ever.
         if self.first.is_none() && !line::may_begin(input) {
             return Err(Refusal::MALFORMED);
         }
@@ -99,7 +99,7 @@ fn whole(first: RequestLine, input: &mut BytesMut, length: usize) -> Result<Head
     fields::check_host(first.version, &first.method, &headers)?;
     let framing = Framing::of(first.version, &first.method, &headers)?;
     if matches!(framing, Framing::Chunked(_)) {
-        // Nobody is to go by a length that does not count.
+        // The length does not count, so no reader may see it.
         headers.remove(CONTENT_LENGTH);
     }
     let keep_alive = match first.version {
@@ -120,7 +120,7 @@ fn whole(first: RequestLine, input: &mut BytesMut, length: usize) -> Result<Head
     })
 }
 
-/// Whether one of the headers of this name lists this token.
+/// Whether a header of this name lists this token.
 fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     headers.get_all(name).iter().any(|value| {
         value
@@ -131,7 +131,7 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
 }
 
 impl Head {
-    /// What the client expects before it sends the body; `None` where it just sends it.
+    /// What the client expects before it sends the body; `None` where it sends the body at once.
     pub(super) fn expectation(&self) -> Option<Expectation> {
         self.headers.get(EXPECT).filter(|value| !value.is_empty())?;
         Some(if has_token(&self.headers, &EXPECT, "100-continue") {
@@ -142,12 +142,12 @@ impl Head {
     }
 }
 
-/// What a client wants to be told before it sends a body.
+/// What a client waits for before it sends a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Expectation {
-    /// That the body is wanted.
+    /// `100 Continue`
     Continue,
-    /// Something no server knows.
+    /// Something that no server supports.
     Unknown,
 }
 

@@ -1,4 +1,4 @@
-//! JSON decoder: `encoding/json` with its errors; fields keep their order, and numbers their spelling.
+//! JSON parser: `encoding/json` with its errors; fields keep their order, and numbers their spelling.
 
 use super::quote::quote;
 
