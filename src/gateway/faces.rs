@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{Config, Listen};
-use crate::face::http::{HttpProtocol, Limits};
+use crate::face::http::{HttpLimits, HttpProtocol};
 use crate::face::server::{Protocol, Stopping};
 use crate::face::{consul, etcd};
 use crate::model::FaceName;
@@ -42,9 +42,14 @@ static CONSUL: FaceRow = FaceRow {
             node: options.node_name.clone(),
             datacenter: options.datacenter.clone(),
         });
-        Arc::new(HttpProtocol::new(router, Limits::default()))
+        Arc::new(HttpProtocol::new(router, HttpLimits::default()))
     },
-    no_leader: |_options| Arc::new(HttpProtocol::new(consul::no_leader(), Limits::default())),
+    no_leader: |_options| {
+        Arc::new(HttpProtocol::new(
+            consul::no_leader(),
+            HttpLimits::default(),
+        ))
+    },
 };
 
 static ETCD2: FaceRow = FaceRow {
@@ -58,12 +63,12 @@ static ETCD2: FaceRow = FaceRow {
             stopping,
             advertise: options.etcd_advertise.clone(),
         });
-        let http = HttpProtocol::new(router, Limits::default());
+        let http = HttpProtocol::new(router, HttpLimits::default());
         Arc::new(http.refusing_grpc(etcd::NO_GRPC))
     },
     no_leader: |options| {
         let router = etcd::no_leader(options.etcd_advertise.clone());
-        Arc::new(HttpProtocol::new(router, Limits::default()))
+        Arc::new(HttpProtocol::new(router, HttpLimits::default()))
     },
 };
 

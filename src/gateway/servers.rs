@@ -12,8 +12,8 @@ use tokio::task::JoinSet;
 use super::faces::FaceRow;
 use super::file_limit;
 use super::relay::RelayListener;
-use crate::face::http::{HttpProtocol, Limits};
-use crate::face::server::{Arrival, LeadershipCheck, Metrics, Protocol, Server, Stopping};
+use crate::face::http::{HttpLimits, HttpProtocol};
+use crate::face::server::{Arrival, LeadershipCheck, Protocol, Server, ServerMetrics, Stopping};
 use crate::model::FaceName;
 
 /// The connections of the admin port, with permits of its own: it answers when the faces are at their limit.
@@ -36,7 +36,7 @@ pub(super) struct Servers {
 /// Makes servers that share their metrics and, the admin port apart, their connection permits.
 #[derive(Clone, Debug)]
 pub(super) struct ServerFactory {
-    metrics: Metrics,
+    metrics: ServerMetrics,
     pub(super) permits: Arc<Semaphore>,
 }
 
@@ -44,7 +44,7 @@ impl ServerFactory {
     /// With permits for so many connections, or fewer where the limit of open files is lower.
     pub(super) fn new(registry: &mut Registry, max_connections: usize) -> Self {
         Self {
-            metrics: Metrics::register(registry),
+            metrics: ServerMetrics::register(registry),
             permits: Arc::new(Semaphore::new(file_limit::connections(max_connections))),
         }
     }
@@ -126,7 +126,7 @@ impl Servers {
         router: Router,
     ) {
         if let Some(listener) = listener {
-            let http = Arc::new(HttpProtocol::new(router, Limits::default()));
+            let http = Arc::new(HttpProtocol::new(router, HttpLimits::default()));
             self.tasks
                 .spawn(factory.admin().serve(listener, http, self.stopping()));
         }

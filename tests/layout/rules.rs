@@ -50,7 +50,18 @@ const CRATES: [(&str, &[&str]); 12] = [
             "store", "space", "face", "admin", "gateway", "transfer", "cli",
         ],
     ),
-    ("axum", &["face", "admin", "gateway"]),
+    // Not the server of connections, which serves protocols other than HTTP as well.
+    (
+        "axum",
+        &[
+            "face/consul",
+            "face/etcd",
+            "face/go",
+            "face/http",
+            "admin",
+            "gateway",
+        ],
+    ),
     ("hyper", &["face/http"]),
     (
         "http",
@@ -203,5 +214,6 @@ fn words_lengths_and_crates() {
     assert!(bad("space/a.rs", "use http::Uri;"));
     assert!(bad("store/memory.rs", "use fjall::Keyspace;"));
     assert!(!bad("store/embedded/engine.rs", "use fjall::Keyspace;"));
+    assert!(bad("face/server/protocol.rs", "use axum::Router;"));
     assert!(bad("elsewhere/a.rs", "use crate::model::Key;"));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kubekv::face::http::Limits;
+use kubekv::face::http::HttpLimits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::harness::{ANSWERED, CONNECTIONS, Harness, IN_FLIGHT, get_once, rest};
@@ -11,7 +11,7 @@ const SHORT: Duration = Duration::from_millis(50);
 
 #[tokio::test]
 async fn connections_beyond_the_limit_are_closed_and_counted() {
-    let server = Harness::start(Limits::default(), 2).await;
+    let server = Harness::start(HttpLimits::default(), 2).await;
     let first = server.send("").await;
     let _second = server.send("").await;
     server.wait_for(CONNECTIONS, 2).await;
@@ -27,9 +27,9 @@ async fn connections_beyond_the_limit_are_closed_and_counted() {
 
 #[tokio::test]
 async fn half_a_request_is_ended_and_an_idle_connection_is_not() {
-    let limits = Limits {
+    let limits = HttpLimits {
         head: SHORT,
-        ..Limits::default()
+        ..HttpLimits::default()
     };
     let server = Harness::start(limits, 10).await;
     let _silent = server.send("").await;
@@ -52,9 +52,9 @@ async fn half_a_request_is_ended_and_an_idle_connection_is_not() {
 
 #[tokio::test]
 async fn a_second_request_has_its_own_time() {
-    let limits = Limits {
+    let limits = HttpLimits {
         head: SHORT,
-        ..Limits::default()
+        ..HttpLimits::default()
     };
     let server = Harness::start(limits, 10).await;
     let mut kept = server.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
@@ -66,9 +66,9 @@ async fn a_second_request_has_its_own_time() {
 
 #[tokio::test]
 async fn a_body_that_pauses_is_given_up() {
-    let limits = Limits {
+    let limits = HttpLimits {
         body_pause: SHORT,
-        ..Limits::default()
+        ..HttpLimits::default()
     };
     let server = Harness::start(limits, 10).await;
     let head = "PUT /length HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n12345";
@@ -83,7 +83,7 @@ async fn a_body_that_pauses_is_given_up() {
 
 #[tokio::test]
 async fn a_client_that_hangs_up_frees_its_parked_poll() {
-    let server = Harness::start(Limits::default(), 10).await;
+    let server = Harness::start(HttpLimits::default(), 10).await;
     let parked = server.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n").await;
     server.wait_for(IN_FLIGHT, 1).await;
     drop(parked);
@@ -97,9 +97,9 @@ async fn a_client_that_hangs_up_frees_its_parked_poll() {
 
 #[tokio::test]
 async fn a_client_that_takes_nothing_is_left() {
-    let limits = Limits {
+    let limits = HttpLimits {
         write_pause: SHORT,
-        ..Limits::default()
+        ..HttpLimits::default()
     };
     let server = Harness::start(limits, 10).await;
     let slow = server.send("GET /big HTTP/1.1\r\nHost: x\r\n\r\n").await;
@@ -111,7 +111,7 @@ async fn a_client_that_takes_nothing_is_left() {
 
 #[tokio::test]
 async fn headers_have_a_size() {
-    let server = Harness::start(Limits::default(), 10).await;
+    let server = Harness::start(HttpLimits::default(), 10).await;
     let field = "x".repeat((1 << 20) + (4 << 10));
     let answer = server
         .ask(&format!("GET / HTTP/1.1\r\nHost: x\r\nX: {field}\r\n\r\n"))
@@ -136,9 +136,9 @@ async fn headers_have_a_size() {
 
 #[tokio::test]
 async fn long_heads_wait_for_one_another_and_short_ones_for_none() {
-    let limits = Limits {
+    let limits = HttpLimits {
         long_heads: 1,
-        ..Limits::default()
+        ..HttpLimits::default()
     };
     let server = Harness::start(limits, 10).await;
     let long = "x".repeat(100_000);
@@ -156,7 +156,7 @@ async fn long_heads_wait_for_one_another_and_short_ones_for_none() {
 
 #[tokio::test]
 async fn what_is_no_http_is_refused() {
-    let server = Harness::start(Limits::default(), 10).await;
+    let server = Harness::start(HttpLimits::default(), 10).await;
     for bytes in [
         "\0\0\0\0\r\n\r\n",
         "hello\r\n\r\n",
@@ -175,7 +175,7 @@ async fn what_is_no_http_is_refused() {
 
 #[tokio::test]
 async fn a_mistake_costs_its_connection_and_is_counted() {
-    let server = Harness::start(Limits::default(), 10).await;
+    let server = Harness::start(HttpLimits::default(), 10).await;
     assert_eq!(server.ask(&get_once("/panic")).await, "");
     server.wait_for("face_panics_total{face=\"test\"}", 1).await;
     assert!(server.ask(&get_once("/")).await.ends_with("ok"));
@@ -185,7 +185,7 @@ async fn a_mistake_costs_its_connection_and_is_counted() {
 
 #[tokio::test]
 async fn invented_methods_make_no_new_series() {
-    let server = Harness::start(Limits::default(), 10).await;
+    let server = Harness::start(HttpLimits::default(), 10).await;
     for method in ["FOO", "BAR"] {
         let request = get_once("/").replace("GET", method);
         assert!(server.ask(&request).await.starts_with("HTTP/1.1 405 "));

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use kubekv::face::http::Limits;
+use kubekv::face::http::HttpLimits;
 use tokio::net::TcpStream;
 
 use crate::harness::{ANSWERED, Harness, IN_FLIGHT, rest};
 
 #[tokio::test]
 async fn what_is_in_flight_ends_and_what_is_idle_is_closed() {
-    let server = Harness::start(Limits::default(), 10).await;
+    let server = Harness::start(HttpLimits::default(), 10).await;
     let mut silent = server.send("").await;
     let mut parked = server.send("GET /parked HTTP/1.1\r\nHost: x\r\n\r\n").await;
     let mut held = server.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n").await;
@@ -34,7 +34,7 @@ async fn what_is_in_flight_ends_and_what_is_idle_is_closed() {
 #[tokio::test]
 async fn what_does_not_end_in_time_is_closed() {
     let drain = Duration::from_millis(50);
-    let server = Harness::start_with_drain(Limits::default(), 10, drain).await;
+    let server = Harness::start_with_drain(HttpLimits::default(), 10, drain).await;
     let mut held = server.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n").await;
     server.wait_for(IN_FLIGHT, 1).await;
     server.stop.send(true).unwrap();

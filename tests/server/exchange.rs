@@ -1,4 +1,4 @@
-//! Requests and answers on one connection: what follows what, and when it ends.
+//! Requests and answers on one connection: their order, and its end.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use kubekv::face::http::Limits;
+use kubekv::face::http::HttpLimits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -28,7 +28,7 @@ async fn read_until(stream: &mut TcpStream, end: &str) -> String {
 
 #[tokio::test]
 async fn headers_are_spelled_as_go_spells_them() {
-    let server = Harness::start(Limits::default(), 10).await;
+    let server = Harness::start(HttpLimits::default(), 10).await;
     let answer = server.ask(&get_once("/")).await;
     let names: Vec<&str> = answer
         .lines()
@@ -42,7 +42,7 @@ async fn headers_are_spelled_as_go_spells_them() {
 
 #[tokio::test]
 async fn requests_that_come_together_are_answered_in_order() {
-    let server = Harness::start(Limits::default(), 10).await;
+    let server = Harness::start(HttpLimits::default(), 10).await;
     let put = "PUT /length HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc";
     let chunked =
         "PUT /pieces HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nde\r\n0\r\n\r\n";
@@ -63,8 +63,8 @@ async fn requests_that_come_together_are_answered_in_order() {
 }
 
 #[tokio::test]
-async fn a_body_that_nobody_reads_costs_no_connection_up_to_a_bound() {
-    let server = Harness::start(Limits::default(), 10).await;
+async fn a_body_that_the_face_leaves_unread_keeps_the_connection_up_to_a_limit() {
+    let server = Harness::start(HttpLimits::default(), 10).await;
     for length in [0, 24_000, 200_000] {
         let body = "x".repeat(length);
         let head = format!("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
@@ -81,13 +81,13 @@ async fn a_body_that_nobody_reads_costs_no_connection_up_to_a_bound() {
 
 #[tokio::test]
 async fn a_client_that_sends_slowly_still_gets_its_answer() {
-    let server = Harness::start(Limits::default(), 10).await;
+    let server = Harness::start(HttpLimits::default(), 10).await;
     let mut stream = server
         .send("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
         .await;
     let answer = read_until(&mut stream, "ok").await;
     assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
-    // It may go on sending: the answer was not lost to a reset.
+    // It may go on sending: no reset discards the answer.
     for _ in 0..10 {
         stream.write_all(&vec![b'x'; 100_000]).await.unwrap();
     }
@@ -95,8 +95,8 @@ async fn a_client_that_sends_slowly_still_gets_its_answer() {
 }
 
 #[tokio::test]
-async fn who_waits_for_100_is_told_only_when_the_body_is_wanted() {
-    let server = Harness::start(Limits::default(), 10).await;
+async fn continue_is_sent_only_when_the_face_reads_the_body() {
+    let server = Harness::start(HttpLimits::default(), 10).await;
     let head = "HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n";
     let mut wanted = server.send(&format!("PUT /length {head}")).await;
     assert_eq!(
@@ -118,12 +118,12 @@ async fn who_waits_for_100_is_told_only_when_the_body_is_wanted() {
 }
 
 #[tokio::test]
-async fn a_client_that_closes_its_side_gets_its_answer() {
-    let server = Harness::start(Limits::default(), 10).await;
+async fn a_half_closed_client_gets_its_answer() {
+    let server = Harness::start(HttpLimits::default(), 10).await;
     let mut stream = server.send(GET).await;
     stream.shutdown().await.unwrap();
     assert!(rest(&mut stream).await.ends_with("ok"));
-    // In the middle of a request there is nothing to answer.
+    // Half a request has no answer but a refusal.
     let mut half = server.send("GET / HT").await;
     half.shutdown().await.unwrap();
     assert!(rest(&mut half).await.starts_with("HTTP/1.1 400 "));
@@ -131,10 +131,10 @@ async fn a_client_that_closes_its_side_gets_its_answer() {
 }
 
 #[tokio::test]
-async fn a_hung_up_poll_is_given_up_whatever_lies_unread_behind_it() {
-    let limits = Limits {
+async fn a_poll_ends_when_its_client_hangs_up_behind_unread_bytes() {
+    let limits = HttpLimits {
         half_closed: Duration::from_millis(10),
-        ..Limits::default()
+        ..HttpLimits::default()
     };
     let server = Harness::start(limits, 100).await;
     let held = "GET /held HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -157,8 +157,8 @@ async fn a_hung_up_poll_is_given_up_whatever_lies_unread_behind_it() {
 }
 
 #[tokio::test]
-async fn an_http_1_0_client_is_answered_as_it_asked() {
-    let server = Harness::start(Limits::default(), 10).await;
+async fn http_1_0_keeps_a_connection_only_on_request() {
+    let server = Harness::start(HttpLimits::default(), 10).await;
     let answer = server.ask("GET / HTTP/1.0\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.0 200 OK\r\n"), "{answer}");
     assert!(
@@ -170,14 +170,14 @@ async fn an_http_1_0_client_is_answered_as_it_asked() {
     let answers = server.ask(&both).await;
     let (first, second) = answers.split_once("ok").unwrap();
     assert!(first.contains("\r\nConnection: keep-alive\r\n"), "{first}");
-    // Nothing else says where its body ends.
+    // Only the end of the connection ends this body.
     assert!(!second.contains("keep-alive"), "{second}");
     assert!(second.ends_with("\r\n\r\nab"), "{second}");
 }
 
 #[tokio::test]
-async fn a_body_is_never_taken_for_a_request() {
-    let server = Harness::start(Limits::default(), 10).await;
+async fn a_body_is_never_read_as_a_request() {
+    let server = Harness::start(HttpLimits::default(), 10).await;
     let inner = "GET /length HTTP/1.1\r\nHost: x\r\n\r\n";
     let length = inner.len();
     let chunk = format!("{length:x}\r\n{inner}\r\n0\r\n\r\n");
@@ -200,8 +200,8 @@ async fn a_body_is_never_taken_for_a_request() {
 }
 
 #[tokio::test]
-async fn a_head_answer_tells_the_length_of_the_body_it_has_not() {
-    let server = Harness::start(Limits::default(), 10).await;
+async fn head_answers_have_the_length_of_the_body_they_omit() {
+    let server = Harness::start(HttpLimits::default(), 10).await;
     let both = format!("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n{}", get_once("/"));
     let answers = server.ask(&both).await;
     let lengths = answers.matches("Content-Length: 2\r\n").count();
@@ -210,8 +210,8 @@ async fn a_head_answer_tells_the_length_of_the_body_it_has_not() {
 }
 
 #[tokio::test]
-async fn all_that_was_sent_before_the_clients_end_is_answered() {
-    let server = Harness::start(Limits::default(), 10).await;
+async fn every_request_before_the_clients_end_is_answered() {
+    let server = Harness::start(HttpLimits::default(), 10).await;
     // More than is read ahead.
     let body = "x".repeat(5_000);
     let put = format!("PUT /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n{body}");
@@ -222,8 +222,8 @@ async fn all_that_was_sent_before_the_clients_end_is_answered() {
 }
 
 #[tokio::test]
-async fn a_line_break_after_a_form_counts_for_nothing() {
-    let server = Harness::start(Limits::default(), 10).await;
+async fn a_line_break_after_a_form_is_ignored() {
+    let server = Harness::start(HttpLimits::default(), 10).await;
     let post = "POST /length HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc";
     let answers = server.ask(&format!("{post}\r\n{}", get_once("/"))).await;
     assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2, "{answers}");
@@ -233,16 +233,16 @@ async fn a_line_break_after_a_form_counts_for_nothing() {
 }
 
 #[tokio::test]
-async fn an_http_1_0_client_is_never_told_to_go_on() {
-    let server = Harness::start(Limits::default(), 10).await;
+async fn http_1_0_clients_get_no_continue() {
+    let server = Harness::start(HttpLimits::default(), 10).await;
     let put = "PUT /length HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc";
     let answer = server.ask(put).await;
     assert!(answer.starts_with("HTTP/1.0 200 OK\r\n"), "{answer}");
 }
 
 #[tokio::test]
-async fn asking_about_the_server_itself_is_answered_as_go_does() {
-    let server = Harness::start(Limits::default(), 10).await;
+async fn options_of_the_server_is_answered_as_go_does() {
+    let server = Harness::start(HttpLimits::default(), 10).await;
     let options = server.send("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n").await;
     drop(options);
     let both = format!("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n{}", get_once("/"));
@@ -256,8 +256,8 @@ async fn asking_about_the_server_itself_is_answered_as_go_does() {
 }
 
 #[tokio::test]
-async fn a_grpc_client_is_told_what_is_not_here() {
-    let server = Harness::start(Limits::default(), 10).await;
+async fn grpc_calls_are_refused_with_the_sentence_of_the_face() {
+    let server = Harness::start(HttpLimits::default(), 10).await;
     let stream = TcpStream::connect(server.address).await.unwrap();
     let (mut calls, connection) =
         hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))

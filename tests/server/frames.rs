@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use kubekv::face::server::{
-    Arrival, Connection, LeadershipCheck, Metrics, Protocol, RequestInFlight, Server,
-    ServerContext, Serving, Stopping, Stream,
+    Arrival, Connection, LeadershipCheck, Protocol, RequestInFlight, Server, ServerContext,
+    ServerMetrics, Serving, Stopping, Stream,
 };
 use prometheus_client::registry::Registry;
 use support::metrics::registered;
@@ -90,7 +90,7 @@ impl Frames {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut registry = Registry::default();
-        let metrics = Metrics::register(&mut registry);
+        let metrics = ServerMetrics::register(&mut registry);
         let (stop, switch) = watch::channel(false);
         let (arrivals, taken) = mpsc::channel(1);
         let (release, leads) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(true)));

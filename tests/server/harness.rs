@@ -11,8 +11,8 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::routing::{any, get};
 use http_body::Frame;
-use kubekv::face::http::{HttpProtocol, Limits};
-use kubekv::face::server::{LeadershipCheck, Metrics, Server, Stopping};
+use kubekv::face::http::{HttpLimits, HttpProtocol};
+use kubekv::face::server::{LeadershipCheck, Server, ServerMetrics, Stopping};
 use prometheus_client::registry::Registry;
 use support::metrics::registered;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -107,15 +107,19 @@ async fn mistake() -> &'static str {
 }
 
 impl Harness {
-    pub(crate) async fn start(limits: Limits, permits: usize) -> Self {
+    pub(crate) async fn start(limits: HttpLimits, permits: usize) -> Self {
         Self::start_with_drain(limits, permits, DRAIN).await
     }
 
-    pub(crate) async fn start_with_drain(limits: Limits, permits: usize, drain: Duration) -> Self {
+    pub(crate) async fn start_with_drain(
+        limits: HttpLimits,
+        permits: usize,
+        drain: Duration,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut registry = Registry::default();
-        let metrics = Metrics::register(&mut registry);
+        let metrics = ServerMetrics::register(&mut registry);
         let (stop, switch) = watch::channel(false);
         let stopping = Stopping::new(switch);
         let release = Arc::new(Notify::new());

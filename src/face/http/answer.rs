@@ -30,13 +30,13 @@ pub(super) enum Shape {
 
 /// What the framing of an answer takes from its request.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked {
+pub(super) struct RequestFacts {
     pub(super) version: Version,
     pub(super) is_head: bool,
     pub(super) keep_alive: bool,
 }
 
-impl Asked {
+impl RequestFacts {
     pub(super) fn new(method: &Method, version: Version, keep_alive: bool) -> Self {
         Self {
             version,
@@ -49,32 +49,32 @@ impl Asked {
 /// Appends the head of an answer; returns how its body is framed, and whether the connection stays open after it.
 pub(super) fn push_head(
     out: &mut BytesMut,
-    asked: Asked,
+    facts: RequestFacts,
     answer: &http::Response<axum::body::Body>,
     date: &Date,
 ) -> (Shape, bool) {
     out.reserve(HEAD);
     let (status, headers) = (answer.status(), answer.headers());
-    let shape = shape(asked, status, answer.body());
+    let shape = shape(facts, status, answer.body());
     let closes = headers
         .get(CONNECTION)
         .is_some_and(|value| value == "close");
-    let keeps = asked.keep_alive && !closes && shape != Shape::UntilClosed;
-    push_status(out, asked.version, status);
+    let keeps = facts.keep_alive && !closes && shape != Shape::UntilClosed;
+    push_status(out, facts.version, status);
     for (name, value) in headers {
         if ![CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, DATE].contains(name) {
             push_header(out, name.as_str(), value.as_bytes());
         }
     }
     push_header(out, "date", &date.now());
-    match length(asked, answer) {
+    match length(facts, answer) {
         Some(length) if has_length(status) && shape != Shape::Chunked => {
             push_header(out, "content-length", length.to_string().as_bytes());
         }
         _ if shape == Shape::Chunked => push_header(out, "transfer-encoding", b"chunked"),
         Some(_) | None => {}
     }
-    match asked.version {
+    match facts.version {
         Version::Http11 if !keeps => push_header(out, "connection", b"close"),
         Version::Http10 if keeps => push_header(out, "connection", b"keep-alive"),
         Version::Http10 | Version::Http11 => {}
@@ -85,9 +85,9 @@ pub(super) fn push_head(
 
 /// The length for `Content-Length`. A router removes the body of an answer to `HEAD` and leaves its length as a header; for
 /// an empty body Go sends none.
-fn length(asked: Asked, answer: &http::Response<axum::body::Body>) -> Option<u64> {
+fn length(facts: RequestFacts, answer: &http::Response<axum::body::Body>) -> Option<u64> {
     let exact = answer.body().size_hint().exact();
-    if !asked.is_head {
+    if !facts.is_head {
         return exact;
     }
     let header = answer.headers().get(CONTENT_LENGTH);
@@ -95,12 +95,12 @@ fn length(asked: Asked, answer: &http::Response<axum::body::Body>) -> Option<u64
     length.or(exact).filter(|length| *length > 0)
 }
 
-fn shape(asked: Asked, status: StatusCode, body: &axum::body::Body) -> Shape {
+fn shape(facts: RequestFacts, status: StatusCode, body: &axum::body::Body) -> Shape {
     let exact = body.size_hint().exact();
-    if asked.is_head || !has_length(status) {
+    if facts.is_head || !has_length(status) {
         return Shape::Nothing;
     }
-    match (exact, asked.version) {
+    match (exact, facts.version) {
         (Some(_), _) => Shape::Length,
         (None, Version::Http11) => Shape::Chunked,
         (None, Version::Http10) => Shape::UntilClosed,
@@ -173,14 +173,14 @@ mod tests {
 
     use super::*;
 
-    fn head(asked: Asked, answer: &Response<Body>) -> (String, Shape, bool) {
+    fn head(facts: RequestFacts, answer: &Response<Body>) -> (String, Shape, bool) {
         let mut out = BytesMut::new();
-        let (shape, keeps) = push_head(&mut out, asked, answer, &Date::default());
+        let (shape, keeps) = push_head(&mut out, facts, answer, &Date::default());
         (String::from_utf8(out.to_vec()).unwrap(), shape, keeps)
     }
 
-    fn asked(version: Version) -> Asked {
-        Asked::new(&Method::GET, version, true)
+    fn facts(version: Version) -> RequestFacts {
+        RequestFacts::new(&Method::GET, version, true)
     }
 
     fn stream() -> Response<Body> {
@@ -207,7 +207,7 @@ mod tests {
         for name in ["x-consul-index", "x-etcd-cluster-id", "vary"] {
             answer.headers_mut().insert(name, "7".parse().unwrap());
         }
-        let (text, shape, keeps) = head(asked(Version::Http11), &answer);
+        let (text, shape, keeps) = head(facts(Version::Http11), &answer);
         for line in [
             "X-Consul-Index: 7",
             "X-Etcd-Cluster-Id: 7",
@@ -223,29 +223,29 @@ mod tests {
 
     #[test]
     fn an_http_1_0_body_of_unknown_length_ends_with_the_connection() {
-        let (text, shape, keeps) = head(asked(Version::Http10), &stream());
+        let (text, shape, keeps) = head(facts(Version::Http10), &stream());
         assert!(
             !text.contains("Connection") && !text.contains("Transfer"),
             "{text}"
         );
         assert_eq!((shape, keeps), (Shape::UntilClosed, false));
-        let (text, _, keeps) = head(asked(Version::Http10), &Response::new(Body::from("a")));
+        let (text, _, keeps) = head(facts(Version::Http10), &Response::new(Body::from("a")));
         assert!(text.starts_with("HTTP/1.0 200 OK\r\n"));
         assert!(text.contains("\r\nConnection: keep-alive\r\n") && keeps);
-        let (text, shape, keeps) = head(asked(Version::Http11), &stream());
+        let (text, shape, keeps) = head(facts(Version::Http11), &stream());
         assert!(text.contains("\r\nTransfer-Encoding: chunked\r\n"));
         assert_eq!((shape, keeps), (Shape::Chunked, true));
     }
 
     #[test]
     fn bodiless_answers_have_no_body() {
-        let head_of = Asked::new(&Method::HEAD, Version::Http11, true);
+        let head_of = RequestFacts::new(&Method::HEAD, Version::Http11, true);
         let (text, shape, _) = head(head_of, &Response::new(Body::from("abc")));
         assert!(text.contains("\r\nContent-Length: 3\r\n"));
         assert_eq!(shape, Shape::Nothing);
         let mut answer = Response::new(Body::empty());
         *answer.status_mut() = StatusCode::NO_CONTENT;
-        let (text, shape, _) = head(asked(Version::Http11), &answer);
+        let (text, shape, _) = head(facts(Version::Http11), &answer);
         assert!(!text.contains("Content-Length"));
         assert_eq!(shape, Shape::Nothing);
     }
@@ -256,7 +256,7 @@ mod tests {
         answer
             .headers_mut()
             .insert(CONNECTION, "close".parse().unwrap());
-        let (text, _, keeps) = head(asked(Version::Http11), &answer);
+        let (text, _, keeps) = head(facts(Version::Http11), &answer);
         assert_eq!(text.matches("Connection: close\r\n").count(), 1);
         assert!(!keeps);
     }

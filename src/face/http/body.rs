@@ -12,13 +12,13 @@ use http_body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
 use tokio::time::Sleep;
 
+use super::buffers::ConnectionBuffers;
 use super::framing::Framing;
-use super::wire::Wire;
 
 /// The body of a request; reading fails when the client pauses for too long.
 #[derive(Debug)]
 pub(super) struct RequestBody {
-    wire: Arc<Mutex<Wire>>,
+    buffers: Arc<Mutex<ConnectionBuffers>>,
     /// Its length, where the request has a `Content-Length`.
     length: Option<u64>,
     pause: Duration,
@@ -27,13 +27,13 @@ pub(super) struct RequestBody {
 
 impl RequestBody {
     /// The body of the request whose head was just read.
-    pub(super) fn new(wire: &Arc<Mutex<Wire>>, pause: Duration) -> Self {
-        let length = match wire.lock().framing {
+    pub(super) fn new(buffers: &Arc<Mutex<ConnectionBuffers>>, pause: Duration) -> Self {
+        let length = match buffers.lock().framing {
             Framing::Length(length) => Some(length),
             Framing::Chunked(_) | Framing::Broken => None,
         };
         Self {
-            wire: Arc::clone(wire),
+            buffers: Arc::clone(buffers),
             length,
             pause,
             end: None,
@@ -50,8 +50,8 @@ impl Body for RequestBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = &mut *self;
-        let mut wire = this.wire.lock();
-        if let Poll::Ready(piece) = wire.poll_body(cx) {
+        let mut buffers = this.buffers.lock();
+        if let Poll::Ready(piece) = buffers.poll_body(cx) {
             this.end = None;
             return Poll::Ready(piece.map(|piece| piece.map(Frame::data)));
         }
@@ -59,14 +59,14 @@ impl Body for RequestBody {
         let end = || Box::pin(tokio::time::sleep(pause));
         ready!(this.end.get_or_insert_with(end).as_mut().poll(cx));
         // Later bytes belong to this body and must not be read as a request.
-        wire.framing = Framing::Broken;
+        buffers.framing = Framing::Broken;
         let late = "the body of the request did not come in time";
         let error = io::Error::new(io::ErrorKind::TimedOut, late);
         Poll::Ready(Some(Err(error)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.length == Some(0) || self.wire.lock().framing.is_done()
+        self.length == Some(0) || self.buffers.lock().framing.is_done()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -16,14 +16,14 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use parking_lot::Mutex;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::answer::{self, Asked, Shape};
+use super::answer::{self, RequestFacts, Shape};
 use super::body::RequestBody;
 use super::broken::Broken;
+use super::buffers::ConnectionBuffers;
 use super::head::{Expectation, Found, Head, Reader};
-use super::refusal::Refusal;
-use super::settings::Settings;
+use super::refusal::RequestRefusal;
+use super::shared_state::SharedState;
 use super::version::Version;
-use super::wire::Wire;
 use super::{http2, send, service};
 use crate::face::server::{Arrival, Connection, HungUp, RequestInFlight, ServerContext, Stopping};
 
@@ -40,25 +40,25 @@ const UNREAD: u64 = 256 << 10;
 /// The next event on a connection.
 enum Next {
     Request(Box<Head>, Option<OwnedSemaphorePermit>),
-    Refused(Refusal),
+    Refused(RequestRefusal),
     Http2,
     Ended,
 }
 
 /// One connection.
 struct Http1 {
-    settings: Arc<Settings>,
+    shared: Arc<SharedState>,
     server: Arc<ServerContext>,
     router: Router,
     ends: Connection,
     stopping: Stopping,
     /// Shared with the body of the request that is being answered.
-    wire: Arc<Mutex<Wire>>,
+    buffers: Arc<Mutex<ConnectionBuffers>>,
 }
 
 /// Serves a connection until the client ends it, or the gateway is stopping and nothing is in flight.
 pub(super) async fn serve(
-    settings: Arc<Settings>,
+    shared: Arc<SharedState>,
     server: Arc<ServerContext>,
     arrival: Arrival,
     router: Router,
@@ -66,14 +66,17 @@ pub(super) async fn serve(
 ) {
     let Arrival { stream, ends } = arrival;
     let face = server.face;
-    let wire = Arc::new(Mutex::new(Wire::new(stream, settings.limits.write_pause)));
+    let buffers = Arc::new(Mutex::new(ConnectionBuffers::new(
+        stream,
+        shared.limits.write_pause,
+    )));
     let connection = Http1 {
-        settings,
+        shared,
         server,
         router,
         ends,
         stopping,
-        wire,
+        buffers,
     };
     if let Err(error) = connection.run().await {
         // Clients break off all the time: not worth a warning.
@@ -97,19 +100,19 @@ impl Http1 {
                             .map_err(|_| Broken::LongHeld)??,
                     };
                     if !keeps {
-                        return send::close(&self.wire, &self.stopping).await;
+                        return send::close(&self.buffers, &self.stopping).await;
                     }
                 }
                 Next::Refused(refusal) => {
-                    self.wire.lock().push(&refusal.bytes());
-                    return send::close(&self.wire, &self.stopping).await;
+                    self.buffers.lock().push(&refusal.bytes());
+                    return send::close(&self.buffers, &self.stopping).await;
                 }
                 Next::Http2 => {
-                    // No request was read, so no body shares the wire.
-                    if let Some(wire) = Arc::into_inner(self.wire) {
+                    // No request was read, so no body shares the buffers.
+                    if let Some(buffers) = Arc::into_inner(self.buffers) {
                         let client = (self.server.face, self.ends.peer);
-                        let wire = wire.into_inner();
-                        http2::refuse(&self.settings, client, wire, &stopping).await;
+                        let buffers = buffers.into_inner();
+                        http2::refuse(&self.shared, client, buffers, &stopping).await;
                     }
                     return Ok(());
                 }
@@ -128,7 +131,7 @@ impl Http1 {
                 Ok(next) => return Ok(next),
                 Err(received) => received,
             };
-            let filled = poll_fn(|cx| self.wire.lock().poll_fill(cx));
+            let filled = poll_fn(|cx| self.buffers.lock().poll_fill(cx));
             if received == 0 {
                 tokio::select! {
                     biased;
@@ -138,7 +141,7 @@ impl Http1 {
                 continue;
             }
             if late.is_none() {
-                late.set(Some(tokio::time::sleep(self.settings.limits.head)));
+                late.set(Some(tokio::time::sleep(self.shared.limits.head)));
             }
             let Some(late) = late.as_mut().as_pin_mut() else {
                 continue;
@@ -146,7 +149,7 @@ impl Http1 {
             let more = async {
                 // A few long heads are read at a time: all together they could fill the memory.
                 if received >= LONG_HEAD && long.is_none() {
-                    long = Arc::clone(&self.settings.long_heads)
+                    long = Arc::clone(&self.shared.long_heads)
                         .acquire_owned()
                         .await
                         .ok();
@@ -166,19 +169,19 @@ impl Http1 {
         reader: &mut Reader,
         long: &mut Option<OwnedSemaphorePermit>,
     ) -> Result<Next, usize> {
-        let mut wire = self.wire.lock();
-        wire.skip_breaks();
-        match reader.read(&mut wire.input, self.settings.limits.head_bytes) {
+        let mut buffers = self.buffers.lock();
+        buffers.skip_breaks();
+        match reader.read(&mut buffers.input, self.shared.limits.head_bytes) {
             Ok(Found::Head(head)) => return Ok(Next::Request(head, long.take())),
             Ok(Found::Http2) => return Ok(Next::Http2),
             Ok(Found::More) => {}
             Err(refusal) => return Ok(Next::Refused(refusal)),
         }
-        let received = wire.input.len();
-        match (wire.ended, received) {
+        let received = buffers.input.len();
+        match (buffers.ended, received) {
             (true, 0) => return Ok(Next::Ended),
-            (true, _) => return Ok(Next::Refused(Refusal::MALFORMED)),
-            (false, 0) => wire.free_buffers(),
+            (true, _) => return Ok(Next::Refused(RequestRefusal::MALFORMED)),
+            (false, 0) => buffers.free_buffers(),
             (false, _) => {}
         }
         Err(received)
@@ -186,33 +189,33 @@ impl Http1 {
 
     /// Answers a request; returns whether the connection stays open.
     async fn exchange(&self, head: Head) -> Result<bool, Broken> {
-        let asked = Asked::new(&head.method, head.version, head.keep_alive);
+        let facts = RequestFacts::new(&head.method, head.version, head.keep_alive);
         let awaits = {
-            let mut wire = self.wire.lock();
-            wire.framing = head.framing;
-            wire.begin_answer();
+            let mut buffers = self.buffers.lock();
+            buffers.framing = head.framing;
+            buffers.begin_answer();
             let awaits = head.expectation();
-            wire.awaits_continue = awaits == Some(Expectation::Continue)
+            buffers.awaits_continue = awaits == Some(Expectation::Continue)
                 && head.version == Version::Http11
                 && !head.framing.is_done();
             // Old clients send a line break after a form; it is ignored.
-            wire.breaks_follow = head.method == Method::POST;
+            buffers.breaks_follow = head.method == Method::POST;
             awaits
         };
         if awaits == Some(Expectation::Unknown) {
-            return self.send_plain(StatusCode::EXPECTATION_FAILED, asked).await;
+            return self.send_plain(StatusCode::EXPECTATION_FAILED, facts).await;
         }
         if head.target.path == "*" {
             // `OPTIONS *` asks about the server itself.
             if head.method != Method::OPTIONS {
-                return self.send_plain(StatusCode::BAD_REQUEST, asked).await;
+                return self.send_plain(StatusCode::BAD_REQUEST, facts).await;
             }
-            let asked = self.after_rest(asked).await;
-            return self.send_plain(StatusCode::OK, asked).await;
+            let facts = self.after_rest(facts).await;
+            return self.send_plain(StatusCode::OK, facts).await;
         }
         let method = service::method_label(&head.method);
         let in_flight = RequestInFlight::begin(&self.server, method);
-        let body = RequestBody::new(&self.wire, self.settings.limits.body_pause);
+        let body = RequestBody::new(&self.buffers, self.shared.limits.body_pause);
         let mut request = Request::new(Body::new(body));
         *request.method_mut() = head.method;
         // For routers that match paths. A target that is no valid path matches none; a face reads the target itself.
@@ -220,7 +223,7 @@ impl Http1 {
         *request.headers_mut() = head.headers;
         request.extensions_mut().insert(self.ends);
         request.extensions_mut().insert(head.target.clone());
-        let origin = service::Origin {
+        let origin = service::LogFields {
             peer: self.ends.peer,
             target: head.target,
         };
@@ -232,27 +235,27 @@ impl Http1 {
             request,
         );
         let (answer, _in_flight) = self.while_connected(answered).await??;
-        let asked = self.after_rest(asked).await;
-        self.send(answer, asked).await
+        let facts = self.after_rest(facts).await;
+        self.send(answer, facts).await
     }
 
     /// The same after the rest of the request's body was read: the connection stays open only where all of it was read.
-    async fn after_rest(&self, asked: Asked) -> Asked {
-        Asked {
-            keep_alive: self.read_rest(asked.keep_alive).await,
-            ..asked
+    async fn after_rest(&self, facts: RequestFacts) -> RequestFacts {
+        RequestFacts {
+            keep_alive: self.read_rest(facts.keep_alive).await,
+            ..facts
         }
     }
 
     /// Waits for an answer as long as the client does.
     async fn while_connected<T>(&self, answer: impl Future<Output = T>) -> Result<T, HungUp> {
         let mut answer = pin!(answer);
-        let patience = self.settings.limits.half_closed;
+        let patience = self.shared.limits.half_closed;
         poll_fn(|cx| {
             if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
                 return Poll::Ready(Ok(answer));
             }
-            self.wire.lock().poll_hung_up(cx, patience).map(Err)
+            self.buffers.lock().poll_hung_up(cx, patience).map(Err)
         })
         .await
     }
@@ -262,17 +265,17 @@ impl Http1 {
         let mut left = UNREAD;
         loop {
             {
-                let wire = self.wire.lock();
-                if wire.framing.is_done() {
+                let buffers = self.buffers.lock();
+                if buffers.framing.is_done() {
                     return keep_alive;
                 }
                 // A client that got no `100 Continue` may not send its body.
-                if !keep_alive || wire.awaits_continue || wire.framing.left() >= left {
+                if !keep_alive || buffers.awaits_continue || buffers.framing.left() >= left {
                     return false;
                 }
             }
-            let piece = poll_fn(|cx| self.wire.lock().poll_body(cx));
-            let piece = tokio::time::timeout(self.settings.limits.body_pause, piece).await;
+            let piece = poll_fn(|cx| self.buffers.lock().poll_body(cx));
+            let piece = tokio::time::timeout(self.shared.limits.body_pause, piece).await;
             let Ok(Some(Ok(piece))) = piece else {
                 return matches!(piece, Ok(None));
             };
@@ -281,28 +284,28 @@ impl Http1 {
     }
 
     /// Sends an answer without a body; the connection closes after an error.
-    async fn send_plain(&self, status: StatusCode, asked: Asked) -> Result<bool, Broken> {
+    async fn send_plain(&self, status: StatusCode, facts: RequestFacts) -> Result<bool, Broken> {
         let mut answer = Response::new(Body::empty());
         *answer.status_mut() = status;
         if status != StatusCode::OK {
             let close = HeaderValue::from_static("close");
             answer.headers_mut().insert(header::CONNECTION, close);
         }
-        self.send(answer, asked).await
+        self.send(answer, facts).await
     }
 
     /// Sends an answer; returns whether the connection stays open.
-    async fn send(&self, answer: Response<Body>, mut asked: Asked) -> Result<bool, Broken> {
-        asked.keep_alive &= !self.stopping.is_on();
+    async fn send(&self, answer: Response<Body>, mut facts: RequestFacts) -> Result<bool, Broken> {
+        facts.keep_alive &= !self.stopping.is_on();
         let (shape, keeps) = {
-            let mut wire = self.wire.lock();
-            answer::push_head(wire.output(), asked, &answer, &self.settings.date)
+            let mut buffers = self.buffers.lock();
+            answer::push_head(buffers.output(), facts, &answer, &self.shared.date)
         };
         if shape != Shape::Nothing {
-            send::send_body(&self.wire, answer.into_body(), shape).await?;
+            send::send_body(&self.buffers, answer.into_body(), shape).await?;
         }
-        poll_fn(|cx| self.wire.lock().poll_flush(cx)).await?;
+        poll_fn(|cx| self.buffers.lock().poll_flush(cx)).await?;
         // The rest of a body must never be read as a request.
-        Ok(keeps && self.wire.lock().framing.is_done())
+        Ok(keeps && self.buffers.lock().framing.is_done())
     }
 }

@@ -7,7 +7,7 @@ use bytes::{Buf, BytesMut};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, Method};
 
-use super::refusal::Refusal;
+use super::refusal::RequestRefusal;
 use super::version::Version;
 
 /// The longest line that begins a chunk, extensions included, and the longest trailer, in bytes.
@@ -61,7 +61,7 @@ impl Framing {
         version: Version,
         method: &Method,
         headers: &HeaderMap,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, RequestRefusal> {
         let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
         // Go ignores the header in HTTP/1.0, which does not know it.
         if version == Version::Http11
@@ -72,7 +72,7 @@ impl Framing {
                 .trim_ascii()
                 .eq_ignore_ascii_case(b"chunked");
             if !is_chunked || encodings.next().is_some() {
-                return Err(Refusal::ENCODING);
+                return Err(RequestRefusal::ENCODING);
             }
             // It overrides a length.
             return Ok(Self::Chunked(Chunk::Size));
@@ -85,23 +85,23 @@ impl Framing {
             return Ok(Self::DONE);
         };
         if lengths.any(|other| other != length) {
-            return Err(Refusal::MALFORMED);
+            return Err(RequestRefusal::MALFORMED);
         }
         // A proxy in front would take such a body for a request.
         if *method == Method::HEAD && length != b"0" {
-            return Err(Refusal::MALFORMED);
+            return Err(RequestRefusal::MALFORMED);
         }
         if length.is_empty() {
             return Ok(Self::DONE);
         }
         if !length.iter().all(u8::is_ascii_digit) {
-            return Err(Refusal::MALFORMED);
+            return Err(RequestRefusal::MALFORMED);
         }
         let length = std::str::from_utf8(length)
             .ok()
             .and_then(|text| text.parse::<i64>().ok());
         let length = length.and_then(|length| u64::try_from(length).ok());
-        length.map(Self::Length).ok_or(Refusal::MALFORMED)
+        length.map(Self::Length).ok_or(RequestRefusal::MALFORMED)
     }
 
     /// Whether all of it was read.

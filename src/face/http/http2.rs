@@ -13,8 +13,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, join, split};
 
-use super::settings::Settings;
-use super::wire::Wire;
+use super::buffers::ConnectionBuffers;
+use super::shared_state::SharedState;
 use crate::face::server::Stopping;
 
 /// How long such a connection may last; its clients reconnect by themselves.
@@ -32,19 +32,19 @@ const NO_HTTP2: &[u8] =
 
 /// Answers every call with the sentence of the settings; without one, closes the connection.
 pub(super) async fn refuse(
-    settings: &Settings,
+    shared: &SharedState,
     (face, peer): (&'static str, SocketAddr),
-    wire: Wire,
+    buffers: ConnectionBuffers,
     stopping: &Stopping,
 ) {
-    let (mut stream, read) = wire.into_parts();
-    let Some(sentence) = settings.grpc_refusal else {
+    let (mut stream, read) = buffers.into_parts();
+    let Some(sentence) = shared.grpc_refusal else {
         let _gone = stream.write_all(NO_HTTP2).await;
         let _gone = stream.shutdown().await;
         return;
     };
     // Logged once: clients of that version retry for ever.
-    if !settings.grpc_logged.swap(true, Ordering::Relaxed) {
+    if !shared.grpc_logged.swap(true, Ordering::Relaxed) {
         tracing::info!(face, %peer, "a client speaks gRPC and is refused (logged once): {sentence}");
     }
     let (reader, writer) = split(stream);

@@ -8,7 +8,7 @@ use std::time::Duration;
 /// sends a request that it cannot repeat on a connection that is just being closed. TCP keep-alive ends connections whose
 /// client is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct HttpLimits {
     /// The longest request line with headers, in bytes; the answer is 431 above it, and above 4,096 headers. By default Go's
     /// own limit: libkv and `etcdctl` send a key's previous value in the query.
     pub head_bytes: usize,
@@ -24,7 +24,7 @@ pub struct Limits {
     pub half_closed: Duration,
 }
 
-impl Default for Limits {
+impl Default for HttpLimits {
     fn default() -> Self {
         Self {
             head_bytes: (1 << 20) + (4 << 10),

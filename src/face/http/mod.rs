@@ -6,6 +6,7 @@
 mod answer;
 mod body;
 mod broken;
+mod buffers;
 mod connection;
 mod framing;
 mod head;
@@ -17,12 +18,11 @@ mod redact;
 mod refusal;
 mod send;
 mod service;
-mod settings;
+mod shared_state;
 mod target;
 mod version;
-mod wire;
 
-pub use limits::Limits;
+pub use limits::HttpLimits;
 pub use no_fault::NoFault;
 pub(in crate::face) use no_fault::last_answer;
 pub use protocol::HttpProtocol;

@@ -5,31 +5,31 @@ use std::sync::Arc;
 use axum::Router;
 
 use super::connection;
-use super::limits::Limits;
-use super::settings::Settings;
+use super::limits::HttpLimits;
+use super::shared_state::SharedState;
 use crate::face::server::{Arrival, Protocol, ServerContext, Serving, Stopping};
 
 /// A router, served over HTTP/1.
 #[derive(Clone, Debug)]
 pub struct HttpProtocol {
     router: Router,
-    settings: Arc<Settings>,
+    shared: Arc<SharedState>,
 }
 
 impl HttpProtocol {
     /// Serves this router within these limits.
-    pub fn new(router: Router, limits: Limits) -> Self {
+    pub fn new(router: Router, limits: HttpLimits) -> Self {
         Self {
             router,
-            settings: Arc::new(Settings::new(limits)),
+            shared: Arc::new(SharedState::new(limits)),
         }
     }
 
     /// The same, which answers each gRPC call with this sentence; without one, HTTP/2 is refused altogether.
     #[must_use]
     pub fn refusing_grpc(mut self, sentence: &'static str) -> Self {
-        if let Some(settings) = Arc::get_mut(&mut self.settings) {
-            settings.grpc_refusal = Some(sentence);
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.grpc_refusal = Some(sentence);
         }
         self
     }
@@ -42,9 +42,7 @@ impl Protocol for HttpProtocol {
         server: Arc<ServerContext>,
         stopping: Stopping,
     ) -> Serving {
-        let (router, settings) = (self.router.clone(), Arc::clone(&self.settings));
-        Box::pin(connection::serve(
-            settings, server, arrival, router, stopping,
-        ))
+        let (router, shared) = (self.router.clone(), Arc::clone(&self.shared));
+        Box::pin(connection::serve(shared, server, arrival, router, stopping))
     }
 }

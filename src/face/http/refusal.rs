@@ -2,14 +2,14 @@
 
 /// An answer without a face.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct RequestRefusal {
     /// Status code and reason.
     status: &'static str,
     /// What is wrong, where Go says more than the reason; Go repeats it in the status line.
     detail: &'static str,
 }
 
-impl Refusal {
+impl RequestRefusal {
     /// The request cannot be read.
     pub(super) const MALFORMED: Self = Self::new("400 Bad Request", "");
     /// The request line and headers are too long, or too many.
@@ -51,7 +51,7 @@ impl Refusal {
 mod tests {
     use super::*;
 
-    fn line_and_body(refusal: Refusal) -> (String, String) {
+    fn line_and_body(refusal: RequestRefusal) -> (String, String) {
         let text = String::from_utf8(refusal.bytes()).unwrap();
         let line = text.lines().next().unwrap().to_owned();
         let (_, body) = text.split_once("\r\n\r\n").unwrap();
@@ -62,17 +62,17 @@ mod tests {
     fn refusals_are_in_gos_words() {
         for (refusal, line, body) in [
             (
-                Refusal::MALFORMED,
+                RequestRefusal::MALFORMED,
                 "HTTP/1.1 400 Bad Request",
                 "400 Bad Request",
             ),
             (
-                Refusal::bad_request("missing required Host header"),
+                RequestRefusal::bad_request("missing required Host header"),
                 "HTTP/1.1 400 Bad Request: missing required Host header",
                 "400 Bad Request: missing required Host header",
             ),
             (
-                Refusal::ENCODING,
+                RequestRefusal::ENCODING,
                 "HTTP/1.1 501 Not Implemented",
                 "Unsupported transfer encoding",
             ),

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use super::answer::{self, Shape};
 use super::broken::Broken;
-use super::wire::Wire;
+use super::buffers::ConnectionBuffers;
 use crate::face::server::Stopping;
 
 /// How much a client may go on sending after an answer that closes the connection, in bytes, and for how long: a
@@ -20,7 +20,11 @@ const LINGER_BYTES: usize = 8 << 20;
 const LINGER: Duration = Duration::from_secs(10);
 
 /// Sends a body, each piece as soon as there is nothing else to send with it.
-pub(super) async fn send_body(wire: &Mutex<Wire>, body: Body, shape: Shape) -> Result<(), Broken> {
+pub(super) async fn send_body(
+    buffers: &Mutex<ConnectionBuffers>,
+    body: Body,
+    shape: Shape,
+) -> Result<(), Broken> {
     let mut body = pin!(body);
     let chunked = shape == Shape::Chunked;
     loop {
@@ -28,12 +32,12 @@ pub(super) async fn send_body(wire: &Mutex<Wire>, body: Body, shape: Shape) -> R
             if let Poll::Ready(frame) = body.as_mut().poll_frame(cx) {
                 return Poll::Ready(Ok(frame));
             }
-            let mut wire = wire.lock();
-            if let Poll::Ready(Err(error)) = wire.poll_flush(cx) {
+            let mut buffers = buffers.lock();
+            if let Poll::Ready(Err(error)) = buffers.poll_flush(cx) {
                 return Poll::Ready(Err(error.into()));
             }
             // While the body yields no piece, only this shows that the client is gone.
-            wire.poll_hung_up(cx, Duration::ZERO).map(Err)
+            buffers.poll_hung_up(cx, Duration::ZERO).map(Err)
         })
         .await?;
         let Some(frame) = frame else { break };
@@ -44,33 +48,36 @@ pub(super) async fn send_body(wire: &Mutex<Wire>, body: Body, shape: Shape) -> R
             continue;
         }
         let takes_more = {
-            let mut wire = wire.lock();
+            let mut buffers = buffers.lock();
             if chunked {
-                wire.push(answer::chunk_header(&piece).as_bytes());
+                buffers.push(answer::chunk_header(&piece).as_bytes());
             }
-            wire.push_piece(piece)
+            buffers.push_piece(piece)
         };
         if !takes_more {
-            poll_fn(|cx| wire.lock().poll_flush(cx)).await?;
+            poll_fn(|cx| buffers.lock().poll_flush(cx)).await?;
         }
         if chunked {
-            wire.lock().push(b"\r\n");
+            buffers.lock().push(b"\r\n");
         }
     }
     if chunked {
-        wire.lock().push(b"0\r\n\r\n");
+        buffers.lock().push(b"0\r\n\r\n");
     }
     Ok(())
 }
 
 /// Closes a connection so that a client that is still sending can read its answer.
-pub(super) async fn close(wire: &Mutex<Wire>, stopping: &Stopping) -> Result<(), Broken> {
-    poll_fn(|cx| wire.lock().poll_shutdown(cx)).await?;
+pub(super) async fn close(
+    buffers: &Mutex<ConnectionBuffers>,
+    stopping: &Stopping,
+) -> Result<(), Broken> {
+    poll_fn(|cx| buffers.lock().poll_shutdown(cx)).await?;
     let mut left = LINGER_BYTES;
     let read = async {
         while left > 0 {
-            wire.lock().input.clear();
-            match poll_fn(|cx| wire.lock().poll_fill(cx)).await {
+            buffers.lock().input.clear();
+            match poll_fn(|cx| buffers.lock().poll_fill(cx)).await {
                 Ok(0) | Err(_) => return,
                 Ok(read) => left = left.saturating_sub(read),
             }

@@ -16,7 +16,7 @@ use crate::face::server::{LeadershipLost, RequestInFlight, ServerContext};
 
 /// What the log says of a request.
 #[derive(Debug)]
-pub(super) struct Origin {
+pub(super) struct LogFields {
     pub(super) peer: SocketAddr,
     pub(super) target: RequestTarget,
 }
@@ -40,11 +40,11 @@ pub(super) async fn answer(
     server: &ServerContext,
     mut in_flight: RequestInFlight,
     mut router: Router,
-    origin: Origin,
+    origin: LogFields,
     request: Request<Body>,
 ) -> Result<(Response<Body>, RequestInFlight), LeadershipLost> {
     let (face, method) = (server.face, in_flight.method());
-    let Origin { peer, target } = origin;
+    let LogFields { peer, target } = origin;
     let span = tracing::debug_span!(
         "request",
         face,

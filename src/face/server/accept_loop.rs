@@ -14,7 +14,7 @@ use super::backoff::AcceptBackoff;
 use super::connection::Connection;
 use super::context::ServerContext;
 use super::leadership::LeadershipCheck;
-use super::metrics::{FaceLabel, Metrics};
+use super::metrics::{FaceLabel, ServerMetrics};
 use super::protocol::Protocol;
 use super::socket::configure_socket;
 use super::stopping::Stopping;
@@ -35,7 +35,7 @@ impl Server {
     pub fn new(
         face: &'static str,
         permits: Arc<Semaphore>,
-        metrics: Metrics,
+        metrics: ServerMetrics,
         leadership: LeadershipCheck,
     ) -> Self {
         let context = Arc::new(ServerContext {

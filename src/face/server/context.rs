@@ -1,14 +1,14 @@
 //! Server context: the name, metrics and leadership check that all connections of a server share.
 
 use super::leadership::{LeadershipCheck, LeadershipLost};
-use super::metrics::Metrics;
+use super::metrics::ServerMetrics;
 
 /// What the connections of a server share.
 #[derive(Debug)]
 pub struct ServerContext {
     /// The face's name in metrics and logs.
     pub face: &'static str,
-    pub(super) metrics: Metrics,
+    pub(super) metrics: ServerMetrics,
     pub(super) leadership: LeadershipCheck,
 }
 

@@ -23,7 +23,7 @@ pub(super) struct RequestLabels {
 
 /// The metric families of all servers. A clone is cheap and counts into the same families.
 #[derive(Clone, Debug, Default)]
-pub struct Metrics {
+pub struct ServerMetrics {
     pub(super) requests: Family<RequestLabels, Counter>,
     pub(super) in_flight: Family<FaceLabel, Gauge>,
     pub(super) connections: Family<FaceLabel, Gauge>,
@@ -32,7 +32,7 @@ pub struct Metrics {
     pub(super) panics: Family<FaceLabel, Counter>,
 }
 
-impl Metrics {
+impl ServerMetrics {
     /// Registers the families.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();

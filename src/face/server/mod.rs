@@ -22,7 +22,7 @@ pub use arrival::Arrival;
 pub use connection::Connection;
 pub use context::ServerContext;
 pub use leadership::{LeadershipCheck, LeadershipLost};
-pub use metrics::Metrics;
+pub use metrics::ServerMetrics;
 pub use protocol::{Protocol, Serving};
 pub use request::RequestInFlight;
 pub use socket::configure_socket;

@@ -15,9 +15,9 @@ trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Bytes for T {}
 
 /// The bytes of a connection, both ways: TCP, or the TLS stream of a relay.
-pub struct Stream(Source);
+pub struct Stream(Transport);
 
-enum Source {
+enum Transport {
     Direct(TcpStream),
     Relayed(Box<dyn Bytes>),
 }
@@ -36,34 +36,34 @@ pub enum HungUp {
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.0 {
-            Source::Direct(_) => "Direct",
-            Source::Relayed(_) => "Relayed",
+            Transport::Direct(_) => "Direct",
+            Transport::Relayed(_) => "Relayed",
         })
     }
 }
 
 impl Stream {
     pub(super) fn direct(stream: TcpStream) -> Self {
-        Self(Source::Direct(stream))
+        Self(Transport::Direct(stream))
     }
 
     pub(super) fn relayed(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
-        Self(Source::Relayed(Box::new(stream)))
+        Self(Transport::Relayed(Box::new(stream)))
     }
 
     /// Ready when there are bytes to read. A relayed connection is always ready, because TLS has read into buffers of its
     /// own.
     pub fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.0 {
-            Source::Direct(stream) => stream.poll_read_ready(cx),
-            Source::Relayed(_) => Poll::Ready(Ok(())),
+            Transport::Direct(stream) => stream.poll_read_ready(cx),
+            Transport::Relayed(_) => Poll::Ready(Ok(())),
         }
     }
 
     /// Whether the client is gone, even though bytes that it sent before were not read. Always `None` for a relayed
     /// connection, which cannot show it.
     pub fn hung_up(&self, cx: &mut Context<'_>) -> Option<HungUp> {
-        let Source::Direct(stream) = &self.0 else {
+        let Transport::Direct(stream) = &self.0 else {
             return None;
         };
         match pin!(stream.ready(Interest::READABLE)).poll(cx) {
@@ -81,8 +81,8 @@ impl AsyncRead for Stream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match &mut self.get_mut().0 {
-            Source::Direct(stream) => Pin::new(stream).poll_read(cx, buf),
-            Source::Relayed(stream) => Pin::new(stream).poll_read(cx, buf),
+            Transport::Direct(stream) => Pin::new(stream).poll_read(cx, buf),
+            Transport::Relayed(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
 }
@@ -94,8 +94,8 @@ impl AsyncWrite for Stream {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         match &mut self.get_mut().0 {
-            Source::Direct(stream) => Pin::new(stream).poll_write(cx, buf),
-            Source::Relayed(stream) => Pin::new(stream).poll_write(cx, buf),
+            Transport::Direct(stream) => Pin::new(stream).poll_write(cx, buf),
+            Transport::Relayed(stream) => Pin::new(stream).poll_write(cx, buf),
         }
     }
 
@@ -105,29 +105,29 @@ impl AsyncWrite for Stream {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match &mut self.get_mut().0 {
-            Source::Direct(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Source::Relayed(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Transport::Direct(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Transport::Relayed(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
         match &self.0 {
-            Source::Direct(stream) => stream.is_write_vectored(),
-            Source::Relayed(stream) => stream.is_write_vectored(),
+            Transport::Direct(stream) => stream.is_write_vectored(),
+            Transport::Relayed(stream) => stream.is_write_vectored(),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().0 {
-            Source::Direct(stream) => Pin::new(stream).poll_flush(cx),
-            Source::Relayed(stream) => Pin::new(stream).poll_flush(cx),
+            Transport::Direct(stream) => Pin::new(stream).poll_flush(cx),
+            Transport::Relayed(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().0 {
-            Source::Direct(stream) => Pin::new(stream).poll_shutdown(cx),
-            Source::Relayed(stream) => Pin::new(stream).poll_shutdown(cx),
+            Transport::Direct(stream) => Pin::new(stream).poll_shutdown(cx),
+            Transport::Relayed(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use kubekv::face::http::{HttpProtocol, Limits};
-use kubekv::face::server::{LeadershipCheck, Metrics, Server, Stopping};
+use kubekv::face::http::{HttpLimits, HttpProtocol};
+use kubekv::face::server::{LeadershipCheck, Server, ServerMetrics, Stopping};
 use kubekv::guard::Bounds;
 use kubekv::space::Keyspace;
 use kubekv::store::{MemoryStore, Store};
@@ -29,10 +29,10 @@ pub async fn start(
     let (stop, stopping) = watch::channel(false);
     let stopping = Stopping::new(stopping);
     let face = face(stopping.clone());
-    let places = Arc::new(Semaphore::new(1000));
+    let permits = Arc::new(Semaphore::new(1000));
     let leadership = LeadershipCheck::default();
-    let server = Server::new("test", places, Metrics::default(), leadership);
-    let http = Arc::new(HttpProtocol::new(face, Limits::default()));
+    let server = Server::new("test", permits, ServerMetrics::default(), leadership);
+    let http = Arc::new(HttpProtocol::new(face, HttpLimits::default()));
     tokio::spawn(server.serve(listener, http, stopping));
     (address, stop)
 }

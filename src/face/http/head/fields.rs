@@ -3,7 +3,7 @@
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use crate::face::http::refusal::Refusal;
+use crate::face::http::refusal::RequestRefusal;
 use crate::face::http::version::Version;
 
 /// The most headers a request may have; Go has no such limit below its limit of bytes.
@@ -13,7 +13,7 @@ const MOST_HEADERS: usize = 4_096;
 const FEW_HEADERS: usize = 64;
 
 /// Parses headers, with the empty line at their end.
-pub(super) fn parse(block: &[u8]) -> Result<HeaderMap, Refusal> {
+pub(super) fn parse(block: &[u8]) -> Result<HeaderMap, RequestRefusal> {
     match unfolded(block) {
         Some(block) => headers(&block),
         None => headers(block),
@@ -47,7 +47,7 @@ fn unfolded(block: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-fn headers(block: &[u8]) -> Result<HeaderMap, Refusal> {
+fn headers(block: &[u8]) -> Result<HeaderMap, RequestRefusal> {
     let mut few = [httparse::EMPTY_HEADER; FEW_HEADERS];
     match httparse::parse_headers(block, &mut few) {
         Err(httparse::Error::TooManyHeaders) => {
@@ -61,40 +61,40 @@ fn headers(block: &[u8]) -> Result<HeaderMap, Refusal> {
 fn mapped(
     block: &[u8],
     parsed: httparse::Result<(usize, &[httparse::Header<'_>])>,
-) -> Result<HeaderMap, Refusal> {
+) -> Result<HeaderMap, RequestRefusal> {
     let parsed = match parsed {
         Ok(httparse::Status::Complete((_, parsed))) => parsed,
-        Ok(httparse::Status::Partial) => return Err(Refusal::MALFORMED),
-        Err(httparse::Error::TooManyHeaders) => return Err(Refusal::TOO_LARGE),
+        Ok(httparse::Status::Partial) => return Err(RequestRefusal::MALFORMED),
+        Err(httparse::Error::TooManyHeaders) => return Err(RequestRefusal::TOO_LARGE),
         Err(error) => return Err(malformed(block, error)),
     };
     let mut headers = HeaderMap::with_capacity(parsed.len());
     for header in parsed {
         let name = HeaderName::from_bytes(header.name.as_bytes())
-            .map_err(|_| Refusal::bad_request("invalid header name"))?;
+            .map_err(|_| RequestRefusal::bad_request("invalid header name"))?;
         let value = HeaderValue::from_bytes(header.value)
-            .map_err(|_| Refusal::bad_request("invalid header value"))?;
+            .map_err(|_| RequestRefusal::bad_request("invalid header value"))?;
         headers
             .try_append(name, value)
-            .map_err(|_| Refusal::TOO_LARGE)?;
+            .map_err(|_| RequestRefusal::TOO_LARGE)?;
     }
     Ok(headers)
 }
 
 /// Go's refusal of headers that cannot be parsed: it names a bad name or value, but not a line without a colon.
-fn malformed(block: &[u8], error: httparse::Error) -> Refusal {
+fn malformed(block: &[u8], error: httparse::Error) -> RequestRefusal {
     let mut lines = block.split(|byte| *byte == b'\n').map(unbroken);
     if lines.any(|line| !line.is_empty() && !line.contains(&b':')) {
-        return Refusal::MALFORMED;
+        return RequestRefusal::MALFORMED;
     }
     match error {
-        httparse::Error::HeaderValue => Refusal::bad_request("invalid header value"),
-        httparse::Error::HeaderName => Refusal::bad_request("invalid header name"),
+        httparse::Error::HeaderValue => RequestRefusal::bad_request("invalid header value"),
+        httparse::Error::HeaderName => RequestRefusal::bad_request("invalid header name"),
         httparse::Error::NewLine
         | httparse::Error::Status
         | httparse::Error::Token
         | httparse::Error::TooManyHeaders
-        | httparse::Error::Version => Refusal::MALFORMED,
+        | httparse::Error::Version => RequestRefusal::MALFORMED,
     }
 }
 
@@ -103,15 +103,15 @@ pub(super) fn check_host(
     version: Version,
     method: &Method,
     headers: &HeaderMap,
-) -> Result<(), Refusal> {
+) -> Result<(), RequestRefusal> {
     let mut hosts = headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
-        (_, Some(_)) => Err(Refusal::bad_request("too many Host headers")),
+        (_, Some(_)) => Err(RequestRefusal::bad_request("too many Host headers")),
         (None, None) if version == Version::Http11 && *method != Method::CONNECT => {
-            Err(Refusal::bad_request("missing required Host header"))
+            Err(RequestRefusal::bad_request("missing required Host header"))
         }
         (Some(host), None) if !host.as_bytes().iter().all(|byte| is_of_host(*byte)) => {
-            Err(Refusal::bad_request("malformed Host header"))
+            Err(RequestRefusal::bad_request("malformed Host header"))
         }
         (Some(_) | None, None) => Ok(()),
     }

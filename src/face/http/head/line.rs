@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use http::Method;
 
 use crate::face::go::bad_escape;
-use crate::face::http::refusal::Refusal;
+use crate::face::http::refusal::RequestRefusal;
 use crate::face::http::target::RequestTarget;
 use crate::face::http::version::Version;
 
@@ -20,25 +20,25 @@ pub(super) struct RequestLine {
 
 impl RequestLine {
     /// Parses a line without its line break; `length` is its length with it.
-    pub(super) fn parse(line: &[u8], length: usize) -> Result<Self, Refusal> {
+    pub(super) fn parse(line: &[u8], length: usize) -> Result<Self, RequestRefusal> {
         let mut parts = line.splitn(3, |byte| *byte == b' ');
         let (Some(method), Some(target), Some(version)) =
             (parts.next(), parts.next(), parts.next())
         else {
-            return Err(Refusal::MALFORMED);
+            return Err(RequestRefusal::MALFORMED);
         };
-        let method = Method::from_bytes(method).map_err(|_| Refusal::MALFORMED)?;
+        let method = Method::from_bytes(method).map_err(|_| RequestRefusal::MALFORMED)?;
         let version = match version {
             b"HTTP/1.0" => Version::Http10,
             [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'1'..=b'9'] => Version::Http11,
             [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => {
-                return Err(Refusal::VERSION);
+                return Err(RequestRefusal::VERSION);
             }
-            _ => return Err(Refusal::MALFORMED),
+            _ => return Err(RequestRefusal::MALFORMED),
         };
         let target = RequestTarget::split(&Bytes::copy_from_slice(origin(&method, target)?));
         if bad_escape(&target.path).is_some() {
-            return Err(Refusal::MALFORMED);
+            return Err(RequestRefusal::MALFORMED);
         }
         Ok(Self {
             method,
@@ -56,9 +56,9 @@ pub(super) fn may_begin(bytes: &[u8]) -> bool {
 }
 
 /// The target from its path on; empty where a `CONNECT` names a host.
-fn origin<'a>(method: &Method, target: &'a [u8]) -> Result<&'a [u8], Refusal> {
+fn origin<'a>(method: &Method, target: &'a [u8]) -> Result<&'a [u8], RequestRefusal> {
     if target.iter().any(u8::is_ascii_control) {
-        return Err(Refusal::MALFORMED);
+        return Err(RequestRefusal::MALFORMED);
     }
     if target.starts_with(b"/") || target == b"*" {
         return Ok(target);
@@ -68,16 +68,16 @@ fn origin<'a>(method: &Method, target: &'a [u8]) -> Result<&'a [u8], Refusal> {
     }
     // The form that proxies get: http://host/path.
     let colon = target.iter().position(|byte| *byte == b':');
-    let (scheme, after) = target.split_at(colon.ok_or(Refusal::MALFORMED)?);
+    let (scheme, after) = target.split_at(colon.ok_or(RequestRefusal::MALFORMED)?);
     let is_scheme = scheme.first().is_some_and(u8::is_ascii_alphabetic)
         && scheme
             .iter()
             .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte));
     let after = after.strip_prefix(b"://").filter(|_| is_scheme);
-    let after = after.ok_or(Refusal::MALFORMED)?;
+    let after = after.ok_or(RequestRefusal::MALFORMED)?;
     let path = after.iter().position(|byte| matches!(byte, b'/' | b'?'));
     match path.and_then(|at| after.get(at..)) {
         Some(path) if path.starts_with(b"/") => Ok(path),
-        Some(_) | None => Err(Refusal::bad_request("a target without a path")),
+        Some(_) | None => Err(RequestRefusal::bad_request("a target without a path")),
     }
 }

@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, Method};
 
 use self::line::RequestLine;
 use super::framing::Framing;
-use super::refusal::Refusal;
+use super::refusal::RequestRefusal;
 use super::target::RequestTarget;
 use super::version::Version;
 
@@ -56,7 +56,11 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Reads the head that `input` begins with.
-    pub(super) fn read(&mut self, input: &mut BytesMut, longest: usize) -> Result<Found, Refusal> {
+    pub(super) fn read(
+        &mut self,
+        input: &mut BytesMut,
+        longest: usize,
+    ) -> Result<Found, RequestRefusal> {
         while let Some(at) = input
             .get(self.scanned..)
             .and_then(|rest| rest.iter().position(|byte| *byte == b'\n'))
@@ -65,7 +69,7 @@ impl Reader {
             let line = fields::unbroken(input.get(self.line..end).unwrap_or_default());
             let is_last = line.is_empty();
             if end >= longest {
-                return Err(Refusal::TOO_LARGE);
+                return Err(RequestRefusal::TOO_LARGE);
             }
             if self.first.is_none() {
                 if line == HTTP2 {
@@ -74,7 +78,7 @@ impl Reader {
                 // Refused at once: after a bad line the client may send nothing more.
                 self.first = Some(RequestLine::parse(line, end + 1)?);
             } else if is_last {
-                let first = self.first.take().ok_or(Refusal::MALFORMED)?;
+                let first = self.first.take().ok_or(RequestRefusal::MALFORMED)?;
                 *self = Self::default();
                 return Ok(Found::Head(Box::new(whole(first, input, end + 1)?)));
             }
@@ -83,18 +87,18 @@ impl Reader {
         }
         self.scanned = input.len();
         if self.scanned > longest {
-            return Err(Refusal::TOO_LARGE);
+            return Err(RequestRefusal::TOO_LARGE);
         }
         // Go waits for the line's end, and so a client of TLS or ZooKeeper would wait for ever.
         if self.first.is_none() && !line::may_begin(input) {
-            return Err(Refusal::MALFORMED);
+            return Err(RequestRefusal::MALFORMED);
         }
         Ok(Found::More)
     }
 }
 
 /// Takes a head of `length` bytes from the input.
-fn whole(first: RequestLine, input: &mut BytesMut, length: usize) -> Result<Head, Refusal> {
+fn whole(first: RequestLine, input: &mut BytesMut, length: usize) -> Result<Head, RequestRefusal> {
     let mut headers = fields::parse(input.get(first.length..length).unwrap_or_default())?;
     fields::check_host(first.version, &first.method, &headers)?;
     let framing = Framing::of(first.version, &first.method, &headers)?;

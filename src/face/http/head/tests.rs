@@ -4,7 +4,7 @@ use super::*;
 use crate::face::http::framing::Chunk;
 
 /// The head in bytes that come in pieces of this length, and what follows it.
-fn read(bytes: &[u8], piece: usize) -> Result<(Box<Head>, Vec<u8>), Option<Refusal>> {
+fn read(bytes: &[u8], piece: usize) -> Result<(Box<Head>, Vec<u8>), Option<RequestRefusal>> {
     let mut reader = Reader::default();
     let mut input = BytesMut::new();
     let mut pieces = bytes.chunks(piece.max(1));
@@ -30,7 +30,7 @@ fn head(text: &str) -> Box<Head> {
     head
 }
 
-fn refused(text: &str) -> Refusal {
+fn refused(text: &str) -> RequestRefusal {
     let bytes = text.replace('\n', "\r\n").into_bytes();
     read(&bytes, bytes.len()).unwrap_err().unwrap()
 }
@@ -54,7 +54,10 @@ fn every_byte_of_a_target_is_kept_but_controls() {
     for byte in 0x21..=0xff_u8 {
         let bytes = [b"GET /a", &[byte][..], b"b HTTP/1.1\r\nHost: x\r\n\r\n"].concat();
         if byte == 0x7f {
-            assert_eq!(read(&bytes, 99).unwrap_err(), Some(Refusal::MALFORMED));
+            assert_eq!(
+                read(&bytes, 99).unwrap_err(),
+                Some(RequestRefusal::MALFORMED)
+            );
         } else if byte != b'?' && byte != b'%' {
             let (head, _) = read(&bytes, 99).unwrap();
             assert_eq!(head.target.path, &[b"/a", &[byte][..], b"b"].concat()[..]);
@@ -100,11 +103,11 @@ fn request_lines_are_read_as_go_reads_them() {
     ] {
         assert_eq!(
             refused(&format!("{line}\n")),
-            Refusal::MALFORMED,
+            RequestRefusal::MALFORMED,
             "{line:?}"
         );
     }
-    assert_eq!(refused("GET / HTTP/2.0\n"), Refusal::VERSION);
+    assert_eq!(refused("GET / HTTP/2.0\n"), RequestRefusal::VERSION);
     assert_eq!(
         read(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 99).unwrap_err(),
         None
@@ -116,7 +119,7 @@ fn what_cannot_become_a_request_is_refused_before_its_line_ends() {
     // The begin of a TLS handshake, and of a ZooKeeper session.
     for bytes in [&b"\x16\x03\x01"[..], b"\0\0\0\x2c\0\0", b"GE\x80"] {
         let refused = read(bytes, 99).unwrap_err();
-        assert_eq!(refused, Some(Refusal::MALFORMED), "{bytes:?}");
+        assert_eq!(refused, Some(RequestRefusal::MALFORMED), "{bytes:?}");
     }
     assert_eq!(read(b"GET /\x80", 99).unwrap_err(), None);
 }
@@ -133,13 +136,13 @@ fn bad_headers_are_refused_in_gos_words() {
         ("Host: a\nX: b\u{1}", "invalid header value"),
     ] {
         let refusal = refused(&format!("GET / HTTP/1.1\n{headers}\n\n"));
-        assert_eq!(refusal, Refusal::bad_request(detail), "{headers:?}");
+        assert_eq!(refusal, RequestRefusal::bad_request(detail), "{headers:?}");
     }
     let no_header = refused("GET / HTTP/1.1\nHost: a\nX\n\n");
-    assert_eq!(no_header, Refusal::MALFORMED);
+    assert_eq!(no_header, RequestRefusal::MALFORMED);
     let many = "X: 1\n".repeat(5_000);
     let refusal = refused(&format!("GET / HTTP/1.1\nHost: a\n{many}\n"));
-    assert_eq!(refusal, Refusal::TOO_LARGE);
+    assert_eq!(refusal, RequestRefusal::TOO_LARGE);
     let some = head(&format!(
         "GET / HTTP/1.1\nHost: a\n{}\n",
         "X: 1\n".repeat(500)
@@ -181,13 +184,13 @@ fn a_body_ends_where_the_headers_say() {
         "Content-Length: 3, 3",
         "Content-Length: 9223372036854775808",
     ] {
-        assert_eq!(refused(lengths), Refusal::MALFORMED, "{lengths}");
+        assert_eq!(refused(lengths), RequestRefusal::MALFORMED, "{lengths}");
     }
     let with_body = read(
         b"HEAD / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
         99,
     );
-    assert_eq!(with_body.unwrap_err(), Some(Refusal::MALFORMED));
+    assert_eq!(with_body.unwrap_err(), Some(RequestRefusal::MALFORMED));
     let without = head("HEAD / HTTP/1.1\nHost: a\nContent-Length: 0\n\n");
     assert_eq!(without.framing, Framing::DONE);
     for encoding in [
@@ -196,7 +199,7 @@ fn a_body_ends_where_the_headers_say() {
         "chunked\nTransfer-Encoding: chunked",
     ] {
         let refusal = refused(&format!("Transfer-Encoding: {encoding}"));
-        assert_eq!(refusal, Refusal::ENCODING, "{encoding}");
+        assert_eq!(refusal, RequestRefusal::ENCODING, "{encoding}");
     }
 }
 
@@ -205,7 +208,10 @@ fn a_head_has_a_size() {
     let mut reader = Reader::default();
     let mut input = BytesMut::from(&b"GET /"[..]);
     input.extend_from_slice(&[b'a'; 100]);
-    assert_eq!(reader.read(&mut input, 64).unwrap_err(), Refusal::TOO_LARGE);
+    assert_eq!(
+        reader.read(&mut input, 64).unwrap_err(),
+        RequestRefusal::TOO_LARGE
+    );
 }
 
 proptest! {

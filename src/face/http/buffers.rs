@@ -1,4 +1,4 @@
-//! Wire: the buffered bytes of one connection, both ways, with a timeout for clients that do not read their answer.
+//! Connection buffers: the bytes of one connection, both ways, with a timeout for clients that do not read their answer.
 
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -31,7 +31,7 @@ const SMALL: usize = 16 << 10;
 
 /// A connection's bytes.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(super) struct ConnectionBuffers {
     stream: Stream,
     /// Bytes that were read and not taken yet.
     pub(super) input: BytesMut,
@@ -55,7 +55,7 @@ pub(super) struct Wire {
     check: Option<Pin<Box<Sleep>>>,
 }
 
-impl Wire {
+impl ConnectionBuffers {
     pub(super) fn new(stream: Stream, write_pause: Duration) -> Self {
         Self {
             stream,

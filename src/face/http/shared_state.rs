@@ -1,4 +1,4 @@
-//! Settings and state that all connections of one [`HttpProtocol`](super::HttpProtocol) share.
+//! Shared state: the limits, permits and cached date that all connections of one [`HttpProtocol`](super::HttpProtocol) share.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -6,12 +6,12 @@ use std::sync::atomic::AtomicBool;
 use tokio::sync::Semaphore;
 
 use super::answer::Date;
-use super::limits::Limits;
+use super::limits::HttpLimits;
 
 /// What the connections of a protocol share.
 #[derive(Debug)]
-pub(super) struct Settings {
-    pub(super) limits: Limits,
+pub(super) struct SharedState {
+    pub(super) limits: HttpLimits,
     /// Permits for long heads.
     pub(super) long_heads: Arc<Semaphore>,
     /// The refusal of gRPC calls; `None` refuses HTTP/2 altogether.
@@ -21,8 +21,8 @@ pub(super) struct Settings {
     pub(super) date: Date,
 }
 
-impl Settings {
-    pub(super) fn new(limits: Limits) -> Self {
+impl SharedState {
+    pub(super) fn new(limits: HttpLimits) -> Self {
         Self {
             limits,
             long_heads: Arc::new(Semaphore::new(limits.long_heads)),
