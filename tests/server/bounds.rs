@@ -26,7 +26,7 @@ async fn connections_beyond_the_limit_are_closed_and_counted() {
 }
 
 #[tokio::test]
-async fn half_a_request_is_ended_and_an_idle_connection_is_not() {
+async fn a_slow_head_ends_its_connection_and_an_idle_one_stays() {
     let limits = HttpLimits {
         head: SHORT,
         ..HttpLimits::default()
@@ -65,7 +65,7 @@ async fn a_second_request_has_its_own_time() {
 }
 
 #[tokio::test]
-async fn a_body_that_pauses_is_given_up() {
+async fn a_body_that_pauses_too_long_fails() {
     let limits = HttpLimits {
         body_pause: SHORT,
         ..HttpLimits::default()
@@ -96,7 +96,7 @@ async fn a_client_that_hangs_up_frees_its_parked_poll() {
 }
 
 #[tokio::test]
-async fn a_client_that_takes_nothing_is_left() {
+async fn a_client_that_reads_nothing_is_disconnected() {
     let limits = HttpLimits {
         write_pause: SHORT,
         ..HttpLimits::default()
@@ -110,7 +110,7 @@ async fn a_client_that_takes_nothing_is_left() {
 }
 
 #[tokio::test]
-async fn headers_have_a_size() {
+async fn headers_are_limited_in_size_and_number() {
     let server = Harness::start(HttpLimits::default(), 10).await;
     let field = "x".repeat((1 << 20) + (4 << 10));
     let answer = server
@@ -135,7 +135,7 @@ async fn headers_have_a_size() {
 }
 
 #[tokio::test]
-async fn long_heads_wait_for_one_another_and_short_ones_for_none() {
+async fn long_heads_take_turns_and_short_ones_do_not_wait() {
     let limits = HttpLimits {
         long_heads: 1,
         ..HttpLimits::default()
@@ -155,7 +155,7 @@ async fn long_heads_wait_for_one_another_and_short_ones_for_none() {
 }
 
 #[tokio::test]
-async fn what_is_no_http_is_refused() {
+async fn bytes_that_are_not_http_are_refused() {
     let server = Harness::start(HttpLimits::default(), 10).await;
     for bytes in [
         "\0\0\0\0\r\n\r\n",
@@ -174,7 +174,7 @@ async fn what_is_no_http_is_refused() {
 }
 
 #[tokio::test]
-async fn a_mistake_costs_its_connection_and_is_counted() {
+async fn a_panic_costs_its_connection_and_is_counted() {
     let server = Harness::start(HttpLimits::default(), 10).await;
     assert_eq!(server.ask(&get_once("/panic")).await, "");
     server.wait_for("face_panics_total{face=\"test\"}", 1).await;
@@ -184,7 +184,7 @@ async fn a_mistake_costs_its_connection_and_is_counted() {
 }
 
 #[tokio::test]
-async fn invented_methods_make_no_new_series() {
+async fn unknown_methods_share_one_series() {
     let server = Harness::start(HttpLimits::default(), 10).await;
     for method in ["FOO", "BAR"] {
         let request = get_once("/").replace("GET", method);

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use crate::harness::{ANSWERED, Harness, IN_FLIGHT, rest};
 
 #[tokio::test]
-async fn what_is_in_flight_ends_and_what_is_idle_is_closed() {
+async fn drain_closes_idle_connections_and_waits_for_requests_in_flight() {
     let server = Harness::start(HttpLimits::default(), 10).await;
     let mut silent = server.send("").await;
     let mut parked = server.send("GET /parked HTTP/1.1\r\nHost: x\r\n\r\n").await;
@@ -32,7 +32,7 @@ async fn what_is_in_flight_ends_and_what_is_idle_is_closed() {
 }
 
 #[tokio::test]
-async fn what_does_not_end_in_time_is_closed() {
+async fn drain_closes_connections_when_its_time_is_over() {
     let drain = Duration::from_millis(50);
     let server = Harness::start_with_drain(HttpLimits::default(), 10, drain).await;
     let mut held = server.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n").await;

@@ -58,7 +58,7 @@ async fn ask(to: SocketAddr, path: &str) -> String {
 }
 
 #[tokio::test]
-async fn it_is_ready_until_it_is_told_to_end() {
+async fn it_is_ready_until_shutdown_and_drains_then() {
     let mut gateway = start(config("memory:"));
     let ready = gateway.stages.recv().await.unwrap();
     let Stage::Ready(ports) = ready else {
@@ -90,7 +90,7 @@ async fn it_is_ready_until_it_is_told_to_end() {
 }
 
 #[tokio::test]
-async fn it_lets_go_of_its_store() {
+async fn it_closes_its_store() {
     let directory = tempfile::tempdir().unwrap();
     let store = format!("embedded:{}", directory.path().display());
     for _ in 0..2 {

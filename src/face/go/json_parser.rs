@@ -1,5 +1,6 @@
 //! JSON parser: `encoding/json` with its errors; fields keep their order, and numbers their spelling.
 
+use super::json_unescape::UnescapedString;
 use super::quote::quote;
 
 /// How deep values may lie in each other. Go's own limit is 10,000; nothing Consul is asked for goes deeper than five.
@@ -172,7 +173,7 @@ impl Reader<'_> {
 
     fn text(&mut self) -> Result<String, String> {
         self.skip();
-        let mut text = Text::default();
+        let mut text = UnescapedString::default();
         loop {
             match self.peek() {
                 Some(b'"') => {
@@ -192,7 +193,7 @@ impl Reader<'_> {
         }
     }
 
-    fn escape(&mut self, text: &mut Text) -> Result<(), String> {
+    fn escape(&mut self, text: &mut UnescapedString) -> Result<(), String> {
         let byte = match self.peek() {
             Some(byte @ (b'\\' | b'/' | b'"')) => byte,
             Some(b'b') => 8,
@@ -223,60 +224,6 @@ impl Reader<'_> {
             self.skip();
         }
         Ok(unit)
-    }
-}
-
-/// A string while it is read.
-#[derive(Default)]
-struct Text {
-    bytes: Vec<u8>,
-    /// The first half of a surrogate pair, if the last escape was one.
-    half: Option<u16>,
-}
-
-impl Text {
-    fn push(&mut self, bytes: &[u8]) {
-        self.end_half();
-        self.bytes.extend_from_slice(bytes);
-    }
-
-    fn push_unit(&mut self, unit: u16) {
-        let half = self.half.take();
-        let mut pair: Vec<_> = half.into_iter().chain([unit]).collect();
-        if let [first, second] = pair[..]
-            && char::decode_utf16([first, second]).any(|char| char.is_err())
-        {
-            self.push_char(char::REPLACEMENT_CHARACTER);
-            pair = vec![second];
-        }
-        if (0xd800..0xdc00).contains(&unit) {
-            self.half = Some(unit);
-            return;
-        }
-        for char in char::decode_utf16(pair) {
-            self.push_char(char.unwrap_or(char::REPLACEMENT_CHARACTER));
-        }
-    }
-
-    fn push_char(&mut self, char: char) {
-        self.bytes
-            .extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
-    }
-
-    fn end_half(&mut self) {
-        if self.half.take().is_some() {
-            self.push_char(char::REPLACEMENT_CHARACTER);
-        }
-    }
-
-    fn end(mut self) -> String {
-        self.end_half();
-        let mut text = String::with_capacity(self.bytes.len());
-        for chunk in self.bytes.utf8_chunks() {
-            text.push_str(chunk.valid());
-            text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
-        }
-        text
     }
 }
 

@@ -7,6 +7,7 @@ mod escape;
 mod form;
 mod json_parser;
 mod json_string;
+mod json_unescape;
 pub(super) mod json_writer;
 mod media_type;
 mod number;
