@@ -22,20 +22,20 @@ use std::path::PathBuf;
 use clap::Parser;
 
 mod client;
-mod constant;
-mod floor;
+mod constant_server;
+mod figures;
 mod get;
 mod load;
+mod machine_floor;
 mod outage;
 mod pace;
 mod parked;
 mod protocol;
 mod put;
-mod raw;
+mod raw_api_server;
 mod raw_etcd;
 mod replay;
-mod stored;
-mod table;
+mod stored_bytes;
 
 use protocol::Protocol;
 use raw_etcd::Form;
@@ -139,7 +139,9 @@ struct Server {
 fn main() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     match Probe::parse() {
-        Probe::Constant { address, bytes } => runtime.block_on(constant::serve(address, bytes)),
+        Probe::Constant { address, bytes } => {
+            runtime.block_on(constant_server::serve(address, bytes))
+        }
         Probe::Parked {
             server,
             pid,
@@ -190,9 +192,11 @@ fn main() {
         Probe::GetEtcd { endpoint, how } => {
             runtime.block_on(get::run(get::From::Etcd(endpoint), how));
         }
-        Probe::Stored { etcd, namespace } => runtime.block_on(stored::print(etcd, &namespace)),
+        Probe::Stored { etcd, namespace } => {
+            runtime.block_on(stored_bytes::print(etcd, &namespace))
+        }
         Probe::Outage(outage) => runtime.block_on(outage::run(outage)),
         Probe::Load { server, count } => runtime.block_on(load::keys(server, "load", count)),
-        Probe::Floor { directory } => floor::measure(&directory),
+        Probe::Floor { directory } => machine_floor::measure(&directory),
     }
 }

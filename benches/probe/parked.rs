@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
 use super::client::Client;
-use super::table::{median_us, resident_mib};
+use super::figures::{median_us, resident_mib};
 use super::{Server, load};
 
 /// How long a server has to take in the last polls, and to wake those it should not.

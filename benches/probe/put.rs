@@ -7,7 +7,7 @@ use super::Server;
 use super::client::Client;
 use super::pace::{self, Sender};
 use super::protocol::Protocol;
-use super::raw::Raw;
+use super::raw_api_server::Raw;
 use super::raw_etcd::{Form, RawEtcd};
 
 /// The value's length, in bytes.

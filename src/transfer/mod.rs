@@ -6,16 +6,16 @@
 //! anew, and one that ends well has shown that both are equal.
 
 mod compare;
+mod consul_export;
 mod dump;
-mod exported;
 mod import;
 mod listing;
 mod source;
 mod target;
 mod write;
 
+pub use consul_export::{Export, Exported};
 pub use dump::write as write_dump;
-pub use exported::{Export, Exported};
 pub use import::{Import, Options, Report};
 pub use listing::{Item, Items, Left, LeftOut, Listing, shown};
 pub use source::Source;

@@ -13,11 +13,11 @@ use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 
+use self::commit_queue::Queue;
 use self::data_dir::DataDir;
 use self::free_space::FreeSpace;
-use self::queue::Queue;
-use self::read::Files;
 use self::record::About;
+use self::recovery::Files;
 use self::writer::Writer;
 use super::sequencer::Sequencer;
 use super::{
@@ -25,6 +25,7 @@ use super::{
 };
 use crate::model::{Commit, Proposal, Target};
 
+mod commit_queue;
 mod data_dir;
 mod engine;
 mod filesystem;
@@ -34,9 +35,8 @@ mod journal;
 mod load;
 mod offline;
 mod precheck;
-mod queue;
-mod read;
 mod record;
+mod recovery;
 mod retention;
 mod writer;
 
@@ -224,7 +224,7 @@ fn open_now(
         seal,
         loaded,
         cut: _,
-    } = read::read(place)?.sound()?;
+    } = recovery::read(place)?.sound()?;
     let opened = loaded.opened;
     tracing::info!(
         directory = %place.root().display(),

@@ -4,21 +4,21 @@
 //! the request's record in one frame, and is sent a [`ReplyHeader`] with that of the answer, in the order of the requests.
 //! Both have an `xid`; those below 0 are given ([`xid`]).
 
-mod code;
 mod connect;
+mod error_code;
 mod frame;
 mod jute;
-mod op;
+mod op_code;
 mod records;
 mod stat;
 #[cfg(test)]
 mod tests;
 
-pub use code::Code;
 pub use connect::{ConnectRequest, ConnectResponse, Secret};
+pub use error_code::Code;
 pub use frame::{BadLength, take};
 pub use jute::{Malformed, Reader, Record, TooLong, Writer};
-pub use op::{Op, xid};
+pub use op_code::{Op, xid};
 pub use records::{
     AclEntry, AclReply, AuthPacket, ChildrenReply, DataReply, Path, ReplyHeader, RequestHeader,
     WatchedPath,

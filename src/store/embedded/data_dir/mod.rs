@@ -21,7 +21,7 @@ use super::high_water_mark::HighWaterMark;
 use super::record::{self, About};
 use crate::store::StoreError;
 
-mod directory;
+mod checks;
 mod format;
 mod lock;
 
@@ -40,9 +40,9 @@ impl DataDir {
     /// Takes a directory, making it if it is missing.
     pub(super) fn take(path: &Path) -> Result<Self, StoreError> {
         if let Some(there) = path.ancestors().find(|ancestor| ancestor.is_dir()) {
-            directory::refuse_file_system(there)?;
+            checks::refuse_file_system(there)?;
         }
-        directory::make_directory(path).map_err(|e| failed("making", path, &e))?;
+        checks::make_directory(path).map_err(|e| failed("making", path, &e))?;
         Self::take_existing(path)
     }
 
@@ -52,9 +52,9 @@ impl DataDir {
         let root = path
             .canonicalize()
             .map_err(|e| failed("opening", path, &e))?;
-        directory::refuse_file_system(&root)?;
-        directory::refuse_strangers(&root)?;
-        directory::tighten(&root)?;
+        checks::refuse_file_system(&root)?;
+        checks::refuse_strangers(&root)?;
+        checks::tighten(&root)?;
         let lock_path = root.join("lock");
         let lock = lock::lock(&root, &lock_path)?;
         Ok(Self {
@@ -113,9 +113,9 @@ impl DataDir {
         drop(table);
         HighWaterMark::create(&new.join("mark"), revision).map_err(failed)?;
         format.write(&new.join("format.json")).map_err(failed)?;
-        directory::sync_directory(&new).map_err(failed)?;
+        checks::sync_directory(&new).map_err(failed)?;
         fs::rename(&new, self.store()).map_err(failed)?;
-        directory::sync_directory(&self.root).map_err(failed)
+        checks::sync_directory(&self.root).map_err(failed)
     }
 
     /// Makes a store with nothing in it.

@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 use self::frame::{frame, unframe};
 use crate::model::{Attrs, Cause, Change, Commit, Entry, Key, Realm, Record, Revision};
 
+mod entries_digest;
 mod frame;
-mod state;
 
+pub(super) use entries_digest::State;
 pub(super) use frame::{RecordError, Seal, is_genuine};
-pub(super) use state::State;
 
 /// The table's key of the one [`About`] record.
 pub(super) const ABOUT_KEY: [u8; 1] = [0];

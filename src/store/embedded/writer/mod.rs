@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::commit_queue::{Queue, Request, Taken};
 use super::data_dir::DataDir;
 use super::engine::{Batch, Engine};
 use super::free_space::FreeSpace;
 use super::high_water_mark::HighWaterMark;
-use super::queue::{Queue, Request, Taken};
 use super::record::{self, About, Seal, State};
 use super::retention::{Happened, Retention};
 use crate::model::{Commit, Revision};

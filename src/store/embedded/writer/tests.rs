@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::model::{Key, Proposal, Record, Target, Write};
 use crate::store::RetentionFloors;
-use crate::store::embedded::queue::Outcome;
+use crate::store::embedded::commit_queue::Outcome;
 use crate::store::embedded::{OnFatal, write_until_closed};
 
 /// Takes some batches, then fails each.

@@ -3,7 +3,7 @@
 //! It has no snapshots. But every node tells the last change of its bytes and of its children, by numbers that grow over
 //! the whole ensemble: a pass in which no node is newer than the change it began after has read what was there then.
 
-mod dial;
+mod connect;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -28,7 +28,7 @@ pub(super) async fn read(
     prefix: &[u8],
     listing: &mut Listing,
 ) -> Result<(), Error> {
-    let mut session = dial::open(servers, access).await?;
+    let mut session = connect::open(servers, access).await?;
     // Names are text: none begins with anything else.
     if let Ok(prefix) = std::str::from_utf8(prefix) {
         passes(&mut session, chroot, prefix, listing).await?;

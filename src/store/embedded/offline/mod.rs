@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::data_dir::{self, DataDir, Format};
 use super::engine::{Batch, Engine, Fjall};
-use super::read::{Files, read};
 use super::record::{ABOUT_KEY, About, Row, about_row};
+use super::recovery::{Files, read};
 use crate::store::{StoreContents, StoreError};
 
 /// Rows, and bytes, that a backup writes at once.

@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::table::median_us;
+use super::figures::median_us;
 
 const TIMES: usize = 2_000;
 
