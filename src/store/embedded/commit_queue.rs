@@ -1,4 +1,4 @@
-//! Proposals waiting for the writer, bounded in number and in bytes.
+//! The commit queue: proposals that wait for the writer, bounded in number and bytes.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,176 +10,177 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use crate::model::{Commit, Proposal};
 use crate::store::{CommitError, RetentionFloors};
 
-/// What comes of a proposal.
-pub(super) type Outcome = Result<Arc<Commit>, CommitError>;
+/// The outcome of a proposal.
+pub(super) type CommitOutcome = Result<Arc<Commit>, CommitError>;
 
-/// Bytes that one permit stands for.
+/// The bytes that one permit stands for.
 const PERMIT_BYTES: usize = 1024;
 
-/// What may wait and be under way at once: 64 MiB, or as many proposals as there are permits.
+/// The bound on proposals that wait or are in flight: 64 MiB, and as many proposals as there are permits.
 const PERMITS: u32 = 65_536;
 
-/// The most proposals taken at once.
+/// The most proposals in one group.
 const GROUP_COUNT: usize = 1024;
 
-/// The bytes after which no more proposals are taken at once.
+/// The bytes after which a group takes no more proposals.
 const GROUP_BYTES: usize = 8 << 20;
 
-/// A proposal and who waits for its outcome.
+/// A proposal, and the reply to its caller.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(super) struct QueuedCommit {
     proposal: Proposal,
     bytes: usize,
-    reply: Reply,
+    reply: PendingReply,
 }
 
-impl Request {
-    /// How much it takes in the journal, in bytes.
+impl QueuedCommit {
+    /// About how many bytes the proposal takes in the journal.
     pub(super) fn bytes(&self) -> u64 {
         u64::try_from(self.bytes).unwrap_or(u64::MAX)
     }
 
-    /// The proposal, and who waits.
-    pub(super) fn split(self) -> (Proposal, Reply) {
+    /// The proposal, and the reply to its caller.
+    pub(super) fn split(self) -> (Proposal, PendingReply) {
         (self.proposal, self.reply)
     }
 }
 
-/// Who waits for an outcome.
+/// The caller that waits for an outcome.
 #[derive(Debug)]
-pub(super) struct Reply {
-    answer: oneshot::Sender<Outcome>,
-    /// Held until the answer: what is under way counts too.
+pub(super) struct PendingReply {
+    answer: oneshot::Sender<CommitOutcome>,
+    /// Held until the answer: proposals in flight count too.
     _permit: OwnedSemaphorePermit,
 }
 
-impl Reply {
-    /// Answers; one who hung up does not mind.
-    pub(super) fn send(self, outcome: Outcome) {
+impl PendingReply {
+    /// Sends the outcome. The caller may have gone.
+    pub(super) fn send(self, outcome: CommitOutcome) {
         drop(self.answer.send(outcome));
     }
 }
 
-/// What the writer found.
+/// The writer's next work.
 #[derive(Debug)]
-pub(super) enum Taken {
-    /// Proposals, in order.
-    Group(Vec<Request>),
-    /// Nothing to do for a while.
+pub(super) enum NextWork {
+    /// Proposals to commit, in order.
+    Group(Vec<QueuedCommit>),
+    /// No proposal came in time.
     Idle,
     /// The queue is closed and empty.
     Closed,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
-    requests: VecDeque<Request>,
-    keep: Option<RetentionFloors>,
+struct QueueState {
+    requests: VecDeque<QueuedCommit>,
+    floors: Option<RetentionFloors>,
+    /// Why the queue is closed.
     closed: Option<String>,
 }
 
-/// The queue.
+/// The queue between the store's callers and its writer.
 #[derive(Debug)]
-pub(super) struct Queue {
-    waiting: Mutex<Waiting>,
+pub(super) struct CommitQueue {
+    state: Mutex<QueueState>,
     wake: Condvar,
-    room: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
-impl Queue {
-    /// An empty one.
+impl CommitQueue {
+    /// An empty queue.
     pub(super) fn new() -> Self {
         Self {
-            waiting: Mutex::default(),
+            state: Mutex::default(),
             wake: Condvar::new(),
-            room: Arc::new(Semaphore::new(
+            permits: Arc::new(Semaphore::new(
                 usize::try_from(PERMITS).unwrap_or(usize::MAX),
             )),
         }
     }
 
-    /// Hands in a proposal, waiting for room, and gives where its outcome will be.
+    /// Adds a proposal, once there are enough permits, and returns the receiver of its outcome.
     pub(super) async fn submit(
         &self,
         proposal: Proposal,
         bytes: usize,
-    ) -> Result<oneshot::Receiver<Outcome>, CommitError> {
+    ) -> Result<oneshot::Receiver<CommitOutcome>, CommitError> {
         let closed = || CommitError::Unavailable("the store is closed".to_owned());
         let permits = u32::try_from(1 + bytes / PERMIT_BYTES)
             .unwrap_or(PERMITS)
             .min(PERMITS);
-        let permit = Arc::clone(&self.room)
+        let permit = Arc::clone(&self.permits)
             .acquire_many_owned(permits)
             .await
             .map_err(|_| closed())?;
         let (answer, outcome) = oneshot::channel();
-        let mut waiting = self.waiting.lock();
-        if let Some(why) = &waiting.closed {
+        let mut state = self.state.lock();
+        if let Some(why) = &state.closed {
             return Err(CommitError::Unavailable(why.clone()));
         }
-        waiting.requests.push_back(Request {
+        state.requests.push_back(QueuedCommit {
             proposal,
             bytes,
-            reply: Reply {
+            reply: PendingReply {
                 answer,
                 _permit: permit,
             },
         });
-        if waiting.requests.len() == 1 {
+        if state.requests.len() == 1 {
             self.wake.notify_one();
         }
         Ok(outcome)
     }
 
-    /// Says what history is still wanted. The writer sees to it with its next group, or when it is idle.
-    pub(super) fn trim(&self, keep: RetentionFloors) {
-        self.waiting.lock().keep = Some(keep);
+    /// Sets the floors that history may be trimmed to. The writer trims with its next group, or when it is idle.
+    pub(super) fn set_retention_floors(&self, floors: RetentionFloors) {
+        self.state.lock().floors = Some(floors);
     }
 
-    /// Takes no more proposals. What waits is still done.
+    /// Closes the queue. Proposals that wait are still committed.
     pub(super) fn close(&self, why: &str) {
-        let mut waiting = self.waiting.lock();
-        waiting.closed.get_or_insert_with(|| why.to_owned());
+        let mut state = self.state.lock();
+        state.closed.get_or_insert_with(|| why.to_owned());
         self.wake.notify_one();
     }
 
-    /// Takes no more proposals and refuses those that wait.
+    /// Closes the queue and refuses the proposals that wait.
     pub(super) fn fail(&self, why: &str) {
-        let mut waiting = self.waiting.lock();
-        waiting.closed = Some(why.to_owned());
-        for request in waiting.requests.drain(..) {
+        let mut state = self.state.lock();
+        state.closed = Some(why.to_owned());
+        for request in state.requests.drain(..) {
             request
                 .reply
                 .send(Err(CommitError::Unavailable(why.to_owned())));
         }
     }
 
-    /// Takes what waits, within bounds, or waits for something for as long as `patience`.
-    pub(super) fn take(&self, patience: Duration) -> Taken {
-        let mut waiting = self.waiting.lock();
-        if waiting.requests.is_empty() && waiting.closed.is_none() {
-            self.wake.wait_for(&mut waiting, patience);
+    /// Takes a group of the proposals that wait, or waits up to `patience` for one.
+    pub(super) fn next_work(&self, patience: Duration) -> NextWork {
+        let mut state = self.state.lock();
+        if state.requests.is_empty() && state.closed.is_none() {
+            self.wake.wait_for(&mut state, patience);
         }
-        if waiting.requests.is_empty() {
-            return match waiting.closed {
-                Some(_) => Taken::Closed,
-                None => Taken::Idle,
+        if state.requests.is_empty() {
+            return match state.closed {
+                Some(_) => NextWork::Closed,
+                None => NextWork::Idle,
             };
         }
-        let mut group = Vec::with_capacity(waiting.requests.len().min(GROUP_COUNT));
+        let mut group = Vec::with_capacity(state.requests.len().min(GROUP_COUNT));
         let mut bytes = 0;
         while group.len() < GROUP_COUNT && bytes < GROUP_BYTES {
-            let Some(request) = waiting.requests.pop_front() else {
+            let Some(request) = state.requests.pop_front() else {
                 break;
             };
             bytes += request.bytes;
             group.push(request);
         }
-        Taken::Group(group)
+        NextWork::Group(group)
     }
 
-    /// What was last said of the history, once.
-    pub(super) fn take_keep(&self) -> Option<RetentionFloors> {
-        self.waiting.lock().keep.take()
+    /// The retention floors, if they were set since the last call.
+    pub(super) fn take_retention_floors(&self) -> Option<RetentionFloors> {
+        self.state.lock().floors.take()
     }
 }

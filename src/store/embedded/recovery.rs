@@ -1,32 +1,34 @@
-//! Reads a whole store from its files: for a start, for a check, for a backup.
+//! Recovery: a store read from its files, for a start, a check or a backup. A torn journal is cut; any other damage is
+//! an error or a problem of the result.
 
-use super::data_dir::{self, DataDir, Format};
+use super::data_dir::{DataDir, Format};
 use super::engine::Fjall;
 use super::high_water_mark::HighWaterMark;
-use super::load::{Loaded, Loader};
-use super::precheck;
+use super::io_error::io_error;
+use super::load::{LoadedStore, Loader};
+use super::precheck::precheck;
 use super::record::Seal;
 use crate::store::StoreError;
 
-/// A store's files, open, and what they say. The lock on the directory goes last.
+/// A store's open files and its contents. The lock on the directory is released last.
 #[derive(Debug)]
-pub(super) struct Files {
+pub(super) struct RecoveredStore {
     pub(super) table: Fjall,
-    pub(super) mark: HighWaterMark,
-    pub(super) place: DataDir,
+    pub(super) high_water_mark: HighWaterMark,
+    pub(super) data_dir: DataDir,
     pub(super) seal: Seal,
-    pub(super) loaded: Loaded,
-    /// Bytes of a commit that was never finished, cut off now.
-    pub(super) cut: u64,
+    pub(super) loaded: LoadedStore,
+    /// The bytes of an unfinished commit that were cut off.
+    pub(super) cut_bytes: u64,
 }
 
-impl Files {
-    /// Refuses a store that contradicts itself.
-    pub(super) fn sound(self) -> Result<Self, StoreError> {
+impl RecoveredStore {
+    /// Refuses a store with problems.
+    pub(super) fn require_sound(self) -> Result<Self, StoreError> {
         if let Some(format) = self.loaded.newer {
             return Err(StoreError(format!(
                 "{} was written by a newer kubekv (records of format {format})",
-                self.place.root().display()
+                self.data_dir.root().display()
             )));
         }
         let Some(first) = self.loaded.problems.first() else {
@@ -34,48 +36,48 @@ impl Files {
         };
         Err(StoreError(format!(
             "{} is damaged: {first} (problems: {}; kubekv check lists them)",
-            self.place.root().display(),
+            self.data_dir.root().display(),
             self.loaded.problems.len()
         )))
     }
 }
 
-/// Reads the store in a directory. Files that are missing or damaged are an error; records that contradict one another
-/// are problems in what was loaded.
-pub(super) fn read(place: DataDir) -> Result<Files, StoreError> {
-    let Format { identity, seal, .. } = place.read_format()?;
-    let mark_path = place.mark();
-    let (mark, told) = HighWaterMark::open(&mark_path)
-        .map_err(|e| data_dir::failed("the store is damaged: reading", &mark_path, &e))?;
-    let torn = precheck::survey(&place, seal, told)?;
+/// Recovers the store in a directory. Missing or damaged files are an error; records that contradict one another are
+/// problems of the loaded store.
+pub(super) fn recover(data_dir: DataDir) -> Result<RecoveredStore, StoreError> {
+    let Format { identity, seal, .. } = data_dir.read_format()?;
+    let mark_path = data_dir.high_water_mark();
+    let (high_water_mark, acknowledged) = HighWaterMark::open(&mark_path)
+        .map_err(|e| io_error("the store is damaged: reading", &mark_path, &e))?;
+    let torn = precheck(&data_dir, seal, acknowledged)?;
     if let Some(torn) = &torn {
         torn.cut()?;
         tracing::warn!(
-            directory = %place.root().display(),
+            directory = %data_dir.root().display(),
             bytes = torn.bytes(),
-            "the last commit was never finished; it was cut off"
+            "the last commit was unfinished and was cut off; it was never acknowledged to a client"
         );
     }
-    let table = Fjall::open(&place.db())?;
+    let table = Fjall::open(&data_dir.db())?;
     let mut loader = Loader::new(seal);
     table.scan(|key, value| loader.take(key, value))?;
     let mut loaded = loader.finish();
-    let revision = loaded.opened.revision;
-    if revision < told {
+    let revision = loaded.contents.revision;
+    if revision < acknowledged {
         loaded.problems.push(format!(
-            "commits up to {told} were acknowledged, but the last one here is {revision}"
+            "commits up to {acknowledged} were acknowledged, but the last one here is {revision}"
         ));
     }
-    if loaded.opened.identity != identity {
+    if loaded.contents.identity != identity {
         let line = "format.json belongs to another store";
         loaded.problems.push(line.to_owned());
     }
-    Ok(Files {
+    Ok(RecoveredStore {
         table,
-        mark,
-        place,
+        high_water_mark,
+        data_dir,
         seal,
         loaded,
-        cut: torn.map_or(0, |torn| torn.bytes()),
+        cut_bytes: torn.map_or(0, |torn| torn.bytes()),
     })
 }
