@@ -1,124 +1,124 @@
-//! How a request ended.
+//! ZooKeeper's error codes.
 
 use std::fmt;
 
-/// An error that a reply says, by ZooKeeper's name.
+/// The error of a reply, by ZooKeeper's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Code {
+pub enum ErrorCode {
     /// Something went wrong in the server.
     SystemError,
-    /// Two changes clash.
+    /// Two changes conflict.
     RuntimeInconsistency,
-    /// Data is not as it should be.
+    /// Data is inconsistent.
     DataInconsistency,
-    /// The connection broke.
+    /// The connection was lost.
     ConnectionLoss,
-    /// The server cannot read a request, or write an answer.
+    /// The server cannot decode a request or encode a reply.
     MarshallingError,
-    /// The server does not know this kind of request.
+    /// The server does not implement this request.
     Unimplemented,
-    /// It took too long.
+    /// The operation timed out.
     OperationTimeout,
-    /// The path, or something else, is none.
+    /// The path or another argument is invalid.
     BadArguments,
-    /// It is not decided who leads.
+    /// There is no quorum for the new configuration.
     NewConfigNoQuorum,
-    /// The servers are being changed.
+    /// Another reconfiguration is in progress.
     ReconfigInProgress,
-    /// The session is not known.
+    /// The session is unknown.
     UnknownSession,
-    /// Something went wrong with the request.
+    /// An error of the API.
     ApiError,
-    /// There is no such node.
+    /// The node does not exist.
     NoNode,
-    /// The client may not.
+    /// The client is not permitted to do this.
     NoAuth,
-    /// The node has another version.
+    /// The version does not match the node's.
     BadVersion,
     /// An ephemeral node has no children.
     NoChildrenForEphemerals,
-    /// There is such a node.
+    /// The node exists already.
     NodeExists,
     /// The node has children.
     NotEmpty,
-    /// The session is over.
+    /// The session has expired.
     SessionExpired,
-    /// A callback is none.
+    /// A callback is invalid.
     InvalidCallback,
-    /// The access list is none.
+    /// The access list is invalid.
     InvalidAcl,
-    /// The client is not who it says.
+    /// Authentication failed.
     AuthFailed,
-    /// The session is on another connection.
+    /// The session has moved to another connection.
     SessionMoved,
-    /// The server only reads.
+    /// The server is read-only.
     NotReadOnly,
-    /// A session of the server's own.
+    /// A local session cannot create ephemeral nodes.
     EphemeralOnLocalSession,
-    /// There is no such watch.
+    /// The watch does not exist.
     NoWatcher,
-    /// The request took too long.
+    /// The request timed out.
     RequestTimeout,
-    /// The servers cannot be changed.
+    /// Reconfiguration is disabled.
     ReconfigDisabled,
-    /// The client must say who it is.
+    /// The client must authenticate.
     SessionClosedRequireAuth,
-    /// A quota is used up.
+    /// A quota is exceeded.
     QuotaExceeded,
-    /// The server takes no more for now.
+    /// The server is throttling requests.
     Throttled,
-    /// One that is not known here.
+    /// Any other number.
     Other(i32),
 }
 
-const NAMES: [(i32, Code, &str); 31] = [
-    (-1, Code::SystemError, "SYSTEMERROR"),
-    (-2, Code::RuntimeInconsistency, "RUNTIMEINCONSISTENCY"),
-    (-3, Code::DataInconsistency, "DATAINCONSISTENCY"),
-    (-4, Code::ConnectionLoss, "CONNECTIONLOSS"),
-    (-5, Code::MarshallingError, "MARSHALLINGERROR"),
-    (-6, Code::Unimplemented, "UNIMPLEMENTED"),
-    (-7, Code::OperationTimeout, "OPERATIONTIMEOUT"),
-    (-8, Code::BadArguments, "BADARGUMENTS"),
-    (-12, Code::UnknownSession, "UNKNOWNSESSION"),
-    (-13, Code::NewConfigNoQuorum, "NEWCONFIGNOQUORUM"),
-    (-14, Code::ReconfigInProgress, "RECONFIGINPROGRESS"),
-    (-100, Code::ApiError, "APIERROR"),
-    (-101, Code::NoNode, "NONODE"),
-    (-102, Code::NoAuth, "NOAUTH"),
-    (-103, Code::BadVersion, "BADVERSION"),
+const NAMES: [(i32, ErrorCode, &str); 31] = [
+    (-1, ErrorCode::SystemError, "SYSTEMERROR"),
+    (-2, ErrorCode::RuntimeInconsistency, "RUNTIMEINCONSISTENCY"),
+    (-3, ErrorCode::DataInconsistency, "DATAINCONSISTENCY"),
+    (-4, ErrorCode::ConnectionLoss, "CONNECTIONLOSS"),
+    (-5, ErrorCode::MarshallingError, "MARSHALLINGERROR"),
+    (-6, ErrorCode::Unimplemented, "UNIMPLEMENTED"),
+    (-7, ErrorCode::OperationTimeout, "OPERATIONTIMEOUT"),
+    (-8, ErrorCode::BadArguments, "BADARGUMENTS"),
+    (-12, ErrorCode::UnknownSession, "UNKNOWNSESSION"),
+    (-13, ErrorCode::NewConfigNoQuorum, "NEWCONFIGNOQUORUM"),
+    (-14, ErrorCode::ReconfigInProgress, "RECONFIGINPROGRESS"),
+    (-100, ErrorCode::ApiError, "APIERROR"),
+    (-101, ErrorCode::NoNode, "NONODE"),
+    (-102, ErrorCode::NoAuth, "NOAUTH"),
+    (-103, ErrorCode::BadVersion, "BADVERSION"),
     (
         -108,
-        Code::NoChildrenForEphemerals,
+        ErrorCode::NoChildrenForEphemerals,
         "NOCHILDRENFOREPHEMERALS",
     ),
-    (-110, Code::NodeExists, "NODEEXISTS"),
-    (-111, Code::NotEmpty, "NOTEMPTY"),
-    (-112, Code::SessionExpired, "SESSIONEXPIRED"),
-    (-113, Code::InvalidCallback, "INVALIDCALLBACK"),
-    (-114, Code::InvalidAcl, "INVALIDACL"),
-    (-115, Code::AuthFailed, "AUTHFAILED"),
-    (-118, Code::SessionMoved, "SESSIONMOVED"),
-    (-119, Code::NotReadOnly, "NOTREADONLY"),
+    (-110, ErrorCode::NodeExists, "NODEEXISTS"),
+    (-111, ErrorCode::NotEmpty, "NOTEMPTY"),
+    (-112, ErrorCode::SessionExpired, "SESSIONEXPIRED"),
+    (-113, ErrorCode::InvalidCallback, "INVALIDCALLBACK"),
+    (-114, ErrorCode::InvalidAcl, "INVALIDACL"),
+    (-115, ErrorCode::AuthFailed, "AUTHFAILED"),
+    (-118, ErrorCode::SessionMoved, "SESSIONMOVED"),
+    (-119, ErrorCode::NotReadOnly, "NOTREADONLY"),
     (
         -120,
-        Code::EphemeralOnLocalSession,
+        ErrorCode::EphemeralOnLocalSession,
         "EPHEMERALONLOCALSESSION",
     ),
-    (-121, Code::NoWatcher, "NOWATCHER"),
-    (-122, Code::RequestTimeout, "REQUESTTIMEOUT"),
-    (-123, Code::ReconfigDisabled, "RECONFIGDISABLED"),
+    (-121, ErrorCode::NoWatcher, "NOWATCHER"),
+    (-122, ErrorCode::RequestTimeout, "REQUESTTIMEOUT"),
+    (-123, ErrorCode::ReconfigDisabled, "RECONFIGDISABLED"),
     (
         -124,
-        Code::SessionClosedRequireAuth,
+        ErrorCode::SessionClosedRequireAuth,
         "SESSIONCLOSEDREQUIRESASLAUTH",
     ),
-    (-125, Code::QuotaExceeded, "QUOTAEXCEEDED"),
-    (-127, Code::Throttled, "THROTTLEDOP"),
+    (-125, ErrorCode::QuotaExceeded, "QUOTAEXCEEDED"),
+    (-127, ErrorCode::Throttled, "THROTTLEDOP"),
 ];
 
-impl Code {
-    /// The error with a number; `None` for 0, which says that there is none.
+impl ErrorCode {
+    /// The error with a number; `None` for 0, which means success.
     pub fn of(number: i32) -> Option<Self> {
         if number == 0 {
             return None;
@@ -128,7 +128,7 @@ impl Code {
     }
 }
 
-impl fmt::Display for Code {
+impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self, NAMES.iter().find(|(_, code, _)| code == self)) {
             (_, Some((number, _, name))) => write!(f, "{name} ({number})"),

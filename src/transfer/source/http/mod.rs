@@ -1,37 +1,37 @@
-//! Asking a server over HTTP.
+//! An HTTP client for the servers of a source.
 
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-use rustls::crypto::ring::default_provider;
 use serde::de::DeserializeOwned;
 use ureq::Agent;
 use ureq::http::HeaderMap;
-use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
 
-use crate::config::{SourceAccess, StorePassword};
+use self::tls::tls_config;
+use super::credentials::read_password;
+use crate::config::SourceAccess;
 use crate::transfer::Error;
 
+mod tls;
+
 /// How long to wait for a connection.
-const CONNECT: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a server may take until its answer begins.
-const BEGIN: Duration = Duration::from_secs(60);
+/// How long a server may take until its response begins.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long an answer may take.
-const WHOLE: Duration = Duration::from_secs(600);
+/// How long the body of a response may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// The longest answer that is read, in bytes.
-const LONGEST: u64 = 16 << 30;
+/// The longest body that is read, in bytes.
+const MOST_BODY_BYTES: u64 = 16 << 30;
 
-/// The longest part of a refusal that is shown, in characters.
-const SHOWN: usize = 300;
+/// The most characters of a refusal that an error quotes.
+const MOST_QUOTED: usize = 300;
 
-/// All but the characters a path may hold as they are, and the slash.
+/// The characters that are escaped in a path: all but the unreserved ones and the slash.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -39,44 +39,44 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~')
     .remove(b'/');
 
-/// A key in a path.
+/// A key, escaped for a path.
 pub(super) fn escaped(key: &[u8]) -> String {
     percent_encode(key, ESCAPED).to_string()
 }
 
-/// Servers that are one: the first that answers is asked.
+/// A client of interchangeable servers: a request goes to the first that can be reached.
 #[derive(Clone, Debug)]
-pub(super) struct Servers {
+pub(super) struct HttpClient {
     agent: Agent,
-    /// What they are, in errors.
-    what: &'static str,
+    /// The kind of server, for errors.
+    kind: &'static str,
     scheme: &'static str,
     addresses: Vec<String>,
-    /// A header that says who we are.
-    header: Option<(&'static str, Secret)>,
+    /// The header with our credentials.
+    header: Option<(&'static str, HeaderSecret)>,
 }
 
 #[derive(Clone)]
-struct Secret(String);
+struct HeaderSecret(String);
 
-impl std::fmt::Debug for Secret {
+impl std::fmt::Debug for HeaderSecret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret")
+        f.write_str("HeaderSecret")
     }
 }
 
-/// What was answered.
+/// A response.
 #[derive(Debug)]
-pub(super) struct Answer {
-    what: &'static str,
+pub(super) struct Response {
+    kind: &'static str,
     pub(super) status: u16,
     headers: HeaderMap,
     body: Vec<u8>,
 }
 
-impl Servers {
+impl HttpClient {
     pub(super) fn new(
-        what: &'static str,
+        kind: &'static str,
         addresses: &[String],
         access: &SourceAccess,
     ) -> Result<Self, Error> {
@@ -84,58 +84,60 @@ impl Servers {
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            // A proxy for the web is none for a store.
+            // A web proxy from the environment is not meant for a store.
             .proxy(None)
-            .timeout_connect(Some(CONNECT))
-            .timeout_recv_response(Some(BEGIN))
-            .timeout_recv_body(Some(WHOLE))
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_recv_response(Some(RESPONSE_TIMEOUT))
+            .timeout_recv_body(Some(BODY_TIMEOUT))
             .user_agent(concat!("kubekv/", env!("CARGO_PKG_VERSION")));
-        let tls = tls(access)?;
+        let tls = tls_config(access)?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         if let Some(tls) = tls {
             config = config.tls_config(tls);
         }
         Ok(Self {
             agent: config.build().new_agent(),
-            what,
+            kind,
             scheme,
             addresses: addresses.to_vec(),
             header: header(access)?,
         })
     }
 
-    /// GET of a page, away from the runtime's threads.
-    pub(super) async fn get(&self, page: String) -> Result<Answer, Error> {
-        let servers = self.clone();
-        let asking = tokio::task::spawn_blocking(move || servers.ask(&page));
-        let ended = |_| Error::Unreachable(format!("{}: the request ended", self.what));
-        asking.await.map_err(ended)?
+    /// Sends a GET, on a thread for blocking work.
+    pub(super) async fn get(&self, target: String) -> Result<Response, Error> {
+        let client = self.clone();
+        let sending = tokio::task::spawn_blocking(move || client.try_each(&target));
+        let ended = |_| Error::Unreachable(format!("{}: the request ended", self.kind));
+        sending.await.map_err(ended)?
     }
 
-    fn ask(&self, page: &str) -> Result<Answer, Error> {
-        let mut why = Error::Unreachable(format!("{}: no address", self.what));
+    fn try_each(&self, target: &str) -> Result<Response, Error> {
+        let mut why = Error::Unreachable(format!("{}: no address", self.kind));
         for address in &self.addresses {
-            match self.ask_one(address, page) {
+            match self.try_one(address, target) {
                 Err(error @ Error::Unreachable(_)) => why = error,
-                answered => return answered,
+                result => return result,
             }
         }
         Err(why)
     }
 
-    fn ask_one(&self, address: &str, page: &str) -> Result<Answer, Error> {
+    fn try_one(&self, address: &str, target: &str) -> Result<Response, Error> {
         let failed = |error: &ureq::Error| {
-            Error::Unreachable(format!("cannot reach {} at {address}: {error}", self.what))
+            Error::Unreachable(format!("cannot reach {} at {address}: {error}", self.kind))
         };
-        let mut request = self.agent.get(format!("{}://{address}{page}", self.scheme));
-        if let Some((name, Secret(value))) = &self.header {
+        let mut request = self
+            .agent
+            .get(format!("{}://{address}{target}", self.scheme));
+        if let Some((name, HeaderSecret(value))) = &self.header {
             request = request.header(*name, value);
         }
         let mut response = request.call().map_err(|error| failed(&error))?;
-        let body = response.body_mut().with_config().limit(LONGEST);
+        let body = response.body_mut().with_config().limit(MOST_BODY_BYTES);
         let body = body.read_to_vec().map_err(|error| failed(&error))?;
-        Ok(Answer {
-            what: self.what,
+        Ok(Response {
+            kind: self.kind,
             status: response.status().as_u16(),
             headers: response.headers().clone(),
             body,
@@ -143,8 +145,8 @@ impl Servers {
     }
 }
 
-impl Answer {
-    /// A number among the headers.
+impl Response {
+    /// The value of a header, if it is a number.
     pub(super) fn number(&self, header: &str) -> Option<u64> {
         self.headers.get(header)?.to_str().ok()?.parse().ok()
     }
@@ -153,7 +155,7 @@ impl Answer {
         self.body.is_empty()
     }
 
-    /// The body as JSON, where it is a 200.
+    /// The body as JSON; an error unless the status is 200.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         if self.status != 200 {
             return Err(self.refused());
@@ -161,86 +163,42 @@ impl Answer {
         self.parsed()
     }
 
-    /// The body as JSON. Errors hold nothing of it.
+    /// The body as JSON, whatever the status. Errors do not quote the body.
     pub(super) fn parsed<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_slice(&self.body).map_err(|error| {
-            let (what, column) = (self.what, error.column());
+            let (kind, column) = (self.kind, error.column());
             Error::Refused(format!(
-                "this is not what {what} answers: wrong at byte {column} of line {}",
+                "this is not what {kind} answers: invalid at byte {column} of line {}",
                 error.line()
             ))
         })
     }
 
-    /// What it says, where it is a refusal.
+    /// The response as an error.
     pub(super) fn refused(&self) -> Error {
         let words = String::from_utf8_lossy(&self.body);
-        let words: String = words.trim().chars().take(SHOWN).collect();
-        let (what, status) = (self.what, self.status);
+        let quoted: String = words.trim().chars().take(MOST_QUOTED).collect();
+        let (kind, status) = (self.kind, self.status);
         Error::Refused(format!(
-            "{what} refused: {status}: {}",
-            words.escape_debug()
+            "{kind} refused: {status}: {}",
+            quoted.escape_debug()
         ))
     }
 }
 
-fn first_line(path: &Path) -> Result<String, Error> {
-    let text = String::from_utf8_lossy(&read(path)?).into_owned();
-    Ok(text.lines().next().unwrap_or_default().to_owned())
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    let failed = |error| Error::Input(format!("cannot read {}: {error}", path.display()));
-    std::fs::read(path).map_err(failed)
-}
-
-/// The password, or what its file says.
-pub(super) fn secret(password: &StorePassword) -> Result<String, Error> {
-    match password {
-        StorePassword::File(path) => first_line(path),
-        StorePassword::Text(text) => Ok(text.clone()),
-    }
-}
-
-fn header(access: &SourceAccess) -> Result<Option<(&'static str, Secret)>, Error> {
+fn header(access: &SourceAccess) -> Result<Option<(&'static str, HeaderSecret)>, Error> {
     if let Some(token) = &access.token {
-        return Ok(Some(("X-Consul-Token", Secret(secret(token)?))));
+        return Ok(Some((
+            "X-Consul-Token",
+            HeaderSecret(read_password(token)?),
+        )));
     }
     let Some((user, password)) = &access.access.user else {
         return Ok(None);
     };
-    let pair = STANDARD.encode(format!("{user}:{}", secret(password)?));
-    Ok(Some(("Authorization", Secret(format!("Basic {pair}")))))
-}
-
-/// TLS, where somebody is to vouch for the servers.
-fn tls(access: &SourceAccess) -> Result<Option<TlsConfig>, Error> {
-    let Some(authorities) = &access.access.authorities else {
-        return Ok(None);
-    };
-    let config = TlsConfig::builder()
-        .unversioned_rustls_crypto_provider(Arc::new(default_provider()))
-        .root_certs(RootCerts::Specific(Arc::new(certificates(authorities)?)));
-    let Some((certificate, key)) = &access.access.certificate else {
-        return Ok(Some(config.build()));
-    };
-    let failed = |_| Error::Input(format!("{} holds no key in PEM", key.display()));
-    let pem = PrivateKey::from_pem(&read(key)?).map_err(failed)?;
-    let own = ClientCert::new_with_certs(&certificates(certificate)?, pem);
-    Ok(Some(config.client_cert(Some(own)).build()))
-}
-
-fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, Error> {
-    let pem = read(path)?;
-    let found: Vec<_> = parse_pem(&pem)
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(certificate),
-            _ => None,
-        })
-        .collect();
-    if found.is_empty() {
-        let line = format!("{} holds no certificate in PEM", path.display());
-        return Err(Error::Input(line));
-    }
-    Ok(found)
+    let pair = STANDARD.encode(format!("{user}:{}", read_password(password)?));
+    Ok(Some((
+        "Authorization",
+        HeaderSecret(format!("Basic {pair}")),
+    )))
 }
