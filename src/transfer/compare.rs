@@ -106,8 +106,8 @@ mod tests {
         assert!(at(11_000, 50_000).is_empty());
         assert!(at(11_000, 51_500).is_empty());
         assert!(!at(11_000, 60_000).is_empty());
-        let gone = listing(0, &[]);
-        assert!(!difference(&wanted, &gone, 60_000).is_empty());
-        assert!(difference(&wanted, &gone, 61_000).is_empty());
+        let expired = listing(0, &[]);
+        assert!(!difference(&wanted, &expired, 60_000).is_empty());
+        assert!(difference(&wanted, &expired, 61_000).is_empty());
     }
 }

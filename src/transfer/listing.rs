@@ -68,7 +68,7 @@ impl Listing {
 }
 
 /// A key as one line of text.
-pub fn shown(key: &[u8]) -> String {
+pub fn printable(key: &[u8]) -> String {
     match std::str::from_utf8(key) {
         Ok(text) => text.escape_debug().to_string(),
         Err(_) => key.escape_ascii().to_string(),

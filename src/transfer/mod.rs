@@ -24,6 +24,6 @@ pub use dump::write as write_dump;
 pub use error::Error;
 pub use import::{Import, ImportOptions, ImportReport};
 pub use left_out::{LeftOut, LeftOutReason};
-pub use listing::{Item, Items, Listing, shown};
+pub use listing::{Item, Items, Listing, printable};
 pub use progress::{ImportProgress, OnProgress};
 pub use source::Source;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::source::store;
-use super::{Error, ImportProgress, Items, LeftOutReason, Listing, OnProgress, shown};
+use super::{Error, ImportProgress, Items, LeftOutReason, Listing, OnProgress, printable};
 use crate::config::{StoreAccess, StoreUrl};
 use crate::gateway::stores::{LeadershipTerm, Stores};
 use crate::guard::Bounds;
@@ -116,7 +116,7 @@ impl ImportTarget {
         for (key, item) in all {
             match unfit(&limits, &key, item.value.len()) {
                 Some(why) => {
-                    listing.leave_out(LeftOutReason::Unfit, format!("{}: {why}", shown(&key)));
+                    listing.leave_out(LeftOutReason::Unfit, format!("{}: {why}", printable(&key)));
                 }
                 None => {
                     fits.insert(key, item);

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use tokio::task::JoinSet;
 
 use super::target::{failed, record_of};
-use super::{Error, ImportProgress, Item, Listing, OnProgress, shown};
+use super::{Error, ImportProgress, Item, Listing, OnProgress, printable};
 use crate::model::{Caller, Cause, Key};
 use crate::space::{Draft, Keyspace};
 
@@ -61,8 +61,8 @@ pub(super) async fn write(
 /// Makes one write; returns the bytes of value written.
 async fn write_key(space: Keyspace, write: KeyWrite) -> Result<u64, Error> {
     let (name, length) = match &write {
-        KeyWrite::Put(key, item, _) => (shown(key), item.value.len()),
-        KeyWrite::Delete(key) => (shown(key), 0),
+        KeyWrite::Put(key, item, _) => (printable(key), item.value.len()),
+        KeyWrite::Delete(key) => (printable(key), 0),
     };
     let decide = |draft: &mut Draft<'_>| {
         match &write {

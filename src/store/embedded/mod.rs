@@ -168,7 +168,7 @@ fn start(
         records = loaded.records,
         "store opened"
     );
-    // Readers are about to be shown this revision.
+    // Reads are about to return this revision.
     high_water_mark
         .write(contents.revision)
         .and_then(|()| high_water_mark.sync())

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use self::entry::EntryFields;
-use super::{Error, Item, LeftOut, LeftOutReason, shown};
+use super::{Error, Item, LeftOut, LeftOutReason, printable};
 
 mod entry;
 mod go_json;
@@ -67,14 +67,14 @@ impl ConsulExport {
             let item = outcome.map_err(|what| {
                 let key = match fields.key.as_str() {
                     "" => String::new(),
-                    key => format!(" (\"{}\")", shown(key.as_bytes())),
+                    key => format!(" (\"{}\")", printable(key.as_bytes())),
                 };
                 invalid(format!("entry {}{key}: {what}", index + 1))
             })?;
             if !fields.session.is_empty() {
                 let name = format!(
                     "{} (by {})",
-                    shown(fields.key.as_bytes()),
+                    printable(fields.key.as_bytes()),
                     fields.session.escape_debug()
                 );
                 export.left_out.push(LeftOut {

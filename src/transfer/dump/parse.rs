@@ -32,7 +32,7 @@ pub(in crate::transfer) fn parse(data: &[u8], read_ms: i64) -> Result<Listing, E
     let (mut digest, mut totals) = (Sha256::new(), None);
     for (number, line) in data.split_inclusive(|byte| *byte == b'\n').enumerate() {
         if totals.is_some() {
-            return Err(invalid("the dump goes on after its last line"));
+            return Err(invalid("the dump continues after its last line"));
         }
         if let Ok(EndLine { end }) = serde_json::from_slice(line) {
             totals = Some(end);

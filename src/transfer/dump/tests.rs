@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::write;
 use crate::model::DirMark;
-use crate::transfer::{Item, LeftOutReason, Listing, shown};
+use crate::transfer::{Item, LeftOutReason, Listing, printable};
 
 fn item() -> impl Strategy<Value = Item> {
     let dir = prop_oneof![
@@ -83,5 +83,5 @@ fn errors_name_what_is_wrong_with_a_dump() {
     assert!(error(&["fleet.dump"]).contains("@FILE"));
     let newer = lines[0].replace("\"kubekv-dump\":1", "\"kubekv-dump\":2");
     assert!(error(&[&newer, lines[3]]).contains("newer"));
-    assert_eq!(shown(b"a\nb\xff"), "a\\nb\\xff");
+    assert_eq!(printable(b"a\nb\xff"), "a\\nb\\xff");
 }

@@ -6,7 +6,7 @@ use super::compare::{Difference, difference};
 use super::source::store;
 use super::target::ImportTarget;
 use super::write::write;
-use super::{Error, ImportProgress, Listing, OnProgress, Source, shown};
+use super::{Error, ImportProgress, Listing, OnProgress, Source, printable};
 use crate::config::{SourceUrl, StoreAccess, StoreUrl};
 use crate::model::time;
 
@@ -156,5 +156,5 @@ impl Import {
 }
 
 fn names(keys: &[Vec<u8>]) -> Vec<String> {
-    keys.iter().map(|key| shown(key)).collect()
+    keys.iter().map(|key| printable(key)).collect()
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::http::{HttpClient, escaped};
 use crate::config::SourceAccess;
-use crate::transfer::{Error, Item, LeftOutReason, Listing, shown};
+use crate::transfer::{Error, Item, LeftOutReason, Listing, printable};
 
 /// An entry of a list of keys.
 #[derive(Deserialize)]
@@ -80,13 +80,13 @@ fn add_entry(
 ) -> Result<(), Error> {
     // Consul's JSON has this character in place of bytes that are not UTF-8: the key's bytes are unknown.
     if entry.key.contains(char::REPLACEMENT_CHARACTER) {
-        listing.leave_out(LeftOutReason::UnknownName, shown(entry.key.as_bytes()));
+        listing.leave_out(LeftOutReason::UnknownName, printable(entry.key.as_bytes()));
         return Ok(());
     }
     if let Some(session) = entry.session.filter(|session| !session.is_empty()) {
         let held = format!(
             "{} (by {})",
-            shown(entry.key.as_bytes()),
+            printable(entry.key.as_bytes()),
             session.escape_debug()
         );
         if behaviors.get(session.as_str()) == Some(&"delete") {
@@ -98,7 +98,7 @@ fn add_entry(
     let value = STANDARD
         .decode(entry.value.unwrap_or_default())
         .map_err(|_| {
-            let key = shown(entry.key.as_bytes());
+            let key = printable(entry.key.as_bytes());
             Error::Refused(format!(
                 "this is not what Consul answers: the value of {key} is not Base64"
             ))

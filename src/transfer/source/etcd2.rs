@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::http::{HttpClient, escaped};
 use crate::config::SourceAccess;
 use crate::model::DirMark;
-use crate::transfer::{Error, Item, LeftOutReason, Listing, shown};
+use crate::transfer::{Error, Item, LeftOutReason, Listing, printable};
 
 #[derive(Deserialize)]
 struct KeysResponse {
@@ -84,12 +84,12 @@ fn add_nodes(listing: &mut Listing, node: KeyNode, prefix: &[u8]) {
     let root = node.key.is_empty() || node.key == "/";
     if !root && key.starts_with(prefix) {
         if unknown {
-            listing.leave_out(LeftOutReason::UnknownName, shown(&key));
+            listing.leave_out(LeftOutReason::UnknownName, printable(&key));
         } else if ttl_left_ms == Some(0) {
-            listing.leave_out(LeftOutReason::Ended, shown(&key));
+            listing.leave_out(LeftOutReason::Ended, printable(&key));
         } else {
             if node.value.contains(char::REPLACEMENT_CHARACTER) {
-                listing.leave_out(LeftOutReason::DoubtfulValue, shown(&key));
+                listing.leave_out(LeftOutReason::DoubtfulValue, printable(&key));
             }
             let item = Item {
                 value: Bytes::from(node.value),

@@ -3,7 +3,7 @@
 use crate::config::SourceAccess;
 use crate::gateway::stores::etcd_access;
 use crate::store::etcd;
-use crate::transfer::{Error, Item, LeftOutReason, Listing, shown};
+use crate::transfer::{Error, Item, LeftOutReason, Listing, printable};
 
 pub(super) async fn read(
     members: &[String],
@@ -16,7 +16,7 @@ pub(super) async fn read(
     listing.index = Some(raw.revision);
     for key in raw.keys {
         if key.lease_left == Some(0) {
-            listing.leave_out(LeftOutReason::Ended, shown(&key.name));
+            listing.leave_out(LeftOutReason::Ended, printable(&key.name));
             continue;
         }
         let item = Item {

@@ -68,7 +68,7 @@ impl Source {
         };
         if !self.prefix.is_empty() {
             name.push_str(", keys that begin with ");
-            name.push_str(&super::shown(&self.prefix));
+            name.push_str(&super::printable(&self.prefix));
         }
         name
     }

@@ -7,7 +7,7 @@ use crate::config::{StoreAccess, StoreUrl};
 use crate::gateway::stores::etcd_access;
 use crate::model::{Entry, Key, Lease, LeaseEnd, LeaseId, Realm};
 use crate::store::{StoreContents, StoreError, embedded, etcd, kubernetes};
-use crate::transfer::{Error, Item, LeftOutReason, Listing, shown};
+use crate::transfer::{Error, Item, LeftOutReason, Listing, printable};
 
 /// A store as text, without secrets.
 pub(in crate::transfer) fn name(url: &StoreUrl) -> String {
@@ -65,7 +65,7 @@ pub(in crate::transfer) fn add_entries(
     for (key, entry) in client_entries(contents, prefix) {
         let attrs = entry.attrs();
         if let Some(id) = attrs.lock {
-            let held = format!("{} (by {id})", shown(key));
+            let held = format!("{} (by {id})", printable(key));
             let ends = leases.get(&id).map(|lease| lease.on_end);
             if ends == Some(LeaseEnd::Delete) {
                 listing.leave_out(LeftOutReason::Ephemeral, held);
@@ -76,13 +76,13 @@ pub(in crate::transfer) fn add_entries(
         if let Some(id) = attrs.bound {
             listing.leave_out(
                 LeftOutReason::Ephemeral,
-                format!("{} (by {id})", shown(key)),
+                format!("{} (by {id})", printable(key)),
             );
             continue;
         }
         let item = item_of(entry, listing.read_ms);
         if item.ttl_left_ms == Some(0) {
-            listing.leave_out(LeftOutReason::Ended, shown(key));
+            listing.leave_out(LeftOutReason::Ended, printable(key));
             continue;
         }
         listing.items.insert(key.to_vec(), item);

@@ -7,7 +7,7 @@ use std::fmt;
 pub enum ErrorCode {
     /// Something went wrong in the server.
     SystemError,
-    /// Two changes conflict.
+    /// A runtime inconsistency was found.
     RuntimeInconsistency,
     /// Data is inconsistent.
     DataInconsistency,

@@ -13,10 +13,10 @@ pub fn take_frame(input: &mut BytesMut, longest: usize) -> Result<Option<Bytes>,
     let Some(length) = input.first_chunk::<4>() else {
         return Ok(None);
     };
-    let said = i32::from_be_bytes(*length);
-    let length = usize::try_from(said).map_err(|_| BadLength(said))?;
+    let number = i32::from_be_bytes(*length);
+    let length = usize::try_from(number).map_err(|_| BadLength(number))?;
     if length > longest {
-        return Err(BadLength(said));
+        return Err(BadLength(number));
     }
     if input.len().saturating_sub(4) < length {
         return Ok(None);

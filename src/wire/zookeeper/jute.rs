@@ -16,7 +16,7 @@ pub enum Malformed {
     #[error("a boolean is neither 0 nor 1")]
     Bool,
     /// Bytes follow the record.
-    #[error("it goes on after its end")]
+    #[error("bytes follow its end")]
     Trailing,
 }
 

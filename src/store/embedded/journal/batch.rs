@@ -77,8 +77,8 @@ fn item_header(head: &[u8; 21]) -> Option<ItemHeader> {
     let (table, rest) = rest.split_first_chunk()?;
     let (key, rest) = rest.split_first_chunk()?;
     let (value, stored) = rest.split_first_chunk()?;
-    let ours = u64::from_le_bytes(*table) == TABLE && value == stored;
-    ours.then_some(ItemHeader {
+    let is_ours = u64::from_le_bytes(*table) == TABLE && value == stored;
+    is_ours.then_some(ItemHeader {
         kind: *kind,
         key: u16::from_le_bytes(*key),
         value: u32::from_le_bytes(*value),

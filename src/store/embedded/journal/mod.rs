@@ -1,4 +1,4 @@
-//! fjall's journal files, read before fjall opens them, so that a torn journal is told from a damaged one.
+//! fjall's journal files, read before fjall opens them, to distinguish a torn journal from a damaged one.
 //!
 //! fjall cuts a journal off at the first byte it cannot decode, whatever follows, and refuses one whose last batch has
 //! the right shape but the wrong bytes. Here every batch is synced before the next one begins, so a better rule holds: a

@@ -46,12 +46,12 @@ pub(super) fn scan(
         revision: None,
     };
     // The bytes read since the last whole batch: the tail begins with them.
-    let mut kept = Vec::new();
+    let mut buffered = Vec::new();
     loop {
-        kept.clear();
+        buffered.clear();
         let mut copying = CopyingReader {
             input: &mut input,
-            kept: &mut kept,
+            buffered: &mut buffered,
         };
         let left = length.saturating_sub(journal.whole);
         match read_batch(&mut copying, left)? {
@@ -63,27 +63,27 @@ pub(super) fn scan(
             Some(_) | None => break,
         }
     }
-    let skipped = skip_zeros(&mut input, &mut kept)?;
-    journal.tail = examine_tail(&kept, journal.whole + skipped, seal);
+    let skipped = skip_zeros(&mut input, &mut buffered)?;
+    journal.tail = examine_tail(&buffered, journal.whole + skipped, seal);
     Ok(journal)
 }
 
-/// Appends the rest of a journal to `kept`, without the leading zeros, and returns the number of those. fjall allocates
+/// Appends the rest of a journal to `buffered`, without the leading zeros, and returns the number of those. fjall allocates
 /// its journals at 64 MiB, so there can be many.
-fn skip_zeros(input: &mut impl Read, kept: &mut Vec<u8>) -> io::Result<u64> {
+fn skip_zeros(input: &mut impl Read, buffered: &mut Vec<u8>) -> io::Result<u64> {
     let zeros = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
     let mut skipped = 0;
     let mut buffer = vec![0; 1 << 16];
-    while zeros(kept) {
-        skipped += u64::try_from(kept.len()).unwrap_or(u64::MAX);
-        kept.clear();
+    while zeros(buffered) {
+        skipped += u64::try_from(buffered.len()).unwrap_or(u64::MAX);
+        buffered.clear();
         let count = input.read(&mut buffer)?;
         if count == 0 {
             return Ok(skipped);
         }
-        kept.extend_from_slice(buffer.get(..count).unwrap_or_default());
+        buffered.extend_from_slice(buffer.get(..count).unwrap_or_default());
     }
-    input.read_to_end(kept)?;
+    input.read_to_end(buffered)?;
     Ok(skipped)
 }
 
@@ -116,13 +116,13 @@ fn examine_tail(tail: &[u8], mut offset: u64, seal: Seal) -> Tail {
 /// A reader that keeps a copy of the bytes read.
 struct CopyingReader<'a, R> {
     input: &'a mut R,
-    kept: &'a mut Vec<u8>,
+    buffered: &'a mut Vec<u8>,
 }
 
 impl<R: Read> Read for CopyingReader<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.input.read(buffer)?;
-        self.kept
+        self.buffered
             .extend_from_slice(buffer.get(..count).unwrap_or_default());
         Ok(count)
     }

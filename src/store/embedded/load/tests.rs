@@ -80,8 +80,8 @@ fn a_lost_or_reappeared_entry_is_detected() {
         ..Metadata::default()
     };
     rows[0] = record::metadata_row(SEAL, &metadata).unwrap();
-    let kept = [rows[0].clone(), rows[3].clone(), rows[4].clone()];
-    assert_eq!(load(&kept).problems, Vec::<String>::new());
+    let rows_left = [rows[0].clone(), rows[3].clone(), rows[4].clone()];
+    assert_eq!(load(&rows_left).problems, Vec::<String>::new());
     let lost = load(&[rows[0].clone(), rows[4].clone()]).problems;
     assert_eq!(lost, ["record 4.0 replaced 3.0, but nothing was there"]);
     let back = load(&[
@@ -115,9 +115,9 @@ fn a_lost_entry_below_the_history_floor_is_detected() {
     digest.apply(&Key::user("k"), None, Some(Revision::new(4, 0)));
     digest.apply(&Key::user("lost"), None, Some(Revision::new(2, 0)));
     let last = record::rows(SEAL, &other, digest).unwrap();
-    let kept = [&rows[..1], &rows[3..], &last[..]].concat();
+    let rows_left = [&rows[..1], &rows[3..], &last[..]].concat();
     let expected = "after commit 5 there were 2 entries; the entries found differ (1)";
-    assert_eq!(load(&kept).problems, [expected]);
+    assert_eq!(load(&rows_left).problems, [expected]);
 }
 
 #[test]

@@ -22,7 +22,7 @@ const BATCH_BYTES: usize = 8 << 20;
 ///
 /// # Errors
 ///
-/// One line: as for [`check`](super::check), or damage in the store, or a failed write of the copy, of which nothing is
+/// One line: as for [`check`](fn@super::check), or damage in the store, or a failed write of the copy, of which nothing is
 /// left then. A store in use is refused; `kubekv export` copies the entries of a running gateway.
 pub fn backup(path: &Path, destination: &Path) -> Result<StoreReport, StoreError> {
     let store = recover_unwinding(lock_store(path)?)?.require_sound()?;

@@ -20,7 +20,7 @@ pub use report::StoreReport;
 ///
 /// # Errors
 ///
-/// One line: as for [`check`], or damage in the store.
+/// One line: as for [`check`](fn@check), or damage in the store.
 pub fn entries(path: &Path) -> Result<StoreContents, StoreError> {
     let store = recover_unwinding(lock_store(path)?)?.require_sound()?;
     Ok(store.loaded.contents)

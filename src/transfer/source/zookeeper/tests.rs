@@ -72,9 +72,9 @@ impl Server {
 }
 
 fn ends() -> (DuplexStream, Server) {
-    let (ours, stream) = duplex(1 << 16);
+    let (client, stream) = duplex(1 << 16);
     let input = BytesMut::new();
-    (ours, Server { stream, input })
+    (client, Server { stream, input })
 }
 
 /// The result of opening a session.
@@ -95,9 +95,11 @@ async fn errors_name_a_server_that_gives_no_session() {
         (-1, 1, false, "it gives no session"),
         (30_000, 1, true, "it is read-only"),
     ] {
-        let (ours, mut server) = ends();
-        let (result, ()) =
-            tokio::join!(open_result(ours), server.welcome(timeout_ms, id, read_only));
+        let (client, mut server) = ends();
+        let (result, ()) = tokio::join!(
+            open_result(client),
+            server.welcome(timeout_ms, id, read_only)
+        );
         assert!(result.contains(want), "{result}");
     }
     for (bytes, want) in [
@@ -112,21 +114,21 @@ async fn errors_name_a_server_that_gives_no_session() {
             "this is not what ZooKeeper answers (zk:1)",
         ),
     ] {
-        let (ours, mut server) = ends();
+        let (client, mut server) = ends();
         server.send(bytes).await;
         server.stream.shutdown().await.unwrap();
-        let result = open_result(ours).await;
+        let result = open_result(client).await;
         assert!(result.contains(want), "{result}");
     }
-    let (ours, _silent) = ends();
-    let result = open_result(ours).await;
+    let (client, _silent) = ends();
+    let result = open_result(client).await;
     assert!(result.contains("zk:1: it does not answer"), "{result}");
 }
 
 /// A session with this timeout in seconds, and the server's end of it.
 async fn session(seconds: i32) -> (Session<DuplexStream>, Server) {
-    let (ours, mut server) = ends();
-    let opening = Session::open(ours, "zk:1");
+    let (client, mut server) = ends();
+    let opening = Session::open(client, "zk:1");
     let (session, ()) = tokio::join!(opening, server.welcome(seconds * 1_000, 1, false));
     (session.unwrap(), server)
 }
@@ -135,7 +137,7 @@ async fn session(seconds: i32) -> (Session<DuplexStream>, Server) {
 async fn pings_keep_a_session_alive_during_a_slow_reply() {
     let (mut session, mut server) = session(12).await;
     let serving = async {
-        let asked = RequestHeader::parse(&server.frame().await.unwrap()[..8]).unwrap();
+        let request = RequestHeader::parse(&server.frame().await.unwrap()[..8]).unwrap();
         // Every 4 s; the replies to the pings keep the client waiting.
         for _ in 0..10 {
             let ping = RequestHeader::parse(&server.frame().await.unwrap()).unwrap();
@@ -143,11 +145,11 @@ async fn pings_keep_a_session_alive_during_a_slow_reply() {
             server.send(&reply(xid::PING, 5, 0, &())).await;
         }
         let path = NodePath("/".to_owned());
-        server.send(&reply(asked.xid, 6, 0, &path)).await;
+        server.send(&reply(request.xid, 6, 0, &path)).await;
     };
     let root = NodePath("/".to_owned());
-    let asking = session.request::<NodePath>(OpCode::Sync, &root);
-    let (answer, ()) = tokio::join!(asking, serving);
+    let requesting = session.request::<NodePath>(OpCode::Sync, &root);
+    let (answer, ()) = tokio::join!(requesting, serving);
     assert_eq!(answer.unwrap(), (Ok(NodePath("/".to_owned())), 6));
 }
 
@@ -203,9 +205,9 @@ impl Nodes {
             .collect()
     }
 
-    fn answer(&self, zxid: i64, asked: &[u8]) -> Option<Vec<u8>> {
-        let header = RequestHeader::parse(&asked[..8]).unwrap();
-        let mut rest = crate::wire::zookeeper::JuteReader::new(&asked[8..]);
+    fn answer(&self, zxid: i64, request: &[u8]) -> Option<Vec<u8>> {
+        let header = RequestHeader::parse(&request[..8]).unwrap();
+        let mut rest = crate::wire::zookeeper::JuteReader::new(&request[8..]);
         let path = rest.text().unwrap_or_default().to_owned();
         let Some((data, stat)) = self.0.get(&*path) else {
             return Some(reply(header.xid, zxid, -101, &()));
@@ -251,11 +253,11 @@ async fn read(passes: &[Nodes], chroot: &str, prefix: &str) -> Result<Listing, E
     let mut listing = Listing::default();
     let serving = async {
         let (mut passes, mut nodes) = (passes.iter(), &Nodes::default());
-        while let Some(asked) = server.frame().await {
-            if RequestHeader::parse(&asked[..8]).unwrap().op == OpCode::Sync.number() {
+        while let Some(request) = server.frame().await {
+            if RequestHeader::parse(&request[..8]).unwrap().op == OpCode::Sync.number() {
                 nodes = passes.next().unwrap();
             }
-            server.send(&nodes.answer(100, &asked).unwrap()).await;
+            server.send(&nodes.answer(100, &request).unwrap()).await;
         }
     };
     let reading = async {

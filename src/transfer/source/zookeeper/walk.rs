@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::session::{Reply, Session};
 use crate::model::DirMark;
-use crate::transfer::{Error, Item, LeftOutReason, Listing, shown};
+use crate::transfer::{Error, Item, LeftOutReason, Listing, printable};
 use crate::wire::zookeeper::{
     AclReply, ChildrenReply, DataReply, ErrorCode, NodePath, OpCode, Stat, WatchablePath,
 };
@@ -151,7 +151,7 @@ impl Pass<'_> {
                     });
                     if !open_to_all {
                         self.listing
-                            .leave_out(LeftOutReason::AccessList, shown(key.as_bytes()));
+                            .leave_out(LeftOutReason::AccessList, printable(key.as_bytes()));
                     }
                 }
                 Err(ErrorCode::NoNode) => self.add_changing(&key),
@@ -189,7 +189,7 @@ impl Pass<'_> {
 
     /// Lists an ephemeral node as left out, and its lock, if it is part of one.
     fn add_ephemeral(&mut self, key: &str, session: i64) {
-        let held = format!("{} (by {session:#x})", shown(key.as_bytes()));
+        let held = format!("{} (by {session:#x})", printable(key.as_bytes()));
         self.listing.leave_out(LeftOutReason::Ephemeral, held);
         self.sessions.insert(session);
         // A contender for a lock is recognized by the names of ZooKeeper's own recipe, which libkv, Curator and Kazoo use:
@@ -231,7 +231,7 @@ impl Pass<'_> {
     fn add_changing(&mut self, key: &str) {
         let name = if key.is_empty() { "/" } else { key };
         self.listing
-            .leave_out(LeftOutReason::Changing, shown(name.as_bytes()));
+            .leave_out(LeftOutReason::Changing, printable(name.as_bytes()));
     }
 
     /// Lists sessions and locks as left out, and decides which directories were made explicitly.
@@ -246,7 +246,7 @@ impl Pass<'_> {
             listing.leave_out(LeftOutReason::Session, format!("{session:#x}"));
         }
         for (key, (_, session)) in locks {
-            let held = format!("{} (by {session:#x})", shown(key.as_bytes()));
+            let held = format!("{} (by {session:#x})", printable(key.as_bytes()));
             listing.leave_out(LeftOutReason::Lock, held);
         }
         let names: Vec<Vec<u8>> = listing.items.keys().cloned().collect();
