@@ -4,6 +4,8 @@
 //! changes are told decides what counts.
 
 pub(crate) mod election;
+pub(crate) mod error_text;
+pub(crate) mod full_list;
 pub(crate) mod log;
 mod members;
 pub(crate) mod metrics;

@@ -12,7 +12,7 @@ pub(super) async fn read(
     listing: &mut Listing,
 ) -> Result<(), Error> {
     let access = etcd_access(access.access.clone());
-    let raw = etcd::plain(members, prefix, access).await?;
+    let raw = etcd::read_raw_keys(members, prefix, access).await?;
     listing.index = Some(raw.revision);
     for key in raw.keys {
         if key.lease_left == Some(0) {
