@@ -11,14 +11,15 @@ use crate::transfer::digest::hex;
 /// Writes a listing as a dump.
 pub fn write(out: &mut impl Write, listing: &Listing) -> io::Result<()> {
     let mut digest = Sha256::new();
-    let mut line = |value: &dyn erased::Line, last: bool, digest: &mut Sha256| -> io::Result<()> {
-        let mut line = value.json()?;
-        line.push(b'\n');
-        if !last {
-            digest.update(&line);
-        }
-        out.write_all(&line)
-    };
+    let mut line =
+        |value: &dyn erased::JsonLine, last: bool, digest: &mut Sha256| -> io::Result<()> {
+            let mut line = value.json()?;
+            line.push(b'\n');
+            if !last {
+                digest.update(&line);
+            }
+            out.write_all(&line)
+        };
     let taken = jiff::Timestamp::from_millisecond(listing.read_ms).unwrap_or_default();
     let header = DumpHeader {
         format: FORMAT,
@@ -55,11 +56,11 @@ mod erased {
     use std::io;
 
     /// A value that is written as one line of JSON.
-    pub(super) trait Line {
+    pub(super) trait JsonLine {
         fn json(&self) -> io::Result<Vec<u8>>;
     }
 
-    impl<T: serde::Serialize> Line for T {
+    impl<T: serde::Serialize> JsonLine for T {
         fn json(&self) -> io::Result<Vec<u8>> {
             Ok(serde_json::to_vec(self)?)
         }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::record::{
-    self, ChangeRecord, CommitHeader, Effect, EntriesDigest, METADATA_KEY, Metadata, RecordError,
-    Seal,
+    self, ChangeEffect, ChangeRecord, CommitHeader, EntriesDigest, METADATA_KEY, Metadata,
+    RecordError, Seal,
 };
 use super::retention::{AppliedChange, Retention};
 use crate::model::{Change, Commit, Entry, Key, Revision};
@@ -147,9 +147,9 @@ impl Loader {
             self.problem(format!("record {at}: begins its commit a second time"));
         }
         let (key, now) = match effect {
-            Effect::Put(key, entry) => (key, Some(entry)),
-            Effect::Delete(key) => (key, None),
-            Effect::Nothing => {
+            ChangeEffect::Put(key, entry) => (key, Some(entry)),
+            ChangeEffect::Delete(key) => (key, None),
+            ChangeEffect::Nothing => {
                 self.retention.apply(&AppliedChange {
                     key: None,
                     at,

@@ -123,7 +123,7 @@ enum ChangeKind {
 
 /// The effect of a change.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Effect {
+pub(super) enum ChangeEffect {
     /// The entry was written.
     Put(Key, Arc<Entry>),
     /// The entry was deleted.
@@ -138,7 +138,7 @@ pub(super) struct ChangeRecord {
     /// The revision of the change.
     pub(super) at: Revision,
     /// The effect.
-    pub(super) effect: Effect,
+    pub(super) effect: ChangeEffect,
     /// The revision of the entry that was replaced.
     pub(super) before: Option<Revision>,
     /// Present in the first record of a commit, and only there.
@@ -253,13 +253,13 @@ pub(super) fn read_change(
             let value = Bytes::copy_from_slice(value);
             let record = Record { value, attrs };
             let modified = at;
-            Effect::Put(key, Arc::new(Entry { record, modified }))
+            ChangeEffect::Put(key, Arc::new(Entry { record, modified }))
         }
         (ChangeKind::Put, None) => {
             return Err(RecordError::Header("a put without attributes".into()));
         }
-        (ChangeKind::Delete, _) => Effect::Delete(key),
-        (ChangeKind::Nothing, _) => Effect::Nothing,
+        (ChangeKind::Delete, _) => ChangeEffect::Delete(key),
+        (ChangeKind::Nothing, _) => ChangeEffect::Nothing,
     };
     Ok(ChangeRecord {
         at,

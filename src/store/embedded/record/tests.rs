@@ -105,7 +105,10 @@ fn a_decoded_commit_equals_the_encoded_one() {
     let read = |row: &TableRow| read_change(SEAL, &row.0, &row.1).unwrap();
     let (put, delete, nothing) = (read(&rows[0]), read(&rows[1]), read(&rows[2]));
     let now = commit.changes[0].now.clone().unwrap();
-    assert_eq!(put.effect, Effect::Put(commit.changes[0].key.clone(), now));
+    assert_eq!(
+        put.effect,
+        ChangeEffect::Put(commit.changes[0].key.clone(), now)
+    );
     assert_eq!(
         (put.at, put.before),
         (Revision::new(300, 0), Some(Revision::new(2, 0)))
@@ -120,12 +123,12 @@ fn a_decoded_commit_equals_the_encoded_one() {
         (commit.cause, 2, DIGEST)
     );
     assert_eq!(commit_header.subject(), commit.subject);
-    assert_eq!(delete.effect, Effect::Delete(Key::system("lease")));
+    assert_eq!(delete.effect, ChangeEffect::Delete(Key::system("lease")));
     assert_eq!(
         (delete.at, delete.commit_header),
         (Revision::new(300, 1), None)
     );
-    assert_eq!(nothing.effect, Effect::Nothing);
+    assert_eq!(nothing.effect, ChangeEffect::Nothing);
     assert_eq!(read_metadata(SEAL, &rows[3].1).unwrap().history_floor, 299);
 }
 
@@ -233,7 +236,7 @@ proptest! {
         };
         let (table_key, row) = row(SEAL, at, &change, None).unwrap();
         let read = read_change(SEAL, &table_key, &row).unwrap();
-        prop_assert_eq!(read.effect, Effect::Put(change.key, entry));
+        prop_assert_eq!(read.effect, ChangeEffect::Put(change.key, entry));
         prop_assert_eq!((read.at, read.before), (at, before));
     }
 }

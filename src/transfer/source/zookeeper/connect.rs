@@ -20,15 +20,15 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const MOST_ANSWER_BYTES: u64 = 4096;
 
 /// A connection, encrypted or not.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(super) trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 
 /// Opens a session with the first server that gives one.
 pub(super) async fn connect(
     servers: &[String],
     access: &SourceAccess,
-) -> Result<Session<Box<dyn Stream>>, Error> {
+) -> Result<Session<Box<dyn ByteStream>>, Error> {
     let tls = Tls::new(&access.access)?;
     let mut why = Error::Unreachable("ZooKeeper: no address".to_owned());
     for server in servers {
@@ -44,7 +44,10 @@ pub(super) async fn connect(
     Err(why)
 }
 
-async fn open_session(server: &str, tls: Option<&Tls>) -> Result<Session<Box<dyn Stream>>, Error> {
+async fn open_session(
+    server: &str,
+    tls: Option<&Tls>,
+) -> Result<Session<Box<dyn ByteStream>>, Error> {
     let stream = open_stream(server, tls).await?;
     match Session::open(stream, server).await {
         Ok(session) => Ok(session),
@@ -53,13 +56,13 @@ async fn open_session(server: &str, tls: Option<&Tls>) -> Result<Session<Box<dyn
     }
 }
 
-async fn open_stream(server: &str, tls: Option<&Tls>) -> Result<Box<dyn Stream>, Error> {
+async fn open_stream(server: &str, tls: Option<&Tls>) -> Result<Box<dyn ByteStream>, Error> {
     let failed =
         |why: String| Error::Unreachable(format!("cannot reach ZooKeeper at {server}: {why}"));
     let connecting = async {
         let stream = TcpStream::connect(server).await?;
         stream.set_nodelay(true)?;
-        Ok::<Box<dyn Stream>, std::io::Error>(match tls {
+        Ok::<Box<dyn ByteStream>, std::io::Error>(match tls {
             Some(tls) => Box::new(tls.encrypt(server, stream).await?),
             None => Box::new(stream),
         })
@@ -72,7 +75,7 @@ async fn open_stream(server: &str, tls: Option<&Tls>) -> Result<Box<dyn Stream>,
 
 /// Authenticates. A server accepts any digest: whether it permits reading shows when nodes are read.
 async fn authenticate(
-    session: &mut Session<Box<dyn Stream>>,
+    session: &mut Session<Box<dyn ByteStream>>,
     access: &SourceAccess,
 ) -> Result<(), Error> {
     let Some((user, password)) = &access.access.user else {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::session::{Reply, Session};
+use super::session::{Session, SessionReply};
 use crate::model::DirMark;
 use crate::transfer::{Error, Item, LeftOutReason, Listing, printable};
 use crate::wire::zookeeper::{
@@ -38,7 +38,7 @@ pub(super) struct Subtree<'a> {
 }
 
 /// The state of a pass.
-struct Pass<'a> {
+struct TreePass<'a> {
     subtree: Subtree<'a>,
     listing: &'a mut Listing,
     /// The requests to send, the last one first, so that the list stays short.
@@ -81,7 +81,7 @@ pub(super) async fn walk<S: AsyncRead + AsyncWrite + Unpin>(
     let Some(root_key) = subtree.root_key() else {
         return Ok(());
     };
-    let mut pass = Pass {
+    let mut pass = TreePass {
         subtree,
         listing,
         to_request: vec![NodeRequest::Data(root_key.to_owned())],
@@ -122,11 +122,11 @@ fn send<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-impl Pass<'_> {
+impl TreePass<'_> {
     fn add_reply(
         &mut self,
         request: NodeRequest,
-        reply: &Reply,
+        reply: &SessionReply,
         server: &str,
         root_key: &str,
     ) -> Result<(), Error> {

@@ -47,14 +47,14 @@ pub(super) struct Session<S> {
 
 /// The reply to a request.
 #[derive(Debug)]
-pub(super) struct Reply {
+pub(super) struct SessionReply {
     /// The last zxid that the server had applied.
     pub(super) zxid: i64,
     /// The reply's record, or the error.
     answer: Result<Bytes, ErrorCode>,
 }
 
-impl Reply {
+impl SessionReply {
     /// The reply's record, or the error code of the server.
     pub(super) fn read<T: JuteRecord>(&self, server: &str) -> Result<Result<T, ErrorCode>, Error> {
         match &self.answer {
@@ -141,7 +141,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     /// Waits for the reply to the oldest unanswered request. Pings keep the session alive meanwhile.
-    pub(super) async fn reply(&mut self) -> Result<Reply, Error> {
+    pub(super) async fn reply(&mut self) -> Result<SessionReply, Error> {
         self.flush().await?;
         let mut heard = Instant::now();
         loop {
@@ -171,7 +171,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     /// Decodes a frame; `None` for a ping or an event.
-    fn decode_reply(&mut self, frame: &Bytes) -> Result<Option<Reply>, Error> {
+    fn decode_reply(&mut self, frame: &Bytes) -> Result<Option<SessionReply>, Error> {
         let Some((head, rest)) = frame.split_at_checked(16) else {
             return Err(unexpected(&self.server, "it ends too early"));
         };
@@ -194,7 +194,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
             Some(code) => Err(code),
         };
-        Ok(Some(Reply { zxid, answer }))
+        Ok(Some(SessionReply { zxid, answer }))
     }
 
     /// Sends a request and waits for its reply; no other request may be unanswered.
