@@ -1,9 +1,9 @@
 //! kubekv: Consul's and etcd v2's protocols on one durable keyspace.
 //!
-//! Rooms, each knowing only those before it: [`model`] the words, [`store`] the floor, [`space`] the keyspace,
-//! [`guard`] what a change may look like, [`face`] the protocols, and here what puts them together: [`config`], [`admin`] and
-//! [`gateway`]. Everything that serves enters by [`run`]; [`transfer`] moves entries from a store to another. [`wire`] has
-//! the bytes of protocols that we speak on both sides.
+//! Modules, each using only those before it: [`model`] has the types of entries and commits, [`store`] the durable log of
+//! commits, [`space`] the keyspace over a store, [`guard`] the admission of changes, [`face`] the protocols. [`gateway`]
+//! combines them with [`config`] and [`admin`]; a gateway is started with [`run`]. [`transfer`] moves entries from a server
+//! or store to a store. [`wire`] has the wire formats of protocols that kubekv speaks on both sides.
 
 pub mod admin;
 pub mod config;
