@@ -1,10 +1,10 @@
 //! `/v1/agent/...`: this gateway, to those who ask the agent they talk to.
 
-use super::ask::Ask;
-use super::block;
-use super::json::{Object, push_array};
-use super::node::{self, VERSION};
+use super::blocking_query;
+use super::gateway_node::{self, VERSION};
+use super::json_writer::{Object, push_array};
 use super::reply::{Answer, Reply};
+use super::request::Ask;
 use super::{session, txn};
 
 /// `/v1/agent/self`: who answers here, and within which limits.
@@ -15,7 +15,7 @@ pub(super) fn own(ask: &Ask<'_>) -> Reply {
             Object::new(out)
                 .text("Datacenter", &ask.face.datacenter)
                 .text("NodeName", &ask.face.node)
-                .text("NodeID", node::id(ask))
+                .text("NodeID", gateway_node::id(ask))
                 .text("Revision", "")
                 .plain("Server", true)
                 .text("Version", VERSION)
@@ -23,7 +23,7 @@ pub(super) fn own(ask: &Ask<'_>) -> Reply {
         })
         .with("DebugConfig", |out| push_limits(ask, out))
         .json("Coord", b"null")
-        .with("Member", |out| node::push_member(ask, out))
+        .with("Member", |out| gateway_node::push_member(ask, out))
         .with("Stats", |out| push_stats(ask, out))
         .with("Meta", |out| {
             Object::new(out)
@@ -41,9 +41,9 @@ fn push_limits(ask: &Ask<'_>, out: &mut Vec<u8>) {
     Object::new(out)
         .plain("ACLsEnabled", false)
         .text("Datacenter", &ask.face.datacenter)
-        .text("DefaultQueryTime", block::default_time())
+        .text("DefaultQueryTime", blocking_query::default_time())
         .plain("KVMaxValueSize", limits.value_bytes)
-        .text("MaxQueryTime", block::longest_time())
+        .text("MaxQueryTime", blocking_query::longest_time())
         .text("NodeName", &ask.face.node)
         .plain("ServerMode", true)
         .text("SessionTTLMin", session::shortest_ttl())
@@ -93,7 +93,9 @@ pub(super) fn members(ask: &Ask<'_>) -> Reply {
         return Reply::json("null");
     }
     let mut body = Vec::new();
-    push_array(&mut body, [ask], |out, ask| node::push_member(ask, out));
+    push_array(&mut body, [ask], |out, ask| {
+        gateway_node::push_member(ask, out)
+    });
     Reply::json(body)
 }
 

@@ -1,11 +1,11 @@
 //! `/v1/catalog/...`: one datacenter with one node, which does not change while a keyspace is open. Its index is the
 //! revision the keyspace was opened at: no write of a key moves it, and a restart or another leader never lowers it.
 
-use super::ask::Ask;
-use super::json::{Object, push_array, push_strings};
-use super::node;
-use super::options::Options;
+use super::gateway_node;
+use super::json_writer::{Object, push_array, push_strings};
+use super::query_options::Options;
 use super::reply::{Answer, Reply};
+use super::request::Ask;
 
 /// `/v1/catalog/datacenters`
 pub(super) fn datacenters(ask: &Ask<'_>) -> Answer {
@@ -20,9 +20,9 @@ pub(super) async fn nodes(ask: &Ask<'_>) -> Answer {
     // Nodes are in no namespace: Consul does not look for one here.
     ask.unchanged().await?;
     let mut body = Vec::new();
-    let shown = node::matches(ask);
+    let shown = gateway_node::matches(ask);
     push_array(&mut body, shown.then_some(ask), |out, ask| {
-        node::push_node(ask, out);
+        gateway_node::push_node(ask, out);
     });
     ask.catalog_reply(body)
 }
@@ -34,15 +34,17 @@ pub(super) async fn node(ask: &Ask<'_>) -> Answer {
     if name.is_empty() {
         return Err(Reply::bad_request("Missing node name"));
     }
-    if !node::is_ours(ask, &name) {
+    if !gateway_node::is_ours(ask, &name) {
         return ask.catalog_reply(b"null".to_vec());
     }
     let mut body = Vec::new();
     Object::new(&mut body)
-        .with("Node", |out| node::push_node(ask, out))
+        .with("Node", |out| gateway_node::push_node(ask, out))
         .with("Services", |out| {
             Object::new(out)
-                .with(node::SERVICE, |out| node::push_service(ask, out))
+                .with(gateway_node::SERVICE, |out| {
+                    gateway_node::push_service(ask, out)
+                })
                 .end();
         })
         .end();
@@ -53,10 +55,10 @@ pub(super) async fn node(ask: &Ask<'_>) -> Answer {
 pub(super) async fn services(ask: &Ask<'_>) -> Answer {
     ask.unchanging().await?;
     let mut body = Vec::new();
-    let shown = node::matches(ask);
+    let shown = gateway_node::matches(ask);
     let object = Object::new(&mut body);
     if shown {
-        object.json(node::SERVICE, b"[]").end();
+        object.json(gateway_node::SERVICE, b"[]").end();
     } else {
         object.end();
     }
@@ -71,7 +73,7 @@ pub(super) async fn service(ask: &Ask<'_>) -> Answer {
     }
     let mut body = Vec::new();
     push_array(&mut body, ask.service_asked().then_some(ask), |out, ask| {
-        node::push_catalog_service(ask, out);
+        gateway_node::push_catalog_service(ask, out);
     });
     ask.catalog_reply(body)
 }
@@ -104,9 +106,10 @@ impl Ask<'_> {
 
     /// Whether the service asked for is the one there is, by name, tag and metadata: it has no tags.
     pub(super) fn service_asked(&self) -> bool {
-        self.rest.eq_ignore_ascii_case(node::SERVICE.as_bytes())
+        self.rest
+            .eq_ignore_ascii_case(gateway_node::SERVICE.as_bytes())
             && !self.query.has("tag")
-            && node::matches(self)
+            && gateway_node::matches(self)
     }
 
     /// An answer about the catalog.

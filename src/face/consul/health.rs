@@ -1,9 +1,9 @@
 //! `/v1/health/...`: the one node is alive, else nobody would answer.
 
-use super::ask::Ask;
-use super::json::{Object, push_array};
-use super::node;
+use super::gateway_node;
+use super::json_writer::{Object, push_array};
 use super::reply::{Answer, Reply};
+use super::request::Ask;
 
 /// `/v1/health/node/NODE`
 pub(super) async fn node(ask: &Ask<'_>) -> Answer {
@@ -11,7 +11,7 @@ pub(super) async fn node(ask: &Ask<'_>) -> Answer {
     if ask.rest.is_empty() {
         return Err(Reply::bad_request("Missing node name"));
     }
-    ask.checks_if(node::is_ours(ask, &ask.rest_text()))
+    ask.checks_if(gateway_node::is_ours(ask, &ask.rest_text()))
 }
 
 /// `/v1/health/state/STATE`
@@ -20,7 +20,7 @@ pub(super) async fn state(ask: &Ask<'_>) -> Answer {
     if ask.rest.is_empty() {
         return Err(Reply::bad_request("Missing check state"));
     }
-    let shown = matches!(ask.rest, b"any" | b"passing") && node::matches(ask);
+    let shown = matches!(ask.rest, b"any" | b"passing") && gateway_node::matches(ask);
     ask.checks_if(shown)
 }
 
@@ -42,10 +42,10 @@ pub(super) async fn service(ask: &Ask<'_>) -> Answer {
     let mut body = Vec::new();
     push_array(&mut body, ask.service_asked().then_some(ask), |out, ask| {
         Object::new(out)
-            .with("Node", |out| node::push_node(ask, out))
-            .with("Service", |out| node::push_service(ask, out))
+            .with("Node", |out| gateway_node::push_node(ask, out))
+            .with("Service", |out| gateway_node::push_service(ask, out))
             .with("Checks", |out| {
-                push_array(out, [ask], |out, ask| node::push_check(ask, out));
+                push_array(out, [ask], |out, ask| gateway_node::push_check(ask, out));
             })
             .end();
     });
@@ -57,7 +57,7 @@ impl Ask<'_> {
     fn checks_if(&self, shown: bool) -> Answer {
         let mut body = Vec::new();
         push_array(&mut body, shown.then_some(self), |out, ask| {
-            node::push_check(ask, out);
+            gateway_node::push_check(ask, out);
         });
         self.catalog_reply(body)
     }

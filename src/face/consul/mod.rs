@@ -4,24 +4,24 @@
 //! `tests/consul` hold the two against each other.
 
 mod agent;
-mod ask;
-mod block;
+mod blocking_query;
 mod catalog;
-mod decode;
-mod endpoints;
+mod gateway_node;
 mod go;
 mod health;
-mod json;
+mod json_decoder;
+mod json_writer;
 mod kv;
 mod no_leader;
-mod node;
-mod options;
 mod path;
-mod refused;
+mod query_options;
 mod reply;
+mod request;
+mod route;
 mod session;
 mod status;
 mod txn;
+mod unsupported;
 
 use std::sync::Arc;
 
@@ -29,15 +29,15 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::{HeaderValue, Method, StatusCode, header, request};
+use http::{HeaderValue, Method, StatusCode, header};
 
 pub use no_leader::{HOLD, no_leader};
 
-use ask::Ask;
-use endpoints::{Endpoint, Found};
 use go::Query;
 use path::PathError;
 use reply::{Answer, Reply};
+use request::Ask;
+use route::{Endpoint, Found};
 
 use super::http::{Stopping, Target};
 use super::list_cache::ListCache;
@@ -74,7 +74,7 @@ pub fn router(face: Consul) -> Router {
     let face = Face {
         consul: face,
         kept: ListCache::default(),
-        catalog_index: opened_at.max(node::LOWEST_INDEX),
+        catalog_index: opened_at.max(gateway_node::LOWEST_INDEX),
     };
     Router::new().fallback(handle).with_state(Arc::new(face))
 }
@@ -95,18 +95,18 @@ async fn handle(State(face): State<Arc<Face>>, request: Request) -> Response {
         Err(PathError::Dots(path)) => {
             return match gopath::redirect(&parts.method, &path, target.query.as_deref()) {
                 Some(redirect) => redirect,
-                None => plain(refused::dots()).await,
+                None => plain(unsupported::dots()).await,
             };
         }
     };
     // A CONNECT to a host, which is nothing here.
     if target.path.is_empty() {
-        return plain(refused::no_page()).await;
+        return plain(unsupported::no_page()).await;
     }
     if path == b"/" {
         return plain(Reply::text(StatusCode::OK, "Consul Agent")).await;
     }
-    let Some(found) = endpoints::find(&path) else {
+    let Some(found) = route::find(&path) else {
         return plain(Reply::empty(StatusCode::NOT_FOUND)).await;
     };
     let reply = answer(&face, found, &parts, &target, body).await;
@@ -124,7 +124,7 @@ async fn plain(reply: Reply) -> Response {
 async fn answer(
     face: &Face,
     found: Found<'_>,
-    parts: &request::Parts,
+    parts: &http::request::Parts,
     target: &Target,
     body: Body,
 ) -> Reply {
@@ -175,8 +175,8 @@ async fn dispatch(ask: &Ask<'_>, found: Found<'_>, method: &Method, body: Body) 
         Endpoint::HealthState => health::state(ask).await,
         Endpoint::HealthChecks => health::checks(ask).await,
         Endpoint::HealthService => health::service(ask).await,
-        Endpoint::Acl => Err(refused::acl()),
-        Endpoint::Refused => Err(refused::endpoint(found.pattern)),
+        Endpoint::Acl => Err(unsupported::acl()),
+        Endpoint::Refused => Err(unsupported::endpoint(found.pattern)),
     }
 }
 

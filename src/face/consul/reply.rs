@@ -8,7 +8,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
-use super::json;
+use super::json_writer;
 use crate::face::gzip;
 use crate::face::list_cache::Encoded;
 
@@ -136,8 +136,8 @@ impl Reply {
     /// The same with its JSON over several lines.
     pub(super) fn pretty(mut self) -> Self {
         let plain = match &self.content {
-            Content::Json(body) => json::pretty(body),
-            Content::List(list) => json::pretty(&list.body()),
+            Content::Json(body) => json_writer::pretty(body),
+            Content::List(list) => json_writer::pretty(&list.body()),
             Content::Nothing | Content::Text(_) | Content::Raw(_) => return self,
         };
         self.content = Content::Json(plain);

@@ -1,9 +1,9 @@
 //! `/v1/status/leader` and `/v1/status/peers`: the one gateway, by the address the client reached it at.
 
-use super::ask::Ask;
-use super::json::push_strings;
-use super::options::Options;
+use super::json_writer::push_strings;
+use super::query_options::Options;
 use super::reply::{Answer, Reply};
+use super::request::Ask;
 use crate::face::gojson;
 
 /// Who leads.

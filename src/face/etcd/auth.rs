@@ -3,7 +3,7 @@
 use axum::body::Body;
 use http::{Method, Response, StatusCode};
 
-use super::{Face, refused, reply};
+use super::{Face, reply, unsupported};
 
 /// The one role etcd has before any is made.
 const ROOT: &str = r#"{"role":"root","permissions":{"kv":{"read":["/*"],"write":["/*"]}}}"#;
@@ -27,7 +27,7 @@ pub(super) fn serve(face: &Face, what: &[u8], method: &Method) -> Response<Body>
     let mut answer = if *method == Method::GET {
         read(kind, name)
     } else {
-        refused::auth()
+        unsupported::auth()
     };
     reply::set_cluster(&mut answer, &face.cluster_id());
     answer

@@ -3,8 +3,8 @@
 use axum::body::Body;
 use http::{Response, StatusCode};
 
-use super::super::gojson;
 use super::reply;
+use crate::face::gojson;
 use crate::space::{CommitError, Denied};
 use crate::store;
 

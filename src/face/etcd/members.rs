@@ -6,8 +6,8 @@ use http::header::HOST;
 use http::uri::Authority;
 use http::{Method, Request, Response, StatusCode};
 
-use super::super::gojson;
-use super::{Face, MEMBER_NAME, PEER_URL, connection, refused, reply};
+use super::{Face, MEMBER_NAME, PEER_URL, connection, reply, unsupported};
+use crate::face::gojson;
 
 /// Answers `/v2/members` and what is beneath.
 pub(super) fn serve(face: &Face, which: &[u8], request: &Request<Body>) -> Response<Body> {
@@ -17,7 +17,7 @@ pub(super) fn serve(face: &Face, which: &[u8], request: &Request<Body>) -> Respo
     let mut answer = if *request.method() == Method::GET {
         read(face, which, request)
     } else {
-        refused::members()
+        unsupported::members()
     };
     reply::set_cluster(&mut answer, &face.cluster_id());
     answer

@@ -13,10 +13,10 @@ mod machines;
 mod media_type;
 mod members;
 mod no_leader;
-mod refused;
 mod reply;
 mod route;
 mod stats;
+mod unsupported;
 mod version;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -76,7 +76,7 @@ impl Face {
     }
 }
 
-pub use self::refused::NO_GRPC;
+pub use self::unsupported::NO_GRPC;
 
 /// The name of the one member, and its address for other members: those of an etcd that was told nothing of either.
 /// Clients print them, and some read the first peer URL unasked; nobody listens there, as gateways speak no raft.
@@ -103,14 +103,14 @@ pub fn router(face: Etcd) -> Router {
 
 /// Answers one request.
 async fn serve(State(face): State<Arc<Face>>, request: Request<Body>) -> Response<Body> {
-    if refused::is_grpc(request.headers()) {
-        return refused::v3();
+    if unsupported::is_grpc(request.headers()) {
+        return unsupported::v3();
     }
     let target = Target::of(request.extensions(), request.uri());
     let path = match gopath::decode(&target.path) {
         Ok(path) if gopath::has_dots(&path) => {
             let redirect = gopath::redirect(request.method(), &path, target.query.as_deref());
-            return redirect.unwrap_or_else(refused::dots);
+            return redirect.unwrap_or_else(unsupported::dots);
         }
         Ok(path) => gopath::collapse(&path),
         Err(BadEscape) => return reply::bad_request(),
@@ -129,7 +129,7 @@ async fn serve(State(face): State<Arc<Face>>, request: Request<Body>) -> Respons
         Route::Auth(what) => auth::serve(&face, what, request.method()),
         Route::Version => version::serve(request.method()),
         Route::Health => health::serve(request.method()),
-        Route::V3 => refused::v3(),
+        Route::V3 => unsupported::v3(),
         Route::Unknown => reply::not_found(),
     }
 }

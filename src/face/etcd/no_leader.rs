@@ -9,7 +9,7 @@ use http::{Request, Response, StatusCode};
 
 use super::error::{Code, Error};
 use super::route::Route;
-use super::{machines, refused, reply, version};
+use super::{machines, reply, unsupported, version};
 use crate::face::farewell;
 use crate::face::gopath::{self, BadEscape};
 use crate::face::http::Target;
@@ -32,8 +32,8 @@ async fn serve(
 }
 
 fn answer(advertise: &[String], request: &Request<Body>) -> Response<Body> {
-    if refused::is_grpc(request.headers()) {
-        return refused::v3();
+    if unsupported::is_grpc(request.headers()) {
+        return unsupported::v3();
     }
     let target = Target::of(request.extensions(), request.uri());
     let path = match gopath::decode(&target.path) {
@@ -49,7 +49,7 @@ fn answer(advertise: &[String], request: &Request<Body>) -> Response<Body> {
             reply::no_sniff(&mut unhealthy);
             unhealthy
         }
-        Route::V3 => refused::v3(),
+        Route::V3 => unsupported::v3(),
         Route::Unknown => reply::not_found(),
         Route::Keys(_)
         | Route::Members(_)

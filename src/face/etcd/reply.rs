@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 
-use super::super::gojson;
+use crate::face::gojson;
 
 /// Where the keyspace stands.
 pub(super) const ETCD_INDEX: HeaderName = HeaderName::from_static("x-etcd-index");

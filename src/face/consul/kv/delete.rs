@@ -2,10 +2,10 @@
 
 use std::convert::Infallible;
 
-use super::super::ask::Ask;
-use super::super::refused;
-use super::super::reply::{Answer, Reply};
-use super::write;
+use super::verbs;
+use crate::face::consul::reply::{Answer, Reply};
+use crate::face::consul::request::Ask;
+use crate::face::consul::unsupported;
 use crate::model::Key;
 use crate::space::Draft;
 
@@ -22,19 +22,19 @@ pub(super) async fn handle(ask: &Ask<'_>) -> Answer {
     ask.this_datacenter()?;
     let decide = |draft: &mut Draft<'_>| -> Result<bool, Infallible> {
         Ok(match cas {
-            Some(index) => write::delete_cas(draft, &key, index),
+            Some(index) => verbs::delete_cas(draft, &key, index),
             None if recurse => {
-                write::delete_tree(draft, &key);
+                verbs::delete_tree(draft, &key);
                 true
             }
             None => {
-                write::delete(draft, &key);
+                verbs::delete(draft, &key);
                 true
             }
         })
     };
     match ask.face.space.commit(&ask.caller, decide).await {
         Ok(done) => Ok(Reply::boolean(done.reply)),
-        Err(error) => Err(refused::commit(error, |never, _| match never {})),
+        Err(error) => Err(unsupported::commit(error, |never, _| match never {})),
     }
 }

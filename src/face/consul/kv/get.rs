@@ -1,9 +1,9 @@
 //! `GET /v1/kv/KEY`: one entry.
 
-use super::super::ask::Ask;
-use super::super::options::Options;
-use super::super::reply::{Answer, Reply};
 use super::push_entry;
+use crate::face::consul::query_options::Options;
+use crate::face::consul::reply::{Answer, Reply};
+use crate::face::consul::request::Ask;
 use crate::model::KeyRange;
 use crate::space::Lookup;
 

@@ -1,22 +1,22 @@
 //! `/v1/kv/KEY`: reading, writing and deleting entries.
 
 mod delete;
-mod entry;
+mod encode;
 mod get;
 mod keys;
 mod list;
 mod put;
-pub(super) mod write;
+pub(super) mod verbs;
 
 use axum::body::Body;
 use http::{Method, StatusCode};
 
-use super::ask::Ask;
-use super::options::Options;
+use super::query_options::Options;
 use super::reply::{Answer, Reply};
+use super::request::Ask;
 use crate::model::Key;
 
-pub(super) use entry::push_entry;
+pub(super) use encode::push_entry;
 
 /// Any request for `/v1/kv/`, of a method the endpoint takes.
 pub(super) async fn handle(ask: &Ask<'_>, method: &Method, body: Body) -> Answer {

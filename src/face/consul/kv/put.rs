@@ -2,10 +2,10 @@
 
 use axum::body::Body;
 
-use super::super::ask::Ask;
-use super::super::refused;
-use super::super::reply::{Answer, Reply};
-use super::write::{self, Content, Locked};
+use super::verbs::{self, Content, Locked};
+use crate::face::consul::reply::{Answer, Reply};
+use crate::face::consul::request::Ask;
+use crate::face::consul::unsupported;
 use crate::model::Key;
 use crate::space::Draft;
 
@@ -27,7 +27,7 @@ pub(super) async fn handle(ask: &Ask<'_>, body: Body) -> Answer {
     let value = ask
         .read(body, limit)
         .await?
-        .map_err(|long| refused::too_long(long.said, limit, "kv_max_value_size"))?;
+        .map_err(|long| unsupported::too_long(long.said, limit, "kv_max_value_size"))?;
     ask.this_datacenter()?;
     write(ask, &key, &verb, Content { value, flags }).await
 }
@@ -49,16 +49,16 @@ async fn write(ask: &Ask<'_>, key: &Key, verb: &Verb, content: Content) -> Answe
     let decide = |draft: &mut Draft<'_>| -> Result<bool, String> {
         Ok(match verb {
             Verb::Set => {
-                write::set(draft, key, &content);
+                verbs::set(draft, key, &content);
                 true
             }
-            Verb::Cas(index) => write::cas(draft, key, *index, &content),
-            Verb::Lock(session) => write::lock(draft, key, session, &content)? == Locked::Yes,
-            Verb::Unlock(session) => write::unlock(draft, key, session, &content)?,
+            Verb::Cas(index) => verbs::cas(draft, key, *index, &content),
+            Verb::Lock(session) => verbs::lock(draft, key, session, &content)? == Locked::Yes,
+            Verb::Unlock(session) => verbs::unlock(draft, key, session, &content)?,
         })
     };
     match ask.face.space.commit(&ask.caller, decide).await {
         Ok(done) => Ok(Reply::boolean(done.reply)),
-        Err(error) => Err(refused::commit(error, |words, _| Reply::failed(words))),
+        Err(error) => Err(unsupported::commit(error, |words, _| Reply::failed(words))),
     }
 }

@@ -4,11 +4,11 @@ use std::convert::Infallible;
 
 use axum::body::Body;
 
-use super::super::ask::Ask;
-use super::super::json::Object;
-use super::super::refused;
-use super::super::reply::{Answer, Reply};
-use super::request::{self, Refusal};
+use super::body::{self, Refusal};
+use crate::face::consul::json_writer::Object;
+use crate::face::consul::reply::{Answer, Reply};
+use crate::face::consul::request::Ask;
+use crate::face::consul::unsupported;
 use crate::model::LeaseId;
 use crate::space::Draft;
 
@@ -21,8 +21,8 @@ pub(in crate::face::consul) async fn create(ask: &Ask<'_>, body: Body) -> Answer
     let body = ask
         .read(body, LONGEST)
         .await?
-        .map_err(|long| refused::too_long(long.said, LONGEST, "session"))?;
-    let session = request::parse(&body, &ask.face.node).map_err(|refusal| match &refusal {
+        .map_err(|long| unsupported::too_long(long.said, LONGEST, "session"))?;
+    let session = body::parse(&body, &ask.face.node).map_err(|refusal| match &refusal {
         Refusal::Decode(_) => Reply::bad_request(refusal.to_string()),
         Refusal::Invalid(_) => Reply::failed(refusal.to_string()),
     })?;
@@ -40,6 +40,6 @@ pub(in crate::face::consul) async fn create(ask: &Ask<'_>, body: Body) -> Answer
                 .end();
             Ok(Reply::json(body))
         }
-        Err(error) => Err(refused::commit(error, |never, _| match never {})),
+        Err(error) => Err(unsupported::commit(error, |never, _| match never {})),
     }
 }

@@ -1,8 +1,8 @@
 //! `PUT /v1/session/destroy/ID`
 
-use super::super::ask::Ask;
-use super::super::refused;
-use super::super::reply::{Answer, Reply};
+use crate::face::consul::reply::{Answer, Reply};
+use crate::face::consul::request::Ask;
+use crate::face::consul::unsupported;
 
 /// Ends a session: what it held is released or deleted. `true`, whether or not there was one.
 pub(in crate::face::consul) async fn destroy(ask: &Ask<'_>) -> Answer {
@@ -13,6 +13,6 @@ pub(in crate::face::consul) async fn destroy(ask: &Ask<'_>) -> Answer {
     };
     match ask.face.space.end_lease(&ask.caller, id).await {
         Ok(_) => Ok(Reply::boolean(true)),
-        Err(error) => Err(refused::commit(error, |never, _| match never {})),
+        Err(error) => Err(unsupported::commit(error, |never, _| match never {})),
     }
 }

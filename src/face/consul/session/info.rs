@@ -1,10 +1,10 @@
 //! `GET /v1/session/info/ID`
 
-use super::super::ask::Ask;
-use super::super::json::push_array;
-use super::super::options::Options;
-use super::super::reply::{Answer, Reply};
-use super::record::{node_of, push_session};
+use super::lease::{node_of, push_session};
+use crate::face::consul::json_writer::push_array;
+use crate::face::consul::query_options::Options;
+use crate::face::consul::reply::{Answer, Reply};
+use crate::face::consul::request::Ask;
 use crate::model::{KeyRange, LeaseId};
 
 /// One session as an array of one, or an empty array. The index is that of all sessions, as in Consul.

@@ -1,10 +1,10 @@
 //! `GET /v1/session/list` and `GET /v1/session/node/NODE`
 
-use super::super::ask::Ask;
-use super::super::json::push_array;
-use super::super::options::Options;
-use super::super::reply::{Answer, Reply};
-use super::record::{node_of, push_session};
+use super::lease::{node_of, push_session};
+use crate::face::consul::json_writer::push_array;
+use crate::face::consul::query_options::Options;
+use crate::face::consul::reply::{Answer, Reply};
+use crate::face::consul::request::Ask;
 use crate::model::{KeyRange, LeaseId};
 
 /// Every session, by id.

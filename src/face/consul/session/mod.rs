@@ -1,24 +1,24 @@
 //! `/v1/session/...`: leases, as Consul's clients know them.
 
+mod body;
 mod create;
 mod destroy;
 mod id;
 mod info;
+mod lease;
 mod list;
-mod record;
 mod renew;
-mod request;
 
+pub(super) use body::shortest_ttl;
 pub(super) use create::create;
 pub(super) use destroy::destroy;
 pub(super) use id::{SessionId, parse_id};
 pub(super) use info::info;
 pub(super) use list::{list, node};
 pub(super) use renew::renew;
-pub(super) use request::shortest_ttl;
 
-use super::ask::Ask;
 use super::reply::Reply;
+use super::request::Ask;
 use crate::model::LeaseId;
 
 /// The session a request to this datacenter is about: the text as it was sent, and the id where it can be one.

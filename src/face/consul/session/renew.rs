@@ -2,11 +2,11 @@
 
 use http::StatusCode;
 
-use super::super::ask::Ask;
-use super::super::json::push_array;
-use super::super::options::Options;
-use super::super::reply::{Answer, Reply};
-use super::record::{node_of, push_session};
+use super::lease::{node_of, push_session};
+use crate::face::consul::json_writer::push_array;
+use crate::face::consul::query_options::Options;
+use crate::face::consul::reply::{Answer, Reply};
+use crate::face::consul::request::Ask;
 
 /// Gives a session its full time again and shows it, or 404.
 pub(in crate::face::consul) fn renew(ask: &Ask<'_>) -> Answer {

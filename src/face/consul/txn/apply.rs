@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::super::go::quote;
-use super::super::kv::write::{self, Locked};
+use super::encode::{Failure, Shown};
 use super::parse::Op;
-use super::reply::{Failure, Shown};
+use crate::face::consul::go::quote;
+use crate::face::consul::kv::verbs::{self, Locked};
 use crate::model::Entry;
 use crate::space::{Draft, Lookup, PENDING};
 
@@ -74,33 +74,33 @@ fn without_key(op: &Op) -> Result<(), String> {
 fn change(draft: &mut Draft<'_>, op: &Op) -> Result<Option<Shown>, String> {
     let key = quote(op.key.as_bytes());
     match op.verb.as_str() {
-        "set" => write::set(draft, &op.key, &op.content),
+        "set" => verbs::set(draft, &op.key, &op.content),
         "cas" => {
-            if !write::cas(draft, &op.key, op.index, &op.content) {
+            if !verbs::cas(draft, &op.key, op.index, &op.content) {
                 return Err(format!("failed to set key {key}, index is stale"));
             }
         }
-        "lock" => match write::lock(draft, &op.key, op.session.as_bytes(), &op.content)? {
+        "lock" => match verbs::lock(draft, &op.key, op.session.as_bytes(), &op.content)? {
             Locked::Yes => {}
             Locked::Held | Locked::Delayed => {
                 return Err(format!("failed to lock key {key}, lock is already held"));
             }
         },
         "unlock" => {
-            if !write::unlock(draft, &op.key, op.session.as_bytes(), &op.content)? {
+            if !verbs::unlock(draft, &op.key, op.session.as_bytes(), &op.content)? {
                 return Err(format!(
                     "failed to unlock key {key}, lock isn't held, or is held by another session"
                 ));
             }
         }
-        "delete" => write::delete(draft, &op.key),
+        "delete" => verbs::delete(draft, &op.key),
         "delete-cas" => {
-            if !write::delete_cas(draft, &op.key, op.index) {
+            if !verbs::delete_cas(draft, &op.key, op.index) {
                 return Err(format!("failed to delete key {key}, index is stale"));
             }
         }
         // No other verb writes.
-        _ => write::delete_tree(draft, &op.key),
+        _ => verbs::delete_tree(draft, &op.key),
     }
     Ok(match op.verb.as_str() {
         "set" | "cas" | "lock" | "unlock" => draft.get(&op.key).map(|entry| show(op, entry, false)),

@@ -1,19 +1,19 @@
 //! `PUT /v1/txn`: several operations on entries, all or none.
 
 mod apply;
+mod encode;
 mod parse;
-mod reply;
 
 use axum::body::Body;
 
-use super::ask::Ask;
-use super::options::Options;
-use super::refused;
+use super::query_options::Options;
 use super::reply::{Answer, Reply};
+use super::request::Ask;
+use super::unsupported;
 use crate::space::{Draft, View};
 use crate::store::Limits;
+use encode::{Failure, Kind, Shown};
 use parse::{Op, ParseError};
-use reply::{Failure, Kind, Shown};
 
 /// The longest transaction, in bytes of its body: enough for the longest value, which is base64 there, and more.
 pub(super) fn most_bytes(limits: Limits) -> usize {
@@ -27,7 +27,7 @@ pub(super) async fn handle(ask: &Ask<'_>, body: Body) -> Answer {
     let body = ask
         .read(body, limit)
         .await?
-        .map_err(|long| refused::too_long(long.said, limit, "txn_max_req_len"))?;
+        .map_err(|long| unsupported::too_long(long.said, limit, "txn_max_req_len"))?;
     let ops = parse::parse(&body, limits.value_bytes).map_err(ParseError::into_reply)?;
     if ops.iter().any(Op::writes) {
         ask.this_datacenter()?;
@@ -37,7 +37,7 @@ pub(super) async fn handle(ask: &Ask<'_>, body: Body) -> Answer {
     ask.this_datacenter()?;
     let view: View = ask.face.space.read(&ask.caller);
     let outcome = apply::read_all(&view, &ops, view.revision());
-    Ok(reply::reply(Kind::Read, &outcome, view.revision()))
+    Ok(encode::reply(Kind::Read, &outcome, view.revision()))
 }
 
 async fn write(ask: &Ask<'_>, ops: &[Op]) -> Answer {
@@ -45,9 +45,9 @@ async fn write(ask: &Ask<'_>, ops: &[Op]) -> Answer {
         apply::write_all(draft, ops)
     };
     match ask.face.space.commit(&ask.caller, decide).await {
-        Ok(done) => Ok(reply::reply(Kind::Write, &Ok(done.reply), done.revision)),
-        Err(error) => Err(refused::commit(error, |failures, revision| -> Reply {
-            reply::reply(Kind::Write, &Err(failures), revision)
+        Ok(done) => Ok(encode::reply(Kind::Write, &Ok(done.reply), done.revision)),
+        Err(error) => Err(unsupported::commit(error, |failures, revision| -> Reply {
+            encode::reply(Kind::Write, &Err(failures), revision)
         })),
     }
 }

@@ -7,10 +7,10 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::super::decode::{self, mismatch, unknown_field};
-use super::super::go::{Json, first_value, quote};
-use super::super::kv::write::Content;
-use super::super::reply::Reply;
+use crate::face::consul::go::{Json, first_value, quote};
+use crate::face::consul::json_decoder::{self, mismatch, unknown_field};
+use crate::face::consul::kv::verbs::Content;
+use crate::face::consul::reply::Reply;
 use crate::model::Key;
 
 /// The most operations of one transaction (Consul's `maxTxnOps`).
@@ -119,12 +119,12 @@ enum Item {
 }
 
 fn parse_items(body: &[u8]) -> Result<Vec<Item>, String> {
-    let items = decode::array(first_value(body)?, "value", "api.TxnOps")?;
+    let items = json_decoder::array(first_value(body)?, "value", "api.TxnOps")?;
     items.into_iter().flatten().map(parse_item).collect()
 }
 
 fn parse_item(item: Json) -> Result<Item, String> {
-    let Some(fields) = decode::object(item, "value", "api.TxnOp")? else {
+    let Some(fields) = json_decoder::object(item, "value", "api.TxnOp")? else {
         // Consul breaks the connection off here.
         return Err("an operation is null".to_owned());
     };
@@ -153,7 +153,7 @@ fn parse_item(item: Json) -> Result<Item, String> {
 }
 
 fn parse_entry(value: Json) -> Result<Option<Op>, String> {
-    let Some(fields) = decode::object(value, "struct field TxnOp.KV", "api.KVTxnOp")? else {
+    let Some(fields) = json_decoder::object(value, "struct field TxnOp.KV", "api.KVTxnOp")? else {
         return Ok(None);
     };
     let mut key = String::new();
@@ -188,14 +188,14 @@ fn place(field: &str) -> String {
 }
 
 fn set_text(to: &mut String, value: Json, field: &str, wanted: &str) -> Result<(), String> {
-    if let Some(text) = decode::text(value, &place(field), wanted)? {
+    if let Some(text) = json_decoder::text(value, &place(field), wanted)? {
         *to = text;
     }
     Ok(())
 }
 
 fn set_number(to: &mut u64, value: &Json, field: &str) -> Result<(), String> {
-    if let Some(number) = decode::number(value, &place(field))? {
+    if let Some(number) = json_decoder::number(value, &place(field))? {
         *to = number;
     }
     Ok(())
@@ -219,7 +219,7 @@ fn parse_value(value: Json) -> Result<Bytes, String> {
     if let Json::Array(items) = &value {
         return items.iter().map(parse_byte).collect();
     }
-    let text = decode::text(value, &place("Value"), "[]uint8")?.unwrap_or_default();
+    let text = json_decoder::text(value, &place("Value"), "[]uint8")?.unwrap_or_default();
     let text: Vec<u8> = text
         .bytes()
         .filter(|byte| !b"\r\n".contains(byte))

@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::Response;
 
 use super::find::{not_dir, root_is_read_only};
-use super::request::KeysRequest;
+use super::parameters::KeysRequest;
 use super::set::fill;
 use super::{change, event};
 use crate::face::etcd::Face;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::request::KeysRequest;
+use super::parameters::KeysRequest;
 use crate::face::etcd::error::{Code, Error};
 use crate::model::{Entry, Key};
 use crate::space::Lookup;

@@ -8,7 +8,7 @@ use http::{HeaderValue, Response, StatusCode};
 
 use super::encode::push_get;
 use super::find::find;
-use super::request::KeysRequest;
+use super::parameters::KeysRequest;
 use crate::face::etcd::error::Error;
 use crate::face::etcd::{Face, reply};
 use crate::face::list_cache::{Encoded, Made};

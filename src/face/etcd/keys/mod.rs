@@ -1,6 +1,6 @@
 //! `/v2/keys`: one operation a file.
 
-mod answer;
+mod change;
 mod compare_and_delete;
 mod compare_and_swap;
 mod create;
@@ -10,13 +10,13 @@ mod event;
 mod find;
 mod get;
 mod in_order;
+mod missed_events;
 mod number;
-mod past;
-mod request;
+mod parameters;
 mod set;
 mod update;
 mod watch;
-mod watched;
+mod watch_scope;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ use http::header::CONTENT_TYPE;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
-use self::request::KeysRequest;
+use self::parameters::KeysRequest;
 use super::error::{Code, Error, not_committed};
 use super::form::{Form, MAX_BODY};
 use super::stats::Outcomes;
@@ -132,7 +132,7 @@ async fn change(
                 .as_deref()
                 .and_then(|commit| event::of_write(commit, name));
             match event {
-                Some(event) => answer::answer(&event, asked, done.revision),
+                Some(event) => change::answer(&event, asked, done.revision),
                 None => Error::new(Code::RaftInternal, "the change left no event").answer(0),
             }
         }

@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::Response;
 
 use super::find::{absent, not_dir, root_is_read_only};
-use super::request::KeysRequest;
+use super::parameters::KeysRequest;
 use super::{change, event};
 use crate::face::etcd::Face;
 use crate::face::etcd::error::{Code, Error};

@@ -16,9 +16,9 @@ use http::{Response, StatusCode};
 
 use super::encode::push_event;
 use super::event::Event;
-use super::past;
-use super::request::KeysRequest;
-use super::watched::Watched;
+use super::missed_events;
+use super::parameters::KeysRequest;
+use super::watch_scope::Watched;
 use crate::face::etcd::chunks::{self, BrokenOff};
 use crate::face::etcd::error::Error;
 use crate::face::etcd::{Face, reply};
@@ -89,7 +89,7 @@ impl Poll {
     fn catch_up(&mut self) -> Result<(), Error> {
         if self.behind {
             let view = self.face.space.read(&self.caller);
-            match past::find(&self.face.space, &view, &self.watched, self.since)? {
+            match missed_events::find(&self.face.space, &view, &self.watched, self.since)? {
                 Some((index, events)) => {
                     self.since = index + 1;
                     self.ready.extend(events);

@@ -1,7 +1,7 @@
 //! The one node there is: this gateway, with the service and the check that a Consul server always has.
 
-use super::ask::Ask;
-use super::json::{Object, push_plain};
+use super::json_writer::{Object, push_plain};
+use super::request::Ask;
 use crate::face::gojson;
 
 /// The version of Consul whose answers these are.

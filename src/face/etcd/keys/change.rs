@@ -5,7 +5,7 @@ use http::{Response, StatusCode};
 
 use super::encode::push_event;
 use super::event::Event;
-use super::request::KeysRequest;
+use super::parameters::KeysRequest;
 use crate::face::etcd::reply;
 
 /// The answer to a change: its event, 201 where it made the node.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Consul;
 use super::go::format_duration;
-use super::options::Options;
+use super::query_options::Options;
 use crate::model::{Caller, KeyRange, LeaseId};
 use crate::space::View;
 

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 
-use super::super::session::{self, SessionId};
+use crate::face::consul::session::{self, SessionId};
 use crate::model::{Cause, DirMark, Key, Record};
 use crate::space::{Acquired, Draft, Lookup, PENDING};
 
@@ -84,7 +84,12 @@ pub(in crate::face::consul) fn lock(
     if session.is_empty() {
         return Err("missing session".to_owned());
     }
-    let invalid = || format!("invalid session {}", super::super::go::quote(session));
+    let invalid = || {
+        format!(
+            "invalid session {}",
+            crate::face::consul::go::quote(session)
+        )
+    };
     let id = match session::parse_id(session) {
         Ok(SessionId::Known(id)) => id,
         Ok(SessionId::OfNobody) => return Err(invalid()),

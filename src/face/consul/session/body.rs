@@ -1,10 +1,10 @@
 //! What a client says of the session it wants.
 
-use super::super::decode;
-use super::super::go::{Json, first_value, format_duration, parse_duration};
-use super::super::json::{Object, push_array, push_strings};
-use super::super::node::SERF_CHECK;
-use super::record::Session;
+use super::lease::Session;
+use crate::face::consul::gateway_node::SERF_CHECK;
+use crate::face::consul::go::{Json, first_value, format_duration, parse_duration};
+use crate::face::consul::json_decoder;
+use crate::face::consul::json_writer::{Object, push_array, push_strings};
 use crate::model::LeaseEnd;
 
 /// The shortest TTL, in nanoseconds. Consul's own is 10 s unless it is told otherwise; libkv asks for less.
@@ -76,7 +76,7 @@ impl Wish {
         // What Consul decodes into: a session whose lock-delay may be anything.
         const GO_TYPE: &str = "struct { LockDelay interface {}; *structs.Alias }";
         let body = first_value(body)?;
-        let fields = decode::object(body, "value", GO_TYPE)?;
+        let fields = json_decoder::object(body, "value", GO_TYPE)?;
         let mut lock_delay = Json::Null;
         for (name, value) in fields.into_iter().flatten() {
             match name.to_lowercase().as_str() {
@@ -107,7 +107,7 @@ impl Wish {
                 // Given by the server; Consul lets a client send them, and reads them to check their type.
                 "id" => set_text(&mut String::new(), value, "ID", "string")?,
                 "createindex" | "modifyindex" => {
-                    decode::number(&value, &place(&name))?;
+                    json_decoder::number(&value, &place(&name))?;
                 }
                 _ => {}
             }
@@ -213,9 +213,9 @@ fn truncate(number: f64) -> i64 {
 /// A number in a place for anything becomes a float; one that does not fit is told.
 fn check_float(value: &Json) -> Result<(), String> {
     match value {
-        Json::Number(number) if number.parse().is_ok_and(f64::is_infinite) => {
-            Err(decode::mismatch(value, &place("LockDelay"), "float64"))
-        }
+        Json::Number(number) if number.parse().is_ok_and(f64::is_infinite) => Err(
+            json_decoder::mismatch(value, &place("LockDelay"), "float64"),
+        ),
         Json::Array(items) => items.iter().try_for_each(check_float),
         Json::Object(fields) => fields.iter().try_for_each(|(_, value)| check_float(value)),
         Json::Null | Json::Bool | Json::Number(_) | Json::Text(_) => Ok(()),
@@ -223,7 +223,7 @@ fn check_float(value: &Json) -> Result<(), String> {
 }
 
 fn set_text(to: &mut String, value: Json, field: &str, wanted: &str) -> Result<(), String> {
-    if let Some(text) = decode::text(value, &place(field), wanted)? {
+    if let Some(text) = json_decoder::text(value, &place(field), wanted)? {
         *to = text;
     }
     Ok(())
@@ -240,7 +240,7 @@ fn texts(
     field: &str,
     wanted: &str,
 ) -> Result<Option<Vec<String>>, String> {
-    let Some(items) = decode::array(value, &place(field), &format!("[]{wanted}"))? else {
+    let Some(items) = json_decoder::array(value, &place(field), &format!("[]{wanted}"))? else {
         return Ok(None);
     };
     let mut texts = Vec::with_capacity(items.len());
@@ -255,13 +255,13 @@ fn texts(
 
 fn service_checks(value: Json) -> Result<Option<Vec<ServiceCheck>>, String> {
     let place = place("ServiceChecks");
-    let Some(items) = decode::array(value, &place, "[]structs.ServiceCheck")? else {
+    let Some(items) = json_decoder::array(value, &place, "[]structs.ServiceCheck")? else {
         return Ok(None);
     };
     let mut checks = Vec::with_capacity(items.len());
     for item in items {
         let mut check = ServiceCheck::default();
-        let fields = decode::object(item, &place, "structs.ServiceCheck")?;
+        let fields = json_decoder::object(item, &place, "structs.ServiceCheck")?;
         for (name, value) in fields.into_iter().flatten() {
             match name.to_lowercase().as_str() {
                 "id" => set_text(&mut check.id, value, "ServiceChecks.ID", "string")?,

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::super::json::Object;
+use crate::face::consul::json_writer::Object;
 use crate::model::{Entry, Key};
 use crate::space::PENDING;
 

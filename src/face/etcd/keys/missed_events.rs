@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::event::{self, Event};
-use super::watched::Watched;
+use super::watch_scope::Watched;
 use crate::face::etcd::error::{Code, Error};
 use crate::model::{Commit, DirMark, Key, KeyRange};
 use crate::space::tree::{self, Node};

@@ -2,9 +2,9 @@
 
 use http::HeaderMap;
 
-use super::ask::Ask;
 use super::go::{Query, parse_duration, parse_uint, quote};
 use super::reply::Reply;
+use super::request::Ask;
 
 /// The options of a read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use super::super::json::{Object, push_array};
-use super::super::kv::push_entry;
-use super::super::reply::Reply;
+use crate::face::consul::json_writer::{Object, push_array};
+use crate::face::consul::kv::push_entry;
+use crate::face::consul::reply::Reply;
 use crate::model::{Entry, Key};
 
 /// An entry in the results.
