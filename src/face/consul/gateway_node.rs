@@ -1,55 +1,53 @@
-//! The one node there is: this gateway, with the service and the check that a Consul server always has.
+//! The only node of the catalog: this gateway, with the service and the check that every Consul server has.
 
-use super::json_writer::{Object, push_plain};
-use super::request::Ask;
+use super::json_writer::{Object, push_display};
+use super::request::ApiRequest;
 use crate::face::gojson;
 
 /// The version of Consul whose answers these are.
 pub(super) const VERSION: &str = "1.8.7";
 /// The check every node of a Consul cluster has.
 pub(super) const SERF_CHECK: &str = "serfHealth";
-/// The service every Consul server is.
+/// The service that every Consul server offers.
 pub(super) const SERVICE: &str = "consul";
-/// The name of the one piece of metadata a node has.
+/// The name of the only metadata of a node.
 const SEGMENT: &str = "consul-network-segment";
-/// The lowest index of the catalog. Consul's own test helper waits for it, to see that a server has registered itself.
-pub(super) const LOWEST_INDEX: u64 = 2;
 
-/// Whether a name is that of the node; Consul does not tell small letters from capitals there.
-pub(super) fn is_ours(ask: &Ask<'_>, name: &str) -> bool {
-    name.to_lowercase() == ask.face.node.to_lowercase()
+/// Whether this is the node's name; Consul ignores the case of node names.
+pub(super) fn is_named(request: &ApiRequest<'_>, name: &str) -> bool {
+    name.to_lowercase() == request.face.node.to_lowercase()
 }
 
-/// A UUID for the node, made from the name of the store: it stays the same over restarts.
-pub(super) fn id(ask: &Ask<'_>) -> String {
-    let identity = u128::from(ask.face.space.identity());
-    // A version and a variant, as in a UUID made at random.
+/// The UUID of the node, derived from the identity of the store: restarts do not change it.
+pub(super) fn uuid(request: &ApiRequest<'_>) -> String {
+    let identity = u128::from(request.face.space.identity());
+    // With the version and variant bits of a random UUID.
     uuid::Builder::from_random_bytes((identity << 64 | identity).to_be_bytes())
         .into_uuid()
         .to_string()
 }
 
-/// The node as the catalog shows it.
-pub(super) fn push_node(ask: &Ask<'_>, out: &mut Vec<u8>) {
-    push_node_fields(ask, Object::new(out))
-        .plain("CreateIndex", ask.catalog_index)
-        .plain("ModifyIndex", ask.catalog_index)
+/// Writes the node as the catalog shows it.
+pub(super) fn push_node(request: &ApiRequest<'_>, out: &mut Vec<u8>) {
+    push_node_fields(request, Object::new(out))
+        .display("CreateIndex", request.face.catalog_index)
+        .display("ModifyIndex", request.face.catalog_index)
         .end();
 }
 
-fn push_node_fields<'a>(ask: &Ask<'_>, object: Object<'a>) -> Object<'a> {
+fn push_node_fields<'a>(request: &ApiRequest<'_>, object: Object<'a>) -> Object<'a> {
     object
-        .text("ID", id(ask))
-        .text("Node", &ask.face.node)
-        .text("Address", ask.here.ip().to_string())
-        .text("Datacenter", &ask.face.datacenter)
-        .with("TaggedAddresses", |out| push_addresses(ask, out))
+        .text("ID", uuid(request))
+        .text("Node", &request.face.node)
+        .text("Address", request.local_address.ip().to_string())
+        .text("Datacenter", &request.face.datacenter)
+        .with("TaggedAddresses", |out| push_addresses(request, out))
         .with("Meta", push_meta)
 }
 
-/// The node's one address, by every name Consul has for it.
-fn push_addresses(ask: &Ask<'_>, out: &mut Vec<u8>) {
-    let ip = ask.here.ip();
+/// Writes the node's only address under each of Consul's names for it.
+fn push_addresses(request: &ApiRequest<'_>, out: &mut Vec<u8>) {
+    let ip = request.local_address.ip();
     let address = ip.to_string();
     let names = if ip.is_ipv4() {
         ["lan", "lan_ipv4", "wan", "wan_ipv4"]
@@ -63,46 +61,46 @@ fn push_addresses(ask: &Ask<'_>, out: &mut Vec<u8>) {
     object.end();
 }
 
-/// The node's metadata: what Consul gives every node.
+/// Writes the metadata that Consul gives every node.
 fn push_meta(out: &mut Vec<u8>) {
     Object::new(out).text(SEGMENT, "").end();
 }
 
-/// Whether the node has all the metadata that `?node-meta=NAME:VALUE` asks for.
-pub(super) fn matches(ask: &Ask<'_>) -> bool {
-    ask.query.all("node-meta").all(|wanted| {
+/// Whether the node has all metadata that `?node-meta=NAME:VALUE` asks for.
+pub(super) fn has_metadata(request: &ApiRequest<'_>) -> bool {
+    request.query.all("node-meta").all(|wanted| {
         wanted
             .strip_prefix(SEGMENT.as_bytes())
             .is_some_and(|value| matches!(value, b"" | b":"))
     })
 }
 
-/// The service as it stands under its node.
-pub(super) fn push_service(ask: &Ask<'_>, out: &mut Vec<u8>) {
+/// Writes the service as it appears under its node.
+pub(super) fn push_service(request: &ApiRequest<'_>, out: &mut Vec<u8>) {
     Object::new(out)
         .text("ID", SERVICE)
         .text("Service", SERVICE)
         .json("Tags", b"[]")
         .text("Address", "")
         .with("Meta", push_service_meta)
-        .plain("Port", ask.here.port())
+        .display("Port", request.local_address.port())
         .json("Weights", br#"{"Passing":1,"Warning":1}"#)
-        .plain("EnableTagOverride", false)
+        .display("EnableTagOverride", false)
         .json("Proxy", br#"{"MeshGateway":{},"Expose":{}}"#)
         .json("Connect", b"{}")
-        .plain("CreateIndex", ask.catalog_index)
-        .plain("ModifyIndex", ask.catalog_index)
+        .display("CreateIndex", request.face.catalog_index)
+        .display("ModifyIndex", request.face.catalog_index)
         .end();
 }
 
-/// The service as the catalog lists it, with its node.
-pub(super) fn push_catalog_service(ask: &Ask<'_>, out: &mut Vec<u8>) {
+/// Writes the service as the catalog lists it, with its node.
+pub(super) fn push_catalog_service(request: &ApiRequest<'_>, out: &mut Vec<u8>) {
     Object::new(out)
-        .text("ID", id(ask))
-        .text("Node", &ask.face.node)
-        .text("Address", ask.here.ip().to_string())
-        .text("Datacenter", &ask.face.datacenter)
-        .with("TaggedAddresses", |out| push_addresses(ask, out))
+        .text("ID", uuid(request))
+        .text("Node", &request.face.node)
+        .text("Address", request.local_address.ip().to_string())
+        .text("Datacenter", &request.face.datacenter)
+        .with("TaggedAddresses", |out| push_addresses(request, out))
         .with("NodeMeta", push_meta)
         .text("ServiceKind", "")
         .text("ServiceID", SERVICE)
@@ -111,12 +109,14 @@ pub(super) fn push_catalog_service(ask: &Ask<'_>, out: &mut Vec<u8>) {
         .text("ServiceAddress", "")
         .json("ServiceWeights", br#"{"Passing":1,"Warning":1}"#)
         .with("ServiceMeta", push_service_meta)
-        .with("ServicePort", |out| push_plain(out, ask.here.port()))
-        .plain("ServiceEnableTagOverride", false)
+        .with("ServicePort", |out| {
+            push_display(out, request.local_address.port());
+        })
+        .display("ServiceEnableTagOverride", false)
         .json("ServiceProxy", br#"{"MeshGateway":{},"Expose":{}}"#)
         .json("ServiceConnect", b"{}")
-        .plain("CreateIndex", ask.catalog_index)
-        .plain("ModifyIndex", ask.catalog_index)
+        .display("CreateIndex", request.face.catalog_index)
+        .display("ModifyIndex", request.face.catalog_index)
         .end();
 }
 
@@ -124,10 +124,10 @@ fn push_service_meta(out: &mut Vec<u8>) {
     Object::new(out).text("version", VERSION).end();
 }
 
-/// The check that says the node is alive.
-pub(super) fn push_check(ask: &Ask<'_>, out: &mut Vec<u8>) {
+/// Writes the check that shows the node as alive.
+pub(super) fn push_check(request: &ApiRequest<'_>, out: &mut Vec<u8>) {
     Object::new(out)
-        .text("Node", &ask.face.node)
+        .text("Node", &request.face.node)
         .text("CheckID", SERF_CHECK)
         .text("Name", "Serf Health Status")
         .text("Status", "passing")
@@ -138,37 +138,37 @@ pub(super) fn push_check(ask: &Ask<'_>, out: &mut Vec<u8>) {
         .json("ServiceTags", b"[]")
         .text("Type", "")
         .json("Definition", b"{}")
-        .plain("CreateIndex", ask.catalog_index)
-        .plain("ModifyIndex", ask.catalog_index)
+        .display("CreateIndex", request.face.catalog_index)
+        .display("ModifyIndex", request.face.catalog_index)
         .end();
 }
 
-/// The node as a member of the cluster.
-pub(super) fn push_member(ask: &Ask<'_>, out: &mut Vec<u8>) {
+/// Writes the node as a member of the cluster.
+pub(super) fn push_member(request: &ApiRequest<'_>, out: &mut Vec<u8>) {
     Object::new(out)
-        .text("Name", &ask.face.node)
-        .text("Addr", ask.here.ip().to_string())
-        .plain("Port", ask.here.port())
+        .text("Name", &request.face.node)
+        .text("Addr", request.local_address.ip().to_string())
+        .display("Port", request.local_address.port())
         .with("Tags", |out| {
             Object::new(out)
                 .text("acls", "0")
                 .text("build", format!("{VERSION}:"))
-                .text("dc", &ask.face.datacenter)
-                .text("id", id(ask))
+                .text("dc", &request.face.datacenter)
+                .text("id", uuid(request))
                 .with("port", |out| {
-                    gojson::push_string(out, ask.here.port().to_string().as_bytes());
+                    gojson::push_string(out, request.local_address.port().to_string().as_bytes());
                 })
                 .text("role", "consul")
                 .text("segment", "")
                 .text("vsn", "2")
                 .end();
         })
-        .plain("Status", 1)
-        .plain("ProtocolMin", 1)
-        .plain("ProtocolMax", 5)
-        .plain("ProtocolCur", 2)
-        .plain("DelegateMin", 2)
-        .plain("DelegateMax", 5)
-        .plain("DelegateCur", 4)
+        .display("Status", 1)
+        .display("ProtocolMin", 1)
+        .display("ProtocolMax", 5)
+        .display("ProtocolCur", 2)
+        .display("DelegateMin", 2)
+        .display("DelegateMax", 5)
+        .display("DelegateCur", 4)
         .end();
 }

@@ -1,14 +1,14 @@
-//! JSON into what Consul wants, as Go does it: field names match in any case, `null` changes nothing, and the first
-//! thing that does not fit is told.
+//! JSON decoder with Go's rules: field names match in any case, `null` changes nothing, and the error is that of the first
+//! value of a wrong type.
 
 use super::go::{Json, parse_uint, quote};
 
-/// That a value is not what its place wants, in Go's words.
+/// The error of a value whose type its place does not take, in Go's words.
 pub(super) fn mismatch(value: &Json, place: &str, wanted: &str) -> String {
     let kind = match value {
         Json::Null => "null".to_owned(),
         Json::Bool => "bool".to_owned(),
-        // A number of the wrong sort is shown, a number where none belongs is not.
+        // Go shows a number of the wrong kind, but not a number where none belongs.
         Json::Number(number) if wanted.starts_with("uint") || wanted.starts_with("float") => {
             format!("number {number}")
         }
@@ -20,7 +20,7 @@ pub(super) fn mismatch(value: &Json, place: &str, wanted: &str) -> String {
     format!("json: cannot unmarshal {kind} into Go {place} of type {wanted}")
 }
 
-/// The fields of an object; none where it is `null`.
+/// The fields of an object; `None` where it is `null`.
 pub(super) fn object(
     value: Json,
     place: &str,
@@ -29,36 +29,36 @@ pub(super) fn object(
     if let Json::Object(fields) = value {
         return Ok(Some(fields));
     }
-    none(&value, place, wanted)
+    null_or_mismatch(&value, place, wanted)
 }
 
-/// The items of an array; none where it is `null`.
+/// The items of an array; `None` where it is `null`.
 pub(super) fn array(value: Json, place: &str, wanted: &str) -> Result<Option<Vec<Json>>, String> {
     if let Json::Array(items) = value {
         return Ok(Some(items));
     }
-    none(&value, place, wanted)
+    null_or_mismatch(&value, place, wanted)
 }
 
-/// The text of a string; none where it is `null`.
+/// The text of a string; `None` where it is `null`.
 pub(super) fn text(value: Json, place: &str, wanted: &str) -> Result<Option<String>, String> {
     if let Json::Text(text) = value {
         return Ok(Some(text));
     }
-    none(&value, place, wanted)
+    null_or_mismatch(&value, place, wanted)
 }
 
-/// A number; none where it is `null`.
+/// A number; `None` where it is `null`.
 pub(super) fn number(value: &Json, place: &str) -> Result<Option<u64>, String> {
     if let Json::Number(text) = value
         && let Ok(number) = parse_uint(text.as_bytes())
     {
         return Ok(Some(number));
     }
-    none(value, place, "uint64")
+    null_or_mismatch(value, place, "uint64")
 }
 
-fn none<T>(value: &Json, place: &str, wanted: &str) -> Result<Option<T>, String> {
+fn null_or_mismatch<T>(value: &Json, place: &str, wanted: &str) -> Result<Option<T>, String> {
     if *value == Json::Null {
         Ok(None)
     } else {
@@ -66,7 +66,7 @@ fn none<T>(value: &Json, place: &str, wanted: &str) -> Result<Option<T>, String>
     }
 }
 
-/// A field that the place does not have, in Go's words.
+/// The error of a field that the place does not have, in Go's words.
 pub(super) fn unknown_field(name: &str) -> String {
     format!("json: unknown field {}", quote(name.as_bytes()))
 }

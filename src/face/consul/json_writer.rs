@@ -1,8 +1,8 @@
-//! Writing JSON straight into bytes, in the order and with the escapes of Go.
+//! JSON writer: appends to bytes, in the order and with the escapes of Go.
 
 use crate::face::gojson;
 
-/// An object being written; field names are written as they are.
+/// An object that is being written; field names are not escaped.
 #[derive(Debug)]
 pub(super) struct Object<'a> {
     out: &'a mut Vec<u8>,
@@ -16,7 +16,7 @@ impl<'a> Object<'a> {
         Self { out, begun: false }
     }
 
-    /// Begins a field: its value is to be written to what is returned.
+    /// Begins a field: the caller appends its value to the bytes returned.
     pub(super) fn field(&mut self, name: &str) -> &mut Vec<u8> {
         if std::mem::replace(&mut self.begun, true) {
             self.out.push(b',');
@@ -27,25 +27,25 @@ impl<'a> Object<'a> {
         self.out
     }
 
-    /// A string; bytes that are not UTF-8 are replaced.
+    /// Adds a string; bytes that are not UTF-8 are replaced.
     pub(super) fn text(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         gojson::push_string(self.field(name), value.as_ref());
         self
     }
 
-    /// Anything whose JSON is what it displays: numbers and booleans.
-    pub(super) fn plain(mut self, name: &str, value: impl std::fmt::Display) -> Self {
-        push_plain(self.field(name), value);
+    /// Adds a value whose JSON is its `Display`: a number or a boolean.
+    pub(super) fn display(mut self, name: &str, value: impl std::fmt::Display) -> Self {
+        push_display(self.field(name), value);
         self
     }
 
-    /// A value that is JSON already.
+    /// Adds a value that is JSON already.
     pub(super) fn json(mut self, name: &str, value: &[u8]) -> Self {
         self.field(name).extend_from_slice(value);
         self
     }
 
-    /// A value written by a function.
+    /// Adds a value that `write` appends.
     pub(super) fn with(mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) -> Self {
         write(self.field(name));
         self
@@ -58,13 +58,13 @@ impl<'a> Object<'a> {
 }
 
 /// Writes a number or a boolean.
-pub(super) fn push_plain(out: &mut Vec<u8>, value: impl std::fmt::Display) {
+pub(super) fn push_display(out: &mut Vec<u8>, value: impl std::fmt::Display) {
     use std::io::Write as _;
-    // Writing to memory does not fail.
+    // Writing to memory cannot fail.
     let _written = write!(out, "{value}");
 }
 
-/// Writes an array, each item by `write`.
+/// Writes an array, each item with `write`.
 pub(super) fn push_array<T>(
     out: &mut Vec<u8>,
     items: impl IntoIterator<Item = T>,
@@ -87,7 +87,7 @@ pub(super) fn push_strings<T: AsRef<[u8]>>(out: &mut Vec<u8>, items: impl IntoIt
     });
 }
 
-/// Compact JSON over several lines, as `?pretty` asks: four spaces a level, a newline at the end.
+/// Compact JSON indented over several lines, for `?pretty`: four spaces a level, a newline at the end.
 pub(super) fn pretty(compact: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(compact.len() * 2);
     let mut depth: usize = 0;
@@ -142,7 +142,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn json_is_indented_as_go_does() {
+    fn indentation_is_gos() {
         let compact = br#"[{"a":[],"b":{},"c":[1,[2]],"d":"x\"],{:"}]"#;
         let expected = "[\n    {\n        \"a\": [],\n        \"b\": {},\n        \"c\": [\n            1,\n            [\n                2\n            ]\n        ],\n        \"d\": \"x\\\"],{:\"\n    }\n]\n";
         assert_eq!(String::from_utf8(pretty(compact)).unwrap(), expected);
@@ -151,11 +151,11 @@ mod tests {
     }
 
     #[test]
-    fn objects_are_written_in_order() {
+    fn fields_keep_their_order() {
         let mut out = Vec::new();
         Object::new(&mut out)
             .text("b", "<")
-            .plain("a", 7)
+            .display("a", 7)
             .json("c", b"null")
             .end();
         assert_eq!(out, br#"{"b":"\u003c","a":7,"c":null}"#);
@@ -163,11 +163,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pretty_json_means_the_same(texts: Vec<String>, numbers: Vec<u64>) {
+        fn indentation_keeps_the_value(texts: Vec<String>, numbers: Vec<u64>) {
             let mut compact = Vec::new();
             Object::new(&mut compact)
                 .with("texts", |out| push_strings(out, &texts))
-                .with("numbers", |out| push_array(out, &numbers, push_plain))
+                .with("numbers", |out| push_array(out, &numbers, push_display))
                 .end();
             let pretty: serde_json::Value = serde_json::from_slice(&pretty(&compact)).unwrap();
             let expected = serde_json::json!({ "texts": texts, "numbers": numbers });

@@ -1,30 +1,30 @@
-//! What any read may ask for: consistency, and to wait for a change.
+//! Query options, which every read takes: consistency mode, and index and wait of a blocking query.
 
 use http::HeaderMap;
 
 use super::go::{Query, parse_duration, parse_uint, quote};
 use super::reply::Reply;
-use super::request::Ask;
+use super::request::ApiRequest;
 
-/// The options of a read.
+/// Options of a read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Options {
-    /// Answer when the index is above this; 0 answers at once.
+pub(super) struct QueryOptions {
+    /// `index`: a blocking query answers once its index is above this; 0 answers at once.
     pub(super) index: u64,
-    /// How long to wait at most, in nanoseconds; 0 or less means the default.
+    /// `wait`: the longest time to block, in nanoseconds; 0 or less means the default.
     pub(super) wait: i64,
-    /// How consistent the answer must be, in Consul's words.
+    /// The consistency mode, in Consul's words.
     ///
-    /// One gateway answers, from what it has in memory, and it is the one that writes: every answer is consistent.
+    /// It changes no answer: the leader alone answers, from its memory, so that every read is consistent.
     pub(super) consistency: &'static str,
 }
 
-impl Options {
-    /// Reads them in the order Consul does, so that the same one of several errors is told.
-    pub(super) fn parse(ask: &Ask<'_>) -> Result<Self, Reply> {
-        let consistency = parse_consistency(&ask.query)?;
-        check_cache_control(ask.headers)?;
-        let (index, wait) = parse_wait(&ask.query)?;
+impl QueryOptions {
+    /// Parses them in Consul's order, so that of several errors the client gets the same one.
+    pub(super) fn parse(request: &ApiRequest<'_>) -> Result<Self, Reply> {
+        let consistency = parse_consistency(&request.query)?;
+        check_cache_control(&request.parts.headers)?;
+        let (index, wait) = parse_wait(&request.query)?;
         Ok(Self {
             index,
             wait,
@@ -59,7 +59,7 @@ fn parse_consistency(query: &Query) -> Result<&'static str, Reply> {
     })
 }
 
-/// Nothing here is cached; what would direct a cache is only checked.
+/// Checks the directives for Consul's agent cache, which kubekv does not have.
 fn check_cache_control(headers: &HeaderMap) -> Result<(), Reply> {
     let Some(value) = headers.get(http::header::CACHE_CONTROL) else {
         return Ok(());

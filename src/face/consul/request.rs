@@ -1,80 +1,63 @@
-//! One request, taken apart.
+//! Request to the API, without its body, and the checks that many operations begin with.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::{HeaderMap, header, request};
+use http::header;
+use http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
+use super::face::Face;
 use super::go::Query;
 use super::reply::Reply;
-use super::{Consul, Face};
+use super::unsupported;
 use crate::face::http::Connection;
-use crate::face::list_cache::ListCache;
 use crate::model::{Caller, FaceName};
 
-/// A request without its body.
+/// A request to the API, without its body.
 #[derive(Debug)]
-pub(super) struct Ask<'a> {
-    /// What the face works on.
-    pub(super) face: &'a Consul,
-    /// Its long lists, encoded.
-    pub(super) kept: &'a ListCache,
-    /// The index of every list of the catalog and of health.
-    pub(super) catalog_index: u64,
-    /// Who asks.
+pub(super) struct ApiRequest<'a> {
+    /// The face that serves it.
+    pub(super) face: &'a Face,
+    /// The client.
     pub(super) caller: Caller,
-    /// The address the client reached us at.
-    pub(super) here: SocketAddr,
-    /// What follows the endpoint in the path.
+    /// The address at which the client reached the gateway.
+    pub(super) local_address: SocketAddr,
+    /// Method and headers.
+    pub(super) parts: &'a Parts,
+    /// The path after the endpoint's own: a key, an id, a name.
     pub(super) rest: &'a [u8],
-    /// The parameters.
+    /// The parameters of the query.
     pub(super) query: Query,
-    /// The headers.
-    pub(super) headers: &'a HeaderMap,
 }
 
-/// The body is longer than allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TooLong {
-    /// Its length in bytes, where the client said it.
-    pub(super) said: Option<u64>,
-}
-
-impl<'a> Ask<'a> {
-    /// Takes a request apart.
-    pub(super) fn new(
-        face: &'a Face,
-        parts: &'a request::Parts,
-        rest: &'a [u8],
-        query: Query,
-    ) -> Self {
-        let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 8500));
+impl<'a> ApiRequest<'a> {
+    /// The request of these parts, whose path ends in `rest`.
+    pub(super) fn new(face: &'a Face, parts: &'a Parts, rest: &'a [u8], query: Query) -> Self {
+        let unknown = SocketAddr::from((Ipv4Addr::LOCALHOST, 8500));
         let connection = parts.extensions.get::<Connection>();
         Self {
-            face: &face.consul,
-            kept: &face.kept,
-            catalog_index: face.catalog_index,
+            face,
             caller: Caller::Client {
                 face: FaceName::Consul,
-                peer: connection.map_or(nowhere, |connection| connection.peer),
+                peer: connection.map_or(unknown, |connection| connection.peer),
             },
-            here: connection.map_or(nowhere, |connection| connection.local),
+            local_address: connection.map_or(unknown, |connection| connection.local),
+            parts,
             rest,
             query,
-            headers: &parts.headers,
         }
     }
 
-    /// Refuses namespaces, which Consul sells.
-    pub(super) fn no_namespace(&self) -> Result<(), Reply> {
-        let refused = |what: &str| {
+    /// Refuses namespaces, a feature of Consul Enterprise.
+    pub(super) fn refuse_namespace(&self) -> Result<(), Reply> {
+        let refused = |place: &str| {
             Reply::bad_request(format!(
-                "Bad request: Invalid {what} - Namespaces are a Consul Enterprise feature"
+                "Bad request: Invalid {place} - Namespaces are a Consul Enterprise feature"
             ))
         };
-        let header = self.headers.get("x-consul-namespace");
+        let header = self.parts.headers.get("x-consul-namespace");
         if header.is_some_and(|value| !value.is_empty()) {
             return Err(refused("header: \"X-Consul-Namespace\""));
         }
@@ -84,47 +67,60 @@ impl<'a> Ask<'a> {
         Ok(())
     }
 
-    /// Refuses other datacenters: there is one.
-    pub(super) fn this_datacenter(&self) -> Result<(), Reply> {
+    /// Refuses filters, which are an expression language of their own.
+    pub(super) fn refuse_filter(&self) -> Result<(), Reply> {
+        if self.query.get("filter").is_empty() {
+            return Ok(());
+        }
+        Err(Reply::bad_request("filter is not implemented by kubekv"))
+    }
+
+    /// Refuses every datacenter but the only one.
+    pub(super) fn check_datacenter(&self) -> Result<(), Reply> {
         match self.query.get("dc") {
             b"" => Ok(()),
             dc if dc == self.face.datacenter.as_bytes() => Ok(()),
-            _ => Err(Reply::failed("No path to datacenter")),
+            _ => Err(Reply::internal_error("No path to datacenter")),
         }
     }
 
-    /// What follows the endpoint, as text; bytes that are not UTF-8 are replaced, as they match nothing there.
+    /// The rest of the path as text. Bytes that are not UTF-8 are replaced: no name or id contains any.
     pub(super) fn rest_text(&self) -> String {
         String::from_utf8_lossy(self.rest).into_owned()
     }
 
-    /// The length of the body, where the client said it.
-    pub(super) fn said_length(&self) -> Option<u64> {
-        self.headers
+    /// The body, of at most `limit` bytes; `option` is Consul's option for that limit.
+    pub(super) async fn read_body(
+        &self,
+        body: Body,
+        limit: usize,
+        option: &str,
+    ) -> Result<Bytes, Reply> {
+        let length = self.content_length();
+        if length
+            .is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit))
+        {
+            return Err(unsupported::body_too_long(length, limit, option));
+        }
+        match Limited::new(body, limit).collect().await {
+            // Copied: a body that arrived in one piece is a slice of the connection's buffer, and a small value that is
+            // stored would keep the whole buffer alive.
+            Ok(collected) => Ok(Bytes::copy_from_slice(&collected.to_bytes())),
+            Err(error) if error.is::<LengthLimitError>() => {
+                Err(unsupported::body_too_long(length, limit, option))
+            }
+            // Consul, too, answers 500 whatever went wrong.
+            Err(error) => Err(Reply::internal_error(error.to_string())),
+        }
+    }
+
+    fn content_length(&self) -> Option<u64> {
+        self.parts
+            .headers
             .get(header::CONTENT_LENGTH)?
             .to_str()
             .ok()?
             .parse()
             .ok()
-    }
-
-    /// Reads the body, up to a limit in bytes.
-    pub(super) async fn read(
-        &self,
-        body: Body,
-        limit: usize,
-    ) -> Result<Result<Bytes, TooLong>, Reply> {
-        let said = self.said_length();
-        if said.is_some_and(|said| usize::try_from(said).map_or(true, |said| said > limit)) {
-            return Ok(Err(TooLong { said }));
-        }
-        match Limited::new(body, limit).collect().await {
-            // Copied: what came in one piece is a part of the connection's buffer, which a small value that is kept
-            // would keep whole.
-            Ok(collected) => Ok(Ok(Bytes::copy_from_slice(&collected.to_bytes()))),
-            Err(error) if error.is::<LengthLimitError>() => Ok(Err(TooLong { said })),
-            // As Consul tells whatever goes wrong.
-            Err(error) => Err(Reply::failed(error.to_string())),
-        }
     }
 }

@@ -1,9 +1,9 @@
-//! Endpoints of Consul 1.8.7: which path is which, and which methods it takes.
+//! Routing table: the paths and methods of every endpoint of Consul 1.8.7.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// What a path asks for.
+/// An endpoint of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
     /// `/v1/kv/KEY`
@@ -35,15 +35,15 @@ pub(super) enum Endpoint {
     /// `/v1/status/peers`
     StatusPeers,
     /// `/v1/catalog/datacenters`
-    Datacenters,
+    CatalogDatacenters,
     /// `/v1/catalog/nodes`
-    Nodes,
+    CatalogNodes,
     /// `/v1/catalog/node/NODE`
-    Node,
+    CatalogNode,
     /// `/v1/catalog/services`
-    Services,
+    CatalogServices,
     /// `/v1/catalog/service/SERVICE`
-    Service,
+    CatalogService,
     /// `/v1/health/node/NODE`
     HealthNode,
     /// `/v1/health/state/STATE`
@@ -54,12 +54,12 @@ pub(super) enum Endpoint {
     HealthService,
     /// `/v1/acl/...`, which Consul itself refuses where access control is off.
     Acl,
-    /// What Consul has and kubekv has not.
-    Refused,
+    /// An endpoint that Consul has and kubekv has not.
+    Unsupported,
 }
 
-/// One row: the path, or where it ends in a slash the beginning of the path; the methods; what it is. No methods means
-/// that Consul leaves them to the endpoint.
+/// One row: pattern, methods, endpoint. A pattern that ends in a slash matches every path that begins with it; any other
+/// matches that path alone. No methods means that Consul leaves the check of methods to the endpoint.
 type Row = (&'static str, &'static [&'static str], Endpoint);
 
 const GET: &[&str] = &["GET"];
@@ -86,11 +86,11 @@ const ROWS: &[Row] = {
         ("/v1/agent/services", GET, E::AgentServices),
         ("/v1/status/leader", GET, E::StatusLeader),
         ("/v1/status/peers", GET, E::StatusPeers),
-        ("/v1/catalog/datacenters", GET, E::Datacenters),
-        ("/v1/catalog/nodes", GET, E::Nodes),
-        ("/v1/catalog/node/", GET, E::Node),
-        ("/v1/catalog/services", GET, E::Services),
-        ("/v1/catalog/service/", GET, E::Service),
+        ("/v1/catalog/datacenters", GET, E::CatalogDatacenters),
+        ("/v1/catalog/nodes", GET, E::CatalogNodes),
+        ("/v1/catalog/node/", GET, E::CatalogNode),
+        ("/v1/catalog/services", GET, E::CatalogServices),
+        ("/v1/catalog/service/", GET, E::CatalogService),
         ("/v1/health/node/", GET, E::HealthNode),
         ("/v1/health/state/", GET, E::HealthState),
         ("/v1/health/checks/", GET, E::HealthChecks),
@@ -125,123 +125,133 @@ const ROWS: &[Row] = {
         ("/v1/acl/token", PUT, E::Acl),
         ("/v1/acl/token/self", GET, E::Acl),
         ("/v1/acl/token/", CRUD, E::Acl),
-        ("/v1/agent/token/", PUT, E::Refused),
-        ("/v1/agent/host", GET, E::Refused),
-        ("/v1/agent/maintenance", PUT, E::Refused),
-        ("/v1/agent/reload", PUT, E::Refused),
-        ("/v1/agent/monitor", GET, E::Refused),
-        ("/v1/agent/metrics", GET, E::Refused),
-        ("/v1/agent/service/", GET, E::Refused),
-        ("/v1/agent/join/", PUT, E::Refused),
-        ("/v1/agent/leave", PUT, E::Refused),
-        ("/v1/agent/force-leave/", PUT, E::Refused),
-        ("/v1/agent/health/service/id/", GET, E::Refused),
-        ("/v1/agent/health/service/name/", GET, E::Refused),
-        ("/v1/agent/check/register", PUT, E::Refused),
-        ("/v1/agent/check/deregister/", PUT, E::Refused),
-        ("/v1/agent/check/pass/", PUT, E::Refused),
-        ("/v1/agent/check/warn/", PUT, E::Refused),
-        ("/v1/agent/check/fail/", PUT, E::Refused),
-        ("/v1/agent/check/update/", PUT, E::Refused),
-        ("/v1/agent/connect/authorize", POST, E::Refused),
-        ("/v1/agent/connect/ca/roots", GET, E::Refused),
-        ("/v1/agent/connect/ca/leaf/", GET, E::Refused),
-        ("/v1/agent/service/register", PUT, E::Refused),
-        ("/v1/agent/service/deregister/", PUT, E::Refused),
-        ("/v1/agent/service/maintenance/", PUT, E::Refused),
-        ("/v1/catalog/register", PUT, E::Refused),
-        ("/v1/catalog/connect/", GET, E::Refused),
-        ("/v1/catalog/deregister", PUT, E::Refused),
-        ("/v1/catalog/node-services/", GET, E::Refused),
-        ("/v1/catalog/gateway-services/", GET, E::Refused),
-        ("/v1/config/", &["GET", "DELETE"], E::Refused),
-        ("/v1/config", PUT, E::Refused),
-        ("/v1/connect/ca/configuration", GET_PUT, E::Refused),
-        ("/v1/connect/ca/roots", GET, E::Refused),
-        ("/v1/connect/intentions", GET_POST, E::Refused),
-        ("/v1/connect/intentions/match", GET, E::Refused),
-        ("/v1/connect/intentions/check", GET, E::Refused),
-        ("/v1/connect/intentions/", CRUD, E::Refused),
-        ("/v1/coordinate/datacenters", GET, E::Refused),
-        ("/v1/coordinate/nodes", GET, E::Refused),
-        ("/v1/coordinate/node/", GET, E::Refused),
-        ("/v1/coordinate/update", PUT, E::Refused),
-        ("/v1/internal/federation-states", GET, E::Refused),
+        ("/v1/agent/token/", PUT, E::Unsupported),
+        ("/v1/agent/host", GET, E::Unsupported),
+        ("/v1/agent/maintenance", PUT, E::Unsupported),
+        ("/v1/agent/reload", PUT, E::Unsupported),
+        ("/v1/agent/monitor", GET, E::Unsupported),
+        ("/v1/agent/metrics", GET, E::Unsupported),
+        ("/v1/agent/service/", GET, E::Unsupported),
+        ("/v1/agent/join/", PUT, E::Unsupported),
+        ("/v1/agent/leave", PUT, E::Unsupported),
+        ("/v1/agent/force-leave/", PUT, E::Unsupported),
+        ("/v1/agent/health/service/id/", GET, E::Unsupported),
+        ("/v1/agent/health/service/name/", GET, E::Unsupported),
+        ("/v1/agent/check/register", PUT, E::Unsupported),
+        ("/v1/agent/check/deregister/", PUT, E::Unsupported),
+        ("/v1/agent/check/pass/", PUT, E::Unsupported),
+        ("/v1/agent/check/warn/", PUT, E::Unsupported),
+        ("/v1/agent/check/fail/", PUT, E::Unsupported),
+        ("/v1/agent/check/update/", PUT, E::Unsupported),
+        ("/v1/agent/connect/authorize", POST, E::Unsupported),
+        ("/v1/agent/connect/ca/roots", GET, E::Unsupported),
+        ("/v1/agent/connect/ca/leaf/", GET, E::Unsupported),
+        ("/v1/agent/service/register", PUT, E::Unsupported),
+        ("/v1/agent/service/deregister/", PUT, E::Unsupported),
+        ("/v1/agent/service/maintenance/", PUT, E::Unsupported),
+        ("/v1/catalog/register", PUT, E::Unsupported),
+        ("/v1/catalog/connect/", GET, E::Unsupported),
+        ("/v1/catalog/deregister", PUT, E::Unsupported),
+        ("/v1/catalog/node-services/", GET, E::Unsupported),
+        ("/v1/catalog/gateway-services/", GET, E::Unsupported),
+        ("/v1/config/", &["GET", "DELETE"], E::Unsupported),
+        ("/v1/config", PUT, E::Unsupported),
+        ("/v1/connect/ca/configuration", GET_PUT, E::Unsupported),
+        ("/v1/connect/ca/roots", GET, E::Unsupported),
+        ("/v1/connect/intentions", GET_POST, E::Unsupported),
+        ("/v1/connect/intentions/match", GET, E::Unsupported),
+        ("/v1/connect/intentions/check", GET, E::Unsupported),
+        ("/v1/connect/intentions/", CRUD, E::Unsupported),
+        ("/v1/coordinate/datacenters", GET, E::Unsupported),
+        ("/v1/coordinate/nodes", GET, E::Unsupported),
+        ("/v1/coordinate/node/", GET, E::Unsupported),
+        ("/v1/coordinate/update", PUT, E::Unsupported),
+        ("/v1/internal/federation-states", GET, E::Unsupported),
         (
             "/v1/internal/federation-states/mesh-gateways",
             GET,
-            E::Refused,
+            E::Unsupported,
         ),
-        ("/v1/internal/federation-state/", GET, E::Refused),
-        ("/v1/discovery-chain/", GET_POST, E::Refused),
-        ("/v1/event/fire/", PUT, E::Refused),
-        ("/v1/event/list", GET, E::Refused),
-        ("/v1/health/connect/", GET, E::Refused),
-        ("/v1/health/ingress/", GET, E::Refused),
-        ("/v1/internal/ui/nodes", GET, E::Refused),
-        ("/v1/internal/ui/node/", GET, E::Refused),
-        ("/v1/internal/ui/services", GET, E::Refused),
-        ("/v1/internal/ui/gateway-services-nodes/", GET, E::Refused),
+        ("/v1/internal/federation-state/", GET, E::Unsupported),
+        ("/v1/discovery-chain/", GET_POST, E::Unsupported),
+        ("/v1/event/fire/", PUT, E::Unsupported),
+        ("/v1/event/list", GET, E::Unsupported),
+        ("/v1/health/connect/", GET, E::Unsupported),
+        ("/v1/health/ingress/", GET, E::Unsupported),
+        ("/v1/internal/ui/nodes", GET, E::Unsupported),
+        ("/v1/internal/ui/node/", GET, E::Unsupported),
+        ("/v1/internal/ui/services", GET, E::Unsupported),
+        (
+            "/v1/internal/ui/gateway-services-nodes/",
+            GET,
+            E::Unsupported,
+        ),
         ("/v1/internal/acl/authorize", POST, E::Acl),
-        ("/v1/operator/raft/configuration", GET, E::Refused),
-        ("/v1/operator/raft/peer", &["DELETE"], E::Refused),
+        ("/v1/operator/raft/configuration", GET, E::Unsupported),
+        ("/v1/operator/raft/peer", &["DELETE"], E::Unsupported),
         (
             "/v1/operator/keyring",
             &["GET", "POST", "PUT", "DELETE"],
-            E::Refused,
+            E::Unsupported,
         ),
-        ("/v1/operator/autopilot/configuration", GET_PUT, E::Refused),
-        ("/v1/operator/autopilot/health", GET, E::Refused),
-        ("/v1/query", GET_POST, E::Refused),
-        ("/v1/query/", &[], E::Refused),
-        ("/v1/snapshot", GET_PUT, E::Refused),
+        (
+            "/v1/operator/autopilot/configuration",
+            GET_PUT,
+            E::Unsupported,
+        ),
+        ("/v1/operator/autopilot/health", GET, E::Unsupported),
+        ("/v1/query", GET_POST, E::Unsupported),
+        ("/v1/query/", &[], E::Unsupported),
+        ("/v1/snapshot", GET_PUT, E::Unsupported),
     ]
 };
 
-/// An endpoint that a path leads to.
+/// The endpoint that a path leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Found<'a> {
-    /// Its path in the table.
+pub(super) struct Route<'a> {
+    /// Its pattern in the table.
     pub(super) pattern: &'static str,
-    /// The methods it takes, all where there are none.
+    /// The methods it takes; empty where the endpoint checks them itself.
     pub(super) methods: &'static [&'static str],
-    /// Which it is.
+    /// The endpoint.
     pub(super) endpoint: Endpoint,
-    /// What of the path follows.
+    /// The path after the pattern.
     pub(super) rest: &'a [u8],
 }
 
-/// How long a pattern may be, in bytes: no more of a path is looked at, however long it is.
-const LONGEST: usize = 64;
+/// The longest pattern, in bytes: a lookup looks at no more of a path, however long it is.
+const MAX_PATTERN: usize = 64;
 
 /// The rows by their patterns.
 static BY_PATTERN: LazyLock<HashMap<&'static [u8], &'static Row>> =
     LazyLock::new(|| ROWS.iter().map(|row| (row.0.as_bytes(), row)).collect());
 
-/// Finds the endpoint of a clean path: the longest that fits, as Go's multiplexer does. A path that lacks only the slash
-/// at its end fits where nothing else does; Consul would redirect it there.
-pub(super) fn find(path: &[u8]) -> Option<Found<'_>> {
-    if let Some(row) = BY_PATTERN.get(path) {
-        return Some(found(row, b""));
+impl<'a> Route<'a> {
+    /// The route of a clean path: the longest pattern that matches, as in Go's multiplexer. Where none does, a path that
+    /// lacks only the slash at its end matches the pattern with it; Consul would redirect it there.
+    pub(super) fn of(path: &'a [u8]) -> Option<Self> {
+        if let Some(row) = BY_PATTERN.get(path) {
+            return Some(Self::new(row, b""));
+        }
+        let within = path.get(..MAX_PATTERN.min(path.len())).unwrap_or(path);
+        let slashes = within.iter().enumerate().rev();
+        let ends = slashes.filter_map(|(at, byte)| (*byte == b'/').then_some(at + 1));
+        let mut prefixes = ends.filter_map(|end| {
+            let (pattern, rest) = path.split_at_checked(end)?;
+            Some(Self::new(BY_PATTERN.get(pattern)?, rest))
+        });
+        prefixes
+            .next()
+            .or_else(|| Some(Self::new(BY_PATTERN.get(&[path, b"/"].concat()[..])?, b"")))
     }
-    let within = path.get(..LONGEST.min(path.len())).unwrap_or(path);
-    let slashes = within.iter().enumerate().rev();
-    let ends = slashes.filter_map(|(at, byte)| (*byte == b'/').then_some(at + 1));
-    let mut beneath = ends.filter_map(|end| {
-        let (pattern, rest) = path.split_at_checked(end)?;
-        Some(found(BY_PATTERN.get(pattern)?, rest))
-    });
-    beneath
-        .next()
-        .or_else(|| Some(found(BY_PATTERN.get(&[path, b"/"].concat()[..])?, b"")))
-}
 
-fn found<'a>((pattern, methods, endpoint): &'static Row, rest: &'a [u8]) -> Found<'a> {
-    Found {
-        pattern,
-        methods,
-        endpoint: *endpoint,
-        rest,
+    fn new((pattern, methods, endpoint): &'static Row, rest: &'a [u8]) -> Self {
+        Self {
+            pattern,
+            methods,
+            endpoint: *endpoint,
+            rest,
+        }
     }
 }
 
@@ -250,11 +260,11 @@ mod tests {
     use super::*;
 
     fn pattern(path: &str) -> Option<(&'static str, &[u8])> {
-        find(path.as_bytes()).map(|found| (found.pattern, found.rest))
+        Route::of(path.as_bytes()).map(|route| (route.pattern, route.rest))
     }
 
     #[test]
-    fn the_longest_pattern_wins() {
+    fn longest_pattern_wins() {
         assert_eq!(pattern("/v1/kv/a/b"), Some(("/v1/kv/", &b"a/b"[..])));
         assert_eq!(pattern("/v1/kv/"), Some(("/v1/kv/", &b""[..])));
         assert_eq!(pattern("/v1/kv"), Some(("/v1/kv/", &b""[..])));
@@ -274,11 +284,11 @@ mod tests {
     }
 
     #[test]
-    fn no_pattern_is_there_twice() {
+    fn patterns_are_unique_and_short() {
         let mut patterns: Vec<_> = ROWS.iter().map(|row| row.0).collect();
         patterns.sort_unstable();
         patterns.dedup();
         assert_eq!(patterns.len(), ROWS.len());
-        assert!(patterns.iter().all(|pattern| pattern.len() <= LONGEST));
+        assert!(patterns.iter().all(|pattern| pattern.len() <= MAX_PATTERN));
     }
 }

@@ -1,13 +1,11 @@
-//! What is not here, refused by name; and how a change that was not made is told.
+//! Answers to requests that are not served: access control, endpoints that kubekv does not have, bad paths, long bodies.
 
 use http::{HeaderValue, StatusCode, header};
 
 use super::reply::Reply;
-use crate::space::{CommitError, Denied};
-use crate::store;
 
-/// Where the limits of values are explained.
-const SEE: &str = "https://www.consul.io/docs/agent/options.html";
+/// The page of Consul's documentation that explains the limits.
+const OPTIONS_PAGE: &str = "https://www.consul.io/docs/agent/options.html";
 
 /// Access control is off: Consul's own answer.
 pub(super) fn acl() -> Reply {
@@ -16,59 +14,31 @@ pub(super) fn acl() -> Reply {
 
 /// An endpoint that Consul has and kubekv has not.
 pub(super) fn endpoint(pattern: &str) -> Reply {
-    let words = format!("{pattern} is not implemented by kubekv");
-    Reply::text(StatusCode::NOT_IMPLEMENTED, words)
+    let text = format!("{pattern} is not implemented by kubekv");
+    Reply::text(StatusCode::NOT_IMPLEMENTED, text)
 }
 
-/// A path with `.` or `..` under a method that is not redirected.
+/// A path with `.` or `..`, with a method that is not redirected.
 pub(super) fn dots() -> Reply {
     Reply::bad_request(
         "a path with \".\" or \"..\" in it is never acted on by kubekv; send the path that is meant",
     )
 }
 
-/// Nothing is here, in the words of Go's multiplexer.
+/// 404 in the words of Go's multiplexer.
 pub(super) fn no_page() -> Reply {
     let nosniff = HeaderValue::from_static("nosniff");
     Reply::text(StatusCode::NOT_FOUND, "404 page not found\n")
         .header(header::X_CONTENT_TYPE_OPTIONS, nosniff)
 }
 
-/// A body that is too long, in Consul's words.
-pub(super) fn too_long(said: Option<u64>, limit: usize, option: &str) -> Reply {
-    let size = said
-        .map(|said| format!("({said} bytes)"))
+/// 413 in Consul's words; `length` is the body's `Content-Length`, where the client sent one.
+pub(super) fn body_too_long(length: Option<u64>, limit: usize, option: &str) -> Reply {
+    let size = length
+        .map(|length| format!("({length} bytes)"))
         .unwrap_or_default();
-    let words =
-        format!("Request body{size} too large, max size: {limit} bytes. See {SEE}#{option}.");
-    Reply::text(StatusCode::PAYLOAD_TOO_LARGE, words)
-}
-
-/// A change that was not made, other than by its own decision.
-pub(super) fn commit<E>(error: CommitError<E>, refused: impl FnOnce(E, u64) -> Reply) -> Reply {
-    match error {
-        CommitError::Refused { error, revision } => refused(error, revision),
-        CommitError::Denied(denied) => {
-            let status = match &denied {
-                Denied::KeyTooLong { .. } => StatusCode::BAD_REQUEST,
-                Denied::ValueTooLong { .. } | Denied::TooMuch(_) => StatusCode::PAYLOAD_TOO_LARGE,
-                Denied::Forbidden(_) => StatusCode::FORBIDDEN,
-            };
-            Reply::text(status, denied.to_string())
-        }
-        CommitError::Failed(store::CommitError::TooLarge(why)) => {
-            Reply::text(StatusCode::PAYLOAD_TOO_LARGE, why)
-        }
-        CommitError::Failed(error) => Reply::failed(match &error {
-            // What Consul says while it has no leader: nothing was written.
-            store::CommitError::Conflict | store::CommitError::Unavailable(_) => {
-                format!("No cluster leader: {error}")
-            }
-            // What Consul says when a leader is lost in the middle: it may have been written.
-            store::CommitError::Unknown(_) => {
-                format!("leadership lost while committing log: {error}")
-            }
-            store::CommitError::Full(_) | store::CommitError::TooLarge(_) => error.to_string(),
-        }),
-    }
+    let text = format!(
+        "Request body{size} too large, max size: {limit} bytes. See {OPTIONS_PAGE}#{option}."
+    );
+    Reply::text(StatusCode::PAYLOAD_TOO_LARGE, text)
 }

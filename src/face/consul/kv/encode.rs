@@ -1,4 +1,4 @@
-//! An entry as JSON.
+//! JSON of an entry.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,8 +7,8 @@ use crate::face::consul::json_writer::Object;
 use crate::model::{Entry, Key};
 use crate::space::PENDING;
 
-/// Writes an entry as Consul does. An empty value is `null`, as is one that is not to be shown. `revision` stands for
-/// the commit that is only now giving the entry its revision.
+/// Writes an entry as Consul does. The value is `null` where it is empty or not to be shown. An entry that its commit has
+/// not yet given a revision gets `revision`.
 pub(in crate::face::consul) fn push_entry(
     out: &mut Vec<u8>,
     key: &Key,
@@ -16,12 +16,12 @@ pub(in crate::face::consul) fn push_entry(
     with_value: bool,
     revision: u64,
 ) {
-    let known = |index: u64| if index == PENDING { revision } else { index };
+    let final_index = |index: u64| if index == PENDING { revision } else { index };
     let attrs = entry.attrs();
     let mut object = Object::new(out)
-        .plain("LockIndex", attrs.lock_index)
+        .display("LockIndex", attrs.lock_index)
         .text("Key", key.as_bytes())
-        .plain("Flags", attrs.flags);
+        .display("Flags", attrs.flags);
     let value = object.field("Value");
     if with_value && !entry.value().is_empty() {
         push_base64(value, entry.value());
@@ -32,8 +32,8 @@ pub(in crate::face::consul) fn push_entry(
         object = object.text("Session", session.to_string());
     }
     object
-        .plain("CreateIndex", known(entry.created()))
-        .plain("ModifyIndex", known(entry.index()))
+        .display("CreateIndex", final_index(entry.created()))
+        .display("ModifyIndex", final_index(entry.index()))
         .end();
 }
 
@@ -41,9 +41,9 @@ fn push_base64(out: &mut Vec<u8>, value: &[u8]) {
     out.push(b'"');
     let begin = out.len();
     out.resize(begin + value.len().div_ceil(3) * 4, b'=');
-    if let Some(place) = out.get_mut(begin..) {
-        // There is room for all of it.
-        let _written = STANDARD.encode_slice(value, place);
+    if let Some(encoded) = out.get_mut(begin..) {
+        // The slice is long enough, so that this cannot fail.
+        let _written = STANDARD.encode_slice(value, encoded);
     }
     out.push(b'"');
 }

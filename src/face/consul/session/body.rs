@@ -1,4 +1,4 @@
-//! What a client says of the session it wants.
+//! Body of `PUT /v1/session/create`: decoded and validated as Consul does.
 
 use super::lease::Session;
 use crate::face::consul::gateway_node::SERF_CHECK;
@@ -7,29 +7,29 @@ use crate::face::consul::json_decoder;
 use crate::face::consul::json_writer::{Object, push_array, push_strings};
 use crate::model::LeaseEnd;
 
-/// The shortest TTL, in nanoseconds. Consul's own is 10 s unless it is told otherwise; libkv asks for less.
+/// The shortest TTL, in nanoseconds. Consul's default is 10 s; libkv asks for less.
 const TTL_MIN: i64 = 100_000_000;
 /// The longest TTL, in nanoseconds (Consul's `SessionTTLMax`).
 const TTL_MAX: i64 = 86_400_000_000_000;
-/// What a session's lock-delay is that does not say, in nanoseconds.
-const LOCK_DELAY: i64 = 15_000_000_000;
-/// Lock-delays below this many nanoseconds were meant as seconds (Consul's `lockDelayMinThreshold`).
+/// The default lock-delay, in nanoseconds.
+const DEFAULT_LOCK_DELAY: i64 = 15_000_000_000;
+/// Lock-delays below this many nanoseconds are taken for seconds (Consul's `lockDelayMinThreshold`).
 const MEANT_AS_SECONDS: i64 = 1_000;
 
-/// Why a session cannot be made, in Consul's words.
+/// Reason why a session cannot be created, in Consul's words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Refusal {
-    /// The body makes no sense.
+pub(super) enum SessionError {
+    /// The body cannot be decoded.
     #[error("Request decode failed: {0}")]
     Decode(String),
-    /// It makes sense, but no session.
+    /// A field has a value that Consul refuses.
     #[error("{0}")]
     Invalid(String),
 }
 
 /// The body as Consul decodes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Wish {
+struct SessionBody {
     name: String,
     node: String,
     lock_delay: i64,
@@ -47,17 +47,17 @@ struct ServiceCheck {
     namespace: String,
 }
 
-/// The shortest TTL, as Consul shows it.
-pub(in crate::face::consul) fn shortest_ttl() -> String {
+/// The shortest TTL, as Consul formats it.
+pub(in crate::face::consul) fn min_ttl() -> String {
     format_duration(TTL_MIN)
 }
 
-/// Reads a body, for a node of this name. An empty body asks for a session of the defaults.
-pub(super) fn parse(body: &[u8], node: &str) -> Result<Session, Refusal> {
-    let mut wish = Wish {
+/// Parses a body, for a node of this name. An empty body defines a session of the defaults.
+pub(super) fn parse(body: &[u8], node: &str) -> Result<Session, SessionError> {
+    let mut session = SessionBody {
         name: String::new(),
         node: node.to_owned(),
-        lock_delay: LOCK_DELAY,
+        lock_delay: DEFAULT_LOCK_DELAY,
         behavior: "release".to_owned(),
         ttl: String::new(),
         node_checks: Some(vec![SERF_CHECK.to_owned()]),
@@ -65,15 +65,15 @@ pub(super) fn parse(body: &[u8], node: &str) -> Result<Session, Refusal> {
         checks: Some(vec![SERF_CHECK.to_owned()]),
     };
     if !body.is_empty() {
-        wish.decode(body).map_err(Refusal::Decode)?;
+        session.decode(body).map_err(SessionError::Decode)?;
     }
-    wish.settle_checks();
-    wish.session(node).map_err(Refusal::Invalid)
+    session.merge_checks();
+    session.session(node).map_err(SessionError::Invalid)
 }
 
-impl Wish {
+impl SessionBody {
     fn decode(&mut self, body: &[u8]) -> Result<(), String> {
-        // What Consul decodes into: a session whose lock-delay may be anything.
+        // The Go type that Consul decodes into: a session whose lock-delay may be of any type.
         const GO_TYPE: &str = "struct { LockDelay interface {}; *structs.Alias }";
         let body = first_value(body)?;
         let fields = json_decoder::object(body, "value", GO_TYPE)?;
@@ -96,15 +96,15 @@ impl Wish {
                     lock_delay = value;
                 }
                 "nodechecks" => {
-                    let was = self.node_checks.take();
-                    self.node_checks = texts(value, was, "NodeChecks", "string")?;
+                    let default = self.node_checks.take();
+                    self.node_checks = strings(value, default, "NodeChecks", "string")?;
                 }
                 "checks" => {
-                    let was = self.checks.take();
-                    self.checks = texts(value, was, "Checks", "types.CheckID")?;
+                    let default = self.checks.take();
+                    self.checks = strings(value, default, "Checks", "types.CheckID")?;
                 }
                 "servicechecks" => self.service_checks = service_checks(value)?,
-                // Given by the server; Consul lets a client send them, and reads them to check their type.
+                // The server assigns these; where a client sends them, Consul checks no more than their type.
                 "id" => set_text(&mut String::new(), value, "ID", "string")?,
                 "createindex" | "modifyindex" => {
                     json_decoder::number(&value, &place(&name))?;
@@ -112,11 +112,11 @@ impl Wish {
                 _ => {}
             }
         }
-        // Consul looks at it last.
+        // Consul parses it last.
         self.set_lock_delay(&lock_delay)
     }
 
-    /// A duration as text, or a number of nanoseconds, or of seconds where it is small. Anything else is 0.
+    /// Text is a duration; a number is in nanoseconds, or in seconds where it is small; anything else is 0.
     fn set_lock_delay(&mut self, value: &Json) -> Result<(), String> {
         let nanos = match value {
             Json::Null => return Ok(()),
@@ -132,8 +132,8 @@ impl Wish {
         Ok(())
     }
 
-    /// One field for checks stands for the other, as Consul has it: the old one counts where both are given.
-    fn settle_checks(&mut self) {
+    /// Merges the two fields for checks as Consul does: the deprecated one wins where both are given.
+    fn merge_checks(&mut self) {
         let empty = |checks: &Option<Vec<String>>| checks.as_ref().is_none_or(Vec::is_empty);
         if empty(&self.checks) {
             self.node_checks = Some(Vec::new());
@@ -163,7 +163,7 @@ impl Wish {
             .chain(self.node_checks.iter().flatten())
             .chain(services);
         for check in all {
-            // The node's own check is the only one there is; Consul takes small letters for capitals there.
+            // The node's own check is the only one that exists; Consul ignores the case of its name.
             if !check.eq_ignore_ascii_case(SERF_CHECK) {
                 return Err(format!("Missing check '{check}' registration"));
             }
@@ -172,11 +172,11 @@ impl Wish {
             lock_delay: self.lock_delay,
             behavior,
             ttl_nanos,
-            node_checks: texts_json(self.node_checks.as_deref()),
+            node_checks: strings_json(self.node_checks.as_deref()),
             service_checks: service_checks_json(self.service_checks.as_deref()),
             checks: match self.checks.as_deref() {
                 None | Some([]) => String::new(),
-                some => texts_json(some),
+                some => strings_json(some),
             },
             name: self.name,
             node: self.node,
@@ -201,16 +201,16 @@ fn ttl(text: &str) -> Result<u64, String> {
     Ok(u64::try_from(nanos).unwrap_or(0))
 }
 
-/// A float as Go makes it a duration on amd64: what does not fit is the least there is.
+/// A float converted to a duration as Go does on amd64: one out of range becomes the smallest integer.
 fn truncate(number: f64) -> i64 {
-    // 2^63, the first that does not fit.
+    // 2^63, the first number out of range.
     if number.is_nan() || number.abs() >= 9_223_372_036_854_775_808.0 {
         return i64::MIN;
     }
     format!("{:.0}", number.trunc()).parse().unwrap_or(i64::MIN)
 }
 
-/// A number in a place for anything becomes a float; one that does not fit is told.
+/// Go decodes a number of any type as a float, and refuses one out of range.
 fn check_float(value: &Json) -> Result<(), String> {
     match value {
         Json::Number(number) if number.parse().is_ok_and(f64::is_infinite) => Err(
@@ -233,24 +233,24 @@ fn place(field: &str) -> String {
     format!("struct field .{field}")
 }
 
-/// A list over what was there: as Go reads into a list it has, `null` leaves the item that is in its place.
-fn texts(
+/// A list decoded over its default, as Go decodes into a list that has items: `null` keeps the item at its position.
+fn strings(
     value: Json,
-    was: Option<Vec<String>>,
+    default: Option<Vec<String>>,
     field: &str,
     wanted: &str,
 ) -> Result<Option<Vec<String>>, String> {
     let Some(items) = json_decoder::array(value, &place(field), &format!("[]{wanted}"))? else {
         return Ok(None);
     };
-    let mut texts = Vec::with_capacity(items.len());
-    let mut was = was.into_iter().flatten();
+    let mut strings = Vec::with_capacity(items.len());
+    let mut defaults = default.into_iter().flatten();
     for item in items {
-        let mut text = was.next().unwrap_or_default();
+        let mut text = defaults.next().unwrap_or_default();
         set_text(&mut text, item, field, wanted)?;
-        texts.push(text);
+        strings.push(text);
     }
-    Ok(Some(texts))
+    Ok(Some(strings))
 }
 
 fn service_checks(value: Json) -> Result<Option<Vec<ServiceCheck>>, String> {
@@ -277,11 +277,11 @@ fn service_checks(value: Json) -> Result<Option<Vec<ServiceCheck>>, String> {
     Ok(Some(checks))
 }
 
-fn texts_json(texts: Option<&[String]>) -> String {
+fn strings_json(strings: Option<&[String]>) -> String {
     let mut out = Vec::new();
-    match texts {
+    match strings {
         None => out.extend_from_slice(b"null"),
-        Some(texts) => push_strings(&mut out, texts),
+        Some(strings) => push_strings(&mut out, strings),
     }
     String::from_utf8(out).unwrap_or_default()
 }
@@ -306,15 +306,15 @@ mod tests {
     use proptest::prelude::*;
 
     fn session(body: &str) -> Session {
-        parse(body.as_bytes(), "host").unwrap_or_else(|refusal| panic!("{body}: {refusal}"))
+        parse(body.as_bytes(), "host").unwrap_or_else(|error| panic!("{body}: {error}"))
     }
 
-    fn words(body: &str) -> String {
+    fn error_text(body: &str) -> String {
         parse(body.as_bytes(), "host").unwrap_err().to_string()
     }
 
     #[test]
-    fn an_empty_body_asks_for_the_defaults() {
+    fn empty_body_defines_a_session_of_the_defaults() {
         for body in ["", "{}", "null", r#"{"LockDelay":null,"Name":null}"#] {
             let session = session(body);
             assert_eq!(session.lock_delay, 15_000_000_000);
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn null_in_a_list_of_checks_leaves_the_default() {
+    fn null_in_a_list_of_checks_keeps_the_default() {
         for body in [
             r#"{"NodeChecks":[null]}"#,
             r#"{"Checks":[null]}"#,
@@ -344,7 +344,7 @@ mod tests {
             r#"{"NodeChecks":[""]}"#,
             r#"{"NodeChecks":["serfHealth",null]}"#,
         ] {
-            assert_eq!(words(body), "Missing check '' registration", "{body}");
+            assert_eq!(error_text(body), "Missing check '' registration", "{body}");
         }
     }
 
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn checks_are_settled_as_consul_does() {
+    fn fields_for_checks_are_merged_as_in_consul() {
         for (json, node_checks, checks) in [
             (r#"{"Checks":[]}"#, "[]", ""),
             (r#"{"NodeChecks":[]}"#, "[]", ""),
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_no_session_is_refused_in_consuls_words() {
+    fn refusals_are_in_consuls_words() {
         for (body, expected) in [
             ("{", "Request decode failed: unexpected EOF"),
             (
@@ -419,18 +419,18 @@ mod tests {
                 "Missing check 'x' registration",
             ),
         ] {
-            assert_eq!(words(body), expected, "{body}");
+            assert_eq!(error_text(body), expected, "{body}");
         }
     }
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(bytes: Vec<u8>) {
+        fn no_bytes_cause_a_panic(bytes: Vec<u8>) {
             let _session = parse(&bytes, "host");
         }
 
         #[test]
-        fn nothing_like_a_session_makes_it_panic(
+        fn no_json_like_a_session_causes_a_panic(
             field in "(Name|Node|LockDelay|TTL|Behavior|NodeChecks|Checks|ServiceChecks|ID|x)",
             value in "(null|true|-?[0-9]{1,22}(\\.5)?(e[0-9]{1,3})?|\"[0-9a-z.]{0,8}\"|\\[(\"serfHealth\"|\\{\\}|1)?\\])",
         ) {

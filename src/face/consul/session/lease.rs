@@ -1,4 +1,4 @@
-//! A session, kept as a lease whose labels say what only Consul's clients want to know.
+//! Session as a lease, whose labels hold the fields that only Consul's clients read.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,36 +6,36 @@ use std::time::Duration;
 use crate::face::consul::json_writer::Object;
 use crate::model::{Entry, Lease, LeaseEnd, LeaseId};
 
-/// The longest lock-delay that counts, whatever a session asks for (Consul's `MaxLockDelay`).
-const LONGEST_DELAY: Duration = Duration::from_secs(60);
-/// A session ends this many times its TTL after it was last renewed (Consul's `SessionTTLMultiplier`).
+/// The longest effective lock-delay; a longer one is cut (Consul's `MaxLockDelay`).
+const MAX_LOCK_DELAY: Duration = Duration::from_secs(60);
+/// The time from the last renewal to the end of a session, in TTLs (Consul's `SessionTTLMultiplier`).
 const TTL_MULTIPLIER: u64 = 2;
 
-/// What a client said of a session.
+/// A session as its client defined it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Session {
-    /// A name, for people.
+    /// Its name, for people.
     pub(super) name: String,
     /// The node it belongs to.
     pub(super) node: String,
-    /// How long after its end nobody may lock what it held, in nanoseconds, as the client put it.
+    /// The time after its end for which nobody may lock the entries it held, in nanoseconds, as the client sent it.
     pub(super) lock_delay: i64,
-    /// What becomes of what it holds.
+    /// The fate of the entries it holds when it ends.
     pub(super) behavior: LeaseEnd,
-    /// How long it lives without renewal, as the client put it.
+    /// Its TTL, as the client sent it.
     pub(super) ttl: String,
-    /// The same in nanoseconds; 0 lives until it is destroyed.
+    /// The same in nanoseconds; a session with 0 lasts until it is destroyed.
     pub(super) ttl_nanos: u64,
-    /// The checks of the node it depends on, as a JSON array or `null`.
+    /// The node checks it depends on, as a JSON array or `null`.
     pub(super) node_checks: String,
-    /// The checks of services it depends on, as a JSON array or `null`.
+    /// The service checks it depends on, as a JSON array or `null`.
     pub(super) service_checks: String,
-    /// The checks of the old field for them, as a JSON array; empty where there is none.
+    /// The checks in the deprecated field, as a JSON array; empty where there are none.
     pub(super) checks: String,
 }
 
 const NAME: &str = "name";
-/// What makes a lease a session.
+/// A lease with this label is a session.
 const NODE: &str = "node";
 const LOCK_DELAY: &str = "lock_delay";
 const TTL: &str = "ttl";
@@ -44,10 +44,10 @@ const SERVICE_CHECKS: &str = "service_checks";
 const CHECKS: &str = "checks";
 
 impl Session {
-    /// The lease that keeps it.
+    /// The lease that represents it.
     pub(super) fn lease(&self, id: LeaseId) -> Lease {
         let delay = u64::try_from(self.lock_delay).unwrap_or(0);
-        let delay = Duration::from_nanos(delay).min(LONGEST_DELAY);
+        let delay = Duration::from_nanos(delay).min(MAX_LOCK_DELAY);
         let labels = [
             (NAME, &self.name),
             (NODE, &self.node),
@@ -71,24 +71,24 @@ impl Session {
     }
 }
 
-/// Milliseconds, rounded up: nothing ends early.
+/// Milliseconds, rounded up, so that no session ends early.
 fn whole_millis(nanos: u64) -> u64 {
     nanos.div_ceil(1_000_000)
 }
 
-/// The node a lease belongs to as a session, `None` where it is another protocol's.
+/// The node of the session that a lease represents; `None` for a lease of another protocol.
 pub(super) fn node_of(lease: &Lease) -> Option<&str> {
     lease.labels.get(NODE).map(String::as_str)
 }
 
-/// Writes a session as Consul shows it; the lock-delay is a number of nanoseconds, which clients insist on.
+/// Writes a session as Consul does; clients insist on a lock-delay in nanoseconds.
 pub(super) fn push_session(out: &mut Vec<u8>, lease: &Lease, record: &Entry) {
     let label = |name: &str| label(&lease.labels, name);
     let mut object = Object::new(out)
         .text("ID", lease.id.to_string())
         .text("Name", label(NAME))
         .text("Node", label(NODE))
-        .plain("LockDelay", label(LOCK_DELAY))
+        .display("LockDelay", label(LOCK_DELAY))
         .text(
             "Behavior",
             match lease.on_end {
@@ -104,8 +104,8 @@ pub(super) fn push_session(out: &mut Vec<u8>, lease: &Lease, record: &Entry) {
         object = object.json("Checks", checks.as_bytes());
     }
     object
-        .plain("CreateIndex", record.created())
-        .plain("ModifyIndex", record.index())
+        .display("CreateIndex", record.created())
+        .display("ModifyIndex", record.index())
         .end();
 }
 

@@ -1,47 +1,47 @@
-//! What became of a transaction, as JSON.
+//! JSON of a transaction's results or errors.
 
 use std::sync::Arc;
 
 use http::StatusCode;
 
 use crate::face::consul::json_writer::{Object, push_array};
-use crate::face::consul::kv::push_entry;
+use crate::face::consul::kv::encode::push_entry;
 use crate::face::consul::reply::Reply;
 use crate::model::{Entry, Key};
 
-/// An entry in the results.
+/// A result: an entry.
 #[derive(Clone, Debug)]
-pub(super) struct Shown {
+pub(super) struct TxnResult {
     /// Its key.
     pub(super) key: Key,
-    /// What it was when its operation was done.
+    /// The entry right after its operation.
     pub(super) entry: Arc<Entry>,
-    /// Whether its value is shown: only what was asked to be read.
+    /// Whether the value is results: in results of reads alone.
     pub(super) with_value: bool,
 }
 
-/// An operation that failed.
+/// The error of an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Failure {
-    /// Its place among the operations, from 0.
+pub(super) struct TxnError {
+    /// The operation's position in the transaction, from 0.
     pub(super) op: usize,
-    /// Why, in Consul's words.
+    /// The reason, in Consul's words.
     pub(super) what: String,
 }
 
-/// Whether a transaction may have changed something; Consul tells more of those that could not.
+/// The kind of a transaction; Consul answers reads with more fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// It only looked.
+pub(super) enum TxnKind {
+    /// Every operation reads.
     Read,
-    /// It had an operation that writes.
+    /// At least one operation writes.
     Write,
 }
 
 /// The answer; `revision` is that of the commit.
 pub(super) fn reply(
-    kind: Kind,
-    outcome: &Result<Vec<Shown>, Vec<Failure>>,
+    kind: TxnKind,
+    outcome: &Result<Vec<TxnResult>, Vec<TxnError>>,
     revision: u64,
 ) -> Reply {
     let mut body = Vec::new();
@@ -51,43 +51,43 @@ pub(super) fn reply(
     };
     let mut object = Object::new(&mut body);
     object = match outcome {
-        Ok(shown) => object
-            .with("Results", |out| push_results(out, shown, revision))
+        Ok(results) => object
+            .with("Results", |out| push_results(out, results, revision))
             .json("Errors", b"null"),
-        Err(failures) => object
+        Err(errors) => object
             .json("Results", b"null")
-            .with("Errors", |out| push_failures(out, failures)),
+            .with("Errors", |out| push_errors(out, errors)),
     };
-    if kind == Kind::Read {
+    if kind == TxnKind::Read {
         object = object
-            .plain("Index", 0)
-            .plain("LastContact", 0)
-            .plain("KnownLeader", true)
+            .display("Index", 0)
+            .display("LastContact", 0)
+            .display("KnownLeader", true)
             .text("ConsistencyLevel", "");
     }
     object.end();
     let reply = Reply::json(body).with_status(status);
     match kind {
-        Kind::Read => reply.led(),
-        Kind::Write => reply,
+        TxnKind::Read => reply.known_leader(),
+        TxnKind::Write => reply,
     }
 }
 
-fn push_results(out: &mut Vec<u8>, shown: &[Shown], revision: u64) {
-    push_array(out, shown, |out, shown| {
+fn push_results(out: &mut Vec<u8>, results: &[TxnResult], revision: u64) {
+    push_array(out, results, |out, result| {
         Object::new(out)
             .with("KV", |out| {
-                push_entry(out, &shown.key, &shown.entry, shown.with_value, revision);
+                push_entry(out, &result.key, &result.entry, result.with_value, revision);
             })
             .end();
     });
 }
 
-fn push_failures(out: &mut Vec<u8>, failures: &[Failure]) {
-    push_array(out, failures, |out, failure| {
+fn push_errors(out: &mut Vec<u8>, errors: &[TxnError]) {
+    push_array(out, errors, |out, error| {
         Object::new(out)
-            .plain("OpIndex", failure.op)
-            .text("What", &failure.what)
+            .display("OpIndex", error.op)
+            .text("What", &error.what)
             .end();
     });
 }
