@@ -1,37 +1,36 @@
-//! What a watcher missed: looked up in the commits that are kept, and behind those in what is left of older ones.
+//! Missed events of a watch that resumes: found in the history of commits, and before it among the last changes of each key.
 //!
 //! Real etcd keeps the last 1,000 events of the whole store and refuses to resume from before them (401), which ends
-//! Docker's watches for good (moby#19554 and many more). Here each key that changed since is still known, with the
-//! index of its last change: that change stands for all that came before it.
+//! Docker's watches for good (moby#19554 and many more). kubekv knows the index of the last change of every key, even of
+//! most deleted ones: that change stands for all earlier ones of the same key.
 
 use std::sync::Arc;
 
-use super::event::{self, Event};
-use super::watch_scope::Watched;
-use crate::face::etcd::error::{Code, Error};
+use super::event::{self, NodeEvent};
+use super::watch_scope::WatchScope;
+use crate::face::etcd::error::{ErrorCode, V2Error};
 use crate::model::{Commit, DirMark, Key, KeyRange};
 use crate::space::tree::{self, Node};
 use crate::space::{Keyspace, Lookup, View};
 
-/// The first thing the watcher is to be told from index `since` on, if it has happened already: the index, and its
-/// events.
+/// The first missed change in the scope from index `since` on, if there is one: its index and its events.
 pub(super) fn find(
     space: &Keyspace,
     view: &View,
-    watched: &Watched,
+    scope: &WatchScope,
     since: u64,
-) -> Result<Option<(u64, Vec<Event>)>, Error> {
+) -> Result<Option<(u64, Vec<NodeEvent>)>, V2Error> {
     let pick = |commit: &Arc<Commit>| {
-        let events = watched.events(commit, view);
+        let events = scope.events(commit, view);
         (!events.is_empty()).then(|| (commit.revision, events))
     };
     let mut from = since;
     loop {
         match space.find_commit(from, pick) {
             Ok(found) => return Ok(found),
-            // Between two looks more may be forgotten: then what is gone by now is looked up as well.
+            // The history may lose more commits between two lookups: then the loop looks before the new floor too.
             Err(floor) => {
-                if let Some(old) = before_history(view, watched, from, floor)? {
+                if let Some(old) = before_history(view, scope, from, floor)? {
                     return Ok(Some(old));
                 }
                 from = floor + 1;
@@ -40,16 +39,16 @@ pub(super) fn find(
     }
 }
 
-/// The oldest change in `since..=floor` of what is watched, among the last changes of each key.
+/// The oldest change in `since..=floor` within the scope, among the last changes of each key.
 fn before_history(
     view: &View,
-    watched: &Watched,
+    scope: &WatchScope,
     since: u64,
     floor: u64,
-) -> Result<Option<(u64, Vec<Event>)>, Error> {
+) -> Result<Option<(u64, Vec<NodeEvent>)>, V2Error> {
     let gap = since..=floor;
-    let mut oldest: Option<(u64, Event)> = None;
-    let mut offer = |index: u64, event: Option<Event>| {
+    let mut oldest: Option<(u64, NodeEvent)> = None;
+    let mut offer = |index: u64, event: Option<NodeEvent>| {
         if let Some(event) = event
             && gap.contains(&index)
             && oldest.as_ref().is_none_or(|(best, _)| index < *best)
@@ -57,8 +56,8 @@ fn before_history(
             oldest = Some((index, event));
         }
     };
-    let concerns = |key: &Key| key.node().is_some_and(|path| watched.covers(path));
-    for range in watched.ranges() {
+    let concerns = |key: &Key| key.node().is_some_and(|path| scope.covers(path));
+    for range in scope.ranges() {
         let prefix = match &range {
             KeyRange::Exact(key) | KeyRange::Prefix(key) => key,
         };
@@ -82,19 +81,19 @@ fn before_history(
             );
         }
     }
-    let sure = view.knows_deletions_from(since);
+    let knows_all_deletions = view.knows_deletions_from(since);
     if let Some((index, event)) = oldest
-        && (sure || !watched.recursive)
+        && (knows_all_deletions || !scope.recursive)
     {
         return Ok(Some((index, vec![event])));
     }
-    // A node that is there was not deleted since its last change, which was looked at. Of others nobody knows.
-    let known =
-        sure || (!watched.recursive && !matches!(tree::node(view, &watched.path), Node::Absent));
-    if known {
+    // A node that exists was not deleted since its last change, which is among those above. Of others that is unknown.
+    let nothing_missed = knows_all_deletions
+        || (!scope.recursive && !matches!(tree::node(view, &scope.path), Node::Absent));
+    if nothing_missed {
         return Ok(None);
     }
-    let oldest_known = view.index_floor() + 1;
-    let cause = format!("the requested history has been cleared [{oldest_known}/{since}]");
-    Err(Error::new(Code::EventIndexCleared, cause))
+    let oldest_index = view.index_floor() + 1;
+    let cause = format!("the requested history has been cleared [{oldest_index}/{since}]");
+    Err(V2Error::new(ErrorCode::EventIndexCleared, cause))
 }

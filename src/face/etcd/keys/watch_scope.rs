@@ -1,22 +1,22 @@
-//! What a watcher asked to be told of.
+//! Scope of a watch: the nodes whose changes the client asked for.
 
-use super::event::{self, Event, is_beneath};
+use super::event::{self, NodeEvent, is_beneath};
 use crate::model::{Cause, Change, Commit, Key, KeyRange, Realm};
 use crate::space::tree::{self, Node};
 use crate::space::{Lookup, View};
 
-/// A node that is watched, or a tree.
+/// A node, or a node with all beneath it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Watched {
+pub(super) struct WatchScope {
     /// The node, without slashes at its ends.
     pub(super) path: String,
-    /// Whether all beneath it is watched too.
+    /// Whether the scope includes all beneath it.
     pub(super) recursive: bool,
 }
 
-impl Watched {
-    /// The keys whose changes may concern the watcher. What is beneath is always among them: a directory that goes,
-    /// and that nobody made an entry of, is only seen by that.
+impl WatchScope {
+    /// The keys whose changes may be in the scope. Keys beneath the node are always among them: the deletion of an implied
+    /// directory, which has no entry, shows there alone.
     pub(super) fn ranges(&self) -> Vec<KeyRange> {
         if self.path.is_empty() {
             return vec![KeyRange::Prefix(Key::user(""))];
@@ -27,8 +27,8 @@ impl Watched {
         ]
     }
 
-    /// Whether a change of the node at `path` is one the watcher asked for. Hidden nodes (named `_x`, or in a
-    /// directory so named) are shown to those alone who watch there.
+    /// Whether the node at `path` is in the scope. Hidden nodes (named `_x`, or in a directory so named) are in the scope of
+    /// those watches alone that begin at one.
     pub(super) fn covers(&self, path: &str) -> bool {
         if path == self.path {
             return true;
@@ -40,20 +40,20 @@ impl Watched {
         !rest.split('/').any(|name| name.starts_with('_'))
     }
 
-    /// The events of a commit that the watcher is told. All have the index of the commit. `view` shows what its
-    /// client may see, and stands at the commit or after it.
-    pub(super) fn events(&self, commit: &Commit, view: &View) -> Vec<Event> {
+    /// The events of a commit in the scope; each has the index of the commit. `view` shows what the client may see, at the
+    /// commit or after it.
+    pub(super) fn events(&self, commit: &Commit, view: &View) -> Vec<NodeEvent> {
         if commit.cause == Cause::Refresh {
             return Vec::new();
         }
         if let Some(path) = commit.subject.as_ref().and_then(Key::node) {
-            let told = self.covers(path) || self.went_with(commit, path);
+            let in_scope = self.covers(path) || self.deleted_with(commit, path);
             let seen =
                 |change: &Change| change.key.realm() == Realm::User && view.sees(&change.key);
-            if !told || !commit.changes.iter().any(seen) {
+            if !in_scope || !commit.changes.iter().any(seen) {
                 return Vec::new();
             }
-            let action = event::action_of(commit.cause, is_there(commit, path));
+            let action = event::action_of(commit.cause, exists_after(commit, path));
             return event::of_node(commit, path, action).into_iter().collect();
         }
         commit
@@ -66,9 +66,9 @@ impl Watched {
             .collect()
     }
 
-    /// Whether what is watched went with a directory above it: its watchers are told, although the event is the
+    /// Whether the watched node was deleted with a directory above it: the watch gets the event, although it is the
     /// directory's.
-    fn went_with(&self, commit: &Commit, directory: &str) -> bool {
+    fn deleted_with(&self, commit: &Commit, directory: &str) -> bool {
         is_beneath(&self.path, directory)
             && commit.changes.iter().any(|change| {
                 change.now.is_none()
@@ -80,16 +80,17 @@ impl Watched {
     }
 }
 
-/// Whether a commit left something at the node it acted on.
-fn is_there(commit: &Commit, path: &str) -> bool {
+/// Whether the node at the path exists after the commit.
+fn exists_after(commit: &Commit, path: &str) -> bool {
     commit
         .changes
         .iter()
         .any(|change| change.now.is_some() && change.key.node() == Some(path))
 }
 
-/// Whether a key that another protocol changed is one a tree shows. A value is hidden by what is beneath it, `a/` by
-/// `a`, and a directory does not go with its entry while something is in it.
+/// Whether a change of a key by another protocol shows in the tree. It does not where another node hides it: a directory
+/// with entries beneath hides the value `a`, and the value `a` hides `a/`; nor does a directory vanish with its own entry
+/// while entries are beneath it.
 fn shows(view: &View, change: &Change) -> bool {
     let Some(path) = change.key.node() else {
         return false;
@@ -109,31 +110,31 @@ mod tests {
 
     use super::*;
 
-    fn watched(path: &str, recursive: bool) -> Watched {
-        Watched {
+    fn scope(path: &str, recursive: bool) -> WatchScope {
+        WatchScope {
             path: path.to_owned(),
             recursive,
         }
     }
 
     #[test]
-    fn a_tree_covers_what_is_beneath_but_not_what_is_hidden() {
-        let tree = watched("a", true);
+    fn recursive_watch_covers_nodes_beneath_but_not_hidden_ones() {
+        let tree = scope("a", true);
         assert!(tree.covers("a") && tree.covers("a/b") && tree.covers("a/b/c"));
         assert!(!tree.covers("ab") && !tree.covers("a/_b") && !tree.covers("a/_b/c"));
-        assert!(watched("a/_b", true).covers("a/_b/c"));
-        assert!(watched("", true).covers("a/b"));
-        assert!(!watched("", true).covers("_a"));
-        assert!(!watched("a", false).covers("a/b"));
+        assert!(scope("a/_b", true).covers("a/_b/c"));
+        assert!(scope("", true).covers("a/b"));
+        assert!(!scope("", true).covers("_a"));
+        assert!(!scope("a", false).covers("a/b"));
     }
 
     proptest! {
         #[test]
-        fn whatever_is_covered_is_in_the_ranges(at in "[a_/]{0,5}", path in "[a_/]{1,7}", recursive: bool) {
-            let watched = watched(at.trim_matches('/'), recursive);
+        fn ranges_contain_every_covered_key(at in "[a_/]{0,5}", path in "[a_/]{1,7}", recursive: bool) {
+            let scope = scope(at.trim_matches('/'), recursive);
             let key = Key::user(&path);
-            if let Some(node) = key.node() && watched.covers(node) {
-                prop_assert!(watched.ranges().iter().any(|range| range.contains(&key)));
+            if let Some(node) = key.node() && scope.covers(node) {
+                prop_assert!(scope.ranges().iter().any(|range| range.contains(&key)));
             }
         }
     }
