@@ -16,7 +16,8 @@ const MAX_TIME: Duration = Duration::from_secs(10 * 60);
 const JITTER: u32 = 16;
 
 impl Face {
-    /// A view, and `index_of` it: once that index is above the client's, when the time is up, or when the gateway stops.
+    /// A view, and `index_of` it: once that index is above the client's, when the time is up, or when the gateway
+    /// stops.
     ///
     /// An index above the keyspace's revision comes from a keyspace that is gone. Such a query is answered at once, so
     /// that the client learns the index of this one; Consul would let it wait.

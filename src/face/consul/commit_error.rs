@@ -6,8 +6,8 @@ use super::reply::Reply;
 use crate::space::{CommitError, Denied};
 use crate::store;
 
-/// The answer to a failed commit. `refused` gives the answer where the operation itself refused, from its reason and the
-/// revision at which it decided.
+/// The answer to a failed commit. `refused` gives the answer where the operation itself refused, from its reason and
+/// the revision at which it decided.
 pub(super) fn reply<E>(error: CommitError<E>, refused: impl FnOnce(E, u64) -> Reply) -> Reply {
     match error {
         CommitError::Refused { error, revision } => refused(error, revision),

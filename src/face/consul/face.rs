@@ -5,7 +5,8 @@ use crate::face::list_cache::ListCache;
 use crate::model::Caller;
 use crate::space::Keyspace;
 
-/// The lowest index of the catalog. Consul's own test helper waits for it: it proves that a server has registered itself.
+/// The lowest index of the catalog. Consul's own test helper waits for it: it proves that a server has registered
+/// itself.
 const LOWEST_CATALOG_INDEX: u64 = 2;
 
 /// Settings of the face.

@@ -1,5 +1,5 @@
-//! JSON decoder with Go's rules: field names match in any case, `null` changes nothing, and the error is that of the first
-//! value of a wrong type.
+//! JSON decoder with Go's rules: field names match in any case, `null` changes nothing, and the error is that of the
+//! first value of a wrong type.
 
 use super::go::{Json, parse_uint, quote};
 

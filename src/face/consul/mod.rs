@@ -1,8 +1,8 @@
 //! Consul's HTTP API, as version 1.8.7 answers in server mode without access control.
 //!
-//! `router` takes each request to its operation: one folder for each area of the API, one file for each operation, and in it
-//! one `serve` that parses, makes one call of the keyspace, and encodes. What differs from Consul on purpose is listed in
-//! `docs/compatibility.md`; `tests/consul` and `tests/referee/differential` compare the two.
+//! `router` takes each request to its operation: one folder for each area of the API, one file for each operation, and
+//! in it one `serve` that parses, makes one call of the keyspace, and encodes. What differs from Consul on purpose is
+//! listed in `docs/compatibility.md`; `tests/consul` and `tests/referee/differential` compare the two.
 
 mod agent;
 mod blocking_query;

@@ -14,8 +14,8 @@ pub(super) enum PathError {
     Dots(Vec<u8>),
 }
 
-/// Decodes a raw path, refuses unprintable characters and dots, and collapses slashes. Bytes that are not UTF-8 stay, as in
-/// Consul.
+/// Decodes a raw path, refuses unprintable characters and dots, and collapses slashes. Bytes that are not UTF-8 stay,
+/// as in Consul.
 pub(super) fn read(raw: &[u8]) -> Result<Vec<u8>, PathError> {
     let path = gopath::decode(raw).map_err(|_| PathError::BadEscape)?;
     let printable = |chunk: std::str::Utf8Chunk<'_>| chunk.valid().chars().all(is_print);

@@ -58,8 +58,8 @@ pub(super) enum Endpoint {
     Unsupported,
 }
 
-/// One row: pattern, methods, endpoint. A pattern that ends in a slash matches every path that begins with it; any other
-/// matches that path alone. No methods means that Consul leaves the check of methods to the endpoint.
+/// One row: pattern, methods, endpoint. A pattern that ends in a slash matches every path that begins with it; any
+/// other matches that path alone. No methods means that Consul leaves the check of methods to the endpoint.
 type Row = (&'static str, &'static [&'static str], Endpoint);
 
 const GET: &[&str] = &["GET"];
@@ -227,8 +227,8 @@ static BY_PATTERN: LazyLock<HashMap<&'static [u8], &'static Row>> =
     LazyLock::new(|| ROWS.iter().map(|row| (row.0.as_bytes(), row)).collect());
 
 impl<'a> Route<'a> {
-    /// The route of a clean path: the longest pattern that matches, as in Go's multiplexer. Where none does, a path that
-    /// lacks only the slash at its end matches the pattern with it; Consul would redirect it there.
+    /// The route of a clean path: the longest pattern that matches, as in Go's multiplexer. Where none does, a path
+    /// that lacks only the slash at its end matches the pattern with it; Consul would redirect it there.
     pub(super) fn of(path: &'a [u8]) -> Option<Self> {
         if let Some(row) = BY_PATTERN.get(path) {
             return Some(Self::new(row, b""));

@@ -1,4 +1,5 @@
-//! Answers to requests that are not served: access control, endpoints that kubekv does not have, bad paths, long bodies.
+//! Answers to requests that are not served: access control, endpoints that kubekv does not have, bad paths, long
+//! bodies.
 
 use http::{HeaderValue, StatusCode, header};
 

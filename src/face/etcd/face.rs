@@ -9,8 +9,8 @@ use crate::space::Keyspace;
 /// The name of the only member: that of an etcd started without one. Clients print it.
 pub(super) const MEMBER_NAME: &str = "default";
 
-/// The address of the only member for other members: that of an etcd started without one. Some clients read the first peer
-/// URL without checking that there is one; nobody listens there, as gateways speak no raft.
+/// The address of the only member for other members: that of an etcd started without one. Some clients read the first
+/// peer URL without checking that there is one; nobody listens there, as gateways speak no raft.
 pub(super) const PEER_URL: &str = "http://localhost:2380";
 
 /// Settings of the face.
@@ -20,9 +20,9 @@ pub struct Etcd {
     pub space: Keyspace,
     /// Set when the gateway stops: watches then end.
     pub stopping: Stopping,
-    /// The addresses that `/v2/members` and `/v2/machines` name, as `http://host:port`. Where there are none, they name the
-    /// address at which the client reached the gateway, which it can surely reach: Docker's client replaces the addresses
-    /// it was configured with by those it reads there.
+    /// The addresses that `/v2/members` and `/v2/machines` name, as `http://host:port`. Where there are none, they name
+    /// the address at which the client reached the gateway, which it can surely reach: Docker's client replaces the
+    /// addresses it was configured with by those it reads there.
     pub advertise: Vec<String>,
 }
 

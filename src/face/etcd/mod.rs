@@ -1,8 +1,8 @@
 //! etcd's v2 API, as etcd 3.4 serves it with `--enable-v2`.
 //!
-//! `router` takes each request to its operation: one folder for each area of the API, one file for each operation, and in it
-//! one `serve` that parses, makes one call of the keyspace, and encodes. Requests that are not served are refused by name
-//! (`unsupported`). Trees, parents and expiry are the keyspace's (`space::tree`).
+//! `router` takes each request to its operation: one folder for each area of the API, one file for each operation, and
+//! in it one `serve` that parses, makes one call of the keyspace, and encodes. Requests that are not served are refused
+//! by name (`unsupported`). Trees, parents and expiry are the keyspace's (`space::tree`).
 
 mod auth;
 mod chunks;

@@ -24,8 +24,8 @@ pub const HOLD: Duration = COMMIT_TIMEOUT;
 
 /// Answers every request as an etcd member does without a leader, and closes the connection.
 ///
-/// `advertise` is as in [`Etcd`](super::Etcd). A member answers without a leader where it needs none: clients that look for
-/// another member ask for the list first, and give up where nobody has it.
+/// `advertise` is as in [`Etcd`](super::Etcd). A member answers without a leader where it needs none: clients that look
+/// for another member ask for the list first, and give up where nobody has it.
 pub fn no_leader(advertise: Vec<String>) -> Router {
     Router::new()
         .fallback(serve)

@@ -7,8 +7,8 @@ use crate::face::consul::json_writer::Object;
 use crate::model::{Entry, Key};
 use crate::space::PENDING;
 
-/// Writes an entry as Consul does. The value is `null` where it is empty or not to be shown. An entry that its commit has
-/// not yet given a revision gets `revision`.
+/// Writes an entry as Consul does. The value is `null` where it is empty or not to be shown. An entry that its commit
+/// has not yet given a revision gets `revision`.
 pub(in crate::face::consul) fn push_entry(
     out: &mut Vec<u8>,
     key: &Key,

@@ -8,8 +8,8 @@ use crate::face::consul::request::ApiRequest;
 use crate::model::KeyRange;
 use crate::space::Lookup;
 
-/// Answers with an array of one entry, or with its bare value (`?raw`). The index is the entry's own `ModifyIndex`, which
-/// clients check and set against; that of a missing key is the index of its deletion.
+/// Answers with an array of one entry, or with its bare value (`?raw`). The index is the entry's own `ModifyIndex`,
+/// which clients check and set against; that of a missing key is the index of its deletion.
 pub(super) async fn serve(request: &ApiRequest<'_>, options: QueryOptions) -> Result<Reply, Reply> {
     let key = parameters::key(request)?;
     request.check_datacenter()?;

@@ -8,8 +8,8 @@ use crate::face::consul::request::ApiRequest;
 use crate::model::{Key, KeyRange};
 use crate::space::{Lookup, View};
 
-/// Answers with the keys in byte order, each up to and including the first separator after the prefix; 404 where there are
-/// none, except at the root.
+/// Answers with the keys in byte order, each up to and including the first separator after the prefix; 404 where there
+/// are none, except at the root.
 pub(super) async fn serve(request: &ApiRequest<'_>, options: QueryOptions) -> Result<Reply, Reply> {
     request.check_datacenter()?;
     let prefix = Key::user(request.rest);

@@ -10,8 +10,8 @@ use crate::face::list_cache::Made;
 use crate::model::{Key, KeyRange};
 use crate::space::{Lookup, View};
 
-/// Answers with the entries in byte order; 404 where there are none. The index is that of the last change or deletion under
-/// the prefix.
+/// Answers with the entries in byte order; 404 where there are none. The index is that of the last change or deletion
+/// under the prefix.
 pub(super) async fn serve(request: &ApiRequest<'_>, options: QueryOptions) -> Result<Reply, Reply> {
     request.check_datacenter()?;
     let prefix = Key::user(request.rest);

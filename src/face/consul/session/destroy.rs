@@ -5,7 +5,8 @@ use crate::face::consul::commit_error;
 use crate::face::consul::reply::Reply;
 use crate::face::consul::request::ApiRequest;
 
-/// Releases or deletes the entries that the session held, by its behavior. Answers `true`, whether or not there was a session.
+/// Releases or deletes the entries that the session held, by its behavior. Answers `true`, whether or not there was a
+/// session.
 pub(in crate::face::consul) async fn serve(request: &ApiRequest<'_>) -> Result<Reply, Reply> {
     request.refuse_namespace()?;
     let (_, id) = id::of_path(request)?;

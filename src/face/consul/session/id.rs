@@ -52,7 +52,8 @@ pub(in crate::face::consul) fn parse(text: &[u8]) -> Result<SessionId, BadId> {
     })
 }
 
-/// The session that a request to this datacenter names: the text as it was sent, and the id where a session can have it.
+/// The session that a request to this datacenter names: the text as it was sent, and the id where a session can have
+/// it.
 pub(super) fn of_path(request: &ApiRequest<'_>) -> Result<(String, Option<LeaseId>), Reply> {
     if request.rest.is_empty() {
         return Err(Reply::bad_request("Missing session"));

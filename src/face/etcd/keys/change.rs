@@ -14,8 +14,8 @@ use crate::face::etcd::request::ApiRequest;
 use crate::face::etcd::stats::counters::OutcomeCounter;
 use crate::space::{CommitError, Draft};
 
-/// The longest time that a commit may take. Docker's client gives up after three seconds and may then repeat its request:
-/// it must have an answer before that.
+/// The longest time that a commit may take. Docker's client gives up after three seconds and may then repeat its
+/// request: it must have an answer before that.
 pub(in crate::face::etcd) const COMMIT_TIMEOUT: Duration = Duration::from_millis(2_500);
 
 /// Commits a change and answers with its event, whose action is `action`.

@@ -1,5 +1,5 @@
-//! `DELETE` with `prevIndex` or `prevValue` (compare-and-delete): deletes a value if index and value are those that the client
-//! expects.
+//! `DELETE` with `prevIndex` or `prevValue` (compare-and-delete): deletes a value if index and value are those that the
+//! client expects.
 
 use super::find::compare;
 use super::parameters::Parameters;

@@ -1,4 +1,5 @@
-//! `PUT` with `prevIndex` or `prevValue` (compare-and-swap): sets a value if index and value are those that the client expects.
+//! `PUT` with `prevIndex` or `prevValue` (compare-and-swap): sets a value if index and value are those that the client
+//! expects.
 
 use super::find::{compare, root_is_read_only};
 use super::parameters::Parameters;

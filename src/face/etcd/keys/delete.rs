@@ -1,4 +1,5 @@
-//! `DELETE` without conditions: deletes a value, an empty directory (`dir`), or a directory and all beneath (`recursive`).
+//! `DELETE` without conditions: deletes a value, an empty directory (`dir`), or a directory and all beneath
+//! (`recursive`).
 
 use super::find::{find, root_is_read_only};
 use super::parameters::Parameters;

@@ -49,8 +49,8 @@ pub(super) enum NodeContent {
     },
 }
 
-/// The index of a directory, both `createdIndex` and `modifiedIndex`. etcd never changes them, not even with the TTL. An
-/// implied directory has the `createdIndex` of the first entry beneath it.
+/// The index of a directory, both `createdIndex` and `modifiedIndex`. etcd never changes them, not even with the TTL.
+/// An implied directory has the `createdIndex` of the first entry beneath it.
 pub(super) fn dir_index(mark: Option<&Entry>, first: Option<&Entry>) -> u64 {
     mark.map(Entry::placed)
         .or(first.map(Entry::created))

@@ -16,8 +16,8 @@ pub(super) fn find(space: &impl Lookup, path: &str) -> Result<Node, V2Error> {
     }
 }
 
-/// The error where no node is at the path: for the first of its parents that is missing or that is no directory, otherwise
-/// for the path.
+/// The error where no node is at the path: for the first of its parents that is missing or that is no directory,
+/// otherwise for the path.
 pub(super) fn absent(space: &impl Lookup, path: &str) -> V2Error {
     for above in tree::ancestors(path) {
         match tree::node(space, above) {

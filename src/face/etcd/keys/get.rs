@@ -17,8 +17,8 @@ use crate::model::time;
 use crate::space::tree::{self, Node, Tree};
 use crate::space::{View, node_ranges};
 
-/// The shortest body that is compressed for clients that accept it, in bytes. etcd never compresses; compression makes a
-/// list of a thousand networks ten times shorter.
+/// The shortest body that is compressed for clients that accept it, in bytes. etcd never compresses; compression makes
+/// a list of a thousand networks ten times shorter.
 const MIN_COMPRESSED: usize = 1 << 10;
 
 /// Answers with the node.

@@ -1,8 +1,9 @@
-//! Missed events of a watch that resumes: found in the history of commits, and before it among the last changes of each key.
+//! Missed events of a watch that resumes: found in the history of commits, and before it among the last changes of each
+//! key.
 //!
 //! Real etcd keeps the last 1,000 events of the whole store and refuses to resume from before them (401), which ends
-//! Docker's watches for good (moby#19554 and many more). kubekv knows the index of the last change of every key, even of
-//! most deleted ones: that change stands for all earlier ones of the same key.
+//! Docker's watches for good (moby#19554 and many more). kubekv knows the index of the last change of every key, even
+//! of most deleted ones: that change stands for all earlier ones of the same key.
 
 use std::sync::Arc;
 

@@ -11,8 +11,8 @@ use crate::face::etcd::form::Form;
 use crate::model::{Deadline, DirMark, Mark, Record, time};
 use crate::space::Draft;
 
-/// The last second at which a TTL may end, since 1970: etcd stores the end in 63 bits of nanoseconds. It lets a later end
-/// wrap around; kubekv refuses it.
+/// The last second at which a TTL may end, since 1970: etcd stores the end in 63 bits of nanoseconds. It lets a later
+/// end wrap around; kubekv refuses it.
 const LAST_SECOND: u64 = 9_223_372_036;
 
 /// The parameters of a request, and its path. Unknown parameters are ignored, as in etcd.
@@ -205,7 +205,7 @@ mod tests {
         #[test]
         fn no_query_causes_a_panic(query in "[ -~]{0,60}") {
             if let Ok(form) = Form::parse(b"", b"", query.as_bytes()) {
-                let _asked = Parameters::parse(b"k", &Method::PUT, &form);
+                let _parameters = Parameters::parse(b"k", &Method::PUT, &form);
             }
         }
 

@@ -1,11 +1,11 @@
 //! `GET` with `wait`: watches a node, and answers with the next event, or with each event as it happens (`stream`).
 //!
-//! The head of the answer is sent at once and the event follows, however long that takes. When the client hangs up, the body
-//! is dropped, and the watch with it.
+//! The head of the answer is sent at once and the event follows, however long that takes. When the client hangs up, the
+//! body is dropped, and the watch with it.
 //!
-//! When the gateway stops, a watch that resumes by an index gets an empty body: Go's client then asks for the same index
-//! again, at this gateway or at another, and misses nothing. A watch "from now on" is broken off instead: repeated, it would
-//! skip the events in between, while an error makes Docker read again.
+//! When the gateway stops, a watch that resumes by an index gets an empty body: Go's client then asks for the same
+//! index again, at this gateway or at another, and misses nothing. A watch "from now on" is broken off instead:
+//! repeated, it would skip the events in between, while an error makes Docker read again.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -15,8 +15,8 @@ pub(super) struct WatchScope {
 }
 
 impl WatchScope {
-    /// The keys whose changes may be in the scope. Keys beneath the node are always among them: the deletion of an implied
-    /// directory, which has no entry, shows there alone.
+    /// The keys whose changes may be in the scope. Keys beneath the node are always among them: the deletion of an
+    /// implied directory, which has no entry, shows there alone.
     pub(super) fn ranges(&self) -> Vec<KeyRange> {
         if self.path.is_empty() {
             return vec![KeyRange::Prefix(Key::user(""))];
@@ -27,8 +27,8 @@ impl WatchScope {
         ]
     }
 
-    /// Whether the node at `path` is in the scope. Hidden nodes (named `_x`, or in a directory so named) are in the scope of
-    /// those watches alone that begin at one.
+    /// Whether the node at `path` is in the scope. Hidden nodes (named `_x`, or in a directory so named) are in the
+    /// scope of those watches alone that begin at one.
     pub(super) fn covers(&self, path: &str) -> bool {
         if path == self.path {
             return true;
@@ -40,8 +40,8 @@ impl WatchScope {
         !rest.split('/').any(|name| name.starts_with('_'))
     }
 
-    /// The events of a commit in the scope; each has the index of the commit. `view` shows what the client may see, at the
-    /// commit or after it.
+    /// The events of a commit in the scope; each has the index of the commit. `view` shows what the client may see, at
+    /// the commit or after it.
     pub(super) fn events(&self, commit: &Commit, view: &View) -> Vec<NodeEvent> {
         if commit.cause == Cause::Refresh {
             return Vec::new();
@@ -88,9 +88,9 @@ fn exists_after(commit: &Commit, path: &str) -> bool {
         .any(|change| change.now.is_some() && change.key.node() == Some(path))
 }
 
-/// Whether a change of a key by another protocol shows in the tree. It does not where another node hides it: a directory
-/// with entries beneath hides the value `a`, and the value `a` hides `a/`; nor does a directory vanish with its own entry
-/// while entries are beneath it.
+/// Whether a change of a key by another protocol shows in the tree. It does not where another node hides it: a
+/// directory with entries beneath hides the value `a`, and the value `a` hides `a/`; nor does a directory vanish with
+/// its own entry while entries are beneath it.
 fn shows(view: &View, change: &Change) -> bool {
     let Some(path) = change.key.node() else {
         return false;

@@ -1,5 +1,5 @@
-//! `/v2/members`: the members with their addresses. Docker's client asks at once and every five minutes, and from then on
-//! uses the addresses in the answer (docker/libkv#149, moby#35859).
+//! `/v2/members`: the members with their addresses. Docker's client asks at once and every five minutes, and from then
+//! on uses the addresses in the answer (docker/libkv#149, moby#35859).
 
 use http::{Method, StatusCode};
 
