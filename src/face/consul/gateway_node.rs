@@ -1,6 +1,6 @@
 //! The only node of the catalog: this gateway, with the service and the check that every Consul server has.
 
-use super::json_writer::{Object, push_display};
+use super::json_writer::{JsonObject, push_display};
 use super::request::ApiRequest;
 use crate::face::gojson;
 
@@ -29,13 +29,13 @@ pub(super) fn uuid(request: &ApiRequest<'_>) -> String {
 
 /// Writes the node as the catalog shows it.
 pub(super) fn push_node(request: &ApiRequest<'_>, out: &mut Vec<u8>) {
-    push_node_fields(request, Object::new(out))
+    push_node_fields(request, JsonObject::new(out))
         .display("CreateIndex", request.face.catalog_index)
         .display("ModifyIndex", request.face.catalog_index)
         .end();
 }
 
-fn push_node_fields<'a>(request: &ApiRequest<'_>, object: Object<'a>) -> Object<'a> {
+fn push_node_fields<'a>(request: &ApiRequest<'_>, object: JsonObject<'a>) -> JsonObject<'a> {
     object
         .text("ID", uuid(request))
         .text("Node", &request.face.node)
@@ -54,7 +54,7 @@ fn push_addresses(request: &ApiRequest<'_>, out: &mut Vec<u8>) {
     } else {
         ["lan", "lan_ipv6", "wan", "wan_ipv6"]
     };
-    let mut object = Object::new(out);
+    let mut object = JsonObject::new(out);
     for name in names {
         object = object.text(name, &address);
     }
@@ -63,7 +63,7 @@ fn push_addresses(request: &ApiRequest<'_>, out: &mut Vec<u8>) {
 
 /// Writes the metadata that Consul gives every node.
 fn push_meta(out: &mut Vec<u8>) {
-    Object::new(out).text(SEGMENT, "").end();
+    JsonObject::new(out).text(SEGMENT, "").end();
 }
 
 /// Whether the node has all metadata that `?node-meta=NAME:VALUE` asks for.
@@ -77,7 +77,7 @@ pub(super) fn has_metadata(request: &ApiRequest<'_>) -> bool {
 
 /// Writes the service as it appears under its node.
 pub(super) fn push_service(request: &ApiRequest<'_>, out: &mut Vec<u8>) {
-    Object::new(out)
+    JsonObject::new(out)
         .text("ID", SERVICE)
         .text("Service", SERVICE)
         .json("Tags", b"[]")
@@ -95,7 +95,7 @@ pub(super) fn push_service(request: &ApiRequest<'_>, out: &mut Vec<u8>) {
 
 /// Writes the service as the catalog lists it, with its node.
 pub(super) fn push_catalog_service(request: &ApiRequest<'_>, out: &mut Vec<u8>) {
-    Object::new(out)
+    JsonObject::new(out)
         .text("ID", uuid(request))
         .text("Node", &request.face.node)
         .text("Address", request.local_address.ip().to_string())
@@ -121,12 +121,12 @@ pub(super) fn push_catalog_service(request: &ApiRequest<'_>, out: &mut Vec<u8>) 
 }
 
 fn push_service_meta(out: &mut Vec<u8>) {
-    Object::new(out).text("version", VERSION).end();
+    JsonObject::new(out).text("version", VERSION).end();
 }
 
 /// Writes the check that shows the node as alive.
 pub(super) fn push_check(request: &ApiRequest<'_>, out: &mut Vec<u8>) {
-    Object::new(out)
+    JsonObject::new(out)
         .text("Node", &request.face.node)
         .text("CheckID", SERF_CHECK)
         .text("Name", "Serf Health Status")
@@ -145,12 +145,12 @@ pub(super) fn push_check(request: &ApiRequest<'_>, out: &mut Vec<u8>) {
 
 /// Writes the node as a member of the cluster.
 pub(super) fn push_member(request: &ApiRequest<'_>, out: &mut Vec<u8>) {
-    Object::new(out)
+    JsonObject::new(out)
         .text("Name", &request.face.node)
         .text("Addr", request.local_address.ip().to_string())
         .display("Port", request.local_address.port())
         .with("Tags", |out| {
-            Object::new(out)
+            JsonObject::new(out)
                 .text("acls", "0")
                 .text("build", format!("{VERSION}:"))
                 .text("dc", &request.face.datacenter)

@@ -4,12 +4,12 @@ use crate::face::gojson;
 
 /// An object that is being written; field names are not escaped.
 #[derive(Debug)]
-pub(super) struct Object<'a> {
+pub(super) struct JsonObject<'a> {
     out: &'a mut Vec<u8>,
     begun: bool,
 }
 
-impl<'a> Object<'a> {
+impl<'a> JsonObject<'a> {
     /// Begins an object.
     pub(super) fn new(out: &'a mut Vec<u8>) -> Self {
         out.push(b'{');
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn fields_keep_their_order() {
         let mut out = Vec::new();
-        Object::new(&mut out)
+        JsonObject::new(&mut out)
             .text("b", "<")
             .display("a", 7)
             .json("c", b"null")
@@ -165,7 +165,7 @@ mod tests {
         #[test]
         fn indentation_keeps_the_value(texts: Vec<String>, numbers: Vec<u64>) {
             let mut compact = Vec::new();
-            Object::new(&mut compact)
+            JsonObject::new(&mut compact)
                 .with("texts", |out| push_strings(out, &texts))
                 .with("numbers", |out| push_array(out, &numbers, push_display))
                 .end();

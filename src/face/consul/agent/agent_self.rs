@@ -1,7 +1,7 @@
 //! `GET /v1/agent/self`: the agent's configuration, its member, its statistics.
 
 use crate::face::consul::gateway_node::{self, VERSION};
-use crate::face::consul::json_writer::Object;
+use crate::face::consul::json_writer::JsonObject;
 use crate::face::consul::reply::Reply;
 use crate::face::consul::request::ApiRequest;
 use crate::face::consul::{blocking_query, session, txn};
@@ -9,9 +9,9 @@ use crate::face::consul::{blocking_query, session, txn};
 /// Answers with the identity and the limits of this gateway.
 pub(in crate::face::consul) fn serve(request: &ApiRequest<'_>) -> Reply {
     let mut body = Vec::new();
-    Object::new(&mut body)
+    JsonObject::new(&mut body)
         .with("Config", |out| {
-            Object::new(out)
+            JsonObject::new(out)
                 .text("Datacenter", &request.face.datacenter)
                 .text("NodeName", &request.face.node)
                 .text("NodeID", gateway_node::uuid(request))
@@ -25,7 +25,7 @@ pub(in crate::face::consul) fn serve(request: &ApiRequest<'_>) -> Reply {
         .with("Member", |out| gateway_node::push_member(request, out))
         .with("Stats", |out| push_stats(request, out))
         .with("Meta", |out| {
-            Object::new(out)
+            JsonObject::new(out)
                 .text("consul-network-segment", "")
                 .text("kubekv-version", env!("CARGO_PKG_VERSION"))
                 .end();
@@ -37,7 +37,7 @@ pub(in crate::face::consul) fn serve(request: &ApiRequest<'_>) -> Reply {
 /// Those of Consul's settings that kubekv has too.
 fn push_limits(request: &ApiRequest<'_>, out: &mut Vec<u8>) {
     let limits = request.face.space.limits();
-    Object::new(out)
+    JsonObject::new(out)
         .display("ACLsEnabled", false)
         .text("Datacenter", &request.face.datacenter)
         .text("DefaultQueryTime", blocking_query::default_time())
@@ -59,20 +59,20 @@ fn push_stats(request: &ApiRequest<'_>, out: &mut Vec<u8>) {
         .revision()
         .to_string();
     let address = request.local_address.to_string();
-    Object::new(out)
+    JsonObject::new(out)
         .json(
             "agent",
             br#"{"check_monitors":"0","check_ttls":"0","checks":"0","services":"0"}"#,
         )
         .with("build", |out| {
-            Object::new(out)
+            JsonObject::new(out)
                 .text("prerelease", "")
                 .text("revision", "")
                 .text("version", VERSION)
                 .end();
         })
         .with("consul", |out| {
-            Object::new(out)
+            JsonObject::new(out)
                 .text("acl", "disabled")
                 .text("known_datacenters", "1")
                 .text("leader", "true")
@@ -81,7 +81,7 @@ fn push_stats(request: &ApiRequest<'_>, out: &mut Vec<u8>) {
                 .end();
         })
         .with("raft", |out| {
-            Object::new(out)
+            JsonObject::new(out)
                 .text("applied_index", &index)
                 .text("commit_index", &index)
                 .text("num_peers", "0")

@@ -2,7 +2,7 @@
 
 use super::read;
 use crate::face::consul::gateway_node;
-use crate::face::consul::json_writer::Object;
+use crate::face::consul::json_writer::JsonObject;
 use crate::face::consul::reply::Reply;
 use crate::face::consul::request::ApiRequest;
 
@@ -17,10 +17,10 @@ pub(in crate::face::consul) async fn serve(request: &ApiRequest<'_>) -> Result<R
         return read::reply(request, b"null".to_vec());
     }
     let mut body = Vec::new();
-    Object::new(&mut body)
+    JsonObject::new(&mut body)
         .with("Node", |out| gateway_node::push_node(request, out))
         .with("Services", |out| {
-            Object::new(out)
+            JsonObject::new(out)
                 .with(gateway_node::SERVICE, |out| {
                     gateway_node::push_service(request, out);
                 })

@@ -2,7 +2,7 @@
 
 use super::read;
 use crate::face::consul::gateway_node;
-use crate::face::consul::json_writer::Object;
+use crate::face::consul::json_writer::JsonObject;
 use crate::face::consul::reply::Reply;
 use crate::face::consul::request::ApiRequest;
 
@@ -11,7 +11,7 @@ pub(in crate::face::consul) async fn serve(request: &ApiRequest<'_>) -> Result<R
     read::begin(request).await?;
     let mut body = Vec::new();
     let matches = gateway_node::has_metadata(request);
-    let object = Object::new(&mut body);
+    let object = JsonObject::new(&mut body);
     if matches {
         object.json(gateway_node::SERVICE, b"[]").end();
     } else {

@@ -2,7 +2,7 @@
 
 use crate::face::consul::catalog::read;
 use crate::face::consul::gateway_node;
-use crate::face::consul::json_writer::{Object, push_array};
+use crate::face::consul::json_writer::{JsonObject, push_array};
 use crate::face::consul::reply::Reply;
 use crate::face::consul::request::ApiRequest;
 
@@ -15,7 +15,7 @@ pub(in crate::face::consul) async fn serve(request: &ApiRequest<'_>) -> Result<R
     let mut body = Vec::new();
     let matches = read::names_the_service(request);
     push_array(&mut body, matches.then_some(request), |out, request| {
-        Object::new(out)
+        JsonObject::new(out)
             .with("Node", |out| gateway_node::push_node(request, out))
             .with("Service", |out| gateway_node::push_service(request, out))
             .with("Checks", |out| {

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::face::consul::json_writer::Object;
+use crate::face::consul::json_writer::JsonObject;
 use crate::model::{Entry, Key};
 use crate::space::PENDING;
 
@@ -18,7 +18,7 @@ pub(in crate::face::consul) fn push_entry(
 ) {
     let final_index = |index: u64| if index == PENDING { revision } else { index };
     let attrs = entry.attrs();
-    let mut object = Object::new(out)
+    let mut object = JsonObject::new(out)
         .display("LockIndex", attrs.lock_index)
         .text("Key", key.as_bytes())
         .display("Flags", attrs.flags);

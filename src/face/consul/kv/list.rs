@@ -34,7 +34,7 @@ pub(super) async fn serve(request: &ApiRequest<'_>, options: QueryOptions) -> Re
         }
         let floor = view.index_floor();
         drop(view);
-        let made = {
+        let make = {
             let prefix = prefix.clone();
             move |view: &View| encode(view, &prefix)
         };
@@ -42,7 +42,7 @@ pub(super) async fn serve(request: &ApiRequest<'_>, options: QueryOptions) -> Re
         let list = request
             .face
             .list_cache
-            .get(space, &request.caller, name, range.clone(), made);
+            .get(space, &request.caller, name, range.clone(), make);
         if let Some(list) = list.await {
             // The floor may have risen since the list was encoded.
             let index = list.index().max(floor);

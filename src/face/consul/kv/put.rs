@@ -10,8 +10,8 @@ use crate::face::consul::request::ApiRequest;
 use crate::model::Key;
 use crate::space::Draft;
 
-/// The kind of write.
-enum Write {
+/// The verb of the write.
+enum PutKind {
     Set,
     Cas(u64),
     Lock(Vec<u8>),
@@ -30,36 +30,36 @@ pub(super) async fn serve(request: &ApiRequest<'_>, body: Body) -> Result<Reply,
     commit(request, &key, &kind, ValueAndFlags { value, flags }).await
 }
 
-fn kind_of(request: &ApiRequest<'_>) -> Result<Write, Reply> {
+fn kind_of(request: &ApiRequest<'_>) -> Result<PutKind, Reply> {
     if let Some(index) = parameters::number(request, "cas")? {
-        return Ok(Write::Cas(index));
+        return Ok(PutKind::Cas(index));
     }
     if request.query.has("acquire") {
-        return Ok(Write::Lock(request.query.get("acquire").to_vec()));
+        return Ok(PutKind::Lock(request.query.get("acquire").to_vec()));
     }
     if request.query.has("release") {
-        return Ok(Write::Unlock(request.query.get("release").to_vec()));
+        return Ok(PutKind::Unlock(request.query.get("release").to_vec()));
     }
-    Ok(Write::Set)
+    Ok(PutKind::Set)
 }
 
 async fn commit(
     request: &ApiRequest<'_>,
     key: &Key,
-    kind: &Write,
+    kind: &PutKind,
     content: ValueAndFlags,
 ) -> Result<Reply, Reply> {
     let decide = |draft: &mut Draft<'_>| -> Result<bool, String> {
         Ok(match kind {
-            Write::Set => {
+            PutKind::Set => {
                 verbs::set(draft, key, &content);
                 true
             }
-            Write::Cas(index) => verbs::cas(draft, key, *index, &content),
-            Write::Lock(session) => {
+            PutKind::Cas(index) => verbs::cas(draft, key, *index, &content),
+            PutKind::Lock(session) => {
                 verbs::lock(draft, key, session, &content)? == LockOutcome::Acquired
             }
-            Write::Unlock(session) => verbs::unlock(draft, key, session, &content)?,
+            PutKind::Unlock(session) => verbs::unlock(draft, key, session, &content)?,
         })
     };
     match request.face.space.commit(&request.caller, decide).await {

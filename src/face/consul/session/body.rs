@@ -4,7 +4,7 @@ use super::lease::Session;
 use crate::face::consul::gateway_node::SERF_CHECK;
 use crate::face::consul::go::{Json, first_value, format_duration, parse_duration};
 use crate::face::consul::json_decoder;
-use crate::face::consul::json_writer::{Object, push_array, push_strings};
+use crate::face::consul::json_writer::{JsonObject, push_array, push_strings};
 use crate::model::LeaseEnd;
 
 /// The shortest TTL, in nanoseconds. Consul's default is 10 s; libkv asks for less.
@@ -291,7 +291,7 @@ fn service_checks_json(checks: Option<&[ServiceCheck]>) -> String {
     match checks {
         None => out.extend_from_slice(b"null"),
         Some(checks) => push_array(&mut out, checks, |out, check| {
-            Object::new(out)
+            JsonObject::new(out)
                 .text("ID", &check.id)
                 .text("Namespace", &check.namespace)
                 .end();

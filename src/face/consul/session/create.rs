@@ -6,7 +6,7 @@ use axum::body::Body;
 
 use super::body::{self, SessionError};
 use crate::face::consul::commit_error;
-use crate::face::consul::json_writer::Object;
+use crate::face::consul::json_writer::JsonObject;
 use crate::face::consul::reply::Reply;
 use crate::face::consul::request::ApiRequest;
 use crate::model::LeaseId;
@@ -35,7 +35,7 @@ pub(in crate::face::consul) async fn serve(
     match request.face.space.commit(&request.caller, decide).await {
         Ok(_) => {
             let mut body = Vec::new();
-            Object::new(&mut body)
+            JsonObject::new(&mut body)
                 .text("ID", lease.id.to_string())
                 .end();
             Ok(Reply::json(body))

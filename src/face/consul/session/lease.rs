@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::face::consul::json_writer::Object;
+use crate::face::consul::json_writer::JsonObject;
 use crate::model::{Entry, Lease, LeaseEnd, LeaseId};
 
 /// The longest effective lock-delay; a longer one is cut (Consul's `MaxLockDelay`).
@@ -84,7 +84,7 @@ pub(super) fn node_of(lease: &Lease) -> Option<&str> {
 /// Writes a session as Consul does; clients insist on a lock-delay in nanoseconds.
 pub(super) fn push_session(out: &mut Vec<u8>, lease: &Lease, record: &Entry) {
     let label = |name: &str| label(&lease.labels, name);
-    let mut object = Object::new(out)
+    let mut object = JsonObject::new(out)
         .text("ID", lease.id.to_string())
         .text("Name", label(NAME))
         .text("Node", label(NODE))

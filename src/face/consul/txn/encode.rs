@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use crate::face::consul::json_writer::{Object, push_array};
+use crate::face::consul::json_writer::{JsonObject, push_array};
 use crate::face::consul::kv::encode::push_entry;
 use crate::face::consul::reply::Reply;
 use crate::model::{Entry, Key};
@@ -49,7 +49,7 @@ pub(super) fn reply(
         Ok(_) => StatusCode::OK,
         Err(_) => StatusCode::CONFLICT,
     };
-    let mut object = Object::new(&mut body);
+    let mut object = JsonObject::new(&mut body);
     object = match outcome {
         Ok(results) => object
             .with("Results", |out| push_results(out, results, revision))
@@ -75,7 +75,7 @@ pub(super) fn reply(
 
 fn push_results(out: &mut Vec<u8>, results: &[TxnResult], revision: u64) {
     push_array(out, results, |out, result| {
-        Object::new(out)
+        JsonObject::new(out)
             .with("KV", |out| {
                 push_entry(out, &result.key, &result.entry, result.with_value, revision);
             })
@@ -85,7 +85,7 @@ fn push_results(out: &mut Vec<u8>, results: &[TxnResult], revision: u64) {
 
 fn push_errors(out: &mut Vec<u8>, errors: &[TxnError]) {
     push_array(out, errors, |out, error| {
-        Object::new(out)
+        JsonObject::new(out)
             .display("OpIndex", error.op)
             .text("What", &error.what)
             .end();

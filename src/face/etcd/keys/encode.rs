@@ -19,7 +19,7 @@ pub(super) fn push_event(out: &mut Vec<u8>, event: &NodeEvent) {
 }
 
 fn push_node(out: &mut Vec<u8>, node: &EventNode) {
-    let mut fields = Fields::begin(out, &node.path);
+    let mut fields = NodeFields::begin(out, &node.path);
     match &node.content {
         NodeContent::File(value) => fields.value(value),
         NodeContent::Dir | NodeContent::Gone { was_dir: true } => fields.dir(),
@@ -40,7 +40,7 @@ pub(super) fn push_get(out: &mut Vec<u8>, path: &str, tree: &Tree, recursive: bo
 }
 
 fn push_tree(out: &mut Vec<u8>, path: &mut String, tree: &Tree, depth: usize, now_ms: i64) {
-    let mut fields = Fields::begin(out, path);
+    let mut fields = NodeFields::begin(out, path);
     match &tree.node {
         Node::Absent => fields.end(0, 0),
         Node::File { entry, .. } => {
@@ -67,7 +67,7 @@ fn push_tree(out: &mut Vec<u8>, path: &mut String, tree: &Tree, depth: usize, no
 }
 
 fn push_children(
-    fields: &mut Fields<'_>,
+    fields: &mut NodeFields<'_>,
     path: &mut String,
     tree: &Tree,
     depth: usize,
@@ -100,12 +100,12 @@ fn push_children(
 }
 
 /// A node that is being written, field by field.
-struct Fields<'a> {
+struct NodeFields<'a> {
     out: &'a mut Vec<u8>,
     any: bool,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> NodeFields<'a> {
     fn begin(out: &'a mut Vec<u8>, path: &str) -> Self {
         out.push(b'{');
         let mut fields = Self { out, any: false };
