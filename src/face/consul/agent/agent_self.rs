@@ -45,7 +45,7 @@ fn push_limits(request: &ApiRequest<'_>, out: &mut Vec<u8>) {
         .text("MaxQueryTime", blocking_query::max_time())
         .text("NodeName", &request.face.node)
         .display("ServerMode", true)
-        .text("SessionTTLMin", session::body::min_ttl())
+        .text("SessionTTLMin", session::definition::min_ttl())
         .display("TxnMaxReqLen", txn::max_body_bytes(limits))
         .text("Version", VERSION)
         .end();

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use axum::body::Body;
 
-use super::body::{self, SessionError};
+use super::definition::{self, SessionError};
 use crate::face::consul::commit_error;
 use crate::face::consul::json_writer::JsonObject;
 use crate::face::consul::reply::Reply;
@@ -22,7 +22,7 @@ pub(in crate::face::consul) async fn serve(
 ) -> Result<Reply, Reply> {
     request.refuse_namespace()?;
     let body = request.read_body(body, MAX_BODY_BYTES, "session").await?;
-    let session = body::parse(&body, &request.face.node).map_err(|error| match &error {
+    let session = definition::parse(&body, &request.face.node).map_err(|error| match &error {
         SessionError::Decode(_) => Reply::bad_request(error.to_string()),
         SessionError::Invalid(_) => Reply::internal_error(error.to_string()),
     })?;

@@ -1,7 +1,8 @@
 //! `/v1/session/...`: leases, in the terms of Consul's clients.
 
-pub(super) mod body;
+mod body;
 pub(super) mod create;
+pub(super) mod definition;
 pub(super) mod destroy;
 pub(super) mod id;
 pub(super) mod info;

@@ -1,6 +1,7 @@
 //! JSON of nodes and events, with etcd's order of fields and Go's escapes.
 
-use super::event::{EventNode, NodeContent, NodeEvent, dir_index};
+use super::event::NodeEvent;
+use super::event_node::{EventNode, NodeContent, dir_index};
 use crate::face::gojson::push_string;
 use crate::model::{Deadline, Entry};
 use crate::space::tree::{Node, Tree};

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
-
-use crate::model::{Cause, Change, Commit, Deadline, DirMark, Entry, Key, time};
+use super::event_node::{EventNode, NodeContent};
+use crate::model::{Cause, Change, Commit, DirMark, Entry, Key, time};
 use crate::space::tree::{self, Node};
 
 /// An event in etcd's terms.
@@ -16,92 +15,6 @@ pub(super) struct NodeEvent {
     pub(super) node: EventNode,
     /// `prevNode`: the node before the change.
     pub(super) prev: Option<EventNode>,
-}
-
-/// A node at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct EventNode {
-    /// Its path, without slashes at its ends.
-    pub(super) path: String,
-    /// Its content.
-    pub(super) content: NodeContent,
-    /// The end of its TTL, where it has one.
-    pub(super) deadline: Option<Deadline>,
-    /// The moment, in milliseconds since 1970: `ttl` is the time from there to the deadline.
-    pub(super) as_of_ms: i64,
-    /// `modifiedIndex`
-    pub(super) modified: u64,
-    /// `createdIndex`; 0 where it is unknown.
-    pub(super) created: u64,
-}
-
-/// The content of a node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum NodeContent {
-    /// A value.
-    File(Bytes),
-    /// Other nodes.
-    Dir,
-    /// None: the node was deleted.
-    Gone {
-        /// It was a directory.
-        was_dir: bool,
-    },
-}
-
-/// The index of a directory, both `createdIndex` and `modifiedIndex`. etcd never changes them, not even with the TTL.
-/// An implied directory has the `createdIndex` of the first entry beneath it.
-pub(super) fn dir_index(mark: Option<&Entry>, first: Option<&Entry>) -> u64 {
-    mark.map(Entry::placed)
-        .or(first.map(Entry::created))
-        .unwrap_or_default()
-}
-
-impl EventNode {
-    fn file(path: &str, entry: &Entry, as_of_ms: i64) -> Self {
-        Self {
-            path: path.to_owned(),
-            content: NodeContent::File(entry.value().clone()),
-            deadline: entry.attrs().deadline,
-            as_of_ms,
-            modified: entry.index(),
-            created: entry.placed(),
-        }
-    }
-
-    fn dir(path: &str, mark: Option<&Entry>, first: Option<&Entry>, as_of_ms: i64) -> Self {
-        let index = dir_index(mark, first);
-        Self {
-            path: path.to_owned(),
-            content: NodeContent::Dir,
-            deadline: mark.and_then(|mark| mark.attrs().deadline),
-            as_of_ms,
-            modified: index,
-            created: index,
-        }
-    }
-
-    fn of_node(path: &str, node: &Node, as_of_ms: i64) -> Option<Self> {
-        match node {
-            Node::Absent => None,
-            Node::File { entry, .. } => Some(Self::file(path, entry, as_of_ms)),
-            Node::Dir { mark, first } => {
-                let mark = mark.as_ref().map(|(_, entry)| entry.as_ref());
-                Some(Self::dir(path, mark, first.as_deref(), as_of_ms))
-            }
-        }
-    }
-
-    fn gone(path: &str, was_dir: bool, modified: u64, created: u64) -> Self {
-        Self {
-            path: path.to_owned(),
-            content: NodeContent::Gone { was_dir },
-            deadline: None,
-            as_of_ms: 0,
-            modified,
-            created,
-        }
-    }
 }
 
 /// The event of a client's own change, for the answer to it: of the node it acted on, with the action of its operation.

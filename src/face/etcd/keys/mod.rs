@@ -7,6 +7,7 @@ mod create;
 mod delete;
 mod encode;
 mod event;
+mod event_node;
 mod find;
 mod get;
 mod in_order;

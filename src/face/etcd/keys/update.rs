@@ -1,5 +1,6 @@
 //! `PUT` with `prevExist=true`: updates a value, or the TTL of a directory.
 
+use super::event_node::dir_index;
 use super::find::{find, root_is_read_only};
 use super::parameters::Parameters;
 use super::{change, event};
@@ -33,7 +34,7 @@ fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error>
         Node::Dir { mark, first } => {
             let own = mark.filter(|(_, entry)| entry.attrs().dir != DirMark::No);
             let key = own.map_or_else(|| Key::user(format!("{path}/")), |(key, _)| key);
-            let index = event::dir_index(None, first.as_deref());
+            let index = dir_index(None, first.as_deref());
             let mut record = draft.successor(&key);
             if record.attrs.placed == Mark::ThisWrite && index > 0 {
                 // An implied directory gets an entry of its own only now; its `createdIndex` stays.
