@@ -1,4 +1,4 @@
-//! The answers of a Consul server that knows no leader.
+//! Answers of a Consul server without a leader, for a gateway that can reach none.
 
 use std::time::Duration;
 
@@ -11,18 +11,18 @@ use super::reply::Reply;
 use crate::face::gzip;
 use crate::face::http::last_answer;
 
-/// How long a request is held until there is a leader: Consul's `rpc_hold_timeout`.
+/// The time that a request waits for a leader: Consul's `rpc_hold_timeout`.
 pub const HOLD: Duration = Duration::from_secs(7);
 
 /// Answers every request as Consul does without a leader, and closes the connection.
 ///
-/// Clients retry it: Patroni takes any 500 of Consul for "try again", the Go client passes it on with its words.
+/// Clients retry it: Patroni takes any 500 of Consul for "try again"; the Go client returns it with its text.
 pub fn no_leader() -> Router {
-    Router::new().fallback(answer)
+    Router::new().fallback(serve)
 }
 
-async fn answer(request: Request) -> Response {
-    let reply = Reply::failed("No cluster leader");
+async fn serve(request: Request) -> Response {
+    let reply = Reply::internal_error("No cluster leader");
     let mut response = reply.into_response(gzip::accepted(request.headers())).await;
     let vary = HeaderValue::from_static("Accept-Encoding");
     response.headers_mut().insert(header::VARY, vary);
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn answers_are_consuls_and_the_last() {
+    async fn answer_is_consuls_and_closes_the_connection() {
         let request = http::Request::put("/v1/kv/a?acquire=s")
             .body(Body::from("value"))
             .unwrap();

@@ -1,21 +1,21 @@
-//! Path of a request, as Consul's multiplexer sees it.
+//! Request path: decoded and cleaned as Consul's multiplexer does.
 
 use crate::face::go;
 use crate::face::go::is_print;
 
-/// A path that no endpoint gets to see.
+/// A path that reaches no endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum PathError {
     /// A percent sign without two hexadecimal digits.
     BadEscape,
-    /// A character that cannot be printed, NUL among them. Consul says nothing more.
+    /// A character that cannot be printed, NUL among them. Consul answers 400 with an empty body.
     NotPrintable,
     /// A segment `.` or `..`; the decoded path.
     Dots(Vec<u8>),
 }
 
-/// Decodes a raw path, refuses what cannot be printed and what has dots, and collapses slashes. Bytes that are not UTF-8
-/// are kept, as Consul keeps them.
+/// Decodes a raw path, refuses unprintable characters and dots, and collapses slashes. Bytes that are not UTF-8 stay,
+/// as in Consul.
 pub(super) fn read(raw: &[u8]) -> Result<Vec<u8>, PathError> {
     let path = go::decode_path(raw).map_err(|_| PathError::BadEscape)?;
     let printable = |chunk: std::str::Utf8Chunk<'_>| chunk.valid().chars().all(is_print);
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn dots_are_refused_however_they_are_written() {
+    fn dots_are_refused_in_every_spelling() {
         for raw in [
             "/v1/kv/app/..",
             "/v1/kv/./a",
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_printed_is_refused() {
+    fn unprintable_characters_are_refused() {
         for raw in ["/a%00", "/a%0a", "/%e2%80%8b", "/a%c2%a0"] {
             assert_eq!(read(raw.as_bytes()), Err(PathError::NotPrintable), "{raw}");
         }
@@ -71,7 +71,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(raw: Vec<u8>) {
+        fn no_bytes_cause_a_panic(raw: Vec<u8>) {
             let _path = read(&raw);
         }
     }

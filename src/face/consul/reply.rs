@@ -1,4 +1,4 @@
-//! What an operation answers, and how that goes onto the wire.
+//! Answer of an operation: status, headers and body, and how they become a response.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
-use crate::face::go::json_writer as json;
+use crate::face::go::json_writer;
 use crate::face::gzip;
 use crate::face::list_cache::Encoded;
 
@@ -18,23 +18,20 @@ const LAST_CONTACT: HeaderName = HeaderName::from_static("x-consul-lastcontact")
 const KNOWN_LEADER: HeaderName = HeaderName::from_static("x-consul-knownleader");
 const CONSISTENCY: HeaderName = HeaderName::from_static("x-consul-effective-consistency");
 
-/// An answer.
+/// The answer of an operation; an operation that fails returns one as its error.
 #[derive(Debug)]
 pub(super) struct Reply {
     status: StatusCode,
     headers: Vec<(HeaderName, HeaderValue)>,
-    content: Content,
+    body: ReplyBody,
 }
 
-/// What an operation that went wrong answers.
-pub(super) type Answer = Result<Reply, Reply>;
-
 #[derive(Debug)]
-enum Content {
+enum ReplyBody {
     /// No body at all: never compressed, no content type.
-    Nothing,
+    Empty,
     Json(Vec<u8>),
-    /// A list in JSON, encoded before.
+    /// A list in JSON, from the list cache.
     List(Arc<Encoded>),
     Text(Cow<'static, str>),
     /// A value as the client stored it.
@@ -42,27 +39,27 @@ enum Content {
 }
 
 impl Reply {
-    fn new(status: StatusCode, content: Content) -> Self {
+    fn new(status: StatusCode, body: ReplyBody) -> Self {
         Self {
             status,
             headers: Vec::new(),
-            content,
+            body,
         }
     }
 
     /// A status without a body.
     pub(super) fn empty(status: StatusCode) -> Self {
-        Self::new(status, Content::Nothing)
+        Self::new(status, ReplyBody::Empty)
     }
 
     /// 200 with JSON.
     pub(super) fn json(body: impl Into<Vec<u8>>) -> Self {
-        Self::new(StatusCode::OK, Content::Json(body.into()))
+        Self::new(StatusCode::OK, ReplyBody::Json(body.into()))
     }
 
     /// 200 with a list.
     pub(super) fn list(list: Arc<Encoded>) -> Self {
-        Self::new(StatusCode::OK, Content::List(list))
+        Self::new(StatusCode::OK, ReplyBody::List(list))
     }
 
     /// 200 with `true` or `false`.
@@ -70,24 +67,24 @@ impl Reply {
         Self::json(value.to_string())
     }
 
-    /// A status with words.
-    pub(super) fn text(status: StatusCode, words: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(status, Content::Text(words.into()))
+    /// A status with plain text.
+    pub(super) fn text(status: StatusCode, text: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(status, ReplyBody::Text(text.into()))
     }
 
-    /// 400 with words.
-    pub(super) fn bad_request(words: impl Into<Cow<'static, str>>) -> Self {
-        Self::text(StatusCode::BAD_REQUEST, words)
+    /// 400 with plain text.
+    pub(super) fn bad_request(text: impl Into<Cow<'static, str>>) -> Self {
+        Self::text(StatusCode::BAD_REQUEST, text)
     }
 
-    /// 500 with words: Consul's answer to whatever its servers refuse.
-    pub(super) fn failed(words: impl Into<Cow<'static, str>>) -> Self {
-        Self::text(StatusCode::INTERNAL_SERVER_ERROR, words)
+    /// 500 with plain text: Consul's answer to whatever its servers refuse.
+    pub(super) fn internal_error(text: impl Into<Cow<'static, str>>) -> Self {
+        Self::text(StatusCode::INTERNAL_SERVER_ERROR, text)
     }
 
-    /// 200 with a value as it was stored. Never shown as a page, whatever it holds.
+    /// 200 with a value as it was stored. Browsers never render it as a page, whatever it holds.
     pub(super) fn raw(value: Bytes) -> Self {
-        Self::new(StatusCode::OK, Content::Raw(value))
+        Self::new(StatusCode::OK, ReplyBody::Raw(value))
             .header(
                 header::X_CONTENT_TYPE_OPTIONS,
                 HeaderValue::from_static("nosniff"),
@@ -104,61 +101,61 @@ impl Reply {
         self
     }
 
-    /// The same with a header more.
+    /// The same with one more header.
     pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
 
-    /// The same with what Consul says of every read: where it stands, and that it came from the leader.
-    pub(super) fn at(self, index: u64) -> Self {
-        self.header(INDEX, index.max(1).into()).led()
+    /// The same with Consul's headers of every read: the index, and that the leader answered.
+    pub(super) fn index(self, index: u64) -> Self {
+        self.header(INDEX, index.max(1).into()).known_leader()
     }
 
-    /// The same, said to come from the leader.
-    pub(super) fn led(self) -> Self {
+    /// The same with Consul's headers of an answer from the leader.
+    pub(super) fn known_leader(self) -> Self {
         self.header(LAST_CONTACT, HeaderValue::from_static("0"))
             .header(KNOWN_LEADER, HeaderValue::from_static("true"))
     }
 
-    /// The same with what Consul says of a read of sessions that failed.
-    pub(super) fn leaderless(self) -> Self {
+    /// The same with Consul's headers of a read that failed before it reached a leader: index 1, no known leader.
+    pub(super) fn no_known_leader(self) -> Self {
         self.header(INDEX, HeaderValue::from_static("1"))
             .header(LAST_CONTACT, HeaderValue::from_static("0"))
             .header(KNOWN_LEADER, HeaderValue::from_static("false"))
     }
 
-    /// The same with how consistent the read was, which Consul tells for the catalog alone.
+    /// The same with the consistency of the read, which Consul sends for the catalog alone.
     pub(super) fn consistency(self, name: &'static str) -> Self {
         self.header(CONSISTENCY, HeaderValue::from_static(name))
     }
 
-    /// The same with its JSON over several lines.
+    /// The same with its JSON indented over several lines (`?pretty`).
     pub(super) fn pretty(mut self) -> Self {
-        let plain = match &self.content {
-            Content::Json(body) => json::pretty(body),
-            Content::List(list) => json::pretty(&list.body()),
-            Content::Nothing | Content::Text(_) | Content::Raw(_) => return self,
+        let indented = match &self.body {
+            ReplyBody::Json(body) => json_writer::pretty(body),
+            ReplyBody::List(list) => json_writer::pretty(&list.body()),
+            ReplyBody::Empty | ReplyBody::Text(_) | ReplyBody::Raw(_) => return self,
         };
-        self.content = Content::Json(plain);
+        self.body = ReplyBody::Json(indented);
         self
     }
 
-    /// The response, compressed if asked.
+    /// The response, compressed where `compressed` and where it has a body.
     pub(super) async fn into_response(self, compressed: bool) -> Response {
-        let list = match &self.content {
-            Content::List(list) => Some(Arc::clone(list)),
-            Content::Nothing | Content::Json(_) | Content::Text(_) | Content::Raw(_) => None,
+        let list = match &self.body {
+            ReplyBody::List(list) => Some(Arc::clone(list)),
+            ReplyBody::Empty | ReplyBody::Json(_) | ReplyBody::Text(_) | ReplyBody::Raw(_) => None,
         };
-        let (content_type, body) = match self.content {
-            Content::Nothing => (None, Bytes::new()),
-            Content::Json(body) => (Some(JSON), Bytes::from(body)),
-            Content::List(list) => (Some(JSON), list.body()),
-            Content::Text(words) => (
+        let (content_type, body) = match self.body {
+            ReplyBody::Empty => (None, Bytes::new()),
+            ReplyBody::Json(body) => (Some(JSON), Bytes::from(body)),
+            ReplyBody::List(list) => (Some(JSON), list.body()),
+            ReplyBody::Text(text) => (
                 Some("text/plain; charset=utf-8"),
-                Bytes::from(words.into_owned()),
+                Bytes::from(text.into_owned()),
             ),
-            Content::Raw(value) => (Some("text/plain"), value),
+            ReplyBody::Raw(value) => (Some("text/plain"), value),
         };
         let compressed = compressed && content_type.is_some();
         let body = match list {

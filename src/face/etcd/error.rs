@@ -1,16 +1,13 @@
-//! etcd's errors: code, message, cause, index (etcdserver/api/v2error).
+//! Error of the v2 API: code, message, cause and index (etcd's `etcdserver/api/v2error`).
 
-use axum::body::Body;
-use http::{Response, StatusCode};
+use http::StatusCode;
 
-use super::reply;
+use super::reply::Reply;
 use crate::face::go::push_json_string;
-use crate::space::{CommitError, Denied};
-use crate::store;
 
 /// The number of an error, which clients branch on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Code {
+pub(super) enum ErrorCode {
     KeyNotFound,
     TestFailed,
     NotFile,
@@ -30,7 +27,7 @@ pub(super) enum Code {
     EventIndexCleared,
 }
 
-impl Code {
+impl ErrorCode {
     fn number(self) -> u16 {
         match self {
             Self::KeyNotFound => 100,
@@ -96,18 +93,18 @@ impl Code {
     }
 }
 
-/// An error, but for the index it is told at.
+/// An error, without the index that its answer has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Error {
-    /// Which.
-    pub(super) code: Code,
+pub(super) struct V2Error {
+    /// Its code.
+    pub(super) code: ErrorCode,
     /// The key or the field it is about; left out of the answer where it is empty.
     pub(super) cause: Vec<u8>,
 }
 
-impl Error {
+impl V2Error {
     /// An error with its cause.
-    pub(super) fn new(code: Code, cause: impl Into<Vec<u8>>) -> Self {
+    pub(super) fn new(code: ErrorCode, cause: impl Into<Vec<u8>>) -> Self {
         Self {
             code,
             cause: cause.into(),
@@ -115,7 +112,7 @@ impl Error {
     }
 
     /// An error about the node at this path. The root has no name of its own in etcd's errors.
-    pub(super) fn at(code: Code, path: &str) -> Self {
+    pub(super) fn at(code: ErrorCode, path: &str) -> Self {
         let cause = if path.is_empty() {
             String::new()
         } else {
@@ -124,8 +121,8 @@ impl Error {
         Self::new(code, cause)
     }
 
-    /// The answer; errors of the request itself are told at index 0.
-    pub(super) fn answer(&self, index: u64) -> Response<Body> {
+    /// The answer; errors of the request itself have index 0.
+    pub(super) fn reply(&self, index: u64) -> Reply {
         let mut body = Vec::with_capacity(128);
         let number = self.code.number();
         let message = self.code.message();
@@ -137,34 +134,6 @@ impl Error {
             push_json_string(&mut body, &self.cause);
         }
         body.extend_from_slice(format!(",\"index\":{index}}}\n").as_bytes());
-        let mut answer = reply::json(self.code.status(), body);
-        reply::set_number(&mut answer, reply::ETCD_INDEX, index);
-        answer
+        Reply::json(self.code.status(), body).etcd_index(index)
     }
-}
-
-/// The answer to a change that was not made. `revision` is where the keyspace stands.
-pub(super) fn not_committed(error: CommitError<Error>, revision: u64) -> Response<Body> {
-    match error {
-        CommitError::Refused { error, revision } => error.answer(revision),
-        CommitError::Denied(denied) => denied_error(&denied).answer(revision),
-        CommitError::Failed(store::CommitError::TooLarge(why)) => {
-            Error::new(Code::InvalidField, why).answer(revision)
-        }
-        CommitError::Failed(failed) => {
-            tracing::warn!(error = %failed, "could not write for an etcd client");
-            let cause = format!("etcdserver: {failed}");
-            Error::new(Code::RaftInternal, cause).answer(0)
-        }
-    }
-}
-
-fn denied_error(denied: &Denied) -> Error {
-    let code = match denied {
-        Denied::Forbidden(_) => Code::Unauthorized,
-        Denied::KeyTooLong { .. } | Denied::ValueTooLong { .. } | Denied::TooMuch(_) => {
-            Code::InvalidField
-        }
-    };
-    Error::new(code, denied.to_string())
 }

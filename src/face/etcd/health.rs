@@ -1,14 +1,12 @@
-//! `/health`: whether the gateway serves; `etcdctl cluster-health` asks it.
+//! `GET /health`: the health of the member; `etcdctl cluster-health` asks for it.
 
-use axum::body::Body;
-use http::{Method, Response, StatusCode};
+use http::{Method, StatusCode};
 
-use super::reply;
+use super::reply::Reply;
+use super::request::check_method;
 
-/// Answers `/health`.
-pub(super) fn serve(method: &Method) -> Response<Body> {
-    if let Some(refusal) = reply::unless_allowed(method, "GET") {
-        return refusal;
-    }
-    reply::text(StatusCode::OK, r#"{"health":"true"}"#)
+/// Answers that the member is healthy.
+pub(super) fn serve(method: &Method) -> Result<Reply, Reply> {
+    check_method(method, "GET")?;
+    Ok(Reply::text(StatusCode::OK, r#"{"health":"true"}"#))
 }

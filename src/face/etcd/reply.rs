@@ -1,105 +1,118 @@
-//! Answers as Go's server writes them.
+//! Answer of an operation: status, headers and body, as Go's server writes them.
 
 use axum::body::Body;
+use axum::response::Response;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::face::go::push_json_string;
 
-/// Where the keyspace stands.
-pub(super) const ETCD_INDEX: HeaderName = HeaderName::from_static("x-etcd-index");
+/// The revision of the keyspace.
+const ETCD_INDEX: HeaderName = HeaderName::from_static("x-etcd-index");
 /// etcd's name for the position in its log: here the same.
-pub(super) const RAFT_INDEX: HeaderName = HeaderName::from_static("x-raft-index");
-/// etcd's name for the count of leaders there have been.
-pub(super) const RAFT_TERM: HeaderName = HeaderName::from_static("x-raft-term");
-/// Names the cluster.
-pub(super) const CLUSTER_ID: HeaderName = HeaderName::from_static("x-etcd-cluster-id");
+const RAFT_INDEX: HeaderName = HeaderName::from_static("x-raft-index");
+/// etcd's name for the number of elections.
+const RAFT_TERM: HeaderName = HeaderName::from_static("x-raft-term");
+/// The id of the cluster.
+const CLUSTER_ID: HeaderName = HeaderName::from_static("x-etcd-cluster-id");
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
-/// An answer with this body.
-pub(super) fn with_body(status: StatusCode, kind: HeaderValue, body: Body) -> Response<Body> {
-    let mut answer = Response::new(body);
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, kind);
-    answer
+/// The answer of an operation; an operation that fails returns one as its error.
+#[derive(Debug)]
+pub(super) struct Reply {
+    status: StatusCode,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Body,
 }
 
-/// An answer in JSON.
-pub(super) fn json(status: StatusCode, body: impl Into<Body>) -> Response<Body> {
-    with_body(status, JSON, body.into())
-}
-
-/// An answer in plain text, as Go's server guesses its type.
-pub(super) fn text(status: StatusCode, body: impl Into<Body>) -> Response<Body> {
-    with_body(status, TEXT, body.into())
-}
-
-/// An error in plain text, as Go's `http.Error` writes it.
-pub(super) fn plain_error(status: StatusCode, line: &str) -> Response<Body> {
-    let mut answer = text(status, format!("{line}\n"));
-    no_sniff(&mut answer);
-    answer
-}
-
-/// Says that the content type is what it says.
-pub(super) fn no_sniff(answer: &mut Response<Body>) {
-    answer
-        .headers_mut()
-        .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-}
-
-/// The answer to paths nothing is served at.
-pub(super) fn not_found() -> Response<Body> {
-    plain_error(StatusCode::NOT_FOUND, "404 page not found")
-}
-
-/// The answer to a request line that Go's server cannot read.
-pub(super) fn bad_request() -> Response<Body> {
-    let mut answer = text(StatusCode::BAD_REQUEST, "400 Bad Request");
-    answer
-        .headers_mut()
-        .insert(CONNECTION, HeaderValue::from_static("close"));
-    answer
-}
-
-/// The answer to a method that is not among `allowed`, if this one is not.
-pub(super) fn unless_allowed(method: &Method, allowed: &'static str) -> Option<Response<Body>> {
-    if allowed.split(',').any(|one| one == method.as_str()) {
-        return None;
+impl Reply {
+    fn new(status: StatusCode, content_type: HeaderValue, body: Body) -> Self {
+        Self {
+            status,
+            headers: vec![(CONTENT_TYPE, content_type)],
+            body,
+        }
     }
-    let mut answer = plain_error(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
-    answer
-        .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static(allowed));
-    Some(answer)
-}
 
-/// An error that is only a message, as etcd writes those that are not about keys.
-pub(super) fn message(status: StatusCode, text: &str) -> Response<Body> {
-    let mut body = br#"{"message":"#.to_vec();
-    push_json_string(&mut body, text.as_bytes());
-    body.push(b'}');
-    json(status, body)
-}
-
-/// Sets a header to a number.
-pub(super) fn set_number(answer: &mut Response<Body>, name: HeaderName, number: u64) {
-    answer.headers_mut().insert(name, HeaderValue::from(number));
-}
-
-/// Names the cluster.
-pub(super) fn set_cluster(answer: &mut Response<Body>, id: &str) {
-    if let Ok(id) = HeaderValue::from_str(id) {
-        answer.headers_mut().insert(CLUSTER_ID, id);
+    /// A status with JSON.
+    pub(super) fn json(status: StatusCode, body: impl Into<Body>) -> Self {
+        Self::new(status, JSON, body.into())
     }
-}
 
-/// Says where the keyspace stands: etcd's three numbers.
-pub(super) fn set_position(answer: &mut Response<Body>, revision: u64) {
-    set_number(answer, ETCD_INDEX, revision);
-    set_number(answer, RAFT_INDEX, revision);
-    // One gateway serves a keyspace for as long as it lives: there is one term.
-    set_number(answer, RAFT_TERM, 1);
+    /// A status with plain text, the type that Go's server guesses.
+    pub(super) fn text(status: StatusCode, body: impl Into<Body>) -> Self {
+        Self::new(status, TEXT, body.into())
+    }
+
+    /// An error in plain text, as Go's `http.Error` writes it.
+    pub(super) fn plain_error(status: StatusCode, line: &str) -> Self {
+        Self::text(status, format!("{line}\n")).nosniff()
+    }
+
+    /// An error that is only a message, as etcd writes errors that are not about keys.
+    pub(super) fn message(status: StatusCode, text: &str) -> Self {
+        let mut body = br#"{"message":"#.to_vec();
+        push_json_string(&mut body, text.as_bytes());
+        body.push(b'}');
+        Self::json(status, body)
+    }
+
+    /// 404: nothing is served at this path.
+    pub(super) fn not_found() -> Self {
+        Self::plain_error(StatusCode::NOT_FOUND, "404 page not found")
+    }
+
+    /// 400: Go's server cannot parse the request line.
+    pub(super) fn bad_request() -> Self {
+        Self::text(StatusCode::BAD_REQUEST, "400 Bad Request")
+            .header(CONNECTION, HeaderValue::from_static("close"))
+    }
+
+    /// 405, with the methods that are allowed.
+    pub(super) fn method_not_allowed(allowed: &'static str) -> Self {
+        Self::plain_error(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+            .header(ALLOW, HeaderValue::from_static(allowed))
+    }
+
+    /// The same with one more header.
+    pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// The same, for which browsers must not guess another content type.
+    pub(super) fn nosniff(self) -> Self {
+        self.header(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
+    }
+
+    /// The same with the id of the cluster.
+    pub(super) fn cluster(self, id: &str) -> Self {
+        match HeaderValue::from_str(id) {
+            Ok(id) => self.header(CLUSTER_ID, id),
+            Err(_) => self,
+        }
+    }
+
+    /// The same with `X-Etcd-Index` alone.
+    pub(super) fn etcd_index(self, index: u64) -> Self {
+        self.header(ETCD_INDEX, index.into())
+    }
+
+    /// The same with etcd's three numbers for the revision of the keyspace.
+    pub(super) fn revision(self, revision: u64) -> Self {
+        self.etcd_index(revision)
+            .header(RAFT_INDEX, revision.into())
+            // A gateway serves a keyspace for as long as it lives: there is one term.
+            .header(RAFT_TERM, 1.into())
+    }
+
+    /// The response.
+    pub(super) fn into_response(self) -> Response {
+        let mut response = Response::new(self.body);
+        *response.status_mut() = self.status;
+        response.headers_mut().extend(self.headers);
+        response
+    }
 }

@@ -1,62 +1,76 @@
-//! Which operation a path asks for.
+//! Routing: the endpoint that a path leads to.
 
-/// An operation, with what the path says of it.
+/// An endpoint of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Route<'a> {
-    /// `/v2/keys` and all beneath: the key, without slashes at its ends; the root is empty.
-    Keys(&'a [u8]),
-    /// `/v2/members`: what follows it.
-    Members(&'a [u8]),
-    /// `/v2/machines`.
+pub(super) enum Endpoint {
+    /// `/v2/keys` and all beneath
+    Keys,
+    /// `/v2/members` and all beneath
+    Members,
+    /// `/v2/machines`
     Machines,
-    /// `/v2/stats/self`.
+    /// `/v2/stats/self`
     StatsSelf,
-    /// `/v2/stats/store`.
+    /// `/v2/stats/store`
     StatsStore,
-    /// `/v2/stats/leader`.
+    /// `/v2/stats/leader`
     StatsLeader,
-    /// `/v2/auth/`: what follows it.
-    Auth(&'a [u8]),
-    /// `/version`.
+    /// Beneath `/v2/auth/`
+    Auth,
+    /// `/version`
     Version,
-    /// `/health`.
+    /// `/health`
     Health,
-    /// The JSON door of the v3 API.
+    /// The JSON gateway of the v3 API.
     V3,
-    /// Nothing.
-    Unknown,
+}
+
+/// The endpoint that a path leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Route<'a> {
+    /// The endpoint.
+    pub(super) endpoint: Endpoint,
+    /// The path after the endpoint's own, without the slash between; of a key also without the slash at its end.
+    pub(super) rest: &'a [u8],
 }
 
 impl<'a> Route<'a> {
-    /// Reads a clean path.
-    pub(super) fn of(path: &'a [u8]) -> Self {
-        match path {
-            b"/v2/machines" => return Self::Machines,
-            b"/v2/stats/self" => return Self::StatsSelf,
-            b"/v2/stats/store" => return Self::StatsStore,
-            b"/v2/stats/leader" => return Self::StatsLeader,
-            b"/version" => return Self::Version,
-            b"/health" => return Self::Health,
-            _ => {}
+    /// The route of a clean path.
+    pub(super) fn of(path: &'a [u8]) -> Option<Self> {
+        let exact = match path {
+            b"/v2/machines" => Some(Endpoint::Machines),
+            b"/v2/stats/self" => Some(Endpoint::StatsSelf),
+            b"/v2/stats/store" => Some(Endpoint::StatsStore),
+            b"/v2/stats/leader" => Some(Endpoint::StatsLeader),
+            b"/version" => Some(Endpoint::Version),
+            b"/health" => Some(Endpoint::Health),
+            _ => None,
+        };
+        if let Some(endpoint) = exact {
+            return Some(Self::new(endpoint, b""));
         }
         if let Some(key) = beneath(path, b"/v2/keys") {
-            return Self::Keys(key.strip_suffix(b"/").unwrap_or(key));
+            let key = key.strip_suffix(b"/").unwrap_or(key);
+            return Some(Self::new(Endpoint::Keys, key));
         }
-        if let Some(which) = beneath(path, b"/v2/members") {
-            return Self::Members(which);
+        if let Some(member) = beneath(path, b"/v2/members") {
+            return Some(Self::new(Endpoint::Members, member));
         }
-        if let Some(what) = path.strip_prefix(b"/v2/auth/") {
-            return Self::Auth(what);
+        if let Some(rest) = path.strip_prefix(b"/v2/auth/") {
+            return Some(Self::new(Endpoint::Auth, rest));
         }
         let v3 = [&b"/v3"[..], b"/v3beta", b"/v3alpha"];
-        if v3.iter().any(|prefix| beneath(path, prefix).is_some()) {
-            return Self::V3;
-        }
-        Self::Unknown
+        v3.iter()
+            .find_map(|prefix| beneath(path, prefix))
+            .map(|rest| Self::new(Endpoint::V3, rest))
+    }
+
+    fn new(endpoint: Endpoint, rest: &'a [u8]) -> Self {
+        Self { endpoint, rest }
     }
 }
 
-/// What follows `prefix` and a slash; nothing where the path is `prefix` itself.
+/// The path after `prefix` and a slash; empty where the path is `prefix` itself.
 fn beneath<'a>(path: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     let rest = path.strip_prefix(prefix)?;
     if rest.is_empty() {
@@ -70,15 +84,25 @@ fn beneath<'a>(path: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
 mod tests {
     use super::*;
 
+    fn route(path: &str) -> Option<(Endpoint, &[u8])> {
+        Route::of(path.as_bytes()).map(|route| (route.endpoint, route.rest))
+    }
+
     #[test]
-    fn only_whole_segments_count() {
-        assert_eq!(Route::of(b"/v2/keys"), Route::Keys(b""));
-        assert_eq!(Route::of(b"/v2/keys/a/b/"), Route::Keys(b"a/b"));
-        assert_eq!(Route::of(b"/v2/keysa"), Route::Unknown);
-        assert_eq!(Route::of(b"/v2/machines/"), Route::Unknown);
-        assert_eq!(Route::of(b"/v2/members/leader"), Route::Members(b"leader"));
-        assert_eq!(Route::of(b"/v2/auth"), Route::Unknown);
-        assert_eq!(Route::of(b"/v3/kv/range"), Route::V3);
-        assert_eq!(Route::of(b"/"), Route::Unknown);
+    fn only_whole_segments_match() {
+        assert_eq!(route("/v2/keys"), Some((Endpoint::Keys, &b""[..])));
+        assert_eq!(route("/v2/keys/a/b/"), Some((Endpoint::Keys, &b"a/b"[..])));
+        assert_eq!(route("/v2/keysa"), None);
+        assert_eq!(route("/v2/machines/"), None);
+        assert_eq!(
+            route("/v2/members/leader"),
+            Some((Endpoint::Members, &b"leader"[..]))
+        );
+        assert_eq!(route("/v2/auth"), None);
+        assert_eq!(
+            route("/v3/kv/range"),
+            Some((Endpoint::V3, &b"kv/range"[..]))
+        );
+        assert_eq!(route("/"), None);
     }
 }

@@ -1,18 +1,16 @@
-//! `/version`: which etcd this is like.
+//! `GET /version`: the version of etcd.
 
-use axum::body::Body;
-use http::{Method, Response, StatusCode};
+use http::{Method, StatusCode};
 
-use super::reply;
+use super::reply::Reply;
+use super::request::check_method;
 
-/// The server whose answers these are.
+/// The version of etcd whose answers these are.
 const SERVER: &str = "3.4.23";
 
-/// Answers `/version`.
-pub(super) fn serve(method: &Method) -> Response<Body> {
-    if let Some(refusal) = reply::unless_allowed(method, "GET") {
-        return refusal;
-    }
+/// Answers with the version of server and cluster.
+pub(super) fn serve(method: &Method) -> Result<Reply, Reply> {
+    check_method(method, "GET")?;
     let body = format!(r#"{{"etcdserver":"{SERVER}","etcdcluster":"3.4.0"}}"#);
-    reply::json(StatusCode::OK, body)
+    Ok(Reply::json(StatusCode::OK, body))
 }

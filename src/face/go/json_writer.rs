@@ -4,12 +4,12 @@ use super::json_string::push_json_string;
 
 /// An object while it is written; field names are not escaped.
 #[derive(Debug)]
-pub(in crate::face) struct Object<'a> {
+pub(in crate::face) struct JsonObject<'a> {
     out: &'a mut Vec<u8>,
     begun: bool,
 }
 
-impl<'a> Object<'a> {
+impl<'a> JsonObject<'a> {
     /// Begins an object.
     pub(in crate::face) fn new(out: &'a mut Vec<u8>) -> Self {
         out.push(b'{');
@@ -34,8 +34,8 @@ impl<'a> Object<'a> {
     }
 
     /// A number or a boolean: a value whose `Display` is its JSON.
-    pub(in crate::face) fn plain(mut self, name: &str, value: impl std::fmt::Display) -> Self {
-        push_plain(self.field(name), value);
+    pub(in crate::face) fn display(mut self, name: &str, value: impl std::fmt::Display) -> Self {
+        push_display(self.field(name), value);
         self
     }
 
@@ -58,7 +58,7 @@ impl<'a> Object<'a> {
 }
 
 /// Writes a number or a boolean.
-pub(in crate::face) fn push_plain(out: &mut Vec<u8>, value: impl std::fmt::Display) {
+pub(in crate::face) fn push_display(out: &mut Vec<u8>, value: impl std::fmt::Display) {
     use std::io::Write as _;
     // Writing to memory does not fail.
     let _written = write!(out, "{value}");
@@ -156,9 +156,9 @@ mod tests {
     #[test]
     fn objects_are_written_in_order() {
         let mut out = Vec::new();
-        Object::new(&mut out)
+        JsonObject::new(&mut out)
             .text("b", "<")
-            .plain("a", 7)
+            .display("a", 7)
             .json("c", b"null")
             .end();
         assert_eq!(out, br#"{"b":"\u003c","a":7,"c":null}"#);
@@ -168,9 +168,9 @@ mod tests {
         #[test]
         fn pretty_json_means_the_same(texts: Vec<String>, numbers: Vec<u64>) {
             let mut compact = Vec::new();
-            Object::new(&mut compact)
+            JsonObject::new(&mut compact)
                 .with("texts", |out| push_strings(out, &texts))
-                .with("numbers", |out| push_array(out, &numbers, push_plain))
+                .with("numbers", |out| push_array(out, &numbers, push_display))
                 .end();
             let pretty: serde_json::Value = serde_json::from_slice(&pretty(&compact)).unwrap();
             let expected = serde_json::json!({ "texts": texts, "numbers": numbers });

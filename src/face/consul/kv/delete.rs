@@ -1,40 +1,41 @@
-//! `DELETE /v1/kv/KEY`: one entry, or with `?recurse` all whose keys begin with some bytes.
+//! `DELETE /v1/kv/KEY`: deletes one entry, or every entry under a prefix (`?recurse`).
 
 use std::convert::Infallible;
 
-use super::super::ask::Ask;
-use super::super::refused;
-use super::super::reply::{Answer, Reply};
-use super::write;
+use super::parameters;
+use super::verbs;
+use crate::face::consul::commit_error;
+use crate::face::consul::reply::Reply;
+use crate::face::consul::request::ApiRequest;
 use crate::model::Key;
 use crate::space::Draft;
 
-/// `true`, whether or not there was anything; with `?cas`, `false` where the index was another.
-pub(super) async fn handle(ask: &Ask<'_>) -> Answer {
-    super::check_conflicts(ask, &["recurse", "cas"])?;
-    let recurse = ask.query.has("recurse");
+/// Answers `true`, whether or not an entry was there; with `?cas`, `false` where the index differs.
+pub(super) async fn serve(request: &ApiRequest<'_>) -> Result<Reply, Reply> {
+    parameters::check_conflicts(request, &["recurse", "cas"])?;
+    let recurse = request.query.has("recurse");
     let key = if recurse {
-        Key::user(ask.rest)
+        Key::user(request.rest)
     } else {
-        super::key(ask)?
+        parameters::key(request)?
     };
-    let cas = super::number(ask, "cas")?;
-    ask.this_datacenter()?;
+    let cas = parameters::number(request, "cas")?;
+    request.check_datacenter()?;
     let decide = |draft: &mut Draft<'_>| -> Result<bool, Infallible> {
         Ok(match cas {
-            Some(index) => write::delete_cas(draft, &key, index),
+            Some(index) => verbs::delete_cas(draft, &key, index),
             None if recurse => {
-                write::delete_tree(draft, &key);
+                verbs::delete_tree(draft, &key);
                 true
             }
             None => {
-                write::delete(draft, &key);
+                verbs::delete(draft, &key);
                 true
             }
         })
     };
-    match ask.face.space.commit(&ask.caller, decide).await {
+    match request.face.space.commit(&request.caller, decide).await {
         Ok(done) => Ok(Reply::boolean(done.reply)),
-        Err(error) => Err(refused::commit(error, |never, _| match never {})),
+        Err(error) => Err(commit_error::reply(error, |never, _| match never {})),
     }
 }

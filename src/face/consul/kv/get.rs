@@ -1,31 +1,32 @@
-//! `GET /v1/kv/KEY`: one entry.
+//! `GET /v1/kv/KEY`: reads one entry.
 
-use super::super::ask::Ask;
-use super::super::options::Options;
-use super::super::reply::{Answer, Reply};
-use super::push_entry;
+use super::encode::push_entry;
+use super::parameters;
+use crate::face::consul::query_options::QueryOptions;
+use crate::face::consul::reply::Reply;
+use crate::face::consul::request::ApiRequest;
 use crate::model::KeyRange;
 use crate::space::Lookup;
 
-/// One entry as an array of one, or its bare value with `?raw`. The index is the entry's own `ModifyIndex`, which
-/// clients swap against; of a missing key, that of its deletion.
-pub(super) async fn handle(ask: &Ask<'_>, options: Options) -> Answer {
-    let key = super::key(ask)?;
-    ask.this_datacenter()?;
+/// Answers with an array of one entry, or with its bare value (`?raw`). The index is the entry's own `ModifyIndex`,
+/// which clients check and set against; that of a missing key is the index of its deletion.
+pub(super) async fn serve(request: &ApiRequest<'_>, options: QueryOptions) -> Result<Reply, Reply> {
+    let key = parameters::key(request)?;
+    request.check_datacenter()?;
     let range = vec![KeyRange::Exact(key.clone())];
-    let (view, index) = ask
+    let (view, index) = request
         .face
-        .changed(&ask.caller, options, range, |view| view.key_index(&key))
+        .blocking_query(&request.caller, options, range, |view| view.key_index(&key))
         .await;
     let Some(entry) = view.get(&key) else {
-        return Err(super::not_found(index));
+        return Err(parameters::not_found(index));
     };
-    if ask.query.has("raw") {
-        return Ok(Reply::raw(entry.value().clone()).at(index));
+    if request.query.has("raw") {
+        return Ok(Reply::raw(entry.value().clone()).index(index));
     }
     let mut body = Vec::with_capacity(entry.value().len() * 4 / 3 + key.as_bytes().len() + 192);
     body.push(b'[');
     push_entry(&mut body, &key, entry, true, index);
     body.push(b']');
-    Ok(Reply::json(body).at(index))
+    Ok(Reply::json(body).index(index))
 }

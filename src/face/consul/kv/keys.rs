@@ -1,40 +1,41 @@
-//! `GET /v1/kv/PREFIX?keys`: the names alone, cut off after a separator if asked.
+//! `GET /v1/kv/PREFIX?keys`: lists the keys under a prefix, cut off after a separator (`?separator`).
 
-use super::super::ask::Ask;
-use super::super::options::Options;
-use super::super::reply::{Answer, Reply};
+use super::parameters;
+use crate::face::consul::query_options::QueryOptions;
+use crate::face::consul::reply::Reply;
+use crate::face::consul::request::ApiRequest;
 use crate::face::go::json_writer::push_strings;
 use crate::model::{Key, KeyRange};
 use crate::space::{Lookup, View};
 
-/// The keys in byte order, each up to and with the first separator after the prefix; 404 where there are none, except
-/// at the root.
-pub(super) async fn handle(ask: &Ask<'_>, options: Options) -> Answer {
-    ask.this_datacenter()?;
-    let prefix = Key::user(ask.rest);
+/// Answers with the keys in byte order, each up to and including the first separator after the prefix; 404 where there
+/// are none, except at the root.
+pub(super) async fn serve(request: &ApiRequest<'_>, options: QueryOptions) -> Result<Reply, Reply> {
+    request.check_datacenter()?;
+    let prefix = Key::user(request.rest);
     let range = vec![KeyRange::Prefix(prefix.clone())];
-    let (view, index) = ask
+    let (view, index) = request
         .face
-        .changed(&ask.caller, options, range, |view| {
+        .blocking_query(&request.caller, options, range, |view| {
             view.prefix_index(&prefix)
         })
         .await;
-    // Consul takes its old misspelling too; the right one goes before.
-    let separator = if ask.query.has("separator") {
-        ask.query.get("separator")
+    // Consul takes its old misspelling too; the correct spelling has precedence.
+    let separator = if request.query.has("separator") {
+        request.query.get("separator")
     } else {
-        ask.query.get("seperator")
+        request.query.get("seperator")
     };
     let keys = collect(&view, &prefix, separator);
-    if keys.is_empty() && !ask.rest.is_empty() {
-        return Err(super::not_found(index));
+    if keys.is_empty() && !request.rest.is_empty() {
+        return Err(parameters::not_found(index));
     }
     let mut body = Vec::new();
     push_strings(&mut body, &keys);
-    Ok(Reply::json(body).at(index))
+    Ok(Reply::json(body).index(index))
 }
 
-/// The keys, cut off. Costs as much as there are names, however many keys they stand for.
+/// The keys, cut off. The cost grows with the number of names in the answer, not of the keys behind them.
 fn collect(view: &View, prefix: &Key, separator: &[u8]) -> Vec<Vec<u8>> {
     let mut keys = Vec::new();
     if separator.is_empty() {
@@ -53,7 +54,7 @@ fn collect(view: &View, prefix: &Key, separator: &[u8]) -> Vec<Vec<u8>> {
             .position(|window| window == separator)
             .and_then(|place| bytes.get(..prefix.as_bytes().len() + place + separator.len()));
         from = match cut {
-            // All that begins with this name stands together, and is passed over.
+            // Keys that begin with this name are adjacent: the scan skips them all.
             Some(name) => Key::user(name).prefix_end(),
             None => Some(Key::user([bytes, b"\0"].concat())),
         };

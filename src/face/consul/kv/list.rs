@@ -1,49 +1,54 @@
-//! `GET /v1/kv/PREFIX?recurse`: every entry whose key begins with some bytes.
+//! `GET /v1/kv/PREFIX?recurse`: reads every entry under a prefix.
 
-use super::super::ask::Ask;
-use super::super::options::Options;
-use super::super::reply::{Answer, Reply};
-use super::push_entry;
+use super::encode::push_entry;
+use super::parameters;
+use crate::face::consul::query_options::QueryOptions;
+use crate::face::consul::reply::Reply;
+use crate::face::consul::request::ApiRequest;
 use crate::face::go::json_writer::push_array;
 use crate::face::list_cache::Made;
 use crate::model::{Key, KeyRange};
 use crate::space::{Lookup, View};
 
-/// The entries in byte order; 404 where there are none. The index is that of the last change or deletion among them.
-pub(super) async fn handle(ask: &Ask<'_>, options: Options) -> Answer {
-    ask.this_datacenter()?;
-    let prefix = Key::user(ask.rest);
+/// Answers with the entries in byte order; 404 where there are none. The index is that of the last change or deletion
+/// under the prefix.
+pub(super) async fn serve(request: &ApiRequest<'_>, options: QueryOptions) -> Result<Reply, Reply> {
+    request.check_datacenter()?;
+    let prefix = Key::user(request.rest);
     let range = vec![KeyRange::Prefix(prefix.clone())];
     if options.index > 0 {
-        let (_, _) = ask
+        let (_, _) = request
             .face
-            .changed(&ask.caller, options, range.clone(), |view| {
+            .blocking_query(&request.caller, options, range.clone(), |view| {
                 view.prefix_index(&prefix)
             })
             .await;
     }
-    let space = &ask.face.space;
+    let space = &request.face.space;
     loop {
-        // Read before the list is taken, so that no index tells more than what is shown: a client that waits from it
-        // would miss what it never saw.
-        let view = space.read(&ask.caller);
+        // Read before the list is taken, so that the index is never above the entries in the list: a client that blocks
+        // on that index would miss the changes between.
+        let view = space.read(&request.caller);
         if view.scan(&prefix).next().is_none() {
-            return Err(super::not_found(view.prefix_index(&prefix)));
+            return Err(parameters::not_found(view.prefix_index(&prefix)));
         }
         let floor = view.index_floor();
         drop(view);
-        let made = {
+        let make = {
             let prefix = prefix.clone();
             move |view: &View| encode(view, &prefix)
         };
-        let name = ask.rest.to_vec();
-        let list = ask.kept.get(space, &ask.caller, name, range.clone(), made);
+        let name = request.rest.to_vec();
+        let list = request
+            .face
+            .list_cache
+            .get(space, &request.caller, name, range.clone(), make);
         if let Some(list) = list.await {
-            // The floor may have risen since it was made.
+            // The floor may have risen since the list was encoded.
             let index = list.index().max(floor);
-            return Ok(Reply::list(list).at(index));
+            return Ok(Reply::list(list).index(index));
         }
-        // All of it went meanwhile.
+        // Every entry was deleted meanwhile.
     }
 }
 

@@ -1,64 +1,71 @@
-//! `PUT /v1/kv/KEY`: write, swap, lock or unlock.
+//! `PUT /v1/kv/KEY`: sets, checks and sets (`?cas`), locks (`?acquire`) or unlocks (`?release`) an entry.
 
 use axum::body::Body;
 
-use super::super::ask::Ask;
-use super::super::refused;
-use super::super::reply::{Answer, Reply};
-use super::write::{self, Content, Locked};
+use super::parameters;
+use super::verbs::{self, LockOutcome, ValueAndFlags};
+use crate::face::consul::commit_error;
+use crate::face::consul::reply::Reply;
+use crate::face::consul::request::ApiRequest;
 use crate::model::Key;
 use crate::space::Draft;
 
-/// What is to be done with the value.
-enum Verb {
+/// The verb of the write.
+enum PutKind {
     Set,
     Cas(u64),
     Lock(Vec<u8>),
     Unlock(Vec<u8>),
 }
 
-/// `true` where it was written, `false` where the index was another or somebody else holds the lock.
-pub(super) async fn handle(ask: &Ask<'_>, body: Body) -> Answer {
-    let key = super::key(ask)?;
-    super::check_conflicts(ask, &["cas", "acquire", "release"])?;
-    let flags = super::number(ask, "flags")?.unwrap_or(0);
-    let verb = verb(ask)?;
-    let limit = ask.face.space.limits().value_bytes;
-    let value = ask
-        .read(body, limit)
-        .await?
-        .map_err(|long| refused::too_long(long.said, limit, "kv_max_value_size"))?;
-    ask.this_datacenter()?;
-    write(ask, &key, &verb, Content { value, flags }).await
+/// Answers `true` where the value was written, `false` where the index differs or another session holds the lock.
+pub(super) async fn serve(request: &ApiRequest<'_>, body: Body) -> Result<Reply, Reply> {
+    let key = parameters::key(request)?;
+    parameters::check_conflicts(request, &["cas", "acquire", "release"])?;
+    let flags = parameters::number(request, "flags")?.unwrap_or(0);
+    let kind = kind_of(request)?;
+    let limit = request.face.space.limits().value_bytes;
+    let value = request.read_body(body, limit, "kv_max_value_size").await?;
+    request.check_datacenter()?;
+    commit(request, &key, &kind, ValueAndFlags { value, flags }).await
 }
 
-fn verb(ask: &Ask<'_>) -> Result<Verb, Reply> {
-    if let Some(index) = super::number(ask, "cas")? {
-        return Ok(Verb::Cas(index));
+fn kind_of(request: &ApiRequest<'_>) -> Result<PutKind, Reply> {
+    if let Some(index) = parameters::number(request, "cas")? {
+        return Ok(PutKind::Cas(index));
     }
-    if ask.query.has("acquire") {
-        return Ok(Verb::Lock(ask.query.get("acquire").to_vec()));
+    if request.query.has("acquire") {
+        return Ok(PutKind::Lock(request.query.get("acquire").to_vec()));
     }
-    if ask.query.has("release") {
-        return Ok(Verb::Unlock(ask.query.get("release").to_vec()));
+    if request.query.has("release") {
+        return Ok(PutKind::Unlock(request.query.get("release").to_vec()));
     }
-    Ok(Verb::Set)
+    Ok(PutKind::Set)
 }
 
-async fn write(ask: &Ask<'_>, key: &Key, verb: &Verb, content: Content) -> Answer {
+async fn commit(
+    request: &ApiRequest<'_>,
+    key: &Key,
+    kind: &PutKind,
+    content: ValueAndFlags,
+) -> Result<Reply, Reply> {
     let decide = |draft: &mut Draft<'_>| -> Result<bool, String> {
-        Ok(match verb {
-            Verb::Set => {
-                write::set(draft, key, &content);
+        Ok(match kind {
+            PutKind::Set => {
+                verbs::set(draft, key, &content);
                 true
             }
-            Verb::Cas(index) => write::cas(draft, key, *index, &content),
-            Verb::Lock(session) => write::lock(draft, key, session, &content)? == Locked::Yes,
-            Verb::Unlock(session) => write::unlock(draft, key, session, &content)?,
+            PutKind::Cas(index) => verbs::cas(draft, key, *index, &content),
+            PutKind::Lock(session) => {
+                verbs::lock(draft, key, session, &content)? == LockOutcome::Acquired
+            }
+            PutKind::Unlock(session) => verbs::unlock(draft, key, session, &content)?,
         })
     };
-    match ask.face.space.commit(&ask.caller, decide).await {
+    match request.face.space.commit(&request.caller, decide).await {
         Ok(done) => Ok(Reply::boolean(done.reply)),
-        Err(error) => Err(refused::commit(error, |words, _| Reply::failed(words))),
+        Err(error) => Err(commit_error::reply(error, |text, _| {
+            Reply::internal_error(text)
+        })),
     }
 }

@@ -1,45 +1,45 @@
-//! `PUT /v1/session/create`
+//! `PUT /v1/session/create`: creates a session.
 
 use std::convert::Infallible;
 
 use axum::body::Body;
 
-use super::super::ask::Ask;
-use super::super::refused;
-use super::super::reply::{Answer, Reply};
-use super::request::{self, Refusal};
-use crate::face::go::json_writer::Object;
+use super::definition::{self, SessionError};
+use crate::face::consul::commit_error;
+use crate::face::consul::reply::Reply;
+use crate::face::consul::request::ApiRequest;
+use crate::face::go::json_writer::JsonObject;
 use crate::model::LeaseId;
 use crate::space::Draft;
 
-/// The longest description of a session, in bytes. Consul has no limit of its own.
-const LONGEST: usize = 256 << 10;
+/// The longest body, in bytes. Consul has no limit here.
+const MAX_BODY_BYTES: usize = 256 << 10;
 
-/// Makes a session and tells its id.
-pub(in crate::face::consul) async fn create(ask: &Ask<'_>, body: Body) -> Answer {
-    ask.no_namespace()?;
-    let body = ask
-        .read(body, LONGEST)
-        .await?
-        .map_err(|long| refused::too_long(long.said, LONGEST, "session"))?;
-    let session = request::parse(&body, &ask.face.node).map_err(|refusal| match &refusal {
-        Refusal::Decode(_) => Reply::bad_request(refusal.to_string()),
-        Refusal::Invalid(_) => Reply::failed(refusal.to_string()),
+/// Answers with the id of the new session.
+pub(in crate::face::consul) async fn serve(
+    request: &ApiRequest<'_>,
+    body: Body,
+) -> Result<Reply, Reply> {
+    request.refuse_namespace()?;
+    let body = request.read_body(body, MAX_BODY_BYTES, "session").await?;
+    let session = definition::parse(&body, &request.face.node).map_err(|error| match &error {
+        SessionError::Decode(_) => Reply::bad_request(error.to_string()),
+        SessionError::Invalid(_) => Reply::internal_error(error.to_string()),
     })?;
-    ask.this_datacenter()?;
+    request.check_datacenter()?;
     let lease = session.lease(LeaseId::random());
     let decide = |draft: &mut Draft<'_>| -> Result<(), Infallible> {
         draft.put_lease(&lease);
         Ok(())
     };
-    match ask.face.space.commit(&ask.caller, decide).await {
+    match request.face.space.commit(&request.caller, decide).await {
         Ok(_) => {
             let mut body = Vec::new();
-            Object::new(&mut body)
+            JsonObject::new(&mut body)
                 .text("ID", lease.id.to_string())
                 .end();
             Ok(Reply::json(body))
         }
-        Err(error) => Err(refused::commit(error, |never, _| match never {})),
+        Err(error) => Err(commit_error::reply(error, |never, _| match never {})),
     }
 }

@@ -1,18 +1,20 @@
-//! `PUT /v1/session/destroy/ID`
+//! `PUT /v1/session/destroy/ID`: destroys a session.
 
-use super::super::ask::Ask;
-use super::super::refused;
-use super::super::reply::{Answer, Reply};
+use super::id;
+use crate::face::consul::commit_error;
+use crate::face::consul::reply::Reply;
+use crate::face::consul::request::ApiRequest;
 
-/// Ends a session: what it held is released or deleted. `true`, whether or not there was one.
-pub(in crate::face::consul) async fn destroy(ask: &Ask<'_>) -> Answer {
-    ask.no_namespace()?;
-    let (_, id) = super::named(ask)?;
+/// Releases or deletes the entries that the session held, by its behavior. Answers `true`, whether or not there was a
+/// session.
+pub(in crate::face::consul) async fn serve(request: &ApiRequest<'_>) -> Result<Reply, Reply> {
+    request.refuse_namespace()?;
+    let (_, id) = id::of_path(request)?;
     let Some(id) = id else {
         return Ok(Reply::boolean(true));
     };
-    match ask.face.space.end_lease(&ask.caller, id).await {
+    match request.face.space.end_lease(&request.caller, id).await {
         Ok(_) => Ok(Reply::boolean(true)),
-        Err(error) => Err(refused::commit(error, |never, _| match never {})),
+        Err(error) => Err(commit_error::reply(error, |never, _| match never {})),
     }
 }

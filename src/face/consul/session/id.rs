@@ -1,25 +1,27 @@
-//! Session ids as text, by the rules of the index Consul looks them up in.
+//! Session id as text, parsed by the rules of the index in which Consul looks it up.
 
+use crate::face::consul::reply::Reply;
+use crate::face::consul::request::ApiRequest;
 use crate::face::go::is_print;
 use crate::model::LeaseId;
 
-/// A text that Consul would look up.
+/// A text that Consul accepts as a session id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::face::consul) enum SessionId {
     /// It can be the id of a session.
-    Known(LeaseId),
-    /// Consul takes it for an id, but gives no such ids.
-    OfNobody,
+    Valid(LeaseId),
+    /// Consul accepts it, but never assigns such an id: no session has it.
+    Unassigned,
 }
 
-/// A text that Consul refuses to look up, in its words.
+/// A text that Consul does not accept as a session id, in its words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("failed session lookup: index error: {0}")]
 pub(in crate::face::consul) struct BadId(String);
 
-/// Reads a session id: 36 characters, at most four of them hyphens, wherever they are, and else hexadecimal digits.
-pub(in crate::face::consul) fn parse_id(text: &[u8]) -> Result<SessionId, BadId> {
-    let error = |words: &str| Err(BadId(words.to_owned()));
+/// Parses a session id: 36 characters, of which at most four are hyphens, anywhere, and all others hexadecimal digits.
+pub(in crate::face::consul) fn parse(text: &[u8]) -> Result<SessionId, BadId> {
+    let error = |reason: &str| Err(BadId(reason.to_owned()));
     if text.len() != 36 {
         return error("UUID must be 36 characters");
     }
@@ -38,20 +40,36 @@ pub(in crate::face::consul) fn parse_id(text: &[u8]) -> Result<SessionId, BadId>
         let Some(digit) = char::from(byte).to_digit(16) else {
             return error(&format!(
                 "Invalid UUID: encoding/hex: invalid byte: {}",
-                shown(byte)
+                formatted(byte)
             ));
         };
         number = number << 4 | u128::from(digit);
     }
     Ok(if hyphens == 4 {
-        SessionId::Known(LeaseId(number))
+        SessionId::Valid(LeaseId(number))
     } else {
-        SessionId::OfNobody
+        SessionId::Unassigned
     })
 }
 
-/// A byte as Go's `%#U` shows it.
-fn shown(byte: u8) -> String {
+/// The session that a request to this datacenter names: the text as it was sent, and the id where a session can have
+/// it.
+pub(super) fn of_path(request: &ApiRequest<'_>) -> Result<(String, Option<LeaseId>), Reply> {
+    if request.rest.is_empty() {
+        return Err(Reply::bad_request("Missing session"));
+    }
+    // Consul forwards a request to its datacenter before it parses the id.
+    request.check_datacenter()?;
+    let id = match parse(request.rest) {
+        Ok(SessionId::Valid(id)) => Some(id),
+        Ok(SessionId::Unassigned) => None,
+        Err(error) => return Err(Reply::internal_error(error.to_string())),
+    };
+    Ok((request.rest_text(), id))
+}
+
+/// A byte as Go's `%#U` formats it.
+fn formatted(byte: u8) -> String {
     let c = char::from(byte);
     let code = format!("U+{:04X}", u32::from(c));
     if is_print(c) {
@@ -67,17 +85,14 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn ids_are_read_as_consul_does() {
+    fn ids_are_parsed_by_consuls_rules() {
         let id = LeaseId::random();
+        assert_eq!(parse(id.to_string().as_bytes()), Ok(SessionId::Valid(id)));
         assert_eq!(
-            parse_id(id.to_string().as_bytes()),
-            Ok(SessionId::Known(id))
+            parse(b"0123456789abcdef0123456789abcdef0123"),
+            Ok(SessionId::Unassigned)
         );
-        assert_eq!(
-            parse_id(b"0123456789abcdef0123456789abcdef0123"),
-            Ok(SessionId::OfNobody)
-        );
-        for (text, words) in [
+        for (text, reason) in [
             ("foo", "UUID must be 36 characters"),
             (
                 "-----678-0123-5678-0123-567890123456",
@@ -92,29 +107,29 @@ mod tests {
                 "Input (without hyphens) must be even length",
             ),
         ] {
-            let error = parse_id(text.as_bytes()).unwrap_err().to_string();
+            let error = parse(text.as_bytes()).unwrap_err().to_string();
             assert_eq!(
                 error,
-                format!("failed session lookup: index error: {words}")
+                format!("failed session lookup: index error: {reason}")
             );
         }
     }
 
     proptest! {
         #[test]
-        fn every_id_is_read(number: u128) {
+        fn every_assigned_id_is_parsed(number: u128) {
             let id = LeaseId(number);
-            prop_assert_eq!(parse_id(id.to_string().as_bytes()), Ok(SessionId::Known(id)));
+            prop_assert_eq!(parse(id.to_string().as_bytes()), Ok(SessionId::Valid(id)));
         }
 
         #[test]
-        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
-            let _id = parse_id(&bytes);
+        fn no_bytes_cause_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+            let _id = parse(&bytes);
         }
 
         #[test]
-        fn nothing_like_an_id_makes_it_panic(text in "[-0-9a-gA-G]{36}") {
-            let _id = parse_id(text.as_bytes());
+        fn no_text_like_an_id_causes_a_panic(text in "[-0-9a-gA-G]{36}") {
+            let _id = parse(text.as_bytes());
         }
     }
 }

@@ -1,26 +1,30 @@
-//! `GET /v1/session/info/ID`
+//! `GET /v1/session/info/ID`: reads one session.
 
-use super::super::ask::Ask;
-use super::super::options::Options;
-use super::super::reply::{Answer, Reply};
-use super::record::{node_of, push_session};
+use super::id;
+use super::lease::{node_of, push_session};
+use crate::face::consul::query_options::QueryOptions;
+use crate::face::consul::reply::Reply;
+use crate::face::consul::request::ApiRequest;
 use crate::face::go::json_writer::push_array;
 use crate::model::{KeyRange, LeaseId};
 
-/// One session as an array of one, or an empty array. The index is that of all sessions, as in Consul.
-pub(in crate::face::consul) async fn info(ask: &Ask<'_>) -> Answer {
-    let options = Options::parse(ask)?;
-    ask.no_namespace()?;
-    if ask.rest.is_empty() {
+/// Answers with an array of one session, or an empty array. The index is that of all sessions, as in Consul.
+pub(in crate::face::consul) async fn serve(request: &ApiRequest<'_>) -> Result<Reply, Reply> {
+    let options = QueryOptions::parse(request)?;
+    request.refuse_namespace()?;
+    if request.rest.is_empty() {
         return Err(Reply::bad_request("Missing session"));
     }
-    let (_, id) = super::named(ask).map_err(Reply::leaderless)?;
+    let (_, id) = id::of_path(request).map_err(Reply::no_known_leader)?;
     let ranges = id.map(|id| KeyRange::Exact(id.record_key()));
-    let (view, index) = ask
+    let (view, index) = request
         .face
-        .changed(&ask.caller, options, ranges.into_iter().collect(), |view| {
-            view.prefix_index(&LeaseId::records())
-        })
+        .blocking_query(
+            &request.caller,
+            options,
+            ranges.into_iter().collect(),
+            |view| view.prefix_index(&LeaseId::records()),
+        )
         .await;
     let found = id
         .and_then(|id| view.lease(id))
@@ -29,5 +33,5 @@ pub(in crate::face::consul) async fn info(ask: &Ask<'_>) -> Answer {
     push_array(&mut body, found, |out, (lease, record)| {
         push_session(out, &lease, record);
     });
-    Ok(Reply::json(body).at(index))
+    Ok(Reply::json(body).index(index))
 }

@@ -1,46 +1,40 @@
-//! `GET /v1/session/list` and `GET /v1/session/node/NODE`
+//! `GET /v1/session/list`: lists all sessions.
 
-use super::super::ask::Ask;
-use super::super::options::Options;
-use super::super::reply::{Answer, Reply};
-use super::record::{node_of, push_session};
+use super::lease::{node_of, push_session};
+use crate::face::consul::query_options::QueryOptions;
+use crate::face::consul::reply::Reply;
+use crate::face::consul::request::ApiRequest;
 use crate::face::go::json_writer::push_array;
 use crate::model::{KeyRange, LeaseId};
 
-/// Every session, by id.
-pub(in crate::face::consul) async fn list(ask: &Ask<'_>) -> Answer {
-    let options = Options::parse(ask)?;
-    ask.no_namespace()?;
-    sessions(ask, options, |_| true).await
+/// Answers with every session, by id.
+pub(in crate::face::consul) async fn serve(request: &ApiRequest<'_>) -> Result<Reply, Reply> {
+    let options = QueryOptions::parse(request)?;
+    request.refuse_namespace()?;
+    sessions(request, options, |_| true).await
 }
 
-/// The sessions of one node, by id.
-pub(in crate::face::consul) async fn node(ask: &Ask<'_>) -> Answer {
-    let options = Options::parse(ask)?;
-    ask.no_namespace()?;
-    if ask.rest.is_empty() {
-        return Err(Reply::bad_request("Missing node name"));
-    }
-    let wanted = ask.rest_text().to_lowercase();
-    sessions(ask, options, |node| node.to_lowercase() == wanted).await
-}
-
-async fn sessions(ask: &Ask<'_>, options: Options, of: impl Fn(&str) -> bool) -> Answer {
-    ask.this_datacenter().map_err(Reply::leaderless)?;
+/// Answers with the sessions of the nodes that `includes` accepts, by id.
+pub(super) async fn sessions(
+    request: &ApiRequest<'_>,
+    options: QueryOptions,
+    includes: impl Fn(&str) -> bool,
+) -> Result<Reply, Reply> {
+    request.check_datacenter().map_err(Reply::no_known_leader)?;
     let records = LeaseId::records();
     let range = vec![KeyRange::Prefix(records.clone())];
-    let (view, index) = ask
+    let (view, index) = request
         .face
-        .changed(&ask.caller, options, range, |view| {
+        .blocking_query(&request.caller, options, range, |view| {
             view.prefix_index(&records)
         })
         .await;
     let shown = view
         .leases()
-        .filter(|(lease, _)| node_of(lease).is_some_and(&of));
+        .filter(|(lease, _)| node_of(lease).is_some_and(&includes));
     let mut body = Vec::new();
     push_array(&mut body, shown, |out, (lease, record)| {
         push_session(out, &lease, record);
     });
-    Ok(Reply::json(body).at(index))
+    Ok(Reply::json(body).index(index))
 }

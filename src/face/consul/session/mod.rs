@@ -1,37 +1,12 @@
-//! `/v1/session/...`: leases, as Consul's clients know them.
+//! `/v1/session/...`: leases, in the terms of Consul's clients.
 
-mod create;
-mod destroy;
-mod id;
-mod info;
-mod list;
-mod record;
-mod renew;
-mod request;
-
-pub(super) use create::create;
-pub(super) use destroy::destroy;
-pub(super) use id::{SessionId, parse_id};
-pub(super) use info::info;
-pub(super) use list::{list, node};
-pub(super) use renew::renew;
-pub(super) use request::shortest_ttl;
-
-use super::ask::Ask;
-use super::reply::Reply;
-use crate::model::LeaseId;
-
-/// The session a request to this datacenter is about: the text as it was sent, and the id where it can be one.
-fn named(ask: &Ask<'_>) -> Result<(String, Option<LeaseId>), Reply> {
-    if ask.rest.is_empty() {
-        return Err(Reply::bad_request("Missing session"));
-    }
-    // The request goes to its datacenter before the id is looked at.
-    ask.this_datacenter()?;
-    let id = match parse_id(ask.rest) {
-        Ok(SessionId::Known(id)) => Some(id),
-        Ok(SessionId::OfNobody) => None,
-        Err(error) => return Err(Reply::failed(error.to_string())),
-    };
-    Ok((ask.rest_text(), id))
-}
+mod body;
+pub(super) mod create;
+pub(super) mod definition;
+pub(super) mod destroy;
+pub(super) mod id;
+pub(super) mod info;
+mod lease;
+pub(super) mod list;
+pub(super) mod node;
+pub(super) mod renew;

@@ -1,27 +1,28 @@
-//! `PUT /v1/session/renew/ID`
+//! `PUT /v1/session/renew/ID`: renews a session.
 
 use http::StatusCode;
 
-use super::super::ask::Ask;
-use super::super::options::Options;
-use super::super::reply::{Answer, Reply};
-use super::record::{node_of, push_session};
+use super::id;
+use super::lease::{node_of, push_session};
+use crate::face::consul::query_options::QueryOptions;
+use crate::face::consul::reply::Reply;
+use crate::face::consul::request::ApiRequest;
 use crate::face::go::json_writer::push_array;
 
-/// Gives a session its full time again and shows it, or 404.
-pub(in crate::face::consul) fn renew(ask: &Ask<'_>) -> Answer {
-    Options::parse(ask)?;
-    ask.no_namespace()?;
-    let (text, id) = super::named(ask)?;
-    let view = ask.face.space.read(&ask.caller);
+/// Answers with the session, whose full time begins again; 404 where there is none.
+pub(in crate::face::consul) fn serve(request: &ApiRequest<'_>) -> Result<Reply, Reply> {
+    QueryOptions::parse(request)?;
+    request.refuse_namespace()?;
+    let (text, id) = id::of_path(request)?;
+    let view = request.face.space.read(&request.caller);
     let found = id
         .and_then(|id| view.lease(id))
         .filter(|(lease, _)| node_of(lease).is_some())
-        // Renewed before it is shown: a session that is ending is not.
-        .filter(|(lease, _)| ask.face.space.renew(lease.id));
+        // Renewed before it is shown: a session that is ending cannot be renewed, and must not be shown.
+        .filter(|(lease, _)| request.face.space.renew(lease.id));
     let Some((lease, record)) = found else {
-        let words = format!("Session id '{text}' not found");
-        return Err(Reply::text(StatusCode::NOT_FOUND, words));
+        let text = format!("Session id '{text}' not found");
+        return Err(Reply::text(StatusCode::NOT_FOUND, text));
     };
     let mut body = Vec::new();
     push_array(&mut body, [lease], |out, lease| {

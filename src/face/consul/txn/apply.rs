@@ -1,132 +1,140 @@
-//! Doing what a transaction asks.
+//! Operations of a transaction, applied to a view or a draft.
 
 use std::sync::Arc;
 
-use super::super::kv::write::{self, Locked};
-use super::parse::Op;
-use super::reply::{Failure, Shown};
+use super::encode::{TxnError, TxnResult};
+use super::parse::TxnOp;
+use crate::face::consul::kv::verbs::{self, LockOutcome};
 use crate::face::go::quote;
 use crate::model::Entry;
 use crate::space::{Draft, Lookup, PENDING};
 
-/// Does every operation of a transaction that reads alone.
+/// Applies a transaction that only reads.
 pub(super) fn read_all(
     space: &impl Lookup,
-    ops: &[Op],
+    ops: &[TxnOp],
     revision: u64,
-) -> Result<Vec<Shown>, Vec<Failure>> {
-    each(ops, without_key)?;
-    let mut shown = Vec::new();
+) -> Result<Vec<TxnResult>, Vec<TxnError>> {
+    each(ops, check_key)?;
+    let mut results = Vec::new();
     each(ops, |op| {
-        shown.extend(read(space, op, revision)?);
+        results.extend(read(space, op, revision)?);
         Ok(())
     })?;
-    Ok(shown)
+    Ok(results)
 }
 
-/// Does every operation of a transaction. Where one fails the others are tried too, so that every failure is told;
-/// then nothing is written.
-pub(super) fn write_all(draft: &mut Draft<'_>, ops: &[Op]) -> Result<Vec<Shown>, Vec<Failure>> {
+/// Applies a transaction. Where one operation fails the others are tried too, so that the client gets every error; then
+/// nothing is written.
+pub(super) fn write_all(
+    draft: &mut Draft<'_>,
+    ops: &[TxnOp],
+) -> Result<Vec<TxnResult>, Vec<TxnError>> {
     each(ops, |op| {
-        without_key(op)?;
+        check_key(op)?;
         if op.verb == "lock" && draft.is_delayed(&op.key) {
             let key = quote(op.key.as_bytes());
             return Err(format!("failed to lock key {key} due to lock delay"));
         }
         Ok(())
     })?;
-    let mut shown = Vec::new();
+    let mut results = Vec::new();
     each(ops, |op| {
         if op.writes() {
-            shown.extend(change(draft, op)?);
+            results.extend(write(draft, op)?);
         } else {
             let revision = draft.revision().saturating_add(1);
-            shown.extend(read(draft, op, revision)?);
+            results.extend(read(draft, op, revision)?);
         }
         Ok(())
     })?;
-    Ok(shown)
+    Ok(results)
 }
 
-/// Tries every operation and gathers what failed.
-fn each(ops: &[Op], mut act: impl FnMut(&Op) -> Result<(), String>) -> Result<(), Vec<Failure>> {
-    let mut failures = Vec::new();
-    for (place, op) in ops.iter().enumerate() {
+/// Applies `act` to every operation and collects the errors.
+fn each(
+    ops: &[TxnOp],
+    mut act: impl FnMut(&TxnOp) -> Result<(), String>,
+) -> Result<(), Vec<TxnError>> {
+    let mut errors = Vec::new();
+    for (position, op) in ops.iter().enumerate() {
         if let Err(what) = act(op) {
-            failures.push(Failure { op: place, what });
+            errors.push(TxnError { op: position, what });
         }
     }
-    if failures.is_empty() {
+    if errors.is_empty() {
         Ok(())
     } else {
-        Err(failures)
+        Err(errors)
     }
 }
 
-fn without_key(op: &Op) -> Result<(), String> {
+fn check_key(op: &TxnOp) -> Result<(), String> {
     if op.key.as_bytes().is_empty() && op.verb != "delete-tree" {
         return Err("Must provide key".to_owned());
     }
     Ok(())
 }
 
-/// An operation that changes something. What it wrote is shown without its value.
-fn change(draft: &mut Draft<'_>, op: &Op) -> Result<Option<Shown>, String> {
+/// Applies an operation that writes. Its result is the entry without its value.
+fn write(draft: &mut Draft<'_>, op: &TxnOp) -> Result<Option<TxnResult>, String> {
     let key = quote(op.key.as_bytes());
     match op.verb.as_str() {
-        "set" => write::set(draft, &op.key, &op.content),
+        "set" => verbs::set(draft, &op.key, &op.content),
         "cas" => {
-            if !write::cas(draft, &op.key, op.index, &op.content) {
+            if !verbs::cas(draft, &op.key, op.index, &op.content) {
                 return Err(format!("failed to set key {key}, index is stale"));
             }
         }
-        "lock" => match write::lock(draft, &op.key, op.session.as_bytes(), &op.content)? {
-            Locked::Yes => {}
-            Locked::Held | Locked::Delayed => {
+        "lock" => match verbs::lock(draft, &op.key, op.session.as_bytes(), &op.content)? {
+            LockOutcome::Acquired => {}
+            LockOutcome::Held | LockOutcome::Delayed => {
                 return Err(format!("failed to lock key {key}, lock is already held"));
             }
         },
         "unlock" => {
-            if !write::unlock(draft, &op.key, op.session.as_bytes(), &op.content)? {
+            if !verbs::unlock(draft, &op.key, op.session.as_bytes(), &op.content)? {
                 return Err(format!(
                     "failed to unlock key {key}, lock isn't held, or is held by another session"
                 ));
             }
         }
-        "delete" => write::delete(draft, &op.key),
+        "delete" => verbs::delete(draft, &op.key),
         "delete-cas" => {
-            if !write::delete_cas(draft, &op.key, op.index) {
+            if !verbs::delete_cas(draft, &op.key, op.index) {
                 return Err(format!("failed to delete key {key}, index is stale"));
             }
         }
         // No other verb writes.
-        _ => write::delete_tree(draft, &op.key),
+        _ => verbs::delete_tree(draft, &op.key),
     }
     Ok(match op.verb.as_str() {
-        "set" | "cas" | "lock" | "unlock" => draft.get(&op.key).map(|entry| show(op, entry, false)),
+        "set" | "cas" | "lock" | "unlock" => {
+            draft.get(&op.key).map(|entry| result(op, entry, false))
+        }
         _ => None,
     })
 }
 
-/// An operation that only looks. `revision` is the one this transaction would have.
-fn read(space: &impl Lookup, op: &Op, revision: u64) -> Result<Vec<Shown>, String> {
+/// Applies an operation that reads. `revision` is the one that this transaction would get.
+fn read(space: &impl Lookup, op: &TxnOp, revision: u64) -> Result<Vec<TxnResult>, String> {
     let key = quote(op.key.as_bytes());
     let entry = space.get(&op.key);
-    let shown = match op.verb.as_str() {
+    let results = match op.verb.as_str() {
         "get" => {
             let entry = entry.ok_or_else(|| format!("key {key} doesn't exist"))?;
-            show(op, entry, true)
+            result(op, entry, true)
         }
         "get-tree" => {
-            let tree = space.scan(&op.key).map(|(key, entry)| Shown {
+            let tree = space.scan(&op.key).map(|(key, entry)| TxnResult {
                 key: key.clone(),
                 entry: Arc::clone(entry),
                 with_value: true,
             });
             return Ok(tree.collect());
         }
-        "check-session" => show(op, check_session(entry, op, &key)?, false),
-        "check-index" => show(op, check_index(entry, op, &key, revision)?, false),
+        "check-session" => result(op, check_session(entry, op, &key)?, false),
+        "check-index" => result(op, check_index(entry, op, &key, revision)?, false),
         "check-not-exists" => {
             return match entry {
                 Some(_) => Err(format!("key {key} exists")),
@@ -135,12 +143,12 @@ fn read(space: &impl Lookup, op: &Op, revision: u64) -> Result<Vec<Shown>, Strin
         }
         verb => return Err(format!("unknown KV verb {}", quote(verb.as_bytes()))),
     };
-    Ok(vec![shown])
+    Ok(vec![results])
 }
 
 fn check_session<'a>(
     entry: Option<&'a Arc<Entry>>,
-    op: &Op,
+    op: &TxnOp,
     key: &str,
 ) -> Result<&'a Arc<Entry>, String> {
     let entry = entry.ok_or_else(|| format!("failed to check session, key {key} doesn't exist"))?;
@@ -160,7 +168,7 @@ fn check_session<'a>(
 
 fn check_index<'a>(
     entry: Option<&'a Arc<Entry>>,
-    op: &Op,
+    op: &TxnOp,
     key: &str,
     revision: u64,
 ) -> Result<&'a Arc<Entry>, String> {
@@ -178,8 +186,8 @@ fn check_index<'a>(
     ))
 }
 
-fn show(op: &Op, entry: &Arc<Entry>, with_value: bool) -> Shown {
-    Shown {
+fn result(op: &TxnOp, entry: &Arc<Entry>, with_value: bool) -> TxnResult {
+    TxnResult {
         key: op.key.clone(),
         entry: Arc::clone(entry),
         with_value,

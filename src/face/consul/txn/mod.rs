@@ -1,53 +1,54 @@
-//! `PUT /v1/txn`: several operations on entries, all or none.
+//! `PUT /v1/txn`: a transaction, several operations on entries of which all or none take effect.
 
 mod apply;
+mod encode;
 mod parse;
-mod reply;
 
 use axum::body::Body;
 
-use super::ask::Ask;
-use super::options::Options;
-use super::refused;
-use super::reply::{Answer, Reply};
+use super::commit_error;
+use super::query_options::QueryOptions;
+use super::reply::Reply;
+use super::request::ApiRequest;
 use crate::space::{Draft, View};
 use crate::store::Limits;
-use parse::{Op, ParseError};
-use reply::{Failure, Kind, Shown};
+use encode::{TxnError, TxnKind, TxnResult};
+use parse::{TxnOp, TxnParseError};
 
-/// The longest transaction, in bytes of its body: enough for the longest value, which is base64 there, and more.
-pub(super) fn most_bytes(limits: Limits) -> usize {
+/// The longest body of a transaction, in bytes: enough for the longest value in base64, and more.
+pub(super) fn max_body_bytes(limits: Limits) -> usize {
     limits.value_bytes.saturating_mul(2)
 }
 
-/// Results in the order of operations; with errors 409, and nothing has changed.
-pub(super) async fn handle(ask: &Ask<'_>, body: Body) -> Answer {
-    let limits = ask.face.space.limits();
-    let limit = most_bytes(limits);
-    let body = ask
-        .read(body, limit)
-        .await?
-        .map_err(|long| refused::too_long(long.said, limit, "txn_max_req_len"))?;
-    let ops = parse::parse(&body, limits.value_bytes).map_err(ParseError::into_reply)?;
-    if ops.iter().any(Op::writes) {
-        ask.this_datacenter()?;
-        return write(ask, &ops).await;
+/// Answers with results in the order of the operations; with 409 and errors where one failed, and nothing has changed.
+pub(super) async fn serve(request: &ApiRequest<'_>, body: Body) -> Result<Reply, Reply> {
+    let limits = request.face.space.limits();
+    let limit = max_body_bytes(limits);
+    let body = request.read_body(body, limit, "txn_max_req_len").await?;
+    let ops = parse::parse(&body, limits.value_bytes).map_err(TxnParseError::into_reply)?;
+    if ops.iter().any(TxnOp::writes) {
+        request.check_datacenter()?;
+        return write(request, &ops).await;
     }
-    Options::parse(ask)?;
-    ask.this_datacenter()?;
-    let view: View = ask.face.space.read(&ask.caller);
+    QueryOptions::parse(request)?;
+    request.check_datacenter()?;
+    let view: View = request.face.space.read(&request.caller);
     let outcome = apply::read_all(&view, &ops, view.revision());
-    Ok(reply::reply(Kind::Read, &outcome, view.revision()))
+    Ok(encode::reply(TxnKind::Read, &outcome, view.revision()))
 }
 
-async fn write(ask: &Ask<'_>, ops: &[Op]) -> Answer {
-    let decide = |draft: &mut Draft<'_>| -> Result<Vec<Shown>, Vec<Failure>> {
+async fn write(request: &ApiRequest<'_>, ops: &[TxnOp]) -> Result<Reply, Reply> {
+    let decide = |draft: &mut Draft<'_>| -> Result<Vec<TxnResult>, Vec<TxnError>> {
         apply::write_all(draft, ops)
     };
-    match ask.face.space.commit(&ask.caller, decide).await {
-        Ok(done) => Ok(reply::reply(Kind::Write, &Ok(done.reply), done.revision)),
-        Err(error) => Err(refused::commit(error, |failures, revision| -> Reply {
-            reply::reply(Kind::Write, &Err(failures), revision)
+    match request.face.space.commit(&request.caller, decide).await {
+        Ok(done) => Ok(encode::reply(
+            TxnKind::Write,
+            &Ok(done.reply),
+            done.revision,
+        )),
+        Err(error) => Err(commit_error::reply(error, |failures, revision| -> Reply {
+            encode::reply(TxnKind::Write, &Err(failures), revision)
         })),
     }
 }

@@ -1,4 +1,4 @@
-//! The operations of a transaction, as they come.
+//! Body of a transaction: decoded and validated as Consul does.
 
 use base64::DecodeError;
 use base64::Engine as _;
@@ -7,16 +7,16 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::super::decode::{self, mismatch, unknown_field};
-use super::super::kv::write::Content;
-use super::super::reply::Reply;
+use crate::face::consul::json_decoder::{self, mismatch, unknown_field};
+use crate::face::consul::kv::verbs::ValueAndFlags;
+use crate::face::consul::reply::Reply;
 use crate::face::go::{Json, first_value, quote};
 use crate::model::Key;
 
-/// The most operations of one transaction (Consul's `maxTxnOps`).
-const MOST_OPS: usize = 64;
+/// The largest number of operations in one transaction (Consul's `maxTxnOps`).
+const MAX_OPS: usize = 64;
 
-/// Base64 as Go's decoder takes it: padded, whatever the bits past the end.
+/// Base64 as Go's decoder accepts it: padded, with any bits past the end.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -24,29 +24,29 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// One operation on entries.
+/// An operation on entries (Consul's `KVTxnOp`).
 #[derive(Clone, Debug)]
-pub(super) struct Op {
-    /// What is to be done; any text.
+pub(super) struct TxnOp {
+    /// The verb; any text.
     pub(super) verb: String,
-    /// To which key.
+    /// The key it acts on.
     pub(super) key: Key,
-    /// What is to be written.
-    pub(super) content: Content,
-    /// The index to compare with.
+    /// Value and flags to write.
+    pub(super) content: ValueAndFlags,
+    /// The index to check against.
     pub(super) index: u64,
-    /// The session to lock for, or to compare with.
+    /// The session that locks or unlocks, or to check against.
     pub(super) session: String,
 }
 
-/// Why a transaction is not even tried.
+/// Reason why a transaction is refused before it is tried.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum ParseError {
-    /// The body makes no sense.
+pub(super) enum TxnParseError {
+    /// The body cannot be decoded.
     #[error("Failed to parse body: {0}")]
     Body(String),
     /// There are too many operations.
-    #[error("Transaction contains too many operations ({0} > {MOST_OPS})")]
+    #[error("Transaction contains too many operations ({0} > {MAX_OPS})")]
     TooMany(usize),
     /// A value is too long.
     #[error("Value for key {key} is too large ({len} > {limit} bytes)")]
@@ -58,13 +58,13 @@ pub(super) enum ParseError {
         /// The most allowed.
         limit: usize,
     },
-    /// The operation is not one on entries.
+    /// An operation is not on entries.
     #[error("transactions on {0} are not implemented by kubekv")]
     NotEntries(&'static str),
 }
 
-impl ParseError {
-    /// What the client is told.
+impl TxnParseError {
+    /// The answer to the client.
     pub(super) fn into_reply(self) -> Reply {
         let status = match self {
             Self::Body(_) => StatusCode::BAD_REQUEST,
@@ -75,8 +75,8 @@ impl ParseError {
     }
 }
 
-impl Op {
-    /// Whether the verb is one that writes. One that Consul does not know counts as reading.
+impl TxnOp {
+    /// Whether the verb writes. A verb that Consul does not have counts as a read.
     pub(super) fn writes(&self) -> bool {
         matches!(
             self.verb.as_str(),
@@ -85,22 +85,22 @@ impl Op {
     }
 }
 
-/// Reads a body; `limit` is the longest value, in bytes.
-pub(super) fn parse(body: &[u8], limit: usize) -> Result<Vec<Op>, ParseError> {
-    let wanted = parse_items(body).map_err(ParseError::Body)?;
-    if wanted.len() > MOST_OPS {
-        return Err(ParseError::TooMany(wanted.len()));
+/// Parses a body; `limit` is the longest value, in bytes.
+pub(super) fn parse(body: &[u8], limit: usize) -> Result<Vec<TxnOp>, TxnParseError> {
+    let items = parse_items(body).map_err(TxnParseError::Body)?;
+    if items.len() > MAX_OPS {
+        return Err(TxnParseError::TooMany(items.len()));
     }
-    let mut ops = Vec::with_capacity(wanted.len());
-    for item in wanted {
+    let mut ops = Vec::with_capacity(items.len());
+    for item in items {
         match item {
-            Item::Nothing => {}
-            Item::Other(what) => return Err(ParseError::NotEntries(what)),
-            Item::Entry(op) => {
+            TxnItem::Empty => {}
+            TxnItem::Unsupported(what) => return Err(TxnParseError::NotEntries(what)),
+            TxnItem::Entry(op) => {
                 let len = op.content.value.len();
                 if len > limit {
                     let key = quote(op.key.as_bytes());
-                    return Err(ParseError::ValueTooLong { key, len, limit });
+                    return Err(TxnParseError::ValueTooLong { key, len, limit });
                 }
                 ops.push(op);
             }
@@ -109,23 +109,23 @@ pub(super) fn parse(body: &[u8], limit: usize) -> Result<Vec<Op>, ParseError> {
     Ok(ops)
 }
 
-/// One element of the array.
-enum Item {
-    /// None of the four; Consul passes it over.
-    Nothing,
-    Entry(Op),
-    /// What it is about instead.
-    Other(&'static str),
+/// An element of the array.
+enum TxnItem {
+    /// Without an operation; Consul skips it.
+    Empty,
+    Entry(TxnOp),
+    /// An operation on something else.
+    Unsupported(&'static str),
 }
 
-fn parse_items(body: &[u8]) -> Result<Vec<Item>, String> {
-    let items = decode::array(first_value(body)?, "value", "api.TxnOps")?;
+fn parse_items(body: &[u8]) -> Result<Vec<TxnItem>, String> {
+    let items = json_decoder::array(first_value(body)?, "value", "api.TxnOps")?;
     items.into_iter().flatten().map(parse_item).collect()
 }
 
-fn parse_item(item: Json) -> Result<Item, String> {
-    let Some(fields) = decode::object(item, "value", "api.TxnOp")? else {
-        // Consul breaks the connection off here.
+fn parse_item(item: Json) -> Result<TxnItem, String> {
+    let Some(fields) = json_decoder::object(item, "value", "api.TxnOp")? else {
+        // Consul closes the connection here.
         return Err("an operation is null".to_owned());
     };
     let mut entry = None;
@@ -146,21 +146,21 @@ fn parse_item(item: Json) -> Result<Item, String> {
         }
     }
     Ok(match (entry, other) {
-        (Some(op), _) => Item::Entry(op),
-        (None, Some(what)) => Item::Other(what),
-        (None, None) => Item::Nothing,
+        (Some(op), _) => TxnItem::Entry(op),
+        (None, Some(what)) => TxnItem::Unsupported(what),
+        (None, None) => TxnItem::Empty,
     })
 }
 
-fn parse_entry(value: Json) -> Result<Option<Op>, String> {
-    let Some(fields) = decode::object(value, "struct field TxnOp.KV", "api.KVTxnOp")? else {
+fn parse_entry(value: Json) -> Result<Option<TxnOp>, String> {
+    let Some(fields) = json_decoder::object(value, "struct field TxnOp.KV", "api.KVTxnOp")? else {
         return Ok(None);
     };
     let mut key = String::new();
-    let mut op = Op {
+    let mut op = TxnOp {
         verb: String::new(),
         key: Key::user(""),
-        content: Content {
+        content: ValueAndFlags {
             value: Bytes::new(),
             flags: 0,
         },
@@ -188,14 +188,14 @@ fn place(field: &str) -> String {
 }
 
 fn set_text(to: &mut String, value: Json, field: &str, wanted: &str) -> Result<(), String> {
-    if let Some(text) = decode::text(value, &place(field), wanted)? {
+    if let Some(text) = json_decoder::text(value, &place(field), wanted)? {
         *to = text;
     }
     Ok(())
 }
 
 fn set_number(to: &mut u64, value: &Json, field: &str) -> Result<(), String> {
-    if let Some(number) = decode::number(value, &place(field))? {
+    if let Some(number) = json_decoder::number(value, &place(field))? {
         *to = number;
     }
     Ok(())
@@ -219,7 +219,7 @@ fn parse_value(value: Json) -> Result<Bytes, String> {
     if let Json::Array(items) = &value {
         return items.iter().map(parse_byte).collect();
     }
-    let text = decode::text(value, &place("Value"), "[]uint8")?.unwrap_or_default();
+    let text = json_decoder::text(value, &place("Value"), "[]uint8")?.unwrap_or_default();
     let text: Vec<u8> = text
         .bytes()
         .filter(|byte| !b"\r\n".contains(byte))
@@ -228,7 +228,7 @@ fn parse_value(value: Json) -> Result<Bytes, String> {
         let place = match error {
             DecodeError::InvalidByte(place, _)
             | DecodeError::InvalidLastSymbol { offset: place, .. } => place,
-            // Go tells where the last group of four begins.
+            // Go reports where the last group of four begins.
             DecodeError::InvalidLength(_) | DecodeError::InvalidPadding => text.len() / 4 * 4,
         };
         format!("illegal base64 data at input byte {place}")
@@ -241,12 +241,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn words(body: &str) -> String {
+    fn error_text(body: &str) -> String {
         parse(body.as_bytes(), 16).unwrap_err().to_string()
     }
 
     #[test]
-    fn operations_are_read_as_consul_does() {
+    fn operations_are_parsed_by_consuls_rules() {
         let body = r#"[{"kv":{"VERB":"set","key":"a","Value":"aG\nk=","Flags":18446744073709551615,"Index":null}},{},{"KV":null},
             {"KV":{"Verb":"get","Key":"b","Value":[104,105]}}] and more"#;
         let ops = parse(body.as_bytes(), 16).unwrap();
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused_in_consuls_words() {
+    fn refusals_are_in_consuls_words() {
         for (body, expected) in [
             ("", "Failed to parse body: EOF"),
             (
@@ -296,23 +296,23 @@ mod tests {
                 "transactions on nodes are not implemented by kubekv",
             ),
         ] {
-            assert_eq!(words(body), expected, "{body}");
+            assert_eq!(error_text(body), expected, "{body}");
         }
         let many = format!("[{}{{}}]", "{},".repeat(64));
         assert_eq!(
-            words(&many),
+            error_text(&many),
             "Transaction contains too many operations (65 > 64)"
         );
     }
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(bytes: Vec<u8>) {
+        fn no_bytes_cause_a_panic(bytes: Vec<u8>) {
             let _ops = parse(&bytes, 16);
         }
 
         #[test]
-        fn nothing_like_a_transaction_makes_it_panic(
+        fn no_json_like_a_transaction_causes_a_panic(
             name in "(KV|kv|Node|Check|x)",
             field in "(Verb|Key|Value|Flags|Index|Session|x)",
             value in "(null|true|-?[0-9]{1,22}(\\.5)?|\"[a-zA-Z0-9=/]{0,8}\"|\\[[0-9]{0,3}\\]|\\{\\})",

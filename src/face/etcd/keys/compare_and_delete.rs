@@ -1,27 +1,30 @@
-//! `DELETE` with `prevIndex` or `prevValue`: deletes a value if it is as the client expects.
+//! `DELETE` with `prevIndex` or `prevValue` (compare-and-delete): deletes a value if index and value are those that the
+//! client expects.
 
-use axum::body::Body;
-use http::Response;
-
-use super::find::compared;
-use super::request::KeysRequest;
+use super::find::compare;
+use super::parameters::Parameters;
 use super::{change, event};
-use crate::face::etcd::Face;
-use crate::face::etcd::error::Error;
-use crate::model::{Caller, Cause, Key};
+use crate::face::etcd::error::V2Error;
+use crate::face::etcd::reply::Reply;
+use crate::face::etcd::request::ApiRequest;
+use crate::model::{Cause, Key};
 use crate::space::Draft;
 
-/// Answers a `DELETE` with a comparison.
-pub(super) async fn serve(face: &Face, caller: &Caller, asked: &KeysRequest) -> Response<Body> {
-    let name = event::action_of(Cause::CompareAndDelete, false);
-    let what = (name, &face.counters.compared_deletes);
-    change(face, caller, asked, what, |draft| decide(draft, asked)).await
+/// Compares, deletes the value and answers with its event.
+pub(super) async fn serve(
+    request: &ApiRequest<'_>,
+    parameters: &Parameters,
+) -> Result<Reply, Reply> {
+    let action = event::action_of(Cause::CompareAndDelete, false);
+    let counter = &request.face.counters.compare_and_deletes;
+    let decide = |draft: &mut Draft<'_>| decide(draft, parameters);
+    change::commit(request, parameters, action, counter, decide).await
 }
 
-fn decide(draft: &mut Draft<'_>, asked: &KeysRequest) -> Result<(), Error> {
-    compared(draft, asked)?;
-    draft.delete_tree(&asked.path);
-    draft.subject(Key::user(&asked.path));
+fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error> {
+    compare(draft, parameters)?;
+    draft.delete_tree(&parameters.path);
+    draft.subject(Key::user(&parameters.path));
     draft.because(Cause::CompareAndDelete);
     Ok(())
 }

@@ -1,36 +1,39 @@
-//! `PUT` with `prevIndex` or `prevValue`: changes a value if it is as the client expects.
+//! `PUT` with `prevIndex` or `prevValue` (compare-and-swap): sets a value if index and value are those that the client
+//! expects.
 
-use axum::body::Body;
-use http::Response;
-
-use super::find::{compared, root_is_read_only};
-use super::request::KeysRequest;
+use super::find::{compare, root_is_read_only};
+use super::parameters::Parameters;
 use super::{change, event};
-use crate::face::etcd::Face;
-use crate::face::etcd::error::Error;
-use crate::model::{Caller, Cause, Key};
+use crate::face::etcd::error::V2Error;
+use crate::face::etcd::reply::Reply;
+use crate::face::etcd::request::ApiRequest;
+use crate::model::{Cause, Key};
 use crate::space::Draft;
 
-/// Answers a `PUT` with a comparison.
-pub(super) async fn serve(face: &Face, caller: &Caller, asked: &KeysRequest) -> Response<Body> {
-    let name = event::action_of(Cause::CompareAndSwap, true);
-    let what = (name, &face.counters.swaps);
-    change(face, caller, asked, what, |draft| decide(draft, asked)).await
+/// Compares, sets the value and answers with its event.
+pub(super) async fn serve(
+    request: &ApiRequest<'_>,
+    parameters: &Parameters,
+) -> Result<Reply, Reply> {
+    let action = event::action_of(Cause::CompareAndSwap, true);
+    let counter = &request.face.counters.compare_and_swaps;
+    let decide = |draft: &mut Draft<'_>| decide(draft, parameters);
+    change::commit(request, parameters, action, counter, decide).await
 }
 
-fn decide(draft: &mut Draft<'_>, asked: &KeysRequest) -> Result<(), Error> {
-    if asked.path.is_empty() {
+fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error> {
+    if parameters.path.is_empty() {
         return Err(root_is_read_only());
     }
-    let (key, _) = compared(draft, asked)?;
+    let (key, _) = compare(draft, parameters)?;
     let mut record = draft.successor(&key);
-    if !asked.refresh {
-        record.value = asked.value.clone();
+    if !parameters.refresh {
+        record.value = parameters.value.clone();
     }
-    record.attrs.deadline = asked.deadline(draft);
+    record.attrs.deadline = parameters.deadline(draft);
     draft.put(&key, record);
-    draft.subject(Key::user(&asked.path));
-    draft.because(if asked.refresh {
+    draft.subject(Key::user(&parameters.path));
+    draft.because(if parameters.refresh {
         Cause::Refresh
     } else {
         Cause::CompareAndSwap

@@ -1,41 +1,42 @@
-//! `PUT` with `prevExist=false`: makes a value or a directory where nothing is.
-
-use axum::body::Body;
-use http::Response;
+//! `PUT` with `prevExist=false`: creates a value or a directory where no node exists.
 
 use super::find::{not_dir, root_is_read_only};
-use super::request::KeysRequest;
-use super::set::fill;
+use super::parameters::Parameters;
 use super::{change, event};
-use crate::face::etcd::Face;
-use crate::face::etcd::error::{Code, Error};
-use crate::model::{Caller, Cause, Key};
+use crate::face::etcd::error::{ErrorCode, V2Error};
+use crate::face::etcd::reply::Reply;
+use crate::face::etcd::request::ApiRequest;
+use crate::model::{Cause, Key};
 use crate::space::Draft;
 use crate::space::tree::{self, Node};
 
-/// Answers a `PUT` with `prevExist=false`.
-pub(super) async fn serve(face: &Face, caller: &Caller, asked: &KeysRequest) -> Response<Body> {
-    let name = event::action_of(Cause::Create, true);
-    let what = (name, &face.counters.creates);
-    change(face, caller, asked, what, |draft| decide(draft, asked)).await
+/// Creates the node and answers with its event.
+pub(super) async fn serve(
+    request: &ApiRequest<'_>,
+    parameters: &Parameters,
+) -> Result<Reply, Reply> {
+    let action = event::action_of(Cause::Create, true);
+    let counter = &request.face.counters.creates;
+    let decide = |draft: &mut Draft<'_>| decide(draft, parameters);
+    change::commit(request, parameters, action, counter, decide).await
 }
 
-fn decide(draft: &mut Draft<'_>, asked: &KeysRequest) -> Result<(), Error> {
-    let path = asked.path.as_str();
+fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error> {
+    let path = parameters.path.as_str();
     if path.is_empty() {
         return Err(root_is_read_only());
     }
     if !matches!(tree::node(draft, path), Node::Absent) {
-        return Err(Error::at(Code::NodeExist, path));
+        return Err(V2Error::at(ErrorCode::NodeExist, path));
     }
     draft.make_parents(path).map_err(not_dir)?;
-    let key = Key::user(if asked.dir {
+    let key = Key::user(if parameters.dir {
         format!("{path}/")
     } else {
         path.to_owned()
     });
     let mut record = draft.successor(&key);
-    fill(draft, asked, &mut record);
+    parameters.fill(draft, &mut record);
     draft.put(&key, record);
     draft.subject(Key::user(path));
     draft.because(Cause::Create);

@@ -1,38 +1,41 @@
-//! `DELETE`: deletes a value, an empty directory with `dir`, or a directory and all beneath with `recursive`.
-
-use axum::body::Body;
-use http::Response;
+//! `DELETE` without conditions: deletes a value, an empty directory (`dir`), or a directory and all beneath
+//! (`recursive`).
 
 use super::find::{find, root_is_read_only};
-use super::request::KeysRequest;
+use super::parameters::Parameters;
 use super::{change, event};
-use crate::face::etcd::Face;
-use crate::face::etcd::error::{Code, Error};
-use crate::model::{Caller, Cause, Key};
+use crate::face::etcd::error::{ErrorCode, V2Error};
+use crate::face::etcd::reply::Reply;
+use crate::face::etcd::request::ApiRequest;
+use crate::model::{Cause, Key};
 use crate::space::Draft;
 use crate::space::tree;
 
-/// Answers a `DELETE` without a comparison.
-pub(super) async fn serve(face: &Face, caller: &Caller, asked: &KeysRequest) -> Response<Body> {
-    let name = event::action_of(Cause::Delete, false);
-    let what = (name, &face.counters.deletes);
-    change(face, caller, asked, what, |draft| decide(draft, asked)).await
+/// Deletes the node and answers with its event.
+pub(super) async fn serve(
+    request: &ApiRequest<'_>,
+    parameters: &Parameters,
+) -> Result<Reply, Reply> {
+    let action = event::action_of(Cause::Delete, false);
+    let counter = &request.face.counters.deletes;
+    let decide = |draft: &mut Draft<'_>| decide(draft, parameters);
+    change::commit(request, parameters, action, counter, decide).await
 }
 
-fn decide(draft: &mut Draft<'_>, asked: &KeysRequest) -> Result<(), Error> {
-    let path = asked.path.as_str();
+fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error> {
+    let path = parameters.path.as_str();
     if path.is_empty() {
         return Err(root_is_read_only());
     }
-    if find(draft, path)?.is_dir() && !asked.recursive {
-        if !asked.dir {
-            return Err(Error::at(Code::NotFile, path));
+    if find(draft, path)?.is_dir() && !parameters.recursive {
+        if !parameters.dir {
+            return Err(V2Error::at(ErrorCode::NotFile, path));
         }
         if !tree::is_empty(draft, path) {
-            return Err(Error::at(Code::DirNotEmpty, path));
+            return Err(V2Error::at(ErrorCode::DirNotEmpty, path));
         }
     }
-    // A value may be kept under both spellings, with a slash and without: both go.
+    // A value may have two entries, one whose key ends in a slash and one without: both are deleted.
     draft.delete_tree(path);
     draft.subject(Key::user(path));
     draft.because(Cause::Delete);

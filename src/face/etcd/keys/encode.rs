@@ -1,36 +1,37 @@
-//! Nodes and events in JSON: etcd's order of fields, and Go's escaping.
+//! JSON of nodes and events, with etcd's order of fields and Go's escapes.
 
-use super::event::{Content, Event, Shown, dir_index};
+use super::event::NodeEvent;
+use super::event_node::{EventNode, NodeContent, dir_index};
 use crate::face::go::push_json_string;
 use crate::model::{Deadline, Entry};
 use crate::space::tree::{Node, Tree};
 
 /// Appends an event and a newline.
-pub(super) fn push_event(out: &mut Vec<u8>, event: &Event) {
+pub(super) fn push_event(out: &mut Vec<u8>, event: &NodeEvent) {
     out.extend_from_slice(br#"{"action":""#);
     out.extend_from_slice(event.action.as_bytes());
     out.extend_from_slice(br#"","node":"#);
-    push_shown(out, &event.node);
+    push_node(out, &event.node);
     if let Some(prev) = &event.prev {
         out.extend_from_slice(br#","prevNode":"#);
-        push_shown(out, prev);
+        push_node(out, prev);
     }
     out.extend_from_slice(b"}\n");
 }
 
-fn push_shown(out: &mut Vec<u8>, shown: &Shown) {
-    let mut fields = Fields::begin(out, &shown.path);
-    match &shown.content {
-        Content::File(value) => fields.value(value),
-        Content::Dir | Content::Gone { was_dir: true } => fields.dir(),
-        Content::Gone { was_dir: false } => {}
+fn push_node(out: &mut Vec<u8>, node: &EventNode) {
+    let mut fields = NodeFields::begin(out, &node.path);
+    match &node.content {
+        NodeContent::File(value) => fields.value(value),
+        NodeContent::Dir | NodeContent::Gone { was_dir: true } => fields.dir(),
+        NodeContent::Gone { was_dir: false } => {}
     }
-    fields.deadline(shown.deadline, shown.as_of_ms);
-    fields.end(shown.modified, shown.created);
+    fields.deadline(node.deadline, node.as_of_ms);
+    fields.end(node.modified, node.created);
 }
 
 /// Appends the answer to a read: the tree's root at `path`, with its children, and all beneath where `recursive`.
-/// Nodes whose names begin with `_` are left out, but not the one that was asked for.
+/// Hidden nodes, whose names begin with `_`, are left out, except for the root.
 pub(super) fn push_get(out: &mut Vec<u8>, path: &str, tree: &Tree, recursive: bool, now_ms: i64) {
     out.extend_from_slice(br#"{"action":"get","node":"#);
     let depth = if recursive { usize::MAX } else { 1 };
@@ -40,7 +41,7 @@ pub(super) fn push_get(out: &mut Vec<u8>, path: &str, tree: &Tree, recursive: bo
 }
 
 fn push_tree(out: &mut Vec<u8>, path: &mut String, tree: &Tree, depth: usize, now_ms: i64) {
-    let mut fields = Fields::begin(out, path);
+    let mut fields = NodeFields::begin(out, path);
     match &tree.node {
         Node::Absent => fields.end(0, 0),
         Node::File { entry, .. } => {
@@ -67,7 +68,7 @@ fn push_tree(out: &mut Vec<u8>, path: &mut String, tree: &Tree, depth: usize, no
 }
 
 fn push_children(
-    fields: &mut Fields<'_>,
+    fields: &mut NodeFields<'_>,
     path: &mut String,
     tree: &Tree,
     depth: usize,
@@ -99,13 +100,13 @@ fn push_children(
     }
 }
 
-/// A node being written, field by field.
-struct Fields<'a> {
+/// A node that is being written, field by field.
+struct NodeFields<'a> {
     out: &'a mut Vec<u8>,
     any: bool,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> NodeFields<'a> {
     fn begin(out: &'a mut Vec<u8>, path: &str) -> Self {
         out.push(b'{');
         let mut fields = Self { out, any: false };
@@ -145,7 +146,7 @@ impl<'a> Fields<'a> {
         let end = jiff::Timestamp::from_millisecond(deadline.at_ms).unwrap_or(jiff::Timestamp::MAX);
         self.out.extend_from_slice(format!("\"{end}\"").as_bytes());
         let left = deadline.at_ms.saturating_sub(as_of_ms);
-        // Begun seconds count; none left is not told.
+        // Rounded up; 0 is left out.
         let seconds = left.saturating_add(999) / 1_000;
         if seconds > 0 {
             self.name("ttl");
@@ -164,7 +165,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Appends a path with the slash it begins with.
+/// Appends a path with its leading slash.
 fn push_path(out: &mut Vec<u8>, path: &str) {
     let at = out.len();
     push_json_string(out, path.as_bytes());

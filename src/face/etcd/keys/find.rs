@@ -1,72 +1,73 @@
-//! Finding a node, or saying in etcd's words why there is none.
+//! Lookup of a node, with etcd's errors where there is none or where it differs from the expected one.
 
 use std::sync::Arc;
 
-use super::request::KeysRequest;
-use crate::face::etcd::error::{Code, Error};
+use super::parameters::Parameters;
+use crate::face::etcd::error::{ErrorCode, V2Error};
 use crate::model::{Entry, Key};
 use crate::space::Lookup;
 use crate::space::tree::{self, Node, NotDir};
 
-/// What stands at the path; an error where nothing does.
-pub(super) fn find(space: &impl Lookup, path: &str) -> Result<Node, Error> {
+/// The node at the path; an error where there is none.
+pub(super) fn find(space: &impl Lookup, path: &str) -> Result<Node, V2Error> {
     match tree::node(space, path) {
         Node::Absent => Err(absent(space, path)),
         node @ (Node::File { .. } | Node::Dir { .. }) => Ok(node),
     }
 }
 
-/// Why nothing stands at the path: the first node on the way that is missing, or that is no directory.
-pub(super) fn absent(space: &impl Lookup, path: &str) -> Error {
+/// The error where no node is at the path: for the first of its parents that is missing or that is no directory,
+/// otherwise for the path.
+pub(super) fn absent(space: &impl Lookup, path: &str) -> V2Error {
     for above in tree::ancestors(path) {
         match tree::node(space, above) {
-            Node::Absent => return Error::at(Code::KeyNotFound, above),
-            Node::File { .. } => return Error::at(Code::NotDir, above),
+            Node::Absent => return V2Error::at(ErrorCode::KeyNotFound, above),
+            Node::File { .. } => return V2Error::at(ErrorCode::NotDir, above),
             Node::Dir { .. } => {}
         }
     }
-    Error::at(Code::KeyNotFound, path)
+    V2Error::at(ErrorCode::KeyNotFound, path)
 }
 
-/// A value stands where a directory is needed.
-pub(super) fn not_dir(NotDir(path): NotDir) -> Error {
-    Error::at(Code::NotDir, &path)
+/// The error where a parent is a value.
+pub(super) fn not_dir(NotDir(path): NotDir) -> V2Error {
+    V2Error::at(ErrorCode::NotDir, &path)
 }
 
 /// The error of every change to the root.
-pub(super) fn root_is_read_only() -> Error {
-    Error::new(Code::RootReadOnly, "/")
+pub(super) fn root_is_read_only() -> V2Error {
+    V2Error::new(ErrorCode::RootReadOnly, "/")
 }
 
-/// The value at the path that is to be compared, if it is as the request expects.
-pub(super) fn compared(
+/// The value at the path, if its index and value are those that the request expects (`prevIndex`, `prevValue`).
+pub(super) fn compare(
     space: &impl Lookup,
-    asked: &KeysRequest,
-) -> Result<(Key, Arc<Entry>), Error> {
-    let Node::File { key, entry } = find(space, &asked.path)? else {
-        return Err(Error::at(Code::NotFile, &asked.path));
+    parameters: &Parameters,
+) -> Result<(Key, Arc<Entry>), V2Error> {
+    let Node::File { key, entry } = find(space, &parameters.path)? else {
+        return Err(V2Error::at(ErrorCode::NotFile, &parameters.path));
     };
-    let index_holds = asked.prev_index == 0 || asked.prev_index == entry.index();
-    let value_holds = asked.prev_value.is_empty() || asked.prev_value == *entry.value();
-    if index_holds && value_holds {
+    let index_matches = parameters.prev_index == 0 || parameters.prev_index == entry.index();
+    let value_matches = parameters.prev_value.is_empty() || parameters.prev_value == *entry.value();
+    if index_matches && value_matches {
         return Ok((key, entry));
     }
     let mut cause = Vec::new();
-    if !value_holds {
-        push_difference(&mut cause, &asked.prev_value, entry.value());
+    if !value_matches {
+        push_difference(&mut cause, &parameters.prev_value, entry.value());
     }
-    if !index_holds {
-        if !value_holds {
+    if !index_matches {
+        if !value_matches {
             cause.push(b' ');
         }
-        let (expected, there) = (asked.prev_index.to_string(), entry.index().to_string());
-        push_difference(&mut cause, expected.as_bytes(), there.as_bytes());
+        let (expected, actual) = (parameters.prev_index.to_string(), entry.index().to_string());
+        push_difference(&mut cause, expected.as_bytes(), actual.as_bytes());
     }
-    Err(Error::new(Code::TestFailed, cause))
+    Err(V2Error::new(ErrorCode::TestFailed, cause))
 }
 
-fn push_difference(out: &mut Vec<u8>, expected: &[u8], there: &[u8]) {
-    for part in [b"[", expected, b" != ", there, b"]"] {
+fn push_difference(out: &mut Vec<u8>, expected: &[u8], actual: &[u8]) {
+    for part in [b"[", expected, b" != ", actual, b"]"] {
         out.extend_from_slice(part);
     }
 }

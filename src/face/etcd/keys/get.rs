@@ -1,114 +1,120 @@
-//! `GET`: a value, or a directory with what is in it. Every read sees every write that was acknowledged before it.
+//! `GET`: reads a value, or a directory with its children. Every read sees every write that was acknowledged before it.
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use http::header::{CONTENT_ENCODING, VARY};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderValue, StatusCode};
 
 use super::encode::push_get;
 use super::find::find;
-use super::request::KeysRequest;
-use crate::face::etcd::error::Error;
-use crate::face::etcd::{Face, reply};
+use super::parameters::Parameters;
+use crate::face::etcd::error::V2Error;
+use crate::face::etcd::reply::Reply;
+use crate::face::etcd::request::ApiRequest;
+use crate::face::gzip;
 use crate::face::list_cache::{Encoded, Made};
-use crate::model::{Caller, time};
+use crate::model::time;
 use crate::space::tree::{self, Node, Tree};
 use crate::space::{View, node_ranges};
 
-/// Bodies at least this long, in bytes, are compressed for clients that accept it. etcd never does; a list of a
-/// thousand networks is ten times shorter so.
-const LONG: usize = 1 << 10;
+/// The shortest body that is compressed for clients that accept it, in bytes. etcd never compresses; compression makes
+/// a list of a thousand networks ten times shorter.
+const MIN_COMPRESSED: usize = 1 << 10;
 
-/// Answers a read.
+/// Answers with the node.
 pub(super) async fn serve(
-    face: &Face,
-    caller: &Caller,
-    asked: &KeysRequest,
-    compressed: bool,
-) -> Response<Body> {
+    request: &ApiRequest<'_>,
+    parameters: &Parameters,
+) -> Result<Reply, Reply> {
+    let face = request.face;
+    let compressed = gzip::accepted(&request.parts.headers);
     let mut counted = false;
     loop {
-        let view = face.space.read(caller);
+        let view = face.space.read(&request.caller);
         let revision = view.revision();
-        let found = find(&view, &asked.path).and_then(|node| {
+        let found = find(&view, &parameters.path).and_then(|node| {
             if node.is_dir() {
                 return Ok(None);
             }
-            Ok(Some(read(&view, asked)?))
+            Ok(Some(read(&view, parameters)?))
         });
         drop(view);
         if !counted {
             face.counters.gets.count(found.is_ok());
             counted = true;
         }
-        let (mut answer, revision) = match found {
-            Err(error) => return error.answer(revision),
-            Ok(Some(tree)) => (reply::json(StatusCode::OK, encode(&tree, asked)), revision),
-            Ok(None) => match directory(face, caller, asked).await {
-                // A list made since shows more than the view did. One made before is as it was then.
+        let (reply, revision) = match found {
+            Err(error) => return Err(error.reply(revision)),
+            Ok(Some(tree)) => (
+                Reply::json(StatusCode::OK, encode(&tree, parameters)),
+                revision,
+            ),
+            Ok(None) => match directory(request, parameters).await {
+                // A list encoded since then shows more than the view did. One encoded before has not changed since.
                 Some(list) => {
                     let revision = revision.max(list.index());
-                    (send(&list, compressed).await, revision)
+                    (list_reply(&list, compressed).await, revision)
                 }
-                // It went meanwhile.
+                // The directory was deleted meanwhile.
                 None => continue,
             },
         };
-        reply::set_position(&mut answer, revision);
-        return answer;
+        return Ok(reply.revision(revision));
     }
 }
 
-/// A directory, which is kept encoded while nothing in it changes. `None` where there is none.
-async fn directory(face: &Face, caller: &Caller, asked: &KeysRequest) -> Option<Arc<Encoded>> {
-    let depth = if asked.recursive { "r" } else { "-" };
-    let name = format!("{depth}{}", asked.path).into_bytes();
-    let ranges = node_ranges(&asked.path, true);
+/// A directory, encoded: from the cache while nothing in it has changed. `None` where there is none.
+async fn directory(request: &ApiRequest<'_>, parameters: &Parameters) -> Option<Arc<Encoded>> {
+    let depth = if parameters.recursive { "r" } else { "-" };
+    let name = format!("{depth}{}", parameters.path).into_bytes();
+    let ranges = node_ranges(&parameters.path, true);
     let make = {
-        let asked = asked.clone();
+        let parameters = parameters.clone();
         move |view: &View| {
-            let tree = read(view, &asked).ok()?;
+            let tree = read(view, &parameters).ok()?;
             Some(Made {
-                body: encode(&tree, &asked),
+                body: encode(&tree, &parameters),
                 index: view.revision(),
                 lasts: !counts_down(&tree),
             })
         }
     };
-    face.kept.get(&face.space, caller, name, ranges, make).await
+    let face = request.face;
+    face.list_cache
+        .get(&face.space, &request.caller, name, ranges, make)
+        .await
 }
 
-async fn send(list: &Encoded, compressed: bool) -> Response<Body> {
-    let compressed = compressed && list.len() >= LONG;
+async fn list_reply(list: &Encoded, compressed: bool) -> Reply {
+    let compressed = compressed && list.len() >= MIN_COMPRESSED;
     let body = if compressed {
         list.compressed().await
     } else {
         list.body()
     };
-    let mut answer = reply::json(StatusCode::OK, body);
-    let headers = answer.headers_mut();
-    // Of every directory: the same one may be longer tomorrow.
-    headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    // For every directory, as a short one may grow past the limit.
+    let vary = HeaderValue::from_static("Accept-Encoding");
+    let reply = Reply::json(StatusCode::OK, body).header(VARY, vary);
     if compressed {
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        reply.header(CONTENT_ENCODING, HeaderValue::from_static("gzip"))
+    } else {
+        reply
     }
-    answer
 }
 
-fn encode(tree: &Tree, asked: &KeysRequest) -> Vec<u8> {
+fn encode(tree: &Tree, parameters: &Parameters) -> Vec<u8> {
     let mut body = Vec::with_capacity(256);
     push_get(
         &mut body,
-        &asked.path,
+        &parameters.path,
         tree,
-        asked.recursive,
+        parameters.recursive,
         time::unix_ms(),
     );
     body
 }
 
-/// Whether anything in it tells how many seconds it has left.
+/// Whether any node in it has a TTL, whose remaining seconds change with time.
 fn counts_down(tree: &Tree) -> bool {
     let entry = match &tree.node {
         Node::Absent => None,
@@ -119,18 +125,18 @@ fn counts_down(tree: &Tree) -> bool {
         || tree.children.values().any(counts_down)
 }
 
-/// The node and as much of what is beneath it as is asked for.
-fn read(view: &View, asked: &KeysRequest) -> Result<Tree, Error> {
-    let node = find(view, &asked.path)?;
-    if node.is_dir() && asked.recursive {
-        return Ok(tree::tree(view, &asked.path));
+/// The node with its children, and all beneath where `recursive`.
+fn read(view: &View, parameters: &Parameters) -> Result<Tree, V2Error> {
+    let node = find(view, &parameters.path)?;
+    if node.is_dir() && parameters.recursive {
+        return Ok(tree::tree(view, &parameters.path));
     }
     let leaf = |(name, node)| {
         let children = std::collections::BTreeMap::new();
         (name, Tree { node, children })
     };
     let children = if node.is_dir() {
-        tree::children(view, &asked.path)
+        tree::children(view, &parameters.path)
             .into_iter()
             .map(leaf)
             .collect()

@@ -1,36 +1,37 @@
-//! `POST`: makes a value or a directory in a directory, under a name that sorts after all earlier ones.
-
-use axum::body::Body;
-use http::Response;
+//! `POST` (in-order key): creates a node in a directory, under a name that sorts after all earlier ones.
 
 use super::find::not_dir;
-use super::request::KeysRequest;
-use super::set::fill;
+use super::parameters::Parameters;
 use super::{change, event};
-use crate::face::etcd::Face;
-use crate::face::etcd::error::Error;
-use crate::model::{Caller, Cause, Key, Record};
+use crate::face::etcd::error::V2Error;
+use crate::face::etcd::reply::Reply;
+use crate::face::etcd::request::ApiRequest;
+use crate::model::{Cause, Key, Record};
 use crate::space::Draft;
 use crate::space::tree;
 
-/// Answers a `POST`.
-pub(super) async fn serve(face: &Face, caller: &Caller, asked: &KeysRequest) -> Response<Body> {
-    let name = event::action_of(Cause::Create, true);
-    let what = (name, &face.counters.creates);
-    change(face, caller, asked, what, |draft| decide(draft, asked)).await
+/// Creates the node and answers with its event.
+pub(super) async fn serve(
+    request: &ApiRequest<'_>,
+    parameters: &Parameters,
+) -> Result<Reply, Reply> {
+    let action = event::action_of(Cause::Create, true);
+    let counter = &request.face.counters.creates;
+    let decide = |draft: &mut Draft<'_>| decide(draft, parameters);
+    change::commit(request, parameters, action, counter, decide).await
 }
 
-fn decide(draft: &mut Draft<'_>, asked: &KeysRequest) -> Result<(), Error> {
-    // Its name is the index it is made at, which only the store knows; any name has the same parents.
+fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error> {
+    // The name is the index of the commit, which only the store knows; any name has the same parents.
     draft
-        .make_parents(&tree::join(&asked.path, "0"))
+        .make_parents(&tree::join(&parameters.path, "0"))
         .map_err(not_dir)?;
     let mut record = Record::successor(None, draft.now_ms());
-    fill(draft, asked, &mut record);
-    let parent = if asked.path.is_empty() {
+    parameters.fill(draft, &mut record);
+    let parent = if parameters.path.is_empty() {
         Key::user("")
     } else {
-        Key::user(format!("{}/", asked.path))
+        Key::user(format!("{}/", parameters.path))
     };
     draft.put_in_order(&parent, record);
     draft.because(Cause::Create);

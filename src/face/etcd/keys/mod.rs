@@ -1,155 +1,92 @@
-//! `/v2/keys`: one operation a file.
+//! `/v2/keys`: reading, watching, writing and deleting nodes.
 
-mod answer;
+pub(super) mod change;
 mod compare_and_delete;
 mod compare_and_swap;
 mod create;
 mod delete;
 mod encode;
 mod event;
+mod event_node;
 mod find;
 mod get;
 mod in_order;
-mod past;
-mod request;
+mod missed_events;
+mod parameters;
 mod set;
 mod update;
 mod watch;
-mod watched;
-
-use std::sync::Arc;
-use std::time::Duration;
+mod watch_scope;
 
 use axum::body::{Body, Bytes};
 use http::header::CONTENT_TYPE;
-use http::{Method, Request, Response};
+use http::{HeaderValue, Method};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
-use self::request::KeysRequest;
-use super::error::{Code, Error, not_committed};
-use super::stats::Outcomes;
-use super::{Face, caller, reply};
+use self::parameters::Parameters;
+use super::error::{ErrorCode, V2Error};
+use super::reply::Reply;
+use super::request::ApiRequest;
 use crate::face::go::{Form, MAX_BODY};
-use crate::face::gzip;
-use crate::model::Caller;
-use crate::space::{CommitError, Draft};
 
-/// How long a change may take. Docker's client gives up after three seconds and may repeat what it asked for, so it is
-/// told before that.
-pub const PATIENCE: Duration = Duration::from_millis(2_500);
-
-/// Answers one request; `key` is its path, without slashes at its ends.
-pub(super) async fn serve(
-    face: &Arc<Face>,
-    key: &[u8],
-    query: &[u8],
-    request: Request<Body>,
-) -> Response<Body> {
-    if let Some(refusal) = reply::unless_allowed(request.method(), "HEAD,GET,PUT,POST,DELETE") {
-        return refusal;
-    }
-    let caller = caller(&request);
-    let compressed = gzip::accepted(request.headers());
-    let (method, asked) = match read(key, query, request).await {
-        Ok(read) => read,
-        // The request itself is wrong: etcd tells that at index 0.
-        Err(error) => {
-            let mut answer = error.answer(0);
-            reply::set_cluster(&mut answer, &face.cluster_id());
-            return answer;
-        }
+/// Answers a request of any method that the endpoint takes.
+pub(super) async fn serve(request: &ApiRequest<'_>, body: Body) -> Result<Reply, Reply> {
+    request.check_method("HEAD,GET,PUT,POST,DELETE")?;
+    let reply = match parse(request, body).await {
+        Ok(parameters) => dispatch(request, &parameters)
+            .await
+            .unwrap_or_else(|refused| refused),
+        // The request itself is wrong: etcd answers such errors with index 0.
+        Err(error) => error.reply(0),
     };
-    let mut answer = match method {
-        Method::PUT => put(face, &caller, &asked).await,
-        Method::POST => in_order::serve(face, &caller, &asked).await,
-        Method::DELETE if asked.compares() => {
-            compare_and_delete::serve(face, &caller, &asked).await
-        }
-        Method::DELETE => delete::serve(face, &caller, &asked).await,
-        // As etcd does it: a read by quorum is a read, whatever else it asks for.
-        Method::GET if asked.wait && !asked.quorum => watch::serve(face, &caller, &asked),
-        _ => get::serve(face, &caller, &asked, compressed).await,
-    };
-    reply::set_cluster(&mut answer, &face.cluster_id());
-    answer
+    Ok(reply.cluster(&request.face.cluster_id()))
 }
 
-async fn put(face: &Face, caller: &Caller, asked: &KeysRequest) -> Response<Body> {
-    match asked.prev_exist {
-        Some(false) => create::serve(face, caller, asked).await,
-        Some(true) if !asked.compares() => update::serve(face, caller, asked).await,
-        None if !asked.compares() => set::serve(face, caller, asked).await,
-        Some(true) | None => compare_and_swap::serve(face, caller, asked).await,
+async fn dispatch(request: &ApiRequest<'_>, parameters: &Parameters) -> Result<Reply, Reply> {
+    match request.parts.method {
+        Method::PUT => match parameters.prev_exist {
+            Some(false) => create::serve(request, parameters).await,
+            Some(true) if !parameters.compares() => update::serve(request, parameters).await,
+            None if !parameters.compares() => set::serve(request, parameters).await,
+            Some(true) | None => compare_and_swap::serve(request, parameters).await,
+        },
+        Method::POST => in_order::serve(request, parameters).await,
+        Method::DELETE if parameters.compares() => {
+            compare_and_delete::serve(request, parameters).await
+        }
+        Method::DELETE => delete::serve(request, parameters).await,
+        // As in etcd, a quorum read is a read, whatever else it asks for.
+        Method::GET if parameters.wait && !parameters.quorum => watch::serve(request, parameters),
+        _ => get::serve(request, parameters).await,
     }
 }
 
-/// Reads a request whole.
-async fn read(
-    key: &[u8],
-    query: &[u8],
-    request: Request<Body>,
-) -> Result<(Method, KeysRequest), Error> {
-    let (head, body) = request.into_parts();
-    // Go reads forms from these two alone; a DELETE or a GET has none.
-    let has_form = head.method == Method::PUT || head.method == Method::POST;
+/// Reads the body where the method has a form, and parses all parameters.
+async fn parse(request: &ApiRequest<'_>, body: Body) -> Result<Parameters, V2Error> {
+    let method = &request.parts.method;
+    // Go reads the forms of these two methods alone; a DELETE or a GET has none.
+    let has_form = *method == Method::PUT || *method == Method::POST;
     let body = if has_form {
-        collect(body).await?
+        read_body(body).await?
     } else {
         Bytes::new()
     };
-    let kind = head.headers.get(CONTENT_TYPE);
-    let kind = kind.map_or(&b""[..], http::HeaderValue::as_bytes);
-    let kind = if has_form { kind } else { b"" };
-    let form = Form::parse(kind, &body, query)
-        .map_err(|bad| Error::new(Code::InvalidForm, bad.to_string()))?;
-    let asked = KeysRequest::parse(key, &head.method, &form)?;
-    Ok((head.method, asked))
+    let content_type = request.parts.headers.get(CONTENT_TYPE);
+    let content_type = content_type
+        .filter(|_| has_form)
+        .map_or(&b""[..], HeaderValue::as_bytes);
+    let form = Form::parse(content_type, &body, request.query)
+        .map_err(|bad| V2Error::new(ErrorCode::InvalidForm, bad.to_string()))?;
+    Parameters::parse(request.rest, method, &form)
 }
 
-async fn collect(body: Body) -> Result<Bytes, Error> {
+async fn read_body(body: Body) -> Result<Bytes, V2Error> {
     match Limited::new(body, MAX_BODY).collect().await {
         Ok(whole) => Ok(whole.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
-            Err(Error::new(Code::InvalidForm, "http: POST too large"))
+            let cause = "http: POST too large";
+            Err(V2Error::new(ErrorCode::InvalidForm, cause))
         }
-        Err(error) => Err(Error::new(Code::InvalidForm, error.to_string())),
-    }
-}
-
-/// Makes a change and answers with the event it is; `name` is the action the client is told.
-async fn change(
-    face: &Face,
-    caller: &Caller,
-    asked: &KeysRequest,
-    (name, outcomes): (&'static str, &Outcomes),
-    decide: impl Fn(&mut Draft<'_>) -> Result<(), Error>,
-) -> Response<Body> {
-    let commit = face.space.commit(caller, decide);
-    let Ok(done) = tokio::time::timeout(PATIENCE, commit).await else {
-        // It may still be made: nothing is known, and the client must not take it for a no.
-        outcomes.count(false);
-        return Error::new(Code::RaftInternal, "etcdserver: request timed out").answer(0);
-    };
-    outcomes.count(done.is_ok());
-    match done {
-        Ok(done) => {
-            let event = done
-                .commit
-                .as_deref()
-                .and_then(|commit| event::of_write(commit, name));
-            match event {
-                Some(event) => answer::answer(&event, asked, done.revision),
-                None => Error::new(Code::RaftInternal, "the change left no event").answer(0),
-            }
-        }
-        Err(error) => {
-            let revision = match &error {
-                CommitError::Refused { revision, .. } => *revision,
-                CommitError::Denied(_) | CommitError::Failed(_) => {
-                    face.space.read(caller).revision()
-                }
-            };
-            not_committed(error, revision)
-        }
+        Err(error) => Err(V2Error::new(ErrorCode::InvalidForm, error.to_string())),
     }
 }

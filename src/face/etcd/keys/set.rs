@@ -1,44 +1,46 @@
-//! `PUT`: makes or replaces a value, or makes a directory.
-
-use axum::body::Body;
-use http::Response;
+//! `PUT` without conditions: sets a value, or creates a directory.
 
 use super::find::{absent, not_dir, root_is_read_only};
-use super::request::KeysRequest;
+use super::parameters::Parameters;
 use super::{change, event};
-use crate::face::etcd::Face;
-use crate::face::etcd::error::{Code, Error};
-use crate::model::{Caller, Cause, DirMark, Key, Mark, Record};
+use crate::face::etcd::error::{ErrorCode, V2Error};
+use crate::face::etcd::reply::Reply;
+use crate::face::etcd::request::ApiRequest;
+use crate::model::{Cause, Key};
 use crate::space::Draft;
 use crate::space::tree::{self, Node};
 
-/// Answers a `PUT` without conditions.
-pub(super) async fn serve(face: &Face, caller: &Caller, asked: &KeysRequest) -> Response<Body> {
-    let name = event::action_of(Cause::Set, true);
-    let what = (name, &face.counters.sets);
-    change(face, caller, asked, what, |draft| decide(draft, asked)).await
+/// Sets the node and answers with its event.
+pub(super) async fn serve(
+    request: &ApiRequest<'_>,
+    parameters: &Parameters,
+) -> Result<Reply, Reply> {
+    let action = event::action_of(Cause::Set, true);
+    let counter = &request.face.counters.sets;
+    let decide = |draft: &mut Draft<'_>| decide(draft, parameters);
+    change::commit(request, parameters, action, counter, decide).await
 }
 
-fn decide(draft: &mut Draft<'_>, asked: &KeysRequest) -> Result<(), Error> {
-    let path = asked.path.as_str();
+fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error> {
+    let path = parameters.path.as_str();
     if path.is_empty() {
         return Err(root_is_read_only());
     }
-    let there = match tree::node(draft, path) {
-        Node::Dir { .. } => return Err(Error::at(Code::NotFile, path)),
+    let existing = match tree::node(draft, path) {
+        Node::Dir { .. } => return Err(V2Error::at(ErrorCode::NotFile, path)),
         Node::File { key, entry } => Some((key, entry)),
-        Node::Absent if asked.refresh => return Err(absent(draft, path)),
+        Node::Absent if parameters.refresh => return Err(absent(draft, path)),
         Node::Absent => None,
     };
-    if there.is_none() {
+    if existing.is_none() {
         draft.make_parents(path).map_err(not_dir)?;
     }
-    // A value stays under the spelling it is kept under, be it Consul's with a slash.
-    let value_key = match &there {
+    // A value stays under the key it has, even one of Consul's that ends in a slash.
+    let value_key = match &existing {
         Some((key, _)) => key.clone(),
         None => Key::user(path),
     };
-    let key = if asked.dir {
+    let key = if parameters.dir {
         Key::user(format!("{path}/"))
     } else {
         value_key.clone()
@@ -47,32 +49,19 @@ fn decide(draft: &mut Draft<'_>, asked: &KeysRequest) -> Result<(), Error> {
         draft.delete(&value_key);
     }
     let mut record = draft.successor(&key);
-    fill(draft, asked, &mut record);
-    if asked.refresh
-        && !asked.dir
-        && let Some((_, entry)) = there
+    parameters.fill(draft, &mut record);
+    if parameters.refresh
+        && !parameters.dir
+        && let Some((_, entry)) = existing
     {
         record.value = entry.value().clone();
     }
     draft.put(&key, record);
     draft.subject(Key::user(path));
-    draft.because(if asked.refresh {
+    draft.because(if parameters.refresh {
         Cause::Refresh
     } else {
         Cause::Set
     });
     Ok(())
-}
-
-/// Gives a record what the request says. What etcd has no word for (flags, a lock) stays as it was.
-pub(super) fn fill(draft: &Draft<'_>, asked: &KeysRequest, record: &mut Record) {
-    record.attrs.placed = Mark::ThisWrite;
-    record.attrs.deadline = asked.deadline(draft);
-    if asked.dir {
-        record.attrs.dir = DirMark::Made;
-        record.value = axum::body::Bytes::new();
-    } else {
-        record.attrs.dir = DirMark::No;
-        record.value = asked.value.clone();
-    }
 }

@@ -1,56 +1,61 @@
-//! `PUT` with `prevExist=true`: changes a value, or the TTL of a directory.
+//! `PUT` with `prevExist=true`: updates a value, or the TTL of a directory.
 
-use axum::body::Body;
-use http::Response;
-
+use super::event_node::dir_index;
 use super::find::{find, root_is_read_only};
-use super::request::KeysRequest;
+use super::parameters::Parameters;
 use super::{change, event};
-use crate::face::etcd::Face;
-use crate::face::etcd::error::{Code, Error};
-use crate::model::{Caller, Cause, DirMark, Key, Mark};
+use crate::face::etcd::error::{ErrorCode, V2Error};
+use crate::face::etcd::reply::Reply;
+use crate::face::etcd::request::ApiRequest;
+use crate::model::{Cause, DirMark, Key, Mark};
 use crate::space::Draft;
 use crate::space::tree::Node;
 
-/// Answers a `PUT` with `prevExist=true` and no other condition.
-pub(super) async fn serve(face: &Face, caller: &Caller, asked: &KeysRequest) -> Response<Body> {
-    let name = event::action_of(Cause::Update, true);
-    let what = (name, &face.counters.updates);
-    change(face, caller, asked, what, |draft| decide(draft, asked)).await
+/// Updates the node and answers with its event.
+pub(super) async fn serve(
+    request: &ApiRequest<'_>,
+    parameters: &Parameters,
+) -> Result<Reply, Reply> {
+    let action = event::action_of(Cause::Update, true);
+    let counter = &request.face.counters.updates;
+    let decide = |draft: &mut Draft<'_>| decide(draft, parameters);
+    change::commit(request, parameters, action, counter, decide).await
 }
 
-fn decide(draft: &mut Draft<'_>, asked: &KeysRequest) -> Result<(), Error> {
-    let path = asked.path.as_str();
+fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error> {
+    let path = parameters.path.as_str();
     if path.is_empty() {
         return Err(root_is_read_only());
     }
     match find(draft, path)? {
-        Node::Dir { .. } if !asked.value.is_empty() => return Err(Error::at(Code::NotFile, path)),
+        Node::Dir { .. } if !parameters.value.is_empty() => {
+            return Err(V2Error::at(ErrorCode::NotFile, path));
+        }
         Node::Dir { mark, first } => {
             let own = mark.filter(|(_, entry)| entry.attrs().dir != DirMark::No);
             let key = own.map_or_else(|| Key::user(format!("{path}/")), |(key, _)| key);
-            let index = event::dir_index(None, first.as_deref());
+            let index = dir_index(None, first.as_deref());
             let mut record = draft.successor(&key);
             if record.attrs.placed == Mark::ThisWrite && index > 0 {
-                // It gets an entry of its own only now, and is as old as it was.
+                // An implied directory gets an entry of its own only now; its `createdIndex` stays.
                 record.attrs.placed = Mark::At(index);
             }
             record.attrs.dir = DirMark::Made;
-            record.attrs.deadline = asked.deadline(draft);
+            record.attrs.deadline = parameters.deadline(draft);
             draft.put(&key, record);
         }
         Node::File { key, .. } => {
             let mut record = draft.successor(&key);
-            if !asked.refresh {
-                record.value = asked.value.clone();
+            if !parameters.refresh {
+                record.value = parameters.value.clone();
             }
-            record.attrs.deadline = asked.deadline(draft);
+            record.attrs.deadline = parameters.deadline(draft);
             draft.put(&key, record);
         }
-        Node::Absent => return Err(Error::at(Code::KeyNotFound, path)),
+        Node::Absent => return Err(V2Error::at(ErrorCode::KeyNotFound, path)),
     }
     draft.subject(Key::user(path));
-    draft.because(if asked.refresh {
+    draft.because(if parameters.refresh {
         Cause::Refresh
     } else {
         Cause::Update

@@ -1,95 +1,96 @@
-//! `GET` with `wait`: answers with the next change, or with each one as it happens.
+//! `GET` with `wait`: watches a node, and answers with the next event, or with each event as it happens (`stream`).
 //!
-//! The headers go out at once and the answer follows when there is one, however long that takes. A client that hangs
-//! up frees its poll: the body is dropped, and the watch with it.
+//! The head of the answer is sent at once and the event follows, however long that takes. When the client hangs up, the
+//! body is dropped, and the watch with it.
 //!
-//! When the gateway stops, a poll that resumes by an index is answered by an empty body, upon which Go's client asks
-//! for the same index again, there or at another gateway, and misses nothing. One that watches "from now on" is broken
-//! off instead: asked anew it would skip what happened meanwhile, while an error makes Docker read again.
+//! When the gateway stops, a watch that resumes by an index gets an empty body: Go's client then asks for the same
+//! index again, at this gateway or at another, and misses nothing. A watch "from now on" is broken off instead:
+//! repeated, it would skip the events in between, while an error makes Docker read again.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use axum::body::{Body, Bytes};
-use http::{Response, StatusCode};
+use axum::body::Bytes;
+use http::StatusCode;
 
 use super::encode::push_event;
-use super::event::Event;
-use super::past;
-use super::request::KeysRequest;
-use super::watched::Watched;
+use super::event::NodeEvent;
+use super::missed_events;
+use super::parameters::Parameters;
+use super::watch_scope::WatchScope;
 use crate::face::etcd::chunks::{self, BrokenOff};
-use crate::face::etcd::error::Error;
-use crate::face::etcd::{Face, reply};
+use crate::face::etcd::error::V2Error;
+use crate::face::etcd::face::Face;
+use crate::face::etcd::reply::Reply;
+use crate::face::etcd::request::ApiRequest;
 use crate::model::Caller;
 use crate::space::{Lagged, Watch};
 
-/// Answers a watch.
-pub(super) fn serve(face: &Arc<Face>, caller: &Caller, asked: &KeysRequest) -> Response<Body> {
-    let watched = Watched {
-        path: asked.path.clone(),
-        recursive: asked.recursive,
+/// Answers with a body that sends the event, or the events, when they happen.
+pub(super) fn serve(request: &ApiRequest<'_>, parameters: &Parameters) -> Result<Reply, Reply> {
+    let (face, caller) = (request.face, &request.caller);
+    let scope = WatchScope {
+        path: parameters.path.clone(),
+        recursive: parameters.recursive,
     };
-    // The watch before the view, the view before the past: nothing happens unseen between them.
-    let watch = face.space.watch(caller, watched.ranges());
+    // In this order: watch, view, missed events. No commit falls between them.
+    let watch = face.space.watch(caller, scope.ranges());
     let view = face.space.read(caller);
     let revision = view.revision();
-    let mut poll = Poll {
+    let mut watcher = Watcher {
         face: Arc::clone(face),
         caller: caller.clone(),
-        watched,
+        scope,
         watch,
-        since: match asked.wait_index {
+        since: match parameters.wait_index {
             0 => revision + 1,
             index => index,
         },
-        behind: asked.wait_index > 0,
-        stream: asked.stream,
-        resumes: asked.wait_index > 0,
+        behind: parameters.wait_index > 0,
+        stream: parameters.stream,
+        resumes: parameters.wait_index > 0,
         ready: VecDeque::new(),
-        phase: Phase::Parked,
+        state: WatcherState::Waiting,
     };
     face.counters.watchers.fetch_add(1, Ordering::Relaxed);
-    if let Err(error) = poll.catch_up() {
-        return error.answer(revision);
+    if let Err(error) = watcher.catch_up() {
+        return Err(error.reply(revision));
     }
-    let mut answer = reply::json(StatusCode::OK, chunks::body(poll));
-    reply::set_position(&mut answer, revision);
-    answer
+    let body = chunks::body(watcher);
+    Ok(Reply::json(StatusCode::OK, body).revision(revision))
 }
 
-/// Whether there is more to come.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    Parked,
-    Over,
+enum WatcherState {
+    Waiting,
+    Finished,
 }
 
-/// A parked poll.
-struct Poll {
+/// The source of a watch's body.
+struct Watcher {
     face: Arc<Face>,
     caller: Caller,
-    watched: Watched,
+    scope: WatchScope,
     watch: Watch,
-    /// What happened before this index is known to the client, or was not asked for.
+    /// The next index: the client knows all earlier events, or did not ask for them.
     since: u64,
-    /// Whether something from `since` on may have happened before the watch began.
+    /// Whether events from `since` on may have happened before the watch began.
     behind: bool,
     stream: bool,
-    /// Whether the client can ask again and miss nothing.
+    /// Whether the client can resume by an index, so that it misses nothing.
     resumes: bool,
     /// Events not sent yet.
-    ready: VecDeque<Event>,
-    phase: Phase,
+    ready: VecDeque<NodeEvent>,
+    state: WatcherState,
 }
 
-impl Poll {
-    /// Looks up the next thing that happened before the watch began, if anything did.
-    fn catch_up(&mut self) -> Result<(), Error> {
+impl Watcher {
+    /// Looks up the next event from before the watch began, if there is one.
+    fn catch_up(&mut self) -> Result<(), V2Error> {
         if self.behind {
             let view = self.face.space.read(&self.caller);
-            match past::find(&self.face.space, &view, &self.watched, self.since)? {
+            match missed_events::find(&self.face.space, &view, &self.scope, self.since)? {
                 Some((index, events)) => {
                     self.since = index + 1;
                     self.ready.extend(events);
@@ -100,8 +101,8 @@ impl Poll {
         Ok(())
     }
 
-    /// Waits for something to tell; `false` where there will be nothing more.
-    async fn park(&mut self) -> bool {
+    /// Waits for the next events; `false` where the body ends instead.
+    async fn wait(&mut self) -> bool {
         while self.ready.is_empty() {
             if self.behind {
                 if self.catch_up().is_err() {
@@ -112,15 +113,15 @@ impl Poll {
             match self.watch.next().await {
                 Ok(commit) if commit.revision >= self.since => {
                     let view = self.face.space.read(&self.caller);
-                    let events = self.watched.events(&commit, &view);
+                    let events = self.scope.events(&commit, &view);
                     self.since = commit.revision + 1;
                     self.ready.extend(events);
                 }
                 Ok(_) => {}
-                // Too slow to read: as etcd does, the stream ends, and the client may resume.
+                // The client reads too slowly: as in etcd the stream ends, and the client may resume.
                 Err(Lagged(_)) if self.stream => return false,
                 Err(Lagged(_)) => {
-                    self.watch = self.face.space.watch(&self.caller, self.watched.ranges());
+                    self.watch = self.face.space.watch(&self.caller, self.scope.ranges());
                     self.behind = true;
                 }
             }
@@ -129,29 +130,29 @@ impl Poll {
     }
 }
 
-impl chunks::Source for Poll {
+impl chunks::Source for Watcher {
     async fn next(&mut self) -> Option<Result<Bytes, BrokenOff>> {
-        if self.phase == Phase::Over {
+        if self.state == WatcherState::Finished {
             return None;
         }
         if self.ready.is_empty() {
             let stopping = self.face.stopping.clone();
-            let parked = tokio::select! {
+            let has_events = tokio::select! {
                 biased;
-                more = self.park() => more,
+                more = self.wait() => more,
                 () = stopping.wait() => {
-                    self.phase = Phase::Over;
+                    self.state = WatcherState::Finished;
                     return (!self.resumes).then_some(Err(BrokenOff));
                 }
             };
-            if !parked {
+            if !has_events {
                 return None;
             }
         }
         let event = self.ready.pop_front()?;
         self.resumes = true;
         if !self.stream {
-            self.phase = Phase::Over;
+            self.state = WatcherState::Finished;
         }
         let mut body = Vec::with_capacity(256);
         push_event(&mut body, &event);
@@ -159,7 +160,7 @@ impl chunks::Source for Poll {
     }
 }
 
-impl Drop for Poll {
+impl Drop for Watcher {
     fn drop(&mut self) {
         self.face.counters.watchers.fetch_sub(1, Ordering::Relaxed);
     }

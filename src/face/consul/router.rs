@@ -1,0 +1,136 @@
+//! Router: takes a request apart, checks path and method as Consul does, and calls the operation.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::request::Parts;
+use http::{HeaderValue, Method, StatusCode, header};
+
+use super::face::{Consul, Face};
+use super::path::{self, PathError};
+use super::reply::Reply;
+use super::request::ApiRequest;
+use super::route::{Endpoint, Route};
+use super::{agent, catalog, health, kv, session, status, txn, unsupported};
+use crate::face::go::Query;
+use crate::face::http::RequestTarget;
+use crate::face::{go, gzip};
+
+/// The router of a face with these settings. Requests are expected to carry a
+/// [`Connection`](crate::face::server::Connection), as the server gives them.
+pub fn router(settings: Consul) -> Router {
+    Router::new()
+        .fallback(serve)
+        .with_state(Arc::new(Face::new(settings)))
+}
+
+async fn serve(State(face): State<Arc<Face>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let compressed = gzip::accepted(&parts.headers);
+    let target = RequestTarget::of(&parts.extensions, &parts.uri);
+    let path = match path::read(&target.path) {
+        Ok(path) => path,
+        Err(PathError::NotPrintable) => {
+            return uncompressed(Reply::empty(StatusCode::BAD_REQUEST)).await;
+        }
+        // Go's server answers this itself, before Consul sees the request.
+        Err(PathError::BadEscape) => {
+            let close = HeaderValue::from_static("close");
+            let reply = Reply::bad_request("400 Bad Request");
+            return uncompressed(reply.header(header::CONNECTION, close)).await;
+        }
+        Err(PathError::Dots(path)) => {
+            return match go::redirect_to_clean(&parts.method, &path, target.query.as_deref()) {
+                Some(redirect) => redirect,
+                None => uncompressed(unsupported::dots()).await,
+            };
+        }
+    };
+    // A CONNECT that names a host has no path: there is no such page.
+    if target.path.is_empty() {
+        return uncompressed(unsupported::no_page()).await;
+    }
+    if path == b"/" {
+        return uncompressed(Reply::text(StatusCode::OK, "Consul Agent")).await;
+    }
+    let Some(route) = Route::of(&path) else {
+        return uncompressed(Reply::empty(StatusCode::NOT_FOUND)).await;
+    };
+    let reply = answer(&face, route, &parts, &target, body).await;
+    let mut response = reply.into_response(compressed).await;
+    let vary = HeaderValue::from_static("Accept-Encoding");
+    response.headers_mut().insert(header::VARY, vary);
+    response
+}
+
+/// An answer that no endpoint gave: never compressed.
+async fn uncompressed(reply: Reply) -> Response {
+    reply.into_response(false).await
+}
+
+async fn answer(
+    face: &Face,
+    route: Route<'_>,
+    parts: &Parts,
+    target: &RequestTarget,
+    body: Body,
+) -> Reply {
+    let Ok(query) = Query::parse(target.query()) else {
+        // Consul logs the reason and sends an empty body.
+        return Reply::empty(StatusCode::INTERNAL_SERVER_ERROR);
+    };
+    if !route.methods.is_empty() {
+        if parts.method == Method::OPTIONS {
+            return Reply::empty(StatusCode::OK).header(header::ALLOW, allow(route.methods));
+        }
+        if !route.methods.contains(&parts.method.as_str()) {
+            let text = format!("method {} not allowed", parts.method);
+            return Reply::text(StatusCode::METHOD_NOT_ALLOWED, text)
+                .header(header::ALLOW, allow(route.methods));
+        }
+    }
+    let pretty = query.has("pretty");
+    let request = ApiRequest::new(face, parts, route.rest, query);
+    let reply = dispatch(&request, route, body)
+        .await
+        .unwrap_or_else(|refused| refused);
+    if pretty { reply.pretty() } else { reply }
+}
+
+async fn dispatch(request: &ApiRequest<'_>, route: Route<'_>, body: Body) -> Result<Reply, Reply> {
+    match route.endpoint {
+        Endpoint::Kv => kv::serve(request, body).await,
+        Endpoint::Txn => txn::serve(request, body).await,
+        Endpoint::SessionCreate => session::create::serve(request, body).await,
+        Endpoint::SessionDestroy => session::destroy::serve(request).await,
+        Endpoint::SessionRenew => session::renew::serve(request),
+        Endpoint::SessionInfo => session::info::serve(request).await,
+        Endpoint::SessionNode => session::node::serve(request).await,
+        Endpoint::SessionList => session::list::serve(request).await,
+        Endpoint::AgentSelf => Ok(agent::agent_self::serve(request)),
+        Endpoint::AgentMembers => Ok(agent::members::serve(request)),
+        Endpoint::AgentChecks => agent::checks::serve(request),
+        Endpoint::AgentServices => agent::services::serve(request),
+        Endpoint::StatusLeader => status::leader::serve(request),
+        Endpoint::StatusPeers => status::peers::serve(request),
+        Endpoint::CatalogDatacenters => catalog::datacenters::serve(request),
+        Endpoint::CatalogNodes => catalog::nodes::serve(request).await,
+        Endpoint::CatalogNode => catalog::node::serve(request).await,
+        Endpoint::CatalogServices => catalog::services::serve(request).await,
+        Endpoint::CatalogService => catalog::service::serve(request).await,
+        Endpoint::HealthNode => health::node::serve(request).await,
+        Endpoint::HealthState => health::state::serve(request).await,
+        Endpoint::HealthChecks => health::checks::serve(request).await,
+        Endpoint::HealthService => health::service::serve(request).await,
+        Endpoint::Acl => Err(unsupported::acl()),
+        Endpoint::Unsupported => Err(unsupported::endpoint(route.pattern)),
+    }
+}
+
+fn allow(methods: &[&str]) -> HeaderValue {
+    let all = format!("OPTIONS,{}", methods.join(","));
+    HeaderValue::from_str(&all).unwrap_or_else(|_| HeaderValue::from_static("OPTIONS"))
+}

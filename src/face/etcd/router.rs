@@ -1,0 +1,67 @@
+//! Router: takes a request apart, checks its path as etcd does, and calls the operation.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+
+use super::face::{Etcd, Face};
+use super::reply::Reply;
+use super::request::ApiRequest;
+use super::route::{Endpoint, Route};
+use super::{auth, health, keys, members, stats, unsupported, version};
+use crate::face::go::{self, BadEscape};
+use crate::face::http::RequestTarget;
+
+/// The router of a face with these settings. Requests are expected to carry a
+/// [`Connection`](crate::face::server::Connection), as the server gives them.
+pub fn router(settings: Etcd) -> Router {
+    Router::new()
+        .fallback(serve)
+        .with_state(Arc::new(Face::new(settings)))
+}
+
+async fn serve(State(face): State<Arc<Face>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    if unsupported::is_grpc(&parts.headers) {
+        return unsupported::v3().into_response();
+    }
+    let target = RequestTarget::of(&parts.extensions, &parts.uri);
+    let path = match go::decode_path(&target.path) {
+        Ok(path) if go::has_dot_segments(&path) => {
+            let redirect = go::redirect_to_clean(&parts.method, &path, target.query.as_deref());
+            return redirect.unwrap_or_else(|| unsupported::dots().into_response());
+        }
+        Ok(path) => go::collapse_slashes(&path),
+        Err(BadEscape) => return Reply::bad_request().into_response(),
+    };
+    // A CONNECT that names a host has no path: there is no such page.
+    if target.path.is_empty() {
+        return Reply::not_found().into_response();
+    }
+    let Some(route) = Route::of(&path) else {
+        return Reply::not_found().into_response();
+    };
+    let request = ApiRequest::new(&face, &parts, route.rest, target.query());
+    dispatch(&request, route, body)
+        .await
+        .unwrap_or_else(|refused| refused)
+        .into_response()
+}
+
+async fn dispatch(request: &ApiRequest<'_>, route: Route<'_>, body: Body) -> Result<Reply, Reply> {
+    match route.endpoint {
+        Endpoint::Keys => keys::serve(request, body).await,
+        Endpoint::Members => members::member_list::serve(request),
+        Endpoint::Machines => members::machines::serve(&request.face.advertise, request.parts),
+        Endpoint::StatsSelf => stats::stats_self::serve(request),
+        Endpoint::StatsStore => stats::store::serve(request),
+        Endpoint::StatsLeader => stats::leader::serve(request),
+        Endpoint::Auth => auth::serve(request),
+        Endpoint::Version => version::serve(&request.parts.method),
+        Endpoint::Health => health::serve(&request.parts.method),
+        Endpoint::V3 => Err(unsupported::v3()),
+    }
+}

@@ -1,0 +1,42 @@
+//! Answers to requests that are not served: the v3 API, changes of users, roles and members, bad paths.
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
+
+use super::error::{ErrorCode, V2Error};
+use super::reply::Reply;
+
+/// The error for clients of the v3 API, over gRPC and over JSON.
+pub const NO_GRPC: &str =
+    "kubekv does not serve the etcd v3 API; set ETCDCTL_API=2 or use /v2/keys";
+
+/// A path with `.` or `..`, with a method that is not redirected.
+pub(super) fn dots() -> Reply {
+    let cause = "a path with \".\" or \"..\" in it is never acted on by kubekv; send the path that is meant";
+    V2Error::new(ErrorCode::InvalidField, cause).reply(0)
+}
+
+/// Whether a request is a gRPC call.
+pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+}
+
+/// A call of the v3 API, answered in the format of its JSON gateway: 12 is gRPC's "unimplemented".
+pub(super) fn v3() -> Reply {
+    let body = format!(r#"{{"error":"{NO_GRPC}","message":"{NO_GRPC}","code":12}}"#);
+    Reply::json(StatusCode::NOT_IMPLEMENTED, body)
+}
+
+/// A change of users, of roles or of `enable`.
+pub(super) fn auth() -> Reply {
+    let text = "kubekv keeps no etcd users and roles, and cannot turn them on";
+    Reply::message(StatusCode::NOT_IMPLEMENTED, text)
+}
+
+/// A change of the member list.
+pub(super) fn members() -> Reply {
+    let text = "kubekv has no etcd members to add, change or remove";
+    Reply::message(StatusCode::NOT_IMPLEMENTED, text)
+}
