@@ -8,9 +8,9 @@ use bytes::Bytes;
 use super::layout::Name;
 use super::records::{Attributes, Committed, Term, Value, entry, named};
 use crate::model::{Cause, Change, Commit, Entry, Key};
-use crate::store::shared::election::record::LeaderRecord;
+use crate::store::shared::election::leader_record::LeaderRecord;
 use crate::store::shared::log::{LogContents, LogEvent};
-use crate::store::shared::watch_cache::known::Unsettled;
+use crate::store::shared::watched_state::Unsettled;
 use crate::store::shared::write_ids::WriteId;
 
 /// Everything known; revisions are etcd's, indexes are revisions and the offset.

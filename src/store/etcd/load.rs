@@ -11,7 +11,7 @@ use super::known::Known;
 use super::layout::Name;
 use super::log::EtcdLog;
 use super::records::Value;
-use crate::store::shared::election::record::LeaderRecord;
+use crate::store::shared::election::leader_record::LeaderRecord;
 use crate::store::shared::log::LogContents;
 use crate::store::shared::metrics::Verb;
 

@@ -14,7 +14,7 @@ use super::load::revision;
 use super::log::EtcdLog;
 use super::records::{Attributes, Committed, Term};
 use crate::model::{Key, Proposal, Record, Target, Write};
-use crate::store::shared::election::record::LeaderRecord;
+use crate::store::shared::election::leader_record::LeaderRecord;
 use crate::store::shared::log::SendError;
 use crate::store::shared::metrics::Verb;
 use crate::store::shared::write_ids::WriteId;

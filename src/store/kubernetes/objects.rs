@@ -16,9 +16,9 @@ use super::object::Object;
 use super::resource::SpecWriteId;
 use super::slot::{Known, Slot, State};
 use crate::model::{Cause, Change, Commit, Entry, Key, Revision};
-use crate::store::shared::election::record::LeaderRecord;
+use crate::store::shared::election::leader_record::LeaderRecord;
 use crate::store::shared::log::LogEvent;
-use crate::store::shared::watch_cache::known::Unsettled;
+use crate::store::shared::watched_state::Unsettled;
 
 /// Every object, and every entry.
 #[derive(Debug, Default)]

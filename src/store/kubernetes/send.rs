@@ -15,7 +15,7 @@ use super::refusal::ApiError;
 use super::resource::{EntrySpec, SpecWriteId, Step};
 use super::slot::{Known, State};
 use crate::model::{Attrs, Entry, Key, Proposal, Record, Revision, Target};
-use crate::store::shared::election::record::LeaderRecord;
+use crate::store::shared::election::leader_record::LeaderRecord;
 use crate::store::shared::log::SendError;
 use crate::store::shared::metrics::Reason;
 use crate::store::shared::write_ids::WriteId;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::election::record::LeaderRecord;
+use super::election::leader_record::LeaderRecord;
 use super::write_ids::{WriteId, WriteIds};
 use crate::model::{Commit, Entry, Key, Proposal};
 use crate::store::{BoxFuture, Limits};

@@ -7,7 +7,9 @@ pub(crate) mod election;
 pub(crate) mod log;
 mod members;
 pub(crate) mod metrics;
-pub(crate) mod watch_cache;
+mod read_once;
+mod watch_cache;
+pub(crate) mod watched_state;
 pub(crate) mod write_ids;
 
 use std::sync::Arc;
@@ -17,19 +19,19 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use self::election::leader_record::{LeaderRecord, Relay};
 pub use self::election::leadership::Candidate;
-pub use self::election::record::{LeaderRecord, Relay};
 pub use self::members::Members;
-pub use self::members::replica::Replica;
+pub use self::members::member::Replica;
 pub use self::metrics::Metrics;
-pub(crate) use self::watch_cache::read::read;
+pub(crate) use self::read_once::read;
 
 use self::election::leader_store::LeaderStore;
 use self::election::leadership::Leadership;
 use self::log::Log;
-use self::members::presence;
-use self::watch_cache::compare;
+use self::members::registration;
 use self::watch_cache::follower::Follower;
+use self::watch_cache::periodic_check;
 use self::write_ids::WriteIds;
 use crate::store::Store;
 
@@ -63,7 +65,7 @@ impl SharedStore {
         let write_ids = Arc::<WriteIds>::default();
         let (follower, following) =
             Follower::start(Arc::clone(&log), &holder, Arc::clone(&write_ids), metrics);
-        let compared = compare::now_and_then(Arc::clone(&log), Arc::clone(&follower));
+        let compared = periodic_check::now_and_then(Arc::clone(&log), Arc::clone(&follower));
         let comparing = Task(tokio::spawn(async move {
             compared.await;
         }));
@@ -72,7 +74,7 @@ impl SharedStore {
                 name: candidate.name.clone(),
                 certificate: relay.certificate.clone(),
             };
-            Task(tokio::spawn(presence::keep(
+            Task(tokio::spawn(registration::keep(
                 Arc::clone(&log),
                 Arc::clone(&follower),
                 holder.clone(),
@@ -146,7 +148,7 @@ impl SharedStore {
             async move {
                 loop {
                     let (log, follower) = (Arc::clone(&log), Arc::clone(&follower));
-                    presence::call_the_roll(log, follower, holder.clone()).await;
+                    registration::call_the_roll(log, follower, holder.clone()).await;
                     tokio::time::sleep(ROLL).await;
                 }
             }
@@ -189,7 +191,7 @@ impl SharedStore {
     pub async fn leave(&mut self) {
         if let Some(present) = self.present.take() {
             drop(present);
-            presence::leave(self.log.as_ref(), &self.holder).await;
+            registration::leave(self.log.as_ref(), &self.holder).await;
         }
     }
 

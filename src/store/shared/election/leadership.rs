@@ -14,12 +14,12 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::model::time;
-use crate::store::shared::election::boottime;
-use crate::store::shared::election::record::{LeaderRecord, Relay};
+use crate::store::shared::election::boot_clock;
+use crate::store::shared::election::leader_record::{LeaderRecord, Relay};
 use crate::store::shared::log::{Log, SendError};
 use crate::store::shared::metrics::Metrics;
+use crate::store::shared::watch_cache::cache::Status;
 use crate::store::shared::watch_cache::follower::Follower;
-use crate::store::shared::watch_cache::view::Status;
 
 /// Added to an index that went back, over what was seen of it.
 const RAISE: u64 = 1_000_000;
@@ -47,11 +47,11 @@ pub(in crate::store::shared) struct Leadership {
     follower: Arc<Follower>,
     /// Counts the records that this process sent, in all its terms: one of an earlier term is not taken for one of this.
     attempts: Arc<AtomicU64>,
-    /// Until when it lasts, in nanoseconds of [`boottime`].
+    /// Until when it lasts, in nanoseconds of [`boot_clock`].
     until: AtomicU64,
     /// The last term with a write whose outcome is unknown, 0 where there is none: the next term is to settle it.
     unsettled: AtomicU64,
-    /// Until when reads may be confirmed one by one, in nanoseconds of [`boottime`]: the record was refused, as
+    /// Until when reads may be confirmed one by one, in nanoseconds of [`boot_clock`]: the record was refused, as
     /// anybody's would be, and nobody else led then.
     refused_until: AtomicU64,
     /// This gateway must not lead.
@@ -67,7 +67,7 @@ fn nanos(time: Duration) -> u64 {
 /// A record on its way.
 type Sending = JoinHandle<Result<(), SendError>>;
 
-/// What is sent and not told yet: when, by [`boottime`].
+/// What is sent and not told yet: when, by [`boot_clock`].
 #[derive(Debug, Default)]
 struct Sent {
     at: HashMap<u64, Duration>,
@@ -101,12 +101,12 @@ impl Leadership {
 
     /// Whether this gateway leads now. To be asked after a read, before it is answered.
     pub(in crate::store::shared) fn held(&self) -> bool {
-        nanos(boottime::now()) < self.until.load(Ordering::Acquire)
+        nanos(boot_clock::now()) < self.until.load(Ordering::Acquire)
     }
 
     /// Whether the record was refused a moment ago.
     fn is_refused(&self) -> bool {
-        nanos(boottime::now()) < self.refused_until.load(Ordering::Acquire)
+        nanos(boot_clock::now()) < self.refused_until.load(Ordering::Acquire)
     }
 
     /// Whether writes may be sent: what they are refused for is for the log to say.
@@ -146,7 +146,7 @@ impl Leadership {
 
     /// The record was refused: where the log can tell who leads, reads go on, as long as after a heartbeat.
     async fn go_on_refused(&self) {
-        let from = boottime::now();
+        let from = boot_clock::now();
         if self.held_once() && self.confirm().await {
             let until = nanos(from + self.lasts());
             self.refused_until.fetch_max(until, Ordering::AcqRel);
@@ -291,7 +291,7 @@ impl Leadership {
     /// Sends a record once; what became of it is told or not.
     fn send(&self, mut record: LeaderRecord, told: Option<u64>, sent: &mut Sent) -> Sending {
         record.attempt = self.attempts.fetch_add(1, Ordering::Relaxed);
-        sent.at.insert(record.attempt, boottime::now());
+        sent.at.insert(record.attempt, boot_clock::now());
         let log = Arc::clone(&self.log);
         tokio::spawn(async move { log.send_lead(record, told).await })
     }
@@ -352,7 +352,7 @@ impl Leadership {
         };
         sent.at.retain(|attempt, _| *attempt >= lead.attempt);
         if sent.told.replace(lead.attempt) != Some(lead.attempt) {
-            let took = boottime::now().saturating_sub(at);
+            let took = boot_clock::now().saturating_sub(at);
             self.metrics.heartbeat.observe(took.as_secs_f64());
             self.refused_until.store(0, Ordering::Release);
         }
@@ -409,7 +409,7 @@ impl Leadership {
     ) {
         let until = self.until.load(Ordering::Acquire);
         let until = until.max(self.refused_until.load(Ordering::Acquire));
-        let left = Duration::from_nanos(until).saturating_sub(boottime::now());
+        let left = Duration::from_nanos(until).saturating_sub(boot_clock::now());
         let _ended = tokio::time::timeout(left, self.await_change(sending, told, known)).await;
     }
 

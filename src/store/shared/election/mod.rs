@@ -1,6 +1,6 @@
 //! Leader election: the leader record, the leadership that its holder keeps, and the store of one term.
 
-mod boottime;
+mod boot_clock;
+pub(crate) mod leader_record;
 pub(super) mod leader_store;
 pub(super) mod leadership;
-pub(crate) mod record;

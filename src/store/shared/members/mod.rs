@@ -1,15 +1,15 @@
 //! Who leads, and which gateways there are, as the store tells it.
 
-pub(super) mod presence;
-pub(super) mod replica;
+pub(super) mod member;
+pub(super) mod registration;
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::store::shared::election::record::Relay;
-use crate::store::shared::members::replica::Replica;
-use crate::store::shared::watch_cache::view::Status;
+use crate::store::shared::election::leader_record::Relay;
+use crate::store::shared::members::member::Replica;
+use crate::store::shared::watch_cache::cache::Status;
 
 /// Who leads, and which gateways there are.
 #[derive(Clone, Debug)]

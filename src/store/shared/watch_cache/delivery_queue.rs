@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::model::Commit;
 use crate::store::CommitSink;
-use crate::store::shared::watch_cache::view::Outcome;
+use crate::store::shared::watch_cache::cache::Outcome;
 
 /// Something to tell.
 #[derive(Debug)]

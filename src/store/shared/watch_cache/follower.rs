@@ -10,9 +10,9 @@ use tokio::time::Instant;
 
 use crate::model::Proposal;
 use crate::store::shared::log::{Log, LogError, LogEvent};
-use crate::store::shared::members::replica;
+use crate::store::shared::members::member;
 use crate::store::shared::metrics::Metrics;
-use crate::store::shared::watch_cache::view::{Outcome, Status, View};
+use crate::store::shared::watch_cache::cache::{Outcome, Status, View};
 use crate::store::shared::write_ids::WriteId;
 use crate::store::shared::write_ids::WriteIds;
 use crate::store::{CommitError, CommitSink, StoreContents};
@@ -263,7 +263,7 @@ impl Follower {
                 LogEvent::Commit {
                     commit,
                     write_id: None,
-                } if !replica::concerns(commit) => {
+                } if !member::concerns(commit) => {
                     self.metrics.external_writes.inc();
                 }
                 LogEvent::Commit { .. }
@@ -322,7 +322,7 @@ mod tests {
 
     use super::*;
     use crate::model::Key;
-    use crate::store::shared::election::record::LeaderRecord;
+    use crate::store::shared::election::leader_record::LeaderRecord;
     use crate::store::shared::log::{LogContents, LogStream, SendError};
     use crate::store::{BoxFuture, Limits};
 

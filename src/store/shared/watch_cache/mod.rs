@@ -1,10 +1,8 @@
 //! The watch cache: every entry of the shared log, kept current by its watch, and what is delivered to the keyspace.
 
-pub(super) mod compare;
+pub(super) mod cache;
 mod delivery_queue;
 pub(super) mod follower;
-mod gap;
-pub(crate) mod known;
-mod past;
-pub(super) mod read;
-pub(super) mod view;
+pub(super) mod periodic_check;
+mod recent_history;
+mod relist;

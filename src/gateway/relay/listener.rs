@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::metrics::{Face, Metrics};
-use super::{Identity, header, identity};
+use super::{Identity, certificate, proxy_header};
 use crate::face::http::{Arrival, Stopping, prepare};
 use crate::model::FaceName;
 use crate::store::shared::Members;
@@ -91,16 +91,16 @@ impl RelayListener {
         prepare(&stream)?;
         let mut stream = tls.accept(stream).await?;
         let (_, session) = stream.get_ref();
-        let face = identity::face(session.alpn_protocol());
+        let face = certificate::face(session.alpn_protocol());
         let sender = face.and_then(|face| Some((face, self.faces.get(&face)?)));
         let (face, sender) = sender.ok_or_else(|| io::Error::other("no such face here"))?;
         let shown = session.peer_certificates().and_then(|shown| shown.first());
-        let shown = shown.map(identity::fingerprint).unwrap_or_default();
+        let shown = shown.map(certificate::fingerprint).unwrap_or_default();
         let mut roll = self.roll.clone();
         if roll.replica(&shown, NOTED).await.is_none() {
             return Err(io::Error::other("no gateway of this store"));
         }
-        let ends = header::read(&mut stream).await?;
+        let ends = proxy_header::read(&mut stream).await?;
         self.metrics.taken.get_or_create(&Face::of(face)).inc();
         // A server that is gone has its reasons.
         let _gone = sender.send(Arrival::relayed(stream, ends)).await;

@@ -7,12 +7,12 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::model::{Commit, Entry, Key, Proposal, Target};
-use crate::store::shared::election::record::{Fence, LeaderRecord};
+use crate::store::shared::election::leader_record::{Fence, LeaderRecord};
 use crate::store::shared::log::{LogContents, LogEvent};
-use crate::store::shared::members::replica::{self, Replicas};
+use crate::store::shared::members::member::{self, Replicas};
 use crate::store::shared::watch_cache::delivery_queue::{DeliveryQueue, Step};
-use crate::store::shared::watch_cache::gap;
-use crate::store::shared::watch_cache::past::Past;
+use crate::store::shared::watch_cache::recent_history::Past;
+use crate::store::shared::watch_cache::relist;
 use crate::store::shared::write_ids::WriteId;
 use crate::store::shared::write_ids::WriteIds;
 use crate::store::{CommitError, CommitSink, StoreContents};
@@ -188,7 +188,7 @@ impl View {
             }
             self.begin_anew(revision, entries);
         } else {
-            let commits = gap::commits(&self.entries, self.told.revision, &entries, revision);
+            let commits = relist::commits(&self.entries, self.told.revision, &entries, revision);
             let commits = commits.into_iter().map(|commit| self.apply(commit));
             let commits = commits.collect();
             self.deliver(commits);
@@ -200,7 +200,7 @@ impl View {
         let written = write_ids.iter().map(|write_id| write_id.term).max();
         self.told.term = self.told.term.max(written.unwrap_or_default());
         self.lead_is(lead);
-        self.told.replicas = replica::all(&self.entries);
+        self.told.replicas = member::all(&self.entries);
         self.told.loaded = true;
         self.told.empty = self.entries.is_empty();
         self.tell();
@@ -317,8 +317,8 @@ impl View {
         if commits.is_empty() {
             return;
         }
-        if commits.iter().any(|commit| replica::concerns(commit)) {
-            self.told.replicas = replica::all(&self.entries);
+        if commits.iter().any(|commit| member::concerns(commit)) {
+            self.told.replicas = member::all(&self.entries);
         }
         self.outlet.push(Step::Commits(commits));
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::store::shared::log::Log;
-use crate::store::shared::members::replica::{self, Replica};
+use crate::store::shared::members::member::{self, Replica};
 use crate::store::shared::watch_cache::follower::Follower;
 
 /// How long until a record that could not be written is tried again.
@@ -34,7 +34,7 @@ pub(in crate::store::shared) async fn keep(
         let Ok(value) = serde_json::to_vec(&own) else {
             return;
         };
-        let sent = log.announce(replica::key(&holder), Some(Bytes::from(value)));
+        let sent = log.announce(member::key(&holder), Some(Bytes::from(value)));
         if let Err(error) = sent.await {
             tracing::debug!(%error, "this gateway is not noted yet");
             tokio::time::sleep(AGAIN).await;
@@ -47,7 +47,7 @@ pub(in crate::store::shared) async fn keep(
 
 /// Removes this gateway's record, which nobody needs any more.
 pub(in crate::store::shared) async fn leave(log: &dyn Log, holder: &str) {
-    let removed = log.announce(replica::key(holder), None);
+    let removed = log.announce(member::key(holder), None);
     if !matches!(tokio::time::timeout(LAST, removed).await, Ok(Ok(()))) {
         tracing::debug!("this gateway's record is left for another one to remove");
     }
@@ -61,7 +61,7 @@ pub(in crate::store::shared) async fn call_the_roll(
 ) {
     let others = Arc::clone(&follower.told().borrow().replicas);
     for other in others.keys().filter(|other| **other != holder) {
-        if let Err(error) = log.announce(replica::key(other), None).await {
+        if let Err(error) = log.announce(member::key(other), None).await {
             tracing::debug!(%error, "another gateway's record cannot be removed");
         }
     }

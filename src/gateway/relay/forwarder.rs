@@ -20,7 +20,7 @@ use tokio_rustls::client::TlsStream;
 use super::metrics::{Face, Metrics};
 use super::no_leader::{self, NoLeader};
 use super::splice::{self, Pulse};
-use super::{Identity, header};
+use super::{Identity, proxy_header};
 use crate::face::http::{Arrival, Connection, prepare};
 use crate::model::FaceName;
 use crate::store::shared::{Members, Relay};
@@ -203,7 +203,7 @@ impl Forwarder {
         let name = ServerName::try_from("kubekv").map_err(io::Error::other)?;
         let connector = TlsConnector::from(Arc::new(config));
         let mut stream = connector.connect(name, stream).await?;
-        stream.write_all(&header::write(ends)?).await?;
+        stream.write_all(&proxy_header::write(ends)?).await?;
         stream.flush().await?;
         Ok(stream)
     }
