@@ -61,7 +61,7 @@ impl Stores {
     /// Who leads, where others use the store as well.
     pub(crate) fn roll(&self) -> Option<Members> {
         match self {
-            Self::Shared(shared) => Some(shared.roll()),
+            Self::Shared(shared) => Some(shared.members()),
             Self::Sole(_) => None,
         }
     }
@@ -94,7 +94,7 @@ impl Stores {
     /// Waits until a store that others use as well can be read.
     pub(crate) async fn followed(&self) {
         match self {
-            Self::Shared(shared) => shared.followed().await,
+            Self::Shared(shared) => shared.loaded().await,
             Self::Sole(_) => {}
         }
     }
@@ -105,11 +105,11 @@ impl LeadershipTerm {
     pub(crate) fn leads(&self) -> Leads {
         match &self.term {
             Some(term) => {
-                let holding = term.holding();
-                let confirming = holding.clone();
+                let check = term.leadership_check();
+                let confirming = check.clone();
                 Leads::while_true(
-                    move || holding.held(),
-                    move || Box::pin(confirming.clone().held_or_confirmed()),
+                    move || check.is_valid(),
+                    move || Box::pin(confirming.clone().is_valid_or_confirmed()),
                 )
             }
             None => Leads::default(),

@@ -177,7 +177,7 @@ impl Target {
 
 /// Waits until a shared store was read; says how long to wait for its lead.
 async fn patience(shared: &SharedStore, tell: Tell<'_>) -> Result<Duration, Error> {
-    if tokio::time::timeout(READABLE, shared.followed())
+    if tokio::time::timeout(READABLE, shared.loaded())
         .await
         .is_err()
     {

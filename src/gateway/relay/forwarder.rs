@@ -171,7 +171,7 @@ impl Forwarder {
         }
         loop {
             let Some(relay) = self.roll.leader() else {
-                self.roll.is_no_more(None).await;
+                self.roll.leader_changed(None).await;
                 continue;
             };
             let tried = tokio::time::timeout(CONNECT, self.connect(&relay, face, ends));
@@ -185,7 +185,7 @@ impl Forwarder {
                 error,
                 "the leader cannot be reached"
             );
-            let another = self.roll.is_no_more(Some(&relay));
+            let another = self.roll.leader_changed(Some(&relay));
             let _changed = tokio::time::timeout(AGAIN, another).await;
         }
     }
@@ -235,7 +235,7 @@ impl Forwarder {
                 }
             }
             // It may have been stopped, and think that it leads: nothing comes through it any more (docs/holes.md, 25-27).
-            () = self.roll.is_no_more(Some(relay)) => {}
+            () = self.roll.leader_changed(Some(relay)) => {}
             () = told => {}
         }
     }

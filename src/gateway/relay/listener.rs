@@ -97,7 +97,7 @@ impl RelayListener {
         let shown = session.peer_certificates().and_then(|shown| shown.first());
         let shown = shown.map(certificate::fingerprint).unwrap_or_default();
         let mut roll = self.roll.clone();
-        if roll.replica(&shown, NOTED).await.is_none() {
+        if roll.member(&shown, NOTED).await.is_none() {
             return Err(io::Error::other("no gateway of this store"));
         }
         let ends = proxy_header::read(&mut stream).await?;

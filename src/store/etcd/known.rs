@@ -10,7 +10,7 @@ use super::records::{Attributes, Committed, Term, Value, entry, named};
 use crate::model::{Cause, Change, Commit, Entry, Key};
 use crate::store::shared::election::leader_record::LeaderRecord;
 use crate::store::shared::log::{LogContents, LogEvent};
-use crate::store::shared::watched_state::Unsettled;
+use crate::store::shared::watched_state::NeedsCleanup;
 use crate::store::shared::write_ids::WriteId;
 
 /// Everything known; revisions are etcd's, indexes are revisions and the offset.
@@ -91,8 +91,8 @@ struct Beside {
     write_ids: HashSet<WriteId>,
 }
 
-impl Unsettled for Known {
-    fn is_unsettled(&self) -> bool {
+impl NeedsCleanup for Known {
+    fn needs_cleanup(&self) -> bool {
         !self.unmoved.is_empty() || !self.strays.is_empty()
     }
 }
@@ -348,7 +348,7 @@ impl Known {
         let loaded = LogContents {
             revision: known.index(),
             entries,
-            lead: known.lead.as_ref().and_then(|lead| {
+            leader: known.lead.as_ref().and_then(|lead| {
                 let record = lead.record.clone()?;
                 Some((record, lead.modified + known.offset))
             }),

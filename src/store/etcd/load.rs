@@ -154,7 +154,7 @@ impl EtcdLog {
             self.state.line.fetch_add(1, Ordering::AcqRel);
         }
         *now = known;
-        self.state.known.told(now);
+        self.state.known.publish(now);
         Ok(loaded)
     }
 

@@ -52,7 +52,7 @@ pub(super) struct EtcdLog {
 /// What is known of them.
 #[derive(Debug)]
 pub(super) struct State {
-    pub(super) known: shared::Known<Known>,
+    pub(super) known: shared::WatchedState<Known>,
     /// Nothing was read yet.
     pub(super) first: AtomicBool,
     /// Counts how often the etcd there was turned out to be another one.
@@ -65,7 +65,7 @@ impl EtcdLog {
             links,
             layout,
             state: Arc::new(State {
-                known: shared::Known::default(),
+                known: shared::WatchedState::default(),
                 first: AtomicBool::new(true),
                 line: AtomicU64::new(0),
             }),
@@ -168,7 +168,7 @@ impl Log for EtcdLog {
         Box::pin(send::proposal(self, write_id, proposal))
     }
 
-    fn send_lead(
+    fn send_leader(
         &self,
         record: LeaderRecord,
         told: Option<u64>,
@@ -176,7 +176,7 @@ impl Log for EtcdLog {
         Box::pin(send::lead(self, record, told))
     }
 
-    fn confirm(&self, told: u64) -> BoxFuture<'_, Result<bool, LogError>> {
+    fn confirm_leader(&self, told: u64) -> BoxFuture<'_, Result<bool, LogError>> {
         Box::pin(async move { Ok(self.is_lead_as_told(told).await?) })
     }
 
@@ -184,7 +184,7 @@ impl Log for EtcdLog {
         Box::pin(send::announce(self, key, value))
     }
 
-    fn settle<'a>(&'a self, write_ids: &'a WriteIds) -> BoxFuture<'a, Result<(), SendError>> {
+    fn clean_up<'a>(&'a self, write_ids: &'a WriteIds) -> BoxFuture<'a, Result<(), SendError>> {
         Box::pin(async move {
             settle::once(self, write_ids).await;
             Ok(())
@@ -192,10 +192,10 @@ impl Log for EtcdLog {
     }
 
     fn compare(&self) -> BoxFuture<'_, Result<usize, LogError>> {
-        Box::pin(async move { Ok(shared::differing(|| compare::once(self)).await?) })
+        Box::pin(async move { Ok(shared::differing_twice(|| compare::once(self)).await?) })
     }
 
-    fn unsettled(&self) -> BoxFuture<'_, ()> {
-        Box::pin(self.state.known.unsettled())
+    fn cleanup_needed(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.state.known.cleanup_needed())
     }
 }

@@ -52,5 +52,5 @@ pub async fn read(
 ) -> Result<StoreContents, StoreError> {
     let links = ConnectionPool::new(endpoints.to_vec(), access, Metrics::default())?;
     let log = EtcdLog::new(links, Layout::new(prefix)).of_the_present();
-    shared::read(&log).await
+    shared::read_once(&log).await
 }

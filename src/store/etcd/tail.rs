@@ -83,7 +83,7 @@ impl Watch {
         }
         let lead = known.lead.as_ref().and_then(|lead| lead.record.as_ref());
         let moved = lead.is_some_and(|lead| lead.offset != offset);
-        self.state.known.told(known);
+        self.state.known.publish(known);
         if moved {
             // Every index is another one now.
             return Err(LogError::Gone);

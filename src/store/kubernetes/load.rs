@@ -206,7 +206,7 @@ pub(super) fn loaded(objects: &Objects) -> LogContents {
     LogContents {
         revision: objects.index(),
         entries: entries.collect(),
-        lead: objects
+        leader: objects
             .lead
             .as_ref()
             .map(|lead| (lead.record.clone(), lead.version + offset)),

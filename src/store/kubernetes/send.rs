@@ -224,7 +224,7 @@ pub(super) async fn lead(
             if survived {
                 Ok(())
             } else {
-                Err(SendError::Nameless(PRUNED.to_owned()))
+                Err(SendError::Unattributed(PRUNED.to_owned()))
             }
         }
         Err(error) => Err(definite(&error)),
@@ -318,7 +318,7 @@ fn survived(log: &KubernetesLog, body: &[u8]) -> Result<(), SendError> {
         return Ok(());
     }
     log.state.pruned.store(true, Ordering::Release);
-    Err(SendError::Nameless(PRUNED.to_owned()))
+    Err(SendError::Unattributed(PRUNED.to_owned()))
 }
 
 /// What an answer says for sure.

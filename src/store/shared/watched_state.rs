@@ -1,4 +1,4 @@
-//! What is known of a log, and who waits for more of it to be told.
+//! The state of a log's backend, as its watch delivers it, with wake-ups for tasks that wait for a change of it.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -7,53 +7,54 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, watch};
 
-/// What a log knows of what it is kept in.
-pub(crate) trait Unsettled {
-    /// Whether a leader has something to clear up.
-    fn is_unsettled(&self) -> bool;
+/// A state that may hold something to clean up.
+pub(crate) trait NeedsCleanup {
+    /// Whether the leader has something to clean up.
+    fn needs_cleanup(&self) -> bool;
 }
 
-/// What is known, as it is told bit by bit.
+/// A state that the watch advances event by event.
 #[derive(Debug, Default)]
-pub(crate) struct Known<T> {
-    now: Mutex<T>,
-    /// Counts what was told.
-    told: watch::Sender<u64>,
-    unsettled: Notify,
+pub(crate) struct WatchedState<T> {
+    state: Mutex<T>,
+    /// Counts the changes published.
+    changes: watch::Sender<u64>,
+    cleanup: Notify,
 }
 
-impl<T: Unsettled> Known<T> {
+impl<T: NeedsCleanup> WatchedState<T> {
+    /// The state, locked.
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-        self.now.lock()
+        self.state.lock()
     }
 
-    /// Wakes who waits for something to be told.
-    pub(crate) fn told(&self, now: MutexGuard<'_, T>) {
-        let unsettled = now.is_unsettled();
-        drop(now);
-        self.told.send_modify(|count| *count += 1);
-        if unsettled {
-            self.unsettled.notify_one();
+    /// Unlocks the state after a change, and wakes the tasks that wait for one.
+    pub(crate) fn publish(&self, changed: MutexGuard<'_, T>) {
+        let needs_cleanup = changed.needs_cleanup();
+        drop(changed);
+        self.changes.send_modify(|count| *count += 1);
+        if needs_cleanup {
+            self.cleanup.notify_one();
         }
     }
 
-    /// Waits until what is known is as wanted, for so long at most; says whether it is.
+    /// Waits until the state is as wanted, at most this long; says whether it is.
     pub(crate) async fn wait_until(&self, patience: Duration, wanted: impl Fn(&T) -> bool) -> bool {
-        let mut told = self.told.subscribe();
-        let seen = told.wait_for(|_| wanted(&self.now.lock()));
-        tokio::time::timeout(patience, seen).await.is_ok()
+        let mut changes = self.changes.subscribe();
+        let reached = changes.wait_for(|_| wanted(&self.state.lock()));
+        tokio::time::timeout(patience, reached).await.is_ok()
     }
 
-    /// Returns when there is something to clear up.
-    pub(crate) async fn unsettled(&self) {
-        if !self.now.lock().is_unsettled() {
-            self.unsettled.notified().await;
+    /// Returns when there is something to clean up.
+    pub(crate) async fn cleanup_needed(&self) {
+        if !self.state.lock().needs_cleanup() {
+            self.cleanup.notified().await;
         }
     }
 }
 
-/// How many entries are not as a list has them, two times in a row: once, they may just have changed.
-pub(crate) async fn differing<K, E, F>(once: impl Fn() -> F) -> Result<usize, E>
+/// Counts the entries that differ from a full list two times in a row: one that differs once may just have changed.
+pub(crate) async fn differing_twice<K, E, F>(once: impl Fn() -> F) -> Result<usize, E>
 where
     K: Ord + Debug,
     F: Future<Output = Result<BTreeSet<K>, E>>,
@@ -63,7 +64,7 @@ where
         return Ok(0);
     }
     let second = once().await?;
-    let found: Vec<_> = first.intersection(&second).collect();
-    tracing::debug!(?found, "not as it was told");
-    Ok(found.len())
+    let differing: Vec<_> = first.intersection(&second).collect();
+    tracing::debug!(?differing, "entries differ from a full list");
+    Ok(differing.len())
 }

@@ -1,8 +1,7 @@
-//! The gateways of a store: each notes among the data how the one that leads knows it again.
+//! The record of a member: it tells the leader which certificate belongs to a gateway of this store.
 //!
-//! Whoever may write there may speak for clients; so nothing else needs to be handed round. A record that is gone is
-//! written again by the gateway it is about, so that the leader may remove all others at any time: those that come
-//! back are alive.
+//! A process that may write entries may speak for clients anyway, so no other secret is handed out. A gateway writes its
+//! record again when it is gone. So the leader may prune all other records at any time: live gateways come back.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,27 +10,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Commit, Entry, Key, Realm};
 
-/// Where these records are among the gateway's own.
+/// The prefix of these records among the gateways' own keys.
 const PREFIX: &str = "replica/";
 
-/// A gateway of this store, whether it leads or not.
+/// A gateway of this store, leader or not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Replica {
-    /// What people call it.
+pub struct Member {
+    /// Its name, for people.
     pub name: String,
     /// The SHA-256 of the certificate it shows to the leader, in hexadecimal digits.
     pub certificate: String,
 }
 
-/// Every gateway that is noted, by the name of its process.
-pub(in crate::store::shared) type Replicas = Arc<HashMap<String, Replica>>;
+/// Every registered member, by the id of its process.
+pub(in crate::store::shared) type MembersByHolder = Arc<HashMap<String, Member>>;
 
-/// The key of the record of a process.
-pub(in crate::store::shared) fn key(holder: &str) -> Key {
+/// The key of a process' record.
+pub(super) fn key(holder: &str) -> Key {
     Key::system(format!("{PREFIX}{holder}"))
 }
 
-/// The process that a key is about, if it is such a record's.
+/// The process whose record has this key; `None` for any other key.
 fn holder(key: &Key) -> Option<&str> {
     if key.realm() == Realm::System {
         key.as_str()?.strip_prefix(PREFIX)
@@ -40,17 +39,17 @@ fn holder(key: &Key) -> Option<&str> {
     }
 }
 
-/// Every gateway that is noted in these entries.
-pub(in crate::store::shared) fn all(entries: &HashMap<Key, Arc<Entry>>) -> Replicas {
-    let replica = |(key, entry): (&Key, &Arc<Entry>)| {
-        let replica = serde_json::from_slice(entry.value()).ok()?;
-        Some((holder(key)?.to_owned(), replica))
+/// Every member registered in these entries.
+pub(in crate::store::shared) fn all(entries: &HashMap<Key, Arc<Entry>>) -> MembersByHolder {
+    let member = |(key, entry): (&Key, &Arc<Entry>)| {
+        let member = serde_json::from_slice(entry.value()).ok()?;
+        Some((holder(key)?.to_owned(), member))
     };
-    Arc::new(entries.iter().filter_map(replica).collect())
+    Arc::new(entries.iter().filter_map(member).collect())
 }
 
-/// Whether a commit is about such a record.
-pub(in crate::store::shared) fn concerns(commit: &Commit) -> bool {
+/// Whether a commit changes a member's record.
+pub(in crate::store::shared) fn is_changed_by(commit: &Commit) -> bool {
     commit
         .changes
         .iter()

@@ -1,4 +1,4 @@
-//! This gateway's own record among those of all gateways of the store.
+//! Registration of this gateway as a member, and pruning of the other members' records.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,28 +6,29 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::store::shared::log::Log;
-use crate::store::shared::members::member::{self, Replica};
+use crate::store::shared::members::member::{self, Member};
 use crate::store::shared::watch_cache::follower::Follower;
 
-/// How long until a record that could not be written is tried again.
-const AGAIN: Duration = Duration::from_secs(1);
+/// The pause before a record that could not be written is sent again.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a gateway that ends tries to remove its record: another one removes it else.
-const LAST: Duration = Duration::from_secs(1);
+/// How long a gateway that ends tries to remove its record; after that, the leader prunes it some day.
+const REMOVAL_PATIENCE: Duration = Duration::from_secs(1);
 
-/// A record that was sent and is not told after so long is sent once more.
-const TOLD: Duration = Duration::from_secs(5);
+/// A record that the watch does not deliver within this time is sent again.
+const DELIVERY_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Notes this gateway, and notes it again whenever its record is gone, until it is dropped.
-pub(in crate::store::shared) async fn keep(
+/// Registers this gateway, and registers it again whenever its record is gone, until the future is dropped.
+pub(in crate::store::shared) async fn keep_registered(
     log: Arc<dyn Log>,
     follower: Arc<Follower>,
     holder: String,
-    own: Replica,
+    own: Member,
 ) {
-    let mut told = follower.told();
+    let mut status = follower.status();
     loop {
-        let missing = told.wait_for(|told| told.loaded && told.replicas.get(&holder) != Some(&own));
+        let missing =
+            status.wait_for(|status| status.loaded && status.members.get(&holder) != Some(&own));
         if missing.await.is_err() {
             return;
         }
@@ -36,33 +37,36 @@ pub(in crate::store::shared) async fn keep(
         };
         let sent = log.announce(member::key(&holder), Some(Bytes::from(value)));
         if let Err(error) = sent.await {
-            tracing::debug!(%error, "this gateway is not noted yet");
-            tokio::time::sleep(AGAIN).await;
+            tracing::debug!(%error, "this gateway could not register as a member; trying again");
+            tokio::time::sleep(RETRY_PAUSE).await;
             continue;
         }
-        let noted = told.wait_for(|told| told.replicas.get(&holder) == Some(&own));
-        let _in_time = tokio::time::timeout(TOLD, noted).await;
+        let registered = status.wait_for(|status| status.members.get(&holder) == Some(&own));
+        let _in_time = tokio::time::timeout(DELIVERY_PATIENCE, registered).await;
     }
 }
 
-/// Removes this gateway's record, which nobody needs any more.
-pub(in crate::store::shared) async fn leave(log: &dyn Log, holder: &str) {
+/// Removes this gateway's record, when it relays to the leader no more.
+pub(in crate::store::shared) async fn deregister(log: &dyn Log, holder: &str) {
     let removed = log.announce(member::key(holder), None);
-    if !matches!(tokio::time::timeout(LAST, removed).await, Ok(Ok(()))) {
-        tracing::debug!("this gateway's record is left for another one to remove");
+    if !matches!(
+        tokio::time::timeout(REMOVAL_PATIENCE, removed).await,
+        Ok(Ok(()))
+    ) {
+        tracing::debug!("this gateway could not remove its member record; the leader prunes it");
     }
 }
 
-/// Removes the records of all other gateways: those that live note themselves again.
-pub(in crate::store::shared) async fn call_the_roll(
+/// Removes the records of all other members: those that live register again.
+pub(in crate::store::shared) async fn prune_others(
     log: Arc<dyn Log>,
     follower: Arc<Follower>,
     holder: String,
 ) {
-    let others = Arc::clone(&follower.told().borrow().replicas);
-    for other in others.keys().filter(|other| **other != holder) {
+    let members = Arc::clone(&follower.status().borrow().members);
+    for other in members.keys().filter(|other| **other != holder) {
         if let Err(error) = log.announce(member::key(other), None).await {
-            tracing::debug!(%error, "another gateway's record cannot be removed");
+            tracing::debug!(%error, "the record of another member could not be pruned");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a follower knows: every entry, the lead, and which writes it waits for.
+//! The watch cache's state: every entry, the recent history, the pending writes, and what the keyspace gets of them.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -7,294 +7,211 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::model::{Commit, Entry, Key, Proposal, Target};
-use crate::store::shared::election::leader_record::{Fence, LeaderRecord};
+use crate::store::shared::election::leader_record::LeaderRecord;
 use crate::store::shared::log::{LogContents, LogEvent};
-use crate::store::shared::members::member::{self, Replicas};
-use crate::store::shared::watch_cache::delivery_queue::{DeliveryQueue, Step};
-use crate::store::shared::watch_cache::recent_history::Past;
-use crate::store::shared::watch_cache::relist;
-use crate::store::shared::write_ids::WriteId;
-use crate::store::shared::write_ids::WriteIds;
+use crate::store::shared::members::member;
+use crate::store::shared::watch_cache::delivery_queue::{Delivery, DeliveryQueue, WriteOutcome};
+use crate::store::shared::watch_cache::pending_writes::PendingWrites;
+use crate::store::shared::watch_cache::recent_history::RecentHistory;
+use crate::store::shared::watch_cache::relist::{Relist, commits_between};
+use crate::store::shared::watch_cache::status::CacheStatus;
+use crate::store::shared::write_ids::{WriteId, WriteIds};
 use crate::store::{CommitError, CommitSink, StoreContents};
 
-/// What became of a write.
-pub(in crate::store::shared) type Outcome = Result<Arc<Commit>, CommitError>;
-
-/// The lead's record as it was told last.
-#[derive(Clone, Debug)]
-pub(in crate::store::shared) struct Status {
-    /// The record; `None` where there is none.
-    pub(in crate::store::shared) lead: Option<Arc<LeaderRecord>>,
-    /// When it was written.
-    pub(in crate::store::shared) lead_revision: Option<u64>,
-    /// The last record there was: where somebody took it away, terms and indexes go on from it.
-    pub(in crate::store::shared) last: Option<Arc<LeaderRecord>>,
-    /// Where the term of that one began, which no heartbeat has noted yet: whoever leads next must.
-    pub(in crate::store::shared) fence: Option<Fence>,
-    /// The highest term that ever wrote, as far as that is known.
-    pub(in crate::store::shared) term: u64,
-    /// When it was told, by the monotonic clock: whoever would take the lead waits from here.
-    pub(in crate::store::shared) since: Instant,
-    /// Everything before this revision is in the view.
-    pub(in crate::store::shared) revision: u64,
-    /// The log was read at least once.
-    pub(in crate::store::shared) loaded: bool,
-    /// Whether it has any entries.
-    pub(in crate::store::shared) empty: bool,
-    /// Counts how often the view had to be given up: what led before does so no more.
-    pub(in crate::store::shared) epoch: u64,
-    /// The highest revision a client of any gateway may have seen.
-    pub(in crate::store::shared) highest: u64,
-    /// The offset that a log had which is gone: nothing in the one there is now, however far it is, may be told with
-    /// such an offset, as clients would take it for what they have seen.
-    pub(in crate::store::shared) outgrown: Option<u64>,
-    /// The gateways of this store.
-    pub(in crate::store::shared) replicas: Replicas,
-    /// This gateway does not know what went up to here, or not when.
-    pub(in crate::store::shared) floor: u64,
-    /// The keyspace is not told yet of everything.
-    pub(in crate::store::shared) is_behind: bool,
-}
-
-impl Status {
-    /// Whether the lead's record says, to whoever leads next, how high an index this gateway may tell of what is not there.
-    pub(in crate::store::shared) fn is_floor_noted(&self) -> bool {
-        self.last
-            .as_deref()
-            .is_some_and(|lead| self.floor <= lead.floor)
-    }
-}
-
-/// The state of a follower.
-pub(in crate::store::shared) struct View {
+/// The state of the watch cache.
+pub(super) struct WatchCache {
     entries: HashMap<Key, Arc<Entry>>,
-    past: Past,
-    pending: HashMap<WriteId, oneshot::Sender<Outcome>>,
-    outlet: DeliveryQueue,
-    /// The name of this gateway's process in the lead's record.
+    history: RecentHistory,
+    pending: PendingWrites,
+    queue: DeliveryQueue,
+    /// The id of this gateway's process in the leader record.
     holder: String,
     write_ids: Arc<WriteIds>,
     /// The log's incarnation that `entries` came from.
     incarnation: u64,
-    pub(in crate::store::shared) told: Status,
+    pub(super) status: CacheStatus,
 }
 
-impl View {
-    pub(in crate::store::shared) fn new(holder: &str, write_ids: Arc<WriteIds>) -> Self {
+impl WatchCache {
+    pub(super) fn new(holder: &str, write_ids: Arc<WriteIds>) -> Self {
         Self {
             holder: holder.to_owned(),
             write_ids,
             incarnation: 0,
             entries: HashMap::new(),
-            past: Past::default(),
-            pending: HashMap::new(),
-            outlet: DeliveryQueue::default(),
-            told: Status {
-                lead: None,
-                lead_revision: None,
-                last: None,
-                fence: None,
-                term: 0,
-                since: Instant::now(),
-                revision: 0,
-                loaded: false,
-                empty: true,
-                epoch: 0,
-                highest: 0,
-                outgrown: None,
-                replicas: Replicas::default(),
-                floor: 0,
-                is_behind: false,
-            },
+            history: RecentHistory::default(),
+            pending: PendingWrites::default(),
+            queue: DeliveryQueue::default(),
+            status: CacheStatus::new(),
         }
     }
 
-    /// Everything known, and whom to tell from now on.
-    pub(in crate::store::shared) fn open(&mut self, feed: Arc<dyn CommitSink>) -> StoreContents {
-        self.outlet.open(feed);
-        self.past.tidy();
+    /// Delivers to this keyspace from now on; returns the contents that it starts from.
+    pub(super) fn open(&mut self, sink: Arc<dyn CommitSink>) -> StoreContents {
+        self.queue.open(sink);
+        self.history.drop_overwritten();
         let entries = self.entries.iter();
+        let (leader, last) = (&self.status.leader, &self.status.last_leader);
         StoreContents {
-            revision: self.told.revision,
-            identity: self.told.lead.as_ref().map_or(0, |lead| lead.identity),
+            revision: self.status.revision,
+            identity: leader.as_ref().map_or(0, |leader| leader.identity),
             entries: entries
                 .map(|(key, entry)| (key.clone(), Arc::clone(entry)))
                 .collect(),
-            history: self.past.commits(),
-            history_floor: self.past.floor(),
-            deletions: self.past.deletions(),
-            deletions_floor: self.past.deletions_floor(),
-            gaps: self.past.gaps(),
-            index_floor: self.told.last.as_ref().map_or(0, |lead| lead.floor),
+            history: self.history.commits(),
+            history_floor: self.history.floor(),
+            deletions: self.history.deletions(),
+            deletions_floor: self.history.deletions_floor(),
+            gaps: self.history.gaps(),
+            index_floor: last.as_ref().map_or(0, |last| last.floor),
         }
     }
 
-    /// Nobody is to be told any more.
-    pub(in crate::store::shared) fn close(&mut self) {
-        self.outlet.close();
-        self.told.is_behind = false;
+    /// Delivers to no keyspace any more.
+    pub(super) fn close(&mut self) {
+        self.queue.close();
+        self.status.is_behind = false;
     }
 
-    /// Names a write and waits for what becomes of it; `None` where somebody else leads.
+    /// Gives a write its id and waits for its outcome; `None` while another gateway leads.
     ///
-    /// The name is of the term that was told last: no fence that would make it void has passed yet.
-    pub(in crate::store::shared) fn expect(
-        &mut self,
-    ) -> Option<(WriteId, oneshot::Receiver<Outcome>)> {
+    /// The id is of the last term delivered: no fence that would make the write stale has passed yet.
+    pub(super) fn begin_write(&mut self) -> Option<(WriteId, oneshot::Receiver<WriteOutcome>)> {
         let write_id = self.write_ids.next()?;
-        let (sender, receiver) = oneshot::channel();
-        self.pending.insert(write_id, sender);
-        Some((write_id, receiver))
+        Some((write_id, self.pending.add(write_id)))
     }
 
-    /// Waits no more.
-    pub(in crate::store::shared) fn forget(&mut self, write_id: WriteId) {
-        self.pending.remove(&write_id);
+    /// Waits for the outcome of a write no more.
+    pub(super) fn forget_write(&mut self, write_id: WriteId) {
+        let _sender = self.pending.take(write_id);
     }
 
-    /// Whether every guard holds now, and no key is written twice.
-    pub(in crate::store::shared) fn allows(&self, proposal: &Proposal) -> bool {
-        let mut seen = HashSet::new();
+    /// Whether every precondition holds in the cache, and no key is written twice.
+    pub(super) fn preconditions_hold(&self, proposal: &Proposal) -> bool {
+        let mut written = HashSet::new();
         proposal.writes.iter().all(|write| match &write.target {
             Target::InOrder(_) => write.before.is_none(),
             Target::Key(key) => {
                 let expected = write.before.as_ref().map(|entry| entry.modified);
-                self.entries.get(key).map(|entry| entry.modified) == expected && seen.insert(key)
+                self.entries.get(key).map(|entry| entry.modified) == expected && written.insert(key)
             }
         })
     }
 
-    /// Takes in what a log holds, anew or for the first time.
-    pub(in crate::store::shared) fn install(&mut self, loaded: LogContents, incarnation: u64) {
+    /// Takes in a full list, the first one or a relist.
+    pub(super) fn install(&mut self, list: LogContents, incarnation: u64) {
+        let relist = Relist::classify(&self.status, self.incarnation, &list, incarnation);
+        self.incarnation = incarnation;
         let LogContents {
             revision,
             entries,
-            lead,
+            leader,
             write_ids,
-        } = loaded;
+        } = list;
         let entries: HashMap<_, _> = entries.into_iter().collect();
-        let same = |lead: &LeaderRecord| (lead.identity, lead.offset);
-        let was = self.told.last.as_deref().map(same);
-        let is = lead.as_ref().map(|(lead, _)| same(lead));
-        let fell = |(_, revision): &(LeaderRecord, u64)| Some(*revision) < self.told.lead_revision;
-        let replaced = incarnation != self.incarnation || lead.as_ref().is_some_and(fell);
-        // Where a lead was taken away and there is none yet, the entries may still be the same.
-        let another = (was.is_some() && is.is_some() && was != is) || replaced;
-        self.incarnation = incarnation;
-        if !self.told.loaded || another || revision < self.told.revision {
-            if self.told.loaded && replaced {
-                // It may be ahead by now, but its entries are not as new as those that clients were shown.
-                self.told.outgrown = self.told.last.as_deref().map(|lead| lead.offset);
+        match relist {
+            Relist::First => self.start_over(revision, entries),
+            Relist::Continues => self.advance_to(revision, &entries, &write_ids),
+            Relist::WentBack => self.reset(revision, entries),
+            Relist::Replaced => {
+                let last = self.status.last_leader.as_deref();
+                self.status.outgrown_offset = last.map(|last| last.offset);
+                self.reset(revision, entries);
             }
-            self.begin_anew(revision, entries);
-        } else {
-            let commits = relist::commits(&self.entries, self.told.revision, &entries, revision);
-            let commits = commits.into_iter().map(|commit| self.apply(commit));
-            let commits = commits.collect();
-            self.deliver(commits);
-            self.past.lose(self.told.revision, revision);
-            self.outlet.push(Step::Lost(revision));
-            self.told.revision = revision;
-            self.resolve_over_gap(&write_ids);
         }
-        let written = write_ids.iter().map(|write_id| write_id.term).max();
-        self.told.term = self.told.term.max(written.unwrap_or_default());
-        self.lead_is(lead);
-        self.told.replicas = member::all(&self.entries);
-        self.told.loaded = true;
-        self.told.empty = self.entries.is_empty();
-        self.tell();
+        let highest = write_ids.iter().map(|write_id| write_id.term).max();
+        self.status.highest_term = self.status.highest_term.max(highest.unwrap_or_default());
+        self.set_leader(leader);
+        self.status.members = member::all(&self.entries);
+        self.status.loaded = true;
+        self.status.is_empty = self.entries.is_empty();
+        self.flush();
     }
 
-    /// Tells the keyspace. What could make an index fall at the next leader is told when the lead's record says so.
-    fn tell(&mut self) {
-        self.told.floor = self.past.index_floor();
-        let lead = self.told.lead.as_deref();
-        if !self.outlet.is_open() || self.told.is_floor_noted() {
-            self.outlet.flow();
-        } else if lead.is_none_or(|lead| lead.holder != self.holder) {
-            // This gateway will not note it any more.
-            self.outlet.close();
-        }
-        self.told.is_behind = self.outlet.keeps();
+    /// Takes in the difference to a later list: its commits, and a gap, as the watch did not deliver them.
+    fn advance_to(
+        &mut self,
+        revision: u64,
+        listed: &HashMap<Key, Arc<Entry>>,
+        write_ids: &HashSet<WriteId>,
+    ) {
+        let cached_at = self.status.revision;
+        let commits = commits_between(&self.entries, cached_at, listed, revision);
+        let commits = commits.into_iter().map(|commit| self.apply(commit));
+        let commits = commits.collect();
+        self.enqueue(commits);
+        self.history.push_gap(cached_at, revision);
+        self.queue.push(Delivery::Lost(revision));
+        self.status.revision = revision;
+        self.pending.fail_over_gap(write_ids);
     }
 
-    fn begin_anew(&mut self, revision: u64, entries: HashMap<Key, Arc<Entry>>) {
-        if self.told.loaded {
-            tracing::error!(
-                revision,
-                known = self.told.revision,
-                "the store went back, or is another one: all clients begin anew"
-            );
-            self.told.epoch += 1;
-        }
-        self.told.highest = self.told.highest.max(self.told.revision);
-        self.told.fence = None;
-        // Their senders go: nobody will ever know.
-        self.outlet.close();
+    /// Gives up a state that clients have seen.
+    fn reset(&mut self, revision: u64, entries: HashMap<Key, Arc<Entry>>) {
+        tracing::error!(
+            revision,
+            known = self.status.revision,
+            "store revision regressed or store was replaced; all clients must resync"
+        );
+        self.status.epoch += 1;
+        self.start_over(revision, entries);
+    }
+
+    fn start_over(&mut self, revision: u64, entries: HashMap<Key, Arc<Entry>>) {
+        self.status.highest_shown = self.status.highest_shown.max(self.status.revision);
+        self.status.unrecorded_fence = None;
+        // The outcomes of pending writes stay unknown: nobody can find them out in another log.
+        self.queue.close();
         self.pending.clear();
         self.entries = entries;
-        self.past = Past::from(revision);
-        self.told.revision = revision;
+        self.history = RecentHistory::after(revision);
+        self.status.revision = revision;
     }
 
-    /// What was written while nothing was told is known by its write id, unless something else has replaced it since.
-    fn resolve_over_gap(&mut self, write_ids: &HashSet<WriteId>) {
-        for (write_id, sender) in std::mem::take(&mut self.pending) {
-            let why = if write_ids.contains(&write_id) {
-                "it is there, but its revision is not known"
-            } else {
-                "what happened meanwhile was not told"
-            };
-            // Whoever asked may be gone.
-            let _gone = sender.send(Err(CommitError::Unknown(why.to_owned())));
-        }
-    }
-
-    /// Takes in what has happened. Says whether what is known may be wrong: another gateway was refused, which was as sure
-    /// as this one is of what there is; or there is a lead's record again, without which a list tells no late writes.
-    pub(in crate::store::shared) fn take(&mut self, news: Vec<LogEvent>) -> bool {
-        let mut doubtful = false;
+    /// Takes in events of the watch. Says whether the cache may be wrong and must be checked: another gateway's write was
+    /// refused, and that gateway was as sure of the entries as this one; or there is a leader record again, and a list
+    /// taken without one cannot tell stale writes.
+    pub(super) fn apply_events(&mut self, events: Vec<LogEvent>) -> bool {
+        let mut must_check = false;
         let mut commits = Vec::new();
-        let mut done = Vec::new();
-        for one in news {
-            match one {
+        let mut answers = Vec::new();
+        for event in events {
+            match event {
                 LogEvent::Commit { commit, write_id } => {
                     let commit = self.apply(commit);
-                    if let Some(sender) =
-                        write_id.and_then(|write_id| self.pending.remove(&write_id))
-                    {
-                        done.push((sender, Ok(Arc::clone(&commit))));
+                    let sender = write_id.and_then(|write_id| self.pending.take(write_id));
+                    if let Some(sender) = sender {
+                        answers.push((sender, Ok(Arc::clone(&commit))));
                     }
-                    self.told.revision = self.told.revision.max(commit.revision);
+                    self.status.revision = self.status.revision.max(commit.revision);
                     commits.push(commit);
                 }
-                LogEvent::Refused(write_id) => match self.pending.remove(&write_id) {
-                    Some(sender) => done.push((sender, Err(CommitError::Conflict))),
-                    None => doubtful = true,
+                LogEvent::Refused(write_id) => match self.pending.take(write_id) {
+                    Some(sender) => answers.push((sender, Err(CommitError::Conflict))),
+                    None => must_check = true,
                 },
                 LogEvent::Stale(revision) | LogEvent::Progress(revision) => {
-                    self.told.revision = self.told.revision.max(revision);
+                    self.status.revision = self.status.revision.max(revision);
                 }
                 LogEvent::Leader { record, revision } => {
-                    doubtful |= record.is_some() && self.told.lead.is_none();
-                    self.told.revision = self.told.revision.max(revision);
-                    // All before the fence is told before it counts.
-                    self.deliver(std::mem::take(&mut commits));
-                    self.lead_is(record.map(|record| (record, revision)));
+                    must_check |= record.is_some() && self.status.leader.is_none();
+                    self.status.revision = self.status.revision.max(revision);
+                    // Every commit before the fence is delivered before the fence counts.
+                    self.enqueue(std::mem::take(&mut commits));
+                    self.set_leader(record.map(|record| (record, revision)));
                 }
             }
         }
-        self.deliver(commits);
-        self.told.empty = self.entries.is_empty();
-        for (sender, outcome) in done {
-            self.outlet.push(Step::Answer(sender, outcome));
+        self.enqueue(commits);
+        self.status.is_empty = self.entries.is_empty();
+        for (sender, outcome) in answers {
+            self.queue.push(Delivery::Answer(sender, outcome));
         }
-        self.tell();
-        doubtful
+        self.flush();
+        must_check
     }
 
-    /// Moves on by one commit, and adds what was there before where the log does not tell.
+    /// Advances the entries by one commit, and fills in the entries before it where the log does not send them.
     fn apply(&mut self, mut commit: Arc<Commit>) -> Arc<Commit> {
         if commit.changes.iter().any(|change| change.before.is_none()) {
             for change in &mut Arc::make_mut(&mut commit).changes {
@@ -309,52 +226,46 @@ impl View {
                 None => self.entries.remove(&change.key),
             };
         }
-        self.past.push(&commit);
+        self.history.push(&commit);
         commit
     }
 
-    fn deliver(&mut self, commits: Vec<Arc<Commit>>) {
+    fn enqueue(&mut self, commits: Vec<Arc<Commit>>) {
         if commits.is_empty() {
             return;
         }
-        if commits.iter().any(|commit| member::concerns(commit)) {
-            self.told.replicas = member::all(&self.entries);
+        if commits.iter().any(|commit| member::is_changed_by(commit)) {
+            self.status.members = member::all(&self.entries);
         }
-        self.outlet.push(Step::Commits(commits));
+        self.queue.push(Delivery::Commits(commits));
     }
 
-    fn lead_is(&mut self, lead: Option<(LeaderRecord, u64)>) {
-        let revision = lead.as_ref().map(|(_, revision)| *revision);
-        if revision == self.told.lead_revision {
+    /// Delivers to the keyspace. Commits that could make an index fall at the next leader wait until the leader record has
+    /// the floor that prevents it.
+    fn flush(&mut self) {
+        self.status.index_floor = self.history.index_floor();
+        let leader = self.status.leader.as_deref();
+        if !self.queue.is_open() || self.status.is_floor_recorded() {
+            self.queue.flush();
+        } else if leader.is_none_or(|leader| leader.holder != self.holder) {
+            // This gateway leads no more, so that it will never record the floor.
+            self.queue.close();
+        }
+        self.status.is_behind = self.queue.is_waiting();
+    }
+
+    fn set_leader(&mut self, leader: Option<(LeaderRecord, u64)>) {
+        if !self.status.set_leader(leader, Instant::now()) {
             return;
         }
-        let term = lead.as_ref().map_or(0, |(lead, _)| lead.term);
-        // A write of an earlier term that was not told before this fence is void from here on: it did not happen.
-        let void: Vec<_> = self
-            .pending
-            .keys()
-            .filter(|write_id| write_id.term < term)
-            .copied()
-            .collect();
-        for write_id in void {
-            if let Some(sender) = self.pending.remove(&write_id) {
-                let answer = Step::Answer(sender, Err(CommitError::Conflict));
-                self.outlet.push(answer);
-            }
+        // A write of an earlier term that was not delivered before this fence is stale from here on: it did not happen.
+        for sender in self.pending.take_before(self.status.leader_term()) {
+            let refused = Delivery::Answer(sender, Err(CommitError::Conflict));
+            self.queue.push(refused);
         }
-        let ours = lead.as_ref().filter(|(lead, _)| lead.holder == self.holder);
-        self.write_ids.enter(ours.map_or(0, |(lead, _)| lead.term));
-        self.told.term = self.told.term.max(term);
-        if let Some((lead, revision)) = &lead {
-            let (term, revision) = (lead.term, *revision);
-            self.told.fence = (lead.beat == 0).then_some(Fence { term, revision });
-        }
-        self.told.lead = lead.map(|(lead, _)| Arc::new(lead));
-        if let Some(lead) = &self.told.lead {
-            self.told.last = Some(Arc::clone(lead));
-        }
-        self.told.lead_revision = revision;
-        self.told.since = Instant::now();
+        let leader = self.status.leader.as_deref();
+        let own = leader.filter(|leader| leader.holder == self.holder);
+        self.write_ids.enter(own.map_or(0, |own| own.term));
     }
 }
 
@@ -363,12 +274,12 @@ mod tests {
     use parking_lot::Mutex;
 
     use super::*;
-    use crate::model::{Cause, Change, Record, Revision};
+    use crate::model::{Cause, Change, Record, Revision, Write};
 
     #[derive(Debug, Default)]
-    struct Status(Mutex<Vec<u64>>);
+    struct Delivered(Mutex<Vec<u64>>);
 
-    impl CommitSink for Status {
+    impl CommitSink for Delivered {
         fn deliver(&self, commits: Vec<Arc<Commit>>) {
             let revisions = commits.iter().map(|commit| commit.revision);
             self.0.lock().extend(revisions);
@@ -382,7 +293,7 @@ mod tests {
         })
     }
 
-    fn lead(floor: u64, beat: u64) -> LeaderRecord {
+    fn record(floor: u64, beat: u64) -> LeaderRecord {
         LeaderRecord {
             term: 1,
             holder: "this".to_owned(),
@@ -393,25 +304,25 @@ mod tests {
         }
     }
 
-    fn loaded(revision: u64, keys: &[&str], lead: (LeaderRecord, u64)) -> LogContents {
+    fn list(revision: u64, keys: &[&str], leader: (LeaderRecord, u64)) -> LogContents {
         let entry = |key: &&str| (Key::user(*key), entry(3));
         LogContents {
             revision,
             entries: keys.iter().map(entry).collect(),
-            lead: Some(lead),
+            leader: Some(leader),
             ..LogContents::default()
         }
     }
 
-    /// A view whose gateway leads and serves.
-    fn serving() -> (View, Arc<Status>) {
-        let mut view = View::new("this", Arc::default());
-        view.install(loaded(10, &["a", "b"], (lead(10, 1), 9)), 0);
-        let feed = Arc::<Status>::default();
-        let told: Arc<dyn CommitSink> = Arc::<Status>::clone(&feed);
-        let opened = view.open(told);
+    /// The cache of a gateway that leads and serves.
+    fn serving() -> (WatchCache, Arc<Delivered>) {
+        let mut cache = WatchCache::new("this", Arc::default());
+        cache.install(list(10, &["a", "b"], (record(10, 1), 9)), 0);
+        let delivered = Arc::<Delivered>::default();
+        let sink: Arc<dyn CommitSink> = Arc::<Delivered>::clone(&delivered);
+        let opened = cache.open(sink);
         assert_eq!((opened.revision, opened.index_floor), (10, 10));
-        (view, feed)
+        (cache, delivered)
     }
 
     fn commit(revision: u64) -> Arc<Commit> {
@@ -428,92 +339,137 @@ mod tests {
         })
     }
 
-    fn written(view: &mut View, revision: u64) -> oneshot::Receiver<Outcome> {
-        let (write_id, receiver) = view.expect().unwrap();
+    fn written(cache: &mut WatchCache, revision: u64) -> oneshot::Receiver<WriteOutcome> {
+        let (write_id, receiver) = cache.begin_write().unwrap();
         let (commit, write_id) = (commit(revision), Some(write_id));
-        view.take(vec![LogEvent::Commit { commit, write_id }]);
+        cache.apply_events(vec![LogEvent::Commit { commit, write_id }]);
         receiver
     }
 
     #[test]
-    fn what_went_at_a_time_that_is_not_known_is_told_when_the_next_leader_will_know() {
-        let (mut view, feed) = serving();
-        view.install(loaded(20, &["a"], (lead(10, 1), 9)), 0);
-        assert!(!view.told.is_floor_noted() && view.told.is_behind);
-        // Neither is anything after it, nor is whoever wrote that.
-        let mut answer = written(&mut view, 21);
+    fn deletion_of_unknown_revision_is_delivered_only_after_its_floor_is_recorded() {
+        let (mut cache, delivered) = serving();
+        cache.install(list(20, &["a"], (record(10, 1), 9)), 0);
+        assert!(!cache.status.is_floor_recorded() && cache.status.is_behind);
+        // Nor is anything after it, and the caller that wrote it is not answered.
+        let mut answer = written(&mut cache, 21);
         assert!(answer.try_recv().is_err());
-        assert_eq!(*feed.0.lock(), [0; 0]);
-        let record = Some(lead(20, 2));
+        assert_eq!(*delivered.0.lock(), [0; 0]);
+        let record = Some(record(20, 2));
         let revision = 22;
-        view.take(vec![LogEvent::Leader { record, revision }]);
-        assert!(view.told.is_floor_noted() && !view.told.is_behind);
-        assert_eq!(*feed.0.lock(), [20, 21]);
+        cache.apply_events(vec![LogEvent::Leader { record, revision }]);
+        assert!(cache.status.is_floor_recorded() && !cache.status.is_behind);
+        assert_eq!(*delivered.0.lock(), [20, 21]);
         assert_eq!(answer.try_recv().unwrap().unwrap().revision, 21);
-        let _answer = written(&mut view, 23);
-        assert_eq!(*feed.0.lock(), [20, 21, 23]);
+        let _answer = written(&mut cache, 23);
+        assert_eq!(*delivered.0.lock(), [20, 21, 23]);
     }
 
     #[test]
-    fn whoever_lost_the_lead_does_not_tell_it() {
-        let (mut view, feed) = serving();
-        view.install(loaded(20, &["a"], (lead(10, 1), 9)), 0);
-        let mut answer = written(&mut view, 21);
+    fn deposed_leader_never_delivers_what_waits_for_a_floor() {
+        let (mut cache, delivered) = serving();
+        cache.install(list(20, &["a"], (record(10, 1), 9)), 0);
+        let mut answer = written(&mut cache, 21);
         let another = LeaderRecord {
             holder: "another".to_owned(),
             term: 2,
-            ..lead(10, 0)
+            ..record(10, 0)
         };
         let (record, revision) = (Some(another), 22);
-        view.take(vec![LogEvent::Leader { record, revision }]);
-        assert_eq!(*feed.0.lock(), [0; 0]);
-        assert!(answer.try_recv().is_err(), "nobody knows");
-        assert!(!view.told.is_behind);
+        cache.apply_events(vec![LogEvent::Leader { record, revision }]);
+        assert_eq!(*delivered.0.lock(), [0; 0]);
+        assert!(answer.try_recv().is_err(), "the outcome is unknown");
+        assert!(!cache.status.is_behind);
     }
 
     #[test]
-    fn nothing_is_answered_that_the_keyspace_is_not_told_of() {
-        let (mut view, feed) = serving();
-        view.install(loaded(20, &["a"], (lead(10, 1), 9)), 0);
-        let (write_id, mut answer) = view.expect().unwrap();
-        // Somebody deletes the record: what was sent is written still, and reads are answered until the lead is dropped.
+    fn write_is_not_answered_before_the_keyspace_has_it() {
+        let (mut cache, delivered) = serving();
+        cache.install(list(20, &["a"], (record(10, 1), 9)), 0);
+        let (write_id, mut answer) = cache.begin_write().unwrap();
+        // The record is deleted: the write sent before still takes effect, and reads are answered until leadership ends.
         let (record, revision) = (None, 21);
-        view.take(vec![LogEvent::Leader { record, revision }]);
-        view.take(vec![LogEvent::Commit {
+        cache.apply_events(vec![LogEvent::Leader { record, revision }]);
+        cache.apply_events(vec![LogEvent::Commit {
             commit: commit(22),
             write_id: Some(write_id),
         }]);
-        assert_eq!(*feed.0.lock(), [0; 0]);
-        assert!(answer.try_recv().is_err(), "nobody knows");
+        assert_eq!(*delivered.0.lock(), [0; 0]);
+        assert!(answer.try_recv().is_err(), "the outcome is unknown");
     }
 
     #[test]
-    fn what_went_at_its_own_time_is_told_at_once() {
-        let (mut view, feed) = serving();
-        let mut answer = written(&mut view, 21);
-        assert_eq!(*feed.0.lock(), [21]);
+    fn commit_of_the_watch_is_delivered_at_once() {
+        let (mut cache, delivered) = serving();
+        let mut answer = written(&mut cache, 21);
+        assert_eq!(*delivered.0.lock(), [21]);
         assert_eq!(answer.try_recv().unwrap().unwrap().revision, 21);
     }
 
     #[test]
-    fn a_write_of_another_gateway_that_is_refused_is_a_reason_to_doubt() {
-        let (mut view, _feed) = serving();
-        let (own, mut answer) = view.expect().unwrap();
+    fn refused_write_of_another_gateway_asks_for_a_check() {
+        let (mut cache, _delivered) = serving();
+        let (own, mut answer) = cache.begin_write().unwrap();
         assert!(
-            !view.take(vec![LogEvent::Refused(own)]),
+            !cache.apply_events(vec![LogEvent::Refused(own)]),
             "it may lose to others"
         );
         assert!(answer.try_recv().unwrap().is_err());
         let others = WriteId { term: 2, ..own };
-        assert!(view.take(vec![LogEvent::Progress(11), LogEvent::Refused(others)]));
+        assert!(cache.apply_events(vec![LogEvent::Progress(11), LogEvent::Refused(others)]));
     }
 
     #[test]
-    fn what_was_listed_without_a_lead_is_doubted_when_there_is_one() {
-        let (mut view, _feed) = serving();
-        let told = |record, revision| LogEvent::Leader { record, revision };
-        assert!(!view.take(vec![told(Some(lead(10, 2)), 21)]));
-        assert!(!view.take(vec![told(None, 22)]));
-        assert!(view.take(vec![told(Some(lead(10, 3)), 23)]));
+    fn leader_record_that_appears_after_a_list_asks_for_a_check() {
+        let (mut cache, _delivered) = serving();
+        let leader = |record, revision| LogEvent::Leader { record, revision };
+        assert!(!cache.apply_events(vec![leader(Some(record(10, 2)), 21)]));
+        assert!(!cache.apply_events(vec![leader(None, 22)]));
+        assert!(cache.apply_events(vec![leader(Some(record(10, 3)), 23)]));
+    }
+
+    fn proposal(writes: &[(&str, Option<u64>)]) -> Proposal {
+        let write = |(key, before): &(&str, Option<u64>)| Write {
+            target: Target::Key(Key::user(*key)),
+            before: before.map(entry),
+            put: Some(Record::default()),
+        };
+        Proposal {
+            writes: writes.iter().map(write).collect(),
+            cause: Cause::Set,
+            subject: None,
+        }
+    }
+
+    #[test]
+    fn precondition_holds_only_at_the_cached_revision_and_once_a_key() {
+        let (cache, _delivered) = serving();
+        let holds = |writes: &[_]| cache.preconditions_hold(&proposal(writes));
+        assert!(holds(&[("a", Some(3)), ("c", None)]));
+        assert!(!holds(&[("a", Some(2))]), "an earlier revision");
+        assert!(!holds(&[("a", None)]), "a key that exists");
+        assert!(!holds(&[("c", Some(3))]), "a key that does not exist");
+        assert!(!holds(&[("c", None), ("c", None)]), "twice");
+    }
+
+    #[test]
+    fn store_that_went_back_resets_the_cache_and_leaves_writes_unknown() {
+        let (mut cache, delivered) = serving();
+        let (_write_id, mut answer) = cache.begin_write().unwrap();
+        cache.install(list(8, &["a"], (record(10, 1), 9)), 0);
+        assert!(answer.try_recv().is_err(), "the outcome is unknown");
+        assert_eq!((cache.status.epoch, cache.status.highest_shown), (1, 10));
+        assert_eq!(cache.status.outgrown_offset, None, "the same log");
+        assert!(cache.status.must_raise_indexes());
+        let _answer = written(&mut cache, 11);
+        assert_eq!(*delivered.0.lock(), [0; 0], "the keyspace of before");
+    }
+
+    #[test]
+    fn replaced_store_outgrows_the_offset_of_the_one_before() {
+        let (mut cache, _delivered) = serving();
+        cache.install(list(50, &["a"], (record(10, 1), 40)), 1);
+        assert_eq!(cache.status.outgrown_offset, Some(0));
+        assert!(cache.status.must_raise_indexes());
     }
 }

@@ -1,4 +1,5 @@
-//! Comparing what is known with what there is: a change that was never told would be missing for ever.
+//! The periodic check of the watch cache against a full list: a change that the watch never delivered would be missing
+//! for ever.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,28 +7,27 @@ use std::time::Duration;
 use crate::store::shared::log::Log;
 use crate::store::shared::watch_cache::follower::Follower;
 
-/// How often. Each time everything is listed.
-const EVERY: Duration = Duration::from_secs(300);
+/// The time between two checks. Each one lists everything.
+const INTERVAL: Duration = Duration::from_secs(300);
 
-/// Compares now and then, and when this gateway begins to lead; reads everything anew where something differs.
-pub(in crate::store::shared) async fn now_and_then(
-    log: Arc<dyn Log>,
-    follower: Arc<Follower>,
-) -> ! {
+/// Checks at intervals and on request, as when this gateway begins to lead; asks for a relist where something differs.
+pub(in crate::store::shared) async fn run(log: Arc<dyn Log>, follower: Arc<Follower>) -> ! {
     loop {
-        let _asked = tokio::time::timeout(EVERY, follower.doubted()).await;
+        let _requested = tokio::time::timeout(INTERVAL, follower.check_requested()).await;
         match log.compare().await {
             Ok(0) => {}
             Ok(entries) => {
-                let found = u64::try_from(entries).unwrap_or(u64::MAX);
-                follower.metrics.differences.inc_by(found);
+                let differing = u64::try_from(entries).unwrap_or(u64::MAX);
+                follower.metrics.differences.inc_by(differing);
                 tracing::error!(
                     entries,
-                    "changes were never told by the store: all is read anew"
+                    "the store's watch lost changes: a full list differs from the cache; everything is listed again"
                 );
-                follower.load_anew();
+                follower.request_relist();
             }
-            Err(error) => tracing::debug!(%error, "what is known cannot be compared"),
+            Err(error) => {
+                tracing::debug!(%error, "the cache could not be compared with a full list");
+            }
         }
     }
 }
