@@ -457,7 +457,8 @@ mod tests {
         let (mut cache, delivered) = serving();
         let (_write_id, mut answer) = cache.begin_write().unwrap();
         cache.install(list(8, &["a"], (record(10, 1), 9)), 0);
-        assert!(answer.try_recv().is_err(), "the outcome is unknown");
+        let closed = oneshot::error::TryRecvError::Closed;
+        assert_eq!(answer.try_recv(), Err(closed), "the outcome is unknown");
         assert_eq!((cache.status.epoch, cache.status.highest_shown), (1, 10));
         assert_eq!(cache.status.outgrown_offset, None, "the same log");
         assert!(cache.status.must_raise_indexes());

@@ -89,6 +89,7 @@ mod tests {
         let mut pending = PendingWrites::default();
         let mut receiver = pending.add(write_id(1, 1));
         pending.clear();
-        assert!(receiver.try_recv().is_err());
+        let error = receiver.try_recv().unwrap_err();
+        assert_eq!(error, oneshot::error::TryRecvError::Closed);
     }
 }
