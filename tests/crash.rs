@@ -1,12 +1,6 @@
 //! kill -9 of the whole gateway under load: nothing acknowledged is lost, nothing refused appears, no index goes back.
 
-#![allow(
-    clippy::allow_attributes,
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on fails"
-)]
+#![cfg(test)]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -16,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use support::command::binary;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -38,7 +33,7 @@ struct Gateway {
 
 impl Gateway {
     fn start(directory: &Path) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_kubekv"))
+        let mut process = Command::new(binary())
             .arg("serve")
             .arg(format!("--store=embedded:{}", directory.display()))
             .args(["--consul=127.0.0.1:0", "--etcd=127.0.0.1:0", "--admin=off"])

@@ -3,18 +3,14 @@
 //! on custom resources of an API server; on an etcd, the second, which begins as the first. And hosts that begin on a real
 //! Consul or etcd move to kubekv.
 
-#![allow(
-    clippy::allow_attributes,
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test that cannot go on fails"
-)]
+#![cfg(test)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use support::command::binary;
 
 use parking_lot::{Mutex, MutexGuard};
 
@@ -102,12 +98,7 @@ fn start(directory: &Path, entries: Entries) -> Child {
         Entries::Etcd(_) => "etcd://10.99.0.254:2390/docker".to_owned(),
     };
     docker()
-        .args([
-            "store",
-            env!("CARGO_BIN_EXE_kubekv"),
-            "serve",
-            "--allow-plaintext",
-        ])
+        .args(["store", binary(), "serve", "--allow-plaintext"])
         .args(["--consul=10.99.0.254:8500", "--etcd=10.99.0.254:2379"])
         // Each time it is killed, the next one waits for as long.
         .args(["--lead-duration=2", &format!("--store={store}")])
@@ -348,7 +339,7 @@ fn fleet_moves(server: impl Fn(&Path) -> Server, from: &str, store: &str) {
     let to = format!("embedded:{}", directory.path().join("data").display());
     let import = |more: &[&str]| {
         let mut import = docker();
-        import.args(["store", env!("CARGO_BIN_EXE_kubekv"), "import"]);
+        import.args(["store", binary(), "import"]);
         import.args(["--from", from, "--to", &to]).args(more);
         let output = import.output().unwrap();
         println!("{}", String::from_utf8_lossy(&output.stderr));

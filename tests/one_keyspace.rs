@@ -1,22 +1,16 @@
 //! What one protocol writes the other reads and watches: the table of docs/compatibility.md.
 
-#![allow(
-    clippy::allow_attributes,
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on fails"
-)]
-
-mod common;
+#![cfg(test)]
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use common::{Answer, request};
 use kubekv::face::consul::{self, Consul};
 use kubekv::face::etcd::{self, Etcd};
 use kubekv::space::Keyspace;
+use support::faces;
+use support::http_client::{Answer, request, unpack};
 
 /// Both faces on one keyspace.
 struct Faces {
@@ -26,8 +20,8 @@ struct Faces {
 }
 
 async fn faces() -> Faces {
-    let space: Keyspace = common::space().await;
-    let (etcd, stop_etcd) = common::start(|stopping| {
+    let space: Keyspace = faces::space().await;
+    let (etcd, stop_etcd) = faces::start(|stopping| {
         etcd::router(Etcd {
             space: space.clone(),
             stopping,
@@ -35,7 +29,7 @@ async fn faces() -> Faces {
         })
     })
     .await;
-    let (consul, stop_consul) = common::start(|stopping| {
+    let (consul, stop_consul) = faces::start(|stopping| {
         consul::router(Consul {
             space,
             stopping,
@@ -225,11 +219,13 @@ async fn assert_lists(faces: &Faces, round: &str) {
     let uri = "/v1/kv/list/?recurse";
     let plain = request(faces.consul, "GET", uri, &[], b"").await;
     let packed = request(faces.consul, "GET", uri, &gzip, b"").await;
-    assert_eq!(unpack(&packed), plain.body);
+    assert_eq!(packed.header("content-encoding"), "gzip");
+    assert_eq!(unpack(&packed.body), plain.body);
     let uri = "/v2/keys/list?recursive=true&sorted=true";
     let tree = request(faces.etcd, "GET", uri, &[], b"").await;
     let packed = request(faces.etcd, "GET", uri, &gzip, b"").await;
-    assert_eq!(unpack(&packed), tree.body);
+    assert_eq!(packed.header("content-encoding"), "gzip");
+    assert_eq!(unpack(&packed.body), tree.body);
     let (plain, tree) = (plain.json(), tree.json());
     // The directory is an entry of its own only where etcd made it.
     let (entries, nodes) = (
@@ -243,16 +239,6 @@ async fn assert_lists(faces: &Faces, round: &str) {
     }
     let seventh = if round == "0" { "value" } else { round };
     assert_eq!(nodes[7]["value"], seventh);
-}
-
-fn unpack(answer: &Answer) -> Vec<u8> {
-    use std::io::Read as _;
-    assert_eq!(answer.header("content-encoding"), "gzip");
-    let mut plain = Vec::new();
-    flate2::read::GzDecoder::new(&answer.body[..])
-        .read_to_end(&mut plain)
-        .unwrap();
-    plain
 }
 
 #[tokio::test(flavor = "multi_thread")]

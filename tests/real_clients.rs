@@ -1,15 +1,11 @@
 //! What real clients ask, on the real binary: libkv's own tests, unchanged, tests that use the
 //! official Go clients, and the command lines.
 
-#![allow(
-    clippy::allow_attributes,
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test that cannot go on fails"
-)]
+#![cfg(test)]
 
 use std::path::Path;
 use std::process::Command;
+use support::command::binary;
 
 /// Where the gateway keeps entries.
 enum Entries {
@@ -52,7 +48,7 @@ fn suite_on(entries: &Entries, script: &str, name: &str, faces: [&str; 2]) {
         }
     };
     let output = command
-        .args([env!("CARGO_BIN_EXE_kubekv"), "serve"])
+        .args([binary(), "serve"])
         .args([store, "--admin=off"])
         .args(faces)
         .output()

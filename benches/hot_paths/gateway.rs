@@ -10,7 +10,7 @@ use http::{Method, Request, header};
 use http_body_util::BodyExt;
 use kubekv::face::consul::{self, Consul};
 use kubekv::face::etcd::{self, Etcd};
-use kubekv::face::http::{Connection, Stopping};
+use kubekv::face::server::{Connection, Stopping};
 use kubekv::guard::Bounds;
 use kubekv::model::{Caller, Key};
 use kubekv::space::{Draft, Keyspace};

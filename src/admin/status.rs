@@ -2,6 +2,7 @@
 //!
 //! A face cannot tell: a follower relays whole connections, so that its faces answer in the leader's name.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde::Serialize;
@@ -13,10 +14,8 @@ use super::health::{Health, Phase};
 pub struct About {
     /// What people call this gateway.
     pub name: String,
-    /// Where its Consul face listens.
-    pub consul: Option<SocketAddr>,
-    /// Where its etcd face listens.
-    pub etcd: Option<SocketAddr>,
+    /// The names of the faces, and where each listens; `None` is off.
+    pub faces: Vec<(&'static str, Option<SocketAddr>)>,
 }
 
 /// The answer.
@@ -28,12 +27,12 @@ pub(super) struct Status {
     leader: Option<String>,
     term: Option<u64>,
     serves: bool,
-    consul: Option<SocketAddr>,
-    etcd: Option<SocketAddr>,
+    #[serde(flatten)]
+    faces: BTreeMap<&'static str, Option<SocketAddr>>,
 }
 
 pub(super) fn of(health: &Health) -> Status {
-    let About { name, consul, etcd } = health.about().clone();
+    let About { name, faces } = health.about().clone();
     let role = match health.phase() {
         Phase::Starting => "starting",
         Phase::Standby => "follower",
@@ -52,7 +51,6 @@ pub(super) fn of(health: &Health) -> Status {
         leader,
         term,
         serves: role == "leader" || (role == "follower" && health.relays()),
-        consul,
-        etcd,
+        faces: faces.into_iter().collect(),
     }
 }

@@ -1,13 +1,12 @@
-//! The protocols, one folder each: one operation a file, which parses, makes one call of the keyspace, and encodes.
+//! Faces: the protocols of clients, a folder each, one operation a file: it parses, calls the keyspace once, and encodes.
 //!
-//! Faces do not know each other. What they share is the HTTP server (`http`), paths as Go reads them (`gopath`), JSON as Go
-//! writes it (`gojson`), lists that are kept encoded (`kept`, `gzip`), and the last answer on a connection (`farewell`).
+//! Faces do not know each other. They share the server of connections (`server`), HTTP over it (`http`), the rules of Go's
+//! standard library (`go`), and lists that are cached encoded (`list_cache`) and compressed (`gzip`).
 
 pub mod consul;
 pub mod etcd;
-mod farewell;
-pub mod gojson;
-mod gopath;
+mod go;
 mod gzip;
 pub mod http;
 mod list_cache;
+pub mod server;

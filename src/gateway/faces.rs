@@ -1,155 +1,159 @@
-//! The servers of a gateway: one for each face that listens, and the admin port.
+//! Table of faces: one row a face, with everything the gateway needs to listen for it, serve it and relay it.
+//!
+//! A new face is a [`FaceName`], its folder in `face`, a row here, and in `config` an option with a field of [`Listen`].
 
-use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::Router;
-use prometheus_client::registry::Registry;
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::task::JoinSet;
-
-use super::files;
-use super::relay::RelayListener;
-use crate::face::etcd::NO_GRPC;
-use crate::face::http::{Arrival, Leads, Limits, Metrics, Server, Stopping};
+use crate::config::{Config, Listen};
+use crate::face::http::{HttpProtocol, Limits};
+use crate::face::server::{Protocol, Stopping};
+use crate::face::{consul, etcd};
 use crate::model::FaceName;
+use crate::space::Keyspace;
 
-/// How many connections the admin port takes: its own, so that a crowded gateway can still be looked at.
-const ADMIN_CONNECTIONS: usize = 128;
-
-/// How many connections that arrive otherwise may wait to be taken by a server.
-const ARRIVALS: usize = 64;
-
-/// Servers that run.
+/// A face, as the gateway serves it.
 #[derive(Debug)]
-pub(super) struct Servers {
-    stop: watch::Sender<bool>,
-    tasks: JoinSet<()>,
-    /// Where to hand connections that a face did not accept itself.
-    doors: HashMap<FaceName, mpsc::Sender<Arrival>>,
-    /// What is being handed there.
-    handing: JoinSet<()>,
+pub(super) struct FaceRow {
+    pub(super) name: FaceName,
+    /// Where it listens, in the configuration and among the bound ports.
+    pub(super) address: fn(&mut Listen) -> &mut Option<SocketAddr>,
+    /// The name of a relayed connection's face in the TLS handshake (ALPN, RFC 7301).
+    pub(super) alpn: &'static [u8],
+    /// How long the real server holds a request while there is no leader. A standby answers then: later, the client's own
+    /// timeout would run out in silence.
+    pub(super) hold: Duration,
+    /// Serves clients from the keyspace.
+    pub(super) protocol: fn(&FaceOptions, Keyspace, Stopping) -> Arc<dyn Protocol>,
+    /// Answers one request as the real server does without a leader, and closes the connection.
+    pub(super) no_leader: fn(&FaceOptions) -> Arc<dyn Protocol>,
 }
 
-/// What servers have in common.
+static CONSUL: FaceRow = FaceRow {
+    name: FaceName::Consul,
+    address: |listen| &mut listen.consul,
+    alpn: b"kubekv/consul",
+    hold: consul::HOLD,
+    protocol: |options, space, stopping| {
+        let router = consul::router(consul::Consul {
+            space,
+            stopping,
+            node: options.node_name.clone(),
+            datacenter: options.datacenter.clone(),
+        });
+        Arc::new(HttpProtocol::new(router, Limits::default()))
+    },
+    no_leader: |_options| Arc::new(HttpProtocol::new(consul::no_leader(), Limits::default())),
+};
+
+static ETCD2: FaceRow = FaceRow {
+    name: FaceName::Etcd2,
+    address: |listen| &mut listen.etcd,
+    alpn: b"kubekv/etcd2",
+    hold: etcd::HOLD,
+    protocol: |options, space, stopping| {
+        let router = etcd::router(etcd::Etcd {
+            space,
+            stopping,
+            advertise: options.etcd_advertise.clone(),
+        });
+        let http = HttpProtocol::new(router, Limits::default());
+        Arc::new(http.refusing_grpc(etcd::NO_GRPC))
+    },
+    no_leader: |options| {
+        let router = etcd::no_leader(options.etcd_advertise.clone());
+        Arc::new(HttpProtocol::new(router, Limits::default()))
+    },
+};
+
+/// The row of a face.
+pub(super) fn row(name: FaceName) -> &'static FaceRow {
+    match name {
+        FaceName::Consul => &CONSUL,
+        FaceName::Etcd2 => &ETCD2,
+    }
+}
+
+/// The rows of all faces.
+pub(super) fn all() -> impl Iterator<Item = &'static FaceRow> {
+    FaceName::ALL.into_iter().map(row)
+}
+
+/// The names of all faces and where each listens.
+pub(super) fn addresses(mut ports: Listen) -> Vec<(&'static str, Option<SocketAddr>)> {
+    all()
+        .map(|face| (face.name.as_str(), *(face.address)(&mut ports)))
+        .collect()
+}
+
+/// The options of faces.
 #[derive(Clone, Debug)]
-pub(super) struct Common {
-    metrics: Metrics,
-    pub(super) places: Arc<Semaphore>,
+pub(super) struct FaceOptions {
+    etcd_advertise: Vec<String>,
+    node_name: String,
+    datacenter: String,
 }
 
-impl Common {
-    /// With room for so many connections, less where the process may not have as many files.
-    pub(super) fn new(registry: &mut Registry, max_connections: usize) -> Self {
+impl FaceOptions {
+    /// Takes them from a configuration, which is taken apart so that no option can be forgotten.
+    pub(super) fn of(config: &Config) -> Self {
+        let Config {
+            store: _opened,
+            store_access: _of_the_store,
+            listen: _bound,
+            etcd_advertise,
+            node_name,
+            datacenter,
+            max_connections: _of_all_servers,
+            lead_duration: _of_leadership,
+            relay_advertise: _of_the_relay,
+            log: _of_the_process,
+        } = config.clone();
         Self {
-            metrics: Metrics::register(registry),
-            places: Arc::new(Semaphore::new(files::connections(max_connections))),
+            etcd_advertise,
+            node_name,
+            datacenter,
         }
-    }
-
-    pub(super) fn server(
-        &self,
-        name: &'static str,
-        places: Arc<Semaphore>,
-        leads: Leads,
-    ) -> Server {
-        Server::new(name, Limits::default(), places, self.metrics.clone(), leads)
     }
 }
 
-impl Servers {
-    pub(super) fn new() -> Self {
-        Self {
-            stop: watch::Sender::new(false),
-            tasks: JoinSet::new(),
-            doors: HashMap::new(),
-            handing: JoinSet::new(),
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::config::{self, OPTIONS, Place, Settings};
+
+    #[test]
+    fn every_face_has_one_row_with_names_of_its_own() {
+        let names: Vec<_> = all().map(|face| face.name).collect();
+        assert_eq!(names, FaceName::ALL);
+        let labels: HashSet<_> = FaceName::ALL.iter().map(|name| name.as_str()).collect();
+        let alpns: HashSet<_> = all().map(|face| face.alpn).collect();
+        assert_eq!((labels.len(), alpns.len()), (names.len(), names.len()));
+    }
+
+    #[test]
+    fn the_option_named_after_a_face_is_its_address() {
+        for (port, face) in all().enumerate() {
+            let name = face.name.as_str();
+            let option = OPTIONS.iter().find(|option| option.name == name);
+            let option = option.unwrap_or_else(|| panic!("--{name} is no option"));
+            let address: SocketAddr = format!("127.0.0.1:{}", port + 1).parse().unwrap();
+            let mut settings = Settings::default();
+            settings.set(option.name, address.to_string(), Place::Flag(option.name));
+            let mut config = config::load(settings, []).unwrap();
+            assert_eq!(*(face.address)(&mut config.listen), Some(address), "{name}");
+            // Every other face keeps its default.
+            let listening = addresses(config.listen);
+            assert_eq!(
+                listening
+                    .iter()
+                    .filter(|(_, at)| *at == Some(address))
+                    .count(),
+                1
+            );
         }
-    }
-
-    /// Turned on when these servers are to stop.
-    pub(super) fn stopping(&self) -> Stopping {
-        Stopping::new(self.stop.subscribe())
-    }
-
-    /// Serves a face, if it has a listener.
-    pub(super) fn face(
-        &mut self,
-        name: FaceName,
-        common: &Common,
-        listener: Option<TcpListener>,
-        router: Router,
-        leads: Leads,
-    ) {
-        if let Some(listener) = listener {
-            let mut server = common.server(name.as_str(), Arc::clone(&common.places), leads);
-            if name == FaceName::Etcd2 {
-                server = server.refusing_grpc(NO_GRPC);
-            }
-            let (door, arrivals) = mpsc::channel(ARRIVALS);
-            self.doors.insert(name, door);
-            self.tasks
-                .spawn(server.serve_also(listener, arrivals, router, self.stopping()));
-        }
-    }
-
-    /// Serves connections that were accepted before there was anybody to serve them.
-    pub(super) fn take(&mut self, waiting: Vec<(FaceName, Vec<Arrival>)>) {
-        for (face, arrivals) in waiting {
-            let Some(door) = self.doors.get(&face).cloned() else {
-                continue;
-            };
-            self.handing.spawn(async move {
-                for arrival in arrivals {
-                    // A server that is gone has its reasons.
-                    let _gone = door.send(arrival).await;
-                }
-            });
-        }
-    }
-
-    /// Takes connections that other gateways relay.
-    pub(super) fn desk(
-        &mut self,
-        listener: Option<TcpListener>,
-        desk: impl FnOnce(HashMap<FaceName, mpsc::Sender<Arrival>>) -> RelayListener,
-    ) {
-        if let Some(listener) = listener {
-            let desk = desk(self.doors.clone());
-            self.tasks.spawn(desk.run(listener, self.stopping()));
-        }
-    }
-
-    /// Serves the admin port, if it has a listener.
-    pub(super) fn admin(&mut self, common: &Common, listener: Option<TcpListener>, router: Router) {
-        if let Some(listener) = listener {
-            let places = Arc::new(Semaphore::new(ADMIN_CONNECTIONS));
-            let server = common.server("admin", places, Leads::default());
-            self.tasks
-                .spawn(server.serve(listener, router, self.stopping()));
-        }
-    }
-
-    /// Returns when a server ended though nobody stopped it; never where there is none.
-    pub(super) async fn broken(&mut self) {
-        if self.tasks.join_next().await.is_none() {
-            std::future::pending::<()>().await;
-        }
-    }
-
-    /// Stops accepting, lets requests in flight end, and returns when none is left.
-    pub(super) async fn drain(mut self) {
-        self.stop.send_replace(true);
-        while let Some(ended) = self.tasks.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!(%error, "a server ended by a mistake in this program");
-            }
-        }
-    }
-
-    /// Closes everything at once.
-    pub(super) async fn abort(mut self) {
-        self.tasks.shutdown().await;
     }
 }

@@ -9,18 +9,17 @@ use prometheus_client::registry::Registry;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::faces::{Common, Servers};
-use super::listeners::Shared as Faces;
+use super::faces::{self, FaceOptions};
+use super::listeners::SharedListeners;
 use super::relay::{self, Identity, Order, RelayListener};
+use super::servers::{ServerFactory, Servers};
 use super::standby::Standby;
 use super::stores::{LeadershipTerm, Stores};
 use super::{Error, Listeners, Ports};
 use crate::admin::{self, About, Health, Observed, Phase};
 use crate::config::Config;
-use crate::face::http::Leads;
-use crate::face::{consul, etcd};
+use crate::face::server::LeadershipCheck;
 use crate::guard::Bounds;
-use crate::model::FaceName;
 use crate::space::Keyspace;
 use crate::store::StoreError;
 use crate::store::shared::{Candidate, Members, Metrics as StoreMetrics, Relay};
@@ -54,7 +53,7 @@ pub async fn run(
 /// As [`run`], and tells what the gateway has come to. The registry is shown at `/metrics`, with all that is counted here.
 pub async fn run_telling(
     config: Config,
-    listeners: Listeners,
+    mut listeners: Listeners,
     mut registry: Registry,
     shutdown: impl Future<Output = ()>,
     tell: impl FnMut(Stage),
@@ -62,7 +61,7 @@ pub async fn run_telling(
     let ports = listeners
         .ports()
         .map_err(|error| Error::Fatal(format!("a listener has no address: {error}")))?;
-    let common = Common::new(&mut registry, config.max_connections);
+    let common = ServerFactory::new(&mut registry, config.max_connections);
     let relays = relay::Metrics::register(&mut registry);
     let metrics = if config.store.is_shared() {
         StoreMetrics::register(&mut registry)
@@ -71,25 +70,13 @@ pub async fn run_telling(
     };
     let about = About {
         name: config.node_name.clone(),
-        consul: ports.consul,
-        etcd: ports.etcd,
+        faces: faces::addresses(ports),
     };
     let health = Arc::new(Health::new(registry, about));
-    let Listeners {
-        consul,
-        etcd,
-        admin,
-        relay,
-    } = listeners;
-    let mut desk = Servers::new();
-    desk.admin(&common, admin, admin::router(Arc::clone(&health)));
-    let faces = Listeners {
-        consul,
-        etcd,
-        admin: None,
-        relay,
-    };
-    let faces = faces.share().map_err(|error| listener_failed(&error))?;
+    let mut admin_server = Servers::new();
+    let pages = admin::router(Arc::clone(&health));
+    admin_server.serve_admin(&common, listeners.admin.take(), pages);
+    let faces = listeners.share().map_err(|error| listener_failed(&error))?;
     let identity = Identity::new()
         .map_err(|error| Error::Fatal(format!("cannot make a certificate: {error}")))?;
     let gateway = Gateway {
@@ -103,7 +90,7 @@ pub async fn run_telling(
     };
     let outcome = gateway.live(faces, pin!(shutdown), tell).await;
     // Last of all: until here the admin port tells that the gateway drains.
-    desk.drain().await;
+    admin_server.drain().await;
     outcome
 }
 
@@ -115,7 +102,7 @@ pub(super) fn listener_failed(error: &std::io::Error) -> Error {
 pub(super) struct Gateway {
     pub(super) config: Config,
     health: Arc<Health>,
-    pub(super) common: Common,
+    pub(super) common: ServerFactory,
     ports: Ports,
     /// What this gateway shows to the others of its store.
     pub(super) identity: Arc<Identity>,
@@ -136,7 +123,7 @@ enum Ended {
 impl Gateway {
     async fn live(
         self,
-        faces: Faces,
+        faces: SharedListeners,
         mut shutdown: Pin<&mut impl Future<Output = ()>>,
         mut tell: impl FnMut(Stage),
     ) -> Result<(), Error> {
@@ -173,7 +160,7 @@ impl Gateway {
                 opened = self.open(&tenure, faces.as_ref(), roll.as_ref()) => opened?,
                 () = shutdown.as_mut() => return Ok(()),
             };
-            open.servers.take(waiting);
+            open.servers.serve_waiting(waiting);
             self.health.enter(Phase::Ready);
             if let Some(ports) = unready.take() {
                 tell(Stage::Ready(ports));
@@ -267,7 +254,7 @@ impl Gateway {
     async fn open(
         &self,
         tenure: &LeadershipTerm,
-        faces: Option<&Faces>,
+        faces: Option<&SharedListeners>,
         roll: Option<&Members>,
     ) -> Result<Open, Error> {
         let mut registry = Registry::with_prefix("kubekv");
@@ -287,7 +274,7 @@ impl Gateway {
             &tenure.leads(),
         );
         if let Some(roll) = roll {
-            servers.desk(relay, |faces| RelayListener {
+            servers.serve_relayed(relay, |faces| RelayListener {
                 identity: Arc::clone(&self.identity),
                 roll: roll.clone(),
                 faces,
@@ -317,7 +304,7 @@ impl Open {
     /// Waits for what must not end before it is told to; says what did.
     async fn broken(&mut self) -> &'static str {
         tokio::select! {
-            () = self.servers.broken() => "a server ended by a mistake in this program",
+            () = self.servers.ended_early() => "a server ended by a bug in kubekv",
             _ended = &mut self.expiry => "expiry ended by a mistake in this program",
         }
     }
@@ -341,45 +328,21 @@ impl Open {
     }
 }
 
-/// Serves each face that has a listener. Takes the configuration apart, so that no option can be forgotten.
+/// Serves each face that has a listener.
 fn serve(
     config: &Config,
-    common: &Common,
+    common: &ServerFactory,
     listeners: Listeners,
     space: &Keyspace,
-    leads: &Leads,
+    leadership: &LeadershipCheck,
 ) -> Servers {
-    let Config {
-        store: _opened,
-        store_access: _of_it,
-        listen: _bound,
-        etcd_advertise,
-        node_name,
-        datacenter,
-        max_connections: _in_common,
-        lead_duration: _of_the_store,
-        relay_advertise: _of_the_gateway,
-        log: _of_the_process,
-    } = config.clone();
+    let options = FaceOptions::of(config);
     let mut servers = Servers::new();
-    let face = consul::router(consul::Consul {
-        space: space.clone(),
-        stopping: servers.stopping(),
-        node: node_name,
-        datacenter,
-    });
-    servers.face(
-        FaceName::Consul,
-        common,
-        listeners.consul,
-        face,
-        leads.clone(),
-    );
-    let face = etcd::router(etcd::Etcd {
-        space: space.clone(),
-        stopping: servers.stopping(),
-        advertise: etcd_advertise,
-    });
-    servers.face(FaceName::Etcd2, common, listeners.etcd, face, leads.clone());
+    for (name, listener) in listeners.faces {
+        let face = faces::row(name);
+        let protocol = (face.protocol)(&options, space.clone(), servers.stopping());
+        let server = common.server(name, leadership.clone());
+        servers.serve_face(face, server, listener, protocol);
+    }
     servers
 }

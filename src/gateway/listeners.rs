@@ -1,24 +1,24 @@
-//! The ports of a gateway, bound.
+//! Listeners: the bound ports of a gateway.
 
 use std::io;
 use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpSocket};
 
-use super::Error;
+use super::error::Error;
+use super::faces;
 use crate::config::Listen;
+use crate::model::FaceName;
 
-/// How many connections may wait to be accepted; the kernel takes as many of them as its `somaxconn` says. After a
-/// restart every daemon of a cluster comes back at once.
+/// How many connections may wait to be accepted; the kernel's `somaxconn` limits it further. After a restart every daemon
+/// of a cluster reconnects at once.
 const BACKLOG: u32 = 65_535;
 
-/// Bound listeners; `None` is off.
+/// Bound listeners; those that are off are missing.
 #[derive(Debug, Default)]
 pub struct Listeners {
-    /// Consul's HTTP API.
-    pub consul: Option<TcpListener>,
-    /// etcd's API, version 2.
-    pub etcd: Option<TcpListener>,
+    /// The faces.
+    pub faces: Vec<(FaceName, TcpListener)>,
     /// Health, metrics and version.
     pub admin: Option<TcpListener>,
     /// Connections that other gateways relay.
@@ -31,84 +31,70 @@ pub type Ports = Listen;
 impl Listeners {
     /// Binds every address. Must be called within a tokio runtime.
     pub fn bind(listen: &Listen) -> Result<Self, Error> {
-        let Listen {
-            consul,
-            etcd,
-            admin,
-            relay,
-        } = *listen;
-        Ok(Self {
-            consul: bind("consul", consul)?,
-            etcd: bind("etcd", etcd)?,
-            admin: bind("admin", admin)?,
-            relay: bind("relay", relay)?,
-        })
+        let mut listen = *listen;
+        let mut listeners = Self::default();
+        for face in faces::all() {
+            let name = face.name.as_str();
+            if let Some(listener) = bind(name, *(face.address)(&mut listen))? {
+                listeners.faces.push((face.name, listener));
+            }
+        }
+        listeners.admin = bind("admin", listen.admin)?;
+        listeners.relay = bind("relay", listen.relay)?;
+        Ok(listeners)
     }
 
-    /// The same ports once more: connections that nobody accepts wait for whoever does next.
-    pub(super) fn share(self) -> io::Result<Shared> {
+    /// The ports of faces and relay, for several servers in turn. Connections that no server accepts wait in the kernel for
+    /// the next server.
+    pub(super) fn share(self) -> io::Result<SharedListeners> {
         let Self {
-            consul,
-            etcd,
-            admin: _at_the_desk,
+            faces,
+            admin: _served_once,
             relay,
         } = self;
-        let own = |listener: Option<TcpListener>| listener.map(TcpListener::into_std).transpose();
-        Ok(Shared {
-            consul: own(consul)?,
-            etcd: own(etcd)?,
-            relay: own(relay)?,
+        let faces = faces
+            .into_iter()
+            .map(|(name, listener)| Ok((name, listener.into_std()?)));
+        Ok(SharedListeners {
+            faces: faces.collect::<io::Result<_>>()?,
+            relay: relay.map(TcpListener::into_std).transpose()?,
         })
     }
 
-    /// The addresses they are bound to: where a port was 0, the one that was given.
+    /// The addresses they are bound to; a configured port 0 has become the port that the kernel chose.
     pub fn ports(&self) -> io::Result<Ports> {
-        let Self {
-            consul,
-            etcd,
-            admin,
-            relay,
-        } = self;
         let address = |listener: &Option<TcpListener>| -> io::Result<Option<SocketAddr>> {
             listener.as_ref().map(TcpListener::local_addr).transpose()
         };
-        Ok(Ports {
-            consul: address(consul)?,
-            etcd: address(etcd)?,
-            admin: address(admin)?,
-            relay: address(relay)?,
-        })
+        let mut ports = Ports {
+            admin: address(&self.admin)?,
+            relay: address(&self.relay)?,
+            ..Ports::default()
+        };
+        for (name, listener) in &self.faces {
+            *(faces::row(*name).address)(&mut ports) = Some(listener.local_addr()?);
+        }
+        Ok(ports)
     }
 }
 
-/// The ports of the faces, to be served by one server after another.
+/// Bound ports of faces and relay that one server after another listens on.
 #[derive(Debug)]
-pub(super) struct Shared {
-    consul: Option<std::net::TcpListener>,
-    etcd: Option<std::net::TcpListener>,
+pub(super) struct SharedListeners {
+    faces: Vec<(FaceName, std::net::TcpListener)>,
     relay: Option<std::net::TcpListener>,
 }
 
-impl Shared {
+impl SharedListeners {
     /// Listeners for one server each.
     pub(super) fn listeners(&self) -> io::Result<Listeners> {
-        let Self {
-            consul,
-            etcd,
-            relay,
-        } = self;
-        let again = |listener: &Option<std::net::TcpListener>| {
-            let listener = listener
-                .as_ref()
-                .map(std::net::TcpListener::try_clone)
-                .transpose()?;
-            listener.map(TcpListener::from_std).transpose()
-        };
+        let again = |listener: &std::net::TcpListener| TcpListener::from_std(listener.try_clone()?);
+        let faces = self.faces.iter();
+        let faces = faces.map(|(name, listener)| Ok((*name, again(listener)?)));
         Ok(Listeners {
-            consul: again(consul)?,
-            etcd: again(etcd)?,
+            faces: faces.collect::<io::Result<_>>()?,
             admin: None,
-            relay: again(relay)?,
+            relay: self.relay.as_ref().map(again).transpose()?,
         })
     }
 }
@@ -132,7 +118,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    // A restart does not wait for the connections of the one before to be forgotten.
+    // A restarted gateway can bind while connections of its predecessor are in TIME_WAIT.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)

@@ -2,14 +2,15 @@
 
 mod error;
 mod faces;
-mod files;
+mod file_limit;
 mod lifecycle;
 mod listeners;
 mod relay;
+mod servers;
 mod standby;
 pub(crate) mod stores;
 
 pub use error::Error;
-pub use files::raise_file_limit;
+pub use file_limit::raise_file_limit;
 pub use lifecycle::{Stage, run, run_telling};
 pub use listeners::{Listeners, Ports};

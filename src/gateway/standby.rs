@@ -6,10 +6,11 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::Error;
+use super::faces::{self, FaceOptions};
 use super::lifecycle::{Gateway, listener_failed};
-use super::listeners::Shared as Faces;
+use super::listeners::SharedListeners;
 use super::relay::{Forwarder, NoLeader, Order};
-use crate::face::http::{Arrival, Leads};
+use crate::face::server::{Arrival, LeadershipCheck};
 use crate::model::FaceName;
 use crate::store::shared::Members;
 
@@ -25,38 +26,32 @@ impl Standby {
     pub(super) fn begin(
         gateway: &Gateway,
         roll: Option<&Members>,
-        faces: Option<&Faces>,
+        listeners: Option<&SharedListeners>,
     ) -> Result<Self, Error> {
         let (order, told) = watch::channel(Order::Relay);
         let mut relays = Vec::new();
-        let (Some(roll), Some(faces)) = (roll, faces) else {
+        let (Some(roll), Some(listeners)) = (roll, listeners) else {
             return Ok(Self { order, relays });
         };
         let common = &gateway.common;
-        let server = |face: FaceName| {
-            common.server(face.as_str(), Arc::clone(&common.places), Leads::default())
-        };
+        let options = FaceOptions::of(&gateway.config);
+        let no_leader = faces::all().map(|face| {
+            let server = common.server(face.name, LeadershipCheck::default());
+            (face.name, (server, (face.no_leader)(&options)))
+        });
         let forwarder = Forwarder {
             identity: Arc::clone(&gateway.identity),
             roll: roll.clone(),
             relays: gateway.relay().is_some(),
-            no_leader: NoLeader {
-                consul: server(FaceName::Consul),
-                etcd: server(FaceName::Etcd2),
-                etcd_advertise: gateway.config.etcd_advertise.clone(),
-            },
-            places: Arc::clone(&common.places),
+            no_leader: NoLeader(no_leader.collect()),
+            places: Arc::clone(&common.permits),
             metrics: gateway.relays.clone(),
         };
-        let listeners = faces.listeners().map_err(|error| listener_failed(&error))?;
-        for (face, listener) in [
-            (FaceName::Consul, listeners.consul),
-            (FaceName::Etcd2, listeners.etcd),
-        ] {
-            if let Some(listener) = listener {
-                let run = forwarder.clone().run(face, listener, told.clone());
-                relays.push((face, tokio::spawn(run)));
-            }
+        let listeners = listeners.listeners();
+        let listeners = listeners.map_err(|error| listener_failed(&error))?;
+        for (face, listener) in listeners.faces {
+            let run = forwarder.clone().run(face, listener, told.clone());
+            relays.push((face, tokio::spawn(run)));
         }
         Ok(Self { order, relays })
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::config::{StoreAccess, StorePassword, StoreUrl};
-use crate::face::http::Leads;
+use crate::face::server::LeadershipCheck;
 use crate::store::embedded::{EmbeddedOptions, EmbeddedStore, OnFatal};
 use crate::store::shared::{Candidate, Members, Metrics, SharedStore, Term};
 use crate::store::{MemoryStore, Store, StoreError, etcd, kubernetes};
@@ -102,17 +102,17 @@ impl Stores {
 
 impl LeadershipTerm {
     /// Whether this gateway may answer from memory.
-    pub(crate) fn leads(&self) -> Leads {
+    pub(crate) fn leads(&self) -> LeadershipCheck {
         match &self.term {
             Some(term) => {
-                let check = term.leadership_check();
+                let check = term.check();
                 let confirming = check.clone();
-                Leads::while_true(
+                LeadershipCheck::new(
                     move || check.is_valid(),
                     move || Box::pin(confirming.clone().is_valid_or_confirmed()),
                 )
             }
-            None => Leads::default(),
+            None => LeadershipCheck::default(),
         }
     }
 

@@ -2,24 +2,7 @@
 
 use std::net::SocketAddr;
 
-/// The protocol a request came by; names metrics and log lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FaceName {
-    /// Consul's HTTP API.
-    Consul,
-    /// etcd's API, version 2.
-    Etcd2,
-}
-
-impl FaceName {
-    /// The name in metrics and logs.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Consul => "consul",
-            Self::Etcd2 => "etcd",
-        }
-    }
-}
+use super::face_name::FaceName;
 
 /// On whose behalf the keyspace is read or changed; the guard decides by it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,15 +5,17 @@
 mod caller;
 mod commit;
 mod entry;
+mod face_name;
 mod key;
 mod lease;
 mod range;
 mod revision;
 pub mod time;
 
-pub use caller::{Caller, FaceName};
+pub use caller::Caller;
 pub use commit::{Cause, Change, Commit, Proposal, Target, Write};
 pub use entry::{Attrs, Deadline, DirMark, Entry, Mark, Record};
+pub use face_name::FaceName;
 pub use key::{Key, Realm};
 pub use lease::{Lease, LeaseEnd, LeaseId, ParseLeaseId};
 pub use range::KeyRange;

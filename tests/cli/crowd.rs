@@ -4,7 +4,9 @@ use std::net::TcpStream;
 
 use kubekv::gateway::raise_file_limit;
 
-use crate::running::{Running, ask, send, wait_for_metric};
+use support::metrics::wait_for_metric;
+use support::requests::{ask, send};
+use support::running::Running;
 
 /// What an idle connection may cost, in bytes of the gateway's memory.
 const EACH: usize = 40 << 10;

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use support::command::binary;
 
 use kubekv::config::OPTIONS;
 
-use crate::command::run;
+use support::command::run;
 
 fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")
@@ -52,7 +53,7 @@ fn systemd_takes_the_unit() {
     let unit = std::fs::read_to_string(docs().join("systemd/kubekv.service")).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("kubekv.service");
-    let unit = unit.replace("/usr/local/bin/kubekv", env!("CARGO_BIN_EXE_kubekv"));
+    let unit = unit.replace("/usr/local/bin/kubekv", binary());
     std::fs::write(&path, unit).unwrap();
     let output = Command::new("systemd-analyze")
         .arg("verify")

@@ -1,7 +1,8 @@
 //! `kubekv import`: what it takes, and how it says what is wrong.
 
-use crate::command::{Done, done, run_with};
-use crate::running::{Running, ask};
+use support::command::{Done, done, run_with};
+use support::requests::ask;
+use support::running::Running;
 
 /// Data for an import; whether `kubekv import` takes it where `consul kv import` does not, or the other way round.
 const DATA: &[(&[u8], Option<&str>)] = &[
@@ -138,7 +139,7 @@ fn a_saved_answer_of_consuls_api_is_imported() {
     assert_eq!(there.run(&["export"]).out, here.run(&["export"]).out);
 
     let store = tempfile::tempdir().unwrap();
-    let to = crate::command::embedded(&store.path().join("store"));
+    let to = support::command::embedded(&store.path().join("store"));
     let moved = run_with(&["import", "-", "--to", &to, "--json"], saved.as_bytes());
     assert_eq!((moved.code, &moved.json()["entries"]), (0, &3.into()));
 }

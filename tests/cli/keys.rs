@@ -5,8 +5,8 @@ use std::process::Stdio;
 
 use serde_json::Value::Null;
 
-use crate::command::{done, kubekv, run, run_with};
-use crate::running::Running;
+use support::command::{done, kubekv, run, run_with};
+use support::running::Running;
 
 #[test]
 fn a_key_is_written_read_and_deleted() {

@@ -3,8 +3,8 @@
 use std::net::TcpListener;
 use std::path::Path;
 
-use crate::command::{Done, done, embedded, kubekv, run};
-use crate::running::Running;
+use support::command::{Done, done, embedded, kubekv, run};
+use support::running::Running;
 
 const OFF: [&str; 7] = [
     "serve", "--consul", "off", "--etcd", "off", "--admin", "off",

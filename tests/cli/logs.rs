@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use crate::command::{Done, done, embedded, kubekv};
-use crate::running::{Running, ask};
+use support::command::{Done, done, embedded, kubekv};
+use support::requests::ask;
+use support::running::Running;
 
 /// The lines, each of which must be one JSON object with each field once.
 fn lines(log: &str) -> Vec<Value> {

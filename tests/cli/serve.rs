@@ -2,11 +2,14 @@
 
 use std::io::Read;
 use std::os::unix::net::UnixDatagram;
+use support::command::binary;
 
 use rustix::process::Signal;
 
-use crate::command::{by, embedded, kubekv};
-use crate::running::{Running, ask, send, wait_for_metric};
+use support::command::{by, embedded, kubekv};
+use support::metrics::wait_for_metric;
+use support::requests::{ask, send};
+use support::running::Running;
 
 #[test]
 fn it_prints_what_dockerd_is_to_be_started_with() {
@@ -191,11 +194,7 @@ fn it_tells_the_service_manager() {
 #[test]
 fn it_raises_its_limit_of_open_files() {
     let mut command = by("sh");
-    command.args([
-        "-c",
-        "ulimit -Sn 100; exec \"$0\" \"$@\"",
-        env!("CARGO_BIN_EXE_kubekv"),
-    ]);
+    command.args(["-c", "ulimit -Sn 100; exec \"$0\" \"$@\"", binary()]);
     let gateway = Running::start_by(command, &["--store", "memory:"]);
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", gateway.pid())).unwrap();
     let files = limits

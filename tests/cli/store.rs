@@ -1,7 +1,7 @@
 //! The commands on an embedded store's directory.
 
-use crate::command::{embedded, run};
-use crate::running::Running;
+use support::command::{embedded, run};
+use support::running::Running;
 
 #[test]
 fn a_store_is_checked_and_copied_while_nobody_uses_it() {

@@ -1,15 +1,15 @@
 //! API servers that have too much to do, or fail.
 
-use crate::cluster::namespace;
-use crate::command::kubekv;
 use crate::gateway::{lead, metric, put, refused, said, start_by, start_for, until, until_ready};
-use crate::meddler::{Action, Meddler, Requests};
+use support::command::kubekv;
+use support::fault_proxy::{Action, FaultProxy, Requests};
+use support::kubernetes::namespace;
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn an_api_server_that_asks_to_come_later_is_no_error() {
     let namespace = namespace();
-    let meddler = Meddler::start();
+    let meddler = FaultProxy::start();
     let busy = || Action::refuse_for(429, "TooManyRequests", "storage is (re)initializing", 1);
     let watch = meddler.rule(Requests::of("GET").at("watch=true").times(2), busy());
     let mut command = kubekv();
@@ -55,7 +55,7 @@ fn an_api_server_that_asks_to_come_later_is_no_error() {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn an_api_server_that_asks_to_come_later_for_long_is_told() {
     let namespace = namespace();
-    let meddler = Meddler::start();
+    let meddler = FaultProxy::start();
     let busy = Action::refuse_for(429, "TooManyRequests", "storage is (re)initializing", 1);
     let watch = meddler.rule(Requests::of("GET").at("watch=true"), busy);
     let mut command = kubekv();
@@ -78,7 +78,7 @@ fn an_api_server_that_asks_to_come_later_for_long_is_told() {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn heartbeats_that_fail_now_and_then_cost_no_lead() {
     let namespace = namespace();
-    let meddler = Meddler::start();
+    let meddler = FaultProxy::start();
     let mut command = kubekv();
     command.env("KUBECONFIG", meddler.kubeconfig());
     let gateway = start_for(command, &namespace, "only", 15);

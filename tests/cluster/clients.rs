@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::process::Command;
 
-use crate::cluster::namespace;
 use crate::gateway::{start, until_ready};
-use crate::running::Running;
+use support::kubernetes::namespace;
+use support::running::Running;
 
 fn libkv(name: &str, address: impl Fn(&Running) -> SocketAddr) {
     let gateway = start(&namespace(), "only");

@@ -1,7 +1,7 @@
 //! The definition of the custom resource.
 
-use crate::cluster::{kubectl, namespace};
-use crate::command::run;
+use support::command::run;
+use support::kubernetes::{kubectl, namespace};
 
 /// Takes the rules for edits out of a definition, wherever they are.
 pub(crate) fn without_rules(value: &mut serde_json::Value) {

@@ -1,10 +1,13 @@
 //! Gateways of one namespace.
 
-use crate::cluster::kubectl;
-use crate::command::{kubekv, run};
-use crate::running::Running;
+use support::command::kubekv;
+use support::kubernetes::kubectl;
+use support::running::Running;
 
-pub(crate) use crate::asked::{get, metric, put, state, until, until_ready};
+pub(crate) use support::gateway::{get, put, state, until_ready};
+pub(crate) use support::leadership::status;
+pub(crate) use support::metrics::metric;
+pub(crate) use support::until::until;
 
 /// Starts a gateway on the entries of a namespace, called by a name of its own.
 pub(crate) fn start(namespace: &str, name: &str) -> Running {
@@ -33,14 +36,6 @@ pub(crate) fn start_for(
         &seconds.to_string(),
     ];
     Running::start_by(command, &arguments)
-}
-
-/// What the gateway says of itself.
-pub(crate) fn status(gateway: &Running) -> serde_json::Value {
-    let address = gateway.consul.to_string();
-    let done = run(&["status", "--json", "--address", &address]);
-    assert_eq!(done.code, 0, "{done:?}");
-    done.json()
 }
 
 /// The lead's record, as the cluster has it.

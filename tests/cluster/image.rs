@@ -5,9 +5,10 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::cluster::{component, kubectl, namespace};
 use crate::gateway::{get, put, until, until_ready};
-use crate::running::Running;
+use support::components::component;
+use support::kubernetes::{kubectl, namespace};
+use support::running::Running;
 
 /// What the image may take, in bytes.
 const LARGEST: u64 = 30_000_000;

@@ -1,16 +1,17 @@
 //! The manifests, applied to a real API server.
 
 use std::fmt::Write as _;
+use support::command::binary;
 
 use serde_json::{Value, json};
 
-use crate::cluster::kubectl;
-use crate::command::{by, done, kubekv};
 use crate::gateway::{get, put, until_ready};
-use crate::member::Member;
 use crate::pod::environment;
 use crate::rendered::{Overlay, container, manifests, only, render};
-use crate::running::Running;
+use support::command::{by, done, kubekv};
+use support::etcd_member::Member;
+use support::kubernetes::kubectl;
+use support::running::Running;
 
 /// The versions of all objects that are applied.
 fn versions(overlay: &Overlay) -> String {
@@ -171,7 +172,7 @@ fn asks(manifest: &str, kind: &str) -> String {
     let mut command = by("unshare");
     command.args(["--net", "bash", "-euc", &script]);
     command.envs(environment(workload));
-    command.env("KUBEKV", env!("CARGO_BIN_EXE_kubekv"));
+    command.env("KUBEKV", binary());
     command
         .env("KUBECONFIG", config)
         .env("KUBEKV_LOG_LEVEL", "warn");

@@ -1,10 +1,10 @@
 //! Clusters that do not know of entries, and those that cannot be reached.
 
-use crate::command::{done, kubekv};
 use crate::definition::without_rules;
 use crate::gateway::{get, metric, put, start_by, until, until_ready};
-use crate::running::Running;
-use crate::servers::Servers;
+use support::command::{done, kubekv};
+use support::kubernetes_servers::Servers;
+use support::running::Running;
 
 #[test]
 fn without_a_cluster_it_says_where_it_looked() {

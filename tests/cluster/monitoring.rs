@@ -7,11 +7,13 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::cluster::{component, kubectl, namespace};
-use crate::command::kubekv;
 use crate::gateway::{get, put, start_by, state, until, until_ready};
 use crate::rendered::{Overlay, manifests, only, render};
-use crate::running::{Running, ask, send};
+use support::command::kubekv;
+use support::components::component;
+use support::kubernetes::{kubectl, namespace};
+use support::requests::{ask, send};
+use support::running::Running;
 
 /// What is served only once it has happened, which this test does not make happen: a mistake in kubekv, half a minute
 /// without a leader, a cluster that refuses.

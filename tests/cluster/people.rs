@@ -1,12 +1,11 @@
 //! What people do with kubectl, clients see, and the other way round.
 
-use std::io::Read;
-
 use serde_json::json;
 
-use crate::cluster::{kubectl, namespace};
 use crate::gateway::{get, metric, put, start, until, until_ready};
-use crate::running::{ask, send};
+use support::kubernetes::{kubectl, namespace};
+use support::metrics::wait_for_metric;
+use support::requests::{ask, read_until, send};
 
 /// The name of the object a key is kept as.
 fn object(namespace: &str, key: &str) -> String {
@@ -88,20 +87,11 @@ fn an_edit_and_a_deletion_reach_clients_that_wait() {
     until_ready(&gateway);
     put(&gateway, "k", "before");
     let name = object(&namespace, "k");
-    let waits = send(gateway.etcd, "GET /v2/keys/k?wait=true");
-    until("parked", || {
-        ask(gateway.admin, "GET /metrics").contains("kubekv_face_in_flight{face=\"etcd\"} 1")
-    });
+    let mut waits = send(gateway.etcd, "GET /v2/keys/k?wait=true");
+    wait_for_metric(gateway.admin, "kubekv_face_in_flight{face=\"etcd\"} 1");
     patch(&namespace, &name, &json!({"value": "by hand"}));
-    let mut waits = waits;
-    let mut told = Vec::new();
-    let mut part = [0; 4096];
-    while !String::from_utf8_lossy(&told).contains("by hand") {
-        let read = waits.read(&mut part).unwrap();
-        assert!(read > 0, "{}", String::from_utf8_lossy(&told));
-        told.extend_from_slice(&part[..read]);
-    }
-    assert!(String::from_utf8_lossy(&told).contains("\"action\":\"set\""));
+    let event = read_until(&mut waits, "by hand");
+    assert!(event.contains("\"action\":\"set\""));
     assert_eq!(get(&gateway, "k").as_deref(), Some("by hand"));
     let index = {
         let answer = ask(gateway.consul, "GET /v1/kv/k");
@@ -114,9 +104,7 @@ fn an_edit_and_a_deletion_reach_clients_that_wait() {
         let consul = gateway.consul;
         move || ask(consul, &format!("GET /v1/kv/k?wait=50s&index={index}"))
     });
-    until("parked", || {
-        ask(gateway.admin, "GET /metrics").contains("kubekv_face_in_flight{face=\"consul\"} 1")
-    });
+    wait_for_metric(gateway.admin, "kubekv_face_in_flight{face=\"consul\"} 1");
     kubectl(&["-n", &namespace, "delete", "kv", &name], &[]).unwrap();
     let answer = waits.join().unwrap();
     assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");

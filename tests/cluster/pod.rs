@@ -1,13 +1,14 @@
 //! A gateway as its pod runs it: by the manifests' environment, as their `ServiceAccount`, configured from inside.
 
 use std::process::Command;
+use support::command::binary;
 
 use serde_json::Value;
 
-use crate::cluster::kubectl;
-use crate::command::by;
 use crate::rendered::container;
-use crate::running::Running;
+use support::command::by;
+use support::kubernetes::kubectl;
+use support::running::Running;
 
 /// The Service's address, as the cluster tells pods.
 const SERVICE: &str = "10.96.0.7";
@@ -126,9 +127,7 @@ impl Account {
                       there=/var/run/secrets/kubernetes.io/serviceaccount; mkdir -p $there; \
                       mount --bind \"$0\" $there; exec \"$@\" 2>>\"$0/log\"";
         command.args(["--mount", "sh", "-c", script]);
-        command
-            .arg(self.mounted.path())
-            .arg(env!("CARGO_BIN_EXE_kubekv"));
+        command.arg(self.mounted.path()).arg(binary());
         let server = config("jsonpath={.clusters[0].cluster.server}");
         let server: http::Uri = server.parse().unwrap();
         command

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::cluster::{kubectl, namespace};
 use crate::gateway::{get, metric, put, refused, state, status, until, until_ready};
 use crate::pod::Account;
 use crate::rendered::{Overlay, only};
-use crate::running::{Running, ask};
+use support::kubernetes::{kubectl, namespace};
+use support::requests::ask;
+use support::running::Running;
 
 /// All that the Role allows.
 const VERBS: [&str; 6] = ["get", "list", "watch", "create", "update", "delete"];

@@ -1,31 +1,20 @@
 //! What the cluster refuses: clients are told, the log says it once, it is counted, and it is over by itself.
 
-use crate::cluster::{kubectl, namespace};
-use crate::command::kubekv;
 use crate::gateway::{get, metric, put, refused, said, start, start_by, state, until, until_ready};
-use crate::running::{Running, connect};
-
-fn send(to: std::net::SocketAddr, request: &str, kind: &str, body: &str) -> String {
-    use std::io::{Read, Write};
-    let mut stream = connect(to);
-    let length = body.len();
-    let head =
-        format!("{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}");
-    write!(stream, "{head}\r\nContent-Type: {kind}\r\n\r\n{body}").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
-}
+use support::command::kubekv;
+use support::kubernetes::{kubectl, namespace};
+use support::requests::ask_body;
+use support::running::Running;
 
 fn consul_put(gateway: &Running, key: &str) -> String {
     let request = format!("PUT /v1/kv/{key}");
-    send(gateway.consul, &request, "text/plain", "v")
+    ask_body(gateway.consul, &request, "text/plain", "v")
 }
 
 fn etcd_put(gateway: &Running, key: &str) -> String {
     let request = format!("PUT /v2/keys/{key}");
     let form = "application/x-www-form-urlencoded";
-    send(gateway.etcd, &request, form, "value=v")
+    ask_body(gateway.etcd, &request, form, "value=v")
 }
 
 fn apply(object: &serde_json::Value) {
@@ -270,7 +259,7 @@ fn an_entry_is_found_and_made_by_hand() {
     until_ready(&gateway);
     put(&gateway, "some/where/key", "v");
     let name = |arguments: &[&str]| {
-        let done = crate::command::run(&[&["name"], arguments].concat());
+        let done = support::command::run(&[&["name"], arguments].concat());
         assert_eq!(done.code, 0, "{done:?}");
         done.text().trim().to_owned()
     };

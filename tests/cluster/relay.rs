@@ -5,10 +5,12 @@ use std::net::{SocketAddr, TcpStream};
 
 use rustix::process::Signal;
 
-use crate::cluster::namespace;
-use crate::command::kubekv;
 use crate::gateway::{get, lead, put, start, state, status, until, until_ready};
-use crate::running::{Running, ask, send, wait_for_metric};
+use support::command::kubekv;
+use support::kubernetes::namespace;
+use support::metrics::wait_for_metric;
+use support::requests::{answer_or_reset, ask, read_until, send, send_bytes};
+use support::running::Running;
 
 /// A gateway that leads, and one that relays to it.
 fn pair(namespace: &str) -> (Running, Running) {
@@ -17,18 +19,6 @@ fn pair(namespace: &str) -> (Running, Running) {
     let second = start(namespace, "second");
     until("relaying", || state(&second) == "relaying");
     (first, second)
-}
-
-/// Reads until a text came.
-fn read_until(stream: &mut TcpStream, text: &str) -> String {
-    let mut told = Vec::new();
-    let mut part = [0; 4096];
-    while !String::from_utf8_lossy(&told).contains(text) {
-        let read = stream.read(&mut part).unwrap();
-        assert!(read > 0, "{}", String::from_utf8_lossy(&told));
-        told.extend_from_slice(&part[..read]);
-    }
-    String::from_utf8_lossy(&told).into_owned()
 }
 
 /// The port on which the gateway that leads takes what others relay.
@@ -62,10 +52,7 @@ fn any_gateway_answers_whichever_leads() {
     put(&first, "k", "woken");
     read_until(&mut waits, "woken");
     // Clients go on at the address they came by, not at the leader's.
-    let mut members = TcpStream::connect(second.etcd).unwrap();
-    members
-        .write_all(b"GET /v2/members HTTP/1.0\r\n\r\n")
-        .unwrap();
+    let mut members = send_bytes(second.etcd, b"GET /v2/members HTTP/1.0\r\n\r\n");
     let members = read_until(&mut members, "clientURLs");
     let own = format!("http://{}", second.etcd);
     assert!(members.contains(&own), "{members}");
@@ -184,13 +171,10 @@ fn nobody_else_is_let_in_where_gateways_meet() {
     put(&second, "k", "secret");
     let port = relay_port(&namespace);
     // In the clear, with a forged address (hole 26).
-    let mut stream = TcpStream::connect(port).unwrap();
     let forged =
         b"PROXY TCP4 10.0.0.1 10.0.0.2 1 8500\r\nGET /v1/kv/k?raw HTTP/1.1\r\nHost: x\r\n\r\n";
-    stream.write_all(forged).unwrap();
-    let mut answer = Vec::new();
-    let _reset = stream.read_to_end(&mut answer);
-    assert!(!String::from_utf8_lossy(&answer).contains("secret"));
+    let answer = answer_or_reset(send_bytes(port, forged));
+    assert!(!answer.contains("secret"));
     wait_for_metric(first.admin, "kubekv_relay_rejected_total 1");
     // With TLS and no certificate, and with one that no gateway of this store has: here is another store's.
     let stranger = std::process::Command::new("openssl")
@@ -212,7 +196,7 @@ fn gateways_that_are_gone_are_taken_off_the_roll() {
     let (first, second) = pair(&namespace);
     let count = || {
         let names = ["-n", &namespace, "get", "kv", "-o", "name"];
-        let names = crate::cluster::kubectl(&names, &[]).unwrap();
+        let names = support::kubernetes::kubectl(&names, &[]).unwrap();
         names.matches("kubekv.replica.").count()
     };
     until("both are noted", || count() == 2);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::cluster::{define, kubectl};
+use support::kubernetes::{define, kubectl};
 
 /// The directory of all manifests.
 pub(crate) fn manifests() -> PathBuf {

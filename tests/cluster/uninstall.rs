@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use crate::cluster::kubectl;
 use crate::gateway::{get, put, until_ready};
 use crate::pod::Account;
 use crate::rendered::{Overlay, crds, manifests, only, render};
-use crate::running::Running;
+use support::kubernetes::kubectl;
+use support::running::Running;
 
 /// What a tool must find on an object to leave it where its manifest is gone: of Argo CD, Helm and Flux.
 const KEPT: [(&str, &str); 3] = [

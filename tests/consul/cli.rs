@@ -3,10 +3,11 @@
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
+use support::http_client;
 
 use super::client::Gateway;
-use super::common::normal::replace_ids;
 use super::real::Real;
+use support::normalize::replace_ids;
 
 /// Commands with their standard input. `#0` is the first session that was made.
 const COMMANDS: &[(&str, &str)] = &[
@@ -123,7 +124,7 @@ async fn run(to: SocketAddr, command: &str, input: &str) -> String {
 }
 
 async fn session(to: SocketAddr) -> String {
-    let answer = super::common::request(to, "PUT", "/v1/session/create", &[], b"").await;
+    let answer = http_client::request(to, "PUT", "/v1/session/create", &[], b"").await;
     answer.json()["ID"].as_str().unwrap().to_owned()
 }
 

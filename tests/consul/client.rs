@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use support::faces;
+use support::http_client;
 
 use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use kubekv::face::consul::{Consul, router};
-use kubekv::face::http::Stopping;
+use kubekv::face::server::Stopping;
 use kubekv::guard::Bounds;
 use kubekv::space::Keyspace;
 use kubekv::store::{MemoryStore, Store};
@@ -17,10 +19,11 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tower_service::Service;
 
-use super::common::{self, Answer};
+use support::http_client::Answer;
+use support::metrics::registered;
 
 /// The name of the gateway's node: that of the real Consul beside it.
-pub use super::common::consul::NODE;
+pub use support::consul::NODE;
 
 /// The Consul face over a keyspace in memory, on a port of its own.
 pub struct Gateway {
@@ -46,7 +49,7 @@ impl Gateway {
             })
         };
         let mut own = axum::Router::new();
-        let (address, stop) = common::start(|stopping| {
+        let (address, stop) = faces::start(|stopping| {
             own = face(stopping);
             own.clone()
         })
@@ -68,7 +71,7 @@ impl Gateway {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Answer {
-        common::request(self.address, method, uri, headers, body).await
+        http_client::request(self.address, method, uri, headers, body).await
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -126,7 +129,7 @@ impl Gateway {
         let before = self.watches();
         let (address, uri) = (self.address, format!("/v1/{path}"));
         let parked =
-            tokio::spawn(async move { common::request(address, "GET", &uri, &[], b"").await });
+            tokio::spawn(async move { http_client::request(address, "GET", &uri, &[], b"").await });
         self.until(|watches| watches > before || parked.is_finished())
             .await;
         assert!(!parked.is_finished(), "answered at once: {path}");
@@ -134,7 +137,7 @@ impl Gateway {
     }
 
     /// Waits until so many polls are parked.
-    pub async fn until(&self, enough: impl Fn(i64) -> bool) {
+    pub async fn until(&self, enough: impl Fn(u64) -> bool) {
         for _ in 0..2_000 {
             if enough(self.watches()) {
                 return;
@@ -150,43 +153,8 @@ impl Gateway {
     }
 
     /// How many polls are parked.
-    pub fn watches(&self) -> i64 {
+    pub fn watches(&self) -> u64 {
         self.space.refresh_metrics();
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix("space_watches "));
-        line.unwrap().parse().unwrap()
+        registered(&self.registry, "space_watches")
     }
-}
-
-impl Answer {
-    /// The index a client would go on from.
-    pub fn index(&self) -> u64 {
-        self.header("x-consul-index").parse().unwrap()
-    }
-
-    /// One field of the one entry or session in it.
-    pub fn field(&self, name: &str) -> serde_json::Value {
-        let all = self.json();
-        assert_eq!(all.as_array().unwrap().len(), 1, "{all}");
-        all[0][name].clone()
-    }
-
-    /// The keys of the entries in it.
-    pub fn keys(&self) -> Vec<String> {
-        let all = self.json();
-        let keys = all.as_array().unwrap().iter();
-        keys.map(|entry| entry["Key"].as_str().unwrap().to_owned())
-            .collect()
-    }
-}
-
-/// Unpacks gzip.
-pub fn unpack(packed: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::new();
-    let read = std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(packed), &mut plain);
-    read.unwrap_or_else(|error| panic!("{error}: {packed:?}"));
-    plain
 }

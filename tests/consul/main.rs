@@ -1,18 +1,7 @@
 //! The Consul face, as its clients see it.
 
-#![allow(
-    missing_docs,
-    unreachable_pub,
-    clippy::allow_attributes,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    reason = "a test that cannot go on fails"
-)]
-
-#[path = "../common/mod.rs"]
-mod common;
+#![cfg(test)]
+#![expect(unreachable_pub, reason = "nobody is outside")]
 
 mod bad_input;
 mod blocking;

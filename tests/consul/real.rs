@@ -2,10 +2,10 @@
 //! table's differences.
 
 use super::client::Gateway;
-pub use super::common::consul::Real;
 use super::recorded;
 use super::side::Side;
 use super::table::{DIFFERENCES, sequences};
+pub use support::consul::Real;
 
 #[tokio::test]
 #[ignore = "needs consul: tests/run"]

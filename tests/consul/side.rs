@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 use std::time::Duration;
+use support::http_client;
 
 use tokio::task::JoinHandle;
 
-use super::client::unpack;
-use super::common::normal::{name, replace_after, replace_ids};
-use super::common::{self, Answer};
+use support::http_client::Answer;
+use support::normalize::{name, replace_after, replace_ids};
 
 /// Bodies longer than this are told by their length.
 const LONG: usize = 4 << 10;
@@ -106,11 +106,7 @@ impl Side {
 
     /// An answer with its indexes and ids told by the order of their appearance.
     fn seen(&mut self, answer: &Answer) -> Seen {
-        let mut body = if answer.header("content-encoding") == "gzip" && !answer.body.is_empty() {
-            String::from_utf8_lossy(&unpack(&answer.body)).into_owned()
-        } else {
-            String::from_utf8_lossy(&answer.body).into_owned()
-        };
+        let mut body = answer.unpacked();
         for mark in INDEX_MARKS {
             body = replace_after(&body, mark, |text| name(&mut self.indexes, text, '@'));
         }
@@ -170,7 +166,7 @@ async fn send(to: SocketAddr, line: &str) -> Answer {
         Some(count) => vec![b'v'; count.parse().unwrap()],
         None => body.as_bytes().to_vec(),
     };
-    let answer = common::try_request(to, method, path, &headers, &body).await;
+    let answer = http_client::try_request(to, method, path, &headers, &body).await;
     answer.unwrap_or_else(|_| Answer {
         status: 0,
         headers: http::HeaderMap::new(),

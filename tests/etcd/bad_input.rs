@@ -1,16 +1,16 @@
 //! Requests no well-behaved client sends.
 
 use proptest::prelude::*;
+use support::http_client;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::client::Gateway;
-use super::common;
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
 async fn raw(gateway: &Gateway, request: &[u8]) -> String {
-    let answer = common::raw(gateway.address, request).await;
+    let answer = http_client::raw(gateway.address, request).await;
     String::from_utf8_lossy(&answer).into_owned()
 }
 
@@ -59,7 +59,7 @@ async fn a_request_that_is_cut_off_changes_nothing() {
 async fn a_form_larger_than_gos_is_refused() {
     let gateway = Gateway::start().await;
     let form = format!("value={}", "v".repeat(10 << 20));
-    let answer = common::request(
+    let answer = http_client::request(
         gateway.address,
         "PUT",
         "/v2/keys/a",
@@ -81,7 +81,7 @@ async fn a_value_past_the_limit_is_refused_by_its_size() {
     assert!(limit >= 3 << 19, "1.5 MiB must fit");
     let value = |len: usize| format!("value={}", "v".repeat(len));
     let put = async |form: String| {
-        common::request(
+        http_client::request(
             gateway.address,
             "PUT",
             "/v2/keys/a",
@@ -222,7 +222,7 @@ proptest! {
         runtime.block_on(async {
             let gateway = Gateway::start().await;
             let uri = format!("/v2/keys/{path}?{query}&{}", known.join("&"));
-            let answer = common::request(gateway.address, method, &uri, &[FORM], &body).await;
+            let answer = http_client::request(gateway.address, method, &uri, &[FORM], &body).await;
             prop_assert!(answer.status < 500, "{method} {uri}: {answer:?}");
             let is_json = serde_json::from_slice::<serde_json::Value>(&answer.body).is_ok();
             let is_text = answer.header("content-type").starts_with("text/plain");

@@ -1,6 +1,8 @@
 //! A client of the face: one gateway in memory, requests in one line each, and polls that can be parked.
 
 use std::net::SocketAddr;
+use support::faces;
+use support::http_client;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -11,7 +13,7 @@ use kubekv::space::Keyspace;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use super::common::{self, Answer};
+use support::http_client::Answer;
 
 /// A gateway with an empty keyspace in memory.
 pub(crate) struct Gateway {
@@ -22,7 +24,7 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     pub(crate) async fn start() -> Self {
-        Self::over(common::space().await).await
+        Self::over(faces::space().await).await
     }
 
     pub(crate) async fn over(space: Keyspace) -> Self {
@@ -33,7 +35,7 @@ impl Gateway {
                 advertise: Vec::new(),
             })
         };
-        let (address, stop) = common::start(face).await;
+        let (address, stop) = faces::start(face).await;
         Self {
             address,
             space,
@@ -87,7 +89,7 @@ pub(crate) async fn ask(to: SocketAddr, line: &str) -> Answer {
         "PUT" | "POST" => &[("content-type", "application/x-www-form-urlencoded")],
         _ => &[],
     };
-    common::request(to, method, &uri(path), headers, form.as_bytes()).await
+    http_client::request(to, method, &uri(path), headers, form.as_bytes()).await
 }
 
 /// A poll that has its headers and waits for its body. Dropping it hangs up.

@@ -5,13 +5,13 @@ use axum::body::Body;
 use http::Request;
 use http_body_util::BodyExt;
 use kubekv::face::etcd::{Etcd, router};
-use kubekv::face::http::Stopping;
+use kubekv::face::server::Stopping;
 use kubekv::space::Keyspace;
+use support::faces;
 use tokio::sync::watch;
 use tower_service::Service;
 
 use super::client::uri;
-use super::common;
 
 /// A face over a keyspace, called directly.
 pub(crate) struct Inside {
@@ -22,7 +22,7 @@ pub(crate) struct Inside {
 
 impl Inside {
     pub(crate) async fn new() -> Self {
-        Self::over(common::space().await)
+        Self::over(faces::space().await)
     }
 
     pub(crate) fn over(space: Keyspace) -> Self {

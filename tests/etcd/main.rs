@@ -1,15 +1,6 @@
 //! The etcd v2 face, as its clients see it.
 
-#![allow(
-    clippy::allow_attributes,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on fails"
-)]
-
-#[path = "../common/mod.rs"]
-mod common;
+#![cfg(test)]
 
 mod bad_input;
 mod client;

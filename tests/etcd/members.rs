@@ -1,13 +1,14 @@
 //! The questions around the keys.
 
 use kubekv::face::etcd::{Etcd, router};
+use support::faces;
+use support::http_client;
 
 use super::client::{Gateway, ask};
-use super::common;
 
 async fn members(gateway: &Gateway, host: &str) -> serde_json::Value {
     let request = format!("GET /v2/members HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
-    let answer = common::raw(gateway.address, request.as_bytes()).await;
+    let answer = http_client::raw(gateway.address, request.as_bytes()).await;
     let answer = String::from_utf8(answer).unwrap();
     let body = answer.split("\r\n\r\n").nth(1).unwrap();
     serde_json::from_str::<serde_json::Value>(body).unwrap()["members"][0]["clientURLs"].clone()
@@ -35,7 +36,7 @@ async fn a_host_header_that_names_no_address_is_not_passed_on() {
     }
     for host in ["user@host:1", "a b", "h/x", "<script>"] {
         let request = format!("GET /v2/members HTTP/1.1\r\nHost: {host}\r\n\r\n");
-        let answer = common::raw(gateway.address, request.as_bytes()).await;
+        let answer = http_client::raw(gateway.address, request.as_bytes()).await;
         let refused = b"HTTP/1.1 400 Bad Request: malformed Host header\r\n";
         assert!(answer.starts_with(refused), "{host}");
     }
@@ -44,7 +45,7 @@ async fn a_host_header_that_names_no_address_is_not_passed_on() {
 #[tokio::test]
 async fn a_client_without_a_host_header_is_told_where_it_arrived() {
     let gateway = Gateway::start().await;
-    let answer = common::raw(gateway.address, b"GET /v2/machines HTTP/1.0\r\n\r\n").await;
+    let answer = http_client::raw(gateway.address, b"GET /v2/machines HTTP/1.0\r\n\r\n").await;
     let answer = String::from_utf8(answer).unwrap();
     let own = format!("http://{}", gateway.address);
     assert!(answer.ends_with(&own), "{answer}");
@@ -52,9 +53,9 @@ async fn a_client_without_a_host_header_is_told_where_it_arrived() {
 
 #[tokio::test]
 async fn configured_addresses_are_named_instead() {
-    let space = common::space().await;
+    let space = faces::space().await;
     let advertise = vec!["http://a:1".to_owned(), "http://b:2".to_owned()];
-    let (address, _stop) = common::start(|stopping| {
+    let (address, _stop) = faces::start(|stopping| {
         router(Etcd {
             space,
             stopping,
@@ -118,7 +119,7 @@ async fn what_is_not_served_is_refused_by_name() {
     }
     let headers = [("content-type", "application/grpc")];
     let path = "/etcdserverpb.KV/Range";
-    let call = common::request(gateway.address, "POST", path, &headers, b"").await;
+    let call = http_client::request(gateway.address, "POST", path, &headers, b"").await;
     assert_eq!(call.status, 501);
 }
 

@@ -1,7 +1,7 @@
 //! What Docker's and libkv's etcd client relies on: a test for each promise, in the order of its methods.
 
 use super::client::{Gateway, ask};
-use super::common;
+use support::http_client;
 
 fn index(event: &serde_json::Value) -> u64 {
     event["node"]["modifiedIndex"].as_u64().unwrap()
@@ -347,7 +347,8 @@ async fn a_user_and_password_are_accepted_where_none_are_asked_for() {
         ("authorization", "Basic dGVzdDp2ZXJ5LXNlY3VyZQ=="),
         ("content-type", "application/x-www-form-urlencoded"),
     ];
-    let put = common::request(gateway.address, "PUT", "/v2/keys/a", &headers, b"value=1").await;
+    let put =
+        http_client::request(gateway.address, "PUT", "/v2/keys/a", &headers, b"value=1").await;
     assert_eq!(put.status, 201);
 }
 

@@ -1,11 +1,11 @@
 //! Resuming a watch from before the history that is kept: Docker never sees 401.
 
 use std::convert::Infallible;
+use support::faces;
 
 use kubekv::model::{Caller, Key};
 use kubekv::space::Keyspace;
 
-use super::common;
 use super::inside::Inside;
 
 /// More commits than are kept, of a key that nobody asks about.
@@ -106,7 +106,7 @@ async fn nothing_happened_is_waited_for_from_any_index() {
 
 #[tokio::test]
 async fn what_even_deletions_do_not_tell_any_more_is_401() {
-    let space = common::space().await;
+    let space = faces::space().await;
     let face = Inside::over(space.clone());
     face.ok("PUT /there value=1").await;
     // More deletions than are remembered.

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::client::{Gateway, Parked, ask, watch};
-use super::common::Answer;
-pub(crate) use super::common::etcd::Etcd;
 use super::table::{DIFFERENCES, SEQUENCES};
+pub(crate) use support::etcd::Etcd;
+use support::http_client::Answer;
 
 /// What is compared of an answer.
 #[derive(Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use support::command::binary;
 
 use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
@@ -16,9 +17,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::http::Face;
-use super::members::Members;
 use super::memory::Memory;
-use super::servers::Servers;
+use support::etcd_members::Members;
+use support::kubernetes_servers::Servers;
 
 /// Where the gateway listens, in which of its lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -255,7 +256,7 @@ impl Gateway {
         };
         life.times.lock().begin(0);
         // A copy: a build in between must not change what is restarted.
-        fs::copy(env!("CARGO_BIN_EXE_kubekv"), program(directory)).unwrap();
+        fs::copy(binary(), program(directory)).unwrap();
         let first = spawn(directory, &store, 0, 1);
         let mut gateway = Self {
             directory: directory.to_owned(),

@@ -3,20 +3,12 @@
 //!
 //! `tests/histories-run --minutes N --seed S` runs it for hours.
 
-#![allow(
-    missing_docs,
+#![cfg(test)]
+#![expect(
     unreachable_pub,
-    clippy::allow_attributes,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
     clippy::string_slice,
-    clippy::print_stdout,
-    reason = "a test that cannot go on fails, and tells what it did"
+    reason = "nobody is outside, and a test that cannot go on fails"
 )]
-
-#[path = "../common/cluster.rs"]
-mod cluster;
 
 mod client;
 mod consul;
@@ -26,31 +18,20 @@ mod gateway;
 mod http;
 mod indexes;
 mod leases;
-#[path = "../common/member.rs"]
-mod member;
-#[path = "../common/members.rs"]
-mod members;
 mod memory;
 mod model;
-#[path = "../common/namespaces.rs"]
-mod namespaces;
 mod nemesis;
 mod plan;
 mod random;
 mod record;
 mod round;
 mod search;
-#[path = "../common/servers.rs"]
-mod servers;
 mod sessions;
 mod shortest;
 mod trouble;
 mod unseen;
-#[path = "../common/until.rs"]
-mod until;
 mod watch_consul;
 mod watch_etcd;
-#[cfg(test)]
 mod wrong;
 
 use std::time::Duration;

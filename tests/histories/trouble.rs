@@ -7,9 +7,9 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::gateway::{Gateway, Store};
-use super::members::Members;
 use super::random::Random;
-use super::servers::{ETCD, Servers, apiserver};
+use support::etcd_members::Members;
+use support::kubernetes_servers::{ETCD, Servers, apiserver};
 
 /// Something that befalls the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

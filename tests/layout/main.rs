@@ -1,21 +1,16 @@
 //! The rooms stay apart: who may know whom is read from the imports.
 
-#![allow(
-    clippy::allow_attributes,
+#![cfg(test)]
+#![expect(
     clippy::string_slice,
     reason = "the scanner steps from character to character"
 )]
 
-#[cfg(test)]
 mod components;
-#[cfg(test)]
 mod paths;
-#[cfg(test)]
 mod rules;
-#[cfg(test)]
 mod scan;
 
-#[cfg(test)]
 mod tree {
     use std::fs;
     use std::path::{Path, PathBuf};

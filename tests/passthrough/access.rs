@@ -1,10 +1,11 @@
 //! Users, roles, certificates.
 
-use crate::certificates::certificates;
-use crate::command::{done, kubekv};
 use crate::gateway::{get, leading, put, until};
-use crate::member::Member;
-use crate::running::{ask, wait_for_metric};
+use support::certificates::certificates;
+use support::command::{done, kubekv};
+use support::etcd_member::Member;
+use support::metrics::wait_for_metric;
+use support::requests::ask;
 
 /// Lets one user reach one prefix, and nobody anything without a password.
 fn guard(member: &mut Member, prefix: &str) {

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::cluster::component;
 use crate::gateway::{leading, until};
-use crate::member::Member;
-use crate::running::ask;
-use crate::writers::send_body;
+use support::components::component;
+use support::etcd_member::Member;
+use support::requests::ask;
+use support::requests::ask_body;
 
 /// How many entries a session locks.
 const LOCKS: usize = 200;
@@ -50,7 +50,7 @@ impl Consul {
         let consul = Self { process, address };
         until("Consul has a leader", || {
             TcpStream::connect(address).is_ok()
-                && is_true(&send_body(address, "PUT /v1/kv/up", "", ""))
+                && is_true(&ask_body(address, "PUT /v1/kv/up", "", ""))
                 && get(address, "/v1/health/node/host").body != json!([])
         });
         consul
@@ -95,7 +95,7 @@ fn is_true(answer: &str) -> bool {
 
 /// Makes a session; its name.
 fn make(consul: SocketAddr, settings: &str) -> String {
-    let answer = send_body(consul, "PUT /v1/session/create", "", settings);
+    let answer = ask_body(consul, "PUT /v1/session/create", "", settings);
     let id = answer
         .split('"')
         .nth(3)
@@ -104,17 +104,17 @@ fn make(consul: SocketAddr, settings: &str) -> String {
 }
 
 fn destroy(consul: SocketAddr, id: &str) {
-    let ended = send_body(consul, &format!("PUT /v1/session/destroy/{id}"), "", "");
+    let ended = ask_body(consul, &format!("PUT /v1/session/destroy/{id}"), "", "");
     assert!(is_true(&ended), "{ended}");
 }
 
 fn delete(consul: SocketAddr, prefix: &str) {
-    let deleted = send_body(consul, &format!("DELETE /v1/kv/{prefix}?recurse"), "", "");
+    let deleted = ask_body(consul, &format!("DELETE /v1/kv/{prefix}?recurse"), "", "");
     assert!(is_true(&deleted), "{deleted}");
 }
 
 fn put(consul: SocketAddr, key: &str, more: &str) {
-    let answer = send_body(consul, &format!("PUT /v1/kv/{key}{more}"), "", "v");
+    let answer = ask_body(consul, &format!("PUT /v1/kv/{key}{more}"), "", "v");
     assert!(is_true(&answer), "{answer}");
 }
 
@@ -126,7 +126,7 @@ fn session(consul: SocketAddr, ttl: &str, behavior: &str) -> String {
         put(consul, &format!("l/{n:03}"), &format!("?acquire={id}"));
         put(consul, &format!("l/{n:03}/beside"), "");
         if n % 20 == 0 {
-            let renewed = send_body(consul, &format!("PUT /v1/session/renew/{id}"), "", "");
+            let renewed = ask_body(consul, &format!("PUT /v1/session/renew/{id}"), "", "");
             assert!(renewed.starts_with("HTTP/1.1 200"), "{renewed}");
         }
     }
@@ -165,7 +165,7 @@ fn ends_at_once(consul: SocketAddr) {
     until("the delay is over", || {
         let id = make(consul, r#"{"LockDelay": "0s"}"#);
         let last = format!("PUT /v1/kv/l/{:03}?acquire={id}", LOCKS - 1);
-        let taken = is_true(&send_body(consul, &last, "", ""));
+        let taken = is_true(&ask_body(consul, &last, "", ""));
         destroy(consul, &id);
         taken
     });

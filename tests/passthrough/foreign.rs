@@ -1,9 +1,11 @@
 //! What others write under the prefix, and what they read there.
 
-use crate::gateway::{get, leading, put, read_until, until};
-use crate::member::Member;
-use crate::running::{Running, ask, send};
-use crate::writers::send_body;
+use crate::gateway::{get, leading, put, until};
+use support::etcd_member::Member;
+use support::metrics::wait_for_metric;
+use support::requests::ask_body;
+use support::requests::{ask, read_until, send};
+use support::running::Running;
 
 /// The value etcd has, as its own client shows it.
 fn raw(member: &Member, key: &str) -> String {
@@ -20,9 +22,7 @@ fn keys(member: &Member, prefix: &str) -> Vec<String> {
 
 fn until_parked(gateway: &Running, face: &str) {
     let line = format!("kubekv_face_in_flight{{face=\"{face}\"}} 1");
-    until("parked", || {
-        ask(gateway.admin, "GET /metrics").contains(&line)
-    });
+    wait_for_metric(gateway.admin, &line);
 }
 
 fn index(gateway: &Running, key: &str) -> u64 {
@@ -39,10 +39,10 @@ fn puts_and_deletes_reach_clients(component: &str) {
     let gateway = leading(&member.store("p"), &[]);
     put(&gateway, "k", "before");
     assert_eq!(raw(&member, "p/k"), "before");
-    let waits = send(gateway.etcd, "GET /v2/keys/k?wait=true");
+    let mut waits = send(gateway.etcd, "GET /v2/keys/k?wait=true");
     until_parked(&gateway, "etcd");
     member.ctl(&["put", "p/k", "by hand"]).unwrap();
-    let told = read_until(waits, "by hand");
+    let told = read_until(&mut waits, "by hand");
     assert!(told.contains("\"action\":\"set\""), "{told}");
     assert_eq!(get(&gateway, "k").as_deref(), Some("by hand"));
     let at = index(&gateway, "k");
@@ -183,7 +183,7 @@ fn what_is_too_large_is_refused_by_the_name_of_the_limit() {
     let gateway = leading(&member.store("p"), &[]);
     let large = |bytes: usize| {
         let value = "x".repeat(bytes);
-        crate::command::run_with(
+        support::command::run_with(
             &["put", "k", "--address", &gateway.consul.to_string(), "-"],
             value.as_bytes(),
         )
@@ -193,14 +193,14 @@ fn what_is_too_large_is_refused_by_the_name_of_the_limit() {
     assert!(refused.err.contains("--max-request-bytes"), "{refused:?}");
     assert!(!refused.err.contains("space"), "{refused:?}");
     let value = "x".repeat(200_000);
-    let over_consul = send_body(gateway.consul, "PUT /v1/kv/k", "", &value);
+    let over_consul = ask_body(gateway.consul, "PUT /v1/kv/k", "", &value);
     assert!(over_consul.starts_with("HTTP/1.1 413"), "{over_consul}");
     let form = "application/x-www-form-urlencoded";
-    let over_etcd = send_body(
+    let over_etcd = ask_body(
         gateway.etcd,
         "PUT /v2/keys/k",
         form,
-        &format!("value={value}"),
+        format!("value={value}"),
     );
     assert!(over_etcd.starts_with("HTTP/1.1 400"), "{over_etcd}");
     let refused = large(1_600_000);

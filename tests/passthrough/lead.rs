@@ -2,38 +2,21 @@
 
 use rustix::process::Signal;
 
-use crate::command::kubekv;
-use crate::gateway::{get, metric, put, read_until, start, state, until, until_ready};
-use crate::member::Member;
-use crate::running::{Running, ask, connect};
+use crate::gateway::{metric, put, start, state, until, until_ready};
+use support::command::kubekv;
+use support::etcd_member::Member;
+use support::leadership;
+use support::requests::{answer, connect, read_until, send_bytes};
+use support::running::Running;
 
+/// Two gateways, the first of which leads.
 fn pair(store: &str) -> (Running, Running) {
-    let first = start(store, "first", &[]);
-    until_ready(&first);
-    let second = start(store, "second", &[]);
-    assert_eq!(state(&second), "standby");
-    (first, second)
+    leadership::pair(|name| start(store, name, &[]), "standby")
 }
 
 fn another_takes_over_after_kill_9(component: &str) {
     let member = Member::start(component);
-    let (first, second) = pair(&member.store("p"));
-    for n in 0..20 {
-        put(&first, &format!("k/{n}"), &n.to_string());
-    }
-    let session = ask(first.consul, "PUT /v1/session/create");
-    assert!(session.starts_with("HTTP/1.1 200"), "{session}");
-    first.signal(Signal::KILL);
-    let _ended = first.end();
-    until_ready(&second);
-    for n in 0..20 {
-        assert_eq!(get(&second, &format!("k/{n}")), Some(n.to_string()));
-    }
-    let sessions = ask(second.consul, "GET /v1/session/list");
-    let id = session.split('"').nth(3).unwrap();
-    assert!(sessions.contains(id), "{sessions}");
-    put(&second, "k/0", "after");
-    assert_eq!(second.stop().code, 0);
+    leadership::follower_takes_over_after_kill_9(pair(&member.store("p")));
 }
 
 #[test]
@@ -65,7 +48,6 @@ fn a_gateway_that_is_told_to_end_hands_over() {
     until_ready(&first);
     let second = start(&store, "second", &long);
     assert_eq!(state(&second), "standby");
-    put(&first, "k", "v");
     let told = |gateway: &Running| {
         let done = gateway.run(&["status", "--json", "--admin", &gateway.admin.to_string()]);
         let told = done.json();
@@ -84,15 +66,13 @@ fn a_gateway_that_is_told_to_end_hands_over() {
         (4, ["second", "follower", "first"].map(Into::into))
     );
     assert_eq!(same, term);
-    assert_eq!(first.stop().code, 0);
-    until_ready(&second);
+    leadership::leader_hands_over(first, &second);
     let (code, names, next) = told(&second);
     assert_eq!(
         (code, names),
         (0, ["second", "leader", "second"].map(Into::into))
     );
     assert!(next > term, "{next:?} after {term:?}");
-    assert_eq!(get(&second, "k").as_deref(), Some("v"));
     let done = second.stop();
     assert_eq!(done.code, 0);
     // That it did not lead was an answer, not a fault.
@@ -119,38 +99,8 @@ fn one_that_is_told_to_end_as_soon_as_it_leads_hands_over() {
 #[ignore = "needs etcd: tests/run"]
 fn a_gateway_that_was_stopped_neither_reads_nor_writes() {
     let member = Member::start("etcd-3.6");
-    let (first, second) = pair(&member.store("p"));
-    put(&first, "k", "before");
-    let before = first.run(&["get", "k", "--json"]);
-    let before = before.json()["ModifyIndex"].clone();
-    assert!(before.is_u64(), "{before}");
-    first.signal(Signal::STOP);
-    until_ready(&second);
-    put(&second, "k", "after");
-    // Asked while it is stopped, answered, if at all, when it goes on or leads again.
-    let asked = |request: &str| {
-        let mut stream = connect(first.consul);
-        let head = "HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-        std::io::Write::write_all(&mut stream, format!("{request} {head}").as_bytes()).unwrap();
-        stream
-    };
-    let read = asked("GET /v1/kv/k?raw");
-    let written = asked(&format!("PUT /v1/kv/k?cas={before}"));
-    first.signal(Signal::CONT);
-    until("deposed", || state(&first) == "standby");
-    assert_eq!(get(&second, "k").as_deref(), Some("after"));
-    assert_eq!(second.stop().code, 0);
-    let answer = |mut stream: std::net::TcpStream| {
-        let mut answer = Vec::new();
-        let _reset = std::io::Read::read_to_end(&mut stream, &mut answer);
-        String::from_utf8_lossy(&answer).into_owned()
-    };
-    let (read, written) = (answer(read), answer(written));
-    assert!(!read.contains("before"), "{read}");
-    assert!(!written.contains("true"), "{written}");
-    until_ready(&first);
-    assert_eq!(get(&first, "k").as_deref(), Some("after"));
-    assert_eq!(first.stop().code, 0);
+    let pair = pair(&member.store("p"));
+    leadership::stopped_leader_neither_reads_nor_writes(pair, "standby");
 }
 
 #[test]
@@ -161,34 +111,22 @@ fn a_deleted_lead_or_term_is_taken_anew() {
     until_ready(&gateway);
     put(&gateway, "k", "v");
     for record in ["p/.kubekv/lead", "p/.kubekv/term"] {
-        member.ctl(&["del", record]).unwrap();
-        until("it leads again", || {
-            state(&gateway) == "ok"
-                && gateway.run(&["put", "k", record]).code == 0
-                && !member.ctl(&["get", record]).unwrap().is_empty()
+        let delete = || {
+            member.ctl(&["del", record]).unwrap();
+        };
+        leadership::deleted_record_is_taken_again(&gateway, delete, || {
+            !member.ctl(&["get", record]).unwrap().is_empty()
         });
-        assert_eq!(get(&gateway, "k").as_deref(), Some(record));
     }
     assert_eq!(gateway.stop().code, 0);
 }
 
-/// Opens a connection, asks on it, and reads until the other side closes it.
+/// Asks on a connection that stays open, and reads until the other side closes it.
 fn answer_until_closed(to: std::net::SocketAddr, request: &str) -> String {
-    let mut stream = connect(to);
-    let body = "value=v";
-    let head = format!(
-        "{request} HTTP/1.1\r\nHost: x\r\nContent-Length: {}",
-        body.len()
-    );
+    let head = format!("{request} HTTP/1.1\r\nHost: x\r\nContent-Length: 7");
     let form = "Content-Type: application/x-www-form-urlencoded";
-    std::io::Write::write_all(
-        &mut stream,
-        format!("{head}\r\n{form}\r\n\r\n{body}").as_bytes(),
-    )
-    .unwrap();
-    let mut answer = String::new();
-    std::io::Read::read_to_string(&mut stream, &mut answer).unwrap();
-    answer
+    let request = format!("{head}\r\n{form}\r\n\r\nvalue=v");
+    answer(send_bytes(to, request.as_bytes()))
 }
 
 /// Clients of a gateway that neither leads nor reaches a leader are told so in their protocols' words; one that has not
@@ -214,7 +152,7 @@ fn clients_are_told_that_nobody_leads(standby: &Running, there_is_a_leader: impl
     let mut silent = silent;
     let request = b"GET /v1/kv/k?raw HTTP/1.1\r\nHost: x\r\n\r\n";
     std::io::Write::write_all(&mut silent, request).unwrap();
-    let answer = read_until(silent, "\r\n\r\n");
+    let answer = read_until(&mut silent, "\r\n\r\n");
     assert!(
         answer.starts_with("HTTP/1.1 404 "),
         "nothing was written: {answer}"

@@ -2,10 +2,10 @@
 
 use rustix::process::Signal;
 
-use crate::gateway::{get, leading, put, start, until, until_ready};
-use crate::member::Member;
-use crate::running::ask;
-use crate::writers::send_body;
+use crate::gateway::{get, leading, put, start, until_ready};
+use support::etcd_member::Member;
+use support::metrics::wait_for_metric;
+use support::requests::ask_body;
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
@@ -30,11 +30,9 @@ fn an_etcd_that_dies_and_comes_back_is_gone_on_with() {
     member.kill();
     // Nobody is there to take it: it is held.
     let consul = gateway.consul;
-    let written = std::thread::spawn(move || send_body(consul, "PUT /v1/kv/k", "", "w"));
+    let written = std::thread::spawn(move || ask_body(consul, "PUT /v1/kv/k", "", "w"));
     let line = "kubekv_face_in_flight{face=\"consul\"} 1";
-    until("it is on its way", || {
-        ask(gateway.admin, "GET /metrics").contains(line)
-    });
+    wait_for_metric(gateway.admin, line);
     member.again();
     member.await_port();
     let written = written.join().unwrap();

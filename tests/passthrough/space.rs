@@ -5,9 +5,9 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::gateway::{get, leading, metric, put, start, state, until, until_ready};
-use crate::member::Member;
-use crate::running::Running;
-use crate::writers::send_body;
+use support::etcd_member::Member;
+use support::requests::ask_body;
+use support::running::Running;
 
 const QUOTA: [&str; 2] = ["--quota-backend-bytes", "4194304"];
 
@@ -37,8 +37,8 @@ fn make_room(member: &Member) {
 fn is_refused(gateway: &Running) {
     let form = "application/x-www-form-urlencoded";
     for answer in [
-        send_body(gateway.consul, "PUT /v1/kv/k", "", "w"),
-        send_body(gateway.etcd, "PUT /v2/keys/k", form, "value=w"),
+        ask_body(gateway.consul, "PUT /v1/kv/k", "", "w"),
+        ask_body(gateway.etcd, "PUT /v2/keys/k", form, "value=w"),
     ] {
         assert!(
             answer.starts_with("HTTP/1.1 500") && answer.contains("no space left"),

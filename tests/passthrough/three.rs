@@ -5,10 +5,11 @@ use std::net::TcpStream;
 
 use rustix::process::Signal;
 
-use crate::gateway::{get, metric, put, read_until, start, state, until, until_ready};
-use crate::members::{Members, copy};
-use crate::running::{Running, ask, send};
+use crate::gateway::{get, metric, put, start, state, until, until_ready};
 use crate::writers::Writers;
+use support::etcd_members::{Members, copy};
+use support::requests::{ask, read_until, send};
+use support::running::Running;
 
 /// As long as nothing that happens to one member costs the lead.
 const LONG: [&str; 2] = ["--lead-duration", "15"];
@@ -143,12 +144,12 @@ fn a_leader_of_etcd_tells_nothing_old(mut members: Members, (goes, is_back): Awa
     let late = send(first.consul, "PUT /v1/kv/late");
     until_ready(&second);
     put(&second, "k", "after");
-    let read = send(first.consul, "GET /v1/kv/k?raw");
+    let mut read = send(first.consul, "GET /v1/kv/k?raw");
     is_back(&mut members, leader);
     members.leader();
     assert_eq!(second.stop().code, 0);
     until_ready(&first);
-    let answer = read_until(read, "\r\n\r\nafter");
+    let answer = read_until(&mut read, "\r\n\r\nafter");
     assert!(!answer.contains("before"), "{answer}");
     assert_eq!(get(&first, "k").as_deref(), Some("after"));
     assert_eq!(get(&first, "late"), None);

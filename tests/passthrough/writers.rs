@@ -1,6 +1,5 @@
 //! Clients that write, each key once, while something happens.
 
-use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,7 +7,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::gateway::until;
-use crate::running::{Running, ask, connect};
+use support::requests::{ask, ask_body};
+use support::running::Running;
 
 /// What etcd v2 says when a change took too long: it may still be made.
 const TIMED_OUT: &str = "etcdserver: request timed out";
@@ -21,20 +21,6 @@ pub(crate) struct Writers {
     over: Arc<AtomicBool>,
     acknowledged: Arc<AtomicUsize>,
     coming: JoinHandle<Vec<JoinHandle<Option<String>>>>,
-}
-
-/// Sends one request with a body; the whole answer.
-pub(crate) fn send_body(to: SocketAddr, request: &str, kind: &str, body: &str) -> String {
-    let mut stream = connect(to);
-    let length = body.len();
-    write!(
-        stream,
-        "{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{body}"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
 }
 
 impl Writers {
@@ -101,7 +87,7 @@ impl Writers {
 }
 
 fn over_consul(to: SocketAddr, key: &str) -> bool {
-    let answer = send_body(to, &format!("PUT /v1/kv/{key}"), "", key);
+    let answer = ask_body(to, &format!("PUT /v1/kv/{key}"), "", key);
     assert!(
         answer.starts_with("HTTP/1.1 200") && answer.ends_with("true"),
         "{answer}"
@@ -111,7 +97,7 @@ fn over_consul(to: SocketAddr, key: &str) -> bool {
 
 fn over_etcd(to: SocketAddr, key: &str) -> bool {
     let kind = "application/x-www-form-urlencoded";
-    let answer = send_body(to, &format!("PUT /v2/keys/{key}"), kind, "value=v");
+    let answer = ask_body(to, &format!("PUT /v2/keys/{key}"), kind, "value=v");
     let taken = answer.starts_with("HTTP/1.1 20");
     assert!(taken || answer.contains(TIMED_OUT), "{answer}");
     taken

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 
 use rustix::process::Signal;
 
-use crate::asked::{state, until};
-use crate::command::{by, kubekv};
-use crate::member::free;
-use crate::running::Running;
+use support::command::{by, kubekv};
+use support::etcd_member::free;
+use support::gateway::state;
+use support::running::Running;
+use support::until::until;
 
 /// Gateways, one of which leads.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::cluster::component;
+use support::components::component;
 
 /// A copy of the programs.
 #[derive(Debug)]

@@ -9,9 +9,9 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
 
-use crate::cluster::component;
-use crate::member::free;
 use crate::postgresql::PostgreSql;
+use support::components::component;
+use support::etcd_member::free;
 
 /// `PostgreSQL` refuses to run as root.
 const USER: u32 = 65_534;

@@ -6,14 +6,15 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::asked::{get, until};
-use crate::cluster::namespace;
 use crate::fleet::Fleet;
-use crate::member::Member;
 use crate::postgresql::PostgreSql;
 use crate::primary::{Dcs, Primary, Timing};
 use crate::virtual_address;
 use crate::writer::Writer;
+use support::etcd_member::Member;
+use support::gateway::get;
+use support::kubernetes::namespace;
+use support::until::until;
 
 /// Patroni's own settings, but that it looks at its keys more often: each time in the midst of a take-over.
 const OFTEN: Timing = Timing {

@@ -4,7 +4,7 @@ use std::io::copy;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread::spawn;
 
-use crate::member::free;
+use support::etcd_member::free;
 
 /// Listens until the tests end.
 pub(crate) fn before(gateways: Vec<SocketAddr>) -> SocketAddr {

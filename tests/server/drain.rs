@@ -33,11 +33,8 @@ async fn what_is_in_flight_ends_and_what_is_idle_is_closed() {
 
 #[tokio::test]
 async fn what_does_not_end_in_time_is_closed() {
-    let limits = Limits {
-        drain: Duration::from_millis(50),
-        ..Limits::default()
-    };
-    let server = Harness::start(limits, 10).await;
+    let drain = Duration::from_millis(50);
+    let server = Harness::start_with_drain(Limits::default(), 10, drain).await;
     let mut held = server.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n").await;
     server.wait_for(IN_FLIGHT, 1).await;
     server.stop.send(true).unwrap();

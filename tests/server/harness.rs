@@ -11,9 +11,10 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::routing::{any, get};
 use http_body::Frame;
-use kubekv::face::http::{Leads, Limits, Metrics, Server, Stopping};
-use prometheus_client::encoding::text::encode;
+use kubekv::face::http::{HttpProtocol, Limits};
+use kubekv::face::server::{LeadershipCheck, Metrics, Server, Stopping};
 use prometheus_client::registry::Registry;
+use support::metrics::registered;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore, watch};
@@ -29,6 +30,9 @@ pub(crate) struct Harness {
     pub(crate) release: Arc<Notify>,
     registry: Registry,
 }
+
+/// Longer than any drain in these tests takes.
+const DRAIN: Duration = Duration::from_secs(10);
 
 /// As many bytes as no socket buffers.
 const BIG: usize = 64 << 20;
@@ -103,7 +107,11 @@ async fn mistake() -> &'static str {
 }
 
 impl Harness {
-    pub(crate) async fn start(limits: Limits, places: usize) -> Self {
+    pub(crate) async fn start(limits: Limits, permits: usize) -> Self {
+        Self::start_with_drain(limits, permits, DRAIN).await
+    }
+
+    pub(crate) async fn start_with_drain(limits: Limits, permits: usize, drain: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut registry = Registry::default();
@@ -112,10 +120,11 @@ impl Harness {
         let stopping = Stopping::new(switch);
         let release = Arc::new(Notify::new());
         let face = face(stopping.clone(), Arc::clone(&release));
-        let places = Arc::new(Semaphore::new(places));
-        let server = Server::new("test", limits, places, metrics, Leads::default())
-            .refusing_grpc("no gRPC here");
-        let served = tokio::spawn(server.serve(listener, face, stopping));
+        let permits = Arc::new(Semaphore::new(permits));
+        let server = Server::new("test", permits, metrics, LeadershipCheck::default());
+        let http = HttpProtocol::new(face, limits).refusing_grpc("no gRPC here");
+        let server = server.with_drain(drain);
+        let served = tokio::spawn(server.serve(listener, Arc::new(http), stopping));
         Self {
             address,
             stop,
@@ -139,12 +148,7 @@ impl Harness {
 
     /// The value of a metric, 0 where there is none.
     pub(crate) fn metric(&self, name: &str) -> u64 {
-        let mut text = String::new();
-        encode(&mut text, &self.registry).unwrap();
-        let line = text
-            .lines()
-            .find(|line| line.starts_with(&format!("{name} ")));
-        line.map_or(0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
+        registered(&self.registry, name)
     }
 
     /// Waits until a metric has a value; gives up after a minute.

@@ -1,15 +1,16 @@
 //! Changes are decided on what is so, and made once.
 
 use std::convert::Infallible;
+use support::faces;
 
 use kubekv::model::{Caller, Key};
 use kubekv::space::{CommitError, Lookup, PENDING};
 
-use super::{common, get, put};
+use super::{get, put};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn concurrent_compare_and_swaps_lose_no_update() {
-    let space = common::space().await;
+    let space = faces::space().await;
     let key = Key::user("counter");
     let tasks: Vec<_> = (0..8)
         .map(|_| {
@@ -43,7 +44,7 @@ async fn concurrent_compare_and_swaps_lose_no_update() {
 
 #[tokio::test]
 async fn a_refused_change_leaves_no_trace_and_tells_the_index() {
-    let space = common::space().await;
+    let space = faces::space().await;
     let at = put(&space, "a", "1").await;
     let refused = space
         .commit(&Caller::System, |draft| {
@@ -59,7 +60,7 @@ async fn a_refused_change_leaves_no_trace_and_tells_the_index() {
 
 #[tokio::test]
 async fn a_change_that_writes_nothing_takes_no_revision() {
-    let space = common::space().await;
+    let space = faces::space().await;
     let at = put(&space, "a", "1").await;
     let done = space
         .commit(&Caller::System, |draft| {
@@ -73,7 +74,7 @@ async fn a_change_that_writes_nothing_takes_no_revision() {
 
 #[tokio::test]
 async fn writes_of_one_change_share_a_revision_and_see_each_other() {
-    let space = common::space().await;
+    let space = faces::space().await;
     put(&space, "b", "old").await;
     let done = space
         .commit(&Caller::System, |draft| {
@@ -116,7 +117,7 @@ async fn writes_of_one_change_share_a_revision_and_see_each_other() {
 
 #[tokio::test]
 async fn an_entry_remembers_when_it_came_to_be() {
-    let space = common::space().await;
+    let space = faces::space().await;
     let first = put(&space, "a", "1").await;
     let second = put(&space, "a", "1").await;
     let view = space.read(&Caller::System);
@@ -134,7 +135,7 @@ async fn an_entry_remembers_when_it_came_to_be() {
 
 #[tokio::test]
 async fn in_order_keys_are_named_by_their_revision() {
-    let space = common::space().await;
+    let space = faces::space().await;
     let queue = Key::user("queue/");
     let mut names = Vec::new();
     for _ in 0..3 {

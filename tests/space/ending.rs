@@ -9,6 +9,7 @@ use kubekv::model::{Caller, Key, Lease, LeaseEnd, LeaseId, Write};
 use kubekv::space::{Acquired, Admit, Denied, Draft, Keyspace, Lookup, Visibility};
 use kubekv::store::MemoryStore;
 use prometheus_client::registry::Registry;
+use support::metrics::registered;
 
 use super::pass;
 
@@ -72,13 +73,6 @@ fn held_by(space: &Keyspace, lease: LeaseId) -> usize {
         .count()
 }
 
-fn counted(registry: &Registry, name: &str) -> u64 {
-    let mut text = String::new();
-    prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix(name));
-    line.unwrap().trim().parse().unwrap()
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_lease_that_locks_too_much_is_gone_at_once_and_its_locks_after_it() {
     for on_end in [LeaseEnd::Release, LeaseEnd::Delete] {
@@ -112,8 +106,8 @@ async fn one_that_runs_out_goes_the_same_way() {
     pass(Duration::from_secs(12)).await;
     assert!(space.read(&Caller::System).lease(lease).is_none());
     assert_eq!(held_by(&space, lease), 0);
-    assert_eq!(counted(&registry, "space_leases_expired_total "), 1);
-    assert_eq!(counted(&registry, "space_ends_postponed_total "), 0);
+    assert_eq!(registered(&registry, "space_leases_expired_total"), 1);
+    assert_eq!(registered(&registry, "space_ends_postponed_total"), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,7 +118,7 @@ async fn an_end_that_is_denied_is_counted_and_tried_until_it_is_not() {
     few.0.store(0, Ordering::Relaxed);
     pass(Duration::from_secs(15)).await;
     assert_eq!(held_by(&space, lease), 200);
-    let postponed = counted(&registry, "space_ends_postponed_total ");
+    let postponed = registered(&registry, "space_ends_postponed_total");
     assert!((3..=6).contains(&postponed), "once a second: {postponed}");
     few.0.store(50, Ordering::Relaxed);
     pass(Duration::from_secs(3)).await;

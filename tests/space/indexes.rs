@@ -2,12 +2,13 @@
 
 use kubekv::model::{Caller, Key};
 use proptest::prelude::*;
+use support::faces;
 
-use super::{common, delete, put};
+use super::{delete, put};
 
 #[tokio::test]
 async fn a_deletion_raises_the_index_of_every_prefix_above_it() {
-    let space = common::space().await;
+    let space = faces::space().await;
     let kept = put(&space, "a/kept", "").await;
     put(&space, "a/b/gone", "").await;
     let gone = delete(&space, "a/b/gone").await;
@@ -24,7 +25,7 @@ proptest! {
     #[test]
     fn no_prefix_ever_goes_back(steps in proptest::collection::vec(("[ab]{1,3}", any::<bool>()), 1..60)) {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-            let space = common::space().await;
+            let space = faces::space().await;
             let prefixes = ["", "a", "b", "aa", "ab", "ba", "bb", "aab", "missing"].map(Key::user);
             let mut last = prefixes.clone().map(|_| 0);
             for (key, write) in steps {

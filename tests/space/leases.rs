@@ -2,12 +2,13 @@
 
 use std::convert::Infallible;
 use std::time::Duration;
+use support::faces;
 
 use kubekv::model::{Caller, Key, Lease, LeaseEnd, LeaseId};
 use kubekv::space::{Acquired, Keyspace, Lookup};
 use tokio::time::advance;
 
-use super::{common, get, pass};
+use super::{get, pass};
 
 fn lease(term_ms: Option<u64>, on_end: LeaseEnd, lock_delay_ms: u64) -> Lease {
     Lease {
@@ -53,7 +54,7 @@ fn alive(space: &Keyspace, lease: &Lease) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn a_lease_ends_after_its_term_and_not_before() {
-    let space = common::space().await;
+    let space = faces::space().await;
     let own = lease(Some(10_000), LeaseEnd::Release, 0);
     begin(&space, &own).await;
     assert_eq!(acquire(&space, "k", own.id).await, Acquired::Yes);
@@ -75,7 +76,7 @@ async fn a_lease_ends_after_its_term_and_not_before() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pause_of_the_whole_gateway_cuts_no_lease_short() {
-    let space = common::space().await;
+    let space = faces::space().await;
     let own = lease(Some(10_000), LeaseEnd::Delete, 0);
     begin(&space, &own).await;
     acquire(&space, "k", own.id).await;
@@ -93,7 +94,7 @@ async fn a_pause_of_the_whole_gateway_cuts_no_lease_short() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lock_is_refused_to_others_until_it_is_let_go() {
-    let space = common::space().await;
+    let space = faces::space().await;
     let (a, b) = (
         lease(None, LeaseEnd::Release, 0),
         lease(None, LeaseEnd::Release, 0),
@@ -124,7 +125,7 @@ async fn a_lock_is_refused_to_others_until_it_is_let_go() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lock_delay_keeps_everybody_out_for_its_time() {
-    let space = common::space().await;
+    let space = faces::space().await;
     let (a, b) = (
         lease(None, LeaseEnd::Delete, 15_000),
         lease(None, LeaseEnd::Release, 0),

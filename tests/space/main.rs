@@ -1,13 +1,6 @@
 //! The keyspace's promises, whatever protocol it is used by.
 
-#![allow(
-    clippy::allow_attributes,
-    clippy::unwrap_used,
-    reason = "a test that cannot go on fails"
-)]
-
-#[path = "../common/mod.rs"]
-mod common;
+#![cfg(test)]
 
 mod changes;
 mod ending;

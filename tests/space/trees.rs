@@ -2,11 +2,12 @@
 
 use kubekv::model::Caller;
 use kubekv::space::{Keyspace, tree};
+use support::faces;
 
-use super::{common, put};
+use super::put;
 
 async fn with(keys: &[(&str, &str)]) -> Keyspace {
-    let space = common::space().await;
+    let space = faces::space().await;
     for (key, value) in keys {
         put(&space, key, value).await;
     }

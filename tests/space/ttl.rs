@@ -2,11 +2,12 @@
 
 use std::convert::Infallible;
 use std::time::Duration;
+use support::faces;
 
 use kubekv::model::{Caller, Cause, DirMark, Key};
 use kubekv::space::{Draft, Keyspace, node_ranges};
 
-use super::{common, get, pass};
+use super::{get, pass};
 
 async fn put_for(space: &Keyspace, key: &str, ttl: Duration, dir: DirMark) {
     let key = Key::user(key);
@@ -22,7 +23,7 @@ async fn put_for(space: &Keyspace, key: &str, ttl: Duration, dir: DirMark) {
 
 #[tokio::test(start_paused = true)]
 async fn an_entry_ends_with_its_ttl_and_its_watchers_hear_why() {
-    let space = common::space().await;
+    let space = faces::space().await;
     put_for(&space, "k", Duration::from_secs(5), DirMark::No).await;
     let mut watch = space.watch(&Caller::System, node_ranges("k", false));
     pass(Duration::from_millis(4_500)).await;
@@ -36,7 +37,7 @@ async fn an_entry_ends_with_its_ttl_and_its_watchers_hear_why() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refresh_and_a_plain_write_move_the_end() {
-    let space = common::space().await;
+    let space = faces::space().await;
     put_for(&space, "refreshed", Duration::from_secs(5), DirMark::No).await;
     put_for(&space, "for ever", Duration::from_secs(5), DirMark::No).await;
     pass(Duration::from_secs(4)).await;
@@ -58,7 +59,7 @@ async fn a_refresh_and_a_plain_write_move_the_end() {
 
 #[tokio::test(start_paused = true)]
 async fn a_directory_ends_with_all_beneath_it_in_one_step() {
-    let space = common::space().await;
+    let space = faces::space().await;
     put_for(&space, "d/", Duration::from_secs(5), DirMark::Made).await;
     super::put(&space, "d/a", "1").await;
     super::put(&space, "d/b/c", "1").await;

@@ -2,12 +2,13 @@
 
 use kubekv::model::{Caller, Key, KeyRange};
 use kubekv::space::{Lookup, node_ranges};
+use support::faces;
 
-use super::{common, delete, put};
+use super::{delete, put};
 
 #[tokio::test]
 async fn a_change_is_with_its_watchers_before_it_is_answered() {
-    let space = common::space().await;
+    let space = faces::space().await;
     let mut watch = space.watch(&Caller::System, vec![KeyRange::Prefix(Key::user("a"))]);
     for round in 0..100 {
         let revision = put(&space, "a/b", &round.to_string()).await;
@@ -18,7 +19,7 @@ async fn a_change_is_with_its_watchers_before_it_is_answered() {
 
 #[tokio::test]
 async fn an_equal_value_is_a_change_too() {
-    let space = common::space().await;
+    let space = faces::space().await;
     let mut watch = space.watch(&Caller::System, node_ranges("a", false));
     put(&space, "a", "same").await;
     put(&space, "a", "same").await;
@@ -27,7 +28,7 @@ async fn an_equal_value_is_a_change_too() {
 
 #[tokio::test]
 async fn what_was_missed_can_be_found_again() {
-    let space = common::space().await;
+    let space = faces::space().await;
     let first = put(&space, "a", "1").await;
     put(&space, "other", "1").await;
     let second = put(&space, "a", "2").await;
@@ -53,7 +54,7 @@ async fn what_was_missed_can_be_found_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_sees_a_change_finds_nothing_fresh_that_was_made_without_it() {
-    let space = common::space().await;
+    let space = faces::space().await;
     put(&space, "d/a", "0").await;
     let writer = {
         let space = space.clone();

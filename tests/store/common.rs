@@ -1,12 +1,5 @@
 //! What the tests share: a feed that remembers, proposals, stores on real directories.
 
-#![allow(
-    clippy::allow_attributes,
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that cannot go on fails"
-)]
-
 use std::path::Path;
 use std::sync::Arc;
 

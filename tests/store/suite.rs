@@ -5,17 +5,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
+use support::kubernetes;
 
 use kubekv::model::{Cause, Key, Proposal, Target, Write};
 use kubekv::store::shared::{SharedStore, Term};
 use kubekv::store::{CommitError, CommitSink, MemoryStore, RetentionFloors, Store};
 
-use crate::cluster;
 use crate::common::{self, Recorder, delete, entry, proposal, put, record, write};
 use crate::many::{
     many_entries_change_at_once_or_none, neighbours_are_deleted_at_once_and_nothing_else,
 };
-use crate::member::Member;
+use support::etcd_member::Member;
 
 /// A store, and what must live as long as it does.
 struct Fixture {
@@ -46,7 +46,7 @@ fn embedded() -> Fixture {
 
 /// A namespace of its own in the cluster that `KUBECONFIG` names, and the lead there.
 async fn kubernetes() -> Fixture {
-    let (shared, term) = cluster::lead(&cluster::namespace()).await;
+    let (shared, term) = kubernetes::lead(&kubernetes::namespace()).await;
     Fixture {
         store: term.store(),
         _directory: None,

@@ -9,9 +9,10 @@ use proptest::prelude::*;
 use kubekv::config::{SourceAccess, SourceUrl, StoreAccess, StoreUrl};
 use kubekv::transfer::{Import, Item, Items, Listing, Options, Report, Source};
 
-use crate::command::{embedded, kubekv, run, run_with};
 use crate::entries::{assert_named, dump, filled, import, json, refused};
-use crate::running::{Running, ask};
+use support::command::{embedded, kubekv, run, run_with};
+use support::requests::ask;
+use support::running::Running;
 
 #[test]
 fn a_store_is_moved_by_way_of_a_file_with_all_it_holds() {

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::command::{Done, run};
-use crate::running::{Running, ask};
+use support::command::{Done, run};
+use support::requests::{ask, ask_body};
+use support::running::Running;
 
 /// A request; its body as JSON.
 pub(crate) fn json(to: std::net::SocketAddr, request: &str) -> Value {
@@ -18,33 +19,16 @@ pub(crate) fn json(to: std::net::SocketAddr, request: &str) -> Value {
 /// A session that ends its keys so; it lives long.
 pub(crate) fn session(consul: std::net::SocketAddr, name: &str, behavior: &str) -> String {
     let body = format!(r#"{{"Name":"{name}","Behavior":"{behavior}","TTL":"3600s"}}"#);
-    let length = body.len();
-    let request = "PUT /v1/session/create HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
-    let request = format!("{request}Content-Length: {length}\r\n\r\n{body}");
-    let answer = raw(consul, request.as_bytes());
+    let answer = ask_body(consul, "PUT /v1/session/create", "", body);
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
     let made: Value = serde_json::from_str(body.trim()).unwrap();
     made["ID"].as_str().unwrap().to_owned()
 }
 
-/// Sends bytes and reads what comes until the end.
-pub(crate) fn raw(to: std::net::SocketAddr, request: &[u8]) -> String {
-    use std::io::{Read, Write};
-    let mut stream = crate::running::connect(to);
-    stream.write_all(request).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    String::from_utf8_lossy(&answer).into_owned()
-}
-
 /// PUT of a page with a body.
 pub(crate) fn put(to: std::net::SocketAddr, page: &str, body: &[u8]) -> String {
-    let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
-    let head = format!(
-        "PUT {page} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{kind}Content-Length: {}\r\n\r\n",
-        body.len()
-    );
-    let answer = raw(to, &[head.as_bytes(), body].concat());
+    let form = "application/x-www-form-urlencoded";
+    let answer = ask_body(to, &format!("PUT {page}"), form, body);
     assert!(answer.starts_with("HTTP/1.1 20"), "{page}: {answer}");
     answer
 }
@@ -122,7 +106,7 @@ pub(crate) fn refused(arguments: &[&str]) -> Done {
 
 /// Fills a store by a gateway of its own.
 pub(crate) fn filled(directory: &Path) -> String {
-    let store = crate::command::embedded(directory);
+    let store = support::command::embedded(directory);
     let gateway = Running::start(&store);
     fill_consul(gateway.consul);
     fill_etcd(gateway.etcd);

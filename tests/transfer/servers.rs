@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::command::{embedded, run};
-use crate::common::consul::Real;
-use crate::common::etcd::Etcd;
 use crate::entries::{assert_named, dump, entries, fill_consul, fill_etcd, import, json, put};
-use crate::member::Member;
-use crate::running::{Running, ask};
+use support::command::{embedded, run};
+use support::consul::Real;
+use support::etcd::Etcd;
+use support::etcd_member::Member;
+use support::requests::ask;
+use support::running::Running;
 
 /// What Consul says of its keys, less the indexes.
 fn keys(consul: std::net::SocketAddr) -> Vec<Value> {

@@ -5,11 +5,11 @@ use std::process::Stdio;
 
 use rustix::process::Signal;
 
-use crate::cluster::namespace;
-use crate::command::{embedded, kubekv, run};
 use crate::entries::{dump, filled, import, refused};
-use crate::member::Member;
-use crate::running::Running;
+use support::command::{embedded, kubekv, run};
+use support::etcd_member::Member;
+use support::kubernetes::namespace;
+use support::running::Running;
 
 #[test]
 #[ignore = "needs etcd and Kubernetes: tests/run"]
@@ -45,7 +45,7 @@ fn nothing_is_written_beside_a_gateway_that_leads() {
         kubekv(),
         &[&arguments[..], &["--node-name", "first"]].concat(),
     );
-    crate::running::wait_for_metric(gateway.admin, "kubekv_store_is_leader 1");
+    support::metrics::wait_for_metric(gateway.admin, "kubekv_store_is_leader 1");
     let before = gateway.run(&["put", "a", "1"]);
     assert_eq!(before.code, 0, "{before:?}");
     // What is read beside it is as it is now, and takes nothing from it.
@@ -63,7 +63,7 @@ fn nothing_is_written_beside_a_gateway_that_leads() {
     assert_eq!(done["extra"][0], "a");
     // The lead is given up: a gateway has it at once, and what was moved.
     let gateway = Running::start(&store);
-    crate::running::wait_for_metric(gateway.admin, "kubekv_store_is_leader 1");
+    support::metrics::wait_for_metric(gateway.admin, "kubekv_store_is_leader 1");
     let moved = gateway.run(&["get", "docker/text"]);
     assert_eq!(moved.text(), "hello\n", "{moved:?}");
     gateway.stop();

@@ -7,11 +7,11 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
 
-use crate::certificates::certificates;
-use crate::command::{Done, done, embedded, kubekv, run};
 use crate::entries::{dump, entries, import};
-use crate::running::Running;
-use crate::zookeeper::ZooKeeper;
+use support::certificates::certificates;
+use support::command::{Done, done, embedded, kubekv, run};
+use support::running::Running;
+use support::zookeeper::ZooKeeper;
 
 /// Fills one with a node of each kind, and more than are asked for at a time.
 fn fill(zookeeper: &ZooKeeper) {

@@ -2,10 +2,10 @@
 
 use super::ask::Ask;
 use super::block;
-use super::json::{Object, push_array};
 use super::node::{self, VERSION};
 use super::reply::{Answer, Reply};
 use super::{session, txn};
+use crate::face::go::json_write::{Object, push_array};
 
 /// `/v1/agent/self`: who answers here, and within which limits.
 pub(super) fn own(ask: &Ask<'_>) -> Reply {

@@ -7,11 +7,11 @@ use bytes::Bytes;
 use http::{HeaderMap, header, request};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
-use super::go::Query;
 use super::reply::Reply;
 use super::{Consul, Face};
-use crate::face::http::Connection;
+use crate::face::go::Query;
 use crate::face::list_cache::ListCache;
+use crate::face::server::Connection;
 use crate::model::{Caller, FaceName};
 
 /// A request without its body.

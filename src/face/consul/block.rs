@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Consul;
-use super::go::format_duration;
 use super::options::Options;
+use crate::face::go::format_duration;
 use crate::model::{Caller, KeyRange, LeaseId};
 use crate::space::View;
 

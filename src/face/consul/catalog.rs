@@ -2,10 +2,10 @@
 //! revision the keyspace was opened at: no write of a key moves it, and a restart or another leader never lowers it.
 
 use super::ask::Ask;
-use super::json::{Object, push_array, push_strings};
 use super::node;
 use super::options::Options;
 use super::reply::{Answer, Reply};
+use crate::face::go::json_write::{Object, push_array, push_strings};
 
 /// `/v1/catalog/datacenters`
 pub(super) fn datacenters(ask: &Ask<'_>) -> Answer {

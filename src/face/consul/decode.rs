@@ -1,7 +1,7 @@
 //! JSON into what Consul wants, as Go does it: field names match in any case, `null` changes nothing, and the first
 //! thing that does not fit is told.
 
-use super::go::{Json, parse_uint, quote};
+use crate::face::go::{Json, parse_uint, quote};
 
 /// That a value is not what its place wants, in Go's words.
 pub(super) fn mismatch(value: &Json, place: &str, wanted: &str) -> String {

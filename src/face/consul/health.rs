@@ -1,9 +1,9 @@
 //! `/v1/health/...`: the one node is alive, else nobody would answer.
 
 use super::ask::Ask;
-use super::json::{Object, push_array};
 use super::node;
 use super::reply::{Answer, Reply};
+use crate::face::go::json_write::{Object, push_array};
 
 /// `/v1/health/node/NODE`
 pub(super) async fn node(ask: &Ask<'_>) -> Answer {

@@ -9,9 +9,7 @@ mod block;
 mod catalog;
 mod decode;
 mod endpoints;
-mod go;
 mod health;
-mod json;
 mod kv;
 mod no_leader;
 mod node;
@@ -35,13 +33,14 @@ pub use no_leader::{HOLD, no_leader};
 
 use ask::Ask;
 use endpoints::{Endpoint, Found};
-use go::Query;
 use path::PathError;
 use reply::{Answer, Reply};
 
-use super::http::{Stopping, Target};
+use super::go::Query;
+use super::http::RequestTarget;
 use super::list_cache::ListCache;
-use super::{gopath, gzip};
+use super::server::Stopping;
+use super::{go, gzip};
 use crate::model::Caller;
 use crate::space::Keyspace;
 
@@ -82,7 +81,7 @@ pub fn router(face: Consul) -> Router {
 async fn handle(State(face): State<Arc<Face>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let compressed = gzip::accepted(&parts.headers);
-    let target = Target::of(&parts.extensions, &parts.uri);
+    let target = RequestTarget::of(&parts.extensions, &parts.uri);
     let path = match path::read(&target.path) {
         Ok(path) => path,
         Err(PathError::NotPrintable) => return plain(Reply::empty(StatusCode::BAD_REQUEST)).await,
@@ -93,7 +92,7 @@ async fn handle(State(face): State<Arc<Face>>, request: Request) -> Response {
             return plain(reply.header(header::CONNECTION, close)).await;
         }
         Err(PathError::Dots(path)) => {
-            return match gopath::redirect(&parts.method, &path, target.query.as_deref()) {
+            return match go::redirect_to_clean(&parts.method, &path, target.query.as_deref()) {
                 Some(redirect) => redirect,
                 None => plain(refused::dots()).await,
             };
@@ -125,7 +124,7 @@ async fn answer(
     face: &Face,
     found: Found<'_>,
     parts: &request::Parts,
-    target: &Target,
+    target: &RequestTarget,
     body: Body,
 ) -> Reply {
     let Ok(query) = Query::parse(target.query()) else {

@@ -8,7 +8,8 @@ use axum::response::Response;
 use http::{HeaderValue, header};
 
 use super::reply::Reply;
-use crate::face::{farewell, gzip};
+use crate::face::gzip;
+use crate::face::http::last_answer;
 
 /// How long a request is held until there is a leader: Consul's `rpc_hold_timeout`.
 pub const HOLD: Duration = Duration::from_secs(7);
@@ -25,7 +26,7 @@ async fn answer(request: Request) -> Response {
     let mut response = reply.into_response(gzip::accepted(request.headers())).await;
     let vary = HeaderValue::from_static("Accept-Encoding");
     response.headers_mut().insert(header::VARY, vary);
-    farewell::said(response)
+    last_answer(response)
 }
 
 #[cfg(test)]

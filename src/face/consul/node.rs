@@ -1,8 +1,8 @@
 //! The one node there is: this gateway, with the service and the check that a Consul server always has.
 
 use super::ask::Ask;
-use super::json::{Object, push_plain};
-use crate::face::gojson;
+use crate::face::go::json_write::{Object, push_plain};
+use crate::face::go::push_json_string;
 
 /// The version of Consul whose answers these are.
 pub(super) const VERSION: &str = "1.8.7";
@@ -156,7 +156,7 @@ pub(super) fn push_member(ask: &Ask<'_>, out: &mut Vec<u8>) {
                 .text("dc", &ask.face.datacenter)
                 .text("id", id(ask))
                 .with("port", |out| {
-                    gojson::push_string(out, ask.here.port().to_string().as_bytes());
+                    push_json_string(out, ask.here.port().to_string().as_bytes());
                 })
                 .text("role", "consul")
                 .text("segment", "")

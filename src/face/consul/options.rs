@@ -3,8 +3,8 @@
 use http::HeaderMap;
 
 use super::ask::Ask;
-use super::go::{Query, parse_duration, parse_uint, quote};
 use super::reply::Reply;
+use crate::face::go::{Query, parse_duration, parse_uint, quote};
 
 /// The options of a read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

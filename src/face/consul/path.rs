@@ -1,7 +1,7 @@
 //! Path of a request, as Consul's multiplexer sees it.
 
-use super::go::is_print;
-use crate::face::gopath;
+use crate::face::go;
+use crate::face::go::is_print;
 
 /// A path that no endpoint gets to see.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,15 +17,15 @@ pub(super) enum PathError {
 /// Decodes a raw path, refuses what cannot be printed and what has dots, and collapses slashes. Bytes that are not UTF-8
 /// are kept, as Consul keeps them.
 pub(super) fn read(raw: &[u8]) -> Result<Vec<u8>, PathError> {
-    let path = gopath::decode(raw).map_err(|_| PathError::BadEscape)?;
+    let path = go::decode_path(raw).map_err(|_| PathError::BadEscape)?;
     let printable = |chunk: std::str::Utf8Chunk<'_>| chunk.valid().chars().all(is_print);
     if !path.utf8_chunks().all(printable) {
         return Err(PathError::NotPrintable);
     }
-    if gopath::has_dots(&path) {
+    if go::has_dot_segments(&path) {
         return Err(PathError::Dots(path));
     }
-    Ok(gopath::collapse(&path))
+    Ok(go::collapse_slashes(&path))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
-use super::json;
+use crate::face::go::json_write as json;
 use crate::face::gzip;
 use crate::face::list_cache::Encoded;
 

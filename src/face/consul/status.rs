@@ -1,17 +1,17 @@
 //! `/v1/status/leader` and `/v1/status/peers`: the one gateway, by the address the client reached it at.
 
 use super::ask::Ask;
-use super::json::push_strings;
 use super::options::Options;
 use super::reply::{Answer, Reply};
-use crate::face::gojson;
+use crate::face::go::json_write::push_strings;
+use crate::face::go::push_json_string;
 
 /// Who leads.
 pub(super) fn leader(ask: &Ask<'_>) -> Answer {
     Options::parse(ask)?;
     ask.this_datacenter()?;
     let mut body = Vec::new();
-    gojson::push_string(&mut body, ask.here.to_string().as_bytes());
+    push_json_string(&mut body, ask.here.to_string().as_bytes());
     Ok(Reply::json(body))
 }
 

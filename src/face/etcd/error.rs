@@ -3,8 +3,8 @@
 use axum::body::Body;
 use http::{Response, StatusCode};
 
-use super::super::gojson;
 use super::reply;
+use crate::face::go::push_json_string;
 use crate::space::{CommitError, Denied};
 use crate::store;
 
@@ -134,7 +134,7 @@ impl Error {
         );
         if !self.cause.is_empty() {
             body.extend_from_slice(br#","cause":"#);
-            gojson::push_string(&mut body, &self.cause);
+            push_json_string(&mut body, &self.cause);
         }
         body.extend_from_slice(format!(",\"index\":{index}}}\n").as_bytes());
         let mut answer = reply::json(self.code.status(), body);

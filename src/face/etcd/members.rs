@@ -6,8 +6,8 @@ use http::header::HOST;
 use http::uri::Authority;
 use http::{Method, Request, Response, StatusCode};
 
-use super::super::gojson;
 use super::{Face, MEMBER_NAME, PEER_URL, connection, refused, reply};
+use crate::face::go::push_json_string;
 
 /// Answers `/v2/members` and what is beneath.
 pub(super) fn serve(face: &Face, which: &[u8], request: &Request<Body>) -> Response<Body> {
@@ -50,7 +50,7 @@ fn push_member(out: &mut Vec<u8>, face: &Face, request: &Request<Body>) {
         if place > 0 {
             out.push(b',');
         }
-        gojson::push_string(out, url.as_bytes());
+        push_json_string(out, url.as_bytes());
     }
     out.extend_from_slice(b"]}");
 }

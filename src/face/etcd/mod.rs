@@ -6,11 +6,9 @@
 mod auth;
 mod chunks;
 mod error;
-mod form;
 mod health;
 mod keys;
 mod machines;
-mod media_type;
 mod members;
 mod no_leader;
 mod refused;
@@ -32,9 +30,10 @@ pub use self::no_leader::no_leader;
 
 use self::route::Route;
 use self::stats::Counters;
-use super::gopath::{self, BadEscape};
-use super::http::{Connection, Stopping, Target};
+use super::go::{self, BadEscape};
+use super::http::RequestTarget;
 use super::list_cache::ListCache;
+use super::server::{Connection, Stopping};
 use crate::model::{Caller, FaceName, time};
 use crate::space::Keyspace;
 
@@ -106,13 +105,13 @@ async fn serve(State(face): State<Arc<Face>>, request: Request<Body>) -> Respons
     if refused::is_grpc(request.headers()) {
         return refused::v3();
     }
-    let target = Target::of(request.extensions(), request.uri());
-    let path = match gopath::decode(&target.path) {
-        Ok(path) if gopath::has_dots(&path) => {
-            let redirect = gopath::redirect(request.method(), &path, target.query.as_deref());
+    let target = RequestTarget::of(request.extensions(), request.uri());
+    let path = match go::decode_path(&target.path) {
+        Ok(path) if go::has_dot_segments(&path) => {
+            let redirect = go::redirect_to_clean(request.method(), &path, target.query.as_deref());
             return redirect.unwrap_or_else(refused::dots);
         }
-        Ok(path) => gopath::collapse(&path),
+        Ok(path) => go::collapse_slashes(&path),
         Err(BadEscape) => return reply::bad_request(),
     };
     // A CONNECT to a host, which is nothing here.
@@ -120,7 +119,7 @@ async fn serve(State(face): State<Arc<Face>>, request: Request<Body>) -> Respons
         return reply::not_found();
     }
     match Route::of(&path) {
-        Route::Keys(key) => keys::serve(&face, key, request).await,
+        Route::Keys(key) => keys::serve(&face, key, target.query(), request).await,
         Route::Members(which) => members::serve(&face, which, &request),
         Route::Machines => machines::serve(&face.advertise, &request),
         Route::StatsSelf => stats::serve_self(&face, request.method()),

@@ -10,9 +10,8 @@ use http::{Request, Response, StatusCode};
 use super::error::{Code, Error};
 use super::route::Route;
 use super::{machines, refused, reply, version};
-use crate::face::farewell;
-use crate::face::gopath::{self, BadEscape};
-use crate::face::http::Target;
+use crate::face::go::{self, BadEscape};
+use crate::face::http::{RequestTarget, last_answer};
 
 /// Answers requests as an etcd member does without a leader, and closes the connection.
 ///
@@ -28,16 +27,16 @@ async fn serve(
     State(advertise): State<Arc<Vec<String>>>,
     request: Request<Body>,
 ) -> Response<Body> {
-    farewell::said(answer(&advertise, &request))
+    last_answer(answer(&advertise, &request))
 }
 
 fn answer(advertise: &[String], request: &Request<Body>) -> Response<Body> {
     if refused::is_grpc(request.headers()) {
         return refused::v3();
     }
-    let target = Target::of(request.extensions(), request.uri());
-    let path = match gopath::decode(&target.path) {
-        Ok(path) => gopath::collapse(&path),
+    let target = RequestTarget::of(request.extensions(), request.uri());
+    let path = match go::decode_path(&target.path) {
+        Ok(path) => go::collapse_slashes(&path),
         Err(BadEscape) => return reply::bad_request(),
     };
     match Route::of(&path) {

@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 
-use super::super::gojson;
+use crate::face::go::push_json_string;
 
 /// Where the keyspace stands.
 pub(super) const ETCD_INDEX: HeaderName = HeaderName::from_static("x-etcd-index");
@@ -79,7 +79,7 @@ pub(super) fn unless_allowed(method: &Method, allowed: &'static str) -> Option<R
 /// An error that is only a message, as etcd writes those that are not about keys.
 pub(super) fn message(status: StatusCode, text: &str) -> Response<Body> {
     let mut body = br#"{"message":"#.to_vec();
-    gojson::push_string(&mut body, text.as_bytes());
+    push_json_string(&mut body, text.as_bytes());
     body.push(b'}');
     json(status, body)
 }

@@ -9,7 +9,7 @@ use http::{Method, StatusCode};
 use http_body::Body as _;
 use parking_lot::Mutex;
 
-use super::head::Version;
+use super::version::Version;
 use crate::model::time::unix_ms;
 
 /// Room for the head of nearly every answer, in bytes, and a short body.

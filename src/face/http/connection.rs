@@ -5,7 +5,6 @@
 //! that nobody has read yet. How a request looks is in `head`, its body in `framing`, an answer in `answer`.
 
 use std::future::{Future, poll_fn};
-use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
@@ -14,19 +13,19 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body::Body as _;
 use parking_lot::Mutex;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::answer::{self, Asked, Shape};
-use super::arrival::Arrival;
 use super::body::RequestBody;
-use super::head::{Expectation, Found, Head, Reader, Version};
+use super::broken::Broken;
+use super::head::{Expectation, Found, Head, Reader};
 use super::refusal::Refusal;
-use super::server::Shared;
-use super::service::{self, LeadLost};
-use super::wire::{HungUp, Wire};
-use super::{Connection, Stopping, http2};
+use super::settings::Settings;
+use super::version::Version;
+use super::wire::Wire;
+use super::{http2, send, service};
+use crate::face::server::{Arrival, Connection, HungUp, RequestInFlight, ServerContext, Stopping};
 
 /// From which length on a head is a long one, in bytes.
 const LONG_HEAD: usize = 64 << 10;
@@ -38,32 +37,6 @@ const LONG_HELD: Duration = Duration::from_secs(10);
 /// in Go.
 const UNREAD: u64 = 256 << 10;
 
-/// How much a client may go on sending after an answer that closes the connection, in bytes, and for how long. Where the
-/// connection were closed on it, it would lose the answer.
-const LINGER_BYTES: usize = 8 << 20;
-const LINGER: Duration = Duration::from_secs(10);
-
-/// Why a connection ended before its client ended it.
-#[derive(Debug, thiserror::Error)]
-enum Broken {
-    #[error(transparent)]
-    HungUp(#[from] HungUp),
-    #[error("the headers of the request did not come in time")]
-    LateHead,
-    #[error("a request with a long head took too long")]
-    LongHeld,
-    #[error("the answer broke off: {0}")]
-    Answer(axum::Error),
-    #[error(transparent)]
-    LeadLost(#[from] LeadLost),
-}
-
-impl From<io::Error> for Broken {
-    fn from(error: io::Error) -> Self {
-        Self::HungUp(error.into())
-    }
-}
-
 /// What comes next on a connection.
 enum Next {
     Request(Box<Head>, Option<OwnedSemaphorePermit>),
@@ -74,8 +47,9 @@ enum Next {
 
 /// One connection.
 struct Http1 {
-    shared: Arc<Shared>,
-    face: Router,
+    settings: Arc<Settings>,
+    server: Arc<ServerContext>,
+    router: Router,
     ends: Connection,
     stopping: Stopping,
     /// Shared with the body of the request that is being answered.
@@ -83,20 +57,27 @@ struct Http1 {
 }
 
 /// Serves a connection until the client ends it, or the gateway is stopping and nothing is in flight.
-pub(super) async fn serve(shared: Arc<Shared>, arrival: Arrival, face: Router, stopping: Stopping) {
+pub(super) async fn serve(
+    settings: Arc<Settings>,
+    server: Arc<ServerContext>,
+    arrival: Arrival,
+    router: Router,
+    stopping: Stopping,
+) {
     let Arrival { stream, ends } = arrival;
-    let name = shared.name;
-    let wire = Arc::new(Mutex::new(Wire::new(stream, shared.limits.write_pause)));
+    let face = server.face;
+    let wire = Arc::new(Mutex::new(Wire::new(stream, settings.limits.write_pause)));
     let connection = Http1 {
-        shared,
-        face,
+        settings,
+        server,
+        router,
         ends,
         stopping,
         wire,
     };
     if let Err(error) = connection.run().await {
-        // A client that breaks off is no news.
-        tracing::debug!(face = name, peer = %ends.peer, %error, "connection broken");
+        // Clients break off all the time: not worth a warning.
+        tracing::debug!(face, peer = %ends.peer, %error, "connection broken");
     }
 }
 
@@ -116,24 +97,19 @@ impl Http1 {
                             .map_err(|_| Broken::LongHeld)??,
                     };
                     if !keeps {
-                        return self.close().await;
+                        return send::close(&self.wire, &self.stopping).await;
                     }
                 }
                 Next::Refused(refusal) => {
                     self.wire.lock().push(&refusal.bytes());
-                    return self.close().await;
+                    return send::close(&self.wire, &self.stopping).await;
                 }
                 Next::Http2 => {
-                    let Self {
-                        shared,
-                        ends,
-                        stopping,
-                        wire,
-                        ..
-                    } = self;
-                    // Nobody else has it: no request was read.
-                    if let Some(wire) = Arc::into_inner(wire) {
-                        http2::refuse(&shared, ends, wire.into_inner(), stopping).await;
+                    // No request was read, so no body shares the wire.
+                    if let Some(wire) = Arc::into_inner(self.wire) {
+                        let client = (self.server.face, self.ends.peer);
+                        let wire = wire.into_inner();
+                        http2::refuse(&self.settings, client, wire, &stopping).await;
                     }
                     return Ok(());
                 }
@@ -162,7 +138,7 @@ impl Http1 {
                 continue;
             }
             if late.is_none() {
-                late.set(Some(tokio::time::sleep(self.shared.limits.head)));
+                late.set(Some(tokio::time::sleep(self.settings.limits.head)));
             }
             let Some(late) = late.as_mut().as_pin_mut() else {
                 continue;
@@ -170,7 +146,7 @@ impl Http1 {
             let more = async {
                 // Long ones are read a few at a time: together they could fill the memory.
                 if so_far >= LONG_HEAD && long.is_none() {
-                    long = Arc::clone(&self.shared.long_heads)
+                    long = Arc::clone(&self.settings.long_heads)
                         .acquire_owned()
                         .await
                         .ok();
@@ -192,7 +168,7 @@ impl Http1 {
     ) -> Result<Next, usize> {
         let mut wire = self.wire.lock();
         wire.skip_breaks();
-        match reader.read(&mut wire.input, self.shared.limits.head_bytes) {
+        match reader.read(&mut wire.input, self.settings.limits.head_bytes) {
             Ok(Found::Head(head)) => return Ok(Next::Request(head, long.take())),
             Ok(Found::Http2) => return Ok(Next::Http2),
             Ok(Found::More) => {}
@@ -234,17 +210,28 @@ impl Http1 {
             let asked = self.after_rest(asked).await;
             return self.send_plain(StatusCode::OK, asked).await;
         }
-        let flight = service::Flight::begin(&self.shared, &head.method);
-        let body = RequestBody::new(&self.wire, self.shared.limits.body_pause);
+        let method = service::method_label(&head.method);
+        let in_flight = RequestInFlight::begin(&self.server, method);
+        let body = RequestBody::new(&self.wire, self.settings.limits.body_pause);
         let mut request = Request::new(Body::new(body));
         *request.method_mut() = head.method;
-        // A face reads the target; who only knows paths reads this. What is no path of theirs finds nothing.
+        // For routers that match paths. A target that is no valid path matches none; a face reads the target itself.
         *request.uri_mut() = head.target.as_uri();
         *request.headers_mut() = head.headers;
         request.extensions_mut().insert(self.ends);
-        request.extensions_mut().insert(head.target);
-        let answered = service::answer(&self.shared, flight, self.face.clone(), request);
-        let (answer, _flight) = self.while_there(answered).await??;
+        request.extensions_mut().insert(head.target.clone());
+        let origin = service::Origin {
+            peer: self.ends.peer,
+            target: head.target,
+        };
+        let answered = service::answer(
+            &self.server,
+            in_flight,
+            self.router.clone(),
+            origin,
+            request,
+        );
+        let (answer, _in_flight) = self.while_connected(answered).await??;
         let asked = self.after_rest(asked).await;
         self.send(answer, asked).await
     }
@@ -257,10 +244,10 @@ impl Http1 {
         }
     }
 
-    /// Waits for an answer while the client does.
-    async fn while_there<T>(&self, answer: impl Future<Output = T>) -> Result<T, HungUp> {
+    /// Waits for an answer as long as the client does.
+    async fn while_connected<T>(&self, answer: impl Future<Output = T>) -> Result<T, HungUp> {
         let mut answer = pin!(answer);
-        let patience = self.shared.limits.half_closed;
+        let patience = self.settings.limits.half_closed;
         poll_fn(|cx| {
             if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
                 return Poll::Ready(Ok(answer));
@@ -285,7 +272,7 @@ impl Http1 {
                 }
             }
             let piece = poll_fn(|cx| self.wire.lock().poll_body(cx));
-            let piece = tokio::time::timeout(self.shared.limits.body_pause, piece).await;
+            let piece = tokio::time::timeout(self.settings.limits.body_pause, piece).await;
             let Ok(Some(Ok(piece))) = piece else {
                 return matches!(piece, Ok(None));
             };
@@ -309,78 +296,13 @@ impl Http1 {
         asked.keep_alive &= !self.stopping.is_on();
         let (shape, keeps) = {
             let mut wire = self.wire.lock();
-            answer::push_head(wire.output(), asked, &answer, &self.shared.date)
+            answer::push_head(wire.output(), asked, &answer, &self.settings.date)
         };
         if shape != Shape::Nothing {
-            self.send_body(answer.into_body(), shape).await?;
+            send::send_body(&self.wire, answer.into_body(), shape).await?;
         }
         poll_fn(|cx| self.wire.lock().poll_flush(cx)).await?;
         // What is left of a body must never be taken for a request.
         Ok(keeps && self.wire.lock().framing.is_done())
-    }
-
-    /// Sends a body, each piece as soon as there is nothing else to send with it.
-    async fn send_body(&self, body: Body, shape: Shape) -> Result<(), Broken> {
-        let mut body = pin!(body);
-        let chunked = shape == Shape::Chunked;
-        loop {
-            let frame = poll_fn(|cx| {
-                if let Poll::Ready(frame) = body.as_mut().poll_frame(cx) {
-                    return Poll::Ready(Ok(frame));
-                }
-                let mut wire = self.wire.lock();
-                if let Poll::Ready(Err(error)) = wire.poll_flush(cx) {
-                    return Poll::Ready(Err(error.into()));
-                }
-                // Nobody else tells that there is no one to send more to.
-                wire.poll_hung_up(cx, Duration::ZERO).map(Err)
-            })
-            .await?;
-            let Some(frame) = frame else { break };
-            let Ok(piece) = frame.map_err(Broken::Answer)?.into_data() else {
-                continue;
-            };
-            if piece.is_empty() {
-                continue;
-            }
-            let has_room = {
-                let mut wire = self.wire.lock();
-                if chunked {
-                    wire.push(answer::chunk_begins(&piece).as_bytes());
-                }
-                wire.push_piece(piece)
-            };
-            if !has_room {
-                poll_fn(|cx| self.wire.lock().poll_flush(cx)).await?;
-            }
-            if chunked {
-                self.wire.lock().push(b"\r\n");
-            }
-        }
-        if chunked {
-            self.wire.lock().push(b"0\r\n\r\n");
-        }
-        Ok(())
-    }
-
-    /// Closes the connection so that a client that is still sending can read its answer.
-    async fn close(&self) -> Result<(), Broken> {
-        poll_fn(|cx| self.wire.lock().poll_shutdown(cx)).await?;
-        let mut left = LINGER_BYTES;
-        let read = async {
-            while left > 0 {
-                self.wire.lock().input.clear();
-                match poll_fn(|cx| self.wire.lock().poll_fill(cx)).await {
-                    Ok(0) | Err(_) => return,
-                    Ok(read) => left = left.saturating_sub(read),
-                }
-            }
-        };
-        tokio::select! {
-            // It is closed either way.
-            _late = tokio::time::timeout(LINGER, read) => {}
-            () = self.stopping.wait() => {}
-        }
-        Ok(())
     }
 }

@@ -7,8 +7,8 @@ use bytes::{Buf, BytesMut};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, Method};
 
-use super::head::Version;
 use super::refusal::Refusal;
+use super::version::Version;
 
 /// The longest line that begins a chunk, extensions included, and the longest trailer, in bytes.
 const LONGEST_LINE: usize = 4 << 10;

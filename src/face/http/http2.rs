@@ -1,6 +1,7 @@
-//! HTTP/2 clients, refused in words they can read: etcd's version 3 is spoken by gRPC, on the port of version 2.
+//! Refusal of HTTP/2 in terms its clients show: etcd v3 clients speak gRPC to the port of etcd v2.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -12,35 +13,39 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, join, split};
 
-use super::server::Shared;
+use super::settings::Settings;
 use super::wire::Wire;
-use super::{Connection, Stopping};
+use crate::face::server::Stopping;
 
-/// How long such a connection may last: its clients come again by themselves.
+/// How long such a connection may last; its clients reconnect by themselves.
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// How many calls it may have open at once.
 const CALLS: u32 = 16;
 
-/// gRPC's number for what a server does not have.
+/// gRPC's status for a call that a server does not have.
 const UNIMPLEMENTED: HeaderValue = HeaderValue::from_static("12");
 
-/// What Go's server says to HTTP/2 where it has none.
+/// The answer of Go's server to HTTP/2 when it does not speak it.
 const NO_HTTP2: &[u8] =
     b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
-/// Answers every call with the server's sentence; closes the connection where it has none.
-pub(super) async fn refuse(shared: &Shared, ends: Connection, wire: Wire, stopping: Stopping) {
+/// Answers every call with the sentence of the settings; without one, closes the connection.
+pub(super) async fn refuse(
+    settings: &Settings,
+    (face, peer): (&'static str, SocketAddr),
+    wire: Wire,
+    stopping: &Stopping,
+) {
     let (mut stream, read) = wire.into_parts();
-    let (face, peer) = (shared.name, ends.peer);
-    let Some(sentence) = shared.no_grpc else {
+    let Some(sentence) = settings.grpc_refusal else {
         let _gone = stream.write_all(NO_HTTP2).await;
         let _gone = stream.shutdown().await;
         return;
     };
-    // Once is enough: clients of that version ask again and again.
-    if !shared.grpc_told.swap(true, Ordering::Relaxed) {
-        tracing::info!(face, %peer, "a client speaks gRPC, and is refused: {sentence}");
+    // Logged once: clients of that version retry for ever.
+    if !settings.grpc_logged.swap(true, Ordering::Relaxed) {
+        tracing::info!(face, %peer, "a client speaks gRPC and is refused (logged once): {sentence}");
     }
     let (reader, writer) = split(stream);
     let begun = std::io::Cursor::new(read);
@@ -64,7 +69,7 @@ pub(super) async fn refuse(shared: &Shared, ends: Connection, wire: Wire, stoppi
     }
 }
 
-/// An answer of gRPC that is nothing but its status.
+/// A gRPC answer with a status and no message.
 fn unimplemented(sentence: &'static str) -> Response<Body> {
     let mut answer = Response::new(Body::empty());
     let headers = answer.headers_mut();

@@ -1,12 +1,12 @@
-//! What one server takes before it says no.
+//! Limits of HTTP requests and connections.
 
 use std::time::Duration;
 
-/// The bounds of a server.
+/// The limits of one HTTP protocol.
 ///
-/// None of them touches a connection that is idle between requests: like Go's servers, it may
-/// stay for as long as it lives, so that no client finds its kept connection closed under a request it cannot repeat.
-/// TCP keep-alive ends those whose other side is gone.
+/// None ends a connection that is idle between requests: as with Go's servers, it may stay open for ever, so that no client
+/// sends a request that it cannot repeat on a connection that is just being closed. TCP keep-alive ends connections whose
+/// client is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The longest request line with headers, in bytes; 431 above it, and where there are more than 4,096 headers. Go's
@@ -22,8 +22,6 @@ pub struct Limits {
     pub write_pause: Duration,
     /// How long a client that closed its sending side may wait for its answer; a poll is given up after it.
     pub half_closed: Duration,
-    /// How long requests in flight may go on when the gateway is stopping.
-    pub drain: Duration,
 }
 
 impl Default for Limits {
@@ -35,7 +33,6 @@ impl Default for Limits {
             body_pause: Duration::from_secs(30),
             write_pause: Duration::from_secs(30),
             half_closed: Duration::from_secs(1),
-            drain: Duration::from_secs(10),
         }
     }
 }

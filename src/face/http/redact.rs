@@ -1,9 +1,9 @@
-//! What of a request may be logged.
+//! Redaction of request targets for the log: no stored values, no tokens.
 
-use super::target::Target;
+use super::target::RequestTarget;
 
-/// Parameters whose values say how something is asked, never what is stored or who asks. The value of any other one
-/// is hidden: Consul takes `token` in the query, and etcd v2 `value`, `prevValue`.
+/// Parameters whose values are options of a request, never stored data or credentials. All other values are hidden:
+/// Consul takes `token` in the query, etcd v2 `value` and `prevValue`.
 const SHOWN: [&str; 22] = [
     "cas",
     "consistent",
@@ -33,8 +33,8 @@ const SHOWN: [&str; 22] = [
 const LONGEST: usize = 256;
 
 /// The path and query of a request without values and secrets, and not too long.
-pub(super) fn target(target: &Target) -> String {
-    let Target { path, query } = target;
+pub(super) fn target(target: &RequestTarget) -> String {
+    let RequestTarget { path, query } = target;
     let path = path.get(..path.len().min(4 * LONGEST)).unwrap_or_default();
     let mut text = String::from_utf8_lossy(path).into_owned();
     if let Some(query) = query {
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     fn shown(uri: &str) -> String {
-        target(&Target::split(&uri.to_owned().into()))
+        target(&RequestTarget::split(&uri.to_owned().into()))
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! One request on its way through a face: counted, logged, timed.
+//! Request service: the router answers a request, leadership is checked after it, and the outcome is counted and logged.
 
-use std::sync::Arc;
+use std::net::SocketAddr;
 
 use axum::Router;
 use axum::body::Body;
@@ -9,91 +9,61 @@ use tokio::time::Instant;
 use tower_service::Service;
 use tracing::Instrument;
 
-use super::metrics::{self, Face};
-use super::server::Shared;
-use super::target::Target;
-use super::{Connection, NoFault, redact};
+use super::no_fault::NoFault;
+use super::redact;
+use super::target::RequestTarget;
+use crate::face::server::{LeadershipLost, RequestInFlight, ServerContext};
 
-/// A request in flight; counts it when it ends, however it ends.
+/// What the log says of a request.
 #[derive(Debug)]
-pub(super) struct Flight {
-    shared: Arc<Shared>,
-    method: &'static str,
-    status: Option<u16>,
+pub(super) struct Origin {
+    pub(super) peer: SocketAddr,
+    pub(super) target: RequestTarget,
 }
 
-impl Flight {
-    pub(super) fn begin(shared: &Arc<Shared>, method: &Method) -> Self {
-        let face = shared.name;
-        let in_flight = &shared.metrics.in_flight;
-        in_flight.get_or_create(&Face { face }).inc();
-        Self {
-            shared: Arc::clone(shared),
-            method: metrics::method(method),
-            status: None,
-        }
+/// The method as a label: methods that clients invent must not make new series.
+pub(super) fn method_label(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "PUT" => "PUT",
+        "POST" => "POST",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        "PATCH" => "PATCH",
+        _ => "other",
     }
 }
 
-impl Drop for Flight {
-    fn drop(&mut self) {
-        let Self {
-            shared,
-            method,
-            status,
-        } = self;
-        let face = shared.name;
-        let request = metrics::Request {
-            face,
-            method,
-            status: status.map_or_else(|| "gone".to_owned(), |status| status.to_string()),
-        };
-        let metrics = &shared.metrics;
-        metrics.requests.get_or_create(&request).inc();
-        metrics.in_flight.get_or_create(&Face { face }).dec();
-    }
-}
-
-/// Another gateway may lead by now.
-#[derive(Debug, thiserror::Error)]
-#[error("the lead is lost")]
-pub(super) struct LeadLost;
-
-/// Answers one request by the face. The answer is in flight until it was sent.
+/// Has the router answer one request. The request is in flight until its answer was sent.
 pub(super) async fn answer(
-    shared: &Shared,
-    mut flight: Flight,
-    mut face: Router,
+    server: &ServerContext,
+    mut in_flight: RequestInFlight,
+    mut router: Router,
+    origin: Origin,
     request: Request<Body>,
-) -> Result<(Response<Body>, Flight), LeadLost> {
-    let name = shared.name;
-    let peer = request
-        .extensions()
-        .get()
-        .map(|ends: &Connection| ends.peer);
-    let target = Target::of(request.extensions(), request.uri());
+) -> Result<(Response<Body>, RequestInFlight), LeadershipLost> {
+    let (face, method) = (server.face, in_flight.method());
+    let Origin { peer, target } = origin;
     let span = tracing::debug_span!(
         "request",
-        face = name,
-        method = flight.method,
+        face,
+        method,
         peer = tracing::field::Empty,
         path = tracing::field::Empty,
     );
-    // Making the texts costs something; only where they are read.
+    // Formatting costs time, so only where the span is recorded.
     if !span.is_disabled() {
-        span.record("peer", peer.map(tracing::field::display));
+        span.record("peer", tracing::field::display(peer));
         span.record("path", redact::target(&target));
     }
     let began = Instant::now();
     let has_span = !span.is_disabled();
     async move {
-        let Ok(response) = face.call(request).await;
-        // By then another gateway may have answered something newer: the connection ends without an answer.
-        if !shared.leads.now().await {
-            return Err(LeadLost);
-        }
+        let Ok(response) = router.call(request).await;
+        server.check_leadership().await?;
         let status = response.status().as_u16();
-        flight.status = Some(status);
+        in_flight.set_status(status);
         let micros = began.elapsed().as_micros();
         let micros = u64::try_from(micros).unwrap_or(u64::MAX);
         let is_fault = response.extensions().get::<NoFault>().is_none();
@@ -101,14 +71,13 @@ pub(super) async fn answer(
         if is_fault && has_span {
             tracing::warn!(status, micros, "answered");
         } else if is_fault {
-            // What the span would say, had anybody wanted it.
-            let (method, path) = (flight.method, redact::target(&target));
-            let peer = peer.map(tracing::field::display);
-            tracing::warn!(face = name, method, peer, path, status, micros, "answered");
+            // The fields of the span, which is disabled.
+            let path = redact::target(&target);
+            tracing::warn!(face, method, %peer, path, status, micros, "answered");
         } else {
             tracing::debug!(status, micros, "answered");
         }
-        Ok((response, flight))
+        Ok((response, in_flight))
     }
     .instrument(span)
     .await

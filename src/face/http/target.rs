@@ -1,22 +1,22 @@
-//! Request target: the path and the query of a request, byte for byte as the client wrote them.
+//! Request target: path and query, byte for byte as the client wrote them.
 //!
-//! `http::Uri` cuts a target at `#`, refuses `<`, `>` and more, and ends at 64 KiB. Go's server, which Consul and etcd are
-//! built on, does none of that, and a key is what the target says.
+//! `http::Uri` cuts a target at `#`, refuses `<`, `>` and other bytes, and holds 64 KiB at most. Go's server, which Consul and
+//! etcd are built on, does none of that, and keys are read from the target.
 
 use axum::body::Bytes;
 use http::uri::PathAndQuery;
 use http::{Extensions, Uri};
 
-/// Where a request goes. Every request that a server hands to a face carries one as an extension.
+/// The target of a request. Every request from a server carries one as an extension.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Target {
+pub struct RequestTarget {
     /// From the first slash to the question mark, still percent-encoded; empty where a `CONNECT` names a host instead.
     pub path: Bytes,
     /// What follows the question mark, where there is one.
     pub query: Option<Bytes>,
 }
 
-impl Target {
+impl RequestTarget {
     /// Splits a target at its first question mark.
     pub(super) fn split(text: &Bytes) -> Self {
         match text.iter().position(|byte| *byte == b'?') {
@@ -31,7 +31,7 @@ impl Target {
         }
     }
 
-    /// The target of a request that came by a server; of one made otherwise, its URI.
+    /// The target of a request from a server; of a request made otherwise, its URI.
     pub fn of(extensions: &Extensions, uri: &Uri) -> Self {
         extensions.get().cloned().unwrap_or_else(|| Self {
             path: Bytes::copy_from_slice(uri.path().as_bytes()),
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn only_the_first_question_mark_splits() {
-        let split = |text: &'static str| Target::split(&Bytes::from_static(text.as_bytes()));
+        let split = |text: &'static str| RequestTarget::split(&Bytes::from_static(text.as_bytes()));
         let target = split("/a#b?c=<d>?e");
         assert_eq!(target.path, "/a#b");
         assert_eq!(target.query(), b"c=<d>?e");

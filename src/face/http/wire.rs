@@ -11,8 +11,8 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::time::Sleep;
 
-use super::arrival::Stream;
 use super::framing::{Framing, Step};
+use crate::face::server::{HungUp, Stream};
 
 /// How much is read at once, in bytes: enough for nearly every head.
 const READ: usize = 4 << 10;
@@ -53,17 +53,6 @@ pub(super) struct Wire {
     patience: Option<Pin<Box<Sleep>>>,
     /// When a client that has sent too much is looked at again.
     look: Option<Pin<Box<Sleep>>>,
-}
-
-/// The client is gone, or does not wait for its answer.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum HungUp {
-    /// The connection broke.
-    #[error("the connection broke: {0}")]
-    Broke(#[from] io::Error),
-    /// Its sending side was closed, and no answer came soon.
-    #[error("the client has closed its side")]
-    Closed,
 }
 
 impl Wire {

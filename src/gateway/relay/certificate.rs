@@ -20,13 +20,8 @@ use rustls::{
 };
 use sha2::{Digest, Sha256};
 
+use crate::gateway::faces;
 use crate::model::FaceName;
-
-/// What a connection is for, as the TLS handshake says it (ALPN, RFC 7301).
-const FACES: [(FaceName, &[u8]); 2] = [
-    (FaceName::Consul, b"kubekv/consul"),
-    (FaceName::Etcd2, b"kubekv/etcd2"),
-];
 
 /// A certificate and its key.
 #[derive(Debug)]
@@ -65,7 +60,7 @@ impl Identity {
             .with_protocol_versions(&[&TLS13])?
             .with_client_cert_verifier(Arc::new(verifier))
             .with_single_cert(vec![self.certificate.clone()], self.key())?;
-        config.alpn_protocols = FACES.iter().map(|(_, name)| name.to_vec()).collect();
+        config.alpn_protocols = faces::all().map(|face| face.alpn.to_vec()).collect();
         // Each connection shows its certificate.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
@@ -80,8 +75,7 @@ impl Identity {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_client_auth_cert(vec![self.certificate.clone()], self.key())?;
-        let alpn = FACES.iter().filter(|(name, _)| *name == face);
-        config.alpn_protocols = alpn.map(|(_, name)| name.to_vec()).collect();
+        config.alpn_protocols = vec![faces::row(face).alpn.to_vec()];
         config.resumption = Resumption::disabled();
         Ok(config)
     }
@@ -89,8 +83,8 @@ impl Identity {
 
 /// The face that a handshake named.
 pub(super) fn face(alpn: Option<&[u8]>) -> Option<FaceName> {
-    let named = FACES.iter().find(|(_, name)| Some(*name) == alpn);
-    named.map(|(face, _)| *face)
+    let named = faces::all().find(|face| Some(face.alpn) == alpn);
+    named.map(|face| face.name)
 }
 
 /// The SHA-256 of a certificate, in hexadecimal digits.

@@ -21,7 +21,7 @@ use super::metrics::{Face, Metrics};
 use super::no_leader::{self, NoLeader};
 use super::splice::{self, Pulse};
 use super::{Identity, proxy_header};
-use crate::face::http::{Arrival, Connection, prepare};
+use crate::face::server::{Arrival, Connection, configure_socket};
 use crate::model::FaceName;
 use crate::store::shared::{Members, Relay};
 
@@ -118,7 +118,9 @@ impl Forwarder {
             return;
         };
         // One that is gone already needs no answer.
-        let Ok(local) = prepare(&stream) else { return };
+        let Ok(local) = configure_socket(&stream) else {
+            return;
+        };
         let ends = Connection { peer, local };
         let client = Client { stream, ends, face };
         let (own, order) = (self.clone(), order.clone());
@@ -199,7 +201,7 @@ impl Forwarder {
         let config = self.identity.client(&relay.certificate, face);
         let config = config.map_err(io::Error::other)?;
         let stream = TcpStream::connect(&relay.address).await?;
-        prepare(&stream)?;
+        configure_socket(&stream)?;
         let name = ServerName::try_from("kubekv").map_err(io::Error::other)?;
         let connector = TlsConnector::from(Arc::new(config));
         let mut stream = connector.connect(name, stream).await?;

@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::metrics::{Face, Metrics};
 use super::{Identity, certificate, proxy_header};
-use crate::face::http::{Arrival, Stopping, prepare};
+use crate::face::server::{Arrival, Stopping, configure_socket};
 use crate::model::FaceName;
 use crate::store::shared::Members;
 
@@ -88,7 +88,7 @@ impl RelayListener {
     }
 
     async fn take(&self, stream: TcpStream, tls: &TlsAcceptor) -> io::Result<()> {
-        prepare(&stream)?;
+        configure_socket(&stream)?;
         let mut stream = tls.accept(stream).await?;
         let (_, session) = stream.get_ref();
         let face = certificate::face(session.alpn_protocol());

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use ppp::v2::{Addresses, Builder, Command, Header, Protocol, Version};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::face::http::Connection;
+use crate::face::server::Connection;
 
 /// The signature, version, family and length.
 const FIXED: usize = 16;

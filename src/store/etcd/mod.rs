@@ -1,31 +1,26 @@
-//! Entries as keys of an etcd cluster, under one prefix.
+//! A store of entries as keys of an etcd cluster, under one prefix.
 
-mod access;
-mod bulk;
-mod compare;
-mod connection_pool;
-mod failure;
-mod known;
-mod layout;
-#[cfg(test)]
-mod lists;
-mod load;
+mod cache;
+mod cleanup;
+mod connection;
+mod encoding;
+mod leader;
+mod list;
 mod log;
+mod prefix;
 mod raw_keys;
-mod records;
 mod send;
-mod settle;
-mod tail;
-mod version;
+mod watch;
 
 use std::sync::Arc;
 
-pub use access::{Access, Password};
-pub use raw_keys::{RawKey, RawKeys, plain};
+pub use connection::access::{Access, Password};
+pub use raw_keys::{RawKey, RawKeys, read_raw_keys};
 
-use self::connection_pool::ConnectionPool;
-use self::layout::Layout;
+use self::connection::pool::ConnectionPool;
+use self::encoding::layout::Layout;
 use self::log::EtcdLog;
+use self::prefix::Prefix;
 use super::shared::{self, Candidate, Metrics, SharedStore};
 use super::{StoreContents, StoreError};
 
@@ -39,18 +34,20 @@ pub fn open(
     candidate: Candidate,
     metrics: Metrics,
 ) -> Result<SharedStore, StoreError> {
-    let links = ConnectionPool::new(endpoints.to_vec(), access, metrics.clone())?;
-    let log = EtcdLog::new(links, Layout::new(prefix));
+    let pool = ConnectionPool::new(endpoints.to_vec(), access, metrics.clone())?;
+    let log = EtcdLog(Prefix::new(pool, Layout::new(prefix)));
     Ok(SharedStore::start(Arc::new(log), candidate, metrics))
 }
 
-/// Reads the entries under a prefix as of one revision, and takes no part in what gateways do there.
+/// Reads the entries under a prefix, as of one revision, without taking part in leader election.
 pub async fn read(
     endpoints: &[String],
     prefix: &str,
     access: Access,
 ) -> Result<StoreContents, StoreError> {
-    let links = ConnectionPool::new(endpoints.to_vec(), access, Metrics::default())?;
-    let log = EtcdLog::new(links, Layout::new(prefix)).of_the_present();
-    shared::read_once(&log).await
+    let pool = ConnectionPool::new(endpoints.to_vec(), access, Metrics::default())?;
+    let prefix = Prefix::new(pool, Layout::new(prefix));
+    // The entries of now, not of the recent past.
+    prefix.take_first_load();
+    shared::read_once(&EtcdLog(prefix)).await
 }

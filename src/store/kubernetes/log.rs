@@ -22,9 +22,9 @@ use crate::model::{Key, Proposal};
 use crate::store::shared::Metrics;
 use crate::store::shared::election::leader_record::LeaderRecord;
 use crate::store::shared::log::{Log, LogContents, LogError, LogStream, SendError};
-use crate::store::shared::watched_state::{WatchedState, differing_twice};
 use crate::store::shared::write_ids::WriteId;
 use crate::store::shared::write_ids::WriteIds;
+use crate::store::shared::{full_list::differing_twice, watched_state::WatchedState};
 use crate::store::{BoxFuture, Limits};
 
 const LIMITS: Limits = Limits {

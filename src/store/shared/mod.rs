@@ -5,6 +5,8 @@
 //! that implements [`log::Log`]; every gateway keeps a [`watch_cache`] of it.
 
 pub(crate) mod election;
+pub(crate) mod error_text;
+pub(crate) mod full_list;
 pub(crate) mod log;
 mod members;
 pub(crate) mod metrics;
@@ -17,7 +19,7 @@ pub(crate) mod write_ids;
 
 pub use self::election::candidate::Candidate;
 pub use self::election::leader_record::{LeaderRecord, Relay};
-pub use self::election::term::{LeadershipCheck, Term};
+pub use self::election::term::{Term, TermCheck};
 pub use self::members::member::Member;
 pub use self::members::membership::Members;
 pub use self::metrics::Metrics;

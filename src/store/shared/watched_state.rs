@@ -1,7 +1,5 @@
 //! The state of a log's backend, as its watch delivers it, with wake-ups for tasks that wait for a change of it.
 
-use std::collections::BTreeSet;
-use std::fmt::Debug;
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -51,20 +49,4 @@ impl<T: NeedsCleanup> WatchedState<T> {
             self.cleanup.notified().await;
         }
     }
-}
-
-/// Counts the entries that differ from a full list two times in a row: one that differs once may just have changed.
-pub(crate) async fn differing_twice<K, E, F>(once: impl Fn() -> F) -> Result<usize, E>
-where
-    K: Ord + Debug,
-    F: Future<Output = Result<BTreeSet<K>, E>>,
-{
-    let first = once().await?;
-    if first.is_empty() {
-        return Ok(0);
-    }
-    let second = once().await?;
-    let differing: Vec<_> = first.intersection(&second).collect();
-    tracing::debug!(?differing, "entries differ from a full list");
-    Ok(differing.len())
 }

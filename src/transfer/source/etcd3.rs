@@ -12,7 +12,7 @@ pub(super) async fn read(
     listing: &mut Listing,
 ) -> Result<(), Error> {
     let access = etcd_access(access.access.clone());
-    let plain = etcd::plain(members, prefix, access).await?;
+    let plain = etcd::read_raw_keys(members, prefix, access).await?;
     listing.index = Some(plain.revision);
     for key in plain.keys {
         if key.lease_left == Some(0) {

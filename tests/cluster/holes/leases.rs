@@ -5,10 +5,10 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::{answer, ask, json, kill, send, sync};
-use crate::cluster::namespace;
-use crate::command::kubekv;
 use crate::gateway::{start, start_for, state, until, until_ready};
-use crate::running::Running;
+use support::command::kubekv;
+use support::kubernetes::namespace;
+use support::running::Running;
 
 fn session(gateway: &Running, body: &str) -> String {
     let made = answer(send(gateway.consul, "PUT /v1/session/create", body));

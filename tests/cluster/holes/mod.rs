@@ -7,23 +7,19 @@ mod transactions;
 mod watches;
 mod writes;
 
-use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::cluster::kubectl;
-use crate::command::kubekv;
 use crate::gateway::{put, start_for};
-use crate::meddler::Meddler;
-use crate::running::Running;
-
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+use support::command::kubekv;
+use support::fault_proxy::FaultProxy;
+use support::kubernetes::kubectl;
+use support::requests::{answer, ask, send_body};
+use support::running::Running;
 
 /// Starts a gateway whose requests a meddler takes; its lead lasts so many seconds.
-fn start_behind(meddler: &Meddler, namespace: &str, name: &str, seconds: u64) -> Running {
+fn start_behind(meddler: &FaultProxy, namespace: &str, name: &str, seconds: u64) -> Running {
     let mut command = kubekv();
     command.env("KUBECONFIG", meddler.kubeconfig());
     start_for(command, namespace, name, seconds)
@@ -63,29 +59,9 @@ fn edit(namespace: &str, key: &str, value: &str) {
     kubectl(&[&["-n", namespace], &patched[..]].concat(), &[]).unwrap();
 }
 
-/// Reads an answer whose connection ends with it.
-fn answer(mut stream: TcpStream) -> String {
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
-}
-
 /// Sends a request that has a body, on a connection of its own.
 fn send(to: SocketAddr, request: &str, body: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(to).unwrap();
-    let length = body.len();
-    write!(
-        stream,
-        "{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
-    )
-    .unwrap();
-    stream
-}
-
-/// The same, and reads the answer.
-fn ask(to: SocketAddr, request: &str) -> String {
-    answer(send(to, request, ""))
+    send_body(to, request, "", body)
 }
 
 /// A header of an answer that is a number.

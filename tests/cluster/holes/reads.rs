@@ -6,21 +6,21 @@ use std::process::Command;
 use rustix::process::Signal;
 
 use super::{ask, edit, kill, number, send, start_behind, sync};
-use crate::cluster::{kubectl, namespace};
-use crate::command::kubekv;
 use crate::gateway::{
     get, lead, metric, put, start, start_by, start_for, state, status, until, until_ready,
 };
-use crate::meddler::{Action, Meddler, Requests, Watches};
-use crate::running::Running;
-use crate::servers::{ETCD, Servers, apiserver};
+use support::command::kubekv;
+use support::fault_proxy::{Action, FaultProxy, Requests, Watches};
+use support::kubernetes::{kubectl, namespace};
+use support::kubernetes_servers::{ETCD, Servers, apiserver};
+use support::running::Running;
 
 /// Hole 12: the lead's record is taken away, and what its holder wrote lands after another gateway took it anew.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn a_lead_that_somebody_deletes_lets_no_late_write_in() {
     let namespace = namespace();
-    let meddler = Meddler::start();
+    let meddler = FaultProxy::start();
     let first = start_behind(&meddler, &namespace, "first", 2);
     until_ready(&first);
     put(&first, "k", "before");
@@ -63,7 +63,7 @@ fn a_gateway_with_a_short_lead_waits_for_the_end_of_a_long_one() {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn where_a_term_began_is_noted_though_it_had_no_heartbeat() {
     let namespace = namespace();
-    let meddler = Meddler::start();
+    let meddler = FaultProxy::start();
     let heartbeats = Requests::of("PUT").of_key("lead");
     let _none_comes = meddler.rule(heartbeats, Action::Drop);
     let first = start_behind(&meddler, &namespace, "first", 8);
@@ -87,7 +87,7 @@ fn where_a_term_began_is_noted_though_it_had_no_heartbeat() {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn a_standby_that_lags_serves_nothing_before_it_caught_up() {
     let namespace = namespace();
-    let (ours, theirs) = (Meddler::start(), Meddler::start());
+    let (ours, theirs) = (FaultProxy::start(), FaultProxy::start());
     let first = start_behind(&ours, &namespace, "first", 6);
     until_ready(&first);
     put(&first, "w", "0");
@@ -121,7 +121,7 @@ fn a_standby_that_lags_serves_nothing_before_it_caught_up() {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn a_leader_that_is_told_nothing_loses_the_lead() {
     let namespace = namespace();
-    let meddler = Meddler::start();
+    let meddler = FaultProxy::start();
     let first = start_behind(&meddler, &namespace, "first", 2);
     until_ready(&first);
     put(&first, "k", "before");
@@ -143,7 +143,7 @@ fn a_leader_that_is_told_nothing_loses_the_lead() {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn a_watch_that_hangs_is_replaced_and_costs_no_lead() {
     let namespace = namespace();
-    let meddler = Meddler::start();
+    let meddler = FaultProxy::start();
     let gateway = start_behind(&meddler, &namespace, "only", 6);
     until_ready(&gateway);
     let term = lead(&namespace)["term"].clone();
@@ -216,7 +216,6 @@ fn after_a_restore_indexes_go_on_and_those_who_wait_are_woken() {
         copy(&backup.path().join("etcd"), data.parent().unwrap());
     });
     // It is answered, or its connection ends and it comes again.
-    waits.set_read_timeout(Some(super::PATIENCE)).unwrap();
     let woken = std::io::Read::read(&mut &waits, &mut [0; 16]);
     let asleep = woken.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
     assert!(!asleep, "nobody woke it");

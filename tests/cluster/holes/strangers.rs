@@ -1,11 +1,11 @@
 //! What others do to objects.
 
 use super::{ask, consul_index, json, object, sync};
-use crate::cluster::{kubectl, namespace};
-use crate::command::kubekv;
 use crate::definition::without_rules;
 use crate::gateway::{get, put, start, start_by, state, until, until_ready};
-use crate::servers::Servers;
+use support::command::kubekv;
+use support::kubernetes::{kubectl, namespace};
+use support::kubernetes_servers::Servers;
 
 /// Hole 20: an object is deleted, and a finalizer holds it back.
 #[test]

@@ -1,14 +1,14 @@
 //! Several keys at once, cut short.
 
 use super::{answer, consul_index, edit, kill, object, send, start_behind, sync, transaction};
-use crate::cluster::{kubectl, namespace};
 use crate::gateway::{get, put, start, until, until_ready};
-use crate::meddler::{Action, Meddler, Requests, Watches};
-use crate::running::Running;
+use support::fault_proxy::{Action, FaultProxy, Requests, Watches};
+use support::kubernetes::{kubectl, namespace};
+use support::running::Running;
 
 /// Whoever leads next. A cold one knows what a list shows, and nothing of what led there.
-fn next(namespace: &str, cold: bool) -> (Meddler, Running) {
-    let meddler = Meddler::start();
+fn next(namespace: &str, cold: bool) -> (FaultProxy, Running) {
+    let meddler = FaultProxy::start();
     if cold {
         let forgotten = Action::refuse(410, "Expired", "the provided resource version is too old");
         let past = Requests::of("GET").at("limit=500&resourceVersionMatch=Exact");
@@ -25,7 +25,7 @@ fn next(namespace: &str, cold: bool) -> (Meddler, Running) {
 fn a_transaction_that_was_cut_short_is_whole_wherever_that_was() {
     for (taken, cold) in [(0, false), (0, true), (1, true), (2, true), (2, false)] {
         let namespace = namespace();
-        let meddler = Meddler::start();
+        let meddler = FaultProxy::start();
         let first = start_behind(&meddler, &namespace, "first", 2);
         until_ready(&first);
         for key in ["a", "b", "c"] {
@@ -67,7 +67,7 @@ fn transactions_of_which_no_step_was_taken_are_all_there() {
 
 fn transactions_without_steps(cold: bool) {
     let namespace = namespace();
-    let meddler = Meddler::start();
+    let meddler = FaultProxy::start();
     let first = start_behind(&meddler, &namespace, "first", 2);
     until_ready(&first);
     put(&first, "a", "0");
@@ -94,7 +94,7 @@ fn transactions_without_steps(cold: bool) {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn a_transaction_that_an_edit_came_before_happens_not_at_all() {
     let namespace = namespace();
-    let meddler = Meddler::start();
+    let meddler = FaultProxy::start();
     let gateway = start_behind(&meddler, &namespace, "first", 30);
     until_ready(&gateway);
     put(&gateway, "a", "before");

@@ -3,11 +3,12 @@
 use rustix::process::Signal;
 
 use super::{ask, consul_index, edit, json, kill, object, send, start_behind, transaction};
-use crate::cluster::{kubectl, namespace};
-use crate::command::kubekv;
 use crate::gateway::{get, lead, metric, put, start, start_for, state, until, until_ready};
-use crate::meddler::{Action, Meddler, Requests, Watches};
-use crate::running::{Running, wait_for_metric};
+use support::command::kubekv;
+use support::fault_proxy::{Action, FaultProxy, Requests, Watches};
+use support::kubernetes::{kubectl, namespace};
+use support::metrics::wait_for_metric;
+use support::running::Running;
 
 /// Hole 15: the last entry of a directory goes, and another gateway, warm or cold, takes over.
 #[test]
@@ -52,7 +53,7 @@ fn what_went_while_a_standby_read_all_anew_is_not_passed_over() {
     until_ready(&first);
     put(&first, "dir/stays", "v");
     put(&first, "dir/went", "v");
-    let meddler = Meddler::start();
+    let meddler = FaultProxy::start();
     let second = start_behind(&meddler, &namespace, "second", 4);
     until("it follows", || state(&second) == "relaying");
     // What somebody else writes is counted when it is told: it knows everything before by then.
@@ -105,7 +106,7 @@ fn an_index_stands_whoever_leads_next_and_knows_more() {
     put(&first, "stays", "v");
     let knows = start(&namespace, "knows");
     until("it follows", || state(&knows) == "relaying");
-    let meddler = Meddler::start();
+    let meddler = FaultProxy::start();
     let anew = start_behind(&meddler, &namespace, "anew", 2);
     until("it follows", || state(&anew) == "relaying");
     let gone = Action::refuse(410, "Expired", "too old resource version");
@@ -133,7 +134,7 @@ fn an_index_stands_whoever_leads_next_and_knows_more() {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn what_a_leader_tells_that_read_all_anew_stands() {
     let namespace = namespace();
-    let meddler = Meddler::start();
+    let meddler = FaultProxy::start();
     let first = start_behind(&meddler, &namespace, "first", 12);
     until_ready(&first);
     put(&first, "dir/went", "v");
@@ -176,7 +177,7 @@ fn a_gateway_begins_with_what_its_api_server_remembers() {
     let oldest = past()[0]["revision"].clone();
     let watches = Requests::of("GET").at("watch=true");
     let gone = Action::refuse(410, "Expired", "too old resource version");
-    let meddler = Meddler::start();
+    let meddler = FaultProxy::start();
     let begun = meddler.rule(watches.at(&format!("resourceVersion={oldest}&")), gone);
     let second = start_behind(&meddler, &namespace, "second", 2);
     until("it follows", || state(&second) == "relaying");
@@ -214,7 +215,7 @@ fn told(gateway: &Running, mut index: u64, wanted: &[(&str, &str)]) {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn what_happened_while_a_watch_was_away_is_told_one_by_one() {
     let namespace = namespace();
-    let meddler = Meddler::start();
+    let meddler = FaultProxy::start();
     let gateway = start_behind(&meddler, &namespace, "only", 12);
     until_ready(&gateway);
     for key in ["a", "b", "c", "d"] {
@@ -260,7 +261,7 @@ fn consul_created(gateway: &Running, key: &str) -> u64 {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn a_list_that_breaks_in_the_midst_is_begun_anew() {
     let namespace = namespace();
-    let meddler = Meddler::start();
+    let meddler = FaultProxy::start();
     let gateway = start_behind(&meddler, &namespace, "only", 12);
     until_ready(&gateway);
     let keys: Vec<_> = (0..540).map(|n| format!("many/{n}")).collect();
@@ -300,7 +301,7 @@ fn a_change_that_was_never_told_is_found() {
     let first = start(&namespace, "first");
     until_ready(&first);
     put(&first, "old", "before");
-    let meddler = Meddler::start();
+    let meddler = FaultProxy::start();
     let second = start_behind(&meddler, &namespace, "second", 2);
     until("it follows", || state(&second) == "relaying");
     meddler.watches(Watches::Lose("\"lost\"".to_owned()));
@@ -326,7 +327,7 @@ fn a_change_that_was_never_told_is_found_by_what_follows_from_it() {
     let first = start(&namespace, "first");
     until_ready(&first);
     put(&first, "a", "before");
-    let meddler = Meddler::start();
+    let meddler = FaultProxy::start();
     let second = start_behind(&meddler, &namespace, "second", 2);
     until("it follows", || state(&second) == "relaying");
     meddler.watches(Watches::Lose("\"lost\"".to_owned()));

@@ -3,16 +3,16 @@
 use std::collections::HashSet;
 
 use super::{ask, consul_index, json, kill, object, send, start_behind, sync, transaction};
-use crate::cluster::namespace;
 use crate::gateway::{get, put, start, until, until_ready};
-use crate::meddler::{Action, Meddler, Requests};
+use support::fault_proxy::{Action, FaultProxy, Requests};
+use support::kubernetes::namespace;
 
 /// Hole 1: the leader's PUT and POST sit in a socket until another gateway leads.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn what_a_dead_leader_wrote_late_is_never_seen() {
     let namespace = namespace();
-    let meddler = Meddler::start();
+    let meddler = FaultProxy::start();
     let first = start_behind(&meddler, &namespace, "first", 2);
     until_ready(&first);
     put(&first, "k", "before");
@@ -57,7 +57,7 @@ fn what_a_dead_leader_wrote_late_is_never_seen() {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn a_session_that_is_renewed_is_not_ended_by_a_leader_that_is_dead() {
     let namespace = namespace();
-    let meddler = Meddler::start();
+    let meddler = FaultProxy::start();
     let first = start_behind(&meddler, &namespace, "first", 2);
     until_ready(&first);
     let made = json(&ask(first.consul, "PUT /v1/session/create"));
@@ -85,7 +85,7 @@ fn a_session_that_is_renewed_is_not_ended_by_a_leader_that_is_dead() {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn a_key_that_is_made_again_is_not_removed_by_a_leader_that_is_dead() {
     let namespace = namespace();
-    let meddler = Meddler::start();
+    let meddler = FaultProxy::start();
     let first = start_behind(&meddler, &namespace, "first", 2);
     until_ready(&first);
     put(&first, "k", "before");
@@ -109,7 +109,7 @@ fn a_key_that_is_made_again_is_not_removed_by_a_leader_that_is_dead() {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn what_was_decided_on_a_key_that_changed_since_does_not_take_effect() {
     let namespace = namespace();
-    let meddler = Meddler::start();
+    let meddler = FaultProxy::start();
     let first = start_behind(&meddler, &namespace, "first", 2);
     until_ready(&first);
     put(&first, "x", "5");
@@ -137,7 +137,7 @@ fn what_was_decided_on_a_key_that_changed_since_does_not_take_effect() {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn a_write_that_times_out_and_lands_is_not_denied() {
     let namespace = namespace();
-    let meddler = Meddler::start();
+    let meddler = FaultProxy::start();
     let gateway = start_behind(&meddler, &namespace, "only", 30);
     until_ready(&gateway);
     put(&gateway, "k", "before");
@@ -167,7 +167,7 @@ fn a_write_that_times_out_and_lands_is_not_denied() {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn a_write_that_is_not_there_is_decided_anew_and_no_request_is_sent_twice() {
     let namespace = namespace();
-    let meddler = Meddler::start();
+    let meddler = FaultProxy::start();
     let gateway = start_behind(&meddler, &namespace, "only", 30);
     until_ready(&gateway);
     let writes = Requests::any().of_key("k");
@@ -197,17 +197,17 @@ fn a_write_that_is_not_there_is_decided_anew_and_no_request_is_sent_twice() {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn whoever_is_refused_reads_what_he_lost_to() {
     let namespace = namespace();
-    let meddler = Meddler::start();
+    let meddler = FaultProxy::start();
     let gateway = start_behind(&meddler, &namespace, "only", 30);
     until_ready(&gateway);
     put(&gateway, "k", "before");
     let index = consul_index(&gateway, "/v1/kv/k");
-    meddler.watches(crate::meddler::Watches::Silent);
+    meddler.watches(support::fault_proxy::Watches::Silent);
     super::edit(&namespace, "k", "by hand");
     let swap = meddler.rule(Requests::of("PUT").of_key("k").with("mine"), Action::Note);
     let waits = send(gateway.consul, &format!("PUT /v1/kv/k?cas={index}"), "mine");
     until("the API server refuses it", || swap.answers() == [409]);
-    meddler.watches(crate::meddler::Watches::Told);
+    meddler.watches(support::fault_proxy::Watches::Told);
     let answer = super::answer(waits);
     assert!(answer.ends_with("false"), "{answer}");
     assert_eq!(get(&gateway, "k").as_deref(), Some("by hand"));

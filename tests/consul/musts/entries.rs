@@ -238,5 +238,5 @@ async fn lists_are_compressed_for_who_accepts_gzip() {
         ("Accept-Encoding", "Accept-Encoding")
     );
     assert!(packed.body.len() * 5 < plain.body.len());
-    assert_eq!(super::super::client::unpack(&packed.body), plain.body);
+    assert_eq!(support::http_client::unpack(&packed.body), plain.body);
 }

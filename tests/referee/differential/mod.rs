@@ -13,6 +13,8 @@ mod side;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use support::faces;
+use support::kubernetes;
 
 use fastrand::Rng;
 use kubekv::guard::Bounds;
@@ -26,9 +28,8 @@ use tokio::time::Instant;
 use self::case::Step;
 pub use self::case::short;
 use self::run::{Difference, Protocol, Runner};
-use crate::member::Member;
 use crate::settings::{self, Settings};
-use crate::{cluster, common};
+use support::etcd_member::Member;
 
 /// Differences after which a run ends.
 const ENOUGH: usize = 30;
@@ -119,7 +120,7 @@ enum Needed {
 /// A keyspace on the store that was asked for.
 async fn space(settings: &Settings) -> (Keyspace, Needed) {
     let (store, needed): (Arc<dyn Store>, _) = match settings.store {
-        settings::Store::Memory => return (common::space().await, Needed::Nothing),
+        settings::Store::Memory => return (faces::space().await, Needed::Nothing),
         settings::Store::Embedded => {
             let directory = tempfile::tempdir().unwrap();
             let on_fatal: OnFatal = Arc::new(|line| panic!("the store ended: {line}"));
@@ -130,7 +131,7 @@ async fn space(settings: &Settings) -> (Keyspace, Needed) {
             )
         }
         settings::Store::Kubernetes => {
-            let (shared, term) = cluster::lead(&cluster::namespace()).await;
+            let (shared, term) = kubernetes::lead(&kubernetes::namespace()).await;
             (term.store(), Needed::Lead(Box::new(shared), term, None))
         }
         settings::Store::Etcd => {

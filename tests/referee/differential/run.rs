@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::case::{Request, Step};
 use super::side::{Parked, Side};
-use crate::common::Answer;
+use support::http_client::Answer;
 
 /// What is thought of two answers.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 use super::case::Request;
-use crate::common::Answer;
+use support::http_client::Answer;
 
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(20);

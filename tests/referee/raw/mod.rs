@@ -11,6 +11,8 @@ mod transcript;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use support::faces;
+use support::http_client;
 
 use fastrand::Rng;
 use kubekv::face::consul::{Consul, router as consul};
@@ -20,7 +22,6 @@ use tokio::time::Instant;
 use self::compare::Verdict;
 use self::grammar::{Case, Face};
 use self::transcript::{Transcript, exchange};
-use crate::common;
 use crate::settings::{Settings, Store};
 
 /// Cases of a test: a quarter of a minute each. A write takes etcd longer.
@@ -33,13 +34,13 @@ const ENOUGH: usize = 20;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs consul: tests/run"]
 async fn raw_bytes_are_answered_as_consul_does() {
-    let real = common::consul::Real::start().await;
-    let space = common::space().await;
-    let (own, _stop) = common::start(|stopping| {
+    let real = support::consul::Real::start().await;
+    let space = faces::space().await;
+    let (own, _stop) = faces::start(|stopping| {
         consul(Consul {
             space,
             stopping,
-            node: common::consul::NODE.to_owned(),
+            node: support::consul::NODE.to_owned(),
             datacenter: "dc1".to_owned(),
         })
     })
@@ -50,9 +51,9 @@ async fn raw_bytes_are_answered_as_consul_does() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs etcd: tests/run"]
 async fn raw_bytes_are_answered_as_etcd_does() {
-    let real = common::etcd::Etcd::start().await;
-    let space = common::space().await;
-    let (own, _stop) = common::start(|stopping| {
+    let real = support::etcd::Etcd::start().await;
+    let space = faces::space().await;
+    let (own, _stop) = faces::start(|stopping| {
         etcd(Etcd {
             space,
             stopping,
@@ -126,9 +127,9 @@ async fn run(face: Face, case: &Case, own: SocketAddr, real: SocketAddr) -> Verd
 /// What the keys of a case hold, and nothing of them afterwards.
 async fn kept(face: Face, server: SocketAddr, case: &Case) -> String {
     let (list, delete) = face.list_and_delete(&case.prefix);
-    let listed = common::request(server, "GET", &list, &[], b"").await;
+    let listed = http_client::request(server, "GET", &list, &[], b"").await;
     let body = String::from_utf8_lossy(&listed.body).into_owned();
-    common::request(server, "DELETE", &delete, &[], b"").await;
+    http_client::request(server, "DELETE", &delete, &[], b"").await;
     format!("{} {}", listed.status, transcript::normal(&body))
 }
 

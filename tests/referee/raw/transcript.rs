@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::grammar::Case;
-use crate::common::normal::replace_after;
+use support::normalize::replace_after;
 
 /// How long a server may take to close a connection whose client has said all.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::super::json::Object;
+use crate::face::go::json_write::Object;
 use crate::model::{Entry, Key};
 use crate::space::PENDING;
 

@@ -1,9 +1,9 @@
 //! `GET /v1/kv/PREFIX?keys`: the names alone, cut off after a separator if asked.
 
 use super::super::ask::Ask;
-use super::super::json::push_strings;
 use super::super::options::Options;
 use super::super::reply::{Answer, Reply};
+use crate::face::go::json_write::push_strings;
 use crate::model::{Key, KeyRange};
 use crate::space::{Lookup, View};
 

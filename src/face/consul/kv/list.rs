@@ -1,10 +1,10 @@
 //! `GET /v1/kv/PREFIX?recurse`: every entry whose key begins with some bytes.
 
 use super::super::ask::Ask;
-use super::super::json::push_array;
 use super::super::options::Options;
 use super::super::reply::{Answer, Reply};
 use super::push_entry;
+use crate::face::go::json_write::push_array;
 use crate::face::list_cache::Made;
 use crate::model::{Key, KeyRange};
 use crate::space::{Lookup, View};

@@ -59,7 +59,7 @@ fn number(ask: &Ask<'_>, name: &str) -> Result<Option<u64>, Reply> {
     if !ask.query.has(name) {
         return Ok(None);
     }
-    super::go::parse_uint(ask.query.get(name))
+    crate::face::go::parse_uint(ask.query.get(name))
         .map(Some)
         .map_err(|error| Reply::failed(error.to_string()))
 }

@@ -84,7 +84,7 @@ pub(in crate::face::consul) fn lock(
     if session.is_empty() {
         return Err("missing session".to_owned());
     }
-    let invalid = || format!("invalid session {}", super::super::go::quote(session));
+    let invalid = || format!("invalid session {}", crate::face::go::quote(session));
     let id = match session::parse_id(session) {
         Ok(SessionId::Known(id)) => id,
         Ok(SessionId::OfNobody) => return Err(invalid()),

@@ -5,10 +5,10 @@ use std::convert::Infallible;
 use axum::body::Body;
 
 use super::super::ask::Ask;
-use super::super::json::Object;
 use super::super::refused;
 use super::super::reply::{Answer, Reply};
 use super::request::{self, Refusal};
+use crate::face::go::json_write::Object;
 use crate::model::LeaseId;
 use crate::space::Draft;
 

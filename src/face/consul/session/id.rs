@@ -1,6 +1,6 @@
 //! Session ids as text, by the rules of the index Consul looks them up in.
 
-use super::super::go::is_print;
+use crate::face::go::is_print;
 use crate::model::LeaseId;
 
 /// A text that Consul would look up.

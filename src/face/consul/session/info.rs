@@ -1,10 +1,10 @@
 //! `GET /v1/session/info/ID`
 
 use super::super::ask::Ask;
-use super::super::json::push_array;
 use super::super::options::Options;
 use super::super::reply::{Answer, Reply};
 use super::record::{node_of, push_session};
+use crate::face::go::json_write::push_array;
 use crate::model::{KeyRange, LeaseId};
 
 /// One session as an array of one, or an empty array. The index is that of all sessions, as in Consul.

@@ -1,10 +1,10 @@
 //! `GET /v1/session/list` and `GET /v1/session/node/NODE`
 
 use super::super::ask::Ask;
-use super::super::json::push_array;
 use super::super::options::Options;
 use super::super::reply::{Answer, Reply};
 use super::record::{node_of, push_session};
+use crate::face::go::json_write::push_array;
 use crate::model::{KeyRange, LeaseId};
 
 /// Every session, by id.

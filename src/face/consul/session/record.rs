@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::super::json::Object;
+use crate::face::go::json_write::Object;
 use crate::model::{Entry, Lease, LeaseEnd, LeaseId};
 
 /// The longest lock-delay that counts, whatever a session asks for (Consul's `MaxLockDelay`).

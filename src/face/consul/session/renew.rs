@@ -3,10 +3,10 @@
 use http::StatusCode;
 
 use super::super::ask::Ask;
-use super::super::json::push_array;
 use super::super::options::Options;
 use super::super::reply::{Answer, Reply};
 use super::record::{node_of, push_session};
+use crate::face::go::json_write::push_array;
 
 /// Gives a session its full time again and shows it, or 404.
 pub(in crate::face::consul) fn renew(ask: &Ask<'_>) -> Answer {

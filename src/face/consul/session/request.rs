@@ -1,10 +1,10 @@
 //! What a client says of the session it wants.
 
 use super::super::decode;
-use super::super::go::{Json, first_value, format_duration, parse_duration};
-use super::super::json::{Object, push_array, push_strings};
 use super::super::node::SERF_CHECK;
 use super::record::Session;
+use crate::face::go::json_write::{Object, push_array, push_strings};
+use crate::face::go::{Json, first_value, format_duration, parse_duration};
 use crate::model::LeaseEnd;
 
 /// The shortest TTL, in nanoseconds. Consul's own is 10 s unless it is told otherwise; libkv asks for less.

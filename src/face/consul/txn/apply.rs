@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::super::go::quote;
 use super::super::kv::write::{self, Locked};
 use super::parse::Op;
 use super::reply::{Failure, Shown};
+use crate::face::go::quote;
 use crate::model::Entry;
 use crate::space::{Draft, Lookup, PENDING};
 

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use super::super::decode::{self, mismatch, unknown_field};
-use super::super::go::{Json, first_value, quote};
 use super::super::kv::write::Content;
 use super::super::reply::Reply;
+use crate::face::go::{Json, first_value, quote};
 use crate::model::Key;
 
 /// The most operations of one transaction (Consul's `maxTxnOps`).

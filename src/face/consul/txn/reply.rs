@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use super::super::json::{Object, push_array};
 use super::super::kv::push_entry;
 use super::super::reply::Reply;
+use crate::face::go::json_write::{Object, push_array};
 use crate::model::{Entry, Key};
 
 /// An entry in the results.

@@ -1,7 +1,7 @@
 //! Nodes and events in JSON: etcd's order of fields, and Go's escaping.
 
 use super::event::{Content, Event, Shown, dir_index};
-use crate::face::gojson::push_string;
+use crate::face::go::push_json_string;
 use crate::model::{Deadline, Entry};
 use crate::space::tree::{Node, Tree};
 
@@ -129,7 +129,7 @@ impl<'a> Fields<'a> {
 
     fn value(&mut self, value: &[u8]) {
         self.name("value");
-        push_string(self.out, value);
+        push_json_string(self.out, value);
     }
 
     fn dir(&mut self) {
@@ -167,7 +167,7 @@ impl<'a> Fields<'a> {
 /// Appends a path with the slash it begins with.
 fn push_path(out: &mut Vec<u8>, path: &str) {
     let at = out.len();
-    push_string(out, path.as_bytes());
+    push_json_string(out, path.as_bytes());
     // After the opening quote.
     out.insert(at + 1, b'/');
 }

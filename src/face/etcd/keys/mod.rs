@@ -10,7 +10,6 @@ mod event;
 mod find;
 mod get;
 mod in_order;
-mod number;
 mod past;
 mod request;
 mod set;
@@ -28,11 +27,10 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use self::request::KeysRequest;
 use super::error::{Code, Error, not_committed};
-use super::form::{Form, MAX_BODY};
 use super::stats::Outcomes;
 use super::{Face, caller, reply};
+use crate::face::go::{Form, MAX_BODY};
 use crate::face::gzip;
-use crate::face::http::Target;
 use crate::model::Caller;
 use crate::space::{CommitError, Draft};
 
@@ -41,13 +39,18 @@ use crate::space::{CommitError, Draft};
 pub const PATIENCE: Duration = Duration::from_millis(2_500);
 
 /// Answers one request; `key` is its path, without slashes at its ends.
-pub(super) async fn serve(face: &Arc<Face>, key: &[u8], request: Request<Body>) -> Response<Body> {
+pub(super) async fn serve(
+    face: &Arc<Face>,
+    key: &[u8],
+    query: &[u8],
+    request: Request<Body>,
+) -> Response<Body> {
     if let Some(refusal) = reply::unless_allowed(request.method(), "HEAD,GET,PUT,POST,DELETE") {
         return refusal;
     }
     let caller = caller(&request);
     let compressed = gzip::accepted(request.headers());
-    let (method, asked) = match read(key, request).await {
+    let (method, asked) = match read(key, query, request).await {
         Ok(read) => read,
         // The request itself is wrong: etcd tells that at index 0.
         Err(error) => {
@@ -81,7 +84,11 @@ async fn put(face: &Face, caller: &Caller, asked: &KeysRequest) -> Response<Body
 }
 
 /// Reads a request whole.
-async fn read(key: &[u8], request: Request<Body>) -> Result<(Method, KeysRequest), Error> {
+async fn read(
+    key: &[u8],
+    query: &[u8],
+    request: Request<Body>,
+) -> Result<(Method, KeysRequest), Error> {
     let (head, body) = request.into_parts();
     // Go reads forms from these two alone; a DELETE or a GET has none.
     let has_form = head.method == Method::PUT || head.method == Method::POST;
@@ -93,8 +100,7 @@ async fn read(key: &[u8], request: Request<Body>) -> Result<(Method, KeysRequest
     let kind = head.headers.get(CONTENT_TYPE);
     let kind = kind.map_or(&b""[..], http::HeaderValue::as_bytes);
     let kind = if has_form { kind } else { b"" };
-    let target = Target::of(&head.extensions, &head.uri);
-    let form = Form::parse(kind, &body, target.query())
+    let form = Form::parse(kind, &body, query)
         .map_err(|bad| Error::new(Code::InvalidForm, bad.to_string()))?;
     let asked = KeysRequest::parse(key, &head.method, &form)?;
     Ok((head.method, asked))

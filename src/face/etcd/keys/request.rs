@@ -5,9 +5,9 @@ use std::time::Duration;
 use axum::body::Bytes;
 use http::Method;
 
-use super::number::{parse_bool, parse_u64};
 use crate::face::etcd::error::{Code, Error};
-use crate::face::etcd::form::Form;
+use crate::face::go::Form;
+use crate::face::go::{parse_bool, parse_u64};
 use crate::model::{Deadline, time};
 use crate::space::Draft;
 

@@ -3,8 +3,8 @@
 use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::line::Version;
 use crate::face::http::refusal::Refusal;
+use crate::face::http::version::Version;
 
 /// The most headers a request may have; Go has no such limit below its limit of bytes.
 const MOST_HEADERS: usize = 4_096;

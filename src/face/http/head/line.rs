@@ -3,23 +3,16 @@
 use axum::body::Bytes;
 use http::Method;
 
-use crate::face::gopath::bad_escape;
+use crate::face::go::bad_escape;
 use crate::face::http::refusal::Refusal;
-use crate::face::http::target::Target;
-
-/// The version of a request, as far as the answer depends on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::face::http) enum Version {
-    Http10,
-    /// HTTP/1.1, or a later HTTP/1.
-    Http11,
-}
+use crate::face::http::target::RequestTarget;
+use crate::face::http::version::Version;
 
 /// A request line.
 #[derive(Debug)]
 pub(super) struct RequestLine {
     pub(super) method: Method,
-    pub(super) target: Target,
+    pub(super) target: RequestTarget,
     pub(super) version: Version,
     /// Its length with its break.
     pub(super) length: usize,
@@ -43,7 +36,7 @@ impl RequestLine {
             }
             _ => return Err(Refusal::MALFORMED),
         };
-        let target = Target::split(&Bytes::copy_from_slice(origin(&method, target)?));
+        let target = RequestTarget::split(&Bytes::copy_from_slice(origin(&method, target)?));
         if bad_escape(&target.path).is_some() {
             return Err(Refusal::MALFORMED);
         }

@@ -11,10 +11,10 @@ use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT};
 use http::{HeaderMap, HeaderName, Method};
 
 use self::line::RequestLine;
-pub(super) use self::line::Version;
 use super::framing::Framing;
 use super::refusal::Refusal;
-use super::target::Target;
+use super::target::RequestTarget;
+use super::version::Version;
 
 /// What the first line of an HTTP/2 connection looks like to a reader of HTTP/1.
 const HTTP2: &[u8] = b"PRI * HTTP/2.0";
@@ -23,7 +23,7 @@ const HTTP2: &[u8] = b"PRI * HTTP/2.0";
 #[derive(Debug)]
 pub(super) struct Head {
     pub(super) method: Method,
-    pub(super) target: Target,
+    pub(super) target: RequestTarget,
     pub(super) headers: HeaderMap,
     /// What its body looks like.
     pub(super) framing: Framing,

@@ -59,8 +59,8 @@ impl Term {
     }
 
     /// The check that this gateway still leads: to be made after a read, before it is answered.
-    pub fn leadership_check(&self) -> LeadershipCheck {
-        LeadershipCheck(Arc::clone(&self.leadership))
+    pub fn check(&self) -> TermCheck {
+        TermCheck(Arc::clone(&self.leadership))
     }
 
     /// Returns when leadership is lost.
@@ -84,9 +84,9 @@ impl Drop for Term {
 
 /// The check that a gateway still leads.
 #[derive(Clone, Debug)]
-pub struct LeadershipCheck(Arc<Leadership>);
+pub struct TermCheck(Arc<Leadership>);
 
-impl LeadershipCheck {
+impl TermCheck {
     /// Whether it leads now.
     pub fn is_valid(&self) -> bool {
         self.0.is_valid()

@@ -8,8 +8,8 @@ use super::super::case::{Request, short};
 use super::super::run::{Pair, Verdict};
 use super::super::side::{NO_ANSWER, Side};
 use super::Consul;
-use crate::common::Answer;
-use crate::common::normal::{replace_after, replace_ids};
+use support::http_client::Answer;
+use support::normalize::{replace_after, replace_ids};
 
 /// What an index stands behind in an answer.
 const INDEX_MARKS: [&str; 4] = [
@@ -143,7 +143,7 @@ fn writes_plainly(request: &Request) -> bool {
 }
 
 fn seen(side: &mut Side, request: &Request, answer: &Answer) -> Seen {
-    let mut body = plain(answer);
+    let mut body = answer.unpacked();
     let lists_sessions = request.path.starts_with("/v1/session/list")
         || request.path.starts_with("/v1/session/node");
     if lists_sessions && let Ok(Value::Array(mut sessions)) = serde_json::from_str(&body) {
@@ -182,17 +182,6 @@ fn seen(side: &mut Side, request: &Request, answer: &Answer) -> Seen {
         locks,
         index: answer.header("x-consul-index").parse().ok(),
     }
-}
-
-/// The body, unpacked if need be.
-fn plain(answer: &Answer) -> String {
-    if answer.header("content-encoding") == "gzip" && !answer.body.is_empty() {
-        let mut plain = Vec::new();
-        let mut unpacked = flate2::read::GzDecoder::new(&answer.body[..]);
-        std::io::Read::read_to_end(&mut unpacked, &mut plain).unwrap();
-        return String::from_utf8_lossy(&plain).into_owned();
-    }
-    String::from_utf8_lossy(&answer.body).into_owned()
 }
 
 /// The rule by which two answers may differ, if there is one.

@@ -8,6 +8,7 @@ mod generate;
 mod watch;
 
 use std::time::Duration;
+use support::faces;
 
 use fastrand::Rng;
 use kubekv::face::consul::{Consul as Face, router};
@@ -18,9 +19,9 @@ use super::case::{Request, Step};
 use super::run::{Pair, Protocol, Runner, Verdict, Waiting, redirected, until};
 use super::side::{Parked, Side};
 use super::{referee, space};
-use crate::common::consul::{NODE, Real};
-use crate::common::{self, Answer};
 use crate::settings::{Settings, Store};
+use support::consul::{NODE, Real};
+use support::http_client::Answer;
 
 /// Consul's protocol, with what is known of the case's indexes.
 struct Consul {
@@ -180,7 +181,7 @@ async fn run(settings: &Settings, cases: u64) {
             datacenter: "dc1".to_owned(),
         })
     };
-    let (address, _stop) = common::start(face).await;
+    let (address, _stop) = faces::start(face).await;
     let real = Real::start().await;
     let theirs = Side::new(real.address);
     let consul = Consul {

@@ -2,7 +2,7 @@
 
 use super::super::case::Request;
 use super::super::side::{Parked, Side};
-use crate::common::Answer;
+use support::http_client::Answer;
 
 /// Asks again with the index of each answer until there is something new.
 pub fn begin(side: &Side, request: &Request, first: Answer) -> Parked {

@@ -8,8 +8,8 @@ use super::super::bijection::Bijection;
 use super::super::case::{Request, short};
 use super::super::run::{Pair, Verdict};
 use super::super::side::Side;
-use crate::common::Answer;
-use crate::common::normal::replace_after;
+use support::http_client::Answer;
+use support::normalize::replace_after;
 
 /// Seconds by which two times of expiry may differ: both servers were asked one after the other.
 const SLACK: i64 = 2;
@@ -176,7 +176,9 @@ impl Seen {
 fn seen(side: &Side, answer: &Answer) -> Seen {
     let own = THERE.map(|name| (name, (!answer.header(name).is_empty()).to_string()));
     let common = SAME.map(|name| (name, answer.header(name).to_owned()));
-    let plain = plain(answer).replace(&side.address.to_string(), "ADDRESS");
+    let plain = answer
+        .unpacked()
+        .replace(&side.address.to_string(), "ADDRESS");
     let mut times = Vec::new();
     let body = take(&plain, "\"expiration\":\"", '"', |text| {
         let time: jiff::Timestamp = text.parse().ok()?;
@@ -195,17 +197,6 @@ fn seen(side: &Side, answer: &Answer) -> Seen {
         indexes: Vec::new(),
         words: Vec::new(),
     }
-}
-
-/// The body, unpacked if need be.
-fn plain(answer: &Answer) -> String {
-    if answer.header("content-encoding") == "gzip" {
-        let mut plain = Vec::new();
-        let mut unpacked = flate2::read::GzDecoder::new(&answer.body[..]);
-        std::io::Read::read_to_end(&mut unpacked, &mut plain).unwrap();
-        return String::from_utf8_lossy(&plain).into_owned();
-    }
-    String::from_utf8_lossy(&answer.body).into_owned()
 }
 
 /// Replaces what stands between each mark and the end that follows it, where `by` knows something.

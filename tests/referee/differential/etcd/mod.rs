@@ -8,6 +8,7 @@ mod generate;
 
 use std::sync::Arc;
 use std::time::Duration;
+use support::faces;
 
 use fastrand::Rng;
 use http_body_util::BodyExt;
@@ -20,8 +21,9 @@ use super::case::{Request, Step};
 use super::run::{Pair, Protocol, Runner, Verdict, Waiting, redirected, until};
 use super::side::{Parked, Progress, Side};
 use super::{referee, space};
-use crate::common::{self, Answer, etcd::Etcd as Real};
 use crate::settings::{Settings, Store};
+use support::etcd::Etcd as Real;
+use support::http_client::Answer;
 
 /// The etcd v2 protocol.
 #[derive(Debug)]
@@ -204,7 +206,7 @@ async fn run(settings: &Settings, cases: u64) {
             advertise: Vec::new(),
         })
     };
-    let (address, _stop) = common::start(face).await;
+    let (address, _stop) = faces::start(face).await;
     let real = Real::start().await;
     let gaps = matches!(settings.store, Store::Kubernetes | Store::Etcd);
     let etcd = Etcd {

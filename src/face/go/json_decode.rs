@@ -1,0 +1,434 @@
+//! JSON decoder: `encoding/json` with its errors; fields keep their order, and numbers their spelling.
+
+use super::quote::quote;
+
+/// How deep values may lie in each other. Go's own limit is 10,000; nothing Consul is asked for goes deeper than five.
+const DEEPEST: usize = 128;
+
+/// A value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::face) enum Json {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool,
+    /// A number, as it was written.
+    Number(String),
+    /// A text. Bytes that are not UTF-8, and halves of surrogate pairs, are replaced.
+    Text(String),
+    /// An array.
+    Array(Vec<Json>),
+    /// An object: its fields in the order they came in, a repeated one as often as it came.
+    Object(Vec<(String, Json)>),
+}
+
+/// The first value in a body; the rest of the body is ignored. The error is in Go's words.
+pub(in crate::face) fn first_value(body: &[u8]) -> Result<Json, String> {
+    let mut reader = Reader { rest: body };
+    if reader.peek_past_space().is_none() {
+        return Err("EOF".to_owned());
+    }
+    reader.value(0)
+}
+
+struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl Reader<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.rest.first().copied()
+    }
+
+    fn skip(&mut self) {
+        self.rest = self.rest.get(1..).unwrap_or_default();
+    }
+
+    fn peek_past_space(&mut self) -> Option<u8> {
+        while let Some(b' ' | b'\t' | b'\r' | b'\n') = self.peek() {
+            self.skip();
+        }
+        self.peek()
+    }
+
+    /// The error for the next byte, which does not belong here, or for the end of the body.
+    fn wrong<T>(&self, context: &str) -> Result<T, String> {
+        Err(match self.peek() {
+            Some(byte) => format!("invalid character {} {context}", quoted(byte)),
+            None => "unexpected EOF".to_owned(),
+        })
+    }
+
+    fn value(&mut self, depth: usize) -> Result<Json, String> {
+        if depth > DEEPEST {
+            return Err("exceeded max depth".to_owned());
+        }
+        match self.peek_past_space() {
+            Some(b'{') => self.object(depth),
+            Some(b'[') => self.array(depth),
+            Some(b'"') => Ok(Json::Text(self.text()?)),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.literal("true", Json::Bool),
+            Some(b'f') => self.literal("false", Json::Bool),
+            Some(b'n') => self.literal("null", Json::Null),
+            _ => self.wrong("looking for beginning of value"),
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Result<Json, String> {
+        self.skip();
+        let mut fields = Vec::new();
+        if self.peek_past_space() == Some(b'}') {
+            self.skip();
+            return Ok(Json::Object(fields));
+        }
+        loop {
+            if self.peek_past_space() != Some(b'"') {
+                return self.wrong("looking for beginning of object key string");
+            }
+            let name = self.text()?;
+            if self.peek_past_space() != Some(b':') {
+                return self.wrong("after object key");
+            }
+            self.skip();
+            fields.push((name, self.value(depth + 1)?));
+            match self.peek_past_space() {
+                Some(b',') => self.skip(),
+                Some(b'}') => {
+                    self.skip();
+                    return Ok(Json::Object(fields));
+                }
+                _ => return self.wrong("after object key:value pair"),
+            }
+        }
+    }
+
+    fn array(&mut self, depth: usize) -> Result<Json, String> {
+        self.skip();
+        let mut items = Vec::new();
+        if self.peek_past_space() == Some(b']') {
+            self.skip();
+            return Ok(Json::Array(items));
+        }
+        loop {
+            items.push(self.value(depth + 1)?);
+            match self.peek_past_space() {
+                Some(b',') => self.skip(),
+                Some(b']') => {
+                    self.skip();
+                    return Ok(Json::Array(items));
+                }
+                _ => return self.wrong("after array element"),
+            }
+        }
+    }
+
+    fn literal(&mut self, name: &str, value: Json) -> Result<Json, String> {
+        for expected in name.bytes() {
+            if self.peek() != Some(expected) {
+                let expected = char::from(expected);
+                return self.wrong(&format!("in literal {name} (expecting '{expected}')"));
+            }
+            self.skip();
+        }
+        Ok(value)
+    }
+
+    fn number(&mut self) -> Result<Json, String> {
+        let mut text = String::new();
+        self.take(&mut text, |byte| byte == b'-', 1);
+        if self.take(&mut text, |byte| byte == b'0', 1) == 0
+            && self.take(&mut text, |byte| byte.is_ascii_digit(), usize::MAX) == 0
+        {
+            return self.wrong("in numeric literal");
+        }
+        if self.take(&mut text, |byte| byte == b'.', 1) == 1
+            && self.take(&mut text, |byte| byte.is_ascii_digit(), usize::MAX) == 0
+        {
+            return self.wrong("after decimal point in numeric literal");
+        }
+        if self.take(&mut text, |byte| b"eE".contains(&byte), 1) == 1 {
+            self.take(&mut text, |byte| b"+-".contains(&byte), 1);
+            if self.take(&mut text, |byte| byte.is_ascii_digit(), usize::MAX) == 0 {
+                return self.wrong("in exponent of numeric literal");
+            }
+        }
+        Ok(Json::Number(text))
+    }
+
+    /// Takes the bytes that match, up to `most`; returns how many it took.
+    fn take(&mut self, to: &mut String, matches: impl Fn(u8) -> bool, most: usize) -> usize {
+        let mut taken = 0;
+        while taken < most
+            && let Some(byte) = self.peek()
+            && matches(byte)
+        {
+            to.push(char::from(byte));
+            self.skip();
+            taken += 1;
+        }
+        taken
+    }
+
+    fn text(&mut self) -> Result<String, String> {
+        self.skip();
+        let mut text = Text::default();
+        loop {
+            match self.peek() {
+                Some(b'"') => {
+                    self.skip();
+                    return Ok(text.end());
+                }
+                Some(b'\\') => {
+                    self.skip();
+                    self.escape(&mut text)?;
+                }
+                Some(0..=0x1f) | None => return self.wrong("in string literal"),
+                Some(byte) => {
+                    text.push(&[byte]);
+                    self.skip();
+                }
+            }
+        }
+    }
+
+    fn escape(&mut self, text: &mut Text) -> Result<(), String> {
+        let byte = match self.peek() {
+            Some(byte @ (b'\\' | b'/' | b'"')) => byte,
+            Some(b'b') => 8,
+            Some(b'f') => 12,
+            Some(b'n') => b'\n',
+            Some(b'r') => b'\r',
+            Some(b't') => b'\t',
+            Some(b'u') => {
+                self.skip();
+                text.push_unit(self.unit()?);
+                return Ok(());
+            }
+            _ => return self.wrong("in string escape code"),
+        };
+        self.skip();
+        text.push(&[byte]);
+        Ok(())
+    }
+
+    fn unit(&mut self) -> Result<u16, String> {
+        let mut unit: u16 = 0;
+        for _ in 0..4 {
+            let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16));
+            let Some(digit) = digit.and_then(|digit| u16::try_from(digit).ok()) else {
+                return self.wrong("in \\u hexadecimal character escape");
+            };
+            unit = unit << 4 | digit;
+            self.skip();
+        }
+        Ok(unit)
+    }
+}
+
+/// A string while it is read.
+#[derive(Default)]
+struct Text {
+    bytes: Vec<u8>,
+    /// The first half of a surrogate pair, if the last escape was one.
+    half: Option<u16>,
+}
+
+impl Text {
+    fn push(&mut self, bytes: &[u8]) {
+        self.end_half();
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    fn push_unit(&mut self, unit: u16) {
+        let half = self.half.take();
+        let mut pair: Vec<_> = half.into_iter().chain([unit]).collect();
+        if let [first, second] = pair[..]
+            && char::decode_utf16([first, second]).any(|char| char.is_err())
+        {
+            self.push_char(char::REPLACEMENT_CHARACTER);
+            pair = vec![second];
+        }
+        if (0xd800..0xdc00).contains(&unit) {
+            self.half = Some(unit);
+            return;
+        }
+        for char in char::decode_utf16(pair) {
+            self.push_char(char.unwrap_or(char::REPLACEMENT_CHARACTER));
+        }
+    }
+
+    fn push_char(&mut self, char: char) {
+        self.bytes
+            .extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+
+    fn end_half(&mut self) {
+        if self.half.take().is_some() {
+            self.push_char(char::REPLACEMENT_CHARACTER);
+        }
+    }
+
+    fn end(mut self) -> String {
+        self.end_half();
+        let mut text = String::with_capacity(self.bytes.len());
+        for chunk in self.bytes.utf8_chunks() {
+            text.push_str(chunk.valid());
+            text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+        }
+        text
+    }
+}
+
+/// A byte in single quotes, as Go shows it in an error.
+fn quoted(byte: u8) -> String {
+    match byte {
+        b'\'' => r"'\''".to_owned(),
+        b'"' => "'\"'".to_owned(),
+        byte => {
+            let text = quote(char::from(byte).to_string().as_bytes());
+            format!("'{}'", text.trim_matches('"'))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn text(text: &str) -> Json {
+        Json::Text(text.to_owned())
+    }
+
+    #[test]
+    fn values_keep_order_and_spelling() {
+        let number = |digits: &str| Json::Number(digits.to_owned());
+        let body = br#" {"b":1e2,"a":[-0.50,true,null,{}],"b":"x"} more"#;
+        let fields = vec![
+            ("b".to_owned(), number("1e2")),
+            (
+                "a".to_owned(),
+                Json::Array(vec![
+                    number("-0.50"),
+                    Json::Bool,
+                    Json::Null,
+                    Json::Object(vec![]),
+                ]),
+            ),
+            ("b".to_owned(), text("x")),
+        ];
+        assert_eq!(first_value(body), Ok(Json::Object(fields)));
+        assert_eq!(first_value(b"1x"), Ok(number("1")));
+        assert_eq!(first_value(b"[]]"), Ok(Json::Array(vec![])));
+    }
+
+    #[test]
+    fn strings_are_read_as_go_does() {
+        for (body, expected) in [
+            (
+                &br#""\u00e9\n\"\/\\\b\f\r\t""#[..],
+                "\u{e9}\n\"/\\\u{8}\u{c}\r\t",
+            ),
+            (br#""\ud83d\udc33""#, "\u{1f433}"),
+            (br#""\ud83dx\udc33""#, "\u{fffd}x\u{fffd}"),
+            (br#""\ud83d\ud83d\udc33""#, "\u{fffd}\u{1f433}"),
+            (br#""\ud83d\u0041""#, "\u{fffd}A"),
+            (b"\"a\xffb\xc3\xa9\"", "a\u{fffd}b\u{e9}"),
+            (b"\"\xe2\x80\"", "\u{fffd}\u{fffd}"),
+        ] {
+            assert_eq!(first_value(body), Ok(text(expected)), "{body:?}");
+        }
+    }
+
+    const NO_JSON: &[(&str, &str)] = &[
+        ("", "EOF"),
+        ("  \n", "EOF"),
+        ("[", "unexpected EOF"),
+        ("{\"a\":", "unexpected EOF"),
+        ("\"a", "unexpected EOF"),
+        ("-", "unexpected EOF"),
+        ("x", "invalid character 'x' looking for beginning of value"),
+        (
+            "'",
+            r"invalid character '\'' looking for beginning of value",
+        ),
+        (
+            "\u{e9}",
+            "invalid character '\u{c3}' looking for beginning of value",
+        ),
+        (
+            "[1,]",
+            "invalid character ']' looking for beginning of value",
+        ),
+        (
+            "{1",
+            "invalid character '1' looking for beginning of object key string",
+        ),
+        (
+            "{\"a\":1,}",
+            "invalid character '}' looking for beginning of object key string",
+        ),
+        ("{\"a\"]", "invalid character ']' after object key"),
+        (
+            "{\"a\":1]",
+            "invalid character ']' after object key:value pair",
+        ),
+        ("[1}", "invalid character '}' after array element"),
+        ("[01]", "invalid character '1' after array element"),
+        ("[-x", "invalid character 'x' in numeric literal"),
+        (
+            "[1.x",
+            "invalid character 'x' after decimal point in numeric literal",
+        ),
+        (
+            "[1e+x",
+            "invalid character 'x' in exponent of numeric literal",
+        ),
+        (
+            "[nul1",
+            "invalid character '1' in literal null (expecting 'l')",
+        ),
+        ("\"\n\"", r"invalid character '\n' in string literal"),
+        ("\"\\x\"", "invalid character 'x' in string escape code"),
+        (
+            "\"\\u00\"\"",
+            "invalid character '\"' in \\u hexadecimal character escape",
+        ),
+    ];
+
+    #[test]
+    fn invalid_json_is_refused_in_gos_words() {
+        for (body, words) in NO_JSON {
+            assert_eq!(
+                first_value(body.as_bytes()),
+                Err((*words).to_owned()),
+                "{body}"
+            );
+        }
+        assert_eq!(
+            first_value("[".repeat(1_000_000).as_bytes()),
+            Err("exceeded max depth".to_owned())
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes: Vec<u8>) {
+            let _value = first_value(&bytes);
+        }
+
+        #[test]
+        fn nearly_json_makes_it_not_panic(text in "[\\[\\]{}\",:0-9a-fnul\\\\ -]{0,40}") {
+            let _value = first_value(text.as_bytes());
+        }
+
+        #[test]
+        fn valid_json_is_accepted(text in "[\\[\\]{}\",:0-9.etrufalsn\\\\ -]{0,12}") {
+            let other: Result<serde_json::Value, _> = serde_json::from_str(&text);
+            if other.is_ok() {
+                prop_assert!(first_value(text.as_bytes()).is_ok());
+            }
+        }
+    }
+}

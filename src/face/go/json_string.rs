@@ -1,0 +1,67 @@
+//! JSON strings as `encoding/json` writes them, because some clients compare bytes.
+//!
+//! Go escapes `<`, `>`, `&`, U+2028 and U+2029 in strings (`SetEscapeHTML`, on by default), writes `\n`, `\r`, `\t`
+//! short and other control characters as `\u00XX`, and replaces bytes that are not UTF-8 by U+FFFD.
+
+/// Appends a JSON string of these bytes, quotes included.
+pub(in crate::face) fn push_json_string(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.push(b'"');
+    for chunk in bytes.utf8_chunks() {
+        push_escaped(out, chunk.valid());
+        // Go writes one replacement for each bad byte, not one for each bad sequence.
+        for _ in chunk.invalid() {
+            out.extend_from_slice(b"\\ufffd");
+        }
+    }
+    out.push(b'"');
+}
+
+fn push_escaped(out: &mut Vec<u8>, text: &str) {
+    let mut rest = text;
+    while let Some(at) = rest.find(special) {
+        let (plain, tail) = rest.split_at(at);
+        out.extend_from_slice(plain.as_bytes());
+        let mut chars = tail.chars();
+        if let Some(found) = chars.next() {
+            push_special(out, found);
+        }
+        rest = chars.as_str();
+    }
+    out.extend_from_slice(rest.as_bytes());
+}
+
+fn special(c: char) -> bool {
+    c < ' ' || matches!(c, '"' | '\\' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}')
+}
+
+fn push_special(out: &mut Vec<u8>, c: char) {
+    match c {
+        '"' => out.extend_from_slice(b"\\\""),
+        '\\' => out.extend_from_slice(b"\\\\"),
+        '\n' => out.extend_from_slice(b"\\n"),
+        '\r' => out.extend_from_slice(b"\\r"),
+        '\t' => out.extend_from_slice(b"\\t"),
+        other => out.extend_from_slice(format!("\\u{:04x}", u32::from(other)).as_bytes()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn string(bytes: &[u8]) -> String {
+        let mut out = Vec::new();
+        push_json_string(&mut out, bytes);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn strings_are_escaped_as_go_does() {
+        assert_eq!(
+            string(b"a<b>&\"\\\n\x01"),
+            r#""a\u003cb\u003e\u0026\"\\\n\u0001""#
+        );
+        assert_eq!(string("\u{2028}é".as_bytes()), "\"\\u2028é\"");
+        assert_eq!(string(b"a\xff\xfeb"), r#""a\ufffd\ufffdb""#);
+    }
+}

@@ -1,0 +1,33 @@
+//! Arriving connection: accepted here, accepted while this gateway was a standby, or relayed by another gateway.
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use super::connection::Connection;
+use super::stream::Stream;
+
+/// A connection from which nothing was read, with its addresses.
+#[derive(Debug)]
+pub struct Arrival {
+    /// The bytes.
+    pub stream: Stream,
+    /// The addresses: of a relayed connection, the client's.
+    pub ends: Connection,
+}
+
+impl Arrival {
+    /// A client's own connection.
+    pub fn direct(stream: TcpStream, ends: Connection) -> Self {
+        let stream = Stream::direct(stream);
+        Self { stream, ends }
+    }
+
+    /// A connection that another gateway relays, with the addresses of the PROXY header.
+    pub fn relayed(
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        ends: Connection,
+    ) -> Self {
+        let stream = Stream::relayed(stream);
+        Self { stream, ends }
+    }
+}

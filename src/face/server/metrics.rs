@@ -1,0 +1,78 @@
+//! Metrics of connections and requests: `kubekv_face_*`.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// The label of a server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct FaceLabel {
+    pub(super) face: &'static str,
+}
+
+/// The labels of a request that has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct RequestLabels {
+    pub(super) face: &'static str,
+    pub(super) method: &'static str,
+    /// The status code; `gone` where the client closed the connection before its answer.
+    pub(super) status: String,
+}
+
+/// The metric families of all servers. A clone is cheap and counts into the same families.
+#[derive(Clone, Debug, Default)]
+pub struct Metrics {
+    pub(super) requests: Family<RequestLabels, Counter>,
+    pub(super) in_flight: Family<FaceLabel, Gauge>,
+    pub(super) connections: Family<FaceLabel, Gauge>,
+    pub(super) refused: Family<FaceLabel, Counter>,
+    pub(super) accept_errors: Family<FaceLabel, Counter>,
+    pub(super) panics: Family<FaceLabel, Counter>,
+}
+
+impl Metrics {
+    /// Registers the families.
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        let registry = registry.sub_registry_with_prefix("face");
+        registry.register("requests", "Requests ended", metrics.requests.clone());
+        let gauges = [
+            (
+                "in_flight",
+                "Requests whose answer is not complete yet, parked polls among them",
+                &metrics.in_flight,
+            ),
+            (
+                "connections",
+                "Connections open, idle ones among them",
+                &metrics.connections,
+            ),
+        ];
+        for (name, help, family) in gauges {
+            registry.register(name, help, family.clone());
+        }
+        let counters = [
+            (
+                "connections_refused",
+                "Connections closed at once because there were too many",
+                &metrics.refused,
+            ),
+            (
+                "accept_errors",
+                "Connections that could not be accepted",
+                &metrics.accept_errors,
+            ),
+            (
+                "panics",
+                "Connections closed because of a mistake in this program",
+                &metrics.panics,
+            ),
+        ];
+        for (name, help, family) in counters {
+            registry.register(name, help, family.clone());
+        }
+        metrics
+    }
+}

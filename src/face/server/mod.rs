@@ -1,0 +1,30 @@
+//! Server of any face: accepts connections, limits, counts and drains them, and checks leadership. Knows no protocol.
+//!
+//! A face implements [`Protocol`], which serves one connection; HTTP does so in `face/http`, a protocol of frames over TCP
+//! in its own folder. [`Server`] does what every protocol needs: the accept loop with its backoff, connections relayed by
+//! other gateways ([`Arrival`]), connection permits, the drain, and the metrics `kubekv_face_*`.
+
+mod accept_loop;
+mod arrival;
+mod backoff;
+mod connection;
+mod context;
+mod leadership;
+mod metrics;
+mod protocol;
+mod request;
+mod socket;
+mod stopping;
+mod stream;
+
+pub use accept_loop::Server;
+pub use arrival::Arrival;
+pub use connection::Connection;
+pub use context::ServerContext;
+pub use leadership::{LeadershipCheck, LeadershipLost};
+pub use metrics::Metrics;
+pub use protocol::{Protocol, Serving};
+pub use request::RequestInFlight;
+pub use socket::configure_socket;
+pub use stopping::Stopping;
+pub use stream::{HungUp, Stream};

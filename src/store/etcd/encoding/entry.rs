@@ -1,0 +1,117 @@
+//! Entries, decoded from a value and the attributes beside it.
+
+use bytes::Bytes;
+use etcd_client::KeyValue;
+
+use super::records::AttributesRecord;
+use super::revision;
+use crate::model::{Attrs, Entry, Key, Mark, Record, Revision};
+
+/// A value as etcd has it.
+#[derive(Clone, Debug)]
+pub(crate) struct StoredValue {
+    pub(crate) bytes: Bytes,
+    /// etcd's own count of the key's writes, from 1.
+    pub(crate) version: u64,
+    /// The revision the key was created at.
+    pub(crate) created: u64,
+    /// The revision the value was written at.
+    pub(crate) modified: u64,
+}
+
+impl StoredValue {
+    /// The value of a key in an answer of etcd.
+    pub(crate) fn of(pair: &KeyValue) -> Self {
+        Self {
+            bytes: Bytes::copy_from_slice(pair.value()),
+            version: revision::from_wire(pair.version()),
+            created: revision::from_wire(pair.create_revision()),
+            modified: revision::from_wire(pair.mod_revision()),
+        }
+    }
+}
+
+/// The entry of a value and the attributes that belong to it. A value without any is an external write.
+pub(crate) fn decode_entry(
+    value: StoredValue,
+    attributes: Option<AttributesRecord>,
+    offset: u64,
+) -> Entry {
+    let written = value.modified + offset;
+    let (attrs, modified) = match attributes {
+        Some(attributes) => {
+            let index = attributes.at.unwrap_or(written);
+            (attributes.attrs, Revision::new(index, attributes.sub))
+        }
+        None => (external_attrs(&value, offset), Revision::new(written, 0)),
+    };
+    Entry {
+        record: Record {
+            value: value.bytes,
+            attrs,
+        },
+        modified,
+    }
+}
+
+/// The attributes of an external write, from etcd's own counts.
+fn external_attrs(value: &StoredValue, offset: u64) -> Attrs {
+    let created = if value.created == value.modified {
+        Mark::ThisWrite
+    } else {
+        Mark::At(value.created + offset)
+    };
+    Attrs {
+        version: value.version.saturating_sub(1),
+        created,
+        ..Attrs::default()
+    }
+}
+
+/// The key of an in-order entry: its directory, and the index of the commit that made it.
+pub(crate) fn in_order_key(parent: &[u8], index: u64) -> Key {
+    let mut bytes = parent.to_vec();
+    bytes.extend_from_slice(format!("{index:020}").as_bytes());
+    Key::user(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(created: u64, modified: u64) -> StoredValue {
+        StoredValue {
+            bytes: Bytes::from_static(b"v"),
+            version: 3,
+            created,
+            modified,
+        }
+    }
+
+    #[test]
+    fn external_write_is_counted_as_etcd_counts_it() {
+        let updated = decode_entry(value(4, 9), None, 100);
+        assert_eq!(updated.modified, Revision::new(109, 0));
+        assert_eq!(updated.attrs().version, 2);
+        assert_eq!(updated.attrs().created, Mark::At(104));
+        let created = decode_entry(value(9, 9), None, 100);
+        assert_eq!(created.attrs().created, Mark::ThisWrite);
+    }
+
+    #[test]
+    fn renamed_entry_keeps_the_index_of_its_commit() {
+        let attributes = AttributesRecord {
+            sub: 2,
+            at: Some(105),
+            ..AttributesRecord::default()
+        };
+        let renamed = decode_entry(value(9, 9), Some(attributes), 100);
+        assert_eq!(renamed.modified, Revision::new(105, 2));
+    }
+
+    #[test]
+    fn in_order_keys_sort_as_their_indexes() {
+        assert_eq!(in_order_key(b"q/", 7), Key::user("q/00000000000000000007"));
+        assert!(in_order_key(b"q/", 9) < in_order_key(b"q/", 10));
+    }
+}

@@ -1,0 +1,88 @@
+//! The `kubekv` command, run to its end.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+/// What a command that ended left behind.
+#[derive(Debug)]
+pub struct Done {
+    pub code: i32,
+    pub out: Vec<u8>,
+    pub err: String,
+}
+
+impl Done {
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.out).unwrap()
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+/// Where the binary under test is: beside the directory of the test's own executable, where cargo builds both.
+pub fn binary() -> &'static str {
+    static BINARY: OnceLock<String> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let own = std::env::current_exe().unwrap();
+        let binary = own.ancestors().nth(2).unwrap().join("kubekv");
+        assert!(
+            binary.is_file(),
+            "{} is missing: run the tests by cargo, which builds it, or build it with `cargo build --bin kubekv`",
+            binary.display()
+        );
+        binary.into_os_string().into_string().unwrap()
+    })
+}
+
+/// The command, with nothing of this process' environment that it would read.
+pub fn kubekv() -> Command {
+    by(binary())
+}
+
+/// A command that becomes kubekv, with nothing of this process' environment that kubekv would read.
+pub fn by(program: &str) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("KUBEKV_") {
+            command.env_remove(name);
+        }
+    }
+    command.env_remove("NOTIFY_SOCKET");
+    command
+}
+
+/// Runs it with some arguments.
+pub fn run(arguments: &[&str]) -> Done {
+    done(kubekv().args(arguments).output().unwrap())
+}
+
+/// Runs it with some arguments and this on standard input.
+pub fn run_with(arguments: &[&str], input: &[u8]) -> Done {
+    let mut child = kubekv()
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It may have ended before it read all: its exit code and words tell.
+    let _unread = child.stdin.take().unwrap().write_all(input);
+    done(child.wait_with_output().unwrap())
+}
+
+pub fn done(output: Output) -> Done {
+    Done {
+        code: output.status.code().expect("the command was killed"),
+        out: output.stdout,
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// The URL of a store in a directory.
+pub fn embedded(directory: &Path) -> String {
+    format!("embedded:{}", directory.display())
+}

@@ -1,0 +1,18 @@
+//! Programs of the components that `tests/components` fetched.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Where the programs of a component are.
+pub fn component(name: &str) -> PathBuf {
+    let found = Command::new("tests/components")
+        .args(["path", name])
+        .output()
+        .unwrap();
+    assert!(
+        found.status.success(),
+        "{}",
+        String::from_utf8_lossy(&found.stderr)
+    );
+    PathBuf::from(String::from_utf8(found.stdout).unwrap().trim())
+}

@@ -1,0 +1,38 @@
+//! Faces under test: a keyspace in memory, and a face served on a port of its own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use kubekv::face::http::{HttpProtocol, Limits};
+use kubekv::face::server::{LeadershipCheck, Metrics, Server, Stopping};
+use kubekv::guard::Bounds;
+use kubekv::space::Keyspace;
+use kubekv::store::{MemoryStore, Store};
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+/// A keyspace that forgets everything.
+pub async fn space() -> Keyspace {
+    let store = Arc::new(MemoryStore::new());
+    let admit = Arc::new(Bounds::new(store.limits()));
+    let opened = Keyspace::open(store, admit, &mut Registry::default()).await;
+    opened.unwrap().0
+}
+
+/// Serves a face on loopback; it stops when the sender is dropped or set.
+pub async fn start(
+    face: impl FnOnce(Stopping) -> axum::Router,
+) -> (SocketAddr, watch::Sender<bool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopping) = watch::channel(false);
+    let stopping = Stopping::new(stopping);
+    let face = face(stopping.clone());
+    let places = Arc::new(Semaphore::new(1000));
+    let leadership = LeadershipCheck::default();
+    let server = Server::new("test", places, Metrics::default(), leadership);
+    let http = Arc::new(HttpProtocol::new(face, Limits::default()));
+    tokio::spawn(server.serve(listener, http, stopping));
+    (address, stop)
+}

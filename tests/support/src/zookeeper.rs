@@ -1,0 +1,122 @@
+//! A real ZooKeeper, and its own command line.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::components::component;
+use crate::etcd_member::free;
+
+/// A server on ports and in a directory of its own; it ends with the test.
+pub struct ZooKeeper {
+    process: Child,
+    pub address: SocketAddr,
+    _directory: tempfile::TempDir,
+}
+
+impl ZooKeeper {
+    /// Starts one that is alone.
+    pub fn start() -> Self {
+        Self::start_with("", "")
+    }
+
+    /// Starts one with more settings and options for Java, and waits until it serves.
+    pub fn start_with(settings: &str, options: &str) -> Self {
+        let server = Self::spawn(settings, options);
+        server.until_it_says("Zookeeper version");
+        server
+    }
+
+    /// Starts one of three, whose others are not there.
+    pub fn start_without_quorum() -> Self {
+        let members: Vec<String> = (1..=3)
+            .map(|number| format!("server.{number}={}:{}", free(), free().port()))
+            .collect();
+        let members = members.join("\n");
+        let server = Self::spawn(&format!("initLimit=10\nsyncLimit=5\n{members}\n"), "");
+        server.until_it_says("not currently serving requests");
+        server
+    }
+
+    fn spawn(settings: &str, options: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let (address, at) = (free(), directory.path());
+        std::fs::write(at.join("myid"), "1\n").unwrap();
+        let config = at.join("zoo.cfg");
+        let text = format!(
+            "tickTime=2000\ndataDir={}\nclientPortAddress={}\nclientPort={}\nadmin.enableServer=false\n{settings}",
+            at.display(),
+            address.ip(),
+            address.port()
+        );
+        std::fs::write(&config, text).unwrap();
+        let process = Command::new(component("zookeeper").join("zookeeper"))
+            .arg("org.apache.zookeeper.server.quorum.QuorumPeerMain")
+            .arg(&config)
+            .env(
+                "JVMFLAGS",
+                format!("-Dzookeeper.extendedTypesEnabled=true {options}"),
+            )
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self {
+            process,
+            address,
+            _directory: directory,
+        }
+    }
+
+    fn until_it_says(&self, word: &str) {
+        let mut said = String::new();
+        for _ in 0..2400 {
+            said = self.srvr().unwrap_or_default();
+            if said.contains(word) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(25));
+        }
+        panic!("ZooKeeper does not serve: {said}");
+    }
+
+    fn srvr(&self) -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(self.address)?;
+        // One that is about to serve may take a word and never answer it.
+        stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+        stream.write_all(b"srvr")?;
+        let mut said = String::new();
+        stream.read_to_string(&mut said)?;
+        Ok(said)
+    }
+
+    /// Runs lines of its command line, and gives what that says; every `create` must have created something.
+    pub fn run(&self, lines: &[String]) -> String {
+        let mut child = Command::new(component("zookeeper").join("zookeeper"))
+            .arg("org.apache.zookeeper.ZooKeeperMain")
+            .args(["-server", &self.address.to_string()])
+            .env("JVMFLAGS", "-Dfile.encoding=UTF-8")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        writeln!(input, "{}\nquit", lines.join("\n")).unwrap();
+        drop(input);
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        let created = said.matches("Created /").count();
+        let creates = lines.iter().filter(|line| line.starts_with("create "));
+        assert_eq!(created, creates.count(), "{said}");
+        said
+    }
+}
+
+impl Drop for ZooKeeper {
+    fn drop(&mut self) {
+        let _killed = self.process.kill();
+        let _reaped = self.process.wait();
+    }
+}
