@@ -1,8 +1,8 @@
-//! On a standby: whole connections, relayed to the gateway that leads.
+//! The forwarder: a standby's servers, which relay whole connections to the leader.
 //!
-//! Where nobody leads, or the leader cannot be reached, a connection waits, unread, for a leader: this gateway perhaps,
-//! which then serves it. A client that has asked something waits no longer than a real server of its protocol would
-//! hold its request; then it is told that there is no leader (`no_leader`), so that it can try again.
+//! Without a leader that can be reached, a connection waits unread for the next one. That may be this gateway, which then
+//! serves it. A client that has sent a request waits no longer than a real server of its protocol would hold it; then it is
+//! answered that there is no leader (`no_leader`), so that it can try again.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,10 +17,11 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::metrics::{Face, Metrics};
-use super::no_leader::{self, NoLeader};
-use super::splice::{self, Pulse};
-use super::{Identity, proxy_header};
+use super::certificate::RelayCertificate;
+use super::metrics::{FaceLabel, Metrics};
+use super::no_leader::{self, NoLeaderAnswers};
+use super::proxy_header;
+use super::splice::{self, RequestActivity};
 use crate::face::server::{Arrival, Connection, configure_socket};
 use crate::model::FaceName;
 use crate::store::shared::{Members, Relay};
@@ -28,39 +29,39 @@ use crate::store::shared::{Members, Relay};
 /// How long a connection to the leader may take.
 const CONNECT: Duration = Duration::from_secs(2);
 
-/// How long until a leader that could not be reached is tried again, unless another one leads by then.
-const AGAIN: Duration = Duration::from_millis(200);
+/// The pause before a leader that could not be reached is tried again, unless another gateway leads by then.
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
-/// How long connections in the midst of a request may go on when this gateway ends.
+/// How long connections with a request in flight may go on when this gateway ends.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// How long to wait when no connection can be accepted.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+/// The pause after a connection could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What a standby's servers are to do.
+/// The mode of a standby's servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::gateway) enum Order {
-    /// Relay.
+pub(in crate::gateway) enum StandbyMode {
+    /// Relay connections.
     Relay,
-    /// Hand over what was not relayed yet, and close the rest: this gateway leads.
+    /// Hand over the connections that were not relayed yet, and close the others: this gateway leads.
     HandOver,
-    /// End, as soon as no request seems to be on its way: this gateway ends.
+    /// Close each connection as soon as no request seems to be in flight: this gateway ends.
     Drain,
 }
 
-/// What relayed connections have in common.
+/// What all relayed connections share.
 #[derive(Clone, Debug)]
 pub(in crate::gateway) struct Forwarder {
-    pub(in crate::gateway) identity: Arc<Identity>,
-    pub(in crate::gateway) roll: Members,
-    /// Whether this gateway takes part in relaying; else every connection waits until it leads itself.
+    pub(in crate::gateway) certificate: Arc<RelayCertificate>,
+    pub(in crate::gateway) members: Members,
+    /// Whether this gateway takes part in relaying; if not, every connection waits until it leads itself.
     pub(in crate::gateway) relays: bool,
-    pub(in crate::gateway) no_leader: NoLeader,
-    pub(in crate::gateway) places: Arc<Semaphore>,
+    pub(in crate::gateway) no_leader: NoLeaderAnswers,
+    pub(in crate::gateway) permits: Arc<Semaphore>,
     pub(in crate::gateway) metrics: Metrics,
 }
 
-/// One connection.
+/// A client's connection.
 struct Client {
     stream: TcpStream,
     ends: Connection,
@@ -68,31 +69,30 @@ struct Client {
 }
 
 impl Forwarder {
-    /// Relays what comes in on a listener, until it is told otherwise. Returns the connections that nobody has read
-    /// from.
+    /// Relays the connections of a listener until the mode changes. Returns those that nothing was read from.
     pub(in crate::gateway) async fn run(
         self,
         face: FaceName,
         listener: TcpListener,
-        mut order: watch::Receiver<Order>,
+        mut mode: watch::Receiver<StandbyMode>,
     ) -> Vec<Arrival> {
         let mut connections = JoinSet::new();
         let mut left = Vec::new();
         loop {
             let accepted = tokio::select! {
-                _told = order.wait_for(|order| *order != Order::Relay) => break,
+                _changed = mode.wait_for(|mode| *mode != StandbyMode::Relay) => break,
                 Some(ended) = connections.join_next() => {
-                    // It may have been told to hand over before this loop was.
+                    // It may have seen the change to `HandOver` before this loop does.
                     left.extend(ended.ok().flatten());
                     continue;
                 }
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => self.admit(&mut connections, stream, peer, face, &order),
+                Ok((stream, peer)) => self.admit(&mut connections, stream, peer, face, &mode),
                 Err(error) => {
                     tracing::warn!(face = face.as_str(), %error, "cannot accept a connection");
-                    tokio::time::sleep(ACCEPT_AGAIN).await;
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
         }
@@ -110,36 +110,43 @@ impl Forwarder {
         stream: TcpStream,
         peer: SocketAddr,
         face: FaceName,
-        order: &watch::Receiver<Order>,
+        mode: &watch::Receiver<StandbyMode>,
     ) {
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            self.metrics.refused.get_or_create(&Face::of(face)).inc();
-            tracing::warn!(face = face.as_str(), %peer, "connection refused: too many are open");
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+            self.metrics
+                .refused
+                .get_or_create(&FaceLabel::of(face))
+                .inc();
+            tracing::warn!(face = face.as_str(), %peer, "connection refused: too many are open (--max-connections)");
             return;
         };
-        // One that is gone already needs no answer.
+        // A client that is gone already needs no answer.
         let Ok(local) = configure_socket(&stream) else {
             return;
         };
         let ends = Connection { peer, local };
         let client = Client { stream, ends, face };
-        let (own, order) = (self.clone(), order.clone());
+        let (own, mode) = (self.clone(), mode.clone());
         connections.spawn(async move {
-            let left = own.relay(client, order).await;
-            drop(place);
+            let left = own.relay(client, mode).await;
+            drop(permit);
             left
         });
     }
 
-    /// Relays one connection to its end; gives it back where this gateway leads before anything was read from it.
-    async fn relay(mut self, client: Client, mut order: watch::Receiver<Order>) -> Option<Client> {
+    /// Relays one connection to its end; gives it back if this gateway leads before anything was read from it.
+    async fn relay(
+        mut self,
+        client: Client,
+        mut mode: watch::Receiver<StandbyMode>,
+    ) -> Option<Client> {
         let reached = tokio::select! {
-            told = order.wait_for(|order| *order != Order::Relay) => {
-                let drains = told.is_ok_and(|order| *order == Order::Drain);
+            changed = mode.wait_for(|mode| *mode != StandbyMode::Relay) => {
+                let drains = changed.is_ok_and(|mode| *mode == StandbyMode::Drain);
                 return (!drains).then_some(client);
             }
             reached = self.reach(client.face, client.ends) => Some(reached),
-            waited = no_leader::waited(&client.stream, client.face) => {
+            waited = no_leader::hold(&client.stream, client.face) => {
                 if let Err(error) = waited {
                     tracing::debug!(peer = %client.ends.peer, %error, "the client is gone");
                     return None;
@@ -148,47 +155,50 @@ impl Forwarder {
             }
         };
         match reached {
-            Some((leader, relay)) => self.splice(client, leader, &relay, order).await,
-            None => self.refuse(client, order).await,
+            Some((leader, relay)) => self.splice(client, leader, &relay, mode).await,
+            None => self.answer_no_leader(client, mode).await,
         }
         None
     }
 
-    /// Tells a client that nobody leads.
-    async fn refuse(&self, client: Client, mut order: watch::Receiver<Order>) {
+    /// Answers a client that nobody leads.
+    async fn answer_no_leader(&self, client: Client, mut mode: watch::Receiver<StandbyMode>) {
         let Client { stream, ends, face } = client;
-        self.metrics.failed.get_or_create(&Face::of(face)).inc();
-        tracing::debug!(face = face.as_str(), peer = %ends.peer, "no leader for too long: the client is told");
+        self.metrics
+            .failed
+            .get_or_create(&FaceLabel::of(face))
+            .inc();
+        tracing::debug!(face = face.as_str(), peer = %ends.peer, "no leader for too long; the client is answered that there is none");
         tokio::select! {
             () = self.no_leader.answer(Arrival::direct(stream, ends), face) => {}
-            // A client that does not send its request to the end holds nobody up.
-            _told = order.wait_for(|order| *order != Order::Relay) => {}
+            // A client that does not send its whole request must not delay the change.
+            _changed = mode.wait_for(|mode| *mode != StandbyMode::Relay) => {}
         }
     }
 
-    /// Connects to whoever leads, as soon as somebody does who can be reached.
+    /// Connects to the leader, as soon as there is one that can be reached.
     async fn reach(&mut self, face: FaceName, ends: Connection) -> (TlsStream<TcpStream>, Relay) {
         if !self.relays {
             return std::future::pending().await;
         }
         loop {
-            let Some(relay) = self.roll.leader() else {
-                self.roll.leader_changed(None).await;
+            let Some(relay) = self.members.leader() else {
+                self.members.leader_changed(None).await;
                 continue;
             };
             let tried = tokio::time::timeout(CONNECT, self.connect(&relay, face, ends));
             let error = match tried.await {
                 Ok(Ok(stream)) => return (stream, relay),
                 Ok(Err(error)) => error.to_string(),
-                Err(_) => format!("nothing within {} s", CONNECT.as_secs()),
+                Err(_) => format!("no connection within {} s", CONNECT.as_secs()),
             };
             tracing::debug!(
                 leader = relay.address,
                 error,
-                "the leader cannot be reached"
+                "the leader cannot be reached; trying again"
             );
-            let another = self.roll.leader_changed(Some(&relay));
-            let _changed = tokio::time::timeout(AGAIN, another).await;
+            let another = self.members.leader_changed(Some(&relay));
+            let _changed = tokio::time::timeout(RETRY_PAUSE, another).await;
         }
     }
 
@@ -198,7 +208,7 @@ impl Forwarder {
         face: FaceName,
         ends: Connection,
     ) -> io::Result<TlsStream<TcpStream>> {
-        let config = self.identity.client(&relay.certificate, face);
+        let config = self.certificate.client(&relay.certificate, face);
         let config = config.map_err(io::Error::other)?;
         let stream = TcpStream::connect(&relay.address).await?;
         configure_socket(&stream)?;
@@ -215,7 +225,7 @@ impl Forwarder {
         client: Client,
         mut leader: TlsStream<TcpStream>,
         relay: &Relay,
-        mut order: watch::Receiver<Order>,
+        mut mode: watch::Receiver<StandbyMode>,
     ) {
         let Client {
             mut stream,
@@ -223,22 +233,23 @@ impl Forwarder {
             face,
         } = client;
         let _open = self.metrics.open(face);
-        let pulse = Pulse::default();
-        let told = async {
-            let drains = order.wait_for(|order| *order != Order::Relay).await;
-            if drains.is_ok_and(|order| *order == Order::Drain) {
-                let _quiet = tokio::time::timeout(DRAIN, pulse.quiet()).await;
+        let activity = RequestActivity::default();
+        let ended = async {
+            let changed = mode.wait_for(|mode| *mode != StandbyMode::Relay).await;
+            if changed.is_ok_and(|mode| *mode == StandbyMode::Drain) {
+                let _idle = tokio::time::timeout(DRAIN, activity.idle()).await;
             }
         };
         tokio::select! {
-            ended = splice::run(&mut stream, &mut leader, &pulse) => {
+            ended = splice::run(&mut stream, &mut leader, &activity) => {
                 if let Err(error) = ended {
                     tracing::debug!(face = face.as_str(), peer = %ends.peer, %error, "connection broken");
                 }
             }
-            // It may have been stopped, and think that it leads: nothing comes through it any more (docs/holes.md, 25-27).
-            () = self.roll.leader_changed(Some(relay)) => {}
-            () = told => {}
+            // A leader that was stopped and resumed may believe that it still leads. Its relayed connections are closed here, so
+            // that no answer of it reaches a client.
+            () = self.members.leader_changed(Some(relay)) => {}
+            () = ended => {}
         }
     }
 }

@@ -139,7 +139,7 @@ pub(crate) enum SendError {
     /// It is more than the log takes at once; nothing happened.
     #[error("{0}")]
     TooLarge(String),
-    /// It was not sent, or was turned away; nothing happened.
+    /// It was not sent, or was rejected before it took effect; nothing happened.
     #[error("{0}")]
     Unavailable(String),
     /// It took effect, but the log lost its write id: this gateway must not lead.

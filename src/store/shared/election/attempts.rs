@@ -42,7 +42,7 @@ impl Attempts {
 pub(super) enum Answer {
     /// The record was taken, or another one was: the watch delivers either.
     Awaited,
-    /// The record was taken, but the log lost its write id: whoever leads like this must give up.
+    /// The record was taken, but the log lost its write id: a leader like this must give up.
     Unattributed,
     /// The record was refused by a rule that would refuse any gateway's: nothing is delivered, and nobody takes over.
     Refused,

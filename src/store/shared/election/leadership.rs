@@ -124,8 +124,8 @@ impl Leadership {
         }
     }
 
-    /// Asks for a term after this one, whose fence tells the writes that took effect from those that never will; says
-    /// whether nobody has asked for it before.
+    /// Asks for a term after this one, whose fence separates the writes that took effect from those that never will;
+    /// says whether nobody has asked for it before.
     pub(super) fn decide_by_next_fence(&self, term: u64) -> bool {
         let asked = self.undecided_term.fetch_max(term, Ordering::AcqRel);
         self.wake.notify_one();

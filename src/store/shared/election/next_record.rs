@@ -18,7 +18,7 @@ pub(super) fn of_next_term(
     let offset = last.map_or(0, |last| last.offset);
     let is_raised = status.must_raise_indexes();
     let missing = status.highest_shown.saturating_sub(status.revision);
-    // These three fields of the last record are indexes, which another offset makes void.
+    // These three fields of the last record are indexes, which mean nothing with another offset.
     let indexes = last.filter(|_| !is_raised);
     let mut record = LeaderRecord {
         // Above every term that ever wrote: their writes still on the way are stale.
@@ -73,7 +73,7 @@ pub(super) fn of_release(status: &CacheStatus, holder: &str) -> Option<LeaderRec
 }
 
 /// Records the fence of the last record's term, whoever wrote that, unless a heartbeat has: a gateway that lists everything
-/// again tells stale writes by it.
+/// again recognises stale writes by it.
 fn record_fence(status: &CacheStatus, record: &mut LeaderRecord) {
     if let Some(fence) = status.unrecorded_fence {
         record.note_fence(fence);

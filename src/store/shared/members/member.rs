@@ -1,4 +1,4 @@
-//! The record of a member: it tells the leader which certificate belongs to a gateway of this store.
+//! The record of a member, by which the leader recognises the certificate of a gateway of this store.
 //!
 //! A process that may write entries may speak for clients anyway, so no other secret is handed out. A gateway writes its
 //! record again when it is gone. So the leader may prune all other records at any time: live gateways come back.

@@ -170,7 +170,7 @@ impl WatchCache {
 
     /// Takes in events of the watch. Says whether the cache may be wrong and must be checked: another gateway's write was
     /// refused, and that gateway was as sure of the entries as this one; or there is a leader record again, and a list
-    /// taken without one cannot tell stale writes.
+    /// taken without one cannot recognise stale writes.
     pub(super) fn apply_events(&mut self, events: Vec<LogEvent>) -> bool {
         let mut must_check = false;
         let mut commits = Vec::new();

@@ -17,7 +17,7 @@ pub(super) enum Relist {
     Continues,
     /// An earlier state of the same log, or one whose indexes were raised: the cache starts over.
     WentBack,
-    /// Another log in the place of the cached one. It may be ahead by now, but its entries are not as new as those that
+    /// Another log instead of the cached one. It may be ahead by now, but its entries are not as new as those that
     /// clients have seen.
     Replaced,
 }

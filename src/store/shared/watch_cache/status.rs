@@ -65,7 +65,7 @@ impl CacheStatus {
         }
     }
 
-    /// Whether the leader record tells the next leader how high an index this gateway may show for a deleted key.
+    /// Whether the leader record has this gateway's index floor, so that the next leader shows no lower index for a deleted key.
     pub(in crate::store::shared) fn is_floor_recorded(&self) -> bool {
         self.last_leader
             .as_deref()
