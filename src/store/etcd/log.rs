@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 
+use super::cleanup;
 use super::list::{compare, load};
 use super::prefix::Prefix;
-use super::send::{announce, proposal};
-use super::watch::begin;
-use super::{cleanup, leader};
+use super::send::{announce, leader_record, proposal};
+use super::watch::open;
 use crate::model::{Key, Proposal};
 use crate::store::shared::election::leader_record::LeaderRecord;
 use crate::store::shared::full_list::differing_twice;
@@ -44,7 +44,7 @@ impl Log for EtcdLog {
 
     fn follow(&self) -> BoxFuture<'_, Result<Box<dyn LogStream>, LogError>> {
         Box::pin(async move {
-            let watch: Box<dyn LogStream> = Box::new(begin::begin(&self.0).await?);
+            let watch: Box<dyn LogStream> = Box::new(open::open(&self.0).await?);
             Ok(watch)
         })
     }
@@ -58,11 +58,11 @@ impl Log for EtcdLog {
         record: LeaderRecord,
         index: Option<u64>,
     ) -> BoxFuture<'_, Result<(), SendError>> {
-        Box::pin(leader::send(&self.0, record, index))
+        Box::pin(leader_record::send(&self.0, record, index))
     }
 
     fn confirm_leader(&self, index: u64) -> BoxFuture<'_, Result<bool, LogError>> {
-        Box::pin(async move { Ok(leader::confirm(&self.0, index).await?) })
+        Box::pin(async move { Ok(leader_record::confirm(&self.0, index).await?) })
     }
 
     fn announce(&self, key: Key, value: Option<Bytes>) -> BoxFuture<'_, Result<(), SendError>> {

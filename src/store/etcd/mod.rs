@@ -4,7 +4,6 @@ mod cache;
 mod cleanup;
 mod connection;
 mod encoding;
-mod leader;
 mod list;
 mod log;
 mod prefix;

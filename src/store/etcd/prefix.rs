@@ -30,9 +30,9 @@ pub(super) struct Prefix {
     incarnation: AtomicU64,
 }
 
-/// One key, as of a revision of a cluster.
+/// The answer to a get of one key.
 #[derive(Debug)]
-pub(super) struct StoredKey {
+pub(super) struct GetAnswer {
     pub(super) value: Option<StoredValue>,
     /// The cluster's revision when it answered.
     pub(super) head: u64,
@@ -66,7 +66,7 @@ impl Prefix {
     }
 
     /// Reads one key from a quorum, as of a revision, or as of now where that is 0.
-    pub(super) async fn get(&self, key: &[u8], at: u64) -> Result<StoredKey, EtcdError> {
+    pub(super) async fn get(&self, key: &[u8], at: u64) -> Result<GetAnswer, EtcdError> {
         self.get_within(READ_TIMEOUT, key, at).await
     }
 
@@ -75,11 +75,11 @@ impl Prefix {
         timeout: Duration,
         key: &[u8],
         at: u64,
-    ) -> Result<StoredKey, EtcdError> {
+    ) -> Result<GetAnswer, EtcdError> {
         let options = GetOptions::new().with_revision(revision::to_wire(at));
         let answer = pages::get(&self.pool, (Verb::Get, timeout), key, options).await?;
         let (head, cluster) = pages::answered_by(&answer)?;
-        Ok(StoredKey {
+        Ok(GetAnswer {
             value: answer.kvs().first().map(StoredValue::of),
             head,
             cluster,

@@ -2,7 +2,7 @@
 
 use etcd_client::{Compare, CompareOp, DeleteOptions, TxnOp};
 
-use super::compare_groups::{KeyWrite, group, merge};
+use super::compare_groups::{GroupedWrite, group, merge};
 use super::nesting::compares_beside;
 use super::transaction::Transaction;
 use crate::model::{Key, Write};
@@ -44,7 +44,7 @@ pub(super) fn compile<'a>(
     layout: &Layout,
     writes: Vec<(u32, &'a Key, &'a Write)>,
 ) -> Result<Vec<RangeCompare>, SendError> {
-    let mut writes: Vec<_> = writes.into_iter().map(KeyWrite::new).collect();
+    let mut writes: Vec<_> = writes.into_iter().map(GroupedWrite::new).collect();
     writes.sort_by(|a, b| (a.zone, a.key).cmp(&(b.zone, b.key)));
     let (mut groups, alone) = group(cache, &writes);
     let mut operations = Vec::new();
@@ -86,7 +86,7 @@ pub(super) fn compile<'a>(
 /// The operations of one write, or of deletions with no other entry between them; with the number of the first.
 fn join_operations(
     layout: &Layout,
-    joined: &[KeyWrite<'_>],
+    joined: &[GroupedWrite<'_>],
 ) -> Result<(u32, Vec<TxnOp>), SendError> {
     let mut transaction = Transaction::default();
     let sub = joined.iter().map(|write| write.sub).min();

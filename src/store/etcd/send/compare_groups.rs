@@ -14,7 +14,7 @@ use crate::store::etcd::cache::key_cache::KeyCache;
 use crate::store::etcd::encoding::layout::Layout;
 
 /// A write of a key.
-pub(super) struct KeyWrite<'a> {
+pub(super) struct GroupedWrite<'a> {
     pub(super) zone: u8,
     pub(super) key: &'a Key,
     /// Its number among all writes of the transaction.
@@ -22,7 +22,7 @@ pub(super) struct KeyWrite<'a> {
     pub(super) write: &'a Write,
 }
 
-impl<'a> KeyWrite<'a> {
+impl<'a> GroupedWrite<'a> {
     pub(super) fn new((sub, key, write): (u32, &'a Key, &'a Write)) -> Self {
         Self {
             zone: Layout::zone(key),
@@ -62,7 +62,7 @@ impl CompareGroup {
         }
     }
 
-    pub(super) fn writes<'a, 'b>(&self, writes: &'b [KeyWrite<'a>]) -> &'b [KeyWrite<'a>] {
+    pub(super) fn writes<'a, 'b>(&self, writes: &'b [GroupedWrite<'a>]) -> &'b [GroupedWrite<'a>] {
         writes.get(self.first..=self.last).unwrap_or_default()
     }
 }
@@ -70,7 +70,7 @@ impl CompareGroup {
 /// The groups of writes with no other entry between them, and the writes that need a compare of their own.
 pub(super) fn group(
     cache: &KeyCache,
-    writes: &[KeyWrite<'_>],
+    writes: &[GroupedWrite<'_>],
 ) -> (Vec<CompareGroup>, Vec<CompareGroup>) {
     let (mut groups, mut alone) = (Vec::<CompareGroup>::new(), Vec::new());
     for (at, write) in writes.iter().enumerate() {
@@ -175,7 +175,7 @@ mod tests {
             put: None,
         };
         let keys = ["a/1", "a/2", "b/1", "c/gone"].map(Key::user);
-        let writes = keys.iter().map(|key| KeyWrite {
+        let writes = keys.iter().map(|key| GroupedWrite {
             zone: 1,
             key,
             sub: 0,

@@ -1,4 +1,4 @@
 //! The watch of the whole prefix.
 
-pub(crate) mod begin;
+pub(crate) mod open;
 pub(crate) mod stream;

@@ -1,4 +1,4 @@
-//! Beginning of a watch, after a check that etcd is still the one that was read.
+//! Opening of a watch, after a check that etcd is still the one that was read.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::store::shared::metrics::Verb;
 const BEGIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Watches the prefix from after the revision of the key cache.
-pub(crate) async fn begin(prefix: &Prefix) -> Result<PrefixWatch, LogError> {
+pub(crate) async fn open(prefix: &Prefix) -> Result<PrefixWatch, LogError> {
     let after = prefix.cache.lock().revision;
     let mut pooled = PooledConnection::new(&prefix.pool).await?;
     // A watch from a revision that does not exist yet would be silent for ever.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::connection::error::EtcdError;
-use super::encoding::records::{TermRecord, to_json};
-use super::prefix::Prefix;
-use super::send::transaction::Transaction;
+use super::transaction::Transaction;
+use crate::store::etcd::connection::error::EtcdError;
+use crate::store::etcd::encoding::records::{TermRecord, to_json};
+use crate::store::etcd::prefix::Prefix;
 use crate::store::shared::election::leader_record::LeaderRecord;
 use crate::store::shared::log::SendError;
 
@@ -14,7 +14,7 @@ const CONFIRM_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Sends the leader record, if the stored one is still that of an index, or still missing; with a new term, sends the
 /// term record too.
-pub(super) async fn send(
+pub(crate) async fn send(
     prefix: &Prefix,
     record: LeaderRecord,
     index: Option<u64>,
@@ -51,7 +51,7 @@ pub(super) async fn send(
 }
 
 /// Whether a quorum of the members has the leader record that was delivered at an index.
-pub(super) async fn confirm(prefix: &Prefix, index: u64) -> Result<bool, EtcdError> {
+pub(crate) async fn confirm(prefix: &Prefix, index: u64) -> Result<bool, EtcdError> {
     let key = prefix.layout.leader();
     let stored = prefix.get_within(CONFIRM_TIMEOUT, &key, 0).await?;
     let cache = prefix.cache.lock();
