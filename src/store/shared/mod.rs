@@ -1,8 +1,8 @@
 //! Stores that several gateways share: the leader writes, the others follow.
 //!
-//! The leader record among the data says who leads ([`election`]). Each write has the leader's write id, and the order in
+//! The leader record among the data says who leads (`election`). Each write has the leader's write id, and the order in
 //! which the store's watch delivers records and writes decides which writes count. The rules are the same for every store
-//! that implements [`log::Log`]; every gateway keeps a [`watch_cache`] of it.
+//! that implements `log::Log`; every gateway keeps a `watch_cache` of it.
 
 pub(crate) mod election;
 pub(crate) mod error_text;
