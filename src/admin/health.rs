@@ -1,4 +1,4 @@
-//! How far a gateway is in its life, and what can be measured by then.
+//! The health of a gateway: its phase, its leader, and the metrics that exist by then.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -7,66 +7,65 @@ use arc_swap::ArcSwapOption;
 
 use prometheus_client::registry::Registry;
 
-use super::about::About;
+use super::gateway_info::GatewayInfo;
 use crate::space::Keyspace;
 use crate::store::shared::Members;
 
-/// How far a gateway is in its life.
+/// The phase of a gateway's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// The store is not open yet.
     Starting,
-    /// Another gateway answers, on the same store.
+    /// Another gateway of the same store leads, or none does yet.
     Standby,
-    /// Requests are answered.
+    /// This gateway leads and answers requests.
     Ready,
-    /// It was told to end, or must.
+    /// The gateway is ending.
     Draining,
 }
 
-/// What `/metrics` shows.
+/// The metrics of an open keyspace.
 #[derive(Debug)]
-pub struct Observed {
-    /// The families of metrics of the keyspace.
+pub struct KeyspaceMetrics {
+    /// The families of the keyspace.
     pub registry: Registry,
-    /// The keyspace, whose gauges are brought up to date when somebody looks.
+    /// The keyspace, whose gauges are refreshed for each `/metrics`.
     pub space: Keyspace,
 }
 
-/// What the admin port knows of its gateway.
+/// The state of a gateway that the admin port shows.
 #[derive(Debug)]
 pub struct Health {
     phase: AtomicU8,
-    /// What lasts as long as the process.
+    /// The metrics that last as long as the process.
     registry: Registry,
-    observed: ArcSwapOption<Observed>,
-    /// Which gateway it is.
-    about: About,
-    /// Who leads, on a store that others use as well.
-    followed: ArcSwapOption<Followed>,
+    keyspace: ArcSwapOption<KeyspaceMetrics>,
+    info: GatewayInfo,
+    /// The leader and the members, on a shared store.
+    shared: ArcSwapOption<SharedView>,
 }
 
-/// A store that others use as well.
+/// A shared store, as its gateway sees it.
 #[derive(Debug)]
-struct Followed {
-    roll: Members,
-    /// Whether this gateway relays connections to the one that leads.
+struct SharedView {
+    members: Members,
+    /// Whether this gateway relays connections to the leader.
     relays: bool,
 }
 
 impl Health {
-    /// Of a gateway that starts, with the metrics that last as long as the process.
-    pub fn new(registry: Registry, about: About) -> Self {
+    /// The health of a gateway that starts, with the metrics that last as long as the process.
+    pub fn new(registry: Registry, info: GatewayInfo) -> Self {
         Self {
             phase: AtomicU8::new(0),
             registry,
-            observed: ArcSwapOption::empty(),
-            about,
-            followed: ArcSwapOption::empty(),
+            keyspace: ArcSwapOption::empty(),
+            info,
+            shared: ArcSwapOption::empty(),
         }
     }
 
-    /// How far it is.
+    /// The phase now.
     pub fn phase(&self) -> Phase {
         match self.phase.load(Ordering::Acquire) {
             0 => Phase::Starting,
@@ -76,7 +75,7 @@ impl Health {
         }
     }
 
-    /// Enters a phase. There is no way back from the last.
+    /// Enters a phase. No other phase follows [`Phase::Draining`].
     pub fn enter(&self, phase: Phase) {
         let number = match phase {
             Phase::Starting => 0,
@@ -90,45 +89,45 @@ impl Health {
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
     }
 
-    /// Which gateway it is.
-    pub(super) fn about(&self) -> &About {
-        &self.about
+    /// The gateway's name and addresses.
+    pub(super) fn info(&self) -> &GatewayInfo {
+        &self.info
     }
 
-    /// Asks from now on who leads, and whether there is somebody to relay connections to.
-    pub fn follow(&self, roll: Members, relays: bool) {
-        self.followed
-            .store(Some(Arc::new(Followed { roll, relays })));
+    /// Shows the leader from now on, and whether this gateway relays to it.
+    pub fn follow(&self, members: Members, relays: bool) {
+        self.shared
+            .store(Some(Arc::new(SharedView { members, relays })));
     }
 
-    /// Whether there is, as far as this gateway was told.
+    /// Whether this gateway relays, and sees a leader to relay to.
     pub fn relays(&self) -> bool {
-        let followed = self.followed.load();
-        followed
+        let shared = self.shared.load();
+        shared
             .as_ref()
-            .is_some_and(|followed| followed.relays && followed.roll.leader().is_some())
+            .is_some_and(|shared| shared.relays && shared.members.leader().is_some())
     }
 
-    /// Who leads, if anybody does, and the last term there was, as far as this gateway was told; `None` on a store that it
-    /// shares with nobody.
+    /// The leader's name, if there is one, and the highest term, as this gateway sees them; `None` on a store that is not
+    /// shared.
     pub(super) fn leader(&self) -> Option<(Option<String>, u64)> {
-        let followed = self.followed.load();
-        followed
+        let shared = self.shared.load();
+        shared
             .as_ref()
-            .map(|followed| followed.roll.leader_and_term())
+            .map(|shared| shared.members.leader_and_term())
     }
 
-    /// Shows what can be measured from now on, or that there is no keyspace now.
-    pub fn observe(&self, observed: Option<Observed>) {
-        self.observed.store(observed.map(Arc::new));
+    /// Shows the metrics of a keyspace from now on, or that none is open.
+    pub fn observe(&self, keyspace: Option<KeyspaceMetrics>) {
+        self.keyspace.store(keyspace.map(Arc::new));
     }
 
-    /// What can be measured while a keyspace is open.
-    pub fn observed(&self) -> Option<Arc<Observed>> {
-        self.observed.load_full()
+    /// The metrics of the open keyspace, if one is.
+    pub fn keyspace(&self) -> Option<Arc<KeyspaceMetrics>> {
+        self.keyspace.load_full()
     }
 
-    /// What can be measured at any time.
+    /// The metrics that last as long as the process.
     pub fn registry(&self) -> &Registry {
         &self.registry
     }

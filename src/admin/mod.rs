@@ -1,11 +1,11 @@
 //! The admin port: `/livez`, `/readyz`, `/metrics`, `/version`, `/status`.
 //!
-//! It answers from before the store is open until after it is closed, so that a probe can tell a gateway that starts
+//! It answers from before the store is open until after it is closed, so that a probe can distinguish a gateway that starts
 //! or drains from one that is gone.
 
-mod about;
+mod gateway_info;
 mod health;
-mod status;
+mod status_page;
 
 use std::sync::Arc;
 
@@ -19,10 +19,10 @@ use serde_json::json;
 
 use crate::face::http::NoFault;
 
-pub use about::About;
-pub use health::{Health, Observed, Phase};
+pub use gateway_info::GatewayInfo;
+pub use health::{Health, KeyspaceMetrics, Phase};
 
-/// What Prometheus' text format is called.
+/// The media type of Prometheus' text format.
 const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The pages of the admin port. An unknown path is 404, a wrong method 405.
@@ -41,7 +41,7 @@ async fn livez() -> &'static str {
     "ok\n"
 }
 
-/// Requests are answered: by this gateway, or by the one it relays connections to.
+/// Requests are answered: by this gateway, or by the leader that it relays to.
 async fn readyz(State(health): State<Arc<Health>>) -> Response {
     let not_yet = |line| {
         let status = StatusCode::SERVICE_UNAVAILABLE;
@@ -56,7 +56,7 @@ async fn readyz(State(health): State<Arc<Health>>) -> Response {
     }
 }
 
-/// Everything that is counted, in the text format of Prometheus (`OpenMetrics` 1.0).
+/// Every metric, in the text format of Prometheus (`OpenMetrics` 1.0).
 async fn metrics(State(health): State<Arc<Health>>) -> Response {
     let mut text = String::new();
     if let Err(error) = write_metrics(&mut text, &health) {
@@ -68,15 +68,15 @@ async fn metrics(State(health): State<Arc<Health>>) -> Response {
 
 fn write_metrics(text: &mut String, health: &Health) -> std::fmt::Result {
     encode_registry(text, health.registry())?;
-    if let Some(observed) = health.observed() {
-        observed.space.refresh_metrics();
-        encode_registry(text, &observed.registry)?;
+    if let Some(keyspace) = health.keyspace() {
+        keyspace.space.refresh_metrics();
+        encode_registry(text, &keyspace.registry)?;
     }
     encode_eof(text)
 }
 
 async fn own_status(State(health): State<Arc<Health>>) -> Response {
-    axum::Json(status::of(&health)).into_response()
+    axum::Json(status_page::of(&health)).into_response()
 }
 
 async fn version() -> Response {

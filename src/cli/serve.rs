@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
 use kubekv::config::{self, Config, Kind, OPTIONS, OptionSpec, Place, Settings};
-use kubekv::gateway::{Listeners, Ports, Stage, raise_file_limit, run_telling};
+use kubekv::gateway::{Listeners, Ports, Stage, raise_file_limit, run_with_stages};
 use prometheus_client::registry::Registry;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
@@ -103,7 +103,7 @@ async fn serve(config: Config, registry: Registry) -> Result<(), Failure> {
     };
     ignore_others()?;
     let listeners = Listeners::bind(&config.listen)?;
-    run_telling(config, listeners, registry, shutdown, tell).await?;
+    run_with_stages(config, listeners, registry, shutdown, tell).await?;
     Ok(())
 }
 

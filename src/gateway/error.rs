@@ -1,11 +1,11 @@
-//! Why a gateway did not start, or did not end as it was told.
+//! Errors of a gateway that did not start, or that had to end.
 
 use std::io;
 use std::net::SocketAddr;
 
 use crate::store::StoreError;
 
-/// One line for the person who started the gateway.
+/// One line for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// An address cannot be listened on.
@@ -15,7 +15,7 @@ pub enum Error {
         port: &'static str,
         /// The address.
         address: SocketAddr,
-        /// Why not.
+        /// The reason.
         error: io::Error,
     },
     /// The store cannot be opened.
@@ -24,4 +24,11 @@ pub enum Error {
     /// The gateway had to end.
     #[error("{0}")]
     Fatal(String),
+}
+
+impl Error {
+    /// A bound listener failed.
+    pub(super) fn listener(error: &io::Error) -> Self {
+        Self::Fatal(format!("a listener has failed: {error}"))
+    }
 }

@@ -1,38 +1,31 @@
-//! A gateway from start to end.
+//! The lifecycle of a gateway: start, standby and leadership in turn, drain, end.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
 
 use prometheus_client::registry::Registry;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
-use super::faces::{self, FaceOptions};
-use super::listeners::SharedListeners;
-use super::relay::{self, Identity, Order, RelayListener};
+use super::context::GatewayContext;
+use super::error::Error;
+use super::faces;
+use super::listeners::{Listeners, Ports, SharedListeners};
+use super::relay::{self, RelayCertificate, StandbyMode};
 use super::servers::{ServerFactory, Servers};
+use super::serving::Serving;
 use super::standby::Standby;
 use super::stores::{LeadershipTerm, Stores};
-use super::{Error, Listeners, Ports};
-use crate::admin::{self, About, Health, Observed, Phase};
+use crate::admin::{self, GatewayInfo, Health, Phase};
 use crate::config::Config;
-use crate::face::server::LeadershipCheck;
-use crate::guard::Bounds;
-use crate::space::Keyspace;
-use crate::store::StoreError;
-use crate::store::shared::{Candidate, Members, Metrics as StoreMetrics, Relay};
+use crate::store::shared::{Members, Metrics as StoreMetrics};
 
-/// How long a store may take to close after it failed.
-const CLOSE_FAILED: Duration = Duration::from_secs(2);
-
-/// What a gateway has come to, told once each.
+/// A stage that a gateway reaches, reported once each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// The store is open and requests are answered at these addresses.
     Ready(Ports),
-    /// It accepts nothing any more and lets what is in flight end.
+    /// It accepts nothing any more and lets requests in flight end.
     Stopping,
 }
 
@@ -47,302 +40,174 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Error> {
     let registry = Registry::with_prefix("kubekv");
-    run_telling(config, listeners, registry, shutdown, |_| ()).await
+    run_with_stages(config, listeners, registry, shutdown, |_| ()).await
 }
 
-/// As [`run`], and tells what the gateway has come to. The registry is shown at `/metrics`, with all that is counted here.
-pub async fn run_telling(
+/// As [`run`], and reports the stages that the gateway reaches. `/metrics` shows the registry, with every family that the
+/// gateway adds to it.
+pub async fn run_with_stages(
     config: Config,
     mut listeners: Listeners,
     mut registry: Registry,
     shutdown: impl Future<Output = ()>,
-    tell: impl FnMut(Stage),
+    report: impl FnMut(Stage),
 ) -> Result<(), Error> {
     let ports = listeners
         .ports()
         .map_err(|error| Error::Fatal(format!("a listener has no address: {error}")))?;
-    let common = ServerFactory::new(&mut registry, config.max_connections);
-    let relays = relay::Metrics::register(&mut registry);
-    let metrics = if config.store.is_shared() {
+    let servers = ServerFactory::new(&mut registry, config.max_connections);
+    let relay_metrics = relay::Metrics::register(&mut registry);
+    let store_metrics = if config.store.is_shared() {
         StoreMetrics::register(&mut registry)
     } else {
         StoreMetrics::default()
     };
-    let about = About {
+    let info = GatewayInfo {
         name: config.node_name.clone(),
         faces: faces::addresses(ports),
     };
-    let health = Arc::new(Health::new(registry, about));
+    let health = Arc::new(Health::new(registry, info));
     let mut admin_server = Servers::new();
     let pages = admin::router(Arc::clone(&health));
-    admin_server.serve_admin(&common, listeners.admin.take(), pages);
-    let faces = listeners.share().map_err(|error| listener_failed(&error))?;
-    let identity = Identity::new()
+    admin_server.serve_admin(&servers, listeners.admin.take(), pages);
+    let listeners = listeners.share().map_err(|error| Error::listener(&error))?;
+    let certificate = RelayCertificate::new()
         .map_err(|error| Error::Fatal(format!("cannot make a certificate: {error}")))?;
-    let gateway = Gateway {
+    let context = GatewayContext {
         config,
         health,
-        common,
+        servers,
         ports,
-        identity: Arc::new(identity),
-        relays,
-        metrics,
+        certificate: Arc::new(certificate),
+        relay_metrics,
+        store_metrics,
     };
-    let outcome = gateway.live(faces, pin!(shutdown), tell).await;
-    // Last of all: until here the admin port tells that the gateway drains.
+    let outcome = Gateway(context)
+        .live(listeners, pin!(shutdown), report)
+        .await;
+    // Last of all: until here the admin port answers that the gateway drains.
     admin_server.drain().await;
     outcome
 }
 
-pub(super) fn listener_failed(error: &std::io::Error) -> Error {
-    Error::Fatal(format!("a listener has failed: {error}"))
-}
-
-/// A gateway whose admin port listens.
-pub(super) struct Gateway {
-    pub(super) config: Config,
-    health: Arc<Health>,
-    pub(super) common: ServerFactory,
-    ports: Ports,
-    /// What this gateway shows to the others of its store.
-    pub(super) identity: Arc<Identity>,
-    pub(super) relays: relay::Metrics,
-    metrics: StoreMetrics,
-}
-
-/// Why a keyspace is not served any more.
+/// The reason why a keyspace is served no more.
 enum Ended {
-    /// The gateway was told to end.
-    Told,
+    /// The gateway is shut down.
+    Shutdown,
     /// Another gateway may lead.
-    LeadLost,
+    LeadershipLost,
     /// The gateway must end.
     Failed(String),
 }
 
+/// A gateway whose admin port listens.
+struct Gateway(GatewayContext);
+
 impl Gateway {
     async fn live(
         self,
-        faces: SharedListeners,
+        listeners: SharedListeners,
         mut shutdown: Pin<&mut impl Future<Output = ()>>,
-        mut tell: impl FnMut(Stage),
+        mut report: impl FnMut(Stage),
     ) -> Result<(), Error> {
+        let context = &self.0;
         let (on_fatal, mut fatal) = mpsc::channel(1);
-        // Kept as a sender, so that a store without failures is not taken for one that failed.
-        let mut stores = self.stores(on_fatal.clone()).await?;
-        let mut faces = Some(faces);
-        let mut unready = Some(self.ports);
-        let roll = stores.roll();
-        // Before the store was read as well: who asks then must not wait for ever for one that cannot be reached.
-        let mut standby = Standby::begin(&self, roll.as_ref(), faces.as_ref())?;
-        if let Some(roll) = &roll {
+        // One sender is kept, so that a store without failures is not taken for one that failed.
+        let mut stores = context.stores(on_fatal.clone()).await?;
+        let mut listeners = Some(listeners);
+        let mut unready = Some(context.ports);
+        let members = stores.members();
+        // Begun before the store was read: a client that asks then must not wait for ever for a store that cannot be
+        // reached.
+        let mut standby = Standby::begin(context, members.as_ref(), listeners.as_ref())?;
+        if let Some(members) = &members {
             tokio::select! {
-                () = self.follow(&stores, roll) => {}
+                () = self.follow(&stores, members) => {}
                 () = shutdown.as_mut() => return Ok(()),
             }
             if let Some(ports) = unready.take() {
-                tell(Stage::Ready(ports));
+                report(Stage::Ready(ports));
             }
         }
         loop {
-            let mut tenure = tokio::select! {
-                tenure = stores.next() => tenure,
+            let mut term = tokio::select! {
+                term = stores.next() => term,
                 () = shutdown.as_mut() => {
-                    self.stopping(&mut tell);
-                    drop(faces);
-                    standby.end(Order::Drain).await;
+                    self.stop(&mut report);
+                    drop(listeners);
+                    standby.end(StandbyMode::Drain).await;
                     stores.leave().await;
                     return Ok(());
                 }
             };
-            let waiting = standby.end(Order::HandOver).await;
-            let mut open = tokio::select! {
-                opened = self.open(&tenure, faces.as_ref(), roll.as_ref()) => opened?,
+            let waiting = standby.end(StandbyMode::HandOver).await;
+            let mut serving = tokio::select! {
+                begun = Serving::begin(context, &term, listeners.as_ref(), members.as_ref()) => begun?,
                 () = shutdown.as_mut() => return Ok(()),
             };
-            open.servers.serve_waiting(waiting);
-            self.health.enter(Phase::Ready);
+            serving.serve_waiting(waiting);
+            context.health.enter(Phase::Ready);
             if let Some(ports) = unready.take() {
-                tell(Stage::Ready(ports));
+                report(Stage::Ready(ports));
             }
             let ended = tokio::select! {
-                () = shutdown.as_mut() => Ended::Told,
+                () = shutdown.as_mut() => Ended::Shutdown,
                 line = fatal.recv() => Ended::Failed(line.unwrap_or_default()),
-                line = open.broken() => Ended::Failed(line.to_owned()),
-                () = tenure.lost() => Ended::LeadLost,
+                line = serving.ended_early() => Ended::Failed(line.to_owned()),
+                () = term.lost() => Ended::LeadershipLost,
             };
-            if !matches!(ended, Ended::LeadLost) {
-                self.stopping(&mut tell);
-                // Nobody else accepts what comes now.
-                faces = None;
+            if !matches!(ended, Ended::LeadershipLost) {
+                self.stop(&mut report);
+                // No server accepts the connections that come from now on.
+                listeners = None;
             }
-            if let Some(outcome) = self.end(ended, open, tenure, &mut fatal).await {
+            if let Some(outcome) = self.end(ended, serving, term, &mut fatal).await {
                 stores.leave().await;
                 return outcome;
             }
-            standby = Standby::begin(&self, roll.as_ref(), faces.as_ref())?;
+            standby = Standby::begin(context, members.as_ref(), listeners.as_ref())?;
         }
     }
 
-    /// The store of the configuration, not open yet.
-    async fn stores(&self, on_fatal: mpsc::Sender<String>) -> Result<Stores, StoreError> {
-        let Config {
-            store,
-            store_access: access,
-            ..
-        } = &self.config;
-        let candidate = Candidate {
-            name: self.config.node_name.clone(),
-            relay: self.relay(),
-            duration: self.config.lead_duration,
-        };
-        Stores::make(store, access, candidate, &self.metrics, on_fatal).await
-    }
-
-    /// Lets go of a keyspace; says how the gateway ends, if it does.
+    /// Ends the time in which a keyspace is served; returns how the gateway ends, if it does.
     async fn end(
         &self,
         ended: Ended,
-        open: Open,
-        tenure: LeadershipTerm,
+        serving: Serving,
+        term: LeadershipTerm,
         fatal: &mut mpsc::Receiver<String>,
     ) -> Option<Result<(), Error>> {
         match ended {
-            Ended::Told => {
-                open.drain().await;
-                tenure.release().await;
-                // What failed while it drained.
+            Ended::Shutdown => {
+                serving.drain().await;
+                term.release().await;
+                // The store may have failed while the gateway drained.
                 let failed = fatal.try_recv();
                 Some(failed.map_or(Ok(()), |line| Err(Error::Fatal(line))))
             }
             Ended::Failed(line) => {
-                open.abort().await;
+                serving.abort().await;
                 Some(Err(Error::Fatal(line)))
             }
-            Ended::LeadLost => {
-                self.health.enter(Phase::Standby);
-                self.health.observe(None);
-                open.abort().await;
+            Ended::LeadershipLost => {
+                self.0.health.enter(Phase::Standby);
+                self.0.health.observe(None);
+                serving.abort().await;
                 None
             }
         }
     }
 
-    /// Follows a store that others use as well until it was read.
-    async fn follow(&self, stores: &Stores, roll: &Members) {
-        self.health.follow(roll.clone(), self.ports.relay.is_some());
-        stores.followed().await;
-        self.health.enter(Phase::Standby);
+    /// Follows a shared store until it was read once.
+    async fn follow(&self, stores: &Stores, members: &Members) {
+        let relays = self.0.ports.relay.is_some();
+        self.0.health.follow(members.clone(), relays);
+        stores.loaded().await;
+        self.0.health.enter(Phase::Standby);
     }
 
-    fn stopping(&self, tell: &mut impl FnMut(Stage)) {
-        self.health.enter(Phase::Draining);
-        tell(Stage::Stopping);
+    fn stop(&self, report: &mut impl FnMut(Stage)) {
+        self.0.health.enter(Phase::Draining);
+        report(Stage::Stopping);
     }
-
-    /// Where other gateways reach this one.
-    pub(super) fn relay(&self) -> Option<Relay> {
-        let listens = self.ports.relay?;
-        let advertised = self.config.relay_advertise.clone();
-        Some(Relay {
-            address: advertised.unwrap_or_else(|| listens.to_string()),
-            certificate: self.identity.fingerprint(),
-        })
-    }
-
-    /// Opens a keyspace over a store and serves it.
-    async fn open(
-        &self,
-        tenure: &LeadershipTerm,
-        faces: Option<&SharedListeners>,
-        roll: Option<&Members>,
-    ) -> Result<Open, Error> {
-        let mut registry = Registry::with_prefix("kubekv");
-        let store = Arc::clone(&tenure.store);
-        let admit = Arc::new(Bounds::new(store.limits()));
-        let (space, expiry) = Keyspace::open(store, admit, &mut registry).await?;
-        let mut listeners = match faces {
-            Some(faces) => faces.listeners().map_err(|error| listener_failed(&error))?,
-            None => Listeners::default(),
-        };
-        let relay = listeners.relay.take();
-        let mut servers = serve(
-            &self.config,
-            &self.common,
-            listeners,
-            &space,
-            &tenure.leads(),
-        );
-        if let Some(roll) = roll {
-            servers.serve_relayed(relay, |faces| RelayListener {
-                identity: Arc::clone(&self.identity),
-                roll: roll.clone(),
-                faces,
-                metrics: self.relays.clone(),
-            });
-        }
-        self.health.observe(Some(Observed {
-            registry,
-            space: space.clone(),
-        }));
-        Ok(Open {
-            space,
-            expiry,
-            servers,
-        })
-    }
-}
-
-/// A keyspace that is served.
-struct Open {
-    space: Keyspace,
-    expiry: JoinHandle<()>,
-    servers: Servers,
-}
-
-impl Open {
-    /// Waits for what must not end before it is told to; says what did.
-    async fn broken(&mut self) -> &'static str {
-        tokio::select! {
-            () = self.servers.ended_early() => "a server ended by a bug in kubekv",
-            _ended = &mut self.expiry => "expiry ended by a mistake in this program",
-        }
-    }
-
-    /// Lets go of everything, in order.
-    async fn drain(self) {
-        self.servers.drain().await;
-        // Leases that nobody can renew any more must not run out.
-        self.expiry.abort();
-        self.space.close().await;
-    }
-
-    /// Lets go of everything at once.
-    async fn abort(self) {
-        self.servers.abort().await;
-        self.expiry.abort();
-        let closed = tokio::time::timeout(CLOSE_FAILED, self.space.close()).await;
-        if closed.is_err() {
-            tracing::error!("the store does not close");
-        }
-    }
-}
-
-/// Serves each face that has a listener.
-fn serve(
-    config: &Config,
-    common: &ServerFactory,
-    listeners: Listeners,
-    space: &Keyspace,
-    leadership: &LeadershipCheck,
-) -> Servers {
-    let options = FaceOptions::of(config);
-    let mut servers = Servers::new();
-    for (name, listener) in listeners.faces {
-        let face = faces::row(name);
-        let protocol = (face.protocol)(&options, space.clone(), servers.stopping());
-        let server = common.server(name, leadership.clone());
-        servers.serve_face(face, server, listener, protocol);
-    }
-    servers
 }

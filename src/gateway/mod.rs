@@ -1,5 +1,6 @@
 //! The gateway: one store, one keyspace, its faces and the admin port, from start to drain.
 
+mod context;
 mod error;
 mod faces;
 mod file_limit;
@@ -7,10 +8,11 @@ mod lifecycle;
 mod listeners;
 mod relay;
 mod servers;
+mod serving;
 mod standby;
 pub(crate) mod stores;
 
 pub use error::Error;
 pub use file_limit::raise_file_limit;
-pub use lifecycle::{Stage, run, run_telling};
+pub use lifecycle::{Stage, run, run_with_stages};
 pub use listeners::{Listeners, Ports};

@@ -1,71 +1,68 @@
-//! The time in which this gateway does not lead: connections are relayed to the one that does.
+//! The time in which a gateway does not lead: it accepts connections and relays them to the leader.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::Error;
+use super::context::GatewayContext;
+use super::error::Error;
 use super::faces::{self, FaceOptions};
-use super::lifecycle::{Gateway, listener_failed};
 use super::listeners::SharedListeners;
-use super::relay::{Forwarder, NoLeader, Order};
+use super::relay::{Forwarder, NoLeaderAnswers, StandbyMode};
 use crate::face::server::{Arrival, LeadershipCheck};
 use crate::model::FaceName;
 use crate::store::shared::Members;
 
-/// Servers that relay.
+/// The forwarders that run, one for each face.
 #[derive(Debug)]
 pub(super) struct Standby {
-    order: watch::Sender<Order>,
-    relays: Vec<(FaceName, JoinHandle<Vec<Arrival>>)>,
+    mode: watch::Sender<StandbyMode>,
+    forwarders: Vec<(FaceName, JoinHandle<Vec<Arrival>>)>,
 }
 
 impl Standby {
-    /// Accepts connections from now on, where others use the store as well, and relays them if this gateway does that.
+    /// Accepts connections from now on, if the store is shared, and relays them, if this gateway takes part in relaying.
     pub(super) fn begin(
-        gateway: &Gateway,
-        roll: Option<&Members>,
+        context: &GatewayContext,
+        members: Option<&Members>,
         listeners: Option<&SharedListeners>,
     ) -> Result<Self, Error> {
-        let (order, told) = watch::channel(Order::Relay);
-        let mut relays = Vec::new();
-        let (Some(roll), Some(listeners)) = (roll, listeners) else {
-            return Ok(Self { order, relays });
+        let (mode, changes) = watch::channel(StandbyMode::Relay);
+        let mut forwarders = Vec::new();
+        let (Some(members), Some(listeners)) = (members, listeners) else {
+            return Ok(Self { mode, forwarders });
         };
-        let common = &gateway.common;
-        let options = FaceOptions::of(&gateway.config);
+        let options = FaceOptions::of(&context.config);
         let no_leader = faces::all().map(|face| {
-            let server = common.server(face.name, LeadershipCheck::default());
+            let server = context
+                .servers
+                .server(face.name, LeadershipCheck::default());
             (face.name, (server, (face.no_leader)(&options)))
         });
         let forwarder = Forwarder {
-            identity: Arc::clone(&gateway.identity),
-            roll: roll.clone(),
-            relays: gateway.relay().is_some(),
-            no_leader: NoLeader(no_leader.collect()),
-            places: Arc::clone(&common.permits),
-            metrics: gateway.relays.clone(),
+            certificate: Arc::clone(&context.certificate),
+            members: members.clone(),
+            relays: context.relay().is_some(),
+            no_leader: NoLeaderAnswers(no_leader.collect()),
+            permits: Arc::clone(&context.servers.permits),
+            metrics: context.relay_metrics.clone(),
         };
         let listeners = listeners.listeners();
-        let listeners = listeners.map_err(|error| listener_failed(&error))?;
+        let listeners = listeners.map_err(|error| Error::listener(&error))?;
         for (face, listener) in listeners.faces {
-            let run = forwarder.clone().run(face, listener, told.clone());
-            relays.push((face, tokio::spawn(run)));
+            let run = forwarder.clone().run(face, listener, changes.clone());
+            forwarders.push((face, tokio::spawn(run)));
         }
-        Ok(Self { order, relays })
+        Ok(Self { mode, forwarders })
     }
 
-    /// Relays no more; gives back the connections that nobody has read from.
-    pub(super) async fn end(self, order: Order) -> Vec<(FaceName, Vec<Arrival>)> {
-        let Self {
-            order: sender,
-            relays,
-        } = self;
-        sender.send_replace(order);
+    /// Relays no more; gives back the connections that nothing was read from.
+    pub(super) async fn end(self, mode: StandbyMode) -> Vec<(FaceName, Vec<Arrival>)> {
+        self.mode.send_replace(mode);
         let mut waiting = Vec::new();
-        for (face, relay) in relays {
-            waiting.push((face, relay.await.unwrap_or_default()));
+        for (face, forwarder) in self.forwarders {
+            waiting.push((face, forwarder.await.unwrap_or_default()));
         }
         waiting
     }

@@ -1,4 +1,4 @@
-//! From a store's URL to the store.
+//! The store of a gateway: its own, or one that it shares with other gateways, made from the store's URL.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use crate::store::embedded::{EmbeddedOptions, EmbeddedStore, OnFatal};
 use crate::store::shared::{Candidate, Members, Metrics, SharedStore, Term};
 use crate::store::{MemoryStore, Store, StoreError, etcd, kubernetes};
 
-/// A store of this gateway alone, or one that others use as well.
+/// A store of this gateway alone, or a shared one.
 #[derive(Debug)]
 pub(crate) enum Stores {
     Sole(Option<Arc<dyn Store>>),
     Shared(SharedStore),
 }
 
-/// A store to open a keyspace over, and the lead that goes with it.
+/// A term of serving: a store to open a keyspace over, and the leadership that goes with it on a shared store.
 #[derive(Debug)]
 pub(crate) struct LeadershipTerm {
     pub(crate) store: Arc<dyn Store>,
@@ -25,8 +25,8 @@ pub(crate) struct LeadershipTerm {
 }
 
 impl Stores {
-    /// A store, not open yet. It sends one line to `fatal` when the gateway must end. `candidate` is who would lead, and
-    /// `metrics` counts what happens, where others use it as well.
+    /// A store, not open yet. It sends one line to `fatal` when the gateway must end. A shared store needs the `candidate`
+    /// that this gateway is, and counts in `metrics`.
     pub(crate) async fn make(
         url: &StoreUrl,
         access: &StoreAccess,
@@ -39,7 +39,7 @@ impl Stores {
             StoreUrl::Memory => sole(Arc::new(MemoryStore::new())),
             StoreUrl::Embedded(path) => {
                 let on_fatal: OnFatal = Arc::new(move |line| {
-                    // The first line is the cause; the channel has room for it.
+                    // The first line is the cause, and the channel holds one.
                     let _later = fatal.try_send(line);
                 });
                 let options = EmbeddedOptions::new(path.clone(), on_fatal);
@@ -58,15 +58,15 @@ impl Stores {
         })
     }
 
-    /// Who leads, where others use the store as well.
-    pub(crate) fn roll(&self) -> Option<Members> {
+    /// The leader and the members of a shared store.
+    pub(crate) fn members(&self) -> Option<Members> {
         match self {
-            Self::Shared(shared) => Some(shared.roll()),
+            Self::Shared(shared) => Some(shared.members()),
             Self::Sole(_) => None,
         }
     }
 
-    /// Says that this gateway goes for good.
+    /// Removes this gateway from the members, when it ends for good.
     pub(crate) async fn leave(&mut self) {
         match self {
             Self::Shared(shared) => shared.leave().await,
@@ -74,7 +74,7 @@ impl Stores {
         }
     }
 
-    /// Waits until there is something to serve from; never the second time, where nobody else could take it away.
+    /// Waits until this gateway leads. On a store of its own it does at once, and never a second time.
     pub(crate) async fn next(&mut self) -> LeadershipTerm {
         match self {
             Self::Shared(shared) => {
@@ -91,32 +91,32 @@ impl Stores {
         }
     }
 
-    /// Waits until a store that others use as well can be read.
-    pub(crate) async fn followed(&self) {
+    /// Waits until a shared store was read once.
+    pub(crate) async fn loaded(&self) {
         match self {
-            Self::Shared(shared) => shared.followed().await,
+            Self::Shared(shared) => shared.loaded().await,
             Self::Sole(_) => {}
         }
     }
 }
 
 impl LeadershipTerm {
-    /// Whether this gateway may answer from memory.
-    pub(crate) fn leads(&self) -> LeadershipCheck {
+    /// The check that this gateway may answer from memory.
+    pub(crate) fn leadership_check(&self) -> LeadershipCheck {
         match &self.term {
             Some(term) => {
-                let holding = term.holding();
-                let confirming = holding.clone();
+                let check = term.check();
+                let confirming = check.clone();
                 LeadershipCheck::new(
-                    move || holding.held(),
-                    move || Box::pin(confirming.clone().held_or_confirmed()),
+                    move || check.is_valid(),
+                    move || Box::pin(confirming.clone().is_valid_or_confirmed()),
                 )
             }
             None => LeadershipCheck::default(),
         }
     }
 
-    /// Gives the lead up, when nothing is served any more.
+    /// Releases leadership, when nothing is served any more.
     pub(crate) async fn release(self) {
         if let Some(term) = self.term {
             term.release().await;
@@ -132,7 +132,7 @@ impl LeadershipTerm {
     }
 }
 
-/// How an etcd is reached, as a store of it takes it.
+/// The credentials of an etcd, as the etcd store takes them.
 pub(crate) fn etcd_access(access: StoreAccess) -> etcd::Access {
     let StoreAccess {
         authorities,

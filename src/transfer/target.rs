@@ -184,7 +184,7 @@ impl ImportTarget {
 
 /// Waits until a shared store was read; returns how long to wait for its leadership.
 async fn patience(shared: &SharedStore, progress: OnProgress<'_>) -> Result<Duration, Error> {
-    if tokio::time::timeout(READABLE, shared.followed())
+    if tokio::time::timeout(READABLE, shared.loaded())
         .await
         .is_err()
     {

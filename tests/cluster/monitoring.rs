@@ -153,7 +153,11 @@ fn the_first_count_of_a_series_is_told() {
         &labels,
     );
     let failed = r#"kubekv_relay_failed_total{namespace="n", pod="p", face="etcd"}"#;
-    tells(&[(failed, "_x55 1x10")], "KubekvClientsTurnedAway", &labels);
+    tells(
+        &[(failed, "_x55 1x10")],
+        "KubekvClientsWithoutLeader",
+        &labels,
+    );
 }
 
 #[test]

@@ -67,8 +67,8 @@ impl Memory {
 }
 
 fn line(process: usize, text: &str) -> Option<Line> {
-    let leads = text.contains("is known to clients that come back");
-    if !leads && !text.contains("all was read anew") {
+    let leads = text.contains("clients can resume watches after");
+    if !leads && !text.contains("the store was listed again") {
         return None;
     }
     let number = |name: &str| {
@@ -88,13 +88,11 @@ fn line(process: usize, text: &str) -> Option<Line> {
 
 #[test]
 fn whoever_leads_says_what_is_remembered() {
-    let first =
-        "INFO what happened after is known to clients that come back, and more index=20 after=3";
-    let second =
-        "INFO what happened after is known to clients that come back, and more index=60 after=10";
+    let first = "INFO clients can resume watches after this revision, and more index=20 after=3";
+    let second = "INFO clients can resume watches after this revision, and more index=60 after=10";
     let anew = |after: u64| {
         let known = after - 5;
-        format!("INFO all was read anew; of what known={known} after={after}")
+        format!("INFO the store was listed again; of the known={known} after={after}")
     };
     let lines = [
         line(0, first),

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use kubekv::config::{self, Config, Place, Settings};
-use kubekv::gateway::{Error, Listeners, Stage, run_telling};
+use kubekv::gateway::{Error, Listeners, Stage, run_with_stages};
 use prometheus_client::registry::Registry;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -35,7 +35,7 @@ fn start(config: Config) -> Running {
     let ports = listeners.ports().unwrap();
     let (shutdown, told) = oneshot::channel::<()>();
     let (tell, stages) = mpsc::unbounded_channel();
-    let gateway = run_telling(
+    let gateway = run_with_stages(
         config,
         listeners,
         Registry::with_prefix("kubekv"),

@@ -1,4 +1,4 @@
-//! What is counted of relayed connections.
+//! Metrics of relayed connections.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -8,13 +8,13 @@ use prometheus_client::registry::Registry;
 
 use crate::model::FaceName;
 
-/// The protocol of a connection.
+/// The face of a connection, as a label.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct Face {
+pub(super) struct FaceLabel {
     face: &'static str,
 }
 
-impl Face {
+impl FaceLabel {
     pub(super) fn of(face: FaceName) -> Self {
         Self {
             face: face.as_str(),
@@ -25,15 +25,15 @@ impl Face {
 /// The families `kubekv_relay_*`.
 #[derive(Clone, Debug, Default)]
 pub(in crate::gateway) struct Metrics {
-    pub(super) connections: Family<Face, Gauge>,
-    pub(super) failed: Family<Face, Counter>,
-    pub(super) refused: Family<Face, Counter>,
-    pub(super) taken: Family<Face, Counter>,
+    pub(super) connections: Family<FaceLabel, Gauge>,
+    pub(super) failed: Family<FaceLabel, Counter>,
+    pub(super) refused: Family<FaceLabel, Counter>,
+    pub(super) taken: Family<FaceLabel, Counter>,
     pub(super) rejected: Counter,
 }
 
 impl Metrics {
-    /// Makes the families known to a registry.
+    /// Makes the families, and adds them to a registry.
     pub(in crate::gateway) fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
         let registry = registry.sub_registry_with_prefix("relay");
@@ -44,12 +44,12 @@ impl Metrics {
         );
         registry.register(
             "failed",
-            "Connections whose client was told that there is no leader, and closed: none could be reached for 2.5 s (etcd) or 7 s (consul)",
+            "Connections closed after answering that there is no leader, as none was reachable for 2.5 s (etcd) or 7 s (consul)",
             metrics.failed.clone(),
         );
         registry.register(
             "refused",
-            "Connections of a standby closed because there were too many",
+            "Connections that a standby closed because --max-connections were open",
             metrics.refused.clone(),
         );
         registry.register(
@@ -66,18 +66,18 @@ impl Metrics {
     }
 
     /// Counts a connection while it is open.
-    pub(super) fn open(&self, face: FaceName) -> Open {
-        let gauge = self.connections.get_or_create(&Face::of(face)).clone();
+    pub(super) fn open(&self, face: FaceName) -> OpenConnection {
+        let gauge = self.connections.get_or_create(&FaceLabel::of(face)).clone();
         gauge.inc();
-        Open(gauge)
+        OpenConnection(gauge)
     }
 }
 
-/// A connection that is open.
+/// An open connection; counted until dropped.
 #[derive(Debug)]
-pub(super) struct Open(Gauge);
+pub(super) struct OpenConnection(Gauge);
 
-impl Drop for Open {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.0.dec();
     }

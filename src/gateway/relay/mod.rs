@@ -1,18 +1,19 @@
-//! Connections that reach a gateway that does not lead: relayed, whole, to the one that does.
+//! The relay: a standby passes whole connections on to the leader.
 //!
-//! Over a port of its own, with TLS on both sides ([`identity`]), the client's address ahead ([`header`]); one hop
-//! only, because only the gateway that leads takes such connections; closed at both ends when the lead changes.
+//! A relayed connection goes to the leader's relay port, over TLS with certificates of both gateways ([`certificate`]); the
+//! client's address comes first ([`proxy_header`]). There is one hop only, because only the leader accepts such connections.
+//! When leadership changes, both ends close.
 
-mod accept;
-mod forward;
-mod header;
-mod identity;
+mod certificate;
+mod forwarder;
+mod listener;
 mod metrics;
 mod no_leader;
+mod proxy_header;
 mod splice;
 
-pub(super) use accept::RelayListener;
-pub(super) use forward::{Forwarder, Order};
-pub(super) use identity::Identity;
+pub(super) use certificate::RelayCertificate;
+pub(super) use forwarder::{Forwarder, StandbyMode};
+pub(super) use listener::RelayListener;
 pub(super) use metrics::Metrics;
-pub(super) use no_leader::NoLeader;
+pub(super) use no_leader::NoLeaderAnswers;

@@ -1,4 +1,4 @@
-//! The answer to a client that has waited for a leader for as long as its protocol lets it.
+//! The answer that there is no leader, for a client that has waited as long as its protocol allows.
 
 use std::collections::HashMap;
 use std::io;
@@ -13,14 +13,14 @@ use crate::model::FaceName;
 
 /// The answers of each face without a leader, and the servers that count them.
 #[derive(Clone, Debug)]
-pub(in crate::gateway) struct NoLeader(pub(in crate::gateway) Faces);
+pub(in crate::gateway) struct NoLeaderAnswers(pub(in crate::gateway) AnswersByFace);
 
-type Faces = HashMap<FaceName, (Server, Arc<dyn Protocol>)>;
+type AnswersByFace = HashMap<FaceName, (Server, Arc<dyn Protocol>)>;
 
-/// Returns when a client has waited for a leader for long enough, from its first byte on; an error where it has gone.
-/// Reads nothing: a leader that appears meanwhile gets the connection as it is. A client that is silent has asked
-/// nothing and waits for nothing.
-pub(super) async fn waited(stream: &TcpStream, face: FaceName) -> io::Result<()> {
+/// Holds a client's request for as long as a real server would, from its first byte on; an error means that the client is
+/// gone. Reads nothing: a leader that appears meanwhile gets the connection as it is. A silent client has asked nothing, and
+/// is held without end.
+pub(super) async fn hold(stream: &TcpStream, face: FaceName) -> io::Result<()> {
     if stream.peek(&mut [0]).await? == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
@@ -28,13 +28,13 @@ pub(super) async fn waited(stream: &TcpStream, face: FaceName) -> io::Result<()>
     Ok(())
 }
 
-impl NoLeader {
+impl NoLeaderAnswers {
     /// Answers one request, and closes the connection.
     pub(super) async fn answer(&self, arrival: Arrival, face: FaceName) {
         let Some((server, protocol)) = self.0.get(&face) else {
             return;
         };
-        // Never turned on: where this is to stop, it is dropped.
+        // Never turned on: to stop, the caller drops this future.
         let (_stop, stopping) = watch::channel(false);
         server
             .serve_one(arrival, Arc::clone(protocol), Stopping::new(stopping))

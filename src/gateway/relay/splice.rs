@@ -1,4 +1,4 @@
-//! The bytes of a relayed connection, both ways.
+//! The splice of a relayed connection: its bytes, both ways, and whether a request is in flight on it.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,22 +7,22 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
 
-/// How much is read at once, in bytes.
-const PIECE: usize = 8 << 10;
+/// The bytes read at once.
+const CHUNK: usize = 8 << 10;
 
-/// An answer is over when nothing has followed for so long: the relay does not read what it carries.
+/// An answer is taken to be complete when no byte has followed for this long: the relay does not parse what it carries.
 const QUIET: Duration = Duration::from_millis(50);
 
-/// Whether a request seems to be on its way: what came last came from the client.
+/// Whether a request seems to be in flight: the last bytes came from the client.
 #[derive(Debug, Default)]
-pub(super) struct Pulse {
+pub(super) struct RequestActivity {
     asked: AtomicBool,
     answered: Notify,
 }
 
-impl Pulse {
-    /// Returns when no request seems to be on its way.
-    pub(super) async fn quiet(&self) {
+impl RequestActivity {
+    /// Returns when no request seems to be in flight.
+    pub(super) async fn idle(&self) {
         loop {
             let answered = self.answered.notified();
             if self.asked.load(Ordering::Acquire) {
@@ -37,19 +37,19 @@ impl Pulse {
     }
 }
 
-/// Carries bytes until one side ends or breaks: HTTP has no use for a connection that is half open.
+/// Carries bytes until one side ends or breaks: HTTP has no use for a half-open connection.
 pub(super) async fn run(
     client: &mut (impl AsyncRead + AsyncWrite + Unpin),
     leader: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    pulse: &Pulse,
+    activity: &RequestActivity,
 ) -> io::Result<()> {
     let (mut from_client, mut to_client) = tokio::io::split(client);
     let (mut from_leader, mut to_leader) = tokio::io::split(leader);
     tokio::select! {
-        ended = carry(&mut from_client, &mut to_leader, || pulse.asked.store(true, Ordering::Release)) => ended,
+        ended = carry(&mut from_client, &mut to_leader, || activity.asked.store(true, Ordering::Release)) => ended,
         ended = carry(&mut from_leader, &mut to_client, || {
-            pulse.asked.store(false, Ordering::Release);
-            pulse.answered.notify_waiters();
+            activity.asked.store(false, Ordering::Release);
+            activity.answered.notify_waiters();
         }) => ended,
     }
 }
@@ -59,14 +59,14 @@ async fn carry(
     to: &mut (impl AsyncWrite + Unpin),
     note: impl Fn(),
 ) -> io::Result<()> {
-    let mut piece = Vec::with_capacity(PIECE);
+    let mut chunk = Vec::with_capacity(CHUNK);
     loop {
-        piece.clear();
-        if from.read_buf(&mut piece).await? == 0 {
+        chunk.clear();
+        if from.read_buf(&mut chunk).await? == 0 {
             return Ok(());
         }
         note();
-        to.write_all(&piece).await?;
+        to.write_all(&chunk).await?;
         to.flush().await?;
     }
 }

@@ -8,9 +8,9 @@ use super::prefix::Prefix;
 use super::send::{announce, leader_record, proposal};
 use super::watch::open;
 use crate::model::{Key, Proposal};
-use crate::store::shared::election::record::LeaderRecord;
+use crate::store::shared::election::leader_record::LeaderRecord;
+use crate::store::shared::full_list::differing_twice;
 use crate::store::shared::log::{Log, LogContents, LogError, LogStream, SendError};
-use crate::store::shared::watch_cache::known::differing;
 use crate::store::shared::write_ids::{WriteId, WriteIds};
 use crate::store::{BoxFuture, Limits};
 
@@ -53,7 +53,7 @@ impl Log for EtcdLog {
         Box::pin(proposal::send(&self.0, write_id, proposal))
     }
 
-    fn send_lead(
+    fn send_leader(
         &self,
         record: LeaderRecord,
         index: Option<u64>,
@@ -61,7 +61,7 @@ impl Log for EtcdLog {
         Box::pin(leader_record::send(&self.0, record, index))
     }
 
-    fn confirm(&self, index: u64) -> BoxFuture<'_, Result<bool, LogError>> {
+    fn confirm_leader(&self, index: u64) -> BoxFuture<'_, Result<bool, LogError>> {
         Box::pin(async move { Ok(leader_record::confirm(&self.0, index).await?) })
     }
 
@@ -69,7 +69,7 @@ impl Log for EtcdLog {
         Box::pin(announce::announce(&self.0, key, value))
     }
 
-    fn settle<'a>(&'a self, write_ids: &'a WriteIds) -> BoxFuture<'a, Result<(), SendError>> {
+    fn clean_up<'a>(&'a self, write_ids: &'a WriteIds) -> BoxFuture<'a, Result<(), SendError>> {
         Box::pin(async move {
             cleanup::once(&self.0, write_ids).await;
             Ok(())
@@ -77,10 +77,10 @@ impl Log for EtcdLog {
     }
 
     fn compare(&self) -> BoxFuture<'_, Result<usize, LogError>> {
-        Box::pin(async move { Ok(differing(|| compare::once(&self.0)).await?) })
+        Box::pin(async move { Ok(differing_twice(|| compare::once(&self.0)).await?) })
     }
 
-    fn unsettled(&self) -> BoxFuture<'_, ()> {
-        Box::pin(self.0.cache.unsettled())
+    fn cleanup_needed(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.0.cache.cleanup_needed())
     }
 }

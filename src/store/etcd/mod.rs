@@ -48,5 +48,5 @@ pub async fn read(
     let prefix = Prefix::new(pool, Layout::new(prefix));
     // The entries of now, not of the recent past.
     prefix.take_first_load();
-    shared::read(&EtcdLog(prefix)).await
+    shared::read_once(&EtcdLog(prefix)).await
 }

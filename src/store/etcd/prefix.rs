@@ -14,7 +14,7 @@ use super::encoding::layout::{EtcdKey, Layout};
 use super::encoding::revision;
 use super::list::pages::{self, ListedKeys, READ_TIMEOUT};
 use crate::store::shared::metrics::Verb;
-use crate::store::shared::watch_cache::known::Known;
+use crate::store::shared::watched_state::WatchedState;
 
 /// The keys under the prefix, as of one revision.
 pub(super) type ListedPrefix = ListedKeys<(EtcdKey, StoredValue)>;
@@ -24,7 +24,7 @@ pub(super) type ListedPrefix = ListedKeys<(EtcdKey, StoredValue)>;
 pub(super) struct Prefix {
     pub(super) pool: Arc<ConnectionPool>,
     pub(super) layout: Layout,
-    pub(super) cache: Arc<Known<KeyCache>>,
+    pub(super) cache: Arc<WatchedState<KeyCache>>,
     /// Nothing was loaded yet: the next load begins in the past, where it can.
     is_first_load: AtomicBool,
     incarnation: AtomicU64,

@@ -16,7 +16,7 @@ use super::resource::EntrySpec;
 use super::send::{self, Request};
 use super::settle::{Chore, chores};
 use crate::model::{Entry, Key, Proposal, Record, Revision, Target, Write};
-use crate::store::shared::election::record::{Fence, LeaderRecord};
+use crate::store::shared::election::leader_record::{Fence, LeaderRecord};
 use crate::store::shared::write_ids::WriteId;
 use crate::store::shared::write_ids::WriteIds;
 

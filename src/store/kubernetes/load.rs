@@ -10,7 +10,7 @@ use super::objects::{Lead, Objects, Past};
 use super::resource::SpecWriteId;
 use super::slot::{Known, Slot, State};
 use crate::model::{Change, Commit, Key};
-use crate::store::shared::election::record::LeaderRecord;
+use crate::store::shared::election::leader_record::LeaderRecord;
 use crate::store::shared::log::LogContents;
 use crate::store::shared::write_ids::WriteId;
 
@@ -206,7 +206,7 @@ pub(super) fn loaded(objects: &Objects) -> LogContents {
     LogContents {
         revision: objects.index(),
         entries: entries.collect(),
-        lead: objects
+        leader: objects
             .lead
             .as_ref()
             .map(|lead| (lead.record.clone(), lead.version + offset)),
@@ -225,7 +225,7 @@ mod tests {
     use super::super::send::step;
     use super::*;
     use crate::model::{Cause, Entry, Proposal, Record, Revision, Target, Write};
-    use crate::store::shared::election::record::Fence;
+    use crate::store::shared::election::leader_record::Fence;
 
     /// An object at a version, as a gateway wrote it in its term.
     fn object(key: &Key, version: u64, spec: &EntrySpec, term: u64) -> Object {

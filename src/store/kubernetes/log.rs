@@ -20,11 +20,11 @@ use super::tail::{self, Watch};
 use super::{compare, definition_check, send, settle};
 use crate::model::{Key, Proposal};
 use crate::store::shared::Metrics;
-use crate::store::shared::election::record::LeaderRecord;
+use crate::store::shared::election::leader_record::LeaderRecord;
 use crate::store::shared::log::{Log, LogContents, LogError, LogStream, SendError};
-use crate::store::shared::watch_cache::known::{Known, differing};
 use crate::store::shared::write_ids::WriteId;
 use crate::store::shared::write_ids::WriteIds;
+use crate::store::shared::{full_list::differing_twice, watched_state::WatchedState};
 use crate::store::{BoxFuture, Limits};
 
 const LIMITS: Limits = Limits {
@@ -54,7 +54,7 @@ pub(super) struct KubernetesLog {
 /// What is known of the objects.
 #[derive(Debug, Default)]
 pub(super) struct State {
-    pub(super) objects: Known<Objects>,
+    pub(super) objects: WatchedState<Objects>,
     /// The API server leaves out what it does not know of.
     pub(super) pruned: AtomicBool,
     /// Nothing was read yet.
@@ -69,7 +69,7 @@ impl State {
     pub(super) fn told(&self, objects: MutexGuard<'_, Objects>) {
         let misfits = i64::try_from(objects.misfits.len()).unwrap_or(i64::MAX);
         self.metrics.invalid_objects.set(misfits);
-        self.objects.told(objects);
+        self.objects.publish(objects);
     }
 }
 
@@ -277,7 +277,7 @@ impl Log for KubernetesLog {
         Box::pin(send::proposal(self, write_id, proposal))
     }
 
-    fn send_lead(
+    fn send_leader(
         &self,
         record: LeaderRecord,
         told: Option<u64>,
@@ -289,7 +289,7 @@ impl Log for KubernetesLog {
         Box::pin(send::announce(self, key, value))
     }
 
-    fn settle<'a>(&'a self, write_ids: &'a WriteIds) -> BoxFuture<'a, Result<(), SendError>> {
+    fn clean_up<'a>(&'a self, write_ids: &'a WriteIds) -> BoxFuture<'a, Result<(), SendError>> {
         Box::pin(async move {
             // A watch that began before the definition was mended goes on as the old one has it.
             let told = |objects: &Objects| objects.lead.as_ref().is_none_or(|lead| lead.stamped);
@@ -303,13 +303,13 @@ impl Log for KubernetesLog {
 
     fn compare(&self) -> BoxFuture<'_, Result<usize, LogError>> {
         Box::pin(async move {
-            differing(|| compare::once(self))
+            differing_twice(|| compare::once(self))
                 .await
                 .map_err(|error| unreadable(&error))
         })
     }
 
-    fn unsettled(&self) -> BoxFuture<'_, ()> {
-        Box::pin(self.state.objects.unsettled())
+    fn cleanup_needed(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.state.objects.cleanup_needed())
     }
 }

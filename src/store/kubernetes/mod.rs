@@ -66,7 +66,7 @@ pub async fn open(
 /// Reads the entries of a namespace as of one resourceVersion, and takes no part in what gateways do there.
 pub async fn read(namespace: Option<&str>) -> Result<StoreContents, StoreError> {
     let log = log(namespace, Metrics::default()).await?;
-    shared::read(&log.of_the_present()).await
+    shared::read_once(&log.of_the_present()).await
 }
 
 async fn log(namespace: Option<&str>, metrics: Metrics) -> Result<KubernetesLog, StoreError> {

@@ -16,9 +16,9 @@ use super::object::Object;
 use super::resource::SpecWriteId;
 use super::slot::{Known, Slot, State};
 use crate::model::{Cause, Change, Commit, Entry, Key, Revision};
-use crate::store::shared::election::record::LeaderRecord;
+use crate::store::shared::election::leader_record::LeaderRecord;
 use crate::store::shared::log::LogEvent;
-use crate::store::shared::watch_cache::known::Unsettled;
+use crate::store::shared::watched_state::NeedsCleanup;
 
 /// Every object, and every entry.
 #[derive(Debug, Default)]
@@ -107,8 +107,8 @@ pub(super) enum Event {
     Bookmark(u64),
 }
 
-impl Unsettled for Objects {
-    fn is_unsettled(&self) -> bool {
+impl NeedsCleanup for Objects {
+    fn needs_cleanup(&self) -> bool {
         !(self.journals.is_empty() && self.spent.is_empty() && self.chores.is_empty())
     }
 }

@@ -15,7 +15,7 @@ use super::refusal::ApiError;
 use super::resource::{EntrySpec, SpecWriteId, Step};
 use super::slot::{Known, State};
 use crate::model::{Attrs, Entry, Key, Proposal, Record, Revision, Target};
-use crate::store::shared::election::record::LeaderRecord;
+use crate::store::shared::election::leader_record::LeaderRecord;
 use crate::store::shared::log::SendError;
 use crate::store::shared::metrics::Reason;
 use crate::store::shared::write_ids::WriteId;
@@ -224,7 +224,7 @@ pub(super) async fn lead(
             if survived {
                 Ok(())
             } else {
-                Err(SendError::Nameless(PRUNED.to_owned()))
+                Err(SendError::Unattributed(PRUNED.to_owned()))
             }
         }
         Err(error) => Err(definite(&error)),
@@ -318,7 +318,7 @@ fn survived(log: &KubernetesLog, body: &[u8]) -> Result<(), SendError> {
         return Ok(());
     }
     log.state.pruned.store(true, Ordering::Release);
-    Err(SendError::Nameless(PRUNED.to_owned()))
+    Err(SendError::Unattributed(PRUNED.to_owned()))
 }
 
 /// What an answer says for sure.

@@ -1,4 +1,7 @@
-//! Full lists that compaction may overtake.
+//! Full lists of a log: reading one that compaction may overtake, and comparing one with the cache.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
 
 /// How often a list is read before it is given up.
 const ATTEMPTS: usize = 5;
@@ -18,6 +21,22 @@ where
             listed => return listed,
         }
     }
+}
+
+/// Counts the entries that differ from a full list two times in a row: one that differs once may just have changed.
+pub(crate) async fn differing_twice<K, E, F>(once: impl Fn() -> F) -> Result<usize, E>
+where
+    K: Ord + Debug,
+    F: Future<Output = Result<BTreeSet<K>, E>>,
+{
+    let first = once().await?;
+    if first.is_empty() {
+        return Ok(0);
+    }
+    let second = once().await?;
+    let differing: Vec<_> = first.intersection(&second).collect();
+    tracing::debug!(?differing, "entries differ from a full list");
+    Ok(differing.len())
 }
 
 #[cfg(test)]

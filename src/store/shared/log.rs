@@ -1,4 +1,4 @@
-//! What several gateways write to: a log that is kept elsewhere, and that others may write to as well.
+//! The shared log: the trait of a store outside this process that several gateways, and other clients, write to.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -7,143 +7,145 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::election::record::LeaderRecord;
+use super::election::leader_record::LeaderRecord;
 use super::write_ids::{WriteId, WriteIds};
 use crate::model::{Commit, Entry, Key, Proposal};
 use crate::store::{BoxFuture, Limits};
 
-/// A log kept elsewhere, as a gateway uses it.
+/// A shared log, as one gateway uses it.
 ///
-/// Whoever leads sends writes with write ids; whether they took effect, the changes tell, in one order for all. Nothing is
-/// ever sent twice. Revisions are those of the keyspace: the log's own and the offset of the lead's record.
+/// The leader sends each write with a write id. The watch, which has one order for all gateways, says whether a write took
+/// effect. No request is ever sent twice. Revisions are those of the keyspace: the log's own plus the offset of the leader
+/// record.
 pub(crate) trait Log: Send + Sync + fmt::Debug + 'static {
-    /// What it can take.
+    /// The largest keys, values and commits that it takes.
     fn limits(&self) -> Limits;
 
-    /// Counts how often the log turned out to be another one since: its revisions are none of those before.
+    /// Counts how often the log was replaced by another one: revisions of an earlier incarnation mean nothing in this one.
     fn incarnation(&self) -> u64 {
         0
     }
 
-    /// Everything there is, as of one revision.
+    /// Lists every entry, as of one revision.
     fn load(&self) -> BoxFuture<'_, Result<LogContents, LogError>>;
 
-    /// Every change after what was loaded or told last.
+    /// Watches for every change after the last list or the last event delivered.
     fn follow(&self) -> BoxFuture<'_, Result<Box<dyn LogStream>, LogError>>;
 
-    /// Sends a write. It took effect if a commit with this write id is told.
+    /// Sends a write. It took effect if the watch delivers a commit with this write id.
     fn send(&self, write_id: WriteId, proposal: Proposal) -> BoxFuture<'_, Result<(), SendError>>;
 
-    /// Sends the lead's record, if that is still as it was told at a revision, or still missing.
-    fn send_lead(
+    /// Sends a leader record; the log takes it only if the present one is still that of revision `replaces`, or is still
+    /// missing where that is `None`.
+    fn send_leader(
         &self,
         record: LeaderRecord,
-        told: Option<u64>,
+        replaces: Option<u64>,
     ) -> BoxFuture<'_, Result<(), SendError>>;
 
-    /// Whether the lead's record is still the one that was told at a revision, as a read says that nothing newer can hide
-    /// from: where it cannot be written, this is who leads. A log that always takes the record needs not know.
-    fn confirm(&self, _told: u64) -> BoxFuture<'_, Result<bool, LogError>> {
+    /// Whether the leader record is still that of this revision, by a linearizable read: where the record cannot be
+    /// written, this says who leads. A log that always takes the record need not implement it.
+    fn confirm_leader(&self, _revision: u64) -> BoxFuture<'_, Result<bool, LogError>> {
         Box::pin(async { Ok(false) })
     }
 
-    /// Writes or removes a record that every gateway keeps of itself, whoever leads: no term decides about it.
+    /// Writes or removes a gateway's own record among the members. Every gateway does this, so no term fences it.
     fn announce(&self, key: Key, value: Option<Bytes>) -> BoxFuture<'_, Result<(), SendError>>;
 
-    /// Clears up, as the leader may from time to time and must before it serves: undoes what is void, finishes what
-    /// was begun, removes what is deleted. An error says why this gateway must not lead.
-    fn settle<'a>(&'a self, write_ids: &'a WriteIds) -> BoxFuture<'a, Result<(), SendError>>;
+    /// Cleans up: undoes stale writes, finishes interrupted transactions, removes deleted objects. The leader may do this
+    /// at any time and must do it before it serves. An error says why this gateway must not lead.
+    fn clean_up<'a>(&'a self, write_ids: &'a WriteIds) -> BoxFuture<'a, Result<(), SendError>>;
 
-    /// How many entries are not as what was told says, by a list of all there is.
+    /// Counts the entries that differ between a full list and what the watch delivered.
     fn compare(&self) -> BoxFuture<'_, Result<usize, LogError>>;
 
-    /// Returns when there is something to clear up.
-    fn unsettled(&self) -> BoxFuture<'_, ()>;
+    /// Returns when there is something to clean up.
+    fn cleanup_needed(&self) -> BoxFuture<'_, ()>;
 }
 
-/// Changes as they come.
+/// An open watch of a log.
 pub(crate) trait LogStream: Send {
-    /// What has happened since, at least one thing. An error ends it. May be dropped and called again.
+    /// The next events, at least one. An error ends the stream. The future may be dropped and asked for again.
     fn next(&mut self) -> BoxFuture<'_, Result<Vec<LogEvent>, LogError>>;
 }
 
-/// All there is, as of one revision.
+/// A full list of a log, as of one revision.
 #[derive(Debug, Default)]
 pub(crate) struct LogContents {
     /// The revision.
     pub(crate) revision: u64,
     /// Every entry, in any order.
     pub(crate) entries: Vec<(Key, Arc<Entry>)>,
-    /// The lead's record, and the revision it was written at.
-    pub(crate) lead: Option<(LeaderRecord, u64)>,
-    /// The write ids that were found on what there is.
+    /// The leader record, and the revision it was written at.
+    pub(crate) leader: Option<(LeaderRecord, u64)>,
+    /// The write ids found on the entries.
     pub(crate) write_ids: HashSet<WriteId>,
 }
 
-/// Something that happened.
+/// An event of a log's watch.
 #[derive(Debug)]
 pub(crate) enum LogEvent {
     /// Entries changed.
     Commit {
-        /// How.
+        /// The changes.
         commit: Arc<Commit>,
-        /// Which gateway's write it was; none where somebody else wrote.
+        /// The write of a gateway that this is; `None` for an external write.
         write_id: Option<WriteId>,
     },
-    /// The lead's record changed, or is gone.
+    /// The leader record changed, or was deleted.
     Leader {
         /// The record.
         record: Option<LeaderRecord>,
-        /// When.
+        /// The revision at which it changed.
         revision: u64,
     },
-    /// A write came too late for its guards; it changed nothing.
+    /// A write whose preconditions no longer held; it changed nothing.
     Refused(WriteId),
-    /// A gateway that did not lead any more wrote at this revision; it changed nothing.
+    /// A stale write at this revision, of a gateway whose term had ended; it changed nothing.
     Stale(u64),
     /// Nothing else happened up to this revision.
     Progress(u64),
 }
 
-/// Why a log cannot be read.
+/// An error of a list or a watch.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LogError {
-    /// What happened since is not known there any more: it must be loaded anew.
-    #[error("what happened since is forgotten there")]
+    /// The log no longer has the changes since then: everything must be listed again.
+    #[error("the store no longer keeps the changes since the last one read")]
     Gone,
-    /// The connection ended as it may at any time.
+    /// The connection ended, as it may at any time.
     #[error("the connection ended")]
     Ended,
     /// It may work later.
     #[error("{0}")]
     Unavailable(String),
-    /// It has too much to do: it asks to come again after so long.
+    /// The log is overloaded and asks the gateway to return after this time.
     #[error("{0}")]
     Busy(String, Duration),
-    /// It will not work until somebody does something about it.
+    /// It will not work until an operator does something about it.
     #[error("{0}")]
     Misconfigured(String),
 }
 
-/// What became of a write that was not accepted.
+/// An error of a write.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SendError {
-    /// A guard did not hold; nothing happened. What says so is told by this revision.
+    /// A precondition did not hold; nothing happened. The watch delivers the conflicting change by this revision.
     #[error("changed meanwhile")]
     Conflict(u64),
-    /// It was refused by a rule that will not change by itself; nothing happened.
+    /// A rule refused it, which will not change by itself; nothing happened.
     #[error("{0}")]
     Refused(String),
     /// It is more than the log takes at once; nothing happened.
     #[error("{0}")]
     TooLarge(String),
-    /// It did not leave, or was turned away; nothing happened.
+    /// It was not sent, or was rejected before it took effect; nothing happened.
     #[error("{0}")]
     Unavailable(String),
-    /// It took effect, but the log does not tell whose it is: this gateway must not lead.
+    /// It took effect, but the log lost its write id: this gateway must not lead.
     #[error("{0}")]
-    Nameless(String),
-    /// Nobody knows yet.
+    Unattributed(String),
+    /// The outcome is unknown.
     #[error("{0}")]
     Unknown(String),
 }

@@ -1,4 +1,4 @@
-//! What a store counts that several gateways share.
+//! Metrics of a shared store (`kubekv_store_*`).
 
 use std::time::Duration;
 
@@ -9,24 +9,24 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-/// Why the place where entries are kept refuses a request. What it does about it is up to the store.
+/// The reason why the backend of a store (Kubernetes, etcd) refuses a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Reason {
     /// No more entries, or bytes, are allowed.
     Quota,
-    /// A rule about what may be written says no.
+    /// An admission rule forbids it.
     Admission,
-    /// The gateway has not the right to.
+    /// The gateway lacks the permission.
     Forbidden,
-    /// Who the gateway is is not believed, or not any more.
+    /// The gateway's credentials are not accepted, or no longer.
     Unauthorized,
-    /// What holds the entries is being deleted, or is not there.
+    /// The namespace of the entries is being deleted, or is missing.
     Terminating,
-    /// Entries are not defined there, or not as this gateway knows them.
+    /// The definition of entries is missing there, or is not this gateway's.
     Definition,
-    /// More than one request may have.
+    /// The request is larger than the backend takes.
     TooLarge,
-    /// There is too much to do.
+    /// The backend is overloaded.
     Throttled,
     /// Anything else.
     Other,
@@ -48,20 +48,20 @@ impl Reason {
     }
 }
 
-/// What is asked of the place where entries are kept.
+/// The verb of a request to the backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Verb {
     /// Many entries.
     List,
-    /// What changes; counted when it begins.
+    /// Changes; counted when the watch begins.
     Watch,
     /// One entry.
     Get,
-    /// To make one.
+    /// Create an entry.
     Create,
-    /// To write one that is there.
+    /// Replace an entry.
     Replace,
-    /// To remove one.
+    /// Remove an entry.
     Remove,
 }
 
@@ -79,24 +79,24 @@ impl Verb {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Refused {
+struct RefusalLabels {
     reason: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Answered {
+struct RequestLabels {
     verb: &'static str,
-    /// What the other side answered; `none` where it did not.
+    /// The status of the answer; `none` where there was no answer.
     status: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Asked {
+struct VerbLabel {
     verb: &'static str,
 }
 
-/// A family of histograms: how one is made.
-type Seconds = Family<Asked, Histogram, fn() -> Histogram>;
+/// A family of histograms, with the function that makes one.
+type Seconds = Family<VerbLabel, Histogram, fn() -> Histogram>;
 
 /// The metric families of a shared store, named `kubekv_store_*`. Cloning it is cheap and counts into the same families.
 #[derive(Clone, Debug)]
@@ -104,7 +104,7 @@ pub struct Metrics {
     /// 1 while this gateway leads.
     pub(super) is_leader: Gauge,
     pub(super) term: Gauge,
-    /// 1 while changes are told.
+    /// 1 while the watch is open.
     pub(super) readable: Gauge,
     pub(super) heartbeat: Histogram,
     pub(super) relists: Counter,
@@ -113,8 +113,8 @@ pub struct Metrics {
     pub(super) stale_writes: Counter,
     pub(super) external_writes: Counter,
     pub(crate) invalid_objects: Gauge,
-    refused: Family<Refused, Counter>,
-    requests: Family<Answered, Counter>,
+    refused: Family<RefusalLabels, Counter>,
+    requests: Family<RequestLabels, Counter>,
     request_seconds: Seconds,
 }
 
@@ -138,13 +138,13 @@ impl Default for Metrics {
     }
 }
 
-/// Of what takes as long as a request over a network: half a millisecond to 16 seconds.
+/// Buckets for requests over a network: half a millisecond to 16 seconds.
 fn histogram() -> Histogram {
     Histogram::new(exponential_buckets(0.0005, 2.0, 16))
 }
 
 impl Metrics {
-    /// Makes the families, known to a registry.
+    /// Makes the families, and adds them to a registry.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
         let registry = registry.sub_registry_with_prefix("store");
@@ -230,21 +230,21 @@ impl Metrics {
         );
     }
 
-    /// A request ended, with this status if it was answered.
+    /// Counts a request that ended, with this status if it was answered.
     pub(crate) fn asked(&self, verb: Verb, status: Option<u16>, took: Duration) {
         let verb = verb.as_str();
         let status = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
         self.requests
-            .get_or_create(&Answered { verb, status })
+            .get_or_create(&RequestLabels { verb, status })
             .inc();
         self.request_seconds
-            .get_or_create(&Asked { verb })
+            .get_or_create(&VerbLabel { verb })
             .observe(took.as_secs_f64());
     }
 
-    /// A request was refused.
+    /// Counts a request that was refused.
     pub(crate) fn refused(&self, reason: Reason) {
         let reason = reason.as_str();
-        self.refused.get_or_create(&Refused { reason }).inc();
+        self.refused.get_or_create(&RefusalLabels { reason }).inc();
     }
 }

@@ -1,4 +1,4 @@
-//! The names of one gateway's writes.
+//! Write ids: the unique names of one gateway's writes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,29 +9,29 @@ use serde::{Deserialize, Serialize};
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub(crate) struct WriteId {
-    /// The gateway's term as the one that writes.
+    /// The term in which its gateway led.
     pub term: u64,
-    /// Its writes, counted.
+    /// The number of the write among those of that gateway.
     pub sequence: u64,
 }
 
-/// Gives each write of this gateway a write id, while it leads.
+/// The generator of this gateway's write ids; it gives none while another gateway leads.
 #[derive(Debug, Default)]
 pub(crate) struct WriteIds {
-    /// 0 while somebody else leads.
+    /// 0 while another gateway leads.
     term: AtomicU64,
     sequence: AtomicU64,
 }
 
 impl WriteIds {
-    /// A write id that was never given before; none while somebody else leads.
+    /// A write id that was never given before; `None` while another gateway leads.
     pub(crate) fn next(&self) -> Option<WriteId> {
         let term = self.term.load(Ordering::Acquire);
         let sequence = self.sequence.fetch_add(1, Ordering::Relaxed) + 1;
         (term > 0).then_some(WriteId { term, sequence })
     }
 
-    /// From now on, write ids are of this term; 0 where it is somebody else's.
+    /// Gives write ids of this term from now on; 0 means that another gateway leads.
     pub(crate) fn enter(&self, term: u64) {
         self.term.store(term, Ordering::Release);
     }

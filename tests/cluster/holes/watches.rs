@@ -316,7 +316,7 @@ fn a_change_that_was_never_told_is_found() {
     assert_eq!(metric(&second, "kubekv_store_differences_total"), 2);
     let done = second.stop();
     assert_eq!(done.code, 0);
-    assert!(done.err.contains("changes were never told"), "{}", done.err);
+    assert!(done.err.contains("watch lost changes"), "{}", done.err);
 }
 
 /// Hole 18: who follows finds it before it leads, where what it was not told of is written to again.

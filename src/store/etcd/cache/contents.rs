@@ -63,7 +63,7 @@ impl KeyCache {
         let contents = LogContents {
             revision: cache.index(),
             entries,
-            lead: cache.leader.as_ref().and_then(|leader| {
+            leader: cache.leader.as_ref().and_then(|leader| {
                 let record = leader.record.clone()?;
                 Some((record, leader.modified + cache.offset))
             }),

@@ -11,8 +11,8 @@ use crate::model::{Entry, Key};
 use crate::store::etcd::encoding::entry::{StoredValue, decode_entry, in_order_key};
 use crate::store::etcd::encoding::layout::EtcdKey;
 use crate::store::etcd::encoding::records::{AttributesRecord, TermRecord};
-use crate::store::shared::election::record::LeaderRecord;
-use crate::store::shared::watch_cache::known::Unsettled;
+use crate::store::shared::election::leader_record::LeaderRecord;
+use crate::store::shared::watched_state::NeedsCleanup;
 
 /// Where each key stands. Revisions are etcd's; an index is a revision and the offset.
 #[derive(Debug, Default)]
@@ -92,8 +92,8 @@ impl TermFence {
     }
 }
 
-impl Unsettled for KeyCache {
-    fn is_unsettled(&self) -> bool {
+impl NeedsCleanup for KeyCache {
+    fn needs_cleanup(&self) -> bool {
         !self.temporary.is_empty() || !self.orphaned_attributes.is_empty()
     }
 }
@@ -196,7 +196,7 @@ mod tests {
         for (attributes, orphaned) in [(None, false), (Some(5), false), (Some(4), true)] {
             cache.slots.entry(key()).or_default().attributes = attributes;
             cache.update_orphaned(key());
-            assert_eq!(cache.is_unsettled(), orphaned, "{attributes:?}");
+            assert_eq!(cache.needs_cleanup(), orphaned, "{attributes:?}");
         }
     }
 
@@ -221,6 +221,6 @@ mod tests {
         let shown = cache.put_temporary("1.1".to_owned(), stored(5), attributes);
         assert_eq!(shown, None);
         assert_eq!(cache.value(&key).map(|value| value.modified), Some(4));
-        assert!(cache.is_unsettled());
+        assert!(cache.needs_cleanup());
     }
 }

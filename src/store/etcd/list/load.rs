@@ -5,7 +5,7 @@ use crate::store::etcd::connection::error::EtcdError;
 use crate::store::etcd::connection::version;
 use crate::store::etcd::list::pages::READ_TIMEOUT;
 use crate::store::etcd::prefix::{ListedPrefix, Prefix};
-use crate::store::shared::election::record::LeaderRecord;
+use crate::store::shared::election::leader_record::LeaderRecord;
 use crate::store::shared::log::LogContents;
 
 /// Loads the prefix into the key cache.
@@ -29,7 +29,7 @@ pub(crate) async fn load(prefix: &Prefix) -> Result<LogContents, EtcdError> {
         prefix.begin_incarnation();
     }
     *cache = loaded;
-    prefix.cache.told(cache);
+    prefix.cache.publish(cache);
     Ok(contents)
 }
 

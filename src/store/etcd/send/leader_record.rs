@@ -6,7 +6,7 @@ use super::transaction::Transaction;
 use crate::store::etcd::connection::error::EtcdError;
 use crate::store::etcd::encoding::records::{TermRecord, to_json};
 use crate::store::etcd::prefix::Prefix;
-use crate::store::shared::election::record::LeaderRecord;
+use crate::store::shared::election::leader_record::LeaderRecord;
 use crate::store::shared::log::SendError;
 
 /// The timeout of confirming: clients wait for it.

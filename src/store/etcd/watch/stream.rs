@@ -13,14 +13,14 @@ use crate::store::etcd::encoding::entry::StoredValue;
 use crate::store::etcd::encoding::layout::Layout;
 use crate::store::etcd::encoding::revision;
 use crate::store::shared::log::{LogError, LogEvent, LogStream};
-use crate::store::shared::watch_cache::known::Known;
+use crate::store::shared::watched_state::WatchedState;
 
 /// A watch of the whole prefix.
 pub(crate) struct PrefixWatch {
     stream: WatchStream,
     pooled: PooledConnection,
     layout: Layout,
-    cache: Arc<Known<KeyCache>>,
+    cache: Arc<WatchedState<KeyCache>>,
 }
 
 impl PrefixWatch {
@@ -29,7 +29,7 @@ impl PrefixWatch {
         stream: WatchStream,
         pooled: PooledConnection,
         layout: Layout,
-        cache: Arc<Known<KeyCache>>,
+        cache: Arc<WatchedState<KeyCache>>,
     ) -> Self {
         Self {
             stream,
@@ -85,7 +85,7 @@ impl PrefixWatch {
         }
         let leader = cache.leader_record();
         let is_offset_changed = leader.is_some_and(|leader| leader.offset != offset);
-        self.cache.told(cache);
+        self.cache.publish(cache);
         if is_offset_changed {
             // Every index is another one now.
             return Err(LogError::Gone);

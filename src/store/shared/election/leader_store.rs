@@ -1,10 +1,8 @@
-//! The store of one term: what the gateway that leads writes to.
+//! The leader's store: the `Store` of one term, which sends writes to the log and answers them from its watch.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
-use prometheus_client::metrics::counter::Counter;
 
 use crate::model::{Commit, Proposal};
 use crate::store::shared::election::leadership::Leadership;
@@ -14,109 +12,125 @@ use crate::store::{
     BoxFuture, CommitError, CommitSink, Limits, RetentionFloors, Store, StoreContents, StoreError,
 };
 
-/// How often it is looked whether the lead is lost while the record does not say yet what is to be told.
-const NOTED: Duration = Duration::from_millis(50);
+/// How often a store that waits for the index floor to be recorded checks whether leadership is lost.
+const FLOOR_POLL: Duration = Duration::from_millis(50);
 
 /// A log, for as long as this gateway leads.
 #[derive(Debug)]
-pub(in crate::store::shared) struct LeaderStore {
+pub(super) struct LeaderStore {
     log: Arc<dyn Log>,
     follower: Arc<Follower>,
-    lead: Arc<Leadership>,
-    closed: AtomicBool,
-    /// Counts the writes whose outcome was not known.
-    unknown: Counter,
+    leadership: Arc<Leadership>,
+    is_closed: AtomicBool,
+}
+
+/// A write that was sent, by the answer to its request alone.
+enum Sent {
+    /// The log took it: the watch delivers it.
+    Taken,
+    /// The outcome is unknown until the watch delivers the write, or the next fence.
+    Undecided,
+    /// The log did not take it, or it must not be waited for.
+    Failed(CommitError),
 }
 
 impl LeaderStore {
-    pub(in crate::store::shared) fn new(
+    pub(super) fn new(
         log: Arc<dyn Log>,
         follower: Arc<Follower>,
-        lead: Arc<Leadership>,
-        unknown: Counter,
+        leadership: Arc<Leadership>,
     ) -> Self {
         Self {
             log,
             follower,
-            lead,
-            closed: AtomicBool::new(false),
-            unknown,
+            leadership,
+            is_closed: AtomicBool::new(false),
         }
     }
 
     async fn commit_once(&self, proposal: Proposal) -> Result<Arc<Commit>, CommitError> {
-        if self.closed.load(Ordering::Acquire) {
+        if self.is_closed.load(Ordering::Acquire) {
             return Err(CommitError::Unavailable("the store is closed".to_owned()));
         }
-        if !self.lead.may_write() {
-            return Err(CommitError::Unavailable("the lead is lost".to_owned()));
+        if !self.leadership.may_write() {
+            let lost = "this gateway lost leadership";
+            return Err(CommitError::Unavailable(lost.to_owned()));
         }
-        let (write_id, mut told) = match self.follower.expect(&proposal) {
+        let (write_id, mut outcome) = match self.follower.begin_write(&proposal) {
             Err(CommitError::Conflict) => {
-                // It is decided anew on what the view shows then.
+                // The change is decided again, on the state that the keyspace shows then.
                 self.follower.reached(0).await;
                 return Err(CommitError::Conflict);
             }
-            expected => expected?,
+            begun => begun?,
         };
-        let mut taken = false;
-        let refused = match self.log.send(write_id, proposal).await {
-            Ok(()) => {
-                taken = true;
-                None
-            }
-            Err(SendError::Unknown(why)) => {
-                // One line for all that the same fence settles.
-                if self.lead.settle_by_fence(write_id.term) {
-                    tracing::warn!(%why, "the outcome of a write is not known yet");
+        let sent = self.log.send(write_id, proposal).await;
+        let is_taken = match self.sent(sent, write_id.term).await {
+            Sent::Taken => true,
+            Sent::Undecided => false,
+            Sent::Failed(error) => {
+                // What the watch has delivered meanwhile is the outcome.
+                if let Ok(outcome) = outcome.try_recv() {
+                    return outcome;
                 }
-                self.unknown.inc();
-                None
+                self.follower.forget_write(write_id);
+                return Err(error);
             }
-            Err(SendError::Nameless(why)) => {
-                self.lead.give_up();
-                Some(CommitError::Unknown(why))
-            }
-            Err(SendError::Conflict(revision)) => {
-                // Refused is only what the view says, too: it is decided anew on what it shows then.
-                self.follower.reached(revision).await;
-                Some(CommitError::Conflict)
-            }
-            Err(SendError::Refused(why)) => Some(CommitError::Full(why)),
-            Err(SendError::TooLarge(why)) => Some(CommitError::TooLarge(why)),
-            Err(SendError::Unavailable(why)) => Some(CommitError::Unavailable(why)),
         };
-        if let Some(error) = refused {
-            // Told meanwhile, that is what became of it.
-            if let Ok(outcome) = told.try_recv() {
-                return outcome;
-            }
-            self.follower.forget(write_id);
-            return Err(error);
-        }
-        let lost = "the store went back, or is another one";
         let outcome = tokio::select! {
-            outcome = &mut told => outcome,
-            // Heartbeats are told, or the lead had ended by now: this write was told without its name.
-            () = tokio::time::sleep(self.lead.duration()), if taken => {
-                self.lead.give_up();
-                self.follower.forget(write_id);
-                let untold = "it was taken, but is not told as this gateway's";
-                return Err(CommitError::Unknown(untold.to_owned()));
+            outcome = &mut outcome => outcome,
+            // The watch delivers heartbeats, or leadership had ended by now: this write was delivered without its write id.
+            () = tokio::time::sleep(self.leadership.duration()), if is_taken => {
+                self.leadership.give_up();
+                self.follower.forget_write(write_id);
+                let unshown = "the store took it, but its watch does not show it as this gateway's";
+                return Err(CommitError::Unknown(unshown.to_owned()));
             }
         };
-        outcome.unwrap_or_else(|_| Err(CommitError::Unknown(lost.to_owned())))
+        let reset = "the store's revision went back, or the store was replaced";
+        outcome.unwrap_or_else(|_| Err(CommitError::Unknown(reset.to_owned())))
     }
 
-    async fn open_when_noted(&self, feed: Arc<dyn CommitSink>) -> StoreContents {
-        let mut told = self.follower.told();
-        loop {
-            // What has changed until here is looked at now, and waited for else.
-            told.mark_unchanged();
-            if let Some(opened) = self.follower.open(&feed, self.lead.is_lost()) {
-                return opened;
+    async fn sent(&self, answer: Result<(), SendError>, term: u64) -> Sent {
+        let error = match answer {
+            Ok(()) => return Sent::Taken,
+            Err(SendError::Unknown(why)) => {
+                // One line for all writes that the same fence decides.
+                if self.leadership.decide_by_next_fence(term) {
+                    tracing::warn!(
+                        %why,
+                        "the outcome of a write is unknown; a new term decides it, and its client waits"
+                    );
+                }
+                self.follower.metrics.unknown.inc();
+                return Sent::Undecided;
             }
-            let _changed_or_lost = tokio::time::timeout(NOTED, told.changed()).await;
+            Err(SendError::Unattributed(why)) => {
+                self.leadership.give_up();
+                CommitError::Unknown(why)
+            }
+            Err(SendError::Conflict(revision)) => {
+                // A refusal is passed on only when the keyspace shows its reason: the change is decided again on that.
+                self.follower.reached(revision).await;
+                CommitError::Conflict
+            }
+            Err(SendError::Refused(why)) => CommitError::Full(why),
+            Err(SendError::TooLarge(why)) => CommitError::TooLarge(why),
+            Err(SendError::Unavailable(why)) => CommitError::Unavailable(why),
+        };
+        Sent::Failed(error)
+    }
+
+    async fn open_when_floor_is_recorded(&self, sink: Arc<dyn CommitSink>) -> StoreContents {
+        let mut updates = self.follower.status();
+        loop {
+            // Changes up to here are seen by this look; only later ones are waited for.
+            updates.mark_unchanged();
+            let is_lost = self.leadership.is_ended();
+            if let Some(contents) = self.follower.open(&sink, is_lost) {
+                return contents;
+            }
+            let _changed_or_lost = tokio::time::timeout(FLOOR_POLL, updates.changed()).await;
         }
     }
 }
@@ -126,20 +140,20 @@ impl Store for LeaderStore {
         self.log.limits()
     }
 
-    fn open(&self, feed: Arc<dyn CommitSink>) -> BoxFuture<'_, Result<StoreContents, StoreError>> {
-        Box::pin(async move { Ok(self.open_when_noted(feed).await) })
+    fn open(&self, sink: Arc<dyn CommitSink>) -> BoxFuture<'_, Result<StoreContents, StoreError>> {
+        Box::pin(async move { Ok(self.open_when_floor_is_recorded(sink).await) })
     }
 
     fn commit(&self, proposal: Proposal) -> BoxFuture<'_, Result<Arc<Commit>, CommitError>> {
         Box::pin(self.commit_once(proposal))
     }
 
-    /// What the store keeps of the past is not for one gateway to say.
-    fn trim(&self, _keep: RetentionFloors) {}
+    /// What a shared store keeps of the past is not for one gateway to decide.
+    fn trim(&self, _floors: RetentionFloors) {}
 
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            self.closed.store(true, Ordering::Release);
+            self.is_closed.store(true, Ordering::Release);
             self.follower.close();
         })
     }

@@ -1,77 +1,79 @@
-//! What the keyspace of the gateway that leads is told, in order.
+//! The delivery queue: commits and answers for the keyspace of the gateway that leads, in order.
 
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
 use crate::model::Commit;
-use crate::store::CommitSink;
-use crate::store::shared::watch_cache::view::Outcome;
+use crate::store::{CommitError, CommitSink};
 
-/// Something to tell.
+/// The outcome of a write, as its caller is answered.
+pub(in crate::store::shared) type WriteOutcome = Result<Arc<Commit>, CommitError>;
+
+/// One item of the queue.
 #[derive(Debug)]
-pub(in crate::store::shared) enum Step {
-    /// Entries changed.
+pub(super) enum Delivery {
+    /// Commits, for the keyspace.
     Commits(Vec<Arc<Commit>>),
-    /// Not everything up to this revision was told.
+    /// The end of a gap: some changes up to this revision were not delivered.
     Lost(u64),
-    /// To whoever waits for a write: what became of it.
-    Answer(oneshot::Sender<Outcome>, Outcome),
+    /// The answer to the caller of a write.
+    Answer(oneshot::Sender<WriteOutcome>, WriteOutcome),
 }
 
-impl Step {
-    fn tell(self, feed: Option<&dyn CommitSink>) {
-        match (self, feed) {
-            (Self::Commits(commits), Some(feed)) => feed.deliver(commits),
-            (Self::Lost(revision), Some(feed)) => feed.lose(revision),
-            // A write that the keyspace was not told of must not be answered: a read after it would not show it.
+impl Delivery {
+    fn deliver(self, sink: Option<&dyn CommitSink>) {
+        match (self, sink) {
+            (Self::Commits(commits), Some(sink)) => sink.deliver(commits),
+            (Self::Lost(revision), Some(sink)) => sink.lose(revision),
+            // A write that the keyspace does not have must not be answered: a read after the answer would not show it.
             (Self::Commits(_) | Self::Lost(_) | Self::Answer(_, Ok(_)), None) => {}
             (Self::Answer(sender, outcome), _) => {
-                // Whoever asked may be gone.
+                // The caller may have gone.
                 let _gone = sender.send(outcome);
             }
         }
     }
 }
 
-/// Tells the keyspace, or keeps back for a while what it is to be told.
+/// The queue, and the keyspace that it delivers to while this gateway leads.
 #[derive(Default)]
-pub(in crate::store::shared) struct DeliveryQueue {
-    feed: Option<Arc<dyn CommitSink>>,
-    kept: Vec<Step>,
+pub(super) struct DeliveryQueue {
+    sink: Option<Arc<dyn CommitSink>>,
+    waiting: Vec<Delivery>,
 }
 
 impl DeliveryQueue {
-    /// From now on there is a keyspace to tell.
-    pub(in crate::store::shared) fn open(&mut self, feed: Arc<dyn CommitSink>) {
-        self.feed = Some(feed);
+    /// Delivers to this keyspace from now on.
+    pub(super) fn open(&mut self, sink: Arc<dyn CommitSink>) {
+        self.sink = Some(sink);
     }
 
-    /// Nobody is to be told any more. Whoever waits for a write that was kept back never knows.
-    pub(in crate::store::shared) fn close(&mut self) {
-        self.feed = None;
-        self.kept.clear();
+    /// Delivers to no keyspace any more. A write whose answer still waits ends with an unknown outcome.
+    pub(super) fn close(&mut self) {
+        self.sink = None;
+        self.waiting.clear();
     }
 
-    /// Keeps back what comes next, until it flows.
-    pub(in crate::store::shared) fn push(&mut self, step: Step) {
-        self.kept.push(step);
+    /// Adds an item; it waits until [`DeliveryQueue::flush`].
+    pub(super) fn push(&mut self, delivery: Delivery) {
+        self.waiting.push(delivery);
     }
 
-    /// Tells what was kept back.
-    pub(in crate::store::shared) fn flow(&mut self) {
-        for step in std::mem::take(&mut self.kept) {
-            step.tell(self.feed.as_deref());
+    /// Delivers every item that waits.
+    pub(super) fn flush(&mut self) {
+        for delivery in std::mem::take(&mut self.waiting) {
+            delivery.deliver(self.sink.as_deref());
         }
     }
 
-    /// Whether there is a keyspace to tell.
-    pub(in crate::store::shared) fn is_open(&self) -> bool {
-        self.feed.is_some()
+    /// Whether there is a keyspace to deliver to.
+    pub(super) fn is_open(&self) -> bool {
+        self.sink.is_some()
     }
 
-    /// Whether something is kept back.
-    pub(in crate::store::shared) fn keeps(&self) -> bool {
-        !self.kept.is_empty()
+    /// Whether any item waits.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
     }
 }

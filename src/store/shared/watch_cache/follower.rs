@@ -1,4 +1,4 @@
-//! Following a log, warm: for a gateway that stands by, and for the one that leads.
+//! The follower of a shared log: it lists and watches the log into the watch cache, on a standby and on the leader alike.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,48 +9,36 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::model::Proposal;
-use crate::store::shared::log::{Log, LogError, LogEvent};
-use crate::store::shared::members::replica;
+use crate::store::shared::log::{Log, LogContents, LogError, LogEvent};
+use crate::store::shared::members::member;
 use crate::store::shared::metrics::Metrics;
-use crate::store::shared::watch_cache::view::{Outcome, Status, View};
-use crate::store::shared::write_ids::WriteId;
-use crate::store::shared::write_ids::WriteIds;
+use crate::store::shared::watch_cache::cache::WatchCache;
+use crate::store::shared::watch_cache::delivery_queue::WriteOutcome;
+use crate::store::shared::watch_cache::retry::Retry;
+use crate::store::shared::watch_cache::status::CacheStatus;
+use crate::store::shared::write_ids::{WriteId, WriteIds};
 use crate::store::{CommitError, CommitSink, StoreContents};
 
-/// How long until a log that could not be read is tried again, at first.
-const SHORTEST: Duration = Duration::from_millis(50);
-
-/// And at last.
-const LONGEST: Duration = Duration::from_secs(5);
-
-/// How long a connection may take to be opened before another is tried because somebody wants one: whoever takes the lead
-/// asks each third of its duration, and would break off one after another on a machine that is busy.
+/// The time a watch gets to open before a request for another one breaks it off. A gateway that takes leadership asks
+/// after each third of its duration, and would break off one watch after another on a busy machine.
 const OPENING: Duration = Duration::from_secs(1);
 
-/// The longest that a log may ask for.
-const LONGEST_ASKED: Duration = Duration::from_secs(30);
-
-/// To be busy for so long is a problem.
-const BUSY: Duration = Duration::from_secs(10);
-
-/// Everything a log holds, and every change as it comes.
+/// The watch cache of a log, and the task that keeps it current.
 pub(in crate::store::shared) struct Follower {
-    view: Mutex<View>,
-    told: watch::Sender<Status>,
+    cache: Mutex<WatchCache>,
+    status: watch::Sender<CacheStatus>,
     reopen: Notify,
-    doubt: Notify,
-    anew: Notify,
-    /// What stands in the way of reading the log now.
+    check: Notify,
+    relist: Notify,
+    /// The error that keeps this gateway from reading the log now.
     problem: watch::Sender<Option<String>>,
-    /// Since when the log asks to come later.
-    busy: Mutex<Option<Instant>>,
     pub(in crate::store::shared) metrics: Metrics,
 }
 
 impl std::fmt::Debug for Follower {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Follower")
-            .field("told", &*self.told.borrow())
+            .field("status", &*self.status.borrow())
             .finish_non_exhaustive()
     }
 }
@@ -63,15 +51,14 @@ impl Follower {
         write_ids: Arc<WriteIds>,
         metrics: Metrics,
     ) -> (Arc<Self>, JoinHandle<()>) {
-        let view = View::new(holder, write_ids);
+        let cache = WatchCache::new(holder, write_ids);
         let follower = Arc::new(Self {
-            told: watch::Sender::new(view.told.clone()),
-            view: Mutex::new(view),
+            status: watch::Sender::new(cache.status.clone()),
+            cache: Mutex::new(cache),
             reopen: Notify::new(),
-            doubt: Notify::new(),
-            anew: Notify::new(),
+            check: Notify::new(),
+            relist: Notify::new(),
             problem: watch::Sender::new(None),
-            busy: Mutex::new(None),
             metrics,
         });
         let run = Arc::clone(&follower).run(log);
@@ -81,140 +68,144 @@ impl Follower {
         (follower, task)
     }
 
-    /// What was told last, and what comes.
-    pub(in crate::store::shared) fn told(&self) -> watch::Receiver<Status> {
-        self.told.subscribe()
+    /// The cache's status, now and after each change.
+    pub(in crate::store::shared) fn status(&self) -> watch::Receiver<CacheStatus> {
+        self.status.subscribe()
     }
 
-    /// What stands in the way of reading the log, and when that ends.
+    /// The error that keeps this gateway from reading the log, and the end of it.
     pub(in crate::store::shared) fn problem(&self) -> watch::Receiver<Option<String>> {
         self.problem.subscribe()
     }
 
-    /// Reads on over a new connection: this one may be silent for ever.
-    pub(in crate::store::shared) fn reopen(&self) {
+    /// Opens the watch again, over a new connection: the present one may stay silent for ever.
+    pub(in crate::store::shared) fn reopen_watch(&self) {
         self.reopen.notify_one();
     }
 
-    /// Wants what is known to be compared with what there is.
-    pub(in crate::store::shared) fn doubt(&self) {
-        self.doubt.notify_one();
+    /// Asks for a check of the cache against a full list.
+    pub(in crate::store::shared) fn request_check(&self) {
+        self.check.notify_one();
     }
 
-    /// Returns when that is wanted.
-    pub(in crate::store::shared) async fn doubted(&self) {
-        self.doubt.notified().await;
+    /// Returns when a check is requested.
+    pub(super) async fn check_requested(&self) {
+        self.check.notified().await;
     }
 
-    /// Reads everything anew, and tells what differs.
-    pub(in crate::store::shared) fn load_anew(&self) {
-        self.anew.notify_one();
+    /// Lists everything again, and delivers what differs.
+    pub(super) fn request_relist(&self) {
+        self.relist.notify_one();
     }
 
-    /// Everything known, and whom to tell from now on; `None` while the lead's record does not say how high an index this
-    /// gateway may tell of what is not there. A lead that is lost says nothing, and nothing is answered.
+    /// Delivers to this keyspace from now on, and returns the contents it starts from; `None` while the leader record lacks
+    /// the index floor of this gateway. Where leadership is lost the floor does not matter: nothing is answered.
     pub(in crate::store::shared) fn open(
         &self,
-        feed: &Arc<dyn CommitSink>,
+        sink: &Arc<dyn CommitSink>,
         is_lost: bool,
     ) -> Option<StoreContents> {
-        let mut view = self.view.lock();
-        if !is_lost && !view.told.is_floor_noted() {
+        let mut cache = self.cache.lock();
+        if !is_lost && !cache.status.is_floor_recorded() {
             return None;
         }
-        let opened = view.open(Arc::clone(feed));
-        drop(view);
+        let contents = cache.open(Arc::clone(sink));
+        drop(cache);
         tracing::info!(
-            index = opened.revision,
-            after = opened.history_floor,
-            "what happened after is known to clients that come back, and before that the last change of each key"
+            index = contents.revision,
+            after = contents.history_floor,
+            "clients can resume watches after this revision; of earlier changes only the last of each key is kept"
         );
-        Some(opened)
+        Some(contents)
     }
 
+    /// Delivers to no keyspace any more.
     pub(in crate::store::shared) fn close(&self) {
-        self.change(View::close);
+        self.update(WatchCache::close);
     }
 
-    /// Names a write and waits for what becomes of it, if its guards hold by what is known.
-    pub(in crate::store::shared) fn expect(
+    /// Gives a write its id and waits for its outcome, if its preconditions hold in the cache.
+    pub(in crate::store::shared) fn begin_write(
         &self,
         proposal: &Proposal,
-    ) -> Result<(WriteId, oneshot::Receiver<Outcome>), CommitError> {
-        let mut view = self.view.lock();
-        if !view.allows(proposal) {
+    ) -> Result<(WriteId, oneshot::Receiver<WriteOutcome>), CommitError> {
+        let mut cache = self.cache.lock();
+        if !cache.preconditions_hold(proposal) {
             return Err(CommitError::Conflict);
         }
-        let away = || CommitError::Unavailable("another gateway leads".to_owned());
-        view.expect().ok_or_else(away)
+        let another_leads = || CommitError::Unavailable("another gateway leads".to_owned());
+        cache.begin_write().ok_or_else(another_leads)
     }
 
-    pub(in crate::store::shared) fn forget(&self, write_id: WriteId) {
-        self.view.lock().forget(write_id);
+    /// Waits for the outcome of a write no more.
+    pub(in crate::store::shared) fn forget_write(&self, write_id: WriteId) {
+        self.cache.lock().forget_write(write_id);
     }
 
-    /// Returns when everything up to a revision was told, to the keyspace too.
+    /// Returns when everything up to a revision was delivered, to the keyspace too.
     pub(in crate::store::shared) async fn reached(&self, revision: u64) {
         // The sender is in `self`, so it is not gone.
-        let mut told = self.told();
-        let reached = |told: &Status| told.revision >= revision && !told.is_behind;
-        let _told = told.wait_for(reached).await;
+        let mut status = self.status();
+        let reached = |status: &CacheStatus| status.revision >= revision && !status.is_behind;
+        let _status = status.wait_for(reached).await;
     }
 
-    fn change<T>(&self, with: impl FnOnce(&mut View) -> T) -> T {
-        let mut view = self.view.lock();
-        let changed = with(&mut view);
-        let term = view.told.lead.as_ref().map_or(0, |lead| lead.term);
-        let term = i64::try_from(term).unwrap_or(i64::MAX);
+    fn update<T>(&self, change: impl FnOnce(&mut WatchCache) -> T) -> T {
+        let mut cache = self.cache.lock();
+        let changed = change(&mut cache);
+        let term = i64::try_from(cache.status.leader_term()).unwrap_or(i64::MAX);
         self.metrics.term.set(term);
-        // Under the lock, so that nothing older is told after it.
-        self.told.send_replace(view.told.clone());
+        // Sent under the lock, so that no older status is sent after it.
+        self.status.send_replace(cache.status.clone());
         changed
     }
 
     async fn run(self: Arc<Self>, log: Arc<dyn Log>) -> ! {
-        let mut wait = SHORTEST;
+        let mut retry = Retry::new();
         loop {
-            let ended = match log.load().await {
-                Ok(loaded) => {
-                    let after = loaded.revision;
-                    let (again, known) = {
-                        let told = self.told.borrow();
-                        (told.loaded, told.revision)
-                    };
-                    let incarnation = log.incarnation();
-                    self.change(|view| view.install(loaded, incarnation));
-                    if again {
-                        self.metrics.relists.inc();
-                        tracing::info!(
-                            known,
-                            after,
-                            "all was read anew; of what happened before, the last change of each key is known"
-                        );
-                    }
-                    self.follow(log.as_ref(), &mut wait).await
+            let error = match log.load().await {
+                Ok(list) => {
+                    self.install(list, log.incarnation());
+                    self.watch_until_gone(log.as_ref(), &mut retry).await
                 }
                 Err(error) => error,
             };
-            self.pause(&ended, &mut wait).await;
+            self.pause(&error, &mut retry).await;
         }
     }
 
-    /// Follows from what was told last until that is forgotten.
-    async fn follow(&self, log: &dyn Log, wait: &mut Duration) -> LogError {
+    fn install(&self, list: LogContents, incarnation: u64) {
+        let after = list.revision;
+        let (is_relist, known) = {
+            let status = self.status.borrow();
+            (status.loaded, status.revision)
+        };
+        self.update(|cache| cache.install(list, incarnation));
+        if is_relist {
+            self.metrics.relists.inc();
+            tracing::info!(
+                known,
+                after,
+                "the store was listed again; of the changes in between only the last of each key is known"
+            );
+        }
+    }
+
+    /// Watches from the last event on, over one connection after another, until the log no longer keeps the changes.
+    async fn watch_until_gone(&self, log: &dyn Log, retry: &mut Retry) -> LogError {
         loop {
-            let ended = self.follow_once(log, wait).await;
+            let ended = self.watch_once(log, retry).await;
             self.metrics.readable.set(0);
             match ended {
                 None => {}
                 Some(LogError::Gone) => return LogError::Gone,
-                Some(error) => self.pause(&error, wait).await,
+                Some(error) => self.pause(&error, retry).await,
             }
         }
     }
 
-    /// Follows over one connection; `None` where another is wanted.
-    async fn follow_once(&self, log: &dyn Log, wait: &mut Duration) -> Option<LogError> {
+    /// Watches over one connection; `None` where another one is wanted.
+    async fn watch_once(&self, log: &dyn Log, retry: &mut Retry) -> Option<LogError> {
         let begun = Instant::now();
         let mut opening = log.follow();
         let opened = loop {
@@ -225,27 +216,27 @@ impl Follower {
                 },
             }
         };
-        let mut tail = match opened {
-            Ok(tail) => tail,
+        let mut stream = match opened {
+            Ok(stream) => stream,
             Err(error) => return Some(error),
         };
         self.metrics.readable.set(1);
-        *self.busy.lock() = None;
+        retry.watch_opened();
         if self.problem.send_replace(None).is_some() {
             tracing::info!("the store is read again");
         }
         loop {
-            let news = tokio::select! {
-                news = tail.next() => news,
+            let events = tokio::select! {
+                events = stream.next() => events,
                 () = self.reopen.notified() => return None,
-                () = self.anew.notified() => return Some(LogError::Gone),
+                () = self.relist.notified() => return Some(LogError::Gone),
             };
-            match news {
-                Ok(news) => {
-                    *wait = SHORTEST;
-                    self.count(&news);
-                    if self.change(|view| view.take(news)) {
-                        self.doubt();
+            match events {
+                Ok(events) => {
+                    retry.events_arrived();
+                    self.count(&events);
+                    if self.update(|cache| cache.apply_events(events)) {
+                        self.request_check();
                     }
                 }
                 Err(error) => return Some(error),
@@ -253,17 +244,17 @@ impl Follower {
         }
     }
 
-    fn count(&self, news: &[LogEvent]) {
-        for one in news {
-            match one {
+    fn count(&self, events: &[LogEvent]) {
+        for event in events {
+            match event {
                 LogEvent::Stale(_) => {
                     self.metrics.stale_writes.inc();
                 }
-                // A gateway's record of itself bears no write id either.
+                // A member's own record has no write id either.
                 LogEvent::Commit {
                     commit,
                     write_id: None,
-                } if !replica::concerns(commit) => {
+                } if !member::is_changed_by(commit) => {
                     self.metrics.external_writes.inc();
                 }
                 LogEvent::Commit { .. }
@@ -274,43 +265,34 @@ impl Follower {
         }
     }
 
-    async fn pause(&self, error: &LogError, wait: &mut Duration) {
-        match error {
-            LogError::Ended => tracing::debug!("the stream of changes ended"),
-            LogError::Gone => tracing::info!("the changes since are forgotten: all is read anew"),
-            LogError::Busy(..) if !self.is_long_busy() => {
-                tracing::debug!(%error, "the store is read later");
+    async fn pause(&self, error: &LogError, retry: &mut Retry) {
+        let pause = retry.after(error, Instant::now());
+        if pause.is_problem {
+            let line = Some(error.to_string());
+            if self.problem.send_replace(line.clone()) != line {
+                tracing::error!(
+                    %error,
+                    "cannot read the store; trying again, but this gateway cannot take over, or loses leadership, until it can"
+                );
             }
-            LogError::Busy(..) | LogError::Unavailable(_) | LogError::Misconfigured(_) => {
-                let line = Some(error.to_string());
-                if self.problem.send_replace(line.clone()) != line {
-                    tracing::error!(%error, "cannot read the store; trying again");
-                }
-            }
-        }
-        let asked = if let LogError::Busy(_, after) = error {
-            (*after).min(LONGEST_ASKED)
+        } else if *error == LogError::Gone {
+            tracing::info!(
+                "the store no longer keeps the changes since the last one read; it is listed again"
+            );
         } else {
-            Duration::ZERO
-        };
-        let pause = tokio::time::sleep(asked.max(*wait));
-        *wait = (*wait * 2).min(LONGEST);
-        if asked.is_zero() {
-            // Whoever takes or keeps the lead does not wait through a pause that has grown longer than the lead lasts.
-            // And a wish for another connection is over with the pause: kept, it would break off the next one.
+            tracing::debug!(%error, "the store's watch ended; it is opened again");
+        }
+        let slept = tokio::time::sleep(pause.length);
+        if pause.is_asked {
+            slept.await;
+        } else {
+            // A gateway that takes or keeps leadership must not wait through a pause that is longer than leadership lasts.
+            // The pause also uses up a request for another watch: left over, it would break off the next one.
             tokio::select! {
-                () = pause => {}
+                () = slept => {}
                 () = self.reopen.notified() => {}
             }
-        } else {
-            pause.await;
         }
-    }
-
-    /// Whether the log has been busy for so long that people are to know.
-    fn is_long_busy(&self) -> bool {
-        let since = *self.busy.lock().get_or_insert_with(Instant::now);
-        since.elapsed() > BUSY
     }
 }
 
@@ -322,16 +304,16 @@ mod tests {
 
     use super::*;
     use crate::model::Key;
-    use crate::store::shared::election::record::LeaderRecord;
-    use crate::store::shared::log::{LogContents, LogStream, SendError};
+    use crate::store::shared::election::leader_record::LeaderRecord;
+    use crate::store::shared::log::{LogStream, SendError};
     use crate::store::{BoxFuture, Limits};
 
-    /// A log whose every stream of changes ends as soon as it is open.
+    /// A log whose every watch ends as soon as it is open.
     #[derive(Debug, Default)]
     struct Broken {
-        /// How long one takes to be opened.
+        /// The time that a watch takes to open.
         takes: Duration,
-        /// How many were.
+        /// The watches opened.
         followed: AtomicU32,
     }
 
@@ -365,8 +347,8 @@ mod tests {
             Box::pin(async {
                 tokio::time::sleep(self.takes).await;
                 self.followed.fetch_add(1, Ordering::Relaxed);
-                let tail: Box<dyn LogStream> = Box::new(Ended);
-                Ok(tail)
+                let stream: Box<dyn LogStream> = Box::new(Ended);
+                Ok(stream)
             })
         }
 
@@ -374,7 +356,7 @@ mod tests {
             unavailable()
         }
 
-        fn send_lead(
+        fn send_leader(
             &self,
             _: LeaderRecord,
             _: Option<u64>,
@@ -386,7 +368,7 @@ mod tests {
             unavailable()
         }
 
-        fn settle<'a>(&'a self, _: &'a WriteIds) -> BoxFuture<'a, Result<(), SendError>> {
+        fn clean_up<'a>(&'a self, _: &'a WriteIds) -> BoxFuture<'a, Result<(), SendError>> {
             unavailable()
         }
 
@@ -394,7 +376,7 @@ mod tests {
             Box::pin(async { Ok(0) })
         }
 
-        fn unsettled(&self) -> BoxFuture<'_, ()> {
+        fn cleanup_needed(&self) -> BoxFuture<'_, ()> {
             Box::pin(std::future::pending())
         }
     }
@@ -405,14 +387,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_wants_another_connection_does_not_wait_through_a_long_pause() {
+    async fn request_for_another_watch_cuts_a_long_pause_short() {
         let log = Arc::new(Broken::default());
         let (follower, following) = follow(&log);
         tokio::time::sleep(Duration::from_secs(60)).await;
         let before = log.followed.load(Ordering::Relaxed);
-        // By now each pause is as long as it gets.
+        // By now each pause has its full length.
         for _ in 0..3 {
-            follower.reopen();
+            follower.reopen_watch();
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
         let after = log.followed.load(Ordering::Relaxed);
@@ -421,16 +403,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_that_is_being_opened_is_not_given_up_at_once() {
+    async fn request_for_another_watch_does_not_break_off_one_that_is_opening() {
         let takes = Duration::from_millis(700);
         let log = Arc::new(Broken {
             takes,
             ..Broken::default()
         });
         let (follower, following) = follow(&log);
-        // As whoever takes the lead wants it, where that lasts for 1 s.
+        // As a gateway asks that takes leadership, where that lasts for 1 s.
         for _ in 0..30 {
-            follower.reopen();
+            follower.reopen_watch();
             tokio::time::sleep(Duration::from_millis(333)).await;
         }
         let opened = log.followed.load(Ordering::Relaxed);

@@ -1,10 +1,14 @@
-//! The watch cache: every entry of the shared log, kept current by its watch, and what is delivered to the keyspace.
+//! The watch cache: every entry of the shared log in memory, kept current by the log's watch.
+//!
+//! [`follower`] lists and watches the log, [`cache`] holds the state, [`relist`] finds the changes between two full lists,
+//! and [`delivery_queue`] passes commits to the keyspace of the gateway that leads.
 
-pub(super) mod compare;
+mod cache;
 mod delivery_queue;
 pub(super) mod follower;
-mod gap;
-pub(crate) mod known;
-mod past;
-pub(super) mod read;
-pub(super) mod view;
+mod pending_writes;
+pub(super) mod periodic_check;
+mod recent_history;
+mod relist;
+mod retry;
+pub(super) mod status;

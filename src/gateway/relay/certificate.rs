@@ -1,7 +1,7 @@
-//! What a gateway shows to the others: a certificate of its own, made when it starts and known by its hash.
+//! The relay certificate of a gateway: made at its start, signed by nobody, and recognised by its hash.
 //!
-//! Nobody signs it. The leader's hash stands in the lead's record, the others' in records of their own
-//! ([`crate::store::shared::Replica`]): whoever may write among the data is trusted, and nobody else.
+//! The leader's hash is in the leader record, that of every other gateway in its member record
+//! ([`crate::store::shared::Member`]). So a process that may write entries is trusted, and no other.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -25,14 +25,14 @@ use crate::model::FaceName;
 
 /// A certificate and its key.
 #[derive(Debug)]
-pub(in crate::gateway) struct Identity {
+pub(in crate::gateway) struct RelayCertificate {
     certificate: CertificateDer<'static>,
     key: Vec<u8>,
     provider: Arc<CryptoProvider>,
 }
 
-impl Identity {
-    /// A new one.
+impl RelayCertificate {
+    /// Makes a new one.
     pub(in crate::gateway) fn new() -> Result<Self, rcgen::Error> {
         let CertifiedKey { cert, signing_key } =
             generate_simple_self_signed(vec!["kubekv".to_owned()])?;
@@ -43,7 +43,7 @@ impl Identity {
         })
     }
 
-    /// What others know the certificate by.
+    /// The hash by which other gateways know it.
     pub(in crate::gateway) fn fingerprint(&self) -> String {
         fingerprint(&self.certificate)
     }
@@ -52,24 +52,24 @@ impl Identity {
         PrivatePkcs8KeyDer::from(self.key.clone()).into()
     }
 
-    /// For the gateway that leads. Any client's certificate is taken that the client has the key of: whose it is, the
-    /// store tells after the handshake.
+    /// TLS for the leader. The handshake accepts any certificate whose key the client has; the member record says afterwards
+    /// whose it is.
     pub(super) fn server(&self) -> Result<ServerConfig, Error> {
-        let verifier = Pinned::new(None, &self.provider);
+        let verifier = PinnedVerifier::new(None, &self.provider);
         let mut config = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_protocol_versions(&[&TLS13])?
             .with_client_cert_verifier(Arc::new(verifier))
             .with_single_cert(vec![self.certificate.clone()], self.key())?;
         config.alpn_protocols = faces::all().map(|face| face.alpn.to_vec()).collect();
-        // Each connection shows its certificate.
+        // No sessions are resumed: each connection shows its certificate.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
         Ok(config)
     }
 
-    /// For a connection to the gateway with this certificate, to be served by a face there.
+    /// TLS for a connection to the gateway with this certificate, for one of its faces.
     pub(super) fn client(&self, fingerprint: &str, face: FaceName) -> Result<ClientConfig, Error> {
-        let verifier = Pinned::new(Some(fingerprint), &self.provider);
+        let verifier = PinnedVerifier::new(Some(fingerprint), &self.provider);
         let mut config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_protocol_versions(&[&TLS13])?
             .dangerous()
@@ -81,7 +81,7 @@ impl Identity {
     }
 }
 
-/// The face that a handshake named.
+/// The face that a handshake names.
 pub(super) fn face(alpn: Option<&[u8]>) -> Option<FaceName> {
     let named = faces::all().find(|face| Some(face.alpn) == alpn);
     named.map(|face| face.name)
@@ -97,15 +97,15 @@ pub(super) fn fingerprint(certificate: &CertificateDer<'_>) -> String {
     text
 }
 
-/// Knows a certificate by its hash, whoever signed it and whatever name it has.
+/// A verifier that accepts a certificate by its hash, whatever its signer and its name.
 #[derive(Debug)]
-struct Pinned {
-    /// `None` takes any: it is looked at after the handshake.
+struct PinnedVerifier {
+    /// `None` accepts any: the certificate is checked after the handshake.
     fingerprint: Option<String>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl Pinned {
+impl PinnedVerifier {
     fn new(fingerprint: Option<&str>, provider: &CryptoProvider) -> Self {
         Self {
             fingerprint: fingerprint.map(str::to_owned),
@@ -115,7 +115,7 @@ impl Pinned {
 
     fn check(&self, certificate: &CertificateDer<'_>) -> Result<(), Error> {
         match &self.fingerprint {
-            Some(known) if *known != fingerprint(certificate) => Err(Error::InvalidCertificate(
+            Some(pinned) if *pinned != fingerprint(certificate) => Err(Error::InvalidCertificate(
                 CertificateError::ApplicationVerificationFailure,
             )),
             Some(_) | None => Ok(()),
@@ -130,7 +130,7 @@ impl Pinned {
     }
 }
 
-impl ServerCertVerifier for Pinned {
+impl ServerCertVerifier for PinnedVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -166,7 +166,7 @@ impl ServerCertVerifier for Pinned {
     }
 }
 
-impl ClientCertVerifier for Pinned {
+impl ClientCertVerifier for PinnedVerifier {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }

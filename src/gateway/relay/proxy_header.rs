@@ -1,7 +1,7 @@
-//! Who a relayed connection's client is: the PROXY protocol, version 2, within the TLS stream.
+//! The PROXY header (protocol version 2) of a relayed connection: the client's address, within the TLS stream.
 //!
-//! Limits and the log use the client's address, not the standby's (docs/holes.md, 25-27). The header is believed
-//! because only a gateway of the same store gets this far.
+//! Limits and the log use the client's address, not the standby's. The header is believed because only a gateway of the same
+//! store gets this far.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use crate::face::server::Connection;
 /// The signature, version, family and length.
 const FIXED: usize = 16;
 
-/// The longest rest that is read: addresses, and room for what a later version adds.
+/// The longest rest that is read: addresses, and what a later version may add.
 const LONGEST: usize = 512;
 
 /// The header for a connection.
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn both_ends_come_through() {
+    fn header_carries_both_addresses() {
         for (peer, local) in [
             ("10.0.0.1:7", "10.0.0.2:8500"),
             ("[fd00::1]:7", "[fd00::2]:8500"),

@@ -1,18 +1,18 @@
-//! `/status`: which gateway this is, its role, and who leads, for `kubekv status`.
+//! The page `/status`: the gateway's name, its role and its leader, for `kubekv status`.
 //!
-//! A face cannot tell: a follower relays whole connections, so that its faces answer in the leader's name.
+//! A face cannot answer this: a follower relays whole connections, so that its faces answer in the leader's name.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use super::about::About;
+use super::gateway_info::GatewayInfo;
 use super::health::{Health, Phase};
 
-/// The answer.
+/// The page, as JSON.
 #[derive(Debug, Serialize)]
-pub(super) struct Status {
+pub(super) struct StatusPage {
     name: String,
     version: &'static str,
     role: &'static str,
@@ -23,8 +23,8 @@ pub(super) struct Status {
     faces: BTreeMap<&'static str, Option<SocketAddr>>,
 }
 
-pub(super) fn of(health: &Health) -> Status {
-    let About { name, faces } = health.about().clone();
+pub(super) fn of(health: &Health) -> StatusPage {
+    let GatewayInfo { name, faces } = health.info().clone();
     let role = match health.phase() {
         Phase::Starting => "starting",
         Phase::Standby => "follower",
@@ -33,10 +33,10 @@ pub(super) fn of(health: &Health) -> Status {
     };
     let (leader, term) = match health.leader() {
         Some((leader, term)) => (leader, Some(term)),
-        // On a store of its own a gateway leads whenever it serves.
+        // On a store that is not shared, a gateway leads whenever it serves.
         None => ((role == "leader").then(|| name.clone()), None),
     };
-    Status {
+    StatusPage {
         name,
         version: env!("CARGO_PKG_VERSION"),
         role,

@@ -1,4 +1,4 @@
-//! The lead: a record among the data that says which gateway writes.
+//! The leader record: the record among the data that says which gateway leads.
 
 use std::time::Duration;
 
@@ -6,52 +6,54 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Key;
 
-/// Fences that are remembered.
+/// Fences kept.
 const FENCES: usize = 32;
 
-/// How far back a gateway that starts reads, in steps of [`STEP_MS`]: a Kubernetes API server remembers changes for 75 s.
+/// Past revisions kept, [`STEP_MS`] apart. A gateway that starts reads the changes of that time; a Kubernetes API server keeps
+/// them for 75 s.
 const STEPS: usize = 7;
 
-/// How long from one step to the next, in milliseconds.
+/// The time between two past revisions, in milliseconds.
 const STEP_MS: i64 = 10_000;
 
-/// Which gateway writes. Taking the lead is a guarded write of the next term: the fence.
+/// The record of the leader. A gateway takes leadership by writing the record of the next term, which is that term's fence, on
+/// the precondition that the record did not change.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LeaderRecord {
-    /// Counts the leaders; a gateway may lead several terms.
+    /// The term; a gateway may lead several.
     pub term: u64,
-    /// A name of the process that leads, never used twice.
+    /// The id of the leader's process, never used twice.
     pub holder: String,
-    /// What people call it.
+    /// The leader's name, for people.
     pub name: String,
-    /// Where other gateways reach it, if they do.
+    /// The leader's relay port, if it accepts relayed connections.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub relay: Option<Relay>,
-    /// How long the lead lasts without a heartbeat, in milliseconds.
+    /// How long leadership lasts without a heartbeat, in milliseconds.
     pub duration_ms: u64,
-    /// Heartbeats of this term, counted; 0 is the fence.
+    /// The number of the heartbeat in this term; 0 is the fence.
     pub beat: u64,
-    /// Counts what its holder sent, so that it knows which of its tries this is.
+    /// The number of the record among those that its holder sent, by which the holder recognises it.
     #[serde(default)]
     pub attempt: u64,
-    /// It was given up: others need not wait.
+    /// The leader released leadership: others need not wait.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub released: bool,
-    /// The name of the keyspace, made once.
+    /// The random name of the keyspace, made once.
     pub identity: u64,
-    /// An index is the store's revision and this.
+    /// An index is the store's revision plus this offset.
     #[serde(default)]
     pub offset: u64,
-    /// Revisions of the last minute or so, oldest first: whoever starts to follow begins there, and so knows what
-    /// happened since.
+    /// The record's revisions of the last minute, oldest first: a gateway that starts lists as of one of them, and watches
+    /// from there.
     #[serde(default)]
-    pub past: Vec<Passed>,
-    /// Where the last terms began, oldest first; the present one's is noted with its first heartbeat.
+    pub past: Vec<PastRevision>,
+    /// The fences of the last terms, oldest first; the present term's is added with its first heartbeat.
     #[serde(default)]
     pub fences: Vec<Fence>,
-    /// The highest index at which any leader so far did not know what went. It tells clients no lower one of what is not
-    /// there, and whoever leads next may know more: without this, an index would fall.
+    /// The highest index below which some leader so far did not know every deletion. That leader showed clients no lower index
+    /// for a deleted key. The next leader may know more: without this floor, it would show a lower one.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub floor: u64,
 }
@@ -61,31 +63,31 @@ fn is_zero(floor: &u64) -> bool {
     *floor == 0
 }
 
-/// Where a leader takes connections that other gateways relay.
+/// The port where a leader accepts relayed connections.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Relay {
     /// HOST:PORT.
     pub address: String,
-    /// The SHA-256 of its certificate, in hexadecimal digits.
+    /// The SHA-256 of the leader's certificate, in hexadecimal digits.
     pub certificate: String,
 }
 
-/// Where the record was at a time.
+/// A revision of the record, and when that was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Passed {
+pub struct PastRevision {
     /// The revision.
     pub revision: u64,
-    /// The time, in milliseconds since 1970: only how far back one reads depends on it.
+    /// The wall clock then, in milliseconds since 1970. Only how far back a starting gateway reads depends on it.
     pub at_ms: i64,
 }
 
-/// Where a term began.
+/// The fence of a term: its first write of the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fence {
     /// The term.
     pub term: u64,
-    /// The store's revision of its first write.
+    /// The store's revision of that write.
     pub revision: u64,
 }
 
@@ -95,26 +97,26 @@ impl LeaderRecord {
         Key::system("lead")
     }
 
-    /// How long the lead lasts without a heartbeat.
+    /// How long leadership lasts without a heartbeat.
     pub fn duration(&self) -> Duration {
         Duration::from_millis(self.duration_ms)
     }
 
-    /// Remembers where the record was, every now and then; to be called at each heartbeat.
+    /// Adds a past revision, if the last one is old enough; to be called at each heartbeat.
     pub fn note_past(&mut self, revision: u64, at_ms: i64) {
         let last = self.past.last().map_or(i64::MIN, |last| last.at_ms);
-        // A clock that was set back begins anew.
+        // After the clock was set back, the next revision is added at once.
         if at_ms.saturating_sub(last) < STEP_MS && at_ms >= last {
             return;
         }
-        self.past.push(Passed { revision, at_ms });
+        self.past.push(PastRevision { revision, at_ms });
         let excess = self.past.len().saturating_sub(STEPS);
         self.past.drain(..excess);
     }
 
-    /// Remembers where a term began.
+    /// Adds a fence, unless the term's is there.
     pub fn note_fence(&mut self, fence: Fence) {
-        if self.fences.iter().any(|known| known.term == fence.term) {
+        if self.fences.iter().any(|kept| kept.term == fence.term) {
             return;
         }
         self.fences.push(fence);
@@ -122,7 +124,7 @@ impl LeaderRecord {
         self.fences.drain(..excess);
     }
 
-    /// Where the first term after this one began, as far as that is remembered; `written` is the record's own revision.
+    /// The revision of the first fence after this term, among those kept; `written` is the record's own revision.
     pub fn fence_after(&self, term: u64, written: u64) -> Option<u64> {
         let own = (self.beat == 0).then_some(Fence {
             term: self.term,
@@ -142,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_fence_after_a_term_is_found() {
+    fn first_fence_after_a_term_is_found() {
         let mut record = LeaderRecord::default();
         for (term, revision) in [(3, 30), (4, 40), (6, 60), (6, 61)] {
             record.note_fence(Fence { term, revision });
@@ -156,12 +158,12 @@ mod tests {
         assert_eq!(
             record.fence_after(6, 75),
             None,
-            "no heartbeat comes before its fence is noted"
+            "no heartbeat comes before its fence is recorded"
         );
     }
 
     #[test]
-    fn a_floor_is_there_where_there_is_one() {
+    fn floor_is_written_only_if_it_is_not_zero() {
         let mut record = LeaderRecord::default();
         let text = serde_json::to_string(&record).unwrap();
         assert!(!text.contains("floor"), "{text}");
@@ -172,18 +174,18 @@ mod tests {
     }
 
     #[test]
-    fn the_past_is_a_minute_long() {
+    fn past_spans_the_last_minute() {
         let mut record = LeaderRecord::default();
         // A heartbeat every two seconds.
         for beat in 0..100 {
             record.note_past(beat, i64::try_from(beat).unwrap() * 2_000);
         }
-        let revisions: Vec<_> = record.past.iter().map(|passed| passed.revision).collect();
+        let revisions: Vec<_> = record.past.iter().map(|past| past.revision).collect();
         assert_eq!(revisions, [65, 70, 75, 80, 85, 90, 95]);
     }
 
     #[test]
-    fn old_fences_are_forgotten() {
+    fn oldest_fences_are_dropped() {
         let mut record = LeaderRecord::default();
         for term in 1..=100 {
             let revision = term * 10;

@@ -1,4 +1,4 @@
-//! What a follower remembers of what is gone, for the term that it may lead.
+//! The recent history of a shared log: commits, deletions and gaps, from which a keyspace starts when this gateway leads.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -9,32 +9,34 @@ use crate::store::Gap;
 /// Commits kept: as many as etcd v2 keeps events.
 const COMMITS: usize = 1_000;
 
-/// Their weight in bytes past which fewer are kept.
+/// The weight of the commits in bytes above which fewer are kept.
 const BYTES: usize = 64 << 20;
 
-/// Deletions kept; past this the older half is forgotten.
+/// Deletions kept; above this number the older half is forgotten.
 const DELETIONS: usize = 1 << 17;
 
-/// Gaps kept; past this the oldest two count as one.
+/// Gaps kept; above this number the oldest two are merged.
 const GAPS: usize = 32;
 
-/// The last commits and deletions.
+/// The last commits and deletions, and the gaps in which the watch lost changes.
 #[derive(Debug, Default)]
-pub(in crate::store::shared) struct Past {
+pub(super) struct RecentHistory {
     commits: VecDeque<Arc<Commit>>,
     weight: usize,
     floor: u64,
-    deleted: VecDeque<(u64, Key)>,
+    /// Every deletion in the order of revisions, of keys written again too.
+    in_order: VecDeque<(u64, Key)>,
+    /// The last deletion of each key that is gone.
     deletions: HashMap<Key, u64>,
     deletions_floor: u64,
     gaps: Vec<Gap>,
-    /// The end of the last gap.
-    lost: u64,
+    /// The end of the last gap, be it empty.
+    gap_end: u64,
 }
 
-impl Past {
-    /// Nothing is known of what was up to this revision.
-    pub(in crate::store::shared) fn from(revision: u64) -> Self {
+impl RecentHistory {
+    /// A history that begins after this revision.
+    pub(super) fn after(revision: u64) -> Self {
         Self {
             floor: revision,
             deletions_floor: revision,
@@ -42,8 +44,8 @@ impl Past {
         }
     }
 
-    /// Adds what just happened.
-    pub(in crate::store::shared) fn push(&mut self, commit: &Arc<Commit>) {
+    /// Adds the next commit.
+    pub(super) fn push(&mut self, commit: &Arc<Commit>) {
         self.weight += commit.weight();
         self.commits.push_back(Arc::clone(commit));
         while (self.commits.len() > COMMITS || self.weight > BYTES)
@@ -57,18 +59,18 @@ impl Past {
                 self.deletions.remove(&change.key);
             } else {
                 self.deletions.insert(change.key.clone(), commit.revision);
-                self.deleted
+                self.in_order
                     .push_back((commit.revision, change.key.clone()));
             }
         }
-        if self.deleted.len() > DELETIONS {
+        if self.in_order.len() > DELETIONS {
             self.forget_deletions();
         }
     }
 
     fn forget_deletions(&mut self) {
-        while self.deleted.len() > DELETIONS / 2
-            && let Some((revision, key)) = self.deleted.pop_front()
+        while self.in_order.len() > DELETIONS / 2
+            && let Some((revision, key)) = self.in_order.pop_front()
         {
             if self.deletions.get(&key) == Some(&revision) {
                 self.deletions.remove(&key);
@@ -77,12 +79,12 @@ impl Past {
         }
     }
 
-    /// What happened between these revisions was not told.
-    pub(in crate::store::shared) fn lose(&mut self, from: u64, to: u64) {
+    /// Records a gap: the watch lost the changes between these revisions.
+    pub(super) fn push_gap(&mut self, from: u64, to: u64) {
         self.commits.clear();
         self.weight = 0;
         self.floor = to;
-        self.lost = self.lost.max(to);
+        self.gap_end = self.gap_end.max(to);
         if to <= from {
             return;
         }
@@ -95,42 +97,43 @@ impl Past {
         }
     }
 
-    /// Every commit after this revision is in [`Past::commits`].
-    pub(in crate::store::shared) fn floor(&self) -> u64 {
+    /// Every commit after this revision is in [`RecentHistory::commits`].
+    pub(super) fn floor(&self) -> u64 {
         self.floor
     }
 
     /// The commits kept, oldest first.
-    pub(in crate::store::shared) fn commits(&self) -> Vec<Arc<Commit>> {
+    pub(super) fn commits(&self) -> Vec<Arc<Commit>> {
         self.commits.iter().map(Arc::clone).collect()
     }
 
-    /// Every deletion after this revision is in [`Past::deletions`], but for those in gaps.
-    pub(in crate::store::shared) fn deletions_floor(&self) -> u64 {
+    /// Every deletion after this revision is in [`RecentHistory::deletions`], but for those in gaps.
+    pub(super) fn deletions_floor(&self) -> u64 {
         self.deletions_floor
     }
 
-    /// Where it is not.
-    pub(in crate::store::shared) fn gaps(&self) -> Vec<Gap> {
+    /// The gaps, oldest first.
+    pub(super) fn gaps(&self) -> Vec<Gap> {
         self.gaps.clone()
     }
 
-    /// The last revision at which something may have gone that is not known, or not at its own revision.
-    pub(in crate::store::shared) fn index_floor(&self) -> u64 {
-        self.deletions_floor.max(self.lost)
+    /// The last revision at which a key may have been deleted without a trace here, or with another revision.
+    pub(super) fn index_floor(&self) -> u64 {
+        self.deletions_floor.max(self.gap_end)
     }
 
-    /// Forgets deletions of keys that were written since: what is left is what a keyspace is opened with, and it forgets
-    /// when this does.
-    pub(in crate::store::shared) fn tidy(&mut self) {
+    /// Drops deletions of keys that were written since. A keyspace opens with the rest, and forgets when this does.
+    pub(super) fn drop_overwritten(&mut self) {
         let Self {
-            deleted, deletions, ..
+            in_order,
+            deletions,
+            ..
         } = self;
-        deleted.retain(|(revision, key)| deletions.get(key) == Some(revision));
+        in_order.retain(|(revision, key)| deletions.get(key) == Some(revision));
     }
 
-    /// When keys that are gone were deleted.
-    pub(in crate::store::shared) fn deletions(&self) -> Vec<(Key, u64)> {
+    /// The keys that are gone, and the revisions of their deletions.
+    pub(super) fn deletions(&self) -> Vec<(Key, u64)> {
         let deletions = self.deletions.iter();
         deletions
             .map(|(key, revision)| (key.clone(), *revision))
@@ -144,31 +147,31 @@ mod tests {
     use crate::model::{Cause, Change};
 
     #[test]
-    fn floors_rise_with_what_is_forgotten() {
-        let mut past = Past::from(10);
+    fn forgotten_commits_and_deletions_raise_their_floors() {
+        let mut history = RecentHistory::after(10);
         for revision in 11..=1_020 {
             let change = Change {
                 key: Key::user(revision.to_string()),
                 now: None,
                 before: None,
             };
-            past.push(&Arc::new(Commit {
+            history.push(&Arc::new(Commit {
                 revision,
                 cause: Cause::Delete,
                 subject: None,
                 changes: vec![change],
             }));
         }
-        assert_eq!((past.floor(), past.commits().len()), (20, 1_000));
+        assert_eq!((history.floor(), history.commits().len()), (20, 1_000));
         assert_eq!(
-            (past.deletions_floor(), past.deletions().len()),
+            (history.deletions_floor(), history.deletions().len()),
             (10, 1_010)
         );
     }
 
     #[test]
-    fn what_was_written_again_is_no_deletion() {
-        let mut past = Past::from(10);
+    fn key_written_again_is_no_deletion() {
+        let mut history = RecentHistory::after(10);
         let key = Key::user("k");
         let entry = Arc::new(crate::model::Entry {
             record: crate::model::Record::default(),
@@ -181,29 +184,29 @@ mod tests {
                 now,
                 before: None,
             };
-            past.push(&Arc::new(Commit {
+            history.push(&Arc::new(Commit {
                 revision,
                 cause: Cause::Set,
                 subject: None,
                 changes: vec![change],
             }));
         }
-        past.tidy();
-        assert_eq!(past.deleted, [(13, key)]);
+        history.drop_overwritten();
+        assert_eq!(history.in_order, [(13, key)]);
     }
 
     #[test]
-    fn many_gaps_are_fewer_and_larger() {
-        let mut past = Past::from(10);
+    fn oldest_gaps_are_merged() {
+        let mut history = RecentHistory::after(10);
         for time in 1..=100 {
-            past.lose(time * 100, time * 100 + 50);
+            history.push_gap(time * 100, time * 100 + 50);
         }
-        past.lose(20_000, 20_000);
-        assert_eq!(past.gaps().len(), GAPS);
-        assert_eq!(past.index_floor(), 20_000);
+        history.push_gap(20_000, 20_000);
+        assert_eq!(history.gaps().len(), GAPS);
+        assert_eq!(history.index_floor(), 20_000);
         let (from, to) = (100, 6_950);
-        assert_eq!(past.gaps().first(), Some(&Gap { from, to }));
+        assert_eq!(history.gaps().first(), Some(&Gap { from, to }));
         let (from, to) = (10_000, 10_050);
-        assert_eq!(past.gaps().last(), Some(&Gap { from, to }));
+        assert_eq!(history.gaps().last(), Some(&Gap { from, to }));
     }
 }

@@ -1,4 +1,4 @@
-//! Reading a log once, without taking part in it.
+//! A single read of a shared log, by a process that neither follows it nor stands for election.
 
 use std::time::Duration;
 
@@ -7,25 +7,25 @@ use tokio::time::Instant;
 use crate::store::shared::log::{Log, LogContents, LogError};
 use crate::store::{StoreContents, StoreError};
 
-/// How long a log that cannot be read is tried.
+/// How long a log that cannot be read is retried.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long between two tries.
-const AGAIN: Duration = Duration::from_millis(500);
+/// The pause between two tries.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
-/// Every entry a log holds, as of one revision. Nothing is written: whoever leads goes on.
+/// Every entry of a log, as of one revision. Nothing is written, and the leader is not disturbed.
 ///
-/// What gateways of this store would follow is not told: neither history nor deletions. One line where no gateway ever
-/// used it, or where it cannot be read.
-pub(crate) async fn read(log: &dyn Log) -> Result<StoreContents, StoreError> {
+/// The contents have neither history nor deletions. The error is one line: no gateway ever used the store, or it cannot be
+/// read.
+pub(crate) async fn read_once(log: &dyn Log) -> Result<StoreContents, StoreError> {
     let until = Instant::now() + PATIENCE;
     loop {
         let (why, wait) = match log.load().await {
-            Ok(loaded) => return opened(loaded),
+            Ok(loaded) => return contents(loaded),
             Err(LogError::Misconfigured(why)) => return Err(StoreError(why)),
             Err(LogError::Busy(why, after)) => (why, after),
             Err(error @ (LogError::Gone | LogError::Ended | LogError::Unavailable(_))) => {
-                (error.to_string(), AGAIN)
+                (error.to_string(), RETRY_PAUSE)
             }
         };
         if Instant::now() + wait >= until {
@@ -35,19 +35,19 @@ pub(crate) async fn read(log: &dyn Log) -> Result<StoreContents, StoreError> {
     }
 }
 
-fn opened(loaded: LogContents) -> Result<StoreContents, StoreError> {
-    let Some((lead, _)) = loaded.lead else {
+fn contents(loaded: LogContents) -> Result<StoreContents, StoreError> {
+    let Some((leader, _)) = loaded.leader else {
         return Err(StoreError("no gateway has ever used this store".to_owned()));
     };
     Ok(StoreContents {
         revision: loaded.revision,
-        identity: lead.identity,
+        identity: leader.identity,
         entries: loaded.entries,
         history: Vec::new(),
         history_floor: loaded.revision,
         deletions: Vec::new(),
         deletions_floor: loaded.revision,
         gaps: Vec::new(),
-        index_floor: lead.floor,
+        index_floor: leader.floor,
     })
 }
