@@ -8,16 +8,19 @@ use bytes::Bytes;
 use parking_lot::MutexGuard;
 use serde_json::value::RawValue;
 
-use super::api::Api;
-use super::decode::read_lead;
-use super::load::{Listed, Suspect, loaded};
-use super::name;
-use super::object::Object;
-use super::objects::Objects;
-use super::refusal::{ApiError, INSTALL};
-use super::resource::VALUE_BYTES;
-use super::tail::{self, Watch};
-use super::{compare, definition_check, send, settle};
+use super::cache::object_cache::Objects;
+use super::cleanup::tasks;
+use super::client::api::Api;
+use super::client::error::{ApiError, INSTALL};
+use super::codec::decode::read_lead;
+use super::codec::name;
+use super::codec::object::Object;
+use super::definition::resource::VALUE_BYTES;
+use super::definition::version_check;
+use super::list::compare;
+use super::list::reconstruct::{Listed, Suspect, loaded};
+use super::send::requests;
+use super::watch::stream::{self, Watch};
 use crate::model::{Key, Proposal};
 use crate::store::shared::Metrics;
 use crate::store::shared::election::record::LeaderRecord;
@@ -117,7 +120,7 @@ impl KubernetesLog {
     async fn tells_since(&self, version: u64) -> Option<bool> {
         let first = async {
             let lines = self.api.watch(version).await;
-            tail::begins(lines.map_err(|error| unreadable(&error))?).await
+            stream::begins(lines.map_err(|error| unreadable(&error))?).await
         };
         match tokio::time::timeout(TELLS, first).await.ok()? {
             Ok(()) => Some(true),
@@ -172,7 +175,7 @@ impl KubernetesLog {
         let objects = self.take_in(version, list).await?;
         let loaded = loaded(&objects);
         if first {
-            definition_check::tell_if_older(&self.api).await;
+            version_check::tell_if_older(&self.api).await;
         }
         self.state.first.store(false, Ordering::Release);
         let mut known = self.state.objects.lock();
@@ -274,7 +277,7 @@ impl Log for KubernetesLog {
     }
 
     fn send(&self, write_id: WriteId, proposal: Proposal) -> BoxFuture<'_, Result<(), SendError>> {
-        Box::pin(send::proposal(self, write_id, proposal))
+        Box::pin(requests::proposal(self, write_id, proposal))
     }
 
     fn send_lead(
@@ -282,11 +285,11 @@ impl Log for KubernetesLog {
         record: LeaderRecord,
         told: Option<u64>,
     ) -> BoxFuture<'_, Result<(), SendError>> {
-        Box::pin(send::lead(self, record, told))
+        Box::pin(requests::lead(self, record, told))
     }
 
     fn announce(&self, key: Key, value: Option<Bytes>) -> BoxFuture<'_, Result<(), SendError>> {
-        Box::pin(send::announce(self, key, value))
+        Box::pin(requests::announce(self, key, value))
     }
 
     fn settle<'a>(&'a self, write_ids: &'a WriteIds) -> BoxFuture<'a, Result<(), SendError>> {
@@ -294,9 +297,9 @@ impl Log for KubernetesLog {
             // A watch that began before the definition was mended goes on as the old one has it.
             let told = |objects: &Objects| objects.lead.as_ref().is_none_or(|lead| lead.stamped);
             if self.state.pruned.load(Ordering::Acquire) || !told(&self.state.objects.lock()) {
-                return Err(SendError::Refused(send::PRUNED.to_owned()));
+                return Err(SendError::Refused(requests::PRUNED.to_owned()));
             }
-            settle::once(self, write_ids).await;
+            tasks::once(self, write_ids).await;
             Ok(())
         })
     }

@@ -1,38 +1,24 @@
 //! Entries as custom resources of a Kubernetes cluster, one object an entry.
 
-mod access;
-mod api;
+mod cache;
+mod cleanup;
+mod client;
 mod codec;
-mod compare;
-mod complaints;
-mod decode;
 mod definition;
-mod definition_check;
-mod journal;
-mod lines;
-#[cfg(test)]
-mod lists;
-mod load;
+mod list;
 mod log;
-mod name;
-mod object;
-mod objects;
-mod refusal;
-mod resource;
-mod rules;
 mod send;
-mod settle;
-mod slot;
-mod tail;
+mod watch;
 
 use std::sync::Arc;
 
 use kube::Config;
 
-pub use definition::definition;
+pub use self::definition::yaml::definition;
 
-use self::access::Access;
-use self::api::Api;
+use self::client::api::Api;
+use self::client::credentials::Access;
+use self::codec::{name, object};
 use self::log::KubernetesLog;
 use super::shared::{self, Candidate, Metrics, SharedStore};
 use super::{StoreContents, StoreError};

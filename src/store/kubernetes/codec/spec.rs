@@ -8,8 +8,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 
-use super::resource::{Attributes, EntrySpec, SpecRealm};
 use crate::model::{Attrs, Deadline, Key, LeaseId, Mark, Realm, Record};
+use crate::store::kubernetes::definition::resource::{Attributes, EntrySpec, SpecRealm};
 
 /// Reads what people write, too: the API server takes base64 whose last letter has bits to spare.
 const AS_WRITTEN: GeneralPurpose = GeneralPurpose::new(
@@ -24,7 +24,7 @@ const LARGEST: u64 = i64::MAX.unsigned_abs();
 
 /// Why an object is no entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Undecodable {
+pub(crate) enum Undecodable {
     /// Neither key nor keyBase64, or both, or no base64.
     #[error("spec.key or spec.keyBase64 must name the key")]
     Key,
@@ -37,7 +37,7 @@ pub(super) enum Undecodable {
 }
 
 /// The spec of an entry. What it is in the log (write id, cause, step) is left to the caller.
-pub(super) fn encode(key: &Key, record: &Record) -> EntrySpec {
+pub(crate) fn encode(key: &Key, record: &Record) -> EntrySpec {
     let (value, value_base64) = text_or_base64(&record.value);
     EntrySpec {
         value,
@@ -49,7 +49,7 @@ pub(super) fn encode(key: &Key, record: &Record) -> EntrySpec {
 }
 
 /// The spec of an object that says that its entry is deleted.
-pub(super) fn tombstone(key: &Key) -> EntrySpec {
+pub(crate) fn tombstone(key: &Key) -> EntrySpec {
     EntrySpec {
         deleted: true,
         ..named(key)
@@ -73,7 +73,7 @@ fn named(key: &Key) -> EntrySpec {
 }
 
 /// The key an object is about.
-pub(super) fn key(spec: &EntrySpec) -> Result<Key, Undecodable> {
+pub(crate) fn key(spec: &EntrySpec) -> Result<Key, Undecodable> {
     let bytes = match (&spec.key, &spec.key_base64) {
         (Some(text), None) => text.as_bytes().to_vec(),
         (None, Some(base64)) => AS_WRITTEN.decode(base64).map_err(|_| Undecodable::Key)?,
@@ -87,7 +87,7 @@ pub(super) fn key(spec: &EntrySpec) -> Result<Key, Undecodable> {
 }
 
 /// The record an object holds.
-pub(super) fn record(spec: &EntrySpec) -> Result<Record, Undecodable> {
+pub(crate) fn record(spec: &EntrySpec) -> Result<Record, Undecodable> {
     let value = match (&spec.value, &spec.value_base64) {
         (Some(text), None) => Bytes::copy_from_slice(text.as_bytes()),
         (None, Some(base64)) => AS_WRITTEN

@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::load::Listed;
-use super::name;
-use super::object::Object;
-use super::objects::{Event, Objects, Past};
-use super::resource::EntrySpec;
-use super::send::{self, Request};
-use super::settle::{Chore, chores};
+use super::reconstruct::Listed;
 use crate::model::{Entry, Key, Proposal, Record, Revision, Target, Write};
+use crate::store::kubernetes::cache::object_cache::{Event, Lead, Objects, Past};
+use crate::store::kubernetes::cleanup::tasks::{Chore, chores};
+use crate::store::kubernetes::codec::name;
+use crate::store::kubernetes::codec::object::Object;
+use crate::store::kubernetes::definition::resource::EntrySpec;
+use crate::store::kubernetes::send::requests::{self, Request};
 use crate::store::shared::election::record::{Fence, LeaderRecord};
 use crate::store::shared::write_ids::WriteId;
 use crate::store::shared::write_ids::WriteIds;
@@ -165,8 +165,8 @@ impl Play {
             term: record.term,
             sequence: record.beat,
         };
-        let there = self.truth.lead.as_ref().map(super::objects::Lead::known);
-        let request = send::lead_request(record, write_id, there.as_ref()).unwrap();
+        let there = self.truth.lead.as_ref().map(Lead::known);
+        let request = requests::lead_request(record, write_id, there.as_ref()).unwrap();
         let object = self.server.put(&request).unwrap();
         self.happened(Event::Is(object));
     }
@@ -269,7 +269,7 @@ impl Play {
                 };
                 let slot = self.leader.objects.slots.get(&name::of(key));
                 let there = slot.and_then(|slot| slot.object.as_ref());
-                let spec: EntrySpec = send::spec(key, write.put.as_ref());
+                let spec: EntrySpec = requests::spec(key, write.put.as_ref());
                 Request::new(key, spec, Some(write_id), there)
             }
             _ => {
@@ -277,7 +277,7 @@ impl Play {
                     writes,
                     ..Proposal::default()
                 };
-                send::journal(write_id, &proposal).unwrap()
+                requests::journal(write_id, &proposal).unwrap()
             }
         };
         self.told.push(format!("sends {}", sent(&request)));

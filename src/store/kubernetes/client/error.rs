@@ -6,18 +6,18 @@ use http::response::Parts;
 use http::{StatusCode, header};
 use serde::Deserialize;
 
-use super::rules;
+use crate::store::kubernetes::definition::rules;
 use crate::store::shared::metrics::Reason;
 
 /// What to do about a definition that is not there or not ours.
-pub(super) const INSTALL: &str = "install it with: kubekv crd | kubectl apply -f -";
+pub(crate) const INSTALL: &str = "install it with: kubekv crd | kubectl apply -f -";
 
 /// The longest part of an answer that is shown where it is not the API server's own.
 const SHOWN: usize = 200;
 
 /// What came of a request that did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum ApiError {
+pub(crate) enum ApiError {
     /// The API server said so, and did nothing.
     #[error("{0}")]
     Refused(Box<Refusal>),
@@ -34,7 +34,7 @@ pub(super) enum ApiError {
 
 /// An answer that is no success.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     /// The HTTP status.
     status: u16,
     /// The machine-readable reason, such as `AlreadyExists`.
@@ -93,7 +93,7 @@ struct Cause {
 
 impl ApiError {
     /// The HTTP status of an answer.
-    pub(super) fn status(&self) -> Option<u16> {
+    pub(crate) fn status(&self) -> Option<u16> {
         match self {
             Self::Refused(refusal) | Self::Failed(refusal) => Some(refusal.status),
             Self::NotSent(_) | Self::Unknown(_) => None,
@@ -101,7 +101,7 @@ impl ApiError {
     }
 
     /// The number of the definition, where a refusal tells it.
-    pub(super) fn definition(&self) -> Option<u32> {
+    pub(crate) fn definition(&self) -> Option<u32> {
         match self {
             Self::Refused(refusal) => refusal.definition,
             Self::Failed(_) | Self::NotSent(_) | Self::Unknown(_) => None,
@@ -109,7 +109,7 @@ impl ApiError {
     }
 
     /// When the API server asks to come again.
-    pub(super) fn retry_after(&self) -> Option<Duration> {
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused(refusal) | Self::Failed(refusal) => refusal.retry_after,
             Self::NotSent(_) | Self::Unknown(_) => None,
@@ -117,7 +117,7 @@ impl ApiError {
     }
 
     /// Why it was refused; `None` where that is no refusal, but says how things are.
-    pub(super) fn reason(&self) -> Option<Reason> {
+    pub(crate) fn reason(&self) -> Option<Reason> {
         match self {
             Self::Refused(refusal) => refusal.reason(),
             Self::Failed(_) | Self::NotSent(_) | Self::Unknown(_) => None,
@@ -128,7 +128,7 @@ impl ApiError {
 impl Refusal {
     /// Why; `None` where that is no refusal, but says how things are: an object that is not there or another one,
     /// a resourceVersion that is forgotten.
-    pub(super) fn reason(&self) -> Option<Reason> {
+    pub(crate) fn reason(&self) -> Option<Reason> {
         let says = |words: &str| self.message.contains(words);
         let is = |cause: &str| self.causes.iter().any(|found| found == cause);
         if is("NamespaceTerminating") || (self.status == 404 && self.kind == "namespaces") {
@@ -155,7 +155,7 @@ impl Refusal {
 }
 
 /// Reads an answer that is no success.
-pub(super) fn refused(parts: &Parts, body: &[u8]) -> ApiError {
+pub(crate) fn refused(parts: &Parts, body: &[u8]) -> ApiError {
     let Status {
         reason,
         message,

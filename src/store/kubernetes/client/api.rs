@@ -14,10 +14,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::access::Access;
-use super::complaints::Complaints;
+use super::credentials::Access;
+use super::error::{ApiError, refused};
 use super::lines::Lines;
-use super::refusal::{ApiError, refused};
+use super::refusal_log::Complaints;
 use crate::store::shared::Metrics;
 use crate::store::shared::metrics::Verb;
 
@@ -41,21 +41,21 @@ const MANAGER: &str = "kubekv";
 
 /// A page of a list.
 #[derive(Debug, Deserialize)]
-pub(super) struct Page {
-    pub(super) metadata: PageMeta,
-    pub(super) items: Vec<Box<RawValue>>,
+pub(crate) struct Page {
+    pub(crate) metadata: PageMeta,
+    pub(crate) items: Vec<Box<RawValue>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct PageMeta {
-    pub(super) resource_version: String,
+pub(crate) struct PageMeta {
+    pub(crate) resource_version: String,
     #[serde(default, rename = "continue")]
-    pub(super) more: String,
+    pub(crate) more: String,
 }
 
 impl Page {
-    pub(super) fn version(&self) -> Result<u64, ApiError> {
+    pub(crate) fn version(&self) -> Result<u64, ApiError> {
         let version = &self.metadata.resource_version;
         version
             .parse()
@@ -65,7 +65,7 @@ impl Page {
 
 /// The entries of one namespace.
 #[derive(Clone)]
-pub(super) struct Api {
+pub(crate) struct Api {
     access: Arc<Access>,
     path: String,
     metrics: Metrics,
@@ -81,7 +81,7 @@ impl std::fmt::Debug for Api {
 }
 
 impl Api {
-    pub(super) fn new(access: Access, namespace: &str, metrics: Metrics) -> Self {
+    pub(crate) fn new(access: Access, namespace: &str, metrics: Metrics) -> Self {
         Self {
             access: Arc::new(access),
             path: format!("{RESOURCE}/{namespace}/entries"),
@@ -91,7 +91,7 @@ impl Api {
     }
 
     /// A page of the list, from the start or after another; as it is now, or as it was at a resourceVersion.
-    pub(super) async fn list(&self, after: &str, at: Option<u64>) -> Result<Page, ApiError> {
+    pub(crate) async fn list(&self, after: &str, at: Option<u64>) -> Result<Page, ApiError> {
         let mut uri = format!("{}?limit={PAGE}", self.path);
         if after.is_empty() {
             if let Some(version) = at {
@@ -107,7 +107,7 @@ impl Api {
     }
 
     /// The last resourceVersion there is.
-    pub(super) async fn head(&self) -> Result<u64, ApiError> {
+    pub(crate) async fn head(&self) -> Result<u64, ApiError> {
         let body = self
             .ask(
                 Verb::List,
@@ -122,7 +122,7 @@ impl Api {
     }
 
     /// One object as it is now.
-    pub(super) async fn get(&self, name: &str) -> Result<Bytes, ApiError> {
+    pub(crate) async fn get(&self, name: &str) -> Result<Bytes, ApiError> {
         self.ask(
             Verb::Get,
             &format!("{}/{name}", self.path),
@@ -133,7 +133,7 @@ impl Api {
     }
 
     /// One object as it was at a resourceVersion, if there was one.
-    pub(super) async fn get_at(
+    pub(crate) async fn get_at(
         &self,
         name: &str,
         version: u64,
@@ -149,7 +149,7 @@ impl Api {
     }
 
     /// Makes an object.
-    pub(super) async fn create(&self, object: Vec<u8>) -> Result<Bytes, ApiError> {
+    pub(crate) async fn create(&self, object: Vec<u8>) -> Result<Bytes, ApiError> {
         let uri = format!(
             "{}?fieldManager={MANAGER}&timeout={}s",
             self.path,
@@ -160,7 +160,7 @@ impl Api {
 
     /// What the API server would say to making an object, which it does not make. A refusal is an answer, and is no
     /// complaint.
-    pub(super) async fn try_create(
+    pub(crate) async fn try_create(
         &self,
         object: Vec<u8>,
         patience: Duration,
@@ -177,7 +177,7 @@ impl Api {
     }
 
     /// Replaces an object that is still as its resourceVersion says.
-    pub(super) async fn replace(&self, name: &str, object: Vec<u8>) -> Result<Bytes, ApiError> {
+    pub(crate) async fn replace(&self, name: &str, object: Vec<u8>) -> Result<Bytes, ApiError> {
         let uri = format!(
             "{}/{name}?fieldManager={MANAGER}&timeout={}s",
             self.path,
@@ -187,7 +187,7 @@ impl Api {
     }
 
     /// Removes an object that is still as this resourceVersion says.
-    pub(super) async fn remove(
+    pub(crate) async fn remove(
         &self,
         name: &str,
         uid: &str,
@@ -205,7 +205,7 @@ impl Api {
     }
 
     /// Every change after a revision, a JSON object a line.
-    pub(super) async fn watch(&self, after: u64) -> Result<Lines, ApiError> {
+    pub(crate) async fn watch(&self, after: u64) -> Result<Lines, ApiError> {
         let uri = format!(
             "{}?watch=true&allowWatchBookmarks=true&resourceVersion={after}&timeoutSeconds=3600",
             self.path

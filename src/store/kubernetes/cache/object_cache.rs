@@ -9,55 +9,57 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::decode::{entry, known, read_journal, read_lead, state_of, unreadable};
-use super::journal;
-use super::name;
-use super::object::Object;
-use super::resource::SpecWriteId;
 use super::slot::{Known, Slot, State};
 use crate::model::{Cause, Change, Commit, Entry, Key, Revision};
+use crate::store::kubernetes::codec::decode::{
+    entry, known, read_journal, read_lead, state_of, unreadable,
+};
+use crate::store::kubernetes::codec::journal;
+use crate::store::kubernetes::codec::name;
+use crate::store::kubernetes::codec::object::Object;
+use crate::store::kubernetes::definition::resource::SpecWriteId;
 use crate::store::shared::election::record::LeaderRecord;
 use crate::store::shared::log::LogEvent;
 use crate::store::shared::watch_cache::known::Unsettled;
 
 /// Every object, and every entry.
 #[derive(Debug, Default)]
-pub(super) struct Objects {
+pub(crate) struct Objects {
     /// An index is a resourceVersion and this.
-    pub(super) offset: u64,
+    pub(crate) offset: u64,
     /// The last resourceVersion that was told.
-    pub(super) version: u64,
-    pub(super) lead: Option<Lead>,
+    pub(crate) version: u64,
+    pub(crate) lead: Option<Lead>,
     /// What has the name of the lead's record and cannot be read as one: whoever leads next replaces it.
-    pub(super) unreadable: Option<Known>,
+    pub(crate) unreadable: Option<Known>,
     /// The term in force, though somebody may have taken the lead's record away.
     term: u64,
-    pub(super) slots: HashMap<String, Slot>,
+    pub(crate) slots: HashMap<String, Slot>,
     /// Transactions that happened and are not written to their entries' objects yet, by their revision.
-    pub(super) journals: BTreeMap<u64, Begun>,
+    pub(crate) journals: BTreeMap<u64, Begun>,
     /// Journals that did not happen, or are not needed any more: name, uid and version.
-    pub(super) spent: BTreeMap<String, (String, u64)>,
+    pub(crate) spent: BTreeMap<String, (String, u64)>,
     /// Objects that stand for no entry although they should.
-    pub(super) misfits: BTreeSet<String>,
+    pub(crate) misfits: BTreeSet<String>,
     /// Objects that are to go, or to be written anew: tombstones, and what is void.
-    pub(super) chores: BTreeSet<String>,
+    pub(crate) chores: BTreeSet<String>,
 }
 
 /// The lead's record as an object.
 #[derive(Debug)]
-pub(super) struct Lead {
-    pub(super) record: LeaderRecord,
-    pub(super) uid: String,
-    pub(super) version: u64,
-    pub(super) generation: i64,
-    pub(super) kept: Map<String, Value>,
+pub(crate) struct Lead {
+    pub(crate) record: LeaderRecord,
+    pub(crate) uid: String,
+    pub(crate) version: u64,
+    pub(crate) generation: i64,
+    pub(crate) kept: Map<String, Value>,
     /// It was told with the write id it was written with.
-    pub(super) stamped: bool,
+    pub(crate) stamped: bool,
 }
 
 impl Lead {
     /// Its object, as what is written over.
-    pub(super) fn known(&self) -> Known {
+    pub(crate) fn known(&self) -> Known {
         Known {
             uid: self.uid.clone(),
             version: self.version,
@@ -72,33 +74,33 @@ impl Lead {
 
 /// What the last record of the lead said.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Past {
+pub(crate) struct Past {
     offset: u64,
     term: u64,
 }
 
 /// A transaction that happened.
 #[derive(Debug)]
-pub(super) struct Begun {
-    pub(super) name: String,
-    pub(super) uid: String,
-    pub(super) version: u64,
-    pub(super) commit: Arc<Commit>,
+pub(crate) struct Begun {
+    pub(crate) name: String,
+    pub(crate) uid: String,
+    pub(crate) version: u64,
+    pub(crate) commit: Arc<Commit>,
     /// The names whose objects are not written yet, and the change in the commit that each is about.
-    pub(super) steps: BTreeMap<String, usize>,
+    pub(crate) steps: BTreeMap<String, usize>,
     /// Every name it is about.
     about: BTreeSet<String>,
 }
 
 impl Begun {
-    pub(super) fn is_about(&self, name: &str) -> bool {
+    pub(crate) fn is_about(&self, name: &str) -> bool {
         self.about.contains(name)
     }
 }
 
 /// Something that was told.
 #[derive(Clone, Debug)]
-pub(super) enum Event {
+pub(crate) enum Event {
     /// The object is so from now on.
     Is(Object),
     /// The object is gone, at its version.
@@ -115,12 +117,12 @@ impl Unsettled for Objects {
 
 impl Objects {
     /// The index of the last thing told.
-    pub(super) fn index(&self) -> u64 {
+    pub(crate) fn index(&self) -> u64 {
         self.version + self.offset
     }
 
     /// Takes in something that happened; says what it means.
-    pub(super) fn take(&mut self, event: Event) -> LogEvent {
+    pub(crate) fn take(&mut self, event: Event) -> LogEvent {
         match event {
             Event::Bookmark(version) => {
                 self.version = self.version.max(version);
@@ -145,7 +147,7 @@ impl Objects {
 
     /// What a list holds, before its objects are taken in. What the lead's record said before counts where somebody took
     /// it away.
-    pub(super) fn listed(version: u64, lead: Option<Lead>, before: Past) -> Self {
+    pub(crate) fn listed(version: u64, lead: Option<Lead>, before: Past) -> Self {
         let record = lead.as_ref().map(|lead| &lead.record);
         Self {
             offset: record.map_or(before.offset, |record| record.offset),
@@ -157,7 +159,7 @@ impl Objects {
     }
 
     /// What is to be known of the lead when all is listed anew.
-    pub(super) fn past(&self) -> Past {
+    pub(crate) fn past(&self) -> Past {
         Past {
             offset: self.offset,
             term: self.term,
@@ -225,12 +227,12 @@ impl Objects {
     }
 
     /// The entry that is shown for a key.
-    pub(super) fn entry_of(&self, key: &Key) -> Option<&Arc<Entry>> {
+    pub(crate) fn entry_of(&self, key: &Key) -> Option<&Arc<Entry>> {
         self.slots.get(&name::of(key))?.entry()
     }
 
     /// A transaction happens here. Of what it changes, some may be overtaken.
-    pub(super) fn begin(
+    pub(crate) fn begin(
         &mut self,
         object: &Object,
         mut commit: Commit,
@@ -258,13 +260,13 @@ impl Objects {
         commit
     }
 
-    pub(super) fn spend(&mut self, object: &Object) {
+    pub(crate) fn spend(&mut self, object: &Object) {
         let what = (object.uid.clone(), object.version);
         self.spent.insert(object.name.clone(), what);
     }
 
     /// A journal that was to be removed is not there any more.
-    pub(super) fn is_gone(&mut self, name: &str, uid: &str) {
+    pub(crate) fn is_gone(&mut self, name: &str, uid: &str) {
         if self.spent.get(name).is_some_and(|(known, _)| known == uid) {
             self.spent.remove(name);
         }
@@ -390,7 +392,7 @@ impl Objects {
     }
 
     /// Whether a transaction after this revision is still to write an object.
-    pub(super) fn is_written_later(&self, name: &str, revision: u64) -> bool {
+    pub(crate) fn is_written_later(&self, name: &str, revision: u64) -> bool {
         let mut later = self.journals.range(revision.saturating_add(1)..);
         later.any(|(_, begun)| begun.steps.contains_key(name))
     }
@@ -445,7 +447,7 @@ impl Objects {
         }
     }
 
-    pub(super) fn note(&mut self, object: &Object, state: State) {
+    pub(crate) fn note(&mut self, object: &Object, state: State) {
         if matches!(state, State::Tombstone | State::Void) {
             self.chores.insert(object.name.clone());
         } else {

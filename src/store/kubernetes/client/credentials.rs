@@ -15,7 +15,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 ///
 /// The library reads a token's file again every minute and certificates never: where the API server does not believe them any
 /// more, all is read at once.
-pub(super) struct Access {
+pub(crate) struct Access {
     config: Config,
     client: ArcSwap<Client>,
     /// When credentials were read last.
@@ -23,7 +23,7 @@ pub(super) struct Access {
 }
 
 impl Access {
-    pub(super) fn new(config: Config) -> Result<Self, kube::Error> {
+    pub(crate) fn new(config: Config) -> Result<Self, kube::Error> {
         let client = Client::try_from(config.clone())?;
         Ok(Self {
             config,
@@ -32,12 +32,12 @@ impl Access {
         })
     }
 
-    pub(super) fn client(&self) -> Arc<Client> {
+    pub(crate) fn client(&self) -> Arc<Client> {
         self.client.load_full()
     }
 
     /// A client with credentials that were read after those of this one; `None` where there was no time to.
-    pub(super) async fn after(&self, refused: &Arc<Client>) -> Option<Arc<Client>> {
+    pub(crate) async fn after(&self, refused: &Arc<Client>) -> Option<Arc<Client>> {
         let mut read = self.read.lock().await;
         let client = self.client();
         if !Arc::ptr_eq(&client, refused) {

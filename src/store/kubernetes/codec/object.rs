@@ -4,16 +4,16 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::codec;
 use super::name;
-use super::resource::{EntrySpec, SpecWriteId, Step};
+use super::spec;
 use crate::model::{Key, Record};
+use crate::store::kubernetes::definition::resource::{EntrySpec, SpecWriteId, Step};
 
 /// The label that entries directly beneath one directory share.
-pub(super) const PARENT: &str = "kubekv.io/parent";
+pub(crate) const PARENT: &str = "kubekv.io/parent";
 
 /// The label that the gateway's own records have, and no client's entry has.
-pub(super) const RECORD: &str = "kubekv.io/record";
+pub(crate) const RECORD: &str = "kubekv.io/record";
 
 /// What other people may have put on an object, and what is to stay when the entry is written anew.
 const KEPT: [&str; 3] = ["annotations", "finalizers", "ownerReferences"];
@@ -27,27 +27,27 @@ struct Raw {
 
 /// An object that was read.
 #[derive(Clone, Debug)]
-pub(super) struct Object {
-    pub(super) name: String,
-    pub(super) uid: String,
+pub(crate) struct Object {
+    pub(crate) name: String,
+    pub(crate) uid: String,
     /// Its resourceVersion.
-    pub(super) version: u64,
-    pub(super) generation: i64,
+    pub(crate) version: u64,
+    pub(crate) generation: i64,
     /// Somebody deleted it, and something holds it back.
-    pub(super) dying: bool,
+    pub(crate) dying: bool,
     /// What stays of its metadata when it is replaced.
-    pub(super) kept: Map<String, Value>,
+    pub(crate) kept: Map<String, Value>,
     /// What it says, or why that cannot be read.
-    pub(super) spec: Result<EntrySpec, String>,
+    pub(crate) spec: Result<EntrySpec, String>,
 }
 
 /// Why something is no object at all: the API server would have to be broken.
 #[derive(Debug, thiserror::Error)]
 #[error("an object without {0}")]
-pub(super) struct NoObject(&'static str);
+pub(crate) struct NoObject(&'static str);
 
 impl Object {
-    pub(super) fn read(text: &str) -> Result<Self, NoObject> {
+    pub(crate) fn read(text: &str) -> Result<Self, NoObject> {
         let raw: Raw = serde_json::from_str(text).map_err(|_| NoObject("metadata"))?;
         let text = |name| raw.metadata.get(name).and_then(Value::as_str);
         let version = text("resourceVersion").and_then(|version| version.parse().ok());
@@ -68,9 +68,9 @@ impl Object {
     }
 
     /// The key it is about, if its name says the same.
-    pub(super) fn key(&self) -> Result<Key, String> {
+    pub(crate) fn key(&self) -> Result<Key, String> {
         let spec = self.spec.as_ref().map_err(Clone::clone)?;
-        let key = codec::key(spec).map_err(|error| error.to_string())?;
+        let key = spec::key(spec).map_err(|error| error.to_string())?;
         let name = name::of(&key);
         if name == self.name {
             Ok(key)
@@ -80,28 +80,28 @@ impl Object {
     }
 
     /// Its record; `None` where it says that the entry is deleted.
-    pub(super) fn record(&self) -> Result<Option<Record>, String> {
+    pub(crate) fn record(&self) -> Result<Option<Record>, String> {
         let spec = self.spec.as_ref().map_err(Clone::clone)?;
         if spec.deleted || self.dying {
             return Ok(None);
         }
-        codec::record(spec)
+        spec::record(spec)
             .map(Some)
             .map_err(|error| error.to_string())
     }
 
     /// Which transaction it says it is a step of.
-    pub(super) fn step(&self) -> Option<Step> {
+    pub(crate) fn step(&self) -> Option<Step> {
         self.spec.as_ref().ok()?.step
     }
 
     /// Whether it says it is a step of a transaction.
-    pub(super) fn is_step(&self) -> bool {
+    pub(crate) fn is_step(&self) -> bool {
         self.step().is_some()
     }
 
     /// The write id of its last write, if a gateway made that.
-    pub(super) fn written_by(&self) -> Option<SpecWriteId> {
+    pub(crate) fn written_by(&self) -> Option<SpecWriteId> {
         let write_id = self.spec.as_ref().ok()?.write_id?;
         (write_id.generation == self.generation).then_some(write_id)
     }
@@ -125,7 +125,7 @@ fn kept(metadata: &Map<String, Value>) -> Map<String, Value> {
 }
 
 /// The object to send for an entry: to be made, or to replace what is there.
-pub(super) fn body(
+pub(crate) fn body(
     key: &Key,
     spec: &EntrySpec,
     replaced: Option<(&Map<String, Value>, u64)>,

@@ -6,10 +6,10 @@
 use serde_json::{Value, json};
 
 /// Counts the definitions. A gateway asks the API server which one it has, and says so where it is an older one.
-pub(super) const NUMBER: u32 = 2;
+pub(crate) const NUMBER: u32 = 2;
 
 /// The name that an object cannot have: whoever would make one is told the definition's number.
-pub(super) const PROBE: &str = "kubekv.definition";
+pub(crate) const PROBE: &str = "kubekv.definition";
 
 /// What comes before the number, and after it.
 const TOLD: (&str, &str) = ("this is definition ", " of entries.kubekv.io");
@@ -18,14 +18,14 @@ const TOLD: (&str, &str) = ("this is definition ", " of entries.kubekv.io");
 const STAMPED: &str = "(has(self.stamp) && (!has(oldSelf.stamp) || self.stamp != oldSelf.stamp))";
 
 /// The definition's number in what the API server says of the probe.
-pub(super) fn number_in(told: &str) -> Option<u32> {
+pub(crate) fn number_in(told: &str) -> Option<u32> {
     let (_, rest) = told.split_once(TOLD.0)?;
     let (number, _) = rest.split_once(TOLD.1)?;
     number.parse().ok()
 }
 
 /// Adds the rules to the schema of every version.
-pub(super) fn add(definition: &mut Value) {
+pub(crate) fn add(definition: &mut Value) {
     let versions = definition.pointer_mut("/spec/versions");
     for version in versions.and_then(Value::as_array_mut).into_iter().flatten() {
         for (schema, rules) in [

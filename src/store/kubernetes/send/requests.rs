@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::codec;
-use super::journal::{self, Journal};
-use super::log::KubernetesLog;
-use super::name;
-use super::object::{Object, body};
-use super::objects::{Lead, Objects};
-use super::refusal::ApiError;
-use super::resource::{EntrySpec, SpecWriteId, Step};
-use super::slot::{Known, State};
 use crate::model::{Attrs, Entry, Key, Proposal, Record, Revision, Target};
+use crate::store::kubernetes::cache::object_cache::{Lead, Objects};
+use crate::store::kubernetes::cache::slot::{Known, State};
+use crate::store::kubernetes::client::error::ApiError;
+use crate::store::kubernetes::codec::journal::{self, Journal};
+use crate::store::kubernetes::codec::name;
+use crate::store::kubernetes::codec::object::{Object, body};
+use crate::store::kubernetes::codec::spec;
+use crate::store::kubernetes::definition::resource::{EntrySpec, SpecWriteId, Step};
+use crate::store::kubernetes::log::KubernetesLog;
 use crate::store::shared::election::record::LeaderRecord;
 use crate::store::shared::log::SendError;
 use crate::store::shared::metrics::Reason;
@@ -30,21 +30,21 @@ const TURNED_AWAY: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// Why no gateway leads on a definition of another version.
-pub(super) const PRUNED: &str = "the definition of entries.kubekv.io is of another version and loses fields: \
+pub(crate) const PRUNED: &str = "the definition of entries.kubekv.io is of another version and loses fields: \
     install it with: kubekv crd | kubectl apply -f -";
 
 /// A request that writes one object.
 #[derive(Debug)]
-pub(super) struct Request {
-    pub(super) name: String,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Request {
+    pub(crate) name: String,
+    pub(crate) body: Vec<u8>,
     /// The version it replaces; none where there must be no object yet.
-    pub(super) replaced: Option<u64>,
+    pub(crate) replaced: Option<u64>,
 }
 
 impl Request {
     /// Makes or replaces the object of a key. The write id's generation is what the object will have.
-    pub(super) fn new(
+    pub(crate) fn new(
         key: &Key,
         mut spec: EntrySpec,
         write_id: Option<WriteId>,
@@ -71,7 +71,7 @@ impl Request {
     }
 
     /// Sends it; again only where the API server said that it did nothing, because it has too much to do.
-    pub(super) async fn send(&self, log: &KubernetesLog) -> Result<Bytes, ApiError> {
+    pub(crate) async fn send(&self, log: &KubernetesLog) -> Result<Bytes, ApiError> {
         let mut turn = 1;
         loop {
             match self.ask(log).await {
@@ -94,15 +94,12 @@ impl Request {
 }
 
 /// An entry's spec, or its tombstone's.
-pub(super) fn spec(key: &Key, put: Option<&Record>) -> EntrySpec {
-    put.map_or_else(
-        || codec::tombstone(key),
-        |record| codec::encode(key, record),
-    )
+pub(crate) fn spec(key: &Key, put: Option<&Record>) -> EntrySpec {
+    put.map_or_else(|| spec::tombstone(key), |record| spec::encode(key, record))
 }
 
 /// As [`spec`], for an entry that stands elsewhere on the line.
-pub(super) fn step(key: &Key, now: Option<&Entry>, at: Revision) -> EntrySpec {
+pub(crate) fn step(key: &Key, now: Option<&Entry>, at: Revision) -> EntrySpec {
     EntrySpec {
         step: Some(Step {
             revision: at.main,
@@ -113,7 +110,7 @@ pub(super) fn step(key: &Key, now: Option<&Entry>, at: Revision) -> EntrySpec {
 }
 
 /// Sends a proposal, as one request whatever it writes.
-pub(super) async fn proposal(
+pub(crate) async fn proposal(
     log: &KubernetesLog,
     write_id: WriteId,
     proposal: Proposal,
@@ -172,7 +169,7 @@ fn single(
     Ok(Request::new(key, spec, Some(write_id), there))
 }
 
-pub(super) fn journal(write_id: WriteId, proposal: &Proposal) -> Result<Request, SendError> {
+pub(crate) fn journal(write_id: WriteId, proposal: &Proposal) -> Result<Request, SendError> {
     let packed = Journal::of(proposal).pack();
     let value = packed.map_err(|error| SendError::Refused(error.to_string()))?;
     let record = Record {
@@ -188,7 +185,7 @@ pub(super) fn journal(write_id: WriteId, proposal: &Proposal) -> Result<Request,
 }
 
 /// Sends the lead's record.
-pub(super) async fn lead(
+pub(crate) async fn lead(
     log: &KubernetesLog,
     record: LeaderRecord,
     told: Option<u64>,
@@ -232,7 +229,7 @@ pub(super) async fn lead(
 }
 
 /// Makes or replaces the lead's record.
-pub(super) fn lead_request(
+pub(crate) fn lead_request(
     record: &LeaderRecord,
     write_id: WriteId,
     there: Option<&Known>,
@@ -249,7 +246,7 @@ pub(super) fn lead_request(
 }
 
 /// Writes or removes a record that is not the leader's to write: without a write id, as anybody's.
-pub(super) async fn announce(
+pub(crate) async fn announce(
     log: &KubernetesLog,
     key: Key,
     value: Option<Bytes>,

@@ -6,12 +6,12 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::log::KubernetesLog;
-use super::objects::{Begun, Objects};
-use super::refusal::ApiError;
-use super::send::{Request, step};
-use super::slot::State;
 use crate::model::Revision;
+use crate::store::kubernetes::cache::object_cache::{Begun, Objects};
+use crate::store::kubernetes::cache::slot::State;
+use crate::store::kubernetes::client::error::ApiError;
+use crate::store::kubernetes::log::KubernetesLog;
+use crate::store::kubernetes::send::requests::{Request, step};
 use crate::store::shared::write_ids::WriteIds;
 
 /// Requests side by side: they are to leave room for clients' own.
@@ -25,7 +25,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 /// Something to do.
 #[derive(Debug)]
-pub(super) enum Chore {
+pub(crate) enum Chore {
     Write(Request),
     Remove {
         name: String,
@@ -35,7 +35,7 @@ pub(super) enum Chore {
 }
 
 /// Does everything there is to do now, once. What fails is there to do the next time.
-pub(super) async fn once(log: &KubernetesLog, write_ids: &WriteIds) {
+pub(crate) async fn once(log: &KubernetesLog, write_ids: &WriteIds) {
     let chores = chores(&log.state.objects.lock(), write_ids);
     let places = Arc::new(Semaphore::new(SIDE_BY_SIDE));
     let mut done = JoinSet::new();
@@ -93,7 +93,7 @@ fn remove(name: &str, uid: &str, version: u64) -> Chore {
     }
 }
 
-pub(super) fn chores(objects: &Objects, write_ids: &WriteIds) -> Vec<Chore> {
+pub(crate) fn chores(objects: &Objects, write_ids: &WriteIds) -> Vec<Chore> {
     let spent = objects.spent.iter();
     let mut chores: Vec<Chore> = spent
         .map(|(name, (uid, version))| remove(name, uid, *version))

@@ -205,7 +205,7 @@ pub(crate) struct SpecWriteId {
 
 impl SpecWriteId {
     /// The write's name alone.
-    pub(super) fn name(self) -> WriteId {
+    pub(crate) fn name(self) -> WriteId {
         WriteId {
             term: self.term,
             sequence: self.sequence,

@@ -8,7 +8,7 @@ use kube::client::Body;
 const LONGEST: usize = 16 << 20;
 
 /// The lines of a body, as they come.
-pub(super) struct Lines {
+pub(crate) struct Lines {
     body: Body,
     /// What came and is no whole line yet.
     rest: BytesMut,
@@ -25,7 +25,7 @@ impl std::fmt::Debug for Lines {
 }
 
 impl Lines {
-    pub(super) fn new(body: Body) -> Self {
+    pub(crate) fn new(body: Body) -> Self {
         Self {
             body,
             rest: BytesMut::new(),
@@ -34,7 +34,7 @@ impl Lines {
     }
 
     /// The lines that have come, at least one; `None` at the end. Safe to drop and call again.
-    pub(super) async fn next(&mut self) -> Option<Result<Vec<Bytes>, String>> {
+    pub(crate) async fn next(&mut self) -> Option<Result<Vec<Bytes>, String>> {
         loop {
             let lines = self.whole();
             if !lines.is_empty() {

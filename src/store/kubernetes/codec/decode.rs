@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::journal::Journal;
 use super::object::Object;
-use super::objects::Lead;
-use super::slot::{Known, State};
 use crate::model::{Entry, Key, Mark, Record, Revision};
+use crate::store::kubernetes::cache::object_cache::Lead;
+use crate::store::kubernetes::cache::slot::{Known, State};
 
 /// What an object stands for, if what wrote it was entitled to.
-pub(super) fn state_of(object: &Object, key: &Result<Key, String>) -> State {
+pub(crate) fn state_of(object: &Object, key: &Result<Key, String>) -> State {
     match (key, object.record()) {
         _ if object.dying => State::Dying,
         (Err(_), _) | (_, Err(_)) => State::Misfit,
@@ -18,7 +18,7 @@ pub(super) fn state_of(object: &Object, key: &Result<Key, String>) -> State {
     }
 }
 
-pub(super) fn known(object: &Object, state: State) -> Known {
+pub(crate) fn known(object: &Object, state: State) -> Known {
     Known {
         uid: object.uid.clone(),
         version: object.version,
@@ -33,7 +33,7 @@ pub(super) fn known(object: &Object, state: State) -> Known {
     }
 }
 
-pub(super) fn read_lead(object: &Object) -> Option<Lead> {
+pub(crate) fn read_lead(object: &Object) -> Option<Lead> {
     let record = object.record().ok()??;
     Some(Lead {
         record: serde_json::from_slice(&record.value).ok()?,
@@ -46,7 +46,7 @@ pub(super) fn read_lead(object: &Object) -> Option<Lead> {
 }
 
 /// What is known of an object in the place of the lead's record that is none.
-pub(super) fn unreadable(object: &Object) -> Known {
+pub(crate) fn unreadable(object: &Object) -> Known {
     tracing::error!(
         object = object.name,
         "the record of the gateway that leads cannot be read; it is written anew when its time is over"
@@ -54,12 +54,12 @@ pub(super) fn unreadable(object: &Object) -> Known {
     known(object, State::Misfit)
 }
 
-pub(super) fn read_journal(object: &Object) -> Option<Journal> {
+pub(crate) fn read_journal(object: &Object) -> Option<Journal> {
     Journal::unpack(&object.record().ok()??.value)
 }
 
 /// The entry an object holds, at its place on the line.
-pub(super) fn entry(
+pub(crate) fn entry(
     object: &Object,
     at: u64,
     before: Option<&Entry>,

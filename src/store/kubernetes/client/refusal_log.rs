@@ -6,7 +6,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::refusal::{ApiError, INSTALL};
+use super::error::{ApiError, INSTALL};
 use crate::store::shared::metrics::{Reason, Verb};
 
 /// The same is said again after so long at the earliest: where one entry is refused and the next is not, each would
@@ -15,7 +15,7 @@ const QUIET: Duration = Duration::from_secs(60);
 
 /// What was said, by why it was refused.
 #[derive(Debug, Default)]
-pub(super) struct Complaints(Mutex<HashMap<Reason, Said>>);
+pub(crate) struct Complaints(Mutex<HashMap<Reason, Said>>);
 
 #[derive(Debug)]
 struct Said {
@@ -28,7 +28,7 @@ struct Said {
 
 impl Complaints {
     /// A write was refused.
-    pub(super) fn say(&self, verb: Verb, error: &ApiError) {
+    pub(crate) fn say(&self, verb: Verb, error: &ApiError) {
         let Some(reason) = error.reason().filter(|_| is_write(verb)) else {
             return;
         };
@@ -42,7 +42,7 @@ impl Complaints {
     }
 
     /// Such a write was accepted.
-    pub(super) fn over(&self, verb: Verb) {
+    pub(crate) fn over(&self, verb: Verb) {
         if is_write(verb) && self.is_over(verb) {
             tracing::info!("the cluster takes such writes again");
         }

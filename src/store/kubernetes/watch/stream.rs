@@ -6,16 +6,16 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::lines::Lines;
-use super::log::State;
-use super::object::Object;
-use super::objects::Event;
 use crate::store::BoxFuture;
+use crate::store::kubernetes::cache::object_cache::Event;
+use crate::store::kubernetes::client::lines::Lines;
+use crate::store::kubernetes::codec::object::Object;
+use crate::store::kubernetes::log::State;
 use crate::store::shared::log::{LogError, LogEvent, LogStream};
 
 /// A watch.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(crate) struct Watch {
     lines: Lines,
     state: Arc<State>,
 }
@@ -47,7 +47,7 @@ struct Failure {
 }
 
 impl Watch {
-    pub(super) fn new(lines: Lines, state: Arc<State>) -> Self {
+    pub(crate) fn new(lines: Lines, state: Arc<State>) -> Self {
         Self { lines, state }
     }
 
@@ -79,7 +79,7 @@ impl Watch {
 }
 
 /// Returns when something is told, or why nothing is.
-pub(super) async fn begins(mut lines: Lines) -> Result<(), LogError> {
+pub(crate) async fn begins(mut lines: Lines) -> Result<(), LogError> {
     match lines.next().await {
         Some(Ok(lines)) => lines.first().map_or(Ok(()), |line| event(line).map(drop)),
         None | Some(Err(_)) => Err(LogError::Ended),

@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::log::KubernetesLog;
-use super::objects::Objects;
-use super::refusal::ApiError;
-use super::slot::Slot;
+use crate::store::kubernetes::cache::object_cache::Objects;
+use crate::store::kubernetes::cache::slot::Slot;
+use crate::store::kubernetes::client::error::ApiError;
+use crate::store::kubernetes::log::KubernetesLog;
 
 /// How long to wait for what was listed to be told: heartbeats follow it.
 const TOLD: Duration = Duration::from_secs(60);
 
 /// The entries that are not as a list has them.
-pub(super) async fn once(log: &KubernetesLog) -> Result<BTreeSet<String>, ApiError> {
+pub(crate) async fn once(log: &KubernetesLog) -> Result<BTreeSet<String>, ApiError> {
     let listed = log.listed().await?;
     let told = |known: &Objects| known.version >= listed.version;
     if !log.state.objects.wait_until(TOLD, told).await {
@@ -39,9 +39,9 @@ fn differing(known: &Objects, listed: &Objects) -> BTreeSet<String> {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::objects::Past;
     use super::*;
     use crate::model::{Entry, Key, Record, Revision};
+    use crate::store::kubernetes::cache::object_cache::Past;
 
     fn objects(version: u64, entries: &[(&str, u64)]) -> Objects {
         let mut objects = Objects::listed(version, None, Past::default());

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::api::Api;
-use super::refusal::{ApiError, INSTALL};
 use super::rules::{NUMBER, PROBE};
+use crate::store::kubernetes::client::api::Api;
+use crate::store::kubernetes::client::error::{ApiError, INSTALL};
 
 /// How long one question may take: a gateway that starts waits for the first.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -25,7 +25,7 @@ const TIMES: usize = 5;
 const FIRST: u32 = 1;
 
 /// Says so where the cluster's definition is an older one.
-pub(super) async fn tell_if_older(api: &Api) {
+pub(crate) async fn tell_if_older(api: &Api) {
     if ask(api).await.is_some_and(|number| number >= NUMBER) {
         return;
     }

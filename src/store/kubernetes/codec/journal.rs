@@ -24,7 +24,7 @@ const LONGEST: u64 = 64 << 20;
 
 /// A proposal, as it is kept.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Journal {
+pub(crate) struct Journal {
     cause: Cause,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     subject: Option<Name>,
@@ -57,12 +57,12 @@ struct JournalPut {
 }
 
 /// The key of a journal.
-pub(super) fn key(write_id: WriteId) -> Key {
+pub(crate) fn key(write_id: WriteId) -> Key {
     Key::system(format!("{PREFIX}{}.{}", write_id.term, write_id.sequence))
 }
 
 /// Whether this is a journal's key.
-pub(super) fn is_journal(key: &Key) -> bool {
+pub(crate) fn is_journal(key: &Key) -> bool {
     key.starts_with(&Key::system(PREFIX))
 }
 
@@ -81,7 +81,7 @@ impl Name {
 }
 
 impl Journal {
-    pub(super) fn of(proposal: &Proposal) -> Self {
+    pub(crate) fn of(proposal: &Proposal) -> Self {
         Self {
             cause: proposal.cause,
             subject: proposal.subject.as_ref().map(Name::of),
@@ -90,14 +90,14 @@ impl Journal {
     }
 
     /// As the value of its object.
-    pub(super) fn pack(&self) -> std::io::Result<Bytes> {
+    pub(crate) fn pack(&self) -> std::io::Result<Bytes> {
         let mut packed = DeflateEncoder::new(Vec::new(), Compression::fast());
         packed.write_all(&serde_json::to_vec(self)?)?;
         Ok(packed.finish()?.into())
     }
 
     /// From the value of its object.
-    pub(super) fn unpack(value: &[u8]) -> Option<Self> {
+    pub(crate) fn unpack(value: &[u8]) -> Option<Self> {
         let mut text = Vec::new();
         DeflateDecoder::new(value)
             .take(LONGEST)
@@ -107,13 +107,13 @@ impl Journal {
     }
 
     /// The keys it is about and what they must be at, where it stands at this revision.
-    pub(super) fn guards(&self, revision: u64) -> Option<Vec<(Key, Option<Revision>)>> {
+    pub(crate) fn guards(&self, revision: u64) -> Option<Vec<(Key, Option<Revision>)>> {
         let guard = |write: &JournalWrite| Some((write.key_at(revision)?, write.guard));
         self.writes.iter().map(guard).collect()
     }
 
     /// The commit it is, at a revision. `known` gives the entry a key has.
-    pub(super) fn commit(
+    pub(crate) fn commit(
         &self,
         revision: u64,
         known: impl Fn(&Key) -> Option<Arc<Entry>>,

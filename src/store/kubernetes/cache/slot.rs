@@ -4,35 +4,35 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::resource::SpecWriteId;
 use crate::model::{Entry, Key};
+use crate::store::kubernetes::definition::resource::SpecWriteId;
 
 /// What is known of one name.
 #[derive(Debug, Default)]
-pub(super) struct Slot {
+pub(crate) struct Slot {
     /// The object, where there is one.
-    pub(super) object: Option<Known>,
+    pub(crate) object: Option<Known>,
     /// The entry that clients see. A transaction may show one before it has its object.
-    pub(super) shown: Option<(Key, Arc<Entry>)>,
+    pub(crate) shown: Option<(Key, Arc<Entry>)>,
 }
 
 /// What is known of an object.
 #[derive(Debug)]
-pub(super) struct Known {
-    pub(super) uid: String,
-    pub(super) version: u64,
-    pub(super) generation: i64,
-    pub(super) kept: Map<String, Value>,
+pub(crate) struct Known {
+    pub(crate) uid: String,
+    pub(crate) version: u64,
+    pub(crate) generation: i64,
+    pub(crate) kept: Map<String, Value>,
     /// The write id it bears, whoever wrote it last.
-    pub(super) write_id: Option<SpecWriteId>,
+    pub(crate) write_id: Option<SpecWriteId>,
     /// The revision of the transaction whose step its last write was.
-    pub(super) step: Option<u64>,
-    pub(super) state: State,
+    pub(crate) step: Option<u64>,
+    pub(crate) state: State,
 }
 
 /// What an object stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(crate) enum State {
     /// The entry that is shown, or that is about to be: a step of a transaction may be on its way.
     Live,
     /// Nothing: its entry is deleted.
@@ -47,11 +47,11 @@ pub(super) enum State {
 
 impl Slot {
     /// Where the entry that is shown stands.
-    pub(super) fn entry(&self) -> Option<&Arc<Entry>> {
+    pub(crate) fn entry(&self) -> Option<&Arc<Entry>> {
         self.shown.as_ref().map(|(_, entry)| entry)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.object.is_none() && self.shown.is_none()
     }
 }

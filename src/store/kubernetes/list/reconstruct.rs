@@ -2,34 +2,36 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::decode::{entry, known, read_journal, read_lead, state_of, unreadable};
-use super::journal;
-use super::name;
-use super::object::Object;
-use super::objects::{Lead, Objects, Past};
-use super::resource::SpecWriteId;
-use super::slot::{Known, Slot, State};
 use crate::model::{Change, Commit, Key};
+use crate::store::kubernetes::cache::object_cache::{Lead, Objects, Past};
+use crate::store::kubernetes::cache::slot::{Known, Slot, State};
+use crate::store::kubernetes::codec::decode::{
+    entry, known, read_journal, read_lead, state_of, unreadable,
+};
+use crate::store::kubernetes::codec::journal;
+use crate::store::kubernetes::codec::name;
+use crate::store::kubernetes::codec::object::Object;
+use crate::store::kubernetes::definition::resource::SpecWriteId;
 use crate::store::shared::election::record::LeaderRecord;
 use crate::store::shared::log::LogContents;
 use crate::store::shared::write_ids::WriteId;
 
 /// An object that a gateway wrote after another had taken the lead, by the looks of it.
 #[derive(Debug)]
-pub(super) struct Suspect {
+pub(crate) struct Suspect {
     /// The object as it is.
-    pub(super) now: Object,
+    pub(crate) now: Object,
     /// As it was written too late: now, or before that by a gateway that had not led for even longer.
     late: Object,
     /// The resourceVersion at which the other took the lead: what the object was then, it still counts as.
-    pub(super) fence: u64,
+    pub(crate) fence: u64,
 }
 
 /// A list, taken in.
 #[derive(Debug)]
-pub(super) struct Listed {
-    pub(super) objects: Objects,
-    pub(super) suspects: Vec<Suspect>,
+pub(crate) struct Listed {
+    pub(crate) objects: Objects,
+    pub(crate) suspects: Vec<Suspect>,
     journals: Vec<Object>,
     /// Where on the line that stands which void objects still count as; nowhere where there was no object.
     valid: HashMap<String, Option<u64>>,
@@ -37,7 +39,7 @@ pub(super) struct Listed {
 
 impl Listed {
     /// Takes in every object there is at a resourceVersion; `before` is what was known of the lead.
-    pub(super) fn new(version: u64, list: Vec<Object>, before: Past) -> Self {
+    pub(crate) fn new(version: u64, list: Vec<Object>, before: Past) -> Self {
         let own = name::of(&LeaderRecord::key());
         let object = list.iter().find(|object| object.name == own);
         let lead = object.and_then(read_lead);
@@ -94,7 +96,7 @@ impl Listed {
     }
 
     /// Settles a suspect by what it was at the fence, which may be a suspect itself; by what it is, where that is forgotten.
-    pub(super) fn settle(&mut self, suspect: Suspect, then: Result<Option<Object>, ()>) {
+    pub(crate) fn settle(&mut self, suspect: Suspect, then: Result<Option<Object>, ()>) {
         let Suspect { now, late, .. } = suspect;
         let Ok(then) = then else {
             tracing::error!(
@@ -135,7 +137,7 @@ impl Listed {
     }
 
     /// Lets the transactions happen that did, in their order, as far as nothing has overtaken them.
-    pub(super) fn finish(mut self) -> Objects {
+    pub(crate) fn finish(mut self) -> Objects {
         self.journals.sort_unstable_by_key(|object| object.version);
         for object in std::mem::take(&mut self.journals) {
             let Some((commit, past)) = self.judge(&object) else {
@@ -191,7 +193,7 @@ fn place(object: &Known, offset: u64) -> u64 {
 }
 
 /// What a follower is to begin with.
-pub(super) fn loaded(objects: &Objects) -> LogContents {
+pub(crate) fn loaded(objects: &Objects) -> LogContents {
     let write_ids = objects
         .slots
         .values()
@@ -220,11 +222,11 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::super::codec;
-    use super::super::resource::EntrySpec;
-    use super::super::send::step;
     use super::*;
     use crate::model::{Cause, Entry, Proposal, Record, Revision, Target, Write};
+    use crate::store::kubernetes::codec::spec;
+    use crate::store::kubernetes::definition::resource::EntrySpec;
+    use crate::store::kubernetes::send::requests::step;
     use crate::store::shared::election::record::Fence;
 
     /// An object at a version, as a gateway wrote it in its term.
@@ -244,7 +246,7 @@ mod tests {
     }
 
     fn written(key: &Key, version: u64, value: &str, term: u64) -> Object {
-        object(key, version, &codec::encode(key, &record(value)), term)
+        object(key, version, &spec::encode(key, &record(value)), term)
     }
 
     /// A step of the transaction at a revision.
@@ -296,7 +298,7 @@ mod tests {
             value: packed,
             ..Record::default()
         };
-        object(&key, version, &codec::encode(&key, &record), term)
+        object(&key, version, &spec::encode(&key, &record), term)
     }
 
     /// What a list comes to where the objects were these at earlier versions, of which the last counts.

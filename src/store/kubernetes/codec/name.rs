@@ -18,7 +18,7 @@ const LABEL_DIGITS: usize = 16;
 
 /// The name of an entry's object: `docker.network.v1.0-5d41402abc4b2a76b9719d911017c592`. Those of the gateway's own records
 /// begin with `kubekv.`, and so do those of clients' keys that begin with `kubekv/`; the hash tells them apart.
-pub(super) fn of(key: &Key) -> String {
+pub(crate) fn of(key: &Key) -> String {
     let (own, realm) = match key.realm() {
         Realm::User => ("", "user"),
         Realm::System => ("kubekv.", "system"),
@@ -32,7 +32,7 @@ pub(super) fn of(key: &Key) -> String {
 }
 
 /// The value of the label that the entries directly beneath one directory share; the directory without its slashes.
-pub(super) fn parent(key: &Key) -> String {
+pub(crate) fn parent(key: &Key) -> String {
     let bytes = key.as_bytes();
     let bytes = bytes.strip_suffix(b"/").unwrap_or(bytes);
     let directory = bytes
@@ -50,7 +50,7 @@ pub(super) fn parent(key: &Key) -> String {
 }
 
 /// The value of the label that the gateway's own records have: the kind of record, which their keys begin with.
-pub(super) fn record(key: &Key) -> Option<String> {
+pub(crate) fn record(key: &Key) -> Option<String> {
     let kind = key.as_bytes().split(|byte| *byte == b'/').next();
     (key.realm() == Realm::System).then(|| readable(kind.unwrap_or_default(), LABEL))
 }

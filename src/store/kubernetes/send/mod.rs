@@ -1,0 +1,3 @@
+//! Writes to the API server.
+
+pub(crate) mod requests;

@@ -1,0 +1,3 @@
+//! The watch stream of the API server.
+
+pub(crate) mod stream;
