@@ -7,6 +7,7 @@ mod codec;
 mod definition;
 mod list;
 mod log;
+mod namespace;
 mod send;
 mod watch;
 
@@ -17,7 +18,7 @@ use kube::Config;
 pub use self::definition::yaml::definition;
 
 use self::client::api::Api;
-use self::client::credentials::Access;
+use self::client::credentials::Credentials;
 use self::codec::{name, object};
 use self::log::KubernetesLog;
 use super::shared::{self, Candidate, Metrics, SharedStore};
@@ -69,7 +70,7 @@ async fn log(namespace: Option<&str>, metrics: Metrics) -> Result<KubernetesLog,
     // A watch may be silent for long.
     config.read_timeout = None;
     let namespace = namespace.unwrap_or(&config.default_namespace).to_owned();
-    let access = Access::new(config).map_err(|error| failed(&error))?;
-    let api = Api::new(access, &namespace, metrics.clone());
+    let credentials = Credentials::new(config).map_err(|error| failed(&error))?;
+    let api = Api::new(credentials, &namespace, metrics.clone());
     Ok(KubernetesLog::new(api, metrics))
 }

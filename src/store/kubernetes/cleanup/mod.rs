@@ -1,3 +1,4 @@
-//! Cleanup by the leader: transactions to write out, tombstones and stale writes to remove.
+//! Cleanup by the leader: transactions to finish, tombstones and stale writes to remove.
 
+pub(crate) mod run;
 pub(crate) mod tasks;

@@ -1,32 +1,17 @@
-//! Clearing up behind what happened: steps of transactions, tombstones, what is void.
-
-use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+//! Cleanup tasks: the next steps of committed transactions, and the journals, tombstones and stale writes to remove.
 
 use crate::model::Revision;
-use crate::store::kubernetes::cache::object_cache::{Begun, Objects};
-use crate::store::kubernetes::cache::slot::State;
-use crate::store::kubernetes::client::error::ApiError;
-use crate::store::kubernetes::log::KubernetesLog;
-use crate::store::kubernetes::send::requests::{Request, step};
+use crate::store::kubernetes::cache::object_cache::ObjectCache;
+use crate::store::kubernetes::cache::slot::ObjectState;
+use crate::store::kubernetes::cache::transactions::CommittedTransaction;
+use crate::store::kubernetes::codec::spec::encode_step;
+use crate::store::kubernetes::send::write_request::WriteRequest;
 use crate::store::shared::write_ids::WriteIds;
 
-/// Requests side by side: they are to leave room for clients' own.
-const SIDE_BY_SIDE: usize = 8;
-
-/// How long to wait where the API server refuses, and does not say for how long.
-const REFUSED: Duration = Duration::from_secs(1);
-
-/// How long to wait at most.
-const LONGEST: Duration = Duration::from_secs(5);
-
-/// Something to do.
+/// One request of the cleanup.
 #[derive(Debug)]
-pub(crate) enum Chore {
-    Write(Request),
+pub(crate) enum CleanupTask {
+    Write(WriteRequest),
     Remove {
         name: String,
         uid: String,
@@ -34,128 +19,165 @@ pub(crate) enum Chore {
     },
 }
 
-/// Does everything there is to do now, once. What fails is there to do the next time.
-pub(crate) async fn once(log: &KubernetesLog, write_ids: &WriteIds) {
-    let chores = chores(&log.state.objects.lock(), write_ids);
-    let places = Arc::new(Semaphore::new(SIDE_BY_SIDE));
-    let mut done = JoinSet::new();
-    for chore in chores {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-            break;
-        };
-        let log = KubernetesLog {
-            api: log.api.clone(),
-            state: Arc::clone(&log.state),
-        };
-        done.spawn(async move {
-            let worked = chore.work(&log).await;
-            drop(place);
-            worked
-        });
-    }
-    let mut pause = Duration::ZERO;
-    while let Some(worked) = done.join_next().await {
-        let Ok(Err(error)) = worked else {
-            continue;
-        };
-        tracing::debug!(%error, "not cleared up yet");
-        if error.reason().is_some() {
-            pause = pause.max(error.retry_after().unwrap_or(REFUSED).min(LONGEST));
+/// Every task that the cache holds now.
+pub(crate) fn tasks(objects: &ObjectCache, write_ids: &WriteIds) -> Vec<CleanupTask> {
+    let obsolete = objects.transactions.obsolete();
+    let mut tasks: Vec<CleanupTask> = obsolete
+        .map(|(name, journal)| remove(name, &journal.uid, journal.version))
+        .collect();
+    for transaction in objects.transactions.committed() {
+        if transaction.steps.is_empty() {
+            tasks.push(remove(
+                &transaction.name,
+                &transaction.uid,
+                transaction.version,
+            ));
         }
+        let steps = transaction.steps.iter();
+        tasks.extend(
+            steps.filter_map(|(name, at)| step(objects, write_ids, transaction, name, *at)),
+        );
     }
-    tokio::time::sleep(pause).await;
+    let names = objects.to_clean.iter();
+    tasks.extend(names.filter_map(|name| object_task(objects, write_ids, name)));
+    tasks
 }
 
-impl Chore {
-    async fn work(self, log: &KubernetesLog) -> Result<(), ApiError> {
-        match self {
-            Self::Write(request) => request.send(log).await.map(drop),
-            Self::Remove { name, uid, version } => {
-                let removed = log.api.remove(&name, &uid, version).await.map(drop);
-                if removed
-                    .as_ref()
-                    .is_err_and(|error| error.status() == Some(404))
-                {
-                    log.state.objects.lock().is_gone(&name, &uid);
-                    return Ok(());
-                }
-                removed
-            }
-        }
-    }
-}
-
-fn remove(name: &str, uid: &str, version: u64) -> Chore {
-    Chore::Remove {
+fn remove(name: &str, uid: &str, version: u64) -> CleanupTask {
+    CleanupTask::Remove {
         name: name.to_owned(),
         uid: uid.to_owned(),
         version,
     }
 }
 
-pub(crate) fn chores(objects: &Objects, write_ids: &WriteIds) -> Vec<Chore> {
-    let spent = objects.spent.iter();
-    let mut chores: Vec<Chore> = spent
-        .map(|(name, (uid, version))| remove(name, uid, *version))
-        .collect();
-    for begun in objects.journals.values() {
-        if begun.steps.is_empty() {
-            chores.push(remove(&begun.name, &begun.uid, begun.version));
-        }
-        let steps = begun.steps.iter();
-        chores
-            .extend(steps.filter_map(|(name, at)| next_step(objects, write_ids, begun, name, *at)));
-    }
-    let names = objects.chores.iter();
-    chores.extend(names.filter_map(|name| of_object(objects, write_ids, name)));
-    chores
-}
-
-/// A step of a transaction that is not taken yet.
-fn next_step(
-    objects: &Objects,
+/// The next step of a transaction for one object, unless a later transaction writes that object too.
+fn step(
+    objects: &ObjectCache,
     write_ids: &WriteIds,
-    begun: &Begun,
+    transaction: &CommittedTransaction,
     name: &str,
     at: usize,
-) -> Option<Chore> {
-    if objects.is_written_later(name, begun.commit.revision) {
+) -> Option<CleanupTask> {
+    let main = transaction.commit.revision;
+    if objects.transactions.has_later_step(name, main) {
         return None;
     }
-    let slot = objects.slots.get(name);
-    let there = slot.and_then(|slot| slot.object.as_ref());
-    let change = begun.commit.changes.get(at)?;
+    let change = transaction.commit.changes.get(at)?;
     let now = change.now.as_deref();
     let sub = u32::try_from(at).unwrap_or(u32::MAX);
-    let place = Revision::new(begun.commit.revision, sub);
-    let spec = step(&change.key, now, now.map_or(place, |now| now.modified));
-    Some(Chore::Write(Request::new(
-        &change.key,
-        spec,
-        Some(write_ids.next()?),
-        there,
-    )))
+    let deleted_at = Revision::new(main, sub);
+    let spec = encode_step(&change.key, now, now.map_or(deleted_at, |now| now.modified));
+    let write_id = Some(write_ids.next()?);
+    let cached = objects.object(name);
+    let request = WriteRequest::new(&change.key, spec, write_id, cached);
+    Some(CleanupTask::Write(request))
 }
 
-/// A tombstone to remove, or a void write to undo.
-fn of_object(objects: &Objects, write_ids: &WriteIds, name: &str) -> Option<Chore> {
-    // While a transaction is about it, a tombstone tells whoever loads that the entry was deleted since.
-    if objects.journals.values().any(|begun| begun.is_about(name)) {
+/// The task for a tombstone or a stale write.
+fn object_task(objects: &ObjectCache, write_ids: &WriteIds, name: &str) -> Option<CleanupTask> {
+    // While a transaction that changes the entry is in the cluster, its tombstone shows a gateway that loads that the
+    // entry was deleted since.
+    if objects.transactions.involve(name) {
         return None;
     }
     let slot = objects.slots.get(name)?;
-    let there = slot.object.as_ref()?;
-    match (&slot.shown, there.state) {
-        (Some((key, entry)), State::Void) => {
-            let spec = step(key, Some(entry), entry.modified);
-            Some(Chore::Write(Request::new(
-                key,
-                spec,
-                Some(write_ids.next()?),
-                Some(there),
-            )))
+    let cached = slot.object.as_ref()?;
+    match (&slot.visible, cached.state) {
+        (Some((key, entry)), ObjectState::Stale) => {
+            let spec = encode_step(key, Some(entry), entry.modified);
+            let write_id = Some(write_ids.next()?);
+            let request = WriteRequest::new(key, spec, write_id, Some(cached));
+            Some(CleanupTask::Write(request))
         }
-        (None, State::Void | State::Tombstone) => Some(remove(name, &there.uid, there.version)),
+        (None, ObjectState::Stale | ObjectState::Tombstone) => {
+            Some(remove(name, &cached.uid, cached.version))
+        }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::model::Key;
+    use crate::store::kubernetes::cache::apply::WatchEvent;
+    use crate::store::kubernetes::cache::leader_object::{LastLeader, LeaderObject};
+    use crate::store::kubernetes::codec::name;
+    use crate::store::kubernetes::codec::object::EntryObject;
+    use crate::store::shared::election::record::LeaderRecord;
+
+    fn object(key: &Key, version: u64, spec: &Value) -> EntryObject {
+        let metadata = json!({"name": name::of(key), "uid": key.to_string(), "resourceVersion": version.to_string(),
+            "generation": version});
+        EntryObject::read(&json!({"metadata": metadata, "spec": spec}).to_string()).unwrap()
+    }
+
+    /// A cache in term 9.
+    fn cache() -> ObjectCache {
+        let record = LeaderRecord {
+            term: 9,
+            ..LeaderRecord::default()
+        };
+        let value = serde_json::to_string(&record).unwrap();
+        let spec = json!({"key": "lead", "realm": "system", "value": value});
+        let leader = LeaderObject::read(&object(&LeaderRecord::key(), 1, &spec));
+        ObjectCache::new(1, leader, LastLeader::default())
+    }
+
+    fn spec(value: Option<&str>, term: u64, generation: u64) -> Value {
+        json!({"key": "a", "value": value, "deleted": value.is_none(),
+            "stamp": {"term": term, "sequence": generation, "generation": generation}})
+    }
+
+    #[test]
+    fn stale_write_is_overwritten_with_the_visible_entry() {
+        let (mut objects, key) = (cache(), Key::user("a"));
+        objects.apply(WatchEvent::Written(object(
+            &key,
+            5,
+            &spec(Some("valid"), 9, 5),
+        )));
+        objects.apply(WatchEvent::Written(object(
+            &key,
+            6,
+            &spec(Some("stale"), 8, 6),
+        )));
+        let write_ids = WriteIds::default();
+        assert!(
+            tasks(&objects, &write_ids).is_empty(),
+            "only a leader writes"
+        );
+        write_ids.enter(9);
+        let tasks = tasks(&objects, &write_ids);
+        let [CleanupTask::Write(request)] = tasks.as_slice() else {
+            panic!("{tasks:?}");
+        };
+        assert_eq!(request.replaced, Some(6));
+        let sent: Value = serde_json::from_slice(&request.body).unwrap();
+        assert_eq!(sent["spec"]["value"], "valid");
+        assert_eq!(sent["spec"]["step"]["revision"], 5, "its revision stays");
+    }
+
+    #[test]
+    fn tombstone_and_stale_write_without_entry_are_removed() {
+        let (mut objects, key) = (cache(), Key::user("a"));
+        objects.apply(WatchEvent::Written(object(&key, 5, &spec(None, 9, 5))));
+        let write_ids = WriteIds::default();
+        let versions = |objects: &ObjectCache| -> Vec<u64> {
+            let tasks = tasks(objects, &write_ids).into_iter();
+            let version = |task| match task {
+                CleanupTask::Remove { version, .. } => version,
+                CleanupTask::Write(request) => panic!("{request:?}"),
+            };
+            tasks.map(version).collect()
+        };
+        assert_eq!(versions(&objects), [5]);
+        objects.apply(WatchEvent::Written(object(&key, 6, &spec(Some("x"), 8, 6))));
+        assert_eq!(versions(&objects), [6]);
+        objects.apply(WatchEvent::Deleted(object(&key, 7, &spec(Some("x"), 8, 6))));
+        assert!(versions(&objects).is_empty());
     }
 }

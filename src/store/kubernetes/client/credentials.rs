@@ -1,4 +1,4 @@
-//! How the API server is reached, and as whom.
+//! Credentials of the gateway at the API server, read again as soon as the API server rejects them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,60 +8,61 @@ use kube::{Client, Config};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// How long between two times that tokens and certificates are read anew because they are not believed.
+/// The shortest time between two reads of rejected credentials.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// A client with the credentials that were read last.
 ///
-/// The library reads a token's file again every minute and certificates never: where the API server does not believe them any
-/// more, all is read at once.
-pub(crate) struct Access {
+/// The library reads a token's file again every minute, and certificates never. If the API server rejects either, both
+/// are read again at once.
+pub(crate) struct Credentials {
     config: Config,
     client: ArcSwap<Client>,
-    /// When credentials were read last.
-    read: Mutex<Instant>,
+    /// When the credentials were read last.
+    last_read: Mutex<Instant>,
 }
 
-impl Access {
+impl Credentials {
     pub(crate) fn new(config: Config) -> Result<Self, kube::Error> {
         let client = Client::try_from(config.clone())?;
         Ok(Self {
             config,
             client: ArcSwap::from_pointee(client),
-            read: Mutex::new(Instant::now()),
+            last_read: Mutex::new(Instant::now()),
         })
     }
 
-    pub(crate) fn client(&self) -> Arc<Client> {
+    pub(super) fn client(&self) -> Arc<Client> {
         self.client.load_full()
     }
 
-    /// A client with credentials that were read after those of this one; `None` where there was no time to.
-    pub(crate) async fn after(&self, refused: &Arc<Client>) -> Option<Arc<Client>> {
-        let mut read = self.read.lock().await;
+    /// A client whose credentials were read after those of the rejected one; `None` if the last read was too recent, or
+    /// failed.
+    pub(super) async fn newer_than(&self, rejected: &Arc<Client>) -> Option<Arc<Client>> {
+        let mut last_read = self.last_read.lock().await;
         let client = self.client();
-        if !Arc::ptr_eq(&client, refused) {
+        if !Arc::ptr_eq(&client, rejected) {
             return Some(client);
         }
-        if read.elapsed() < PAUSE {
+        if last_read.elapsed() < PAUSE {
             return None;
         }
-        *read = Instant::now();
-        match self.anew().await {
+        *last_read = Instant::now();
+        match self.read_again().await {
             Ok(client) => {
                 let client = Arc::new(client);
                 self.client.store(Arc::clone(&client));
                 Some(client)
             }
             Err(error) => {
-                tracing::debug!(error, "the credentials cannot be read");
+                tracing::debug!(error, "the credentials cannot be read again");
                 None
             }
         }
     }
 
-    /// As the same cluster is reached now: another one that the kubeconfig may name since has other entries.
-    async fn anew(&self) -> Result<Client, String> {
+    /// New credentials for the same cluster: the kubeconfig may name another one by now, which has other entries.
+    async fn read_again(&self) -> Result<Client, String> {
         let now = Config::infer().await.map_err(|error| error.to_string())?;
         let mut config = self.config.clone();
         config.auth_info = now.auth_info;

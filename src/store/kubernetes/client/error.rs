@@ -1,4 +1,4 @@
-//! What the API server says when it does not do what it was asked to.
+//! Errors of requests to the API server, and the reason why it refused one.
 
 use std::time::Duration;
 
@@ -9,48 +9,48 @@ use serde::Deserialize;
 use crate::store::kubernetes::definition::rules;
 use crate::store::shared::metrics::Reason;
 
-/// What to do about a definition that is not there or not ours.
+/// What to do about a definition that is missing, or is not this gateway's.
 pub(crate) const INSTALL: &str = "install it with: kubekv crd | kubectl apply -f -";
 
-/// The longest part of an answer that is shown where it is not the API server's own.
+/// The longest part of a body that an error shows, if a proxy sent it and not the API server.
 const SHOWN: usize = 200;
 
-/// What came of a request that did not succeed.
+/// Why a request did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ApiError {
-    /// The API server said so, and did nothing.
+    /// The API server refused it, and did nothing.
     #[error("{0}")]
-    Refused(Box<Refusal>),
-    /// It failed, or what stands before it did: whether anything was done is not known.
+    Refused(Box<ErrorResponse>),
+    /// The API server, or a proxy before it, failed: the outcome is unknown.
     #[error("the API server failed: {0}")]
-    Failed(Box<Refusal>),
-    /// The request did not leave.
+    Failed(Box<ErrorResponse>),
+    /// The request was not sent.
     #[error("cannot reach the API server: {0}")]
     NotSent(String),
-    /// Whether anything was done is not known.
+    /// There was no whole answer: the outcome is unknown.
     #[error("no answer from the API server: {0}")]
     Unknown(String),
 }
 
-/// An answer that is no success.
+/// An answer whose status is an error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct ErrorResponse {
     /// The HTTP status.
     status: u16,
     /// The machine-readable reason, such as `AlreadyExists`.
     reason: String,
-    /// For people.
+    /// The explanation for people.
     message: String,
-    /// What kind of object it is about; empty where there is no such kind of object.
+    /// The kind of object it is about; empty if the API server has no such kind.
     kind: String,
     causes: Vec<String>,
-    /// The number of the definition, where it is told.
+    /// The number of the cluster's definition, if a cause names it.
     definition: Option<u32>,
-    /// When to come again.
+    /// How long to wait before the next attempt.
     retry_after: Option<Duration>,
 }
 
-impl std::fmt::Display for Refusal {
+impl std::fmt::Display for ErrorResponse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self {
             status,
@@ -67,32 +67,32 @@ impl std::fmt::Display for Refusal {
     }
 }
 
-/// The API server's `Status`, as far as it matters here.
+/// The fields of the API server's `Status` that matter here.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Status {
+struct ApiStatus {
     reason: String,
     message: String,
-    details: Option<Details>,
+    details: Option<StatusDetails>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Details {
+struct StatusDetails {
     kind: String,
-    causes: Vec<Cause>,
+    causes: Vec<StatusCause>,
     retry_after_seconds: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Cause {
+struct StatusCause {
     reason: String,
     message: String,
 }
 
 impl ApiError {
-    /// The HTTP status of an answer.
+    /// The HTTP status, if there was an answer.
     pub(crate) fn status(&self) -> Option<u16> {
         match self {
             Self::Refused(refusal) | Self::Failed(refusal) => Some(refusal.status),
@@ -100,7 +100,7 @@ impl ApiError {
         }
     }
 
-    /// The number of the definition, where a refusal tells it.
+    /// The number of the cluster's definition, if a refusal names it.
     pub(crate) fn definition(&self) -> Option<u32> {
         match self {
             Self::Refused(refusal) => refusal.definition,
@@ -108,7 +108,7 @@ impl ApiError {
         }
     }
 
-    /// When the API server asks to come again.
+    /// How long the API server asks to wait before the next attempt.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused(refusal) | Self::Failed(refusal) => refusal.retry_after,
@@ -116,7 +116,7 @@ impl ApiError {
         }
     }
 
-    /// Why it was refused; `None` where that is no refusal, but says how things are.
+    /// Why it was refused; `None` if the answer is no refusal but reports a state, as [`ErrorResponse::reason`] says.
     pub(crate) fn reason(&self) -> Option<Reason> {
         match self {
             Self::Refused(refusal) => refusal.reason(),
@@ -125,16 +125,16 @@ impl ApiError {
     }
 }
 
-impl Refusal {
-    /// Why; `None` where that is no refusal, but says how things are: an object that is not there or another one,
-    /// a resourceVersion that is forgotten.
+impl ErrorResponse {
+    /// The reason. `None` if the answer is no refusal but reports a state: a missing or a changed object, or a
+    /// resourceVersion that was compacted.
     pub(crate) fn reason(&self) -> Option<Reason> {
         let says = |words: &str| self.message.contains(words);
         let is = |cause: &str| self.causes.iter().any(|found| found == cause);
         if is("NamespaceTerminating") || (self.status == 404 && self.kind == "namespaces") {
             return Some(Reason::Terminating);
         }
-        // Policies and webhooks choose the status themselves.
+        // Policies and webhooks choose the status of their refusals.
         if says("admission webhook") || says("ValidatingAdmissionPolicy") {
             return Some(Reason::Admission);
         }
@@ -145,7 +145,7 @@ impl Refusal {
             403 if says("exceeded quota") || says("failed quota") => Reason::Quota,
             403 if says(" cannot ") && says(" resource ") => Reason::Forbidden,
             403 => Reason::Admission,
-            // No such path, or being deleted, or with another schema.
+            // The definition is missing, is being deleted, or has another schema.
             404 | 405 | 422 => Reason::Definition,
             413 => Reason::TooLarge,
             429 => Reason::Throttled,
@@ -154,9 +154,9 @@ impl Refusal {
     }
 }
 
-/// Reads an answer that is no success.
-pub(crate) fn refused(parts: &Parts, body: &[u8]) -> ApiError {
-    let Status {
+/// Reads an answer whose status is an error.
+pub(super) fn read_error(parts: &Parts, body: &[u8]) -> ApiError {
+    let ApiStatus {
         reason,
         message,
         details,
@@ -165,17 +165,17 @@ pub(crate) fn refused(parts: &Parts, body: &[u8]) -> ApiError {
         let shown = body.get(..SHOWN).unwrap_or(body);
         String::from_utf8_lossy(shown).trim().replace('\n', " ")
     } else {
-        // What stands after it may be a client's value.
-        let said = message.split(" Invalid value:").next();
-        said.unwrap_or_default().replace('\n', " ")
+        // The text after it may be a client's value, which belongs in no log.
+        let own = message.split(" Invalid value:").next();
+        own.unwrap_or_default().replace('\n', " ")
     };
     let details = details.unwrap_or_default();
     let header = parts.headers.get(header::RETRY_AFTER);
     let seconds = header.and_then(|value| value.to_str().ok()?.trim().parse().ok());
-    let mut told = details.causes.iter();
-    let definition = told.find_map(|cause| rules::number_in(&cause.message));
+    let mut all = details.causes.iter();
+    let definition = all.find_map(|cause| rules::number_in(&cause.message));
     let causes = details.causes.into_iter().map(|cause| cause.reason);
-    let refusal = Box::new(Refusal {
+    let refusal = Box::new(ErrorResponse {
         status: parts.status.as_u16(),
         reason,
         message,
@@ -186,7 +186,7 @@ pub(crate) fn refused(parts: &Parts, body: &[u8]) -> ApiError {
             .max(details.retry_after_seconds)
             .map(Duration::from_secs),
     });
-    // It may have given up half-way, or what stands before it may have. A timeout is its own, too.
+    // The API server, or a proxy before it, may have given up half-way; also on a timeout of its own.
     if parts.status.is_server_error() || parts.status == StatusCode::REQUEST_TIMEOUT {
         ApiError::Failed(refusal)
     } else {

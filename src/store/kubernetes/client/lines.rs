@@ -1,4 +1,4 @@
-//! The lines of an answer that goes on.
+//! Lines of a response body that has no end yet.
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
@@ -7,16 +7,16 @@ use kube::client::Body;
 /// The longest line: an object with the largest value.
 const LONGEST: usize = 16 << 20;
 
-/// The lines of a body, as they come.
-pub(crate) struct Lines {
+/// The lines of a body, as they arrive.
+pub(crate) struct ResponseLines {
     body: Body,
-    /// What came and is no whole line yet.
+    /// Bytes that are not a whole line yet.
     rest: BytesMut,
-    /// How much of it holds no end of a line.
+    /// How many of them were searched for the end of a line.
     searched: usize,
 }
 
-impl std::fmt::Debug for Lines {
+impl std::fmt::Debug for ResponseLines {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Lines")
             .field("rest", &self.rest.len())
@@ -24,7 +24,7 @@ impl std::fmt::Debug for Lines {
     }
 }
 
-impl Lines {
+impl ResponseLines {
     pub(crate) fn new(body: Body) -> Self {
         Self {
             body,
@@ -33,10 +33,10 @@ impl Lines {
         }
     }
 
-    /// The lines that have come, at least one; `None` at the end. Safe to drop and call again.
+    /// The lines that have arrived, at least one; `None` at the end of the body. Safe to drop and call again.
     pub(crate) async fn next(&mut self) -> Option<Result<Vec<Bytes>, String>> {
         loop {
-            let lines = self.whole();
+            let lines = self.whole_lines();
             if !lines.is_empty() {
                 return Some(Ok(lines));
             }
@@ -54,7 +54,7 @@ impl Lines {
         }
     }
 
-    fn whole(&mut self) -> Vec<Bytes> {
+    fn whole_lines(&mut self) -> Vec<Bytes> {
         let mut lines = Vec::new();
         while let Some(end) = self
             .rest
@@ -76,11 +76,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn lines_come_whole_wherever_they_are_cut() {
-        let mut lines = Lines::new(Body::from(b"{\"a\":1}\n{\"b\"".to_vec()));
+    async fn lines_are_whole_however_frames_cut_them() {
+        let mut lines = ResponseLines::new(Body::from(b"{\"a\":1}\n{\"b\"".to_vec()));
         assert_eq!(lines.next().await.unwrap().unwrap(), ["{\"a\":1}"]);
         lines.rest.extend_from_slice(b":2}\n\n");
         assert_eq!(lines.next().await.unwrap().unwrap(), ["{\"b\":2}", ""]);
-        assert!(lines.next().await.is_none(), "the body is at its end");
+        assert!(lines.next().await.is_none(), "the body has ended");
     }
 }

@@ -3,5 +3,7 @@
 pub(crate) mod api;
 pub(crate) mod credentials;
 pub(crate) mod error;
+mod exchange;
 pub(crate) mod lines;
+pub(crate) mod log_error;
 mod refusal_log;

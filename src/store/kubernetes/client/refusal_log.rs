@@ -1,4 +1,4 @@
-//! What the log says of writes that the cluster refuses: that it does, what to do, and that it is over.
+//! Log of refused writes: one line when the cluster begins to refuse them, with what to do, and one when that is over.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,65 +9,68 @@ use tokio::time::Instant;
 use super::error::{ApiError, INSTALL};
 use crate::store::shared::metrics::{Reason, Verb};
 
-/// The same is said again after so long at the earliest: where one entry is refused and the next is not, each would
-/// be a line else.
+/// The shortest time between two lines with the same reason. Without it, a cluster that refuses every other write would
+/// get a line for each.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// What was said, by why it was refused.
+/// The refusals that were logged, by reason.
 #[derive(Debug, Default)]
-pub(crate) struct Complaints(Mutex<HashMap<Reason, Said>>);
+pub(super) struct RefusalLog(Mutex<HashMap<Reason, LoggedRefusal>>);
 
 #[derive(Debug)]
-struct Said {
-    /// What was refused: it is over when such a write is taken.
+struct LoggedRefusal {
+    /// The verb of the refused write: the refusal is over when a write with this verb succeeds.
     verb: Verb,
     at: Instant,
-    /// Nothing was said since that it is over.
+    /// Its end was not logged yet.
     open: bool,
 }
 
-impl Complaints {
-    /// A write was refused.
-    pub(crate) fn say(&self, verb: Verb, error: &ApiError) {
+impl RefusalLog {
+    /// Logs a refused write, unless that was logged already.
+    pub(super) fn refused(&self, verb: Verb, error: &ApiError) {
         let Some(reason) = error.reason().filter(|_| is_write(verb)) else {
             return;
         };
-        // To be asked to come later is no refusal yet.
+        // A throttled write is sent again: that is no refusal yet.
         let Some(hint) = hint(reason) else {
             return;
         };
-        if self.is_news(verb, reason, Instant::now()) {
-            tracing::warn!(%error, "the cluster refuses writes: {hint}");
+        if self.begins(verb, reason, Instant::now()) {
+            tracing::warn!(
+                %error,
+                "the cluster refuses writes, and clients' writes fail: {hint}"
+            );
         }
     }
 
-    /// Such a write was accepted.
-    pub(crate) fn over(&self, verb: Verb) {
-        if is_write(verb) && self.is_over(verb) {
-            tracing::info!("the cluster takes such writes again");
+    /// Logs the end of a refusal, if a write like this one was refused before.
+    pub(super) fn accepted(&self, verb: Verb) {
+        if is_write(verb) && self.ends(verb) {
+            tracing::info!("the cluster accepts such writes again");
         }
     }
 
-    fn is_news(&self, verb: Verb, reason: Reason, now: Instant) -> bool {
-        let mut said = self.0.lock();
-        let before = said.get(&reason);
-        if before.is_some_and(|said| said.open || now.duration_since(said.at) < QUIET) {
+    fn begins(&self, verb: Verb, reason: Reason, now: Instant) -> bool {
+        let mut logged = self.0.lock();
+        let last = logged.get(&reason);
+        if last.is_some_and(|last| last.open || now.duration_since(last.at) < QUIET) {
             return false;
         }
-        let news = Said {
+        let refusal = LoggedRefusal {
             verb,
             at: now,
             open: true,
         };
-        said.insert(reason, news);
+        logged.insert(reason, refusal);
         true
     }
 
-    fn is_over(&self, verb: Verb) -> bool {
-        let mut said = self.0.lock();
+    fn ends(&self, verb: Verb) -> bool {
+        let mut logged = self.0.lock();
         let mut open = false;
-        for said in said.values_mut() {
-            open |= said.verb == verb && std::mem::take(&mut said.open);
+        for refusal in logged.values_mut() {
+            open |= refusal.verb == verb && std::mem::take(&mut refusal.open);
         }
         open
     }
@@ -80,7 +83,7 @@ fn is_write(verb: Verb) -> bool {
     }
 }
 
-/// What to do about it.
+/// What the operator can do about it.
 fn hint(reason: Reason) -> Option<&'static str> {
     Some(match reason {
         Reason::Quota => "raise the quota, or delete entries",
@@ -88,12 +91,16 @@ fn hint(reason: Reason) -> Option<&'static str> {
         Reason::Forbidden => {
             "grant the gateway get, list, watch, create, update and delete on entries.kubekv.io"
         }
-        Reason::Unauthorized => "the gateway's token or certificate is not valid: renew it",
-        Reason::Terminating => "the namespace is being deleted, or is gone",
+        Reason::Unauthorized => {
+            "the gateway's token or certificate is not valid: renew it, the gateway reads it again by itself"
+        }
+        Reason::Terminating => {
+            "the namespace is being deleted or does not exist: create it, or name another in the option store"
+        }
         Reason::Definition => INSTALL,
-        Reason::TooLarge => "they are larger than it takes",
+        Reason::TooLarge => "they are larger than the API server accepts: store smaller values",
         Reason::Throttled => return None,
-        Reason::Other => "it says why",
+        Reason::Other => "the error says why",
     })
 }
 
@@ -102,15 +109,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_state_is_said_once() {
-        let said = Complaints::default();
-        let begun = Instant::now();
-        assert!(said.is_news(Verb::Create, Reason::Quota, begun));
-        assert!(!said.is_news(Verb::Create, Reason::Quota, begun + QUIET * 2));
-        assert!(!said.is_over(Verb::Replace), "that was never refused");
-        assert!(said.is_over(Verb::Create));
-        assert!(!said.is_over(Verb::Create));
-        assert!(!said.is_news(Verb::Create, Reason::Quota, begun + QUIET / 2));
-        assert!(said.is_news(Verb::Create, Reason::Quota, begun + QUIET));
+    fn each_refusal_and_its_end_are_logged_once() {
+        let logged = RefusalLog::default();
+        let begin = Instant::now();
+        assert!(logged.begins(Verb::Create, Reason::Quota, begin));
+        assert!(!logged.begins(Verb::Create, Reason::Quota, begin + QUIET * 2));
+        assert!(!logged.ends(Verb::Replace), "none was refused");
+        assert!(logged.ends(Verb::Create));
+        assert!(!logged.ends(Verb::Create));
+        assert!(!logged.begins(Verb::Create, Reason::Quota, begin + QUIET / 2));
+        assert!(logged.begins(Verb::Create, Reason::Quota, begin + QUIET));
     }
 }

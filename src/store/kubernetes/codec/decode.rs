@@ -1,73 +1,27 @@
-//! What a single object says: its entry, its state, the lead's record, a journal.
+//! Decoding of one object: its entry, or the journal it holds.
 
 use std::sync::Arc;
 
-use super::journal::Journal;
-use super::object::Object;
-use crate::model::{Entry, Key, Mark, Record, Revision};
-use crate::store::kubernetes::cache::object_cache::Lead;
-use crate::store::kubernetes::cache::slot::{Known, State};
+use super::journal::TransactionJournal;
+use super::object::EntryObject;
+use crate::model::{Entry, Mark, Record, Revision};
 
-/// What an object stands for, if what wrote it was entitled to.
-pub(crate) fn state_of(object: &Object, key: &Result<Key, String>) -> State {
-    match (key, object.record()) {
-        _ if object.dying => State::Dying,
-        (Err(_), _) | (_, Err(_)) => State::Misfit,
-        (Ok(_), Ok(None)) => State::Tombstone,
-        (Ok(_), Ok(Some(_))) => State::Live,
-    }
+/// The journal that an object holds.
+pub(crate) fn decode_journal(object: &EntryObject) -> Option<TransactionJournal> {
+    TransactionJournal::unpack(&object.record().ok()??.value)
 }
 
-pub(crate) fn known(object: &Object, state: State) -> Known {
-    Known {
-        uid: object.uid.clone(),
-        version: object.version,
-        generation: object.generation,
-        kept: object.kept.clone(),
-        write_id: object.spec.as_ref().ok().and_then(|spec| spec.write_id),
-        step: object
-            .written_by()
-            .and_then(|_| object.step())
-            .map(|step| step.revision),
-        state,
-    }
-}
-
-pub(crate) fn read_lead(object: &Object) -> Option<Lead> {
-    let record = object.record().ok()??;
-    Some(Lead {
-        record: serde_json::from_slice(&record.value).ok()?,
-        uid: object.uid.clone(),
-        version: object.version,
-        generation: object.generation,
-        kept: object.kept.clone(),
-        stamped: object.written_by().is_some(),
-    })
-}
-
-/// What is known of an object in the place of the lead's record that is none.
-pub(crate) fn unreadable(object: &Object) -> Known {
-    tracing::error!(
-        object = object.name,
-        "the record of the gateway that leads cannot be read; it is written anew when its time is over"
-    );
-    known(object, State::Misfit)
-}
-
-pub(crate) fn read_journal(object: &Object) -> Option<Journal> {
-    Journal::unpack(&object.record().ok()??.value)
-}
-
-/// The entry an object holds, at its place on the line.
-pub(crate) fn entry(
-    object: &Object,
+/// The entry that an object holds. Its revision is `at`, or that of the transaction whose step the write was. `ours` says
+/// that a gateway wrote it.
+pub(crate) fn decode_entry(
+    object: &EntryObject,
     at: u64,
     before: Option<&Entry>,
     ours: bool,
 ) -> Option<Arc<Entry>> {
     let mut record = object.record().ok()??;
     if !ours && let Some(before) = before {
-        counters_go_on(&mut record, before);
+        continue_counters(&mut record, before);
     }
     let step = object.step();
     let modified = match step {
@@ -77,8 +31,8 @@ pub(crate) fn entry(
     Some(Arc::new(Entry { record, modified }))
 }
 
-/// An old copy of an object sets none of its counters back.
-fn counters_go_on(record: &mut Record, before: &Entry) {
+/// Keeps counters from going backwards: an external write may be an old copy of the object.
+fn continue_counters(record: &mut Record, before: &Entry) {
     let attrs = &mut record.attrs;
     if attrs.created == Mark::ThisWrite {
         attrs.created = Mark::At(before.created());
@@ -88,4 +42,40 @@ fn counters_go_on(record: &mut Record, before: &Entry) {
     }
     attrs.version = attrs.version.max(before.attrs().version.saturating_add(1));
     attrs.lock_index = attrs.lock_index.max(before.attrs().lock_index);
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::Attrs;
+
+    #[test]
+    fn external_write_sets_no_counter_back() {
+        let metadata = json!({"name": "x", "uid": "u", "resourceVersion": "9", "generation": 2});
+        let copy = json!({"key": "a", "attributes": {"version": 2, "lockIndex": 1}});
+        let copy = json!({"metadata": metadata, "spec": copy}).to_string();
+        let copy = EntryObject::read(&copy).unwrap();
+        let attrs = Attrs {
+            version: 7,
+            lock_index: 3,
+            created: Mark::At(4),
+            placed: Mark::At(5),
+            ..Attrs::default()
+        };
+        let before = Entry {
+            record: Record {
+                attrs,
+                ..Record::default()
+            },
+            modified: Revision::new(8, 0),
+        };
+        let external = decode_entry(&copy, 9, Some(&before), false).unwrap();
+        let attrs = external.attrs();
+        assert_eq!((attrs.version, attrs.lock_index), (8, 3));
+        assert_eq!((external.created(), external.placed()), (4, 5));
+        let ours = decode_entry(&copy, 9, Some(&before), true).unwrap();
+        assert_eq!((ours.attrs().version, ours.created()), (2, 9));
+    }
 }

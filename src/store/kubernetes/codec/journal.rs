@@ -1,4 +1,6 @@
-//! Several changes that happen together, in one object: the journal's revision is the commit.
+//! Transaction journal: the writes of one transaction in one object, whose revision is that of the commit.
+//!
+//! Creating the object is atomic, and so is the transaction, however many entries it changes.
 
 use std::io::{Read, Write as _};
 use std::sync::Arc;
@@ -16,47 +18,47 @@ use crate::model::{
 };
 use crate::store::shared::write_ids::WriteId;
 
-/// Where journals are among the gateway's own records.
+/// The prefix of journals among the gateway's own records.
 const PREFIX: &str = "journal/";
 
-/// The most bytes a journal is unpacked to.
+/// The longest unpacked journal, in bytes.
 const LONGEST: u64 = 64 << 20;
 
-/// A proposal, as it is kept.
+/// A proposal, as its journal stores it.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Journal {
+pub(crate) struct TransactionJournal {
     cause: Cause,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    subject: Option<Name>,
+    subject: Option<JournalKey>,
     writes: Vec<JournalWrite>,
 }
 
-/// A key: whether it is the gateway's own, and its bytes in base64.
+/// A key: whether it belongs to the gateway's own records, and its bytes in base64.
 #[derive(Debug, Serialize, Deserialize)]
-struct Name(bool, String);
+struct JournalKey(bool, String);
 
 #[derive(Debug, Serialize, Deserialize)]
 struct JournalWrite {
-    key: Name,
-    /// The name is given by the journal's revision.
+    key: JournalKey,
+    /// The key's name is the journal's revision.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     in_order: bool,
-    /// The revision the entry must still be at; none where there may be no entry.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    guard: Option<Revision>,
+    /// The precondition: the revision that the entry must have; none if there must be no entry.
+    #[serde(rename = "guard", default, skip_serializing_if = "Option::is_none")]
+    expected: Option<Revision>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     put: Option<JournalPut>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 struct JournalPut {
-    /// In base64; none where it stays as it is.
+    /// In base64; none if the value stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     value: Option<String>,
     attrs: Attrs,
 }
 
-/// The key of a journal.
+/// The key of the journal of a write.
 pub(crate) fn key(write_id: WriteId) -> Key {
     Key::system(format!("{PREFIX}{}.{}", write_id.term, write_id.sequence))
 }
@@ -66,7 +68,7 @@ pub(crate) fn is_journal(key: &Key) -> bool {
     key.starts_with(&Key::system(PREFIX))
 }
 
-impl Name {
+impl JournalKey {
     fn of(key: &Key) -> Self {
         Self(
             key.realm() == Realm::System,
@@ -80,23 +82,23 @@ impl Name {
     }
 }
 
-impl Journal {
+impl TransactionJournal {
     pub(crate) fn of(proposal: &Proposal) -> Self {
         Self {
             cause: proposal.cause,
-            subject: proposal.subject.as_ref().map(Name::of),
+            subject: proposal.subject.as_ref().map(JournalKey::of),
             writes: proposal.writes.iter().map(JournalWrite::of).collect(),
         }
     }
 
-    /// As the value of its object.
+    /// Encodes it as the value of its object.
     pub(crate) fn pack(&self) -> std::io::Result<Bytes> {
         let mut packed = DeflateEncoder::new(Vec::new(), Compression::fast());
         packed.write_all(&serde_json::to_vec(self)?)?;
         Ok(packed.finish()?.into())
     }
 
-    /// From the value of its object.
+    /// Decodes it from the value of its object.
     pub(crate) fn unpack(value: &[u8]) -> Option<Self> {
         let mut text = Vec::new();
         DeflateDecoder::new(value)
@@ -106,22 +108,22 @@ impl Journal {
         serde_json::from_slice(&text).ok()
     }
 
-    /// The keys it is about and what they must be at, where it stands at this revision.
-    pub(crate) fn guards(&self, revision: u64) -> Option<Vec<(Key, Option<Revision>)>> {
-        let guard = |write: &JournalWrite| Some((write.key_at(revision)?, write.guard));
-        self.writes.iter().map(guard).collect()
+    /// The precondition of each key, if the journal's revision is this one.
+    pub(crate) fn preconditions(&self, revision: u64) -> Option<Vec<(Key, Option<Revision>)>> {
+        let precondition = |write: &JournalWrite| Some((write.key_at(revision)?, write.expected));
+        self.writes.iter().map(precondition).collect()
     }
 
-    /// The commit it is, at a revision. `known` gives the entry a key has.
+    /// Its commit, if the journal's revision is this one. `current` yields the entry of a key.
     pub(crate) fn commit(
         &self,
         revision: u64,
-        known: impl Fn(&Key) -> Option<Arc<Entry>>,
+        current: impl Fn(&Key) -> Option<Arc<Entry>>,
     ) -> Option<Commit> {
         let mut changes = Vec::with_capacity(self.writes.len());
         for (sub, write) in (0_u32..).zip(&self.writes) {
             let key = write.key_at(revision)?;
-            let before = known(&key);
+            let before = current(&key);
             let now = match &write.put {
                 None => None,
                 Some(put) => {
@@ -167,9 +169,9 @@ impl JournalWrite {
             attrs: record.attrs.clone(),
         });
         Self {
-            key: Name::of(key),
+            key: JournalKey::of(key),
             in_order,
-            guard: before.map(|before| before.modified),
+            expected: before.map(|before| before.modified),
             put,
         }
     }
@@ -190,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_proposal_comes_back_as_its_commit() {
+    fn proposal_survives_the_journal_as_its_commit() {
         let before = Arc::new(Entry {
             record: Record {
                 value: "old".into(),
@@ -225,8 +227,8 @@ mod tests {
                 ),
             ],
         };
-        let packed = Journal::of(&proposal).pack().unwrap();
-        let journal = Journal::unpack(&packed).unwrap();
+        let packed = TransactionJournal::of(&proposal).pack().unwrap();
+        let journal = TransactionJournal::unpack(&packed).unwrap();
         let commit = journal.commit(42, |_| Some(Arc::clone(&before))).unwrap();
         assert_eq!((commit.revision, commit.cause), (42, Cause::Expire));
         let value = |at: usize| {
@@ -238,7 +240,7 @@ mod tests {
         assert_eq!(
             value(0),
             Some("old".into()),
-            "a value that stays is not sent"
+            "an unchanged value is not in the journal"
         );
         assert_eq!(commit.changes[1].key, Key::user("q/00000000000000000042"));
         assert_eq!(value(1), Some(Bytes::from_static(b"\xff")));
@@ -246,13 +248,13 @@ mod tests {
             (commit.changes[2].key.clone(), value(2)),
             (Key::system("s"), None)
         );
-        let guards = journal.guards(42).unwrap();
-        assert_eq!(guards[0].1, Some(Revision::new(5, 1)));
+        let preconditions = journal.preconditions(42).unwrap();
+        assert_eq!(preconditions[0].1, Some(Revision::new(5, 1)));
     }
 
     #[test]
-    fn what_is_no_journal_is_none() {
-        assert!(Journal::unpack(b"x").is_none());
+    fn bytes_that_are_no_journal_are_rejected() {
+        assert!(TransactionJournal::unpack(b"x").is_none());
         assert!(is_journal(&key(WriteId {
             term: 1,
             sequence: 2

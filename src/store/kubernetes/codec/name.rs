@@ -1,19 +1,19 @@
-//! What an entry's object is called: a part that people can read, and a hash that makes it unique.
+//! Object names and labels of entries: a readable part, and a hash that makes the name unique.
 
 use sha2::{Digest, Sha256};
 
 use crate::model::{Key, Realm};
 
-/// The longest readable part. A name stands twice in etcd, beside the key itself.
+/// The longest readable part. etcd stores a name twice, beside the key itself.
 const READABLE: usize = 64;
 
 /// The longest readable part of a label's value, which has at most 63 characters.
 const LABEL: usize = 24;
 
-/// Hexadecimal digits of the hash: 128 bits, so that nobody finds two keys of one name.
+/// Hexadecimal digits of the hash: 128 bits, so that nobody finds two keys with one name.
 const DIGITS: usize = 32;
 
-/// Those of a label, by which people choose: nothing depends on it.
+/// Hexadecimal digits of a label's hash. People select by labels; the gateway does not depend on them.
 const LABEL_DIGITS: usize = 16;
 
 /// The name of an entry's object: `docker.network.v1.0-5d41402abc4b2a76b9719d911017c592`. Those of the gateway's own records
@@ -31,7 +31,7 @@ pub(crate) fn of(key: &Key) -> String {
     format!("{own}{readable}-{}", digits(hash, DIGITS))
 }
 
-/// The value of the label that the entries directly beneath one directory share; the directory without its slashes.
+/// The value of the label [`PARENT`](super::object::PARENT): the directory without its slashes.
 pub(crate) fn parent(key: &Key) -> String {
     let bytes = key.as_bytes();
     let bytes = bytes.strip_suffix(b"/").unwrap_or(bytes);
@@ -49,7 +49,7 @@ pub(crate) fn parent(key: &Key) -> String {
     )
 }
 
-/// The value of the label that the gateway's own records have: the kind of record, which their keys begin with.
+/// The value of the label [`RECORD`](super::object::RECORD): the kind of record, which is the first part of its key.
 pub(crate) fn record(key: &Key) -> Option<String> {
     let kind = key.as_bytes().split(|byte| *byte == b'/').next();
     (key.realm() == Realm::System).then(|| readable(kind.unwrap_or_default(), LABEL))
@@ -65,7 +65,7 @@ fn digits(hash: Sha256, count: usize) -> String {
     text
 }
 
-/// Lower-case letters, digits and single dots, which stand for slashes; anything else is left out.
+/// Lower-case letters, digits, single dots for slashes, and single hyphens for anything else.
 fn readable(bytes: &[u8], longest: usize) -> String {
     let mut text = String::new();
     for byte in bytes {
@@ -75,7 +75,7 @@ fn readable(bytes: &[u8], longest: usize) -> String {
             b'/' | b'.' => '.',
             _ => '-',
         };
-        // A dot stands between letters or digits.
+        // A dot or hyphen comes after a letter or digit only; a dot replaces the hyphen before it.
         let after = text.chars().next_back();
         let fits = !matches!(
             (after, shown),
@@ -102,7 +102,7 @@ mod tests {
 
     use super::*;
 
-    /// As Kubernetes checks names of custom resources.
+    /// The check of Kubernetes for names of custom resources.
     fn is_subdomain(name: &str) -> bool {
         let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
         let label = |label: &str| {
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_can_be_read() {
+    fn name_is_readable() {
         let name = of(&Key::user("docker/network/v1.0/network/4a8F_b/"));
         assert!(
             name.starts_with("docker.network.v1.0.network.4a8f-b-"),
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_look_alike_have_names_of_their_own() {
+    fn similar_keys_have_different_names() {
         let keys = ["a", "a/", "A", "a.", "/a", "a//"].map(Key::user);
         let names: std::collections::BTreeSet<_> = keys.iter().map(of).collect();
         assert_eq!(names.len(), keys.len());
@@ -151,7 +151,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_key_has_a_name_that_kubernetes_takes(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        fn any_key_has_a_valid_name(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
             for key in [Key::user(&bytes), Key::system(&bytes)] {
                 prop_assert!(is_subdomain(&of(&key)), "{}", of(&key));
                 let label = parent(&key);
@@ -162,7 +162,7 @@ mod tests {
         }
 
         #[test]
-        fn any_path_has_a_name_that_kubernetes_takes(path in "[a-zA-Z0-9./_-]{0,300}") {
+        fn any_path_has_a_valid_name(path in "[a-zA-Z0-9./_-]{0,300}") {
             let name = of(&Key::user(&path));
             prop_assert!(is_subdomain(&name), "{name}");
         }

@@ -1,21 +1,20 @@
-//! An object as the API server has it, and as it is sent there.
+//! Entry objects: read from the API server's JSON, and written as the body of a request.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::name;
-use super::spec;
+use super::{name, spec};
 use crate::model::{Key, Record};
-use crate::store::kubernetes::definition::resource::{EntrySpec, SpecWriteId, Step};
+use crate::store::kubernetes::definition::resource::{EntrySpec, SpecStep, SpecWriteId};
 
 /// The label that entries directly beneath one directory share.
 pub(crate) const PARENT: &str = "kubekv.io/parent";
 
-/// The label that the gateway's own records have, and no client's entry has.
+/// The label of the gateway's own records; entries of clients have none.
 pub(crate) const RECORD: &str = "kubekv.io/record";
 
-/// What other people may have put on an object, and what is to stay when the entry is written anew.
+/// Metadata that other programs set, and that a replacement of the object keeps.
 const KEPT: [&str; 3] = ["annotations", "finalizers", "ownerReferences"];
 
 #[derive(Debug, Deserialize)]
@@ -25,49 +24,49 @@ struct Raw {
     spec: Option<Box<RawValue>>,
 }
 
-/// An object that was read.
+/// An object of kind `Entry`, as the API server has it.
 #[derive(Clone, Debug)]
-pub(crate) struct Object {
+pub(crate) struct EntryObject {
     pub(crate) name: String,
     pub(crate) uid: String,
     /// Its resourceVersion.
     pub(crate) version: u64,
     pub(crate) generation: i64,
-    /// Somebody deleted it, and something holds it back.
-    pub(crate) dying: bool,
-    /// What stays of its metadata when it is replaced.
-    pub(crate) kept: Map<String, Value>,
-    /// What it says, or why that cannot be read.
+    /// It was deleted, and a finalizer delays its removal.
+    pub(crate) deleting: bool,
+    /// The metadata of other programs, which a replacement keeps.
+    pub(crate) kept_metadata: Map<String, Value>,
+    /// Its spec, or why that cannot be read.
     pub(crate) spec: Result<EntrySpec, String>,
 }
 
-/// Why something is no object at all: the API server would have to be broken.
+/// JSON that is no object at all, which a working API server never sends.
 #[derive(Debug, thiserror::Error)]
 #[error("an object without {0}")]
-pub(crate) struct NoObject(&'static str);
+pub(crate) struct MalformedObject(&'static str);
 
-impl Object {
-    pub(crate) fn read(text: &str) -> Result<Self, NoObject> {
-        let raw: Raw = serde_json::from_str(text).map_err(|_| NoObject("metadata"))?;
+impl EntryObject {
+    pub(crate) fn read(text: &str) -> Result<Self, MalformedObject> {
+        let raw: Raw = serde_json::from_str(text).map_err(|_| MalformedObject("metadata"))?;
         let text = |name| raw.metadata.get(name).and_then(Value::as_str);
         let version = text("resourceVersion").and_then(|version| version.parse().ok());
         let spec = raw.spec.as_ref().map_or("null", |spec| spec.get());
         Ok(Self {
-            name: text("name").ok_or(NoObject("a name"))?.to_owned(),
-            uid: text("uid").ok_or(NoObject("a uid"))?.to_owned(),
-            version: version.ok_or(NoObject("a resourceVersion"))?,
+            name: text("name").ok_or(MalformedObject("a name"))?.to_owned(),
+            uid: text("uid").ok_or(MalformedObject("a uid"))?.to_owned(),
+            version: version.ok_or(MalformedObject("a resourceVersion"))?,
             generation: raw
                 .metadata
                 .get("generation")
                 .and_then(Value::as_i64)
                 .unwrap_or_default(),
-            dying: raw.metadata.contains_key("deletionTimestamp"),
-            kept: kept(&raw.metadata),
+            deleting: raw.metadata.contains_key("deletionTimestamp"),
+            kept_metadata: kept_metadata(&raw.metadata),
             spec: serde_json::from_str(spec).map_err(|error| format!("spec: {error}")),
         })
     }
 
-    /// The key it is about, if its name says the same.
+    /// Its key; an error if its name belongs to another key.
     pub(crate) fn key(&self) -> Result<Key, String> {
         let spec = self.spec.as_ref().map_err(Clone::clone)?;
         let key = spec::key(spec).map_err(|error| error.to_string())?;
@@ -75,14 +74,14 @@ impl Object {
         if name == self.name {
             Ok(key)
         } else {
-            Err(format!("an object of this key is called {name}"))
+            Err(format!("the object of this key must have the name {name}"))
         }
     }
 
-    /// Its record; `None` where it says that the entry is deleted.
+    /// Its record; `None` if the entry is deleted.
     pub(crate) fn record(&self) -> Result<Option<Record>, String> {
         let spec = self.spec.as_ref().map_err(Clone::clone)?;
-        if spec.deleted || self.dying {
+        if spec.deleted || self.deleting {
             return Ok(None);
         }
         spec::record(spec)
@@ -90,24 +89,24 @@ impl Object {
             .map_err(|error| error.to_string())
     }
 
-    /// Which transaction it says it is a step of.
-    pub(crate) fn step(&self) -> Option<Step> {
+    /// The transaction that its spec names.
+    pub(crate) fn step(&self) -> Option<SpecStep> {
         self.spec.as_ref().ok()?.step
     }
 
-    /// Whether it says it is a step of a transaction.
+    /// Whether its spec names a transaction.
     pub(crate) fn is_step(&self) -> bool {
         self.step().is_some()
     }
 
-    /// The write id of its last write, if a gateway made that.
+    /// The write id of its last write; `None` if that was an external write.
     pub(crate) fn written_by(&self) -> Option<SpecWriteId> {
         let write_id = self.spec.as_ref().ok()?.write_id?;
         (write_id.generation == self.generation).then_some(write_id)
     }
 }
 
-fn kept(metadata: &Map<String, Value>) -> Map<String, Value> {
+fn kept_metadata(metadata: &Map<String, Value>) -> Map<String, Value> {
     let mut kept = Map::new();
     for field in KEPT {
         if let Some(value) = metadata.get(field) {
@@ -124,7 +123,7 @@ fn kept(metadata: &Map<String, Value>) -> Map<String, Value> {
     kept
 }
 
-/// The object to send for an entry: to be made, or to replace what is there.
+/// The body of a request that creates an object, or replaces one with this metadata and version.
 pub(crate) fn body(
     key: &Key,
     spec: &EntrySpec,
@@ -141,7 +140,7 @@ pub(crate) fn body(
     }
     if let Some((_, version)) = replaced {
         metadata.insert("resourceVersion".to_owned(), version.to_string().into());
-        // An empty list of who wrote which field: it would be as long as a small entry.
+        // Clears the record of which program wrote which field: it would be as long as a small entry.
         metadata.insert("managedFields".to_owned(), json!([{}]));
     }
     let object = json!({
@@ -157,12 +156,12 @@ pub(crate) fn body(
 mod tests {
     use super::*;
 
-    fn object(metadata: &Value, spec: &Value) -> Object {
-        Object::read(&json!({"metadata": metadata, "spec": spec}).to_string()).unwrap()
+    fn object(metadata: &Value, spec: &Value) -> EntryObject {
+        EntryObject::read(&json!({"metadata": metadata, "spec": spec}).to_string()).unwrap()
     }
 
     #[test]
-    fn what_others_put_on_an_object_stays() {
+    fn metadata_of_other_programs_survives_replacement() {
         let key = Key::user("a/b");
         let read = object(
             &json!({"name": name::of(&key), "uid": "u", "resourceVersion": "7", "generation": 2,
@@ -171,7 +170,8 @@ mod tests {
         );
         assert_eq!(read.key(), Ok(key.clone()));
         let spec = read.spec.as_ref().unwrap();
-        let sent: Value = serde_json::from_slice(&body(&key, spec, Some((&read.kept, 7)))).unwrap();
+        let sent: Value =
+            serde_json::from_slice(&body(&key, spec, Some((&read.kept_metadata, 7)))).unwrap();
         let labels = json!({"team": "net", PARENT: name::parent(&key)});
         assert_eq!(sent["metadata"]["labels"], labels);
         assert_eq!(sent["metadata"]["annotations"], json!({"why": "x"}));
@@ -180,34 +180,37 @@ mod tests {
     }
 
     #[test]
-    fn label_of_own_records_is_set_and_taken_off_anew_with_each_write() {
+    fn each_write_sets_or_removes_label_of_own_records() {
         let sent = |key: &Key, kept: &Map<String, Value>| -> Value {
             let body = body(key, &EntrySpec::default(), Some((kept, 7)));
             let sent: Value = serde_json::from_slice(&body).unwrap();
             sent["metadata"]["labels"][RECORD].clone()
         };
-        // As an earlier release wrote it: with no such label.
-        let unlabelled = kept(&Map::new());
+        // As an earlier release wrote it, without the label.
+        let unlabelled = kept_metadata(&Map::new());
         assert_eq!(sent(&Key::system("lead"), &unlabelled), "lead");
         let by_hand = json!({"labels": {RECORD: "lead"}});
-        let by_hand = kept(by_hand.as_object().unwrap());
+        let by_hand = kept_metadata(by_hand.as_object().unwrap());
         assert_eq!(sent(&Key::user("lead"), &by_hand), Value::Null);
     }
 
     #[test]
-    fn an_edit_is_told_from_a_write() {
+    fn external_write_has_no_write_id_of_its_own() {
         let spec = json!({"key": "a", "stamp": {"term": 1, "sequence": 2, "generation": 3}});
         let meta = |generation: i64| json!({"name": "x", "uid": "u", "resourceVersion": "7", "generation": generation});
         assert!(object(&meta(3), &spec).written_by().is_some());
         assert!(object(&meta(4), &spec).written_by().is_none());
-        assert!(object(&meta(3), &spec).key().is_err(), "another's name");
+        assert!(
+            object(&meta(3), &spec).key().is_err(),
+            "the name belongs to another key"
+        );
     }
 
     #[test]
-    fn what_cannot_be_read_is_an_object_all_the_same() {
+    fn unreadable_spec_is_still_an_object() {
         let meta = json!({"name": "x", "uid": "u", "resourceVersion": "7"});
         assert!(object(&meta, &json!({"key": 5})).key().is_err());
         assert!(object(&meta, &Value::Null).key().is_err());
-        assert!(Object::read("{}").is_err());
+        assert!(EntryObject::read("{}").is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Entries as objects, and objects as entries.
+//! Encoding of a key and its record as the spec of an object, and decoding.
 
 use std::collections::BTreeMap;
 
@@ -8,35 +8,38 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 
-use crate::model::{Attrs, Deadline, Key, LeaseId, Mark, Realm, Record};
-use crate::store::kubernetes::definition::resource::{Attributes, EntrySpec, SpecRealm};
+use crate::model::{Attrs, Deadline, Entry, Key, LeaseId, Mark, Realm, Record, Revision};
+use crate::store::kubernetes::definition::resource::{
+    EntrySpec, SpecAttributes, SpecRealm, SpecStep,
+};
 
-/// Reads what people write, too: the API server takes base64 whose last letter has bits to spare.
-const AS_WRITTEN: GeneralPurpose = GeneralPurpose::new(
+/// Lenient base64, as people write it: the API server accepts base64 whose last letter has bits to spare.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
         .with_decode_allow_trailing_bits(true)
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The largest number that the API server takes. An edit by hand may bring a counter there, and the next write beyond.
+/// The largest number that the API server accepts. An external write may set a counter to it, and the gateway's next write
+/// would go beyond.
 const LARGEST: u64 = i64::MAX.unsigned_abs();
 
-/// Why an object is no entry.
+/// Why a spec is not a valid entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Undecodable {
-    /// Neither key nor keyBase64, or both, or no base64.
+    /// Neither key nor keyBase64, both, or invalid base64.
     #[error("spec.key or spec.keyBase64 must name the key")]
     Key,
-    /// Value and valueBase64, or no base64.
+    /// Both value and valueBase64, or invalid base64.
     #[error("spec.value and spec.valueBase64 exclude each other, and base64 must be base64")]
     Value,
-    /// Flags that are no number, a lease that is no UUID.
+    /// Flags that are not a number, or a lease that is not a UUID.
     #[error("spec.attributes cannot be read")]
     Attributes,
 }
 
-/// The spec of an entry. What it is in the log (write id, cause, step) is left to the caller.
+/// The spec of an entry, without what belongs to one write: write id, cause and step are the caller's.
 pub(crate) fn encode(key: &Key, record: &Record) -> EntrySpec {
     let (value, value_base64) = text_or_base64(&record.value);
     EntrySpec {
@@ -44,20 +47,36 @@ pub(crate) fn encode(key: &Key, record: &Record) -> EntrySpec {
         value_base64,
         size: i64::try_from(record.value.len()).unwrap_or(i64::MAX),
         attributes: attributes(&record.attrs),
-        ..named(key)
+        ..spec_of_key(key)
     }
 }
 
-/// The spec of an object that says that its entry is deleted.
+/// The spec of an object whose entry is deleted.
 pub(crate) fn tombstone(key: &Key) -> EntrySpec {
     EntrySpec {
         deleted: true,
-        ..named(key)
+        ..spec_of_key(key)
     }
 }
 
-fn named(key: &Key) -> EntrySpec {
-    let (text, base64) = match key.as_str().filter(|text| is_plain(text)) {
+/// The spec of an entry, or of its tombstone.
+pub(crate) fn encode_or_tombstone(key: &Key, record: Option<&Record>) -> EntrySpec {
+    record.map_or_else(|| tombstone(key), |record| encode(key, record))
+}
+
+/// The same, for an entry whose revision is not that of its object: a transaction's, or an earlier one.
+pub(crate) fn encode_step(key: &Key, entry: Option<&Entry>, at: Revision) -> EntrySpec {
+    EntrySpec {
+        step: Some(SpecStep {
+            revision: at.main,
+            sub: at.sub,
+        }),
+        ..encode_or_tombstone(key, entry.map(|entry| &entry.record))
+    }
+}
+
+fn spec_of_key(key: &Key) -> EntrySpec {
+    let (text, base64) = match key.as_str().filter(|text| is_readable(text)) {
         Some(text) => (Some(text.to_owned()), None),
         None => (None, Some(BASE64_STANDARD.encode(key.as_bytes()))),
     };
@@ -72,11 +91,11 @@ fn named(key: &Key) -> EntrySpec {
     }
 }
 
-/// The key an object is about.
+/// The key of a spec.
 pub(crate) fn key(spec: &EntrySpec) -> Result<Key, Undecodable> {
     let bytes = match (&spec.key, &spec.key_base64) {
         (Some(text), None) => text.as_bytes().to_vec(),
-        (None, Some(base64)) => AS_WRITTEN.decode(base64).map_err(|_| Undecodable::Key)?,
+        (None, Some(base64)) => LENIENT.decode(base64).map_err(|_| Undecodable::Key)?,
         _ => return Err(Undecodable::Key),
     };
     let realm = match spec.realm {
@@ -86,11 +105,11 @@ pub(crate) fn key(spec: &EntrySpec) -> Result<Key, Undecodable> {
     Ok(Key::new(realm, bytes))
 }
 
-/// The record an object holds.
+/// The record of a spec.
 pub(crate) fn record(spec: &EntrySpec) -> Result<Record, Undecodable> {
     let value = match (&spec.value, &spec.value_base64) {
         (Some(text), None) => Bytes::copy_from_slice(text.as_bytes()),
-        (None, Some(base64)) => AS_WRITTEN
+        (None, Some(base64)) => LENIENT
             .decode(base64)
             .map_err(|_| Undecodable::Value)?
             .into(),
@@ -101,15 +120,15 @@ pub(crate) fn record(spec: &EntrySpec) -> Result<Record, Undecodable> {
     Ok(Record { value, attrs })
 }
 
-/// A value as text, where it is text that takes no more room so than as base64.
+/// A value as text, if it is text and no longer than as base64.
 fn text_or_base64(value: &Bytes) -> (Option<String>, Option<String>) {
     if value.is_empty() {
         return (None, None);
     }
     let text = std::str::from_utf8(value)
         .ok()
-        .filter(|text| is_plain(text));
-    // JSON escapes these with a backslash, and etcd's limit is on what is escaped.
+        .filter(|text| is_readable(text));
+    // JSON escapes these with a backslash, and etcd limits the escaped size.
     let escaped = |text: &str| {
         text.bytes()
             .filter(|byte| b"\"\\\n\r\t".contains(byte))
@@ -121,14 +140,14 @@ fn text_or_base64(value: &Bytes) -> (Option<String>, Option<String>) {
     }
 }
 
-/// Whether people can read it: no control characters but those of text.
-fn is_plain(text: &str) -> bool {
+/// Whether people can read it: it has no control characters except line breaks and tabs.
+fn is_readable(text: &str) -> bool {
     !text
         .chars()
         .any(|letter| letter.is_control() && !['\n', '\r', '\t'].contains(&letter))
 }
 
-fn attributes(attrs: &Attrs) -> Attributes {
+fn attributes(attrs: &Attrs) -> SpecAttributes {
     let Attrs {
         flags,
         version,
@@ -147,7 +166,7 @@ fn attributes(attrs: &Attrs) -> Attributes {
         Mark::ThisWrite => None,
         Mark::At(revision) => Some(*revision),
     };
-    Attributes {
+    SpecAttributes {
         flags: (*flags != 0).then(|| flags.to_string()),
         version: (*version).min(LARGEST),
         ctime_ms: *ctime_ms,
@@ -164,8 +183,8 @@ fn attributes(attrs: &Attrs) -> Attributes {
     }
 }
 
-fn attrs(attributes: &Attributes) -> Option<Attrs> {
-    let Attributes {
+fn attrs(attributes: &SpecAttributes) -> Option<Attrs> {
+    let SpecAttributes {
         flags,
         version,
         ctime_ms,
@@ -248,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_comes_back() {
+    fn every_field_survives_the_codec() {
         let spec = through_json(&encode(&Key::user("a/b"), &full()));
         assert_eq!(spec.value.as_deref(), Some("Grüße\n"));
         assert_eq!(key(&spec), Ok(Key::user("a/b")));
@@ -256,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn no_number_is_larger_than_json_readers_hold() {
+    fn flags_of_64_bits_are_encoded_as_text() {
         let text = serde_json::to_string(&encode(&Key::user("a"), &full())).unwrap();
         assert!(
             text.contains("\"flags\":\"18446744073709551615\""),
@@ -265,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_said() {
+    fn invalid_spec_names_its_invalid_part() {
         let spec = EntrySpec::default();
         assert_eq!(key(&spec), Err(Undecodable::Key));
         let spec = EntrySpec {
@@ -273,9 +292,9 @@ mod tests {
             ..EntrySpec::default()
         };
         assert_eq!(record(&spec), Err(Undecodable::Value));
-        let attributes = Attributes {
+        let attributes = SpecAttributes {
             lock: Some("me".to_owned()),
-            ..Attributes::default()
+            ..SpecAttributes::default()
         };
         let spec = EntrySpec {
             attributes,
@@ -285,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_write_is_read() {
+    fn lenient_base64_is_decoded() {
         for text in ["QQ==", "QR==", "QQ"] {
             let spec = EntrySpec {
                 key_base64: Some(text.to_owned()),
@@ -298,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn counters_stay_within_what_the_api_server_takes() {
+    fn counters_stay_within_what_the_api_server_accepts() {
         let mut record = full();
         record.attrs.version = LARGEST + 1;
         record.attrs.lock_index = LARGEST + 1;
@@ -314,7 +333,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_come_back(name in prop::collection::vec(any::<u8>(), 0..40), value in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn any_bytes_survive_the_codec(name in prop::collection::vec(any::<u8>(), 0..40), value in prop::collection::vec(any::<u8>(), 0..200)) {
             let record_of = Record { value: value.into(), ..Record::default() };
             let spec = through_json(&encode(&Key::system(&name), &record_of));
             prop_assert_eq!(key(&spec).unwrap(), Key::system(&name));
@@ -322,10 +341,10 @@ mod tests {
         }
 
         #[test]
-        fn any_value_takes_at_most_a_third_more_room(value in "[\"\\\\\n a-z]{30,200}") {
+        fn any_value_is_encoded_at_most_a_third_longer(value in "[\"\\\\\n a-z]{30,200}") {
             let spec = encode(&Key::user("k"), &Record { value: value.clone().into(), ..Record::default() });
-            let room = spec.value.map(|text| serde_json::to_string(&text).unwrap().len()).or(spec.value_base64.map(|text| text.len()));
-            prop_assert!(room.unwrap() <= value.len() * 4 / 3 + 4);
+            let length = spec.value.map(|text| serde_json::to_string(&text).unwrap().len()).or(spec.value_base64.map(|text| text.len()));
+            prop_assert!(length.unwrap() <= value.len() * 4 / 3 + 4);
         }
     }
 }

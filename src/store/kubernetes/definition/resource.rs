@@ -1,6 +1,6 @@
-//! The custom resource an entry is kept as: `entries.kubekv.io/v1`, kind `Entry`, short name `kv`.
+//! The custom resource of an entry: `entries.kubekv.io/v1`, kind `Entry`, short name `kv`.
 //!
-//! Text stands as text, so that `kubectl get kv -o yaml` and `kubectl edit kv` show and change what a client wrote.
+//! Text is stored as text, so that `kubectl get kv -o yaml` and `kubectl edit kv` show and change what a client wrote.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Cause, DirMark};
 use crate::store::shared::write_ids::WriteId;
 
-/// The longest value, in bytes: etcd takes requests of 1.5 MiB, and base64 makes four bytes of three.
+/// The longest value, in bytes: etcd accepts requests of 1.5 MiB, and base64 makes four bytes of three.
 pub(crate) const VALUE_BYTES: usize = 1 << 20;
 
 /// One entry of a kubekv keyspace, or one of the gateway's own records.
@@ -54,55 +54,56 @@ pub(crate) const VALUE_BYTES: usize = 1 << 20;
     )
 )]
 #[serde(rename_all = "camelCase", default)]
-// Nobody owns single fields: to name them all in managed fields would take as much room as a small entry.
+// No program owns single fields: naming them all in managed fields would be as long as a small entry.
 #[schemars(extend("x-kubernetes-map-type" = "atomic"))]
 pub(crate) struct EntrySpec {
-    /// The key as clients write it, without a leading slash, where it is text. The object's name is made from it: an
-    /// object whose name does not fit is left out.
+    /// The key as clients write it, without a leading slash, if it is text. The object's name is derived from it: an
+    /// object with another name is ignored.
     #[schemars(length(max = 8192))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) key: Option<String>,
-    // Not of the format `byte`: rules would read it in base64 for URLs, and fail on much of the usual.
-    /// The key, where it is not text.
+    // Not of the format `byte`: rules would read it as base64 for URLs, and fail on much of standard base64.
+    /// The key in base64, if it is not text.
     #[schemars(length(max = 11000), regex(pattern = "^[A-Za-z0-9+/]*={0,2}$"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) key_base64: Option<String>,
-    /// `system` for the gateway's own records (sessions, lock delays, the lead), which no client sees.
+    /// `system` for the gateway's own records (sessions, lock delays, the leader record), which no client sees.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) realm: SpecRealm,
-    /// The value, where it is text.
+    /// The value, if it is text.
     #[schemars(length(max = 1_048_576))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) value: Option<String>,
-    /// The value, where it is not text.
+    /// The value in base64, if it is not text.
     #[schemars(length(max = 1_398_104), regex(pattern = "^[A-Za-z0-9+/]*={0,2}$"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) value_base64: Option<String>,
-    /// The value's length in bytes when the gateway wrote it; for people only.
+    /// The value's length in bytes when a gateway wrote it. Informative only.
     #[schemars(range(min = 0, max = 1_048_576))]
     pub(crate) size: i64,
-    /// The entry is deleted; the object is removed a moment later.
+    /// The entry is deleted: this object is a tombstone, and the leader removes it a moment later.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) deleted: bool,
-    /// What the protocols remember beside the value.
+    /// What the protocols store beside the value.
     #[serde(skip_serializing_if = "is_default")]
-    pub(crate) attributes: Attributes,
-    /// Why it was last written.
+    pub(crate) attributes: SpecAttributes,
+    /// The operation that wrote the entry last.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) cause: SpecCause,
-    /// The key that was acted on as a whole, where that is not this one.
+    /// The key that the operation was about as a whole, if that is not this one.
     #[schemars(length(max = 8192))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) subject: Option<String>,
-    /// Which of a gateway's writes this is; a change that brings no new one was made by somebody else.
+    /// The write id of the last write of a gateway. A change that brings no new one is an external write, such as an edit
+    /// with kubectl.
     #[serde(rename = "stamp", skip_serializing_if = "Option::is_none")]
     pub(crate) write_id: Option<SpecWriteId>,
-    /// Which transaction it is a step of.
+    /// The transaction that changed the entry, if its revision is not this object's resourceVersion.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) step: Option<Step>,
+    pub(crate) step: Option<SpecStep>,
 }
 
-/// Whose entry it is.
+/// Whether an entry is a client's or one of the gateway's own records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum SpecRealm {
@@ -136,33 +137,34 @@ pub(crate) enum SpecDir {
     Implied,
 }
 
-/// As [`crate::model::Attrs`]. Revisions are the store's resourceVersions; one that is missing is this write's own.
+/// As [`crate::model::Attrs`]. Revisions are resourceVersions plus the offset in the leader record; a missing one is that of
+/// this write.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
-pub(crate) struct Attributes {
+pub(crate) struct SpecAttributes {
     /// Consul's flags: 64 bits, more than a JSON number holds.
     #[schemars(length(max = 20), regex(pattern = "^[0-9]+$"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) flags: Option<String>,
-    /// Writes since the entry came to be.
+    /// Counts the writes since the entry was created.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) version: u64,
-    /// When it came to be, in milliseconds since 1970.
+    /// When it was created, in milliseconds since 1970.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) ctime_ms: i64,
-    /// When it was last written, in milliseconds since 1970, if not when it came to be.
+    /// When it was last written, in milliseconds since 1970, if not when it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) mtime_ms: Option<i64>,
-    /// The revision it came to be at.
+    /// The revision at which it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) created: Option<u64>,
-    /// The revision etcd v2 calls createdIndex.
+    /// The revision that etcd v2 calls createdIndex.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) placed: Option<u64>,
     /// Whether it is a directory of etcd v2.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) dir: SpecDir,
-    /// The session that holds it locked.
+    /// The session that holds its lock.
     #[schemars(
         length(max = 36),
         regex(pattern = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
@@ -172,39 +174,39 @@ pub(crate) struct Attributes {
     /// How often it was locked.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) lock_index: u64,
-    /// The lease it ends with.
+    /// The lease with which it is deleted.
     #[schemars(
         length(max = 36),
         regex(pattern = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bound: Option<String>,
-    /// When it ends by its own TTL, in milliseconds since 1970.
+    /// When its own TTL deletes it, in milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) deadline_ms: Option<i64>,
-    /// The TTL asked for, in milliseconds.
+    /// The TTL that the client set, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ttl_ms: Option<u64>,
-    /// Attributes of a newer version, kept as they came.
+    /// Attributes of a newer release, kept unchanged.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "anything")]
     pub(crate) other: BTreeMap<String, serde_json::Value>,
 }
 
-/// The name of one write of one gateway, and what it made of the object.
+/// The write id of a gateway's write, and the object's generation with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SpecWriteId {
-    /// The gateway's term as the one that writes.
+    /// The term of the leader that wrote.
     pub(crate) term: u64,
-    /// Its writes, counted.
+    /// Counts the writes of that leader.
     pub(crate) sequence: u64,
-    /// The object's generation with this write: another one says that somebody edited the object since.
+    /// The object's generation with this write. If the object has a higher one, it was edited since.
     pub(crate) generation: i64,
 }
 
 impl SpecWriteId {
-    /// The write's name alone.
+    /// The write id without the generation.
     pub(crate) fn name(self) -> WriteId {
         WriteId {
             term: self.term,
@@ -213,13 +215,13 @@ impl SpecWriteId {
     }
 }
 
-/// Where on the line the entry stands, if not at its object's resourceVersion: where its transaction stands.
+/// The revision of an entry that is not its object's resourceVersion: that of the transaction that changed it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Step {
+pub(crate) struct SpecStep {
     /// The revision of the transaction.
     pub(crate) revision: u64,
-    /// The change within it.
+    /// The index of the change within it.
     pub(crate) sub: u32,
 }
 

@@ -1,26 +1,27 @@
-//! The definition's rules for edits by hand: the API server refuses those that would make an entry vanish.
+//! Validation rules of the definition: the API server refuses edits by hand that would make an entry vanish.
 //!
-//! Every write of a gateway satisfies all of them, whatever the object was before. A gateway's write brings a write id of its
-//! own, and an edit leaves the one that is there: where a rule must tell them apart, it goes by that.
+//! Every write of a gateway satisfies all rules, whatever the object was before. A gateway's write brings a new write id,
+//! and an edit leaves the old one: a rule that must tell them apart compares the two.
 
 use serde_json::{Value, json};
 
-/// Counts the definitions. A gateway asks the API server which one it has, and says so where it is an older one.
+/// The number of this definition. A gateway asks the API server for the cluster's number, and warns if that is lower.
 pub(crate) const NUMBER: u32 = 2;
 
-/// The name that an object cannot have: whoever would make one is told the definition's number.
+/// A name that no object may have: the refusal of one states the definition's number.
 pub(crate) const PROBE: &str = "kubekv.definition";
 
-/// What comes before the number, and after it.
-const TOLD: (&str, &str) = ("this is definition ", " of entries.kubekv.io");
+/// The text of that refusal before the number, and after it.
+const AROUND_NUMBER: (&str, &str) = ("this is definition ", " of entries.kubekv.io");
 
-/// A write of a gateway: its write id is not the one that was there.
-const STAMPED: &str = "(has(self.stamp) && (!has(oldSelf.stamp) || self.stamp != oldSelf.stamp))";
+/// The condition that a gateway wrote: the write id is new.
+const HAS_NEW_WRITE_ID: &str =
+    "(has(self.stamp) && (!has(oldSelf.stamp) || self.stamp != oldSelf.stamp))";
 
-/// The definition's number in what the API server says of the probe.
-pub(crate) fn number_in(told: &str) -> Option<u32> {
-    let (_, rest) = told.split_once(TOLD.0)?;
-    let (number, _) = rest.split_once(TOLD.1)?;
+/// The definition's number in the API server's refusal of the probe.
+pub(crate) fn number_in(message: &str) -> Option<u32> {
+    let (_, rest) = message.split_once(AROUND_NUMBER.0)?;
+    let (number, _) = rest.split_once(AROUND_NUMBER.1)?;
     number.parse().ok()
 }
 
@@ -47,7 +48,7 @@ fn rule(rule: &str, message: &str) -> Value {
     json!({"rule": rule, "message": message})
 }
 
-/// A field is as it was before, with what stands for one that is not there.
+/// The condition that a field has not changed; `absent` stands for a missing one.
 fn unchanged(field: &str, absent: &str) -> String {
     format!(
         "(has(self.{field}) ? self.{field} : {absent}) == (has(oldSelf.{field}) ? oldSelf.{field} : {absent})"
@@ -55,10 +56,10 @@ fn unchanged(field: &str, absent: &str) -> String {
 }
 
 fn of_objects() -> Value {
-    let number = format!("{}{NUMBER}{}", TOLD.0, TOLD.1);
+    let number = format!("{}{NUMBER}{}", AROUND_NUMBER.0, AROUND_NUMBER.1);
     json!([
         rule(&format!("self.metadata.name != '{PROBE}'"), &number),
-        // Only the gateway can say whether the digits are the key's: one that differs is left out, and nothing is lost.
+        // Only the gateway can check the digits. It ignores an object with wrong ones, and no entry is lost.
         rule(
             "self.metadata.name.matches('-[0-9a-f]{32}$')",
             "an entry's object has the name that `kubekv name KEY` prints",
@@ -89,23 +90,23 @@ fn of_specs() -> Value {
             &format!("{} && {}", in_fours("keyBase64"), in_fours("valueBase64")),
             "base64 has groups of four letters, the last one filled up with =",
         ),
-        // A gateway writes the key in one of two ways, whichever the object has.
+        // A gateway may write the key as text where the object has base64, or the other way round.
         rule(
-            &format!("({}) || {STAMPED}", same_key.join(" && ")),
+            &format!("({}) || {HAS_NEW_WRITE_ID}", same_key.join(" && ")),
             "a key is not renamed: make an entry of the other key, and delete this one",
         ),
         rule(
             &format!(
-                "!{} || {} || {STAMPED}",
+                "!{} || {} || {HAS_NEW_WRITE_ID}",
                 deleted("self"),
                 deleted("oldSelf")
             ),
             "deleted is the gateway's: kubectl delete deletes the entry",
         ),
-        // A gateway's record of itself never bears a write id.
+        // Records of members never have a write id: each gateway writes its own.
         rule(
             &format!(
-                "!{own} || ({}) || !has(self.stamp) || {STAMPED}",
+                "!{own} || ({}) || !has(self.stamp) || {HAS_NEW_WRITE_ID}",
                 same_value.join(" && ")
             ),
             "this is a record of the gateway's own, which only a gateway writes",
@@ -115,7 +116,7 @@ fn of_specs() -> Value {
 
 fn of_attributes() -> Value {
     json!([
-        // As long as the pattern allows, they are compared as text: they are digits alone.
+        // Both are digits of the same length, and so compare as text.
         rule(
             "!has(self.flags) || size(self.flags) < 20 || self.flags <= '18446744073709551615'",
             "flags have 64 bits",
@@ -132,11 +133,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn number_is_read_as_it_is_told() {
+    fn number_is_read_from_the_refusal() {
         let rules = of_objects();
         let message = rules[0]["message"].as_str().unwrap();
-        let told = format!("<nil>: Invalid value: \"\": {message}");
-        assert_eq!(number_in(&told), Some(NUMBER));
+        let refusal = format!("<nil>: Invalid value: \"\": {message}");
+        assert_eq!(number_in(&refusal), Some(NUMBER));
         assert_eq!(number_in("spec.key: Required value"), None);
     }
 }

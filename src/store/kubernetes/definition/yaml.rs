@@ -1,4 +1,4 @@
-//! The definition of the custom resource, as a cluster is given it.
+//! YAML of the custom resource definition: what `kubekv crd` prints and `crds/` holds.
 
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
@@ -7,23 +7,24 @@ use super::resource::Entry;
 use super::rules;
 use crate::store::StoreError;
 
-/// The definition a cluster needs, as YAML: what `kubekv crd` prints and `crds/` holds.
+/// The definition that a cluster needs, as YAML.
 ///
 /// # Errors
-/// Where it cannot be written as YAML.
+/// If it cannot be written as YAML.
 pub fn definition() -> Result<String, StoreError> {
     let failed = |error: &dyn std::fmt::Display| {
         StoreError(format!("cannot write the definition as YAML: {error}"))
     };
     let mut definition = serde_json::to_value(Entry::crd()).map_err(|error| failed(&error))?;
-    plain_formats(&mut definition);
+    signed_formats(&mut definition);
     rules::add(&mut definition);
-    keep(&mut definition);
+    forbid_pruning(&mut definition);
     serde_saphyr::to_string(&definition).map_err(|error| failed(&error))
 }
 
-/// Every entry of every namespace ends with the definition: tools that remove what is not listed any more leave it alone.
-fn keep(definition: &mut Value) {
+/// Annotates the definition so that deployment tools never prune it: every entry of every namespace would be deleted with
+/// it.
+fn forbid_pruning(definition: &mut Value) {
     let annotations = json!({
         "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
         "helm.sh/resource-policy": "keep",
@@ -34,8 +35,8 @@ fn keep(definition: &mut Value) {
     }
 }
 
-/// Kubernetes knows no unsigned formats, and says so at each `kubectl apply`. The minimum stays.
-fn plain_formats(value: &mut Value) {
+/// Replaces unsigned formats, which Kubernetes does not know and warns of at each `kubectl apply`. The minimum stays.
+fn signed_formats(value: &mut Value) {
     if let Some(fields) = value.as_object_mut() {
         if fields
             .get("format")
@@ -43,9 +44,9 @@ fn plain_formats(value: &mut Value) {
         {
             fields.insert("format".to_owned(), "int64".into());
         }
-        fields.values_mut().for_each(plain_formats);
+        fields.values_mut().for_each(signed_formats);
     } else if let Some(items) = value.as_array_mut() {
-        items.iter_mut().for_each(plain_formats);
+        items.iter_mut().for_each(signed_formats);
     }
 }
 
@@ -55,26 +56,26 @@ mod tests {
 
     use super::*;
 
-    /// Leaves what the API server goes by.
-    fn without_words(value: &mut Value) {
+    /// Removes descriptions, and leaves what the API server validates by.
+    fn remove_descriptions(value: &mut Value) {
         if let Some(fields) = value.as_object_mut() {
             if fields.get("description").is_some_and(Value::is_string) {
                 fields.remove("description");
             }
-            fields.values_mut().for_each(without_words);
+            fields.values_mut().for_each(remove_descriptions);
         } else if let Some(items) = value.as_array_mut() {
-            items.iter_mut().for_each(without_words);
+            items.iter_mut().for_each(remove_descriptions);
         }
     }
 
     #[test]
-    fn definition_of_another_schema_has_another_number() {
+    fn changed_schema_has_a_new_number() {
         let text = definition().unwrap();
         let mut schema: Value = serde_saphyr::from_str(&text).unwrap();
-        without_words(&mut schema);
+        remove_descriptions(&mut schema);
         let digest = Sha256::digest(schema["spec"].to_string());
-        let begin = u32::from_be_bytes(digest[..4].try_into().unwrap());
-        // Another digest: raise rules::NUMBER, so that gateways notice where the cluster still has the older one.
-        assert_eq!((rules::NUMBER, begin), (2, 1_741_932_655));
+        let prefix = u32::from_be_bytes(digest[..4].try_into().unwrap());
+        // If the digest differs, raise rules::NUMBER, so that gateways notice a cluster that still has the older one.
+        assert_eq!((rules::NUMBER, prefix), (2, 1_741_932_655));
     }
 }

@@ -1,32 +1,39 @@
-//! Whether what was told is what there is: events have been lost on their way before (kubernetes#123072).
+//! Comparison of the cache with a full list: API servers have lost watch events before (kubernetes#123072).
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::store::kubernetes::cache::object_cache::Objects;
-use crate::store::kubernetes::cache::slot::Slot;
+use super::load::listed;
+use crate::store::kubernetes::cache::object_cache::ObjectCache;
+use crate::store::kubernetes::cache::slot::CacheSlot;
 use crate::store::kubernetes::client::error::ApiError;
-use crate::store::kubernetes::log::KubernetesLog;
+use crate::store::kubernetes::namespace::Namespace;
 
-/// How long to wait for what was listed to be told: heartbeats follow it.
-const TOLD: Duration = Duration::from_secs(60);
+/// How long to wait until the watch has delivered the list's version: heartbeats follow it.
+const CATCH_UP: Duration = Duration::from_secs(60);
 
-/// The entries that are not as a list has them.
-pub(crate) async fn once(log: &KubernetesLog) -> Result<BTreeSet<String>, ApiError> {
-    let listed = log.listed().await?;
-    let told = |known: &Objects| known.version >= listed.version;
-    if !log.state.objects.wait_until(TOLD, told).await {
+/// The names of the entries that differ from a full list.
+pub(crate) async fn once(namespace: &Namespace) -> Result<BTreeSet<String>, ApiError> {
+    let listed = listed(namespace).await?;
+    let caught_up = |cached: &ObjectCache| cached.version >= listed.version;
+    if !namespace
+        .cache
+        .objects
+        .wait_until(CATCH_UP, caught_up)
+        .await
+    {
         return Ok(BTreeSet::new());
     }
-    Ok(differing(&log.state.objects.lock(), &listed))
+    Ok(differing(&namespace.cache.objects.lock(), &listed))
 }
 
-/// The names whose entries are not the same, and have not changed after the list.
-fn differing(known: &Objects, listed: &Objects) -> BTreeSet<String> {
-    let revision = |slot: Option<&Slot>| slot.and_then(Slot::entry).map(|entry| entry.modified);
-    let names = known.slots.keys().chain(listed.slots.keys());
+/// The names whose entries differ, and have not changed after the list.
+fn differing(cached: &ObjectCache, listed: &ObjectCache) -> BTreeSet<String> {
+    let revision =
+        |slot: Option<&CacheSlot>| slot.and_then(CacheSlot::entry).map(|entry| entry.modified);
+    let names = cached.slots.keys().chain(listed.slots.keys());
     let differs = |name: &&String| {
-        let now = known.slots.get(*name);
+        let now = cached.slots.get(*name);
         let object = now.and_then(|slot| slot.object.as_ref());
         let since = object.is_some_and(|object| object.version > listed.version)
             || revision(now).is_some_and(|revision| revision.main > listed.index());
@@ -41,26 +48,26 @@ mod tests {
 
     use super::*;
     use crate::model::{Entry, Key, Record, Revision};
-    use crate::store::kubernetes::cache::object_cache::Past;
+    use crate::store::kubernetes::cache::leader_object::LastLeader;
 
-    fn objects(version: u64, entries: &[(&str, u64)]) -> Objects {
-        let mut objects = Objects::listed(version, None, Past::default());
+    fn objects(version: u64, entries: &[(&str, u64)]) -> ObjectCache {
+        let mut objects = ObjectCache::new(version, None, LastLeader::default());
         for (name, main) in entries {
             let entry = Entry {
                 record: Record::default(),
                 modified: Revision::new(*main, 0),
             };
             let slot = objects.slots.entry((*name).to_owned()).or_default();
-            slot.shown = Some((Key::user(*name), Arc::new(entry)));
+            slot.visible = Some((Key::user(*name), Arc::new(entry)));
         }
         objects
     }
 
     #[test]
-    fn what_was_lost_is_found_and_what_changed_since_is_not() {
-        let known = objects(12, &[("same", 1), ("since", 11), ("old", 2), ("gone", 3)]);
+    fn lost_events_are_found_and_later_changes_are_not() {
+        let cached = objects(12, &[("same", 1), ("since", 11), ("old", 2), ("gone", 3)]);
         let listed = objects(10, &[("same", 1), ("since", 4), ("old", 5), ("new", 6)]);
-        let found: Vec<_> = differing(&known, &listed).into_iter().collect();
+        let found: Vec<_> = differing(&cached, &listed).into_iter().collect();
         assert_eq!(found, ["gone", "new", "old"]);
     }
 }

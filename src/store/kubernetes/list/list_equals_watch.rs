@@ -1,45 +1,48 @@
-//! A list comes to the same entries as the changes that led there, whatever gateways that lead no more have on its way.
+//! Simulation: a full list yields the same entries as the watch, whatever requests former leaders have in flight.
 //!
-//! An API server of a few objects, and gateways that lead one after the other. What they send stays on its way for as long
-//! as chance will have it, and arrives in any order. After each change everything is listed, and compared.
+//! An API server of a few objects serves gateways that lead one after the other. Their requests stay in flight for a random
+//! time and arrive in any order. After each change everything is listed, and compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::reconstruct::Listed;
+use super::reconstruct::Reconstruction;
 use crate::model::{Entry, Key, Proposal, Record, Revision, Target, Write};
-use crate::store::kubernetes::cache::object_cache::{Event, Lead, Objects, Past};
-use crate::store::kubernetes::cleanup::tasks::{Chore, chores};
+use crate::store::kubernetes::cache::apply::WatchEvent;
+use crate::store::kubernetes::cache::leader_object::{LastLeader, LeaderObject};
+use crate::store::kubernetes::cache::object_cache::ObjectCache;
+use crate::store::kubernetes::cleanup::tasks::{CleanupTask, tasks};
 use crate::store::kubernetes::codec::name;
-use crate::store::kubernetes::codec::object::Object;
-use crate::store::kubernetes::definition::resource::EntrySpec;
-use crate::store::kubernetes::send::requests::{self, Request};
+use crate::store::kubernetes::codec::object::EntryObject;
+use crate::store::kubernetes::codec::spec::encode_or_tombstone;
+use crate::store::kubernetes::send::leader_record::leader_request;
+use crate::store::kubernetes::send::proposal::journal_request;
+use crate::store::kubernetes::send::write_request::WriteRequest;
 use crate::store::shared::election::record::{Fence, LeaderRecord};
-use crate::store::shared::write_ids::WriteId;
-use crate::store::shared::write_ids::WriteIds;
+use crate::store::shared::write_ids::{WriteId, WriteIds};
 
 const KEYS: [&str; 4] = ["a", "b", "c", "d"];
 
-/// What is on its way, and the term of whoever sent it.
-enum Sent {
-    Write(Request, u64),
-    Chore(Chore, u64),
+/// A request in flight, and its sender's term.
+enum InFlight {
+    Write(WriteRequest, u64),
+    Cleanup(CleanupTask, u64),
 }
 
-/// What objects were and are.
+/// An API server with the history of its objects.
 #[derive(Default)]
-struct Server {
+struct ApiServer {
     version: u64,
     uids: u64,
-    now: BTreeMap<String, Object>,
-    /// By version: the object of a name from then on.
-    past: Vec<(u64, String, Option<Object>)>,
+    now: BTreeMap<String, EntryObject>,
+    /// In order of versions: the object of a name from a version on.
+    history: Vec<(u64, String, Option<EntryObject>)>,
 }
 
-impl Server {
-    fn put(&mut self, request: &Request) -> Option<Object> {
+impl ApiServer {
+    fn put(&mut self, request: &WriteRequest) -> Option<EntryObject> {
         let there = self.now.get(&request.name);
         if there.map(|there| there.version) != request.replaced {
             return None;
@@ -55,13 +58,13 @@ impl Server {
                 "resourceVersion": self.version.to_string()},
             "spec": sent["spec"],
         });
-        let object = Object::read(&object.to_string()).unwrap();
+        let object = EntryObject::read(&object.to_string()).unwrap();
         self.now.insert(request.name.clone(), object.clone());
         self.note(&request.name, Some(object.clone()));
         Some(object)
     }
 
-    fn remove(&mut self, name: &str, uid: &str, version: u64) -> Option<Object> {
+    fn remove(&mut self, name: &str, uid: &str, version: u64) -> Option<EntryObject> {
         let there = self.now.get(name)?;
         if there.uid != uid || there.version != version {
             return None;
@@ -73,43 +76,45 @@ impl Server {
         Some(gone)
     }
 
-    fn note(&mut self, name: &str, object: Option<Object>) {
-        self.past.push((self.version, name.to_owned(), object));
+    fn note(&mut self, name: &str, object: Option<EntryObject>) {
+        self.history.push((self.version, name.to_owned(), object));
     }
 
-    fn then(&self, name: &str, version: u64) -> Option<Object> {
-        let mut past = self.past.iter().rev();
-        let is_then = |(at, of, _): &&(u64, String, Option<Object>)| *at <= version && of == name;
-        past.find(is_then)?.2.clone()
+    fn object_at(&self, name: &str, version: u64) -> Option<EntryObject> {
+        let mut history = self.history.iter().rev();
+        let is_last =
+            |(at, of, _): &&(u64, String, Option<EntryObject>)| *at <= version && of == name;
+        history.find(is_last)?.2.clone()
     }
 
     /// The entries as of a version, by a list.
-    fn list(&self, version: u64) -> Objects {
-        let names: BTreeSet<_> = self.past.iter().map(|(_, name, _)| name).collect();
+    fn list(&self, version: u64) -> ObjectCache {
+        let names: BTreeSet<_> = self.history.iter().map(|(_, name, _)| name).collect();
         let list = names.into_iter();
-        let list = list.filter_map(|name| self.then(name, version));
-        let mut listed = Listed::new(version, list.collect(), Past::default());
-        while let Some(suspect) = listed.suspects.pop() {
-            let then = self.then(&suspect.now.name, suspect.fence);
-            listed.settle(suspect, Ok(then));
+        let list = list.filter_map(|name| self.object_at(name, version));
+        let mut reconstruction =
+            Reconstruction::new(version, list.collect(), LastLeader::default());
+        while let Some(suspect) = reconstruction.suspects.pop() {
+            let at_fence = self.object_at(&suspect.now.name, suspect.fence);
+            reconstruction.resolve(suspect, Ok(at_fence));
         }
-        listed.finish()
+        reconstruction.finish()
     }
 
-    /// What happened after a version.
-    fn since(&self, version: u64) -> Vec<Event> {
+    /// The watch events after a version.
+    fn since(&self, version: u64) -> Vec<WatchEvent> {
         let mut events = Vec::new();
-        for (at, name, object) in &self.past {
+        for (at, name, object) in &self.history {
             if *at <= version {
                 continue;
             }
-            let gone = || {
-                let mut gone = self.then(name, at - 1).unwrap();
+            let deleted = || {
+                let mut gone = self.object_at(name, at - 1).unwrap();
                 gone.version = *at;
-                Event::Gone(gone)
+                WatchEvent::Deleted(gone)
             };
-            let is = |object: &Object| Event::Is(object.clone());
-            events.push(object.as_ref().map_or_else(gone, is));
+            let written = |object: &EntryObject| WatchEvent::Written(object.clone());
+            events.push(object.as_ref().map_or_else(deleted, written));
         }
         events
     }
@@ -118,69 +123,69 @@ impl Server {
 /// The gateway that leads.
 struct Leader {
     term: u64,
-    objects: Objects,
+    objects: ObjectCache,
     write_ids: WriteIds,
-    /// Keys it waits for.
+    /// Keys with a write of unknown outcome.
     busy: BTreeSet<&'static str>,
 }
 
-struct Play {
+struct Simulation {
     random: fastrand::Rng,
-    server: Server,
-    /// Told of everything from the beginning.
-    truth: Objects,
+    server: ApiServer,
+    /// A cache that every event was applied to.
+    truth: ObjectCache,
     leader: Leader,
-    sent: Vec<Sent>,
+    in_flight: Vec<InFlight>,
     values: u64,
-    told: Vec<String>,
+    trace: Vec<String>,
 }
 
-impl Play {
+impl Simulation {
     fn new(seed: u64) -> Self {
-        let mut play = Self {
+        let mut simulation = Self {
             random: fastrand::Rng::with_seed(seed),
-            server: Server::default(),
-            truth: Objects::listed(0, None, Past::default()),
+            server: ApiServer::default(),
+            truth: ObjectCache::new(0, None, LastLeader::default()),
             leader: Leader {
                 term: 0,
-                objects: Objects::listed(0, None, Past::default()),
+                objects: ObjectCache::new(0, None, LastLeader::default()),
                 write_ids: WriteIds::default(),
                 busy: BTreeSet::new(),
             },
-            sent: Vec::new(),
+            in_flight: Vec::new(),
             values: 0,
-            told: Vec::new(),
+            trace: Vec::new(),
         };
-        play.take_over();
-        play
+        simulation.take_over();
+        simulation
     }
 
-    fn happened(&mut self, event: Event) {
-        self.truth.take(event.clone());
-        self.leader.objects.take(event);
+    fn apply(&mut self, event: WatchEvent) {
+        self.truth.apply(event.clone());
+        self.leader.objects.apply(event);
     }
 
-    fn write_lead(&mut self, record: &LeaderRecord) {
+    fn write_leader_record(&mut self, record: &LeaderRecord) {
         let write_id = WriteId {
             term: record.term,
             sequence: record.beat,
         };
-        let there = self.truth.lead.as_ref().map(Lead::known);
-        let request = requests::lead_request(record, write_id, there.as_ref()).unwrap();
+        let cached = self.truth.leader.as_ref().map(LeaderObject::cached);
+        let request = leader_request(record, write_id, cached.as_ref()).unwrap();
         let object = self.server.put(&request).unwrap();
-        self.happened(Event::Is(object));
+        self.apply(WatchEvent::Written(object));
     }
 
-    /// Another gateway leads, that has listed everything a while ago, or was told of it from the beginning.
+    /// Another gateway leads, which listed everything now, a while ago, or before the first object.
     fn take_over(&mut self) {
         let mut record = LeaderRecord::default();
-        if let Some(lead) = &self.truth.lead {
-            record.fences.clone_from(&lead.record.fences);
-            record.term = lead.record.term;
-            if lead.record.beat == 0 {
+        if let Some(leader) = &self.truth.leader {
+            record.fences.clone_from(&leader.record.fences);
+            record.term = leader.record.term;
+            if leader.record.beat == 0 {
                 record.note_fence(Fence {
-                    term: lead.record.term,
-                    revision: lead.version,
+                    term: leader.record.term,
+                    revision: leader.version,
                 });
             }
         }
@@ -192,11 +197,11 @@ impl Play {
         };
         let mut objects = self.server.list(began);
         for event in self.server.since(began) {
-            objects.take(event);
+            objects.apply(event);
         }
         let write_ids = WriteIds::default();
         write_ids.enter(record.term);
-        self.told.push(format!(
+        self.trace.push(format!(
             "term {} after {}, having listed {began}",
             record.term, self.server.version
         ));
@@ -206,24 +211,24 @@ impl Play {
             write_ids,
             busy: BTreeSet::new(),
         };
-        self.write_lead(&record);
+        self.write_leader_record(&record);
     }
 
     fn beat(&mut self) {
-        let lead = self.truth.lead.as_ref().unwrap();
-        let mut record = lead.record.clone();
+        let leader = self.truth.leader.as_ref().unwrap();
+        let mut record = leader.record.clone();
         if record.beat == 0 {
             record.note_fence(Fence {
                 term: record.term,
-                revision: lead.version,
+                revision: leader.version,
             });
         }
         record.beat += 1;
-        self.write_lead(&record);
+        self.write_leader_record(&record);
     }
 
     fn entry(&self, key: &Key) -> Option<Arc<Entry>> {
-        self.leader.objects.entry_of(key).cloned()
+        self.leader.objects.entry(key).cloned()
     }
 
     fn record(&mut self, before: Option<&Entry>) -> Record {
@@ -236,7 +241,7 @@ impl Play {
         record
     }
 
-    /// The leader writes some keys of which it awaits nothing.
+    /// The leader writes some keys that have no write in flight.
     fn write(&mut self) {
         let mut free: Vec<_> = KEYS
             .into_iter()
@@ -267,61 +272,64 @@ impl Play {
                 let Target::Key(key) = &write.target else {
                     return;
                 };
-                let slot = self.leader.objects.slots.get(&name::of(key));
-                let there = slot.and_then(|slot| slot.object.as_ref());
-                let spec: EntrySpec = requests::spec(key, write.put.as_ref());
-                Request::new(key, spec, Some(write_id), there)
+                let cached = self.leader.objects.object(&name::of(key));
+                let spec = encode_or_tombstone(key, write.put.as_ref());
+                WriteRequest::new(key, spec, Some(write_id), cached)
             }
             _ => {
                 let proposal = Proposal {
                     writes,
                     ..Proposal::default()
                 };
-                requests::journal(write_id, &proposal).unwrap()
+                journal_request(write_id, &proposal).unwrap()
             }
         };
-        self.told.push(format!("sends {}", sent(&request)));
-        self.sent.push(Sent::Write(request, self.leader.term));
+        self.trace.push(format!("sends {}", describe(&request)));
+        self.in_flight
+            .push(InFlight::Write(request, self.leader.term));
     }
 
-    /// The leader clears up, if nothing of that is on its way.
-    fn clear_up(&mut self) {
+    /// The leader starts a round of cleanup, if none is in flight.
+    fn clean_up(&mut self) {
         let term = self.leader.term;
-        let waits = |sent: &Sent| matches!(sent, Sent::Chore(_, of) if *of == term);
-        if self.sent.iter().any(waits) {
+        let waits = |sent: &InFlight| matches!(sent, InFlight::Cleanup(_, of) if *of == term);
+        if self.in_flight.iter().any(waits) {
             return;
         }
-        for chore in chores(&self.leader.objects, &self.leader.write_ids) {
-            self.sent.push(Sent::Chore(chore, term));
+        for task in tasks(&self.leader.objects, &self.leader.write_ids) {
+            self.in_flight.push(InFlight::Cleanup(task, term));
         }
     }
 
-    /// Something arrives, or never will.
+    /// A request arrives, or is lost.
     fn arrive(&mut self) {
-        if self.sent.is_empty() {
+        if self.in_flight.is_empty() {
             return;
         }
-        let sent = self.sent.swap_remove(self.random.usize(..self.sent.len()));
+        let request = self
+            .in_flight
+            .swap_remove(self.random.usize(..self.in_flight.len()));
         let term = self.leader.term;
         if self.random.u8(..20) == 0 {
             return;
         }
-        let event = match &sent {
-            Sent::Write(request, _) | Sent::Chore(Chore::Write(request), _) => {
-                self.server.put(request).map(Event::Is)
+        let event = match &request {
+            InFlight::Write(request, _) | InFlight::Cleanup(CleanupTask::Write(request), _) => {
+                self.server.put(request).map(WatchEvent::Written)
             }
-            Sent::Chore(Chore::Remove { name, uid, version }, _) => {
-                self.server.remove(name, uid, *version).map(Event::Gone)
-            }
+            InFlight::Cleanup(CleanupTask::Remove { name, uid, version }, _) => self
+                .server
+                .remove(name, uid, *version)
+                .map(WatchEvent::Deleted),
         };
         if let Some(event) = event {
-            self.told.push(format!("{event:?}"));
-            self.happened(event);
+            self.trace.push(format!("{event:?}"));
+            self.apply(event);
         }
-        if matches!(sent, Sent::Write(_, of) if of == term) {
-            // It knows what became of one of its writes; which keys it may write again is not worth a list.
-            let mut left = self.sent.iter();
-            let left = left.any(|sent| matches!(sent, Sent::Write(_, of) if *of == term));
+        if matches!(request, InFlight::Write(_, of) if of == term) {
+            // The outcome of one write is known. Its keys are not tracked: once none is in flight, all are free.
+            let mut left = self.in_flight.iter();
+            let left = left.any(|sent| matches!(sent, InFlight::Write(_, of) if *of == term));
             if !left {
                 self.leader.busy.clear();
             }
@@ -331,23 +339,23 @@ impl Play {
     fn compare(&self, seed: u64) {
         let listed = self.server.list(self.server.version);
         for key in KEYS.map(Key::user) {
-            let shown = |objects: &Objects| -> Option<(Revision, Record)> {
-                let entry = objects.entry_of(&key)?;
+            let shown = |objects: &ObjectCache| -> Option<(Revision, Record)> {
+                let entry = objects.entry(&key)?;
                 Some((entry.modified, entry.record.clone()))
             };
             for (who, objects) in [("a list", &listed), ("the leader", &self.leader.objects)] {
                 assert_eq!(
                     shown(objects),
                     shown(&self.truth),
-                    "seed {seed}: {key} by {who}, not as it was told:\n{}",
-                    self.told.join("\n")
+                    "seed {seed}: {key} differs between {who} and the watch:\n{}",
+                    self.trace.join("\n")
                 );
             }
         }
     }
 }
 
-fn sent(request: &Request) -> String {
+fn describe(request: &WriteRequest) -> String {
     let body: Value = serde_json::from_slice(&request.body).unwrap();
     format!(
         "{} for {:?}: {}",
@@ -356,18 +364,18 @@ fn sent(request: &Request) -> String {
 }
 
 #[test]
-fn a_list_comes_to_the_same_as_what_was_told() {
+fn list_yields_the_same_entries_as_the_watch() {
     for seed in 0..60 {
-        let mut play = Play::new(seed);
+        let mut simulation = Simulation::new(seed);
         for _ in 0..80 {
-            match play.random.u8(..32) {
-                0 => play.take_over(),
-                1..=3 => play.beat(),
-                4..=9 => play.write(),
-                10..=12 => play.clear_up(),
-                _ => play.arrive(),
+            match simulation.random.u8(..32) {
+                0 => simulation.take_over(),
+                1..=3 => simulation.beat(),
+                4..=9 => simulation.write(),
+                10..=12 => simulation.clean_up(),
+                _ => simulation.arrive(),
             }
-            play.compare(seed);
+            simulation.compare(seed);
         }
     }
 }

@@ -1,3 +1,5 @@
-//! The watch stream of the API server.
+//! The watch of the namespace: opened, parsed, and streamed as log events.
 
-pub(crate) mod stream;
+mod event;
+pub(crate) mod open;
+mod stream;
