@@ -17,7 +17,7 @@ const DIGITS: usize = 32;
 const LABEL_DIGITS: usize = 16;
 
 /// The name of an entry's object: `docker.network.v1.0-5d41402abc4b2a76b9719d911017c592`. Those of the gateway's own records
-/// begin with `kubekv.`, and so do those of clients' keys that begin with `kubekv/`; the hash tells them apart.
+/// begin with `kubekv.`, and so do those of clients' keys that begin with `kubekv/`; their hashes differ.
 pub(crate) fn of(key: &Key) -> String {
     let (own, realm) = match key.realm() {
         Realm::User => ("", "user"),

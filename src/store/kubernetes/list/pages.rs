@@ -21,7 +21,7 @@ pub(super) async fn list(api: &Api) -> Result<(u64, Vec<EntryObject>), ApiError>
     }
 }
 
-/// The same, in one attempt; of the past if there is a resourceVersion.
+/// The same, in one attempt; of the past if a resourceVersion is given.
 pub(super) async fn list_at(
     api: &Api,
     at: Option<u64>,

@@ -1,4 +1,4 @@
-//! Records that every gateway writes of itself, whoever leads: without a write id, like an external write.
+//! Member records, which every gateway writes of itself, leader or not: without a write id, like an external write.
 
 use bytes::Bytes;
 
@@ -10,7 +10,7 @@ use crate::store::kubernetes::codec::spec::encode;
 use crate::store::kubernetes::namespace::Namespace;
 use crate::store::shared::log::SendError;
 
-/// Writes a record, or removes it if there is no value.
+/// Writes a record; without a value, removes it.
 pub(crate) async fn send(
     namespace: &Namespace,
     key: Key,
