@@ -58,8 +58,8 @@ impl LeaderObject {
 pub(crate) fn unreadable(object: &EntryObject) -> CachedObject {
     tracing::error!(
         object = object.name,
-        "the leader record cannot be read: somebody edited it; a gateway replaces it when the present leadership \
-         expires, and requests that need a leader wait until then"
+        "the leader record cannot be read: somebody edited it; there is no leader until a gateway replaces it, when \
+         the present leadership has expired"
     );
     CachedObject::of(object, ObjectState::Invalid)
 }

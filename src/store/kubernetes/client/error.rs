@@ -95,7 +95,7 @@ impl ApiError {
     /// The HTTP status, if there was an answer.
     pub(crate) fn status(&self) -> Option<u16> {
         match self {
-            Self::Refused(refusal) | Self::Failed(refusal) => Some(refusal.status),
+            Self::Refused(response) | Self::Failed(response) => Some(response.status),
             Self::NotSent(_) | Self::Unknown(_) => None,
         }
     }
@@ -103,7 +103,7 @@ impl ApiError {
     /// The number of the cluster's definition, if a refusal names it.
     pub(crate) fn definition(&self) -> Option<u32> {
         match self {
-            Self::Refused(refusal) => refusal.definition,
+            Self::Refused(response) => response.definition,
             Self::Failed(_) | Self::NotSent(_) | Self::Unknown(_) => None,
         }
     }
@@ -111,7 +111,7 @@ impl ApiError {
     /// How long the API server asks to wait before the next attempt.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Refused(refusal) | Self::Failed(refusal) => refusal.retry_after,
+            Self::Refused(response) | Self::Failed(response) => response.retry_after,
             Self::NotSent(_) | Self::Unknown(_) => None,
         }
     }
@@ -119,7 +119,7 @@ impl ApiError {
     /// Why it was refused; `None` if the answer is no refusal but reports a state, as [`ErrorResponse::reason`] says.
     pub(crate) fn reason(&self) -> Option<Reason> {
         match self {
-            Self::Refused(refusal) => refusal.reason(),
+            Self::Refused(response) => response.reason(),
             Self::Failed(_) | Self::NotSent(_) | Self::Unknown(_) => None,
         }
     }
@@ -175,7 +175,7 @@ pub(super) fn read_error(parts: &Parts, body: &[u8]) -> ApiError {
     let mut all = details.causes.iter();
     let definition = all.find_map(|cause| rules::number_in(&cause.message));
     let causes = details.causes.into_iter().map(|cause| cause.reason);
-    let refusal = Box::new(ErrorResponse {
+    let response = Box::new(ErrorResponse {
         status: parts.status.as_u16(),
         reason,
         message,
@@ -188,8 +188,67 @@ pub(super) fn read_error(parts: &Parts, body: &[u8]) -> ApiError {
     });
     // The API server, or a proxy before it, may have given up half-way; also on a timeout of its own.
     if parts.status.is_server_error() || parts.status == StatusCode::REQUEST_TIMEOUT {
-        ApiError::Failed(refusal)
+        ApiError::Failed(response)
     } else {
-        ApiError::Refused(refusal)
+        ApiError::Refused(response)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(status: u16, body: &serde_json::Value) -> ApiError {
+        let response = http::Response::builder().status(status).body(()).unwrap();
+        read_error(&response.into_parts().0, body.to_string().as_bytes())
+    }
+
+    #[test]
+    fn refusals_have_a_reason_and_reports_of_a_state_have_none() {
+        let entries = serde_json::json!({"kind": "entries"});
+        for (status, message, details, reason) in [
+            (403, "exceeded quota: none", &entries, Some(Reason::Quota)),
+            (
+                403,
+                "x cannot get resource y",
+                &entries,
+                Some(Reason::Forbidden),
+            ),
+            (
+                422,
+                "spec.key: Required value",
+                &entries,
+                Some(Reason::Definition),
+            ),
+            (
+                404,
+                "not found",
+                &serde_json::json!({}),
+                Some(Reason::Definition),
+            ),
+            (
+                404,
+                "not found",
+                &serde_json::json!({"kind": "namespaces"}),
+                Some(Reason::Terminating),
+            ),
+            (404, "not found", &entries, None),
+            (409, "the object has been modified", &entries, None),
+            (410, "too old resource version", &entries, None),
+        ] {
+            let body = serde_json::json!({"message": message, "details": details});
+            assert_eq!(error(status, &body).reason(), reason, "{status} {message}");
+        }
+    }
+
+    #[test]
+    fn outcome_of_a_server_error_is_unknown_and_values_are_cut() {
+        let body = serde_json::json!({"message": "spec.value: Invalid value: \"secret\""});
+        for status in [500, 503, 408] {
+            assert!(matches!(error(status, &body), ApiError::Failed(_)));
+        }
+        let refused = error(422, &body);
+        assert!(matches!(refused, ApiError::Refused(_)));
+        assert!(!refused.to_string().contains("secret"), "{refused}");
     }
 }

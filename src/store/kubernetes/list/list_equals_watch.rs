@@ -26,7 +26,7 @@ use crate::store::shared::write_ids::{WriteId, WriteIds};
 const KEYS: [&str; 4] = ["a", "b", "c", "d"];
 
 /// A request in flight, and its sender's term.
-enum InFlight {
+enum RequestInFlight {
     Write(WriteRequest, u64),
     Cleanup(CleanupTask, u64),
 }
@@ -43,13 +43,13 @@ struct ApiServer {
 
 impl ApiServer {
     fn put(&mut self, request: &WriteRequest) -> Option<EntryObject> {
-        let there = self.now.get(&request.name);
-        if there.map(|there| there.version) != request.replaced {
+        let current = self.now.get(&request.name);
+        if current.map(|current| current.version) != request.replaced {
             return None;
         }
         self.uids += 1;
-        let (uid, generation) = there.map_or((format!("u{}", self.uids), 1), |there| {
-            (there.uid.clone(), there.generation + 1)
+        let (uid, generation) = current.map_or((format!("u{}", self.uids), 1), |current| {
+            (current.uid.clone(), current.generation + 1)
         });
         self.version += 1;
         let sent: Value = serde_json::from_slice(&request.body).unwrap();
@@ -65,8 +65,8 @@ impl ApiServer {
     }
 
     fn remove(&mut self, name: &str, uid: &str, version: u64) -> Option<EntryObject> {
-        let there = self.now.get(name)?;
-        if there.uid != uid || there.version != version {
+        let current = self.now.get(name)?;
+        if current.uid != uid || current.version != version {
             return None;
         }
         let mut gone = self.now.remove(name)?;
@@ -135,7 +135,7 @@ struct Simulation {
     /// A cache that every event was applied to.
     truth: ObjectCache,
     leader: Leader,
-    in_flight: Vec<InFlight>,
+    in_flight: Vec<RequestInFlight>,
     values: u64,
     trace: Vec<String>,
 }
@@ -286,18 +286,19 @@ impl Simulation {
         };
         self.trace.push(format!("sends {}", describe(&request)));
         self.in_flight
-            .push(InFlight::Write(request, self.leader.term));
+            .push(RequestInFlight::Write(request, self.leader.term));
     }
 
     /// The leader starts a round of cleanup, if none is in flight.
     fn clean_up(&mut self) {
         let term = self.leader.term;
-        let waits = |sent: &InFlight| matches!(sent, InFlight::Cleanup(_, of) if *of == term);
+        let waits =
+            |sent: &RequestInFlight| matches!(sent, RequestInFlight::Cleanup(_, of) if *of == term);
         if self.in_flight.iter().any(waits) {
             return;
         }
         for task in tasks(&self.leader.objects, &self.leader.write_ids) {
-            self.in_flight.push(InFlight::Cleanup(task, term));
+            self.in_flight.push(RequestInFlight::Cleanup(task, term));
         }
     }
 
@@ -314,10 +315,11 @@ impl Simulation {
             return;
         }
         let event = match &request {
-            InFlight::Write(request, _) | InFlight::Cleanup(CleanupTask::Write(request), _) => {
+            RequestInFlight::Write(request, _)
+            | RequestInFlight::Cleanup(CleanupTask::Write(request), _) => {
                 self.server.put(request).map(WatchEvent::Written)
             }
-            InFlight::Cleanup(CleanupTask::Remove { name, uid, version }, _) => self
+            RequestInFlight::Cleanup(CleanupTask::Remove { name, uid, version }, _) => self
                 .server
                 .remove(name, uid, *version)
                 .map(WatchEvent::Deleted),
@@ -326,10 +328,11 @@ impl Simulation {
             self.trace.push(format!("{event:?}"));
             self.apply(event);
         }
-        if matches!(request, InFlight::Write(_, of) if of == term) {
+        if matches!(request, RequestInFlight::Write(_, of) if of == term) {
             // The outcome of one write is known. Its keys are not tracked: once none is in flight, all are free.
             let mut left = self.in_flight.iter();
-            let left = left.any(|sent| matches!(sent, InFlight::Write(_, of) if *of == term));
+            let left =
+                left.any(|sent| matches!(sent, RequestInFlight::Write(_, of) if *of == term));
             if !left {
                 self.leader.busy.clear();
             }

@@ -299,12 +299,12 @@ mod tests {
     fn reconstructed(list: Vec<EntryObject>, past: &[EntryObject]) -> ObjectCache {
         let mut reconstruction = Reconstruction::new(100, list, LastLeader::default());
         while let Some(suspect) = reconstruction.suspects.pop() {
-            let is_then = |then: &&EntryObject| {
-                then.name == suspect.now.name && then.version <= suspect.fence
+            let is_older = |object: &&EntryObject| {
+                object.name == suspect.now.name && object.version <= suspect.fence
             };
-            let then = past.iter().filter(is_then).max_by_key(|then| then.version);
-            let then = then.cloned();
-            reconstruction.resolve(suspect, Ok(then));
+            let older = past.iter().filter(is_older);
+            let at_fence = older.max_by_key(|object| object.version).cloned();
+            reconstruction.resolve(suspect, Ok(at_fence));
         }
         reconstruction.finish()
     }
