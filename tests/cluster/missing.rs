@@ -24,7 +24,7 @@ fn without_a_cluster_it_says_where_it_looked() {
     command.env_remove("KUBERNETES_SERVICE_HOST");
     let done = done(command.output().unwrap());
     assert_eq!(done.code, 6, "{done:?}");
-    let line = "kubekv: kubernetes: no cluster is named, neither by KUBECONFIG nor ~/.kube/config nor by being a pod";
+    let line = "kubekv: kubernetes: no cluster is configured: set KUBECONFIG, create ~/.kube/config, or run in a pod";
     assert!(done.err.starts_with(line), "{done:?}");
     assert_eq!(done.err.lines().count(), 1, "{done:?}");
 }

@@ -62,7 +62,7 @@ fn a_quota_refuses_new_entries_and_no_others() {
     assert_eq!(metric(&gateway, "kubekv_store_is_leader"), 1);
     let done = gateway.stop();
     assert_eq!((done.code, said(&done.err)), (0, 1), "{}", done.err);
-    let over = "the cluster takes such writes again";
+    let over = "the cluster accepts such writes again";
     assert_eq!(done.err.matches(over).count(), 1, "{}", done.err);
 }
 

@@ -1,44 +1,34 @@
-//! Entries as custom resources of a Kubernetes cluster, one object an entry.
+//! Kubernetes store: entries as custom resources of a cluster, one object an entry.
+//!
+//! The watch delivers every change to the cache (`watch`, `cache`); the leader sends writes (`send`) and cleans up
+//! (`cleanup`); a full list replaces the cache (`list`).
 
-mod access;
-mod api;
+mod cache;
+mod cleanup;
+mod client;
 mod codec;
-mod compare;
-mod complaints;
-mod decode;
 mod definition;
-mod definition_check;
-mod journal;
-mod lines;
-#[cfg(test)]
-mod lists;
-mod load;
+mod list;
 mod log;
-mod name;
-mod object;
-mod objects;
-mod refusal;
-mod resource;
-mod rules;
+mod namespace;
 mod send;
-mod settle;
-mod slot;
-mod tail;
+mod watch;
 
 use std::sync::Arc;
 
 use kube::Config;
 
-pub use definition::definition;
+pub use self::definition::yaml::definition;
 
-use self::access::Access;
-use self::api::Api;
+use self::client::api::Api;
+use self::client::credentials::Credentials;
+use self::codec::{name, object};
 use self::log::KubernetesLog;
 use super::shared::{self, Candidate, Metrics, SharedStore};
 use super::{StoreContents, StoreError};
 use crate::model::Key;
 
-/// What the object of a client's key is called.
+/// The name of the object of a client's key.
 pub fn object_name(key: &[u8]) -> String {
     name::of(&Key::user(key))
 }
@@ -50,9 +40,9 @@ pub fn parent_selector(directory: &[u8]) -> String {
     format!("{}={}", object::PARENT, name::parent(&child))
 }
 
-/// Follows the entries of a namespace: of the one given, or of the kubeconfig's or the pod's own.
+/// Follows the entries of a namespace: the given one, or that of the kubeconfig or the pod.
 ///
-/// The cluster is the one that `KUBECONFIG` or `~/.kube/config` names, or the one whose pod this is. Must be called
+/// The cluster is the one that `KUBECONFIG` or `~/.kube/config` names, or the one that this pod runs in. Must be called
 /// within a tokio runtime.
 pub async fn open(
     namespace: Option<&str>,
@@ -63,7 +53,7 @@ pub async fn open(
     Ok(SharedStore::start(Arc::new(log), candidate, metrics))
 }
 
-/// Reads the entries of a namespace as of one resourceVersion, and takes no part in what gateways do there.
+/// Reads the entries of a namespace as of one resourceVersion, without becoming a member of its gateways.
 pub async fn read(namespace: Option<&str>) -> Result<StoreContents, StoreError> {
     let log = log(namespace, Metrics::default()).await?;
     shared::read_once(&log.of_the_present()).await
@@ -75,15 +65,15 @@ async fn log(namespace: Option<&str>, metrics: Metrics) -> Result<KubernetesLog,
     };
     let mut config = Config::infer().await.map_err(|error| {
         failed(&format!(
-            "no cluster is named, neither by KUBECONFIG nor ~/.kube/config nor by being a pod of one: {error}"
+            "no cluster is configured: set KUBECONFIG, create ~/.kube/config, or run in a pod of the cluster: {error}"
         ))
     })?;
-    // Whether a write took effect, the log tells; it is never sent again.
+    // The watch shows whether a write took effect; no write is ever sent again.
     config.default_retry = false;
-    // A watch may be silent for long.
+    // A watch may be silent for a long time.
     config.read_timeout = None;
     let namespace = namespace.unwrap_or(&config.default_namespace).to_owned();
-    let access = Access::new(config).map_err(|error| failed(&error))?;
-    let api = Api::new(access, &namespace, metrics.clone());
+    let credentials = Credentials::new(config).map_err(|error| failed(&error))?;
+    let api = Api::new(credentials, &namespace, metrics.clone());
     Ok(KubernetesLog::new(api, metrics))
 }

@@ -1,0 +1,9 @@
+//! The client of the Kubernetes API.
+
+pub(crate) mod api;
+pub(crate) mod credentials;
+pub(crate) mod error;
+mod exchange;
+pub(crate) mod lines;
+pub(crate) mod log_error;
+mod refusal_log;
