@@ -5,14 +5,14 @@
 mod busy;
 mod clients;
 mod definition;
+mod failure_modes;
 mod gateway;
-mod holes;
 mod image;
-mod lead;
+mod leadership;
 mod manifests;
+mod manual_edits;
 mod missing;
 mod monitoring;
-mod people;
 mod pod;
 mod privileges;
 mod refusals;

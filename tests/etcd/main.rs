@@ -4,11 +4,11 @@
 
 mod bad_input;
 mod client;
+mod client_requirements;
 mod ctl;
 mod inside;
 mod locks;
 mod members;
-mod musts;
 mod one_keyspace;
 mod past;
 mod polls;

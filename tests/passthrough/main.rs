@@ -4,9 +4,9 @@
 
 mod access;
 mod bulk;
-mod foreign;
+mod foreign_writes;
 mod gateway;
-mod lead;
+mod leadership;
 mod links;
 mod space;
 mod three;

@@ -1,8 +1,8 @@
 //! What could go wrong where several gateways share a store; docs/holes.md has the list.
 
+mod foreign_objects;
 mod leases;
 mod reads;
-mod strangers;
 mod transactions;
 mod watches;
 mod writes;
