@@ -1,4 +1,4 @@
-//! What is written about the command is true.
+//! Documentation of the command, checked against the command.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! What goes wrong at the start is one line on standard error, and an exit code of its own.
+//! Errors at the start: one line on standard error, and an exit code of its own.
 
 use std::net::TcpListener;
 use std::path::Path;

@@ -9,17 +9,17 @@ use support::kubernetes::namespace;
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn an_api_server_that_asks_to_come_later_is_no_error() {
     let namespace = namespace();
-    let meddler = FaultProxy::start();
+    let proxy = FaultProxy::start();
     let busy = || Action::refuse_for(429, "TooManyRequests", "storage is (re)initializing", 1);
-    let watch = meddler.rule(Requests::of("GET").at("watch=true").times(2), busy());
+    let watch = proxy.rule(Requests::of("GET").at("watch=true").times(2), busy());
     let mut command = kubekv();
-    command.env("KUBECONFIG", meddler.kubeconfig());
+    command.env("KUBECONFIG", proxy.kubeconfig());
     let gateway = start_by(command, &namespace, "only");
     until_ready(&gateway);
     assert_eq!(watch.met(), 2);
-    meddler.rule(Requests::of("POST").of_key("later").once(), busy());
+    proxy.rule(Requests::of("POST").of_key("later").once(), busy());
     put(&gateway, "later", "v");
-    let sent = |key: &str| meddler.seen(&Requests::of("POST").of_key(key)).len();
+    let sent = |key: &str| proxy.seen(&Requests::of("POST").of_key(key)).len();
     assert_eq!(sent("later"), 2);
     assert_eq!(metric(&gateway, "kubekv_store_unknown_total"), 0);
     // What a server that failed did is not known: it is settled, and then sent anew.
@@ -32,14 +32,14 @@ fn an_api_server_that_asks_to_come_later_is_no_error() {
         let unknown = metric(&gateway, "kubekv_store_unknown_total");
         let key = format!("failed/{status}");
         let failed = Action::refuse_for(status, reason, "not now", 1);
-        meddler.rule(Requests::of("POST").of_key(&key).once(), failed);
+        proxy.rule(Requests::of("POST").of_key(&key).once(), failed);
         put(&gateway, &key, "v");
         assert_eq!(sent(&key), 2, "{status}");
         let more = metric(&gateway, "kubekv_store_unknown_total") - unknown;
         assert_eq!(more, 1, "{status}");
     }
     // It took effect, and is not sent again.
-    meddler.rule(
+    proxy.rule(
         Requests::of("POST").of_key("reset").once(),
         Action::DropAnswer,
     );
@@ -55,11 +55,11 @@ fn an_api_server_that_asks_to_come_later_is_no_error() {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn an_api_server_that_asks_to_come_later_for_long_is_told() {
     let namespace = namespace();
-    let meddler = FaultProxy::start();
+    let proxy = FaultProxy::start();
     let busy = Action::refuse_for(429, "TooManyRequests", "storage is (re)initializing", 1);
-    let watch = meddler.rule(Requests::of("GET").at("watch=true"), busy);
+    let watch = proxy.rule(Requests::of("GET").at("watch=true"), busy);
     let mut command = kubekv();
-    command.env("KUBECONFIG", meddler.kubeconfig());
+    command.env("KUBECONFIG", proxy.kubeconfig());
     let gateway = start_by(command, &namespace, "only");
     // A second each: people are to know after ten.
     until("it is busy for long", || watch.met() > 13);
@@ -78,9 +78,9 @@ fn an_api_server_that_asks_to_come_later_for_long_is_told() {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn heartbeats_that_fail_now_and_then_cost_no_lead() {
     let namespace = namespace();
-    let meddler = FaultProxy::start();
+    let proxy = FaultProxy::start();
     let mut command = kubekv();
-    command.env("KUBECONFIG", meddler.kubeconfig());
+    command.env("KUBECONFIG", proxy.kubeconfig());
     let gateway = start_for(command, &namespace, "only", 15);
     until_ready(&gateway);
     let term = lead(&namespace)["term"].clone();
@@ -90,8 +90,8 @@ fn heartbeats_that_fail_now_and_then_cost_no_lead() {
         Action::DropAnswer,
     ];
     for failure in failures {
-        let failed = meddler.rule(heartbeats.clone().times(2), failure);
-        let written = meddler.rule(heartbeats.clone(), Action::Note);
+        let failed = proxy.rule(heartbeats.clone().times(2), failure);
+        let written = proxy.rule(heartbeats.clone(), Action::Note);
         until("two fail", || failed.met() == 2);
         until("another one is written", || {
             written.answers().contains(&200)

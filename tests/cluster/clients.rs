@@ -1,4 +1,4 @@
-//! What real clients ask, answered from custom resources: libkv's own tests, unchanged.
+//! Libkv's own tests, unchanged, on a gateway that keeps entries as custom resources.
 
 use std::net::SocketAddr;
 use std::process::Command;

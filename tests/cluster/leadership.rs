@@ -1,4 +1,4 @@
-//! Two gateways, one of which leads.
+//! Leadership of two gateways on one namespace.
 
 use crate::gateway::{put, start, until_ready};
 use support::command::kubekv;

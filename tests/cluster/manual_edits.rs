@@ -1,4 +1,4 @@
-//! What people do with kubectl, clients see, and the other way round.
+//! Edits by kubectl as clients see them, and writes of clients as kubectl sees them.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What watches the gateways: definitions that are not Kubernetes' own, rules and a dashboard.
+//! Monitoring: definitions that are not Kubernetes' own, rules and a dashboard.
 
 use std::collections::BTreeSet;
 use std::net::TcpStream;

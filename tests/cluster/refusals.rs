@@ -1,4 +1,4 @@
-//! What the cluster refuses: clients are told, the log says it once, it is counted, and it is over by itself.
+//! Writes that the cluster refuses: clients get an error, the log says it once, it is counted, and it ends by itself.
 
 use crate::gateway::{get, metric, put, refused, said, start, start_by, state, until, until_ready};
 use support::command::kubekv;

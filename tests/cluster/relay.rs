@@ -1,4 +1,4 @@
-//! Connections that reach a gateway which does not lead.
+//! Relayed connections: clients that reach a gateway that does not lead.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

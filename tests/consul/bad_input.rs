@@ -1,4 +1,4 @@
-//! What no client should send: each gets an error or a stated limit, and nobody else notices.
+//! Bad input: each request gets an error or a stated limit, and no other client notices.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What the gateway says of itself, and what it refuses.
+//! The gateway's answers about itself, and its refusals.
 
 use bytes::Bytes;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! What Docker's and libkv's etcd client relies on: a test for each promise, in the order of its methods.
+//! Requirements of Docker's and libkv's etcd client: a test for each promise, in the order of its methods.
 
 use super::client::{Gateway, ask};
 use support::http_client;

@@ -1,4 +1,4 @@
-//! What is asked of kubekv and of a real etcd 3.4, side by side.
+//! The table of requests that kubekv and a real etcd 3.4 get side by side.
 //!
 //! A step is `METHOD PATH [FORM]`; in a path `$` is a directory of the sequence's own, and `!` begins a path outside
 //! `/v2/keys`. `PARK` begins a watch that is read by the next `TAKE`; `GONE` waits until the node has expired.

@@ -1,4 +1,4 @@
-//! What ends by itself.
+//! Keys with a TTL.
 
 use std::time::Duration;
 

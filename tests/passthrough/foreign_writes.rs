@@ -1,4 +1,4 @@
-//! What others write under the prefix, and what they read there.
+//! Foreign writes under the prefix, and foreign reads of it.
 
 use crate::gateway::{get, leading, put, until};
 use support::etcd_member::Member;

@@ -1,4 +1,4 @@
-//! Two gateways, one of which leads.
+//! Leadership of two gateways on one prefix.
 
 use rustix::process::Signal;
 

@@ -1,4 +1,4 @@
-//! Two gateways on an etcd of three members, which die, stand still and lead one after the other.
+//! Two gateways on an etcd of three members, which die, stand still and lead in turn.
 
 use std::io::Read;
 use std::net::TcpStream;

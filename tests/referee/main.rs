@@ -1,4 +1,4 @@
-//! Referees: real servers that are asked the same.
+//! Referees: real servers that get the same requests as kubekv.
 
 #![cfg(test)]
 #![expect(

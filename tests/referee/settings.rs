@@ -1,4 +1,4 @@
-//! What a run by hand is asked for, by `tests/differential`.
+//! Settings of a run by hand, from `tests/differential`.
 
 use std::str::FromStr;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a server takes before it says no, and that others never notice.
+//! Bounds of a server: it refuses beyond them, and other clients never notice.
 
 use std::time::Duration;
 

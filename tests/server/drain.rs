@@ -1,4 +1,4 @@
-//! How a server ends.
+//! Drain of a server that ends.
 
 use std::time::Duration;
 

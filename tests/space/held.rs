@@ -1,4 +1,4 @@
-//! What is on its way to the store holds up what touches it, and nothing else.
+//! Commits in flight hold up what touches them, and nothing else.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;

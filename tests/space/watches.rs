@@ -1,4 +1,4 @@
-//! What watchers are promised.
+//! Promises to watchers.
 
 use kubekv::model::{Caller, Key, KeyRange};
 use kubekv::space::{Lookup, node_ranges};

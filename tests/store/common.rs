@@ -1,4 +1,4 @@
-//! What the tests share: a feed that remembers, proposals, stores on real directories.
+//! Helpers of the store tests: a commit sink that remembers, proposals, stores in real directories.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What the embedded store still knows after a restart.
+//! The embedded store's state after a restart.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What every store must do.
+//! Requirements of every store.
 
 use std::collections::HashSet;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! What needs no other program: stores in directories, and files.
+//! Transfers that need no other program: stores in directories, and files.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;

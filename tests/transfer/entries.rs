@@ -1,4 +1,4 @@
-//! What there is to move, and what has come of it.
+//! Entries to move, and checks of what arrived.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Every store, and who leads it.
+//! Transfers to and from every store, and the leadership they need.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;

@@ -1,4 +1,4 @@
-//! What others do to objects.
+//! Objects in the namespace that others write, edit, copy or keep from being deleted.
 
 use super::{ask, consul_index, json, object, sync};
 use crate::definition::without_rules;

@@ -1,4 +1,4 @@
-//! What could go wrong where several gateways share a store; docs/holes.md has the list.
+//! Failure modes of several gateways on one store; docs/holes.md has the list.
 
 mod foreign_objects;
 mod leases;
@@ -18,10 +18,10 @@ use support::kubernetes::kubectl;
 use support::requests::{answer, ask, send_body};
 use support::running::Running;
 
-/// Starts a gateway whose requests a meddler takes; its lead lasts so many seconds.
-fn start_behind(meddler: &FaultProxy, namespace: &str, name: &str, seconds: u64) -> Running {
+/// Starts a gateway whose requests a proxy takes; its lead lasts so many seconds.
+fn start_behind(proxy: &FaultProxy, namespace: &str, name: &str, seconds: u64) -> Running {
     let mut command = kubekv();
-    command.env("KUBECONFIG", meddler.kubeconfig());
+    command.env("KUBECONFIG", proxy.kubeconfig());
     start_for(command, namespace, name, seconds)
 }
 

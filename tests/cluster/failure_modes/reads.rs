@@ -1,4 +1,4 @@
-//! Gateways that lag, and leads that end.
+//! Gateways that lag, and leaders whose leadership ends.
 
 use std::fs;
 use std::process::Command;
@@ -20,12 +20,12 @@ use support::running::Running;
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn a_lead_that_somebody_deletes_lets_no_late_write_in() {
     let namespace = namespace();
-    let meddler = FaultProxy::start();
-    let first = start_behind(&meddler, &namespace, "first", 2);
+    let proxy = FaultProxy::start();
+    let first = start_behind(&proxy, &namespace, "first", 2);
     until_ready(&first);
     put(&first, "k", "before");
     let writes = Requests::any().of_key("k").with("late");
-    let held = meddler.rule(writes.once(), Action::Hold);
+    let held = proxy.rule(writes.once(), Action::Hold);
     let _waits = send(first.etcd, "PUT /v2/keys/k?value=late", "");
     held.wait();
     kill(first);
@@ -63,10 +63,10 @@ fn a_gateway_with_a_short_lead_waits_for_the_end_of_a_long_one() {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn where_a_term_began_is_noted_though_it_had_no_heartbeat() {
     let namespace = namespace();
-    let meddler = FaultProxy::start();
+    let proxy = FaultProxy::start();
     let heartbeats = Requests::of("PUT").of_key("lead");
-    let _none_comes = meddler.rule(heartbeats, Action::Drop);
-    let first = start_behind(&meddler, &namespace, "first", 8);
+    let _none_comes = proxy.rule(heartbeats, Action::Drop);
+    let first = start_behind(&proxy, &namespace, "first", 8);
     until_ready(&first);
     kill(first);
     let second = start(&namespace, "second");
@@ -121,17 +121,17 @@ fn a_standby_that_lags_serves_nothing_before_it_caught_up() {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn a_leader_that_is_told_nothing_loses_the_lead() {
     let namespace = namespace();
-    let meddler = FaultProxy::start();
-    let first = start_behind(&meddler, &namespace, "first", 2);
+    let proxy = FaultProxy::start();
+    let first = start_behind(&proxy, &namespace, "first", 2);
     until_ready(&first);
     put(&first, "k", "before");
     let second = start(&namespace, "second");
     until("it follows", || state(&second) == "relaying");
-    meddler.watches(Watches::Bookmarks);
+    proxy.watches(Watches::Bookmarks);
     until_ready(&second);
     assert_ne!(state(&first), "ok");
     put(&second, "k", "after");
-    meddler.watches(Watches::Told);
+    proxy.watches(Watches::Told);
     until("it relays", || state(&first) == "relaying");
     assert_eq!(get(&first, "k").as_deref(), Some("after"));
     assert_eq!(first.stop().code, 0);
@@ -143,11 +143,11 @@ fn a_leader_that_is_told_nothing_loses_the_lead() {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn a_watch_that_hangs_is_replaced_and_costs_no_lead() {
     let namespace = namespace();
-    let meddler = FaultProxy::start();
-    let gateway = start_behind(&meddler, &namespace, "only", 6);
+    let proxy = FaultProxy::start();
+    let gateway = start_behind(&proxy, &namespace, "only", 6);
     until_ready(&gateway);
     let term = lead(&namespace)["term"].clone();
-    meddler.freeze_watches();
+    proxy.freeze_watches();
     put(&gateway, "k", "v");
     assert_eq!(lead(&namespace)["term"], term);
     assert_eq!(gateway.stop().code, 0);

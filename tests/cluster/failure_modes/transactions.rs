@@ -8,15 +8,15 @@ use support::running::Running;
 
 /// Whoever leads next. A cold one knows what a list shows, and nothing of what led there.
 fn next(namespace: &str, cold: bool) -> (FaultProxy, Running) {
-    let meddler = FaultProxy::start();
+    let proxy = FaultProxy::start();
     if cold {
         let forgotten = Action::refuse(410, "Expired", "the provided resource version is too old");
         let past = Requests::of("GET").at("limit=500&resourceVersionMatch=Exact");
-        meddler.rule(past, forgotten);
+        proxy.rule(past, forgotten);
     }
-    let gateway = start_behind(&meddler, namespace, "next", 2);
+    let gateway = start_behind(&proxy, namespace, "next", 2);
     until_ready(&gateway);
-    (meddler, gateway)
+    (proxy, gateway)
 }
 
 /// Hole 23: the leader dies between the journal and each of its steps, and somebody edits a key meanwhile.
@@ -25,14 +25,14 @@ fn next(namespace: &str, cold: bool) -> (FaultProxy, Running) {
 fn a_transaction_that_was_cut_short_is_whole_wherever_that_was() {
     for (taken, cold) in [(0, false), (0, true), (1, true), (2, true), (2, false)] {
         let namespace = namespace();
-        let meddler = FaultProxy::start();
-        let first = start_behind(&meddler, &namespace, "first", 2);
+        let proxy = FaultProxy::start();
+        let first = start_behind(&proxy, &namespace, "first", 2);
         until_ready(&first);
         for key in ["a", "b", "c"] {
             put(&first, key, "before");
         }
         let steps = Requests::any().with("\"step\":").after(taken);
-        let dropped = meddler.rule(steps, Action::Drop);
+        let dropped = proxy.rule(steps, Action::Drop);
         let body = transaction(
             &[("a", 0), ("b", 0), ("c", 0)].map(|(key, index)| ("set", key, "after", index)),
         );
@@ -67,13 +67,13 @@ fn transactions_of_which_no_step_was_taken_are_all_there() {
 
 fn transactions_without_steps(cold: bool) {
     let namespace = namespace();
-    let meddler = FaultProxy::start();
-    let first = start_behind(&meddler, &namespace, "first", 2);
+    let proxy = FaultProxy::start();
+    let first = start_behind(&proxy, &namespace, "first", 2);
     until_ready(&first);
     put(&first, "a", "0");
     put(&first, "b", "0");
     let steps = Requests::any().with("\"step\":");
-    let dropped = meddler.rule(steps, Action::Drop);
+    let dropped = proxy.rule(steps, Action::Drop);
     for value in ["1", "2", "3"] {
         let body = transaction(&[("set", "a", value, 0), ("set", "b", value, 0)]);
         let done = answer(send(first.consul, "PUT /v1/txn", &body));
@@ -94,19 +94,19 @@ fn transactions_without_steps(cold: bool) {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn a_transaction_that_an_edit_came_before_happens_not_at_all() {
     let namespace = namespace();
-    let meddler = FaultProxy::start();
-    let gateway = start_behind(&meddler, &namespace, "first", 30);
+    let proxy = FaultProxy::start();
+    let gateway = start_behind(&proxy, &namespace, "first", 30);
     until_ready(&gateway);
     put(&gateway, "a", "before");
     put(&gateway, "b", "before");
     let index = consul_index(&gateway, "/v1/kv/b");
-    meddler.watches(Watches::Silent);
+    proxy.watches(Watches::Silent);
     edit(&namespace, "b", "by hand");
-    let journal = meddler.rule(Requests::of("POST").with("journal/"), Action::Note);
+    let journal = proxy.rule(Requests::of("POST").with("journal/"), Action::Note);
     let body = transaction(&[("set", "a", "after", 0), ("cas", "b", "after", index)]);
     let waits = send(gateway.consul, "PUT /v1/txn", &body);
     until("the journal is there", || journal.answers() == [201]);
-    meddler.watches(Watches::Told);
+    proxy.watches(Watches::Told);
     let done = answer(waits);
     assert!(done.starts_with("HTTP/1.1 409"), "{done}");
     sync(&gateway);

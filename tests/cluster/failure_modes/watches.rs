@@ -53,18 +53,18 @@ fn what_went_while_a_standby_read_all_anew_is_not_passed_over() {
     until_ready(&first);
     put(&first, "dir/stays", "v");
     put(&first, "dir/went", "v");
-    let meddler = FaultProxy::start();
-    let second = start_behind(&meddler, &namespace, "second", 4);
+    let proxy = FaultProxy::start();
+    let second = start_behind(&proxy, &namespace, "second", 4);
     until("it follows", || state(&second) == "relaying");
     // What somebody else writes is counted when it is told: it knows everything before by then.
     edit(&namespace, "dir/stays", "by hand");
     wait_for_metric(second.admin, "kubekv_store_external_writes_total 1");
     let before = consul_index(&first, "/v1/kv/dir/?recurse");
     let gone = Action::refuse(410, "Expired", "too old resource version");
-    meddler.rule(Requests::of("GET").at("watch=true").once(), gone);
+    proxy.rule(Requests::of("GET").at("watch=true").once(), gone);
     let lists = Requests::of("GET").at("limit=500");
-    let list = meddler.rule(lists.once(), Action::Hold);
-    meddler.freeze_watches();
+    let list = proxy.rule(lists.once(), Action::Hold);
+    proxy.freeze_watches();
     put(&first, "dir/comes", "v");
     let full = consul_index(&first, "/v1/kv/dir/?recurse");
     for key in ["dir/comes", "dir/went"] {
@@ -106,12 +106,12 @@ fn an_index_stands_whoever_leads_next_and_knows_more() {
     put(&first, "stays", "v");
     let knows = start(&namespace, "knows");
     until("it follows", || state(&knows) == "relaying");
-    let meddler = FaultProxy::start();
-    let anew = start_behind(&meddler, &namespace, "anew", 2);
+    let proxy = FaultProxy::start();
+    let anew = start_behind(&proxy, &namespace, "anew", 2);
     until("it follows", || state(&anew) == "relaying");
     let gone = Action::refuse(410, "Expired", "too old resource version");
-    meddler.rule(Requests::of("GET").at("watch=true").once(), gone);
-    meddler.freeze_watches();
+    proxy.rule(Requests::of("GET").at("watch=true").once(), gone);
+    proxy.freeze_watches();
     wait_for_metric(anew.admin, "kubekv_store_relists_total 1");
     knows.signal(Signal::STOP);
     assert_eq!(first.stop().code, 0);
@@ -134,16 +134,16 @@ fn an_index_stands_whoever_leads_next_and_knows_more() {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn what_a_leader_tells_that_read_all_anew_stands() {
     let namespace = namespace();
-    let meddler = FaultProxy::start();
-    let first = start_behind(&meddler, &namespace, "first", 12);
+    let proxy = FaultProxy::start();
+    let first = start_behind(&proxy, &namespace, "first", 12);
     until_ready(&first);
     put(&first, "dir/went", "v");
     put(&first, "stays", "v");
     let second = start(&namespace, "second");
     until("it follows", || state(&second) == "relaying");
     let gone = Action::refuse(410, "Expired", "too old resource version");
-    let gone = meddler.rule(Requests::of("GET").at("watch=true").once(), gone);
-    meddler.freeze_watches();
+    let gone = proxy.rule(Requests::of("GET").at("watch=true").once(), gone);
+    proxy.freeze_watches();
     let name = super::name(&namespace, "dir/went");
     kubectl(&["-n", &namespace, "delete", "kv", &name], &[]).unwrap();
     edit(&namespace, "stays", "by hand");
@@ -177,9 +177,9 @@ fn a_gateway_begins_with_what_its_api_server_remembers() {
     let oldest = past()[0]["revision"].clone();
     let watches = Requests::of("GET").at("watch=true");
     let gone = Action::refuse(410, "Expired", "too old resource version");
-    let meddler = FaultProxy::start();
-    let begun = meddler.rule(watches.at(&format!("resourceVersion={oldest}&")), gone);
-    let second = start_behind(&meddler, &namespace, "second", 2);
+    let proxy = FaultProxy::start();
+    let begun = proxy.rule(watches.at(&format!("resourceVersion={oldest}&")), gone);
+    let second = start_behind(&proxy, &namespace, "second", 2);
     until("it follows", || state(&second) == "relaying");
     kill(first);
     until_ready(&second);
@@ -215,8 +215,8 @@ fn told(gateway: &Running, mut index: u64, wanted: &[(&str, &str)]) {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn what_happened_while_a_watch_was_away_is_told_one_by_one() {
     let namespace = namespace();
-    let meddler = FaultProxy::start();
-    let gateway = start_behind(&meddler, &namespace, "only", 12);
+    let proxy = FaultProxy::start();
+    let gateway = start_behind(&proxy, &namespace, "only", 12);
     until_ready(&gateway);
     for key in ["a", "b", "c", "d"] {
         put(&gateway, key, "before");
@@ -227,8 +227,8 @@ fn what_happened_while_a_watch_was_away_is_told_one_by_one() {
     };
     let made = consul_created(&gateway, "c");
     let gone = Action::refuse(410, "Expired", "too old resource version");
-    let gone = meddler.rule(Requests::of("GET").at("watch=true").once(), gone);
-    meddler.freeze_watches();
+    let gone = proxy.rule(Requests::of("GET").at("watch=true").once(), gone);
+    proxy.freeze_watches();
     let mut again = object(&namespace, "c").unwrap();
     for key in ["a", "b", "c"] {
         let name = super::name(&namespace, key);
@@ -261,8 +261,8 @@ fn consul_created(gateway: &Running, key: &str) -> u64 {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn a_list_that_breaks_in_the_midst_is_begun_anew() {
     let namespace = namespace();
-    let meddler = FaultProxy::start();
-    let gateway = start_behind(&meddler, &namespace, "only", 12);
+    let proxy = FaultProxy::start();
+    let gateway = start_behind(&proxy, &namespace, "only", 12);
     until_ready(&gateway);
     let keys: Vec<_> = (0..540).map(|n| format!("many/{n}")).collect();
     for some in keys.chunks(60) {
@@ -278,9 +278,9 @@ fn a_list_that_breaks_in_the_midst_is_begun_anew() {
     });
     let expired = || Action::refuse(410, "Expired", "too old resource version");
     let pages = Requests::of("GET").at("continue=");
-    let broken = meddler.rule(pages.once(), expired());
-    let gone = meddler.rule(Requests::of("GET").at("watch=true").once(), expired());
-    meddler.freeze_watches();
+    let broken = proxy.rule(pages.once(), expired());
+    let gone = proxy.rule(Requests::of("GET").at("watch=true").once(), expired());
+    proxy.freeze_watches();
     broken.wait();
     assert_eq!(gone.met(), 1);
     // What was on its way meanwhile is told to be unknown.
@@ -301,10 +301,10 @@ fn a_change_that_was_never_told_is_found() {
     let first = start(&namespace, "first");
     until_ready(&first);
     put(&first, "old", "before");
-    let meddler = FaultProxy::start();
-    let second = start_behind(&meddler, &namespace, "second", 2);
+    let proxy = FaultProxy::start();
+    let second = start_behind(&proxy, &namespace, "second", 2);
     until("it follows", || state(&second) == "relaying");
-    meddler.watches(Watches::Lose("\"lost\"".to_owned()));
+    proxy.watches(Watches::Lose("\"lost\"".to_owned()));
     put(&first, "new", "lost");
     put(&first, "old", "lost");
     kill(first);
@@ -327,10 +327,10 @@ fn a_change_that_was_never_told_is_found_by_what_follows_from_it() {
     let first = start(&namespace, "first");
     until_ready(&first);
     put(&first, "a", "before");
-    let meddler = FaultProxy::start();
-    let second = start_behind(&meddler, &namespace, "second", 2);
+    let proxy = FaultProxy::start();
+    let second = start_behind(&proxy, &namespace, "second", 2);
     until("it follows", || state(&second) == "relaying");
-    meddler.watches(Watches::Lose("\"lost\"".to_owned()));
+    proxy.watches(Watches::Lose("\"lost\"".to_owned()));
     put(&first, "a", "lost");
     let both = transaction(&[("set", "a", "v", 0), ("set", "b", "v", 0)]);
     let answer = super::answer(send(first.consul, "PUT /v1/txn", &both));

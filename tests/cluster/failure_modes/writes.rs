@@ -1,4 +1,4 @@
-//! Writes that land late, twice, or nobody knows whether.
+//! Writes that land late, twice, or with an unknown outcome.
 
 use std::collections::HashSet;
 
@@ -12,13 +12,13 @@ use support::kubernetes::namespace;
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn what_a_dead_leader_wrote_late_is_never_seen() {
     let namespace = namespace();
-    let meddler = FaultProxy::start();
-    let first = start_behind(&meddler, &namespace, "first", 2);
+    let proxy = FaultProxy::start();
+    let first = start_behind(&proxy, &namespace, "first", 2);
     until_ready(&first);
     put(&first, "k", "before");
     let held = ["k", "new"].map(|key| {
         let request = Requests::any().of_key(key).with("late").once();
-        meddler.rule(request, Action::Hold)
+        proxy.rule(request, Action::Hold)
     });
     let _waits =
         ["k", "new"].map(|key| send(first.etcd, &format!("PUT /v2/keys/{key}?value=late"), ""));
@@ -57,13 +57,13 @@ fn what_a_dead_leader_wrote_late_is_never_seen() {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn a_session_that_is_renewed_is_not_ended_by_a_leader_that_is_dead() {
     let namespace = namespace();
-    let meddler = FaultProxy::start();
-    let first = start_behind(&meddler, &namespace, "first", 2);
+    let proxy = FaultProxy::start();
+    let first = start_behind(&proxy, &namespace, "first", 2);
     until_ready(&first);
     let made = json(&ask(first.consul, "PUT /v1/session/create"));
     let id = made["ID"].as_str().unwrap();
     let ends = Requests::any().with("\"deleted\":true").once();
-    let held = meddler.rule(ends, Action::Hold);
+    let held = proxy.rule(ends, Action::Hold);
     let _waits = send(first.consul, &format!("PUT /v1/session/destroy/{id}"), "");
     held.wait();
     let second = start(&namespace, "second");
@@ -85,11 +85,11 @@ fn a_session_that_is_renewed_is_not_ended_by_a_leader_that_is_dead() {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn a_key_that_is_made_again_is_not_removed_by_a_leader_that_is_dead() {
     let namespace = namespace();
-    let meddler = FaultProxy::start();
-    let first = start_behind(&meddler, &namespace, "first", 2);
+    let proxy = FaultProxy::start();
+    let first = start_behind(&proxy, &namespace, "first", 2);
     until_ready(&first);
     put(&first, "k", "before");
-    let held = meddler.rule(Requests::of("DELETE").at("/k-").once(), Action::Hold);
+    let held = proxy.rule(Requests::of("DELETE").at("/k-").once(), Action::Hold);
     assert_eq!(first.run(&["delete", "k"]).code, 0);
     held.wait();
     let second = start(&namespace, "second");
@@ -109,13 +109,13 @@ fn a_key_that_is_made_again_is_not_removed_by_a_leader_that_is_dead() {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn what_was_decided_on_a_key_that_changed_since_does_not_take_effect() {
     let namespace = namespace();
-    let meddler = FaultProxy::start();
-    let first = start_behind(&meddler, &namespace, "first", 2);
+    let proxy = FaultProxy::start();
+    let first = start_behind(&proxy, &namespace, "first", 2);
     until_ready(&first);
     put(&first, "x", "5");
     put(&first, "y", "before");
     let index = consul_index(&first, "/v1/kv/x");
-    let held = meddler.rule(
+    let held = proxy.rule(
         Requests::of("PUT").of_key("y").with("late").once(),
         Action::Hold,
     );
@@ -137,14 +137,14 @@ fn what_was_decided_on_a_key_that_changed_since_does_not_take_effect() {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn a_write_that_times_out_and_lands_is_not_denied() {
     let namespace = namespace();
-    let meddler = FaultProxy::start();
-    let gateway = start_behind(&meddler, &namespace, "only", 30);
+    let proxy = FaultProxy::start();
+    let gateway = start_behind(&proxy, &namespace, "only", 30);
     until_ready(&gateway);
     put(&gateway, "k", "before");
     let writes = Requests::any().of_key("k").with("late");
     // No fence that settles it comes before it.
-    let fence = meddler.rule(Requests::of("PUT").of_key("lead"), Action::Hold);
-    let late = meddler.rule(writes.clone().once(), Action::TimeOut);
+    let fence = proxy.rule(Requests::of("PUT").of_key("lead"), Action::Hold);
+    let late = proxy.rule(writes.clone().once(), Action::TimeOut);
     let waits = send(
         gateway.etcd,
         "PUT /v2/keys/k?value=late&prevValue=before",
@@ -158,7 +158,7 @@ fn a_write_that_times_out_and_lands_is_not_denied() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     fence.lift();
     assert_eq!(get(&gateway, "k").as_deref(), Some("late"));
-    assert_eq!(meddler.seen(&writes).len(), 1);
+    assert_eq!(proxy.seen(&writes).len(), 1);
     assert_eq!(gateway.stop().code, 0);
 }
 
@@ -167,26 +167,26 @@ fn a_write_that_times_out_and_lands_is_not_denied() {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn a_write_that_is_not_there_is_decided_anew_and_no_request_is_sent_twice() {
     let namespace = namespace();
-    let meddler = FaultProxy::start();
-    let gateway = start_behind(&meddler, &namespace, "only", 30);
+    let proxy = FaultProxy::start();
+    let gateway = start_behind(&proxy, &namespace, "only", 30);
     until_ready(&gateway);
     let writes = Requests::any().of_key("k");
-    let late = meddler.rule(writes.clone().once(), Action::TimeOut);
+    let late = proxy.rule(writes.clone().once(), Action::TimeOut);
     let made = ask(gateway.etcd, "PUT /v2/keys/k?value=v&prevExist=false");
     assert!(made.starts_with("HTTP/1.1 201"), "{made}");
     assert_eq!(late.release(), 409, "another one made it");
     for status in [500, 503, 504] {
         let refusal = Action::refuse(status, "ServiceUnavailable", "tired");
-        let refused = meddler.rule(writes.clone().once(), refusal);
+        let refused = proxy.rule(writes.clone().once(), refusal);
         put(&gateway, "k", &status.to_string());
         assert_eq!(refused.met(), 1);
     }
-    let dropped = meddler.rule(writes.clone().once(), Action::DropAnswer);
+    let dropped = proxy.rule(writes.clone().once(), Action::DropAnswer);
     let set = ask(gateway.etcd, "PUT /v2/keys/k?value=last&prevValue=504");
     assert!(set.starts_with("HTTP/1.1 200"), "{set}");
     assert_eq!(dropped.answers(), [200]);
     assert_eq!(get(&gateway, "k").as_deref(), Some("last"));
-    let seen = meddler.seen(&writes);
+    let seen = proxy.seen(&writes);
     let bodies: HashSet<_> = seen.iter().map(|seen| &seen.body).collect();
     assert_eq!(bodies.len(), seen.len(), "sent twice");
     assert_eq!(gateway.stop().code, 0);
@@ -197,17 +197,17 @@ fn a_write_that_is_not_there_is_decided_anew_and_no_request_is_sent_twice() {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn whoever_is_refused_reads_what_he_lost_to() {
     let namespace = namespace();
-    let meddler = FaultProxy::start();
-    let gateway = start_behind(&meddler, &namespace, "only", 30);
+    let proxy = FaultProxy::start();
+    let gateway = start_behind(&proxy, &namespace, "only", 30);
     until_ready(&gateway);
     put(&gateway, "k", "before");
     let index = consul_index(&gateway, "/v1/kv/k");
-    meddler.watches(support::fault_proxy::Watches::Silent);
+    proxy.watches(support::fault_proxy::Watches::Silent);
     super::edit(&namespace, "k", "by hand");
-    let swap = meddler.rule(Requests::of("PUT").of_key("k").with("mine"), Action::Note);
+    let swap = proxy.rule(Requests::of("PUT").of_key("k").with("mine"), Action::Note);
     let waits = send(gateway.consul, &format!("PUT /v1/kv/k?cas={index}"), "mine");
     until("the API server refuses it", || swap.answers() == [409]);
-    meddler.watches(support::fault_proxy::Watches::Told);
+    proxy.watches(support::fault_proxy::Watches::Told);
     let answer = super::answer(waits);
     assert!(answer.ends_with("false"), "{answer}");
     assert_eq!(get(&gateway, "k").as_deref(), Some("by hand"));

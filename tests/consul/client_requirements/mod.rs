@@ -1,4 +1,4 @@
-//! What libkv, valkeyrie and dockerd rely on, one test for each.
+//! Requirements of libkv, valkeyrie and dockerd, one test for each.
 
 mod entries;
 mod polls;

@@ -1,4 +1,4 @@
-//! What kubekv and Consul are asked side by side.
+//! The table of requests that kubekv and Consul get side by side.
 //!
 //! `$` is a key of the sequence's own, `@0` the first index a server told in it, `#0` the first id.
 

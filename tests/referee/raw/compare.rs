@@ -1,4 +1,4 @@
-//! What is compared of two connections, and what may differ.
+//! Comparison of two connections, and the differences that are allowed.
 
 use super::Transcript;
 use super::grammar::{Case, Face, Fault};

@@ -1,4 +1,4 @@
-//! What is compared of two answers, and what may differ.
+//! Comparison of two answers, and the differences that are allowed.
 
 use std::fmt::Write as _;
 

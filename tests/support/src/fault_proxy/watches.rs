@@ -1,4 +1,4 @@
-//! What watches tell, and keep to themselves.
+//! Watch streams through the proxy, and the faults of them.
 
 use std::io;
 use std::sync::Arc;
