@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use support::command::binary;
+use support::components::component;
 
 use parking_lot::{Mutex, MutexGuard};
 
@@ -114,9 +115,7 @@ fn start_cluster(directory: &Path) {
     let cluster = cluster(directory);
     let up = here.join("tests/kubernetes");
     run(docker().arg("store").arg(up).arg("up").arg(&cluster));
-    let components = here.join("tests/components");
-    let found = run(Command::new(components).args(["path", "kubernetes"]));
-    let kubectl = Path::new(String::from_utf8_lossy(&found.stdout).trim()).join("kubectl");
+    let kubectl = component("kubernetes").join("kubectl");
     let definition = here.join("crds/entries.kubekv.io.yaml");
     run(docker()
         .arg("store")
@@ -280,9 +279,7 @@ fn start_etcd(component: &str, directory: &Path, port: &str) -> Server {
 /// Starts a real server of a component in the lab and waits until its port answers.
 fn start_server(component: &str, words: &[&str], data: &Path, port: &str) -> Server {
     let (program, arguments) = words.split_first().unwrap();
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let found = run(Command::new(here.join("tests/components")).args(["path", component]));
-    let program = Path::new(String::from_utf8_lossy(&found.stdout).trim()).join(program);
+    let program = support::components::component(component).join(program);
     let mut server = docker();
     server.arg("store").arg(program).args(arguments).arg(data);
     let server = Server(

@@ -36,13 +36,8 @@ fn suite_on(entries: &Entries, script: &str, name: &str, faces: [&str; 2]) {
     let store = match entries {
         Entries::Memory => "--store=memory:",
         Entries::Etcd(component) => {
-            let found = Command::new(here.join("tests/components"))
-                .args(["path", component])
-                .output()
-                .unwrap();
-            let programs = String::from_utf8(found.stdout).unwrap();
             command.args(["bash", "-c", BESIDE_ETCD, "bash"]);
-            command.arg(Path::new(programs.trim()).join("etcd"));
+            command.arg(support::components::component(component).join("etcd"));
             command.arg(directory.path().join("data")).args(ETCD);
             "--store=etcd://127.0.0.1:2390/libkv"
         }

@@ -42,7 +42,7 @@ fn a_transaction_that_was_cut_short_is_whole_wherever_that_was() {
         dropped.wait();
         kill(first);
         edit(&namespace, "b", "by hand");
-        let (_meddler, second) = next(&namespace, cold);
+        let (_proxy, second) = next(&namespace, cold);
         let values = ["a", "b", "c"].map(|key| get(&second, key).unwrap());
         assert_eq!(values, ["after", "by hand", "after"], "{taken} steps taken");
         until("all is written", || {
@@ -83,7 +83,7 @@ fn transactions_without_steps(cold: bool) {
     let tried = dropped.met();
     until("it is tried again", || dropped.met() > tried + 6);
     kill(first);
-    let (_meddler, second) = next(&namespace, cold);
+    let (_proxy, second) = next(&namespace, cold);
     let values = ["a", "b"].map(|key| get(&second, key).unwrap());
     assert_eq!(values, ["3", "3"]);
     assert_eq!(second.stop().code, 0);
@@ -95,7 +95,7 @@ fn transactions_without_steps(cold: bool) {
 fn a_transaction_that_an_edit_came_before_happens_not_at_all() {
     let namespace = namespace();
     let proxy = FaultProxy::start();
-    let gateway = start_behind(&proxy, &namespace, "first", 30);
+    let gateway = start_behind(&proxy, &namespace, "first", 15);
     until_ready(&gateway);
     put(&gateway, "a", "before");
     put(&gateway, "b", "before");
