@@ -10,10 +10,10 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use support::command::binary;
-use support::components::component;
 
 use parking_lot::{Mutex, MutexGuard};
+use support::command::binary;
+use support::components::component;
 
 /// There is one lab on a machine.
 static LAB: Mutex<()> = Mutex::new(());

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::process::Command;
+
 use support::command::binary;
 
 /// Where the gateway keeps entries.

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use support::command::binary;
 
 use kubekv::config::OPTIONS;
+use support::command::binary;
 
 use support::command::run;
 

@@ -2,9 +2,9 @@
 
 use std::io::Read;
 use std::os::unix::net::UnixDatagram;
-use support::command::binary;
 
 use rustix::process::Signal;
+use support::command::binary;
 
 use support::command::{by, embedded, kubekv};
 use support::metrics::wait_for_metric;

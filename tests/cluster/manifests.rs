@@ -1,9 +1,9 @@
 //! The manifests, applied to a real API server.
 
 use std::fmt::Write as _;
-use support::command::binary;
 
 use serde_json::{Value, json};
+use support::command::binary;
 
 use crate::gateway::{get, put, until_ready};
 use crate::pod::environment;

@@ -1,9 +1,9 @@
 //! A gateway as its pod runs it: by the manifests' environment, as their `ServiceAccount`, configured from inside.
 
 use std::process::Command;
-use support::command::binary;
 
 use serde_json::Value;
+use support::command::binary;
 
 use crate::rendered::container;
 use support::command::by;

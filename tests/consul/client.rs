@@ -3,8 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use support::faces;
-use support::http_client;
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -15,6 +13,8 @@ use kubekv::guard::Bounds;
 use kubekv::space::Keyspace;
 use kubekv::store::{MemoryStore, Store};
 use prometheus_client::registry::Registry;
+use support::faces;
+use support::http_client;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tower_service::Service;

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 use std::time::Duration;
-use support::http_client;
 
+use support::http_client;
 use tokio::task::JoinHandle;
 
 use support::http_client::Answer;

@@ -1,8 +1,6 @@
 //! A client of the face: one gateway in memory, requests in one line each, and polls that can be parked.
 
 use std::net::SocketAddr;
-use support::faces;
-use support::http_client;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -10,6 +8,8 @@ use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use kubekv::face::etcd::{Etcd, router};
 use kubekv::space::Keyspace;
+use support::faces;
+use support::http_client;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 

@@ -1,10 +1,10 @@
 //! Resuming a watch from before the history that is kept: Docker never sees 401.
 
 use std::convert::Infallible;
-use support::faces;
 
 use kubekv::model::{Caller, Key};
 use kubekv::space::Keyspace;
+use support::faces;
 
 use super::inside::Inside;
 

@@ -9,10 +9,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use support::command::binary;
 
 use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
+use support::command::binary;
 use tokio::sync::watch;
 use tokio::time::Instant;
 

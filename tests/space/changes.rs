@@ -1,10 +1,10 @@
 //! Changes are decided on what is so, and made once.
 
 use std::convert::Infallible;
-use support::faces;
 
 use kubekv::model::{Caller, Key};
 use kubekv::space::{CommitError, Lookup, PENDING};
+use support::faces;
 
 use super::{get, put};
 

@@ -2,10 +2,10 @@
 
 use std::convert::Infallible;
 use std::time::Duration;
-use support::faces;
 
 use kubekv::model::{Caller, Key, Lease, LeaseEnd, LeaseId};
 use kubekv::space::{Acquired, Keyspace, Lookup};
+use support::faces;
 use tokio::time::advance;
 
 use super::{get, pass};

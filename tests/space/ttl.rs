@@ -2,10 +2,10 @@
 
 use std::convert::Infallible;
 use std::time::Duration;
-use support::faces;
 
 use kubekv::model::{Caller, Cause, DirMark, Key};
 use kubekv::space::{Draft, Keyspace, node_ranges};
+use support::faces;
 
 use super::{get, pass};
 

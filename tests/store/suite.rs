@@ -5,11 +5,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
-use support::kubernetes;
 
 use kubekv::model::{Cause, Key, Proposal, Target, Write};
 use kubekv::store::shared::{SharedStore, Term};
 use kubekv::store::{CommitError, CommitSink, MemoryStore, RetentionFloors, Store};
+use support::kubernetes;
 
 use crate::common::{self, Recorder, delete, entry, proposal, put, record, write};
 use crate::many::{

@@ -13,8 +13,6 @@ mod side;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use support::faces;
-use support::kubernetes;
 
 use fastrand::Rng;
 use kubekv::guard::Bounds;
@@ -23,6 +21,8 @@ use kubekv::store::Store;
 use kubekv::store::embedded::{EmbeddedOptions, EmbeddedStore, OnFatal};
 use kubekv::store::shared::{SharedStore, Term};
 use prometheus_client::registry::Registry;
+use support::faces;
+use support::kubernetes;
 use tokio::time::Instant;
 
 use self::case::Step;

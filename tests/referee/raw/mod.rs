@@ -11,12 +11,12 @@ mod transcript;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use support::faces;
-use support::http_client;
 
 use fastrand::Rng;
 use kubekv::face::consul::{Consul, router as consul};
 use kubekv::face::etcd::{Etcd, router as etcd};
+use support::faces;
+use support::http_client;
 use tokio::time::Instant;
 
 use self::compare::Verdict;

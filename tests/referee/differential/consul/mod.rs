@@ -8,10 +8,10 @@ mod generate;
 mod watch;
 
 use std::time::Duration;
-use support::faces;
 
 use fastrand::Rng;
 use kubekv::face::consul::{Consul as Face, router};
+use support::faces;
 
 use self::compare::compare;
 use super::bijection::Bijection;

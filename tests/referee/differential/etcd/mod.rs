@@ -8,12 +8,12 @@ mod generate;
 
 use std::sync::Arc;
 use std::time::Duration;
-use support::faces;
 
 use fastrand::Rng;
 use http_body_util::BodyExt;
 use kubekv::face::etcd::{Etcd as Face, router};
 use parking_lot::Mutex;
+use support::faces;
 
 use self::compare::{compare, learn};
 use super::bijection::Bijection;
