@@ -12,7 +12,7 @@ use support::running::Running;
 const QUOTA: [&str; 2] = ["--quota-backend-bytes", "4194304"];
 
 /// Counts what etcd refused for want of space.
-const REFUSED: &str = "kubekv_store_refused_total{reason=\"quota\"} ";
+const REFUSED: &str = "kubekv_store_refused_total{reason=\"quota\"}";
 
 /// Fills it with what is not under the prefix.
 fn use_up(member: &Member) {
@@ -67,7 +67,7 @@ fn without_space_reads_go_on(component: &str) {
     assert_eq!(get(&gateway, "k").as_deref(), Some("w"));
     until("heartbeats", || lead() != written);
     // It is still its first term: nobody had to begin anew.
-    assert_eq!(metric(&gateway, "kubekv_store_term "), 1);
+    assert_eq!(metric(&gateway, "kubekv_store_term"), 1);
     assert_eq!(gateway.stop().code, 0);
 }
 

@@ -24,7 +24,7 @@ fn pair(store: &str) -> (Running, Running) {
 
 /// The first leads still, and the second does when it has ended.
 fn hands_over(first: Running, second: Running) {
-    assert_eq!(metric(&first, "kubekv_store_is_leader "), 1);
+    assert_eq!(metric(&first, "kubekv_store_is_leader"), 1);
     assert_eq!(first.stop().code, 0);
     until_ready(&second);
     assert_eq!(second.stop().code, 0);
@@ -183,7 +183,7 @@ fn what_was_compacted_while_a_gateway_stood_still_is_read_anew() {
     put(&first, "gone", "v");
     let waits = send(first.etcd, "GET /v2/keys/gone?wait=true");
     until("parked", || {
-        metric(&first, "kubekv_face_in_flight{face=\"etcd\"} ") == 1
+        metric(&first, "kubekv_face_in_flight{face=\"etcd\"}") == 1
     });
     first.signal(Signal::STOP);
     // Its watch is to begin where everything is compacted.
@@ -199,7 +199,7 @@ fn what_was_compacted_while_a_gateway_stood_still_is_read_anew() {
     let told = read_to_end(waits);
     assert!(!told.contains("\"action\""), "{told}");
     until("read anew", || {
-        metric(&first, "kubekv_store_relists_total ") > 0
+        metric(&first, "kubekv_store_relists_total") > 0
     });
     assert_eq!(second.stop().code, 0);
     until_ready(&first);
@@ -243,7 +243,7 @@ fn a_backup_is_noticed(
         &format!("GET /v1/kv/k?index={shown}&wait=600s"),
     );
     until("parked", || {
-        metric(leader, "kubekv_face_in_flight{face=\"consul\"} ") == 1
+        metric(leader, "kubekv_face_in_flight{face=\"consul\"}") == 1
     });
     // Nobody looks until etcd is further than it was: its revisions alone do not tell.
     first.signal(Signal::STOP);

@@ -12,24 +12,26 @@ use crate::running::Running;
 /// How long a metric may take to have a value.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The value in a text of metrics; `name` has its labels.
-fn value(metrics: &str, name: &str) -> Option<u64> {
-    let mut values = metrics
-        .lines()
-        .filter_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    values.next().map(|value| value.trim().parse().unwrap())
+/// The value in a text of metrics; of one that has labels which `name` does not give, the sum. 0 where it was never counted.
+fn value(metrics: &str, name: &str) -> u64 {
+    let values = metrics.lines().filter_map(|line| {
+        let rest = line.strip_prefix(name)?;
+        let (labels, value) = rest.rsplit_once(' ')?;
+        (labels.is_empty() || labels.starts_with('{')).then(|| value.parse::<u64>().unwrap())
+    });
+    values.sum()
 }
 
-/// A metric of a gateway; 0 where it was never counted.
+/// A metric of a gateway.
 pub fn metric(gateway: &Running, name: &str) -> u64 {
-    value(&ask(gateway.admin, "GET /metrics"), name).unwrap_or_default()
+    value(&ask(gateway.admin, "GET /metrics"), name)
 }
 
-/// A metric of a registry; 0 where it was never counted.
+/// A metric of a registry.
 pub fn registered(registry: &Registry, name: &str) -> u64 {
     let mut metrics = String::new();
     encode(&mut metrics, registry).unwrap();
-    value(&metrics, name).unwrap_or_default()
+    value(&metrics, name)
 }
 
 /// Waits until a metric has a value: the whole line.
