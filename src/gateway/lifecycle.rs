@@ -19,7 +19,7 @@ use crate::admin::{self, About, Health, Observed, Phase};
 use crate::config::Config;
 use crate::face::http::Leads;
 use crate::face::{consul, etcd};
-use crate::guard::Bounds;
+use crate::guard;
 use crate::model::FaceName;
 use crate::space::Keyspace;
 use crate::store::StoreError;
@@ -272,7 +272,7 @@ impl Gateway {
     ) -> Result<Open, Error> {
         let mut registry = Registry::with_prefix("kubekv");
         let store = Arc::clone(&tenure.store);
-        let admit = Arc::new(Bounds::new(store.limits()));
+        let admit = guard::for_store(store.limits());
         let (space, expiry) = Keyspace::open(store, admit, &mut registry).await?;
         let mut listeners = match faces {
             Some(faces) => faces.listeners().map_err(|error| listener_failed(&error))?,

@@ -1,4 +1,4 @@
-//! What a store can take is the least a guard asks of a change.
+//! Size bounds: a change must fit the store it is written to.
 
 use crate::model::{Caller, Record, Target, Write};
 use crate::space::{Admit, Denied, Draft, Visibility};
@@ -73,5 +73,44 @@ impl Admit for Bounds {
 
     fn sight(&self, _caller: &Caller) -> Visibility {
         Visibility::All
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{FaceName, Key, Principal};
+    use crate::space::{CommitError, Keyspace};
+    use crate::store::{MemoryStore, Store as _};
+    use std::convert::Infallible;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn an_operator_is_bounded_as_a_client_is_and_the_gateway_itself_is_not() {
+        let store = Arc::new(MemoryStore::new());
+        let limits = store.limits();
+        let guard = crate::guard::for_store(limits);
+        let mut registry = prometheus_client::registry::Registry::default();
+        let (space, _expiry) = Keyspace::open(store, guard, &mut registry).await.unwrap();
+        let client = Caller::Client {
+            face: FaceName::Consul,
+            peer: "127.0.0.1:1".parse().unwrap(),
+            principal: Principal::Anonymous,
+        };
+        for (caller, bounded) in [
+            (client, true),
+            (Caller::Operator, true),
+            (Caller::System, false),
+        ] {
+            let put = |draft: &mut Draft<'_>| {
+                let mut record = draft.successor(&Key::user("k"));
+                record.value = vec![0; limits.value_bytes + 1].into();
+                draft.put(&Key::user("k"), record);
+                Ok::<_, Infallible>(())
+            };
+            let done = space.commit(&caller, put).await;
+            let too_long = matches!(done, Err(CommitError::Denied(Denied::ValueTooLong { .. })));
+            assert_eq!(too_long, bounded, "{caller:?}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use super::source::store;
 use super::{Error, Items, Left, Listing, Step, Tell, shown};
 use crate::config::{StoreAccess, StoreUrl};
 use crate::gateway::stores::{LeadershipTerm, Stores};
-use crate::guard::Bounds;
+use crate::guard;
 use crate::model::{Caller, Key, Record, time};
 use crate::space::{CommitError, Draft, Keyspace, Lookup};
 use crate::store::Limits;
@@ -76,9 +76,9 @@ impl Target {
                 Err(_) => return Err(kept(&stores)),
             },
         };
-        let limits = Arc::new(Bounds::new(tenure.store.limits()));
+        let admit = guard::for_store(tenure.store.limits());
         let store = Arc::clone(&tenure.store);
-        let (space, expiry) = Keyspace::open(store, limits, &mut Registry::default()).await?;
+        let (space, expiry) = Keyspace::open(store, admit, &mut Registry::default()).await?;
         // Sessions that nobody can renew meanwhile must not run out.
         expiry.abort();
         Ok(Self {
@@ -95,7 +95,7 @@ impl Target {
             read_ms: time::unix_ms(),
             ..Listing::default()
         };
-        let view = self.space.read(&Caller::System);
+        let view = self.space.read(&Caller::Operator);
         let items = view.scan(&Key::user(""));
         listing.items = items
             .map(|(key, entry)| (key.as_bytes().to_vec(), store::item(entry, listing.read_ms)))
@@ -121,7 +121,7 @@ impl Target {
 
     /// The import that has begun and not ended, if there is one.
     pub(super) fn begun(&self) -> Option<Begun> {
-        let view = self.space.read(&Caller::System);
+        let view = self.space.read(&Caller::Operator);
         let entry = view.get(&marker())?;
         serde_json::from_slice(entry.value()).ok()
     }
@@ -152,7 +152,7 @@ impl Target {
         &self,
         decide: impl Fn(&mut Draft<'_>) -> Result<(), Infallible>,
     ) -> Result<(), Error> {
-        let done = self.space.commit(&Caller::System, decide).await;
+        let done = self.space.commit(&Caller::Operator, decide).await;
         done.map(|_committed| ())
             .map_err(|error| failed("a note about this import", &error))
     }

@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use super::go::Query;
 use super::reply::Reply;
 use super::{Consul, Face};
+use crate::face::caller;
 use crate::face::http::Connection;
 use crate::face::list_cache::ListCache;
 use crate::model::{Caller, FaceName};
@@ -56,10 +57,7 @@ impl<'a> Ask<'a> {
             face: &face.consul,
             kept: &face.kept,
             catalog_index: face.catalog_index,
-            caller: Caller::Client {
-                face: FaceName::Consul,
-                peer: connection.map_or(nowhere, |connection| connection.peer),
-            },
+            caller: caller::of(FaceName::Consul, &parts.extensions),
             here: connection.map_or(nowhere, |connection| connection.local),
             rest,
             query,

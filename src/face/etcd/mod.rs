@@ -35,7 +35,7 @@ use self::stats::Counters;
 use super::gopath::{self, BadEscape};
 use super::http::{Connection, Stopping, Target};
 use super::list_cache::ListCache;
-use crate::model::{Caller, FaceName, time};
+use crate::model::time;
 use crate::space::Keyspace;
 
 /// What the face needs.
@@ -141,11 +141,4 @@ fn connection(request: &Request<Body>) -> Connection {
         peer: nowhere,
         local: nowhere,
     })
-}
-
-fn caller(request: &Request<Body>) -> Caller {
-    Caller::Client {
-        face: FaceName::Etcd2,
-        peer: connection(request).peer,
-    }
 }

@@ -30,10 +30,10 @@ use self::request::KeysRequest;
 use super::error::{Code, Error, not_committed};
 use super::form::{Form, MAX_BODY};
 use super::stats::Outcomes;
-use super::{Face, caller, reply};
-use crate::face::gzip;
+use super::{Face, reply};
 use crate::face::http::Target;
-use crate::model::Caller;
+use crate::face::{caller, gzip};
+use crate::model::{Caller, FaceName};
 use crate::space::{CommitError, Draft};
 
 /// How long a change may take. Docker's client gives up after three seconds and may repeat what it asked for, so it is
@@ -45,7 +45,7 @@ pub(super) async fn serve(face: &Arc<Face>, key: &[u8], request: Request<Body>) 
     if let Some(refusal) = reply::unless_allowed(request.method(), "HEAD,GET,PUT,POST,DELETE") {
         return refusal;
     }
-    let caller = caller(&request);
+    let caller = caller::of(FaceName::Etcd2, request.extensions());
     let compressed = gzip::accepted(request.headers());
     let (method, asked) = match read(key, request).await {
         Ok(read) => read,
