@@ -1,7 +1,7 @@
-//! Encoded lists, kept until something in them changes.
+//! List cache: encoded lists, kept until something in them changes.
 //!
-//! Docker asks for the list of all networks several times for each thing it does, and there is one list for all who
-//! ask. So it is encoded once, compressed once, and sent again while it is [`Fresh`].
+//! Docker asks for the list of all networks several times for each thing it does. All callers who may see the same keys
+//! of it share one list: it is encoded once, compressed once, and sent again while it is [`Fresh`].
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 
 use super::gzip;
 use crate::model::{Caller, KeyRange};
-use crate::space::{Fresh, Keyspace, View};
+use crate::space::{Fresh, Keyspace, View, ViewClass};
 
 /// The most that is kept, in bytes of bodies; the oldest goes first.
 const MOST_BYTES: usize = 64 << 20;
@@ -37,6 +37,13 @@ pub(crate) struct Encoded {
     index: u64,
 }
 
+/// Which list it is: what was asked for, and which keys of that the caller may see.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Name {
+    asked: Vec<u8>,
+    class: ViewClass,
+}
+
 /// The lists of one face, by what was asked for.
 #[derive(Debug, Default)]
 pub(crate) struct ListCache {
@@ -45,9 +52,9 @@ pub(crate) struct ListCache {
 
 #[derive(Debug, Default)]
 struct Lists {
-    by_name: HashMap<Vec<u8>, Arc<Slot>>,
+    by_name: HashMap<Name, Arc<Slot>>,
     /// By age; a name stands here once for each time it was made.
-    order: VecDeque<(Vec<u8>, Arc<Slot>)>,
+    order: VecDeque<(Name, Arc<Slot>)>,
     bytes: usize,
 }
 
@@ -63,17 +70,18 @@ struct Slot {
 }
 
 impl ListCache {
-    /// The list of this name, from a view that shows all that was answered before the call. `make` makes it where it
-    /// is not kept, once for all who ask meanwhile; where it gives `None` there is no such list.
+    /// The list that is `asked` for, from a view that shows all that was answered before the call. `make` makes it where
+    /// it is not kept, once for all who ask meanwhile and may see the same; where it gives `None` there is no such list.
+    /// It must depend on nothing but the keys in these ranges.
     pub(crate) async fn get(
         &self,
         space: &Keyspace,
         caller: &Caller,
-        name: Vec<u8>,
+        asked: Vec<u8>,
         ranges: Vec<KeyRange>,
         make: impl FnOnce(&View) -> Option<Made> + Send + 'static,
     ) -> Option<Arc<Encoded>> {
-        let slot = self.slot(space, caller, name, ranges);
+        let slot = self.slot(space, caller, asked, ranges);
         let made = slot.made.get_or_init(|| async {
             let view = slot.view.lock().clone()?;
             // Encoding a long list must not hold up other requests. Only a runtime that is shutting down loses the task.
@@ -100,30 +108,32 @@ impl ListCache {
         &self,
         space: &Keyspace,
         caller: &Caller,
-        name: Vec<u8>,
+        asked: Vec<u8>,
         ranges: Vec<KeyRange>,
     ) -> Arc<Slot> {
+        // Asked for once: what is kept under this class was made by it.
+        let visibility = space.visibility(caller);
+        let name = Name {
+            asked,
+            class: visibility.class(&ranges),
+        };
         let mut lists = self.lists.lock();
-        let kept = lists.by_name.get(&name);
-        if let Some(slot) = kept.filter(|slot| slot.fresh.is_fresh() && !slot.spent.load(Ordering::Acquire))
-            // Whoever sees less than everything is given a list of their own.
-            && space.read(caller).sees_all()
+        if let Some(slot) = lists.by_name.get(&name)
+            && slot.fresh.is_fresh()
+            && !slot.spent.load(Ordering::Acquire)
         {
             return Arc::clone(slot);
         }
-        let (view, fresh) = space.read_and_follow(caller, ranges);
-        let all = view.sees_all();
+        let (view, fresh) = space.read_and_follow(visibility, ranges);
         let slot = Arc::new(Slot {
             fresh,
             view: Mutex::new(Some(view)),
             made: OnceCell::new(),
-            spent: AtomicBool::new(!all),
+            spent: AtomicBool::new(false),
             weight: AtomicUsize::new(0),
         });
-        if all {
-            lists.by_name.insert(name.clone(), Arc::clone(&slot));
-            lists.order.push_back((name, Arc::clone(&slot)));
-        }
+        lists.by_name.insert(name.clone(), Arc::clone(&slot));
+        lists.order.push_back((name, Arc::clone(&slot)));
         slot
     }
 

@@ -71,7 +71,7 @@ impl Admit for Bounds {
         Ok(())
     }
 
-    fn sight(&self, _caller: &Caller) -> Visibility {
+    fn visibility(&self, _caller: &Caller) -> Visibility {
         Visibility::All
     }
 }

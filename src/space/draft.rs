@@ -1,16 +1,18 @@
-//! A change being decided: the state as it is, with the writes so far laid over it.
+//! Drafts: a change while it is decided, the state with the writes so far laid over it.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::denied::Denied;
 use super::lookup::{Lookup, Scan};
 use super::read_write_set::{Depth, Effect, ReadWriteSet, Span};
 use super::snapshot::Snapshot;
+use super::visibility::Visibility;
 use crate::model::{
-    Cause, Deadline, Entry, Key, KeyRange, Proposal, Record, Revision, Target, Write,
+    Cause, Deadline, Entry, Key, KeyRange, Principal, Proposal, Record, Revision, Target, Write,
 };
 
 /// The main revision that entries written by a draft show until the store has given them one.
@@ -20,10 +22,16 @@ pub const PENDING: u64 = u64::MAX;
 ///
 /// It sees its own writes. It remembers all that was looked at: the keyspace commits the writes only while nothing of
 /// that is changing, so a decision is never based on what is no longer so.
+///
+/// It shows what the caller may see. Looking at one key that is hidden, or writing it, makes the whole change forbidden,
+/// whatever is decided after: the answer must not tell whether the key is there. Scans leave out what is hidden.
 #[derive(Debug)]
 pub struct Draft<'a> {
     base: &'a Snapshot,
     now_ms: i64,
+    principal: &'a Principal,
+    visibility: Visibility,
+    forbidden: OnceCell<Denied>,
     reads: RefCell<Vec<(Span, Depth)>>,
     writes: Vec<Pending>,
     written: BTreeMap<Key, Slot>,
@@ -46,10 +54,18 @@ struct Slot {
 }
 
 impl<'a> Draft<'a> {
-    pub(crate) fn new(base: &'a Snapshot, now_ms: i64) -> Self {
+    pub(crate) fn new(
+        base: &'a Snapshot,
+        now_ms: i64,
+        principal: &'a Principal,
+        visibility: Visibility,
+    ) -> Self {
         Self {
             base,
             now_ms,
+            principal,
+            visibility,
+            forbidden: OnceCell::new(),
             reads: RefCell::default(),
             writes: Vec::new(),
             written: BTreeMap::new(),
@@ -89,20 +105,20 @@ impl<'a> Draft<'a> {
 
     /// What a write of this key begins with: see [`Record::successor`].
     pub fn successor(&self, key: &Key) -> Record {
-        match self.get(key) {
-            // Written by this very draft: its marks already say so, and it is one write, not two.
-            Some(entry) if entry.index() == PENDING => entry.record.clone(),
-            before => Record::successor(before.map(AsRef::as_ref), self.now_ms),
-        }
+        self.asks_for(key);
+        self.continued(key)
     }
 
     /// Writes an entry.
     pub fn put(&mut self, key: &Key, record: Record) {
+        self.asks_for(key);
         self.write(key, Some(record));
     }
 
     /// Writes a new entry under `parent` (given with its trailing slash) that is named by the commit's revision.
     pub fn put_in_order(&mut self, parent: &Key, record: Record) {
+        // Which name it will have is not known yet.
+        self.asks_for_all(&KeyRange::Prefix(parent.clone()));
         self.writes.push(Pending {
             target: Target::InOrder(parent.clone()),
             before: None,
@@ -112,14 +128,90 @@ impl<'a> Draft<'a> {
 
     /// Deletes an entry; says whether there was one.
     pub fn delete(&mut self, key: &Key) -> bool {
-        let there = self.get(key).is_some();
+        self.asks_for(key);
+        self.remove(key)
+    }
+
+    /// Deletes every entry whose key begins with `prefix`.
+    pub fn delete_all(&mut self, prefix: &Key) {
+        self.asks_for_all(&KeyRange::Prefix(prefix.clone()));
+        let keys: Vec<Key> = self.scan(prefix).map(|(key, _)| key.clone()).collect();
+        for key in &keys {
+            self.remove(key);
+        }
+    }
+
+    /// Whether the caller may see this key. Unlike looking at it, this forbids nothing.
+    pub fn sees(&self, key: &Key) -> bool {
+        self.visibility.sees(key)
+    }
+
+    /// Whether the caller may see every key that could be in the range.
+    pub fn sees_whole(&self, range: &KeyRange) -> bool {
+        self.visibility.sees_whole(range)
+    }
+
+    /// Forbids the change unless the caller may see this key, be it there or not.
+    pub(crate) fn asks_for(&self, key: &Key) {
+        if !self.visibility.sees(key) {
+            self.forbid(|| key.to_string());
+        }
+    }
+
+    /// Forbids the change unless the caller may see every key that could be in the range.
+    pub fn asks_for_all(&self, range: &KeyRange) {
+        if !self.visibility.sees_whole(range) {
+            let (KeyRange::Exact(key) | KeyRange::Prefix(key)) = range;
+            self.forbid(|| format!("not everything beneath {key} can be seen"));
+        }
+    }
+
+    pub(crate) fn forbid(&self, why: impl FnOnce() -> String) {
+        self.forbidden.get_or_init(|| Denied::Forbidden(why()));
+    }
+
+    /// Why the change is forbidden, if it is.
+    pub(crate) fn forbidden(&self) -> Option<&Denied> {
+        self.forbidden.get()
+    }
+
+    pub(crate) fn principal(&self) -> &Principal {
+        self.principal
+    }
+
+    pub(crate) fn visibility(&self) -> &Visibility {
+        &self.visibility
+    }
+
+    /// As [`Lookup::get`], but of a hidden key as well: for the gateway's own records, and for what follows from a change.
+    pub(crate) fn peek(&self, key: &Key) -> Option<&Arc<Entry>> {
+        if let Some(slot) = self.written.get(key) {
+            return slot.shown.as_ref();
+        }
+        self.note_read(Span::key(key), Depth::Entries);
+        self.base.entries.get(key)
+    }
+
+    /// As [`Draft::successor`], of a hidden key as well.
+    pub(crate) fn continued(&self, key: &Key) -> Record {
+        match self.peek(key) {
+            // Written by this very draft: its marks already say so, and it is one write, not two.
+            Some(entry) if entry.index() == PENDING => entry.record.clone(),
+            before => Record::successor(before.map(AsRef::as_ref), self.now_ms),
+        }
+    }
+
+    /// As [`Draft::delete`], of a hidden key as well.
+    pub(crate) fn remove(&mut self, key: &Key) -> bool {
+        let there = self.peek(key).is_some();
         if there {
             self.write(key, None);
         }
         there
     }
 
-    fn write(&mut self, key: &Key, put: Option<Record>) {
+    /// As [`Draft::put`], of a hidden key as well.
+    pub(crate) fn write(&mut self, key: &Key, put: Option<Record>) {
         let shown = put.clone().map(|record| {
             let modified = Revision::new(PENDING, 0);
             Arc::new(Entry { record, modified })
@@ -198,17 +290,24 @@ impl<'a> Draft<'a> {
 
 impl Lookup for Draft<'_> {
     fn get(&self, key: &Key) -> Option<&Arc<Entry>> {
-        if let Some(slot) = self.written.get(key) {
-            return slot.shown.as_ref();
+        self.asks_for(key);
+        self.glance(key)
+    }
+
+    fn glance(&self, key: &Key) -> Option<&Arc<Entry>> {
+        if self.visibility.sees(key) {
+            self.peek(key)
+        } else {
+            None
         }
-        self.note_read(Span::key(key), Depth::Entries);
-        self.base.entries.get(key)
     }
 
     fn scan_from(&self, prefix: &Key, from: &Key) -> Scan<'_> {
-        let (_, end) = KeyRange::Prefix(prefix.clone()).bounds();
-        self.note_read(Span::new(from, end.clone()), Depth::Entries);
-        self.merged(from, end)
+        let entries = self.scan_everything(prefix, from);
+        if self.sees_whole(&KeyRange::Prefix(prefix.clone())) {
+            return entries;
+        }
+        Box::new(entries.filter(|(key, _)| self.visibility.sees(key)))
     }
 
     fn first(
@@ -217,6 +316,35 @@ impl Lookup for Draft<'_> {
         from: &Key,
         wanted: fn(&Key) -> bool,
     ) -> Option<(&Key, &Arc<Entry>)> {
+        let whole = self.sees_whole(&KeyRange::Prefix(prefix.clone()));
+        self.first_by(prefix, from, |key| wanted(key) && (whole || self.sees(key)))
+    }
+}
+
+impl Draft<'_> {
+    /// As [`Lookup::scan_from`], of hidden keys as well.
+    pub(crate) fn scan_everything(&self, prefix: &Key, from: &Key) -> Scan<'_> {
+        let (_, end) = KeyRange::Prefix(prefix.clone()).bounds();
+        self.note_read(Span::new(from, end.clone()), Depth::Entries);
+        self.merged(from, end)
+    }
+
+    /// As [`Lookup::first`], of hidden keys as well.
+    pub(crate) fn first_of_everything(
+        &self,
+        prefix: &Key,
+        from: &Key,
+        wanted: fn(&Key) -> bool,
+    ) -> Option<(&Key, &Arc<Entry>)> {
+        self.first_by(prefix, from, wanted)
+    }
+
+    fn first_by(
+        &self,
+        prefix: &Key,
+        from: &Key,
+        wanted: impl Fn(&Key) -> bool,
+    ) -> Option<(&Key, &Arc<Entry>)> {
         let (_, end) = KeyRange::Prefix(prefix.clone()).bounds();
         let found = self.merged(from, end.clone()).find(|(key, _)| wanted(key));
         // Only what was passed over was read: what comes or goes behind the first one changes nothing.
@@ -224,9 +352,7 @@ impl Lookup for Draft<'_> {
         self.note_read(Span::new(from, to), Depth::Keys);
         found
     }
-}
 
-impl Draft<'_> {
     /// The stored entries with the draft's own laid over them.
     fn merged(&self, from: &Key, end: Bound<Key>) -> Scan<'_> {
         let bounds = (Bound::Included(from.clone()), end);

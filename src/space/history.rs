@@ -1,4 +1,4 @@
-//! The last commits, for watchers that come back.
+//! History: the last commits, for watches that resume.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

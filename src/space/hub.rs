@@ -1,13 +1,13 @@
-//! Telling watchers what concerns them, and nobody else.
+//! Watches: each is handed the commits that touch its ranges, as far as its caller may see them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
-use super::admit::Visibility;
 use super::registry::Registry;
+use super::visibility::Visibility;
 use crate::model::{Commit, Key, KeyRange, Realm};
 
 /// How many commits may wait for one watcher before it loses its watch.
@@ -21,7 +21,7 @@ pub(crate) struct Hub {
 
 #[derive(Debug)]
 struct Slot {
-    sight: Visibility,
+    visibility: Visibility,
     inbox: Mutex<Inbox>,
     filled: Notify,
 }
@@ -35,10 +35,16 @@ struct Inbox {
     lost: Option<u64>,
 }
 
-/// The watcher was too slow: commits from this main revision on were not kept for it. It may resume there.
+/// Why a watch gives nothing more. Another one must be begun in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("too slow: changes from index {0} on were dropped")]
-pub struct Lagged(pub u64);
+pub enum Interrupted {
+    /// The watcher was too slow: commits from this main revision on were not kept for it. It may resume there.
+    #[error("too slow: changes from index {0} on were dropped")]
+    Lagged(u64),
+    /// What the caller may see may have changed. Commits that were not taken yet are lost.
+    #[error("what may be seen has changed")]
+    RightsChanged,
+}
 
 /// A watch on some ranges: every commit that touches one of them, in order, each once, from the moment it was made.
 ///
@@ -49,13 +55,20 @@ pub struct Watch {
     slot: Arc<Slot>,
     id: u64,
     ranges: Vec<KeyRange>,
+    /// Moves on when what callers may see has changed.
+    epoch: Option<watch::Receiver<u64>>,
 }
 
 impl Hub {
-    /// Begins to watch.
-    pub(crate) fn watch(self: &Arc<Self>, ranges: Vec<KeyRange>, sight: Visibility) -> Watch {
+    /// Begins to watch. The visibility was asked for after `epoch` was subscribed to.
+    pub(crate) fn watch(
+        self: &Arc<Self>,
+        ranges: Vec<KeyRange>,
+        visibility: Visibility,
+        epoch: Option<watch::Receiver<u64>>,
+    ) -> Watch {
         let slot = Arc::new(Slot {
-            sight,
+            visibility,
             inbox: Mutex::default(),
             filled: Notify::new(),
         });
@@ -65,6 +78,7 @@ impl Hub {
             slot,
             id,
             ranges,
+            epoch,
         }
     }
 
@@ -72,7 +86,7 @@ impl Hub {
     pub(crate) fn deliver(&self, commit: &Arc<Commit>) {
         self.watchers.lock().concerned(commit, |slot, key| {
             // The key that changed, not the prefix that is watched.
-            if slot.sight.sees(key) {
+            if slot.visibility.may_see(key) {
                 slot.put(commit);
             }
         });
@@ -100,28 +114,53 @@ impl Slot {
         self.filled.notify_one();
     }
 
-    fn take(&self) -> Option<Result<Arc<Commit>, Lagged>> {
-        let mut inbox = self.inbox.lock();
-        match inbox.commits.pop_front() {
-            Some(commit) => Some(Ok(commit)),
-            None => inbox.lost.map(|from| Err(Lagged(from))),
+    fn take(&self) -> Option<Result<Arc<Commit>, Interrupted>> {
+        loop {
+            let mut inbox = self.inbox.lock();
+            let Some(commit) = inbox.commits.pop_front() else {
+                return inbox.lost.map(|from| Err(Interrupted::Lagged(from)));
+            };
+            drop(inbox);
+            if let Some(shown) = self.visibility.shown(&commit) {
+                return Some(Ok(shown));
+            }
         }
     }
 }
 
 impl Watch {
-    /// The next commit that concerns this watch. Safe to drop and call again.
-    pub async fn next(&mut self) -> Result<Arc<Commit>, Lagged> {
+    /// The next commit that concerns this watch, as far as its caller may see it. Safe to drop and call again.
+    pub async fn next(&mut self) -> Result<Arc<Commit>, Interrupted> {
         loop {
-            if let Some(taken) = self.slot.take() {
+            if let Some(taken) = self.try_next() {
                 return taken;
             }
-            self.slot.filled.notified().await;
+            let filled = self.slot.filled.notified();
+            let Some(epoch) = &mut self.epoch else {
+                filled.await;
+                continue;
+            };
+            tokio::select! {
+                () = filled => {}
+                moved = epoch.changed() => {
+                    // A guard that is gone changes nothing more.
+                    if moved.is_err() {
+                        self.epoch = None;
+                    } else {
+                        epoch.mark_changed();
+                    }
+                }
+            }
         }
     }
 
     /// The next commit, if one has arrived.
-    pub fn try_next(&mut self) -> Option<Result<Arc<Commit>, Lagged>> {
+    pub fn try_next(&mut self) -> Option<Result<Arc<Commit>, Interrupted>> {
+        // Before anything is taken: it may not be for the caller any more.
+        let epoch = self.epoch.as_ref();
+        if epoch.is_some_and(|epoch| epoch.has_changed().unwrap_or(false)) {
+            return Some(Err(Interrupted::RightsChanged));
+        }
         self.slot.take()
     }
 
@@ -186,10 +225,11 @@ mod tests {
     #[test]
     fn a_commit_reaches_those_it_concerns_once() {
         let hub = Arc::new(Hub::default());
-        let mut tree = hub.watch(node_ranges("a/b", true), Visibility::All);
-        let mut node = hub.watch(node_ranges("a/b", false), Visibility::All);
-        let mut all = hub.watch(node_ranges("", true), Visibility::All);
-        let mut other = hub.watch(vec![KeyRange::Prefix(Key::user("a/bc"))], Visibility::All);
+        let mut tree = hub.watch(node_ranges("a/b", true), Visibility::All, None);
+        let mut node = hub.watch(node_ranges("a/b", false), Visibility::All, None);
+        let mut all = hub.watch(node_ranges("", true), Visibility::All, None);
+        let bc = vec![KeyRange::Prefix(Key::user("a/bc"))];
+        let mut other = hub.watch(bc, Visibility::All, None);
         hub.deliver(&commit(1, &["a/b/c", "a/b/d"]));
         hub.deliver(&commit(2, &["a/b/"]));
         hub.deliver(&commit(3, &["a/bc"]));
@@ -202,7 +242,7 @@ mod tests {
     #[test]
     fn a_slow_watcher_learns_where_to_resume() {
         let hub = Arc::new(Hub::default());
-        let mut watch = hub.watch(node_ranges("a", false), Visibility::All);
+        let mut watch = hub.watch(node_ranges("a", false), Visibility::All, None);
         for revision in 1..=2_000 {
             hub.deliver(&commit(revision, &["a"]));
         }
@@ -210,7 +250,8 @@ mod tests {
         let lost = loop {
             match watch.try_next().unwrap() {
                 Ok(commit) => last = commit.revision,
-                Err(Lagged(from)) => break from,
+                Err(Interrupted::Lagged(from)) => break from,
+                Err(changed @ Interrupted::RightsChanged) => panic!("{changed}"),
             }
         };
         assert_eq!(lost, last + 1);

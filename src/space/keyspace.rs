@@ -4,14 +4,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
-use super::admit::{Admit, Denied};
+use super::admit::{Admit, Epoch};
 use super::applier::Applier;
+use super::denied::Denied;
 use super::draft::Draft;
-use super::expiry;
 use super::freshness::Fresh;
 use super::gate::{Gate, Pass, Ticket};
 use super::hub::Watch;
@@ -20,8 +18,9 @@ use super::metrics::Metrics;
 use super::read_write_set::ReadWriteSet;
 use super::timers::{Item, Timers};
 use super::view::View;
-use crate::model::{Caller, Commit, KeyRange, LeaseId, Proposal, time};
-use crate::store::{self, CommitSink, RetentionFloors, Store, StoreError};
+use super::visibility::{LeaseRight, Visibility};
+use crate::model::{Caller, Commit, KeyRange, Lease, LeaseId, Proposal, time};
+use crate::store::{self, RetentionFloors, Store};
 
 /// How often a change is decided anew because somebody else wrote to the store meanwhile, before it is given up.
 const TRIES: u32 = 64;
@@ -91,46 +90,27 @@ enum Step<R> {
     Go(Pass, Proposal, R),
 }
 
-/// Uses up the first revision of an empty store.
-///
-/// Consul's clients are told index 1 where nothing has happened yet, because 0 would not make them wait. A change at
-/// revision 1 would then be no news to them.
-async fn begin(store: &dyn Store) -> Result<(), StoreError> {
-    let failed = |error| StoreError(format!("could not write the first revision: {error}"));
-    store.commit(Proposal::default()).await.map_err(failed)?;
-    Ok(())
-}
-
 impl Keyspace {
-    /// Opens the keyspace of a store and begins to end what runs out. Must be called within a tokio runtime.
-    pub async fn open(
+    /// A keyspace over a store that was opened.
+    pub(crate) fn new(
         store: Arc<dyn Store>,
         admit: Arc<dyn Admit>,
-        registry: &mut Registry,
-    ) -> Result<(Self, JoinHandle<()>), StoreError> {
-        let line = Arc::new(Applier::new());
-        let feed: Arc<dyn CommitSink> = Arc::<Applier>::clone(&line);
-        let opened = store.open(feed).await?;
-        line.load(&opened);
-        if opened.revision == 0 {
-            begin(store.as_ref()).await?;
-        }
+        line: Arc<Applier>,
+        metrics: Metrics,
+        identity: u64,
+    ) -> Self {
         let kept = Mutex::new(line.keep());
-        let metrics = Metrics::default();
-        metrics.register(registry);
-        let space = Self {
+        Self {
             inner: Arc::new(Inner {
                 store,
                 admit,
                 line,
                 gate: Arc::default(),
                 metrics,
-                identity: opened.identity,
+                identity,
                 kept,
             }),
-        };
-        let expiry = tokio::spawn(expiry::run(space.clone()));
-        Ok((space, expiry))
+        }
     }
 
     /// A name made once with the store: another store has another.
@@ -145,7 +125,19 @@ impl Keyspace {
 
     /// The keyspace as it stands now, as the caller may see it.
     pub fn read(&self, caller: &Caller) -> View {
-        View::new(self.inner.line.current(), self.inner.admit.sight(caller))
+        self.read_as(self.visibility(caller))
+    }
+
+    fn read_as(&self, visibility: Visibility) -> View {
+        View::new(self.inner.line.current(), visibility)
+    }
+
+    /// What the caller may see, as of now.
+    pub fn visibility(&self, caller: &Caller) -> Visibility {
+        match caller {
+            Caller::Client { .. } => self.inner.admit.visibility(caller),
+            Caller::Operator | Caller::System => Visibility::All,
+        }
     }
 
     /// Changes the keyspace: `decide` reads and writes a draft, and what it wrote is committed if it says yes.
@@ -235,11 +227,12 @@ impl Keyspace {
         ticket: Option<Ticket>,
     ) -> Result<Step<R>, CommitError<E>> {
         let now_ms = time::unix_ms();
+        let visibility = self.visibility(caller);
         // A ticket is given back after the lock: giving it back takes the lock.
         let mut done_with = None;
         let mut gate = self.inner.gate.enter();
         let base = self.inner.line.current();
-        let mut draft = Draft::new(&base, now_ms);
+        let mut draft = Draft::new(&base, now_ms, caller.principal(), visibility);
         let step = match self.decided(caller, &mut draft, decide) {
             Err(error) => {
                 done_with = ticket;
@@ -280,7 +273,12 @@ impl Keyspace {
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
     ) -> Result<(R, Proposal), CommitError<E>> {
         let revision = draft.revision();
-        let reply = decide(draft).map_err(|error| CommitError::Refused { error, revision })?;
+        let decision = decide(draft);
+        // Before the decision's own answer, which may tell what is hidden.
+        if let Some(denied) = draft.forbidden() {
+            return Err(CommitError::Denied(denied.clone()));
+        }
+        let reply = decision.map_err(|error| CommitError::Refused { error, revision })?;
         let proposal = draft.proposal();
         self.inner
             .admit
@@ -291,31 +289,51 @@ impl Keyspace {
 
     /// Watches ranges from now on.
     pub fn watch(&self, caller: &Caller, ranges: Vec<KeyRange>) -> Watch {
-        let sight = self.inner.admit.sight(caller);
-        self.inner.line.hub.watch(ranges, sight)
+        // Before the visibility is asked for: a change between the two interrupts the watch.
+        let epoch = self.inner.admit.epoch().map(Epoch::subscribe);
+        let visibility = self.visibility(caller);
+        self.inner.line.hub.watch(ranges, visibility, epoch)
     }
 
     /// The keyspace as it stands now, for something that is made from these ranges and kept while it is [`Fresh`].
-    pub fn read_and_follow(&self, caller: &Caller, ranges: Vec<KeyRange>) -> (View, Fresh) {
+    pub fn read_and_follow(&self, visibility: Visibility, ranges: Vec<KeyRange>) -> (View, Fresh) {
         self.inner
             .line
             .freshness
-            .follow(ranges, || self.read(caller), View::revision)
+            .follow(ranges, || self.read_as(visibility), View::revision)
     }
 
-    /// The first thing that `pick` finds in the commits from revision `from` on; `Err` with the last revision that is
-    /// not kept, where some of those are gone.
+    /// The first thing that `pick` finds in the commits from revision `from` on, as far as the view's caller may see them;
+    /// `Err` with the last revision that is not kept, where some of those are gone.
     pub fn find_commit<T>(
         &self,
+        view: &View,
         from: u64,
-        pick: impl FnMut(&Arc<Commit>) -> Option<T>,
+        mut pick: impl FnMut(&Arc<Commit>) -> Option<T>,
     ) -> Result<Option<T>, u64> {
-        self.inner.line.history.find(from, pick)
+        let visibility = view.visibility();
+        self.inner
+            .line
+            .history
+            .find(from, |commit| match visibility {
+                Visibility::All => pick(commit),
+                Visibility::Part(_) => pick(&visibility.shown(commit)?),
+            })
     }
 
     /// Gives a lease its full term again; says whether there is one.
-    pub fn renew(&self, lease: LeaseId) -> bool {
-        self.inner.line.timers.renew(lease)
+    pub fn renew(&self, caller: &Caller, id: LeaseId) -> Result<bool, Denied> {
+        let visibility = self.visibility(caller);
+        if !matches!(visibility, Visibility::All) {
+            let current = self.inner.line.current();
+            let record = current.entries.get(&id.record_key());
+            let lease = record.and_then(|record| Lease::read(record.value()));
+            if lease.is_some_and(|lease| !visibility.allows(&lease.owner, LeaseRight::Renew)) {
+                let why = format!("lease {id} belongs to another");
+                return Err(Denied::Forbidden(why));
+            }
+        }
+        Ok(self.inner.line.timers.renew(id))
     }
 
     /// How many entries ended by their own TTL since the keyspace was opened.

@@ -1,9 +1,10 @@
-//! The keyspace as it stood at one revision.
+//! Snapshots: all entries at one revision.
 
 use imbl::{OrdMap, OrdSet};
 use std::sync::Arc;
 
-use crate::model::{Commit, Entry, Key, KeyRange, LeaseId, Realm};
+use super::lease_ends::LeaseEnds;
+use crate::model::{Commit, Entry, Key, KeyRange, Lease, LeaseId, Realm};
 use crate::store::{Gap, StoreContents};
 
 /// All entries at one revision, in order of keys. Cloning one costs nothing, however large it is: clones share what
@@ -25,6 +26,8 @@ pub(crate) struct Snapshot {
     told_floor: u64,
     /// Which entries each lease has locked.
     pub(crate) locked: OrdSet<(LeaseId, Key)>,
+    /// When leases of each owner ended.
+    pub(crate) lease_ends: LeaseEnds,
     /// How many client entries no tree can show (see [`Key::node`]).
     pub(crate) unshown: usize,
 }
@@ -45,13 +48,17 @@ impl Snapshot {
         for (key, revision) in &opened.deletions {
             snapshot.deletions.insert(key.clone(), *revision);
         }
+        let records = KeyRange::Prefix(LeaseId::records()).bounds();
+        let ended = snapshot.deletions.range(records);
+        let ended = ended.map(|(_, revision)| *revision).max();
+        snapshot.lease_ends = LeaseEnds::since(ended.unwrap_or(0));
         snapshot
     }
 
     /// Moves on by one commit.
     pub(crate) fn apply(&mut self, commit: &Commit) {
         for change in &commit.changes {
-            self.remove(&change.key);
+            let before = self.remove(&change.key);
             match &change.now {
                 Some(entry) => {
                     self.deletions.remove(&change.key);
@@ -59,6 +66,11 @@ impl Snapshot {
                 }
                 None => {
                     self.deletions.insert(change.key.clone(), commit.revision);
+                    if change.key.starts_with(&LeaseId::records())
+                        && let Some(lease) = before.and_then(|before| Lease::read(before.value()))
+                    {
+                        self.lease_ends.note(lease.owner, commit.revision);
+                    }
                 }
             }
         }
@@ -69,18 +81,17 @@ impl Snapshot {
         if let Some(lease) = entry.attrs().lock {
             self.locked.insert((lease, key.clone()));
         }
-        self.unshown += usize::from(hidden(key));
+        self.unshown += usize::from(in_no_tree(key));
         self.entries.insert(key.clone(), Arc::clone(entry));
     }
 
-    fn remove(&mut self, key: &Key) {
-        let Some(entry) = self.entries.remove(key) else {
-            return;
-        };
+    fn remove(&mut self, key: &Key) -> Option<Arc<Entry>> {
+        let entry = self.entries.remove(key)?;
         if let Some(lease) = entry.attrs().lock {
             self.locked.remove(&(lease, key.clone()));
         }
-        self.unshown -= usize::from(hidden(key));
+        self.unshown -= usize::from(in_no_tree(key));
+        Some(entry)
     }
 
     /// The last revision at which a deletion may have happened that is not known, or not at its own revision; or was not
@@ -131,6 +142,6 @@ impl Snapshot {
     }
 }
 
-fn hidden(key: &Key) -> bool {
+fn in_no_tree(key: &Key) -> bool {
     key.realm() == Realm::User && key.node().is_none()
 }

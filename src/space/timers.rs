@@ -229,7 +229,7 @@ impl State {
         let Some(id) = text.and_then(|text| text.parse::<LeaseId>().ok()) else {
             return;
         };
-        let lease = entry.and_then(|entry| serde_json::from_slice::<Lease>(entry.value()).ok());
+        let lease = entry.and_then(|entry| Lease::read(entry.value()));
         self.ending.remove(&id);
         match lease {
             None => {

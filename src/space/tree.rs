@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::draft::Draft;
-use super::lookup::Lookup;
-use crate::model::{DirMark, Entry, Key};
+use super::lookup::{Lookup, Scan};
+use crate::model::{DirMark, Entry, Key, KeyRange};
 
 /// What stands at a path.
 #[derive(Clone, Debug)]
@@ -140,6 +140,33 @@ pub fn is_empty(space: &impl Lookup, path: &str) -> bool {
         .any(|(key, _)| *key != prefix && key.node().is_some())
 }
 
+/// What stands at a path on the way to another, of which nothing is asked itself: what is hidden there is looked past.
+pub fn node_on_the_way(space: &impl Lookup, path: &str) -> Node {
+    node(&OnTheWay(space), path)
+}
+
+/// Looks past hidden keys.
+struct OnTheWay<'a, L>(&'a L);
+
+impl<L: Lookup> Lookup for OnTheWay<'_, L> {
+    fn get(&self, key: &Key) -> Option<&Arc<Entry>> {
+        self.0.glance(key)
+    }
+
+    fn scan_from(&self, prefix: &Key, from: &Key) -> Scan<'_> {
+        self.0.scan_from(prefix, from)
+    }
+
+    fn first(
+        &self,
+        prefix: &Key,
+        from: &Key,
+        wanted: fn(&Key) -> bool,
+    ) -> Option<(&Key, &Arc<Entry>)> {
+        self.0.first(prefix, from, wanted)
+    }
+}
+
 /// What stands directly beneath `path`, by name. Costs as much as there are children, however deep they go.
 pub fn children(space: &impl Lookup, path: &str) -> BTreeMap<String, Node> {
     let prefix = dir_prefix(path);
@@ -249,29 +276,53 @@ pub fn ancestors(path: &str) -> impl Iterator<Item = &str> {
 /// The first path above `path` where a value stands instead of a directory, if any.
 pub fn file_above(space: &impl Lookup, path: &str) -> Option<NotDir> {
     ancestors(path)
-        .find(|above| is_file(space, above))
+        .find(|above| is_file(&OnTheWay(space), above))
         .map(|above| NotDir(above.to_owned()))
 }
 
 impl Draft<'_> {
-    /// Makes the directories above `path` that are missing; watchers of trees are not told of them.
+    /// Makes the directories above `path` that are missing; watchers of trees see no event for them.
+    ///
+    /// They follow from the write beneath them, so they are made where the caller may not see, too. A value that is hidden
+    /// there is no obstacle, because an obstacle would show that it is there: what is written beneath hides it from trees,
+    /// as it does when a client of Consul writes there.
     pub fn make_parents(&mut self, path: &str) -> Result<(), NotDir> {
         if let Some(file) = file_above(self, path) {
             return Err(file);
         }
         for above in ancestors(path) {
-            if matches!(node(self, above), Node::Absent) {
+            if self.is_vacant(above) {
                 let key = Key::user(format!("{above}/"));
-                let mut record = self.successor(&key);
+                let mut record = self.continued(&key);
                 record.attrs.dir = DirMark::Implied;
-                self.put(&key, record);
+                self.write(&key, Some(record));
             }
         }
         Ok(())
     }
 
+    /// Whether nothing stands at `path` for anybody.
+    fn is_vacant(&self, path: &str) -> bool {
+        matches!(node(&Everything(self), path), Node::Absent)
+    }
+
+    /// Forbids the change unless the caller may see the node at `path` and everything that could be beneath it.
+    pub fn asks_for_tree(&self, path: &str) {
+        self.asks_for_all(&KeyRange::Prefix(dir_prefix(path)));
+        if !path.is_empty() {
+            self.asks_for(&Key::user(path));
+        }
+    }
+
+    /// Deletes the value at `path`, under both of its spellings.
+    pub fn delete_file(&mut self, path: &str) {
+        self.delete(&Key::user(format!("{path}/")));
+        self.delete(&Key::user(path));
+    }
+
     /// Deletes the node at `path` and all beneath it that a tree can show; says how many entries that were.
     pub fn delete_tree(&mut self, path: &str) -> usize {
+        self.asks_for_tree(path);
         let prefix = dir_prefix(path);
         let mut keys: Vec<Key> = self
             .scan(&prefix)
@@ -283,5 +334,27 @@ impl Draft<'_> {
             keys.push(Key::user(path));
         }
         keys.iter().filter(|key| self.delete(key)).count()
+    }
+}
+
+/// A draft as the gateway sees it: nothing is hidden.
+struct Everything<'d, 'a>(&'d Draft<'a>);
+
+impl Lookup for Everything<'_, '_> {
+    fn get(&self, key: &Key) -> Option<&Arc<Entry>> {
+        self.0.peek(key)
+    }
+
+    fn scan_from(&self, prefix: &Key, from: &Key) -> Scan<'_> {
+        self.0.scan_everything(prefix, from)
+    }
+
+    fn first(
+        &self,
+        prefix: &Key,
+        from: &Key,
+        wanted: fn(&Key) -> bool,
+    ) -> Option<(&Key, &Arc<Entry>)> {
+        self.0.first_of_everything(prefix, from, wanted)
     }
 }

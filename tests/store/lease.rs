@@ -34,6 +34,7 @@ async fn a_lease_that_locks_a_great_deal_can_end() {
         on_end: LeaseEnd::Release,
         lock_delay_ms: 0,
         labels: std::collections::BTreeMap::default(),
+        owner: Principal::Anonymous,
     };
     let begin = |draft: &mut Draft<'_>| {
         draft.put_lease(&lease);

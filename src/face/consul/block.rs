@@ -43,11 +43,13 @@ impl Consul {
         if index > options.index || view.revision().max(index) < options.index {
             return (view, index);
         }
+        let class = view.class(&ranges);
         // A view that is kept keeps alive what has since been deleted.
         drop(view);
         let mut end = std::pin::pin!(tokio::time::sleep(longest(options.wait)));
         loop {
             tokio::select! {
+                // Too slow, or what the caller may see has changed.
                 next = watch.next() => if next.is_err() {
                     watch = self.space.watch(caller, ranges.clone());
                 },
@@ -57,7 +59,8 @@ impl Consul {
             // One look is enough for all that has happened until now.
             while let Some(Ok(_)) = watch.try_next() {}
             let (view, index) = read();
-            if index > options.index {
+            // Other keys may be seen: then the client's answer is another, whatever its index.
+            if index > options.index || view.class(&ranges) != class {
                 return (view, index);
             }
         }

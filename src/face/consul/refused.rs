@@ -44,18 +44,29 @@ pub(super) fn too_long(said: Option<u64>, limit: usize, option: &str) -> Reply {
     Reply::text(StatusCode::PAYLOAD_TOO_LARGE, words)
 }
 
+/// Consul's words for what the caller has no right to, be it there or not.
+pub(super) const PERMISSION_DENIED: &str = "Permission denied";
+
+/// What the caller has no right to.
+pub(super) fn forbidden() -> Reply {
+    Reply::text(StatusCode::FORBIDDEN, PERMISSION_DENIED)
+}
+
+/// What the guard did not let through.
+pub(super) fn denied(denied: &Denied) -> Reply {
+    let status = match denied {
+        Denied::KeyTooLong { .. } => StatusCode::BAD_REQUEST,
+        Denied::ValueTooLong { .. } | Denied::TooMuch(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        Denied::Forbidden(_) => return forbidden(),
+    };
+    Reply::text(status, denied.to_string())
+}
+
 /// A change that was not made, other than by its own decision.
 pub(super) fn commit<E>(error: CommitError<E>, refused: impl FnOnce(E, u64) -> Reply) -> Reply {
     match error {
         CommitError::Refused { error, revision } => refused(error, revision),
-        CommitError::Denied(denied) => {
-            let status = match &denied {
-                Denied::KeyTooLong { .. } => StatusCode::BAD_REQUEST,
-                Denied::ValueTooLong { .. } | Denied::TooMuch(_) => StatusCode::PAYLOAD_TOO_LARGE,
-                Denied::Forbidden(_) => StatusCode::FORBIDDEN,
-            };
-            Reply::text(status, denied.to_string())
-        }
+        CommitError::Denied(error) => denied(&error),
         CommitError::Failed(store::CommitError::TooLarge(why)) => {
             Reply::text(StatusCode::PAYLOAD_TOO_LARGE, why)
         }

@@ -147,7 +147,10 @@ impl Error {
 pub(super) fn not_committed(error: CommitError<Error>, revision: u64) -> Response<Body> {
     match error {
         CommitError::Refused { error, revision } => error.answer(revision),
-        CommitError::Denied(denied) => denied_error(&denied).answer(revision),
+        CommitError::Denied(Denied::Forbidden(_)) => forbidden(),
+        CommitError::Denied(denied) => {
+            Error::new(Code::InvalidField, denied.to_string()).answer(revision)
+        }
         CommitError::Failed(store::CommitError::TooLarge(why)) => {
             Error::new(Code::InvalidField, why).answer(revision)
         }
@@ -159,12 +162,7 @@ pub(super) fn not_committed(error: CommitError<Error>, revision: u64) -> Respons
     }
 }
 
-fn denied_error(denied: &Denied) -> Error {
-    let code = match denied {
-        Denied::Forbidden(_) => Code::Unauthorized,
-        Denied::KeyTooLong { .. } | Denied::ValueTooLong { .. } | Denied::TooMuch(_) => {
-            Code::InvalidField
-        }
-    };
-    Error::new(code, denied.to_string())
+/// etcd's answer to what the caller has no right to, be it there or not.
+pub(super) fn forbidden() -> Response<Body> {
+    Error::new(Code::Unauthorized, "Insufficient credentials").answer(0)
 }

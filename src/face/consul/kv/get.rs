@@ -2,6 +2,7 @@
 
 use super::super::ask::Ask;
 use super::super::options::Options;
+use super::super::refused;
 use super::super::reply::{Answer, Reply};
 use super::push_entry;
 use crate::model::KeyRange;
@@ -12,11 +13,19 @@ use crate::space::Lookup;
 pub(super) async fn handle(ask: &Ask<'_>, options: Options) -> Answer {
     let key = super::key(ask)?;
     ask.this_datacenter()?;
+    // A query for a hidden key does not wait.
+    let space = &ask.face.space;
+    if options.index > 0 && !space.visibility(&ask.caller).sees(&key) {
+        return Err(refused::forbidden());
+    }
     let range = vec![KeyRange::Exact(key.clone())];
     let (view, index) = ask
         .face
         .changed(&ask.caller, options, range, |view| view.key_index(&key))
         .await;
+    if !view.sees(&key) {
+        return Err(refused::forbidden());
+    }
     let Some(entry) = view.get(&key) else {
         return Err(super::not_found(index));
     };

@@ -5,7 +5,8 @@ use super::super::json::push_array;
 use super::super::options::Options;
 use super::super::reply::{Answer, Reply};
 use super::record::{node_of, push_session};
-use crate::model::{KeyRange, LeaseId};
+use crate::model::KeyRange;
+use crate::space::View;
 
 /// One session as an array of one, or an empty array. The index is that of all sessions, as in Consul.
 pub(in crate::face::consul) async fn info(ask: &Ask<'_>) -> Answer {
@@ -16,11 +17,10 @@ pub(in crate::face::consul) async fn info(ask: &Ask<'_>) -> Answer {
     }
     let (_, id) = super::named(ask).map_err(Reply::leaderless)?;
     let ranges = id.map(|id| KeyRange::Exact(id.record_key()));
+    let ranges = ranges.into_iter().collect();
     let (view, index) = ask
         .face
-        .changed(&ask.caller, options, ranges.into_iter().collect(), |view| {
-            view.prefix_index(&LeaseId::records())
-        })
+        .changed(&ask.caller, options, ranges, View::leases_index)
         .await;
     let found = id
         .and_then(|id| view.lease(id))

@@ -6,6 +6,7 @@ use super::super::options::Options;
 use super::super::reply::{Answer, Reply};
 use super::record::{node_of, push_session};
 use crate::model::{KeyRange, LeaseId};
+use crate::space::View;
 
 /// Every session, by id.
 pub(in crate::face::consul) async fn list(ask: &Ask<'_>) -> Answer {
@@ -27,13 +28,10 @@ pub(in crate::face::consul) async fn node(ask: &Ask<'_>) -> Answer {
 
 async fn sessions(ask: &Ask<'_>, options: Options, of: impl Fn(&str) -> bool) -> Answer {
     ask.this_datacenter().map_err(Reply::leaderless)?;
-    let records = LeaseId::records();
-    let range = vec![KeyRange::Prefix(records.clone())];
+    let range = vec![KeyRange::Prefix(LeaseId::records())];
     let (view, index) = ask
         .face
-        .changed(&ask.caller, options, range, |view| {
-            view.prefix_index(&records)
-        })
+        .changed(&ask.caller, options, range, View::leases_index)
         .await;
     let shown = view
         .leases()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::super::json::Object;
-use crate::model::{Entry, Lease, LeaseEnd, LeaseId};
+use crate::model::{Entry, Lease, LeaseEnd, LeaseId, Principal};
 
 /// The longest lock-delay that counts, whatever a session asks for (Consul's `MaxLockDelay`).
 const LONGEST_DELAY: Duration = Duration::from_secs(60);
@@ -67,6 +67,8 @@ impl Session {
                 .into_iter()
                 .map(|(name, value)| (name.to_owned(), value.clone()))
                 .collect(),
+            // The keyspace makes it the caller's.
+            owner: Principal::Anonymous,
         }
     }
 }

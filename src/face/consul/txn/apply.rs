@@ -4,21 +4,22 @@ use std::sync::Arc;
 
 use super::super::go::quote;
 use super::super::kv::write::{self, Locked};
+use super::super::refused::PERMISSION_DENIED;
+use super::super::session::{self, SessionId};
 use super::parse::Op;
 use super::reply::{Failure, Shown};
-use crate::model::Entry;
-use crate::space::{Draft, Lookup, PENDING};
+use crate::model::{Entry, KeyRange};
+use crate::space::{Draft, LeaseRight, Lookup, PENDING, View};
 
 /// Does every operation of a transaction that reads alone.
-pub(super) fn read_all(
-    space: &impl Lookup,
-    ops: &[Op],
-    revision: u64,
-) -> Result<Vec<Shown>, Vec<Failure>> {
-    each(ops, without_key)?;
+pub(super) fn read_all(view: &View, ops: &[Op]) -> Result<Vec<Shown>, Vec<Failure>> {
+    each(ops, |op| {
+        without_key(op)?;
+        permitted(op.verb == "get-tree" || view.sees(&op.key))
+    })?;
     let mut shown = Vec::new();
     each(ops, |op| {
-        shown.extend(read(space, op, revision)?);
+        shown.extend(read(view, op, view.revision())?);
         Ok(())
     })?;
     Ok(shown)
@@ -29,6 +30,7 @@ pub(super) fn read_all(
 pub(super) fn write_all(draft: &mut Draft<'_>, ops: &[Op]) -> Result<Vec<Shown>, Vec<Failure>> {
     each(ops, |op| {
         without_key(op)?;
+        permitted(may(draft, op))?;
         if op.verb == "lock" && draft.is_delayed(&op.key) {
             let key = quote(op.key.as_bytes());
             return Err(format!("failed to lock key {key} due to lock delay"));
@@ -68,6 +70,27 @@ fn without_key(op: &Op) -> Result<(), String> {
         return Err("Must provide key".to_owned());
     }
     Ok(())
+}
+
+/// Refuses in Consul's words. Consul asks this of each operation before any is tried, so that its failures tell nothing of
+/// what is hidden.
+fn permitted(may: bool) -> Result<(), String> {
+    may.then_some(())
+        .ok_or_else(|| PERMISSION_DENIED.to_owned())
+}
+
+/// Whether the caller may see all that an operation looks at, be it there or not. A list leaves out what is hidden.
+fn may(draft: &Draft<'_>, op: &Op) -> bool {
+    let locks = || match session::parse_id(op.session.as_bytes()) {
+        Ok(SessionId::Known(id)) => draft.may(id, LeaseRight::Lock),
+        Ok(SessionId::OfNobody) | Err(_) => true,
+    };
+    match op.verb.as_str() {
+        "get-tree" => true,
+        "delete-tree" => draft.sees_whole(&KeyRange::Prefix(op.key.clone())),
+        "lock" | "unlock" => draft.sees(&op.key) && locks(),
+        _ => draft.sees(&op.key),
+    }
 }
 
 /// An operation that changes something. What it wrote is shown without its value.

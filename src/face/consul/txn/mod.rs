@@ -36,7 +36,7 @@ pub(super) async fn handle(ask: &Ask<'_>, body: Body) -> Answer {
     Options::parse(ask)?;
     ask.this_datacenter()?;
     let view: View = ask.face.space.read(&ask.caller);
-    let outcome = apply::read_all(&view, &ops, view.revision());
+    let outcome = apply::read_all(&view, &ops);
     Ok(reply::reply(Kind::Read, &outcome, view.revision()))
 }
 

@@ -20,7 +20,7 @@ pub(super) async fn serve(face: &Face, caller: &Caller, asked: &KeysRequest) -> 
 
 fn decide(draft: &mut Draft<'_>, asked: &KeysRequest) -> Result<(), Error> {
     compared(draft, asked)?;
-    draft.delete_tree(&asked.path);
+    draft.delete_file(&asked.path);
     draft.subject(Key::user(&asked.path));
     draft.because(Cause::CompareAndDelete);
     Ok(())

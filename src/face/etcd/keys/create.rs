@@ -34,6 +34,10 @@ fn decide(draft: &mut Draft<'_>, asked: &KeysRequest) -> Result<(), Error> {
     } else {
         path.to_owned()
     });
+    if asked.dir && asked.ttl.is_some() {
+        // It ends all that is beneath the directory by then.
+        draft.asks_for_tree(path);
+    }
     let mut record = draft.successor(&key);
     fill(draft, asked, &mut record);
     draft.put(&key, record);

@@ -24,16 +24,20 @@ fn decide(draft: &mut Draft<'_>, asked: &KeysRequest) -> Result<(), Error> {
     if path.is_empty() {
         return Err(root_is_read_only());
     }
-    if find(draft, path)?.is_dir() && !asked.recursive {
-        if !asked.dir {
-            return Err(Error::at(Code::NotFile, path));
-        }
+    if !find(draft, path)?.is_dir() {
+        // It may be kept under both spellings, with a slash and without: both go.
+        draft.delete_file(path);
+    } else if asked.recursive {
+        draft.delete_tree(path);
+    } else if !asked.dir {
+        return Err(Error::at(Code::NotFile, path));
+    } else {
+        draft.asks_for_tree(path);
         if !tree::is_empty(draft, path) {
             return Err(Error::at(Code::DirNotEmpty, path));
         }
+        draft.delete_tree(path);
     }
-    // A value may be kept under both spellings, with a slash and without: both go.
-    draft.delete_tree(path);
     draft.subject(Key::user(path));
     draft.because(Cause::Delete);
     Ok(())

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::request::KeysRequest;
 use crate::face::etcd::error::{Code, Error};
-use crate::model::{Entry, Key};
-use crate::space::Lookup;
+use crate::model::{Entry, Key, KeyRange};
 use crate::space::tree::{self, Node, NotDir};
+use crate::space::{Coverage, Lookup, Visibility, node_ranges};
 
 /// What stands at the path; an error where nothing does.
 pub(super) fn find(space: &impl Lookup, path: &str) -> Result<Node, Error> {
@@ -19,13 +19,19 @@ pub(super) fn find(space: &impl Lookup, path: &str) -> Result<Node, Error> {
 /// Why nothing stands at the path: the first node on the way that is missing, or that is no directory.
 pub(super) fn absent(space: &impl Lookup, path: &str) -> Error {
     for above in tree::ancestors(path) {
-        match tree::node(space, above) {
+        match tree::node_on_the_way(space, above) {
             Node::Absent => return Error::at(Code::KeyNotFound, above),
             Node::File { .. } => return Error::at(Code::NotDir, above),
             Node::Dir { .. } => {}
         }
     }
     Error::at(Code::KeyNotFound, path)
+}
+
+/// Whether everything at the path and beneath it is hidden. Reads of it are forbidden then, be anything there or not.
+pub(super) fn is_hidden(visibility: &Visibility, path: &str) -> bool {
+    let hidden = |range: &KeyRange| visibility.covers(range) == Coverage::None;
+    !matches!(visibility, Visibility::All) && node_ranges(path, true).iter().all(hidden)
 }
 
 /// A value stands where a directory is needed.

@@ -27,7 +27,7 @@ use http::{Method, Request, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use self::request::KeysRequest;
-use super::error::{Code, Error, not_committed};
+use super::error::{Code, Error, forbidden, not_committed};
 use super::form::{Form, MAX_BODY};
 use super::stats::Outcomes;
 use super::{Face, reply};
@@ -56,7 +56,9 @@ pub(super) async fn serve(face: &Arc<Face>, key: &[u8], request: Request<Body>) 
             return answer;
         }
     };
+    let reads = method == Method::GET || method == Method::HEAD;
     let mut answer = match method {
+        _ if reads && find::is_hidden(&face.space.visibility(&caller), &asked.path) => forbidden(),
         Method::PUT => put(face, &caller, &asked).await,
         Method::POST => in_order::serve(face, &caller, &asked).await,
         Method::DELETE if asked.compares() => {

@@ -27,7 +27,7 @@ pub(super) fn find(
     };
     let mut from = since;
     loop {
-        match space.find_commit(from, pick) {
+        match space.find_commit(view, from, pick) {
             Ok(found) => return Ok(found),
             // Between two looks more may be forgotten: then what is gone by now is looked up as well.
             Err(floor) => {

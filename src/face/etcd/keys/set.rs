@@ -46,6 +46,10 @@ fn decide(draft: &mut Draft<'_>, asked: &KeysRequest) -> Result<(), Error> {
     if key != value_key {
         draft.delete(&value_key);
     }
+    if asked.dir && asked.ttl.is_some() {
+        // It ends all that is beneath the directory by then.
+        draft.asks_for_tree(path);
+    }
     let mut record = draft.successor(&key);
     fill(draft, asked, &mut record);
     if asked.refresh

@@ -27,6 +27,8 @@ fn decide(draft: &mut Draft<'_>, asked: &KeysRequest) -> Result<(), Error> {
     match find(draft, path)? {
         Node::Dir { .. } if !asked.value.is_empty() => return Err(Error::at(Code::NotFile, path)),
         Node::Dir { mark, first } => {
+            // Its TTL ends all that is beneath it.
+            draft.asks_for_tree(path);
             let own = mark.filter(|(_, entry)| entry.attrs().dir != DirMark::No);
             let key = own.map_or_else(|| Key::user(format!("{path}/")), |(key, _)| key);
             let index = event::dir_index(None, first.as_deref());

@@ -16,6 +16,7 @@ use http::{Response, StatusCode};
 
 use super::encode::push_event;
 use super::event::Event;
+use super::find::is_hidden;
 use super::past;
 use super::request::KeysRequest;
 use super::watched::Watched;
@@ -23,7 +24,7 @@ use crate::face::etcd::chunks::{self, BrokenOff};
 use crate::face::etcd::error::Error;
 use crate::face::etcd::{Face, reply};
 use crate::model::Caller;
-use crate::space::{Lagged, Watch};
+use crate::space::{Interrupted, Watch};
 
 /// Answers a watch.
 pub(super) fn serve(face: &Arc<Face>, caller: &Caller, asked: &KeysRequest) -> Response<Body> {
@@ -100,6 +101,12 @@ impl Poll {
         Ok(())
     }
 
+    /// Watches again, and looks up what happened meanwhile.
+    fn begin_again(&mut self) {
+        self.watch = self.face.space.watch(&self.caller, self.watched.ranges());
+        self.behind = true;
+    }
+
     /// Waits for something to tell; `false` where there will be nothing more.
     async fn park(&mut self) -> bool {
         while self.ready.is_empty() {
@@ -118,10 +125,16 @@ impl Poll {
                 }
                 Ok(_) => {}
                 // Too slow to read: as etcd does, the stream ends, and the client may resume.
-                Err(Lagged(_)) if self.stream => return false,
-                Err(Lagged(_)) => {
-                    self.watch = self.face.space.watch(&self.caller, self.watched.ranges());
-                    self.behind = true;
+                Err(Interrupted::Lagged(_)) if self.stream => return false,
+                Err(Interrupted::Lagged(_)) => self.begin_again(),
+                Err(Interrupted::RightsChanged) => {
+                    self.begin_again();
+                    let visibility = self.face.space.visibility(&self.caller);
+                    if is_hidden(&visibility, &self.watched.path) {
+                        // The headers are out: asked again, it is refused.
+                        self.phase = Phase::Over;
+                        return false;
+                    }
                 }
             }
         }
@@ -145,7 +158,8 @@ impl chunks::Source for Poll {
                 }
             };
             if !parked {
-                return None;
+                let ended = self.phase == Phase::Over;
+                return (ended && !self.resumes).then_some(Err(BrokenOff));
             }
         }
         let event = self.ready.pop_front()?;

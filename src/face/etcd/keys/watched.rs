@@ -40,17 +40,20 @@ impl Watched {
         !rest.split('/').any(|name| name.starts_with('_'))
     }
 
-    /// The events of a commit that the watcher is told. All have the index of the commit. `view` shows what its
-    /// client may see, and stands at the commit or after it.
+    /// The events of a commit that the watcher is told. All have the index of the commit, which holds what the client may
+    /// see alone. `view` shows what it may see, too, and stands at the commit or after it.
     pub(super) fn events(&self, commit: &Commit, view: &View) -> Vec<Event> {
         if commit.cause == Cause::Refresh {
             return Vec::new();
         }
         if let Some(path) = commit.subject.as_ref().and_then(Key::node) {
             let told = self.covers(path) || self.went_with(commit, path);
-            let seen =
-                |change: &Change| change.key.realm() == Realm::User && view.sees(&change.key);
-            if !told || !commit.changes.iter().any(seen) {
+            if !told
+                || commit
+                    .changes
+                    .iter()
+                    .all(|change| change.key.realm() != Realm::User)
+            {
                 return Vec::new();
             }
             let action = event::action_of(commit.cause, is_there(commit, path));
@@ -59,7 +62,7 @@ impl Watched {
         commit
             .changes
             .iter()
-            .filter(|change| change.key.realm() == Realm::User && view.sees(&change.key))
+            .filter(|change| change.key.realm() == Realm::User)
             .filter(|change| change.key.node().is_some_and(|path| self.covers(path)))
             .filter(|change| shows(view, change))
             .filter_map(|change| event::of_change(commit, change))
