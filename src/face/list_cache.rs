@@ -193,3 +193,116 @@ impl Encoded {
         self.body.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{FaceName, Key, Principal, Write};
+    use crate::space::{
+        Admit, Coverage, Denied, Draft, LeaseRight, Lookup, Visibility, VisibilityRules,
+    };
+    use crate::store::MemoryStore;
+    use std::convert::Infallible;
+
+    /// Hides from each named principal the keys beneath its name.
+    struct HidesOwn;
+
+    struct Rules(Principal);
+
+    impl Rules {
+        fn hidden(&self) -> Vec<u8> {
+            format!("{}/", self.0).into_bytes()
+        }
+    }
+
+    impl Admit for HidesOwn {
+        fn check(&self, _: &Caller, _: &Draft<'_>, _: &[Write]) -> Result<(), Denied> {
+            Ok(())
+        }
+
+        fn visibility(&self, caller: &Caller) -> Visibility {
+            Visibility::Part(Arc::new(Rules(caller.principal().clone())))
+        }
+    }
+
+    impl VisibilityRules for Rules {
+        fn sees(&self, key: &Key) -> bool {
+            !key.as_bytes().starts_with(&self.hidden())
+        }
+
+        fn covers(&self, range: &KeyRange) -> Coverage {
+            let (KeyRange::Exact(key) | KeyRange::Prefix(key)) = range;
+            if !self.sees(key) {
+                Coverage::None
+            } else if self.hidden().starts_with(key.as_bytes()) {
+                Coverage::Part
+            } else {
+                Coverage::All
+            }
+        }
+
+        fn class(&self, _: &KeyRange) -> Vec<u8> {
+            self.hidden()
+        }
+
+        fn allows(&self, _: &Principal, _: LeaseRight) -> bool {
+            false
+        }
+    }
+
+    fn caller(name: &str) -> Caller {
+        Caller::Client {
+            face: FaceName::Consul,
+            peer: "127.0.0.1:1".parse().unwrap(),
+            principal: Principal::named(name),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_list_is_encoded_once_for_all_who_see_the_same_of_it() {
+        let mut registry = prometheus_client::registry::Registry::default();
+        let opened = Keyspace::open(
+            Arc::new(MemoryStore::new()),
+            Arc::new(HidesOwn),
+            &mut registry,
+        );
+        let (space, _expiry) = opened.await.unwrap();
+        let put = |draft: &mut Draft<'_>| {
+            for key in ["a/x", "b/x", "all/x"].map(Key::user) {
+                let record = draft.successor(&key);
+                draft.put(&key, record);
+            }
+            Ok::<_, Infallible>(())
+        };
+        space.commit(&Caller::System, put).await.unwrap();
+        let cache = ListCache::default();
+        let count = Arc::new(AtomicUsize::new(0));
+        let list = async |name: &str, prefix: &str| {
+            let prefix = Key::user(prefix);
+            let ranges = vec![KeyRange::Prefix(prefix.clone())];
+            let asked = prefix.as_bytes().to_vec();
+            let count = Arc::clone(&count);
+            let make = move |view: &View| {
+                count.fetch_add(1, Ordering::Relaxed);
+                let body = view
+                    .scan(&prefix)
+                    .flat_map(|(key, _)| key.as_bytes().to_vec());
+                Some(Made {
+                    body: body.collect(),
+                    index: view.prefix_index(&prefix),
+                    lasts: true,
+                })
+            };
+            let made = cache.get(&space, &caller(name), asked, ranges, make).await;
+            made.unwrap().body()
+        };
+        assert_eq!(list("a", "").await, "all/xb/x");
+        assert_eq!(list("b", "").await, "a/xall/x");
+        assert_eq!(list("a", "").await, "all/xb/x");
+        assert_eq!(count.load(Ordering::Relaxed), 2, "one for each view");
+        // Both see all of this one.
+        assert_eq!(list("a", "all").await, "all/x");
+        assert_eq!(list("b", "all").await, "all/x");
+        assert_eq!(count.load(Ordering::Relaxed), 3, "one for both");
+    }
+}

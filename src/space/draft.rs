@@ -152,7 +152,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Forbids the change unless the caller may see this key, be it there or not.
-    pub(crate) fn asks_for(&self, key: &Key) {
+    pub fn asks_for(&self, key: &Key) {
         if !self.visibility.sees(key) {
             self.forbid(|| key.to_string());
         }

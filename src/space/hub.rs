@@ -6,9 +6,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
+use super::admit::Admit;
 use super::registry::Registry;
 use super::visibility::Visibility;
-use crate::model::{Commit, Key, KeyRange, Realm};
+use crate::model::{Caller, Commit, Key, KeyRange, Realm};
 
 /// How many commits may wait for one watcher before it loses its watch.
 const QUEUE: usize = 1_024;
@@ -35,14 +36,14 @@ struct Inbox {
     lost: Option<u64>,
 }
 
-/// Why a watch gives nothing more. Another one must be begun in its place.
+/// Why a watch yields nothing more. Another one must be begun in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Interrupted {
     /// The watcher was too slow: commits from this main revision on were not kept for it. It may resume there.
     #[error("too slow: changes from index {0} on were dropped")]
     Lagged(u64),
-    /// What the caller may see may have changed. Commits that were not taken yet are lost.
-    #[error("what may be seen has changed")]
+    /// The caller may see other keys in these ranges than before. Commits that were not taken yet are lost.
+    #[error("the keys that may be seen have changed")]
     RightsChanged,
 }
 
@@ -55,20 +56,39 @@ pub struct Watch {
     slot: Arc<Slot>,
     id: u64,
     ranges: Vec<KeyRange>,
+    /// What its caller may see, as of when that was asked for last.
+    visibility: Visibility,
+    rights: Option<Rights>,
+    /// Set once for good when the caller may see other keys in these ranges than before.
+    rights_changed: bool,
+}
+
+/// How a watch finds out what its caller may see, where that can change.
+pub(crate) struct Rights {
     /// Moves on when what callers may see has changed.
-    epoch: Option<watch::Receiver<u64>>,
+    pub(crate) epoch: watch::Receiver<u64>,
+    pub(crate) admit: Arc<dyn Admit>,
+    pub(crate) caller: Caller,
+}
+
+impl std::fmt::Debug for Rights {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rights")
+            .field("caller", &self.caller)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Hub {
-    /// Begins to watch. The visibility was asked for after `epoch` was subscribed to.
+    /// Begins to watch. The visibility was asked for after the epoch of `rights` was subscribed to.
     pub(crate) fn watch(
         self: &Arc<Self>,
         ranges: Vec<KeyRange>,
         visibility: Visibility,
-        epoch: Option<watch::Receiver<u64>>,
+        rights: Option<Rights>,
     ) -> Watch {
         let slot = Arc::new(Slot {
-            visibility,
+            visibility: visibility.clone(),
             inbox: Mutex::default(),
             filled: Notify::new(),
         });
@@ -78,7 +98,9 @@ impl Hub {
             slot,
             id,
             ranges,
-            epoch,
+            visibility,
+            rights,
+            rights_changed: false,
         }
     }
 
@@ -115,15 +137,10 @@ impl Slot {
     }
 
     fn take(&self) -> Option<Result<Arc<Commit>, Interrupted>> {
-        loop {
-            let mut inbox = self.inbox.lock();
-            let Some(commit) = inbox.commits.pop_front() else {
-                return inbox.lost.map(|from| Err(Interrupted::Lagged(from)));
-            };
-            drop(inbox);
-            if let Some(shown) = self.visibility.shown(&commit) {
-                return Some(Ok(shown));
-            }
+        let mut inbox = self.inbox.lock();
+        match inbox.commits.pop_front() {
+            Some(commit) => Some(Ok(commit)),
+            None => inbox.lost.map(|from| Err(Interrupted::Lagged(from))),
         }
     }
 }
@@ -136,19 +153,16 @@ impl Watch {
                 return taken;
             }
             let filled = self.slot.filled.notified();
-            let Some(epoch) = &mut self.epoch else {
+            let Some(rights) = &mut self.rights else {
                 filled.await;
                 continue;
             };
             tokio::select! {
                 () = filled => {}
-                moved = epoch.changed() => {
+                moved = rights.epoch.changed() => match moved {
+                    Ok(()) => self.ask_again(),
                     // A guard that is gone changes nothing more.
-                    if moved.is_err() {
-                        self.epoch = None;
-                    } else {
-                        epoch.mark_changed();
-                    }
+                    Err(_) => self.rights = None,
                 }
             }
         }
@@ -157,11 +171,33 @@ impl Watch {
     /// The next commit, if one has arrived.
     pub fn try_next(&mut self) -> Option<Result<Arc<Commit>, Interrupted>> {
         // Before anything is taken: it may not be for the caller any more.
-        let epoch = self.epoch.as_ref();
+        let epoch = self.rights.as_ref().map(|rights| &rights.epoch);
         if epoch.is_some_and(|epoch| epoch.has_changed().unwrap_or(false)) {
+            self.ask_again();
+        }
+        if self.rights_changed {
             return Some(Err(Interrupted::RightsChanged));
         }
-        self.slot.take()
+        loop {
+            match self.slot.take()? {
+                Ok(commit) => match self.visibility.shown(&commit) {
+                    Some(shown) => return Some(Ok(shown)),
+                    None => {}
+                },
+                Err(lagged) => return Some(Err(lagged)),
+            }
+        }
+    }
+
+    /// Asks the guard again what the caller may see.
+    fn ask_again(&mut self) {
+        let Some(rights) = &mut self.rights else {
+            return;
+        };
+        rights.epoch.mark_unchanged();
+        let now = rights.admit.visibility(&rights.caller);
+        self.rights_changed |= now.class(&self.ranges) != self.visibility.class(&self.ranges);
+        self.visibility = now;
     }
 
     /// What is watched.

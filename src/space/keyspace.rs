@@ -6,13 +6,13 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::admit::{Admit, Epoch};
+use super::admit::Admit;
 use super::applier::Applier;
 use super::denied::Denied;
 use super::draft::Draft;
 use super::freshness::Fresh;
 use super::gate::{Gate, Pass, Ticket};
-use super::hub::Watch;
+use super::hub::{Rights, Watch};
 use super::in_flight::InFlight;
 use super::metrics::Metrics;
 use super::read_write_set::ReadWriteSet;
@@ -290,9 +290,16 @@ impl Keyspace {
     /// Watches ranges from now on.
     pub fn watch(&self, caller: &Caller, ranges: Vec<KeyRange>) -> Watch {
         // Before the visibility is asked for: a change between the two interrupts the watch.
-        let epoch = self.inner.admit.epoch().map(Epoch::subscribe);
+        let rights = match caller {
+            Caller::Client { .. } => self.inner.admit.epoch().map(|epoch| Rights {
+                epoch: epoch.subscribe(),
+                admit: Arc::clone(&self.inner.admit),
+                caller: caller.clone(),
+            }),
+            Caller::Operator | Caller::System => None,
+        };
         let visibility = self.visibility(caller);
-        self.inner.line.hub.watch(ranges, visibility, epoch)
+        self.inner.line.hub.watch(ranges, visibility, rights)
     }
 
     /// The keyspace as it stands now, for something that is made from these ranges and kept while it is [`Fresh`].

@@ -291,19 +291,21 @@ impl Draft<'_> {
             return Err(file);
         }
         for above in ancestors(path) {
-            if self.is_vacant(above) {
-                let key = Key::user(format!("{above}/"));
+            let key = Key::user(format!("{above}/"));
+            // Where the caller can see what stands there, what it cannot see beneath must make no difference: with what
+            // was made here the directory stays, without it the directory goes with the last thing in it.
+            let there = if self.sees(&key) && self.sees(&Key::user(above)) {
+                node(self, above)
+            } else {
+                node(&Everything(self), above)
+            };
+            if matches!(there, Node::Absent) {
                 let mut record = self.continued(&key);
                 record.attrs.dir = DirMark::Implied;
                 self.write(&key, Some(record));
             }
         }
         Ok(())
-    }
-
-    /// Whether nothing stands at `path` for anybody.
-    fn is_vacant(&self, path: &str) -> bool {
-        matches!(node(&Everything(self), path), Node::Absent)
     }
 
     /// Forbids the change unless the caller may see the node at `path` and everything that could be beneath it.

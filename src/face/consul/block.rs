@@ -6,7 +6,7 @@ use super::Consul;
 use super::go::format_duration;
 use super::options::Options;
 use crate::model::{Caller, KeyRange, LeaseId};
-use crate::space::View;
+use crate::space::{Interrupted, View};
 
 /// How long a query waits that does not say (Consul's `default_query_time`).
 const DEFAULT: Duration = Duration::from_secs(5 * 60);
@@ -43,15 +43,16 @@ impl Consul {
         if index > options.index || view.revision().max(index) < options.index {
             return (view, index);
         }
-        let class = view.class(&ranges);
         // A view that is kept keeps alive what has since been deleted.
         drop(view);
         let mut end = std::pin::pin!(tokio::time::sleep(longest(options.wait)));
         loop {
             tokio::select! {
-                // Too slow, or what the caller may see has changed.
-                next = watch.next() => if next.is_err() {
-                    watch = self.space.watch(caller, ranges.clone());
+                next = watch.next() => match next {
+                    Ok(_) => {}
+                    Err(Interrupted::Lagged(_)) => watch = self.space.watch(caller, ranges.clone()),
+                    // Other keys may be seen: the answer is another now, whatever its index.
+                    Err(Interrupted::RightsChanged) => return read(),
                 },
                 () = end.as_mut() => return read(),
                 () = self.stopping.wait() => return read(),
@@ -59,8 +60,7 @@ impl Consul {
             // One look is enough for all that has happened until now.
             while let Some(Ok(_)) = watch.try_next() {}
             let (view, index) = read();
-            // Other keys may be seen: then the client's answer is another, whatever its index.
-            if index > options.index || view.class(&ranges) != class {
+            if index > options.index {
                 return (view, index);
             }
         }

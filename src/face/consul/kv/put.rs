@@ -47,6 +47,8 @@ fn verb(ask: &Ask<'_>) -> Result<Verb, Reply> {
 
 async fn write(ask: &Ask<'_>, key: &Key, verb: &Verb, content: Content) -> Answer {
     let decide = |draft: &mut Draft<'_>| -> Result<bool, String> {
+        // Before all that may be wrong with a session.
+        draft.asks_for(key);
         Ok(match verb {
             Verb::Set => {
                 write::set(draft, key, &content);
