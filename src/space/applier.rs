@@ -8,9 +8,9 @@ use parking_lot::Mutex;
 
 use super::freshness::Freshness;
 use super::history::History;
-use super::hub::Hub;
 use super::snapshot::Snapshot;
 use super::timers::Timers;
+use super::watches::Hub;
 use crate::model::{Change, Commit, Key};
 use crate::store::{CommitSink, RetentionFloors, StoreContents};
 

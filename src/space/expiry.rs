@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::delay;
 use super::draft::Draft;
 use super::keyspace::{CommitError, Keyspace};
+use super::lock_delay;
 use super::lookup::Lookup;
 use super::timers::Item;
 use crate::model::{Caller, Cause, DirMark, Key};
@@ -82,7 +82,7 @@ fn decide(draft: &mut Draft<'_>, item: &Item, most: usize) -> bool {
             ended
         }
         Item::Ending(id) => draft.go_on_ending(*id, most),
-        Item::Delay(key) => draft.delete(&delay::record_key(key)),
+        Item::Delay(key) => draft.delete(&lock_delay::record_key(key)),
         Item::Entry(key) => end_entry(draft, key),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
-use super::registry::Registry;
+use super::range_index::Registry;
 use crate::model::{Commit, KeyRange};
 
 /// Everything that was made from some ranges and is kept while they do not change.

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
 
-use super::gate::Pass;
+use super::critical_section::Pass;
 use crate::model::{Commit, Proposal};
 use crate::store::{CommitError, Store};
 

@@ -8,17 +8,17 @@ use tokio::sync::oneshot;
 
 use super::admit::Admit;
 use super::applier::Applier;
+use super::critical_section::{Gate, Pass, Ticket};
 use super::denied::Denied;
 use super::draft::Draft;
 use super::freshness::Fresh;
-use super::gate::{Gate, Pass, Ticket};
-use super::hub::{Rights, Watch};
 use super::in_flight::InFlight;
 use super::metrics::Metrics;
 use super::read_write_set::ReadWriteSet;
 use super::timers::{Item, Timers};
 use super::view::View;
 use super::visibility::{LeaseRight, Visibility};
+use super::watches::{Rights, Watch};
 use crate::model::{Caller, Commit, KeyRange, Lease, LeaseId, Proposal, time};
 use crate::store::{self, RetentionFloors, Store};
 

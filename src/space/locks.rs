@@ -1,8 +1,8 @@
 //! Leases and what they lock.
 
 use super::deferred_release;
-use super::delay;
 use super::draft::Draft;
+use super::lock_delay;
 use super::visibility::{LeaseRight, Visibility};
 use crate::model::{Cause, Key, Lease, LeaseEnd, LeaseId, Record};
 
@@ -61,7 +61,7 @@ impl Draft<'_> {
     /// Whether a lease that held this entry ended a moment ago and asked for a delay: nobody may lock it yet.
     pub fn is_delayed(&self, key: &Key) -> bool {
         self.asks_for(key);
-        self.peek(&delay::record_key(key)).is_some()
+        self.peek(&lock_delay::record_key(key)).is_some()
     }
 
     /// Locks an entry for a lease and lets `change` write it. Nothing is changed where the lock is refused.
@@ -167,7 +167,7 @@ impl Draft<'_> {
                 }
             }
             if lease.lock_delay_ms > 0 {
-                let record_key = delay::record_key(&key);
+                let record_key = lock_delay::record_key(&key);
                 let mut record = self.continued(&record_key);
                 record.value = lease.lock_delay_ms.to_string().into();
                 self.write(&record_key, Some(record));

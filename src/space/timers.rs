@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::clock::ServingClock;
 use super::deferred_release;
-use super::delay;
+use super::lock_delay;
 use crate::model::{Change, Commit, Entry, Key, Lease, LeaseId, Realm, time};
 
 /// Something that ends at a set time.
@@ -192,9 +192,9 @@ impl State {
                 self.follow_lease(now, key, entry);
             }
             Realm::System => {
-                if let Some(delay) = delay::of(key) {
+                if let Some(delay) = lock_delay::of(key) {
                     let item = Item::Delay(delay);
-                    match entry.and_then(|entry| delay::length(entry)) {
+                    match entry.and_then(|entry| lock_delay::length(entry)) {
                         Some(length) => self.set(item, now + length),
                         None => self.clear(&item),
                     }

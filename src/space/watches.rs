@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use super::admit::Admit;
-use super::registry::Registry;
+use super::range_index::Registry;
 use super::visibility::Visibility;
 use crate::model::{Caller, Commit, Key, KeyRange, Realm};
 
