@@ -15,7 +15,7 @@ use super::gzip;
 use crate::model::{Caller, KeyRange};
 use crate::space::{Fresh, Keyspace, View, ViewClass};
 
-/// The most that is kept, in bytes of bodies; the oldest goes first.
+/// The most that is cached, in bytes of bodies; the oldest goes first.
 const MOST_BYTES: usize = 64 << 20;
 
 /// A list as it is made from a view.
@@ -25,7 +25,7 @@ pub(crate) struct Made {
     pub(crate) body: Vec<u8>,
     /// The index of what is in it.
     pub(crate) index: u64,
-    /// Whether it stays right until something changes; one that tells how many seconds are left does not.
+    /// Whether it stays right until something changes; one that shows how many seconds are left does not.
     pub(crate) lasts: bool,
 }
 
@@ -64,7 +64,7 @@ struct Slot {
     /// What it is made from, until it is made: a view keeps alive what has since been deleted.
     view: Mutex<Option<View>>,
     made: OnceCell<Option<Arc<Encoded>>>,
-    /// Not to be used by those who ask later.
+    /// Not to be used for later requests.
     spent: AtomicBool,
     weight: AtomicUsize,
 }

@@ -5,7 +5,7 @@ use crate::space::{Admit, Denied, Draft, Visibility};
 use crate::store::Limits;
 
 /// The most bytes of keys and new values a client may write in one request. A store takes more in one commit: what
-/// a lease has locked is written anew when it ends, in one commit too.
+/// a lease has locked is written again when it ends, in one commit too.
 const REQUEST_BYTES: usize = 64 << 20;
 
 /// Lets everybody see and change everything, within the limits of the store.

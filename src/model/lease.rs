@@ -8,7 +8,9 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
-use super::{Key, Principal};
+use super::{Key, Principal, Realm};
+
+const RECORDS: &str = "lease/";
 
 /// The name of a lease: 128 bits, which hold a Consul session's UUID and the 64-bit ids of the other protocols.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,12 +24,17 @@ impl LeaseId {
 
     /// The key of the lease's record.
     pub fn record_key(self) -> Key {
-        Key::system(format!("lease/{self}"))
+        Key::system(format!("{RECORDS}{self}"))
     }
 
     /// What every lease record's key begins with.
     pub fn records() -> Key {
-        Key::system("lease/")
+        Key::system(RECORDS)
+    }
+
+    /// Whether this is the key of a lease's record.
+    pub fn is_record(key: &Key) -> bool {
+        key.realm() == Realm::System && key.as_bytes().starts_with(RECORDS.as_bytes())
     }
 }
 
@@ -89,7 +96,7 @@ pub enum LeaseEnd {
 
 /// A lease as its record holds it.
 ///
-/// When it ends is not in here: a term begins anew when a gateway begins to serve, and after each renewal, so that an
+/// When it ends is not in here: a term begins again when a gateway begins to serve, and after each renewal, so that an
 /// outage never cuts one short.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {

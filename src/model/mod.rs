@@ -1,6 +1,6 @@
-//! The words everyone here speaks: keys, revisions, entries, leases, commits, callers.
+//! Model: keys, revisions, entries, leases, commits, callers and principals.
 //!
-//! Pure data and functions: nothing in this room waits, reads or writes. A reader needs no protocol to follow it.
+//! Pure data and functions: nothing here waits, reads or writes, and no protocol is needed to follow it.
 
 mod caller;
 mod commit;

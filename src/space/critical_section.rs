@@ -1,4 +1,4 @@
-//! The critical section: who may go to the store now, and who waits for whom.
+//! Critical section of changes: locks what a change reads and writes, and queues changes that clash.
 
 use std::collections::VecDeque;
 
@@ -8,18 +8,18 @@ use tokio::sync::oneshot;
 
 use super::read_write_set::{LockTable, ReadWriteSet};
 
-/// Lets changes through to the store side by side as long as they do not touch, and one after another where they do.
+/// Changes whose read-write sets do not clash go to the store side by side, others one after another.
 ///
-/// Changes that must wait keep their place: a later one never overtakes an earlier one it clashes with, so a change
-/// with a wide footprint (a recursive delete) is not starved by a stream of small ones.
+/// A change that waits keeps its place: a later one never overtakes an earlier one it clashes with. So a stream of small
+/// changes does not starve a wide one, such as a recursive delete.
 #[derive(Debug, Default)]
-pub(crate) struct Gate {
-    state: Mutex<State>,
+pub(crate) struct CriticalSection {
+    state: Mutex<WaitQueue>,
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct State {
-    held: LockTable,
+pub(crate) struct WaitQueue {
+    locks: LockTable,
     queue: VecDeque<Waiting>,
     last_ticket: u64,
 }
@@ -27,66 +27,66 @@ pub(crate) struct State {
 #[derive(Debug)]
 struct Waiting {
     ticket: u64,
-    footprint: ReadWriteSet,
+    set: ReadWriteSet,
     wake: Option<oneshot::Sender<()>>,
 }
 
-/// A footprint on its way to the store; dropping it lets the next ones go.
+/// The locks of a change that is in flight; dropping them wakes the changes that wait for them.
 #[derive(Debug)]
-pub(crate) struct Pass {
-    gate: Arc<Gate>,
-    footprint: ReadWriteSet,
+pub(crate) struct WriteLocks {
+    section: Arc<CriticalSection>,
+    set: ReadWriteSet,
 }
 
-/// A place in the queue; dropping it gives it up, for a client that hung up while it waited.
+/// A place in the queue; dropping it gives the place up, as when a client hangs up while it waits.
 #[derive(Debug)]
 pub(crate) struct Ticket {
-    gate: Arc<Gate>,
+    section: Arc<CriticalSection>,
     number: u64,
 }
 
-impl Gate {
+impl CriticalSection {
     /// Enters the critical section.
-    pub(crate) fn enter(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn enter(&self) -> MutexGuard<'_, WaitQueue> {
         self.state.lock()
     }
 
-    /// How many wait.
+    /// How many changes wait.
     pub(crate) fn waiting(&self) -> usize {
         self.state.lock().queue.len()
     }
 }
 
-impl State {
-    /// Holds the footprint if nothing before it clashes.
-    pub(crate) fn pass(
+impl WaitQueue {
+    /// Locks a read-write set unless it clashes with one that is locked or waits before it.
+    pub(crate) fn try_lock(
         &mut self,
-        gate: &Arc<Gate>,
-        footprint: ReadWriteSet,
+        section: &Arc<CriticalSection>,
+        set: ReadWriteSet,
         ticket: Option<&Ticket>,
-    ) -> Result<Pass, ReadWriteSet> {
+    ) -> Result<WriteLocks, ReadWriteSet> {
         let number = ticket.map(|ticket| ticket.number);
-        let clear = !self.held.clashes(&footprint)
+        let clear = !self.locks.clashes(&set)
             && !self
                 .queue
                 .iter()
                 .take_while(|waiting| Some(waiting.ticket) != number)
-                .any(|waiting| waiting.footprint.clashes(&footprint));
+                .any(|waiting| waiting.set.clashes(&set));
         if !clear {
-            return Err(footprint);
+            return Err(set);
         }
-        self.held.hold(&footprint);
-        Ok(Pass {
-            gate: Arc::clone(gate),
-            footprint,
+        self.locks.hold(&set);
+        Ok(WriteLocks {
+            section: Arc::clone(section),
+            set,
         })
     }
 
-    /// Takes or keeps a place in the queue; the receiver is told when it is worth trying again.
-    pub(crate) fn queue(
+    /// Takes or keeps a place in the queue; the receiver gets a signal when it is worth trying again.
+    pub(crate) fn enqueue(
         &mut self,
-        gate: &Arc<Gate>,
-        footprint: ReadWriteSet,
+        section: &Arc<CriticalSection>,
+        set: ReadWriteSet,
         ticket: Option<Ticket>,
     ) -> (Ticket, oneshot::Receiver<()>) {
         let (wake, woken) = oneshot::channel();
@@ -96,24 +96,24 @@ impl State {
                 .iter_mut()
                 .find(|waiting| waiting.ticket == ticket.number)
         {
-            own.footprint = footprint;
+            own.set = set;
             own.wake = Some(wake);
             return (ticket, woken);
         }
         self.last_ticket += 1;
         self.queue.push_back(Waiting {
             ticket: self.last_ticket,
-            footprint,
+            set,
             wake: Some(wake),
         });
         let ticket = Ticket {
-            gate: Arc::clone(gate),
+            section: Arc::clone(section),
             number: self.last_ticket,
         };
         (ticket, woken)
     }
 
-    /// Wakes those that nothing stands before any more.
+    /// Wakes the changes that nothing before them blocks any more.
     fn wake(&mut self) {
         for place in 0..self.queue.len() {
             let mut earlier = self.queue.iter().take(place);
@@ -121,8 +121,8 @@ impl State {
                 return;
             };
             let clear = waiting.wake.is_some()
-                && !self.held.clashes(&waiting.footprint)
-                && !earlier.any(|other| other.footprint.clashes(&waiting.footprint));
+                && !self.locks.clashes(&waiting.set)
+                && !earlier.any(|other| other.set.clashes(&waiting.set));
             if clear
                 && let Some(waiting) = self.queue.get_mut(place)
                 && let Some(wake) = waiting.wake.take()
@@ -134,17 +134,17 @@ impl State {
     }
 }
 
-impl Drop for Pass {
+impl Drop for WriteLocks {
     fn drop(&mut self) {
-        let mut state = self.gate.state.lock();
-        state.held.release(&self.footprint);
+        let mut state = self.section.state.lock();
+        state.locks.release(&self.set);
         state.wake();
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let mut state = self.gate.state.lock();
+        let mut state = self.section.state.lock();
         state.queue.retain(|waiting| waiting.ticket != self.number);
         state.wake();
     }
@@ -176,35 +176,45 @@ mod tests {
 
     #[test]
     fn a_wide_change_is_not_overtaken() {
-        let gate = Arc::new(Gate::default());
-        let first = gate.enter().pass(&gate, write("a/1"), None).unwrap();
-        let wide = gate
+        let section = Arc::new(CriticalSection::default());
+        let first = section
             .enter()
-            .pass(&gate, delete_tree("a/", "a/1"), None)
+            .try_lock(&section, write("a/1"), None)
+            .unwrap();
+        let wide = section
+            .enter()
+            .try_lock(&section, delete_tree("a/", "a/1"), None)
             .unwrap_err();
-        let (wide, mut woken) = gate.enter().queue(&gate, wide, None);
-        // It does not touch what is held, but what the wide one waits for.
-        assert!(gate.enter().pass(&gate, write("a/2"), None).is_err());
+        let (wide, mut woken) = section.enter().enqueue(&section, wide, None);
+        // It does not clash with what is locked, but with the wide change that waits.
+        assert!(
+            section
+                .enter()
+                .try_lock(&section, write("a/2"), None)
+                .is_err()
+        );
         assert!(woken.try_recv().is_err());
         drop(first);
         assert!(woken.try_recv().is_ok());
-        let pass = gate
+        let locked = section
             .enter()
-            .pass(&gate, delete_tree("a/", "a/1"), Some(&wide));
-        assert!(pass.is_ok());
+            .try_lock(&section, delete_tree("a/", "a/1"), Some(&wide));
+        assert!(locked.is_ok());
     }
 
     #[test]
-    fn giving_up_a_place_lets_the_next_one_go() {
-        let gate = Arc::new(Gate::default());
-        let held = gate.enter().pass(&gate, write("b"), None).unwrap();
-        let (wide, _) = gate.enter().queue(&gate, delete_tree("", "b"), None);
-        let (_small, mut woken) = gate.enter().queue(&gate, write("a"), None);
+    fn giving_up_a_place_unblocks_the_next_change() {
+        let section = Arc::new(CriticalSection::default());
+        let locks = section
+            .enter()
+            .try_lock(&section, write("b"), None)
+            .unwrap();
+        let (wide, _) = section
+            .enter()
+            .enqueue(&section, delete_tree("", "b"), None);
+        let (_small, mut woken) = section.enter().enqueue(&section, write("a"), None);
         drop(wide);
-        assert!(
-            woken.try_recv().is_ok(),
-            "nothing stands before it any more"
-        );
-        drop(held);
+        assert!(woken.try_recv().is_ok(), "nothing blocks it any more");
+        drop(locks);
     }
 }

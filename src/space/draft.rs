@@ -34,7 +34,7 @@ pub struct Draft<'a> {
     forbidden: OnceCell<Denied>,
     reads: RefCell<Vec<(Span, Depth)>>,
     writes: Vec<Pending>,
-    written: BTreeMap<Key, Slot>,
+    written: BTreeMap<Key, Written>,
     cause: Cause,
     subject: Option<Key>,
 }
@@ -48,7 +48,7 @@ struct Pending {
 
 /// What the draft shows of a key it has written.
 #[derive(Debug)]
-struct Slot {
+struct Written {
     write: usize,
     shown: Option<Arc<Entry>>,
 }
@@ -185,8 +185,8 @@ impl<'a> Draft<'a> {
 
     /// As [`Lookup::get`], but of a hidden key as well: for the gateway's own records, and for what follows from a change.
     pub(crate) fn peek(&self, key: &Key) -> Option<&Arc<Entry>> {
-        if let Some(slot) = self.written.get(key) {
-            return slot.shown.as_ref();
+        if let Some(own) = self.written.get(key) {
+            return own.shown.as_ref();
         }
         self.note_read(Span::key(key), Depth::Entries);
         self.base.entries.get(key)
@@ -216,9 +216,9 @@ impl<'a> Draft<'a> {
             let modified = Revision::new(PENDING, 0);
             Arc::new(Entry { record, modified })
         });
-        if let Some(slot) = self.written.get_mut(key) {
-            slot.shown = shown;
-            if let Some(pending) = self.writes.get_mut(slot.write) {
+        if let Some(own) = self.written.get_mut(key) {
+            own.shown = shown;
+            if let Some(pending) = self.writes.get_mut(own.write) {
                 pending.put = put;
             }
             return;
@@ -229,7 +229,7 @@ impl<'a> Draft<'a> {
             before: self.base.entries.get(key).cloned(),
             put,
         });
-        self.written.insert(key.clone(), Slot { write, shown });
+        self.written.insert(key.clone(), Written { write, shown });
     }
 
     pub(crate) fn base(&self) -> &Snapshot {
@@ -241,13 +241,13 @@ impl<'a> Draft<'a> {
     }
 
     /// What was read and what will be written.
-    pub(crate) fn footprint(&self) -> ReadWriteSet {
-        let writes = self.written.iter().map(|(key, slot)| {
+    pub(crate) fn read_write_set(&self) -> ReadWriteSet {
+        let writes = self.written.iter().map(|(key, own)| {
             let before = self
                 .writes
-                .get(slot.write)
+                .get(own.write)
                 .is_some_and(|write| write.before.is_some());
-            let effect = if before && slot.shown.is_some() {
+            let effect = if before && own.shown.is_some() {
                 Effect::Changes
             } else {
                 Effect::ComesOrGoes
@@ -260,15 +260,15 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Whether something was written and removed again. What was told of it took a revision, which must not be another
-    /// change's later.
+    /// Whether something was written and removed again. A transaction that shows it names the next revision, which must not
+    /// be another change's later.
     pub(crate) fn undid(&self) -> bool {
         self.writes
             .iter()
             .any(|pending| pending.before.is_none() && pending.put.is_none())
     }
 
-    /// The writes, less those that came to nothing.
+    /// The writes, less those that change nothing.
     pub(crate) fn proposal(&self) -> Proposal {
         let writes = self
             .writes
@@ -380,8 +380,8 @@ impl Draft<'_> {
                 if !own_first {
                     return stored.next();
                 }
-                if let Some((key, slot)) = own.next()
-                    && let Some(entry) = &slot.shown
+                if let Some((key, written)) = own.next()
+                    && let Some(entry) = &written.shown
                 {
                     return Some((key, entry));
                 }

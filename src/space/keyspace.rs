@@ -8,21 +8,20 @@ use tokio::sync::oneshot;
 
 use super::admit::Admit;
 use super::applier::Applier;
-use super::critical_section::{Gate, Pass, Ticket};
+use super::critical_section::{CriticalSection, Ticket, WriteLocks};
 use super::denied::Denied;
 use super::draft::Draft;
 use super::freshness::Fresh;
 use super::in_flight::InFlight;
 use super::metrics::Metrics;
-use super::read_write_set::ReadWriteSet;
-use super::timers::{Item, Timers};
+use super::timers::{Timed, Timers};
 use super::view::View;
 use super::visibility::{LeaseRight, Visibility};
 use super::watches::{Rights, Watch};
 use crate::model::{Caller, Commit, KeyRange, Lease, LeaseId, Proposal, time};
 use crate::store::{self, RetentionFloors, Store};
 
-/// How often a change is decided anew because somebody else wrote to the store meanwhile, before it is given up.
+/// How often a change is decided again because another writer changed the store meanwhile, before it fails.
 const TRIES: u32 = 64;
 
 /// One ordered map with one line of revisions, whatever protocol it is used by. Cloning it is cheap.
@@ -37,12 +36,12 @@ pub struct Keyspace {
 struct Inner {
     store: Arc<dyn Store>,
     admit: Arc<dyn Admit>,
-    line: Arc<Applier>,
-    gate: Arc<Gate>,
+    applier: Arc<Applier>,
+    section: Arc<CriticalSection>,
     metrics: Metrics,
     identity: u64,
-    /// What the store was last told to keep.
-    kept: Mutex<RetentionFloors>,
+    /// What the store was last asked to retain.
+    retention: Mutex<RetentionFloors>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -67,7 +66,7 @@ pub struct Committed<R> {
 /// A change that was not made.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CommitError<E> {
-    /// The decision itself said no.
+    /// The decision refused it.
     #[error("refused at index {revision}")]
     Refused {
         /// Its reason.
@@ -75,7 +74,7 @@ pub enum CommitError<E> {
         /// The revision it was decided on.
         revision: u64,
     },
-    /// The guard said no.
+    /// The guard refused it, or the caller may not see what was decided on.
     #[error(transparent)]
     Denied(Denied),
     /// The store failed, or may have.
@@ -83,11 +82,11 @@ pub enum CommitError<E> {
     Failed(store::CommitError),
 }
 
-/// What one try at a change came to.
-enum Step<R> {
+/// The outcome of one attempt at a change.
+enum Attempt<R> {
     Done(Committed<R>),
     Wait(Ticket, oneshot::Receiver<()>),
-    Go(Pass, Proposal, R),
+    Go(WriteLocks, Proposal, R),
 }
 
 impl Keyspace {
@@ -95,20 +94,20 @@ impl Keyspace {
     pub(crate) fn new(
         store: Arc<dyn Store>,
         admit: Arc<dyn Admit>,
-        line: Arc<Applier>,
+        applier: Arc<Applier>,
         metrics: Metrics,
         identity: u64,
     ) -> Self {
-        let kept = Mutex::new(line.keep());
+        let retention = Mutex::new(applier.retention_floors());
         Self {
             inner: Arc::new(Inner {
                 store,
                 admit,
-                line,
-                gate: Arc::default(),
+                applier,
+                section: Arc::default(),
                 metrics,
                 identity,
-                kept,
+                retention,
             }),
         }
     }
@@ -129,7 +128,7 @@ impl Keyspace {
     }
 
     fn read_as(&self, visibility: Visibility) -> View {
-        View::new(self.inner.line.current(), visibility)
+        View::new(self.inner.applier.current(), visibility)
     }
 
     /// What the caller may see, as of now.
@@ -152,18 +151,18 @@ impl Keyspace {
     ) -> Result<Committed<R>, CommitError<E>> {
         let mut ticket = None;
         for _ in 0..TRIES {
-            let (pass, proposal, reply) = loop {
+            let (locks, proposal, reply) = loop {
                 match self.try_once(caller, &decide, ticket.take())? {
-                    Step::Done(done) => return Ok(done),
-                    Step::Go(pass, proposal, reply) => break (pass, proposal, reply),
-                    Step::Wait(place, woken) => {
+                    Attempt::Done(done) => return Ok(done),
+                    Attempt::Go(locks, proposal, reply) => break (locks, proposal, reply),
+                    Attempt::Wait(place, woken) => {
                         // A sender that is gone means only that it is worth trying again.
                         let _woken = woken.await;
                         ticket = Some(place);
                     }
                 }
             };
-            match InFlight::new(Arc::clone(&self.inner.store), pass, proposal).await {
+            match InFlight::new(Arc::clone(&self.inner.store), locks, proposal).await {
                 Ok(commit) => {
                     self.inner.metrics.commits.inc();
                     return Ok(Committed {
@@ -194,13 +193,13 @@ impl Keyspace {
         caller: &Caller,
         id: LeaseId,
     ) -> Result<Committed<bool>, CommitError<Infallible>> {
-        self.commit_less_and_less(caller, |draft, most| draft.end_lease_by(id, most))
+        self.commit_in_parts(caller, |draft, most| draft.end_lease_by(id, most))
             .await
     }
 
-    /// Changes the keyspace as [`Keyspace::commit`] does, by a decision that can do with changing fewer entries that a
-    /// lease has locked: it is told how many, and half of that where this is too much at once.
-    pub(crate) async fn commit_less_and_less<R>(
+    /// Changes the keyspace as [`Keyspace::commit`] does, by a decision that can be made in parts. It gets the most locked
+    /// entries it may change, and half of that where the store does not take so many at once.
+    pub(crate) async fn commit_in_parts<R>(
         &self,
         caller: &Caller,
         decide: impl Fn(&mut Draft<'_>, usize) -> R,
@@ -225,15 +224,15 @@ impl Keyspace {
         caller: &Caller,
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
         ticket: Option<Ticket>,
-    ) -> Result<Step<R>, CommitError<E>> {
+    ) -> Result<Attempt<R>, CommitError<E>> {
         let now_ms = time::unix_ms();
         let visibility = self.visibility(caller);
         // A ticket is given back after the lock: giving it back takes the lock.
         let mut done_with = None;
-        let mut gate = self.inner.gate.enter();
-        let base = self.inner.line.current();
+        let mut section = self.inner.section.enter();
+        let base = self.inner.applier.current();
         let mut draft = Draft::new(&base, now_ms, caller.principal(), visibility);
-        let step = match self.decided(caller, &mut draft, decide) {
+        let attempt = match self.decided(caller, &mut draft, decide) {
             Err(error) => {
                 done_with = ticket;
                 self.inner.metrics.refused.inc();
@@ -241,29 +240,29 @@ impl Keyspace {
             }
             Ok((reply, proposal)) if proposal.writes.is_empty() && !draft.undid() => {
                 done_with = ticket;
-                Ok(Step::Done(Committed {
+                Ok(Attempt::Done(Committed {
                     reply,
                     revision: base.revision,
                     commit: None,
                 }))
             }
             Ok((reply, proposal)) => {
-                let footprint: ReadWriteSet = draft.footprint();
-                match gate.pass(&self.inner.gate, footprint, ticket.as_ref()) {
-                    Ok(pass) => {
+                let set = draft.read_write_set();
+                match section.try_lock(&self.inner.section, set, ticket.as_ref()) {
+                    Ok(locks) => {
                         done_with = ticket;
-                        Ok(Step::Go(pass, proposal, reply))
+                        Ok(Attempt::Go(locks, proposal, reply))
                     }
-                    Err(footprint) => {
-                        let (ticket, woken) = gate.queue(&self.inner.gate, footprint, ticket);
-                        Ok(Step::Wait(ticket, woken))
+                    Err(set) => {
+                        let (ticket, woken) = section.enqueue(&self.inner.section, set, ticket);
+                        Ok(Attempt::Wait(ticket, woken))
                     }
                 }
             }
         };
-        drop(gate);
+        drop(section);
         drop(done_with);
-        step
+        attempt
     }
 
     fn decided<R, E>(
@@ -274,7 +273,7 @@ impl Keyspace {
     ) -> Result<(R, Proposal), CommitError<E>> {
         let revision = draft.revision();
         let decision = decide(draft);
-        // Before the decision's own answer, which may tell what is hidden.
+        // Before the decision's own answer, which may show what is hidden.
         if let Some(denied) = draft.forbidden() {
             return Err(CommitError::Denied(denied.clone()));
         }
@@ -299,13 +298,13 @@ impl Keyspace {
             Caller::Operator | Caller::System => None,
         };
         let visibility = self.visibility(caller);
-        self.inner.line.hub.watch(ranges, visibility, rights)
+        self.inner.applier.watches.watch(ranges, visibility, rights)
     }
 
     /// The keyspace as it stands now, for something that is made from these ranges and kept while it is [`Fresh`].
     pub fn read_and_follow(&self, visibility: Visibility, ranges: Vec<KeyRange>) -> (View, Fresh) {
         self.inner
-            .line
+            .applier
             .freshness
             .follow(ranges, || self.read_as(visibility), View::revision)
     }
@@ -320,7 +319,7 @@ impl Keyspace {
     ) -> Result<Option<T>, u64> {
         let visibility = view.visibility();
         self.inner
-            .line
+            .applier
             .history
             .find(from, |commit| match visibility {
                 Visibility::All => pick(commit),
@@ -332,7 +331,7 @@ impl Keyspace {
     pub fn renew(&self, caller: &Caller, id: LeaseId) -> Result<bool, Denied> {
         let visibility = self.visibility(caller);
         if !matches!(visibility, Visibility::All) {
-            let current = self.inner.line.current();
+            let current = self.inner.applier.current();
             let record = current.entries.get(&id.record_key());
             let lease = record.and_then(|record| Lease::read(record.value()));
             if lease.is_some_and(|lease| !visibility.allows(&lease.owner, LeaseRight::Renew)) {
@@ -340,7 +339,7 @@ impl Keyspace {
                 return Err(Denied::Forbidden(why));
             }
         }
-        Ok(self.inner.line.timers.renew(id))
+        Ok(self.inner.applier.timers.renew(id))
     }
 
     /// How many entries ended by their own TTL since the keyspace was opened.
@@ -351,21 +350,21 @@ impl Keyspace {
     /// Brings the gauges up to date; called before they are read.
     pub fn refresh_metrics(&self) {
         let Inner {
-            line,
-            gate,
+            applier,
+            section,
             metrics,
             ..
         } = self.inner.as_ref();
-        let current = line.current();
+        let current = applier.current();
         let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         metrics
             .revision
             .set(i64::try_from(current.revision).unwrap_or(i64::MAX));
         metrics.entries.set(gauge(current.entries.len()));
         metrics.unshown.set(gauge(current.unshown));
-        metrics.watches.set(gauge(line.hub.count()));
-        metrics.leases.set(gauge(line.timers.leases()));
-        metrics.waiting.set(gauge(gate.waiting()));
+        metrics.watches.set(gauge(applier.watches.count()));
+        metrics.leases.set(gauge(applier.timers.leases()));
+        metrics.waiting.set(gauge(section.waiting()));
     }
 
     /// Refuses further changes and lets go of the store, when what is on its way is written.
@@ -374,14 +373,16 @@ impl Keyspace {
     }
 
     pub(crate) fn timers(&self) -> &Timers {
-        &self.inner.line.timers
+        &self.inner.applier.timers
     }
 
-    /// Tells the store what history may go, where that has changed.
+    /// Lets the store drop history that is no longer wanted, where that has changed.
     pub(crate) fn tidy(&self) {
-        let keep = self.inner.line.keep();
-        if std::mem::replace(&mut *self.inner.kept.lock(), keep) != keep {
-            self.inner.store.trim(keep);
+        let retention_floors = self.inner.applier.retention_floors();
+        if std::mem::replace(&mut *self.inner.retention.lock(), retention_floors)
+            != retention_floors
+        {
+            self.inner.store.trim(retention_floors);
         }
     }
 
@@ -389,11 +390,11 @@ impl Keyspace {
         self.inner.metrics.ends_postponed.inc();
     }
 
-    pub(crate) fn count_expired(&self, item: &Item) {
+    pub(crate) fn count_expired(&self, item: &Timed) {
         match item {
-            Item::Lease(_) => self.inner.metrics.leases_expired.inc(),
-            Item::Entry(_) => self.inner.metrics.entries_expired.inc(),
-            Item::Delay(_) | Item::Ending(_) => 0,
+            Timed::Lease(_) => self.inner.metrics.leases_expired.inc(),
+            Timed::Entry(_) => self.inner.metrics.entries_expired.inc(),
+            Timed::Delay(_) | Timed::Ending(_) => 0,
         };
     }
 }

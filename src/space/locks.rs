@@ -1,4 +1,4 @@
-//! Leases and what they lock.
+//! Leases and locks: making and ending leases, acquiring and releasing entries.
 
 use super::deferred_release;
 use super::draft::Draft;
@@ -46,7 +46,7 @@ impl Draft<'_> {
         }
     }
 
-    /// Makes a lease or changes it; its term begins with the commit. It belongs to whoever made it.
+    /// Makes a lease or changes it; its term begins with the commit. It belongs to the principal that made it.
     pub fn put_lease(&mut self, lease: &Lease) {
         let key = lease.id.record_key();
         let before = self.any_lease(lease.id);
@@ -146,7 +146,7 @@ impl Draft<'_> {
 
     /// Releases or deletes so many of what a lease has locked, and notes whether there are more.
     fn unlock(&mut self, lease: &Lease, most: usize) {
-        // Nothing is locked for it meanwhile: whoever locks reads the lease's record, which is deleted.
+        // Nothing is locked for it meanwhile: a change that locks reads the lease's record, which is deleted.
         let mut locked: Vec<Key> = self.base().locked_by(lease.id).cloned().collect();
         let record_key = deferred_release::record_key(lease.id);
         if locked.len() > most {

@@ -1,7 +1,7 @@
-//! The middle: one [`Keyspace`] over one store.
+//! Keyspace: what the protocols have in common, once, over one store.
 //!
-//! The ordered view in memory, the hub that fans changes out, leases and expiry, locks, directories over flat keys,
-//! transactions. What the protocols have in common is here, once.
+//! The ordered view in memory, watches, leases and expiry, locks, directories over flat keys, transactions, and what each
+//! caller may see of all that (`visibility`).
 
 mod admit;
 mod applier;

@@ -22,8 +22,8 @@ pub(crate) struct Snapshot {
     pub(crate) deletions_floor: u64,
     /// And deletions in these, oldest first.
     gaps: Arc<[Gap]>,
-    /// What clients may have been told of what is not there.
-    told_floor: u64,
+    /// The highest index that clients may have observed of what is not there.
+    observed_floor: u64,
     /// Which entries each lease has locked.
     pub(crate) locked: OrdSet<(LeaseId, Key)>,
     /// When leases of each owner ended.
@@ -34,18 +34,18 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     /// What a store held when it was opened.
-    pub(crate) fn load(opened: &StoreContents) -> Self {
+    pub(crate) fn load(contents: &StoreContents) -> Self {
         let mut snapshot = Self {
-            revision: opened.revision,
-            deletions_floor: opened.deletions_floor,
-            gaps: opened.gaps.as_slice().into(),
-            told_floor: opened.index_floor,
+            revision: contents.revision,
+            deletions_floor: contents.deletions_floor,
+            gaps: contents.gaps.as_slice().into(),
+            observed_floor: contents.index_floor,
             ..Self::default()
         };
-        for (key, entry) in &opened.entries {
+        for (key, entry) in &contents.entries {
             snapshot.put(key, entry);
         }
-        for (key, revision) in &opened.deletions {
+        for (key, revision) in &contents.deletions {
             snapshot.deletions.insert(key.clone(), *revision);
         }
         let records = KeyRange::Prefix(LeaseId::records()).bounds();
@@ -66,7 +66,7 @@ impl Snapshot {
                 }
                 None => {
                     self.deletions.insert(change.key.clone(), commit.revision);
-                    if change.key.starts_with(&LeaseId::records())
+                    if LeaseId::is_record(&change.key)
                         && let Some(lease) = before.and_then(|before| Lease::read(before.value()))
                     {
                         self.lease_ends.note(lease.owner, commit.revision);
@@ -98,11 +98,11 @@ impl Snapshot {
     /// to another gateway that answered.
     pub(crate) fn index_floor(&self) -> u64 {
         let last = self.gaps.last().map_or(0, |gap| gap.to);
-        self.deletions_floor.max(last).max(self.told_floor)
+        self.deletions_floor.max(last).max(self.observed_floor)
     }
 
-    /// Whether nothing is gone that a client was shown which knows all before an index, and that it could not be told
-    /// of. Of what came and went in a gap one that knows nothing of the gap need not be told.
+    /// Whether every deletion since an index can still be reported to a client that has observed everything before it. What
+    /// came and went within a gap need not be reported to a client that has observed nothing of the gap.
     pub(crate) fn knows_deletions_from(&self, index: u64) -> bool {
         let within = |gap: &Gap| index > gap.from.saturating_add(1) && index <= gap.to;
         index > self.deletions_floor && !self.gaps.iter().any(within)

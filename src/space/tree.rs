@@ -1,4 +1,4 @@
-//! Directories over flat keys, as etcd v2 and ZooKeeper see them.
+//! Trees: directories over flat keys, as etcd v2 and ZooKeeper see them.
 //!
 //! A node is a path without slashes at its ends; the root is the empty path. The key `a` is the node `a`; so is `a/`
 //! where there is no `a`. A node with anything beneath it is a directory and hides its value. A directory need not
@@ -77,10 +77,10 @@ pub fn node(space: &impl Lookup, path: &str) -> Node {
     let slashed = Key::user(format!("{path}/"));
     let own = |key: &Key| space.get(key).map(|entry| (key.clone(), Arc::clone(entry)));
     let (plain, mark) = (own(&Key::user(path)), own(&slashed));
-    // Looking beneath makes a decision depend on all that is there: it is left out where it can tell nothing new, so
-    // that writes under one directory do not wait for each other.
-    let told = plain.is_none() && mark.as_ref().is_some_and(marks_dir);
-    let beneath = if told {
+    // Looking beneath makes a decision depend on all that is there. It is left out where the node is a directory anyway,
+    // so that writes under one directory do not wait for each other.
+    let is_marked = plain.is_none() && mark.as_ref().is_some_and(marks_dir);
+    let beneath = if is_marked {
         None
     } else {
         space
@@ -204,7 +204,7 @@ fn next_child(space: &impl Lookup, prefix: &Key, from: &Key) -> Option<(String, 
 /// The node at `path` with all beneath it, in one pass.
 pub fn tree(space: &impl Lookup, path: &str) -> Tree {
     let prefix = dir_prefix(path);
-    let mut root = Sprout::default();
+    let mut root = TreeBuilder::default();
     for (key, entry) in space.scan(&prefix) {
         let Some(rest) = key
             .node()
@@ -224,25 +224,25 @@ pub fn tree(space: &impl Lookup, path: &str) -> Tree {
             at.plain = own;
         }
     }
-    let mut tree = root.grow();
+    let mut tree = root.build();
     tree.node = node(space, path);
     tree
 }
 
 #[derive(Default)]
-struct Sprout {
+struct TreeBuilder {
     plain: Option<(Key, Arc<Entry>)>,
     slashed: Option<(Key, Arc<Entry>)>,
     first: Option<Arc<Entry>>,
-    children: BTreeMap<String, Sprout>,
+    children: BTreeMap<String, TreeBuilder>,
 }
 
-impl Sprout {
-    fn grow(self) -> Tree {
+impl TreeBuilder {
+    fn build(self) -> Tree {
         let children = self
             .children
             .into_iter()
-            .map(|(name, child)| (name, child.grow()))
+            .map(|(name, child)| (name, child.build()))
             .collect();
         Tree {
             node: stand(self.plain, self.slashed, self.first),

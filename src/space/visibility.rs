@@ -126,12 +126,12 @@ impl Visibility {
     pub(crate) fn may_see(&self, key: &Key) -> bool {
         match self {
             Self::All => true,
-            Self::Part(_) => self.sees(key) || key.starts_with(&LeaseId::records()),
+            Self::Part(_) => self.sees(key) || LeaseId::is_record(key),
         }
     }
 
     fn sees_change(&self, change: &Change) -> bool {
-        if !change.key.starts_with(&LeaseId::records()) {
+        if !LeaseId::is_record(&change.key) {
             return self.sees(&change.key);
         }
         let record = change.now.as_ref().or(change.before.as_ref());

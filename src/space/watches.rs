@@ -7,21 +7,21 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use super::admit::Admit;
-use super::range_index::Registry;
+use super::range_index::RangeIndex;
 use super::visibility::Visibility;
 use crate::model::{Caller, Commit, Key, KeyRange, Realm};
 
-/// How many commits may wait for one watcher before it loses its watch.
+/// How many commits may wait for one watch before it is interrupted.
 const QUEUE: usize = 1_024;
 
-/// Every watcher, by what it watches.
+/// Every watch, by its ranges.
 #[derive(Debug, Default)]
-pub(crate) struct Hub {
-    watchers: Mutex<Registry<Slot>>,
+pub(crate) struct Watches {
+    watchers: Mutex<RangeIndex<Subscription>>,
 }
 
 #[derive(Debug)]
-struct Slot {
+struct Subscription {
     visibility: Visibility,
     inbox: Mutex<Inbox>,
     filled: Notify,
@@ -30,10 +30,10 @@ struct Slot {
 #[derive(Debug, Default)]
 struct Inbox {
     commits: VecDeque<Arc<Commit>>,
-    /// The last commit put in: one that concerns a watcher twice is given once.
+    /// The last commit put in: one that touches a watch twice is delivered once.
     last: u64,
     /// Set once for good when the queue was full: the first revision that was not put in.
-    lost: Option<u64>,
+    lagged_at: Option<u64>,
 }
 
 /// Why a watch yields nothing more. Another one must be begun in its place.
@@ -52,8 +52,8 @@ pub enum Interrupted {
 /// Dropping it ends it.
 #[derive(Debug)]
 pub struct Watch {
-    hub: Arc<Hub>,
-    slot: Arc<Slot>,
+    watches: Arc<Watches>,
+    subscription: Arc<Subscription>,
     id: u64,
     ranges: Vec<KeyRange>,
     /// What its caller may see, as of when that was asked for last.
@@ -79,7 +79,7 @@ impl std::fmt::Debug for Rights {
     }
 }
 
-impl Hub {
+impl Watches {
     /// Begins to watch. The visibility was asked for after the epoch of `rights` was subscribed to.
     pub(crate) fn watch(
         self: &Arc<Self>,
@@ -87,15 +87,15 @@ impl Hub {
         visibility: Visibility,
         rights: Option<Rights>,
     ) -> Watch {
-        let slot = Arc::new(Slot {
+        let subscription = Arc::new(Subscription {
             visibility: visibility.clone(),
             inbox: Mutex::default(),
             filled: Notify::new(),
         });
-        let id = self.watchers.lock().add(&ranges, &slot);
+        let id = self.watchers.lock().add(&ranges, &subscription);
         Watch {
-            hub: Arc::clone(self),
-            slot,
+            watches: Arc::clone(self),
+            subscription,
             id,
             ranges,
             visibility,
@@ -104,14 +104,16 @@ impl Hub {
         }
     }
 
-    /// Hands a commit to those it concerns.
+    /// Hands a commit to the watches it touches.
     pub(crate) fn deliver(&self, commit: &Arc<Commit>) {
-        self.watchers.lock().concerned(commit, |slot, key| {
-            // The key that changed, not the prefix that is watched.
-            if slot.visibility.may_see(key) {
-                slot.put(commit);
-            }
-        });
+        self.watchers
+            .lock()
+            .for_each_match(commit, |subscription, key| {
+                // The key that changed, not the prefix that is watched.
+                if subscription.visibility.may_see(key) {
+                    subscription.offer(commit);
+                }
+            });
     }
 
     /// How many watch.
@@ -120,17 +122,17 @@ impl Hub {
     }
 }
 
-impl Slot {
-    fn put(&self, commit: &Arc<Commit>) {
+impl Subscription {
+    fn offer(&self, commit: &Arc<Commit>) {
         let mut inbox = self.inbox.lock();
-        if inbox.lost.is_some() || inbox.last == commit.revision {
+        if inbox.lagged_at.is_some() || inbox.last == commit.revision {
             return;
         }
         inbox.last = commit.revision;
         if inbox.commits.len() < QUEUE {
             inbox.commits.push_back(Arc::clone(commit));
         } else {
-            inbox.lost = Some(commit.revision);
+            inbox.lagged_at = Some(commit.revision);
         }
         drop(inbox);
         self.filled.notify_one();
@@ -140,7 +142,7 @@ impl Slot {
         let mut inbox = self.inbox.lock();
         match inbox.commits.pop_front() {
             Some(commit) => Some(Ok(commit)),
-            None => inbox.lost.map(|from| Err(Interrupted::Lagged(from))),
+            None => inbox.lagged_at.map(|from| Err(Interrupted::Lagged(from))),
         }
     }
 }
@@ -152,7 +154,7 @@ impl Watch {
             if let Some(taken) = self.try_next() {
                 return taken;
             }
-            let filled = self.slot.filled.notified();
+            let filled = self.subscription.filled.notified();
             let Some(rights) = &mut self.rights else {
                 filled.await;
                 continue;
@@ -179,7 +181,7 @@ impl Watch {
             return Some(Err(Interrupted::RightsChanged));
         }
         loop {
-            match self.slot.take()? {
+            match self.subscription.take()? {
                 Ok(commit) => match self.visibility.shown(&commit) {
                     Some(shown) => return Some(Ok(shown)),
                     None => {}
@@ -208,7 +210,7 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.hub.watchers.lock().remove(self.id, &self.ranges);
+        self.watches.watchers.lock().remove(self.id, &self.ranges);
     }
 }
 
@@ -259,16 +261,16 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_reaches_those_it_concerns_once() {
-        let hub = Arc::new(Hub::default());
-        let mut tree = hub.watch(node_ranges("a/b", true), Visibility::All, None);
-        let mut node = hub.watch(node_ranges("a/b", false), Visibility::All, None);
-        let mut all = hub.watch(node_ranges("", true), Visibility::All, None);
+    fn a_commit_reaches_each_watch_it_touches_once() {
+        let watches = Arc::new(Watches::default());
+        let mut tree = watches.watch(node_ranges("a/b", true), Visibility::All, None);
+        let mut node = watches.watch(node_ranges("a/b", false), Visibility::All, None);
+        let mut all = watches.watch(node_ranges("", true), Visibility::All, None);
         let bc = vec![KeyRange::Prefix(Key::user("a/bc"))];
-        let mut other = hub.watch(bc, Visibility::All, None);
-        hub.deliver(&commit(1, &["a/b/c", "a/b/d"]));
-        hub.deliver(&commit(2, &["a/b/"]));
-        hub.deliver(&commit(3, &["a/bc"]));
+        let mut other = watches.watch(bc, Visibility::All, None);
+        watches.deliver(&commit(1, &["a/b/c", "a/b/d"]));
+        watches.deliver(&commit(2, &["a/b/"]));
+        watches.deliver(&commit(3, &["a/bc"]));
         assert_eq!(revisions(&mut tree), [1, 2]);
         assert_eq!(revisions(&mut node), [2]);
         assert_eq!(revisions(&mut all), [1, 2, 3]);
@@ -277,19 +279,19 @@ mod tests {
 
     #[test]
     fn a_slow_watcher_learns_where_to_resume() {
-        let hub = Arc::new(Hub::default());
-        let mut watch = hub.watch(node_ranges("a", false), Visibility::All, None);
+        let watches = Arc::new(Watches::default());
+        let mut watch = watches.watch(node_ranges("a", false), Visibility::All, None);
         for revision in 1..=2_000 {
-            hub.deliver(&commit(revision, &["a"]));
+            watches.deliver(&commit(revision, &["a"]));
         }
         let mut last = 0;
-        let lost = loop {
+        let lagged_at = loop {
             match watch.try_next().unwrap() {
                 Ok(commit) => last = commit.revision,
                 Err(Interrupted::Lagged(from)) => break from,
                 Err(changed @ Interrupted::RightsChanged) => panic!("{changed}"),
             }
         };
-        assert_eq!(lost, last + 1);
+        assert_eq!(lagged_at, last + 1);
     }
 }
