@@ -26,6 +26,7 @@ pub(crate) const NODE: &str = "node";
 
 pub(crate) struct Gateway {
     pub(crate) guard: Arc<Hiding>,
+    pub(crate) space: Keyspace,
     consul: Router,
     etcd: Router,
     _stop: watch::Sender<bool>,
@@ -72,6 +73,7 @@ impl Gateway {
         let stopping = Stopping::new(stopping);
         Self {
             guard,
+            space: space.clone(),
             consul: consul::router(Consul {
                 space: space.clone(),
                 stopping: stopping.clone(),
@@ -152,4 +154,10 @@ pub(crate) async fn is_parked<T>(answer: &mut (impl Future<Output = T> + Unpin))
     tokio::time::timeout(Duration::from_secs(30), answer)
         .await
         .is_err()
+}
+
+/// What a parked request is answered. Time must be paused.
+pub(crate) async fn answered<T>(answer: impl Future<Output = T>) -> T {
+    let answer = tokio::time::timeout(Duration::from_secs(30), answer).await;
+    answer.expect("it is still parked")
 }

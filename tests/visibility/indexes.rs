@@ -1,6 +1,6 @@
 //! Indexes and wake-ups: hidden changes move no index and wake no query.
 
-use super::gateway::{ADMIN, Gateway, NODE, is_parked};
+use super::gateway::{ADMIN, Gateway, NODE, answered, is_parked};
 
 #[tokio::test(start_paused = true)]
 async fn hidden_changes_move_no_index_and_wake_no_blocking_query() {
@@ -24,7 +24,7 @@ async fn hidden_changes_move_no_index_and_wake_no_blocking_query() {
         assert_eq!(index(what).await, before, "{what}");
     }
     gateway.set("open", "2").await;
-    assert!(query.await.body.contains("Mg=="));
+    assert!(answered(query).await.body.contains("Mg=="));
 }
 
 #[tokio::test(start_paused = true)]
@@ -39,7 +39,7 @@ async fn hidden_changes_wake_no_watch() {
         .await;
     assert!(is_parked(&mut watch).await, "woken by what is hidden");
     gateway.set("open", "2").await;
-    assert_eq!(watch.await.json()["node"]["key"], "/open");
+    assert_eq!(answered(watch).await.json()["node"]["key"], "/open");
 }
 
 /// The index of a prefix does not fall when what may be seen of it goes.

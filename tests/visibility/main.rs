@@ -18,3 +18,4 @@ mod parked;
 mod sessions;
 mod transactions;
 mod twins;
+mod views;

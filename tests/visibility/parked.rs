@@ -2,7 +2,7 @@
 
 use http_body_util::BodyExt;
 
-use super::gateway::{Gateway, NODE, is_parked};
+use super::gateway::{Gateway, NODE, answered, is_parked};
 
 #[tokio::test(start_paused = true)]
 async fn a_blocking_query_for_a_key_ends_when_the_key_is_hidden() {
@@ -13,7 +13,7 @@ async fn a_blocking_query_for_a_key_ends_when_the_key_is_hidden() {
     let mut query = Box::pin(gateway.consul(NODE, &blocking, ""));
     assert!(is_parked(&mut query).await);
     gateway.guard.show(NODE, vec![("k", false)]);
-    let answer = query.await;
+    let answer = answered(query).await;
     let words = (answer.status, answer.body.as_str());
     assert_eq!(words, (403, "Permission denied"));
 }
@@ -35,7 +35,7 @@ async fn a_blocking_query_for_a_list_is_answered_when_more_or_less_is_shown_of_i
         gateway.guard.show("other", vec![("d", false)]);
         assert!(is_parked(&mut query).await);
         gateway.guard.show(NODE, prefixes);
-        assert_eq!(&query.await.body, shown.last().unwrap());
+        assert_eq!(&answered(query).await.body, shown.last().unwrap());
     }
 }
 
@@ -51,7 +51,7 @@ async fn a_poll_ends_when_what_it_watches_is_hidden_and_is_refused_when_it_is_re
         assert!(is_parked(&mut body).await);
         gateway.guard.show(NODE, vec![("d", false)]);
         gateway.set("d/k", "2").await;
-        match body.await {
+        match answered(body).await {
             // One that cannot resume is broken off, so that it is not taken for an answer.
             Err(_) => assert!(breaks, "{wait}"),
             Ok(read) => assert!(!breaks && read.to_bytes().is_empty(), "{wait}"),
@@ -71,7 +71,7 @@ async fn a_poll_goes_on_with_what_is_shown_now() {
     gateway.set("d/b", "1").await;
     assert!(is_parked(&mut poll).await, "woken by what is hidden now");
     gateway.set("d/a", "2").await;
-    assert_eq!(poll.await.json()["node"]["key"], "/d/a");
+    assert_eq!(answered(poll).await.json()["node"]["key"], "/d/a");
 }
 
 #[tokio::test(start_paused = true)]
@@ -88,7 +88,7 @@ async fn an_event_of_a_key_that_is_hidden_before_it_was_sent_is_not_sent() {
     gateway.guard.show(NODE, vec![("d/a", false)]);
     assert!(is_parked(&mut frame).await, "it was handed out");
     gateway.set("d/b", "2").await;
-    let frame = frame.await.unwrap().unwrap().into_data().unwrap();
+    let frame = answered(frame).await.unwrap().unwrap().into_data().unwrap();
     let text = String::from_utf8(frame.to_vec()).unwrap();
     assert!(text.contains("/d/b") && !text.contains("secret"), "{text}");
 }

@@ -1,6 +1,6 @@
 //! Sessions belong to the principal that made them.
 
-use super::gateway::{ADMIN, Gateway, NODE, is_parked};
+use super::gateway::{ADMIN, Gateway, NODE, answered, is_parked};
 
 const OTHER: &str = "other";
 
@@ -46,7 +46,7 @@ async fn sessions_of_others_move_no_index_and_wake_no_query() {
     assert_eq!(still, index);
     let destroy = format!("PUT session/destroy/{own}");
     assert_eq!(gateway.consul(NODE, &destroy, "").await.body, "true");
-    let answer = query.await;
+    let answer = answered(query).await;
     assert_eq!(answer.body, "[]");
     assert!(answer.index() > index, "an index never falls");
 }
