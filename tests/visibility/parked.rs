@@ -92,3 +92,12 @@ async fn an_event_of_a_key_that_is_hidden_before_it_was_sent_is_not_sent() {
     let text = String::from_utf8(frame.to_vec()).unwrap();
     assert!(text.contains("/d/b") && !text.contains("secret"), "{text}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_blocking_query_for_a_hidden_key_does_not_wait() {
+    let gateway = Gateway::start(vec![("k", false)]).await;
+    let began = tokio::time::Instant::now();
+    let refused = gateway.consul(NODE, "GET kv/k?index=1&wait=5m", "").await;
+    assert_eq!(refused.status, 403);
+    assert_eq!(began.elapsed(), std::time::Duration::ZERO);
+}

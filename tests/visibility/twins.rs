@@ -9,6 +9,7 @@ fn hidden() -> Prefixes {
     vec![
         ("app/secret", false),
         ("lone/secret", false),
+        ("leaf/secret", false),
         ("deep", false),
         ("deep/own", true),
     ]
@@ -195,6 +196,10 @@ async fn etcd_writes_around_hidden_keys_succeed_or_fail_alike() {
             ("DELETE lone?recursive=true", "", 404),
             ("PUT lone", "prevExist=true&value=mine", 404),
             ("PUT lone", "dir=true&ttl=9", 401),
+            ("PUT lone", "dir=true&ttl=9&prevExist=false", 401),
+            // A value is deleted by itself, whatever could be hidden beneath it.
+            ("PUT leaf", "value=mine", 201),
+            ("DELETE leaf", "", 200),
             ("PUT lone/seen", "value=mine", 201),
             ("GET lone?recursive=true", "", 200),
             ("PUT lone/seen", "prevValue=mine&value=other", 200),

@@ -1,9 +1,11 @@
 //! The keyspace itself, without a face: views and watches of a restricted caller.
 
-use kubekv::model::{Caller, FaceName, Key, KeyRange, Principal};
-use kubekv::space::Lookup;
+use std::convert::Infallible;
 
-use super::gateway::{Gateway, NODE};
+use kubekv::model::{Caller, FaceName, Key, KeyRange, LeaseId, Principal};
+use kubekv::space::{CommitError, Denied, Draft, Lookup};
+
+use super::gateway::{ADMIN, Gateway, NODE};
 
 fn node() -> Caller {
     Caller::Client {
@@ -34,7 +36,7 @@ async fn a_watch_holds_of_a_commit_what_may_be_seen_and_nothing_of_hidden_ones()
     }
     let ops = r#"[{"KV":{"Verb":"set","Key":"secret/x","Value":"MQ=="}},
         {"KV":{"Verb":"set","Key":"open","Value":"Mg=="}}]"#;
-    gateway.consul(super::gateway::ADMIN, "PUT txn", ops).await;
+    gateway.consul(ADMIN, "PUT txn", ops).await;
     let commit = watch.try_next().unwrap().unwrap();
     let keys: Vec<_> = commit.changes.iter().map(|change| &change.key).collect();
     assert_eq!(keys, [&Key::user("open")]);
@@ -50,4 +52,28 @@ async fn the_operator_and_the_gateway_itself_see_everything() {
         let view = gateway.space.read(&caller);
         assert_eq!(view.scan(&Key::user("")).count(), 1, "{caller:?}");
     }
+}
+
+#[tokio::test]
+async fn a_watch_holds_the_leases_of_its_caller() {
+    let gateway = Gateway::start(vec![("secret", false)]).await;
+    let records = vec![KeyRange::Prefix(LeaseId::records())];
+    let mut watch = gateway.space.watch(&node(), records);
+    let other = gateway.session(ADMIN).await;
+    let destroy = format!("PUT session/destroy/{other}");
+    gateway.consul(ADMIN, &destroy, "").await;
+    assert!(watch.try_next().is_none());
+    gateway.session(NODE).await;
+    assert!(watch.try_next().is_some_and(|next| next.is_ok()));
+}
+
+#[tokio::test]
+async fn the_lock_delay_of_a_hidden_key_is_not_shown() {
+    let gateway = Gateway::start(vec![("secret", false)]).await;
+    let ask = |draft: &mut Draft<'_>| Ok::<_, Infallible>(draft.is_delayed(&Key::user("secret")));
+    let refused = gateway.space.commit(&node(), ask).await;
+    assert!(matches!(
+        refused,
+        Err(CommitError::Denied(Denied::Forbidden(_)))
+    ));
 }
