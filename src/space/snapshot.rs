@@ -59,19 +59,16 @@ impl Snapshot {
     pub(crate) fn apply(&mut self, commit: &Commit) {
         for change in &commit.changes {
             let before = self.remove(&change.key);
-            match &change.now {
-                Some(entry) => {
-                    self.deletions.remove(&change.key);
-                    self.put(&change.key, entry);
-                }
-                None => {
-                    self.deletions.insert(change.key.clone(), commit.revision);
-                    if LeaseId::is_record(&change.key)
-                        && let Some(lease) = before.and_then(|before| Lease::read(before.value()))
-                    {
-                        self.lease_ends.note(lease.owner, commit.revision);
-                    }
-                }
+            if let Some(entry) = &change.now {
+                self.deletions.remove(&change.key);
+                self.put(&change.key, entry);
+                continue;
+            }
+            self.deletions.insert(change.key.clone(), commit.revision);
+            if LeaseId::is_record(&change.key)
+                && let Some(lease) = before.and_then(|before| Lease::read(before.value()))
+            {
+                self.lease_ends.note(lease.owner, commit.revision);
             }
         }
         self.revision = commit.revision;

@@ -182,11 +182,12 @@ impl Watch {
         }
         loop {
             match self.subscription.take()? {
-                Ok(commit) => match self.visibility.shown(&commit) {
-                    Some(shown) => return Some(Ok(shown)),
-                    None => {}
-                },
                 Err(lagged) => return Some(Err(lagged)),
+                Ok(commit) => {
+                    if let Some(shown) = self.visibility.shown(&commit) {
+                        return Some(Ok(shown));
+                    }
+                }
             }
         }
     }

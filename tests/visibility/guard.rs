@@ -1,12 +1,13 @@
 //! A guard that hides prefixes from named principals; `admin` sees everything.
 
 use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use kubekv::model::{Caller, Key, KeyRange, Principal, Write};
 use kubekv::space::{
     Admit, Coverage, Denied, Draft, Epoch, LeaseRight, Visibility, VisibilityRules,
 };
+use parking_lot::RwLock;
 
 /// Prefixes, and whether the keys beneath them are shown; the longest that fits decides, and without one all is shown.
 pub(crate) type Prefixes = Vec<(&'static str, bool)>;
@@ -25,10 +26,7 @@ impl Hiding {
             principal: principal.clone(),
             prefixes,
         };
-        self.views
-            .write()
-            .unwrap()
-            .insert(principal, Arc::new(view));
+        self.views.write().insert(principal, Arc::new(view));
         self.epoch.advance();
     }
 }
@@ -39,7 +37,7 @@ impl Admit for Hiding {
     }
 
     fn visibility(&self, caller: &Caller) -> Visibility {
-        match self.views.read().unwrap().get(caller.principal()) {
+        match self.views.read().get(caller.principal()) {
             Some(view) => Visibility::Part(Arc::<View>::clone(view)),
             None => Visibility::All,
         }
@@ -75,10 +73,13 @@ impl VisibilityRules for View {
         let shown = self.shows(key.as_bytes());
         let beneath = |prefix: &str| prefix.as_bytes().starts_with(key.as_bytes());
         let differs = |(prefix, other): &(&str, bool)| beneath(prefix) && *other != shown;
-        match range {
-            KeyRange::Prefix(_) if self.prefixes.iter().any(differs) => Coverage::Part,
-            _ if shown => Coverage::All,
-            _ => Coverage::None,
+        let is_prefix = matches!(range, KeyRange::Prefix(_));
+        if is_prefix && self.prefixes.iter().any(differs) {
+            Coverage::Part
+        } else if shown {
+            Coverage::All
+        } else {
+            Coverage::None
         }
     }
 

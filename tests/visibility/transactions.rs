@@ -6,14 +6,14 @@ use super::gateway::{ADMIN, Answer, Gateway, NODE};
 
 /// A gateway where `secret/x` is there, and one where it is not.
 async fn twins() -> [Gateway; 2] {
-    let mut twins = Vec::new();
-    for name in ["secret/x", "secret/other"] {
-        let gateway = Gateway::start(vec![("secret", false)]).await;
-        gateway.set("seen", "1").await;
-        gateway.set(name, "value").await;
-        twins.push(gateway);
-    }
-    twins.try_into().unwrap_or_else(|_| unreachable!())
+    [with("secret/x").await, with("secret/other").await]
+}
+
+async fn with(hidden: &str) -> Gateway {
+    let gateway = Gateway::start(vec![("secret", false)]).await;
+    gateway.set("seen", "1").await;
+    gateway.set(hidden, "value").await;
+    gateway
 }
 
 async fn both(ops: &Value) -> Answer {

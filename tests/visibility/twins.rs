@@ -31,21 +31,23 @@ async fn twins() -> [Gateway; 2] {
             ("deeper", "a value beside what the node may see"),
         ],
     ];
-    let mut twins = Vec::new();
-    for keys in hidden_keys {
-        let gateway = Gateway::start(hidden()).await;
-        gateway.set("app/open", "1").await;
-        for (key, value) in keys {
-            gateway.set(key, value).await;
-        }
-        gateway.set("app/other/open", "2").await;
-        // What is gone must not show either.
-        gateway.set(&format!("{}/gone", keys[0].0), "").await;
-        let gone = format!("DELETE kv/{}/gone", keys[0].0);
-        gateway.consul(ADMIN, &gone, "").await;
-        twins.push(gateway);
+    let [one, other] = hidden_keys;
+    [with(one).await, with(other).await]
+}
+
+async fn with(hidden_keys: [(&str, &str); 4]) -> Gateway {
+    let gateway = Gateway::start(hidden()).await;
+    gateway.set("app/open", "1").await;
+    for (key, value) in hidden_keys {
+        gateway.set(key, value).await;
     }
-    twins.try_into().unwrap_or_else(|_| unreachable!())
+    gateway.set("app/other/open", "2").await;
+    // What is gone must not show either.
+    let (first, _) = hidden_keys[0];
+    gateway.set(&format!("{first}/gone"), "").await;
+    let delete = format!("DELETE kv/{first}/gone");
+    gateway.consul(ADMIN, &delete, "").await;
+    gateway
 }
 
 /// Revision of `app/secret/x` and its like.
