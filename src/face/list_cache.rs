@@ -1,7 +1,7 @@
-//! Encoded lists, kept until something in them changes.
+//! List cache: encoded lists, kept until something in them changes.
 //!
-//! Docker asks for the list of all networks several times for each thing it does, and there is one list for all who
-//! ask. So it is encoded once, compressed once, and sent again while it is [`Fresh`].
+//! Docker asks for the list of all networks several times for each thing it does. All callers who may see the same keys
+//! of it share one list: it is encoded once, compressed once, and sent again while it is [`Fresh`].
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -13,9 +13,9 @@ use tokio::sync::OnceCell;
 
 use super::gzip;
 use crate::model::{Caller, KeyRange};
-use crate::space::{Fresh, Keyspace, View};
+use crate::space::{Fresh, Keyspace, View, ViewClass};
 
-/// The most that is kept, in bytes of bodies; the oldest goes first.
+/// The most that is cached, in bytes of bodies; the oldest goes first.
 const MOST_BYTES: usize = 64 << 20;
 
 /// A list, encoded from a view.
@@ -37,6 +37,13 @@ pub(crate) struct Encoded {
     index: u64,
 }
 
+/// Which list it is: what was asked for, and which keys of that the caller may see.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Name {
+    asked: Vec<u8>,
+    class: ViewClass,
+}
+
 /// The lists of one face, by what was asked for.
 #[derive(Debug, Default)]
 pub(crate) struct ListCache {
@@ -45,9 +52,9 @@ pub(crate) struct ListCache {
 
 #[derive(Debug, Default)]
 struct Lists {
-    by_name: HashMap<Vec<u8>, Arc<Slot>>,
+    by_name: HashMap<Name, Arc<Slot>>,
     /// By age; a name stands here once for each time it was made.
-    order: VecDeque<(Vec<u8>, Arc<Slot>)>,
+    order: VecDeque<(Name, Arc<Slot>)>,
     bytes: usize,
 }
 
@@ -63,17 +70,18 @@ struct Slot {
 }
 
 impl ListCache {
-    /// The list of this name, from a view that shows all that was answered before the call. `make` makes it where it
-    /// is not kept, once for all who ask meanwhile; where it gives `None` there is no such list.
+    /// The list that is `asked` for, from a view that shows all that was answered before the call. `make` makes it where
+    /// it is not kept, once for all who ask meanwhile and may see the same; where it gives `None` there is no such list.
+    /// It must depend on nothing but the keys in these ranges.
     pub(crate) async fn get(
         &self,
         space: &Keyspace,
         caller: &Caller,
-        name: Vec<u8>,
+        asked: Vec<u8>,
         ranges: Vec<KeyRange>,
         make: impl FnOnce(&View) -> Option<Made> + Send + 'static,
     ) -> Option<Arc<Encoded>> {
-        let slot = self.slot(space, caller, name, ranges);
+        let slot = self.slot(space, caller, asked, ranges);
         let made = slot.made.get_or_init(|| async {
             let view = slot.view.lock().clone()?;
             // Encoding a long list must not hold up other requests. Only a runtime that is shutting down loses the task.
@@ -100,30 +108,32 @@ impl ListCache {
         &self,
         space: &Keyspace,
         caller: &Caller,
-        name: Vec<u8>,
+        asked: Vec<u8>,
         ranges: Vec<KeyRange>,
     ) -> Arc<Slot> {
+        // Asked for once: what is kept under this class was made by it.
+        let visibility = space.visibility(caller);
+        let name = Name {
+            asked,
+            class: visibility.class(&ranges),
+        };
         let mut lists = self.lists.lock();
-        let kept = lists.by_name.get(&name);
-        if let Some(slot) = kept.filter(|slot| slot.fresh.is_fresh() && !slot.spent.load(Ordering::Acquire))
-            // Whoever sees less than everything is given a list of their own.
-            && space.read(caller).sees_all()
+        if let Some(slot) = lists.by_name.get(&name)
+            && slot.fresh.is_fresh()
+            && !slot.spent.load(Ordering::Acquire)
         {
             return Arc::clone(slot);
         }
-        let (view, fresh) = space.read_and_follow(caller, ranges);
-        let all = view.sees_all();
+        let (view, fresh) = space.read_and_follow(visibility, ranges);
         let slot = Arc::new(Slot {
             fresh,
             view: Mutex::new(Some(view)),
             made: OnceCell::new(),
-            spent: AtomicBool::new(!all),
+            spent: AtomicBool::new(false),
             weight: AtomicUsize::new(0),
         });
-        if all {
-            lists.by_name.insert(name.clone(), Arc::clone(&slot));
-            lists.order.push_back((name, Arc::clone(&slot)));
-        }
+        lists.by_name.insert(name.clone(), Arc::clone(&slot));
+        lists.order.push_back((name, Arc::clone(&slot)));
         slot
     }
 
@@ -181,5 +191,118 @@ impl Encoded {
     /// How long the body is, in bytes.
     pub(crate) fn len(&self) -> usize {
         self.body.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{FaceName, Key, Principal, Write};
+    use crate::space::{
+        Admit, Coverage, Denied, Draft, LeaseRight, Lookup, Visibility, VisibilityRules,
+    };
+    use crate::store::MemoryStore;
+    use std::convert::Infallible;
+
+    /// Hides from each named principal the keys beneath its name.
+    struct HidesOwn;
+
+    struct Rules(Principal);
+
+    impl Rules {
+        fn hidden(&self) -> Vec<u8> {
+            format!("{}/", self.0).into_bytes()
+        }
+    }
+
+    impl Admit for HidesOwn {
+        fn check(&self, _: &Caller, _: &Draft<'_>, _: &[Write]) -> Result<(), Denied> {
+            Ok(())
+        }
+
+        fn visibility(&self, caller: &Caller) -> Visibility {
+            Visibility::Part(Arc::new(Rules(caller.principal().clone())))
+        }
+    }
+
+    impl VisibilityRules for Rules {
+        fn sees(&self, key: &Key) -> bool {
+            !key.as_bytes().starts_with(&self.hidden())
+        }
+
+        fn covers(&self, range: &KeyRange) -> Coverage {
+            let (KeyRange::Exact(key) | KeyRange::Prefix(key)) = range;
+            if !self.sees(key) {
+                Coverage::None
+            } else if self.hidden().starts_with(key.as_bytes()) {
+                Coverage::Part
+            } else {
+                Coverage::All
+            }
+        }
+
+        fn class(&self, _: &KeyRange) -> Vec<u8> {
+            self.hidden()
+        }
+
+        fn allows(&self, _: &Principal, _: LeaseRight) -> bool {
+            false
+        }
+    }
+
+    fn caller(name: &str) -> Caller {
+        Caller::Client {
+            face: FaceName::Consul,
+            peer: "127.0.0.1:1".parse().unwrap(),
+            principal: Principal::named(name),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_list_is_encoded_once_for_all_who_see_the_same_of_it() {
+        let mut registry = prometheus_client::registry::Registry::default();
+        let opened = Keyspace::open(
+            Arc::new(MemoryStore::new()),
+            Arc::new(HidesOwn),
+            &mut registry,
+        );
+        let (space, _expiry) = opened.await.unwrap();
+        let put = |draft: &mut Draft<'_>| {
+            for key in ["a/x", "b/x", "all/x"].map(Key::user) {
+                let record = draft.successor(&key);
+                draft.put(&key, record);
+            }
+            Ok::<_, Infallible>(())
+        };
+        space.commit(&Caller::System, put).await.unwrap();
+        let cache = ListCache::default();
+        let count = Arc::new(AtomicUsize::new(0));
+        let list = async |name: &str, prefix: &str| {
+            let prefix = Key::user(prefix);
+            let ranges = vec![KeyRange::Prefix(prefix.clone())];
+            let asked = prefix.as_bytes().to_vec();
+            let count = Arc::clone(&count);
+            let make = move |view: &View| {
+                count.fetch_add(1, Ordering::Relaxed);
+                let body = view
+                    .scan(&prefix)
+                    .flat_map(|(key, _)| key.as_bytes().to_vec());
+                Some(Made {
+                    body: body.collect(),
+                    index: view.prefix_index(&prefix),
+                    lasts: true,
+                })
+            };
+            let made = cache.get(&space, &caller(name), asked, ranges, make).await;
+            made.unwrap().body()
+        };
+        assert_eq!(list("a", "").await, "all/xb/x");
+        assert_eq!(list("b", "").await, "a/xall/x");
+        assert_eq!(list("a", "").await, "all/xb/x");
+        assert_eq!(count.load(Ordering::Relaxed), 2, "one for each view");
+        // Both see all of this one.
+        assert_eq!(list("a", "all").await, "all/x");
+        assert_eq!(list("b", "all").await, "all/x");
+        assert_eq!(count.load(Ordering::Relaxed), 3, "one for both");
     }
 }

@@ -3,6 +3,7 @@
 //! Faces do not know each other. They share the server of connections (`server`), HTTP over it (`http`), the rules of Go's
 //! standard library (`go`), and lists that are cached encoded (`list_cache`) and compressed (`gzip`).
 
+mod caller;
 pub mod consul;
 pub mod etcd;
 mod go;

@@ -15,7 +15,7 @@ use super::servers::Servers;
 use super::stores::LeadershipTerm;
 use crate::admin::KeyspaceMetrics;
 use crate::face::server::{Arrival, LeadershipCheck};
-use crate::guard::Bounds;
+use crate::guard;
 use crate::model::FaceName;
 use crate::space::Keyspace;
 use crate::store::shared::Members;
@@ -40,7 +40,7 @@ impl Serving {
     ) -> Result<Self, Error> {
         let mut registry = Registry::with_prefix("kubekv");
         let store = Arc::clone(&term.store);
-        let admit = Arc::new(Bounds::new(store.limits()));
+        let admit = guard::for_store(store.limits());
         let (space, expiry) = Keyspace::open(store, admit, &mut registry).await?;
         let mut listeners = match listeners {
             Some(shared) => shared

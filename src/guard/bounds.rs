@@ -1,11 +1,11 @@
-//! What a store can take is the least a guard asks of a change.
+//! Size bounds: a change must fit the store it is written to.
 
 use crate::model::{Caller, Record, Target, Write};
 use crate::space::{Admit, Denied, Draft, Visibility};
 use crate::store::Limits;
 
 /// The most bytes of keys and new values a client may write in one request. A store takes more in one commit: what
-/// a lease has locked is written anew when it ends, in one commit too.
+/// a lease has locked is written again when it ends, in one commit too.
 const REQUEST_BYTES: usize = 64 << 20;
 
 /// Lets everybody see and change everything, within the limits of the store.
@@ -71,7 +71,46 @@ impl Admit for Bounds {
         Ok(())
     }
 
-    fn sight(&self, _caller: &Caller) -> Visibility {
+    fn visibility(&self, _caller: &Caller) -> Visibility {
         Visibility::All
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{FaceName, Key, Principal};
+    use crate::space::{CommitError, Keyspace};
+    use crate::store::{MemoryStore, Store as _};
+    use std::convert::Infallible;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn an_operator_is_bounded_as_a_client_is_and_the_gateway_itself_is_not() {
+        let store = Arc::new(MemoryStore::new());
+        let limits = store.limits();
+        let guard = crate::guard::for_store(limits);
+        let mut registry = prometheus_client::registry::Registry::default();
+        let (space, _expiry) = Keyspace::open(store, guard, &mut registry).await.unwrap();
+        let client = Caller::Client {
+            face: FaceName::Consul,
+            peer: "127.0.0.1:1".parse().unwrap(),
+            principal: Principal::Anonymous,
+        };
+        for (caller, bounded) in [
+            (client, true),
+            (Caller::Operator, true),
+            (Caller::System, false),
+        ] {
+            let put = |draft: &mut Draft<'_>| {
+                let mut record = draft.successor(&Key::user("k"));
+                record.value = vec![0; limits.value_bytes + 1].into();
+                draft.put(&Key::user("k"), record);
+                Ok::<_, Infallible>(())
+            };
+            let done = space.commit(&caller, put).await;
+            let too_long = matches!(done, Err(CommitError::Denied(Denied::ValueTooLong { .. })));
+            assert_eq!(too_long, bounded, "{caller:?}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! A step on the line of changes: as it is proposed to a store, and as it happened.
+//! Proposals and commits: a change as it is proposed to a store, and as it happened.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Entry, Key, Record};
 
-/// Why something changed, in the words etcd v2 tells its watchers (`action`).
+/// Why something changed, in the words of etcd v2's events (`action`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Cause {
@@ -25,11 +25,11 @@ pub enum Cause {
     CompareAndDelete,
     /// Its TTL or its lease ended.
     Expire,
-    /// Its TTL began anew and nothing else changed: etcd v2 tells no watcher.
+    /// Its TTL began again and nothing else changed: etcd v2 makes no event of it.
     Refresh,
 }
 
-/// What a write is aimed at.
+/// The key that a write is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// This key.
@@ -44,7 +44,7 @@ pub enum Target {
 pub struct Write {
     /// Where.
     pub target: Target,
-    /// The guard, and what a log keeps as the previous value: the entry that must still be there, at this very
+    /// The precondition, and what a log keeps as the previous value: the entry that must still be there, at this very
     /// revision, or `None` where none may be.
     pub before: Option<Arc<Entry>>,
     /// The new record, or `None` to delete.
@@ -62,7 +62,7 @@ pub struct Proposal {
     pub writes: Vec<Write>,
 }
 
-/// What became of one key.
+/// What a commit did to one key.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
     /// Which.
@@ -73,7 +73,7 @@ pub struct Change {
     pub before: Option<Arc<Entry>>,
 }
 
-/// A step that happened: its changes share one main revision and travel together.
+/// A change of the keyspace that happened: its parts share one main revision and travel together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Commit {
     /// The main revision.

@@ -1,4 +1,4 @@
-//! An entry and all that the protocols need to remember of it.
+//! Entries: a value and what the protocols remember beside it.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::{LeaseId, Revision};
 /// A revision that a record remembers.
 ///
 /// A record cannot contain its own revision, because the store assigns it with the commit. So it says `ThisWrite`, and
-/// whoever writes the record next turns that into `At`.
+/// the next write of the entry turns that into `At`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mark {
@@ -60,14 +60,14 @@ pub struct Attrs {
     /// Consul's `Flags`: all 64 bits are the client's.
     #[serde(skip_serializing_if = "is_default")]
     pub flags: u64,
-    /// Writes since the entry came to be, from 0 (ZooKeeper's data version; etcd v3's is one more).
+    /// Writes since the entry was created, from 0 (ZooKeeper's data version; etcd v3's is one more).
     #[serde(skip_serializing_if = "is_default")]
     pub version: u64,
-    /// When it came to be, in milliseconds since 1970.
+    /// When it was created, in milliseconds since 1970.
     pub ctime_ms: i64,
     /// When it was last written, in milliseconds since 1970.
     pub mtime_ms: i64,
-    /// The commit it came to be in: Consul's `CreateIndex`, ZooKeeper's czxid, etcd v3's `create_revision`.
+    /// The commit that created it: Consul's `CreateIndex`, ZooKeeper's czxid, etcd v3's `create_revision`.
     #[serde(skip_serializing_if = "is_default")]
     pub created: Mark,
     /// etcd v2's `createdIndex`, which `set` renews although the entry was there.
@@ -150,7 +150,7 @@ impl Entry {
         &self.record.attrs
     }
 
-    /// The main revision it came to be in.
+    /// The main revision of the commit that created it.
     pub fn created(&self) -> u64 {
         self.record.attrs.created.resolve(self.modified)
     }

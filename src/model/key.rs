@@ -1,4 +1,4 @@
-//! Where an entry lives.
+//! Keys: the names of entries.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub enum Realm {
     /// What clients write and read.
     User,
-    /// Leases, lock delays and later the lead: invisible to every face.
+    /// The gateway's own records, such as leases and lock delays: no face can name them.
     System,
 }
 

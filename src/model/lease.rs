@@ -1,4 +1,4 @@
-//! What keeps an entry alive or locked: Consul's sessions today, ZooKeeper's and etcd v3's leases later.
+//! Leases: what keeps entries locked or alive. Consul's sessions today, ZooKeeper's and etcd v3's leases later.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +8,9 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
-use super::Key;
+use super::{Key, Principal, Realm};
+
+const RECORDS: &str = "lease/";
 
 /// The name of a lease: 128 bits, which hold a Consul session's UUID and the 64-bit ids of the other protocols.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,12 +24,17 @@ impl LeaseId {
 
     /// The key of the lease's record.
     pub fn record_key(self) -> Key {
-        Key::system(format!("lease/{self}"))
+        Key::system(format!("{RECORDS}{self}"))
     }
 
     /// What every lease record's key begins with.
     pub fn records() -> Key {
-        Key::system("lease/")
+        Key::system(RECORDS)
+    }
+
+    /// Whether this is the key of a lease's record.
+    pub fn is_record(key: &Key) -> bool {
+        key.realm() == Realm::System && key.as_bytes().starts_with(RECORDS.as_bytes())
     }
 }
 
@@ -89,7 +96,7 @@ pub enum LeaseEnd {
 
 /// A lease as its record holds it.
 ///
-/// When it ends is not in here: a term begins anew when a gateway begins to serve, and after each renewal, so that an
+/// When it ends is not in here: a term begins again when a gateway begins to serve, and after each renewal, so that an
 /// outage never cuts one short.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
@@ -103,9 +110,19 @@ pub struct Lease {
     pub lock_delay_ms: u64,
     /// What its protocol wants to show of it again, such as a session's name and node; means nothing here.
     pub labels: BTreeMap<String, String>,
+    /// Who made it. Anybody may use a lease of the anonymous principal, which records of older versions belong to, too.
+    ///
+    /// A gateway of an older version ignores the field. It never writes the record again, so the owner is not lost.
+    #[serde(default, skip_serializing_if = "Principal::is_anonymous")]
+    pub owner: Principal,
 }
 
 impl Lease {
+    /// The lease of a record; `None` where the record is none of a lease.
+    pub fn read(record: &[u8]) -> Option<Self> {
+        serde_json::from_slice(record).ok()
+    }
+
     /// How long it lives without renewal.
     pub fn term(&self) -> Option<Duration> {
         self.term_ms.map(Duration::from_millis)
@@ -124,5 +141,19 @@ mod tests {
         let simple = id.to_string().replace('-', "");
         assert_eq!(simple.parse::<LeaseId>(), Err(ParseLeaseId));
         assert_eq!("".parse::<LeaseId>(), Err(ParseLeaseId));
+    }
+
+    #[test]
+    fn a_record_without_an_owner_is_anybodys_and_stays_as_it_is() {
+        let id = LeaseId(7);
+        let old = format!(
+            r#"{{"id":"{id}","term_ms":null,"on_end":"release","lock_delay_ms":0,"labels":{{}}}}"#
+        );
+        let mut lease = Lease::read(old.as_bytes()).unwrap();
+        assert_eq!(lease.owner, Principal::Anonymous);
+        assert_eq!(serde_json::to_string(&lease).unwrap(), old);
+        lease.owner = Principal::named("host-1");
+        let new = serde_json::to_vec(&lease).unwrap();
+        assert_eq!(Lease::read(&new), Some(lease));
     }
 }

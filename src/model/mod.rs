@@ -1,6 +1,6 @@
-//! The words everyone here speaks: keys, revisions, entries, leases, commits, callers.
+//! Model: keys, revisions, entries, leases, commits, callers and principals.
 //!
-//! Pure data and functions: nothing in this room waits, reads or writes. A reader needs no protocol to follow it.
+//! Pure data and functions: nothing here waits, reads or writes, and no protocol is needed to follow it.
 
 mod caller;
 mod commit;
@@ -8,6 +8,7 @@ mod entry;
 mod face_name;
 mod key;
 mod lease;
+mod principal;
 mod range;
 mod revision;
 pub mod time;
@@ -18,5 +19,6 @@ pub use entry::{Attrs, Deadline, DirMark, Entry, Mark, Record};
 pub use face_name::FaceName;
 pub use key::{Key, Realm};
 pub use lease::{Lease, LeaseEnd, LeaseId, ParseLeaseId};
+pub use principal::Principal;
 pub use range::KeyRange;
 pub use revision::Revision;

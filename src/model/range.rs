@@ -1,4 +1,4 @@
-//! A part of the keyspace: what a decision read, what a watcher asks for.
+//! Key ranges: one key, or all with a prefix.
 
 use std::ops::Bound;
 

@@ -1,8 +1,8 @@
-//! Where a change stands on the one line of changes.
+//! Revisions: the place of a change in the one order of all changes.
 
 use serde::{Deserialize, Serialize};
 
-/// The place of one change: `main` counts commits, `sub` the changes inside one.
+/// The place of one change in the order of all: `main` counts commits, `sub` the changes inside one.
 ///
 /// Independent commits never share a main revision, because etcd v2 clients resume at index + 1 and would miss the
 /// second. Changes of one transaction do share it and travel together.

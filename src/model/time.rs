@@ -1,11 +1,14 @@
-//! Wall-clock time, as clients are shown it.
+//! Wall-clock time, as it is shown to clients.
 //!
 //! Nothing here decides when something ends: leases count time spent serving (`space::clock`).
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since 1970-01-01 UTC; 0 on a clock set before that.
-#[expect(clippy::disallowed_methods, reason = "the one door for the wall clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the wall clock"
+)]
 pub fn unix_ms() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)

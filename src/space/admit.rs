@@ -1,72 +1,45 @@
-//! The door the guard stands at.
+//! Admission: the questions a keyspace asks its guard.
 
-use std::fmt;
-use std::sync::Arc;
+use tokio::sync::watch;
 
+use super::denied::Denied;
 use super::draft::Draft;
-use crate::model::{Caller, Key, Write};
-
-/// Why a caller may not do something, in words the client is shown.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Denied {
-    /// The key is longer than the store takes.
-    #[error("key of {len} bytes is longer than the limit of {limit} bytes")]
-    KeyTooLong {
-        /// Its length, in bytes.
-        len: usize,
-        /// The most allowed.
-        limit: usize,
-    },
-    /// The value is longer than the store takes.
-    #[error("value of {len} bytes is longer than the limit of {limit} bytes")]
-    ValueTooLong {
-        /// Its length, in bytes.
-        len: usize,
-        /// The most allowed.
-        limit: usize,
-    },
-    /// The request changes more than one commit can hold.
-    #[error("{0}")]
-    TooMuch(String),
-    /// The caller has no right to it.
-    #[error("permission denied: {0}")]
-    Forbidden(String),
-}
-
-/// What of the keyspace a caller can see.
-#[derive(Clone)]
-pub enum Visibility {
-    /// All of it.
-    All,
-    /// The keys this says yes to.
-    Only(Arc<dyn Fn(&Key) -> bool + Send + Sync>),
-}
-
-impl Visibility {
-    /// Whether this key can be seen.
-    pub fn sees(&self, key: &Key) -> bool {
-        match self {
-            Self::All => true,
-            Self::Only(sees) => sees(key),
-        }
-    }
-}
-
-impl fmt::Debug for Visibility {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::All => "All",
-            Self::Only(_) => "Only",
-        })
-    }
-}
+use super::visibility::Visibility;
+use crate::model::{Caller, Write};
 
 /// Who may see and change what. The guard implements it; the keyspace asks it inside its critical section, so that it
 /// decides on the very state the writes would change.
+///
+/// Only clients are asked about in [`Admit::visibility`]: the operator and the gateway itself see everything.
 pub trait Admit: Send + Sync {
     /// Whether the caller may make these writes. `draft` shows the state before and after them.
+    ///
+    /// What the caller may not see it has neither read nor written by then, but for what follows from its writes: parents
+    /// that are implied (`DirMark::Implied`), and what a lease releases or deletes when it ends.
     fn check(&self, caller: &Caller, draft: &Draft<'_>, writes: &[Write]) -> Result<(), Denied>;
 
-    /// What the caller can see: reads, scans and watches are filtered by it.
-    fn sight(&self, caller: &Caller) -> Visibility;
+    /// What the caller can see: reads, decisions and watches are bounded by it. Asked for each of them, so it should cost
+    /// next to nothing.
+    fn visibility(&self, caller: &Caller) -> Visibility;
+
+    /// Moves on when what some caller may see has changed. `None` where that never happens.
+    fn epoch(&self) -> Option<&Epoch> {
+        None
+    }
+}
+
+/// The count of changes to what callers may see: parked watches ask again when it moves on.
+#[derive(Debug, Default)]
+pub struct Epoch(watch::Sender<u64>);
+
+impl Epoch {
+    /// Moves on. The new rules must be in force before: a watch that is woken asks [`Admit::visibility`] at once, and not
+    /// again until the next change.
+    pub fn advance(&self) {
+        self.0.send_modify(|count| *count += 1);
+    }
+
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.0.subscribe()
+    }
 }

@@ -1,4 +1,4 @@
-//! The stream of commits, taken in: view, history, timers and watchers move on together.
+//! Applier: applies the store's commits to the view, history, timers and watches, as one step.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use parking_lot::Mutex;
 
 use super::freshness::Freshness;
 use super::history::History;
-use super::hub::Hub;
 use super::snapshot::Snapshot;
 use super::timers::Timers;
+use super::watches::Watches;
 use crate::model::{Change, Commit, Key};
 use crate::store::{CommitSink, RetentionFloors, StoreContents};
 
@@ -22,7 +22,7 @@ const MAX_DELETIONS: usize = 1 << 17;
 pub(crate) struct Applier {
     current: ArcSwap<Snapshot>,
     pub(crate) history: History,
-    pub(crate) hub: Arc<Hub>,
+    pub(crate) watches: Arc<Watches>,
     pub(crate) freshness: Arc<Freshness>,
     pub(crate) timers: Timers,
     /// The deletions in the view, oldest first; some may have been overtaken by a new entry.
@@ -37,7 +37,7 @@ impl Applier {
         Self {
             current: ArcSwap::default(),
             history: History::default(),
-            hub: Arc::default(),
+            watches: Arc::default(),
             freshness: Arc::default(),
             timers: Timers::start(),
             deleted: Mutex::default(),
@@ -46,21 +46,21 @@ impl Applier {
     }
 
     /// Begins with what a store held.
-    pub(crate) fn load(&self, opened: &StoreContents) {
-        let snapshot = Snapshot::load(opened);
-        let mut deleted: Vec<_> = opened
+    pub(crate) fn load(&self, contents: &StoreContents) {
+        let snapshot = Snapshot::load(contents);
+        let mut deleted: Vec<_> = contents
             .deletions
             .iter()
             .map(|(key, at)| (*at, key.clone()))
             .collect();
         deleted.sort_unstable();
         *self.deleted.lock() = deleted.into();
-        self.history.load(&opened.history, opened.history_floor);
-        self.timers.load(&opened.entries);
+        self.history.load(&contents.history, contents.history_floor);
+        self.timers.load(&contents.entries);
         self.current.store(Arc::new(snapshot));
         let mut early = self.early.lock();
         let mut waited = early.take().unwrap_or_default();
-        waited.retain(|commit| commit.revision > opened.revision);
+        waited.retain(|commit| commit.revision > contents.revision);
         // Under the lock: what is delivered now comes after it.
         self.take(waited);
         drop(early);
@@ -72,7 +72,7 @@ impl Applier {
     }
 
     /// What of the past is still wanted.
-    pub(crate) fn keep(&self) -> RetentionFloors {
+    pub(crate) fn retention_floors(&self) -> RetentionFloors {
         RetentionFloors {
             history_floor: self.history.floor(),
             deletions_floor: self.current.load().deletions_floor,
@@ -80,7 +80,7 @@ impl Applier {
     }
 
     /// Remembers what a commit deleted and forgets the oldest where that grows too much.
-    fn bury(&self, snapshot: &mut Snapshot, commit: &Commit) {
+    fn remember_deletions(&self, snapshot: &mut Snapshot, commit: &Commit) {
         let mut deleted = self.deleted.lock();
         let gone = commit.changes.iter().filter(|change| change.now.is_none());
         deleted.extend(gone.map(|change| (commit.revision, change.key.clone())));
@@ -115,24 +115,24 @@ fn with_before(snapshot: &Snapshot, commit: Arc<Commit>) -> Arc<Commit> {
 impl Applier {
     fn take(&self, commits: Vec<Arc<Commit>>) {
         let mut snapshot = Snapshot::clone(&self.current.load());
-        let mut told = Vec::with_capacity(commits.len());
+        let mut delivered = Vec::with_capacity(commits.len());
         for commit in commits {
             let commit = with_before(&snapshot, commit);
             snapshot.apply(&commit);
-            self.bury(&mut snapshot, &commit);
-            told.push(commit);
+            self.remember_deletions(&mut snapshot, &commit);
+            delivered.push(commit);
         }
-        // What is kept is stale before the view says so (see `Fresh`). History first: whoever sees a revision in the
-        // view finds its commit. Timers before the view, so that nothing refreshed is ended; but nothing is due before
-        // the view shows it. The view before the watchers: whoever is woken reads at least what woke it. All before the
-        // store answers: an answer is never ahead of its event.
-        self.freshness.pass(&told);
-        self.history.push(&told);
-        let following = self.timers.follow(&told);
+        // What was made from the entries is stale before the view shows the change (see `Fresh`). History comes first: a
+        // reader that sees a revision in the view finds its commit. Timers come before the view, so that nothing refreshed
+        // is ended; but nothing is due before the view shows it. The view comes before the watches: a watcher that is woken
+        // reads at least what woke it. All come before the store answers: an answer is never ahead of its event.
+        self.freshness.pass(&delivered);
+        self.history.push(&delivered);
+        let update = self.timers.follow(&delivered);
         self.current.store(Arc::new(snapshot));
-        drop(following);
-        for commit in &told {
-            self.hub.deliver(commit);
+        drop(update);
+        for commit in &delivered {
+            self.watches.deliver(commit);
         }
     }
 }
@@ -157,7 +157,7 @@ impl CommitSink for Applier {
 mod tests {
     use super::*;
     use crate::model::{Cause, Deadline, Entry, Record, Revision};
-    use crate::space::timers::Item;
+    use crate::space::timers::Timed;
 
     fn entry(revision: u64, record: Record) -> Arc<Entry> {
         let modified = Revision::new(revision, 0);
@@ -186,24 +186,24 @@ mod tests {
         commit(Key::user(revision.to_string()), entry(revision, record))
     }
 
-    /// Or else it never ends: whoever looks for it finds nothing, and is not told again.
+    /// Or else it never ends: expiry finds nothing to end, and its timer is gone.
     #[tokio::test]
     async fn nothing_is_due_before_it_is_in_the_view() {
         const WRITES: u64 = 20_000;
-        let line = Applier::new();
-        line.load(&StoreContents::default());
+        let applier = Applier::new();
+        applier.load(&StoreContents::default());
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for revision in 1..=WRITES {
-                    line.deliver(vec![ends_at_once(revision)]);
+                    applier.deliver(vec![ends_at_once(revision)]);
                 }
             });
             let mut ended = 0;
             while ended < WRITES {
-                let (due, _) = line.timers.take_due();
-                let current = line.current();
+                let (due, _) = applier.timers.take_due();
+                let current = applier.current();
                 for item in due {
-                    let Item::Entry(key) = item else { continue };
+                    let Timed::Entry(key) = item else { continue };
                     assert!(current.entries.contains_key(&key), "{key} is not there");
                     ended += 1;
                 }
@@ -212,27 +212,31 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_delivered_while_a_store_is_opened_is_not_lost() {
+    async fn commits_delivered_while_a_store_is_opened_are_kept() {
         let key = Key::user("k");
         let at = |revision| entry(revision, Record::default());
         let write = |revision| commit(key.clone(), at(revision));
-        let line = Applier::new();
-        line.deliver(vec![write(4), write(5)]);
-        line.load(&StoreContents {
+        let applier = Applier::new();
+        applier.deliver(vec![write(4), write(5)]);
+        applier.load(&StoreContents {
             revision: 4,
             entries: vec![(key.clone(), at(4))],
             history: vec![write(3), write(4)],
             history_floor: 2,
             ..StoreContents::default()
         });
-        line.deliver(vec![write(6)]);
-        let shown = line.current().entries.get(&key).map(|entry| entry.index());
+        applier.deliver(vec![write(6)]);
+        let shown = applier
+            .current()
+            .entries
+            .get(&key)
+            .map(|entry| entry.index());
         assert_eq!(shown, Some(6));
-        let mut told = Vec::new();
-        let all = line.history.find(3, |commit| {
-            told.push(commit.revision);
+        let mut delivered = Vec::new();
+        let all = applier.history.find(3, |commit| {
+            delivered.push(commit.revision);
             None::<()>
         });
-        assert_eq!((all, told), (Ok(None), vec![3, 4, 5, 6]));
+        assert_eq!((all, delivered), (Ok(None), vec![3, 4, 5, 6]));
     }
 }

@@ -1,4 +1,4 @@
-//! Time as leases count it: time spent serving.
+//! Serving clock: the time spent serving, by which leases end.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ const GRACE: Duration = Duration::from_secs(1);
 /// it, and it leaves out pauses. It only works when it is read often: the expiry task does.
 #[derive(Debug)]
 pub(crate) struct ServingClock {
-    state: Mutex<State>,
+    reading: Mutex<Reading>,
 }
 
 #[derive(Debug)]
-struct State {
+struct Reading {
     served: Duration,
     last: Instant,
     stands_until: Instant,
@@ -28,28 +28,28 @@ impl ServingClock {
     /// Starts at zero, now.
     pub(crate) fn start() -> Self {
         let now = Instant::now();
-        let state = State {
+        let reading = Reading {
             served: Duration::ZERO,
             last: now,
             stands_until: now,
         };
         Self {
-            state: Mutex::new(state),
+            reading: Mutex::new(reading),
         }
     }
 
     /// The time spent serving.
     pub(crate) fn now(&self) -> Duration {
-        let mut state = self.state.lock();
+        let mut reading = self.reading.lock();
         let now = Instant::now();
-        if now.saturating_duration_since(state.last) > MAX_GAP {
-            state.stands_until = now + GRACE;
+        if now.saturating_duration_since(reading.last) > MAX_GAP {
+            reading.stands_until = now + GRACE;
         } else {
-            let from = state.last.max(state.stands_until);
-            state.served += now.saturating_duration_since(from);
+            let from = reading.last.max(reading.stands_until);
+            reading.served += now.saturating_duration_since(from);
         }
-        state.last = now;
-        state.served
+        reading.last = now;
+        reading.served
     }
 }
 

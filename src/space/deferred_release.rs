@@ -1,4 +1,4 @@
-//! Leases whose end takes several commits, because they lock more than the store changes at once.
+//! Deferred releases: leases whose end takes several commits, because they lock more than the store changes at once.
 //!
 //! With the first of them the lease is gone, so that nothing is locked or renewed for it any more. Until the last, a record
 //! says what is still to be done, which the gateway goes on with that serves then.

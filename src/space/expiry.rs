@@ -1,37 +1,37 @@
-//! Ending what has run out.
+//! Expiry: writes the end of leases, TTLs and lock delays that have run out.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::delay;
 use super::draft::Draft;
 use super::keyspace::{CommitError, Keyspace};
+use super::lock_delay;
 use super::lookup::Lookup;
-use super::timers::Item;
+use super::timers::Timed;
 use crate::model::{Caller, Cause, DirMark, Key};
 
 /// The serving clock is read at least this often.
 const TICK: Duration = Duration::from_millis(250);
 /// Ends written side by side, so that many at once share an fsync without crowding out clients.
-const SIDE_BY_SIDE: usize = 256;
+const MAX_CONCURRENT: usize = 256;
 /// How long until an end that could not be written is tried again.
-const AGAIN: Duration = Duration::from_secs(1);
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Ends leases, entries and lock delays when their time is up, for as long as it is polled.
 pub(crate) async fn run(space: Keyspace) {
-    let places = Arc::new(Semaphore::new(SIDE_BY_SIDE));
+    let permits = Arc::new(Semaphore::new(MAX_CONCURRENT));
     loop {
         let (due, next) = space.timers().take_due();
         for item in due {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
                 return;
             };
             let space = space.clone();
             tokio::spawn(async move {
                 end(&space, item).await;
-                drop(place);
+                drop(permit);
             });
         }
         space.tidy();
@@ -43,21 +43,21 @@ pub(crate) async fn run(space: Keyspace) {
     }
 }
 
-async fn end(space: &Keyspace, item: Item) {
-    let ended = space
-        .commit_less_and_less(&Caller::System, |draft, most| {
-            // Whoever set a new timer meanwhile refreshed it. Timers are set before the view moves on, so a view that
+async fn end(space: &Keyspace, item: Timed) {
+    let done = space
+        .commit_in_parts(&Caller::System, |draft, most| {
+            // Where there is a new timer by now, the item was refreshed. Timers are set before the view moves on, so a view that
             // shows the refreshed entry is never without its timer.
             !space.timers().is_set(&item) && decide(draft, &item, most)
         })
         .await;
-    let why = match ended {
+    let why = match done {
         Ok(done) => {
             // Where it is none, somebody renewed, changed or deleted it meanwhile.
             if done.reply {
                 space.count_expired(&item);
             }
-            space.timers().settled(&item);
+            space.timers().finished(&item);
             return;
         }
         Err(CommitError::Refused { error, .. }) => match error {},
@@ -65,7 +65,7 @@ async fn end(space: &Keyspace, item: Item) {
         Err(CommitError::Failed(error)) => error.to_string(),
     };
     space.count_postponed();
-    if space.timers().postpone(item, AGAIN) {
+    if space.timers().postpone(item, RETRY_AFTER) {
         tracing::warn!(
             why,
             "could not write the end of something that ran out; will try again until it is written"
@@ -74,16 +74,16 @@ async fn end(space: &Keyspace, item: Item) {
 }
 
 /// Ends it if it still runs out, with so many changes as there may be; says whether it did.
-fn decide(draft: &mut Draft<'_>, item: &Item, most: usize) -> bool {
+fn decide(draft: &mut Draft<'_>, item: &Timed, most: usize) -> bool {
     match item {
-        Item::Lease(id) => {
-            let ended = draft.end_lease_by(*id, most);
+        Timed::Lease(id) => {
+            let done = draft.end_lease_by(*id, most);
             draft.because(Cause::Expire);
-            ended
+            done
         }
-        Item::Ending(id) => draft.go_on_ending(*id, most),
-        Item::Delay(key) => draft.delete(&delay::record_key(key)),
-        Item::Entry(key) => end_entry(draft, key),
+        Timed::Ending(id) => draft.go_on_ending(*id, most),
+        Timed::Delay(key) => draft.delete(&lock_delay::record_key(key)),
+        Timed::Entry(key) => end_entry(draft, key),
     }
 }
 

@@ -1,30 +1,30 @@
-//! Knowing whether something made from the keyspace is still what it would be now.
+//! Freshness: whether what was made from some ranges would be the same if it were made now.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 
-use super::registry::Registry;
+use super::range_index::RangeIndex;
 use crate::model::{Commit, KeyRange};
 
-/// Everything that was made from some ranges and is kept while they do not change.
+/// Everything that was made from some ranges and is cached while they do not change.
 #[derive(Debug, Default)]
 pub(crate) struct Freshness {
-    kept: Mutex<Kept>,
+    followed: Mutex<Followed>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
-    things: Registry<AtomicBool>,
+struct Followed {
+    items: RangeIndex<AtomicBool>,
     /// The last commit whose changes were marked.
     passed: u64,
 }
 
 /// Whether some ranges are as they were when this was made: an encoded list may be sent again until they are not.
 ///
-/// A range is stale *before* a view shows its change. So whoever has seen a change, or was answered a write, never
-/// finds something fresh that was made without it.
+/// A range is stale *before* a view shows its change. So a client that has seen a change, or got the answer of its write,
+/// never finds something fresh that was made without it.
 #[derive(Debug)]
 pub struct Fresh {
     of: Arc<Freshness>,
@@ -42,10 +42,10 @@ impl Freshness {
         revision: impl FnOnce(&V) -> u64,
     ) -> (V, Fresh) {
         let stale = Arc::new(AtomicBool::new(false));
-        let mut kept = self.kept.lock();
-        let id = kept.things.add(&ranges, &stale);
-        let passed = kept.passed;
-        drop(kept);
+        let mut followed = self.followed.lock();
+        let id = followed.items.add(&ranges, &stale);
+        let passed = followed.passed;
+        drop(followed);
         let view = read();
         // A commit may have passed here before the ranges were followed, and not be in the view yet.
         stale.fetch_or(revision(&view) < passed, Ordering::AcqRel);
@@ -60,11 +60,12 @@ impl Freshness {
 
     /// Marks stale what these commits change.
     pub(crate) fn pass(&self, commits: &[Arc<Commit>]) {
-        let mut kept = self.kept.lock();
+        let mut followed = self.followed.lock();
         for commit in commits {
-            kept.things
-                .concerned(commit, |stale, _| stale.store(true, Ordering::Release));
-            kept.passed = commit.revision;
+            followed
+                .items
+                .for_each_match(commit, |stale, _| stale.store(true, Ordering::Release));
+            followed.passed = commit.revision;
         }
     }
 }
@@ -78,6 +79,6 @@ impl Fresh {
 
 impl Drop for Fresh {
     fn drop(&mut self) {
-        self.of.kept.lock().things.remove(self.id, &self.ranges);
+        self.of.followed.lock().items.remove(self.id, &self.ranges);
     }
 }

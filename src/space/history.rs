@@ -1,4 +1,4 @@
-//! The last commits, for watchers that come back.
+//! History: the last commits, for watches that resume.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,11 +19,11 @@ const MAX_BYTES: usize = 256 << 20;
 /// The last commits, in order.
 #[derive(Debug, Default)]
 pub(crate) struct History {
-    kept: RwLock<Kept>,
+    window: RwLock<Window>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct Window {
     commits: VecDeque<Arc<Commit>>,
     weight: usize,
     /// Every commit after this revision is kept.
@@ -33,32 +33,32 @@ struct Kept {
 impl History {
     /// Takes over what a store kept.
     pub(crate) fn load(&self, commits: &[Arc<Commit>], floor: u64) {
-        let mut kept = self.kept.write();
-        kept.floor = floor;
+        let mut window = self.window.write();
+        window.floor = floor;
         for commit in commits {
-            kept.push(commit);
+            window.push(commit);
         }
     }
 
     /// Adds commits that just happened.
     pub(crate) fn push(&self, commits: &[Arc<Commit>]) {
-        let mut kept = self.kept.write();
+        let mut window = self.window.write();
         for commit in commits {
-            kept.push(commit);
+            window.push(commit);
         }
     }
 
     /// Not every commit up to this revision is known.
     pub(crate) fn lose(&self, revision: u64) {
-        let mut kept = self.kept.write();
-        kept.commits.clear();
-        kept.weight = 0;
-        kept.floor = kept.floor.max(revision);
+        let mut window = self.window.write();
+        window.commits.clear();
+        window.weight = 0;
+        window.floor = window.floor.max(revision);
     }
 
     /// Every commit after this revision is kept.
     pub(crate) fn floor(&self) -> u64 {
-        self.kept.read().floor
+        self.window.read().floor
     }
 
     /// The first thing that `pick` finds in the commits from revision `from` on, or `Err` with the floor where some of
@@ -68,18 +68,18 @@ impl History {
         from: u64,
         mut pick: impl FnMut(&Arc<Commit>) -> Option<T>,
     ) -> Result<Option<T>, u64> {
-        let kept = self.kept.read();
-        if from <= kept.floor {
-            return Err(kept.floor);
+        let window = self.window.read();
+        if from <= window.floor {
+            return Err(window.floor);
         }
-        let start = kept
+        let start = window
             .commits
             .partition_point(|commit| commit.revision < from);
-        Ok(kept.commits.range(start..).find_map(&mut pick))
+        Ok(window.commits.range(start..).find_map(&mut pick))
     }
 }
 
-impl Kept {
+impl Window {
     fn push(&mut self, commit: &Arc<Commit>) {
         self.weight += commit.weight();
         self.commits.push_back(Arc::clone(commit));
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resume_from_before_the_window_is_told_so() {
+    fn a_resume_from_before_the_window_is_refused() {
         let history = History::default();
         history.load(&[commit(8, 1), commit(9, 1)], 7);
         assert_eq!(history.find(8, |commit| Some(commit.revision)), Ok(Some(8)));

@@ -1,4 +1,4 @@
-//! A change on its way to the store, which outlives whoever asked for it.
+//! Changes in flight: a change on its way to the store outlives the request that made it.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -6,23 +6,23 @@ use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
 
-use super::gate::Pass;
+use super::critical_section::WriteLocks;
 use crate::model::{Commit, Proposal};
 use crate::store::{CommitError, Store};
 
 type Outcome = Result<Arc<Commit>, CommitError>;
 
-/// Gives the outcome of a proposal, and holds its footprint until that is known. Dropped earlier, by a client that
-/// hung up, the rest goes on by itself: nobody decides on what it may still change.
+/// Yields the outcome of a proposal, and keeps its locks until the outcome is known. When it is dropped earlier, because the
+/// client hung up, the rest goes on by itself: nothing is decided on what it may still change.
 ///
 /// It is polled in place rather than spawned from the start, which would cost every write two more switches of task.
 pub(crate) struct InFlight(Option<Pin<Box<dyn Future<Output = Outcome> + Send>>>);
 
 impl InFlight {
-    pub(crate) fn new(store: Arc<dyn Store>, pass: Pass, proposal: Proposal) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>, locks: WriteLocks, proposal: Proposal) -> Self {
         Self(Some(Box::pin(async move {
             let outcome = store.commit(proposal).await;
-            drop(pass);
+            drop(locks);
             outcome
         })))
     }

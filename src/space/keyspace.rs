@@ -4,26 +4,24 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
-use super::admit::{Admit, Denied};
+use super::admit::Admit;
 use super::applier::Applier;
+use super::critical_section::{CriticalSection, Ticket, WriteLocks};
+use super::denied::Denied;
 use super::draft::Draft;
-use super::expiry;
 use super::freshness::Fresh;
-use super::gate::{Gate, Pass, Ticket};
-use super::hub::Watch;
 use super::in_flight::InFlight;
 use super::metrics::Metrics;
-use super::read_write_set::ReadWriteSet;
-use super::timers::{Item, Timers};
+use super::timers::{Timed, Timers};
 use super::view::View;
-use crate::model::{Caller, Commit, KeyRange, LeaseId, Proposal, time};
-use crate::store::{self, CommitSink, RetentionFloors, Store, StoreError};
+use super::visibility::{LeaseRight, Visibility};
+use super::watches::{Rights, Watch};
+use crate::model::{Caller, Commit, KeyRange, Lease, LeaseId, Proposal, time};
+use crate::store::{self, RetentionFloors, Store};
 
-/// How often a change is decided anew because somebody else wrote to the store meanwhile, before it is given up.
+/// How often a change is decided again because another writer changed the store meanwhile, before it fails.
 const TRIES: u32 = 64;
 
 /// One ordered map with one line of revisions, whatever protocol it is used by. Cloning it is cheap.
@@ -38,12 +36,12 @@ pub struct Keyspace {
 struct Inner {
     store: Arc<dyn Store>,
     admit: Arc<dyn Admit>,
-    line: Arc<Applier>,
-    gate: Arc<Gate>,
+    applier: Arc<Applier>,
+    section: Arc<CriticalSection>,
     metrics: Metrics,
     identity: u64,
-    /// What the store was last told to keep.
-    kept: Mutex<RetentionFloors>,
+    /// What the store was last asked to retain.
+    retention: Mutex<RetentionFloors>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -68,7 +66,7 @@ pub struct Committed<R> {
 /// A change that was not made.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CommitError<E> {
-    /// The decision itself said no.
+    /// The decision refused it.
     #[error("refused at index {revision}")]
     Refused {
         /// Its reason.
@@ -76,7 +74,7 @@ pub enum CommitError<E> {
         /// The revision it was decided on.
         revision: u64,
     },
-    /// The guard said no.
+    /// The guard refused it, or the caller may not see what was decided on.
     #[error(transparent)]
     Denied(Denied),
     /// The store failed, or may have.
@@ -84,53 +82,34 @@ pub enum CommitError<E> {
     Failed(store::CommitError),
 }
 
-/// What one try at a change came to.
-enum Step<R> {
+/// The outcome of one attempt at a change.
+enum Attempt<R> {
     Done(Committed<R>),
     Wait(Ticket, oneshot::Receiver<()>),
-    Go(Pass, Proposal, R),
-}
-
-/// Uses up the first revision of an empty store.
-///
-/// Consul's clients are told index 1 where nothing has happened yet, because 0 would not make them wait. A change at
-/// revision 1 would then be no news to them.
-async fn begin(store: &dyn Store) -> Result<(), StoreError> {
-    let failed = |error| StoreError(format!("could not write the first revision: {error}"));
-    store.commit(Proposal::default()).await.map_err(failed)?;
-    Ok(())
+    Go(WriteLocks, Proposal, R),
 }
 
 impl Keyspace {
-    /// Opens the keyspace of a store and begins to end what runs out. Must be called within a tokio runtime.
-    pub async fn open(
+    /// A keyspace over a store that was opened.
+    pub(crate) fn new(
         store: Arc<dyn Store>,
         admit: Arc<dyn Admit>,
-        registry: &mut Registry,
-    ) -> Result<(Self, JoinHandle<()>), StoreError> {
-        let line = Arc::new(Applier::new());
-        let feed: Arc<dyn CommitSink> = Arc::<Applier>::clone(&line);
-        let opened = store.open(feed).await?;
-        line.load(&opened);
-        if opened.revision == 0 {
-            begin(store.as_ref()).await?;
-        }
-        let kept = Mutex::new(line.keep());
-        let metrics = Metrics::default();
-        metrics.register(registry);
-        let space = Self {
+        applier: Arc<Applier>,
+        metrics: Metrics,
+        identity: u64,
+    ) -> Self {
+        let retention = Mutex::new(applier.retention_floors());
+        Self {
             inner: Arc::new(Inner {
                 store,
                 admit,
-                line,
-                gate: Arc::default(),
+                applier,
+                section: Arc::default(),
                 metrics,
-                identity: opened.identity,
-                kept,
+                identity,
+                retention,
             }),
-        };
-        let expiry = tokio::spawn(expiry::run(space.clone()));
-        Ok((space, expiry))
+        }
     }
 
     /// A name made once with the store: another store has another.
@@ -145,7 +124,19 @@ impl Keyspace {
 
     /// The keyspace as it stands now, as the caller may see it.
     pub fn read(&self, caller: &Caller) -> View {
-        View::new(self.inner.line.current(), self.inner.admit.sight(caller))
+        self.read_as(self.visibility(caller))
+    }
+
+    fn read_as(&self, visibility: Visibility) -> View {
+        View::new(self.inner.applier.current(), visibility)
+    }
+
+    /// What the caller may see, as of now.
+    pub fn visibility(&self, caller: &Caller) -> Visibility {
+        match caller {
+            Caller::Client { .. } => self.inner.admit.visibility(caller),
+            Caller::Operator | Caller::System => Visibility::All,
+        }
     }
 
     /// Changes the keyspace: `decide` reads and writes a draft, and what it wrote is committed if it says yes.
@@ -160,18 +151,18 @@ impl Keyspace {
     ) -> Result<Committed<R>, CommitError<E>> {
         let mut ticket = None;
         for _ in 0..TRIES {
-            let (pass, proposal, reply) = loop {
+            let (locks, proposal, reply) = loop {
                 match self.try_once(caller, &decide, ticket.take())? {
-                    Step::Done(done) => return Ok(done),
-                    Step::Go(pass, proposal, reply) => break (pass, proposal, reply),
-                    Step::Wait(place, woken) => {
+                    Attempt::Done(done) => return Ok(done),
+                    Attempt::Go(locks, proposal, reply) => break (locks, proposal, reply),
+                    Attempt::Wait(place, woken) => {
                         // A sender that is gone means only that it is worth trying again.
                         let _woken = woken.await;
                         ticket = Some(place);
                     }
                 }
             };
-            match InFlight::new(Arc::clone(&self.inner.store), pass, proposal).await {
+            match InFlight::new(Arc::clone(&self.inner.store), locks, proposal).await {
                 Ok(commit) => {
                     self.inner.metrics.commits.inc();
                     return Ok(Committed {
@@ -202,13 +193,13 @@ impl Keyspace {
         caller: &Caller,
         id: LeaseId,
     ) -> Result<Committed<bool>, CommitError<Infallible>> {
-        self.commit_less_and_less(caller, |draft, most| draft.end_lease_by(id, most))
+        self.commit_in_parts(caller, |draft, most| draft.end_lease_by(id, most))
             .await
     }
 
-    /// Changes the keyspace as [`Keyspace::commit`] does, by a decision that can do with changing fewer entries that a
-    /// lease has locked: it is told how many, and half of that where this is too much at once.
-    pub(crate) async fn commit_less_and_less<R>(
+    /// Changes the keyspace as [`Keyspace::commit`] does, by a decision that can be made in parts. It gets the most locked
+    /// entries it may change, and half of that where the store does not take so many at once.
+    pub(crate) async fn commit_in_parts<R>(
         &self,
         caller: &Caller,
         decide: impl Fn(&mut Draft<'_>, usize) -> R,
@@ -233,14 +224,15 @@ impl Keyspace {
         caller: &Caller,
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
         ticket: Option<Ticket>,
-    ) -> Result<Step<R>, CommitError<E>> {
+    ) -> Result<Attempt<R>, CommitError<E>> {
         let now_ms = time::unix_ms();
+        let visibility = self.visibility(caller);
         // A ticket is given back after the lock: giving it back takes the lock.
         let mut done_with = None;
-        let mut gate = self.inner.gate.enter();
-        let base = self.inner.line.current();
-        let mut draft = Draft::new(&base, now_ms);
-        let step = match self.decided(caller, &mut draft, decide) {
+        let mut section = self.inner.section.enter();
+        let base = self.inner.applier.current();
+        let mut draft = Draft::new(&base, now_ms, caller.principal(), visibility);
+        let attempt = match self.decided(caller, &mut draft, decide) {
             Err(error) => {
                 done_with = ticket;
                 self.inner.metrics.refused.inc();
@@ -248,29 +240,29 @@ impl Keyspace {
             }
             Ok((reply, proposal)) if proposal.writes.is_empty() && !draft.undid() => {
                 done_with = ticket;
-                Ok(Step::Done(Committed {
+                Ok(Attempt::Done(Committed {
                     reply,
                     revision: base.revision,
                     commit: None,
                 }))
             }
             Ok((reply, proposal)) => {
-                let footprint: ReadWriteSet = draft.footprint();
-                match gate.pass(&self.inner.gate, footprint, ticket.as_ref()) {
-                    Ok(pass) => {
+                let set = draft.read_write_set();
+                match section.try_lock(&self.inner.section, set, ticket.as_ref()) {
+                    Ok(locks) => {
                         done_with = ticket;
-                        Ok(Step::Go(pass, proposal, reply))
+                        Ok(Attempt::Go(locks, proposal, reply))
                     }
-                    Err(footprint) => {
-                        let (ticket, woken) = gate.queue(&self.inner.gate, footprint, ticket);
-                        Ok(Step::Wait(ticket, woken))
+                    Err(set) => {
+                        let (ticket, woken) = section.enqueue(&self.inner.section, set, ticket);
+                        Ok(Attempt::Wait(ticket, woken))
                     }
                 }
             }
         };
-        drop(gate);
+        drop(section);
         drop(done_with);
-        step
+        attempt
     }
 
     fn decided<R, E>(
@@ -280,7 +272,12 @@ impl Keyspace {
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
     ) -> Result<(R, Proposal), CommitError<E>> {
         let revision = draft.revision();
-        let reply = decide(draft).map_err(|error| CommitError::Refused { error, revision })?;
+        let decision = decide(draft);
+        // Before the decision's own answer, which may show what is hidden.
+        if let Some(denied) = draft.forbidden() {
+            return Err(CommitError::Denied(denied.clone()));
+        }
+        let reply = decision.map_err(|error| CommitError::Refused { error, revision })?;
         let proposal = draft.proposal();
         self.inner
             .admit
@@ -291,31 +288,58 @@ impl Keyspace {
 
     /// Watches ranges from now on.
     pub fn watch(&self, caller: &Caller, ranges: Vec<KeyRange>) -> Watch {
-        let sight = self.inner.admit.sight(caller);
-        self.inner.line.hub.watch(ranges, sight)
+        // Before the visibility is asked for: a change between the two interrupts the watch.
+        let rights = match caller {
+            Caller::Client { .. } => self.inner.admit.epoch().map(|epoch| Rights {
+                epoch: epoch.subscribe(),
+                admit: Arc::clone(&self.inner.admit),
+                caller: caller.clone(),
+            }),
+            Caller::Operator | Caller::System => None,
+        };
+        let visibility = self.visibility(caller);
+        self.inner.applier.watches.watch(ranges, visibility, rights)
     }
 
     /// The keyspace as it stands now, for something that is made from these ranges and kept while it is [`Fresh`].
-    pub fn read_and_follow(&self, caller: &Caller, ranges: Vec<KeyRange>) -> (View, Fresh) {
+    pub fn read_and_follow(&self, visibility: Visibility, ranges: Vec<KeyRange>) -> (View, Fresh) {
         self.inner
-            .line
+            .applier
             .freshness
-            .follow(ranges, || self.read(caller), View::revision)
+            .follow(ranges, || self.read_as(visibility), View::revision)
     }
 
-    /// The first thing that `pick` finds in the commits from revision `from` on; `Err` with the last revision that is
-    /// not kept, where some of those are gone.
+    /// The first thing that `pick` finds in the commits from revision `from` on, as far as the view's caller may see them;
+    /// `Err` with the last revision that is not kept, where some of those are gone.
     pub fn find_commit<T>(
         &self,
+        view: &View,
         from: u64,
-        pick: impl FnMut(&Arc<Commit>) -> Option<T>,
+        mut pick: impl FnMut(&Arc<Commit>) -> Option<T>,
     ) -> Result<Option<T>, u64> {
-        self.inner.line.history.find(from, pick)
+        let visibility = view.visibility();
+        self.inner
+            .applier
+            .history
+            .find(from, |commit| match visibility {
+                Visibility::All => pick(commit),
+                Visibility::Part(_) => pick(&visibility.shown(commit)?),
+            })
     }
 
     /// Gives a lease its full term again; says whether there is one.
-    pub fn renew(&self, lease: LeaseId) -> bool {
-        self.inner.line.timers.renew(lease)
+    pub fn renew(&self, caller: &Caller, id: LeaseId) -> Result<bool, Denied> {
+        let visibility = self.visibility(caller);
+        if !matches!(visibility, Visibility::All) {
+            let current = self.inner.applier.current();
+            let record = current.entries.get(&id.record_key());
+            let lease = record.and_then(|record| Lease::read(record.value()));
+            if lease.is_some_and(|lease| !visibility.allows(&lease.owner, LeaseRight::Renew)) {
+                let why = format!("lease {id} belongs to another");
+                return Err(Denied::Forbidden(why));
+            }
+        }
+        Ok(self.inner.applier.timers.renew(id))
     }
 
     /// How many entries ended by their own TTL since the keyspace was opened.
@@ -326,21 +350,21 @@ impl Keyspace {
     /// Brings the gauges up to date; called before they are read.
     pub fn refresh_metrics(&self) {
         let Inner {
-            line,
-            gate,
+            applier,
+            section,
             metrics,
             ..
         } = self.inner.as_ref();
-        let current = line.current();
+        let current = applier.current();
         let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         metrics
             .revision
             .set(i64::try_from(current.revision).unwrap_or(i64::MAX));
         metrics.entries.set(gauge(current.entries.len()));
         metrics.unshown.set(gauge(current.unshown));
-        metrics.watches.set(gauge(line.hub.count()));
-        metrics.leases.set(gauge(line.timers.leases()));
-        metrics.waiting.set(gauge(gate.waiting()));
+        metrics.watches.set(gauge(applier.watches.count()));
+        metrics.leases.set(gauge(applier.timers.leases()));
+        metrics.waiting.set(gauge(section.waiting()));
     }
 
     /// Refuses further changes and lets go of the store, when what is on its way is written.
@@ -349,14 +373,16 @@ impl Keyspace {
     }
 
     pub(crate) fn timers(&self) -> &Timers {
-        &self.inner.line.timers
+        &self.inner.applier.timers
     }
 
-    /// Tells the store what history may go, where that has changed.
+    /// Lets the store drop history that is no longer wanted, where that has changed.
     pub(crate) fn tidy(&self) {
-        let keep = self.inner.line.keep();
-        if std::mem::replace(&mut *self.inner.kept.lock(), keep) != keep {
-            self.inner.store.trim(keep);
+        let retention_floors = self.inner.applier.retention_floors();
+        if std::mem::replace(&mut *self.inner.retention.lock(), retention_floors)
+            != retention_floors
+        {
+            self.inner.store.trim(retention_floors);
         }
     }
 
@@ -364,11 +390,11 @@ impl Keyspace {
         self.inner.metrics.ends_postponed.inc();
     }
 
-    pub(crate) fn count_expired(&self, item: &Item) {
+    pub(crate) fn count_expired(&self, item: &Timed) {
         match item {
-            Item::Lease(_) => self.inner.metrics.leases_expired.inc(),
-            Item::Entry(_) => self.inner.metrics.entries_expired.inc(),
-            Item::Delay(_) | Item::Ending(_) => 0,
+            Timed::Lease(_) => self.inner.metrics.leases_expired.inc(),
+            Timed::Entry(_) => self.inner.metrics.entries_expired.inc(),
+            Timed::Delay(_) | Timed::Ending(_) => 0,
         };
     }
 }

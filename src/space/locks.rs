@@ -1,9 +1,9 @@
-//! Leases and what they lock.
+//! Leases and locks: making and ending leases, acquiring and releasing entries.
 
 use super::deferred_release;
-use super::delay;
 use super::draft::Draft;
-use super::lookup::Lookup;
+use super::lock_delay;
+use super::visibility::{LeaseRight, Visibility};
 use crate::model::{Cause, Key, Lease, LeaseEnd, LeaseId, Record};
 
 /// What became of an attempt to lock an entry.
@@ -20,23 +20,48 @@ pub enum Acquired {
 }
 
 impl Draft<'_> {
-    /// A lease by its name.
+    /// A lease by its name, where the caller may see it.
     pub fn lease(&self, id: LeaseId) -> Option<Lease> {
-        let record = self.get(&id.record_key())?;
-        serde_json::from_slice(record.value()).ok()
+        self.any_lease(id)
+            .filter(|lease| self.visibility().allows(&lease.owner, LeaseRight::See))
     }
 
-    /// Makes a lease or changes it; its term begins with the commit.
+    fn any_lease(&self, id: LeaseId) -> Option<Lease> {
+        Lease::read(self.peek(&id.record_key())?.value())
+    }
+
+    /// Whether a lease of this name may be used so. One that is not there may: that there is none is answered in other
+    /// words, and a name is too long to be guessed.
+    pub fn may(&self, id: LeaseId, right: LeaseRight) -> bool {
+        matches!(self.visibility(), Visibility::All)
+            || self
+                .any_lease(id)
+                .is_none_or(|lease| self.visibility().allows(&lease.owner, right))
+    }
+
+    /// Forbids the change unless a lease of this name may be used so.
+    fn asks_for_lease(&self, id: LeaseId, right: LeaseRight) {
+        if !self.may(id, right) {
+            self.forbid(|| format!("lease {id} belongs to another"));
+        }
+    }
+
+    /// Makes a lease or changes it; its term begins with the commit. It belongs to the principal that made it.
     pub fn put_lease(&mut self, lease: &Lease) {
         let key = lease.id.record_key();
-        let mut record = self.successor(&key);
-        record.value = serde_json::to_vec(lease).unwrap_or_default().into();
-        self.put(&key, record);
+        let before = self.any_lease(lease.id);
+        self.asks_for_lease(lease.id, LeaseRight::End);
+        let mut lease = lease.clone();
+        lease.owner = before.map_or_else(|| self.principal().clone(), |before| before.owner);
+        let mut record = self.continued(&key);
+        record.value = serde_json::to_vec(&lease).unwrap_or_default().into();
+        self.write(&key, Some(record));
     }
 
     /// Whether a lease that held this entry ended a moment ago and asked for a delay: nobody may lock it yet.
     pub fn is_delayed(&self, key: &Key) -> bool {
-        self.get(&delay::record_key(key)).is_some()
+        self.asks_for(key);
+        self.peek(&lock_delay::record_key(key)).is_some()
     }
 
     /// Locks an entry for a lease and lets `change` write it. Nothing is changed where the lock is refused.
@@ -48,7 +73,8 @@ impl Draft<'_> {
         lease: LeaseId,
         change: impl FnOnce(&mut Record),
     ) -> Acquired {
-        if self.lease(lease).is_none() {
+        self.asks_for_lease(lease, LeaseRight::Lock);
+        if self.any_lease(lease).is_none() {
             return Acquired::NoLease;
         }
         if self.is_delayed(key) {
@@ -71,16 +97,23 @@ impl Draft<'_> {
     /// Unlocks an entry that this lease has locked and lets `change` write it; says whether it had. As Consul's
     /// `?release=`.
     pub fn release(&mut self, key: &Key, lease: LeaseId, change: impl FnOnce(&mut Record)) -> bool {
+        self.asks_for(key);
+        self.asks_for_lease(lease, LeaseRight::Lock);
+        self.let_go(key, lease, change)
+    }
+
+    /// As [`Draft::release`], of a hidden key as well: a lease that ends lets go of all it held.
+    fn let_go(&mut self, key: &Key, lease: LeaseId, change: impl FnOnce(&mut Record)) -> bool {
         if self
-            .get(key)
+            .peek(key)
             .is_none_or(|entry| entry.attrs().lock != Some(lease))
         {
             return false;
         }
-        let mut record = self.successor(key);
+        let mut record = self.continued(key);
         record.attrs.lock = None;
         change(&mut record);
-        self.put(key, record);
+        self.write(key, Some(record));
         true
     }
 
@@ -92,18 +125,19 @@ impl Draft<'_> {
 
     /// As [`Draft::end_lease`], but of what it locked so many are changed now and the others later.
     pub(crate) fn end_lease_by(&mut self, id: LeaseId, most: usize) -> bool {
-        let Some(lease) = self.lease(id) else {
+        self.asks_for_lease(id, LeaseRight::End);
+        let Some(lease) = self.any_lease(id) else {
             return false;
         };
-        self.delete(&id.record_key());
+        self.remove(&id.record_key());
         self.unlock(&lease, most);
         true
     }
 
     /// Goes on with the end of a lease; says whether there was anything to be done.
     pub(crate) fn go_on_ending(&mut self, id: LeaseId, most: usize) -> bool {
-        let record = self.get(&deferred_release::record_key(id));
-        let lease = record.and_then(|record| serde_json::from_slice(record.value()).ok());
+        let record = self.peek(&deferred_release::record_key(id));
+        let lease = record.and_then(|record| Lease::read(record.value()));
         if let Some(lease) = &lease {
             self.unlock(lease, most);
         }
@@ -112,31 +146,31 @@ impl Draft<'_> {
 
     /// Releases or deletes so many of what a lease has locked, and notes whether there are more.
     fn unlock(&mut self, lease: &Lease, most: usize) {
-        // Nothing is locked for it meanwhile: whoever locks reads the lease's record, which is deleted.
+        // Nothing is locked for it meanwhile: a change that locks reads the lease's record, which is deleted.
         let mut locked: Vec<Key> = self.base().locked_by(lease.id).cloned().collect();
         let record_key = deferred_release::record_key(lease.id);
         if locked.len() > most {
             locked.truncate(most);
-            let mut record = self.successor(&record_key);
+            let mut record = self.continued(&record_key);
             record.value = serde_json::to_vec(lease).unwrap_or_default().into();
-            self.put(&record_key, record);
+            self.write(&record_key, Some(record));
         } else {
-            self.delete(&record_key);
+            self.remove(&record_key);
         }
         for key in locked {
             match lease.on_end {
                 LeaseEnd::Release => {
-                    self.release(&key, lease.id, |_| {});
+                    self.let_go(&key, lease.id, |_| {});
                 }
                 LeaseEnd::Delete => {
-                    self.delete(&key);
+                    self.remove(&key);
                 }
             }
             if lease.lock_delay_ms > 0 {
-                let record_key = delay::record_key(&key);
-                let mut record = self.successor(&record_key);
+                let record_key = lock_delay::record_key(&key);
+                let mut record = self.continued(&record_key);
                 record.value = lease.lock_delay_ms.to_string().into();
-                self.put(&record_key, record);
+                self.write(&record_key, Some(record));
             }
         }
         if lease.on_end == LeaseEnd::Delete {

@@ -1,4 +1,4 @@
-//! Reading entries, whether from a view or from a draft that has changes of its own.
+//! Lookups: reading entries, from a view or from a draft with its own writes.
 
 use std::sync::Arc;
 
@@ -9,8 +9,14 @@ pub type Scan<'a> = Box<dyn Iterator<Item = (&'a Key, &'a Arc<Entry>)> + 'a>;
 
 /// Where entries can be looked up: a [`super::View`] or a [`super::Draft`].
 pub trait Lookup {
-    /// The entry of this key.
+    /// The entry of this key. Where it is hidden from the caller there is none, and a draft is forbidden from then on.
     fn get(&self, key: &Key) -> Option<&Arc<Entry>>;
+
+    /// The entry of this key, where nothing is asked of the key itself, such as of those on the way to another: where it is
+    /// hidden there is none, and nothing is forbidden.
+    fn glance(&self, key: &Key) -> Option<&Arc<Entry>> {
+        self.get(key)
+    }
 
     /// The entries whose keys begin with `prefix`, in byte order, from `from` on.
     fn scan_from(&self, prefix: &Key, from: &Key) -> Scan<'_>;

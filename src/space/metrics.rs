@@ -1,4 +1,4 @@
-//! What the keyspace counts.
+//! Metrics of the keyspace.
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;

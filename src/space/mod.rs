@@ -1,36 +1,42 @@
-//! The middle: one [`Keyspace`] over one store.
+//! Keyspace: what the protocols have in common, once, over one store.
 //!
-//! The ordered view in memory, the hub that fans changes out, leases and expiry, locks, directories over flat keys,
-//! transactions. What the protocols have in common is here, once.
+//! The ordered view in memory, watches, leases and expiry, locks, directories over flat keys, transactions, and what each
+//! caller may see of all that (`visibility`).
 
 mod admit;
 mod applier;
 mod clock;
+mod critical_section;
 mod deferred_release;
-mod delay;
+mod denied;
 mod draft;
 mod expiry;
 mod freshness;
-mod gate;
 mod history;
-mod hub;
 mod in_flight;
 mod keyspace;
+mod lease_ends;
+mod lock_delay;
 mod locks;
 mod lookup;
 mod metrics;
+mod open;
+mod range_index;
 mod read_write_set;
-mod registry;
 mod snapshot;
 mod timers;
 pub mod tree;
 mod view;
+mod visibility;
+mod watches;
 
-pub use admit::{Admit, Denied, Visibility};
+pub use admit::{Admit, Epoch};
+pub use denied::Denied;
 pub use draft::{Draft, PENDING};
 pub use freshness::Fresh;
-pub use hub::{Lagged, Watch, node_ranges};
 pub use keyspace::{CommitError, Committed, Keyspace};
 pub use locks::Acquired;
 pub use lookup::{Lookup, Scan};
 pub use view::View;
+pub use visibility::{Coverage, LeaseRight, ViewClass, Visibility, VisibilityRules};
+pub use watches::{Interrupted, Watch, node_ranges};

@@ -1,4 +1,4 @@
-//! What a decision read and what it writes, and what of that can go side by side.
+//! Read-write sets: what a decision read and what it writes; and the lock table of those in flight.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
@@ -96,7 +96,7 @@ impl ReadWriteSet {
     }
 }
 
-/// The footprints of the changes that are on their way to the store.
+/// The read-write sets of the changes that are in flight.
 ///
 /// Two of them never clash: neither writes what the other reads or writes.
 #[derive(Debug, Default)]
@@ -109,13 +109,12 @@ pub(crate) struct LockTable {
 }
 
 impl LockTable {
-    /// Whether the footprint clashes with one that is held.
-    pub(crate) fn clashes(&self, footprint: &ReadWriteSet) -> bool {
-        footprint
-            .reads
+    /// Whether the read-write set clashes with one that is held.
+    pub(crate) fn clashes(&self, set: &ReadWriteSet) -> bool {
+        set.reads
             .iter()
             .any(|(span, depth)| self.disturbed(span, *depth))
-            || footprint
+            || set
                 .writes
                 .iter()
                 .any(|(key, effect)| self.disturbs(key, *effect))
@@ -138,26 +137,26 @@ impl LockTable {
                 .any(|(span, depth)| disturbs(effect, *depth) && span.contains(key))
     }
 
-    /// Holds a footprint until [`LockTable::release`].
-    pub(crate) fn hold(&mut self, footprint: &ReadWriteSet) {
-        for (span, depth) in &footprint.reads {
+    /// Holds a read-write set until [`LockTable::release`].
+    pub(crate) fn hold(&mut self, set: &ReadWriteSet) {
+        for (span, depth) in &set.reads {
             match single(span, *depth) {
                 Some(key) => *self.entries.entry(key.clone()).or_default() += 1,
                 None => *self.spans.entry((span.clone(), *depth)).or_default() += 1,
             }
         }
-        self.writes.extend(footprint.writes.iter().cloned());
+        self.writes.extend(set.writes.iter().cloned());
     }
 
-    /// Lets go of a footprint that was held.
-    pub(crate) fn release(&mut self, footprint: &ReadWriteSet) {
-        for (span, depth) in &footprint.reads {
+    /// Lets go of a read-write set that was held.
+    pub(crate) fn release(&mut self, set: &ReadWriteSet) {
+        for (span, depth) in &set.reads {
             match single(span, *depth) {
                 Some(key) => let_go(&mut self.entries, key),
                 None => let_go(&mut self.spans, &(span.clone(), *depth)),
             }
         }
-        for (key, _) in &footprint.writes {
+        for (key, _) in &set.writes {
             self.writes.remove(key);
         }
     }
@@ -205,7 +204,7 @@ mod tests {
         }
     }
 
-    /// Both ways of asking agree: of one footprint against another, and against those held.
+    /// Both ways of asking agree: of one read-write set against another, and against those held.
     fn clash(held: &ReadWriteSet, other: &ReadWriteSet) -> bool {
         let mut all = LockTable::default();
         all.hold(held);
@@ -237,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_only_which_keys_there_are_is_not_held_up_by_new_values() {
+    fn reads_of_keys_alone_do_not_clash_with_new_values() {
         let exists = beneath("a/", Depth::Keys);
         assert!(!clash(&exists, &writes("a/b", Effect::Changes)));
         assert!(clash(&exists, &writes("a/b", Effect::ComesOrGoes)));

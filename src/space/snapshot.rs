@@ -1,9 +1,10 @@
-//! The keyspace as it stood at one revision.
+//! Snapshots: all entries at one revision.
 
 use imbl::{OrdMap, OrdSet};
 use std::sync::Arc;
 
-use crate::model::{Commit, Entry, Key, KeyRange, LeaseId, Realm};
+use super::lease_ends::LeaseEnds;
+use crate::model::{Commit, Entry, Key, KeyRange, Lease, LeaseId, Realm};
 use crate::store::{Gap, StoreContents};
 
 /// All entries at one revision, in order of keys. Cloning one costs nothing, however large it is: clones share what
@@ -21,45 +22,53 @@ pub(crate) struct Snapshot {
     pub(crate) deletions_floor: u64,
     /// And deletions in these, oldest first.
     gaps: Arc<[Gap]>,
-    /// What clients may have been told of what is not there.
-    told_floor: u64,
+    /// The highest index that clients may have observed of what is not there.
+    observed_floor: u64,
     /// Which entries each lease has locked.
     pub(crate) locked: OrdSet<(LeaseId, Key)>,
+    /// When leases of each owner ended.
+    pub(crate) lease_ends: LeaseEnds,
     /// How many client entries no tree can show (see [`Key::node`]).
     pub(crate) unshown: usize,
 }
 
 impl Snapshot {
     /// What a store held when it was opened.
-    pub(crate) fn load(opened: &StoreContents) -> Self {
+    pub(crate) fn load(contents: &StoreContents) -> Self {
         let mut snapshot = Self {
-            revision: opened.revision,
-            deletions_floor: opened.deletions_floor,
-            gaps: opened.gaps.as_slice().into(),
-            told_floor: opened.index_floor,
+            revision: contents.revision,
+            deletions_floor: contents.deletions_floor,
+            gaps: contents.gaps.as_slice().into(),
+            observed_floor: contents.index_floor,
             ..Self::default()
         };
-        for (key, entry) in &opened.entries {
+        for (key, entry) in &contents.entries {
             snapshot.put(key, entry);
         }
-        for (key, revision) in &opened.deletions {
+        for (key, revision) in &contents.deletions {
             snapshot.deletions.insert(key.clone(), *revision);
         }
+        let records = KeyRange::Prefix(LeaseId::records()).bounds();
+        let ended = snapshot.deletions.range(records);
+        let ended = ended.map(|(_, revision)| *revision).max();
+        snapshot.lease_ends = LeaseEnds::since(ended.unwrap_or(0));
         snapshot
     }
 
     /// Moves on by one commit.
     pub(crate) fn apply(&mut self, commit: &Commit) {
         for change in &commit.changes {
-            self.remove(&change.key);
-            match &change.now {
-                Some(entry) => {
-                    self.deletions.remove(&change.key);
-                    self.put(&change.key, entry);
-                }
-                None => {
-                    self.deletions.insert(change.key.clone(), commit.revision);
-                }
+            let before = self.remove(&change.key);
+            if let Some(entry) = &change.now {
+                self.deletions.remove(&change.key);
+                self.put(&change.key, entry);
+                continue;
+            }
+            self.deletions.insert(change.key.clone(), commit.revision);
+            if LeaseId::is_record(&change.key)
+                && let Some(lease) = before.and_then(|before| Lease::read(before.value()))
+            {
+                self.lease_ends.note(lease.owner, commit.revision);
             }
         }
         self.revision = commit.revision;
@@ -69,29 +78,28 @@ impl Snapshot {
         if let Some(lease) = entry.attrs().lock {
             self.locked.insert((lease, key.clone()));
         }
-        self.unshown += usize::from(hidden(key));
+        self.unshown += usize::from(in_no_tree(key));
         self.entries.insert(key.clone(), Arc::clone(entry));
     }
 
-    fn remove(&mut self, key: &Key) {
-        let Some(entry) = self.entries.remove(key) else {
-            return;
-        };
+    fn remove(&mut self, key: &Key) -> Option<Arc<Entry>> {
+        let entry = self.entries.remove(key)?;
         if let Some(lease) = entry.attrs().lock {
             self.locked.remove(&(lease, key.clone()));
         }
-        self.unshown -= usize::from(hidden(key));
+        self.unshown -= usize::from(in_no_tree(key));
+        Some(entry)
     }
 
     /// The last revision at which a deletion may have happened that is not known, or not at its own revision; or was not
     /// to another gateway that answered.
     pub(crate) fn index_floor(&self) -> u64 {
         let last = self.gaps.last().map_or(0, |gap| gap.to);
-        self.deletions_floor.max(last).max(self.told_floor)
+        self.deletions_floor.max(last).max(self.observed_floor)
     }
 
-    /// Whether nothing is gone that a client was shown which knows all before an index, and that it could not be told
-    /// of. Of what came and went in a gap one that knows nothing of the gap need not be told.
+    /// Whether every deletion since an index can still be reported to a client that has observed everything before it. What
+    /// came and went within a gap need not be reported to a client that has observed nothing of the gap.
     pub(crate) fn knows_deletions_from(&self, index: u64) -> bool {
         let within = |gap: &Gap| index > gap.from.saturating_add(1) && index <= gap.to;
         index > self.deletions_floor && !self.gaps.iter().any(within)
@@ -131,6 +139,6 @@ impl Snapshot {
     }
 }
 
-fn hidden(key: &Key) -> bool {
+fn in_no_tree(key: &Key) -> bool {
     key.realm() == Realm::User && key.node().is_none()
 }

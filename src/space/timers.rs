@@ -1,4 +1,4 @@
-//! What ends when, by the serving clock.
+//! Timers: when leases, TTLs and lock delays end, by the serving clock.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use tokio::sync::Notify;
 
 use super::clock::ServingClock;
 use super::deferred_release;
-use super::delay;
+use super::lock_delay;
 use crate::model::{Change, Commit, Entry, Key, Lease, LeaseId, Realm, time};
 
 /// Something that ends at a set time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Item {
+pub(crate) enum Timed {
     /// A lease that was not renewed.
     Lease(LeaseId),
     /// An entry with a TTL of its own.
@@ -25,27 +25,27 @@ pub(crate) enum Item {
     Ending(LeaseId),
 }
 
-/// The ends of everything that ends, kept in step with the stream of commits.
+/// When everything with an end ends. Follows the stream of commits.
 ///
 /// None of this is stored but the terms: when a gateway begins to serve, every lease and lock delay has its full term
 /// again, and a TTL what the wall clock says is left of it, at most all of it.
 #[derive(Debug)]
 pub(crate) struct Timers {
     clock: ServingClock,
-    state: Mutex<State>,
+    state: Mutex<Schedule>,
     earlier: Notify,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    due: BTreeSet<(Duration, Item)>,
-    at: HashMap<Item, Duration>,
+struct Schedule {
+    due: BTreeSet<(Duration, Timed)>,
+    at: HashMap<Timed, Duration>,
     /// Every lease there is, with its term.
     terms: HashMap<LeaseId, Option<Duration>>,
     /// Leases whose end is decided: they are not renewed any more.
     ending: HashSet<LeaseId>,
     /// What could not be ended when it was due.
-    postponed: HashSet<Item>,
+    postponed: HashSet<Timed>,
 }
 
 impl Timers {
@@ -69,7 +69,7 @@ impl Timers {
     /// Sets and clears the timers that commits are about. Until what this returns is dropped, nothing is taken as due:
     /// the view must show first what is to end.
     #[must_use]
-    pub(crate) fn follow(&self, commits: &[Arc<Commit>]) -> Option<Following<'_>> {
+    pub(crate) fn follow(&self, commits: &[Arc<Commit>]) -> Option<ScheduleUpdate<'_>> {
         let timed = |entry: &Option<Arc<Entry>>| {
             entry
                 .as_ref()
@@ -91,7 +91,7 @@ impl Timers {
         for change in changes {
             state.follow(now, &change.key, change.now.as_ref());
         }
-        Some(Following {
+        Some(ScheduleUpdate {
             _state: state,
             _notify: notify,
         })
@@ -111,14 +111,14 @@ impl Timers {
             None => false,
             Some(None) => true,
             Some(Some(term)) => {
-                state.set(Item::Lease(lease), now + term);
+                state.set(Timed::Lease(lease), now + term);
                 true
             }
         }
     }
 
     /// Takes all that is due and says how long until the next.
-    pub(crate) fn take_due(&self) -> (Vec<Item>, Option<Duration>) {
+    pub(crate) fn take_due(&self) -> (Vec<Timed>, Option<Duration>) {
         let now = self.clock.now();
         let mut state = self.state.lock();
         let mut due = Vec::new();
@@ -127,7 +127,7 @@ impl Timers {
                 return (due, Some(at.saturating_sub(now)));
             }
             state.clear(&item);
-            if let Item::Lease(lease) = item {
+            if let Timed::Lease(lease) = item {
                 state.ending.insert(lease);
             }
             due.push(item);
@@ -136,24 +136,24 @@ impl Timers {
     }
 
     /// Tries again a while later: the end could not be written. Says whether it is the first time.
-    pub(crate) fn postpone(&self, item: Item, by: Duration) -> bool {
+    pub(crate) fn postpone(&self, item: Timed, by: Duration) -> bool {
         let now = self.clock.now();
         let mut state = self.state.lock();
         let first = state.postponed.insert(item.clone());
-        if let Item::Lease(lease) = &item {
+        if let Timed::Lease(lease) = &item {
             state.ending.remove(lease);
         }
         state.set(item, now + by);
         first
     }
 
-    /// Forgets how often it was tried: it has ended, or goes on.
-    pub(crate) fn settled(&self, item: &Item) {
+    /// Forgets that its end was postponed: it has ended, or lives on.
+    pub(crate) fn finished(&self, item: &Timed) {
         self.state.lock().postponed.remove(item);
     }
 
     /// Whether the item has a time to end at.
-    pub(crate) fn is_set(&self, item: &Item) -> bool {
+    pub(crate) fn is_set(&self, item: &Timed) -> bool {
         self.state.lock().at.contains_key(item)
     }
 
@@ -170,9 +170,9 @@ impl Timers {
 
 /// Timers that are set, of something that is not in the view yet.
 #[derive(Debug)]
-pub(crate) struct Following<'a> {
+pub(crate) struct ScheduleUpdate<'a> {
     // Dropped in this order.
-    _state: MutexGuard<'a, State>,
+    _state: MutexGuard<'a, Schedule>,
     _notify: NotifyOnDrop<'a>,
 }
 
@@ -185,22 +185,22 @@ impl Drop for NotifyOnDrop<'_> {
     }
 }
 
-impl State {
+impl Schedule {
     fn follow(&mut self, now: Duration, key: &Key, entry: Option<&Arc<Entry>>) {
         match key.realm() {
-            Realm::System if key.starts_with(&LeaseId::records()) => {
+            Realm::System if LeaseId::is_record(key) => {
                 self.follow_lease(now, key, entry);
             }
             Realm::System => {
-                if let Some(delay) = delay::of(key) {
-                    let item = Item::Delay(delay);
-                    match entry.and_then(|entry| delay::length(entry)) {
+                if let Some(delay) = lock_delay::of(key) {
+                    let item = Timed::Delay(delay);
+                    match entry.and_then(|entry| lock_delay::length(entry)) {
                         Some(length) => self.set(item, now + length),
                         None => self.clear(&item),
                     }
                 }
                 if let Some(lease) = deferred_release::of(key) {
-                    let item = Item::Ending(lease);
+                    let item = Timed::Ending(lease);
                     match entry {
                         Some(_) => self.set(item, now),
                         None => self.clear(&item),
@@ -208,7 +208,7 @@ impl State {
                 }
             }
             Realm::User => {
-                let item = Item::Entry(key.clone());
+                let item = Timed::Entry(key.clone());
                 match entry.and_then(|entry| entry.attrs().deadline) {
                     Some(deadline) => {
                         // Both are cut to whole milliseconds: one more, or it could end a part of one early.
@@ -229,30 +229,30 @@ impl State {
         let Some(id) = text.and_then(|text| text.parse::<LeaseId>().ok()) else {
             return;
         };
-        let lease = entry.and_then(|entry| serde_json::from_slice::<Lease>(entry.value()).ok());
+        let lease = entry.and_then(|entry| Lease::read(entry.value()));
         self.ending.remove(&id);
         match lease {
             None => {
                 self.terms.remove(&id);
-                self.clear(&Item::Lease(id));
+                self.clear(&Timed::Lease(id));
             }
             Some(lease) => {
                 self.terms.insert(id, lease.term());
                 match lease.term() {
-                    Some(term) => self.set(Item::Lease(id), now + term),
-                    None => self.clear(&Item::Lease(id)),
+                    Some(term) => self.set(Timed::Lease(id), now + term),
+                    None => self.clear(&Timed::Lease(id)),
                 }
             }
         }
     }
 
-    fn set(&mut self, item: Item, at: Duration) {
+    fn set(&mut self, item: Timed, at: Duration) {
         self.clear(&item);
         self.due.insert((at, item.clone()));
         self.at.insert(item, at);
     }
 
-    fn clear(&mut self, item: &Item) {
+    fn clear(&mut self, item: &Timed) {
         if let Some(at) = self.at.remove(item) {
             self.due.remove(&(at, item.clone()));
         }

@@ -1,4 +1,4 @@
-//! Directories over flat keys, as etcd v2 and ZooKeeper see them.
+//! Trees: directories over flat keys, as etcd v2 and ZooKeeper see them.
 //!
 //! A node is a path without slashes at its ends; the root is the empty path. The key `a` is the node `a`; so is `a/`
 //! where there is no `a`. A node with anything beneath it is a directory and hides its value. A directory need not
@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::draft::Draft;
-use super::lookup::Lookup;
-use crate::model::{DirMark, Entry, Key};
+use super::lookup::{Lookup, Scan};
+use crate::model::{DirMark, Entry, Key, KeyRange};
 
 /// What stands at a path.
 #[derive(Clone, Debug)]
@@ -77,10 +77,10 @@ pub fn node(space: &impl Lookup, path: &str) -> Node {
     let slashed = Key::user(format!("{path}/"));
     let own = |key: &Key| space.get(key).map(|entry| (key.clone(), Arc::clone(entry)));
     let (plain, mark) = (own(&Key::user(path)), own(&slashed));
-    // Looking beneath makes a decision depend on all that is there: it is left out where it can tell nothing new, so
-    // that writes under one directory do not wait for each other.
-    let told = plain.is_none() && mark.as_ref().is_some_and(marks_dir);
-    let beneath = if told {
+    // Looking beneath makes a decision depend on all that is there. It is left out where the node is a directory anyway,
+    // so that writes under one directory do not wait for each other.
+    let is_marked = plain.is_none() && mark.as_ref().is_some_and(marks_dir);
+    let beneath = if is_marked {
         None
     } else {
         space
@@ -140,6 +140,33 @@ pub fn is_empty(space: &impl Lookup, path: &str) -> bool {
         .any(|(key, _)| *key != prefix && key.node().is_some())
 }
 
+/// What stands at a path on the way to another, of which nothing is asked itself: what is hidden there is looked past.
+pub fn node_on_the_way(space: &impl Lookup, path: &str) -> Node {
+    node(&OnTheWay(space), path)
+}
+
+/// Looks past hidden keys.
+struct OnTheWay<'a, L>(&'a L);
+
+impl<L: Lookup> Lookup for OnTheWay<'_, L> {
+    fn get(&self, key: &Key) -> Option<&Arc<Entry>> {
+        self.0.glance(key)
+    }
+
+    fn scan_from(&self, prefix: &Key, from: &Key) -> Scan<'_> {
+        self.0.scan_from(prefix, from)
+    }
+
+    fn first(
+        &self,
+        prefix: &Key,
+        from: &Key,
+        wanted: fn(&Key) -> bool,
+    ) -> Option<(&Key, &Arc<Entry>)> {
+        self.0.first(prefix, from, wanted)
+    }
+}
+
 /// What stands directly beneath `path`, by name. Costs as much as there are children, however deep they go.
 pub fn children(space: &impl Lookup, path: &str) -> BTreeMap<String, Node> {
     let prefix = dir_prefix(path);
@@ -177,7 +204,7 @@ fn next_child(space: &impl Lookup, prefix: &Key, from: &Key) -> Option<(String, 
 /// The node at `path` with all beneath it, in one pass.
 pub fn tree(space: &impl Lookup, path: &str) -> Tree {
     let prefix = dir_prefix(path);
-    let mut root = Sprout::default();
+    let mut root = TreeBuilder::default();
     for (key, entry) in space.scan(&prefix) {
         let Some(rest) = key
             .node()
@@ -197,25 +224,25 @@ pub fn tree(space: &impl Lookup, path: &str) -> Tree {
             at.plain = own;
         }
     }
-    let mut tree = root.grow();
+    let mut tree = root.build();
     tree.node = node(space, path);
     tree
 }
 
 #[derive(Default)]
-struct Sprout {
+struct TreeBuilder {
     plain: Option<(Key, Arc<Entry>)>,
     slashed: Option<(Key, Arc<Entry>)>,
     first: Option<Arc<Entry>>,
-    children: BTreeMap<String, Sprout>,
+    children: BTreeMap<String, TreeBuilder>,
 }
 
-impl Sprout {
-    fn grow(self) -> Tree {
+impl TreeBuilder {
+    fn build(self) -> Tree {
         let children = self
             .children
             .into_iter()
-            .map(|(name, child)| (name, child.grow()))
+            .map(|(name, child)| (name, child.build()))
             .collect();
         Tree {
             node: stand(self.plain, self.slashed, self.first),
@@ -249,29 +276,55 @@ pub fn ancestors(path: &str) -> impl Iterator<Item = &str> {
 /// The first path above `path` where a value stands instead of a directory, if any.
 pub fn file_above(space: &impl Lookup, path: &str) -> Option<NotDir> {
     ancestors(path)
-        .find(|above| is_file(space, above))
+        .find(|above| is_file(&OnTheWay(space), above))
         .map(|above| NotDir(above.to_owned()))
 }
 
 impl Draft<'_> {
-    /// Makes the directories above `path` that are missing; watchers of trees are not told of them.
+    /// Makes the directories above `path` that are missing; watchers of trees see no event for them.
+    ///
+    /// They follow from the write beneath them, so they are made where the caller may not see, too. A value that is hidden
+    /// there is no obstacle, because an obstacle would show that it is there: what is written beneath hides it from trees,
+    /// as it does when a client of Consul writes there.
     pub fn make_parents(&mut self, path: &str) -> Result<(), NotDir> {
         if let Some(file) = file_above(self, path) {
             return Err(file);
         }
         for above in ancestors(path) {
-            if matches!(node(self, above), Node::Absent) {
-                let key = Key::user(format!("{above}/"));
-                let mut record = self.successor(&key);
+            let key = Key::user(format!("{above}/"));
+            // Where the caller can see what stands there, what it cannot see beneath must make no difference: with what
+            // was made here the directory stays, without it the directory goes with the last thing in it.
+            let there = if self.sees(&key) && self.sees(&Key::user(above)) {
+                node(self, above)
+            } else {
+                node(&Everything(self), above)
+            };
+            if matches!(there, Node::Absent) {
+                let mut record = self.continued(&key);
                 record.attrs.dir = DirMark::Implied;
-                self.put(&key, record);
+                self.write(&key, Some(record));
             }
         }
         Ok(())
     }
 
+    /// Forbids the change unless the caller may see the node at `path` and everything that could be beneath it.
+    pub fn asks_for_tree(&self, path: &str) {
+        self.asks_for_all(&KeyRange::Prefix(dir_prefix(path)));
+        if !path.is_empty() {
+            self.asks_for(&Key::user(path));
+        }
+    }
+
+    /// Deletes the value at `path`, under both of its spellings.
+    pub fn delete_file(&mut self, path: &str) {
+        self.delete(&Key::user(format!("{path}/")));
+        self.delete(&Key::user(path));
+    }
+
     /// Deletes the node at `path` and all beneath it that a tree can show; says how many entries that were.
     pub fn delete_tree(&mut self, path: &str) -> usize {
+        self.asks_for_tree(path);
         let prefix = dir_prefix(path);
         let mut keys: Vec<Key> = self
             .scan(&prefix)
@@ -283,5 +336,27 @@ impl Draft<'_> {
             keys.push(Key::user(path));
         }
         keys.iter().filter(|key| self.delete(key)).count()
+    }
+}
+
+/// A draft as the gateway sees it: nothing is hidden.
+struct Everything<'d, 'a>(&'d Draft<'a>);
+
+impl Lookup for Everything<'_, '_> {
+    fn get(&self, key: &Key) -> Option<&Arc<Entry>> {
+        self.0.peek(key)
+    }
+
+    fn scan_from(&self, prefix: &Key, from: &Key) -> Scan<'_> {
+        self.0.scan_everything(prefix, from)
+    }
+
+    fn first(
+        &self,
+        prefix: &Key,
+        from: &Key,
+        wanted: fn(&Key) -> bool,
+    ) -> Option<(&Key, &Arc<Entry>)> {
+        self.0.first_of_everything(prefix, from, wanted)
     }
 }

@@ -1,52 +1,81 @@
-//! Reading the keyspace as one caller may see it.
+//! Views: the keyspace at one revision, as one caller may see it.
 
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::admit::Visibility;
 use super::lookup::{Lookup, Scan};
 use super::snapshot::Snapshot;
+use super::visibility::{Coverage, LeaseRight, ViewClass, Visibility};
 use crate::model::{Entry, Key, KeyRange, Lease, LeaseId};
 
 /// The keyspace at one revision, as one caller may see it. Taking one costs nothing, and it never changes.
 #[derive(Clone, Debug)]
 pub struct View {
     snapshot: Arc<Snapshot>,
-    sight: Visibility,
+    visibility: Visibility,
 }
 
 impl View {
-    pub(crate) fn new(snapshot: Arc<Snapshot>, sight: Visibility) -> Self {
-        Self { snapshot, sight }
+    pub(crate) fn new(snapshot: Arc<Snapshot>, visibility: Visibility) -> Self {
+        Self {
+            snapshot,
+            visibility,
+        }
     }
 
-    /// Whether its caller can see everything, so that what is made from it can be shown to any other who can.
-    pub fn sees_all(&self) -> bool {
-        matches!(self.sight, Visibility::All)
-    }
-
-    /// The last commit in it: etcd's `X-Etcd-Index`.
+    /// The last commit in it, be it visible or not: etcd's `X-Etcd-Index`.
     pub fn revision(&self) -> u64 {
         self.snapshot.revision
     }
 
     /// When the key last changed: the main revision of its entry, else of its deletion, but not below
-    /// [`View::index_floor`]. Stays put while nothing happens to the key.
+    /// [`View::index_floor`]. Stays put while nothing happens to the key. A hidden key was never there.
     pub fn key_index(&self, key: &Key) -> u64 {
-        self.snapshot.key_index(key)
+        if self.visibility.sees(key) {
+            self.snapshot.key_index(key)
+        } else {
+            self.index_floor()
+        }
     }
 
-    /// When anything with this prefix last changed or was deleted. Never falls, not even when the last entry goes.
+    /// When anything with this prefix that can be seen last changed or was deleted. Never falls, not even when the last
+    /// entry goes. Where only a part can be seen, it costs as much as there are keys in the range.
     pub fn prefix_index(&self, prefix: &Key) -> u64 {
-        self.snapshot.prefix_index(prefix)
+        let range = KeyRange::Prefix(prefix.clone());
+        match self.visibility.covers(&range) {
+            Coverage::All => self.snapshot.prefix_index(prefix),
+            Coverage::None => self.index_floor(),
+            Coverage::Part => {
+                let entries = self.scan(prefix).map(|(_, entry)| entry.index());
+                let deletions = self.deletions(&range).map(|(_, revision)| revision);
+                let last = entries.chain(deletions).max();
+                last.unwrap_or(0).max(self.index_floor())
+            }
+        }
     }
 
-    /// The last revision at which a deletion may have happened that is not remembered, or not at its own revision.
+    /// When a lease that can be seen was last made, changed or ended. Never falls.
+    pub fn leases_index(&self) -> u64 {
+        let records = LeaseId::records();
+        if matches!(self.visibility, Visibility::All) {
+            return self.snapshot.prefix_index(&records);
+        }
+        let made = self.leases().map(|(_, record)| record.index());
+        let ended = self
+            .snapshot
+            .lease_ends
+            .last_of(|owner| self.visibility.allows(owner, LeaseRight::See));
+        made.max().unwrap_or(0).max(ended).max(self.index_floor())
+    }
+
+    /// The last revision at which a deletion may have happened that is not remembered, or not at its own revision. The
+    /// same for every caller.
     pub fn index_floor(&self) -> u64 {
         self.snapshot.index_floor()
     }
 
-    /// Whether a client that knows everything before an index can be told of everything that is gone since.
+    /// Whether every deletion since an index can still be reported to a client that knows all before it. The same for
+    /// every caller.
     pub fn knows_deletions_from(&self, index: u64) -> bool {
         self.snapshot.knows_deletions_from(index)
     }
@@ -56,28 +85,47 @@ impl View {
         self.snapshot
             .deletions
             .range(range.bounds())
-            .filter(|(key, _)| self.sight.sees(key))
+            .filter(|(key, _)| self.visibility.sees(key))
             .map(|(key, revision)| (key, *revision))
     }
 
     /// Whether the caller may see this key, be it there or not.
     pub fn sees(&self, key: &Key) -> bool {
-        self.sight.sees(key)
+        self.visibility.sees(key)
+    }
+
+    /// How much the caller may see of everything that could be in the range.
+    pub fn covers(&self, range: &KeyRange) -> Coverage {
+        self.visibility.covers(range)
+    }
+
+    /// What the caller may see of these ranges, by name.
+    pub fn class(&self, ranges: &[KeyRange]) -> ViewClass {
+        self.visibility.class(ranges)
+    }
+
+    pub(crate) fn visibility(&self) -> &Visibility {
+        &self.visibility
     }
 
     /// A lease by its name, with the entry of its record.
     pub fn lease(&self, id: LeaseId) -> Option<(Lease, &Arc<Entry>)> {
-        let entry = self.snapshot.entries.get(&id.record_key())?;
-        Some((serde_json::from_slice(entry.value()).ok()?, entry))
+        self.shown(self.snapshot.entries.get(&id.record_key())?)
     }
 
-    /// Every lease, by name.
+    /// Every lease that can be seen, by name.
     pub fn leases(&self) -> impl Iterator<Item = (Lease, &Arc<Entry>)> {
         let records = KeyRange::Prefix(LeaseId::records());
         self.snapshot
             .entries
             .range(records.bounds())
-            .filter_map(|(_, entry)| Some((serde_json::from_slice(entry.value()).ok()?, entry)))
+            .filter_map(|(_, record)| self.shown(record))
+    }
+
+    fn shown<'a>(&self, record: &'a Arc<Entry>) -> Option<(Lease, &'a Arc<Entry>)> {
+        let lease = Lease::read(record.value())?;
+        let seen = self.visibility.allows(&lease.owner, LeaseRight::See);
+        seen.then_some((lease, record))
     }
 }
 
@@ -86,7 +134,7 @@ impl Lookup for View {
         self.snapshot
             .entries
             .get(key)
-            .filter(|_| self.sight.sees(key))
+            .filter(|_| self.visibility.sees(key))
     }
 
     fn first(
@@ -99,12 +147,15 @@ impl Lookup for View {
     }
 
     fn scan_from(&self, prefix: &Key, from: &Key) -> Scan<'_> {
-        let (_, end) = KeyRange::Prefix(prefix.clone()).bounds();
-        let range = (Bound::Included(from.clone()), end);
-        let entries = self.snapshot.entries.range(range);
-        match &self.sight {
-            Visibility::All => Box::new(entries),
-            Visibility::Only(sees) => Box::new(entries.filter(|(key, _)| sees(key))),
+        let range = KeyRange::Prefix(prefix.clone());
+        let (_, end) = range.bounds();
+        let entries = self
+            .snapshot
+            .entries
+            .range((Bound::Included(from.clone()), end));
+        if self.visibility.sees_whole(&range) {
+            return Box::new(entries);
         }
+        Box::new(entries.filter(|(key, _)| self.visibility.sees(key)))
     }
 }

@@ -13,7 +13,7 @@ use super::source::store;
 use super::{Error, ImportProgress, Items, LeftOutReason, Listing, OnProgress, printable};
 use crate::config::{StoreAccess, StoreUrl};
 use crate::gateway::stores::{LeadershipTerm, Stores};
-use crate::guard::Bounds;
+use crate::guard;
 use crate::model::{Caller, Key, Record, time};
 use crate::space::{CommitError, Draft, Keyspace, Lookup};
 use crate::store::Limits;
@@ -76,9 +76,9 @@ impl ImportTarget {
                 Err(_) => return Err(leadership_held(&stores)),
             },
         };
-        let limits = Arc::new(Bounds::new(term.store.limits()));
+        let admit = guard::for_store(term.store.limits());
         let store = Arc::clone(&term.store);
-        let (space, expiry) = Keyspace::open(store, limits, &mut Registry::default()).await?;
+        let (space, expiry) = Keyspace::open(store, admit, &mut Registry::default()).await?;
         // Sessions must not expire: their clients cannot renew them during the import.
         expiry.abort();
         Ok(Self {
@@ -95,7 +95,7 @@ impl ImportTarget {
             read_ms: time::unix_ms(),
             ..Listing::default()
         };
-        let view = self.space.read(&Caller::System);
+        let view = self.space.read(&Caller::Operator);
         let items = view.scan(&Key::user(""));
         listing.items = items
             .map(|(key, entry)| {
@@ -128,7 +128,7 @@ impl ImportTarget {
 
     /// The marker of an import that has begun and not ended.
     pub(super) fn marker(&self) -> Option<ImportMarker> {
-        let view = self.space.read(&Caller::System);
+        let view = self.space.read(&Caller::Operator);
         let entry = view.get(&marker_key())?;
         serde_json::from_slice(entry.value()).ok()
     }
@@ -159,7 +159,7 @@ impl ImportTarget {
         &self,
         decide: impl Fn(&mut Draft<'_>) -> Result<(), Infallible>,
     ) -> Result<(), Error> {
-        let done = self.space.commit(&Caller::System, decide).await;
+        let done = self.space.commit(&Caller::Operator, decide).await;
         done.map(|_committed| ())
             .map_err(|error| failed("the marker of this import", &error))
     }

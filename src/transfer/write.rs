@@ -78,7 +78,7 @@ async fn write_key(space: Keyspace, write: KeyWrite) -> Result<u64, Error> {
         }
         Ok::<_, Infallible>(())
     };
-    let done = space.commit(&Caller::System, decide).await;
+    let done = space.commit(&Caller::Operator, decide).await;
     done.map_err(|error| failed(&name, &error))?;
     Ok(u64::try_from(length).unwrap_or(u64::MAX))
 }

@@ -132,6 +132,7 @@ async fn a_write_keeps_the_spelling_and_what_etcd_has_no_word_for() {
             on_end: LeaseEnd::Release,
             lock_delay_ms: 0,
             labels: std::collections::BTreeMap::new(),
+            owner: kubekv::model::Principal::Anonymous,
         });
         draft.acquire(&key, id, |record| {
             record.value = "1".into();
@@ -229,6 +230,7 @@ async fn the_end_of_a_session_that_deletes_is_an_expiry_here() {
             on_end: LeaseEnd::Delete,
             lock_delay_ms: 0,
             labels: std::collections::BTreeMap::new(),
+            owner: kubekv::model::Principal::Anonymous,
         });
         draft.acquire(&key, id, |record| record.value = "1".into());
         Ok::<_, Infallible>(())

@@ -26,7 +26,7 @@ impl Admit for Few {
         Ok(())
     }
 
-    fn sight(&self, _: &Caller) -> Visibility {
+    fn visibility(&self, _: &Caller) -> Visibility {
         Visibility::All
     }
 }
@@ -53,6 +53,7 @@ async fn holder(space: &Keyspace, on_end: LeaseEnd) -> LeaseId {
         on_end,
         lock_delay_ms: 5_000,
         labels: std::collections::BTreeMap::default(),
+        owner: kubekv::model::Principal::Anonymous,
     };
     let put = |draft: &mut Draft<'_>| {
         draft.put_lease(&lease);
@@ -83,7 +84,7 @@ async fn a_lease_that_locks_too_much_is_gone_at_once_and_its_locks_after_it() {
         assert!(ended.reply);
         assert!(ended.commit.unwrap().changes.len() <= 50);
         assert!(space.read(&Caller::System).lease(lease).is_none());
-        assert!(!space.renew(lease));
+        assert!(!space.renew(&Caller::System, lease).unwrap());
         assert_eq!(lock(&space, "k/new", lease).await, Acquired::NoLease);
         assert!(held_by(&space, lease) > 150);
         pass(Duration::from_secs(1)).await;

@@ -17,6 +17,7 @@ fn lease(term_ms: Option<u64>, on_end: LeaseEnd, lock_delay_ms: u64) -> Lease {
         on_end,
         lock_delay_ms,
         labels: std::collections::BTreeMap::default(),
+        owner: kubekv::model::Principal::Anonymous,
     }
 }
 
@@ -60,12 +61,12 @@ async fn a_lease_ends_after_its_term_and_not_before() {
     assert_eq!(acquire(&space, "k", own.id).await, Acquired::Yes);
     pass(Duration::from_millis(9_500)).await;
     assert!(alive(&space, &own));
-    assert!(space.renew(own.id));
+    assert!(space.renew(&Caller::System, own.id).unwrap());
     pass(Duration::from_millis(9_500)).await;
     assert!(alive(&space, &own));
     pass(Duration::from_secs(1)).await;
     assert!(!alive(&space, &own));
-    assert!(!space.renew(own.id));
+    assert!(!space.renew(&Caller::System, own.id).unwrap());
     assert_eq!(holder(&space, "k"), None);
     assert_eq!(
         get(&space, "k").as_deref(),
@@ -84,7 +85,7 @@ async fn a_pause_of_the_whole_gateway_cuts_no_lease_short() {
     // Stopped for an hour, then woken: the renewal that waits in a socket is read within the grace.
     advance(Duration::from_secs(3600)).await;
     pass(Duration::from_millis(500)).await;
-    assert!(space.renew(own.id));
+    assert!(space.renew(&Caller::System, own.id).unwrap());
     pass(Duration::from_secs(9)).await;
     assert!(alive(&space, &own));
     pass(Duration::from_secs(3)).await;

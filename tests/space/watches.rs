@@ -1,7 +1,7 @@
 //! Promises to watchers.
 
 use kubekv::model::{Caller, Key, KeyRange};
-use kubekv::space::{Lookup, node_ranges};
+use kubekv::space::{Lookup, Visibility, node_ranges};
 use support::faces;
 
 use super::{delete, put};
@@ -36,8 +36,9 @@ async fn what_was_missed_can_be_found_again() {
     let key = Key::user("a");
     let mut found = Vec::new();
     let mut from = first + 1;
+    let view = space.read(&Caller::System);
     while let Some(revision) = space
-        .find_commit(from, |commit| {
+        .find_commit(&view, from, |commit| {
             commit
                 .changes
                 .iter()
@@ -65,7 +66,7 @@ async fn whoever_sees_a_change_finds_nothing_fresh_that_was_made_without_it() {
         })
     };
     while !writer.is_finished() {
-        let (view, fresh) = space.read_and_follow(&Caller::System, node_ranges("d", true));
+        let (view, fresh) = space.read_and_follow(Visibility::All, node_ranges("d", true));
         let made = view
             .get(&Key::user("d/a"))
             .map(|entry| String::from_utf8(entry.value().to_vec()).unwrap());
@@ -78,7 +79,7 @@ async fn whoever_sees_a_change_finds_nothing_fresh_that_was_made_without_it() {
         }
     }
     writer.await.unwrap();
-    let (_, fresh) = space.read_and_follow(&Caller::System, node_ranges("d", true));
+    let (_, fresh) = space.read_and_follow(Visibility::All, node_ranges("d", true));
     put(&space, "other", "").await;
     assert!(fresh.is_fresh(), "what it was made from did not change");
     delete(&space, "d/a").await;

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use kubekv::guard::Bounds;
-use kubekv::model::{Caller, FaceName, Key, Lease, LeaseEnd, LeaseId};
+use kubekv::model::{Caller, FaceName, Key, Lease, LeaseEnd, LeaseId, Principal};
 use kubekv::space::{Draft, Keyspace, Lookup};
 use kubekv::store::Store;
 use kubekv::store::embedded::{EmbeddedOptions, EmbeddedStore};
@@ -26,6 +26,7 @@ async fn a_lease_that_locks_a_great_deal_can_end() {
     let client = Caller::Client {
         face: FaceName::Consul,
         peer: "127.0.0.1:1".parse().unwrap(),
+        principal: Principal::Anonymous,
     };
     let lease = Lease {
         id: LeaseId::random(),
@@ -33,6 +34,7 @@ async fn a_lease_that_locks_a_great_deal_can_end() {
         on_end: LeaseEnd::Release,
         lock_delay_ms: 0,
         labels: std::collections::BTreeMap::default(),
+        owner: Principal::Anonymous,
     };
     let begin = |draft: &mut Draft<'_>| {
         draft.put_lease(&lease);

@@ -6,7 +6,7 @@ use super::face::Face;
 use super::query_options::QueryOptions;
 use crate::face::go::format_duration;
 use crate::model::{Caller, KeyRange, LeaseId};
-use crate::space::View;
+use crate::space::{Interrupted, View};
 
 /// The time that a query without `wait` blocks (Consul's `default_query_time`).
 const DEFAULT_TIME: Duration = Duration::from_secs(5 * 60);
@@ -48,8 +48,11 @@ impl Face {
         let mut end = std::pin::pin!(tokio::time::sleep(jittered(options.wait)));
         loop {
             tokio::select! {
-                next = watch.next() => if next.is_err() {
-                    watch = self.space.watch(caller, ranges.clone());
+                next = watch.next() => match next {
+                    Ok(_) => {}
+                    Err(Interrupted::Lagged(_)) => watch = self.space.watch(caller, ranges.clone()),
+                    // The client may see other keys now: the answer differs, whatever its index.
+                    Err(Interrupted::RightsChanged) => return read(),
                 },
                 () = end.as_mut() => return read(),
                 () = self.stopping.wait() => return read(),

@@ -6,19 +6,30 @@ use super::reply::Reply;
 use crate::space::{CommitError, Denied};
 use crate::store;
 
+/// Consul's words where the caller has no right to a key, whether there is such a key or not.
+pub(super) const PERMISSION_DENIED: &str = "Permission denied";
+
+/// The answer where the caller has no right to a key.
+pub(super) fn forbidden() -> Reply {
+    Reply::text(StatusCode::FORBIDDEN, PERMISSION_DENIED)
+}
+
+/// The answer to a change that the guard refused.
+pub(super) fn denied(denied: &Denied) -> Reply {
+    let status = match denied {
+        Denied::KeyTooLong { .. } => StatusCode::BAD_REQUEST,
+        Denied::ValueTooLong { .. } | Denied::TooMuch(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        Denied::Forbidden(_) => return forbidden(),
+    };
+    Reply::text(status, denied.to_string())
+}
+
 /// The answer to a failed commit. `refused` gives the answer where the operation itself refused, from its reason and
 /// the revision at which it decided.
 pub(super) fn reply<E>(error: CommitError<E>, refused: impl FnOnce(E, u64) -> Reply) -> Reply {
     match error {
         CommitError::Refused { error, revision } => refused(error, revision),
-        CommitError::Denied(denied) => {
-            let status = match &denied {
-                Denied::KeyTooLong { .. } => StatusCode::BAD_REQUEST,
-                Denied::ValueTooLong { .. } | Denied::TooMuch(_) => StatusCode::PAYLOAD_TOO_LARGE,
-                Denied::Forbidden(_) => StatusCode::FORBIDDEN,
-            };
-            Reply::text(status, denied.to_string())
-        }
+        CommitError::Denied(error) => denied(&error),
         CommitError::Failed(store::CommitError::TooLarge(reason)) => {
             Reply::text(StatusCode::PAYLOAD_TOO_LARGE, reason)
         }

@@ -11,6 +11,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use super::face::Face;
 use super::reply::Reply;
 use super::unsupported;
+use crate::face::caller;
 use crate::face::go::Query;
 use crate::face::server::Connection;
 use crate::model::{Caller, FaceName};
@@ -39,10 +40,7 @@ impl<'a> ApiRequest<'a> {
         let connection = parts.extensions.get::<Connection>();
         Self {
             face,
-            caller: Caller::Client {
-                face: FaceName::Consul,
-                peer: connection.map_or(unknown, |connection| connection.peer),
-            },
+            caller: caller::of(FaceName::Consul, &parts.extensions),
             local_address: connection.map_or(unknown, |connection| connection.local),
             parts,
             rest,

@@ -9,7 +9,10 @@ use crate::store;
 pub(super) fn reply(error: CommitError<V2Error>, revision: u64) -> Reply {
     match error {
         CommitError::Refused { error, revision } => error.reply(revision),
-        CommitError::Denied(denied) => denied_error(&denied).reply(revision),
+        CommitError::Denied(Denied::Forbidden(_)) => forbidden(),
+        CommitError::Denied(denied) => {
+            V2Error::new(ErrorCode::InvalidField, denied.to_string()).reply(revision)
+        }
         CommitError::Failed(store::CommitError::TooLarge(reason)) => {
             V2Error::new(ErrorCode::InvalidField, reason).reply(revision)
         }
@@ -21,12 +24,7 @@ pub(super) fn reply(error: CommitError<V2Error>, revision: u64) -> Reply {
     }
 }
 
-fn denied_error(denied: &Denied) -> V2Error {
-    let code = match denied {
-        Denied::Forbidden(_) => ErrorCode::Unauthorized,
-        Denied::KeyTooLong { .. } | Denied::ValueTooLong { .. } | Denied::TooMuch(_) => {
-            ErrorCode::InvalidField
-        }
-    };
-    V2Error::new(code, denied.to_string())
+/// etcd's answer where the caller has no right to a key, whether there is such a key or not.
+pub(super) fn forbidden() -> Reply {
+    V2Error::new(ErrorCode::Unauthorized, "Insufficient credentials").reply(0)
 }

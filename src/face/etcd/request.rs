@@ -8,6 +8,7 @@ use http::request::Parts;
 
 use super::face::Face;
 use super::reply::Reply;
+use crate::face::caller;
 use crate::face::server::Connection;
 use crate::model::{Caller, FaceName};
 
@@ -38,10 +39,7 @@ impl<'a> ApiRequest<'a> {
     ) -> Self {
         Self {
             face,
-            caller: Caller::Client {
-                face: FaceName::Etcd2,
-                peer: connection(parts).peer,
-            },
+            caller: caller::of(FaceName::Etcd2, &parts.extensions),
             parts,
             rest,
             query,

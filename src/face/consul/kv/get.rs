@@ -2,6 +2,7 @@
 
 use super::encode::push_entry;
 use super::parameters;
+use crate::face::consul::commit_error;
 use crate::face::consul::query_options::QueryOptions;
 use crate::face::consul::reply::Reply;
 use crate::face::consul::request::ApiRequest;
@@ -13,11 +14,19 @@ use crate::space::Lookup;
 pub(super) async fn serve(request: &ApiRequest<'_>, options: QueryOptions) -> Result<Reply, Reply> {
     let key = parameters::key(request)?;
     request.check_datacenter()?;
+    // A query for a hidden key does not wait.
+    let space = &request.face.space;
+    if options.index > 0 && !space.visibility(&request.caller).sees(&key) {
+        return Err(commit_error::forbidden());
+    }
     let range = vec![KeyRange::Exact(key.clone())];
     let (view, index) = request
         .face
         .blocking_query(&request.caller, options, range, |view| view.key_index(&key))
         .await;
+    if !view.sees(&key) {
+        return Err(commit_error::forbidden());
+    }
     let Some(entry) = view.get(&key) else {
         return Err(parameters::not_found(index));
     };

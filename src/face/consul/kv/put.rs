@@ -50,6 +50,8 @@ async fn commit(
     content: ValueAndFlags,
 ) -> Result<Reply, Reply> {
     let decide = |draft: &mut Draft<'_>| -> Result<bool, String> {
+        // Before any error about the session.
+        draft.asks_for(key);
         Ok(match kind {
             PutKind::Set => {
                 verbs::set(draft, key, &content);

@@ -137,9 +137,6 @@ pub(in crate::face::consul) fn delete_cas(draft: &mut Draft<'_>, key: &Key, inde
 
 /// Deletes every entry under a prefix.
 pub(in crate::face::consul) fn delete_tree(draft: &mut Draft<'_>, prefix: &Key) {
-    let keys: Vec<Key> = draft.scan(prefix).map(|(key, _)| key.clone()).collect();
-    for key in &keys {
-        draft.delete(key);
-    }
+    draft.delete_all(prefix);
     draft.because(Cause::Delete);
 }

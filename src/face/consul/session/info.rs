@@ -6,7 +6,8 @@ use crate::face::consul::query_options::QueryOptions;
 use crate::face::consul::reply::Reply;
 use crate::face::consul::request::ApiRequest;
 use crate::face::go::json_writer::push_array;
-use crate::model::{KeyRange, LeaseId};
+use crate::model::KeyRange;
+use crate::space::View;
 
 /// Answers with an array of one session, or an empty array. The index is that of all sessions, as in Consul.
 pub(in crate::face::consul) async fn serve(request: &ApiRequest<'_>) -> Result<Reply, Reply> {
@@ -17,14 +18,10 @@ pub(in crate::face::consul) async fn serve(request: &ApiRequest<'_>) -> Result<R
     }
     let (_, id) = id::of_path(request).map_err(Reply::no_known_leader)?;
     let ranges = id.map(|id| KeyRange::Exact(id.record_key()));
+    let ranges = ranges.into_iter().collect();
     let (view, index) = request
         .face
-        .blocking_query(
-            &request.caller,
-            options,
-            ranges.into_iter().collect(),
-            |view| view.prefix_index(&LeaseId::records()),
-        )
+        .blocking_query(&request.caller, options, ranges, View::leases_index)
         .await;
     let found = id
         .and_then(|id| view.lease(id))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::face::go::json_writer::JsonObject;
-use crate::model::{Entry, Lease, LeaseEnd, LeaseId};
+use crate::model::{Entry, Lease, LeaseEnd, LeaseId, Principal};
 
 /// The longest effective lock-delay; a longer one is cut (Consul's `MaxLockDelay`).
 const MAX_LOCK_DELAY: Duration = Duration::from_secs(60);
@@ -67,6 +67,8 @@ impl Session {
                 .into_iter()
                 .map(|(name, value)| (name.to_owned(), value.clone()))
                 .collect(),
+            // The keyspace makes it the caller's.
+            owner: Principal::Anonymous,
         }
     }
 }

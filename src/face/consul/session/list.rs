@@ -6,6 +6,7 @@ use crate::face::consul::reply::Reply;
 use crate::face::consul::request::ApiRequest;
 use crate::face::go::json_writer::push_array;
 use crate::model::{KeyRange, LeaseId};
+use crate::space::View;
 
 /// Answers with every session, by id.
 pub(in crate::face::consul) async fn serve(request: &ApiRequest<'_>) -> Result<Reply, Reply> {
@@ -21,13 +22,10 @@ pub(super) async fn sessions(
     includes: impl Fn(&str) -> bool,
 ) -> Result<Reply, Reply> {
     request.check_datacenter().map_err(Reply::no_known_leader)?;
-    let records = LeaseId::records();
-    let range = vec![KeyRange::Prefix(records.clone())];
+    let range = vec![KeyRange::Prefix(LeaseId::records())];
     let (view, index) = request
         .face
-        .blocking_query(&request.caller, options, range, |view| {
-            view.prefix_index(&records)
-        })
+        .blocking_query(&request.caller, options, range, View::leases_index)
         .await;
     let shown = view
         .leases()

@@ -4,21 +4,22 @@ use std::sync::Arc;
 
 use super::encode::{TxnError, TxnResult};
 use super::parse::TxnOp;
+use crate::face::consul::commit_error::PERMISSION_DENIED;
 use crate::face::consul::kv::verbs::{self, LockOutcome};
+use crate::face::consul::session::id::{self, SessionId};
 use crate::face::go::quote;
-use crate::model::Entry;
-use crate::space::{Draft, Lookup, PENDING};
+use crate::model::{Entry, KeyRange};
+use crate::space::{Draft, LeaseRight, Lookup, PENDING, View};
 
 /// Applies a transaction that only reads.
-pub(super) fn read_all(
-    space: &impl Lookup,
-    ops: &[TxnOp],
-    revision: u64,
-) -> Result<Vec<TxnResult>, Vec<TxnError>> {
-    each(ops, check_key)?;
+pub(super) fn read_all(view: &View, ops: &[TxnOp]) -> Result<Vec<TxnResult>, Vec<TxnError>> {
+    each(ops, |op| {
+        check_key(op)?;
+        check_permitted(op.verb == "get-tree" || view.sees(&op.key))
+    })?;
     let mut results = Vec::new();
     each(ops, |op| {
-        results.extend(read(space, op, revision)?);
+        results.extend(read(view, op, view.revision())?);
         Ok(())
     })?;
     Ok(results)
@@ -32,6 +33,7 @@ pub(super) fn write_all(
 ) -> Result<Vec<TxnResult>, Vec<TxnError>> {
     each(ops, |op| {
         check_key(op)?;
+        check_permitted(is_permitted(draft, op))?;
         if op.verb == "lock" && draft.is_delayed(&op.key) {
             let key = quote(op.key.as_bytes());
             return Err(format!("failed to lock key {key} due to lock delay"));
@@ -74,6 +76,27 @@ fn check_key(op: &TxnOp) -> Result<(), String> {
         return Err("Must provide key".to_owned());
     }
     Ok(())
+}
+
+/// Refuses in Consul's words. Consul checks each operation before it tries any, so that no error tells of a hidden key.
+fn check_permitted(is_permitted: bool) -> Result<(), String> {
+    is_permitted
+        .then_some(())
+        .ok_or_else(|| PERMISSION_DENIED.to_owned())
+}
+
+/// Whether the caller may see all that an operation reads, whether it is there or not. A list leaves out what is hidden.
+fn is_permitted(draft: &Draft<'_>, op: &TxnOp) -> bool {
+    let may_lock = || match id::parse(op.session.as_bytes()) {
+        Ok(SessionId::Valid(id)) => draft.may(id, LeaseRight::Lock),
+        Ok(SessionId::Unassigned) | Err(_) => true,
+    };
+    match op.verb.as_str() {
+        "get-tree" => true,
+        "delete-tree" => draft.sees_whole(&KeyRange::Prefix(op.key.clone())),
+        "lock" | "unlock" => draft.sees(&op.key) && may_lock(),
+        _ => draft.sees(&op.key),
+    }
 }
 
 /// Applies an operation that writes. Its result is the entry without its value.

@@ -33,7 +33,7 @@ pub(super) async fn serve(request: &ApiRequest<'_>, body: Body) -> Result<Reply,
     QueryOptions::parse(request)?;
     request.check_datacenter()?;
     let view: View = request.face.space.read(&request.caller);
-    let outcome = apply::read_all(&view, &ops, view.revision());
+    let outcome = apply::read_all(&view, &ops);
     Ok(encode::reply(TxnKind::Read, &outcome, view.revision()))
 }
 

@@ -23,7 +23,7 @@ pub(super) async fn serve(
 
 fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error> {
     compare(draft, parameters)?;
-    draft.delete_tree(&parameters.path);
+    draft.delete_file(&parameters.path);
     draft.subject(Key::user(&parameters.path));
     draft.because(Cause::CompareAndDelete);
     Ok(())

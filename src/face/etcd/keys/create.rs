@@ -35,6 +35,10 @@ fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error>
     } else {
         path.to_owned()
     });
+    if parameters.dir && parameters.ttl.is_some() {
+        // It ends all that is beneath the directory by then.
+        draft.asks_for_tree(path);
+    }
     let mut record = draft.successor(&key);
     parameters.fill(draft, &mut record);
     draft.put(&key, record);

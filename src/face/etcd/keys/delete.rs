@@ -27,16 +27,20 @@ fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error>
     if path.is_empty() {
         return Err(root_is_read_only());
     }
-    if find(draft, path)?.is_dir() && !parameters.recursive {
-        if !parameters.dir {
-            return Err(V2Error::at(ErrorCode::NotFile, path));
-        }
+    if !find(draft, path)?.is_dir() {
+        // A value may have two entries, one whose key ends in a slash and one without: both are deleted.
+        draft.delete_file(path);
+    } else if parameters.recursive {
+        draft.delete_tree(path);
+    } else if !parameters.dir {
+        return Err(V2Error::at(ErrorCode::NotFile, path));
+    } else {
+        draft.asks_for_tree(path);
         if !tree::is_empty(draft, path) {
             return Err(V2Error::at(ErrorCode::DirNotEmpty, path));
         }
+        draft.delete_tree(path);
     }
-    // A value may have two entries, one whose key ends in a slash and one without: both are deleted.
-    draft.delete_tree(path);
     draft.subject(Key::user(path));
     draft.because(Cause::Delete);
     Ok(())

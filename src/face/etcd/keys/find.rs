@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::parameters::Parameters;
 use crate::face::etcd::error::{ErrorCode, V2Error};
-use crate::model::{Entry, Key};
-use crate::space::Lookup;
+use crate::model::{Entry, Key, KeyRange};
 use crate::space::tree::{self, Node, NotDir};
+use crate::space::{Coverage, Lookup, Visibility, node_ranges};
 
 /// The node at the path; an error where there is none.
 pub(super) fn find(space: &impl Lookup, path: &str) -> Result<Node, V2Error> {
@@ -20,13 +20,19 @@ pub(super) fn find(space: &impl Lookup, path: &str) -> Result<Node, V2Error> {
 /// otherwise for the path.
 pub(super) fn absent(space: &impl Lookup, path: &str) -> V2Error {
     for above in tree::ancestors(path) {
-        match tree::node(space, above) {
+        match tree::node_on_the_way(space, above) {
             Node::Absent => return V2Error::at(ErrorCode::KeyNotFound, above),
             Node::File { .. } => return V2Error::at(ErrorCode::NotDir, above),
             Node::Dir { .. } => {}
         }
     }
     V2Error::at(ErrorCode::KeyNotFound, path)
+}
+
+/// Whether everything at the path and beneath it is hidden. Reads of it are forbidden then, whether anything is there or not.
+pub(super) fn is_hidden(visibility: &Visibility, path: &str) -> bool {
+    let hidden = |range: &KeyRange| visibility.covers(range) == Coverage::None;
+    !matches!(visibility, Visibility::All) && node_ranges(path, true).iter().all(hidden)
 }
 
 /// The error where a parent is a value.

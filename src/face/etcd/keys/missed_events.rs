@@ -27,7 +27,7 @@ pub(super) fn find(
     };
     let mut from = since;
     loop {
-        match space.find_commit(from, pick) {
+        match space.find_commit(view, from, pick) {
             Ok(found) => return Ok(found),
             // The history may lose more commits between two lookups: then the loop looks before the new floor too.
             Err(floor) => {

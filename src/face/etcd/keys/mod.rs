@@ -24,6 +24,7 @@ use http::{HeaderValue, Method};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use self::parameters::Parameters;
+use super::commit_error;
 use super::error::{ErrorCode, V2Error};
 use super::reply::Reply;
 use super::request::ApiRequest;
@@ -43,7 +44,13 @@ pub(super) async fn serve(request: &ApiRequest<'_>, body: Body) -> Result<Reply,
 }
 
 async fn dispatch(request: &ApiRequest<'_>, parameters: &Parameters) -> Result<Reply, Reply> {
-    match request.parts.method {
+    let method = &request.parts.method;
+    let reads = *method == Method::GET || *method == Method::HEAD;
+    let visibility = request.face.space.visibility(&request.caller);
+    if reads && find::is_hidden(&visibility, &parameters.path) {
+        return Err(commit_error::forbidden());
+    }
+    match *method {
         Method::PUT => match parameters.prev_exist {
             Some(false) => create::serve(request, parameters).await,
             Some(true) if !parameters.compares() => update::serve(request, parameters).await,

@@ -48,6 +48,10 @@ fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error>
     if key != value_key {
         draft.delete(&value_key);
     }
+    if parameters.dir && parameters.ttl.is_some() {
+        // It ends all that is beneath the directory by then.
+        draft.asks_for_tree(path);
+    }
     let mut record = draft.successor(&key);
     parameters.fill(draft, &mut record);
     if parameters.refresh

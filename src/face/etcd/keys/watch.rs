@@ -16,6 +16,7 @@ use http::StatusCode;
 
 use super::encode::push_event;
 use super::event::NodeEvent;
+use super::find::is_hidden;
 use super::missed_events;
 use super::parameters::Parameters;
 use super::watch_scope::WatchScope;
@@ -25,7 +26,7 @@ use crate::face::etcd::face::Face;
 use crate::face::etcd::reply::Reply;
 use crate::face::etcd::request::ApiRequest;
 use crate::model::Caller;
-use crate::space::{Lagged, Watch};
+use crate::space::{Interrupted, Watch};
 
 /// Answers with a body that sends the event, or the events, when they happen.
 pub(super) fn serve(request: &ApiRequest<'_>, parameters: &Parameters) -> Result<Reply, Reply> {
@@ -101,6 +102,12 @@ impl Watcher {
         Ok(())
     }
 
+    /// Watches again, and looks up what happened in between.
+    fn watch_again(&mut self) {
+        self.watch = self.face.space.watch(&self.caller, self.scope.ranges());
+        self.behind = true;
+    }
+
     /// Waits for the next events; `false` where the body ends instead.
     async fn wait(&mut self) -> bool {
         while self.ready.is_empty() {
@@ -119,10 +126,16 @@ impl Watcher {
                 }
                 Ok(_) => {}
                 // The client reads too slowly: as in etcd the stream ends, and the client may resume.
-                Err(Lagged(_)) if self.stream => return false,
-                Err(Lagged(_)) => {
-                    self.watch = self.face.space.watch(&self.caller, self.scope.ranges());
-                    self.behind = true;
+                Err(Interrupted::Lagged(_)) if self.stream => return false,
+                Err(Interrupted::Lagged(_)) => self.watch_again(),
+                Err(Interrupted::RightsChanged) => {
+                    self.watch_again();
+                    let visibility = self.face.space.visibility(&self.caller);
+                    if is_hidden(&visibility, &self.scope.path) {
+                        // The headers are sent: a repeated request is refused.
+                        self.state = WatcherState::Finished;
+                        return false;
+                    }
                 }
             }
         }
@@ -146,7 +159,8 @@ impl chunks::Source for Watcher {
                 }
             };
             if !has_events {
-                return None;
+                let ended = self.state == WatcherState::Finished;
+                return (ended && !self.resumes).then_some(Err(BrokenOff));
             }
         }
         let event = self.ready.pop_front()?;

@@ -40,17 +40,16 @@ impl WatchScope {
         !rest.split('/').any(|name| name.starts_with('_'))
     }
 
-    /// The events of a commit in the scope; each has the index of the commit. `view` shows what the client may see, at
-    /// the commit or after it.
+    /// The events of a commit in the scope; each has the index of the commit, which holds only changes that the client may
+    /// see. `view` shows what the client may see, at the commit or after it.
     pub(super) fn events(&self, commit: &Commit, view: &View) -> Vec<NodeEvent> {
         if commit.cause == Cause::Refresh {
             return Vec::new();
         }
         if let Some(path) = commit.subject.as_ref().and_then(Key::node) {
             let in_scope = self.covers(path) || self.deleted_with(commit, path);
-            let seen =
-                |change: &Change| change.key.realm() == Realm::User && view.sees(&change.key);
-            if !in_scope || !commit.changes.iter().any(seen) {
+            let is_of_clients = |change: &Change| change.key.realm() == Realm::User;
+            if !in_scope || !commit.changes.iter().any(is_of_clients) {
                 return Vec::new();
             }
             let action = event::action_of(commit.cause, exists_after(commit, path));
@@ -59,7 +58,7 @@ impl WatchScope {
         commit
             .changes
             .iter()
-            .filter(|change| change.key.realm() == Realm::User && view.sees(&change.key))
+            .filter(|change| change.key.realm() == Realm::User)
             .filter(|change| change.key.node().is_some_and(|path| self.covers(path)))
             .filter(|change| shows(view, change))
             .filter_map(|change| event::of_change(commit, change))

@@ -1,16 +1,20 @@
-//! A change being decided: the state as it is, with the writes so far laid over it.
+//! Drafts: a change while it is decided, the state with the writes so far laid over it.
 
-use std::cell::RefCell;
+mod lookup;
+mod rights;
+
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
-use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::lookup::{Lookup, Scan};
+use super::denied::Denied;
+use super::lookup::Lookup;
 use super::read_write_set::{Depth, Effect, ReadWriteSet, Span};
 use super::snapshot::Snapshot;
+use super::visibility::Visibility;
 use crate::model::{
-    Cause, Deadline, Entry, Key, KeyRange, Proposal, Record, Revision, Target, Write,
+    Cause, Deadline, Entry, Key, KeyRange, Principal, Proposal, Record, Revision, Target, Write,
 };
 
 /// The main revision that entries written by a draft show until the store has given them one.
@@ -20,13 +24,19 @@ pub const PENDING: u64 = u64::MAX;
 ///
 /// It sees its own writes. It remembers all that was looked at: the keyspace commits the writes only while nothing of
 /// that is changing, so a decision is never based on what is no longer so.
+///
+/// It shows what the caller may see. Looking at one key that is hidden, or writing it, makes the whole change forbidden,
+/// whatever is decided after: the answer must not tell whether the key is there. Scans leave out what is hidden.
 #[derive(Debug)]
 pub struct Draft<'a> {
     base: &'a Snapshot,
     now_ms: i64,
+    principal: &'a Principal,
+    visibility: Visibility,
+    forbidden: OnceCell<Denied>,
     reads: RefCell<Vec<(Span, Depth)>>,
     writes: Vec<Pending>,
-    written: BTreeMap<Key, Slot>,
+    written: BTreeMap<Key, Written>,
     cause: Cause,
     subject: Option<Key>,
 }
@@ -40,16 +50,24 @@ struct Pending {
 
 /// What the draft shows of a key it has written.
 #[derive(Debug)]
-struct Slot {
+struct Written {
     write: usize,
     shown: Option<Arc<Entry>>,
 }
 
 impl<'a> Draft<'a> {
-    pub(crate) fn new(base: &'a Snapshot, now_ms: i64) -> Self {
+    pub(crate) fn new(
+        base: &'a Snapshot,
+        now_ms: i64,
+        principal: &'a Principal,
+        visibility: Visibility,
+    ) -> Self {
         Self {
             base,
             now_ms,
+            principal,
+            visibility,
+            forbidden: OnceCell::new(),
             reads: RefCell::default(),
             writes: Vec::new(),
             written: BTreeMap::new(),
@@ -89,20 +107,20 @@ impl<'a> Draft<'a> {
 
     /// What a write of this key begins with: see [`Record::successor`].
     pub fn successor(&self, key: &Key) -> Record {
-        match self.get(key) {
-            // Written by this very draft: its marks already say so, and it is one write, not two.
-            Some(entry) if entry.index() == PENDING => entry.record.clone(),
-            before => Record::successor(before.map(AsRef::as_ref), self.now_ms),
-        }
+        self.asks_for(key);
+        self.continued(key)
     }
 
     /// Writes an entry.
     pub fn put(&mut self, key: &Key, record: Record) {
+        self.asks_for(key);
         self.write(key, Some(record));
     }
 
     /// Writes a new entry under `parent` (given with its trailing slash) that is named by the commit's revision.
     pub fn put_in_order(&mut self, parent: &Key, record: Record) {
+        // Which name it will have is not known yet.
+        self.asks_for_all(&KeyRange::Prefix(parent.clone()));
         self.writes.push(Pending {
             target: Target::InOrder(parent.clone()),
             before: None,
@@ -112,21 +130,54 @@ impl<'a> Draft<'a> {
 
     /// Deletes an entry; says whether there was one.
     pub fn delete(&mut self, key: &Key) -> bool {
-        let there = self.get(key).is_some();
+        self.asks_for(key);
+        self.remove(key)
+    }
+
+    /// Deletes every entry whose key begins with `prefix`.
+    pub fn delete_all(&mut self, prefix: &Key) {
+        self.asks_for_all(&KeyRange::Prefix(prefix.clone()));
+        let keys: Vec<Key> = self.scan(prefix).map(|(key, _)| key.clone()).collect();
+        for key in &keys {
+            self.remove(key);
+        }
+    }
+
+    pub(crate) fn principal(&self) -> &Principal {
+        self.principal
+    }
+
+    pub(crate) fn visibility(&self) -> &Visibility {
+        &self.visibility
+    }
+
+    /// As [`Draft::successor`], of a hidden key as well.
+    pub(crate) fn continued(&self, key: &Key) -> Record {
+        match self.peek(key) {
+            // Written by this very draft: its marks already say so, and it is one write, not two.
+            Some(entry) if entry.index() == PENDING => entry.record.clone(),
+            before => Record::successor(before.map(AsRef::as_ref), self.now_ms),
+        }
+    }
+
+    /// As [`Draft::delete`], of a hidden key as well.
+    pub(crate) fn remove(&mut self, key: &Key) -> bool {
+        let there = self.peek(key).is_some();
         if there {
             self.write(key, None);
         }
         there
     }
 
-    fn write(&mut self, key: &Key, put: Option<Record>) {
+    /// As [`Draft::put`], of a hidden key as well.
+    pub(crate) fn write(&mut self, key: &Key, put: Option<Record>) {
         let shown = put.clone().map(|record| {
             let modified = Revision::new(PENDING, 0);
             Arc::new(Entry { record, modified })
         });
-        if let Some(slot) = self.written.get_mut(key) {
-            slot.shown = shown;
-            if let Some(pending) = self.writes.get_mut(slot.write) {
+        if let Some(own) = self.written.get_mut(key) {
+            own.shown = shown;
+            if let Some(pending) = self.writes.get_mut(own.write) {
                 pending.put = put;
             }
             return;
@@ -137,7 +188,7 @@ impl<'a> Draft<'a> {
             before: self.base.entries.get(key).cloned(),
             put,
         });
-        self.written.insert(key.clone(), Slot { write, shown });
+        self.written.insert(key.clone(), Written { write, shown });
     }
 
     pub(crate) fn base(&self) -> &Snapshot {
@@ -149,13 +200,13 @@ impl<'a> Draft<'a> {
     }
 
     /// What was read and what will be written.
-    pub(crate) fn footprint(&self) -> ReadWriteSet {
-        let writes = self.written.iter().map(|(key, slot)| {
+    pub(crate) fn read_write_set(&self) -> ReadWriteSet {
+        let writes = self.written.iter().map(|(key, own)| {
             let before = self
                 .writes
-                .get(slot.write)
+                .get(own.write)
                 .is_some_and(|write| write.before.is_some());
-            let effect = if before && slot.shown.is_some() {
+            let effect = if before && own.shown.is_some() {
                 Effect::Changes
             } else {
                 Effect::ComesOrGoes
@@ -168,15 +219,15 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Whether something was written and removed again. What was told of it took a revision, which must not be another
-    /// change's later.
+    /// Whether something was written and removed again. A transaction that shows it names the next revision, which must not
+    /// be another change's later.
     pub(crate) fn undid(&self) -> bool {
         self.writes
             .iter()
             .any(|pending| pending.before.is_none() && pending.put.is_none())
     }
 
-    /// The writes, less those that came to nothing.
+    /// The writes, less those that change nothing.
     pub(crate) fn proposal(&self) -> Proposal {
         let writes = self
             .writes
@@ -193,80 +244,5 @@ impl<'a> Draft<'a> {
             subject: self.subject.clone(),
             writes,
         }
-    }
-}
-
-impl Lookup for Draft<'_> {
-    fn get(&self, key: &Key) -> Option<&Arc<Entry>> {
-        if let Some(slot) = self.written.get(key) {
-            return slot.shown.as_ref();
-        }
-        self.note_read(Span::key(key), Depth::Entries);
-        self.base.entries.get(key)
-    }
-
-    fn scan_from(&self, prefix: &Key, from: &Key) -> Scan<'_> {
-        let (_, end) = KeyRange::Prefix(prefix.clone()).bounds();
-        self.note_read(Span::new(from, end.clone()), Depth::Entries);
-        self.merged(from, end)
-    }
-
-    fn first(
-        &self,
-        prefix: &Key,
-        from: &Key,
-        wanted: fn(&Key) -> bool,
-    ) -> Option<(&Key, &Arc<Entry>)> {
-        let (_, end) = KeyRange::Prefix(prefix.clone()).bounds();
-        let found = self.merged(from, end.clone()).find(|(key, _)| wanted(key));
-        // Only what was passed over was read: what comes or goes behind the first one changes nothing.
-        let to = found.map_or(end, |(key, _)| Bound::Included(key.clone()));
-        self.note_read(Span::new(from, to), Depth::Keys);
-        found
-    }
-}
-
-impl Draft<'_> {
-    /// The stored entries with the draft's own laid over them.
-    fn merged(&self, from: &Key, end: Bound<Key>) -> Scan<'_> {
-        let bounds = (Bound::Included(from.clone()), end);
-        if bound_is_empty(&bounds) {
-            return Box::new(std::iter::empty());
-        }
-        let mut stored = self.base.entries.range(bounds.clone()).peekable();
-        let mut own = self.written.range(bounds).peekable();
-        Box::new(std::iter::from_fn(move || {
-            loop {
-                let own_first = match (own.peek(), stored.peek()) {
-                    (None, None) => return None,
-                    (Some(_), None) => true,
-                    (None, Some(_)) => false,
-                    (Some((written, _)), Some((there, _))) => {
-                        if written == there {
-                            // The draft's own version stands for the stored one.
-                            stored.next();
-                            true
-                        } else {
-                            written < there
-                        }
-                    }
-                };
-                if !own_first {
-                    return stored.next();
-                }
-                if let Some((key, slot)) = own.next()
-                    && let Some(entry) = &slot.shown
-                {
-                    return Some((key, entry));
-                }
-            }
-        }))
-    }
-}
-
-fn bound_is_empty((from, end): &(Bound<Key>, Bound<Key>)) -> bool {
-    match (from, end) {
-        (Bound::Included(from), Bound::Excluded(end)) => from >= end,
-        _ => false,
     }
 }

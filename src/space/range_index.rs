@@ -1,25 +1,25 @@
-//! Who is concerned by a change: things kept by the ranges of keys they care for.
+//! Range index: finds the items whose ranges a commit touches.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::{Commit, Key, KeyRange};
 
-/// Things, by the ranges they care for.
+/// Items by their ranges.
 ///
-/// Finding those that a commit concerns costs a look-up per key and per length of prefix that anything cares for,
-/// whatever their number.
+/// Finding those that a commit touches costs a look-up per key and per length of prefix in use, however many items there
+/// are.
 #[derive(Debug)]
-pub(crate) struct Registry<T> {
+pub(crate) struct RangeIndex<T> {
     exact: BTreeMap<(Key, u64), Arc<T>>,
     prefix: BTreeMap<(Key, u64), Arc<T>>,
-    /// How many care for a prefix of each length.
+    /// How many items have a prefix of each length.
     lengths: BTreeMap<usize, usize>,
     count: usize,
     last_id: u64,
 }
 
-impl<T> Default for Registry<T> {
+impl<T> Default for RangeIndex<T> {
     fn default() -> Self {
         Self {
             exact: BTreeMap::new(),
@@ -31,19 +31,19 @@ impl<T> Default for Registry<T> {
     }
 }
 
-impl<T> Registry<T> {
-    /// Adds a thing; the number given back takes it away again.
-    pub(crate) fn add(&mut self, ranges: &[KeyRange], thing: &Arc<T>) -> u64 {
+impl<T> RangeIndex<T> {
+    /// Adds an item; the number returned removes it again.
+    pub(crate) fn add(&mut self, ranges: &[KeyRange], item: &Arc<T>) -> u64 {
         self.last_id += 1;
         let id = self.last_id;
         for range in ranges {
             match range {
                 KeyRange::Exact(key) => {
-                    self.exact.insert((key.clone(), id), Arc::clone(thing));
+                    self.exact.insert((key.clone(), id), Arc::clone(item));
                 }
                 KeyRange::Prefix(prefix) => {
                     let place = (prefix.clone(), id);
-                    if self.prefix.insert(place, Arc::clone(thing)).is_none() {
+                    if self.prefix.insert(place, Arc::clone(item)).is_none() {
                         *self.lengths.entry(prefix.as_bytes().len()).or_default() += 1;
                     }
                 }
@@ -53,7 +53,7 @@ impl<T> Registry<T> {
         id
     }
 
-    /// Takes a thing away, given the ranges it was added with.
+    /// Removes an item, given the ranges it was added with.
     pub(crate) fn remove(&mut self, id: u64, ranges: &[KeyRange]) {
         for range in ranges {
             match range {
@@ -79,26 +79,26 @@ impl<T> Registry<T> {
         }
     }
 
-    /// How many things there are.
+    /// How many items there are.
     pub(crate) fn count(&self) -> usize {
         self.count
     }
 
-    /// Calls `tell` with each thing a commit concerns and the key that concerns it; some more than once.
-    pub(crate) fn concerned(&self, commit: &Commit, mut tell: impl FnMut(&T, &Key)) {
+    /// Calls `visit` with each item that a commit touches, and the key that touches it; with some more than once.
+    pub(crate) fn for_each_match(&self, commit: &Commit, mut visit: impl FnMut(&T, &Key)) {
         if self.count == 0 {
             return;
         }
         for change in &commit.changes {
-            for thing in at(&self.exact, &change.key) {
-                tell(thing, &change.key);
+            for item in at(&self.exact, &change.key) {
+                visit(item, &change.key);
             }
             for length in self.lengths.keys() {
                 let Some(start) = change.key.as_bytes().get(..*length) else {
                     break;
                 };
-                for thing in at(&self.prefix, &Key::new(change.key.realm(), start)) {
-                    tell(thing, &change.key);
+                for item in at(&self.prefix, &Key::new(change.key.realm(), start)) {
+                    visit(item, &change.key);
                 }
             }
         }
@@ -106,11 +106,11 @@ impl<T> Registry<T> {
 }
 
 fn at<'a, T>(
-    things: &'a BTreeMap<(Key, u64), Arc<T>>,
+    items: &'a BTreeMap<(Key, u64), Arc<T>>,
     key: &Key,
 ) -> impl Iterator<Item = &'a T> + use<'a, T> {
     let all = (key.clone(), 0)..=(key.clone(), u64::MAX);
-    things.range(all).map(|(_, thing)| thing.as_ref())
+    items.range(all).map(|(_, item)| item.as_ref())
 }
 
 #[cfg(test)]
@@ -118,18 +118,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_taken_away_leaves_nothing_behind() {
-        let mut registry = Registry::default();
+    fn removal_leaves_nothing_behind() {
+        let mut index = RangeIndex::default();
         let ranges = [
             KeyRange::Exact(Key::user("a")),
             KeyRange::Prefix(Key::user("a/")),
             KeyRange::Prefix(Key::user("b/")),
         ];
-        let id = registry.add(&ranges, &Arc::new(()));
-        registry.remove(id, &ranges);
-        assert_eq!(registry.count, 0);
-        assert!(
-            registry.exact.is_empty() && registry.prefix.is_empty() && registry.lengths.is_empty()
-        );
+        let id = index.add(&ranges, &Arc::new(()));
+        index.remove(id, &ranges);
+        assert_eq!(index.count, 0);
+        assert!(index.exact.is_empty() && index.prefix.is_empty() && index.lengths.is_empty());
     }
 }

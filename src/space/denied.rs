@@ -1,0 +1,29 @@
+//! Denials: why a caller may not do something.
+
+/// Why a caller may not do something, in words for the log. Faces answer [`Denied::Forbidden`] in their protocol's own
+/// words, which tell nothing of what is there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// The key is longer than the store takes.
+    #[error("key of {len} bytes is longer than the limit of {limit} bytes")]
+    KeyTooLong {
+        /// Its length, in bytes.
+        len: usize,
+        /// The most allowed.
+        limit: usize,
+    },
+    /// The value is longer than the store takes.
+    #[error("value of {len} bytes is longer than the limit of {limit} bytes")]
+    ValueTooLong {
+        /// Its length, in bytes.
+        len: usize,
+        /// The most allowed.
+        limit: usize,
+    },
+    /// The request changes more than one commit can hold.
+    #[error("{0}")]
+    TooMuch(String),
+    /// The caller has no right to it.
+    #[error("permission denied: {0}")]
+    Forbidden(String),
+}

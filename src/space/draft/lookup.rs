@@ -1,0 +1,127 @@
+//! Lookups of a draft: the stored entries with its own writes laid over them, as far as the caller may see.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use super::Draft;
+use crate::model::{Entry, Key, KeyRange};
+use crate::space::lookup::{Lookup, Scan};
+use crate::space::read_write_set::{Depth, Span};
+
+impl Lookup for Draft<'_> {
+    fn get(&self, key: &Key) -> Option<&Arc<Entry>> {
+        self.asks_for(key);
+        self.glance(key)
+    }
+
+    fn glance(&self, key: &Key) -> Option<&Arc<Entry>> {
+        if self.visibility.sees(key) {
+            self.peek(key)
+        } else {
+            None
+        }
+    }
+
+    fn scan_from(&self, prefix: &Key, from: &Key) -> Scan<'_> {
+        let entries = self.scan_everything(prefix, from);
+        if self.sees_whole(&KeyRange::Prefix(prefix.clone())) {
+            return entries;
+        }
+        Box::new(entries.filter(|(key, _)| self.visibility.sees(key)))
+    }
+
+    fn first(
+        &self,
+        prefix: &Key,
+        from: &Key,
+        wanted: fn(&Key) -> bool,
+    ) -> Option<(&Key, &Arc<Entry>)> {
+        let whole = self.sees_whole(&KeyRange::Prefix(prefix.clone()));
+        self.first_by(prefix, from, |key| wanted(key) && (whole || self.sees(key)))
+    }
+}
+
+impl Draft<'_> {
+    /// As [`Lookup::get`], but of a hidden key as well: for the gateway's own records, and for what follows from a change.
+    pub(crate) fn peek(&self, key: &Key) -> Option<&Arc<Entry>> {
+        if let Some(own) = self.written.get(key) {
+            return own.shown.as_ref();
+        }
+        self.note_read(Span::key(key), Depth::Entries);
+        self.base.entries.get(key)
+    }
+
+    /// As [`Lookup::scan_from`], of hidden keys as well.
+    pub(crate) fn scan_everything(&self, prefix: &Key, from: &Key) -> Scan<'_> {
+        let (_, end) = KeyRange::Prefix(prefix.clone()).bounds();
+        self.note_read(Span::new(from, end.clone()), Depth::Entries);
+        self.merged(from, end)
+    }
+
+    /// As [`Lookup::first`], of hidden keys as well.
+    pub(crate) fn first_of_everything(
+        &self,
+        prefix: &Key,
+        from: &Key,
+        wanted: fn(&Key) -> bool,
+    ) -> Option<(&Key, &Arc<Entry>)> {
+        self.first_by(prefix, from, wanted)
+    }
+
+    fn first_by(
+        &self,
+        prefix: &Key,
+        from: &Key,
+        wanted: impl Fn(&Key) -> bool,
+    ) -> Option<(&Key, &Arc<Entry>)> {
+        let (_, end) = KeyRange::Prefix(prefix.clone()).bounds();
+        let found = self.merged(from, end.clone()).find(|(key, _)| wanted(key));
+        // Only what was passed over was read: what comes or goes behind the first one changes nothing.
+        let to = found.map_or(end, |(key, _)| Bound::Included(key.clone()));
+        self.note_read(Span::new(from, to), Depth::Keys);
+        found
+    }
+
+    /// The stored entries with the draft's own laid over them.
+    fn merged(&self, from: &Key, end: Bound<Key>) -> Scan<'_> {
+        let bounds = (Bound::Included(from.clone()), end);
+        if bound_is_empty(&bounds) {
+            return Box::new(std::iter::empty());
+        }
+        let mut stored = self.base.entries.range(bounds.clone()).peekable();
+        let mut own = self.written.range(bounds).peekable();
+        Box::new(std::iter::from_fn(move || {
+            loop {
+                let own_first = match (own.peek(), stored.peek()) {
+                    (None, None) => return None,
+                    (Some(_), None) => true,
+                    (None, Some(_)) => false,
+                    (Some((written, _)), Some((there, _))) => {
+                        if written == there {
+                            // The draft's own version stands for the stored one.
+                            stored.next();
+                            true
+                        } else {
+                            written < there
+                        }
+                    }
+                };
+                if !own_first {
+                    return stored.next();
+                }
+                if let Some((key, written)) = own.next()
+                    && let Some(entry) = &written.shown
+                {
+                    return Some((key, entry));
+                }
+            }
+        }))
+    }
+}
+
+fn bound_is_empty((from, end): &(Bound<Key>, Bound<Key>)) -> bool {
+    match (from, end) {
+        (Bound::Included(from), Bound::Excluded(end)) => from >= end,
+        _ => false,
+    }
+}

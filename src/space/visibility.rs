@@ -1,0 +1,176 @@
+//! Visibility: what of the keyspace one caller may see.
+//!
+//! The rules, which hold for every face:
+//!
+//! - A read of many (scan, list, watch, replay of the past) leaves out what is hidden. Its index, its wake-ups and the
+//!   directories it implies depend only on what the caller may see.
+//! - A decision that looks at a hidden key, or writes one, is forbidden, whether or not the key is there.
+//! - A write of a subtree (recursive delete, the TTL of a directory) is forbidden unless all of the range can be seen, be
+//!   anything there or not.
+//! - A lease belongs to the principal that made it. The rules say what others may do with it.
+//!
+//! What stays visible to everybody: how fast the one line of revisions moves (`X-Etcd-Index`, revisions of one's own
+//! writes), and the floors below which history and deletions are forgotten.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::model::{Change, Commit, Key, KeyRange, Lease, LeaseId, Principal, Realm};
+
+/// What of the keyspace a caller can see.
+#[derive(Clone)]
+pub enum Visibility {
+    /// Every key, and every lease to do with as one likes.
+    All,
+    /// What these rules say.
+    Part(Arc<dyn VisibilityRules>),
+}
+
+/// Rules for a caller who may not see or use everything. They are about clients' keys and leases alone: the gateway's own
+/// records are hidden from every such caller.
+pub trait VisibilityRules: Send + Sync {
+    /// Whether this key can be seen, be it there or not.
+    fn sees(&self, key: &Key) -> bool;
+
+    /// How much can be seen of everything that could be in the range.
+    fn covers(&self, range: &KeyRange) -> Coverage;
+
+    /// Names what can be seen of the range: callers with the same name for it see the same keys of it, so they share
+    /// encoded lists. For [`LeaseId::records`] it names whose leases are seen.
+    fn class(&self, range: &KeyRange) -> Vec<u8>;
+
+    /// Whether this may be done with a lease of another or of this principal. A lease without an owner is never asked
+    /// about: it is anybody's.
+    fn allows(&self, owner: &Principal, right: LeaseRight) -> bool;
+}
+
+/// How much of a range can be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coverage {
+    /// Every key that could be in it.
+    All,
+    /// Some keys.
+    Part,
+    /// No key.
+    None,
+}
+
+/// What is done with a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaseRight {
+    /// It is shown, alone or in a list.
+    See,
+    /// Its term begins again.
+    Renew,
+    /// It locks an entry or releases one.
+    Lock,
+    /// It is ended, or changed.
+    End,
+}
+
+/// What a caller sees of some ranges, by name. Views of one class show the same keys in these ranges.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ViewClass(Option<Vec<u8>>);
+
+impl Visibility {
+    /// Whether this key can be seen.
+    pub fn sees(&self, key: &Key) -> bool {
+        match self {
+            Self::All => true,
+            Self::Part(rules) => key.realm() == Realm::User && rules.sees(key),
+        }
+    }
+
+    /// How much can be seen of everything that could be in the range.
+    pub fn covers(&self, range: &KeyRange) -> Coverage {
+        let (KeyRange::Exact(key) | KeyRange::Prefix(key)) = range;
+        match self {
+            Self::All => Coverage::All,
+            Self::Part(_) if key.realm() == Realm::System => Coverage::None,
+            Self::Part(rules) => rules.covers(range),
+        }
+    }
+
+    /// Whether every key that could be in the range can be seen.
+    pub fn sees_whole(&self, range: &KeyRange) -> bool {
+        self.covers(range) == Coverage::All
+    }
+
+    /// What can be seen of these ranges. Everybody who sees all of them is of one class.
+    pub fn class(&self, ranges: &[KeyRange]) -> ViewClass {
+        let Self::Part(rules) = self else {
+            return ViewClass(None);
+        };
+        if ranges.iter().all(|range| self.sees_whole(range)) {
+            return ViewClass(None);
+        }
+        let mut class = Vec::new();
+        for range in ranges {
+            let one = rules.class(range);
+            // The length before each keeps names of neighbouring ranges apart.
+            class.extend_from_slice(&one.len().to_le_bytes());
+            class.extend_from_slice(&one);
+        }
+        ViewClass(Some(class))
+    }
+
+    /// Whether this may be done with a lease of this owner.
+    pub fn allows(&self, owner: &Principal, right: LeaseRight) -> bool {
+        match self {
+            Self::All => true,
+            Self::Part(rules) => owner.is_anonymous() || rules.allows(owner, right),
+        }
+    }
+
+    /// Whether a watch must look at a change of this key. Of a lease only the watch itself finds out, in its own time.
+    pub(crate) fn may_see(&self, key: &Key) -> bool {
+        match self {
+            Self::All => true,
+            Self::Part(_) => self.sees(key) || LeaseId::is_record(key),
+        }
+    }
+
+    fn sees_change(&self, change: &Change) -> bool {
+        if !LeaseId::is_record(&change.key) {
+            return self.sees(&change.key);
+        }
+        let record = change.now.as_ref().or(change.before.as_ref());
+        let lease = record.and_then(|record| Lease::read(record.value()));
+        lease.is_some_and(|lease| self.allows(&lease.owner, LeaseRight::See))
+    }
+
+    /// The commit as far as it can be seen; `None` where nothing of it can. The node it acted on as a whole is left out
+    /// where that is hidden: what is left then happened to each key by itself.
+    pub(crate) fn shown(&self, commit: &Arc<Commit>) -> Option<Arc<Commit>> {
+        if matches!(self, Self::All) {
+            return Some(Arc::clone(commit));
+        }
+        let subject = commit.subject.as_ref().filter(|node| self.sees(node));
+        let changes: Vec<_> = commit
+            .changes
+            .iter()
+            .filter(|change| self.sees_change(change))
+            .collect();
+        if changes.is_empty() {
+            return None;
+        }
+        if changes.len() == commit.changes.len() && subject == commit.subject.as_ref() {
+            return Some(Arc::clone(commit));
+        }
+        Some(Arc::new(Commit {
+            revision: commit.revision,
+            cause: commit.cause,
+            subject: subject.cloned(),
+            changes: changes.into_iter().cloned().collect(),
+        }))
+    }
+}
+
+impl fmt::Debug for Visibility {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::All => "All",
+            Self::Part(_) => "Part",
+        })
+    }
+}

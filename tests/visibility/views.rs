@@ -1,0 +1,79 @@
+//! The keyspace itself, without a face: views and watches of a restricted caller.
+
+use std::convert::Infallible;
+
+use kubekv::model::{Caller, FaceName, Key, KeyRange, LeaseId, Principal};
+use kubekv::space::{CommitError, Denied, Draft, Lookup};
+
+use super::gateway::{ADMIN, Gateway, NODE};
+
+fn node() -> Caller {
+    Caller::Client {
+        face: FaceName::Consul,
+        peer: "127.0.0.1:1".parse().unwrap(),
+        principal: Principal::named(NODE),
+    }
+}
+
+#[tokio::test]
+async fn a_hidden_key_was_never_there() {
+    let gateway = Gateway::start(vec![("secret", false)]).await;
+    let before = gateway.space.read(&node()).key_index(&Key::user("secret"));
+    gateway.set("secret", "1").await;
+    let view = gateway.space.read(&node());
+    assert_eq!(view.key_index(&Key::user("secret")), before);
+    assert!(view.get(&Key::user("secret")).is_none());
+}
+
+#[tokio::test]
+async fn a_watch_holds_of_a_commit_what_may_be_seen_and_nothing_of_hidden_ones() {
+    let gateway = Gateway::start(vec![("secret", false)]).await;
+    let all = vec![KeyRange::Prefix(Key::user(""))];
+    let mut watch = gateway.space.watch(&node(), all);
+    // More than wait for one watch.
+    for count in 0..2_000 {
+        gateway.set("secret", &count.to_string()).await;
+    }
+    let ops = r#"[{"KV":{"Verb":"set","Key":"secret/x","Value":"MQ=="}},
+        {"KV":{"Verb":"set","Key":"open","Value":"Mg=="}}]"#;
+    gateway.consul(ADMIN, "PUT txn", ops).await;
+    let commit = watch.try_next().unwrap().unwrap();
+    let keys: Vec<_> = commit.changes.iter().map(|change| &change.key).collect();
+    assert_eq!(keys, [&Key::user("open")]);
+    assert!(watch.try_next().is_none());
+}
+
+#[tokio::test]
+async fn the_operator_and_the_gateway_itself_see_everything() {
+    let gateway = Gateway::start(vec![("", false)]).await;
+    gateway.set("k", "1").await;
+    assert_eq!(gateway.space.read(&node()).scan(&Key::user("")).count(), 0);
+    for caller in [Caller::Operator, Caller::System] {
+        let view = gateway.space.read(&caller);
+        assert_eq!(view.scan(&Key::user("")).count(), 1, "{caller:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_watch_holds_the_leases_of_its_caller() {
+    let gateway = Gateway::start(vec![("secret", false)]).await;
+    let records = vec![KeyRange::Prefix(LeaseId::records())];
+    let mut watch = gateway.space.watch(&node(), records);
+    let other = gateway.session(ADMIN).await;
+    let destroy = format!("PUT session/destroy/{other}");
+    gateway.consul(ADMIN, &destroy, "").await;
+    assert!(watch.try_next().is_none());
+    gateway.session(NODE).await;
+    assert!(watch.try_next().is_some_and(|next| next.is_ok()));
+}
+
+#[tokio::test]
+async fn the_lock_delay_of_a_hidden_key_is_not_shown() {
+    let gateway = Gateway::start(vec![("secret", false)]).await;
+    let ask = |draft: &mut Draft<'_>| Ok::<_, Infallible>(draft.is_delayed(&Key::user("secret")));
+    let refused = gateway.space.commit(&node(), ask).await;
+    assert!(matches!(
+        refused,
+        Err(CommitError::Denied(Denied::Forbidden(_)))
+    ));
+}
