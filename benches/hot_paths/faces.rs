@@ -1,4 +1,4 @@
-//! Requests as the faces see them: parsed, answered, encoded.
+//! Benchmarks of requests through the faces: parsed, answered, encoded.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! A keyspace with both faces, on a store.
+//! A gateway without sockets: a keyspace on a store, with both faces.
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -19,10 +19,10 @@ use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 use tower_service::Service;
 
-/// Networks present, as in the figures that Docker's lists are measured with.
+/// The number of networks, as in the figures for Docker's lists.
 pub(crate) const NETWORKS: usize = 1_000;
 
-/// What dockerd writes of a network.
+/// A network as dockerd writes it.
 const NETWORK: &str = include_str!("../compare/network.json");
 
 pub(crate) struct Gateway {
@@ -67,7 +67,7 @@ impl Gateway {
         }
     }
 
-    /// Writes a key below the faces.
+    /// Writes a key without a face.
     pub(crate) async fn put(&self, key: &str, value: &'static str) {
         let key = Key::user(key);
         let decide = |draft: &mut Draft<'_>| {
@@ -79,7 +79,7 @@ impl Gateway {
         self.space.commit(&Caller::System, decide).await.unwrap();
     }
 
-    /// Sends one request to the face whose path it has and reads the answer; gives its length.
+    /// Sends one request to the face of its path and reads the answer; returns the length of the body.
     pub(crate) async fn send(
         &self,
         method: Method,

@@ -1,4 +1,4 @@
-//! What is on the way of most requests, without sockets: `cargo bench`, one of them with `cargo bench -- NAME`.
+//! Benchmarks of the code that most requests run, without sockets: `cargo bench`, or one with `cargo bench -- NAME`.
 
 #![allow(
     missing_docs,

@@ -1,4 +1,4 @@
-//! One commit after another on each store, and many side by side.
+//! Benchmarks of commits on each store: one after another, and many concurrently.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use tokio::runtime::Runtime;
 use crate::gateway::Gateway;
 
 /// As many as wrk's connections in `benches/compare/run`.
-const SIDE_BY_SIDE: usize = 64;
+const CONCURRENT: usize = 64;
 
 pub(crate) fn commits(bench: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
-    // On the disk the checkout is on: a directory for temporary files may be in memory.
+    // On the disk of the checkout: the directory for temporary files may be in memory.
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let options = EmbeddedOptions::new(directory.path(), Arc::new(|why| panic!("{why}")));
     let stores: [(&str, Arc<dyn Store>); 2] = [
@@ -30,11 +30,11 @@ pub(crate) fn commits(bench: &mut Criterion) {
                 .to_async(&runtime)
                 .iter(|| gateway.put("one", "value"));
         });
-        group.throughput(Throughput::Elements(SIDE_BY_SIDE as u64));
+        group.throughput(Throughput::Elements(CONCURRENT as u64));
         group.bench_function("commits side by side", |bench| {
             bench.to_async(&runtime).iter(|| async {
                 let mut writes = tokio::task::JoinSet::new();
-                for number in 0..SIDE_BY_SIDE {
+                for number in 0..CONCURRENT {
                     let gateway = Arc::clone(&gateway);
                     let key = format!("many/{number}");
                     writes.spawn(async move { gateway.put(&key, "value").await });

@@ -1,4 +1,4 @@
-//! One connection, one request at a time.
+//! An HTTP client: one connection, one request at a time.
 
 use std::net::SocketAddr;
 
@@ -9,7 +9,7 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// A connection that ended.
+/// The error of a lost connection.
 pub type Broken = Box<dyn std::error::Error + Send + Sync>;
 
 pub struct Client(SendRequest<Full<Bytes>>);

@@ -1,19 +1,19 @@
-//! Linearizable reads: through a server, or of etcd's version 3 itself.
+//! Measuring linearizable reads: through a server, or directly from etcd version 3.
 
 use std::time::Duration;
 
-use super::Server;
 use super::client::Client;
 use super::pace::{self, Sender};
 use super::protocol::Protocol;
 use super::raw_etcd::{Form, RawEtcd};
+use super::server::Server;
 
-/// How.
+/// The options of a read measurement.
 #[derive(Clone, Debug, clap::Args)]
-pub struct How {
+pub struct GetOptions {
     #[arg(long)]
     key: String,
-    /// All that begin with the key.
+    /// Read all keys that begin with the key.
     #[arg(long)]
     all: bool,
     #[arg(long, default_value_t = 1)]
@@ -22,16 +22,16 @@ pub struct How {
     seconds: f64,
 }
 
-/// Where from.
+/// The server to read from.
 #[derive(Debug)]
-pub enum From {
+pub enum Source {
     Server(Server),
     Etcd(String),
 }
 
 enum Reader {
     Server(Client, String),
-    Etcd(Box<RawEtcd>, How),
+    Etcd(Box<RawEtcd>, GetOptions),
 }
 
 impl Sender for Reader {
@@ -41,39 +41,39 @@ impl Sender for Reader {
                 let answer = client.send("GET", uri, "").await;
                 assert_eq!(answer.status, 200, "{uri}");
             }
-            Self::Etcd(etcd, how) => {
-                let found = etcd.get(&how.key, how.all).await;
-                assert!(found > 0, "nothing at {}", how.key);
+            Self::Etcd(etcd, options) => {
+                let found = etcd.get(&options.key, options.all).await;
+                assert!(found > 0, "nothing at {}", options.key);
             }
         }
     }
 }
 
-pub async fn run(from: From, how: How) {
+pub async fn run(from: Source, options: GetOptions) {
     let mut readers = Vec::new();
-    for _ in 0..how.clients {
+    for _ in 0..options.clients {
         readers.push(match &from {
-            From::Server(server) => {
-                let uri = uri(server.protocol, &how);
+            Source::Server(server) => {
+                let uri = uri(server.protocol, &options);
                 Reader::Server(Client::connect(server.address).await, uri)
             }
-            From::Etcd(endpoint) => Reader::Etcd(
+            Source::Etcd(endpoint) => Reader::Etcd(
                 Box::new(RawEtcd::connect(endpoint, Form::Put).await),
-                how.clone(),
+                options.clone(),
             ),
         });
     }
     for reader in &mut readers {
         reader.next().await;
     }
-    let lasts = Duration::from_secs_f64(how.seconds);
+    let lasts = Duration::from_secs_f64(options.seconds);
     pace::closed(readers, lasts).await.print();
 }
 
-fn uri(protocol: Protocol, how: &How) -> String {
-    let exact = protocol.exact(&protocol.key(&how.key));
+fn uri(protocol: Protocol, options: &GetOptions) -> String {
+    let exact = protocol.exact(&protocol.key(&options.key));
     match protocol {
-        _ if !how.all => exact,
+        _ if !options.all => exact,
         Protocol::Consul => format!("{exact}&recurse="),
         Protocol::Etcd => format!("{exact}&recursive=true&sorted=true"),
     }

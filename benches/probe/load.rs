@@ -1,11 +1,11 @@
-//! Many entries, written by a few connections side by side.
+//! Writing many entries over a few concurrent connections.
 
-use super::Server;
 use super::client::Client;
+use super::server::Server;
 
 const CONNECTIONS: usize = 64;
 
-/// Puts `PREFIX/0` and so on.
+/// Writes the keys `PREFIX/0` to `PREFIX/COUNT-1`.
 pub async fn keys(server: Server, prefix: &'static str, count: usize) {
     let mut writers = tokio::task::JoinSet::new();
     for first in 0..CONNECTIONS {

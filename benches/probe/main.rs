@@ -1,5 +1,6 @@
-//! What `benches/compare/run`, `benches/kubernetes/run` and `benches/etcd/run` need beside wrk: clients that park, replay, load, write and
-//! see a gateway go, and what the machine itself takes.
+//! Probe: the clients and measurements that `benches/compare/run`, `benches/kubernetes/run` and `benches/etcd/run` need
+//! besides wrk: blocking polls, a replay of dockerd, bulk writes, reads and writes at a pace, outages of a gateway, and the
+//! limits of the machine itself.
 
 #![allow(
     missing_docs,
@@ -22,33 +23,36 @@ use std::path::PathBuf;
 use clap::Parser;
 
 mod client;
-mod constant;
-mod floor;
+mod constant_server;
+mod figures;
 mod get;
 mod load;
+mod machine_floor;
 mod outage;
 mod pace;
 mod parked;
 mod protocol;
 mod put;
-mod raw;
+mod raw_api_server;
 mod raw_etcd;
 mod replay;
-mod stored;
-mod table;
+mod server;
+mod stored_bytes;
 
-use protocol::Protocol;
+use get::{GetOptions, Source};
+use put::{Destination, PutOptions};
 use raw_etcd::Form;
+use server::Server;
 
 #[derive(Debug, Parser)]
 enum Probe {
     /// Answers every request with the same body.
     Constant { address: SocketAddr, bytes: usize },
-    /// Parks a poll on each of many keys, then writes to some of them.
+    /// Keeps a blocking poll on each of many keys, then writes to some of them.
     Parked {
         #[command(flatten)]
         server: Server,
-        /// The server's process, for its memory.
+        /// The server's process id, to measure its memory.
         #[arg(long)]
         pid: u32,
         #[arg(long, default_value_t = 10_000)]
@@ -56,11 +60,11 @@ enum Probe {
         #[arg(long, default_value_t = 100)]
         writes: usize,
     },
-    /// Sends what dockerd sent while a container started, with so many networks present.
+    /// Sends the requests that dockerd sent while a container started, with different numbers of networks present.
     Replay {
         #[command(flatten)]
         server: Server,
-        /// A line a request, in order.
+        /// The recorded requests, one per line, in order.
         #[arg(long)]
         recording: PathBuf,
         #[arg(long)]
@@ -78,68 +82,64 @@ enum Probe {
         #[command(flatten)]
         server: Server,
         #[command(flatten)]
-        how: put::How,
+        options: PutOptions,
     },
-    /// The same on the API server that KUBECONFIG names.
+    /// Like put, directly to the API server of KUBECONFIG.
     PutRaw {
         #[arg(long)]
         namespace: String,
-        /// An object as kubekv made it.
+        /// A file with an object that kubekv created.
         #[arg(long)]
         object: PathBuf,
         #[command(flatten)]
-        how: put::How,
+        options: PutOptions,
     },
-    /// The same in an etcd of version 3.
+    /// Like put, directly to an etcd of version 3.
     PutEtcd {
         #[arg(long)]
         endpoint: String,
-        /// What each write is.
+        /// The form of each write.
         #[arg(long = "as", default_value = "put")]
         form: Form,
         #[command(flatten)]
-        how: put::How,
+        options: PutOptions,
     },
-    /// Reads; prints the same.
+    /// Reads; prints requests per second, and p50 and p99 in microseconds.
     Get {
         #[command(flatten)]
         server: Server,
         #[command(flatten)]
-        how: get::How,
+        options: GetOptions,
     },
-    /// The same of an etcd of version 3.
+    /// Like get, directly from an etcd of version 3.
     GetEtcd {
         #[arg(long)]
         endpoint: String,
         #[command(flatten)]
-        how: get::How,
+        options: GetOptions,
     },
-    /// Lists what entries' objects take in an etcd.
+    /// Lists the sizes of entries' objects in the etcd of a cluster.
     Stored { etcd: SocketAddr, namespace: String },
-    /// Ends the gateway that leads while clients write and read.
+    /// Stops the leader while clients write and read.
     Outage(outage::Outage),
-    /// Writes so many small entries.
+    /// Writes a number of small entries.
     Load {
         #[command(flatten)]
         server: Server,
         count: usize,
     },
-    /// What one fdatasync in a directory and one round trip over loopback take.
+    /// Measures one fdatasync in a directory and one round trip over loopback.
     Floor { directory: PathBuf },
-}
-
-#[derive(Clone, Copy, Debug, clap::Args)]
-struct Server {
-    #[arg(long)]
-    protocol: Protocol,
-    #[arg(long)]
-    address: SocketAddr,
 }
 
 fn main() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    match Probe::parse() {
-        Probe::Constant { address, bytes } => runtime.block_on(constant::serve(address, bytes)),
+    runtime.block_on(run(Probe::parse()));
+}
+
+async fn run(probe: Probe) {
+    match probe {
+        Probe::Constant { address, bytes } => constant_server::serve(address, bytes).await,
         Probe::Parked {
             server,
             pid,
@@ -147,7 +147,7 @@ fn main() {
             writes,
         } => {
             kubekv::gateway::raise_file_limit();
-            runtime.block_on(parked::run(server, pid, polls, writes));
+            parked::run(server, pid, polls, writes).await;
         }
         Probe::Replay {
             server,
@@ -156,43 +156,29 @@ fn main() {
             networks,
             rounds,
             running,
-        } => {
-            let recording = std::fs::read_to_string(recording).unwrap();
-            let network = std::fs::read_to_string(network).unwrap();
-            runtime.block_on(replay::run(
-                server, &recording, &network, &networks, rounds, running,
-            ));
-        }
-        Probe::Put { server, how } => runtime.block_on(put::run(put::To::Server(server), how)),
+        } => replay::run(server, &recording, &network, &networks, rounds, running).await,
+        Probe::Put { server, options } => put::run(Destination::Server(server), options).await,
         Probe::PutRaw {
             namespace,
             object,
-            how,
-        } => runtime.block_on(put::run(
-            put::To::Raw {
-                namespace: &namespace,
-                object: &object,
-            },
-            how,
-        )),
+            options,
+        } => {
+            let (namespace, object) = (&namespace, &object);
+            put::run(Destination::Raw { namespace, object }, options).await;
+        }
         Probe::PutEtcd {
             endpoint,
             form,
-            how,
-        } => runtime.block_on(put::run(
-            put::To::Etcd {
-                endpoint: &endpoint,
-                form,
-            },
-            how,
-        )),
-        Probe::Get { server, how } => runtime.block_on(get::run(get::From::Server(server), how)),
-        Probe::GetEtcd { endpoint, how } => {
-            runtime.block_on(get::run(get::From::Etcd(endpoint), how));
+            options,
+        } => {
+            let endpoint = &endpoint;
+            put::run(Destination::Etcd { endpoint, form }, options).await;
         }
-        Probe::Stored { etcd, namespace } => runtime.block_on(stored::print(etcd, &namespace)),
-        Probe::Outage(outage) => runtime.block_on(outage::run(outage)),
-        Probe::Load { server, count } => runtime.block_on(load::keys(server, "load", count)),
-        Probe::Floor { directory } => floor::measure(&directory),
+        Probe::Get { server, options } => get::run(Source::Server(server), options).await,
+        Probe::GetEtcd { endpoint, options } => get::run(Source::Etcd(endpoint), options).await,
+        Probe::Stored { etcd, namespace } => stored_bytes::print(etcd, &namespace).await,
+        Probe::Outage(outage) => outage::run(outage).await,
+        Probe::Load { server, count } => load::keys(server, "load", count).await,
+        Probe::Floor { directory } => machine_floor::measure(&directory),
     }
 }

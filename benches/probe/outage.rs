@@ -1,4 +1,4 @@
-//! What clients see while the gateway that leads goes and another takes over.
+//! Measuring an outage: gaps and failed requests of clients while the leader stops and another gateway takes over.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,44 +14,44 @@ const CLIENTS: usize = 4;
 /// Between two requests of one client, and after one that failed.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// How long clients run before the gateway goes.
+/// How long clients run before the leader is stopped.
 const BEFORE: Duration = Duration::from_secs(1);
 
-/// How long one waits for an answer.
+/// How long a client waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug, clap::Args)]
 pub struct Outage {
     #[arg(long)]
     protocol: Protocol,
-    /// The gateway that leads.
+    /// The leader.
     #[arg(long)]
     leads: SocketAddr,
     #[arg(long)]
     stands_by: SocketAddr,
-    /// The process that leads.
+    /// The leader's process id.
     #[arg(long)]
     pid: u32,
-    /// How it ends: KILL or TERM.
+    /// The signal that stops it: KILL or TERM.
     #[arg(long)]
     signal: String,
-    /// How long to go on after that.
+    /// How many seconds to continue after that.
     #[arg(long)]
     seconds: f64,
 }
 
-/// One client's requests.
-struct Seen {
+/// The results of one client.
+struct ClientResult {
     failed: usize,
     answered: usize,
-    /// The longest time without an answer that says it was done.
+    /// The longest time without a successful answer.
     gap: Duration,
 }
 
 #[derive(Clone, Copy)]
-struct Kind {
+struct ClientKind {
     writes: bool,
-    /// Whether it goes to the gateway that leads at first, and on to the other one when that fails.
+    /// Whether the client first uses the leader, and moves to the other gateway when that fails.
     moves: bool,
 }
 
@@ -61,7 +61,7 @@ pub async fn run(outage: Outage) {
     let mut kinds = Vec::new();
     for writes in [true, false] {
         for moves in [true, false] {
-            let kind = Kind { writes, moves };
+            let kind = ClientKind { writes, moves };
             let clients: Vec<_> = (0..CLIENTS)
                 .map(|number| {
                     let (outage, over) = (outage.clone(), Arc::clone(&over));
@@ -79,7 +79,7 @@ pub async fn run(outage: Outage) {
     tokio::time::sleep(Duration::from_secs_f64(outage.seconds)).await;
     over.store(true, Ordering::Relaxed);
     for (kind, clients) in kinds {
-        let mut sum = Seen {
+        let mut sum = ClientResult {
             failed: 0,
             answered: 0,
             gap: Duration::ZERO,
@@ -101,23 +101,34 @@ pub async fn run(outage: Outage) {
     }
 }
 
-async fn client(outage: Outage, kind: Kind, number: usize, over: Arc<AtomicBool>) -> Seen {
-    let mut places = [outage.stands_by, outage.stands_by];
+async fn client(
+    outage: Outage,
+    kind: ClientKind,
+    number: usize,
+    over: Arc<AtomicBool>,
+) -> ClientResult {
+    let mut gateways = [outage.stands_by, outage.stands_by];
     if kind.moves {
-        places[0] = outage.leads;
+        gateways[0] = outage.leads;
     }
     let key = format!("outage/{}/{number}", kind.moves);
-    let mut seen = Seen {
+    let mut seen = ClientResult {
         failed: 0,
         answered: 0,
         gap: Duration::ZERO,
     };
-    let mut place = 0;
+    let mut current = 0;
     let mut connection = None;
     let mut last = Instant::now();
     while !over.load(Ordering::Relaxed) {
         let uri = outage.protocol.key(&key);
-        let request = one(&mut connection, places[place], outage.protocol, kind, &uri);
+        let request = one(
+            &mut connection,
+            gateways[current],
+            outage.protocol,
+            kind,
+            &uri,
+        );
         let done = tokio::time::timeout(PATIENCE, request).await;
         if matches!(done, Ok(Ok(true))) {
             seen.answered += 1;
@@ -126,7 +137,7 @@ async fn client(outage: Outage, kind: Kind, number: usize, over: Arc<AtomicBool>
         } else {
             seen.failed += 1;
             connection = None;
-            place = 1;
+            current = 1;
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -134,12 +145,12 @@ async fn client(outage: Outage, kind: Kind, number: usize, over: Arc<AtomicBool>
     seen
 }
 
-/// Whether one request was done: a key that is not there yet is read, too.
+/// Whether one request succeeded; a read of a missing key counts as a success.
 async fn one(
     connection: &mut Option<Client>,
     to: SocketAddr,
     protocol: Protocol,
-    kind: Kind,
+    kind: ClientKind,
     uri: &str,
 ) -> Result<bool, Broken> {
     if connection.is_none() {

@@ -1,4 +1,4 @@
-//! How requests follow one another: each after the last one's answer, or at a steady pace whatever is answered.
+//! Closed and open loops: each client sends after its last answer, or requests are sent at a steady rate.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,20 +7,20 @@ use hdrhistogram::Histogram;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
-/// Somebody who sends one request after another.
+/// A client that sends one request after another.
 pub trait Sender: Send + 'static {
     /// Sends the next one, and waits for its answer.
     fn next(&mut self) -> impl Future<Output = ()> + Send;
 }
 
-/// What a run took.
-pub struct Taken {
-    /// From when a request was to be sent until its answer, in microseconds.
+/// The latencies of a run.
+pub struct Measured {
+    /// From the intended time of sending a request until its answer, in microseconds.
     pub times: Histogram<u64>,
     pub elapsed: Duration,
 }
 
-impl Taken {
+impl Measured {
     fn new() -> Self {
         Self {
             times: Histogram::new(3).unwrap(),
@@ -46,26 +46,26 @@ fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap()
 }
 
-/// Each sends again when it was answered, for so long.
-pub async fn closed(senders: Vec<impl Sender>, lasts: Duration) -> Taken {
+/// A closed loop: each client sends again after its answer.
+pub async fn closed(senders: Vec<impl Sender>, lasts: Duration) -> Measured {
     let from = Instant::now();
     let mut running = JoinSet::new();
     for mut sender in senders {
         running.spawn(async move {
-            let mut taken = Taken::new();
+            let mut measured = Measured::new();
             while from.elapsed() < lasts {
                 let sent = Instant::now();
                 sender.next().await;
-                taken.note(sent.elapsed());
+                measured.note(sent.elapsed());
             }
-            taken
+            measured
         });
     }
     all(running, from).await
 }
 
-/// So many requests a second are to be sent, whether or not others are answered; whoever is free sends the next one.
-pub async fn open(senders: Vec<impl Sender>, rate: f64, lasts: Duration) -> Taken {
+/// An open loop: `rate` requests per second are due, whether or not others are answered; the next free client sends.
+pub async fn open(senders: Vec<impl Sender>, rate: f64, lasts: Duration) -> Measured {
     let (due, waiting) = mpsc::unbounded_channel();
     let waiting = Arc::new(Mutex::new(waiting));
     let from = Instant::now();
@@ -86,22 +86,22 @@ pub async fn open(senders: Vec<impl Sender>, rate: f64, lasts: Duration) -> Take
     for mut sender in senders {
         let waiting = Arc::clone(&waiting);
         running.spawn(async move {
-            let mut taken = Taken::new();
+            let mut measured = Measured::new();
             loop {
                 let next = waiting.lock().await.recv().await;
                 let Some(intended) = next else {
-                    return taken;
+                    return measured;
                 };
                 sender.next().await;
-                taken.note(intended.elapsed());
+                measured.note(intended.elapsed());
             }
         });
     }
     all(running, from).await
 }
 
-async fn all(mut running: JoinSet<Taken>, from: Instant) -> Taken {
-    let mut sum = Taken::new();
+async fn all(mut running: JoinSet<Measured>, from: Instant) -> Measured {
+    let mut sum = Measured::new();
     while let Some(one) = running.join_next().await {
         sum.times.add(&one.unwrap().times).unwrap();
     }

@@ -1,4 +1,4 @@
-//! How each protocol says the same thing.
+//! The same requests in each protocol.
 
 use super::client::Answer;
 
@@ -26,7 +26,7 @@ impl Protocol {
         }
     }
 
-    /// A read of what was written last, wherever.
+    /// A linearizable read.
     pub fn exact(self, uri: &str) -> String {
         match self {
             Self::Consul => format!("{uri}?consistent="),
@@ -34,7 +34,7 @@ impl Protocol {
         }
     }
 
-    /// A poll for the next change of a key, as it was when `seen` was answered.
+    /// A poll for the next change of a key after the answer `seen`.
     pub fn poll(self, key: &str, seen: &Answer) -> String {
         match self {
             Self::Consul => {
@@ -45,7 +45,7 @@ impl Protocol {
         }
     }
 
-    /// What a later compare-and-swap compares with, where the answer is about a key.
+    /// The index that a later compare-and-swap compares with, if the answer is about a key.
     pub fn index(self, answer: &Answer) -> Option<u64> {
         match self {
             Self::Consul => answer

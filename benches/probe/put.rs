@@ -1,30 +1,30 @@
-//! Writes of small entries: through a server, or as objects of the API server or keys of etcd itself.
+//! Measuring writes of small entries: through a server, or directly as objects of the API server or keys of etcd.
 
 use std::path::Path;
 use std::time::Duration;
 
-use super::Server;
 use super::client::Client;
 use super::pace::{self, Sender};
 use super::protocol::Protocol;
-use super::raw::Raw;
+use super::raw_api_server::RawApiServer;
 use super::raw_etcd::{Form, RawEtcd};
+use super::server::Server;
 
-/// The value's length, in bytes.
-const VALUE: usize = 256;
+/// The length of values, in bytes.
+const VALUE_BYTES: usize = 256;
 
-/// What each request writes.
+/// The key of each write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum What {
-    /// A key that was not there.
+pub enum KeyChoice {
+    /// A new key.
     Create,
-    /// The client's own key, again.
+    /// The client's own key, again and again.
     Update,
 }
 
-/// Where to.
+/// The server to write to.
 #[derive(Debug)]
-pub enum To<'a> {
+pub enum Destination<'a> {
     Server(Server),
     Raw {
         namespace: &'a str,
@@ -36,39 +36,39 @@ pub enum To<'a> {
     },
 }
 
-/// How.
+/// The options of a write measurement.
 #[derive(Clone, Copy, Debug, clap::Args)]
-pub struct How {
-    #[arg(long, default_value = "update")]
-    what: What,
+pub struct PutOptions {
+    #[arg(long = "what", default_value = "update")]
+    key_choice: KeyChoice,
     #[arg(long, default_value_t = 1)]
     clients: u64,
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
-    /// So many requests a second, whatever is answered; else each client sends when it was answered.
+    /// Requests per second, whether or not earlier ones are answered; without it each client waits for its answer.
     #[arg(long)]
     rate: Option<f64>,
 }
 
 struct Writer {
-    to: Destination,
-    what: What,
-    /// Names of this writer's own.
+    to: Connection,
+    key_choice: KeyChoice,
+    /// The prefix of this writer's keys.
     prefix: String,
     count: u64,
 }
 
-enum Destination {
+enum Connection {
     Server(Client, Protocol),
-    Raw(Raw, Option<String>),
+    Raw(RawApiServer, Option<String>),
     Etcd(Box<RawEtcd>),
 }
 
 impl Writer {
     fn name(&self) -> String {
-        match self.what {
-            What::Create => format!("{}-{}", self.prefix, self.count),
-            What::Update => self.prefix.clone(),
+        match self.key_choice {
+            KeyChoice::Create => format!("{}-{}", self.prefix, self.count),
+            KeyChoice::Update => self.prefix.clone(),
         }
     }
 }
@@ -78,61 +78,61 @@ impl Sender for Writer {
         self.count += 1;
         let name = self.name();
         match &mut self.to {
-            Destination::Server(client, protocol) => {
-                let value = protocol.value(&format!("{:0VALUE$}", self.count));
+            Connection::Server(client, protocol) => {
+                let value = protocol.value(&format!("{:0VALUE_BYTES$}", self.count));
                 let uri = protocol.key(&format!("bench/{name}"));
                 let answer = client.send("PUT", &uri, &value).await;
                 assert!(answer.status < 300, "{uri}: {}", answer.status);
             }
-            Destination::Raw(raw, version) => {
-                let was = version.take_if(|_| self.what == What::Update);
+            Connection::Raw(raw, version) => {
+                let was = version.take_if(|_| self.key_choice == KeyChoice::Update);
                 // As long as the names kubekv makes.
                 let name = format!("bench.{name}-0123456789abcdef");
                 *version = Some(raw.put(&name, self.count, was.as_deref()).await);
             }
-            Destination::Etcd(etcd) => {
-                let value = format!("{:0VALUE$}", self.count);
+            Connection::Etcd(etcd) => {
+                let value = format!("{:0VALUE_BYTES$}", self.count);
                 etcd.put(&format!("raw/bench/{name}"), &value).await;
             }
         }
     }
 }
 
-pub async fn run(to: To<'_>, how: How) {
+pub async fn run(to: Destination<'_>, options: PutOptions) {
     let mut writers = Vec::new();
     let raw = match &to {
-        To::Server(_) | To::Etcd { .. } => None,
-        To::Raw { namespace, object } => {
+        Destination::Server(_) | Destination::Etcd { .. } => None,
+        Destination::Raw { namespace, object } => {
             let object = std::fs::read_to_string(object).unwrap();
-            Some(Raw::connect(namespace, &object).await)
+            Some(RawApiServer::connect(namespace, &object).await)
         }
     };
     let run = fastrand::u32(..);
-    for number in 0..how.clients {
+    for number in 0..options.clients {
         let to = match (&to, &raw) {
-            (To::Server(server), _) => {
-                Destination::Server(Client::connect(server.address).await, server.protocol)
+            (Destination::Server(server), _) => {
+                Connection::Server(Client::connect(server.address).await, server.protocol)
             }
-            (To::Raw { .. }, raw) => Destination::Raw(raw.clone().unwrap(), None),
-            (To::Etcd { endpoint, form }, _) => {
-                Destination::Etcd(Box::new(RawEtcd::connect(endpoint, *form).await))
+            (Destination::Raw { .. }, raw) => Connection::Raw(raw.clone().unwrap(), None),
+            (Destination::Etcd { endpoint, form }, _) => {
+                Connection::Etcd(Box::new(RawEtcd::connect(endpoint, *form).await))
             }
         };
         writers.push(Writer {
             to,
-            what: how.what,
+            key_choice: options.key_choice,
             prefix: format!("{run:08x}-{number:02}"),
             count: 0,
         });
     }
-    // Connections are made, and what is to be updated is there.
+    // Opens the connections and creates the keys to update.
     for writer in &mut writers {
         writer.next().await;
     }
-    let lasts = Duration::from_secs_f64(how.seconds);
-    let taken = match how.rate {
+    let lasts = Duration::from_secs_f64(options.seconds);
+    let measured = match options.rate {
         None => pace::closed(writers, lasts).await,
         Some(rate) => pace::open(writers, rate, lasts).await,
     };
-    taken.print();
+    measured.print();
 }

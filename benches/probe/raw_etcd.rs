@@ -1,26 +1,26 @@
-//! Etcd's version 3 itself, asked by the client library that kubekv uses, over a connection of each client's own.
+//! Direct requests to etcd version 3, with the client library that kubekv uses, over one connection per client.
 
 use etcd_client::{Client, Compare, CompareOp, GetOptions, Txn, TxnOp};
 
-/// About as long as the gateway's own.
+/// Attributes of about the same length as kubekv's.
 const ATTRIBUTES: &str = r#"{"commit":{"stamp":{"term":1,"sequence":1000},"cause":"set"},"attrs":{"version":1000,"ctime_ms":1700000000000,"mtime_ms":1700000000000,"created":{"at":1000},"placed":{"at":1000}}}"#;
 
-/// What a write is.
+/// The form of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Form {
     /// One put.
     Put,
-    /// A transaction of that put, which compares nothing.
+    /// A transaction of one put without comparisons.
     Txn,
-    /// What kubekv makes of it: a transaction that compares who leads and what was there, and puts the value and what is
-    /// remembered beside it.
+    /// As kubekv writes: a transaction that compares the leader record and the previous revision, and puts the value and
+    /// its attributes.
     Whole,
 }
 
 pub struct RawEtcd {
     client: Client,
     form: Form,
-    /// The revision of the key that was written last.
+    /// The key that was written last, and its revision.
     written: (String, i64),
 }
 
@@ -65,7 +65,7 @@ impl RawEtcd {
             ])
     }
 
-    /// A linearizable read of one key, or of all that begin with it; how many there are.
+    /// Makes a linearizable read of one key, or of all keys that begin with it; returns their number.
     pub async fn get(&mut self, key: &str, all: bool) -> usize {
         let options = all.then(|| GetOptions::new().with_prefix());
         self.client.get(key, options).await.unwrap().kvs().len()

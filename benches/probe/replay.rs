@@ -1,15 +1,16 @@
-//! The start of one container, as dockerd asked for it, with more and more other networks present.
+//! A replay of the requests of dockerd while a container starts, with growing numbers of other networks present.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use super::Server;
 use super::client::Client;
+use super::server::Server;
 
 #[derive(Debug, Deserialize)]
-struct Recorded {
+struct RecordedRequest {
     step: String,
     method: String,
     uri: String,
@@ -20,17 +21,18 @@ struct Recorded {
 
 pub async fn run(
     server: Server,
-    recording: &str,
-    network: &str,
+    recording: &Path,
+    network: &Path,
     networks: &[usize],
     rounds: usize,
     running: bool,
 ) {
-    let recorded: Vec<Recorded> = recording
+    let (recording, network) = (read(recording), read(network));
+    let recorded: Vec<RecordedRequest> = recording
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    let step = |name: &str| -> Vec<&Recorded> {
+    let step = |name: &str| -> Vec<&RecordedRequest> {
         recorded
             .iter()
             .filter(|request| request.step == name)
@@ -51,7 +53,7 @@ pub async fn run(
     let mut present = 1;
     for &count in networks {
         while present < count {
-            replay.add_network(present, network).await;
+            replay.add_network(present, &network).await;
             present += 1;
         }
         let mut times = Vec::new();
@@ -74,17 +76,21 @@ pub async fn run(
     }
 }
 
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
 struct Replay {
     server: Server,
     client: Client,
-    /// What the server last said of each key: compare-and-swap needs its own indexes, not the recorded ones.
+    /// The last index of each key from this server: compare-and-swap needs these, not the recorded ones.
     indexes: HashMap<String, u64>,
-    /// Answers with another status than the recorded one.
+    /// The number of responses with another status than the recorded one.
     unlike: usize,
 }
 
 impl Replay {
-    async fn send(&mut self, requests: &[&Recorded]) -> Duration {
+    async fn send(&mut self, requests: &[&RecordedRequest]) -> Duration {
         let from = Instant::now();
         for request in requests {
             let (path, query) = request.uri.split_once('?').unwrap_or((&request.uri, ""));
@@ -93,8 +99,8 @@ impl Replay {
             if answer.status != request.status {
                 self.unlike += 1;
             }
-            let one = !(query.contains("recursive=true") || query.contains("recurse"));
-            if one
+            let is_single_key = !(query.contains("recursive=true") || query.contains("recurse"));
+            if is_single_key
                 && answer.status < 300
                 && let Some(index) = self.server.protocol.index(&answer)
             {
@@ -117,10 +123,10 @@ impl Replay {
             .join("&")
     }
 
-    /// A network as dockerd keeps it, and how many endpoints it has.
+    /// Writes a network as dockerd does: its record, and its count of endpoints.
     async fn add_network(&mut self, number: usize, network: &str) {
-        for (place, value) in [("network", network), ("endpoint_count", r#"{"Count":0}"#)] {
-            let key = format!("docker/network/v1.0/{place}/{number:064x}/");
+        for (directory, value) in [("network", network), ("endpoint_count", r#"{"Count":0}"#)] {
+            let key = format!("docker/network/v1.0/{directory}/{number:064x}/");
             let uri = self.server.protocol.key(&key);
             let value = self.server.protocol.value(value);
             let answer = self.client.send("PUT", &uri, &value).await;

@@ -1,4 +1,4 @@
-//! A store that forgets everything when it is closed: for tests, and for what need not last.
+//! The memory store: nothing survives closing it; for tests, and for data that need not last.
 
 use std::sync::Arc;
 
@@ -10,15 +10,15 @@ use super::{
 };
 use crate::model::{Commit, LeaseId, Proposal};
 
-/// Entries in memory alone.
+/// Entries in memory only.
 #[derive(Default)]
 pub struct MemoryStore {
-    state: Mutex<Option<Line>>,
+    state: Mutex<Option<OpenStore>>,
 }
 
-struct Line {
+struct OpenStore {
     sequencer: Sequencer,
-    feed: Arc<dyn CommitSink>,
+    sink: Arc<dyn CommitSink>,
 }
 
 impl std::fmt::Debug for MemoryStore {
@@ -28,19 +28,19 @@ impl std::fmt::Debug for MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty one.
+    /// An empty store.
     pub fn new() -> Self {
         Self::default()
     }
 
     fn commit_now(&self, proposal: Proposal) -> Result<Arc<Commit>, CommitError> {
         let mut state = self.state.lock();
-        let line = state
+        let open = state
             .as_mut()
             .ok_or_else(|| CommitError::Unavailable("the memory store is closed".to_owned()))?;
-        let commit = Arc::new(line.sequencer.accept(proposal)?);
-        // Delivered under the lock: the order of delivery is the order of revisions.
-        line.feed.deliver(vec![Arc::clone(&commit)]);
+        let commit = Arc::new(open.sequencer.accept(proposal)?);
+        // Delivered under the lock, so that commits are delivered in the order of revisions.
+        open.sink.deliver(vec![Arc::clone(&commit)]);
         Ok(commit)
     }
 }
@@ -55,15 +55,15 @@ impl Store for MemoryStore {
         }
     }
 
-    fn open(&self, feed: Arc<dyn CommitSink>) -> BoxFuture<'_, Result<StoreContents, StoreError>> {
+    fn open(&self, sink: Arc<dyn CommitSink>) -> BoxFuture<'_, Result<StoreContents, StoreError>> {
         Box::pin(async move {
-            let opened = StoreContents {
+            let contents = StoreContents {
                 identity: u64::try_from(LeaseId::random().0 >> 64).unwrap_or_default(),
                 ..StoreContents::default()
             };
-            let sequencer = Sequencer::new(opened.revision, &opened.entries);
-            *self.state.lock() = Some(Line { sequencer, feed });
-            Ok(opened)
+            let sequencer = Sequencer::new(contents.revision, &contents.entries);
+            *self.state.lock() = Some(OpenStore { sequencer, sink });
+            Ok(contents)
         })
     }
 
@@ -71,7 +71,7 @@ impl Store for MemoryStore {
         Box::pin(async move { self.commit_now(proposal) })
     }
 
-    /// Nothing to forget: this store keeps no history of its own.
+    /// Does nothing: this store keeps no history of its own.
     fn trim(&self, _keep: RetentionFloors) {}
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -1,4 +1,4 @@
-//! What the stores that number their own commits have in common: guards and revisions.
+//! The sequencer: preconditions and revisions, for the stores that number their own commits.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -6,28 +6,28 @@ use std::sync::Arc;
 use crate::model::{Change, Commit, Entry, Key, Proposal, Revision, Target};
 use crate::store::CommitError;
 
-/// Checks guards and gives out revisions, one proposal after another.
+/// Checks preconditions and assigns revisions, one proposal after another.
 #[derive(Debug, Default)]
 pub(crate) struct Sequencer {
     revision: u64,
-    /// The revision of every entry, those accepted but not yet durable among them.
-    at: HashMap<Key, Revision>,
+    /// The revision of every entry, including those accepted but not yet durable.
+    entries: HashMap<Key, Revision>,
 }
 
 impl Sequencer {
-    /// Goes on after `revision`, over these entries.
+    /// Continues after `revision`, over these entries.
     pub(crate) fn new<'a>(
         revision: u64,
         entries: impl IntoIterator<Item = &'a (Key, Arc<Entry>)>,
     ) -> Self {
-        let at = entries
+        let entries = entries
             .into_iter()
             .map(|(key, entry)| (key.clone(), entry.modified))
             .collect();
-        Self { revision, at }
+        Self { revision, entries }
     }
 
-    /// Turns a proposal into the next commit, or refuses it and stays as it was.
+    /// Turns a proposal into the next commit; a refused proposal changes nothing.
     pub(crate) fn accept(&mut self, proposal: Proposal) -> Result<Commit, CommitError> {
         let main = self.revision + 1;
         let mut seen = HashSet::new();
@@ -38,7 +38,7 @@ impl Sequencer {
                 Target::InOrder(parent) => in_order(&parent, main),
             };
             let expected = write.before.as_ref().map(|entry| entry.modified);
-            if self.at.get(&key).copied() != expected || !seen.insert(key.clone()) {
+            if self.entries.get(&key).copied() != expected || !seen.insert(key.clone()) {
                 return Err(CommitError::Conflict);
             }
             let modified = Revision::new(main, sub);
@@ -52,8 +52,8 @@ impl Sequencer {
         self.revision = main;
         for change in &changes {
             match &change.now {
-                Some(entry) => self.at.insert(change.key.clone(), entry.modified),
-                None => self.at.remove(&change.key),
+                Some(entry) => self.entries.insert(change.key.clone(), entry.modified),
+                None => self.entries.remove(&change.key),
             };
         }
         Ok(Commit {
@@ -65,7 +65,7 @@ impl Sequencer {
     }
 }
 
-/// The key under `parent` that is named by the revision it is made in.
+/// The key under `parent` that is named after the revision of its commit.
 fn in_order(parent: &Key, main: u64) -> Key {
     let mut bytes = parent.as_bytes().to_vec();
     bytes.extend_from_slice(format!("{main:020}").as_bytes());

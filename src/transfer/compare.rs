@@ -1,41 +1,41 @@
-//! Whether two listings are equal.
+//! The difference between two listings.
 
 use super::{Item, Listing};
 
-/// How far apart, in milliseconds, the ends of two equal TTLs may be: servers tell whole seconds of what is left.
+/// How far apart, in milliseconds, the ends of two equal TTLs may be: servers return the TTL left in whole seconds.
 const SLACK_MS: u64 = 2_000;
 
-/// What differs, by key.
+/// The keys that differ.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Difference {
-    /// Missing, or another: to be written.
+    /// Keys whose entry is missing or differs: to be written.
     pub(super) wrong: Vec<Vec<u8>>,
-    /// There, and not to be.
+    /// Keys whose entry should not exist.
     pub(super) extra: Vec<Vec<u8>>,
 }
 
 impl Difference {
-    pub(super) fn is_none(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.wrong.is_empty() && self.extra.is_empty()
     }
 }
 
-/// What of `there` is not as it is to be. An entry whose TTL is over by `now_ms` may be there or not.
-pub(super) fn difference(to_be: &Listing, there: &Listing, now_ms: i64) -> Difference {
+/// The difference of `actual` from `wanted`. An entry whose TTL has run out by `now_ms` may exist or not.
+pub(super) fn difference(wanted: &Listing, actual: &Listing, now_ms: i64) -> Difference {
     let mut found = Difference::default();
-    for (key, item) in &to_be.items {
-        let equal = match there.items.get(key) {
-            Some(other) => same((to_be, item), (there, other)),
-            None => to_be.ends_ms(item).is_some_and(|end| end <= now_ms),
+    for (key, item) in &wanted.items {
+        let equal = match actual.items.get(key) {
+            Some(other) => same((wanted, item), (actual, other)),
+            None => wanted.ends_ms(item).is_some_and(|end| end <= now_ms),
         };
         if !equal {
             found.wrong.push(key.clone());
         }
     }
-    let extra = there
+    let extra = actual
         .items
         .keys()
-        .filter(|key| !to_be.items.contains_key(*key));
+        .filter(|key| !wanted.items.contains_key(*key));
     found.extra = extra.cloned().collect();
     found
 }
@@ -63,11 +63,11 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_moved_is_compared() {
+    fn every_moved_attribute_is_compared() {
         let plain = Item::default();
-        let to_be = listing(0, &[("a", plain.clone())]);
+        let wanted = listing(0, &[("a", plain.clone())]);
         let wrong = |item: Item| {
-            let found = difference(&to_be, &listing(0, &[("a", item)]), 0);
+            let found = difference(&wanted, &listing(0, &[("a", item)]), 0);
             !found.wrong.is_empty()
         };
         assert!(!wrong(plain.clone()));
@@ -91,23 +91,23 @@ mod tests {
             ..plain.clone()
         }));
         let two = listing(0, &[("a", plain.clone()), ("b", plain)]);
-        assert_eq!(difference(&to_be, &two, 0).extra, [b"b"]);
-        assert_eq!(difference(&two, &to_be, 0).wrong, [b"b"]);
+        assert_eq!(difference(&wanted, &two, 0).extra, [b"b"]);
+        assert_eq!(difference(&two, &wanted, 0).wrong, [b"b"]);
     }
 
     #[test]
-    fn ttls_are_equal_where_they_end_together() {
+    fn ttls_are_equal_if_they_end_together() {
         let left = |ms| Item {
             ttl_left_ms: Some(ms),
             ..Item::default()
         };
-        let to_be = listing(1_000, &[("a", left(60_000))]);
-        let at = |read_ms, ms| difference(&to_be, &listing(read_ms, &[("a", left(ms))]), 0);
-        assert!(at(11_000, 50_000).is_none());
-        assert!(at(11_000, 51_500).is_none());
-        assert!(!at(11_000, 60_000).is_none());
+        let wanted = listing(1_000, &[("a", left(60_000))]);
+        let at = |read_ms, ms| difference(&wanted, &listing(read_ms, &[("a", left(ms))]), 0);
+        assert!(at(11_000, 50_000).is_empty());
+        assert!(at(11_000, 51_500).is_empty());
+        assert!(!at(11_000, 60_000).is_empty());
         let gone = listing(0, &[]);
-        assert!(!difference(&to_be, &gone, 60_000).is_none());
-        assert!(difference(&to_be, &gone, 61_000).is_none());
+        assert!(!difference(&wanted, &gone, 60_000).is_empty());
+        assert!(difference(&wanted, &gone, 61_000).is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! The store entries go to, opened as by a gateway: nobody else writes there meanwhile.
+//! The target of an import: a store opened as a gateway opens it, so that no gateway writes to it meanwhile.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::source::store;
-use super::{Error, Items, Left, Listing, Step, Tell, shown};
+use super::{Error, ImportProgress, Items, LeftOutReason, Listing, OnProgress, shown};
 use crate::config::{StoreAccess, StoreUrl};
 use crate::gateway::stores::{LeadershipTerm, Stores};
 use crate::guard::Bounds;
@@ -19,78 +19,78 @@ use crate::space::{CommitError, Draft, Keyspace, Lookup};
 use crate::store::Limits;
 use crate::store::shared::{Candidate, Metrics, SharedStore};
 
-/// How long the lead lasts if this process dies.
-const LEAD: Duration = Duration::from_secs(10);
+/// How long the leadership lasts if this process dies.
+const LEADERSHIP: Duration = Duration::from_secs(10);
 
-/// How long a store may take until it can be read.
+/// How long a shared store may take to be read.
 const READABLE: Duration = Duration::from_secs(60);
 
-/// Added to twice the time a lead lasts: whoever still has it then goes on having it.
+/// Added to twice the duration of a leadership: a gateway that still leads after that is alive and renewing.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A store that this process has to itself.
-pub(super) struct Target {
+/// A store that only this process writes to.
+pub(super) struct ImportTarget {
     pub(super) space: Keyspace,
-    tenure: LeadershipTerm,
-    /// Follows the store, where others use it as well.
+    term: LeadershipTerm,
+    /// Follows the store, if it is shared.
     _stores: Stores,
-    /// Where a store says that it failed; its writes then fail, too.
+    /// Receives a failure of the store; its writes then fail, too.
     _fatal: mpsc::Receiver<String>,
 }
 
-/// Says in the target that an import has begun and not ended: what is there came from it.
+/// The record in the target of an import that has begun and not ended: the entries there came from it.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Begun {
-    /// Where its entries come from.
+pub(super) struct ImportMarker {
+    /// The source of the import.
     pub(super) from: String,
 }
 
-/// Its key, which no client can name.
-fn marker() -> Key {
+/// The key of the marker, which no client can name.
+fn marker_key() -> Key {
     Key::system("import")
 }
 
-impl Target {
-    /// Opens a store and takes the lead of it, unless another gateway keeps that.
+impl ImportTarget {
+    /// Opens a store and takes its leadership, unless another gateway holds on to that.
     pub(super) async fn open(
         url: &StoreUrl,
         access: &StoreAccess,
-        tell: Tell<'_>,
+        progress: OnProgress<'_>,
     ) -> Result<Self, Error> {
         let (on_fatal, fatal) = mpsc::channel(1);
         let candidate = Candidate {
             name: "kubekv import".to_owned(),
             relay: None,
-            duration: LEAD,
+            duration: LEADERSHIP,
         };
         let mut stores =
             Stores::make(url, access, candidate, &Metrics::default(), on_fatal).await?;
         let patience = match &stores {
-            Stores::Shared(shared) => Some(patience(shared, tell).await?),
+            Stores::Shared(shared) => Some(patience(shared, progress).await?),
             Stores::Sole(_) => None,
         };
-        let tenure = match patience {
+        let term = match patience {
             None => stores.next().await,
             Some(patience) => match tokio::time::timeout(patience, stores.next()).await {
-                Ok(tenure) => tenure,
-                Err(_) => return Err(kept(&stores)),
+                Ok(term) => term,
+                Err(_) => return Err(leadership_held(&stores)),
             },
         };
-        let limits = Arc::new(Bounds::new(tenure.store.limits()));
-        let store = Arc::clone(&tenure.store);
+        let limits = Arc::new(Bounds::new(term.store.limits()));
+        let store = Arc::clone(&term.store);
         let (space, expiry) = Keyspace::open(store, limits, &mut Registry::default()).await?;
-        // Sessions that nobody can renew meanwhile must not run out.
+        // Sessions must not expire: their clients cannot renew them during the import.
         expiry.abort();
         Ok(Self {
             space,
-            tenure,
+            term,
             _stores: stores,
             _fatal: fatal,
         })
     }
 
-    /// What clients have in it.
-    pub(super) fn holds(&self) -> Listing {
+    /// The entries of clients in it.
+    pub(super) fn entries(&self) -> Listing {
         let mut listing = Listing {
             read_ms: time::unix_ms(),
             ..Listing::default()
@@ -98,19 +98,26 @@ impl Target {
         let view = self.space.read(&Caller::System);
         let items = view.scan(&Key::user(""));
         listing.items = items
-            .map(|(key, entry)| (key.as_bytes().to_vec(), store::item(entry, listing.read_ms)))
+            .map(|(key, entry)| {
+                (
+                    key.as_bytes().to_vec(),
+                    store::item_of(entry, listing.read_ms),
+                )
+            })
             .collect();
         listing
     }
 
-    /// Takes out of a listing what does not fit.
-    pub(super) fn sift(&self, listing: &mut Listing) {
+    /// Moves the items that exceed the limits of the store to those left out.
+    pub(super) fn leave_out_unfit(&self, listing: &mut Listing) {
         let limits = self.space.limits();
         let all = std::mem::take(&mut listing.items);
         let mut fits = Items::new();
         for (key, item) in all {
             match unfit(&limits, &key, item.value.len()) {
-                Some(why) => listing.leave(Left::Unfit, format!("{}: {why}", shown(&key))),
+                Some(why) => {
+                    listing.leave_out(LeftOutReason::Unfit, format!("{}: {why}", shown(&key)));
+                }
                 None => {
                     fits.insert(key, item);
                 }
@@ -119,30 +126,30 @@ impl Target {
         listing.items = fits;
     }
 
-    /// The import that has begun and not ended, if there is one.
-    pub(super) fn begun(&self) -> Option<Begun> {
+    /// The marker of an import that has begun and not ended.
+    pub(super) fn marker(&self) -> Option<ImportMarker> {
         let view = self.space.read(&Caller::System);
-        let entry = view.get(&marker())?;
+        let entry = view.get(&marker_key())?;
         serde_json::from_slice(entry.value()).ok()
     }
 
-    /// Notes that an import has begun.
-    pub(super) async fn begin(&self, from: &str) -> Result<(), Error> {
+    /// Marks an import as begun.
+    pub(super) async fn set_marker(&self, from: &str) -> Result<(), Error> {
         let from = from.to_owned();
-        let value = serde_json::to_vec(&Begun { from }).unwrap_or_default();
+        let value = serde_json::to_vec(&ImportMarker { from }).unwrap_or_default();
         let put = |draft: &mut Draft<'_>| {
-            let mut record = draft.successor(&marker());
+            let mut record = draft.successor(&marker_key());
             record.value = Bytes::from(value.clone());
-            draft.put(&marker(), record);
+            draft.put(&marker_key(), record);
             Ok::<_, Infallible>(())
         };
         self.change(put).await
     }
 
-    /// Notes that it has ended.
-    pub(super) async fn end(&self) -> Result<(), Error> {
+    /// Marks the import as ended.
+    pub(super) async fn clear_marker(&self) -> Result<(), Error> {
         self.change(|draft: &mut Draft<'_>| {
-            draft.delete(&marker());
+            draft.delete(&marker_key());
             Ok::<_, Infallible>(())
         })
         .await
@@ -154,10 +161,10 @@ impl Target {
     ) -> Result<(), Error> {
         let done = self.space.commit(&Caller::System, decide).await;
         done.map(|_committed| ())
-            .map_err(|error| failed("a note about this import", &error))
+            .map_err(|error| failed("the marker of this import", &error))
     }
 
-    /// Lets go of it, and reads it from where it is kept. Nobody else leads it until that is done.
+    /// Closes the store and reads it back from its backend. The leadership is released only after that.
     pub(super) async fn read_back(
         self,
         url: &StoreUrl,
@@ -168,15 +175,15 @@ impl Target {
             read_ms: time::unix_ms(),
             ..Listing::default()
         };
-        let opened = store::open(url, access).await;
-        self.tenure.release().await;
-        store::take_all(&mut listing, &opened?);
+        let contents = store::read(url, access).await;
+        self.term.release().await;
+        store::add_all_entries(&mut listing, &contents?);
         Ok(listing)
     }
 }
 
-/// Waits until a shared store was read; says how long to wait for its lead.
-async fn patience(shared: &SharedStore, tell: Tell<'_>) -> Result<Duration, Error> {
+/// Waits until a shared store was read; returns how long to wait for its leadership.
+async fn patience(shared: &SharedStore, progress: OnProgress<'_>) -> Result<Duration, Error> {
     if tokio::time::timeout(READABLE, shared.followed())
         .await
         .is_err()
@@ -185,19 +192,21 @@ async fn patience(shared: &SharedStore, tell: Tell<'_>) -> Result<Duration, Erro
         let problem = problem.unwrap_or_else(|| "the store does not answer".to_owned());
         return Err(Error::Store(problem));
     }
-    let leader = shared.leader().filter(|lead| !lead.released);
-    let lasts = leader.as_ref().map_or(LEAD, |lead| lead.duration());
-    if let Some(lead) = leader {
-        let name = lead.name.clone();
-        tell(Step::WaitsForLead { name });
+    let leader = shared.leader().filter(|record| !record.released);
+    let lasts = leader
+        .as_ref()
+        .map_or(LEADERSHIP, |record| record.duration());
+    if let Some(record) = leader {
+        let name = record.name.clone();
+        progress(ImportProgress::WaitingForLeadership { name });
     }
     Ok(lasts * 2 + GRACE)
 }
 
-/// Somebody else leads.
-fn kept(stores: &Stores) -> Error {
+/// The error when another gateway leads.
+fn leadership_held(stores: &Stores) -> Error {
     let leader = match stores {
-        Stores::Shared(shared) => shared.leader().map(|lead| lead.name.clone()),
+        Stores::Shared(shared) => shared.leader().map(|record| record.name.clone()),
         Stores::Sole(_) => None,
     };
     Error::Store(match leader {
@@ -205,11 +214,11 @@ fn kept(stores: &Stores) -> Error {
             "a gateway ({}) leads this store: stop its gateways first",
             name.escape_debug()
         ),
-        None => "the lead of this store cannot be taken".to_owned(),
+        None => "the leadership of this store cannot be taken".to_owned(),
     })
 }
 
-/// Why a store does not take an entry.
+/// Why an entry exceeds the limits of a store, if it does.
 fn unfit(limits: &Limits, key: &[u8], value: usize) -> Option<String> {
     if key.is_empty() {
         Some("it has no name".to_owned())
@@ -227,7 +236,7 @@ fn unfit(limits: &Limits, key: &[u8], value: usize) -> Option<String> {
     }
 }
 
-/// A write that failed, named by its key.
+/// The error of a failed write.
 pub(super) fn failed<E>(what: &str, error: &CommitError<E>) -> Error {
     let why = match error {
         CommitError::Refused { .. } => "it was refused".to_owned(),
@@ -235,12 +244,12 @@ pub(super) fn failed<E>(what: &str, error: &CommitError<E>) -> Error {
         CommitError::Failed(failed) => failed.to_string(),
     };
     Error::Store(format!(
-        "cannot write {what}: {why}; what was written is there, and the same command goes on from it"
+        "cannot write {what}: {why}; entries written so far stay, and the same command continues from there"
     ))
 }
 
-/// The record of an item over the one that is there.
-pub(super) fn record(before: Record, item: &super::Item, ends_ms: Option<i64>) -> Record {
+/// The record of an item that overwrites `before`.
+pub(super) fn record_of(before: Record, item: &super::Item, ends_ms: Option<i64>) -> Record {
     let mut record = before;
     record.value = item.value.clone();
     record.attrs.flags = item.flags;

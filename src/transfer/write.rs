@@ -1,73 +1,77 @@
-//! Writing what differs, many entries side by side: each is a commit of its own, as if a client had written it.
+//! Concurrent writing of entries to the target: each is a commit of its own, as if a client had written it.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 
 use tokio::task::JoinSet;
 
-use super::target::{failed, record};
-use super::{Error, Item, Listing, Step, Tell, shown};
+use super::target::{failed, record_of};
+use super::{Error, ImportProgress, Item, Listing, OnProgress, shown};
 use crate::model::{Caller, Cause, Key};
 use crate::space::{Draft, Keyspace};
 
-/// How many are on their way at a time.
-const LANES: usize = 32;
+/// The most writes in flight.
+const MOST_IN_FLIGHT: usize = 32;
 
-/// What is to be done with a key.
+/// A write of one key.
 #[derive(Debug)]
-enum Job {
+enum KeyWrite {
     Put(Vec<u8>, Item, Option<i64>),
     Delete(Vec<u8>),
 }
 
-/// Writes these keys of a listing and deletes those; ends at the first that fails.
+/// Writes the `puts` of a listing and deletes the `deletes`; ends at the first write that fails.
 pub(super) async fn write(
     space: &Keyspace,
     listing: &Listing,
     puts: &[Vec<u8>],
     deletes: &[Vec<u8>],
-    tell: Tell<'_>,
+    progress: OnProgress<'_>,
 ) -> Result<(), Error> {
-    let mut jobs: VecDeque<Job> = puts
+    let mut waiting: VecDeque<KeyWrite> = puts
         .iter()
         .filter_map(|key| {
             let item = listing.items.get(key)?;
-            Some(Job::Put(key.clone(), item.clone(), listing.ends_ms(item)))
+            Some(KeyWrite::Put(
+                key.clone(),
+                item.clone(),
+                listing.ends_ms(item),
+            ))
         })
-        .chain(deletes.iter().cloned().map(Job::Delete))
+        .chain(deletes.iter().cloned().map(KeyWrite::Delete))
         .collect();
-    let (of, mut done, mut bytes) = (jobs.len(), 0, 0);
-    let mut lanes = JoinSet::new();
+    let (of, mut done, mut bytes) = (waiting.len(), 0, 0);
+    let mut in_flight = JoinSet::new();
     loop {
-        while lanes.len() < LANES
-            && let Some(job) = jobs.pop_front()
+        while in_flight.len() < MOST_IN_FLIGHT
+            && let Some(write) = waiting.pop_front()
         {
-            lanes.spawn(one(space.clone(), job));
+            in_flight.spawn(write_key(space.clone(), write));
         }
-        let Some(ended) = lanes.join_next().await else {
+        let Some(ended) = in_flight.join_next().await else {
             return Ok(());
         };
-        let broken = |_| Error::Store("a write ended by a mistake in this program".to_owned());
+        let broken = |_| Error::Store("a write ended because of a bug in kubekv".to_owned());
         bytes += ended.map_err(broken)??;
         done += 1;
-        tell(Step::Writes { done, of, bytes });
+        progress(ImportProgress::Writing { done, of, bytes });
     }
 }
 
-/// Does one; says how many bytes of value it wrote.
-async fn one(space: Keyspace, job: Job) -> Result<u64, Error> {
-    let (name, length) = match &job {
-        Job::Put(key, item, _) => (shown(key), item.value.len()),
-        Job::Delete(key) => (shown(key), 0),
+/// Makes one write; returns the bytes of value written.
+async fn write_key(space: Keyspace, write: KeyWrite) -> Result<u64, Error> {
+    let (name, length) = match &write {
+        KeyWrite::Put(key, item, _) => (shown(key), item.value.len()),
+        KeyWrite::Delete(key) => (shown(key), 0),
     };
     let decide = |draft: &mut Draft<'_>| {
-        match &job {
-            Job::Put(key, item, ends_ms) => {
+        match &write {
+            KeyWrite::Put(key, item, ends_ms) => {
                 let key = Key::user(key);
-                let new = record(draft.successor(&key), item, *ends_ms);
+                let new = record_of(draft.successor(&key), item, *ends_ms);
                 draft.put(&key, new);
             }
-            Job::Delete(key) => {
+            KeyWrite::Delete(key) => {
                 draft.delete(&Key::user(key));
                 draft.because(Cause::Delete);
             }

@@ -1,4 +1,4 @@
-//! Formats that a protocol has for its bytes, for whoever speaks it: a face as the server, `transfer` as a client.
-//! Nothing here waits, and nothing knows what the bytes are for.
+//! Wire formats of protocols that kubekv speaks on both sides: a face as the server, `transfer` as a client. Pure encoding
+//! and decoding, without I/O.
 
 pub mod zookeeper;

@@ -7,7 +7,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
 use kubekv::config::{SourceAccess, SourceUrl, StoreAccess, StoreUrl};
-use kubekv::transfer::{Import, Item, Items, Listing, Options, Report, Source};
+use kubekv::transfer::{Import, ImportOptions, ImportReport, Item, Items, Listing, Source};
 
 use crate::entries::{assert_named, dump, filled, import, json, refused};
 use support::command::{embedded, kubekv, run, run_with};
@@ -258,7 +258,7 @@ fn items() -> impl Strategy<Value = Items> {
     btree_map(vec(any::<u8>(), 1..30), item, 0..40)
 }
 
-fn moved(items: Items, to: &std::path::Path) -> (Report, Listing) {
+fn moved(items: Items, to: &std::path::Path) -> (ImportReport, Listing) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let target = StoreUrl::Embedded(to.to_owned());
     let import = Import {
@@ -270,7 +270,7 @@ fn moved(items: Items, to: &std::path::Path) -> (Report, Listing) {
         }),
         target: target.clone(),
         access: StoreAccess::default(),
-        options: Options::default(),
+        options: ImportOptions::default(),
     };
     runtime.block_on(async {
         let report = import.run(&|_step| ()).await.unwrap();

@@ -107,7 +107,8 @@ async fn an_etcd_is_moved_over_version_2() {
         assert_eq!(done.code, 1, "{done:?}");
         assert_eq!(entries(done.text()).len(), 1);
         assert!(
-            done.err.contains("moved as it was told): tree/bytes"),
+            done.err
+                .contains("moved as the source returned it): tree/bytes"),
             "{done:?}"
         );
         let done = run(&["export", "nothing/here", "--from", &from]);

@@ -93,7 +93,7 @@ fn a_run_that_was_killed_goes_on_in_a_shared_store() {
     let done = run(&["import", "--json", &data, "--to", &to]);
     assert_eq!(done.code, 0, "{told:?}: {done:?}");
     assert!(
-        done.err.contains("waiting for the lead of the store"),
+        done.err.contains("waiting for the leadership of the store"),
         "{done:?}"
     );
     assert!(

@@ -62,12 +62,12 @@ fn a_zookeeper_is_moved() {
     let somebody = [&both[..], &["--from-user", "somebody"]].concat();
     for refused in [run(&both), with_password("wrong", &somebody)] {
         assert_eq!(refused.code, 4, "{refused:?}");
-        let line = "kubekv: ZooKeeper lets nobody read /kv/private/one who is not named there";
+        let line = "kubekv: ZooKeeper does not permit this client to read /kv/private/one";
         assert!(refused.err.contains(line), "{refused:?}");
     }
     let moved = with_password("hidden", &[&both[..], &["--from-user", "me"]].concat());
     assert_eq!(moved.code, 0, "{moved:?}");
-    let line = "left out: access list (the entry is moved, and is free to all): private/one\n";
+    let line = "left out: access list (the entry is moved, readable and writable by every client): private/one\n";
     assert!(moved.err.contains(line), "{moved:?}");
     let origin = format!(
         "from      zookeeper 127.0.0.1:1,{}/kv, at index ",
@@ -332,7 +332,7 @@ fn a_zookeeper_is_read_over_encrypted_connections() {
         (
             secure,
             &[],
-            "closed the connection: it takes no more (maxClientCnxns), takes no plain ones",
+            "closed the connection: it accepts no more connections (maxClientCnxns), accepts no plain ones",
         ),
         (
             zookeeper.address,
@@ -362,7 +362,8 @@ fn what_is_no_zookeeper_is_said_to_be_none() {
     std::thread::spawn(move || full.incoming().for_each(drop));
     let done = run(&["export", "--from", &format!("zk://{address}")]);
     assert_eq!(done.code, 3, "{done:?}");
-    let line = format!("kubekv: what listens at {address} closed the connection: it takes no more");
+    let line =
+        format!("kubekv: what listens at {address} closed the connection: it accepts no more");
     assert!(done.err.starts_with(&line), "{done:?}");
     let done = run(&["export", "--from", "zk://127.0.0.1:1/kv"]);
     assert_eq!(done.code, 3, "{done:?}");

@@ -5,19 +5,19 @@ use std::path::PathBuf;
 
 use kubekv::config::default_data_dir;
 use kubekv::store::StoreError;
-use kubekv::store::embedded::Report;
+use kubekv::store::embedded::StoreReport;
 
 use crate::cli::exit::{self, Failure};
 
 /// Prints a report.
-pub(super) fn print(report: &Report, json: bool) -> Result<(), Failure> {
+pub(super) fn print(report: &StoreReport, json: bool) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     if json {
         serde_json::to_writer(&mut out, report).map_err(io::Error::from)?;
         out.write_all(b"\n")?;
         return Ok(out.flush()?);
     }
-    let Report {
+    let StoreReport {
         revision,
         identity,
         entries,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use kubekv::config;
-use kubekv::transfer::{Exported, Source, write_dump};
+use kubekv::transfer::{ConsulEntry, Source, write_dump};
 use serde::Serialize;
 use serde_json::ser::{PrettyFormatter, Serializer};
 
@@ -62,7 +62,7 @@ impl Export {
         )?;
         output::write(output.as_deref(), |mut out| write_dump(&mut out, &listing))?;
         report::name(&listing.left_out);
-        let faults = listing.left_out.iter().filter(|one| one.left.is_fault());
+        let faults = listing.left_out.iter().filter(|one| one.reason.is_fault());
         match faults.count() {
             0 => Ok(()),
             count => {
@@ -86,9 +86,9 @@ fn of_gateway(prefix: &OsString, output: Option<&Path>, target: &Target) -> Resu
     let (unnamed, entries): (Vec<Entry>, Vec<Entry>) = entries
         .into_iter()
         .partition(|entry| entry.key.contains(char::REPLACEMENT_CHARACTER));
-    let exported: Vec<Exported> = entries
+    let exported: Vec<ConsulEntry> = entries
         .into_iter()
-        .map(|entry| Exported {
+        .map(|entry| ConsulEntry {
             key: entry.key,
             flags: entry.flags,
             value: entry.value.unwrap_or_default(),

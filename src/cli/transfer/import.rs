@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use clap::Args;
 use kubekv::config;
-use kubekv::transfer::{self, Export, Listing, Options, Source};
+use kubekv::transfer::{self, ConsulExport, ImportOptions, Listing, Source};
 
 use super::given::{From, To};
 use super::progress::Progress;
@@ -92,7 +92,7 @@ impl Import {
             listing,
             target: url,
             access,
-            options: Options {
+            options: ImportOptions {
                 prefix,
                 dest_prefix: dest_prefix.map(|text| text.as_bytes().to_vec()),
                 into_existing,
@@ -122,7 +122,7 @@ fn into_gateway(
         return Err(Failure::new(USAGE, line));
     }
     // All of it is read before anything is written.
-    let Export { entries, left_out } = Export::parse(&data)?;
+    let ConsulExport { entries, left_out } = ConsulExport::parse(&data)?;
     let (from, to) = (prefix.as_bytes(), dest_prefix.unwrap_or(prefix).as_bytes());
     let renamed = entries.into_iter().filter_map(|(key, item)| {
         let rest = key.as_bytes().strip_prefix(from)?;

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use kubekv::transfer::Step;
+use kubekv::transfer::ImportProgress;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -18,24 +18,26 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Tells a step.
-    pub(super) fn tell(&self, step: Step) {
+    pub(super) fn tell(&self, step: ImportProgress) {
         let text = match step {
-            Step::Read { entries, bytes } => format!("read {entries} entries, {}", size(bytes)),
-            Step::WaitsForLead { name } => {
-                let name = name.escape_debug();
-                format!("waiting for the lead of the store, which {name} had last")
+            ImportProgress::Read { entries, bytes } => {
+                format!("read {entries} entries, {}", size(bytes))
             }
-            Step::Writes { done, of, bytes } => {
+            ImportProgress::WaitingForLeadership { name } => {
+                let name = name.escape_debug();
+                format!("waiting for the leadership of the store, which {name} held last")
+            }
+            ImportProgress::Writing { done, of, bytes } => {
                 if !self.is_due(done == of) {
                     return;
                 }
                 let part = done * 100 / of.max(1);
                 format!("written {done} of {of} ({part} %), {}", size(bytes))
             }
-            Step::Changed { entries } => {
+            ImportProgress::SourceChanged { entries } => {
                 format!("the source has changed meanwhile: {entries} entries differ")
             }
-            Step::Verifies => "reading the target back".to_owned(),
+            ImportProgress::Verifying => "reading the target back".to_owned(),
         };
         // Nobody may be reading.
         let _unwritable = writeln!(io::stderr(), "kubekv: {text}");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use kubekv::transfer::{Left, LeftOut, Report};
+use kubekv::transfer::{ImportReport, LeftOut, LeftOutReason};
 
 use super::progress::size;
 use crate::cli::exit::{Failure, NO};
@@ -12,7 +12,7 @@ use crate::cli::exit::{Failure, NO};
 const NAMED: usize = 20;
 
 /// Prints a report; a failure where not all is as it should be.
-pub(super) fn print(report: &Report, json: bool) -> Result<(), Failure> {
+pub(super) fn print(report: &ImportReport, json: bool) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     if json {
         serde_json::to_writer(&mut out, report).map_err(io::Error::from)?;
@@ -33,8 +33,8 @@ pub(super) fn print(report: &Report, json: bool) -> Result<(), Failure> {
     verdict(report)
 }
 
-fn text(report: &Report) -> String {
-    let Report {
+fn text(report: &ImportReport) -> String {
+    let ImportReport {
         from,
         index,
         to,
@@ -73,12 +73,12 @@ fn text(report: &Report) -> String {
 
 /// Names what was left out, by kind.
 pub(super) fn name(left_out: &[LeftOut]) {
-    let mut kinds: BTreeMap<Left, Vec<String>> = BTreeMap::new();
-    for LeftOut { left, name } in left_out {
-        kinds.entry(*left).or_default().push(name.clone());
+    let mut kinds: BTreeMap<LeftOutReason, Vec<String>> = BTreeMap::new();
+    for LeftOut { reason, name } in left_out {
+        kinds.entry(*reason).or_default().push(name.clone());
     }
-    for (left, names) in kinds {
-        list(&format!("left out: {}", left.word()), &names);
+    for (reason, names) in kinds {
+        list(&format!("left out: {}", reason.description()), &names);
     }
 }
 
@@ -93,11 +93,11 @@ fn list(what: &str, names: &[String]) {
     }
 }
 
-fn verdict(report: &Report) -> Result<(), Failure> {
+fn verdict(report: &ImportReport) -> Result<(), Failure> {
     if report.is_good() {
         return Ok(());
     }
-    let faults = report.left_out.iter().filter(|one| one.left.is_fault());
+    let faults = report.left_out.iter().filter(|one| one.reason.is_fault());
     let faults = faults.count();
     let line = if !report.changing.is_empty() {
         "the source goes on changing: stop what writes to it, and run this again with --into-existing --delete"

@@ -1,4 +1,4 @@
-//! The table of records on disk: fjall, told to be small and to sync.
+//! The storage engine: one fjall table of records, configured for little memory and synced writes.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,45 +7,45 @@ use fjall::compaction::Leveled;
 use fjall::config::FilterPolicy;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
-use super::record::Row;
+use super::record::TableRow;
 use crate::model::Revision;
 use crate::store::StoreError;
 
-/// The one table's name.
+/// The name of the only table.
 const TABLE: &str = "records";
 
-/// What is kept in memory before it is written to a table file, in bytes. Small, because all of it is in the
-/// keyspace's memory too; it also bounds what a start reads twice.
+/// The size of a memtable, in bytes. Small, because the keyspace holds all entries in memory too; it also bounds what a
+/// start reads twice.
 const MEMTABLE_BYTES: u64 = 8 << 20;
 
-/// Blocks kept in memory, in bytes. Only a start reads, and it reads each block once.
+/// The block cache, in bytes. Only a start reads, and it reads each block once.
 const CACHE_BYTES: u64 = 1 << 20;
 
-/// The aimed-at size of a table file, in bytes: the unit of compaction.
+/// The target size of a table file, in bytes: the unit of compaction.
 const TABLE_BYTES: u64 = 16 << 20;
 
-/// What is written at once, all or nothing.
+/// An atomic write.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
-    /// Rows to put.
-    pub(super) put: Vec<Row>,
-    /// Changes whose records go.
+pub(super) struct WriteBatch {
+    /// The rows to put.
+    pub(super) put: Vec<TableRow>,
+    /// The changes whose records are removed.
     pub(super) remove: Vec<Revision>,
 }
 
-/// Where a writer's batches go; a seam for tests of what happens when the disk fails.
+/// The writer's storage engine; tests replace it by one that fails.
 pub(super) trait Engine: Send {
-    /// Writes a batch and syncs it. After an error it is not known what is on disk.
-    fn write(&mut self, batch: Batch) -> Result<(), String>;
+    /// Writes a batch and syncs it. After an error the contents of the disk are unknown.
+    fn write(&mut self, batch: WriteBatch) -> Result<(), String>;
 
-    /// Whether the background work still goes on.
+    /// An error if the background work on table files has failed.
     fn healthy(&self) -> Result<(), String>;
 
-    /// The bytes of table files: the most that one compaction can write anew.
+    /// The bytes of table files: the most that one compaction can rewrite.
     fn table_bytes(&self) -> u64;
 }
 
-/// The table in a directory of its own.
+/// The fjall table in a directory of its own.
 #[derive(Clone)]
 pub(super) struct Fjall {
     database: Database,
@@ -59,7 +59,7 @@ impl std::fmt::Debug for Fjall {
 }
 
 impl Fjall {
-    /// Makes an empty table in a directory that does not exist yet.
+    /// Creates an empty table in a directory that does not exist yet.
     pub(super) fn create(path: &Path) -> Result<Self, StoreError> {
         let database = open_database(path)?;
         let records = database
@@ -77,8 +77,8 @@ impl Fjall {
         Ok(Self { database, records })
     }
 
-    /// Opens a table that is there. `survey` must have found its files whole: fjall itself takes some missing files
-    /// for an invitation to begin anew.
+    /// Opens an existing table. `precheck` must have found its files whole: fjall starts empty where some files are
+    /// missing.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         let database = open_database(path)?;
         if !database.keyspace_exists(TABLE) {
@@ -93,20 +93,20 @@ impl Fjall {
         Ok(Self { database, records })
     }
 
-    /// Hands every row to `take`, in the order of keys.
-    pub(super) fn scan(&self, mut take: impl FnMut(&[u8], &[u8])) -> Result<(), StoreError> {
+    /// Passes every row to `visit`, in the order of keys.
+    pub(super) fn scan(&self, mut visit: impl FnMut(&[u8], &[u8])) -> Result<(), StoreError> {
         for row in self.records.iter() {
             let (key, value) = row
                 .into_inner()
                 .map_err(|e| store_error(self.records.path(), &e))?;
-            take(&key, &value);
+            visit(&key, &value);
         }
         Ok(())
     }
 }
 
 impl Engine for Fjall {
-    fn write(&mut self, batch: Batch) -> Result<(), String> {
+    fn write(&mut self, batch: WriteBatch) -> Result<(), String> {
         let mut out = self
             .database
             .batch()
@@ -135,7 +135,7 @@ fn open_database(path: &Path) -> Result<Database, StoreError> {
     Database::builder(path)
         .cache_size(CACHE_BYTES)
         .max_cached_files(Some(64))
-        // With more, the first one spins for as long as another compacts.
+        // With several threads, the first one spins for as long as another compacts.
         .worker_threads(1)
         .open()
         .map_err(|e| store_error(path, &e))
@@ -145,7 +145,7 @@ fn store_error(path: &Path, error: &fjall::Error) -> StoreError {
     StoreError(format!("reading {}: {}", path.display(), describe(error)))
 }
 
-/// The one translation of fjall's errors into words.
+/// The text of a fjall error.
 fn describe(error: &fjall::Error) -> String {
     #[expect(clippy::wildcard_enum_match_arm, reason = "the enum is non-exhaustive")]
     match error {

@@ -1,4 +1,4 @@
-//! What kind of file system a directory lies on, and how much room it has.
+//! File systems: their kind, their free bytes, and whether a path still leads to an open file.
 
 use std::fs::File;
 use std::io;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rustix::fs::{statfs, statvfs};
 
-/// File systems on which a lock, or an fsync, may not mean what it says; `statfs(2)` has the numbers.
+/// File systems on which locks or fsync cannot be relied on; `statfs(2)` has the numbers.
 const REFUSED: [(u32, &str); 17] = [
     (0x0000_6969, "nfs"),
     (0x0000_517b, "smb"),
@@ -28,28 +28,28 @@ const REFUSED: [(u32, &str); 17] = [
     (0x1983_0326, "beegfs"),
 ];
 
-/// The name of the file system a path lies on, if it is one of those a store is refused on.
+/// The name of the file system that a path lies on, if a store is refused there.
 pub(super) fn refused(path: &Path) -> io::Result<Option<&'static str>> {
     let kind = statfs(path)?.f_type;
     // The field's width and sign differ between platforms; its low 32 bits are the number everywhere.
     let number = i128::from(kind) & 0xffff_ffff;
-    Ok(u32::try_from(number).ok().and_then(name_refused))
+    Ok(u32::try_from(number).ok().and_then(refused_name))
 }
 
-fn name_refused(number: u32) -> Option<&'static str> {
+fn refused_name(number: u32) -> Option<&'static str> {
     REFUSED
         .iter()
         .find(|(magic, _)| *magic == number)
         .map(|(_, name)| *name)
 }
 
-/// The bytes that may still be written there without being root.
+/// The free bytes on the path's file system, without those reserved for root.
 pub(super) fn free_bytes(path: &Path) -> io::Result<u64> {
     let space = statvfs(path)?;
     Ok(space.f_bavail.saturating_mul(space.f_frsize))
 }
 
-/// Whether the path still leads to this very file.
+/// Whether the path still leads to this open file.
 pub(super) fn leads_to(path: &Path, file: &File) -> bool {
     match (path.metadata(), file.metadata()) {
         (Ok(there), Ok(held)) => (there.dev(), there.ino()) == (held.dev(), held.ino()),
@@ -62,22 +62,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_on_a_local_file_system_is_taken() {
+    fn a_local_file_system_is_accepted() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(refused(dir.path()).unwrap(), None);
         assert!(free_bytes(dir.path()).unwrap() > 0);
     }
 
     #[test]
-    fn network_file_systems_are_named() {
-        assert_eq!(name_refused(0x6969), Some("nfs"));
-        assert_eq!(name_refused(0x6573_5546), Some("fuse"));
-        assert_eq!(name_refused(0xef53), None, "ext4");
-        assert_eq!(name_refused(0x0102_1994), None, "tmpfs");
+    fn network_and_fuse_file_systems_are_refused_by_name() {
+        assert_eq!(refused_name(0x6969), Some("nfs"));
+        assert_eq!(refused_name(0x6573_5546), Some("fuse"));
+        assert_eq!(refused_name(0xef53), None, "ext4");
+        assert_eq!(refused_name(0x0102_1994), None, "tmpfs");
     }
 
     #[test]
-    fn a_file_put_in_another_ones_place_is_noticed() {
+    fn a_replaced_file_is_detected() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("held");
         let held = File::create(&path).unwrap();

@@ -1,9 +1,9 @@
-//! The high-water mark: a small file beside the table that remembers the last revision anyone was told of.
+//! The high-water mark: a small file beside the table that holds the last acknowledged revision.
 //!
-//! The table's own journal cannot tell a commit that was never finished from an acknowledged one whose bytes were lost
-//! with its file. The mark can: a store that ends below it has lost something and is refused. It is written before
-//! each answer and synced now and then, so after kill -9 it is exact, and after a power cut at most
-//! [`SYNC_EVERY`](super::writer::SYNC_EVERY) behind.
+//! fjall's journal alone does not show whether a missing commit was never finished or was acknowledged and lost. The
+//! mark does: a store that ends below it has lost commits and is refused. It is written before each answer and synced
+//! every second, so it is exact after kill -9, and at most
+//! [`SYNC_EVERY`](super::writer::SYNC_EVERY) behind after a power cut.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -12,39 +12,41 @@ use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Two slots, written in turn, so that one is whole whenever the power goes. A sector each.
+/// The offset of the second slot. Two slots, a sector each, are written in turn, so that one is whole after a power cut.
 const SLOT: u64 = 512;
 
-/// Revision and checksum, little-endian.
-const USED: usize = 16;
+/// The bytes of a slot: revision and checksum, little-endian.
+const SLOT_BYTES: usize = 16;
 
-/// The mark's file, open.
+/// The open file of the mark.
 #[derive(Debug)]
 pub(super) struct HighWaterMark {
     file: File,
-    turn: bool,
+    /// Whether the second slot is written next.
+    second: bool,
+    /// Whether a write is not synced yet.
     dirty: bool,
 }
 
 impl HighWaterMark {
-    /// Makes the file, at this revision.
+    /// Creates the file at this revision.
     pub(super) fn create(path: &Path, revision: u64) -> io::Result<()> {
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(path)?;
-        let mut mark = Self {
+        let mut high_water_mark = Self {
             file,
-            turn: false,
+            second: false,
             dirty: false,
         };
-        mark.write(revision)?;
-        mark.write(revision)?;
-        mark.sync()
+        high_water_mark.write(revision)?;
+        high_water_mark.write(revision)?;
+        high_water_mark.sync()
     }
 
-    /// Opens the file and reads the revision.
+    /// Opens the file and reads its revision.
     pub(super) fn open(path: &Path) -> io::Result<(Self, u64)> {
         let file = OpenOptions::new().read(true).write(true).open(path)?;
         let slots = [read_slot(&file, 0)?, read_slot(&file, SLOT)?];
@@ -52,26 +54,33 @@ impl HighWaterMark {
             return Err(io::Error::other("both slots are damaged"));
         };
         let [first, _] = slots;
-        // The older slot is next: the newer one stays whole meanwhile.
-        let turn = first == Some(revision);
+        // The older slot is written next: the newer one stays whole meanwhile.
+        let second = first == Some(revision);
         let dirty = false;
-        Ok((Self { file, turn, dirty }, revision))
+        Ok((
+            Self {
+                file,
+                second,
+                dirty,
+            },
+            revision,
+        ))
     }
 
-    /// Remembers a revision.
+    /// Writes a revision.
     pub(super) fn write(&mut self, revision: u64) -> io::Result<()> {
-        let mut slot = [0; USED];
+        let mut slot = [0; SLOT_BYTES];
         let (number, sum) = slot.split_at_mut(8);
         number.copy_from_slice(&revision.to_le_bytes());
         sum.copy_from_slice(&xxh3_64(number).to_le_bytes());
         self.file
-            .write_all_at(&slot, if self.turn { SLOT } else { 0 })?;
-        self.turn = !self.turn;
+            .write_all_at(&slot, if self.second { SLOT } else { 0 })?;
+        self.second = !self.second;
         self.dirty = true;
         Ok(())
     }
 
-    /// Makes what was remembered survive a power cut.
+    /// Syncs what was written.
     pub(super) fn sync(&mut self) -> io::Result<()> {
         if self.dirty {
             self.file.sync_data()?;
@@ -80,14 +89,14 @@ impl HighWaterMark {
         Ok(())
     }
 
-    /// The file, to find out whether its path still leads to it.
+    /// The open file, for the check whether its path still leads to it.
     pub(super) fn file(&self) -> &File {
         &self.file
     }
 }
 
 fn read_slot(file: &File, offset: u64) -> io::Result<Option<u64>> {
-    let mut slot = [0; USED];
+    let mut slot = [0; SLOT_BYTES];
     match file.read_exact_at(&mut slot, offset) {
         Ok(()) => {}
         Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
@@ -104,22 +113,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_mark_is_the_newest_whole_slot() {
+    fn the_newest_whole_slot_counts() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("mark");
         HighWaterMark::create(&path, 0).unwrap();
-        let (mut mark, revision) = HighWaterMark::open(&path).unwrap();
+        let (mut high_water_mark, revision) = HighWaterMark::open(&path).unwrap();
         assert_eq!(revision, 0);
         for revision in 1..=5 {
-            mark.write(revision).unwrap();
+            high_water_mark.write(revision).unwrap();
         }
-        // The slot that was being written when the power went.
-        mark.file
-            .write_all_at(&[0xff], if mark.turn { SLOT } else { 0 })
+        // The slot that was being written when the power was cut.
+        high_water_mark
+            .file
+            .write_all_at(&[0xff], if high_water_mark.second { SLOT } else { 0 })
             .unwrap();
         assert_eq!(HighWaterMark::open(&path).unwrap().1, 5);
-        mark.file
-            .write_all_at(&[0xff], if mark.turn { 0 } else { SLOT })
+        high_water_mark
+            .file
+            .write_all_at(&[0xff], if high_water_mark.second { 0 } else { SLOT })
             .unwrap();
         let error = HighWaterMark::open(&path).unwrap_err();
         assert_eq!(error.to_string(), "both slots are damaged");

@@ -1,102 +1,64 @@
-//! The default store: records on this machine's disk, durable by fsync, written in groups.
+//! The embedded store, the default: records on a local disk, made durable by fsync, written in groups.
 //!
-//! A commit is told to nobody before its records are synced: the writer thread (`writer`) takes what waits (`queue`),
-//! checks guards, writes one batch and syncs it, delivers, then answers. A record a change (`record`), in the order of
-//! revisions, is all there is: the live entries are the records that no later one made obsolete (`retention`), and a
-//! start reads them all (`load`). Files that do not fit together are refused, never guessed at (`survey`).
+//! No commit is delivered or acknowledged before its records are synced: the writer thread (`writer`) takes a group of
+//! waiting proposals (`commit_queue`), checks their preconditions, writes one batch and syncs it, delivers the commits,
+//! then answers. The table holds one record for each change (`record`), in the order of revisions: the live entries are
+//! the records that no later one made obsolete (`retention`), and a start reads them all (`recovery`, `load`). Files that
+//! do not fit together are refused, never guessed at (`precheck`, `journal`).
 
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 
+use self::commit_queue::CommitQueue;
 use self::data_dir::DataDir;
 use self::free_space::FreeSpace;
-use self::queue::Queue;
-use self::read::Files;
-use self::record::About;
+use self::io_error::io_error;
+use self::limits::{LIMITS, measure};
+use self::record::Metadata;
+use self::recovery::{RecoveredStore, recover};
 use self::writer::Writer;
 use super::sequencer::Sequencer;
 use super::{
     BoxFuture, CommitError, CommitSink, Limits, RetentionFloors, Store, StoreContents, StoreError,
 };
-use crate::model::{Commit, Proposal, Target};
+use crate::model::{Commit, Proposal};
 
+mod commit_queue;
 mod data_dir;
 mod engine;
 mod filesystem;
 mod free_space;
 mod high_water_mark;
+mod io_error;
 mod journal;
+mod limits;
 mod load;
 mod offline;
+mod options;
 mod precheck;
-mod queue;
-mod read;
 mod record;
+mod recovery;
 mod retention;
 mod writer;
 
 pub use data_dir::IN_USE;
 pub use free_space::DEFAULT_RESERVE_BYTES;
-pub use offline::{Report, backup, check, entries};
-
-/// What the store takes; the same everywhere, so that a keyspace can be moved.
-const LIMITS: Limits = Limits {
-    value_bytes: 2 << 20,
-    key_bytes: 4096,
-    writes: 1 << 20,
-    commit_bytes: 1 << 30,
-};
-
-/// Called once, with one line, when the process must end: a sync failed, so that it is not known what is on disk, or
-/// the directory is no longer there. A binary logs it and exits, not 0.
-pub type OnFatal = Arc<dyn Fn(String) + Send + Sync>;
-
-/// How to open an [`EmbeddedStore`].
-#[derive(Clone)]
-pub struct EmbeddedOptions {
-    /// The directory; it is made if it is missing.
-    pub path: PathBuf,
-    /// Free bytes on the disk below which writes are refused; what a compaction may need comes on top.
-    pub reserve_bytes: u64,
-    /// What to do when the process must end.
-    pub on_fatal: OnFatal,
-}
-
-impl EmbeddedOptions {
-    /// The usual ones.
-    pub fn new(path: impl Into<PathBuf>, on_fatal: OnFatal) -> Self {
-        Self {
-            path: path.into(),
-            reserve_bytes: DEFAULT_RESERVE_BYTES,
-            on_fatal,
-        }
-    }
-}
-
-impl fmt::Debug for EmbeddedOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EmbeddedOptions")
-            .field("path", &self.path)
-            .field("reserve_bytes", &self.reserve_bytes)
-            .finish_non_exhaustive()
-    }
-}
+pub use offline::{StoreReport, backup, check, entries};
+pub use options::{EmbeddedOptions, OnFatal};
 
 /// Entries in a directory on this machine, for one process at a time.
 #[derive(Debug)]
 pub struct EmbeddedStore {
     options: EmbeddedOptions,
-    running: Mutex<Option<Running>>,
+    running: Mutex<Option<RunningWriter>>,
 }
 
 #[derive(Debug)]
-struct Running {
-    queue: Arc<Queue>,
+struct RunningWriter {
+    queue: Arc<CommitQueue>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -110,8 +72,8 @@ impl EmbeddedStore {
     }
 }
 
-impl Drop for Running {
-    /// Lets the writer end by itself. [`Store::close`] waits for it, and so for the directory's lock.
+impl Drop for RunningWriter {
+    /// Makes the writer end. Only [`Store::close`] waits for that, and so for the release of the directory's lock.
     fn drop(&mut self) {
         self.queue.close("the store is closed");
     }
@@ -122,19 +84,19 @@ impl Store for EmbeddedStore {
         LIMITS
     }
 
-    fn open(&self, feed: Arc<dyn CommitSink>) -> BoxFuture<'_, Result<StoreContents, StoreError>> {
+    fn open(&self, sink: Arc<dyn CommitSink>) -> BoxFuture<'_, Result<StoreContents, StoreError>> {
         Box::pin(async move {
             if self.running.lock().is_some() {
                 return Err(StoreError("the store is open already".to_owned()));
             }
             let options = self.options.clone();
             let path = options.path.display().to_string();
-            let opening = tokio::task::spawn_blocking(move || open_now(&options, feed));
-            let (opened, running) = opening.await.map_err(|_| {
+            let opening = tokio::task::spawn_blocking(move || start(&options, sink));
+            let (contents, running) = opening.await.map_err(|_| {
                 StoreError(format!("{path} is damaged: its files could not be read"))
             })??;
             *self.running.lock() = Some(running);
-            Ok(opened)
+            Ok(contents)
         })
     }
 
@@ -154,9 +116,9 @@ impl Store for EmbeddedStore {
         })
     }
 
-    fn trim(&self, keep: RetentionFloors) {
+    fn trim(&self, floors: RetentionFloors) {
         if let Some(running) = &*self.running.lock() {
-            running.queue.trim(keep);
+            running.queue.set_retention_floors(floors);
         }
     }
 
@@ -169,91 +131,65 @@ impl Store for EmbeddedStore {
             if let Some(thread) = running.thread.take() {
                 let joining = tokio::task::spawn_blocking(move || thread.join());
                 if let Err(e) = joining.await {
-                    tracing::error!("closing the store: {e}");
+                    tracing::error!("closing the store failed: {e}");
                 }
             }
         })
     }
 }
 
-/// What a write may take beside its key and value, in bytes: its attributes, and its place in the journal.
-const WRITE_OVERHEAD: usize = 512;
-
-/// About how many bytes a proposal takes in the journal, if it is within the limits.
-fn measure(proposal: &Proposal) -> Result<usize, CommitError> {
-    let over = |what: &str, most: usize| {
-        let line = format!("the store takes {what} of at most {most}");
-        Err(CommitError::TooLarge(line))
-    };
-    let mut bytes = 0_usize;
-    for write in &proposal.writes {
-        let (Target::Key(key) | Target::InOrder(key)) = &write.target;
-        let value = write.put.as_ref().map_or(0, |record| record.value.len());
-        let longest = LIMITS.longest_key(key.realm());
-        if key.as_bytes().len() > longest {
-            return over("keys", longest);
-        }
-        if value > LIMITS.value_bytes {
-            return over("values", LIMITS.value_bytes);
-        }
-        bytes += key.as_bytes().len() + value;
-    }
-    if proposal.writes.len() > LIMITS.writes {
-        return over("numbers of writes", LIMITS.writes);
-    }
-    if bytes > LIMITS.commit_bytes {
-        return over("commits", LIMITS.commit_bytes);
-    }
-    Ok(bytes + proposal.writes.len() * WRITE_OVERHEAD)
-}
-
-fn open_now(
+/// Recovers or creates the store, and starts its writer.
+fn start(
     options: &EmbeddedOptions,
-    feed: Arc<dyn CommitSink>,
-) -> Result<(StoreContents, Running), StoreError> {
-    let place = DataDir::take(&options.path)?;
-    if !place.has_store() {
-        place.make_empty_store()?;
-        // An empty directory can also be a disk that was not mounted: say so.
-        tracing::warn!(directory = %place.root().display(), "no store was there; a new, empty one was made");
+    sink: Arc<dyn CommitSink>,
+) -> Result<(StoreContents, RunningWriter), StoreError> {
+    let data_dir = DataDir::lock(&options.path)?;
+    if !data_dir.has_store() {
+        data_dir.create_empty_store()?;
+        // An empty directory can also be a disk that was not mounted: warn.
+        tracing::warn!(
+            directory = %data_dir.root().display(),
+            "no store was found; an empty one was created (if you expected data, check that the disk is mounted)"
+        );
     }
-    let Files {
-        place,
-        mut mark,
+    let RecoveredStore {
+        data_dir,
+        mut high_water_mark,
         table,
         seal,
         loaded,
-        cut: _,
-    } = read::read(place)?.sound()?;
-    let opened = loaded.opened;
+        cut_bytes: _,
+    } = recover(data_dir)?.require_sound()?;
+    let contents = loaded.contents;
     tracing::info!(
-        directory = %place.root().display(),
-        revision = opened.revision,
-        entries = opened.entries.len(),
+        directory = %data_dir.root().display(),
+        revision = contents.revision,
+        entries = contents.entries.len(),
         records = loaded.records,
-        "store read"
+        "store opened"
     );
     // Readers are about to be shown this revision.
-    mark.write(opened.revision)
-        .and_then(|()| mark.sync())
-        .map_err(|e| data_dir::failed("writing", &place.mark(), &e))?;
-    let queue = Arc::new(Queue::new());
+    high_water_mark
+        .write(contents.revision)
+        .and_then(|()| high_water_mark.sync())
+        .map_err(|e| io_error("writing", &data_dir.high_water_mark(), &e))?;
+    let queue = Arc::new(CommitQueue::new());
     let writer = Writer {
         queue: Arc::clone(&queue),
         engine: table,
-        feed,
+        sink,
         seal,
-        sequencer: Sequencer::new(opened.revision, &opened.entries),
-        about: About {
-            identity: opened.identity,
-            history_floor: opened.history_floor,
-            deletions_floor: opened.deletions_floor,
+        sequencer: Sequencer::new(contents.revision, &contents.entries),
+        metadata: Metadata {
+            identity: contents.identity,
+            history_floor: contents.history_floor,
+            deletions_floor: contents.deletions_floor,
         },
-        state: loaded.state,
+        digest: loaded.digest,
         retention: loaded.retention,
-        room: FreeSpace::new(&place.store(), options.reserve_bytes),
-        mark,
-        place,
+        free_space: FreeSpace::new(&data_dir.store(), options.reserve_bytes),
+        high_water_mark,
+        data_dir,
     };
     let on_fatal = Arc::clone(&options.on_fatal);
     let thread = std::thread::Builder::new()
@@ -261,17 +197,18 @@ fn open_now(
         .spawn(move || write_until_closed(writer, &on_fatal))
         .map_err(|e| StoreError(format!("starting the store's writer: {e}")))?;
     let thread = Some(thread);
-    Ok((opened, Running { queue, thread }))
+    Ok((contents, RunningWriter { queue, thread }))
 }
 
+/// The writer's thread; calls `on_fatal` if the writer fails.
 fn write_until_closed<E: engine::Engine>(mut writer: Writer<E>, on_fatal: &OnFatal) {
     let queue = Arc::clone(&writer.queue);
-    // A panic below is a failed write as well: what is on disk is not known.
+    // A panic in the engine is a failed write as well: the contents of the disk are unknown.
     let ended = catch_unwind(AssertUnwindSafe(|| writer.run()))
         .unwrap_or_else(|_| Err("the store's writer panicked".to_owned()));
     if let Err(why) = ended {
         queue.fail(&why);
-        tracing::error!("the store failed and the process must end: {why}");
+        tracing::error!("the store failed; this process ends and must be restarted: {why}");
         on_fatal(why);
     }
 }

@@ -1,4 +1,4 @@
-//! Consul, over its HTTP API: a list of keys is as of one index.
+//! Consul as a source, over its HTTP API: a list of keys is as of one index.
 
 use std::collections::HashMap;
 
@@ -7,16 +7,17 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::http::{Servers, escaped};
+use super::http::{HttpClient, escaped};
 use crate::config::SourceAccess;
-use crate::transfer::{Error, Item, Left, Listing, shown};
+use crate::transfer::{Error, Item, LeftOutReason, Listing, shown};
 
+/// An entry of a list of keys.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Entry {
+struct ListedEntry {
     key: String,
     flags: u64,
-    /// In Base64; nothing where it is empty.
+    /// The value in Base64; `None` if it is empty.
     value: Option<String>,
     #[serde(default)]
     session: Option<String>,
@@ -24,7 +25,7 @@ struct Entry {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Session {
+struct ListedSession {
     #[serde(rename = "ID")]
     id: String,
     #[serde(default)]
@@ -39,42 +40,47 @@ pub(super) async fn read(
     prefix: &[u8],
     listing: &mut Listing,
 ) -> Result<(), Error> {
-    let servers = Servers::new("Consul", &[address.to_owned()], access)?;
+    let client = HttpClient::new("Consul", &[address.to_owned()], access)?;
     let prefix = escaped(prefix);
-    let answer = servers
+    let response = client
         .get(format!("/v1/kv/{prefix}?recurse&consistent"))
         .await?;
-    listing.index = answer.number("x-consul-index");
-    let entries: Vec<Entry> = if answer.status == 404 && answer.is_empty() {
+    listing.index = response.number("x-consul-index");
+    let entries: Vec<ListedEntry> = if response.status == 404 && response.is_empty() {
         Vec::new()
     } else {
-        answer.json()?
+        response.json()?
     };
-    drop(answer);
-    // Afterwards: who holds a key that was listed is still there, or its end shows when all is read again.
-    let sessions: Vec<Session> = servers.get("/v1/session/list".to_owned()).await?.json()?;
+    drop(response);
+    // Sessions are listed after the keys: a session that holds a listed key still exists, or its end shows when all is
+    // read again.
+    let sessions: Vec<ListedSession> = client.get("/v1/session/list".to_owned()).await?.json()?;
     for session in &sessions {
         let name = if session.name.is_empty() {
             session.id.clone()
         } else {
             format!("{} ({})", session.id, session.name.escape_debug())
         };
-        listing.leave(Left::Session, name);
+        listing.leave_out(LeftOutReason::Session, name);
     }
-    let ends: HashMap<&str, &str> = sessions
+    let behaviors: HashMap<&str, &str> = sessions
         .iter()
         .map(|session| (session.id.as_str(), session.behavior.as_str()))
         .collect();
     for entry in entries {
-        take(listing, entry, &ends)?;
+        add_entry(listing, entry, &behaviors)?;
     }
     Ok(())
 }
 
-fn take(listing: &mut Listing, entry: Entry, ends: &HashMap<&str, &str>) -> Result<(), Error> {
-    // Consul's JSON has this in the place of bytes that are no UTF-8: the key's real name is not known.
+fn add_entry(
+    listing: &mut Listing,
+    entry: ListedEntry,
+    behaviors: &HashMap<&str, &str>,
+) -> Result<(), Error> {
+    // Consul's JSON has this character in place of bytes that are not UTF-8: the key's bytes are unknown.
     if entry.key.contains(char::REPLACEMENT_CHARACTER) {
-        listing.leave(Left::UnknownName, shown(entry.key.as_bytes()));
+        listing.leave_out(LeftOutReason::UnknownName, shown(entry.key.as_bytes()));
         return Ok(());
     }
     if let Some(session) = entry.session.filter(|session| !session.is_empty()) {
@@ -83,18 +89,18 @@ fn take(listing: &mut Listing, entry: Entry, ends: &HashMap<&str, &str>) -> Resu
             shown(entry.key.as_bytes()),
             session.escape_debug()
         );
-        if ends.get(session.as_str()) == Some(&"delete") {
-            listing.leave(Left::Ephemeral, held);
+        if behaviors.get(session.as_str()) == Some(&"delete") {
+            listing.leave_out(LeftOutReason::Ephemeral, held);
             return Ok(());
         }
-        listing.leave(Left::Lock, held);
+        listing.leave_out(LeftOutReason::Lock, held);
     }
     let value = STANDARD
         .decode(entry.value.unwrap_or_default())
         .map_err(|_| {
             let key = shown(entry.key.as_bytes());
             Error::Refused(format!(
-                "this is not what Consul answers: the value of {key} is no Base64"
+                "this is not what Consul answers: the value of {key} is not Base64"
             ))
         })?;
     let item = Item {

@@ -1,40 +1,40 @@
-//! An etcd, over its version 2 API: a recursive list is as of one index.
+//! etcd as a source, over its version 2 API: a recursive list is as of one index.
 
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::http::{Servers, escaped};
+use super::http::{HttpClient, escaped};
 use crate::config::SourceAccess;
 use crate::model::DirMark;
-use crate::transfer::{Error, Item, Left, Listing, shown};
+use crate::transfer::{Error, Item, LeftOutReason, Listing, shown};
 
 #[derive(Deserialize)]
-struct Answer {
-    node: Node,
+struct KeysResponse {
+    node: KeyNode,
 }
 
 #[derive(Deserialize)]
-struct Node {
-    /// None for the root.
+struct KeyNode {
+    /// The key; empty for the root.
     #[serde(default)]
     key: String,
     #[serde(default)]
     value: String,
     #[serde(default)]
     dir: bool,
-    /// Seconds left.
+    /// The seconds left of the TTL.
     ttl: Option<i64>,
     #[serde(default)]
-    nodes: Vec<Node>,
+    nodes: Vec<KeyNode>,
 }
 
 #[derive(Deserialize)]
-struct Failure {
+struct ErrorResponse {
     #[serde(rename = "errorCode")]
     code: u32,
 }
 
-/// etcd's code for a key that is not there.
+/// etcd's error code for a key that does not exist.
 const NOT_FOUND: u32 = 100;
 
 pub(super) async fn read(
@@ -43,37 +43,37 @@ pub(super) async fn read(
     prefix: &[u8],
     listing: &mut Listing,
 ) -> Result<(), Error> {
-    let servers = Servers::new("etcd", members, access)?;
-    // The directory that all of it is in.
+    let client = HttpClient::new("etcd", members, access)?;
+    // The directory that contains all keys with the prefix.
     let directory = prefix.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
     let directory = escaped(prefix.get(..directory).unwrap_or_default());
-    let answer = servers
+    let response = client
         .get(format!("/v2/keys/{directory}?recursive=true&quorum=true"))
         .await?;
-    listing.index = answer.number("x-etcd-index");
-    if answer.status == 404 {
-        return match answer.parsed::<Failure>() {
-            Ok(Failure { code: NOT_FOUND }) => Ok(()),
-            // A server without this API has a page of its own.
-            _ => Err(answer.refused()),
+    listing.index = response.number("x-etcd-index");
+    if response.status == 404 {
+        return match response.parsed::<ErrorResponse>() {
+            Ok(ErrorResponse { code: NOT_FOUND }) => Ok(()),
+            // A server without this API answers with another page.
+            _ => Err(response.refused()),
         };
     }
-    let answer: Answer = answer.json()?;
-    take(listing, answer.node, prefix);
+    let answer: KeysResponse = response.json()?;
+    add_nodes(listing, answer.node, prefix);
     Ok(())
 }
 
-fn take(listing: &mut Listing, node: Node, prefix: &[u8]) {
-    // What JSON has in the place of bytes that are no UTF-8: the real name is not known.
+fn add_nodes(listing: &mut Listing, node: KeyNode, prefix: &[u8]) {
+    // etcd's JSON has this character in place of bytes that are not UTF-8: the key's bytes are unknown.
     let unknown = node.key.contains(char::REPLACEMENT_CHARACTER);
     let mut key = node.key.trim_start_matches('/').as_bytes().to_vec();
     let ttl_left_ms = node.ttl.map(|left| {
-        // One that is about to be taken away has none left, or less.
+        // A node that is about to be deleted has zero or fewer seconds left.
         u64::try_from(left).unwrap_or(0).saturating_mul(1_000)
     });
     let mut dir = DirMark::No;
     if node.dir {
-        // Made for its own sake where nothing else is a reason for it.
+        // Assume that a directory was made explicitly if no key in it explains that it exists.
         dir = if node.nodes.is_empty() || ttl_left_ms.is_some() {
             DirMark::Made
         } else {
@@ -84,12 +84,12 @@ fn take(listing: &mut Listing, node: Node, prefix: &[u8]) {
     let root = node.key.is_empty() || node.key == "/";
     if !root && key.starts_with(prefix) {
         if unknown {
-            listing.leave(Left::UnknownName, shown(&key));
+            listing.leave_out(LeftOutReason::UnknownName, shown(&key));
         } else if ttl_left_ms == Some(0) {
-            listing.leave(Left::Ended, shown(&key));
+            listing.leave_out(LeftOutReason::Ended, shown(&key));
         } else {
             if node.value.contains(char::REPLACEMENT_CHARACTER) {
-                listing.leave(Left::DoubtfulValue, shown(&key));
+                listing.leave_out(LeftOutReason::DoubtfulValue, shown(&key));
             }
             let item = Item {
                 value: Bytes::from(node.value),
@@ -101,6 +101,6 @@ fn take(listing: &mut Listing, node: Node, prefix: &[u8]) {
         }
     }
     for child in node.nodes {
-        take(listing, child, prefix);
+        add_nodes(listing, child, prefix);
     }
 }

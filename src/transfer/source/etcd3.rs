@@ -1,9 +1,9 @@
-//! An etcd, over its version 3 API: all as of one revision.
+//! etcd as a source, over its version 3 API: all keys are as of one revision.
 
 use crate::config::SourceAccess;
 use crate::gateway::stores::etcd_access;
 use crate::store::etcd;
-use crate::transfer::{Error, Item, Left, Listing, shown};
+use crate::transfer::{Error, Item, LeftOutReason, Listing, shown};
 
 pub(super) async fn read(
     members: &[String],
@@ -12,11 +12,11 @@ pub(super) async fn read(
     listing: &mut Listing,
 ) -> Result<(), Error> {
     let access = etcd_access(access.access.clone());
-    let plain = etcd::read_raw_keys(members, prefix, access).await?;
-    listing.index = Some(plain.revision);
-    for key in plain.keys {
+    let raw = etcd::read_raw_keys(members, prefix, access).await?;
+    listing.index = Some(raw.revision);
+    for key in raw.keys {
         if key.lease_left == Some(0) {
-            listing.leave(Left::Ended, shown(&key.name));
+            listing.leave_out(LeftOutReason::Ended, shown(&key.name));
             continue;
         }
         let item = Item {

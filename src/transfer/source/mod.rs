@@ -1,6 +1,7 @@
-//! What entries are read from.
+//! Sources: the servers and stores that entries are read from.
 
 mod consul;
+mod credentials;
 mod etcd2;
 mod etcd3;
 mod http;
@@ -14,20 +15,20 @@ use crate::model::time;
 /// A server or a store to read from.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// Where it is.
+    /// Its address.
     pub url: SourceUrl,
-    /// How it is reached.
+    /// The access to it.
     pub access: SourceAccess,
-    /// What the keys begin with.
+    /// The prefix of the keys to read.
     pub prefix: Vec<u8>,
 }
 
 impl Source {
-    /// Reads everything there is, as of one index where the source has one. Must be called within a tokio runtime.
+    /// Reads all entries, as of one index where the source has one. Must be called within a tokio runtime.
     pub async fn read(&self) -> Result<Listing, Error> {
         let mut listing = Listing {
             origin: self.origin(),
-            // Before it is asked: no TTL ends later than told.
+            // Taken before the source is read, so that no TTL is extended.
             read_ms: time::unix_ms(),
             ..Listing::default()
         };
@@ -46,15 +47,15 @@ impl Source {
                 zookeeper::read(servers, chroot, access, prefix, &mut listing).await?;
             }
             SourceUrl::Store(url) => {
-                let opened = store::open(url, &access.access).await?;
-                store::take(&mut listing, &opened, prefix);
+                let contents = store::read(url, &access.access).await?;
+                store::add_entries(&mut listing, &contents, prefix);
             }
         }
         listing.left_out.sort();
         Ok(listing)
     }
 
-    /// What it is called, without secrets.
+    /// The source as text, without secrets.
     fn origin(&self) -> String {
         let mut name = match &self.url {
             SourceUrl::Consul(address) => format!("consul {address}"),

@@ -1,4 +1,4 @@
-//! A store of kubekv's.
+//! A store of kubekv as a source.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,9 +7,9 @@ use crate::config::{StoreAccess, StoreUrl};
 use crate::gateway::stores::etcd_access;
 use crate::model::{Entry, Key, Lease, LeaseEnd, LeaseId, Realm};
 use crate::store::{StoreContents, StoreError, embedded, etcd, kubernetes};
-use crate::transfer::{Error, Item, Left, Listing, shown};
+use crate::transfer::{Error, Item, LeftOutReason, Listing, shown};
 
-/// What a store is called, without secrets.
+/// A store as text, without secrets.
 pub(in crate::transfer) fn name(url: &StoreUrl) -> String {
     match url {
         StoreUrl::Embedded(path) => format!("embedded {}", path.display()),
@@ -20,13 +20,12 @@ pub(in crate::transfer) fn name(url: &StoreUrl) -> String {
     }
 }
 
-/// Reads a store from where it is kept, as of one revision, and writes nothing there. One that a gateway has to itself
-/// must not be in use.
-pub(in crate::transfer) async fn open(
+/// Reads a store from its backend, as of one revision, and writes nothing to it. An embedded store must not be in use.
+pub(in crate::transfer) async fn read(
     url: &StoreUrl,
     access: &StoreAccess,
 ) -> Result<StoreContents, Error> {
-    let opened = match url {
+    let contents = match url {
         StoreUrl::Embedded(path) => {
             let path = path.clone();
             let reading = tokio::task::spawn_blocking(move || embedded::entries(&path));
@@ -37,15 +36,23 @@ pub(in crate::transfer) async fn open(
         StoreUrl::Etcd { endpoints, prefix } => {
             etcd::read(endpoints, prefix, etcd_access(access.clone())).await?
         }
-        StoreUrl::Memory => return Err(Error::Store("memory: is another process's".to_owned())),
+        StoreUrl::Memory => {
+            return Err(Error::Store(
+                "the entries of a memory store cannot be read from another process".to_owned(),
+            ));
+        }
     };
-    Ok(opened)
+    Ok(contents)
 }
 
-/// What clients have in a store: what a session only lends goes without it.
-pub(in crate::transfer) fn take(listing: &mut Listing, opened: &StoreContents, prefix: &[u8]) {
-    listing.index = Some(opened.revision);
-    let leases = leases(opened);
+/// Adds the entries of clients to a listing, except those that are deleted with a session.
+pub(in crate::transfer) fn add_entries(
+    listing: &mut Listing,
+    contents: &StoreContents,
+    prefix: &[u8],
+) {
+    listing.index = Some(contents.revision);
+    let leases = leases(contents);
     for lease in leases.values() {
         let name = lease.labels.get("name").map_or("", String::as_str);
         let text = if name.is_empty() {
@@ -53,47 +60,50 @@ pub(in crate::transfer) fn take(listing: &mut Listing, opened: &StoreContents, p
         } else {
             format!("{} ({})", lease.id, name.escape_debug())
         };
-        listing.leave(Left::Session, text);
+        listing.leave_out(LeftOutReason::Session, text);
     }
-    for (key, entry) in entries(opened, prefix) {
+    for (key, entry) in client_entries(contents, prefix) {
         let attrs = entry.attrs();
         if let Some(id) = attrs.lock {
             let held = format!("{} (by {id})", shown(key));
             let ends = leases.get(&id).map(|lease| lease.on_end);
             if ends == Some(LeaseEnd::Delete) {
-                listing.leave(Left::Ephemeral, held);
+                listing.leave_out(LeftOutReason::Ephemeral, held);
                 continue;
             }
-            listing.leave(Left::Lock, held);
+            listing.leave_out(LeftOutReason::Lock, held);
         }
         if let Some(id) = attrs.bound {
-            listing.leave(Left::Ephemeral, format!("{} (by {id})", shown(key)));
+            listing.leave_out(
+                LeftOutReason::Ephemeral,
+                format!("{} (by {id})", shown(key)),
+            );
             continue;
         }
-        let item = item(entry, listing.read_ms);
+        let item = item_of(entry, listing.read_ms);
         if item.ttl_left_ms == Some(0) {
-            listing.leave(Left::Ended, shown(key));
+            listing.leave_out(LeftOutReason::Ended, shown(key));
             continue;
         }
         listing.items.insert(key.to_vec(), item);
     }
 }
 
-/// Everything clients have in a store, held or not.
-pub(in crate::transfer) fn take_all(listing: &mut Listing, opened: &StoreContents) {
-    listing.index = Some(opened.revision);
-    let items = entries(opened, b"");
+/// Makes a listing's items all entries of clients, also those that are deleted with a session.
+pub(in crate::transfer) fn add_all_entries(listing: &mut Listing, contents: &StoreContents) {
+    listing.index = Some(contents.revision);
+    let items = client_entries(contents, b"");
     listing.items = items
-        .map(|(key, entry)| (key.to_vec(), item(entry, listing.read_ms)))
+        .map(|(key, entry)| (key.to_vec(), item_of(entry, listing.read_ms)))
         .collect();
 }
 
-/// What is moved of an entry.
-pub(in crate::transfer) fn item(entry: &Entry, now_ms: i64) -> Item {
+/// The attributes of an entry that are moved.
+pub(in crate::transfer) fn item_of(entry: &Entry, now_ms: i64) -> Item {
     let attrs = entry.attrs();
     let left = attrs.deadline.map(|deadline| {
         let left = deadline.at_ms.saturating_sub(now_ms).max(0);
-        // As at a gateway's start: a clock that was set back makes nobody live longer than asked for.
+        // As when a gateway starts: a clock that was set back extends no TTL beyond its full length.
         u64::try_from(left).unwrap_or(0).min(deadline.ttl_ms)
     });
     Item {
@@ -104,20 +114,20 @@ pub(in crate::transfer) fn item(entry: &Entry, now_ms: i64) -> Item {
     }
 }
 
-fn entries<'a>(
-    opened: &'a StoreContents,
+fn client_entries<'a>(
+    contents: &'a StoreContents,
     prefix: &'a [u8],
 ) -> impl Iterator<Item = (&'a [u8], &'a Arc<Entry>)> {
-    let clients = opened.entries.iter();
-    clients.filter_map(move |(key, entry)| {
-        let ours = key.realm() == Realm::User && key.as_bytes().starts_with(prefix);
-        ours.then_some((key.as_bytes(), entry))
+    let entries = contents.entries.iter();
+    entries.filter_map(move |(key, entry)| {
+        let is_wanted = key.realm() == Realm::User && key.as_bytes().starts_with(prefix);
+        is_wanted.then_some((key.as_bytes(), entry))
     })
 }
 
-fn leases(opened: &StoreContents) -> HashMap<LeaseId, Lease> {
+fn leases(contents: &StoreContents) -> HashMap<LeaseId, Lease> {
     let prefix: Key = LeaseId::records();
-    let records = opened.entries.iter();
+    let records = contents.entries.iter();
     records
         .filter(|(key, _)| key.starts_with(&prefix))
         .filter_map(|(_, entry)| serde_json::from_slice::<Lease>(entry.value()).ok())

@@ -1,10 +1,10 @@
-//! How a connection begins.
+//! The handshake: the first frame of a client and of a server.
 
 use std::fmt;
 
-use super::{Malformed, Reader, Record, Writer};
+use super::{JuteReader, JuteRecord, JuteWriter, Malformed};
 
-/// Bytes that nobody else may see.
+/// Bytes that are kept out of logs.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(pub Vec<u8>);
 
@@ -21,13 +21,13 @@ pub struct ConnectRequest {
     pub version: i32,
     /// The latest change the client has seen: a server that is behind it closes the connection.
     pub last_zxid: i64,
-    /// How long a session is to live without a sign of the client, in milliseconds.
+    /// The session timeout that the client asks for, in milliseconds.
     pub timeout_ms: i32,
-    /// The session to go on with, or 0 for a new one.
+    /// The session to resume, or 0 for a new one.
     pub session: i64,
-    /// That session's password, of 16 bytes.
+    /// The session's password, of 16 bytes.
     pub password: Secret,
-    /// Whether a server will do that is cut off from the others and only reads.
+    /// Whether the client accepts a read-only server, which is partitioned from the others.
     pub read_only: bool,
 }
 
@@ -36,18 +36,18 @@ pub struct ConnectRequest {
 pub struct ConnectResponse {
     /// The protocol's version, 0.
     pub version: i32,
-    /// How long the session lives, in milliseconds; 0 where it is over.
+    /// The session timeout, in milliseconds; 0 if the session has expired.
     pub timeout_ms: i32,
-    /// The session, or 0 where it is over.
+    /// The session, or 0 if it has expired.
     pub session: i64,
-    /// Its password.
+    /// The session's password.
     pub password: Secret,
-    /// Whether the server is cut off from the others and only reads.
+    /// Whether the server is read-only, because it is partitioned from the others.
     pub read_only: bool,
 }
 
-/// What old clients and servers leave away: before ZooKeeper 3.4 nobody was read-only.
-fn read_only(from: &mut Reader<'_>) -> Result<bool, Malformed> {
+/// The last field, which old clients and servers omit: before ZooKeeper 3.4 there were no read-only servers.
+fn read_only(from: &mut JuteReader<'_>) -> Result<bool, Malformed> {
     if from.rest().is_empty() {
         Ok(false)
     } else {
@@ -55,8 +55,8 @@ fn read_only(from: &mut Reader<'_>) -> Result<bool, Malformed> {
     }
 }
 
-impl Record for ConnectRequest {
-    fn read(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+impl JuteRecord for ConnectRequest {
+    fn read(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
         Ok(Self {
             version: from.int()?,
             last_zxid: from.long()?,
@@ -67,7 +67,7 @@ impl Record for ConnectRequest {
         })
     }
 
-    fn write(&self, to: &mut Writer) {
+    fn write(&self, to: &mut JuteWriter) {
         to.int(self.version);
         to.long(self.last_zxid);
         to.int(self.timeout_ms);
@@ -77,8 +77,8 @@ impl Record for ConnectRequest {
     }
 }
 
-impl Record for ConnectResponse {
-    fn read(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+impl JuteRecord for ConnectResponse {
+    fn read(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
         Ok(Self {
             version: from.int()?,
             timeout_ms: from.int()?,
@@ -88,7 +88,7 @@ impl Record for ConnectResponse {
         })
     }
 
-    fn write(&self, to: &mut Writer) {
+    fn write(&self, to: &mut JuteWriter) {
         to.int(self.version);
         to.int(self.timeout_ms);
         to.long(self.session);

@@ -1,15 +1,15 @@
-//! Frames: a length of 32 bits, then so many bytes.
+//! Frames: a length of 32 bits, then as many bytes.
 
 use bytes::{Buf, Bytes, BytesMut};
 
-/// A length that no frame of this protocol has here.
+/// A frame length that is negative or too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a frame of {0} bytes")]
 pub struct BadLength(pub i32);
 
-/// Takes the first frame out of what has come in, less its length; `None` while it is not whole. Nothing is reserved for
-/// a frame before its bytes are there.
-pub fn take(input: &mut BytesMut, longest: usize) -> Result<Option<Bytes>, BadLength> {
+/// Takes the first frame out of the received bytes, without its length; `None` while it is incomplete. No memory is
+/// reserved for bytes that were not received yet.
+pub fn take_frame(input: &mut BytesMut, longest: usize) -> Result<Option<Bytes>, BadLength> {
     let Some(length) = input.first_chunk::<4>() else {
         return Ok(None);
     };

@@ -1,65 +1,65 @@
-//! The serialization: numbers in network order, bytes and text with their length before them, -1 for none.
+//! Jute, the serialization: numbers in network order, bytes and text with a length prefix, which is -1 for null.
 
-/// Why bytes are not the record they should be.
+/// Why bytes do not decode to a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    /// There are fewer than it takes.
+    /// The bytes end within the record.
     #[error("it ends too early")]
     CutOff,
-    /// A length below -1.
+    /// A length is below -1.
     #[error("a length is negative")]
     Length,
-    /// Text in another encoding.
+    /// Text is not UTF-8.
     #[error("text is not UTF-8")]
     Text,
-    /// A truth value that is neither 0 nor 1.
-    #[error("a truth value is neither")]
+    /// A boolean is neither 0 nor 1.
+    #[error("a boolean is neither 0 nor 1")]
     Bool,
-    /// More than it takes.
+    /// Bytes follow the record.
     #[error("it goes on after its end")]
     Trailing,
 }
 
-/// More than a length can say.
+/// A length that does not fit into 32 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("longer than the protocol can say")]
+#[error("longer than the protocol allows")]
 pub struct TooLong;
 
-/// What is sent as one.
-pub trait Record: Sized {
-    /// Reads it; what follows is left.
-    fn read(from: &mut Reader<'_>) -> Result<Self, Malformed>;
+/// A record of the protocol.
+pub trait JuteRecord: Sized {
+    /// Decodes the record; the bytes after it stay in the reader.
+    fn read(from: &mut JuteReader<'_>) -> Result<Self, Malformed>;
 
-    /// Writes it.
-    fn write(&self, to: &mut Writer);
+    /// Encodes the record.
+    fn write(&self, to: &mut JuteWriter);
 
-    /// Reads one that is all there is.
+    /// Decodes a record that takes up all of the bytes.
     fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
-        let mut from = Reader::new(bytes);
+        let mut from = JuteReader::new(bytes);
         let record = Self::read(&mut from)?;
         from.end()?;
         Ok(record)
     }
 }
 
-/// Takes values from bytes.
+/// A reader of values from bytes.
 #[derive(Clone, Copy, Debug)]
-pub struct Reader<'a> {
+pub struct JuteReader<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> Reader<'a> {
-    /// Of these bytes.
+impl<'a> JuteReader<'a> {
+    /// A reader of these bytes.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
-    /// What was not read yet.
+    /// The bytes not read yet.
     pub fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// Nothing may be left.
+    /// An error if bytes are left.
     pub fn end(&self) -> Result<(), Malformed> {
         if self.rest.is_empty() {
             Ok(())
@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
         Ok(*chunk)
     }
 
-    /// A truth value.
+    /// A boolean.
     pub fn bool(&mut self) -> Result<bool, Malformed> {
         match self.chunk()? {
             [0] => Ok(false),
@@ -93,7 +93,7 @@ impl<'a> Reader<'a> {
         self.chunk().map(i64::from_be_bytes)
     }
 
-    /// A length; `None` where there is nothing that could have one.
+    /// A length; `None` for null.
     fn length(&mut self) -> Result<Option<usize>, Malformed> {
         match self.int()? {
             -1 => Ok(None),
@@ -103,7 +103,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Bytes; none are none.
+    /// Bytes; null is read as empty.
     pub fn buffer(&mut self) -> Result<&'a [u8], Malformed> {
         let length = self.length()?.unwrap_or(0);
         let (bytes, rest) = self
@@ -114,12 +114,12 @@ impl<'a> Reader<'a> {
         Ok(bytes)
     }
 
-    /// Text; none is empty.
+    /// Text; null is read as empty.
     pub fn text(&mut self) -> Result<&'a str, Malformed> {
         std::str::from_utf8(self.buffer()?).map_err(|_| Malformed::Text)
     }
 
-    /// Several of a kind; none are none. No more room is taken than the bytes that are there can fill.
+    /// A vector; null is read as empty. No memory is reserved for items whose bytes are missing.
     pub fn vector<T>(
         &mut self,
         mut one: impl FnMut(&mut Self) -> Result<T, Malformed>,
@@ -129,25 +129,25 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A frame that is being written.
+/// A writer of one frame.
 #[derive(Debug)]
-pub struct Writer {
+pub struct JuteWriter {
     bytes: Vec<u8>,
     too_long: bool,
 }
 
-impl Default for Writer {
+impl Default for JuteWriter {
     fn default() -> Self {
         Self {
-            // The place of its length.
+            // The length, filled in at the end.
             bytes: vec![0; 4],
             too_long: false,
         }
     }
 }
 
-impl Writer {
-    /// A truth value.
+impl JuteWriter {
+    /// A boolean.
     pub fn bool(&mut self, value: bool) {
         self.bytes.push(u8::from(value));
     }
@@ -175,7 +175,7 @@ impl Writer {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Several of a kind.
+    /// A vector.
     pub fn vector<T>(&mut self, all: &[T], mut one: impl FnMut(&mut Self, &T)) {
         self.length(all.len());
         for value in all {
@@ -183,7 +183,7 @@ impl Writer {
         }
     }
 
-    /// The frame, with its length before it.
+    /// The frame, with its length prefix.
     pub fn frame(mut self) -> Result<Vec<u8>, TooLong> {
         let length = self.bytes.len().saturating_sub(4);
         let length = i32::try_from(length).map_err(|_| TooLong)?;

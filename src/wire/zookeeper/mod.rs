@@ -1,26 +1,26 @@
-//! ZooKeeper's protocol on the wire: records in its serialization ("jute"), in frames that say their length.
+//! ZooKeeper's wire protocol: records in its serialization ("jute"), in frames with a length prefix.
 //!
-//! A connection begins with a [`ConnectRequest`] and a [`ConnectResponse`]. Then a client sends a [`RequestHeader`] with
-//! the request's record in one frame, and is sent a [`ReplyHeader`] with that of the answer, in the order of the requests.
-//! Both have an `xid`; those below 0 are given ([`xid`]).
+//! A connection begins with a [`ConnectRequest`] and a [`ConnectResponse`]. Then the client sends a [`RequestHeader`] and
+//! the request's record in one frame, and the server answers with a [`ReplyHeader`] and the reply's record, in the order of
+//! the requests. Both headers have an `xid`; those below 0 are reserved ([`xid`]).
 
-mod code;
 mod connect;
+mod error_code;
 mod frame;
 mod jute;
-mod op;
+mod op_code;
 mod records;
 mod stat;
 #[cfg(test)]
 mod tests;
 
-pub use code::Code;
 pub use connect::{ConnectRequest, ConnectResponse, Secret};
-pub use frame::{BadLength, take};
-pub use jute::{Malformed, Reader, Record, TooLong, Writer};
-pub use op::{Op, xid};
+pub use error_code::ErrorCode;
+pub use frame::{BadLength, take_frame};
+pub use jute::{JuteReader, JuteRecord, JuteWriter, Malformed, TooLong};
+pub use op_code::{OpCode, xid};
 pub use records::{
-    AclEntry, AclReply, AuthPacket, ChildrenReply, DataReply, Path, ReplyHeader, RequestHeader,
-    WatchedPath,
+    AclEntry, AclReply, AuthPacket, ChildrenReply, DataReply, NodePath, ReplyHeader, RequestHeader,
+    WatchablePath,
 };
 pub use stat::Stat;

@@ -1,36 +1,36 @@
-//! What is known of a node besides its bytes.
+//! `Stat`: the metadata of a node.
 
-use super::{Malformed, Reader, Record, Writer};
+use super::{JuteReader, JuteRecord, JuteWriter, Malformed};
 
-/// A node's numbers. A zxid is the number of a change: those of one ensemble grow, whatever they change.
+/// The metadata of a node. A zxid numbers a change; the zxids of an ensemble grow with every change of any node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stat {
-    /// The change that made it.
+    /// The zxid of its creation.
     pub created: i64,
-    /// The last change of its bytes.
+    /// The zxid of the last change of its data.
     pub modified: i64,
-    /// When it was made, in milliseconds since 1970.
+    /// The time of its creation, in milliseconds since 1970.
     pub ctime_ms: i64,
-    /// When its bytes last changed, in milliseconds since 1970.
+    /// The time of the last change of its data, in milliseconds since 1970.
     pub mtime_ms: i64,
-    /// How often its bytes were changed.
+    /// The number of changes of its data.
     pub version: i32,
-    /// How often its children were changed.
+    /// The number of changes of its list of children.
     pub children_version: i32,
-    /// How often its access list was changed.
+    /// The number of changes of its access list.
     pub acl_version: i32,
-    /// The session it goes with, or 0. Servers tell 0 of containers and of nodes with a TTL, too.
+    /// The session that an ephemeral node belongs to, or 0. It is 0 for container nodes and nodes with a TTL, too.
     pub ephemeral_owner: i64,
-    /// How many bytes it has.
+    /// The length of its data, in bytes.
     pub length: i32,
-    /// How many children it has.
+    /// The number of its children.
     pub children: i32,
-    /// The last change of which children it has.
+    /// The zxid of the last change of its list of children.
     pub children_modified: i64,
 }
 
-impl Record for Stat {
-    fn read(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+impl JuteRecord for Stat {
+    fn read(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
         Ok(Self {
             created: from.long()?,
             modified: from.long()?,
@@ -46,7 +46,7 @@ impl Record for Stat {
         })
     }
 
-    fn write(&self, to: &mut Writer) {
+    fn write(&self, to: &mut JuteWriter) {
         to.long(self.created);
         to.long(self.modified);
         to.long(self.ctime_ms);

@@ -1,4 +1,4 @@
-//! `format.json`: what a start reads before anything else.
+//! `format.json`: the layout, identity and seal of a store, read before any other file.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -7,29 +7,29 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::failed;
 use crate::model::LeaseId;
 use crate::store::StoreError;
+use crate::store::embedded::io_error::io_error;
 use crate::store::embedded::record::Seal;
 
-/// The newest layout this build reads, and the one it makes.
+/// The newest layout that this build reads, and the one it writes.
 const LAYOUT: u64 = 1;
 
-/// What `format.json` says.
+/// The contents of `format.json`.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(in crate::store::embedded) struct Format {
-    /// The layout; the other fields may be others in a newer one.
+    /// The layout; a newer one may have other fields.
     kubekv_embedded_store: u64,
     /// As in [`crate::store::StoreContents::identity`].
     #[serde(default)]
     pub(in crate::store::embedded) identity: u64,
-    /// By which the store knows its own records.
+    /// The secret by which the store recognizes its own records.
     #[serde(default)]
     pub(in crate::store::embedded) seal: Seal,
 }
 
 impl Format {
-    /// That of a new store.
+    /// The format of a new store.
     pub(in crate::store::embedded) fn new() -> Self {
         // A UUID's upper half has 60 random bits.
         let random = || u64::try_from(LeaseId::random().0 >> 64).unwrap_or_default();
@@ -40,7 +40,7 @@ impl Format {
         }
     }
 
-    /// Writes it, once.
+    /// Writes the file, which must not exist.
     pub(super) fn write(self, path: &Path) -> io::Result<()> {
         let mut file = OpenOptions::new()
             .write(true)
@@ -51,9 +51,10 @@ impl Format {
         file.sync_all()
     }
 
-    /// Reads it, and refuses a layout this build does not know. `root` is the directory the store lies in.
+    /// Reads the file, and refuses a layout that this build does not support. `root` is the data directory.
     pub(super) fn read(path: &Path, root: &Path) -> Result<Self, StoreError> {
-        let text = fs::read(path).map_err(|e| failed("the store is damaged: reading", path, &e))?;
+        let text =
+            fs::read(path).map_err(|e| io_error("the store is damaged: reading", path, &e))?;
         let format: Self = serde_json::from_slice(&text)
             .map_err(|e| StoreError(format!("{} is damaged: {e}", path.display())))?;
         if format.kubekv_embedded_store > LAYOUT {

@@ -1,18 +1,18 @@
-//! The lock that one process holds on a directory for life.
+//! The lock on a data directory, held by one process until it ends.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::failed;
 use crate::store::StoreError;
 use crate::store::embedded::filesystem;
+use crate::store::embedded::io_error::io_error;
 
-/// How the error begins where another process has it.
+/// The beginning of the error where another process holds the lock.
 pub const IN_USE: &str = "another kubekv is using this directory";
 
-/// A lock, which ends when this is dropped.
+/// A held lock, released on drop.
 #[derive(Debug)]
 pub(super) struct Lock(File);
 
@@ -24,13 +24,13 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // A process that is just being started has the file open as well, until it becomes another program: closing it here
-        // would not be enough. Where it fails, it is.
+        // A child process between fork and exec has the file open as well, so closing it here would not release the
+        // lock. If unlocking fails, closing is all that is left.
         let _closed = self.0.unlock();
     }
 }
 
-/// Locks the directory, and writes this process's id where others find it.
+/// Locks the directory, and writes this process's id into the lock file for error messages of others.
 pub(super) fn lock(root: &Path, path: &Path) -> Result<Lock, StoreError> {
     let mut file = OpenOptions::new()
         .read(true)
@@ -39,21 +39,21 @@ pub(super) fn lock(root: &Path, path: &Path) -> Result<Lock, StoreError> {
         .truncate(false)
         .mode(0o600)
         .open(path)
-        .map_err(|e| failed("opening", path, &e))?;
+        .map_err(|e| io_error("opening", path, &e))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut pid = String::new();
-            // The text is a courtesy; the lock is what counts.
+            // The id is only for the message; the lock alone decides.
             let holder = match file.read_to_string(&mut pid) {
                 Ok(_) if !pid.trim().is_empty() => format!(" (pid {})", pid.trim()),
                 Ok(_) | Err(_) => String::new(),
             };
             return Err(StoreError(format!("{IN_USE}{holder}: {}", root.display())));
         }
-        Err(TryLockError::Error(e)) => return Err(failed("locking", path, &e)),
+        Err(TryLockError::Error(e)) => return Err(io_error("locking", path, &e)),
     }
-    // Between opening and locking, the file may have been replaced.
+    // The file may have been replaced between opening and locking.
     if !filesystem::leads_to(path, &file) {
         return Err(StoreError(format!(
             "{} changed while it was being locked",
@@ -65,7 +65,7 @@ pub(super) fn lock(root: &Path, path: &Path) -> Result<Lock, StoreError> {
         file.rewind()?;
         writeln!(file, "{}", std::process::id())
     };
-    write_pid(&mut file).map_err(|e| failed("writing", path, &e))?;
+    write_pid(&mut file).map_err(|e| io_error("writing", path, &e))?;
     Ok(Lock(file))
 }
 
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_ends_though_a_process_that_is_just_being_started_has_the_file() {
+    fn dropping_releases_the_lock_though_a_starting_child_has_the_file() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("lock");
         let held = lock(root.path(), &path).unwrap();

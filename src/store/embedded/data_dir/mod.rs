@@ -1,34 +1,36 @@
-//! A store's directory: how it is laid out, whose it is, and that it stays where it was.
+//! The data directory: its layout, its lock, and the check that its path still leads to it.
 //!
 //! ```text
-//! DIR/lock                 held for as long as a process uses the directory; its text is that process's id
+//! DIR/lock                 locked while a process uses the directory; its text is that process's id
 //! DIR/store/format.json    the format of all this, the store's identity and seal
-//! DIR/store/mark           the last revision anyone was told of
+//! DIR/store/mark           the high-water mark: the last acknowledged revision
 //! DIR/store/db/            the table of records (fjall)
-//! DIR/store.new/           a first start that did not get to its end; removed by the next
+//! DIR/store.new/           left by a first start that was interrupted; removed by the next one
 //! ```
 //!
-//! DIR is made with mode 0700. One that was there is tightened to 0700 if it belongs to us, and refused otherwise.
+//! DIR is created with mode 0700. The mode of an existing one is set to 0700 if the directory belongs to this user;
+//! otherwise the directory is refused.
 
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::engine::{Batch, Engine, Fjall};
+use super::engine::{Engine, Fjall, WriteBatch};
 use super::filesystem;
 use super::high_water_mark::HighWaterMark;
-use super::record::{self, About};
+use super::io_error::io_error;
+use super::record::{self, Metadata};
 use crate::store::StoreError;
 
-mod directory;
+mod checks;
 mod format;
 mod lock;
 
 pub(super) use format::Format;
 pub use lock::IN_USE;
 
-/// A directory that is ours alone.
+/// A data directory, locked by this process.
 #[derive(Debug)]
 pub(super) struct DataDir {
     root: PathBuf,
@@ -37,24 +39,24 @@ pub(super) struct DataDir {
 }
 
 impl DataDir {
-    /// Takes a directory, making it if it is missing.
-    pub(super) fn take(path: &Path) -> Result<Self, StoreError> {
+    /// Locks a directory, creating it if it is missing.
+    pub(super) fn lock(path: &Path) -> Result<Self, StoreError> {
         if let Some(there) = path.ancestors().find(|ancestor| ancestor.is_dir()) {
-            directory::refuse_file_system(there)?;
+            checks::refuse_file_system(there)?;
         }
-        directory::make_directory(path).map_err(|e| failed("making", path, &e))?;
-        Self::take_existing(path)
+        checks::create_directory(path).map_err(|e| io_error("making", path, &e))?;
+        Self::lock_existing(path)
     }
 
-    /// Takes a directory that must be there.
-    pub(super) fn take_existing(path: &Path) -> Result<Self, StoreError> {
-        // An absolute path, so that a later change of the working directory does not lead elsewhere.
+    /// Locks a directory that must exist.
+    pub(super) fn lock_existing(path: &Path) -> Result<Self, StoreError> {
+        // An absolute path: the working directory may change later.
         let root = path
             .canonicalize()
-            .map_err(|e| failed("opening", path, &e))?;
-        directory::refuse_file_system(&root)?;
-        directory::refuse_strangers(&root)?;
-        directory::tighten(&root)?;
+            .map_err(|e| io_error("opening", path, &e))?;
+        checks::refuse_file_system(&root)?;
+        checks::refuse_foreign_files(&root)?;
+        checks::restrict_to_owner(&root)?;
         let lock_path = root.join("lock");
         let lock = lock::lock(&root, &lock_path)?;
         Ok(Self {
@@ -69,41 +71,41 @@ impl DataDir {
         &self.root
     }
 
-    /// Where the store lies in it.
+    /// The store's directory.
     pub(super) fn store(&self) -> PathBuf {
         self.root.join("store")
     }
 
-    /// Where the table of records lies.
+    /// fjall's directory, with the table of records.
     pub(super) fn db(&self) -> PathBuf {
         self.store().join("db")
     }
 
-    /// Where the mark lies.
-    pub(super) fn mark(&self) -> PathBuf {
+    /// The path of the high-water mark.
+    pub(super) fn high_water_mark(&self) -> PathBuf {
         self.store().join("mark")
     }
 
-    /// Whether a store was ever finished here.
+    /// Whether the directory holds a store; one whose creation was interrupted does not count.
     pub(super) fn has_store(&self) -> bool {
         self.store().exists()
     }
 
-    /// Whether the directory's path still leads to what we hold.
-    pub(super) fn still_ours(&self, mark: &HighWaterMark) -> bool {
+    /// Whether the directory's path still leads to the files that this process has open.
+    pub(super) fn is_still_in_place(&self, high_water_mark: &HighWaterMark) -> bool {
         filesystem::leads_to(&self.lock_path, self.lock.file())
-            && filesystem::leads_to(&self.mark(), mark.file())
+            && filesystem::leads_to(&self.high_water_mark(), high_water_mark.file())
     }
 
-    /// Makes a store and lets `fill` write its records; `fill` gives the store's revision. The store comes into being
-    /// by one rename, so that whatever breaks off leaves none.
-    pub(super) fn make_store(
+    /// Creates a store and lets `fill` write its records; `fill` returns the store's revision. The last step is one rename,
+    /// so that an interrupted creation leaves no store.
+    pub(super) fn create_store(
         &self,
         format: Format,
         fill: impl FnOnce(&mut Fjall) -> Result<u64, StoreError>,
     ) -> Result<(), StoreError> {
         let new = self.root.join("store.new");
-        let failed = |e: io::Error| failed("making a store in", &self.root, &e);
+        let failed = |e: io::Error| io_error("making a store in", &self.root, &e);
         if new.exists() {
             fs::remove_dir_all(&new).map_err(failed)?;
         }
@@ -113,42 +115,40 @@ impl DataDir {
         drop(table);
         HighWaterMark::create(&new.join("mark"), revision).map_err(failed)?;
         format.write(&new.join("format.json")).map_err(failed)?;
-        directory::sync_directory(&new).map_err(failed)?;
+        checks::sync_directory(&new).map_err(failed)?;
         fs::rename(&new, self.store()).map_err(failed)?;
-        directory::sync_directory(&self.root).map_err(failed)
+        checks::sync_directory(&self.root).map_err(failed)
     }
 
-    /// Makes a store with nothing in it.
-    pub(super) fn make_empty_store(&self) -> Result<(), StoreError> {
+    /// Creates a store without entries.
+    pub(super) fn create_empty_store(&self) -> Result<(), StoreError> {
         let format = Format::new();
-        self.make_store(format, |table| {
-            let about = About {
+        self.create_store(format, |table| {
+            let metadata = Metadata {
                 identity: format.identity,
-                ..About::default()
+                ..Metadata::default()
             };
             let put = vec![
-                record::about_row(format.seal, &about).map_err(|e| StoreError(e.to_string()))?,
+                record::metadata_row(format.seal, &metadata)
+                    .map_err(|e| StoreError(e.to_string()))?,
             ];
             let remove = Vec::new();
-            table.write(Batch { put, remove }).map_err(StoreError)?;
+            table
+                .write(WriteBatch { put, remove })
+                .map_err(StoreError)?;
             Ok(0)
         })
     }
 
-    /// Removes what [`Self::make_store`] began and did not finish.
+    /// Removes the remains of an interrupted [`Self::create_store`].
     pub(super) fn discard_unfinished(&self) {
         if let Err(e) = fs::remove_dir_all(self.root.join("store.new")) {
-            tracing::warn!(directory = %self.root.display(), "removing an unfinished store: {e}");
+            tracing::warn!(directory = %self.root.display(), "cannot remove an unfinished store; the next start removes it: {e}");
         }
     }
 
-    /// Reads `format.json`, and refuses what this build does not know.
+    /// Reads `format.json`, and refuses a format that this build does not support.
     pub(super) fn read_format(&self) -> Result<Format, StoreError> {
         Format::read(&self.store().join("format.json"), &self.root)
     }
-}
-
-/// "making DIR: permission denied".
-pub(super) fn failed(doing: &str, path: &Path, error: &io::Error) -> StoreError {
-    StoreError(format!("{doing} {}: {error}", path.display()))
 }

@@ -3,8 +3,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::*;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::batch::{TABLE, TRAILER, VALUE};
+use super::scan::{JournalScan, Tail, scan};
 use crate::model::{Cause, Change, Commit, Entry, Key, Record, Revision};
+use crate::store::embedded::record::{self, Seal};
 
 const SEAL: Seal = Seal(42);
 
@@ -37,7 +41,7 @@ fn sealed(seal: Seal, sequence: u64, revisions: &[u64], value: &[u8]) -> Vec<u8>
     out
 }
 
-fn row(seal: Seal, revision: u64, value: &[u8]) -> record::Row {
+fn row(seal: Seal, revision: u64, value: &[u8]) -> record::TableRow {
     let record = Record {
         value: Bytes::copy_from_slice(value),
         ..Record::default()
@@ -53,11 +57,11 @@ fn row(seal: Seal, revision: u64, value: &[u8]) -> record::Row {
             before: None,
         }],
     };
-    let rows = record::rows(seal, &commit, record::State::default());
+    let rows = record::rows(seal, &commit, record::EntriesDigest::default());
     rows.unwrap().swap_remove(0)
 }
 
-fn read(bytes: &[u8]) -> Journal {
+fn read(bytes: &[u8]) -> JournalScan {
     scan(bytes, u64::try_from(bytes.len()).unwrap(), SEAL, None).unwrap()
 }
 
@@ -80,7 +84,7 @@ fn whole_batches_are_read_to_the_zeros() {
 }
 
 #[test]
-fn a_batch_that_was_being_written_is_a_torn_tail_wherever_it_stops() {
+fn a_batch_cut_short_anywhere_is_a_torn_tail() {
     let batches = three();
     let before = batches[..2].concat();
     for length in 1..batches[2].len() {
@@ -97,33 +101,33 @@ fn a_batch_that_was_being_written_is_a_torn_tail_wherever_it_stops() {
 }
 
 #[test]
-fn no_flipped_bit_before_the_last_batch_is_taken_for_a_torn_tail() {
+fn a_flipped_bit_before_the_last_batch_is_never_a_torn_tail() {
     let batches = three();
     let bytes = batches.concat();
     let last = bytes.len() - batches[2].len();
-    for place in 0..last {
+    for offset in 0..last {
         for bit in 0..8 {
             let mut bytes = bytes.clone();
-            bytes[place] ^= 1 << bit;
+            bytes[offset] ^= 1 << bit;
             let journal = read(&bytes);
             // A sequence number that still lies between its neighbours' changes nothing.
             let harmless = journal.tail == Tail::Clean && journal.revision == Some(4);
             let noticed = matches!(journal.tail, Tail::Followed(_));
             assert!(
                 harmless || noticed,
-                "bit {bit} of byte {place}: {journal:?}"
+                "bit {bit} of byte {offset}: {journal:?}"
             );
             assert!(
                 !harmless
-                    || (5..13).contains(&place)
-                    || (5..13).contains(&(place - batches[0].len()))
+                    || (5..13).contains(&offset)
+                    || (5..13).contains(&(offset - batches[0].len()))
             );
         }
     }
 }
 
 #[test]
-fn an_erased_page_in_the_middle_is_noticed() {
+fn an_erased_page_in_the_middle_is_detected() {
     let batches = three();
     let mut bytes = batches.concat();
     let (from, to) = (batches[0].len(), batches[0].len() + batches[1].len());
@@ -132,9 +136,9 @@ fn an_erased_page_in_the_middle_is_noticed() {
     assert_eq!(read(&bytes).tail, followed);
 }
 
-/// Else a client could keep a gateway from starting after it was killed in the middle of such a write.
+/// Otherwise a client could keep a gateway that was killed in the middle of such a write from starting again.
 #[test]
-fn a_torn_batch_is_cut_although_its_value_looks_like_a_journal() {
+fn a_torn_batch_whose_value_looks_like_a_journal_is_a_torn_tail() {
     let before = three().concat();
     let copy = sealed(Seal(1), 11, &[6, 7], b"as if it were the next");
     let torn = batch(10, &[5], &[copy, vec![0xee; 500]].concat());
@@ -145,7 +149,7 @@ fn a_torn_batch_is_cut_although_its_value_looks_like_a_journal() {
 }
 
 #[test]
-fn a_batch_out_of_order_is_noticed() {
+fn a_batch_out_of_order_is_detected() {
     let bytes = [batch(5, &[1], b"one"), batch(5, &[2], b"two")].concat();
     assert!(matches!(read(&bytes).tail, Tail::Followed(_)));
     let bytes = batch(5, &[1], b"one");
@@ -156,7 +160,7 @@ fn a_batch_out_of_order_is_noticed() {
 
 proptest! {
     #[test]
-    fn arbitrary_bytes_are_read_without_harm(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
+    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
         let journal = read(&bytes);
         prop_assert!(journal.whole <= u64::try_from(bytes.len()).unwrap());
     }

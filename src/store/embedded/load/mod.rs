@@ -1,44 +1,47 @@
-//! Puts the state of a store together again from its records, and notices every contradiction among them.
+//! Loading: a store's contents rebuilt from its records, with every contradiction among them reported as a problem.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::record::{self, ABOUT_KEY, About, Head, RecordError, Seal, State, Step, What};
-use super::retention::{Happened, Retention};
+use super::record::{
+    self, ChangeRecord, CommitHeader, Effect, EntriesDigest, METADATA_KEY, Metadata, RecordError,
+    Seal,
+};
+use super::retention::{AppliedChange, Retention};
 use crate::model::{Change, Commit, Entry, Key, Revision};
 use crate::store::StoreContents;
 
-/// The most problems that are told one by one.
+/// The most problems that are listed one by one.
 const MOST_PROBLEMS: usize = 100;
 
-/// A store as it was read.
+/// A store rebuilt from its records.
 #[derive(Debug, Default)]
-pub(super) struct Loaded {
-    /// What is handed to the keyspace.
-    pub(super) opened: StoreContents,
+pub(super) struct LoadedStore {
+    /// The contents that the keyspace opens with.
+    pub(super) contents: StoreContents,
     /// The digest of the entries.
-    pub(super) state: State,
-    /// Which records may go.
+    pub(super) digest: EntriesDigest,
+    /// The records that may be trimmed.
     pub(super) retention: Retention,
-    /// How many records were read.
+    /// The number of records read.
     pub(super) records: u64,
-    /// A record's format that this build does not know.
+    /// The newest record format found that this build does not support.
     pub(super) newer: Option<u8>,
-    /// What contradicts itself, one line each. Empty in a sound store.
+    /// Contradictions and unreadable records, one line each. Empty in a sound store.
     pub(super) problems: Vec<String>,
 }
 
-/// Reads records in the order of the table's keys.
+/// Rebuilds a store from records taken in the order of table keys.
 #[derive(Debug, Default)]
 pub(super) struct Loader {
     seal: Seal,
-    about: Option<About>,
+    metadata: Option<Metadata>,
     live: HashMap<Key, Arc<Entry>>,
     history: Vec<Arc<Commit>>,
-    /// The commit that is being put together, and what its first record said of it.
-    open: Option<(Commit, Option<Head>)>,
+    /// The commit being assembled, and the header from its first record.
+    open: Option<(Commit, Option<CommitHeader>)>,
     revision: u64,
-    state: State,
+    digest: EntriesDigest,
     retention: Retention,
     records: u64,
     newer: Option<u8>,
@@ -46,7 +49,7 @@ pub(super) struct Loader {
 }
 
 impl Loader {
-    /// Reads the records with this seal.
+    /// Accepts records with this seal only.
     pub(super) fn new(seal: Seal) -> Self {
         Self {
             seal,
@@ -57,31 +60,32 @@ impl Loader {
     /// Takes the next record.
     pub(super) fn take(&mut self, key: &[u8], value: &[u8]) {
         self.records += 1;
-        if key == ABOUT_KEY {
-            match record::read_about(self.seal, value) {
-                Ok(about) => {
-                    self.retention = Retention::new(about.history_floor, about.deletions_floor);
-                    self.about = Some(about);
+        if key == METADATA_KEY {
+            match record::read_metadata(self.seal, value) {
+                Ok(metadata) => {
+                    self.retention =
+                        Retention::new(metadata.history_floor, metadata.deletions_floor);
+                    self.metadata = Some(metadata);
                 }
-                Err(e) => self.unreadable("about the store", &e),
+                Err(e) => self.unreadable("of the metadata", &e),
             }
             return;
         }
         match record::read_change(self.seal, key, value) {
-            Ok(step) => self.step(step),
+            Ok(change) => self.apply(change),
             Err(e) => {
-                let place = record::revision_of(key)
+                let name = record::revision_of_key(key)
                     .map_or_else(|_| key.escape_ascii().to_string(), |at| at.to_string());
-                self.unreadable(&place, &e);
+                self.unreadable(&name, &e);
             }
         }
     }
 
-    fn unreadable(&mut self, place: &str, error: &RecordError) {
+    fn unreadable(&mut self, record: &str, error: &RecordError) {
         if let RecordError::Newer(format) = error {
             self.newer = self.newer.max(Some(*format));
         }
-        self.problem(format!("record {place}: {error}"));
+        self.problem(format!("record {record}: {error}"));
     }
 
     /// Notes a contradiction.
@@ -91,34 +95,34 @@ impl Loader {
         }
     }
 
-    /// Closes the last commit and hands over what was read.
-    pub(super) fn finish(mut self) -> Loaded {
+    /// Closes the last commit and returns the rebuilt store.
+    pub(super) fn finish(mut self) -> LoadedStore {
         self.close_commit();
-        if self.about.is_none() {
-            self.problem("the record about the store is missing".to_owned());
+        if self.metadata.is_none() {
+            self.problem("the metadata record is missing".to_owned());
         }
-        let about = self.about.unwrap_or_default();
-        if self.revision < about.history_floor {
+        let metadata = self.metadata.unwrap_or_default();
+        if self.revision < metadata.history_floor {
             self.problem(format!(
-                "history is forgotten up to {}, but the last commit is {}",
-                about.history_floor, self.revision
+                "history was trimmed up to {}, but the last commit is {}",
+                metadata.history_floor, self.revision
             ));
         }
         let deletions = self.retention.deletions();
-        let opened = StoreContents {
+        let contents = StoreContents {
             revision: self.revision,
-            identity: about.identity,
+            identity: metadata.identity,
             deletions: deletions.map(|(key, at)| (key.clone(), at)).collect(),
             entries: self.live.into_iter().collect(),
             history: self.history,
-            history_floor: about.history_floor,
-            deletions_floor: about.deletions_floor,
+            history_floor: metadata.history_floor,
+            deletions_floor: metadata.deletions_floor,
             gaps: Vec::new(),
             index_floor: 0,
         };
-        Loaded {
-            opened,
-            state: self.state,
+        LoadedStore {
+            contents,
+            digest: self.digest,
             retention: self.retention,
             records: self.records,
             newer: self.newer,
@@ -127,26 +131,26 @@ impl Loader {
     }
 
     fn floor(&self) -> u64 {
-        self.about.map_or(0, |about| about.history_floor)
+        self.metadata.map_or(0, |metadata| metadata.history_floor)
     }
 
-    fn step(&mut self, step: Step) {
-        let Step {
+    fn apply(&mut self, change: ChangeRecord) {
+        let ChangeRecord {
             at,
-            what,
+            effect,
             before,
-            head,
-        } = step;
+            commit_header,
+        } = change;
         if at.main != self.revision || self.open.is_none() {
-            self.open_commit(at, head);
-        } else if head.is_some() {
+            self.open_commit(at, commit_header);
+        } else if commit_header.is_some() {
             self.problem(format!("record {at}: begins its commit a second time"));
         }
-        let (key, now) = match what {
-            What::Put(key, entry) => (key, Some(entry)),
-            What::Delete(key) => (key, None),
-            What::Nothing => {
-                self.retention.note(&Happened {
+        let (key, now) = match effect {
+            Effect::Put(key, entry) => (key, Some(entry)),
+            Effect::Delete(key) => (key, None),
+            Effect::Nothing => {
+                self.retention.apply(&AppliedChange {
                     key: None,
                     at,
                     before: None,
@@ -157,7 +161,7 @@ impl Loader {
         };
         let previous = self.replace(&key, now.as_ref(), at);
         self.check_before(&key, at, before, previous.as_deref());
-        self.retention.note(&Happened {
+        self.retention.apply(&AppliedChange {
             key: Some(&key),
             at,
             before: previous.as_ref().map(|entry| entry.modified),
@@ -173,18 +177,19 @@ impl Loader {
         );
     }
 
-    /// Changes the state, and gives the entry that was there.
+    /// Applies a change to the entries, and returns the entry that was there before.
     fn replace(&mut self, key: &Key, now: Option<&Arc<Entry>>, at: Revision) -> Option<Arc<Entry>> {
         let previous = match now {
             Some(entry) => self.live.insert(key.clone(), Arc::clone(entry)),
             None => self.live.remove(key),
         };
         let before = previous.as_ref().map(|entry| entry.modified);
-        self.state.apply(key, before, now.map(|_| at));
+        self.digest.apply(key, before, now.map(|_| at));
         previous
     }
 
-    /// Above the floor a record replaces just what it says; below it, what was replaced is gone.
+    /// Above the history floor a record replaces exactly the revision it names; at or below it, the replaced record was
+    /// trimmed.
     fn check_before(
         &mut self,
         key: &Key,
@@ -204,13 +209,13 @@ impl Loader {
             let obsolete = found.or(self.retention.deletion(key));
             if let Some(obsolete) = obsolete {
                 self.problem(format!(
-                    "record {obsolete} was replaced by {at} and should be gone"
+                    "record {obsolete} was replaced by {at} and should have been trimmed"
                 ));
             }
         }
     }
 
-    fn open_commit(&mut self, at: Revision, head: Option<Head>) {
+    fn open_commit(&mut self, at: Revision, commit_header: Option<CommitHeader>) {
         self.close_commit();
         if at.main > self.floor() {
             let expected = self.revision.max(self.floor()) + 1;
@@ -220,18 +225,21 @@ impl Loader {
                     at.main.saturating_sub(1)
                 ));
             }
-            if head.is_none() {
+            if commit_header.is_none() {
                 self.problem(format!("commit {} lacks its beginning", at.main));
             }
         }
         self.revision = at.main;
         let commit = Commit {
             revision: at.main,
-            cause: head.as_ref().map(|head| head.cause).unwrap_or_default(),
-            subject: head.as_ref().and_then(Head::subject),
+            cause: commit_header
+                .as_ref()
+                .map(|commit_header| commit_header.cause)
+                .unwrap_or_default(),
+            subject: commit_header.as_ref().and_then(CommitHeader::subject),
             changes: Vec::new(),
         };
-        self.open = Some((commit, head));
+        self.open = Some((commit, commit_header));
     }
 
     fn add_change(&mut self, at: Revision, change: Change) {
@@ -249,25 +257,25 @@ impl Loader {
     }
 
     fn close_commit(&mut self) {
-        let Some((commit, head)) = self.open.take() else {
+        let Some((commit, commit_header)) = self.open.take() else {
             return;
         };
         if commit.revision <= self.floor() {
             return;
         }
-        if let Some(head) = head {
-            if usize::try_from(head.changes).ok() != Some(commit.changes.len()) {
+        if let Some(commit_header) = commit_header {
+            if usize::try_from(commit_header.changes).ok() != Some(commit.changes.len()) {
                 self.problem(format!(
                     "commit {} has {} of its {} changes",
                     commit.revision,
                     commit.changes.len(),
-                    head.changes
+                    commit_header.changes
                 ));
             }
-            if head.state != self.state {
+            if commit_header.digest != self.digest {
                 self.problem(format!(
-                    "after commit {} there were {} entries, but other ones are here ({})",
-                    commit.revision, head.state.entries, self.state.entries
+                    "after commit {} there were {} entries; the entries found differ ({})",
+                    commit.revision, commit_header.digest.entries, self.digest.entries
                 ));
             }
         }

@@ -1,21 +1,21 @@
 use super::*;
 use crate::model::{Cause, Record};
-use crate::store::embedded::record::Row;
+use crate::store::embedded::record::TableRow;
 
 const SEAL: Seal = Seal(5);
 
-/// The rows of commits 1 to 4, which write one key again and again, and of the store as a whole.
-fn rows() -> Vec<Row> {
-    let mut rows = vec![record::about_row(SEAL, &About::default()).unwrap()];
+/// The metadata row, and the rows of commits 1 to 4, which write one key again and again.
+fn rows() -> Vec<TableRow> {
+    let mut rows = vec![record::metadata_row(SEAL, &Metadata::default()).unwrap()];
     let key = Key::user("k");
-    let mut state = State::default();
+    let mut digest = EntriesDigest::default();
     let mut before: Option<Arc<Entry>> = None;
     for revision in 1..=4 {
         let modified = Revision::new(revision, 0);
         let record = Record::default();
         let now = Some(Arc::new(Entry { record, modified }));
         let was = before.as_ref().map(|entry| entry.modified);
-        state.apply(&key, was, Some(modified));
+        digest.apply(&key, was, Some(modified));
         let change = Change {
             key: key.clone(),
             now: now.clone(),
@@ -27,12 +27,12 @@ fn rows() -> Vec<Row> {
             subject: None,
             changes: vec![change],
         };
-        rows.extend(record::rows(SEAL, &commit, state).unwrap());
+        rows.extend(record::rows(SEAL, &commit, digest).unwrap());
     }
     rows
 }
 
-fn load(rows: &[Row]) -> Loaded {
+fn load(rows: &[TableRow]) -> LoadedStore {
     let mut loader = Loader::new(SEAL);
     for (key, value) in rows {
         loader.take(key, value);
@@ -45,41 +45,41 @@ fn sound_records_are_loaded() {
     let loaded = load(&rows());
     assert_eq!(loaded.problems, Vec::<String>::new());
     assert_eq!(
-        (loaded.opened.revision, loaded.opened.history.len()),
+        (loaded.contents.revision, loaded.contents.history.len()),
         (4, 4)
     );
-    assert_eq!((loaded.state.entries, loaded.records), (1, 5));
+    assert_eq!((loaded.digest.entries, loaded.records), (1, 5));
 }
 
 #[test]
-fn a_missing_record_is_noticed_wherever_it_was() {
+fn any_missing_record_is_detected() {
     let all = rows();
     let expected = [
-        "the record about the store is missing",
+        "the metadata record is missing",
         "commits 1 to 1 are missing",
         "commits 2 to 2 are missing",
         "commits 3 to 3 are missing",
     ];
-    for (place, line) in expected.iter().enumerate() {
+    for (missing, line) in expected.iter().enumerate() {
         let mut rows = all.clone();
-        rows.remove(place);
+        rows.remove(missing);
         let problems = load(&rows).problems;
         assert!(
             problems.iter().any(|problem| problem == line),
-            "{place}: {problems:?}"
+            "{missing}: {problems:?}"
         );
     }
 }
 
 #[test]
-fn an_entry_that_was_lost_or_came_back_is_noticed() {
+fn a_lost_or_reappeared_entry_is_detected() {
     let mut rows = rows();
-    // Commits up to 3 are forgotten; 3 itself is the entry that 4 replaced.
-    let about = About {
+    // Commits up to 3 are trimmed; 3 itself is the entry that 4 replaced.
+    let metadata = Metadata {
         history_floor: 3,
-        ..About::default()
+        ..Metadata::default()
     };
-    rows[0] = record::about_row(SEAL, &about).unwrap();
+    rows[0] = record::metadata_row(SEAL, &metadata).unwrap();
     let kept = [rows[0].clone(), rows[3].clone(), rows[4].clone()];
     assert_eq!(load(&kept).problems, Vec::<String>::new());
     let lost = load(&[rows[0].clone(), rows[4].clone()]).problems;
@@ -92,36 +92,36 @@ fn an_entry_that_was_lost_or_came_back_is_noticed() {
     ]);
     assert_eq!(
         back.problems,
-        ["record 2.0 was replaced by 3.0 and should be gone"]
+        ["record 2.0 was replaced by 3.0 and should have been trimmed"]
     );
 }
 
-/// The digest alone knows of entries that no commit of the history touches.
+/// Only the digest covers entries that no commit of the history touches.
 #[test]
-fn an_old_entry_that_was_lost_is_noticed() {
+fn a_lost_entry_below_the_history_floor_is_detected() {
     let mut rows = rows();
-    let about = About {
+    let metadata = Metadata {
         history_floor: 3,
-        ..About::default()
+        ..Metadata::default()
     };
-    rows[0] = record::about_row(SEAL, &about).unwrap();
+    rows[0] = record::metadata_row(SEAL, &metadata).unwrap();
     let other = Commit {
         revision: 5,
         cause: Cause::Set,
         subject: None,
         changes: Vec::new(),
     };
-    let mut state = State::default();
-    state.apply(&Key::user("k"), None, Some(Revision::new(4, 0)));
-    state.apply(&Key::user("lost"), None, Some(Revision::new(2, 0)));
-    let last = record::rows(SEAL, &other, state).unwrap();
+    let mut digest = EntriesDigest::default();
+    digest.apply(&Key::user("k"), None, Some(Revision::new(4, 0)));
+    digest.apply(&Key::user("lost"), None, Some(Revision::new(2, 0)));
+    let last = record::rows(SEAL, &other, digest).unwrap();
     let kept = [&rows[..1], &rows[3..], &last[..]].concat();
-    let expected = "after commit 5 there were 2 entries, but other ones are here (1)";
+    let expected = "after commit 5 there were 2 entries; the entries found differ (1)";
     assert_eq!(load(&kept).problems, [expected]);
 }
 
 #[test]
-fn a_record_of_a_newer_format_is_told_from_damage() {
+fn a_record_of_a_newer_format_is_not_reported_as_damage() {
     let mut rows = rows();
     rows[4].1[0] = 9;
     assert_eq!(load(&rows).newer, Some(9));

@@ -1,14 +1,14 @@
-//! The frame of every record, numbers little-endian:
+//! Frames: the bytes around every record, with a keyed checksum; numbers are little-endian:
 //!
 //! ```text
 //! 1 byte    the format, 1
-//! 8 bytes   xxh3-64, seeded with the store's seal, over the record's key in the table and all that follows here
+//! 8 bytes   xxh3-64, seeded with the store's seal, over the record's table key and all bytes that follow
 //! 4 bytes   length of the header        4 bytes   length of the entry's key
 //! header    JSON                        key       the entry's key, raw            value   the rest, raw
 //! ```
 //!
-//! The checksum covers the place in the table too, so that a record that turns up in another's place is noticed. The
-//! seal is known to nobody outside, so that no value a client writes can pass for a record.
+//! The checksum covers the table key too, so that a record stored under another's key is detected. The seal is secret,
+//! so that no value a client writes can pass for a record.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ pub(super) const FORMAT: u8 = 1;
 /// Bytes before the header.
 const FRAME: usize = 17;
 
-/// Why bytes are not a record.
+/// Why bytes do not decode to a record.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::store::embedded) enum RecordError {
     #[error("format {0} is newer than this kubekv, which reads up to {FORMAT}")]
@@ -35,7 +35,7 @@ pub(in crate::store::embedded) enum RecordError {
     TableKey,
 }
 
-/// A store's secret, by which it knows its own records.
+/// A store's secret, by which it recognizes its own records.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::store::embedded) struct Seal(pub(in crate::store::embedded) u64);
 
@@ -45,7 +45,7 @@ impl std::fmt::Debug for Seal {
     }
 }
 
-/// Puts a record together.
+/// Encodes a record.
 pub(super) fn frame(
     seal: Seal,
     table_key: &[u8],
@@ -65,13 +65,13 @@ pub(super) fn frame(
     body.extend_from_slice(key);
     body.extend_from_slice(value);
     let sum = checksum(seal, table_key, body.get(9..).unwrap_or_default());
-    if let Some(place) = body.get_mut(1..9) {
-        place.copy_from_slice(&sum.to_le_bytes());
+    if let Some(field) = body.get_mut(1..9) {
+        field.copy_from_slice(&sum.to_le_bytes());
     }
     Ok(body)
 }
 
-/// Takes a record apart into header, key and value.
+/// Decodes a record into header, key and value.
 pub(super) fn unframe<'a, H: DeserializeOwned>(
     seal: Seal,
     table_key: &[u8],
@@ -103,7 +103,7 @@ fn take_length(bytes: &[u8]) -> Result<(usize, &[u8]), RecordError> {
     Ok((length, rest))
 }
 
-/// Whether bytes are a record this store wrote in this place.
+/// Whether bytes are a record that this store wrote under this table key.
 pub(in crate::store::embedded) fn is_genuine(seal: Seal, table_key: &[u8], bytes: &[u8]) -> bool {
     let parts = bytes
         .split_first()

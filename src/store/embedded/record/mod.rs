@@ -1,7 +1,7 @@
-//! The format of what lies in the store's one table: a record a change, in the order of revisions.
+//! Records: the format of the rows in the store's one table, one record for each change, in the order of revisions.
 //!
 //! A record is a frame (`frame`) around a JSON header, the entry's key and its value. The first record of a commit
-//! also says what the whole commit has in common.
+//! also carries the commit's header: what all of its changes have in common.
 
 use std::sync::Arc;
 
@@ -13,22 +13,22 @@ use serde::{Deserialize, Serialize};
 use self::frame::{frame, unframe};
 use crate::model::{Attrs, Cause, Change, Commit, Entry, Key, Realm, Record, Revision};
 
+mod entries_digest;
 mod frame;
-mod state;
 
+pub(super) use entries_digest::EntriesDigest;
 pub(super) use frame::{RecordError, Seal, is_genuine};
-pub(super) use state::State;
 
-/// The table's key of the one [`About`] record.
-pub(super) const ABOUT_KEY: [u8; 1] = [0];
+/// The table key of the one [`Metadata`] record.
+pub(super) const METADATA_KEY: [u8; 1] = [0];
 
-/// First byte of the table's keys of changes.
+/// First byte of the table keys of changes.
 const CHANGE_PREFIX: u8 = 1;
 
-/// What is known of the store as a whole; the record is replaced when history is forgotten.
+/// The store's identity and floors; the record is replaced whenever history is trimmed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct About {
+pub(super) struct Metadata {
     /// As in [`crate::store::StoreContents::identity`].
     pub(super) identity: u64,
     /// As in [`crate::store::StoreContents::history_floor`].
@@ -37,23 +37,24 @@ pub(super) struct About {
     pub(super) deletions_floor: u64,
 }
 
-/// What a whole commit has in common; it stands in the record of its first change.
+/// What all changes of a commit have in common; stored in the record of the first change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Head {
-    /// Why.
+pub(super) struct CommitHeader {
+    /// The cause of the commit.
     pub(super) cause: Cause,
     /// As in [`Commit::subject`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     subject: Option<StoredKey>,
-    /// How many changes it has.
+    /// The number of changes.
     pub(super) changes: u32,
-    /// The state of the store after it.
-    pub(super) state: State,
+    /// The digest of the entries after the commit.
+    #[serde(rename = "state")]
+    pub(super) digest: EntriesDigest,
 }
 
-impl Head {
-    /// The tree node that was acted on as a whole.
+impl CommitHeader {
+    /// As in [`Commit::subject`].
     pub(super) fn subject(&self) -> Option<Key> {
         self.subject.as_ref().map(|key| key.0.clone())
     }
@@ -65,7 +66,7 @@ struct StoredKey(Key);
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct StoredKeyForm {
+struct KeyJson {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     system: bool,
     base64: String,
@@ -73,7 +74,7 @@ struct StoredKeyForm {
 
 impl Serialize for StoredKey {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let form = StoredKeyForm {
+        let form = KeyJson {
             system: self.0.realm() == Realm::System,
             base64: BASE64_STANDARD.encode(self.0.as_bytes()),
         };
@@ -83,7 +84,7 @@ impl Serialize for StoredKey {
 
 impl<'de> Deserialize<'de> for StoredKey {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let form = StoredKeyForm::deserialize(deserializer)?;
+        let form = KeyJson::deserialize(deserializer)?;
         let bytes = BASE64_STANDARD
             .decode(form.base64)
             .map_err(serde::de::Error::custom)?;
@@ -95,34 +96,34 @@ fn realm(system: bool) -> Realm {
     if system { Realm::System } else { Realm::User }
 }
 
-/// What a record of a change says beside key and value.
+/// The JSON header of a change's record: everything but key and value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Header {
-    kind: Kind,
+struct ChangeHeader {
+    kind: ChangeKind,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     system: bool,
-    /// The revision of the entry it replaced.
+    /// The revision of the entry that was replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     before: Option<Revision>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     attrs: Option<Attrs>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    commit: Option<Head>,
+    commit: Option<CommitHeader>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Kind {
+enum ChangeKind {
     Put,
     Delete,
-    /// The one record of a commit without changes.
+    /// The only record of a commit without changes.
     Nothing,
 }
 
-/// What a record says happened.
+/// The effect of a change.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum What {
+pub(super) enum Effect {
     /// The entry was written.
     Put(Key, Arc<Entry>),
     /// The entry was deleted.
@@ -131,23 +132,23 @@ pub(super) enum What {
     Nothing,
 }
 
-/// A record of a change, read back.
+/// A change, as read from its record.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Step {
-    /// Where it stands on the line.
+pub(super) struct ChangeRecord {
+    /// The revision of the change.
     pub(super) at: Revision,
-    /// The change.
-    pub(super) what: What,
-    /// The revision of the entry it replaced.
+    /// The effect.
+    pub(super) effect: Effect,
+    /// The revision of the entry that was replaced.
     pub(super) before: Option<Revision>,
     /// Present in the first record of a commit, and only there.
-    pub(super) head: Option<Head>,
+    pub(super) commit_header: Option<CommitHeader>,
 }
 
-/// A record as it goes into the table.
-pub(super) type Row = (Vec<u8>, Vec<u8>);
+/// A row of the table: its key and the record.
+pub(super) type TableRow = (Vec<u8>, Vec<u8>);
 
-/// The table's key of the change at this revision; keys sort as revisions do.
+/// The table key of the change at this revision; table keys sort as revisions do.
 pub(super) fn change_key(at: Revision) -> Vec<u8> {
     let mut key = Vec::with_capacity(13);
     key.push(CHANGE_PREFIX);
@@ -156,8 +157,8 @@ pub(super) fn change_key(at: Revision) -> Vec<u8> {
     key
 }
 
-/// The revision a table's key stands for.
-pub(super) fn revision_of(key: &[u8]) -> Result<Revision, RecordError> {
+/// The revision that a table key encodes.
+pub(super) fn revision_of_key(key: &[u8]) -> Result<Revision, RecordError> {
     let rest = key
         .strip_prefix(&[CHANGE_PREFIX])
         .ok_or(RecordError::TableKey)?;
@@ -169,22 +170,26 @@ pub(super) fn revision_of(key: &[u8]) -> Result<Revision, RecordError> {
     ))
 }
 
-/// The records of a commit, `state` being what it leaves behind.
-pub(super) fn rows(seal: Seal, commit: &Commit, state: State) -> Result<Vec<Row>, RecordError> {
+/// The rows of a commit; `digest` is that of the entries after it.
+pub(super) fn rows(
+    seal: Seal,
+    commit: &Commit,
+    digest: EntriesDigest,
+) -> Result<Vec<TableRow>, RecordError> {
     let changes = u32::try_from(commit.changes.len()).map_err(|_| RecordError::Short)?;
-    let mut head = Some(Head {
+    let mut commit_header = Some(CommitHeader {
         cause: commit.cause,
         subject: commit.subject.clone().map(StoredKey),
         changes,
-        state,
+        digest,
     });
     if commit.changes.is_empty() {
-        let header = Header {
-            kind: Kind::Nothing,
+        let header = ChangeHeader {
+            kind: ChangeKind::Nothing,
             system: false,
             before: None,
             attrs: None,
-            commit: head,
+            commit: commit_header,
         };
         let key = change_key(Revision::new(commit.revision, 0));
         let value = frame(seal, &key, &header, &[], &[])?;
@@ -194,7 +199,7 @@ pub(super) fn rows(seal: Seal, commit: &Commit, state: State) -> Result<Vec<Row>
         .zip(&commit.changes)
         .map(|(sub, change)| {
             let at = Revision::new(commit.revision, sub);
-            row(seal, at, change, head.take())
+            row(seal, at, change, commit_header.take())
         })
         .collect()
 }
@@ -203,12 +208,12 @@ fn row(
     seal: Seal,
     at: Revision,
     change: &Change,
-    commit: Option<Head>,
-) -> Result<Row, RecordError> {
-    let header = Header {
+    commit: Option<CommitHeader>,
+) -> Result<TableRow, RecordError> {
+    let header = ChangeHeader {
         kind: match change.now {
-            Some(_) => Kind::Put,
-            None => Kind::Delete,
+            Some(_) => ChangeKind::Put,
+            None => ChangeKind::Delete,
         },
         system: change.key.realm() == Realm::System,
         before: change.before.as_ref().map(|entry| entry.modified),
@@ -221,40 +226,46 @@ fn row(
     Ok((key, framed))
 }
 
-/// The record of what is known of the store as a whole.
-pub(super) fn about_row(seal: Seal, about: &About) -> Result<Row, RecordError> {
-    let key = ABOUT_KEY.to_vec();
-    let value = frame(seal, &key, about, &[], &[])?;
+/// The row of the metadata.
+pub(super) fn metadata_row(seal: Seal, metadata: &Metadata) -> Result<TableRow, RecordError> {
+    let key = METADATA_KEY.to_vec();
+    let value = frame(seal, &key, metadata, &[], &[])?;
     Ok((key, value))
 }
 
-/// Reads what [`about_row`] made.
-pub(super) fn read_about(seal: Seal, bytes: &[u8]) -> Result<About, RecordError> {
-    let (about, ..) = unframe(seal, &ABOUT_KEY, bytes)?;
-    Ok(about)
+/// Decodes the record of [`metadata_row`].
+pub(super) fn read_metadata(seal: Seal, bytes: &[u8]) -> Result<Metadata, RecordError> {
+    let (metadata, ..) = unframe(seal, &METADATA_KEY, bytes)?;
+    Ok(metadata)
 }
 
-/// Reads a record of a change.
-pub(super) fn read_change(seal: Seal, table_key: &[u8], bytes: &[u8]) -> Result<Step, RecordError> {
-    let at = revision_of(table_key)?;
-    let (header, key, value): (Header, _, _) = unframe(seal, table_key, bytes)?;
+/// Decodes the record of a change.
+pub(super) fn read_change(
+    seal: Seal,
+    table_key: &[u8],
+    bytes: &[u8],
+) -> Result<ChangeRecord, RecordError> {
+    let at = revision_of_key(table_key)?;
+    let (header, key, value): (ChangeHeader, _, _) = unframe(seal, table_key, bytes)?;
     let key = Key::new(realm(header.system), key);
-    let what = match (header.kind, header.attrs) {
-        (Kind::Put, Some(attrs)) => {
+    let effect = match (header.kind, header.attrs) {
+        (ChangeKind::Put, Some(attrs)) => {
             let value = Bytes::copy_from_slice(value);
             let record = Record { value, attrs };
             let modified = at;
-            What::Put(key, Arc::new(Entry { record, modified }))
+            Effect::Put(key, Arc::new(Entry { record, modified }))
         }
-        (Kind::Put, None) => return Err(RecordError::Header("a put without attributes".into())),
-        (Kind::Delete, _) => What::Delete(key),
-        (Kind::Nothing, _) => What::Nothing,
+        (ChangeKind::Put, None) => {
+            return Err(RecordError::Header("a put without attributes".into()));
+        }
+        (ChangeKind::Delete, _) => Effect::Delete(key),
+        (ChangeKind::Nothing, _) => Effect::Nothing,
     };
-    Ok(Step {
+    Ok(ChangeRecord {
         at,
-        what,
+        effect,
         before: header.before,
-        head: header.commit,
+        commit_header: header.commit,
     })
 }
 

@@ -53,26 +53,26 @@ fn commit() -> Commit {
 
 const SEAL: Seal = Seal(0xfeed_beef);
 
-const STATE: State = State {
+const DIGEST: EntriesDigest = EntriesDigest {
     entries: 7,
     sum: u64::MAX,
 };
 
-fn all_rows() -> Vec<Row> {
-    let mut rows = rows(SEAL, &commit(), STATE).unwrap();
+fn all_rows() -> Vec<TableRow> {
+    let mut rows = rows(SEAL, &commit(), DIGEST).unwrap();
     let empty = Commit {
         revision: 301,
         cause: Cause::Set,
         subject: None,
         changes: Vec::new(),
     };
-    rows.extend(super::rows(SEAL, &empty, STATE).unwrap());
-    let about = About {
+    rows.extend(super::rows(SEAL, &empty, DIGEST).unwrap());
+    let metadata = Metadata {
         identity: 0x0123_4567_89ab_cdef,
         history_floor: 299,
         deletions_floor: 200,
     };
-    rows.push(about_row(SEAL, &about).unwrap());
+    rows.push(metadata_row(SEAL, &metadata).unwrap());
     rows
 }
 
@@ -81,10 +81,10 @@ fn hex(bytes: &[u8]) -> String {
     digits.concat()
 }
 
-/// The file holds what format 1 looked like on the day it was fixed. If this fails, the format has changed: raise
-/// `FORMAT`, keep reading the old one, and add a file.
+/// The golden file holds format 1 as it was released. If this fails, the format has changed: raise `FORMAT`, keep
+/// reading the old one, and add a golden file.
 #[test]
-fn format_1_is_as_it_was_fixed() {
+fn format_1_is_unchanged() {
     let golden = include_str!("format_1.golden");
     let lines: Vec<_> = golden
         .lines()
@@ -99,36 +99,43 @@ fn format_1_is_as_it_was_fixed() {
 }
 
 #[test]
-fn what_is_written_is_read_back() {
+fn a_decoded_commit_equals_the_encoded_one() {
     let commit = commit();
     let rows = all_rows();
-    let step = |row: &Row| read_change(SEAL, &row.0, &row.1).unwrap();
-    let (put, delete, nothing) = (step(&rows[0]), step(&rows[1]), step(&rows[2]));
+    let read = |row: &TableRow| read_change(SEAL, &row.0, &row.1).unwrap();
+    let (put, delete, nothing) = (read(&rows[0]), read(&rows[1]), read(&rows[2]));
     let now = commit.changes[0].now.clone().unwrap();
-    assert_eq!(put.what, What::Put(commit.changes[0].key.clone(), now));
+    assert_eq!(put.effect, Effect::Put(commit.changes[0].key.clone(), now));
     assert_eq!(
         (put.at, put.before),
         (Revision::new(300, 0), Some(Revision::new(2, 0)))
     );
-    let head = put.head.unwrap();
+    let commit_header = put.commit_header.unwrap();
     assert_eq!(
-        (head.cause, head.changes, head.state),
-        (commit.cause, 2, STATE)
+        (
+            commit_header.cause,
+            commit_header.changes,
+            commit_header.digest
+        ),
+        (commit.cause, 2, DIGEST)
     );
-    assert_eq!(head.subject(), commit.subject);
-    assert_eq!(delete.what, What::Delete(Key::system("lease")));
-    assert_eq!((delete.at, delete.head), (Revision::new(300, 1), None));
-    assert_eq!(nothing.what, What::Nothing);
-    assert_eq!(read_about(SEAL, &rows[3].1).unwrap().history_floor, 299);
+    assert_eq!(commit_header.subject(), commit.subject);
+    assert_eq!(delete.effect, Effect::Delete(Key::system("lease")));
+    assert_eq!(
+        (delete.at, delete.commit_header),
+        (Revision::new(300, 1), None)
+    );
+    assert_eq!(nothing.effect, Effect::Nothing);
+    assert_eq!(read_metadata(SEAL, &rows[3].1).unwrap().history_floor, 299);
 }
 
 #[test]
-fn no_changed_bit_is_taken_for_a_record() {
+fn any_flipped_bit_is_detected() {
     for (key, value) in &all_rows() {
-        for place in 0..value.len() {
+        for offset in 0..value.len() {
             for bit in 0..8 {
                 let mut value = value.clone();
-                value[place] ^= 1 << bit;
+                value[offset] ^= 1 << bit;
                 read_change(SEAL, key, &value).unwrap_err();
             }
         }
@@ -136,18 +143,18 @@ fn no_changed_bit_is_taken_for_a_record() {
 }
 
 #[test]
-fn a_record_in_anothers_place_or_store_is_refused() {
+fn a_record_at_another_key_or_from_another_store_is_refused() {
     let rows = all_rows();
     let other = read_change(SEAL, &rows[1].0, &rows[0].1);
     assert_eq!(other, Err(RecordError::Checksum));
-    assert_eq!(read_about(SEAL, &rows[0].1), Err(RecordError::Checksum));
-    let stranger = read_change(Seal(1), &rows[0].0, &rows[0].1);
-    assert_eq!(stranger, Err(RecordError::Checksum));
-    assert_eq!(revision_of(b"\x01short"), Err(RecordError::TableKey));
+    assert_eq!(read_metadata(SEAL, &rows[0].1), Err(RecordError::Checksum));
+    let foreign = read_change(Seal(1), &rows[0].0, &rows[0].1);
+    assert_eq!(foreign, Err(RecordError::Checksum));
+    assert_eq!(revision_of_key(b"\x01short"), Err(RecordError::TableKey));
 }
 
 #[test]
-fn a_newer_format_is_named() {
+fn an_error_names_a_newer_format() {
     let (key, mut value) = all_rows().swap_remove(0);
     value[0] = 2;
     let error = read_change(SEAL, &key, &value).unwrap_err();
@@ -158,37 +165,37 @@ fn a_newer_format_is_named() {
 }
 
 #[test]
-fn the_digest_comes_back_when_a_change_is_undone() {
+fn undoing_a_change_restores_the_digest() {
     let (a, b) = (Key::user("a"), Key::system("a"));
     let (first, second) = (Revision::new(1, 0), Revision::new(2, 0));
-    let mut state = State::default();
-    state.apply(&a, None, Some(first));
-    let one = state;
-    state.apply(&b, None, Some(second));
-    state.apply(&a, Some(first), Some(second));
-    assert_ne!(state.sum, one.sum);
-    state.apply(&a, Some(second), Some(first));
-    state.apply(&b, Some(second), None);
-    assert_eq!(state, one);
+    let mut digest = EntriesDigest::default();
+    digest.apply(&a, None, Some(first));
+    let one = digest;
+    digest.apply(&b, None, Some(second));
+    digest.apply(&a, Some(first), Some(second));
+    assert_ne!(digest.sum, one.sum);
+    digest.apply(&a, Some(second), Some(first));
+    digest.apply(&b, Some(second), None);
+    assert_eq!(digest, one);
 }
 
 proptest! {
     #[test]
-    fn arbitrary_bytes_are_never_a_record(key in any::<Vec<u8>>(), value in any::<Vec<u8>>()) {
+    fn arbitrary_bytes_never_decode(key in any::<Vec<u8>>(), value in any::<Vec<u8>>()) {
         prop_assert!(read_change(SEAL, &key, &value).is_err());
-        prop_assert!(read_about(SEAL, &value).is_err());
+        prop_assert!(read_metadata(SEAL, &value).is_err());
     }
 
-    /// Bytes with a right checksum: what is left to decide is not theirs to panic on.
+    /// Bytes with a valid checksum may be refused, but must not make the decoder panic.
     #[test]
-    fn arbitrary_contents_are_read_without_harm(
+    fn arbitrary_contents_never_panic(
         lengths in any::<[u8; 8]>(), small in any::<bool>(), rest in any::<Vec<u8>>(),
     ) {
         let key = change_key(Revision::new(1, 0));
         let mut covered = lengths.to_vec();
         if small {
-            for place in [1, 2, 3, 5, 6, 7] {
-                covered[place] = 0;
+            for offset in [1, 2, 3, 5, 6, 7] {
+                covered[offset] = 0;
             }
         }
         covered.extend(rest);
@@ -202,7 +209,7 @@ proptest! {
     }
 
     #[test]
-    fn any_entry_comes_back(
+    fn any_entry_survives_encoding(
         key in any::<Vec<u8>>(), system in any::<bool>(), value in any::<Vec<u8>>(),
         flags in any::<u64>(), times in any::<(i64, i64)>(), created in any::<Option<u64>>(),
         other in "[a-z]{1,8}", at in any::<(u64, u32)>(), before in any::<Option<(u64, u32)>>(),
@@ -225,8 +232,8 @@ proptest! {
             before: before.map(old),
         };
         let (table_key, row) = row(SEAL, at, &change, None).unwrap();
-        let step = read_change(SEAL, &table_key, &row).unwrap();
-        prop_assert_eq!(step.what, What::Put(change.key, entry));
-        prop_assert_eq!((step.at, step.before), (at, before));
+        let read = read_change(SEAL, &table_key, &row).unwrap();
+        prop_assert_eq!(read.effect, Effect::Put(change.key, entry));
+        prop_assert_eq!((read.at, read.before), (at, before));
     }
 }

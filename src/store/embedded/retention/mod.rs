@@ -1,26 +1,27 @@
-//! Which records may go: those that a later commit made obsolete, once that commit is below the history's floor.
+//! Retention: the records that may be trimmed, which are those that a later commit made obsolete, once that commit is
+//! at or below the history floor.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::model::{Key, Revision};
 use crate::store::RetentionFloors;
 
-/// A change, as far as retention is concerned.
+/// A change, reduced to what retention needs.
 #[derive(Debug)]
-pub(super) struct Happened<'a> {
+pub(super) struct AppliedChange<'a> {
     /// The key, or `None` for a commit without changes.
     pub(super) key: Option<&'a Key>,
-    /// Where it stands on the line.
+    /// The revision of the change.
     pub(super) at: Revision,
-    /// The revision of the entry it replaced.
+    /// The revision of the entry that was replaced.
     pub(super) before: Option<Revision>,
-    /// Whether the key has an entry from here on.
+    /// Whether the change left an entry at the key.
     pub(super) put: bool,
 }
 
-/// Records to delete, and the floors that hold once they are gone.
+/// One step of trimming: the records to remove, and the floors that hold once they are removed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Trim {
+pub(super) struct TrimStep {
     /// The records.
     pub(super) remove: Vec<Revision>,
     /// As in [`crate::store::StoreContents::history_floor`].
@@ -29,17 +30,17 @@ pub(super) struct Trim {
     pub(super) deletions_floor: u64,
 }
 
-/// Keeps account of the records that are not live entries.
+/// The records that are not live entries, and the floors that decide which of them may be trimmed.
 #[derive(Debug, Default)]
 pub(super) struct Retention {
     history_floor: u64,
     deletions_floor: u64,
-    wanted: Option<RetentionFloors>,
-    /// The commits above the floor, oldest first, and the records that may go with each.
+    requested: Option<RetentionFloors>,
+    /// The commits above the history floor, oldest first, and the records that each made obsolete.
     commits: VecDeque<(u64, Vec<Revision>)>,
-    /// The deletion record of every key that is gone, as far back as they are kept.
-    gone: HashMap<Key, Revision>,
-    gone_in_order: BTreeMap<Revision, Key>,
+    /// The deletion record of every deleted key, as far back as deletions are kept.
+    deleted: HashMap<Key, Revision>,
+    deleted_in_order: BTreeMap<Revision, Key>,
 }
 
 impl Retention {
@@ -52,74 +53,73 @@ impl Retention {
         }
     }
 
-    /// When keys that are gone were deleted.
+    /// The deleted keys, with the main revision of each deletion.
     pub(super) fn deletions(&self) -> impl Iterator<Item = (&Key, u64)> {
-        self.gone.iter().map(|(key, at)| (key, at.main))
+        self.deleted.iter().map(|(key, at)| (key, at.main))
     }
 
-    /// The deletion record of a key that is gone.
+    /// The deletion record of a deleted key.
     pub(super) fn deletion(&self, key: &Key) -> Option<Revision> {
-        self.gone.get(key).copied()
+        self.deleted.get(key).copied()
     }
 
-    /// Takes note of a change. Changes come in the order of revisions.
-    pub(super) fn note(&mut self, happened: &Happened<'_>) {
-        let mut obsolete: Vec<Revision> = happened.before.into_iter().collect();
-        match happened.key {
+    /// Records a change. Changes come in the order of revisions.
+    pub(super) fn apply(&mut self, change: &AppliedChange<'_>) {
+        let mut obsolete: Vec<Revision> = change.before.into_iter().collect();
+        match change.key {
             Some(key) => {
-                if let Some(deleted) = self.gone.remove(key) {
-                    self.gone_in_order.remove(&deleted);
+                if let Some(deleted) = self.deleted.remove(key) {
+                    self.deleted_in_order.remove(&deleted);
                     obsolete.push(deleted);
                 }
-                if !happened.put {
-                    self.gone.insert(key.clone(), happened.at);
-                    self.gone_in_order.insert(happened.at, key.clone());
+                if !change.put {
+                    self.deleted.insert(key.clone(), change.at);
+                    self.deleted_in_order.insert(change.at, key.clone());
                 }
             }
-            None => obsolete.push(happened.at),
+            None => obsolete.push(change.at),
         }
-        if happened.at.main <= self.history_floor {
+        if change.at.main <= self.history_floor {
             return;
         }
         match self.commits.back_mut() {
-            Some((main, records)) if *main == happened.at.main => records.extend(obsolete),
-            Some(_) | None => self.commits.push_back((happened.at.main, obsolete)),
+            Some((main, records)) if *main == change.at.main => records.extend(obsolete),
+            Some(_) | None => self.commits.push_back((change.at.main, obsolete)),
         }
     }
 
-    /// Says what is still wanted. Floors never go back.
-    pub(super) fn want(&mut self, keep: RetentionFloors) {
-        let wanted = self.wanted.get_or_insert(keep);
-        wanted.history_floor = wanted.history_floor.max(keep.history_floor);
-        wanted.deletions_floor = wanted.deletions_floor.max(keep.deletions_floor);
+    /// Raises the floors that trimming may reach. They never fall.
+    pub(super) fn raise_floors(&mut self, floors: RetentionFloors) {
+        let requested = self.requested.get_or_insert(floors);
+        requested.history_floor = requested.history_floor.max(floors.history_floor);
+        requested.deletions_floor = requested.deletions_floor.max(floors.deletions_floor);
     }
 
-    /// The next records to delete: whole commits until there are about `most` records. `None` when there is nothing
-    /// to do.
-    pub(super) fn next(&mut self, most: usize) -> Option<Trim> {
-        let wanted = self.wanted?;
+    /// The next step: whole commits until they hold about `most` records. `None` when nothing is left to trim.
+    pub(super) fn next_step(&mut self, most: usize) -> Option<TrimStep> {
+        let requested = self.requested?;
         let before = (self.history_floor, self.deletions_floor);
         let mut remove = Vec::new();
-        // The newest commit stays: it holds the revision and the state of the store.
+        // The newest commit stays: it holds the store's revision and digest.
         while self.commits.len() > 1 && remove.len() < most {
             let Some((main, obsolete)) = self.commits.pop_front() else {
                 break;
             };
-            if main > wanted.history_floor {
+            if main > requested.history_floor {
                 self.commits.push_front((main, obsolete));
                 break;
             }
             self.history_floor = main;
             remove.extend(obsolete);
         }
-        // A deletion is part of the history for as long as its commit is.
-        let floor = wanted.deletions_floor.min(self.history_floor);
-        while let Some(first) = self.gone_in_order.first_entry() {
+        // A deletion's record is needed for as long as its commit is in the history.
+        let floor = requested.deletions_floor.min(self.history_floor);
+        while let Some(first) = self.deleted_in_order.first_entry() {
             if first.key().main > floor {
                 break;
             }
             let (deleted, key) = first.remove_entry();
-            self.gone.remove(&key);
+            self.deleted.remove(&key);
             self.deletions_floor = deleted.main;
             remove.push(deleted);
             if remove.len() >= most {
@@ -130,8 +130,8 @@ impl Retention {
         (before != (self.history_floor, self.deletions_floor)).then(|| self.trim(remove))
     }
 
-    fn trim(&self, remove: Vec<Revision>) -> Trim {
-        Trim {
+    fn trim(&self, remove: Vec<Revision>) -> TrimStep {
+        TrimStep {
             remove,
             history_floor: self.history_floor,
             deletions_floor: self.deletions_floor,

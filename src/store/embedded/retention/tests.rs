@@ -9,7 +9,7 @@ fn delete(retention: &mut Retention, key: &str, at: u64, before: u64) {
 }
 
 fn change(retention: &mut Retention, key: &str, at: u64, before: Option<u64>, put: bool) {
-    retention.note(&Happened {
+    retention.apply(&AppliedChange {
         key: Some(&Key::user(key)),
         at: Revision::new(at, 0),
         before: before.map(|main| Revision::new(main, 0)),
@@ -17,53 +17,53 @@ fn change(retention: &mut Retention, key: &str, at: u64, before: Option<u64>, pu
     });
 }
 
-fn keep(history_floor: u64, deletions_floor: u64) -> RetentionFloors {
+fn floors(history_floor: u64, deletions_floor: u64) -> RetentionFloors {
     RetentionFloors {
         history_floor,
         deletions_floor,
     }
 }
 
-fn removed(trim: Option<Trim>) -> Vec<u64> {
+fn removed(trim: Option<TrimStep>) -> Vec<u64> {
     trim.map_or(Vec::new(), |trim| {
         trim.remove.iter().map(|at| at.main).collect()
     })
 }
 
 #[test]
-fn a_record_goes_once_the_commit_that_replaced_it_is_forgotten() {
+fn a_record_is_trimmed_once_the_commit_that_replaced_it_is() {
     let mut retention = Retention::new(0, 0);
     put(&mut retention, "a", 1, None);
     put(&mut retention, "a", 2, Some(1));
     put(&mut retention, "a", 3, Some(2));
     put(&mut retention, "b", 4, None);
-    assert_eq!(retention.next(100), None, "nobody asked");
-    retention.want(keep(1, 0));
-    assert_eq!(removed(retention.next(100)), Vec::<u64>::new());
-    retention.want(keep(2, 0));
-    assert_eq!(removed(retention.next(100)), [1]);
-    retention.want(keep(3, 0));
-    assert_eq!(removed(retention.next(100)), [2]);
-    assert_eq!(retention.next(100), None, "done");
+    assert_eq!(retention.next_step(100), None, "no floors were set");
+    retention.raise_floors(floors(1, 0));
+    assert_eq!(removed(retention.next_step(100)), Vec::<u64>::new());
+    retention.raise_floors(floors(2, 0));
+    assert_eq!(removed(retention.next_step(100)), [1]);
+    retention.raise_floors(floors(3, 0));
+    assert_eq!(removed(retention.next_step(100)), [2]);
+    assert_eq!(retention.next_step(100), None, "done");
 }
 
 #[test]
-fn the_newest_commit_stays_whatever_is_asked() {
+fn the_newest_commit_is_never_trimmed() {
     let mut retention = Retention::new(0, 0);
     put(&mut retention, "a", 1, None);
     delete(&mut retention, "a", 2, 1);
-    retention.want(keep(100, 100));
-    let trim = retention.next(100).unwrap();
+    retention.raise_floors(floors(100, 100));
+    let trim = retention.next_step(100).unwrap();
     assert_eq!((trim.history_floor, trim.deletions_floor), (1, 1));
     assert_eq!(trim.remove, Vec::new());
     put(&mut retention, "b", 3, None);
-    let trim = retention.next(100).unwrap();
+    let trim = retention.next_step(100).unwrap();
     assert_eq!((trim.history_floor, trim.deletions_floor), (2, 2));
     assert_eq!(removed(Some(trim)), [1, 2]);
 }
 
 #[test]
-fn deletions_outlive_the_history_but_not_a_new_entry() {
+fn deletions_outlive_the_history_until_the_key_is_written_again() {
     let mut retention = Retention::new(0, 0);
     put(&mut retention, "a", 1, None);
     put(&mut retention, "b", 2, None);
@@ -72,27 +72,27 @@ fn deletions_outlive_the_history_but_not_a_new_entry() {
     put(&mut retention, "a", 5, None);
     put(&mut retention, "c", 6, None);
     put(&mut retention, "c", 7, Some(6));
-    retention.want(keep(6, 0));
-    assert_eq!(removed(retention.next(100)), [1, 2, 3]);
+    retention.raise_floors(floors(6, 0));
+    assert_eq!(removed(retention.next_step(100)), [1, 2, 3]);
     assert_eq!(
         retention.deletion(&Key::user("b")),
         Some(Revision::new(4, 0))
     );
-    retention.want(keep(6, 4));
-    assert_eq!(removed(retention.next(100)), [4]);
+    retention.raise_floors(floors(6, 4));
+    assert_eq!(removed(retention.next_step(100)), [4]);
     assert_eq!(retention.deletions().count(), 0);
 }
 
 #[test]
-fn forgetting_goes_in_steps_of_whole_commits() {
+fn trimming_goes_in_steps_of_whole_commits() {
     let mut retention = Retention::new(0, 0);
     put(&mut retention, "a", 1, None);
     for at in 2..=50 {
         put(&mut retention, "a", at, Some(at - 1));
     }
-    retention.want(keep(50, 50));
+    retention.raise_floors(floors(50, 50));
     let mut steps = Vec::new();
-    while let Some(trim) = retention.next(10) {
+    while let Some(trim) = retention.next_step(10) {
         assert!(trim.remove.len() <= 10);
         steps.extend(removed(Some(trim)));
     }
@@ -100,13 +100,13 @@ fn forgetting_goes_in_steps_of_whole_commits() {
 }
 
 #[test]
-fn floors_never_go_back() {
+fn floors_never_fall() {
     let mut retention = Retention::new(0, 0);
     for at in 1..=9 {
         put(&mut retention, "a", at, (at > 1).then(|| at - 1));
     }
-    retention.want(keep(5, 5));
-    assert_eq!(retention.next(100).unwrap().history_floor, 5);
-    retention.want(keep(2, 2));
-    assert_eq!(retention.next(100), None);
+    retention.raise_floors(floors(5, 5));
+    assert_eq!(retention.next_step(100).unwrap().history_floor, 5);
+    retention.raise_floors(floors(2, 2));
+    assert_eq!(retention.next_step(100), None);
 }

@@ -1,61 +1,61 @@
-//! The one thread that writes: groups what waits, makes it durable with one sync, delivers it, then answers.
+//! The writer thread: makes a group of waiting proposals durable with one sync, delivers their commits, then answers.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::commit_queue::{CommitQueue, NextWork, QueuedCommit};
 use super::data_dir::DataDir;
-use super::engine::{Batch, Engine};
+use super::engine::{Engine, WriteBatch};
 use super::free_space::FreeSpace;
 use super::high_water_mark::HighWaterMark;
-use super::queue::{Queue, Request, Taken};
-use super::record::{self, About, Seal, State};
-use super::retention::{Happened, Retention};
+use super::record::{self, EntriesDigest, Metadata, Seal};
+use super::retention::{AppliedChange, Retention};
 use crate::model::{Commit, Revision};
 use crate::store::sequencer::Sequencer;
 use crate::store::{CommitError, CommitSink};
 
-/// How often the mark is synced, and how soon a directory that was moved away is noticed when nobody writes.
+/// The interval of syncing the high-water mark, and of checking for a moved directory while nobody writes.
 pub(super) const SYNC_EVERY: Duration = Duration::from_secs(1);
 
-/// Pause between two steps of forgetting when nobody writes.
+/// The pause between two steps of trimming while nobody writes.
 const TRIM_PAUSE: Duration = Duration::from_millis(1);
 
-/// Records forgotten in one step when nobody writes.
+/// The records trimmed in one step while nobody writes.
 const IDLE_TRIM: usize = 4096;
 
-/// All that the writing thread owns. The lock on the directory goes last.
+/// The state of the writer thread. The lock on the directory is released last.
 pub(super) struct Writer<E> {
-    pub(super) queue: Arc<Queue>,
+    pub(super) queue: Arc<CommitQueue>,
     pub(super) engine: E,
-    pub(super) feed: Arc<dyn CommitSink>,
+    pub(super) sink: Arc<dyn CommitSink>,
     pub(super) seal: Seal,
     pub(super) sequencer: Sequencer,
-    pub(super) about: About,
-    pub(super) state: State,
+    pub(super) metadata: Metadata,
+    pub(super) digest: EntriesDigest,
     pub(super) retention: Retention,
-    pub(super) room: FreeSpace,
-    pub(super) mark: HighWaterMark,
-    pub(super) place: DataDir,
+    pub(super) free_space: FreeSpace,
+    pub(super) high_water_mark: HighWaterMark,
+    pub(super) data_dir: DataDir,
 }
 
 impl<E: Engine> Writer<E> {
-    /// Writes until the queue is closed. An error means that the process must end: what is on disk is not known, or
-    /// is no longer ours.
+    /// Writes until the queue is closed. An error means that the process must end: the contents of the disk are unknown,
+    /// or the directory is no longer in place.
     pub(super) fn run(&mut self) -> Result<(), String> {
         let mut patience = SYNC_EVERY;
         let mut synced = Instant::now();
         loop {
-            match self.queue.take(patience) {
-                Taken::Group(group) => {
-                    self.note_keep();
+            match self.queue.next_work(patience) {
+                NextWork::Group(group) => {
+                    self.note_retention_floors();
                     self.commit_group(group)?;
                     patience = TRIM_PAUSE;
                 }
-                Taken::Idle => {
-                    self.note_keep();
-                    self.check_place()?;
+                NextWork::Idle => {
+                    self.note_retention_floors();
+                    self.check_data_dir()?;
                     self.engine.healthy()?;
                     patience = if self.trim_idle()? {
                         TRIM_PAUSE
@@ -63,7 +63,7 @@ impl<E: Engine> Writer<E> {
                         SYNC_EVERY
                     };
                 }
-                Taken::Closed => break,
+                NextWork::Closed => break,
             }
             if synced.elapsed() >= SYNC_EVERY {
                 self.sync_mark()?;
@@ -73,11 +73,11 @@ impl<E: Engine> Writer<E> {
         self.sync_mark()
     }
 
-    fn commit_group(&mut self, group: Vec<Request>) -> Result<(), String> {
-        let bytes = group.iter().map(Request::bytes).sum::<u64>();
-        if let Some(why) = self.refuse(bytes)? {
+    fn commit_group(&mut self, group: Vec<QueuedCommit>) -> Result<(), String> {
+        let bytes = group.iter().map(QueuedCommit::bytes).sum::<u64>();
+        if let Some(why) = self.shortage(bytes)? {
             let why = format!("no space left: {why}");
-            for (_, reply) in group.into_iter().map(Request::split) {
+            for (_, reply) in group.into_iter().map(QueuedCommit::split) {
                 reply.send(Err(CommitError::Full(why.clone())));
             }
             return Ok(());
@@ -85,7 +85,7 @@ impl<E: Engine> Writer<E> {
         let mut outcomes = Vec::with_capacity(group.len());
         let mut commits = Vec::with_capacity(group.len());
         let mut waiting = Vec::with_capacity(group.len());
-        for (proposal, reply) in group.into_iter().map(Request::split) {
+        for (proposal, reply) in group.into_iter().map(QueuedCommit::split) {
             let outcome = self.sequencer.accept(proposal).map(Arc::new);
             commits.extend(outcome.iter().map(Arc::clone));
             outcomes.push(outcome);
@@ -98,21 +98,21 @@ impl<E: Engine> Writer<E> {
             return Err(why);
         }
         if !commits.is_empty() {
-            self.feed.deliver(commits);
+            self.sink.deliver(commits);
         }
-        // Refusals wait for the delivery too: the view has then passed the commit that refused them.
+        // Refusals wait for the delivery too: the readers' snapshot then includes the commit that caused the conflict.
         for (reply, outcome) in waiting.into_iter().zip(outcomes) {
             reply.send(outcome);
         }
         Ok(())
     }
 
-    /// Everything that must be true before anyone hears of these commits.
+    /// Makes commits durable; must succeed before they are delivered or answered.
     fn make_durable(&mut self, commits: &[Arc<Commit>]) -> Result<(), String> {
         let Some(last) = commits.last() else {
             return Ok(());
         };
-        let mut batch = Batch::default();
+        let mut batch = WriteBatch::default();
         for commit in commits {
             self.add(commit, &mut batch)?;
         }
@@ -120,20 +120,20 @@ impl<E: Engine> Writer<E> {
         self.add_trim(64 + 2 * changes, &mut batch)?;
         self.engine
             .write(batch)
-            .map_err(|e| format!("writing to {}: {e}", self.place.root().display()))?;
-        // After the sync: what was written into a directory that is no longer there is not told to anyone.
-        self.check_place()?;
-        self.mark
+            .map_err(|e| format!("writing to {}: {e}", self.data_dir.root().display()))?;
+        // Checked after the sync: commits written into a directory that was moved away are not acknowledged.
+        self.check_data_dir()?;
+        self.high_water_mark
             .write(last.revision)
-            .map_err(|e| format!("writing {}: {e}", self.place.mark().display()))
+            .map_err(|e| format!("writing {}: {e}", self.data_dir.high_water_mark().display()))
     }
 
-    fn add(&mut self, commit: &Commit, batch: &mut Batch) -> Result<(), String> {
+    fn add(&mut self, commit: &Commit, batch: &mut WriteBatch) -> Result<(), String> {
         for (sub, change) in (0_u32..).zip(&commit.changes) {
             let before = change.before.as_ref().map(|entry| entry.modified);
             let now = change.now.as_ref().map(|entry| entry.modified);
-            self.state.apply(&change.key, before, now);
-            self.retention.note(&Happened {
+            self.digest.apply(&change.key, before, now);
+            self.retention.apply(&AppliedChange {
                 key: Some(&change.key),
                 at: Revision::new(commit.revision, sub),
                 before,
@@ -141,72 +141,72 @@ impl<E: Engine> Writer<E> {
             });
         }
         if commit.changes.is_empty() {
-            self.retention.note(&Happened {
+            self.retention.apply(&AppliedChange {
                 key: None,
                 at: Revision::new(commit.revision, 0),
                 before: None,
                 put: false,
             });
         }
-        let rows = record::rows(self.seal, commit, self.state)
+        let rows = record::rows(self.seal, commit, self.digest)
             .map_err(|e| format!("encoding commit {}: {e}", commit.revision))?;
         batch.put.extend(rows);
         Ok(())
     }
 
-    /// Adds the next step of forgetting: records and floors change in one batch, so a start finds both or neither.
-    fn add_trim(&mut self, most: usize, batch: &mut Batch) -> Result<bool, String> {
-        let Some(trim) = self.retention.next(most) else {
+    /// Adds the next step of trimming: records and floors change in one batch, so a start finds both or neither.
+    fn add_trim(&mut self, most: usize, batch: &mut WriteBatch) -> Result<bool, String> {
+        let Some(trim) = self.retention.next_step(most) else {
             return Ok(false);
         };
-        self.about.history_floor = trim.history_floor;
-        self.about.deletions_floor = trim.deletions_floor;
-        let row = record::about_row(self.seal, &self.about).map_err(|e| e.to_string())?;
+        self.metadata.history_floor = trim.history_floor;
+        self.metadata.deletions_floor = trim.deletions_floor;
+        let row = record::metadata_row(self.seal, &self.metadata).map_err(|e| e.to_string())?;
         batch.put.push(row);
         batch.remove = trim.remove;
         Ok(true)
     }
 
     fn trim_idle(&mut self) -> Result<bool, String> {
-        if self.refuse(0)?.is_some() {
+        if self.shortage(0)?.is_some() {
             return Ok(false);
         }
-        let mut batch = Batch::default();
+        let mut batch = WriteBatch::default();
         if !self.add_trim(IDLE_TRIM, &mut batch)? {
             return Ok(false);
         }
         self.engine
             .write(batch)
-            .map_err(|e| format!("writing to {}: {e}", self.place.root().display()))?;
+            .map_err(|e| format!("writing to {}: {e}", self.data_dir.root().display()))?;
         Ok(true)
     }
 
-    fn refuse(&mut self, bytes: u64) -> Result<Option<String>, String> {
+    fn shortage(&mut self, bytes: u64) -> Result<Option<String>, String> {
         let compaction = self.engine.table_bytes();
-        self.room
-            .refuse(bytes, compaction)
-            .map_err(|e| format!("examining {}: {e}", self.place.root().display()))
+        self.free_space
+            .shortage(bytes, compaction)
+            .map_err(|e| format!("examining {}: {e}", self.data_dir.root().display()))
     }
 
-    fn check_place(&self) -> Result<(), String> {
-        if self.place.still_ours(&self.mark) {
+    fn check_data_dir(&self) -> Result<(), String> {
+        if self.data_dir.is_still_in_place(&self.high_water_mark) {
             return Ok(());
         }
         Err(format!(
             "{} was moved, removed or replaced while in use",
-            self.place.root().display()
+            self.data_dir.root().display()
         ))
     }
 
     fn sync_mark(&mut self) -> Result<(), String> {
-        self.mark
+        self.high_water_mark
             .sync()
-            .map_err(|e| format!("syncing {}: {e}", self.place.mark().display()))
+            .map_err(|e| format!("syncing {}: {e}", self.data_dir.high_water_mark().display()))
     }
 
-    fn note_keep(&mut self) {
-        if let Some(keep) = self.queue.take_keep() {
-            self.retention.want(keep);
+    fn note_retention_floors(&mut self) {
+        if let Some(floors) = self.queue.take_retention_floors() {
+            self.retention.raise_floors(floors);
         }
     }
 }

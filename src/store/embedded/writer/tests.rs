@@ -1,5 +1,4 @@
-//! What the writer does when the disk fails under it: memory must not be ahead of fsync, and no failed fsync may be
-//! tried again.
+//! The writer on a failing disk: no commit is delivered before its fsync, and no failed fsync is retried.
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -7,10 +6,10 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::model::{Key, Proposal, Record, Target, Write};
 use crate::store::RetentionFloors;
-use crate::store::embedded::queue::Outcome;
+use crate::store::embedded::commit_queue::CommitOutcome;
 use crate::store::embedded::{OnFatal, write_until_closed};
 
-/// Takes some batches, then fails each.
+/// Accepts some batches, then fails each.
 struct Failing {
     good: usize,
     written: Arc<Mutex<Vec<usize>>>,
@@ -18,7 +17,7 @@ struct Failing {
 }
 
 impl Engine for Failing {
-    fn write(&mut self, batch: Batch) -> Result<(), String> {
+    fn write(&mut self, batch: WriteBatch) -> Result<(), String> {
         self.written.lock().push(batch.put.len());
         if self.good == 0 {
             assert!(!self.panics, "on purpose");
@@ -47,22 +46,22 @@ impl CommitSink for Delivered {
     }
 }
 
-struct Bench {
-    queue: Arc<Queue>,
-    feed: Arc<Delivered>,
+struct Fixture {
+    queue: Arc<CommitQueue>,
+    sink: Arc<Delivered>,
     written: Arc<Mutex<Vec<usize>>>,
     fatal: Arc<Mutex<Vec<String>>>,
     writer: Option<Writer<Failing>>,
     directory: tempfile::TempDir,
 }
 
-fn bench(good: usize, panics: bool) -> Bench {
+fn fixture(good: usize, panics: bool) -> Fixture {
     let directory = tempfile::tempdir().unwrap();
-    let place = DataDir::take(directory.path()).unwrap();
-    place.make_empty_store().unwrap();
-    let mark = HighWaterMark::open(&place.mark()).unwrap().0;
-    let queue = Arc::new(Queue::new());
-    let feed = Arc::new(Delivered::default());
+    let data_dir = DataDir::lock(directory.path()).unwrap();
+    data_dir.create_empty_store().unwrap();
+    let high_water_mark = HighWaterMark::open(&data_dir.high_water_mark()).unwrap().0;
+    let queue = Arc::new(CommitQueue::new());
+    let sink = Arc::new(Delivered::default());
     let written = Arc::default();
     let writer = Writer {
         queue: Arc::clone(&queue),
@@ -71,19 +70,19 @@ fn bench(good: usize, panics: bool) -> Bench {
             written: Arc::clone(&written),
             panics,
         },
-        feed: Arc::<Delivered>::clone(&feed),
+        sink: Arc::<Delivered>::clone(&sink),
         seal: Seal::default(),
         sequencer: Sequencer::default(),
-        about: About::default(),
-        state: State::default(),
+        metadata: Metadata::default(),
+        digest: EntriesDigest::default(),
         retention: Retention::default(),
-        room: FreeSpace::new(directory.path(), 0),
-        mark,
-        place,
+        free_space: FreeSpace::new(directory.path(), 0),
+        high_water_mark,
+        data_dir,
     };
-    Bench {
+    Fixture {
         queue,
-        feed,
+        sink,
         written,
         fatal: Arc::default(),
         writer: Some(writer),
@@ -91,8 +90,8 @@ fn bench(good: usize, panics: bool) -> Bench {
     }
 }
 
-impl Bench {
-    async fn submit(&self, key: &str) -> oneshot::Receiver<Outcome> {
+impl Fixture {
+    async fn submit(&self, key: &str) -> oneshot::Receiver<CommitOutcome> {
         let write = Write {
             target: Target::Key(Key::user(key)),
             before: None,
@@ -105,73 +104,73 @@ impl Bench {
         self.queue.submit(proposal, 1).await.unwrap()
     }
 
-    /// Runs the writer until it ends, here.
+    /// Runs the writer on this thread until it ends.
     fn run(&mut self) {
-        let told = Arc::clone(&self.fatal);
-        let on_fatal: OnFatal = Arc::new(move |why| told.lock().push(why));
+        let fatal = Arc::clone(&self.fatal);
+        let on_fatal: OnFatal = Arc::new(move |why| fatal.lock().push(why));
         write_until_closed(self.writer.take().unwrap(), &on_fatal);
     }
 
-    fn mark(&self) -> u64 {
+    fn high_water_mark(&self) -> u64 {
         let path = self.directory.path().join("store/mark");
         HighWaterMark::open(&path).unwrap().1
     }
 }
 
 #[tokio::test]
-async fn a_failed_sync_is_fatal_and_neither_shown_nor_retried() {
-    let mut bench = bench(0, false);
-    let (a, b) = (bench.submit("a").await, bench.submit("b").await);
-    bench.run();
+async fn a_failed_sync_is_fatal_and_neither_delivered_nor_retried() {
+    let mut fixture = fixture(0, false);
+    let (a, b) = (fixture.submit("a").await, fixture.submit("b").await);
+    fixture.run();
     for outcome in [a, b] {
         let unknown = outcome.await.unwrap().unwrap_err();
         assert!(matches!(unknown, CommitError::Unknown(_)), "{unknown}");
     }
-    assert_eq!(*bench.written.lock(), [2], "one batch, tried once");
-    assert!(bench.feed.0.lock().is_empty(), "nobody was shown it");
-    assert_eq!(bench.mark(), 0);
-    let told = bench.fatal.lock().clone();
-    assert_eq!(told.len(), 1);
-    assert!(told[0].ends_with("input/output error"), "{told:?}");
+    assert_eq!(*fixture.written.lock(), [2], "one batch, tried once");
+    assert!(fixture.sink.0.lock().is_empty(), "nothing is delivered");
+    assert_eq!(fixture.high_water_mark(), 0);
+    let fatal = fixture.fatal.lock().clone();
+    assert_eq!(fatal.len(), 1);
+    assert!(fatal[0].ends_with("input/output error"), "{fatal:?}");
     let write = Proposal::default();
-    let refused = bench.queue.submit(write, 0).await.unwrap_err();
+    let refused = fixture.queue.submit(write, 0).await.unwrap_err();
     assert!(matches!(refused, CommitError::Unavailable(_)), "{refused}");
 }
 
 #[tokio::test]
-async fn a_panic_below_is_fatal_too_and_leaves_outcomes_unknown() {
-    let mut bench = bench(0, true);
-    let outcome = bench.submit("a").await;
-    bench.run();
+async fn a_panic_of_the_engine_is_fatal_and_leaves_outcomes_unknown() {
+    let mut fixture = fixture(0, true);
+    let outcome = fixture.submit("a").await;
+    fixture.run();
     outcome.await.unwrap_err();
-    assert!(bench.feed.0.lock().is_empty());
-    assert_eq!(bench.fatal.lock().len(), 1);
+    assert!(fixture.sink.0.lock().is_empty());
+    assert_eq!(fixture.fatal.lock().len(), 1);
 }
 
 #[tokio::test]
-async fn what_waits_at_the_end_is_still_written() {
-    let mut bench = bench(usize::MAX, false);
-    let (a, b) = (bench.submit("a").await, bench.submit("a").await);
-    bench.queue.close("closing");
-    bench.run();
+async fn waiting_proposals_are_written_before_the_writer_ends() {
+    let mut fixture = fixture(usize::MAX, false);
+    let (a, b) = (fixture.submit("a").await, fixture.submit("a").await);
+    fixture.queue.close("closing");
+    fixture.run();
     assert_eq!(a.await.unwrap().unwrap().revision, 1);
     assert_eq!(b.await.unwrap(), Err(CommitError::Conflict));
-    assert_eq!(*bench.feed.0.lock(), [1]);
-    assert_eq!(bench.mark(), 1);
-    assert!(bench.fatal.lock().is_empty());
+    assert_eq!(*fixture.sink.0.lock(), [1]);
+    assert_eq!(fixture.high_water_mark(), 1);
+    assert!(fixture.fatal.lock().is_empty());
 }
 
 #[tokio::test]
-async fn forgetting_rides_along_with_the_next_group() {
-    let mut bench = bench(usize::MAX, false);
+async fn trimming_happens_in_the_batch_of_the_next_group() {
+    let mut fixture = fixture(usize::MAX, false);
     for key in ["a", "b", "c"] {
-        drop(bench.submit(key).await);
+        drop(fixture.submit(key).await);
     }
-    bench.queue.trim(RetentionFloors {
+    fixture.queue.set_retention_floors(RetentionFloors {
         history_floor: 2,
         deletions_floor: 0,
     });
-    bench.queue.close("closing");
-    bench.run();
-    assert_eq!(*bench.written.lock(), [4], "three changes and the floors");
+    fixture.queue.close("closing");
+    fixture.run();
+    assert_eq!(*fixture.written.lock(), [4], "three changes and the floors");
 }

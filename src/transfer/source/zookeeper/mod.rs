@@ -1,9 +1,10 @@
-//! A ZooKeeper: its nodes, one after the other, as of one change where nothing changes meanwhile.
+//! ZooKeeper as a source: its nodes, read one after the other, as of one zxid if nothing changes meanwhile.
 //!
-//! It has no snapshots. But every node tells the last change of its bytes and of its children, by numbers that grow over
-//! the whole ensemble: a pass in which no node is newer than the change it began after has read what was there then.
+//! ZooKeeper has no snapshots. But every node has the zxids of the last changes of its data and of its children, and zxids
+//! grow over the whole ensemble: a pass in which no node is newer than the zxid that it began after has read the state as
+//! of that zxid.
 
-mod dial;
+mod connect;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -13,13 +14,13 @@ mod walk;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::session::Session;
-use self::walk::{Place, walk};
+use self::walk::{Subtree, walk};
 use crate::config::SourceAccess;
-use crate::transfer::{Error, Left, LeftOut, Listing};
-use crate::wire::zookeeper::{Code, Op, Path, Stat, WatchedPath};
+use crate::transfer::{Error, LeftOut, LeftOutReason, Listing};
+use crate::wire::zookeeper::{ErrorCode, NodePath, OpCode, Stat, WatchablePath};
 
-/// How often a tree is read anew that changes while it is read, before what changed is named.
-const PASSES: usize = 3;
+/// How many passes are made over a tree that keeps changing, before the changed nodes are reported.
+const MOST_PASSES: usize = 3;
 
 pub(super) async fn read(
     servers: &[String],
@@ -28,35 +29,35 @@ pub(super) async fn read(
     prefix: &[u8],
     listing: &mut Listing,
 ) -> Result<(), Error> {
-    let mut session = dial::open(servers, access).await?;
-    // Names are text: none begins with anything else.
+    let mut session = connect::connect(servers, access).await?;
+    // Node names are UTF-8: none begins with other bytes.
     if let Ok(prefix) = std::str::from_utf8(prefix) {
-        passes(&mut session, chroot, prefix, listing).await?;
+        read_passes(&mut session, chroot, prefix, listing).await?;
     }
     session.close().await
 }
 
-/// Reads until a pass was as of one change, or too often.
-async fn passes<S: AsyncRead + AsyncWrite + Unpin>(
+/// Makes passes until one is as of one zxid, or until there were too many.
+async fn read_passes<S: AsyncRead + AsyncWrite + Unpin>(
     session: &mut Session<S>,
     chroot: &str,
     prefix: &str,
     listing: &mut Listing,
 ) -> Result<(), Error> {
     let empty = listing.clone();
-    for _pass in 0..PASSES {
+    for _pass in 0..MOST_PASSES {
         *listing = empty.clone();
-        let since = caught_up(session, chroot).await?;
-        let place = Place {
+        let since = sync(session, chroot).await?;
+        let subtree = Subtree {
             chroot,
             prefix,
             since,
         };
-        walk(session, place, listing).await?;
+        walk(session, subtree, listing).await?;
         listing.left_out.sort();
         listing.left_out.dedup();
-        let changing = |left: &LeftOut| left.left == Left::Changing;
-        if !listing.left_out.iter().any(changing) {
+        let is_changing = |left: &LeftOut| left.reason == LeftOutReason::Changing;
+        if !listing.left_out.iter().any(is_changing) {
             listing.index = u64::try_from(since).ok();
             break;
         }
@@ -64,24 +65,26 @@ async fn passes<S: AsyncRead + AsyncWrite + Unpin>(
     Ok(())
 }
 
-/// Lets the server catch up with the leader; the change it has then taken in.
-async fn caught_up<S: AsyncRead + AsyncWrite + Unpin>(
+/// Makes the server catch up with the leader; returns the last zxid that it has applied then.
+async fn sync<S: AsyncRead + AsyncWrite + Unpin>(
     session: &mut Session<S>,
     chroot: &str,
 ) -> Result<i64, Error> {
     let root = if chroot.is_empty() { "/" } else { chroot };
-    let refused = |server: &str, code: Code| {
-        Error::Refused(if code == Code::NoNode {
+    let refused = |server: &str, code: ErrorCode| {
+        Error::Refused(if code == ErrorCode::NoNode {
             format!("ZooKeeper at {server} has no {root}")
         } else {
-            format!("ZooKeeper at {server} refused to answer: {code}")
+            format!("ZooKeeper at {server} refused the request: {code}")
         })
     };
     let path = root.to_owned();
-    let (synced, since) = session.once::<Path>(Op::Sync, &Path(path.clone())).await?;
+    let (synced, since) = session
+        .request::<NodePath>(OpCode::Sync, &NodePath(path.clone()))
+        .await?;
     synced.map_err(|code| refused(session.server(), code))?;
-    let exists = WatchedPath { path, watch: false };
-    let (there, _zxid) = session.once::<Stat>(Op::Exists, &exists).await?;
-    there.map_err(|code| refused(session.server(), code))?;
+    let exists = WatchablePath { path, watch: false };
+    let (stat, _zxid) = session.request::<Stat>(OpCode::Exists, &exists).await?;
+    stat.map_err(|code| refused(session.server(), code))?;
     Ok(since)
 }

@@ -1,4 +1,4 @@
-//! Against a server that does what no ZooKeeper can be made to do on demand.
+//! Reading from a scripted server, which does what a real ZooKeeper cannot be made to do on demand.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,23 +8,23 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
-use super::passes as passes_of;
+use super::read_passes;
 use super::session::{NoSession, Session};
 use super::*;
 use crate::model::DirMark;
 use crate::transfer::LeftOut;
 use crate::wire::zookeeper::{
-    AclEntry, AclReply, ChildrenReply, ConnectRequest, ConnectResponse, DataReply, Record,
-    ReplyHeader, RequestHeader, Secret, Writer, take, xid,
+    AclEntry, AclReply, ChildrenReply, ConnectRequest, ConnectResponse, DataReply, JuteRecord,
+    JuteWriter, ReplyHeader, RequestHeader, Secret, take_frame, xid,
 };
 
-fn frame(write: impl FnOnce(&mut Writer)) -> Vec<u8> {
-    let mut to = Writer::default();
+fn frame(write: impl FnOnce(&mut JuteWriter)) -> Vec<u8> {
+    let mut to = JuteWriter::default();
     write(&mut to);
     to.frame().unwrap()
 }
 
-fn reply(xid: i32, zxid: i64, error: i32, answer: &impl Record) -> Vec<u8> {
+fn reply(xid: i32, zxid: i64, error: i32, answer: &impl JuteRecord) -> Vec<u8> {
     frame(|to| {
         ReplyHeader { xid, zxid, error }.write(to);
         if error == 0 {
@@ -40,10 +40,10 @@ struct Server {
 }
 
 impl Server {
-    /// The next frame; none where the client has gone.
+    /// The next frame; `None` if the client has gone.
     async fn frame(&mut self) -> Option<Vec<u8>> {
         loop {
-            if let Some(frame) = take(&mut self.input, 1 << 20).unwrap() {
+            if let Some(frame) = take_frame(&mut self.input, 1 << 20).unwrap() {
                 return Some(frame.to_vec());
             }
             if self.stream.read_buf(&mut self.input).await.ok()? == 0 {
@@ -77,27 +77,28 @@ fn ends() -> (DuplexStream, Server) {
     (ours, Server { stream, input })
 }
 
-/// What became of a session's beginning.
-async fn begun(stream: DuplexStream) -> String {
+/// The result of opening a session.
+async fn open_result(stream: DuplexStream) -> String {
     match Session::open(stream, "zk:1").await {
-        Ok(_) => "begun".to_owned(),
+        Ok(_) => "opened".to_owned(),
         Err(NoSession::Closed) => "closed".to_owned(),
         Err(NoSession::Other(error)) => error.to_string(),
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_gives_no_session_is_said_to_give_none() {
+async fn errors_name_a_server_that_gives_no_session() {
     for (timeout_ms, id, read_only, want) in [
-        (30_000, 1, false, "begun"),
+        (30_000, 1, false, "opened"),
         (0, 1, false, "it gives no session"),
         (30_000, 0, false, "it gives no session"),
         (-1, 1, false, "it gives no session"),
-        (30_000, 1, true, "it is cut off from the others"),
+        (30_000, 1, true, "it is read-only"),
     ] {
         let (ours, mut server) = ends();
-        let (said, ()) = tokio::join!(begun(ours), server.welcome(timeout_ms, id, read_only));
-        assert!(said.contains(want), "{said}");
+        let (result, ()) =
+            tokio::join!(open_result(ours), server.welcome(timeout_ms, id, read_only));
+        assert!(result.contains(want), "{result}");
     }
     for (bytes, want) in [
         (&b""[..], "closed"),
@@ -114,15 +115,15 @@ async fn what_gives_no_session_is_said_to_give_none() {
         let (ours, mut server) = ends();
         server.send(bytes).await;
         server.stream.shutdown().await.unwrap();
-        let said = begun(ours).await;
-        assert!(said.contains(want), "{said}");
+        let result = open_result(ours).await;
+        assert!(result.contains(want), "{result}");
     }
     let (ours, _silent) = ends();
-    let said = begun(ours).await;
-    assert!(said.contains("zk:1: it does not answer"), "{said}");
+    let result = open_result(ours).await;
+    assert!(result.contains("zk:1: it does not answer"), "{result}");
 }
 
-/// A session of so many seconds, and the server's end of it.
+/// A session with this timeout in seconds, and the server's end of it.
 async fn session(seconds: i32) -> (Session<DuplexStream>, Server) {
     let (ours, mut server) = ends();
     let opening = Session::open(ours, "zk:1");
@@ -131,36 +132,39 @@ async fn session(seconds: i32) -> (Session<DuplexStream>, Server) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pings_keep_a_session_while_an_answer_takes_long() {
+async fn pings_keep_a_session_alive_during_a_slow_reply() {
     let (mut session, mut server) = session(12).await;
     let serving = async {
         let asked = RequestHeader::parse(&server.frame().await.unwrap()[..8]).unwrap();
-        // Every 4 s; the answers to them are what keeps the client waiting.
+        // Every 4 s; the replies to the pings keep the client waiting.
         for _ in 0..10 {
             let ping = RequestHeader::parse(&server.frame().await.unwrap()).unwrap();
-            assert_eq!((ping.xid, ping.op), (xid::PING, Op::Ping.number()));
+            assert_eq!((ping.xid, ping.op), (xid::PING, OpCode::Ping.number()));
             server.send(&reply(xid::PING, 5, 0, &())).await;
         }
-        let path = Path("/".to_owned());
+        let path = NodePath("/".to_owned());
         server.send(&reply(asked.xid, 6, 0, &path)).await;
     };
-    let root = Path("/".to_owned());
-    let asking = session.once::<Path>(Op::Sync, &root);
+    let root = NodePath("/".to_owned());
+    let asking = session.request::<NodePath>(OpCode::Sync, &root);
     let (answer, ()) = tokio::join!(asking, serving);
-    assert_eq!(answer.unwrap(), (Ok(Path("/".to_owned())), 6));
+    assert_eq!(answer.unwrap(), (Ok(NodePath("/".to_owned())), 6));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_is_lost_is_said_to_be() {
-    let root = Path("/".to_owned());
+async fn errors_name_a_lost_session() {
+    let root = NodePath("/".to_owned());
     let (mut silent, _server) = session(12).await;
-    let error = silent.once::<Path>(Op::Sync, &root).await.unwrap_err();
+    let error = silent
+        .request::<NodePath>(OpCode::Sync, &root)
+        .await
+        .unwrap_err();
     let want = "lost the session with ZooKeeper at zk:1: it does not answer; run this again";
     assert_eq!(error, Error::Unreachable(want.to_owned()));
     for (answer, want) in [
         (reply(1, 1, -112, &()), "it has ended the session"),
         (Vec::new(), "it closed the connection"),
-        (reply(2, 1, 0, &()), "an answer to nothing that was asked"),
+        (reply(2, 1, 0, &()), "a reply to no request"),
         (b"\0\0\0\x02ab".to_vec(), "it ends too early"),
         (b"\xff\xff\xff\xffab".to_vec(), "a frame of -1 bytes"),
         (b"\x7f\xff\xff\xffab".to_vec(), "64 MiB is the most"),
@@ -168,12 +172,15 @@ async fn a_session_that_is_lost_is_said_to_be() {
         let (mut session, mut server) = session(12).await;
         server.send(&answer).await;
         server.stream.shutdown().await.unwrap();
-        let error = session.once::<Path>(Op::Sync, &root).await.unwrap_err();
+        let error = session
+            .request::<NodePath>(OpCode::Sync, &root)
+            .await
+            .unwrap_err();
         assert!(error.to_string().contains(want), "{error}");
     }
 }
 
-/// Nodes as a server has them.
+/// The nodes of a server.
 #[derive(Clone, Default)]
 struct Nodes(BTreeMap<&'static str, (&'static str, Stat)>);
 
@@ -198,7 +205,7 @@ impl Nodes {
 
     fn answer(&self, zxid: i64, asked: &[u8]) -> Option<Vec<u8>> {
         let header = RequestHeader::parse(&asked[..8]).unwrap();
-        let mut rest = crate::wire::zookeeper::Reader::new(&asked[8..]);
+        let mut rest = crate::wire::zookeeper::JuteReader::new(&asked[8..]);
         let path = rest.text().unwrap_or_default().to_owned();
         let Some((data, stat)) = self.0.get(&*path) else {
             return Some(reply(header.xid, zxid, -101, &()));
@@ -208,16 +215,16 @@ impl Nodes {
             children: names.len().try_into().unwrap(),
             ..*stat
         };
-        Some(match Op::of(header.op)? {
-            Op::Sync => reply(header.xid, zxid, 0, &Path(path)),
-            Op::Exists => reply(header.xid, zxid, 0, &stat),
-            Op::GetData if *data == "forbidden" => reply(header.xid, zxid, -102, &()),
-            Op::GetData => {
+        Some(match OpCode::of(header.op)? {
+            OpCode::Sync => reply(header.xid, zxid, 0, &NodePath(path)),
+            OpCode::Exists => reply(header.xid, zxid, 0, &stat),
+            OpCode::GetData if *data == "forbidden" => reply(header.xid, zxid, -102, &()),
+            OpCode::GetData => {
                 let data = data.as_bytes().to_vec();
                 reply(header.xid, zxid, 0, &DataReply { data, stat })
             }
-            Op::GetChildren2 => reply(header.xid, zxid, 0, &ChildrenReply { names, stat }),
-            Op::GetAcl => {
+            OpCode::GetChildren2 => reply(header.xid, zxid, 0, &ChildrenReply { names, stat }),
+            OpCode::GetAcl => {
                 let world = AclEntry {
                     permissions: 31,
                     scheme: "world".to_owned(),
@@ -233,26 +240,26 @@ impl Nodes {
                     },
                 )
             }
-            Op::Ping | Op::Auth | Op::CloseSession => return None,
+            OpCode::Ping | OpCode::Auth | OpCode::CloseSession => return None,
         })
     }
 }
 
-/// What is read of nodes that are as these say one after the other, whenever a pass begins.
+/// Reads from a server whose nodes are the next of `passes` at the beginning of each pass.
 async fn read(passes: &[Nodes], chroot: &str, prefix: &str) -> Result<Listing, Error> {
     let (mut session, mut server) = session(12).await;
     let mut listing = Listing::default();
     let serving = async {
         let (mut passes, mut nodes) = (passes.iter(), &Nodes::default());
         while let Some(asked) = server.frame().await {
-            if RequestHeader::parse(&asked[..8]).unwrap().op == Op::Sync.number() {
+            if RequestHeader::parse(&asked[..8]).unwrap().op == OpCode::Sync.number() {
                 nodes = passes.next().unwrap();
             }
             server.send(&nodes.answer(100, &asked).unwrap()).await;
         }
     };
     let reading = async {
-        let read = passes_of(&mut session, chroot, prefix, &mut listing).await;
+        let read = read_passes(&mut session, chroot, prefix, &mut listing).await;
         drop(session);
         read
     };
@@ -289,7 +296,7 @@ fn keys(listing: &Listing) -> Vec<(&str, DirMark)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pass_without_changes_is_as_of_the_change_it_began_after() {
+async fn a_pass_without_changes_is_as_of_the_zxid_it_began_after() {
     let listing = read(&[tree()], "/kv", "").await.unwrap();
     assert_eq!(listing.index, Some(100));
     let all = [
@@ -301,12 +308,15 @@ async fn a_pass_without_changes_is_as_of_the_change_it_began_after() {
         ("docker/nodes/", DirMark::Made),
     ];
     assert_eq!(keys(&listing), all);
-    let left = |left, name: &str| LeftOut {
-        left,
+    let left = |reason, name: &str| LeftOut {
+        reason,
         name: name.to_owned(),
     };
     let lent = "docker/nodes/10.0.0.7:2376 (by 0xabc)";
-    let left_out = [left(Left::Session, "0xabc"), left(Left::Ephemeral, lent)];
+    let left_out = [
+        left(LeftOutReason::Session, "0xabc"),
+        left(LeftOutReason::Ephemeral, lent),
+    ];
     assert_eq!(listing.left_out, left_out);
 
     let whole = read(&[tree()], "", "").await.unwrap();
@@ -315,7 +325,7 @@ async fn a_pass_without_changes_is_as_of_the_change_it_began_after() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_what_a_prefix_concerns_is_asked_for() {
+async fn only_nodes_with_the_prefix_are_requested() {
     let mut nodes = tree();
     nodes.put("/kv/secret", "forbidden", 1);
     for (prefix, want) in [
@@ -336,14 +346,14 @@ async fn only_what_a_prefix_concerns_is_asked_for() {
         assert_eq!(found.collect::<Vec<_>>(), want, "{prefix}");
     }
     let error = read(&[nodes.clone()], "/kv", "").await.unwrap_err();
-    let line = "ZooKeeper lets nobody read /kv/secret who is not named there: give --from-user";
+    let line = "ZooKeeper does not permit this client to read /kv/secret: give --from-user";
     assert!(error.to_string().starts_with(line), "{error}");
     let error = read(&[nodes], "/other", "").await.unwrap_err();
     assert_eq!(error.to_string(), "ZooKeeper at zk:1 has no /other");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_changes_meanwhile_is_read_again_and_named_in_the_end() {
+async fn changing_nodes_are_read_again_and_reported_at_the_end() {
     let mut changed = tree();
     changed
         .0
@@ -360,15 +370,15 @@ async fn what_changes_meanwhile_is_read_again_and_named_in_the_end() {
     let listing = read(&passes, "/kv", "").await.unwrap();
     assert_eq!(listing.index, None);
     let changing = LeftOut {
-        left: Left::Changing,
+        reason: LeftOutReason::Changing,
         name: "both".to_owned(),
     };
     assert!(listing.left_out.contains(&changing), "{listing:?}");
-    assert!(Left::Changing.is_fault());
+    assert!(LeftOutReason::Changing.is_fault());
 }
 
 #[tokio::test(start_paused = true)]
-async fn locks_are_named_by_who_holds_them() {
+async fn locks_are_reported_with_their_holder() {
     let mut nodes = tree();
     nodes.put("/kv/lock", "value", 1);
     for (path, owner) in [
@@ -380,12 +390,12 @@ async fn locks_are_named_by_who_holds_them() {
         nodes.put(path, "", 1).ephemeral_owner = owner;
     }
     let listing = read(&[nodes], "/kv", "").await.unwrap();
-    let named = |left: Left| {
-        let all = listing.left_out.iter().filter(|one| one.left == left);
+    let named = |left: LeftOutReason| {
+        let all = listing.left_out.iter().filter(|one| one.reason == left);
         all.map(|one| one.name.as_str()).collect::<Vec<_>>()
     };
-    assert_eq!(named(Left::Lock), ["lock (by 0x22)"]);
-    assert_eq!(named(Left::Session).len(), 5);
+    assert_eq!(named(LeftOutReason::Lock), ["lock (by 0x22)"]);
+    assert_eq!(named(LeftOutReason::Session).len(), 5);
     assert_eq!(listing.items[&b"lock"[..]].value, "value");
 }
 
@@ -393,7 +403,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn no_answer_does_harm(
+    fn arbitrary_replies_never_panic_or_hang(
         answers in vec((0_i32..4, any::<i64>(), prop_oneof![Just(0), any::<i32>()], vec(any::<u8>(), 0..90)), 1..6),
         raw: bool,
     ) {
@@ -415,7 +425,7 @@ proptest! {
             }
             server.stream.shutdown().await.unwrap();
             let mut listing = Listing::default();
-            let reading = passes_of(&mut session, "", "", &mut listing);
+            let reading = read_passes(&mut session, "", "", &mut listing);
             let read = tokio::time::timeout(Duration::from_secs(600), reading).await;
             assert!(read.is_ok(), "it waits for ever");
         });

@@ -1,4 +1,4 @@
-//! Connections to a ZooKeeper's `secureClientPort`.
+//! TLS connections to a ZooKeeper's `secureClientPort`.
 
 use std::io;
 use std::path::Path;
@@ -15,25 +15,25 @@ use tokio_rustls::client::TlsStream;
 use crate::config::StoreAccess;
 use crate::transfer::Error;
 
-/// Whom to take for the servers, and what to show them.
+/// The TLS configuration: the trusted authorities, and the client certificate.
 pub(super) struct Tls(TlsConnector);
 
 impl Tls {
-    /// Where somebody is to vouch for the servers.
+    /// The configuration, if an authority for the servers is given.
     pub(super) fn new(access: &StoreAccess) -> Result<Option<Self>, Error> {
         let Some(path) = &access.authorities else {
             return Ok(None);
         };
-        let unfit = |path: &Path, why: &dyn std::fmt::Display| {
+        let invalid = |path: &Path, why: &dyn std::fmt::Display| {
             Error::Input(format!("{}: {why}", path.display()))
         };
         let mut roots = RootCertStore::empty();
         for certificate in certificates(path)? {
-            roots.add(certificate).map_err(|why| unfit(path, &why))?;
+            roots.add(certificate).map_err(|why| invalid(path, &why))?;
         }
         let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(|why| unfit(path, &why))?
+            .map_err(|why| invalid(path, &why))?
             .with_root_certificates(roots);
         let config = match &access.certificate {
             None => config.with_no_client_auth(),
@@ -42,7 +42,7 @@ impl Tls {
                 let no_key = |_| Error::Input(format!("{} holds no key in PEM", key.display()));
                 config
                     .with_client_auth_cert(certificates(certificate)?, pem.map_err(no_key)?)
-                    .map_err(|why| unfit(certificate, &why))?
+                    .map_err(|why| invalid(certificate, &why))?
             }
         };
         Ok(Some(Self(TlsConnector::from(Arc::new(config)))))
@@ -62,11 +62,11 @@ impl Tls {
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let none = || Error::Input(format!("{} holds no certificate in PEM", path.display()));
+    let no_certificate = || Error::Input(format!("{} holds no certificate in PEM", path.display()));
     let found =
         CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     match found {
         Ok(found) if !found.is_empty() => Ok(found),
-        _ => Err(none()),
+        _ => Err(no_certificate()),
     }
 }

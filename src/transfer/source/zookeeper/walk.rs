@@ -1,4 +1,4 @@
-//! One pass over a tree.
+//! One pass over a tree of nodes.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -7,49 +7,49 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::session::{Reply, Session};
 use crate::model::DirMark;
-use crate::transfer::{Error, Item, Left, Listing, shown};
+use crate::transfer::{Error, Item, LeftOutReason, Listing, shown};
 use crate::wire::zookeeper::{
-    AclReply, ChildrenReply, Code, DataReply, Op, Path, Stat, WatchedPath,
+    AclReply, ChildrenReply, DataReply, ErrorCode, NodePath, OpCode, Stat, WatchablePath,
 };
 
 /// ZooKeeper's own nodes: quotas and the list of its servers.
-const OWN: &str = "/zookeeper";
+const RESERVED: &str = "/zookeeper";
 
-/// All that a node may be allowed: to read, write, create, delete and administer.
-const ALL: i32 = 31;
+/// All permissions: to read, write, create, delete and administer.
+const ALL_PERMISSIONS: i32 = 31;
 
-/// What is asked of a node, by its key.
+/// A request about a node, by the node's key.
 #[derive(Clone, Debug)]
-enum Job {
+enum NodeRequest {
     Data(String),
     Children(String),
     Acl(String),
 }
 
-/// What a pass is to read, and as of when.
+/// The part of the tree that a pass reads, and the zxid that it is as of.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place<'a> {
-    /// The node that keys begin beneath; empty, or with a slash before it.
+pub(super) struct Subtree<'a> {
+    /// The node under which keys begin; empty, or beginning with a slash.
     pub(super) chroot: &'a str,
-    /// What keys begin with.
+    /// The prefix of keys.
     pub(super) prefix: &'a str,
-    /// The change it is to be as of: what is newer has changed meanwhile.
+    /// The zxid that the pass is as of: newer nodes have changed meanwhile.
     pub(super) since: i64,
 }
 
-/// A pass that is being made.
-struct Walk<'a> {
-    place: Place<'a>,
+/// The state of a pass.
+struct Pass<'a> {
+    subtree: Subtree<'a>,
     listing: &'a mut Listing,
-    /// What is to be asked for; the last first, so that it stays short.
-    jobs: Vec<Job>,
+    /// The requests to send, the last one first, so that the list stays short.
+    to_request: Vec<NodeRequest>,
     sessions: BTreeSet<i64>,
-    /// The holders of locks, by the locks: the lowest number, and its session.
+    /// The holder of each lock: the lowest sequence number, and its session.
     locks: BTreeMap<String, (String, i64)>,
 }
 
-impl Place<'_> {
-    /// A key's node.
+impl Subtree<'_> {
+    /// The path of a key's node.
     pub(super) fn path(&self, key: &str) -> String {
         match (self.chroot, key) {
             ("", "") => "/".to_owned(),
@@ -58,120 +58,128 @@ impl Place<'_> {
         }
     }
 
-    /// The key of the node that all keys with the prefix are beneath; `None` where no node has a key like that.
-    fn top(&self) -> Option<&str> {
+    /// The key of the node that contains all keys with the prefix; `None` if no node can have such a key.
+    fn root_key(&self) -> Option<&str> {
         let (directory, _) = self.prefix.rsplit_once('/').unwrap_or_default();
         let fits = |part: &str| !matches!(part, "" | "." | "..") && !part.contains('\0');
         (directory.is_empty() && !self.prefix.starts_with('/') || directory.split('/').all(fits))
             .then_some(directory)
     }
 
-    /// Whether a node's key, or one beneath it, begins with the prefix.
-    fn concerns(&self, key: &str) -> bool {
+    /// Whether the key of a node or of one beneath it begins with the prefix.
+    fn includes(&self, key: &str) -> bool {
         format!("{key}/").starts_with(self.prefix)
     }
 }
 
-/// Makes one; what has changed since it began is left out as [`Left::Changing`].
+/// Makes a pass; nodes that have changed since it began are listed as left out, with the reason [`LeftOutReason::Changing`].
 pub(super) async fn walk<S: AsyncRead + AsyncWrite + Unpin>(
     session: &mut Session<S>,
-    place: Place<'_>,
+    subtree: Subtree<'_>,
     listing: &mut Listing,
 ) -> Result<(), Error> {
-    let Some(top) = place.top() else {
+    let Some(root_key) = subtree.root_key() else {
         return Ok(());
     };
-    let mut walk = Walk {
-        place,
+    let mut pass = Pass {
+        subtree,
         listing,
-        jobs: vec![Job::Data(top.to_owned())],
+        to_request: vec![NodeRequest::Data(root_key.to_owned())],
         sessions: BTreeSet::new(),
         locks: BTreeMap::new(),
     };
-    let mut asked = VecDeque::new();
+    let mut unanswered = VecDeque::new();
     loop {
-        while session.has_room()
-            && let Some(job) = walk.jobs.pop()
+        while session.can_send()
+            && let Some(request) = pass.to_request.pop()
         {
-            ask(session, &place, &job)?;
-            asked.push_back(job);
+            send(session, &subtree, &request)?;
+            unanswered.push_back(request);
         }
-        let Some(job) = asked.pop_front() else {
+        let Some(request) = unanswered.pop_front() else {
             break;
         };
         let reply = session.reply().await?;
-        walk.take(job, &reply, session.server(), top)?;
+        pass.add_reply(request, &reply, session.server(), root_key)?;
     }
-    walk.end();
+    pass.finish();
     Ok(())
 }
 
-fn ask<S: AsyncRead + AsyncWrite + Unpin>(
+fn send<S: AsyncRead + AsyncWrite + Unpin>(
     session: &mut Session<S>,
-    place: &Place<'_>,
-    job: &Job,
+    subtree: &Subtree<'_>,
+    request: &NodeRequest,
 ) -> Result<(), Error> {
-    let watched = |key: &str| WatchedPath {
-        path: place.path(key),
+    let watched = |key: &str| WatchablePath {
+        path: subtree.path(key),
         watch: false,
     };
-    match job {
-        Job::Data(key) => session.ask(Op::GetData, &watched(key)),
-        Job::Children(key) => session.ask(Op::GetChildren2, &watched(key)),
-        Job::Acl(key) => session.ask(Op::GetAcl, &Path(place.path(key))),
+    match request {
+        NodeRequest::Data(key) => session.send(OpCode::GetData, &watched(key)),
+        NodeRequest::Children(key) => session.send(OpCode::GetChildren2, &watched(key)),
+        NodeRequest::Acl(key) => session.send(OpCode::GetAcl, &NodePath(subtree.path(key))),
     }
 }
 
-impl Walk<'_> {
-    fn take(&mut self, job: Job, reply: &Reply, server: &str, top: &str) -> Result<(), Error> {
-        match job {
-            Job::Data(key) => match reply.read(server)? {
-                Ok(DataReply { data, stat }) => self.data(key, data, &stat),
-                // Nothing is there yet, or any more; or it has gone since its parent named it.
-                Err(Code::NoNode) if key == top => {}
-                Err(Code::NoNode) => self.changing(&key),
+impl Pass<'_> {
+    fn add_reply(
+        &mut self,
+        request: NodeRequest,
+        reply: &Reply,
+        server: &str,
+        root_key: &str,
+    ) -> Result<(), Error> {
+        match request {
+            NodeRequest::Data(key) => match reply.read(server)? {
+                Ok(DataReply { data, stat }) => self.add_data(key, data, &stat),
+                // The root does not exist; any other node was deleted since its parent listed it.
+                Err(ErrorCode::NoNode) if key == root_key => {}
+                Err(ErrorCode::NoNode) => self.add_changing(&key),
                 Err(code) => return Err(self.refused(&key, code)),
             },
-            Job::Children(key) => match reply.read(server)? {
-                Ok(ChildrenReply { names, stat }) => self.children(&key, names, &stat),
-                Err(Code::NoNode) => self.changing(&key),
+            NodeRequest::Children(key) => match reply.read(server)? {
+                Ok(ChildrenReply { names, stat }) => self.add_children(&key, names, &stat),
+                Err(ErrorCode::NoNode) => self.add_changing(&key),
                 Err(code) => return Err(self.refused(&key, code)),
             },
-            Job::Acl(key) => match reply.read(server)? {
+            NodeRequest::Acl(key) => match reply.read(server)? {
                 Ok(AclReply { list, .. }) => {
-                    let free = list
-                        .iter()
-                        .any(|entry| entry.scheme == "world" && entry.permissions & ALL == ALL);
-                    if !free {
-                        self.listing.leave(Left::AccessList, shown(key.as_bytes()));
+                    let open_to_all = list.iter().any(|entry| {
+                        entry.scheme == "world"
+                            && entry.permissions & ALL_PERMISSIONS == ALL_PERMISSIONS
+                    });
+                    if !open_to_all {
+                        self.listing
+                            .leave_out(LeftOutReason::AccessList, shown(key.as_bytes()));
                     }
                 }
-                Err(Code::NoNode) => self.changing(&key),
+                Err(ErrorCode::NoNode) => self.add_changing(&key),
                 Err(code) => return Err(self.refused(&key, code)),
             },
         }
         Ok(())
     }
 
-    fn data(&mut self, key: String, data: Vec<u8>, stat: &Stat) {
+    fn add_data(&mut self, key: String, data: Vec<u8>, stat: &Stat) {
         if stat.children > 0 {
-            self.jobs.push(Job::Children(key.clone()));
+            self.to_request.push(NodeRequest::Children(key.clone()));
         }
         // A directory's name ends with a slash, as do those of keys that no node has.
         let mut name = key.clone();
         if data.is_empty() {
             name.push('/');
         }
-        if key.is_empty() || !name.starts_with(self.place.prefix) {
+        if key.is_empty() || !name.starts_with(self.subtree.prefix) {
             return;
         }
         if stat.ephemeral_owner != 0 {
-            return self.lent(&key, stat.ephemeral_owner);
+            return self.add_ephemeral(&key, stat.ephemeral_owner);
         }
-        if stat.modified > self.place.since || stat.children_modified > self.place.since {
-            self.changing(&key);
+        if stat.modified > self.subtree.since || stat.children_modified > self.subtree.since {
+            self.add_changing(&key);
         }
-        self.jobs.push(Job::Acl(key));
+        self.to_request.push(NodeRequest::Acl(key));
         let item = Item {
             value: Bytes::from(data),
             ..Item::default()
@@ -179,13 +187,13 @@ impl Walk<'_> {
         self.listing.items.insert(name.into_bytes(), item);
     }
 
-    /// A node that goes with a session.
-    fn lent(&mut self, key: &str, session: i64) {
+    /// Lists an ephemeral node as left out, and its lock, if it is part of one.
+    fn add_ephemeral(&mut self, key: &str, session: i64) {
         let held = format!("{} (by {session:#x})", shown(key.as_bytes()));
-        self.listing.leave(Left::Ephemeral, held);
+        self.listing.leave_out(LeftOutReason::Ephemeral, held);
         self.sessions.insert(session);
-        // In line for a lock, by the names of ZooKeeper's own recipe, which libkv, Curator and Kazoo use: `...lock...`
-        // and the number that the parent gave it.
+        // A contender for a lock is recognized by the names of ZooKeeper's own recipe, which libkv, Curator and Kazoo use:
+        // `...lock...` and the sequence number that the parent assigned.
         let (parent, name) = key.rsplit_once('/').unwrap_or_default();
         let digits = name.len().checked_sub(10).and_then(|at| name.get(at..));
         let Some(digits) = digits
@@ -203,9 +211,9 @@ impl Walk<'_> {
         }
     }
 
-    fn children(&mut self, key: &str, names: Vec<String>, stat: &Stat) {
-        if stat.children_modified > self.place.since {
-            self.changing(key);
+    fn add_children(&mut self, key: &str, names: Vec<String>, stat: &Stat) {
+        if stat.children_modified > self.subtree.since {
+            self.add_changing(key);
         }
         for name in names {
             let child = if key.is_empty() {
@@ -213,20 +221,21 @@ impl Walk<'_> {
             } else {
                 format!("{key}/{name}")
             };
-            if self.place.concerns(&child) && self.place.path(&child) != OWN {
-                self.jobs.push(Job::Data(child));
+            if self.subtree.includes(&child) && self.subtree.path(&child) != RESERVED {
+                self.to_request.push(NodeRequest::Data(child));
             }
         }
     }
 
-    /// Something is not as it was when this began.
-    fn changing(&mut self, key: &str) {
+    /// Lists a node as changed since the pass began.
+    fn add_changing(&mut self, key: &str) {
         let name = if key.is_empty() { "/" } else { key };
-        self.listing.leave(Left::Changing, shown(name.as_bytes()));
+        self.listing
+            .leave_out(LeftOutReason::Changing, shown(name.as_bytes()));
     }
 
-    /// Names sessions and locks, and says of directories why they are there.
-    fn end(self) {
+    /// Lists sessions and locks as left out, and decides which directories were made explicitly.
+    fn finish(self) {
         let Self {
             listing,
             sessions,
@@ -234,11 +243,11 @@ impl Walk<'_> {
             ..
         } = self;
         for session in sessions {
-            listing.leave(Left::Session, format!("{session:#x}"));
+            listing.leave_out(LeftOutReason::Session, format!("{session:#x}"));
         }
         for (key, (_, session)) in locks {
             let held = format!("{} (by {session:#x})", shown(key.as_bytes()));
-            listing.leave(Left::Lock, held);
+            listing.leave_out(LeftOutReason::Lock, held);
         }
         let names: Vec<Vec<u8>> = listing.items.keys().cloned().collect();
         let mut next = names.iter().skip(1);
@@ -246,7 +255,7 @@ impl Walk<'_> {
             let beneath = next.next().is_some_and(|next| next.starts_with(name));
             let item = listing.items.get_mut(name);
             if let Some(item) = item.filter(|_| name.ends_with(b"/")) {
-                // Made for its own sake where nothing else is a reason for it.
+                // Assume that a directory was made explicitly if no key in it explains that it exists.
                 item.dir = if beneath {
                     DirMark::Implied
                 } else {
@@ -256,15 +265,15 @@ impl Walk<'_> {
         }
     }
 
-    fn refused(&self, key: &str, code: Code) -> Error {
-        let path = self.place.path(key).escape_debug().to_string();
-        Error::Refused(if code == Code::NoAuth {
+    fn refused(&self, key: &str, code: ErrorCode) -> Error {
+        let path = self.subtree.path(key).escape_debug().to_string();
+        Error::Refused(if code == ErrorCode::NoAuth {
             format!(
-                "ZooKeeper lets nobody read {path} who is not named there: give --from-user and the password of one \
-                 who is, or leave it out by --prefix"
+                "ZooKeeper does not permit this client to read {path}: give --from-user and a password that the node's \
+                 access list permits, or leave the node out with --prefix"
             )
         } else {
-            format!("ZooKeeper refused to tell {path}: {code}")
+            format!("ZooKeeper refused to return {path}: {code}")
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What the objects of entries take in the etcd of a Kubernetes cluster.
+//! The sizes of entries' objects in the etcd of a Kubernetes cluster.
 
 use std::net::SocketAddr;
 
@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 
 use super::client::Client;
 
-/// Where the API server keeps them.
+/// The prefix under which the API server stores them.
 const UNDER: &str = "/registry/kubekv.io/entries/";
 
-/// The key after all of them.
+/// The first key after them.
 const BEYOND: &str = "/registry/kubekv.io/entries0";
 
-/// Prints an entry a line: the bytes of its value, of its object with its key, and of the object's managed fields,
-/// and the key; those of the gateway's own with `system` before it.
+/// Prints a line for each entry: the bytes of its value, of its object with its etcd key, and of the object's managed
+/// fields; then its realm and key.
 pub async fn print(etcd: SocketAddr, namespace: &str) {
     let under = format!("{UNDER}{namespace}/");
     let range = json!({

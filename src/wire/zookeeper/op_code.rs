@@ -1,40 +1,40 @@
-//! What is asked for.
+//! Operation codes of requests, and the reserved `xid`s.
 
-/// The kinds of requests that are spoken here, by their number.
+/// The operations that are implemented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Op {
-    /// Whether a node is there.
+pub enum OpCode {
+    /// Returns whether a node exists.
     Exists,
-    /// A node's bytes.
+    /// Returns a node's data.
     GetData,
-    /// Who may do what with a node.
+    /// Returns a node's access list.
     GetAcl,
-    /// That a server has caught up with the leader.
+    /// Waits until the server has caught up with the leader.
     Sync,
-    /// That a session lives on.
+    /// Keeps a session alive.
     Ping,
-    /// The names of a node's children, and its [`Stat`](super::Stat).
+    /// Returns the names of a node's children, and its [`Stat`](super::Stat).
     GetChildren2,
-    /// Who a client is.
+    /// Authenticates the client.
     Auth,
-    /// The end of a session.
+    /// Ends a session.
     CloseSession,
 }
 
-/// All of them.
-const ALL: [Op; 8] = [
-    Op::Exists,
-    Op::GetData,
-    Op::GetAcl,
-    Op::Sync,
-    Op::Ping,
-    Op::GetChildren2,
-    Op::Auth,
-    Op::CloseSession,
+/// All operations.
+const ALL: [OpCode; 8] = [
+    OpCode::Exists,
+    OpCode::GetData,
+    OpCode::GetAcl,
+    OpCode::Sync,
+    OpCode::Ping,
+    OpCode::GetChildren2,
+    OpCode::Auth,
+    OpCode::CloseSession,
 ];
 
-impl Op {
-    /// Its number.
+impl OpCode {
+    /// The number of the operation.
     pub fn number(self) -> i32 {
         match self {
             Self::Exists => 3,
@@ -48,13 +48,13 @@ impl Op {
         }
     }
 
-    /// The one with a number.
+    /// The operation with a number.
     pub fn of(number: i32) -> Option<Self> {
         ALL.into_iter().find(|op| op.number() == number)
     }
 }
 
-/// The numbers that requests and replies of a kind have instead of one of their own.
+/// The reserved `xid`s.
 pub mod xid {
     /// An event of a watch.
     pub const EVENT: i32 = -1;

@@ -1,4 +1,4 @@
-//! Which server to ask.
+//! Connecting to the first server that gives a session.
 
 use std::time::Duration;
 
@@ -10,29 +10,29 @@ use super::session::{NoSession, Session};
 use super::tls::Tls;
 use crate::config::SourceAccess;
 use crate::transfer::Error;
-use crate::transfer::source::http::secret;
-use crate::wire::zookeeper::{AuthPacket, Op, Secret};
+use crate::transfer::source::credentials::read_password;
+use crate::wire::zookeeper::{AuthPacket, OpCode, Secret};
 
 /// How long to wait for a connection.
-const CONNECT: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The longest answer to a word that is read, in bytes.
-const WORDS: u64 = 4096;
+/// The most bytes read of the answer to a four-letter word.
+const MOST_ANSWER_BYTES: u64 = 4096;
 
 /// A connection, encrypted or not.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// A session with the first server that gives one.
-pub(super) async fn open(
+/// Opens a session with the first server that gives one.
+pub(super) async fn connect(
     servers: &[String],
     access: &SourceAccess,
 ) -> Result<Session<Box<dyn Stream>>, Error> {
     let tls = Tls::new(&access.access)?;
     let mut why = Error::Unreachable("ZooKeeper: no address".to_owned());
     for server in servers {
-        match open_one(server, tls.as_ref()).await {
+        match open_session(server, tls.as_ref()).await {
             Ok(mut session) => {
                 authenticate(&mut session, access).await?;
                 return Ok(session);
@@ -44,8 +44,8 @@ pub(super) async fn open(
     Err(why)
 }
 
-async fn open_one(server: &str, tls: Option<&Tls>) -> Result<Session<Box<dyn Stream>>, Error> {
-    let stream = connect(server, tls).await?;
+async fn open_session(server: &str, tls: Option<&Tls>) -> Result<Session<Box<dyn Stream>>, Error> {
+    let stream = open_stream(server, tls).await?;
     match Session::open(stream, server).await {
         Ok(session) => Ok(session),
         Err(NoSession::Other(error)) => Err(error),
@@ -53,7 +53,7 @@ async fn open_one(server: &str, tls: Option<&Tls>) -> Result<Session<Box<dyn Str
     }
 }
 
-async fn connect(server: &str, tls: Option<&Tls>) -> Result<Box<dyn Stream>, Error> {
+async fn open_stream(server: &str, tls: Option<&Tls>) -> Result<Box<dyn Stream>, Error> {
     let failed =
         |why: String| Error::Unreachable(format!("cannot reach ZooKeeper at {server}: {why}"));
     let connecting = async {
@@ -64,13 +64,13 @@ async fn connect(server: &str, tls: Option<&Tls>) -> Result<Box<dyn Stream>, Err
             None => Box::new(stream),
         })
     };
-    match timeout(CONNECT, connecting).await {
+    match timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(connected) => connected.map_err(|error| failed(error.to_string())),
         Err(_) => Err(failed("no answer".to_owned())),
     }
 }
 
-/// Says who we are. A server takes any digest: what may be read with it shows when it is read.
+/// Authenticates. A server accepts any digest: whether it permits reading shows when nodes are read.
 async fn authenticate(
     session: &mut Session<Box<dyn Stream>>,
     access: &SourceAccess,
@@ -81,41 +81,44 @@ async fn authenticate(
     let packet = AuthPacket {
         kind: 0,
         scheme: "digest".to_owned(),
-        shown: Secret(format!("{user}:{}", secret(password)?).into_bytes()),
+        credentials: Secret(format!("{user}:{}", read_password(password)?).into_bytes()),
     };
-    let (answer, _zxid) = session.once::<()>(Op::Auth, &packet).await?;
+    let (answer, _zxid) = session.request::<()>(OpCode::Auth, &packet).await?;
     answer.map_err(|code| {
         let server = session.server();
         Error::Refused(format!("ZooKeeper at {server} refused the user: {code}"))
     })
 }
 
-/// Why a server closed the connection when it was asked for a session: it says so when it is sent a word. A ZooKeeper
-/// knows the word `srvr` unless it is told otherwise, also while it serves nobody.
+/// Why a server closed the connection instead of giving a session, by its answer to the four-letter word `srvr`.
+/// ZooKeeper answers it unless configured otherwise, also while it serves no requests.
 async fn why_closed(server: &str, tls: Option<&Tls>) -> Error {
-    let said = word(server, tls).await.unwrap_or_default();
-    if said.contains("not currently serving requests") {
+    let answer = four_letter_word(server, tls).await.unwrap_or_default();
+    if answer.contains("not currently serving requests") {
         Error::Unreachable(format!(
-            "ZooKeeper at {server} is not currently serving requests: it starts, or has no quorum"
+            "ZooKeeper at {server} is not currently serving requests: it is starting, or has no quorum"
         ))
     } else {
         let kind = if tls.is_some() { "encrypted" } else { "plain" };
         Error::Unreachable(format!(
-            "what listens at {server} closed the connection: it takes no more (maxClientCnxns), takes no {kind} ones, or \
-             is no ZooKeeper"
+            "what listens at {server} closed the connection: it accepts no more connections (maxClientCnxns), accepts no \
+             {kind} ones, or is not a ZooKeeper"
         ))
     }
 }
 
-async fn word(server: &str, tls: Option<&Tls>) -> Result<String, Error> {
-    let mut stream = connect(server, tls).await?;
-    let mut said = Vec::new();
-    let asking = async {
+async fn four_letter_word(server: &str, tls: Option<&Tls>) -> Result<String, Error> {
+    let mut stream = open_stream(server, tls).await?;
+    let mut answer = Vec::new();
+    let exchange = async {
         stream.write_all(b"srvr").await?;
         stream.flush().await?;
-        stream.take(WORDS).read_to_end(&mut said).await
+        stream
+            .take(MOST_ANSWER_BYTES)
+            .read_to_end(&mut answer)
+            .await
     };
-    // What was said until it broke off is what there is.
-    let _ended = timeout(CONNECT, asking).await;
-    Ok(String::from_utf8_lossy(&said).into_owned())
+    // An answer that was cut off counts as far as it came.
+    let _ended = timeout(CONNECT_TIMEOUT, exchange).await;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
 }

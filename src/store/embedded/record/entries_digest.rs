@@ -1,22 +1,22 @@
-//! A digest of the entries a store holds.
+//! The digest of a store's entries.
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::model::{Key, Realm, Revision};
 
-/// A digest of which entries there are, kept up with every change: it shows an entry that was lost, or came back.
+/// A digest of which entries exist, updated with every change: it reveals an entry that was lost or that reappeared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::store::embedded) struct State {
-    /// How many entries there are.
+pub(in crate::store::embedded) struct EntriesDigest {
+    /// The number of entries.
     pub(in crate::store::embedded) entries: u64,
     /// The sum, modulo 2^64, over xxh3-64 of each entry's realm, key and revision.
     pub(in crate::store::embedded) sum: u64,
 }
 
-impl State {
-    /// Takes a change into account.
+impl EntriesDigest {
+    /// Updates the digest with a change.
     pub(in crate::store::embedded) fn apply(
         &mut self,
         key: &Key,

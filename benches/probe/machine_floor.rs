@@ -1,4 +1,4 @@
-//! The least that a durable write behind a socket can take on this machine.
+//! The least time that a durable write behind a socket can take on this machine.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::table::median_us;
+use super::figures::median_us;
 
 const TIMES: usize = 2_000;
 
@@ -15,7 +15,7 @@ pub fn measure(directory: &Path) {
     println!("round_trip_us {:.0}", round_trip());
 }
 
-/// A record is appended to a file and synced.
+/// Appends a record to a file and syncs it.
 fn sync(directory: &Path) -> f64 {
     let path = directory.join("floor");
     let mut file = File::create(&path).unwrap();
@@ -32,7 +32,7 @@ fn sync(directory: &Path) -> f64 {
     median_us(&mut times)
 }
 
-/// A request and an answer of the size of a small write's, between two threads that do nothing else.
+/// Sends a request and an answer of the size of a small write between two threads that do nothing else.
 fn round_trip() -> f64 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! The API server itself, asked as kubekv asks it: by the kube crate's client, an object a request.
+//! Direct writes to the API server, as kubekv makes them: with the kube crate's client, one object per request.
 
 use http::{Method, Request};
 use http_body_util::BodyExt;
@@ -7,11 +7,11 @@ use kube::{Client, Config};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// Who is named in managed fields.
-const ASKED: &str = "fieldManager=kubekv&timeout=5s";
+/// The query of each write, with the field manager that kubekv uses.
+const QUERY: &str = "fieldManager=kubekv&timeout=5s";
 
 #[derive(Clone)]
-pub struct Raw {
+pub struct RawApiServer {
     client: Client,
     path: String,
     /// An object as kubekv writes it.
@@ -19,7 +19,7 @@ pub struct Raw {
 }
 
 #[derive(Deserialize)]
-struct Written {
+struct WrittenObject {
     metadata: Meta,
 }
 
@@ -29,8 +29,8 @@ struct Meta {
     resource_version: String,
 }
 
-impl Raw {
-    /// The cluster that KUBECONFIG names; objects like the one given.
+impl RawApiServer {
+    /// Connects to the cluster of KUBECONFIG; objects will be like the given one.
     pub async fn connect(namespace: &str, object: &str) -> Self {
         let mut config = Config::infer().await.unwrap();
         config.default_retry = false;
@@ -45,17 +45,17 @@ impl Raw {
         }
     }
 
-    /// Makes an object, or replaces one of this version; answers the version it has then.
+    /// Creates an object, or replaces the one of this version; returns its new version.
     pub async fn put(&self, name: &str, count: u64, version: Option<&str>) -> String {
         let mut object = self.object.clone();
         object["metadata"]["name"] = name.into();
         object["spec"]["stamp"]["sequence"] = count.into();
         let (method, uri) = match version {
-            None => (Method::POST, format!("{}?{ASKED}", self.path)),
+            None => (Method::POST, format!("{}?{QUERY}", self.path)),
             Some(version) => {
                 object["metadata"]["resourceVersion"] = version.into();
                 object["metadata"]["managedFields"] = json!([{}]);
-                (Method::PUT, format!("{}/{name}?{ASKED}", self.path))
+                (Method::PUT, format!("{}/{name}?{QUERY}", self.path))
             }
         };
         let request = Request::builder()
@@ -73,7 +73,7 @@ impl Raw {
             "{status}: {}",
             String::from_utf8_lossy(&body)
         );
-        let written: Written = serde_json::from_slice(&body).unwrap();
+        let written: WrittenObject = serde_json::from_slice(&body).unwrap();
         written.metadata.resource_version
     }
 }

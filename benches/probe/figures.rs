@@ -1,4 +1,4 @@
-//! Numbers for the table.
+//! Figures: the median of durations, and the memory of a process.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ pub fn median_us(times: &mut [Duration]) -> f64 {
     times[times.len() / 2].as_secs_f64() * 1e6
 }
 
-/// Resident memory of a process, in MiB.
+/// The resident memory of a process, in MiB.
 pub fn resident_mib(pid: u32) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status

@@ -1,4 +1,4 @@
-//! The same HTTP stack with nothing behind it.
+//! A server with a constant answer: an HTTP stack with nothing behind it.
 
 use std::net::SocketAddr;
 

@@ -1,0 +1,47 @@
+//! The contents of a store, and the floors above which it must keep its history.
+
+use std::sync::Arc;
+
+use crate::model::{Commit, Entry, Key};
+
+/// The contents of a store as of one revision.
+#[derive(Debug, Default)]
+pub struct StoreContents {
+    /// The last revision; later commits continue from it.
+    pub revision: u64,
+    /// A random number, made when the store was created, so that another store's revisions are never mistaken for its own.
+    pub identity: u64,
+    /// Every entry, in any order.
+    pub entries: Vec<(Key, Arc<Entry>)>,
+    /// The commits kept, oldest first.
+    pub history: Vec<Arc<Commit>>,
+    /// Every commit after this revision is in `history`.
+    pub history_floor: u64,
+    /// Deleted keys without an entry, with the main revision of the deletion, in any order.
+    pub deletions: Vec<(Key, u64)>,
+    /// Every key deleted after this revision and not written since is in `deletions`, except as `gaps` say.
+    pub deletions_floor: u64,
+    /// The ranges of revisions in which commits were not observed, oldest first.
+    pub gaps: Vec<Gap>,
+    /// Clients may have been answered an index up to this one for a missing key, whenever the key was deleted.
+    pub index_floor: u64,
+}
+
+/// A range of revisions of which a store knows only the result: not the entries that were written and deleted within it,
+/// nor when the deleted ones were deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The last revision before the gap.
+    pub from: u64,
+    /// The last revision in the gap.
+    pub to: u64,
+}
+
+/// The revisions after which the keyspace still needs the past; a store may drop what is older, when it likes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetentionFloors {
+    /// Commits after this revision are needed.
+    pub history_floor: u64,
+    /// Deletions after this revision are needed.
+    pub deletions_floor: u64,
+}

@@ -1,0 +1,84 @@
+//! `kubekv backup`: a verified copy of a store.
+
+use std::path::Path;
+
+use super::report::StoreReport;
+use super::{lock_store, recover_unwinding};
+use crate::store::StoreError;
+use crate::store::embedded::data_dir::{DataDir, Format};
+use crate::store::embedded::engine::{Engine, Fjall, WriteBatch};
+use crate::store::embedded::record::{METADATA_KEY, Metadata, TableRow, metadata_row};
+
+/// The most rows in one write of the copy.
+const BATCH_ROWS: usize = 4096;
+
+/// The bytes after which a write of the copy takes no more rows.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// Copies a store record by record, verifying each, into a directory that is missing or empty.
+///
+/// The copy is an independent store: it has the same entries, history and revision, but an identity of its own, because
+/// from here on the two stores receive different writes.
+///
+/// # Errors
+///
+/// One line: as for [`check`](super::check), or damage in the store, or a failed write of the copy, of which nothing is
+/// left then. A store in use is refused; `kubekv export` copies the entries of a running gateway.
+pub fn backup(path: &Path, destination: &Path) -> Result<StoreReport, StoreError> {
+    let store = recover_unwinding(lock_store(path)?)?.require_sound()?;
+    let copy = DataDir::lock(destination)?;
+    if copy.has_store() {
+        return Err(StoreError(format!(
+            "{} holds a store already",
+            destination.display()
+        )));
+    }
+    // The records are copied byte by byte, so the copy needs their seal.
+    let mut format = Format::new();
+    format.seal = store.seal;
+    let identity = format.identity;
+    let created = copy.create_store(format, |table| {
+        copy_rows(&store.table, table)?;
+        let contents = &store.loaded.contents;
+        let metadata = Metadata {
+            identity,
+            history_floor: contents.history_floor,
+            deletions_floor: contents.deletions_floor,
+        };
+        let row = metadata_row(format.seal, &metadata).map_err(|e| StoreError(e.to_string()))?;
+        write(table, vec![row])?;
+        Ok(contents.revision)
+    });
+    if let Err(e) = created {
+        copy.discard_unfinished();
+        return Err(e);
+    }
+    let mut report = StoreReport::new(&store);
+    report.identity = identity;
+    Ok(report)
+}
+
+/// Copies all rows but the metadata.
+fn copy_rows(from: &Fjall, to: &mut Fjall) -> Result<(), StoreError> {
+    let mut rows: Vec<TableRow> = Vec::new();
+    let mut bytes = 0;
+    let mut failed = Ok(());
+    from.scan(|key, value| {
+        if failed.is_err() || key == METADATA_KEY {
+            return;
+        }
+        bytes += value.len();
+        rows.push((key.to_vec(), value.to_vec()));
+        if rows.len() >= BATCH_ROWS || bytes >= BATCH_BYTES {
+            bytes = 0;
+            failed = write(to, std::mem::take(&mut rows));
+        }
+    })?;
+    failed?;
+    write(to, rows)
+}
+
+fn write(table: &mut Fjall, put: Vec<TableRow>) -> Result<(), StoreError> {
+    let remove = Vec::new();
+    table.write(WriteBatch { put, remove }).map_err(StoreError)
+}

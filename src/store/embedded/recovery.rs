@@ -1,0 +1,83 @@
+//! Recovery: a store read from its files, for a start, a check or a backup. A torn journal is cut; any other damage is
+//! an error or a problem of the result.
+
+use super::data_dir::{DataDir, Format};
+use super::engine::Fjall;
+use super::high_water_mark::HighWaterMark;
+use super::io_error::io_error;
+use super::load::{LoadedStore, Loader};
+use super::precheck::precheck;
+use super::record::Seal;
+use crate::store::StoreError;
+
+/// A store's open files and its contents. The lock on the directory is released last.
+#[derive(Debug)]
+pub(super) struct RecoveredStore {
+    pub(super) table: Fjall,
+    pub(super) high_water_mark: HighWaterMark,
+    pub(super) data_dir: DataDir,
+    pub(super) seal: Seal,
+    pub(super) loaded: LoadedStore,
+    /// The bytes of an unfinished commit that were cut off.
+    pub(super) cut_bytes: u64,
+}
+
+impl RecoveredStore {
+    /// Refuses a store with problems.
+    pub(super) fn require_sound(self) -> Result<Self, StoreError> {
+        if let Some(format) = self.loaded.newer {
+            return Err(StoreError(format!(
+                "{} was written by a newer kubekv (records of format {format})",
+                self.data_dir.root().display()
+            )));
+        }
+        let Some(first) = self.loaded.problems.first() else {
+            return Ok(self);
+        };
+        Err(StoreError(format!(
+            "{} is damaged: {first} (problems: {}; kubekv check lists them)",
+            self.data_dir.root().display(),
+            self.loaded.problems.len()
+        )))
+    }
+}
+
+/// Recovers the store in a directory. Missing or damaged files are an error; records that contradict one another are
+/// problems of the loaded store.
+pub(super) fn recover(data_dir: DataDir) -> Result<RecoveredStore, StoreError> {
+    let Format { identity, seal, .. } = data_dir.read_format()?;
+    let mark_path = data_dir.high_water_mark();
+    let (high_water_mark, acknowledged) = HighWaterMark::open(&mark_path)
+        .map_err(|e| io_error("the store is damaged: reading", &mark_path, &e))?;
+    let torn = precheck(&data_dir, seal, acknowledged)?;
+    if let Some(torn) = &torn {
+        torn.cut()?;
+        tracing::warn!(
+            directory = %data_dir.root().display(),
+            bytes = torn.bytes(),
+            "the last commit was unfinished and was cut off; it was never acknowledged to a client"
+        );
+    }
+    let table = Fjall::open(&data_dir.db())?;
+    let mut loader = Loader::new(seal);
+    table.scan(|key, value| loader.take(key, value))?;
+    let mut loaded = loader.finish();
+    let revision = loaded.contents.revision;
+    if revision < acknowledged {
+        loaded.problems.push(format!(
+            "commits up to {acknowledged} were acknowledged, but the last one here is {revision}"
+        ));
+    }
+    if loaded.contents.identity != identity {
+        let line = "format.json belongs to another store";
+        loaded.problems.push(line.to_owned());
+    }
+    Ok(RecoveredStore {
+        table,
+        high_water_mark,
+        data_dir,
+        seal,
+        loaded,
+        cut_bytes: torn.map_or(0, |torn| torn.bytes()),
+    })
+}
