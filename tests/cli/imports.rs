@@ -152,7 +152,7 @@ fn what_is_wrong_with_an_import_is_named() {
     assert_eq!(done.code, 2, "{done:?}");
     assert_eq!(
         done.err,
-        "kubekv: the data is no export of Consul: entry 2 (\"b\"): its field \"Flags\" is a text, not a whole number \
+        "kubekv: the data is not an export of Consul: entry 2 (\"b\"): its field \"Flags\" is a text, not a whole number \
          from 0 to 18446744073709551615\n"
     );
     assert_eq!(gateway.run(&["list"]).text(), "", "nothing was written");
