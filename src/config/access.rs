@@ -119,6 +119,15 @@ pub(super) fn parse_with(
     })
 }
 
+/// Refuses options of these names, which lack the option that they belong to.
+pub(super) fn refuse(
+    settings: &mut Settings,
+    names: &AccessOptions,
+    why: &str,
+) -> Result<(), ConfigError> {
+    parse_with(settings, names, Some(why)).map(|_none| ())
+}
+
 /// Two options that must be given together.
 fn require_both(
     (one, one_name): (Option<Setting>, &str),

@@ -1,10 +1,11 @@
-//! Source and target of `kubekv export` and `kubekv import` (`--from`, `--to`).
+//! `--from`: the URL of a source, and its credentials.
 
 use std::ffi::OsString;
 
-use super::access::{self, AccessOptions};
-use super::settings::{Setting, SettingOrigin, Settings};
-use super::{ConfigError, StoreAccess, StorePassword, StoreUrl, store};
+use super::super::access;
+use super::super::settings::{Setting, SettingOrigin, Settings};
+use super::super::{ConfigError, StoreAccess, StorePassword, StoreUrl, store};
+use super::options::{FROM, FROM_OPTIONS, TOKEN, TOKEN_FILE};
 
 /// A source of entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,91 +44,6 @@ pub struct SourceAccess {
     pub token: Option<StorePassword>,
 }
 
-/// The options of a source and a target, in the order of the help texts: the flag without the dashes, the placeholder of
-/// its value, and the help text.
-pub const TRANSFER_OPTIONS: [(&str, &str, &str); 13] = [
-    (
-        FROM,
-        "URL",
-        "The source of the entries: consul://HOST:PORT | etcd2://HOST:PORT[,HOST:PORT...] | etcd3://HOST:PORT[,...] | \
-         zk://HOST:PORT[,...][/CHROOT] | or a store of kubekv: embedded:PATH | kubernetes:[NAMESPACE] | etcd://HOST:PORT[,...]/PREFIX",
-    ),
-    (
-        FROM_OPTIONS.authorities,
-        "FILE",
-        "The certificate authorities of the servers of --from, in PEM. This option turns TLS on",
-    ),
-    (
-        FROM_OPTIONS.certificate,
-        "FILE",
-        "The client certificate for the servers of --from, in PEM",
-    ),
-    (FROM_OPTIONS.key, "FILE", "The key of --from-cert, in PEM"),
-    (
-        FROM_OPTIONS.user,
-        "NAME",
-        "The user of the etcd of --from, or of ZooKeeper's digest scheme",
-    ),
-    (
-        FROM_OPTIONS.password_file,
-        "FILE",
-        "The file whose first line is the password of --from-user. The variable KUBEKV_FROM_PASSWORD can hold it instead",
-    ),
-    (
-        TOKEN_FILE,
-        "FILE",
-        "The file whose first line is the token for the Consul of --from. The variable KUBEKV_FROM_TOKEN can hold it instead",
-    ),
-    (
-        TO,
-        "URL",
-        "The store to write the entries to: embedded[:PATH] | kubernetes:[NAMESPACE] | etcd://HOST:PORT[,...]/PREFIX. \
-         No gateway may use it during the import",
-    ),
-    (
-        TO_OPTIONS.authorities,
-        "FILE",
-        "The certificate authorities of the etcd of --to, in PEM. This option or --to-cert turns TLS on",
-    ),
-    (
-        TO_OPTIONS.certificate,
-        "FILE",
-        "The client certificate for the etcd of --to, in PEM",
-    ),
-    (TO_OPTIONS.key, "FILE", "The key of --to-cert, in PEM"),
-    (TO_OPTIONS.user, "NAME", "The user of the etcd of --to"),
-    (
-        TO_OPTIONS.password_file,
-        "FILE",
-        "The file whose first line is the password of --to-user. The variable KUBEKV_TO_PASSWORD can hold it instead",
-    ),
-];
-
-const FROM: &str = "from";
-const TO: &str = "to";
-const TOKEN_FILE: &str = "from-token-file";
-const TOKEN: &str = "from-token";
-
-const FROM_OPTIONS: AccessOptions = AccessOptions {
-    authorities: "from-ca",
-    certificate: "from-cert",
-    key: "from-key",
-    user: "from-user",
-    password_file: "from-password-file",
-    password: "from-password",
-    variable: "KUBEKV_FROM_PASSWORD",
-};
-
-const TO_OPTIONS: AccessOptions = AccessOptions {
-    authorities: "to-ca",
-    certificate: "to-cert",
-    key: "to-key",
-    user: "to-user",
-    password_file: "to-password-file",
-    password: "to-password",
-    variable: "KUBEKV_TO_PASSWORD",
-};
-
 const FORMS: &str = "consul://HOST:PORT, etcd2://HOST:PORT[,...], etcd3://HOST:PORT[,...], \
     zk://HOST:PORT[,...][/CHROOT], embedded:PATH, kubernetes:[NAMESPACE] or etcd://HOST:PORT[,...]/PREFIX";
 
@@ -139,7 +55,7 @@ pub fn source(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Option<(SourceUrl, SourceAccess)>, ConfigError> {
     let Some(setting) = settings.take(FROM) else {
-        refuse(settings, &FROM_OPTIONS, "needs --from")?;
+        access::refuse(settings, &FROM_OPTIONS, "needs --from")?;
         return match settings.take(TOKEN_FILE) {
             Some(given) => Err(ConfigError::at(&given.origin, "needs --from")),
             None => Ok(None),
@@ -192,35 +108,6 @@ pub fn source(
         ));
     }
     Ok(Some((url, SourceAccess { access, token })))
-}
-
-/// The target store, if `--to` is given. The password may come from `environment`.
-pub fn target(
-    settings: &mut Settings,
-    environment: impl IntoIterator<Item = (OsString, OsString)>,
-) -> Result<Option<(StoreUrl, StoreAccess)>, ConfigError> {
-    let Some(setting) = settings.take(TO) else {
-        refuse(settings, &TO_OPTIONS, "needs --to")?;
-        return Ok(None);
-    };
-    let url = store::parse(&setting)?;
-    if url == StoreUrl::Memory {
-        let why = "memory: would be lost when the command ends";
-        return Err(ConfigError::at(&setting.origin, why));
-    }
-    let password = environment
-        .into_iter()
-        .find(|(name, _)| name == TO_OPTIONS.variable);
-    if let (Some((_, value)), None) = (password, url.credentials_refusal()) {
-        let origin = SettingOrigin::Variable(TO_OPTIONS.variable.to_owned());
-        settings.set(TO_OPTIONS.password, value.to_string_lossy(), origin);
-    }
-    let access = access::parse_with(settings, &TO_OPTIONS, url.credentials_refusal())?;
-    Ok(Some((url, access)))
-}
-
-fn refuse(settings: &mut Settings, names: &AccessOptions, why: &str) -> Result<(), ConfigError> {
-    access::parse_with(settings, names, Some(why)).map(|_none| ())
 }
 
 fn token(settings: &mut Settings, url: &SourceUrl) -> Result<Option<StorePassword>, ConfigError> {
@@ -363,20 +250,5 @@ mod tests {
         }
         let error = read(&[("from-user", "me")]).unwrap_err();
         assert_eq!(error, "--from-user: needs --from");
-    }
-
-    #[test]
-    fn neither_memory_nor_zookeeper_is_a_target() {
-        let mut settings = Settings::default();
-        settings.set("to", "memory:", SettingOrigin::Flag("to"));
-        let error = target(&mut settings, []).unwrap_err().to_string();
-        assert_eq!(error, "--to: memory: would be lost when the command ends");
-        let mut settings = Settings::default();
-        settings.set("to", "zk://a:1/kv", SettingOrigin::Flag("to"));
-        let error = target(&mut settings, []).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "--to: zk: ZooKeeper is not a store of kubekv; import and export can read it, with --from"
-        );
     }
 }
