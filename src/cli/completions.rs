@@ -1,15 +1,15 @@
-//! `kubekv completions`.
+//! `kubekv completions`: completion scripts for shells.
 
 use std::io::{self, Write};
 
 use clap::{Args, Command, ValueEnum};
 use clap_complete::{Shell, generate};
 
-use super::exit::Failure;
+use super::exit::CommandError;
 
-/// A shell to complete for.
+/// A shell with a completion script.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum For {
+enum SupportedShell {
     Bash,
     Zsh,
     Fish,
@@ -20,17 +20,17 @@ enum For {
 pub(super) struct Completions {
     /// The shell, for example: source <(kubekv completions bash)
     #[arg(value_enum)]
-    shell: For,
+    shell: SupportedShell,
 }
 
 impl Completions {
-    pub(super) fn run(self, mut command: Command) -> Result<(), Failure> {
+    pub(super) fn run(self, mut command: Command) -> Result<(), CommandError> {
         let shell = match self.shell {
-            For::Bash => Shell::Bash,
-            For::Zsh => Shell::Zsh,
-            For::Fish => Shell::Fish,
+            SupportedShell::Bash => Shell::Bash,
+            SupportedShell::Zsh => Shell::Zsh,
+            SupportedShell::Fish => Shell::Fish,
         };
-        // The generator would panic on a closed pipe; a script in memory does not.
+        // The generator would panic on a closed pipe, so it writes to memory first.
         let mut script = Vec::new();
         generate(shell, &mut command, "kubekv", &mut script);
         io::stdout().write_all(&script)?;

@@ -1,64 +1,64 @@
-//! How a command ends, for scripts.
+//! Exit codes of the commands, and the error that carries one.
 
 use std::io;
 
 use kubekv::config::ConfigError;
 use kubekv::gateway;
 
-/// The answer is no: there is no such key, the CAS did not hold, a check found damage, an import was not to be begun or
-/// is not all there.
+/// The answer is no: the key does not exist, the CAS index did not match, a check found damage, an import was not started
+/// or is incomplete.
 pub(super) const NO: u8 = 1;
-/// The command line or the configuration is wrong.
+/// The command line or the configuration is invalid.
 pub(super) const USAGE: u8 = 2;
-/// No gateway answers, or no server to read from.
+/// The gateway, or the source server, cannot be reached.
 pub(super) const UNREACHABLE: u8 = 3;
-/// The gateway, or the server to read from, refused or failed to do it.
+/// The gateway, or the source server, refused the request or failed.
 pub(super) const REFUSED: u8 = 4;
-/// The gateway cannot be listened for: an address is in use or not this machine's.
+/// The gateway cannot listen: an address is in use or does not belong to this machine.
 pub(super) const LISTEN: u8 = 5;
 /// A store cannot be opened, checked or copied.
 pub(super) const STORE: u8 = 6;
-/// A gateway that ran had to end.
+/// A running gateway stopped on a fatal error.
 pub(super) const FATAL: u8 = 7;
-/// The output or input of the command itself failed.
+/// The command cannot read its input or write its output.
 pub(super) const IO: u8 = 8;
 
-/// What `--help` says of them.
+/// The exit codes as `--help` shows them.
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
-  0  done
-  1  no: no such key, the CAS did not hold, a check found damage, or an import is not all there
-  2  wrong usage or configuration
+  0  success
+  1  no: no such key, the CAS index did not match, a check found damage, or an import is incomplete
+  2  invalid usage or configuration
   3  the gateway, or the server of --from, cannot be reached
-  4  the gateway or that server refused, or failed to do it
+  4  the gateway, or the server of --from, refused the request or failed
   5  serve: cannot listen on an address
   6  the store cannot be opened: not writable, in use by another process, damaged, of a newer format
-  7  serve: the gateway had to end, for example because the disk failed
+  7  serve: the gateway stopped on a fatal error, for example a failed disk
   8  a file, or standard input or output, cannot be read or written";
 
 /// A command that did not succeed.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct CommandError {
     /// The exit code.
     pub(super) code: u8,
-    /// What to tell the person; a plain "no" needs no words.
-    pub(super) line: Option<String>,
+    /// The message for the operator; none where the exit code is the whole answer.
+    pub(super) message: Option<String>,
 }
 
-impl Failure {
-    pub(super) fn new(code: u8, line: impl Into<String>) -> Self {
-        let line = Some(line.into());
-        Self { code, line }
+impl CommandError {
+    pub(super) fn new(code: u8, message: impl Into<String>) -> Self {
+        let message = Some(message.into());
+        Self { code, message }
     }
 }
 
-impl From<ConfigError> for Failure {
+impl From<ConfigError> for CommandError {
     fn from(error: ConfigError) -> Self {
         Self::new(USAGE, error.to_string())
     }
 }
 
-impl From<gateway::Error> for Failure {
+impl From<gateway::Error> for CommandError {
     fn from(error: gateway::Error) -> Self {
         let code = match error {
             gateway::Error::Listen { .. } => LISTEN,
@@ -69,7 +69,7 @@ impl From<gateway::Error> for Failure {
     }
 }
 
-impl From<io::Error> for Failure {
+impl From<io::Error> for CommandError {
     fn from(error: io::Error) -> Self {
         Self::new(IO, error.to_string())
     }

@@ -1,24 +1,24 @@
-//! The command line.
+//! The `kubekv` command line: one module for each group of commands.
 
 mod client;
 mod completions;
 mod crd;
 mod exit;
-mod in_use;
 mod kv;
 mod log;
 mod name;
 mod serve;
 mod store;
+mod store_in_use;
 mod transfer;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use exit::{EXIT_CODES, Failure};
+use exit::{CommandError, EXIT_CODES};
 
-/// Consul's HTTP API and etcd's version 2 on one durable keyspace, for dockerd --cluster-store and any client of
+/// A key/value store that speaks Consul's HTTP API and etcd's version 2, for dockerd --cluster-store and any client of
 /// libkv or valkeyrie.
 #[derive(Debug, Parser)]
 #[command(name = "kubekv", version, after_help = EXIT_CODES, max_term_width = 100)]
@@ -36,38 +36,38 @@ enum Command {
     Get(kv::Get),
     /// Write a key
     Put(kv::Put),
-    /// Delete a key, or all that begin with something
+    /// Delete a key, or all keys with a prefix
     Delete(kv::Delete),
     /// Print keys
     List(kv::List),
     /// Print changes as they happen
     Watch(kv::Watch),
-    /// Print all entries of a running gateway, or of another server or a store
+    /// Print all entries of a running gateway, of another server or of a store
     Export(transfer::Export),
-    /// Write the entries of an export, or of another server or store
+    /// Write the entries of an export, of another server or of a store
     Import(transfer::Import),
-    /// Print what a running gateway is and holds
+    /// Print the role, leader, revision and number of entries of a running gateway
     Status(kv::Status),
     /// Read and verify an embedded store that no gateway uses
     Check(store::Check),
-    /// Copy an embedded store that no gateway uses, verifying it
+    /// Verify an embedded store that no gateway uses, and copy it
     Backup(store::Backup),
-    /// Print the definition of the custom resource that --store kubernetes: keeps entries as, for kubectl apply -f -
+    /// Print the custom resource definition for --store kubernetes:, for kubectl apply -f -
     Crd(crd::Crd),
-    /// Print what the object of a key is called in Kubernetes
+    /// Print the name of a key's object in Kubernetes
     Name(name::Name),
     /// Print a completion script for a shell
     Completions(completions::Completions),
 }
 
-/// Does what the command line says.
+/// Parses the command line and runs its command.
 pub(crate) fn main() -> ExitCode {
-    log::note_format(std::env::args_os());
+    log::detect_format(std::env::args_os());
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return not_parsed(&error),
+        Err(error) => return parse_failed(&error),
     };
-    let done = match cli.command {
+    let outcome = match cli.command {
         Command::Serve(serve) => serve.run(),
         Command::Get(get) => get.run(),
         Command::Put(put) => put.run(),
@@ -83,29 +83,29 @@ pub(crate) fn main() -> ExitCode {
         Command::Name(name) => name.run(),
         Command::Completions(completions) => completions.run(Cli::command()),
     };
-    match done {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure { code, line }) => {
-            if let Some(line) = line {
-                log::end(&line, code);
+        Err(CommandError { code, message }) => {
+            if let Some(message) = message {
+                log::print_error(&message, code);
             }
             code.into()
         }
     }
 }
 
-/// A command line that is wrong, or asks for help or the version: those are errors to the parser, too, and go to
-/// standard output.
-fn not_parsed(error: &clap::Error) -> ExitCode {
+/// Prints an invalid command line to standard error, or the requested help or version to standard output: the parser returns
+/// both as errors.
+fn parse_failed(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         let _unwritable = error.print();
         return ExitCode::SUCCESS;
     }
     if log::is_json() {
-        let words = error.to_string();
-        log::end(words.trim_end(), exit::USAGE);
+        let message = error.to_string();
+        log::print_error(message.trim_end(), exit::USAGE);
     } else {
-        // With the colours of a terminal.
+        // This prints with the colours of a terminal.
         let _unwritable = error.print();
     }
     exit::USAGE.into()

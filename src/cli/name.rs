@@ -1,4 +1,4 @@
-//! `kubekv name`.
+//! `kubekv name`: object names and label selectors of keys in Kubernetes.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -7,12 +7,12 @@ use std::os::unix::ffi::OsStrExt;
 use clap::Args;
 use kubekv::store::kubernetes::{object_name, parent_selector};
 
-use super::exit::Failure;
+use super::exit::CommandError;
 
 /// The options of `kubekv name`.
 #[derive(Debug, Args)]
 pub(super) struct Name {
-    /// The key, as Consul's clients call it: without a slash before it
+    /// The key, as Consul's clients write it: without a leading slash
     key: OsString,
     /// Print the label selector of the entries directly beneath this directory instead
     #[arg(long)]
@@ -20,7 +20,7 @@ pub(super) struct Name {
 }
 
 impl Name {
-    pub(super) fn run(self) -> Result<(), Failure> {
+    pub(super) fn run(self) -> Result<(), CommandError> {
         let Self { key, directory } = self;
         let text = if directory {
             parent_selector(key.as_bytes())

@@ -1,27 +1,27 @@
-//! `kubekv serve`.
+//! `kubekv serve`: flags, signals, and the lines that say the gateway is ready.
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
-use kubekv::config::{self, Config, Kind, OPTIONS, OptionSpec, Place, Settings};
+use kubekv::config::{self, Config, OPTIONS, OptionSpec, SettingOrigin, Settings, ValueKind};
 use kubekv::gateway::{Listeners, Ports, Stage, raise_file_limit, run_with_stages};
 use prometheus_client::registry::Registry;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::exit::Failure;
+use super::exit::CommandError;
 use super::log;
 
-/// The flags of `kubekv serve`: one for each option there is.
+/// The flags of `kubekv serve`: one for each row of [`OPTIONS`].
 #[derive(Debug)]
 pub(super) struct Serve(Settings);
 
 impl Args for Serve {
     fn augment_args(command: Command) -> Command {
         command.args(OPTIONS.iter().map(flag)).after_help(
-            "Every option is also a variable, KUBEKV_CONSUL for --consul, and a key of the file, consul = \"off\".\n\
-             A flag comes before the variable, the variable before the file.",
+            "Every option is also an environment variable, KUBEKV_CONSUL for --consul, and a key of the file, consul = \"off\".\n\
+             A flag overrides the variable, and the variable overrides the file.",
         )
     }
 
@@ -40,7 +40,8 @@ impl FromArgMatches for Serve {
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
         for option in &OPTIONS {
             if let Some(text) = matches.get_one::<String>(option.name) {
-                self.0.set(option.name, text, Place::Flag(option.name));
+                self.0
+                    .set(option.name, text, SettingOrigin::Flag(option.name));
             }
         }
         Ok(())
@@ -61,9 +62,9 @@ fn flag(option: &OptionSpec) -> Arg {
         .value_name(value)
         .help(format!("{help} [default: {default}] [env: {variable}]"));
     match kind {
-        Kind::Text | Kind::Number => flag,
-        // The flag alone means true; `--flag=false` goes over a file that says true.
-        Kind::Switch => flag
+        ValueKind::Text | ValueKind::Number => flag,
+        // The flag alone means true; `--flag=false` overrides a file that says true.
+        ValueKind::Switch => flag
             .num_args(0..=1)
             .require_equals(true)
             .default_missing_value("true"),
@@ -71,7 +72,7 @@ fn flag(option: &OptionSpec) -> Arg {
 }
 
 impl Serve {
-    pub(super) fn run(self) -> Result<(), Failure> {
+    pub(super) fn run(self) -> Result<(), CommandError> {
         let config = config::load(self.0, std::env::vars_os())?;
         let logging = log::init(&config.log);
         let mut registry = Registry::with_prefix("kubekv");
@@ -80,35 +81,35 @@ impl Serve {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?;
-        let ended = runtime.block_on(serve(config, registry));
-        // A store that is still being read when the gateway is told to end is not waited for.
+        let outcome = runtime.block_on(serve(config, registry));
+        // A store that is still loading at shutdown does not delay the exit.
         runtime.shutdown_background();
-        // Before anything else goes to standard error.
+        // The log is flushed before anything else goes to standard error.
         drop(logging);
-        ended
+        outcome
     }
 }
 
-async fn serve(config: Config, registry: Registry) -> Result<(), Failure> {
-    // First of all: a signal that comes while the store opens ends the gateway too.
+async fn serve(config: Config, registry: Registry) -> Result<(), CommandError> {
+    // Handlers come first: a signal that arrives while the store opens stops the gateway, too.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut quit = signal(SignalKind::quit())?;
     let shutdown = async move {
         tokio::select! {
-            _told = terminate.recv() => tracing::info!("told to end by SIGTERM"),
-            _told = interrupt.recv() => tracing::info!("told to end by SIGINT"),
-            _told = quit.recv() => tracing::info!("told to end by SIGQUIT"),
+            _received = terminate.recv() => tracing::info!("SIGTERM received: shutting down"),
+            _received = interrupt.recv() => tracing::info!("SIGINT received: shutting down"),
+            _received = quit.recv() => tracing::info!("SIGQUIT received: shutting down"),
         }
     };
-    ignore_others()?;
+    log_ignored_signals()?;
     let listeners = Listeners::bind(&config.listen)?;
-    run_with_stages(config, listeners, registry, shutdown, tell).await?;
+    run_with_stages(config, listeners, registry, shutdown, announce).await?;
     Ok(())
 }
 
-/// Signals that would end a process that says nothing of them, undrained: some servers reload at one or rotate their log,
-/// and terminals that close send SIGHUP. Here they are a line of the log.
+/// Signals whose default action would end the process without draining. Other servers reload or rotate their log on some of
+/// them, and a closing terminal sends SIGHUP. Here each is one log line.
 const IGNORED: [(SignalKind, &str); 5] = [
     (SignalKind::hangup(), "SIGHUP"),
     (SignalKind::user_defined1(), "SIGUSR1"),
@@ -117,16 +118,16 @@ const IGNORED: [(SignalKind, &str); 5] = [
     (SignalKind::io(), "SIGIO"),
 ];
 
-/// Keeps those from ending the gateway, as long as the runtime lasts. SIGPIPE is ignored by every Rust program.
-fn ignore_others() -> io::Result<()> {
+/// Logs and ignores those signals, as long as the runtime lasts. Every Rust program ignores SIGPIPE.
+fn log_ignored_signals() -> io::Result<()> {
     for (kind, name) in IGNORED {
         let mut signals = signal(kind)?;
         tokio::spawn(async move {
             while signals.recv().await.is_some() {
                 tracing::info!(
                     signal = name,
-                    "signal ignored: options are read at the start alone, so restart the gateway to change one; \
-                     SIGTERM ends it"
+                    "signal ignored: options are read only at the start, so restart the gateway to change one; \
+                     SIGTERM stops it"
                 );
             }
         });
@@ -134,11 +135,11 @@ fn ignore_others() -> io::Result<()> {
     Ok(())
 }
 
-/// Tells people and the service manager.
-fn tell(stage: Stage) {
+/// Announces a stage: to the operator on standard output and in the log, and to the service manager.
+fn announce(stage: Stage) {
     let state = match stage {
         Stage::Ready(ports) => {
-            // Nobody may be reading.
+            // A closed standard output is no reason to stop.
             let _unwritable = print_ports(&ports);
             tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
             NotifyState::Ready
@@ -146,17 +147,17 @@ fn tell(stage: Stage) {
         Stage::Stopping => NotifyState::Stopping,
     };
     if let Err(error) = sd_notify::notify(&[state]) {
-        tracing::warn!(%error, "cannot tell the service manager");
+        tracing::warn!(%error, "cannot notify the service manager: it may think that the gateway is still starting, or still serving");
     }
 }
 
-/// One line for each port: for a face, what Docker's daemon is to be started with.
+/// Prints one line for each port. The line of a face has the option for dockerd.
 fn print_ports(ports: &Ports) -> io::Result<()> {
     let Ports {
         consul,
         etcd,
         admin,
-        relay: _for_gateways,
+        relay: _for_gateways_only,
     } = *ports;
     let mut out = io::stdout().lock();
     for (name, scheme, address) in [("consul", "consul", consul), ("etcd", "etcd", etcd)] {
@@ -174,12 +175,14 @@ fn print_ports(ports: &Ports) -> io::Result<()> {
     out.flush()
 }
 
-/// An address to connect to: for "every address of this machine", the one it would send from, as far as that is known.
+/// An address that clients can connect to. For an unspecified address this is the source address of the default route, or
+/// loopback where there is none.
 fn reachable(address: SocketAddr) -> SocketAddr {
     if !address.ip().is_unspecified() {
         return address;
     }
-    // Connecting a datagram socket sends nothing; it only picks a route. The target is of a net kept for documents.
+    // Connecting a datagram socket sends nothing: it only selects a route. The target is in a network reserved for
+    // documentation (RFC 5737).
     let own = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).and_then(|socket| {
         socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9))?;
         socket.local_addr()

@@ -1,4 +1,4 @@
-//! How a store that is elsewhere is reached.
+//! Credentials for a remote store: TLS files, user and password.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,23 +6,23 @@ use std::path::PathBuf;
 use super::settings::{Setting, Settings};
 use super::{ConfigError, StoreUrl};
 
-/// Who we are to the store, and whom we take for it.
+/// The credentials of this process, and the authorities it trusts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoreAccess {
-    /// Authorities that may vouch for it, in PEM.
+    /// The trusted certificate authorities of the server, in PEM.
     pub authorities: Option<PathBuf>,
-    /// Our certificate and its key, in PEM.
+    /// The client certificate and its key, in PEM.
     pub certificate: Option<(PathBuf, PathBuf)>,
-    /// Our name, and the password.
+    /// The user name and the password.
     pub user: Option<(String, StorePassword)>,
 }
 
-/// A password, or where it is.
+/// A password or token: its text, or the file that holds it.
 #[derive(Clone, PartialEq, Eq)]
 pub enum StorePassword {
-    /// In this file, as its first line.
+    /// The first line of this file.
     File(PathBuf),
-    /// This one.
+    /// The password itself.
     Text(String),
 }
 
@@ -32,24 +32,25 @@ impl fmt::Debug for StorePassword {
     }
 }
 
-/// The variable with a password: neither a flag, which others on the machine would see, nor a key of the file.
+/// The setting that the password variable fills. It is neither a flag, which other users of the machine would see, nor a
+/// key of the file.
 pub(super) const PASSWORD: &str = STORE.password;
 
-/// What the options are called that say how something is reached.
+/// The names of one set of credential options.
 #[derive(Debug)]
-pub(super) struct Names {
+pub(super) struct AccessOptions {
     pub(super) authorities: &'static str,
     pub(super) certificate: &'static str,
     pub(super) key: &'static str,
     pub(super) user: &'static str,
     pub(super) password_file: &'static str,
-    /// The password itself, of a variable.
+    /// The setting that `variable` fills.
     pub(super) password: &'static str,
     pub(super) variable: &'static str,
 }
 
-/// Those of the gateway's store.
-const STORE: Names = Names {
+/// The credential options of the gateway's store.
+const STORE: AccessOptions = AccessOptions {
     authorities: "store-ca",
     certificate: "store-cert",
     key: "store-key",
@@ -59,31 +60,31 @@ const STORE: Names = Names {
     variable: "KUBEKV_STORE_PASSWORD",
 };
 
-/// Reads what is given for a store; only etcd takes any of it.
+/// Reads the credentials of a store. Only etcd takes any.
 pub(super) fn parse(settings: &mut Settings, store: &StoreUrl) -> Result<StoreAccess, ConfigError> {
-    parse_by(settings, &STORE, store.refusal())
+    parse_with(settings, &STORE, store.credentials_refusal())
 }
 
 impl StoreUrl {
-    /// Why a store takes nothing of how it is reached, if so.
-    pub(super) fn refusal(&self) -> Option<&'static str> {
+    /// The error for credentials that are given to a store of this kind; `None` where the store takes them.
+    pub(super) fn credentials_refusal(&self) -> Option<&'static str> {
         match self {
             Self::Etcd { .. } => None,
             Self::Embedded(_) | Self::Memory | Self::Kubernetes(_) => {
-                Some("only a store etcd://... takes it")
+                Some("only a store etcd://... takes this option")
             }
         }
     }
 }
 
-/// Reads the options of these names; where there is a refusal, none may be given.
-pub(super) fn parse_by(
+/// Reads the options of these names. With a refusal, a given option is an error.
+pub(super) fn parse_with(
     settings: &mut Settings,
-    names: &Names,
+    names: &AccessOptions,
     refusal: Option<&str>,
 ) -> Result<StoreAccess, ConfigError> {
     let mut take = |name: &'static str| match (settings.take(name), refusal) {
-        (Some(setting), Some(why)) => Err(ConfigError::at(&setting.place, why)),
+        (Some(setting), Some(why)) => Err(ConfigError::at(&setting.origin, why)),
         (setting, _) => Ok(setting),
     };
     let (authorities, certificate, key) = (
@@ -98,46 +99,62 @@ pub(super) fn parse_by(
     );
     let password = match (file, text) {
         (Some(file), Some(_)) => {
-            let why = format!("{} is given, too", names.variable);
-            return Err(ConfigError::at(&file.place, why));
+            let why = format!("{} is set, too: give only one of them", names.variable);
+            return Err(ConfigError::at(&file.origin, why));
         }
-        (Some(file), None) => Some((StorePassword::File(path(&file)?), file)),
+        (Some(file), None) => Some((StorePassword::File(readable_path(&file)?), file)),
         (None, Some(text)) => Some((StorePassword::Text(text.text.clone()), text)),
         (None, None) => None,
     };
-    let (password, place) = password.unzip();
+    let (password, origin) = password.unzip();
     Ok(StoreAccess {
-        authorities: authorities.as_ref().map(path).transpose()?,
-        certificate: match pair((certificate, names.certificate), (key, names.key))? {
-            Some((certificate, key)) => Some((path(&certificate)?, path(&key)?)),
+        authorities: authorities.as_ref().map(readable_path).transpose()?,
+        certificate: match require_both((certificate, names.certificate), (key, names.key))? {
+            Some((certificate, key)) => Some((readable_path(&certificate)?, readable_path(&key)?)),
             None => None,
         },
-        user: pair((user, names.user), (place, names.password_file))?
+        user: require_both((user, names.user), (origin, names.password_file))?
             .map(|(user, _)| user.text)
             .zip(password),
     })
 }
 
-/// Two that go together.
-fn pair(
-    (one, name): (Option<Setting>, &str),
-    (other, its): (Option<Setting>, &str),
+/// Refuses options of these names, which lack the option that they belong to.
+pub(super) fn refuse(
+    settings: &mut Settings,
+    names: &AccessOptions,
+    why: &str,
+) -> Result<(), ConfigError> {
+    parse_with(settings, names, Some(why)).map(|_none| ())
+}
+
+/// Two options that must be given together.
+fn require_both(
+    (one, one_name): (Option<Setting>, &str),
+    (other, other_name): (Option<Setting>, &str),
 ) -> Result<Option<(Setting, Setting)>, ConfigError> {
     match (one, other) {
         (Some(one), Some(other)) => Ok(Some((one, other))),
         (None, None) => Ok(None),
-        (Some(one), None) => Err(ConfigError::at(&one.place, format!("give --{its}, too"))),
-        (None, Some(other)) => Err(ConfigError::at(&other.place, format!("give --{name}, too"))),
+        (Some(one), None) => Err(ConfigError::at(
+            &one.origin,
+            format!("give --{other_name}, too"),
+        )),
+        (None, Some(other)) => Err(ConfigError::at(
+            &other.origin,
+            format!("give --{one_name}, too"),
+        )),
     }
 }
 
-pub(super) fn path(setting: &Setting) -> Result<PathBuf, ConfigError> {
+/// The path of a file that can be opened.
+pub(super) fn readable_path(setting: &Setting) -> Result<PathBuf, ConfigError> {
     let path = PathBuf::from(&setting.text);
     match std::fs::File::open(&path) {
         Ok(_) => Ok(path),
         Err(error) => {
             let what = format!("cannot read {}: {error}", path.display());
-            Err(ConfigError::at(&setting.place, what))
+            Err(ConfigError::at(&setting.origin, what))
         }
     }
 }
@@ -145,12 +162,12 @@ pub(super) fn path(setting: &Setting) -> Result<PathBuf, ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Place;
+    use crate::config::SettingOrigin;
 
     fn read(given: &[(&'static str, &str)]) -> Result<StoreAccess, String> {
         let mut settings = Settings::default();
         for (name, text) in given {
-            settings.set(name, *text, Place::Flag(name));
+            settings.set(name, *text, SettingOrigin::Flag(name));
         }
         let store = StoreUrl::Etcd {
             endpoints: vec!["a:1".to_owned()],
@@ -160,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_together_is_given_together() {
+    fn an_option_without_its_partner_is_an_error() {
         let file = "/dev/null";
         for (given, want) in [
             (
@@ -198,13 +215,13 @@ mod tests {
     }
 
     #[test]
-    fn other_stores_take_none_of_it() {
+    fn stores_without_credentials_refuse_them() {
         let mut settings = Settings::default();
-        settings.set("store-user", "me", Place::Flag("store-user"));
+        settings.set("store-user", "me", SettingOrigin::Flag("store-user"));
         let error = parse(&mut settings, &StoreUrl::Memory).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "--store-user: only a store etcd://... takes it"
+            "--store-user: only a store etcd://... takes this option"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Where to listen.
+//! Listen addresses, and the refusal of addresses that other machines reach.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -7,7 +7,7 @@ use super::settings::Setting;
 
 /// Reads `off`, `IP:PORT` or `localhost:PORT`.
 pub(super) fn parse(setting: &Setting) -> Result<Option<SocketAddr>, ConfigError> {
-    let Setting { text, place } = setting;
+    let Setting { text, origin } = setting;
     if text == "off" {
         return Ok(None);
     }
@@ -18,23 +18,23 @@ pub(super) fn parse(setting: &Setting) -> Result<Option<SocketAddr>, ConfigError
     let address = text.parse().ok().or_else(by_name);
     address.map(Some).ok_or_else(|| {
         let what = format!(
-            "{text:?} is no address: want IP:PORT, for example 127.0.0.1:8500 or [::1]:8500, or off"
+            "{text:?} is not an address: want IP:PORT, for example 127.0.0.1:8500 or [::1]:8500, or off"
         );
-        ConfigError::at(place, what)
+        ConfigError::at(origin, what)
     })
 }
 
-/// Refuses an address others can reach.
-pub(super) fn need_loopback(
+/// Refuses an address that other machines can reach.
+pub(super) fn require_loopback(
     address: Option<SocketAddr>,
     setting: &Setting,
 ) -> Result<(), ConfigError> {
     match address {
         Some(address) if !address.ip().to_canonical().is_loopback() => {
             let what = format!(
-                "{address} is not a loopback address; to listen there in plaintext give --allow-plaintext"
+                "{address} is not a loopback address; give --allow-plaintext to listen there without TLS"
             );
-            Err(ConfigError::at(&setting.place, what))
+            Err(ConfigError::at(&setting.origin, what))
         }
         Some(_) | None => Ok(()),
     }
@@ -44,18 +44,18 @@ pub(super) fn need_loopback(
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::settings::Place;
+    use super::super::settings::SettingOrigin;
     use super::*;
 
     fn setting(text: &str) -> Setting {
         Setting {
             text: text.to_owned(),
-            place: Place::Flag("consul"),
+            origin: SettingOrigin::Flag("consul"),
         }
     }
 
     #[test]
-    fn addresses_are_numbers_or_localhost() {
+    fn an_address_is_an_ip_or_localhost_with_a_port() {
         assert_eq!(parse(&setting("off")), Ok(None));
         let local = "127.0.0.1:1".parse().unwrap();
         assert_eq!(parse(&setting("localhost:1")), Ok(Some(local)));
@@ -70,14 +70,14 @@ mod tests {
         ] {
             let error = parse(&setting(bad)).unwrap_err().to_string();
             assert!(
-                error.starts_with(&format!("--consul: {bad:?} is no address")),
+                error.starts_with(&format!("--consul: {bad:?} is not an address")),
                 "{error}"
             );
         }
     }
 
     #[test]
-    fn an_address_that_others_reach_is_refused() {
+    fn an_address_beyond_loopback_is_refused() {
         for (text, local) in [
             ("127.8.8.8:1", true),
             ("[::1]:1", true),
@@ -88,7 +88,7 @@ mod tests {
         ] {
             let address = parse(&setting(text)).unwrap();
             assert_eq!(
-                need_loopback(address, &setting(text)).is_ok(),
+                require_loopback(address, &setting(text)).is_ok(),
                 local,
                 "{text}"
             );
@@ -97,9 +97,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_socket_address_is_read(address: SocketAddr) {
+        fn every_socket_address_is_parsed(address: SocketAddr) {
             let address = match address {
-                // Flow information and scope are no part of how an address is written.
+                // The text of an address holds neither flow information nor scope.
                 SocketAddr::V6(six) => SocketAddr::new(IpAddr::V6(*six.ip()), six.port()),
                 SocketAddr::V4(_) => address,
             };
@@ -107,7 +107,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_read_or_refused(text in "\\PC{0,40}") {
+        fn no_text_panics(text in "\\PC{0,40}") {
             let _read = parse(&setting(&text));
         }
     }

@@ -1,4 +1,4 @@
-//! The addresses etcd's clients are told to go on with.
+//! Advertised client URLs of the etcd face (`--etcd-advertise`).
 
 use http::Uri;
 
@@ -7,23 +7,24 @@ use super::settings::Setting;
 
 /// Reads `URL[,URL...]`, each `http://HOST:PORT` or `https://HOST:PORT`.
 ///
-/// The port must be there: libkv's etcd client adds none. `https` is for a gateway behind something that ends TLS.
+/// The port is required, because libkv's etcd client adds none. `https` is for a gateway behind a proxy that terminates
+/// TLS.
 pub(super) fn parse(setting: &Setting) -> Result<Vec<String>, ConfigError> {
     setting
         .text
         .split(',')
-        .map(|url| one(url.trim()))
+        .map(|url| parse_url(url.trim()))
         .collect::<Option<_>>()
-        // What was given is not repeated: somebody may have put a password into it.
+        // The error does not repeat the text: it may hold a password.
         .ok_or_else(|| {
             ConfigError::at(
-                &setting.place,
-                "want http://HOST:PORT, or several with commas between",
+                &setting.origin,
+                "want http://HOST:PORT, or several of them, separated by commas",
             )
         })
 }
 
-fn one(url: &str) -> Option<String> {
+fn parse_url(url: &str) -> Option<String> {
     let parsed: Uri = url.parse().ok()?;
     let scheme = parsed.scheme_str()?;
     let authority = parsed.authority()?;
@@ -37,12 +38,12 @@ fn one(url: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Place;
+    use crate::config::SettingOrigin;
 
     fn read(text: &str) -> Result<Vec<String>, ConfigError> {
         parse(&Setting {
             text: text.to_owned(),
-            place: Place::Flag("etcd-advertise"),
+            origin: SettingOrigin::Flag("etcd-advertise"),
         })
     }
 

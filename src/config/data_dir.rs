@@ -1,9 +1,9 @@
-//! Where the embedded store is, where nobody says.
+//! The default data directory of the embedded store.
 
 use std::path::{Path, PathBuf};
 
 /// `/var/lib/kubekv` for root; for others `$XDG_DATA_HOME/kubekv`, else `~/.local/share/kubekv`, as the XDG base
-/// directory specification has it. `None` for a user without a home.
+/// directory specification requires. `None` for a user without a home directory.
 pub fn default_data_dir() -> Option<PathBuf> {
     if rustix::process::geteuid().is_root() {
         return Some(PathBuf::from("/var/lib/kubekv"));
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn users_have_theirs_under_their_home() {
+    fn a_user_has_a_directory_under_home() {
         let (xdg, home) = (Path::new("/x"), Path::new("/home/a"));
         let at_home = Path::new("/home/a/.local/share/kubekv");
         assert_eq!(

@@ -1,11 +1,11 @@
-//! The variables `KUBEKV_*`.
+//! Environment variables `KUBEKV_*`.
 
 use std::ffi::OsString;
 
-use super::settings::{Place, Settings};
+use super::settings::{SettingOrigin, Settings};
 use super::{ConfigError, OPTIONS, access};
 
-/// Variables that begin like ours and are the client commands'.
+/// Variables that the client commands read, and that `kubekv serve` ignores.
 const CLIENT: [&str; 5] = [
     "KUBEKV_ADDRESS",
     "KUBEKV_ADMIN_ADDRESS",
@@ -14,8 +14,8 @@ const CLIENT: [&str; 5] = [
     "KUBEKV_TO_PASSWORD",
 ];
 
-/// Reads the options among some variables. A variable `KUBEKV_*` that is no option is an error, unless Kubernetes
-/// made it for a service of that name.
+/// Reads the options from the variables. A variable `KUBEKV_*` that is not an option is an error, unless Kubernetes set it
+/// for a service called `kubekv`.
 pub(super) fn read(
     variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Settings, ConfigError> {
@@ -24,22 +24,22 @@ pub(super) fn read(
         let Some(name) = name.to_str().filter(|name| name.starts_with("KUBEKV_")) else {
             continue;
         };
-        let place = Place::Variable(name.to_owned());
+        let origin = SettingOrigin::Variable(name.to_owned());
         if name == "KUBEKV_STORE_PASSWORD" {
             let text = value.to_string_lossy().into_owned();
-            settings.set(access::PASSWORD, text, place);
+            settings.set(access::PASSWORD, text, origin);
             continue;
         }
         let Some(option) = OPTIONS.iter().find(|option| option.variable() == name) else {
             if CLIENT.contains(&name) || is_service_link(name) {
                 continue;
             }
-            return Err(ConfigError::at(&place, "no such option"));
+            return Err(ConfigError::at(&origin, "no such option"));
         };
         let text = value
             .into_string()
-            .map_err(|_| ConfigError::at(&place, "not UTF-8"))?;
-        settings.set(option.name, text, place);
+            .map_err(|_| ConfigError::at(&origin, "not UTF-8"))?;
+        settings.set(option.name, text, origin);
     }
     Ok(settings)
 }
@@ -74,13 +74,13 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_variable_is_named() {
+    fn an_unknown_variable_is_an_error_that_names_it() {
         let error = read_one("KUBEKV_CONSULL", "off").unwrap_err();
         assert_eq!(error.to_string(), "KUBEKV_CONSULL: no such option");
     }
 
     #[test]
-    fn what_kubernetes_sets_for_a_service_is_no_option() {
+    fn service_links_of_kubernetes_are_ignored() {
         for name in [
             "KUBEKV_SERVICE_HOST",
             "KUBEKV_SERVICE_PORT",

@@ -1,24 +1,24 @@
-//! The TOML file.
+//! The TOML configuration file (`--config`).
 
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::options::{self, Kind};
-use super::settings::{Place, Setting, Settings};
+use super::options::{self, ValueKind};
+use super::settings::{Setting, SettingOrigin, Settings};
 use super::{ConfigError, OptionSpec};
 
-/// Reads the file a setting names.
+/// Reads the file that a setting names.
 pub(super) fn read(path: &Setting) -> Result<Settings, ConfigError> {
-    let Setting { text, place } = path;
+    let Setting { text, origin } = path;
     let file = PathBuf::from(text);
     let content = std::fs::read_to_string(&file)
-        .map_err(|error| ConfigError::at(place, format!("cannot read {text}: {error}")))?;
+        .map_err(|error| ConfigError::at(origin, format!("cannot read {text}: {error}")))?;
     parse(&file, &content)
 }
 
-/// Reads the options of a file's content.
+/// Parses the content of a file.
 fn parse(path: &Path, content: &str) -> Result<Settings, ConfigError> {
     let fail = |offset: usize, what: &str| {
         let (line, column) = position(content, offset);
@@ -26,25 +26,25 @@ fn parse(path: &Path, content: &str) -> Result<Settings, ConfigError> {
     };
     let table = DeTable::parse(content).map_err(|error| {
         let offset = error.span().map_or(0, |span| span.start);
-        // Some of the parser's messages go over several lines.
+        // Some messages of the parser have several lines; an error here has one.
         fail(offset, &error.message().replace('\n', ", "))
     })?;
     let mut settings = Settings::default();
     for (key, value) in table.into_inner() {
         let name = key.get_ref().as_ref();
-        let known = options::find(name).filter(|option| option.in_file());
+        let known = options::find(name).filter(|option| option.is_allowed_in_file());
         let option = known.ok_or_else(|| fail(key.span().start, &unknown(name)))?;
         let offset = value.span().start;
-        let text = text_of(option, &value)
-            .ok_or_else(|| fail(offset, &format!("{name}: not {}", wanted(option.kind))))?;
+        let text = value_text(option, &value)
+            .ok_or_else(|| fail(offset, &format!("{name}: not {}", kind_name(option.kind))))?;
         let (line, column) = position(content, offset);
-        let place = Place::File {
+        let origin = SettingOrigin::File {
             path: path.to_owned(),
             line,
             column,
             key: name.to_owned(),
         };
-        settings.set(option.name, text, place);
+        settings.set(option.name, text, origin);
     }
     Ok(settings)
 }
@@ -57,13 +57,13 @@ fn unknown(name: &str) -> String {
     }
 }
 
-/// The value as one would write it after the flag, where it is of the option's kind.
-fn text_of(option: &OptionSpec, value: &Spanned<DeValue<'_>>) -> Option<String> {
+/// The value as it would be written after the flag; `None` where it is not of the option's kind.
+fn value_text(option: &OptionSpec, value: &Spanned<DeValue<'_>>) -> Option<String> {
     let value = value.get_ref();
     match option.kind {
-        Kind::Text => value.as_str().map(str::to_owned),
-        Kind::Switch => value.as_bool().map(|on| on.to_string()),
-        Kind::Number => {
+        ValueKind::Text => value.as_str().map(str::to_owned),
+        ValueKind::Switch => value.as_bool().map(|on| on.to_string()),
+        ValueKind::Number => {
             let number = value.as_integer()?;
             let digits = u64::from_str_radix(number.as_str(), number.radix()).ok()?;
             Some(digits.to_string())
@@ -71,11 +71,11 @@ fn text_of(option: &OptionSpec, value: &Spanned<DeValue<'_>>) -> Option<String> 
     }
 }
 
-fn wanted(kind: Kind) -> &'static str {
+fn kind_name(kind: ValueKind) -> &'static str {
     match kind {
-        Kind::Text => "a string",
-        Kind::Switch => "true or false",
-        Kind::Number => "a whole number",
+        ValueKind::Text => "a string",
+        ValueKind::Switch => "true or false",
+        ValueKind::Number => "a whole number",
     }
 }
 
@@ -132,7 +132,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_content_is_read_or_refused_in_one_line(content in "[ -~\n\u{e9}]{0,80}") {
+        fn an_error_is_one_line_for_any_content(content in "[ -~\n\u{e9}]{0,80}") {
             if let Err(ConfigError(line)) = parse(Path::new("k.toml"), &content) {
                 prop_assert!(line.starts_with("k.toml:"), "{line}");
                 prop_assert!(!line.contains('\n'), "{line}");
@@ -140,7 +140,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_comes_through(text in "\\PC{0,40}") {
+        fn any_text_arrives_unchanged(text in "\\PC{0,40}") {
             let content = toml::Table::from_iter([("store".to_owned(), toml::Value::from(text.clone()))]);
             let mut settings = parse(Path::new("k.toml"), &content.to_string()).unwrap();
             prop_assert_eq!(settings.take("store").unwrap().text, text);

@@ -1,40 +1,41 @@
-//! What is logged, and how.
+//! Log settings: level or filter, and line format.
 
 use std::ffi::OsString;
 
 use tracing_subscriber::EnvFilter;
 
-use super::settings::{Place, Setting, Settings};
+use super::settings::{Setting, SettingOrigin, Settings};
 use super::{ConfigError, file};
 
-/// What is logged, and how.
+/// The log settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Log {
-    /// A level, or a filter of `tracing`; checked.
+pub struct LogConfig {
+    /// A level, or a filter of `tracing`; valid.
     pub filter: String,
-    /// How a line looks.
+    /// The format of a line.
     pub format: LogFormat,
 }
 
-/// How a line of the log looks.
+/// The format of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Which format a command line, the environment or the file asks for, as far as it can be read: for what is said before,
-/// or instead of, the log. Whatever is wrong with them is told by [`super::load`].
-pub fn format_asked(
+/// The log format that the command line, the environment or the file requests, as far as they can be read.
+///
+/// Errors before the log starts have this format, too. Invalid options are ignored here: [`super::load`] reports them.
+pub fn requested_format(
     arguments: impl IntoIterator<Item = OsString>,
     variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> LogFormat {
     let mut asked = Settings::default();
     let mut set = |name: &str, text: String| match name {
-        "log-format" => asked.set("log-format", text, Place::Flag("log-format")),
-        "config" => asked.set("config", text, Place::Flag("config")),
+        "log-format" => asked.set("log-format", text, SettingOrigin::Flag("log-format")),
+        "config" => asked.set("config", text, SettingOrigin::Flag("config")),
         _ => {}
     };
     for (name, value) in variables {
@@ -71,15 +72,15 @@ pub fn format_asked(
 
 /// Reads a level or filter.
 pub(super) fn filter(setting: &Setting) -> Result<String, ConfigError> {
-    let Setting { text, place } = setting;
-    // A bare word that is no level would be taken for the name of a module, and everything else be silent.
+    let Setting { text, origin } = setting;
+    // A filter would take a word that is not a level for the name of a module, and log nothing else.
     let word = text.chars().all(|c| c.is_ascii_alphanumeric());
     let level = text
         .parse::<tracing_subscriber::filter::LevelFilter>()
         .is_ok();
     if (word && !level) || EnvFilter::builder().parse(text).is_err() {
-        let what = format!("{text:?} is no level: want error, warn, info, debug or trace");
-        return Err(ConfigError::at(place, what));
+        let what = format!("{text:?} is not a level: want error, warn, info, debug or trace");
+        return Err(ConfigError::at(origin, what));
     }
     Ok(text.clone())
 }
@@ -90,8 +91,8 @@ pub(super) fn format(setting: &Setting) -> Result<LogFormat, ConfigError> {
         "text" => Ok(LogFormat::Text),
         "json" => Ok(LogFormat::Json),
         other => Err(ConfigError::at(
-            &setting.place,
-            format!("{other:?} is no format: want text or json"),
+            &setting.origin,
+            format!("{other:?} is not a format: want text or json"),
         )),
     }
 }

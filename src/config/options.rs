@@ -1,28 +1,28 @@
-//! Every option of `kubekv serve`, once.
+//! The table of all options of `kubekv serve`.
 
-/// What an option's text must be.
+/// The kind of value that an option takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ValueKind {
     /// Any text; in TOML a string.
     Text,
     /// `true` or `false`; in TOML a boolean. The flag alone means `true`.
     Switch,
-    /// A whole number, not negative; in TOML an integer.
+    /// A whole number of 0 or more; in TOML an integer.
     Number,
 }
 
-/// An option: its flag less the dashes, which is also its key in the file.
+/// An option. Its name is the flag without the dashes, and the key in the file.
 #[derive(Clone, Copy, Debug)]
 pub struct OptionSpec {
     /// The name, in lower case with dashes.
     pub name: &'static str,
-    /// What stands for its value in help texts.
+    /// The placeholder of its value in help texts.
     pub value: &'static str,
-    /// What its text must be.
-    pub kind: Kind,
-    /// What it does, in one line or two.
+    /// The kind of its value.
+    pub kind: ValueKind,
+    /// The help text, of one or two lines.
     pub help: &'static str,
-    /// The value where it is not given, as help texts say it.
+    /// The default value, as help texts show it.
     pub default: &'static str,
 }
 
@@ -32,8 +32,8 @@ impl OptionSpec {
         format!("KUBEKV_{}", self.name.to_uppercase().replace('-', "_"))
     }
 
-    /// Whether the file may have it: the option that names the file cannot be in it.
-    pub fn in_file(&self) -> bool {
+    /// Whether the file may set it. The option that names the file cannot stand in the file.
+    pub fn is_allowed_in_file(&self) -> bool {
         self.name != "config"
     }
 }
@@ -47,7 +47,7 @@ const fn text(
     OptionSpec {
         name,
         value,
-        kind: Kind::Text,
+        kind: ValueKind::Text,
         help,
         default,
     }
@@ -59,7 +59,7 @@ pub const OPTIONS: [OptionSpec; 21] = [
         "store",
         "URL",
         "embedded",
-        "Where entries are kept: embedded[:PATH] | memory: | kubernetes:[NAMESPACE] | \
+        "The store that holds the entries: embedded[:PATH] | memory: | kubernetes:[NAMESPACE] | \
          etcd://HOST:PORT[,HOST:PORT...]/PREFIX. PATH is /var/lib/kubekv for root, else $XDG_DATA_HOME/kubekv, else \
          ~/.local/share/kubekv. PREFIX ends where the keys begin",
     ),
@@ -67,13 +67,13 @@ pub const OPTIONS: [OptionSpec; 21] = [
         "store-ca",
         "FILE",
         "none",
-        "Who may vouch for the etcd of --store, in PEM. Connections to it are encrypted where this or --store-cert is given",
+        "The certificate authorities of the etcd of --store, in PEM. This option or --store-cert turns TLS on",
     ),
     text(
         "store-cert",
         "FILE",
         "none",
-        "The certificate shown to the etcd of --store, in PEM; read anew when it changes",
+        "The client certificate for the etcd of --store, in PEM; read again when the file changes",
     ),
     text(
         "store-key",
@@ -91,96 +91,96 @@ pub const OPTIONS: [OptionSpec; 21] = [
         "store-password-file",
         "FILE",
         "none",
-        "The file whose first line is that user's password, or have it in the variable KUBEKV_STORE_PASSWORD",
+        "The file whose first line is the password of --store-user. The variable KUBEKV_STORE_PASSWORD can hold it instead",
     ),
     text(
         "consul",
         "ADDR|off",
         "127.0.0.1:8500",
-        "Where Consul's HTTP API listens",
+        "The listen address of Consul's HTTP API",
     ),
     text(
         "etcd",
         "ADDR|off",
         "127.0.0.1:2379",
-        "Where etcd's API, version 2, listens",
+        "The listen address of etcd's API, version 2",
     ),
     text(
         "zookeeper",
         "ADDR|off",
         "off",
-        "Where ZooKeeper's protocol listens: not in this build",
+        "The listen address of ZooKeeper's protocol, which is not in this build: only off is accepted",
     ),
     text(
         "admin",
         "ADDR|off",
         "127.0.0.1:9280",
-        "Where /livez, /readyz, /metrics and /version listen",
+        "The listen address of the admin port: /livez, /readyz, /status, /metrics and /version",
     ),
     text(
         "relay",
         "ADDR|off",
         "127.0.0.1:0",
-        "Where other gateways of a shared store reach this one, to relay connections to it while it leads; with TLS of \
-         their own. Off, it lets connections wait while another leads",
+        "The listen address of the relay, on a shared store: other gateways forward connections to it while this one is \
+         the leader, over TLS of their own. With off, client connections wait while another gateway is the leader",
     ),
     text(
         "relay-advertise",
         "HOST:PORT",
         "the address it listens on",
-        "Where other gateways reach the relay's port, if not where it listens",
+        "The address where other gateways reach the relay port, if it is not the listen address",
     ),
     OptionSpec {
         name: "allow-plaintext",
         value: "true|false",
-        kind: Kind::Switch,
-        help: "Listen without TLS on addresses other than loopback: whoever reaches them can read and change everything",
+        kind: ValueKind::Switch,
+        help: "Listen without TLS on addresses other than loopback. Every client that reaches them can read and change everything",
         default: "false",
     },
     text(
         "etcd-advertise",
         "URL[,URL...]",
-        "the address a client came by",
-        "What etcd's /v2/members names, http://HOST:PORT; clients go on there",
+        "the address a client connected to",
+        "The client URLs that etcd's /v2/members returns, http://HOST:PORT; clients connect to them next",
     ),
     text(
         "node-name",
         "NAME",
         "the host's name",
-        "What the one node is called in Consul's catalog and sessions",
+        "The name of the one node in Consul's catalog and sessions",
     ),
     text(
         "datacenter",
         "NAME",
         "dc1",
-        "What the one datacenter is called in Consul's answers",
+        "The name of the one datacenter in Consul's answers",
     ),
     OptionSpec {
         name: "max-connections",
         value: "COUNT",
-        kind: Kind::Number,
-        help: "The most connections open at a time, over all faces; more are closed at once",
+        kind: ValueKind::Number,
+        help: "The limit of open connections, over all faces; connections beyond it are closed at once",
         default: "20000",
     },
     OptionSpec {
         name: "lead-duration",
         value: "SECONDS",
-        kind: Kind::Number,
-        help: "How long the lead of a shared store lasts when its gateway falls silent; then another takes it",
+        kind: ValueKind::Number,
+        help: "How long leadership of a shared store lasts without a heartbeat of the leader; then another gateway takes over",
         default: "4",
     },
     text(
         "log-level",
         "LEVEL",
         "info",
-        "What is logged on standard error: error, warn, info, debug, trace, or a filter as in info,kubekv::face=debug",
+        "The log level on standard error: error, warn, info, debug, trace, or a filter such as info,kubekv::face=debug",
     ),
-    text("log-format", "text|json", "text", "How it is logged"),
+    text("log-format", "text|json", "text", "The format of log lines"),
     text(
         "config",
         "FILE",
         "none",
-        "A TOML file of these options, without the dashes; flags and KUBEKV_* variables come before it",
+        "A TOML file of these options, without the dashes. Flags and KUBEKV_* variables override it",
     ),
 ];
 

@@ -1,35 +1,36 @@
-//! Where other gateways reach this one.
+//! Relay addresses: where the relay listens, and the address that other gateways use.
 
 use std::net::SocketAddr;
 
-use super::settings::{Place, Setting, Settings};
+use super::settings::{Setting, SettingOrigin, Settings};
 use super::{ConfigError, StoreUrl, address};
 
-/// Where the relay listens, and what others are told, for a store that others use as well. Any address will do: it
-/// asks for a certificate. For a store of one gateway the relay is off, and asking for it is a mistake.
-pub(super) fn take(
+/// The listen address of the relay, and the address that is advertised to other gateways of a shared store. Any listen
+/// address is allowed, because the relay requires a client certificate. On a store of one gateway the relay is off, and a
+/// relay option is an error.
+pub(super) fn parse(
     settings: &mut Settings,
     listen: &Setting,
     store: &StoreUrl,
 ) -> Result<(Option<SocketAddr>, Option<String>), ConfigError> {
     let advertise = settings.take("relay-advertise");
-    let given = !matches!(listen.place, Place::Default(_));
+    let given = !matches!(listen.origin, SettingOrigin::Default(_));
     let address = address::parse(listen)?;
     let advertised = advertise.as_ref().map(host_and_port).transpose()?;
     if !store.is_shared() {
-        let asked = given.then_some(listen).filter(|_| address.is_some());
-        return match asked.or(advertise.as_ref()) {
+        let requested = given.then_some(listen).filter(|_| address.is_some());
+        return match requested.or(advertise.as_ref()) {
             Some(setting) => Err(ConfigError::at(
-                &setting.place,
-                "only gateways that share a store relay connections",
+                &setting.origin,
+                "only gateways that share a store relay connections: leave this option out, or use a store kubernetes: or etcd://",
             )),
             None => Ok((None, None)),
         };
     }
     match (address, advertised) {
         (Some(address), None) if address.ip().is_unspecified() => Err(ConfigError::at(
-            &listen.place,
-            "every address of this machine: say with --relay-advertise which one others reach",
+            &listen.origin,
+            "the relay listens on every address: give the one that other gateways reach with --relay-advertise",
         )),
         found => Ok(found),
     }
@@ -44,7 +45,7 @@ fn host_and_port(setting: &Setting) -> Result<String, ConfigError> {
     });
     match named {
         Some(authority) => Ok(authority.to_string()),
-        None => Err(ConfigError::at(&setting.place, "want HOST:PORT")),
+        None => Err(ConfigError::at(&setting.origin, "want HOST:PORT")),
     }
 }
 
@@ -59,18 +60,22 @@ mod tests {
     ) -> Result<(Option<SocketAddr>, Option<String>), String> {
         let mut settings = Settings::default();
         if let Some(text) = advertise {
-            settings.set("relay-advertise", text, Place::Flag("relay-advertise"));
+            settings.set(
+                "relay-advertise",
+                text,
+                SettingOrigin::Flag("relay-advertise"),
+            );
         }
-        let (text, place) = match listen {
-            Some(text) => (text, Place::Flag("relay")),
-            None => ("127.0.0.1:0", Place::Default("relay")),
+        let (text, origin) = match listen {
+            Some(text) => (text, SettingOrigin::Flag("relay")),
+            None => ("127.0.0.1:0", SettingOrigin::Default("relay")),
         };
         let text = text.to_owned();
-        take(&mut settings, &Setting { text, place }, store).map_err(|error| error.to_string())
+        parse(&mut settings, &Setting { text, origin }, store).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn gateways_that_share_a_store_can_be_reached() {
+    fn a_shared_store_has_a_relay_address() {
         let shared = StoreUrl::Kubernetes(None);
         let local = "127.0.0.1:0".parse().ok();
         assert_eq!(read(None, None, &shared), Ok((local, None)));
@@ -81,7 +86,10 @@ mod tests {
             Ok((any, Some("10.0.0.1:9281".to_owned())))
         );
         let error = read(Some("0.0.0.0:9281"), None, &shared).unwrap_err();
-        assert!(error.starts_with("--relay: every address"), "{error}");
+        assert!(
+            error.starts_with("--relay: the relay listens on every address"),
+            "{error}"
+        );
         for bad in ["", "10.0.0.1", "10.0.0.1:0", "a@b:1", ":1"] {
             let error = read(None, Some(bad), &shared).unwrap_err();
             assert_eq!(error, "--relay-advertise: want HOST:PORT", "{bad}");
@@ -89,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn one_alone_relays_nothing() {
+    fn a_store_of_one_gateway_refuses_relay_options() {
         assert_eq!(read(None, None, &StoreUrl::Memory), Ok((None, None)));
         assert_eq!(read(Some("off"), None, &StoreUrl::Memory), Ok((None, None)));
         assert!(read(Some("127.0.0.1:1"), None, &StoreUrl::Memory).is_err());

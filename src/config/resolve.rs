@@ -1,26 +1,27 @@
-//! From texts to what they mean.
+//! Resolution of settings: texts and defaults become a `Config`, or one error.
 
 use std::time::Duration;
 
-use super::settings::{Place, Setting, Settings};
+use super::settings::{Setting, SettingOrigin, Settings};
 use super::{
-    Config, ConfigError, Listen, Log, access, address, advertise, log, names, options, relay, store,
+    Config, ConfigError, Listen, LogConfig, access, address, advertise, log, names, options, relay,
+    store,
 };
 
-/// The most connections anybody may ask for.
-const MOST_CONNECTIONS: u64 = 1_000_000;
+/// The upper limit of `max-connections`.
+const MAX_CONNECTIONS: u64 = 1_000_000;
 
-/// The longest a lead may last, in seconds: so long nobody is served after a crash.
-const LONGEST_LEAD: u64 = 300;
+/// The upper limit of `lead-duration`, in seconds. After a crash of the leader clients wait this long.
+const MAX_LEAD_DURATION: u64 = 300;
 
-/// Makes a configuration of settings, and of defaults where there are none.
+/// Makes a configuration of the settings, with defaults for the rest.
 pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
-    let mut given = Given(settings);
+    let mut given = GivenSettings(settings);
     let store = store::parse(&given.or_default("store")?)?;
     let mut listen = listen(&mut given)?;
     let relay = given.or_default("relay")?;
     let relay_advertise;
-    (listen.relay, relay_advertise) = relay::take(&mut given.0, &relay, &store)?;
+    (listen.relay, relay_advertise) = relay::parse(&mut given.0, &relay, &store)?;
     let config = Config {
         store_access: access::parse(&mut given.0, &store)?,
         store,
@@ -37,20 +38,20 @@ pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
         datacenter: names::datacenter(&given.or_default("datacenter")?)?,
         max_connections: usize::try_from(number(
             &given.or_default("max-connections")?,
-            MOST_CONNECTIONS,
+            MAX_CONNECTIONS,
         )?)
         .unwrap_or(usize::MAX),
         lead_duration: Duration::from_secs(number(
             &given.or_default("lead-duration")?,
-            LONGEST_LEAD,
+            MAX_LEAD_DURATION,
         )?),
-        log: Log {
+        log: LogConfig {
             filter: log::filter(&given.or_default("log-level")?)?,
             format: log::format(&given.or_default("log-format")?)?,
         },
     };
-    match given.0.left() {
-        // An option that is read nowhere would be ignored; the tests set each one.
+    match given.0.first_unused() {
+        // An option that no line above reads would be ignored; the tests set each option.
         Some(name) => Err(ConfigError(format!(
             "--{name}: not an option of this command"
         ))),
@@ -58,12 +59,12 @@ pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
     }
 }
 
-fn listen(given: &mut Given) -> Result<Listen, ConfigError> {
+fn listen(given: &mut GivenSettings) -> Result<Listen, ConfigError> {
     let zookeeper = given.or_default("zookeeper")?;
     if address::parse(&zookeeper)?.is_some() {
         return Err(ConfigError::at(
-            &zookeeper.place,
-            "this build has no ZooKeeper face",
+            &zookeeper.origin,
+            "this build has no ZooKeeper face: leave this option out, or give off",
         ));
     }
     let allow_plaintext = switch(&given.or_default("allow-plaintext")?)?;
@@ -71,7 +72,7 @@ fn listen(given: &mut Given) -> Result<Listen, ConfigError> {
         let setting = given.or_default(name)?;
         let address = address::parse(&setting)?;
         if !allow_plaintext {
-            address::need_loopback(address, &setting)?;
+            address::require_loopback(address, &setting)?;
         }
         Ok(address)
     };
@@ -83,11 +84,11 @@ fn listen(given: &mut Given) -> Result<Listen, ConfigError> {
     })
 }
 
-/// What was given.
-struct Given(Settings);
+/// The settings that were given.
+struct GivenSettings(Settings);
 
-impl Given {
-    /// What an option was given, or its default.
+impl GivenSettings {
+    /// The setting of an option, or its default.
     fn or_default(&mut self, name: &'static str) -> Result<Setting, ConfigError> {
         if let Some(setting) = self.0.take(name) {
             return Ok(setting);
@@ -96,7 +97,7 @@ impl Given {
             options::find(name).ok_or_else(|| ConfigError(format!("--{name}: no such option")))?;
         Ok(Setting {
             text: option.default.to_owned(),
-            place: Place::Default(option.name),
+            origin: SettingOrigin::Default(option.name),
         })
     }
 }
@@ -106,20 +107,20 @@ fn switch(setting: &Setting) -> Result<bool, ConfigError> {
         "true" | "1" => Ok(true),
         "false" | "0" => Ok(false),
         other => Err(ConfigError::at(
-            &setting.place,
+            &setting.origin,
             format!("{other:?} is neither true nor false"),
         )),
     }
 }
 
-/// A number from 1 to the most there may be.
-fn number(setting: &Setting, most: u64) -> Result<u64, ConfigError> {
+/// A number from 1 to `max`.
+fn number(setting: &Setting, max: u64) -> Result<u64, ConfigError> {
     let number = setting.text.parse::<u64>().ok();
     number
-        .filter(|number| (1..=most).contains(number))
+        .filter(|number| (1..=max).contains(number))
         .ok_or_else(|| {
-            let what = format!("{:?} is no number from 1 to {most}", setting.text);
-            ConfigError::at(&setting.place, what)
+            let what = format!("{:?} is not a number from 1 to {max}", setting.text);
+            ConfigError::at(&setting.origin, what)
         })
 }
 
@@ -129,19 +130,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_option_is_read() {
+    fn every_option_of_the_table_is_read() {
         for option in OPTIONS.iter().filter(|option| option.name != "config") {
             let mut settings = Settings::default();
-            settings.set(option.name, "\u{1}", Place::Flag(option.name));
+            settings.set(option.name, "\u{1}", SettingOrigin::Flag(option.name));
             let error = resolve(settings).unwrap_err().to_string();
-            let place = format!("--{}: ", option.name);
-            assert!(error.starts_with(&place), "{error}");
+            let origin = format!("--{}: ", option.name);
+            assert!(error.starts_with(&origin), "{error}");
             assert!(!error.contains("not an option"), "{error}");
         }
     }
 
     #[test]
-    fn defaults_are_loopback() {
+    fn default_addresses_are_loopback() {
         let config = resolve(Settings::default()).unwrap();
         let Listen {
             consul,

@@ -1,12 +1,12 @@
-//! Texts and where they came from, before anybody asked what they mean.
+//! Settings: the text of each option with its origin, not yet parsed.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where a text came from.
+/// The origin of a setting, which errors name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum SettingOrigin {
     /// A flag, by its name without dashes.
     Flag(&'static str),
     /// A variable of the environment.
@@ -22,11 +22,11 @@ pub enum Place {
         /// The key.
         key: String,
     },
-    /// Nobody gave it: the option's name.
+    /// The default of the option of this name.
     Default(&'static str),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SettingOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flag(name) => write!(f, "--{name}"),
@@ -42,38 +42,38 @@ impl fmt::Display for Place {
     }
 }
 
-/// A text with its place.
+/// A text with its origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// The text, as one would write it after the flag.
+    /// The text, as it would be written after the flag.
     pub text: String,
-    /// Where it came from.
-    pub place: Place,
+    /// The origin of the text.
+    pub origin: SettingOrigin,
 }
 
-/// Texts by the name of their option.
+/// Settings by the name of their option.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings(BTreeMap<&'static str, Setting>);
 
 impl Settings {
-    /// Sets an option, over what it was.
-    pub fn set(&mut self, name: &'static str, text: impl Into<String>, place: Place) {
+    /// Sets an option; an earlier setting is replaced.
+    pub fn set(&mut self, name: &'static str, text: impl Into<String>, origin: SettingOrigin) {
         let text = text.into();
-        self.0.insert(name, Setting { text, place });
+        self.0.insert(name, Setting { text, origin });
     }
 
-    /// Takes what an option was given.
+    /// Removes and returns the setting of an option.
     pub(crate) fn take(&mut self, name: &str) -> Option<Setting> {
         self.0.remove(name)
     }
 
-    /// Puts other settings over these.
+    /// Replaces settings of this set by those of `above`.
     pub(crate) fn override_with(&mut self, above: Self) {
         self.0.extend(above.0);
     }
 
-    /// The name of some option nobody took.
-    pub(crate) fn left(&self) -> Option<&'static str> {
+    /// The name of an option that no parser has taken.
+    pub(crate) fn first_unused(&self) -> Option<&'static str> {
         self.0.keys().next().copied()
     }
 }

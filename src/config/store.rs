@@ -1,30 +1,30 @@
-//! Where entries are kept.
+//! Store URLs (`--store`, `--to`).
 
 use std::path::PathBuf;
 
 use super::settings::Setting;
 use super::{ConfigError, data_dir};
 
-/// A store this build has.
+/// A store of this build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreUrl {
     /// A directory of this machine.
     Embedded(PathBuf),
-    /// Memory alone: gone with the process.
+    /// Memory only: lost with the process.
     Memory,
-    /// Custom resources in a namespace of a Kubernetes cluster; without one, in that of the kubeconfig or the pod.
+    /// Custom resources in a namespace of a Kubernetes cluster; `None` is the namespace of the kubeconfig or the pod.
     Kubernetes(Option<String>),
     /// Keys of an etcd cluster.
     Etcd {
-        /// Where its members listen, HOST:PORT.
+        /// The client addresses of its members, HOST:PORT.
         endpoints: Vec<String>,
-        /// What every key begins with; a slash follows.
+        /// The prefix of every key; a slash follows.
         prefix: String,
     },
 }
 
 impl StoreUrl {
-    /// Whether other gateways may use it as well.
+    /// Whether several gateways may use it.
     pub fn is_shared(&self) -> bool {
         match self {
             Self::Embedded(_) | Self::Memory => false,
@@ -33,9 +33,9 @@ impl StoreUrl {
     }
 }
 
-/// What a store is called by; known even where this build cannot open it.
+/// The parts of a store URL, without defaults.
 #[derive(Debug, PartialEq, Eq)]
-enum Url<'a> {
+enum ParsedUrl<'a> {
     Embedded(Option<&'a str>),
     Memory,
     Kubernetes(&'a str),
@@ -45,65 +45,65 @@ enum Url<'a> {
 const FORMS: &str =
     "embedded[:PATH], memory:, kubernetes:[NAMESPACE] or etcd://HOST:PORT[,HOST:PORT...]/PREFIX";
 
-/// Reads a store's URL. What was given is not repeated in errors: it may hold a password.
+/// Parses a store URL. Errors do not repeat the text: it may hold a password.
 pub(super) fn parse(setting: &Setting) -> Result<StoreUrl, ConfigError> {
-    let fail = |what: String| ConfigError::at(&setting.place, what);
-    match url(&setting.text).map_err(fail)? {
-        Url::Embedded(Some(path)) => std::path::absolute(path)
+    let fail = |what: String| ConfigError::at(&setting.origin, what);
+    match parse_url(&setting.text).map_err(fail)? {
+        ParsedUrl::Embedded(Some(path)) => std::path::absolute(path)
             .map(StoreUrl::Embedded)
             .map_err(|error| fail(format!("embedded: bad path: {error}"))),
-        Url::Embedded(None) => data_dir::default_data_dir()
+        ParsedUrl::Embedded(None) => data_dir::default_data_dir()
             .map(StoreUrl::Embedded)
             .ok_or_else(|| fail("embedded: no home directory: give embedded:PATH".to_owned())),
-        Url::Memory => Ok(StoreUrl::Memory),
-        Url::Kubernetes(namespace) => {
+        ParsedUrl::Memory => Ok(StoreUrl::Memory),
+        ParsedUrl::Kubernetes(namespace) => {
             let namespace = Some(namespace.to_owned()).filter(|name| !name.is_empty());
             Ok(StoreUrl::Kubernetes(namespace))
         }
-        Url::Etcd(endpoints, prefix) => Ok(StoreUrl::Etcd { endpoints, prefix }),
+        ParsedUrl::Etcd(endpoints, prefix) => Ok(StoreUrl::Etcd { endpoints, prefix }),
     }
 }
 
-fn url(text: &str) -> Result<Url<'_>, String> {
+fn parse_url(text: &str) -> Result<ParsedUrl<'_>, String> {
     let (scheme, rest) = match text.split_once(':') {
         Some((scheme, rest)) => (scheme, Some(rest)),
         None => (text, None),
     };
     match (scheme, rest) {
-        ("embedded", None) => Ok(Url::Embedded(None)),
+        ("embedded", None) => Ok(ParsedUrl::Embedded(None)),
         ("embedded", Some("")) => Err("embedded: the path is empty".to_owned()),
         ("embedded", Some(path)) if path.contains('\0') => {
             Err("embedded: the path has a NUL byte".to_owned())
         }
-        ("embedded", Some(path)) => Ok(Url::Embedded(Some(path))),
-        ("memory", None | Some("")) => Ok(Url::Memory),
+        ("embedded", Some(path)) => Ok(ParsedUrl::Embedded(Some(path))),
+        ("memory", None | Some("")) => Ok(ParsedUrl::Memory),
         ("memory", Some(_)) => Err("memory: takes nothing after the colon".to_owned()),
         ("kubernetes", namespace) => kubernetes(namespace.unwrap_or_default()),
         ("etcd", Some(rest)) => etcd(rest),
         ("zk", Some(_)) => Err(
-            "zk: nothing is written to ZooKeeper; import and export read it, with --from"
+            "zk: ZooKeeper is not a store of kubekv; import and export can read it, with --from"
                 .to_owned(),
         ),
         _ => Err(format!("unknown store: want {FORMS}")),
     }
 }
 
-/// A namespace is a DNS label (RFC 1123), or left out.
-fn kubernetes(namespace: &str) -> Result<Url<'_>, String> {
+/// A namespace is a DNS label (RFC 1123), or empty.
+fn kubernetes(namespace: &str) -> Result<ParsedUrl<'_>, String> {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let label = namespace.len() <= 63
         && namespace.bytes().all(inner)
         && !namespace.starts_with('-')
         && !namespace.ends_with('-');
     if label {
-        Ok(Url::Kubernetes(namespace))
+        Ok(ParsedUrl::Kubernetes(namespace))
     } else {
-        Err("kubernetes: the namespace is no DNS label".to_owned())
+        Err("kubernetes: the namespace is not a DNS label".to_owned())
     }
 }
 
-/// `HOST:PORT[,HOST:PORT...]`, taken apart.
-pub(super) fn hosts(text: &str) -> Option<Vec<String>> {
+/// Splits `HOST:PORT[,HOST:PORT...]`.
+pub(super) fn parse_members(text: &str) -> Option<Vec<String>> {
     let host = |text: &str| {
         let Ok(authority) = text.parse::<http::uri::Authority>() else {
             return false;
@@ -115,20 +115,20 @@ pub(super) fn hosts(text: &str) -> Option<Vec<String>> {
     all.then(|| text.split(',').map(str::to_owned).collect())
 }
 
-fn etcd(rest: &str) -> Result<Url<'_>, String> {
+fn etcd(rest: &str) -> Result<ParsedUrl<'_>, String> {
     let bad = || "etcd: want etcd://HOST:PORT[,HOST:PORT...]/PREFIX".to_owned();
     let (members, prefix) = rest
         .strip_prefix("//")
         .and_then(|rest| rest.split_once('/'))
         .ok_or_else(bad)?;
-    // Nothing that other kinds of URL give a meaning of its own.
+    // No character that has a meaning of its own in other kinds of URL.
     let plain = |byte: u8| byte.is_ascii_graphic() && !b"?#%\"\\".contains(&byte);
     let prefix = prefix.trim_end_matches('/');
     if prefix.is_empty() || !prefix.bytes().all(plain) {
         return Err(bad());
     }
-    let endpoints = hosts(members).ok_or_else(bad)?;
-    Ok(Url::Etcd(endpoints, prefix.to_owned()))
+    let endpoints = parse_members(members).ok_or_else(bad)?;
+    Ok(ParsedUrl::Etcd(endpoints, prefix.to_owned()))
 }
 
 #[cfg(test)]
@@ -138,16 +138,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::config::Place;
+    use crate::config::SettingOrigin;
 
     fn read(text: &str) -> Result<StoreUrl, String> {
-        let place = Place::Flag("store");
+        let origin = SettingOrigin::Flag("store");
         let text = text.to_owned();
-        parse(&Setting { text, place }).map_err(|error| error.to_string())
+        parse(&Setting { text, origin }).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn stores_of_this_build_are_read() {
+    fn every_store_of_this_build_is_parsed() {
         let path = Path::new("/a:b/c").to_owned();
         assert_eq!(read("embedded:/a:b/c"), Ok(StoreUrl::Embedded(path)));
         assert_eq!(read("memory:"), Ok(StoreUrl::Memory));
@@ -172,11 +172,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_store_is_refused_by_name() {
+    fn an_unknown_store_is_refused_by_name() {
         for (text, want) in [
             (
                 "kubernetes:My_Ns",
-                "--store: kubernetes: the namespace is no DNS label",
+                "--store: kubernetes: the namespace is not a DNS label",
             ),
             ("embedded:", "--store: embedded: the path is empty"),
             ("memory:x", "--store: memory: takes nothing after the colon"),
@@ -216,8 +216,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_or_refused(text in "(embedded|memory|kubernetes|etcd)?:?/{0,2}\\PC{0,40}") {
-            let _read = url(&text);
+        fn no_text_panics(text in "(embedded|memory|kubernetes|etcd)?:?/{0,2}\\PC{0,40}") {
+            let _parsed = parse_url(&text);
         }
     }
 }

@@ -128,7 +128,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::config::{self, OPTIONS, Place, Settings};
+    use crate::config::{self, OPTIONS, SettingOrigin, Settings};
 
     #[test]
     fn every_face_has_one_row_with_names_of_its_own() {
@@ -147,7 +147,11 @@ mod tests {
             let option = option.unwrap_or_else(|| panic!("--{name} is no option"));
             let address: SocketAddr = format!("127.0.0.1:{}", port + 1).parse().unwrap();
             let mut settings = Settings::default();
-            settings.set(option.name, address.to_string(), Place::Flag(option.name));
+            settings.set(
+                option.name,
+                address.to_string(),
+                SettingOrigin::Flag(option.name),
+            );
             let mut config = config::load(settings, []).unwrap();
             assert_eq!(*(face.address)(&mut config.listen), Some(address), "{name}");
             // Every other face keeps its default.

@@ -62,27 +62,27 @@ fn flags_that_are_wrong() {
     for (arguments, line) in [
         (
             ["--consul", "8500"],
-            "--consul: \"8500\" is no address: want IP:PORT, for example 127.0.0.1:8500 or [::1]:8500, or off",
+            "--consul: \"8500\" is not an address: want IP:PORT, for example 127.0.0.1:8500 or [::1]:8500, or off",
         ),
         (
             ["--consul", "0.0.0.0:0"],
-            "--consul: 0.0.0.0:0 is not a loopback address; to listen there in plaintext give --allow-plaintext",
+            "--consul: 0.0.0.0:0 is not a loopback address; give --allow-plaintext to listen there without TLS",
         ),
         (
             ["--admin", "[::]:0"],
-            "--admin: [::]:0 is not a loopback address; to listen there in plaintext give --allow-plaintext",
+            "--admin: [::]:0 is not a loopback address; give --allow-plaintext to listen there without TLS",
         ),
         (
             ["--zookeeper", "127.0.0.1:2181"],
-            "--zookeeper: this build has no ZooKeeper face",
+            "--zookeeper: this build has no ZooKeeper face: leave this option out, or give off",
         ),
         (
             ["--store", "kubernetes:My_Namespace"],
-            "--store: kubernetes: the namespace is no DNS label",
+            "--store: kubernetes: the namespace is not a DNS label",
         ),
         (
             ["--lead-duration", "0"],
-            "--lead-duration: \"0\" is no number from 1 to 300",
+            "--lead-duration: \"0\" is not a number from 1 to 300",
         ),
         (
             ["--store", "etcd://h:2379"],
@@ -90,15 +90,15 @@ fn flags_that_are_wrong() {
         ),
         (
             ["--max-connections", "0"],
-            "--max-connections: \"0\" is no number from 1 to 1000000",
+            "--max-connections: \"0\" is not a number from 1 to 1000000",
         ),
         (
             ["--max-connections", "-1"],
-            "--max-connections: \"-1\" is no number from 1 to 1000000",
+            "--max-connections: \"-1\" is not a number from 1 to 1000000",
         ),
         (
             ["--log-level", "loud"],
-            "--log-level: \"loud\" is no level: want error, warn, info, debug or trace",
+            "--log-level: \"loud\" is not a level: want error, warn, info, debug or trace",
         ),
         (
             ["--config", "/nowhere/k.toml"],
@@ -119,7 +119,7 @@ fn variables_that_are_wrong() {
         (
             "KUBEKV_CONSUL",
             "x",
-            "KUBEKV_CONSUL: \"x\" is no address: want IP:PORT, for example 127.0.0.1:8500 or [::1]:8500, or off",
+            "KUBEKV_CONSUL: \"x\" is not an address: want IP:PORT, for example 127.0.0.1:8500 or [::1]:8500, or off",
         ),
         (
             "KUBEKV_ALLOW_PLAINTEXT",
@@ -141,7 +141,7 @@ fn files_that_are_wrong() {
     for (content, line) in [
         (
             "store = \"memory:\"\n consul = \"x\"",
-            "2:11: consul: \"x\" is no address: want IP:PORT, for example 127.0.0.1:8500 or [::1]:8500, or off",
+            "2:11: consul: \"x\" is not an address: want IP:PORT, for example 127.0.0.1:8500 or [::1]:8500, or off",
         ),
         ("stoer = \"memory:\"", "1:1: stoer: no such option"),
         (

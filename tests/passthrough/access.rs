@@ -94,7 +94,7 @@ fn what_makes_no_sense_is_refused() {
     for (arguments, want) in [
         (
             &["--store", "memory:", "--store-user", "me"][..],
-            "--store-user: only a store etcd://... takes it",
+            "--store-user: only a store etcd://... takes this option",
         ),
         (
             &["--store", "etcd://a:1/p", "--store-user", "me"],

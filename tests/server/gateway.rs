@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use kubekv::config::{self, Config, Place, Settings};
+use kubekv::config::{self, Config, SettingOrigin, Settings};
 use kubekv::gateway::{Error, Listeners, Stage, run_with_stages};
 use prometheus_client::registry::Registry;
 use tokio::io::AsyncWriteExt;
@@ -14,9 +14,9 @@ use crate::harness::{get_once, rest};
 
 fn config(store: &str) -> Config {
     let mut settings = Settings::default();
-    settings.set("store", store, Place::Flag("store"));
+    settings.set("store", store, SettingOrigin::Flag("store"));
     for face in ["consul", "etcd", "admin"] {
-        settings.set(face, "127.0.0.1:0", Place::Flag(face));
+        settings.set(face, "127.0.0.1:0", SettingOrigin::Flag(face));
     }
     config::load(settings, []).unwrap()
 }

@@ -169,7 +169,7 @@ fn what_does_not_fit_is_named_and_the_rest_is_moved() {
     for words in [
         "does not take: big: a value of 2097153 bytes",
         ": a name of 4097 bytes",
-        "kubekv: what was not moved, or not for certain: 2",
+        "kubekv: entries that were not imported, or that may be wrong: 2; they are named above",
     ] {
         assert!(done.err.contains(words), "{words}: {done:?}");
     }

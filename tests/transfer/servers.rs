@@ -187,7 +187,10 @@ async fn what_changes_in_the_source_meanwhile_is_caught_up_with_or_told() {
         let from = format!("consul://{address}");
         let done = run(&["import", "--from", &from, "--to", &to]);
         assert_eq!(done.code, 1, "{done:?}");
-        assert!(done.err.contains("the source goes on changing"), "{done:?}");
+        assert!(
+            done.err.contains("the source is still changing"),
+            "{done:?}"
+        );
         // Which of the writers' keys the last pass met is up to chance.
         let named = ["count", "k/"].map(|key| format!("changing in the source: {key}"));
         assert!(named.iter().any(|line| done.err.contains(line)), "{done:?}");

@@ -372,7 +372,7 @@ fn what_is_no_zookeeper_is_said_to_be_none() {
     let done = run(&["import", "[]", "--to", "zk://127.0.0.1:1/kv"]);
     assert_eq!(done.code, 2, "{done:?}");
     assert!(
-        done.err.contains("nothing is written to ZooKeeper"),
+        done.err.contains("ZooKeeper is not a store of kubekv"),
         "{done:?}"
     );
 }

@@ -1,12 +1,12 @@
-//! A running gateway, asked through its Consul face. Any Consul server will do.
+//! A client of a running gateway's Consul face. It works with any Consul server, too.
 
 mod admin;
 mod entry;
-mod key;
+mod gateway;
+mod key_path;
 mod reply;
-mod target;
 
-pub(super) use admin::{About, Admin};
-pub(super) use entry::Entry;
-pub(super) use reply::Reply;
-pub(super) use target::{Gateway, Target};
+pub(super) use admin::{AdminAddress, GatewayStatus};
+pub(super) use entry::KvEntry;
+pub(super) use gateway::{GatewayAddress, GatewayClient};
+pub(super) use reply::GatewayReply;

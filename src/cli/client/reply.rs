@@ -1,39 +1,39 @@
-//! What the gateway answered.
+//! `GatewayReply`: a successful answer of the gateway, or its refusal as an error.
 
 use serde::de::DeserializeOwned;
 use ureq::http::Response;
 
-use crate::cli::exit::{self, Failure};
+use crate::cli::exit::{self, CommandError};
 
-/// The longest answer that is read, in bytes: more than everything a gateway can hold in memory is no answer.
-const LONGEST: u64 = 64 << 30;
-/// The longest part of a refusal that is shown, in characters.
-const SHOWN: usize = 500;
+/// The limit of an answer, in bytes: more than a gateway can hold in memory.
+const MAX_ANSWER: u64 = 64 << 30;
+/// The limit of a refusal's text in an error, in characters.
+const MAX_SHOWN: usize = 500;
 
-/// An answer that is no failure.
+/// A successful answer, or 404 for a missing key.
 #[derive(Debug)]
-pub(in crate::cli) struct Reply {
-    /// Whether there is what was asked for: not 404.
+pub(in crate::cli) struct GatewayReply {
+    /// Whether the key exists: the status was not 404.
     pub(in crate::cli) found: bool,
     /// `X-Consul-Index`, or 0.
     pub(in crate::cli) index: u64,
     body: Vec<u8>,
 }
 
-impl Reply {
-    pub(super) fn read(mut response: Response<ureq::Body>) -> Result<Self, Failure> {
+impl GatewayReply {
+    pub(super) fn read(mut response: Response<ureq::Body>) -> Result<Self, CommandError> {
         let status = response.status();
         let index = response.headers().get("x-consul-index");
         let index = index
             .and_then(|index| index.to_str().ok()?.parse().ok())
             .unwrap_or(0);
-        let body = response.body_mut().with_config().limit(LONGEST);
+        let body = response.body_mut().with_config().limit(MAX_ANSWER);
         let body = body.read_to_vec().map_err(|error| {
-            let line = format!("the gateway's answer broke off: {error}");
-            Failure::new(exit::UNREACHABLE, line)
+            let line = format!("the connection broke during the gateway's answer: {error}");
+            CommandError::new(exit::UNREACHABLE, line)
         })?;
         let found = status.as_u16() != 404;
-        // A page that is not there has words of its own; a key that is not there has none.
+        // A 404 for an unknown page has a body; a 404 for a missing key has none.
         if (found && !status.is_success()) || (!found && !body.is_empty()) {
             return Err(refused(status.as_u16(), &body));
         }
@@ -41,17 +41,17 @@ impl Reply {
     }
 
     /// Reads the body as JSON.
-    pub(in crate::cli) fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+    pub(in crate::cli) fn json<T: DeserializeOwned>(&self) -> Result<T, CommandError> {
         serde_json::from_slice(&self.body).map_err(|error| {
-            let line = format!("the gateway's answer is not what Consul answers: {error}");
-            Failure::new(exit::REFUSED, line)
+            let line = format!("the gateway's answer is not an answer of Consul: {error}");
+            CommandError::new(exit::REFUSED, line)
         })
     }
 }
 
-fn refused(status: u16, body: &[u8]) -> Failure {
-    let words = String::from_utf8_lossy(body);
-    let words: String = words.trim().chars().take(SHOWN).collect();
-    let line = format!("the gateway refused: {status}: {}", words.escape_debug());
-    Failure::new(exit::REFUSED, line)
+fn refused(status: u16, body: &[u8]) -> CommandError {
+    let text = String::from_utf8_lossy(body);
+    let text: String = text.trim().chars().take(MAX_SHOWN).collect();
+    let line = format!("the gateway refused: {status}: {}", text.escape_debug());
+    CommandError::new(exit::REFUSED, line)
 }

@@ -1,4 +1,4 @@
-//! `kubekv delete`.
+//! `kubekv delete`: deletion of a key or of all keys with a prefix.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -6,29 +6,29 @@ use std::os::unix::ffi::OsStrExt;
 use clap::Args;
 
 use super::print;
-use crate::cli::client::Target;
-use crate::cli::exit::{Failure, NO};
+use crate::cli::client::GatewayAddress;
+use crate::cli::exit::{CommandError, NO};
 
 /// The options of `kubekv delete`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Delete {
-    /// The key; with --recurse what keys begin with
+    /// The key; with --recurse a prefix of keys
     key: OsString,
-    /// Delete every key that begins so
+    /// Delete every key with this prefix
     #[arg(long, conflicts_with = "cas")]
     recurse: bool,
-    /// Delete only if the key's index is this
+    /// Delete only if the key's index is INDEX
     #[arg(long, value_name = "INDEX", value_parser = clap::value_parser!(u64).range(1..))]
     cas: Option<u64>,
     /// Print true or false
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    target: Target,
+    target: GatewayAddress,
 }
 
 impl Delete {
-    pub(in crate::cli) fn run(self) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(self) -> Result<(), CommandError> {
         let Self {
             key,
             recurse,
@@ -51,7 +51,10 @@ impl Delete {
         if done {
             return Ok(());
         }
-        let line = format!("not deleted: {} is at another index", key.display());
-        Err(Failure::new(NO, line))
+        let message = format!(
+            "not deleted: {} has another index than --cas names",
+            key.display()
+        );
+        Err(CommandError::new(NO, message))
     }
 }

@@ -1,4 +1,4 @@
-//! `kubekv get`.
+//! `kubekv get`: values of a key or of all keys with a prefix.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -6,29 +6,29 @@ use std::os::unix::ffi::OsStrExt;
 use clap::Args;
 
 use super::print;
-use crate::cli::client::{Entry, Target};
-use crate::cli::exit::{Failure, NO};
+use crate::cli::client::{GatewayAddress, KvEntry};
+use crate::cli::exit::{CommandError, NO};
 
 /// The options of `kubekv get`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Get {
-    /// The key; with --recurse what keys begin with
+    /// The key; with --recurse a prefix of keys
     key: OsString,
-    /// Print every key that begins so, as KEY:VALUE
+    /// Print every key with this prefix, as KEY:VALUE
     #[arg(long)]
     recurse: bool,
-    /// Print the value alone, without a line's end
+    /// Print only the value, without a newline
     #[arg(long, conflicts_with_all = ["json", "recurse"])]
     raw: bool,
-    /// Print the entry as Consul's API has it, its value in Base64
+    /// Print the entry as Consul's API returns it, with the value in Base64
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    target: Target,
+    target: GatewayAddress,
 }
 
 impl Get {
-    pub(in crate::cli) fn run(self) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(self) -> Result<(), CommandError> {
         let Self {
             key,
             recurse,
@@ -39,10 +39,10 @@ impl Get {
         let query: &[_] = if recurse { &[("recurse", None)] } else { &[] };
         let reply = target.connect()?.read(key.as_bytes(), query)?;
         if !reply.found {
-            let line = format!("no such key: {}", key.display());
-            return Err(Failure::new(NO, line));
+            let message = format!("no such key: {}", key.display());
+            return Err(CommandError::new(NO, message));
         }
-        let entries: Vec<Entry> = reply.json()?;
+        let entries: Vec<KvEntry> = reply.json()?;
         if recurse && json {
             return print::json(&entries);
         }

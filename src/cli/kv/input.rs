@@ -1,14 +1,14 @@
-//! Data of a command: as an argument, from standard input, or from a file.
+//! Input data of a command: an argument, standard input, or a file.
 
 use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::cli::exit::{self, Failure};
+use crate::cli::exit::{self, CommandError};
 
-/// Reads `-` as standard input, `@FILE` as the file's content, and anything else as the data itself.
-pub(in crate::cli) fn read(argument: &OsStr) -> Result<Vec<u8>, Failure> {
+/// Reads standard input for `-` and a file for `@FILE`. Any other argument is the data itself.
+pub(in crate::cli) fn read(argument: &OsStr) -> Result<Vec<u8>, CommandError> {
     let bytes = argument.as_bytes();
     if bytes == b"-" {
         let mut data = Vec::new();
@@ -20,7 +20,7 @@ pub(in crate::cli) fn read(argument: &OsStr) -> Result<Vec<u8>, Failure> {
     };
     let path = Path::new(OsStr::from_bytes(path));
     std::fs::read(path).map_err(|error| {
-        let line = format!("cannot read {}: {error}", path.display());
-        Failure::new(exit::IO, line)
+        let message = format!("cannot read {}: {error}", path.display());
+        CommandError::new(exit::IO, message)
     })
 }

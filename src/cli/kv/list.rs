@@ -1,4 +1,4 @@
-//! `kubekv list`.
+//! `kubekv list`: keys with a prefix.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -6,27 +6,27 @@ use std::os::unix::ffi::OsStrExt;
 use clap::Args;
 
 use super::print;
-use crate::cli::client::Target;
-use crate::cli::exit::Failure;
+use crate::cli::client::GatewayAddress;
+use crate::cli::exit::CommandError;
 
 /// The options of `kubekv list`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct List {
-    /// What the keys begin with
+    /// The prefix of the keys
     #[arg(default_value = "")]
     prefix: OsString,
-    /// Print keys only up to this text after the prefix, each once
+    /// Cut each key after the first TEXT that follows the prefix, and print each result once
     #[arg(long, value_name = "TEXT")]
     separator: Option<String>,
     /// Print a JSON array
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    target: Target,
+    target: GatewayAddress,
 }
 
 impl List {
-    pub(in crate::cli) fn run(self) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(self) -> Result<(), CommandError> {
         let Self {
             prefix,
             separator,

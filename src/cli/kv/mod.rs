@@ -1,4 +1,4 @@
-//! The commands on a running gateway's keys.
+//! Commands on the keys of a running gateway.
 
 mod delete;
 mod get;

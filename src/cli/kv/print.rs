@@ -1,27 +1,27 @@
-//! What commands print.
+//! Standard output of the commands: JSON lines, bytes, and values on one line.
 
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::cli::exit::Failure;
+use crate::cli::exit::CommandError;
 
 /// Prints a line of JSON.
-pub(super) fn json(value: &impl Serialize) -> Result<(), Failure> {
+pub(super) fn json(value: &impl Serialize) -> Result<(), CommandError> {
     let mut out = io::stdout().lock();
     serde_json::to_writer(&mut out, value).map_err(io::Error::from)?;
     out.write_all(b"\n")?;
     Ok(out.flush()?)
 }
 
-/// Prints bytes.
-pub(in crate::cli) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
+/// Prints bytes to standard output and flushes it.
+pub(in crate::cli) fn bytes(bytes: &[u8]) -> Result<(), CommandError> {
     let mut out = io::stdout().lock();
     out.write_all(bytes)?;
     Ok(out.flush()?)
 }
 
-/// A value on one line: text with its control characters escaped, anything else in Base64 behind `base64:`.
+/// A value on one line: UTF-8 text with control characters escaped, anything else as `base64:` and Base64.
 pub(super) fn one_line(value: &[u8]) -> String {
     use base64::Engine;
     let Ok(text) = std::str::from_utf8(value) else {
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_one_line() {
+    fn a_value_is_printed_on_one_line() {
         assert_eq!(
             one_line("a \"\u{e9}\"\n\\".as_bytes()),
             "a \"\u{e9}\"\\n\\\\"

@@ -1,4 +1,4 @@
-//! `kubekv put`.
+//! `kubekv put`: writing a key.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
@@ -6,32 +6,32 @@ use std::os::unix::ffi::OsStrExt;
 use clap::Args;
 
 use super::{input, print};
-use crate::cli::client::Target;
-use crate::cli::exit::{Failure, NO};
+use crate::cli::client::GatewayAddress;
+use crate::cli::exit::{CommandError, NO};
 
 /// The options of `kubekv put`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Put {
     /// The key
     key: OsString,
-    /// The value: the text itself, - for standard input, @FILE for a file's content; empty if left out
+    /// The value: the text itself, - for standard input, or @FILE for the content of a file [default: empty]
     #[arg(default_value = "")]
     value: OsString,
-    /// Write only if the key's index is this; 0: only if there is no such key
+    /// Write only if the key's index is INDEX; 0: only if the key does not exist
     #[arg(long, value_name = "INDEX")]
     cas: Option<u64>,
-    /// A number of yours, kept beside the value
+    /// A number that is stored with the value, for the client's own use
     #[arg(long, value_name = "NUMBER")]
     flags: Option<u64>,
     /// Print true or false
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    target: Target,
+    target: GatewayAddress,
 }
 
 impl Put {
-    pub(in crate::cli) fn run(self) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(self) -> Result<(), CommandError> {
         let Self {
             key,
             value,
@@ -43,8 +43,8 @@ impl Put {
         let value = input::read(&value)?;
         let cas = cas.map(|index| index.to_string());
         let flags = flags.map(|flags| flags.to_string());
-        let given = [("cas", &cas), ("flags", &flags)];
-        let query: Vec<_> = given
+        let optional = [("cas", &cas), ("flags", &flags)];
+        let query: Vec<_> = optional
             .into_iter()
             .filter_map(|(name, text)| Some((name, Some(text.as_deref()?))))
             .collect();
@@ -55,7 +55,10 @@ impl Put {
         if done {
             return Ok(());
         }
-        let line = format!("not written: {} is at another index", key.display());
-        Err(Failure::new(NO, line))
+        let message = format!(
+            "not written: {} has another index than --cas names",
+            key.display()
+        );
+        Err(CommandError::new(NO, message))
     }
 }

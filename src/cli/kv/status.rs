@@ -1,12 +1,12 @@
-//! `kubekv status`.
+//! `kubekv status`: role, leader, term and contents of a running gateway.
 
 use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::print;
-use crate::cli::client::{About, Admin, Gateway, Target};
-use crate::cli::exit::{Failure, REFUSED};
+use crate::cli::client::{AdminAddress, GatewayAddress, GatewayClient, GatewayStatus};
+use crate::cli::exit::{CommandError, REFUSED};
 
 /// The options of `kubekv status`.
 #[derive(Debug, Args)]
@@ -15,102 +15,104 @@ pub(in crate::cli) struct Status {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    target: Target,
+    target: GatewayAddress,
     #[command(flatten)]
-    admin: Admin,
+    admin: AdminAddress,
 }
 
-/// What a gateway is, in the order it is printed.
+/// The status of a gateway, in print order.
 #[derive(Debug, Default, Serialize)]
-struct Report {
-    /// The address that was asked.
+struct StatusReport {
+    /// The address of the Consul face.
     address: String,
-    /// What the gateway there is called; nothing where its admin port is not known.
+    /// The gateway's name; `None` without its admin port.
     gateway: Option<String>,
-    /// What it does: leader, follower, starting or draining.
+    /// The role: leader, follower, starting or draining; `None` without the admin port.
     role: Option<String>,
-    /// Who leads: the name of a gateway, and the address of a Consul server.
+    /// The leader: the name of a gateway, or the address of a Consul server.
     leader: Option<String>,
-    /// The leader's term, on a store that several gateways share.
+    /// The leader's term, on a store that gateways share.
     term: Option<u64>,
-    /// kubekv's version; nothing where a Consul server answered.
+    /// The version of kubekv; `None` where a Consul server answered.
     version: Option<String>,
-    /// The version of Consul whose answers these are.
+    /// The version of Consul, which kubekv imitates.
     consul: Option<String>,
-    /// The node of Consul's catalog, which is the gateway that leads.
+    /// The node of Consul's catalog, which is the leader.
     node: Option<String>,
     /// The last revision.
     revision: Option<u64>,
-    /// How many keys clients have.
+    /// The number of keys that clients see.
     entries: Option<usize>,
 }
 
 impl Status {
-    pub(in crate::cli) fn run(self) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(self) -> Result<(), CommandError> {
         let Self {
             json,
             target,
             admin,
         } = self;
         let gateway = target.connect()?;
-        let mut report = Report {
+        let mut report = StatusReport {
             address: gateway.address().to_owned(),
-            ..Report::default()
+            ..StatusReport::default()
         };
-        let about = admin.ask(&target)?;
-        let waits = about.as_ref().and_then(why_it_waits);
-        if let Some(about) = about {
-            report.take(about);
+        let status = admin.fetch(&target)?;
+        let waiting = status.as_ref().and_then(waiting_reason);
+        if let Some(status) = status {
+            report.add_admin(status);
         }
-        // What is asked of a face meanwhile would only wait.
-        let asked = match waits {
-            Some(why) => Err(Failure::new(REFUSED, why)),
-            None => report.ask(&gateway),
+        // A request to a face would only wait while no leader answers.
+        let answer = match waiting {
+            Some(why) => Err(CommandError::new(REFUSED, why)),
+            None => report.add_face(&gateway),
         };
         if report.role.is_none() {
-            asked?;
+            answer?;
             return report.print(json);
         }
-        // What is known of a gateway that does not answer clients is what one asks for.
+        // The status of a gateway that does not answer clients is the reason to run this command: print it, then fail.
         report.print(json)?;
-        asked
+        answer
     }
 }
 
-/// Why a gateway's faces do not answer now, if they do not.
-fn why_it_waits(about: &About) -> Option<String> {
-    let About {
+/// The reason why a gateway's faces do not answer now; `None` where they do.
+fn waiting_reason(status: &GatewayStatus) -> Option<String> {
+    let GatewayStatus {
         name,
         leader,
         serves,
         ..
-    } = about;
+    } = status;
     if *serves {
         return None;
     }
     Some(match leader {
         Some(leader) if leader != name => {
             format!(
-                "{name} relays nothing to {leader}, which leads: its clients wait; ask {leader} itself"
+                "{name} does not relay to the leader, {leader}: clients of {name} wait; use {leader} itself"
             )
         }
         Some(_) | None => {
-            format!("no gateway leads the store of {name} now: its clients wait until one does")
+            format!(
+                "the store of {name} has no leader now: clients wait until a gateway takes over"
+            )
         }
     })
 }
 
-impl Report {
-    /// What the admin port tells.
-    fn take(&mut self, about: About) {
-        let About {
+impl StatusReport {
+    /// Adds the answer of the admin port.
+    fn add_admin(&mut self, status: GatewayStatus) {
+        let GatewayStatus {
             name,
             version,
             role,
             leader,
             term,
             ..
-        } = about;
+        } = status;
         self.gateway = Some(name);
         self.version = Some(version);
         self.role = Some(role);
@@ -118,16 +120,17 @@ impl Report {
         self.term = term;
     }
 
-    /// What the Consul face tells, which is answered by the gateway that leads.
-    fn ask(&mut self, gateway: &Gateway) -> Result<(), Failure> {
-        let about: Value = gateway.get("/v1/agent/self")?.json()?;
+    /// Adds the answers of the Consul face, which come from the leader.
+    fn add_face(&mut self, gateway: &GatewayClient) -> Result<(), CommandError> {
+        let status: Value = gateway.get("/v1/agent/self")?.json()?;
         let text = |path: &str| {
-            about
+            status
                 .pointer(path)
                 .and_then(Value::as_str)
                 .map(str::to_owned)
         };
-        let missing = || Failure::new(REFUSED, "the gateway's answer is not what Consul answers");
+        let missing =
+            || CommandError::new(REFUSED, "the gateway's answer is not an answer of Consul");
         let revision = text("/Stats/raft/applied_index").and_then(|index| index.parse().ok());
         let keys = gateway.read(b"", &[("keys", None)])?;
         let version = text("/Meta/kubekv-version");
@@ -150,7 +153,7 @@ impl Report {
         Ok(())
     }
 
-    fn print(self, json: bool) -> Result<(), Failure> {
+    fn print(self, json: bool) -> Result<(), CommandError> {
         if json {
             return print::json(&self);
         }
@@ -162,26 +165,26 @@ impl Report {
             term,
             version,
             consul,
-            node: _the_leader,
+            node: _also_the_leader,
             revision,
             entries,
         } = self;
-        let unasked = || "not known: name the gateway's admin port with --admin".to_owned();
-        let number = |number: Option<u64>, or: &str| {
-            number.map_or_else(|| or.to_owned(), |number| number.to_string())
+        let admin_unknown = || "not known: give the gateway's admin port with --admin".to_owned();
+        let number = |number: Option<u64>, otherwise: &str| {
+            number.map_or_else(|| otherwise.to_owned(), |number| number.to_string())
         };
         let unknown = || "not known".to_owned();
         let is_kubekv = version.is_some();
         let mut lines = vec![("address", address)];
         if is_kubekv {
-            lines.push(("gateway", gateway.unwrap_or_else(unasked)));
-            let is_known = role.is_some();
-            lines.push(("role", role.unwrap_or_else(unasked)));
+            lines.push(("gateway", gateway.unwrap_or_else(admin_unknown)));
+            let has_admin = role.is_some();
+            lines.push(("role", role.unwrap_or_else(admin_unknown)));
             lines.push(("leader", leader.unwrap_or_else(|| "none".to_owned())));
-            if is_known {
+            if has_admin {
                 lines.push((
                     "term",
-                    number(term, "none: the store is this gateway's alone"),
+                    number(term, "none: only this gateway uses the store"),
                 ));
             }
         } else {

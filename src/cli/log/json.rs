@@ -1,4 +1,4 @@
-//! JSON log lines: one object a line, each field once, numbers as numbers.
+//! JSON log lines: one object per line, each field once, numbers as numbers.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -14,29 +14,30 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::{LookupSpan, Scope};
 
-/// What a line has before its own fields; a field of the same name stands behind the name of its span, or `field_`.
-const OWN: [&str; 4] = ["timestamp", "level", "target", "message"];
+/// The fields that every line begins with. A field of an event or span with one of these names gets the prefix `field_` or
+/// the name of its span.
+const STANDARD_FIELDS: [&str; 4] = ["timestamp", "level", "target", "message"];
 
-/// Fields in their order; of those with one name the last value counts.
+/// Fields in their order. The last value of a name wins.
 #[derive(Debug, Default)]
-pub(super) struct Fields(Vec<(String, Value)>);
+pub(super) struct LogFields(Vec<(String, Value)>);
 
-impl Fields {
+impl LogFields {
     pub(super) fn set(&mut self, name: &str, value: impl Into<Value>) {
         let value = value.into();
-        match self.0.iter_mut().find(|(known, _)| known == name) {
-            Some((_, known)) => *known = value,
+        match self.0.iter_mut().find(|(existing, _)| existing == name) {
+            Some((_, existing)) => *existing = value,
             None => self.0.push((name.to_owned(), value)),
         }
     }
 
     fn take(&mut self, name: &str) -> Option<Value> {
-        let place = self.0.iter().position(|(known, _)| known == name)?;
-        Some(self.0.remove(place).1)
+        let position = self.0.iter().position(|(existing, _)| existing == name)?;
+        Some(self.0.remove(position).1)
     }
 
-    /// A line with when, how grave and by whom, and these fields.
-    fn line(self, level: &str, target: &str, message: Value) -> Line {
+    /// A line with time, level, target and message, and then these fields.
+    fn line(self, level: &str, target: &str, message: Value) -> JsonLine {
         let at = jiff::Timestamp::from_millisecond(time::unix_ms()).unwrap_or_default();
         let mut line = Self::default();
         line.set("timestamp", format!("{at:.3}"));
@@ -44,11 +45,11 @@ impl Fields {
         line.set("target", target);
         line.set("message", message);
         line.0.extend(self.0);
-        Line(line)
+        JsonLine(line)
     }
 }
 
-impl Serialize for Fields {
+impl Serialize for LogFields {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for (name, value) in &self.0 {
@@ -58,29 +59,29 @@ impl Serialize for Fields {
     }
 }
 
-/// Serialized before it is written: a line goes out whole or not at all.
-struct Line(Fields);
+/// A line, serialized before it is written, so that it is written whole or not at all.
+struct JsonLine(LogFields);
 
-impl Line {
+impl JsonLine {
     fn write(&self, mut out: impl Write) {
         if let Ok(mut line) = serde_json::to_vec(&self.0) {
             line.push(b'\n');
-            // Nobody may be reading.
+            // Standard error may be closed.
             let _unwritable = out.write_all(&line);
         }
     }
 }
 
-/// Writes a line past the subscriber: before it is up, or after it is gone.
-pub(super) fn write_plainly(message: &str, fields: Fields) {
+/// Writes a line without the subscriber: before it is set up, or after it is dropped.
+pub(super) fn write_directly(message: &str, fields: LogFields) {
     fields
         .line("ERROR", "kubekv", message.into())
         .write(io::stderr().lock());
 }
 
-impl Visit for Fields {
+impl Visit for LogFields {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        // JSON has no infinity.
+        // JSON has no infinity and no NaN.
         match serde_json::Number::from_f64(value) {
             Some(number) => self.set(field.name(), number),
             None => self.set(field.name(), value.to_string()),
@@ -122,7 +123,7 @@ impl Visit for Fields {
     }
 }
 
-/// A layer that writes every event as a line, with the fields of the spans it is in.
+/// A layer that writes every event as a line, with the fields of its spans.
 #[derive(Debug)]
 pub(super) struct JsonLines<W>(pub(super) W);
 
@@ -132,7 +133,7 @@ where
     W: for<'a> MakeWriter<'a> + 'static,
 {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let mut fields = Fields::default();
+        let mut fields = LogFields::default();
         attributes.record(&mut fields);
         if let Some(span) = context.span(id) {
             span.extensions_mut().insert(fields);
@@ -141,23 +142,23 @@ where
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         if let Some(span) = context.span(id)
-            && let Some(fields) = span.extensions_mut().get_mut::<Fields>()
+            && let Some(fields) = span.extensions_mut().get_mut::<LogFields>()
         {
             values.record(fields);
         }
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut own = Fields::default();
+        let mut own = LogFields::default();
         event.record(&mut own);
         let message = own.take("message").unwrap_or_else(|| "".into());
-        // What libraries log by way of the crate `log` names its origin in fields.
+        // Events of libraries that use the crate `log` name their origin in fields.
         let origin = own.take("log.target");
         own.0.retain(|(name, _)| !name.starts_with("log."));
-        let mut all = Fields::default();
+        let mut all = LogFields::default();
         let scope = context.event_scope(event).into_iter();
         for span in scope.flat_map(Scope::from_root) {
-            if let Some(fields) = span.extensions().get::<Fields>() {
+            if let Some(fields) = span.extensions().get::<LogFields>() {
                 all.add(span.name(), fields);
             }
         }
@@ -172,12 +173,12 @@ where
     }
 }
 
-impl Fields {
-    /// Adds those of a span, or of the event itself.
-    fn add(&mut self, by: &str, more: &Self) {
+impl LogFields {
+    /// Adds the fields of a span or event; `prefix` goes before names of standard fields.
+    fn add(&mut self, prefix: &str, more: &Self) {
         for (name, value) in &more.0 {
-            if OWN.contains(&name.as_str()) {
-                self.set(&format!("{by}_{name}"), value.clone());
+            if STANDARD_FIELDS.contains(&name.as_str()) {
+                self.set(&format!("{prefix}_{name}"), value.clone());
             } else {
                 self.set(name, value.clone());
             }
@@ -214,7 +215,7 @@ mod tests {
         let out = written.clone();
         let subscriber = tracing_subscriber::registry().with(JsonLines(move || out.clone()));
         let before = std::panic::take_hook();
-        std::panic::set_hook(Box::new(super::super::panicked));
+        std::panic::set_hook(Box::new(super::super::log_panic));
         tracing::subscriber::with_default(subscriber, || {
             let _unwound = std::panic::catch_unwind(|| panic!("said {}", 1));
         });
@@ -222,7 +223,7 @@ mod tests {
         let text = String::from_utf8(written.0.lock().clone()).unwrap();
         let line: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(line["level"], "ERROR", "{line}");
-        assert_eq!(line["message"], "a mistake in this program: said 1");
+        assert_eq!(line["message"], "panic, a bug in kubekv: said 1");
         assert!(
             line["location"].as_str().unwrap().contains("json.rs:"),
             "{line}"

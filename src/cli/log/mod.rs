@@ -1,6 +1,6 @@
-//! Where the log goes: standard error, through a thread of its own.
+//! The log on standard error, written by a thread of its own.
 //!
-//! Nobody may be reading standard error, or not fast enough: then lines are dropped and counted, and the gateway goes on.
+//! The gateway never waits for a slow or blocked reader of standard error: lines are dropped and counted instead.
 
 mod json;
 
@@ -10,7 +10,7 @@ use std::io::{self, IsTerminal, Write};
 use std::panic::{self, PanicHookInfo};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use kubekv::config::{self, Log, LogFormat};
+use kubekv::config::{self, LogConfig, LogFormat};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
@@ -20,94 +20,94 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use json::{Fields, JsonLines};
+use json::{JsonLines, LogFields};
 
-/// How many lines may wait to be written.
-const WAITING: usize = 10_000;
+/// The limit of lines that wait to be written.
+const QUEUE_LINES: usize = 10_000;
 
-/// A log that is being written. When this is dropped, what waits is written, if that takes no longer than a second.
+/// The running log. Dropping it writes the lines that wait, within a time limit of one second.
 pub(super) struct Logging {
     dropped: ErrorCounter,
-    _written: WorkerGuard,
+    _flush_on_drop: WorkerGuard,
 }
 
 impl Logging {
-    /// Registers what the log counts.
+    /// Registers the log's metric.
     pub(super) fn register(&self, registry: &mut Registry) {
-        registry.register_collector(Box::new(Dropped(self.dropped.clone())));
+        registry.register_collector(Box::new(DroppedLines(self.dropped.clone())));
     }
 }
 
-/// The lines that were dropped.
+/// The count of dropped lines.
 #[derive(Debug)]
-struct Dropped(ErrorCounter);
+struct DroppedLines(ErrorCounter);
 
-impl Collector for Dropped {
+impl Collector for DroppedLines {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let lines = self.0.dropped_lines();
         let counter = ConstCounter::new(u64::try_from(lines).unwrap_or(u64::MAX));
-        let help = "Lines of the log that nobody read in time";
+        let help = "Log lines dropped, because standard error was not read fast enough";
         let kind = counter.metric_type();
         counter.encode(encoder.encode_descriptor("log_dropped", help, None, kind)?)
     }
 }
 
-/// Whether standard error is to have lines of JSON alone, those of before and after the log too.
+/// Whether standard error gets only JSON lines, also before the log starts and after it ends.
 static IS_JSON: AtomicBool = AtomicBool::new(false);
 
-/// Notes which format `kubekv serve` is asked for, before anything can go wrong with what else it is told.
-pub(super) fn note_format(arguments: impl IntoIterator<Item = OsString>) {
+/// Detects the requested format of `kubekv serve` before the options are parsed, so that errors in them have it, too.
+pub(super) fn detect_format(arguments: impl IntoIterator<Item = OsString>) {
     let mut arguments = arguments.into_iter().skip(1);
     if arguments.next().is_some_and(|command| command == "serve") {
-        let format = config::format_asked(arguments, std::env::vars_os());
+        let format = config::requested_format(arguments, std::env::vars_os());
         IS_JSON.store(format == LogFormat::Json, Ordering::Relaxed);
     }
 }
 
-/// Whether that is JSON.
+/// Whether the detected format is JSON.
 pub(super) fn is_json() -> bool {
     IS_JSON.load(Ordering::Relaxed)
 }
 
-/// Says why the command ends, on standard error; in JSON where the log is.
-pub(super) fn end(line: &str, code: u8) {
+/// Prints the error that ends the command on standard error, as JSON where the log is JSON.
+pub(super) fn print_error(message: &str, code: u8) {
     if is_json() {
-        let mut fields = Fields::default();
+        let mut fields = LogFields::default();
         fields.set("exit_code", code);
-        json::write_plainly(line, fields);
+        json::write_directly(message, fields);
     } else {
-        // Nobody may be reading.
-        let _unwritable = writeln!(io::stderr(), "kubekv: {line}");
+        // Standard error may be closed.
+        let _unwritable = writeln!(io::stderr(), "kubekv: {message}");
     }
 }
 
-/// Logs a panic, which would be plain text otherwise.
-fn panicked(info: &PanicHookInfo<'_>) {
+/// Logs a panic as a log line. The default hook would print plain text.
+fn log_panic(info: &PanicHookInfo<'_>) {
     let payload = info.payload();
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    let message = text.unwrap_or("a panic without words");
-    let place = info.location().map(ToString::to_string);
+    let message = text.unwrap_or("no message");
+    let location = info.location().map(ToString::to_string);
     let thread = std::thread::current();
     let backtrace = Backtrace::capture();
     let backtrace = (backtrace.status() == BacktraceStatus::Captured).then_some(backtrace);
     tracing::error!(
-        location = place,
+        location = location,
         thread = thread.name(),
         backtrace = backtrace.map(tracing::field::display),
-        "a mistake in this program: {message}"
+        "panic, a bug in kubekv: {message}"
     );
 }
 
-/// Begins to log.
-pub(super) fn init(log: &Log) -> Logging {
-    // The database under the embedded store tells each step it takes; the store tells what matters of that.
+/// Starts the log.
+pub(super) fn init(log: &LogConfig) -> Logging {
+    // The database of the embedded store logs every step at info; the store itself logs what operators need of that.
     let filter = match log.filter.as_str() {
         "info" => "info,fjall=warn,lsm_tree=warn",
         other => other,
     };
-    let (writer, written) = NonBlockingBuilder::default()
-        .buffered_lines_limit(WAITING)
+    let (writer, flush_on_drop) = NonBlockingBuilder::default()
+        .buffered_lines_limit(QUEUE_LINES)
         .lossy(true)
         .thread_name("log")
         .finish(io::stderr());
@@ -124,11 +124,11 @@ pub(super) fn init(log: &Log) -> Logging {
                 .with(filter)
                 .with(JsonLines(move || writer.clone()))
                 .init();
-            panic::set_hook(Box::new(panicked));
+            panic::set_hook(Box::new(log_panic));
         }
     }
     Logging {
         dropped,
-        _written: written,
+        _flush_on_drop: flush_on_drop,
     }
 }

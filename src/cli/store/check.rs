@@ -1,4 +1,4 @@
-//! `kubekv check`.
+//! `kubekv check`: verification of an embedded store.
 
 use std::path::PathBuf;
 
@@ -6,13 +6,13 @@ use clap::Args;
 use kubekv::store::embedded;
 
 use super::report;
-use crate::cli::exit::{Failure, NO};
-use crate::cli::in_use;
+use crate::cli::exit::{CommandError, NO};
+use crate::cli::store_in_use;
 
 /// The options of `kubekv check`.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Check {
-    /// The store's directory; the one `kubekv serve` uses if left out
+    /// The store's directory [default: that of `kubekv serve`]
     #[arg(value_name = "DIR")]
     directory: Option<PathBuf>,
     /// Print a JSON object
@@ -21,18 +21,18 @@ pub(in crate::cli) struct Check {
 }
 
 impl Check {
-    pub(in crate::cli) fn run(self) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(self) -> Result<(), CommandError> {
         let Self { directory, json } = self;
         let directory = report::directory(directory)?;
-        let found = embedded::check(&directory).map_err(|error| report::failed(&error));
-        let found = in_use::advise(
+        let found = embedded::check(&directory).map_err(|error| report::store_error(&error));
+        let found = store_in_use::advise(
             found,
-            "stop it and run this again, or let it run: it verified every record when it started",
+            "stop it and run this command again, or let it run: it verified every record when it started",
         )?;
         report::print(&found, json)?;
         match found.problems.len() {
             0 => Ok(()),
-            count => Err(Failure::new(NO, format!("problems found: {count}"))),
+            count => Err(CommandError::new(NO, format!("problems found: {count}"))),
         }
     }
 }

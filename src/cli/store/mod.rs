@@ -1,4 +1,4 @@
-//! The commands on an embedded store's directory.
+//! Commands on the directory of an embedded store.
 
 mod backup;
 mod check;

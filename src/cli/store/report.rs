@@ -1,4 +1,4 @@
-//! What is in a store, for people and for scripts.
+//! Reports of `kubekv check` and `kubekv backup`, as text or JSON.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -7,10 +7,10 @@ use kubekv::config::default_data_dir;
 use kubekv::store::StoreError;
 use kubekv::store::embedded::StoreReport;
 
-use crate::cli::exit::{self, Failure};
+use crate::cli::exit::{self, CommandError};
 
 /// Prints a report.
-pub(super) fn print(report: &StoreReport, json: bool) -> Result<(), Failure> {
+pub(super) fn print(report: &StoreReport, json: bool) -> Result<(), CommandError> {
     let mut out = io::stdout().lock();
     if json {
         serde_json::to_writer(&mut out, report).map_err(io::Error::from)?;
@@ -39,10 +39,7 @@ pub(super) fn print(report: &StoreReport, json: bool) -> Result<(), Failure> {
     )?;
     writeln!(out, "records    {records}")?;
     if *cut_bytes > 0 {
-        writeln!(
-            out,
-            "cut        {cut_bytes} bytes of a commit that was never finished"
-        )?;
+        writeln!(out, "cut        {cut_bytes} bytes of an unfinished commit")?;
     }
     for problem in problems {
         writeln!(out, "problem    {problem}")?;
@@ -50,15 +47,15 @@ pub(super) fn print(report: &StoreReport, json: bool) -> Result<(), Failure> {
     Ok(out.flush()?)
 }
 
-/// The directory that was given, or the one `kubekv serve` uses.
-pub(super) fn directory(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
+/// The given directory, or that of `kubekv serve`.
+pub(super) fn directory(given: Option<PathBuf>) -> Result<PathBuf, CommandError> {
     given.or_else(default_data_dir).ok_or_else(|| {
-        let line = "no home directory: name the store's directory";
-        Failure::new(exit::USAGE, line)
+        let message = "no home directory: give the store's directory";
+        CommandError::new(exit::USAGE, message)
     })
 }
 
-/// A store that cannot be opened.
-pub(super) fn failed(error: &StoreError) -> Failure {
-    Failure::new(exit::STORE, error.to_string())
+/// The error of a store that cannot be opened.
+pub(super) fn store_error(error: &StoreError) -> CommandError {
+    CommandError::new(exit::STORE, error.to_string())
 }

@@ -1,4 +1,4 @@
-//! `kubekv export`.
+//! `kubekv export`: a Consul export of a running gateway, or a dump of another source.
 
 use std::env;
 use std::ffi::OsString;
@@ -11,34 +11,34 @@ use kubekv::transfer::{ConsulEntry, Source, write_dump};
 use serde::Serialize;
 use serde_json::ser::{PrettyFormatter, Serializer};
 
-use super::given::From;
+use super::from_to::FromOptions;
 use super::{output, report, run};
-use crate::cli::client::{Entry, Target};
-use crate::cli::exit::{Failure, NO, REFUSED};
-use crate::cli::in_use;
+use crate::cli::client::{GatewayAddress, KvEntry};
+use crate::cli::exit::{CommandError, NO, REFUSED};
+use crate::cli::store_in_use;
 
 /// The options of `kubekv export`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Without --from a running gateway is asked, and the output is in the format of consul kv export: keys, \
-values and flags. With --from it is a dump of lines of JSON, which also has directories, what is left of TTLs, and what \
-was left out; its last line says that it is whole."
+    after_help = "Without --from it reads a running gateway, and the output has the format of consul kv export: keys, \
+values and flags. With --from the output is a dump of JSON lines, which also has directories, the remaining time of TTLs, \
+and the names of what was left out. The last line confirms that the dump is complete."
 )]
 pub(in crate::cli) struct Export {
-    /// What the keys begin with
+    /// The prefix of the keys
     #[arg(default_value = "")]
     prefix: OsString,
-    /// Write to this new file, which only you may read, instead of standard output
+    /// Write to this new file, readable only by its owner, instead of standard output
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
-    target: Target,
+    target: GatewayAddress,
     #[command(flatten)]
-    from: From,
+    from: FromOptions,
 }
 
 impl Export {
-    pub(in crate::cli) fn run(self) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(self) -> Result<(), CommandError> {
         let Self {
             prefix,
             output,
@@ -47,7 +47,7 @@ impl Export {
         } = self;
         let source = config::source(&mut from.settings()?, env::vars_os())?;
         let Some((url, access)) = source else {
-            return of_gateway(&prefix, output.as_deref(), &target);
+            return export_gateway(&prefix, output.as_deref(), &target);
         };
         let prefix = url.prefix(prefix.as_bytes());
         let source = Source {
@@ -55,35 +55,41 @@ impl Export {
             access,
             prefix,
         };
-        let listing = in_use::advise(
+        let listing = store_in_use::advise(
             run(async { source.read().await }),
-            "leave out --from to ask the running gateway itself for keys, values and flags (kubekv export --address \
-             HOST:PORT), or stop it for the whole",
+            "leave out --from to export keys, values and flags of the running gateway (kubekv export --address \
+             HOST:PORT), or stop it to export everything",
         )?;
         output::write(output.as_deref(), |mut out| write_dump(&mut out, &listing))?;
-        report::name(&listing.left_out);
+        report::print_left_out(&listing.left_out);
         let faults = listing.left_out.iter().filter(|one| one.reason.is_fault());
         match faults.count() {
             0 => Ok(()),
             count => {
-                let line = format!("what is not in the dump, or not for certain: {count}");
-                Err(Failure::new(NO, line))
+                let message = format!(
+                    "entries that are missing from the dump, or that may be wrong in it: {count}; they are named above"
+                );
+                Err(CommandError::new(NO, message))
             }
         }
     }
 }
 
-/// What a running gateway holds, as Consul exports it.
-fn of_gateway(prefix: &OsString, output: Option<&Path>, target: &Target) -> Result<(), Failure> {
+/// Writes the entries of a running gateway in Consul's export format.
+fn export_gateway(
+    prefix: &OsString,
+    output: Option<&Path>,
+    target: &GatewayAddress,
+) -> Result<(), CommandError> {
     let query = [("recurse", None)];
     let reply = target.connect()?.read(prefix.as_bytes(), &query)?;
-    let entries: Vec<Entry> = if reply.found {
+    let entries: Vec<KvEntry> = if reply.found {
         reply.json()?
     } else {
         Vec::new()
     };
-    // Consul's JSON has this in the place of bytes that are no UTF-8: the key's real name is not known.
-    let (unnamed, entries): (Vec<Entry>, Vec<Entry>) = entries
+    // Consul's JSON replaces bytes that are not UTF-8 by this character, so the key's real name is lost.
+    let (unnamed, entries): (Vec<KvEntry>, Vec<KvEntry>) = entries
         .into_iter()
         .partition(|entry| entry.key.contains(char::REPLACEMENT_CHARACTER));
     let exported: Vec<ConsulEntry> = entries
@@ -94,7 +100,7 @@ fn of_gateway(prefix: &OsString, output: Option<&Path>, target: &Target) -> Resu
             value: entry.value.unwrap_or_default(),
         })
         .collect();
-    // Indented by tabs, as Consul does.
+    // Consul indents by tabs.
     let mut out = Vec::new();
     let mut writer = Serializer::with_formatter(&mut out, PrettyFormatter::with_indent(b"\t"));
     exported
@@ -106,6 +112,6 @@ fn of_gateway(prefix: &OsString, output: Option<&Path>, target: &Target) -> Resu
         return Ok(());
     }
     let count = unnamed.len();
-    let line = format!("keys left out, because they are not UTF-8: {count}");
-    Err(Failure::new(REFUSED, line))
+    let message = format!("keys left out, because they are not UTF-8: {count}");
+    Err(CommandError::new(REFUSED, message))
 }

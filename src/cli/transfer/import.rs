@@ -1,4 +1,4 @@
-//! `kubekv import`.
+//! `kubekv import`: an export into a running gateway, or any source into a store.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -8,43 +8,43 @@ use clap::Args;
 use kubekv::config;
 use kubekv::transfer::{self, ConsulExport, ImportOptions, Listing, Source};
 
-use super::given::{From, To};
-use super::progress::Progress;
+use super::from_to::{FromOptions, ToOptions};
+use super::progress::ProgressPrinter;
 use super::{report, run};
-use crate::cli::client::Target;
-use crate::cli::exit::{Failure, USAGE};
-use crate::cli::in_use;
+use crate::cli::client::GatewayAddress;
+use crate::cli::exit::{CommandError, USAGE};
 use crate::cli::kv::{input, print};
+use crate::cli::store_in_use;
 
 /// The options of `kubekv import`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Without --to, the data goes to a running gateway, key by key. With --to it goes into a store, which no \
-gateway may use meanwhile: from the data, or from the server or store that --from names. Then the store must be empty, \
-unless told otherwise; the same command goes on where it broke off; and at the end the store is read back and every \
-entry compared. Sessions, locks and ephemeral entries are named and left out."
+    after_help = "Without --to it writes the data to a running gateway, key by key. With --to it writes to a store, which no \
+gateway may use during the import; the entries come from the data, or from the server or store of --from. The store must \
+be empty, unless --into-existing is given. If the import breaks off, the same command continues it. At the end the import \
+reads the store back and compares every entry. It leaves out sessions, locks and ephemeral entries, and names them."
 )]
 pub(in crate::cli) struct Import {
-    /// What kubekv export or consul kv export wrote, or what Consul's /v1/kv/?recurse answered: - for standard input,
-    /// @FILE for a file, or the JSON itself
+    /// The output of kubekv export or consul kv export, or an answer of Consul's /v1/kv/?recurse: - for standard input,
+    /// @FILE for a file, or the JSON itself [default: -]
     #[arg(conflicts_with = "from")]
     data: Option<OsString>,
     #[command(flatten)]
-    target: Target,
+    target: GatewayAddress,
     #[command(flatten)]
-    from: From,
+    from: FromOptions,
     #[command(flatten)]
-    to: To,
-    /// Move only keys that begin so
+    to: ToOptions,
+    /// Import only keys with this prefix
     #[arg(long, value_name = "TEXT", default_value = "")]
     prefix: OsString,
-    /// Let them begin so in the target, in the place of --prefix; alone, in front of each key
+    /// Replace --prefix by this prefix in the target; without --prefix, put it before each key
     #[arg(long, value_name = "TEXT")]
     dest_prefix: Option<OsString>,
-    /// Go over what the target has already; what the source does not have stays
+    /// Overwrite entries that the target has already; entries that only the target has stay
     #[arg(long, requires = "to")]
     into_existing: bool,
-    /// Delete what the target has and the source does not
+    /// Delete entries that only the target has
     #[arg(long, requires = "to")]
     delete: bool,
     /// Print a JSON object
@@ -53,7 +53,7 @@ pub(in crate::cli) struct Import {
 }
 
 impl Import {
-    pub(in crate::cli) fn run(self) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(self) -> Result<(), CommandError> {
         let Self {
             data,
             target,
@@ -70,9 +70,14 @@ impl Import {
         let data = data.unwrap_or_else(|| "-".into());
         let (source, (url, access)) = match (source, store) {
             (None, None) => {
-                return into_gateway(&data, &target, &prefix, dest_prefix.as_deref());
+                return import_into_gateway(&data, &target, &prefix, dest_prefix.as_deref());
             }
-            (Some(_), None) => return Err(Failure::new(USAGE, "--from: give --to, too")),
+            (Some(_), None) => {
+                return Err(CommandError::new(
+                    USAGE,
+                    "--from: give --to, too, the store to write to",
+                ));
+            }
             (source, Some(store)) => (source, store),
         };
         let prefix = match &source {
@@ -99,29 +104,29 @@ impl Import {
                 delete,
             },
         };
-        let progress = Progress::default();
-        let done = in_use::advise(
-            run(async { import.run(&|step| progress.tell(step)).await }),
-            "stop the gateway of each store for an import, or leave out --to to write an export to the running gateway \
-             itself (kubekv import --address HOST:PORT)",
+        let progress = ProgressPrinter::default();
+        let imported = store_in_use::advise(
+            run(async { import.run(&|step| progress.print(step)).await }),
+            "stop the gateway of each store for the import, or leave out --to to write an export to the running gateway \
+             (kubekv import --address HOST:PORT)",
         )?;
-        report::print(&done, json)
+        report::print(&imported, json)
     }
 }
 
-/// Writes an export of Consul's to a running gateway.
-fn into_gateway(
+/// Writes an export in Consul's format to a running gateway.
+fn import_into_gateway(
     data: &OsStr,
-    target: &Target,
+    target: &GatewayAddress,
     prefix: &OsStr,
     dest_prefix: Option<&OsStr>,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let data = input::read(data)?;
     if data.starts_with(br#"{"kubekv-dump""#) {
-        let line = "a dump goes into a store: give --to";
-        return Err(Failure::new(USAGE, line));
+        let message = "a dump can be imported only into a store: give --to";
+        return Err(CommandError::new(USAGE, message));
     }
-    // All of it is read before anything is written.
+    // The whole export is parsed before anything is written.
     let ConsulExport { entries, left_out } = ConsulExport::parse(&data)?;
     let (from, to) = (prefix.as_bytes(), dest_prefix.unwrap_or(prefix).as_bytes());
     let renamed = entries.into_iter().filter_map(|(key, item)| {
@@ -134,15 +139,15 @@ fn into_gateway(
     for (done, (key, item)) in entries.into_iter().enumerate() {
         let flags = item.flags.to_string();
         let put = gateway.put(&key, &item.value, &[("flags", Some(&flags))]);
-        put.map_err(|failure| Failure {
-            line: failure
-                .line
-                .map(|line| format!("{line} (imported {done} of {count} entries before)")),
-            ..failure
+        put.map_err(|error| CommandError {
+            message: error
+                .message
+                .map(|message| format!("{message} (imported {done} of {count} entries before)")),
+            ..error
         })?;
         let key = String::from_utf8_lossy(&key);
         print::bytes(format!("Imported: {key}\n").as_bytes())?;
     }
-    report::name(&left_out);
+    report::print_left_out(&left_out);
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! The commands that move entries: between a running gateway and a file, and between any server and any store.
+//! Commands that move entries: between a running gateway and a file, and between any source and any store.
 
 mod export;
-mod given;
+mod from_to;
 mod import;
 mod output;
 mod progress;
@@ -9,16 +9,16 @@ mod report;
 
 use std::future::Future;
 
-use kubekv::config::{Log, LogFormat};
+use kubekv::config::{LogConfig, LogFormat};
 use kubekv::transfer;
 
 pub(super) use export::Export;
 pub(super) use import::Import;
 
-use super::exit::{self, Failure};
+use super::exit::{self, CommandError};
 use super::log;
 
-impl From<transfer::Error> for Failure {
+impl From<transfer::Error> for CommandError {
     fn from(error: transfer::Error) -> Self {
         use transfer::Error;
         let code = match &error {
@@ -32,16 +32,16 @@ impl From<transfer::Error> for Failure {
     }
 }
 
-/// Runs what reads or writes stores; what they complain of is shown.
-fn run<T>(what: impl Future<Output = Result<T, transfer::Error>>) -> Result<T, Failure> {
-    log::init(&Log {
+/// Runs a transfer, with warnings of the stores on standard error.
+fn run<T>(transfer: impl Future<Output = Result<T, transfer::Error>>) -> Result<T, CommandError> {
+    log::init(&LogConfig {
         filter: "warn".to_owned(),
         format: LogFormat::Text,
     });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let done = runtime.block_on(what);
+    let outcome = runtime.block_on(transfer);
     runtime.shutdown_background();
-    Ok(done?)
+    Ok(outcome?)
 }

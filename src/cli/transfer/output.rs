@@ -1,25 +1,25 @@
-//! Where an export goes.
+//! Output of an export: a new file, or standard output.
 
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use crate::cli::exit::{Failure, IO};
+use crate::cli::exit::{CommandError, IO};
 
 /// Writes to a new file that only its owner may read, or to standard output.
 pub(super) fn write(
     file: Option<&Path>,
     write: impl Fn(&mut dyn Write) -> io::Result<()>,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let Some(path) = file else {
         let mut out = BufWriter::new(io::stdout().lock());
         write(&mut out)?;
         return Ok(out.flush()?);
     };
     let failed = |error: io::Error| {
-        let line = format!("cannot write {}: {error}", path.display());
-        Failure::new(IO, line)
+        let message = format!("cannot write {}: {error}", path.display());
+        CommandError::new(IO, message)
     };
     let file = OpenOptions::new()
         .write(true)

@@ -1,4 +1,4 @@
-//! What is told on standard error while entries are moved.
+//! Progress lines of an import, on standard error.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -7,18 +7,18 @@ use kubekv::transfer::ImportProgress;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// The shortest time between two lines about the same thing.
-const PAUSE: Duration = Duration::from_secs(1);
+/// The shortest time between two lines of the write phase.
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Tells what has been done, not too often.
+/// Prints progress, at most one line of the write phase per [`MIN_INTERVAL`].
 #[derive(Debug, Default)]
-pub(super) struct Progress {
+pub(super) struct ProgressPrinter {
     last: Mutex<Option<Instant>>,
 }
 
-impl Progress {
-    /// Tells a step.
-    pub(super) fn tell(&self, step: ImportProgress) {
+impl ProgressPrinter {
+    /// Prints a step.
+    pub(super) fn print(&self, step: ImportProgress) {
         let text = match step {
             ImportProgress::Read { entries, bytes } => {
                 format!("read {entries} entries, {}", size(bytes))
@@ -35,18 +35,18 @@ impl Progress {
                 format!("written {done} of {of} ({part} %), {}", size(bytes))
             }
             ImportProgress::SourceChanged { entries } => {
-                format!("the source has changed meanwhile: {entries} entries differ")
+                format!("the source changed during the import: {entries} entries differ")
             }
             ImportProgress::Verifying => "reading the target back".to_owned(),
         };
-        // Nobody may be reading.
+        // Standard error may be closed.
         let _unwritable = writeln!(io::stderr(), "kubekv: {text}");
     }
 
-    fn is_due(&self, at_all_events: bool) -> bool {
+    fn is_due(&self, always: bool) -> bool {
         let mut last = self.last.lock();
         let now = Instant::now();
-        let due = at_all_events || last.is_none_or(|last| now.duration_since(last) >= PAUSE);
+        let due = always || last.is_none_or(|last| now.duration_since(last) >= MIN_INTERVAL);
         if due {
             *last = Some(now);
         }
@@ -54,7 +54,7 @@ impl Progress {
     }
 }
 
-/// Bytes, as people say it.
+/// A size in bytes, rounded down to one decimal of the largest unit.
 pub(super) fn size(bytes: u64) -> String {
     let tenths = |unit: u64| {
         let tenths = bytes.saturating_mul(10) / unit;
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_told_in_the_next_lower_unit() {
+    fn a_size_is_rounded_down() {
         for (bytes, text) in [
             (999, "999 B"),
             (1_000, "1.0 kB"),

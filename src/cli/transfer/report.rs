@@ -1,4 +1,4 @@
-//! What an import came to, for people.
+//! The report of an import, as text or JSON.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -6,13 +6,13 @@ use std::io::{self, Write};
 use kubekv::transfer::{ImportReport, LeftOut, LeftOutReason};
 
 use super::progress::size;
-use crate::cli::exit::{Failure, NO};
+use crate::cli::exit::{CommandError, NO};
 
-/// How many of a kind are named.
-const NAMED: usize = 20;
+/// The limit of names printed for each kind.
+const MAX_NAMED: usize = 20;
 
-/// Prints a report; a failure where not all is as it should be.
-pub(super) fn print(report: &ImportReport, json: bool) -> Result<(), Failure> {
+/// Prints a report. Returns an error where the import is incomplete.
+pub(super) fn print(report: &ImportReport, json: bool) -> Result<(), CommandError> {
     let mut out = io::stdout().lock();
     if json {
         serde_json::to_writer(&mut out, report).map_err(io::Error::from)?;
@@ -21,17 +21,20 @@ pub(super) fn print(report: &ImportReport, json: bool) -> Result<(), Failure> {
         out.write_all(text(report).as_bytes())?;
     }
     out.flush()?;
-    name(&report.left_out);
+    print_left_out(&report.left_out);
     for (what, keys) in [
         ("changing in the source", &report.changing),
-        ("not as in the source", &report.wrong),
-        ("in the target alone", &report.extra),
+        ("different from the source", &report.wrong),
+        (ONLY_IN_TARGET, &report.extra),
     ] {
-        let allowed = report.extra_allowed && what == "in the target alone";
-        list(what, if allowed { &[] } else { keys });
+        let allowed = report.extra_allowed && what == ONLY_IN_TARGET;
+        print_names(what, if allowed { &[] } else { keys });
     }
     verdict(report)
 }
+
+/// The label of entries that only the target has.
+const ONLY_IN_TARGET: &str = "only in the target";
 
 fn text(report: &ImportReport) -> String {
     let ImportReport {
@@ -71,45 +74,47 @@ fn text(report: &ImportReport) -> String {
     lines.join("\n")
 }
 
-/// Names what was left out, by kind.
-pub(super) fn name(left_out: &[LeftOut]) {
+/// Prints the names of what was left out, by reason.
+pub(super) fn print_left_out(left_out: &[LeftOut]) {
     let mut kinds: BTreeMap<LeftOutReason, Vec<String>> = BTreeMap::new();
     for LeftOut { reason, name } in left_out {
         kinds.entry(*reason).or_default().push(name.clone());
     }
     for (reason, names) in kinds {
-        list(&format!("left out: {}", reason.description()), &names);
+        print_names(&format!("left out: {}", reason.description()), &names);
     }
 }
 
-fn list(what: &str, names: &[String]) {
+fn print_names(what: &str, names: &[String]) {
     let mut err = io::stderr().lock();
-    for name in names.iter().take(NAMED) {
-        // Nobody may be reading.
+    for name in names.iter().take(MAX_NAMED) {
+        // Standard error may be closed.
         let _unwritable = writeln!(err, "kubekv: {what}: {name}");
     }
-    if let Some(more) = names.len().checked_sub(NAMED).filter(|more| *more > 0) {
+    if let Some(more) = names.len().checked_sub(MAX_NAMED).filter(|more| *more > 0) {
         let _unwritable = writeln!(err, "kubekv: {what}: {more} more");
     }
 }
 
-fn verdict(report: &ImportReport) -> Result<(), Failure> {
+fn verdict(report: &ImportReport) -> Result<(), CommandError> {
     if report.is_good() {
         return Ok(());
     }
     let faults = report.left_out.iter().filter(|one| one.reason.is_fault());
     let faults = faults.count();
-    let line = if !report.changing.is_empty() {
-        "the source goes on changing: stop what writes to it, and run this again with --into-existing --delete"
+    let message = if !report.changing.is_empty() {
+        "the source is still changing: stop its writers, and run this command again with --into-existing --delete"
             .to_owned()
     } else if !report.wrong.is_empty() {
         let count = report.wrong.len();
-        format!("entries that are not in the target as they are in the source: {count}")
+        format!("entries in the target that differ from the source: {count}")
     } else if faults > 0 {
-        format!("what was not moved, or not for certain: {faults}")
+        format!(
+            "entries that were not imported, or that may be wrong: {faults}; they are named above"
+        )
     } else {
         let count = report.extra.len();
-        format!("entries that the target alone has: {count}; --delete deletes them")
+        format!("entries that only the target has: {count}; --delete deletes them")
     };
-    Err(Failure::new(NO, line))
+    Err(CommandError::new(NO, message))
 }

@@ -1,12 +1,13 @@
-//! What `kubekv export` and `kubekv import` are told: where entries come from and where they go.
+//! `--from`: the URL of a source, and its credentials.
 
 use std::ffi::OsString;
 
-use super::access::{self, Names};
-use super::settings::{Place, Setting, Settings};
-use super::{ConfigError, StoreAccess, StorePassword, StoreUrl, store};
+use super::super::access;
+use super::super::settings::{Setting, SettingOrigin, Settings};
+use super::super::{ConfigError, StoreAccess, StorePassword, StoreUrl, store};
+use super::options::{FROM, FROM_OPTIONS, TOKEN, TOKEN_FILE};
 
-/// What entries can be read from.
+/// A source of entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceUrl {
     /// Consul's HTTP API, HOST:PORT.
@@ -15,26 +16,26 @@ pub enum SourceUrl {
     Etcd2(Vec<String>),
     /// The version 3 API of etcd; its members.
     Etcd3(Vec<String>),
-    /// ZooKeeper; its servers, and the node that keys begin beneath: empty, or with a slash before it.
+    /// ZooKeeper; its servers, and the node that holds the keys (chroot): empty, or with a leading slash.
     ZooKeeper(Vec<String>, String),
-    /// A store of kubekv's.
+    /// A store of kubekv.
     Store(StoreUrl),
 }
 
 impl SourceUrl {
-    /// What the source's keys begin with, of a prefix as people give it: no key of Consul's, etcd v2's or ZooKeeper's clients
-    /// begins with a slash, but their paths do.
+    /// The key prefix in the source for a prefix that an operator gives. No key of a Consul, etcd v2 or ZooKeeper client
+    /// begins with a slash, but their paths do, so one leading slash is dropped.
     #[must_use]
     pub fn prefix(&self, given: &[u8]) -> Vec<u8> {
-        let less = match self {
+        let stripped = match self {
             Self::Consul(_) | Self::Etcd2(_) | Self::ZooKeeper(..) => given.strip_prefix(b"/"),
             Self::Etcd3(_) | Self::Store(_) => None,
         };
-        less.unwrap_or(given).to_vec()
+        stripped.unwrap_or(given).to_vec()
     }
 }
 
-/// Who we are to a source, and whom we take for it.
+/// The credentials for a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceAccess {
     /// TLS, user and password.
@@ -43,110 +44,25 @@ pub struct SourceAccess {
     pub token: Option<StorePassword>,
 }
 
-/// The options that say so, in the order of the help texts: a flag less the dashes, what stands for its value, and what
-/// it does.
-pub const TRANSFER: [(&str, &str, &str); 13] = [
-    (
-        FROM,
-        "URL",
-        "Where entries are read: consul://HOST:PORT | etcd2://HOST:PORT[,HOST:PORT...] | etcd3://HOST:PORT[,...] | \
-         zk://HOST:PORT[,...][/CHROOT] | or a store of kubekv's: embedded:PATH | kubernetes:[NAMESPACE] | etcd://HOST:PORT[,...]/PREFIX",
-    ),
-    (
-        FROM_NAMES.authorities,
-        "FILE",
-        "Who may vouch for the servers of --from, in PEM. Connections to them are encrypted where this is given",
-    ),
-    (
-        FROM_NAMES.certificate,
-        "FILE",
-        "The certificate shown to the servers of --from, in PEM",
-    ),
-    (FROM_NAMES.key, "FILE", "The key of --from-cert, in PEM"),
-    (
-        FROM_NAMES.user,
-        "NAME",
-        "The user of the etcd of --from, or of ZooKeeper's scheme digest",
-    ),
-    (
-        FROM_NAMES.password_file,
-        "FILE",
-        "The file whose first line is that user's password, or have it in the variable KUBEKV_FROM_PASSWORD",
-    ),
-    (
-        TOKEN_FILE,
-        "FILE",
-        "The file whose first line is the token for the Consul of --from, or have it in the variable KUBEKV_FROM_TOKEN",
-    ),
-    (
-        TO,
-        "URL",
-        "The store entries are written to: embedded[:PATH] | kubernetes:[NAMESPACE] | etcd://HOST:PORT[,...]/PREFIX. \
-         No gateway may use it meanwhile",
-    ),
-    (
-        TO_NAMES.authorities,
-        "FILE",
-        "Who may vouch for the etcd of --to, in PEM. Connections to it are encrypted where this or --to-cert is given",
-    ),
-    (
-        TO_NAMES.certificate,
-        "FILE",
-        "The certificate shown to the etcd of --to, in PEM",
-    ),
-    (TO_NAMES.key, "FILE", "The key of --to-cert, in PEM"),
-    (TO_NAMES.user, "NAME", "The user of the etcd of --to"),
-    (
-        TO_NAMES.password_file,
-        "FILE",
-        "The file whose first line is that user's password, or have it in the variable KUBEKV_TO_PASSWORD",
-    ),
-];
-
-const FROM: &str = "from";
-const TO: &str = "to";
-const TOKEN_FILE: &str = "from-token-file";
-const TOKEN: &str = "from-token";
-
-const FROM_NAMES: Names = Names {
-    authorities: "from-ca",
-    certificate: "from-cert",
-    key: "from-key",
-    user: "from-user",
-    password_file: "from-password-file",
-    password: "from-password",
-    variable: "KUBEKV_FROM_PASSWORD",
-};
-
-const TO_NAMES: Names = Names {
-    authorities: "to-ca",
-    certificate: "to-cert",
-    key: "to-key",
-    user: "to-user",
-    password_file: "to-password-file",
-    password: "to-password",
-    variable: "KUBEKV_TO_PASSWORD",
-};
-
 const FORMS: &str = "consul://HOST:PORT, etcd2://HOST:PORT[,...], etcd3://HOST:PORT[,...], \
     zk://HOST:PORT[,...][/CHROOT], embedded:PATH, kubernetes:[NAMESPACE] or etcd://HOST:PORT[,...]/PREFIX";
 
 const ZOOKEEPER: &str = "zk: want zk://HOST:PORT[,HOST:PORT...][/CHROOT]";
 
-/// The source that is given, if one is. Secrets are taken from these variables.
+/// The source, if `--from` is given. Secrets may come from `environment`.
 pub fn source(
     settings: &mut Settings,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Option<(SourceUrl, SourceAccess)>, ConfigError> {
     let Some(setting) = settings.take(FROM) else {
-        refuse(settings, &FROM_NAMES, "needs --from")?;
+        access::refuse(settings, &FROM_OPTIONS, "needs --from")?;
         return match settings.take(TOKEN_FILE) {
-            Some(given) => Err(ConfigError::at(&given.place, "needs --from")),
+            Some(given) => Err(ConfigError::at(&given.origin, "needs --from")),
             None => Ok(None),
         };
     };
     for (name, value) in environment {
-        // A variable that the source has no use for was set for another one.
+        // A variable that this source does not use was set for another source.
         let option = match name.to_str() {
             Some("KUBEKV_FROM_TOKEN") if setting.text.starts_with("consul:") => TOKEN,
             Some("KUBEKV_FROM_PASSWORD")
@@ -154,12 +70,12 @@ pub fn source(
                     .iter()
                     .any(|scheme| setting.text.starts_with(scheme)) =>
             {
-                FROM_NAMES.password
+                FROM_OPTIONS.password
             }
             _ => continue,
         };
-        let place = Place::Variable(name.to_string_lossy().into_owned());
-        settings.set(option, value.to_string_lossy(), place);
+        let origin = SettingOrigin::Variable(name.to_string_lossy().into_owned());
+        settings.set(option, value.to_string_lossy(), origin);
     }
     let url = parse(&setting)?;
     let token = token(settings, &url)?;
@@ -168,12 +84,15 @@ pub fn source(
         | SourceUrl::Etcd2(_)
         | SourceUrl::Etcd3(_)
         | SourceUrl::ZooKeeper(..) => None,
-        SourceUrl::Store(store) => store.refusal(),
+        SourceUrl::Store(store) => store.credentials_refusal(),
     };
-    let access = access::parse_by(settings, &FROM_NAMES, refusal)?;
+    let access = access::parse_with(settings, &FROM_OPTIONS, refusal)?;
     if matches!(url, SourceUrl::Consul(_)) && access.user.is_some() {
-        let why = "Consul takes no user: give --from-token-file";
-        return Err(ConfigError::at(&Place::Flag(FROM_NAMES.user), why));
+        let why = "Consul takes a token, not a user: give --from-token-file";
+        return Err(ConfigError::at(
+            &SettingOrigin::Flag(FROM_OPTIONS.user),
+            why,
+        ));
     }
     let encrypted = access.authorities.is_some();
     if matches!(
@@ -183,67 +102,42 @@ pub fn source(
         && !encrypted
     {
         let why = "give --from-ca, too";
-        return Err(ConfigError::at(&Place::Flag(FROM_NAMES.certificate), why));
+        return Err(ConfigError::at(
+            &SettingOrigin::Flag(FROM_OPTIONS.certificate),
+            why,
+        ));
     }
     Ok(Some((url, SourceAccess { access, token })))
-}
-
-/// The store that entries are to go to, if one is given.
-pub fn target(
-    settings: &mut Settings,
-    environment: impl IntoIterator<Item = (OsString, OsString)>,
-) -> Result<Option<(StoreUrl, StoreAccess)>, ConfigError> {
-    let Some(setting) = settings.take(TO) else {
-        refuse(settings, &TO_NAMES, "needs --to")?;
-        return Ok(None);
-    };
-    let url = store::parse(&setting)?;
-    if url == StoreUrl::Memory {
-        let why = "memory: is gone when the command ends";
-        return Err(ConfigError::at(&setting.place, why));
-    }
-    let password = environment
-        .into_iter()
-        .find(|(name, _)| name == TO_NAMES.variable);
-    if let (Some((_, value)), None) = (password, url.refusal()) {
-        let place = Place::Variable(TO_NAMES.variable.to_owned());
-        settings.set(TO_NAMES.password, value.to_string_lossy(), place);
-    }
-    let access = access::parse_by(settings, &TO_NAMES, url.refusal())?;
-    Ok(Some((url, access)))
-}
-
-fn refuse(settings: &mut Settings, names: &Names, why: &str) -> Result<(), ConfigError> {
-    access::parse_by(settings, names, Some(why)).map(|_none| ())
 }
 
 fn token(settings: &mut Settings, url: &SourceUrl) -> Result<Option<StorePassword>, ConfigError> {
     let (file, text) = (settings.take(TOKEN_FILE), settings.take(TOKEN));
     match (file, text) {
-        (Some(file), _) if !matches!(url, SourceUrl::Consul(_)) => {
-            Err(ConfigError::at(&file.place, "only consul://... takes it"))
-        }
+        (Some(file), _) if !matches!(url, SourceUrl::Consul(_)) => Err(ConfigError::at(
+            &file.origin,
+            "only consul://... takes this option",
+        )),
         (Some(file), Some(_)) => {
-            let why = "KUBEKV_FROM_TOKEN is given, too";
-            Err(ConfigError::at(&file.place, why))
+            let why = "KUBEKV_FROM_TOKEN is set, too: give only one of them";
+            Err(ConfigError::at(&file.origin, why))
         }
-        (Some(file), None) => Ok(Some(StorePassword::File(access::path(&file)?))),
+        (Some(file), None) => Ok(Some(StorePassword::File(access::readable_path(&file)?))),
         (None, text) => Ok(text.map(|text| StorePassword::Text(text.text))),
     }
 }
 
-/// Reads a source's URL. What was given is not repeated in errors: it may hold a password.
+/// Parses a source URL. Errors do not repeat the text: it may hold a password.
 fn parse(setting: &Setting) -> Result<SourceUrl, ConfigError> {
-    let fail = |what: String| ConfigError::at(&setting.place, what);
+    let fail = |what: String| ConfigError::at(&setting.origin, what);
     let (scheme, rest) = setting.text.split_once("://").unwrap_or_default();
-    // Users of libkv know URLs of etcd's version 2 by other names.
+    // The error shows the whole form, because users of libkv know URLs of etcd v2 by another scheme.
     let members = || {
         let bad = || {
             fail(format!(
-                "{scheme}: want {scheme}://HOST:PORT[,HOST:PORT...]; --prefix says which keys"
+                "{scheme}: want {scheme}://HOST:PORT[,HOST:PORT...]; choose keys with --prefix"
             ))
         };
-        store::hosts(rest.trim_end_matches('/')).ok_or_else(bad)
+        store::parse_members(rest.trim_end_matches('/')).ok_or_else(bad)
     };
     match scheme {
         "consul" => match members()?.as_slice() {
@@ -255,7 +149,7 @@ fn parse(setting: &Setting) -> Result<SourceUrl, ConfigError> {
         "zk" => zookeeper(rest).ok_or_else(|| fail(ZOOKEEPER.to_owned())),
         _ if setting.text.starts_with("zk:") => Err(fail(ZOOKEEPER.to_owned())),
         _ => match store::parse(setting) {
-            Ok(StoreUrl::Memory) => Err(fail("memory: is another process's".to_owned())),
+            Ok(StoreUrl::Memory) => Err(fail("memory: belongs to another process".to_owned())),
             Ok(store) => Ok(SourceUrl::Store(store)),
             Err(error) if error.to_string().contains("unknown store") => {
                 Err(fail(format!("unknown source: want {FORMS}")))
@@ -265,7 +159,7 @@ fn parse(setting: &Setting) -> Result<SourceUrl, ConfigError> {
     }
 }
 
-/// Servers, and the node that keys begin beneath.
+/// Parses the servers and the chroot of a ZooKeeper URL.
 fn zookeeper(rest: &str) -> Option<SourceUrl> {
     let (servers, path) = match rest.find('/').and_then(|at| rest.split_at_checked(at)) {
         Some((servers, path)) => (servers, path.trim_end_matches('/')),
@@ -276,7 +170,7 @@ fn zookeeper(rest: &str) -> Option<SourceUrl> {
     if !path.split('/').skip(1).all(name) {
         return None;
     }
-    let servers = store::hosts(servers)?;
+    let servers = store::parse_members(servers)?;
     Some(SourceUrl::ZooKeeper(servers, path.to_owned()))
 }
 
@@ -287,7 +181,7 @@ mod tests {
     fn read(given: &[(&'static str, &str)]) -> Result<Option<SourceUrl>, String> {
         let mut settings = Settings::default();
         for (name, text) in given {
-            settings.set(name, *text, Place::Flag(name));
+            settings.set(name, *text, SettingOrigin::Flag(name));
         }
         let environment = [("KUBEKV_FROM_PASSWORD".into(), "secret".into())];
         let read = source(&mut settings, environment);
@@ -296,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn sources_are_read_by_their_names() {
+    fn every_scheme_names_its_source() {
         let from = |text| read(&[("from", text)]);
         let one = || "a:1".to_owned();
         assert_eq!(from("consul://a:1"), Ok(Some(SourceUrl::Consul(one()))));
@@ -325,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_source_is_refused_by_name() {
+    fn an_unknown_source_is_refused_by_name() {
         for (text, want) in [
             ("consul://a", "--from: consul: want consul://HOST:PORT"),
             ("consul://a:1/p", "--from: consul: want consul://HOST:PORT"),
@@ -336,7 +230,7 @@ mod tests {
             ("zk://a:1/b//c", "--from: zk: want zk://HOST:PORT"),
             ("zk://a:1/../c", "--from: zk: want zk://HOST:PORT"),
             ("zk://me:secret@a:1/c", "--from: zk: want zk://HOST:PORT"),
-            ("memory:", "--from: memory: is another"),
+            ("memory:", "--from: memory: belongs to another"),
             ("a:1", "--from: unknown source: want consul://"),
         ] {
             let error = read(&[("from", text)]).unwrap_err();
@@ -356,20 +250,5 @@ mod tests {
         }
         let error = read(&[("from-user", "me")]).unwrap_err();
         assert_eq!(error, "--from-user: needs --from");
-    }
-
-    #[test]
-    fn neither_memory_nor_zookeeper_is_a_target() {
-        let mut settings = Settings::default();
-        settings.set("to", "memory:", Place::Flag("to"));
-        let error = target(&mut settings, []).unwrap_err().to_string();
-        assert_eq!(error, "--to: memory: is gone when the command ends");
-        let mut settings = Settings::default();
-        settings.set("to", "zk://a:1/kv", Place::Flag("to"));
-        let error = target(&mut settings, []).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "--to: zk: nothing is written to ZooKeeper; import and export read it, with --from"
-        );
     }
 }

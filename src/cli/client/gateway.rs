@@ -1,4 +1,4 @@
-//! Which gateway, and how it is asked.
+//! Address and HTTP client of a gateway's Consul face.
 
 use std::time::Duration;
 
@@ -6,16 +6,17 @@ use clap::Args;
 use ureq::Agent;
 use ureq::http::{Response, Uri};
 
-use super::{Reply, key};
-use crate::cli::exit::{self, Failure};
+use super::GatewayReply;
+use super::key_path::key_path;
+use crate::cli::exit::{self, CommandError};
 
-/// How long to wait for a connection.
-const CONNECT: Duration = Duration::from_secs(5);
+/// The time limit to connect.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Which gateway a command asks.
+/// The gateway of a command (`--address`).
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Target {
-    /// The gateway's Consul face
+pub(in crate::cli) struct GatewayAddress {
+    /// The address of the gateway's Consul face
     #[arg(
         long,
         value_name = "HOST:PORT",
@@ -25,35 +26,35 @@ pub(in crate::cli) struct Target {
     address: String,
 }
 
-impl Target {
-    /// Its address, `HOST:PORT`.
-    pub(super) fn authority(&self) -> Result<String, Failure> {
+impl GatewayAddress {
+    /// The address, `HOST:PORT`.
+    pub(super) fn authority(&self) -> Result<String, CommandError> {
         authority(&self.address).ok_or_else(|| {
             let line = "--address: want HOST:PORT, for example 127.0.0.1:8500";
-            Failure::new(exit::USAGE, line)
+            CommandError::new(exit::USAGE, line)
         })
     }
 
-    /// A client of it; nothing is sent yet.
-    pub(in crate::cli) fn connect(&self) -> Result<Gateway, Failure> {
+    /// A client of the gateway. It does not connect yet.
+    pub(in crate::cli) fn connect(&self) -> Result<GatewayClient, CommandError> {
         let address = self.authority()?;
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            // A proxy for the web is none for a store.
+            // A web proxy of the environment does not apply to a store.
             .proxy(None)
-            .timeout_connect(Some(CONNECT))
+            .timeout_connect(Some(CONNECT_TIMEOUT))
             .user_agent(concat!("kubekv/", env!("CARGO_PKG_VERSION")))
             .build();
-        Ok(Gateway {
+        Ok(GatewayClient {
             agent: config.new_agent(),
             address,
         })
     }
 }
 
-/// Reads `HOST:PORT`, or that as a URL.
+/// Parses `HOST:PORT` or `http://HOST:PORT`.
 pub(super) fn authority(text: &str) -> Option<String> {
     let text = text.trim_end_matches('/');
     let text = text.strip_prefix("http://").unwrap_or(text);
@@ -65,68 +66,79 @@ pub(super) fn authority(text: &str) -> Option<String> {
 
 /// A client of one gateway.
 #[derive(Debug)]
-pub(in crate::cli) struct Gateway {
+pub(in crate::cli) struct GatewayClient {
     agent: Agent,
     address: String,
 }
 
-/// Parameters of a request; without a value, just the name.
+/// Parameters of a request; `None` is a parameter without a value.
 type Query<'a> = [(&'a str, Option<&'a str>)];
 
-impl Gateway {
-    /// The address it was given.
+impl GatewayClient {
+    /// The address of the gateway.
     pub(in crate::cli) fn address(&self) -> &str {
         &self.address
     }
 
-    /// GET of any page.
-    pub(in crate::cli) fn get(&self, path: &str) -> Result<Reply, Failure> {
+    /// GET of a page.
+    pub(in crate::cli) fn get(&self, path: &str) -> Result<GatewayReply, CommandError> {
         self.reply(self.agent.get(self.uri(path, &[])).call())
     }
 
     /// GET of a key.
-    pub(in crate::cli) fn read(&self, key: &[u8], query: &Query<'_>) -> Result<Reply, Failure> {
-        self.reply(self.agent.get(self.uri(&key::path(key), query)).call())
+    pub(in crate::cli) fn read(
+        &self,
+        key: &[u8],
+        query: &Query<'_>,
+    ) -> Result<GatewayReply, CommandError> {
+        self.reply(self.agent.get(self.uri(&key_path(key), query)).call())
     }
 
-    /// PUT of a key: whether it was written.
+    /// PUT of a key; returns whether it was written.
     pub(in crate::cli) fn put(
         &self,
         key: &[u8],
         value: &[u8],
         query: &Query<'_>,
-    ) -> Result<bool, Failure> {
-        let request = self.agent.put(self.uri(&key::path(key), query));
+    ) -> Result<bool, CommandError> {
+        let request = self.agent.put(self.uri(&key_path(key), query));
         self.reply(request.send(value))
             .and_then(|reply| reply.json())
     }
 
-    /// DELETE of a key: whether it was done.
-    pub(in crate::cli) fn delete(&self, key: &[u8], query: &Query<'_>) -> Result<bool, Failure> {
-        let request = self.agent.delete(self.uri(&key::path(key), query));
+    /// DELETE of a key; returns whether it was deleted.
+    pub(in crate::cli) fn delete(
+        &self,
+        key: &[u8],
+        query: &Query<'_>,
+    ) -> Result<bool, CommandError> {
+        let request = self.agent.delete(self.uri(&key_path(key), query));
         self.reply(request.call()).and_then(|reply| reply.json())
     }
 
     fn uri(&self, path: &str, query: &Query<'_>) -> String {
         let mut uri = format!("http://{}{path}", self.address);
-        let mut mark = '?';
+        let mut separator = '?';
         for (name, value) in query {
-            uri.push(mark);
+            uri.push(separator);
             uri.push_str(name);
             if let Some(value) = value {
                 uri.push('=');
                 uri.extend(form_urlencoded::byte_serialize(value.as_bytes()));
             }
-            mark = '&';
+            separator = '&';
         }
         uri
     }
 
-    fn reply(&self, outcome: Result<Response<ureq::Body>, ureq::Error>) -> Result<Reply, Failure> {
-        let response = outcome.map_err(|error| {
+    fn reply(
+        &self,
+        result: Result<Response<ureq::Body>, ureq::Error>,
+    ) -> Result<GatewayReply, CommandError> {
+        let response = result.map_err(|error| {
             let line = format!("cannot reach a gateway at {}: {error}", self.address);
-            Failure::new(exit::UNREACHABLE, line)
+            CommandError::new(exit::UNREACHABLE, line)
         })?;
-        Reply::read(response)
+        GatewayReply::read(response)
     }
 }

@@ -1,0 +1,45 @@
+//! `Config`: the configuration of a gateway, parsed and valid.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::{LogConfig, StoreAccess, StoreUrl};
+
+/// The configuration of a gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The store that holds the entries.
+    pub store: StoreUrl,
+    /// The credentials for the store.
+    pub store_access: StoreAccess,
+    /// The addresses to listen on.
+    pub listen: Listen,
+    /// The address where other gateways reach the relay port, `HOST:PORT`; `None` for the address it listens on.
+    pub relay_advertise: Option<String>,
+    /// The client URLs that etcd's `/v2/members` returns, as `http://host:port`; empty for the address that the client
+    /// connected to.
+    pub etcd_advertise: Vec<String>,
+    /// The name of the one node in Consul's catalog and sessions.
+    pub node_name: String,
+    /// The name of the one datacenter in Consul's answers.
+    pub datacenter: String,
+    /// The limit of open connections, over all faces.
+    pub max_connections: usize,
+    /// How long leadership of a shared store lasts without a heartbeat.
+    pub lead_duration: Duration,
+    /// The log settings.
+    pub log: LogConfig,
+}
+
+/// The listen addresses of the faces, the admin port and the relay; `None` is off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Listen {
+    /// Consul's HTTP API.
+    pub consul: Option<SocketAddr>,
+    /// etcd's API, version 2.
+    pub etcd: Option<SocketAddr>,
+    /// Health, metrics and version.
+    pub admin: Option<SocketAddr>,
+    /// The relay: connections that other gateways of a shared store forward.
+    pub relay: Option<SocketAddr>,
+}
