@@ -21,7 +21,7 @@ pub(super) struct GatewayContext {
     pub(super) ports: Ports,
     /// The certificate that this gateway shows to the other members of its store.
     pub(super) certificate: Arc<RelayCertificate>,
-    pub(super) relay_metrics: relay::Metrics,
+    pub(super) relay_metrics: relay::RelayMetrics,
     pub(super) store_metrics: StoreMetrics,
 }
 

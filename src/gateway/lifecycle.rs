@@ -13,7 +13,7 @@ use super::faces;
 use super::listeners::{Listeners, Ports, SharedListeners};
 use super::relay::{self, RelayCertificate, StandbyMode};
 use super::servers::{ServerFactory, Servers};
-use super::serving::Serving;
+use super::serving::ServingGateway;
 use super::standby::Standby;
 use super::stores::{LeadershipTerm, Stores};
 use crate::admin::{self, GatewayInfo, Health, Phase};
@@ -56,7 +56,7 @@ pub async fn run_with_stages(
         .ports()
         .map_err(|error| Error::Fatal(format!("a listener has no address: {error}")))?;
     let servers = ServerFactory::new(&mut registry, config.max_connections);
-    let relay_metrics = relay::Metrics::register(&mut registry);
+    let relay_metrics = relay::RelayMetrics::register(&mut registry);
     let store_metrics = if config.store.is_shared() {
         StoreMetrics::register(&mut registry)
     } else {
@@ -142,7 +142,7 @@ impl Gateway {
             };
             let waiting = standby.end(StandbyMode::HandOver).await;
             let mut serving = tokio::select! {
-                begun = Serving::begin(context, &term, listeners.as_ref(), members.as_ref()) => begun?,
+                begun = ServingGateway::begin(context, &term, listeners.as_ref(), members.as_ref()) => begun?,
                 () = shutdown.as_mut() => return Ok(()),
             };
             serving.serve_waiting(waiting);
@@ -173,7 +173,7 @@ impl Gateway {
     async fn end(
         &self,
         ended: Ended,
-        serving: Serving,
+        serving: ServingGateway,
         term: LeadershipTerm,
         fatal: &mut mpsc::Receiver<String>,
     ) -> Option<Result<(), Error>> {

@@ -24,13 +24,13 @@ use crate::store::shared::Members;
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// An open keyspace and its servers.
-pub(super) struct Serving {
+pub(super) struct ServingGateway {
     space: Keyspace,
     expiry: JoinHandle<()>,
     servers: Servers,
 }
 
-impl Serving {
+impl ServingGateway {
     /// Opens a keyspace over a term's store, and serves it.
     pub(super) async fn begin(
         context: &GatewayContext,

@@ -80,7 +80,7 @@ impl Admit for Bounds {
 mod tests {
     use super::*;
     use crate::model::{FaceName, Key, Principal};
-    use crate::space::{CommitError, Keyspace};
+    use crate::space::{ChangeError, Keyspace};
     use crate::store::{MemoryStore, Store as _};
     use std::convert::Infallible;
     use std::sync::Arc;
@@ -109,7 +109,7 @@ mod tests {
                 Ok::<_, Infallible>(())
             };
             let done = space.commit(&caller, put).await;
-            let too_long = matches!(done, Err(CommitError::Denied(Denied::ValueTooLong { .. })));
+            let too_long = matches!(done, Err(ChangeError::Denied(Denied::ValueTooLong { .. })));
             assert_eq!(too_long, bounded, "{caller:?}");
         }
     }

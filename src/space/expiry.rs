@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::draft::Draft;
-use super::keyspace::{CommitError, Keyspace};
+use super::keyspace::{ChangeError, Keyspace};
 use super::lock_delay;
 use super::lookup::Lookup;
 use super::timers::Timed;
@@ -60,9 +60,9 @@ async fn end(space: &Keyspace, item: Timed) {
             space.timers().finished(&item);
             return;
         }
-        Err(CommitError::Refused { error, .. }) => match error {},
-        Err(CommitError::Denied(denied)) => denied.to_string(),
-        Err(CommitError::Failed(error)) => error.to_string(),
+        Err(ChangeError::Refused { error, .. }) => match error {},
+        Err(ChangeError::Denied(denied)) => denied.to_string(),
+        Err(ChangeError::Failed(error)) => error.to_string(),
     };
     space.count_postponed();
     if space.timers().postpone(item, RETRY_AFTER) {

@@ -13,7 +13,7 @@ use super::denied::Denied;
 use super::draft::Draft;
 use super::freshness::Fresh;
 use super::in_flight::InFlight;
-use super::metrics::Metrics;
+use super::metrics::KeyspaceCounters;
 use super::timers::{Timed, Timers};
 use super::view::View;
 use super::visibility::{LeaseRight, Visibility};
@@ -38,7 +38,7 @@ struct Inner {
     admit: Arc<dyn Admit>,
     applier: Arc<Applier>,
     section: Arc<CriticalSection>,
-    metrics: Metrics,
+    metrics: KeyspaceCounters,
     identity: u64,
     /// What the store was last asked to retain.
     retention: Mutex<RetentionFloors>,
@@ -65,7 +65,7 @@ pub struct Committed<R> {
 
 /// A change that was not made.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum CommitError<E> {
+pub enum ChangeError<E> {
     /// The decision refused it.
     #[error("refused at index {revision}")]
     Refused {
@@ -95,7 +95,7 @@ impl Keyspace {
         store: Arc<dyn Store>,
         admit: Arc<dyn Admit>,
         applier: Arc<Applier>,
-        metrics: Metrics,
+        metrics: KeyspaceCounters,
         identity: u64,
     ) -> Self {
         let retention = Mutex::new(applier.retention_floors());
@@ -148,7 +148,7 @@ impl Keyspace {
         &self,
         caller: &Caller,
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
-    ) -> Result<Committed<R>, CommitError<E>> {
+    ) -> Result<Committed<R>, ChangeError<E>> {
         let mut ticket = None;
         for _ in 0..TRIES {
             let (locks, proposal, reply) = loop {
@@ -176,14 +176,14 @@ impl Keyspace {
                 }
                 Err(error) => {
                     self.inner.metrics.failed.inc();
-                    return Err(CommitError::Failed(error));
+                    return Err(ChangeError::Failed(error));
                 }
             }
         }
         self.inner.metrics.failed.inc();
         let error =
             store::CommitError::Unavailable(format!("the entries changed {TRIES} times meanwhile"));
-        Err(CommitError::Failed(error))
+        Err(ChangeError::Failed(error))
     }
 
     /// Ends a lease; says whether there was one. Where it locks more than the store changes at once, the rest follows by
@@ -192,7 +192,7 @@ impl Keyspace {
         &self,
         caller: &Caller,
         id: LeaseId,
-    ) -> Result<Committed<bool>, CommitError<Infallible>> {
+    ) -> Result<Committed<bool>, ChangeError<Infallible>> {
         self.commit_in_parts(caller, |draft, most| draft.end_lease_by(id, most))
             .await
     }
@@ -203,15 +203,15 @@ impl Keyspace {
         &self,
         caller: &Caller,
         decide: impl Fn(&mut Draft<'_>, usize) -> R,
-    ) -> Result<Committed<R>, CommitError<Infallible>> {
+    ) -> Result<Committed<R>, ChangeError<Infallible>> {
         // Each may have a record of its lock delay, too; the lease has one, and its end another.
         let mut most = (self.limits().writes / 2).saturating_sub(1).max(1);
         loop {
             let done = self.commit(caller, |draft| Ok(decide(draft, most))).await;
             match done {
                 Err(
-                    CommitError::Denied(Denied::TooMuch(_))
-                    | CommitError::Failed(store::CommitError::TooLarge(_)),
+                    ChangeError::Denied(Denied::TooMuch(_))
+                    | ChangeError::Failed(store::CommitError::TooLarge(_)),
                 ) if most > 1 => most /= 2,
                 done => return done,
             }
@@ -224,7 +224,7 @@ impl Keyspace {
         caller: &Caller,
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
         ticket: Option<Ticket>,
-    ) -> Result<Attempt<R>, CommitError<E>> {
+    ) -> Result<Attempt<R>, ChangeError<E>> {
         let now_ms = time::unix_ms();
         let visibility = self.visibility(caller);
         // A ticket is given back after the lock: giving it back takes the lock.
@@ -270,19 +270,19 @@ impl Keyspace {
         caller: &Caller,
         draft: &mut Draft<'_>,
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
-    ) -> Result<(R, Proposal), CommitError<E>> {
+    ) -> Result<(R, Proposal), ChangeError<E>> {
         let revision = draft.revision();
         let decision = decide(draft);
         // Before the decision's own answer, which may show what is hidden.
         if let Some(denied) = draft.forbidden() {
-            return Err(CommitError::Denied(denied.clone()));
+            return Err(ChangeError::Denied(denied.clone()));
         }
-        let reply = decision.map_err(|error| CommitError::Refused { error, revision })?;
+        let reply = decision.map_err(|error| ChangeError::Refused { error, revision })?;
         let proposal = draft.proposal();
         self.inner
             .admit
             .check(caller, draft, &proposal.writes)
-            .map_err(CommitError::Denied)?;
+            .map_err(ChangeError::Denied)?;
         Ok((reply, proposal))
     }
 

@@ -6,7 +6,7 @@ use prometheus_client::registry::Registry;
 
 /// The keyspace's metric families, each named in the registry by `kubekv_space_*`.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Metrics {
+pub(crate) struct KeyspaceCounters {
     pub(crate) commits: Counter,
     pub(crate) conflicts: Counter,
     pub(crate) refused: Counter,
@@ -22,7 +22,7 @@ pub(crate) struct Metrics {
     pub(crate) waiting: Gauge,
 }
 
-impl Metrics {
+impl KeyspaceCounters {
     /// Makes the families known to a registry.
     pub(crate) fn register(&self, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix("space");

@@ -34,7 +34,7 @@ pub use admit::{Admit, Epoch};
 pub use denied::Denied;
 pub use draft::{Draft, PENDING};
 pub use freshness::Fresh;
-pub use keyspace::{CommitError, Committed, Keyspace};
+pub use keyspace::{ChangeError, Committed, Keyspace};
 pub use locks::Acquired;
 pub use lookup::{Lookup, Scan};
 pub use view::View;

@@ -9,7 +9,7 @@ use super::admit::Admit;
 use super::applier::Applier;
 use super::expiry;
 use super::keyspace::Keyspace;
-use super::metrics::Metrics;
+use super::metrics::KeyspaceCounters;
 use crate::model::Proposal;
 use crate::store::{CommitSink, Store, StoreError};
 
@@ -27,7 +27,7 @@ impl Keyspace {
         if contents.revision == 0 {
             use_first_revision(store.as_ref()).await?;
         }
-        let metrics = Metrics::default();
+        let metrics = KeyspaceCounters::default();
         metrics.register(registry);
         let space = Self::new(store, admit, applier, metrics, contents.identity);
         let expiry = tokio::spawn(expiry::run(space.clone()));

@@ -15,7 +15,7 @@ use crate::config::{StoreAccess, StoreUrl};
 use crate::gateway::stores::{LeadershipTerm, Stores};
 use crate::guard;
 use crate::model::{Caller, Key, Record, time};
-use crate::space::{CommitError, Draft, Keyspace, Lookup};
+use crate::space::{ChangeError, Draft, Keyspace, Lookup};
 use crate::store::Limits;
 use crate::store::shared::{Candidate, Metrics, SharedStore};
 
@@ -237,11 +237,11 @@ fn unfit(limits: &Limits, key: &[u8], value: usize) -> Option<String> {
 }
 
 /// The error of a failed write.
-pub(super) fn failed<E>(what: &str, error: &CommitError<E>) -> Error {
+pub(super) fn failed<E>(what: &str, error: &ChangeError<E>) -> Error {
     let why = match error {
-        CommitError::Refused { .. } => "it was refused".to_owned(),
-        CommitError::Denied(denied) => denied.to_string(),
-        CommitError::Failed(failed) => failed.to_string(),
+        ChangeError::Refused { .. } => "it was refused".to_owned(),
+        ChangeError::Denied(denied) => denied.to_string(),
+        ChangeError::Failed(failed) => failed.to_string(),
     };
     Error::Store(format!(
         "cannot write {what}: {why}; entries written so far stay, and the same command continues from there"

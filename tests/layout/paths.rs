@@ -17,7 +17,70 @@ pub(crate) fn module(file: &str) -> Path {
 
 /// Every path a file names that begins with `crate`, `self` or `super`, each branch of a group by itself.
 pub(crate) fn named(file: &str, source: &str) -> Vec<Path> {
+    named_by(file, &tokens(source))
+}
+
+/// The paths a file names, but for those of `pub use` and of visibilities.
+pub(crate) fn imported(file: &str, source: &str) -> Vec<Path> {
     let tokens = tokens(source);
+    let mut kept = Vec::new();
+    let mut rest = &tokens[..];
+    while let Some(token) = rest.first() {
+        let length = visibility(rest);
+        if length == 0 {
+            kept.push(token.clone());
+            rest = &rest[1..];
+            continue;
+        }
+        rest = &rest[length..];
+        if rest.first() == Some(&Token::Word("use".to_owned())) {
+            let end = rest.iter().position(|token| *token == Token::Sign(';'));
+            rest = &rest[end.unwrap_or(rest.len())..];
+        }
+    }
+    named_by(file, &kept)
+}
+
+/// The names a file re-exports, each with the path it stands for.
+pub(crate) fn exported(file: &str, source: &str) -> Vec<(String, Path)> {
+    let tokens = tokens(source);
+    let mut found = Vec::new();
+    for at in 0..tokens.len() {
+        let rest = &tokens[at..];
+        let rest = match visibility(rest) {
+            0 => continue,
+            length => &rest[length..],
+        };
+        let [Token::Word(word), Token::Word(first), ..] = rest else {
+            continue;
+        };
+        if word != "use" {
+            continue;
+        }
+        let own = matches!(first.as_str(), "crate" | "self" | "super");
+        // A path that begins with a module of this file.
+        let from = if own { Path::new() } else { module(file) };
+        let mut paths = Vec::new();
+        follow(&rest[1..], &module(file), from, &mut paths);
+        let named = paths.into_iter();
+        found.extend(named.filter_map(|path| Some((path.last()?.clone(), path))));
+    }
+    found
+}
+
+/// The length of a visibility: `pub`, `pub(super)`, `pub(in crate::a)`.
+fn visibility(tokens: &[Token]) -> usize {
+    match tokens {
+        [Token::Word(word), Token::Sign('('), ..] if word == "pub" => {
+            let end = tokens.iter().position(|token| *token == Token::Sign(')'));
+            end.map_or(0, |end| end + 1)
+        }
+        [Token::Word(word), ..] if word == "pub" => 1,
+        _ => 0,
+    }
+}
+
+fn named_by(file: &str, tokens: &[Token]) -> Vec<Path> {
     let mut found = Vec::new();
     // Inline modules: a `super` in `mod tests` is the file.
     let mut modules: Vec<Option<String>> = Vec::new();
@@ -103,7 +166,6 @@ fn follow(tokens: &[Token], here: &Path, mut path: Path, found: &mut Vec<Path>) 
     }
 }
 
-#[cfg(test)]
 fn texts(file: &str, source: &str) -> Vec<String> {
     named(file, source)
         .iter()

@@ -1,4 +1,4 @@
-//! Who may know whom, and what no source may hold.
+//! Rules of imports between modules and of crates, and of what no source may hold.
 
 use crate::paths::{Path, module, named};
 

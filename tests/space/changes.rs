@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use kubekv::model::{Caller, Key};
-use kubekv::space::{CommitError, Lookup, PENDING};
+use kubekv::space::{ChangeError, Lookup, PENDING};
 use support::faces;
 
 use super::{get, put};
@@ -53,7 +53,7 @@ async fn a_refused_change_leaves_no_trace_and_tells_the_index() {
         })
         .await
         .unwrap_err();
-    assert!(matches!(refused, CommitError::Refused { error: "no", revision } if revision == at));
+    assert!(matches!(refused, ChangeError::Refused { error: "no", revision } if revision == at));
     assert_eq!(get(&space, "a").as_deref(), Some("1"));
     assert_eq!(space.read(&Caller::System).revision(), at);
 }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use kubekv::model::{Caller, FaceName, Key, KeyRange, LeaseId, Principal};
-use kubekv::space::{CommitError, Denied, Draft, Lookup};
+use kubekv::space::{ChangeError, Denied, Draft, Lookup};
 
 use super::gateway::{ADMIN, Gateway, NODE};
 
@@ -74,6 +74,6 @@ async fn the_lock_delay_of_a_hidden_key_is_not_shown() {
     let refused = gateway.space.commit(&node(), ask).await;
     assert!(matches!(
         refused,
-        Err(CommitError::Denied(Denied::Forbidden(_)))
+        Err(ChangeError::Denied(Denied::Forbidden(_)))
     ));
 }

@@ -20,9 +20,9 @@ const STANDARD_FIELDS: [&str; 4] = ["timestamp", "level", "target", "message"];
 
 /// Fields in their order. The last value of a name wins.
 #[derive(Debug, Default)]
-pub(super) struct LogFields(Vec<(String, Value)>);
+pub(super) struct JsonFields(Vec<(String, Value)>);
 
-impl LogFields {
+impl JsonFields {
     pub(super) fn set(&mut self, name: &str, value: impl Into<Value>) {
         let value = value.into();
         match self.0.iter_mut().find(|(existing, _)| existing == name) {
@@ -49,7 +49,7 @@ impl LogFields {
     }
 }
 
-impl Serialize for LogFields {
+impl Serialize for JsonFields {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for (name, value) in &self.0 {
@@ -60,7 +60,7 @@ impl Serialize for LogFields {
 }
 
 /// A line, serialized before it is written, so that it is written whole or not at all.
-struct JsonLine(LogFields);
+struct JsonLine(JsonFields);
 
 impl JsonLine {
     fn write(&self, mut out: impl Write) {
@@ -73,13 +73,13 @@ impl JsonLine {
 }
 
 /// Writes a line without the subscriber: before it is set up, or after it is dropped.
-pub(super) fn write_directly(message: &str, fields: LogFields) {
+pub(super) fn write_directly(message: &str, fields: JsonFields) {
     fields
         .line("ERROR", "kubekv", message.into())
         .write(io::stderr().lock());
 }
 
-impl Visit for LogFields {
+impl Visit for JsonFields {
     fn record_f64(&mut self, field: &Field, value: f64) {
         // JSON has no infinity and no NaN.
         match serde_json::Number::from_f64(value) {
@@ -133,7 +133,7 @@ where
     W: for<'a> MakeWriter<'a> + 'static,
 {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let mut fields = LogFields::default();
+        let mut fields = JsonFields::default();
         attributes.record(&mut fields);
         if let Some(span) = context.span(id) {
             span.extensions_mut().insert(fields);
@@ -142,23 +142,23 @@ where
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         if let Some(span) = context.span(id)
-            && let Some(fields) = span.extensions_mut().get_mut::<LogFields>()
+            && let Some(fields) = span.extensions_mut().get_mut::<JsonFields>()
         {
             values.record(fields);
         }
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut own = LogFields::default();
+        let mut own = JsonFields::default();
         event.record(&mut own);
         let message = own.take("message").unwrap_or_else(|| "".into());
         // Events of libraries that use the crate `log` name their origin in fields.
         let origin = own.take("log.target");
         own.0.retain(|(name, _)| !name.starts_with("log."));
-        let mut all = LogFields::default();
+        let mut all = JsonFields::default();
         let scope = context.event_scope(event).into_iter();
         for span in scope.flat_map(Scope::from_root) {
-            if let Some(fields) = span.extensions().get::<LogFields>() {
+            if let Some(fields) = span.extensions().get::<JsonFields>() {
                 all.add(span.name(), fields);
             }
         }
@@ -173,7 +173,7 @@ where
     }
 }
 
-impl LogFields {
+impl JsonFields {
     /// Adds the fields of a span or event; `prefix` goes before names of standard fields.
     fn add(&mut self, prefix: &str, more: &Self) {
         for (name, value) in &more.0 {

@@ -20,7 +20,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use json::{JsonLines, LogFields};
+use json::{JsonFields, JsonLines};
 
 /// The limit of lines that wait to be written.
 const QUEUE_LINES: usize = 10_000;
@@ -72,7 +72,7 @@ pub(super) fn is_json() -> bool {
 /// Prints the error that ends the command on standard error, as JSON where the log is JSON.
 pub(super) fn print_error(message: &str, code: u8) {
     if is_json() {
-        let mut fields = LogFields::default();
+        let mut fields = JsonFields::default();
         fields.set("exit_code", code);
         json::write_directly(message, fields);
     } else {

@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::reply::Reply;
-use crate::space::{CommitError, Denied};
+use crate::space::{ChangeError, Denied};
 use crate::store;
 
 /// Consul's words where the caller has no right to a key, whether there is such a key or not.
@@ -26,14 +26,14 @@ pub(super) fn denied(denied: &Denied) -> Reply {
 
 /// The answer to a failed commit. `refused` gives the answer where the operation itself refused, from its reason and
 /// the revision at which it decided.
-pub(super) fn reply<E>(error: CommitError<E>, refused: impl FnOnce(E, u64) -> Reply) -> Reply {
+pub(super) fn reply<E>(error: ChangeError<E>, refused: impl FnOnce(E, u64) -> Reply) -> Reply {
     match error {
-        CommitError::Refused { error, revision } => refused(error, revision),
-        CommitError::Denied(error) => denied(&error),
-        CommitError::Failed(store::CommitError::TooLarge(reason)) => {
+        ChangeError::Refused { error, revision } => refused(error, revision),
+        ChangeError::Denied(error) => denied(&error),
+        ChangeError::Failed(store::CommitError::TooLarge(reason)) => {
             Reply::text(StatusCode::PAYLOAD_TOO_LARGE, reason)
         }
-        CommitError::Failed(error) => Reply::internal_error(match &error {
+        ChangeError::Failed(error) => Reply::internal_error(match &error {
             // Consul's words while it has no leader: nothing was written.
             store::CommitError::Conflict | store::CommitError::Unavailable(_) => {
                 format!("No cluster leader: {error}")

@@ -14,13 +14,13 @@ use http_body::Frame;
 pub(super) struct BrokenOff;
 
 /// The source of a body's pieces. Dropped when the client hangs up.
-pub(super) trait Source: Sized + Send + 'static {
+pub(super) trait ChunkSource: Sized + Send + 'static {
     /// The next piece, or nothing more.
     fn next(&mut self) -> impl Future<Output = Option<Result<Bytes, BrokenOff>>> + Send;
 }
 
 /// A body of the source's pieces, each sent as soon as it is ready.
-pub(super) fn body(source: impl Source) -> Body {
+pub(super) fn body(source: impl ChunkSource) -> Body {
     Body::new(Chunks {
         next: Some(Box::pin(next_piece(source))),
     })
@@ -32,11 +32,11 @@ struct Chunks<S> {
     next: Option<NextPiece<S>>,
 }
 
-async fn next_piece<S: Source>(mut source: S) -> Option<(Result<Bytes, BrokenOff>, S)> {
+async fn next_piece<S: ChunkSource>(mut source: S) -> Option<(Result<Bytes, BrokenOff>, S)> {
     source.next().await.map(|piece| (piece, source))
 }
 
-impl<S: Source> http_body::Body for Chunks<S> {
+impl<S: ChunkSource> http_body::Body for Chunks<S> {
     type Data = Bytes;
     type Error = BrokenOff;
 

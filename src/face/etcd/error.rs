@@ -7,7 +7,7 @@ use crate::face::go::push_json_string;
 
 /// The number of an error, which clients branch on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ErrorCode {
+pub(super) enum V2ErrorCode {
     KeyNotFound,
     TestFailed,
     NotFile,
@@ -27,7 +27,7 @@ pub(super) enum ErrorCode {
     EventIndexCleared,
 }
 
-impl ErrorCode {
+impl V2ErrorCode {
     fn number(self) -> u16 {
         match self {
             Self::KeyNotFound => 100,
@@ -97,14 +97,14 @@ impl ErrorCode {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct V2Error {
     /// Its code.
-    pub(super) code: ErrorCode,
+    pub(super) code: V2ErrorCode,
     /// The key or the field it is about; left out of the answer where it is empty.
     pub(super) cause: Vec<u8>,
 }
 
 impl V2Error {
     /// An error with its cause.
-    pub(super) fn new(code: ErrorCode, cause: impl Into<Vec<u8>>) -> Self {
+    pub(super) fn new(code: V2ErrorCode, cause: impl Into<Vec<u8>>) -> Self {
         Self {
             code,
             cause: cause.into(),
@@ -112,7 +112,7 @@ impl V2Error {
     }
 
     /// An error about the node at this path. The root has no name of its own in etcd's errors.
-    pub(super) fn at(code: ErrorCode, path: &str) -> Self {
+    pub(super) fn at(code: V2ErrorCode, path: &str) -> Self {
         let cause = if path.is_empty() {
             String::new()
         } else {

@@ -9,7 +9,7 @@ use axum::response::Response;
 use http::StatusCode;
 use http::request::Parts;
 
-use super::error::{ErrorCode, V2Error};
+use super::error::{V2Error, V2ErrorCode};
 use super::keys::change::COMMIT_TIMEOUT;
 use super::members::machines;
 use super::reply::Reply;
@@ -66,7 +66,7 @@ fn answer(advertise: &[String], parts: &Parts) -> Result<Reply, Reply> {
         | Endpoint::Auth => {
             // etcd's answer without a leader. Clients branch on the code: Patroni and Go's client retry.
             let cause = "etcdserver: request timed out";
-            Err(V2Error::new(ErrorCode::RaftInternal, cause).reply(0))
+            Err(V2Error::new(V2ErrorCode::RaftInternal, cause).reply(0))
         }
     }
 }

@@ -3,7 +3,7 @@
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 
-use super::error::{ErrorCode, V2Error};
+use super::error::{V2Error, V2ErrorCode};
 use super::reply::Reply;
 
 /// The error for clients of the v3 API, over gRPC and over JSON.
@@ -13,7 +13,7 @@ pub const NO_GRPC: &str =
 /// A path with `.` or `..`, with a method that is not redirected.
 pub(super) fn dots() -> Reply {
     let cause = "a path with \".\" or \"..\" in it is never acted on by kubekv; send the path that is meant";
-    V2Error::new(ErrorCode::InvalidField, cause).reply(0)
+    V2Error::new(V2ErrorCode::InvalidField, cause).reply(0)
 }
 
 /// Whether a request is a gRPC call.

@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::certificate::RelayCertificate;
-use super::metrics::{FaceLabel, Metrics};
+use super::metrics::{RelayLabel, RelayMetrics};
 use super::no_leader::{self, NoLeaderAnswers};
 use super::proxy_header;
 use super::splice::{self, RequestActivity};
@@ -58,7 +58,7 @@ pub(in crate::gateway) struct Forwarder {
     pub(in crate::gateway) relays: bool,
     pub(in crate::gateway) no_leader: NoLeaderAnswers,
     pub(in crate::gateway) permits: Arc<Semaphore>,
-    pub(in crate::gateway) metrics: Metrics,
+    pub(in crate::gateway) metrics: RelayMetrics,
 }
 
 /// A client's connection.
@@ -115,7 +115,7 @@ impl Forwarder {
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
             self.metrics
                 .refused
-                .get_or_create(&FaceLabel::of(face))
+                .get_or_create(&RelayLabel::of(face))
                 .inc();
             tracing::warn!(face = face.as_str(), %peer, "connection refused: too many are open (--max-connections)");
             return;
@@ -166,7 +166,7 @@ impl Forwarder {
         let Client { stream, ends, face } = client;
         self.metrics
             .failed
-            .get_or_create(&FaceLabel::of(face))
+            .get_or_create(&RelayLabel::of(face))
             .inc();
         tracing::debug!(face = face.as_str(), peer = %ends.peer, "no leader for too long; the client is answered that there is none");
         tokio::select! {

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::certificate::{self, RelayCertificate};
-use super::metrics::{FaceLabel, Metrics};
+use super::metrics::{RelayLabel, RelayMetrics};
 use super::proxy_header;
 use crate::face::server::{Arrival, Stopping, configure_socket};
 use crate::model::FaceName;
@@ -36,7 +36,7 @@ pub(in crate::gateway) struct RelayListener {
     pub(in crate::gateway) certificate: Arc<RelayCertificate>,
     pub(in crate::gateway) members: Members,
     pub(in crate::gateway) faces: HashMap<FaceName, mpsc::Sender<Arrival>>,
-    pub(in crate::gateway) metrics: Metrics,
+    pub(in crate::gateway) metrics: RelayMetrics,
 }
 
 impl RelayListener {
@@ -105,7 +105,10 @@ impl RelayListener {
             ));
         }
         let ends = proxy_header::read(&mut stream).await?;
-        self.metrics.taken.get_or_create(&FaceLabel::of(face)).inc();
+        self.metrics
+            .taken
+            .get_or_create(&RelayLabel::of(face))
+            .inc();
         // A server that has ended logs why.
         let _ended = sender.send(Arrival::relayed(stream, ends)).await;
         Ok(())

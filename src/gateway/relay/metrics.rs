@@ -10,11 +10,11 @@ use crate::model::FaceName;
 
 /// The face of a connection, as a label.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct FaceLabel {
+pub(super) struct RelayLabel {
     face: &'static str,
 }
 
-impl FaceLabel {
+impl RelayLabel {
     pub(super) fn of(face: FaceName) -> Self {
         Self {
             face: face.as_str(),
@@ -24,15 +24,15 @@ impl FaceLabel {
 
 /// The families `kubekv_relay_*`.
 #[derive(Clone, Debug, Default)]
-pub(in crate::gateway) struct Metrics {
-    pub(super) connections: Family<FaceLabel, Gauge>,
-    pub(super) failed: Family<FaceLabel, Counter>,
-    pub(super) refused: Family<FaceLabel, Counter>,
-    pub(super) taken: Family<FaceLabel, Counter>,
+pub(in crate::gateway) struct RelayMetrics {
+    pub(super) connections: Family<RelayLabel, Gauge>,
+    pub(super) failed: Family<RelayLabel, Counter>,
+    pub(super) refused: Family<RelayLabel, Counter>,
+    pub(super) taken: Family<RelayLabel, Counter>,
     pub(super) rejected: Counter,
 }
 
-impl Metrics {
+impl RelayMetrics {
     /// Makes the families, and adds them to a registry.
     pub(in crate::gateway) fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
@@ -67,7 +67,10 @@ impl Metrics {
 
     /// Counts a connection while it is open.
     pub(super) fn open(&self, face: FaceName) -> OpenConnection {
-        let gauge = self.connections.get_or_create(&FaceLabel::of(face)).clone();
+        let gauge = self
+            .connections
+            .get_or_create(&RelayLabel::of(face))
+            .clone();
         gauge.inc();
         OpenConnection(gauge)
     }

@@ -15,5 +15,5 @@ mod splice;
 pub(super) use certificate::RelayCertificate;
 pub(super) use forwarder::{Forwarder, StandbyMode};
 pub(super) use listener::RelayListener;
-pub(super) use metrics::Metrics;
+pub(super) use metrics::RelayMetrics;
 pub(super) use no_leader::NoLeaderAnswers;

@@ -6,7 +6,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
-use super::go_json::{JsonObject, folds_to, kind, text};
+use super::go_json::{DecodedObject, folds_to, kind, text};
 use crate::transfer::Item;
 
 /// Base64 as Go decodes it: padded, and with any value in the unused bits of the last character.
@@ -31,7 +31,7 @@ pub(super) struct EntryFields {
 impl EntryFields {
     /// Reads an entry's fields; the error says what is wrong with the entry.
     pub(super) fn read(&mut self, entry: &RawValue) -> Result<(), String> {
-        let Ok(JsonObject(mut fields)) = serde_json::from_str(entry.get()) else {
+        let Ok(DecodedObject(mut fields)) = serde_json::from_str(entry.get()) else {
             return Err(format!("it is {}, not an object", kind(entry)));
         };
         // The key first: errors about other fields name it. Of repeated fields the last one counts.

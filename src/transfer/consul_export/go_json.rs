@@ -41,13 +41,13 @@ pub(super) fn kind(value: &RawValue) -> &'static str {
 }
 
 /// An object's fields, in their order, with repeated ones.
-pub(super) struct JsonObject<'a>(pub(super) Vec<(String, &'a RawValue)>);
+pub(super) struct DecodedObject<'a>(pub(super) Vec<(String, &'a RawValue)>);
 
-impl<'a> Deserialize<'a> for JsonObject<'a> {
+impl<'a> Deserialize<'a> for DecodedObject<'a> {
     fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
         struct FieldsVisitor;
         impl<'a> Visitor<'a> for FieldsVisitor {
-            type Value = JsonObject<'a>;
+            type Value = DecodedObject<'a>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
@@ -58,7 +58,7 @@ impl<'a> Deserialize<'a> for JsonObject<'a> {
                 while let Some(field) = map.next_entry()? {
                     fields.push(field);
                 }
-                Ok(JsonObject(fields))
+                Ok(DecodedObject(fields))
             }
         }
         deserializer.deserialize_map(FieldsVisitor)

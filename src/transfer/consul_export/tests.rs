@@ -1,3 +1,5 @@
+//! Tests of exports in Consul's format.
+
 use bytes::Bytes;
 
 use super::*;

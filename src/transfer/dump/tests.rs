@@ -1,3 +1,5 @@
+//! Tests of dumps, written and parsed.
+
 use bytes::Bytes;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;

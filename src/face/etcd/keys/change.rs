@@ -8,11 +8,11 @@ use super::encode::push_event;
 use super::event::{self, NodeEvent};
 use super::parameters::Parameters;
 use crate::face::etcd::commit_error;
-use crate::face::etcd::error::{ErrorCode, V2Error};
+use crate::face::etcd::error::{V2Error, V2ErrorCode};
 use crate::face::etcd::reply::Reply;
 use crate::face::etcd::request::ApiRequest;
 use crate::face::etcd::stats::counters::OutcomeCounter;
-use crate::space::{CommitError, Draft};
+use crate::space::{ChangeError, Draft};
 
 /// The longest time that a commit may take. Docker's client gives up after three seconds and may then repeat its
 /// request: it must have an answer before that.
@@ -32,7 +32,7 @@ pub(super) async fn commit(
         // The outcome is unknown, as the commit may still happen: the client must not take this answer for a refusal.
         counter.count(false);
         let cause = "etcdserver: request timed out";
-        return Err(V2Error::new(ErrorCode::RaftInternal, cause).reply(0));
+        return Err(V2Error::new(V2ErrorCode::RaftInternal, cause).reply(0));
     };
     counter.count(done.is_ok());
     match done {
@@ -43,15 +43,15 @@ pub(super) async fn commit(
                 .and_then(|commit| event::of_write(commit, action));
             let no_event = || {
                 let cause = "the change left no event";
-                V2Error::new(ErrorCode::RaftInternal, cause).reply(0)
+                V2Error::new(V2ErrorCode::RaftInternal, cause).reply(0)
             };
             let event = event.ok_or_else(no_event)?;
             Ok(reply(&event, parameters, done.revision))
         }
         Err(error) => {
             let revision = match &error {
-                CommitError::Refused { revision, .. } => *revision,
-                CommitError::Denied(_) | CommitError::Failed(_) => {
+                ChangeError::Refused { revision, .. } => *revision,
+                ChangeError::Denied(_) | ChangeError::Failed(_) => {
                     space.read(&request.caller).revision()
                 }
             };

@@ -3,7 +3,7 @@
 use super::find::{not_dir, root_is_read_only};
 use super::parameters::Parameters;
 use super::{change, event};
-use crate::face::etcd::error::{ErrorCode, V2Error};
+use crate::face::etcd::error::{V2Error, V2ErrorCode};
 use crate::face::etcd::reply::Reply;
 use crate::face::etcd::request::ApiRequest;
 use crate::model::{Cause, Key};
@@ -27,7 +27,7 @@ fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error>
         return Err(root_is_read_only());
     }
     if !matches!(tree::node(draft, path), Node::Absent) {
-        return Err(V2Error::at(ErrorCode::NodeExist, path));
+        return Err(V2Error::at(V2ErrorCode::NodeExist, path));
     }
     draft.make_parents(path).map_err(not_dir)?;
     let key = Key::user(if parameters.dir {

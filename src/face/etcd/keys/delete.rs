@@ -4,7 +4,7 @@
 use super::find::{find, root_is_read_only};
 use super::parameters::Parameters;
 use super::{change, event};
-use crate::face::etcd::error::{ErrorCode, V2Error};
+use crate::face::etcd::error::{V2Error, V2ErrorCode};
 use crate::face::etcd::reply::Reply;
 use crate::face::etcd::request::ApiRequest;
 use crate::model::{Cause, Key};
@@ -33,11 +33,11 @@ fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error>
     } else if parameters.recursive {
         draft.delete_tree(path);
     } else if !parameters.dir {
-        return Err(V2Error::at(ErrorCode::NotFile, path));
+        return Err(V2Error::at(V2ErrorCode::NotFile, path));
     } else {
         draft.asks_for_tree(path);
         if !tree::is_empty(draft, path) {
-            return Err(V2Error::at(ErrorCode::DirNotEmpty, path));
+            return Err(V2Error::at(V2ErrorCode::DirNotEmpty, path));
         }
         draft.delete_tree(path);
     }

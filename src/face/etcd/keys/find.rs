@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::parameters::Parameters;
-use crate::face::etcd::error::{ErrorCode, V2Error};
+use crate::face::etcd::error::{V2Error, V2ErrorCode};
 use crate::model::{Entry, Key, KeyRange};
 use crate::space::tree::{self, Node, NotDir};
 use crate::space::{Coverage, Lookup, Visibility, node_ranges};
@@ -21,12 +21,12 @@ pub(super) fn find(space: &impl Lookup, path: &str) -> Result<Node, V2Error> {
 pub(super) fn absent(space: &impl Lookup, path: &str) -> V2Error {
     for above in tree::ancestors(path) {
         match tree::node_on_the_way(space, above) {
-            Node::Absent => return V2Error::at(ErrorCode::KeyNotFound, above),
-            Node::File { .. } => return V2Error::at(ErrorCode::NotDir, above),
+            Node::Absent => return V2Error::at(V2ErrorCode::KeyNotFound, above),
+            Node::File { .. } => return V2Error::at(V2ErrorCode::NotDir, above),
             Node::Dir { .. } => {}
         }
     }
-    V2Error::at(ErrorCode::KeyNotFound, path)
+    V2Error::at(V2ErrorCode::KeyNotFound, path)
 }
 
 /// Whether everything at the path and beneath it is hidden. Reads of it are forbidden then, whether anything is there or not.
@@ -37,12 +37,12 @@ pub(super) fn is_hidden(visibility: &Visibility, path: &str) -> bool {
 
 /// The error where a parent is a value.
 pub(super) fn not_dir(NotDir(path): NotDir) -> V2Error {
-    V2Error::at(ErrorCode::NotDir, &path)
+    V2Error::at(V2ErrorCode::NotDir, &path)
 }
 
 /// The error of every change to the root.
 pub(super) fn root_is_read_only() -> V2Error {
-    V2Error::new(ErrorCode::RootReadOnly, "/")
+    V2Error::new(V2ErrorCode::RootReadOnly, "/")
 }
 
 /// The value at the path, if its index and value are those that the request expects (`prevIndex`, `prevValue`).
@@ -51,7 +51,7 @@ pub(super) fn compare(
     parameters: &Parameters,
 ) -> Result<(Key, Arc<Entry>), V2Error> {
     let Node::File { key, entry } = find(space, &parameters.path)? else {
-        return Err(V2Error::at(ErrorCode::NotFile, &parameters.path));
+        return Err(V2Error::at(V2ErrorCode::NotFile, &parameters.path));
     };
     let index_matches = parameters.prev_index == 0 || parameters.prev_index == entry.index();
     let value_matches = parameters.prev_value.is_empty() || parameters.prev_value == *entry.value();
@@ -69,7 +69,7 @@ pub(super) fn compare(
         let (expected, actual) = (parameters.prev_index.to_string(), entry.index().to_string());
         push_difference(&mut cause, expected.as_bytes(), actual.as_bytes());
     }
-    Err(V2Error::new(ErrorCode::TestFailed, cause))
+    Err(V2Error::new(V2ErrorCode::TestFailed, cause))
 }
 
 fn push_difference(out: &mut Vec<u8>, expected: &[u8], actual: &[u8]) {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::event::{self, NodeEvent};
 use super::watch_scope::WatchScope;
-use crate::face::etcd::error::{ErrorCode, V2Error};
+use crate::face::etcd::error::{V2Error, V2ErrorCode};
 use crate::model::{Commit, DirMark, Key, KeyRange};
 use crate::space::tree::{self, Node};
 use crate::space::{Keyspace, Lookup, View};
@@ -96,5 +96,5 @@ fn before_history(
     }
     let oldest_index = view.index_floor() + 1;
     let cause = format!("the requested history has been cleared [{oldest_index}/{since}]");
-    Err(V2Error::new(ErrorCode::EventIndexCleared, cause))
+    Err(V2Error::new(V2ErrorCode::EventIndexCleared, cause))
 }

@@ -25,7 +25,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use self::parameters::Parameters;
 use super::commit_error;
-use super::error::{ErrorCode, V2Error};
+use super::error::{V2Error, V2ErrorCode};
 use super::reply::Reply;
 use super::request::ApiRequest;
 use crate::face::go::{Form, MAX_BODY};
@@ -83,7 +83,7 @@ async fn parse(request: &ApiRequest<'_>, body: Body) -> Result<Parameters, V2Err
         .filter(|_| has_form)
         .map_or(&b""[..], HeaderValue::as_bytes);
     let form = Form::parse(content_type, &body, request.query)
-        .map_err(|bad| V2Error::new(ErrorCode::InvalidForm, bad.to_string()))?;
+        .map_err(|bad| V2Error::new(V2ErrorCode::InvalidForm, bad.to_string()))?;
     Parameters::parse(request.rest, method, &form)
 }
 
@@ -92,8 +92,8 @@ async fn read_body(body: Body) -> Result<Bytes, V2Error> {
         Ok(whole) => Ok(whole.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
             let cause = "http: POST too large";
-            Err(V2Error::new(ErrorCode::InvalidForm, cause))
+            Err(V2Error::new(V2ErrorCode::InvalidForm, cause))
         }
-        Err(error) => Err(V2Error::new(ErrorCode::InvalidForm, error.to_string())),
+        Err(error) => Err(V2Error::new(V2ErrorCode::InvalidForm, error.to_string())),
     }
 }

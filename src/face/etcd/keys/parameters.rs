@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use http::Method;
 
-use crate::face::etcd::error::{ErrorCode, V2Error};
+use crate::face::etcd::error::{V2Error, V2ErrorCode};
 use crate::face::go::Form;
 use crate::face::go::{parse_bool, parse_u64};
 use crate::model::{Deadline, DirMark, Mark, Record, time};
@@ -64,12 +64,12 @@ impl Parameters {
         let stream = quoted("stream")?;
         if wait && *method != Method::GET {
             let cause = r#""wait" can only be used with GET requests"#;
-            return Err(V2Error::new(ErrorCode::InvalidField, cause));
+            return Err(V2Error::new(V2ErrorCode::InvalidField, cause));
         }
         let prev_value = form.get("prevValue");
         if prev_value.is_some_and(<[u8]>::is_empty) {
             let cause = r#""prevValue" cannot be empty"#;
-            return Err(V2Error::new(ErrorCode::PrevValueRequired, cause));
+            return Err(V2Error::new(V2ErrorCode::PrevValueRequired, cause));
         }
         let no_value_on_success = quoted("noValueOnSuccess")?;
         let ttl = ttl(form)?;
@@ -79,17 +79,17 @@ impl Parameters {
         let value = form.get("value").unwrap_or_default();
         if refresh && !value.is_empty() {
             let cause = "A value was provided on a refresh";
-            return Err(V2Error::new(ErrorCode::RefreshValue, cause));
+            return Err(V2Error::new(V2ErrorCode::RefreshValue, cause));
         }
         if refresh && ttl.is_none() {
             return Err(V2Error::new(
-                ErrorCode::RefreshTtlRequired,
+                V2ErrorCode::RefreshTtlRequired,
                 "No TTL value set",
             ));
         }
         // Trees consist of text: a key that is no text could be written, but never be shown.
         let path = std::str::from_utf8(key)
-            .map_err(|_| V2Error::new(ErrorCode::InvalidField, "the key is not valid UTF-8"))?;
+            .map_err(|_| V2Error::new(V2ErrorCode::InvalidField, "the key is not valid UTF-8"))?;
         Ok(Self {
             path: path.to_owned(),
             recursive,
@@ -139,7 +139,7 @@ fn index(form: &Form, name: &str) -> Result<u64, V2Error> {
     };
     parse_u64(text).ok_or_else(|| {
         V2Error::new(
-            ErrorCode::IndexNotANumber,
+            V2ErrorCode::IndexNotANumber,
             format!("invalid value for \"{name}\""),
         )
     })
@@ -151,7 +151,7 @@ fn flag(form: &Form, name: &str, shown: &str) -> Result<bool, V2Error> {
     };
     parse_bool(text).ok_or_else(|| {
         V2Error::new(
-            ErrorCode::InvalidField,
+            V2ErrorCode::InvalidField,
             format!("invalid value for {shown}"),
         )
     })
@@ -166,7 +166,7 @@ fn ttl(form: &Form) -> Result<Option<u64>, V2Error> {
     parse_u64(text)
         .filter(|seconds| *seconds <= LAST_SECOND.saturating_sub(now))
         .map(Some)
-        .ok_or_else(|| V2Error::new(ErrorCode::TtlNotANumber, r#"invalid value for "ttl""#))
+        .ok_or_else(|| V2Error::new(V2ErrorCode::TtlNotANumber, r#"invalid value for "ttl""#))
 }
 
 #[cfg(test)]
@@ -197,7 +197,7 @@ mod tests {
         );
         for bad in ["9223372036", "18446744073709551615", "-1", "1.5"] {
             let error = parse(&Method::PUT, &format!("ttl={bad}")).unwrap_err();
-            assert_eq!(error.code, ErrorCode::TtlNotANumber, "{bad}");
+            assert_eq!(error.code, V2ErrorCode::TtlNotANumber, "{bad}");
         }
     }
 

@@ -3,7 +3,7 @@
 use super::find::{absent, not_dir, root_is_read_only};
 use super::parameters::Parameters;
 use super::{change, event};
-use crate::face::etcd::error::{ErrorCode, V2Error};
+use crate::face::etcd::error::{V2Error, V2ErrorCode};
 use crate::face::etcd::reply::Reply;
 use crate::face::etcd::request::ApiRequest;
 use crate::model::{Cause, Key};
@@ -27,7 +27,7 @@ fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error>
         return Err(root_is_read_only());
     }
     let existing = match tree::node(draft, path) {
-        Node::Dir { .. } => return Err(V2Error::at(ErrorCode::NotFile, path)),
+        Node::Dir { .. } => return Err(V2Error::at(V2ErrorCode::NotFile, path)),
         Node::File { key, entry } => Some((key, entry)),
         Node::Absent if parameters.refresh => return Err(absent(draft, path)),
         Node::Absent => None,

@@ -4,7 +4,7 @@ use super::event_node::dir_index;
 use super::find::{find, root_is_read_only};
 use super::parameters::Parameters;
 use super::{change, event};
-use crate::face::etcd::error::{ErrorCode, V2Error};
+use crate::face::etcd::error::{V2Error, V2ErrorCode};
 use crate::face::etcd::reply::Reply;
 use crate::face::etcd::request::ApiRequest;
 use crate::model::{Cause, DirMark, Key, Mark};
@@ -29,7 +29,7 @@ fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error>
     }
     match find(draft, path)? {
         Node::Dir { .. } if !parameters.value.is_empty() => {
-            return Err(V2Error::at(ErrorCode::NotFile, path));
+            return Err(V2Error::at(V2ErrorCode::NotFile, path));
         }
         Node::Dir { mark, first } => {
             // Its TTL ends all that is beneath it.
@@ -54,7 +54,7 @@ fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error>
             record.attrs.deadline = parameters.deadline(draft);
             draft.put(&key, record);
         }
-        Node::Absent => return Err(V2Error::at(ErrorCode::KeyNotFound, path)),
+        Node::Absent => return Err(V2Error::at(V2ErrorCode::KeyNotFound, path)),
     }
     draft.subject(Key::user(path));
     draft.because(if parameters.refresh {

@@ -143,7 +143,7 @@ impl Watcher {
     }
 }
 
-impl chunks::Source for Watcher {
+impl chunks::ChunkSource for Watcher {
     async fn next(&mut self) -> Option<Result<Bytes, BrokenOff>> {
         if self.state == WatcherState::Finished {
             return None;

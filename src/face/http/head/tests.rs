@@ -1,3 +1,5 @@
+//! Tests of request heads, by Go's rules.
+
 use proptest::prelude::*;
 
 use super::*;

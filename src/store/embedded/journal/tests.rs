@@ -1,3 +1,5 @@
+//! Tests of journals that are whole, torn or changed.
+
 use std::sync::Arc;
 
 use bytes::Bytes;

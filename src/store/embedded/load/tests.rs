@@ -1,3 +1,5 @@
+//! Tests of loading records, sound and contradictory.
+
 use super::*;
 use crate::model::{Cause, Record};
 use crate::store::embedded::record::TableRow;

@@ -1,3 +1,5 @@
+//! Tests of the bytes of records.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of which records may be deleted.
+
 use super::*;
 
 fn put(retention: &mut Retention, key: &str, at: u64, before: Option<u64>) {

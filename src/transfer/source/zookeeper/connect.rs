@@ -6,7 +6,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::session::{NoSession, Session};
+use super::session::{NoSession, ZooKeeperSession};
 use super::tls::Tls;
 use crate::config::SourceAccess;
 use crate::transfer::Error;
@@ -28,7 +28,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 pub(super) async fn connect(
     servers: &[String],
     access: &SourceAccess,
-) -> Result<Session<Box<dyn ByteStream>>, Error> {
+) -> Result<ZooKeeperSession<Box<dyn ByteStream>>, Error> {
     let tls = Tls::new(&access.access)?;
     let mut why = Error::Unreachable("ZooKeeper: no address".to_owned());
     for server in servers {
@@ -47,9 +47,9 @@ pub(super) async fn connect(
 async fn open_session(
     server: &str,
     tls: Option<&Tls>,
-) -> Result<Session<Box<dyn ByteStream>>, Error> {
+) -> Result<ZooKeeperSession<Box<dyn ByteStream>>, Error> {
     let stream = open_stream(server, tls).await?;
-    match Session::open(stream, server).await {
+    match ZooKeeperSession::open(stream, server).await {
         Ok(session) => Ok(session),
         Err(NoSession::Other(error)) => Err(error),
         Err(NoSession::Closed) => Err(why_closed(server, tls).await),
@@ -75,7 +75,7 @@ async fn open_stream(server: &str, tls: Option<&Tls>) -> Result<Box<dyn ByteStre
 
 /// Authenticates. A server accepts any digest: whether it permits reading shows when nodes are read.
 async fn authenticate(
-    session: &mut Session<Box<dyn ByteStream>>,
+    session: &mut ZooKeeperSession<Box<dyn ByteStream>>,
     access: &SourceAccess,
 ) -> Result<(), Error> {
     let Some((user, password)) = &access.access.user else {

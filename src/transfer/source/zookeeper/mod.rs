@@ -13,7 +13,7 @@ mod walk;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use self::session::Session;
+use self::session::ZooKeeperSession;
 use self::walk::{Subtree, walk};
 use crate::config::SourceAccess;
 use crate::transfer::{Error, LeftOut, LeftOutReason, Listing};
@@ -39,7 +39,7 @@ pub(super) async fn read(
 
 /// Makes passes until one is as of one zxid, or until there were too many.
 async fn read_passes<S: AsyncRead + AsyncWrite + Unpin>(
-    session: &mut Session<S>,
+    session: &mut ZooKeeperSession<S>,
     chroot: &str,
     prefix: &str,
     listing: &mut Listing,
@@ -67,7 +67,7 @@ async fn read_passes<S: AsyncRead + AsyncWrite + Unpin>(
 
 /// Makes the server catch up with the leader; returns the last zxid that it has applied then.
 async fn sync<S: AsyncRead + AsyncWrite + Unpin>(
-    session: &mut Session<S>,
+    session: &mut ZooKeeperSession<S>,
     chroot: &str,
 ) -> Result<i64, Error> {
     let root = if chroot.is_empty() { "/" } else { chroot };

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use super::read_passes;
-use super::session::{NoSession, Session};
+use super::session::{NoSession, ZooKeeperSession};
 use super::*;
 use crate::model::DirMark;
 use crate::transfer::LeftOut;
@@ -79,7 +79,7 @@ fn ends() -> (DuplexStream, Server) {
 
 /// The result of opening a session.
 async fn open_result(stream: DuplexStream) -> String {
-    match Session::open(stream, "zk:1").await {
+    match ZooKeeperSession::open(stream, "zk:1").await {
         Ok(_) => "opened".to_owned(),
         Err(NoSession::Closed) => "closed".to_owned(),
         Err(NoSession::Other(error)) => error.to_string(),
@@ -126,9 +126,9 @@ async fn errors_name_a_server_that_gives_no_session() {
 }
 
 /// A session with this timeout in seconds, and the server's end of it.
-async fn session(seconds: i32) -> (Session<DuplexStream>, Server) {
+async fn session(seconds: i32) -> (ZooKeeperSession<DuplexStream>, Server) {
     let (client, mut server) = ends();
-    let opening = Session::open(client, "zk:1");
+    let opening = ZooKeeperSession::open(client, "zk:1");
     let (session, ()) = tokio::join!(opening, server.welcome(seconds * 1_000, 1, false));
     (session.unwrap(), server)
 }

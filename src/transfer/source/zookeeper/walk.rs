@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::session::{Session, SessionReply};
+use super::session::{SessionReply, ZooKeeperSession};
 use crate::model::DirMark;
 use crate::transfer::{Error, Item, LeftOutReason, Listing, printable};
 use crate::wire::zookeeper::{
@@ -74,7 +74,7 @@ impl Subtree<'_> {
 
 /// Makes a pass; nodes that have changed since it began are listed as left out, with the reason [`LeftOutReason::Changing`].
 pub(super) async fn walk<S: AsyncRead + AsyncWrite + Unpin>(
-    session: &mut Session<S>,
+    session: &mut ZooKeeperSession<S>,
     subtree: Subtree<'_>,
     listing: &mut Listing,
 ) -> Result<(), Error> {
@@ -107,7 +107,7 @@ pub(super) async fn walk<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 fn send<S: AsyncRead + AsyncWrite + Unpin>(
-    session: &mut Session<S>,
+    session: &mut ZooKeeperSession<S>,
     subtree: &Subtree<'_>,
     request: &NodeRequest,
 ) -> Result<(), Error> {

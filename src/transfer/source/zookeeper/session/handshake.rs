@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::time::{Instant, timeout};
 
-use super::Session;
+use super::ZooKeeperSession;
 use super::errors::{lost, silent, unexpected};
 use crate::transfer::Error;
 use crate::wire::zookeeper::{ConnectRequest, ConnectResponse, JuteRecord, Secret, take_frame};
@@ -33,7 +33,7 @@ impl From<Error> for NoSession {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> ZooKeeperSession<S> {
     /// Opens a session on a connection.
     pub(in crate::transfer::source::zookeeper) async fn open(
         stream: S,

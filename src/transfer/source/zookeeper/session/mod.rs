@@ -29,7 +29,7 @@ const MOST_UNANSWERED_BYTES: usize = 32 << 10;
 
 /// A session. Dropping it sends nothing: the server ends it after its timeout, and it owns no nodes.
 #[derive(Debug)]
-pub(super) struct Session<S> {
+pub(super) struct ZooKeeperSession<S> {
     stream: S,
     /// HOST:PORT, for errors.
     server: String,
@@ -67,7 +67,7 @@ impl SessionReply {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> ZooKeeperSession<S> {
     /// HOST:PORT.
     pub(super) fn server(&self) -> &str {
         &self.server
