@@ -1,5 +1,5 @@
-//! What real clients ask, on the real binary: libkv's own tests, unchanged, tests that use the
-//! official Go clients, and the command lines.
+//! Real clients against the real binary: libkv's own tests, unchanged, tests that use the official Go clients, and the
+//! command lines.
 
 #![cfg(test)]
 
@@ -8,14 +8,14 @@ use std::process::Command;
 
 use support::command::binary;
 
-/// Where the gateway keeps entries.
+/// The gateway's store.
 enum Entries {
     Memory,
-    /// In an etcd beside the gateway, of this component.
+    /// An etcd beside the gateway, of this component.
     Etcd(&'static str),
 }
 
-/// Where clients of an etcd beside the gateway come, and its other members would.
+/// The client and peer addresses of the etcd beside the gateway.
 const ETCD: [&str; 2] = ["http://127.0.0.1:2390", "http://127.0.0.1:2391"];
 
 /// Starts an etcd in the directory of a name and becomes a command: both end with the tests.
@@ -49,12 +49,12 @@ fn suite_on(entries: &Entries, script: &str, name: &str, faces: [&str; 2]) {
         .args(faces)
         .output()
         .unwrap();
-    let (said, complained) = (
+    let (stdout, stderr) = (
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr),
     );
-    println!("{said}");
-    assert!(output.status.success(), "{said}{complained}");
+    println!("{stdout}");
+    assert!(output.status.success(), "{stdout}{stderr}");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn libkvs_own_tests_pass_over_etcd_on_etcd_3_6() {
 
 #[test]
 #[ignore = "needs Go: tests/run"]
-fn the_consul_client_finds_what_it_relies_on() {
+fn the_official_consul_client_works() {
     suite(
         "tests/clients/run",
         "consul",
@@ -111,7 +111,7 @@ fn the_consul_client_finds_what_it_relies_on() {
 
 #[test]
 #[ignore = "needs Go: tests/run"]
-fn the_etcd_client_finds_what_it_relies_on() {
+fn the_official_etcd_client_works() {
     suite(
         "tests/clients/run",
         "etcd",

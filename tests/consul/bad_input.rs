@@ -1,4 +1,4 @@
-//! Bad input: each request gets an error or a stated limit, and no other client notices.
+//! Bad input: each request gets an error or reaches a documented limit, and no other client is affected.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -29,7 +29,7 @@ async fn still_serves(gateway: &Gateway) {
 }
 
 #[tokio::test]
-async fn keys_that_cannot_be_printed_are_400_without_a_word() {
+async fn unprintable_keys_are_400_with_an_empty_body() {
     let gateway = Gateway::start().await;
     for key in ["a%00b", "%00", "a%0ab", "%7f", "%e2%80%8b", "%c2%a0"] {
         for method in ["GET", "PUT", "DELETE"] {
@@ -47,7 +47,7 @@ async fn keys_that_cannot_be_printed_are_400_without_a_word() {
 }
 
 #[tokio::test]
-async fn keys_that_are_not_utf_8_are_kept_and_shown_with_replacements() {
+async fn keys_that_are_not_utf_8_are_stored_and_shown_with_replacement_characters() {
     let gateway = Gateway::start().await;
     assert_eq!(gateway.put("kv/a%ff%fe", "v").await.text(), "true");
     assert_eq!(gateway.get("kv/a%FF%FE?raw").await.text(), "v");
@@ -83,7 +83,7 @@ async fn a_key_longer_than_the_limit_is_refused_with_the_limit() {
 }
 
 #[tokio::test]
-async fn the_longest_key_can_be_locked_and_its_session_ended() {
+async fn the_longest_key_can_be_locked_and_its_session_destroyed() {
     let gateway = Gateway::start().await;
     let longest = "k".repeat(4096);
     let id = gateway.session(r#"{"LockDelay":"5s"}"#).await;
@@ -100,7 +100,7 @@ async fn the_longest_key_can_be_locked_and_its_session_ended() {
 }
 
 #[tokio::test]
-async fn values_too_long_are_413_however_they_are_sent() {
+async fn values_past_the_limit_are_413_with_either_body_encoding() {
     let gateway = Gateway::start().await;
     let long = vec![b'v'; (2 << 20) + 1];
     let mut chunked = b"PUT /v1/kv/a HTTP/1.1\r\nHost: h\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
@@ -136,7 +136,7 @@ async fn values_too_long_are_413_however_they_are_sent() {
 }
 
 #[tokio::test]
-async fn a_chunked_value_is_taken() {
+async fn a_chunked_value_is_accepted() {
     let gateway = Gateway::start().await;
     let request = b"PUT /v1/kv/a HTTP/1.1\r\nHost: h\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
     assert!(send(gateway.address, request).await.ends_with("true"));
@@ -144,7 +144,7 @@ async fn a_chunked_value_is_taken() {
 }
 
 #[tokio::test]
-async fn a_client_that_waits_to_be_told_to_go_on_is_told() {
+async fn a_client_that_expects_100_continue_gets_it() {
     let gateway = Gateway::start().await;
     let mut stream = TcpStream::connect(gateway.address).await.unwrap();
     let head = b"PUT /v1/kv/a HTTP/1.1\r\nHost: h\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n";
@@ -159,7 +159,7 @@ async fn a_client_that_waits_to_be_told_to_go_on_is_told() {
 }
 
 #[tokio::test]
-async fn half_a_request_changes_nothing_and_holds_up_nobody() {
+async fn an_incomplete_request_changes_nothing_and_delays_no_other() {
     let gateway = Gateway::start().await;
     let mut halves = Vec::new();
     for half in [
@@ -180,7 +180,7 @@ async fn half_a_request_changes_nothing_and_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn what_is_no_http_is_400() {
+async fn bytes_that_are_not_http_are_400() {
     let gateway = Gateway::start().await;
     for request in [
         &b"\0\0\0\0\r\n\r\n"[..],
@@ -217,7 +217,7 @@ async fn a_bad_chunk_changes_nothing() {
 }
 
 #[tokio::test]
-async fn headers_without_end_are_431() {
+async fn endless_headers_are_431() {
     let gateway = Gateway::start().await;
     let request = format!(
         "GET /v1/kv/a HTTP/1.1\r\nHost: h\r\nX: {}\r\n\r\n",
@@ -257,7 +257,7 @@ async fn a_write_with_dots_in_its_path_changes_nothing() {
                 .ask(method, &format!("{path}{query}"), &[], b"3")
                 .await;
             assert_eq!(answer.status, 400, "{method} {path}");
-            // Whoever follows a redirect and keeps the method would do it after all.
+            // A client that follows a redirect with the same method would delete after all.
             assert_eq!(answer.header("location"), "", "{method} {path}");
             assert!(
                 answer.text().contains("never acted on"),
@@ -293,7 +293,7 @@ async fn a_read_with_dots_in_its_path_is_redirected_as_go_does() {
 }
 
 #[tokio::test]
-async fn a_tree_delete_of_everything_leaves_the_sessions() {
+async fn a_recursive_delete_of_all_keys_keeps_the_sessions() {
     let gateway = Gateway::start().await;
     let id = gateway.session("{}").await;
     gateway.set(&format!("a?acquire={id}"), "v").await;
@@ -306,7 +306,7 @@ async fn a_tree_delete_of_everything_leaves_the_sessions() {
 }
 
 #[tokio::test]
-async fn no_key_reaches_the_gateways_own_records() {
+async fn no_key_reaches_internal_records() {
     let gateway = Gateway::start().await;
     let id = gateway.session("{}").await;
     for key in [
@@ -328,7 +328,7 @@ async fn no_key_reaches_the_gateways_own_records() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// Whatever is asked, there is an answer, and it is none of the gateway's failures.
+    /// Every request gets an answer, and none is an internal error.
     #[test]
     fn every_request_is_answered(
         method in "(GET|PUT|DELETE|POST|HEAD|OPTIONS|X)",
@@ -345,7 +345,7 @@ proptest! {
     }
 
     #[test]
-    fn every_value_comes_back_as_it_went(value: Vec<u8>, flags: u64) {
+    fn every_value_round_trips(value: Vec<u8>, flags: u64) {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
             let gateway = Gateway::start().await;
             gateway.call("PUT", &format!("kv/a?flags={flags}"), value.clone()).await;

@@ -1,4 +1,4 @@
-//! Polls that wait.
+//! Blocking queries: parked until their data changes.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ const CATALOG: [&str; 9] = [
 ];
 
 #[tokio::test]
-async fn catalog_and_health_begin_at_an_index_that_consuls_test_helper_takes() {
+async fn catalog_and_health_start_at_an_index_that_consuls_test_helper_accepts() {
     let gateway = Gateway::start().await;
     for list in CATALOG {
         let answer = gateway.get(list).await;
@@ -48,9 +48,9 @@ async fn catalog_and_health_begin_at_an_index_that_consuls_test_helper_takes() {
 }
 
 #[tokio::test]
-async fn polls_of_catalog_and_health_are_parked_whatever_is_written() {
+async fn polls_of_catalog_and_health_stay_parked_during_writes() {
     let gateway = Gateway::start().await;
-    // Both where no write was made yet and after some.
+    // Both before the first write and after several.
     for round in 0..2 {
         let mut polls = Vec::new();
         for list in CATALOG {
@@ -83,7 +83,7 @@ async fn a_client_that_hangs_up_frees_its_poll() {
 }
 
 #[tokio::test]
-async fn sessions_are_polled_too() {
+async fn session_reads_can_block() {
     let gateway = Gateway::start().await;
     let id = gateway.session("{}").await;
     let index = gateway.get("session/list").await.index();
@@ -107,7 +107,7 @@ async fn sessions_are_polled_too() {
 }
 
 #[tokio::test]
-async fn a_transaction_wakes_every_poll_it_concerns_at_one_index() {
+async fn a_transaction_wakes_all_affected_polls_at_one_index() {
     let gateway = Gateway::start().await;
     let a = gateway.park("kv/a?index=1").await;
     let tree = gateway.park("kv/d/?recurse&index=1").await;
@@ -135,7 +135,7 @@ async fn many_polls_wait_and_are_woken_by_one_write() {
 }
 
 #[tokio::test]
-async fn a_storm_of_writes_ends_with_the_last_one_seen() {
+async fn a_poll_sees_the_last_of_many_concurrent_writes() {
     let gateway = Gateway::start().await;
     let mut index = 1;
     let reader = gateway.park("kv/d/?recurse&index=1").await;
@@ -143,7 +143,7 @@ async fn a_storm_of_writes_ends_with_the_last_one_seen() {
         gateway.space_put(&format!("d/{}", number % 7), b"v").await;
     }
     index = index.max(reader.await.unwrap().index());
-    // The store's own first revision, and one for each write.
+    // The keyspace's first revision, and one for each write.
     while index < 3_001 {
         index = gateway
             .get(&format!("kv/d/?recurse&index={index}"))
@@ -154,7 +154,7 @@ async fn a_storm_of_writes_ends_with_the_last_one_seen() {
 }
 
 #[tokio::test]
-async fn another_request_on_the_same_connection_follows_a_poll() {
+async fn a_connection_is_reused_after_a_poll() {
     let gateway = Gateway::start().await;
     let mut client = TcpStream::connect(gateway.address).await.unwrap();
     let both = b"GET /v1/kv/a?index=1&wait=50ms HTTP/1.1\r\nHost: h\r\n\r\nGET /v1/kv/b HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
@@ -169,7 +169,7 @@ async fn another_request_on_the_same_connection_follows_a_poll() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waits_are_cut_at_ten_minutes() {
+async fn waits_are_capped_at_ten_minutes() {
     let gateway = Gateway::start().await;
     for (wait, least, most) in [
         ("20m", 600, 638),
@@ -188,7 +188,7 @@ async fn waits_are_cut_at_ten_minutes() {
 }
 
 #[tokio::test]
-async fn index_and_wait_that_are_none_are_400_in_consuls_words() {
+async fn invalid_index_and_wait_are_400_with_consuls_message() {
     let gateway = Gateway::start().await;
     for (query, words) in [
         ("index=-1", "Invalid index"),

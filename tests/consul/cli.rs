@@ -1,4 +1,4 @@
-//! The `consul` command on kubekv and on a real Consul: it must print the same and end the same.
+//! The `consul` command on kubekv and on a real Consul: same output, same exit codes.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use super::client::Gateway;
 use super::real::Real;
 use support::normalize::replace_ids;
 
-/// Commands with their standard input. `#0` is the first session that was made.
+/// Commands with their standard input. `#0` is the id of a session created before.
 const COMMANDS: &[(&str, &str)] = &[
     ("kv put a/b v", ""),
     ("kv put -flags=42 a/b v", ""),
@@ -80,7 +80,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("kv get -recurse a", ""),
 ];
 
-/// What a command printed and how it ended, with what differs by nature told by its place.
+/// A command's output and exit code, without indexes, and with ids replaced by their order of appearance.
 async fn run(to: SocketAddr, command: &str, input: &str) -> String {
     let (arguments, input) = (command.to_owned(), input.to_owned());
     let ended = tokio::task::spawn_blocking(move || {
@@ -112,12 +112,12 @@ async fn run(to: SocketAddr, command: &str, input: &str) -> String {
         ]
         .iter()
         .any(|name| line.trim_start().starts_with(name));
-        let told = if index {
+        let plain = if index {
             line.replace(|c: char| c.is_ascii_digit(), "")
         } else {
             line.to_owned()
         };
-        told.trim_end().to_owned()
+        plain.trim_end().to_owned()
     });
     let printed = lines.collect::<Vec<_>>().join("\n");
     let printed = replace_ids(&printed, &mut Vec::new());

@@ -1,4 +1,4 @@
-//! A gateway of a test's own, and what a Consul client does with it.
+//! A gateway of the test's own, and a Consul client for it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -87,7 +87,7 @@ impl Gateway {
         self.ask("DELETE", &format!("/v1/{path}"), &[], b"").await
     }
 
-    /// Writes what must be answered `true`; gives the entry's index.
+    /// Writes a key, which must be answered `true`; returns the entry's index.
     pub async fn set(&self, path: &str, body: impl AsRef<[u8]>) -> u64 {
         let answer = self.put(&format!("kv/{path}"), body).await;
         assert_eq!((answer.status, answer.text()), (200, "true"), "PUT {path}");
@@ -95,7 +95,7 @@ impl Gateway {
         self.get(&format!("kv/{key}")).await.index()
     }
 
-    /// Makes a session; gives its id.
+    /// Creates a session; returns its id.
     pub async fn session(&self, body: &str) -> String {
         let answer = self.put("session/create", body).await;
         assert_eq!(answer.status, 200, "{:?}", answer.body);
@@ -118,13 +118,13 @@ impl Gateway {
         }
     }
 
-    /// Writes without a connection in between, where there is much to write.
+    /// Writes without a connection in between, for large numbers of writes.
     pub async fn space_put(&self, key: &str, value: &[u8]) {
         let answer = self.call("PUT", &format!("kv/{key}"), value.to_vec()).await;
         assert_eq!(answer.text(), "true");
     }
 
-    /// Sends a request that is to wait, and returns when it does.
+    /// Sends a blocking query, and returns when it is parked.
     pub async fn park(&self, path: &str) -> JoinHandle<Answer> {
         let before = self.watches();
         let (address, uri) = (self.address, format!("/v1/{path}"));
@@ -136,7 +136,7 @@ impl Gateway {
         parked
     }
 
-    /// Waits until so many polls are parked.
+    /// Waits until enough polls are parked.
     pub async fn until(&self, enough: impl Fn(u64) -> bool) {
         for _ in 0..2_000 {
             if enough(self.watches()) {
@@ -147,12 +147,12 @@ impl Gateway {
         panic!("{} polls are parked", self.watches());
     }
 
-    /// Takes its store away.
+    /// Closes the keyspace's store.
     pub async fn close(&self) {
         self.space.close().await;
     }
 
-    /// How many polls are parked.
+    /// The number of parked polls.
     pub fn watches(&self) -> u64 {
         self.space.refresh_metrics();
         registered(&self.registry, "space_watches")

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::client::{Gateway, NODE};
 
 #[tokio::test]
-async fn the_agent_tells_who_it_is_and_its_limits() {
+async fn the_agent_reports_its_identity_and_limits() {
     let gateway = Gateway::start().await;
     let own = gateway.get("agent/self").await.json();
     assert_eq!(own["Config"]["NodeName"], NODE);
@@ -24,7 +24,7 @@ async fn the_agent_tells_who_it_is_and_its_limits() {
 }
 
 #[tokio::test]
-async fn the_leader_is_whom_the_client_reached() {
+async fn the_leader_is_the_address_the_client_reached() {
     let gateway = Gateway::start().await;
     assert_eq!(
         gateway.get("status/leader").await.json(),
@@ -57,7 +57,7 @@ async fn the_catalog_has_one_node_with_a_service_and_a_check() {
 }
 
 #[tokio::test]
-async fn what_is_not_implemented_is_refused_by_name() {
+async fn unimplemented_endpoints_are_refused_by_name() {
     let gateway = Gateway::start().await;
     for (method, path) in [
         ("GET", "event/list"),
@@ -102,7 +102,7 @@ async fn what_is_not_implemented_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn access_control_is_off_in_consuls_words() {
+async fn acl_endpoints_answer_disabled_with_consuls_message() {
     let gateway = Gateway::start().await;
     for (method, path) in [
         ("PUT", "acl/bootstrap"),
@@ -119,7 +119,7 @@ async fn access_control_is_off_in_consuls_words() {
 }
 
 #[tokio::test]
-async fn a_lock_delay_keeps_others_out_for_its_time() {
+async fn a_lock_delay_refuses_other_sessions_until_it_ends() {
     tokio::time::pause();
     let gateway = Gateway::start().await;
     let make = async |body: &str| {
@@ -165,7 +165,7 @@ async fn a_failed_transaction_changes_nothing() {
 }
 
 #[tokio::test]
-async fn writers_side_by_side_swap_one_after_another() {
+async fn concurrent_cas_writers_are_serialized() {
     let gateway = Gateway::start().await;
     gateway.set("count", "0").await;
     let writer = async || {
@@ -193,7 +193,7 @@ async fn writers_side_by_side_swap_one_after_another() {
 }
 
 #[tokio::test]
-async fn without_a_store_writes_fail_in_consuls_words_and_reads_go_on() {
+async fn without_a_store_writes_fail_with_consuls_message_and_reads_succeed() {
     let gateway = Gateway::start().await;
     gateway.set("a", "v").await;
     gateway.close().await;
@@ -215,7 +215,7 @@ async fn without_a_store_writes_fail_in_consuls_words_and_reads_go_on() {
 }
 
 #[tokio::test]
-async fn a_small_value_does_not_keep_the_buffer_it_came_in() {
+async fn a_small_value_does_not_retain_its_receive_buffer() {
     let gateway = Gateway::start().await;
     let buffer = Bytes::from(vec![b'x'; 8192]);
     let answer = gateway.call("PUT", "kv/small", buffer.slice(..16)).await;
@@ -224,13 +224,13 @@ async fn a_small_value_does_not_keep_the_buffer_it_came_in() {
 }
 
 #[tokio::test]
-async fn what_a_transaction_makes_and_removes_has_an_index_of_its_own() {
+async fn a_key_created_and_deleted_in_one_transaction_has_its_own_index() {
     let gateway = Gateway::start().await;
     let before = gateway.set("a", "value").await;
     let both =
         r#"[{"KV":{"Verb":"set","Key":"b","Value":"eA=="}},{"KV":{"Verb":"delete","Key":"b"}}]"#;
-    let told = gateway.put("txn", both).await.json();
-    let told = told["Results"][0]["KV"]["ModifyIndex"].as_u64().unwrap();
+    let answer = gateway.put("txn", both).await.json();
+    let index = answer["Results"][0]["KV"]["ModifyIndex"].as_u64().unwrap();
     let after = gateway.set("b", "another").await;
-    assert!(before < told && told < after, "{before} {told} {after}");
+    assert!(before < index && index < after, "{before} {index} {after}");
 }

@@ -1,7 +1,7 @@
-//! The Consul face, as its clients see it.
+//! The Consul face, as seen by its clients.
 
 #![cfg(test)]
-#![expect(unreachable_pub, reason = "nobody is outside")]
+#![expect(unreachable_pub, reason = "a test crate has no users")]
 
 mod bad_input;
 mod blocking;

@@ -1,5 +1,5 @@
-//! kubekv and a real Consul 1.8.7 in server mode, asked the same: every answer that is not the same is one of the
-//! table's differences.
+//! Comparison of kubekv with a real Consul 1.8.7 in server mode: for the same requests, every different answer is one of
+//! the table's differences.
 
 use super::client::Gateway;
 use super::recorded;
@@ -35,7 +35,7 @@ async fn kubekv_answers_as_consul_does() {
     let steps: usize = sequences().map(|(_, (_, steps))| steps.len()).sum();
     let known = differed.len() - wrong.len();
     println!(
-        "{steps} steps, {known} known differences, {} others",
+        "{steps} steps, {known} known differences, {} unknown differences",
         wrong.len()
     );
     assert!(
@@ -48,12 +48,12 @@ async fn kubekv_answers_as_consul_does() {
     std::fs::write(place, &record).unwrap();
     assert!(
         record == recorded::RECORD,
-        "Consul answers otherwise than was recorded; see {place}"
+        "Consul's answers differ from the record; the new record is in {place}"
     );
     for (known, why) in DIFFERENCES {
         assert!(
             differed.contains(known),
-            "no difference any more: {known} ({why})"
+            "listed as a difference, but the answers are equal: {known} ({why})"
         );
     }
 }

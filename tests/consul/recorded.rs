@@ -1,15 +1,15 @@
-//! kubekv against what a real Consul was heard to answer, so that no Consul is needed.
+//! Comparison of kubekv with recorded answers of a real Consul, so that no Consul is needed.
 //!
-//! `real` records, and tells where it wrote the record when it is not the one beside this file.
+//! `real` makes the record, and prints where it wrote it when it differs from the one beside this file.
 
 use super::client::Gateway;
 use super::side::{Seen, Side};
 use super::table::{DIFFERENCES, sequences};
 
-/// What Consul 1.8.7 answered to every step of the table.
+/// The answers of Consul 1.8.7 to every step of the table.
 pub const RECORD: &str = include_str!("recorded.txt");
 
-/// One step of the record. Of what differs on purpose nothing is recorded.
+/// One step of the record. For intended differences no answer is recorded.
 pub fn line(about: &str, step: &str, seen: &Seen) -> String {
     if DIFFERENCES.iter().any(|(known, _)| *known == step) {
         return format!("{about}: {step}\n  differs\n");
@@ -18,7 +18,7 @@ pub fn line(about: &str, step: &str, seen: &Seen) -> String {
 }
 
 #[tokio::test]
-async fn kubekv_answers_as_consul_was_recorded_to() {
+async fn kubekv_answers_as_the_recorded_consul() {
     let gateway = Gateway::start().await;
     let mut recorded = RECORD.lines();
     for (number, (about, steps)) in sequences() {

@@ -1,4 +1,4 @@
-//! One server in the middle of a sequence of the table, and what is compared of its answers.
+//! One server during a sequence of the table, and the compared parts of its answers.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use tokio::task::JoinHandle;
 use support::http_client::Answer;
 use support::normalize::{name, replace_after, replace_ids};
 
-/// Bodies longer than this are told by their length.
+/// Bodies longer than this are compared by their length only.
 const LONG: usize = 4 << 10;
 
-/// What is compared of an answer.
+/// The compared parts of an answer.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Seen {
     status: u16,
@@ -20,17 +20,17 @@ pub struct Seen {
     body: String,
 }
 
-/// One of the two servers, in the middle of a sequence.
+/// One of the two servers, during a sequence.
 pub struct Side {
     address: SocketAddr,
-    /// The indexes seen, in order of their appearance.
+    /// The indexes seen, in order of appearance.
     indexes: Vec<String>,
     /// The ids seen.
     ids: Vec<String>,
     parked: Option<JoinHandle<Answer>>,
 }
 
-/// What an index stands behind in an answer.
+/// The texts before an index in an answer.
 const INDEX_MARKS: [&str; 4] = [
     "\"CreateIndex\":",
     "\"ModifyIndex\":",
@@ -58,7 +58,7 @@ impl Side {
         if let Some(request) = step.strip_prefix("PARK ") {
             let (address, request) = (self.address, request.to_owned());
             self.parked = Some(tokio::spawn(async move { send(address, &request).await }));
-            // Long enough to be parked; if not, the answer is the same, only not tested for waiting.
+            // Long enough to be parked; if it is not, the answer is the same, but the waiting is not tested.
             tokio::time::sleep(Duration::from_millis(200)).await;
             let answered = self.parked.as_ref().unwrap().is_finished();
             return Seen {
@@ -78,7 +78,7 @@ impl Side {
             panic!("never gone: {request}");
         }
         let answer = send(self.address, &step).await;
-        // The catalog is not one history with the entries.
+        // The catalog's indexes do not share a history with the entries'.
         if ["catalog", "health"]
             .iter()
             .any(|part| step.contains(&format!("/v1/{part}/")))
@@ -93,7 +93,7 @@ impl Side {
         self.seen(&answer)
     }
 
-    /// The step with its key, and with indexes (`@0`) and ids (`#0`) as this side has given them.
+    /// The step with its key, and with the indexes (`@0`) and ids (`#0`) of this server.
     fn fill(&self, key: &str, step: &str) -> String {
         let mut step = step.replace('$', key);
         for (mark, known) in [('@', &self.indexes), ('#', &self.ids)] {
@@ -104,7 +104,7 @@ impl Side {
         step
     }
 
-    /// An answer with its indexes and ids told by the order of their appearance.
+    /// An answer with its indexes and ids replaced by their order of appearance.
     fn seen(&mut self, answer: &Answer) -> Seen {
         let mut body = answer.unpacked();
         for mark in INDEX_MARKS {
@@ -134,12 +134,12 @@ impl Side {
             .collect();
         let index = answer.header("x-consul-index");
         if !index.is_empty() {
-            // Of what is not there, Consul tells the index of all that ever happened; of the catalog, its own.
+            // For a missing key, Consul answers the index of its latest write of any kind; for the catalog, the catalog's own.
             let known = self.indexes.iter().any(|known| known == index);
-            let told = answer.status == 200
+            let is_comparable = answer.status == 200
                 && known
                 && answer.header("x-consul-effective-consistency").is_empty();
-            let index = if told {
+            let index = if is_comparable {
                 name(&mut self.indexes, index, '@')
             } else {
                 "some".to_owned()
@@ -154,7 +154,7 @@ impl Side {
     }
 }
 
-/// Sends `METHOD PATH ! HEADER: VALUE < BODY`; a body of `*N` is so many bytes.
+/// Sends `METHOD PATH ! HEADER: VALUE < BODY`; a body of `*N` is N bytes.
 async fn send(to: SocketAddr, line: &str) -> Answer {
     let (line, body) = line.split_once(" < ").unwrap_or((line, ""));
     let mut parts = line.split(" ! ");

@@ -55,7 +55,7 @@ async fn flags_round_trip_as_64_bit_integers() {
 }
 
 #[tokio::test]
-async fn token_and_wait_are_taken_on_every_request() {
+async fn token_and_wait_are_accepted_on_every_request() {
     let gateway = Gateway::start().await;
     let rest = "token=secret&wait=3000ms";
     assert_eq!(
@@ -100,7 +100,7 @@ async fn token_and_wait_are_taken_on_every_request() {
 }
 
 #[tokio::test]
-async fn a_trailing_slash_makes_another_key() {
+async fn a_key_with_a_trailing_slash_is_a_different_key() {
     let gateway = Gateway::start().await;
     gateway.set("x", "file").await;
     gateway.set("x/", "mark").await;
@@ -109,7 +109,7 @@ async fn a_trailing_slash_makes_another_key() {
 }
 
 #[tokio::test]
-async fn a_colon_in_a_key_is_taken() {
+async fn a_colon_in_a_key_is_accepted() {
     let gateway = Gateway::start().await;
     gateway
         .set("docker/nodes/10.0.0.1:2376", "10.0.0.1:2376")
@@ -119,7 +119,7 @@ async fn a_colon_in_a_key_is_taken() {
 }
 
 #[tokio::test]
-async fn delete_answers_true_whether_or_not_there_was_anything() {
+async fn delete_answers_true_for_present_and_missing_keys() {
     let gateway = Gateway::start().await;
     gateway.set("a", "v").await;
     assert_eq!(gateway.delete("kv/a").await.text(), "true");
@@ -128,7 +128,7 @@ async fn delete_answers_true_whether_or_not_there_was_anything() {
 }
 
 #[tokio::test]
-async fn a_list_is_every_key_with_the_bytes_as_prefix() {
+async fn a_list_holds_every_key_with_the_prefix() {
     let gateway = Gateway::start().await;
     for key in ["d/a/b/c", "d/a", "d/", "db", "d", "e/"] {
         gateway.set(key, "v").await;
@@ -165,7 +165,7 @@ async fn cas_0_creates_and_only_creates() {
 }
 
 #[tokio::test]
-async fn cas_swaps_at_the_index_of_the_header_and_at_no_other() {
+async fn cas_succeeds_at_the_modify_index_only() {
     let gateway = Gateway::start().await;
     let index = gateway.set("a", "one").await;
     gateway.set("other", "x").await;
@@ -199,7 +199,7 @@ async fn doubled_slashes_collapse_without_a_redirect() {
 }
 
 #[tokio::test]
-async fn a_value_of_1_5_mib_is_taken() {
+async fn a_value_of_1_5_mib_is_accepted() {
     let gateway = Gateway::start().await;
     let value = vec![b'v'; 3 << 19];
     gateway.set("big", &value).await;
@@ -207,7 +207,7 @@ async fn a_value_of_1_5_mib_is_taken() {
 }
 
 #[tokio::test]
-async fn a_value_too_long_is_413_in_consuls_words() {
+async fn a_value_past_the_limit_is_413_with_consuls_message() {
     let gateway = Gateway::start().await;
     let answer = gateway.put("kv/big", vec![b'v'; (2 << 20) + 1]).await;
     assert_eq!(answer.status, 413);
@@ -220,7 +220,7 @@ async fn a_value_too_long_is_413_in_consuls_words() {
 }
 
 #[tokio::test]
-async fn lists_are_compressed_for_who_accepts_gzip() {
+async fn lists_are_compressed_for_clients_that_accept_gzip() {
     let gateway = Gateway::start().await;
     for number in 0..1_000 {
         gateway

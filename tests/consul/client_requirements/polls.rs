@@ -1,4 +1,4 @@
-//! Indexes, and polls that wait for them to move.
+//! Indexes, and blocking queries that wait for them to advance.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use super::super::client::Gateway;
 
 #[tokio::test]
-async fn delete_with_cas_deletes_at_that_index_alone() {
+async fn delete_with_cas_succeeds_at_the_modify_index_only() {
     let gateway = Gateway::start().await;
     let index = gateway.set("a", "one").await;
     assert_eq!(gateway.delete("kv/a?cas=6744").await.text(), "false");
@@ -19,7 +19,7 @@ async fn delete_with_cas_deletes_at_that_index_alone() {
 }
 
 #[tokio::test]
-async fn every_read_tells_index_contact_and_leader_even_404() {
+async fn every_read_carries_index_contact_and_leader_headers_even_404() {
     let gateway = Gateway::start().await;
     gateway.set("a", "v").await;
     for path in [
@@ -39,7 +39,7 @@ async fn every_read_tells_index_contact_and_leader_even_404() {
 }
 
 #[tokio::test]
-async fn the_index_is_never_0_and_a_poll_with_the_first_one_waits() {
+async fn the_index_is_never_0_and_a_poll_with_the_first_index_waits() {
     let gateway = Gateway::start().await;
     let index = gateway.get("kv/a").await.index();
     assert_eq!(index, 1);
@@ -59,7 +59,7 @@ async fn the_index_of_a_single_key_is_its_modify_index() {
 }
 
 #[tokio::test]
-async fn the_index_of_a_list_is_that_of_its_last_change_or_deletion() {
+async fn the_index_of_a_list_is_its_last_write_or_deletion() {
     let gateway = Gateway::start().await;
     gateway.set("d/a", "v").await;
     let after_b = gateway.set("d/b", "v").await;
@@ -75,7 +75,7 @@ async fn the_index_of_a_list_is_that_of_its_last_change_or_deletion() {
 }
 
 #[tokio::test]
-async fn the_index_of_a_missing_key_stays_put() {
+async fn the_index_of_a_missing_key_ignores_other_keys() {
     let gateway = Gateway::start().await;
     gateway.set("a", "v").await;
     gateway.delete("kv/a").await;
@@ -134,7 +134,7 @@ async fn a_watch_of_a_tree_sees_puts_and_deletes_beneath_it() {
 }
 
 #[tokio::test]
-async fn a_poll_sleeps_through_what_does_not_concern_it() {
+async fn a_poll_ignores_writes_to_other_keys() {
     let gateway = Gateway::start().await;
     let index = gateway.set("a", "v").await;
     let parked = gateway.park(&format!("kv/a?index={index}")).await;
@@ -147,7 +147,7 @@ async fn a_poll_sleeps_through_what_does_not_concern_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_poll_ends_at_its_wait_with_the_index_it_was_sent() {
+async fn a_poll_ends_after_its_wait_with_its_own_index() {
     let gateway = Gateway::start().await;
     gateway.call("PUT", "kv/a", "v").await;
     let begun = tokio::time::Instant::now();
@@ -171,7 +171,7 @@ async fn a_poll_without_wait_ends_after_five_minutes() {
 }
 
 #[tokio::test]
-async fn a_poll_with_an_index_from_the_future_is_answered_at_once() {
+async fn a_poll_with_a_future_index_is_answered_at_once() {
     let gateway = Gateway::start().await;
     let index = gateway.set("a", "v").await;
     let answer = gateway.get("kv/a?index=1000000").await;

@@ -30,7 +30,7 @@ async fn a_session_shows_its_lock_delay_in_nanoseconds() {
 }
 
 #[tokio::test]
-async fn session_ttls_below_10_s_are_taken_as_they_are_given() {
+async fn session_ttls_below_10_s_are_accepted_unchanged() {
     let gateway = Gateway::start().await;
     for ttl in ["1s", "500ms", "1.5s", "30s", "1m"] {
         let id = gateway.session(&format!(r#"{{"TTL":"{ttl}"}}"#)).await;
@@ -68,7 +68,7 @@ async fn renew_of_an_unknown_session_is_404() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_ends_at_twice_its_ttl_after_its_last_renewal() {
+async fn a_session_expires_at_twice_its_ttl_after_its_last_renewal() {
     let gateway = Gateway::start().await;
     let created = gateway
         .call(
@@ -113,7 +113,7 @@ async fn a_session_ends_at_twice_its_ttl_after_its_last_renewal() {
 }
 
 #[tokio::test]
-async fn acquire_locks_an_entry_for_one_session() {
+async fn acquire_locks_a_key_for_one_session() {
     let gateway = Gateway::start().await;
     let (one, two) = (gateway.session("{}").await, gateway.session("{}").await);
     let acquire = |id: &str| format!("kv/lock?acquire={id}&flags={LOCK_FLAGS}");
@@ -136,7 +136,7 @@ async fn acquire_locks_an_entry_for_one_session() {
 }
 
 #[tokio::test]
-async fn a_key_locked_with_an_empty_body_is_there_with_a_null_value() {
+async fn a_key_locked_with_an_empty_body_exists_with_a_null_value() {
     let gateway = Gateway::start().await;
     let id = gateway
         .session(r#"{"Behavior":"delete","LockDelay":"1ms","TTL":"30s"}"#)
@@ -175,7 +175,7 @@ async fn plain_put_and_cas_put_keep_session_and_lock_index() {
 }
 
 #[tokio::test]
-async fn release_unlocks_and_the_next_lock_counts_up() {
+async fn release_unlocks_and_the_next_acquire_increments_lock_index() {
     let gateway = Gateway::start().await;
     let (one, two) = (gateway.session("{}").await, gateway.session("{}").await);
     gateway.set(&format!("lock?acquire={one}"), "L").await;
@@ -250,7 +250,7 @@ async fn a_monitor_of_a_lock_sees_it_lost_when_the_session_is_destroyed() {
 }
 
 #[tokio::test]
-async fn destroying_a_session_that_deletes_takes_its_keys_along() {
+async fn destroying_a_session_with_delete_behavior_deletes_its_keys() {
     let gateway = Gateway::start().await;
     let id = gateway
         .session(r#"{"Behavior":"delete","LockDelay":"1ms"}"#)
@@ -263,7 +263,7 @@ async fn destroying_a_session_that_deletes_takes_its_keys_along() {
 }
 
 #[tokio::test]
-async fn a_deleted_key_shows_no_session_when_it_is_made_again() {
+async fn a_recreated_key_has_no_session() {
     let gateway = Gateway::start().await;
     let id = gateway.session("{}").await;
     gateway.set(&format!("eph?acquire={id}"), "").await;

@@ -1,16 +1,16 @@
-//! The table of requests that kubekv and Consul get side by side.
+//! The table of requests that are sent to both kubekv and Consul.
 //!
-//! `$` is a key of the sequence's own, `@0` the first index a server told in it, `#0` the first id.
+//! `$` is a key of the sequence's own, `@0` the first index a server answered in it, `#0` the first id.
 
 mod entries;
 mod rest;
 mod sessions;
 mod transactions;
 
-/// A sequence of requests: `METHOD PATH ! HEADER: VALUE < BODY`, and `PARK` for one that waits, which `TAKE` takes.
+/// A sequence of requests: `METHOD PATH ! HEADER: VALUE < BODY`; `PARK` sends a blocking query, `TAKE` reads its answer.
 pub type Sequence = (&'static str, &'static [&'static str]);
 
-/// Answers that differ on purpose, each with its reason. A step stands for itself wherever it is.
+/// Intended differences: steps, wherever they occur, each with its reason.
 pub const DIFFERENCES: &[(&str, &str)] = &[
     ("GET /v1/kv/$//a", REDIRECT),
     (
@@ -61,7 +61,7 @@ const REDIRECT: &str = "slashes are collapsed at once: Consul redirects, which m
 const REFUSED: &str = "not there, and refused by name";
 const GATEWAY: &str = "the gateway is a node of one port, with no raft and no gossip";
 
-/// Every sequence. Sessions first, while there are no others: they are listed in the order of their random ids.
+/// Every sequence. Sessions come first, while no others exist: they are listed in the order of their random ids.
 pub fn sequences() -> impl Iterator<Item = (usize, &'static Sequence)> {
     let all = [
         sessions::SEQUENCES,

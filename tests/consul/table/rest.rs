@@ -1,4 +1,4 @@
-//! Methods, paths, polls, and what the gateway says of itself.
+//! Methods, paths, polls, and the gateway's answers about itself.
 
 use super::Sequence;
 
