@@ -1,4 +1,4 @@
-//! Requests no well-behaved client sends.
+//! Bad input: requests that no well-behaved client sends.
 
 use proptest::prelude::*;
 use support::http_client;
@@ -24,7 +24,7 @@ async fn a_chunked_form_is_read() {
 }
 
 #[tokio::test]
-async fn a_client_that_asks_first_is_told_to_go_on() {
+async fn a_client_that_expects_100_continue_gets_it() {
     let gateway = Gateway::start().await;
     let mut stream = TcpStream::connect(gateway.address).await.unwrap();
     stream
@@ -41,12 +41,12 @@ async fn a_client_that_asks_first_is_told_to_go_on() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_cut_off_changes_nothing() {
+async fn an_incomplete_request_changes_nothing() {
     let gateway = Gateway::start().await;
     for half in [
         &b"PUT /v2/keys/a HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: 100\r\n\r\nvalue=1"[..],
         b"PUT /v2/keys/a HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\ntransfer-encoding: chunked\r\n\r\n7\r\nvalue=1\r\n",
-        // etcd itself looks at no such body, and empties the value.
+        // etcd itself ignores such a body, and sets an empty value.
         b"PUT /v2/keys/a HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nvalue=1",
         b"PUT /v2/keys/a HTT",
     ] {
@@ -56,7 +56,7 @@ async fn a_request_that_is_cut_off_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_form_larger_than_gos_is_refused() {
+async fn a_form_past_gos_limit_is_refused() {
     let gateway = Gateway::start().await;
     let form = format!("value={}", "v".repeat(10 << 20));
     let answer = http_client::request(
@@ -152,7 +152,7 @@ async fn a_write_with_dots_in_its_path_changes_nothing() {
 }
 
 #[tokio::test]
-async fn odd_paths_end_where_etcd_would_lead_them() {
+async fn unclean_paths_reach_the_key_that_etcd_redirects_to() {
     let gateway = Gateway::start().await;
     for path in ["//a//b", "/a%2Fb", "/%61/b", "/a/b/", "/a/b//"] {
         let put = gateway.ok(&format!("PUT {path} value=1")).await;
@@ -174,7 +174,7 @@ async fn control_characters_are_keys_like_any_other() {
     let gateway = Gateway::start().await;
     gateway.ok("PUT /d/a%00b value=%00").await;
     gateway.ok("PUT /d/a%0ab value=1").await;
-    let (_, body) = gateway.say("GET /d?sorted=true").await;
+    let (_, body) = gateway.status_and_body("GET /d?sorted=true").await;
     assert!(
         body.contains(r#""key":"/d/a\u0000b","value":"\u0000""#),
         "{body}"
@@ -183,7 +183,7 @@ async fn control_characters_are_keys_like_any_other() {
 }
 
 #[tokio::test]
-async fn lines_that_are_no_http_are_answered_or_dropped() {
+async fn bytes_that_are_not_http_are_answered_or_the_connection_is_closed() {
     let gateway = Gateway::start().await;
     for bytes in [
         &b"\r\n\r\n"[..],
@@ -208,7 +208,7 @@ async fn lines_that_are_no_http_are_answered_or_dropped() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever is asked, the answer is one of etcd's, and the gateway goes on.
+    /// Every request gets an answer of etcd's, and the gateway keeps serving.
     #[test]
     fn any_request_is_answered(
         method in prop::sample::select(vec!["GET", "PUT", "POST", "DELETE", "HEAD", "PATCH"]),

@@ -43,7 +43,7 @@ impl Gateway {
         }
     }
 
-    /// Tells the face that the gateway is stopping.
+    /// Signals the face that the gateway is stopping.
     pub(crate) fn stop(&self) {
         self.stop.send_replace(true);
     }
@@ -53,13 +53,13 @@ impl Gateway {
         ask(self.address, line).await
     }
 
-    /// Sends a request and gives back its status and its body.
-    pub(crate) async fn say(&self, line: &str) -> (u16, String) {
+    /// Sends a request and returns its status and its body.
+    pub(crate) async fn status_and_body(&self, line: &str) -> (u16, String) {
         let answer = self.ask(line).await;
         (answer.status, answer.text().to_owned())
     }
 
-    /// Sends a request that must succeed, and gives back its body.
+    /// Sends a request that must succeed, and returns its body.
     pub(crate) async fn ok(&self, line: &str) -> serde_json::Value {
         let answer = self.ask(line).await;
         assert!(answer.status < 300, "{line}: {}", answer.text());
@@ -72,7 +72,7 @@ impl Gateway {
     }
 }
 
-/// The path of a key, or a path of the server as it is where it has a `!` before it.
+/// The path of a key, or, after a `!`, a path of the server.
 pub(crate) fn uri(path: &str) -> String {
     match path.strip_prefix('!') {
         Some(path) => path.to_owned(),
@@ -121,8 +121,8 @@ pub(crate) async fn watch(to: SocketAddr, path: &str) -> Parked {
 }
 
 impl Parked {
-    /// The next piece of the body, one event of a stream; nothing where the body has ended, an error where it broke
-    /// off.
+    /// The next piece of the body, one event of a stream; `None` at the body's end, an error where the connection was closed
+    /// before it.
     pub(crate) async fn next(&mut self) -> Option<hyper::Result<String>> {
         let frame = self.body.frame().await?;
         Some(frame.map(|frame| {

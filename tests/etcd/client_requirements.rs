@@ -1,4 +1,4 @@
-//! Requirements of Docker's and libkv's etcd client: a test for each promise, in the order of its methods.
+//! Requirements of Docker's and libkv's etcd client: one test for each, in the order of its methods.
 
 use super::client::{Gateway, ask};
 use support::http_client;
@@ -8,7 +8,7 @@ fn index(event: &serde_json::Value) -> u64 {
 }
 
 #[tokio::test]
-async fn members_name_the_address_the_client_came_by() {
+async fn members_have_the_address_the_client_connected_to() {
     let gateway = Gateway::start().await;
     let members = gateway.ok("GET !/v2/members").await;
     let own = format!("http://{}", gateway.address);
@@ -28,22 +28,28 @@ async fn a_trailing_slash_is_ignored_and_keys_come_back_without_it() {
 }
 
 #[tokio::test]
-async fn names_of_fields_are_spelled_as_etcd_does() {
+async fn field_names_are_spelled_as_in_etcd() {
     let gateway = Gateway::start().await;
     let set =
         r#"{"action":"set","node":{"key":"/a/b","value":"1","modifiedIndex":2,"createdIndex":2}}"#;
     assert_eq!(
-        gateway.say("PUT /a/b value=1").await,
+        gateway.status_and_body("PUT /a/b value=1").await,
         (201, format!("{set}\n"))
     );
     let get = r#"{"action":"get","node":{"key":"/a","dir":true,"nodes":[{"key":"/a/b","value":"1","modifiedIndex":2,"createdIndex":2}],"modifiedIndex":2,"createdIndex":2}}"#;
-    assert_eq!(gateway.say("GET /a").await, (200, format!("{get}\n")));
+    assert_eq!(
+        gateway.status_and_body("GET /a").await,
+        (200, format!("{get}\n"))
+    );
     let none = r#"{"errorCode":100,"message":"Key not found","cause":"/none","index":2}"#;
-    assert_eq!(gateway.say("GET /none/x").await, (404, format!("{none}\n")));
+    assert_eq!(
+        gateway.status_and_body("GET /none/x").await,
+        (404, format!("{none}\n"))
+    );
 }
 
 #[tokio::test]
-async fn headers_say_where_the_store_stands() {
+async fn headers_carry_index_and_cluster_id() {
     let gateway = Gateway::start().await;
     gateway.ok("PUT /a value=1").await;
     for line in [
@@ -89,7 +95,7 @@ async fn each_error_has_its_status() {
 }
 
 #[tokio::test]
-async fn get_and_exists_tell_what_is_missing_and_count_directories() {
+async fn get_and_exists_answer_for_missing_keys_and_directories() {
     let gateway = Gateway::start().await;
     let read = "?quorum=true&recursive=false&sorted=false";
     let missing = gateway.ask(&format!("GET /docker/x{read}")).await;
@@ -103,7 +109,7 @@ async fn get_and_exists_tell_what_is_missing_and_count_directories() {
 }
 
 #[tokio::test]
-async fn put_makes_and_replaces_and_its_index_is_the_nodes() {
+async fn put_creates_and_replaces_with_the_nodes_index() {
     let gateway = Gateway::start().await;
     let first = gateway.ask("PUT /a/b value=1").await;
     assert_eq!(first.status, 201);
@@ -115,7 +121,7 @@ async fn put_makes_and_replaces_and_its_index_is_the_nodes() {
 }
 
 #[tokio::test]
-async fn put_of_a_directory_that_is_there_is_refused_as_etcd_does() {
+async fn put_of_an_existing_directory_is_refused() {
     let gateway = Gateway::start().await;
     assert_eq!(gateway.ask("PUT /docker/nodes?dir=true").await.status, 201);
     let again = gateway.ask("PUT /docker/nodes?dir=true").await;
@@ -126,7 +132,7 @@ async fn put_of_a_directory_that_is_there_is_refused_as_etcd_does() {
 }
 
 #[tokio::test]
-async fn delete_tells_missing_nodes_and_directories_apart() {
+async fn delete_distinguishes_missing_nodes_from_directories() {
     let gateway = Gateway::start().await;
     gateway.ok("PUT /d/x value=1").await;
     assert_eq!(gateway.ask("DELETE /none").await.json()["errorCode"], 100);
@@ -158,7 +164,7 @@ async fn a_list_is_sorted_and_its_keys_are_whole_paths() {
 }
 
 #[tokio::test]
-async fn delete_tree_takes_all_beneath() {
+async fn recursive_delete_removes_the_whole_subtree() {
     let gateway = Gateway::start().await;
     gateway.ok("PUT /t/a/b value=1").await;
     gateway.ok("PUT /t/c value=1").await;
@@ -188,7 +194,7 @@ async fn atomic_put_creates_once_with_its_parents() {
 }
 
 #[tokio::test]
-async fn atomic_put_swaps_at_its_index_alone() {
+async fn atomic_put_succeeds_at_its_index_only() {
     let gateway = Gateway::start().await;
     let first = index(&gateway.ok("PUT /a value=1").await);
     let swap = format!("PUT /a?prevExist=true&prevIndex={first} value=2");
@@ -203,7 +209,7 @@ async fn atomic_put_swaps_at_its_index_alone() {
         index(&swapped)
     );
     assert_eq!(gateway.ask(&with_value).await.json()["cause"], "[x != 2]");
-    // libkv leaves out an index of 0: an update whatever is there.
+    // libkv omits an index of 0: an unconditional update.
     assert_eq!(
         gateway.ok("PUT /a?prevExist=true value=4").await["action"],
         "update"
@@ -218,7 +224,7 @@ async fn atomic_put_swaps_at_its_index_alone() {
 }
 
 #[tokio::test]
-async fn atomic_delete_deletes_at_its_index_alone() {
+async fn atomic_delete_succeeds_at_its_index_only() {
     let gateway = Gateway::start().await;
     let at = index(&gateway.ok("PUT /a value=1").await);
     assert_eq!(
@@ -237,7 +243,7 @@ async fn atomic_delete_deletes_at_its_index_alone() {
 }
 
 #[tokio::test]
-async fn a_watch_tells_each_write_even_of_the_same_value() {
+async fn a_watch_reports_each_write_even_of_the_same_value() {
     let gateway = Gateway::start().await;
     gateway.ok("PUT /w value=world!").await;
     let mut wait = "/w?recursive=false&wait=true&waitIndex=0".to_owned();
@@ -272,7 +278,7 @@ async fn a_watch_misses_nothing_between_two_polls() {
 }
 
 #[tokio::test]
-async fn a_watched_tree_tells_changes_and_deletions_beneath() {
+async fn a_recursive_watch_reports_writes_and_deletions_in_its_subtree() {
     let gateway = Gateway::start().await;
     gateway.ok("PUT /t/a value=1").await;
     gateway.ok("PUT /t/b value=1").await;
@@ -285,7 +291,7 @@ async fn a_watched_tree_tells_changes_and_deletions_beneath() {
         (&event["action"], &event["node"]["key"]),
         (&"delete".into(), &"/t/a".into())
     );
-    // Whoever was woken and lists now sees what woke it.
+    // A client that lists after its watch was answered sees the change that the watch reported.
     let list = gateway
         .ok("GET /t?quorum=true&recursive=true&sorted=true")
         .await;
@@ -293,17 +299,17 @@ async fn a_watched_tree_tells_changes_and_deletions_beneath() {
 }
 
 #[tokio::test]
-async fn the_headers_of_a_watch_come_at_once() {
+async fn the_headers_of_a_watch_are_sent_at_once() {
     let gateway = Gateway::start().await;
     gateway.ok("PUT /a value=1").await;
-    // Returns when they are there, although nothing happens.
+    // Returns when the headers have arrived, without any event.
     let parked = gateway.watch("/a?wait=true").await;
     assert_eq!(parked.status, 200);
     assert_eq!(parked.headers["x-etcd-index"], "2");
 }
 
 #[tokio::test]
-async fn a_watch_from_now_on_does_not_tell_the_past() {
+async fn a_watch_without_index_reports_no_past_events() {
     let gateway = Gateway::start().await;
     gateway.ok("PUT /a value=old").await;
     let mut parked = gateway.watch("/a?wait=true&waitIndex=0").await;
@@ -353,7 +359,7 @@ async fn a_user_and_password_are_accepted_where_none_are_asked_for() {
 }
 
 #[tokio::test]
-async fn in_order_keys_are_named_by_the_index_they_are_made_at() {
+async fn in_order_keys_are_named_after_their_creation_index() {
     let gateway = Gateway::start().await;
     let first = gateway.ok("POST /q value=1").await;
     let second = gateway.ok("POST /q value=2").await;

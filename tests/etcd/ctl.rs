@@ -1,4 +1,4 @@
-//! etcd's own command line in API 2, against kubekv and a real etcd 3.4: the same words, the same exit codes.
+//! etcd's own command line in API 2, against kubekv and a real etcd 3.4: same output, same exit codes.
 
 use std::net::SocketAddr;
 use std::process::{Command, Output, Stdio};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::client::{Gateway, ask};
 use super::real::{Etcd, index};
 
-/// Commands in order. A `|` ends one whose output is left out, because it names the server.
+/// Commands in order. A `|` at the end excludes the command's output, because it contains the server's address.
 const COMMANDS: &[&str] = &[
     "ls",
     "set a/b v",
@@ -92,11 +92,11 @@ async fn run(server: SocketAddr, command: &str) -> Output {
         .expect("needs etcdctl 3.4 in PATH")
 }
 
-/// What was printed, less what names the server.
+/// The output without the parts that identify the server.
 fn printed(server: SocketAddr, output: &Output) -> String {
     let text = [&output.stdout[..], &output.stderr].concat();
     let text = String::from_utf8(text).unwrap();
-    // A member is named by its id.
+    // A member is printed with its id.
     let nameless = |line: &str| match line.split_once(" is healthy") {
         Some((_, rest)) if line.starts_with("member") => format!("member is healthy{rest}\n"),
         _ => format!("{line}\n"),
@@ -107,7 +107,7 @@ fn printed(server: SocketAddr, output: &Output) -> String {
         .collect()
 }
 
-/// Waits until so many watch.
+/// Waits until this number of clients watch.
 async fn until_watched(server: SocketAddr, count: u64) {
     for _ in 0..500 {
         let stats = ask(server, "GET !/v2/stats/store").await.json();
@@ -116,10 +116,10 @@ async fn until_watched(server: SocketAddr, count: u64) {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("nobody watches {server}");
+    panic!("no client watches {server}");
 }
 
-/// What a watching command prints when one value is set.
+/// The output of a watching command when one value is set.
 async fn watch(server: SocketAddr, command: &str) -> String {
     let child = etcdctl(server, command)
         .stdout(Stdio::piped())
@@ -133,7 +133,7 @@ async fn watch(server: SocketAddr, command: &str) -> String {
     printed(server, &output.unwrap().unwrap().unwrap())
 }
 
-async fn leveled(gateway: &Gateway, etcd: &Etcd) {
+async fn advance_to_index_of(gateway: &Gateway, etcd: &Etcd) {
     while index(gateway.address).await < index(etcd.address).await {
         gateway.ok("PUT /_level value=1").await;
     }
@@ -144,7 +144,7 @@ async fn leveled(gateway: &Gateway, etcd: &Etcd) {
 #[ignore = "needs etcd: tests/run"]
 async fn etcdctl_prints_the_same_as_with_etcd() {
     let (gateway, etcd) = (Gateway::start().await, Etcd::start().await);
-    leveled(&gateway, &etcd).await;
+    advance_to_index_of(&gateway, &etcd).await;
     for command in COMMANDS {
         let (command, compared) = match command.split_once('|') {
             Some((command, _)) => (command, false),
@@ -169,9 +169,9 @@ async fn etcdctl_prints_the_same_as_with_etcd() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs etcd: tests/run"]
-async fn etcdctl_watches_as_with_etcd() {
+async fn etcdctl_watch_prints_the_same_as_with_etcd() {
     let (gateway, etcd) = (Gateway::start().await, Etcd::start().await);
-    leveled(&gateway, &etcd).await;
+    advance_to_index_of(&gateway, &etcd).await;
     for command in [
         "watch w/x",
         "watch --recursive w",
@@ -187,10 +187,10 @@ async fn etcdctl_watches_as_with_etcd() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs etcd: tests/run"]
-async fn etcdctl_runs_a_command_at_each_change() {
+async fn etcdctl_exec_watch_runs_a_command_at_each_change() {
     let gateway = Gateway::start().await;
     let mut seen = gateway.watch("/seen?wait=true&stream=true").await;
-    // It goes on for ever: what it ran is seen by what that wrote.
+    // It never exits: the file that its command wrote shows that it ran.
     let mut child = etcdctl(
         gateway.address,
         "exec-watch --recursive w -- env ETCDCTL_API=2 etcdctl set seen yes",

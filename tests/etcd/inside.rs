@@ -1,4 +1,4 @@
-//! The face without a network: so that a paused clock moves only when everything waits for it.
+//! The face without a network, so that a paused clock advances only when every task waits for it.
 
 use axum::Router;
 use axum::body::Body;
@@ -53,17 +53,17 @@ impl Inside {
         self.face.clone().call(request).await.unwrap()
     }
 
-    /// Sends a request and gives back its status and its body.
-    pub(crate) async fn say(&self, line: &str) -> (u16, serde_json::Value) {
+    /// Sends a request and returns its status and its body.
+    pub(crate) async fn status_and_body(&self, line: &str) -> (u16, serde_json::Value) {
         let answer = self.call(line).await;
         let status = answer.status().as_u16();
         let body = answer.into_body().collect().await.unwrap().to_bytes();
         (status, serde_json::from_slice(&body).unwrap())
     }
 
-    /// Sends a request that must succeed, and gives back its body.
+    /// Sends a request that must succeed, and returns its body.
     pub(crate) async fn ok(&self, line: &str) -> serde_json::Value {
-        let (status, body) = self.say(line).await;
+        let (status, body) = self.status_and_body(line).await;
         assert!(status < 300, "{line}: {body}");
         body
     }

@@ -1,4 +1,4 @@
-//! libkv's lock: a key with a TTL that one client makes, keeps and deletes, and others wait for.
+//! libkv's lock: a key with a TTL that one client creates, renews and deletes, and others wait for.
 
 use std::time::Duration;
 
@@ -11,7 +11,9 @@ async fn a_refused_lock_names_the_index_to_wait_after() {
     let face = Inside::new().await;
     face.ok("PUT /lock?prevExist=false ttl=20&value=a").await;
     face.ok("PUT /other value=1").await;
-    let (status, refused) = face.say("PUT /lock?prevExist=false ttl=20&value=b").await;
+    let (status, refused) = face
+        .status_and_body("PUT /lock?prevExist=false ttl=20&value=b")
+        .await;
     assert_eq!(
         (status, &refused["errorCode"], &refused["index"]),
         (412, &105.into(), &3.into())
@@ -23,7 +25,7 @@ async fn a_refused_lock_names_the_index_to_wait_after() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lock_that_is_kept_does_not_end_and_one_that_is_left_does() {
+async fn a_renewed_lock_is_kept_and_an_abandoned_one_expires() {
     let face = Inside::new().await;
     let mut held = face.ok("PUT /lock?prevExist=false ttl=3&value=a").await;
     let mut wait = face.watch("/lock?wait=true&waitIndex=3&stream=true").await;
@@ -41,7 +43,7 @@ async fn a_lock_that_is_kept_does_not_end_and_one_that_is_left_does() {
     let end = event(&mut wait).await;
     assert_eq!(end["action"], "expire");
     assert_eq!(end["prevNode"]["value"], "a");
-    // The deadline is told by the wall clock, which goes on while tokio's stands still.
+    // The deadline is on the wall clock, which advances while tokio's clock is paused.
     let on_the_wall = u64::try_from(unix_ms() - written_ms).unwrap();
     let lasted = left.elapsed() + Duration::from_millis(on_the_wall);
     assert!(

@@ -1,4 +1,4 @@
-//! The etcd v2 face, as its clients see it.
+//! The etcd v2 face, as seen by its clients.
 
 #![cfg(test)]
 

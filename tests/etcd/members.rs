@@ -1,4 +1,4 @@
-//! The questions around the keys.
+//! Members, statistics, version and health.
 
 use kubekv::face::etcd::{Etcd, router};
 use support::faces;
@@ -15,7 +15,7 @@ async fn members(gateway: &Gateway, host: &str) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn the_host_header_is_the_address_the_client_came_by() {
+async fn the_host_header_is_the_members_client_url() {
     let gateway = Gateway::start().await;
     assert_eq!(
         members(&gateway, "store.example:2379").await[0],
@@ -28,7 +28,7 @@ async fn the_host_header_is_the_address_the_client_came_by() {
 }
 
 #[tokio::test]
-async fn a_host_header_that_names_no_address_is_not_passed_on() {
+async fn an_invalid_host_header_is_not_repeated() {
     let gateway = Gateway::start().await;
     let own = format!("http://{}", gateway.address);
     for host in ["", ":2379"] {
@@ -43,7 +43,7 @@ async fn a_host_header_that_names_no_address_is_not_passed_on() {
 }
 
 #[tokio::test]
-async fn a_client_without_a_host_header_is_told_where_it_arrived() {
+async fn without_a_host_header_the_members_client_url_is_the_local_address() {
     let gateway = Gateway::start().await;
     let answer = http_client::raw(gateway.address, b"GET /v2/machines HTTP/1.0\r\n\r\n").await;
     let answer = String::from_utf8(answer).unwrap();
@@ -52,7 +52,7 @@ async fn a_client_without_a_host_header_is_told_where_it_arrived() {
 }
 
 #[tokio::test]
-async fn configured_addresses_are_named_instead() {
+async fn configured_advertise_addresses_replace_the_host_header() {
     let space = faces::space().await;
     let advertise = vec!["http://a:1".to_owned(), "http://b:2".to_owned()];
     let (address, _stop) = faces::start(|stopping| {
@@ -75,14 +75,14 @@ async fn configured_addresses_are_named_instead() {
 }
 
 #[tokio::test]
-async fn the_one_member_leads() {
+async fn the_only_member_is_the_leader() {
     let gateway = Gateway::start().await;
     let members = gateway.ok("GET !/v2/members").await;
     let leader = gateway.ok("GET !/v2/members/leader").await;
     assert_eq!(members["members"][0], leader);
     assert_eq!(
         leader["name"], "default",
-        "as an etcd that was told no name"
+        "the name of an etcd started without one"
     );
     assert_eq!(
         leader["peerURLs"],
@@ -98,7 +98,7 @@ async fn the_one_member_leads() {
 }
 
 #[tokio::test]
-async fn what_is_not_served_is_refused_by_name() {
+async fn unsupported_endpoints_are_refused_by_name() {
     let gateway = Gateway::start().await;
     for (line, names) in [
         ("POST !/v2/members", "members"),
@@ -124,7 +124,7 @@ async fn what_is_not_served_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn stats_count_what_went_well_and_what_did_not() {
+async fn stats_count_successes_and_failures() {
     let gateway = Gateway::start().await;
     gateway.ok("PUT /a value=1").await;
     gateway.ask("PUT /a?prevValue=x value=1").await;

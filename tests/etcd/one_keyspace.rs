@@ -1,4 +1,4 @@
-//! What other protocols write, as etcd's clients see it. The keyspace is written as Consul's face writes it.
+//! Entries of other protocols as seen by etcd clients. The tests write to the keyspace as Consul's face does.
 
 use std::convert::Infallible;
 
@@ -58,22 +58,25 @@ async fn a_node_with_children_is_a_directory_and_hides_its_value() {
         (&true.into(), &serde_json::Value::Null)
     );
     assert_eq!(node["nodes"][0]["value"], "1");
-    assert_eq!(face.say("PUT /n value=2").await.1["errorCode"], 102);
+    assert_eq!(
+        face.status_and_body("PUT /n value=2").await.1["errorCode"],
+        102
+    );
 }
 
 #[tokio::test]
-async fn of_two_spellings_the_one_without_a_slash_is_shown() {
+async fn of_two_spellings_the_key_without_trailing_slash_is_shown() {
     let face = Inside::new().await;
     put(&face, "n/", "slash").await;
     put(&face, "n", "plain").await;
     assert_eq!(face.ok("GET /n").await["node"]["value"], "plain");
-    // Deleted here it is gone here, whatever it was spelled.
+    // After a deletion by etcd no spelling of the key is shown to etcd.
     face.ok("DELETE /n").await;
-    assert_eq!(face.say("GET /n").await.0, 404);
+    assert_eq!(face.status_and_body("GET /n").await.0, 404);
 }
 
 #[tokio::test]
-async fn parents_nobody_made_are_as_old_as_what_is_first_beneath() {
+async fn implied_parents_have_the_age_of_their_oldest_child() {
     let face = Inside::new().await;
     put(&face, "other", "x").await;
     let first = put(&face, "p/q/a", "1").await;
@@ -88,11 +91,11 @@ async fn parents_nobody_made_are_as_old_as_what_is_first_beneath() {
         );
     }
     face.ok("DELETE /p?recursive=true").await;
-    assert_eq!(face.say("GET /p").await.0, 404);
+    assert_eq!(face.status_and_body("GET /p").await.0, 404);
 }
 
 #[tokio::test]
-async fn a_ttl_on_a_parent_nobody_made_keeps_its_age() {
+async fn a_ttl_on_an_implied_parent_keeps_its_creation_index() {
     let face = Inside::new().await;
     let first = put(&face, "p/a", "1").await;
     let updated = face.ok("PUT /p?dir=true&prevExist=true ttl=100").await;
@@ -108,12 +111,12 @@ async fn a_ttl_on_a_parent_nobody_made_keeps_its_age() {
 }
 
 #[tokio::test]
-async fn keys_no_tree_can_show_are_not_shown() {
+async fn keys_that_are_no_etcd_path_are_hidden() {
     let face = Inside::new().await;
     for key in ["a//b", "/a", "a//"] {
         put(&face, key, "1").await;
     }
-    assert_eq!(face.say("GET /a").await.0, 404);
+    assert_eq!(face.status_and_body("GET /a").await.0, 404);
     assert_eq!(
         face.ok("GET /?recursive=true").await["node"]["nodes"],
         serde_json::Value::Null
@@ -121,7 +124,7 @@ async fn keys_no_tree_can_show_are_not_shown() {
 }
 
 #[tokio::test]
-async fn a_write_keeps_the_spelling_and_what_etcd_has_no_word_for() {
+async fn an_etcd_write_keeps_the_spelling_and_consuls_attributes() {
     let face = Inside::new().await;
     let id = LeaseId::random();
     let key = Key::user("n/x/");
@@ -162,7 +165,7 @@ async fn a_write_keeps_the_spelling_and_what_etcd_has_no_word_for() {
 }
 
 #[tokio::test]
-async fn directories_made_here_are_keys_with_a_slash_there() {
+async fn etcd_directories_are_consul_keys_with_a_trailing_slash() {
     let face = Inside::new().await;
     face.ok("PUT /d?dir=true").await;
     face.ok("PUT /p/q/r value=1").await;
@@ -175,7 +178,7 @@ async fn directories_made_here_are_keys_with_a_slash_there() {
 }
 
 #[tokio::test]
-async fn their_writes_and_deletions_wake_watchers_here() {
+async fn consul_writes_and_deletions_wake_etcd_watches() {
     let face = Inside::new().await;
     let mut tree = face.watch("/n?wait=true&recursive=true&stream=true").await;
     put(&face, "n/x/", "1").await;
@@ -183,11 +186,11 @@ async fn their_writes_and_deletions_wake_watchers_here() {
     delete(&face, "n/x/").await;
     put(&face, "n/d/", "").await;
     delete(&face, "n/d/").await;
-    let mut told = Vec::new();
+    let mut events = Vec::new();
     for _ in 0..5 {
         let event = event(&mut tree).await;
         let word = |field: &serde_json::Value| field.as_str().unwrap().to_owned();
-        told.push((
+        events.push((
             word(&event["action"]),
             word(&event["node"]["key"]),
             event["prevNode"]["value"].clone(),
@@ -202,11 +205,11 @@ async fn their_writes_and_deletions_wake_watchers_here() {
         ("delete", "/n/d", null),
     ]
     .map(|(action, key, prev)| (action.to_owned(), key.to_owned(), prev));
-    assert_eq!(told, expected);
+    assert_eq!(events, expected);
 }
 
 #[tokio::test]
-async fn a_directory_does_not_go_with_its_mark() {
+async fn a_directory_with_children_survives_the_deletion_of_its_marker_key() {
     let face = Inside::new().await;
     put(&face, "n/", "").await;
     put(&face, "n/x", "1").await;
@@ -219,7 +222,7 @@ async fn a_directory_does_not_go_with_its_mark() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_session_that_deletes_is_an_expiry_here() {
+async fn expiry_of_a_session_with_delete_behavior_is_an_expire_event() {
     let face = Inside::new().await;
     let id = LeaseId::random();
     let key = Key::user("n/x");

@@ -1,4 +1,4 @@
-//! Resuming a watch from before the history that is kept: Docker never sees 401.
+//! Resumption of a watch from before the kept history: Docker never gets error 401.
 
 use std::convert::Infallible;
 
@@ -8,8 +8,8 @@ use support::faces;
 
 use super::inside::Inside;
 
-/// More commits than are kept, of a key that nobody asks about.
-async fn bury(space: &Keyspace) {
+/// Makes more commits than the history keeps, to a key that no test reads.
+async fn overflow_history(space: &Keyspace) {
     let key = Key::user("noise");
     for _ in 0..17_000 {
         space
@@ -24,12 +24,12 @@ async fn bury(space: &Keyspace) {
 }
 
 #[tokio::test]
-async fn the_last_change_of_a_key_is_told_however_long_ago() {
+async fn a_watch_from_before_the_history_reports_the_keys_last_change() {
     let face = Inside::new().await;
     for value in ["1", "2", "3"] {
         face.ok(&format!("PUT /k value={value}")).await;
     }
-    bury(&face.space).await;
+    overflow_history(&face.space).await;
     for since in 2..=4 {
         let event = face
             .ok(&format!("GET /k?wait=true&waitIndex={since}"))
@@ -42,11 +42,11 @@ async fn the_last_change_of_a_key_is_told_however_long_ago() {
 }
 
 #[tokio::test]
-async fn a_deletion_is_told_however_long_ago() {
+async fn a_watch_from_before_the_history_reports_a_deletion() {
     let face = Inside::new().await;
     face.ok("PUT /k value=1").await;
     face.ok("DELETE /k").await;
-    bury(&face.space).await;
+    overflow_history(&face.space).await;
     let event = face.ok("GET /k?wait=true&waitIndex=3").await;
     assert_eq!(event["action"], "delete");
     assert_eq!(
@@ -56,7 +56,7 @@ async fn a_deletion_is_told_however_long_ago() {
 }
 
 #[tokio::test]
-async fn a_tree_is_told_key_by_key_in_the_order_of_changes() {
+async fn a_watch_from_before_the_history_reports_a_subtree_in_revision_order() {
     let face = Inside::new().await;
     for line in [
         "PUT /t/b value=1",
@@ -68,10 +68,10 @@ async fn a_tree_is_told_key_by_key_in_the_order_of_changes() {
     ] {
         face.ok(line).await;
     }
-    bury(&face.space).await;
+    overflow_history(&face.space).await;
     face.ok("PUT /t/new value=1").await;
     let mut since = 1;
-    let mut told = Vec::new();
+    let mut events = Vec::new();
     for _ in 0..4 {
         let event = face
             .ok(&format!(
@@ -79,23 +79,23 @@ async fn a_tree_is_told_key_by_key_in_the_order_of_changes() {
             ))
             .await;
         since = event["node"]["modifiedIndex"].as_u64().unwrap() + 1;
-        told.push(format!(
+        events.push(format!(
             "{} {}",
             event["action"].as_str().unwrap(),
             event["node"]["key"].as_str().unwrap()
         ));
     }
     assert_eq!(
-        told,
+        events,
         ["set /t/a", "set /t/b", "delete /t/gone", "set /t/new"]
     );
 }
 
 #[tokio::test]
-async fn nothing_happened_is_waited_for_from_any_index() {
+async fn a_watch_from_any_index_waits_when_nothing_changed() {
     let face = Inside::new().await;
     face.ok("PUT /k value=1").await;
-    bury(&face.space).await;
+    overflow_history(&face.space).await;
     let mut wait = face.watch("/k?wait=true&waitIndex=3").await;
     let mut other = face.watch("/none?wait=true&waitIndex=1").await;
     face.ok("PUT /k value=2").await;
@@ -105,11 +105,11 @@ async fn nothing_happened_is_waited_for_from_any_index() {
 }
 
 #[tokio::test]
-async fn what_even_deletions_do_not_tell_any_more_is_401() {
+async fn a_watch_from_before_the_kept_deletions_is_401() {
     let space = faces::space().await;
     let face = Inside::over(space.clone());
     face.ok("PUT /there value=1").await;
-    // More deletions than are remembered.
+    // More deletions than are kept.
     for batch in 0..140 {
         for delete in [false, true] {
             space
@@ -129,9 +129,9 @@ async fn what_even_deletions_do_not_tell_any_more_is_401() {
                 .unwrap();
         }
     }
-    bury(&space).await;
+    overflow_history(&space).await;
     let (status, refused) = face
-        .say("GET /gone?wait=true&recursive=true&waitIndex=2")
+        .status_and_body("GET /gone?wait=true&recursive=true&waitIndex=2")
         .await;
     assert_eq!((status, &refused["errorCode"]), (400, &401.into()));
     let cause = refused["cause"].as_str().unwrap();
@@ -141,13 +141,17 @@ async fn what_even_deletions_do_not_tell_any_more_is_401() {
     );
     assert!(refused["index"].as_u64() > Some(17_000));
     assert_eq!(
-        face.say("GET /gone/0-0?wait=true&waitIndex=2").await.1["errorCode"],
+        face.status_and_body("GET /gone/0-0?wait=true&waitIndex=2")
+            .await
+            .1["errorCode"],
         401
     );
-    // Something is there; of what went before it nobody knows.
-    let all = face.say("GET /?wait=true&recursive=true&waitIndex=2").await;
+    // A key exists, but earlier deletions in the tree are no longer known.
+    let all = face
+        .status_and_body("GET /?wait=true&recursive=true&waitIndex=2")
+        .await;
     assert_eq!(all.1["errorCode"], 401, "{all:?}");
-    // A key that is there was not deleted since.
+    // A key that exists was not deleted since its last write.
     assert_eq!(
         face.ok("GET /there?wait=true&waitIndex=2").await["node"]["value"],
         "1"

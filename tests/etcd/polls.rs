@@ -1,4 +1,4 @@
-//! Parked polls: what wakes them, and how they end.
+//! Parked polls: the writes that wake them, and their ends.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -22,7 +22,7 @@ async fn until_watchers(gateway: &Gateway, count: u64) {
 }
 
 #[tokio::test]
-async fn a_stream_tells_each_change_in_a_line_of_its_own() {
+async fn a_stream_sends_one_line_for_each_change() {
     let gateway = Gateway::start().await;
     let mut stream = gateway
         .watch("/s?wait=true&recursive=true&stream=true")
@@ -41,7 +41,7 @@ async fn a_stream_tells_each_change_in_a_line_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_stream_from_the_past_goes_on_into_the_present() {
+async fn a_stream_from_a_past_index_continues_with_new_events() {
     let gateway = Gateway::start().await;
     for number in 1..=3 {
         gateway.ok(&format!("PUT /s/k value={number}")).await;
@@ -56,7 +56,7 @@ async fn a_stream_from_the_past_goes_on_into_the_present() {
 }
 
 #[tokio::test]
-async fn a_node_that_is_not_watched_wakes_nobody() {
+async fn a_write_to_an_unwatched_node_wakes_no_poll() {
     let gateway = Gateway::start().await;
     let mut file = gateway.watch("/a/b?wait=true").await;
     let mut dir = gateway.watch("/a?wait=true").await;
@@ -67,13 +67,13 @@ async fn a_node_that_is_not_watched_wakes_nobody() {
     gateway.ok("PUT /a/bc value=1").await;
     gateway.ok("PUT /a/b value=1").await;
     assert_eq!(file.event().await["node"]["key"], "/a/b");
-    // What is in a directory is no change of the directory; its end is.
+    // A write inside a directory is no change of the directory; its deletion is.
     gateway.ok("DELETE /a?recursive=true").await;
     assert_eq!(dir.event().await["action"], "delete");
 }
 
 #[tokio::test]
-async fn parents_that_are_made_along_are_no_events() {
+async fn implied_parents_cause_no_events() {
     let gateway = Gateway::start().await;
     let mut stream = gateway
         .watch("/?wait=true&recursive=true&stream=true")
@@ -85,7 +85,7 @@ async fn parents_that_are_made_along_are_no_events() {
 }
 
 #[tokio::test]
-async fn a_recursive_delete_is_one_event_that_those_beneath_hear_too() {
+async fn a_recursive_delete_is_one_event_and_wakes_watches_in_the_subtree() {
     let gateway = Gateway::start().await;
     gateway.ok("PUT /d/x/y value=1").await;
     gateway.ok("PUT /d/z value=1").await;
@@ -109,7 +109,7 @@ async fn a_recursive_delete_is_one_event_that_those_beneath_hear_too() {
 }
 
 #[tokio::test]
-async fn all_changes_of_one_commit_are_events_of_its_index() {
+async fn all_events_of_one_commit_have_its_index() {
     let gateway = Gateway::start().await;
     let mut stream = gateway
         .watch("/t?wait=true&recursive=true&stream=true")
@@ -136,7 +136,7 @@ async fn all_changes_of_one_commit_are_events_of_its_index() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_poll_waits_as_long_as_it_takes() {
+async fn a_poll_has_no_time_limit() {
     let face = Inside::new().await;
     let mut wait = face.watch("/k?wait=true").await;
     tokio::select! {
@@ -158,7 +158,7 @@ async fn a_client_that_hangs_up_frees_its_poll() {
 }
 
 #[tokio::test]
-async fn a_poll_that_is_answered_is_over() {
+async fn a_poll_ends_with_its_first_event() {
     let gateway = Gateway::start().await;
     let mut parked = gateway.watch("/k?wait=true").await;
     gateway.ok("PUT /k value=1").await;
@@ -168,34 +168,34 @@ async fn a_poll_that_is_answered_is_over() {
 }
 
 #[tokio::test]
-async fn when_the_gateway_stops_a_poll_that_can_resume_ends_empty() {
+async fn at_shutdown_a_poll_with_an_index_ends_empty() {
     let gateway = Gateway::start().await;
     let mut parked = gateway.watch("/k?wait=true&waitIndex=7").await;
     gateway.stop();
-    // Go's client takes that for "ask again at the same index".
+    // Go's client then repeats the request with the same index.
     assert!(parked.next().await.is_none());
 }
 
 #[tokio::test]
-async fn when_the_gateway_stops_a_poll_from_now_on_breaks_off() {
+async fn at_shutdown_a_poll_without_an_index_ends_with_an_error() {
     let gateway = Gateway::start().await;
     let mut parked = gateway.watch("/k?wait=true&waitIndex=0").await;
     let mut stream = gateway.watch("/k?wait=true&stream=true").await;
     gateway.stop();
-    // Asked again it would miss what happened meanwhile: an error makes the client read anew.
+    // A repeated poll would miss the changes in between: an error makes the client read the key again.
     assert!(parked.next().await.unwrap().is_err());
     assert!(stream.next().await.unwrap().is_err());
 }
 
 #[tokio::test]
-async fn a_slow_reader_of_a_stream_loses_it_and_nobody_waits_for_it() {
+async fn a_slow_stream_reader_is_disconnected_and_delays_no_other() {
     let gateway = Gateway::start().await;
     let mut slow = TcpStream::connect(gateway.address).await.unwrap();
     let request =
         b"GET /v2/keys/k?wait=true&stream=true HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     slow.write_all(request).await.unwrap();
     until_watchers(&gateway, 1).await;
-    // Far more than the sockets hold: 8,000 events of 8 kB and the value before.
+    // Far more than the socket buffers hold: 8,000 events of 8 kB with the previous value.
     let value = "v".repeat(8_192);
     for _ in 0..8_000 {
         put_quietly(&gateway, &value).await;
@@ -223,6 +223,6 @@ async fn put_quietly(gateway: &Gateway, value: &str) {
         })
         .await
         .unwrap();
-    // The stream writes as long as the client's socket takes it.
+    // The stream writes as long as the client's socket has buffer space.
     tokio::task::yield_now().await;
 }

@@ -1,4 +1,5 @@
-//! kubekv and a real etcd 3.4, asked the same: every answer that is not the same is one of the table's differences.
+//! Comparison of kubekv with a real etcd 3.4: for the same requests, every different answer is one of the table's
+//! differences.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use super::table::{DIFFERENCES, SEQUENCES};
 pub(crate) use support::etcd::Etcd;
 use support::http_client::Answer;
 
-/// What is compared of an answer.
+/// The compared parts of an answer.
 #[derive(Debug, PartialEq, Eq)]
 struct Seen {
     status: u16,
@@ -17,7 +18,7 @@ struct Seen {
 }
 
 fn seen(answer: &Answer) -> Seen {
-    // Their values are each server's own.
+    // Their values differ between servers.
     let there = ["x-etcd-cluster-id", "x-raft-index", "x-raft-term"];
     let same = [
         "content-type",
@@ -46,13 +47,13 @@ fn without_times(body: &str) -> String {
     text
 }
 
-/// Where a server stands.
+/// The current index of a server.
 pub(crate) async fn index(server: SocketAddr) -> u64 {
     let answer = ask(server, "HEAD /").await;
     answer.header("x-etcd-index").parse().unwrap()
 }
 
-/// One of the two servers, in the middle of a sequence.
+/// One of the two servers, during a sequence.
 struct Side {
     address: SocketAddr,
     /// The index before the sequence.
@@ -111,7 +112,7 @@ impl Side {
     }
 }
 
-/// Brings both to the same index, so that what they say of indexes can be compared as it is.
+/// Brings both servers to the same index, so that indexes in answers can be compared as they are.
 async fn level(sides: &mut [Side; 2]) {
     let [own, real] = &sides;
     let (mut at, mut real_at) = (index(own.address).await, index(real.address).await);
@@ -173,7 +174,7 @@ async fn kubekv_answers_as_etcd_does() {
     for (known, why) in DIFFERENCES {
         assert!(
             differed.contains(known),
-            "no difference any more: {known} ({why})"
+            "listed as a difference, but the answers are equal: {known} ({why})"
         );
     }
 }

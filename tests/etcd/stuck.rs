@@ -1,4 +1,4 @@
-//! A store that does not answer, or cannot write.
+//! A store that never answers, or cannot write.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use prometheus_client::registry::Registry;
 
 use super::inside::Inside;
 
-/// Opens as the store in memory does, and answers every client's write with this, or never.
+/// A store in memory that answers every client's write with this error, or never.
 #[derive(Debug)]
 struct Stuck {
     inner: MemoryStore,
@@ -69,16 +69,16 @@ async fn every_request_is_answered_before_dockers_client_gives_up() {
         "POST /q value=1",
     ] {
         let before = tokio::time::Instant::now();
-        let (status, body) = face.say(line).await;
+        let (status, body) = face.status_and_body(line).await;
         assert!(before.elapsed() < Duration::from_secs(3), "{line}");
-        // Never "no": nobody knows yet.
+        // Never a refusal: the outcome is not known yet.
         assert_eq!((status, &body["errorCode"]), (500, &300.into()), "{line}");
     }
-    assert_eq!(face.say("GET /a").await.0, 404);
+    assert_eq!(face.status_and_body("GET /a").await.0, 404);
 }
 
 #[tokio::test]
-async fn a_store_that_cannot_write_says_why_and_is_read_on() {
+async fn a_store_that_cannot_write_reports_the_cause_and_still_serves_reads() {
     for error in [
         CommitError::Full("the disk is full".to_owned()),
         CommitError::Unavailable("closing".to_owned()),
@@ -86,9 +86,9 @@ async fn a_store_that_cannot_write_says_why_and_is_read_on() {
     ] {
         let why = error.to_string();
         let face = face(Some(error)).await;
-        let (status, body) = face.say("PUT /a value=1").await;
+        let (status, body) = face.status_and_body("PUT /a value=1").await;
         assert_eq!((status, &body["errorCode"]), (500, &300.into()));
         assert!(body["cause"].as_str().unwrap().contains(&why), "{body}");
-        assert_eq!(face.say("GET /a").await.0, 404);
+        assert_eq!(face.status_and_body("GET /a").await.0, 404);
     }
 }

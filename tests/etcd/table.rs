@@ -1,12 +1,12 @@
-//! The table of requests that kubekv and a real etcd 3.4 get side by side.
+//! The table of requests that are sent to both kubekv and a real etcd 3.4.
 //!
 //! A step is `METHOD PATH [FORM]`; in a path `$` is a directory of the sequence's own, and `!` begins a path outside
 //! `/v2/keys`. `PARK` begins a watch that is read by the next `TAKE`; `GONE` waits until the node has expired.
 
-/// A sequence of requests, with what it is about.
+/// A sequence of requests, with its subject.
 pub(crate) type Sequence = (&'static str, &'static [&'static str]);
 
-/// Answers that differ, and why.
+/// Intended differences, with their reasons.
 pub(crate) const DIFFERENCES: &[(&str, &str)] = &[
     (
         "GET $//a",
@@ -42,7 +42,7 @@ pub(crate) const DIFFERENCES: &[(&str, &str)] = &[
     ("OPTIONS $/a", "no CORS headers: no web page is let in"),
 ];
 
-/// All of them.
+/// All sequences.
 pub(crate) const SEQUENCES: &[Sequence] = &[
     (
         "set, get and delete a value",

@@ -5,17 +5,17 @@ use std::time::Duration;
 use super::inside::{Inside, event};
 
 #[tokio::test(start_paused = true)]
-async fn a_key_ends_when_its_ttl_does_and_not_before() {
+async fn a_key_expires_at_its_ttl_and_not_before() {
     let face = Inside::new().await;
     face.ok("PUT /k ttl=2&value=1").await;
     tokio::time::sleep(Duration::from_millis(1_900)).await;
     face.ok("GET /k").await;
     tokio::time::sleep(Duration::from_millis(600)).await;
-    assert_eq!(face.say("GET /k").await.0, 404);
+    assert_eq!(face.status_and_body("GET /k").await.0, 404);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_heartbeat_keeps_a_key() {
+async fn renewing_the_ttl_keeps_a_key() {
     let face = Inside::new().await;
     for _ in 0..6 {
         face.ok("PUT /docker/nodes/10.0.0.1:2376 ttl=60&value=10.0.0.1:2376")
@@ -24,12 +24,17 @@ async fn a_heartbeat_keeps_a_key() {
     }
     face.ok("GET /docker/nodes/10.0.0.1:2376").await;
     tokio::time::sleep(Duration::from_secs(41)).await;
-    assert_eq!(face.say("GET /docker/nodes/10.0.0.1:2376").await.0, 404);
+    assert_eq!(
+        face.status_and_body("GET /docker/nodes/10.0.0.1:2376")
+            .await
+            .0,
+        404
+    );
     face.ok("GET /docker/nodes").await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_is_an_event_with_the_last_value() {
+async fn expiry_is_an_event_with_the_last_value() {
     let face = Inside::new().await;
     face.ok("PUT /k ttl=1&value=1").await;
     let mut wait = face.watch("/k?wait=true").await;
@@ -43,7 +48,7 @@ async fn the_end_is_an_event_with_the_last_value() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_ttl_of_nothing_ends_at_once() {
+async fn a_ttl_of_0_expires_at_once() {
     let face = Inside::new().await;
     let mut wait = face.watch("/k?wait=true&stream=true").await;
     let put = face.ok("PUT /k ttl=0&value=1").await;
@@ -55,7 +60,7 @@ async fn a_ttl_of_nothing_ends_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn writing_without_a_ttl_takes_it_away() {
+async fn a_write_without_ttl_removes_the_ttl() {
     let face = Inside::new().await;
     for (key, form) in [
         ("/set", "PUT /set ttl=&value=2"),
@@ -74,7 +79,7 @@ async fn writing_without_a_ttl_takes_it_away() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refresh_moves_the_end_and_wakes_nobody() {
+async fn a_refresh_moves_the_deadline_and_wakes_no_watch() {
     let face = Inside::new().await;
     face.ok("PUT /k ttl=2&value=1").await;
     let mut wait = face.watch("/k?wait=true&waitIndex=3").await;
@@ -84,13 +89,13 @@ async fn a_refresh_moves_the_end_and_wakes_nobody() {
         "PUT /k?refresh=true&prevValue=1 ttl=2",
     ] {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let told = face.ok(refresh).await;
+        let refreshed = face.ok(refresh).await;
         assert_eq!(
-            (&told["node"]["value"], &told["node"]["ttl"]),
+            (&refreshed["node"]["value"], &refreshed["node"]["ttl"]),
             (&"1".into(), &2.into())
         );
     }
-    // The first thing told is the end: no refresh was.
+    // The first event is the expiry: the refreshes caused none.
     let end = event(&mut wait).await;
     assert_eq!(
         (&end["action"], &end["node"]["modifiedIndex"]),
@@ -99,7 +104,7 @@ async fn a_refresh_moves_the_end_and_wakes_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_directory_ends_with_all_beneath_in_one_event() {
+async fn a_directory_expires_with_its_subtree_in_one_event() {
     let face = Inside::new().await;
     face.ok("PUT /d?dir=true ttl=5").await;
     face.ok("PUT /d/x/y value=1").await;
@@ -117,7 +122,7 @@ async fn a_directory_ends_with_all_beneath_in_one_event() {
             (&true.into(), &true.into())
         );
     }
-    assert_eq!(face.say("GET /d").await.0, 404);
+    assert_eq!(face.status_and_body("GET /d").await.0, 404);
     face.ok("PUT /next value=1").await;
     assert_eq!(
         event(&mut tree).await["node"]["key"],
@@ -127,7 +132,7 @@ async fn a_directory_ends_with_all_beneath_in_one_event() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_ttl_of_a_directory_can_be_changed_and_taken_away() {
+async fn the_ttl_of_a_directory_can_be_changed_and_removed() {
     let face = Inside::new().await;
     face.ok("PUT /d?dir=true ttl=2").await;
     face.ok("PUT /d/x value=1").await;
@@ -144,7 +149,7 @@ async fn the_ttl_of_a_directory_can_be_changed_and_taken_away() {
 }
 
 #[tokio::test]
-async fn what_is_left_is_counted_in_begun_seconds() {
+async fn the_remaining_ttl_is_rounded_up_to_seconds() {
     let face = Inside::new().await;
     face.ok("PUT /k ttl=100&value=1").await;
     let node = &face.ok("GET /k").await["node"];
