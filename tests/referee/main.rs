@@ -1,10 +1,10 @@
-//! Referees: real servers that get the same requests as kubekv.
+//! Comparison with real servers: each gets the same requests as kubekv, and the answers are compared.
 
 #![cfg(test)]
 #![expect(
     unreachable_pub,
     clippy::string_slice,
-    reason = "nobody is outside, and a test that cannot go on fails"
+    reason = "a test crate has no users, and a test that cannot continue fails"
 )]
 
 mod differential;

@@ -1,19 +1,19 @@
-//! Settings of a run by hand, from `tests/differential`.
+//! Settings of a manual run, from `tests/differential`.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long, from which seed, on which store.
+/// Duration, seed and store of a run.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub seed: u64,
-    /// One case alone.
+    /// The only case to run, if any.
     pub case: Option<u64>,
-    /// Where the run ends by the clock; otherwise it ends after a number of cases.
+    /// The time at which the run ends; without it the run ends after a number of cases.
     pub end: Option<Instant>,
-    /// Where entries are kept.
+    /// The store of the keyspace.
     pub store: Store,
 }
 
@@ -43,7 +43,7 @@ impl FromStr for Store {
 }
 
 impl Settings {
-    /// As long as a test may be, on this store.
+    /// Settings of an automatic test on this store: a fixed number of cases.
     pub fn of_a_test(store: Store) -> Self {
         Self {
             seed: 1,
@@ -53,7 +53,7 @@ impl Settings {
         }
     }
 
-    /// Whether a run ends before the case of this number; without a time or a case it has so many.
+    /// Whether a run ends before the case of this number; without a time or a case it has this number.
     pub fn is_over(&self, number: u64, cases: u64) -> bool {
         match (self.case, self.end) {
             (Some(case), _) => number > case,
@@ -62,7 +62,7 @@ impl Settings {
         }
     }
 
-    /// Reads them from the environment. Without any, the run is as long as a test may be.
+    /// Reads the settings from the environment. Without any, they are those of an automatic test.
     pub fn read() -> Self {
         let minutes: Option<f64> = variable("TESTS_MINUTES");
         Self {
@@ -81,7 +81,7 @@ fn variable<T: FromStr>(name: &str) -> Option<T> {
     )]
     let text = std::env::var(name).ok()?;
     let Ok(value) = text.parse() else {
-        panic!("{name}={text} makes no sense");
+        panic!("{name}={text} is invalid");
     };
     Some(value)
 }

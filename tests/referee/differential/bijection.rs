@@ -1,4 +1,4 @@
-//! Which index of one server stands for which of the other.
+//! Bijection between the indexes of the two servers.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ pub struct Bijection {
 }
 
 impl Bijection {
-    /// Whether two indexes can be the same, as far as they are known.
+    /// Whether two indexes can correspond, given the known pairs.
     pub fn fits(&self, own: u64, real: u64) -> bool {
         match (self.to_real.get(&own), self.to_own.get(&real)) {
             (Some(known), Some(_)) => *known == real,
@@ -18,7 +18,7 @@ impl Bijection {
         }
     }
 
-    /// Takes two indexes for the same; whether that fits all that is known.
+    /// Records two indexes as corresponding; returns whether that agrees with the known pairs.
     pub fn pair(&mut self, own: u64, real: u64) -> bool {
         match (self.to_real.get(&own), self.to_own.get(&real)) {
             (Some(known), _) => *known == real,
@@ -40,16 +40,22 @@ impl Bijection {
 }
 
 #[test]
-fn equal_stays_equal_and_later_stays_later() {
+fn index_pairs_preserve_equality_and_order() {
     let mut indexes = Bijection::default();
     assert!(
         indexes.pair(5, 50) && indexes.pair(5, 50) && indexes.pair(9, 51) && indexes.pair(0, 0)
     );
-    assert!(!indexes.pair(5, 51) && !indexes.pair(6, 50), "not the same");
+    assert!(
+        !indexes.pair(5, 51) && !indexes.pair(6, 50),
+        "an index has two counterparts"
+    );
     assert!(
         !indexes.pair(7, 52) && !indexes.pair(10, 49),
         "not in order"
     );
-    assert!(!indexes.pair(0, 1) && !indexes.pair(4, 0), "0 is nothing");
+    assert!(
+        !indexes.pair(0, 1) && !indexes.pair(4, 0),
+        "0 corresponds to 0 only"
+    );
     assert!(indexes.pair(10, 60));
 }

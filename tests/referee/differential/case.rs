@@ -1,25 +1,25 @@
-//! A case: a sequence of requests of several clients, told in a way that can be shortened and printed.
+//! A case: a sequence of requests of several clients, in a form that can be shortened and printed.
 //!
-//! In texts, `$` is the case's own prefix and `@{key}` the index a server last told of a key (`@{}`: its index when
+//! In texts, `$` is the case's own prefix and `@{key}` the index a server last answered for a key (`@{}`: its index when
 //! the case began); `@{key+1}` is one more. `#{name}` is the id of the session of that name.
 
 use std::fmt;
 
-/// What a request carries.
+/// The body of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
     /// Pairs of a form.
     Form(Vec<String>),
     /// The elements of a JSON list.
     List(Vec<String>),
-    /// Anything.
+    /// Any other text.
     Text(String),
 }
 
 /// One request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Which connection it goes by.
+    /// The client whose connection it uses.
     pub client: usize,
     pub method: &'static str,
     pub path: String,
@@ -32,11 +32,11 @@ pub struct Request {
 /// One step of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Ask and compare the answers.
+    /// Send and compare the answers.
     Ask(Request),
-    /// Ask for what may have to wait; whatever comes is compared when it comes.
+    /// Send a request that may block; its answer is compared when it arrives.
     Park(Request),
-    /// Ask, then wait until what is asked next answers that something is gone.
+    /// Send, then repeat the second request until its answer says that the key or session is gone.
     Gone(Request, Request),
 }
 
@@ -52,7 +52,7 @@ impl Request {
         }
     }
 
-    /// Whether it changes nothing.
+    /// Whether it is a read.
     pub fn reads(&self) -> bool {
         matches!(self.method, "GET" | "HEAD")
     }
@@ -75,8 +75,8 @@ impl Request {
         }
     }
 
-    /// Every request with one part less.
-    pub fn lesser(&self) -> Vec<Self> {
+    /// The requests with one part removed.
+    pub fn reductions(&self) -> Vec<Self> {
         let mut all = Vec::new();
         let mut with = |change: &dyn Fn(&mut Self)| {
             let mut less = self.clone();
@@ -109,13 +109,13 @@ impl Request {
 }
 
 impl Step {
-    /// Every step with one part less.
-    pub fn lesser(&self) -> Vec<Self> {
+    /// The steps with one part removed.
+    pub fn reductions(&self) -> Vec<Self> {
         match self {
-            Self::Ask(request) => request.lesser().into_iter().map(Self::Ask).collect(),
-            Self::Park(request) => request.lesser().into_iter().map(Self::Park).collect(),
+            Self::Ask(request) => request.reductions().into_iter().map(Self::Ask).collect(),
+            Self::Park(request) => request.reductions().into_iter().map(Self::Park).collect(),
             Self::Gone(request, gone) => {
-                let less = request.lesser().into_iter();
+                let less = request.reductions().into_iter();
                 less.map(|less| Self::Gone(less, gone.clone())).collect()
             }
         }
@@ -163,7 +163,7 @@ fn quoted(text: &str) -> String {
     format!("'{}'", short(text).replace('\'', r"'\''"))
 }
 
-/// A text that is not too long to be read.
+/// The text, cut after a readable length.
 pub fn short(text: &str) -> String {
     const LONGEST: usize = 600;
     match text.char_indices().nth(LONGEST) {

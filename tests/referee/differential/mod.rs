@@ -1,7 +1,7 @@
-//! The same requests to kubekv and to the real servers: long, random, seeded, bad ones among them.
+//! Differential tests: long, random, seeded sequences of requests, invalid ones among them, to kubekv and to real servers.
 //!
-//! Every answer is compared; what may differ is a named rule. A difference is shortened to the fewest requests that
-//! show it and printed with both answers.
+//! Every answer is compared; each allowed difference is a named rule. Any other difference is shortened to the fewest
+//! requests that show it and printed with both answers.
 
 mod bijection;
 mod case;
@@ -31,16 +31,16 @@ use self::run::{Difference, Protocol, Runner};
 use crate::settings::{self, Settings};
 use support::etcd_member::Member;
 
-/// Differences after which a run ends.
+/// Number of differences after which a run ends.
 const ENOUGH: usize = 30;
 
-/// Runs cases until the time is over or there are enough of them; panics where something differs.
+/// Runs cases until the time or their number is reached; panics if there was a difference.
 async fn referee<P: Protocol>(runner: &mut Runner<P>, settings: &Settings, cases: u64) {
     let begun = Instant::now();
     let mut known = BTreeSet::new();
     let mut passing = 0;
     let mut number = settings.case.unwrap_or(0);
-    let mut told = begun;
+    let mut last_summary = begun;
     loop {
         if settings.is_over(number, cases) || known.len() >= ENOUGH {
             break;
@@ -52,28 +52,28 @@ async fn referee<P: Protocol>(runner: &mut Runner<P>, settings: &Settings, cases
                 None => {
                     passing += 1;
                     println!("(once only)");
-                    tell(settings.seed, number, &steps[..first.steps], &first);
+                    print_difference(settings.seed, number, &steps[..first.steps], &first);
                 }
                 Some(found) => {
                     let (steps, found) = shrink::shrink(runner, steps, found).await;
                     if known.insert(kind(&steps)) {
-                        tell(settings.seed, number, &steps, &found);
+                        print_difference(settings.seed, number, &steps, &found);
                     }
                 }
             }
         }
         number += 1;
-        if told.elapsed().as_secs() >= 60 {
-            told = Instant::now();
+        if last_summary.elapsed().as_secs() >= 60 {
+            last_summary = Instant::now();
             summary(runner, begun, known.len(), passing);
         }
     }
     summary(runner, begun, known.len(), passing);
     assert!(known.is_empty(), "{} differences", known.len());
-    assert_eq!(passing, 0, "differences that did not show again");
+    assert_eq!(passing, 0, "differences that a second run did not show");
 }
 
-/// What a difference is known by: its requests without their numbers.
+/// The identity of a difference: its requests without their numbers.
 fn kind(steps: &[Step]) -> String {
     let text: Vec<_> = steps.iter().map(Step::to_string).collect();
     text.join("\n")
@@ -82,7 +82,7 @@ fn kind(steps: &[Step]) -> String {
         .collect()
 }
 
-fn tell(seed: u64, case: u64, steps: &[Step], found: &Difference) {
+fn print_difference(seed: u64, case: u64, steps: &[Step], found: &Difference) {
     println!("--- a difference, seed {seed}, case {case}:");
     for step in steps {
         println!("{step}");
@@ -105,7 +105,7 @@ fn summary<P>(runner: &Runner<P>, begun: Instant, different: usize, passing: u64
     );
 }
 
-/// What a store needs while it is used.
+/// Resources that a store needs while it is used.
 #[derive(Debug)]
 enum Needed {
     Nothing,
@@ -117,7 +117,7 @@ enum Needed {
     ),
 }
 
-/// A keyspace on the store that was asked for.
+/// A keyspace on the store of the settings.
 async fn space(settings: &Settings) -> (Keyspace, Needed) {
     let (store, needed): (Arc<dyn Store>, _) = match settings.store {
         settings::Store::Memory => return (faces::space().await, Needed::Nothing),
@@ -148,7 +148,7 @@ async fn space(settings: &Settings) -> (Keyspace, Needed) {
     (opened.unwrap().0, needed)
 }
 
-/// Where rules are given their names.
+/// The sources that name rules.
 const RULES: [&str; 5] = [
     include_str!("../raw/compare.rs"),
     include_str!("run.rs"),
@@ -158,7 +158,7 @@ const RULES: [&str; 5] = [
 ];
 
 #[test]
-fn every_rule_is_explained_to_people_and_none_is_left_over() {
+fn every_rule_is_documented_and_every_documented_rule_exists() {
     let page = include_str!("../../../docs/compatibility.md");
     let section = page
         .split("## What the random requests allow")

@@ -1,4 +1,4 @@
-//! Runs cases on both servers, one step after the other.
+//! Runner of cases: every step on both servers, one step after the other.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use super::case::{Request, Step};
 use super::side::{Parked, Side};
 use support::http_client::Answer;
 
-/// What is thought of two answers.
+/// The result of comparing two answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// They are the same.
+    /// They are equal.
     Same,
     /// They differ as this rule allows, and the case goes on.
     Allowed(&'static str),
-    /// They differ as this rule allows, and what follows cannot be compared.
+    /// They differ as this rule allows, and the rest of the case cannot be compared.
     Parted(&'static str),
-    /// They differ: ours, and theirs.
+    /// They differ: kubekv's, and the real server's.
     Different(String, String),
 }
 
@@ -28,14 +28,14 @@ pub enum Verdict {
 pub struct Pair {
     pub own: Side,
     pub real: Side,
-    /// How long one may be behind the other with what it tells of its own accord.
+    /// The time by which one server may send an event or wake a poll later than the other.
     pub patience: Duration,
 }
 
 /// The patience of a first run.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A request that waits on both.
+/// A request parked on both servers.
 #[derive(Debug)]
 pub struct Waiting {
     pub request: Request,
@@ -43,19 +43,19 @@ pub struct Waiting {
     pub real: Parked,
 }
 
-/// What one protocol adds.
+/// The part of the tests that is specific to a protocol.
 pub trait Protocol {
     /// A random case.
     fn generate(&self, rng: &mut Rng) -> Vec<Step>;
-    /// Makes the servers ready for a case with this prefix.
+    /// Prepares the servers for a case with this prefix.
     async fn begin(&mut self, pair: &mut Pair, prefix: &str);
-    /// Whether the real server is no more, so that a difference counts for nothing.
+    /// Allows a difference if the real server has exited.
     async fn real_ended(&mut self) -> Verdict {
         Verdict::Same
     }
-    /// Removes what a case has left behind.
+    /// Removes the entries of a case.
     async fn end(&mut self, pair: &mut Pair);
-    /// Judges two answers, and lets both sides learn from them.
+    /// Compares two answers, and lets both sides learn from them.
     async fn judge(
         &mut self,
         pair: &mut Pair,
@@ -63,20 +63,20 @@ pub trait Protocol {
         own: &Answer,
         real: &Answer,
     ) -> Verdict;
-    /// Begins a request that may wait; what was answered until it waits is compared too.
+    /// Begins a request that may block; answers sent before it blocks are compared too.
     async fn park(&mut self, pair: &mut Pair, request: &Request) -> (Verdict, Option<Waiting>);
-    /// Compares what has come of a poll after `cause`, or at the end; the poll again while more may come.
-    async fn settle(
+    /// Compares the answers of a poll after `cause`, or at the end; returns the poll if it is still open.
+    async fn compare_poll(
         &mut self,
         pair: &mut Pair,
         waiting: Waiting,
         cause: Option<&Request>,
     ) -> (Verdict, Option<Waiting>);
-    /// Whether the answer says that something is gone.
+    /// Whether the answer says that the key or session does not exist.
     fn is_gone(&self, answer: &Answer) -> bool;
 }
 
-/// How often things happened.
+/// Counts of a run.
 #[derive(Debug, Default)]
 pub struct Counts {
     pub cases: u64,
@@ -89,15 +89,15 @@ pub struct Counts {
 /// A difference: after which step, and both answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// How many steps it took.
+    /// The number of steps until it showed.
     pub steps: usize,
-    /// What was asked for when it showed.
+    /// The request whose answers differ.
     pub about: String,
     pub own: String,
     pub real: String,
 }
 
-/// Both servers, and cases run on them so far.
+/// Both servers, and the counts of the cases run on them.
 #[derive(Debug)]
 pub struct Runner<P> {
     pub protocol: P,
@@ -142,7 +142,7 @@ impl<P: Protocol> Runner<P> {
     async fn steps(&mut self, steps: &[Step], waiting: &mut Vec<Waiting>) -> Option<Difference> {
         for (at, step) in steps.iter().enumerate() {
             self.counts.steps += 1;
-            let told = |request: &Request, own, real| Difference {
+            let difference = |request: &Request, own, real| Difference {
                 steps: at + 1,
                 about: request.to_string(),
                 own,
@@ -166,7 +166,7 @@ impl<P: Protocol> Runner<P> {
                 }
             };
             match self.count(verdict) {
-                Verdict::Different(own, real) => return Some(told(request, own, real)),
+                Verdict::Different(own, real) => return Some(difference(request, own, real)),
                 Verdict::Parted(_) => return None,
                 Verdict::Same | Verdict::Allowed(_) => {}
             }
@@ -174,17 +174,17 @@ impl<P: Protocol> Runner<P> {
                 let about = poll.request.clone();
                 let (verdict, again) = self
                     .protocol
-                    .settle(&mut self.pair, poll, Some(request))
+                    .compare_poll(&mut self.pair, poll, Some(request))
                     .await;
                 waiting.extend(again);
                 if let Verdict::Different(own, real) = self.count(verdict) {
-                    return Some(told(&about, own, real));
+                    return Some(difference(&about, own, real));
                 }
             }
         }
         for poll in std::mem::take(waiting) {
             let about = poll.request.clone();
-            let (verdict, _) = self.protocol.settle(&mut self.pair, poll, None).await;
+            let (verdict, _) = self.protocol.compare_poll(&mut self.pair, poll, None).await;
             if let Verdict::Different(own, real) = self.count(verdict) {
                 return Some(Difference {
                     steps: steps.len(),
@@ -224,7 +224,8 @@ impl<P: Protocol> Runner<P> {
             .await
     }
 
-    /// Asks, then waits until something is gone on both; whether the verdict is about the first request.
+    /// Sends a request, then waits until the second one is answered as gone by both; also returns whether the verdict is about
+    /// the first request.
     async fn gone(&mut self, request: &Request, gone: &Request) -> (Verdict, bool) {
         let verdict = self.ask(request).await;
         if verdict != Verdict::Same {
@@ -247,7 +248,7 @@ impl<P: Protocol> Runner<P> {
     }
 }
 
-/// The request that follows a redirect, where the real server gave one that ours does not give.
+/// The request that follows a redirect, where only the real server redirected.
 pub fn redirected(request: &Request, own: &Answer, real: &Answer) -> Option<Request> {
     if real.status != 301 || own.status == 301 {
         return None;
@@ -263,7 +264,7 @@ pub fn redirected(request: &Request, own: &Answer, real: &Answer) -> Option<Requ
     Some(followed)
 }
 
-/// Waits until something holds, with growing pauses; whether it did.
+/// Waits until a condition holds, with growing pauses; returns whether it did.
 pub async fn until(longest: Duration, mut holds: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + longest;
     let mut pause = Duration::from_micros(200);

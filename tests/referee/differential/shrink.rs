@@ -1,20 +1,20 @@
-//! The shortest sequence that shows a difference, by delta debugging: leave out whatever it still differs without.
+//! Reduction of a difference to a short case by delta debugging: steps and parts are removed while the difference remains.
 
 use std::time::Duration;
 
 use super::case::Step;
 use super::run::{Difference, PATIENCE, Protocol, Runner};
 
-/// How often a case is run again before it counts as the same every time.
+/// Number of runs that must show a difference before it counts as reproducible.
 const AGAIN: usize = 3;
 
-/// How many runs one difference may cost.
+/// Limit for the number of runs per difference.
 const MOST: usize = 2_000;
 
-/// The patience with what is known to differ; what differs for want of patience is no shorter way to it.
+/// The patience while a known difference is reduced: a case that differs only for want of patience is no reduction of it.
 const SHORT: Duration = Duration::from_millis(400);
 
-/// A difference that shows every time, or none.
+/// The difference, if every run shows one.
 pub async fn confirm<P: Protocol>(runner: &mut Runner<P>, steps: &[Step]) -> Option<Difference> {
     let mut difference = None;
     for _ in 0..AGAIN {
@@ -23,7 +23,7 @@ pub async fn confirm<P: Protocol>(runner: &mut Runner<P>, steps: &[Step]) -> Opt
     difference
 }
 
-/// Leaves out steps, then parts of steps, as long as a difference stays.
+/// Removes steps, then parts of steps, as long as a difference remains.
 pub async fn shrink<P: Protocol>(
     runner: &mut Runner<P>,
     mut steps: Vec<Step>,
@@ -57,7 +57,7 @@ pub async fn shrink<P: Protocol>(
     let mut at = 0;
     while at < steps.len() && runs < MOST {
         let mut changed = false;
-        for less in steps[at].lesser() {
+        for less in steps[at].reductions() {
             let mut simpler = steps.clone();
             simpler[at] = less;
             runs += 1;

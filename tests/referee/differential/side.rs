@@ -1,4 +1,4 @@
-//! One of the two servers, in the middle of a case.
+//! One of the two servers, during a case.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -17,44 +17,44 @@ use tokio::task::JoinHandle;
 use super::case::Request;
 use support::http_client::Answer;
 
-/// How long a server may take to answer.
+/// Time limit for an answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long a server may take to answer a poll.
+/// Time limit for the answer to a poll.
 const LONG: Duration = Duration::from_secs(120);
 
-/// The body of an answer that did not come in time; its status is 0.
+/// The body of an answer that did not arrive in time; its status is 0.
 pub const NO_ANSWER: &str = "no answer";
 
-/// A server, with the clients that are connected to it and with what they have learnt.
+/// A server, with the connections to it and the indexes and ids learnt from its answers.
 #[derive(Debug)]
 pub struct Side {
     pub address: SocketAddr,
     connections: Vec<Option<SendRequest<Full<Bytes>>>>,
     /// The prefix of the case.
     pub prefix: String,
-    /// The last index told of each key, the case's prefix replaced by `$`; of nothing: that at the beginning.
+    /// The last index answered for each key, the case's prefix replaced by `$`; the empty key has that at the beginning.
     pub indexes: HashMap<String, u64>,
-    /// Between two indexes of this server there may be others that are nobody's.
+    /// Whether the server uses indexes between those of clients' writes for itself.
     pub gaps: bool,
-    /// The ids seen, in the order of their appearance.
+    /// The ids seen, in order of appearance.
     pub ids: Vec<String>,
     /// The ids of sessions by their names.
     pub sessions: HashMap<String, String>,
 }
 
-/// What has come of a poll so far.
+/// The answers to a poll so far.
 #[derive(Debug, Default)]
 pub struct Progress {
-    /// What has come, the pieces of a stream as one.
+    /// The answer, the pieces of a stream as one body.
     pub answer: Option<Answer>,
-    /// Nothing more will come.
+    /// Whether the answer is complete.
     pub ended: bool,
-    /// How often the server answered without news.
+    /// The number of answers without a change.
     pub vain: usize,
 }
 
-/// A request that waits. Dropping it hangs up.
+/// A parked request. Dropping it closes its connection.
 #[derive(Debug)]
 pub struct Parked {
     pub progress: Arc<Mutex<Progress>>,
@@ -62,7 +62,7 @@ pub struct Parked {
 }
 
 impl Parked {
-    /// Goes on from what was answered so far.
+    /// Continues from the answer so far.
     pub fn new<F: Future<Output = ()> + Send + 'static>(
         answer: Option<Answer>,
         work: impl FnOnce(Arc<Mutex<Progress>>) -> F,
@@ -95,8 +95,8 @@ impl Side {
         }
     }
 
-    /// One that knows the same and has connections of its own.
-    pub fn for_a_poll(&self) -> Self {
+    /// A copy with the same indexes and ids, and with connections of its own.
+    pub fn for_poll(&self) -> Self {
         Self {
             prefix: self.prefix.clone(),
             indexes: self.indexes.clone(),
@@ -106,7 +106,7 @@ impl Side {
         }
     }
 
-    /// Forgets what was learnt, for a case with a prefix of its own.
+    /// Forgets indexes and ids, for a case with a prefix of its own.
     pub fn begin(&mut self, prefix: &str, index: u64) {
         prefix.clone_into(&mut self.prefix);
         self.indexes = HashMap::from([(String::new(), index)]);
@@ -114,14 +114,14 @@ impl Side {
         self.sessions.clear();
     }
 
-    /// A text with everything in it that this side alone can know.
+    /// A text with its marks replaced by this server's prefix, indexes and ids.
     pub fn fill(&self, text: &str) -> String {
         let text = text.replace('$', &self.prefix);
         let text = fill_marks(&text, "@{", |key| {
             let more = key.rsplit_once('+');
             let more = more.and_then(|(key, more)| Some((key, more.parse::<u64>().ok()?)));
             let (key, more) = more.unwrap_or((key, 0));
-            // What is two further on here may be one further on there.
+            // Two indexes later on one server may be one index later on the other.
             let more = if self.gaps { more.min(1) } else { more };
             let key = key.replace(&self.prefix, "$");
             let index = self.indexes.get(&key).or_else(|| self.indexes.get(""));
@@ -134,7 +134,7 @@ impl Side {
         })
     }
 
-    /// Whether the request can be put into HTTP at all.
+    /// Whether the request can be sent as HTTP at all.
     pub fn can_send(&self, request: &Request) -> bool {
         self.filled(request).is_some()
     }
@@ -151,12 +151,12 @@ impl Side {
         filled.body(Full::from(body)).ok()
     }
 
-    /// Sends a request by its client's connection and reads the answer; status 0 where none comes.
+    /// Sends a request on its client's connection and reads the answer; status 0 where there is none.
     pub async fn ask(&mut self, request: &Request) -> Answer {
         self.ask_for(request, PATIENCE).await
     }
 
-    /// Sends a request that may wait for long.
+    /// Sends a request that may block for long.
     pub async fn wait(&mut self, request: &Request) -> Answer {
         self.ask_for(request, LONG).await
     }
@@ -189,7 +189,7 @@ impl Side {
         }
     }
 
-    /// Sends a request by a connection of its own; the head of the answer, and its body to be read.
+    /// Sends a request on a connection of its own; returns the head of the answer, and its unread body.
     pub async fn open(&self, request: &Request) -> (Answer, Option<Incoming>) {
         let filled = self.filled(request).unwrap();
         let Some(mut connection) = connect(self.address).await else {
@@ -223,7 +223,7 @@ fn fill_marks(text: &str, mark: &str, by: impl Fn(&str) -> String) -> String {
     out
 }
 
-/// A connection; none where nobody listens.
+/// A connection, if the server accepts it.
 async fn connect(to: SocketAddr) -> Option<SendRequest<Full<Bytes>>> {
     let stream = TcpStream::connect(to).await.ok()?;
     stream.set_nodelay(true).ok()?;

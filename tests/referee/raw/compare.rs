@@ -1,21 +1,21 @@
-//! Comparison of two connections, and the differences that are allowed.
+//! Comparison of the transcripts of two connections, and the allowed differences.
 
 use super::Transcript;
 use super::grammar::{Case, Face, Fault};
-use super::transcript::Heard;
+use super::transcript::RawAnswer;
 
-/// What is thought of two connections.
+/// The result of comparing two connections.
 #[derive(Debug)]
 pub enum Verdict {
     Same,
-    /// They differ as this rule allows; what follows is not compared.
+    /// They differ as this rule allows; the rest of the connection is not compared.
     Allowed(&'static str),
-    /// They differ: ours, and theirs.
+    /// They differ: kubekv's, and the real server's.
     Different(String, String),
 }
 
-/// Headers that may be there or not: when it is, whether web pages are let in, how long the body is, whether it may be
-/// compressed. Whether the connection closes shows in what is answered on it.
+/// Headers that only one server may send: date, permission for web pages, length of the body, variants by compression.
+/// Whether the connection closes shows in the answers on it.
 const ANY: [&str; 6] = [
     "Date",
     "Content-Length",
@@ -25,7 +25,7 @@ const ANY: [&str; 6] = [
     "Access-Control-Allow-",
 ];
 
-/// What is said of a body that does not come as it should.
+/// Messages about a malformed body.
 const BROKEN: [&str; 5] = [
     "unexpected EOF",
     "invalid byte in chunk length",
@@ -34,36 +34,36 @@ const BROKEN: [&str; 5] = [
     "header line too long",
 ];
 
-/// Judges what came on two connections.
+/// Compares the answers on two connections.
 pub fn answers(face: Face, case: &Case, ours: &Transcript, theirs: &Transcript) -> Verdict {
     for (at, (own, real)) in ours.answers.iter().zip(&theirs.answers).enumerate() {
         if !is_same(own, real) {
-            let different = || Verdict::Different(told(ours, at), told(theirs, at));
-            return one(face, case, own, real).unwrap_or_else(different);
+            let different = || Verdict::Different(describe(ours, at), describe(theirs, at));
+            return answer_rule(face, case, own, real).unwrap_or_else(different);
         }
     }
     if ours.hung == theirs.hung && ours.answers.len() == theirs.answers.len() {
         return Verdict::Same;
     }
     let at = ours.answers.len().min(theirs.answers.len());
-    count(face, case, ours, theirs)
-        .unwrap_or_else(|| Verdict::Different(told(ours, at), told(theirs, at)))
+    count_rule(face, case, ours, theirs)
+        .unwrap_or_else(|| Verdict::Different(describe(ours, at), describe(theirs, at)))
 }
 
-fn is_same(own: &Heard, real: &Heard) -> bool {
+fn is_same(own: &RawAnswer, real: &RawAnswer) -> bool {
     own.line == real.line
         && own.body == real.body
         && own.location == real.location
         && names(own).eq(names(real))
 }
 
-fn names(heard: &Heard) -> impl Iterator<Item = &String> {
+fn names(answer: &RawAnswer) -> impl Iterator<Item = &String> {
     let counts = |name: &&String| !ANY.iter().any(|any| name.starts_with(any));
-    heard.names.iter().filter(counts)
+    answer.names.iter().filter(counts)
 }
 
-/// The rule by which one answer may be another.
-fn one(face: Face, case: &Case, own: &Heard, real: &Heard) -> Option<Verdict> {
+/// The rule that allows two answers to differ, if there is one.
+fn answer_rule(face: Face, case: &Case, own: &RawAnswer, real: &RawAnswer) -> Option<Verdict> {
     let allowed = |rule| Some(Verdict::Allowed(rule));
     match (own.status, real.status) {
         // Go redirects no CONNECT.
@@ -71,7 +71,7 @@ fn one(face: Face, case: &Case, own: &Heard, real: &Heard) -> Option<Verdict> {
         (_, 301) if case.has(Fault::Slashes) => allowed("redirect"),
         (400, _) if case.has(Fault::NamelessHeader) => allowed("header without a name"),
         (400, _) if face == Face::Etcd && case.has(Fault::NotUtf8) => allowed("keys not UTF-8"),
-        // It closes while its client still sends, and the end of its answer is lost.
+        // The server closes while its client still sends, and the end of its answer is lost.
         (_, 0) => allowed("cut by a reset"),
         _ if case.has(Fault::HeadBody) => allowed("HEAD with a body"),
         (405, 200) if face == Face::Etcd => allowed("no CORS"),
@@ -82,7 +82,7 @@ fn one(face: Face, case: &Case, own: &Heard, real: &Heard) -> Option<Verdict> {
         (400, _) if face == Face::Etcd && case.has(Fault::NoForm) && is_broken(own) => {
             allowed("body that is no form")
         }
-        // Which of two mistakes is told.
+        // Of two faults in a request, each server reports another one.
         (400, 400 | 417 | 501 | 505) if own.body.starts_with("400 Bad Request") => {
             allowed("words of a refusal")
         }
@@ -90,8 +90,8 @@ fn one(face: Face, case: &Case, own: &Heard, real: &Heard) -> Option<Verdict> {
     }
 }
 
-/// The rule by which one connection may have more answers than the other.
-fn count(face: Face, case: &Case, ours: &Transcript, theirs: &Transcript) -> Option<Verdict> {
+/// The rule that allows one connection to have more answers than the other, if there is one.
+fn count_rule(face: Face, case: &Case, ours: &Transcript, theirs: &Transcript) -> Option<Verdict> {
     let allowed = |rule| Some(Verdict::Allowed(rule));
     if ours.hung {
         return None;
@@ -99,7 +99,7 @@ fn count(face: Face, case: &Case, ours: &Transcript, theirs: &Transcript) -> Opt
     let more = ours.answers.get(theirs.answers.len());
     match more {
         _ if case.has(Fault::HeadBody) => allowed("HEAD with a body"),
-        // It tells by the first line whether this is HTTP.
+        // etcd decides by the first line whether a connection is HTTP.
         Some(_) if face == Face::Etcd && theirs.answers.is_empty() => {
             if case.has(Fault::LongTarget) {
                 allowed("long request line")
@@ -107,7 +107,7 @@ fn count(face: Face, case: &Case, ours: &Transcript, theirs: &Transcript) -> Opt
                 allowed("no HTTP to etcd")
             }
         }
-        // etcd neither asks for nor reads a body that is no form, and closes where it is long.
+        // etcd neither requests (100 Continue) nor reads a body that is no form, and closes the connection if it is long.
         Some(_)
             if face == Face::Etcd
                 && case.has(Fault::NoForm)
@@ -119,18 +119,18 @@ fn count(face: Face, case: &Case, ours: &Transcript, theirs: &Transcript) -> Opt
     }
 }
 
-fn is_broken(heard: &Heard) -> bool {
-    BROKEN.iter().any(|words| heard.body.contains(words))
+fn is_broken(answer: &RawAnswer) -> bool {
+    BROKEN.iter().any(|words| answer.body.contains(words))
 }
 
-fn told(transcript: &Transcript, at: usize) -> String {
+fn describe(transcript: &Transcript, at: usize) -> String {
     let count = transcript.answers.len();
     let hung = if transcript.hung { ", hung" } else { "" };
     let answer = transcript.answers.get(at);
-    let answer = answer.map(|heard| {
-        let names: Vec<_> = names(heard).cloned().collect();
-        let body = crate::differential::short(&heard.body);
-        format!("{} {:?} {} {body:?}", heard.line, names, heard.location)
+    let answer = answer.map(|answer| {
+        let names: Vec<_> = names(answer).cloned().collect();
+        let body = crate::differential::short(&answer.body);
+        format!("{} {:?} {} {body:?}", answer.line, names, answer.location)
     });
     format!("answer {at} of {count}{hung}: {answer:?}")
 }

@@ -1,8 +1,8 @@
-//! Grammar of raw requests: mostly right, each part now and then wrong.
+//! Grammar of raw requests: mostly valid, each part sometimes faulty.
 
 use fastrand::Rng;
 
-/// Which server is asked.
+/// The server that gets the requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Face {
     Consul,
@@ -10,7 +10,7 @@ pub enum Face {
 }
 
 impl Face {
-    /// Where keys are.
+    /// The path of the keys.
     pub fn keys(self) -> &'static str {
         match self {
             Self::Consul => "/v1/kv/",
@@ -18,7 +18,7 @@ impl Face {
         }
     }
 
-    /// A request of which the answer is always the same, short, and known by its body.
+    /// A request whose answer is always the same, short, and identified by its body.
     pub fn probe(self) -> &'static str {
         match self {
             Self::Consul => "/v1/acl/list",
@@ -42,19 +42,19 @@ impl Face {
     }
 }
 
-/// What one connection sends.
+/// The bytes that one connection sends.
 #[derive(Clone, Debug)]
 pub struct Case {
     pub bytes: Vec<u8>,
-    /// The keys it is about.
+    /// The prefix of its keys.
     pub prefix: String,
     /// The methods of its requests, the probe's included.
     pub methods: Vec<&'static str>,
-    /// What rules need to know of it.
+    /// Its faults, which rules look at.
     faults: Vec<Fault>,
 }
 
-/// What a rule allows to be answered otherwise.
+/// A fault for which a rule allows a different answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// A header without a name.
@@ -67,9 +67,9 @@ pub enum Fault {
     Slashes,
     /// Bytes in a key that are not UTF-8.
     NotUtf8,
-    /// A body that is not said to be a form.
+    /// A body without the content type of a form.
     NoForm,
-    /// A body where none may be.
+    /// A body in a request that may have none.
     HeadBody,
 }
 
@@ -132,13 +132,13 @@ pub fn every_byte(face: Face) -> impl Iterator<Item = Case> {
     })
 }
 
-/// The request that shows whether a connection still lives.
+/// The request that shows whether a connection is still open.
 fn probe(face: Face) -> String {
     let target = face.probe();
     format!("GET {target} HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n")
 }
 
-/// One in so many parts is wrong.
+/// One in this number of parts is faulty.
 const FAULTY: u32 = 9;
 
 struct Writer<'a> {
@@ -180,17 +180,17 @@ impl Case {
 }
 
 impl Case {
-    /// Whether it has this fault somewhere.
+    /// Whether it has this fault in any request.
     pub fn has(&self, fault: Fault) -> bool {
         self.faults.contains(&fault)
     }
 
-    /// Whether more comes than a server reads for nothing.
+    /// Whether its bodies are longer than a server reads and discards.
     pub fn is_long(&self) -> bool {
         self.bytes.len() > 200_000
     }
 
-    /// Whether a request of it waits to be told to go on.
+    /// Whether one of its requests expects 100 Continue.
     pub fn expects(&self) -> bool {
         self.bytes.windows(8).any(|eight| eight == b"Expect: ")
     }
@@ -331,7 +331,7 @@ impl Writer<'_> {
         if byte >= 0x80 {
             self.faults.push(Fault::NotUtf8);
         }
-        // A question mark, an escape or an ampersand would make something else of what follows.
+        // A question mark, an escape or an ampersand would change the meaning of the rest.
         if !b"?%&/".contains(&byte) {
             self.out.push(byte);
         }
@@ -394,7 +394,7 @@ impl Writer<'_> {
         self.framed(&body);
     }
 
-    /// A body, and the headers that say where it ends.
+    /// A body, and the headers that define its end.
     fn framed(&mut self, body: &str) {
         match self.rng.u32(0..24) {
             0..=5 => {

@@ -1,8 +1,8 @@
-//! Raw bytes to kubekv and to the real servers: requests that no well-behaved client sends, byte for byte the same.
+//! Raw bytes to kubekv and to the real servers: requests that no well-behaved client sends, identical byte for byte.
 //!
-//! A case is what one connection sends: requests from a grammar with faults, some of them cut off, then a plain request
-//! that shows whether the connection still lives. Compared are the answers (status line, names of headers by spelling,
-//! bodies), how many there were, and what the keys of the case hold afterwards. What may differ is a named rule of
+//! A case is one connection: requests from a grammar with faults, some of them incomplete, then a plain request that shows
+//! whether the connection is still open. Compared are the answers (status line, names of headers by spelling, bodies),
+//! their number, and the values of the case's keys afterwards. Each allowed difference is a named rule of
 //! docs/compatibility.md.
 
 mod compare;
@@ -24,11 +24,11 @@ use self::grammar::{Case, Face};
 use self::transcript::{Transcript, exchange};
 use crate::settings::{Settings, Store};
 
-/// Cases of a test: a quarter of a minute each. A write takes etcd longer.
+/// Numbers of cases: each test takes a quarter of a minute. Writes take longer in etcd.
 const CONSUL_CASES: u64 = 1_500;
 const ETCD_CASES: u64 = 500;
 
-/// Differences after which a run ends.
+/// Number of differences after which a run ends.
 const ENOUGH: usize = 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,7 +64,7 @@ async fn raw_bytes_are_answered_as_etcd_does() {
     referee(Face::Etcd, own, real.address).await;
 }
 
-/// Runs cases as long as the settings say; panics where something differs.
+/// Runs cases as long as the settings say; panics if there was a difference.
 async fn referee(face: Face, own: SocketAddr, real: SocketAddr) {
     let settings = Settings::read();
     assert_eq!(
@@ -87,7 +87,7 @@ async fn referee(face: Face, own: SocketAddr, real: SocketAddr) {
     let begun = Instant::now();
     let mut rules: BTreeMap<&'static str, u64> = BTreeMap::new();
     let (mut number, mut different) = (settings.case.unwrap_or(0), 0);
-    let mut told = begun;
+    let mut last_summary = begun;
     loop {
         if settings.is_over(number, cases) || different >= ENOUGH {
             break;
@@ -105,8 +105,8 @@ async fn referee(face: Face, own: SocketAddr, real: SocketAddr) {
             }
         }
         number += 1;
-        if told.elapsed().as_secs() >= 60 {
-            told = Instant::now();
+        if last_summary.elapsed().as_secs() >= 60 {
+            last_summary = Instant::now();
             summary(begun, number, different, &rules);
         }
     }
@@ -117,15 +117,15 @@ async fn referee(face: Face, own: SocketAddr, real: SocketAddr) {
 async fn run(face: Face, case: &Case, own: SocketAddr, real: SocketAddr) -> Verdict {
     let (ours, theirs) = tokio::join!(exchange(own, case), exchange(real, case));
     let verdict = compare::answers(face, case, &ours, &theirs);
-    let (ours, theirs) = tokio::join!(kept(face, own, case), kept(face, real, case));
+    let (ours, theirs) = tokio::join!(stored(face, own, case), stored(face, real, case));
     if matches!(verdict, Verdict::Same) && ours != theirs {
         return Verdict::Different(ours, theirs);
     }
     verdict
 }
 
-/// What the keys of a case hold, and nothing of them afterwards.
-async fn kept(face: Face, server: SocketAddr, case: &Case) -> String {
+/// The values of a case's keys, which are then deleted.
+async fn stored(face: Face, server: SocketAddr, case: &Case) -> String {
     let (list, delete) = face.list_and_delete(&case.prefix);
     let listed = http_client::request(server, "GET", &list, &[], b"").await;
     let body = String::from_utf8_lossy(&listed.body).into_owned();
@@ -138,7 +138,7 @@ fn summary(begun: Instant, cases: u64, different: usize, rules: &BTreeMap<&'stat
     println!("{seconds} s: {cases} cases, {different} differences; allowed: {rules:?}");
 }
 
-/// Bytes as text, not too long to be read.
+/// Bytes as text, cut after a readable length.
 fn shown(bytes: &[u8]) -> String {
     let text = bytes.escape_ascii().to_string();
     super::differential::short(&text).replace("\\r\\n", "\\r\\n\n")

@@ -1,4 +1,4 @@
-//! Transcript of a connection: the answers that came, and how it ended.
+//! Transcript of a connection: its answers and its end.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use tokio::net::TcpStream;
 use super::grammar::Case;
 use support::normalize::replace_after;
 
-/// How long a server may take to close a connection whose client has said all.
+/// Time limit for closing a connection whose client has finished sending.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// One answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heard {
+pub struct RawAnswer {
     pub status: u16,
     /// The whole status line.
     pub line: String,
@@ -24,15 +24,15 @@ pub struct Heard {
     pub body: String,
 }
 
-/// What came on a connection.
+/// The answers on a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transcript {
-    pub answers: Vec<Heard>,
-    /// It was not closed in time.
+    pub answers: Vec<RawAnswer>,
+    /// Whether it was not closed in time.
     pub hung: bool,
 }
 
-/// Sends a case's bytes, says that there are no more, and reads until the server closes.
+/// Sends a case's bytes, shuts down the sending half, and reads until the server closes.
 pub async fn exchange(server: SocketAddr, case: &Case) -> Transcript {
     let stream = TcpStream::connect(server).await.unwrap();
     let (mut reader, mut writer) = stream.into_split();
@@ -57,14 +57,14 @@ pub async fn exchange(server: SocketAddr, case: &Case) -> Transcript {
     Transcript { answers, hung }
 }
 
-/// Takes answers apart; what is no answer is the body of one without a status.
-fn answers(bytes: &[u8], methods: &[&'static str]) -> Vec<Heard> {
+/// Parses the answers; bytes that are no answer become the body of one without a status.
+fn answers(bytes: &[u8], methods: &[&'static str]) -> Vec<RawAnswer> {
     let mut all = Vec::new();
     let mut rest = bytes;
     while !rest.is_empty() {
         let method = methods.get(all.len()).copied().unwrap_or("GET");
-        let Some((heard, after)) = answer(rest, method) else {
-            all.push(Heard {
+        let Some((answer, after)) = answer(rest, method) else {
+            all.push(RawAnswer {
                 status: 0,
                 line: String::new(),
                 names: Vec::new(),
@@ -74,15 +74,15 @@ fn answers(bytes: &[u8], methods: &[&'static str]) -> Vec<Heard> {
             break;
         };
         rest = after;
-        // It says no more than that the body is wanted.
-        if heard.status != 100 {
-            all.push(heard);
+        // 100 Continue only requests the body.
+        if answer.status != 100 {
+            all.push(answer);
         }
     }
     all
 }
 
-fn answer<'a>(bytes: &'a [u8], method: &str) -> Option<(Heard, &'a [u8])> {
+fn answer<'a>(bytes: &'a [u8], method: &str) -> Option<(RawAnswer, &'a [u8])> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let mut rest = &bytes[end + 4..];
@@ -97,10 +97,10 @@ fn answer<'a>(bytes: &'a [u8], method: &str) -> Option<(Heard, &'a [u8])> {
         found.map(|(_, value)| *value)
     };
     let mut body = Vec::new();
-    // A refusal of a head has a body, whatever was asked.
+    // The refusal of a malformed head has a body, even for HEAD.
     let refused = find("content-length").is_none() && find("connection") == Some("close");
     if status == 100 || method == "HEAD" && !(status == 400 && refused) {
-        // None.
+        // No body.
     } else if find("transfer-encoding").is_some() {
         loop {
             let end = rest.windows(2).position(|two| two == b"\r\n")?;
@@ -122,17 +122,17 @@ fn answer<'a>(bytes: &'a [u8], method: &str) -> Option<(Heard, &'a [u8])> {
     }
     let mut names: Vec<String> = headers.iter().map(|(name, _)| (*name).to_owned()).collect();
     names.sort_unstable();
-    let heard = Heard {
+    let answer = RawAnswer {
         status,
         line,
         names,
         location: find("location").unwrap_or_default().to_owned(),
         body: normal(&String::from_utf8_lossy(&body)),
     };
-    Some((heard, rest))
+    Some((answer, rest))
 }
 
-/// A body without what each server counts by itself.
+/// A body without the numbers that each server counts for itself.
 pub fn normal(body: &str) -> String {
     let mut body = body.to_owned();
     for mark in [

@@ -1,4 +1,4 @@
-//! Comparison of two answers, and the differences that are allowed.
+//! Comparison of an answer of kubekv with Consul's, and the allowed differences.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use super::Consul;
 use support::http_client::Answer;
 use support::normalize::{replace_after, replace_ids};
 
-/// What an index stands behind in an answer.
+/// The texts before an index in an answer.
 const INDEX_MARKS: [&str; 4] = [
     "\"CreateIndex\":",
     "\"ModifyIndex\":",
@@ -19,10 +19,10 @@ const INDEX_MARKS: [&str; 4] = [
     "\"ModifyIndex\": ",
 ];
 
-/// What an index stands behind in words: it may be one that never came to be, or one the client made up.
+/// The texts before an index in a message: it may be an index that never existed, or one the client made up.
 const WORDS_MARKS: [&str; 3] = ["current modify index ", " != ", "cas="];
 
-/// How often something was locked.
+/// The texts before a count of locks.
 const LOCK_MARKS: [&str; 2] = ["\"LockIndex\":", "\"LockIndex\": "];
 
 /// Headers whose values are compared.
@@ -39,7 +39,7 @@ const SAME: [&str; 10] = [
     "x-consul-effective-consistency",
 ];
 
-/// What is compared of an answer.
+/// The compared parts of an answer.
 #[derive(Debug)]
 struct Seen {
     status: u16,
@@ -47,11 +47,11 @@ struct Seen {
     body: String,
     /// Indexes in the body, in order.
     indexes: Vec<u64>,
-    /// Indexes in words.
+    /// Indexes in messages.
     words: Vec<u64>,
     /// `LockIndex`es in the body, in order.
     locks: Vec<u64>,
-    /// The index of the whole answer, where it has one.
+    /// The index in the header, where the answer has one.
     index: Option<u64>,
 }
 
@@ -60,15 +60,15 @@ impl Seen {
         self.status == other.status && self.headers == other.headers && self.body == other.body
     }
 
-    fn told(&self, other: &Self) -> String {
-        let mut told = self.status.to_string();
+    fn describe(&self, other: &Self) -> String {
+        let mut text = self.status.to_string();
         for header in &self.headers {
             if !other.headers.contains(header) {
-                write!(told, " {}: {:?}", header.0, header.1).unwrap();
+                write!(text, " {}: {:?}", header.0, header.1).unwrap();
             }
         }
         format!(
-            "{told} {:?} index {:?} indexes {:?} {:?} locks {:?}",
+            "{text} {:?} index {:?} indexes {:?} {:?} locks {:?}",
             short(&self.body),
             self.index,
             self.indexes,
@@ -78,7 +78,7 @@ impl Seen {
     }
 }
 
-/// Judges two answers.
+/// Compares two answers.
 pub fn compare(
     case: &mut Consul,
     pair: &mut Pair,
@@ -90,7 +90,7 @@ pub fn compare(
     learn(&mut pair.real, request, real);
     let ours = seen(&mut pair.own, request, own);
     let theirs = seen(&mut pair.real, request, real);
-    let different = Verdict::Different(ours.told(&theirs), theirs.told(&ours));
+    let different = Verdict::Different(ours.describe(&theirs), theirs.describe(&ours));
     if !ours.is(&theirs) {
         return rule(request, own, real).unwrap_or(different);
     }
@@ -101,7 +101,7 @@ pub fn compare(
         return different;
     }
     if ours.locks != theirs.locks {
-        // Consul 1.8 sets the count to 0 when a locked entry is written plainly.
+        // Consul 1.8 sets the count to 0 when a locked entry is written without acquire or release.
         let more = ours
             .locks
             .iter()
@@ -116,14 +116,14 @@ pub fn compare(
     Verdict::Same
 }
 
-/// Whether all indexes fit what is known of the case's indexes.
+/// Whether all indexes agree with the known pairs of the case.
 fn same_indexes(case: &mut Consul, request: &Request, ours: &Seen, theirs: &Seen) -> bool {
     let mut pairs = ours.indexes.iter().zip(&theirs.indexes);
     let mut fits = ours.indexes.len() == theirs.indexes.len()
         && pairs.all(|(own, real)| case.indexes.pair(*own, *real));
     let mut words = ours.words.iter().zip(&theirs.words);
     fits &= words.all(|(own, real)| case.indexes.fits(*own, *real));
-    // Of what is not there, Consul tells the index of all that ever happened, and of sessions that of all sessions.
+    // For a missing key, Consul answers the index of its latest write of any kind, and for sessions that of all sessions.
     if let (Some(own), Some(real)) = (ours.index, theirs.index)
         && ours.status == 200
         && request.path.starts_with("/v1/kv/")
@@ -133,7 +133,7 @@ fn same_indexes(case: &mut Consul, request: &Request, ours: &Seen, theirs: &Seen
     fits
 }
 
-/// Whether a request may have written to a locked entry without being about the lock.
+/// Whether a request may have written a locked entry without acquiring or releasing its lock.
 fn writes_plainly(request: &Request) -> bool {
     let about_lock = |pair: &String| pair.starts_with("acquire") || pair.starts_with("release");
     request.path == "/v1/txn"
@@ -147,7 +147,7 @@ fn seen(side: &mut Side, request: &Request, answer: &Answer) -> Seen {
     let lists_sessions = request.path.starts_with("/v1/session/list")
         || request.path.starts_with("/v1/session/node");
     if lists_sessions && let Ok(Value::Array(mut sessions)) = serde_json::from_str(&body) {
-        // They come in the order of their ids, which are random.
+        // Sessions are listed in the order of their ids, which are random.
         sessions.sort_by_key(|session| session["CreateIndex"].as_u64());
         body = serde_json::to_string(&sessions).unwrap();
     }
@@ -200,7 +200,7 @@ fn rule(request: &Request, own: &Answer, real: &Answer) -> Option<Verdict> {
     None
 }
 
-/// Remembers what an answer tells of keys and sessions.
+/// Remembers the indexes of keys and the ids of sessions in an answer.
 fn learn(side: &mut Side, request: &Request, answer: &Answer) {
     let Ok(body) = serde_json::from_slice::<Value>(&answer.body) else {
         return;

@@ -1,6 +1,6 @@
-//! Random cases for Consul.
+//! Generator of random cases for Consul.
 //!
-//! No two writes carry the same value: an equal write is a known difference, kept to cases of its own.
+//! No two writes have the same value: writing an equal value is a known difference, which only its own cases contain.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,12 +8,12 @@ use fastrand::Rng;
 
 use super::super::case::{Body, Request, Step};
 
-/// Keys beneath the case's own prefix. The first ones are asked for most.
+/// Keys beneath the case's own prefix. The first ones are used most.
 const KEYS: &[&str] = &[
     "/a", "/b", "/a/b", "/a/", "/a/b/c", "/lock", "/d/e", "/d/", "/ab", "/d/e/f",
 ];
 
-/// Other spellings, and odd ones.
+/// Other spellings, and unusual keys.
 const ODD_KEYS: &[&str] = &[
     "//a",
     "/./a",
@@ -76,7 +76,7 @@ const DURATIONS: &[&str] = &[
     "1us", "1%C2%B5s", "+1s", "1d",
 ];
 
-/// What a session may be asked to be: how rarely, which field, which values.
+/// Fields of a new session: one in how many sessions has it, its name, its values.
 const SESSION_FIELDS: &[(u32, &str, &[&str])] = &[
     (
         3,
@@ -211,7 +211,7 @@ const VERBS: &[&str] = &[
     "unlock",
 ];
 
-/// Fields that an operation of a transaction may have besides its own.
+/// Additional fields of an operation of a transaction.
 const ODD_FIELDS: &[&str] = &[
     "\"Unknown\":1",
     "\"key\":\"x\"",
@@ -262,7 +262,7 @@ impl Generator<'_> {
         format!("${key}")
     }
 
-    /// What a list may begin with.
+    /// Prefixes of lists.
     fn prefix(&mut self) -> String {
         match self.rng.u32(0..4) {
             0 => "$".to_owned(),
@@ -282,7 +282,7 @@ impl Generator<'_> {
         format!("v{}{odd}", self.value)
     }
 
-    /// The name of a session that there may be.
+    /// The name of a session that may exist.
     fn session(&mut self) -> String {
         if self.sessions > 0 && !self.one_in(15) {
             return format!("#{{s{}}}", self.rng.u64(1..=self.sessions));
@@ -321,7 +321,7 @@ impl Generator<'_> {
             request.headers.push((name, value.to_owned()));
         }
         if self.one_in(30) {
-            let stray = match self.rng.u32(0..18) {
+            let unrelated = match self.rng.u32(0..18) {
                 0 => "token=x".to_owned(),
                 1 => "dc=dc1".to_owned(),
                 2 => "dc=dc2".to_owned(),
@@ -341,7 +341,7 @@ impl Generator<'_> {
                 16 => "recurse".to_owned(),
                 _ => "keys".to_owned(),
             };
-            request.query.push(stray);
+            request.query.push(unrelated);
         }
         request
     }
@@ -376,7 +376,7 @@ impl Generator<'_> {
         let key = self.key();
         let kind = self.rng.u32(0..10);
         if kind < 3 && self.rng.bool() {
-            // The index that the swap needs.
+            // The index that the check-and-set needs.
             let get = self.request("GET", format!("/v1/kv/{key}"));
             self.ask(get);
         }
@@ -498,14 +498,14 @@ impl Generator<'_> {
             fields.push(self.pick(ODD_SESSION_FIELDS).to_owned());
         }
         let mut body = format!("{{{}}}", fields.join(","));
-        self.spoil(&mut body);
+        self.corrupt(&mut body);
         let mut request = self.request("PUT", "/v1/session/create".to_owned());
         request.body = Body::Text(body);
         request
     }
 
-    /// Breaks a text, now and then.
-    fn spoil(&mut self, text: &mut String) {
+    /// Corrupts a text, sometimes.
+    fn corrupt(&mut self, text: &mut String) {
         if !self.one_in(12) {
             return;
         }
@@ -539,7 +539,7 @@ impl Generator<'_> {
             many
         };
         let mut operations: Vec<_> = (0..many).map(|_| self.operation()).collect();
-        // A key that is made and removed at once leaves a trace in Consul only ("made and removed").
+        // A key that is created and deleted in one transaction moves indexes in Consul only ("made and removed").
         operations.sort_by_key(|operation| !operation.contains("\"Verb\":\"delete"));
         let method = if self.one_in(40) {
             self.pick(&["GET", "POST", "DELETE"])
@@ -554,7 +554,7 @@ impl Generator<'_> {
         request.body = Body::List(operations);
         if self.one_in(15) {
             let mut body = request.content();
-            self.spoil(&mut body);
+            self.corrupt(&mut body);
             request.body = Body::Text(body);
         }
         self.ask(request);
@@ -615,7 +615,7 @@ impl Generator<'_> {
         self.wrapped(format!("{{{}}}", fields.join(",")))
     }
 
-    /// What is written, as fields.
+    /// A write, as fields of an operation.
     fn operation_value(&mut self, writes: bool) -> Vec<String> {
         if !self.one_in(25) {
             let value = STANDARD.encode(self.value());
@@ -624,7 +624,7 @@ impl Generator<'_> {
         let value = self.pick(&["null", "1", "\"!\"", "\"YQ\"", "[97]", "{}"]);
         let mut fields = vec![format!("\"Value\":{value}")];
         if writes {
-            // Told apart by its flags.
+            // Its flags make it distinct.
             fields.push(format!("\"Flags\":{}", self.rng.u64(..)));
         }
         fields
@@ -689,7 +689,7 @@ impl Generator<'_> {
         self.ask(request);
     }
 
-    /// A session that ends by itself, with what it holds.
+    /// A session that expires while it holds locks.
     fn expiry(&mut self) {
         self.sessions += 1;
         let name = format!("s{}", self.sessions);

@@ -1,7 +1,7 @@
-//! kubekv and a real Consul 1.8.7 in server mode.
+//! Random requests to kubekv and a real Consul 1.8.7 in server mode.
 //!
-//! Indexes are compared by a bijection learnt from the case: what is equal there is equal here, what is later there is
-//! later here.
+//! Indexes are compared by a bijection learnt from the case's answers: equal indexes of Consul correspond to equal indexes
+//! of kubekv, later ones to later ones.
 
 mod compare;
 mod generate;
@@ -23,11 +23,11 @@ use crate::settings::{Settings, Store};
 use support::consul::{NODE, Real};
 use support::http_client::Answer;
 
-/// Consul's protocol, with what is known of the case's indexes.
+/// Consul's protocol, with the known pairs of the case's indexes.
 struct Consul {
     real: Real,
     indexes: Bijection,
-    /// Requests of the case that have been answered, for rules that look back.
+    /// Answered requests of the case, for rules that depend on earlier requests.
     asked: Vec<Request>,
 }
 
@@ -45,7 +45,7 @@ impl Protocol for Consul {
         self.asked.clear();
         for side in [&mut pair.own, &mut pair.real] {
             side.begin(prefix, 0);
-            // Something stays in every list of the whole case, so that its index is always that of the list.
+            // One key stays in the list of the whole case, so that the list's index is always its own, not that of a missing key.
             let mut keep = Request::new("PUT", "/v1/kv/$/keep");
             keep.body = super::case::Body::Text("kept".to_owned());
             side.ask(&keep).await;
@@ -59,7 +59,7 @@ impl Protocol for Consul {
 
     async fn real_ended(&mut self) -> Verdict {
         let real = &mut self.real;
-        // It writes down how it died first.
+        // Consul writes its crash report before it exits.
         let ended = until(Duration::from_secs(1), || real.has_ended()).await;
         if ended {
             Verdict::Parted("Consul ends")
@@ -112,7 +112,7 @@ impl Protocol for Consul {
         (verdict, Some(waiting))
     }
 
-    async fn settle(
+    async fn compare_poll(
         &mut self,
         pair: &mut Pair,
         waiting: Waiting,
@@ -121,17 +121,17 @@ impl Protocol for Consul {
         let ended = |parked: &Parked| parked.progress.lock().ended;
         let both = || ended(&waiting.own) == ended(&waiting.real);
         if cause.is_none_or(|cause| watch::concerns(cause, &waiting.request)) {
-            // One that is woken is woken soon.
+            // A poll that this request wakes is woken soon.
             let _either = until(Duration::from_millis(30), || {
                 ended(&waiting.own) || ended(&waiting.real)
             })
             .await;
         }
         let _in_time = until(pair.patience, both).await;
-        let told = |ended| if ended { "answered" } else { "still waiting" }.to_owned();
+        let state = |ended| if ended { "answered" } else { "still waiting" }.to_owned();
         let (own, real) = (ended(&waiting.own), ended(&waiting.real));
         if own != real {
-            return (Verdict::Different(told(own), told(real)), None);
+            return (Verdict::Different(state(own), state(real)), None);
         }
         if !own {
             return (Verdict::Same, Some(waiting));
@@ -142,8 +142,8 @@ impl Protocol for Consul {
         });
         let verdict = self.judge(pair, &waiting.request, &ours, &theirs).await;
         if verdict == Verdict::Same && vain > real_vain {
-            let told = |vain| format!("woken {vain} times in vain");
-            return (Verdict::Different(told(vain), told(real_vain)), None);
+            let wakeups = |vain| format!("woken {vain} times in vain");
+            return (Verdict::Different(wakeups(vain), wakeups(real_vain)), None);
         }
         (verdict, None)
     }
@@ -161,13 +161,13 @@ async fn random_requests_are_answered_as_consul_does() {
 
 #[tokio::test]
 #[ignore = "needs consul and Kubernetes: tests/run"]
-async fn on_kubernetes_they_are_answered_as_by_consul() {
+async fn kubernetes_store_answers_as_consul_does() {
     run(&Settings::of_a_test(Store::Kubernetes), 15).await;
 }
 
 #[tokio::test]
 #[ignore = "needs consul and etcd: tests/run"]
-async fn on_etcd_they_are_answered_as_by_consul() {
+async fn etcd_store_answers_as_consul_does() {
     run(&Settings::of_a_test(Store::Etcd), 15).await;
 }
 

@@ -1,13 +1,13 @@
-//! A client that follows something by blocking queries, as libkv does.
+//! A client that follows a key or a list by blocking queries, as libkv does.
 
 use super::super::case::Request;
 use super::super::side::{Parked, Side};
 use support::http_client::Answer;
 
-/// Asks again with the index of each answer until there is something new.
+/// Repeats the query with the index of the last answer until the answer changes.
 pub fn begin(side: &Side, request: &Request, first: Answer) -> Parked {
-    // A connection of its own, and nothing of the case's changes while it waits.
-    let mut side = side.for_a_poll();
+    // It has connections of its own, and the case's indexes as they are now.
+    let mut side = side.for_poll();
     let mut request = request.clone();
     request.client = 0;
     Parked::new(None, |progress| async move {

@@ -1,4 +1,4 @@
-//! Comparison of two answers, and the differences that are allowed.
+//! Comparison of an answer of kubekv with etcd's, and the allowed differences.
 
 use std::fmt::Write as _;
 
@@ -11,15 +11,16 @@ use super::super::side::Side;
 use support::http_client::Answer;
 use support::normalize::replace_after;
 
-/// Seconds by which two times of expiry may differ: both servers were asked one after the other.
+/// Seconds by which two expiry times may differ: the servers get each request one after the other.
 const SLACK: i64 = 2;
 
-/// A request line of 4 KiB tells etcd nothing on a new connection; less what is not its target.
+/// The length of a target with which the request line reaches 4 KiB, which etcd does not recognize as HTTP on a new
+/// connection.
 const LONG_LINE: usize = 4_000;
 
 /// Headers whose values are compared.
 ///
-/// Not `Access-Control-Allow-Origin`: etcd lets every web page in, kubekv none.
+/// Not `Access-Control-Allow-Origin`: etcd allows every web page, kubekv none.
 const SAME: [&str; 6] = [
     "content-type",
     "allow",
@@ -29,33 +30,33 @@ const SAME: [&str; 6] = [
     "www-authenticate",
 ];
 
-/// What an index stands behind in an answer.
+/// The texts before an index in an answer.
 const INDEX_MARKS: [&str; 2] = ["\"modifiedIndex\":", "\"createdIndex\":"];
 
-/// What an index stands behind that may be one that is nobody's.
+/// The texts before an index in a message or error: it may be an index of no node.
 const WORDS_MARKS: [&str; 5] = ["\"index\":", " != ", "\"cause\":\"[", "] [", "cleared ["];
 
-/// The length of a name that an index is made into.
+/// The length of an in-order name, which is an index.
 const IN_ORDER: usize = 20;
 
-/// Headers that must be there on both; their values are each server's own.
+/// Headers that both servers must send; their values differ.
 const THERE: [&str; 3] = ["x-etcd-cluster-id", "x-raft-index", "x-raft-term"];
 
-/// What is compared of an answer.
+/// The compared parts of an answer.
 #[derive(Debug)]
 struct Seen {
     status: u16,
     headers: Vec<(&'static str, String)>,
     body: String,
-    /// What stood at `ttl` and `expiration`, in order, in seconds.
+    /// The values of `ttl` and `expiration`, in order, in seconds.
     times: Vec<i64>,
-    /// Indexes in the body, in order, where they are compared apart.
+    /// Indexes in the body, in order, where they are compared separately.
     indexes: Vec<u64>,
-    /// Indexes in words.
+    /// Indexes in messages.
     words: Vec<u64>,
 }
 
-/// Judges two answers.
+/// Compares two answers.
 pub fn compare(
     indexes: &mut Option<Bijection>,
     pair: &Pair,
@@ -85,26 +86,26 @@ pub fn compare(
     if let Some(rule) = rule.filter(|_| fit || ours.body != theirs.body) {
         return rule;
     }
-    Verdict::Different(ours.told(&theirs), theirs.told(&ours))
+    Verdict::Different(ours.describe(&theirs), theirs.describe(&ours))
 }
 
 impl Seen {
-    /// Status and body, and the headers that another answer has otherwise.
-    fn told(&self, other: &Self) -> String {
-        let mut told = self.status.to_string();
+    /// Status and body, and the headers that differ from another answer's.
+    fn describe(&self, other: &Self) -> String {
+        let mut text = self.status.to_string();
         for header in &self.headers {
             if !other.headers.contains(header) {
-                write!(told, " {}: {:?}", header.0, header.1).unwrap();
+                write!(text, " {}: {:?}", header.0, header.1).unwrap();
             }
         }
-        write!(told, " {:?}", short(&self.body)).unwrap();
+        write!(text, " {:?}", short(&self.body)).unwrap();
         if !self.near(other) {
-            write!(told, " times {:?}", self.times).unwrap();
+            write!(text, " times {:?}", self.times).unwrap();
         }
         if !self.indexes.is_empty() || !self.words.is_empty() {
-            write!(told, " indexes {:?} {:?}", self.indexes, self.words).unwrap();
+            write!(text, " indexes {:?} {:?}", self.indexes, self.words).unwrap();
         }
-        told
+        text
     }
 
     fn is(&self, other: &Self) -> bool {
@@ -114,7 +115,7 @@ impl Seen {
             && self.near(other)
     }
 
-    /// Brings the nodes of directories into order.
+    /// Sorts the nodes of directories.
     fn sort(&mut self) {
         let line = |line: &str| {
             let Ok(mut list) = serde_json::from_str::<Value>(line) else {
@@ -127,7 +128,7 @@ impl Seen {
         self.body = lines.join("\n");
     }
 
-    /// Takes the indexes out of the body, and leaves that of the whole alone: it moves without clients.
+    /// Moves the indexes out of the body. The store's index in the header is ignored: it advances without clients.
     fn set_indexes_apart(&mut self) {
         let Self {
             headers,
@@ -156,7 +157,7 @@ impl Seen {
         });
     }
 
-    /// Whether all indexes fit what is known of the case's, and what these tell.
+    /// Whether all indexes agree with the known pairs of the case, which learns the new ones.
     fn fits(&self, other: &Self, known: &mut Bijection) -> bool {
         let mut indexes = self.indexes.iter().zip(&other.indexes);
         let mut words = self.words.iter().zip(&other.words);
@@ -199,7 +200,7 @@ fn seen(side: &Side, answer: &Answer) -> Seen {
     }
 }
 
-/// Replaces what stands between each mark and the end that follows it, where `by` knows something.
+/// Replaces the text between each mark and the end that follows it, where `by` returns a replacement.
 fn take(body: &str, mark: &str, end: char, mut by: impl FnMut(&str) -> Option<String>) -> String {
     let mut parts = body.split(mark);
     let mut out = parts.next().unwrap().to_owned();
@@ -225,7 +226,7 @@ fn rule(
 ) -> Option<Verdict> {
     let same_head = ours.status == theirs.status && ours.headers == theirs.headers;
     if same_head && request.method == "GET" && !sorts(request) {
-        // Without `sorted`, etcd tells the nodes of a directory in any order.
+        // Without `sorted`, etcd lists the nodes of a directory in any order.
         let mut lists = [&ours.body, &theirs.body].map(|body| serde_json::from_str::<Value>(body));
         if let [Ok(own), Ok(real)] = &mut lists {
             sort(own);
@@ -246,7 +247,7 @@ fn rule(
         return Some(Verdict::Allowed("no CORS"));
     }
     if same_head && once(&ours.body) == once(&theirs.body) && once(&ours.body) == ours.body {
-        // A stream of the deleted node itself is told by two ways in etcd.
+        // In etcd, a stream on the deleted node gets the deletion twice.
         return Some(Verdict::Allowed("deletion streamed twice"));
     }
     if real.status == 0 && request.target().len() > LONG_LINE {
@@ -254,12 +255,12 @@ fn rule(
     }
     let has = |name: &str| request.query.iter().any(|pair| pair.starts_with(name));
     if same_head && has("stream=") && has("waitIndex=") && !theirs.body.is_empty() {
-        // etcd tells the one event it finds in its history, and then nothing more for ever.
+        // etcd sends the one event it finds in its history, and then nothing more.
         if once(&ours.body).starts_with(&once(&theirs.body)) {
             return Some(Verdict::Parted("stream from the past goes on"));
         }
     }
-    if has("waitIndex=") && tells_of_above(theirs, ours) {
+    if has("waitIndex=") && reports_parent_deletion(theirs, ours) {
         return Some(Verdict::Parted("directory above deleted in the past"));
     }
     if code(real) == Some(401) && own.status == 200 {
@@ -275,9 +276,9 @@ fn sorts(request: &Request) -> bool {
     })
 }
 
-/// Whether etcd told of the deletion of a directory, and kubekv of nothing or of something later. In its history, but
-/// not when it happens, etcd takes such a deletion for one of every key that could have been beneath.
-fn tells_of_above(theirs: &Seen, ours: &Seen) -> bool {
+/// Whether etcd reported the deletion of a directory, and kubekv no event or a later one. When etcd searches its history,
+/// though not when the deletion happens, it matches such a deletion with every key that could have been in the directory.
+fn reports_parent_deletion(theirs: &Seen, ours: &Seen) -> bool {
     let event = |seen: &Seen| {
         let line = seen.body.lines().next()?;
         serde_json::from_str::<Value>(line).ok()
@@ -291,14 +292,14 @@ fn tells_of_above(theirs: &Seen, ours: &Seen) -> bool {
     })
 }
 
-/// The lines without those that repeat the one before.
+/// The lines without repetitions of the line before.
 fn once(body: &str) -> String {
     let mut lines: Vec<_> = body.split('\n').collect();
     lines.dedup();
     lines.join("\n")
 }
 
-/// Brings the nodes of every directory into order.
+/// Sorts the nodes of every directory.
 fn sort(value: &mut Value) {
     if let Value::Array(nodes) = value {
         nodes.sort_by_key(|node| node["key"].as_str().map(str::to_owned));
@@ -308,7 +309,7 @@ fn sort(value: &mut Value) {
     }
 }
 
-/// Remembers every index an answer tells of a key.
+/// Remembers the index of every key in an answer.
 pub fn learn(side: &mut Side, answer: &Answer) {
     if let Ok(body) = serde_json::from_slice::<Value>(&answer.body) {
         walk(side, &body);
@@ -319,7 +320,7 @@ fn walk(side: &mut Side, value: &Value) {
     match value {
         Value::Array(all) => all.iter().for_each(|one| walk(side, one)),
         Value::Object(fields) => {
-            // The node after what it was before.
+            // The node comes after its previous state, so that its index is the one kept.
             for name in ["prevNode", "node", "nodes"] {
                 if let Some(inner) = fields.get(name) {
                     walk(side, inner);
@@ -329,7 +330,7 @@ fn walk(side: &mut Side, value: &Value) {
             if let (Some(key), Some(index)) = (fields.get("key").and_then(Value::as_str), index) {
                 let key = key.replace(&side.prefix, "$");
                 let known = side.indexes.entry(key).or_default();
-                // A stream tells of the past; one side may tell more of it than the other.
+                // A stream reports past events; one server may report more of them than the other.
                 *known = if side.gaps { index.max(*known) } else { index };
             }
         }

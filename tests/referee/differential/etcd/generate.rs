@@ -1,15 +1,15 @@
-//! Random cases for etcd v2.
+//! Generator of random cases for etcd v2.
 
 use fastrand::Rng;
 
 use super::super::case::{Body, Request, Step};
 
-/// Keys beneath the case's own directory. The first ones are asked for most.
+/// Keys beneath the case's own directory. The first ones are used most.
 const KEYS: &[&str] = &[
     "/a", "/b", "/a/b", "/a/b/c", "/d", "/d/e", "/d/e/f", "/q", "", "/_h", "/_h/x", "/d/_y",
 ];
 
-/// Other spellings, and odd ones.
+/// Other spellings, and unusual keys.
 const ODD_KEYS: &[&str] = &[
     "/a/",
     "/d//",
@@ -143,7 +143,7 @@ impl Generator<'_> {
         }
     }
 
-    /// An index: of this key, of another one, or none that makes sense.
+    /// An index: of this key, of another one, or an invalid one.
     fn index(&mut self, path: &str) -> String {
         let own = path.strip_prefix("/v2/keys").unwrap_or_default().to_owned();
         match self.rng.u32(0..20) {
@@ -289,8 +289,8 @@ impl Generator<'_> {
         request.body = Body::Form(form);
     }
 
-    /// Fields that any request may have, most of them in vain.
-    fn stray(&mut self, fields: &mut Vec<String>, path: &str) {
+    /// Adds fields that any request may have, most of them without effect.
+    fn add_unrelated_fields(&mut self, fields: &mut Vec<String>, path: &str) {
         if !self.one_in(25) {
             return;
         }
@@ -365,7 +365,7 @@ impl Generator<'_> {
         if self.one_in(15) {
             fields.push(format!("noValueOnSuccess={}", self.bool()));
         }
-        self.stray(&mut fields, &path);
+        self.add_unrelated_fields(&mut fields, &path);
         self.fields(&mut request, fields);
         request
     }
@@ -380,7 +380,7 @@ impl Generator<'_> {
         if self.one_in(5) {
             fields.push(format!("ttl={}", self.ttl()));
         }
-        self.stray(&mut fields, &path);
+        self.add_unrelated_fields(&mut fields, &path);
         self.fields(&mut request, fields);
         request
     }
@@ -401,7 +401,7 @@ impl Generator<'_> {
         if self.one_in(8) {
             fields.push(format!("prevValue=v{}", self.rng.u64(0..=self.value)));
         }
-        self.stray(&mut fields, &path);
+        self.add_unrelated_fields(&mut fields, &path);
         request.query = fields;
         request
     }
@@ -420,7 +420,7 @@ impl Generator<'_> {
         if self.one_in(3) {
             fields.push(format!("quorum={}", self.bool()));
         }
-        self.stray(&mut fields, &path);
+        self.add_unrelated_fields(&mut fields, &path);
         request.query = fields;
         request
     }
@@ -445,7 +445,7 @@ impl Generator<'_> {
         if self.one_in(12) {
             fields.push(format!("quorum={}", self.bool()));
         }
-        self.stray(&mut fields, &path);
+        self.add_unrelated_fields(&mut fields, &path);
         request.query = fields;
         request
     }
@@ -460,7 +460,7 @@ impl Generator<'_> {
         request
     }
 
-    /// Something with a short time to live, until it is gone.
+    /// A node with a short TTL, until it has expired.
     fn expiry(&mut self) -> Step {
         let path = format!("/v2/keys/${}", self.pick(&KEYS[..8]));
         let mut request = Request::new("PUT", path.clone());

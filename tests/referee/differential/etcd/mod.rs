@@ -1,7 +1,7 @@
-//! kubekv and a real etcd 3.4 with `--enable-v2`.
+//! Random requests to kubekv and a real etcd 3.4 with `--enable-v2`.
 //!
-//! Both are brought to the same index before each case, so that all indexes are compared as they are. On a store that
-//! counts more than what clients write, an index here stands for one there.
+//! Both are brought to the same index before each case, so that all indexes are compared as they are. On a store whose
+//! revisions also count other writes than those of clients, indexes are compared by a bijection.
 
 mod compare;
 mod generate;
@@ -28,7 +28,7 @@ use support::http_client::Answer;
 /// The etcd v2 protocol.
 #[derive(Debug)]
 struct Etcd {
-    /// Which index stands for which, where they are not the same.
+    /// The known pairs of indexes, where indexes are not equal.
     indexes: Option<Bijection>,
 }
 
@@ -68,7 +68,7 @@ impl Protocol for Etcd {
         if self.indexes.is_some() {
             learn(&mut pair.own, own);
         } else {
-            // They are the same; ours may tell more where a rule allows it.
+            // Their indexes are equal; kubekv may report more events where a rule allows it.
             pair.own.indexes.clone_from(&pair.real.indexes);
         }
         let verdict = compare(&mut self.indexes, pair, request, own, real);
@@ -93,7 +93,7 @@ impl Protocol for Etcd {
             real: read(&theirs, real),
         };
         if ours.status != 200 || theirs.status != 200 {
-            // An error comes whole.
+            // An error has a complete body.
             let _both = until(pair.patience, || {
                 waiting.own.progress.lock().ended && waiting.real.progress.lock().ended
             })
@@ -110,14 +110,14 @@ impl Protocol for Etcd {
         }
     }
 
-    async fn settle(
+    async fn compare_poll(
         &mut self,
         pair: &mut Pair,
         waiting: Waiting,
         cause: Option<&Request>,
     ) -> (Verdict, Option<Waiting>) {
         if cause.is_none() {
-            // What is sent too much has time to come.
+            // Gives an event that should not be sent time to arrive.
             tokio::time::sleep(Duration::from_millis(15)).await;
         }
         let now = || {
@@ -126,7 +126,7 @@ impl Protocol for Etcd {
             (ours, theirs, own.ended, real.ended)
         };
         let same = |(own, real, ended, real_ended): &(Answer, Answer, bool, bool)| {
-            // What is judged below is remembered, what is tried here is not.
+            // Only the comparison below may learn pairs of indexes.
             let mut indexes = self.indexes.clone();
             let verdict = compare(&mut indexes, pair, &waiting.request, own, real);
             !matches!(verdict, Verdict::Different(..)) && ended == real_ended
@@ -136,8 +136,8 @@ impl Protocol for Etcd {
         let verdict = self.judge(pair, &waiting.request, &own, &real).await;
         let goes_on = matches!(verdict, Verdict::Same | Verdict::Allowed(_));
         if goes_on && ended != real_ended {
-            let told = |ended| format!("ended: {ended}");
-            return (Verdict::Different(told(ended), told(real_ended)), None);
+            let state = |ended| format!("ended: {ended}");
+            return (Verdict::Different(state(ended), state(real_ended)), None);
         }
         (verdict, (goes_on && !ended).then_some(waiting))
     }
@@ -147,7 +147,7 @@ impl Protocol for Etcd {
     }
 }
 
-/// Reads a body as it comes.
+/// Reads a body as it arrives.
 async fn read_on(body: Option<hyper::body::Incoming>, to: Arc<Mutex<Progress>>) {
     if let Some(mut body) = body {
         while let Some(Ok(frame)) = body.frame().await {
@@ -165,7 +165,7 @@ async fn index(side: &mut Side) -> u64 {
     answer.header("x-etcd-index").parse().unwrap()
 }
 
-/// Brings both to the same index; that index.
+/// Brings both servers to the same index; returns it.
 async fn level(pair: &mut Pair) -> u64 {
     let (own, real) = (index(&mut pair.own).await, index(&mut pair.real).await);
     let put = Request::new("PUT", "/v2/keys/_level");
@@ -187,13 +187,13 @@ async fn random_requests_are_answered_as_etcd_does() {
 
 #[tokio::test]
 #[ignore = "needs etcd and Kubernetes: tests/run"]
-async fn on_kubernetes_they_are_answered_as_by_etcd() {
+async fn kubernetes_store_answers_as_etcd_does() {
     run(&Settings::of_a_test(Store::Kubernetes), 20).await;
 }
 
 #[tokio::test]
 #[ignore = "needs etcd: tests/run"]
-async fn on_etcd_they_are_answered_as_by_etcd() {
+async fn etcd_store_answers_as_etcd_does() {
     run(&Settings::of_a_test(Store::Etcd), 20).await;
 }
 
