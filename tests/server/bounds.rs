@@ -1,4 +1,4 @@
-//! Bounds of a server: it refuses beyond them, and other clients never notice.
+//! Limits of a server: it refuses requests and connections beyond them, and other clients are not affected.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ async fn connections_beyond_the_limit_are_closed_and_counted() {
 }
 
 #[tokio::test]
-async fn a_slow_head_ends_its_connection_and_an_idle_one_stays() {
+async fn a_slow_head_closes_its_connection_and_an_idle_connection_stays() {
     let limits = HttpLimits {
         head: SHORT,
         ..HttpLimits::default()
@@ -41,7 +41,7 @@ async fn a_slow_head_ends_its_connection_and_an_idle_one_stays() {
 
     assert_eq!(server.ask("GET / HTTP/1.1\r\nHost: ").await, "");
     assert_eq!(server.ask("G").await, "");
-    // All the while the others stay, though the time has passed for them too.
+    // The other connections stay open, though the same time has passed for them.
     assert_eq!(server.metric(CONNECTIONS), 3);
     kept.write_all(get_once("/").as_bytes()).await.unwrap();
     assert!(rest(&mut kept).await.ends_with("ok"));
@@ -51,7 +51,7 @@ async fn a_slow_head_ends_its_connection_and_an_idle_one_stays() {
 }
 
 #[tokio::test]
-async fn a_second_request_has_its_own_time() {
+async fn each_request_on_a_connection_has_its_own_timeout() {
     let limits = HttpLimits {
         head: SHORT,
         ..HttpLimits::default()
@@ -65,7 +65,7 @@ async fn a_second_request_has_its_own_time() {
 }
 
 #[tokio::test]
-async fn a_body_that_pauses_too_long_fails() {
+async fn a_stalled_body_fails() {
     let limits = HttpLimits {
         body_pause: SHORT,
         ..HttpLimits::default()
@@ -135,7 +135,7 @@ async fn headers_are_limited_in_size_and_number() {
 }
 
 #[tokio::test]
-async fn long_heads_take_turns_and_short_ones_do_not_wait() {
+async fn long_heads_wait_for_permits_and_short_ones_do_not() {
     let limits = HttpLimits {
         long_heads: 1,
         ..HttpLimits::default()
@@ -174,7 +174,7 @@ async fn bytes_that_are_not_http_are_refused() {
 }
 
 #[tokio::test]
-async fn a_panic_costs_its_connection_and_is_counted() {
+async fn a_panic_closes_only_its_connection_and_is_counted() {
     let server = Harness::start(HttpLimits::default(), 10).await;
     assert_eq!(server.ask(&get_once("/panic")).await, "");
     server.wait_for("face_panics_total{face=\"test\"}", 1).await;

@@ -1,4 +1,4 @@
-//! Drain of a server that ends.
+//! Drain of a server that shuts down.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ async fn drain_closes_idle_connections_and_waits_for_requests_in_flight() {
 }
 
 #[tokio::test]
-async fn drain_closes_connections_when_its_time_is_over() {
+async fn drain_closes_all_connections_at_its_deadline() {
     let drain = Duration::from_millis(50);
     let server = Harness::start_with_drain(HttpLimits::default(), 10, drain).await;
     let mut held = server.send("GET /held HTTP/1.1\r\nHost: x\r\n\r\n").await;

@@ -1,4 +1,4 @@
-//! Requests and answers on one connection: their order, and its end.
+//! Requests and answers on one connection: order, and end of the connection.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::harness::{CONNECTIONS, Harness, IN_FLIGHT, get_once, rest};
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
-/// Reads an answer whose body ends in this.
+/// Reads an answer whose body ends with this text.
 async fn read_until(stream: &mut TcpStream, end: &str) -> String {
     let mut answer = String::new();
     let mut buffer = [0; 4096];
@@ -41,7 +41,7 @@ async fn headers_are_spelled_as_go_spells_them() {
 }
 
 #[tokio::test]
-async fn requests_that_come_together_are_answered_in_order() {
+async fn pipelined_requests_are_answered_in_order() {
     let server = Harness::start(HttpLimits::default(), 10).await;
     let put = "PUT /length HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc";
     let chunked =
@@ -63,7 +63,7 @@ async fn requests_that_come_together_are_answered_in_order() {
 }
 
 #[tokio::test]
-async fn a_body_that_the_face_leaves_unread_keeps_the_connection_up_to_a_limit() {
+async fn an_unread_body_keeps_the_connection_up_to_a_limit() {
     let server = Harness::start(HttpLimits::default(), 10).await;
     for length in [0, 24_000, 200_000] {
         let body = "x".repeat(length);
@@ -87,7 +87,7 @@ async fn a_client_that_sends_slowly_still_gets_its_answer() {
         .await;
     let answer = read_until(&mut stream, "ok").await;
     assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
-    // It may go on sending: no reset discards the answer.
+    // The client may keep sending: no reset discards the answer.
     for _ in 0..10 {
         stream.write_all(&vec![b'x'; 100_000]).await.unwrap();
     }
@@ -123,7 +123,7 @@ async fn a_half_closed_client_gets_its_answer() {
     let mut stream = server.send(GET).await;
     stream.shutdown().await.unwrap();
     assert!(rest(&mut stream).await.ends_with("ok"));
-    // Half a request has no answer but a refusal.
+    // The only answer to an incomplete request is a refusal.
     let mut half = server.send("GET / HT").await;
     half.shutdown().await.unwrap();
     assert!(rest(&mut half).await.starts_with("HTTP/1.1 400 "));
@@ -145,7 +145,7 @@ async fn a_poll_ends_when_its_client_hangs_up_behind_unread_bytes() {
         if count % 2 == 0 {
             drop(poll);
         } else {
-            // A reset instead of an end.
+            // A reset instead of a regular close.
             socket2::SockRef::from(&poll)
                 .set_linger(Some(Duration::ZERO))
                 .unwrap();
@@ -176,7 +176,7 @@ async fn http_1_0_keeps_a_connection_only_on_request() {
 }
 
 #[tokio::test]
-async fn a_body_is_never_read_as_a_request() {
+async fn a_body_is_never_parsed_as_a_request() {
     let server = Harness::start(HttpLimits::default(), 10).await;
     let inner = "GET /length HTTP/1.1\r\nHost: x\r\n\r\n";
     let length = inner.len();
@@ -210,7 +210,7 @@ async fn head_answers_have_the_length_of_the_body_they_omit() {
 }
 
 #[tokio::test]
-async fn every_request_before_the_clients_end_is_answered() {
+async fn every_request_before_a_half_close_is_answered() {
     let server = Harness::start(HttpLimits::default(), 10).await;
     // More than is read ahead.
     let body = "x".repeat(5_000);
@@ -233,7 +233,7 @@ async fn a_line_break_after_a_form_is_ignored() {
 }
 
 #[tokio::test]
-async fn http_1_0_clients_get_no_continue() {
+async fn http_1_0_clients_get_no_100_continue() {
     let server = Harness::start(HttpLimits::default(), 10).await;
     let put = "PUT /length HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc";
     let answer = server.ask(put).await;
@@ -256,7 +256,7 @@ async fn options_of_the_server_is_answered_as_go_does() {
 }
 
 #[tokio::test]
-async fn grpc_calls_are_refused_with_the_sentence_of_the_face() {
+async fn grpc_calls_are_refused_with_the_message_of_the_face() {
     let server = Harness::start(HttpLimits::default(), 10).await;
     let stream = TcpStream::connect(server.address).await.unwrap();
     let (mut calls, connection) =
@@ -285,7 +285,7 @@ async fn grpc_calls_are_refused_with_the_sentence_of_the_face() {
     }
     drop(calls);
     server.wait_for(CONNECTIONS, 0).await;
-    // Half a preface is no request.
+    // An incomplete preface is no request.
     let half = server.ask("PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n").await;
     assert!(!half.contains("200 OK"), "{half}");
 }

@@ -1,4 +1,4 @@
-//! A protocol of frames over raw TCP on the server that the HTTP faces use: everything but the frames is the server's.
+//! A protocol of frames over raw TCP on the server that the HTTP faces use: the server provides everything but the frames.
 //!
 //! A frame is a length of four bytes and as many bytes, which are sent back.
 
@@ -74,7 +74,7 @@ impl Protocol for Echo {
     }
 }
 
-/// A server of frames that runs.
+/// A running server of frames.
 struct Frames {
     address: SocketAddr,
     stop: watch::Sender<bool>,
@@ -117,7 +117,7 @@ impl Frames {
         }
     }
 
-    /// Sends frames on a connection of their own.
+    /// Sends frames on a new connection.
     async fn send(&self, frames: &[&str]) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         for frame in frames {
@@ -196,7 +196,7 @@ async fn drain_ends_idle_connections_and_waits_for_frames_in_flight() {
 }
 
 #[tokio::test]
-async fn drain_closes_connections_when_its_time_is_over() {
+async fn drain_closes_all_connections_at_its_deadline() {
     let server = Frames::start(10, Duration::from_millis(50)).await;
     let mut held = server.send(&["hold"]).await;
     server.wait_for(IN_FLIGHT, 1).await;
@@ -235,7 +235,7 @@ async fn a_relayed_connection_has_the_address_of_its_client() {
 }
 
 #[tokio::test]
-async fn a_panic_costs_its_connection_and_is_counted() {
+async fn a_panic_closes_only_its_connection_and_is_counted() {
     let server = Frames::start(10, LONG).await;
     let mut client = server.send(&["panic"]).await;
     assert_eq!(frame(&mut client).await, None);

@@ -21,7 +21,7 @@ fn config(store: &str) -> Config {
     config::load(settings, []).unwrap()
 }
 
-/// A gateway that runs.
+/// A running gateway.
 struct Running {
     consul: SocketAddr,
     admin: SocketAddr,
@@ -33,14 +33,14 @@ struct Running {
 fn start(config: Config) -> Running {
     let listeners = Listeners::bind(&config.listen).unwrap();
     let ports = listeners.ports().unwrap();
-    let (shutdown, told) = oneshot::channel::<()>();
-    let (tell, stages) = mpsc::unbounded_channel();
+    let (shutdown, shutdown_requested) = oneshot::channel::<()>();
+    let (stage_sender, stages) = mpsc::unbounded_channel();
     let gateway = run_with_stages(
         config,
         listeners,
         Registry::with_prefix("kubekv"),
-        async { told.await.unwrap() },
-        move |stage| tell.send(stage).unwrap(),
+        async { shutdown_requested.await.unwrap() },
+        move |stage| stage_sender.send(stage).unwrap(),
     );
     Running {
         consul: ports.consul.unwrap(),
@@ -58,7 +58,7 @@ async fn ask(to: SocketAddr, path: &str) -> String {
 }
 
 #[tokio::test]
-async fn it_is_ready_until_shutdown_and_drains_then() {
+async fn the_gateway_is_ready_until_shutdown_and_then_drains() {
     let mut gateway = start(config("memory:"));
     let ready = gateway.stages.recv().await.unwrap();
     let Stage::Ready(ports) = ready else {
@@ -90,7 +90,7 @@ async fn it_is_ready_until_shutdown_and_drains_then() {
 }
 
 #[tokio::test]
-async fn it_closes_its_store() {
+async fn shutdown_closes_the_store() {
     let directory = tempfile::tempdir().unwrap();
     let store = format!("embedded:{}", directory.path().display());
     for _ in 0..2 {
@@ -102,7 +102,7 @@ async fn it_closes_its_store() {
 }
 
 #[tokio::test]
-async fn a_store_that_cannot_be_opened_ends_it() {
+async fn a_store_that_cannot_be_opened_stops_the_gateway() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let gateway = start(config(&format!("embedded:{}", file.path().display())));
     let error = gateway.ended.await.unwrap().unwrap_err();

@@ -1,4 +1,4 @@
-//! A server with a small face of its own.
+//! A server with a small face for tests.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 
-/// A server that runs.
+/// A running server.
 #[derive(Debug)]
 pub(crate) struct Harness {
     pub(crate) address: SocketAddr,
@@ -34,7 +34,7 @@ pub(crate) struct Harness {
 /// Longer than any drain in these tests takes.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// As many bytes as no socket buffers.
+/// More bytes than a socket buffers.
 const BIG: usize = 64 << 20;
 
 fn face(stopping: Stopping, release: Arc<Notify>) -> Router {
@@ -65,7 +65,7 @@ fn face(stopping: Stopping, release: Arc<Notify>) -> Router {
         .route(
             "/slow",
             any(|_body: Body| async {
-                // As a store that syncs: what follows on the connection has come by then.
+                // As a store that syncs: by then the next bytes of the connection have arrived.
                 tokio::time::sleep(Duration::from_millis(2)).await;
                 "slow"
             }),
@@ -82,7 +82,7 @@ fn face(stopping: Stopping, release: Arc<Notify>) -> Router {
         )
 }
 
-/// A body whose length is not known before.
+/// A body of unknown length.
 async fn pieces(body: Body) -> Body {
     let whole = to_bytes(body, BIG).await.unwrap();
     Body::new(Pieces(Some(whole)))
@@ -138,14 +138,14 @@ impl Harness {
         }
     }
 
-    /// Sends bytes on a connection of its own.
+    /// Sends bytes on a new connection.
     pub(crate) async fn send(&self, bytes: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(bytes.as_bytes()).await.unwrap();
         stream
     }
 
-    /// Sends bytes on a connection of its own, and reads until it is closed.
+    /// Sends bytes on a new connection, and reads until it is closed.
     pub(crate) async fn ask(&self, bytes: &str) -> String {
         rest(&mut self.send(bytes).await).await
     }
@@ -172,14 +172,14 @@ pub(crate) async fn wait_for(registry: &Registry, name: &str, value: u64) {
     panic!("{name} is {} and not {value}", registered(registry, name));
 }
 
-/// What is left to read; nothing where the connection was reset.
+/// The remaining bytes; none if the connection was reset.
 pub(crate) async fn rest(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     let _reset = stream.read_to_end(&mut answer).await;
     String::from_utf8(answer).unwrap()
 }
 
-/// A whole request that leaves the connection to be closed.
+/// A complete request after which the connection is closed.
 pub(crate) fn get_once(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 }
