@@ -1,4 +1,4 @@
-//! Ten thousand idle connections.
+//! Load of ten thousand idle connections.
 
 use std::net::TcpStream;
 
@@ -8,7 +8,7 @@ use support::metrics::wait_for_metric;
 use support::requests::{ask, send};
 use support::running::Running;
 
-/// What an idle connection may cost, in bytes of the gateway's memory.
+/// Limit for the memory of one idle connection, in bytes.
 const EACH: usize = 40 << 10;
 
 /// The gateway's memory in bytes.
@@ -22,18 +22,18 @@ fn resident(gateway: &Running) -> usize {
     kilobytes << 10
 }
 
-/// Keeps some files for the test itself.
+/// The number of connections the file limit allows, less some files for the test itself.
 fn affordable(wanted: usize) -> usize {
     let files = usize::try_from(raise_file_limit()).unwrap_or(usize::MAX);
     wanted.min(files.saturating_sub(600))
 }
 
 #[test]
-fn ten_thousand_idle_connections_stall_nobody_and_cost_little() {
+fn idle_connections_delay_no_request_and_take_little_memory() {
     let gateway = Running::start("memory:");
     let count = affordable(10_000);
     let before = resident(&gateway);
-    // Half never said anything; half had an answer and kept their connection, as Go's clients do.
+    // Half never sent a request; half got an answer and kept their connection open, as Go's clients do.
     let silent: Vec<TcpStream> = (0..count / 2)
         .map(|_| TcpStream::connect(gateway.consul).unwrap())
         .collect();

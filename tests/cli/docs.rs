@@ -28,7 +28,7 @@ fn every_option_and_exit_code_is_documented() {
         let name = row.trim_start_matches("| `").split('`').next().unwrap();
         assert!(
             known(name) || name.starts_with("kubekv_"),
-            "{name} is no option"
+            "{name} is not an option"
         );
     }
     let help = run(&["--help"]);
@@ -49,7 +49,7 @@ fn every_option_and_exit_code_is_documented() {
 
 #[test]
 #[ignore = "needs systemd-analyze: tests/run"]
-fn systemd_takes_the_unit() {
+fn systemd_accepts_the_unit_file() {
     let unit = std::fs::read_to_string(docs().join("systemd/kubekv.service")).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("kubekv.service");
@@ -60,12 +60,12 @@ fn systemd_takes_the_unit() {
         .arg(&path)
         .output()
         .unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    // It also checks units of this machine that this one names.
-    let about: Vec<&str> = said
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    // It also checks units of this machine that the unit refers to.
+    let about: Vec<&str> = stderr
         .lines()
         .filter(|line| line.contains("kubekv"))
         .collect();
-    assert!(about.is_empty(), "{said}");
-    assert!(output.status.success(), "{said}");
+    assert!(about.is_empty(), "{stderr}");
+    assert!(output.status.success(), "{stderr}");
 }

@@ -1,10 +1,10 @@
-//! `kubekv import`: what it takes, and how it says what is wrong.
+//! `kubekv import`: accepted data, and errors for invalid data.
 
 use support::command::{Done, done, run_with};
 use support::requests::ask;
 use support::running::Running;
 
-/// Data for an import; whether `kubekv import` takes it where `consul kv import` does not, or the other way round.
+/// Data for an import; the reason where only one of `kubekv import` and `consul kv import` accepts it.
 const DATA: &[(&[u8], Option<&str>)] = &[
     (b"[]", None),
     (b" \n[]\t", None),
@@ -57,11 +57,11 @@ const DATA: &[(&[u8], Option<&str>)] = &[
     (b"[null]", None),
     (
         b"[{\"key\":\"a\",\"namespace\":\"default\"}]",
-        Some("Consul Enterprise writes it, and no other Consul takes it"),
+        Some("Consul Enterprise writes it, and no other Consul accepts it"),
     ),
     (
         b"[{\"key\":\"a\",\"partition\":\"p\"}]",
-        Some("Consul 1.8 does not know it; later ones do"),
+        Some("Consul 1.8 does not know it; later versions do"),
     ),
     (
         b"[{\"key\":\"a\xff\"}]",
@@ -71,7 +71,7 @@ const DATA: &[(&[u8], Option<&str>)] = &[
 
 #[test]
 #[ignore = "needs consul: tests/run"]
-fn import_takes_what_consul_kv_import_takes() {
+fn import_accepts_and_rejects_what_consul_kv_import_does() {
     let gateway = Running::start("memory:");
     let outcome = |done: &Done| {
         let entries = gateway.run(&["export"]).text().to_owned();
@@ -109,13 +109,13 @@ fn consul(gateway: &Running, data: &[u8]) -> Done {
         .stderr(std::process::Stdio::piped())
         .spawn()
         .expect("needs consul 1.8 in PATH");
-    // It may have ended before it read all: its exit code and words tell.
+    // It may have exited before it read all input: its exit code and output show the result.
     let _unread = child.stdin.take().unwrap().write_all(data);
     done(child.wait_with_output().unwrap())
 }
 
 #[test]
-fn a_saved_answer_of_consuls_api_is_imported() {
+fn a_saved_response_of_consuls_api_is_imported() {
     let (here, there) = (Running::start("memory:"), Running::start("memory:"));
     assert_eq!(here.run(&["put", "a/b", "hi", "--flags", "42"]).code, 0);
     assert_eq!(here.run(&["put", "a/dir/"]).code, 0);
@@ -131,7 +131,7 @@ fn a_saved_answer_of_consuls_api_is_imported() {
         imported.text(),
         "Imported: a/b\nImported: a/dir/\nImported: a/lock\n"
     );
-    // The lock is named, as everything that is left out.
+    // The lock is reported, as everything that is not imported.
     assert!(
         imported.err.contains("left out: lock: a/lock (by "),
         "{imported:?}"
@@ -145,7 +145,7 @@ fn a_saved_answer_of_consuls_api_is_imported() {
 }
 
 #[test]
-fn what_is_wrong_with_an_import_is_named() {
+fn an_invalid_import_is_rejected_with_its_entry_and_field() {
     let gateway = Running::start("memory:");
     let data = r#"[{"Key":"a","Flags":0},{"Key":"b","Flags":"hush","Value":""}]"#;
     let done = gateway.run(&["import", data]);
@@ -159,7 +159,7 @@ fn what_is_wrong_with_an_import_is_named() {
 }
 
 #[test]
-fn imported_keys_are_put_beneath_a_prefix() {
+fn imported_keys_are_filtered_and_moved_by_prefix() {
     let gateway = Running::start("memory:");
     let data = r#"[{"key":"a/x"},{"key":"a/y/"},{"key":"b"}]"#;
     for (arguments, keys) in [

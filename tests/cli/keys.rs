@@ -1,4 +1,4 @@
-//! The commands on a running gateway's keys.
+//! Commands on the keys of a running gateway.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -25,7 +25,7 @@ fn a_key_is_written_read_and_deleted() {
 }
 
 #[test]
-fn any_bytes_go_in_and_come_out() {
+fn values_of_any_bytes_round_trip() {
     let gateway = Running::start("memory:");
     let address = gateway.consul.to_string();
     let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
@@ -47,7 +47,7 @@ fn any_bytes_go_in_and_come_out() {
 }
 
 #[test]
-fn a_cas_that_does_not_hold_writes_nothing() {
+fn a_failed_cas_writes_nothing() {
     let gateway = Running::start("memory:");
     assert_eq!(gateway.run(&["put", "a", "1", "--cas", "0"]).code, 0);
     let done = gateway.run(&["put", "a", "2", "--cas", "0", "--json"]);
@@ -90,7 +90,7 @@ fn keys_are_listed_by_prefix() {
 }
 
 #[test]
-fn an_export_is_imported_elsewhere() {
+fn an_export_can_be_imported_by_another_gateway() {
     let (here, there) = (Running::start("memory:"), Running::start("memory:"));
     assert_eq!(here.run(&["export"]).text(), "[]\n");
     assert_eq!(here.run(&["put", "a/<b>", "1", "--flags", "7"]).code, 0);
@@ -106,7 +106,7 @@ fn an_export_is_imported_elsewhere() {
     let imported = run_with(&["import", "-", "--address", &address], &export.out);
     assert_eq!(imported.text(), "Imported: a/<b>\nImported: a/c\n");
     assert_eq!(there.run(&["export"]).out, export.out);
-    // What Consul's own export looks like: its JSON escapes <, > and &.
+    // The format of Consul's own export: its JSON escapes <, > and &.
     let consuls = r#"[{"key":"\u003cx\u003e","flags":0,"value":"MQ=="}]"#;
     assert_eq!(there.run(&["import", consuls]).code, 0);
     assert_eq!(there.run(&["get", "<x>"]).text(), "1\n");
@@ -115,7 +115,7 @@ fn an_export_is_imported_elsewhere() {
 }
 
 #[test]
-fn each_change_is_printed() {
+fn watch_prints_each_change() {
     let gateway = Running::start("memory:");
     assert_eq!(gateway.run(&["put", "w/old", "0"]).code, 0);
     let mut watch = kubekv()
@@ -146,12 +146,12 @@ fn each_change_is_printed() {
     gateway.run(&["put", "w/old", "0"]);
     assert!(next().ends_with(" put w/old 0\n"));
     assert_eq!(gateway.stop().code, 0);
-    // The gateway answers the parked poll when it ends; then nobody is there.
+    // The gateway answers the parked poll when it stops; after that it cannot be reached.
     assert_eq!(watch.wait().unwrap().code(), Some(3));
 }
 
 #[test]
-fn status_tells_what_is_there() {
+fn status_reports_store_entries_and_clients() {
     let gateway = Running::start("memory:");
     gateway.run(&["put", "a", "1"]);
     let status = gateway.run(&["status", "--json"]).json();
@@ -167,12 +167,15 @@ fn status_tells_what_is_there() {
 }
 
 #[test]
-fn status_tells_of_the_gateway_whose_admin_port_is_named() {
+fn status_reports_on_the_gateway_of_the_given_admin_port() {
     let gateway = Running::start_by(kubekv(), &["--store", "memory:", "--node-name", "here-1"]);
-    // Another one's may be at the usual port, and is not believed.
+    // Another gateway's admin port may be at the default address: its answer is not used.
     let unknown = gateway.run(&["status", "--json"]).json();
     assert_eq!((&unknown["gateway"], &unknown["role"]), (&Null, &Null));
-    assert_eq!(unknown["leader"], "here-1", "who answers is who leads");
+    assert_eq!(
+        unknown["leader"], "here-1",
+        "the gateway that answers is the leader"
+    );
     let text = gateway.run(&["status"]);
     assert!(text.text().contains("role      not known: "), "{text:?}");
 
@@ -198,7 +201,7 @@ fn status_tells_of_the_gateway_whose_admin_port_is_named() {
 }
 
 #[test]
-fn a_gateway_that_is_not_there_has_an_exit_code_of_its_own() {
+fn an_unreachable_gateway_has_its_own_exit_code() {
     let gone = Running::start("memory:");
     let address = gone.consul.to_string();
     gone.stop();
@@ -220,7 +223,7 @@ fn a_gateway_that_is_not_there_has_an_exit_code_of_its_own() {
 }
 
 #[test]
-fn what_the_gateway_refuses_is_told_in_its_words() {
+fn a_rejected_request_prints_the_gateways_message() {
     let gateway = Running::start("memory:");
     let address = gateway.consul.to_string();
     let big = vec![b'x'; 3 << 20];
@@ -234,7 +237,7 @@ fn what_the_gateway_refuses_is_told_in_its_words() {
 
 #[test]
 #[ignore = "needs consul: tests/run"]
-fn exports_go_both_ways_between_consul_and_this_command() {
+fn exports_are_exchanged_with_the_consul_command() {
     let (here, there) = (Running::start("memory:"), Running::start("memory:"));
     let consul = |gateway: &Running, arguments: &[&str]| {
         let address = format!("-http-addr=http://{}", gateway.consul);

@@ -1,4 +1,4 @@
-//! Errors at the start: one line on standard error, and an exit code of its own.
+//! Errors at start: one line on standard error, and an exit code for each kind.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -17,7 +17,7 @@ fn refused(done: &Done, code: i32, line: &str) {
 }
 
 #[test]
-fn a_port_in_use() {
+fn a_port_in_use_is_reported_at_start() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let done = run(&[
@@ -28,7 +28,7 @@ fn a_port_in_use() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_written() {
+fn an_unwritable_data_directory_is_reported_at_start() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");
     std::fs::write(&file, "").unwrap();
@@ -44,7 +44,7 @@ fn a_directory_that_cannot_be_written() {
 }
 
 #[test]
-fn a_second_gateway_on_the_same_directory() {
+fn a_second_gateway_on_the_same_directory_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let store = embedded(directory.path());
     let gateway = Running::start(&store);
@@ -58,7 +58,7 @@ fn a_second_gateway_on_the_same_directory() {
 }
 
 #[test]
-fn flags_that_are_wrong() {
+fn invalid_flags_are_reported_at_start() {
     for (arguments, line) in [
         (
             ["--consul", "8500"],
@@ -114,7 +114,7 @@ fn flags_that_are_wrong() {
 }
 
 #[test]
-fn variables_that_are_wrong() {
+fn invalid_environment_variables_are_reported_at_start() {
     for (name, value, line) in [
         (
             "KUBEKV_CONSUL",
@@ -134,7 +134,7 @@ fn variables_that_are_wrong() {
 }
 
 #[test]
-fn files_that_are_wrong() {
+fn invalid_configuration_files_are_reported_at_start() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("k.toml");
     let name = path.display().to_string();
@@ -159,7 +159,7 @@ fn files_that_are_wrong() {
 }
 
 #[test]
-fn a_flag_goes_over_the_variable_and_the_variable_over_the_file() {
+fn flags_override_variables_and_variables_override_the_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("k.toml");
     std::fs::write(&path, "store = \"memory:file\"\n").unwrap();
@@ -200,7 +200,7 @@ fn help_names_every_option_and_exit_code() {
 }
 
 #[test]
-fn shells_complete_commands_and_options() {
+fn shell_completions_list_commands_and_options() {
     for shell in ["bash", "zsh", "fish"] {
         let script = run(&["completions", shell]);
         assert_eq!(script.code, 0);

@@ -1,4 +1,4 @@
-//! The log's lines.
+//! Log lines: valid JSON, and the fields of warnings.
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ fn lines(log: &str) -> Vec<Value> {
         for (name, field) in fields {
             let count = line.matches(&format!("\"{name}\":")).count();
             assert_eq!(count, 1, "{name}: {line}");
-            // As whole numbers, and the length of time, would be.
+            // As unquoted integers and durations would be.
             let is_number = field
                 .as_str()
                 .is_some_and(|text| text.parse::<f64>().is_ok());
@@ -37,7 +37,7 @@ fn serve(arguments: &[&str]) -> Done {
 }
 
 #[test]
-fn a_json_log_is_json_from_its_first_line_to_its_last() {
+fn every_line_of_a_json_log_is_json() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store");
     let arguments = [
@@ -53,7 +53,7 @@ fn a_json_log_is_json_from_its_first_line_to_its_last() {
     ask(gateway.etcd, "GET /v2/keys/a");
     gateway.signal(rustix::process::Signal::HUP);
     std::fs::rename(&path, directory.path().join("elsewhere")).unwrap();
-    // Not acknowledged, whatever the answer is; and the end of the gateway.
+    // The write is not acknowledged, whatever the answer is, and the gateway stops.
     ask(gateway.consul, "PUT /v1/kv/a");
     let done = gateway.end();
     assert_eq!(done.code, 7, "{done:?}");
@@ -73,7 +73,7 @@ fn a_json_log_is_json_from_its_first_line_to_its_last() {
 }
 
 #[test]
-fn what_is_wrong_at_the_start_is_json_too() {
+fn errors_at_start_are_json_in_a_json_log() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("k.toml");
     std::fs::write(&file, "log-format = \"json\"\nstore = \"nonsense\"\n").unwrap();
@@ -104,7 +104,7 @@ fn what_is_wrong_at_the_start_is_json_too() {
     command.args(["serve", "--consul", "8500"]);
     let output = command.env("KUBEKV_LOG_FORMAT", "json").output().unwrap();
     assert_eq!(lines(&done(output).err)[0]["exit_code"], 2);
-    // Flags go over the environment and the file, here as everywhere.
+    // Flags override the environment and the file, as for every option.
     let done = serve(&["--config", file, "--log-format", "text"]);
     assert!(done.err.starts_with("kubekv: "), "{done:?}");
 }

@@ -1,4 +1,4 @@
-//! The `kubekv` command, run as people and scripts run it.
+//! The `kubekv` command, run as users and scripts run it.
 
 #![cfg(test)]
 

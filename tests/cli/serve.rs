@@ -1,4 +1,4 @@
-//! `kubekv serve`: start, readiness, end.
+//! `kubekv serve`: start, readiness, shutdown.
 
 use std::io::Read;
 use std::os::unix::net::UnixDatagram;
@@ -12,7 +12,7 @@ use support::requests::{ask, send};
 use support::running::Running;
 
 #[test]
-fn it_prints_what_dockerd_is_to_be_started_with() {
+fn serve_prints_the_options_for_dockerd() {
     let gateway = Running::start("memory:");
     let Running {
         consul,
@@ -28,13 +28,13 @@ fn it_prints_what_dockerd_is_to_be_started_with() {
              admin   http://{admin}\n"
         )
     );
-    // What is printed is served.
+    // The printed addresses are served.
     assert!(ask(consul, "GET /v1/status/leader").starts_with("HTTP/1.1 200 "));
     assert!(ask(etcd, "GET /version").starts_with("HTTP/1.1 200 "));
 }
 
 #[test]
-fn it_listens_on_the_faces_that_are_on() {
+fn serve_listens_on_enabled_faces_only() {
     let mut command = kubekv();
     command.args([
         "serve", "--store", "memory:", "--consul", "off", "--etcd", "off",
@@ -57,7 +57,7 @@ fn it_listens_on_the_faces_that_are_on() {
 }
 
 #[test]
-fn told_to_end_it_answers_parked_polls_and_ends_well() {
+fn a_termination_signal_answers_parked_polls_and_exits_with_0() {
     for signal in [Signal::TERM, Signal::INT, Signal::QUIT] {
         let gateway = Running::start("memory:");
         assert_eq!(gateway.run(&["put", "a", "1"]).code, 0);
@@ -82,7 +82,7 @@ fn told_to_end_it_answers_parked_polls_and_ends_well() {
 }
 
 #[test]
-fn signals_that_mean_other_things_elsewhere_are_logged_and_end_nothing() {
+fn sighup_and_sigusr_are_logged_and_do_not_stop_the_gateway() {
     let gateway = Running::start("memory:");
     assert_eq!(gateway.run(&["put", "a", "1"]).code, 0);
     let mut poll = send(gateway.consul, "GET /v1/kv/a?index=2&wait=10m");
@@ -99,7 +99,7 @@ fn signals_that_mean_other_things_elsewhere_are_logged_and_end_nothing() {
         gateway.signal(signal);
         assert_eq!(gateway.run(&["get", "a"]).text(), "1\n", "{signal:?}");
     }
-    // What waits goes on waiting, and is answered when the gateway is told to end.
+    // The parked poll keeps waiting, and is answered when the gateway is stopped.
     wait_for_metric(gateway.admin, "kubekv_space_watches 1");
     let done = gateway.stop();
     let mut answer = String::new();
@@ -108,13 +108,13 @@ fn signals_that_mean_other_things_elsewhere_are_logged_and_end_nothing() {
     assert_eq!(done.code, 0, "{done:?}");
     for (_, name) in ignored {
         let lines = done.err.lines();
-        let said = lines.filter(|line| line.contains("signal ignored") && line.contains(name));
-        assert!(said.count() >= 1, "{name}: {}", done.err);
+        let matching = lines.filter(|line| line.contains("signal ignored") && line.contains(name));
+        assert!(matching.count() >= 1, "{name}: {}", done.err);
     }
 }
 
 #[test]
-fn what_was_acknowledged_is_there_after_kill_9() {
+fn acknowledged_writes_survive_kill_9() {
     let directory = tempfile::tempdir().unwrap();
     let store = embedded(&directory.path().join("store"));
     let gateway = Running::start(&store);
@@ -127,7 +127,7 @@ fn what_was_acknowledged_is_there_after_kill_9() {
 }
 
 #[test]
-fn indexes_of_the_catalog_do_not_fall_over_a_restart_and_tell_of_another_node() {
+fn catalog_indexes_do_not_fall_after_a_restart_and_rise_when_the_node_changes() {
     let directory = tempfile::tempdir().unwrap();
     let store = embedded(&directory.path().join("store"));
     let start = |node: &str| Running::start_by(kubekv(), &["--store", &store, "--node-name", node]);
@@ -144,10 +144,14 @@ fn indexes_of_the_catalog_do_not_fall_over_a_restart_and_tell_of_another_node() 
     for value in ["1", "2", "3"] {
         assert_eq!(first.run(&["put", "a", value]).code, 0);
     }
-    assert_eq!(nodes(&first, "").0, before, "keys are no part of the list");
+    assert_eq!(
+        nodes(&first, "").0,
+        before,
+        "writes to keys do not move the catalog's index"
+    );
     assert_eq!(first.stop().code, 0);
     let second = start("second");
-    // A client that goes on from where it was is shown the other node at once.
+    // A client that continues with its last index gets the new node at once.
     let (after, answer) = nodes(&second, &format!("?index={before}&wait=10m"));
     assert!(after > before, "{after} after {before}");
     assert!(answer.contains("\"second\""), "{answer}");
@@ -155,7 +159,7 @@ fn indexes_of_the_catalog_do_not_fall_over_a_restart_and_tell_of_another_node() 
 }
 
 #[test]
-fn it_answers_though_nobody_reads_its_log() {
+fn requests_are_answered_while_the_log_is_not_read() {
     let (unread, log) = std::io::pipe().unwrap();
     let mut command = kubekv();
     command.args(["serve", "--store", "memory:", "--log-level", "debug"]);
@@ -163,7 +167,7 @@ fn it_answers_though_nobody_reads_its_log() {
         command.args([face, "127.0.0.1:0"]);
     }
     let gateway = Running::spawn_logging_to(command, log.into());
-    // More than a pipe holds, which is 64 KiB: a line for each request.
+    // More log lines than fit into a pipe of 64 KiB: one for each request.
     for _ in 0..1000 {
         let answer = ask(gateway.consul, "GET /v1/kv/none");
         assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
@@ -173,7 +177,7 @@ fn it_answers_though_nobody_reads_its_log() {
 }
 
 #[test]
-fn it_tells_the_service_manager() {
+fn readiness_and_stopping_are_sent_to_the_service_manager() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
@@ -192,7 +196,7 @@ fn it_tells_the_service_manager() {
 }
 
 #[test]
-fn it_raises_its_limit_of_open_files() {
+fn serve_raises_the_limit_of_open_files() {
     let mut command = by("sh");
     command.args(["-c", "ulimit -Sn 100; exec \"$0\" \"$@\"", binary()]);
     let gateway = Running::start_by(command, &["--store", "memory:"]);
@@ -205,7 +209,7 @@ fn it_raises_its_limit_of_open_files() {
 }
 
 #[test]
-fn no_token_and_no_value_is_logged() {
+fn tokens_and_values_are_never_logged() {
     let gateway = Running::start_by(kubekv(), &["--store", "memory:", "--log-level", "trace"]);
     ask(gateway.consul, "GET /v1/kv/a?token=hush-token");
     ask(gateway.etcd, "PUT /v2/keys/a?value=hush-value");
@@ -217,7 +221,7 @@ fn no_token_and_no_value_is_logged() {
 }
 
 #[test]
-fn the_admin_port_answers() {
+fn the_admin_port_serves_health_and_metrics() {
     let gateway = Running::start("memory:");
     let status = |request: &str| {
         let answer = ask(gateway.admin, request);
@@ -245,12 +249,12 @@ fn the_admin_port_answers() {
 }
 
 #[test]
-fn a_store_that_is_gone_ends_it() {
+fn a_lost_store_stops_the_gateway() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("store");
     let gateway = Running::start(&embedded(&path));
     std::fs::rename(&path, directory.path().join("elsewhere")).unwrap();
-    // Not acknowledged, whatever the answer is.
+    // The write is not acknowledged, whatever the answer is.
     assert_ne!(gateway.run(&["put", "a", "1"]).code, 0);
     let done = gateway.end();
     assert_eq!(done.code, 7, "{done:?}");
@@ -259,7 +263,7 @@ fn a_store_that_is_gone_ends_it() {
 }
 
 #[test]
-fn options_reach_the_faces() {
+fn options_are_applied_to_the_faces() {
     let arguments = [
         "--store",
         "memory:",
@@ -284,7 +288,7 @@ fn options_reach_the_faces() {
 
     wait_for_metric(gateway.admin, "kubekv_face_connections{face=\"consul\"} 0");
     wait_for_metric(gateway.admin, "kubekv_face_connections{face=\"etcd\"} 0");
-    // Two for both faces together; the admin port has its own.
+    // The limit of two is for both faces together; the admin port has its own.
     let consul = send(gateway.consul, "GET /v1/status/leader");
     let etcd = send(gateway.etcd, "GET /version");
     wait_for_metric(gateway.admin, "kubekv_face_connections{face=\"consul\"} 1");
@@ -298,13 +302,13 @@ fn options_reach_the_faces() {
 }
 
 #[test]
-fn plaintext_elsewhere_is_allowed_when_asked_for() {
+fn plaintext_on_other_addresses_needs_an_explicit_option() {
     let mut command = kubekv();
     command.env("KUBEKV_ALLOW_PLAINTEXT", "true");
     command.args(["serve", "--store", "memory:", "--consul", "0.0.0.0:0"]);
     command.args(["--etcd", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
     let gateway = Running::spawn(command);
-    // What is printed can be reached, and so is no wildcard.
+    // The printed address can be connected to, so it is no wildcard.
     assert!(!gateway.consul.ip().is_unspecified());
     assert!(ask(gateway.consul, "GET /v1/status/leader").starts_with("HTTP/1.1 200 "));
 }

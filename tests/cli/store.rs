@@ -1,10 +1,10 @@
-//! The commands on an embedded store's directory.
+//! Commands on the data directory of an embedded store.
 
 use support::command::{embedded, run};
 use support::running::Running;
 
 #[test]
-fn a_store_is_checked_and_copied_while_nobody_uses_it() {
+fn an_unused_store_can_be_checked_and_backed_up() {
     let directory = tempfile::tempdir().unwrap();
     let (store, copy) = (
         directory.path().join("store"),
@@ -36,7 +36,7 @@ fn a_store_is_checked_and_copied_while_nobody_uses_it() {
 }
 
 #[test]
-fn a_store_in_use_is_refused_with_what_to_do_instead() {
+fn a_store_in_use_is_refused_with_advice() {
     let directory = tempfile::tempdir().unwrap();
     let (store, other) = (
         directory.path().join("store"),
