@@ -9,7 +9,7 @@ use crate::paths::{Path, exported, imported, module};
 /// Files by name, and the files each imports.
 type Imports<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
 
-/// Re-exports are followed this far: more are a circle of their own.
+/// Limit for following re-exports: more are a circle of re-exports.
 const REEXPORTS: usize = 16;
 
 /// The circles among these files, given with their sources: one line each, its members in the order of imports.
@@ -22,7 +22,7 @@ pub(crate) fn circles(files: &[(String, String)]) -> Vec<String> {
             continue;
         }
         if let Some(circle) = shortest_circle(&imports, file) {
-            // One line for a group is enough: who opens it runs this again.
+            // One line for a group is enough: once that circle is opened, the next run finds the others.
             done.extend(&circle);
             found.push(format!("import circle: {} -> {file}", circle.join(" -> ")));
         }
@@ -49,7 +49,7 @@ fn imports(files: &[(String, String)]) -> Imports<'_> {
     edges.collect()
 }
 
-/// The file that defines the thing at a path.
+/// The file that defines the item at a path.
 fn defined_in<'a>(
     modules: &BTreeMap<Path, &'a str>,
     exports: &BTreeMap<&str, Vec<(String, Path)>>,
@@ -106,7 +106,7 @@ fn found(files: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[test]
-fn a_circle_is_found_however_long() {
+fn an_import_circle_of_any_length_is_found() {
     let files = [
         ("a/mod.rs", "mod b; mod c; mod d;"),
         ("a/b.rs", "use super::c::C;"),
@@ -120,7 +120,7 @@ fn a_circle_is_found_however_long() {
 }
 
 #[test]
-fn a_reexport_is_the_file_that_defines_the_name() {
+fn a_reexport_counts_as_the_file_that_defines_the_name() {
     let files = [
         (
             "a/mod.rs",
@@ -133,7 +133,7 @@ fn a_reexport_is_the_file_that_defines_the_name() {
 }
 
 #[test]
-fn what_is_no_import_makes_no_circle() {
+fn reexports_visibilities_comments_and_tests_are_not_imports() {
     let files = [
         ("a/mod.rs", "mod b; pub use self::b::B; pub struct A;"),
         (

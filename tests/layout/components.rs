@@ -1,10 +1,10 @@
-//! `tests/components` on machines that have what it fetches in other versions.
+//! `tests/components` on machines that have other versions of its programs.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-/// Writes a program of the test's own.
+/// Writes a shell script as a program.
 fn program(directory: &Path, name: &str, script: &str) {
     let path = directory.join(name);
     std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
@@ -23,14 +23,14 @@ fn components(home: &Path) -> Command {
     command
 }
 
-fn said(mut command: Command) -> (bool, String) {
+fn output_of(mut command: Command) -> (bool, String) {
     let output = command.output().unwrap();
     let text = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8(text).unwrap())
 }
 
 #[test]
-fn programs_of_other_versions_in_path_are_left_aside() {
+fn programs_of_other_versions_in_path_are_ignored() {
     let home = tempfile::tempdir().unwrap();
     let bin = home.path().join("bin");
     std::fs::create_dir(&bin).unwrap();
@@ -39,7 +39,7 @@ fn programs_of_other_versions_in_path_are_left_aside() {
         .lines()
         .find_map(|line| line.strip_prefix("require k8s.io/kubernetes v"));
     let version = version.unwrap();
-    // Builds what says that it was built, in no time.
+    // A fake compiler: it creates an empty program at once, and the script reports the build.
     program(
         &bin,
         "go",
@@ -54,7 +54,7 @@ fn programs_of_other_versions_in_path_are_left_aside() {
     let get = || {
         let mut command = components(home.path());
         command.args(["get", "kubernetes"]);
-        let (done, text) = said(command);
+        let (done, text) = output_of(command);
         assert!(done, "{text}");
         text
     };
@@ -70,7 +70,7 @@ fn programs_of_other_versions_in_path_are_left_aside() {
     );
     assert_eq!(get(), "", "nothing to do the second time");
 
-    // Brought up to date behind the link: only this one is built.
+    // The linked program changes its version: only this one is built.
     program(&bin, "kubectl", "echo Client Version: v1.2.3");
     let text = get();
     assert!(text.contains("building kubectl"), "{text}");
@@ -80,9 +80,9 @@ fn programs_of_other_versions_in_path_are_left_aside() {
 
 #[test]
 #[ignore = "needs Debian 12's packages: tests/run"]
-fn packages_are_fetched_though_others_are_installed_held_or_preferred() {
+fn packages_are_fetched_when_other_versions_are_installed_held_or_preferred() {
     let home = tempfile::tempdir().unwrap();
-    // Read by apt before its command line, as the machine's own settings are.
+    // apt reads this file before its command line, as it reads the machine's settings.
     let (status, config) = (home.path().join("status"), home.path().join("apt.conf"));
     std::fs::write(
         &status,
@@ -97,11 +97,11 @@ fn packages_are_fetched_though_others_are_installed_held_or_preferred() {
     std::fs::write(&config, lines).unwrap();
     let mut command = components(home.path());
     command.args(["get", "etcdctl"]).env("APT_CONFIG", &config);
-    let (done, text) = said(command);
+    let (done, text) = output_of(command);
     assert!(done, "{text}");
     let fetched = home.path().join("cache/components/etcdctl/bin/etcdctl");
     let mut command = Command::new(fetched);
     command.arg("version").env("ETCDCTL_API", "3");
-    let (_, text) = said(command);
+    let (_, text) = output_of(command);
     assert!(text.starts_with("etcdctl version: 3.4."), "{text}");
 }

@@ -18,11 +18,11 @@ mod tree {
     use std::path::{Path, PathBuf};
 
     use crate::circles::circles;
-    use crate::rules::complaints;
+    use crate::rules::violations;
     use crate::words::{ambiguous, head};
 
-    /// Names that mean the same wherever they are declared: what each face has alike, the error of a module as Rust programs
-    /// name it, and a command of the command line beside what it does.
+    /// Names that mean the same wherever they are declared: the parts that each face has, the error of a module, and a command
+    /// of the command line beside its implementation.
     const SHARED_NAMES: [&str; 8] = [
         "ApiRequest",
         "Endpoint",
@@ -50,7 +50,7 @@ mod tree {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
         let mut files = Vec::new();
         sources(&root, &mut files);
-        assert!(files.len() > 10, "the sources are elsewhere");
+        assert!(files.len() > 10, "too few sources found: wrong folder");
         let read = files.into_iter().map(|file| {
             let name = file.strip_prefix(&root).unwrap().to_str().unwrap();
             (name.to_owned(), fs::read_to_string(&file).unwrap())
@@ -59,11 +59,11 @@ mod tree {
     }
 
     #[test]
-    fn the_rooms_are_apart() {
+    fn modules_follow_the_import_rules() {
         let files = read("src");
         let found: Vec<_> = files
             .iter()
-            .flat_map(|(name, source)| complaints(name, source))
+            .flat_map(|(name, source)| violations(name, source))
             .collect();
         assert!(found.is_empty(), "\n{}\n", found.join("\n"));
     }
@@ -75,7 +75,7 @@ mod tree {
     }
 
     #[test]
-    fn heads_name_what_a_file_holds() {
+    fn file_heads_are_noun_phrases() {
         let all = [read("src"), read("benches")].concat();
         let found: Vec<_> = all
             .iter()
@@ -85,7 +85,7 @@ mod tree {
     }
 
     #[test]
-    fn a_type_has_its_name_to_itself() {
+    fn public_type_names_are_unique() {
         let found = ambiguous(&read("src"), &SHARED_NAMES);
         assert!(found.is_empty(), "\n{}\n", found.join("\n"));
     }

@@ -1,11 +1,11 @@
-//! The modules a source names.
+//! Module paths in a source: imports, re-exports and paths in code.
 
 use crate::scan::{Token, tokens};
 
-/// A path from the root of the crate, as far as it is written: `["face", "http", "Server"]`.
+/// A path from the root of the crate, as written in the source: `["face", "http", "Server"]`.
 pub(crate) type Path = Vec<String>;
 
-/// The module a file is, from its name under `src`.
+/// The module of a file, from its name under `src`.
 pub(crate) fn module(file: &str) -> Path {
     let stem = file.trim_end_matches(".rs");
     let stem = stem.strip_suffix("/mod").unwrap_or(stem);
@@ -15,12 +15,12 @@ pub(crate) fn module(file: &str) -> Path {
     stem.split('/').map(str::to_owned).collect()
 }
 
-/// Every path a file names that begins with `crate`, `self` or `super`, each branch of a group by itself.
+/// Every path in a file that begins with `crate`, `self` or `super`; each branch of a group is a path.
 pub(crate) fn named(file: &str, source: &str) -> Vec<Path> {
     named_by(file, &tokens(source))
 }
 
-/// The paths a file names, but for those of `pub use` and of visibilities.
+/// The paths in a file, except those in `pub use` and in visibilities.
 pub(crate) fn imported(file: &str, source: &str) -> Vec<Path> {
     let tokens = tokens(source);
     let mut kept = Vec::new();
@@ -41,7 +41,7 @@ pub(crate) fn imported(file: &str, source: &str) -> Vec<Path> {
     named_by(file, &kept)
 }
 
-/// The names a file re-exports, each with the path it stands for.
+/// The names a file re-exports, each with its path.
 pub(crate) fn exported(file: &str, source: &str) -> Vec<(String, Path)> {
     let tokens = tokens(source);
     let mut found = Vec::new();
@@ -112,7 +112,7 @@ fn opened(before: &[Token]) -> Option<String> {
     }
 }
 
-/// Follows a path, and each branch where it forks; says how many tokens it took.
+/// Follows a path and each branch of its groups; returns the number of tokens read.
 fn follow(tokens: &[Token], here: &Path, mut path: Path, found: &mut Vec<Path>) -> usize {
     let mut at = 0;
     loop {
@@ -174,18 +174,18 @@ fn texts(file: &str, source: &str) -> Vec<String> {
 }
 
 #[test]
-fn groups_are_followed() {
+fn every_branch_of_a_group_is_a_path() {
     let source =
         "use crate::{a::{self, B as C}, d::*, e}; use crate::f::G; fn f() { crate::h::i() }";
     assert_eq!(
         texts("face/x/y.rs", source),
-        // The `self` of a group is also taken for the file itself, which everybody knows.
+        // The `self` of a group also counts as the file itself, which every module may import.
         ["a", "a B", "d", "e", "face x y", "f G", "h i"]
     );
 }
 
 #[test]
-fn super_is_counted_from_where_it_stands() {
+fn super_is_relative_to_the_inline_module() {
     let source = "use super::a; use super::super::{b, c::D}; use self::e; pub(super) fn f() {}\n\
                   mod tests { use super::*; use super::super::g; fn f(&self) { self.x } }";
     let found = texts("face/x/y.rs", source);

@@ -1,17 +1,17 @@
-//! Rules of imports between modules and of crates, and of what no source may hold.
+//! Rules for imports between modules, for the use of crates, and for lengths and forbidden words.
 
 use crate::paths::{Path, module, named};
 
-/// The longest source, in lines, without its tests.
+/// Limit for the length of a source, in lines, without its tests.
 const LONGEST: usize = 500;
 
-/// Rooms, and the rooms each may know besides itself.
+/// Top-level modules, and the modules each may import besides itself.
 ///
-/// `model <- docker`; `model <- store <- space <- guard <- face`; the guard also knows docker. What puts them together
-/// knows all, but nobody knows it.
-const ROOMS: [(&str, &[&str]); 12] = [
+/// `model <- docker`; `model <- store <- space <- guard <- face`; the guard also imports docker. The modules that put
+/// them together import all of them, and are imported by none.
+const MODULES: [(&str, &[&str]); 12] = [
     ("model", &[]),
-    // What protocols look like as bytes, for a face and for a client alike.
+    // The encodings of protocols, for faces and for clients.
     ("wire", &[]),
     ("docker", &["model"]),
     ("store", &["model"]),
@@ -26,7 +26,7 @@ const ROOMS: [(&str, &[&str]); 12] = [
             "model", "store", "space", "guard", "face", "config", "admin",
         ],
     ),
-    // Opens stores as a gateway does, and writes as its clients would; serves nobody.
+    // Opens stores as a gateway does and writes as its clients would, but serves no clients.
     (
         "transfer",
         &[
@@ -36,13 +36,13 @@ const ROOMS: [(&str, &[&str]); 12] = [
     ("cli", &[]),
 ];
 
-/// Rooms within a room that do not know each other: the protocols, and the stores.
-const APART: [(&str, &[&str]); 2] = [
+/// Submodules that may not import each other: the protocols, and the stores.
+const INDEPENDENT: [(&str, &[&str]); 2] = [
     ("face", &["consul", "etcd"]),
     ("store", &["embedded", "etcd", "kubernetes", "memory"]),
 ];
 
-/// Crates that only these places may use.
+/// Crates, and the only modules that may use them.
 const CRATES: [(&str, &[&str]); 12] = [
     (
         "tokio",
@@ -50,7 +50,7 @@ const CRATES: [(&str, &[&str]); 12] = [
             "store", "space", "face", "admin", "gateway", "transfer", "cli",
         ],
     ),
-    // Not the server of connections, which serves protocols other than HTTP as well.
+    // Not `face/server`, which serves connections of protocols other than HTTP as well.
     (
         "axum",
         &[
@@ -84,15 +84,15 @@ const CRATES: [(&str, &[&str]); 12] = [
     ("ureq", &["cli", "transfer/source"]),
 ];
 
-/// What a source may not hold.
-const FORBIDDEN: [&str; 3] = ["todo!", "unimplemented!", "dbg!"];
+/// Words that no source may contain.
+const FORBIDDEN_WORDS: [&str; 3] = ["todo!", "unimplemented!", "dbg!"];
 
-/// What is wrong with a source, one line each.
-pub(crate) fn complaints(file: &str, source: &str) -> Vec<String> {
+/// The violations in a source, one line each.
+pub(crate) fn violations(file: &str, source: &str) -> Vec<String> {
     let mut found = Vec::new();
     let own = module(file);
     for path in named(file, source) {
-        if let Some(why) = trespass(&own, &path) {
+        if let Some(why) = forbidden_import(&own, &path) {
             found.push(format!("src/{file}: {} ({why})", path.join("::")));
         }
     }
@@ -101,119 +101,140 @@ pub(crate) fn complaints(file: &str, source: &str) -> Vec<String> {
     if lines > LONGEST {
         found.push(format!("src/{file}: {lines} lines are more than {LONGEST}"));
     }
-    for word in FORBIDDEN {
+    for word in FORBIDDEN_WORDS {
         if source.contains(word) {
             found.push(format!("src/{file}: {word}"));
         }
     }
-    for (name, places) in CRATES {
+    for (name, users) in CRATES {
         let used =
             source.contains(&format!("use {name}::")) || source.contains(&format!(" {name}::"));
-        let inside = places
+        let allowed = users
             .iter()
-            .any(|place| file.starts_with(&format!("{place}/")));
-        if used && !inside {
-            found.push(format!("src/{file}: the crate {name} is not for this room"));
+            .any(|user| file.starts_with(&format!("{user}/")));
+        if used && !allowed {
+            found.push(format!(
+                "src/{file}: this module may not use the crate {name}"
+            ));
         }
     }
     found
 }
 
-/// Why a module may not name a path, if so.
-fn trespass(own: &Path, path: &Path) -> Option<String> {
-    // `lib.rs` and `main.rs` know all.
-    let room = own.first()?;
+/// The reason why a module may not import a path, if it may not.
+fn forbidden_import(own: &Path, path: &Path) -> Option<String> {
+    // `lib.rs` and `main.rs` may import all modules.
+    let importer = own.first()?;
     let target = path.first()?;
-    let Some((_, known)) = ROOMS.iter().find(|(name, _)| name == room) else {
-        return Some(format!("src/{room} is no room of the design"));
+    let Some((_, importable)) = MODULES.iter().find(|(name, _)| name == importer) else {
+        return Some(format!(
+            "src/{importer} is not listed in tests/layout/rules.rs"
+        ));
     };
-    let is_room = ROOMS.iter().any(|(name, _)| name == target);
-    if target != room && is_room && !known.contains(&target.as_str()) {
-        return Some(format!("{room} does not know {target}"));
+    let is_module = MODULES.iter().any(|(name, _)| name == target);
+    if target != importer && is_module && !importable.contains(&target.as_str()) {
+        return Some(format!("{importer} may not import {target}"));
     }
-    let (_, apart) = APART.iter().find(|(name, _)| name == target)?;
-    let theirs = path
+    let (_, independent) = INDEPENDENT.iter().find(|(name, _)| name == target)?;
+    let imported = path
         .get(1)
-        .filter(|inner| apart.contains(&inner.as_str()))?;
-    let ours = (room == target).then(|| own.get(1)).flatten();
-    if let Some(ours) = ours.filter(|ours| *ours != theirs) {
-        return Some(format!("{room}/{ours} does not know {target}/{theirs}"));
+        .filter(|inner| independent.contains(&inner.as_str()))?;
+    let importing = (importer == target).then(|| own.get(1)).flatten();
+    if let Some(importing) = importing.filter(|importing| *importing != imported) {
+        return Some(format!(
+            "{importer}/{importing} may not import {target}/{imported}"
+        ));
     }
     None
 }
 
 #[cfg(test)]
-fn bad(file: &str, source: &str) -> bool {
-    !complaints(file, source).is_empty()
+fn violates(file: &str, source: &str) -> bool {
+    !violations(file, source).is_empty()
 }
 
 #[test]
-fn a_room_knows_only_those_before_it() {
-    assert!(bad("model/key.rs", "use crate::store::Limits;"));
-    assert!(bad("store/mod.rs", "use crate::{model::Key, space::View};"));
-    assert!(bad(
+fn a_module_imports_only_those_below_it() {
+    assert!(violates("model/key.rs", "use crate::store::Limits;"));
+    assert!(violates(
+        "store/mod.rs",
+        "use crate::{model::Key, space::View};"
+    ));
+    assert!(violates(
         "space/hub.rs",
         "fn f() { crate::guard::Bounds::new(x) }"
     ));
-    assert!(bad("guard/bounds.rs", "use crate::face::http::Connection;"));
-    assert!(bad("face/http/mod.rs", "use crate::gateway::run;"));
-    assert!(bad(
+    assert!(violates(
+        "guard/bounds.rs",
+        "use crate::face::http::Connection;"
+    ));
+    assert!(violates("face/http/mod.rs", "use crate::gateway::run;"));
+    assert!(violates(
         "face/consul/mod.rs",
         "use super::super::config::Config;"
     ));
-    assert!(bad("config/mod.rs", "use crate::store::Store;"));
-    assert!(!bad(
+    assert!(violates("config/mod.rs", "use crate::store::Store;"));
+    assert!(!violates(
         "guard/bounds.rs",
         "use crate::{model, space, store, docker};"
     ));
-    assert!(!bad(
+    assert!(!violates(
         "face/etcd/keys/get.rs",
         "use crate::space::tree; use super::Face;"
     ));
-    assert!(!bad(
+    assert!(!violates(
         "lib.rs",
         "pub use gateway::run; use crate::face::etcd;"
     ));
 }
 
 #[test]
-fn protocols_and_stores_do_not_know_each_other() {
-    assert!(bad("face/consul/kv/get.rs", "use crate::face::etcd::Etcd;"));
-    assert!(bad("face/consul/mod.rs", "use super::etcd;"));
-    assert!(bad(
+fn protocols_and_stores_do_not_import_each_other() {
+    assert!(violates(
+        "face/consul/kv/get.rs",
+        "use crate::face::etcd::Etcd;"
+    ));
+    assert!(violates("face/consul/mod.rs", "use super::etcd;"));
+    assert!(violates(
         "face/consul/mod.rs",
         "use super::{gojson, etcd::Etcd};"
     ));
-    assert!(bad("face/http/server.rs", "use crate::face::consul;"));
-    assert!(bad(
+    assert!(violates("face/http/server.rs", "use crate::face::consul;"));
+    assert!(violates(
         "store/embedded/writer.rs",
         "use super::super::memory::MemoryStore;"
     ));
-    assert!(!bad(
+    assert!(!violates(
         "face/consul/mod.rs",
         "use super::http::Stopping; use crate::face::gojson;"
     ));
-    assert!(!bad(
+    assert!(!violates(
         "gateway/lifecycle.rs",
         "use crate::face::{consul, etcd};"
     ));
-    assert!(!bad("store/mod.rs", "pub use self::memory::MemoryStore;"));
+    assert!(!violates(
+        "store/mod.rs",
+        "pub use self::memory::MemoryStore;"
+    ));
 }
 
 #[test]
-fn words_lengths_and_crates() {
-    assert!(bad("space/a.rs", "fn f() { todo!() }"));
-    assert!(bad("space/a.rs", &"\n".repeat(501)));
+fn forbidden_words_lengths_and_crates_are_checked() {
+    assert!(violates("space/a.rs", "fn f() { todo!() }"));
+    assert!(violates("space/a.rs", &"\n".repeat(501)));
     let tests = format!(
         "{}#[cfg(test)]\nmod tests {{{}}}",
         "\n".repeat(400),
         "\n".repeat(400)
     );
-    assert!(!bad("space/a.rs", &tests));
-    assert!(bad("model/a.rs", "use tokio::time::Instant;"));
-    assert!(bad("space/a.rs", "use http::Uri;"));
-    assert!(bad("store/memory.rs", "use fjall::Keyspace;"));
-    assert!(!bad("store/embedded/engine.rs", "use fjall::Keyspace;"));
-    assert!(bad("face/server/protocol.rs", "use axum::Router;"));
-    assert!(bad("elsewhere/a.rs", "use crate::model::Key;"));
+    assert!(!violates("space/a.rs", &tests));
+    assert!(violates("model/a.rs", "use tokio::time::Instant;"));
+    assert!(violates("space/a.rs", "use http::Uri;"));
+    assert!(violates("store/memory.rs", "use fjall::Keyspace;"));
+    assert!(!violates(
+        "store/embedded/engine.rs",
+        "use fjall::Keyspace;"
+    ));
+    assert!(violates("face/server/protocol.rs", "use axum::Router;"));
+    assert!(violates("elsewhere/a.rs", "use crate::model::Key;"));
 }

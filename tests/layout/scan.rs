@@ -1,17 +1,17 @@
-//! Rust's words, as far as imports need them: comments and literals are left out.
+//! Tokens of Rust sources, as far as imports need them; comments and literals are skipped.
 
-/// A word or a sign of a source.
+/// A word or a punctuation character of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Token {
     /// A name or keyword.
     Word(String),
     /// `::`
     Path,
-    /// Any other sign.
+    /// Any other character.
     Sign(char),
 }
 
-/// The words and signs of a source.
+/// The tokens of a source.
 pub(crate) fn tokens(source: &str) -> Vec<Token> {
     let mut found = Vec::new();
     let mut rest = source;
@@ -66,7 +66,7 @@ fn comment(rest: &str) -> usize {
     rest.len()
 }
 
-/// The length of the string, character or lifetime here, if there is one.
+/// The length of the string, character or lifetime at the beginning, if there is one.
 fn literal(rest: &str) -> Option<usize> {
     let body = rest.trim_start_matches(['b', 'c']);
     let prefix = rest.len() - body.len();
@@ -115,7 +115,7 @@ fn quoted(body: &str, quote: char) -> usize {
 }
 
 #[test]
-fn only_code_is_seen() {
+fn comments_and_literals_are_skipped() {
     let source = r##"
         // crate::a
         /* crate::b /* nested */ */

@@ -1,13 +1,13 @@
-//! Names and heads a newcomer can go by: a head names a thing, and a name has one meaning.
+//! Rules for names and file heads: a head is a noun phrase, and a type's name has one meaning.
 
 use std::collections::BTreeMap;
 
 use crate::scan::{Token, tokens};
 
-/// A head that begins so describes; it does not name.
+/// First words of heads that describe instead of naming.
 const DESCRIBES: [&str; 7] = ["What", "Who", "Whom", "Where", "How", "Whether", "Why"];
 
-/// A file whose head does not name a thing, or is missing.
+/// The violation in a file whose head is missing or no noun phrase.
 pub(crate) fn head(file: &str, source: &str) -> Option<String> {
     let Some(head) = source.lines().find_map(|line| line.strip_prefix("//! ")) else {
         return Some(format!("{file}: no head (//! ...)"));
@@ -18,7 +18,7 @@ pub(crate) fn head(file: &str, source: &str) -> Option<String> {
         .then(|| format!("{file}: the head describes instead of naming: {head}"))
 }
 
-/// The types a source declares for others, by name.
+/// The names of the public types of a source.
 fn declared(source: &str) -> Vec<String> {
     let code = source.split("#[cfg(test)]\nmod tests").next().unwrap_or("");
     let tokens = tokens(code);
@@ -40,7 +40,7 @@ fn declared(source: &str) -> Vec<String> {
     found
 }
 
-/// Names that several files declare, one line each, but for those whose meaning is the same everywhere.
+/// Names that several files declare, one line each, except those with the same meaning everywhere.
 pub(crate) fn ambiguous(files: &[(String, String)], same: &[&str]) -> Vec<String> {
     let mut places: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for (file, source) in files {
@@ -57,7 +57,7 @@ pub(crate) fn ambiguous(files: &[(String, String)], same: &[&str]) -> Vec<String
 }
 
 #[test]
-fn heads_name_things() {
+fn descriptive_and_missing_heads_are_found() {
     assert!(head("a.rs", "//! What is known.\n").is_some());
     assert!(head("a.rs", "use b;\n").is_some());
     assert!(head("a.rs", "//! Whatever-named cache.\n").is_none());
@@ -65,7 +65,7 @@ fn heads_name_things() {
 }
 
 #[test]
-fn a_name_is_declared_once() {
+fn names_declared_twice_are_found() {
     let file = |name: &str, source: &str| (name.to_owned(), source.to_owned());
     let files = [
         file(
