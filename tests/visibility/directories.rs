@@ -1,9 +1,9 @@
-//! Events of directories: a watch reports of a commit what its caller may see.
+//! Events of directories: a watch reports only the changes that its caller may see.
 
 use super::gateway::{ADMIN, Gateway, NODE};
 
 #[tokio::test]
-async fn a_directory_that_is_deleted_shows_a_watch_nothing_of_what_was_hidden_in_it() {
+async fn deletion_of_a_directory_shows_no_hidden_keys_to_a_watch() {
     let gateway = Gateway::start(vec![("d/secret", false), ("hidden", false)]).await;
     gateway.etcd(ADMIN, "PUT d/secret/a", "value=1").await;
     gateway.etcd(ADMIN, "PUT d/z", "value=2").await;
@@ -17,7 +17,7 @@ async fn a_directory_that_is_deleted_shows_a_watch_nothing_of_what_was_hidden_in
 }
 
 #[tokio::test]
-async fn a_hidden_directory_above_is_not_named_when_it_goes() {
+async fn deletion_of_a_hidden_parent_is_not_shown_to_a_watch() {
     let gateway = Gateway::start(vec![("up", false), ("up/own", true)]).await;
     gateway.etcd(ADMIN, "PUT up/own/k", "value=1").await;
     let from = gateway.etcd(NODE, "GET up/own/k", "").await.etcd_index() + 1;
@@ -31,7 +31,7 @@ async fn a_hidden_directory_above_is_not_named_when_it_goes() {
 }
 
 #[tokio::test]
-async fn a_transaction_shows_a_watch_the_keys_that_may_be_seen() {
+async fn a_transaction_shows_a_watch_only_visible_keys() {
     let gateway = Gateway::start(vec![("secret", false)]).await;
     gateway.set("open", "1").await;
     let from = gateway.etcd(NODE, "GET open", "").await.etcd_index() + 1;

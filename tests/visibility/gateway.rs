@@ -21,7 +21,7 @@ use tower_service::Service;
 use super::guard::{Hiding, Prefixes};
 
 pub(crate) const ADMIN: &str = "admin";
-/// Sees all but what the prefixes hide that a gateway is made with.
+/// Sees all keys but those hidden by the prefixes given to `Gateway::start`.
 pub(crate) const NODE: &str = "node";
 
 pub(crate) struct Gateway {
@@ -50,12 +50,12 @@ impl Answer {
         header.unwrap().1.parse().unwrap()
     }
 
-    /// Where Consul says a read stands.
+    /// The index of a read, in Consul's header.
     pub(crate) fn index(&self) -> u64 {
         self.number("x-consul-index")
     }
 
-    /// Where etcd says the store stands.
+    /// The index of the store, in etcd's header.
     pub(crate) fn etcd_index(&self) -> u64 {
         self.number("x-etcd-index")
     }
@@ -89,25 +89,25 @@ impl Gateway {
         }
     }
 
-    /// Asks Consul's face; `what` is the method and what follows `/v1/`.
+    /// Sends a request to Consul's face; `what` is the method and the path after `/v1/`.
     pub(crate) async fn consul(&self, who: &str, what: &str, body: &str) -> Answer {
         let (method, path) = what.split_once(' ').unwrap();
         let uri = format!("/v1/{path}");
         read(send(&self.consul, who, method, &uri, body).await).await
     }
 
-    /// Asks etcd's face; `what` is the method and what follows `/v2/keys/`.
+    /// Sends a request to etcd's face; `what` is the method and the path after `/v2/keys/`.
     pub(crate) async fn etcd(&self, who: &str, what: &str, form: &str) -> Answer {
         read(self.etcd_response(who, what, form).await).await
     }
 
-    /// The same, up to the headers.
+    /// The same, with an unread body.
     pub(crate) async fn etcd_response(&self, who: &str, what: &str, form: &str) -> Response<Body> {
         let (method, path) = what.split_once(' ').unwrap();
         send(&self.etcd, who, method, &format!("/v2/keys/{path}"), form).await
     }
 
-    /// Writes as the admin, by Consul's face.
+    /// Writes as the admin, through Consul's face.
     pub(crate) async fn set(&self, key: &str, value: &str) {
         let answer = self.consul(ADMIN, &format!("PUT kv/{key}"), value).await;
         assert_eq!(
@@ -117,7 +117,7 @@ impl Gateway {
         );
     }
 
-    /// Makes a session; gives its id.
+    /// Creates a session; returns its id.
     pub(crate) async fn session(&self, who: &str) -> String {
         let answer = self.consul(who, "PUT session/create", "{}").await;
         answer.json()["ID"].as_str().unwrap().to_owned()
@@ -149,14 +149,14 @@ pub(crate) async fn read(response: Response<Body>) -> Answer {
     }
 }
 
-/// Whether something stays unanswered while nothing else is to be done. Time must be paused.
+/// Whether a request stays unanswered when all other tasks are idle. Time must be paused.
 pub(crate) async fn is_parked<T>(answer: &mut (impl Future<Output = T> + Unpin)) -> bool {
     tokio::time::timeout(Duration::from_secs(30), answer)
         .await
         .is_err()
 }
 
-/// What a parked request is answered. Time must be paused.
+/// The answer to a parked request. Time must be paused.
 pub(crate) async fn answered<T>(answer: impl Future<Output = T>) -> T {
     let answer = tokio::time::timeout(Duration::from_secs(30), answer).await;
     answer.expect("it is still parked")

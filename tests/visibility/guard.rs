@@ -9,7 +9,7 @@ use kubekv::space::{
 };
 use parking_lot::RwLock;
 
-/// Prefixes, and whether the keys beneath them are shown; the longest that fits decides, and without one all is shown.
+/// Prefixes, and whether the keys beneath them are shown; the longest matching prefix decides, and without one a key is shown.
 pub(crate) type Prefixes = Vec<(&'static str, bool)>;
 
 #[derive(Default)]
@@ -19,7 +19,7 @@ pub(crate) struct Hiding {
 }
 
 impl Hiding {
-    /// Gives a principal another view, at once.
+    /// Changes the prefixes of a principal, at once.
     pub(crate) fn show(&self, name: &str, prefixes: Prefixes) {
         let principal = Principal::named(name);
         let view = View {

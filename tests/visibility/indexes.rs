@@ -42,7 +42,7 @@ async fn hidden_changes_wake_no_watch() {
     assert_eq!(answered(watch).await.json()["node"]["key"], "/open");
 }
 
-/// The index of a prefix does not fall when what may be seen of it goes.
+/// The index of a prefix does not fall when its visible keys are hidden.
 #[tokio::test]
 async fn the_index_of_a_partly_hidden_prefix_never_falls() {
     let gateway = Gateway::start(vec![("d/secret", false)]).await;

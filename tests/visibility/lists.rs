@@ -1,9 +1,9 @@
-//! Encoded lists are shared among callers who may see the same, and among no others.
+//! Cache of encoded lists: shared only among callers who may see the same keys.
 
 use super::gateway::{ADMIN, Gateway, NODE};
 
 #[tokio::test]
-async fn no_list_is_handed_to_a_caller_who_sees_less_of_it() {
+async fn no_cached_list_is_sent_to_a_caller_who_may_see_less() {
     let gateway = Gateway::start(vec![("d/secret", false)]).await;
     gateway
         .guard
@@ -12,7 +12,7 @@ async fn no_list_is_handed_to_a_caller_who_sees_less_of_it() {
         gateway.set(key, "1").await;
     }
     let all = ["d/open", "d/other", "d/secret"];
-    // In turn, so that each finds what the one before it left.
+    // In turn, so that each caller finds the list cached for the one before.
     for (who, sees) in [
         (ADMIN, 3),
         (NODE, 2),

@@ -1,4 +1,4 @@
-//! Parked requests: they learn when what their caller may see changes.
+//! Parked requests: they are answered or refused when the keys that their caller may see change.
 
 use http_body_util::BodyExt;
 
@@ -19,7 +19,7 @@ async fn a_blocking_query_for_a_key_ends_when_the_key_is_hidden() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_blocking_query_for_a_list_is_answered_when_more_or_less_is_shown_of_it() {
+async fn a_blocking_query_for_a_list_ends_when_its_visible_keys_change() {
     let gateway = Gateway::start(vec![("d/a", false)]).await;
     gateway.set("d/a", "1").await;
     gateway.set("d/b", "1").await;
@@ -31,7 +31,7 @@ async fn a_blocking_query_for_a_list_is_answered_when_more_or_less_is_shown_of_i
         let blocking = format!("GET kv/d/?keys&index={}&wait=5m", before.index());
         let mut query = Box::pin(gateway.consul(NODE, &blocking, ""));
         assert!(is_parked(&mut query).await);
-        // What changes elsewhere concerns it not.
+        // Changes of visibility elsewhere do not affect it.
         gateway.guard.show("other", vec![("d", false)]);
         assert!(is_parked(&mut query).await);
         gateway.guard.show(NODE, prefixes);
@@ -40,7 +40,7 @@ async fn a_blocking_query_for_a_list_is_answered_when_more_or_less_is_shown_of_i
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_poll_ends_when_what_it_watches_is_hidden_and_is_refused_when_it_is_repeated() {
+async fn a_poll_ends_when_its_key_is_hidden_and_is_then_refused() {
     for (wait, breaks) in [("waitIndex=9", false), ("recursive=true", true)] {
         let gateway = Gateway::start(Vec::new()).await;
         gateway.set("d/k", "1").await;
@@ -52,7 +52,7 @@ async fn a_poll_ends_when_what_it_watches_is_hidden_and_is_refused_when_it_is_re
         gateway.guard.show(NODE, vec![("d", false)]);
         gateway.set("d/k", "2").await;
         match answered(body).await {
-            // One that cannot resume is broken off, so that it is not taken for an answer.
+            // A poll that cannot resume ends with an error, so that its end is no answer.
             Err(_) => assert!(breaks, "{wait}"),
             Ok(read) => assert!(!breaks && read.to_bytes().is_empty(), "{wait}"),
         }
@@ -61,7 +61,7 @@ async fn a_poll_ends_when_what_it_watches_is_hidden_and_is_refused_when_it_is_re
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_poll_goes_on_with_what_is_shown_now() {
+async fn a_poll_follows_keys_that_become_visible() {
     let gateway = Gateway::start(vec![("d/a", false)]).await;
     gateway.set("d/a", "1").await;
     let mut poll = Box::pin(gateway.etcd(NODE, "GET d?wait=true&recursive=true", ""));
@@ -75,7 +75,7 @@ async fn a_poll_goes_on_with_what_is_shown_now() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_of_a_key_that_is_hidden_before_it_was_sent_is_not_sent() {
+async fn an_event_of_a_key_hidden_before_delivery_is_not_sent() {
     let gateway = Gateway::start(Vec::new()).await;
     gateway.set("d/a", "1").await;
     let what = "GET d?wait=true&recursive=true&stream=true";
@@ -83,7 +83,7 @@ async fn an_event_of_a_key_that_is_hidden_before_it_was_sent_is_not_sent() {
     let mut body = response.into_body();
     let mut frame = Box::pin(body.frame());
     assert!(is_parked(&mut frame).await);
-    // Both happen before the watch is looked at again.
+    // Both happen before the watch is polled again.
     gateway.set("d/a", "secret").await;
     gateway.guard.show(NODE, vec![("d/a", false)]);
     assert!(is_parked(&mut frame).await, "it was handed out");

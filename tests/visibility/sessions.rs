@@ -1,4 +1,4 @@
-//! Sessions belong to the principal that made them.
+//! Ownership of sessions: a session belongs to the principal that created it.
 
 use super::gateway::{ADMIN, Gateway, NODE, answered, is_parked};
 
@@ -11,7 +11,7 @@ async fn gateway() -> Gateway {
 }
 
 #[tokio::test]
-async fn sessions_of_others_are_in_no_list() {
+async fn sessions_of_other_principals_are_not_listed() {
     let gateway = gateway().await;
     let (own, other) = (gateway.session(NODE).await, gateway.session(OTHER).await);
     for what in ["GET session/list", "GET session/node/host"] {
@@ -31,7 +31,7 @@ async fn sessions_of_others_are_in_no_list() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sessions_of_others_move_no_index_and_wake_no_query() {
+async fn sessions_of_other_principals_move_no_index_and_wake_no_query() {
     let gateway = gateway().await;
     let own = gateway.session(NODE).await;
     let index = gateway.consul(NODE, "GET session/list", "").await.index();
@@ -52,7 +52,7 @@ async fn sessions_of_others_move_no_index_and_wake_no_query() {
 }
 
 #[tokio::test]
-async fn nobody_renews_ends_or_locks_with_a_session_of_another() {
+async fn sessions_of_other_principals_cannot_be_renewed_destroyed_or_locked_with() {
     let gateway = gateway().await;
     let session = gateway.session(OTHER).await;
     let locked = format!("PUT kv/lock?acquire={session}");
@@ -76,7 +76,7 @@ async fn nobody_renews_ends_or_locks_with_a_session_of_another() {
         assert_eq!(refused.status, 409);
         assert!(refused.body.contains("Permission denied"), "{verb}");
     }
-    // It lives on, and holds its lock.
+    // The session stays, and holds its lock.
     let lock = gateway.consul(NODE, "GET kv/lock", "").await.json();
     assert_eq!(
         (&lock[0]["Session"], &lock[0]["Value"]),
@@ -88,7 +88,7 @@ async fn nobody_renews_ends_or_locks_with_a_session_of_another() {
             .await;
         assert_eq!(own.status, 200, "{what}");
     }
-    // Of one that is not there the protocol's own answer is given.
+    // For a missing session the protocol's own answer is sent.
     let gone = gateway
         .consul(OTHER, &format!("PUT session/renew/{session}"), "")
         .await;
@@ -96,7 +96,7 @@ async fn nobody_renews_ends_or_locks_with_a_session_of_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_that_ends_releases_what_its_owner_sees_no_more() {
+async fn an_ending_session_releases_locks_its_owner_can_no_longer_see() {
     let gateway = gateway().await;
     let session = gateway.session(NODE).await;
     let locked = format!("PUT kv/lock?acquire={session}");
@@ -106,7 +106,7 @@ async fn a_session_that_ends_releases_what_its_owner_sees_no_more() {
     assert_eq!(gateway.consul(NODE, &destroy, "").await.body, "true");
     let lock = gateway.consul(ADMIN, "GET kv/lock", "").await.json();
     assert!(lock[0].get("Session").is_none(), "{lock}");
-    // Whether it is delayed is told to those alone who see the key.
+    // The lock delay is visible only to callers who may see the key.
     let own = gateway.session(NODE).await;
     let refused = gateway
         .consul(NODE, &format!("PUT kv/lock?acquire={own}"), "")
@@ -115,7 +115,7 @@ async fn a_session_that_ends_releases_what_its_owner_sees_no_more() {
 }
 
 #[tokio::test]
-async fn a_session_of_an_anonymous_client_is_anybodys() {
+async fn an_anonymous_clients_session_can_be_used_by_everyone() {
     let gateway = gateway().await;
     let session = gateway.session("").await;
     for what in ["renew", "destroy"] {

@@ -1,10 +1,10 @@
-//! Transactions of Consul: no operation, and no error of one, tells anything of a hidden key.
+//! Transactions of Consul: no operation and no error reveals anything about a hidden key.
 
 use serde_json::{Value, json};
 
 use super::gateway::{ADMIN, Answer, Gateway, NODE};
 
-/// A gateway where `secret/x` is there, and one where it is not.
+/// A gateway where `secret/x` exists, and one where it does not.
 async fn twins() -> [Gateway; 2] {
     [with("secret/x").await, with("secret/other").await]
 }
@@ -16,6 +16,7 @@ async fn with(hidden: &str) -> Gateway {
     gateway
 }
 
+/// The answer of both twins, which must be equal.
 async fn both(ops: &Value) -> Answer {
     let [with, without] = twins().await;
     let ask = async |gateway: &Gateway| gateway.consul(NODE, "PUT txn", &ops.to_string()).await;
@@ -27,7 +28,7 @@ async fn both(ops: &Value) -> Answer {
 }
 
 #[tokio::test]
-async fn each_operation_on_a_hidden_key_is_refused_be_it_there_or_not() {
+async fn each_operation_on_a_hidden_key_is_refused_present_or_missing() {
     let session = "01234567-89ab-cdef-0123-456789abcdef";
     let set = json!({"KV": {"Verb": "set", "Key": "seen", "Value": "Mg=="}});
     for verb in [
@@ -46,7 +47,7 @@ async fn each_operation_on_a_hidden_key_is_refused_be_it_there_or_not() {
         for index in [0, 1, 3] {
             let op = json!({"KV": {"Verb": verb, "Key": "secret/x", "Value": "MQ==",
                 "Index": index, "Session": session}});
-            // Alone, and in the company of a write that could be made.
+            // Alone, and together with a write that is allowed.
             for ops in [json!([op]), json!([set, op])] {
                 let answer = both(&ops).await;
                 assert_eq!(answer.status, 409, "{ops}");
@@ -59,7 +60,7 @@ async fn each_operation_on_a_hidden_key_is_refused_be_it_there_or_not() {
 }
 
 #[tokio::test]
-async fn trees_leave_out_what_is_hidden_and_are_not_deleted_in_part() {
+async fn tree_operations_omit_hidden_keys_and_never_delete_in_part() {
     let tree = |key: &str| json!({"KV": {"Verb": "get-tree", "Key": key}});
     let set = json!({"KV": {"Verb": "set", "Key": "a", "Value": "Mg=="}});
     for ops in [json!([tree("se")]), json!([set, tree("se")])] {

@@ -1,6 +1,6 @@
 //! Twins: two gateways whose hidden keys differ answer every request alike.
 //!
-//! Both have the same revisions and the same visible keys. What is asked for is there in one of them and not in the other.
+//! Both have the same revisions and the same visible keys. The requested hidden keys exist in one of them only.
 
 use super::gateway::{ADMIN, Gateway, NODE};
 use super::guard::Prefixes;
@@ -15,7 +15,7 @@ fn hidden() -> Prefixes {
     ]
 }
 
-/// With the hidden keys that are asked for, and with others instead.
+/// A gateway with the hidden keys that are requested, and one with others instead.
 async fn twins() -> [Gateway; 2] {
     let hidden_keys = [
         [
@@ -42,7 +42,7 @@ async fn with(hidden_keys: [(&str, &str); 4]) -> Gateway {
         gateway.set(key, value).await;
     }
     gateway.set("app/other/open", "2").await;
-    // What is gone must not show either.
+    // A deleted hidden key must not show either.
     let (first, _) = hidden_keys[0];
     gateway.set(&format!("{first}/gone"), "").await;
     let delete = format!("DELETE kv/{first}/gone");
@@ -59,8 +59,8 @@ enum Face {
     Etcd,
 }
 
-/// Each is answered alike by both, and with this status.
-async fn alike(face: Face, asked: &[(&str, &str, u16)]) {
+/// Both gateways answer each request alike, and with this status.
+async fn assert_alike(face: Face, asked: &[(&str, &str, u16)]) {
     let [with, without] = twins().await;
     for (what, body, status) in asked {
         let ask = async |gateway: &Gateway| match face {
@@ -70,14 +70,14 @@ async fn alike(face: Face, asked: &[(&str, &str, u16)]) {
         let (one, other) = (ask(&with).await, ask(&without).await);
         assert_eq!(one, other, "{face:?} {what} {body}");
         assert_eq!(one.status, *status, "{face:?} {what} {body}: {one:?}");
-        let told = ["secret", "hush", "/deep\"", "deeper"];
+        let hidden_words = ["secret", "hush", "/deep\"", "deeper"];
         let own_words = what.contains("secret") || what.contains("deep");
         assert!(
-            own_words || told.iter().all(|word| !one.body.contains(word)),
+            own_words || hidden_words.iter().all(|word| !one.body.contains(word)),
             "{face:?} {what}: {one:?}"
         );
     }
-    // Nothing that was hidden has changed.
+    // The hidden keys have not changed.
     let there = with.consul(ADMIN, "GET kv/app/secret/x?raw", "").await;
     assert_eq!(there.body, "hush");
     let missing = without.consul(ADMIN, "GET kv/app/secret/x", "").await;
@@ -85,7 +85,7 @@ async fn alike(face: Face, asked: &[(&str, &str, u16)]) {
 }
 
 #[tokio::test]
-async fn consul_reads_and_writes_tell_nothing_of_a_hidden_key() {
+async fn consul_reads_and_writes_reveal_no_hidden_key() {
     let at = HIDDEN_AT;
     let asked = [
         ("GET kv/app/secret/x".to_owned(), "", 403),
@@ -112,7 +112,7 @@ async fn consul_reads_and_writes_tell_nothing_of_a_hidden_key() {
         ("DELETE kv/lone/?recurse".to_owned(), "", 403),
         ("DELETE kv/app/?recurse".to_owned(), "", 403),
         ("DELETE kv/?recurse".to_owned(), "", 403),
-        // What may be seen goes on as ever.
+        // Visible keys are read and written as without a guard.
         ("PUT kv/app/open?cas=2".to_owned(), "3", 200),
         ("DELETE kv/app/other/?recurse".to_owned(), "", 200),
         ("PUT kv/lone".to_owned(), "4", 200),
@@ -121,12 +121,12 @@ async fn consul_reads_and_writes_tell_nothing_of_a_hidden_key() {
         .iter()
         .map(|(what, body, status)| (what.as_str(), *body, *status))
         .collect();
-    alike(Face::Consul, &asked).await;
+    assert_alike(Face::Consul, &asked).await;
 }
 
 #[tokio::test]
-async fn etcd_reads_tell_nothing_of_a_hidden_key() {
-    alike(
+async fn etcd_reads_reveal_no_hidden_key() {
+    assert_alike(
         Face::Etcd,
         &[
             ("GET app/secret/x", "", 401),
@@ -153,9 +153,9 @@ async fn etcd_reads_tell_nothing_of_a_hidden_key() {
 }
 
 #[tokio::test]
-async fn etcd_writes_tell_nothing_of_a_hidden_key() {
+async fn etcd_writes_reveal_no_hidden_key() {
     let at = format!("prevIndex={HIDDEN_AT}&value=mine");
-    alike(
+    assert_alike(
         Face::Etcd,
         &[
             ("PUT app/secret/x", "value=mine", 401),
@@ -184,29 +184,29 @@ async fn etcd_writes_tell_nothing_of_a_hidden_key() {
 }
 
 #[tokio::test]
-async fn etcd_writes_around_hidden_keys_succeed_or_fail_alike() {
-    alike(
+async fn etcd_writes_near_hidden_keys_have_the_same_outcome() {
+    assert_alike(
         Face::Etcd,
         &[
-            // A subtree of which a part is hidden is nobody's to write who does not see it.
+            // A subtree that is hidden in part cannot be written by a caller who does not see all of it.
             ("DELETE app?recursive=true", "", 401),
             ("PUT app", "dir=true&ttl=9&prevExist=true", 401),
             ("POST app", "value=mine", 401),
             ("DELETE app?dir=true", "", 401),
             ("DELETE app", "", 403),
-            // What only hidden keys imply is not there, and can be made.
+            // A directory that only hidden keys imply does not exist for the caller, and can be created.
             ("DELETE lone?recursive=true", "", 404),
             ("PUT lone", "prevExist=true&value=mine", 404),
             ("PUT lone", "dir=true&ttl=9", 401),
             ("PUT lone", "dir=true&ttl=9&prevExist=false", 401),
-            // A value is deleted by itself, whatever could be hidden beneath it.
+            // A value is deleted alone, even if hidden keys could be beneath it.
             ("PUT leaf", "value=mine", 201),
             ("DELETE leaf", "", 200),
             ("PUT lone/seen", "value=mine", 201),
             ("GET lone?recursive=true", "", 200),
             ("PUT lone/seen", "prevValue=mine&value=other", 200),
             ("DELETE lone/seen", "", 200),
-            // A hidden value on the way is no obstacle.
+            // A hidden value on the path does not prevent a write below it.
             ("PUT deep/own/k", "value=mine", 201),
             ("PUT deep/own/k", "prevExist=false&value=mine", 412),
             ("GET deep/own/k", "", 200),
@@ -220,12 +220,12 @@ async fn etcd_writes_around_hidden_keys_succeed_or_fail_alike() {
 }
 
 #[tokio::test]
-async fn a_replay_of_the_past_tells_nothing_of_a_hidden_key() {
-    alike(
+async fn a_replay_of_history_reveals_no_hidden_key() {
+    assert_alike(
         Face::Etcd,
         &[
             ("GET ?wait=true&recursive=true&waitIndex=2", "", 200),
-            // The next change that may be seen, over all hidden ones.
+            // The next visible change, after any hidden ones.
             ("GET ?wait=true&recursive=true&waitIndex=3", "", 200),
             ("GET app?wait=true&recursive=true&waitIndex=3", "", 200),
         ],
@@ -234,7 +234,7 @@ async fn a_replay_of_the_past_tells_nothing_of_a_hidden_key() {
 }
 
 #[tokio::test]
-async fn refusals_are_in_the_words_of_each_protocol() {
+async fn refusals_use_each_protocols_message() {
     let gateway = Gateway::start(hidden()).await;
     let refused = gateway.consul(NODE, "PUT kv/app/secret", "").await;
     assert_eq!(

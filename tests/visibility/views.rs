@@ -1,4 +1,4 @@
-//! The keyspace itself, without a face: views and watches of a restricted caller.
+//! Views and watches of a restricted caller on the keyspace itself, without a face.
 
 use std::convert::Infallible;
 
@@ -16,7 +16,7 @@ fn node() -> Caller {
 }
 
 #[tokio::test]
-async fn a_hidden_key_was_never_there() {
+async fn a_hidden_key_is_indistinguishable_from_a_missing_one() {
     let gateway = Gateway::start(vec![("secret", false)]).await;
     let before = gateway.space.read(&node()).key_index(&Key::user("secret"));
     gateway.set("secret", "1").await;
@@ -26,11 +26,11 @@ async fn a_hidden_key_was_never_there() {
 }
 
 #[tokio::test]
-async fn a_watch_holds_of_a_commit_what_may_be_seen_and_nothing_of_hidden_ones() {
+async fn a_watch_receives_only_visible_changes_of_a_commit() {
     let gateway = Gateway::start(vec![("secret", false)]).await;
     let all = vec![KeyRange::Prefix(Key::user(""))];
     let mut watch = gateway.space.watch(&node(), all);
-    // More than wait for one watch.
+    // More changes than a watch's queue holds.
     for count in 0..2_000 {
         gateway.set("secret", &count.to_string()).await;
     }
@@ -55,7 +55,7 @@ async fn the_operator_and_the_gateway_itself_see_everything() {
 }
 
 #[tokio::test]
-async fn a_watch_holds_the_leases_of_its_caller() {
+async fn a_watch_receives_only_the_leases_of_its_caller() {
     let gateway = Gateway::start(vec![("secret", false)]).await;
     let records = vec![KeyRange::Prefix(LeaseId::records())];
     let mut watch = gateway.space.watch(&node(), records);
@@ -68,7 +68,7 @@ async fn a_watch_holds_the_leases_of_its_caller() {
 }
 
 #[tokio::test]
-async fn the_lock_delay_of_a_hidden_key_is_not_shown() {
+async fn the_lock_delay_of_a_hidden_key_cannot_be_read() {
     let gateway = Gateway::start(vec![("secret", false)]).await;
     let ask = |draft: &mut Draft<'_>| Ok::<_, Infallible>(draft.is_delayed(&Key::user("secret")));
     let refused = gateway.space.commit(&node(), ask).await;
