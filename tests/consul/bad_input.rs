@@ -118,7 +118,7 @@ async fn values_past_the_limit_are_413_with_either_body_encoding() {
     assert_eq!(
         status(&answer),
         "413",
-        "before a byte of it was sent: {answer}"
+        "the refusal must precede the body: {answer}"
     );
     assert_eq!(
         gateway.put("txn", vec![b' '; (4 << 20) + 1]).await.status,

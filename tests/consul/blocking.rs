@@ -101,7 +101,10 @@ async fn session_reads_can_block() {
         let answer = poll.await.unwrap();
         assert!(answer.text().contains(&other) && answer.index() > index);
     }
-    assert!(!info.is_finished(), "another session does not concern it");
+    assert!(
+        !info.is_finished(),
+        "another session must not wake the poll"
+    );
     gateway.put(&format!("session/destroy/{id}"), "").await;
     assert_eq!(info.await.unwrap().text(), "[]");
 }

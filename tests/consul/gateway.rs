@@ -97,7 +97,7 @@ async fn unimplemented_endpoints_are_refused_by_name() {
     assert_eq!(
         gateway.get("kv/a").await.status,
         404,
-        "no part of it was done"
+        "no operation may be applied"
     );
 }
 
@@ -184,7 +184,7 @@ async fn concurrent_cas_writers_are_serialized() {
             done += u64::from(swapped.text() == "true" && raw.index() == now.index());
             assert!(
                 swapped.text() == "false" || raw.index() == now.index(),
-                "a swap against another's value"
+                "a check-and-set succeeded after another writer's"
             );
         }
     };
@@ -220,7 +220,7 @@ async fn a_small_value_does_not_retain_its_receive_buffer() {
     let buffer = Bytes::from(vec![b'x'; 8192]);
     let answer = gateway.call("PUT", "kv/small", buffer.slice(..16)).await;
     assert_eq!(answer.text(), "true");
-    assert!(buffer.is_unique(), "it is held by what was kept of it");
+    assert!(buffer.is_unique(), "the stored value retains the buffer");
 }
 
 #[tokio::test]

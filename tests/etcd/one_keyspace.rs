@@ -155,11 +155,11 @@ async fn an_etcd_write_keeps_the_spelling_and_consuls_attributes() {
     let entry = view.get(&key).unwrap();
     assert_eq!(entry.value().as_ref(), b"4");
     assert_eq!((entry.attrs().flags, entry.attrs().lock), (7, Some(id)));
-    assert_eq!(entry.created(), 2, "Consul's CreateIndex stays");
+    assert_eq!(entry.created(), 2, "Consul's CreateIndex must not change");
     assert_eq!(
         entry.placed(),
         3,
-        "etcd's createdIndex is that of the last set"
+        "etcd's createdIndex must be that of the last set"
     );
     assert!(view.get(&Key::user("n/x")).is_none());
 }

@@ -141,7 +141,7 @@ async fn a_poll_has_no_time_limit() {
     let mut wait = face.watch("/k?wait=true").await;
     tokio::select! {
         biased;
-        event = event(&mut wait) => panic!("nothing happened, but: {event}"),
+        event = event(&mut wait) => panic!("an event without a change: {event}"),
         () = tokio::time::sleep(Duration::from_secs(3_600)) => {}
     }
     face.ok("PUT /k value=1").await;

@@ -10,23 +10,23 @@ pub(crate) type Sequence = (&'static str, &'static [&'static str]);
 pub(crate) const DIFFERENCES: &[(&str, &str)] = &[
     (
         "GET $//a",
-        "etcd redirects paths with // to the clean path, here they are taken for it at once",
+        "etcd redirects paths with // to the clean path, kubekv treats them as the clean path",
     ),
     (
         "PUT $/x/../b value=1",
-        "etcd redirects writes with .. to the clean path, here they are refused",
+        "etcd redirects writes with .. to the clean path, kubekv refuses them",
     ),
     (
         "PUT $/a?ttl=99999999999 value=1",
-        "etcd lets a TTL wrap around that ends after 2262, here it is refused",
+        "etcd lets a TTL that ends after 2262 overflow, kubekv refuses it",
     ),
     (
         "PUT $/%ff value=1",
-        "etcd takes keys that are not UTF-8 and shows all of them as the same, here they are refused",
+        "etcd accepts keys that are not UTF-8 and shows all of them as the same, kubekv refuses them",
     ),
     (
         "GET $/%ff",
-        "etcd takes keys that are not UTF-8, here they are refused",
+        "etcd accepts keys that are not UTF-8, kubekv refuses them",
     ),
     ("POST !/v2/members", "there are no members to add"),
     ("DELETE !/v2/members/abc", "there are no members to remove"),
@@ -39,7 +39,10 @@ pub(crate) const DIFFERENCES: &[(&str, &str)] = &[
         "users and roles cannot be turned on",
     ),
     ("PUT !/v2/auth/users/u", "no users are kept"),
-    ("OPTIONS $/a", "no CORS headers: no web page is let in"),
+    (
+        "OPTIONS $/a",
+        "no CORS headers: no web page may send requests",
+    ),
 ];
 
 /// All sequences.
@@ -250,7 +253,7 @@ pub(crate) const SEQUENCES: &[Sequence] = &[
         ],
     ),
     (
-        "watches that wait",
+        "watches for new events",
         &[
             "PUT $/a value=0",
             "PARK $/a?wait=true",
@@ -306,7 +309,7 @@ pub(crate) const SEQUENCES: &[Sequence] = &[
         ],
     ),
     (
-        "watches of the past",
+        "watches of past events",
         &[
             "PUT $/a value=0",
             "PUT $/b value=0",
@@ -329,7 +332,7 @@ pub(crate) const SEQUENCES: &[Sequence] = &[
         ],
     ),
     (
-        "mistakes in requests",
+        "invalid requests",
         &[
             "GET $/a?recursive=",
             "GET $/a?recursive=yes",
@@ -380,7 +383,7 @@ pub(crate) const SEQUENCES: &[Sequence] = &[
         ],
     ),
     (
-        "outside the keys",
+        "endpoints other than keys",
         &[
             "GET !/",
             "GET !/v2",

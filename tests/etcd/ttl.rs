@@ -127,7 +127,7 @@ async fn a_directory_expires_with_its_subtree_in_one_event() {
     assert_eq!(
         event(&mut tree).await["node"]["key"],
         "/next",
-        "one event, not one for each"
+        "there must be one event, not one for each node"
     );
 }
 

@@ -68,7 +68,7 @@ fn programs_of_other_versions_in_path_are_ignored() {
         fetched.join("kubectl").read_link().unwrap(),
         bin.join("kubectl").canonicalize().unwrap()
     );
-    assert_eq!(get(), "", "nothing to do the second time");
+    assert_eq!(get(), "", "the second run must build nothing");
 
     // The linked program changes its version: only this one is built.
     program(&bin, "kubectl", "echo Client Version: v1.2.3");

@@ -148,7 +148,10 @@ async fn long_heads_wait_for_permits_and_short_ones_do_not() {
     let mut second = server.send(&get_once(&format!("/?{long}"))).await;
     assert!(server.ask(&get_once("/")).await.ends_with("ok"));
     let early = tokio::time::timeout(SHORT, rest(&mut second)).await;
-    assert!(early.is_err(), "it did not wait: {early:?}");
+    assert!(
+        early.is_err(),
+        "the head did not wait for a permit: {early:?}"
+    );
     server.release.notify_one();
     assert!(rest(&mut first).await.ends_with("released"));
     assert!(rest(&mut second).await.ends_with("ok"));

@@ -23,7 +23,7 @@ async fn drain_closes_idle_connections_and_waits_for_requests_in_flight() {
     assert!(rest(&mut kept).await.ends_with("ok"));
     assert!(
         !server.served.is_finished(),
-        "it ended before what was in flight"
+        "the drain ended before the request in flight"
     );
     server.release.notify_one();
     assert!(rest(&mut held).await.ends_with("released"));

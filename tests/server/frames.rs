@@ -187,7 +187,7 @@ async fn drain_ends_idle_connections_and_waits_for_frames_in_flight() {
     assert_eq!(frame(&mut idle).await, None);
     assert!(
         !server.served.is_finished(),
-        "it ended with a frame in flight"
+        "the drain ended with a frame in flight"
     );
     server.release.notify_one();
     assert_eq!(frame(&mut held).await.as_deref(), Some("hold"));

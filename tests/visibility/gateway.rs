@@ -159,5 +159,5 @@ pub(crate) async fn is_parked<T>(answer: &mut (impl Future<Output = T> + Unpin))
 /// The answer to a parked request. Time must be paused.
 pub(crate) async fn answered<T>(answer: impl Future<Output = T>) -> T {
     let answer = tokio::time::timeout(Duration::from_secs(30), answer).await;
-    answer.expect("it is still parked")
+    answer.expect("the request is still parked")
 }

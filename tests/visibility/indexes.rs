@@ -19,7 +19,7 @@ async fn hidden_changes_move_no_index_and_wake_no_blocking_query() {
     gateway.set("secret/x", "2").await;
     gateway.set("secret/y", "1").await;
     gateway.consul(ADMIN, "DELETE kv/secret/?recurse", "").await;
-    assert!(is_parked(&mut query).await, "woken by what is hidden");
+    assert!(is_parked(&mut query).await, "woken by a hidden change");
     for (what, before) in reads.iter().zip(before) {
         assert_eq!(index(what).await, before, "{what}");
     }
@@ -37,7 +37,7 @@ async fn hidden_changes_wake_no_watch() {
     gateway
         .etcd(ADMIN, "DELETE secret?recursive=true", "")
         .await;
-    assert!(is_parked(&mut watch).await, "woken by what is hidden");
+    assert!(is_parked(&mut watch).await, "woken by a hidden change");
     gateway.set("open", "2").await;
     assert_eq!(answered(watch).await.json()["node"]["key"], "/open");
 }

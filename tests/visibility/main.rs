@@ -6,7 +6,7 @@
     clippy::allow_attributes,
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "a test that cannot go on fails"
+    reason = "a test that cannot continue fails"
 )]
 
 mod directories;

@@ -69,7 +69,10 @@ async fn a_poll_follows_keys_that_become_visible() {
     gateway.guard.show(NODE, vec![("d/b", false)]);
     assert!(is_parked(&mut poll).await);
     gateway.set("d/b", "1").await;
-    assert!(is_parked(&mut poll).await, "woken by what is hidden now");
+    assert!(
+        is_parked(&mut poll).await,
+        "woken by a change of a hidden key"
+    );
     gateway.set("d/a", "2").await;
     assert_eq!(answered(poll).await.json()["node"]["key"], "/d/a");
 }

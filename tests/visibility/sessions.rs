@@ -41,14 +41,17 @@ async fn sessions_of_other_principals_move_no_index_and_wake_no_query() {
     let other = gateway.session(OTHER).await;
     let destroy = format!("PUT session/destroy/{other}");
     assert_eq!(gateway.consul(OTHER, &destroy, "").await.body, "true");
-    assert!(is_parked(&mut query).await, "woken by another's session");
+    assert!(
+        is_parked(&mut query).await,
+        "woken by another principal's session"
+    );
     let still = gateway.consul(NODE, "GET session/list", "").await.index();
     assert_eq!(still, index);
     let destroy = format!("PUT session/destroy/{own}");
     assert_eq!(gateway.consul(NODE, &destroy, "").await.body, "true");
     let answer = answered(query).await;
     assert_eq!(answer.body, "[]");
-    assert!(answer.index() > index, "an index never falls");
+    assert!(answer.index() > index, "the index must not fall");
 }
 
 #[tokio::test]

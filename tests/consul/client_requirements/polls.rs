@@ -45,7 +45,11 @@ async fn the_index_is_never_0_and_a_poll_with_the_first_index_waits() {
     assert_eq!(index, 1);
     let parked = gateway.park(&format!("kv/a?index={index}&wait=1m")).await;
     gateway.set("a", "v").await;
-    assert_eq!(parked.await.unwrap().status, 200, "the very first change");
+    assert_eq!(
+        parked.await.unwrap().status,
+        200,
+        "the first change must wake the poll"
+    );
 }
 
 #[tokio::test]

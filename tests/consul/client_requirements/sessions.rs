@@ -101,7 +101,7 @@ async fn a_session_expires_at_twice_its_ttl_after_its_last_renewal() {
     assert_eq!(
         gateway.call("GET", "kv/a", "").await.status,
         404,
-        "gone 3 s after a TTL of 1 s"
+        "the session must have expired 3 s after a TTL of 1 s"
     );
     assert_eq!(
         gateway
@@ -122,7 +122,7 @@ async fn acquire_locks_a_key_for_one_session() {
     assert_eq!(
         gateway.put(&acquire(&one), "L").await.text(),
         "true",
-        "again, by its holder"
+        "its holder may acquire it again"
     );
     let held = gateway.get("kv/lock").await;
     assert_eq!(

@@ -4,7 +4,7 @@ use super::Sequence;
 
 pub const SEQUENCES: &[Sequence] = &[
     (
-        "an entry comes and goes",
+        "creation and deletion of an entry",
         &[
             "GET /v1/kv/$",
             "PUT /v1/kv/$?flags=42 < value",
@@ -28,7 +28,7 @@ pub const SEQUENCES: &[Sequence] = &[
         ],
     ),
     (
-        "odd values",
+        "unusual values",
         &[
             "PUT /v1/kv/$",
             "GET /v1/kv/$",
@@ -44,7 +44,7 @@ pub const SEQUENCES: &[Sequence] = &[
         ],
     ),
     (
-        "odd keys",
+        "unusual keys",
         &[
             "PUT /v1/kv/$/%22%3C%3E%26%27%5C < a",
             "PUT /v1/kv/$/a%20b+c < b",
@@ -102,7 +102,7 @@ pub const SEQUENCES: &[Sequence] = &[
         ],
     ),
     (
-        "swaps",
+        "check-and-set",
         &[
             "PUT /v1/kv/$?cas=0 < one",
             "PUT /v1/kv/$?cas=0 < two",
@@ -119,7 +119,7 @@ pub const SEQUENCES: &[Sequence] = &[
         ],
     ),
     (
-        "parameters that make no sense",
+        "invalid parameters",
         &[
             "PUT /v1/kv/$?cas=x < v",
             "PUT /v1/kv/$?cas= < v",
@@ -169,7 +169,7 @@ pub const SEQUENCES: &[Sequence] = &[
         ],
     ),
     (
-        "an equal write",
+        "a write of an equal value",
         &[
             "PUT /v1/kv/$ < same",
             "GET /v1/kv/$",

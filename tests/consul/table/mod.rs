@@ -29,7 +29,7 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
     ),
     (
         "PUT /v1/txn < [null]",
-        "Consul fails inside and breaks the connection off",
+        "Consul fails internally and closes the connection",
     ),
     (
         "PUT /v1/txn < [{\"Node\":{\"Verb\":\"get\",\"Node\":{\"Node\":\"host\"}}}]",
@@ -58,7 +58,7 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
 ];
 
 const REDIRECT: &str = "slashes are collapsed at once: Consul redirects, which makes a PUT a GET";
-const REFUSED: &str = "not there, and refused by name";
+const REFUSED: &str = "not implemented, and refused by name";
 const GATEWAY: &str = "the gateway is a node of one port, with no raft and no gossip";
 
 /// Every sequence. Sessions come first, while no others exist: they are listed in the order of their random ids.

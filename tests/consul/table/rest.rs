@@ -142,7 +142,7 @@ pub const SEQUENCES: &[Sequence] = &[
         ],
     ),
     (
-        "what is off or not here",
+        "disabled and unimplemented endpoints",
         &[
             "PUT /v1/acl/bootstrap",
             "GET /v1/acl/list",

@@ -70,7 +70,7 @@ pub const SEQUENCES: &[Sequence] = &[
         ],
     ),
     (
-        "locks by what is no session",
+        "locks with an invalid session",
         &[
             "PUT /v1/kv/$?acquire= < v",
             "PUT /v1/kv/$?acquire=foo < v",
@@ -86,7 +86,7 @@ pub const SEQUENCES: &[Sequence] = &[
         ],
     ),
     (
-        "a plain write under a lock",
+        "a plain write to a locked key",
         &[
             "PUT /v1/session/create < {\"LockDelay\":\"0s\"}",
             "PUT /v1/kv/$?acquire=#0 < L",
@@ -109,7 +109,7 @@ pub const SEQUENCES: &[Sequence] = &[
         ],
     ),
     (
-        "descriptions of sessions",
+        "session definitions",
         &[
             "PUT /v1/session/create < {\"TTL\":\"99ms\"}",
             "PUT /v1/session/create < {\"TTL\":\"x\"}",
@@ -134,7 +134,7 @@ pub const SEQUENCES: &[Sequence] = &[
         ],
     ),
     (
-        "a session of every sort",
+        "sessions of every kind",
         &[
             "PUT /v1/session/create < null",
             "PUT /v1/session/create < {}",
@@ -159,7 +159,7 @@ pub const SEQUENCES: &[Sequence] = &[
         ],
     ),
     (
-        "a session that runs out",
+        "expiry of a session",
         &[
             "PUT /v1/session/create < {\"TTL\":\"100ms\",\"Behavior\":\"delete\",\"LockDelay\":\"0s\"}",
             "PUT /v1/kv/$?acquire=#0 < L",

@@ -4,7 +4,7 @@ use super::Sequence;
 
 pub const SEQUENCES: &[Sequence] = &[
     (
-        "a transaction of every verb",
+        "transactions of every verb",
         &[
             "PUT /v1/session/create < {\"LockDelay\":\"0s\"}",
             "PUT /v1/txn < [{\"KV\":{\"Verb\":\"set\",\"Key\":\"$/a\",\"Value\":\"aGk=\",\"Flags\":7}},{\"KV\":{\"Verb\":\"get\",\"Key\":\"$/a\"}},{\"kv\":{\"verb\":\"get-tree\",\"key\":\"$/\"}},{\"KV\":{\"Verb\":\"check-not-exists\",\"Key\":\"$/b\"}},{\"KV\":{\"Verb\":\"cas\",\"Key\":\"$/b\",\"Index\":0,\"Value\":\"Yg==\"}},{\"KV\":{\"Verb\":\"lock\",\"Key\":\"$/l\",\"Session\":\"#0\",\"Value\":\"bA==\"}},{\"KV\":{\"Verb\":\"check-session\",\"Key\":\"$/l\",\"Session\":\"#0\"}}]",
@@ -47,7 +47,7 @@ pub const SEQUENCES: &[Sequence] = &[
         ],
     ),
     (
-        "transactions that make no sense",
+        "invalid transactions",
         &[
             "PUT /v1/txn",
             "PUT /v1/txn < x",
