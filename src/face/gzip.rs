@@ -86,7 +86,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_header_makes_it_panic(value in "[ -~]{0,60}") {
+        fn no_header_causes_a_panic(value in "[ -~]{0,60}") {
             let _accepts = accepts(&value);
         }
     }

@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_list_is_encoded_once_for_all_who_see_the_same_of_it() {
+    async fn a_list_is_encoded_once_for_callers_of_equal_visibility() {
         let mut registry = prometheus_client::registry::Registry::default();
         let opened = Keyspace::open(
             Arc::new(MemoryStore::new()),

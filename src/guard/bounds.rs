@@ -86,7 +86,7 @@ mod tests {
     use std::sync::Arc;
 
     #[tokio::test]
-    async fn an_operator_is_bounded_as_a_client_is_and_the_gateway_itself_is_not() {
+    async fn bounds_apply_to_operators_but_not_to_the_gateway_itself() {
         let store = Arc::new(MemoryStore::new());
         let limits = store.limits();
         let guard = crate::guard::for_store(limits);

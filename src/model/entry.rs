@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_successor_makes_the_marks_firm() {
+    fn a_successor_has_its_predecessors_creation_revision() {
         let first = Entry {
             record: Record::successor(None, 5),
             modified: Revision::new(7, 0),

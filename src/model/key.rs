@@ -111,20 +111,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trailing_slash_makes_another_key_of_the_same_node() {
+    fn a_trailing_slash_is_another_key_of_the_same_node() {
         assert_ne!(Key::user("a"), Key::user("a/"));
         assert_eq!(Key::user("a").node(), Key::user("a/").node());
     }
 
     #[test]
-    fn keys_no_tree_can_show_have_no_node() {
+    fn keys_that_are_no_etcd_path_have_no_node() {
         for key in [&b""[..], b"/", b"a//b", b"/a", b"a//", b"\xff"] {
             assert_eq!(Key::user(key).node(), None, "{}", key.escape_ascii());
         }
     }
 
     #[test]
-    fn the_end_of_a_prefix_lies_past_all_its_keys() {
+    fn the_end_of_a_prefix_is_past_all_its_keys() {
         assert_eq!(Key::user("a/").prefix_end(), Some(Key::user("a0")));
         assert_eq!(Key::user(b"a\xff\xff").prefix_end(), Some(Key::user("b")));
         assert_eq!(Key::user("").prefix_end(), Some(Key::system("")));
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn no_client_key_reaches_the_gateways_own() {
+    fn client_keys_are_apart_from_internal_keys() {
         assert!(Key::user(b"\xff\xff\xff") < Key::system(""));
         assert!(!Key::system("lease/1").starts_with(&Key::user("")));
     }

@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_read_as_it_is_written_and_in_no_other_spelling() {
+    fn only_the_hyphenated_spelling_of_an_id_is_parsed() {
         let id = LeaseId::random();
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!(id.to_string().to_uppercase().parse(), Ok(id));
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_without_an_owner_is_anybodys_and_stays_as_it_is() {
+    fn a_record_without_owner_is_anonymous_and_encoded_unchanged() {
         let id = LeaseId(7);
         let old = format!(
             r#"{{"id":"{id}","term_ms":null,"on_end":"release","lock_delay_ms":0,"labels":{{}}}}"#

@@ -188,7 +188,7 @@ mod tests {
 
     /// Or else it never ends: expiry finds nothing to end, and its timer is gone.
     #[tokio::test]
-    async fn nothing_is_due_before_it_is_in_the_view() {
+    async fn no_entry_is_due_before_the_view_contains_it() {
         const WRITES: u64 = 20_000;
         let applier = Applier::new();
         applier.load(&StoreContents::default());

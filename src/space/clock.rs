@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_pause_is_not_counted_and_is_followed_by_a_grace() {
+    async fn a_pause_is_not_counted_and_is_followed_by_a_grace_period() {
         let clock = ServingClock::start();
         tick(&clock, 10).await;
         assert_eq!(clock.now(), Duration::from_secs(5));

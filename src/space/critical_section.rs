@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wide_change_is_not_overtaken() {
+    fn a_change_of_many_keys_is_not_overtaken() {
         let section = Arc::new(CriticalSection::default());
         let first = section
             .enter()
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn giving_up_a_place_unblocks_the_next_change() {
+    fn cancelling_a_queued_change_unblocks_the_next() {
         let section = Arc::new(CriticalSection::default());
         let locks = section
             .enter()

@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn at_least_a_thousand_are_kept_unless_they_are_huge() {
+    fn a_thousand_commits_are_kept_unless_they_are_huge() {
         assert_eq!(kept_of(10, 20_000), 16_384);
         assert_eq!(kept_of(64 << 10, 5_000), 1_000);
         assert!(kept_of(4 << 20, 200) < 100);

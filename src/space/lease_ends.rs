@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_owners_index_moves_by_its_own_leases_alone_and_never_falls() {
+    fn an_owners_index_moves_only_by_its_own_leases_and_never_falls() {
         let mut ends = LeaseEnds::since(5);
         let [a, b] = ["a", "b"].map(Principal::named);
         let of = |ends: &LeaseEnds, wanted: &Principal| ends.last_of(|owner| owner == wanted);

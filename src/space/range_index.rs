@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn removal_leaves_nothing_behind() {
+    fn removal_empties_the_index() {
         let mut index = RangeIndex::default();
         let ranges = [
             KeyRange::Exact(Key::user("a")),

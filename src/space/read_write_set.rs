@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_touches_a_written_key_clashes() {
+    fn only_sets_that_include_a_written_key_conflict() {
         let write = writes("a/b", Effect::Changes);
         assert!(clash(&write, &writes("a/b", Effect::Changes)));
         assert!(clash(&write, &beneath("a/", Depth::Entries)));
@@ -229,14 +229,14 @@ mod tests {
     }
 
     #[test]
-    fn readers_share_and_keep_writers_out() {
+    fn reads_do_not_conflict_with_reads_but_with_writes() {
         let tree = beneath("a/", Depth::Entries);
         assert!(!clash(&tree, &tree));
         assert!(clash(&tree, &writes("a/new", Effect::ComesOrGoes)));
     }
 
     #[test]
-    fn reads_of_keys_alone_do_not_clash_with_new_values() {
+    fn key_only_reads_do_not_conflict_with_new_values() {
         let exists = beneath("a/", Depth::Keys);
         assert!(!clash(&exists, &writes("a/b", Effect::Changes)));
         assert!(clash(&exists, &writes("a/b", Effect::ComesOrGoes)));

@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_watcher_learns_where_to_resume() {
+    fn a_slow_watcher_gets_the_revision_to_resume_from() {
         let watches = Arc::new(Watches::default());
         let mut watch = watches.watch(node_ranges("a", false), Visibility::All, None);
         for revision in 1..=2_000 {

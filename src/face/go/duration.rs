@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn invalid_durations_are_refused_in_gos_words() {
+    fn invalid_durations_are_refused_with_gos_message() {
         for (text, words) in [
             ("", r#"time: invalid duration """#),
             ("x", r#"time: invalid duration "x""#),
@@ -224,12 +224,12 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_it_panic(text in ".*") {
+        fn no_text_causes_a_panic(text in ".*") {
             let _read = parse_duration(&text);
         }
 
         #[test]
-        fn nothing_like_a_duration_makes_it_panic(text in "[-+]?([0-9]{0,22}(\\.[0-9]{0,22})?(ns|us|ms|s|m|h|x)){0,3}") {
+        fn no_text_like_a_duration_causes_a_panic(text in "[-+]?([0-9]{0,22}(\\.[0-9]{0,22})?(ns|us|ms|s|m|h|x)){0,3}") {
             let _read = parse_duration(&text);
         }
     }

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bad_escapes_are_named_up_to_three_bytes() {
+    fn errors_show_up_to_three_bytes_of_a_bad_escape() {
         assert_eq!(bad_escape(b"a%zzz"), Some(&b"%zz"[..]));
         assert_eq!(bad_escape(b"%41%"), Some(&b"%"[..]));
         assert_eq!(bad_escape(b"%41+b"), None);
@@ -76,7 +76,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn escapes_are_undone(text: Vec<u8>) {
+        fn escapes_are_decoded(text: Vec<u8>) {
             let escaped = escape_query(&text);
             prop_assert_eq!(unescape_query(escaped.as_bytes()), Ok(text));
         }

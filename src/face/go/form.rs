@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_in_gos_words() {
+    fn errors_have_gos_messages() {
         let words = |query: &[u8]| Form::parse(b"", b"", query).unwrap_err().to_string();
         assert_eq!(words(b"a=%zzz"), r#"invalid URL escape "%zz""#);
         assert_eq!(words(b"a=%"), r#"invalid URL escape "%""#);
@@ -99,7 +99,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_encoded_is_read_back(fields in proptest::collection::vec((".{1,8}", ".{0,8}"), 0..6)) {
+        fn encoded_forms_are_parsed_back(fields in proptest::collection::vec((".{1,8}", ".{0,8}"), 0..6)) {
             let text = form_urlencoded::Serializer::new(String::new()).extend_pairs(&fields).finish();
             let form = Form::parse(TYPE, text.as_bytes(), b"").unwrap();
             for (name, _) in &fields {

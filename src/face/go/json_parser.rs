@@ -345,7 +345,7 @@ mod tests {
     ];
 
     #[test]
-    fn invalid_json_is_refused_in_gos_words() {
+    fn invalid_json_is_refused_with_gos_message() {
         for (body, words) in NO_JSON {
             assert_eq!(
                 first_value(body.as_bytes()),
@@ -361,12 +361,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(bytes: Vec<u8>) {
+        fn no_bytes_cause_a_panic(bytes: Vec<u8>) {
             let _value = first_value(&bytes);
         }
 
         #[test]
-        fn nearly_json_makes_it_not_panic(text in "[\\[\\]{}\",:0-9a-fnul\\\\ -]{0,40}") {
+        fn no_text_like_json_causes_a_panic(text in "[\\[\\]{}\",:0-9a-fnul\\\\ -]{0,40}") {
             let _value = first_value(text.as_bytes());
         }
 

@@ -166,7 +166,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pretty_json_means_the_same(texts: Vec<String>, numbers: Vec<u64>) {
+        fn pretty_json_parses_to_the_same_value(texts: Vec<String>, numbers: Vec<u64>) {
             let mut compact = Vec::new();
             JsonObject::new(&mut compact)
                 .with("texts", |out| push_strings(out, &texts))

@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn only_gos_spellings_are_truth_values() {
+    fn only_gos_spellings_are_booleans() {
         assert_eq!(parse_bool(b"T"), Some(true));
         assert_eq!(parse_bool(b"False"), Some(false));
         for bad in ["", "yes", "tRUE", "2"] {
@@ -80,7 +80,7 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_it_panic(bytes: Vec<u8>) {
+        fn no_bytes_cause_a_panic(bytes: Vec<u8>) {
             let _read = (parse_uint(&bytes), parse_bool(&bytes));
         }
     }

@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn dots_are_segments_of_their_own() {
+    fn only_whole_segments_of_dots_are_found() {
         for path in ["/a/..", "/./a", "/a/../b", "/..", "/a/."] {
             assert!(has_dot_segments(path.as_bytes()), "{path}");
         }
@@ -102,7 +102,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_collapsed_has_no_empty_segment(path in proptest::collection::vec(any::<u8>(), 0..40)) {
+        fn collapsed_paths_have_no_empty_segment(path in proptest::collection::vec(any::<u8>(), 0..40)) {
             let once = collapse_slashes(&path);
             prop_assert_eq!(once.first(), Some(&b'/'));
             prop_assert_eq!(&collapse_slashes(&once), &once);

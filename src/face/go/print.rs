@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn printable_is_what_go_calls_printable() {
+    fn characters_are_printable_as_in_go() {
         for c in [
             'a',
             ' ',

@@ -139,12 +139,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(bytes: Vec<u8>) {
+        fn no_bytes_cause_a_panic(bytes: Vec<u8>) {
             let _read = Query::parse(&bytes);
         }
 
         #[test]
-        fn what_is_encoded_is_read_again(pairs: Vec<(Vec<u8>, Vec<u8>)>) {
+        fn encoded_queries_are_parsed_back(pairs: Vec<(Vec<u8>, Vec<u8>)>) {
             let mut pairs = pairs;
             pairs.retain(|(name, value)| !name.is_empty() || !value.is_empty());
             pairs.sort_by(|(a, _), (b, _)| a.cmp(b));

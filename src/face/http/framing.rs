@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_chunks_are_refused_in_gos_words() {
+    fn malformed_chunks_are_refused_with_gos_message() {
         let words = |bytes: &[u8]| read(CHUNKED, bytes, 99).unwrap_err();
         assert_eq!(words(b"zz\r\nabc"), "invalid byte in chunk length");
         assert_eq!(words(b"3\r\nabcd\r\n"), "malformed chunked encoding");
@@ -304,12 +304,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic_or_loop(bytes: Vec<u8>, piece in 1_usize..9) {
+        fn no_bytes_cause_a_panic_or_a_loop(bytes: Vec<u8>, piece in 1_usize..9) {
             let _read = read(CHUNKED, &bytes, piece);
         }
 
         #[test]
-        fn chunks_make_up_the_body(chunks in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..40), 0..6), piece in 1_usize..40) {
+        fn chunks_are_joined_into_the_body(chunks in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..40), 0..6), piece in 1_usize..40) {
             let mut bytes = Vec::new();
             for chunk in &chunks {
                 bytes.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_target_is_cut() {
+    fn a_long_target_is_truncated() {
         assert_eq!(shown(&format!("/{}", "a".repeat(9999))).len(), 259);
     }
 

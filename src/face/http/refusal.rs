@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_in_gos_words() {
+    fn refusals_have_gos_messages() {
         for (refusal, line, body) in [
             (
                 RequestRefusal::MALFORMED,

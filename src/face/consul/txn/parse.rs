@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_in_consuls_words() {
+    fn refusals_have_consuls_messages() {
         for (body, expected) in [
             ("", "Failed to parse body: EOF"),
             (

@@ -52,7 +52,7 @@ fn a_head_is_read_in_any_pieces() {
 }
 
 #[test]
-fn every_byte_of_a_target_is_kept_but_controls() {
+fn targets_keep_every_byte_except_controls() {
     for byte in 0x21..=0xff_u8 {
         let bytes = [b"GET /a", &[byte][..], b"b HTTP/1.1\r\nHost: x\r\n\r\n"].concat();
         if byte == 0x7f {
@@ -117,7 +117,7 @@ fn request_lines_are_read_as_go_reads_them() {
 }
 
 #[test]
-fn what_cannot_become_a_request_is_refused_before_its_line_ends() {
+fn bytes_that_begin_no_request_are_refused_before_the_line_ends() {
     // The begin of a TLS handshake, and of a ZooKeeper session.
     for bytes in [&b"\x16\x03\x01"[..], b"\0\0\0\x2c\0\0", b"GE\x80"] {
         let refused = read(bytes, 99).unwrap_err();
@@ -127,7 +127,7 @@ fn what_cannot_become_a_request_is_refused_before_its_line_ends() {
 }
 
 #[test]
-fn bad_headers_are_refused_in_gos_words() {
+fn invalid_headers_are_refused_with_gos_message() {
     for (headers, detail) in [
         ("A: b", "missing required Host header"),
         ("Host: a\nHost: b", "too many Host headers"),
@@ -153,14 +153,14 @@ fn bad_headers_are_refused_in_gos_words() {
 }
 
 #[test]
-fn folded_headers_are_put_together() {
+fn folded_headers_are_joined() {
     let head = head("GET / HTTP/1.1\nHost: a\nX: b \n\t c\n   d\nY: e\n\n");
     assert_eq!(head.headers["x"], "b c d");
     assert_eq!(head.headers["y"], "e");
 }
 
 #[test]
-fn a_body_ends_where_the_headers_say() {
+fn headers_define_the_framing_of_the_body() {
     let framing = |headers: &str| head(&format!("PUT / HTTP/1.1\nHost: a\n{headers}\n\n")).framing;
     let chunked = Framing::Chunked(Chunk::Size);
     assert_eq!(framing("X: y"), Framing::DONE);
@@ -206,7 +206,7 @@ fn a_body_ends_where_the_headers_say() {
 }
 
 #[test]
-fn a_head_has_a_size() {
+fn a_head_past_the_size_limit_is_refused() {
     let mut reader = Reader::default();
     let mut input = BytesMut::from(&b"GET /"[..]);
     input.extend_from_slice(&[b'a'; 100]);
@@ -218,12 +218,12 @@ fn a_head_has_a_size() {
 
 proptest! {
     #[test]
-    fn no_bytes_make_it_panic(bytes: Vec<u8>, piece in 1_usize..20) {
+    fn no_bytes_cause_a_panic(bytes: Vec<u8>, piece in 1_usize..20) {
         let _read = read(&bytes, piece);
     }
 
     #[test]
-    fn no_head_makes_it_panic(
+    fn no_head_causes_a_panic(
         first in "[A-Z(]{0,4} [ -~]{0,9} HTTP/[0-9.]{1,3}",
         lines in proptest::collection::vec("[ -~\t]{0,12}", 0..6),
         piece in 1_usize..20,
