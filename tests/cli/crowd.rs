@@ -9,7 +9,7 @@ use support::requests::{ask, send};
 use support::running::Running;
 
 /// Limit for the memory of one idle connection, in bytes.
-const EACH: usize = 40 << 10;
+const MAX_BYTES_PER_CONNECTION: usize = 40 << 10;
 
 /// The gateway's memory in bytes.
 fn resident(gateway: &Running) -> usize {
@@ -47,7 +47,10 @@ fn idle_connections_delay_no_request_and_take_little_memory() {
     wait_for_metric(gateway.admin, &open);
     wait_for_metric(gateway.admin, "kubekv_face_in_flight{face=\"consul\"} 0");
     let cost = resident(&gateway).saturating_sub(before) / count;
-    assert!(cost < EACH, "{cost} bytes for each of {count} connections");
+    assert!(
+        cost < MAX_BYTES_PER_CONNECTION,
+        "{cost} bytes for each of {count} connections"
+    );
 
     assert_eq!(gateway.run(&["put", "a", "1"]).code, 0);
     assert!(ask(gateway.etcd, "GET /v2/keys/a").starts_with("HTTP/1.1 200 "));

@@ -10,7 +10,7 @@ use support::http_client::Answer;
 use support::normalize::{name, replace_after, replace_ids};
 
 /// Bodies longer than this are compared by their length only.
-const LONG: usize = 4 << 10;
+const MAX_COMPARED_BODY: usize = 4 << 10;
 
 /// The compared parts of an answer.
 #[derive(Debug, PartialEq, Eq)]
@@ -112,7 +112,7 @@ impl Side {
         }
         body = replace_ids(&body, &mut self.ids);
         body = body.replace(&self.address.to_string(), "ADDRESS");
-        if body.len() > LONG {
+        if body.len() > MAX_COMPARED_BODY {
             body = format!("{} bytes", body.len());
         }
         let compared = [

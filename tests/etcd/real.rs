@@ -19,18 +19,18 @@ struct Seen {
 
 fn seen(answer: &Answer) -> Seen {
     // Their values differ between servers.
-    let there = ["x-etcd-cluster-id", "x-raft-index", "x-raft-term"];
-    let same = [
+    let required = ["x-etcd-cluster-id", "x-raft-index", "x-raft-term"];
+    let compared = [
         "content-type",
         "allow",
         "x-content-type-options",
         "x-etcd-index",
     ];
-    let own = there.map(|name| (name, (!answer.header(name).is_empty()).to_string()));
-    let common = same.map(|name| (name, answer.header(name).to_owned()));
+    let required = required.map(|name| (name, (!answer.header(name).is_empty()).to_string()));
+    let compared = compared.map(|name| (name, answer.header(name).to_owned()));
     Seen {
         status: answer.status,
-        headers: own.into_iter().chain(common).collect(),
+        headers: required.into_iter().chain(compared).collect(),
         body: without_times(&String::from_utf8_lossy(&answer.body)),
     }
 }

@@ -32,17 +32,17 @@ use crate::settings::{self, Settings};
 use support::etcd_member::Member;
 
 /// Number of differences after which a run ends.
-const ENOUGH: usize = 30;
+const MAX_DIFFERENCES: usize = 30;
 
 /// Runs cases until the time or their number is reached; panics if there was a difference.
 async fn referee<P: Protocol>(runner: &mut Runner<P>, settings: &Settings, cases: u64) {
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut known = BTreeSet::new();
-    let mut passing = 0;
+    let mut unconfirmed = 0;
     let mut number = settings.case.unwrap_or(0);
-    let mut last_summary = begun;
+    let mut last_summary = started;
     loop {
-        if settings.is_over(number, cases) || known.len() >= ENOUGH {
+        if settings.is_over(number, cases) || known.len() >= MAX_DIFFERENCES {
             break;
         }
         let mut rng = Rng::with_seed(settings.seed.wrapping_mul(0x9E37_79B9).wrapping_add(number));
@@ -50,7 +50,7 @@ async fn referee<P: Protocol>(runner: &mut Runner<P>, settings: &Settings, cases
         if let Some(first) = runner.run(&steps).await {
             match shrink::confirm(runner, &steps).await {
                 None => {
-                    passing += 1;
+                    unconfirmed += 1;
                     println!("(once only)");
                     print_difference(settings.seed, number, &steps[..first.steps], &first);
                 }
@@ -65,12 +65,12 @@ async fn referee<P: Protocol>(runner: &mut Runner<P>, settings: &Settings, cases
         number += 1;
         if last_summary.elapsed().as_secs() >= 60 {
             last_summary = Instant::now();
-            summary(runner, begun, known.len(), passing);
+            summary(runner, started, known.len(), unconfirmed);
         }
     }
-    summary(runner, begun, known.len(), passing);
+    summary(runner, started, known.len(), unconfirmed);
     assert!(known.is_empty(), "{} differences", known.len());
-    assert_eq!(passing, 0, "differences that a second run did not show");
+    assert_eq!(unconfirmed, 0, "differences that a second run did not show");
 }
 
 /// The identity of a difference: its requests without their numbers.
@@ -92,11 +92,11 @@ fn print_difference(seed: u64, case: u64, steps: &[Step], found: &Difference) {
     println!("kubekv: {}\n", found.own);
 }
 
-fn summary<P>(runner: &Runner<P>, begun: Instant, different: usize, passing: u64) {
+fn summary<P>(runner: &Runner<P>, started: Instant, different: usize, unconfirmed: u64) {
     let counts = &runner.counts;
     println!(
-        "{} s: {} cases, {} steps, {} polls, {} not to be sent, {different} differences, {passing} passing ones; allowed: {:?}",
-        begun.elapsed().as_secs(),
+        "{} s: {} cases, {} steps, {} polls, {} not to be sent, {different} differences, {unconfirmed} unconfirmed; allowed: {:?}",
+        started.elapsed().as_secs(),
         counts.cases,
         counts.steps,
         counts.parked,

@@ -6,18 +6,18 @@ use super::case::Step;
 use super::run::{Difference, PATIENCE, Protocol, Runner};
 
 /// Number of runs that must show a difference before it counts as reproducible.
-const AGAIN: usize = 3;
+const CONFIRMATIONS: usize = 3;
 
 /// Limit for the number of runs per difference.
-const MOST: usize = 2_000;
+const MAX_RUNS: usize = 2_000;
 
 /// The patience while a known difference is reduced: a case that differs only for want of patience is no reduction of it.
-const SHORT: Duration = Duration::from_millis(400);
+const REDUCTION_PATIENCE: Duration = Duration::from_millis(400);
 
 /// The difference, if every run shows one.
 pub async fn confirm<P: Protocol>(runner: &mut Runner<P>, steps: &[Step]) -> Option<Difference> {
     let mut difference = None;
-    for _ in 0..AGAIN {
+    for _ in 0..CONFIRMATIONS {
         difference = Some(runner.run(steps).await?);
     }
     difference
@@ -30,13 +30,13 @@ pub async fn shrink<P: Protocol>(
     mut difference: Difference,
 ) -> (Vec<Step>, Difference) {
     let mut runs = 0;
-    runner.pair.patience = SHORT;
+    runner.pair.patience = REDUCTION_PATIENCE;
     steps.truncate(difference.steps);
     let mut chunk = steps.len().div_ceil(2);
-    while chunk > 0 && runs < MOST {
+    while chunk > 0 && runs < MAX_RUNS {
         let mut from = 0;
-        let mut less = false;
-        while from < steps.len() && runs < MOST {
+        let mut shorter = false;
+        while from < steps.len() && runs < MAX_RUNS {
             let mut fewer = steps.clone();
             fewer.drain(from..(from + chunk).min(steps.len()));
             runs += 1;
@@ -45,17 +45,17 @@ pub async fn shrink<P: Protocol>(
                     steps = fewer;
                     steps.truncate(found.steps);
                     difference = found;
-                    less = true;
+                    shorter = true;
                 }
                 None => from += chunk,
             }
         }
-        if !less || chunk > 1 {
+        if !shorter || chunk > 1 {
             chunk /= 2;
         }
     }
     let mut at = 0;
-    while at < steps.len() && runs < MOST {
+    while at < steps.len() && runs < MAX_RUNS {
         let mut changed = false;
         for less in steps[at].reductions() {
             let mut simpler = steps.clone();

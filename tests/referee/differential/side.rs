@@ -21,7 +21,7 @@ use support::http_client::Answer;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Time limit for the answer to a poll.
-const LONG: Duration = Duration::from_secs(120);
+const POLL_PATIENCE: Duration = Duration::from_secs(120);
 
 /// The body of an answer that did not arrive in time; its status is 0.
 pub const NO_ANSWER: &str = "no answer";
@@ -51,7 +51,7 @@ pub struct Progress {
     /// Whether the answer is complete.
     pub ended: bool,
     /// The number of answers without a change.
-    pub vain: usize,
+    pub unchanged: usize,
 }
 
 /// A parked request. Dropping it closes its connection.
@@ -158,7 +158,7 @@ impl Side {
 
     /// Sends a request that may block for long.
     pub async fn wait(&mut self, request: &Request) -> Answer {
-        self.ask_for(request, LONG).await
+        self.ask_for(request, POLL_PATIENCE).await
     }
 
     async fn ask_for(&mut self, request: &Request, patience: Duration) -> Answer {

@@ -16,7 +16,7 @@ pub enum Verdict {
 
 /// Headers that only one server may send: date, permission for web pages, length of the body, variants by compression.
 /// Whether the connection closes shows in the answers on it.
-const ANY: [&str; 6] = [
+const OPTIONAL_HEADERS: [&str; 6] = [
     "Date",
     "Content-Length",
     "Transfer-Encoding",
@@ -26,7 +26,7 @@ const ANY: [&str; 6] = [
 ];
 
 /// Messages about a malformed body.
-const BROKEN: [&str; 5] = [
+const BROKEN_BODY_MESSAGES: [&str; 5] = [
     "unexpected EOF",
     "invalid byte in chunk length",
     "malformed chunked encoding",
@@ -58,7 +58,7 @@ fn is_same(own: &RawAnswer, real: &RawAnswer) -> bool {
 }
 
 fn names(answer: &RawAnswer) -> impl Iterator<Item = &String> {
-    let counts = |name: &&String| !ANY.iter().any(|any| name.starts_with(any));
+    let counts = |name: &&String| !OPTIONAL_HEADERS.iter().any(|any| name.starts_with(any));
     answer.names.iter().filter(counts)
 }
 
@@ -120,7 +120,9 @@ fn count_rule(face: Face, case: &Case, ours: &Transcript, theirs: &Transcript) -
 }
 
 fn is_broken(answer: &RawAnswer) -> bool {
-    BROKEN.iter().any(|words| answer.body.contains(words))
+    BROKEN_BODY_MESSAGES
+        .iter()
+        .any(|words| answer.body.contains(words))
 }
 
 fn describe(transcript: &Transcript, at: usize) -> String {

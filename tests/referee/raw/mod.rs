@@ -29,7 +29,7 @@ const CONSUL_CASES: u64 = 1_500;
 const ETCD_CASES: u64 = 500;
 
 /// Number of differences after which a run ends.
-const ENOUGH: usize = 20;
+const MAX_DIFFERENCES: usize = 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs consul: tests/run"]
@@ -84,12 +84,12 @@ async fn referee(face: Face, own: SocketAddr, real: SocketAddr) {
             shown(&case.bytes)
         );
     }
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut rules: BTreeMap<&'static str, u64> = BTreeMap::new();
     let (mut number, mut different) = (settings.case.unwrap_or(0), 0);
-    let mut last_summary = begun;
+    let mut last_summary = started;
     loop {
-        if settings.is_over(number, cases) || different >= ENOUGH {
+        if settings.is_over(number, cases) || different >= MAX_DIFFERENCES {
             break;
         }
         let mut rng = Rng::with_seed(settings.seed.wrapping_mul(0x9E37_79B9).wrapping_add(number));
@@ -107,10 +107,10 @@ async fn referee(face: Face, own: SocketAddr, real: SocketAddr) {
         number += 1;
         if last_summary.elapsed().as_secs() >= 60 {
             last_summary = Instant::now();
-            summary(begun, number, different, &rules);
+            summary(started, number, different, &rules);
         }
     }
-    summary(begun, number, different, &rules);
+    summary(started, number, different, &rules);
     assert_eq!(different, 0, "differences");
 }
 
@@ -133,8 +133,8 @@ async fn stored(face: Face, server: SocketAddr, case: &Case) -> String {
     format!("{} {}", listed.status, transcript::normal(&body))
 }
 
-fn summary(begun: Instant, cases: u64, different: usize, rules: &BTreeMap<&'static str, u64>) {
-    let seconds = begun.elapsed().as_secs();
+fn summary(started: Instant, cases: u64, different: usize, rules: &BTreeMap<&'static str, u64>) {
+    let seconds = started.elapsed().as_secs();
     println!("{seconds} s: {cases} cases, {different} differences; allowed: {rules:?}");
 }
 

@@ -20,13 +20,13 @@ const INDEX_MARKS: [&str; 4] = [
 ];
 
 /// The texts before an index in a message: it may be an index that never existed, or one the client made up.
-const WORDS_MARKS: [&str; 3] = ["current modify index ", " != ", "cas="];
+const MESSAGE_INDEX_MARKS: [&str; 3] = ["current modify index ", " != ", "cas="];
 
 /// The texts before a count of locks.
 const LOCK_MARKS: [&str; 2] = ["\"LockIndex\":", "\"LockIndex\": "];
 
 /// Headers whose values are compared.
-const SAME: [&str; 10] = [
+const COMPARED_HEADERS: [&str; 10] = [
     "content-type",
     "content-encoding",
     "vary",
@@ -48,7 +48,7 @@ struct Seen {
     /// Indexes in the body, in order.
     indexes: Vec<u64>,
     /// Indexes in messages.
-    words: Vec<u64>,
+    message_indexes: Vec<u64>,
     /// `LockIndex`es in the body, in order.
     locks: Vec<u64>,
     /// The index in the header, where the answer has one.
@@ -72,7 +72,7 @@ impl Seen {
             short(&self.body),
             self.index,
             self.indexes,
-            self.words,
+            self.message_indexes,
             self.locks
         )
     }
@@ -107,8 +107,8 @@ pub fn compare(
             .iter()
             .zip(&theirs.locks)
             .all(|(own, real)| own >= real);
-        let plainly = case.asked.iter().any(writes_plainly);
-        if more && plainly && ours.locks.len() == theirs.locks.len() {
+        let written_plainly = case.asked.iter().any(writes_plainly);
+        if more && written_plainly && ours.locks.len() == theirs.locks.len() {
             return Verdict::Allowed("LockIndex stays");
         }
         return different;
@@ -121,8 +121,8 @@ fn same_indexes(case: &mut Consul, request: &Request, ours: &Seen, theirs: &Seen
     let mut pairs = ours.indexes.iter().zip(&theirs.indexes);
     let mut fits = ours.indexes.len() == theirs.indexes.len()
         && pairs.all(|(own, real)| case.indexes.pair(*own, *real));
-    let mut words = ours.words.iter().zip(&theirs.words);
-    fits &= words.all(|(own, real)| case.indexes.fits(*own, *real));
+    let mut message_indexes = ours.message_indexes.iter().zip(&theirs.message_indexes);
+    fits &= message_indexes.all(|(own, real)| case.indexes.fits(*own, *real));
     // For a missing key, Consul answers the index of its latest write of any kind, and for sessions that of all sessions.
     if let (Some(own), Some(real)) = (ours.index, theirs.index)
         && ours.status == 200
@@ -151,16 +151,16 @@ fn seen(side: &mut Side, request: &Request, answer: &Answer) -> Seen {
         sessions.sort_by_key(|session| session["CreateIndex"].as_u64());
         body = serde_json::to_string(&sessions).unwrap();
     }
-    let (mut indexes, mut words, mut locks) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut indexes, mut message_indexes, mut locks) = (Vec::new(), Vec::new(), Vec::new());
     for mark in INDEX_MARKS {
         body = replace_after(&body, mark, |text| {
             indexes.push(text.parse().unwrap_or(u64::MAX));
             "@".to_owned()
         });
     }
-    for mark in WORDS_MARKS {
+    for mark in MESSAGE_INDEX_MARKS {
         body = replace_after(&body, mark, |text| {
-            words.push(text.parse().unwrap_or(u64::MAX));
+            message_indexes.push(text.parse().unwrap_or(u64::MAX));
             "@".to_owned()
         });
     }
@@ -172,13 +172,13 @@ fn seen(side: &mut Side, request: &Request, answer: &Answer) -> Seen {
     }
     body = replace_ids(&body, &mut side.ids);
     body = body.replace(&side.address.to_string(), "ADDRESS");
-    let headers = SAME.map(|name| (name, answer.header(name).to_owned()));
+    let headers = COMPARED_HEADERS.map(|name| (name, answer.header(name).to_owned()));
     Seen {
         status: answer.status,
         headers: headers.into_iter().collect(),
         body,
         indexes,
-        words,
+        message_indexes,
         locks,
         index: answer.header("x-consul-index").parse().ok(),
     }

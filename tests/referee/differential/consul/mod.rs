@@ -136,14 +136,18 @@ impl Protocol for Consul {
         if !own {
             return (Verdict::Same, Some(waiting));
         }
-        let [(ours, vain), (theirs, real_vain)] = [&waiting.own, &waiting.real].map(|parked| {
-            let mut progress = parked.progress.lock();
-            (progress.answer.take().unwrap(), progress.vain)
-        });
+        let [(ours, unchanged), (theirs, real_unchanged)] =
+            [&waiting.own, &waiting.real].map(|parked| {
+                let mut progress = parked.progress.lock();
+                (progress.answer.take().unwrap(), progress.unchanged)
+            });
         let verdict = self.judge(pair, &waiting.request, &ours, &theirs).await;
-        if verdict == Verdict::Same && vain > real_vain {
-            let wakeups = |vain| format!("woken {vain} times in vain");
-            return (Verdict::Different(wakeups(vain), wakeups(real_vain)), None);
+        if verdict == Verdict::Same && unchanged > real_unchanged {
+            let wakeups = |unchanged| format!("woken {unchanged} times without a change");
+            return (
+                Verdict::Different(wakeups(unchanged), wakeups(real_unchanged)),
+                None,
+            );
         }
         (verdict, None)
     }

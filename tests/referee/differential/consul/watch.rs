@@ -20,7 +20,7 @@ pub fn begin(side: &Side, request: &Request, first: Answer) -> Parked {
             let answer = side.wait(&again).await;
             let mut progress = progress.lock();
             if answer.status == last.status && answer.body == last.body && answer.status != 0 {
-                progress.vain += 1;
+                progress.unchanged += 1;
                 last = answer;
                 continue;
             }

@@ -12,16 +12,16 @@ use support::http_client::Answer;
 use support::normalize::replace_after;
 
 /// Seconds by which two expiry times may differ: the servers get each request one after the other.
-const SLACK: i64 = 2;
+const EXPIRY_TOLERANCE: i64 = 2;
 
 /// The length of a target with which the request line reaches 4 KiB, which etcd does not recognize as HTTP on a new
 /// connection.
-const LONG_LINE: usize = 4_000;
+const LONG_TARGET: usize = 4_000;
 
 /// Headers whose values are compared.
 ///
 /// Not `Access-Control-Allow-Origin`: etcd allows every web page, kubekv none.
-const SAME: [&str; 6] = [
+const COMPARED_HEADERS: [&str; 6] = [
     "content-type",
     "allow",
     "x-content-type-options",
@@ -34,13 +34,13 @@ const SAME: [&str; 6] = [
 const INDEX_MARKS: [&str; 2] = ["\"modifiedIndex\":", "\"createdIndex\":"];
 
 /// The texts before an index in a message or error: it may be an index of no node.
-const WORDS_MARKS: [&str; 5] = ["\"index\":", " != ", "\"cause\":\"[", "] [", "cleared ["];
+const MESSAGE_INDEX_MARKS: [&str; 5] = ["\"index\":", " != ", "\"cause\":\"[", "] [", "cleared ["];
 
 /// The length of an in-order name, which is an index.
-const IN_ORDER: usize = 20;
+const IN_ORDER_LENGTH: usize = 20;
 
 /// Headers that both servers must send; their values differ.
-const THERE: [&str; 3] = ["x-etcd-cluster-id", "x-raft-index", "x-raft-term"];
+const REQUIRED_HEADERS: [&str; 3] = ["x-etcd-cluster-id", "x-raft-index", "x-raft-term"];
 
 /// The compared parts of an answer.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ struct Seen {
     /// Indexes in the body, in order, where they are compared separately.
     indexes: Vec<u64>,
     /// Indexes in messages.
-    words: Vec<u64>,
+    message_indexes: Vec<u64>,
 }
 
 /// Compares two answers.
@@ -99,11 +99,16 @@ impl Seen {
             }
         }
         write!(text, " {:?}", short(&self.body)).unwrap();
-        if !self.near(other) {
+        if !self.times_match(other) {
             write!(text, " times {:?}", self.times).unwrap();
         }
-        if !self.indexes.is_empty() || !self.words.is_empty() {
-            write!(text, " indexes {:?} {:?}", self.indexes, self.words).unwrap();
+        if !self.indexes.is_empty() || !self.message_indexes.is_empty() {
+            write!(
+                text,
+                " indexes {:?} {:?}",
+                self.indexes, self.message_indexes
+            )
+            .unwrap();
         }
         text
     }
@@ -112,7 +117,7 @@ impl Seen {
         self.status == other.status
             && self.headers == other.headers
             && self.body == other.body
-            && self.near(other)
+            && self.times_match(other)
     }
 
     /// Sorts the nodes of directories.
@@ -134,11 +139,14 @@ impl Seen {
             headers,
             body,
             indexes,
-            words,
+            message_indexes,
             ..
         } = self;
         headers.retain(|(name, _)| *name != "x-etcd-index");
-        for (marks, found) in [(&INDEX_MARKS[..], indexes), (&WORDS_MARKS[..], words)] {
+        for (marks, found) in [
+            (&INDEX_MARKS[..], indexes),
+            (&MESSAGE_INDEX_MARKS[..], message_indexes),
+        ] {
             for mark in marks {
                 *body = replace_after(body, mark, |text| {
                     found.push(text.parse().unwrap_or(u64::MAX));
@@ -146,9 +154,9 @@ impl Seen {
                 });
             }
         }
-        let zeros = "0".repeat(IN_ORDER);
+        let zeros = "0".repeat(IN_ORDER_LENGTH);
         *body = replace_after(body, "/", |text| {
-            let in_order = text.len() == IN_ORDER && text.starts_with("00");
+            let in_order = text.len() == IN_ORDER_LENGTH && text.starts_with("00");
             if in_order {
                 zeros.clone()
             } else {
@@ -160,23 +168,24 @@ impl Seen {
     /// Whether all indexes agree with the known pairs of the case, which learns the new ones.
     fn fits(&self, other: &Self, known: &mut Bijection) -> bool {
         let mut indexes = self.indexes.iter().zip(&other.indexes);
-        let mut words = self.words.iter().zip(&other.words);
+        let mut message_indexes = self.message_indexes.iter().zip(&other.message_indexes);
         self.indexes.len() == other.indexes.len()
-            && self.words.len() == other.words.len()
+            && self.message_indexes.len() == other.message_indexes.len()
             && indexes.all(|(own, real)| known.pair(*own, *real))
-            && words.all(|(own, real)| known.fits(*own, *real))
+            && message_indexes.all(|(own, real)| known.fits(*own, *real))
     }
 
-    fn near(&self, other: &Self) -> bool {
+    fn times_match(&self, other: &Self) -> bool {
         let mut pairs = self.times.iter().zip(&other.times);
         self.times.len() == other.times.len()
-            && pairs.all(|(one, two)| one.abs_diff(*two) <= SLACK.unsigned_abs())
+            && pairs.all(|(one, two)| one.abs_diff(*two) <= EXPIRY_TOLERANCE.unsigned_abs())
     }
 }
 
 fn seen(side: &Side, answer: &Answer) -> Seen {
-    let own = THERE.map(|name| (name, (!answer.header(name).is_empty()).to_string()));
-    let common = SAME.map(|name| (name, answer.header(name).to_owned()));
+    let required =
+        REQUIRED_HEADERS.map(|name| (name, (!answer.header(name).is_empty()).to_string()));
+    let common = COMPARED_HEADERS.map(|name| (name, answer.header(name).to_owned()));
     let plain = answer
         .unpacked()
         .replace(&side.address.to_string(), "ADDRESS");
@@ -192,11 +201,11 @@ fn seen(side: &Side, answer: &Answer) -> Seen {
     });
     Seen {
         status: answer.status,
-        headers: own.into_iter().chain(common).collect(),
+        headers: required.into_iter().chain(common).collect(),
         body,
         times,
         indexes: Vec::new(),
-        words: Vec::new(),
+        message_indexes: Vec::new(),
     }
 }
 
@@ -246,17 +255,20 @@ fn rule(
     if request.method == "OPTIONS" && real.status == 200 && own.status == 405 {
         return Some(Verdict::Allowed("no CORS"));
     }
-    if same_head && once(&ours.body) == once(&theirs.body) && once(&ours.body) == ours.body {
+    if same_head
+        && without_repetitions(&ours.body) == without_repetitions(&theirs.body)
+        && without_repetitions(&ours.body) == ours.body
+    {
         // In etcd, a stream on the deleted node gets the deletion twice.
         return Some(Verdict::Allowed("deletion streamed twice"));
     }
-    if real.status == 0 && request.target().len() > LONG_LINE {
+    if real.status == 0 && request.target().len() > LONG_TARGET {
         return Some(Verdict::Parted("long request line"));
     }
     let has = |name: &str| request.query.iter().any(|pair| pair.starts_with(name));
     if same_head && has("stream=") && has("waitIndex=") && !theirs.body.is_empty() {
         // etcd sends the one event it finds in its history, and then nothing more.
-        if once(&ours.body).starts_with(&once(&theirs.body)) {
+        if without_repetitions(&ours.body).starts_with(&without_repetitions(&theirs.body)) {
             return Some(Verdict::Parted("stream from the past goes on"));
         }
     }
@@ -293,7 +305,7 @@ fn reports_parent_deletion(theirs: &Seen, ours: &Seen) -> bool {
 }
 
 /// The lines without repetitions of the line before.
-fn once(body: &str) -> String {
+fn without_repetitions(body: &str) -> String {
     let mut lines: Vec<_> = body.split('\n').collect();
     lines.dedup();
     lines.join("\n")
