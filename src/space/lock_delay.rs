@@ -1,6 +1,6 @@
 //! Lock delays: for a while after a lease ended, nobody may lock what it held (Consul's lock-delay).
 //!
-//! A delay is a record of its own, so that it outlives the gateway: while the record is there, the lock is refused.
+//! A delay is a record of its own, so that it outlives the gateway: while the record is there, `leases` refuses the lock.
 
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 use imbl::{OrdMap, OrdSet};
 use std::sync::Arc;
 
-use super::lease_ends::LeaseEnds;
+use super::ended_leases::EndedLeases;
 use crate::model::{Commit, Entry, Key, KeyRange, Lease, LeaseId, Realm};
 use crate::store::{Gap, StoreContents};
 
@@ -27,7 +27,7 @@ pub(crate) struct Snapshot {
     /// Which entries each lease has locked.
     pub(crate) locked: OrdSet<(LeaseId, Key)>,
     /// When leases of each owner ended.
-    pub(crate) lease_ends: LeaseEnds,
+    pub(crate) ended_leases: EndedLeases,
     /// How many client entries no tree can show (see [`Key::node`]).
     pub(crate) unshown: usize,
 }
@@ -51,7 +51,7 @@ impl Snapshot {
         let records = KeyRange::Prefix(LeaseId::records()).bounds();
         let ended = snapshot.deletions.range(records);
         let ended = ended.map(|(_, revision)| *revision).max();
-        snapshot.lease_ends = LeaseEnds::since(ended.unwrap_or(0));
+        snapshot.ended_leases = EndedLeases::since(ended.unwrap_or(0));
         snapshot
     }
 
@@ -68,7 +68,7 @@ impl Snapshot {
             if LeaseId::is_record(&change.key)
                 && let Some(lease) = before.and_then(|before| Lease::read(before.value()))
             {
-                self.lease_ends.note(lease.owner, commit.revision);
+                self.ended_leases.note(lease.owner, commit.revision);
             }
         }
         self.revision = commit.revision;

@@ -63,7 +63,7 @@ impl View {
         let made = self.leases().map(|(_, record)| record.index());
         let ended = self
             .snapshot
-            .lease_ends
+            .ended_leases
             .last_of(|owner| self.visibility.allows(owner, LeaseRight::See));
         made.max().unwrap_or(0).max(ended).max(self.index_floor())
     }

@@ -1,8 +1,8 @@
-//! Request path: decoded and cleaned as Go's `http.ServeMux` does it, which both real servers route by.
+//! Rules for request paths of Go's `http.ServeMux`, which both real servers route by: decoding, slashes, dot segments.
 //!
 //! Go answers a path with `//`, `.` or `..` in it by a redirect to the clean one. Here `//` means `/` at once: a cluster
 //! store URL with a slash at its end makes dockerd ask so, and old clients follow no redirect. A path with `.` or `..` is
-//! never acted on: a client or a proxy that thinks it stays beneath a prefix must not change anything above it.
+//! refused by the face's router: a client or a proxy that thinks it stays beneath a prefix must not change anything above it.
 
 use percent_encoding::percent_decode;
 

@@ -1,4 +1,4 @@
-//! Metrics of connections and requests: `kubekv_face_*`.
+//! Metric families `kubekv_face_*`; `accept_loop` counts connections, `request_in_flight` requests.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;

@@ -2,7 +2,7 @@
 //!
 //! Without a leader that can be reached, a connection waits unread for the next one. That may be this gateway, which then
 //! serves it. A client that has sent a request waits no longer than a real server of its protocol would hold it; then it is
-//! answered that there is no leader (`no_leader`), so that it can try again.
+//! answered that there is no leader (`hold`), so that it can try again.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,8 +18,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::certificate::RelayCertificate;
+use super::hold::{self, NoLeaderAnswers};
 use super::metrics::{RelayLabel, RelayMetrics};
-use super::no_leader::{self, NoLeaderAnswers};
 use super::proxy_header;
 use super::splice::{self, RequestActivity};
 use crate::face::server::{Arrival, Connection, configure_socket};
@@ -146,7 +146,7 @@ impl Forwarder {
                 return (!drains).then_some(client);
             }
             reached = self.reach(client.face, client.ends) => Some(reached),
-            waited = no_leader::hold(&client.stream, client.face) => {
+            waited = hold::hold(&client.stream, client.face) => {
                 if let Err(error) = waited {
                     tracing::debug!(peer = %client.ends.peer, %error, "the client is gone");
                     return None;

@@ -6,14 +6,14 @@
 
 mod certificate;
 mod forwarder;
+mod hold;
 mod listener;
 mod metrics;
-mod no_leader;
 mod proxy_header;
 mod splice;
 
 pub(super) use certificate::RelayCertificate;
 pub(super) use forwarder::{Forwarder, StandbyMode};
+pub(super) use hold::NoLeaderAnswers;
 pub(super) use listener::RelayListener;
 pub(super) use metrics::RelayMetrics;
-pub(super) use no_leader::NoLeaderAnswers;

@@ -1,4 +1,4 @@
-//! Rights of a decision: looking at what is hidden forbids the whole change.
+//! Rights of a decision on keys: reading a hidden one forbids the whole change. Rights on leases are in `space::leases`.
 
 use super::Draft;
 use crate::model::{Key, KeyRange};

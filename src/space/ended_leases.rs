@@ -1,4 +1,4 @@
-//! Ends of leases by owner: when each principal's last one ended.
+//! Index of ended leases by owner: the revision at which each principal's last one ended.
 //!
 //! The record of a lease that ended is gone, and with it its owner. The index of the leases that a caller may see must
 //! move when one of them ends, and only then.
@@ -12,13 +12,13 @@ const MAX_OWNERS: usize = 4_096;
 
 /// When the last lease of each owner ended. Cloning it costs nothing.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct LeaseEnds {
+pub(crate) struct EndedLeases {
     last: OrdMap<Principal, u64>,
     /// Leases of any owner may have ended up to here.
     floor: u64,
 }
 
-impl LeaseEnds {
+impl EndedLeases {
     /// Begins where leases of owners that are not known any more ended at this revision at last.
     pub(crate) fn since(floor: u64) -> Self {
         let last = OrdMap::new();
@@ -52,9 +52,9 @@ mod tests {
 
     #[test]
     fn an_owners_index_moves_only_by_its_own_leases_and_never_falls() {
-        let mut ends = LeaseEnds::since(5);
+        let mut ends = EndedLeases::since(5);
         let [a, b] = ["a", "b"].map(Principal::named);
-        let of = |ends: &LeaseEnds, wanted: &Principal| ends.last_of(|owner| owner == wanted);
+        let of = |ends: &EndedLeases, wanted: &Principal| ends.last_of(|owner| owner == wanted);
         assert_eq!(of(&ends, &a), 5);
         ends.note(a.clone(), 7);
         ends.note(b.clone(), 8);

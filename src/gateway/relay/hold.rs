@@ -1,4 +1,4 @@
-//! The answer that there is no leader, for a client that has waited as long as its protocol allows.
+//! Hold of a request while there is no leader: as long as its protocol's real server holds one, then the face's own answer.
 
 use std::collections::HashMap;
 use std::io;
