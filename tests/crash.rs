@@ -183,7 +183,7 @@ async fn number(address: SocketAddr, key: &str) -> (u64, u64) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_acknowledged_is_lost_by_kill_9() {
+async fn acknowledged_writes_survive_kill_9() {
     let directory = tempfile::tempdir().unwrap();
     let mut known = BTreeMap::<u64, Known>::new();
     let mut indexes = BTreeMap::<u64, u64>::new();

@@ -81,7 +81,7 @@ impl Faces {
 }
 
 #[tokio::test]
-async fn a_consul_key_is_an_etcd_node() {
+async fn consul_key_is_an_etcd_node() {
     let faces = faces().await;
     for (key, value) in [
         ("a", "1"),
@@ -108,7 +108,7 @@ async fn a_consul_key_is_an_etcd_node() {
 }
 
 #[tokio::test]
-async fn an_etcd_key_is_a_consul_key_and_a_directory_one_with_a_slash() {
+async fn etcd_key_is_a_consul_key_and_a_directory_ends_with_a_slash() {
     let faces = faces().await;
     faces.etcd("PUT", "a/b", "value=1").await;
     faces.etcd("PUT", "d", "dir=true").await;
@@ -118,7 +118,7 @@ async fn an_etcd_key_is_a_consul_key_and_a_directory_one_with_a_slash() {
 }
 
 #[tokio::test]
-async fn an_update_keeps_the_spelling_and_what_only_the_other_protocol_knows() {
+async fn update_keeps_the_spelling_and_attributes_of_the_other_protocol() {
     let faces = faces().await;
     faces
         .consul("PUT", "docker/network/?flags=3304740253564472344", "old")
@@ -133,7 +133,7 @@ async fn an_update_keeps_the_spelling_and_what_only_the_other_protocol_knows() {
 }
 
 #[tokio::test]
-async fn indexes_are_the_same_line() {
+async fn both_protocols_share_one_index() {
     let faces = faces().await;
     let first = faces.etcd("PUT", "a", "value=1").await.json()["node"]["modifiedIndex"]
         .as_u64()
@@ -153,7 +153,7 @@ async fn indexes_are_the_same_line() {
 }
 
 #[tokio::test]
-async fn each_watches_what_the_other_writes() {
+async fn each_protocol_watches_writes_of_the_other() {
     let faces = faces().await;
     let index = faces.etcd("PUT", "w/a", "value=1").await.json()["node"]["modifiedIndex"]
         .as_u64()
@@ -180,7 +180,7 @@ async fn each_watches_what_the_other_writes() {
 }
 
 #[tokio::test]
-async fn keys_no_tree_can_show_are_consuls_alone() {
+async fn keys_without_a_valid_path_are_visible_to_consul_only() {
     let faces = faces().await;
     faces.consul("PUT", "x/%ff", "v").await;
     faces.consul("PUT", "plain", "v").await;
@@ -194,7 +194,7 @@ async fn keys_no_tree_can_show_are_consuls_alone() {
 }
 
 #[tokio::test]
-async fn a_list_is_sent_again_as_it_was_until_something_in_it_changes() {
+async fn cached_list_is_correct_after_every_change() {
     let faces = faces().await;
     for number in 0..300 {
         faces
@@ -242,7 +242,7 @@ async fn assert_lists(faces: &Faces, round: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_has_the_index_of_what_it_shows_while_it_comes_and_goes() {
+async fn list_index_matches_its_entries_during_writes() {
     let faces = Arc::new(faces().await);
     faces.etcd("PUT", "d/stays", "value=v").await;
     let writer = tokio::spawn({

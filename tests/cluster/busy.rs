@@ -7,7 +7,7 @@ use support::kubernetes::namespace;
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn an_api_server_that_asks_to_come_later_is_no_error() {
+fn throttling_api_server_causes_no_error() {
     let namespace = namespace();
     let proxy = FaultProxy::start();
     let busy = || Action::refuse_for(429, "TooManyRequests", "storage is (re)initializing", 1);
@@ -53,7 +53,7 @@ fn an_api_server_that_asks_to_come_later_is_no_error() {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn an_api_server_that_asks_to_come_later_for_long_is_told() {
+fn long_throttling_is_logged_once() {
     let namespace = namespace();
     let proxy = FaultProxy::start();
     let busy = Action::refuse_for(429, "TooManyRequests", "storage is (re)initializing", 1);
@@ -76,7 +76,7 @@ fn an_api_server_that_asks_to_come_later_for_long_is_told() {
 /// Whether a heartbeat that failed was written, nobody knows: the next one, of the same guard, tells.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn heartbeats_that_fail_now_and_then_cost_no_lead() {
+fn occasional_heartbeat_failures_keep_leadership() {
     let namespace = namespace();
     let proxy = FaultProxy::start();
     let mut command = kubekv();

@@ -14,7 +14,7 @@ pub(crate) fn without_rules(value: &mut serde_json::Value) {
 }
 
 #[test]
-fn crds_holds_what_the_command_prints() {
+fn crds_folder_equals_the_printed_definition() {
     let printed = run(&["crd"]);
     assert_eq!(printed.code, 0, "{printed:?}");
     let held = concat!(env!("CARGO_MANIFEST_DIR"), "/crds/entries.kubekv.io.yaml");
@@ -28,7 +28,7 @@ fn crds_holds_what_the_command_prints() {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn the_api_server_refuses_what_no_gateway_writes() {
+fn api_server_refuses_entries_no_gateway_writes() {
     let namespace = namespace();
     let name = kubekv::store::kubernetes::object_name(b"e");
     let apply = |spec: serde_json::Value| {

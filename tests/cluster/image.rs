@@ -131,7 +131,7 @@ fn answers(gateway: &Running) {
 
 #[test]
 #[ignore = "needs Docker and Kubernetes, builds for release: tests/run"]
-fn the_image_serves_as_nobody_on_a_root_it_cannot_write() {
+fn image_serves_unprivileged_on_a_read_only_root() {
     let daemon = Daemon::start();
     let built = daemon
         .command("manifests/image/build")

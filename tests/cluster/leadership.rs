@@ -13,13 +13,13 @@ fn pair(namespace: &str) -> (Running, Running) {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn another_gateway_takes_over_after_kill_9() {
+fn standby_takes_over_after_kill_9() {
     leadership::follower_takes_over_after_kill_9(pair(&namespace()));
 }
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_gateway_that_is_told_to_end_hands_over() {
+fn stopping_leader_hands_over() {
     let namespace = namespace();
     // So long that only what was handed over is taken.
     let long = |name: &str| {
@@ -36,13 +36,13 @@ fn a_gateway_that_is_told_to_end_hands_over() {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_gateway_that_was_stopped_serves_nothing_it_does_not_know() {
+fn paused_leader_neither_reads_nor_writes() {
     leadership::stopped_leader_neither_reads_nor_writes(pair(&namespace()), "relaying");
 }
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_deleted_lead_is_taken_anew() {
+fn deleted_leader_record_is_taken_again() {
     let namespace = namespace();
     let gateway = start(&namespace, "only");
     until_ready(&gateway);

@@ -65,19 +65,19 @@ fn applied_twice(manifest: &str, kind: &str) {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn the_base_is_applied_twice() {
+fn base_can_be_applied_twice() {
     applied_twice("base", "Deployment");
 }
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn the_daemonset_is_applied_twice() {
+fn daemonset_can_be_applied_twice() {
     applied_twice("overlays/daemonset", "DaemonSet");
 }
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn the_namespace_admits_no_pod_that_may_do_more() {
+fn namespace_rejects_pods_with_more_privileges() {
     let overlay = Overlay::installed("base");
     let objects = overlay.objects();
     let deployment = only(&objects, "Deployment");
@@ -93,7 +93,7 @@ fn the_namespace_admits_no_pod_that_may_do_more() {
 
 #[test]
 #[ignore = "needs kubectl: tests/components get kubernetes"]
-fn what_names_pods_and_ports_finds_them() {
+fn selectors_and_port_names_match_the_pods() {
     let objects = render(&manifests().join("base"));
     let deployment = only(&objects, "Deployment");
     let labels = &deployment["spec"]["template"]["metadata"]["labels"];
@@ -189,19 +189,19 @@ const ASKED: &str =
 
 #[test]
 #[ignore = "needs kubectl: tests/components get kubernetes"]
-fn ports_and_probes_of_the_deployment_are_the_gateways() {
+fn ports_and_probes_of_the_deployment_match_the_gateway() {
     assert_eq!(asks("base", "Deployment"), ASKED);
 }
 
 #[test]
 #[ignore = "needs kubectl: tests/components get kubernetes"]
-fn ports_and_probes_of_the_daemonset_are_the_gateways() {
+fn ports_and_probes_of_the_daemonset_match_the_gateway() {
     assert_eq!(asks("overlays/daemonset", "DaemonSet"), ASKED);
 }
 
 #[test]
 #[ignore = "needs kubectl: tests/components get kubernetes"]
-fn the_daemonset_is_reached_from_its_node_alone() {
+fn daemonset_is_reachable_from_its_node_only() {
     let objects = render(&manifests().join("overlays/daemonset"));
     let set = only(&objects, "DaemonSet");
     for (name, value) in environment(set) {
@@ -225,7 +225,7 @@ fn the_daemonset_is_reached_from_its_node_alone() {
 
 #[test]
 #[ignore = "needs kubectl: tests/components get kubernetes"]
-fn the_overlay_for_etcd_asks_nothing_of_the_cluster() {
+fn etcd_overlay_needs_no_cluster_rights() {
     let objects = render(&manifests().join("overlays/etcd"));
     for kind in ["Role", "RoleBinding"] {
         assert!(

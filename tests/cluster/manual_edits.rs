@@ -46,7 +46,7 @@ fn keys(namespace: &str, selector: &str) -> Vec<String> {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn kubectl_shows_entries_as_people_read_them() {
+fn kubectl_shows_readable_entries() {
     let namespace = namespace();
     let gateway = start(&namespace, "one");
     until_ready(&gateway);
@@ -81,7 +81,7 @@ fn kubectl_shows_entries_as_people_read_them() {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn an_edit_and_a_deletion_reach_clients_that_wait() {
+fn edits_and_deletions_by_kubectl_wake_watches() {
     let namespace = namespace();
     let gateway = start(&namespace, "one");
     until_ready(&gateway);
@@ -117,7 +117,7 @@ fn an_edit_and_a_deletion_reach_clients_that_wait() {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn objects_that_are_not_as_they_should_be_stop_nothing() {
+fn invalid_objects_stop_nothing() {
     let namespace = namespace();
     let gateway = start(&namespace, "one");
     until_ready(&gateway);
@@ -244,7 +244,7 @@ fn edits_that_would_make_an_entry_vanish_are_refused() {
 /// Edits that no rule can refuse, because gateways write such fields: each counts, and stops nothing.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn counters_edited_to_their_ends_stop_no_write_and_no_gateway() {
+fn counters_edited_to_their_limits_stop_no_write_and_no_gateway() {
     let namespace = namespace();
     let gateway = start(&namespace, "one");
     until_ready(&gateway);
@@ -286,7 +286,7 @@ fn counters_edited_to_their_ends_stop_no_write_and_no_gateway() {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn label_tells_own_records_from_clients_entries() {
+fn label_separates_own_records_from_clients_entries() {
     let namespace = namespace();
     let gateway = start(&namespace, "one");
     until_ready(&gateway);

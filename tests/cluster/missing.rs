@@ -7,7 +7,7 @@ use support::kubernetes_servers::Servers;
 use support::running::Running;
 
 #[test]
-fn without_a_cluster_it_says_where_it_looked() {
+fn missing_cluster_configuration_error_names_the_places_searched() {
     let mut command = kubekv();
     command.args([
         "serve",
@@ -31,7 +31,7 @@ fn without_a_cluster_it_says_where_it_looked() {
 
 #[test]
 #[ignore = "needs Kubernetes: tests/components get kubernetes etcd-3.6"]
-fn a_definition_that_is_missing_is_waited_for_and_may_go_and_come_back() {
+fn gateway_waits_for_a_missing_definition_and_survives_its_deletion() {
     let own = Servers::start(1);
     let mut command = kubekv();
     command.env("KUBECONFIG", own.kubeconfig(1));
@@ -62,7 +62,7 @@ fn a_definition_that_is_missing_is_waited_for_and_may_go_and_come_back() {
 
 #[test]
 #[ignore = "needs Kubernetes: tests/components get kubernetes etcd-3.6"]
-fn a_definition_that_loses_stamps_is_not_led_on() {
+fn definition_that_prunes_write_ids_ends_leadership() {
     let own = Servers::start(1);
     let definition = kubekv::store::kubernetes::definition().unwrap();
     let apply = |definition: &str| {
@@ -123,7 +123,7 @@ fn until_rules_hold(own: &Servers) {
 
 #[test]
 #[ignore = "needs Kubernetes: tests/components get kubernetes etcd-3.6"]
-fn older_definition_is_served_on_and_named_once() {
+fn older_definition_is_served_and_logged_once() {
     let own = Servers::start(1);
     let definition = kubekv::store::kubernetes::definition().unwrap();
     let mut older: serde_json::Value = serde_saphyr::from_str(&definition).unwrap();

@@ -61,7 +61,7 @@ fn written(directory: &Path, name: &str, value: &Value) -> String {
 
 #[test]
 #[ignore = "needs Kubernetes and definitions: tests/run"]
-fn the_operators_definitions_allow_what_it_is_told() {
+fn monitoring_objects_match_the_operators_definitions() {
     for kind in ["podmonitors", "prometheusrules"] {
         let name = format!("{kind}.monitoring.coreos.com");
         // A cluster that has them keeps its own.
@@ -89,7 +89,7 @@ fn the_operators_definitions_allow_what_it_is_told() {
 
 #[test]
 #[ignore = "needs Prometheus: tests/components get prometheus kubernetes"]
-fn prometheus_understands_rules_and_dashboard() {
+fn prometheus_accepts_rules_and_dashboard() {
     let objects = overlay();
     let directory = tempfile::tempdir().unwrap();
     let exprs = asked(&objects);
@@ -144,7 +144,7 @@ fn tells(series: &[(&str, &str)], alert: &str, labels: &Value) {
 
 #[test]
 #[ignore = "needs Prometheus: tests/components get prometheus kubernetes"]
-fn the_first_count_of_a_series_is_told() {
+fn first_count_of_a_series_raises_an_alert() {
     let refused = r#"kubekv_relay_refused_total{namespace="n", pod="p", face="etcd"}"#;
     let labels = json!({"namespace": "n", "face": "etcd", "severity": "warning"});
     tells(
@@ -162,7 +162,7 @@ fn the_first_count_of_a_series_is_told() {
 
 #[test]
 #[ignore = "needs Prometheus: tests/components get prometheus kubernetes"]
-fn that_nobody_leads_is_told() {
+fn missing_leader_raises_an_alert() {
     let critical = json!({"severity": "critical"});
     let standby = r#"kubekv_store_is_leader{namespace="n", pod="p"}"#;
     tells(&[(standby, "0x61")], "KubekvNobodyLeads", &critical);
@@ -187,7 +187,7 @@ fn served(gateway: &Running) -> BTreeSet<String> {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn every_metric_that_is_asked_for_is_served() {
+fn every_queried_metric_is_served() {
     let namespace = namespace();
     let first = crowded(&namespace, "first", "2");
     until_ready(&first);

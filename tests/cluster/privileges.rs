@@ -85,7 +85,7 @@ impl Applied {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn with_the_role_everything_works() {
+fn role_allows_everything_a_gateway_does() {
     let applied = Applied::new();
     let role = only(&applied.overlay.objects(), "Role").clone();
     let rule = json!([{"apiGroups": ["kubekv.io"], "resources": ["entries"], "verbs": VERBS}]);
@@ -152,7 +152,7 @@ fn without_create_nothing_is_served() {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn without_update_the_lead_is_not_kept() {
+fn without_update_leadership_is_lost() {
     let applied = Applied::without("update");
     let gateway = applied.start("only");
     applied.told("update");
@@ -165,7 +165,7 @@ fn without_update_the_lead_is_not_kept() {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn without_delete_what_is_deleted_stays_in_the_cluster() {
+fn without_delete_objects_of_deleted_entries_remain() {
     let applied = Applied::without("delete");
     let gateway = applied.start("only");
     until_ready(&gateway);
@@ -207,7 +207,7 @@ fn asked_for_the_past(verbs: &[&str]) -> String {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn without_get_the_past_is_lost_with_the_gateway() {
+fn without_get_history_is_lost_with_the_gateway() {
     let answer = asked_for_the_past(&VERBS);
     assert!(answer.contains("\"action\":\"delete\""), "{answer}");
     let rest: Vec<_> = VERBS.into_iter().filter(|verb| *verb != "get").collect();
@@ -217,7 +217,7 @@ fn without_get_the_past_is_lost_with_the_gateway() {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn nothing_else_is_allowed() {
+fn role_allows_nothing_else() {
     let applied = Applied::new();
     let own = applied.overlay.namespace.as_str();
     let other = namespace();
@@ -279,7 +279,7 @@ fn is_believed(token: &str) -> bool {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_token_that_is_replaced_in_time_costs_nothing_and_one_too_late_the_lead() {
+fn leadership_survives_token_renewal_in_time_and_ends_without_it() {
     let applied = Applied::new();
     let end = |secret: &str| applied.kubectl(&["delete", "secret", secret]);
     let first = token(&applied, "first");

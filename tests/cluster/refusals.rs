@@ -23,7 +23,7 @@ fn apply(object: &serde_json::Value) {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_quota_refuses_new_entries_and_no_others() {
+fn quota_refuses_only_new_entries() {
     let namespace = namespace();
     let gateway = start(&namespace, "only");
     until_ready(&gateway);
@@ -96,7 +96,7 @@ fn allow(namespace: &str) {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_policy_refuses_what_it_is_about() {
+fn policy_refuses_only_matching_writes() {
     let namespace = namespace();
     let gateway = start(&namespace, "only");
     until_ready(&gateway);
@@ -123,7 +123,7 @@ fn a_policy_refuses_what_it_is_about() {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_policy_that_refuses_the_lead_ends_it_until_it_is_lifted() {
+fn policy_against_the_leader_record_ends_leadership_until_lifted() {
     let namespace = namespace();
     let gateway = start(&namespace, "only");
     until_ready(&gateway);
@@ -140,7 +140,7 @@ fn a_policy_that_refuses_the_lead_ends_it_until_it_is_lifted() {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_namespace_that_goes_takes_nothing_new_until_it_is_back() {
+fn terminating_namespace_refuses_new_entries_until_recreated() {
     let namespace = namespace();
     let gateway = start(&namespace, "only");
     until_ready(&gateway);
@@ -225,7 +225,7 @@ fn bind(namespace: &str) {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn rights_that_are_taken_away_end_the_lead_until_they_are_back() {
+fn revoked_rights_end_leadership_until_granted_again() {
     let namespace = namespace();
     let directory = tempfile::tempdir().unwrap();
     let mut command = kubekv();
@@ -253,7 +253,7 @@ fn rights_that_are_taken_away_end_the_lead_until_they_are_back() {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn an_entry_is_found_and_made_by_hand() {
+fn entry_can_be_found_and_created_with_kubectl() {
     let namespace = namespace();
     let gateway = start(&namespace, "only");
     until_ready(&gateway);

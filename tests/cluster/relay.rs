@@ -32,7 +32,7 @@ fn relay_port(namespace: &str) -> SocketAddr {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn any_gateway_answers_whichever_leads() {
+fn every_gateway_answers_regardless_of_leadership() {
     let namespace = namespace();
     let (first, second) = pair(&namespace);
     put(&second, "k", "by way of the second");
@@ -69,7 +69,7 @@ fn any_gateway_answers_whichever_leads() {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn large_bodies_go_both_ways() {
+fn large_bodies_are_relayed_both_ways() {
     let namespace = namespace();
     let (first, second) = pair(&namespace);
     let value = "0123456789abcdef".repeat(60_000);
@@ -90,7 +90,7 @@ fn large_bodies_go_both_ways() {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_connection_waits_for_whoever_leads_next() {
+fn connection_waits_for_the_next_leader() {
     let namespace = namespace();
     let (first, second) = pair(&namespace);
     put(&first, "k", "v");
@@ -115,7 +115,7 @@ fn a_connection_waits_for_whoever_leads_next() {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn what_was_relayed_to_a_gateway_that_stands_still_is_closed_when_another_leads() {
+fn connections_relayed_to_a_deposed_leader_are_closed() {
     let namespace = namespace();
     let (first, second) = pair(&namespace);
     let third = start(&namespace, "third");
@@ -143,7 +143,7 @@ fn what_was_relayed_to_a_gateway_that_stands_still_is_closed_when_another_leads(
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn requests_on_their_way_through_a_standby_that_ends_are_answered() {
+fn stopping_standby_answers_relayed_requests_in_flight() {
     let namespace = namespace();
     let (first, second) = pair(&namespace);
     put(&first, "k", "before");
@@ -165,7 +165,7 @@ fn requests_on_their_way_through_a_standby_that_ends_are_answered() {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn nobody_else_is_let_in_where_gateways_meet() {
+fn relay_listener_admits_only_gateways() {
     let namespace = namespace();
     let (first, second) = pair(&namespace);
     put(&second, "k", "secret");
@@ -191,7 +191,7 @@ fn nobody_else_is_let_in_where_gateways_meet() {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn gateways_that_are_gone_are_taken_off_the_roll() {
+fn ended_gateways_are_removed_from_members() {
     let namespace = namespace();
     let (first, second) = pair(&namespace);
     let count = || {
@@ -216,7 +216,7 @@ fn gateways_that_are_gone_are_taken_off_the_roll() {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn without_a_relay_connections_wait() {
+fn connections_wait_at_a_standby_without_relay() {
     let namespace = namespace();
     let first = start(&namespace, "first");
     until_ready(&first);

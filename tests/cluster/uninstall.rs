@@ -36,7 +36,7 @@ const KINDS: [&str; 12] = [
 
 #[test]
 #[ignore = "needs kubectl: tests/components get kubernetes"]
-fn no_install_contains_what_holds_entries() {
+fn no_install_contains_the_definition_or_namespace_of_entries() {
     for manifest in [
         "base",
         "overlays/daemonset",
@@ -52,7 +52,7 @@ fn no_install_contains_what_holds_entries() {
 
 #[test]
 #[ignore = "needs kubectl: tests/components get kubernetes"]
-fn tools_that_prune_keep_what_holds_entries() {
+fn pruning_tools_keep_the_definition_and_namespace_of_entries() {
     for (directory, kind) in [
         (crds(), "CustomResourceDefinition"),
         (manifests().join("namespace"), "Namespace"),

@@ -31,7 +31,7 @@ fn guard(member: &mut Member, prefix: &str) {
     member.control.push("--user=root:rootpw".to_owned());
 }
 
-fn a_role_of_the_prefix_is_enough(component: &str) {
+fn role_for_the_prefix_suffices(component: &str) {
     let mut member = Member::start_with(
         component,
         "http",
@@ -73,24 +73,24 @@ fn a_role_of_the_prefix_is_enough(component: &str) {
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn a_role_of_the_prefix_is_enough_on_3_4() {
-    a_role_of_the_prefix_is_enough("etcd");
+fn role_for_the_prefix_suffices_on_3_4() {
+    role_for_the_prefix_suffices("etcd");
 }
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn a_role_of_the_prefix_is_enough_on_3_5() {
-    a_role_of_the_prefix_is_enough("etcd-3.5");
+fn role_for_the_prefix_suffices_on_3_5() {
+    role_for_the_prefix_suffices("etcd-3.5");
 }
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn a_role_of_the_prefix_is_enough_on_3_6() {
-    a_role_of_the_prefix_is_enough("etcd-3.6");
+fn role_for_the_prefix_suffices_on_3_6() {
+    role_for_the_prefix_suffices("etcd-3.6");
 }
 
 #[test]
-fn what_makes_no_sense_is_refused() {
+fn contradictory_access_options_are_refused() {
     for (arguments, want) in [
         (
             &["--store", "memory:", "--store-user", "me"][..],
@@ -115,7 +115,7 @@ fn what_makes_no_sense_is_refused() {
 
 #[test]
 #[ignore = "needs etcd and openssl: tests/run"]
-fn certificates_are_shown_and_asked_for_and_read_anew() {
+fn certificates_are_presented_verified_and_reloaded() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     certificates(at, "ca", &["server", "ours"]);

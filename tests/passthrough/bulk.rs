@@ -187,11 +187,11 @@ fn ends_at_once(consul: SocketAddr) {
 
 #[test]
 #[ignore = "needs consul: tests/run"]
-fn consul_ends_sessions_and_deletes_trees_at_once() {
+fn consul_ends_sessions_and_deletes_trees_atomically() {
     ends_at_once(Consul::start().address);
 }
 
-fn as_consul_does(component: &str) {
+fn bulk_changes_are_atomic(component: &str) {
     let member = Member::start(component);
     let gateway = leading(&member.store("p"), &[]);
     ends_at_once(gateway.consul);
@@ -203,19 +203,19 @@ fn as_consul_does(component: &str) {
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn sessions_end_and_trees_go_at_once_on_3_4() {
-    as_consul_does("etcd");
+fn session_ends_and_tree_deletions_are_atomic_on_3_4() {
+    bulk_changes_are_atomic("etcd");
 }
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn sessions_end_and_trees_go_at_once_on_3_6() {
-    as_consul_does("etcd-3.6");
+fn session_ends_and_tree_deletions_are_atomic_on_3_6() {
+    bulk_changes_are_atomic("etcd-3.6");
 }
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn etcd_v2_deletes_a_directory_of_many_at_once() {
+fn etcd_v2_deletes_a_large_directory_atomically() {
     let member = Member::start("etcd-3.6");
     let gateway = leading(&member.store("p"), &[]);
     for n in 0..TREE {
@@ -230,7 +230,7 @@ fn etcd_v2_deletes_a_directory_of_many_at_once() {
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn what_others_write_among_many_is_neither_lost_nor_brought_back() {
+fn external_writes_during_a_bulk_change_are_neither_lost_nor_reverted() {
     let member = Member::start("etcd-3.6");
     let gateway = leading(&member.store("p"), &[]);
     let over = AtomicBool::new(false);

@@ -34,7 +34,7 @@ fn index(gateway: &Running, key: &str) -> u64 {
     line.unwrap().split(": ").nth(1).unwrap().parse().unwrap()
 }
 
-fn puts_and_deletes_reach_clients(component: &str) {
+fn external_puts_and_deletes_reach_clients(component: &str) {
     let member = Member::start(component);
     let gateway = leading(&member.store("p"), &[]);
     put(&gateway, "k", "before");
@@ -60,25 +60,25 @@ fn puts_and_deletes_reach_clients(component: &str) {
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn puts_and_deletes_reach_clients_of_3_4() {
-    puts_and_deletes_reach_clients("etcd");
+fn external_puts_and_deletes_reach_clients_on_3_4() {
+    external_puts_and_deletes_reach_clients("etcd");
 }
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn puts_and_deletes_reach_clients_of_3_5() {
-    puts_and_deletes_reach_clients("etcd-3.5");
+fn external_puts_and_deletes_reach_clients_on_3_5() {
+    external_puts_and_deletes_reach_clients("etcd-3.5");
 }
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn puts_and_deletes_reach_clients_of_3_6() {
-    puts_and_deletes_reach_clients("etcd-3.6");
+fn external_puts_and_deletes_reach_clients_on_3_6() {
+    external_puts_and_deletes_reach_clients("etcd-3.6");
 }
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn a_transaction_of_others_is_one_change() {
+fn external_transaction_is_one_commit() {
     let member = Member::start("etcd-3.6");
     let gateway = leading(&member.store("p"), &[]);
     put(&gateway, "a", "1");
@@ -93,7 +93,7 @@ fn a_transaction_of_others_is_one_change() {
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn attributes_beside_what_others_wrote_do_no_harm_and_go() {
+fn orphaned_attributes_are_ignored_and_removed() {
     let member = Member::start("etcd-3.6");
     let gateway = leading(&member.store("p"), &[]);
     for key in ["put", "deleted"] {
@@ -132,7 +132,7 @@ fn attributes_beside_what_others_wrote_do_no_harm_and_go() {
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn keys_that_look_like_the_gateways_own_are_clients() {
+fn keys_resembling_own_records_belong_to_clients() {
     let member = Member::start("etcd-3.6");
     let gateway = leading(&member.store("p"), &[]);
     put(&gateway, ".kubekv/lead", "mine");
@@ -144,7 +144,7 @@ fn keys_that_look_like_the_gateways_own_are_clients() {
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn keys_in_order_are_moved_to_their_names() {
+fn in_order_keys_are_renamed_to_their_final_names() {
     let member = Member::start("etcd-3.6");
     let gateway = leading(&member.store("p"), &[]);
     let mut names = Vec::new();
@@ -178,7 +178,7 @@ fn keys_in_order_are_moved_to_their_names() {
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn what_is_too_large_is_refused_by_the_name_of_the_limit() {
+fn oversized_writes_are_refused_naming_the_limit() {
     let member = Member::start_with("etcd-3.6", "http", &["--max-request-bytes", "100000"]);
     let gateway = leading(&member.store("p"), &[]);
     let large = |bytes: usize| {

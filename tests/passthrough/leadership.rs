@@ -14,32 +14,32 @@ fn pair(store: &str) -> (Running, Running) {
     leadership::pair(|name| start(store, name, &[]), "standby")
 }
 
-fn another_takes_over_after_kill_9(component: &str) {
+fn takes_over_after_kill_9(component: &str) {
     let member = Member::start(component);
     leadership::follower_takes_over_after_kill_9(pair(&member.store("p")));
 }
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn another_takes_over_after_kill_9_on_3_4() {
-    another_takes_over_after_kill_9("etcd");
+fn standby_takes_over_after_kill_9_on_3_4() {
+    takes_over_after_kill_9("etcd");
 }
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn another_takes_over_after_kill_9_on_3_5() {
-    another_takes_over_after_kill_9("etcd-3.5");
+fn standby_takes_over_after_kill_9_on_3_5() {
+    takes_over_after_kill_9("etcd-3.5");
 }
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn another_takes_over_after_kill_9_on_3_6() {
-    another_takes_over_after_kill_9("etcd-3.6");
+fn standby_takes_over_after_kill_9_on_3_6() {
+    takes_over_after_kill_9("etcd-3.6");
 }
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn a_gateway_that_is_told_to_end_hands_over() {
+fn stopping_leader_hands_over() {
     let member = Member::start("etcd-3.6");
     let store = member.store("p");
     // So long that only what was handed over is taken.
@@ -81,7 +81,7 @@ fn a_gateway_that_is_told_to_end_hands_over() {
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn one_that_is_told_to_end_as_soon_as_it_leads_hands_over() {
+fn leader_stopped_right_after_its_takeover_hands_over() {
     let member = Member::start("etcd-3.6");
     let store = member.store("p");
     let long = ["--lead-duration", "300"];
@@ -97,7 +97,7 @@ fn one_that_is_told_to_end_as_soon_as_it_leads_hands_over() {
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn a_gateway_that_was_stopped_neither_reads_nor_writes() {
+fn paused_leader_neither_reads_nor_writes() {
     let member = Member::start("etcd-3.6");
     let pair = pair(&member.store("p"));
     leadership::stopped_leader_neither_reads_nor_writes(pair, "standby");
@@ -105,7 +105,7 @@ fn a_gateway_that_was_stopped_neither_reads_nor_writes() {
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn a_deleted_lead_or_term_is_taken_anew() {
+fn deleted_leader_or_term_record_is_taken_again() {
     let member = Member::start("etcd-3.6");
     let gateway = start(&member.store("p"), "only", &[]);
     until_ready(&gateway);
@@ -130,8 +130,8 @@ fn answer_until_closed(to: std::net::SocketAddr, request: &str) -> String {
 }
 
 /// Clients of a gateway that neither leads nor reaches a leader are told so in their protocols' words; one that has not
-/// asked anything yet is kept, and served once `there_is_a_leader` has made one.
-fn clients_are_told_that_nobody_leads(standby: &Running, there_is_a_leader: impl FnOnce()) {
+/// asked anything yet is kept, and served once `restore_leader` has made one.
+fn clients_get_no_leader_errors(standby: &Running, restore_leader: impl FnOnce()) {
     let silent = connect(standby.consul);
     let (consul, etcd) = (standby.consul, standby.etcd);
     let asked = std::thread::spawn(move || answer_until_closed(consul, "PUT /v1/kv/k"));
@@ -148,7 +148,7 @@ fn clients_are_told_that_nobody_leads(standby: &Running, there_is_a_leader: impl
         let told = format!("kubekv_relay_failed_total{{face=\"{face}\"}}");
         assert_eq!(metric(standby, &told), 1, "{face}");
     }
-    there_is_a_leader();
+    restore_leader();
     let mut silent = silent;
     let request = b"GET /v1/kv/k?raw HTTP/1.1\r\nHost: x\r\n\r\n";
     std::io::Write::write_all(&mut silent, request).unwrap();
@@ -161,7 +161,7 @@ fn clients_are_told_that_nobody_leads(standby: &Running, there_is_a_leader: impl
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn clients_are_told_when_the_leader_stands_still() {
+fn clients_get_no_leader_errors_while_the_leader_is_paused() {
     let member = Member::start("etcd-3.6");
     let store = member.store("p");
     let start = |name| {
@@ -174,14 +174,14 @@ fn clients_are_told_when_the_leader_stands_still() {
     until("relaying", || state(&second) == "relaying");
     // Its connections are accepted by the kernel, and by nobody else.
     first.signal(Signal::STOP);
-    clients_are_told_that_nobody_leads(&second, || first.signal(Signal::CONT));
+    clients_get_no_leader_errors(&second, || first.signal(Signal::CONT));
     assert_eq!(second.stop().code, 0);
     assert_eq!(first.stop().code, 0);
 }
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn clients_of_a_gateway_without_a_relay_are_told() {
+fn clients_get_no_leader_errors_without_a_relay() {
     let member = Member::start("etcd-3.6");
     let store = member.store("p");
     let long = ["--lead-duration", "300"];
@@ -189,7 +189,7 @@ fn clients_of_a_gateway_without_a_relay_are_told() {
     until_ready(&first);
     let second = start(&store, "second", &long);
     assert_eq!(state(&second), "standby");
-    clients_are_told_that_nobody_leads(&second, || {
+    clients_get_no_leader_errors(&second, || {
         assert_eq!(first.stop().code, 0);
         until_ready(&second);
     });

@@ -9,7 +9,7 @@ use support::requests::ask_body;
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn a_member_that_is_not_there_is_passed_over() {
+fn unreachable_member_is_skipped() {
     let member = Member::start("etcd-3.6");
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let gone = nobody.local_addr().unwrap();
@@ -23,7 +23,7 @@ fn a_member_that_is_not_there_is_passed_over() {
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn an_etcd_that_dies_and_comes_back_is_gone_on_with() {
+fn gateway_resumes_after_an_etcd_restart() {
     let mut member = Member::start("etcd");
     let gateway = leading(&member.store("p"), &["--lead-duration", "15"]);
     put(&gateway, "k", "v");
@@ -43,7 +43,7 @@ fn an_etcd_that_dies_and_comes_back_is_gone_on_with() {
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn a_history_that_is_compacted_is_read_anew() {
+fn compacted_history_causes_a_relist() {
     let member = Member::start("etcd-3.6");
     let store = member.store("p");
     let first = start(&store, "first", &[]);

@@ -47,7 +47,7 @@ fn is_refused(gateway: &Running) {
     }
 }
 
-fn without_space_reads_go_on(component: &str) {
+fn reads_continue_without_space(component: &str) {
     let member = Member::start_with(component, "http", &QUOTA);
     let gateway = leading(&member.store("p"), &[]);
     put(&gateway, "k", "v");
@@ -73,19 +73,19 @@ fn without_space_reads_go_on(component: &str) {
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn without_space_reads_go_on_on_3_4() {
-    without_space_reads_go_on("etcd");
+fn reads_continue_without_space_on_3_4() {
+    reads_continue_without_space("etcd");
 }
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn without_space_reads_go_on_on_3_6() {
-    without_space_reads_go_on("etcd-3.6");
+fn reads_continue_without_space_on_3_6() {
+    reads_continue_without_space("etcd-3.6");
 }
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn another_gateway_takes_over_when_there_is_space_again() {
+fn standby_takes_over_once_space_is_free() {
     let member = Member::start_with("etcd-3.6", "http", &QUOTA);
     let first = leading(&member.store("p"), &[]);
     let second = start(&member.store("p"), "second", &[]);

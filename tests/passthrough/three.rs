@@ -98,7 +98,7 @@ type Away = (fn(&mut Members, usize), fn(&mut Members, usize));
 const STILL: Away = (Members::stop, Members::go_on);
 const CUT_OFF: Away = (Members::cut_off, Members::join);
 
-fn a_member_is_left_for_another(mut members: Members, (goes, is_back): Away) {
+fn switches_to_another_member(mut members: Members, (goes, is_back): Away) {
     let leader = members.leader();
     let others = [(leader + 1) % 3, (leader + 2) % 3];
     // A member that follows, and then the one that leads.
@@ -120,17 +120,17 @@ fn a_member_is_left_for_another(mut members: Members, (goes, is_back): Away) {
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn a_member_that_stands_still_is_left_for_another() {
-    a_member_is_left_for_another(Members::start("etcd-3.6"), STILL);
+fn gateway_leaves_a_paused_member() {
+    switches_to_another_member(Members::start("etcd-3.6"), STILL);
 }
 
 #[test]
 #[ignore = "needs etcd and root: tests/run"]
-fn a_member_that_is_cut_off_is_left_for_another() {
-    a_member_is_left_for_another(Members::start_apart("etcd-3.6"), CUT_OFF);
+fn gateway_leaves_a_partitioned_member() {
+    switches_to_another_member(Members::start_apart("etcd-3.6"), CUT_OFF);
 }
 
-fn a_leader_of_etcd_tells_nothing_old(mut members: Members, (goes, is_back): Away) {
+fn former_etcd_leader_serves_no_stale_data(mut members: Members, (goes, is_back): Away) {
     let leader = members.leader();
     let others = [(leader + 1) % 3, (leader + 2) % 3];
     // The first has nobody else to ask.
@@ -159,19 +159,19 @@ fn a_leader_of_etcd_tells_nothing_old(mut members: Members, (goes, is_back): Awa
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn a_leader_of_etcd_that_stood_still_tells_nothing_old() {
-    a_leader_of_etcd_tells_nothing_old(Members::start("etcd-3.6"), STILL);
+fn paused_etcd_leader_serves_no_stale_data() {
+    former_etcd_leader_serves_no_stale_data(Members::start("etcd-3.6"), STILL);
 }
 
 #[test]
 #[ignore = "needs etcd and root: tests/run"]
-fn a_leader_of_etcd_that_was_cut_off_tells_nothing_old() {
-    a_leader_of_etcd_tells_nothing_old(Members::start_apart("etcd-3.6"), CUT_OFF);
+fn partitioned_etcd_leader_serves_no_stale_data() {
+    former_etcd_leader_serves_no_stale_data(Members::start_apart("etcd-3.6"), CUT_OFF);
 }
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn what_was_compacted_while_a_gateway_stood_still_is_read_anew() {
+fn compaction_while_a_gateway_is_paused_causes_a_relist() {
     let mut members = Members::start("etcd-3.6");
     let leader = members.leader();
     let others = [(leader + 1) % 3, (leader + 2) % 3];
@@ -212,7 +212,7 @@ fn what_was_compacted_while_a_gateway_stood_still_is_read_anew() {
 }
 
 /// What becomes of two gateways when etcd is what it was before, by `restore`.
-fn a_backup_is_noticed(
+fn restored_backup_is_noticed(
     mut members: Members,
     back_up: impl FnOnce(&mut Members),
     restore: impl FnOnce(&mut Members),
@@ -279,10 +279,10 @@ fn a_backup_is_noticed(
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn a_snapshot_that_is_restored_is_noticed() {
+fn restored_snapshot_is_noticed() {
     let directory = tempfile::tempdir().unwrap();
     let snapshot = directory.path().join("snapshot");
-    a_backup_is_noticed(
+    restored_backup_is_noticed(
         Members::start("etcd"),
         |members| members.save(&snapshot),
         |members| members.restore(&snapshot),
@@ -291,7 +291,7 @@ fn a_snapshot_that_is_restored_is_noticed() {
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn copies_of_etcds_directories_that_come_back_are_noticed() {
+fn restored_data_directories_are_noticed() {
     let directory = tempfile::tempdir().unwrap();
     let kept = |at: usize| directory.path().join(at.to_string());
     let back_up = |members: &mut Members| members.while_down(|at, data| copy(data, &kept(at)));
@@ -301,5 +301,5 @@ fn copies_of_etcds_directories_that_come_back_are_noticed() {
             copy(&kept(at), data);
         });
     };
-    a_backup_is_noticed(Members::start("etcd-3.6"), back_up, restore);
+    restored_backup_is_noticed(Members::start("etcd-3.6"), back_up, restore);
 }

@@ -43,7 +43,7 @@ async fn concurrent_compare_and_swaps_lose_no_update() {
 }
 
 #[tokio::test]
-async fn a_refused_change_leaves_no_trace_and_tells_the_index() {
+async fn refused_change_has_no_effect_and_returns_the_index() {
     let space = faces::space().await;
     let at = put(&space, "a", "1").await;
     let refused = space
@@ -59,7 +59,7 @@ async fn a_refused_change_leaves_no_trace_and_tells_the_index() {
 }
 
 #[tokio::test]
-async fn a_change_that_writes_nothing_takes_no_revision() {
+async fn change_without_writes_uses_no_revision() {
     let space = faces::space().await;
     let at = put(&space, "a", "1").await;
     let done = space
@@ -116,7 +116,7 @@ async fn writes_of_one_change_share_a_revision_and_see_each_other() {
 }
 
 #[tokio::test]
-async fn an_entry_remembers_when_it_came_to_be() {
+async fn entry_keeps_its_creation_revision_until_deleted() {
     let space = faces::space().await;
     let first = put(&space, "a", "1").await;
     let second = put(&space, "a", "1").await;

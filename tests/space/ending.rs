@@ -75,7 +75,7 @@ fn held_by(space: &Keyspace, lease: LeaseId) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_that_locks_too_much_is_gone_at_once_and_its_locks_after_it() {
+async fn lease_with_too_many_locks_ends_at_once_and_releases_them_later() {
     for on_end in [LeaseEnd::Release, LeaseEnd::Delete] {
         let few = Arc::new(Few(AtomicUsize::new(50)));
         let (space, _registry) = open(&few).await;
@@ -100,7 +100,7 @@ async fn a_lease_that_locks_too_much_is_gone_at_once_and_its_locks_after_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_runs_out_goes_the_same_way() {
+async fn expired_lease_with_too_many_locks_releases_them_all() {
     let few = Arc::new(Few(AtomicUsize::new(50)));
     let (space, registry) = open(&few).await;
     let lease = holder(&space, LeaseEnd::Release).await;
@@ -112,7 +112,7 @@ async fn one_that_runs_out_goes_the_same_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_that_is_denied_is_counted_and_tried_until_it_is_not() {
+async fn denied_lease_end_is_counted_and_retried() {
     let few = Arc::new(Few(AtomicUsize::new(50)));
     let (space, registry) = open(&few).await;
     let lease = holder(&space, LeaseEnd::Release).await;

@@ -90,7 +90,7 @@ fn spawn_put(
 }
 
 #[tokio::test]
-async fn independent_writes_go_side_by_side() {
+async fn independent_writes_run_concurrently() {
     let (store, space) = slow().await;
     let writes = [
         spawn_put(&space, "a", "1"),
@@ -105,7 +105,7 @@ async fn independent_writes_go_side_by_side() {
 }
 
 #[tokio::test]
-async fn a_write_of_the_same_key_waits_and_then_sees_the_first() {
+async fn conflicting_write_waits_and_sees_the_first() {
     let (store, space) = slow().await;
     let first = spawn_put(&space, "a", "1");
     store.waiting(1).await;
@@ -136,7 +136,7 @@ async fn a_write_of_the_same_key_waits_and_then_sees_the_first() {
 }
 
 #[tokio::test]
-async fn nothing_is_visible_before_the_store_has_it() {
+async fn uncommitted_write_is_not_visible() {
     let (store, space) = slow().await;
     let write = spawn_put(&space, "a", "1");
     store.waiting(1).await;
@@ -147,7 +147,7 @@ async fn nothing_is_visible_before_the_store_has_it() {
 }
 
 #[tokio::test]
-async fn a_client_that_hangs_up_leaves_its_write_and_lets_others_go() {
+async fn disconnected_clients_write_completes_and_blocks_nobody() {
     let (store, space) = slow().await;
     let first = spawn_put(&space, "a", "1");
     store.waiting(1).await;

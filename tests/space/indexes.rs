@@ -7,7 +7,7 @@ use support::faces;
 use super::{delete, put};
 
 #[tokio::test]
-async fn a_deletion_raises_the_index_of_every_prefix_above_it() {
+async fn deletion_raises_the_index_of_every_prefix_above() {
     let space = faces::space().await;
     let kept = put(&space, "a/kept", "").await;
     put(&space, "a/b/gone", "").await;
@@ -23,7 +23,7 @@ async fn a_deletion_raises_the_index_of_every_prefix_above_it() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn no_prefix_ever_goes_back(steps in proptest::collection::vec(("[ab]{1,3}", any::<bool>()), 1..60)) {
+    fn prefix_indexes_never_fall(steps in proptest::collection::vec(("[ab]{1,3}", any::<bool>()), 1..60)) {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
             let space = faces::space().await;
             let prefixes = ["", "a", "b", "aa", "ab", "ba", "bb", "aab", "missing"].map(Key::user);

@@ -54,7 +54,7 @@ fn alive(space: &Keyspace, lease: &Lease) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_ends_after_its_term_and_not_before() {
+async fn lease_ends_after_its_ttl_and_not_before() {
     let space = faces::space().await;
     let own = lease(Some(10_000), LeaseEnd::Release, 0);
     begin(&space, &own).await;
@@ -76,7 +76,7 @@ async fn a_lease_ends_after_its_term_and_not_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pause_of_the_whole_gateway_cuts_no_lease_short() {
+async fn gateway_pause_cuts_no_lease_short() {
     let space = faces::space().await;
     let own = lease(Some(10_000), LeaseEnd::Delete, 0);
     begin(&space, &own).await;
@@ -94,7 +94,7 @@ async fn a_pause_of_the_whole_gateway_cuts_no_lease_short() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lock_is_refused_to_others_until_it_is_let_go() {
+async fn lock_is_exclusive_until_released() {
     let space = faces::space().await;
     let (a, b) = (
         lease(None, LeaseEnd::Release, 0),
@@ -125,7 +125,7 @@ async fn a_lock_is_refused_to_others_until_it_is_let_go() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lock_delay_keeps_everybody_out_for_its_time() {
+async fn lock_delay_excludes_every_client() {
     let space = faces::space().await;
     let (a, b) = (
         lease(None, LeaseEnd::Delete, 15_000),

@@ -28,7 +28,7 @@ fn at(space: &Keyspace, path: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_key_and_the_same_key_with_a_slash_are_one_node() {
+async fn key_with_and_without_a_slash_is_one_node() {
     let space = with(&[("a/", "v"), ("b", "1"), ("b/", "2"), ("c/", "")]).await;
     assert_eq!(at(&space, "a"), "file a/");
     assert_eq!(at(&space, "b"), "file b");
@@ -42,7 +42,7 @@ async fn a_key_and_the_same_key_with_a_slash_are_one_node() {
 }
 
 #[tokio::test]
-async fn a_node_with_anything_beneath_is_a_directory() {
+async fn node_with_descendants_is_a_directory() {
     let space = with(&[("a", "hidden"), ("a/b/c", "v")]).await;
     assert_eq!(at(&space, "a"), "dir");
     assert_eq!(at(&space, "a/b"), "dir", "nobody wrote it");
@@ -50,7 +50,7 @@ async fn a_node_with_anything_beneath_is_a_directory() {
 }
 
 #[tokio::test]
-async fn keys_no_tree_can_show_are_in_none() {
+async fn keys_without_a_valid_path_are_in_no_tree() {
     let space = with(&[("a//b", "v"), ("/c", "v"), ("d", "v")]).await;
     assert_eq!(at(&space, "a"), "-");
     let view = space.read(&Caller::System);
@@ -59,7 +59,7 @@ async fn keys_no_tree_can_show_are_in_none() {
 }
 
 #[tokio::test]
-async fn children_are_found_once_each_however_keys_sort() {
+async fn each_child_is_listed_once_regardless_of_key_order() {
     let keys = [
         "n/a", "n/a-b", "n/a/x", "n/a/y/z", "n/a0", "n/b/", "n/c/d", "n/c-", "na", "n",
     ];
@@ -85,7 +85,7 @@ async fn children_are_found_once_each_however_keys_sort() {
 }
 
 #[tokio::test]
-async fn parents_are_made_with_their_child_and_only_where_missing() {
+async fn missing_parents_are_created_with_their_child() {
     let space = with(&[("file", "v"), ("old/x", "v")]).await;
     let make = async |path: &'static str| {
         let made = space

@@ -22,7 +22,7 @@ async fn put_for(space: &Keyspace, key: &str, ttl: Duration, dir: DirMark) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_entry_ends_with_its_ttl_and_its_watchers_hear_why() {
+async fn entry_expires_with_its_ttl_and_watches_see_the_reason() {
     let space = faces::space().await;
     put_for(&space, "k", Duration::from_secs(5), DirMark::No).await;
     let mut watch = space.watch(&Caller::System, node_ranges("k", false));
@@ -36,7 +36,7 @@ async fn an_entry_ends_with_its_ttl_and_its_watchers_hear_why() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refresh_and_a_plain_write_move_the_end() {
+async fn refresh_and_plain_write_move_the_deadline() {
     let space = faces::space().await;
     put_for(&space, "refreshed", Duration::from_secs(5), DirMark::No).await;
     put_for(&space, "for ever", Duration::from_secs(5), DirMark::No).await;
@@ -58,7 +58,7 @@ async fn a_refresh_and_a_plain_write_move_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_directory_ends_with_all_beneath_it_in_one_step() {
+async fn directory_expires_atomically_with_its_descendants() {
     let space = faces::space().await;
     put_for(&space, "d/", Duration::from_secs(5), DirMark::Made).await;
     super::put(&space, "d/a", "1").await;

@@ -7,7 +7,7 @@ use support::faces;
 use super::{delete, put};
 
 #[tokio::test]
-async fn a_change_is_with_its_watchers_before_it_is_answered() {
+async fn change_reaches_watches_before_it_is_answered() {
     let space = faces::space().await;
     let mut watch = space.watch(&Caller::System, vec![KeyRange::Prefix(Key::user("a"))]);
     for round in 0..100 {
@@ -18,7 +18,7 @@ async fn a_change_is_with_its_watchers_before_it_is_answered() {
 }
 
 #[tokio::test]
-async fn an_equal_value_is_a_change_too() {
+async fn write_of_an_equal_value_is_a_change() {
     let space = faces::space().await;
     let mut watch = space.watch(&Caller::System, node_ranges("a", false));
     put(&space, "a", "same").await;
@@ -27,7 +27,7 @@ async fn an_equal_value_is_a_change_too() {
 }
 
 #[tokio::test]
-async fn what_was_missed_can_be_found_again() {
+async fn missed_changes_are_found_in_the_history() {
     let space = faces::space().await;
     let first = put(&space, "a", "1").await;
     put(&space, "other", "1").await;
@@ -54,7 +54,7 @@ async fn what_was_missed_can_be_found_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_sees_a_change_finds_nothing_fresh_that_was_made_without_it() {
+async fn visible_change_invalidates_everything_built_without_it() {
     let space = faces::space().await;
     put(&space, "d/a", "0").await;
     let writer = {

@@ -105,7 +105,7 @@ async fn refusal(dir: &Path) -> String {
 }
 
 #[tokio::test]
-async fn a_commit_that_was_being_written_is_cut_off() {
+async fn torn_commit_is_truncated() {
     let dir = tempfile::tempdir().unwrap();
     let whole = sample(dir.path()).await;
     // What kill -9 in the middle of a write leaves: the beginning of a batch.
@@ -130,7 +130,7 @@ async fn a_commit_that_was_being_written_is_cut_off() {
 }
 
 #[tokio::test]
-async fn pages_lost_out_of_a_commit_that_was_being_written_are_cut_off() {
+async fn torn_commit_with_lost_pages_is_truncated() {
     let dir = tempfile::tempdir().unwrap();
     let whole = sample(dir.path()).await;
     let journal = journal(dir.path());
@@ -151,7 +151,7 @@ async fn pages_lost_out_of_a_commit_that_was_being_written_are_cut_off() {
 }
 
 #[tokio::test]
-async fn a_flipped_bit_in_the_middle_is_refused_and_nothing_is_cut() {
+async fn flipped_bit_in_the_middle_is_refused_and_nothing_truncated() {
     let dir = tempfile::tempdir().unwrap();
     sample(dir.path()).await;
     let journal = journal(dir.path());
@@ -191,7 +191,7 @@ async fn damage_to_the_last_acknowledged_commit_is_refused() {
 }
 
 #[tokio::test]
-async fn a_journal_that_ends_early_between_two_commits_is_refused() {
+async fn journal_truncated_between_commits_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     sample(dir.path()).await;
     let journal = journal(dir.path());
@@ -217,7 +217,7 @@ async fn a_journal_that_ends_early_between_two_commits_is_refused() {
 /// Every file of a store, flushed to table files in part, with one byte changed at a time: what opens holds just what
 /// it held.
 #[tokio::test]
-async fn no_changed_byte_anywhere_changes_what_is_read() {
+async fn no_changed_byte_alters_the_state_read() {
     let dir = tempfile::tempdir().unwrap();
     let original = dir.path().join("original");
     sample(&original).await;
@@ -316,7 +316,7 @@ async fn every_missing_file_is_refused() {
 }
 
 #[tokio::test]
-async fn a_first_start_that_broke_off_is_begun_again() {
+async fn interrupted_first_start_is_repeated() {
     let dir = tempfile::tempdir().unwrap();
     let store = embedded(dir.path());
     let first = store.open(crate::common::Recorder::new()).await.unwrap();
@@ -336,7 +336,7 @@ async fn a_first_start_that_broke_off_is_begun_again() {
 }
 
 #[tokio::test]
-async fn a_newer_format_is_refused_with_one_line() {
+async fn newer_format_is_refused_with_one_line() {
     let dir = tempfile::tempdir().unwrap();
     sample(dir.path()).await;
     let format = dir.path().join("store/format.json");

@@ -232,7 +232,7 @@ fn acknowledged_commits_survive_kill_9() {
 
 /// The child is killed after a time of its own in each round, so that the signal lands in all parts of a first start.
 #[test]
-fn a_first_start_may_be_killed_at_any_moment() {
+fn first_start_survives_kill_9_at_any_moment() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut random = Random(5);
     for _ in 0..30 {

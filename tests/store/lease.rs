@@ -12,7 +12,7 @@ use prometheus_client::registry::Registry;
 
 /// Its end is one commit, which writes anew all that it has locked: more than a client may write at once.
 #[tokio::test]
-async fn a_lease_that_locks_a_great_deal_can_end() {
+async fn lease_with_very_many_locks_can_end() {
     let directory = tempfile::tempdir().unwrap();
     let options = EmbeddedOptions::new(
         directory.path().join("data"),

@@ -69,7 +69,7 @@ fn end(locks: &[(Key, Arc<Entry>)]) -> Vec<Write> {
     locks.iter().enumerate().flat_map(each).collect()
 }
 
-pub(crate) async fn many_entries_change_at_once_or_none(store: Arc<dyn Store>) {
+pub(crate) async fn bulk_change_is_atomic(store: Arc<dyn Store>) {
     let feed = Recorder::new();
     store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
     let locked: Vec<_> = locks()
@@ -109,7 +109,7 @@ pub(crate) async fn many_entries_change_at_once_or_none(store: Arc<dyn Store>) {
     }
 }
 
-pub(crate) async fn neighbours_are_deleted_at_once_and_nothing_else(store: Arc<dyn Store>) {
+pub(crate) async fn bulk_deletion_of_neighbours_is_atomic_and_exact(store: Arc<dyn Store>) {
     let feed = Recorder::new();
     store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
     let keys: Vec<_> = (0..500).map(|n| Key::user(format!("t/{n}"))).collect();

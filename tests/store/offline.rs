@@ -30,7 +30,7 @@ async fn sample(dir: &std::path::Path) {
 }
 
 #[tokio::test]
-async fn a_sound_store_is_counted() {
+async fn check_counts_a_sound_store() {
     let dir = tempfile::tempdir().unwrap();
     sample(dir.path()).await;
     let report = check(dir.path()).unwrap();
@@ -46,7 +46,7 @@ async fn a_sound_store_is_counted() {
 }
 
 #[tokio::test]
-async fn damage_is_reported() {
+async fn check_reports_damage() {
     let dir = tempfile::tempdir().unwrap();
     sample(dir.path()).await;
     let journal = dir.path().join("store/db/0.jnl");
@@ -66,7 +66,7 @@ async fn damage_is_reported() {
 }
 
 #[tokio::test]
-async fn a_backup_is_a_store_of_its_own() {
+async fn backup_is_an_independent_store() {
     let dir = tempfile::tempdir().unwrap();
     let (original, copy) = (dir.path().join("original"), dir.path().join("copy"));
     sample(&original).await;
@@ -93,7 +93,7 @@ async fn a_backup_is_a_store_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_store_in_use_is_left_alone() {
+async fn store_in_use_is_refused_and_unchanged() {
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = open(dir.path()).await.unwrap();
     let copy = dir.path().join("copy");
@@ -109,7 +109,7 @@ async fn a_store_in_use_is_left_alone() {
 }
 
 #[test]
-fn a_directory_without_a_store_is_named_and_left_alone() {
+fn directory_without_a_store_is_refused_and_unchanged() {
     let dir = tempfile::tempdir().unwrap();
     for path in [dir.path().to_owned(), dir.path().join("missing")] {
         let line = check(&path).unwrap_err().to_string();

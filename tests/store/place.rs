@@ -17,7 +17,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[tokio::test]
-async fn the_directory_is_closed_to_others() {
+async fn directory_is_private_to_its_owner() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("made/for/it");
     look(&path).await.unwrap();
@@ -29,7 +29,7 @@ async fn the_directory_is_closed_to_others() {
 }
 
 #[tokio::test]
-async fn a_second_store_on_the_directory_is_refused() {
+async fn second_store_on_one_directory_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (first, _) = open(dir.path()).await.unwrap();
     let line = look(dir.path()).await.unwrap_err().to_string();
@@ -44,7 +44,7 @@ async fn a_second_store_on_the_directory_is_refused() {
 }
 
 #[tokio::test]
-async fn a_directory_with_other_things_in_it_is_refused() {
+async fn directory_with_foreign_files_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("letter.txt"), "dear").unwrap();
     fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
@@ -58,7 +58,7 @@ async fn a_directory_with_other_things_in_it_is_refused() {
 }
 
 #[tokio::test]
-async fn a_path_that_cannot_be_a_directory_is_refused_with_one_line() {
+async fn path_that_is_no_directory_is_refused_with_one_line() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");
     fs::write(&file, "").unwrap();
@@ -79,7 +79,7 @@ fn watched(path: &Path) -> (EmbeddedStore, mpsc::UnboundedReceiver<String>) {
 }
 
 #[tokio::test]
-async fn a_directory_moved_away_is_noticed_when_nobody_writes() {
+async fn directory_moved_away_is_noticed_without_a_write() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("data");
     let (store, mut fatal) = watched(&path);
@@ -95,7 +95,7 @@ async fn a_directory_moved_away_is_noticed_when_nobody_writes() {
 }
 
 #[tokio::test]
-async fn nothing_is_acknowledged_in_a_directory_that_was_recreated() {
+async fn recreated_directory_acknowledges_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("data");
     let (store, mut fatal) = watched(&path);
@@ -113,7 +113,7 @@ async fn nothing_is_acknowledged_in_a_directory_that_was_recreated() {
 
 /// The table files are written in the background, and a failure there must not go unnoticed.
 #[tokio::test]
-async fn a_flush_that_fails_ends_the_process_and_loses_nothing_acknowledged() {
+async fn failed_flush_ends_the_process_and_loses_nothing_acknowledged() {
     let dir = tempfile::tempdir().unwrap();
     let (store, mut fatal) = watched(dir.path());
     store.open(Recorder::new()).await.unwrap();
@@ -145,7 +145,7 @@ async fn a_flush_that_fails_ends_the_process_and_loses_nothing_acknowledged() {
 
 #[tokio::test]
 #[ignore = "needs bindfs: tests/run"]
-async fn a_fuse_file_system_is_refused_by_name() {
+async fn fuse_file_system_is_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();
     let (below, above) = (dir.path().join("below"), dir.path().join("above"));
     fs::create_dir(&below).unwrap();

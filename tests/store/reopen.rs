@@ -9,7 +9,7 @@ use kubekv::store::{RetentionFloors, Store};
 use crate::common::{Recorder, delete, entry, look, open, proposal, put, sorted, write};
 
 #[tokio::test]
-async fn entries_history_deletions_and_name_are_there_again() {
+async fn entries_history_deletions_and_name_survive_restart() {
     let dir = tempfile::tempdir().unwrap();
     let (store, first) = open(dir.path()).await.unwrap();
     store.close().await;
@@ -44,7 +44,7 @@ async fn entries_history_deletions_and_name_are_there_again() {
 }
 
 #[tokio::test]
-async fn a_key_written_again_is_no_longer_a_deletion() {
+async fn rewritten_key_has_no_deletion_record() {
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = open(dir.path()).await.unwrap();
     let key = Key::user("k");
@@ -60,7 +60,7 @@ async fn a_key_written_again_is_no_longer_a_deletion() {
 }
 
 #[tokio::test]
-async fn commits_go_on_where_they_stopped() {
+async fn revisions_continue_after_restart() {
     let dir = tempfile::tempdir().unwrap();
     let key = Key::user("k");
     let mut before: Option<Arc<Entry>> = None;
@@ -82,7 +82,7 @@ struct Model {
 }
 
 #[tokio::test]
-async fn what_is_wanted_survives_trimming() {
+async fn trimming_keeps_everything_above_the_floors() {
     let dir = tempfile::tempdir().unwrap();
     let (store, _) = open(dir.path()).await.unwrap();
     let mut model = Model::default();

@@ -45,7 +45,7 @@ fn is_full(error: &CommitError) -> bool {
 }
 
 #[tokio::test]
-async fn below_the_reserve_writes_are_refused_and_nothing_else() {
+async fn below_the_reserve_only_writes_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let feed = Recorder::new();
     let no_disk_has_this = store(dir.path(), 1 << 40);
@@ -72,7 +72,7 @@ async fn below_the_reserve_writes_are_refused_and_nothing_else() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs root: tests/run"]
-async fn a_disk_that_fills_up_refuses_writes_until_there_is_room_again() {
+async fn full_disk_refuses_writes_until_space_is_free() {
     let dir = tempfile::tempdir().unwrap();
     let _tmpfs = Tmpfs::mount(dir.path(), 64);
     let data = dir.path().join("data");
@@ -97,7 +97,7 @@ async fn a_disk_that_fills_up_refuses_writes_until_there_is_room_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs root: tests/run"]
-async fn a_disk_that_fills_within_a_burst_loses_nothing_acknowledged() {
+async fn disk_filled_within_a_burst_loses_nothing_acknowledged() {
     let dir = tempfile::tempdir().unwrap();
     let _tmpfs = Tmpfs::mount(dir.path(), 128);
     let data = dir.path().join("data");
@@ -132,7 +132,7 @@ async fn a_disk_that_fills_within_a_burst_loses_nothing_acknowledged() {
 /// Without a reserve the table's own write fails, and what is on disk is not known.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs root: tests/run"]
-async fn a_write_that_fails_below_ends_the_process_and_loses_nothing_acknowledged() {
+async fn failed_write_ends_the_process_and_loses_nothing_acknowledged() {
     let dir = tempfile::tempdir().unwrap();
     let _tmpfs = Tmpfs::mount(dir.path(), 32);
     let data = dir.path().join("data");

@@ -31,7 +31,7 @@ pub(crate) fn disk_bytes(dir: &Path) -> u64 {
 /// Writes 300 MB over 4 MB of live data. A journal that grows to 64 MiB and a few table files are all that may be
 /// there at any time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn writing_much_more_than_the_live_data_keeps_the_directory_small() {
+async fn compaction_bounds_the_directory_size() {
     const LIVE: usize = 16;
     const BOUND: u64 = 160 << 20;
     let dir = tempfile::tempdir().unwrap();

@@ -12,9 +12,7 @@ use kubekv::store::{CommitError, CommitSink, MemoryStore, RetentionFloors, Store
 use support::kubernetes;
 
 use crate::common::{self, Recorder, delete, entry, proposal, put, record, write};
-use crate::many::{
-    many_entries_change_at_once_or_none, neighbours_are_deleted_at_once_and_nothing_else,
-};
+use crate::many::{bulk_change_is_atomic, bulk_deletion_of_neighbours_is_atomic_and_exact};
 use support::etcd_member::Member;
 
 /// A store, and what must live as long as it does.
@@ -119,32 +117,32 @@ async fn run<F: Future<Output = ()>>(fixture: Fixture, test: impl FnOnce(Arc<dyn
 }
 
 numbering! {
-    an_empty_store_has_a_name_and_nothing_else
+    empty_store_has_a_name_and_nothing_else
     revisions_grow_by_one
-    a_refused_proposal_uses_no_revision
+    refused_proposal_uses_no_revision
     every_revision_is_a_whole_commit
 }
 
 suite! {
-    guards_are_held_to
-    all_writes_are_made_or_none
-    one_key_twice_is_refused
+    preconditions_are_enforced
+    proposal_is_atomic
+    proposal_with_a_duplicate_key_is_refused
     in_order_keys_are_named_by_their_revision
-    attributes_and_bytes_are_kept
-    realms_are_apart
-    a_commit_is_delivered_before_it_is_answered
-    commits_are_delivered_in_order_each_once
-    one_of_many_guarded_writers_wins
-    a_dropped_commit_is_whole_or_absent
-    an_empty_proposal_is_a_commit
-    a_closed_store_refuses
-    trimming_takes_nothing_that_lives
-    a_commit_tells_what_was_there_before
-    many_entries_change_at_once_or_none
-    neighbours_are_deleted_at_once_and_nothing_else
+    attributes_and_bytes_are_preserved
+    realms_are_isolated
+    commit_is_delivered_before_it_is_answered
+    commits_are_delivered_in_order_exactly_once
+    one_of_many_concurrent_conditional_writers_wins
+    dropped_commit_is_whole_or_absent
+    empty_proposal_is_a_commit
+    closed_store_refuses_commits
+    trimming_removes_no_live_entry
+    commit_holds_the_previous_entries
+    bulk_change_is_atomic
+    bulk_deletion_of_neighbours_is_atomic_and_exact
 }
 
-async fn an_empty_store_has_a_name_and_nothing_else(store: Arc<dyn Store>) {
+async fn empty_store_has_a_name_and_nothing_else(store: Arc<dyn Store>) {
     let opened = store.open(Recorder::new()).await.unwrap();
     assert_ne!(opened.identity, 0);
     assert_eq!(opened.revision, 0);
@@ -163,7 +161,7 @@ async fn revisions_grow_by_one(store: Arc<dyn Store>) {
     }
 }
 
-async fn guards_are_held_to(store: Arc<dyn Store>) {
+async fn preconditions_are_enforced(store: Arc<dyn Store>) {
     store.open(Recorder::new()).await.unwrap();
     let key = Key::user("k");
     let first = entry(&put(&*store, &key, None, "1").await.unwrap(), &key);
@@ -191,7 +189,7 @@ async fn guards_are_held_to(store: Arc<dyn Store>) {
     put(&*store, &key, None, "4").await.unwrap();
 }
 
-async fn a_refused_proposal_uses_no_revision(store: Arc<dyn Store>) {
+async fn refused_proposal_uses_no_revision(store: Arc<dyn Store>) {
     let feed = Recorder::new();
     store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
     let key = Key::user("k");
@@ -202,7 +200,7 @@ async fn a_refused_proposal_uses_no_revision(store: Arc<dyn Store>) {
     assert_eq!(feed.delivered().len(), 2);
 }
 
-async fn all_writes_are_made_or_none(store: Arc<dyn Store>) {
+async fn proposal_is_atomic(store: Arc<dyn Store>) {
     let feed = Recorder::new();
     store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
     let (a, b) = (Key::user("a"), Key::user("b"));
@@ -220,7 +218,7 @@ async fn all_writes_are_made_or_none(store: Arc<dyn Store>) {
     assert_eq!(feed.delivered().last(), Some(&both), "they travel together");
 }
 
-async fn one_key_twice_is_refused(store: Arc<dyn Store>) {
+async fn proposal_with_a_duplicate_key_is_refused(store: Arc<dyn Store>) {
     store.open(Recorder::new()).await.unwrap();
     let key = Key::user("k");
     let writes = vec![write(&key, None, Some("1")), write(&key, None, Some("2"))];
@@ -243,7 +241,7 @@ async fn in_order_keys_are_named_by_their_revision(store: Arc<dyn Store>) {
     assert_eq!(commit.changes[0].key, expected);
 }
 
-async fn attributes_and_bytes_are_kept(store: Arc<dyn Store>) {
+async fn attributes_and_bytes_are_preserved(store: Arc<dyn Store>) {
     let feed = Recorder::new();
     store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
     let key = Key::user(b"\xff\x00 key");
@@ -267,7 +265,7 @@ async fn attributes_and_bytes_are_kept(store: Arc<dyn Store>) {
     assert_eq!(feed.delivered(), vec![commit]);
 }
 
-async fn realms_are_apart(store: Arc<dyn Store>) {
+async fn realms_are_isolated(store: Arc<dyn Store>) {
     store.open(Recorder::new()).await.unwrap();
     put(&*store, &Key::user("k"), None, "1").await.unwrap();
     put(&*store, &Key::system("k"), None, "2").await.unwrap();
@@ -285,7 +283,7 @@ impl CommitSink for Highest {
     }
 }
 
-async fn a_commit_is_delivered_before_it_is_answered(store: Arc<dyn Store>) {
+async fn commit_is_delivered_before_it_is_answered(store: Arc<dyn Store>) {
     let feed = Arc::new(Highest::default());
     store.open(Arc::<Highest>::clone(&feed)).await.unwrap();
     let mut tasks = tokio::task::JoinSet::new();
@@ -302,7 +300,7 @@ async fn a_commit_is_delivered_before_it_is_answered(store: Arc<dyn Store>) {
     tasks.join_all().await;
 }
 
-async fn commits_are_delivered_in_order_each_once(store: Arc<dyn Store>) {
+async fn commits_are_delivered_in_order_exactly_once(store: Arc<dyn Store>) {
     let feed = Recorder::new();
     store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
     let mut tasks = tokio::task::JoinSet::new();
@@ -331,7 +329,7 @@ async fn commits_are_delivered_in_order_each_once(store: Arc<dyn Store>) {
     assert_eq!(delivered.iter().map(told).collect::<HashSet<_>>(), answered);
 }
 
-async fn one_of_many_guarded_writers_wins(store: Arc<dyn Store>) {
+async fn one_of_many_concurrent_conditional_writers_wins(store: Arc<dyn Store>) {
     let feed = Recorder::new();
     store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
     let key = Key::user("k");
@@ -345,7 +343,7 @@ async fn one_of_many_guarded_writers_wins(store: Arc<dyn Store>) {
     assert_eq!(feed.delivered().len(), 1);
 }
 
-async fn a_dropped_commit_is_whole_or_absent(store: Arc<dyn Store>) {
+async fn dropped_commit_is_whole_or_absent(store: Arc<dyn Store>) {
     let feed = Recorder::new();
     store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
     for n in 0..50 {
@@ -380,7 +378,7 @@ async fn poll_once(future: &mut (impl Future + Unpin)) -> bool {
     .await
 }
 
-async fn an_empty_proposal_is_a_commit(store: Arc<dyn Store>) {
+async fn empty_proposal_is_a_commit(store: Arc<dyn Store>) {
     store.open(Recorder::new()).await.unwrap();
     let commit = store.commit(proposal(Vec::new())).await.unwrap();
     assert!(commit.revision > 0 && commit.changes.is_empty());
@@ -388,7 +386,7 @@ async fn an_empty_proposal_is_a_commit(store: Arc<dyn Store>) {
     assert!(next.revision > commit.revision);
 }
 
-async fn a_closed_store_refuses(store: Arc<dyn Store>) {
+async fn closed_store_refuses_commits(store: Arc<dyn Store>) {
     let feed = Recorder::new();
     store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
     put(&*store, &Key::user("k"), None, "v").await.unwrap();
@@ -399,7 +397,7 @@ async fn a_closed_store_refuses(store: Arc<dyn Store>) {
     store.close().await;
 }
 
-async fn a_commit_tells_what_was_there_before(store: Arc<dyn Store>) {
+async fn commit_holds_the_previous_entries(store: Arc<dyn Store>) {
     let feed = Recorder::new();
     store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
     let key = Key::user("k");
@@ -414,7 +412,7 @@ async fn a_commit_tells_what_was_there_before(store: Arc<dyn Store>) {
     assert_eq!(feed.delivered(), [first, second, gone]);
 }
 
-async fn trimming_takes_nothing_that_lives(store: Arc<dyn Store>) {
+async fn trimming_removes_no_live_entry(store: Arc<dyn Store>) {
     store.open(Recorder::new()).await.unwrap();
     let key = Key::user("k");
     let mut latest = entry(&put(&*store, &key, None, "0").await.unwrap(), &key);

@@ -15,7 +15,7 @@ use support::requests::ask;
 use support::running::Running;
 
 #[test]
-fn a_store_is_moved_by_way_of_a_file_with_all_it_holds() {
+fn export_and_import_through_a_file_lose_nothing() {
     let home = tempfile::tempdir().unwrap();
     let from = filled(&home.path().join("a"));
     let (file, to) = (
@@ -65,7 +65,7 @@ fn a_store_is_moved_by_way_of_a_file_with_all_it_holds() {
 }
 
 #[test]
-fn a_target_with_entries_is_refused_unless_told() {
+fn target_with_entries_is_refused_without_consent() {
     let home = tempfile::tempdir().unwrap();
     let store = |name: &str| embedded(&home.path().join(name));
     let (from, to) = (store("a"), store("b"));
@@ -112,7 +112,7 @@ fn a_target_with_entries_is_refused_unless_told() {
 }
 
 #[test]
-fn a_part_of_a_dump_is_refused_before_anything_is_written() {
+fn truncated_dump_is_refused_before_any_write() {
     let home = tempfile::tempdir().unwrap();
     let from = filled(&home.path().join("a"));
     let whole = run(&["export", "--from", &from]).out;
@@ -137,7 +137,7 @@ fn a_part_of_a_dump_is_refused_before_anything_is_written() {
 }
 
 #[test]
-fn an_export_of_consul_goes_into_a_store() {
+fn consul_export_is_imported() {
     let home = tempfile::tempdir().unwrap();
     let to = embedded(home.path());
     let data = r#"[{"key":"a","flags":3,"value":"eA=="}]"#;
@@ -152,7 +152,7 @@ fn an_export_of_consul_goes_into_a_store() {
 }
 
 #[test]
-fn what_does_not_fit_is_named_and_the_rest_is_moved() {
+fn oversized_entries_are_reported_and_the_rest_imported() {
     let home = tempfile::tempdir().unwrap();
     let to = embedded(home.path());
     let big = base64::Engine::encode(
@@ -177,7 +177,7 @@ fn what_does_not_fit_is_named_and_the_rest_is_moved() {
 }
 
 #[test]
-fn a_store_in_use_is_neither_read_nor_written() {
+fn store_in_use_is_neither_read_nor_written() {
     let home = tempfile::tempdir().unwrap();
     let (used, other) = (
         embedded(&home.path().join("a")),
@@ -206,7 +206,7 @@ fn a_store_in_use_is_neither_read_nor_written() {
 }
 
 #[test]
-fn a_run_that_was_killed_goes_on() {
+fn killed_import_resumes() {
     let home = tempfile::tempdir().unwrap();
     let (file, to) = (
         home.path().join("export.json"),
@@ -287,7 +287,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(8))]
 
     #[test]
-    fn any_entries_are_moved_as_they_are(items in items()) {
+    fn any_entries_round_trip_unchanged(items in items()) {
         let home = tempfile::tempdir().unwrap();
         let (report, listing) = moved(items.clone(), home.path());
         prop_assert!(report.is_good(), "{:?}", report);

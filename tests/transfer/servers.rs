@@ -27,7 +27,7 @@ fn keys(consul: std::net::SocketAddr) -> Vec<Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs consul: tests/run"]
-async fn a_consul_is_moved() {
+async fn consul_is_imported() {
     let real = Real::start().await;
     let home = tempfile::tempdir().unwrap();
     let to = embedded(home.path());
@@ -84,7 +84,7 @@ fn nodes(mut node: Value) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs etcd: tests/run"]
-async fn an_etcd_is_moved_over_version_2() {
+async fn etcd_is_imported_over_v2() {
     let real = Etcd::start().await;
     let home = tempfile::tempdir().unwrap();
     let to = embedded(home.path());
@@ -118,7 +118,7 @@ async fn an_etcd_is_moved_over_version_2() {
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn an_etcd_is_moved_over_version_3() {
+fn etcd_is_imported_over_v3() {
     let member = Member::start("etcd-3.6");
     let home = tempfile::tempdir().unwrap();
     let to = embedded(home.path());
@@ -163,7 +163,7 @@ fn an_etcd_is_moved_over_version_3() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs consul: tests/run"]
-async fn what_changes_in_the_source_meanwhile_is_caught_up_with_or_told() {
+async fn changes_during_an_import_are_caught_up_or_reported() {
     let real = Real::start().await;
     let home = tempfile::tempdir().unwrap();
     let to = embedded(home.path());
@@ -206,7 +206,7 @@ async fn what_changes_in_the_source_meanwhile_is_caught_up_with_or_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs consul: tests/run"]
-async fn a_server_of_another_kind_is_said_to_be_one() {
+async fn server_of_another_kind_is_reported() {
     let real = Real::start().await;
     tokio::task::block_in_place(|| {
         let from = format!("etcd2://{}", real.address);

@@ -13,7 +13,7 @@ use support::running::Running;
 
 #[test]
 #[ignore = "needs etcd and Kubernetes: tests/run"]
-fn entries_come_back_from_every_store_as_they_were() {
+fn entries_round_trip_through_every_store_unchanged() {
     let home = tempfile::tempdir().unwrap();
     let first = filled(&home.path().join("a"));
     let whole = dump(&first);
@@ -35,7 +35,7 @@ fn entries_come_back_from_every_store_as_they_were() {
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn nothing_is_written_beside_a_gateway_that_leads() {
+fn import_is_refused_while_a_gateway_leads() {
     let home = tempfile::tempdir().unwrap();
     let from = filled(&home.path().join("a"));
     let member = Member::start("etcd-3.6");
@@ -71,7 +71,7 @@ fn nothing_is_written_beside_a_gateway_that_leads() {
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
-fn a_run_that_was_killed_goes_on_in_a_shared_store() {
+fn killed_import_resumes_in_a_shared_store() {
     let member = Member::start("etcd-3.6");
     let (home, to) = (tempfile::tempdir().unwrap(), member.store("kv"));
     let file = home.path().join("export.json");

@@ -49,7 +49,7 @@ fn with_password(password: &str, arguments: &[&str]) -> Done {
 
 #[test]
 #[ignore = "needs ZooKeeper: tests/run"]
-fn a_zookeeper_is_moved() {
+fn zookeeper_is_imported() {
     let zookeeper = ZooKeeper::start();
     fill(&zookeeper);
     let home = tempfile::tempdir().unwrap();
@@ -162,7 +162,7 @@ fn end(mut child: Child) {
 
 #[test]
 #[ignore = "needs ZooKeeper and Go: tests/run"]
-fn what_libkv_keeps_in_a_zookeeper_it_finds_in_kubekv() {
+fn libkv_finds_its_zookeeper_entries_in_kubekv() {
     let zookeeper = ZooKeeper::start();
     let home = tempfile::tempdir().unwrap();
     let (program, to) = (keys(home.path()), embedded(&home.path().join("store")));
@@ -246,7 +246,7 @@ fn goes_on(program: &Path, gateway: &Running, record: &str) {
 
 #[test]
 #[ignore = "needs ZooKeeper and Go: tests/run"]
-fn a_tree_that_changes_meanwhile_is_caught_up_with_or_told() {
+fn changes_during_a_zookeeper_import_are_caught_up_or_reported() {
     let zookeeper = ZooKeeper::start();
     let home = tempfile::tempdir().unwrap();
     let (program, to) = (keys(home.path()), embedded(&home.path().join("store")));
@@ -272,7 +272,7 @@ fn a_tree_that_changes_meanwhile_is_caught_up_with_or_told() {
 
 #[test]
 #[ignore = "needs ZooKeeper: tests/run"]
-fn a_zookeeper_that_serves_nobody_is_said_to() {
+fn zookeeper_without_quorum_is_reported() {
     let alone = ZooKeeper::start_without_quorum();
     let address = alone.address;
     let done = run(&["export", "--from", &format!("zk://{address}")]);
@@ -283,7 +283,7 @@ fn a_zookeeper_that_serves_nobody_is_said_to() {
 
 #[test]
 #[ignore = "needs ZooKeeper and openssl: tests/run"]
-fn a_zookeeper_is_read_over_encrypted_connections() {
+fn zookeeper_is_read_over_tls() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     certificates(at, "ca", &["server", "ours"]);
@@ -347,7 +347,7 @@ fn a_zookeeper_is_read_over_encrypted_connections() {
 }
 
 #[test]
-fn what_is_no_zookeeper_is_said_to_be_none() {
+fn server_that_is_no_zookeeper_is_reported() {
     let gateway = Running::start("memory:");
     for address in [gateway.consul, gateway.etcd] {
         let done = run(&["export", "--from", &format!("zk://{address}")]);

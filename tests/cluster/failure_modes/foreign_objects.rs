@@ -10,7 +10,7 @@ use support::kubernetes_servers::Servers;
 /// Hole 20: an object is deleted, and a finalizer holds it back.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_key_whose_object_cannot_go_is_gone_and_can_be_made_when_it_went() {
+fn entry_held_by_a_finalizer_is_deleted_and_can_be_recreated_after_it() {
     let namespace = namespace();
     let gateway = start(&namespace, "only");
     until_ready(&gateway);
@@ -42,7 +42,7 @@ fn a_key_whose_object_cannot_go_is_gone_and_can_be_made_when_it_went() {
 /// Hole 20: somebody applies an old copy of an object.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn an_old_copy_that_is_put_back_sets_no_index_back() {
+fn restored_old_object_lowers_no_index() {
     let namespace = namespace();
     let gateway = start(&namespace, "only");
     until_ready(&gateway);
@@ -74,7 +74,7 @@ fn an_old_copy_that_is_put_back_sets_no_index_back() {
 /// Hole 20: the cluster's definition is an older one, and drops the write ids that tell whose a write is.
 #[test]
 #[ignore = "needs Kubernetes: tests/components get kubernetes etcd-3.6"]
-fn nobody_leads_where_stamps_are_lost() {
+fn no_leadership_where_write_ids_are_lost() {
     let servers = Servers::start(1);
     let definition = kubekv::store::kubernetes::definition().unwrap();
     let mut old: serde_json::Value = {

@@ -18,7 +18,7 @@ fn session(gateway: &Running, body: &str) -> String {
 /// Hole 21: the leader stands still for longer than a session lasts, and its renewal waits meanwhile.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_session_whose_renewal_waits_outlives_a_leader_that_stood_still() {
+fn session_with_a_waiting_renewal_survives_a_paused_leader() {
     let namespace = namespace();
     let gateway = start_for(kubekv(), &namespace, "only", 60);
     until_ready(&gateway);
@@ -49,7 +49,7 @@ fn a_session_whose_renewal_waits_outlives_a_leader_that_stood_still() {
 /// Hole 21: a session has its full term again at the gateway that takes over.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_session_and_a_lock_delay_survive_a_takeover() {
+fn session_and_lock_delay_survive_takeover() {
     let namespace = namespace();
     let first = start(&namespace, "first");
     until_ready(&first);

@@ -18,7 +18,7 @@ use support::running::Running;
 /// Hole 12: the lead's record is taken away, and what its holder wrote lands after another gateway took it anew.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_lead_that_somebody_deletes_lets_no_late_write_in() {
+fn deleted_leader_record_admits_no_stale_write() {
     let namespace = namespace();
     let proxy = FaultProxy::start();
     let first = start_behind(&proxy, &namespace, "first", 2);
@@ -42,7 +42,7 @@ fn a_lead_that_somebody_deletes_lets_no_late_write_in() {
 /// Hole 12: whoever would lead waits as long as the record says, not as long as its own lead would last.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_gateway_with_a_short_lead_waits_for_the_end_of_a_long_one() {
+fn candidate_waits_for_the_duration_in_the_leader_record() {
     let namespace = namespace();
     let first = start_for(kubekv(), &namespace, "first", 6);
     until_ready(&first);
@@ -61,7 +61,7 @@ fn a_gateway_with_a_short_lead_waits_for_the_end_of_a_long_one() {
 /// valid by where each term began.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn where_a_term_began_is_noted_though_it_had_no_heartbeat() {
+fn fence_of_a_term_without_heartbeat_is_recorded() {
     let namespace = namespace();
     let proxy = FaultProxy::start();
     let heartbeats = Requests::of("PUT").of_key("lead");
@@ -85,7 +85,7 @@ fn where_a_term_began_is_noted_though_it_had_no_heartbeat() {
 /// Hole 13: a standby that follows through an API server that lags takes the lead through one that does not.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_standby_that_lags_serves_nothing_before_it_caught_up() {
+fn lagging_standby_serves_nothing_until_its_fence_arrives() {
     let namespace = namespace();
     let (ours, theirs) = (FaultProxy::start(), FaultProxy::start());
     let first = start_behind(&ours, &namespace, "first", 6);
@@ -119,7 +119,7 @@ fn a_standby_that_lags_serves_nothing_before_it_caught_up() {
 /// Hole 14: heartbeats are written, readiness and bookmarks look alive, and nothing is told.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_leader_that_is_told_nothing_loses_the_lead() {
+fn leader_without_watch_events_loses_leadership() {
     let namespace = namespace();
     let proxy = FaultProxy::start();
     let first = start_behind(&proxy, &namespace, "first", 2);
@@ -141,7 +141,7 @@ fn a_leader_that_is_told_nothing_loses_the_lead() {
 /// Hole 14: only the watch that is open hangs: another one is opened in time.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_watch_that_hangs_is_replaced_and_costs_no_lead() {
+fn hung_watch_is_reopened_without_losing_leadership() {
     let namespace = namespace();
     let proxy = FaultProxy::start();
     let gateway = start_behind(&proxy, &namespace, "only", 6);
@@ -162,7 +162,7 @@ fn start_at(servers: &Servers, number: usize, name: &str) -> Running {
 /// Holes 13 and 14 as they were measured: two API servers, one of which stands still.
 #[test]
 #[ignore = "needs Kubernetes: tests/components get kubernetes etcd-3.6"]
-fn the_gateway_whose_api_server_answers_leads() {
+fn gateway_with_a_responsive_api_server_leads() {
     let servers = Servers::start(2);
     servers.define();
     let first = start_at(&servers, 1, "first");
@@ -192,7 +192,7 @@ fn the_gateway_whose_api_server_answers_leads() {
 /// Hole 16: etcd is restored from a backup, and revisions are lower than they were.
 #[test]
 #[ignore = "needs Kubernetes: tests/components get kubernetes etcd-3.6"]
-fn after_a_restore_indexes_go_on_and_those_who_wait_are_woken() {
+fn restored_backup_lowers_no_index_and_wakes_watches() {
     let mut servers = Servers::start(1);
     servers.define();
     let gateway = start_at(&servers, 1, "only");

@@ -22,7 +22,7 @@ fn next(namespace: &str, cold: bool) -> (FaultProxy, Running) {
 /// Hole 23: the leader dies between the journal and each of its steps, and somebody edits a key meanwhile.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_transaction_that_was_cut_short_is_whole_wherever_that_was() {
+fn interrupted_transaction_is_completed_from_any_step() {
     for (taken, cold) in [(0, false), (0, true), (1, true), (2, true), (2, false)] {
         let namespace = namespace();
         let proxy = FaultProxy::start();
@@ -59,7 +59,7 @@ fn a_transaction_that_was_cut_short_is_whole_wherever_that_was() {
 /// Hole 23: several of them, none of whose steps was taken: each was decided on what the one before it did.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn transactions_of_which_no_step_was_taken_are_all_there() {
+fn journaled_transactions_without_any_step_are_completed() {
     for cold in [false, true] {
         transactions_without_steps(cold);
     }
@@ -92,7 +92,7 @@ fn transactions_without_steps(cold: bool) {
 /// Hole 23: somebody edited a key before, and the leader was not told yet.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_transaction_that_an_edit_came_before_happens_not_at_all() {
+fn transaction_after_a_conflicting_edit_changes_nothing() {
     let namespace = namespace();
     let proxy = FaultProxy::start();
     let gateway = start_behind(&proxy, &namespace, "first", 15);

@@ -13,7 +13,7 @@ use support::running::Running;
 /// Hole 15: the last entry of a directory goes, and another gateway, warm or cold, takes over.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn an_emptied_directory_keeps_its_index_whoever_leads() {
+fn index_of_an_emptied_directory_survives_takeover() {
     let namespace = namespace();
     let first = start(&namespace, "first");
     until_ready(&first);
@@ -47,7 +47,7 @@ fn an_emptied_directory_keeps_its_index_whoever_leads() {
 /// Holes 15 and 17: entries come and go while a standby reads everything anew, which then leads.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn what_went_while_a_standby_read_all_anew_is_not_passed_over() {
+fn deletions_during_a_relist_of_a_standby_are_not_skipped() {
     let namespace = namespace();
     let first = start_for(kubekv(), &namespace, "first", 4);
     until_ready(&first);
@@ -99,7 +99,7 @@ fn what_went_while_a_standby_read_all_anew_is_not_passed_over() {
 /// Hole 15: a gateway that read everything anew leads, and then one that knows what went.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn an_index_stands_whoever_leads_next_and_knows_more() {
+fn index_after_a_relist_survives_a_leader_that_remembers_more() {
     let namespace = namespace();
     let first = start(&namespace, "first");
     until_ready(&first);
@@ -132,7 +132,7 @@ fn an_index_stands_whoever_leads_next_and_knows_more() {
 /// Holes 15 and 17: the leader reads everything anew and tells what went, not when; then one leads that knows when.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn what_a_leader_tells_that_read_all_anew_stands() {
+fn deletion_index_found_by_a_relist_survives_takeover() {
     let namespace = namespace();
     let proxy = FaultProxy::start();
     let first = start_behind(&proxy, &namespace, "first", 12);
@@ -163,7 +163,7 @@ fn what_a_leader_tells_that_read_all_anew_stands() {
 /// Hole 17: an API server that began later than others forgets sooner, but not all.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_gateway_begins_with_what_its_api_server_remembers() {
+fn watch_starts_at_the_oldest_available_revision() {
     let namespace = namespace();
     let first = start(&namespace, "first");
     until_ready(&first);
@@ -213,7 +213,7 @@ fn told(gateway: &Running, mut index: u64, wanted: &[(&str, &str)]) {
 /// Holes 17 and 19: the watch is told that its past is forgotten, while keys went and one was made again.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn what_happened_while_a_watch_was_away_is_told_one_by_one() {
+fn changes_in_a_watch_gap_are_delivered_one_by_one() {
     let namespace = namespace();
     let proxy = FaultProxy::start();
     let gateway = start_behind(&proxy, &namespace, "only", 12);
@@ -259,7 +259,7 @@ fn consul_created(gateway: &Running, key: &str) -> u64 {
 /// Hole 17: the past is forgotten between two pages of a list.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_list_that_breaks_in_the_midst_is_begun_anew() {
+fn list_interrupted_between_pages_restarts() {
     let namespace = namespace();
     let proxy = FaultProxy::start();
     let gateway = start_behind(&proxy, &namespace, "only", 12);
@@ -296,7 +296,7 @@ fn a_list_that_breaks_in_the_midst_is_begun_anew() {
 /// Hole 18: an event is lost on its way.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_change_that_was_never_told_is_found() {
+fn lost_watch_event_is_found_by_the_new_leader() {
     let namespace = namespace();
     let first = start(&namespace, "first");
     until_ready(&first);
@@ -322,7 +322,7 @@ fn a_change_that_was_never_told_is_found() {
 /// Hole 18: who follows finds it before it leads, where what it was not told of is written to again.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_change_that_was_never_told_is_found_by_what_follows_from_it() {
+fn lost_watch_event_is_found_by_a_standby_from_a_later_write() {
     let namespace = namespace();
     let first = start(&namespace, "first");
     until_ready(&first);

@@ -10,7 +10,7 @@ use support::kubernetes::namespace;
 /// Hole 1: the leader's PUT and POST sit in a socket until another gateway leads.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn what_a_dead_leader_wrote_late_is_never_seen() {
+fn stale_write_is_never_visible() {
     let namespace = namespace();
     let proxy = FaultProxy::start();
     let first = start_behind(&proxy, &namespace, "first", 2);
@@ -55,7 +55,7 @@ fn what_a_dead_leader_wrote_late_is_never_seen() {
 /// Hole 2: the end of a session that the next leader's clients have renewed.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_session_that_is_renewed_is_not_ended_by_a_leader_that_is_dead() {
+fn renewed_session_survives_stale_deletion() {
     let namespace = namespace();
     let proxy = FaultProxy::start();
     let first = start_behind(&proxy, &namespace, "first", 2);
@@ -83,7 +83,7 @@ fn a_session_that_is_renewed_is_not_ended_by_a_leader_that_is_dead() {
 /// Hole 2: the removal of an object that stands for another entry by then.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_key_that_is_made_again_is_not_removed_by_a_leader_that_is_dead() {
+fn recreated_key_survives_stale_cleanup() {
     let namespace = namespace();
     let proxy = FaultProxy::start();
     let first = start_behind(&proxy, &namespace, "first", 2);
@@ -107,7 +107,7 @@ fn a_key_that_is_made_again_is_not_removed_by_a_leader_that_is_dead() {
 /// Hole 3: what was decided on one key is written to another, whose object is all that the write is guarded by.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn what_was_decided_on_a_key_that_changed_since_does_not_take_effect() {
+fn stale_decision_on_a_changed_key_has_no_effect() {
     let namespace = namespace();
     let proxy = FaultProxy::start();
     let first = start_behind(&proxy, &namespace, "first", 2);
@@ -135,7 +135,7 @@ fn what_was_decided_on_a_key_that_changed_since_does_not_take_effect() {
 /// Hole 4: the answer is a timeout, and then it lands.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_write_that_times_out_and_lands_is_not_denied() {
+fn timed_out_write_that_lands_is_acknowledged() {
     let namespace = namespace();
     let proxy = FaultProxy::start();
     let gateway = start_behind(&proxy, &namespace, "only", 30);
@@ -165,7 +165,7 @@ fn a_write_that_times_out_and_lands_is_not_denied() {
 /// Holes 4 and 5: the answer is a timeout, or that there is too much to do; it lands after it was settled, or never.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn a_write_that_is_not_there_is_decided_anew_and_no_request_is_sent_twice() {
+fn absent_write_is_decided_again_and_no_request_is_sent_twice() {
     let namespace = namespace();
     let proxy = FaultProxy::start();
     let gateway = start_behind(&proxy, &namespace, "only", 30);
@@ -195,7 +195,7 @@ fn a_write_that_is_not_there_is_decided_anew_and_no_request_is_sent_twice() {
 /// Hole 6: somebody else's write is there, and not told yet, when ours is refused because of it.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
-fn whoever_is_refused_reads_what_he_lost_to() {
+fn refused_client_reads_the_conflicting_write() {
     let namespace = namespace();
     let proxy = FaultProxy::start();
     let gateway = start_behind(&proxy, &namespace, "only", 30);
