@@ -2,7 +2,6 @@
 
 #![cfg(test)]
 
-mod busy;
 mod clients;
 mod definition;
 mod failure_modes;
@@ -11,11 +10,12 @@ mod image;
 mod leadership;
 mod manifests;
 mod manual_edits;
-mod missing;
+mod missing_definition;
 mod monitoring;
+mod overload;
 mod pod;
 mod privileges;
-mod refusals;
+mod refused_writes;
 mod relay;
 mod rendered;
 mod uninstall;

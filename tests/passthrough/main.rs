@@ -4,10 +4,10 @@
 
 mod access;
 mod bulk;
+mod connections;
 mod foreign_writes;
 mod gateway;
 mod leadership;
-mod links;
-mod space;
-mod three;
+mod quota;
+mod three_members;
 mod writers;

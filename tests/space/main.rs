@@ -3,9 +3,9 @@
 #![cfg(test)]
 
 mod changes;
-mod ending;
-mod held;
+mod in_flight;
 mod indexes;
+mod lease_ends;
 mod leases;
 mod trees;
 mod ttl;

@@ -2,15 +2,15 @@
 
 #![cfg(test)]
 
+mod bulk;
 mod common;
 mod damage;
+mod data_dir;
 mod figures;
+mod free_space;
 mod kill;
 mod lease;
-mod many;
 mod offline;
-mod place;
 mod reopen;
-mod room;
 mod size;
 mod suite;

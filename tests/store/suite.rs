@@ -11,8 +11,8 @@ use kubekv::store::shared::{SharedStore, Term};
 use kubekv::store::{CommitError, CommitSink, MemoryStore, RetentionFloors, Store};
 use support::kubernetes;
 
+use crate::bulk::{bulk_change_is_atomic, bulk_deletion_of_neighbours_is_atomic_and_exact};
 use crate::common::{self, Recorder, delete, entry, proposal, put, record, write};
-use crate::many::{bulk_change_is_atomic, bulk_deletion_of_neighbours_is_atomic_and_exact};
 use support::etcd_member::Member;
 
 /// A store, and what must live as long as it does.
