@@ -1,4 +1,4 @@
-//! kill -9 of the whole gateway under load: nothing acknowledged is lost, nothing refused appears, no index goes back.
+//! Kill -9 of the whole gateway under load: no acknowledged write is lost, no refused write appears, no index falls.
 
 #![cfg(test)]
 
@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 
 const ROUNDS: u64 = 8;
 const WRITERS: u64 = 8;
-/// A round ends when this many writes of it were acknowledged, somewhere in the midst of the next ones.
+/// A round ends after this many acknowledged writes, in the middle of further ones.
 const ACKNOWLEDGED: u64 = 400;
 
 /// A gateway process on a directory of its own; killed when dropped.
@@ -40,7 +40,7 @@ impl Gateway {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        // It says where it listens once it serves there.
+        // It prints its address once it serves there.
         let mut faces = BTreeMap::new();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         while faces.len() < 2 {
@@ -80,7 +80,7 @@ async fn connect(to: SocketAddr) -> Option<Sender> {
     Some(sender)
 }
 
-/// One request; `None` where no whole answer came.
+/// One request; `None` where the answer is incomplete.
 async fn send(
     sender: &mut Sender,
     method: &str,
@@ -99,7 +99,7 @@ async fn send(
     Some((parts.status.as_u16(), parts.headers, body))
 }
 
-/// What one writer knows of its own key.
+/// The state of one writer's own key.
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
     sent: u64,

@@ -1,7 +1,9 @@
-//! Real Docker on kubekv: two hosts share an overlay network, over each protocol; then the same while the gateway is
-//! killed and started again between any two steps, and the daemons are restarted. All of it on the embedded store, and
-//! on custom resources of an API server; on an etcd, the second, which begins as the first. And hosts that begin on a real
-//! Consul or etcd move to kubekv.
+//! Journeys of real Docker hosts on kubekv.
+//!
+//! Two hosts share an overlay network, over each protocol; then the same while the gateway is killed and started again
+//! between any two steps, and the daemons are restarted. Both journeys run on the embedded store and on custom resources of
+//! an API server; the second, which begins as the first, also on an etcd. And hosts that start on a real Consul or etcd move
+//! to kubekv.
 
 #![cfg(test)]
 
@@ -77,7 +79,7 @@ impl Drop for Gateway {
     }
 }
 
-/// Where the gateway keeps entries.
+/// The store of the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Entries {
     Embedded,
@@ -109,7 +111,7 @@ fn start(directory: &Path, entries: Entries) -> Child {
         .unwrap()
 }
 
-/// Starts an API server that knows of entries.
+/// Starts an API server with the definition of entries.
 fn start_cluster(directory: &Path) {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let cluster = cluster(directory);
@@ -142,7 +144,7 @@ fn run(command: &mut Command) -> Output {
     output
 }
 
-/// Takes the lab down, whatever happened.
+/// Takes the lab down, also after a failure.
 struct Lab(#[expect(dead_code, reason = "held while the lab is up")] MutexGuard<'static, ()>);
 
 impl Lab {
@@ -322,7 +324,7 @@ fn address(host: &str) -> String {
     docker_on(host, &["inspect", &format!("c-{host}"), "--format", shown])
 }
 
-/// docs/moving.md, in two passes: hosts and containers go on as they were, on another store.
+/// docs/moving.md, in two passes: hosts and containers continue unchanged on another store.
 fn fleet_moves(server: impl Fn(&Path) -> Server, from: &str, store: &str) {
     let directory = tempfile::tempdir().unwrap();
     let _lab = Lab::take();
@@ -343,7 +345,7 @@ fn fleet_moves(server: impl Fn(&Path) -> Server, from: &str, store: &str) {
         println!("{}", String::from_utf8_lossy(&output.stdout));
         output.status.code()
     };
-    // While the fleet runs, its heartbeats may be in the way of an end: 1.
+    // While the fleet runs, its heartbeats may keep the import from finishing: exit code 1.
     assert!(matches!(import(&[]), Some(0 | 1)));
     run(docker().args(["stop", "a", "b"]));
     assert_eq!(import(&["--into-existing", "--delete"]), Some(0));
@@ -358,7 +360,7 @@ fn fleet_moves(server: impl Fn(&Path) -> Server, from: &str, store: &str) {
     assert_eq!([address("a"), address("b")], before);
     let networks = docker_on("b", &["network", "ls", "--format", "{{.Name}} {{.Scope}}"]);
     assert!(networks.contains("ov global"), "{networks}");
-    // It is one network still: names are told from host to host by way of the new store.
+    // It is still one network: names spread from host to host through the new store.
     again_until("tests/docker on a exec c-a /bin/ping -c 1 -W 2 c-b");
 }
 

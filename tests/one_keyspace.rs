@@ -1,4 +1,4 @@
-//! What one protocol writes the other reads and watches: the table of docs/compatibility.md.
+//! One keyspace for both protocols: each reads and watches the writes of the other, as docs/compatibility.md has it.
 
 #![cfg(test)]
 
@@ -213,7 +213,7 @@ async fn cached_list_is_correct_after_every_change() {
     }
 }
 
-/// Every way to ask for the list says the same, and what it says is so.
+/// Asserts that every form of the list has the same, current entries.
 async fn assert_lists(faces: &Faces, round: &str) {
     let gzip = [("accept-encoding", "gzip")];
     let uri = "/v1/kv/list/?recurse";

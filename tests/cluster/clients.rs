@@ -1,4 +1,4 @@
-//! Libkv's own tests, unchanged, on a gateway that keeps entries as custom resources.
+//! Libkv's own tests, unchanged, on a gateway that stores entries as custom resources.
 
 use std::net::SocketAddr;
 use std::process::Command;

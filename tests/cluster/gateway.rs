@@ -14,12 +14,12 @@ pub(crate) fn start(namespace: &str, name: &str) -> Running {
     start_by(kubekv(), namespace, name)
 }
 
-/// As [`start`], by a command that knows more.
+/// As [`start`], by a command with settings of its own.
 pub(crate) fn start_by(command: std::process::Command, namespace: &str, name: &str) -> Running {
     start_for(command, namespace, name, 2)
 }
 
-/// As [`start_by`], for a lead that lasts so many seconds.
+/// As [`start_by`], with leadership of so many seconds.
 pub(crate) fn start_for(
     command: std::process::Command,
     namespace: &str,
@@ -38,8 +38,8 @@ pub(crate) fn start_for(
     Running::start_by(command, &arguments)
 }
 
-/// The lead's record, as the cluster has it.
-pub(crate) fn lead(namespace: &str) -> serde_json::Value {
+/// The leader record, as the cluster has it.
+pub(crate) fn leader_record(namespace: &str) -> serde_json::Value {
     let path = "jsonpath={range .items[?(@.spec.key==\"lead\")]}{.spec.value}{end}";
     let text = kubectl(&["-n", namespace, "get", "kv", "-o", path], &[]).unwrap();
     serde_json::from_str(&text).unwrap()
@@ -51,7 +51,7 @@ pub(crate) fn refused(gateway: &Running, reason: &str) -> u64 {
     metric(gateway, &name)
 }
 
-/// How often the log says that writes are refused.
-pub(crate) fn said(log: &str) -> usize {
+/// How often the log reports refused writes.
+pub(crate) fn refusals_logged(log: &str) -> usize {
     log.matches("the cluster refuses writes").count()
 }

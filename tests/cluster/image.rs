@@ -10,7 +10,7 @@ use support::components::component;
 use support::kubernetes::{kubectl, namespace};
 use support::running::Running;
 
-/// What the image may take, in bytes.
+/// The largest size of the image, in bytes.
 const LARGEST: u64 = 30_000_000;
 
 /// A Docker daemon of this test alone, without a network of its own: containers use the machine's.
@@ -29,7 +29,7 @@ impl Daemon {
         let groups = format!("kubekv-image-{}", std::process::id());
         let at = |name: &str| directory.path().join(name).display().to_string();
         let log = std::fs::File::create(directory.path().join("log")).unwrap();
-        // What it mounts goes with it.
+        // Its mounts end with it.
         let mut command = Command::new("unshare");
         command.args(["--mount", "dockerd", "--storage-driver=vfs"]);
         command.args(["--bridge=none", "--iptables=false"]);
@@ -68,7 +68,7 @@ impl Daemon {
         output.status.success().then(|| text.trim().to_owned())
     }
 
-    /// Runs a gateway in a container that may do and write nothing.
+    /// Runs a gateway in a container without privileges, on a read-only root.
     fn gateway(&self, image: &str, more: &[&str], arguments: &[&str]) -> Running {
         let mut command = self.command("docker");
         command.args(["run", "--rm", "--network=host", "--read-only"]);

@@ -6,7 +6,7 @@ use support::kubernetes::{kubectl, namespace};
 use support::leadership;
 use support::running::Running;
 
-/// Two gateways, the first of which leads.
+/// A leader and a standby.
 fn pair(namespace: &str) -> (Running, Running) {
     leadership::pair(|name| start(namespace, name), "relaying")
 }
@@ -21,7 +21,7 @@ fn standby_takes_over_after_kill_9() {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn stopping_leader_hands_over() {
     let namespace = namespace();
-    // So long that only what was handed over is taken.
+    // So long that only leadership that was handed over can be taken.
     let long = |name: &str| {
         let store = format!("kubernetes:{namespace}");
         let duration = ["--lead-duration", "300", "--node-name", name];

@@ -1,4 +1,4 @@
-//! Gateways on a real Kubernetes API server, as people and clusters treat them.
+//! Tests of gateways on a real Kubernetes API server: manifests, privileges, failures, manual edits.
 
 #![cfg(test)]
 

@@ -135,7 +135,7 @@ fn asks(manifest: &str, kind: &str) -> String {
     let mut script = "
         $KUBEKV serve & gateway=$!
         trap 'kill $gateway' EXIT
-        # A connection that is refused is the shell's to tell.
+        # The shell reports a refused connection itself.
         reach() { (exec 3<>/dev/tcp/127.0.0.1/$1) 2>/dev/null; }
         page() {
             exec 3<>/dev/tcp/127.0.0.1/$1
@@ -179,8 +179,8 @@ fn asks(manifest: &str, kind: &str) -> String {
     let done = done(command.output().unwrap());
     assert_eq!(done.code, 0, "{done:?}");
     let lines = done.text().lines();
-    let told = lines.filter(|line| line.starts_with("open ") || line.starts_with('/'));
-    told.collect::<Vec<_>>().join("\n")
+    let reached = lines.filter(|line| line.starts_with("open ") || line.starts_with('/'));
+    reached.collect::<Vec<_>>().join("\n")
 }
 
 /// Alive, and not ready as long as it has not read its entries.
@@ -236,7 +236,7 @@ fn etcd_overlay_needs_no_cluster_rights() {
     let deployment = only(&objects, "Deployment");
     let pods = &deployment["spec"]["template"]["spec"];
     assert_eq!(pods["automountServiceAccountToken"], false);
-    // What the pods are told, but for where etcd is, and ports that are this machine's.
+    // The pods' settings, except for the address of etcd and this machine's ports.
     let etcd = Member::start("etcd-3.6");
     let environment = environment(deployment);
     let store = environment.iter().find(|(name, _)| name == "KUBEKV_STORE");

@@ -7,7 +7,7 @@ use support::kubernetes::{kubectl, namespace};
 use support::metrics::wait_for_metric;
 use support::requests::{ask, read_until, send};
 
-/// The name of the object a key is kept as.
+/// The name of the object of a key.
 fn object(namespace: &str, key: &str) -> String {
     let path =
         format!("jsonpath={{range .items[?(@.spec.key==\"{key}\")]}}{{.metadata.name}}{{end}}");
@@ -25,7 +25,7 @@ fn patch(namespace: &str, name: &str, spec: &serde_json::Value) {
     try_patch(namespace, name, spec).unwrap();
 }
 
-/// Makes an object by hand; what the API server says where it refuses.
+/// Creates an object with kubectl; what the API server says where it refuses.
 fn create(namespace: &str, name: &str, spec: &serde_json::Value) -> Result<String, String> {
     let object = json!({
         "apiVersion": "kubekv.io/v1",
@@ -109,9 +109,9 @@ fn edits_and_deletions_by_kubectl_wake_watches() {
     let answer = waits.join().unwrap();
     assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
     assert_eq!(get(&gateway, "k"), None);
-    // A key that people deleted can be made again.
-    put(&gateway, "k", "anew");
-    assert_eq!(get(&gateway, "k").as_deref(), Some("anew"));
+    // A key that was deleted with kubectl can be created again.
+    put(&gateway, "k", "again");
+    assert_eq!(get(&gateway, "k").as_deref(), Some("again"));
     assert!(gateway.stop().code == 0);
 }
 
@@ -138,20 +138,20 @@ fn invalid_objects_stop_nothing() {
     )
     .unwrap();
     put(&gateway, "after", "x");
-    until("both are told", || {
+    until("both are counted", || {
         metric(&gateway, "kubekv_store_invalid_objects") == 2
     });
     assert_eq!(get(&gateway, "other"), None);
     assert_eq!(get(&gateway, "k").as_deref(), Some("v"));
     assert_eq!(get(&gateway, "elsewhere"), None);
     assert_eq!(get(&gateway, "after").as_deref(), Some("x"));
-    // Both are still so for whoever reads them anew.
+    // A gateway that reads everything again sees the same.
     assert!(gateway.stop().code == 0);
     let next = start(&namespace, "two");
     until_ready(&next);
     assert_eq!(get(&next, "k").as_deref(), Some("v"));
     assert_eq!(get(&next, "other"), None);
-    // What the name is for can be written again.
+    // The key to which the name belongs can be written again.
     put(&next, "other", "mended");
     assert_eq!(get(&next, "other").as_deref(), Some("mended"));
     assert_eq!(metric(&next, "kubekv_store_invalid_objects"), 1);
@@ -205,7 +205,7 @@ fn vanishing_edits() -> Vec<(serde_json::Value, &'static str)> {
     ]
 }
 
-/// Each is accepted by the schema's types alone, and would make the entry vanish or no gateway lead.
+/// The schema's types alone would accept each edit, which would make the entry vanish or keep every gateway from leading.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn edits_that_would_make_an_entry_vanish_are_refused() {
@@ -257,11 +257,13 @@ fn counters_edited_to_their_limits_stop_no_write_and_no_gateway() {
         &json!({"value": null, "valueBase64": "QR==", "size": 0,
             "attributes": {"version": i64::MAX, "lockIndex": i64::MAX}}),
     );
-    until("told", || get(&gateway, "k").as_deref() == Some("A"));
+    until("it is delivered", || {
+        get(&gateway, "k").as_deref() == Some("A")
+    });
     put(&gateway, "k", "w");
     // The highest of terms, on an object that the next gateway reads.
     patch(&namespace, &name, &json!({"stamp": {"term": i64::MAX}}));
-    // A deadline as early as there is: the entry ends, as whoever wrote that wanted.
+    // The earliest deadline possible: the entry expires, as the editor asked.
     patch(
         &namespace,
         &object(&namespace, "t"),

@@ -1,4 +1,4 @@
-//! Clusters that do not know of entries, and those that cannot be reached.
+//! Clusters without the definition of entries, and clusters that cannot be reached.
 
 use crate::definition::without_rules;
 use crate::gateway::{get, metric, put, start_by, until, until_ready};
@@ -36,14 +36,14 @@ fn gateway_waits_for_a_missing_definition_and_survives_its_deletion() {
     let mut command = kubekv();
     command.env("KUBECONFIG", own.kubeconfig(1));
     let definition = kubekv::store::kubernetes::definition().unwrap();
-    // It starts before the cluster knows of entries: it must say so and wait.
+    // It starts before the cluster has the definition: it must log that and wait.
     let started = std::thread::spawn(move || start_by(command, "default", "only"));
     own.kubectl(1, &["apply", "-f", "-"], definition.as_bytes())
         .unwrap();
     let gateway = started.join().unwrap();
     until_ready(&gateway);
     put(&gateway, "k", "v");
-    // With the definition all entries go.
+    // Deleting the definition deletes all entries.
     own.kubectl(1, &["delete", "crd", "entries.kubekv.io"], &[])
         .unwrap();
     own.kubectl(1, &["apply", "-f", "-"], definition.as_bytes())
@@ -51,13 +51,15 @@ fn gateway_waits_for_a_missing_definition_and_survives_its_deletion() {
     until("it leads again", || {
         crate::gateway::state(&gateway) == "ok" && get(&gateway, "k").is_none()
     });
-    // A definition that is new may lose fields for a moment: then the outcome is unknown, and the lead taken anew.
-    until("taken", || gateway.run(&["put", "k", "w"]).code == 0);
+    // A new definition may prune fields for a moment: then the outcome is unknown, and leadership is taken again.
+    until("a write is accepted", || {
+        gateway.run(&["put", "k", "w"]).code == 0
+    });
     assert_eq!(get(&gateway, "k").as_deref(), Some("w"));
     let done = gateway.stop();
     assert_eq!(done.code, 0, "{done:?}");
-    let told = "this cluster has no entries.kubekv.io/v1";
-    assert!(done.err.contains(told), "{}", done.err);
+    let logged = "this cluster has no entries.kubekv.io/v1";
+    assert!(done.err.contains(logged), "{}", done.err);
 }
 
 #[test]
@@ -75,24 +77,28 @@ fn definition_that_prunes_write_ids_ends_leadership() {
     let gateway = start_by(command, "default", "only");
     until_ready(&gateway);
     put(&gateway, "k", "v");
-    // As one of an earlier version, which did not know of write ids, nor of rules that go by them.
+    // As one of an earlier version, which had neither write ids nor rules that use them.
     let mut old: serde_json::Value = serde_saphyr::from_str(&definition).unwrap();
     without_rules(&mut old);
     let fields = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties";
     let fields = old.pointer_mut(fields).unwrap().as_object_mut();
     assert!(fields.unwrap().remove("stamp").is_some());
     apply(&old.to_string());
-    until("the lead ends", || crate::gateway::state(&gateway) != "ok");
+    until("leadership ends", || {
+        crate::gateway::state(&gateway) != "ok"
+    });
     apply(&definition);
     until_ready(&gateway);
     assert_eq!(get(&gateway, "k").as_deref(), Some("v"));
-    // The API server may prune for a moment still: then the outcome is unknown, and the lead taken anew.
-    until("taken", || gateway.run(&["put", "k", "w"]).code == 0);
+    // The API server may prune for another moment: then the outcome is unknown, and leadership is taken again.
+    until("a write is accepted", || {
+        gateway.run(&["put", "k", "w"]).code == 0
+    });
     assert_eq!(get(&gateway, "k").as_deref(), Some("w"));
     let done = gateway.stop();
     assert_eq!(done.code, 0, "{done:?}");
-    let told = "is of another version and loses fields: install it with: kubekv crd";
-    assert_eq!(done.err.matches(told).count(), 1, "{}", done.err);
+    let logged = "is of another version and loses fields: install it with: kubekv crd";
+    assert_eq!(done.err.matches(logged).count(), 1, "{}", done.err);
 }
 
 /// Starts a gateway on a cluster, with its log in a file.
@@ -108,7 +114,7 @@ fn start_logging_to(own: &Servers, name: &str, log: &std::path::Path) -> Running
     Running::spawn_logging_to(command, log.into())
 }
 
-/// Waits until the API server goes by the definition's rules.
+/// Waits until the API server enforces the definition's rules.
 fn until_rules_hold(own: &Servers) {
     let probe = serde_json::json!({
         "apiVersion": "kubekv.io/v1", "kind": "Entry",
@@ -116,7 +122,7 @@ fn until_rules_hold(own: &Servers) {
     });
     let probe = probe.to_string();
     let create = ["create", "--dry-run=server", "-f", "-"];
-    until("it holds", || {
+    until("the rules are enforced", || {
         own.kubectl(1, &create, probe.as_bytes()).is_err()
     });
 }
@@ -137,34 +143,34 @@ fn older_definition_is_served_and_logged_once() {
     let path = directory.path().join("log");
     let start = |name: &str| start_logging_to(&own, name, &path);
     let log = || std::fs::read_to_string(&path).unwrap();
-    let told = "the definition of entries.kubekv.io is an older one";
+    let logged = "the definition of entries.kubekv.io is an older one";
     let gateway = start("one");
     until_ready(&gateway);
     put(&gateway, "k", "v");
-    until("it is told", || log().contains(told));
+    until("it is logged", || log().contains(logged));
     let line = log()
         .lines()
-        .find(|line| line.contains(told))
+        .find(|line| line.contains(logged))
         .unwrap()
         .to_owned();
     assert!(line.contains("kubekv crd | kubectl apply -f -"), "{line}");
     put(&gateway, "k", "w");
     assert_eq!(get(&gateway, "k").as_deref(), Some("w"));
     assert_eq!(metric(&gateway, "kubekv_store_refused_total"), 0);
-    // An edit that the rules would have refused: the lead is taken anew, over what cannot be read.
+    // An edit that the rules would have refused: leadership is taken again, over a leader record that cannot be decoded.
     let lead = "jsonpath={.items[0].metadata.name}";
     let lead = ["get", "kv", "-l", "kubekv.io/record=lead", "-o", lead];
     let lead = own.kubectl(1, &lead, &[]).unwrap();
     let value = r#"{"spec":{"value":"{}"}}"#;
     let edit = ["patch", "kv", &lead, "--type=merge", "-p", value];
     own.kubectl(1, &edit, &[]).unwrap();
-    until("the lead ends", || log().contains("cannot be read"));
+    until("leadership ends", || log().contains("cannot be read"));
     until("it leads again", || {
         crate::gateway::state(&gateway) == "ok" && gateway.run(&["put", "k", "w"]).code == 0
     });
     assert_eq!(gateway.stop().code, 0);
-    assert_eq!(log().matches(told).count(), 1, "{}", log());
-    // What was written before the rules goes on under them.
+    assert_eq!(log().matches(logged).count(), 1, "{}", log());
+    // Entries written before the rules stay readable and writable under them.
     apply(&definition);
     until_rules_hold(&own);
     let gateway = start("two");

@@ -33,7 +33,7 @@ fn groups(objects: &[Value]) -> Value {
 }
 
 /// Everything the dashboard asks, as it is asked when a namespace is chosen.
-fn asked(objects: &[Value]) -> Vec<String> {
+fn queries(objects: &[Value]) -> Vec<String> {
     let text = only(objects, "ConfigMap")["data"]["dashboard.json"].as_str();
     let dashboard: Value = serde_json::from_str(text.unwrap()).unwrap();
     let panels = dashboard["panels"].as_array().unwrap().iter();
@@ -92,7 +92,7 @@ fn monitoring_objects_match_the_operators_definitions() {
 fn prometheus_accepts_rules_and_dashboard() {
     let objects = overlay();
     let directory = tempfile::tempdir().unwrap();
-    let exprs = asked(&objects);
+    let exprs = queries(&objects);
     assert!(exprs.len() > 10, "{exprs:?}");
     let exprs = exprs.iter().enumerate();
     let rules: Vec<_> = exprs
@@ -112,8 +112,8 @@ fn prometheus_accepts_rules_and_dashboard() {
     ]);
 }
 
-/// Prometheus' own test of rules: what is told after an hour of these series, a value a minute each.
-fn tells(series: &[(&str, &str)], alert: &str, labels: &Value) {
+/// Asserts, by Prometheus' own test of rules, that an alert fires after an hour of these series, a value a minute each.
+fn assert_fires(series: &[(&str, &str)], alert: &str, labels: &Value) {
     let directory = tempfile::tempdir().unwrap();
     let rules = json!({"groups": groups(&overlay())});
     let rules = written(directory.path(), "rules", &rules);
@@ -121,7 +121,7 @@ fn tells(series: &[(&str, &str)], alert: &str, labels: &Value) {
     let series: Vec<_> = series
         .map(|(series, values)| json!({"series": series, "values": values}))
         .collect();
-    // What people are told is not compared: only that it is about this.
+    // The text of the alert is not compared: only its name and labels.
     let expr = format!("ALERTS{{alertname=\"{alert}\", alertstate=\"firing\"}}");
     let mut name = vec![
         format!("alertname=\"{alert}\""),
@@ -147,13 +147,13 @@ fn tells(series: &[(&str, &str)], alert: &str, labels: &Value) {
 fn first_count_of_a_series_raises_an_alert() {
     let refused = r#"kubekv_relay_refused_total{namespace="n", pod="p", face="etcd"}"#;
     let labels = json!({"namespace": "n", "face": "etcd", "severity": "warning"});
-    tells(
+    assert_fires(
         &[(refused, "_x55 1x10")],
         "KubekvTooManyConnections",
         &labels,
     );
     let failed = r#"kubekv_relay_failed_total{namespace="n", pod="p", face="etcd"}"#;
-    tells(
+    assert_fires(
         &[(failed, "_x55 1x10")],
         "KubekvClientsWithoutLeader",
         &labels,
@@ -165,9 +165,9 @@ fn first_count_of_a_series_raises_an_alert() {
 fn missing_leader_raises_an_alert() {
     let critical = json!({"severity": "critical"});
     let standby = r#"kubekv_store_is_leader{namespace="n", pod="p"}"#;
-    tells(&[(standby, "0x61")], "KubekvNobodyLeads", &critical);
+    assert_fires(&[(standby, "0x61")], "KubekvNobodyLeads", &critical);
     let alone = json!({"namespace": "n", "severity": "warning"});
-    tells(&[(standby, "0x61")], "KubekvAlone", &alone);
+    assert_fires(&[(standby, "0x61")], "KubekvAlone", &alone);
 }
 
 /// A gateway that takes so many connections.
@@ -206,7 +206,7 @@ fn every_queried_metric_is_served() {
     let documented = text.unwrap();
     let objects = overlay();
     let mut wanted = groups(&objects).to_string();
-    wanted += &asked(&objects).join(" ");
+    wanted += &queries(&objects).join(" ");
     let words = wanted.split(|sign: char| !sign.is_ascii_alphanumeric() && sign != '_');
     let names: BTreeSet<_> = words.filter(|word| word.starts_with("kubekv_")).collect();
     assert!(names.len() > 10, "{names:?}");

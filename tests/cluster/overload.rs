@@ -1,6 +1,8 @@
-//! API servers that have too much to do, or fail.
+//! Overloaded and failing API servers.
 
-use crate::gateway::{lead, metric, put, refused, said, start_by, start_for, until, until_ready};
+use crate::gateway::{
+    leader_record, metric, put, refusals_logged, refused, start_by, start_for, until, until_ready,
+};
 use support::command::kubekv;
 use support::fault_proxy::{Action, FaultProxy, Requests};
 use support::kubernetes::namespace;
@@ -22,7 +24,7 @@ fn throttling_api_server_causes_no_error() {
     let sent = |key: &str| proxy.seen(&Requests::of("POST").of_key(key)).len();
     assert_eq!(sent("later"), 2);
     assert_eq!(metric(&gateway, "kubekv_store_unknown_total"), 0);
-    // What a server that failed did is not known: it is settled, and then sent anew.
+    // The outcome at a server that failed is unknown: it is resolved first, and then the write is sent again.
     let failures = [
         (500, "InternalError"),
         (503, "ServiceUnavailable"),
@@ -47,7 +49,12 @@ fn throttling_api_server_causes_no_error() {
     assert_eq!(sent("reset"), 1);
     assert!(refused(&gateway, "throttled") >= 3);
     let done = gateway.stop();
-    assert_eq!((done.code, said(&done.err)), (0, 0), "{}", done.err);
+    assert_eq!(
+        (done.code, refusals_logged(&done.err)),
+        (0, 0),
+        "{}",
+        done.err
+    );
     assert!(!done.err.contains("cannot read the store"), "{}", done.err);
 }
 
@@ -61,8 +68,8 @@ fn long_throttling_is_logged_once() {
     let mut command = kubekv();
     command.env("KUBECONFIG", proxy.kubeconfig());
     let gateway = start_by(command, &namespace, "only");
-    // A second each: people are to know after ten.
-    until("it is busy for long", || watch.met() > 13);
+    // A second each: the operator must be informed after ten.
+    until("it throttles for long", || watch.met() > 13);
     watch.lift();
     until_ready(&gateway);
     put(&gateway, "k", "v");
@@ -73,7 +80,7 @@ fn long_throttling_is_logged_once() {
     assert!(done.err.contains("the store is read again"), "{}", done.err);
 }
 
-/// Whether a heartbeat that failed was written, nobody knows: the next one, of the same guard, tells.
+/// A failed heartbeat has an unknown outcome: the next one, with the same precondition, resolves it.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn occasional_heartbeat_failures_keep_leadership() {
@@ -83,7 +90,7 @@ fn occasional_heartbeat_failures_keep_leadership() {
     command.env("KUBECONFIG", proxy.kubeconfig());
     let gateway = start_for(command, &namespace, "only", 15);
     until_ready(&gateway);
-    let term = lead(&namespace)["term"].clone();
+    let term = leader_record(&namespace)["term"].clone();
     let heartbeats = Requests::of("PUT").of_key("lead");
     let failures = [
         Action::refuse(500, "InternalError", "not now"),
@@ -98,7 +105,7 @@ fn occasional_heartbeat_failures_keep_leadership() {
         });
         written.lift();
         put(&gateway, "k", "v");
-        assert_eq!(lead(&namespace)["term"], term);
+        assert_eq!(leader_record(&namespace)["term"], term);
     }
     assert_eq!(gateway.stop().code, 0);
 }

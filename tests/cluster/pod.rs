@@ -10,11 +10,11 @@ use support::command::by;
 use support::kubernetes::kubectl;
 use support::running::Running;
 
-/// The Service's address, as the cluster tells pods.
+/// The Service's address, as pods get it from the cluster.
 const SERVICE: &str = "10.96.0.7";
 
-/// What Kubernetes tells every pod of a namespace that has a Service called kubekv.
-const TOLD: [(&str, &str); 7] = [
+/// The variables that Kubernetes sets in every pod of a namespace that has a Service called kubekv.
+const SERVICE_VARIABLES: [(&str, &str); 7] = [
     ("KUBEKV_SERVICE_HOST", SERVICE),
     ("KUBEKV_SERVICE_PORT", "8500"),
     ("KUBEKV_SERVICE_PORT_CONSUL", "8500"),
@@ -26,14 +26,14 @@ const TOLD: [(&str, &str); 7] = [
 
 /// The environment of the gateway's container, as a kubelet makes it.
 pub(crate) fn environment(workload: &Value) -> Vec<(String, String)> {
-    let told = TOLD.iter();
-    let mut found: Vec<(String, String)> = told
+    let variables = SERVICE_VARIABLES.iter();
+    let mut found: Vec<(String, String)> = variables
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
     for variable in container(workload)["env"].as_array().unwrap() {
         let name = variable["name"].as_str().unwrap();
         let value = match (variable["value"].as_str(), &variable["valueFrom"]) {
-            // Only what stands before it is known.
+            // Only variables defined before it can be expanded.
             (Some(text), _) => expand(text, &found),
             (None, from) if from["fieldRef"]["fieldPath"] == "status.podIP" => {
                 "127.0.0.1".to_owned()
@@ -65,7 +65,7 @@ pub(crate) fn with_free_ports(environment: &[(String, String)]) -> Vec<(String, 
     ];
     let pairs = environment.iter().filter_map(|(name, value)| {
         let value = match name.as_str() {
-            // There is no port to tell before there is one; the listener is told instead.
+            // The port is not known beforehand, so that it cannot be advertised: the listener gets a free one instead.
             "KUBEKV_RELAY_ADVERTISE" => return None,
             name if listens.contains(&name) => "127.0.0.1:0",
             _ => value,

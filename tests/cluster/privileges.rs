@@ -1,4 +1,4 @@
-//! Gateways under the manifests' `ServiceAccount`, configured from inside: what its Role is for, and what it is not.
+//! Privileges of the manifests' `ServiceAccount`: what its Role allows, what depends on each verb, and what it forbids.
 
 use std::sync::Arc;
 
@@ -74,10 +74,10 @@ impl Applied {
         applied
     }
 
-    /// Waits until one line says which verb is missing.
-    fn told(&self, verb: &str) {
+    /// Waits until a log line names the missing verb.
+    fn await_log_of_missing(&self, verb: &str) {
         let words = format!("cannot {verb} resource");
-        until("the log says it", || {
+        until("the missing verb is logged", || {
             self.account.log().lines().any(|line| line.contains(&words))
         });
     }
@@ -101,7 +101,7 @@ fn role_allows_everything_a_gateway_does() {
     assert_eq!(get(&second, "gone"), None);
     let session = ask(second.consul, "PUT /v1/session/create");
     assert!(session.starts_with("HTTP/1.1 200"), "{session}");
-    // etcd's clients are told of the Service, which outlives a pod.
+    // etcd's clients get the address of the Service, which outlives a pod.
     let members = ask(second.etcd, "GET /v2/members");
     assert!(members.contains("\"http://10.96.0.7:2379\""), "{members}");
     until("the tombstone is gone", || {
@@ -117,14 +117,14 @@ fn role_allows_everything_a_gateway_does() {
     assert!(!log.contains("forbidden"), "{log}");
 }
 
-/// Without a verb no gateway comes to serve, one line says why, and when the verb is back it goes on by itself.
+/// Without a verb no gateway serves, a log line says why, and the gateway resumes by itself when the verb is back.
 fn not_served_without(verb: &str) {
     let applied = Arc::new(Applied::without(verb));
     let starting = std::thread::spawn({
         let applied = Arc::clone(&applied);
         move || applied.start("only")
     });
-    applied.told(verb);
+    applied.await_log_of_missing(verb);
     applied.allow(&VERBS);
     let gateway = starting.join().unwrap();
     until_ready(&gateway);
@@ -155,7 +155,7 @@ fn without_create_nothing_is_served() {
 fn without_update_leadership_is_lost() {
     let applied = Applied::without("update");
     let gateway = applied.start("only");
-    applied.told("update");
+    applied.await_log_of_missing("update");
     until("it is not ready any more", || state(&gateway) != "ok");
     applied.allow(&VERBS);
     until_ready(&gateway);
@@ -173,7 +173,7 @@ fn without_delete_objects_of_deleted_entries_remain() {
     assert_eq!(gateway.run(&["delete", "k"]).code, 0);
     assert_eq!(get(&gateway, "k"), None);
     assert_eq!(gateway.stop().code, 0);
-    // The object says that the entry is deleted, and the gateway's own record that it is there still.
+    // The object is marked as deleted, and the gateway's member record remains.
     let objects = || applied.kubectl(&["get", "kv", "-o", "wide"]);
     let left = objects();
     let row = |name: &str| left.lines().find(|line| line.starts_with(name));
@@ -184,11 +184,13 @@ fn without_delete_objects_of_deleted_entries_remain() {
     until_ready(&next);
     until("it is removed", || !objects().contains("\nk-"));
     assert_eq!(next.stop().code, 0);
-    until("nobody is noted", || !objects().contains("kubekv.replica."));
+    until("no member is recorded", || {
+        !objects().contains("kubekv.replica.")
+    });
 }
 
-/// What an etcd client that asks for what it has missed is answered by a gateway that has just read everything.
-fn asked_for_the_past(verbs: &[&str]) -> String {
+/// The answer of a gateway that has just started to an etcd client that watches from a past index.
+fn watch_from_a_past_index(verbs: &[&str]) -> String {
     let applied = Applied::new();
     applied.allow(verbs);
     let first = applied.start("first");
@@ -208,10 +210,10 @@ fn asked_for_the_past(verbs: &[&str]) -> String {
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn without_get_history_is_lost_with_the_gateway() {
-    let answer = asked_for_the_past(&VERBS);
+    let answer = watch_from_a_past_index(&VERBS);
     assert!(answer.contains("\"action\":\"delete\""), "{answer}");
     let rest: Vec<_> = VERBS.into_iter().filter(|verb| *verb != "get").collect();
-    let answer = asked_for_the_past(&rest);
+    let answer = watch_from_a_past_index(&rest);
     assert!(answer.contains("\"errorCode\":401"), "{answer}");
 }
 
@@ -238,16 +240,16 @@ fn role_allows_nothing_else() {
     for verb in ["patch", "deletecollection"] {
         assert!(!can(verb, "entries.kubekv.io", &["-n", own]), "{verb}");
     }
-    // The same asked with its token.
+    // The same requests, with its token.
     applied.account.kubectl(&["-n", own, "get", "kv"]).unwrap();
-    let asked: [&[&str]; 5] = [
+    let requests: [&[&str]; 5] = [
         &["-n", own, "get", "secrets"],
         &["-n", own, "create", "secret", "generic", "mine"],
         &["-n", &other, "get", "kv"],
         &["get", "kv", "-A"],
         &["get", "namespaces"],
     ];
-    for request in asked {
+    for request in requests {
         let refused = applied.account.kubectl(request).unwrap_err();
         let said = refused.to_lowercase();
         assert!(said.contains("forbidden"), "{request:?}: {refused}");
@@ -263,8 +265,8 @@ fn token(applied: &Applied, secret: &str) -> String {
         .token(&["--bound-object-kind=Secret", &name])
 }
 
-/// Whether the API server believes a token.
-fn is_believed(token: &str) -> bool {
+/// Whether the API server accepts a token.
+fn is_accepted(token: &str) -> bool {
     let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview",
         "spec": {"token": token}});
     let ask = [
@@ -291,12 +293,12 @@ fn leadership_survives_token_renewal_in_time_and_ends_without_it() {
     let second = token(&applied, "second");
     applied.account.set_token(&second);
     end("first");
-    until("it is not believed", || !is_believed(&first));
+    until("the token is rejected", || !is_accepted(&first));
     put(&gateway, "k", "in time");
     assert_eq!(metric(&gateway, "kubekv_store_term"), term);
     assert_eq!(refused(&gateway, "unauthorized"), 0);
     end("second");
-    until("the lead ends", || state(&gateway) != "ok");
+    until("leadership ends", || state(&gateway) != "ok");
     assert!(refused(&gateway, "unauthorized") >= 1);
     applied.account.set_token(&token(&applied, "third"));
     until_ready(&gateway);

@@ -1,6 +1,9 @@
-//! Writes that the cluster refuses: clients get an error, the log says it once, it is counted, and it ends by itself.
+//! Writes refused by the cluster: clients get an error, one log line reports it, a metric counts it, and writes resume by
+//! themselves.
 
-use crate::gateway::{get, metric, put, refused, said, start, start_by, state, until, until_ready};
+use crate::gateway::{
+    get, metric, put, refusals_logged, refused, start, start_by, state, until, until_ready,
+};
 use support::command::kubekv;
 use support::kubernetes::{kubectl, namespace};
 use support::requests::ask_body;
@@ -56,17 +59,22 @@ fn quota_refuses_only_new_entries() {
     assert_eq!(get(&gateway, "there").as_deref(), Some("w"));
     assert!(refused(&gateway, "quota") >= 2);
     kubectl(&["-n", &namespace, "delete", "resourcequota", "none"], &[]).unwrap();
-    until("taken", || {
+    until("a write is accepted", || {
         consul_put(&gateway, "new").starts_with("HTTP/1.1 200")
     });
     assert_eq!(metric(&gateway, "kubekv_store_is_leader"), 1);
     let done = gateway.stop();
-    assert_eq!((done.code, said(&done.err)), (0, 1), "{}", done.err);
+    assert_eq!(
+        (done.code, refusals_logged(&done.err)),
+        (0, 1),
+        "{}",
+        done.err
+    );
     let over = "the cluster accepts such writes again";
     assert_eq!(done.err.matches(over).count(), 1, "{}", done.err);
 }
 
-/// Nothing else may be written in a namespace from now on.
+/// Allows only writes that satisfy a rule in a namespace.
 fn forbid(namespace: &str, rule: &str) {
     let policy = serde_json::json!({
         "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
@@ -103,7 +111,7 @@ fn policy_refuses_only_matching_writes() {
     forbid(&namespace, "object.spec.key != 'no'");
     let mut answer = String::new();
     until("refused", || {
-        let _anew = gateway.run(&["delete", "no"]);
+        let _deleted = gateway.run(&["delete", "no"]);
         answer = consul_put(&gateway, "no");
         !answer.starts_with("HTTP/1.1 200")
     });
@@ -114,11 +122,16 @@ fn policy_refuses_only_matching_writes() {
     put(&gateway, "yes", "v");
     assert!(refused(&gateway, "admission") >= 2);
     allow(&namespace);
-    until("taken", || {
+    until("a write is accepted", || {
         consul_put(&gateway, "no").starts_with("HTTP/1.1 200")
     });
     let done = gateway.stop();
-    assert_eq!((done.code, said(&done.err)), (0, 1), "{}", done.err);
+    assert_eq!(
+        (done.code, refusals_logged(&done.err)),
+        (0, 1),
+        "{}",
+        done.err
+    );
 }
 
 #[test]
@@ -129,13 +142,18 @@ fn policy_against_the_leader_record_ends_leadership_until_lifted() {
     until_ready(&gateway);
     put(&gateway, "k", "v");
     forbid(&namespace, "object.spec.key != 'lead'");
-    until("the lead ends", || state(&gateway) != "ok");
+    until("leadership ends", || state(&gateway) != "ok");
     assert!(refused(&gateway, "admission") >= 1);
     allow(&namespace);
     until_ready(&gateway);
     put(&gateway, "k", "w");
     let done = gateway.stop();
-    assert_eq!((done.code, said(&done.err)), (0, 1), "{}", done.err);
+    assert_eq!(
+        (done.code, refusals_logged(&done.err)),
+        (0, 1),
+        "{}",
+        done.err
+    );
 }
 
 #[test]
@@ -145,7 +163,7 @@ fn terminating_namespace_refuses_new_entries_until_recreated() {
     let gateway = start(&namespace, "only");
     until_ready(&gateway);
     put(&gateway, "there", "v");
-    // Nobody ends it here: it stays so.
+    // No controller finishes the deletion here: the namespace stays in it.
     kubectl(&["delete", "namespace", &namespace, "--wait=false"], &[]).unwrap();
     let mut answer = String::new();
     let mut keys = 0;
@@ -168,11 +186,16 @@ fn terminating_namespace_refuses_new_entries_until_recreated() {
     let replace = ["replace", "--raw", &path, "-f", "-"];
     kubectl(&replace, ended.to_string().as_bytes()).unwrap();
     kubectl(&["create", "namespace", &namespace], &[]).unwrap();
-    until("taken", || {
+    until("a write is accepted", || {
         consul_put(&gateway, "new").starts_with("HTTP/1.1 200")
     });
     let done = gateway.stop();
-    assert_eq!((done.code, said(&done.err)), (0, 1), "{}", done.err);
+    assert_eq!(
+        (done.code, refusals_logged(&done.err)),
+        (0, 1),
+        "{}",
+        done.err
+    );
 }
 
 /// A kubeconfig of a service account, which may do what a gateway needs.
@@ -234,7 +257,7 @@ fn revoked_rights_end_leadership_until_granted_again() {
     until_ready(&gateway);
     put(&gateway, "k", "v");
     kubectl(&["-n", &namespace, "delete", "rolebinding", "gateway"], &[]).unwrap();
-    until("the lead ends", || state(&gateway) != "ok");
+    until("leadership ends", || state(&gateway) != "ok");
     assert_eq!(metric(&gateway, "kubekv_store_is_leader"), 0);
     until("tried again", || refused(&gateway, "forbidden") >= 4);
     bind(&namespace);
@@ -243,7 +266,12 @@ fn revoked_rights_end_leadership_until_granted_again() {
     assert_eq!(get(&gateway, "k").as_deref(), Some("w"));
     assert_eq!(metric(&gateway, "kubekv_store_is_leader"), 1);
     let done = gateway.stop();
-    assert_eq!((done.code, said(&done.err)), (0, 1), "{}", done.err);
+    assert_eq!(
+        (done.code, refusals_logged(&done.err)),
+        (0, 1),
+        "{}",
+        done.err
+    );
     assert!(
         done.err.contains("grant the gateway get, list, watch"),
         "{}",
@@ -276,7 +304,7 @@ fn entry_can_be_found_and_created_with_kubectl() {
         "spec": {"key": "by/hand", "value": "text", "size": 4},
     });
     kubectl(&["create", "-f", "-"], by_hand.to_string().as_bytes()).unwrap();
-    until("told", || {
+    until("it is delivered", || {
         get(&gateway, "by/hand").as_deref() == Some("text")
     });
     assert!(metric(&gateway, "kubekv_store_external_writes_total") >= 1);

@@ -1,18 +1,18 @@
-//! Relayed connections: clients that reach a gateway that does not lead.
+//! Relayed connections of clients that reach a standby.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use rustix::process::Signal;
 
-use crate::gateway::{get, lead, put, start, state, status, until, until_ready};
+use crate::gateway::{get, leader_record, put, start, state, status, until, until_ready};
 use support::command::kubekv;
 use support::kubernetes::namespace;
 use support::metrics::wait_for_metric;
 use support::requests::{answer_or_reset, ask, read_until, send, send_bytes};
 use support::running::Running;
 
-/// A gateway that leads, and one that relays to it.
+/// A leader, and a standby that relays to it.
 fn pair(namespace: &str) -> (Running, Running) {
     let first = start(namespace, "first");
     until_ready(&first);
@@ -21,9 +21,9 @@ fn pair(namespace: &str) -> (Running, Running) {
     (first, second)
 }
 
-/// The port on which the gateway that leads takes what others relay.
+/// The port of the relay listener of the leader.
 fn relay_port(namespace: &str) -> SocketAddr {
-    lead(namespace)["relay"]["address"]
+    leader_record(namespace)["relay"]["address"]
         .as_str()
         .unwrap()
         .parse()
@@ -37,26 +37,26 @@ fn every_gateway_answers_regardless_of_leadership() {
     let (first, second) = pair(&namespace);
     put(&second, "k", "by way of the second");
     assert_eq!(get(&first, "k").as_deref(), Some("by way of the second"));
-    assert_eq!(status(&second)["node"], "first", "it says who leads");
+    assert_eq!(status(&second)["node"], "first", "it names the leader");
     let admin = second.admin.to_string();
-    let told = second.run(&["status", "--json", "--admin", &admin]).json();
+    let shown = second.run(&["status", "--json", "--admin", &admin]).json();
     assert_eq!(
-        (&told["gateway"], &told["role"], &told["leader"]),
+        (&shown["gateway"], &shown["role"], &shown["leader"]),
         (&"second".into(), &"follower".into(), &"first".into()),
-        "{told}"
+        "{shown}"
     );
-    assert_eq!(told["term"], lead(&namespace)["term"], "{told}");
-    // A poll that waits there is woken by a write here.
+    assert_eq!(shown["term"], leader_record(&namespace)["term"], "{shown}");
+    // A poll that waits at the standby is woken by a write at the leader.
     let mut waits = send(second.etcd, "GET /v2/keys/k?wait=true");
     wait_for_metric(first.admin, "kubekv_face_in_flight{face=\"etcd\"} 1");
     put(&first, "k", "woken");
     read_until(&mut waits, "woken");
-    // Clients go on at the address they came by, not at the leader's.
+    // Clients get the address of the gateway they connected to, not the leader's.
     let mut members = send_bytes(second.etcd, b"GET /v2/members HTTP/1.0\r\n\r\n");
     let members = read_until(&mut members, "clientURLs");
     let own = format!("http://{}", second.etcd);
     assert!(members.contains(&own), "{members}");
-    // A client that goes frees its poll at the leader.
+    // A client that disconnects frees its poll at the leader.
     drop(waits);
     let waits = send(second.etcd, "GET /v2/keys/k?wait=true");
     wait_for_metric(first.admin, "kubekv_face_in_flight{face=\"etcd\"} 1");
@@ -98,7 +98,7 @@ fn connection_waits_for_the_next_leader() {
     read_until(&mut kept, "v");
     first.signal(Signal::KILL);
     let _ended = first.end();
-    // Whoever leads by then: they are answered, not broken off, none of them.
+    // All of them are answered by the next leader, and none is cut off.
     let waiting: Vec<_> = (0..32)
         .map(|_| send(second.consul, "GET /v1/kv/k?raw"))
         .collect();
@@ -106,7 +106,7 @@ fn connection_waits_for_the_next_leader() {
         read_until(&mut one, "HTTP/1.1 200");
     }
     until_ready(&second);
-    // What was relayed to the one that is dead is over.
+    // The connection relayed to the dead leader is closed.
     let mut rest = Vec::new();
     let _reset = kept.read_to_end(&mut rest);
     assert!(rest.is_empty(), "{}", String::from_utf8_lossy(&rest));
@@ -123,7 +123,7 @@ fn connections_relayed_to_a_deposed_leader_are_closed() {
     let mut polls = [&second, &third].map(|gateway| send(gateway.etcd, "GET /v2/keys/k?wait=true"));
     wait_for_metric(first.admin, "kubekv_face_in_flight{face=\"etcd\"} 2");
     first.signal(Signal::STOP);
-    // Hole 27: the connection to it stands, but nothing will ever come.
+    // Failure mode 27: the connection to it stays open, but no answer will ever come.
     for poll in &mut polls {
         let mut rest = Vec::new();
         let _reset = poll.read_to_end(&mut rest);
@@ -170,20 +170,20 @@ fn relay_listener_admits_only_gateways() {
     let (first, second) = pair(&namespace);
     put(&second, "k", "secret");
     let port = relay_port(&namespace);
-    // In the clear, with a forged address (hole 26).
+    // In the clear, with a forged address (failure mode 26).
     let forged =
         b"PROXY TCP4 10.0.0.1 10.0.0.2 1 8500\r\nGET /v1/kv/k?raw HTTP/1.1\r\nHost: x\r\n\r\n";
     let answer = answer_or_reset(send_bytes(port, forged));
     assert!(!answer.contains("secret"));
     wait_for_metric(first.admin, "kubekv_relay_rejected_total 1");
     // With TLS and no certificate, and with one that no gateway of this store has: here is another store's.
-    let stranger = std::process::Command::new("openssl")
+    let foreign = std::process::Command::new("openssl")
         .args(["s_client", "-quiet", "-alpn", "kubekv/consul", "-connect"])
         .arg(port.to_string())
         .stdin(std::process::Stdio::null())
         .output()
         .unwrap();
-    assert!(!String::from_utf8_lossy(&stranger.stdout).contains("HTTP/1.1"));
+    assert!(!String::from_utf8_lossy(&foreign.stdout).contains("HTTP/1.1"));
     wait_for_metric(first.admin, "kubekv_relay_rejected_total 2");
     assert_eq!(second.stop().code, 0);
     assert_eq!(first.stop().code, 0);
@@ -199,19 +199,19 @@ fn ended_gateways_are_removed_from_members() {
         let names = support::kubernetes::kubectl(&names, &[]).unwrap();
         names.matches("kubekv.replica.").count()
     };
-    until("both are noted", || count() == 2);
-    // One that ends takes its record with it; one that is killed cannot.
+    until("both are members", || count() == 2);
+    // A gateway that stops removes its member record; one that is killed cannot.
     assert_eq!(second.stop().code, 0);
-    until("it is gone", || count() == 1);
+    until("the stopped member is removed", || count() == 1);
     let third = start(&namespace, "third");
-    until("it is noted", || count() == 2);
+    until("the third is a member", || count() == 2);
     first.signal(Signal::KILL);
     let _ended = first.end();
     until_ready(&third);
-    until("the dead one's is gone", || count() == 1);
+    until("the dead member is removed", || count() == 1);
     put(&third, "k", "v");
     assert_eq!(third.stop().code, 0);
-    until("nobody is left", || count() == 0);
+    until("no member is left", || count() == 0);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The manifests, as kustomize renders them.
+//! Rendered manifests, as kustomize prints and kubectl applies them.
 
 use std::path::{Path, PathBuf};
 
@@ -81,7 +81,7 @@ impl Overlay {
 
     fn write(&self, name: &str, resource: &Path) {
         let here = self.directory.path().canonicalize().unwrap().join(name);
-        // Kustomize takes relative paths alone.
+        // Kustomize accepts only relative paths.
         let up = "../".repeat(here.components().count() - 1);
         let there = resource.canonicalize().unwrap();
         let there = there.strip_prefix("/").unwrap().display();

@@ -1,4 +1,4 @@
-//! Uninstalling: what deleting an install takes away, and what it leaves to others and to itself.
+//! Uninstalling: deleting an install keeps its entries and leaves other installs alone.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::rendered::{Overlay, crds, manifests, only, render};
 use support::kubernetes::kubectl;
 use support::running::Running;
 
-/// What a tool must find on an object to leave it where its manifest is gone: of Argo CD, Helm and Flux.
+/// The annotations by which Argo CD, Helm and Flux keep an object whose manifest is gone.
 const KEPT: [(&str, &str); 3] = [
     (
         "argocd.argoproj.io/sync-options",
@@ -18,7 +18,7 @@ const KEPT: [(&str, &str); 3] = [
     ("kustomize.toolkit.fluxcd.io/prune", "disabled"),
 ];
 
-/// The kinds of an install's objects, all of which its namespace holds.
+/// The kinds of an install's objects, all of them namespaced.
 const KINDS: [&str; 12] = [
     "ConfigMap",
     "DaemonSet",
@@ -98,10 +98,10 @@ fn deleting_one_install_leaves_its_entries_and_the_other_install() {
     put(&beside, "k", "of the other");
     assert_eq!(gateway.stop().code, 0, "its pods end with it");
     let deleted = one.delete();
-    // Each line begins with what it is about.
+    // Each line begins with the kind of its object.
     for kept in ["customresourcedefinition", "namespace"] {
-        let is_about = |line: &str| line.starts_with(kept);
-        assert!(!deleted.lines().any(is_about), "{deleted}");
+        let is_kind = |line: &str| line.starts_with(kept);
+        assert!(!deleted.lines().any(is_kind), "{deleted}");
     }
     assert_eq!(
         (keys(&one), keys(&other)),
@@ -109,7 +109,7 @@ fn deleting_one_install_leaves_its_entries_and_the_other_install() {
     );
     put(&beside, "after", "x");
     assert_eq!(get(&beside, "k").as_deref(), Some("of the other"));
-    // Installed anew, it goes on with what was kept.
+    // Installed again, it serves the entries that were kept.
     one.prepare();
     one.apply(&[]);
     let gateway = start(&one);

@@ -7,7 +7,7 @@ use support::etcd_member::Member;
 use support::metrics::wait_for_metric;
 use support::requests::ask;
 
-/// Lets one user reach one prefix, and nobody anything without a password.
+/// Allows one user one prefix, and nothing without a password.
 fn guard(member: &mut Member, prefix: &str) {
     let control = [
         &["user", "add", "root", "--new-user-password", "rootpw"][..],
@@ -53,11 +53,11 @@ fn role_for_the_prefix_suffices(component: &str) {
         std::thread::sleep(std::time::Duration::from_millis(1200));
         put(&gateway, "k", "later");
     }
-    // A change of roles makes every token void.
+    // A change of roles invalidates every token.
     member.ctl(&["role", "add", "another"]).unwrap();
     put(&gateway, "k", "last");
     assert_eq!(get(&gateway, "k").as_deref(), Some("last"));
-    // Transactions within a transaction are allowed what it is allowed: some versions look into them, some do not.
+    // Nested transactions have the rights of the outer one: some versions check them, some do not.
     for n in 0..100 {
         put(&gateway, &format!("t/{n}/x"), "v");
         put(&gateway, &format!("t-{n}"), "v");
@@ -149,11 +149,11 @@ fn certificates_are_presented_verified_and_reloaded() {
     ];
     let gateway = leading(&member.store("p"), &access);
     put(&gateway, "k", "v");
-    // Another certificate, first without its key: the one before goes on.
+    // Another certificate, first without its key: the old one stays in use.
     std::fs::copy(at.join("later.pem"), at.join("ours.pem")).unwrap();
     put(&gateway, "k", "w");
     std::fs::copy(at.join("later.key"), at.join("ours.key")).unwrap();
-    // It changes over by a watch on another connection.
+    // The switch shows by a watch on another connection.
     let begun = "kubekv_store_requests_total{verb=\"watch\",status=\"0\"} 2";
     wait_for_metric(gateway.admin, begun);
     put(&gateway, "k", "x");

@@ -1,4 +1,4 @@
-//! Requests that change more entries than one list of an etcd transaction takes: as Consul does, at once.
+//! Bulk changes: requests that change more entries than one list of an etcd transaction takes, atomically as in Consul.
 
 use std::collections::HashSet;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -15,10 +15,10 @@ use support::etcd_member::Member;
 use support::requests::ask;
 use support::requests::ask_body;
 
-/// How many entries a session locks.
+/// The number of entries a session locks.
 const LOCKS: usize = 200;
 
-/// How many are deleted with their directory.
+/// The number of entries deleted with their directory.
 const TREE: usize = 500;
 
 /// A real Consul; it ends with the test.
@@ -71,7 +71,7 @@ struct Answer {
     body: Value,
 }
 
-/// Reads a page, whole, however it is cut.
+/// Reads a complete page, whatever its framing.
 fn get(consul: SocketAddr, path: &str) -> Answer {
     let request = ureq::get(format!("http://{consul}{path}")).config();
     let request = request
@@ -118,7 +118,7 @@ fn put(consul: SocketAddr, key: &str, more: &str) {
     assert!(is_true(&answer), "{answer}");
 }
 
-/// A session that has locked entries, each beside one that nobody locks.
+/// A session that has locked entries, each beside an unlocked one.
 fn session(consul: SocketAddr, ttl: &str, behavior: &str) -> String {
     let settings = format!(r#"{{"TTL": "{ttl}", "Behavior": "{behavior}", "LockDelay": "500ms"}}"#);
     let id = make(consul, &settings);
@@ -137,11 +137,11 @@ fn session(consul: SocketAddr, ttl: &str, behavior: &str) -> String {
 fn watch(consul: SocketAddr, prefix: &str) -> JoinHandle<Answer> {
     let path = format!("/v1/kv/{prefix}?recurse");
     let seen = get(consul, &path).index;
-    // It is told of what happens before it waits as well.
+    // Changes made before it waits are delivered as well.
     std::thread::spawn(move || get(consul, &format!("{path}&index={seen}&wait=50s")))
 }
 
-/// What there is of the session's: how many entries, how many of them locked, and in how many changes they were made.
+/// The session's entries: their number, the number locked, and the number of changes that made them.
 fn shown(answer: &Answer) -> (usize, usize, usize) {
     let all = answer.body.as_array().map_or(&[][..], Vec::as_slice);
     let own = || {
@@ -153,13 +153,13 @@ fn shown(answer: &Answer) -> (usize, usize, usize) {
     (own().count(), locked, changes.len())
 }
 
-/// Whoever watches is told once, of everything.
+/// A watch delivers each bulk change once, as a whole.
 fn ends_at_once(consul: SocketAddr) {
-    // By hand, with what is locked left there.
+    // The session is destroyed, and its locked entries are released.
     let id = session(consul, "1h", "release");
-    let told = watch(consul, "l");
+    let woken = watch(consul, "l");
     destroy(consul, &id);
-    assert_eq!(shown(&told.join().unwrap()), (LOCKS, 0, 1));
+    assert_eq!(shown(&woken.join().unwrap()), (LOCKS, 0, 1));
     let gone = get(consul, &format!("/v1/session/info/{id}"));
     assert_eq!(gone.body, json!([]));
     until("the delay is over", || {
@@ -169,19 +169,19 @@ fn ends_at_once(consul: SocketAddr) {
         destroy(consul, &id);
         taken
     });
-    // By its time, with what is locked deleted.
+    // The session expires, and its locked entries are deleted.
     delete(consul, "l");
     session(consul, "2s", "delete");
-    let told = watch(consul, "l");
-    assert_eq!(shown(&told.join().unwrap()), (0, 0, 0));
-    // A directory with all that is in it.
+    let woken = watch(consul, "l");
+    assert_eq!(shown(&woken.join().unwrap()), (0, 0, 0));
+    // A directory with all its entries.
     for n in 0..TREE {
         put(consul, &format!("t/{n}"), "");
     }
     put(consul, "t-beside", "");
-    let told = watch(consul, "t/");
+    let woken = watch(consul, "t/");
     delete(consul, "t/");
-    assert_eq!(told.join().unwrap().status, 404);
+    assert_eq!(woken.join().unwrap().status, 404);
     assert_eq!(get(consul, "/v1/kv/t?keys").body, json!(["t-beside"]));
 }
 
@@ -236,7 +236,7 @@ fn external_writes_during_a_bulk_change_are_neither_lost_nor_reverted() {
     let over = AtomicBool::new(false);
     let mut found = 0;
     std::thread::scope(|scope| {
-        // Somebody else writes one of those that are deleted, and deletes one of those that are unlocked.
+        // Another client writes an entry that is deleted, and deletes one that is unlocked.
         let foreign = scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
                 member.ctl(&["put", "p/t/foreign", "theirs"]).unwrap();
@@ -262,7 +262,7 @@ fn external_writes_during_a_bulk_change_are_neither_lost_nor_reverted() {
     until("what was deleted stays deleted", || {
         get(gateway.consul, "/v1/kv/l/100").status == 404
     });
-    until("the last that was written is there", || {
+    until("the last external write is there", || {
         ask(gateway.consul, "GET /v1/kv/t/foreign?raw").ends_with("theirs")
     });
     let (_, locked, _) = shown(&get(gateway.consul, "/v1/kv/l?recurse"));

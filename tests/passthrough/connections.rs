@@ -1,4 +1,4 @@
-//! Connections that break, members that go, history that is compacted.
+//! Connections to members that are unreachable, restart, or have compacted their history.
 
 use rustix::process::Signal;
 
@@ -11,9 +11,9 @@ use support::requests::ask_body;
 #[ignore = "needs etcd: tests/run"]
 fn unreachable_member_is_skipped() {
     let member = Member::start("etcd-3.6");
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let gone = nobody.local_addr().unwrap();
-    drop(nobody);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let gone = listener.local_addr().unwrap();
+    drop(listener);
     let store = format!("etcd://{gone},{}/p", member.address());
     let gateway = leading(&store, &[]);
     put(&gateway, "k", "v");
@@ -28,7 +28,7 @@ fn gateway_resumes_after_an_etcd_restart() {
     let gateway = leading(&member.store("p"), &["--lead-duration", "15"]);
     put(&gateway, "k", "v");
     member.kill();
-    // Nobody is there to take it: it is held.
+    // etcd is down: the write is held.
     let consul = gateway.consul;
     let written = std::thread::spawn(move || ask_body(consul, "PUT /v1/kv/k", "", "w"));
     let line = "kubekv_face_in_flight{face=\"consul\"} 1";
@@ -52,7 +52,7 @@ fn compacted_history_causes_a_relist() {
     put(&first, "kept", "v");
     put(&first, "gone", "v");
     second.signal(Signal::STOP);
-    // Its watch ends while it cannot read, and begins after what is compacted.
+    // Its watch ends while the gateway is paused, and would resume at a compacted revision.
     member.ctl(&["del", "p/gone"]).unwrap();
     for n in 0..20 {
         put(&first, "kept", &n.to_string());
@@ -66,7 +66,7 @@ fn compacted_history_causes_a_relist() {
     until_ready(&second);
     assert_eq!(get(&second, "kept").as_deref(), Some("19"));
     assert_eq!(get(&second, "gone"), None);
-    // And a gateway that starts finds the past of its lead gone.
+    // And a gateway that starts finds the revision in the leader record compacted.
     assert_eq!(second.stop().code, 0);
     let third = leading(&store, &[]);
     assert_eq!(get(&third, "kept").as_deref(), Some("19"));

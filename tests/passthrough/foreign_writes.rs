@@ -1,4 +1,4 @@
-//! Foreign writes under the prefix, and foreign reads of it.
+//! External writes under the prefix, and external reads of it.
 
 use crate::gateway::{get, leading, put, until};
 use support::etcd_member::Member;
@@ -42,8 +42,8 @@ fn external_puts_and_deletes_reach_clients(component: &str) {
     let mut waits = send(gateway.etcd, "GET /v2/keys/k?wait=true");
     until_parked(&gateway, "etcd");
     member.ctl(&["put", "p/k", "by hand"]).unwrap();
-    let told = read_until(&mut waits, "by hand");
-    assert!(told.contains("\"action\":\"set\""), "{told}");
+    let event = read_until(&mut waits, "by hand");
+    assert!(event.contains("\"action\":\"set\""), "{event}");
     assert_eq!(get(&gateway, "k").as_deref(), Some("by hand"));
     let at = index(&gateway, "k");
     let consul = gateway.consul;
@@ -53,8 +53,8 @@ fn external_puts_and_deletes_reach_clients(component: &str) {
     member.ctl(&["del", "p/k"]).unwrap();
     let answer = waits.join().unwrap();
     assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
-    put(&gateway, "k", "anew");
-    assert_eq!(raw(&member, "p/k"), "anew");
+    put(&gateway, "k", "again");
+    assert_eq!(raw(&member, "p/k"), "again");
     assert_eq!(gateway.stop().code, 0);
 }
 
@@ -84,7 +84,9 @@ fn external_transaction_is_one_commit() {
     put(&gateway, "a", "1");
     let txn = b"\nput p/a 2\nput p/b 2\nput outside 2\n\n\n\n";
     member.ctl_with(&["txn"], txn).unwrap();
-    until("told", || get(&gateway, "b").as_deref() == Some("2"));
+    until("it is delivered", || {
+        get(&gateway, "b").as_deref() == Some("2")
+    });
     assert_eq!(get(&gateway, "a").as_deref(), Some("2"));
     assert_eq!(index(&gateway, "a"), index(&gateway, "b"));
     assert_eq!(get(&gateway, "outside"), None);
@@ -109,13 +111,13 @@ fn orphaned_attributes_are_ignored_and_removed() {
     assert_eq!(beside(), 2);
     member.ctl(&["put", "p/put", "by hand"]).unwrap();
     member.ctl(&["del", "p/deleted"]).unwrap();
-    until("told", || {
+    until("it is delivered", || {
         get(&gateway, "put").as_deref() == Some("by hand") && get(&gateway, "deleted").is_none()
     });
     let shown = ask(gateway.consul, "GET /v1/kv/put");
     assert!(shown.contains("\"Flags\":0"), "{shown}");
     until("removed", || beside() == 0);
-    // What was never ours is shown as well, and what no gateway makes is not.
+    // Keys that no gateway wrote are shown as well, and attributes without a key are not.
     member.ctl(&["put", "p/.kubekv/key/odd", "x"]).unwrap();
     member
         .ctl(&["put", "p/.kubekv/attributes/put", "no json"])
@@ -123,7 +125,7 @@ fn orphaned_attributes_are_ignored_and_removed() {
     put(&gateway, "put", "after");
     assert_eq!(get(&gateway, "put").as_deref(), Some("after"));
     assert_eq!(gateway.stop().code, 0);
-    // It is the same for a gateway that starts.
+    // A gateway that starts shows the same.
     let next = leading(&member.store("p"), &[]);
     assert_eq!(get(&next, "put").as_deref(), Some("after"));
     assert_eq!(get(&next, "deleted"), None);
@@ -155,13 +157,15 @@ fn in_order_keys_are_renamed_to_their_final_names() {
         let name = node["node"]["key"].as_str().unwrap().to_owned();
         let index = node["node"]["createdIndex"].as_u64().unwrap();
         assert_eq!(name, format!("/queue/{index:020}"), "{made}");
-        // It may be changed at once.
+        // It can be changed immediately.
         let done = gateway.run(&["put", name.trim_start_matches('/'), "done"]);
         assert_eq!(done.code, 0, "{done:?}");
         names.push(name);
     }
     assert!(names.is_sorted());
-    until("moved", || keys(&member, "p/.kubekv/in-order/").is_empty());
+    until("renamed", || {
+        keys(&member, "p/.kubekv/in-order/").is_empty()
+    });
     for name in &names {
         assert_eq!(raw(&member, &format!("p{name}")), "done");
     }

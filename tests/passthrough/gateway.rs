@@ -10,16 +10,16 @@ pub(crate) use support::until::until;
 /// Starts a gateway on a store, called by a name of its own, that relays nothing.
 pub(crate) fn start(store: &str, name: &str, more: &[&str]) -> Running {
     let arguments = ["--store", store, "--node-name", name, "--relay", "off"];
-    let lead = ["--lead-duration", "2"];
-    let lead = if more.contains(&"--lead-duration") {
+    let duration = ["--lead-duration", "2"];
+    let duration = if more.contains(&"--lead-duration") {
         &[][..]
     } else {
-        &lead[..]
+        &duration[..]
     };
-    Running::start_by(kubekv(), &[&arguments[..], lead, more].concat())
+    Running::start_by(kubekv(), &[&arguments[..], duration, more].concat())
 }
 
-/// Starts one and waits until it leads.
+/// Starts a gateway and waits until it leads.
 pub(crate) fn leading(store: &str, more: &[&str]) -> Running {
     let gateway = start(store, "only", more);
     until_ready(&gateway);

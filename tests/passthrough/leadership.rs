@@ -9,7 +9,7 @@ use support::leadership;
 use support::requests::{answer, connect, read_until, send_bytes};
 use support::running::Running;
 
-/// Two gateways, the first of which leads.
+/// A leader and a standby.
 fn pair(store: &str) -> (Running, Running) {
     leadership::pair(|name| start(store, name, &[]), "standby")
 }
@@ -42,32 +42,32 @@ fn standby_takes_over_after_kill_9_on_3_6() {
 fn stopping_leader_hands_over() {
     let member = Member::start("etcd-3.6");
     let store = member.store("p");
-    // So long that only what was handed over is taken.
+    // So long that only leadership that was handed over can be taken.
     let long = ["--lead-duration", "300"];
     let first = start(&store, "first", &long);
     until_ready(&first);
     let second = start(&store, "second", &long);
     assert_eq!(state(&second), "standby");
-    let told = |gateway: &Running| {
+    let shown = |gateway: &Running| {
         let done = gateway.run(&["status", "--json", "--admin", &gateway.admin.to_string()]);
-        let told = done.json();
-        let [name, role, leader] = ["gateway", "role", "leader"].map(|field| told[field].clone());
-        (done.code, [name, role, leader], told["term"].as_u64())
+        let status = done.json();
+        let [name, role, leader] = ["gateway", "role", "leader"].map(|field| status[field].clone());
+        (done.code, [name, role, leader], status["term"].as_u64())
     };
-    let (code, names, term) = told(&first);
+    let (code, names, term) = shown(&first);
     assert_eq!(
         (code, names),
         (0, ["first", "leader", "first"].map(Into::into))
     );
-    // It relays nothing, so its Consul face answers nothing; what it knows is told all the same.
-    let (code, names, same) = told(&second);
+    // It relays nothing, so that its Consul face answers nothing; its status is shown all the same.
+    let (code, names, same) = shown(&second);
     assert_eq!(
         (code, names),
         (4, ["second", "follower", "first"].map(Into::into))
     );
     assert_eq!(same, term);
     leadership::leader_hands_over(first, &second);
-    let (code, names, next) = told(&second);
+    let (code, names, next) = shown(&second);
     assert_eq!(
         (code, names),
         (0, ["second", "leader", "second"].map(Into::into))
@@ -75,7 +75,7 @@ fn stopping_leader_hands_over() {
     assert!(next > term, "{next:?} after {term:?}");
     let done = second.stop();
     assert_eq!(done.code, 0);
-    // That it did not lead was an answer, not a fault.
+    // Its status as a standby was an answer, not a failure.
     assert!(!done.err.contains("503"), "{}", done.err);
 }
 
@@ -85,7 +85,7 @@ fn leader_stopped_right_after_its_takeover_hands_over() {
     let member = Member::start("etcd-3.6");
     let store = member.store("p");
     let long = ["--lead-duration", "300"];
-    // Its first heartbeat is on its way when it gives the lead up.
+    // Its first heartbeat is in flight when it gives leadership up.
     for _ in 0..20 {
         let gateway = start(&store, "next", &long);
         until_ready(&gateway);
@@ -129,8 +129,8 @@ fn answer_until_closed(to: std::net::SocketAddr, request: &str) -> String {
     answer(send_bytes(to, request.as_bytes()))
 }
 
-/// Clients of a gateway that neither leads nor reaches a leader are told so in their protocols' words; one that has not
-/// asked anything yet is kept, and served once `restore_leader` has made one.
+/// A gateway that neither leads nor reaches a leader answers with its protocols' errors; a connection without a request
+/// stays open, and is served once `restore_leader` has made a leader.
 fn clients_get_no_leader_errors(standby: &Running, restore_leader: impl FnOnce()) {
     let silent = connect(standby.consul);
     let (consul, etcd) = (standby.consul, standby.etcd);
@@ -145,8 +145,8 @@ fn clients_get_no_leader_errors(standby: &Running, restore_leader: impl FnOnce()
     assert!(asked.starts_with("HTTP/1.1 500 "), "{asked}");
     assert!(asked.ends_with("\r\n\r\nNo cluster leader"), "{asked}");
     for face in ["consul", "etcd"] {
-        let told = format!("kubekv_relay_failed_total{{face=\"{face}\"}}");
-        assert_eq!(metric(standby, &told), 1, "{face}");
+        let failed = format!("kubekv_relay_failed_total{{face=\"{face}\"}}");
+        assert_eq!(metric(standby, &failed), 1, "{face}");
     }
     restore_leader();
     let mut silent = silent;
@@ -172,7 +172,7 @@ fn clients_get_no_leader_errors_while_the_leader_is_paused() {
     until_ready(&first);
     let second = start("second");
     until("relaying", || state(&second) == "relaying");
-    // Its connections are accepted by the kernel, and by nobody else.
+    // Only the kernel accepts its connections.
     first.signal(Signal::STOP);
     clients_get_no_leader_errors(&second, || first.signal(Signal::CONT));
     assert_eq!(second.stop().code, 0);

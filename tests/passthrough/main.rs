@@ -1,4 +1,4 @@
-//! Gateways on a real etcd that others use as well.
+//! Tests of gateways on a real etcd that other clients use as well.
 
 #![cfg(test)]
 

@@ -1,4 +1,4 @@
-//! An etcd whose quota is used up.
+//! The exhausted quota of an etcd.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use support::running::Running;
 
 const QUOTA: [&str; 2] = ["--quota-backend-bytes", "4194304"];
 
-/// Counts what etcd refused for want of space.
+/// The metric of writes that etcd refused for lack of space.
 const REFUSED: &str = "kubekv_store_refused_total{reason=\"quota\"}";
 
-/// Fills it with what is not under the prefix.
+/// Fills etcd with keys outside the prefix.
 fn use_up(member: &Member) {
     let large = "x".repeat(1 << 20);
     until("the quota is used up", || {
@@ -23,8 +23,8 @@ fn use_up(member: &Member) {
     });
 }
 
-/// As etcd's documentation has it.
-fn make_room(member: &Member) {
+/// Frees space as etcd's documentation says.
+fn free_space(member: &Member) {
     let head = ["get", "outside", "--keys-only", "-w", "json"];
     let head: serde_json::Value = serde_json::from_str(&member.ctl(&head).unwrap()).unwrap();
     let head = head["header"]["revision"].to_string();
@@ -53,20 +53,20 @@ fn reads_continue_without_space(component: &str) {
     put(&gateway, "k", "v");
     use_up(&member);
     is_refused(&gateway);
-    // For longer than a lead lasts without heartbeats, which is 1.6 s here: its record is not written any more.
-    let lead = || member.ctl(&["get", "p/.kubekv/lead"]).unwrap();
-    let written = lead();
+    // For longer than leadership lasts without heartbeats, which is 1.6 s here: the leader record is not written any more.
+    let leader_record = || member.ctl(&["get", "p/.kubekv/lead"]).unwrap();
+    let written = leader_record();
     for _ in 0..100 {
         std::thread::sleep(Duration::from_millis(30));
         assert_eq!(get(&gateway, "k").as_deref(), Some("v"));
     }
-    assert_eq!(lead(), written);
+    assert_eq!(leader_record(), written);
     is_refused(&gateway);
-    make_room(&member);
+    free_space(&member);
     until("written", || gateway.run(&["put", "k", "w"]).code == 0);
     assert_eq!(get(&gateway, "k").as_deref(), Some("w"));
-    until("heartbeats", || lead() != written);
-    // It is still its first term: nobody had to begin anew.
+    until("heartbeats", || leader_record() != written);
+    // It is still its first term: no client had to resync.
     assert_eq!(metric(&gateway, "kubekv_store_term"), 1);
     assert_eq!(gateway.stop().code, 0);
 }
@@ -91,16 +91,16 @@ fn standby_takes_over_once_space_is_free() {
     let second = start(&member.store("p"), "second", &[]);
     put(&first, "k", "v");
     use_up(&member);
-    // It does not try as long as it may not hear of heartbeats that there are; then it is refused as everybody is.
+    // It waits as long as heartbeats may be missed; then its attempts are refused as every write is.
     until("the second is refused", || metric(&second, REFUSED) > 0);
     assert_eq!(state(&second), "standby");
     assert_eq!(get(&first, "k").as_deref(), Some("v"));
     first.signal(Signal::KILL);
     let _ended = first.end();
     let before = metric(&second, REFUSED);
-    until("it tries on", || metric(&second, REFUSED) > before);
+    until("it keeps trying", || metric(&second, REFUSED) > before);
     assert_eq!(state(&second), "standby");
-    make_room(&member);
+    free_space(&member);
     until_ready(&second);
     assert_eq!(get(&second, "k").as_deref(), Some("v"));
     put(&second, "k", "w");

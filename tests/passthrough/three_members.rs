@@ -1,4 +1,4 @@
-//! Two gateways on an etcd of three members, which die, stand still and lead in turn.
+//! Two gateways on an etcd of three members, which are killed, paused, partitioned, restored and lead in turn.
 
 use std::io::Read;
 use std::net::TcpStream;
@@ -11,10 +11,10 @@ use support::etcd_members::{Members, copy};
 use support::requests::{ask, read_until, send};
 use support::running::Running;
 
-/// As long as nothing that happens to one member costs the lead.
+/// So long that no fault of one member costs the gateway its leadership.
 const LONG: [&str; 2] = ["--lead-duration", "15"];
 
-/// Two gateways, of which the first leads; both talk to the same member first.
+/// A leader and a standby; both connect to the same member first.
 fn pair(store: &str) -> (Running, Running) {
     let first = start(store, "first", &LONG);
     until_ready(&first);
@@ -22,7 +22,7 @@ fn pair(store: &str) -> (Running, Running) {
     (first, second)
 }
 
-/// The first leads still, and the second does when it has ended.
+/// Asserts that the first still leads, and that the second takes over when it stops.
 fn hands_over(first: Running, second: Running) {
     assert_eq!(metric(&first, "kubekv_store_is_leader"), 1);
     assert_eq!(first.stop().code, 0);
@@ -30,20 +30,20 @@ fn hands_over(first: Running, second: Running) {
     assert_eq!(second.stop().code, 0);
 }
 
-/// What comes until an answer is there whole, or the other side closes.
+/// Reads until an answer is complete, or the other side closes.
 fn read_to_end(mut stream: TcpStream) -> String {
-    let mut told = Vec::new();
+    let mut received = Vec::new();
     let mut part = [0; 4096];
     while let Ok(read) = stream.read(&mut part) {
-        told.extend_from_slice(&part[..read]);
-        if read == 0 || told.ends_with(b"]") || told.ends_with(b"}\n") {
+        received.extend_from_slice(&part[..read]);
+        if read == 0 || received.ends_with(b"]") || received.ends_with(b"}\n") {
             break;
         }
     }
-    String::from_utf8_lossy(&told).into_owned()
+    String::from_utf8_lossy(&received).into_owned()
 }
 
-/// The index that Consul's face tells with an answer.
+/// The index that Consul's face returns with an answer.
 fn index(gateway: &Running, request: &str) -> u64 {
     let answer = ask(gateway.consul, request).to_lowercase();
     let line = answer
@@ -92,7 +92,7 @@ fn writes_are_held_while_etcd_elects_on_3_6() {
     writes_are_held_while_etcd_elects("etcd-3.6");
 }
 
-/// A member goes away, and is back.
+/// How a member becomes unavailable, and available again.
 type Away = (fn(&mut Members, usize), fn(&mut Members, usize));
 
 const STILL: Away = (Members::stop, Members::go_on);
@@ -101,7 +101,7 @@ const CUT_OFF: Away = (Members::cut_off, Members::join);
 fn switches_to_another_member(mut members: Members, (goes, is_back): Away) {
     let leader = members.leader();
     let others = [(leader + 1) % 3, (leader + 2) % 3];
-    // A member that follows, and then the one that leads.
+    // A follower of etcd, and then its leader.
     for order in [[0, 1, 2], [2, 0, 1]] {
         let order = order.map(|at| [others[0], others[1], leader][at]);
         let (store, away) = (members.store(&order, "p"), order[0]);
@@ -133,14 +133,14 @@ fn gateway_leaves_a_partitioned_member() {
 fn former_etcd_leader_serves_no_stale_data(mut members: Members, (goes, is_back): Away) {
     let leader = members.leader();
     let others = [(leader + 1) % 3, (leader + 2) % 3];
-    // The first has nobody else to ask.
+    // The first gateway has no other member.
     let first = start(&members.store(&[leader], "p"), "first", &[]);
     until_ready(&first);
     let all = members.store(&[others[0], others[1], leader], "p");
     let second = start(&all, "second", &[]);
     put(&first, "k", "before");
     goes(&mut members, leader);
-    // At the one that is away, which thinks that it leads.
+    // At the unavailable member, which still takes itself for the leader.
     let late = send(first.consul, "PUT /v1/kv/late");
     until_ready(&second);
     put(&second, "k", "after");
@@ -186,7 +186,7 @@ fn compaction_while_a_gateway_is_paused_causes_a_relist() {
         metric(&first, "kubekv_face_in_flight{face=\"etcd\"}") == 1
     });
     first.signal(Signal::STOP);
-    // Its watch is to begin where everything is compacted.
+    // Its watch must resume at a compacted revision.
     members.kill(others[0]);
     until_ready(&second);
     let deleted = second.run(&["delete", "gone"]);
@@ -195,10 +195,10 @@ fn compaction_while_a_gateway_is_paused_causes_a_relist() {
     members.compact();
     first.signal(Signal::CONT);
     members.again(others[0]);
-    // The client that waited is told nothing wrong: its gateway leads no more, and closes.
-    let told = read_to_end(waits);
-    assert!(!told.contains("\"action\""), "{told}");
-    until("read anew", || {
+    // The waiting client gets no wrong answer: its gateway leads no more, and closes the connection.
+    let answer = read_to_end(waits);
+    assert!(!answer.contains("\"action\""), "{answer}");
+    until("relisted", || {
         metric(&first, "kubekv_store_relists_total") > 0
     });
     assert_eq!(second.stop().code, 0);
@@ -211,7 +211,7 @@ fn compaction_while_a_gateway_is_paused_causes_a_relist() {
     assert_eq!(first.stop().code, 0);
 }
 
-/// What becomes of two gateways when etcd is what it was before, by `restore`.
+/// Two gateways notice that `restore` set etcd back to an earlier state.
 fn restored_backup_is_noticed(
     mut members: Members,
     back_up: impl FnOnce(&mut Members),
@@ -245,7 +245,7 @@ fn restored_backup_is_noticed(
     until("parked", || {
         metric(leader, "kubekv_face_in_flight{face=\"consul\"}") == 1
     });
-    // Nobody looks until etcd is further than it was: its revisions alone do not tell.
+    // The gateways look only when etcd is past its old revision: revisions alone do not reveal the restore.
     first.signal(Signal::STOP);
     second.signal(Signal::STOP);
     let before = members.revision();
@@ -255,15 +255,15 @@ fn restored_backup_is_noticed(
     }
     first.signal(Signal::CONT);
     second.signal(Signal::CONT);
-    // Whoever waited is told what there is, or begins anew.
-    let told = read_to_end(waits);
-    assert!(!told.contains("bmV3"), "{told}");
+    // The waiting client gets the current entries, or must resync.
+    let answer = read_to_end(waits);
+    assert!(!answer.contains("bmV3"), "{answer}");
     let ready = || {
         [&first, &second]
             .into_iter()
             .find(|gateway| state(gateway) == "ok")
     };
-    until("one leads", || {
+    until("a gateway leads", || {
         ready().is_some_and(|gateway| get(gateway, "k").as_deref() == Some("old"))
     });
     let leader = ready().unwrap();

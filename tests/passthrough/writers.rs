@@ -10,13 +10,13 @@ use crate::gateway::until;
 use support::requests::{ask, ask_body};
 use support::running::Running;
 
-/// What etcd v2 says when a change took too long: it may still be made.
+/// etcd v2's answer to a change that took too long: it may still take effect.
 const TIMED_OUT: &str = "etcdserver: request timed out";
 
-/// How often another one comes.
+/// The time between two clients.
 const PACE: Duration = Duration::from_millis(20);
 
-/// Clients of both protocols in turn, each of which comes, writes one key and goes.
+/// Clients of both protocols in turn, each of which connects, writes one key and disconnects.
 pub(crate) struct Writers {
     over: Arc<AtomicBool>,
     acknowledged: Arc<AtomicUsize>,
@@ -24,8 +24,8 @@ pub(crate) struct Writers {
 }
 
 impl Writers {
-    /// Lets them come to one gateway. Consul's are acknowledged every write, however long that takes; etcd's may be told
-    /// that it took too long, and nothing else.
+    /// Starts clients of one gateway. Consul's get every write acknowledged, however long that takes; etcd's may get a timeout,
+    /// and no other error.
     pub(crate) fn start(gateway: &Running) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let acknowledged = Arc::<AtomicUsize>::default();
@@ -67,7 +67,7 @@ impl Writers {
         until("writes", || acknowledged.load(Ordering::Relaxed) >= target);
     }
 
-    /// Ends them; everything that was acknowledged is there.
+    /// Stops them, and asserts that every acknowledged write is there.
     pub(crate) fn end(self, gateway: &Running) {
         self.over.store(true, Ordering::Relaxed);
         let all = self.coming.join().unwrap();

@@ -1,4 +1,4 @@
-//! The gateways of one store, each at the same addresses however often it is started.
+//! A fleet: the gateways of one store, each at fixed addresses across restarts.
 
 use std::net::SocketAddr;
 
@@ -10,7 +10,7 @@ use support::gateway::state;
 use support::running::Running;
 use support::until::until;
 
-/// Gateways, one of which leads.
+/// Gateways of one store: a leader and standbys.
 #[derive(Debug)]
 pub(crate) struct Fleet {
     store: String,
@@ -40,7 +40,7 @@ impl Fleet {
         self.places.iter().map(|[_, etcd, _]| *etcd).collect()
     }
 
-    /// Starts one that was killed.
+    /// Starts a killed gateway.
     pub(crate) fn start_again(&mut self, place: usize) {
         let mut command = match std::env::var_os("KUBEKV") {
             Some(program) => by(&program.to_string_lossy()),
@@ -63,7 +63,7 @@ impl Fleet {
         self.gateways[place] = Some(Running::spawn_logging_to(command, log));
     }
 
-    /// Waits until one leads.
+    /// Waits for a leader.
     pub(crate) fn leader(&self) -> usize {
         let mut leader = None;
         until("one of the gateways leads", || {
@@ -81,7 +81,7 @@ impl Fleet {
         self.gateways[place].as_ref().unwrap()
     }
 
-    /// Kills the one that leads.
+    /// Kills the leader.
     pub(crate) fn kill_leader(&mut self) -> usize {
         let place = self.leader();
         let gateway = self.gateways[place].take().unwrap();

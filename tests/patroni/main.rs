@@ -1,4 +1,4 @@
-//! A real Patroni keeps its primary, whichever gateway is killed.
+//! Tests of a real Patroni: it keeps its primary when any gateway is killed.
 //!
 //! Patroni demotes a healthy primary whose DCS does not answer for `retry_timeout`, or whose leader key ran out. One
 //! instance over etcd's API and one over Consul's, on the gateways of one store each.

@@ -1,4 +1,4 @@
-//! The programs of `PostgreSQL`, where any user may run them: it refuses to run as root, and the cache may be root's own.
+//! The programs of `PostgreSQL`, copied for any user: it refuses to run as root, and the cache may be root's own.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

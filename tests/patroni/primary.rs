@@ -1,4 +1,4 @@
-//! A database that a Patroni looks after.
+//! A primary: a database managed by a real Patroni.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -91,7 +91,7 @@ impl Primary {
         }
     }
 
-    /// What it says of itself: its role, asked of the database, its timeline, and when the DCS last answered.
+    /// Its status: its role, by the database, its timeline, and when the DCS last answered.
     pub(crate) fn says(&self) -> Value {
         let answer = std::net::TcpStream::connect(self.rest)
             .ok()
@@ -111,7 +111,7 @@ impl Primary {
         says["state"] == "running" && (says["role"] == "primary" || says["role"] == "master")
     }
 
-    /// Waits until it is a primary that was heard in its DCS.
+    /// Waits until it is a primary that its DCS has acknowledged.
     pub(crate) fn until_primary(&self) {
         for _ in 0..2_400 {
             if self.is_primary() && self.seen() > 0 {
@@ -226,7 +226,7 @@ impl Drop for Primary {
             .and_then(|line| line.trim().parse().ok());
         if let Some(pid) = pid.and_then(Pid::from_raw) {
             let mut there = kill_process(pid, Signal::QUIT);
-            // What it still writes would stay in the directory that goes now.
+            // Its last writes would remain in the directory that is removed now.
             for _ in 0..400 {
                 if there.is_err() {
                     break;

@@ -1,4 +1,4 @@
-//! Gateways are killed under Patroni.
+//! Takeovers under Patroni: gateways are killed, and no primary is demoted.
 #![expect(
     clippy::disallowed_methods,
     reason = "processes have no clock that could be paused"
@@ -35,8 +35,8 @@ fn now() -> u64 {
     now.unwrap().as_secs()
 }
 
-/// Kills the gateway that leads, so many times, at a random moment of Patroni's loop; no primary may be demoted, and
-/// each must go on renewing its key.
+/// Kills the leader so many times, at a random moment of Patroni's loop; no primary may be demoted, and each must keep
+/// renewing its key.
 fn primaries_survive(what: &str, store: &str, gateways: usize, timing: Timing, kills: u32) {
     let mut fleet = Fleet::start(store, gateways);
     let consul = virtual_address::before(fleet.consul());
@@ -62,7 +62,7 @@ fn primaries_survive(what: &str, store: &str, gateways: usize, timing: Timing, k
         // Two loops after there is a leader again, at least: the key is renewed in each.
         for primary in &primaries {
             for at_least in [led + 1, led + 1 + u64::from(timing.loop_wait)] {
-                until("Patroni hears of its keys", || primary.seen() >= at_least);
+                until("Patroni sees its keys", || primary.seen() >= at_least);
             }
             primary.assert_never_demoted(&format!("at kill {kill} on {what}"));
             let key = format!("service/{}/leader", primary.scope);

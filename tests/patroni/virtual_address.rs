@@ -1,4 +1,4 @@
-//! One address for all gateways, as a Service of Kubernetes is: a connection goes to one that accepts it.
+//! A virtual address of all gateways, as a Kubernetes Service has: each connection goes to one that accepts it.
 
 use std::io::copy;
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -1,4 +1,4 @@
-//! A client that writes all the time, and how long it could not.
+//! A client that writes all the time and measures its longest outage.
 #![expect(
     clippy::disallowed_methods,
     reason = "processes have no clock that could be paused"

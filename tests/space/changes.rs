@@ -1,4 +1,4 @@
-//! Changes are decided on what is so, and made once.
+//! Changes: decided on the current state, and made exactly once.
 
 use std::convert::Infallible;
 

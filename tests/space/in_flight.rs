@@ -1,4 +1,4 @@
-//! Commits in flight hold up what touches them, and nothing else.
+//! Commits in flight: they delay conflicting changes, and nothing else.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -17,7 +17,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::{get, put};
 
-/// A store whose commits wait until they are let go.
+/// A store whose commits wait until they are released.
 #[derive(Debug, Default)]
 struct SlowStore {
     memory: MemoryStore,
@@ -32,7 +32,7 @@ impl SlowStore {
         }
     }
 
-    fn let_go(&self) {
+    fn release(&self) {
         let first = self.waiting.lock().pop_front().unwrap();
         first.send(()).unwrap();
     }
@@ -43,14 +43,14 @@ impl Store for SlowStore {
         self.memory.limits()
     }
 
-    fn open(&self, feed: Arc<dyn CommitSink>) -> BoxFuture<'_, Result<StoreContents, StoreError>> {
-        self.memory.open(feed)
+    fn open(&self, sink: Arc<dyn CommitSink>) -> BoxFuture<'_, Result<StoreContents, StoreError>> {
+        self.memory.open(sink)
     }
 
     fn commit(&self, proposal: Proposal) -> BoxFuture<'_, Result<Arc<Commit>, CommitError>> {
         Box::pin(async move {
             if proposal.writes.is_empty() {
-                // The keyspace's own first revision.
+                // The keyspace's own first commit.
                 return self.memory.commit(proposal).await;
             }
             let (go, gone) = oneshot::channel();
@@ -99,7 +99,7 @@ async fn independent_writes_run_concurrently() {
     ];
     store.waiting(3).await;
     for write in writes {
-        store.let_go();
+        store.release();
         write.await.unwrap();
     }
 }
@@ -123,15 +123,15 @@ async fn conflicting_write_waits_and_sees_the_first() {
             space.commit(&Caller::System, decide).await.unwrap().reply
         })
     };
-    // An unrelated write overtakes both: the second one is not at the store.
+    // An unrelated write overtakes both: the second one has not reached the store.
     let other = spawn_put(&space, "b", "1");
     store.waiting(2).await;
-    store.let_go();
+    store.release();
     first.await.unwrap();
     store.waiting(2).await;
-    store.let_go();
+    store.release();
     other.await.unwrap();
-    store.let_go();
+    store.release();
     assert_eq!(reads_first.await.unwrap().as_deref(), Some(&b"1"[..]));
 }
 
@@ -141,7 +141,7 @@ async fn uncommitted_write_is_not_visible() {
     let write = spawn_put(&space, "a", "1");
     store.waiting(1).await;
     assert_eq!(get(&space, "a"), None);
-    store.let_go();
+    store.release();
     write.await.unwrap();
     assert_eq!(get(&space, "a").as_deref(), Some("1"));
 }
@@ -158,14 +158,14 @@ async fn disconnected_clients_write_completes_and_blocks_nobody() {
     first.abort();
     queued.abort();
     assert!(first.await.is_err() && queued.await.is_err());
-    store.let_go();
+    store.release();
     store.waiting(1).await;
     assert_eq!(
         get(&space, "a").as_deref(),
         Some("1"),
         "it was on its way: it happened"
     );
-    store.let_go();
+    store.release();
     last.await.unwrap();
     assert_eq!(
         get(&space, "a").as_deref(),

@@ -1,4 +1,4 @@
-//! Indexes only grow, for the whole and for every prefix.
+//! Indexes: of the whole keyspace and of every prefix, they only grow.
 
 use kubekv::model::{Caller, Key};
 use proptest::prelude::*;

@@ -1,4 +1,4 @@
-//! Leases that lock more than is changed at once, and ends that cannot be written.
+//! Lease ends: of leases with more locks than one commit takes, and ends that admission denies.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use support::metrics::registered;
 
 use super::pass;
 
-/// Takes so many writes at once.
+/// An admission that allows so many writes at once.
 #[derive(Debug, Default)]
 struct Few(AtomicUsize);
 
@@ -94,7 +94,7 @@ async fn lease_with_too_many_locks_ends_at_once_and_releases_them_later() {
         let other = space.read(&Caller::System);
         let records = other.scan(&Key::system("ending/")).count();
         assert_eq!(records, 0, "nothing is left of it");
-        // Every one of them has its delay.
+        // Every lock has its lock-delay.
         assert_eq!(other.scan(&Key::system("delay/")).count(), 200);
     }
 }

@@ -1,4 +1,4 @@
-//! Leases are never cut short, and what they lock goes as they wished.
+//! Leases: they are never cut short, and their locks end as their holders asked.
 
 use std::convert::Infallible;
 use std::time::Duration;

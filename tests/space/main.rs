@@ -1,4 +1,4 @@
-//! The keyspace's promises, whatever protocol it is used by.
+//! Tests of the keyspace's promises, which hold for every protocol.
 
 #![cfg(test)]
 

@@ -1,4 +1,4 @@
-//! One table of what flat keys look like in a tree.
+//! Flat keys as a tree: one table of cases.
 
 use kubekv::model::Caller;
 use kubekv::space::{Keyspace, tree};
@@ -45,7 +45,7 @@ async fn key_with_and_without_a_slash_is_one_node() {
 async fn node_with_descendants_is_a_directory() {
     let space = with(&[("a", "hidden"), ("a/b/c", "v")]).await;
     assert_eq!(at(&space, "a"), "dir");
-    assert_eq!(at(&space, "a/b"), "dir", "nobody wrote it");
+    assert_eq!(at(&space, "a/b"), "dir", "it is an implied directory");
     assert_eq!(at(&space, "a/b/c"), "file a/b/c");
 }
 

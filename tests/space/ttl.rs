@@ -1,4 +1,4 @@
-//! Entries that end by themselves.
+//! TTLs: expiry of entries and directories.
 
 use std::convert::Infallible;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Promises to watchers.
+//! Watches: delivery before the answer, and freshness of cached answers.
 
 use kubekv::model::{Caller, Key, KeyRange};
 use kubekv::space::{Lookup, Visibility, node_ranges};
@@ -81,7 +81,7 @@ async fn visible_change_invalidates_everything_built_without_it() {
     writer.await.unwrap();
     let (_, fresh) = space.read_and_follow(Visibility::All, node_ranges("d", true));
     put(&space, "other", "").await;
-    assert!(fresh.is_fresh(), "what it was made from did not change");
+    assert!(fresh.is_fresh(), "its entries did not change");
     delete(&space, "d/a").await;
     assert!(!fresh.is_fresh());
 }

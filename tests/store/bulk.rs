@@ -1,4 +1,4 @@
-//! Changes of many entries at once.
+//! Bulk changes: many entries in one commit.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use tokio::task::JoinSet;
 
 use crate::common::{Recorder, delete, entry, proposal, put};
 
-/// How many are changed at once.
+/// The number of entries changed at once.
 const MANY: usize = 200;
 
-/// Makes entries one by one, a few at a time.
+/// Creates entries one by one, a few concurrently.
 async fn make(store: &Arc<dyn Store>, keys: Vec<Key>) -> Vec<Arc<Entry>> {
     let mut made = Vec::new();
     for some in keys.chunks(32) {
@@ -38,7 +38,7 @@ fn changed(key: Key, before: Option<&Arc<Entry>>, put: Option<Record>) -> Write 
     }
 }
 
-/// The value stays, and something beside it does not.
+/// The same value, without the lock.
 fn released(before: &Entry) -> Record {
     let mut record = before.record.clone();
     record.attrs.lock = None;
@@ -50,13 +50,13 @@ fn locks() -> Vec<Key> {
     (0..MANY).map(key).collect()
 }
 
-/// Entries between those that are changed, which stay.
+/// Unchanged entries, between the changed ones.
 fn others() -> Vec<Key> {
     let key = |n| Key::user(format!("l/{n:03}/other"));
     (0..MANY).map(key).collect()
 }
 
-/// Half of them are released, half deleted, and each gets a record of the gateway's own: as when a lease ends.
+/// The end of a lease: half the entries are released, half deleted, and each gets a record of the gateway's own.
 fn end(locks: &[(Key, Arc<Entry>)]) -> Vec<Write> {
     let each = |(n, (key, before)): (usize, &(Key, Arc<Entry>))| {
         let put = (n % 2 == 0).then(|| released(before));
@@ -70,24 +70,24 @@ fn end(locks: &[(Key, Arc<Entry>)]) -> Vec<Write> {
 }
 
 pub(crate) async fn bulk_change_is_atomic(store: Arc<dyn Store>) {
-    let feed = Recorder::new();
-    store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
+    let sink = Recorder::new();
+    store.open(Arc::<Recorder>::clone(&sink)).await.unwrap();
     let locked: Vec<_> = locks()
         .into_iter()
         .zip(make(&store, locks()).await)
         .collect();
     let beside = make(&store, others()).await;
-    // One of them has changed.
+    // One of the entries has changed.
     let (key, stale) = &locked[MANY / 2];
     let newer = put(&*store, key, Some(stale), "newer").await.unwrap();
     let refused = store.commit(proposal(end(&locked))).await;
     assert_eq!(refused, Err(CommitError::Conflict));
-    let before = feed.delivered().len();
+    let before = sink.delivered().len();
     let mut locked = locked;
     locked[MANY / 2].1 = entry(&newer, &locked[MANY / 2].0);
 
     let commit = store.commit(proposal(end(&locked))).await.unwrap();
-    assert_eq!(feed.delivered().len(), before + 1);
+    assert_eq!(sink.delivered().len(), before + 1);
     assert_eq!(commit.changes.len(), MANY * 2);
     for (n, (key, was)) in locked.iter().enumerate() {
         let change = commit.changes.iter().find(|change| change.key == *key);
@@ -99,7 +99,7 @@ pub(crate) async fn bulk_change_is_atomic(store: Arc<dyn Store>) {
             assert_eq!(now.modified.main, commit.revision);
         }
     }
-    // What is there now is what was told: it is what the next writes expect.
+    // The store holds what was delivered: the next writes expect it.
     let gone = make(&store, vec![locks().swap_remove(1)]).await;
     delete(&*store, &locks()[1], &gone[0]).await.unwrap();
     let kept = entry(&commit, &locks()[0]);
@@ -110,8 +110,8 @@ pub(crate) async fn bulk_change_is_atomic(store: Arc<dyn Store>) {
 }
 
 pub(crate) async fn bulk_deletion_of_neighbours_is_atomic_and_exact(store: Arc<dyn Store>) {
-    let feed = Recorder::new();
-    store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
+    let sink = Recorder::new();
+    store.open(Arc::<Recorder>::clone(&sink)).await.unwrap();
     let keys: Vec<_> = (0..500).map(|n| Key::user(format!("t/{n}"))).collect();
     let edges = ["t", "t0", ".kubekv/t/1"].map(Key::user);
     let stay = make(&store, edges.to_vec()).await;
@@ -132,7 +132,7 @@ pub(crate) async fn bulk_deletion_of_neighbours_is_atomic_and_exact(store: Arc<d
     let commit = store.commit(proposal(delete_all(&all))).await.unwrap();
     assert_eq!(commit.changes.len(), 500);
     assert!(commit.changes.iter().all(|change| change.now.is_none()));
-    assert_eq!(feed.delivered().last(), Some(&commit));
+    assert_eq!(sink.delivered().last(), Some(&commit));
     for (key, entry) in edges.iter().zip(&stay) {
         delete(&*store, key, entry).await.unwrap();
     }

@@ -1,4 +1,4 @@
-//! Helpers of the store tests: a commit sink that remembers, proposals, stores in real directories.
+//! Helpers of the store tests: a recording commit sink, proposals, stores in real directories.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use kubekv::store::embedded::{EmbeddedOptions, EmbeddedStore, OnFatal};
 use kubekv::store::{CommitError, CommitSink, Store, StoreContents, StoreError};
 use parking_lot::Mutex;
 
-/// Remembers what was delivered.
+/// A commit sink that records every delivery.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
     delivered: Mutex<Vec<Arc<Commit>>>,
@@ -90,7 +90,7 @@ pub(crate) fn entry(commit: &Commit, key: &Key) -> Arc<Entry> {
     Arc::clone(commit.entry(key).unwrap())
 }
 
-/// Nothing in these tests may be fatal.
+/// Options under which a fatal error fails the test.
 pub(crate) fn never() -> OnFatal {
     Arc::new(|why| panic!("the store failed: {why}"))
 }

@@ -1,5 +1,5 @@
-//! Files that are cut, changed or missing: repaired where nothing acknowledged is lost, refused otherwise, never
-//! guessed at.
+//! Damaged files: truncated, changed or missing. They are repaired where nothing acknowledged is lost, and refused
+//! otherwise.
 
 use std::fs;
 use std::os::unix::fs::FileExt;
@@ -42,7 +42,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// All files of a store but its locks, whose bytes mean nothing.
+/// All files of a store but its lock files, whose bytes mean nothing.
 fn files(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).unwrap() {
@@ -68,7 +68,7 @@ fn journal(dir: &Path) -> PathBuf {
     journal.clone()
 }
 
-/// Where a text stands in a file.
+/// The position of a text in a file.
 fn find(path: &Path, text: &str) -> u64 {
     let bytes = fs::read(path).unwrap();
     let place = bytes
@@ -108,13 +108,13 @@ async fn refusal(dir: &Path) -> String {
 async fn torn_commit_is_truncated() {
     let dir = tempfile::tempdir().unwrap();
     let whole = sample(dir.path()).await;
-    // What kill -9 in the middle of a write leaves: the beginning of a batch.
+    // kill -9 in the middle of a write leaves the beginning of a batch.
     let journal = journal(dir.path());
     let bytes = fs::read(&journal).unwrap();
     for length in [1, 12, 13, 14, 40, 100] {
         let mut torn = bytes.clone();
         torn.extend(&bytes[..length]);
-        // The copy is an older batch's beginning; let it be a later one's.
+        // The copy is the beginning of an older batch; make it that of a later one.
         torn[bytes.len()..]
             .iter_mut()
             .skip(5)
@@ -142,7 +142,7 @@ async fn torn_commit_with_lost_pages_is_truncated() {
         .await
         .unwrap();
     store.close().await;
-    // A power cut: the last page came to the disk, one in the middle did not, and nobody was told.
+    // A power cut: the last page reached the disk, one in the middle did not, and the commit was not acknowledged.
     let file = fs::File::options().write(true).open(&journal).unwrap();
     file.write_all_at(&[0; 4096], (bytes.len() + 4096).try_into().unwrap())
         .unwrap();
@@ -195,7 +195,7 @@ async fn journal_truncated_between_commits_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     sample(dir.path()).await;
     let journal = journal(dir.path());
-    // Cut where the last batch begins: what is left is a sound journal of 29 commits.
+    // Truncated where the last batch begins: the rest is a sound journal of 29 commits.
     let bytes = fs::read(&journal).unwrap();
     let last = bytes
         .windows(4)
@@ -214,8 +214,8 @@ async fn journal_truncated_between_commits_is_refused() {
     );
 }
 
-/// Every file of a store, flushed to table files in part, with one byte changed at a time: what opens holds just what
-/// it held.
+/// Every file of a store, flushed to table files in part, with one byte changed at a time: a store that opens has its old
+/// state exactly.
 #[tokio::test]
 async fn no_changed_byte_alters_the_state_read() {
     let dir = tempfile::tempdir().unwrap();
@@ -275,7 +275,7 @@ fn tables(dir: &Path) -> usize {
         .count()
 }
 
-/// Whether it is a list of table files that a newer one replaced.
+/// Whether a file is a list of table files that a newer one replaced.
 fn is_old_list(path: &Path) -> bool {
     let name = path.file_name().unwrap().to_str().unwrap();
     let Some(number) = name

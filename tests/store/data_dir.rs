@@ -1,4 +1,4 @@
-//! The store's directory: whose it is, and that it stays where it was.
+//! The data directory: ownership, locking, and detection of its removal or replacement.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -70,8 +70,8 @@ async fn path_that_is_no_directory_is_refused_with_one_line() {
 
 /// A store whose failures are reported to a channel.
 fn watched(path: &Path) -> (EmbeddedStore, mpsc::UnboundedReceiver<String>) {
-    let (told, fatal) = mpsc::unbounded_channel();
-    let on_fatal = Arc::new(move |why| drop(told.send(why)));
+    let (report, fatal) = mpsc::unbounded_channel();
+    let on_fatal = Arc::new(move |why| drop(report.send(why)));
     (
         EmbeddedStore::new(EmbeddedOptions::new(path, on_fatal)),
         fatal,
@@ -99,19 +99,19 @@ async fn recreated_directory_acknowledges_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("data");
     let (store, mut fatal) = watched(&path);
-    let feed = Recorder::new();
-    store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
+    let sink = Recorder::new();
+    store.open(Arc::<Recorder>::clone(&sink)).await.unwrap();
     fs::rename(&path, dir.path().join("away")).unwrap();
     let other = embedded(&path);
     other.open(Recorder::new()).await.unwrap();
     put(&store, &Key::user("k"), None, "v").await.unwrap_err();
     fatal.recv().await.unwrap();
-    assert!(feed.delivered().is_empty());
+    assert!(sink.delivered().is_empty());
     put(&other, &Key::user("k"), None, "v").await.unwrap();
     other.close().await;
 }
 
-/// The table files are written in the background, and a failure there must not go unnoticed.
+/// Table files are written in the background, and a failure there must be noticed.
 #[tokio::test]
 async fn failed_flush_ends_the_process_and_loses_nothing_acknowledged() {
     let dir = tempfile::tempdir().unwrap();

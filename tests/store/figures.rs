@@ -1,4 +1,4 @@
-//! Figures, not judgements:
+//! Figures of the embedded store, measured by hand, without assertions:
 //! `cargo test --release --test store figures -- --ignored --nocapture --test-threads 1`.
 
 use std::path::Path;
@@ -23,7 +23,7 @@ fn plain() -> Record {
     }
 }
 
-/// Takes commits and keeps none.
+/// A commit sink that keeps nothing.
 struct Forgetful;
 
 impl CommitSink for Forgetful {

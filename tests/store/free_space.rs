@@ -1,4 +1,4 @@
-//! A full disk: writes are refused before anything is touched, reads go on, writes go on by themselves.
+//! Free space: on a full disk writes are refused before any file is touched, reads continue, and writes resume by themselves.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -47,10 +47,10 @@ fn is_full(error: &CommitError) -> bool {
 #[tokio::test]
 async fn below_the_reserve_only_writes_are_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let feed = Recorder::new();
+    let sink = Recorder::new();
     let no_disk_has_this = store(dir.path(), 1 << 40);
     no_disk_has_this
-        .open(Arc::<Recorder>::clone(&feed))
+        .open(Arc::<Recorder>::clone(&sink))
         .await
         .unwrap();
     let refused = put(&no_disk_has_this, &Key::user("k"), None, "v")
@@ -61,7 +61,7 @@ async fn below_the_reserve_only_writes_are_refused() {
         refused.to_string().starts_with("no space left: "),
         "{refused}"
     );
-    assert!(feed.delivered().is_empty());
+    assert!(sink.delivered().is_empty());
     no_disk_has_this.close().await;
     let enough = store(dir.path(), 1);
     enough.open(Recorder::new()).await.unwrap();
@@ -77,8 +77,8 @@ async fn full_disk_refuses_writes_until_space_is_free() {
     let _tmpfs = Tmpfs::mount(dir.path(), 64);
     let data = dir.path().join("data");
     let full = store(&data, 24);
-    let feed = Recorder::new();
-    full.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
+    let sink = Recorder::new();
+    full.open(Arc::<Recorder>::clone(&sink)).await.unwrap();
     put(&full, &Key::user("first"), None, "v").await.unwrap();
     let ballast = dir.path().join("ballast");
     std::fs::write(&ballast, vec![1; 45 << 20]).unwrap();
@@ -90,7 +90,7 @@ async fn full_disk_refuses_writes_until_space_is_free() {
     }
     std::fs::remove_file(&ballast).unwrap();
     let commit = put(&full, &Key::user("second"), None, "v").await.unwrap();
-    assert_eq!((commit.revision, feed.delivered().len()), (2, 2));
+    assert_eq!((commit.revision, sink.delivered().len()), (2, 2));
     full.close().await;
     assert_eq!(look(&data).await.unwrap().revision, 2);
 }
@@ -129,23 +129,23 @@ async fn disk_filled_within_a_burst_loses_nothing_acknowledged() {
     assert_eq!(u64::try_from(opened.entries.len()).unwrap(), made);
 }
 
-/// Without a reserve the table's own write fails, and what is on disk is not known.
+/// Without a reserve the table's own write fails, and the state on disk is unknown.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs root: tests/run"]
 async fn failed_write_ends_the_process_and_loses_nothing_acknowledged() {
     let dir = tempfile::tempdir().unwrap();
     let _tmpfs = Tmpfs::mount(dir.path(), 32);
     let data = dir.path().join("data");
-    let (told, mut fatal) = mpsc::unbounded_channel();
-    let mut options = EmbeddedOptions::new(&data, Arc::new(move |why| drop(told.send(why))));
+    let (report, mut fatal) = mpsc::unbounded_channel();
+    let mut options = EmbeddedOptions::new(&data, Arc::new(move |why| drop(report.send(why))));
     options.reserve_bytes = 0;
     let store = EmbeddedStore::new(options);
-    let feed = Recorder::new();
-    store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
+    let sink = Recorder::new();
+    store.open(Arc::<Recorder>::clone(&sink)).await.unwrap();
     std::fs::write(dir.path().join("ballast"), vec![1; 27 << 20]).unwrap();
     let mut made = 0;
     let failed = loop {
-        // Attributes of a newer version can be longer than anyone reckons with.
+        // Attributes of a newer version can exceed every estimate.
         let key = Key::user(format!("{made}"));
         let mut write = write(&key, None, Some(""));
         let put = write.put.as_mut().unwrap();
@@ -158,7 +158,7 @@ async fn failed_write_ends_the_process_and_loses_nothing_acknowledged() {
     assert!(matches!(failed, CommitError::Unknown(_)), "{failed}");
     let why = fatal.recv().await.unwrap();
     assert!(why.contains("No space left"), "{why}");
-    assert_eq!(feed.delivered().len(), made);
+    assert_eq!(sink.delivered().len(), made);
     let after = put(&store, &Key::user("after"), None, "v")
         .await
         .unwrap_err();

@@ -1,4 +1,4 @@
-//! Kill -9 under load: what was acknowledged is there.
+//! Kill -9 under load: acknowledged commits survive.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, BufReader, Write as _};
@@ -12,7 +12,7 @@ use kubekv::store::{RetentionFloors, Store, StoreContents};
 
 use crate::common::{delete, entry, look, open, put};
 
-/// Where the child writes; set by the parent.
+/// The directory that the child writes to; set by the parent.
 const DIRECTORY: &str = "KUBEKV_TEST_KILL_DIRECTORY";
 
 const TASKS: u64 = 8;
@@ -32,7 +32,7 @@ impl Random {
     }
 }
 
-/// What was acknowledged last of a key: its revision, and what its value was told as, or `None`.
+/// The last acknowledged commit of a key: its revision, and the short form of its value, or `None`.
 type Acknowledged = HashMap<String, (u64, Option<String>)>;
 
 /// The child: writes until it is killed, and prints each commit once it is acknowledged.
@@ -67,7 +67,7 @@ async fn write_for_ever(directory: PathBuf) {
             for n in 0_u64.. {
                 let key = Key::user(format!("{task}/{}", random.below(20)));
                 let before = own.remove(&key);
-                let (told, revision) = match before {
+                let (short, revision) = match before {
                     Some(before) if random.below(4) == 0 => {
                         let commit = delete(&*store, &key, &before).await.unwrap();
                         ("-".to_owned(), commit.revision)
@@ -75,14 +75,14 @@ async fn write_for_ever(directory: PathBuf) {
                     before => {
                         // Long ones fill journals and table files, so that the kill meets flushes and compactions.
                         let most = if random.below(8) == 0 { 300_000 } else { 900 };
-                        let told = format!("{n}:{}", random.below(most));
-                        let commit = put(&*store, &key, before.as_ref(), &value(&told)).await;
+                        let short = format!("{n}:{}", random.below(most));
+                        let commit = put(&*store, &key, before.as_ref(), &value(&short)).await;
                         let commit = commit.unwrap();
                         own.insert(key.clone(), entry(&commit, &key));
-                        (told, commit.revision)
+                        (short, commit.revision)
                     }
                 };
-                let line = format!("{revision} {key} {told}");
+                let line = format!("{revision} {key} {short}");
                 // One write call a line: a line the parent sees whole was acknowledged.
                 std::io::stdout()
                     .lock()
@@ -99,18 +99,18 @@ async fn write_for_ever(directory: PathBuf) {
 }
 
 /// The value that `number:length` stands for.
-fn value(told: &str) -> String {
-    let length = told.split_once(':').unwrap().1.parse().unwrap();
-    let fill = told.bytes().cycle().map(char::from).take(length);
-    format!("{told}-{}", fill.collect::<String>())
+fn value(short: &str) -> String {
+    let length = short.split_once(':').unwrap().1.parse().unwrap();
+    let fill = short.bytes().cycle().map(char::from).take(length);
+    format!("{short}-{}", fill.collect::<String>())
 }
 
-/// What a value was told as.
-fn told(entry: &Entry) -> String {
+/// The short form of an entry's value, `number:length`.
+fn short(entry: &Entry) -> String {
     let text = std::str::from_utf8(entry.value()).unwrap();
-    let told = text.split_once('-').unwrap().0;
-    assert_eq!(text, value(told), "the value is whole");
-    told.to_owned()
+    let short = text.split_once('-').unwrap().0;
+    assert_eq!(text, value(short), "the value is whole");
+    short.to_owned()
 }
 
 fn start(directory: &Path) -> Child {
@@ -123,17 +123,17 @@ fn start(directory: &Path) -> Child {
         .unwrap()
 }
 
-/// Reads acknowledgements, kills the child after some of them, and reads what it had still said.
+/// Reads acknowledgements, kills the child after some of them, and reads the remaining ones.
 fn run_and_kill(mut child: Child, after: u64, acknowledged: &mut Acknowledged) -> u64 {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).split(b'\n');
     let mut count = 0;
     let mut highest = 0;
     while let Some(Ok(line)) = lines.next() {
         let line = String::from_utf8(line).unwrap();
-        let Some(told) = line.split_once("ack ").map(|(_, told)| told) else {
+        let Some(commit) = line.split_once("ack ").map(|(_, rest)| rest) else {
             continue;
         };
-        let mut words = told.split(' ');
+        let mut words = commit.split(' ');
         let (Some(revision), Some(key), Some(value)) = (words.next(), words.next(), words.next())
         else {
             continue;
@@ -185,10 +185,10 @@ fn compare(opened: &StoreContents, acknowledged: &Acknowledged, highest: u64) {
             },
             |entry| Some(entry.index()),
         );
-        // Another commit of this key may have been durable without being told; an older one may not be left.
+        // A later commit of this key may be durable without its acknowledgement; an older one must not be left.
         match found {
             Some(found) if found == *revision => {
-                let text = entry.map(|entry| told(entry));
+                let text = entry.map(|entry| short(entry));
                 assert_eq!(text, *value, "{key} at {revision}");
             }
             Some(found) => assert!(
@@ -219,7 +219,7 @@ fn acknowledged_commits_survive_kill_9() {
         for entry in opened.entries {
             let known = acknowledged.get(&entry.0.to_string());
             if known.is_none_or(|(revision, _)| *revision < entry.1.index()) {
-                let value = told(&entry.1);
+                let value = short(&entry.1);
                 acknowledged.insert(entry.0.to_string(), (entry.1.index(), Some(value)));
             }
         }

@@ -1,4 +1,4 @@
-//! A lease on the embedded store.
+//! A lease with very many locks on the embedded store.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use kubekv::store::Store;
 use kubekv::store::embedded::{EmbeddedOptions, EmbeddedStore};
 use prometheus_client::registry::Registry;
 
-/// Its end is one commit, which writes anew all that it has locked: more than a client may write at once.
+/// Its end is one commit that rewrites every entry it has locked: more than a client may write at once.
 #[tokio::test]
 async fn lease_with_very_many_locks_can_end() {
     let directory = tempfile::tempdir().unwrap();
@@ -19,8 +19,8 @@ async fn lease_with_very_many_locks_can_end() {
         Arc::new(|why| panic!("{why}")),
     );
     let store = Arc::new(EmbeddedStore::new(options));
-    let guard = Arc::new(Bounds::new(store.limits()));
-    let (space, _) = Keyspace::open(store, guard, &mut Registry::default())
+    let admission = Arc::new(Bounds::new(store.limits()));
+    let (space, _) = Keyspace::open(store, admission, &mut Registry::default())
         .await
         .unwrap();
     let client = Caller::Client {

@@ -1,4 +1,4 @@
-//! The stores: one body of tests for each of them, and what only the embedded one must do on real files.
+//! Tests of the stores: one suite that every store passes, and tests of the embedded store on real files.
 
 #![cfg(test)]
 

@@ -8,7 +8,7 @@ use kubekv::store::{RetentionFloors, Store};
 
 use crate::common::{delete, entry, look, open, proposal, put, sorted, write};
 
-/// A store with something of everything.
+/// A store with a record of every kind.
 async fn sample(dir: &std::path::Path) {
     let (store, _) = open(dir).await.unwrap();
     let key = Key::user("k");

@@ -13,9 +13,9 @@ async fn entries_history_deletions_and_name_survive_restart() {
     let dir = tempfile::tempdir().unwrap();
     let (store, first) = open(dir.path()).await.unwrap();
     store.close().await;
-    let feed = Recorder::new();
+    let sink = Recorder::new();
     let store = crate::common::embedded(dir.path());
-    store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
+    store.open(Arc::<Recorder>::clone(&sink)).await.unwrap();
     let (a, b) = (Key::user("a"), Key::system("b"));
     let one = put(&store, &a, None, "1").await.unwrap();
     put(&store, &b, None, "2").await.unwrap();
@@ -34,7 +34,7 @@ async fn entries_history_deletions_and_name_survive_restart() {
     let opened = look(dir.path()).await.unwrap();
     assert_eq!(opened.identity, first.identity);
     assert_eq!(opened.revision, 5);
-    assert_eq!(opened.history, feed.delivered(), "`before` included");
+    assert_eq!(opened.history, sink.delivered(), "`before` included");
     let [(key, left)] = &sorted(&opened)[..] else {
         panic!("{:?}", opened.entries);
     };
@@ -74,7 +74,7 @@ async fn revisions_continue_after_restart() {
     }
 }
 
-/// What a store must still know, kept beside it.
+/// The state that a store must still have, kept beside it.
 #[derive(Default)]
 struct Model {
     live: HashMap<Key, Arc<Entry>>,

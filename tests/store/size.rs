@@ -1,4 +1,4 @@
-//! The directory compacts itself.
+//! The directory's size, which compaction bounds.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;

@@ -1,4 +1,4 @@
-//! Requirements of every store.
+//! The suite that every store passes.
 
 use std::collections::HashSet;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use crate::bulk::{bulk_change_is_atomic, bulk_deletion_of_neighbours_is_atomic_a
 use crate::common::{self, Recorder, delete, entry, proposal, put, record, write};
 use support::etcd_member::Member;
 
-/// A store, and what must live as long as it does.
+/// A store, and the values that must live as long as it does.
 struct Fixture {
     store: Arc<dyn Store>,
     _directory: Option<tempfile::TempDir>,
@@ -42,7 +42,7 @@ fn embedded() -> Fixture {
     }
 }
 
-/// A namespace of its own in the cluster that `KUBECONFIG` names, and the lead there.
+/// A namespace of its own in the cluster that `KUBECONFIG` names, with leadership there.
 async fn kubernetes() -> Fixture {
     let (shared, term) = kubernetes::lead(&kubernetes::namespace()).await;
     Fixture {
@@ -53,7 +53,7 @@ async fn kubernetes() -> Fixture {
     }
 }
 
-/// A prefix of an etcd of its own, of this component, and the lead there.
+/// A prefix of an etcd of its own, of this component, with leadership there.
 async fn etcd(component: &str) -> Fixture {
     let member = Member::start(component);
     let (shared, term) = member.lead("tests").await;
@@ -102,7 +102,7 @@ macro_rules! suite {
     };
 }
 
-/// What only a store does that numbers its commits by itself.
+/// Requirements of stores that number their commits themselves.
 macro_rules! numbering {
     ($($test:ident)*) => {
         $(mod $test {
@@ -190,19 +190,19 @@ async fn preconditions_are_enforced(store: Arc<dyn Store>) {
 }
 
 async fn refused_proposal_uses_no_revision(store: Arc<dyn Store>) {
-    let feed = Recorder::new();
-    store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
+    let sink = Recorder::new();
+    store.open(Arc::<Recorder>::clone(&sink)).await.unwrap();
     let key = Key::user("k");
     put(&*store, &key, None, "1").await.unwrap();
     put(&*store, &key, None, "2").await.unwrap_err();
     let next = put(&*store, &Key::user("l"), None, "3").await.unwrap();
     assert_eq!(next.revision, 2);
-    assert_eq!(feed.delivered().len(), 2);
+    assert_eq!(sink.delivered().len(), 2);
 }
 
 async fn proposal_is_atomic(store: Arc<dyn Store>) {
-    let feed = Recorder::new();
-    store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
+    let sink = Recorder::new();
+    store.open(Arc::<Recorder>::clone(&sink)).await.unwrap();
     let (a, b) = (Key::user("a"), Key::user("b"));
     put(&*store, &b, None, "1").await.unwrap();
     let writes = vec![write(&a, None, Some("2")), write(&b, None, Some("2"))];
@@ -215,7 +215,7 @@ async fn proposal_is_atomic(store: Arc<dyn Store>) {
     let place = |key| entry(&both, key).modified;
     assert_eq!((place(&c).main, place(&c).sub), (both.revision, 0));
     assert_eq!((place(&d).main, place(&d).sub), (both.revision, 1));
-    assert_eq!(feed.delivered().last(), Some(&both), "they travel together");
+    assert_eq!(sink.delivered().last(), Some(&both), "they are one commit");
 }
 
 async fn proposal_with_a_duplicate_key_is_refused(store: Arc<dyn Store>) {
@@ -242,8 +242,8 @@ async fn in_order_keys_are_named_by_their_revision(store: Arc<dyn Store>) {
 }
 
 async fn attributes_and_bytes_are_preserved(store: Arc<dyn Store>) {
-    let feed = Recorder::new();
-    store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
+    let sink = Recorder::new();
+    store.open(Arc::<Recorder>::clone(&sink)).await.unwrap();
     let key = Key::user(b"\xff\x00 key");
     let value: Vec<u8> = (0..=255).cycle().take(1 << 20).collect();
     let wanted = record(value);
@@ -262,7 +262,7 @@ async fn attributes_and_bytes_are_preserved(store: Arc<dyn Store>) {
     assert_eq!(entry(&commit, &key).record, wanted);
     assert_eq!(commit.cause, Cause::CompareAndSwap);
     assert_eq!(commit.subject, Some(Key::user("subject")));
-    assert_eq!(feed.delivered(), vec![commit]);
+    assert_eq!(sink.delivered(), vec![commit]);
 }
 
 async fn realms_are_isolated(store: Arc<dyn Store>) {
@@ -271,7 +271,7 @@ async fn realms_are_isolated(store: Arc<dyn Store>) {
     put(&*store, &Key::system("k"), None, "2").await.unwrap();
 }
 
-/// Counts up to the revision it was handed last.
+/// The highest revision delivered.
 #[derive(Default)]
 struct Highest(AtomicU64);
 
@@ -284,16 +284,16 @@ impl CommitSink for Highest {
 }
 
 async fn commit_is_delivered_before_it_is_answered(store: Arc<dyn Store>) {
-    let feed = Arc::new(Highest::default());
-    store.open(Arc::<Highest>::clone(&feed)).await.unwrap();
+    let sink = Arc::new(Highest::default());
+    store.open(Arc::<Highest>::clone(&sink)).await.unwrap();
     let mut tasks = tokio::task::JoinSet::new();
     for task in 0..8 {
-        let (store, feed) = (Arc::clone(&store), Arc::clone(&feed));
+        let (store, sink) = (Arc::clone(&store), Arc::clone(&sink));
         tasks.spawn(async move {
             for n in 0..25 {
                 let key = Key::user(format!("{task}/{n}"));
                 let commit = put(&*store, &key, None, "v").await.unwrap();
-                assert!(feed.0.load(Ordering::SeqCst) >= commit.revision);
+                assert!(sink.0.load(Ordering::SeqCst) >= commit.revision);
             }
         });
     }
@@ -301,8 +301,8 @@ async fn commit_is_delivered_before_it_is_answered(store: Arc<dyn Store>) {
 }
 
 async fn commits_are_delivered_in_order_exactly_once(store: Arc<dyn Store>) {
-    let feed = Recorder::new();
-    store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
+    let sink = Recorder::new();
+    store.open(Arc::<Recorder>::clone(&sink)).await.unwrap();
     let mut tasks = tokio::task::JoinSet::new();
     for task in 0..16 {
         let store = Arc::clone(&store);
@@ -317,21 +317,24 @@ async fn commits_are_delivered_in_order_exactly_once(store: Arc<dyn Store>) {
         });
     }
     let answered: HashSet<_> = tasks.join_all().await.into_iter().flatten().collect();
-    let delivered = feed.delivered();
+    let delivered = sink.delivered();
     let revisions: Vec<_> = delivered.iter().map(|commit| commit.revision).collect();
     assert_eq!(revisions.len(), 400);
     assert!(
         revisions.is_sorted_by(|one, next| one < next),
         "{revisions:?}"
     );
-    let told =
+    let revisions =
         |commit: &Arc<kubekv::model::Commit>| (commit.revision, commit.changes[0].key.clone());
-    assert_eq!(delivered.iter().map(told).collect::<HashSet<_>>(), answered);
+    assert_eq!(
+        delivered.iter().map(revisions).collect::<HashSet<_>>(),
+        answered
+    );
 }
 
 async fn one_of_many_concurrent_conditional_writers_wins(store: Arc<dyn Store>) {
-    let feed = Recorder::new();
-    store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
+    let sink = Recorder::new();
+    store.open(Arc::<Recorder>::clone(&sink)).await.unwrap();
     let key = Key::user("k");
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..32 {
@@ -340,32 +343,32 @@ async fn one_of_many_concurrent_conditional_writers_wins(store: Arc<dyn Store>) 
     }
     let outcomes = tasks.join_all().await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
-    assert_eq!(feed.delivered().len(), 1);
+    assert_eq!(sink.delivered().len(), 1);
 }
 
 async fn dropped_commit_is_whole_or_absent(store: Arc<dyn Store>) {
-    let feed = Recorder::new();
-    store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
+    let sink = Recorder::new();
+    store.open(Arc::<Recorder>::clone(&sink)).await.unwrap();
     for n in 0..50 {
         let key = Key::user(format!("{n}"));
-        // Polled once, then dropped: whoever asked hung up.
+        // Polled once, then dropped: the client disconnected.
         poll_once(&mut Box::pin(put(&*store, &key, None, "v"))).await;
     }
     let last = put(&*store, &Key::user("last"), None, "v").await.unwrap();
-    let delivered = feed.delivered();
+    let delivered = sink.delivered();
     assert_eq!(delivered.last(), Some(&last));
     assert!(delivered.iter().all(|commit| commit.changes.len() == 1));
 }
 
 async fn every_revision_is_a_whole_commit(store: Arc<dyn Store>) {
-    let feed = Recorder::new();
-    store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
+    let sink = Recorder::new();
+    store.open(Arc::<Recorder>::clone(&sink)).await.unwrap();
     for n in 0..50 {
         let key = Key::user(format!("{n}"));
         poll_once(&mut Box::pin(put(&*store, &key, None, "v"))).await;
     }
     let last = put(&*store, &Key::user("last"), None, "v").await.unwrap();
-    let count = u64::try_from(feed.delivered().len()).unwrap();
+    let count = u64::try_from(sink.delivered().len()).unwrap();
     assert_eq!(last.revision, count, "no revision is skipped");
 }
 
@@ -387,19 +390,19 @@ async fn empty_proposal_is_a_commit(store: Arc<dyn Store>) {
 }
 
 async fn closed_store_refuses_commits(store: Arc<dyn Store>) {
-    let feed = Recorder::new();
-    store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
+    let sink = Recorder::new();
+    store.open(Arc::<Recorder>::clone(&sink)).await.unwrap();
     put(&*store, &Key::user("k"), None, "v").await.unwrap();
     store.close().await;
     let refused = put(&*store, &Key::user("l"), None, "v").await.unwrap_err();
     assert!(matches!(refused, CommitError::Unavailable(_)), "{refused}");
-    assert_eq!(feed.delivered().len(), 1);
+    assert_eq!(sink.delivered().len(), 1);
     store.close().await;
 }
 
 async fn commit_holds_the_previous_entries(store: Arc<dyn Store>) {
-    let feed = Recorder::new();
-    store.open(Arc::<Recorder>::clone(&feed)).await.unwrap();
+    let sink = Recorder::new();
+    store.open(Arc::<Recorder>::clone(&sink)).await.unwrap();
     let key = Key::user("k");
     let first = put(&*store, &key, None, "1").await.unwrap();
     let second = put(&*store, &key, Some(&entry(&first, &key)), "2").await;
@@ -409,7 +412,7 @@ async fn commit_holds_the_previous_entries(store: Arc<dyn Store>) {
     assert_eq!(before(&first), None);
     assert_eq!(before(&second), Some(entry(&first, &key)));
     assert_eq!(before(&gone), Some(entry(&second, &key)));
-    assert_eq!(feed.delivered(), [first, second, gone]);
+    assert_eq!(sink.delivered(), [first, second, gone]);
 }
 
 async fn trimming_removes_no_live_entry(store: Arc<dyn Store>) {

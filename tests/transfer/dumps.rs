@@ -1,4 +1,4 @@
-//! Transfers that need no other program: stores in directories, and files.
+//! Transfers between embedded stores and files, which need no other program.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -28,7 +28,7 @@ fn export_and_import_through_a_file_lose_nothing() {
     assert_named(&exported.err);
     let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
-    // A file that is there already may be somebody's.
+    // An existing file is not overwritten.
     assert_eq!(
         refused(&["export", "--from", &from, "--output", path]).code,
         8
@@ -131,7 +131,7 @@ fn truncated_dump_is_refused_before_any_write() {
     assert!(!home.path().join("b").exists());
     let done = run_with(&["import", "-", "--to", &to], &whole);
     assert_eq!(done.code, 0, "{done:?}");
-    // To a gateway goes what Consul exports, and no dump.
+    // A gateway accepts Consul's exports, and no dump.
     let done = run_with(&["import"], &whole);
     assert_eq!(done.code, 2, "{done:?}");
 }
@@ -199,7 +199,7 @@ fn store_in_use_is_neither_read_nor_written() {
     assert_eq!(refused(&["import", "[]", "--delete"]).code, 2);
     let gateway = &["--address", "127.0.0.1:1", "--to", &other];
     assert_eq!(refused(&[&["import"], &gateway[..]].concat()).code, 2);
-    // A directory that is none is not made one by reading.
+    // Reading does not create a missing directory.
     let nothing = embedded(&home.path().join("c"));
     assert_eq!(refused(&["export", "--from", &nothing]).code, 6);
     assert!(!home.path().join("c").exists());
@@ -225,21 +225,21 @@ fn killed_import_resumes() {
         .spawn()
         .unwrap();
     let mut err = BufReader::new(import.stderr.take().unwrap()).lines();
-    let told = err.find(|line| line.as_ref().unwrap().starts_with("kubekv: written "));
+    let progress = err.find(|line| line.as_ref().unwrap().starts_with("kubekv: written "));
     import.kill().unwrap();
     import.wait().unwrap();
-    let told = told.unwrap().unwrap();
+    let progress = progress.unwrap().unwrap();
 
-    // What is there came from this import: another one is refused, and the same goes on.
+    // The entries there came from this import: another import is refused, and the same one resumes.
     let another = r#"[{"key":"a","flags":0,"value":""}]"#;
     let done = refused(&["import", another, "--to", &to]);
     assert!(done.err.contains("was not finished there"), "{done:?}");
     let done = run(&["import", "--json", &data, "--to", &to]);
-    assert_eq!(done.code, 0, "{told}: {done:?}");
+    assert_eq!(done.code, 0, "{progress}: {done:?}");
     let done = done.json();
     let sum = done["written"].as_u64().unwrap() + done["equal"].as_u64().unwrap();
     assert_eq!(sum, count, "{done}");
-    assert!(done["equal"].as_u64().unwrap() > 0, "{told}: {done}");
+    assert!(done["equal"].as_u64().unwrap() > 0, "{progress}: {done}");
     assert_eq!(dump(&to).len(), usize::try_from(count).unwrap());
 }
 

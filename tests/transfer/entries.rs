@@ -1,4 +1,4 @@
-//! Entries to move, and checks of what arrived.
+//! Entries to transfer, and checks of the result.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +16,7 @@ pub(crate) fn json(to: std::net::SocketAddr, request: &str) -> Value {
     serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
 }
 
-/// A session that ends its keys so; it lives long.
+/// A long-lived session with this behaviour of its keys.
 pub(crate) fn session(consul: std::net::SocketAddr, name: &str, behavior: &str) -> String {
     let body = format!(r#"{{"Name":"{name}","Behavior":"{behavior}","TTL":"3600s"}}"#);
     let answer = ask_body(consul, "PUT /v1/session/create", "", body);
@@ -33,7 +33,7 @@ pub(crate) fn put(to: std::net::SocketAddr, page: &str, body: &[u8]) -> String {
     answer
 }
 
-/// Gives a gateway, or a Consul and an etcd, one of each kind that Consul's clients make.
+/// Writes one entry of each kind that Consul's clients make, to a gateway or a Consul.
 pub(crate) fn fill_consul(consul: std::net::SocketAddr) {
     put(consul, "/v1/kv/docker/text?flags=7", b"hello");
     put(consul, "/v1/kv/docker/most?flags=18446744073709551615", b"");
@@ -64,7 +64,7 @@ pub(crate) fn fill_etcd(etcd: std::net::SocketAddr) {
     put(etcd, "/v2/keys/tree/ends/in", b"value=1");
 }
 
-/// The lines of a store's entries by key, less what is left of their TTLs, which goes by.
+/// The lines of a store's entries by key, without their remaining TTLs, which change.
 pub(crate) fn dump(store: &str) -> BTreeMap<String, Value> {
     let done = run(&["export", "--from", store]);
     assert_eq!(done.code, 0, "{done:?}");
@@ -90,14 +90,14 @@ pub(crate) fn entries(dump: &str) -> BTreeMap<String, Value> {
     found
 }
 
-/// Runs an import; what it came to.
+/// Runs an import; its report.
 pub(crate) fn import(arguments: &[&str]) -> Value {
     let done = run(&[&["import", "--json"], arguments].concat());
     assert_eq!(done.code, 0, "{done:?}");
     done.json()
 }
 
-/// Runs what must not succeed.
+/// Runs a command that must fail.
 pub(crate) fn refused(arguments: &[&str]) -> Done {
     let done = run(arguments);
     assert_ne!(done.code, 0, "{done:?}");

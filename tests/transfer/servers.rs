@@ -1,4 +1,4 @@
-//! Real servers to move away from.
+//! Imports from a real Consul and etcd.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use support::etcd_member::Member;
 use support::requests::ask;
 use support::running::Running;
 
-/// What Consul says of its keys, less the indexes.
+/// Consul's answer for its keys, without the indexes.
 fn keys(consul: std::net::SocketAddr) -> Vec<Value> {
     let mut found = json(consul, "GET /v1/kv/?recurse");
     for entry in found.as_array_mut().unwrap() {
@@ -63,7 +63,7 @@ async fn consul_is_imported() {
     });
 }
 
-/// What etcd says of its nodes, less the indexes and what goes by of TTLs.
+/// etcd's answer for its nodes, without the indexes and remaining TTLs.
 fn nodes(mut node: Value) -> Value {
     let fields = node.as_object_mut().unwrap();
     for index in ["createdIndex", "modifiedIndex", "expiration"] {
@@ -91,7 +91,7 @@ async fn etcd_is_imported_over_v2() {
     tokio::task::block_in_place(|| {
         fill_etcd(real.address);
         put(real.address, "/v2/keys/tree/%C3%A9%20x", b"value=%22%0A");
-        // The first member is gone; the second answers.
+        // The first member is down; the second answers.
         let from = format!("etcd2://127.0.0.1:1,{}", real.address);
         let done = import(&["--from", &from, "--to", &to]);
         assert_eq!(done["entries"], 8, "{done}");
@@ -101,7 +101,7 @@ async fn etcd_is_imported_over_v2() {
         assert_eq!(tree(gateway.etcd), tree(real.address));
         gateway.stop();
 
-        // Bytes that are no UTF-8 are not told as they are: that is said.
+        // Bytes that are not UTF-8 do not come through unchanged: the report says so.
         put(real.address, "/v2/keys/tree/bytes", b"value=%FF");
         let done = run(&["export", "tree/b", "--from", &from]);
         assert_eq!(done.code, 1, "{done:?}");
@@ -153,7 +153,7 @@ fn etcd_is_imported_over_v3() {
     let all = run(&["export", "--from", &from]);
     assert_eq!(entries(all.text()).len(), 603, "{all:?}");
 
-    // A store of kubekv's there is not taken for keys of somebody else's.
+    // A store of kubekv there is not read as keys of other programs.
     let store = member.store("kv");
     import(&[r#"[{"key":"a","flags":0,"value":""}]"#, "--to", &store]);
     let done = run(&["export", "--from", &from]);
@@ -169,7 +169,7 @@ async fn changes_during_an_import_are_caught_up_or_reported() {
     let to = embedded(home.path());
     let stop = Arc::new(AtomicBool::new(false));
     let address = real.address;
-    // So many that each of the import's passes meets one.
+    // So many that each pass of the import meets one.
     let writers = [0, 1, 2, 3].map(|number| {
         let stop = Arc::clone(&stop);
         std::thread::spawn(move || {

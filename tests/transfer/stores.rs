@@ -48,7 +48,7 @@ fn import_is_refused_while_a_gateway_leads() {
     support::metrics::wait_for_metric(gateway.admin, "kubekv_store_is_leader 1");
     let before = gateway.run(&["put", "a", "1"]);
     assert_eq!(before.code, 0, "{before:?}");
-    // What is read beside it is as it is now, and takes nothing from it.
+    // A read beside the leader shows the current entries and leaves its leadership alone.
     assert_eq!(dump(&store).len(), 1);
     let done = refused(&["import", "--from", &from, "--to", &store, "--into-existing"]);
     assert_eq!(done.code, 6, "{done:?}");
@@ -56,12 +56,12 @@ fn import_is_refused_while_a_gateway_leads() {
     assert!(done.err.contains(line), "{done:?}");
     assert_eq!(gateway.run(&["list"]).text(), "a\n");
 
-    // One that died is waited for.
+    // The leadership of a dead leader is waited for.
     gateway.signal(Signal::KILL);
     let arguments = ["--from", &from, "--to", &store, "--into-existing"];
     let done = import(&arguments);
     assert_eq!(done["extra"][0], "a");
-    // The lead is given up: a gateway has it at once, and what was moved.
+    // Leadership is released: a gateway takes it at once, and has the imported entries.
     let gateway = Running::start(&store);
     support::metrics::wait_for_metric(gateway.admin, "kubekv_store_is_leader 1");
     let moved = gateway.run(&["get", "docker/text"]);
@@ -87,18 +87,18 @@ fn killed_import_resumes_in_a_shared_store() {
         .spawn()
         .unwrap();
     let mut err = BufReader::new(cut.stderr.take().unwrap()).lines();
-    let told = err.find(|line| line.as_ref().unwrap().starts_with("kubekv: written "));
+    let progress = err.find(|line| line.as_ref().unwrap().starts_with("kubekv: written "));
     cut.kill().unwrap();
     cut.wait().unwrap();
     let done = run(&["import", "--json", &data, "--to", &to]);
-    assert_eq!(done.code, 0, "{told:?}: {done:?}");
+    assert_eq!(done.code, 0, "{progress:?}: {done:?}");
     assert!(
         done.err.contains("waiting for the leadership of the store"),
         "{done:?}"
     );
     assert!(
         done.json()["equal"].as_u64().unwrap() > 0,
-        "{told:?}: {done:?}"
+        "{progress:?}: {done:?}"
     );
     assert_eq!(dump(&to).len(), 2_000);
 }

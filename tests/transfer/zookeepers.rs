@@ -1,4 +1,4 @@
-//! A real ZooKeeper to move away from, filled by its own command line and by libkv.
+//! Imports from a real ZooKeeper, filled by its own command line and by libkv.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -54,11 +54,11 @@ fn zookeeper_is_imported() {
     fill(&zookeeper);
     let home = tempfile::tempdir().unwrap();
     let to = embedded(home.path());
-    // The first server is gone; the second answers.
+    // The first server is down; the second answers.
     let from = format!("zk://127.0.0.1:1,{}/kv", zookeeper.address);
     let both = ["import", "--from", &from, "--to", &to];
 
-    // What not everybody may read is not passed over.
+    // A node that the import may not read is not skipped silently.
     let somebody = [&both[..], &["--from-user", "somebody"]].concat();
     for refused in [run(&both), with_password("wrong", &somebody)] {
         assert_eq!(refused.code, 4, "{refused:?}");
@@ -82,7 +82,7 @@ fn zookeeper_is_imported() {
     assert_eq!(part.code, 0, "{part:?}");
     let keys: Vec<String> = entries(part.text()).into_keys().collect();
     assert_eq!(keys, ["app/text", "app/text/in"]);
-    // All but what is ZooKeeper's own.
+    // All nodes but ZooKeeper's own.
     let whole = format!("zk://{}", zookeeper.address);
     let done = with_password("hidden", &["export", "--from", &whole, "--from-user", "me"]);
     assert_eq!(done.code, 0, "{done:?}");
@@ -92,7 +92,7 @@ fn zookeeper_is_imported() {
     assert!(all.keys().all(|key| !key.starts_with("zookeeper")));
 }
 
-/// A store has what `fill` made.
+/// Asserts that a store has the nodes of `fill`.
 fn assert_moved(store: &str) {
     let there = dump(store);
     let directory = |key: &str, dir: &str| json!({"key": key, "value": "", "dir": dir});
@@ -103,7 +103,7 @@ fn assert_moved(store: &str) {
         json!({"key": "app/text/in", "value": "deep"}),
         json!({"key": "app/\u{e9}", "value": "caf\u{e9}"}),
         json!({"key": "app/job-0000000003", "value": "numbered"}),
-        // Nobody is told that these would go by themselves.
+        // The report does not say that these would expire by themselves.
         json!({"key": "box", "value": "mine"}),
         json!({"key": "box/in", "value": "kept"}),
         json!({"key": "short", "value": "mine"}),
@@ -131,14 +131,14 @@ fn keys(directory: &Path) -> PathBuf {
     program
 }
 
-/// Runs it to its end; what it printed.
+/// Runs the program to its end; its output.
 fn libkv(program: &Path, arguments: &[&str]) -> String {
     let done = done(Command::new(program).args(arguments).output().unwrap());
     assert_eq!(done.code, 0, "{done:?}");
     done.text().to_owned()
 }
 
-/// Starts it, and waits for the line it says before it goes on.
+/// Starts the program, and waits for the line it prints when it is ready.
 fn libkv_on(program: &Path, arguments: &[&str]) -> Child {
     let mut child = Command::new(program)
         .args(arguments)
@@ -154,7 +154,7 @@ fn libkv_on(program: &Path, arguments: &[&str]) -> Child {
     child
 }
 
-/// Lets it end.
+/// Ends the program.
 fn end(mut child: Child) {
     drop(child.stdin.take());
     assert!(child.wait().unwrap().success());
@@ -207,7 +207,7 @@ fn libkv_finds_its_zookeeper_entries_in_kubekv() {
     assert!(there.ends_with("\nlocks/leader=mine\n"), "{there}");
     assert_eq!(get("etcd", &etcd, &all), there);
     assert_eq!(get("etcd", &etcd, &[node]), format!("{node}\n"));
-    // Over consul://, a name that ends with a slash is another's.
+    // Over consul://, a name that ends with a slash is another key.
     assert_eq!(
         get("consul", &consul, &all[3..]),
         get("zk", &server, &all[3..])
@@ -327,7 +327,7 @@ fn zookeeper_is_read_over_tls() {
             &[("--from-ca", "other.pem"), ours, key][..],
             &*cannot,
         ),
-        // It asks for a certificate.
+        // The server demands a certificate.
         (secure, &[("--from-ca", "ca.pem")], ""),
         (
             secure,
@@ -356,7 +356,7 @@ fn server_that_is_no_zookeeper_is_reported() {
         assert!(done.err.starts_with(&line), "{done:?}");
     }
     gateway.stop();
-    // One that takes no more connections.
+    // A server that accepts no more connections.
     let full = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = full.local_addr().unwrap();
     std::thread::spawn(move || full.incoming().for_each(drop));

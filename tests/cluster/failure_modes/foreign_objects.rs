@@ -1,4 +1,4 @@
-//! Objects in the namespace that others write, edit, copy or keep from being deleted.
+//! Objects in the namespace that other programs edit, copy or keep from being deleted, and definitions that prune fields.
 
 use super::{ask, consul_index, json, object, sync};
 use crate::definition::without_rules;
@@ -7,7 +7,7 @@ use support::command::kubekv;
 use support::kubernetes::{kubectl, namespace};
 use support::kubernetes_servers::Servers;
 
-/// Hole 20: an object is deleted, and a finalizer holds it back.
+/// Failure mode 20: an object is deleted, and a finalizer holds it back.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn entry_held_by_a_finalizer_is_deleted_and_can_be_recreated_after_it() {
@@ -32,14 +32,16 @@ fn entry_held_by_a_finalizer_is_deleted_and_can_be_recreated_after_it() {
     let refused = ask(gateway.etcd, "PUT /v2/keys/k?value=after");
     assert!(refused.contains("finalizer"), "{refused}");
     finalizers(serde_json::json!([]));
-    until("it went", || object(&namespace, "k").is_none());
+    until("its object is removed", || {
+        object(&namespace, "k").is_none()
+    });
     sync(&gateway);
     put(&gateway, "k", "after");
     assert_eq!(get(&gateway, "k").as_deref(), Some("after"));
     assert_eq!(gateway.stop().code, 0);
 }
 
-/// Hole 20: somebody applies an old copy of an object.
+/// Failure mode 20: an old copy of an object is applied.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn restored_old_object_lowers_no_index() {
@@ -71,7 +73,7 @@ fn restored_old_object_lowers_no_index() {
     assert_eq!(gateway.stop().code, 0);
 }
 
-/// Hole 20: the cluster's definition is an older one, and drops the write ids that tell whose a write is.
+/// Failure mode 20: the cluster's definition is an older one and prunes the write ids that identify each write.
 #[test]
 #[ignore = "needs Kubernetes: tests/components get kubernetes etcd-3.6"]
 fn no_leadership_where_write_ids_are_lost() {
@@ -93,7 +95,7 @@ fn no_leadership_where_write_ids_are_lost() {
     command.env("KUBECONFIG", servers.kubeconfig(1));
     let gateway = start_by(command, "default", "only");
     let path = "jsonpath={range .items[?(@.spec.key==\"lead\")]}{.metadata.generation}{end}";
-    until("the lead is taken and given up, time and again", || {
+    until("leadership is taken and given up repeatedly", || {
         let written = servers.kubectl(1, &["get", "kv", "-o", path], &[]);
         written.is_ok_and(|written| written.parse::<u64>().is_ok_and(|times| times > 6))
     });

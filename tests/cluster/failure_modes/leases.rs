@@ -1,4 +1,4 @@
-//! Sessions, and what they lock.
+//! Leases under pauses and takeovers: sessions and lock-delays.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ fn session(gateway: &Running, body: &str) -> String {
     json(&made)["ID"].as_str().unwrap().to_owned()
 }
 
-/// Hole 21: the leader stands still for longer than a session lasts, and its renewal waits meanwhile.
+/// Failure mode 21: the leader is paused for longer than a session lasts, and its renewal waits meanwhile.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn session_with_a_waiting_renewal_survives_a_paused_leader() {
@@ -35,18 +35,18 @@ fn session_with_a_waiting_renewal_survives_a_paused_leader() {
         let answer = answer(renewal);
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
-    // Nor is one cut short whose renewal comes when the gateway has looked at the clock.
+    // Nor is a session cut short whose renewal arrives after the gateway has looked at the clock.
     sync(&gateway);
     let late = ask(gateway.consul, &format!("PUT /v1/session/renew/{other}"));
     assert!(late.starts_with("HTTP/1.1 200"), "{late}");
-    // They end all the same when nobody renews them.
+    // They still end when nobody renews them.
     until("it ends", || {
         ask(gateway.consul, &format!("GET /v1/session/info/{id}")).ends_with("[]")
     });
     assert_eq!(gateway.stop().code, 0);
 }
 
-/// Hole 21: a session has its full term again at the gateway that takes over.
+/// Failure mode 21: a session gets its full TTL again from the gateway that takes over.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn session_and_lock_delay_survive_takeover() {
@@ -67,7 +67,7 @@ fn session_and_lock_delay_survive_takeover() {
     let answer = locks(&second, &kept);
     assert!(
         answer.ends_with("false"),
-        "the lock's delay is not over: {answer}"
+        "the lock-delay is not over: {answer}"
     );
     let answer = ask(second.consul, &format!("PUT /v1/session/renew/{kept}"));
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");

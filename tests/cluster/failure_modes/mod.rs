@@ -18,25 +18,25 @@ use support::kubernetes::kubectl;
 use support::requests::{answer, ask, send_body};
 use support::running::Running;
 
-/// Starts a gateway whose requests a proxy takes; its lead lasts so many seconds.
+/// Starts a gateway behind a fault proxy, with leadership of so many seconds.
 fn start_behind(proxy: &FaultProxy, namespace: &str, name: &str, seconds: u64) -> Running {
     let mut command = kubekv();
     command.env("KUBECONFIG", proxy.kubeconfig());
     start_for(command, namespace, name, seconds)
 }
 
-/// It dies.
+/// Kills a gateway.
 fn kill(gateway: Running) {
     gateway.signal(Signal::KILL);
     let _ended = gateway.end();
 }
 
-/// Returns when everything that was written so far has been told.
+/// Returns when the watch has delivered everything that was written so far.
 fn sync(gateway: &Running) {
     put(gateway, "sync", "x");
 }
 
-/// What the object of a key says, by kubectl; nothing where there is none.
+/// The object of a key, by kubectl, if there is one.
 fn object(namespace: &str, key: &str) -> Option<serde_json::Value> {
     let list = kubectl(&["-n", namespace, "get", "kv", "-o", "json"], &[]).unwrap();
     let list: serde_json::Value = serde_json::from_str(&list).unwrap();
@@ -79,7 +79,7 @@ fn json(answer: &str) -> serde_json::Value {
     serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
 }
 
-/// The index of a key or a prefix, as Consul's clients are told it.
+/// The index of a key or a prefix that Consul's clients get.
 fn consul_index(gateway: &Running, path: &str) -> u64 {
     number(
         &ask(gateway.consul, &format!("GET {path}")),

@@ -1,4 +1,4 @@
-//! Gateways that lag, and leaders whose leadership ends.
+//! Reads of gateways that lag, and of leaders whose leadership ends.
 
 use std::fs;
 use std::process::Command;
@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use super::{ask, edit, kill, number, send, start_behind, sync};
 use crate::gateway::{
-    get, lead, metric, put, start, start_by, start_for, state, status, until, until_ready,
+    get, leader_record, metric, put, start, start_by, start_for, state, status, until, until_ready,
 };
 use support::command::kubekv;
 use support::fault_proxy::{Action, FaultProxy, Requests, Watches};
@@ -15,7 +15,7 @@ use support::kubernetes::{kubectl, namespace};
 use support::kubernetes_servers::{ETCD, Servers, apiserver};
 use support::running::Running;
 
-/// Hole 12: the lead's record is taken away, and what its holder wrote lands after another gateway took it anew.
+/// Failure mode 12: the leader record is deleted, and a write of its holder lands after another gateway took leadership.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn deleted_leader_record_admits_no_stale_write() {
@@ -39,7 +39,7 @@ fn deleted_leader_record_admits_no_stale_write() {
     assert_eq!(second.stop().code, 0);
 }
 
-/// Hole 12: whoever would lead waits as long as the record says, not as long as its own lead would last.
+/// Failure mode 12: a candidate waits as long as the leader record says, not for the duration of its own leadership.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn candidate_waits_for_the_duration_in_the_leader_record() {
@@ -50,29 +50,33 @@ fn candidate_waits_for_the_duration_in_the_leader_record() {
     let second = start_for(kubekv(), &namespace, "second", 1);
     first.signal(Signal::STOP);
     std::thread::sleep(std::time::Duration::from_secs(3));
-    assert_eq!(lead(&namespace)["name"], "first", "it may go on any moment");
+    assert_eq!(
+        leader_record(&namespace)["name"],
+        "first",
+        "it may resume at any moment"
+    );
     until_ready(&second);
     first.signal(Signal::CONT);
     assert_eq!(second.stop().code, 0);
     assert_eq!(first.stop().code, 0);
 }
 
-/// Holes 1 and 2, for who reads all anew: a term may end before its first heartbeat, and what comes late is told from what is
-/// valid by where each term began.
+/// Failure modes 1 and 2, after a full list: a term may end before its first heartbeat, and stale writes are recognised by
+/// the fence of each term.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn fence_of_a_term_without_heartbeat_is_recorded() {
     let namespace = namespace();
     let proxy = FaultProxy::start();
     let heartbeats = Requests::of("PUT").of_key("lead");
-    let _none_comes = proxy.rule(heartbeats, Action::Drop);
+    let _none_arrives = proxy.rule(heartbeats, Action::Drop);
     let first = start_behind(&proxy, &namespace, "first", 8);
     until_ready(&first);
     kill(first);
     let second = start(&namespace, "second");
     until_ready(&second);
-    until("its own is noted as well", || {
-        let record = lead(&namespace);
+    until("its own fence is recorded as well", || {
+        let record = leader_record(&namespace);
         let fences = record["fences"].as_array().unwrap().iter();
         let terms: Vec<_> = fences
             .map(|fence| fence["term"].as_u64().unwrap())
@@ -82,7 +86,7 @@ fn fence_of_a_term_without_heartbeat_is_recorded() {
     assert_eq!(second.stop().code, 0);
 }
 
-/// Hole 13: a standby that follows through an API server that lags takes the lead through one that does not.
+/// Failure mode 13: a standby whose watch lags takes leadership with a write that does not.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn lagging_standby_serves_nothing_until_its_fence_arrives() {
@@ -93,11 +97,11 @@ fn lagging_standby_serves_nothing_until_its_fence_arrives() {
     put(&first, "w", "0");
     let second = start_behind(&theirs, &namespace, "second", 6);
     until("it follows", || state(&second) == "relaying");
-    // The lead's record stays as the second one knows it; only entries are news.
+    // The leader record stays as the second one has it; only entries change.
     let heartbeats = Requests::of("PUT").of_key("lead");
     let _held = ours.rule(heartbeats.clone(), Action::Hold);
     sync(&first);
-    // It begins in the past: it has caught up when it was told of what somebody did just now.
+    // Its watch starts in the past: it has caught up when it gets an edit made just now.
     edit(&namespace, "w", "by hand");
     until("it has caught up", || {
         metric(&second, "kubekv_store_external_writes_total") == 1
@@ -106,17 +110,17 @@ fn lagging_standby_serves_nothing_until_its_fence_arrives() {
     put(&first, "w", "1");
     kill(first);
     let fence = theirs.rule(heartbeats, Action::Note);
-    until("it is answered that it leads", || {
+    until("its takeover is acknowledged", || {
         fence.answers().contains(&200)
     });
-    assert_ne!(state(&second), "ok", "it does not know what it leads");
-    theirs.watches(Watches::Told);
+    assert_ne!(state(&second), "ok", "it does not have the entries yet");
+    theirs.watches(Watches::Delivered);
     until_ready(&second);
     assert_eq!(get(&second, "w").as_deref(), Some("1"));
     assert_eq!(second.stop().code, 0);
 }
 
-/// Hole 14: heartbeats are written, readiness and bookmarks look alive, and nothing is told.
+/// Failure mode 14: heartbeats are written, readiness and bookmarks look alive, and the watch delivers no event.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn leader_without_watch_events_loses_leadership() {
@@ -131,14 +135,14 @@ fn leader_without_watch_events_loses_leadership() {
     until_ready(&second);
     assert_ne!(state(&first), "ok");
     put(&second, "k", "after");
-    proxy.watches(Watches::Told);
+    proxy.watches(Watches::Delivered);
     until("it relays", || state(&first) == "relaying");
     assert_eq!(get(&first, "k").as_deref(), Some("after"));
     assert_eq!(first.stop().code, 0);
     assert_eq!(second.stop().code, 0);
 }
 
-/// Hole 14: only the watch that is open hangs: another one is opened in time.
+/// Failure mode 14: only the open watch hangs: another one is opened in time.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn hung_watch_is_reopened_without_losing_leadership() {
@@ -146,10 +150,10 @@ fn hung_watch_is_reopened_without_losing_leadership() {
     let proxy = FaultProxy::start();
     let gateway = start_behind(&proxy, &namespace, "only", 6);
     until_ready(&gateway);
-    let term = lead(&namespace)["term"].clone();
+    let term = leader_record(&namespace)["term"].clone();
     proxy.freeze_watches();
     put(&gateway, "k", "v");
-    assert_eq!(lead(&namespace)["term"], term);
+    assert_eq!(leader_record(&namespace)["term"], term);
     assert_eq!(gateway.stop().code, 0);
 }
 
@@ -159,7 +163,7 @@ fn start_at(servers: &Servers, number: usize, name: &str) -> Running {
     start_by(command, "default", name)
 }
 
-/// Holes 13 and 14 as they were measured: two API servers, one of which stands still.
+/// Failure modes 13 and 14 as they were measured: two API servers, one of which is paused.
 #[test]
 #[ignore = "needs Kubernetes: tests/components get kubernetes etcd-3.6"]
 fn gateway_with_a_responsive_api_server_leads() {
@@ -177,11 +181,11 @@ fn gateway_with_a_responsive_api_server_leads() {
     servers.signal(&apiserver(1), Signal::CONT);
     until("it relays", || state(&first) == "relaying");
     assert_eq!(get(&first, "k").as_deref(), Some("after"));
-    // Nothing is lost where etcd stands still, and with it all of them.
+    // Nothing is lost while etcd is paused, and with it all API servers.
     servers.signal(ETCD, Signal::STOP);
-    until("nobody leads", || state(&second) != "ok");
+    until("no gateway leads", || state(&second) != "ok");
     servers.signal(ETCD, Signal::CONT);
-    until("somebody leads", || {
+    until("a gateway leads", || {
         state(&first) == "ok" || state(&second) == "ok"
     });
     assert_eq!(get(&first, "k").as_deref(), Some("after"));
@@ -189,7 +193,7 @@ fn gateway_with_a_responsive_api_server_leads() {
     assert_eq!(second.stop().code, 0);
 }
 
-/// Hole 16: etcd is restored from a backup, and revisions are lower than they were.
+/// Failure mode 16: etcd is restored from a backup, and revisions are lower than before.
 #[test]
 #[ignore = "needs Kubernetes: tests/components get kubernetes etcd-3.6"]
 fn restored_backup_lowers_no_index_and_wakes_watches() {
@@ -215,10 +219,10 @@ fn restored_backup_lowers_no_index_and_wakes_watches() {
         fs::remove_dir_all(data).unwrap();
         copy(&backup.path().join("etcd"), data.parent().unwrap());
     });
-    // It is answered, or its connection ends and it comes again.
+    // The poll is answered, or its connection is closed and the client asks again.
     let woken = std::io::Read::read(&mut &waits, &mut [0; 16]);
     let asleep = woken.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
-    assert!(!asleep, "nobody woke it");
+    assert!(!asleep, "the poll was not woken");
     until_ready(&gateway);
     let answer = ask(gateway.consul, &poll);
     assert!(answer.ends_with("kept"), "{answer}");
@@ -226,7 +230,7 @@ fn restored_backup_lowers_no_index_and_wakes_watches() {
     assert!(index > before, "{index} after {before}");
     put(&gateway, "k", "after");
     let revision = status(&gateway)["revision"].as_u64().unwrap();
-    // Also for a gateway that knows nothing of it.
+    // Also at a gateway that did not see the restore.
     let next = start_at(&servers, 1, "next");
     assert_eq!(gateway.stop().code, 0);
     until_ready(&next);

@@ -1,4 +1,4 @@
-//! Several keys at once, cut short.
+//! Interrupted transactions of several keys.
 
 use super::{answer, consul_index, edit, kill, object, send, start_behind, sync, transaction};
 use crate::gateway::{get, put, start, until, until_ready};
@@ -6,7 +6,7 @@ use support::fault_proxy::{Action, FaultProxy, Requests, Watches};
 use support::kubernetes::{kubectl, namespace};
 use support::running::Running;
 
-/// Whoever leads next. A cold one knows what a list shows, and nothing of what led there.
+/// Starts the next leader. A cold one has only the list, and no events before it.
 fn next(namespace: &str, cold: bool) -> (FaultProxy, Running) {
     let proxy = FaultProxy::start();
     if cold {
@@ -19,7 +19,7 @@ fn next(namespace: &str, cold: bool) -> (FaultProxy, Running) {
     (proxy, gateway)
 }
 
-/// Hole 23: the leader dies between the journal and each of its steps, and somebody edits a key meanwhile.
+/// Failure mode 23: the leader dies between the journal record and each of its steps, and a key is edited meanwhile.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn interrupted_transaction_is_completed_from_any_step() {
@@ -45,7 +45,7 @@ fn interrupted_transaction_is_completed_from_any_step() {
         let (_proxy, second) = next(&namespace, cold);
         let values = ["a", "b", "c"].map(|key| get(&second, key).unwrap());
         assert_eq!(values, ["after", "by hand", "after"], "{taken} steps taken");
-        until("all is written", || {
+        until("the journal is cleaned up", || {
             let names = kubectl(&["-n", &namespace, "get", "kv", "-o", "name"], &[]).unwrap();
             !names.contains("journal")
         });
@@ -56,7 +56,7 @@ fn interrupted_transaction_is_completed_from_any_step() {
     }
 }
 
-/// Hole 23: several of them, none of whose steps was taken: each was decided on what the one before it did.
+/// Failure mode 23: several transactions without any step taken, each decided on the result of the one before.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn journaled_transactions_without_any_step_are_completed() {
@@ -79,7 +79,7 @@ fn transactions_without_steps(cold: bool) {
         let done = answer(send(first.consul, "PUT /v1/txn", &body));
         assert!(done.starts_with("HTTP/1.1 200"), "{done}");
     }
-    // The leader has had time to clear up what it can.
+    // The leader has had time for its cleanup.
     let tried = dropped.met();
     until("it is tried again", || dropped.met() > tried + 6);
     kill(first);
@@ -89,7 +89,7 @@ fn transactions_without_steps(cold: bool) {
     assert_eq!(second.stop().code, 0);
 }
 
-/// Hole 23: somebody edited a key before, and the leader was not told yet.
+/// Failure mode 23: a key was edited before, and the watch has not delivered the edit yet.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn transaction_after_a_conflicting_edit_changes_nothing() {
@@ -105,8 +105,10 @@ fn transaction_after_a_conflicting_edit_changes_nothing() {
     let journal = proxy.rule(Requests::of("POST").with("journal/"), Action::Note);
     let body = transaction(&[("set", "a", "after", 0), ("cas", "b", "after", index)]);
     let waits = send(gateway.consul, "PUT /v1/txn", &body);
-    until("the journal is there", || journal.answers() == [201]);
-    proxy.watches(Watches::Told);
+    until("the journal record is written", || {
+        journal.answers() == [201]
+    });
+    proxy.watches(Watches::Delivered);
     let done = answer(waits);
     assert!(done.starts_with("HTTP/1.1 409"), "{done}");
     sync(&gateway);

@@ -1,16 +1,18 @@
-//! Watches that miss something, and indexes.
+//! Gaps in watches, relists, and the indexes that clients get after them.
 
 use rustix::process::Signal;
 
 use super::{ask, consul_index, edit, json, kill, object, send, start_behind, transaction};
-use crate::gateway::{get, lead, metric, put, start, start_for, state, until, until_ready};
+use crate::gateway::{
+    get, leader_record, metric, put, start, start_for, state, until, until_ready,
+};
 use support::command::kubekv;
 use support::fault_proxy::{Action, FaultProxy, Requests, Watches};
 use support::kubernetes::{kubectl, namespace};
 use support::metrics::wait_for_metric;
 use support::running::Running;
 
-/// Hole 15: the last entry of a directory goes, and another gateway, warm or cold, takes over.
+/// Failure mode 15: the last entry of a directory is deleted, and another gateway, warm or cold, takes over.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn index_of_an_emptied_directory_survives_takeover() {
@@ -24,15 +26,15 @@ fn index_of_an_emptied_directory_survives_takeover() {
     assert_eq!(first.run(&["delete", "dir/a"]).code, 0);
     let empty = consul_index(&first, "/v1/kv/dir/?recurse");
     assert!(empty > full, "{empty} after {full}");
-    until("nothing is left of it", || {
+    until("its object is removed", || {
         object(&namespace, "dir/a").is_none()
     });
     let checks = |gateway: &Running| {
         let index = consul_index(gateway, "/v1/kv/dir/?recurse");
         assert!(index >= empty, "{index} after {empty}");
         let poll = format!("/v1/kv/dir/?recurse&wait=10s&index={full}");
-        let told = consul_index(gateway, &poll);
-        assert!(told > full, "{told} after {full}");
+        let woken = consul_index(gateway, &poll);
+        assert!(woken > full, "{woken} after {full}");
     };
     kill(first);
     until_ready(&warm);
@@ -44,7 +46,7 @@ fn index_of_an_emptied_directory_survives_takeover() {
     assert_eq!(cold.stop().code, 0);
 }
 
-/// Holes 15 and 17: entries come and go while a standby reads everything anew, which then leads.
+/// Failure modes 15 and 17: entries are created and deleted during a relist of a standby, which then leads.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn deletions_during_a_relist_of_a_standby_are_not_skipped() {
@@ -56,7 +58,7 @@ fn deletions_during_a_relist_of_a_standby_are_not_skipped() {
     let proxy = FaultProxy::start();
     let second = start_behind(&proxy, &namespace, "second", 4);
     until("it follows", || state(&second) == "relaying");
-    // What somebody else writes is counted when it is told: it knows everything before by then.
+    // External writes are counted on delivery: by then the standby has everything before.
     edit(&namespace, "dir/stays", "by hand");
     wait_for_metric(second.admin, "kubekv_store_external_writes_total 1");
     let before = consul_index(&first, "/v1/kv/dir/?recurse");
@@ -69,7 +71,7 @@ fn deletions_during_a_relist_of_a_standby_are_not_skipped() {
     let full = consul_index(&first, "/v1/kv/dir/?recurse");
     for key in ["dir/comes", "dir/went"] {
         assert_eq!(first.run(&["delete", key]).code, 0);
-        until("nothing is left of it", || {
+        until("its object is removed", || {
             object(&namespace, key).is_none()
         });
     }
@@ -84,19 +86,19 @@ fn deletions_during_a_relist_of_a_standby_are_not_skipped() {
     let poll = format!("/v1/kv/dir/?recurse&wait=10s&index={full}");
     let woken = consul_index(&second, &poll);
     assert!(woken > full, "{woken} after {full}");
-    // Whoever was shown what came must be told that it went, or that this is not known.
+    // A client that saw the new entry must get its deletion, or the answer that its index is cleared.
     for (node, recursive) in [("dir", true), ("dir/comes", false)] {
         let next = full + 1;
         let poll = format!("GET /v2/keys/{node}?wait=true&recursive={recursive}&waitIndex={next}");
         let answer = ask(second.etcd, &poll);
         assert_eq!(json(&answer)["errorCode"], 401, "{answer}");
     }
-    // Whoever was not is told of what it knew.
-    told(&second, before, &[("/dir/went", "delete")]);
+    // A client that did not see it gets the deletion of the entry it knew.
+    await_changes(&second, before, &[("/dir/went", "delete")]);
     assert_eq!(second.stop().code, 0);
 }
 
-/// Hole 15: a gateway that read everything anew leads, and then one that knows what went.
+/// Failure mode 15: a gateway that relisted leads, and then one that remembers the deletions.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn index_after_a_relist_survives_a_leader_that_remembers_more() {
@@ -104,32 +106,32 @@ fn index_after_a_relist_survives_a_leader_that_remembers_more() {
     let first = start(&namespace, "first");
     until_ready(&first);
     put(&first, "stays", "v");
-    let knows = start(&namespace, "knows");
-    until("it follows", || state(&knows) == "relaying");
+    let remembers = start(&namespace, "remembers");
+    until("it follows", || state(&remembers) == "relaying");
     let proxy = FaultProxy::start();
-    let anew = start_behind(&proxy, &namespace, "anew", 2);
-    until("it follows", || state(&anew) == "relaying");
+    let relisted = start_behind(&proxy, &namespace, "relisted", 2);
+    until("it follows", || state(&relisted) == "relaying");
     let gone = Action::refuse(410, "Expired", "too old resource version");
     proxy.rule(Requests::of("GET").at("watch=true").once(), gone);
     proxy.freeze_watches();
-    wait_for_metric(anew.admin, "kubekv_store_relists_total 1");
-    knows.signal(Signal::STOP);
+    wait_for_metric(relisted.admin, "kubekv_store_relists_total 1");
+    remembers.signal(Signal::STOP);
     assert_eq!(first.stop().code, 0);
-    until_ready(&anew);
-    let told = ["/v1/kv/dir/?recurse", "/v1/kv/absent", "/v1/kv/dir/?keys"];
-    let told = told.map(|path| (path, consul_index(&anew, path)));
-    knows.signal(Signal::CONT);
-    until("it follows", || state(&knows) == "relaying");
-    assert_eq!(anew.stop().code, 0);
-    until_ready(&knows);
-    for (path, before) in told {
-        let index = consul_index(&knows, path);
+    until_ready(&relisted);
+    let answered = ["/v1/kv/dir/?recurse", "/v1/kv/absent", "/v1/kv/dir/?keys"];
+    let answered = answered.map(|path| (path, consul_index(&relisted, path)));
+    remembers.signal(Signal::CONT);
+    until("it follows", || state(&remembers) == "relaying");
+    assert_eq!(relisted.stop().code, 0);
+    until_ready(&remembers);
+    for (path, before) in answered {
+        let index = consul_index(&remembers, path);
         assert!(index >= before, "{path}: {index} after {before}");
     }
-    assert_eq!(knows.stop().code, 0);
+    assert_eq!(remembers.stop().code, 0);
 }
 
-/// Holes 15 and 17: the leader reads everything anew and tells what went, not when; then one leads that knows when.
+/// Failure modes 15 and 17: the leader relists and delivers a deletion without its revision; then one leads that has it.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn deletion_index_found_by_a_relist_survives_takeover() {
@@ -148,19 +150,21 @@ fn deletion_index_found_by_a_relist_survives_takeover() {
     kubectl(&["-n", &namespace, "delete", "kv", &name], &[]).unwrap();
     edit(&namespace, "stays", "by hand");
     gone.wait();
-    until("it is told", || get(&first, "dir/went").is_none());
-    let told = ["/v1/kv/dir/?recurse", "/v1/kv/dir/went"];
-    let told = told.map(|path| (path, consul_index(&first, path)));
+    until("the deletion is delivered", || {
+        get(&first, "dir/went").is_none()
+    });
+    let answered = ["/v1/kv/dir/?recurse", "/v1/kv/dir/went"];
+    let answered = answered.map(|path| (path, consul_index(&first, path)));
     assert_eq!(first.stop().code, 0);
     until_ready(&second);
-    for (path, before) in told {
+    for (path, before) in answered {
         let index = consul_index(&second, path);
         assert!(index >= before, "{path}: {index} after {before}");
     }
     assert_eq!(second.stop().code, 0);
 }
 
-/// Hole 17: an API server that began later than others forgets sooner, but not all.
+/// Failure mode 17: an API server that started later than others remembers less, but not nothing.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn watch_starts_at_the_oldest_available_revision() {
@@ -168,8 +172,13 @@ fn watch_starts_at_the_oldest_available_revision() {
     let first = start(&namespace, "first");
     until_ready(&first);
     put(&first, "k", "0");
-    let past = || lead(&namespace)["past"].as_array().unwrap().clone();
-    until("it notes where it was", || past().len() == 2);
+    let past = || {
+        leader_record(&namespace)["past"]
+            .as_array()
+            .unwrap()
+            .clone()
+    };
+    until("it records past revisions", || past().len() == 2);
     let before = consul_index(&first, "/v1/kv/k");
     for value in ["1", "2", "3"] {
         put(&first, "k", value);
@@ -194,8 +203,8 @@ fn watch_starts_at_the_oldest_available_revision() {
     assert_eq!(second.stop().code, 0);
 }
 
-/// What etcd's clients are told after an index, change by change, until all of these were.
-fn told(gateway: &Running, mut index: u64, wanted: &[(&str, &str)]) {
+/// Follows an etcd watch from an index, change by change, until all of these changes were delivered.
+fn await_changes(gateway: &Running, mut index: u64, wanted: &[(&str, &str)]) {
     let mut left = wanted.to_vec();
     while !left.is_empty() {
         let next = index + 1;
@@ -210,7 +219,7 @@ fn told(gateway: &Running, mut index: u64, wanted: &[(&str, &str)]) {
     }
 }
 
-/// Holes 17 and 19: the watch is told that its past is forgotten, while keys went and one was made again.
+/// Failure modes 17 and 19: the watch gets a 410, after keys were deleted and one was created again.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn changes_in_a_watch_gap_are_delivered_one_by_one() {
@@ -245,7 +254,7 @@ fn changes_in_a_watch_gap_are_delivered_one_by_one() {
         ("/c", "set"),
         ("/d", "set"),
     ];
-    told(&gateway, index, &wanted);
+    await_changes(&gateway, index, &wanted);
     assert_eq!(get(&gateway, "d").as_deref(), Some("by hand"));
     assert!(consul_created(&gateway, "c") > made, "it is another entry");
     assert_eq!(gateway.stop().code, 0);
@@ -256,7 +265,7 @@ fn consul_created(gateway: &Running, key: &str) -> u64 {
     entries[0]["CreateIndex"].as_u64().unwrap()
 }
 
-/// Hole 17: the past is forgotten between two pages of a list.
+/// Failure mode 17: the list's revision is compacted between two pages.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn list_interrupted_between_pages_restarts() {
@@ -283,7 +292,7 @@ fn list_interrupted_between_pages_restarts() {
     proxy.freeze_watches();
     broken.wait();
     assert_eq!(gone.met(), 1);
-    // What was on its way meanwhile is told to be unknown.
+    // A write in flight meanwhile is answered as an unknown outcome.
     until("it is written", || {
         gateway.run(&["put", "after", "v"]).code == 0
     });
@@ -293,7 +302,7 @@ fn list_interrupted_between_pages_restarts() {
     assert_eq!(gateway.stop().code, 0);
 }
 
-/// Hole 18: an event is lost on its way.
+/// Failure mode 18: the watch loses an event.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn lost_watch_event_is_found_by_the_new_leader() {
@@ -309,7 +318,7 @@ fn lost_watch_event_is_found_by_the_new_leader() {
     put(&first, "old", "lost");
     kill(first);
     until_ready(&second);
-    until("both are found", || {
+    until("both lost changes are found", || {
         let lost = |key: &&str| get(&second, key).as_deref() == Some("lost");
         ["old", "new"].iter().all(lost)
     });
@@ -319,7 +328,7 @@ fn lost_watch_event_is_found_by_the_new_leader() {
     assert!(done.err.contains("watch lost changes"), "{}", done.err);
 }
 
-/// Hole 18: who follows finds it before it leads, where what it was not told of is written to again.
+/// Failure mode 18: a standby finds the loss before it leads, where the key of the lost event is written again.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn lost_watch_event_is_found_by_a_standby_from_a_later_write() {
@@ -335,7 +344,7 @@ fn lost_watch_event_is_found_by_a_standby_from_a_later_write() {
     let both = transaction(&[("set", "a", "v", 0), ("set", "b", "v", 0)]);
     let answer = super::answer(send(first.consul, "PUT /v1/txn", &both));
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    until("it is found", || {
+    until("the lost change is found", || {
         metric(&second, "kubekv_store_differences_total") > 0
     });
     assert_eq!(state(&second), "relaying");

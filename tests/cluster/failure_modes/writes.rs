@@ -1,4 +1,4 @@
-//! Writes that land late, twice, or with an unknown outcome.
+//! Stale writes, repeated writes, and writes with an unknown outcome.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use crate::gateway::{get, put, start, until, until_ready};
 use support::fault_proxy::{Action, FaultProxy, Requests};
 use support::kubernetes::namespace;
 
-/// Hole 1: the leader's PUT and POST sit in a socket until another gateway leads.
+/// Failure mode 1: the leader's PUT and POST sit in a socket until another gateway leads.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn stale_write_is_never_visible() {
@@ -36,7 +36,7 @@ fn stale_write_is_never_visible() {
     sync(&second);
     assert_eq!(get(&second, "k").as_deref(), Some("before"));
     assert_eq!(get(&second, "new"), None);
-    // Nor do people see it for long.
+    // kubectl does not show them for long either.
     until("undone", || {
         let value = object(&namespace, "k").map(|object| object["spec"]["value"].clone());
         value.unwrap() == "before" && object(&namespace, "new").is_none()
@@ -52,7 +52,7 @@ fn stale_write_is_never_visible() {
     assert_eq!(third.stop().code, 0);
 }
 
-/// Hole 2: the end of a session that the next leader's clients have renewed.
+/// Failure mode 2: the former leader ends a session that the next leader's clients have renewed.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn renewed_session_survives_stale_deletion() {
@@ -80,7 +80,7 @@ fn renewed_session_survives_stale_deletion() {
     assert_eq!(second.stop().code, 0);
 }
 
-/// Hole 2: the removal of an object that stands for another entry by then.
+/// Failure mode 2: the former leader removes an object that holds another entry by then.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn recreated_key_survives_stale_cleanup() {
@@ -104,7 +104,7 @@ fn recreated_key_survives_stale_cleanup() {
     assert_eq!(second.stop().code, 0);
 }
 
-/// Hole 3: what was decided on one key is written to another, whose object is all that the write is guarded by.
+/// Failure mode 3: a decision on one key is written to another, and only the object of the latter is a precondition.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn stale_decision_on_a_changed_key_has_no_effect() {
@@ -132,7 +132,7 @@ fn stale_decision_on_a_changed_key_has_no_effect() {
     assert_eq!(second.stop().code, 0);
 }
 
-/// Hole 4: the answer is a timeout, and then it lands.
+/// Failure mode 4: the API server answers with a timeout, and then the write lands.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn timed_out_write_that_lands_is_acknowledged() {
@@ -142,7 +142,7 @@ fn timed_out_write_that_lands_is_acknowledged() {
     until_ready(&gateway);
     put(&gateway, "k", "before");
     let writes = Requests::any().of_key("k").with("late");
-    // No fence that settles it comes before it.
+    // No fence arrives before it, which would resolve its outcome.
     let fence = proxy.rule(Requests::of("PUT").of_key("lead"), Action::Hold);
     let late = proxy.rule(writes.clone().once(), Action::TimeOut);
     let waits = send(
@@ -162,7 +162,8 @@ fn timed_out_write_that_lands_is_acknowledged() {
     assert_eq!(gateway.stop().code, 0);
 }
 
-/// Holes 4 and 5: the answer is a timeout, or that there is too much to do; it lands after it was settled, or never.
+/// Failure modes 4 and 5: the API server answers with a timeout or as overloaded; the write lands after its outcome was
+/// resolved, or never.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn absent_write_is_decided_again_and_no_request_is_sent_twice() {
@@ -176,7 +177,7 @@ fn absent_write_is_decided_again_and_no_request_is_sent_twice() {
     assert!(made.starts_with("HTTP/1.1 201"), "{made}");
     assert_eq!(late.release(), 409, "another one made it");
     for status in [500, 503, 504] {
-        let refusal = Action::refuse(status, "ServiceUnavailable", "tired");
+        let refusal = Action::refuse(status, "ServiceUnavailable", "overloaded");
         let refused = proxy.rule(writes.clone().once(), refusal);
         put(&gateway, "k", &status.to_string());
         assert_eq!(refused.met(), 1);
@@ -192,7 +193,7 @@ fn absent_write_is_decided_again_and_no_request_is_sent_twice() {
     assert_eq!(gateway.stop().code, 0);
 }
 
-/// Hole 6: somebody else's write is there, and not told yet, when ours is refused because of it.
+/// Failure mode 6: an external write is not delivered yet when it causes the refusal of ours.
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn refused_client_reads_the_conflicting_write() {
@@ -207,10 +208,10 @@ fn refused_client_reads_the_conflicting_write() {
     let swap = proxy.rule(Requests::of("PUT").of_key("k").with("mine"), Action::Note);
     let waits = send(gateway.consul, &format!("PUT /v1/kv/k?cas={index}"), "mine");
     until("the API server refuses it", || swap.answers() == [409]);
-    proxy.watches(support::fault_proxy::Watches::Told);
+    proxy.watches(support::fault_proxy::Watches::Delivered);
     let answer = super::answer(waits);
     assert!(answer.ends_with("false"), "{answer}");
     assert_eq!(get(&gateway, "k").as_deref(), Some("by hand"));
-    assert_eq!(swap.met(), 1, "it was not tried on what is known to be old");
+    assert_eq!(swap.met(), 1, "it was not tried again on an outdated value");
     assert_eq!(gateway.stop().code, 0);
 }

@@ -69,7 +69,7 @@ pub fn run_with(arguments: &[&str], input: &[u8]) -> Done {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // It may have ended before it read all: its exit code and words tell.
+    // It may have ended before it read everything: its exit code and output say why.
     let _unread = child.stdin.take().unwrap().write_all(input);
     done(child.wait_with_output().unwrap())
 }

@@ -30,7 +30,7 @@ impl Real {
             server.port(),
             serf.port()
         );
-        // The limits are kubekv's own, so that what is told of them can be compared.
+        // The limits are kubekv's own, so that error texts about them can be compared.
         let config = format!(
             r#"{{"server":true,"bootstrap_expect":1,"bind_addr":"127.0.0.1","client_addr":"127.0.0.1","node_name":"{NODE}",
             "session_ttl_min":"100ms","limits":{{"kv_max_value_size":2097152,"txn_max_req_len":4194304}},

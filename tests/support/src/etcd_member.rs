@@ -1,4 +1,4 @@
-//! A member of a real etcd, version 3: alone, or one of several.
+//! One member of a real etcd, version 3: alone, or of a cluster.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// On a port that nobody has.
+    /// On a free port.
     pub fn free(scheme: &str) -> Self {
         // Certificates are made for this one.
         let address = if scheme == "https" {
@@ -47,8 +47,8 @@ pub struct Member {
     directory: tempfile::TempDir,
 }
 
-/// An address that nobody listens at, on an address of loopback that nobody else has: between here and there no
-/// connection of another test may take the port.
+/// A free port, on a loopback address of its own: no connection of another test can take the port before the member
+/// listens.
 pub fn free() -> SocketAddr {
     static COUNT: AtomicU8 = AtomicU8::new(2);
     let [_, _, high, low] = std::process::id().to_be_bytes();
@@ -118,7 +118,7 @@ impl Member {
         }
     }
 
-    /// The lead under a prefix of it.
+    /// Takes leadership under a prefix of it.
     pub async fn lead(&self, prefix: &str) -> (SharedStore, Term) {
         let candidate = Candidate {
             name: "tests".to_owned(),
@@ -131,7 +131,7 @@ impl Member {
         (shared, term)
     }
 
-    /// Where it keeps everything.
+    /// Its data directory.
     pub fn data(&self) -> PathBuf {
         self.directory.path().join("data")
     }
@@ -172,7 +172,7 @@ impl Member {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // It may have ended before it read all: its exit code and words tell.
+        // It may have ended before it read everything: its exit code and output say why.
         let _unread = std::io::Write::write_all(&mut child.stdin.take().unwrap(), input);
         let Output {
             status,
@@ -198,7 +198,7 @@ impl Member {
         self.await_port();
     }
 
-    /// Kills it, and waits until it is gone.
+    /// Kills it, and waits for its end.
     pub fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();

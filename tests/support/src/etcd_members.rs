@@ -1,4 +1,4 @@
-//! A real etcd of three members, each of which may die, stand still, come back, lead or not.
+//! A real etcd of three members, each of which can be killed, paused, partitioned and started again.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -14,17 +14,17 @@ use crate::etcd_member::{Member, Place, free};
 use crate::network_namespaces::Namespaces;
 use crate::until::until;
 
-/// How long a member may take to say how it is.
+/// The timeout of a request to a member.
 const ANSWER: Duration = Duration::from_secs(2);
 
 /// Three members on loopback; they end with the test.
 #[derive(Debug)]
 pub struct Members {
     all: Vec<Member>,
-    /// Where they talk to each other, and all of it as etcd takes it.
+    /// Their peer addresses, and the initial cluster as etcd takes it.
     peers: [String; 3],
     cluster: String,
-    /// Which of them are killed, stand still or are cut off.
+    /// Which of them are killed, paused or cut off.
     away: [bool; 3],
     /// Dropped after those that use them.
     namespaces: Option<Namespaces>,
@@ -36,7 +36,7 @@ impl Members {
         Self::start_with(component, &[])
     }
 
-    /// Starts them with more arguments, and waits until one of them leads.
+    /// Starts them with more arguments, and waits for a leader.
     pub fn start_with(component: &str, more: &[&str]) -> Self {
         Self::start_at([free(), free(), free()], None, component, more)
     }
@@ -106,15 +106,15 @@ impl Members {
         ))
     }
 
-    fn here(&self) -> impl Iterator<Item = usize> {
+    fn available(&self) -> impl Iterator<Item = usize> {
         (0..3).filter(|at| !self.away[*at])
     }
 
-    /// Which member leads, as the others of those that are here know; waits until one does.
+    /// The leader on which the available members agree; waits until there is one.
     pub fn leader(&self) -> usize {
         let mut found = None;
         until("a leader of etcd", || {
-            let all: Vec<_> = self.here().map(|at| (at, self.status(at))).collect();
+            let all: Vec<_> = self.available().map(|at| (at, self.status(at))).collect();
             let leads = |of: u64| {
                 all.iter()
                     .find(|(_, status)| status.is_some_and(|s| s.0 == of))
@@ -127,10 +127,10 @@ impl Members {
         found.unwrap()
     }
 
-    /// Lets another member lead, which is here.
+    /// Transfers leadership to another available member.
     pub fn move_leader(&self) {
         let from = self.leader();
-        let to = self.here().find(|at| *at != from).unwrap();
+        let to = self.available().find(|at| *at != from).unwrap();
         let id = self.status(to).unwrap().0;
         let target = json!({"targetID": id.to_string()});
         self.ask(from, "/v3/maintenance/transfer-leadership", &target);
@@ -141,44 +141,44 @@ impl Members {
         self.away[at] = true;
     }
 
-    /// Starts one that was killed.
+    /// Starts a killed member.
     pub fn again(&mut self, at: usize) {
         self.all[at].again();
         self.away[at] = false;
     }
 
-    /// Cuts one off from the others; it can be asked still.
+    /// Cuts one off from the others; clients still reach it.
     pub fn cut_off(&mut self, at: usize) {
         self.namespaces.as_ref().unwrap().cut(at);
         self.away[at] = true;
     }
 
-    /// Joins one to the others again that was cut off.
+    /// Reconnects a member that was cut off.
     pub fn join(&mut self, at: usize) {
         self.namespaces.as_ref().unwrap().mend(at);
         self.away[at] = false;
     }
 
-    /// Lets one stand still: to the others it is cut off, and what it is asked waits in its sockets.
+    /// Pauses one: to the others it is cut off, and requests wait in its sockets.
     pub fn stop(&mut self, at: usize) {
         self.all[at].signal(Signal::STOP);
         self.away[at] = true;
     }
 
-    /// Lets one go on that stood still.
+    /// Resumes a paused member.
     pub fn go_on(&mut self, at: usize) {
         self.all[at].signal(Signal::CONT);
         self.away[at] = false;
     }
 
-    /// Saves a snapshot, from whoever leads.
+    /// Saves a snapshot of the leader.
     pub fn save(&self, to: &Path) {
         let member = &self.all[self.leader()];
         let saved = member.ctl(&["snapshot", "save", to.to_str().unwrap()]);
         saved.unwrap();
     }
 
-    /// All members end and begin anew, as another cluster, from a snapshot of 3.4.
+    /// Kills all members and starts them as another cluster, from a snapshot of 3.4.
     pub fn restore(&mut self, snapshot: &Path) {
         let control = component("etcdctl").join("etcdctl");
         let (peers, cluster) = (self.peers.clone(), self.cluster.clone());
@@ -199,7 +199,7 @@ impl Members {
         });
     }
 
-    /// Kills all, lets something be done to each one's directory, and starts them again.
+    /// Kills all, runs `meanwhile` on each one's data directory, and starts them again.
     pub fn while_down(&mut self, meanwhile: impl Fn(usize, &Path)) {
         for member in &mut self.all {
             member.kill();
@@ -213,7 +213,7 @@ impl Members {
 
     /// The head of the cluster's history.
     pub fn revision(&self) -> u64 {
-        let at = self.here().next().unwrap();
+        let at = self.available().next().unwrap();
         // "\0" in base64: any key.
         let range = json!({"key": "AA==", "limit": 1});
         let mut head = None;
@@ -229,10 +229,10 @@ impl Members {
             .unwrap()
     }
 
-    /// Lets etcd forget every revision but the last.
+    /// Compacts every revision but the last.
     pub fn compact(&self) {
         let revision = self.revision().to_string();
-        let at = self.here().next().unwrap();
+        let at = self.available().next().unwrap();
         self.ask(
             at,
             "/v3/kv/compaction",

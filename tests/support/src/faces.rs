@@ -12,7 +12,7 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
-/// A keyspace that forgets everything.
+/// A keyspace in memory.
 pub async fn space() -> Keyspace {
     let store = Arc::new(MemoryStore::new());
     let admit = Arc::new(Bounds::new(store.limits()));

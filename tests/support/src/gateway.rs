@@ -4,7 +4,7 @@ use crate::requests::ask;
 use crate::running::Running;
 use crate::until::until;
 
-/// What its admin port says of its state.
+/// Its state, from its admin port.
 pub fn state(gateway: &Running) -> String {
     let answer = ask(gateway.admin, "GET /readyz");
     answer.lines().last().unwrap_or_default().to_owned()

@@ -21,7 +21,7 @@ pub fn kubectl(arguments: &[&str], input: &[u8]) -> Result<String, String> {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // It may have ended before it read all: its exit code and words tell.
+    // It may have ended before it read everything: its exit code and output say why.
     let _unread = child.stdin.take().unwrap().write_all(input);
     let Output {
         status,
@@ -35,7 +35,7 @@ pub fn kubectl(arguments: &[&str], input: &[u8]) -> Result<String, String> {
     }
 }
 
-/// The lead in a namespace.
+/// Takes leadership in a namespace.
 pub async fn lead(namespace: &str) -> (SharedStore, Term) {
     let candidate = Candidate {
         name: "tests".to_owned(),
@@ -49,7 +49,7 @@ pub async fn lead(namespace: &str) -> (SharedStore, Term) {
     (shared, term)
 }
 
-/// Tells the cluster of entries, once.
+/// Applies the definition of entries, once.
 pub fn define() {
     static DEFINED: OnceLock<()> = OnceLock::new();
     DEFINED.get_or_init(|| {
@@ -60,7 +60,7 @@ pub fn define() {
     });
 }
 
-/// A namespace of its own, in a cluster that knows of entries.
+/// A namespace of its own, in a cluster with the definition of entries.
 pub fn namespace() -> String {
     define();
     let name = format!("kubekv-{}", uuid::Uuid::new_v4().simple());

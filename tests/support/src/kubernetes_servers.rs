@@ -1,4 +1,4 @@
-//! A cluster of a test's own, whose programs may stand still, die, come back, and lose what was written.
+//! A Kubernetes cluster of a test's own, whose programs can be paused, killed, restarted, and set back.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -83,7 +83,7 @@ impl Servers {
         kubectl(&[&["--kubeconfig", &config], arguments].concat(), input)
     }
 
-    /// Tells the cluster of entries.
+    /// Applies the definition of entries.
     pub fn define(&self) {
         let definition = kubekv::store::kubernetes::definition().unwrap();
         self.kubectl(1, &["apply", "-f", "-"], definition.as_bytes())
@@ -100,7 +100,7 @@ impl Servers {
         kill_process(self.pid(name), signal).unwrap();
     }
 
-    /// Kills a program and waits until it is gone.
+    /// Kills a program and waits for its end.
     pub fn kill(&mut self, name: &str) {
         self.signal(name, Signal::KILL);
         if let Some(mut child) = self.children.remove(name) {
@@ -137,12 +137,12 @@ impl Servers {
         });
     }
 
-    /// Where etcd keeps everything.
+    /// The data directory of etcd.
     pub fn data(&self) -> PathBuf {
         self.path().join("etcd")
     }
 
-    /// All programs end, and etcd is as it was or will be: gives what to do with its directory meanwhile.
+    /// Kills all programs, runs `meanwhile` on etcd's data directory, and starts them again.
     pub fn while_down(&mut self, meanwhile: impl FnOnce(&Path)) {
         for name in self.names() {
             self.kill(&name);
@@ -167,7 +167,7 @@ impl Servers {
         serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap()
     }
 
-    /// Lets etcd forget every revision but the last.
+    /// Compacts every revision of etcd but the last.
     pub fn compact(&self) {
         // "\0" in base64: any key.
         let range = self.etcd("/v3/kv/range", &serde_json::json!({"key": "AA=="}));
@@ -180,7 +180,7 @@ impl Servers {
 impl Drop for Servers {
     fn drop(&mut self) {
         for name in self.names() {
-            // What stands still cannot end; what is gone needs not.
+            // A paused program cannot end; one that has ended need not.
             let _gone = kill_process(self.pid(&name), Signal::CONT);
         }
         for child in self.children.values_mut() {

@@ -8,7 +8,7 @@ use crate::requests::{answer_or_reset, ask, send_body};
 use crate::running::Running;
 use crate::until::until;
 
-/// What the gateway says of itself, over its Consul face.
+/// The status of the gateway, over its Consul face.
 pub fn status(gateway: &Running) -> serde_json::Value {
     let address = gateway.consul.to_string();
     let done = run(&["status", "--json", "--address", &address]);
@@ -16,12 +16,12 @@ pub fn status(gateway: &Running) -> serde_json::Value {
     done.json()
 }
 
-/// The revision of a gateway that leads.
+/// The revision of the leader.
 pub fn revision(gateway: &Running) -> u64 {
     status(gateway)["revision"].as_u64().unwrap()
 }
 
-/// Two gateways, the first of which leads; `follows` is the state of the other.
+/// A leader and a standby; `follows` is the state of the latter.
 pub fn pair(start: impl Fn(&str) -> Running, follows: &str) -> (Running, Running) {
     let first = start("first");
     until_ready(&first);
@@ -30,7 +30,7 @@ pub fn pair(start: impl Fn(&str) -> Running, follows: &str) -> (Running, Running
     (first, second)
 }
 
-/// A follower leads after the leader was killed: entries, sessions and the index go on.
+/// A follower takes over after the leader was killed: entries and sessions survive, and the index grows.
 pub fn follower_takes_over_after_kill_9((first, second): (Running, Running)) {
     for n in 0..50 {
         put(&first, &format!("k/{n}"), &n.to_string());
@@ -54,7 +54,7 @@ pub fn follower_takes_over_after_kill_9((first, second): (Running, Running)) {
     assert_eq!(second.stop().code, 0);
 }
 
-/// A leader that is told to end hands over: its leadership would last so long that only what was handed over is taken.
+/// A leader that is stopped hands over: its leadership would last so long that only a handover lets another take it.
 pub fn leader_hands_over(first: Running, second: &Running) {
     put(&first, "k", "v");
     assert_eq!(first.stop().code, 0);
@@ -62,7 +62,7 @@ pub fn leader_hands_over(first: Running, second: &Running) {
     assert_eq!(get(second, "k").as_deref(), Some("v"));
 }
 
-/// A leader that stood still while another took over neither reads nor writes; `follows` is its state then.
+/// A leader that was paused while another took over neither reads nor writes; `follows` is its state then.
 pub fn stopped_leader_neither_reads_nor_writes((first, second): (Running, Running), follows: &str) {
     put(&first, "k", "before");
     let before = first.run(&["get", "k", "--json"]);
@@ -71,7 +71,7 @@ pub fn stopped_leader_neither_reads_nor_writes((first, second): (Running, Runnin
     first.signal(Signal::STOP);
     until_ready(&second);
     put(&second, "k", "after");
-    // Sent while it stands still, answered, if at all, when it goes on or leads again (hole 8).
+    // Sent while it is paused, answered, if at all, when it resumes or leads again (failure mode 8).
     let write = format!("PUT /v1/kv/k?cas={before}");
     let sent = ["GET /v1/kv/k?raw", &write].map(|line| send_body(first.consul, line, "", ""));
     first.signal(Signal::CONT);
@@ -86,7 +86,7 @@ pub fn stopped_leader_neither_reads_nor_writes((first, second): (Running, Runnin
     assert_eq!(first.stop().code, 0);
 }
 
-/// A gateway whose leader record is deleted writes it again and leads on; the index goes on.
+/// A gateway whose leader record is deleted writes it again and keeps leading; the index grows.
 pub fn deleted_record_is_taken_again(
     gateway: &Running,
     delete: impl FnOnce(),

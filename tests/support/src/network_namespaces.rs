@@ -1,5 +1,5 @@
-//! Network namespaces for three members that talk to each other over links of their own, which can be cut; whoever asks
-//! them reaches them all the same.
+//! Network namespaces for three members, which talk to each other over links of their own that can be cut; clients reach
+//! them all the same.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
@@ -10,7 +10,7 @@ use crate::etcd_member::Place;
 /// How many members there may be in one process.
 const MOST: u32 = 8;
 
-/// Three namespaces, each with a link to where the tests run and one to the others'; they go with the test.
+/// Three namespaces, each with a link to the tests' own and one to the others; they end with the test.
 #[derive(Debug)]
 pub struct Namespaces {
     /// What the names of all begin with.
@@ -105,12 +105,12 @@ impl Namespaces {
         SocketAddr::from((Ipv4Addr::new(192, 168, 0, last), 2380))
     }
 
-    /// Nothing passes between a member and the others.
+    /// Cuts the link between a member and the others.
     pub fn cut(&self, at: usize) {
         ip(&format!("-n {} link set m{at} down", self.hub()));
     }
 
-    /// It does again.
+    /// Restores the link.
     pub fn mend(&self, at: usize) {
         ip(&format!("-n {} link set m{at} up", self.hub()));
     }

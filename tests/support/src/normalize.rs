@@ -25,7 +25,7 @@ fn is_id(text: &str) -> bool {
         })
 }
 
-/// The name of something seen, made anew where it was not seen before.
+/// The name of something seen; a new one where it was not seen before.
 pub fn name(seen: &mut Vec<String>, text: &str, mark: char) -> String {
     let place = seen
         .iter()

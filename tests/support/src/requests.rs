@@ -1,6 +1,6 @@
-//! HTTP requests over connections of their own, each written in one piece, and their answers as they came.
+//! HTTP requests over connections of their own, each written in one piece, and their answers unchanged.
 //!
-//! A gateway that turns a connection away may close it before the request is written. No sender fails on that: the test
+//! A gateway that rejects a connection may close it before the request is written. No sender fails on that: the test
 //! finds out when it reads.
 
 use std::io::{Read, Write};

@@ -18,9 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Running {
     child: Child,
     out: BufReader<std::process::ChildStdout>,
-    /// What it logs, read all the time: nobody here is to be the reason why it waits.
+    /// Its log, read all the time: a full pipe must not block it.
     err: Option<JoinHandle<String>>,
-    /// What it printed when it was ready.
+    /// Its output when it was ready.
     pub printed: String,
     pub consul: SocketAddr,
     pub etcd: SocketAddr,
@@ -42,7 +42,7 @@ impl Running {
         Self::spawn(command)
     }
 
-    /// Starts one by a command that is complete and has three ports.
+    /// Starts one by a complete command with three ports.
     pub fn spawn(command: Command) -> Self {
         Self::spawn_logging_to(command, Stdio::piped())
     }
@@ -116,7 +116,7 @@ impl Running {
         }
     }
 
-    /// Tells it to end and waits for it.
+    /// Stops it by SIGTERM and waits for its end.
     pub fn stop(self) -> Done {
         self.signal(Signal::TERM);
         self.end()
@@ -131,7 +131,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It is gone already where the test went well.
+        // It has ended already where the test succeeded.
         let _gone = self.child.kill();
         let _status = self.child.wait();
     }

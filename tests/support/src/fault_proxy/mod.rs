@@ -1,8 +1,8 @@
 //! A proxy between a gateway and its API server that injects the faults of networks and overloaded servers.
 //!
 //! It takes plain HTTP on loopback and forwards with its own credentials, those of the kubeconfig it was started with; the
-//! kubeconfig it writes names it as the cluster. What a request's sender does not wait for any more is forwarded all the
-//! same: as bytes that sit in a socket are.
+//! kubeconfig it writes names it as the cluster. A request whose sender has stopped waiting is forwarded all the
+//! same, as bytes that sit in a socket are.
 
 mod body;
 mod proxy;
@@ -22,7 +22,7 @@ use tokio::sync::watch;
 pub use rules::{Action, Requests, Rule};
 pub use watches::Watches;
 
-/// A request that came.
+/// A request that arrived.
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub method: Method,
@@ -80,7 +80,7 @@ impl FaultProxy {
         runtime.spawn(async move {
             let options = KubeConfigOptions::default();
             let mut config = (Config::from_custom_kubeconfig(kubeconfig, &options).await).unwrap();
-            // It does what it is told, once.
+            // Each request is forwarded exactly once.
             config.default_retry = false;
             (config.read_timeout, config.write_timeout) = (None, None);
             let namespace = config.default_namespace.clone();
@@ -90,7 +90,7 @@ impl FaultProxy {
                 client: Client::try_from(config).unwrap(),
                 rules: Mutex::default(),
                 seen: Mutex::default(),
-                watches: watch::Sender::new(Watches::Told),
+                watches: watch::Sender::new(Watches::Delivered),
                 frozen: watch::Sender::new(0),
                 opened: Mutex::default(),
             });
@@ -132,12 +132,12 @@ impl FaultProxy {
         rule
     }
 
-    /// What all watches tell from now on.
+    /// Sets what all watches deliver from now on.
     pub fn watches(&self, watches: Watches) {
         self.state.watches.send_replace(watches);
     }
 
-    /// The watches that are open now tell nothing any more, and stay open; new ones are as they should be.
+    /// The watches that are open now deliver nothing any more, and stay open; new ones work.
     pub fn freeze_watches(&self) {
         let opened = *self.state.opened.lock();
         self.state.frozen.send_replace(opened);

@@ -1,4 +1,4 @@
-//! Takes requests, and forwards them or not.
+//! The proxy itself: accepts requests, and forwards them or applies a rule.
 
 use std::io;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use super::body::Piped;
 use super::rules::{Action, Rule};
-use super::watches::tell;
+use super::watches::deliver;
 use super::{Seen, State};
 
 pub(super) async fn serve(listener: TcpListener, state: Arc<State>) -> ! {
@@ -130,7 +130,7 @@ async fn forward(
     }
     let piped = if is_watch && parts.status.is_success() {
         let (sender, piped) = Piped::new(None);
-        tokio::spawn(tell(Arc::clone(state), body, sender));
+        tokio::spawn(deliver(Arc::clone(state), body, sender));
         piped
     } else {
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();

@@ -1,4 +1,4 @@
-//! Which requests something happens to, and what.
+//! Rules of the proxy: an action, and the requests it applies to.
 
 use std::sync::Arc;
 
@@ -13,13 +13,13 @@ use crate::until::until;
 pub enum Action {
     /// It stays here until it is released, as if its last byte were missing, and is forwarded then.
     Hold,
-    /// It is forwarded; what is answered follows when it is released.
+    /// It is forwarded; the answer is delivered when it is released.
     HoldAnswer,
     /// It is not forwarded, and its connection ends.
     Drop,
     /// It is forwarded, and its connection ends instead of an answer.
     DropAnswer,
-    /// It is forwarded, and what is answered is noted.
+    /// It is forwarded, and the status of the answer is recorded.
     Note,
     /// A gateway timeout is answered; it is forwarded when it is released.
     TimeOut,
@@ -45,7 +45,7 @@ impl Action {
         }
     }
 
-    /// The same, with a header that says when to come again.
+    /// The same, with a `Retry-After` header.
     pub fn refuse_for(status: u16, reason: &str, message: &str, seconds: u64) -> Self {
         let Self::Answer { status, body, .. } = Self::refuse(status, reason, message) else {
             panic!("it is an answer");
@@ -59,7 +59,7 @@ impl Action {
     }
 }
 
-/// Which requests a rule is about: those that have everything that is named.
+/// The requests of a rule: those that match every condition named.
 #[derive(Clone, Debug, Default)]
 pub struct Requests {
     method: Option<Method>,

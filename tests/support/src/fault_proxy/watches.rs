@@ -1,4 +1,4 @@
-//! Watch streams through the proxy, and the faults of them.
+//! Watch streams through the proxy, and their faults.
 
 use std::io;
 use std::sync::Arc;
@@ -11,24 +11,28 @@ use tokio::sync::mpsc;
 
 use super::State;
 
-/// Between two bookmarks of a watch that tells nothing else.
+/// The time between two bookmarks of a watch that delivers nothing else.
 const BOOKMARK: Duration = Duration::from_millis(200);
 
-/// What open watches tell.
+/// What open watches deliver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Watches {
     /// Everything.
-    Told,
-    /// Nothing, until they tell everything again: as an API server that is cut off from etcd.
+    Delivered,
+    /// Nothing, until they deliver everything again: as an API server that is cut off from etcd.
     Silent,
-    /// Nothing but bookmarks of the last version that was told: as an API server that lags for long.
+    /// Nothing but bookmarks of the last version delivered: as an API server that lags for long.
     Bookmarks,
     /// Everything but events with this in them.
     Lose(String),
 }
 
-/// Hands a watch on, as watches are to be.
-pub(super) async fn tell(state: Arc<State>, mut body: Body, to: mpsc::Sender<io::Result<Bytes>>) {
+/// Forwards a watch, with the fault in force.
+pub(super) async fn deliver(
+    state: Arc<State>,
+    mut body: Body,
+    to: mpsc::Sender<io::Result<Bytes>>,
+) {
     let number = {
         let mut opened = state.opened.lock();
         *opened += 1;
