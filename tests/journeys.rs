@@ -89,7 +89,7 @@ enum Entries {
     Etcd(&'static str),
 }
 
-/// Where the API server of a lab has its files.
+/// The directory of a lab's API server.
 fn cluster(directory: &Path) -> PathBuf {
     directory.join("cluster")
 }

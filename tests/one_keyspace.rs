@@ -69,7 +69,7 @@ impl Faces {
         .await
     }
 
-    /// What etcd shows at a path: `-`, `dir`, or the value.
+    /// The node that etcd shows at a path: `-`, `dir`, or the value.
     async fn shown(&self, path: &str) -> String {
         let answer = self.etcd("GET", path, "").await.json();
         match (&answer["node"]["dir"], &answer["node"]["value"]) {

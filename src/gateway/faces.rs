@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_option_named_after_a_face_is_its_address() {
+    fn option_named_after_a_face_is_its_address() {
         for (port, face) in all().enumerate() {
             let name = face.name.as_str();
             let option = OPTIONS.iter().find(|option| option.name == name);

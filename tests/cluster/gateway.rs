@@ -45,13 +45,13 @@ pub(crate) fn leader_record(namespace: &str) -> serde_json::Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// How many requests were refused for a reason.
+/// The number of requests refused for a reason.
 pub(crate) fn refused(gateway: &Running, reason: &str) -> u64 {
     let name = format!("kubekv_store_refused_total{{reason=\"{reason}\"}}");
     metric(gateway, &name)
 }
 
-/// How often the log reports refused writes.
+/// The number of log lines about refused writes.
 pub(crate) fn refusals_logged(log: &str) -> usize {
     log.matches("the cluster refuses writes").count()
 }

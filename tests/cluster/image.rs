@@ -116,7 +116,7 @@ impl Drop for Daemon {
     }
 }
 
-/// Where control groups are on a machine that has a tree for each controller.
+/// The control group trees of a machine that has one for each controller.
 fn controllers() -> impl Iterator<Item = String> {
     let found = std::fs::read_dir("/sys/fs/cgroup").into_iter().flatten();
     found

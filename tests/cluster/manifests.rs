@@ -34,7 +34,7 @@ fn pod(workload: &Value, namespace: &str) -> Value {
     })
 }
 
-/// What the API server says of it, which makes no pod.
+/// The verdict of the API server on a pod, without creating it.
 fn admit(pod: &Value) -> Result<String, String> {
     let create = [
         "create",
@@ -126,9 +126,9 @@ fn selectors_and_port_names_match_the_pods() {
     assert_eq!(container(deployment)["image"], tag);
 }
 
-/// Ports and pages of a workload's container, asked of a gateway that runs by its very environment, in a network of its
-/// own, where no API server is.
-fn asks(manifest: &str, kind: &str) -> String {
+/// The open ports and probe answers of a gateway that runs by the environment of a workload's container, in a network of
+/// its own without an API server.
+fn ports_and_probes(manifest: &str, kind: &str) -> String {
     let objects = render(&manifests().join(manifest));
     let workload = only(&objects, kind);
     let container = container(workload);
@@ -183,20 +183,23 @@ fn asks(manifest: &str, kind: &str) -> String {
     reached.collect::<Vec<_>>().join("\n")
 }
 
-/// Alive, and not ready as long as it has not read its entries.
-const ASKED: &str =
+/// The result for a gateway that has not read its entries: alive, and not ready.
+const PORTS_AND_PROBES: &str =
     "open 8500\nopen 2379\nopen 9280\nopen 9281\n/livez 200\n/livez 200\n/readyz 503";
 
 #[test]
 #[ignore = "needs kubectl: tests/components get kubernetes"]
 fn ports_and_probes_of_the_deployment_match_the_gateway() {
-    assert_eq!(asks("base", "Deployment"), ASKED);
+    assert_eq!(ports_and_probes("base", "Deployment"), PORTS_AND_PROBES);
 }
 
 #[test]
 #[ignore = "needs kubectl: tests/components get kubernetes"]
 fn ports_and_probes_of_the_daemonset_match_the_gateway() {
-    assert_eq!(asks("overlays/daemonset", "DaemonSet"), ASKED);
+    assert_eq!(
+        ports_and_probes("overlays/daemonset", "DaemonSet"),
+        PORTS_AND_PROBES
+    );
 }
 
 #[test]

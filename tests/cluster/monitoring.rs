@@ -15,8 +15,8 @@ use support::kubernetes::{kubectl, namespace};
 use support::requests::{ask, send};
 use support::running::Running;
 
-/// What is served only once it has happened, which this test does not make happen: a mistake in kubekv, half a minute
-/// without a leader, a cluster that refuses.
+/// Metrics that are served only after an event which this test does not cause: a bug in kubekv, half a minute without a
+/// leader, a cluster that refuses.
 const RARE: [&str; 3] = [
     "kubekv_face_panics_total",
     "kubekv_relay_failed_total",
@@ -170,8 +170,8 @@ fn missing_leader_raises_an_alert() {
     assert_fires(&[(standby, "0x61")], "KubekvAlone", &alone);
 }
 
-/// A gateway that takes so many connections.
-fn crowded(namespace: &str, name: &str, connections: &str) -> Running {
+/// A gateway that accepts so many connections.
+fn start_limited(namespace: &str, name: &str, connections: &str) -> Running {
     let mut command = kubekv();
     command.env("KUBEKV_MAX_CONNECTIONS", connections);
     start_by(command, namespace, name)
@@ -189,13 +189,13 @@ fn served(gateway: &Running) -> BTreeSet<String> {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn every_queried_metric_is_served() {
     let namespace = namespace();
-    let first = crowded(&namespace, "first", "2");
+    let first = start_limited(&namespace, "first", "2");
     until_ready(&first);
-    let second = crowded(&namespace, "second", "1");
+    let second = start_limited(&namespace, "second", "1");
     until("it relays", || state(&second) == "relaying");
     put(&second, "k", "v");
     assert_eq!(get(&first, "k").as_deref(), Some("v"));
-    // As many as there may be, and more.
+    // As many connections as are allowed, and more.
     let crowd = |gateway: &Running| -> Vec<TcpStream> {
         (0..3)
             .map(|_| send(gateway.etcd, "GET /v2/keys/k?wait=true"))

@@ -75,7 +75,7 @@ pub(crate) fn with_free_ports(environment: &[(String, String)]) -> Vec<(String, 
     pairs.collect()
 }
 
-/// What the kubelet mounts into a pod of a `ServiceAccount`.
+/// The files that the kubelet mounts into a pod of a `ServiceAccount`.
 #[derive(Debug)]
 pub(crate) struct Account {
     mounted: tempfile::TempDir,
@@ -115,12 +115,12 @@ impl Account {
         std::fs::rename(part, self.mounted.path().join(name)).unwrap();
     }
 
-    /// What its gateways logged.
+    /// The log of its gateways.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.mounted.path().join("log")).unwrap_or_default()
     }
 
-    /// Becomes a program that finds this account where pods find theirs.
+    /// A command that finds this account where pods find theirs.
     pub(crate) fn command(&self) -> Command {
         let mut command = by("unshare");
         let script = "set -e; mount -t tmpfs tmpfs /var/run; \

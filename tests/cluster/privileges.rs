@@ -265,7 +265,7 @@ fn token(applied: &Applied, secret: &str) -> String {
         .token(&["--bound-object-kind=Secret", &name])
 }
 
-/// Whether the API server accepts a token.
+/// Asks the API server to review a token.
 fn is_accepted(token: &str) -> bool {
     let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview",
         "spec": {"token": token}});

@@ -36,7 +36,7 @@ fn quota_refuses_only_new_entries() {
         "apiVersion": "v1", "kind": "ResourceQuota",
         "metadata": {"name": "none", "namespace": namespace}, "spec": {"hard": hard},
     }));
-    // What a controller would do.
+    // As a controller would.
     let status = serde_json::json!({"status": {"hard": hard, "used": hard}}).to_string();
     let of = ["-n", &namespace, "patch", "resourcequota", "none"];
     let how = ["--subresource=status", "--type=merge", "-p", &status];

@@ -8,6 +8,7 @@
 
 mod circles;
 mod components;
+mod docs;
 mod paths;
 mod rules;
 mod scan;

@@ -154,7 +154,7 @@ fn shown(answer: &Answer) -> (usize, usize, usize) {
 }
 
 /// A watch delivers each bulk change once, as a whole.
-fn ends_at_once(consul: SocketAddr) {
+fn assert_atomic(consul: SocketAddr) {
     // The session is destroyed, and its locked entries are released.
     let id = session(consul, "1h", "release");
     let woken = watch(consul, "l");
@@ -162,7 +162,7 @@ fn ends_at_once(consul: SocketAddr) {
     assert_eq!(shown(&woken.join().unwrap()), (LOCKS, 0, 1));
     let gone = get(consul, &format!("/v1/session/info/{id}"));
     assert_eq!(gone.body, json!([]));
-    until("the delay is over", || {
+    until("the lock-delay is over", || {
         let id = make(consul, r#"{"LockDelay": "0s"}"#);
         let last = format!("PUT /v1/kv/l/{:03}?acquire={id}", LOCKS - 1);
         let taken = is_true(&ask_body(consul, &last, "", ""));
@@ -188,13 +188,13 @@ fn ends_at_once(consul: SocketAddr) {
 #[test]
 #[ignore = "needs consul: tests/run"]
 fn consul_ends_sessions_and_deletes_trees_atomically() {
-    ends_at_once(Consul::start().address);
+    assert_atomic(Consul::start().address);
 }
 
 fn bulk_changes_are_atomic(component: &str) {
     let member = Member::start(component);
     let gateway = leading(&member.store("p"), &[]);
-    ends_at_once(gateway.consul);
+    assert_atomic(gateway.consul);
     let left = member.ctl(&["get", "--prefix", "p/", "--keys-only"]);
     let left = left.unwrap();
     assert!(!left.contains("attributes/t/"), "{left}");

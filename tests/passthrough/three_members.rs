@@ -92,10 +92,10 @@ fn writes_are_held_while_etcd_elects_on_3_6() {
     writes_are_held_while_etcd_elects("etcd-3.6");
 }
 
-/// How a member becomes unavailable, and available again.
+/// Functions that make a member unavailable, and available again.
 type Away = (fn(&mut Members, usize), fn(&mut Members, usize));
 
-const STILL: Away = (Members::stop, Members::go_on);
+const PAUSED: Away = (Members::stop, Members::go_on);
 const CUT_OFF: Away = (Members::cut_off, Members::join);
 
 fn switches_to_another_member(mut members: Members, (goes, is_back): Away) {
@@ -121,7 +121,7 @@ fn switches_to_another_member(mut members: Members, (goes, is_back): Away) {
 #[test]
 #[ignore = "needs etcd: tests/run"]
 fn gateway_leaves_a_paused_member() {
-    switches_to_another_member(Members::start("etcd-3.6"), STILL);
+    switches_to_another_member(Members::start("etcd-3.6"), PAUSED);
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn former_etcd_leader_serves_no_stale_data(mut members: Members, (goes, is_back)
 #[test]
 #[ignore = "needs etcd: tests/run"]
 fn paused_etcd_leader_serves_no_stale_data() {
-    former_etcd_leader_serves_no_stale_data(Members::start("etcd-3.6"), STILL);
+    former_etcd_leader_serves_no_stale_data(Members::start("etcd-3.6"), PAUSED);
 }
 
 #[test]
@@ -223,7 +223,9 @@ fn restored_backup_is_noticed(
     let second = start(&store, "second", &[]);
     put(&first, "k", "old");
     back_up(&mut members);
-    until("it goes on", || first.run(&["put", "k", "new"]).code == 0);
+    until("writes are accepted again", || {
+        first.run(&["put", "k", "new"]).code == 0
+    });
     put(&first, "lost", "v");
     let shown = [&first, &second].map(|gateway| {
         if state(gateway) == "ok" {

@@ -38,12 +38,12 @@ impl PostgreSql {
         }
     }
 
-    /// Where the programs are.
+    /// The directory of the programs.
     pub(crate) fn bin(&self) -> PathBuf {
         self.copy.path().join("lib/postgresql/15/bin")
     }
 
-    /// Where the libraries are that come with them.
+    /// The directory of their libraries.
     pub(crate) fn libraries(&self) -> &Path {
         &self.libraries
     }

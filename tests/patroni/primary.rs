@@ -16,7 +16,7 @@ use support::etcd_member::free;
 /// `PostgreSQL` refuses to run as root.
 const USER: u32 = 65_534;
 
-/// Where Patroni keeps its keys.
+/// The store of Patroni's keys.
 #[derive(Clone, Debug)]
 pub(crate) enum Dcs {
     Etcd(Vec<SocketAddr>),

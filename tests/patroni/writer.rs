@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How long it waits for an answer: as long as libkv's client.
+/// Its timeout: that of libkv's client.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Writes a key through the gateways' etcd face, one after another where one fails.

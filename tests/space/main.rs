@@ -51,7 +51,7 @@ fn get(space: &Keyspace, key: &str) -> Option<String> {
     Some(String::from_utf8(entry.value().to_vec()).unwrap())
 }
 
-/// Lets time pass as a running gateway sees it: in steps smaller than a pause.
+/// Advances the clock as a running gateway sees it: in steps smaller than a pause.
 async fn pass(time: Duration) {
     let step = Duration::from_millis(250);
     let mut left = time;

@@ -225,7 +225,7 @@ fn libkv_finds_its_zookeeper_entries_in_kubekv() {
     gateway.stop();
 }
 
-/// What was moved is written on: a directory takes records, and a record its next version. A lock is free when its value,
+/// Imported entries can be written: a directory takes records, and a record its next version. A lock is free when its value,
 /// which over etcd means that it is held, is deleted.
 fn goes_on(program: &Path, gateway: &Running, record: &str) {
     let etcd = gateway.etcd.to_string();

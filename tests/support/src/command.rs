@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-/// What a command that ended left behind.
+/// The exit code and output of a command.
 #[derive(Debug)]
 pub struct Done {
     pub code: i32,
@@ -23,7 +23,7 @@ impl Done {
     }
 }
 
-/// Where the binary under test is: beside the directory of the test's own executable, where cargo builds both.
+/// The binary under test: beside the directory of the test's own executable, where cargo builds both.
 pub fn binary() -> &'static str {
     static BINARY: OnceLock<String> = OnceLock::new();
     BINARY.get_or_init(|| {

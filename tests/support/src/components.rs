@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-/// Where the programs of a component are.
+/// The directory of a component's programs.
 pub fn component(name: &str) -> PathBuf {
     let found = Command::new("tests/components")
         .args(["path", name])

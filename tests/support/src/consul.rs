@@ -69,7 +69,7 @@ impl Real {
         panic!("consul does not answer");
     }
 
-    /// Whether it is no more: a Consul can die of a request.
+    /// True once it has ended: some requests crash a Consul.
     pub fn has_ended(&mut self) -> bool {
         self.process.try_wait().unwrap().is_some()
     }

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::components::component;
 
-/// Where a member listens for clients, and in which network namespace, if not in the tests' own.
+/// The client address of a member, and its network namespace, if not the tests' own.
 #[derive(Debug)]
 pub struct Place {
     pub address: SocketAddr,
@@ -42,7 +42,7 @@ pub struct Member {
     program: PathBuf,
     arguments: Vec<String>,
     place: Place,
-    /// What `etcdctl` is called with, besides.
+    /// Further arguments of `etcdctl`.
     pub control: Vec<String>,
     directory: tempfile::TempDir,
 }
@@ -152,7 +152,7 @@ impl Member {
         self.place.address.to_string()
     }
 
-    /// What `--store` is to be for a prefix.
+    /// The value of `--store` for a prefix.
     pub fn store(&self, prefix: &str) -> String {
         format!("etcd://{}/{prefix}", self.place.address)
     }

@@ -80,7 +80,7 @@ impl Members {
         &self.all[at]
     }
 
-    /// What `--store` is to be for a prefix; members are tried in this order.
+    /// The value of `--store` for a prefix; members are tried in this order.
     pub fn store(&self, order: &[usize], prefix: &str) -> String {
         let addresses = order.iter().map(|at| self.all[*at].address());
         format!(

@@ -41,7 +41,7 @@ impl Answer {
     }
 }
 
-/// What answers of Consul's protocol hold.
+/// Fields of answers of Consul's protocol.
 impl Answer {
     /// The index a client would go on from.
     pub fn index(&self) -> u64 {

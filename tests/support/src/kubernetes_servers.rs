@@ -15,7 +15,7 @@ use crate::until::until;
 pub struct Servers {
     directory: tempfile::TempDir,
     count: usize,
-    /// What each program was started with.
+    /// The command line of each program.
     commands: BTreeMap<String, Vec<String>>,
     /// Those that this test started again.
     children: BTreeMap<String, Child>,

@@ -9,7 +9,7 @@ use prometheus_client::registry::Registry;
 use crate::requests::ask;
 use crate::running::Running;
 
-/// How long a metric may take to have a value.
+/// The longest wait for a value of a metric.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The value in a text of metrics; of one that has labels which `name` does not give, the sum. 0 where it was never counted.

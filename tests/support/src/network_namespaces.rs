@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::etcd_member::Place;
 
-/// How many members there may be in one process.
+/// The largest number of members in one process.
 const MOST: u32 = 8;
 
 /// Three namespaces, each with a link to the tests' own and one to the others; they end with the test.
 #[derive(Debug)]
 pub struct Namespaces {
-    /// What the names of all begin with.
+    /// The prefix of all names.
     name: String,
     /// The first member's number, which no other test has at this time.
     first: u32,
@@ -90,7 +90,7 @@ impl Namespaces {
         format!("kv{:x}", self.number(at))
     }
 
-    /// Where a member is to listen.
+    /// The client address and namespace of a member.
     pub fn place(&self, at: usize) -> Place {
         let [_, its] = self.ends(at);
         Place {
@@ -99,7 +99,7 @@ impl Namespaces {
         }
     }
 
-    /// Where it is to listen for the others.
+    /// The peer address of a member.
     pub fn peer(&self, at: usize) -> SocketAddr {
         let last = u8::try_from(at + 1).unwrap();
         SocketAddr::from((Ipv4Addr::new(192, 168, 0, last), 2380))

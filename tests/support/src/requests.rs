@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// How long an answer may take before it counts as never; polls that park are as long.
+/// The longest wait for an answer; parked polls take as long.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Connects; a test that reads an answer that never comes fails.
@@ -53,7 +53,7 @@ pub fn answer(mut stream: TcpStream) -> String {
     answer
 }
 
-/// What came of an answer until the connection ended or was reset.
+/// The part of an answer that arrived before the connection ended or was reset.
 pub fn answer_or_reset(mut stream: TcpStream) -> String {
     let mut answer = Vec::new();
     let _reset = stream.read_to_end(&mut answer);

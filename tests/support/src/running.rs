@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::command::{Done, kubekv, run};
 
-/// How long an answer, or an end, may take before it counts as never; polls that park are as long.
+/// The longest wait for an answer or an exit; parked polls take as long.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A gateway that is ready, on ports of its own.

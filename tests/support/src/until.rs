@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-/// How long anything here may take before it counts as never; asking may take a while as well.
+/// The longest wait before a condition counts as failed; checking it may take a while as well.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How often it is asked.
+/// The time between two checks.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Waits until something holds.

@@ -154,7 +154,7 @@ fn rename(etcd: &mut Etcd) {
 }
 
 #[test]
-fn full_list_and_watch_lead_to_the_same_cache() {
+fn full_list_and_watch_yield_the_same_cache() {
     for seed in 0..400 {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut etcd = Etcd::default();

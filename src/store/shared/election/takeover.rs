@@ -76,13 +76,13 @@ mod tests {
     }
 
     #[test]
-    fn nobody_stands_before_the_store_was_read() {
+    fn no_candidacy_before_the_store_is_read() {
         let now = Instant::now();
         assert_eq!(decide(&CacheStatus::new(), now), Takeover::NotLoaded);
     }
 
     #[test]
-    fn taker_waits_the_recorded_duration_not_its_own() {
+    fn candidate_waits_for_the_recorded_duration_not_its_own() {
         let since = Instant::now();
         let status = status(Some(led_by("another", false)), since);
         assert_eq!(decide(&status, since), Takeover::At(since + RECORDED));

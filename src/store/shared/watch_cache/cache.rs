@@ -453,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn store_that_went_back_resets_the_cache_and_leaves_writes_unknown() {
+    fn regressed_store_resets_the_cache_and_leaves_writes_unknown() {
         let (mut cache, delivered) = serving();
         let (_write_id, mut answer) = cache.begin_write().unwrap();
         cache.install(list(8, &["a"], (record(10, 1), 9)), 0);

@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn released_record_is_led_by_nobody() {
+    fn released_record_has_no_leader() {
         let mut status = CacheStatus::new();
         let released = LeaderRecord {
             released: true,

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::until::until;
 
-/// What is done to a request.
+/// The treatment of a request.
 #[derive(Clone, Debug)]
 pub enum Action {
     /// It stays here until it is released, as if its last byte were missing, and is forwarded then.
@@ -135,10 +135,10 @@ impl Requests {
 pub struct Rule {
     requests: Requests,
     pub(super) action: Action,
-    /// How many requests it fitted, and how many it was applied to.
+    /// The number of requests it matched, and the number it was applied to.
     fitted: Arc<Mutex<(usize, usize)>>,
     released: watch::Sender<bool>,
-    /// What the API server answered to those that were forwarded.
+    /// The statuses of the API server's answers to forwarded requests.
     pub(super) answers: Arc<Mutex<Vec<u16>>>,
     lifted: Arc<Mutex<bool>>,
 }
@@ -155,7 +155,7 @@ impl Rule {
         }
     }
 
-    /// How many requests it was applied to.
+    /// The number of requests it was applied to.
     pub fn met(&self) -> usize {
         self.fitted.lock().1
     }
@@ -167,12 +167,12 @@ impl Rule {
         });
     }
 
-    /// What the API server answered to those that were forwarded.
+    /// The statuses of the API server's answers to forwarded requests.
     pub fn answers(&self) -> Vec<u16> {
         self.answers.lock().clone()
     }
 
-    /// Lets go of what it holds, and waits until the API server has answered one of it.
+    /// Releases the held requests, and waits until the API server has answered one of them.
     pub fn release(&self) -> u16 {
         self.lift();
         until("an answer to what was held", || {
@@ -181,7 +181,7 @@ impl Rule {
         self.answers.lock().last().copied().unwrap()
     }
 
-    /// Is in force no more; what it holds goes on.
+    /// Ends the rule; held requests are forwarded.
     pub fn lift(&self) {
         *self.lifted.lock() = true;
         self.released.send_replace(true);

@@ -14,7 +14,7 @@ use super::State;
 /// The time between two bookmarks of a watch that delivers nothing else.
 const BOOKMARK: Duration = Duration::from_millis(200);
 
-/// What open watches deliver.
+/// The events that open watches deliver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Watches {
     /// Everything.
