@@ -31,7 +31,7 @@ fn references(text: &str) -> Vec<Reference> {
                     Some(last) => last.path.clone(),
                     None => continue,
                 }
-            } else if test.is_some() && path.ends_with(".rs") && !path.contains('/') {
+            } else if test.is_some() && !path.contains('/') {
                 format!("{FAILURE_MODES}/{path}")
             } else {
                 path.to_owned()
