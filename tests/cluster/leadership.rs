@@ -37,7 +37,7 @@ fn stopping_leader_hands_over() {
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn paused_leader_neither_reads_nor_writes() {
-    leadership::stopped_leader_neither_reads_nor_writes(pair(&namespace()), "relaying");
+    leadership::paused_leader_neither_reads_nor_writes(pair(&namespace()), "relaying");
 }
 
 #[test]

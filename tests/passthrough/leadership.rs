@@ -100,7 +100,7 @@ fn leader_stopped_right_after_its_takeover_hands_over() {
 fn paused_leader_neither_reads_nor_writes() {
     let member = Member::start("etcd-3.6");
     let pair = pair(&member.store("p"));
-    leadership::stopped_leader_neither_reads_nor_writes(pair, "standby");
+    leadership::paused_leader_neither_reads_nor_writes(pair, "standby");
 }
 
 #[test]

@@ -48,7 +48,7 @@ impl Fleet {
         };
         command.args(["serve", "--store", &self.store]);
         command.args(["--node-name", &format!("gateway-{place}")]);
-        // Addresses of the tests' own on loopback, which kubekv takes for others.
+        // Loopback addresses of the tests' own, accepted by any version of kubekv with this option.
         command.arg("--allow-plaintext");
         for (face, address) in ["--consul", "--etcd", "--admin"]
             .iter()

@@ -115,7 +115,7 @@ pub(crate) fn filled(directory: &Path) -> String {
     store
 }
 
-/// A session made by a test is named where it is left out.
+/// Asserts that the report names the sessions, locks and ephemeral entries left out.
 pub(crate) fn assert_named(err: &str) {
     for line in [
         "left out: session: ",

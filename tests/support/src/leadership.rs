@@ -63,7 +63,7 @@ pub fn leader_hands_over(first: Running, second: &Running) {
 }
 
 /// A leader that was paused while another took over neither reads nor writes; `follows` is its state then.
-pub fn stopped_leader_neither_reads_nor_writes((first, second): (Running, Running), follows: &str) {
+pub fn paused_leader_neither_reads_nor_writes((first, second): (Running, Running), follows: &str) {
     put(&first, "k", "before");
     let before = first.run(&["get", "k", "--json"]);
     let before = before.json()["ModifyIndex"].clone();

@@ -10,7 +10,7 @@ use std::time::Duration;
 /// The longest wait for an answer; parked polls take as long.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Connects; a test that reads an answer that never comes fails.
+/// Connects, with a timeout: reading an answer that never arrives fails the test.
 pub fn connect(to: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(to).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();

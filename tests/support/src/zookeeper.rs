@@ -91,7 +91,7 @@ impl ZooKeeper {
         Ok(said)
     }
 
-    /// Runs lines of its command line, and gives what that says; every `create` must have created something.
+    /// Runs lines of its command line, and returns its output; every `create` must succeed.
     pub fn run(&self, lines: &[String]) -> String {
         let mut child = Command::new(component("zookeeper").join("zookeeper"))
             .arg("org.apache.zookeeper.ZooKeeperMain")

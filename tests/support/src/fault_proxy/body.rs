@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame};
 use tokio::sync::mpsc;
 
-/// A body that comes in parts.
+/// A body that arrives in parts.
 #[derive(Debug)]
 pub(super) struct Piped {
     parts: mpsc::Receiver<io::Result<Bytes>>,

@@ -143,7 +143,7 @@ impl FaultProxy {
         self.state.frozen.send_replace(opened);
     }
 
-    /// Every request that came so far and fits.
+    /// Every matching request so far.
     pub fn seen(&self, requests: &Requests) -> Vec<Seen> {
         let seen = self.state.seen.lock();
         seen.iter()
