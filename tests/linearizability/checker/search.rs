@@ -13,7 +13,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::model::{Condition, Effect, Op, Outcome, State, UNSEEN};
+use crate::checker::model::{Condition, Effect, Op, Outcome, State, UNSEEN};
 
 /// How many configurations are looked at before a history counts as undecided.
 const MOST: usize = 2_000_000;

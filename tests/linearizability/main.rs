@@ -1,7 +1,7 @@
 //! Histories: concurrent clients of both protocols, a gateway that is killed, stopped and restarted under them, and a
 //! search for an order that explains what all of them saw.
 //!
-//! `tests/histories-run --minutes N --seed S` runs it for hours.
+//! `tests/linearizability-run --minutes N --seed S` runs it for hours.
 
 #![cfg(test)]
 #![expect(
@@ -10,34 +10,19 @@
     reason = "nobody is outside, and a test that cannot go on fails"
 )]
 
-mod client;
-mod consul;
-mod etcd;
-mod events;
+mod checker;
 mod gateway;
-mod http;
-mod indexes;
-mod leases;
-mod memory;
-mod model;
+mod history;
 mod nemesis;
-mod plan;
 mod random;
-mod record;
 mod round;
-mod search;
-mod sessions;
-mod shortest;
-mod trouble;
-mod unseen;
-mod watch_consul;
-mod watch_etcd;
-mod wrong;
+mod watch;
+mod workload;
 
 use std::time::Duration;
 
 use gateway::Store;
-use record::Counts;
+use history::Counts;
 use round::{Rounds, Size};
 use tokio::time::Instant;
 
@@ -87,7 +72,7 @@ async fn every_history_of_two_gateways_on_etcd_has_an_order() {
 
 /// Round after round until the time is over, on one store.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "runs for as long as it is told: tests/histories-run"]
+#[ignore = "runs for as long as it is told: tests/linearizability-run"]
 async fn by_hand() {
     let minutes: f64 = variable("TESTS_MINUTES", 1.0);
     let seed: u64 = variable("TESTS_SEED", 1);

@@ -1,5 +1,7 @@
 //! The gateway's process, and what its clients may know of it.
 
+pub mod resume_floors;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -16,8 +18,8 @@ use support::command::binary;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::http::Face;
-use super::memory::Memory;
+use crate::gateway::resume_floors::Memory;
+use crate::workload::connection::Face;
 use support::etcd_members::Members;
 use support::kubernetes_servers::Servers;
 

@@ -5,10 +5,10 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use http::Method;
 use serde_json::{Value as Json, json};
 
-use super::http::{Answer, Face, Request};
-use super::model::{Condition, Effect, Holder, Lock, Outcome, Seen, Value};
-use super::plan::{Choice, Kind, Plan, Reading};
-use super::record::Scope;
+use crate::checker::model::{Condition, Effect, Holder, Lock, Outcome, Seen, Value};
+use crate::history::Scope;
+use crate::workload::connection::{Answer, Face, Request};
+use crate::workload::invocation::{Choice, Kind, Plan, Reading};
 
 pub const INDEX: &str = "x-consul-index";
 

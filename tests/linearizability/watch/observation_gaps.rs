@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use super::memory::Memory;
-use super::model::{Effect, Op, Outcome, Slot};
-use super::record::Layout;
-use super::watch_etcd::{Style, Watched};
+use crate::checker::model::{Effect, Op, Outcome, Slot};
+use crate::gateway::resume_floors::Memory;
+use crate::history::Layout;
+use crate::watch::etcd_watch::{Style, Watched};
 
 /// Changes after one index, up to another.
 type Span = (u64, u64);
@@ -150,9 +150,9 @@ impl Clock {
 
 #[cfg(test)]
 mod tests {
-    use super::super::model::{Lock, Value};
-    use super::super::watch_etcd::{Event, Told};
     use super::*;
+    use crate::checker::model::{Lock, Value};
+    use crate::watch::etcd_watch::{Event, Told};
 
     fn set(number: u32, called: u64, returned: u64, index: Option<u64>) -> Op {
         let outcome = index.map_or(Outcome::Unknown, |_| Outcome::Yes);

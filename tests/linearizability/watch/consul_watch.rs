@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::client::{Told, World, within};
-use super::consul;
-use super::http::{Connection, Face};
-use super::model::{LAST_WRITER, Outcome, Seen};
-use super::random::Random;
-use super::record::Scope;
+use crate::checker::model::{LAST_WRITER, Outcome, Seen};
+use crate::history::Scope;
+use crate::random::Random;
+use crate::workload::client::{Told, World, within};
+use crate::workload::connection::{Connection, Face};
+use crate::workload::consul;
 
 /// What a watcher saw.
 #[derive(Debug)]

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::http::{Answer, Request};
-use super::model::{Condition, Effect, Outcome, Seen, Slot};
-use super::random::Random;
-use super::record::{Layout, Scope};
+use crate::checker::model::{Condition, Effect, Outcome, Seen, Slot};
+use crate::history::{Layout, Scope};
+use crate::random::Random;
+use crate::workload::connection::{Answer, Request};
 
 /// How an answer is to be read.
 #[derive(Clone, Debug)]

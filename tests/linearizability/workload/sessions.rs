@@ -7,10 +7,10 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value as Json, json};
 
-use super::client::World;
-use super::http::{Answer, Connection, Face, Request};
-use super::leases::{PATIENCE, Tally, kept_until};
-use super::random::Random;
+use crate::random::Random;
+use crate::workload::client::World;
+use crate::workload::connection::{Answer, Connection, Face, Request};
+use crate::workload::ttl_keys::{PATIENCE, Tally, kept_until};
 
 /// What may be asked of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

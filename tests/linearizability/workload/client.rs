@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::gateway::Life;
-use super::http::{Connection, Face};
-use super::model::{Effect, LAST_WRITER, Op, Outcome, Seen, Value};
-use super::plan::{Choice, Kind, Plan, Reading};
-use super::random::Random;
-use super::record::{Changed, Layout, Position, Record};
-use super::{consul, etcd};
+use crate::checker::model::{Effect, LAST_WRITER, Op, Outcome, Seen, Value};
+use crate::gateway::Life;
+use crate::history::{Changed, Layout, Position, Record};
+use crate::random::Random;
+use crate::workload::connection::{Connection, Face};
+use crate::workload::consul;
+use crate::workload::etcd;
+use crate::workload::invocation::{Choice, Kind, Plan, Reading};
 
 /// How long a client waits for an answer.
 const PATIENCE: Duration = Duration::from_millis(700);

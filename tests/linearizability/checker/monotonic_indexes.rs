@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::record::{Changed, Position, Scope};
+use crate::history::{Changed, Position, Scope};
 
 /// What of the indexes that answers told is wrong. An index may not be below any that was told before its request was
 /// sent, nor below a change of what it is about that was acknowledged before.

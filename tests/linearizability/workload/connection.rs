@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::gateway::{Life, Place};
+use crate::gateway::{Life, Place};
 
 /// A whole answer.
 #[derive(Debug)]

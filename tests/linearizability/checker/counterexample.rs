@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::model::{Condition, Effect, Holder, Lock, Op, Outcome, Seen, State};
-use super::search::{Verdict, ends, search_within};
+use crate::checker::model::{Condition, Effect, Holder, Lock, Op, Outcome, Seen, State};
+use crate::checker::search::{Verdict, ends, search_within};
 
 /// How many configurations a shorter history may take to be found wrong.
 const MOST: usize = 100_000;

@@ -8,10 +8,10 @@ use http_body_util::BodyExt;
 use serde_json::Value as Json;
 use tokio::time::timeout;
 
-use super::client::World;
-use super::http::{Answer, Connection, Face, Request};
-use super::model::{LAST_WRITER, Value};
-use super::random::Random;
+use crate::checker::model::{LAST_WRITER, Value};
+use crate::random::Random;
+use crate::workload::client::World;
+use crate::workload::connection::{Answer, Connection, Face, Request};
 
 /// A change as a watcher was told it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -272,7 +272,7 @@ async fn follow(
         return;
     };
     let status = answer.status();
-    let at = super::http::number(answer.headers(), "x-etcd-index").unwrap_or(0);
+    let at = crate::workload::connection::number(answer.headers(), "x-etcd-index").unwrap_or(0);
     if status.as_u16() == 400 {
         // The only one there is for a request that is right.
         connection.close();

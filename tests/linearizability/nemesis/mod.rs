@@ -1,5 +1,7 @@
 //! What happens to the gateway while clients run.
 
+pub mod cluster_faults;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -7,10 +9,10 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tokio::task::block_in_place;
 
-use super::gateway::Gateway;
-use super::random::Random;
-use super::record::Record;
-use super::trouble::{self, Trouble};
+use crate::gateway::Gateway;
+use crate::history::Record;
+use crate::nemesis::cluster_faults::Trouble;
+use crate::random::Random;
 
 /// How often what happened.
 #[derive(Clone, Debug, Default)]
@@ -64,7 +66,7 @@ pub async fn strike(
     random: &mut Random,
 ) -> Blows {
     let mut blows = Blows::default();
-    let troubles = trouble::all(gateway.store());
+    let troubles = cluster_faults::all(gateway.store());
     for time in 0..times {
         // A cluster answers more slowly.
         let most = if gateway.is_shared() { 200 } else { 700 };

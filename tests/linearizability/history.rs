@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 
-use super::gateway::Life;
-use super::model::{Op, Outcome, Slot};
+use crate::checker::model::{Op, Outcome, Slot};
+use crate::gateway::Life;
 
 /// What an index was said of.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::gateway::{Gateway, Store};
-use super::random::Random;
+use crate::gateway::{Gateway, Store};
+use crate::random::Random;
 use support::etcd_members::Members;
 use support::kubernetes_servers::{ETCD, Servers, apiserver};
 

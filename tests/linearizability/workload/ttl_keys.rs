@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use http::Method;
 
-use super::client::World;
-use super::gateway::Times;
-use super::http::{Answer, Connection, Face, Request};
-use super::random::Random;
+use crate::gateway::Times;
+use crate::random::Random;
+use crate::workload::client::World;
+use crate::workload::connection::{Answer, Connection, Face, Request};
 
 pub const PATIENCE: Duration = Duration::from_millis(700);
 const SECOND: u64 = 1_000_000_000;

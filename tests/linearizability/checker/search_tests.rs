@@ -1,8 +1,8 @@
 //! The checker is checked: histories that are right, and histories each of which is wrong in a way of its own.
 
-use super::model::{Condition, Effect, Holder, Lock, Op, Outcome, Seen, State, Value};
-use super::search::{Verdict, search, search_within};
-use super::shortest::shorten;
+use crate::checker::counterexample::shorten;
+use crate::checker::model::{Condition, Effect, Holder, Lock, Op, Outcome, Seen, State, Value};
+use crate::checker::search::{Verdict, search, search_within};
 
 fn op(client: u32, called: u64, returned: u64) -> Op {
     Op {

@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::memory::Memory;
-use super::model::{Effect, Op, Outcome, Value};
-use super::record::Layout;
-use super::unseen::Untold;
-use super::watch_etcd::Watched;
+use crate::checker::model::{Effect, Op, Outcome, Value};
+use crate::gateway::resume_floors::Memory;
+use crate::history::Layout;
+use crate::watch::etcd_watch::Watched;
+use crate::watch::observation_gaps::Untold;
 
 /// Every change there is evidence of, by index and path.
 type Changes = BTreeMap<(u64, String), Option<Value>>;
@@ -224,8 +224,8 @@ pub fn settle(watched: &[Watched], ops: &mut [Vec<Op>]) {
 
 /// A watcher of `r` that began after 10, and was told that `r/a` is 2 at 30.
 #[cfg(test)]
-fn example(told: super::watch_etcd::Told) -> Watched {
-    use super::watch_etcd::{Event, Style};
+fn example(told: crate::watch::etcd_watch::Told) -> Watched {
+    use crate::watch::etcd_watch::{Event, Style};
 
     let mut watched = Watched::new("r", true, Style::Poll);
     watched.after = 10;
@@ -240,7 +240,7 @@ fn example(told: super::watch_etcd::Told) -> Watched {
 
 #[test]
 fn an_end_that_is_told_at_another_index_is_told() {
-    use super::watch_etcd::{Event, Told};
+    use crate::watch::etcd_watch::{Event, Told};
 
     let (at, to) = (40, 30);
     let mut watched = example(Told {
@@ -274,7 +274,7 @@ fn an_end_that_is_told_at_another_index_is_told() {
 
 #[test]
 fn what_is_not_told_must_be_forgotten_and_superseded() {
-    use super::watch_etcd::Told;
+    use crate::watch::etcd_watch::Told;
 
     let mut changes = Changes::new();
     changes.insert((20, "r/a".to_owned()), Some(Value::new(1, 1)));

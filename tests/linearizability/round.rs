@@ -10,20 +10,23 @@ use http::Method;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::client::{Client, World};
-use super::gateway::{Gateway, Life, Store};
-use super::http::{Answer, Connection, Face, Request};
-use super::leases::{self, Tally};
-use super::memory::Memory;
-use super::model::{Op, State};
-use super::nemesis::{self, Blows};
-use super::random::Random;
-use super::record::{Counts, Layout, Record};
-use super::search::{Verdict, search};
-use super::shortest::shorten;
-use super::watch_consul::{self, Queried};
-use super::watch_etcd::{self, Style, Watched};
-use super::{events, indexes, sessions, unseen};
+use crate::checker::counterexample::shorten;
+use crate::checker::model::{Op, State};
+use crate::checker::monotonic_indexes;
+use crate::checker::search::{Verdict, search};
+use crate::gateway::resume_floors::Memory;
+use crate::gateway::{Gateway, Life, Store};
+use crate::history::{Counts, Layout, Record};
+use crate::nemesis::{self, Blows};
+use crate::random::Random;
+use crate::watch::consul_watch::{self, Queried};
+use crate::watch::etcd_watch::{self, Style, Watched};
+use crate::watch::observation_gaps;
+use crate::watch::validators;
+use crate::workload::client::{Client, World};
+use crate::workload::connection::{Answer, Connection, Face, Request};
+use crate::workload::sessions;
+use crate::workload::ttl_keys::{self, Tally};
 
 /// How much happens in a round.
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +112,7 @@ impl Rounds {
         let mut watchers = JoinSet::new();
         for (number, watched) in (0..).zip(watched(&world)) {
             let random = random.branch(100 + number);
-            watchers.spawn(watch_etcd::watch(
+            watchers.spawn(etcd_watch::watch(
                 Arc::clone(&world),
                 watched,
                 random,
@@ -119,13 +122,13 @@ impl Rounds {
         let mut queries = JoinSet::new();
         for (number, queried) in (0..).zip(queried(&world)) {
             let random = random.branch(200 + number);
-            queries.spawn(watch_consul::query(Arc::clone(&world), queried, random));
+            queries.spawn(consul_watch::query(Arc::clone(&world), queried, random));
         }
         let mut leases = JoinSet::<Tally>::new();
         for number in 0..3 {
             let random = random.branch(300 + number);
             let at = usize::try_from(number).unwrap();
-            leases.spawn(leases::keys(Arc::clone(&world), at, random.branch(1)));
+            leases.spawn(ttl_keys::keys(Arc::clone(&world), at, random.branch(1)));
             leases.spawn(sessions::sessions(Arc::clone(&world), at, random));
         }
         for number in 1..=size.clients {
@@ -299,12 +302,13 @@ impl Report {
         self.faults.extend(world.record.take_faults());
         self.cleared = watched.iter().map(|watched| watched.cleared).sum();
         self.faults
-            .extend(events::faults(watched, &ops, layout, memory));
+            .extend(validators::faults(watched, &ops, layout, memory));
         let (indexes, changed) = world.record.take_indexes();
         self.indexes = indexes.len();
-        self.faults.extend(indexes::faults(indexes, changed));
-        events::settle(watched, &mut ops);
-        unseen::leave_out(watched, layout, memory, &mut ops);
+        self.faults
+            .extend(monotonic_indexes::faults(indexes, changed));
+        validators::settle(watched, &mut ops);
+        observation_gaps::leave_out(watched, layout, memory, &mut ops);
         for (paths, ops) in layout.objects.iter().zip(&ops) {
             self.explain(paths, ops);
         }
