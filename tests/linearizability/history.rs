@@ -1,16 +1,14 @@
-//! What is written down while clients run.
-
-use std::collections::BTreeMap;
+//! History: the operations, indexes and violations that clients and watchers record during a round.
 
 use parking_lot::Mutex;
 
-use crate::checker::model::{Op, Outcome, Slot};
-use crate::gateway::Life;
+use crate::checker::model::{Operation, Outcome};
+use crate::gateway::handle::GatewayHandle;
 
-/// What an index was said of.
+/// The scope of an index that an answer reported.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scope {
-    /// `X-Etcd-Index`: everything.
+pub enum IndexScope {
+    /// `X-Etcd-Index`: the whole store.
     Whole,
     /// `X-Consul-Index` of one key.
     Key(String),
@@ -18,127 +16,105 @@ pub enum Scope {
     Prefix(String),
 }
 
-/// An index that an answer told.
+/// An index that an answer reported.
 #[derive(Clone, Debug)]
-pub struct Position {
+pub struct ReportedIndex {
     pub called: u64,
     pub returned: u64,
-    pub scope: Scope,
+    pub scope: IndexScope,
     pub index: u64,
 }
 
-/// The index of a change that an answer told.
+/// An acknowledged change whose answer reported its index.
 #[derive(Clone, Debug)]
-pub struct Changed {
+pub struct AcknowledgedChange {
     pub returned: u64,
     pub path: String,
     pub index: u64,
 }
 
-/// What one round was about: objects, and the paths of their entries.
-#[derive(Clone, Debug)]
-pub struct Layout {
-    /// Above all paths, without a slash at the end.
-    pub root: String,
-    pub objects: Vec<Vec<String>>,
-    places: BTreeMap<String, (usize, Slot)>,
-}
-
-impl Layout {
-    pub fn new(root: String, objects: Vec<Vec<String>>) -> Self {
-        let mut places = BTreeMap::new();
-        for (object, paths) in objects.iter().enumerate() {
-            for (slot, path) in paths.iter().enumerate() {
-                places.insert(path.clone(), (object, slot));
-            }
-        }
-        Self {
-            root,
-            objects,
-            places,
-        }
-    }
-
-    pub fn place(&self, path: &str) -> Option<(usize, Slot)> {
-        self.places.get(path).copied()
-    }
-
-    /// Every path, in order, that begins so.
-    pub fn below(&self, prefix: &str) -> Vec<&String> {
-        let paths = self.places.keys();
-        paths.filter(|path| path.starts_with(prefix)).collect()
-    }
-}
-
-/// How many requests ended how.
+/// The numbers of requests by outcome.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Counts {
-    pub yes: usize,
-    pub no: usize,
+pub struct OutcomeCounts {
+    pub done: usize,
+    pub refused: usize,
     pub unknown: usize,
 }
 
-/// The record of one round.
-#[derive(Debug, Default)]
-pub struct Record {
-    ops: Mutex<Vec<(usize, usize, Op)>>,
-    indexes: Mutex<Vec<Position>>,
-    changed: Mutex<Vec<Changed>>,
-    faults: Mutex<Vec<String>>,
-    counts: Mutex<Counts>,
+/// An operation, its object, and the generation of the gateway that received it.
+#[derive(Debug)]
+struct RecordedOperation {
+    object: usize,
+    generation: usize,
+    operation: Operation,
 }
 
-impl Record {
-    /// An operation on an object, asked of one of the gateway's lives.
-    pub fn op(&self, object: usize, life: usize, op: Op) {
-        self.ops.lock().push((object, life, op));
+/// The history of one round.
+#[derive(Debug, Default)]
+pub struct History {
+    operations: Mutex<Vec<RecordedOperation>>,
+    indexes: Mutex<Vec<ReportedIndex>>,
+    changes: Mutex<Vec<AcknowledgedChange>>,
+    violations: Mutex<Vec<String>>,
+    counts: Mutex<OutcomeCounts>,
+}
+
+impl History {
+    pub fn add_operation(&self, object: usize, generation: usize, operation: Operation) {
+        self.operations.lock().push(RecordedOperation {
+            object,
+            generation,
+            operation,
+        });
     }
 
-    pub fn index(&self, index: Position) {
+    pub fn add_index(&self, index: ReportedIndex) {
         self.indexes.lock().push(index);
     }
 
-    pub fn changed(&self, changed: Changed) {
-        self.changed.lock().push(changed);
+    pub fn add_acknowledged_change(&self, change: AcknowledgedChange) {
+        self.changes.lock().push(change);
     }
 
-    /// Something that is wrong whatever else happened.
-    pub fn fault(&self, what: String) {
-        self.faults.lock().push(what);
+    /// Adds a violation that needs no search: an answer that is wrong in every order of the operations.
+    pub fn add_violation(&self, violation: String) {
+        self.violations.lock().push(violation);
     }
 
-    /// A request of a client, not of a watcher.
-    pub fn request(&self, outcome: Outcome) {
+    /// Counts a request of a client; requests of watchers are not counted.
+    pub fn count(&self, outcome: Outcome) {
         let mut counts = self.counts.lock();
         match outcome {
-            Outcome::Yes => counts.yes += 1,
-            Outcome::No => counts.no += 1,
+            Outcome::Done => counts.done += 1,
+            Outcome::Refused => counts.refused += 1,
             Outcome::Unknown => counts.unknown += 1,
         }
     }
 
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> OutcomeCounts {
         *self.counts.lock()
     }
 
-    /// Each object's operations. One of unknown outcome can be done until the life that was asked is over.
-    pub fn take_ops(&self, life: &Life, objects: usize) -> Vec<Vec<Op>> {
-        let mut found = vec![Vec::new(); objects];
-        for (object, asked, mut op) in std::mem::take(&mut *self.ops.lock()) {
-            if op.outcome == Outcome::Unknown {
-                op.returned = life.over(asked);
+    /// The operations of each object. One of unknown outcome can take effect until the generation of the gateway that
+    /// received it is over.
+    pub fn take_operations(&self, gateway: &GatewayHandle, objects: usize) -> Vec<Vec<Operation>> {
+        let mut by_object = vec![Vec::new(); objects];
+        for recorded in std::mem::take(&mut *self.operations.lock()) {
+            let mut operation = recorded.operation;
+            if operation.outcome == Outcome::Unknown {
+                operation.returned = gateway.end_of(recorded.generation);
             }
-            found[object].push(op);
+            by_object[recorded.object].push(operation);
         }
-        found
+        by_object
     }
 
-    pub fn take_indexes(&self) -> (Vec<Position>, Vec<Changed>) {
+    pub fn take_indexes(&self) -> (Vec<ReportedIndex>, Vec<AcknowledgedChange>) {
         let indexes = std::mem::take(&mut *self.indexes.lock());
-        (indexes, std::mem::take(&mut self.changed.lock()))
+        (indexes, std::mem::take(&mut self.changes.lock()))
     }
 
-    pub fn take_faults(&self) -> Vec<String> {
-        std::mem::take(&mut self.faults.lock())
+    pub fn take_violations(&self) -> Vec<String> {
+        std::mem::take(&mut self.violations.lock())
     }
 }

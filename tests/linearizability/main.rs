@@ -1,5 +1,5 @@
-//! Histories: concurrent clients of both protocols, a gateway that is killed, stopped and restarted under them, and a
-//! search for an order that explains what all of them saw.
+//! Linearizability: concurrent clients of both protocols, a nemesis that kills, stops and restarts the gateway, and a search
+//! for one order of all operations that explains the answers.
 //!
 //! `tests/linearizability-run --minutes N --seed S` runs it for hours.
 
@@ -7,72 +7,61 @@
 #![expect(
     unreachable_pub,
     clippy::string_slice,
-    reason = "nobody is outside, and a test that cannot go on fails"
+    reason = "a test binary exports nothing, and a test that cannot continue fails"
 )]
 
 mod checker;
 mod gateway;
 mod history;
 mod nemesis;
+mod object_layout;
 mod random;
+mod report;
 mod round;
 mod watch;
 mod workload;
 
 use std::time::Duration;
 
-use gateway::Store;
-use history::Counts;
-use round::{Rounds, Size};
+use gateway::store::Store;
+use history::OutcomeCounts;
+use round::{RoundSize, Rounds};
 use tokio::time::Instant;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_history_has_an_order() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut rounds = Rounds::new(directory.path(), Store::Embedded, 1);
-    let size = Size {
-        clients: 8,
-        blows: 7,
-    };
-    let report = rounds.play(size).await;
-    println!("{report}");
-    assert!(report.faults.is_empty(), "{}", report.faults.join("\n"));
+async fn embedded_store_is_linearizable() {
+    check_round(Store::Embedded, 7).await;
 }
 
-/// Two gateways on the custom resources of a cluster, one of which leads; each has an API server of its own. Short, with one
-/// of the cluster's troubles: by hand, all of them befall it.
+/// Two gateways on the custom resources of a cluster, each at an API server of its own. Short, with one kind of cluster
+/// fault; the run by hand injects all kinds.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs Kubernetes: tests/components get kubernetes etcd-3.6"]
-async fn every_history_of_two_gateways_has_an_order() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut rounds = Rounds::new(directory.path(), Store::kubernetes(), 1);
-    let size = Size {
-        clients: 8,
-        blows: 5,
-    };
-    let report = rounds.play(size).await;
-    println!("{report}");
-    assert!(report.faults.is_empty(), "{}", report.faults.join("\n"));
+async fn two_gateways_on_kubernetes_are_linearizable() {
+    check_round(Store::kubernetes(), 5).await;
 }
 
-/// The same on an etcd of three members.
+/// Two gateways on an etcd of three members.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs etcd and root: tests/components get etcd-3.6"]
-async fn every_history_of_two_gateways_on_etcd_has_an_order() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut rounds = Rounds::new(directory.path(), Store::etcd(), 1);
-    let size = Size {
-        clients: 8,
-        blows: 6,
-    };
-    let report = rounds.play(size).await;
-    println!("{report}");
-    assert!(report.faults.is_empty(), "{}", report.faults.join("\n"));
+async fn two_gateways_on_etcd_are_linearizable() {
+    check_round(Store::etcd(), 6).await;
 }
 
-/// Round after round until the time is over, on one store.
+/// Runs one round with this many faults.
+async fn check_round(store: Store, faults: usize) {
+    let directory = tempfile::tempdir().unwrap();
+    let mut rounds = Rounds::new(directory.path(), store, 1);
+    let size = RoundSize { clients: 8, faults };
+    let report = rounds.run(size).await;
+    println!("{report}");
+    let violations = report.violations.join("\n");
+    assert!(report.violations.is_empty(), "{violations}");
+}
+
+/// Round after round on one store until the time is over.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "runs for as long as it is told: tests/linearizability-run"]
+#[ignore = "runs for the minutes given: tests/linearizability-run"]
 async fn by_hand() {
     let minutes: f64 = variable("TESTS_MINUTES", 1.0);
     let seed: u64 = variable("TESTS_SEED", 1);
@@ -82,27 +71,31 @@ async fn by_hand() {
         "embedded" => Store::Embedded,
         "kubernetes" => Store::kubernetes(),
         "etcd" => Store::etcd(),
-        other => panic!("TESTS_STORE={other} makes no sense"),
+        other => panic!("TESTS_STORE={other} is no store"),
     };
     let mut rounds = Rounds::new(directory.path(), store, seed);
     let mut total = 0;
     for round in 1.. {
-        let size = Size {
+        let size = RoundSize {
             clients: 10,
-            blows: 12,
+            faults: 12,
         };
-        let report = rounds.play(size).await;
-        let kept = rounds.kept() >> 20;
-        println!("round {round}: {report}; {kept} MiB on disk");
-        if !report.faults.is_empty() {
-            let (faults, kept) = (report.faults.join("\n"), directory.keep());
+        let report = rounds.run(size).await;
+        let stored = rounds.stored_bytes() >> 20;
+        println!("round {round}: {report}; {stored} MiB on disk");
+        if !report.violations.is_empty() {
+            let (violations, kept) = (report.violations.join("\n"), directory.keep());
             panic!(
-                "seed {seed}, {faults}\nwhat gateways said is in {}",
+                "seed {seed}, {violations}\nthe gateways' logs are in {}",
                 kept.display()
             );
         }
-        let Counts { yes, no, unknown } = report.requests;
-        total += yes + no + unknown;
+        let OutcomeCounts {
+            done,
+            refused,
+            unknown,
+        } = report.requests;
+        total += done + refused + unknown;
         if Instant::now() > end {
             println!("seed {seed}: {round} rounds, {total} operations, all explained");
             return;
@@ -110,16 +103,16 @@ async fn by_hand() {
     }
 }
 
-fn variable<T: std::str::FromStr>(name: &str, otherwise: T) -> T {
+fn variable<T: std::str::FromStr>(name: &str, default: T) -> T {
     #[expect(
         clippy::disallowed_methods,
         reason = "a test binary has no other options"
     )]
     let Ok(text) = std::env::var(name) else {
-        return otherwise;
+        return default;
     };
     let Ok(value) = text.parse() else {
-        panic!("{name}={text} makes no sense");
+        panic!("{name}={text} cannot be parsed");
     };
     value
 }

@@ -1,6 +1,6 @@
-//! Choices from a seed: Steele, Lea and Flood's `SplitMix64`.
+//! Random numbers from a seed: Steele, Lea and Flood's `SplitMix64`.
 
-/// A sequence of choices.
+/// A sequence of random numbers.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
@@ -9,7 +9,7 @@ impl Random {
         Self(seed)
     }
 
-    /// One that goes its own way, for somebody with a number.
+    /// An independent sequence for the task with a number.
     pub fn branch(&self, number: u64) -> Self {
         let mut branch = Self(self.0 ^ number.wrapping_mul(0xd134_2543_de82_ef95));
         branch.next();
@@ -29,12 +29,12 @@ impl Random {
         usize::try_from(self.next() % u64::try_from(bound).unwrap()).unwrap()
     }
 
-    /// True so many times in a hundred.
+    /// True with this probability in percent.
     pub fn percent(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
-    /// From `from` up to and without `to`.
+    /// A number from `from` up to and excluding `to`.
     pub fn between(&mut self, from: u64, to: u64) -> u64 {
         from + self.next() % (to - from)
     }

@@ -1,6 +1,5 @@
-//! A round: clients, watchers and leases on keys of their own, and the verdict on what they saw.
+//! Round: clients, watchers, leases and the nemesis on keys of their own, and the check of their history.
 
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,81 +9,36 @@ use http::Method;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::checker::counterexample::shorten;
-use crate::checker::model::{Op, State};
-use crate::checker::monotonic_indexes;
-use crate::checker::search::{Verdict, search};
-use crate::gateway::resume_floors::Memory;
-use crate::gateway::{Gateway, Life, Store};
-use crate::history::{Counts, Layout, Record};
-use crate::nemesis::{self, Blows};
+use crate::gateway::Gateway;
+use crate::gateway::handle::GatewayHandle;
+use crate::gateway::store::Store;
+use crate::history::History;
+use crate::nemesis;
+use crate::object_layout::ObjectLayout;
 use crate::random::Random;
-use crate::watch::consul_watch::{self, Queried};
-use crate::watch::etcd_watch::{self, Style, Watched};
-use crate::watch::observation_gaps;
-use crate::watch::validators;
-use crate::workload::client::{Client, World};
+use crate::report::RoundReport;
+use crate::watch::consul_watch::{self, ConsulWatch};
+use crate::watch::etcd_watch::{EtcdWatch, WatchStyle};
+use crate::watch::etcd_watcher;
+use crate::workload::client::Client;
 use crate::workload::connection::{Answer, Connection, Face, Request};
-use crate::workload::sessions;
-use crate::workload::ttl_keys::{self, Tally};
+use crate::workload::context::RoundContext;
+use crate::workload::expiry::ExpiryReport;
+use crate::workload::{sessions, ttl_keys};
 
-/// How much happens in a round.
+/// The numbers of clients and injected faults in a round.
 #[derive(Clone, Copy, Debug)]
-pub struct Size {
+pub struct RoundSize {
     pub clients: u32,
-    pub blows: usize,
+    pub faults: usize,
 }
 
-/// What came of a round.
-#[derive(Debug, Default)]
-pub struct Report {
-    pub requests: Counts,
-    pub events: usize,
-    pub changes: usize,
-    pub resumed: usize,
-    pub cleared: usize,
-    pub indexes: usize,
-    pub ended: usize,
-    pub renewed: usize,
-    pub blows: Blows,
-    pub configurations: usize,
-    pub faults: Vec<String>,
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { yes, no, unknown } = self.requests;
-        let total = yes + no + unknown;
-        write!(
-            f,
-            "{total} operations (yes {}, no {}, unknown {}), {} events and {} changed answers to watchers that resumed {} times \
-             and were cleared {} times, {} indexes, {} leases ended after {} renewals, {}; {} configurations: ",
-            yes,
-            no,
-            unknown,
-            self.events,
-            self.changes,
-            self.resumed,
-            self.cleared,
-            self.indexes,
-            self.ended,
-            self.renewed,
-            self.blows,
-            self.configurations,
-        )?;
-        match self.faults.len() {
-            0 => write!(f, "all explained"),
-            faults => write!(f, "{faults} FAULTS"),
-        }
-    }
-}
-
-/// The gateway, and what rounds share.
+/// A gateway, and the random numbers for rounds on it.
 #[derive(Debug)]
 pub struct Rounds {
     gateway: Gateway,
     random: Random,
-    played: u64,
+    number: u64,
 }
 
 impl Rounds {
@@ -92,106 +46,122 @@ impl Rounds {
         Self {
             gateway: Gateway::start(directory, store),
             random: Random::new(seed),
-            played: 0,
+            number: 0,
         }
     }
 
-    /// The bytes that the gateway keeps.
-    pub fn kept(&self) -> u64 {
-        self.gateway.size()
+    /// The size of the embedded store in bytes.
+    pub fn stored_bytes(&self) -> u64 {
+        self.gateway.stored_bytes()
     }
 
-    /// Plays one round and judges it.
-    pub async fn play(&mut self, size: Size) -> Report {
-        self.played += 1;
-        let mut random = self.random.branch(self.played);
-        let life = self.gateway.life();
-        let world = Arc::new(world(&life, self.played).await);
+    /// Runs one round and checks its history.
+    pub async fn run(&mut self, size: RoundSize) -> RoundReport {
+        self.number += 1;
+        let mut random = self.random.branch(self.number);
+        let gateway = self.gateway.handle();
+        let context = Arc::new(new_context(&gateway, self.number).await);
+        let etcd_watchers = spawn_etcd_watchers(&context, &random).await;
+        let consul_watchers = spawn_consul_watchers(&context, &random);
+        let leases = spawn_leases(&context, &random);
         let mut clients = JoinSet::new();
-        let after = whole_index(&life).await;
-        let mut watchers = JoinSet::new();
-        for (number, watched) in (0..).zip(watched(&world)) {
-            let random = random.branch(100 + number);
-            watchers.spawn(etcd_watch::watch(
-                Arc::clone(&world),
-                watched,
-                random,
-                after,
-            ));
-        }
-        let mut queries = JoinSet::new();
-        for (number, queried) in (0..).zip(queried(&world)) {
-            let random = random.branch(200 + number);
-            queries.spawn(consul_watch::query(Arc::clone(&world), queried, random));
-        }
-        let mut leases = JoinSet::<Tally>::new();
-        for number in 0..3 {
-            let random = random.branch(300 + number);
-            let at = usize::try_from(number).unwrap();
-            leases.spawn(ttl_keys::keys(Arc::clone(&world), at, random.branch(1)));
-            leases.spawn(sessions::sessions(Arc::clone(&world), at, random));
-        }
         for number in 1..=size.clients {
             let random = random.branch(u64::from(number));
-            clients.spawn(Client::new(number, &world, random).run());
+            clients.spawn(Client::new(number, &context, random).run());
         }
-        let blows =
-            nemesis::strike(&mut self.gateway, &world.record, size.blows, &mut random).await;
-        world.over.store(true, Ordering::Relaxed);
+        let history = &context.history;
+        let faults =
+            nemesis::inject_faults(&mut self.gateway, history, size.faults, &mut random).await;
+        context.is_over.store(true, Ordering::Relaxed);
         clients.join_all().await;
-        let mut report = Report {
-            blows,
-            ..Report::default()
+        let mut report = RoundReport {
+            faults,
+            ..RoundReport::default()
         };
-        report.count(leases.join_all().await);
-        Client::new(0, &world, random.branch(0)).finish().await;
-        let watched = gather(watchers, &mut report, "an etcd watcher").await;
-        let queried = gather(queries, &mut report, "a blocking query").await;
-        let memory = self.gateway.memory();
-        report.judge(&world, &memory, &watched, &queried);
-        forget(&life, &world).await;
+        report.add_expiries(leases.join_all().await);
+        Client::new(0, &context, random.branch(0)).finish().await;
+        let etcd_watches = join_watchers(etcd_watchers, &mut report, "an etcd watcher").await;
+        let consul_watches = join_watchers(consul_watchers, &mut report, "a blocking query").await;
+        let resume_floors = self.gateway.resume_floors();
+        report.check(&context, &resume_floors, &etcd_watches, &consul_watches);
+        clean_up(&context).await;
         report
     }
 }
 
-/// Waits for all, as long as it takes a watcher to see what is there.
-async fn gather<T: 'static>(mut tasks: JoinSet<T>, report: &mut Report, who: &str) -> Vec<T> {
-    let mut found = Vec::new();
+async fn spawn_etcd_watchers(context: &Arc<RoundContext>, random: &Random) -> JoinSet<EtcdWatch> {
+    let after = store_index(&context.gateway).await;
+    let mut watchers = JoinSet::new();
+    for (number, watch) in (0..).zip(etcd_watches(context)) {
+        let random = random.branch(100 + number);
+        watchers.spawn(etcd_watcher::run(Arc::clone(context), watch, random, after));
+    }
+    watchers
+}
+
+fn spawn_consul_watchers(context: &Arc<RoundContext>, random: &Random) -> JoinSet<ConsulWatch> {
+    let mut watchers = JoinSet::new();
+    for (number, watch) in (0..).zip(consul_watches(context)) {
+        let random = random.branch(200 + number);
+        watchers.spawn(consul_watch::run(Arc::clone(context), watch, random));
+    }
+    watchers
+}
+
+fn spawn_leases(context: &Arc<RoundContext>, random: &Random) -> JoinSet<ExpiryReport> {
+    let mut leases = JoinSet::new();
+    for number in 0..3 {
+        let random = random.branch(300 + number);
+        let number = usize::try_from(number).unwrap();
+        leases.spawn(ttl_keys::run(Arc::clone(context), number, random.branch(1)));
+        leases.spawn(sessions::run(Arc::clone(context), number, random));
+    }
+    leases
+}
+
+/// Waits for all watchers, as long as they may take to receive the final values.
+async fn join_watchers<T: 'static>(
+    mut watchers: JoinSet<T>,
+    report: &mut RoundReport,
+    kind: &str,
+) -> Vec<T> {
+    let mut watches = Vec::new();
     loop {
-        match timeout(Duration::from_secs(60), tasks.join_next()).await {
-            Ok(None) => return found,
-            Ok(Some(one)) => found.push(one.unwrap()),
+        match timeout(Duration::from_secs(60), watchers.join_next()).await {
+            Ok(None) => return watches,
+            Ok(Some(watch)) => watches.push(watch.unwrap()),
             Err(_) => {
-                let left = tasks.len();
-                report
-                    .faults
-                    .push(format!("{who} never saw the last value ({left} of them)"));
-                return found;
+                let left = watchers.len();
+                let what = format!("complete: {kind} never received the final value ({left} left)");
+                report.violations.push(what);
+                return watches;
             }
         }
     }
 }
 
-async fn once(life: &Life, request: Request) -> Answer {
-    let mut connection = Connection::new(life.clone(), request.face);
-    let patience = Duration::from_secs(10);
+/// Sends a request to a gateway that no fault affects at the moment.
+async fn send_once(gateway: &GatewayHandle, request: Request) -> Answer {
+    let mut connection = Connection::new(gateway.clone(), request.face);
+    let answer_timeout = Duration::from_secs(10);
     connection
-        .send(&request, patience)
+        .send(&request, answer_timeout)
         .await
-        .expect("a calm gateway answers")
+        .expect("a gateway without faults answers")
 }
 
-async fn whole_index(life: &Life) -> u64 {
+async fn store_index(gateway: &GatewayHandle) -> u64 {
     let request = Request::new(
         Face::Etcd,
         Method::GET,
         "/v2/keys/".to_owned(),
         String::new(),
     );
-    once(life, request).await.number("x-etcd-index").unwrap()
+    let answer = send_once(gateway, request).await;
+    answer.number("x-etcd-index").unwrap()
 }
 
-async fn world(life: &Life, round: u64) -> World {
+async fn new_context(gateway: &GatewayHandle, round: u64) -> RoundContext {
     let root = format!("round{round}");
     let (registers, groups, locks) = (6, 2, 1);
     let mut objects = Vec::new();
@@ -213,62 +183,58 @@ async fn world(life: &Life, round: u64) -> World {
     for _ in 0..3 {
         let body = r#"{"LockDelay":"0s"}"#.to_owned();
         let uri = "/v1/session/create".to_owned();
-        let made = once(life, Request::new(Face::Consul, Method::PUT, uri, body)).await;
-        let json: serde_json::Value = serde_json::from_slice(&made.body).unwrap();
+        let create = Request::new(Face::Consul, Method::PUT, uri, body);
+        let created = send_once(gateway, create).await;
+        let json: serde_json::Value = serde_json::from_slice(&created.body).unwrap();
         sessions.push(json["ID"].as_str().unwrap().to_owned());
     }
-    World {
-        layout: Layout::new(root, objects),
-        record: Record::default(),
-        life: life.clone(),
-        over: AtomicBool::new(false),
+    RoundContext {
+        layout: ObjectLayout::new(root, objects),
+        history: History::default(),
+        gateway: gateway.clone(),
+        is_over: AtomicBool::new(false),
         sessions,
         registers,
         groups,
     }
 }
 
-/// Deletes what a round left.
-async fn forget(life: &Life, world: &World) {
-    let root = &world.layout.root;
-    // With what the leases were about.
+/// Deletes the keys and the sessions of a round.
+async fn clean_up(context: &RoundContext) {
+    let root = &context.layout.root;
+    // Keys of leases have the same prefix.
     let uri = format!("/v1/kv/{root}?recurse");
-    once(
-        life,
-        Request::new(Face::Consul, Method::DELETE, uri, String::new()),
-    )
-    .await;
-    for session in &world.sessions {
+    let delete = Request::new(Face::Consul, Method::DELETE, uri, String::new());
+    send_once(&context.gateway, delete).await;
+    for session in &context.sessions {
         let uri = format!("/v1/session/destroy/{session}");
-        once(
-            life,
-            Request::new(Face::Consul, Method::PUT, uri, String::new()),
-        )
-        .await;
+        let destroy = Request::new(Face::Consul, Method::PUT, uri, String::new());
+        send_once(&context.gateway, destroy).await;
     }
 }
 
-/// etcd's watchers. Whoever polls sees one change of a transaction, so on what transactions write they watch one key.
-fn watched(world: &World) -> Vec<Watched> {
-    let root = &world.layout.root;
+/// The watches over etcd. A poll receives one event of a transaction, so on groups, which transactions write, polls watch a
+/// single key.
+fn etcd_watches(context: &RoundContext) -> Vec<EtcdWatch> {
+    let root = &context.layout.root;
     let new =
-        |path: &str, recursive, style| Watched::new(&format!("{root}{path}"), recursive, style);
+        |path: &str, recursive, style| EtcdWatch::new(&format!("{root}{path}"), recursive, style);
     vec![
-        new("/r", true, Style::Poll),
-        new("/r", true, Style::Late),
-        new("/r", true, Style::Stream),
-        new("/r/0", false, Style::Poll),
-        new("/r/1", false, Style::Late),
-        new("/g0/a", false, Style::Poll),
-        new("/g1/c", false, Style::Late),
-        new("/l", true, Style::Late),
-        new("", true, Style::Stream),
+        new("/r", true, WatchStyle::Poll),
+        new("/r", true, WatchStyle::Late),
+        new("/r", true, WatchStyle::Stream),
+        new("/r/0", false, WatchStyle::Poll),
+        new("/r/1", false, WatchStyle::Late),
+        new("/g0/a", false, WatchStyle::Poll),
+        new("/g1/c", false, WatchStyle::Late),
+        new("/l", true, WatchStyle::Late),
+        new("", true, WatchStyle::Stream),
     ]
 }
 
-fn queried(world: &World) -> Vec<Queried> {
-    let root = &world.layout.root;
-    let new = |path: &str, is_tree| Queried::new(&format!("{root}{path}"), is_tree);
+fn consul_watches(context: &RoundContext) -> Vec<ConsulWatch> {
+    let root = &context.layout.root;
+    let new = |path: &str, is_tree| ConsulWatch::new(&format!("{root}{path}"), is_tree);
     vec![
         new("/r/0", false),
         new("/g1/b", false),
@@ -277,62 +243,4 @@ fn queried(world: &World) -> Vec<Queried> {
         new("/g0/", true),
         new("/", true),
     ]
-}
-
-impl Report {
-    fn count(&mut self, tallies: Vec<Tally>) {
-        for tally in tallies {
-            self.ended += tally.ended;
-            self.renewed += tally.renewed;
-            self.faults.extend(tally.faults);
-        }
-    }
-
-    fn judge(&mut self, world: &World, memory: &Memory, watched: &[Watched], queried: &[Queried]) {
-        let layout = &world.layout;
-        let mut ops = world.record.take_ops(&world.life, layout.objects.len());
-        self.requests = world.record.counts();
-        for queried in queried {
-            self.changes += queried.changes;
-            self.resumed += queried.resumed;
-            self.faults.extend(queried.faults.clone());
-        }
-        self.events = watched.iter().map(|watched| watched.events.len()).sum();
-        self.resumed += watched.iter().map(|watched| watched.resumed).sum::<usize>();
-        self.faults.extend(world.record.take_faults());
-        self.cleared = watched.iter().map(|watched| watched.cleared).sum();
-        self.faults
-            .extend(validators::faults(watched, &ops, layout, memory));
-        let (indexes, changed) = world.record.take_indexes();
-        self.indexes = indexes.len();
-        self.faults
-            .extend(monotonic_indexes::faults(indexes, changed));
-        validators::settle(watched, &mut ops);
-        observation_gaps::leave_out(watched, layout, memory, &mut ops);
-        for (paths, ops) in layout.objects.iter().zip(&ops) {
-            self.explain(paths, ops);
-        }
-    }
-
-    /// Looks for an order of an object's operations.
-    fn explain(&mut self, paths: &[String], ops: &[Op]) {
-        let start = State::empty(paths.len());
-        match search(ops, &start) {
-            Verdict::Linearizable(configurations) => self.configurations += configurations,
-            Verdict::Not(..) => {
-                let offence = shorten(ops, &start).tell(paths);
-                self.faults.push(format!(
-                    "{} is not linearizable:\n{offence}",
-                    paths.join(", ")
-                ));
-            }
-            Verdict::Undecided => {
-                let count = ops.len();
-                self.faults.push(format!(
-                    "{}: {count} operations are too many to explain",
-                    paths.join(", ")
-                ));
-            }
-        }
-    }
 }

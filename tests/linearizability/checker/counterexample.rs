@@ -1,29 +1,34 @@
-//! The shortest history that still cannot be explained, for people to read.
+//! Minimized counterexample: the shortest part found of a history that is still not linearizable, printed for people.
 
 use std::fmt::Write as _;
 
-use crate::checker::model::{Condition, Effect, Holder, Lock, Op, Outcome, Seen, State};
-use crate::checker::search::{Verdict, ends, search_within};
+use crate::checker::model::{
+    Effect, LockEffect, LockHolder, ObjectState, ObservedEntry, Operation, Outcome, Precondition,
+};
+use crate::checker::search::{Verdict, final_states, search_within};
 
-/// How many configurations a shorter history may take to be found wrong.
-const MOST: usize = 100_000;
+/// The search limit for each shorter history; one that exceeds it does not count as a violation.
+const MAX_CONFIGURATIONS: usize = 100_000;
 
-/// A part of a history that no order explains.
+/// A part of a history that has no linearization.
 #[derive(Debug)]
-pub struct Offence {
-    pub start: State,
-    pub ops: Vec<Op>,
+pub struct Counterexample {
+    pub start: ObjectState,
+    pub ops: Vec<Operation>,
 }
 
-fn fails(ops: &[Op], start: &State) -> bool {
-    matches!(search_within(MOST, ops, start), Verdict::Not(..))
+fn is_violation(ops: &[Operation], start: &ObjectState) -> bool {
+    matches!(
+        search_within(MAX_CONFIGURATIONS, ops, start),
+        Verdict::NotLinearizable(..)
+    )
 }
 
-/// What was seen of a history until a time. What had not returned by then may or may not have been done.
-fn until(ops: &[Op], time: u64) -> Vec<Op> {
+/// The prefix of a history up to a time. Operations that had not returned by then have an unknown outcome.
+fn prefix_until(ops: &[Operation], time: u64) -> Vec<Operation> {
     let called = ops.iter().filter(|op| op.called <= time).cloned();
-    let mut ops: Vec<Op> = called.collect();
-    ops.retain(|op| op.returned <= time || !op.is_pure());
+    let mut ops: Vec<Operation> = called.collect();
+    ops.retain(|op| op.returned <= time || !op.changes_nothing());
     for op in &mut ops {
         if op.returned > time {
             op.outcome = Outcome::Unknown;
@@ -32,45 +37,47 @@ fn until(ops: &[Op], time: u64) -> Vec<Op> {
     ops
 }
 
-/// Cuts a history that cannot be explained down to what shows it.
-pub fn shorten(ops: &[Op], start: &State) -> Offence {
-    let ops = shortest_beginning(ops, start);
-    let (mut start, mut ops) = (start.clone(), without_needless(ops, start));
-    // From the last moment on when nothing was in flight and only one state was possible.
+/// Minimizes a history that is not linearizable.
+pub fn minimize(ops: &[Operation], start: &ObjectState) -> Counterexample {
+    let ops = shortest_prefix(ops, start);
+    let (mut start, mut ops) = (start.clone(), without_redundant(ops, start));
+    // Start at the last time when no operation was in flight and only one state was possible.
     let mut times: Vec<u64> = ops.iter().map(|op| op.called).collect();
     times.sort_unstable();
     for time in times.into_iter().rev() {
-        let (earlier, later): (Vec<Op>, Vec<Op>) =
+        let (earlier, later): (Vec<Operation>, Vec<Operation>) =
             ops.iter().cloned().partition(|op| op.called < time);
         if earlier.iter().any(|op| op.returned >= time) {
             continue;
         }
-        let states = ends(&earlier, &start).unwrap_or_default();
+        let states = final_states(&earlier, &start).unwrap_or_default();
         if let [state] = &states.into_iter().collect::<Vec<_>>()[..]
-            && fails(&later, state)
+            && is_violation(&later, state)
         {
             (start, ops) = (state.clone(), later);
             break;
         }
     }
     ops.sort_by_key(|op| op.called);
-    Offence { start, ops }
+    Counterexample { start, ops }
 }
 
-/// A beginning of a history that can be explained has an order itself, so the first that has none is found by halves.
-fn shortest_beginning(ops: &[Op], start: &State) -> Vec<Op> {
+/// The shortest prefix that is not linearizable, found by bisection: every prefix of a linearizable history is
+/// linearizable itself.
+fn shortest_prefix(ops: &[Operation], start: &ObjectState) -> Vec<Operation> {
     let mut times: Vec<u64> = ops.iter().map(|op| op.returned).collect();
     times.sort_unstable();
     times.dedup();
-    let at = times.partition_point(|time| !fails(&until(ops, *time), start));
+    let at = times.partition_point(|time| !is_violation(&prefix_until(ops, *time), start));
     match times.get(at) {
-        Some(time) => until(ops, *time),
+        Some(time) => prefix_until(ops, *time),
         None => ops.to_vec(),
     }
 }
 
-/// Leaves out, in ever smaller pieces, what changes nothing and is not needed to show it. A write cannot be left out.
-fn without_needless(mut ops: Vec<Op>, start: &State) -> Vec<Op> {
+/// Removes, in ever smaller pieces, operations that change nothing and are not needed for the violation. Writes stay:
+/// without one, answers that observed it would be wrong.
+fn without_redundant(mut ops: Vec<Operation>, start: &ObjectState) -> Vec<Operation> {
     let mut size = ops.len();
     while size > 0 {
         let mut from = 0;
@@ -80,9 +87,9 @@ fn without_needless(mut ops: Vec<Op>, start: &State) -> Vec<Op> {
             let mut at = 0;
             fewer.retain(|op| {
                 at += 1;
-                !(piece.contains(&(at - 1)) && op.is_pure())
+                !(piece.contains(&(at - 1)) && op.changes_nothing())
             });
-            if fewer.len() < ops.len() && fails(&fewer, start) {
+            if fewer.len() < ops.len() && is_violation(&fewer, start) {
                 ops = fewer;
             } else {
                 from += size;
@@ -93,12 +100,12 @@ fn without_needless(mut ops: Vec<Op>, start: &State) -> Vec<Op> {
     ops
 }
 
-impl Offence {
-    /// The history with the names of the entries, then how far an order was found.
-    pub fn tell(&self, names: &[String]) -> String {
+impl Counterexample {
+    /// The operations with the names of the entries, then the longest partial linearization.
+    pub fn describe(&self, names: &[String]) -> String {
         let mut text = String::new();
         let zero = self.ops.iter().map(|op| op.called).min().unwrap_or(0);
-        let _ = writeln!(text, "before: {}", state(&self.start, names));
+        let _ = writeln!(text, "initial state: {}", state(&self.start, names));
         let _ = writeln!(text, "microseconds from call to return, client, operation:");
         for op in &self.ops {
             let returned = match op.returned {
@@ -106,22 +113,24 @@ impl Offence {
                 returned => ((returned - zero) / 1000).to_string(),
             };
             let called = (op.called - zero) / 1000;
-            let told = operation(op, names);
+            let line = operation(op, names);
             let _ = writeln!(
                 text,
-                "  {called:>9} {returned:>9}  {:>3}  {told}",
+                "  {called:>9} {returned:>9}  {:>3}  {line}",
                 op.client
             );
         }
-        if let Verdict::Not(order, after) = search_within(MOST, &self.ops, &self.start) {
-            let _ = writeln!(text, "no order explains all of it; the longest goes");
+        if let Verdict::NotLinearizable(order, after) =
+            search_within(MAX_CONFIGURATIONS, &self.ops, &self.start)
+        {
+            let _ = writeln!(text, "no linearization exists; the longest partial one is");
             for at in &order {
                 let op = &self.ops[*at];
                 let _ = writeln!(text, "  {:>3}  {}", op.client, operation(op, names));
             }
             let _ = writeln!(
                 text,
-                "then there is: {}; and left are",
+                "state after it: {}; not linearized are",
                 state(&after, names)
             );
             for (at, op) in self.ops.iter().enumerate() {
@@ -134,7 +143,7 @@ impl Offence {
     }
 }
 
-fn state(state: &State, names: &[String]) -> String {
+fn state(state: &ObjectState, names: &[String]) -> String {
     let each = state.entries.iter().zip(names).map(|(entry, name)| {
         let Some(entry) = entry else {
             return format!("no {name}");
@@ -150,60 +159,62 @@ fn state(state: &State, names: &[String]) -> String {
     each.collect::<Vec<_>>().join(", ")
 }
 
-fn seen(seen: Option<Seen>) -> String {
-    let Some(seen) = seen else {
+fn observed(entry: Option<ObservedEntry>) -> String {
+    let Some(entry) = entry else {
         return "nothing".to_owned();
     };
-    let lock = match seen.holder {
-        Holder::Session(session) => format!(" held by {session}"),
-        Holder::Nobody | Holder::Untold => String::new(),
+    let lock = match entry.holder {
+        LockHolder::Session(session) => format!(" held by {session}"),
+        LockHolder::Unlocked | LockHolder::NotReported => String::new(),
     };
-    format!("{} at {}{lock}", seen.value, seen.index)
+    format!("{} at {}{lock}", entry.value, entry.index)
 }
 
-fn condition(condition: Condition) -> String {
-    match condition {
-        Condition::Always => String::new(),
-        Condition::Absent => " if absent".to_owned(),
-        Condition::Present => " if present".to_owned(),
-        Condition::Index(index) => format!(" if at {index}"),
-        Condition::AbsentOrIndex(index) => format!(" if absent or at {index}"),
-        Condition::Value(value) => format!(" if {value}"),
-        Condition::Free(session) => format!(" if free for {session}"),
-        Condition::HeldBy(session) => format!(" if held by {session}"),
+fn precondition(precondition: Precondition) -> String {
+    match precondition {
+        Precondition::Always => String::new(),
+        Precondition::Absent => " if absent".to_owned(),
+        Precondition::Present => " if present".to_owned(),
+        Precondition::Index(index) => format!(" if at {index}"),
+        Precondition::AbsentOrIndex(index) => format!(" if absent or at {index}"),
+        Precondition::Value(value) => format!(" if {value}"),
+        Precondition::Free(session) => format!(" if free for {session}"),
+        Precondition::HeldBy(session) => format!(" if held by {session}"),
     }
 }
 
-/// One operation in a line.
-pub fn operation(op: &Op, names: &[String]) -> String {
+/// An operation on one line.
+pub fn operation(op: &Operation, names: &[String]) -> String {
     let mut parts = Vec::new();
     for (slot, effect) in &op.effects {
         let name = &names[*slot];
         parts.push(match effect {
             Effect::Delete => format!("delete {name}"),
-            Effect::Set(value, Lock::Keep) => format!("{name}={value}"),
-            Effect::Set(value, Lock::Take(session)) => format!("{session} locks {name}={value}"),
-            Effect::Set(value, Lock::Release) => format!("unlock {name}={value}"),
+            Effect::Set(value, LockEffect::Keep) => format!("{name}={value}"),
+            Effect::Set(value, LockEffect::Take(session)) => {
+                format!("{session} locks {name}={value}")
+            }
+            Effect::Set(value, LockEffect::Release) => format!("unlock {name}={value}"),
         });
     }
-    for (slot, needed) in &op.conditions {
-        let needed = condition(*needed);
+    for (slot, needed) in &op.preconditions {
+        let needed = precondition(*needed);
         if !needed.is_empty() {
             parts.push(format!("{}{needed}", names[*slot]));
         }
     }
-    for (slot, shown) in &op.before {
-        parts.push(format!("saw {}={}", names[*slot], seen(*shown)));
+    for (slot, entry) in &op.observed {
+        parts.push(format!("saw {}={}", names[*slot], observed(*entry)));
     }
     let outcome = match op.outcome {
-        Outcome::Yes => "done",
-        Outcome::No => "refused",
+        Outcome::Done => "done",
+        Outcome::Refused => "refused",
         Outcome::Unknown => "outcome unknown",
     };
     let index = op
         .index
         .map_or(String::new(), |index| format!(" at {index}"));
-    if op.effects.is_empty() && op.outcome == Outcome::Yes {
+    if op.effects.is_empty() && op.outcome == Outcome::Done {
         return parts.join(", ");
     }
     format!("{}: {outcome}{index}", parts.join(", "))

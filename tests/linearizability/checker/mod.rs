@@ -1,7 +1,8 @@
-//! The linearizability checker: model, search and counterexample.
+//! Linearizability checker: the model of an object, the search for a linearization, and the minimized counterexample.
 
 pub mod counterexample;
 pub mod model;
 pub mod monotonic_indexes;
+pub mod patch_history;
 pub mod search;
 mod search_tests;

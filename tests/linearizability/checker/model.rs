@@ -1,22 +1,22 @@
-//! What is checked: a few entries with their indexes, and operations on them as a client saw them.
+//! Model of an object: a few entries with their indexes and locks, and the operations that clients invoked on them.
 
 use std::fmt;
 
-/// The place of an entry within an object: a register has one, a group that transactions change several.
-pub type Slot = usize;
+/// The number of an entry within an object. A register has one entry, a group that transactions change has several.
+pub type EntrySlot = usize;
 
-/// A value: who wrote it, and the how manieth of the writer's it is. No value is written twice.
+/// A value: its writer, and its number among the writer's values. No value is written twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Value {
     pub writer: u32,
     pub number: u32,
 }
 
-/// The writer of the last value of each entry.
+/// The writer of the final value of each entry, which every watcher waits for.
 pub const LAST_WRITER: u32 = u32::MAX;
 
-/// Stands for any value that no operation saw.
-pub const UNSEEN: Value = Value {
+/// Stands for every value that no operation observed.
+pub const UNOBSERVED: Value = Value {
     writer: u32::MAX - 1,
     number: 0,
 };
@@ -26,7 +26,7 @@ impl Value {
         Self { writer, number }
     }
 
-    /// As it is stored. Some are long, so that one which is cut or mixed up shows.
+    /// The stored text. Some texts are long, so that a truncated or mixed-up one is noticed.
     pub fn text(self) -> String {
         let length = if self.number.is_multiple_of(16) {
             self.number.wrapping_mul(37) % 3000
@@ -41,7 +41,7 @@ impl Value {
         )
     }
 
-    /// Reads one back; `None` for what no writer wrote.
+    /// Parses a stored text. `None` for a text that no writer wrote.
     pub fn parse(text: &str) -> Option<Self> {
         let (writer, rest) = text.split_once('.')?;
         let (number, _) = rest.split_once('_')?;
@@ -52,8 +52,8 @@ impl Value {
 
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if *self == UNSEEN {
-            return f.write_str("a value that nobody saw");
+        if *self == UNOBSERVED {
+            return f.write_str("an unobserved value");
         }
         if self.writer == LAST_WRITER {
             return write!(f, "last.{}", self.number);
@@ -62,189 +62,194 @@ impl fmt::Display for Value {
     }
 }
 
-/// An entry as an answer showed it.
+/// An entry as an answer reported it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct ObservedEntry {
     pub value: Value,
     pub index: u64,
-    pub holder: Holder,
+    pub holder: LockHolder,
 }
 
-/// Who holds the lock of an entry, as an answer showed it.
+/// The holder of an entry's lock, as an answer reported it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Holder {
-    /// The protocol does not tell.
-    Untold,
-    Nobody,
+pub enum LockHolder {
+    /// The protocol does not report lock holders.
+    NotReported,
+    Unlocked,
     Session(u32),
 }
 
-/// What must be so for an operation to be done.
+/// A precondition of an operation on one entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Condition {
+pub enum Precondition {
     Always,
     Absent,
     Present,
     Index(u64),
-    /// Consul's delete with `cas` is content with an entry that is gone.
+    /// Consul's delete with `cas` succeeds on an entry that does not exist.
     AbsentOrIndex(u64),
     Value(Value),
-    /// Held by nobody, or by this session.
+    /// Unlocked, or locked by this session.
     Free(u32),
     HeldBy(u32),
 }
 
-/// What becomes of the lock.
+/// The effect of a write on the lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lock {
+pub enum LockEffect {
     Keep,
     Take(u32),
     Release,
 }
 
-/// What an operation that is done does to one entry.
+/// The effect of an operation on one entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    Set(Value, Lock),
+    Set(Value, LockEffect),
     Delete,
 }
 
-/// What a client knows of whether its operation was done.
+/// The outcome of an operation as its client knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    Yes,
-    No,
+    Done,
+    Refused,
     Unknown,
 }
 
 /// An operation on one object, with the times of its call and its return.
 #[derive(Clone, Debug)]
-pub struct Op {
+pub struct Operation {
     pub client: u32,
     pub called: u64,
-    /// When the answer was there. Where the outcome is unknown: when the server that had been asked was dead, after
-    /// which it cannot be done any more; `u64::MAX` while it lives.
+    /// When the answer arrived. If the outcome is unknown: when the gateway process that received the request was dead,
+    /// after which the operation can no longer take effect; `u64::MAX` while that process lives.
     pub returned: u64,
     pub outcome: Outcome,
-    pub conditions: Vec<(Slot, Condition)>,
-    pub effects: Vec<(Slot, Effect)>,
-    /// Entries as they were before.
-    pub before: Vec<(Slot, Option<Seen>)>,
-    /// The index of the change.
+    pub preconditions: Vec<(EntrySlot, Precondition)>,
+    pub effects: Vec<(EntrySlot, Effect)>,
+    /// Entries as the answer reported them, as of before the operation.
+    pub observed: Vec<(EntrySlot, Option<ObservedEntry>)>,
+    /// The index of the change, if it is known.
     pub index: Option<u64>,
-    /// Which conditions did not hold, where a refusal tells: these and no others.
+    /// The preconditions that a refusal reported as failed, by position: exactly these failed.
     pub failed: Option<Vec<usize>>,
 }
 
-impl Op {
-    /// Whether it leaves everything as it is.
-    pub fn is_pure(&self) -> bool {
-        self.effects.is_empty() || self.outcome == Outcome::No
+impl Operation {
+    /// Whether the operation leaves the object unchanged: it is a read or was refused.
+    pub fn changes_nothing(&self) -> bool {
+        self.effects.is_empty() || self.outcome == Outcome::Refused
     }
 }
 
-/// One entry of the model.
+/// An entry in the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Entry {
+pub struct ModelEntry {
     pub value: Value,
-    /// Unknown where nobody ever saw it.
+    /// Unknown if no client ever observed it.
     pub index: Option<u64>,
     pub session: Option<u32>,
 }
 
-/// An object.
+/// The state of an object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct State {
-    pub entries: Vec<Option<Entry>>,
-    /// The highest index of a change so far, of those that are known.
-    pub high: u64,
+pub struct ObjectState {
+    pub entries: Vec<Option<ModelEntry>>,
+    /// The highest known index of a change so far.
+    pub highest_index: u64,
 }
 
-impl State {
+impl ObjectState {
     pub fn empty(slots: usize) -> Self {
         Self {
             entries: vec![None; slots],
-            high: 0,
+            highest_index: 0,
         }
     }
 
-    fn holds(&self, slot: Slot, condition: Condition) -> bool {
+    fn holds(&self, slot: EntrySlot, precondition: Precondition) -> bool {
         let entry = self.entries[slot];
-        match condition {
-            Condition::Always => true,
-            Condition::Absent => entry.is_none(),
-            Condition::Present => entry.is_some(),
-            // Whoever asks for an index has seen it, so an entry whose index nobody saw has another.
-            Condition::Index(index) => entry.is_some_and(|entry| entry.index == Some(index)),
-            Condition::AbsentOrIndex(index) => entry.is_none_or(|entry| entry.index == Some(index)),
-            Condition::Value(value) => entry.is_some_and(|entry| entry.value == value),
-            Condition::Free(session) => entry
+        match precondition {
+            Precondition::Always => true,
+            Precondition::Absent => entry.is_none(),
+            Precondition::Present => entry.is_some(),
+            // A client names only indexes that it observed, so an entry with an unobserved index never matches.
+            Precondition::Index(index) => entry.is_some_and(|entry| entry.index == Some(index)),
+            Precondition::AbsentOrIndex(index) => {
+                entry.is_none_or(|entry| entry.index == Some(index))
+            }
+            Precondition::Value(value) => entry.is_some_and(|entry| entry.value == value),
+            Precondition::Free(session) => entry
                 .and_then(|entry| entry.session)
                 .is_none_or(|holder| holder == session),
-            Condition::HeldBy(session) => entry.is_some_and(|entry| entry.session == Some(session)),
+            Precondition::HeldBy(session) => {
+                entry.is_some_and(|entry| entry.session == Some(session))
+            }
         }
     }
 
-    fn shows(&self, slot: Slot, seen: Option<Seen>) -> bool {
-        match (self.entries[slot], seen) {
+    fn matches(&self, slot: EntrySlot, observed: Option<ObservedEntry>) -> bool {
+        match (self.entries[slot], observed) {
             (None, None) => true,
-            (Some(entry), Some(seen)) => {
-                entry.value == seen.value
-                    && entry.index == Some(seen.index)
-                    && match seen.holder {
-                        Holder::Untold => true,
-                        Holder::Nobody => entry.session.is_none(),
-                        Holder::Session(session) => entry.session == Some(session),
+            (Some(entry), Some(observed)) => {
+                entry.value == observed.value
+                    && entry.index == Some(observed.index)
+                    && match observed.holder {
+                        LockHolder::NotReported => true,
+                        LockHolder::Unlocked => entry.session.is_none(),
+                        LockHolder::Session(session) => entry.session == Some(session),
                     }
             }
             _ => false,
         }
     }
 
-    /// Whether what a pure operation saw, or why it was refused, fits.
-    pub fn fits(&self, op: &Op) -> bool {
-        let failing = |(slot, condition): &(Slot, Condition)| !self.holds(*slot, *condition);
-        let judged = match (op.outcome, &op.failed) {
-            (Outcome::No, Some(failed)) => {
-                let found: Vec<usize> = (0..op.conditions.len())
-                    .filter(|at| failing(&op.conditions[*at]))
+    /// Whether this state explains an operation's outcome, its failed preconditions and the entries it observed.
+    pub fn explains(&self, op: &Operation) -> bool {
+        let fails =
+            |(slot, precondition): &(EntrySlot, Precondition)| !self.holds(*slot, *precondition);
+        let outcome_explained = match (op.outcome, &op.failed) {
+            (Outcome::Refused, Some(failed)) => {
+                let expected: Vec<usize> = (0..op.preconditions.len())
+                    .filter(|at| fails(&op.preconditions[*at]))
                     .collect();
-                &found == failed
+                &expected == failed
             }
-            (Outcome::No, None) => op.conditions.iter().any(failing),
-            _ => !op.conditions.iter().any(failing),
+            (Outcome::Refused, None) => op.preconditions.iter().any(fails),
+            _ => !op.preconditions.iter().any(fails),
         };
-        judged
+        outcome_explained
             && op
-                .before
+                .observed
                 .iter()
-                .all(|(slot, seen)| self.shows(*slot, *seen))
+                .all(|(slot, entry)| self.matches(*slot, *entry))
     }
 
-    /// The object after an operation, where that can be done now.
-    pub fn after(&self, op: &Op) -> Option<Self> {
-        if !self.fits(op) {
+    /// The state after an operation. `None` if the operation cannot take effect in this state.
+    pub fn apply(&self, op: &Operation) -> Option<Self> {
+        if !self.explains(op) {
             return None;
         }
         let mut next = self.clone();
         if let Some(index) = op.index {
-            // Indexes grow with every change.
-            if index <= self.high {
+            // Every change has a higher index than all before it.
+            if index <= self.highest_index {
                 return None;
             }
-            next.high = index;
+            next.highest_index = index;
         }
         for (slot, effect) in &op.effects {
             let held = self.entries[*slot].and_then(|entry| entry.session);
             next.entries[*slot] = match *effect {
                 Effect::Delete => None,
-                Effect::Set(value, lock) => Some(Entry {
+                Effect::Set(value, lock) => Some(ModelEntry {
                     value,
                     index: op.index,
                     session: match lock {
-                        Lock::Keep => held,
-                        Lock::Take(session) => Some(session),
-                        Lock::Release => None,
+                        LockEffect::Keep => held,
+                        LockEffect::Take(session) => Some(session),
+                        LockEffect::Release => None,
                     },
                 }),
             };

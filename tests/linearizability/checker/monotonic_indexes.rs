@@ -1,50 +1,53 @@
-//! Indexes never fall: not the whole's, not a key's, not a prefix's.
+//! Monotonic indexes: the index of the store, of a key and of a prefix never decreases.
 
 use std::collections::BTreeMap;
 
-use crate::history::{Changed, Position, Scope};
+use crate::history::{AcknowledgedChange, IndexScope, ReportedIndex};
 
-/// What of the indexes that answers told is wrong. An index may not be below any that was told before its request was
-/// sent, nor below a change of what it is about that was acknowledged before.
-pub fn faults(mut indexes: Vec<Position>, mut changed: Vec<Changed>) -> Vec<String> {
+/// Violations among the indexes that answers reported. An index may not be below any index of its scope that was
+/// reported before its request was sent, nor below any change in its scope that was acknowledged before.
+pub fn violations(
+    mut indexes: Vec<ReportedIndex>,
+    mut changes: Vec<AcknowledgedChange>,
+) -> Vec<String> {
     let mut returned = indexes.clone();
     returned.sort_by_key(|index| index.returned);
     indexes.sort_by_key(|index| index.called);
-    changed.sort_by_key(|change| change.returned);
-    let (mut returned, mut changed) = (
+    changes.sort_by_key(|change| change.returned);
+    let (mut returned, mut changes) = (
         returned.into_iter().peekable(),
-        changed.into_iter().peekable(),
+        changes.into_iter().peekable(),
     );
-    let mut floors = BTreeMap::<Scope, u64>::new();
+    let mut floors = BTreeMap::<IndexScope, u64>::new();
     let mut paths = BTreeMap::<String, u64>::new();
-    let mut faults = Vec::new();
-    for told in indexes {
-        while let Some(earlier) = returned.next_if(|earlier| earlier.returned < told.called) {
+    let mut violations = Vec::new();
+    for reported in indexes {
+        while let Some(earlier) = returned.next_if(|earlier| earlier.returned < reported.called) {
             raise(floors.entry(earlier.scope).or_default(), earlier.index);
         }
-        while let Some(change) = changed.next_if(|change| change.returned < told.called) {
-            raise(floors.entry(Scope::Whole).or_default(), change.index);
+        while let Some(change) = changes.next_if(|change| change.returned < reported.called) {
+            raise(floors.entry(IndexScope::Whole).or_default(), change.index);
             raise(paths.entry(change.path).or_default(), change.index);
         }
-        let mut floor = floors.get(&told.scope).copied().unwrap_or(0);
+        let mut floor = floors.get(&reported.scope).copied().unwrap_or(0);
         for (path, index) in &paths {
-            let concerned = match &told.scope {
-                Scope::Whole => false,
-                Scope::Key(key) => path == key,
-                Scope::Prefix(prefix) => path.starts_with(prefix),
+            let in_scope = match &reported.scope {
+                IndexScope::Whole => false,
+                IndexScope::Key(key) => path == key,
+                IndexScope::Prefix(prefix) => path.starts_with(prefix),
             };
-            if concerned {
+            if in_scope {
                 raise(&mut floor, *index);
             }
         }
-        if told.index < floor {
-            let Position { scope, index, .. } = told;
-            faults.push(format!(
-                "the index of {scope:?} fell from {floor} to {index}"
+        if reported.index < floor {
+            let ReportedIndex { scope, index, .. } = reported;
+            violations.push(format!(
+                "monotonic indexes: the index of {scope:?} fell from {floor} to {index}"
             ));
         }
     }
-    faults
+    violations
 }
 
 fn raise(floor: &mut u64, index: u64) {
@@ -55,8 +58,8 @@ fn raise(floor: &mut u64, index: u64) {
 mod tests {
     use super::*;
 
-    fn told(called: u64, returned: u64, scope: Scope, index: u64) -> Position {
-        Position {
+    fn report(called: u64, returned: u64, scope: IndexScope, index: u64) -> ReportedIndex {
+        ReportedIndex {
             called,
             returned,
             scope,
@@ -64,46 +67,49 @@ mod tests {
         }
     }
 
-    fn prefix() -> Scope {
-        Scope::Prefix("a/".to_owned())
+    fn prefix() -> IndexScope {
+        IndexScope::Prefix("a/".to_owned())
     }
 
     #[test]
-    fn growing_and_side_by_side() {
+    fn growing_indexes_and_concurrent_answers_are_allowed() {
         let indexes = vec![
-            told(0, 5, Scope::Whole, 9),
-            told(1, 2, Scope::Whole, 7),
-            told(4, 8, Scope::Whole, 8),
-            told(3, 4, prefix(), 2),
+            report(0, 5, IndexScope::Whole, 9),
+            report(1, 2, IndexScope::Whole, 7),
+            report(4, 8, IndexScope::Whole, 8),
+            report(3, 4, prefix(), 2),
         ];
-        let changed = Changed {
+        let changes = AcknowledgedChange {
             returned: 4,
             path: "a/b".to_owned(),
             index: 3,
         };
-        assert!(faults(indexes, vec![changed]).is_empty());
+        assert!(violations(indexes, vec![changes]).is_empty());
     }
 
     #[test]
-    fn falling() {
-        let whole = vec![told(0, 1, Scope::Whole, 9), told(2, 3, Scope::Whole, 8)];
-        assert_eq!(faults(whole, Vec::new()).len(), 1);
-        let key = Scope::Key("a/b".to_owned());
-        let of_prefix = vec![
-            told(0, 1, prefix(), 9),
-            told(2, 3, prefix(), 8),
-            told(2, 3, key.clone(), 8),
+    fn decreasing_index_is_found() {
+        let whole = vec![
+            report(0, 1, IndexScope::Whole, 9),
+            report(2, 3, IndexScope::Whole, 8),
         ];
-        assert_eq!(faults(of_prefix, Vec::new()).len(), 1);
-        // Below a change that was acknowledged.
-        let changed = Changed {
+        assert_eq!(violations(whole, Vec::new()).len(), 1);
+        let key = IndexScope::Key("a/b".to_owned());
+        let of_prefix = vec![
+            report(0, 1, prefix(), 9),
+            report(2, 3, prefix(), 8),
+            report(2, 3, key.clone(), 8),
+        ];
+        assert_eq!(violations(of_prefix, Vec::new()).len(), 1);
+        // Below an acknowledged change.
+        let changes = AcknowledgedChange {
             returned: 1,
             path: "a/b".to_owned(),
             index: 9,
         };
-        for scope in [Scope::Whole, prefix(), key] {
-            let indexes = vec![told(2, 3, scope, 8)];
-            assert_eq!(faults(indexes, vec![changed.clone()]).len(), 1);
+        for scope in [IndexScope::Whole, prefix(), key] {
+            let indexes = vec![report(2, 3, scope, 8)];
+            assert_eq!(violations(indexes, vec![changes.clone()]).len(), 1);
         }
     }
 }

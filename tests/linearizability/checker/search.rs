@@ -1,44 +1,44 @@
-//! The search for an order of operations that explains what every client saw: Wing and Gong's, with Lowe's memory of
-//! what was tried.
+//! Linearizability search: Wing and Gong's algorithm with Lowe's memory of visited configurations.
 //!
-//! Written here because the libraries there are know no operation of unknown outcome, or keep no memory. The search
-//! walks over configurations: which operations are done, and the state they left. An operation may be next when it was
-//! called before any other that is not done returned. Three things keep it small:
-//! - an operation that changes nothing is done as soon as it fits, which is never wrong unless that shuts out what a
-//!   server that died since may have done;
-//! - changes whose indexes are known are done in the order of these;
-//! - no configuration is looked at twice, nor one that differs from an earlier one only in that more operations of
-//!   unknown outcome were needed to come there, or in values that nobody saw;
-//! - of operations of unknown outcome that are alike, the one that was called first is done first.
+//! It finds a linearization, that is, one order of the operations that explains the answers of all clients. It is written here because
+//! existing libraries either support no operation of unknown outcome or keep no memory. A configuration is the set of
+//! linearized operations and the state they left. An operation may be linearized next if it was called before any other
+//! pending operation returned. Four rules keep the search small:
+//! - An operation that changes nothing is linearized as soon as the state explains it. That is safe unless it excludes an operation
+//!   that a process which died since may have done.
+//! - Changes with known indexes are linearized in the order of their indexes.
+//! - No configuration is visited twice, nor one that differs from a visited one only by additional operations of
+//!   unknown outcome or by values that no client observed.
+//! - Of equivalent operations of unknown outcome, the one that was called first is linearized first.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::checker::model::{Condition, Effect, Op, Outcome, State, UNSEEN};
+use crate::checker::model::{Effect, ObjectState, Operation, Outcome, Precondition, UNOBSERVED};
 
-/// How many configurations are looked at before a history counts as undecided.
-const MOST: usize = 2_000_000;
+/// After this many configurations a history counts as undecided.
+const MAX_CONFIGURATIONS: usize = 2_000_000;
 
-/// What came of a search.
+/// The verdict of a search.
 #[derive(Debug)]
 pub enum Verdict {
-    /// An order was found, after so many configurations.
+    /// A linearization was found, after this many configurations.
     Linearizable(usize),
-    /// There is none: the longest order that was found, and the state after it.
-    Not(Vec<usize>, State),
+    /// No linearization exists: the longest partial one, and the state after it.
+    NotLinearizable(Vec<usize>, ObjectState),
     /// Too many configurations.
     Undecided,
 }
 
-/// Which operations of certain outcome are done: places in the order of their calls.
+/// The linearized operations of known outcome, by their place in the order of calls.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Done {
-    /// Every one before this place is.
+struct DoneSet {
+    /// All operations before this place are linearized.
     first: usize,
-    /// Others that are, in order.
+    /// Further linearized operations, in ascending order.
     more: Vec<usize>,
 }
 
-impl Done {
+impl DoneSet {
     fn has(&self, place: usize) -> bool {
         place < self.first || self.more.binary_search(&place).is_ok()
     }
@@ -56,67 +56,67 @@ impl Done {
 
 #[derive(Clone, Debug)]
 struct Configuration {
-    done: Done,
-    /// What else was done, of unknown outcome, and could still be done otherwise.
+    done: DoneSet,
+    /// Linearized operations of unknown outcome that could still be linearized at another place.
     also: BTreeSet<usize>,
-    /// How many of certain outcome and known index are done.
+    /// The number of linearized operations with a known outcome and a known index.
     indexed: usize,
-    /// The latest call among what is done: the next operation takes effect after it.
+    /// The latest call of a linearized operation: the next one takes effect after it.
     latest: u64,
-    state: State,
-    /// The last step that led here.
+    state: ObjectState,
+    /// The last step of the path to this configuration.
     step: usize,
     length: usize,
 }
 
 struct Search<'a> {
-    ops: &'a [Op],
-    /// Operations of certain outcome in the order of their calls, then the others.
+    ops: &'a [Operation],
+    /// Operations of known outcome in the order of their calls, then those of unknown outcome.
     order: Vec<usize>,
     certain: usize,
-    /// Of each of unknown outcome, the first that is like it.
-    alike: Vec<usize>,
-    /// Those of certain outcome whose index is known, in its order, which is the only one they can be done in.
+    /// For each operation of unknown outcome, the first one that is equivalent to it.
+    equivalents: Vec<usize>,
+    /// Changes of known outcome and known index, by index: the only order in which they can be linearized.
     by_index: Vec<usize>,
-    /// Each step: the one before, and its operation.
+    /// Each step: the previous step, and its operation.
     steps: Vec<(usize, usize)>,
-    /// What was looked at, with what else was done there.
-    seen: HashMap<(Done, State), Vec<BTreeSet<usize>>>,
-    looked: usize,
+    /// Visited configurations, with the operations of unknown outcome that each needed (Lowe's memory).
+    visited: HashMap<(DoneSet, ObjectState), Vec<BTreeSet<usize>>>,
+    explored: usize,
     stack: Vec<Configuration>,
     longest: Configuration,
 }
 
-/// Looks for an order of all operations of certain outcome, and any of the others, that starts from a state.
-pub fn search(ops: &[Op], start: &State) -> Verdict {
-    search_within(MOST, ops, start)
+/// Searches for a linearization of all operations of known outcome and any of the others, from a start state.
+pub fn search(ops: &[Operation], start: &ObjectState) -> Verdict {
+    search_within(MAX_CONFIGURATIONS, ops, start)
 }
 
-/// The same, with a limit to how many configurations are looked at.
-pub fn search_within(most: usize, ops: &[Op], start: &State) -> Verdict {
-    let ops = unseen_alike(ops);
+/// The same search with a limit on the number of configurations.
+pub fn search_within(limit: usize, ops: &[Operation], start: &ObjectState) -> Verdict {
+    let ops = merge_unobserved_values(ops);
     let mut search = Search::new(&ops, start);
     while let Some(configuration) = search.stack.pop() {
         if configuration.done.first == search.certain {
-            return Verdict::Linearizable(search.looked);
+            return Verdict::Linearizable(search.explored);
         }
-        if search.looked > most {
+        if search.explored > limit {
             return Verdict::Undecided;
         }
         search.expand(&configuration);
     }
-    Verdict::Not(search.path(), search.longest.state)
+    Verdict::NotLinearizable(search.path(), search.longest.state)
 }
 
-/// Every state in which such an order can end; `None` where those are too many.
-pub fn ends(ops: &[Op], start: &State) -> Option<HashSet<State>> {
+/// All states in which a linearization can end. `None` if there are too many configurations.
+pub fn final_states(ops: &[Operation], start: &ObjectState) -> Option<HashSet<ObjectState>> {
     let mut search = Search::new(ops, start);
     let mut found = HashSet::new();
     while let Some(configuration) = search.stack.pop() {
         if configuration.done.first == search.certain {
             found.insert(configuration.state.clone());
         }
-        if search.looked > MOST / 100 {
+        if search.explored > MAX_CONFIGURATIONS / 100 {
             return None;
         }
         search.expand(&configuration);
@@ -124,53 +124,53 @@ pub fn ends(ops: &[Op], start: &State) -> Option<HashSet<State>> {
     Some(found)
 }
 
-/// Whether it makes no difference which of two operations was done, as far as they could be.
-fn are_alike(one: &Op, other: &Op) -> bool {
-    let of = |op: &Op| (op.returned, op.index);
+/// Whether swapping two operations of unknown outcome changes no verdict.
+fn are_equivalent(one: &Operation, other: &Operation) -> bool {
+    let of = |op: &Operation| (op.returned, op.index);
     of(one) == of(other)
-        && one.conditions == other.conditions
+        && one.preconditions == other.preconditions
         && one.effects == other.effects
-        && one.before == other.before
+        && one.observed == other.observed
         && one.failed == other.failed
 }
 
-/// The operations with one value in place of all that nobody saw: which of those is there makes no difference, and the
-/// fewer states there are the fewer configurations.
-fn unseen_alike(ops: &[Op]) -> Vec<Op> {
-    let mut seen = HashSet::new();
+/// Replaces all values that no operation observed by one value: they are indistinguishable, and fewer states mean
+/// fewer configurations.
+fn merge_unobserved_values(ops: &[Operation]) -> Vec<Operation> {
+    let mut observed = HashSet::new();
     for op in ops {
-        let before = op
-            .before
+        let values = op
+            .observed
             .iter()
-            .filter_map(|(_, seen)| Some((*seen)?.value));
-        seen.extend(before);
-        for (_, condition) in &op.conditions {
-            if let Condition::Value(value) = condition {
-                seen.insert(*value);
+            .filter_map(|(_, entry)| Some((*entry)?.value));
+        observed.extend(values);
+        for (_, precondition) in &op.preconditions {
+            if let Precondition::Value(value) = precondition {
+                observed.insert(*value);
             }
         }
     }
     let mut ops = ops.to_vec();
     for (_, effect) in ops.iter_mut().flat_map(|op| &mut op.effects) {
         if let Effect::Set(value, _) = effect
-            && !seen.contains(value)
+            && !observed.contains(value)
         {
-            *value = UNSEEN;
+            *value = UNOBSERVED;
         }
     }
     ops
 }
 
 impl<'a> Search<'a> {
-    fn new(ops: &'a [Op], start: &State) -> Self {
+    fn new(ops: &'a [Operation], start: &ObjectState) -> Self {
         let mut order: Vec<usize> = (0..ops.len())
-            // A read of unknown outcome says nothing.
-            .filter(|at| ops[*at].outcome != Outcome::Unknown || !ops[*at].is_pure())
+            // A read of unknown outcome carries no information.
+            .filter(|at| ops[*at].outcome != Outcome::Unknown || !ops[*at].changes_nothing())
             .collect();
         order.sort_by_key(|at| (ops[*at].outcome == Outcome::Unknown, ops[*at].called));
         let certain = order.partition_point(|at| ops[*at].outcome != Outcome::Unknown);
         let first = Configuration {
-            done: Done {
+            done: DoneSet {
                 first: 0,
                 more: Vec::new(),
             },
@@ -182,24 +182,26 @@ impl<'a> Search<'a> {
             length: 0,
         };
         let mut by_index: Vec<usize> = (0..certain)
-            .filter(|place| ops[order[*place]].index.is_some() && !ops[order[*place]].is_pure())
+            .filter(|place| {
+                ops[order[*place]].index.is_some() && !ops[order[*place]].changes_nothing()
+            })
             .collect();
         by_index.sort_by_key(|place| ops[order[*place]].index);
         let unknown: Vec<_> = order.iter().skip(certain).map(|at| &ops[*at]).collect();
-        let alike = unknown.iter().map(|op| {
-            let first = unknown.iter().position(|other| are_alike(op, other));
+        let equivalents = unknown.iter().map(|op| {
+            let first = unknown.iter().position(|other| are_equivalent(op, other));
             first.unwrap()
         });
-        let alike = alike.collect();
+        let equivalents = equivalents.collect();
         let mut search = Self {
             ops,
             order,
             certain,
-            alike,
+            equivalents,
             by_index,
             steps: Vec::new(),
-            seen: HashMap::new(),
-            looked: 0,
+            visited: HashMap::new(),
+            explored: 0,
             stack: Vec::new(),
             longest: first.clone(),
         };
@@ -207,28 +209,31 @@ impl<'a> Search<'a> {
         search
     }
 
-    fn op(&self, place: usize) -> &'a Op {
+    fn op(&self, place: usize) -> &'a Operation {
         &self.ops[self.order[place]]
     }
 
-    /// Keeps a configuration to be looked at, unless it was before. That is decided now, not when its turn comes, so
-    /// that its sisters count too.
+    /// Pushes a configuration unless it was visited. That is decided here and not when it is popped, so that its
+    /// siblings count as visited too.
     fn push(&mut self, mut configuration: Configuration) {
         self.absorb(&mut configuration);
         if configuration.length > self.longest.length {
             self.longest = configuration.clone();
         }
         let key = (configuration.done.clone(), configuration.state.clone());
-        let seen = self.seen.entry(key).or_default();
-        // Where less was needed to come this far, everything is possible that is here, and more.
-        if !seen.iter().any(|also| also.is_subset(&configuration.also)) {
-            seen.push(configuration.also.clone());
-            self.looked += 1;
+        let visited = self.visited.entry(key).or_default();
+        // A configuration that needed fewer operations of unknown outcome allows all continuations of this one.
+        if !visited
+            .iter()
+            .any(|also| also.is_subset(&configuration.also))
+        {
+            visited.push(configuration.also.clone());
+            self.explored += 1;
             self.stack.push(configuration);
         }
     }
 
-    /// The operations of certain outcome that may be next.
+    /// The operations of known outcome that may be linearized next.
     fn candidates(&self, configuration: &Configuration) -> Vec<usize> {
         let mut found = Vec::new();
         let mut returned = u64::MAX;
@@ -245,21 +250,21 @@ impl<'a> Search<'a> {
         found
     }
 
-    /// When the first of what is not done returned: whatever is next was called before.
+    /// The earliest return of a pending operation: the next operation was called before it.
     fn bound(&self, candidates: &[usize]) -> u64 {
         let returned = candidates.iter().map(|place| self.op(*place).returned);
         returned.min().unwrap_or(u64::MAX)
     }
 
-    /// Does what changes nothing and fits.
+    /// Linearizes every candidate that changes nothing and that the state explains.
     fn absorb(&mut self, configuration: &mut Configuration) {
         loop {
             let candidates = self.candidates(configuration);
             let before = configuration.length;
             for place in candidates {
                 let op = self.op(place);
-                let fits = op.is_pure() && configuration.state.fits(op);
-                if fits && !self.shuts_out(configuration, op) {
+                let explained = op.changes_nothing() && configuration.state.explains(op);
+                if explained && !self.excludes(configuration, op) {
                     self.step(configuration, place);
                 }
             }
@@ -269,8 +274,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Whether an operation of unknown outcome cannot be done any more after this one, though it could be before.
-    fn shuts_out(&self, configuration: &Configuration, op: &Op) -> bool {
+    /// Whether an operation of unknown outcome can take effect before this operation but no longer after it.
+    fn excludes(&self, configuration: &Configuration, op: &Operation) -> bool {
         (self.certain..self.order.len()).any(|place| {
             let over = self.op(place).returned;
             over > configuration.latest && over <= op.called && !configuration.also.contains(&place)
@@ -288,20 +293,20 @@ impl<'a> Search<'a> {
         } else {
             configuration.also.insert(place);
         }
-        // What was done by a server that is dead by now, or was not, makes no difference any more.
+        // Operations of a dead process can no longer take effect, so whether they did is decided by the state alone.
         let latest = configuration.latest;
         let could = |place: &usize| self.op(*place).returned > latest;
         configuration.also.retain(could);
     }
 
-    /// Puts every configuration that can follow on the stack, the likeliest on top.
+    /// Pushes every successor configuration, the likeliest on top.
     fn expand(&mut self, configuration: &Configuration) {
         let mut candidates = self.candidates(configuration);
         let bound = self.bound(&candidates);
         candidates.retain(|place| {
             let op = self.op(*place);
             let in_order = self.by_index.get(configuration.indexed) == Some(place);
-            op.is_pure() || op.index.is_none() || in_order
+            op.changes_nothing() || op.index.is_none() || in_order
         });
         candidates.sort_by_key(|place| std::cmp::Reverse(self.op(*place).returned));
         let unknown = (self.certain..self.order.len()).filter(|place| {
@@ -310,17 +315,17 @@ impl<'a> Search<'a> {
                 && op.returned > configuration.latest
                 && !configuration.also.contains(place)
         });
-        // Of those that are alike, the one that was called first: it leaves the others for later.
+        // Of equivalent operations only the one that was called first: it leaves the others for later.
         let mut tried = HashSet::new();
-        let unknown = unknown.filter(|place| tried.insert(self.alike[place - self.certain]));
+        let unknown = unknown.filter(|place| tried.insert(self.equivalents[place - self.certain]));
         let places: Vec<usize> = unknown.chain(candidates).collect();
         for place in places {
             let op = self.op(place);
-            let state = if op.is_pure() {
+            let state = if op.changes_nothing() {
                 let state = &configuration.state;
-                state.fits(op).then(|| state.clone())
+                state.explains(op).then(|| state.clone())
             } else {
-                configuration.state.after(op)
+                configuration.state.apply(op)
             };
             if let Some(state) = state {
                 let mut next = configuration.clone();
@@ -331,7 +336,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The longest order that was found.
+    /// The longest partial linearization.
     fn path(&self) -> Vec<usize> {
         let mut path = Vec::new();
         let mut step = self.longest.step;

@@ -1,18 +1,21 @@
-//! The checker is checked: histories that are right, and histories each of which is wrong in a way of its own.
+//! Tests of the linearizability search: linearizable histories are accepted, and each kind of violation is found.
 
-use crate::checker::counterexample::shorten;
-use crate::checker::model::{Condition, Effect, Holder, Lock, Op, Outcome, Seen, State, Value};
+use crate::checker::counterexample::minimize;
+use crate::checker::model::{
+    Effect, LockEffect, LockHolder, ObjectState, ObservedEntry, Operation, Outcome, Precondition,
+    Value,
+};
 use crate::checker::search::{Verdict, search, search_within};
 
-fn op(client: u32, called: u64, returned: u64) -> Op {
-    Op {
+fn op(client: u32, called: u64, returned: u64) -> Operation {
+    Operation {
         client,
         called,
         returned,
-        outcome: Outcome::Yes,
-        conditions: Vec::new(),
+        outcome: Outcome::Done,
+        preconditions: Vec::new(),
         effects: Vec::new(),
-        before: Vec::new(),
+        observed: Vec::new(),
         index: None,
         failed: None,
     }
@@ -22,18 +25,18 @@ fn v(number: u32) -> Value {
     Value::new(0, number)
 }
 
-fn at(number: u32, index: u64) -> Seen {
-    Seen {
+fn at(number: u32, index: u64) -> ObservedEntry {
+    ObservedEntry {
         value: v(number),
         index,
-        holder: Holder::Untold,
+        holder: LockHolder::NotReported,
     }
 }
 
-impl Op {
+impl Operation {
     fn set(mut self, slot: usize, number: u32) -> Self {
         self.effects
-            .push((slot, Effect::Set(v(number), Lock::Keep)));
+            .push((slot, Effect::Set(v(number), LockEffect::Keep)));
         self
     }
 
@@ -42,13 +45,13 @@ impl Op {
         self
     }
 
-    fn need(mut self, slot: usize, condition: Condition) -> Self {
-        self.conditions.push((slot, condition));
+    fn need(mut self, slot: usize, precondition: Precondition) -> Self {
+        self.preconditions.push((slot, precondition));
         self
     }
 
-    fn saw(mut self, slot: usize, seen: impl Into<Option<Seen>>) -> Self {
-        self.before.push((slot, seen.into()));
+    fn saw(mut self, slot: usize, entry: impl Into<Option<ObservedEntry>>) -> Self {
+        self.observed.push((slot, entry.into()));
         self
     }
 
@@ -57,8 +60,8 @@ impl Op {
         self
     }
 
-    fn no(mut self) -> Self {
-        self.outcome = Outcome::No;
+    fn refused(mut self) -> Self {
+        self.outcome = Outcome::Refused;
         self
     }
 
@@ -68,62 +71,77 @@ impl Op {
     }
 }
 
-fn right(ops: &[Op]) {
-    let verdict = search(ops, &State::empty(3));
+fn assert_linearizable(ops: &[Operation]) {
+    let verdict = search(ops, &ObjectState::empty(3));
     assert!(matches!(verdict, Verdict::Linearizable(_)), "{verdict:?}");
 }
 
-/// Wrong, and the wrong is still there in what is printed of it.
-fn wrong(ops: &[Op]) -> String {
-    let start = State::empty(3);
+/// Asserts that a history is not linearizable and that its minimized counterexample is not either.
+fn assert_not_linearizable(ops: &[Operation]) -> String {
+    let start = ObjectState::empty(3);
     let verdict = search(ops, &start);
-    assert!(matches!(verdict, Verdict::Not(..)), "{verdict:?}");
-    let offence = shorten(ops, &start);
-    let verdict = search(&offence.ops, &offence.start);
-    assert!(matches!(verdict, Verdict::Not(..)), "{verdict:?}");
-    offence.tell(&["a".to_owned(), "b".to_owned(), "c".to_owned()])
+    assert!(
+        matches!(verdict, Verdict::NotLinearizable(..)),
+        "{verdict:?}"
+    );
+    let counterexample = minimize(ops, &start);
+    let verdict = search(&counterexample.ops, &counterexample.start);
+    assert!(
+        matches!(verdict, Verdict::NotLinearizable(..)),
+        "{verdict:?}"
+    );
+    counterexample.describe(&["a".to_owned(), "b".to_owned(), "c".to_owned()])
 }
 
 #[test]
-fn one_after_the_other() {
-    right(&[
+fn sequential_history_is_linearizable() {
+    assert_linearizable(&[
         op(1, 0, 1).saw(0, None),
         op(1, 2, 3).set(0, 1).index(10),
         op(2, 4, 5).saw(0, at(1, 10)),
         op(2, 6, 7)
             .set(0, 2)
-            .need(0, Condition::Index(10))
+            .need(0, Precondition::Index(10))
             .index(11),
-        op(1, 8, 9).set(0, 3).need(0, Condition::Index(10)).no(),
+        op(1, 8, 9)
+            .set(0, 3)
+            .need(0, Precondition::Index(10))
+            .refused(),
         op(1, 10, 11).delete(0).index(12),
-        op(1, 12, 13).set(0, 4).need(0, Condition::Absent).index(15),
-        op(1, 14, 15).set(0, 5).need(0, Condition::Absent).no(),
+        op(1, 12, 13)
+            .set(0, 4)
+            .need(0, Precondition::Absent)
+            .index(15),
+        op(1, 14, 15)
+            .set(0, 5)
+            .need(0, Precondition::Absent)
+            .refused(),
     ]);
 }
 
 #[test]
-fn side_by_side_either_order_will_do() {
+fn concurrent_writes_have_either_order_unless_indexes_deny_it() {
     let writes = [
         op(1, 0, 10).set(0, 1).index(2),
         op(2, 0, 10).set(0, 2).index(1),
     ];
     let [one, two] = &writes;
-    right(&[
+    assert_linearizable(&[
         one.clone(),
         two.clone(),
         op(3, 3, 4).saw(0, at(2, 1)),
         op(3, 11, 12).saw(0, at(1, 2)),
     ]);
-    // But not the order that the indexes deny.
-    wrong(&[one.clone(), two.clone(), op(3, 11, 12).saw(0, at(2, 1))]);
-    // A read side by side with a write sees it or does not; once it was seen it stays.
+    // But not the order that contradicts the indexes.
+    assert_not_linearizable(&[one.clone(), two.clone(), op(3, 11, 12).saw(0, at(2, 1))]);
+    // A read concurrent with a write observes it or does not; once observed, the write stays visible.
     let write = op(1, 0, 10).set(0, 1).index(1);
-    right(&[
+    assert_linearizable(&[
         write.clone(),
         op(2, 1, 2).saw(0, None),
         op(2, 3, 4).saw(0, at(1, 1)),
     ]);
-    wrong(&[
+    assert_not_linearizable(&[
         write,
         op(2, 1, 2).saw(0, at(1, 1)),
         op(2, 3, 4).saw(0, None),
@@ -131,8 +149,8 @@ fn side_by_side_either_order_will_do() {
 }
 
 #[test]
-fn a_stale_read() {
-    let told = wrong(&[
+fn stale_read_is_found_and_minimized() {
+    let description = assert_not_linearizable(&[
         op(1, 0, 1).set(0, 1).index(1),
         op(2, 2, 3).saw(0, at(1, 1)),
         op(1, 4, 5).set(0, 2).index(2),
@@ -140,90 +158,106 @@ fn a_stale_read() {
         op(3, 8, 9).saw(0, at(1, 1)),
         op(2, 10, 11).saw(0, at(2, 2)),
     ]);
-    // Two lines are left of it: what was there, and the read.
-    let start = told.lines().next().unwrap();
-    assert_eq!(start, "before: a=0.2 at 2, no b, no c");
-    assert!(told.contains("saw a=0.1 at 1"), "{told}");
-    assert_eq!(told.matches("saw").count(), 2, "{told}");
+    // Two lines remain: the initial state, and the stale read.
+    let start = description.lines().next().unwrap();
+    assert_eq!(start, "initial state: a=0.2 at 2, no b, no c");
+    assert!(description.contains("saw a=0.1 at 1"), "{description}");
+    assert_eq!(description.matches("saw").count(), 2, "{description}");
 }
 
 #[test]
-fn a_lost_update() {
-    wrong(&[
+fn lost_update_is_found() {
+    assert_not_linearizable(&[
         op(1, 0, 1).set(0, 1).index(1),
         op(2, 2, 3).set(0, 2),
         op(3, 4, 5).saw(0, at(1, 1)),
     ]);
-    wrong(&[op(1, 0, 1).set(0, 1).index(1), op(2, 2, 3).saw(0, None)]);
+    assert_not_linearizable(&[op(1, 0, 1).set(0, 1).index(1), op(2, 2, 3).saw(0, None)]);
 }
 
 #[test]
-fn two_swaps_of_one_index() {
+fn second_compare_and_swap_of_one_index_is_found() {
     let swap = |client, number: u32| {
-        let swap = op(client, 2, 9).set(0, number).need(0, Condition::Index(1));
+        let swap = op(client, 2, 9)
+            .set(0, number)
+            .need(0, Precondition::Index(1));
         swap.index(u64::from(number))
     };
-    wrong(&[op(1, 0, 1).set(0, 1).index(1), swap(2, 2), swap(3, 3)]);
-    right(&[op(1, 0, 1).set(0, 1).index(1), swap(2, 2), swap(3, 3).no()]);
-    // The same of creating, and of taking a lock.
-    let create = |client, number| op(client, 0, 9).set(0, number).need(0, Condition::Absent);
-    wrong(&[create(1, 1), create(2, 2)]);
-    right(&[create(1, 1), create(2, 2).no()]);
+    assert_not_linearizable(&[op(1, 0, 1).set(0, 1).index(1), swap(2, 2), swap(3, 3)]);
+    assert_linearizable(&[
+        op(1, 0, 1).set(0, 1).index(1),
+        swap(2, 2),
+        swap(3, 3).refused(),
+    ]);
+    // The same for creating an entry and for taking a lock.
+    let create = |client, number| {
+        op(client, 0, 9)
+            .set(0, number)
+            .need(0, Precondition::Absent)
+    };
+    assert_not_linearizable(&[create(1, 1), create(2, 2)]);
+    assert_linearizable(&[create(1, 1), create(2, 2).refused()]);
     let lock = |client: u32| {
-        let mut lock = op(client, 0, 9).need(0, Condition::Free(client));
+        let mut lock = op(client, 0, 9).need(0, Precondition::Free(client));
         let value = v(client);
         lock.effects
-            .push((0, Effect::Set(value, Lock::Take(client))));
+            .push((0, Effect::Set(value, LockEffect::Take(client))));
         lock
     };
-    wrong(&[lock(1), lock(2)]);
-    right(&[lock(1), lock(2).no()]);
+    assert_not_linearizable(&[lock(1), lock(2)]);
+    assert_linearizable(&[lock(1), lock(2).refused()]);
 }
 
 #[test]
-fn refused_for_no_reason() {
-    wrong(&[
+fn refusal_without_failed_precondition_is_found() {
+    assert_not_linearizable(&[
         op(1, 0, 1).set(0, 1).index(1),
-        op(2, 2, 3).set(0, 2).need(0, Condition::Index(1)).no(),
+        op(2, 2, 3)
+            .set(0, 2)
+            .need(0, Precondition::Index(1))
+            .refused(),
     ]);
-    // A refusal that names the wrong condition.
+    // A refusal that names the wrong precondition.
     let mut refused = op(2, 2, 3)
         .set(0, 2)
-        .need(0, Condition::Index(9))
-        .need(1, Condition::Absent)
-        .no();
+        .need(0, Precondition::Index(9))
+        .need(1, Precondition::Absent)
+        .refused();
     refused.failed = Some(vec![0]);
-    right(&[op(1, 0, 1).set(0, 1).index(1), refused.clone()]);
+    assert_linearizable(&[op(1, 0, 1).set(0, 1).index(1), refused.clone()]);
     refused.failed = Some(vec![1]);
-    wrong(&[op(1, 0, 1).set(0, 1).index(1), refused]);
+    assert_not_linearizable(&[op(1, 0, 1).set(0, 1).index(1), refused]);
 }
 
 #[test]
-fn a_refused_write_that_was_done() {
-    wrong(&[
+fn refused_write_that_took_effect_is_found() {
+    assert_not_linearizable(&[
         op(1, 0, 1).set(0, 1).index(1),
-        op(2, 2, 3).set(0, 2).need(0, Condition::Index(7)).no(),
+        op(2, 2, 3)
+            .set(0, 2)
+            .need(0, Precondition::Index(7))
+            .refused(),
         op(3, 4, 5).saw(0, at(2, 2)),
     ]);
 }
 
 #[test]
-fn half_a_transaction() {
+fn partial_transaction_is_found() {
     let both = op(1, 0, 10).set(0, 1).set(1, 2).index(5);
-    right(&[
+    assert_linearizable(&[
         both.clone(),
         op(2, 1, 2).saw(0, None).saw(1, None),
         op(2, 3, 4).saw(0, at(1, 5)).saw(1, at(2, 5)),
     ]);
-    wrong(&[both.clone(), op(2, 1, 2).saw(0, at(1, 5)).saw(1, None)]);
-    // In two reads: b is seen, and then a is not.
-    wrong(&[
+    assert_not_linearizable(&[both.clone(), op(2, 1, 2).saw(0, at(1, 5)).saw(1, None)]);
+    // In two reads: b is observed, and then a is not.
+    assert_not_linearizable(&[
         both.clone(),
         op(2, 1, 2).saw(1, at(2, 5)),
         op(2, 3, 4).saw(0, None),
     ]);
-    // Left half done by a crash.
-    wrong(&[
+    // A crash left it half applied.
+    assert_not_linearizable(&[
         both.unknown(),
         op(2, 20, 21).saw(0, at(1, 5)),
         op(2, 22, 23).saw(1, None),
@@ -231,69 +265,75 @@ fn half_a_transaction() {
 }
 
 #[test]
-fn an_unknown_outcome_is_any_outcome() {
+fn unknown_outcome_takes_effect_at_most_once_after_its_call() {
     let first = op(1, 0, 1).set(0, 1).index(1);
     let mut unknown = op(2, 2, u64::MAX).set(0, 2).unknown();
     unknown.index = Some(2);
-    right(&[first.clone(), unknown.clone(), op(3, 4, 5).saw(0, at(1, 1))]);
-    right(&[first.clone(), unknown.clone(), op(3, 4, 5).saw(0, at(2, 2))]);
-    // Much later, too.
-    right(&[
+    assert_linearizable(&[first.clone(), unknown.clone(), op(3, 4, 5).saw(0, at(1, 1))]);
+    assert_linearizable(&[first.clone(), unknown.clone(), op(3, 4, 5).saw(0, at(2, 2))]);
+    // It may take effect much later, too.
+    assert_linearizable(&[
         first.clone(),
         unknown.clone(),
         op(3, 4, 5).saw(0, at(1, 1)),
         op(3, 600, 601).saw(0, at(2, 2)),
     ]);
     // But only once.
-    wrong(&[
+    assert_not_linearizable(&[
         first.clone(),
         unknown.clone(),
         op(3, 4, 5).saw(0, at(2, 2)),
         op(1, 6, 7).set(0, 3).index(3),
         op(3, 8, 9).saw(0, at(2, 2)),
     ]);
-    // And not before it was asked for.
-    wrong(&[op(3, 0, 1).saw(0, at(2, 2)), unknown.clone()]);
-    // It explains a refusal, and a swap that found what nobody else wrote.
-    right(&[
+    // And not before it was called.
+    assert_not_linearizable(&[op(3, 0, 1).saw(0, at(2, 2)), unknown.clone()]);
+    // It explains a refusal, and a compare-and-swap that found its value.
+    assert_linearizable(&[
         first.clone(),
         unknown.clone(),
-        op(1, 4, 5).set(0, 3).need(0, Condition::Index(1)).no(),
+        op(1, 4, 5)
+            .set(0, 3)
+            .need(0, Precondition::Index(1))
+            .refused(),
     ]);
-    right(&[
+    assert_linearizable(&[
         first,
         unknown,
         op(1, 4, 5)
             .set(0, 3)
-            .need(0, Condition::Value(v(2)))
+            .need(0, Precondition::Value(v(2)))
             .index(3),
     ]);
 }
 
 #[test]
-fn the_dead_do_nothing() {
+fn operation_takes_no_effect_after_its_process_died() {
     let unknown = op(2, 2, 10).set(0, 2).index(2).unknown();
     let first = op(1, 0, 1).set(0, 1).index(1);
-    right(&[
+    assert_linearizable(&[
         first.clone(),
         unknown.clone(),
         op(3, 11, 12).saw(0, at(2, 2)),
     ]);
-    right(&[
+    assert_linearizable(&[
         first.clone(),
         unknown.clone(),
         op(3, 5, 12).saw(0, at(1, 1)),
         op(3, 13, 14).saw(0, at(2, 2)),
     ]);
-    // A read that came to nothing new later does not keep it from having been done before.
-    right(&[
+    // A later refusal does not exclude that the operation took effect before.
+    assert_linearizable(&[
         first.clone(),
         unknown.clone(),
         op(3, 11, 20).saw(0, at(2, 2)),
-        op(4, 12, 13).set(0, 4).need(0, Condition::Index(7)).no(),
+        op(4, 12, 13)
+            .set(0, 4)
+            .need(0, Precondition::Index(7))
+            .refused(),
     ]);
-    // The server was dead when the old value was still there.
-    wrong(&[
+    // The process was dead while the old value was still read.
+    assert_not_linearizable(&[
         first,
         unknown,
         op(3, 11, 12).saw(0, at(1, 1)),
@@ -302,15 +342,15 @@ fn the_dead_do_nothing() {
 }
 
 #[test]
-fn a_value_that_comes_back() {
-    wrong(&[
+fn deleted_value_that_returns_is_found() {
+    assert_not_linearizable(&[
         op(1, 0, 1).set(0, 1).index(1),
         op(1, 2, 3).delete(0).index(2),
         op(2, 4, 5).saw(0, None),
         op(2, 6, 7).saw(0, at(1, 1)),
     ]);
-    // An acknowledged delete that a crash forgot, while an unknown write was under way.
-    wrong(&[
+    // A crash lost an acknowledged delete while a write of unknown outcome was in flight.
+    assert_not_linearizable(&[
         op(1, 0, 1).set(0, 1).index(1),
         op(1, 2, 3).delete(0).index(2),
         op(3, 2, 9).set(0, 5).unknown(),
@@ -319,26 +359,26 @@ fn a_value_that_comes_back() {
 }
 
 #[test]
-fn an_index_that_falls() {
-    wrong(&[
+fn decreasing_index_is_found() {
+    assert_not_linearizable(&[
         op(1, 0, 1).set(0, 1).index(5),
         op(1, 2, 3).set(0, 2).index(4),
     ]);
-    wrong(&[
+    assert_not_linearizable(&[
         op(1, 0, 1).set(0, 1).index(5),
         op(1, 2, 3).set(0, 2).index(5),
     ]);
     // The same value at another index.
-    wrong(&[op(1, 0, 1).set(0, 1).index(5), op(1, 2, 3).saw(0, at(1, 6))]);
+    assert_not_linearizable(&[op(1, 0, 1).set(0, 1).index(5), op(1, 2, 3).saw(0, at(1, 6))]);
 }
 
-/// Many clients at once: right histories are found to be, and one answer changed is found out.
+/// Many concurrent clients: the history is linearizable, and one changed answer is found.
 #[test]
-fn long_histories() {
+fn one_wrong_answer_in_a_long_history_is_found() {
     let mut ops = Vec::new();
     for number in 1..=2000_u32 {
         let time = u64::from(number) * 10;
-        // Each write is under way for as long as twelve others are.
+        // Each write is concurrent with twelve others.
         let index = u64::from(number);
         ops.push(
             op(number % 12, time, time + 120)
@@ -351,22 +391,25 @@ fn long_histories() {
             ops.push(op(30, time, u64::MAX).set(0, 100_000 + number).unknown());
         }
     }
-    right(&ops);
+    assert_linearizable(&ops);
     let last = ops.len() - 2;
-    ops[last].before = vec![(0, Some(at(1900, 1900)))];
-    let told = wrong(&ops);
-    assert!(told.contains("0.1900 at 1900"), "{told}");
+    ops[last].observed = vec![(0, Some(at(1900, 1900)))];
+    let description = assert_not_linearizable(&ops);
+    assert!(description.contains("0.1900 at 1900"), "{description}");
 }
 
-/// Any of them may have been done, in any order: which it was makes no difference to anybody.
+/// Any of them may have taken effect in any order, and no client can observe which.
 #[test]
-fn what_nobody_saw_is_tried_once() {
+fn equivalent_unknown_outcomes_are_tried_once() {
     let mut ops = Vec::new();
     for number in 0..36 {
         let slot = usize::try_from(number).unwrap() % 3;
         ops.push(op(number, 0, u64::MAX).set(slot, number).unknown());
     }
     ops.push(op(40, 1, 2).saw(0, at(99, 5)));
-    let verdict = search_within(1_000, &ops, &State::empty(3));
-    assert!(matches!(verdict, Verdict::Not(..)), "{verdict:?}");
+    let verdict = search_within(1_000, &ops, &ObjectState::empty(3));
+    assert!(
+        matches!(verdict, Verdict::NotLinearizable(..)),
+        "{verdict:?}"
+    );
 }

@@ -1,281 +1,62 @@
-//! The gateway's process, and what its clients may know of it.
+//! Gateway under test: one process on the embedded store, or a leader and a standby on a shared one.
 
+pub mod handle;
+mod process;
 pub mod resume_floors;
+pub mod store;
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::process::ExitStatus;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-use rustix::process::{Pid, Signal, kill_process};
-use support::command::binary;
-use tokio::sync::watch;
+use rustix::process::Signal;
 use tokio::time::Instant;
 
-use crate::gateway::resume_floors::Memory;
-use crate::workload::connection::Face;
-use support::etcd_members::Members;
-use support::kubernetes_servers::Servers;
+use handle::{EndpointSenders, Endpoints, GatewayHandle};
+use process::{Process, Spawned};
+use resume_floors::ResumeFloors;
+use store::Store;
 
-/// Where the gateway listens, in which of its lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    pub life: usize,
-    consul: SocketAddr,
-    etcd: SocketAddr,
-}
+/// The longest time without a leader.
+const LEADER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What one of several gateways was asked may be done by another one later: a connection that came while nobody led waits
-/// for the next leader, and one of those to take the lead may be the gateway itself. Not by the third after it.
-const LATER: usize = 3;
-
-impl Place {
-    pub fn address(&self, face: Face) -> SocketAddr {
-        match face {
-            Face::Consul => self.consul,
-            Face::Etcd => self.etcd,
-        }
-    }
-}
-
-/// When its process was not there, or stood still.
-#[derive(Clone, Debug, Default)]
-pub struct Times {
-    /// When each of the gateway's lives began.
-    pub lives: Vec<u64>,
-    /// From when to when a gateway began to serve: not before, and at the latest.
-    pub began: Vec<(u64, u64)>,
-    /// When each was over, where that is known for sure.
-    pub ended: BTreeMap<usize, u64>,
-    /// From when to when it was stopped.
-    pub stopped: Vec<(u64, u64)>,
-    /// When something befell the cluster, and whether another one led then is not known.
-    pub troubled: Vec<u64>,
-}
-
-impl Times {
-    fn life(&self) -> usize {
-        self.lives.len() - 1
-    }
-
-    fn begin(&mut self, now: u64) {
-        self.lives.push(now);
-        self.began.push((now, now));
-    }
-}
-
-/// What clients know: the time, where to connect, and which lives are over.
-#[derive(Clone, Debug)]
-pub struct Life {
-    zero: Instant,
-    place: watch::Receiver<Option<Place>>,
-    /// A gateway that relays.
-    other: watch::Receiver<Option<Place>>,
-    asked: Arc<AtomicUsize>,
-    is_shared: bool,
-    times: Arc<Mutex<Times>>,
-}
-
-impl Life {
-    /// Nanoseconds since the run began.
-    pub fn now(&self) -> u64 {
-        u64::try_from(self.zero.elapsed().as_nanos()).unwrap()
-    }
-
-    /// Where to connect: mostly to the one that leads.
-    pub fn place(&self) -> Place {
-        let other = *self.other.borrow();
-        if let Some(other) = other
-            && self.asked.fetch_add(1, Ordering::Relaxed) % 3 == 2
-        {
-            return other;
-        }
-        self.place.borrow().expect("it was started")
-    }
-
-    /// Waits until the gateway may be elsewhere than it was.
-    pub async fn moved(&mut self) {
-        self.place.mark_unchanged();
-        let some_time = Duration::from_millis(20);
-        let _changed = tokio::time::timeout(some_time, self.place.changed()).await;
-    }
-
-    /// Which life is asked now, over a connection to a place. Where there are several gateways, one that stands by may live
-    /// through many: what it is asked now, whoever leads now may do.
-    pub fn asked(&self, place: Place) -> usize {
-        if self.is_shared {
-            self.times.lock().life()
-        } else {
-            place.life
-        }
-    }
-
-    /// Until when what a life was asked could be done; `u64::MAX` while it lives.
-    pub fn over(&self, life: usize) -> u64 {
-        let times = self.times.lock();
-        let ended = times.ended.get(&life);
-        let ended = ended.or_else(|| times.lives.get(life + LATER).filter(|_| self.is_shared));
-        ended.copied().unwrap_or(u64::MAX)
-    }
-
-    pub fn times(&self) -> Times {
-        self.times.lock().clone()
-    }
-}
-
-/// Where a gateway keeps entries.
-#[derive(Debug)]
-pub enum Store {
-    /// In its directory.
-    Embedded,
-    /// In a cluster, each gateway by an API server of its own. Another gateway stands by. Whatever one that led sent may
-    /// still take effect, until the next one leads.
-    Kubernetes(Servers),
-    /// In an etcd of three members, each gateway by another member first.
-    Etcd(Members),
-}
-
-impl Store {
-    /// In a cluster of its own, with two API servers.
-    pub fn kubernetes() -> Self {
-        let servers = Servers::start(2);
-        servers.define();
-        Self::Kubernetes(servers)
-    }
-
-    /// In an etcd of its own.
-    pub fn etcd() -> Self {
-        Self::Etcd(Members::start_apart("etcd-3.6"))
-    }
-
-    /// Whether another gateway may take over.
-    pub fn is_shared(&self) -> bool {
-        !matches!(self, Self::Embedded)
-    }
-}
-
-/// One process, and where it listens.
-#[derive(Debug)]
-struct Process {
-    child: Child,
-    name: String,
-    /// Which API server it is at, or by which order of members.
-    server: usize,
-    consul: SocketAddr,
-    etcd: SocketAddr,
-    log: PathBuf,
-}
-
-impl Process {
-    /// Waits until it says where it listens.
-    fn listening(spawned: Spawned) -> Self {
-        let Spawned {
-            mut child,
-            log,
-            name,
-            server,
-        } = spawned;
-        let mut faces = BTreeMap::new();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        while faces.len() < 2 {
-            let Some(line) = lines.next() else {
-                panic!("the gateway does not start:\n{}", read(&log));
-            };
-            let line = line.unwrap();
-            let url = line.split("--cluster-store=").nth(1);
-            let url = url.and_then(|url| url.trim().split_once("://"));
-            let (scheme, address) = url.expect(&line);
-            faces.insert(scheme.to_owned(), address.parse().unwrap());
-        }
-        Self {
-            child,
-            name,
-            server,
-            consul: faces["consul"],
-            etcd: faces["etcd"],
-            log,
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    /// Panics where it ended by itself.
-    fn check(&mut self) {
-        if let Some(status) = self.child.try_wait().unwrap() {
-            panic!("a gateway ended by itself, {status}:\n{}", read(&self.log));
-        }
-    }
-
-    /// Waits until it is over, and checks what it said.
-    fn over(&mut self) -> ExitStatus {
-        let status = self.child.wait().unwrap();
-        let log = read(&self.log);
-        assert!(!log.contains("panicked"), "it panicked:\n{log}");
-        status
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _gone = self.child.kill();
-        let _gone = self.child.wait();
-    }
-}
-
-/// A gateway on a directory of its own, one process after the other; killed when dropped.
+/// The gateway in a directory of its own, process after process; killed when dropped.
 #[derive(Debug)]
 pub struct Gateway {
     store: Store,
     directory: PathBuf,
-    /// The one that leads.
-    process: Process,
-    /// The one that stands by, on a store of several.
+    leader: Process,
+    /// The standby, if the store is shared.
     standby: Option<Process>,
     spawned: usize,
-    place: watch::Sender<Option<Place>>,
-    other: watch::Sender<Option<Place>>,
-    life: Life,
+    senders: EndpointSenders,
+    handle: GatewayHandle,
 }
 
 impl Gateway {
     pub fn start(directory: &Path, store: Store) -> Self {
-        let ((place, seen), (other, other_seen)) = (watch::channel(None), watch::channel(None));
-        let life = Life {
-            zero: Instant::now(),
-            place: seen,
-            other: other_seen,
-            asked: Arc::default(),
-            is_shared: store.is_shared(),
-            times: Arc::default(),
-        };
-        life.times.lock().begin(0);
-        // A copy: a build in between must not change what is restarted.
-        fs::copy(binary(), program(directory)).unwrap();
-        let first = spawn(directory, &store, 0, 1);
+        let (senders, handle) = GatewayHandle::new(store.is_shared());
+        handle.update(|timeline| timeline.begin(0));
+        process::copy_program(directory);
+        let first = process::spawn(directory, &store, 0, 1);
         let mut gateway = Self {
             directory: directory.to_owned(),
-            process: Process::listening(first),
+            leader: Process::listening(first),
             standby: None,
             spawned: 1,
             store,
-            place,
-            other,
-            life,
+            senders,
+            handle,
         };
-        gateway.lead();
+        gateway.await_leader();
         gateway
     }
 
-    pub fn life(&self) -> Life {
-        self.life.clone()
+    pub fn handle(&self) -> GatewayHandle {
+        self.handle.clone()
     }
 
     /// Whether another gateway may take over.
@@ -283,232 +64,224 @@ impl Gateway {
         self.store.is_shared()
     }
 
-    /// Starts one beside the one that leads.
+    /// Spawns a process at the API server, or with the order of etcd members, that the leader does not use.
     fn spawn(&mut self) -> Spawned {
         self.spawned += 1;
-        let server = 3 - self.process.server;
-        spawn(&self.directory, &self.store, self.spawned, server)
+        let server = 3 - self.leader.server;
+        process::spawn(&self.directory, &self.store, self.spawned, server)
     }
 
-    /// Tells clients where to go once it answers there, and so leads.
-    fn lead(&mut self) {
+    /// Waits until the gateway answers, which makes it the leader, and announces its endpoints to clients.
+    fn await_leader(&mut self) {
         let begun = Instant::now();
-        while self.is_shared() && !answers(self.process.etcd) {
-            self.check();
-            assert!(
-                begun.elapsed() < Duration::from_secs(60),
-                "nobody leads:\n{}",
-                read(&self.process.log)
-            );
+        while self.is_shared() && !serves(self.leader.etcd) {
+            self.check_is_running();
+            self.check_leader_timeout(begun);
         }
         if self.is_shared() && self.standby.is_none() {
             self.standby = Some(Process::listening(self.spawn()));
         }
-        self.tell();
+        self.announce();
     }
 
-    /// Tells clients where to go.
-    fn tell(&self) {
-        let life = self.life.times.lock().life();
-        let place = |process: &Process| Place {
-            life,
+    fn check_leader_timeout(&self, begun: Instant) {
+        let is_in_time = begun.elapsed() < LEADER_TIMEOUT;
+        assert!(is_in_time, "no gateway leads:\n{}", self.leader.log());
+    }
+
+    /// Announces the endpoints to clients.
+    fn announce(&self) {
+        let generation = self.handle.update(|timeline| timeline.generation());
+        let endpoints = |process: &Process| Endpoints {
+            generation,
             consul: process.consul,
             etcd: process.etcd,
         };
-        self.place.send_replace(Some(place(&self.process)));
+        let leader = endpoints(&self.leader);
+        self.senders.leader.send_replace(Some(leader));
         let standby = self.standby.as_ref();
-        self.other.send_replace(standby.map(place));
+        self.senders.standby.send_replace(standby.map(endpoints));
     }
 
-    /// Where it keeps entries.
     pub fn store(&mut self) -> &mut Store {
         &mut self.store
     }
 
-    /// The API server that the one that leads is at.
-    pub fn server(&self) -> usize {
-        self.process.server
+    /// The number of the leader's API server.
+    pub fn leader_server(&self) -> usize {
+        self.leader.server
     }
 
-    /// Something befalls the cluster: who leads is not known until [`Gateway::regroup`].
-    pub fn trouble(&self) {
-        let now = self.life.now();
-        self.life.times.lock().troubled.push(now);
+    /// Notes the time of a cluster fault: the leader may change until [`Gateway::find_leader`] returns.
+    pub fn note_cluster_fault(&self) {
+        let now = self.handle.now();
+        self.handle
+            .update(|timeline| timeline.cluster_faults.push(now));
     }
 
-    /// What those who led remembered of the past.
-    pub fn memory(&self) -> Memory {
+    /// The floors of the leaders' watch history, from the logs of all processes.
+    pub fn resume_floors(&self) -> ResumeFloors {
         if !self.is_shared() {
-            return Memory::default();
+            return ResumeFloors::default();
         }
-        let log = |number: usize| self.directory.join(format!("log-{number}"));
-        let logs: Vec<_> = (0..=self.spawned).map(log).collect();
-        let there: Vec<_> = logs.into_iter().filter(|log| log.exists()).collect();
-        Memory::read(&there)
+        let logs = (0..=self.spawned).map(|number| process::log_path(&self.directory, number));
+        let logs: Vec<_> = logs.filter(|log| log.exists()).collect();
+        ResumeFloors::read(&logs)
     }
 
-    /// Waits until one of them leads, and tells clients which.
-    pub fn regroup(&mut self) {
+    /// Waits until a gateway leads, and announces it to clients.
+    pub fn find_leader(&mut self) {
         let begun = Instant::now();
         let leader = loop {
-            self.check();
-            let places = [Some(&self.process), self.standby.as_ref()];
-            let leader = places
+            self.check_is_running();
+            let processes = [Some(&self.leader), self.standby.as_ref()];
+            let leader = processes
                 .into_iter()
                 .flatten()
-                .find_map(|at| leader(at.consul));
+                .find_map(|process| leader_name(process.consul));
             if let Some(leader) = leader {
                 break leader;
             }
-            assert!(
-                begun.elapsed() < Duration::from_secs(60),
-                "nobody leads:\n{}",
-                read(&self.process.log)
-            );
+            self.check_leader_timeout(begun);
             std::thread::sleep(Duration::from_millis(50));
         };
-        let now = self.life.now();
-        let mut times = self.life.times.lock();
-        if let Some(standby) = &mut self.standby
-            && standby.name == leader
-        {
-            std::mem::swap(&mut self.process, standby);
-            times.lives.push(now);
+        let now = self.handle.now();
+        let is_other = self
+            .standby
+            .as_ref()
+            .is_some_and(|standby| standby.name == leader);
+        if is_other && let Some(standby) = &mut self.standby {
+            std::mem::swap(&mut self.leader, standby);
         }
-        times.troubled.push(now);
-        drop(times);
-        self.tell();
+        self.handle.update(|timeline| {
+            if is_other {
+                timeline.generations.push(now);
+            }
+            timeline.cluster_faults.push(now);
+        });
+        self.announce();
     }
 
-    /// Another one may lead than was thought, without anything that befell it.
-    pub fn look_round(&mut self) {
-        if self.is_shared() && leader(self.process.consul).as_ref() != Some(&self.process.name) {
-            self.trouble();
-            self.regroup();
+    /// Notices a change of the leader that no injected fault caused.
+    pub fn check_leader(&mut self) {
+        if self.is_shared() && leader_name(self.leader.consul).as_ref() != Some(&self.leader.name) {
+            self.note_cluster_fault();
+            self.find_leader();
         }
     }
 
+    /// Sends a signal to the leader.
     pub fn signal(&self, signal: Signal) {
-        self.process.signal(signal);
+        self.leader.signal(signal);
     }
 
-    /// Stops it for a while.
+    /// Stops the leader's process for a while.
     pub async fn stop_for(&self, pause: Duration) {
-        let from = self.life.now();
+        let from = self.handle.now();
         self.signal(Signal::STOP);
         tokio::time::sleep(pause).await;
         self.signal(Signal::CONT);
-        self.life.times.lock().stopped.push((from, self.life.now()));
+        let to = self.handle.now();
+        self.handle
+            .update(|timeline| timeline.stopped.push((from, to)));
     }
 
-    /// Stops it until the other one leads, and lets it go on then. What it was asked and has not read yet it may do
-    /// when it leads again, which counts until `LATER` others have led.
+    /// Stops the leader until the standby leads, and lets it continue then. Requests that it received and has not read yet may
+    /// take effect when it leads again, until the end that [`GatewayHandle::end_of`] states.
     pub fn depose(&mut self) {
         self.signal(Signal::STOP);
-        let now = self.life.now();
-        self.life.times.lock().begin(now);
+        let now = self.handle.now();
+        self.handle.update(|timeline| timeline.begin(now));
         let standby = self.standby.take().unwrap();
-        let stopped = std::mem::replace(&mut self.process, standby);
+        let stopped = std::mem::replace(&mut self.leader, standby);
         self.standby = Some(stopped);
-        self.lead();
+        self.await_leader();
         self.standby.as_ref().unwrap().signal(Signal::CONT);
     }
 
-    /// Tells it to end, and waits until it is over. Another one may lead before that: this one gives the lead up first.
-    pub fn end(&mut self) -> ExitStatus {
-        let told = self.life.now();
+    /// Terminates the leader and waits for its end. The standby may lead before that: the leader gives up leadership first.
+    pub fn terminate(&mut self) -> ExitStatus {
+        let signalled = self.handle.now();
         self.signal(Signal::TERM);
-        let status = self.over();
+        let status = self.wait();
         if self.is_shared() {
-            let now = self.life.now();
-            self.life.times.lock().began.push((told, now));
+            let now = self.handle.now();
+            self.handle
+                .update(|timeline| timeline.began.push((signalled, now)));
         }
         status
     }
 
-    /// Waits until the process is over after a signal, and checks what it said.
-    pub fn over(&mut self) -> ExitStatus {
-        let status = self.process.over();
-        let now = self.life.now();
-        let mut times = self.life.times.lock();
-        let life = times.life();
-        if !self.store.is_shared() {
-            times.ended.insert(life, now);
+    /// Waits for the end of the leader's process after a signal.
+    fn wait(&mut self) -> ExitStatus {
+        let status = self.leader.wait();
+        let now = self.handle.now();
+        if !self.is_shared() {
+            self.handle.update(|timeline| {
+                timeline.ended.insert(timeline.generation(), now);
+            });
         }
-        drop(times);
         status
     }
 
-    /// Waits until it is dead. Nobody serves until the next one does.
-    pub fn killed(&mut self) {
-        self.over();
+    /// Waits for the end of the killed leader. No gateway serves until the next one leads.
+    pub fn wait_killed(&mut self) {
+        self.wait();
         if self.is_shared() {
-            let now = self.life.now();
-            self.life.times.lock().began.push((now, now));
+            let now = self.handle.now();
+            self.handle
+                .update(|timeline| timeline.began.push((now, now)));
         }
     }
 
-    /// Starts it again, or lets the other one take over. With `cut_short` what is started is killed so long after, in
-    /// the midst of its start, and started once more.
-    pub fn again(&mut self, cut_short: Option<Duration>) {
-        let now = self.life.now();
+    /// Restarts the gateway, or lets the standby take over. With `cut_short` a spawned process is killed after that time, in
+    /// the middle of its start, and spawned again.
+    pub fn restart(&mut self, cut_short: Option<Duration>) {
+        let now = self.handle.now();
         if let Some(standby) = self.standby.take() {
-            self.life.times.lock().lives.push(now);
-            self.process = standby;
-            self.lead();
-            if let Some(after) = cut_short {
-                kill_after(self.spawn().child, after);
+            self.handle
+                .update(|timeline| timeline.generations.push(now));
+            self.leader = standby;
+            self.await_leader();
+            if let Some(delay) = cut_short {
+                self.spawn().kill_after(delay);
             }
             return;
         }
-        self.life.times.lock().begin(now);
-        if let Some(after) = cut_short {
-            kill_after(self.spawn().child, after);
-            let now = self.life.now();
-            let mut times = self.life.times.lock();
-            let life = times.life();
-            times.ended.insert(life, now);
-            times.begin(now);
+        self.handle.update(|timeline| timeline.begin(now));
+        if let Some(delay) = cut_short {
+            self.spawn().kill_after(delay);
+            let now = self.handle.now();
+            self.handle.update(|timeline| {
+                timeline.ended.insert(timeline.generation(), now);
+                timeline.begin(now);
+            });
         }
-        self.process = Process::listening(self.spawn());
-        self.lead();
+        self.leader = Process::listening(self.spawn());
+        self.await_leader();
     }
 
-    /// Panics where it ended by itself.
-    pub fn check(&mut self) {
-        self.process.check();
+    /// Panics if a process ended unexpectedly.
+    pub fn check_is_running(&mut self) {
+        self.leader.check_is_running();
         if let Some(standby) = &mut self.standby {
-            standby.check();
+            standby.check_is_running();
         }
     }
 
-    /// The size of what it keeps, in bytes.
-    pub fn size(&self) -> u64 {
-        size(&self.directory.join("store"))
+    /// The size of the embedded store in bytes.
+    pub fn stored_bytes(&self) -> u64 {
+        size(&process::store_directory(&self.directory))
     }
 }
 
-fn kill_after(mut child: Child, after: Duration) {
-    std::thread::sleep(after);
-    child.kill().unwrap();
-    child.wait().unwrap();
+/// Whether reads are served at an address. Waits up to two seconds for the answer.
+fn serves(address: SocketAddr) -> bool {
+    get(address, "/v2/keys/").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
 }
 
-fn program(directory: &Path) -> PathBuf {
-    directory.join("kubekv")
-}
-
-fn read(log: &Path) -> String {
-    String::from_utf8_lossy(&fs::read(log).unwrap()).into_owned()
-}
-
-/// Whether somebody answers there; tries for some time.
-fn answers(at: SocketAddr) -> bool {
-    ask(at, "/v2/keys/").is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
-}
-
-fn ask(at: SocketAddr, path: &str) -> std::io::Result<String> {
-    let mut stream = std::net::TcpStream::connect(at)?;
+fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
+    let mut stream = std::net::TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(2)))?;
     write!(
         stream,
@@ -519,55 +292,11 @@ fn ask(at: SocketAddr, path: &str) -> std::io::Result<String> {
     Ok(answer)
 }
 
-/// The name of the gateway that leads, as the one at an address says.
-fn leader(at: SocketAddr) -> Option<String> {
-    let answer = ask(at, "/v1/agent/self").ok()?;
+/// The name of the leader, as the gateway at an address reports it.
+fn leader_name(address: SocketAddr) -> Option<String> {
+    let answer = get(address, "/v1/agent/self").ok()?;
     let name = answer.split("\"NodeName\":\"").nth(1)?;
     Some(name.split('"').next()?.to_owned())
-}
-
-/// A process that may not listen yet.
-#[derive(Debug)]
-struct Spawned {
-    child: Child,
-    log: PathBuf,
-    name: String,
-    server: usize,
-}
-
-fn spawn(directory: &Path, store: &Store, number: usize, server: usize) -> Spawned {
-    let log = directory.join(format!("log-{number}"));
-    let name = format!("gateway-{number}");
-    let mut command = Command::new(program(directory));
-    let store = match store {
-        Store::Embedded => format!("embedded:{}", directory.join("store").display()),
-        Store::Kubernetes(servers) => {
-            command.env("KUBECONFIG", servers.kubeconfig(server));
-            "kubernetes:default".to_owned()
-        }
-        Store::Etcd(members) => {
-            let order = if server == 1 { [0, 1, 2] } else { [1, 2, 0] };
-            members.store(&order, "histories")
-        }
-    };
-    let child = command
-        .arg("serve")
-        .arg(format!("--store={store}"))
-        .arg(format!("--node-name={name}"))
-        // Longer than it is stopped at a time.
-        .arg("--lead-duration=5")
-        .arg("--log-level=info,kubekv::store=debug")
-        .args(["--consul=127.0.0.1:0", "--etcd=127.0.0.1:0", "--admin=off"])
-        .stdout(Stdio::piped())
-        .stderr(fs::File::create(&log).unwrap())
-        .spawn()
-        .unwrap();
-    Spawned {
-        child,
-        log,
-        name,
-        server,
-    }
 }
 
 fn size(directory: &Path) -> u64 {

@@ -1,74 +1,77 @@
-//! What the gateways that led remembered of the past, as their logs tell it.
+//! Resume floors: the index after which each leader had observed every change, read from the gateways' logs.
 //!
-//! A gateway that reads a cluster anew knows what there is, not what it was in between. Where an etcd watcher comes back
-//! from before that, it is told the last change of each key; or that its index is cleared, where it may have been shown
-//! what is gone by now.
+//! A gateway that relists its store knows the current entries but not the changes in between. An etcd watcher that
+//! resumes below the floor receives only the last change of each key, or 401 (index cleared) if it may have observed an
+//! entry that was deleted in between.
 
 use std::path::Path;
 
-/// From an index on, whoever led knew every change after another.
+/// A log line of a gateway: from the index `from` on it knew every change after the index `after`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Line {
-    /// Which process says so.
+struct FloorReport {
+    /// The number of the process that logged it.
     process: usize,
     from: u64,
     after: u64,
-    /// It begins to lead; otherwise it read all anew.
-    leads: bool,
+    /// The gateway became the leader; otherwise it relisted the store.
+    is_leader_start: bool,
 }
 
-/// What whoever led remembered, by index.
+/// The floors of the leaders, by the index from which each is in force.
 #[derive(Clone, Debug, Default)]
-pub struct Memory {
-    /// From an index on, every change after another is known.
-    eras: Vec<(u64, u64)>,
+pub struct ResumeFloors {
+    /// Pairs of an index and the floor that is in force from it on.
+    floors: Vec<(u64, u64)>,
 }
 
-impl Memory {
-    /// Reads the logs of every process there was.
+impl ResumeFloors {
+    /// Reads the logs of all processes.
     pub fn read(logs: &[impl AsRef<Path>]) -> Self {
-        let mut lines = Vec::new();
+        let mut reports = Vec::new();
         for (process, log) in logs.iter().enumerate() {
             let log = std::fs::read(log).unwrap();
             let log = String::from_utf8_lossy(&log);
-            lines.extend(log.lines().filter_map(|text| line(process, text)));
+            reports.extend(log.lines().filter_map(|text| parse_line(process, text)));
         }
-        Self::of(lines)
+        Self::of(reports)
     }
 
-    fn of(mut lines: Vec<Line>) -> Self {
-        lines.sort_by_key(|line| (line.from, !line.leads));
+    fn of(mut reports: Vec<FloorReport>) -> Self {
+        reports.sort_by_key(|report| (report.from, !report.is_leader_start));
         let mut leader = None;
-        // What one that does not lead reads is nobody's business.
-        lines.retain(|line| {
-            if line.leads {
-                leader = Some(line.process);
+        // Relists of a standby concern no client.
+        reports.retain(|report| {
+            if report.is_leader_start {
+                leader = Some(report.process);
             }
-            leader == Some(line.process)
+            leader == Some(report.process)
         });
-        let eras = lines.iter().map(|line| (line.from, line.after)).collect();
-        Self { eras }
+        let floors = reports
+            .iter()
+            .map(|report| (report.from, report.after))
+            .collect();
+        Self { floors }
     }
 
     #[cfg(test)]
-    pub fn whose_floor_is(after: u64) -> Self {
+    pub fn constant(after: u64) -> Self {
         Self {
-            eras: vec![(0, after)],
+            floors: vec![(0, after)],
         }
     }
 
-    /// Up to where changes may not have been known to whoever told something between two indexes.
+    /// The highest floor of the leaders between two indexes: they may not have known changes up to it.
     pub fn floor(&self, from: u64, to: u64) -> u64 {
-        let first = self.eras.partition_point(|(begun, _)| *begun <= from);
-        let during = self.eras.iter().skip(first.saturating_sub(1));
+        let first = self.floors.partition_point(|(begun, _)| *begun <= from);
+        let during = self.floors.iter().skip(first.saturating_sub(1));
         let during = during.take_while(|(begun, _)| *begun <= to.max(from));
         during.map(|(_, after)| *after).max().unwrap_or(0)
     }
 }
 
-fn line(process: usize, text: &str) -> Option<Line> {
-    let leads = text.contains("clients can resume watches after");
-    if !leads && !text.contains("the store was listed again") {
+fn parse_line(process: usize, text: &str) -> Option<FloorReport> {
+    let is_leader_start = text.contains("clients can resume watches after");
+    if !is_leader_start && !text.contains("the store was listed again") {
         return None;
     }
     let number = |name: &str| {
@@ -76,37 +79,37 @@ fn line(process: usize, text: &str) -> Option<Line> {
         rest.split(' ').next()?.parse().ok()
     };
     let after = number("after")?;
-    // What is told from there on is what there was at the end.
-    let from = number(if leads { "index" } else { "known" })?;
-    Some(Line {
+    // After a relist, watches deliver the state at its end from the index known before on.
+    let from = number(if is_leader_start { "index" } else { "known" })?;
+    Some(FloorReport {
         process,
         from,
         after,
-        leads,
+        is_leader_start,
     })
 }
 
 #[test]
-fn whoever_leads_says_what_is_remembered() {
+fn floor_is_the_one_of_the_leader_at_an_index() {
     let first = "INFO clients can resume watches after this revision, and more index=20 after=3";
     let second = "INFO clients can resume watches after this revision, and more index=60 after=10";
-    let anew = |after: u64| {
+    let relist = |after: u64| {
         let known = after - 5;
         format!("INFO the store was listed again; of the known={known} after={after}")
     };
-    let lines = [
-        line(0, first),
-        line(1, second),
-        line(0, &anew(40)),
-        line(1, &anew(30)),
-        line(0, &anew(70)),
-        line(0, "INFO something after=80"),
+    let reports = [
+        parse_line(0, first),
+        parse_line(1, second),
+        parse_line(0, &relist(40)),
+        parse_line(1, &relist(30)),
+        parse_line(0, &relist(70)),
+        parse_line(0, "INFO something after=80"),
     ];
-    let memory = Memory::of(lines.into_iter().flatten().collect());
-    assert_eq!(memory.eras, [(20, 3), (35, 40), (60, 10)]);
-    assert_eq!(memory.floor(25, 26), 3);
-    assert_eq!(memory.floor(25, 36), 40, "in the gap itself");
-    assert_eq!(memory.floor(25, 45), 40);
-    assert_eq!(memory.floor(65, 90), 10);
-    assert_eq!(memory.floor(50, 0), 40);
+    let floors = ResumeFloors::of(reports.into_iter().flatten().collect());
+    assert_eq!(floors.floors, [(20, 3), (35, 40), (60, 10)]);
+    assert_eq!(floors.floor(25, 26), 3);
+    assert_eq!(floors.floor(25, 36), 40, "in the gap itself");
+    assert_eq!(floors.floor(25, 45), 40);
+    assert_eq!(floors.floor(65, 90), 10);
+    assert_eq!(floors.floor(50, 0), 40);
 }

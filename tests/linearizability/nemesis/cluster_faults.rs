@@ -1,4 +1,4 @@
-//! What happens to the cluster while clients run.
+//! Cluster faults: faults injected into the API servers, into etcd and into the leader record while clients run.
 
 use std::fmt;
 use std::thread::sleep;
@@ -6,57 +6,58 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::gateway::{Gateway, Store};
+use crate::gateway::Gateway;
+use crate::gateway::store::{ETCD_PREFIX, Store};
 use crate::random::Random;
 use support::etcd_members::Members;
 use support::kubernetes_servers::{ETCD, Servers, apiserver};
 
-/// Something that befalls the cluster.
+/// A fault of the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Trouble {
-    /// The leader's API server stands still, for less than the lead lasts.
+pub enum ClusterFault {
+    /// The leader's API server is stopped for less than leadership lasts.
     Stall,
-    /// It stands still for longer: the other gateway, at the other API server, takes over.
+    /// The leader's API server is stopped for longer: the standby, at the other API server, takes over.
     LongStall,
-    /// etcd forgets what was, and an API server is killed and started again: its watches begin with a list.
+    /// etcd is compacted, and an API server is killed and restarted: its watches begin with a full list.
     Restart,
-    /// etcd stands still.
+    /// etcd is stopped.
     Freeze,
-    /// Somebody deletes the lead's record.
-    Theft,
-    /// A member of etcd is killed and started again.
-    Kill,
-    /// A member of etcd stands still.
-    Still,
-    /// A member of etcd is cut off from the others, and can be asked.
-    CutOff,
-    /// Another member of etcd leads.
-    Move,
-    /// etcd forgets what was, and the member that is watched is killed.
+    /// The leader record is deleted.
+    DeleteLeaderRecord,
+    /// A member of etcd is killed and restarted.
+    KillMember,
+    /// A member of etcd is stopped.
+    StopMember,
+    /// A member of etcd is partitioned from the other members but reachable for gateways.
+    PartitionMember,
+    /// The leadership of etcd moves to another member.
+    MoveEtcdLeader,
+    /// etcd is compacted, and the watched member is killed.
     Compact,
 }
 
-/// All of a cluster's, those first that cost most of what gateways know.
-const OF_KUBERNETES: [Trouble; 5] = [
-    Trouble::Restart,
-    Trouble::LongStall,
-    Trouble::Stall,
-    Trouble::Freeze,
-    Trouble::Theft,
+/// The faults of a Kubernetes cluster, first those after which gateways have to relist.
+const OF_KUBERNETES: [ClusterFault; 5] = [
+    ClusterFault::Restart,
+    ClusterFault::LongStall,
+    ClusterFault::Stall,
+    ClusterFault::Freeze,
+    ClusterFault::DeleteLeaderRecord,
 ];
 
-/// All of an etcd's.
-const OF_ETCD: [Trouble; 6] = [
-    Trouble::Kill,
-    Trouble::CutOff,
-    Trouble::Still,
-    Trouble::Move,
-    Trouble::Compact,
-    Trouble::Theft,
+/// The faults of an etcd of three members.
+const OF_ETCD: [ClusterFault; 6] = [
+    ClusterFault::KillMember,
+    ClusterFault::PartitionMember,
+    ClusterFault::StopMember,
+    ClusterFault::MoveEtcdLeader,
+    ClusterFault::Compact,
+    ClusterFault::DeleteLeaderRecord,
 ];
 
-/// What may befall a store.
-pub fn all(store: &Store) -> &'static [Trouble] {
+/// The faults that a store's cluster can have.
+pub fn of(store: &Store) -> &'static [ClusterFault] {
     match store {
         Store::Embedded => &[],
         Store::Kubernetes(_) => &OF_KUBERNETES,
@@ -64,70 +65,78 @@ pub fn all(store: &Store) -> &'static [Trouble] {
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for ClusterFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Stall => "API servers stalled",
             Self::LongStall => "API servers stalled for long",
             Self::Restart => "API servers restarted",
-            Self::Freeze => "times etcd stood still",
-            Self::Theft => "leads deleted",
-            Self::Kill => "members killed",
-            Self::Still => "members stood still",
-            Self::CutOff => "members cut off",
-            Self::Move => "leads of etcd moved",
-            Self::Compact => "times etcd forgot",
+            Self::Freeze => "times etcd stopped",
+            Self::DeleteLeaderRecord => "leader records deleted",
+            Self::KillMember => "members killed",
+            Self::StopMember => "members stopped",
+            Self::PartitionMember => "members partitioned",
+            Self::MoveEtcdLeader => "moves of etcd's leader",
+            Self::Compact => "compactions of etcd",
         })
     }
 }
 
-impl Trouble {
-    /// Befalls the cluster; returns when a gateway leads again.
-    pub fn befall(self, gateway: &mut Gateway, random: &mut Random) {
-        gateway.trouble();
-        let leaders = gateway.server();
+impl ClusterFault {
+    /// Injects the fault, and returns when a gateway leads again.
+    pub fn inject(self, gateway: &mut Gateway, random: &mut Random) {
+        gateway.note_cluster_fault();
+        let leader_server = gateway.leader_server();
         match gateway.store() {
             Store::Embedded => {}
-            Store::Kubernetes(servers) => self.befall_servers(servers, leaders, random),
-            Store::Etcd(members) => self.befall_members(members, random),
+            Store::Kubernetes(servers) => self.inject_kubernetes(servers, leader_server, random),
+            Store::Etcd(members) => self.inject_etcd(members, random),
         }
-        gateway.regroup();
+        gateway.find_leader();
     }
 
-    fn befall_servers(self, servers: &mut Servers, leaders: usize, random: &mut Random) {
-        let other = 3 - leaders;
+    fn inject_kubernetes(self, servers: &mut Servers, leader_server: usize, random: &mut Random) {
+        let other = 3 - leader_server;
         let mut stall = |name: &str, from: u64, to: u64| {
             servers.signal(name, Signal::STOP);
             sleep(Duration::from_millis(random.between(from, to)));
             servers.signal(name, Signal::CONT);
         };
         match self {
-            Self::Stall => stall(&apiserver(leaders), 300, 3_000),
-            Self::LongStall => stall(&apiserver(leaders), 6_000, 9_000),
+            Self::Stall => stall(&apiserver(leader_server), 300, 3_000),
+            Self::LongStall => stall(&apiserver(leader_server), 6_000, 9_000),
             Self::Freeze => stall(ETCD, 300, 6_000),
             Self::Restart => {
-                let number = if random.percent(70) { leaders } else { other };
+                let number = if random.percent(70) {
+                    leader_server
+                } else {
+                    other
+                };
                 servers.compact();
                 servers.kill(&apiserver(number));
                 sleep(Duration::from_millis(random.between(0, 500)));
                 servers.again(&apiserver(number));
                 servers.until_ready(number);
             }
-            Self::Theft => {
-                let lead = ["get", "kv", "-o", "name"];
-                let names = servers.kubectl(other, &lead, &[]).unwrap();
-                let lead = names.lines().find(|name| name.contains("kubekv.lead-"));
-                // The other way to lose it: it may not be there at this moment.
-                if let Some(lead) = lead {
-                    let _gone = servers.kubectl(other, &["delete", lead], &[]);
+            Self::DeleteLeaderRecord => {
+                let list = ["get", "kv", "-o", "name"];
+                let names = servers.kubectl(other, &list, &[]).unwrap();
+                let record = names.lines().find(|name| name.contains("kubekv.lead-"));
+                // The record may be missing at this moment, which is the same fault.
+                if let Some(record) = record {
+                    let _gone = servers.kubectl(other, &["delete", record], &[]);
                 }
             }
-            Self::Kill | Self::Still | Self::CutOff | Self::Move | Self::Compact => {}
+            Self::KillMember
+            | Self::StopMember
+            | Self::PartitionMember
+            | Self::MoveEtcdLeader
+            | Self::Compact => {}
         }
     }
 
-    fn befall_members(self, members: &mut Members, random: &mut Random) {
-        // Mostly the one that leads.
+    fn inject_etcd(self, members: &mut Members, random: &mut Random) {
+        // Mostly the leader.
         let leader = members.leader();
         let member = if random.percent(60) {
             leader
@@ -135,7 +144,7 @@ impl Trouble {
             (leader + 1 + random.below(2)) % 3
         };
         match self {
-            Self::Kill | Self::Compact => {
+            Self::KillMember | Self::Compact => {
                 if self == Self::Compact {
                     members.compact();
                 }
@@ -143,22 +152,20 @@ impl Trouble {
                 sleep(Duration::from_millis(random.between(0, 3_000)));
                 members.again(member);
             }
-            Self::Still => {
+            Self::StopMember => {
                 members.stop(member);
                 sleep(Duration::from_millis(random.between(300, 8_000)));
                 members.go_on(member);
             }
-            Self::CutOff => {
+            Self::PartitionMember => {
                 members.cut_off(member);
                 sleep(Duration::from_millis(random.between(300, 8_000)));
                 members.join(member);
             }
-            Self::Move => members.move_leader(),
-            Self::Theft => {
-                let taken = members
-                    .member(member)
-                    .ctl(&["del", "histories/.kubekv/lead"]);
-                taken.unwrap();
+            Self::MoveEtcdLeader => members.move_leader(),
+            Self::DeleteLeaderRecord => {
+                let record = format!("{ETCD_PREFIX}/.kubekv/lead");
+                members.member(member).ctl(&["del", &record]).unwrap();
             }
             Self::Stall | Self::LongStall | Self::Restart | Self::Freeze => {}
         }

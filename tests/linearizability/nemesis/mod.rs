@@ -1,4 +1,4 @@
-//! What happens to the gateway while clients run.
+//! Nemesis: faults injected into the gateway while clients run.
 
 pub mod cluster_faults;
 
@@ -10,128 +10,129 @@ use rustix::process::Signal;
 use tokio::task::block_in_place;
 
 use crate::gateway::Gateway;
-use crate::history::Record;
-use crate::nemesis::cluster_faults::Trouble;
+use crate::history::History;
+use crate::nemesis::cluster_faults::ClusterFault;
 use crate::random::Random;
 
-/// How often what happened.
+/// The numbers of injected faults, by kind.
 #[derive(Clone, Debug, Default)]
-pub struct Blows {
+pub struct FaultCounts {
     pub kills: usize,
     pub stops: usize,
+    /// Terminations by SIGTERM.
     pub terms: usize,
     pub deposed: usize,
-    /// To the cluster.
-    pub troubles: BTreeMap<Trouble, usize>,
+    /// Faults injected into the cluster.
+    pub cluster_faults: BTreeMap<ClusterFault, usize>,
 }
 
-impl fmt::Display for Blows {
+impl fmt::Display for FaultCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             kills,
             stops,
             terms,
             deposed,
-            troubles,
+            cluster_faults,
         } = self;
         write!(f, "{kills} kills, {stops} stops, {terms} terms")?;
         if *deposed > 0 {
             write!(f, ", {deposed} deposed")?;
         }
-        for (trouble, times) in troubles {
-            write!(f, ", {times} {trouble}")?;
+        for (cluster_fault, times) in cluster_faults {
+            write!(f, ", {times} {cluster_fault}")?;
         }
         Ok(())
     }
 }
 
-/// Waits until so many more operations were answered, wherever that falls.
-async fn answered(gateway: &mut Gateway, record: &Record, more: usize) {
-    let so_far = || record.counts().yes + record.counts().no;
-    let target = so_far() + more;
+/// Waits until this many more operations have been answered, in whatever state they leave the gateway.
+async fn wait_for_answers(gateway: &mut Gateway, history: &History, more: usize) {
+    let answers = || history.counts().done + history.counts().refused;
+    let target = answers() + more;
     let mut waited = 0;
-    while so_far() < target {
-        gateway.check();
+    while answers() < target {
+        gateway.check_is_running();
         waited += 1;
-        assert!(waited < 30_000, "nothing is answered any more");
+        assert!(waited < 30_000, "no request is answered any more");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
 
-/// Strikes so many times; each time after a number of answers that is left to chance.
-pub async fn strike(
+/// Injects this many faults, each after a random number of answers.
+pub async fn inject_faults(
     gateway: &mut Gateway,
-    record: &Record,
+    history: &History,
     times: usize,
     random: &mut Random,
-) -> Blows {
-    let mut blows = Blows::default();
-    let troubles = cluster_faults::all(gateway.store());
+) -> FaultCounts {
+    let mut faults = FaultCounts::default();
+    let cluster_faults = cluster_faults::of(gateway.store());
     for time in 0..times {
-        // A cluster answers more slowly.
+        // A shared store answers more slowly.
         let most = if gateway.is_shared() { 200 } else { 700 };
         let more = random.below(most) + 50;
-        answered(gateway, record, more).await;
-        block_in_place(|| gateway.look_round());
-        // One of each in any case, then by chance.
-        let each = if gateway.is_shared() {
-            4 + troubles.len()
+        wait_for_answers(gateway, history, more).await;
+        block_in_place(|| gateway.check_leader());
+        // Each kind once, then random kinds.
+        let kinds = if gateway.is_shared() {
+            4 + cluster_faults.len()
         } else {
             3
         };
-        match if time < each {
+        match if time < kinds {
             time
         } else {
-            random.below(each + 3)
+            random.below(kinds + 3)
         } {
-            0 => kill(gateway, random, &mut blows),
+            0 => kill(gateway, random, &mut faults),
             1 => {
                 gateway.stop_for(pause(random)).await;
-                blows.stops += 1;
+                faults.stops += 1;
             }
             2 => {
-                let status = block_in_place(|| gateway.end());
-                assert!(status.success(), "a gateway told to end: {status}");
-                block_in_place(|| gateway.again(None));
-                blows.terms += 1;
+                let status = block_in_place(|| gateway.terminate());
+                assert!(status.success(), "a terminated gateway ended with {status}");
+                block_in_place(|| gateway.restart(None));
+                faults.terms += 1;
             }
             3 if gateway.is_shared() => {
                 block_in_place(|| gateway.depose());
-                blows.deposed += 1;
+                faults.deposed += 1;
             }
-            other if gateway.is_shared() && (4..each).contains(&other) => {
-                let trouble = troubles[other - 4];
-                block_in_place(|| trouble.befall(gateway, random));
-                *blows.troubles.entry(trouble).or_default() += 1;
+            other if gateway.is_shared() && (4..kinds).contains(&other) => {
+                let cluster_fault = cluster_faults[other - 4];
+                block_in_place(|| cluster_fault.inject(gateway, random));
+                *faults.cluster_faults.entry(cluster_fault).or_default() += 1;
             }
             _ => {
-                // Requests wait in its sockets when it dies.
+                // Kill a stopped process: requests wait in its sockets when it dies.
                 let pause = pause(random);
                 gateway.signal(Signal::STOP);
                 tokio::time::sleep(pause.min(Duration::from_millis(300))).await;
-                kill(gateway, random, &mut blows);
-                blows.stops += 1;
+                kill(gateway, random, &mut faults);
+                faults.stops += 1;
             }
         }
     }
     let last = random.below(200) + 50;
-    answered(gateway, record, last).await;
-    blows
+    wait_for_answers(gateway, history, last).await;
+    faults
 }
 
-fn kill(gateway: &mut Gateway, random: &mut Random, blows: &mut Blows) {
+fn kill(gateway: &mut Gateway, random: &mut Random, faults: &mut FaultCounts) {
     gateway.signal(Signal::KILL);
     let cut_short = random
         .percent(30)
         .then(|| Duration::from_millis(random.between(1, 60)));
-    blows.kills += 1 + usize::from(cut_short.is_some());
+    faults.kills += 1 + usize::from(cut_short.is_some());
     block_in_place(|| {
-        gateway.killed();
-        gateway.again(cut_short);
+        gateway.wait_killed();
+        gateway.restart(cut_short);
     });
 }
 
-/// Mostly short; sometimes longer than clients wait, and seldom longer than leases count.
+/// A pause: mostly short, sometimes longer than the clients' timeout, seldom so long that it extends leases.
 fn pause(random: &mut Random) -> Duration {
     let milliseconds = match random.below(20) {
         0..=13 => random.between(10, 300),

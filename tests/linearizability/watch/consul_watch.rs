@@ -1,138 +1,161 @@
-//! Watchers by Consul: blocking queries, each of which shows all there is.
+//! Consul watch: a watcher's blocking queries, each of which returns all watched entries.
+//!
+//! The validators have the names of etcd's robustness tests: ordered and bookmarkable. Answers are also recorded as reads
+//! in the history, so that the linearizability search finds partial transactions (atomic).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::checker::model::{LAST_WRITER, Outcome, Seen};
-use crate::history::Scope;
+use crate::checker::model::{LAST_WRITER, ObservedEntry, Outcome};
+use crate::history::IndexScope;
 use crate::random::Random;
-use crate::workload::client::{Told, World, within};
 use crate::workload::connection::{Connection, Face};
 use crate::workload::consul;
+use crate::workload::context::RoundContext;
+use crate::workload::exchange::Exchange;
 
-/// What a watcher saw.
+/// A watcher's query, and the state of its answers.
 #[derive(Debug)]
-pub struct Queried {
-    /// The key, or what all its keys begin with.
+pub struct ConsulWatch {
+    /// The watched key, or the prefix of all watched keys.
     pub path: String,
     pub is_tree: bool,
-    /// How many answers differed from the one before.
+    /// The number of answers with a new index.
     pub changes: usize,
     pub resumed: usize,
-    pub faults: Vec<String>,
-    /// Whether it came to the last values.
-    pub whole: bool,
+    pub violations: Vec<String>,
+    /// Whether the final value of every watched entry was received.
+    pub is_complete: bool,
     index: u64,
-    shown: BTreeMap<String, Seen>,
-    /// The highest index of each entry so far.
+    entries: BTreeMap<String, ObservedEntry>,
+    /// The highest observed index of each entry.
     highest: BTreeMap<String, u64>,
 }
 
-impl Queried {
+impl ConsulWatch {
     pub fn new(path: &str, is_tree: bool) -> Self {
         Self {
             path: path.to_owned(),
             is_tree,
             changes: 0,
             resumed: 0,
-            faults: Vec::new(),
-            whole: false,
+            violations: Vec::new(),
+            is_complete: false,
             index: 0,
-            shown: BTreeMap::new(),
+            entries: BTreeMap::new(),
             highest: BTreeMap::new(),
         }
     }
 
-    /// Takes an answer: the index does not fall, no entry goes back, and one index is one state.
-    fn take(&mut self, index: u64, shown: BTreeMap<String, Seen>) {
-        let path = self.path.clone();
-        if index < self.index {
-            let before = self.index;
-            self.faults
-                .push(format!("blocking on {path}: index {index} after {before}"));
-        }
-        if index == self.index && shown != self.shown {
-            let before = &self.shown;
-            self.faults.push(format!(
-                "blocking on {path}: at {index} {shown:?} after {before:?}"
-            ));
-        }
-        for (path, seen) in &shown {
-            let highest = self.highest.entry(path.clone()).or_default();
-            let before = self.shown.get(path);
-            // One that was gone comes back with a higher index, as does one that changed.
-            let back = seen.index < *highest || (seen.index == *highest && before != Some(seen));
-            if back {
-                let what = format!("{path} went back from {highest} to {seen:?} at {index}");
-                self.faults
-                    .push(format!("blocking on {}: {what}", self.path));
-            }
-            *highest = seen.index;
-        }
+    fn add_violation(&mut self, what: &str) {
+        let path = &self.path;
+        self.violations.push(format!("blocking on {path}: {what}"));
+    }
+
+    /// Receives an answer.
+    fn receive(&mut self, index: u64, entries: BTreeMap<String, ObservedEntry>) {
+        self.validate_ordered(index);
+        self.validate_bookmarkable(index, &entries);
+        self.validate_entries_ordered(index, &entries);
         self.changes += usize::from(index != self.index);
         self.index = index;
-        self.shown = shown;
+        self.entries = entries;
     }
 
-    fn is_last(&self, paths: &[&String]) -> bool {
-        let last = |path: &&String| {
-            let seen = self.shown.get(*path);
-            seen.is_some_and(|seen| seen.value.writer == LAST_WRITER)
+    /// Ordered: the index of an answer never decreases.
+    fn validate_ordered(&mut self, index: u64) {
+        if index < self.index {
+            let before = self.index;
+            self.add_violation(&format!("ordered: index {index} after {before}"));
+        }
+    }
+
+    /// Bookmarkable: an index stands for one state, so all changes up to an index were delivered with it.
+    fn validate_bookmarkable(&mut self, index: u64, entries: &BTreeMap<String, ObservedEntry>) {
+        if index == self.index && *entries != self.entries {
+            let before = &self.entries;
+            let what = format!("bookmarkable: at {index} {entries:?} after {before:?}");
+            self.add_violation(&what);
+        }
+    }
+
+    /// Ordered, for each entry: one that was deleted returns with a higher index, as does one that changed.
+    fn validate_entries_ordered(&mut self, index: u64, entries: &BTreeMap<String, ObservedEntry>) {
+        for (path, entry) in entries {
+            let highest = self.highest.entry(path.clone()).or_default();
+            let is_same = self.entries.get(path) == Some(entry);
+            let is_older = entry.index < *highest || (entry.index == *highest && !is_same);
+            let before = std::mem::replace(highest, entry.index);
+            if is_older {
+                let what = format!("ordered: {path} went from {before} to {entry:?} at {index}");
+                self.add_violation(&what);
+            }
+        }
+    }
+
+    fn has_final_values(&self, paths: &[&String]) -> bool {
+        let is_final = |path: &&String| {
+            let entry = self.entries.get(*path);
+            entry.is_some_and(|entry| entry.value.writer == LAST_WRITER)
         };
-        paths.iter().all(last)
+        paths.iter().all(is_final)
     }
 }
 
-/// A watcher that goes on until it saw the last value of each of its entries.
-pub async fn query(world: Arc<World>, mut queried: Queried, mut random: Random) -> Queried {
-    let mut connection = Connection::new(world.life.clone(), Face::Consul);
-    let (path, is_tree) = (queried.path.clone(), queried.is_tree);
-    let mut paths = world.layout.below(&path);
+/// Watches until the final value of every watched entry arrives, or a violation.
+pub async fn run(
+    context: Arc<RoundContext>,
+    mut watch: ConsulWatch,
+    mut random: Random,
+) -> ConsulWatch {
+    let mut connection = Connection::new(context.gateway.clone(), Face::Consul);
+    let (path, is_tree) = (watch.path.clone(), watch.is_tree);
+    let mut paths = context.layout.paths_below(&path);
     paths.retain(|found| is_tree || **found == path);
-    let objects = within_reach(&world, &path, is_tree);
+    let objects = watched_objects(&context, &path, is_tree);
     let client = 1000 + u32::try_from(random.below(1000)).unwrap();
-    while !queried.whole && queried.faults.is_empty() {
+    while !watch.is_complete && watch.violations.is_empty() {
         let wait = random.between(1, 8);
         let tree = if is_tree { "recurse&" } else { "" };
-        let uri = format!("{tree}index={}&wait={wait}s", queried.index);
-        let plan = consul::read(&path, objects.clone(), &uri);
+        let query = format!("{tree}index={}&wait={wait}s", watch.index);
+        let invocation = consul::read(&path, objects.clone(), &query);
         connection.ready().await;
-        let called = world.life.now();
-        // Consul may wait a sixteenth longer than asked.
-        let patience = Duration::from_secs(wait * 2 + 3);
-        let Some(answer) = connection.send(&plan.request, patience).await else {
-            queried.resumed += 1;
+        let called = context.gateway.now();
+        // Consul may wait a sixteenth longer than requested.
+        let answer_timeout = Duration::from_secs(wait * 2 + 3);
+        let Some(answer) = connection.send(&invocation.request, answer_timeout).await else {
+            watch.resumed += 1;
             continue;
         };
-        let reading = consul::understand(&plan, &answer, &world.sessions);
-        if reading.outcome != Some(Outcome::Yes) {
-            queried.resumed += 1;
-            queried.faults.extend(reading.fault);
+        let completion = consul::parse_answer(&invocation, &answer, &context.sessions);
+        if completion.outcome != Some(Outcome::Done) {
+            watch.resumed += 1;
+            watch.violations.extend(completion.violation);
             continue;
         }
-        if let Some((Scope::Key(_) | Scope::Prefix(_), index)) = &reading.told {
-            let shown = reading
-                .before
-                .iter()
-                .filter_map(|(path, seen)| Some((path.clone(), (*seen)?)));
-            queried.take(*index, shown.collect());
+        if let Some((IndexScope::Key(_) | IndexScope::Prefix(_), index)) =
+            &completion.reported_index
+        {
+            let observed = completion.observed.iter();
+            let entries = observed.filter_map(|(path, entry)| Some((path.clone(), (*entry)?)));
+            watch.receive(*index, entries.collect());
         }
-        queried.whole = queried.is_last(&paths);
-        let told = Told {
+        watch.is_complete = watch.has_final_values(&paths);
+        let exchange = Exchange {
             client,
             called,
-            returned: world.life.now(),
-            life: connection.asked(),
+            returned: context.gateway.now(),
+            generation: connection.generation(),
         };
-        told.write_down(&world, &plan, reading);
+        exchange.record_in(&context, &invocation, completion);
     }
-    queried
+    watch
 }
 
-fn within_reach(world: &World, path: &str, is_tree: bool) -> Vec<usize> {
+fn watched_objects(context: &RoundContext, path: &str, is_tree: bool) -> Vec<usize> {
     if is_tree {
-        return within(&world.layout, path);
+        return context.layout.objects_below(path);
     }
-    vec![world.layout.place(path).unwrap().0]
+    vec![context.layout.locate(path).unwrap().0]
 }

@@ -1,82 +1,77 @@
-//! Watchers by etcd v2: one change after the other, from where they were left.
+//! etcd watch: the events that one watcher received over etcd v2, validated as they arrive.
+//!
+//! The validators of one watch have the names of etcd's robustness tests: ordered and unique. Those that compare watches
+//! with each other and with the clients' operations are in `validators.rs`.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use http::Method;
-use http_body_util::BodyExt;
 use serde_json::Value as Json;
-use tokio::time::timeout;
 
 use crate::checker::model::{LAST_WRITER, Value};
-use crate::random::Random;
-use crate::workload::client::World;
-use crate::workload::connection::{Answer, Connection, Face, Request};
+use crate::workload::context::RoundContext;
 
-/// A change as a watcher was told it.
+/// A change as a watcher received it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct WatchEvent {
     pub index: u64,
     pub path: String,
-    /// `None` for the end of an entry.
+    /// `None` if the entry was deleted or expired.
     pub value: Option<Value>,
 }
 
-/// How a watcher asks.
+/// The way in which a watcher requests events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Style {
-    /// Asks for the next change, each time anew.
+pub enum WatchStyle {
+    /// One request for each event.
     Poll,
-    /// The same, but takes its time, so that it reads the past.
+    /// The same with pauses, so that it reads from the gateway's history.
     Late,
     /// One answer that does not end.
     Stream,
 }
 
-/// How far an answer told what happened.
+/// The range of changes that one answer delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Told {
-    /// Where whoever answered stood.
-    pub at: u64,
-    /// The last index that is told.
+pub struct DeliveredRange {
+    /// The index of the gateway that answered (`X-Etcd-Index`).
+    pub answered_at: u64,
+    /// The last index that was delivered.
     pub to: u64,
-    /// From which index on what happened was asked for, where that is not told, but what there is.
+    /// The requested index, if the answer was 401 (index cleared) and the current entries were read instead.
     pub cleared: Option<u64>,
 }
 
-/// What a watcher saw.
+/// A watcher's request, and everything it received.
 #[derive(Clone, Debug)]
-pub struct Watched {
-    /// The path, or what all its paths begin with.
+pub struct EtcdWatch {
+    /// The watched path, or the directory of all watched paths.
     pub path: String,
     pub recursive: bool,
-    pub style: Style,
-    /// What came after this index was asked for.
+    pub style: WatchStyle,
+    /// The watch began after this index.
     pub after: u64,
-    pub events: Vec<Event>,
-    pub told: Vec<Told>,
-    /// How often it had to connect again.
+    pub events: Vec<WatchEvent>,
+    pub delivered: Vec<DeliveredRange>,
+    /// The number of reconnects.
     pub resumed: usize,
-    /// How often it was told that its index is cleared.
+    /// The number of answers that the index is cleared.
     pub cleared: usize,
-    pub faults: Vec<String>,
-    /// Whether it came to the last value of its last path.
-    pub whole: bool,
+    pub violations: Vec<String>,
+    /// Whether the final value of the last watched path was received.
+    pub is_complete: bool,
 }
 
-impl Watched {
-    pub fn new(path: &str, recursive: bool, style: Style) -> Self {
+impl EtcdWatch {
+    pub fn new(path: &str, recursive: bool, style: WatchStyle) -> Self {
         Self {
             path: path.to_owned(),
             recursive,
             style,
             after: 0,
             events: Vec::new(),
-            told: Vec::new(),
+            delivered: Vec::new(),
             resumed: 0,
             cleared: 0,
-            faults: Vec::new(),
-            whole: false,
+            violations: Vec::new(),
+            is_complete: false,
         }
     }
 
@@ -84,223 +79,94 @@ impl Watched {
         path == self.path || (self.recursive && path.starts_with(&format!("{}/", self.path)))
     }
 
-    /// The last path that is written.
-    fn last<'a>(&self, world: &'a World) -> &'a str {
-        let mut paths = world.layout.below(&self.path).into_iter();
+    /// The watched path whose final value is written last.
+    fn last_path<'a>(&self, context: &'a RoundContext) -> &'a str {
+        let mut paths = context.layout.paths_below(&self.path).into_iter();
         paths.rfind(|path| self.covers(path)).unwrap()
     }
 
-    fn fault(&mut self, what: &str) {
+    pub fn add_violation(&mut self, what: &str) {
         let Self { path, style, .. } = &self;
-        self.faults.push(format!("{style:?} of {path}: {what}"));
+        self.violations.push(format!("{style:?} of {path}: {what}"));
     }
 
-    /// The last index that it knows everything up to.
-    fn known(&self) -> Option<u64> {
-        self.told.last().map(|told| told.to)
+    /// The index up to which the watcher received everything.
+    pub fn delivered_to(&self) -> Option<u64> {
+        self.delivered.last().map(|range| range.to)
     }
 
-    /// Takes one event, from one that stands at an index. In order, each once; several of one index are of one
-    /// transaction.
-    fn take(&mut self, json: &Json, at: u64, world: &World) {
+    /// Receives an event from a gateway whose index was `answered_at`.
+    pub fn receive(&mut self, json: &Json, answered_at: u64, context: &RoundContext) {
         let node = &json["node"];
         let (Some(index), Some(key)) = (node["modifiedIndex"].as_u64(), node["key"].as_str())
         else {
-            self.fault(&format!("an odd event: {json}"));
+            self.add_violation(&format!("malformed event: {json}"));
             return;
         };
         let path = key.trim_start_matches('/').to_owned();
         let text = node["value"].as_str();
         let value = text.and_then(Value::parse);
-        if text.is_some() && value.is_none() && world.layout.place(&path).is_some() {
-            self.fault(&format!("a value nobody wrote: {json}"));
+        if text.is_some() && value.is_none() && context.layout.locate(&path).is_some() {
+            self.add_violation(&format!("a value no client wrote: {json}"));
         }
-        let event = Event { index, path, value };
-        let last = self.known().unwrap_or(self.after);
-        if index < last || index <= self.after {
-            self.fault(&format!("{event:?} after index {last}"));
-        }
-        if self.events.contains_of_index(&event) {
-            // A stream asks again from its last index on: it may have been cut between the changes of a transaction.
-            if self.style != Style::Stream {
-                self.fault(&format!("twice: {event:?}"));
-            }
+        let event = WatchEvent { index, path, value };
+        self.validate_ordered(&event);
+        if !self.validate_unique(&event) {
             return;
         }
-        if !self.covers(&event.path) {
-            self.fault(&format!("not asked for: {event:?}"));
-        }
-        let is_last = event.value.is_some_and(|value| value.writer == LAST_WRITER);
-        self.whole |= is_last && event.path == self.last(world);
-        let to = event.index;
-        self.told.push(Told {
-            at,
-            to,
+        self.validate_requested(&event);
+        let is_final = event.value.is_some_and(|value| value.writer == LAST_WRITER);
+        self.is_complete |= is_final && event.path == self.last_path(context);
+        self.delivered.push(DeliveredRange {
+            answered_at,
+            to: event.index,
             cleared: None,
         });
         self.events.push(event);
     }
 
-    /// Takes all there is, when what happened is cleared: as every client of etcd must then.
-    fn take_all(&mut self, json: &Json, told: Told, world: &World) {
-        self.told.push(told);
+    /// Ordered: events arrive by index. Several events of one index belong to one transaction.
+    fn validate_ordered(&mut self, event: &WatchEvent) {
+        let last = self.delivered_to().unwrap_or(self.after);
+        if event.index < last || event.index <= self.after {
+            self.add_violation(&format!("ordered: {event:?} after index {last}"));
+        }
+    }
+
+    /// Unique: no event arrives twice. Returns whether it is new.
+    fn validate_unique(&mut self, event: &WatchEvent) -> bool {
+        let of_index = self.events.iter().rev();
+        let mut of_index = of_index.take_while(|other| other.index == event.index);
+        let is_new = !of_index.any(|other| other.path == event.path);
+        // A stream resumes at its last index, because it may have been cut between the events of a transaction.
+        if !is_new && self.style != WatchStyle::Stream {
+            self.add_violation(&format!("unique: {event:?} arrived twice"));
+        }
+        is_new
+    }
+
+    /// Requested: an event is of a watched path.
+    fn validate_requested(&mut self, event: &WatchEvent) {
+        if !self.covers(&event.path) {
+            self.add_violation(&format!("requested: {event:?} is of another path"));
+        }
+    }
+
+    /// Receives the current entries after the index was cleared, as every etcd client has to.
+    pub fn receive_full_list(
+        &mut self,
+        json: &Json,
+        range: DeliveredRange,
+        context: &RoundContext,
+    ) {
+        self.delivered.push(range);
         let mut nodes = vec![&json["node"]];
         while let Some(node) = nodes.pop() {
             nodes.extend(node["nodes"].as_array().into_iter().flatten());
             let key = node["key"].as_str().unwrap_or_default();
             let value = node["value"].as_str().and_then(Value::parse);
-            self.whole |= key.trim_start_matches('/') == self.last(world)
+            self.is_complete |= key.trim_start_matches('/') == self.last_path(context)
                 && value.is_some_and(|value| value.writer == LAST_WRITER);
         }
     }
-}
-
-trait OfIndex {
-    fn contains_of_index(&self, event: &Event) -> bool;
-}
-
-impl OfIndex for Vec<Event> {
-    fn contains_of_index(&self, event: &Event) -> bool {
-        let same = self
-            .iter()
-            .rev()
-            .take_while(|other| other.index == event.index);
-        same.into_iter().any(|other| other.path == event.path)
-    }
-}
-
-/// A watcher that goes on until it saw the last value of its last path.
-pub async fn watch(
-    world: Arc<World>,
-    mut watched: Watched,
-    mut random: Random,
-    after: u64,
-) -> Watched {
-    let mut connection = Connection::new(world.life.clone(), Face::Etcd);
-    watched.after = after;
-    while !watched.whole && watched.faults.is_empty() {
-        let last = watched.known();
-        let next = match (watched.style, last) {
-            (_, None) => after + 1,
-            (Style::Stream, Some(last)) => last,
-            (_, Some(last)) => last + 1,
-        };
-        let stream = watched.style == Style::Stream;
-        let uri = format!(
-            "/v2/keys/{}?wait=true&waitIndex={next}&recursive={}&stream={stream}",
-            watched.path, watched.recursive
-        );
-        let request = Request::new(Face::Etcd, Method::GET, uri, String::new());
-        if stream {
-            follow(&mut connection, &request, &mut watched, next, &world).await;
-            watched.resumed += 1;
-            continue;
-        }
-        if watched.style == Style::Late {
-            let pause = Duration::from_millis(random.between(0, 40));
-            tokio::time::sleep(pause).await;
-        }
-        // A client that gives up a poll asks for the same again.
-        let patience = Duration::from_millis(random.between(500, 5000));
-        match connection.send(&request, patience).await {
-            None => watched.resumed += 1,
-            Some(answer) if is_cleared(&answer) => {
-                let at = answer.number("x-etcd-index").unwrap_or(0);
-                read_anew(&mut connection, &mut watched, next, at, &world).await;
-            }
-            Some(answer) => understand(&answer, &mut watched, &world),
-        }
-    }
-    watched
-}
-
-fn understand(answer: &Answer, watched: &mut Watched, world: &World) {
-    let at = answer.number("x-etcd-index").unwrap_or(0);
-    match (answer.status, serde_json::from_slice::<Json>(&answer.body)) {
-        (200, Ok(json)) => watched.take(&json, at, world),
-        // The gateway ends.
-        (200, Err(_)) if answer.body.is_empty() => watched.resumed += 1,
-        (500..=599, _) => watched.resumed += 1,
-        (status, _) => watched.fault(&format!("answered {status}: {}", answer.text())),
-    }
-}
-
-fn is_cleared(answer: &Answer) -> bool {
-    let json: Json = serde_json::from_slice(&answer.body).unwrap_or_default();
-    answer.status == 400 && json["errorCode"] == 401
-}
-
-/// Reads all there is, and goes on from there: one that stands at an index said that what was asked for is cleared.
-async fn read_anew(
-    connection: &mut Connection,
-    watched: &mut Watched,
-    asked: u64,
-    at: u64,
-    world: &World,
-) {
-    watched.cleared += 1;
-    let uri = format!("/v2/keys/{}?recursive=true&quorum=true", watched.path);
-    let read = Request::new(Face::Etcd, Method::GET, uri, String::new());
-    loop {
-        let patience = Duration::from_secs(2);
-        let Some(answer) = connection.send(&read, patience).await else {
-            continue;
-        };
-        let index = answer.number("x-etcd-index");
-        let json = serde_json::from_slice(&answer.body).unwrap_or_default();
-        match (answer.status, index) {
-            (200 | 404, Some(to)) => {
-                let cleared = Some(asked);
-                return watched.take_all(&json, Told { at, to, cleared }, world);
-            }
-            (500..=599, _) => {}
-            (status, _) => return watched.fault(&format!("read {status}: {}", answer.text())),
-        }
-    }
-}
-
-/// Reads one answer until it breaks off.
-async fn follow(
-    connection: &mut Connection,
-    request: &Request,
-    watched: &mut Watched,
-    next: u64,
-    world: &World,
-) {
-    let Some(answer) = connection.begin(request).await else {
-        connection.close();
-        return;
-    };
-    let status = answer.status();
-    let at = crate::workload::connection::number(answer.headers(), "x-etcd-index").unwrap_or(0);
-    if status.as_u16() == 400 {
-        // The only one there is for a request that is right.
-        connection.close();
-        return read_anew(connection, watched, next, at, world).await;
-    }
-    if status.is_server_error() {
-        // Nobody leads: its client asks for the same again.
-        connection.close();
-        return;
-    }
-    if status.as_u16() != 200 {
-        watched.fault(&format!("answered {status}"));
-    }
-    let mut body = answer.into_body();
-    let mut unread = Vec::new();
-    let minute = Duration::from_secs(60);
-    while let Ok(Some(Ok(frame))) = timeout(minute, body.frame()).await {
-        unread.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
-        let mut events = serde_json::Deserializer::from_slice(&unread).into_iter::<Json>();
-        let mut read = 0;
-        while let Some(Ok(event)) = events.next() {
-            read = events.byte_offset();
-            watched.take(&event, at, world);
-        }
-        unread.drain(..read);
-        if watched.whole || !watched.faults.is_empty() {
-            break;
-        }
-    }
-    connection.close();
 }

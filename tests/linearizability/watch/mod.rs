@@ -1,6 +1,7 @@
-//! Watchers of both protocols, and the checks on the events they receive.
+//! Watches: watchers of both protocols, and validators of the events they receive.
 
 pub mod consul_watch;
 pub mod etcd_watch;
+pub mod etcd_watcher;
 pub mod observation_gaps;
 pub mod validators;

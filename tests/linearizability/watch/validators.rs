@@ -1,302 +1,317 @@
-//! What etcd's watchers were told, held against each other and against what clients know: every change exactly once,
-//! in order, and nothing else.
+//! Validators of etcd watches against each other and against the clients' operations.
+//!
+//! They have the names of etcd's robustness tests where those exist:
+//! - ordered and unique: `EtcdWatch` and `ConsulWatch` check each watch as it receives events; unique values are checked here.
+//! - reliable and resumable: here, in one check, because a watch that polls resumes after each event.
+//! - bookmarkable: `ConsulWatch`, because an index of Consul is a bookmark. etcd v2 sends no progress notifications.
+//! - atomic: the linearizability search, on reads of Consul's watches. etcd v2 sends the events of a transaction one by one.
+//!
+//! Consistent, complete, acknowledged and refused are this project's own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::checker::model::{Effect, Op, Outcome, Value};
-use crate::gateway::resume_floors::Memory;
-use crate::history::Layout;
-use crate::watch::etcd_watch::Watched;
-use crate::watch::observation_gaps::Untold;
+use crate::checker::model::{Effect, Operation, Outcome, Value};
+use crate::gateway::resume_floors::ResumeFloors;
+use crate::object_layout::ObjectLayout;
+use crate::watch::etcd_watch::EtcdWatch;
+use crate::watch::observation_gaps::ObservationGaps;
 
-/// Every change there is evidence of, by index and path.
+/// All changes that a watcher, reader or writer observed, by index and path. `None` is a deletion.
 type Changes = BTreeMap<(u64, String), Option<Value>>;
 
-/// What is wrong with what watchers were told.
-pub fn faults(
-    watched: &[Watched],
-    ops: &[Vec<Op>],
-    layout: &Layout,
-    memory: &Memory,
+/// Runs all validators, and returns the violations.
+pub fn validate(
+    watches: &[EtcdWatch],
+    ops: &[Vec<Operation>],
+    layout: &ObjectLayout,
+    resume_floors: &ResumeFloors,
 ) -> Vec<String> {
-    let mut faults = Vec::new();
-    let mut changes = Changes::new();
-    let mut add = |index: u64, path: &str, value: Option<Value>, who: &str| {
-        let before = changes.insert((index, path.to_owned()), value);
-        if let Some(before) = before.filter(|before| *before != value) {
-            let (a, b) = (told_as(before), told_as(value));
-            faults.push(format!("at {index} {path} is both {a} and {b}, says {who}"));
-        }
-    };
-    for watched in watched {
-        for event in &watched.events {
-            if layout.place(&event.path).is_some() {
-                add(event.index, &event.path, event.value, "a watcher");
-            }
-        }
-    }
-    for (object, ops) in ops.iter().enumerate() {
-        for op in ops {
-            let paths = &layout.objects[object];
-            for (slot, seen) in &op.before {
-                if let Some(seen) = seen {
-                    add(seen.index, &paths[*slot], Some(seen.value), "a reader");
-                }
-            }
-            if let (Some(index), Outcome::Yes) = (op.index, op.outcome) {
-                for (slot, effect) in &op.effects {
-                    // A transaction that deletes what is not there changes nothing.
-                    if let Effect::Set(value, _) = effect {
-                        add(index, &paths[*slot], Some(*value), "its writer");
-                    } else if op.effects.len() == 1 {
-                        add(index, &paths[*slot], None, "its writer");
-                    }
-                }
-            }
-        }
-    }
-    for watched in watched {
-        faults.extend(watched.faults.clone());
-        if !watched.whole {
-            let Watched { path, style, .. } = watched;
-            faults.push(format!("{style:?} of {path}: never saw the last value"));
+    let (changes, mut violations) = validate_consistent(watches, ops, layout);
+    for watch in watches {
+        violations.extend(watch.violations.clone());
+        let incomplete = validate_complete(watch);
+        if incomplete.is_some() {
+            violations.extend(incomplete);
             continue;
         }
-        faults.extend(missed(watched, &changes, memory));
+        violations.extend(validate_reliable_and_resumable(
+            watch,
+            &changes,
+            resume_floors,
+        ));
     }
-    let untold = Untold::of(watched, layout, memory, ops);
-    faults.extend(unheard(watched, ops, layout, &changes, &untold));
-    faults
+    let by_value = changes_by_value(&changes);
+    violations.extend(validate_unique_values(&by_value));
+    let gaps = ObservationGaps::of(watches, layout, resume_floors, ops);
+    let is_observable = |path: &str, op: &Operation| {
+        watches.iter().any(|watch| watch.covers(path)) && !gaps.may_include(op)
+    };
+    violations.extend(validate_acknowledged_and_refused(
+        ops,
+        layout,
+        &by_value,
+        is_observable,
+    ));
+    violations
 }
 
-fn told_as(value: Option<Value>) -> String {
-    value.map_or("gone".to_owned(), |value| value.to_string())
+fn describe(value: Option<Value>) -> String {
+    value.map_or("deleted".to_owned(), |value| value.to_string())
 }
 
-/// Changes from where a watcher began to where it ended that it was not told, though whoever answered knew them or had
-/// nothing newer to tell of their keys.
-fn missed(watched: &Watched, changes: &Changes, memory: &Memory) -> Vec<String> {
-    let Watched {
-        path, style, told, ..
-    } = watched;
-    let end = watched.events.last().map_or(0, |event| event.index);
-    let seen: BTreeSet<(u64, &String)> = watched
+/// Consistent: all clients observed the same change of a path at an index. Returns the merged changes, too.
+fn validate_consistent(
+    watches: &[EtcdWatch],
+    ops: &[Vec<Operation>],
+    layout: &ObjectLayout,
+) -> (Changes, Vec<String>) {
+    let mut changes = Changes::new();
+    let mut violations = Vec::new();
+    let mut add = |index: u64, path: &str, value: Option<Value>, observer: &str| {
+        let before = changes.insert((index, path.to_owned()), value);
+        if let Some(before) = before.filter(|before| *before != value) {
+            let (one, other) = (describe(before), describe(value));
+            violations.push(format!(
+                "consistent: at {index} {path} is {one}, but {other} for {observer}"
+            ));
+        }
+    };
+    for event in watches.iter().flat_map(|watch| &watch.events) {
+        if layout.locate(&event.path).is_some() {
+            add(event.index, &event.path, event.value, "a watcher");
+        }
+    }
+    for (paths, ops) in layout.objects.iter().zip(ops) {
+        for op in ops {
+            for (slot, entry) in &op.observed {
+                if let Some(entry) = entry {
+                    add(entry.index, &paths[*slot], Some(entry.value), "a reader");
+                }
+            }
+            let (Some(index), Outcome::Done) = (op.index, op.outcome) else {
+                continue;
+            };
+            for (slot, effect) in &op.effects {
+                // A transaction that deletes an entry that does not exist changes nothing.
+                if let Effect::Set(value, _) = effect {
+                    add(index, &paths[*slot], Some(*value), "its writer");
+                } else if op.effects.len() == 1 {
+                    add(index, &paths[*slot], None, "its writer");
+                }
+            }
+        }
+    }
+    (changes, violations)
+}
+
+/// Complete: a watch received the final value.
+fn validate_complete(watch: &EtcdWatch) -> Option<String> {
+    let EtcdWatch { path, style, .. } = watch;
+    let violation = format!("{style:?} of {path}: complete: the final value never arrived");
+    (!watch.is_complete).then_some(violation)
+}
+
+/// Reliable and resumable: between the index after which a watch began and its last event, no change of a watched path is
+/// missing. A change may be missing if the gateway that answered did not know it, and the watch received a newer change
+/// of its key.
+fn validate_reliable_and_resumable(
+    watch: &EtcdWatch,
+    changes: &Changes,
+    resume_floors: &ResumeFloors,
+) -> Vec<String> {
+    let EtcdWatch { path, style, .. } = watch;
+    let end = watch.events.last().map_or(0, |event| event.index);
+    let received: BTreeSet<(u64, &String)> = watch
         .events
         .iter()
         .map(|event| (event.index, &event.path))
         .collect();
-    // The paths of what it was told after the one that is looked at, from its end on.
-    let last = watched.events.last().map(|event| &event.path);
+    // The paths of the events received after the change in question, from the last event backwards.
+    let last = watch.events.last().map(|event| &event.path);
     let mut later: BTreeSet<&String> = last.into_iter().collect();
-    let mut faults = Vec::new();
-    let from = (watched.after + 1, String::new());
+    let mut violations = Vec::new();
+    let from = (watch.after + 1, String::new());
     for ((index, of), value) in changes.range(from..(end, String::new())).rev() {
-        if !watched.covers(of) {
+        if !watch.covers(of) {
             continue;
         }
-        if seen.contains(&(*index, of)) {
+        if received.contains(&(*index, of)) {
             later.insert(of);
             continue;
         }
-        let is_told = |other: u64| seen.contains(&(other, of));
-        if value.is_none() && same_end(changes, *index, of).into_iter().any(is_told) {
+        let is_received = |other: u64| received.contains(&(other, of));
+        let same = same_deletion(changes, *index, of);
+        if value.is_none() && same.into_iter().any(is_received) {
             continue;
         }
-        // The answer that went past it.
-        let past = told.iter().find(|told| told.to >= *index);
-        let known = past.map_or(0, |told| memory.floor(told.at, told.to));
-        // Where that is right, what there is stands for all that happened.
-        let cleared = past.and_then(|told| told.cleared);
-        let cleared = cleared.is_some_and(|asked| asked <= known);
-        let superseded = later.contains(of) || is_repeated(changes, *index, of);
-        if !cleared && (*index > known || !superseded) {
-            let value = told_as(*value);
-            faults.push(format!(
-                "{style:?} of {path}: was not told that {of} is {value} at {index}, by {past:?} which knew all after {known}"
+        // The first answer that went past the change.
+        let past = watch.delivered.iter().find(|range| range.to >= *index);
+        let floor = past.map_or(0, |range| resume_floors.floor(range.answered_at, range.to));
+        // If the answer "index cleared" was correct, the list of current entries replaces the missing events.
+        let cleared = past.and_then(|range| range.cleared);
+        let is_cleared = cleared.is_some_and(|requested| requested <= floor);
+        let is_superseded = later.contains(of) || is_repeated_deletion(changes, *index, of);
+        if !is_cleared && (*index > floor || !is_superseded) {
+            let value = describe(*value);
+            violations.push(format!(
+                "{style:?} of {path}: reliable and resumable: no event that {of} is {value} at {index}, from {past:?} with floor {floor}"
             ));
         }
     }
-    faults
+    violations
 }
 
-/// Under which other indexes the same end of an entry was told. One that reads all anew knows that an entry is gone, not
-/// when it went; and what is gone does not go again.
-fn same_end(changes: &Changes, index: u64, of: &String) -> Vec<u64> {
-    let of_it = |((at, path), value): (&(u64, String), &Option<Value>)| {
+/// The other indexes under which the same deletion of a path was delivered. A gateway that relists knows that an entry was
+/// deleted but not when, and a deleted entry cannot be deleted again.
+fn same_deletion(changes: &Changes, index: u64, of: &String) -> Vec<u64> {
+    let of_path = |((at, path), value): (&(u64, String), &Option<Value>)| {
         (path == of).then_some((*at, value.is_none()))
     };
     let before = changes.range(..(index, of.clone())).rev();
     let after = changes.range((index + 1, String::new())..);
-    let ends = |(at, is_end): (u64, bool)| is_end.then_some(at);
-    let before = before.filter_map(of_it).map_while(ends);
+    let deletion = |(at, is_deletion): (u64, bool)| is_deletion.then_some(at);
+    let before = before.filter_map(of_path).map_while(deletion);
     before
-        .chain(after.filter_map(of_it).map_while(ends))
+        .chain(after.filter_map(of_path).map_while(deletion))
         .collect()
 }
 
-/// Whether it was deleted already: one that reads all anew knows that an entry is gone, not when it went.
-fn is_repeated(changes: &Changes, index: u64, of: &String) -> bool {
+/// Whether a change deletes a path that was deleted already: a gateway that relists knows that an entry was deleted, but not
+/// when.
+fn is_repeated_deletion(changes: &Changes, index: u64, of: &String) -> bool {
     let mut before = changes.range(..(index, of.clone())).rev();
-    let is_gone = changes.get(&(index, of.clone())) == Some(&None);
-    is_gone
+    let is_deletion = changes.get(&(index, of.clone())) == Some(&None);
+    is_deletion
         && before
             .find(|((_, path), _)| path == of)
             .is_some_and(|(_, value)| value.is_none())
 }
 
-/// Acknowledged values that no watcher was told of, though one must have been, and refused ones that one was. Nobody read
-/// those either, so another change came after them.
-fn unheard(
-    watched: &[Watched],
-    ops: &[Vec<Op>],
-    layout: &Layout,
-    changes: &Changes,
-    untold: &Untold,
-) -> Vec<String> {
-    let mut heard = BTreeMap::<Value, Vec<(u64, &str)>>::new();
+/// The indexes and paths at which each value was observed.
+type ByValue<'a> = BTreeMap<Value, Vec<(u64, &'a str)>>;
+
+fn changes_by_value(changes: &Changes) -> ByValue<'_> {
+    let mut by_value = ByValue::new();
     for ((index, path), value) in changes {
         if let Some(value) = value {
-            heard.entry(*value).or_default().push((*index, path));
+            by_value.entry(*value).or_default().push((*index, path));
         }
     }
-    let mut faults = Vec::new();
-    for (value, places) in &heard {
-        if places.len() > 1 {
-            faults.push(format!("{value} appeared more than once: {places:?}"));
-        }
-    }
-    for (object, ops) in ops.iter().enumerate() {
+    by_value
+}
+
+/// Unique, across watches: each value was written once, at one index and path.
+fn validate_unique_values(by_value: &ByValue<'_>) -> Vec<String> {
+    let several = by_value.iter().filter(|(_, places)| places.len() > 1);
+    several
+        .map(|(value, places)| format!("unique: {value} appeared more than once: {places:?}"))
+        .collect()
+}
+
+/// Acknowledged: each acknowledged value that a watcher had to receive was observed; no client read it either, so
+/// another change followed it. Refused: no refused value was observed.
+fn validate_acknowledged_and_refused(
+    ops: &[Vec<Operation>],
+    layout: &ObjectLayout,
+    by_value: &ByValue<'_>,
+    is_observable: impl Fn(&str, &Operation) -> bool,
+) -> Vec<String> {
+    let mut violations = Vec::new();
+    for (paths, ops) in layout.objects.iter().zip(ops) {
         for op in ops {
             for (slot, effect) in &op.effects {
-                let path = &layout.objects[object][*slot];
+                let path = &paths[*slot];
                 let Effect::Set(value, _) = effect else {
                     continue;
                 };
-                let covered = watched.iter().any(|watched| watched.covers(path));
+                let is_observed = by_value.contains_key(value);
                 match op.outcome {
-                    Outcome::Yes
-                        if covered && !heard.contains_key(value) && !untold.may_have(op) =>
-                    {
-                        faults.push(format!(
-                            "no watcher was told that {path} is {value}: {op:?}"
+                    Outcome::Done if !is_observed && is_observable(path, op) => {
+                        violations.push(format!(
+                            "acknowledged: no watcher received that {path} is {value}: {op:?}"
                         ));
                     }
-                    Outcome::No if heard.contains_key(value) => {
-                        faults.push(format!("{path}={value} was refused and done"));
+                    Outcome::Refused if is_observed => {
+                        violations.push(format!("refused: {path}={value} took effect"));
                     }
-                    Outcome::Yes | Outcome::No | Outcome::Unknown => {}
+                    Outcome::Done | Outcome::Refused | Outcome::Unknown => {}
                 }
             }
         }
     }
-    faults
+    violations
 }
 
-/// Indexes that were seen go to the operations that must have had them; what was seen was done.
-pub fn settle(watched: &[Watched], ops: &mut [Vec<Op>]) {
-    let mut indexes = BTreeMap::<Value, u64>::new();
-    for event in watched.iter().flat_map(|watched| &watched.events) {
-        if let Some(value) = event.value {
-            indexes.insert(value, event.index);
-        }
-    }
-    for (_, seen) in ops.iter().flatten().flat_map(|op| &op.before) {
-        if let Some(seen) = seen {
-            indexes.insert(seen.value, seen.index);
-        }
-    }
-    for op in ops
-        .iter_mut()
-        .flatten()
-        .filter(|op| op.outcome != Outcome::No)
-    {
-        for (_, effect) in &op.effects {
-            if let Effect::Set(value, _) = effect
-                && let Some(index) = indexes.get(value)
-            {
-                // A refusal that was told otherwise is found by its client's answer.
-                op.index = op.index.or(Some(*index));
-                op.outcome = Outcome::Yes;
-            }
-        }
-    }
-}
-
-/// A watcher of `r` that began after 10, and was told that `r/a` is 2 at 30.
 #[cfg(test)]
-fn example(told: crate::watch::etcd_watch::Told) -> Watched {
-    use crate::watch::etcd_watch::{Event, Style};
+mod tests {
+    use super::*;
+    use crate::watch::etcd_watch::{DeliveredRange, WatchEvent, WatchStyle};
 
-    let mut watched = Watched::new("r", true, Style::Poll);
-    watched.after = 10;
-    watched.told.push(told);
-    watched.events.push(Event {
-        index: 30,
-        path: "r/a".to_owned(),
-        value: Some(Value::new(1, 2)),
-    });
-    watched
-}
-
-#[test]
-fn an_end_that_is_told_at_another_index_is_told() {
-    use crate::watch::etcd_watch::{Event, Told};
-
-    let (at, to) = (40, 30);
-    let mut watched = example(Told {
-        at,
-        to,
-        cleared: None,
-    });
-    let mut changes = Changes::new();
-    changes.insert((12, "r/b".to_owned()), Some(Value::new(1, 3)));
-    changes.insert((30, "r/a".to_owned()), Some(Value::new(1, 2)));
-    for index in [15, 17, 18] {
-        changes.insert((index, "r/b".to_owned()), None);
+    fn event(index: u64, path: &str, value: Option<Value>) -> WatchEvent {
+        WatchEvent {
+            index,
+            path: path.to_owned(),
+            value,
+        }
     }
-    let count = |watched: &Watched, changes: &Changes| {
-        let memory = Memory::whose_floor_is(12);
-        missed(watched, changes, &memory).len()
-    };
-    assert_eq!(count(&watched, &changes), 4, "nothing of it was told");
-    let told = |index, value| Event {
-        index,
-        path: "r/b".to_owned(),
-        value,
-    };
-    watched.events.insert(0, told(12, Some(Value::new(1, 3))));
-    assert_eq!(count(&watched, &changes), 3, "not that it went");
-    watched.events.insert(1, told(17, None));
-    assert_eq!(count(&watched, &changes), 0);
-    changes.insert((16, "r/b".to_owned()), Some(Value::new(1, 4)));
-    assert_eq!(count(&watched, &changes), 2, "it was there in between");
-}
 
-#[test]
-fn what_is_not_told_must_be_forgotten_and_superseded() {
-    use crate::watch::etcd_watch::Told;
+    /// A watch of `r` that began after 10 and received, in one range, that `r/a` is 2 at 30.
+    fn example(range: DeliveredRange) -> EtcdWatch {
+        let mut watch = EtcdWatch::new("r", true, WatchStyle::Poll);
+        watch.after = 10;
+        watch.delivered.push(range);
+        let value = Some(Value::new(1, 2));
+        watch.events.push(event(30, "r/a", value));
+        watch
+    }
 
-    let mut changes = Changes::new();
-    changes.insert((20, "r/a".to_owned()), Some(Value::new(1, 1)));
-    changes.insert((30, "r/a".to_owned()), Some(Value::new(1, 2)));
-    let one = Told {
-        at: 40,
+    const RANGE: DeliveredRange = DeliveredRange {
+        answered_at: 40,
         to: 30,
         cleared: None,
     };
-    let count = |told, changes: &Changes, floor| {
-        let memory = Memory::whose_floor_is(floor);
-        missed(&example(told), changes, &memory).len()
-    };
-    assert_eq!(count(one, &changes, 19), 1, "it was known");
-    assert_eq!(count(one, &changes, 20), 0, "its last change was told");
-    changes.insert((15, "r/b".to_owned()), Some(Value::new(1, 3)));
-    assert_eq!(count(one, &changes, 25), 1, "the last change of another");
-    changes.insert((16, "r/b".to_owned()), None);
-    changes.insert((17, "r/b".to_owned()), None);
-    assert_eq!(count(one, &changes, 25), 2, "what went went once");
-    let cleared = Some(11);
-    let all = Told { cleared, ..one };
-    assert_eq!(count(all, &changes, 11), 0, "what there is was read");
-    assert_eq!(count(all, &changes, 10), 4, "without need");
+
+    fn violations(watch: &EtcdWatch, changes: &Changes, floor: u64) -> usize {
+        let resume_floors = ResumeFloors::constant(floor);
+        validate_reliable_and_resumable(watch, changes, &resume_floors).len()
+    }
+
+    #[test]
+    fn deletion_received_at_another_index_is_received() {
+        let mut watch = example(RANGE);
+        let mut changes = Changes::new();
+        changes.insert((12, "r/b".to_owned()), Some(Value::new(1, 3)));
+        changes.insert((30, "r/a".to_owned()), Some(Value::new(1, 2)));
+        for index in [15, 17, 18] {
+            changes.insert((index, "r/b".to_owned()), None);
+        }
+        let count = |watch: &EtcdWatch, changes: &Changes| violations(watch, changes, 12);
+        assert_eq!(count(&watch, &changes), 4, "nothing of r/b was received");
+        let value = Some(Value::new(1, 3));
+        watch.events.insert(0, event(12, "r/b", value));
+        assert_eq!(count(&watch, &changes), 3, "its deletion was not received");
+        watch.events.insert(1, event(17, "r/b", None));
+        assert_eq!(count(&watch, &changes), 0);
+        changes.insert((16, "r/b".to_owned()), Some(Value::new(1, 4)));
+        assert_eq!(count(&watch, &changes), 2, "it existed in between");
+    }
+
+    #[test]
+    fn missing_change_must_be_below_the_floor_and_superseded() {
+        let mut changes = Changes::new();
+        changes.insert((20, "r/a".to_owned()), Some(Value::new(1, 1)));
+        changes.insert((30, "r/a".to_owned()), Some(Value::new(1, 2)));
+        let count = |range, changes: &Changes, floor| violations(&example(range), changes, floor);
+        assert_eq!(count(RANGE, &changes, 19), 1, "above the floor");
+        assert_eq!(count(RANGE, &changes, 20), 0, "a later change was received");
+        changes.insert((15, "r/b".to_owned()), Some(Value::new(1, 3)));
+        assert_eq!(count(RANGE, &changes, 25), 1, "the last change of r/b");
+        changes.insert((16, "r/b".to_owned()), None);
+        changes.insert((17, "r/b".to_owned()), None);
+        assert_eq!(count(RANGE, &changes, 25), 2, "one deletion at two indexes");
+        let cleared = Some(11);
+        let list = DeliveredRange { cleared, ..RANGE };
+        assert_eq!(count(list, &changes, 11), 0, "the list replaced the events");
+        assert_eq!(count(list, &changes, 10), 4, "cleared without need");
+    }
 }

@@ -1,4 +1,4 @@
-//! A connection of a client, which may break at any time.
+//! HTTP connection of a client to the gateway; it reconnects after the gateway died.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::gateway::{Life, Place};
+use crate::gateway::handle::{Endpoints, GatewayHandle};
 
-/// A whole answer.
+/// A complete answer.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -23,7 +23,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// A header that is a number.
+    /// The value of a numeric header.
     pub fn number(&self, name: &str) -> Option<u64> {
         number(&self.headers, name)
     }
@@ -37,14 +37,14 @@ pub fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
     headers.get(name)?.to_str().ok()?.parse().ok()
 }
 
-/// Which of the two protocols.
+/// The protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Face {
     Consul,
     Etcd,
 }
 
-/// A request.
+/// A request over one of the protocols.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub face: Face,
@@ -64,55 +64,55 @@ impl Request {
     }
 }
 
-/// A client's connection to a face, made anew where it broke.
+/// A client's connection to a face. A broken connection is replaced.
 #[derive(Debug)]
 pub struct Connection {
-    life: Life,
+    gateway: GatewayHandle,
     face: Face,
-    open: Option<(Place, SendRequest<Full<Bytes>>)>,
-    asked: usize,
+    open: Option<(Endpoints, SendRequest<Full<Bytes>>)>,
+    generation: usize,
 }
 
 impl Connection {
-    pub fn new(life: Life, face: Face) -> Self {
+    pub fn new(gateway: GatewayHandle, face: Face) -> Self {
         Self {
-            life,
+            gateway,
             face,
             open: None,
-            asked: 0,
+            generation: 0,
         }
     }
 
-    /// Which of the gateway's lives was asked last.
-    pub fn asked(&self) -> usize {
-        self.asked
+    /// The generation of the gateway that received the last request.
+    pub fn generation(&self) -> usize {
+        self.generation
     }
 
-    /// Waits until there is a gateway that takes the connection; says which one. Gives up after a minute.
-    pub async fn ready(&mut self) -> Place {
-        if let Some((place, sender)) = &mut self.open
+    /// Waits for a gateway that accepts the connection, and returns its endpoints. Panics after a minute.
+    pub async fn ready(&mut self) -> Endpoints {
+        if let Some((endpoints, sender)) = &mut self.open
             && sender.ready().await.is_ok()
         {
-            return *place;
+            return *endpoints;
         }
         let connect = async {
             loop {
-                let place = self.life.place();
-                if let Some(sender) = connect(place.address(self.face)).await {
-                    return (place, sender);
+                let endpoints = self.gateway.endpoints();
+                if let Some(sender) = connect(endpoints.address(self.face)).await {
+                    return (endpoints, sender);
                 }
-                self.life.moved().await;
+                self.gateway.endpoints_changed().await;
             }
         };
         let minute = Duration::from_secs(60);
         let open = timeout(minute, connect).await;
-        let (place, sender) = open.expect("no gateway for a minute");
-        self.open = Some((place, sender));
-        place
+        let (endpoints, sender) = open.expect("no gateway for a minute");
+        self.open = Some((endpoints, sender));
+        endpoints
     }
 
-    /// Sends a request and reads the whole answer; `None` where that broke off or took too long.
-    pub async fn send(&mut self, request: &Request, patience: Duration) -> Option<Answer> {
+    /// Sends a request and reads the complete answer. `None` if the connection broke or the timeout passed.
+    pub async fn send(&mut self, request: &Request, answer_timeout: Duration) -> Option<Answer> {
         let whole = async {
             let answer = self.begin(request).await?;
             let (parts, body) = answer.into_parts();
@@ -123,17 +123,17 @@ impl Connection {
                 body,
             })
         };
-        let answer = timeout(patience, whole).await.ok().flatten();
+        let answer = timeout(answer_timeout, whole).await.ok().flatten();
         if answer.is_none() {
             self.open = None;
         }
         answer
     }
 
-    /// Sends a request and leaves the body to be read.
+    /// Sends a request and returns the answer with its body unread.
     pub async fn begin(&mut self, request: &Request) -> Option<http::Response<Incoming>> {
-        let place = self.ready().await;
-        self.asked = self.life.asked(place);
+        let endpoints = self.ready().await;
+        self.generation = self.gateway.generation(endpoints);
         let (_, sender) = self.open.as_mut()?;
         let form = "application/x-www-form-urlencoded";
         let built = http::Request::builder()

@@ -1,12 +1,14 @@
-//! etcd v2's part: what is asked, and how answers are read.
+//! etcd v2 operations: the requests clients send, and the parsing of their answers.
 
 use http::Method;
 use serde_json::Value as Json;
 
-use crate::checker::model::{Condition, Effect, Holder, Lock, Outcome, Seen, Value};
-use crate::history::Scope;
+use crate::checker::model::{
+    Effect, LockEffect, LockHolder, ObservedEntry, Outcome, Precondition, Value,
+};
+use crate::history::IndexScope;
 use crate::workload::connection::{Answer, Face, Request};
-use crate::workload::invocation::{Choice, Kind, Plan, Reading};
+use crate::workload::invocation::{Access, Completion, GeneratorInputs, Invocation};
 
 pub const INDEX: &str = "x-etcd-index";
 
@@ -14,142 +16,146 @@ fn request(method: Method, path: &str, query: &str, body: String) -> Request {
     Request::new(Face::Etcd, method, format!("/v2/keys/{path}?{query}"), body)
 }
 
-/// Reads a path or the tree under it.
-pub fn read(path: &str, objects: Vec<usize>, random: bool) -> Plan {
-    let quorum = if random {
+/// A read of a path or of the tree below it.
+pub fn read(path: &str, objects: Vec<usize>, quorum: bool) -> Invocation {
+    let quorum = if quorum {
         "quorum=true"
     } else {
         "quorum=false"
     };
-    Plan {
+    Invocation {
         request: request(
             Method::GET,
             path,
             &format!("recursive=true&{quorum}"),
             String::new(),
         ),
-        kind: Kind::Read(objects),
+        access: Access::Read(objects),
         path: path.to_owned(),
-        conditions: Vec::new(),
+        preconditions: Vec::new(),
         effects: Vec::new(),
     }
 }
 
-/// Sets one path, whatever is there.
-pub fn set(path: &str, object: usize, slot: usize, value: Value) -> Plan {
-    Plan {
+/// An unconditional write of one path.
+pub fn set(path: &str, object: usize, slot: usize, value: Value) -> Invocation {
+    Invocation {
         request: request(Method::PUT, path, "", format!("value={}", value.text())),
-        kind: Kind::Write(object),
+        access: Access::Write(object),
         path: path.to_owned(),
-        conditions: Vec::new(),
-        effects: vec![(slot, Effect::Set(value, Lock::Keep))],
+        preconditions: Vec::new(),
+        effects: vec![(slot, Effect::Set(value, LockEffect::Keep))],
     }
 }
 
-/// A write of one path, by chance.
-pub fn write(choice: &mut Choice<'_>, path: &str, value: Value) -> Plan {
-    let (object, slot) = choice.layout.place(path).unwrap();
-    let mut plan = set(path, object, slot, value);
-    let seen = choice.known.get(path).copied();
-    let index = choice.index(path);
-    let (query, condition) = match (choice.random.below(10), seen) {
-        (0..=2, _) | (6, None) => return plan,
-        (3, _) => ("prevExist=false".to_owned(), Condition::Absent),
-        (4, _) => ("prevExist=true".to_owned(), Condition::Present),
+/// A random write of one path.
+pub fn write(inputs: &mut GeneratorInputs<'_>, path: &str, value: Value) -> Invocation {
+    let (object, slot) = inputs.layout.locate(path).unwrap();
+    let mut invocation = set(path, object, slot, value);
+    let seen = inputs.last_seen.get(path).copied();
+    let index = inputs.last_index(path);
+    let (query, precondition) = match (inputs.random.below(10), seen) {
+        (0..=2, _) | (6, None) => return invocation,
+        (3, _) => ("prevExist=false".to_owned(), Precondition::Absent),
+        (4, _) => ("prevExist=true".to_owned(), Precondition::Present),
         (6, Some(seen)) => (
             format!("prevValue={}", seen.value.text()),
-            Condition::Value(seen.value),
+            Precondition::Value(seen.value),
         ),
         (8, _) => {
-            plan.request = request(Method::DELETE, path, "", String::new());
-            plan.conditions = vec![(slot, Condition::Present)];
-            plan.effects = vec![(slot, Effect::Delete)];
-            return plan;
+            invocation.request = request(Method::DELETE, path, "", String::new());
+            invocation.preconditions = vec![(slot, Precondition::Present)];
+            invocation.effects = vec![(slot, Effect::Delete)];
+            return invocation;
         }
         (9, _) => {
             let query = format!("prevIndex={index}");
-            plan.request = request(Method::DELETE, path, &query, String::new());
-            plan.conditions = vec![(slot, Condition::Index(index))];
-            plan.effects = vec![(slot, Effect::Delete)];
-            return plan;
+            invocation.request = request(Method::DELETE, path, &query, String::new());
+            invocation.preconditions = vec![(slot, Precondition::Index(index))];
+            invocation.effects = vec![(slot, Effect::Delete)];
+            return invocation;
         }
-        _ => (format!("prevIndex={index}"), Condition::Index(index)),
+        _ => (format!("prevIndex={index}"), Precondition::Index(index)),
     };
-    plan.conditions = vec![(slot, condition)];
-    plan.request = request(Method::PUT, path, &query, plan.request.body);
-    plan
+    invocation.preconditions = vec![(slot, precondition)];
+    invocation.request = request(Method::PUT, path, &query, invocation.request.body);
+    invocation
 }
 
-/// What an answer says.
-pub fn understand(plan: &Plan, answer: &Answer) -> Reading {
+/// Parses an answer.
+pub fn parse_answer(invocation: &Invocation, answer: &Answer) -> Completion {
     let Ok(json) = serde_json::from_slice::<Json>(&answer.body) else {
-        return Reading::fault(plan, answer);
+        return Completion::violation(invocation, answer);
     };
-    let told = answer.number(INDEX).or_else(|| json["index"].as_u64());
-    let mut reading = match (&plan.kind, answer.status, json["errorCode"].as_u64()) {
-        // Not now, or nobody knows: a gateway that ends.
-        (_, 500..=599, _) => return Reading::default(),
-        (Kind::Read(_), 200, _) => {
-            let mut reading = Reading::of(Outcome::Yes);
-            if !leaves(&json["node"], &mut reading.before) {
-                return Reading::fault(plan, answer);
+    let reported = answer.number(INDEX).or_else(|| json["index"].as_u64());
+    let mut completion = match (
+        &invocation.access,
+        answer.status,
+        json["errorCode"].as_u64(),
+    ) {
+        // The gateway has no leader or is shutting down: the outcome is unknown.
+        (_, 500..=599, _) => return Completion::default(),
+        (Access::Read(_), 200, _) => {
+            let mut completion = Completion::of(Outcome::Done);
+            if !leaves(&json["node"], &mut completion.observed) {
+                return Completion::violation(invocation, answer);
             }
-            reading
+            completion
         }
-        (Kind::Read(_), 404, Some(100)) => Reading::of(Outcome::Yes),
-        (Kind::Write(_), 200 | 201, _) => changed(plan, &json),
-        (Kind::Write(_), 404, Some(100)) => {
-            let mut reading = Reading::of(Outcome::No);
-            reading.before.push((plan.path.clone(), None));
-            reading
+        (Access::Read(_), 404, Some(100)) => Completion::of(Outcome::Done),
+        (Access::Write(_), 200 | 201, _) => parse_change(invocation, &json),
+        (Access::Write(_), 404, Some(100)) => {
+            let mut completion = Completion::of(Outcome::Refused);
+            completion.observed.push((invocation.path.clone(), None));
+            completion
         }
-        (Kind::Write(_), 412, Some(101 | 105)) => Reading::of(Outcome::No),
-        _ => return Reading::fault(plan, answer),
+        (Access::Write(_), 412, Some(101 | 105)) => Completion::of(Outcome::Refused),
+        _ => return Completion::violation(invocation, answer),
     };
-    let Some(told) = told else {
-        return Reading::fault(plan, answer);
+    let Some(reported) = reported else {
+        return Completion::violation(invocation, answer);
     };
-    reading.told = Some((Scope::Whole, told));
-    reading
+    completion.reported_index = Some((IndexScope::Whole, reported));
+    completion
 }
 
-fn changed(plan: &Plan, json: &Json) -> Reading {
-    let mut reading = Reading::of(Outcome::Yes);
-    reading.index = json["node"]["modifiedIndex"].as_u64();
+fn parse_change(invocation: &Invocation, json: &Json) -> Completion {
+    let mut completion = Completion::of(Outcome::Done);
+    completion.index = json["node"]["modifiedIndex"].as_u64();
     let before = &json["prevNode"];
     let before = if before.is_null() {
         None
     } else {
-        Some(seen(before))
+        Some(observed_entry(before))
     };
     match before {
-        Some(None) => reading.fault = Some(format!("a value nobody wrote: {json}")),
-        Some(shown) => reading.before.push((plan.path.clone(), shown)),
-        None => reading.before.push((plan.path.clone(), None)),
+        Some(None) => completion.violation = Some(format!("a value no client wrote: {json}")),
+        Some(entry) => completion.observed.push((invocation.path.clone(), entry)),
+        None => completion.observed.push((invocation.path.clone(), None)),
     }
-    if reading.index.is_none() {
-        reading.fault = Some(format!("a change without an index: {json}"));
+    if completion.index.is_none() {
+        completion.violation = Some(format!("a change without an index: {json}"));
     }
-    reading
+    completion
 }
 
-/// A value as etcd shows it.
-pub fn seen(node: &Json) -> Option<Seen> {
-    Some(Seen {
+/// Parses a node of etcd's JSON.
+pub fn observed_entry(node: &Json) -> Option<ObservedEntry> {
+    Some(ObservedEntry {
         value: Value::parse(node["value"].as_str()?)?,
         index: node["modifiedIndex"].as_u64()?,
-        holder: Holder::Untold,
+        holder: LockHolder::NotReported,
     })
 }
 
-/// Gathers the values in a tree; false where one is odd.
-fn leaves(node: &Json, found: &mut Vec<(String, Option<Seen>)>) -> bool {
+/// Collects the values of a tree. False if one cannot be parsed.
+fn leaves(node: &Json, found: &mut Vec<(String, Option<ObservedEntry>)>) -> bool {
     if node["dir"].as_bool() == Some(true) {
         let nodes = node["nodes"].as_array();
         return nodes.is_none_or(|nodes| nodes.iter().all(|node| leaves(node, found)));
     }
     let key = node["key"].as_str().unwrap_or_default();
-    let shown = seen(node);
-    found.push((key.trim_start_matches('/').to_owned(), shown));
-    shown.is_some()
+    let entry = observed_entry(node);
+    found.push((key.trim_start_matches('/').to_owned(), entry));
+    entry.is_some()
 }

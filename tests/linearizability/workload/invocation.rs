@@ -1,47 +1,48 @@
-//! What a client asks next, and what the answer means.
+//! Invocations and completions: a request with its meaning in the model, and the parsed answer to it.
 
 use std::collections::BTreeMap;
 
-use crate::checker::model::{Condition, Effect, Outcome, Seen, Slot};
-use crate::history::{Layout, Scope};
+use crate::checker::model::{Effect, EntrySlot, ObservedEntry, Outcome, Precondition};
+use crate::history::IndexScope;
+use crate::object_layout::ObjectLayout;
 use crate::random::Random;
 use crate::workload::connection::{Answer, Request};
 
-/// How an answer is to be read.
+/// The objects that an invocation accesses.
 #[derive(Clone, Debug)]
-pub enum Kind {
-    /// Entries of these objects, shown at once.
+pub enum Access {
+    /// Reads entries of these objects in one answer.
     Read(Vec<usize>),
-    /// A change to one object.
+    /// Changes one object.
     Write(usize),
 }
 
-/// A request and what it means.
+/// A request, and its meaning in the model.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct Invocation {
     pub request: Request,
-    pub kind: Kind,
-    /// What is asked about: one path, or all that begin so.
+    pub access: Access,
+    /// The requested path, or the prefix of all requested paths.
     pub path: String,
-    pub conditions: Vec<(Slot, Condition)>,
-    pub effects: Vec<(Slot, Effect)>,
+    pub preconditions: Vec<(EntrySlot, Precondition)>,
+    pub effects: Vec<(EntrySlot, Effect)>,
 }
 
-/// What an answer says.
+/// A parsed answer.
 #[derive(Debug, Default)]
-pub struct Reading {
-    /// `None` where nothing can be made of it: the outcome is unknown.
+pub struct Completion {
+    /// `None` if the answer decides nothing: the outcome is unknown.
     pub outcome: Option<Outcome>,
     pub index: Option<u64>,
-    /// Entries as they were before, by path.
-    pub before: Vec<(String, Option<Seen>)>,
+    /// Entries as of before the operation, by path.
+    pub observed: Vec<(String, Option<ObservedEntry>)>,
     pub failed: Option<Vec<usize>>,
-    /// The index told of what was asked about.
-    pub told: Option<(Scope, u64)>,
-    pub fault: Option<String>,
+    /// The index that the answer's header reported, with its scope.
+    pub reported_index: Option<(IndexScope, u64)>,
+    pub violation: Option<String>,
 }
 
-impl Reading {
+impl Completion {
     pub fn of(outcome: Outcome) -> Self {
         Self {
             outcome: Some(outcome),
@@ -49,33 +50,33 @@ impl Reading {
         }
     }
 
-    /// An answer that no such request may have.
-    pub fn fault(plan: &Plan, answer: &Answer) -> Self {
-        let Request { method, uri, .. } = &plan.request;
+    /// The completion for an answer that its request may not have.
+    pub fn violation(invocation: &Invocation, answer: &Answer) -> Self {
+        let Request { method, uri, .. } = &invocation.request;
         let uri = &uri[..uri.len().min(200)];
         let text: String = answer.text().chars().take(300).collect();
-        let fault = format!("{method} {uri} was answered {}: {text}", answer.status);
+        let violation = format!("{method} {uri} was answered {}: {text}", answer.status);
         Self {
-            fault: Some(fault),
+            violation: Some(violation),
             ..Self::default()
         }
     }
 }
 
-/// What a client chooses from.
+/// The inputs from which a client generates its next invocation.
 #[derive(Debug)]
-pub struct Choice<'a> {
+pub struct GeneratorInputs<'a> {
     pub random: &'a mut Random,
-    pub layout: &'a Layout,
-    /// What it last saw of each path.
-    pub known: &'a BTreeMap<String, Seen>,
-    /// Sessions that hold locks, by number.
+    pub layout: &'a ObjectLayout,
+    /// The client's last observed entry of each path.
+    pub last_seen: &'a BTreeMap<String, ObservedEntry>,
+    /// The ids of sessions that hold locks, by number.
     pub sessions: &'a [String],
 }
 
-impl Choice<'_> {
-    /// An index that the entry has or had, if it was ever seen.
-    pub fn index(&mut self, path: &str) -> u64 {
-        self.known.get(path).map_or(1, |seen| seen.index)
+impl GeneratorInputs<'_> {
+    /// The last observed index of an entry; 1 if the client never observed the entry.
+    pub fn last_index(&mut self, path: &str) -> u64 {
+        self.last_seen.get(path).map_or(1, |entry| entry.index)
     }
 }

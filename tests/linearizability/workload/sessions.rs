@@ -1,4 +1,4 @@
-//! Sessions do not end early.
+//! Sessions: a workload that renews Consul sessions and lets them expire, and checks that none expires early.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,56 +8,59 @@ use http::Method;
 use serde_json::{Value as Json, json};
 
 use crate::random::Random;
-use crate::workload::client::World;
 use crate::workload::connection::{Answer, Connection, Face, Request};
-use crate::workload::ttl_keys::{PATIENCE, Tally, kept_until};
+use crate::workload::context::RoundContext;
+use crate::workload::expiry::{ExpiryReport, earliest_expiry};
 
-/// What may be asked of a session.
+/// The time after which a request is given up.
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(700);
+
+/// A request about a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ask {
+enum SessionRequest {
     Renew,
     Acquire,
     Read,
     Info,
 }
 
-/// What an answer tells of it.
+/// The status of a session, as an answer reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Heard {
-    Nothing,
-    There,
-    Gone,
-    Odd,
+enum SessionStatus {
+    NotReported,
+    Alive,
+    Expired,
+    Unexpected,
 }
 
-/// A session and the key that it locks.
+/// A session, and the key that it locks.
 #[derive(Debug)]
 struct Session {
     id: String,
     key: String,
     milliseconds: u64,
-    /// When its last acknowledged renewal was asked for.
+    /// The time of the call of its last acknowledged renewal.
     renewed: u64,
-    /// How many more renewals there will be.
-    renewals: usize,
+    /// The number of renewals before it is left to expire.
+    renewals_left: usize,
     locked: bool,
 }
 
-/// Makes sessions, renews them for a while, and lets them end; until the round is over.
-pub async fn sessions(world: Arc<World>, number: usize, mut random: Random) -> Tally {
-    let mut tally = Tally::default();
-    let mut connection = Connection::new(world.life.clone(), Face::Consul);
-    let mut made = 0;
-    while !world.over.load(Ordering::Relaxed) {
-        made += 1;
-        let key = format!("{}-ends/s/{number}.{made}", world.layout.root);
-        if let Some(session) = Session::make(&world, &mut connection, key, &mut random).await {
+/// Creates sessions, renews them for a while, and lets them expire, until the round is over.
+pub async fn run(context: Arc<RoundContext>, number: usize, mut random: Random) -> ExpiryReport {
+    let mut report = ExpiryReport::default();
+    let mut connection = Connection::new(context.gateway.clone(), Face::Consul);
+    let mut created = 0;
+    while !context.is_over.load(Ordering::Relaxed) {
+        created += 1;
+        let key = format!("{}-ends/s/{number}.{created}", context.layout.root);
+        if let Some(session) = Session::create(&context, &mut connection, key, &mut random).await {
             session
-                .follow(&world, &mut connection, &mut random, &mut tally)
+                .follow(&context, &mut connection, &mut random, &mut report)
                 .await;
         }
     }
-    tally
+    report
 }
 
 fn request(method: Method, uri: String, body: String) -> Request {
@@ -65,8 +68,8 @@ fn request(method: Method, uri: String, body: String) -> Request {
 }
 
 impl Session {
-    async fn make(
-        world: &World,
+    async fn create(
+        context: &RoundContext,
         connection: &mut Connection,
         key: String,
         random: &mut Random,
@@ -81,52 +84,54 @@ impl Session {
         let body = json!({"TTL": ttl, "Behavior": behavior, "LockDelay": "0s"}).to_string();
         let create = request(Method::PUT, "/v1/session/create".to_owned(), body);
         connection.ready().await;
-        let renewed = world.life.now();
-        let answer = connection.send(&create, PATIENCE).await?;
+        let renewed = context.gateway.now();
+        let answer = connection.send(&create, ANSWER_TIMEOUT).await?;
         let json: Json = serde_json::from_slice(&answer.body).ok()?;
         Some(Self {
             id: json["ID"].as_str()?.to_owned(),
             key,
             milliseconds,
             renewed,
-            renewals: random.below(6),
+            renewals_left: random.below(6),
             locked: false,
         })
     }
 
-    /// Asks this and that until it is gone.
+    /// Sends random requests about the session until it expires.
     async fn follow(
         mut self,
-        world: &World,
+        context: &RoundContext,
         connection: &mut Connection,
         random: &mut Random,
-        tally: &mut Tally,
+        report: &mut ExpiryReport,
     ) {
         // Consul ends a session after twice its TTL, which libkv relies on.
         let term = 2 * self.milliseconds * 1_000_000;
         loop {
-            let ask = self.choose(random);
+            let kind = self.choose(random);
             connection.ready().await;
-            let called = world.life.now();
-            let Some(answer) = connection.send(&self.request(ask), PATIENCE).await else {
+            let called = context.gateway.now();
+            let Some(answer) = connection.send(&self.request(kind), ANSWER_TIMEOUT).await else {
                 continue;
             };
-            let now = world.life.now();
-            let times = world.life.times();
-            let until = kept_until(self.renewed, term, now, &times);
-            let what = format!("a session of {} ms, by {ask:?}", self.milliseconds);
-            match self.hear(ask, &answer) {
-                Heard::Gone => return tally.gone(&what, now, until),
-                Heard::There if tally.overdue(&what, now, until, &times) => return,
-                Heard::There if ask == Ask::Renew => {
-                    self.renewed = called;
-                    self.renewals -= 1;
-                    tally.renewed += 1;
+            let now = context.gateway.now();
+            let timeline = context.gateway.timeline();
+            let until = earliest_expiry(self.renewed, term, now, &timeline);
+            let what = format!("a session of {} ms, by {kind:?}", self.milliseconds);
+            match self.parse_status(kind, &answer) {
+                SessionStatus::Expired => return report.record_expiry(&what, now, until),
+                SessionStatus::Alive if report.check_overdue(&what, now, until, &timeline) => {
+                    return;
                 }
-                Heard::There | Heard::Nothing => {}
-                Heard::Odd => {
+                SessionStatus::Alive if kind == SessionRequest::Renew => {
+                    self.renewed = called;
+                    self.renewals_left -= 1;
+                    report.renewed += 1;
+                }
+                SessionStatus::Alive | SessionStatus::NotReported => {}
+                SessionStatus::Unexpected => {
                     let (status, text) = (answer.status, answer.text());
-                    tally.faults.push(format!("{what}: {status} {text}"));
+                    report.violations.push(format!("{what}: {status} {text}"));
                     return;
                 }
             }
@@ -135,41 +140,45 @@ impl Session {
         }
     }
 
-    fn choose(&self, random: &mut Random) -> Ask {
+    fn choose(&self, random: &mut Random) -> SessionRequest {
         match random.below(6) {
-            0 | 1 if self.renewals > 0 => Ask::Renew,
-            2 if !self.locked => Ask::Acquire,
-            3 if self.locked => Ask::Read,
-            _ => Ask::Info,
+            0 | 1 if self.renewals_left > 0 => SessionRequest::Renew,
+            2 if !self.locked => SessionRequest::Acquire,
+            3 if self.locked => SessionRequest::Read,
+            _ => SessionRequest::Info,
         }
     }
 
-    fn request(&self, ask: Ask) -> Request {
+    fn request(&self, kind: SessionRequest) -> Request {
         let Self { id, key, .. } = self;
-        let (method, uri) = match ask {
-            Ask::Renew => (Method::PUT, format!("/v1/session/renew/{id}")),
-            Ask::Acquire => (Method::PUT, format!("/v1/kv/{key}?acquire={id}")),
-            Ask::Read => (Method::GET, format!("/v1/kv/{key}?consistent")),
-            Ask::Info => (Method::GET, format!("/v1/session/info/{id}")),
+        let (method, uri) = match kind {
+            SessionRequest::Renew => (Method::PUT, format!("/v1/session/renew/{id}")),
+            SessionRequest::Acquire => (Method::PUT, format!("/v1/kv/{key}?acquire={id}")),
+            SessionRequest::Read => (Method::GET, format!("/v1/kv/{key}?consistent")),
+            SessionRequest::Info => (Method::GET, format!("/v1/session/info/{id}")),
         };
         request(method, uri, String::new())
     }
 
-    fn hear(&mut self, ask: Ask, answer: &Answer) -> Heard {
+    fn parse_status(&mut self, kind: SessionRequest, answer: &Answer) -> SessionStatus {
         let json: Json = serde_json::from_slice(&answer.body).unwrap_or_default();
-        let there = match (ask, answer.status) {
-            // A session that is gone cannot lock: Consul says so with a 500.
-            (_, 500..=599) => return Heard::Nothing,
-            (Ask::Renew, 200) => true,
-            (Ask::Acquire, 200) => {
+        let is_alive = match (kind, answer.status) {
+            // Consul answers 500 when an expired session tries to lock.
+            (_, 500..=599) => return SessionStatus::NotReported,
+            (SessionRequest::Renew, 200) => true,
+            (SessionRequest::Acquire, 200) => {
                 self.locked = json == Json::Bool(true);
-                return Heard::Nothing;
+                return SessionStatus::NotReported;
             }
-            (Ask::Info, 200) => json.as_array().is_some_and(|found| !found.is_empty()),
-            (Ask::Read, 200) => json[0]["Session"].as_str() == Some(&self.id),
-            (Ask::Renew | Ask::Read, 404) => false,
-            _ => return Heard::Odd,
+            (SessionRequest::Info, 200) => json.as_array().is_some_and(|found| !found.is_empty()),
+            (SessionRequest::Read, 200) => json[0]["Session"].as_str() == Some(&self.id),
+            (SessionRequest::Renew | SessionRequest::Read, 404) => false,
+            _ => return SessionStatus::Unexpected,
         };
-        if there { Heard::There } else { Heard::Gone }
+        if is_alive {
+            SessionStatus::Alive
+        } else {
+            SessionStatus::Expired
+        }
     }
 }
