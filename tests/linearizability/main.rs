@@ -1,5 +1,5 @@
-//! Linearizability: concurrent clients of both protocols, a nemesis that kills, stops and restarts the gateway, and a search
-//! for one order of all operations that explains the answers.
+//! Linearizability: concurrent clients of both protocols, a nemesis that kills, stops and restarts the gateway, and a
+//! search for one order of all operations that explains the answers.
 //!
 //! `tests/linearizability-run --minutes N --seed S` runs it for hours.
 
@@ -62,7 +62,7 @@ async fn check_round(store: Store, faults: usize) {
 /// Round after round on one store until the time is over.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "runs for the minutes given: tests/linearizability-run"]
-async fn by_hand() {
+async fn rounds_stay_linearizable_by_hand() {
     let minutes: f64 = variable("TESTS_MINUTES", 1.0);
     let seed: u64 = variable("TESTS_SEED", 1);
     let end = Instant::now() + Duration::from_secs_f64(minutes * 60.0);

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::gateway::Gateway;
-use crate::gateway::handle::GatewayHandle;
+use crate::gateway::handle::{Face, GatewayHandle};
 use crate::gateway::store::Store;
 use crate::history::History;
 use crate::nemesis;
@@ -21,7 +21,7 @@ use crate::watch::consul_watch::{self, ConsulWatch};
 use crate::watch::etcd_watch::{EtcdWatch, WatchStyle};
 use crate::watch::etcd_watcher;
 use crate::workload::client::Client;
-use crate::workload::connection::{Answer, Connection, Face, Request};
+use crate::workload::connection::{Answer, Connection, Request};
 use crate::workload::context::RoundContext;
 use crate::workload::expiry::ExpiryReport;
 use crate::workload::{sessions, ttl_keys};
@@ -213,8 +213,8 @@ async fn clean_up(context: &RoundContext) {
     }
 }
 
-/// The watches over etcd. A poll receives one event of a transaction, so on groups, which transactions write, polls watch a
-/// single key.
+/// The watches over etcd. A poll receives one event of a transaction, so on groups, which transactions write, polls
+/// watch a single key.
 fn etcd_watches(context: &RoundContext) -> Vec<EtcdWatch> {
     let root = &context.layout.root;
     let new =

@@ -1,7 +1,7 @@
 //! Patched history: indexes and outcomes that answers left unknown, filled in from the watchers' events.
 //!
-//! etcd's robustness tests do the same under this name. An operation of unknown outcome was done if a client observed its
-//! effect. It was not done if the watcher of all paths would have received it and did not.
+//! etcd's robustness tests do the same under this name. An operation of unknown outcome was done if a client observed
+//! its effect. It was not done if the watcher of all paths would have received it and did not.
 
 use std::collections::BTreeMap;
 
@@ -44,7 +44,8 @@ fn assign_observed_indexes(watches: &[EtcdWatch], ops: &mut [Vec<Operation>]) {
             if let Effect::Set(value, _) = effect
                 && let Some(index) = indexes.get(value)
             {
-                // A contradicting index in the client's own answer stays: the search finds it.
+                // An index in the client's own answer stays. So does a refusal: the validators report one that took
+                // effect.
                 op.index = op.index.or(Some(*index));
                 op.outcome = Outcome::Done;
             }
@@ -72,8 +73,8 @@ fn drop_never_done(
     }
 }
 
-/// The indexes of observed deletions that no acknowledged operation made. A delete of unknown outcome made one of these, or
-/// changed nothing.
+/// The indexes of observed deletions that no acknowledged operation made. A delete of unknown outcome made one of
+/// these, or changed nothing.
 struct UnattributedDeletions(BTreeMap<(usize, EntrySlot), Vec<u64>>);
 
 impl UnattributedDeletions {
@@ -138,8 +139,8 @@ mod tests {
     }
 
     /// The numbers that remain of two writes and two deletes of unknown outcome (70 plus the time of its call for a
-    /// delete), of each one before the change at 20 and one after it. The watcher of all paths received these ranges, and
-    /// one deletion that no acknowledged operation made.
+    /// delete), of each one before the change at 20 and one after it. The watcher of all paths received these ranges,
+    /// and one deletion that no acknowledged operation made.
     fn remaining(delivered: &[DeliveredRange], floor: u64) -> Vec<u32> {
         let layout = ObjectLayout::new("r".to_owned(), vec![vec!["r/a".to_owned()]]);
         let mut watch = EtcdWatch::new("r", true, WatchStyle::Stream);

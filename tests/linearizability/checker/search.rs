@@ -1,11 +1,11 @@
 //! Linearizability search: Wing and Gong's algorithm with Lowe's memory of visited configurations.
 //!
-//! It finds a linearization, that is, one order of the operations that explains the answers of all clients. It is written here because
-//! existing libraries either support no operation of unknown outcome or keep no memory. A configuration is the set of
-//! linearized operations and the state they left. An operation may be linearized next if it was called before any other
-//! pending operation returned. Four rules keep the search small:
-//! - An operation that changes nothing is linearized as soon as the state explains it. That is safe unless it excludes an operation
-//!   that a process which died since may have done.
+//! It finds a linearization, that is, one order of the operations that explains the answers of all clients. It is
+//! written here because existing libraries either support no operation of unknown outcome or keep no memory. A
+//! configuration is the set of linearized operations and the state they left. An operation may be linearized next if
+//! it was called before any other pending operation returned. Four rules keep the search small:
+//! - An operation that changes nothing is linearized as soon as the state explains it. That is safe unless it excludes
+//!   an operation that a process which died since may have done.
 //! - Changes with known indexes are linearized in the order of their indexes.
 //! - No configuration is visited twice, nor one that differs from a visited one only by additional operations of
 //!   unknown outcome or by values that no client observed.

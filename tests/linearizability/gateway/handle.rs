@@ -10,11 +10,16 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::workload::connection::Face;
+/// The protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Face {
+    Consul,
+    Etcd,
+}
 
-/// A request that one of several gateways received may take effect in a later generation: a connection that arrived without a
-/// leader waits for the next leader, and the gateway itself may become the leader again. It takes no effect from this many
-/// generations later on.
+/// A request that one of several gateways received may take effect in a later generation: a connection that arrived
+/// without a leader waits for the next leader, and the gateway itself may become the leader again. It takes no effect
+/// from this many generations later on.
 const DEFERRED_GENERATIONS: usize = 3;
 
 /// The addresses on which a gateway listens, and its generation.
@@ -122,8 +127,8 @@ impl GatewayHandle {
         let _changed = tokio::time::timeout(limit, self.leader.changed()).await;
     }
 
-    /// The generation that receives a request over a connection to these endpoints. A standby may outlive many generations:
-    /// the current leader may execute what the standby receives now.
+    /// The generation that receives a request over a connection to these endpoints. A standby may outlive many
+    /// generations: the current leader may execute what the standby receives now.
     pub fn generation(&self, endpoints: Endpoints) -> usize {
         if self.is_shared {
             self.timeline.lock().generation()
@@ -132,7 +137,8 @@ impl GatewayHandle {
         }
     }
 
-    /// The time until which a request that a generation received can take effect; `u64::MAX` while the generation lives.
+    /// The time until which a request that a generation received can take effect; `u64::MAX` while the generation
+    /// lives.
     pub fn end_of(&self, generation: usize) -> u64 {
         let timeline = self.timeline.lock();
         let later = generation + DEFERRED_GENERATIONS;

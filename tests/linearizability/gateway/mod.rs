@@ -186,8 +186,8 @@ impl Gateway {
             .update(|timeline| timeline.stopped.push((from, to)));
     }
 
-    /// Stops the leader until the standby leads, and lets it continue then. Requests that it received and has not read yet may
-    /// take effect when it leads again, until the end that [`GatewayHandle::end_of`] states.
+    /// Stops the leader until the standby leads, and lets it continue then. Requests that it received and has not read
+    /// yet may take effect when it leads again, until the end that [`GatewayHandle::end_of`] states.
     pub fn depose(&mut self) {
         self.signal(Signal::STOP);
         let now = self.handle.now();
@@ -199,7 +199,8 @@ impl Gateway {
         self.standby.as_ref().unwrap().signal(Signal::CONT);
     }
 
-    /// Terminates the leader and waits for its end. The standby may lead before that: the leader gives up leadership first.
+    /// Terminates the leader and waits for its end. The standby may lead before that: the leader gives up leadership
+    /// first.
     pub fn terminate(&mut self) -> ExitStatus {
         let signalled = self.handle.now();
         self.signal(Signal::TERM);
@@ -234,8 +235,8 @@ impl Gateway {
         }
     }
 
-    /// Restarts the gateway, or lets the standby take over. With `cut_short` a spawned process is killed after that time, in
-    /// the middle of its start, and spawned again.
+    /// Restarts the gateway, or lets the standby take over. With `cut_short` a spawned process is killed after that
+    /// time, in the middle of its start, and spawned again.
     pub fn restart(&mut self, cut_short: Option<Duration>) {
         let now = self.handle.now();
         if let Some(standby) = self.standby.take() {

@@ -91,11 +91,15 @@ fn parse_line(process: usize, text: &str) -> Option<FloorReport> {
 
 #[test]
 fn floor_is_the_one_of_the_leader_at_an_index() {
-    let first = "INFO clients can resume watches after this revision, and more index=20 after=3";
-    let second = "INFO clients can resume watches after this revision, and more index=60 after=10";
+    let first =
+        "INFO clients can resume watches after this revision; of earlier changes index=20 after=3";
+    let second =
+        "INFO clients can resume watches after this revision; of earlier changes index=60 after=10";
     let relist = |after: u64| {
         let known = after - 5;
-        format!("INFO the store was listed again; of the known={known} after={after}")
+        format!(
+            "INFO the store was listed again; of the changes in between known={known} after={after}"
+        )
     };
     let reports = [
         parse_line(0, first),

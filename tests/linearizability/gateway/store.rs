@@ -11,8 +11,8 @@ pub const ETCD_PREFIX: &str = "linearizability";
 pub enum Store {
     /// In the gateway's directory.
     Embedded,
-    /// In a Kubernetes cluster. There are two gateways, each at an API server of its own. A write that a deposed leader sent
-    /// may take effect until the next leader serves.
+    /// In a Kubernetes cluster. There are two gateways, each at an API server of its own. A write that a deposed
+    /// leader sent may take effect until the next leader serves.
     Kubernetes(Servers),
     /// In an etcd of three members. There are two gateways, each with another member first.
     Etcd(Members),

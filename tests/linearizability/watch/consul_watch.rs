@@ -1,16 +1,17 @@
 //! Consul watch: a watcher's blocking queries, each of which returns all watched entries.
 //!
-//! The validators have the names of etcd's robustness tests: ordered and bookmarkable. Answers are also recorded as reads
-//! in the history, so that the linearizability search finds partial transactions (atomic).
+//! The validators have the names of etcd's robustness tests: ordered and bookmarkable. Answers are also recorded as
+//! reads in the history, so that the linearizability search finds partial transactions (atomic).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::checker::model::{LAST_WRITER, ObservedEntry, Outcome};
+use crate::gateway::handle::Face;
 use crate::history::IndexScope;
 use crate::random::Random;
-use crate::workload::connection::{Connection, Face};
+use crate::workload::connection::Connection;
 use crate::workload::consul;
 use crate::workload::context::RoundContext;
 use crate::workload::exchange::Exchange;
@@ -158,4 +159,35 @@ fn watched_objects(context: &RoundContext, path: &str, is_tree: bool) -> Vec<usi
         return context.layout.objects_below(path);
     }
     vec![context.layout.locate(path).unwrap().0]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checker::model::{LockHolder, Value};
+
+    /// The number of violations after answers, each of an index and of the index of its one entry, if there is one.
+    fn violations(answers: &[(u64, Option<u64>)]) -> usize {
+        let mut watch = ConsulWatch::new("a", false);
+        for (index, entry) in answers {
+            let entry = entry.map(|index| ObservedEntry {
+                value: Value::new(1, u32::try_from(index).unwrap()),
+                index,
+                holder: LockHolder::Unlocked,
+            });
+            let entries = entry.map(|entry| ("a".to_owned(), entry));
+            watch.receive(*index, entries.into_iter().collect());
+        }
+        watch.violations.len()
+    }
+
+    #[test]
+    fn answers_out_of_order_and_two_states_of_one_index_are_found() {
+        assert_eq!(violations(&[(5, Some(5)), (6, None), (7, Some(7))]), 0);
+        assert_eq!(violations(&[(5, None), (4, None)]), 1, "ordered");
+        assert_eq!(violations(&[(5, Some(5)), (5, None)]), 1, "bookmarkable");
+        assert_eq!(violations(&[(5, Some(5)), (6, Some(4))]), 1, "older entry");
+        let deleted_returns = [(5, Some(5)), (6, None), (7, Some(5))];
+        assert_eq!(violations(&deleted_returns), 1, "deleted entry returns");
+    }
 }

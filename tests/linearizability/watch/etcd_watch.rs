@@ -1,7 +1,7 @@
 //! etcd watch: the events that one watcher received over etcd v2, validated as they arrive.
 //!
-//! The validators of one watch have the names of etcd's robustness tests: ordered and unique. Those that compare watches
-//! with each other and with the clients' operations are in `validators.rs`.
+//! The validators of one watch have the names of etcd's robustness tests: ordered and unique. Those that compare
+//! watches with each other and with the clients' operations are in `validators.rs`.
 
 use serde_json::Value as Json;
 
@@ -168,5 +168,42 @@ impl EtcdWatch {
             self.is_complete |= key.trim_start_matches('/') == self.last_path(context)
                 && value.is_some_and(|value| value.writer == LAST_WRITER);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The number of violations of an event at an index and a path, after one of `r/a` at 20.
+    fn violations(style: WatchStyle, index: u64, path: &str) -> usize {
+        let event = |index: u64, path: &str| WatchEvent {
+            index,
+            path: path.to_owned(),
+            value: None,
+        };
+        let mut watch = EtcdWatch::new("r", true, style);
+        watch.after = 10;
+        watch.events.push(event(20, "r/a"));
+        watch.delivered.push(DeliveredRange {
+            answered_at: 30,
+            to: 20,
+            cleared: None,
+        });
+        let event = event(index, path);
+        watch.validate_ordered(&event);
+        watch.validate_unique(&event);
+        watch.validate_requested(&event);
+        watch.violations.len()
+    }
+
+    #[test]
+    fn events_out_of_order_repeated_or_not_requested_are_found() {
+        assert_eq!(violations(WatchStyle::Poll, 21, "r/a"), 0);
+        assert_eq!(violations(WatchStyle::Poll, 20, "r/b"), 0, "a transaction");
+        assert_eq!(violations(WatchStyle::Poll, 19, "r/b"), 1, "ordered");
+        assert_eq!(violations(WatchStyle::Poll, 20, "r/a"), 1, "unique");
+        assert_eq!(violations(WatchStyle::Stream, 20, "r/a"), 0, "resumed");
+        assert_eq!(violations(WatchStyle::Poll, 21, "s/a"), 1, "requested");
     }
 }

@@ -8,9 +8,10 @@ use http_body_util::BodyExt;
 use serde_json::Value as Json;
 use tokio::time::timeout;
 
+use crate::gateway::handle::Face;
 use crate::random::Random;
 use crate::watch::etcd_watch::{DeliveredRange, EtcdWatch, WatchStyle};
-use crate::workload::connection::{Answer, Connection, Face, Request, number};
+use crate::workload::connection::{Answer, Connection, Request, number};
 use crate::workload::context::RoundContext;
 
 /// Watches after an index until the final value of the last watched path arrives, or a violation.

@@ -1,10 +1,12 @@
 //! Validators of etcd watches against each other and against the clients' operations.
 //!
 //! They have the names of etcd's robustness tests where those exist:
-//! - ordered and unique: `EtcdWatch` and `ConsulWatch` check each watch as it receives events; unique values are checked here.
+//! - ordered and unique: `EtcdWatch` and `ConsulWatch` check each watch as it receives events; unique values are
+//!   checked here.
 //! - reliable and resumable: here, in one check, because a watch that polls resumes after each event.
 //! - bookmarkable: `ConsulWatch`, because an index of Consul is a bookmark. etcd v2 sends no progress notifications.
-//! - atomic: the linearizability search, on reads of Consul's watches. etcd v2 sends the events of a transaction one by one.
+//! - atomic: the linearizability search, on reads of Consul's watches. etcd v2 sends the events of a transaction one
+//!   by one.
 //!
 //! Consistent, complete, acknowledged and refused are this project's own.
 
@@ -111,9 +113,9 @@ fn validate_complete(watch: &EtcdWatch) -> Option<String> {
     (!watch.is_complete).then_some(violation)
 }
 
-/// Reliable and resumable: between the index after which a watch began and its last event, no change of a watched path is
-/// missing. A change may be missing if the gateway that answered did not know it, and the watch received a newer change
-/// of its key.
+/// Reliable and resumable: between the index after which a watch began and its last event, no change of a watched path
+/// is missing. A change may be missing if the gateway that answered did not know it, and the watch received a newer
+/// change of its key.
 fn validate_reliable_and_resumable(
     watch: &EtcdWatch,
     changes: &Changes,
@@ -161,8 +163,8 @@ fn validate_reliable_and_resumable(
     violations
 }
 
-/// The other indexes under which the same deletion of a path was delivered. A gateway that relists knows that an entry was
-/// deleted but not when, and a deleted entry cannot be deleted again.
+/// The other indexes under which the same deletion of a path was delivered. A gateway that relists knows that an entry
+/// was deleted but not when, and a deleted entry cannot be deleted again.
 fn same_deletion(changes: &Changes, index: u64, of: &String) -> Vec<u64> {
     let of_path = |((at, path), value): (&(u64, String), &Option<Value>)| {
         (path == of).then_some((*at, value.is_none()))
@@ -176,8 +178,8 @@ fn same_deletion(changes: &Changes, index: u64, of: &String) -> Vec<u64> {
         .collect()
 }
 
-/// Whether a change deletes a path that was deleted already: a gateway that relists knows that an entry was deleted, but not
-/// when.
+/// Whether a change deletes a path that was deleted already: a gateway that relists knows that an entry was deleted,
+/// but not when.
 fn is_repeated_deletion(changes: &Changes, index: u64, of: &String) -> bool {
     let mut before = changes.range(..(index, of.clone())).rev();
     let is_deletion = changes.get(&(index, of.clone())) == Some(&None);
@@ -208,8 +210,8 @@ fn validate_unique_values(by_value: &ByValue<'_>) -> Vec<String> {
         .collect()
 }
 
-/// Acknowledged: each acknowledged value that a watcher had to receive was observed; no client read it either, so
-/// another change followed it. Refused: no refused value was observed.
+/// Acknowledged: each acknowledged value that a watcher had to receive was observed. The search does not find these: no
+/// client read them, so another change followed. Refused: no refused value was observed.
 fn validate_acknowledged_and_refused(
     ops: &[Vec<Operation>],
     layout: &ObjectLayout,

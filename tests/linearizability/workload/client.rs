@@ -6,8 +6,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::checker::model::{LAST_WRITER, ObservedEntry, Outcome, Value};
+use crate::gateway::handle::Face;
 use crate::random::Random;
-use crate::workload::connection::{Connection, Face};
+use crate::workload::connection::Connection;
 use crate::workload::consul;
 use crate::workload::context::RoundContext;
 use crate::workload::etcd;

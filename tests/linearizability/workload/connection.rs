@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::gateway::handle::{Endpoints, GatewayHandle};
+use crate::gateway::handle::{Endpoints, Face, GatewayHandle};
 
 /// A complete answer.
 #[derive(Debug)]
@@ -35,13 +35,6 @@ impl Answer {
 
 pub fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
     headers.get(name)?.to_str().ok()?.parse().ok()
-}
-
-/// The protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Face {
-    Consul,
-    Etcd,
 }
 
 /// A request over one of the protocols.

@@ -6,8 +6,9 @@ use serde_json::Value as Json;
 use crate::checker::model::{
     Effect, LockEffect, LockHolder, ObservedEntry, Outcome, Precondition, Value,
 };
+use crate::gateway::handle::Face;
 use crate::history::IndexScope;
-use crate::workload::connection::{Answer, Face, Request};
+use crate::workload::connection::{Answer, Request};
 use crate::workload::invocation::{Access, Completion, GeneratorInputs, Invocation};
 
 pub const INDEX: &str = "x-etcd-index";

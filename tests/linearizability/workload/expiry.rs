@@ -59,7 +59,8 @@ fn is_overdue(now: u64, until: u64, timeline: &GatewayTimeline) -> bool {
 
 /// The earliest time at which a session may expire, from the time of its last renewal and its term.
 ///
-/// Its full term begins again when a gateway begins to serve, and the time in which a gateway was stopped does not count.
+/// Its full term begins again when a gateway begins to serve, and the time in which a gateway was stopped does not
+/// count.
 pub fn earliest_expiry(renewed: u64, term: u64, now: u64, timeline: &GatewayTimeline) -> u64 {
     let mut until = renewed + term;
     let began = timeline.began.iter().map(|(from, to)| (*from, *to, true));

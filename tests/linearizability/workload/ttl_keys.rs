@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use http::Method;
 
+use crate::gateway::handle::Face;
 use crate::random::Random;
-use crate::workload::connection::{Answer, Connection, Face, Request};
+use crate::workload::connection::{Answer, Connection, Request};
 use crate::workload::context::RoundContext;
 use crate::workload::expiry::{ExpiryReport, SECOND};
 
