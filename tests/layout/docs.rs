@@ -3,11 +3,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::tree::collect_sources;
+
 /// The folder of a test file that docs/holes.md names without one.
 const FAILURE_MODES: &str = "tests/cluster/failure_modes";
 
 /// The folders whose files documents name by their paths from the root.
 const FOLDERS: [&str; 5] = ["src", "tests", "benches", "manifests", "crds"];
+
+/// How the name of a source file ends.
+const SOURCE: &str = ".rs";
 
 /// A file or folder that a document names, and perhaps a test in it.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,7 +28,11 @@ fn references(text: &str) -> Vec<Reference> {
     for line in text.lines() {
         for span in line.split('`').skip(1).step_by(2) {
             let (path, test) = match span.split_once("::") {
-                Some((path, test)) => (path, Some(test.to_owned())),
+                Some((path, test)) if path.is_empty() || path.ends_with(SOURCE) => {
+                    (path, Some(test.to_owned()))
+                }
+                // A path of Rust, or a filter of the log.
+                Some(_) => continue,
                 None => (span, None),
             };
             let path = if path.is_empty() {
@@ -37,7 +46,8 @@ fn references(text: &str) -> Vec<Reference> {
                 path.to_owned()
             };
             let root = path.split_once('/').map(|(root, _)| root);
-            if root.is_some_and(|root| FOLDERS.contains(&root)) && !path.contains([' ', '*', '{']) {
+            let is_named = root.is_some_and(|root| FOLDERS.contains(&root));
+            if (is_named || path.ends_with(SOURCE)) && !path.contains([' ', '*', '{']) {
                 found.push(Reference { path, test });
             }
         }
@@ -45,9 +55,19 @@ fn references(text: &str) -> Vec<Reference> {
     found
 }
 
-/// Why a reference leads nowhere, if it does.
-fn fault(root: &Path, reference: &Reference) -> Option<String> {
+/// Why a reference leads nowhere, if it does. A file without a folder of the root is one of these sources, by the end of its
+/// path.
+fn fault(root: &Path, sources: &[PathBuf], reference: &Reference) -> Option<String> {
     let path = root.join(&reference.path);
+    if !FOLDERS
+        .iter()
+        .any(|folder| reference.path.starts_with(&format!("{folder}/")))
+    {
+        return (!sources
+            .iter()
+            .any(|source| source.ends_with(&reference.path)))
+        .then(|| format!("no source is called {}", reference.path));
+    }
     if !path.exists() {
         return Some(format!("{} does not exist", reference.path));
     }
@@ -57,19 +77,23 @@ fn fault(root: &Path, reference: &Reference) -> Option<String> {
         .then(|| format!("{} has no test {test}", reference.path))
 }
 
-/// README.md and the documents in docs.
+/// README.md, CONTRIBUTING.md and the documents in docs.
 fn documents(root: &Path) -> Vec<PathBuf> {
     let docs = fs::read_dir(root.join("docs")).unwrap();
     let docs = docs.map(|entry| entry.unwrap().path());
     let is_document = |path: &PathBuf| path.extension().is_some_and(|end| end == "md");
     docs.filter(is_document)
-        .chain([root.join("README.md")])
+        .chain([root.join("README.md"), root.join("CONTRIBUTING.md")])
         .collect()
 }
 
 #[test]
 fn documents_name_files_and_tests_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut sources = Vec::new();
+    for folder in ["src", "tests", "benches"] {
+        collect_sources(&root.join(folder), &mut sources);
+    }
     let mut faults = Vec::new();
     for document in documents(root) {
         let text = fs::read_to_string(&document).unwrap();
@@ -79,7 +103,9 @@ fn documents_name_files_and_tests_that_exist() {
             assert!(tests > 20, "the tests in docs/holes.md are not found");
         }
         let name = document.file_name().unwrap().display();
-        let wrong = found.iter().filter_map(|found| fault(root, found));
+        let wrong = found
+            .iter()
+            .filter_map(|found| fault(root, &sources, found));
         faults.extend(wrong.map(|fault| format!("{name}: {fault}")));
     }
     assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
@@ -87,7 +113,7 @@ fn documents_name_files_and_tests_that_exist() {
 
 #[test]
 fn references_are_found_and_checked() {
-    let text = "| `tests/layout/docs.rs::none`, `::references`, `writes.rs::w` | `src/x.rs` | `a b` `GET` |";
+    let text = "| `tests/layout/docs.rs::none`, `::references`, `writes.rs::w` | `src/x.rs` | `a b` `GET` | `tree.rs`, `space/tree.rs`, `ree.rs`, `space::tree` |";
     let found = references(text);
     let named: Vec<_> = found
         .iter()
@@ -100,12 +126,16 @@ fn references_are_found_and_checked() {
             ("tests/layout/docs.rs", Some("references")),
             ("tests/cluster/failure_modes/writes.rs", Some("w")),
             ("src/x.rs", None),
+            ("tree.rs", None),
+            ("space/tree.rs", None),
+            ("ree.rs", None),
         ]
     );
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sources = [root.join("src/space/tree.rs")];
     let faults: Vec<_> = found
         .iter()
-        .filter_map(|found| fault(root, found))
+        .filter_map(|found| fault(root, &sources, found))
         .collect();
     assert_eq!(
         faults,
@@ -113,6 +143,7 @@ fn references_are_found_and_checked() {
             "tests/layout/docs.rs has no test none",
             "tests/cluster/failure_modes/writes.rs has no test w",
             "src/x.rs does not exist",
+            "no source is called ree.rs",
         ]
     );
 }

@@ -35,11 +35,12 @@ mod tree {
         "Watch",
     ];
 
-    fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
+    /// The sources under a folder.
+    pub(crate) fn collect_sources(directory: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                sources(&path, found);
+                collect_sources(&path, found);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 found.push(path);
             }
@@ -50,7 +51,7 @@ mod tree {
     fn read(folder: &str) -> Vec<(String, String)> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
         let mut files = Vec::new();
-        sources(&root, &mut files);
+        collect_sources(&root, &mut files);
         assert!(files.len() > 10, "too few sources found: wrong folder");
         let read = files.into_iter().map(|file| {
             let name = file.strip_prefix(&root).unwrap().to_str().unwrap();
@@ -77,7 +78,7 @@ mod tree {
 
     #[test]
     fn file_heads_are_noun_phrases() {
-        let all = [read("src"), read("benches")].concat();
+        let all = [read("src"), read("tests"), read("benches")].concat();
         let found: Vec<_> = all
             .iter()
             .filter_map(|(name, source)| head(name, source))
