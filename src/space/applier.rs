@@ -1,6 +1,5 @@
 //! Applier: applies the store's commits to the view, history, timers and watches, as one step.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -11,11 +10,8 @@ use super::history::History;
 use super::snapshot::Snapshot;
 use super::timers::Timers;
 use super::watches::Watches;
-use crate::model::{Change, Commit, Key};
-use crate::store::{CommitSink, RetentionFloors, StoreContents};
-
-/// Deletions remembered; past this the older half is forgotten and the floor rises.
-const MAX_DELETIONS: usize = 1 << 17;
+use crate::model::{Change, Commit};
+use crate::store::{CommitSink, DeletionQueue, RetentionFloors, StoreContents};
 
 /// Everything in memory that follows the store.
 #[derive(Debug)]
@@ -25,8 +21,8 @@ pub(crate) struct Applier {
     pub(crate) watches: Arc<Watches>,
     pub(crate) freshness: Arc<Freshness>,
     pub(crate) timers: Timers,
-    /// The deletions in the view, oldest first; some may have been overtaken by a new entry.
-    deleted: Mutex<VecDeque<(u64, Key)>>,
+    /// The deletions in the view, oldest first; some keys may have been written again.
+    deleted: Mutex<DeletionQueue>,
     /// What was delivered before there was anything to add it to; `None` once there is. A store that others write to
     /// goes on while it is opened.
     early: Mutex<Option<Vec<Arc<Commit>>>>,
@@ -48,13 +44,7 @@ impl Applier {
     /// Begins with what a store held.
     pub(crate) fn load(&self, contents: &StoreContents) {
         let snapshot = Snapshot::load(contents);
-        let mut deleted: Vec<_> = contents
-            .deletions
-            .iter()
-            .map(|(key, at)| (*at, key.clone()))
-            .collect();
-        deleted.sort_unstable();
-        *self.deleted.lock() = deleted.into();
+        *self.deleted.lock() = DeletionQueue::new(&contents.deletions);
         self.history.load(&contents.history, contents.history_floor);
         self.timers.load(&contents.entries);
         self.current.store(Arc::new(snapshot));
@@ -82,14 +72,8 @@ impl Applier {
     /// Remembers what a commit deleted and forgets the oldest where that grows too much.
     fn remember_deletions(&self, snapshot: &mut Snapshot, commit: &Commit) {
         let mut deleted = self.deleted.lock();
-        let gone = commit.changes.iter().filter(|change| change.now.is_none());
-        deleted.extend(gone.map(|change| (commit.revision, change.key.clone())));
-        if deleted.len() <= MAX_DELETIONS {
-            return;
-        }
-        while deleted.len() > MAX_DELETIONS / 2
-            && let Some((revision, key)) = deleted.pop_front()
-        {
+        deleted.push(commit);
+        for (revision, key) in deleted.take_excess() {
             if snapshot.deletions.get(&key) == Some(&revision) {
                 snapshot.deletions.remove(&key);
             }
@@ -156,7 +140,7 @@ impl CommitSink for Applier {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Cause, Deadline, Entry, Record, Revision};
+    use crate::model::{Cause, Deadline, Entry, Key, Record, Revision};
     use crate::space::timers::Timed;
 
     fn entry(revision: u64, record: Record) -> Arc<Entry> {

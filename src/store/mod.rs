@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::model::{Commit, Proposal};
 
 mod contents;
+mod deletion_queue;
 pub mod embedded;
 mod error;
 pub mod etcd;
@@ -21,6 +22,7 @@ mod sequencer;
 pub mod shared;
 
 pub use contents::{Gap, RetentionFloors, StoreContents};
+pub(crate) use deletion_queue::DeletionQueue;
 pub use error::{CommitError, StoreError};
 pub use limits::Limits;
 pub use memory::MemoryStore;

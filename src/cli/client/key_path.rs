@@ -1,20 +1,12 @@
 //! URL paths of keys.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-
-/// Every character but the unreserved ones and the slash.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'/');
+use kubekv::transfer::escape_key;
 
 /// The path of a key in Consul's KV API. One leading slash is dropped, as in Consul's own commands: no key of Consul begins
 /// with one.
 pub(super) fn key_path(key: &[u8]) -> String {
     let key = key.strip_prefix(b"/").unwrap_or(key);
-    format!("/v1/kv/{}", percent_encode(key, ESCAPED))
+    format!("/v1/kv/{}", escape_key(key))
 }
 
 #[cfg(test)]

@@ -7,9 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::http::{HttpClient, escaped};
+use super::http::HttpClient;
 use crate::config::SourceAccess;
-use crate::transfer::{Error, Item, LeftOutReason, Listing, printable};
+use crate::transfer::{Error, Item, LeftOutReason, Listing, escape_key, printable};
 
 /// An entry of a list of keys.
 #[derive(Deserialize)]
@@ -41,7 +41,7 @@ pub(super) async fn read(
     listing: &mut Listing,
 ) -> Result<(), Error> {
     let client = HttpClient::new("Consul", &[address.to_owned()], access)?;
-    let prefix = escaped(prefix);
+    let prefix = escape_key(prefix);
     let response = client
         .get(format!("/v1/kv/{prefix}?recurse&consistent"))
         .await?;

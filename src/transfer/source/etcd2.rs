@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::http::{HttpClient, escaped};
+use super::http::HttpClient;
 use crate::config::SourceAccess;
 use crate::model::DirMark;
-use crate::transfer::{Error, Item, LeftOutReason, Listing, printable};
+use crate::transfer::{Error, Item, LeftOutReason, Listing, escape_key, printable};
 
 #[derive(Deserialize)]
 struct KeysResponse {
@@ -46,7 +46,7 @@ pub(super) async fn read(
     let client = HttpClient::new("etcd", members, access)?;
     // The directory that contains all keys with the prefix.
     let directory = prefix.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
-    let directory = escaped(prefix.get(..directory).unwrap_or_default());
+    let directory = escape_key(prefix.get(..directory).unwrap_or_default());
     let response = client
         .get(format!("/v2/keys/{directory}?recursive=true&quorum=true"))
         .await?;

@@ -4,16 +4,13 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::model::{Commit, Key};
-use crate::store::Gap;
+use crate::store::{DeletionQueue, Gap};
 
 /// Commits kept: as many as etcd v2 keeps events.
 const COMMITS: usize = 1_000;
 
 /// The weight of the commits in bytes above which fewer are kept.
 const BYTES: usize = 64 << 20;
-
-/// Deletions kept; above this number the older half is forgotten.
-const DELETIONS: usize = 1 << 17;
 
 /// Gaps kept; above this number the oldest two are merged.
 const GAPS: usize = 32;
@@ -25,7 +22,7 @@ pub(super) struct RecentHistory {
     weight: usize,
     floor: u64,
     /// Every deletion in the order of revisions, of keys written again too.
-    in_order: VecDeque<(u64, Key)>,
+    in_order: DeletionQueue,
     /// The last deletion of each key that is gone.
     deletions: HashMap<Key, u64>,
     deletions_floor: u64,
@@ -59,19 +56,10 @@ impl RecentHistory {
                 self.deletions.remove(&change.key);
             } else {
                 self.deletions.insert(change.key.clone(), commit.revision);
-                self.in_order
-                    .push_back((commit.revision, change.key.clone()));
             }
         }
-        if self.in_order.len() > DELETIONS {
-            self.forget_deletions();
-        }
-    }
-
-    fn forget_deletions(&mut self) {
-        while self.in_order.len() > DELETIONS / 2
-            && let Some((revision, key)) = self.in_order.pop_front()
-        {
+        self.in_order.push(commit);
+        for (revision, key) in self.in_order.take_excess() {
             if self.deletions.get(&key) == Some(&revision) {
                 self.deletions.remove(&key);
             }
@@ -129,7 +117,7 @@ impl RecentHistory {
             deletions,
             ..
         } = self;
-        in_order.retain(|(revision, key)| deletions.get(key) == Some(revision));
+        in_order.retain(|revision, key| deletions.get(key) == Some(&revision));
     }
 
     /// The keys that are gone, and the revisions of their deletions.
@@ -192,7 +180,8 @@ mod tests {
             }));
         }
         history.drop_overwritten();
-        assert_eq!(history.in_order, [(13, key)]);
+        let expected = DeletionQueue::new(&[(key, 13)]);
+        assert_eq!(history.in_order, expected);
     }
 
     #[test]

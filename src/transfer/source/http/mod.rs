@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use serde::de::DeserializeOwned;
 use ureq::Agent;
 use ureq::http::HeaderMap;
@@ -30,19 +29,6 @@ const MOST_BODY_BYTES: u64 = 16 << 30;
 
 /// The most characters of a refusal that an error quotes.
 const MOST_QUOTED: usize = 300;
-
-/// The characters that are escaped in a path: all but the unreserved ones and the slash.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'/');
-
-/// A key, escaped for a path.
-pub(super) fn escaped(key: &[u8]) -> String {
-    percent_encode(key, ESCAPED).to_string()
-}
 
 /// A client of interchangeable servers: a request goes to the first that can be reached.
 #[derive(Clone, Debug)]
