@@ -3,7 +3,7 @@
 
 passed=0 failed=0
 
-# What differs from run to run, told by its place: the keys of this run, indexes,
+# What differs from run to run, replaced by its place in the output: the keys of this run, indexes,
 # ids, in-order names and the server's address.
 plain() {
     sed -E -e "s/$run/KEYS/g" \

@@ -13,7 +13,7 @@ daemon_start() {
     local host=$1
     shift
     rm -f "$lab/$host/docker.sock"
-    # Control groups below one of the lab's own, so that they can be told and removed; a resolver that refuses at once,
+    # Control groups below one of the lab's own, so that they can be found and removed; a resolver that refuses at once,
     # so that names are Docker's own or nobody's.
     # shellcheck disable=SC2016  # expanded on the host
     PATH=$(cat "$lab/programs"):$PATH inside "$host" bash -c \

@@ -44,7 +44,7 @@ inside() {
     nsenter --target "$(cat "$lab/$host/init")" --mount --uts --ipc --net --pid -- "$@"
 }
 
-# Ends a host at once, if there is one. Ids are used again: the command line tells whether this one is the host's.
+# Ends a host at once, if there is one. Ids are used again: the command line shows whether this one is the host's.
 host_kill() {
     local id
     id=$(cat "$lab/$1/init" 2>/dev/null) || return 0

@@ -3,7 +3,7 @@
 # policy becomes DROP, and that holds for bridged frames too.
 
 network_up() {
-    # The last thing that is made below tells whether all of it is there.
+    # The last thing that is made below shows whether all of it exists.
     ip -n kubekv-store -o link show master br0 up 2>/dev/null | grep -q ' veth-b@' && return
     network_down
     ip netns add kubekv-store

@@ -33,7 +33,7 @@ func TestPutGetDelete(t *testing.T) {
 	put(t, kv, p+"k", "three")
 	third, _ := get(t, kv, p+"k")
 	if third.CreateIndex <= second.ModifyIndex {
-		t.Fatalf("a key made anew has create index %d, not above %d", third.CreateIndex, second.ModifyIndex)
+		t.Fatalf("a key created again has create index %d, not above %d", third.CreateIndex, second.ModifyIndex)
 	}
 }
 

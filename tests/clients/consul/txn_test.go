@@ -79,7 +79,7 @@ func TestTxnRollsBackAsAWhole(t *testing.T) {
 	for _, e := range errors {
 		got[e.OpIndex] = e.What
 	}
-	// Every operation is tried, and each failure is told with its place.
+	// Every operation is tried, and each error has the index of its operation.
 	if len(got) != 2 || !strings.Contains(got[1], "index is stale") || !strings.Contains(got[3], "doesn't exist") {
 		t.Fatalf("errors %v", got)
 	}

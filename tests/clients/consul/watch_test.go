@@ -45,7 +45,7 @@ func TestWatchOfAKey(t *testing.T) {
 		t.Fatalf("saw %+v", gone)
 	}
 	put(t, kv, p+"k", "three")
-	if pair := within(t, "the key made anew", results).(*api.KVPair); string(pair.Value) != "three" {
+	if pair := within(t, "the key created again", results).(*api.KVPair); string(pair.Value) != "three" {
 		t.Fatalf("saw %+v", pair)
 	}
 }

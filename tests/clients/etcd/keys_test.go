@@ -20,7 +20,7 @@ func TestSetGetDelete(t *testing.T) {
 	}
 	again := set(t, keys, d+"/k", "one")
 	if again.Node.ModifiedIndex <= r.Node.ModifiedIndex || again.Node.CreatedIndex != again.Node.ModifiedIndex {
-		t.Fatalf("a set makes the key anew, even of an equal value: %+v", again.Node)
+		t.Fatalf("a set creates the key again, even of an equal value: %+v", again.Node)
 	}
 	if again.PrevNode == nil || again.PrevNode.Value != "one" || again.PrevNode.ModifiedIndex != r.Node.ModifiedIndex {
 		t.Fatalf("set again: previous node %+v", again.PrevNode)

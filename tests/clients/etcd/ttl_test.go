@@ -90,7 +90,7 @@ func TestTTLOfADirectoryIsUpdated(t *testing.T) {
 	get(t, keys, d+"/dir/a")
 }
 
-// A refresh lengthens a key's life; whoever watches hears nothing.
+// A refresh lengthens a key's life; watchers get no event.
 func TestRefresh(t *testing.T) {
 	t.Parallel()
 	keys, d := newKeys(t), directory(t)

@@ -57,7 +57,7 @@ func silent(t *testing.T, what string, events <-chan *client.Response) {
 	}
 }
 
-// Each kind of write is told by its name, with what was there before.
+// Each kind of write is an event with its action and the previous node.
 func TestEventsOfEachKind(t *testing.T) {
 	t.Parallel()
 	keys, d := newKeys(t), directory(t)
@@ -165,7 +165,7 @@ func TestRemovalOfATreeWakesThoseBelow(t *testing.T) {
 	silent(t, "a second event for one removal", tree)
 }
 
-// A watch after a deletion sees the key made anew, not the deletion again.
+// A watch after a deletion sees the key created again, not the deletion again.
 func TestAWatchGoesOnAfterADeletion(t *testing.T) {
 	t.Parallel()
 	keys, d := newKeys(t), directory(t)
@@ -186,7 +186,7 @@ func TestAWatchGoesOnAfterADeletion(t *testing.T) {
 	}()
 	silent(t, "woken without a change", made)
 	set(t, keys, d+"/k", "two")
-	if event := within(t, "the key made anew", made); event == nil || event.Action != "set" || event.Node.Value != "two" {
+	if event := within(t, "the key created again", made); event == nil || event.Action != "set" || event.Node.Value != "two" {
 		t.Fatalf("event %+v", event)
 	}
 }
