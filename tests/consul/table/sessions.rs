@@ -138,7 +138,8 @@ pub const SEQUENCES: &[Sequence] = &[
         &[
             "PUT /v1/session/create < null",
             "PUT /v1/session/create < {}",
-            "PUT /v1/session/create < {\"ttl\":\"1.5s\",\"BEHAVIOR\":\"\",\"node\":\"HOST\",\"Unknown\":[1]}",
+            // No session of the table may expire while later sequences run: its end moves the index of all sessions.
+            "PUT /v1/session/create < {\"ttl\":\"1.5h\",\"BEHAVIOR\":\"\",\"node\":\"HOST\",\"Unknown\":[1]}",
             "PUT /v1/session/create < {\"LockDelay\":5}",
             "PUT /v1/session/create < {\"LockDelay\":\"500ms\",\"Checks\":[]}",
             "PUT /v1/session/create < {\"LockDelay\":null,\"NodeChecks\":[]}",
