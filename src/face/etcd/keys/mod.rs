@@ -46,8 +46,8 @@ pub(super) async fn serve(request: &ApiRequest<'_>, body: Body) -> Result<Reply,
 async fn dispatch(request: &ApiRequest<'_>, parameters: &Parameters) -> Result<Reply, Reply> {
     let method = &request.parts.method;
     let reads = *method == Method::GET || *method == Method::HEAD;
-    let visibility = request.face.space.visibility(&request.caller);
-    if reads && find::is_hidden(&visibility, &parameters.path) {
+    let visibility = || request.face.space.visibility(&request.caller);
+    if reads && find::is_hidden(&visibility(), &parameters.path) {
         return Err(commit_error::forbidden());
     }
     match *method {
