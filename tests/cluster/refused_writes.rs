@@ -24,6 +24,18 @@ fn apply(object: &serde_json::Value) {
     kubectl(&["apply", "-f", "-"], object.to_string().as_bytes()).unwrap();
 }
 
+/// Stops a gateway, which must end well and have logged refusals once; its log.
+fn stop_with_one_refusal_logged(gateway: Running) -> String {
+    let done = gateway.stop();
+    assert_eq!(
+        (done.code, refusals_logged(&done.err)),
+        (0, 1),
+        "{}",
+        done.err
+    );
+    done.err
+}
+
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn quota_refuses_only_new_entries() {
@@ -63,15 +75,9 @@ fn quota_refuses_only_new_entries() {
         consul_put(&gateway, "new").starts_with("HTTP/1.1 200")
     });
     assert_eq!(metric(&gateway, "kubekv_store_is_leader"), 1);
-    let done = gateway.stop();
-    assert_eq!(
-        (done.code, refusals_logged(&done.err)),
-        (0, 1),
-        "{}",
-        done.err
-    );
+    let log = stop_with_one_refusal_logged(gateway);
     let over = "the cluster accepts such writes again";
-    assert_eq!(done.err.matches(over).count(), 1, "{}", done.err);
+    assert_eq!(log.matches(over).count(), 1, "{log}");
 }
 
 /// Allows only writes that satisfy a rule in a namespace.
@@ -125,13 +131,7 @@ fn policy_refuses_only_matching_writes() {
     until("a write is accepted", || {
         consul_put(&gateway, "no").starts_with("HTTP/1.1 200")
     });
-    let done = gateway.stop();
-    assert_eq!(
-        (done.code, refusals_logged(&done.err)),
-        (0, 1),
-        "{}",
-        done.err
-    );
+    stop_with_one_refusal_logged(gateway);
 }
 
 #[test]
@@ -147,13 +147,7 @@ fn policy_against_the_leader_record_ends_leadership_until_lifted() {
     allow(&namespace);
     until_ready(&gateway);
     put(&gateway, "k", "w");
-    let done = gateway.stop();
-    assert_eq!(
-        (done.code, refusals_logged(&done.err)),
-        (0, 1),
-        "{}",
-        done.err
-    );
+    stop_with_one_refusal_logged(gateway);
 }
 
 #[test]
@@ -189,13 +183,7 @@ fn terminating_namespace_refuses_new_entries_until_recreated() {
     until("a write is accepted", || {
         consul_put(&gateway, "new").starts_with("HTTP/1.1 200")
     });
-    let done = gateway.stop();
-    assert_eq!(
-        (done.code, refusals_logged(&done.err)),
-        (0, 1),
-        "{}",
-        done.err
-    );
+    stop_with_one_refusal_logged(gateway);
 }
 
 /// A kubeconfig of a service account, which may do what a gateway needs.
@@ -265,17 +253,11 @@ fn revoked_rights_end_leadership_until_granted_again() {
     put(&gateway, "k", "w");
     assert_eq!(get(&gateway, "k").as_deref(), Some("w"));
     assert_eq!(metric(&gateway, "kubekv_store_is_leader"), 1);
-    let done = gateway.stop();
-    assert_eq!(
-        (done.code, refusals_logged(&done.err)),
-        (0, 1),
-        "{}",
-        done.err
-    );
+    let log = stop_with_one_refusal_logged(gateway);
     assert!(
-        done.err.contains("grant the gateway get, list, watch"),
+        log.contains("grant the gateway get, list, watch"),
         "{}",
-        done.err
+        log
     );
 }
 
