@@ -16,5 +16,6 @@ pub mod run;
 mod stream;
 pub mod target;
 pub mod value;
+pub mod watch;
 
 pub use stream::Stream;
