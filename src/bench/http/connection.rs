@@ -166,8 +166,10 @@ impl HttpConnection {
 
 /// The header lines that Go's clients send with every request, and the credentials.
 fn common(target: &Target, host: &str) -> Vec<u8> {
-    let mut lines =
-        format!("Host: {host}\r\nUser-Agent: Go-http-client/1.1\r\nAccept-Encoding: gzip\r\n");
+    let mut lines = format!("Host: {host}\r\nUser-Agent: Go-http-client/1.1\r\n");
+    if target.accepts_gzip {
+        lines.push_str("Accept-Encoding: gzip\r\n");
+    }
     if let Some(token) = &target.credentials.token {
         lines.extend(["X-Consul-Token: ", token, "\r\n"]);
     }
