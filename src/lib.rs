@@ -7,6 +7,8 @@
 
 pub mod admin;
 pub mod config;
+#[cfg(feature = "bench")]
+pub mod docker;
 pub mod face;
 pub mod gateway;
 pub mod guard;
