@@ -5,6 +5,7 @@
 //! Consul and etcd v2). It knows nothing of kubekv's own servers: all servers are measured alike.
 
 pub mod client;
+pub mod docker;
 pub mod http;
 mod stream;
 pub mod target;
