@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod constant;
+pub mod docker;
 pub mod http;
 pub mod keys;
 pub mod measure;
