@@ -3,14 +3,17 @@
 //! Modules, each using only those before it: [`model`] has the types of entries and commits, [`store`] the durable log of
 //! commits, [`space`] the keyspace over a store, [`guard`] the admission of changes, [`face`] the protocols. [`gateway`]
 //! combines them with [`config`] and [`admin`]; a gateway is started with [`run`]. [`transfer`] moves entries from a server
-//! or store to a store. [`wire`] has the wire formats of protocols that kubekv speaks on both sides.
+//! or store to a store, [`remote`] has what clients of other servers share, `bench` generates load. [`wire`] has the wire formats of protocols that kubekv speaks on both sides.
 
 pub mod admin;
+#[cfg(feature = "bench")]
+pub mod bench;
 pub mod config;
 pub mod face;
 pub mod gateway;
 pub mod guard;
 pub mod model;
+pub mod remote;
 pub mod space;
 pub mod store;
 pub mod transfer;

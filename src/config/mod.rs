@@ -31,7 +31,10 @@ pub use log::{LogConfig, LogFormat, requested_format};
 pub use options::{OPTIONS, OptionSpec, ValueKind};
 pub use settings::{Setting, SettingOrigin, Settings};
 pub use store::StoreUrl;
-pub use transfer::{SourceAccess, SourceUrl, TRANSFER_OPTIONS, source, target};
+pub use transfer::{
+    BENCH_OPTIONS, BENCH_TARGET, SourceAccess, SourceUrl, TRANSFER_OPTIONS, bench_target, source,
+    target,
+};
 
 /// Loads the configuration from flags, environment variables and the file that one of them names.
 pub fn load(

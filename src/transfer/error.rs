@@ -1,5 +1,6 @@
 //! The errors of moving entries.
 
+use crate::remote::AccessError;
 use crate::store::StoreError;
 
 /// Why entries could not be moved: one line each.
@@ -20,6 +21,12 @@ pub enum Error {
     /// The target already has entries.
     #[error("{0}")]
     NotEmpty(String),
+}
+
+impl From<AccessError> for Error {
+    fn from(error: AccessError) -> Self {
+        Self::Input(error.0)
+    }
 }
 
 impl From<StoreError> for Error {

@@ -127,7 +127,7 @@ fn token(settings: &mut Settings, url: &SourceUrl) -> Result<Option<StorePasswor
 }
 
 /// Parses a source URL. Errors do not repeat the text: it may hold a password.
-fn parse(setting: &Setting) -> Result<SourceUrl, ConfigError> {
+pub(super) fn parse(setting: &Setting) -> Result<SourceUrl, ConfigError> {
     let fail = |what: String| ConfigError::at(&setting.origin, what);
     let (scheme, rest) = setting.text.split_once("://").unwrap_or_default();
     // The error shows the whole form, because users of libkv know URLs of etcd v2 by another scheme.

@@ -1,7 +1,6 @@
 //! Sources: the servers and stores that entries are read from.
 
 mod consul;
-mod credentials;
 mod etcd2;
 mod etcd3;
 mod http;

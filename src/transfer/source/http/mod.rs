@@ -9,8 +9,8 @@ use ureq::Agent;
 use ureq::http::HeaderMap;
 
 use self::tls::tls_config;
-use super::credentials::read_password;
 use crate::config::SourceAccess;
+use crate::remote::read_password;
 use crate::transfer::Error;
 
 mod tls;

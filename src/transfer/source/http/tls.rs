@@ -7,8 +7,8 @@ use rustls::crypto::ring::default_provider;
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
 
 use crate::config::SourceAccess;
+use crate::remote::read_file;
 use crate::transfer::Error;
-use crate::transfer::source::credentials::read_file;
 
 /// The TLS configuration, if an authority for the servers is given.
 pub(super) fn tls_config(access: &SourceAccess) -> Result<Option<TlsConfig>, Error> {

@@ -7,10 +7,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::session::{NoSession, ZooKeeperSession};
-use super::tls::Tls;
 use crate::config::SourceAccess;
+use crate::remote::{ClientTls, read_password};
 use crate::transfer::Error;
-use crate::transfer::source::credentials::read_password;
 use crate::wire::zookeeper::{AuthPacket, OpCode, Secret};
 
 /// How long to wait for a connection.
@@ -29,7 +28,7 @@ pub(super) async fn connect(
     servers: &[String],
     access: &SourceAccess,
 ) -> Result<ZooKeeperSession<Box<dyn ByteStream>>, Error> {
-    let tls = Tls::new(&access.access)?;
+    let tls = ClientTls::new(&access.access)?;
     let mut why = Error::Unreachable("ZooKeeper: no address".to_owned());
     for server in servers {
         match open_session(server, tls.as_ref()).await {
@@ -46,7 +45,7 @@ pub(super) async fn connect(
 
 async fn open_session(
     server: &str,
-    tls: Option<&Tls>,
+    tls: Option<&ClientTls>,
 ) -> Result<ZooKeeperSession<Box<dyn ByteStream>>, Error> {
     let stream = open_stream(server, tls).await?;
     match ZooKeeperSession::open(stream, server).await {
@@ -56,7 +55,7 @@ async fn open_session(
     }
 }
 
-async fn open_stream(server: &str, tls: Option<&Tls>) -> Result<Box<dyn ByteStream>, Error> {
+async fn open_stream(server: &str, tls: Option<&ClientTls>) -> Result<Box<dyn ByteStream>, Error> {
     let failed =
         |why: String| Error::Unreachable(format!("cannot reach ZooKeeper at {server}: {why}"));
     let connecting = async {
@@ -95,7 +94,7 @@ async fn authenticate(
 
 /// Why a server closed the connection instead of giving a session, by its answer to the four-letter word `srvr`.
 /// ZooKeeper answers it unless configured otherwise, also while it serves no requests.
-async fn why_closed(server: &str, tls: Option<&Tls>) -> Error {
+async fn why_closed(server: &str, tls: Option<&ClientTls>) -> Error {
     let answer = four_letter_word(server, tls).await.unwrap_or_default();
     if answer.contains("not currently serving requests") {
         Error::Unreachable(format!(
@@ -110,7 +109,7 @@ async fn why_closed(server: &str, tls: Option<&Tls>) -> Error {
     }
 }
 
-async fn four_letter_word(server: &str, tls: Option<&Tls>) -> Result<String, Error> {
+async fn four_letter_word(server: &str, tls: Option<&ClientTls>) -> Result<String, Error> {
     let mut stream = open_stream(server, tls).await?;
     let mut answer = Vec::new();
     let exchange = async {

@@ -8,7 +8,6 @@ mod connect;
 mod session;
 #[cfg(test)]
 mod tests;
-mod tls;
 mod walk;
 
 use tokio::io::{AsyncRead, AsyncWrite};

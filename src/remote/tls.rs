@@ -1,4 +1,4 @@
-//! TLS connections to a ZooKeeper's `secureClientPort`.
+//! TLS of clients: connections to servers whose certificates the given authorities signed.
 
 use std::io;
 use std::path::Path;
@@ -12,20 +12,27 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::AccessError;
 use crate::config::StoreAccess;
-use crate::transfer::Error;
 
 /// The TLS configuration: the trusted authorities, and the client certificate.
-pub(super) struct Tls(TlsConnector);
+#[derive(Clone)]
+pub struct ClientTls(TlsConnector);
 
-impl Tls {
+impl std::fmt::Debug for ClientTls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ClientTls")
+    }
+}
+
+impl ClientTls {
     /// The configuration, if an authority for the servers is given.
-    pub(super) fn new(access: &StoreAccess) -> Result<Option<Self>, Error> {
+    pub fn new(access: &StoreAccess) -> Result<Option<Self>, AccessError> {
         let Some(path) = &access.authorities else {
             return Ok(None);
         };
         let invalid = |path: &Path, why: &dyn std::fmt::Display| {
-            Error::Input(format!("{}: {why}", path.display()))
+            AccessError(format!("{}: {why}", path.display()))
         };
         let mut roots = RootCertStore::empty();
         for certificate in certificates(path)? {
@@ -39,7 +46,7 @@ impl Tls {
             None => config.with_no_client_auth(),
             Some((certificate, key)) => {
                 let pem = PrivateKeyDer::from_pem_file(key);
-                let no_key = |_| Error::Input(format!("{} holds no key in PEM", key.display()));
+                let no_key = |_| AccessError(format!("{} holds no key in PEM", key.display()));
                 config
                     .with_client_auth_cert(certificates(certificate)?, pem.map_err(no_key)?)
                     .map_err(|why| invalid(certificate, &why))?
@@ -49,7 +56,7 @@ impl Tls {
     }
 
     /// Encrypts a connection to a server, HOST:PORT.
-    pub(super) async fn encrypt(
+    pub async fn encrypt(
         &self,
         server: &str,
         stream: TcpStream,
@@ -61,8 +68,8 @@ impl Tls {
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let no_certificate = || Error::Input(format!("{} holds no certificate in PEM", path.display()));
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, AccessError> {
+    let no_certificate = || AccessError(format!("{} holds no certificate in PEM", path.display()));
     let found =
         CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     match found {

@@ -1,0 +1,202 @@
+//! A client of Consul's HTTP API.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::key_path::key_path;
+use super::reach::Reach;
+use super::{Consistency, Failure, HeldLock, Outcome};
+use crate::bench::http::{Request, Response};
+use crate::bench::target::Target;
+
+/// The longest wait of a blocking query, which Consul bounds to this.
+const WAIT: &str = "10m";
+
+/// The wait for a lock that another session holds.
+const LOCK_WAIT: &str = "60s";
+
+/// A client of Consul's HTTP API.
+#[derive(Debug)]
+pub struct ConsulClient {
+    reach: Reach,
+    /// The query that makes a read linearizable, or nothing.
+    consistency: &'static str,
+    /// The index of each key that was read for a compare-and-swap, or of the last answer of its blocking queries.
+    indexes: HashMap<String, u64>,
+    /// The session that locks are taken with.
+    session: Option<String>,
+}
+
+impl ConsulClient {
+    /// The client of a number, not yet connected.
+    pub fn new(target: Arc<Target>, number: u64, consistency: Consistency) -> Self {
+        Self {
+            reach: Reach::new(target, number),
+            consistency: match consistency {
+                Consistency::Linearizable => "?consistent=",
+                Consistency::Default => "",
+            },
+            indexes: HashMap::new(),
+            session: None,
+        }
+    }
+
+    /// Reads a key.
+    pub async fn get(&mut self, key: &str) -> Result<Outcome, Failure> {
+        let target = format!("{}{}", path(key), self.consistency);
+        self.read(&target).await.map(|found| outcome(&found))
+    }
+
+    /// Reads all keys with a prefix.
+    pub async fn list(&mut self, prefix: &str) -> Result<Outcome, Failure> {
+        let consistent = match self.consistency {
+            "" => "",
+            _ => "&consistent=",
+        };
+        let target = format!("{}?recurse={consistent}", path(prefix));
+        self.read(&target).await.map(|found| outcome(&found))
+    }
+
+    /// Writes a key.
+    pub async fn put(&mut self, key: &str, value: &[u8]) -> Result<Outcome, Failure> {
+        let target = path(key);
+        let request = Request::with_body("PUT", &target, value);
+        let response = self.reach.expect(&request).await?;
+        Ok(outcome(&response))
+    }
+
+    /// Writes a key if it has not changed since this client last read or wrote it.
+    pub async fn cas(&mut self, key: &str, value: &[u8]) -> Result<Outcome, Failure> {
+        let index = match self.indexes.get(key) {
+            Some(index) => *index,
+            None => self.index(key).await?,
+        };
+        let done = self.put_if(key, value, index).await?;
+        // The answer has no index. A key that has one is read again before the next, as libkv does.
+        self.indexes.remove(key);
+        Ok(done)
+    }
+
+    /// Writes a key that must not exist.
+    pub async fn create(&mut self, key: &str, value: &[u8]) -> Result<Outcome, Failure> {
+        self.put_if(key, value, 0).await
+    }
+
+    /// Deletes a key.
+    pub async fn delete(&mut self, key: &str) -> Result<Outcome, Failure> {
+        let target = path(key);
+        let response = self.reach.expect(&Request::new("DELETE", &target)).await?;
+        Ok(outcome(&response))
+    }
+
+    /// Reads the index of a key, as a part of a compare-and-swap that is not measured on its own.
+    pub async fn prepare_cas(&mut self, key: &str) -> Result<(), Failure> {
+        let index = self.index(key).await?;
+        self.indexes.insert(key.to_owned(), index);
+        Ok(())
+    }
+
+    /// Takes a lock, waiting for its holder.
+    pub async fn lock(&mut self, key: &str) -> Result<HeldLock, Failure> {
+        let session = self.session().await?;
+        let acquire = format!("{}?acquire={session}", path(key));
+        loop {
+            let request = Request::with_body("PUT", &acquire, b"");
+            let response = self.reach.expect(&request).await?;
+            if is_true(&response) {
+                return Ok(HeldLock::Session(session));
+            }
+            let seen = self.reach.send(&Request::new("GET", &path(key))).await?;
+            if !has_holder(&seen) {
+                continue;
+            }
+            let index = index_of(&seen)?;
+            let target = format!("{}?index={index}&wait={LOCK_WAIT}", path(key));
+            self.reach.send(&Request::new("GET", &target)).await?;
+        }
+    }
+
+    /// Gives a lock back.
+    pub async fn unlock(&mut self, key: &str, held: HeldLock) -> Result<(), Failure> {
+        let HeldLock::Session(session) = held else {
+            return Err(Failure::Unsupported("not a lock of Consul"));
+        };
+        let target = format!("{}?release={session}", path(key));
+        let request = Request::with_body("PUT", &target, b"");
+        self.reach.expect(&request).await.map(|_done| ())
+    }
+
+    /// Waits for the next change of a key by a blocking query. The first call returns at once, with the index to wait from.
+    pub async fn poll(&mut self, key: &str) -> Result<Outcome, Failure> {
+        let target = match self.indexes.get(key) {
+            Some(index) => format!("{}?index={index}&wait={WAIT}", path(key)),
+            None => path(key),
+        };
+        let response = self.reach.send(&Request::new("GET", &target)).await?;
+        if response.status != 200 && response.status != 404 {
+            return Err(response.refusal());
+        }
+        self.indexes.insert(key.to_owned(), index_of(&response)?);
+        Ok(outcome(&response))
+    }
+
+    async fn read(&mut self, target: &str) -> Result<Response, Failure> {
+        self.reach.expect(&Request::new("GET", target)).await
+    }
+
+    async fn index(&mut self, key: &str) -> Result<u64, Failure> {
+        let target = format!("{}?consistent=", path(key));
+        let response = self.read(&target).await?;
+        index_of(&response)
+    }
+
+    async fn put_if(&mut self, key: &str, value: &[u8], index: u64) -> Result<Outcome, Failure> {
+        let target = format!("{}?cas={index}", path(key));
+        let request = Request::with_body("PUT", &target, value);
+        let response = self.reach.expect(&request).await?;
+        Ok(Outcome {
+            conflict: !is_true(&response),
+            ..outcome(&response)
+        })
+    }
+
+    /// The session of this client, without a TTL: it ends when the server loses it.
+    async fn session(&mut self) -> Result<String, Failure> {
+        if let Some(session) = &self.session {
+            return Ok(session.clone());
+        }
+        let body = br#"{"Name":"kubekv bench","LockDelay":"0s","Behavior":"delete","TTL":"3600s"}"#;
+        let request = Request::with_body("PUT", "/v1/session/create", body);
+        let response = self.reach.expect(&request).await?;
+        let bad = || Failure::BadAnswer("a session without an ID".to_owned());
+        let created: serde_json::Value =
+            serde_json::from_slice(&response.text()?).map_err(|_| bad())?;
+        let id = created.get("ID").and_then(serde_json::Value::as_str);
+        let id = id.ok_or_else(bad)?.to_owned();
+        self.session = Some(id.clone());
+        Ok(id)
+    }
+}
+
+fn path(key: &str) -> String {
+    key_path("/v1/kv/", key)
+}
+
+fn outcome(response: &Response) -> Outcome {
+    Outcome::of_bytes(response.body.len())
+}
+
+fn is_true(response: &Response) -> bool {
+    response.body.starts_with(b"true")
+}
+
+fn index_of(response: &Response) -> Result<u64, Failure> {
+    response
+        .number("x-consul-index")
+        .ok_or_else(|| Failure::BadAnswer("no X-Consul-Index".to_owned()))
+}
+
+fn has_holder(response: &Response) -> bool {
+    let text = response.text().unwrap_or_default();
+    response.status == 200 && text.windows(11).any(|part| part == b"\"Session\":\"")
+}

@@ -1,0 +1,38 @@
+//! The failure of one operation.
+
+/// Why an operation failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The server refused, in its own words.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// The connection was lost, or could not be opened.
+    #[error("connection: {0}")]
+    Connection(String),
+    /// No answer within the time allowed.
+    #[error("timeout")]
+    Timeout,
+    /// The answer is not one of this protocol.
+    #[error("bad answer: {0}")]
+    BadAnswer(String),
+    /// The protocol has no such operation.
+    #[error("{0}")]
+    Unsupported(&'static str),
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        // The kind, not the whole text: failures are counted by their text.
+        Self::Connection(error.kind().to_string())
+    }
+}
+
+impl Failure {
+    /// Whether the connection cannot be used any more.
+    pub fn ends_connection(&self) -> bool {
+        match self {
+            Self::Refused(_) | Self::Unsupported(_) => false,
+            Self::Connection(_) | Self::Timeout | Self::BadAnswer(_) => true,
+        }
+    }
+}

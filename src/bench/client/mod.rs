@@ -1,0 +1,33 @@
+//! Clients: one connection each, which performs one operation at a time in its protocol.
+
+mod consul;
+mod etcd2;
+mod failure;
+mod key_path;
+mod outcome;
+mod reach;
+
+pub use consul::ConsulClient;
+pub use etcd2::Etcd2Client;
+pub use failure::Failure;
+pub use outcome::Outcome;
+
+/// The promise of a read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Consistency {
+    /// Every write that was answered before the read is seen: Consul's `consistent`, etcd's `quorum=true` and its ranges,
+    /// ZooKeeper's `sync` before the read.
+    #[default]
+    Linearizable,
+    /// The read that the protocol makes when nothing is asked for; serializable on etcd 3.
+    Default,
+}
+
+/// A lock that is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeldLock {
+    /// Consul's session that holds the key.
+    Session(String),
+    /// The index of etcd v2's entry.
+    Index(u64),
+}

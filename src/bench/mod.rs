@@ -1,0 +1,12 @@
+//! The load generator, `kubekv bench`: a client of any server that speaks Consul's HTTP API, etcd's version 2 or 3 or
+//! ZooKeeper's protocol.
+//!
+//! [`target`] says where the load goes, [`client`] performs one operation over one connection ([`http`] carries those of
+//! Consul and etcd v2). It knows nothing of kubekv's own servers: all servers are measured alike.
+
+pub mod client;
+pub mod http;
+mod stream;
+pub mod target;
+
+pub use stream::Stream;

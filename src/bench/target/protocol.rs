@@ -1,0 +1,26 @@
+//! The protocol that the servers under load speak.
+
+/// A protocol that load can be generated in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetProtocol {
+    /// Consul's HTTP API.
+    Consul,
+    /// etcd's version 2 API.
+    Etcd2,
+    /// etcd's version 3 API.
+    Etcd3,
+    /// ZooKeeper's protocol.
+    ZooKeeper,
+}
+
+impl TargetProtocol {
+    /// The scheme of its URLs.
+    pub fn scheme(self) -> &'static str {
+        match self {
+            Self::Consul => "consul",
+            Self::Etcd2 => "etcd2",
+            Self::Etcd3 => "etcd3",
+            Self::ZooKeeper => "zk",
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Access to remote servers, for clients of all protocols: TLS, and secrets from files.
+
+mod secret;
+mod tls;
+
+pub use secret::{read_file, read_password};
+pub use tls::ClientTls;
+
+/// A credential or certificate file that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct AccessError(pub String);
