@@ -8,5 +8,6 @@ pub mod client;
 pub mod http;
 mod stream;
 pub mod target;
+pub mod zookeeper;
 
 pub use stream::Stream;

@@ -1,0 +1,3 @@
+//! The ZooKeeper client: a pipelined session, and the operations under load over it, one a file.
+
+pub mod session;
