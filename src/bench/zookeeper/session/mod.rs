@@ -89,6 +89,11 @@ impl PipelinedSession {
         self.shared.lock().failure.clone()
     }
 
+    /// Whether the session or its connection has ended.
+    pub fn is_ended(&self) -> bool {
+        self.shared.lock().failure.is_some()
+    }
+
     /// Ends the session.
     pub async fn close(self) -> Result<(), Failure> {
         let closed = self.request(OpCode::CloseSession, &()).await?;
