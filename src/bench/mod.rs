@@ -5,9 +5,17 @@
 //! Consul and etcd v2). It knows nothing of kubekv's own servers: all servers are measured alike.
 
 pub mod client;
+pub mod constant;
 pub mod http;
+pub mod keys;
+pub mod measure;
+pub mod operation;
+pub mod pace;
+pub mod report;
+pub mod run;
 mod stream;
 pub mod target;
+pub mod value;
 pub mod zookeeper;
 
 pub use stream::Stream;

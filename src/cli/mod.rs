@@ -1,5 +1,7 @@
 //! The `kubekv` command line: one module for each group of commands.
 
+#[cfg(feature = "bench")]
+mod bench;
 mod client;
 mod completions;
 mod crd;
@@ -52,6 +54,9 @@ enum Command {
     Check(store::Check),
     /// Verify an embedded store that no gateway uses, and copy it
     Backup(store::Backup),
+    /// Generate load for kubekv and servers like it, and measure them
+    #[cfg(feature = "bench")]
+    Bench(Box<bench::Bench>),
     /// Print the custom resource definition for --store kubernetes:, for kubectl apply -f -
     Crd(crd::Crd),
     /// Print the name of a key's object in Kubernetes
@@ -79,6 +84,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Status(status) => status.run(),
         Command::Check(check) => check.run(),
         Command::Backup(backup) => backup.run(),
+        #[cfg(feature = "bench")]
+        Command::Bench(bench) => bench.run(),
         Command::Crd(crd::Crd {}) => crd::Crd::run(),
         Command::Name(name) => name.run(),
         Command::Completions(completions) => completions.run(Cli::command()),

@@ -13,12 +13,11 @@ impl ZooKeeperClient {
             None => self.version(key).await?,
         };
         let path = self.path(key);
-        let reply = match version {
-            Some(version) => self.set(path, value, version).await?,
-            None => {
-                let flags = create_flags::PERSISTENT;
-                self.create_node(path, value, flags).await?
-            }
+        let reply = if let Some(version) = version {
+            self.set(path, value, version).await?
+        } else {
+            let flags = create_flags::PERSISTENT;
+            self.create_node(path, value, flags).await?
         };
         let bytes = match &reply.answer {
             // Whoever lost reads the version again before the next attempt.

@@ -19,7 +19,7 @@ pub const BENCH_OPTIONS: [(&str, &str, &str); 6] = [
         "FILE",
         "The client certificate, in PEM",
     ),
-    (OPTIONS.key, "FILE", "The key of --cert, in PEM"),
+    (OPTIONS.key, "FILE", "The key of --tls-cert, in PEM"),
     (
         OPTIONS.user,
         "NAME",
@@ -44,9 +44,9 @@ const TOKEN_FILE: &str = "token-file";
 const TOKEN: &str = "token";
 
 const OPTIONS: AccessOptions = AccessOptions {
-    authorities: "ca",
-    certificate: "cert",
-    key: "key",
+    authorities: "tls-ca",
+    certificate: "tls-cert",
+    key: "tls-key",
     user: "user",
     password_file: "password-file",
     password: "password",
@@ -101,7 +101,7 @@ pub fn bench_target(
         return Err(ConfigError::at(&SettingOrigin::Flag(OPTIONS.user), why));
     }
     if access.certificate.is_some() && access.authorities.is_none() {
-        let why = "give --ca, too";
+        let why = "give --tls-ca, too";
         return Err(ConfigError::at(
             &SettingOrigin::Flag(OPTIONS.certificate),
             why,
@@ -148,7 +148,7 @@ mod tests {
         let file = "/dev/null";
         for (url, option, want) in [
             ("etcd2://a:1", "token-file", "only consul://"),
-            ("consul://a:1", "key", "give --cert, too"),
+            ("consul://a:1", "tls-key", "give --tls-cert, too"),
         ] {
             let error = read(url, &[(option, file)]).unwrap_err();
             assert!(error.contains(want), "{error}");

@@ -1,0 +1,28 @@
+//! One line of progress.
+
+use crate::bench::run::Progress;
+
+/// A second of a run as a line.
+pub fn progress_line(progress: &Progress, seconds: f64) -> String {
+    let latency = &progress.latency;
+    let failed = match progress.failed {
+        0 => String::new(),
+        failed => format!("  {failed} failed"),
+    };
+    let waiting = match progress.waiting {
+        0 => String::new(),
+        waiting => format!("  {waiting} due and not sent"),
+    };
+    let warm_up = if progress.is_warm_up {
+        "  (warm-up)"
+    } else {
+        ""
+    };
+    format!(
+        "{:>5.0} s  {:>9.0}/s  p50 {}  p99 {}{failed}{waiting}{warm_up}",
+        progress.elapsed.as_secs_f64(),
+        super::result::ratio(latency.count(), seconds),
+        super::text::duration(latency.quantile_us(0.5)),
+        super::text::duration(latency.quantile_us(0.99)),
+    )
+}

@@ -1,0 +1,231 @@
+//! The result of a run, as JSON.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Machine;
+use crate::bench::measure::{ClientLoad, Latencies, Limit, OperationRecord, ServerUse};
+use crate::bench::run::Measured;
+
+/// The version of this format.
+pub(super) const FORMAT: u32 = 1;
+
+/// The result of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunResult {
+    /// The version of this format.
+    pub kubekv_bench: u32,
+    /// The version of kubekv.
+    pub version: String,
+    /// The target, without secrets.
+    pub target: String,
+    /// The load.
+    pub load: LoadSummary,
+    /// The machine.
+    pub machine: Machine,
+    /// By the name of the operation.
+    pub operations: BTreeMap<String, OperationResult>,
+    /// The load on the client.
+    pub client: ClientResult,
+    /// The server process, with `--pid`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerResult>,
+    /// The longest time in which no operation succeeded, in milliseconds.
+    pub longest_gap_ms: f64,
+    /// What limited the run other than the server: `client`, `machine` or `lateness`.
+    pub limited_by: Option<String>,
+}
+
+/// The load of a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LoadSummary {
+    /// The arguments of the command.
+    pub arguments: Vec<String>,
+    /// When it began, in milliseconds since 1970.
+    pub started_ms: i64,
+    /// The clients.
+    pub clients: u32,
+    /// The operations due per second; none where each client waits for its answer.
+    pub rate: Option<f64>,
+    /// How long it was measured, in seconds.
+    pub seconds: f64,
+}
+
+/// The result of one kind of operation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OperationResult {
+    /// How many were answered.
+    pub answered: u64,
+    /// How many were answered per second.
+    pub per_second: f64,
+    /// How many compare-and-swaps lost against another write.
+    pub conflicts: u64,
+    /// The bytes of the answers.
+    pub bytes: u64,
+    /// How many failed, by the failure.
+    pub failures: BTreeMap<String, u64>,
+    /// From when each was due until it was answered; in a closed loop, from when it was sent.
+    pub latency: LatencySummary,
+    /// From when each was sent until it was answered.
+    pub service: LatencySummary,
+}
+
+/// A distribution of latencies, in microseconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LatencySummary {
+    /// The shortest.
+    pub min_us: f64,
+    /// The mean.
+    pub mean_us: f64,
+    /// The median.
+    pub p50_us: f64,
+    /// 90 of 100 are not longer.
+    pub p90_us: f64,
+    /// 99 of 100 are not longer.
+    pub p99_us: f64,
+    /// 999 of 1,000 are not longer.
+    pub p999_us: f64,
+    /// The longest.
+    pub max_us: f64,
+    /// The HDR histogram in nanoseconds: version 2, compressed, base64.
+    pub histogram: String,
+}
+
+/// The load on the client.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ClientResult {
+    /// The processor time of its threads, in seconds.
+    pub cpu_seconds: f64,
+    /// The share of the time that its busiest thread ran.
+    pub busiest_thread: f64,
+    /// The share of the time that this thread waited for a processor.
+    pub waited_for_processor: f64,
+    /// Half of the operations were sent this late, or less, though a connection was free, in microseconds.
+    pub lateness_p50_us: f64,
+    /// The same for 99 of 100.
+    pub lateness_p99_us: f64,
+    /// The same for all.
+    pub lateness_max_us: f64,
+}
+
+/// The use of the machine by the server process while it was measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServerResult {
+    /// The processor time, in seconds.
+    pub cpu_seconds: f64,
+    /// The processor time of one operation, in microseconds.
+    pub cpu_us_per_operation: f64,
+    /// The resident memory before, in bytes.
+    pub resident_bytes_before: u64,
+    /// The resident memory after, in bytes.
+    pub resident_bytes_after: u64,
+    /// The bytes written to disk.
+    pub written_bytes: u64,
+}
+
+impl RunResult {
+    /// The result of a measured run.
+    pub fn new(target: String, load: LoadSummary, measured: &Measured) -> Self {
+        let seconds = measured.elapsed.as_secs_f64();
+        let mut all = Latencies::new();
+        let mut answered = 0;
+        let mut operations = BTreeMap::new();
+        for (operation, record) in &measured.recorder.operations {
+            all.add(&record.latency);
+            answered += record.answered;
+            let result = OperationResult::new(record, seconds);
+            operations.insert(operation.name().to_owned(), result);
+        }
+        let limit = measured.client.limit(all.quantile_us(0.99));
+        Self {
+            kubekv_bench: FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            target,
+            load: LoadSummary { seconds, ..load },
+            machine: Machine::this(),
+            operations,
+            client: ClientResult::new(&measured.client),
+            server: measured
+                .server
+                .map(|(before, after)| ServerResult::new(before, after, answered)),
+            longest_gap_ms: measured.longest_gap.as_secs_f64() * 1e3,
+            limited_by: limit.map(|limit| Limit::name(limit).to_owned()),
+        }
+    }
+}
+
+impl OperationResult {
+    /// The result of a record over some seconds.
+    pub fn new(record: &OperationRecord, seconds: f64) -> Self {
+        Self {
+            answered: record.answered,
+            per_second: ratio(record.answered, seconds),
+            conflicts: record.conflicts,
+            bytes: record.bytes,
+            failures: record.failures.clone(),
+            latency: LatencySummary::new(&record.latency),
+            service: LatencySummary::new(&record.service),
+        }
+    }
+}
+
+impl LatencySummary {
+    /// The summary of latencies.
+    pub fn new(latencies: &Latencies) -> Self {
+        Self {
+            min_us: latencies.min_us(),
+            mean_us: latencies.mean_us(),
+            p50_us: latencies.quantile_us(0.5),
+            p90_us: latencies.quantile_us(0.9),
+            p99_us: latencies.quantile_us(0.99),
+            p999_us: latencies.quantile_us(0.999),
+            max_us: latencies.max_us(),
+            histogram: latencies.encode(),
+        }
+    }
+}
+
+impl ClientResult {
+    /// The result of the load on a client.
+    pub fn new(load: &ClientLoad) -> Self {
+        Self {
+            cpu_seconds: load.cpu.as_secs_f64(),
+            busiest_thread: load.busiest,
+            waited_for_processor: load.waited,
+            lateness_p50_us: load.lateness.quantile_us(0.5),
+            lateness_p99_us: load.lateness.quantile_us(0.99),
+            lateness_max_us: load.lateness.max_us(),
+        }
+    }
+}
+
+impl ServerResult {
+    /// The difference of two looks at a process.
+    pub fn new(before: ServerUse, after: ServerUse, answered: u64) -> Self {
+        let cpu_seconds = after.cpu.saturating_sub(before.cpu).as_secs_f64();
+        Self {
+            cpu_seconds,
+            cpu_us_per_operation: match answered {
+                0 => 0.0,
+                _ => 1e6 / ratio(answered, cpu_seconds).max(1e-9),
+            },
+            resident_bytes_before: before.resident_bytes,
+            resident_bytes_after: after.resident_bytes,
+            written_bytes: after.written_bytes.saturating_sub(before.written_bytes),
+        }
+    }
+}
+
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    reason = "counts of operations are far below 2^52"
+)]
+pub(super) fn ratio(count: u64, seconds: f64) -> f64 {
+    if seconds > 0.0 {
+        count as f64 / seconds
+    } else {
+        0.0
+    }
+}

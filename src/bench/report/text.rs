@@ -1,0 +1,120 @@
+//! A result as text.
+
+use std::fmt::Write;
+
+use super::{OperationResult, RunResult};
+use crate::bench::measure::Limit;
+
+/// The result as lines for a terminal.
+pub fn text(result: &RunResult) -> String {
+    let mut out = String::new();
+    // Writing to a string does not fail.
+    let _written = write_all(result, &mut out);
+    out
+}
+
+fn write_all(result: &RunResult, out: &mut String) -> std::fmt::Result {
+    let load = &result.load;
+    let pace = match load.rate {
+        Some(rate) => format!("{rate} operations a second due"),
+        None => "each client waits for its answer".to_owned(),
+    };
+    writeln!(
+        out,
+        "{}: {} clients, {:.0} s, {pace}",
+        result.target, load.clients, load.seconds
+    )?;
+    for (name, operation) in &result.operations {
+        write_operation(name, operation, out)?;
+    }
+    let client = &result.client;
+    write!(
+        out,
+        "client    busiest thread {:.0} % of a core, {:.0} % waiting for one",
+        client.busiest_thread * 100.0,
+        client.waited_for_processor * 100.0
+    )?;
+    match load.rate {
+        Some(_) => writeln!(
+            out,
+            "; sent late by p50 {}, p99 {}, max {}",
+            duration(client.lateness_p50_us),
+            duration(client.lateness_p99_us),
+            duration(client.lateness_max_us)
+        )?,
+        None => writeln!(out)?,
+    }
+    if let Some(server) = &result.server {
+        writeln!(
+            out,
+            "server    {:.1} s of processor time, {:.1} us an operation; resident {} MiB, {} MiB before; {} MiB written",
+            server.cpu_seconds,
+            server.cpu_us_per_operation,
+            server.resident_bytes_after >> 20,
+            server.resident_bytes_before >> 20,
+            server.written_bytes >> 20
+        )?;
+    }
+    writeln!(
+        out,
+        "longest time without a success: {}",
+        duration(result.longest_gap_ms * 1e3)
+    )?;
+    let limits = [Limit::Client, Limit::Machine, Limit::Lateness];
+    let limit = limits
+        .into_iter()
+        .find(|limit| result.limited_by.as_deref() == Some(limit.name()));
+    if let Some(limit) = limit {
+        writeln!(out, "NOT THE SERVER'S LIMIT: {}.", limit.explanation())?;
+    }
+    Ok(())
+}
+
+fn write_operation(name: &str, operation: &OperationResult, out: &mut String) -> std::fmt::Result {
+    let latency = &operation.latency;
+    writeln!(
+        out,
+        "{name:<8}{:>10.0}/s  p50 {}  p90 {}  p99 {}  p99.9 {}  max {}",
+        operation.per_second,
+        duration(latency.p50_us),
+        duration(latency.p90_us),
+        duration(latency.p99_us),
+        duration(latency.p999_us),
+        duration(latency.max_us)
+    )?;
+    if operation.conflicts > 0 {
+        let (conflicts, answered) = (operation.conflicts, operation.answered);
+        writeln!(
+            out,
+            "        {conflicts} of {answered} lost against another write"
+        )?;
+    }
+    for (failure, count) in &operation.failures {
+        writeln!(out, "        {count} failed: {failure}")?;
+    }
+    Ok(())
+}
+
+/// A time in the unit that suits it.
+pub(super) fn duration(us: f64) -> String {
+    if us < 1_000.0 {
+        format!("{us:.0} us")
+    } else if us < 100_000.0 {
+        format!("{:.2} ms", us / 1e3)
+    } else if us < 1_000_000.0 {
+        format!("{:.0} ms", us / 1e3)
+    } else {
+        format!("{:.2} s", us / 1e6)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::duration;
+
+    #[test]
+    fn times_have_a_unit_that_suits_them() {
+        let shown = [0.6, 12.0, 1_234.0, 250_000.0, 9_876_543.0].map(duration);
+        assert_eq!(shown, ["1 us", "12 us", "1.23 ms", "250 ms", "9.88 s"]);
+    }
+}

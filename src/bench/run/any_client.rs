@@ -1,0 +1,100 @@
+//! A client of any protocol.
+
+use std::sync::Arc;
+
+use crate::bench::client::{Consistency, ConsulClient, Etcd2Client, Failure, HeldLock, Outcome};
+use crate::bench::target::{Target, TargetProtocol};
+
+/// A client of the target's protocol.
+#[derive(Debug)]
+pub enum AnyClient {
+    /// Of Consul.
+    Consul(Box<ConsulClient>),
+    /// Of etcd, version 2.
+    Etcd2(Box<Etcd2Client>),
+}
+
+/// Calls a method on the client of each protocol.
+macro_rules! each {
+    ($self:ident, $client:ident => $call:expr) => {
+        match $self {
+            Self::Consul($client) => $call,
+            Self::Etcd2($client) => $call,
+        }
+    };
+}
+
+impl AnyClient {
+    /// The client of a number, not yet connected.
+    pub fn new(target: &Arc<Target>, number: u64, consistency: Consistency) -> Self {
+        let own = Arc::clone(target);
+        match target.protocol {
+            TargetProtocol::Consul => {
+                Self::Consul(Box::new(ConsulClient::new(own, number, consistency)))
+            }
+            TargetProtocol::Etcd2 | TargetProtocol::Etcd3 | TargetProtocol::ZooKeeper => {
+                Self::Etcd2(Box::new(Etcd2Client::new(own, number, consistency)))
+            }
+        }
+    }
+
+    /// Reads a key.
+    pub async fn get(&mut self, key: &str) -> Result<Outcome, Failure> {
+        each!(self, client => client.get(key).await)
+    }
+
+    /// Reads all keys with a prefix.
+    pub async fn list(&mut self, prefix: &str) -> Result<Outcome, Failure> {
+        each!(self, client => client.list(prefix).await)
+    }
+
+    /// Writes a key.
+    pub async fn put(&mut self, key: &str, value: &[u8]) -> Result<Outcome, Failure> {
+        each!(self, client => client.put(key, value).await)
+    }
+
+    /// Reads what the next compare-and-swap of a key compares with, where that is not known.
+    pub async fn prepare_cas(&mut self, key: &str) -> Result<(), Failure> {
+        each!(self, client => client.prepare_cas(key).await)
+    }
+
+    /// Writes a key that has not changed since it was last read or written by this client.
+    pub async fn cas(&mut self, key: &str, value: &[u8]) -> Result<Outcome, Failure> {
+        each!(self, client => client.cas(key, value).await)
+    }
+
+    /// Writes a key that must not exist.
+    pub async fn create(&mut self, key: &str, value: &[u8]) -> Result<Outcome, Failure> {
+        each!(self, client => client.create(key, value).await)
+    }
+
+    /// Deletes a key.
+    pub async fn delete(&mut self, key: &str) -> Result<Outcome, Failure> {
+        each!(self, client => client.delete(key).await)
+    }
+
+    /// Takes a lock, waiting for its holder.
+    pub async fn lock(&mut self, key: &str) -> Result<HeldLock, Failure> {
+        each!(self, client => client.lock(key).await)
+    }
+
+    /// Gives a lock back.
+    pub async fn unlock(&mut self, key: &str, held: HeldLock) -> Result<(), Failure> {
+        each!(self, client => client.unlock(key, held).await)
+    }
+
+    /// Waits for the next change of a key by a blocking query or a one-shot watch; the first call returns at once.
+    pub async fn poll(&mut self, key: &str) -> Result<Outcome, Failure> {
+        each!(self, client => client.poll(key).await)
+    }
+
+    /// Waits for the next event of a key on a stream; the first call returns when the stream has begun.
+    pub async fn watch(&mut self, key: &str) -> Result<Outcome, Failure> {
+        match self {
+            Self::Consul(_) => Err(Failure::Unsupported(
+                "Consul has no streams of events: use poll, its blocking queries",
+            )),
+            Self::Etcd2(client) => client.watch(key).await,
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Filling: writing the keys that operations need, before the run.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::task::LocalSet;
+
+use super::any_client::AnyClient;
+use super::options::LoadOptions;
+use crate::bench::client::{Consistency, Failure};
+use crate::bench::keys::KeyShape;
+use crate::bench::operation::Operation;
+use crate::bench::target::Target;
+use crate::bench::value::ValueShape;
+
+/// The clients that write at once.
+const CLIENTS: u64 = 64;
+
+/// Why the keys could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the keys before the run: {0}")]
+pub struct FillError(#[from] Failure);
+
+/// Writes the keys of a load, where one of its operations needs them.
+pub(super) fn fill(target: &Arc<Target>, options: &LoadOptions) -> Result<(), FillError> {
+    let is_needed = options.mix.operations().any(Operation::needs_entries);
+    if !(options.fill && is_needed) || options.key.is_some() {
+        return Ok(());
+    }
+    write_all(target, &options.keys, &options.value)
+}
+
+/// Writes keys.
+pub(super) fn write_all(
+    target: &Arc<Target>,
+    keys: &KeyShape,
+    value: &ValueShape,
+) -> Result<(), FillError> {
+    let failed = |error: std::io::Error| FillError(Failure::from(error));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(failed)?;
+    let plan = Rc::new((keys.clone(), value.clone()));
+    LocalSet::new().block_on(&runtime, async {
+        let clients = CLIENTS.min(keys.count);
+        let mut running = tokio::task::JoinSet::new();
+        for first in 0..clients {
+            let client = AnyClient::new(target, first, Consistency::Default);
+            running.spawn_local(write_share(client, Rc::clone(&plan), first, clients));
+        }
+        while let Some(ended) = running.join_next().await {
+            ended.map_err(|_| FillError(Failure::Connection("cancelled".to_owned())))??;
+        }
+        Ok(())
+    })
+}
+
+async fn write_share(
+    mut client: AnyClient,
+    plan: Rc<(KeyShape, ValueShape)>,
+    first: u64,
+    clients: u64,
+) -> Result<(), FillError> {
+    let (keys, value) = &*plan;
+    let mut bytes = Vec::new();
+    let mut number = first;
+    while number < keys.count {
+        value.write(number, &mut bytes);
+        client.put(&keys.name(number), &bytes).await?;
+        number += clients;
+    }
+    Ok(())
+}

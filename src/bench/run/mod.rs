@@ -1,0 +1,14 @@
+//! A run: threads of clients that send operations for a time, and what came of them.
+
+mod any_client;
+mod client_task;
+mod fill;
+mod options;
+mod progress;
+mod thread;
+mod threads;
+
+pub use any_client::AnyClient;
+pub use options::{LoadOptions, Pace};
+pub use progress::{Progress, ProgressSink};
+pub use threads::{Measured, run};

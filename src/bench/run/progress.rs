@@ -1,0 +1,44 @@
+//! The progress of a run, second by second.
+
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::bench::measure::Latencies;
+
+/// What happened since the last look.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// How long the run has lasted.
+    pub elapsed: Duration,
+    /// Whether this time is not measured.
+    pub is_warm_up: bool,
+    /// The latencies of operations that were answered since.
+    pub latency: Latencies,
+    /// How many failed since.
+    pub failed: u64,
+    /// How many due operations no client has taken yet.
+    pub waiting: usize,
+}
+
+/// Receives progress.
+pub type ProgressSink<'a> = &'a (dyn Fn(&Progress) + Sync);
+
+/// What the threads of a run have done since the last look.
+#[derive(Debug, Default)]
+pub(super) struct Tally(Mutex<Progress>);
+
+impl Tally {
+    /// Adds what a thread did.
+    pub(super) fn add(&self, latency: &Latencies, failed: u64, waiting: usize) {
+        let mut sum = self.0.lock();
+        sum.latency.add(latency);
+        sum.failed += failed;
+        sum.waiting += waiting;
+    }
+
+    /// Takes what was added.
+    pub(super) fn take(&self) -> Progress {
+        std::mem::take(&mut *self.0.lock())
+    }
+}

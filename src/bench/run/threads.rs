@@ -1,0 +1,144 @@
+//! The threads of a run, and their results together.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::fill::{self, FillError};
+use super::options::LoadOptions;
+use super::progress::{ProgressSink, Tally};
+use super::thread::{self, RunContext, ThreadReport};
+use crate::bench::keys::KeyChooser;
+use crate::bench::measure::{ClientLoad, GapMeter, Recorder, ServerUse};
+use crate::bench::target::Target;
+
+/// How often progress is shown.
+const PROGRESS: Duration = Duration::from_secs(1);
+
+/// How long threads have to connect before the first operation counts, at least.
+const SETTLE: Duration = Duration::from_millis(50);
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Measured {
+    /// The operations that were due while it was measured.
+    pub recorder: Recorder,
+    /// How long it was measured.
+    pub elapsed: Duration,
+    /// The load on the client.
+    pub client: ClientLoad,
+    /// The longest time without a success.
+    pub longest_gap: Duration,
+    /// The server process before and after.
+    pub server: Option<(ServerUse, ServerUse)>,
+}
+
+/// Why a run did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The keys could not be written before it.
+    #[error(transparent)]
+    Fill(#[from] FillError),
+    /// A thread could not be started.
+    #[error("cannot start a thread of clients: {0}")]
+    Thread(#[from] io::Error),
+    /// There is no such process.
+    #[error("--pid: there is no process {0}")]
+    NoServer(u32),
+}
+
+/// Runs a load against a target; `server` is the process whose use of the machine is measured. It blocks the calling thread,
+/// which must not be one of a runtime.
+pub fn run(
+    target: &Arc<Target>,
+    options: LoadOptions,
+    server: Option<u32>,
+    progress: ProgressSink<'_>,
+) -> Result<Measured, RunError> {
+    fill::fill(target, &options)?;
+    let server_use = |pid: u32| ServerUse::of(pid).ok_or(RunError::NoServer(pid));
+    let (warm_up, duration) = (options.warm_up, options.duration);
+    let start = Instant::now() + SETTLE + warm_up;
+    let end = start + duration;
+    let context = Arc::new(RunContext {
+        target: Arc::clone(target),
+        chooser: KeyChooser::new(options.distribution, options.keys.count),
+        unique: format!("{:08x}", fastrand::u32(..)),
+        tally: Tally::default(),
+        gap: GapMeter::new(start),
+        start,
+        end,
+        options,
+    });
+    let mut threads = Vec::new();
+    for number in 0..context.options.threads.max(1) {
+        let context = Arc::clone(&context);
+        let thread = std::thread::Builder::new().name(format!("load-{number}"));
+        threads.push(thread.spawn(move || thread::run(&context, number))?);
+    }
+    let before = watch_until(&context, start, progress, server)?;
+    let after = watch_until(&context, end, progress, server)?;
+    let mut reports = Vec::new();
+    for thread in threads {
+        let ended = thread.join().map_err(|_| io::Error::other("it panicked"))?;
+        reports.push(ended?);
+    }
+    let longest_gap = context.gap.longest(end);
+    let mut measured = sum(&reports, duration);
+    measured.longest_gap = longest_gap;
+    measured.server = before.zip(after);
+    // The server may have been stopped meanwhile, which a run with --pid must not hide.
+    if let Some(pid) = server {
+        server_use(pid)?;
+    }
+    Ok(measured)
+}
+
+/// Shows progress until a time; then the server's use of the machine.
+fn watch_until(
+    context: &RunContext,
+    until: Instant,
+    progress: ProgressSink<'_>,
+    server: Option<u32>,
+) -> Result<Option<ServerUse>, RunError> {
+    let began = context.start.checked_sub(context.options.warm_up);
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        std::thread::sleep(left.min(PROGRESS));
+        let mut seen = context.tally.take();
+        seen.elapsed = began.map_or(Duration::ZERO, |began| began.elapsed());
+        seen.is_warm_up = Instant::now() < context.start;
+        progress(&seen);
+    }
+    match server {
+        None => Ok(None),
+        Some(pid) => ServerUse::of(pid).map(Some).ok_or(RunError::NoServer(pid)),
+    }
+}
+
+fn sum(reports: &[ThreadReport], elapsed: Duration) -> Measured {
+    let mut recorder = Recorder::default();
+    let mut client = ClientLoad::default();
+    for report in reports {
+        recorder.add(&report.recorder);
+        let share = |time: Duration| time.as_secs_f64() / elapsed.as_secs_f64().max(1e-9);
+        let (ran, waited) = (share(report.use_.ran), share(report.use_.waited));
+        if ran + waited > client.busiest + client.waited {
+            (client.busiest, client.waited) = (ran, waited);
+        }
+        client.cpu += report.use_.ran;
+    }
+    client.lateness = recorder.lateness.clone();
+    Measured {
+        recorder,
+        elapsed,
+        client,
+        longest_gap: Duration::ZERO,
+        server: None,
+    }
+}

@@ -1,0 +1,271 @@
+//! Loads of operations on keys.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use kubekv::bench::client::Consistency;
+use kubekv::bench::keys::{Distribution, KeyShape};
+use kubekv::bench::operation::{Operation, OperationMix};
+use kubekv::bench::pace::Arrivals;
+use kubekv::bench::report::{LoadSummary, RunResult};
+use kubekv::bench::run::{self, LoadOptions, Pace};
+use kubekv::bench::value::ValueShape;
+use kubekv::model::time;
+
+use super::output::Output;
+use super::target::TargetArguments;
+use crate::cli::exit::{CommandError, IO, UNREACHABLE, USAGE};
+
+/// The most threads.
+const MOST_THREADS: i64 = 256;
+
+/// The options of a load of one operation.
+#[derive(Debug, Args)]
+pub(super) struct Load {
+    #[command(flatten)]
+    target: TargetArguments,
+    #[command(flatten)]
+    pace: PaceArguments,
+    #[command(flatten)]
+    keys: KeyArguments,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// The options of a load of several operations.
+#[derive(Debug, Args)]
+pub(super) struct Mix {
+    /// The operations and their shares: OPERATION=WEIGHT[,OPERATION=WEIGHT...], for example list=99,put=1
+    #[arg(long, value_name = "SHARES")]
+    weights: OperationMix,
+    #[command(flatten)]
+    load: Load,
+}
+
+/// How many clients, how fast, for how long.
+#[derive(Debug, Args)]
+struct PaceArguments {
+    /// The number of clients, each with a connection of its own
+    #[arg(long, value_name = "NUMBER", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    clients: u32,
+    /// Operations due per second, whether or not earlier ones were answered; without it each client waits for its answer
+    #[arg(long, value_name = "PER_SECOND", value_parser = positive)]
+    rate: Option<f64>,
+    /// The times between operations with --rate
+    #[arg(long, value_name = "KIND", default_value = "even", requires = "rate")]
+    arrivals: ArrivalsArgument,
+    /// The threads of the clients; by default half of the processors
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=MOST_THREADS))]
+    threads: Option<u32>,
+    /// How long it is measured, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = positive)]
+    duration: f64,
+    /// How long the load lasts before it is measured, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    warm_up: f64,
+    /// How long an operation may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = positive)]
+    timeout: f64,
+    /// The server's process, whose processor time, memory and writes are reported
+    #[arg(long, value_name = "PID")]
+    pid: Option<u32>,
+    /// The seed of all choices
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seed: u64,
+}
+
+/// Which keys and values.
+#[derive(Debug, Args)]
+struct KeyArguments {
+    /// The text that all keys begin with. They stay when the run ends
+    #[arg(long, value_name = "TEXT", default_value = "kubekv-bench/")]
+    prefix: String,
+    /// The number of keys
+    #[arg(long, value_name = "NUMBER", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    keys: u64,
+    /// The one key, or for list the prefix, of all operations; it must exist
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["keys", "per_directory", "key_width"])]
+    key: Option<String>,
+    /// The keys in one directory; 0 for all
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    per_directory: u64,
+    /// The length of a key's last part, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=512))]
+    key_width: u16,
+    /// The distribution of operations over the keys
+    #[arg(long, value_name = "KIND", default_value = "uniform")]
+    distribution: DistributionArgument,
+    /// The length of values, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 256, value_parser = clap::value_parser!(u32).range(0..=16_777_216))]
+    value_bytes: u32,
+    /// A file whose contents are all values; without it every value differs from the one before
+    #[arg(long, value_name = "FILE", conflicts_with = "value_bytes")]
+    value_file: Option<PathBuf>,
+    /// Do not write the keys before the run: they exist
+    #[arg(long)]
+    no_fill: bool,
+    /// The promise of reads
+    #[arg(long, value_name = "KIND", default_value = "linearizable")]
+    consistency: ConsistencyArgument,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ArrivalsArgument {
+    /// All as far apart
+    Even,
+    /// As independent clients send
+    Poisson,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum DistributionArgument {
+    /// Every key is as likely as another
+    Uniform,
+    /// The key of rank k is 1/k times as likely as the first one
+    Zipfian,
+    /// Each client takes one key after another
+    Sequential,
+    /// Each client has a key of its own
+    Own,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ConsistencyArgument {
+    /// Reads see every write that was answered before
+    Linearizable,
+    /// Reads as the protocol makes them when nothing is asked for; serializable on etcd 3
+    Default,
+}
+
+impl Load {
+    pub(super) fn run(self, operation: Operation) -> Result<(), CommandError> {
+        self.run_mix(OperationMix::only(operation))
+    }
+
+    fn run_mix(self, mix: OperationMix) -> Result<(), CommandError> {
+        let target = self.target.resolve()?;
+        let pid = self.pace.pid;
+        let options = options(mix, &self.pace, self.keys)?;
+        kubekv::gateway::raise_file_limit();
+        let summary = LoadSummary {
+            arguments: std::env::args().skip(1).collect(),
+            started_ms: time::unix_ms(),
+            clients: options.clients,
+            rate: match options.pace {
+                Pace::Closed => None,
+                Pace::Open(rate, _) => Some(rate),
+            },
+            seconds: 0.0,
+        };
+        let progress = self.output.progress();
+        let measured = run::run(&target, options, pid, &progress)
+            .map_err(|error| CommandError::new(UNREACHABLE, error.to_string()))?;
+        let result = RunResult::new(target.name(), summary, &measured);
+        self.output.print(&result)?;
+        if result.operations.values().all(|one| one.answered == 0) {
+            let message = "the server answered no operation";
+            return Err(CommandError::new(UNREACHABLE, message));
+        }
+        Ok(())
+    }
+}
+
+impl Mix {
+    pub(super) fn run(self) -> Result<(), CommandError> {
+        self.load.run_mix(self.weights)
+    }
+}
+
+fn options(
+    mix: OperationMix,
+    pace: &PaceArguments,
+    keys: KeyArguments,
+) -> Result<LoadOptions, CommandError> {
+    let value = match &keys.value_file {
+        None => ValueShape::Changing(usize::try_from(keys.value_bytes).unwrap_or(usize::MAX)),
+        Some(path) => {
+            let read = std::fs::read(path);
+            let failed =
+                |error| CommandError::new(IO, format!("cannot read {}: {error}", path.display()));
+            ValueShape::Same(read.map_err(failed)?.into())
+        }
+    };
+    let half = std::thread::available_parallelism().map_or(1, |all| all.get() / 2);
+    let threads = pace
+        .threads
+        .unwrap_or_else(|| u32::try_from(half.max(1)).unwrap_or(1));
+    if keys.prefix.is_empty() && keys.key.is_none() {
+        let message = "--prefix: want a text, so that the keys can be told from others";
+        return Err(CommandError::new(USAGE, message));
+    }
+    Ok(LoadOptions {
+        mix,
+        clients: pace.clients,
+        threads: threads.min(pace.clients),
+        pace: match pace.rate {
+            None => Pace::Closed,
+            Some(rate) => Pace::Open(rate, pace.arrivals.into()),
+        },
+        keys: KeyShape {
+            prefix: keys.prefix,
+            count: keys.keys,
+            per_directory: keys.per_directory,
+            width: usize::from(keys.key_width),
+        },
+        key: keys.key,
+        distribution: keys.distribution.into(),
+        value,
+        fill: !keys.no_fill,
+        warm_up: Duration::from_secs_f64(pace.warm_up),
+        duration: Duration::from_secs_f64(pace.duration),
+        timeout: Duration::from_secs_f64(pace.timeout),
+        consistency: keys.consistency.into(),
+        seed: pace.seed,
+    })
+}
+
+/// Seconds between 0 and a day.
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.0..=86_400.0).contains(&seconds) => Ok(seconds),
+        _ => Err("want a number between 0 and 86400".to_owned()),
+    }
+}
+
+/// A number above 0, at most ten million.
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if (0.001..=1e7).contains(&number) => Ok(number),
+        _ => Err("want a number above 0".to_owned()),
+    }
+}
+
+impl From<ArrivalsArgument> for Arrivals {
+    fn from(argument: ArrivalsArgument) -> Self {
+        match argument {
+            ArrivalsArgument::Even => Self::Even,
+            ArrivalsArgument::Poisson => Self::Poisson,
+        }
+    }
+}
+
+impl From<DistributionArgument> for Distribution {
+    fn from(argument: DistributionArgument) -> Self {
+        match argument {
+            DistributionArgument::Uniform => Self::Uniform,
+            DistributionArgument::Zipfian => Self::Zipfian,
+            DistributionArgument::Sequential => Self::Sequential,
+            DistributionArgument::Own => Self::Own,
+        }
+    }
+}
+
+impl From<ConsistencyArgument> for Consistency {
+    fn from(argument: ConsistencyArgument) -> Self {
+        match argument {
+            ConsistencyArgument::Linearizable => Self::Linearizable,
+            ConsistencyArgument::Default => Self::Default,
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! `kubekv bench`: the load generator.
+
+mod compare;
+mod constant;
+mod load;
+mod merge;
+mod output;
+mod target;
+
+use clap::{Args, Subcommand};
+use kubekv::bench::operation::Operation;
+
+use super::exit::CommandError;
+
+/// The options of `kubekv bench`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "It loads any server that speaks Consul's HTTP API, etcd's version 2 or 3 or ZooKeeper's protocol. Servers on other \
+machines are refused unless --allow-remote is given. With --rate, latencies count from when each operation was due, so \
+that a server that stalls cannot hide it; without, each client waits for its answer. A run in which the client was the \
+bottleneck says so."
+)]
+pub(super) struct Bench {
+    #[command(subcommand)]
+    command: BenchCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum BenchCommand {
+    /// Read keys
+    Get(load::Load),
+    /// Read all keys with a prefix
+    List(load::Load),
+    /// Write keys
+    Put(load::Load),
+    /// Write keys that have not changed since they were read
+    Cas(load::Load),
+    /// Write keys that did not exist
+    Create(load::Load),
+    /// Delete keys; each is created before, which is not measured
+    Delete(load::Load),
+    /// Take a lock and give it back
+    Lock(load::Load),
+    /// A mix of these operations
+    Mix(load::Mix),
+    /// Add results of clients that ran at the same time, or one after another
+    Merge(merge::Merge),
+    /// Compare the results of two servers, round by round
+    Compare(compare::Compare),
+    /// Serve constant answers, to find out what the client itself can do
+    Constant(constant::Constant),
+}
+
+impl Bench {
+    pub(super) fn run(self) -> Result<(), CommandError> {
+        match self.command {
+            BenchCommand::Get(load) => load.run(Operation::Get),
+            BenchCommand::List(load) => load.run(Operation::List),
+            BenchCommand::Put(load) => load.run(Operation::Put),
+            BenchCommand::Cas(load) => load.run(Operation::Cas),
+            BenchCommand::Create(load) => load.run(Operation::Create),
+            BenchCommand::Delete(load) => load.run(Operation::Delete),
+            BenchCommand::Lock(load) => load.run(Operation::Lock),
+            BenchCommand::Mix(mix) => mix.run(),
+            BenchCommand::Merge(merge) => merge.run(),
+            BenchCommand::Compare(compare) => compare.run(),
+            BenchCommand::Constant(constant) => constant.run(),
+        }
+    }
+}

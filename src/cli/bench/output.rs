@@ -1,0 +1,71 @@
+//! The output of a run: progress, text and JSON.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use kubekv::bench::report::{self, RunResult};
+use kubekv::bench::run::Progress;
+
+use crate::cli::exit::{CommandError, IO, USAGE};
+use crate::cli::kv::print;
+
+/// Where results go.
+#[derive(Debug, Args)]
+pub(super) struct Output {
+    /// Write the result as JSON to this file, or to standard output with -
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Print neither progress nor the result as text
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+impl Output {
+    /// Prints progress to standard error, unless it is not wanted.
+    pub(super) fn progress(&self) -> impl Fn(&Progress) + Sync + use<> {
+        let quiet = self.quiet;
+        move |progress: &Progress| {
+            if !quiet {
+                let line = report::progress_line(progress, 1.0);
+                // Standard error may be closed.
+                let _unwritable = writeln!(io::stderr(), "{line}");
+            }
+        }
+    }
+
+    /// Prints the result.
+    pub(super) fn print(&self, result: &RunResult) -> Result<(), CommandError> {
+        let is_json = self.json.as_deref() == Some(Path::new("-"));
+        if !(self.quiet || is_json) {
+            print::bytes(report::text(result).as_bytes())?;
+        }
+        let Some(path) = &self.json else {
+            return Ok(());
+        };
+        let mut text = serde_json::to_string(result).map_err(|error| failed(path, &error))?;
+        text.push('\n');
+        if is_json {
+            print::bytes(text.as_bytes())?;
+            return Ok(());
+        }
+        fs::write(path, text).map_err(|error| failed(path, &error))
+    }
+}
+
+/// Reads the results of files.
+pub(super) fn read_results(paths: &[PathBuf]) -> Result<Vec<RunResult>, CommandError> {
+    let read = |path: &PathBuf| {
+        let text = fs::read(path).map_err(|error| failed(path, &error))?;
+        serde_json::from_slice(&text).map_err(|error| {
+            let message = format!("{}: not a result of kubekv bench: {error}", path.display());
+            CommandError::new(USAGE, message)
+        })
+    };
+    paths.iter().map(read).collect()
+}
+
+fn failed(path: &Path, error: &dyn std::fmt::Display) -> CommandError {
+    CommandError::new(IO, format!("{}: {error}", path.display()))
+}
