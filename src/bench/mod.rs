@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod constant;
+pub mod etcd3;
 pub mod http;
 pub mod keys;
 pub mod measure;
@@ -16,6 +17,7 @@ pub mod run;
 mod stream;
 pub mod target;
 pub mod value;
+pub mod watch;
 pub mod zookeeper;
 
 pub use stream::Stream;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Machine;
 use crate::bench::measure::{ClientLoad, Latencies, Limit, OperationRecord, ServerUse};
 use crate::bench::run::Measured;
+use crate::bench::watch::{WatchMeasured, WatchSummary};
 
 /// The version of this format.
 pub(super) const FORMAT: u32 = 1;
@@ -31,7 +32,10 @@ pub struct RunResult {
     /// The server process, with `--pid`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<ServerResult>,
-    /// The longest time in which no operation succeeded, in milliseconds.
+    /// The counts of watchers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch: Option<WatchSummary>,
+    /// The longest time in which no operation succeeded, in milliseconds; 0 with watchers.
     pub longest_gap_ms: f64,
     /// What limited the run other than the server: `client`, `machine` or `lateness`.
     pub limited_by: Option<String>,
@@ -149,8 +153,47 @@ impl RunResult {
             server: measured
                 .server
                 .map(|(before, after)| ServerResult::new(before, after, answered)),
+            watch: None,
             longest_gap_ms: measured.longest_gap.as_secs_f64() * 1e3,
             limited_by: limit.map(|limit| Limit::name(limit).to_owned()),
+        }
+    }
+}
+
+impl RunResult {
+    /// The result of watchers.
+    pub fn of_watchers(target: String, load: LoadSummary, measured: &WatchMeasured) -> Self {
+        let seconds = measured.elapsed.as_secs_f64();
+        let records = [
+            ("put", &measured.writes),
+            ("event", &measured.events),
+            ("last event", &measured.last_events),
+        ];
+        let of = |(name, record): (&str, &OperationRecord)| {
+            (name.to_owned(), OperationResult::new(record, seconds))
+        };
+        let share = |time: std::time::Duration| time.as_secs_f64() / seconds.max(1e-9);
+        let client = ClientLoad {
+            busiest: share(measured.client.ran),
+            waited: share(measured.client.waited),
+            cpu: measured.client.ran,
+            ..ClientLoad::default()
+        };
+        let events = measured.events.answered;
+        Self {
+            kubekv_bench: FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            target,
+            load: LoadSummary { seconds, ..load },
+            machine: Machine::this(),
+            operations: records.into_iter().map(of).collect(),
+            limited_by: client.limit(f64::MAX).map(|limit| limit.name().to_owned()),
+            client: ClientResult::new(&client),
+            server: measured
+                .server
+                .map(|(before, after)| ServerResult::new(before, after, events)),
+            watch: Some(measured.summary.clone()),
+            longest_gap_ms: 0.0,
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use super::{OperationResult, RunResult};
+use super::{OperationResult, RunResult, ServerResult};
 use crate::bench::measure::Limit;
+use crate::bench::watch::WatchSummary;
 
 /// The result as lines for a terminal.
 pub fn text(result: &RunResult) -> String {
@@ -27,39 +28,20 @@ fn write_all(result: &RunResult, out: &mut String) -> std::fmt::Result {
     for (name, operation) in &result.operations {
         write_operation(name, operation, out)?;
     }
-    let client = &result.client;
-    write!(
-        out,
-        "client    busiest thread {:.0} % of a core, {:.0} % waiting for one",
-        client.busiest_thread * 100.0,
-        client.waited_for_processor * 100.0
-    )?;
-    match load.rate {
-        Some(_) => writeln!(
-            out,
-            "; sent late by p50 {}, p99 {}, max {}",
-            duration(client.lateness_p50_us),
-            duration(client.lateness_p99_us),
-            duration(client.lateness_max_us)
-        )?,
-        None => writeln!(out)?,
+    write_client(result, out)?;
+    if let Some(watch) = &result.watch {
+        write_watchers(watch, out)?;
     }
     if let Some(server) = &result.server {
+        write_server(server, out)?;
+    }
+    if result.watch.is_none() {
         writeln!(
             out,
-            "server    {:.1} s of processor time, {:.1} us an operation; resident {} MiB, {} MiB before; {} MiB written",
-            server.cpu_seconds,
-            server.cpu_us_per_operation,
-            server.resident_bytes_after >> 20,
-            server.resident_bytes_before >> 20,
-            server.written_bytes >> 20
+            "longest time without a success: {}",
+            duration(result.longest_gap_ms * 1e3)
         )?;
     }
-    writeln!(
-        out,
-        "longest time without a success: {}",
-        duration(result.longest_gap_ms * 1e3)
-    )?;
     let limits = [Limit::Client, Limit::Machine, Limit::Lateness];
     let limit = limits
         .into_iter()
@@ -68,6 +50,61 @@ fn write_all(result: &RunResult, out: &mut String) -> std::fmt::Result {
         writeln!(out, "NOT THE SERVER'S LIMIT: {}.", limit.explanation())?;
     }
     Ok(())
+}
+
+fn write_client(result: &RunResult, out: &mut String) -> std::fmt::Result {
+    let client = &result.client;
+    write!(
+        out,
+        "client    busiest thread {:.0} % of a core, {:.0} % waiting for one",
+        client.busiest_thread * 100.0,
+        client.waited_for_processor * 100.0
+    )?;
+    if result.load.rate.is_some() && result.watch.is_none() {
+        write!(
+            out,
+            "; sent late by p50 {}, p99 {}, max {}",
+            duration(client.lateness_p50_us),
+            duration(client.lateness_p99_us),
+            duration(client.lateness_max_us)
+        )?;
+    }
+    writeln!(out)
+}
+
+fn write_watchers(watch: &WatchSummary, out: &mut String) -> std::fmt::Result {
+    writeln!(
+        out,
+        "watchers  {} on {} keys; {} writes woke {} of {}, and {} of other keys; {} watchers failed",
+        watch.watchers,
+        watch.keys,
+        watch.writes,
+        watch.woken,
+        watch.expected,
+        watch.others,
+        watch.lost
+    )?;
+    let (before, waiting) = (watch.resident_bytes_before, watch.resident_bytes_waiting);
+    if let (Some(before), Some(waiting)) = (before, waiting) {
+        let (before, waiting) = (before >> 20, waiting >> 20);
+        writeln!(
+            out,
+            "memory    {waiting} MiB resident while they wait, {before} MiB before"
+        )?;
+    }
+    Ok(())
+}
+
+fn write_server(server: &ServerResult, out: &mut String) -> std::fmt::Result {
+    writeln!(
+        out,
+        "server    {:.1} s of processor time, {:.1} us an operation; resident {} MiB, {} MiB before; {} MiB written",
+        server.cpu_seconds,
+        server.cpu_us_per_operation,
+        server.resident_bytes_after >> 20,
+        server.resident_bytes_before >> 20,
+        server.written_bytes >> 20
+    )
 }
 
 fn write_operation(name: &str, operation: &OperationResult, out: &mut String) -> std::fmt::Result {

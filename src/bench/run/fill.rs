@@ -31,7 +31,7 @@ pub(super) fn fill(target: &Arc<Target>, options: &LoadOptions) -> Result<(), Fi
 }
 
 /// Writes keys.
-pub(super) fn write_all(
+pub fn write_all(
     target: &Arc<Target>,
     keys: &KeyShape,
     value: &ValueShape,

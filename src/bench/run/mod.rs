@@ -9,6 +9,7 @@ mod thread;
 mod threads;
 
 pub use any_client::AnyClient;
+pub use fill::{FillError, write_all};
 pub use options::{LoadOptions, Pace};
 pub use progress::{Progress, ProgressSink};
-pub use threads::{Measured, run};
+pub use threads::{Measured, RunError, run};

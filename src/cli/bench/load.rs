@@ -226,7 +226,7 @@ fn options(
 }
 
 /// Seconds between 0 and a day.
-fn seconds(text: &str) -> Result<f64, String> {
+pub(super) fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.0..=86_400.0).contains(&seconds) => Ok(seconds),
         _ => Err("want a number between 0 and 86400".to_owned()),
@@ -234,7 +234,7 @@ fn seconds(text: &str) -> Result<f64, String> {
 }
 
 /// A number above 0, at most ten million.
-fn positive(text: &str) -> Result<f64, String> {
+pub(super) fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if (0.001..=1e7).contains(&number) => Ok(number),
         _ => Err("want a number above 0".to_owned()),

@@ -6,9 +6,11 @@ mod load;
 mod merge;
 mod output;
 mod target;
+mod watch;
 
 use clap::{Args, Subcommand};
 use kubekv::bench::operation::Operation;
+use kubekv::bench::watch::WatchKind;
 
 use super::exit::CommandError;
 
@@ -43,6 +45,10 @@ enum BenchCommand {
     Lock(load::Load),
     /// A mix of these operations
     Mix(load::Mix),
+    /// Let many clients wait for changes, each by one request for all changes, while keys are written
+    Watch(watch::Watch),
+    /// Let many clients wait for changes by blocking queries, one for each change, while keys are written
+    Poll(watch::Watch),
     /// Add results of clients that ran at the same time, or one after another
     Merge(merge::Merge),
     /// Compare the results of two servers, round by round
@@ -62,6 +68,8 @@ impl Bench {
             BenchCommand::Delete(load) => load.run(Operation::Delete),
             BenchCommand::Lock(load) => load.run(Operation::Lock),
             BenchCommand::Mix(mix) => mix.run(),
+            BenchCommand::Watch(watch) => watch.run(WatchKind::Stream),
+            BenchCommand::Poll(watch) => watch.run(WatchKind::Poll),
             BenchCommand::Merge(merge) => merge.run(),
             BenchCommand::Compare(compare) => compare.run(),
             BenchCommand::Constant(constant) => constant.run(),

@@ -23,15 +23,16 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Prints progress to standard error, unless it is not wanted.
-    pub(super) fn progress(&self) -> impl Fn(&Progress) + Sync + use<> {
-        let quiet = self.quiet;
-        move |progress: &Progress| {
-            if !quiet {
-                let line = report::progress_line(progress, 1.0);
-                // Standard error may be closed.
-                let _unwritable = writeln!(io::stderr(), "{line}");
-            }
+    /// Prints the progress of a run to standard error, unless it is not wanted.
+    pub(super) fn progress(&self) -> impl Fn(&Progress) + Sync {
+        |progress: &Progress| self.progress_line(&report::progress_line(progress, 1.0))
+    }
+
+    /// Prints a line of progress to standard error, unless it is not wanted.
+    pub(super) fn progress_line(&self, line: &str) {
+        if !self.quiet {
+            // Standard error may be closed.
+            let _unwritable = writeln!(io::stderr(), "{line}");
         }
     }
 

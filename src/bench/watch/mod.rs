@@ -1,0 +1,124 @@
+//! Watchers: many clients that wait for changes of keys, while a writer changes them.
+
+mod options;
+mod result;
+mod watcher;
+mod writer;
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+use tokio::time::{Instant, sleep};
+
+pub use options::{WatchKind, WatchOptions};
+pub use result::{WatchMeasured, WatchSummary};
+
+use self::watcher::{WatchContext, watch};
+use self::writer::Writer;
+use crate::bench::client::Failure;
+use crate::bench::measure::{ServerUse, ThreadUse};
+use crate::bench::run::{AnyClient, FillError, write_all};
+use crate::bench::target::Target;
+
+/// How long the server has to receive the last waiting requests, and to wake watchers that it should not.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// Why watchers were not measured.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// The keys could not be written.
+    #[error(transparent)]
+    Fill(#[from] FillError),
+    /// The runtime could not be started.
+    #[error("cannot start the clients: {0}")]
+    Runtime(#[from] std::io::Error),
+    /// A watcher could not begin.
+    #[error("a watcher could not begin: {0}")]
+    Watcher(Failure),
+    /// There is no such process.
+    #[error("--pid: there is no process {0}")]
+    NoServer(u32),
+}
+
+/// Measures watchers. It blocks the calling thread, which must not be one of a runtime.
+pub fn measure(
+    target: &Arc<Target>,
+    options: &WatchOptions,
+    progress: &dyn Fn(&str),
+) -> Result<WatchMeasured, WatchError> {
+    write_all(target, &options.keys, &options.value)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let measured = LocalSet::new().block_on(&runtime, watchers(target, options, progress));
+    // The waiting requests end with their connections.
+    runtime.shutdown_background();
+    measured
+}
+
+async fn watchers(
+    target: &Arc<Target>,
+    options: &WatchOptions,
+    progress: &dyn Fn(&str),
+) -> Result<WatchMeasured, WatchError> {
+    let look = || match options.pid {
+        None => Ok(None),
+        Some(pid) => ServerUse::of(pid)
+            .map(Some)
+            .ok_or(WatchError::NoServer(pid)),
+    };
+    let before = look()?;
+    let (events, mut seen) = mpsc::unbounded_channel();
+    let context = Rc::new(WatchContext::new(events, options));
+    for number in 0..options.watchers {
+        let number = u64::from(number);
+        let client = AnyClient::new(target, number, options.consistency);
+        tokio::task::spawn_local(watch(Rc::clone(&context), client, number));
+    }
+    let shown = Cell::new(0);
+    while context.armed() < options.watchers {
+        if let Some(failure) = context.first_failure() {
+            return Err(WatchError::Watcher(failure));
+        }
+        sleep(Duration::from_millis(10)).await;
+        // A line for each thousand.
+        if context.armed() / 1_000 > shown.get() {
+            shown.set(context.armed() / 1_000);
+            progress(&format!("{} watchers wait", context.armed()));
+        }
+    }
+    sleep(SETTLE).await;
+    let waiting = look()?;
+    progress(&format!("{} watchers wait; writing", options.watchers));
+    let from = (Instant::now(), ThreadUse::now());
+    let mut writer = Writer::new(target, options);
+    writer.run(&mut seen, progress).await;
+    let elapsed = from.0.elapsed();
+    let spent = ThreadUse::now().since(from.1);
+    writer.count_others(&mut seen, SETTLE).await;
+    let after = look()?;
+    Ok(WatchMeasured {
+        writes: writer.writes,
+        events: writer.events,
+        last_events: writer.last_events,
+        summary: WatchSummary {
+            watchers: options.watchers,
+            keys: options.keys.count,
+            writes: writer.count,
+            expected: writer.expected,
+            woken: writer.woken,
+            missed: writer.expected.saturating_sub(writer.woken),
+            others: writer.others,
+            lost: context.lost(),
+            resident_bytes_before: before.map(|server| server.resident_bytes),
+            resident_bytes_waiting: waiting.map(|server| server.resident_bytes),
+        },
+        elapsed,
+        client: spent,
+        server: waiting.zip(after),
+    })
+}

@@ -1,0 +1,173 @@
+//! The writer: it changes one key after another, and waits until the watchers of each have the change.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::options::WatchOptions;
+use super::watcher::Wake;
+use crate::bench::client::Outcome;
+use crate::bench::measure::{OperationRecord, Timing};
+use crate::bench::pace::{Arrivals, Pacer, Schedule};
+use crate::bench::run::AnyClient;
+use crate::bench::target::Target;
+
+/// The step between keys that are written after each other, so that they are far apart.
+const STRIDE: u64 = 89;
+
+/// The writer, and what it saw.
+pub(super) struct Writer<'a> {
+    options: &'a WatchOptions,
+    client: AnyClient,
+    value: Vec<u8>,
+    pub(super) writes: OperationRecord,
+    pub(super) events: OperationRecord,
+    pub(super) last_events: OperationRecord,
+    /// The writes so far.
+    pub(super) count: u64,
+    pub(super) expected: u64,
+    pub(super) woken: u64,
+    pub(super) others: u64,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(target: &Arc<Target>, options: &'a WatchOptions) -> Self {
+        Self {
+            options,
+            client: AnyClient::new(target, u64::from(options.watchers), options.consistency),
+            value: Vec::new(),
+            writes: OperationRecord::default(),
+            events: OperationRecord::default(),
+            last_events: OperationRecord::default(),
+            count: 0,
+            expected: 0,
+            woken: 0,
+            others: 0,
+        }
+    }
+
+    /// Writes until the time is over, or all writes are made.
+    pub(super) async fn run(
+        &mut self,
+        seen: &mut UnboundedReceiver<Wake>,
+        progress: &dyn Fn(&str),
+    ) {
+        let (start, pacer) = (Instant::now(), Rc::new(Pacer::new()));
+        let end = start + self.options.duration;
+        if let Some(rate) = self.options.rate {
+            let pacer = Rc::clone(&pacer);
+            let schedule = Schedule::new(rate, Arrivals::Even, 0, 1, 0);
+            tokio::task::spawn_local(async move {
+                // Without a timer nothing becomes due, and the run ends at once.
+                let _ran = pacer.run(schedule, start, end).await;
+                pacer.close();
+            });
+        }
+        let mut shown = start;
+        while self.options.writes == 0 || self.count < self.options.writes {
+            let due = match self.options.rate {
+                None => Instant::now(),
+                Some(_) => match pacer.next().await {
+                    Some(due) => due,
+                    None => break,
+                },
+            };
+            if due >= end {
+                break;
+            }
+            self.write(due, seen).await;
+            if shown.elapsed() >= Duration::from_secs(1) {
+                shown = Instant::now();
+                progress(&format!(
+                    "{:>5.0} s  {} writes, {} woken, {} missed",
+                    start.elapsed().as_secs_f64(),
+                    self.count,
+                    self.woken,
+                    self.expected.saturating_sub(self.woken)
+                ));
+            }
+        }
+    }
+
+    /// Writes one key, and waits for its watchers.
+    async fn write(&mut self, due: Instant, seen: &mut UnboundedReceiver<Wake>) {
+        let keys = &self.options.keys;
+        let number = self
+            .count
+            .wrapping_mul(STRIDE)
+            .checked_rem(keys.count)
+            .unwrap_or(0);
+        self.count += 1;
+        // Not a value that the keys were filled with.
+        self.options
+            .value
+            .write(u64::MAX - self.count, &mut self.value);
+        let sent = Instant::now();
+        let result = self.client.put(&keys.name(number), &self.value).await;
+        let ended = Instant::now();
+        self.writes.record(&Timing { due, sent, ended }, &result);
+        if result.is_err() {
+            return;
+        }
+        let wanted = watchers_of(number, u64::from(self.options.watchers), keys.count);
+        self.expected += wanted;
+        let until = sent + self.options.timeout;
+        let mut left = wanted;
+        let mut last = None;
+        while left > 0 {
+            let Ok(Some(wake)) = timeout_at(until, seen.recv()).await else {
+                return;
+            };
+            if wake.key != number || wake.at < sent {
+                self.others += 1;
+                continue;
+            }
+            left -= 1;
+            self.woken += 1;
+            last = Some(wake.at);
+            record(&mut self.events, due, sent, wake.at);
+        }
+        if let Some(last) = last {
+            record(&mut self.last_events, due, sent, last);
+        }
+    }
+
+    /// Counts the watchers that are woken although nothing is written any more.
+    pub(super) async fn count_others(
+        &mut self,
+        seen: &mut UnboundedReceiver<Wake>,
+        grace: Duration,
+    ) {
+        while let Ok(Some(_late)) = timeout(grace, seen.recv()).await {
+            self.others += 1;
+        }
+    }
+}
+
+fn record(record: &mut OperationRecord, due: Instant, sent: Instant, ended: Instant) {
+    let timing = Timing { due, sent, ended };
+    record.record(&timing, &Ok(Outcome::default()));
+}
+
+/// How many of the watchers wait for a key.
+fn watchers_of(key: u64, watchers: u64, keys: u64) -> u64 {
+    let keys = keys.max(1);
+    watchers / keys + u64::from(key < watchers % keys)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::watchers_of;
+
+    #[test]
+    fn all_watchers_wait_for_some_key() {
+        for (watchers, keys) in [(10, 3), (3, 10), (7, 7), (1, 1)] {
+            let sum: u64 = (0..keys).map(|key| watchers_of(key, watchers, keys)).sum();
+            assert_eq!(sum, watchers);
+        }
+        assert_eq!(watchers_of(5, 3, 10), 0);
+    }
+}

@@ -1,0 +1,88 @@
+//! Watchers, with their writer.
+
+use std::time::Duration;
+
+use clap::Args;
+use kubekv::bench::client::Consistency;
+use kubekv::bench::keys::KeyShape;
+use kubekv::bench::report::{LoadSummary, RunResult};
+use kubekv::bench::value::ValueShape;
+use kubekv::bench::watch::{self, WatchKind, WatchOptions};
+use kubekv::model::time;
+
+use super::load::positive;
+use super::output::Output;
+use super::target::TargetArguments;
+use crate::cli::exit::{CommandError, UNREACHABLE};
+
+/// The options of watchers.
+#[derive(Debug, Args)]
+pub(super) struct Watch {
+    #[command(flatten)]
+    target: TargetArguments,
+    /// The number of watchers, each with a connection of its own
+    #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    watchers: u32,
+    /// The number of keys that they wait for, spread over them
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    keys: u64,
+    /// The text that all keys begin with. They stay when the run ends
+    #[arg(long, value_name = "TEXT", default_value = "kubekv-bench/")]
+    prefix: String,
+    /// Writes due per second; without it the next is made when all watchers of the last are woken
+    #[arg(long, value_name = "PER_SECOND", value_parser = positive)]
+    rate: Option<f64>,
+    /// How long keys are written, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = positive)]
+    duration: f64,
+    /// The most writes; 0 for no bound
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    writes: u64,
+    /// How long a watcher has to be woken, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = positive)]
+    timeout: f64,
+    /// The length of values, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
+    value_bytes: u32,
+    /// The server's process, whose memory and processor time are reported
+    #[arg(long, value_name = "PID")]
+    pid: Option<u32>,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Watch {
+    pub(super) fn run(self, kind: WatchKind) -> Result<(), CommandError> {
+        let target = self.target.resolve()?;
+        kubekv::gateway::raise_file_limit();
+        let options = WatchOptions {
+            kind,
+            watchers: self.watchers,
+            keys: KeyShape {
+                prefix: self.prefix,
+                count: self.keys,
+                per_directory: 0,
+                width: 8,
+            },
+            value: ValueShape::Changing(usize::try_from(self.value_bytes).unwrap_or(usize::MAX)),
+            rate: self.rate,
+            duration: Duration::from_secs_f64(self.duration),
+            writes: self.writes,
+            timeout: Duration::from_secs_f64(self.timeout),
+            consistency: Consistency::Default,
+            pid: self.pid,
+        };
+        let summary = LoadSummary {
+            arguments: std::env::args().skip(1).collect(),
+            started_ms: time::unix_ms(),
+            clients: options.watchers,
+            rate: options.rate,
+            seconds: 0.0,
+        };
+        let progress = |line: &str| self.output.progress_line(line);
+        let measured = watch::measure(&target, &options, &progress)
+            .map_err(|error| CommandError::new(UNREACHABLE, error.to_string()))?;
+        let result = RunResult::of_watchers(target.name(), summary, &measured);
+        self.output.print(&result)
+    }
+}
