@@ -9,6 +9,8 @@ pub mod admin;
 #[cfg(feature = "bench")]
 pub mod bench;
 pub mod config;
+#[cfg(feature = "bench")]
+pub mod docker;
 pub mod face;
 pub mod gateway;
 pub mod guard;

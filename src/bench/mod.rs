@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod constant;
+pub mod docker;
 pub mod etcd3;
 pub mod http;
 pub mod keys;

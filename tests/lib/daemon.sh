@@ -8,10 +8,11 @@ on() {
     PATH=$(cat "$lab/programs"):$PATH timeout 180 docker -H "unix://$lab/$host/docker.sock" "$@"
 }
 
-# Starts a host's daemon and waits until it answers: daemon_start HOST [FLAG...]
+# Starts a host's daemon, with the flags given to `up` and these, and waits until it answers: daemon_start HOST [FLAG...]
 daemon_start() {
-    local host=$1
+    local host=$1 flags
     shift
+    mapfile -t flags < <(grep . "$lab/flags")
     rm -f "$lab/$host/docker.sock"
     # Control groups below one of the lab's own, so that they can be found and removed; a resolver that refuses at once,
     # so that names are Docker's own or nobody's.
@@ -20,7 +21,7 @@ daemon_start() {
         'rm -f /run/docker.pid; setsid dockerd "$@" </dev/null >>"$0/log" 2>&1 & echo $!' "$lab/$host" \
         --data-root "$lab/$host/data" -H "unix://$lab/$host/docker.sock" --storage-driver vfs \
         --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/${lab##*/}/$host" --dns 10.99.0.254 \
-        --cluster-store="$(cat "$lab/store")" --cluster-advertise=eth0:2376 "$@" >"$lab/$host/dockerd"
+        --cluster-store="$(cat "$lab/store")" --cluster-advertise=eth0:2376 "${flags[@]}" "$@" >"$lab/$host/dockerd"
     wait_for 120 "start of the daemon on $host" answers_or_ended "$host" && on "$host" info >/dev/null 2>&1 ||
         { tail -n 30 "$lab/$host/log" >&2; return 1; }
 }

@@ -21,7 +21,7 @@ const ESCAPED: &AsciiSet = &CONTROLS
     .add(b'}');
 
 /// A base path and a key, encoded.
-pub(super) fn key_path(base: &str, key: &str) -> String {
+pub(in crate::bench) fn key_path(base: &str, key: &str) -> String {
     format!("{base}{}", utf8_percent_encode(key, ESCAPED))
 }
 

@@ -1,0 +1,224 @@
+//! Fleet of simulated Docker hosts: started together, and given things to do at a rate.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use super::events::{EventClock, EventKind, EventRates};
+use super::observer::{StepFailure, StepObserver};
+use super::population::Population;
+use super::{FleetGossip, Host, HostAction, HostContext, HostOptions};
+use crate::bench::target::Target;
+use crate::docker::DockerKeys;
+
+/// The source addresses of hosts where the servers are on this machine.
+const LOOPBACK: u32 = Ipv4Addr::new(127, 16, 0, 0).to_bits();
+
+/// The advertised addresses of hosts elsewhere: those between a provider and its customers, which no network of Docker has.
+const SHARED: u32 = Ipv4Addr::new(100, 64, 0, 0).to_bits();
+
+/// A fleet and what it does.
+#[derive(Clone, Debug)]
+pub struct FleetOptions {
+    /// How many hosts there are.
+    pub hosts: u64,
+    /// The path of `--cluster-store`, empty for none.
+    pub prefix: String,
+    /// How often a host says that it is there: 20 s, unless a daemon is told otherwise.
+    pub heartbeat: Duration,
+    /// After how long without a heartbeat a host's entry ends: 60 s, unless a daemon is told otherwise.
+    pub ttl: Duration,
+    /// Over which time the hosts are started.
+    pub start_within: Duration,
+    /// How many networks there are before the first container.
+    pub networks: u32,
+    /// What happens each second.
+    pub rates: EventRates,
+    /// After how long a host that died starts again.
+    pub revival: Duration,
+    /// What chance begins with.
+    pub seed: u64,
+}
+
+impl Default for FleetOptions {
+    fn default() -> Self {
+        Self {
+            hosts: 10,
+            prefix: String::new(),
+            heartbeat: Duration::from_secs(20),
+            ttl: Duration::from_secs(60),
+            start_within: Duration::from_secs(20),
+            networks: 1,
+            rates: EventRates::default(),
+            revival: Duration::from_secs(120),
+            seed: 0,
+        }
+    }
+}
+
+/// Hosts that run.
+#[derive(Debug)]
+pub struct Fleet {
+    hosts: Vec<Arc<Host>>,
+    options: FleetOptions,
+    population: Population,
+}
+
+impl Fleet {
+    /// Starts the hosts, and creates the networks. A host that fails to start ends the fleet.
+    pub async fn start(
+        target: Target,
+        options: FleetOptions,
+        observer: Arc<dyn StepObserver>,
+    ) -> Result<Self, StepFailure> {
+        let gossip = Arc::new(FleetGossip::default());
+        let context = HostContext {
+            target: Arc::new(with_source_addresses(target)),
+            keys: Arc::new(DockerKeys::new(&options.prefix)),
+            gossip: Arc::<FleetGossip>::clone(&gossip),
+            observer,
+            epoch: Instant::now(),
+        };
+        let mut random = fastrand::Rng::with_seed(options.seed);
+        let mut hosts = Vec::new();
+        for number in 0..options.hosts {
+            let options = HostOptions {
+                number,
+                address: address(&context.target, number),
+                global_first: random.bool(),
+                heartbeat: options.heartbeat,
+                phase: share(options.heartbeat, number, options.hosts),
+                ttl: options.ttl,
+            };
+            let host = Arc::new(Host::new(context.clone(), options)?);
+            gossip.add(&host);
+            hosts.push(host);
+        }
+        let fleet = Self {
+            population: Population::new(random),
+            hosts,
+            options,
+        };
+        fleet.start_hosts(context.epoch).await?;
+        fleet.create_networks().await?;
+        Ok(fleet)
+    }
+
+    /// The hosts, by number.
+    pub fn hosts(&self) -> &[Arc<Host>] {
+        &self.hosts
+    }
+
+    /// What runs on the hosts.
+    pub fn population(&self) -> &Population {
+        &self.population
+    }
+
+    /// Lets things happen at the rates, until a time. Each happens when it is due, however long the others take; all have
+    /// ended at the return.
+    pub async fn run(&self, until: Instant) {
+        let mut clock = EventClock::new(&self.options.rates, Instant::now());
+        let mut running = JoinSet::new();
+        while let Some((due, kind)) = clock.next().filter(|(due, _)| *due < until) {
+            sleep_until(due).await;
+            while running.try_join_next().is_some() {}
+            if let Some(event) = self.population.choose(kind, &self.hosts) {
+                let population = self.population.clone();
+                let revival = match kind {
+                    EventKind::Death => self.options.revival,
+                    EventKind::Container
+                    | EventKind::Network
+                    | EventKind::List
+                    | EventKind::Restart => Duration::ZERO,
+                };
+                running.spawn(event.happen(population, due, revival));
+            }
+        }
+        sleep_until(until).await;
+        while running.join_next().await.is_some() {}
+    }
+
+    /// Stops all containers and removes all networks, so that the store is as at the beginning but for the nodes.
+    pub async fn clear(&self) {
+        let due = Instant::now();
+        let mut stopping = JoinSet::new();
+        for event in self.population.stop_all() {
+            stopping.spawn(event.happen(self.population.clone(), due, Duration::ZERO));
+        }
+        while stopping.join_next().await.is_some() {}
+        for event in self.population.remove_all(&self.hosts) {
+            event
+                .happen(self.population.clone(), due, Duration::ZERO)
+                .await;
+        }
+    }
+
+    /// Ends all hosts without a word.
+    pub async fn stop(self) {
+        let due = Instant::now();
+        for host in &self.hosts {
+            host.die(due).await;
+        }
+    }
+
+    async fn start_hosts(&self, epoch: Instant) -> Result<(), StepFailure> {
+        let mut starting = JoinSet::new();
+        for host in &self.hosts {
+            let host = Arc::clone(host);
+            let after = share(self.options.start_within, host.number(), self.options.hosts);
+            starting.spawn(async move {
+                sleep_until(epoch + after).await;
+                host.start(epoch + after, false).await
+            });
+        }
+        while let Some(started) = starting.join_next().await {
+            started.unwrap_or(Err(StepFailure::NotFound("host")))?;
+        }
+        Ok(())
+    }
+
+    async fn create_networks(&self) -> Result<(), StepFailure> {
+        for number in 0..self.options.networks {
+            let Some(host) = self.population.any_host(&self.hosts) else {
+                return Ok(());
+            };
+            let name = format!("net-{number}");
+            let create = HostAction::NetworkCreate {
+                name: name.clone(),
+                subnet: None,
+            };
+            host.perform(&create, Instant::now()).await?;
+            self.population.add_network(name);
+        }
+        Ok(())
+    }
+}
+
+/// A host's part of a duration, in order of the hosts.
+fn share(whole: Duration, number: u64, of: u64) -> Duration {
+    let nanoseconds = whole.as_nanos() * u128::from(number) / u128::from(of.max(1));
+    Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
+}
+
+/// The target, with an address of its own for each host if the servers are on this machine.
+fn with_source_addresses(mut target: Target) -> Target {
+    let local = |address: IpAddr| matches!(address, IpAddr::V4(address) if address.is_loopback());
+    let servers = target.servers.iter();
+    if target.bind.is_none() && servers.map(|server| server.address.ip()).all(local) {
+        target.bind = format!("{}/12", Ipv4Addr::from_bits(LOOPBACK)).parse().ok();
+    }
+    target
+}
+
+fn address(target: &Target, number: u64) -> IpAddr {
+    match target.bind {
+        Some(range) => range.address(number),
+        None => {
+            let number = u32::try_from(number).unwrap_or(0);
+            Ipv4Addr::from_bits(SHARED.wrapping_add(number).wrapping_add(1)).into()
+        }
+    }
+}

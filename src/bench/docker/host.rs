@@ -1,0 +1,292 @@
+//! Simulated Docker host: a daemon with its connections, its heartbeat and its watches.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::action::HostAction;
+use super::libkv::{HttpConnections, KvError, KvStore};
+use super::libnetwork::{Daemon, DaemonIdentity, Datastore, Gossip};
+use super::observer::{DockerStep, StepFailure, StepObserver, StepTiming};
+use crate::bench::client::Failure;
+use crate::bench::target::{Target, TargetProtocol};
+use crate::docker::DockerKeys;
+
+/// How long after its start a daemon first says that it is there.
+const FIRST_HEARTBEAT: Duration = Duration::from_millis(500);
+
+/// The port that a daemon advertises.
+const PORT: u16 = 2376;
+
+/// What a host is told about itself and its fleet.
+#[derive(Clone, Debug)]
+pub struct HostOptions {
+    /// The host's number, which chooses its source address and its first server.
+    pub number: u64,
+    /// The address that it advertises.
+    pub address: IpAddr,
+    /// Whether its daemon looks into the cluster store before the local one.
+    pub global_first: bool,
+    /// How often it says that it is there.
+    pub heartbeat: Duration,
+    /// When, within that time, it does so.
+    pub phase: Duration,
+    /// After how long without a heartbeat its entry ends.
+    pub ttl: Duration,
+}
+
+/// What all hosts of a fleet share.
+#[derive(Clone)]
+pub struct HostContext {
+    /// The servers.
+    pub target: Arc<Target>,
+    /// The keys of the records.
+    pub keys: Arc<DockerKeys>,
+    /// The gossip between the hosts.
+    pub gossip: Arc<dyn Gossip>,
+    /// Who is told of what happens.
+    pub observer: Arc<dyn StepObserver>,
+    /// From when on heartbeats are counted.
+    pub epoch: Instant,
+}
+
+impl std::fmt::Debug for HostContext {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("HostContext")
+            .finish_non_exhaustive()
+    }
+}
+
+/// A host.
+pub struct Host {
+    options: HostOptions,
+    context: HostContext,
+    advertise: String,
+    connections: Arc<HttpConnections>,
+    /// The client of node discovery; the daemon has two more.
+    discovery: KvStore,
+    daemon: tokio::sync::Mutex<Daemon>,
+    driver: Arc<tokio::sync::Mutex<super::libnetwork::OverlayDriver>>,
+    store_is_back: Arc<Notify>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Host")
+            .field("advertise", &self.advertise)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Host {
+    /// A host whose daemon has not started.
+    pub fn new(context: HostContext, options: HostOptions) -> Result<Self, StepFailure> {
+        let connections = Arc::new(HttpConnections::new(
+            Arc::clone(&context.target),
+            options.number,
+            Arc::clone(&context.observer),
+        ));
+        let client = || client(context.target.protocol, &connections);
+        let datastore = |client| {
+            let keys = Arc::clone(&context.keys);
+            Datastore::new(client, keys, Arc::clone(&context.observer))
+        };
+        let identity = DaemonIdentity {
+            name: format!("host-{}", options.number),
+            address: options.address.to_string(),
+            global_first: options.global_first,
+        };
+        let (store, driver_store) = (datastore(client()?), datastore(client()?));
+        let gossip = Arc::clone(&context.gossip);
+        let daemon = Daemon::new(identity, store, driver_store, gossip);
+        Ok(Self {
+            advertise: format!("{}:{PORT}", options.address),
+            discovery: client()?,
+            driver: daemon.driver(),
+            store_is_back: daemon.store_is_back(),
+            daemon: tokio::sync::Mutex::new(daemon),
+            connections,
+            options,
+            context,
+            tasks: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// The host's number.
+    pub fn number(&self) -> u64 {
+        self.options.number
+    }
+
+    /// The address that it advertises, with its port.
+    pub fn advertise(&self) -> &str {
+        &self.advertise
+    }
+
+    /// Starts the daemon, for the first time or again.
+    pub async fn start(self: &Arc<Self>, due: Instant, again: bool) -> Result<(), StepFailure> {
+        let mut daemon = self.daemon.lock().await;
+        let began = Instant::now();
+        let started = async {
+            // One client for node discovery, one for the networks, one for the overlay driver.
+            for _ in 0..3 {
+                self.discovery.connect().await.map_err(failure)?;
+            }
+            let tasks = [
+                tokio::spawn(Arc::clone(self).watch_nodes()),
+                tokio::spawn(Arc::clone(self).keep_alive(began)),
+            ];
+            self.tasks.lock().extend(tasks);
+            if again {
+                daemon.restart().await
+            } else {
+                daemon.start().await
+            }
+        };
+        let result = started.await;
+        let step = if again {
+            DockerStep::DaemonRestart
+        } else {
+            DockerStep::DaemonStart
+        };
+        self.report(step, due, began, &result);
+        result
+    }
+
+    /// Does something, after what it does now.
+    pub async fn perform(&self, action: &HostAction, due: Instant) -> Result<(), StepFailure> {
+        let mut daemon = self.daemon.lock().await;
+        let began = Instant::now();
+        let result = action.perform(&mut daemon).await;
+        self.report(action.step(), due, began, &result);
+        result
+    }
+
+    /// Ends the daemon without a word, once it has done what it does now: its connections are closed, its entry among the
+    /// nodes ends with its TTL, and its endpoints stay until it starts again.
+    pub async fn die(&self, due: Instant) {
+        let began = Instant::now();
+        for task in self.tasks.lock().drain(..) {
+            task.abort();
+        }
+        self.daemon.lock().await.die().await;
+        self.connections.close();
+        self.report(DockerStep::HostDeath, due, began, &Ok(()));
+    }
+
+    /// Hears, by gossip, of an endpoint on a network: the overlay driver reads the network if it does not know it.
+    pub fn hear_of(self: &Arc<Self>, network: &str) {
+        if let Ok(driver) = self.driver.try_lock()
+            && driver.knows(network)
+        {
+            return;
+        }
+        if self.tasks.lock().is_empty() {
+            return;
+        }
+        let (driver, network) = (Arc::clone(&self.driver), network.to_owned());
+        let learning = tokio::spawn(async move {
+            // A network that is gone again is ignored.
+            let _learned = driver.lock().await.learn(&network).await;
+        });
+        let mut tasks = self.tasks.lock();
+        tasks.retain(|task| !task.is_finished());
+        tasks.push(learning);
+    }
+
+    /// Watches the nodes for as long as the daemon lives.
+    async fn watch_nodes(self: Arc<Self>) {
+        let nodes = self.context.keys.nodes().to_owned();
+        loop {
+            let exists = self.discovery.exists(&nodes).await;
+            if !exists.unwrap_or(false) {
+                // A failure shows in the watch, too.
+                let _made = self.discovery.make_dir(&nodes).await;
+            }
+            let mut watch = self.discovery.watch_tree(nodes.clone());
+            while watch.next().await.is_ok() {
+                self.store_is_back.notify_waiters();
+            }
+            sleep(self.options.heartbeat).await;
+        }
+    }
+
+    /// Writes the host's entry among the nodes, again and again.
+    async fn keep_alive(self: Arc<Self>, started: Instant) {
+        let mut due = started + FIRST_HEARTBEAT;
+        loop {
+            sleep_until(due).await;
+            self.heartbeat(due).await;
+            due = self.next_heartbeat(due);
+        }
+    }
+
+    fn next_heartbeat(&self, last: Instant) -> Instant {
+        let period = self.options.heartbeat.max(Duration::from_millis(1));
+        let first = self.context.epoch + self.options.phase;
+        let since = last.saturating_duration_since(first);
+        let passed = since.as_nanos() / period.as_nanos() + 1;
+        first + period * u32::try_from(passed).unwrap_or(u32::MAX)
+    }
+
+    async fn heartbeat(&self, due: Instant) {
+        let began = Instant::now();
+        let key = self.context.keys.node(&self.advertise);
+        let value = self.advertise.as_bytes();
+        let written = self.discovery.put_with_ttl(&key, value, self.options.ttl);
+        let result = match written.await {
+            Ok(lock) => {
+                let monitor = lock.map(|lock| tokio::spawn(lock.run()));
+                self.tasks.lock().extend(monitor);
+                Ok(())
+            }
+            Err(error) => Err(failure(error)),
+        };
+        self.report(DockerStep::Heartbeat, due, began, &result);
+    }
+
+    fn report(
+        &self,
+        step: DockerStep,
+        due: Instant,
+        began: Instant,
+        result: &Result<(), StepFailure>,
+    ) {
+        let timing = StepTiming {
+            due,
+            began,
+            ended: Instant::now(),
+        };
+        let failure = result.as_ref().err();
+        self.context.observer.step(step, &timing, failure);
+    }
+}
+
+fn client(
+    protocol: TargetProtocol,
+    connections: &Arc<HttpConnections>,
+) -> Result<KvStore, StepFailure> {
+    let connections = Arc::clone(connections);
+    match protocol {
+        TargetProtocol::Consul => Ok(KvStore::consul(connections)),
+        TargetProtocol::Etcd2 => Ok(KvStore::etcd(connections)),
+        TargetProtocol::ZooKeeper | TargetProtocol::Etcd3 => {
+            Err(Failure::Unsupported("dockerd does not speak this protocol").into())
+        }
+    }
+}
+
+fn failure(error: KvError) -> StepFailure {
+    match error {
+        KvError::NotFound => StepFailure::NotFound("key"),
+        KvError::Modified | KvError::Exists => StepFailure::Race("key modified"),
+        KvError::Failed(failure) => StepFailure::Request(failure),
+    }
+}

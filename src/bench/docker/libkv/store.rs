@@ -1,0 +1,129 @@
+//! Store of a daemon, in any protocol.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::consul::ConsulStore;
+use super::consul_ttl::LockMonitor;
+use super::consul_watch::ConsulWatch;
+use super::etcd::EtcdStore;
+use super::etcd_watch::EtcdWatch;
+use super::watch::ProtocolWatch;
+use super::{HttpConnections, KeyWatch, KvError, KvPair, TreeWatch};
+
+/// A client of a cluster store.
+#[derive(Clone, Debug)]
+pub enum KvStore {
+    /// On Consul.
+    Consul(ConsulStore),
+    /// On etcd.
+    Etcd(EtcdStore),
+}
+
+impl KvStore {
+    /// A client of Consul.
+    pub fn consul(connections: Arc<HttpConnections>) -> Self {
+        Self::Consul(ConsulStore::new(connections))
+    }
+
+    /// A client of etcd.
+    pub fn etcd(connections: Arc<HttpConnections>) -> Self {
+        Self::Etcd(EtcdStore::new(connections))
+    }
+
+    /// What a new client asks at once.
+    pub async fn connect(&self) -> Result<(), KvError> {
+        match self {
+            Self::Consul(_) => Ok(()),
+            Self::Etcd(store) => store.sync().await,
+        }
+    }
+
+    /// Reads a key.
+    pub async fn get(&self, key: &str) -> Result<KvPair, KvError> {
+        match self {
+            Self::Consul(store) => store.get(key).await,
+            Self::Etcd(store) => store.get(key).await,
+        }
+    }
+
+    /// Whether a key exists.
+    pub async fn exists(&self, key: &str) -> Result<bool, KvError> {
+        match self.get(key).await {
+            Ok(_) => Ok(true),
+            Err(KvError::NotFound) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes a directory.
+    pub async fn make_dir(&self, key: &str) -> Result<(), KvError> {
+        match self {
+            Self::Consul(store) => store.put(key, &[]).await,
+            Self::Etcd(store) => match store.make_dir(key).await {
+                // Another host was first.
+                Err(KvError::NotFound) => Ok(()),
+                made => made,
+            },
+        }
+    }
+
+    /// Writes a key that ends after a time. Returns the monitor of a lock, which is to run for as long as the host lives.
+    pub async fn put_with_ttl(
+        &self,
+        key: &str,
+        value: &[u8],
+        ttl: Duration,
+    ) -> Result<Option<LockMonitor>, KvError> {
+        match self {
+            Self::Consul(store) => store.put_with_ttl(key, value, ttl).await,
+            Self::Etcd(store) => store.put(key, value, Some(ttl)).await.map(|()| None),
+        }
+    }
+
+    /// The keys below a directory.
+    pub async fn list(&self, directory: &str) -> Result<Vec<KvPair>, KvError> {
+        match self {
+            Self::Consul(store) => store.list(directory).await,
+            Self::Etcd(store) => store.list(directory).await,
+        }
+    }
+
+    /// Writes a key that still has an index, or does not exist. Returns its new index.
+    pub async fn atomic_put(
+        &self,
+        key: &str,
+        value: &[u8],
+        previous: Option<u64>,
+    ) -> Result<u64, KvError> {
+        match self {
+            Self::Consul(store) => store.atomic_put(key, value, previous).await,
+            Self::Etcd(store) => store.atomic_put(key, value, previous).await,
+        }
+    }
+
+    /// Deletes a key that still has an index.
+    pub async fn atomic_delete(&self, key: &str, index: u64) -> Result<(), KvError> {
+        match self {
+            Self::Consul(store) => store.atomic_delete(key, index).await,
+            Self::Etcd(store) => store.atomic_delete(key, index).await,
+        }
+    }
+
+    /// Watches a key.
+    pub fn watch(&self, key: String) -> KeyWatch {
+        KeyWatch(self.protocol_watch(key))
+    }
+
+    /// Watches the keys below a directory.
+    pub fn watch_tree(&self, directory: String) -> TreeWatch {
+        TreeWatch(self.protocol_watch(directory))
+    }
+
+    fn protocol_watch(&self, key: String) -> ProtocolWatch {
+        match self {
+            Self::Consul(store) => ProtocolWatch::Consul(ConsulWatch::new(store.clone(), key)),
+            Self::Etcd(store) => ProtocolWatch::Etcd(EtcdWatch::new(store.clone(), key)),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Fleets of simulated Docker hosts on kubekv: whatever the hosts do at the same time, Docker's records fit together.
+
+#![cfg(test)]
+
+mod records;
+mod tally;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kubekv::bench::docker::{Fleet, FleetOptions, HostAction};
+use kubekv::bench::target::Target;
+use kubekv::config::{SourceAccess, SourceUrl};
+use kubekv::face::consul::{self, Consul};
+use kubekv::face::etcd::{self, Etcd};
+use support::faces;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::records::Records;
+use crate::tally::Tally;
+
+const HOSTS: u64 = 6;
+const CONTAINERS: usize = 6;
+
+/// Both faces of one keyspace.
+struct Servers {
+    consul: SocketAddr,
+    etcd: SocketAddr,
+    _stop: [watch::Sender<bool>; 2],
+}
+
+async fn servers() -> Servers {
+    let space = faces::space().await;
+    let (etcd, stop_etcd) = faces::start(|stopping| {
+        etcd::router(Etcd {
+            space: space.clone(),
+            stopping,
+            advertise: Vec::new(),
+        })
+    })
+    .await;
+    let (consul, stop_consul) = faces::start(|stopping| {
+        consul::router(Consul {
+            space,
+            stopping,
+            node: "node".to_owned(),
+            datacenter: "dc1".to_owned(),
+        })
+    })
+    .await;
+    Servers {
+        consul,
+        etcd,
+        _stop: [stop_etcd, stop_consul],
+    }
+}
+
+async fn fleet(url: SourceUrl, tally: &Arc<Tally>) -> Fleet {
+    let access = SourceAccess::default();
+    let target = Target::resolve(&url, &access, None, false).await;
+    let options = FleetOptions {
+        hosts: HOSTS,
+        networks: 2,
+        start_within: Duration::ZERO,
+        ..FleetOptions::default()
+    };
+    let observer = Arc::<Tally>::clone(tally);
+    let started = Fleet::start(target.unwrap(), options, observer).await;
+    started.unwrap()
+}
+
+/// Starts or stops all containers of all hosts at the same time, half of them on each network.
+async fn all_at_once(fleet: &Fleet, start: bool) {
+    let mut tasks = JoinSet::new();
+    for host in fleet.hosts() {
+        for number in 0..CONTAINERS {
+            let host = Arc::clone(host);
+            let container = format!("c{}-{number}", host.number());
+            let action = if start {
+                HostAction::ContainerStart {
+                    container,
+                    network: format!("net-{}", number % 2),
+                }
+            } else {
+                HostAction::ContainerStop { container }
+            };
+            tasks.spawn(async move { host.perform(&action, Instant::now()).await });
+        }
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap().unwrap();
+    }
+}
+
+async fn records_fit_together(url: SourceUrl, servers: &Servers) {
+    let tally = Arc::new(Tally::default());
+    let fleet = fleet(url, &tally).await;
+    let before = Records::read(servers.etcd).await;
+    assert_eq!(before.counts(), [0, 0]);
+
+    all_at_once(&fleet, true).await;
+    let during = Records::read(servers.etcd).await;
+    let all = usize::try_from(HOSTS).unwrap() * CONTAINERS;
+    assert_eq!(during.addresses().len(), all, "an address was given twice");
+    assert_eq!(during.counts(), during.endpoints());
+    assert_eq!(during.counts().iter().sum::<u64>(), all as u64);
+    assert_eq!(during.vnis().len(), 2, "a VXLAN id was given twice");
+    let taken = all as u64 / 2;
+    let free: Vec<u64> = before.free().iter().map(|free| free - taken).collect();
+    assert_eq!(during.free(), free);
+
+    all_at_once(&fleet, false).await;
+    let after = Records::read(servers.etcd).await;
+    assert_eq!(after.counts(), [0, 0]);
+    assert!(after.addresses().is_empty());
+    assert_eq!(after.bitmaps(), before.bitmaps());
+
+    assert_eq!(tally.failures(), Vec::<String>::new());
+    assert!(tally.conflicts() > 0, "the hosts never met");
+    fleet.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_fit_together_over_etcd() {
+    let servers = servers().await;
+    let url = SourceUrl::Etcd2(vec![servers.etcd.to_string()]);
+    records_fit_together(url, &servers).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_fit_together_over_consul() {
+    let servers = servers().await;
+    let url = SourceUrl::Consul(servers.consul.to_string());
+    records_fit_together(url, &servers).await;
+}

@@ -1,0 +1,7 @@
+//! The requests of real Docker hosts, recorded step by step: profiles of the stored recordings, and live ones against them.
+
+#![cfg(test)]
+
+mod journey;
+mod live;
+mod servers;

@@ -1,0 +1,120 @@
+//! Real cluster stores in the lab, each behind a recorder where the hosts expect the store.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+use support::docker_lab::{LabServer, STORE, STORE_NAMESPACE, shown};
+use support::recorder::{Protocol, Recorder, Setup};
+
+/// A real store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Store {
+    Consul,
+    Etcd,
+    ZooKeeper,
+}
+
+impl Store {
+    /// The name of its recordings.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Consul => "consul",
+            Self::Etcd => "etcd",
+            Self::ZooKeeper => "zookeeper",
+        }
+    }
+
+    /// The port where the hosts expect it.
+    fn port(self) -> u16 {
+        match self {
+            Self::Consul => 8500,
+            Self::Etcd => 2379,
+            Self::ZooKeeper => 2181,
+        }
+    }
+
+    /// The hosts' URL of it.
+    pub(crate) fn url(self) -> String {
+        let scheme = match self {
+            Self::Consul => "consul",
+            Self::Etcd => "etcd",
+            Self::ZooKeeper => "zk",
+        };
+        format!("{scheme}://{STORE}:{}", self.port())
+    }
+
+    /// Starts it, empty, on loopback of its namespace.
+    pub(crate) fn start(self, directory: &Path) -> LabServer {
+        match self {
+            Self::Consul => consul(directory),
+            Self::Etcd => etcd(directory),
+            Self::ZooKeeper => zookeeper(directory),
+        }
+    }
+
+    /// Starts the recorder before it.
+    pub(crate) fn recorder(self) -> Recorder {
+        let address = |host: &str, port| SocketAddr::new(host.parse().unwrap(), port);
+        let host = |address: &str, name: &str| -> (IpAddr, String) {
+            (address.parse().unwrap(), name.to_owned())
+        };
+        Recorder::start(Setup {
+            namespace: Some(STORE_NAMESPACE.into()),
+            protocol: match self {
+                Self::Consul | Self::Etcd => Protocol::Http,
+                Self::ZooKeeper => Protocol::ZooKeeper { shim: true },
+            },
+            server: address("127.0.0.1", self.port()),
+            listen: vec![(address(STORE, self.port()), None)],
+            hosts: vec![host("10.99.0.1", "a"), host("10.99.0.2", "b")],
+        })
+    }
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn etcd(directory: &Path) -> LabServer {
+    let data = shown(&directory.join("etcd"));
+    let words = words(&[
+        "etcd",
+        "--enable-v2",
+        "--listen-client-urls=http://127.0.0.1:2379",
+        // The hosts go on with what the members advertise.
+        "--advertise-client-urls=http://10.99.0.254:2379",
+        "--listen-peer-urls=http://127.0.0.1:2380",
+        "--initial-advertise-peer-urls=http://127.0.0.1:2380",
+        "--initial-cluster=default=http://127.0.0.1:2380",
+        "--data-dir",
+        &data,
+    ]);
+    LabServer::start("etcd", &words, "</dev/tcp/127.0.0.1/2379")
+}
+
+fn consul(directory: &Path) -> LabServer {
+    let file = directory.join("consul.json");
+    // Sessions as short as the tests' heartbeats.
+    let config = format!(
+        r#"{{"server": true, "bootstrap_expect": 1, "bind_addr": "127.0.0.1", "client_addr": "127.0.0.1",
+        "session_ttl_min": "1s", "data_dir": {:?}}}"#,
+        directory.join("consul")
+    );
+    std::fs::write(&file, config).unwrap();
+    let words = words(&["consul", "agent", "-config-file", &shown(&file)]);
+    let leader = "exec 3<>/dev/tcp/127.0.0.1/8500; printf \"GET /v1/status/leader HTTP/1.0\\r\\n\\r\\n\" >&3; grep -q :8300 <&3";
+    LabServer::start("consul", &words, leader)
+}
+
+fn zookeeper(directory: &Path) -> LabServer {
+    let file = directory.join("zoo.cfg");
+    let config = format!(
+        "tickTime=2000\ndataDir={}\nclientPortAddress=127.0.0.1\nclientPort=2181\nadmin.enableServer=false\n",
+        shown(directory)
+    );
+    std::fs::write(&file, config).unwrap();
+    let main = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
+    let words = words(&["zookeeper", main, &shown(&file)]);
+    let mode = "exec 3<>/dev/tcp/127.0.0.1/2181; printf srvr >&3; grep -q Mode <&3";
+    LabServer::start("zookeeper", &words, mode)
+}
