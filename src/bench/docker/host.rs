@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -10,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::action::HostAction;
-use super::libkv::{HttpConnections, KvError, KvStore};
+use super::libkv::{HttpConnections, KvError, KvStore, LockMonitor};
 use super::libnetwork::{Daemon, DaemonIdentity, Datastore, Gossip};
 use super::observer::{DockerStep, StepFailure, StepObserver, StepTiming};
 use crate::bench::client::Failure;
@@ -75,6 +76,7 @@ pub struct Host {
     driver: Arc<tokio::sync::Mutex<super::libnetwork::OverlayDriver>>,
     store_is_back: Arc<Notify>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
+    is_alive: AtomicBool,
 }
 
 impl std::fmt::Debug for Host {
@@ -117,6 +119,7 @@ impl Host {
             options,
             context,
             tasks: Mutex::new(Vec::new()),
+            is_alive: AtomicBool::new(false),
         })
     }
 
@@ -139,6 +142,7 @@ impl Host {
             for _ in 0..3 {
                 self.discovery.connect().await.map_err(failure)?;
             }
+            self.is_alive.store(true, Ordering::Release);
             let tasks = [
                 tokio::spawn(Arc::clone(self).watch_nodes()),
                 tokio::spawn(Arc::clone(self).keep_alive(began)),
@@ -173,6 +177,7 @@ impl Host {
     /// nodes ends with its TTL, and its endpoints stay until it starts again.
     pub async fn die(&self, due: Instant) {
         let began = Instant::now();
+        self.is_alive.store(false, Ordering::Release);
         for task in self.tasks.lock().drain(..) {
             task.abort();
         }
@@ -188,7 +193,7 @@ impl Host {
         {
             return;
         }
-        if self.tasks.lock().is_empty() {
+        if !self.is_alive() {
             return;
         }
         let (driver, network) = (Arc::clone(&self.driver), network.to_owned());
@@ -204,7 +209,7 @@ impl Host {
     /// Watches the nodes for as long as the daemon lives.
     async fn watch_nodes(self: Arc<Self>) {
         let nodes = self.context.keys.nodes().to_owned();
-        loop {
+        while self.is_alive() {
             let exists = self.discovery.exists(&nodes).await;
             if !exists.unwrap_or(false) {
                 // A failure shows in the watch, too.
@@ -221,11 +226,15 @@ impl Host {
     /// Writes the host's entry among the nodes, again and again.
     async fn keep_alive(self: Arc<Self>, started: Instant) {
         let mut due = started + FIRST_HEARTBEAT;
-        loop {
+        while self.is_alive() {
             sleep_until(due).await;
             self.heartbeat(due).await;
             due = self.next_heartbeat(due);
         }
+    }
+
+    fn is_alive(&self) -> bool {
+        self.is_alive.load(Ordering::Acquire)
     }
 
     fn next_heartbeat(&self, last: Instant) -> Instant {
@@ -240,15 +249,11 @@ impl Host {
         let began = Instant::now();
         let key = self.context.keys.node(&self.advertise);
         let value = self.advertise.as_bytes();
-        let written = self.discovery.put_with_ttl(&key, value, self.options.ttl);
-        let result = match written.await {
-            Ok(lock) => {
-                let monitor = lock.map(|lock| tokio::spawn(lock.run()));
-                self.tasks.lock().extend(monitor);
-                Ok(())
-            }
-            Err(error) => Err(failure(error)),
-        };
+        let monitor = |lock: LockMonitor| self.tasks.lock().push(tokio::spawn(lock.run()));
+        let written = self
+            .discovery
+            .put_with_ttl(&key, value, self.options.ttl, &monitor);
+        let result = written.await.map_err(failure);
         self.report(DockerStep::Heartbeat, due, began, &result);
     }
 

@@ -144,9 +144,14 @@ impl ConsulStore {
         let (before, behind) = parameters
             .split_at_checked(after)
             .unwrap_or((parameters, &[]));
-        before.iter().for_each(|parameter| add(parameter));
-        token.iter().for_each(|token| add(token));
-        behind.iter().for_each(|parameter| add(parameter));
+        for parameter in before
+            .iter()
+            .copied()
+            .chain(token.as_deref())
+            .chain(behind.iter().copied())
+        {
+            add(parameter);
+        }
     }
 
     /// Takes the lock of a key for a session.

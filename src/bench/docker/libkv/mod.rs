@@ -13,6 +13,7 @@ mod store;
 mod watch;
 
 pub use connections::HttpConnections;
+pub use consul_ttl::LockMonitor;
 pub use error::KvError;
 pub use pair::KvPair;
 pub use store::KvStore;

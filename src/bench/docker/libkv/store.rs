@@ -68,16 +68,17 @@ impl KvStore {
         }
     }
 
-    /// Writes a key that ends after a time. Returns the monitor of a lock, which is to run for as long as the host lives.
+    /// Writes a key that ends after a time. `watch` gets the monitor of a lock, which is to run for as long as the host lives.
     pub async fn put_with_ttl(
         &self,
         key: &str,
         value: &[u8],
         ttl: Duration,
-    ) -> Result<Option<LockMonitor>, KvError> {
+        watch: &(dyn Fn(LockMonitor) + Send + Sync),
+    ) -> Result<(), KvError> {
         match self {
-            Self::Consul(store) => store.put_with_ttl(key, value, ttl).await,
-            Self::Etcd(store) => store.put(key, value, Some(ttl)).await.map(|()| None),
+            Self::Consul(store) => store.put_with_ttl(key, value, ttl, watch).await,
+            Self::Etcd(store) => store.put(key, value, Some(ttl)).await,
         }
     }
 
