@@ -7,6 +7,7 @@
 pub mod client;
 pub mod constant;
 pub mod docker;
+pub mod etcd3;
 pub mod http;
 pub mod keys;
 pub mod measure;
@@ -18,5 +19,6 @@ mod stream;
 pub mod target;
 pub mod value;
 pub mod watch;
+pub mod zookeeper;
 
 pub use stream::Stream;

@@ -15,6 +15,7 @@ use kubekv::face::etcd::{self, Etcd};
 use support::faces;
 use support::recorder::record::save;
 use support::recorder::{Protocol, Record, Recorder, Setup};
+use support::zookeeper::ZooKeeper;
 use tokio::time::{Instant, sleep};
 
 /// The addresses of the hosts.
@@ -31,11 +32,15 @@ struct Simulation {
 }
 
 impl Simulation {
-    async fn new(url: impl FnOnce(String) -> SourceUrl, server: SocketAddr) -> Self {
+    async fn new(
+        protocol: Protocol,
+        url: impl FnOnce(String) -> SourceUrl,
+        server: SocketAddr,
+    ) -> Self {
         let host = |at: usize, name: &str| (IpAddr::V4(ADDRESSES[at]), name.to_owned());
         let recorder = Recorder::start(Setup {
             namespace: None,
-            protocol: Protocol::Http,
+            protocol,
             server,
             listen: vec![("127.0.0.1:0".parse().unwrap(), None)],
             hosts: vec![host(0, "a"), host(1, "b")],
@@ -113,7 +118,8 @@ impl Simulation {
     fn heartbeats(&self) -> usize {
         let records = self.recorder.records();
         let is_heartbeat = |record: &&Record| {
-            record.method == "PUT" && record.body.is_some() && record.target.contains("nodes/")
+            let writes = ["PUT", "setData"].contains(&record.method.as_str());
+            writes && record.body.is_some() && record.target.contains("nodes/")
         };
         records.iter().filter(is_heartbeat).count()
     }
@@ -203,9 +209,11 @@ impl Simulation {
     fn dead_is_gone(&self) -> bool {
         let records = self.recorder.records();
         let lists = records.iter().filter(|record| {
-            record.step == "host dies"
-                && record.host == "a"
-                && record.target.contains("/docker/nodes")
+            let ends_with = |word| record.target.ends_with(word);
+            let is_list = record.method == "getChildren2" && ends_with("/docker/nodes")
+                || record.target.contains("recurs");
+            let is_of_step = record.step == "host dies" || record.answered_in.is_some();
+            is_list && is_of_step && record.host == "a" && record.target.contains("/docker/nodes")
         });
         let last = lists.filter_map(|record| record.answer.as_ref()).last();
         last.is_some_and(|answer| {
@@ -225,7 +233,12 @@ pub(crate) async fn etcd() -> Vec<Record> {
         })
     })
     .await;
-    let simulation = Simulation::new(|server| SourceUrl::Etcd2(vec![server]), address).await;
+    let simulation = Simulation::new(
+        Protocol::Http,
+        |server| SourceUrl::Etcd2(vec![server]),
+        address,
+    )
+    .await;
     simulation.run().await;
     simulation.recorder.records()
 }
@@ -242,7 +255,7 @@ pub(crate) async fn consul() -> Vec<Record> {
         })
     })
     .await;
-    let simulation = Simulation::new(SourceUrl::Consul, address).await;
+    let simulation = Simulation::new(Protocol::Http, SourceUrl::Consul, address).await;
     simulation.run().await;
     simulation.recorder.records()
 }
@@ -263,4 +276,28 @@ async fn scratch_consul() {
         Path::new("target/docker_workload/simulated-consul.jsonl"),
         &consul().await,
     );
+}
+
+/// Records the journey over a real ZooKeeper, before which there is what a stock dockerd needs, or not.
+pub(crate) async fn zookeeper(shim: bool) -> Vec<Record> {
+    let server = ZooKeeper::start();
+    let protocol = Protocol::ZooKeeper { shim };
+    let url = |server| SourceUrl::ZooKeeper(vec![server], String::new());
+    let simulation = Simulation::new(protocol, url, server.address).await;
+    simulation.run().await;
+    simulation.recorder.records()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs ZooKeeper: tests/run"]
+async fn scratch_zookeeper() {
+    std::fs::create_dir_all("target/docker_workload").unwrap();
+    for (shim, name) in [(true, "shim"), (false, "bare")] {
+        save(
+            Path::new(&format!(
+                "target/docker_workload/simulated-zookeeper-{name}.jsonl"
+            )),
+            &zookeeper(shim).await,
+        );
+    }
 }

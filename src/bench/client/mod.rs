@@ -31,4 +31,6 @@ pub enum HeldLock {
     Session(String),
     /// The index of etcd v2's entry.
     Index(u64),
+    /// ZooKeeper's node or etcd v3's key that has its place in the queue.
+    Place(String),
 }

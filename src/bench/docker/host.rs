@@ -69,7 +69,6 @@ pub struct Host {
     options: HostOptions,
     context: HostContext,
     advertise: String,
-    connections: Arc<HttpConnections>,
     /// The client of node discovery; the daemon has two more.
     discovery: KvStore,
     daemon: tokio::sync::Mutex<Daemon>,
@@ -96,7 +95,7 @@ impl Host {
             options.number,
             Arc::clone(&context.observer),
         ));
-        let client = || client(context.target.protocol, &connections);
+        let client = || client(&context, options.number, &connections);
         let datastore = |client| {
             let keys = Arc::clone(&context.keys);
             Datastore::new(client, keys, Arc::clone(&context.observer))
@@ -115,7 +114,6 @@ impl Host {
             driver: daemon.driver(),
             store_is_back: daemon.store_is_back(),
             daemon: tokio::sync::Mutex::new(daemon),
-            connections,
             options,
             context,
             tasks: Mutex::new(Vec::new()),
@@ -138,10 +136,8 @@ impl Host {
         let mut daemon = self.daemon.lock().await;
         let began = Instant::now();
         let started = async {
-            // One client for node discovery, one for the networks, one for the overlay driver.
-            for _ in 0..3 {
-                self.discovery.connect().await.map_err(failure)?;
-            }
+            // The daemon has two more clients: one for the networks, one for its overlay driver.
+            self.discovery.connect().await.map_err(failure)?;
             self.is_alive.store(true, Ordering::Release);
             let tasks = [
                 tokio::spawn(Arc::clone(self).watch_nodes()),
@@ -182,7 +178,7 @@ impl Host {
             task.abort();
         }
         self.daemon.lock().await.die().await;
-        self.connections.close();
+        self.discovery.disconnect().await;
         self.report(DockerStep::HostDeath, due, began, &Ok(()));
     }
 
@@ -275,14 +271,20 @@ impl Host {
 }
 
 fn client(
-    protocol: TargetProtocol,
+    context: &HostContext,
+    number: u64,
     connections: &Arc<HttpConnections>,
 ) -> Result<KvStore, StepFailure> {
     let connections = Arc::clone(connections);
-    match protocol {
+    match context.target.protocol {
         TargetProtocol::Consul => Ok(KvStore::consul(connections)),
         TargetProtocol::Etcd2 => Ok(KvStore::etcd(connections)),
-        TargetProtocol::ZooKeeper | TargetProtocol::Etcd3 => {
+        TargetProtocol::ZooKeeper => {
+            let observer = Arc::clone(&context.observer);
+            let target = Arc::clone(&context.target);
+            Ok(KvStore::zookeeper(target, number, observer))
+        }
+        TargetProtocol::Etcd3 => {
             Err(Failure::Unsupported("dockerd does not speak this protocol").into())
         }
     }

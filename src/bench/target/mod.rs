@@ -3,6 +3,7 @@
 mod bind;
 mod connect;
 mod protocol;
+mod turn;
 
 use std::net::{IpAddr, SocketAddr};
 

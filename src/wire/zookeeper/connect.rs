@@ -27,8 +27,9 @@ pub struct ConnectRequest {
     pub session: i64,
     /// The session's password, of 16 bytes.
     pub password: Secret,
-    /// Whether the client accepts a read-only server, which is partitioned from the others.
-    pub read_only: bool,
+    /// Whether the client accepts a read-only server, which is partitioned from the others; `None` leaves the field out, as
+    /// clients written in Go do.
+    pub read_only: Option<bool>,
 }
 
 /// The first frame of a server.
@@ -42,16 +43,17 @@ pub struct ConnectResponse {
     pub session: i64,
     /// The session's password.
     pub password: Secret,
-    /// Whether the server is read-only, because it is partitioned from the others.
-    pub read_only: bool,
+    /// Whether the server is read-only, because it is partitioned from the others; `None` leaves the field out, as servers do
+    /// where the request left it out.
+    pub read_only: Option<bool>,
 }
 
-/// The last field, which old clients and servers omit: before ZooKeeper 3.4 there were no read-only servers.
-fn read_only(from: &mut JuteReader<'_>) -> Result<bool, Malformed> {
+/// The last field, which may be missing: before ZooKeeper 3.4 there were no read-only servers.
+fn read_only(from: &mut JuteReader<'_>) -> Result<Option<bool>, Malformed> {
     if from.rest().is_empty() {
-        Ok(false)
+        Ok(None)
     } else {
-        from.bool()
+        from.bool().map(Some)
     }
 }
 
@@ -73,7 +75,9 @@ impl JuteRecord for ConnectRequest {
         to.int(self.timeout_ms);
         to.long(self.session);
         to.buffer(&self.password.0);
-        to.bool(self.read_only);
+        if let Some(read_only) = self.read_only {
+            to.bool(read_only);
+        }
     }
 }
 
@@ -93,6 +97,8 @@ impl JuteRecord for ConnectResponse {
         to.int(self.timeout_ms);
         to.long(self.session);
         to.buffer(&self.password.0);
-        to.bool(self.read_only);
+        if let Some(read_only) = self.read_only {
+            to.bool(read_only);
+        }
     }
 }

@@ -12,9 +12,12 @@ pub enum Malformed {
     /// Text is not UTF-8.
     #[error("text is not UTF-8")]
     Text,
-    /// A boolean is neither 0 nor 1.
-    #[error("a boolean is neither 0 nor 1")]
-    Bool,
+    /// A path is null.
+    #[error("a path is null")]
+    Null,
+    /// An operation that no multi contains.
+    #[error("an operation that no multi contains")]
+    Operation,
     /// Bytes follow the record.
     #[error("bytes follow its end")]
     Trailing,
@@ -39,6 +42,11 @@ pub trait JuteRecord: Sized {
         let record = Self::read(&mut from)?;
         from.end()?;
         Ok(record)
+    }
+
+    /// Decodes a record as a server does: it ignores the bytes after it.
+    fn parse_leniently(bytes: &[u8]) -> Result<Self, Malformed> {
+        Self::read(&mut JuteReader::new(bytes))
     }
 }
 
@@ -74,13 +82,10 @@ impl<'a> JuteReader<'a> {
         Ok(*chunk)
     }
 
-    /// A boolean.
+    /// A boolean: as in Java, every number but 0 is true.
     pub fn bool(&mut self) -> Result<bool, Malformed> {
-        match self.chunk()? {
-            [0] => Ok(false),
-            [1] => Ok(true),
-            _ => Err(Malformed::Bool),
-        }
+        let [byte] = self.chunk()?;
+        Ok(byte != 0)
     }
 
     /// A number of 32 bits.
@@ -103,15 +108,28 @@ impl<'a> JuteReader<'a> {
         }
     }
 
-    /// Bytes; null is read as empty.
-    pub fn buffer(&mut self) -> Result<&'a [u8], Malformed> {
-        let length = self.length()?.unwrap_or(0);
+    /// Bytes; `None` for null.
+    pub fn nullable_buffer(&mut self) -> Result<Option<&'a [u8]>, Malformed> {
+        let Some(length) = self.length()? else {
+            return Ok(None);
+        };
         let (bytes, rest) = self
             .rest
             .split_at_checked(length)
             .ok_or(Malformed::CutOff)?;
         self.rest = rest;
-        Ok(bytes)
+        Ok(Some(bytes))
+    }
+
+    /// Bytes; null is read as empty.
+    pub fn buffer(&mut self) -> Result<&'a [u8], Malformed> {
+        Ok(self.nullable_buffer()?.unwrap_or_default())
+    }
+
+    /// The path of a node, which is not null; an empty one is the root's for some operations.
+    pub fn path(&mut self) -> Result<&'a str, Malformed> {
+        let bytes = self.nullable_buffer()?.ok_or(Malformed::Null)?;
+        std::str::from_utf8(bytes).map_err(|_| Malformed::Text)
     }
 
     /// Text; null is read as empty.
@@ -133,20 +151,45 @@ impl<'a> JuteReader<'a> {
 #[derive(Debug)]
 pub struct JuteWriter {
     bytes: Vec<u8>,
+    /// Where the frame begins.
+    start: usize,
     too_long: bool,
 }
 
 impl Default for JuteWriter {
     fn default() -> Self {
-        Self {
-            // The length, filled in at the end.
-            bytes: vec![0; 4],
-            too_long: false,
-        }
+        Self::after(Vec::new())
     }
 }
 
+/// Appends a frame to a buffer; one that would be too long leaves the buffer as it was.
+pub fn append_frame(
+    buffer: &mut Vec<u8>,
+    record: impl FnOnce(&mut JuteWriter),
+) -> Result<(), TooLong> {
+    let mut to = JuteWriter::after(std::mem::take(buffer));
+    record(&mut to);
+    let (start, ended) = (to.start, to.end());
+    *buffer = to.bytes;
+    if ended.is_err() {
+        buffer.truncate(start);
+    }
+    ended
+}
+
 impl JuteWriter {
+    /// A writer of a frame after these bytes.
+    fn after(mut bytes: Vec<u8>) -> Self {
+        let start = bytes.len();
+        // The length, filled in at the end.
+        bytes.extend([0; 4]);
+        Self {
+            bytes,
+            start,
+            too_long: false,
+        }
+    }
+
     /// A boolean.
     pub fn bool(&mut self, value: bool) {
         self.bytes.push(u8::from(value));
@@ -175,6 +218,19 @@ impl JuteWriter {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// Bytes, or null.
+    pub fn nullable_buffer(&mut self, bytes: Option<&[u8]>) {
+        match bytes {
+            Some(bytes) => self.buffer(bytes),
+            None => self.int(-1),
+        }
+    }
+
+    /// Text.
+    pub fn text(&mut self, text: &str) {
+        self.buffer(text.as_bytes());
+    }
+
     /// A vector.
     pub fn vector<T>(&mut self, all: &[T], mut one: impl FnMut(&mut Self, &T)) {
         self.length(all.len());
@@ -183,14 +239,21 @@ impl JuteWriter {
         }
     }
 
-    /// The frame, with its length prefix.
-    pub fn frame(mut self) -> Result<Vec<u8>, TooLong> {
-        let length = self.bytes.len().saturating_sub(4);
+    /// Fills in the length.
+    fn end(&mut self) -> Result<(), TooLong> {
+        let length = self.bytes.len().saturating_sub(self.start + 4);
         let length = i32::try_from(length).map_err(|_| TooLong)?;
-        match self.bytes.first_chunk_mut() {
+        let frame = self.bytes.get_mut(self.start..);
+        match frame.and_then(|frame| frame.first_chunk_mut()) {
             Some(place) if !self.too_long => *place = length.to_be_bytes(),
             _ => return Err(TooLong),
         }
+        Ok(())
+    }
+
+    /// The frame, with its length prefix.
+    pub fn frame(mut self) -> Result<Vec<u8>, TooLong> {
+        self.end()?;
         Ok(self.bytes)
     }
 }

@@ -4,23 +4,37 @@
 //! the request's record in one frame, and the server answers with a [`ReplyHeader`] and the reply's record, in the order of
 //! the requests. Both headers have an `xid`; those below 0 are reserved ([`xid`]).
 
+mod change;
 mod connect;
+mod create;
 mod error_code;
 mod frame;
 mod jute;
+mod lists;
+mod multi;
+mod multi_header;
 mod op_code;
 mod records;
 mod stat;
 #[cfg(test)]
 mod tests;
+mod watches;
 
+pub use change::{SetAclRequest, SetDataRequest, VersionedPath};
 pub use connect::{ConnectRequest, ConnectResponse, Secret};
+pub use create::{CreateRequest, CreateTtlRequest, CreatedReply, create_flags};
 pub use error_code::ErrorCode;
 pub use frame::{BadLength, take_frame};
-pub use jute::{JuteReader, JuteRecord, JuteWriter, Malformed, TooLong};
+pub use jute::{JuteReader, JuteRecord, JuteWriter, Malformed, TooLong, append_frame};
+pub use lists::{ChildNames, EphemeralPaths, Identities, NodeCount};
+pub use multi::{MultiOperation, MultiReply, MultiRequest, MultiResult};
 pub use op_code::{OpCode, xid};
 pub use records::{
     AclEntry, AclReply, AuthPacket, ChildrenReply, DataReply, NodePath, ReplyHeader, RequestHeader,
     WatchablePath,
 };
 pub use stat::Stat;
+pub use watches::{
+    AddWatchRequest, ErrorReply, PERSISTENT, PERSISTENT_RECURSIVE, SetWatches2Request,
+    SetWatchesRequest, WatcherEvent, WatcherPath, event_kind,
+};

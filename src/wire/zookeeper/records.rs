@@ -22,11 +22,12 @@ pub struct ReplyHeader {
     pub error: i32,
 }
 
-/// A node's path: the request of `Sync` and `GetAcl`, and the reply to `Sync`.
+/// A node's path: the request of `Sync`, `GetAcl`, `GetEphemerals` and `GetAllChildrenNumber`, and the reply to `Sync` and
+/// `Create`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodePath(pub String);
 
-/// A node's path with the choice of a watch: the request of `Exists`, `GetData` and `GetChildren2`.
+/// A node's path with the choice of a watch: the request of `Exists`, `GetData`, `GetChildren` and `GetChildren2`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchablePath {
     /// The node.
@@ -49,8 +50,8 @@ pub struct AuthPacket {
 /// The reply to `GetData`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataReply {
-    /// The node's data.
-    pub data: Vec<u8>,
+    /// The node's data; null where it was created with null.
+    pub data: Option<Vec<u8>>,
     /// The node's metadata.
     pub stat: Stat,
 }
@@ -120,22 +121,22 @@ impl JuteRecord for () {
 
 impl JuteRecord for NodePath {
     fn read(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
-        Ok(Self(from.text()?.to_owned()))
+        Ok(Self(from.path()?.to_owned()))
     }
 
     fn write(&self, to: &mut JuteWriter) {
-        to.buffer(self.0.as_bytes());
+        to.text(&self.0);
     }
 }
 
 impl JuteRecord for WatchablePath {
     fn read(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
-        let (path, watch) = (from.text()?.to_owned(), from.bool()?);
+        let (path, watch) = (from.path()?.to_owned(), from.bool()?);
         Ok(Self { path, watch })
     }
 
     fn write(&self, to: &mut JuteWriter) {
-        to.buffer(self.path.as_bytes());
+        to.text(&self.path);
         to.bool(self.watch);
     }
 }
@@ -151,19 +152,22 @@ impl JuteRecord for AuthPacket {
 
     fn write(&self, to: &mut JuteWriter) {
         to.int(self.kind);
-        to.buffer(self.scheme.as_bytes());
+        to.text(&self.scheme);
         to.buffer(&self.credentials.0);
     }
 }
 
 impl JuteRecord for DataReply {
     fn read(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
-        let (data, stat) = (from.buffer()?.to_vec(), Stat::read(from)?);
+        let (data, stat) = (
+            from.nullable_buffer()?.map(<[u8]>::to_vec),
+            Stat::read(from)?,
+        );
         Ok(Self { data, stat })
     }
 
     fn write(&self, to: &mut JuteWriter) {
-        to.buffer(&self.data);
+        to.nullable_buffer(self.data.as_deref());
         self.stat.write(to);
     }
 }
@@ -176,7 +180,7 @@ impl JuteRecord for ChildrenReply {
     }
 
     fn write(&self, to: &mut JuteWriter) {
-        to.vector(&self.names, |to, name| to.buffer(name.as_bytes()));
+        to.vector(&self.names, |to, name| to.text(name));
         self.stat.write(to);
     }
 }
@@ -192,8 +196,8 @@ impl JuteRecord for AclEntry {
 
     fn write(&self, to: &mut JuteWriter) {
         to.int(self.permissions);
-        to.buffer(self.scheme.as_bytes());
-        to.buffer(self.id.as_bytes());
+        to.text(&self.scheme);
+        to.text(&self.id);
     }
 }
 

@@ -57,6 +57,11 @@ impl ConsulStore {
         Self { connections }
     }
 
+    /// Closes the connections that are not in use.
+    pub fn disconnect(&self) {
+        self.connections.close();
+    }
+
     /// Reads a key.
     pub async fn get(&self, key: &str) -> Result<KvPair, KvError> {
         let target = self.target(key, &["consistent="]);

@@ -77,6 +77,11 @@ impl EtcdStore {
         Ok(())
     }
 
+    /// Closes the connections that are not in use.
+    pub fn disconnect(&self) {
+        self.connections.close();
+    }
+
     /// Reads a key.
     pub async fn get(&self, key: &str) -> Result<KvPair, KvError> {
         let target = path(key) + READ;

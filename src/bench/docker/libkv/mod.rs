@@ -11,6 +11,9 @@ mod etcd_watch;
 mod pair;
 mod store;
 mod watch;
+mod zookeeper;
+mod zookeeper_session;
+mod zookeeper_watch;
 
 pub use connections::HttpConnections;
 pub use consul_ttl::LockMonitor;

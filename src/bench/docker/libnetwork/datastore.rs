@@ -59,6 +59,11 @@ impl Datastore {
         &self.store
     }
 
+    /// Connects the client.
+    pub(super) async fn connect(&self) -> Result<(), StepFailure> {
+        self.store.connect().await.map_err(failure)
+    }
+
     /// Who is told of what happens.
     pub(super) fn observer(&self) -> &Arc<dyn StepObserver> {
         &self.observer

@@ -59,13 +59,13 @@ impl Server {
 
     async fn welcome(&mut self, timeout_ms: i32, session: i64, read_only: bool) {
         let request = ConnectRequest::parse(&self.frame().await.unwrap()).unwrap();
-        assert_eq!((request.session, request.read_only), (0, false));
+        assert_eq!((request.session, request.read_only), (0, Some(false)));
         let response = ConnectResponse {
             version: 0,
             timeout_ms,
             session,
             password: Secret(vec![7; 16]),
-            read_only,
+            read_only: Some(read_only),
         };
         self.send(&frame(|to| response.write(to))).await;
     }
@@ -182,6 +182,12 @@ async fn errors_name_a_lost_session() {
     }
 }
 
+const SYNC: i32 = OpCode::Sync.number();
+const EXISTS: i32 = OpCode::Exists.number();
+const GET_DATA: i32 = OpCode::GetData.number();
+const GET_CHILDREN: i32 = OpCode::GetChildren2.number();
+const GET_ACL: i32 = OpCode::GetAcl.number();
+
 /// The nodes of a server.
 #[derive(Clone, Default)]
 struct Nodes(BTreeMap<&'static str, (&'static str, Stat)>);
@@ -217,16 +223,16 @@ impl Nodes {
             children: names.len().try_into().unwrap(),
             ..*stat
         };
-        Some(match OpCode::of(header.op)? {
-            OpCode::Sync => reply(header.xid, zxid, 0, &NodePath(path)),
-            OpCode::Exists => reply(header.xid, zxid, 0, &stat),
-            OpCode::GetData if *data == "forbidden" => reply(header.xid, zxid, -102, &()),
-            OpCode::GetData => {
-                let data = data.as_bytes().to_vec();
+        Some(match header.op {
+            SYNC => reply(header.xid, zxid, 0, &NodePath(path)),
+            EXISTS => reply(header.xid, zxid, 0, &stat),
+            GET_DATA if *data == "forbidden" => reply(header.xid, zxid, -102, &()),
+            GET_DATA => {
+                let data = Some(data.as_bytes().to_vec());
                 reply(header.xid, zxid, 0, &DataReply { data, stat })
             }
-            OpCode::GetChildren2 => reply(header.xid, zxid, 0, &ChildrenReply { names, stat }),
-            OpCode::GetAcl => {
+            GET_CHILDREN => reply(header.xid, zxid, 0, &ChildrenReply { names, stat }),
+            GET_ACL => {
                 let world = AclEntry {
                     permissions: 31,
                     scheme: "world".to_owned(),
@@ -242,7 +248,7 @@ impl Nodes {
                     },
                 )
             }
-            OpCode::Ping | OpCode::Auth | OpCode::CloseSession => return None,
+            _ => return None,
         })
     }
 }

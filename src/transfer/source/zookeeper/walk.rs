@@ -132,7 +132,7 @@ impl TreePass<'_> {
     ) -> Result<(), Error> {
         match request {
             NodeRequest::Data(key) => match reply.read(server)? {
-                Ok(DataReply { data, stat }) => self.add_data(key, data, &stat),
+                Ok(DataReply { data, stat }) => self.add_data(key, data.unwrap_or_default(), &stat),
                 // The root does not exist; any other node was deleted since its parent listed it.
                 Err(ErrorCode::NoNode) if key == root_key => {}
                 Err(ErrorCode::NoNode) => self.add_changing(&key),

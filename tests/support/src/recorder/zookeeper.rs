@@ -188,7 +188,7 @@ impl ZooKeeperTap {
             let stat = match waiting.method {
                 "getData" => {
                     let reply = DataReply::read(&mut from)?;
-                    answer.body = Some(reply.data);
+                    answer.body = reply.data;
                     Some(reply.stat)
                 }
                 "getChildren2" => {

@@ -57,7 +57,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ZooKeeperSession<S> {
             session: 0,
             password: Secret(vec![0; 16]),
             // A server that is partitioned from the others may return old data.
-            read_only: false,
+            read_only: Some(false),
         };
         session.write(|to| request.write(to))?;
         let sent = session.flush().await;
@@ -69,7 +69,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ZooKeeperSession<S> {
             }
             _ => return Err(lost(&session.server, "it gives no session").into()),
         }
-        if response.read_only {
+        if response.read_only == Some(true) {
             let why = "it is read-only, because it is partitioned from the others";
             return Err(lost(&session.server, why).into());
         }

@@ -1,0 +1,104 @@
+//! `ZooKeeperClient`: a session that is opened again, with the next server, after it was lost.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::path::node_path;
+use super::session::{PipelinedSession, ReplyFuture, SessionOptions, SessionWatcher};
+use crate::bench::client::{Consistency, Failure};
+use crate::bench::target::Target;
+use crate::wire::zookeeper::{NodePath, OpCode, Secret};
+
+/// A client of ZooKeeper, with one session at a time.
+#[derive(Debug)]
+pub struct ZooKeeperClient {
+    target: Arc<Target>,
+    number: u64,
+    /// How many sessions were opened so far.
+    opened: u64,
+    pub(super) consistency: Consistency,
+    session: Option<PipelinedSession>,
+    /// The version that the next compare-and-swap of a key compares with; `None` where the key did not exist.
+    pub(super) versions: HashMap<String, Option<i32>>,
+    /// The armed watches of polls, by path.
+    pub(super) polled: HashMap<String, SessionWatcher>,
+    /// The persistent watches, by path.
+    pub(super) watched: HashMap<String, SessionWatcher>,
+}
+
+impl ZooKeeperClient {
+    /// The client of a number, not yet connected.
+    pub fn new(target: Arc<Target>, number: u64, consistency: Consistency) -> Self {
+        Self {
+            target,
+            number,
+            opened: 0,
+            consistency,
+            session: None,
+            versions: HashMap::new(),
+            polled: HashMap::new(),
+            watched: HashMap::new(),
+        }
+    }
+
+    /// The open session. A lost one is replaced by a new one for the next operation, never for the same one: nobody knows
+    /// whether the server performed it.
+    pub(super) async fn session(&mut self) -> Result<&PipelinedSession, Failure> {
+        let session = match self.session.take() {
+            Some(session) if !session.is_ended() => session,
+            _ => self.open().await?,
+        };
+        Ok(self.session.insert(session))
+    }
+
+    async fn open(&mut self) -> Result<PipelinedSession, Failure> {
+        // Watches end with their connection.
+        self.polled.clear();
+        self.watched.clear();
+        let server = self.target.server(self.number, self.opened)?;
+        self.opened = self.opened.wrapping_add(1);
+        let user = self.target.credentials.user.as_ref();
+        let options = SessionOptions {
+            identity: user.map(|(user, password)| {
+                let pair = format!("{user}:{password}").into_bytes();
+                ("digest".to_owned(), Secret(pair))
+            }),
+            ..SessionOptions::default()
+        };
+        let stream = self.target.connect(server, self.number).await?;
+        PipelinedSession::open(stream, &options).await
+    }
+
+    /// Ends the session, if one is open.
+    pub async fn close(&mut self) -> Result<(), Failure> {
+        match self.session.take() {
+            Some(session) => session.close().await,
+            None => Ok(()),
+        }
+    }
+
+    /// The node of a key.
+    pub(super) fn path(&self, key: &str) -> String {
+        node_path(&self.target.chroot, key)
+    }
+
+    /// Sends a `Sync` before a read that must be linearizable.
+    pub(super) async fn sync(&mut self, path: &str) -> Result<Option<ReplyFuture>, Failure> {
+        match self.consistency {
+            Consistency::Default => Ok(None),
+            Consistency::Linearizable => {
+                let path = NodePath(path.to_owned());
+                let session = self.session().await?;
+                Ok(Some(session.request(OpCode::Sync, &path)))
+            }
+        }
+    }
+}
+
+/// Waits for a `Sync`, if one was sent. The read behind it was sent, too: this costs no round trip.
+pub(super) async fn synced(sent: Option<ReplyFuture>) -> Result<(), Failure> {
+    match sent {
+        Some(sent) => sent.await?.expect().map(|_path| ()),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,25 @@
+//! Reading a node; a linearizable read is behind a `Sync` in the same write.
+
+use super::ZooKeeperClient;
+use super::client::synced;
+use crate::bench::client::{Failure, Outcome};
+use crate::wire::zookeeper::{ErrorCode, OpCode, WatchablePath};
+
+impl ZooKeeperClient {
+    /// Reads a key.
+    pub async fn get(&mut self, key: &str) -> Result<Outcome, Failure> {
+        let path = self.path(key);
+        let sync = self.sync(&path).await?;
+        let record = WatchablePath { path, watch: false };
+        let read = self.session().await?.request(OpCode::GetData, &record);
+        synced(sync).await?;
+        let reply = read.await?;
+        if reply.answer == Err(ErrorCode::NoNode) {
+            return Ok(Outcome::default());
+        }
+        Ok(Outcome {
+            entries: 1,
+            ..Outcome::of_bytes(reply.expect()?.len())
+        })
+    }
+}

@@ -1,0 +1,19 @@
+//! The ZooKeeper client: a pipelined session, and the operations under load over it, one a file.
+
+mod cas;
+mod client;
+mod create;
+mod delete;
+mod get;
+mod list;
+mod lock;
+mod parents;
+mod path;
+mod poll;
+mod put;
+pub mod session;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+pub use client::ZooKeeperClient;

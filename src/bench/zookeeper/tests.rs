@@ -1,0 +1,76 @@
+//! The operations against a server that answers everything with success.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::task::LocalSet;
+
+use super::ZooKeeperClient;
+use crate::bench::client::{Consistency, Failure, HeldLock, Outcome};
+use crate::bench::constant::serve_zookeeper;
+use crate::bench::target::Target;
+use crate::config::{SourceAccess, SourceUrl};
+
+/// A client of a constant-answer server.
+async fn client() -> ZooKeeperClient {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::task::spawn_local(serve_zookeeper(listener, 100));
+    let url = SourceUrl::ZooKeeper(vec![address], "/chroot".to_owned());
+    let access = SourceAccess::default();
+    let target = Target::resolve(&url, &access, None, false);
+    let target = Arc::new(target.await.unwrap());
+    ZooKeeperClient::new(target, 0, Consistency::Linearizable)
+}
+
+fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    LocalSet::new().block_on(&runtime, test);
+}
+
+/// The bytes of a record of metadata.
+const STAT: u64 = 68;
+
+#[test]
+fn operations_count_entries_and_bytes() {
+    run(async {
+        let mut client = client().await;
+        let node = 4 + 100 + STAT;
+        let none = Outcome::default();
+        let found = |entries, bytes| Outcome {
+            entries,
+            bytes,
+            ..none
+        };
+        assert_eq!(client.get("a").await, Ok(found(1, node)));
+        let names = 4 + 4 + 15 + STAT;
+        assert_eq!(client.list("a").await, Ok(found(1, names + node)));
+        assert_eq!(client.put("a", b"x").await, Ok(found(0, STAT)));
+        assert_eq!(client.cas("a", b"x").await, Ok(found(0, STAT)));
+        let path = 4 + 9;
+        assert_eq!(client.create("a", b"x").await, Ok(found(0, path)));
+        assert_eq!(client.delete("a").await, Ok(found(1, 0)));
+        let held = client.lock("a").await.unwrap();
+        let place = "/chroot/a/lock-0000000000".to_owned();
+        assert_eq!(held, HeldLock::Place(place));
+        client.unlock("a", held).await.unwrap();
+        assert_eq!(client.poll("a").await, Ok(found(1, node)));
+        assert_eq!(client.watch("a").await, Ok(none));
+        client.close().await.unwrap();
+        // The next operation opens another session.
+        assert_eq!(client.get("a").await, Ok(found(1, node)));
+    });
+}
+
+#[test]
+fn a_lock_of_another_protocol_is_refused() {
+    run(async {
+        let mut client = client().await;
+        let refused = client.unlock("a", HeldLock::Index(1)).await;
+        assert!(matches!(refused, Err(Failure::Unsupported(_))));
+    });
+}

@@ -1,0 +1,68 @@
+//! `ChildNames`, `EphemeralPaths`, `Identities`, `NodeCount`: replies that list or count.
+
+use super::{JuteReader, JuteRecord, JuteWriter, Malformed};
+
+/// The names of a node's children, in no order: the reply to `GetChildren`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChildNames(pub Vec<String>);
+
+/// The paths of a session's ephemeral nodes: the reply to `GetEphemerals`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EphemeralPaths(pub Vec<String>);
+
+/// How many nodes are beneath a node: the reply to `GetAllChildrenNumber`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeCount(pub i32);
+
+/// The scheme and the name of each identity of a client: the reply to `WhoAmI`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identities(pub Vec<(String, String)>);
+
+fn read_texts(from: &mut JuteReader<'_>) -> Result<Vec<String>, Malformed> {
+    from.vector(|from| from.text().map(str::to_owned))
+}
+
+impl JuteRecord for ChildNames {
+    fn read(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
+        read_texts(from).map(Self)
+    }
+
+    fn write(&self, to: &mut JuteWriter) {
+        to.vector(&self.0, |to, name| to.text(name));
+    }
+}
+
+impl JuteRecord for EphemeralPaths {
+    fn read(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
+        read_texts(from).map(Self)
+    }
+
+    fn write(&self, to: &mut JuteWriter) {
+        to.vector(&self.0, |to, path| to.text(path));
+    }
+}
+
+impl JuteRecord for NodeCount {
+    fn read(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
+        from.int().map(Self)
+    }
+
+    fn write(&self, to: &mut JuteWriter) {
+        to.int(self.0);
+    }
+}
+
+impl JuteRecord for Identities {
+    fn read(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
+        let one =
+            |from: &mut JuteReader<'_>| Ok((from.text()?.to_owned(), from.text()?.to_owned()));
+        from.vector(one).map(Self)
+    }
+
+    fn write(&self, to: &mut JuteWriter) {
+        to.vector(&self.0, |to, (scheme, name)| {
+            to.text(scheme);
+            to.text(name);
+        });
+    }
+}
