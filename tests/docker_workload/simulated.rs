@@ -172,11 +172,8 @@ impl Simulation {
 
     async fn restart_and_loss(&self) {
         let (a, b) = (&self.a, &self.b);
-        let stop = HostAction::ContainerStop {
-            container: "a3".to_owned(),
-        };
-        self.step("daemon stop", a, &[stop]).await;
-        a.die(Instant::now()).await;
+        self.recorder.step("daemon stop");
+        a.stop(Instant::now()).await.unwrap();
         self.settle().await;
         self.recorder.step("daemon restart");
         a.start(Instant::now(), true).await.unwrap();

@@ -169,17 +169,30 @@ impl Host {
         result
     }
 
+    /// Ends the daemon as it should end. Its containers are stopped; its entry among the nodes stays until its TTL has passed.
+    pub async fn stop(&self, due: Instant) -> Result<(), StepFailure> {
+        let began = Instant::now();
+        let result = self.daemon.lock().await.stop().await;
+        self.vanish().await;
+        self.report(DockerStep::DaemonStop, due, began, &result);
+        result
+    }
+
     /// Ends the daemon without a word, once it has done what it does now: its connections are closed, its entry among the
     /// nodes ends with its TTL, and its endpoints stay until it starts again.
     pub async fn die(&self, due: Instant) {
         let began = Instant::now();
+        self.vanish().await;
+        self.report(DockerStep::HostDeath, due, began, &Ok(()));
+    }
+
+    async fn vanish(&self) {
         self.is_alive.store(false, Ordering::Release);
         for task in self.tasks.lock().drain(..) {
             task.abort();
         }
         self.daemon.lock().await.die().await;
         self.discovery.disconnect().await;
-        self.report(DockerStep::HostDeath, due, began, &Ok(()));
     }
 
     /// Hears, by gossip, of an endpoint on a network: the overlay driver reads the network if it does not know it.

@@ -146,6 +146,22 @@ impl KvStore {
         KeyWatch(self.protocol_watch(key))
     }
 
+    /// Whether a watch that nobody needs any more ends at once. Otherwise its poll stays until it returns.
+    pub fn ends_watches_at_once(&self) -> bool {
+        match self {
+            Self::Consul(_) | Self::Etcd(_) => false,
+            Self::ZooKeeper(_) => true,
+        }
+    }
+
+    /// Ends the client in order: its session, where it has one.
+    pub async fn close(&self) -> Result<(), KvError> {
+        match self {
+            Self::Consul(_) | Self::Etcd(_) => Ok(()),
+            Self::ZooKeeper(store) => store.close().await,
+        }
+    }
+
     /// Watches the keys below a directory.
     pub fn watch_tree(&self, directory: String) -> TreeWatch {
         TreeWatch(self.protocol_watch(directory))

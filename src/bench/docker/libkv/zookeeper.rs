@@ -53,6 +53,13 @@ impl ZooKeeperStore {
         Ok(())
     }
 
+    /// Ends the session.
+    pub async fn close(&self) -> Result<(), KvError> {
+        let session = self.session().await?;
+        self.disconnect().await;
+        Ok(session.close().await?)
+    }
+
     /// Drops the connection without a word: the session ends with its timeout.
     pub async fn disconnect(&self) {
         self.keeper.lock().await.forget();

@@ -64,6 +64,11 @@ impl Datastore {
         self.store.connect().await.map_err(failure)
     }
 
+    /// Ends the client.
+    pub(super) async fn close(&self) -> Result<(), StepFailure> {
+        self.store.close().await.map_err(failure)
+    }
+
     /// Who is told of what happens.
     pub(super) fn observer(&self) -> &Arc<dyn StepObserver> {
         &self.observer

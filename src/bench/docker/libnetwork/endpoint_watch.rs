@@ -47,13 +47,16 @@ impl NetworkWatch {
         }
     }
 
-    /// Removes a local endpoint. Returns whether it was the last: then the watch ends, but for the poll that is parked, which
-    /// stays until it returns.
-    pub(super) fn remove(&mut self, endpoint: &str) -> bool {
+    /// Removes a local endpoint. Returns whether it was the last: then the watch ends, but for a poll that is parked, which
+    /// stays until it returns where the protocol has no other way.
+    pub(super) fn remove(&mut self, store: &Datastore, endpoint: &str) -> bool {
         self.endpoints.retain(|known| known != endpoint);
         let was_last = self.endpoints.is_empty();
         if was_last {
             self.lister.abort();
+        }
+        if was_last && store.store().ends_watches_at_once() {
+            self.poller.abort();
         }
         was_last
     }

@@ -17,7 +17,7 @@ impl Daemon {
     /// Ends the watch of a network, with its last local endpoint.
     pub(super) fn unwatch_endpoint(&mut self, network: &str, endpoint: &str) {
         let watch = self.watches.get_mut(network);
-        if watch.is_some_and(|watch| watch.remove(endpoint)) {
+        if watch.is_some_and(|watch| watch.remove(&self.store, endpoint)) {
             self.watches.remove(network);
         }
     }
