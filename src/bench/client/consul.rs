@@ -103,7 +103,7 @@ impl ConsulClient {
         loop {
             let request = Request::with_body("PUT", &acquire, b"");
             let response = self.reach.expect(&request).await?;
-            if is_true(&response) {
+            if is_true(&response)? {
                 return Ok(HeldLock::Session(session));
             }
             let seen = self.reach.send(&Request::new("GET", &path(key))).await?;
@@ -155,7 +155,7 @@ impl ConsulClient {
         let request = Request::with_body("PUT", &target, value);
         let response = self.reach.expect(&request).await?;
         Ok(Outcome {
-            conflict: !is_true(&response),
+            conflict: !is_true(&response)?,
             ..outcome(&response)
         })
     }
@@ -186,8 +186,9 @@ fn outcome(response: &Response) -> Outcome {
     Outcome::of_bytes(response.body.len())
 }
 
-fn is_true(response: &Response) -> bool {
-    response.body.starts_with(b"true")
+/// Whether a write took effect. Consul compresses even this answer.
+fn is_true(response: &Response) -> Result<bool, Failure> {
+    Ok(response.text()?.starts_with(b"true"))
 }
 
 fn index_of(response: &Response) -> Result<u64, Failure> {

@@ -55,6 +55,22 @@ impl DockerStep {
         Self::NodesRefresh,
     ];
 
+    /// Whether it happens of itself, not because a user asked for it.
+    pub fn is_background(self) -> bool {
+        match self {
+            Self::Heartbeat | Self::EndpointsRefresh | Self::NodesRefresh => true,
+            Self::DaemonStart
+            | Self::DaemonRestart
+            | Self::HostDeath
+            | Self::NetworkCreate
+            | Self::NetworkList
+            | Self::NetworkInspect
+            | Self::NetworkRemove
+            | Self::ContainerStart
+            | Self::ContainerStop => false,
+        }
+    }
+
     /// The name in results.
     pub fn name(self) -> &'static str {
         match self {

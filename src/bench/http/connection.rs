@@ -64,8 +64,8 @@ impl HttpConnection {
         Ok(response)
     }
 
-    /// Sends a request whose answer is an endless body of events; [`Self::next_events`] receives them. A refusal is the
-    /// response that it is.
+    /// Sends a request whose answer is an endless body of events; [`Self::next_events`] receives them, and nothing else can be
+    /// sent on this connection. A refusal is the response that it is.
     pub async fn send_for_events(
         &mut self,
         request: &Request<'_>,
@@ -76,6 +76,7 @@ impl HttpConnection {
         }
         let _head = self.input.split_to(head.length);
         self.events = Some(ChunkDecoder::default());
+        self.is_closed = false;
         Ok(None)
     }
 
@@ -101,7 +102,7 @@ impl HttpConnection {
 
     /// Sends a request and receives the head of its response.
     async fn begin(&mut self, request: &Request<'_>) -> Result<Head, Failure> {
-        if std::mem::replace(&mut self.is_closed, true) {
+        if std::mem::replace(&mut self.is_closed, true) || self.events.is_some() {
             return Err(Failure::Connection("closed".to_owned()));
         }
         self.output.clear();
@@ -165,8 +166,10 @@ impl HttpConnection {
 
 /// The header lines that Go's clients send with every request, and the credentials.
 fn common(target: &Target, host: &str) -> Vec<u8> {
-    let mut lines =
-        format!("Host: {host}\r\nUser-Agent: Go-http-client/1.1\r\nAccept-Encoding: gzip\r\n");
+    let mut lines = format!("Host: {host}\r\nUser-Agent: Go-http-client/1.1\r\n");
+    if target.accepts_gzip {
+        lines.push_str("Accept-Encoding: gzip\r\n");
+    }
     if let Some(token) = &target.credentials.token {
         lines.extend(["X-Consul-Token: ", token, "\r\n"]);
     }

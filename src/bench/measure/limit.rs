@@ -1,8 +1,9 @@
 //! The verdict whether a run measured the server, or its own client.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Latencies;
+use super::{Latencies, ThreadUse};
 
 /// A client's thread that ran for this share of the time could send no more.
 const BUSY: f64 = 0.9;
@@ -41,6 +42,33 @@ pub struct ClientLoad {
 }
 
 impl ClientLoad {
+    /// The load between two looks at all threads of this process.
+    pub fn between(
+        before: &BTreeMap<u32, ThreadUse>,
+        after: &BTreeMap<u32, ThreadUse>,
+        elapsed: Duration,
+    ) -> Self {
+        let spent = after.iter().map(|(id, now)| {
+            let earlier = before.get(id).copied().unwrap_or_default();
+            now.since(earlier)
+        });
+        Self::of_threads(spent, elapsed)
+    }
+
+    /// The load of threads that were used so over a time.
+    pub fn of_threads(threads: impl IntoIterator<Item = ThreadUse>, elapsed: Duration) -> Self {
+        let share = |time: Duration| time.as_secs_f64() / elapsed.as_secs_f64().max(1e-9);
+        let mut load = Self::default();
+        for spent in threads {
+            let (ran, waited) = (share(spent.ran), share(spent.waited));
+            if ran + waited > load.busiest + load.waited {
+                (load.busiest, load.waited) = (ran, waited);
+            }
+            load.cpu += spent.ran;
+        }
+        load
+    }
+
     /// What limited the run, other than the server; `latency_p99_us` is of all operations.
     pub fn limit(&self, latency_p99_us: f64) -> Option<Limit> {
         if self.busiest >= BUSY {

@@ -55,7 +55,15 @@ impl OperationRecord {
         }
     }
 
-    fn fail(&mut self, failure: String) {
+    /// Records one that was sent when it was due, and answered.
+    pub fn record_latency(&mut self, latency: Duration) {
+        self.answered += 1;
+        self.latency.record(latency);
+        self.service.record(latency);
+    }
+
+    /// Records one that failed.
+    pub fn fail(&mut self, failure: String) {
         let known = self.failures.len() < MOST_FAILURES || self.failures.contains_key(&failure);
         let name = if known {
             failure

@@ -1,5 +1,6 @@
 //! The processor time of a thread, and the time it waited for a processor.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -28,6 +29,19 @@ impl ThreadUse {
                 waited: Duration::ZERO,
             }
         })
+    }
+
+    /// Of all threads of this process, by their ids.
+    pub fn of_all() -> BTreeMap<u32, Self> {
+        let Ok(threads) = std::fs::read_dir("/proc/self/task") else {
+            return BTreeMap::new();
+        };
+        let of = |entry: std::fs::DirEntry| {
+            let id = entry.file_name().to_str()?.parse().ok()?;
+            let counted = std::fs::read_to_string(entry.path().join("schedstat")).ok()?;
+            Some((id, Self::parse(&counted)?))
+        };
+        threads.flatten().filter_map(of).collect()
     }
 
     /// Parses a line of `schedstat`: nanoseconds run, nanoseconds waited, time slices.

@@ -1,5 +1,8 @@
 //! One line of progress.
 
+use std::time::Duration;
+
+use crate::bench::docker::RecentSteps;
 use crate::bench::run::Progress;
 
 /// A second of a run as a line.
@@ -24,5 +27,22 @@ pub fn progress_line(progress: &Progress, seconds: f64) -> String {
         super::result::ratio(latency.count(), seconds),
         super::text::duration(latency.quantile_us(0.5)),
         super::text::duration(latency.quantile_us(0.99)),
+    )
+}
+
+/// A second of a fleet as a line.
+pub fn fleet_progress_line(elapsed: Duration, recent: &RecentSteps) -> String {
+    let requests = &recent.requests;
+    let failed = match recent.failed {
+        0 => String::new(),
+        failed => format!(", {failed} failed"),
+    };
+    format!(
+        "{:>5.0} s  {:>4} steps{failed}  {:>7} requests  p50 {}  p99 {}",
+        elapsed.as_secs_f64(),
+        recent.steps,
+        requests.count(),
+        super::text::duration(requests.quantile_us(0.5)),
+        super::text::duration(requests.quantile_us(0.99)),
     )
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Machine;
+use super::{DockerSummary, Machine};
 use crate::bench::measure::{ClientLoad, Latencies, Limit, OperationRecord, ServerUse};
 use crate::bench::run::Measured;
 use crate::bench::watch::{WatchMeasured, WatchSummary};
@@ -35,6 +35,9 @@ pub struct RunResult {
     /// The counts of watchers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watch: Option<WatchSummary>,
+    /// The simulated Docker hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub docker: Option<DockerSummary>,
     /// The longest time in which no operation succeeded, in milliseconds; 0 with watchers.
     pub longest_gap_ms: f64,
     /// What limited the run other than the server: `client`, `machine` or `lateness`.
@@ -154,6 +157,7 @@ impl RunResult {
                 .server
                 .map(|(before, after)| ServerResult::new(before, after, answered)),
             watch: None,
+            docker: None,
             longest_gap_ms: measured.longest_gap.as_secs_f64() * 1e3,
             limited_by: limit.map(|limit| Limit::name(limit).to_owned()),
         }
@@ -172,13 +176,7 @@ impl RunResult {
         let of = |(name, record): (&str, &OperationRecord)| {
             (name.to_owned(), OperationResult::new(record, seconds))
         };
-        let share = |time: std::time::Duration| time.as_secs_f64() / seconds.max(1e-9);
-        let client = ClientLoad {
-            busiest: share(measured.client.ran),
-            waited: share(measured.client.waited),
-            cpu: measured.client.ran,
-            ..ClientLoad::default()
-        };
+        let client = ClientLoad::of_threads([measured.client], measured.elapsed);
         let events = measured.events.answered;
         Self {
             kubekv_bench: FORMAT,
@@ -193,6 +191,7 @@ impl RunResult {
                 .server
                 .map(|(before, after)| ServerResult::new(before, after, events)),
             watch: Some(measured.summary.clone()),
+            docker: None,
             longest_gap_ms: 0.0,
         }
     }

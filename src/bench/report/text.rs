@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{OperationResult, RunResult, ServerResult};
+use super::{DockerSummary, OperationResult, RunResult, ServerResult};
 use crate::bench::measure::Limit;
 use crate::bench::watch::WatchSummary;
 
@@ -29,13 +29,16 @@ fn write_all(result: &RunResult, out: &mut String) -> std::fmt::Result {
         write_operation(name, operation, out)?;
     }
     write_client(result, out)?;
+    if let Some(docker) = &result.docker {
+        write_docker(docker, out)?;
+    }
     if let Some(watch) = &result.watch {
         write_watchers(watch, out)?;
     }
     if let Some(server) = &result.server {
         write_server(server, out)?;
     }
-    if result.watch.is_none() {
+    if result.watch.is_none() && result.docker.is_none() {
         writeln!(
             out,
             "longest time without a success: {}",
@@ -70,6 +73,18 @@ fn write_client(result: &RunResult, out: &mut String) -> std::fmt::Result {
         )?;
     }
     writeln!(out)
+}
+
+fn write_docker(docker: &DockerSummary, out: &mut String) -> std::fmt::Result {
+    writeln!(
+        out,
+        "requests of {} hosts, {} networks and {} containers at the end; {} writes lost against another host's and were tried again:",
+        docker.hosts, docker.networks, docker.containers, docker.conflicts
+    )?;
+    for (name, request) in &docker.requests {
+        write_operation(name, request, out)?;
+    }
+    Ok(())
 }
 
 fn write_watchers(watch: &WatchSummary, out: &mut String) -> std::fmt::Result {
@@ -111,7 +126,7 @@ fn write_operation(name: &str, operation: &OperationResult, out: &mut String) ->
     let latency = &operation.latency;
     writeln!(
         out,
-        "{name:<8}{:>10.0}/s  p50 {}  p90 {}  p99 {}  p99.9 {}  max {}",
+        "{name:<17} {:>9.1}/s  p50 {}  p90 {}  p99 {}  p99.9 {}  max {}",
         operation.per_second,
         duration(latency.p50_us),
         duration(latency.p90_us),

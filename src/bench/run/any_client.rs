@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::bench::client::{Consistency, ConsulClient, Etcd2Client, Failure, HeldLock, Outcome};
+use crate::bench::etcd3::Etcd3Client;
 use crate::bench::target::{Target, TargetProtocol};
+use crate::bench::zookeeper::ZooKeeperClient;
 
 /// A client of the target's protocol.
 #[derive(Debug)]
@@ -12,6 +14,10 @@ pub enum AnyClient {
     Consul(Box<ConsulClient>),
     /// Of etcd, version 2.
     Etcd2(Box<Etcd2Client>),
+    /// Of etcd, version 3.
+    Etcd3(Box<Etcd3Client>),
+    /// Of ZooKeeper.
+    ZooKeeper(Box<ZooKeeperClient>),
 }
 
 /// Calls a method on the client of each protocol.
@@ -20,6 +26,8 @@ macro_rules! each {
         match $self {
             Self::Consul($client) => $call,
             Self::Etcd2($client) => $call,
+            Self::Etcd3($client) => $call,
+            Self::ZooKeeper($client) => $call,
         }
     };
 }
@@ -32,8 +40,14 @@ impl AnyClient {
             TargetProtocol::Consul => {
                 Self::Consul(Box::new(ConsulClient::new(own, number, consistency)))
             }
-            TargetProtocol::Etcd2 | TargetProtocol::Etcd3 | TargetProtocol::ZooKeeper => {
+            TargetProtocol::Etcd2 => {
                 Self::Etcd2(Box::new(Etcd2Client::new(own, number, consistency)))
+            }
+            TargetProtocol::Etcd3 => {
+                Self::Etcd3(Box::new(Etcd3Client::new(own, number, consistency)))
+            }
+            TargetProtocol::ZooKeeper => {
+                Self::ZooKeeper(Box::new(ZooKeeperClient::new(own, number, consistency)))
             }
         }
     }
@@ -95,6 +109,8 @@ impl AnyClient {
                 "Consul has no streams of events: use poll, its blocking queries",
             )),
             Self::Etcd2(client) => client.watch(key).await,
+            Self::Etcd3(client) => client.watch(key).await,
+            Self::ZooKeeper(client) => client.watch(key).await,
         }
     }
 }

@@ -105,10 +105,23 @@ impl ClientTask {
             | Operation::Put
             | Operation::Cas
             | Operation::Lock
-            | Operation::Unlock => options.key.clone().unwrap_or_else(|| {
-                let number = self.chooser.choose(&mut self.random);
-                options.keys.name(number)
-            }),
+            | Operation::Unlock => {
+                if let Some(key) = &options.key {
+                    return key.clone();
+                }
+                let name = options.keys.name(self.chooser.choose(&mut self.random));
+                match operation {
+                    // A key that exists cannot be taken as a lock of etcd's.
+                    Operation::Lock => format!("{name}-lock"),
+                    Operation::Get
+                    | Operation::List
+                    | Operation::Put
+                    | Operation::Cas
+                    | Operation::Create
+                    | Operation::Delete
+                    | Operation::Unlock => name,
+                }
+            }
         }
     }
 

@@ -123,16 +123,11 @@ fn watch_until(
 
 fn sum(reports: &[ThreadReport], elapsed: Duration) -> Measured {
     let mut recorder = Recorder::default();
-    let mut client = ClientLoad::default();
     for report in reports {
         recorder.add(&report.recorder);
-        let share = |time: Duration| time.as_secs_f64() / elapsed.as_secs_f64().max(1e-9);
-        let (ran, waited) = (share(report.use_.ran), share(report.use_.waited));
-        if ran + waited > client.busiest + client.waited {
-            (client.busiest, client.waited) = (ran, waited);
-        }
-        client.cpu += report.use_.ran;
     }
+    let spent = reports.iter().map(|report| report.use_);
+    let mut client = ClientLoad::of_threads(spent, elapsed);
     client.lateness = recorder.lateness.clone();
     Measured {
         recorder,

@@ -24,6 +24,8 @@ pub struct Target {
     pub chroot: String,
     /// The secrets.
     pub credentials: TargetCredentials,
+    /// Whether HTTP clients ask for compressed answers, as Go's do.
+    pub accepts_gzip: bool,
     /// The source addresses of connections; the kernel chooses where there are none.
     pub bind: Option<BindRange>,
     tls: Option<ClientTls>,
@@ -114,6 +116,7 @@ impl Target {
                 user,
                 files: access.clone(),
             },
+            accepts_gzip: true,
             bind,
             tls: ClientTls::new(&access.access)?,
         })

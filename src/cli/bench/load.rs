@@ -1,21 +1,20 @@
 //! Loads of operations on keys.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use kubekv::bench::client::Consistency;
-use kubekv::bench::keys::{Distribution, KeyShape};
+use kubekv::bench::keys::Distribution;
 use kubekv::bench::operation::{Operation, OperationMix};
 use kubekv::bench::pace::Arrivals;
 use kubekv::bench::report::{LoadSummary, RunResult};
 use kubekv::bench::run::{self, LoadOptions, Pace};
-use kubekv::bench::value::ValueShape;
 use kubekv::model::time;
 
+use super::key_arguments::KeyArguments;
 use super::output::Output;
 use super::target::TargetArguments;
-use crate::cli::exit::{CommandError, IO, UNREACHABLE, USAGE};
+use crate::cli::exit::{CommandError, UNREACHABLE};
 
 /// The most threads.
 const MOST_THREADS: i64 = 256;
@@ -29,6 +28,8 @@ pub(super) struct Load {
     pace: PaceArguments,
     #[command(flatten)]
     keys: KeyArguments,
+    #[command(flatten)]
+    choice: ChoiceArguments,
     #[command(flatten)]
     output: Output,
 }
@@ -75,33 +76,15 @@ struct PaceArguments {
     seed: u64,
 }
 
-/// Which keys and values.
+/// Which of the keys.
 #[derive(Debug, Args)]
-struct KeyArguments {
-    /// The text that all keys begin with. They stay when the run ends
-    #[arg(long, value_name = "TEXT", default_value = "kubekv-bench/")]
-    prefix: String,
-    /// The number of keys
-    #[arg(long, value_name = "NUMBER", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
-    keys: u64,
+struct ChoiceArguments {
     /// The one key, or for list the prefix, of all operations; it must exist
     #[arg(long, value_name = "KEY", conflicts_with_all = ["keys", "per_directory", "key_width"])]
     key: Option<String>,
-    /// The keys in one directory; 0 for all
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
-    per_directory: u64,
-    /// The length of a key's last part, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=512))]
-    key_width: u16,
     /// The distribution of operations over the keys
     #[arg(long, value_name = "KIND", default_value = "uniform")]
     distribution: DistributionArgument,
-    /// The length of values, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = 256, value_parser = clap::value_parser!(u32).range(0..=16_777_216))]
-    value_bytes: u32,
-    /// A file whose contents are all values; without it every value differs from the one before
-    #[arg(long, value_name = "FILE", conflicts_with = "value_bytes")]
-    value_file: Option<PathBuf>,
     /// Do not write the keys before the run: they exist
     #[arg(long)]
     no_fill: bool,
@@ -146,7 +129,7 @@ impl Load {
     fn run_mix(self, mix: OperationMix) -> Result<(), CommandError> {
         let target = self.target.resolve()?;
         let pid = self.pace.pid;
-        let options = options(mix, &self.pace, self.keys)?;
+        let options = options(mix, &self.pace, &self.keys, self.choice)?;
         kubekv::gateway::raise_file_limit();
         let summary = LoadSummary {
             arguments: std::env::args().skip(1).collect(),
@@ -180,25 +163,13 @@ impl Mix {
 fn options(
     mix: OperationMix,
     pace: &PaceArguments,
-    keys: KeyArguments,
+    keys: &KeyArguments,
+    choice: ChoiceArguments,
 ) -> Result<LoadOptions, CommandError> {
-    let value = match &keys.value_file {
-        None => ValueShape::Changing(usize::try_from(keys.value_bytes).unwrap_or(usize::MAX)),
-        Some(path) => {
-            let read = std::fs::read(path);
-            let failed =
-                |error| CommandError::new(IO, format!("cannot read {}: {error}", path.display()));
-            ValueShape::Same(read.map_err(failed)?.into())
-        }
-    };
     let half = std::thread::available_parallelism().map_or(1, |all| all.get() / 2);
     let threads = pace
         .threads
         .unwrap_or_else(|| u32::try_from(half.max(1)).unwrap_or(1));
-    if keys.prefix.is_empty() && keys.key.is_none() {
-        let message = "--prefix: want a text, so that the keys can be told from others";
-        return Err(CommandError::new(USAGE, message));
-    }
     Ok(LoadOptions {
         mix,
         clients: pace.clients,
@@ -207,20 +178,15 @@ fn options(
             None => Pace::Closed,
             Some(rate) => Pace::Open(rate, pace.arrivals.into()),
         },
-        keys: KeyShape {
-            prefix: keys.prefix,
-            count: keys.keys,
-            per_directory: keys.per_directory,
-            width: usize::from(keys.key_width),
-        },
-        key: keys.key,
-        distribution: keys.distribution.into(),
-        value,
-        fill: !keys.no_fill,
+        keys: keys.shape()?,
+        key: choice.key,
+        distribution: choice.distribution.into(),
+        value: keys.value()?,
+        fill: !choice.no_fill,
         warm_up: Duration::from_secs_f64(pace.warm_up),
         duration: Duration::from_secs_f64(pace.duration),
         timeout: Duration::from_secs_f64(pace.timeout),
-        consistency: keys.consistency.into(),
+        consistency: choice.consistency.into(),
         seed: pace.seed,
     })
 }

@@ -2,6 +2,9 @@
 
 mod compare;
 mod constant;
+mod docker;
+mod fill;
+mod key_arguments;
 mod load;
 mod merge;
 mod output;
@@ -49,6 +52,10 @@ enum BenchCommand {
     Watch(watch::Watch),
     /// Let many clients wait for changes by blocking queries, one for each change, while keys are written
     Poll(watch::Watch),
+    /// Simulate Docker hosts, request for request
+    Docker(docker::Docker),
+    /// Write keys, each once
+    Fill(fill::Fill),
     /// Add results of clients that ran at the same time, or one after another
     Merge(merge::Merge),
     /// Compare the results of two servers, round by round
@@ -70,6 +77,8 @@ impl Bench {
             BenchCommand::Mix(mix) => mix.run(),
             BenchCommand::Watch(watch) => watch.run(WatchKind::Stream),
             BenchCommand::Poll(watch) => watch.run(WatchKind::Poll),
+            BenchCommand::Docker(docker) => docker.run(),
+            BenchCommand::Fill(fill) => fill.run(),
             BenchCommand::Merge(merge) => merge.run(),
             BenchCommand::Compare(compare) => compare.run(),
             BenchCommand::Constant(constant) => constant.run(),

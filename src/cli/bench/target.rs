@@ -21,6 +21,9 @@ pub(super) struct TargetArguments {
     /// Connect from this address, or from the addresses of this network one after another
     #[arg(long, value_name = "ADDRESS[/LENGTH]")]
     bind: Option<BindRange>,
+    /// Do not ask for compressed answers, as Go's HTTP clients do (Consul and etcd v2)
+    #[arg(long)]
+    no_compression: bool,
     /// Load servers on other machines
     #[arg(long)]
     allow_remote: bool,
@@ -42,7 +45,10 @@ impl TargetArguments {
         let resolved =
             runtime.block_on(Target::resolve(&url, &access, self.bind, self.allow_remote));
         match resolved {
-            Ok(target) => Ok(Arc::new(target)),
+            Ok(mut target) => {
+                target.accepts_gzip = !self.no_compression;
+                Ok(Arc::new(target))
+            }
             Err(error @ TargetError::Name(..)) => {
                 Err(CommandError::new(UNREACHABLE, error.to_string()))
             }
