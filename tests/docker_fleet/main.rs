@@ -9,7 +9,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kubekv::bench::docker::{Fleet, FleetOptions, HostAction};
+use kubekv::bench::docker::observer::DockerStep;
+use kubekv::bench::docker::{EventRates, Fleet, FleetOptions, HostAction};
 use kubekv::bench::target::Target;
 use kubekv::config::{SourceAccess, SourceUrl};
 use kubekv::face::consul::{self, Consul};
@@ -135,4 +136,87 @@ async fn records_fit_together_over_consul() {
     let servers = servers().await;
     let url = SourceUrl::Consul(servers.consul.to_string());
     records_fit_together(url, &servers).await;
+}
+
+/// Starts a container on the first network.
+async fn start_one(fleet: &Fleet, host: usize, container: &str) {
+    let action = HostAction::ContainerStart {
+        container: container.to_owned(),
+        network: "net-0".to_owned(),
+    };
+    let started = fleet.hosts()[host].perform(&action, Instant::now());
+    started.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_daemon_that_starts_again_removes_what_it_left_behind() {
+    let servers = servers().await;
+    let tally = Arc::new(Tally::default());
+    let url = SourceUrl::Etcd2(vec![servers.etcd.to_string()]);
+    let fleet = fleet(url, &tally).await;
+    let before = Records::read(servers.etcd).await;
+    for container in ["lost-1", "lost-2"] {
+        start_one(&fleet, 0, container).await;
+    }
+    start_one(&fleet, 1, "kept").await;
+
+    let host = &fleet.hosts()[0];
+    host.die(Instant::now()).await;
+    let during = Records::read(servers.etcd).await;
+    assert_eq!(during.counts().iter().sum::<u64>(), 3);
+    host.start(Instant::now(), true).await.unwrap();
+    let after = Records::read(servers.etcd).await;
+    assert_eq!(after.counts().iter().sum::<u64>(), 1);
+    assert_eq!(after.counts(), after.endpoints());
+    assert_eq!(after.addresses().len(), 1);
+    let taken = |records: &Records| records.free().iter().sum::<u64>();
+    assert_eq!(taken(&after) + 1, taken(&before));
+    assert_eq!(tally.failures(), Vec::<String>::new());
+    fleet.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fleet_does_what_its_rates_say_and_clears_up() {
+    let servers = servers().await;
+    let tally = Arc::new(Tally::default());
+    let url = SourceUrl::Consul(servers.consul.to_string());
+    let access = SourceAccess::default();
+    let target = Target::resolve(&url, &access, None, false);
+    let options = FleetOptions {
+        hosts: HOSTS,
+        networks: 2,
+        start_within: Duration::ZERO,
+        heartbeat: Duration::from_millis(400),
+        rates: EventRates {
+            containers: 20.0,
+            networks: 5.0,
+            lists: 5.0,
+            restarts: 1.0,
+            deaths: 0.0,
+        },
+        ..FleetOptions::default()
+    };
+    let observer = Arc::<Tally>::clone(&tally);
+    let fleet = Fleet::start(target.await.unwrap(), options, observer);
+    let fleet = fleet.await.unwrap();
+    fleet.run(Instant::now() + Duration::from_secs(2)).await;
+    for step in [
+        DockerStep::ContainerStart,
+        DockerStep::ContainerStop,
+        DockerStep::NetworkCreate,
+        DockerStep::NetworkList,
+        DockerStep::DaemonRestart,
+        DockerStep::Heartbeat,
+    ] {
+        assert!(tally.steps(step) > 0, "{}", step.name());
+    }
+    let during = Records::read(servers.etcd).await;
+    assert_eq!(during.counts(), during.endpoints());
+
+    fleet.clear().await;
+    let after = Records::read(servers.etcd).await;
+    assert_eq!(after.counts(), Vec::<u64>::new());
+    assert!(after.bitmaps().is_empty());
+    assert_eq!(tally.failures(), Vec::<String>::new());
+    fleet.stop().await;
 }

@@ -24,6 +24,10 @@ impl Tally {
         self.conflicts.load(Ordering::Relaxed)
     }
 
+    pub(crate) fn steps(&self, step: DockerStep) -> u64 {
+        self.steps.lock().get(&step).copied().unwrap_or_default()
+    }
+
     pub(crate) fn failures(&self) -> Vec<String> {
         self.failures.lock().clone()
     }

@@ -5,3 +5,4 @@
 mod journey;
 mod live;
 mod servers;
+mod simulated;

@@ -214,11 +214,9 @@ fn with_source_addresses(mut target: Target) -> Target {
 }
 
 fn address(target: &Target, number: u64) -> IpAddr {
-    match target.bind {
-        Some(range) => range.address(number),
-        None => {
-            let number = u32::try_from(number).unwrap_or(0);
-            Ipv4Addr::from_bits(SHARED.wrapping_add(number).wrapping_add(1)).into()
-        }
+    if let Some(range) = target.bind {
+        return range.address(number);
     }
+    let number = u32::try_from(number).unwrap_or(0);
+    Ipv4Addr::from_bits(SHARED.wrapping_add(number).wrapping_add(1)).into()
 }

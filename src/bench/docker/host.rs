@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -10,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::action::HostAction;
-use super::libkv::{HttpConnections, KvError, KvStore};
+use super::libkv::{HttpConnections, KvError, KvStore, LockMonitor};
 use super::libnetwork::{Daemon, DaemonIdentity, Datastore, Gossip};
 use super::observer::{DockerStep, StepFailure, StepObserver, StepTiming};
 use crate::bench::client::Failure;
@@ -68,13 +69,13 @@ pub struct Host {
     options: HostOptions,
     context: HostContext,
     advertise: String,
-    connections: Arc<HttpConnections>,
     /// The client of node discovery; the daemon has two more.
     discovery: KvStore,
     daemon: tokio::sync::Mutex<Daemon>,
     driver: Arc<tokio::sync::Mutex<super::libnetwork::OverlayDriver>>,
     store_is_back: Arc<Notify>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
+    is_alive: AtomicBool,
 }
 
 impl std::fmt::Debug for Host {
@@ -94,7 +95,7 @@ impl Host {
             options.number,
             Arc::clone(&context.observer),
         ));
-        let client = || client(context.target.protocol, &connections);
+        let client = || client(&context, options.number, &connections);
         let datastore = |client| {
             let keys = Arc::clone(&context.keys);
             Datastore::new(client, keys, Arc::clone(&context.observer))
@@ -113,10 +114,10 @@ impl Host {
             driver: daemon.driver(),
             store_is_back: daemon.store_is_back(),
             daemon: tokio::sync::Mutex::new(daemon),
-            connections,
             options,
             context,
             tasks: Mutex::new(Vec::new()),
+            is_alive: AtomicBool::new(false),
         })
     }
 
@@ -135,10 +136,9 @@ impl Host {
         let mut daemon = self.daemon.lock().await;
         let began = Instant::now();
         let started = async {
-            // One client for node discovery, one for the networks, one for the overlay driver.
-            for _ in 0..3 {
-                self.discovery.connect().await.map_err(failure)?;
-            }
+            // The daemon has two more clients: one for the networks, one for its overlay driver.
+            self.discovery.connect().await.map_err(failure)?;
+            self.is_alive.store(true, Ordering::Release);
             let tasks = [
                 tokio::spawn(Arc::clone(self).watch_nodes()),
                 tokio::spawn(Arc::clone(self).keep_alive(began)),
@@ -169,16 +169,30 @@ impl Host {
         result
     }
 
+    /// Ends the daemon as it should end. Its containers are stopped; its entry among the nodes stays until its TTL has passed.
+    pub async fn stop(&self, due: Instant) -> Result<(), StepFailure> {
+        let began = Instant::now();
+        let result = self.daemon.lock().await.stop().await;
+        self.vanish().await;
+        self.report(DockerStep::DaemonStop, due, began, &result);
+        result
+    }
+
     /// Ends the daemon without a word, once it has done what it does now: its connections are closed, its entry among the
     /// nodes ends with its TTL, and its endpoints stay until it starts again.
     pub async fn die(&self, due: Instant) {
         let began = Instant::now();
+        self.vanish().await;
+        self.report(DockerStep::HostDeath, due, began, &Ok(()));
+    }
+
+    async fn vanish(&self) {
+        self.is_alive.store(false, Ordering::Release);
         for task in self.tasks.lock().drain(..) {
             task.abort();
         }
         self.daemon.lock().await.die().await;
-        self.connections.close();
-        self.report(DockerStep::HostDeath, due, began, &Ok(()));
+        self.discovery.disconnect().await;
     }
 
     /// Hears, by gossip, of an endpoint on a network: the overlay driver reads the network if it does not know it.
@@ -188,7 +202,7 @@ impl Host {
         {
             return;
         }
-        if self.tasks.lock().is_empty() {
+        if !self.is_alive() {
             return;
         }
         let (driver, network) = (Arc::clone(&self.driver), network.to_owned());
@@ -204,7 +218,7 @@ impl Host {
     /// Watches the nodes for as long as the daemon lives.
     async fn watch_nodes(self: Arc<Self>) {
         let nodes = self.context.keys.nodes().to_owned();
-        loop {
+        while self.is_alive() {
             let exists = self.discovery.exists(&nodes).await;
             if !exists.unwrap_or(false) {
                 // A failure shows in the watch, too.
@@ -221,11 +235,15 @@ impl Host {
     /// Writes the host's entry among the nodes, again and again.
     async fn keep_alive(self: Arc<Self>, started: Instant) {
         let mut due = started + FIRST_HEARTBEAT;
-        loop {
+        while self.is_alive() {
             sleep_until(due).await;
             self.heartbeat(due).await;
             due = self.next_heartbeat(due);
         }
+    }
+
+    fn is_alive(&self) -> bool {
+        self.is_alive.load(Ordering::Acquire)
     }
 
     fn next_heartbeat(&self, last: Instant) -> Instant {
@@ -240,15 +258,11 @@ impl Host {
         let began = Instant::now();
         let key = self.context.keys.node(&self.advertise);
         let value = self.advertise.as_bytes();
-        let written = self.discovery.put_with_ttl(&key, value, self.options.ttl);
-        let result = match written.await {
-            Ok(lock) => {
-                let monitor = lock.map(|lock| tokio::spawn(lock.run()));
-                self.tasks.lock().extend(monitor);
-                Ok(())
-            }
-            Err(error) => Err(failure(error)),
-        };
+        let monitor = |lock: LockMonitor| self.tasks.lock().push(tokio::spawn(lock.run()));
+        let written = self
+            .discovery
+            .put_with_ttl(&key, value, self.options.ttl, &monitor);
+        let result = written.await.map_err(failure);
         self.report(DockerStep::Heartbeat, due, began, &result);
     }
 
@@ -270,14 +284,20 @@ impl Host {
 }
 
 fn client(
-    protocol: TargetProtocol,
+    context: &HostContext,
+    number: u64,
     connections: &Arc<HttpConnections>,
 ) -> Result<KvStore, StepFailure> {
     let connections = Arc::clone(connections);
-    match protocol {
+    match context.target.protocol {
         TargetProtocol::Consul => Ok(KvStore::consul(connections)),
         TargetProtocol::Etcd2 => Ok(KvStore::etcd(connections)),
-        TargetProtocol::ZooKeeper | TargetProtocol::Etcd3 => {
+        TargetProtocol::ZooKeeper => {
+            let observer = Arc::clone(&context.observer);
+            let target = Arc::clone(&context.target);
+            Ok(KvStore::zookeeper(target, number, observer))
+        }
+        TargetProtocol::Etcd3 => {
             Err(Failure::Unsupported("dockerd does not speak this protocol").into())
         }
     }

@@ -13,6 +13,8 @@ pub enum DockerStep {
     DaemonStart,
     /// The daemon starts again after it ended without a word.
     DaemonRestart,
+    /// The daemon ends as it should: it stops its containers first.
+    DaemonStop,
     /// The daemon ends without a word.
     HostDeath,
     /// The host's entry among the nodes is written again.
@@ -37,9 +39,10 @@ pub enum DockerStep {
 
 impl DockerStep {
     /// All steps.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::DaemonStart,
         Self::DaemonRestart,
+        Self::DaemonStop,
         Self::HostDeath,
         Self::Heartbeat,
         Self::NetworkCreate,
@@ -73,6 +76,7 @@ impl DockerStep {
         match self {
             Self::DaemonStart => "daemon start",
             Self::DaemonRestart => "daemon restart",
+            Self::DaemonStop => "daemon stop",
             Self::HostDeath => "host death",
             Self::Heartbeat => "heartbeat",
             Self::NetworkCreate => "network create",

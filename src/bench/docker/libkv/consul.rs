@@ -57,6 +57,11 @@ impl ConsulStore {
         Self { connections }
     }
 
+    /// Closes the connections that are not in use.
+    pub fn disconnect(&self) {
+        self.connections.close();
+    }
+
     /// Reads a key.
     pub async fn get(&self, key: &str) -> Result<KvPair, KvError> {
         let target = self.target(key, &["consistent="]);
@@ -144,9 +149,14 @@ impl ConsulStore {
         let (before, behind) = parameters
             .split_at_checked(after)
             .unwrap_or((parameters, &[]));
-        before.iter().for_each(|parameter| add(parameter));
-        token.iter().for_each(|token| add(token));
-        behind.iter().for_each(|parameter| add(parameter));
+        for parameter in before
+            .iter()
+            .copied()
+            .chain(token.as_deref())
+            .chain(behind.iter().copied())
+        {
+            add(parameter);
+        }
     }
 
     /// Takes the lock of a key for a session.

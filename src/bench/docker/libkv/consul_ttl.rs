@@ -33,45 +33,43 @@ pub struct LockMonitor {
 }
 
 impl ConsulStore {
-    /// Writes a key with a TTL. Returns the lock that was taken, if the key had no session.
+    /// Writes a key with a TTL. If the key had no session, its lock is taken, and watched from then on beside all else.
     pub async fn put_with_ttl(
         &self,
         key: &str,
         value: &[u8],
         ttl: Duration,
-    ) -> Result<Option<LockMonitor>, KvError> {
-        let mut lock = None;
+        watch: &(dyn Fn(LockMonitor) + Send + Sync),
+    ) -> Result<(), KvError> {
         let mut tries = 0;
-        while let Err(error) = self.renew_session(key, ttl, &mut lock).await {
+        while let Err(error) = self.renew_session(key, ttl, watch).await {
             tries += 1;
             if tries == MOST_TRIES {
                 return Err(error);
             }
         }
-        self.put(key, value).await?;
-        Ok(lock)
+        self.put(key, value).await
     }
 
     async fn renew_session(
         &self,
         key: &str,
         ttl: Duration,
-        lock: &mut Option<LockMonitor>,
+        watch: &(dyn Fn(LockMonitor) + Send + Sync),
     ) -> Result<(), KvError> {
-        let session = match self.session_of(key, &[]).await? {
-            Some(session) => session,
-            None => {
-                let session = self.create_session(ttl).await?;
-                // That another one holds the lock, or a failure, is ignored: the session is what matters.
-                if self.lock(key, &session).await.is_ok() {
-                    *lock = Some(LockMonitor {
-                        store: self.clone(),
-                        key: key.to_owned(),
-                        session: session.clone(),
-                    });
-                }
-                session
+        let session = if let Some(session) = self.session_of(key, &[]).await? {
+            session
+        } else {
+            let session = self.create_session(ttl).await?;
+            // That another one holds the lock, or a failure, is ignored: the session is what matters.
+            if self.lock(key, &session).await.is_ok() {
+                watch(LockMonitor {
+                    store: self.clone(),
+                    key: key.to_owned(),
+                    session: session.clone(),
+                });
             }
+            session
         };
         let mut target = format!("/v1/session/renew/{session}");
         self.add_query(&mut target, &[]);

@@ -55,13 +55,12 @@ mod code {
     pub(super) const EXISTS: u32 = 105;
 }
 
-impl KeysNode<'_> {
-    pub(super) fn into_pair(self) -> KvPair {
-        KvPair {
-            key: self.key.into_owned(),
-            value: self.value.into_owned().into_bytes(),
-            index: self.modified,
-        }
+/// The entry of a key.
+pub(super) fn pair(node: KeysNode<'_>) -> KvPair {
+    KvPair {
+        key: node.key.into_owned(),
+        value: node.value.into_owned().into_bytes(),
+        index: node.modified,
     }
 }
 
@@ -78,12 +77,17 @@ impl EtcdStore {
         Ok(())
     }
 
+    /// Closes the connections that are not in use.
+    pub fn disconnect(&self) {
+        self.connections.close();
+    }
+
     /// Reads a key.
     pub async fn get(&self, key: &str) -> Result<KvPair, KvError> {
         let target = path(key) + READ;
         let request = Request::new("GET", &target);
         let response = self.send(StoreRequest::Get, &request).await?;
-        read(&response, |node| node.into_pair())
+        read(&response, pair)
     }
 
     /// Writes a key.
@@ -107,9 +111,7 @@ impl EtcdStore {
         let target = path(directory) + READ_ALL;
         let request = Request::new("GET", &target);
         let response = self.send(StoreRequest::List, &request).await?;
-        read(&response, |node| {
-            node.nodes.into_iter().map(KeysNode::into_pair).collect()
-        })
+        read(&response, |node| node.nodes.into_iter().map(pair).collect())
     }
 
     /// Writes a key that still has an index, or does not exist.

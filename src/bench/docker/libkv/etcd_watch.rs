@@ -1,6 +1,6 @@
 //! Watches on etcd's version 2 API: waits for one event after another.
 
-use super::etcd::{EtcdStore, read};
+use super::etcd::{EtcdStore, pair, read};
 use super::{KvError, KvPair};
 
 /// The state of a watch.
@@ -29,7 +29,7 @@ impl EtcdWatch {
             return self.store.get(&self.key).await;
         }
         let response = self.store.wait(&self.key, false, self.next).await?;
-        let pair = read(&response, |node| node.into_pair())?;
+        let pair = read(&response, pair)?;
         self.next = pair.index.saturating_add(1);
         Ok(pair)
     }

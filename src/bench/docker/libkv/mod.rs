@@ -11,8 +11,12 @@ mod etcd_watch;
 mod pair;
 mod store;
 mod watch;
+mod zookeeper;
+mod zookeeper_session;
+mod zookeeper_watch;
 
 pub use connections::HttpConnections;
+pub use consul_ttl::LockMonitor;
 pub use error::KvError;
 pub use pair::KvPair;
 pub use store::KvStore;

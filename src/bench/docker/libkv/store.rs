@@ -9,7 +9,11 @@ use super::consul_watch::ConsulWatch;
 use super::etcd::EtcdStore;
 use super::etcd_watch::EtcdWatch;
 use super::watch::ProtocolWatch;
+use super::zookeeper::ZooKeeperStore;
+use super::zookeeper_watch::ZooKeeperWatch;
 use super::{HttpConnections, KeyWatch, KvError, KvPair, TreeWatch};
+use crate::bench::docker::observer::StepObserver;
+use crate::bench::target::Target;
 
 /// A client of a cluster store.
 #[derive(Clone, Debug)]
@@ -18,6 +22,8 @@ pub enum KvStore {
     Consul(ConsulStore),
     /// On etcd.
     Etcd(EtcdStore),
+    /// On ZooKeeper.
+    ZooKeeper(ZooKeeperStore),
 }
 
 impl KvStore {
@@ -31,11 +37,26 @@ impl KvStore {
         Self::Etcd(EtcdStore::new(connections))
     }
 
+    /// A client of ZooKeeper, with a session of its own.
+    pub fn zookeeper(target: Arc<Target>, host: u64, observer: Arc<dyn StepObserver>) -> Self {
+        Self::ZooKeeper(ZooKeeperStore::new(target, host, observer))
+    }
+
+    /// Drops the connections that are not in use without a word.
+    pub async fn disconnect(&self) {
+        match self {
+            Self::Consul(store) => store.disconnect(),
+            Self::Etcd(store) => store.disconnect(),
+            Self::ZooKeeper(store) => store.disconnect().await,
+        }
+    }
+
     /// What a new client asks at once.
     pub async fn connect(&self) -> Result<(), KvError> {
         match self {
             Self::Consul(_) => Ok(()),
             Self::Etcd(store) => store.sync().await,
+            Self::ZooKeeper(store) => store.connect().await,
         }
     }
 
@@ -44,11 +65,15 @@ impl KvStore {
         match self {
             Self::Consul(store) => store.get(key).await,
             Self::Etcd(store) => store.get(key).await,
+            Self::ZooKeeper(store) => store.get(key).await,
         }
     }
 
     /// Whether a key exists.
     pub async fn exists(&self, key: &str) -> Result<bool, KvError> {
+        if let Self::ZooKeeper(store) = self {
+            return store.exists(key).await;
+        }
         match self.get(key).await {
             Ok(_) => Ok(true),
             Err(KvError::NotFound) => Ok(false),
@@ -65,19 +90,22 @@ impl KvStore {
                 Err(KvError::NotFound) => Ok(()),
                 made => made,
             },
+            Self::ZooKeeper(store) => store.put(key, &[], false).await,
         }
     }
 
-    /// Writes a key that ends after a time. Returns the monitor of a lock, which is to run for as long as the host lives.
+    /// Writes a key that ends after a time. `watch` gets the monitor of a lock, which is to run for as long as the host lives.
     pub async fn put_with_ttl(
         &self,
         key: &str,
         value: &[u8],
         ttl: Duration,
-    ) -> Result<Option<LockMonitor>, KvError> {
+        watch: &(dyn Fn(LockMonitor) + Send + Sync),
+    ) -> Result<(), KvError> {
         match self {
-            Self::Consul(store) => store.put_with_ttl(key, value, ttl).await,
-            Self::Etcd(store) => store.put(key, value, Some(ttl)).await.map(|()| None),
+            Self::Consul(store) => store.put_with_ttl(key, value, ttl, watch).await,
+            Self::Etcd(store) => store.put(key, value, Some(ttl)).await,
+            Self::ZooKeeper(store) => store.put(key, value, true).await,
         }
     }
 
@@ -86,6 +114,7 @@ impl KvStore {
         match self {
             Self::Consul(store) => store.list(directory).await,
             Self::Etcd(store) => store.list(directory).await,
+            Self::ZooKeeper(store) => store.list(directory).await,
         }
     }
 
@@ -99,6 +128,7 @@ impl KvStore {
         match self {
             Self::Consul(store) => store.atomic_put(key, value, previous).await,
             Self::Etcd(store) => store.atomic_put(key, value, previous).await,
+            Self::ZooKeeper(store) => store.atomic_put(key, value, previous).await,
         }
     }
 
@@ -107,12 +137,29 @@ impl KvStore {
         match self {
             Self::Consul(store) => store.atomic_delete(key, index).await,
             Self::Etcd(store) => store.atomic_delete(key, index).await,
+            Self::ZooKeeper(store) => store.atomic_delete(key, index).await,
         }
     }
 
     /// Watches a key.
     pub fn watch(&self, key: String) -> KeyWatch {
         KeyWatch(self.protocol_watch(key))
+    }
+
+    /// Whether a watch that nobody needs any more ends at once. Otherwise its poll stays until it returns.
+    pub fn ends_watches_at_once(&self) -> bool {
+        match self {
+            Self::Consul(_) | Self::Etcd(_) => false,
+            Self::ZooKeeper(_) => true,
+        }
+    }
+
+    /// Ends the client in order: its session, where it has one.
+    pub async fn close(&self) -> Result<(), KvError> {
+        match self {
+            Self::Consul(_) | Self::Etcd(_) => Ok(()),
+            Self::ZooKeeper(store) => store.close().await,
+        }
     }
 
     /// Watches the keys below a directory.
@@ -124,6 +171,9 @@ impl KvStore {
         match self {
             Self::Consul(store) => ProtocolWatch::Consul(ConsulWatch::new(store.clone(), key)),
             Self::Etcd(store) => ProtocolWatch::Etcd(EtcdWatch::new(store.clone(), key)),
+            Self::ZooKeeper(store) => {
+                ProtocolWatch::ZooKeeper(ZooKeeperWatch::new(store.clone(), key))
+            }
         }
     }
 }

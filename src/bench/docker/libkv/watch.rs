@@ -2,6 +2,7 @@
 
 use super::consul_watch::ConsulWatch;
 use super::etcd_watch::EtcdWatch;
+use super::zookeeper_watch::ZooKeeperWatch;
 use super::{KvError, KvPair};
 
 /// A watch of one key.
@@ -17,6 +18,7 @@ pub struct TreeWatch(pub(super) ProtocolWatch);
 pub(super) enum ProtocolWatch {
     Consul(ConsulWatch),
     Etcd(EtcdWatch),
+    ZooKeeper(ZooKeeperWatch),
 }
 
 impl KeyWatch {
@@ -25,6 +27,7 @@ impl KeyWatch {
         match &mut self.0 {
             ProtocolWatch::Consul(watch) => watch.next_pair().await,
             ProtocolWatch::Etcd(watch) => watch.next_pair().await,
+            ProtocolWatch::ZooKeeper(watch) => watch.next_pair().await,
         }
     }
 }
@@ -35,6 +38,7 @@ impl TreeWatch {
         match &mut self.0 {
             ProtocolWatch::Consul(watch) => watch.next_list().await,
             ProtocolWatch::Etcd(watch) => watch.next_list().await,
+            ProtocolWatch::ZooKeeper(watch) => watch.next_list().await,
         }
     }
 }

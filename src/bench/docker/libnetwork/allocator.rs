@@ -122,16 +122,13 @@ impl Allocator {
         let resolved = self.space.resolve(key);
         let (whole, pool, range) = resolved.ok_or(StepFailure::NotFound("address pool"))?;
         let bitmap = self.bitmap(store, &whole, pool).await?;
-        let ordinal = match wanted {
-            Some(address) => {
-                let bit = pool.ordinal(address);
-                let bit = bit.ok_or(StepFailure::NotFound("address in its pool"))?;
-                bitmap.take(store, bit).await?.then_some(bit)
-            }
-            None => {
-                let range = range.map(|range| (range.start, range.end));
-                bitmap.take_any(store, range, false).await?
-            }
+        let ordinal = if let Some(address) = wanted {
+            let bit = pool.ordinal(address);
+            let bit = bit.ok_or(StepFailure::NotFound("address in its pool"))?;
+            bitmap.take(store, bit).await?.then_some(bit)
+        } else {
+            let range = range.map(|range| (range.start, range.end));
+            bitmap.take_any(store, range, false).await?
         };
         ordinal
             .and_then(|ordinal| pool.nth(ordinal))

@@ -165,13 +165,12 @@ impl Daemon {
     /// Connects the container with the local gateway network, which the first one creates. Returns the endpoint.
     async fn connect_gateway(&mut self) -> Result<String, StepFailure> {
         self.networks().await?;
-        let network = match &self.local.gateway_network {
-            Some(network) => network.clone(),
-            None => {
-                self.networks().await?;
-                let network = self.new_id();
-                self.local.gateway_network.insert(network).clone()
-            }
+        let network = if let Some(network) = &self.local.gateway_network {
+            network.clone()
+        } else {
+            self.networks().await?;
+            let network = self.new_id();
+            self.local.gateway_network.insert(network).clone()
         };
         self.endpoints(&network).await?;
         self.networks().await?;

@@ -20,6 +20,16 @@ impl Daemon {
         self.delete_endpoint(&sandbox).await
     }
 
+    /// Stops all containers and ends the daemon's client, as a daemon does that is told to end.
+    pub async fn stop(&mut self) -> Result<(), StepFailure> {
+        let containers: Vec<String> = self.containers().map(str::to_owned).collect();
+        for container in containers {
+            self.stop_container(&container).await?;
+        }
+        // The other two clients are never closed.
+        self.store.close().await
+    }
+
     /// The sandbox leaves its endpoint, and then the gateway network.
     pub(super) async fn leave(&self, sandbox: &Sandbox) -> Result<(), StepFailure> {
         let mut stored = self.endpoint(&sandbox.network, &sandbox.endpoint).await?;

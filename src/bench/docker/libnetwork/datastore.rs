@@ -59,6 +59,16 @@ impl Datastore {
         &self.store
     }
 
+    /// Connects the client.
+    pub(super) async fn connect(&self) -> Result<(), StepFailure> {
+        self.store.connect().await.map_err(failure)
+    }
+
+    /// Ends the client.
+    pub(super) async fn close(&self) -> Result<(), StepFailure> {
+        self.store.close().await.map_err(failure)
+    }
+
     /// Who is told of what happens.
     pub(super) fn observer(&self) -> &Arc<dyn StepObserver> {
         &self.observer

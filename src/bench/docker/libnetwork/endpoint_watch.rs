@@ -8,7 +8,6 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::Daemon;
 use super::datastore::Datastore;
 use crate::bench::docker::observer::{DockerStep, StepTiming};
 
@@ -24,7 +23,8 @@ pub(super) struct NetworkWatch {
 }
 
 impl NetworkWatch {
-    fn start(store: &Datastore, store_is_back: &Arc<Notify>, network: &str) -> Self {
+    /// Begins to watch a network.
+    pub(super) fn start(store: &Datastore, store_is_back: &Arc<Notify>, network: &str) -> Self {
         // Between the store and the lister a real daemon has two goroutines that each hold one value.
         let (values, news) = mpsc::channel(1);
         let poller = poll(
@@ -40,36 +40,31 @@ impl NetworkWatch {
         }
     }
 
+    /// Adds a local endpoint.
+    pub(super) fn add(&mut self, endpoint: &str) {
+        if !self.endpoints.iter().any(|known| known == endpoint) {
+            self.endpoints.push(endpoint.to_owned());
+        }
+    }
+
+    /// Removes a local endpoint. Returns whether it was the last: then the watch ends, but for a poll that is parked, which
+    /// stays until it returns where the protocol has no other way.
+    pub(super) fn remove(&mut self, store: &Datastore, endpoint: &str) -> bool {
+        self.endpoints.retain(|known| known != endpoint);
+        let was_last = self.endpoints.is_empty();
+        if was_last {
+            self.lister.abort();
+        }
+        if was_last && store.store().ends_watches_at_once() {
+            self.poller.abort();
+        }
+        was_last
+    }
+
     /// Ends the watch as a daemon ends that dies.
     pub(super) fn abort(&self) {
         self.poller.abort();
         self.lister.abort();
-    }
-}
-
-impl Daemon {
-    /// Begins to watch a network, with its first local endpoint.
-    pub(super) fn watch_endpoint(&mut self, network: &str, endpoint: &str) {
-        let (store, back) = (&self.store, &self.store_is_back);
-        let watch = self
-            .watches
-            .entry(network.to_owned())
-            .or_insert_with(|| NetworkWatch::start(store, back, network));
-        if !watch.endpoints.iter().any(|known| known == endpoint) {
-            watch.endpoints.push(endpoint.to_owned());
-        }
-    }
-
-    /// Ends the watch of a network with its last local endpoint. The poll that is parked stays until it returns.
-    pub(super) fn unwatch_endpoint(&mut self, network: &str, endpoint: &str) {
-        let Some(watch) = self.watches.get_mut(network) else {
-            return;
-        };
-        watch.endpoints.retain(|known| known != endpoint);
-        if watch.endpoints.is_empty() {
-            watch.lister.abort();
-            self.watches.remove(network);
-        }
     }
 }
 

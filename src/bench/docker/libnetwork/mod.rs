@@ -18,6 +18,7 @@ mod network_remove;
 mod overlay_driver;
 mod restart;
 mod start;
+mod watched_networks;
 
 pub use daemon::{Daemon, DaemonIdentity, Gossip};
 pub use datastore::Datastore;

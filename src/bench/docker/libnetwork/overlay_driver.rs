@@ -25,10 +25,16 @@ impl OverlayDriver {
         }
     }
 
-    /// Forgets all, as a daemon does that ends.
-    pub(super) fn forget(&mut self) {
+    /// Forgets all and drops its connection, as a daemon does that ends.
+    pub(super) async fn end(&mut self) {
         self.networks.clear();
         self.ids = None;
+        self.store.store().disconnect().await;
+    }
+
+    /// Connects the driver's client.
+    pub(super) async fn connect(&self) -> Result<(), StepFailure> {
+        self.store.connect().await
     }
 
     /// Whether the driver knows a network.

@@ -16,12 +16,14 @@ impl Daemon {
             watch.abort();
         }
         self.watches = HashMap::new();
+        self.store.store().disconnect().await;
         self.allocator = Allocator::new();
-        self.driver.lock().await.forget();
+        self.driver.lock().await.end().await;
     }
 
     /// Starts the daemon again.
     pub async fn restart(&mut self) -> Result<(), StepFailure> {
+        self.connect().await?;
         let left_behind = std::mem::take(&mut self.local.sandboxes);
         // The driver restores the networks of its endpoints.
         for sandbox in &left_behind {
