@@ -4,4 +4,7 @@
 
 mod journey;
 mod live;
+mod messages;
+mod profiles;
+mod proxy;
 mod servers;
