@@ -1,9 +1,9 @@
 //! `Journey`: the steps of two hosts whose requests are recorded.
 
+use std::time::Duration;
 use support::docker_lab::{docker, docker_on, run};
 use support::recorder::form::{is_of_command, is_poll};
 use support::recorder::{Record, Recorder};
-use std::time::Duration;
 
 /// Seconds without a command's request that end a step.
 const QUIET: f64 = 2.0;
@@ -52,9 +52,8 @@ impl Journey<'_> {
     /// Waits until the hosts have nothing more to do.
     fn settle(&self) {
         let from = self.recorder.now();
-        let is_any = |record: &Record| {
-            record.method != "ping" && (!is_poll(record) || record.ms.is_some())
-        };
+        let is_any =
+            |record: &Record| record.method != "ping" && (!is_poll(record) || record.ms.is_some());
         self.until("no more requests", || {
             self.recorder.now() - from > QUIET
                 && self.since(is_of_command).is_some_and(|time| time > QUIET)
@@ -172,7 +171,9 @@ impl Journey<'_> {
                         && answered > since
                         && record.target.contains("/docker/nodes")
                 });
-                let last = lists.filter_map(|record| record.answer.as_ref()).last();
+                let last = lists
+                    .filter_map(|record| record.answer.as_ref())
+                    .next_back();
                 last.is_some_and(|answer| {
                     answer.contains("10.99.0.1:2376") && !answer.contains("10.99.0.2:2376")
                 })

@@ -65,7 +65,9 @@ fn record(store: Store, flags: &[&str]) -> Vec<Record> {
 /// A record without the part of its answer that no profile needs.
 fn trimmed(mut record: Record) -> Record {
     let is_long = record.method == "GET" && (is_list(&record) || is_poll(&record));
-    record.answer = record.answer.filter(|answer| !is_long && answer.len() <= LONGEST);
+    record.answer = record
+        .answer
+        .filter(|answer| !is_long && answer.len() <= LONGEST);
     record
 }
 

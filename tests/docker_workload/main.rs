@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod document;
 mod journey;
 mod live;
 mod messages;

@@ -22,7 +22,10 @@ fn profile(store: Store) -> Profile {
 
 /// The commands whose forms begin so, and how many of them there are.
 fn count(step: &StepProfile, start: &str) -> usize {
-    let fits = step.commands.iter().filter(|(form, _)| form.starts_with(start));
+    let fits = step
+        .commands
+        .iter()
+        .filter(|(form, _)| form.starts_with(start));
     fits.map(|(_, count)| count).sum()
 }
 
@@ -38,7 +41,10 @@ fn forms(profile: &Profile, host: &str, kind: Repeated) -> Vec<String> {
 #[test]
 fn a_list_of_networks_reads_all_networks_and_all_counts() {
     let step = profile(Store::Etcd).step("network list", "a");
-    let (check, list) = ("quorum=true&recursive=false&sorted=false", "quorum=true&recursive=true&sorted=true");
+    let (check, list) = (
+        "quorum=true&recursive=false&sorted=false",
+        "quorum=true&recursive=true&sorted=true",
+    );
     let tree = "GET /v2/keys/docker/network/v1.0";
     let expected = [
         format!("{tree}/endpoint_count/?{check} -> 200"),
@@ -65,7 +71,7 @@ fn a_daemon_has_three_clients_of_the_store() {
         let step = profile(Store::Etcd).step("daemon start", host);
         assert_eq!(step.commands["GET /v2/members -> 200"], 3);
         let step = profile(Store::ZooKeeper).step("daemon start", host);
-        let connects = "connect  timeout=10000 new len=44 -> 0";
+        let connects = "connect timeout=10000 new len=44 -> 0";
         assert_eq!(step.commands[connects], 3, "{:?}", step.commands);
     }
 }
@@ -121,10 +127,15 @@ fn entries_of_hosts_live_for_three_heartbeats_of_twenty_seconds() {
             .collect();
         // The first one comes half a second after the daemon's start, and not in time with the others.
         let pauses = times[1..].windows(2).map(|pair| pair[1] - pair[0]);
-        assert!(times.len() > 3 && pauses.clone().all(|pause| (pause - 20.0).abs() < 2.0), "{times:?}");
+        assert!(
+            times.len() > 3 && pauses.clone().all(|pause| (pause - 20.0).abs() < 2.0),
+            "{times:?}"
+        );
     }
     let body = |store, part: &str| {
-        let found = records(store).into_iter().find(|record| record.target.contains(part));
+        let found = records(store)
+            .into_iter()
+            .find(|record| record.target.contains(part));
         found.and_then(|record| record.body)
     };
     assert_eq!(
@@ -166,7 +177,9 @@ fn renamed(records: &[Record]) -> Vec<Record> {
         .flat_map(|record| record.target.split(['/', '?']).filter(is_id))
         .collect();
     let rename = |text: &str| {
-        let mut text = text.replace("10.99.0.", "10.77.0.").replace("10.0.", "10.200.");
+        let mut text = text
+            .replace("10.99.0.", "10.77.0.")
+            .replace("10.0.", "10.200.");
         for name in ["prevIndex=", "cas=", "&index=", "?index="] {
             text = text.replace(name, &format!("{name}1"));
         }
@@ -181,8 +194,12 @@ fn renamed(records: &[Record]) -> Vec<Record> {
         record.target = rename(&record.target);
         record.body = record.body.as_deref().map(rename);
         record.answer = record.answer.as_deref().map(rename);
-        record.index = record.index.map(|index| format!("1{index}").parse().unwrap());
-        record.version = record.version.map(|version| if version < 0 { version } else { version + 10 });
+        record.index = record
+            .index
+            .map(|index| format!("1{index}").parse().unwrap());
+        record.version = record
+            .version
+            .map(|version| if version < 0 { version } else { version + 10 });
     }
     renamed
 }
@@ -202,9 +219,21 @@ fn ids_addresses_and_indexes_make_no_difference() {
 fn the_number_of_heartbeats_and_polls_makes_no_difference() {
     for store in ALL {
         let records = records(store);
-        let rest: Vec<_> = records.iter().filter(|record| record.step != "heartbeat").cloned().collect();
-        let steps: Vec<_> = profile(store).steps.into_iter().map(|(step, _)| step).collect();
-        let steps: Vec<_> = steps.iter().map(String::as_str).filter(|step| *step != "heartbeat").collect();
+        let rest: Vec<_> = records
+            .iter()
+            .filter(|record| record.step != "heartbeat")
+            .cloned()
+            .collect();
+        let steps: Vec<_> = profile(store)
+            .steps
+            .into_iter()
+            .map(|(step, _)| step)
+            .collect();
+        let steps: Vec<_> = steps
+            .iter()
+            .map(String::as_str)
+            .filter(|step| *step != "heartbeat")
+            .collect();
         let found = differences(&Profile::of(&records).only(&steps), &Profile::of(&rest));
         assert_eq!(found, Vec::<String>::new(), "{store:?}");
     }
@@ -217,13 +246,19 @@ fn a_request_too_few_or_another_order_of_writes_is_a_difference() {
         let expected = Profile::of(&all);
         let is_write = |record: &Record| {
             let is_bitmap = record.target.contains("/ipam/default/data/");
-            record.step == "network create" && is_bitmap && value(record).is_some_and(|value| !value.is_empty()) && is_done(record)
+            record.step == "network create"
+                && is_bitmap
+                && value(record).is_some_and(|value| !value.is_empty())
+                && is_done(record)
         };
         let writes: Vec<usize> = (0..all.len()).filter(|at| is_write(&all[*at])).collect();
         let mut fewer = all.clone();
         fewer.remove(writes[0]);
         let found = differences(&expected, &Profile::of(&fewer));
-        assert!(found.iter().any(|line| line.contains("none found")), "{found:#?}");
+        assert!(
+            found.iter().any(|line| line.contains("none found")),
+            "{found:#?}"
+        );
         let mut swapped = all.clone();
         swapped.swap(writes[0], writes[1]);
         let found = differences(&expected, &Profile::of(&swapped));
@@ -240,16 +275,27 @@ fn a_missing_reaction_of_a_peer_and_another_value_are_differences() {
         let step = "container start beside a peer";
         let no_reaction: Vec<_> = all
             .iter()
-            .filter(|record| record.step != step || record.host != "a" || !record.target.contains("/endpoint/"))
+            .filter(|record| {
+                record.step != step || record.host != "a" || !record.target.contains("/endpoint/")
+            })
             .cloned()
             .collect();
         let found = differences(&expected, &Profile::of(&no_reaction));
-        assert!(found.iter().any(|line| line.contains("reaction")), "{store:?} {found:#?}");
+        assert!(
+            found.iter().any(|line| line.contains("reaction")),
+            "{store:?} {found:#?}"
+        );
         let mut other = all.clone();
         for record in &mut other {
-            record.body = record.body.as_deref().map(|body| body.replace("Count", "Counts"));
+            record.body = record
+                .body
+                .as_deref()
+                .map(|body| body.replace("Count", "Counts"));
         }
         let found = differences(&expected, &Profile::of(&other));
-        assert!(found.iter().any(|line| line.contains("value of ")), "{store:?} {found:#?}");
+        assert!(
+            found.iter().any(|line| line.contains("value of ")),
+            "{store:?} {found:#?}"
+        );
     }
 }

@@ -35,7 +35,8 @@ fn requests_are_recorded_with_step_and_answer_and_parked_ones_without() {
         let mut line = String::new();
         while stream.read_line(&mut line).unwrap_or(0) > 0 {
             if line == "\r\n" {
-                let answer = b"HTTP/1.1 404 Not Found\r\nX-Consul-Index: 9\r\nContent-Length: 2\r\n\r\nno";
+                let answer =
+                    b"HTTP/1.1 404 Not Found\r\nX-Consul-Index: 9\r\nContent-Length: 2\r\n\r\nno";
                 stream.get_mut().write_all(answer).unwrap();
                 break;
             }
@@ -47,15 +48,22 @@ fn requests_are_recorded_with_step_and_answer_and_parked_ones_without() {
     let recorder = recorder(server, Protocol::Http);
     let mut client = TcpStream::connect(recorder.addresses[0]).unwrap();
     recorder.step("one");
-    client.write_all(b"GET /v1/kv/a?consistent= HTTP/1.1\r\n\r\n").unwrap();
+    client
+        .write_all(b"GET /v1/kv/a?consistent= HTTP/1.1\r\n\r\n")
+        .unwrap();
     let mut answer = [0; 256];
     let count = client.read(&mut answer).unwrap();
     assert!(answer[..count].ends_with(b"no"));
     recorder.step("two");
-    client.write_all(b"GET /v1/kv/a?index=9&wait=15000ms HTTP/1.1\r\n\r\n").unwrap();
+    client
+        .write_all(b"GET /v1/kv/a?index=9&wait=15000ms HTTP/1.1\r\n\r\n")
+        .unwrap();
     until("the second request", || recorder.records().len() == 2);
     let records = recorder.records();
-    assert_eq!((records[0].step.as_str(), records[0].host.as_str()), ("one", "a"));
+    assert_eq!(
+        (records[0].step.as_str(), records[0].host.as_str()),
+        ("one", "a")
+    );
     assert_eq!((records[0].status, records[0].index), (Some(404), Some(9)));
     assert_eq!(records[0].answer.as_deref(), Some("no"));
     assert_eq!((records[1].step.as_str(), records[1].status), ("two", None));
@@ -70,12 +78,16 @@ fn frame(write: impl FnOnce(&mut JuteWriter)) -> Vec<u8> {
     to.frame().unwrap()
 }
 
-fn read_frame(stream: &mut TcpStream) -> Vec<u8> {
+fn next_frame(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     let mut length = [0; 4];
-    stream.read_exact(&mut length).unwrap();
+    stream.read_exact(&mut length)?;
     let mut body = vec![0; usize::try_from(i32::from_be_bytes(length)).unwrap()];
-    stream.read_exact(&mut body).unwrap();
-    body
+    stream.read_exact(&mut body)?;
+    Ok(body)
+}
+
+fn read_frame(stream: &mut TcpStream) -> Vec<u8> {
+    next_frame(stream).unwrap()
 }
 
 /// A request for a path, with this after it.
@@ -91,13 +103,22 @@ fn request(op: i32, path: &str, rest: &[u8]) -> Vec<u8> {
 fn zookeeper(version: i32) -> (SocketAddr, std::sync::mpsc::Receiver<Vec<u8>>) {
     let (sent, received) = std::sync::mpsc::channel();
     let address = server(move |mut stream| {
-        let header = ReplyHeader { xid: 1, zxid: 5, error: 0 };
-        let stat = Stat { version, ..Stat::default() };
-        let listed = ChildrenReply { names: vec!["0123".to_owned()], stat: Stat::default() };
+        let header = ReplyHeader {
+            xid: 1,
+            zxid: 5,
+            error: 0,
+        };
+        let stat = Stat {
+            version,
+            ..Stat::default()
+        };
+        let listed = ChildrenReply {
+            names: vec!["0123".to_owned()],
+            stat: Stat::default(),
+        };
         read_frame(&mut stream);
         stream.write_all(&frame(|to| to.long(0))).unwrap();
-        loop {
-            let body = read_frame(&mut stream);
+        while let Ok(body) = next_frame(&mut stream) {
             let op = i32::from_be_bytes(body[4..8].try_into().unwrap());
             let _gone = sent.send(body);
             let reply = frame(|to| {
@@ -131,10 +152,14 @@ fn a_list_of_the_shim_leads_to_a_change_that_depends_on_the_version_last_seen() 
     let child = "docker/network/v1.0/endpoint_count/0123";
     assert_eq!(list.names, [child]);
     // The way in which libkv reads a child of a list, and libnetwork changes it.
-    client.write_all(&request(4, &format!("{COUNTS}/{child}"), &[0])).unwrap();
+    client
+        .write_all(&request(4, &format!("{COUNTS}/{child}"), &[0]))
+        .unwrap();
     read_frame(&mut client);
     let change = [&0_i32.to_be_bytes()[..], &list.stat.version.to_be_bytes()].concat();
-    client.write_all(&request(5, &format!("/{child}"), &change)).unwrap();
+    client
+        .write_all(&request(5, &format!("/{child}"), &change))
+        .unwrap();
     read_frame(&mut client);
     let [_, read, changed] = [0; 3].map(|_| received.recv().unwrap());
     assert_eq!(read, request(4, &format!("/{child}"), &[0])[4..]);
@@ -154,7 +179,10 @@ fn without_the_shim_the_bytes_stay_as_they_are() {
     read_frame(&mut client);
     client.write_all(&request(12, COUNTS, &[1])).unwrap();
     let list = ChildrenReply::parse(&read_frame(&mut client)[16..]).unwrap();
-    assert_eq!((list.names, list.stat.version), (vec!["0123".to_owned()], 0));
+    assert_eq!(
+        (list.names, list.stat.version),
+        (vec!["0123".to_owned()], 0)
+    );
     assert_eq!(received.recv().unwrap(), request(12, COUNTS, &[1])[4..]);
 }
 

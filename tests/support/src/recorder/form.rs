@@ -24,7 +24,9 @@ pub fn parameter<'a>(target: &'a str, name: &str) -> Option<&'a str> {
 
 /// Whether a request changes the store.
 pub fn is_write(record: &Record) -> bool {
-    let writes = ["PUT", "DELETE", "POST", "create", "setData", "delete", "multi"];
+    let writes = [
+        "PUT", "DELETE", "POST", "create", "setData", "delete", "multi",
+    ];
     writes.contains(&record.method.as_str())
 }
 

@@ -25,12 +25,16 @@ pub fn differences(expected: &Profile, found: &Profile) -> Vec<String> {
     let (expected, found) = (recurring(expected), recurring(found));
     for ((host, kind), forms) in &expected {
         let others = found.get(&(host.clone(), *kind));
-        let missing = forms.iter().filter(|form| others.is_none_or(|others| !others.contains(*form)));
+        let missing = forms
+            .iter()
+            .filter(|form| others.is_none_or(|others| !others.contains(*form)));
         all.extend(missing.map(|form| format!("{host}: {kind:?} {form}: missing")));
     }
     for ((host, kind), forms) in &found {
         let others = expected.get(&(host.clone(), *kind));
-        let more = forms.iter().filter(|form| others.is_none_or(|others| !others.contains(*form)));
+        let more = forms
+            .iter()
+            .filter(|form| others.is_none_or(|others| !others.contains(*form)));
         all.extend(more.map(|form| format!("{host}: {kind:?} {form}: not expected")));
     }
     all
@@ -55,10 +59,10 @@ fn compare_step(place: &str, expected: &StepProfile, found: &StepProfile, all: &
     compare(place, "writes of ", &expected.writes, &found.writes, all);
     compare(place, "value of ", &expected.values, &found.values, all);
     if expected.writes.is_empty() && found.writes.is_empty() {
-        let forms = |profile: &StepProfile| -> BTreeMap<String, ()> {
+        let forms = |profile: &StepProfile| -> BTreeMap<String, &str> {
             let forms = profile.repeated.get(&Repeated::Reaction).cloned();
             let forms = forms.unwrap_or_default().into_keys();
-            forms.map(|form| (form, ())).collect()
+            forms.map(|form| (form, "some")).collect()
         };
         compare(place, "reaction ", &forms(expected), &forms(found), all);
     }
@@ -81,7 +85,8 @@ fn compare<V: PartialEq + Debug>(
             (Some(expected), Some(found)) if expected == found => continue,
             (Some(expected), Some(found)) => format!("{expected:?} expected, {found:?} found"),
             (Some(expected), None) => format!("{expected:?} expected, none found"),
-            (None, found) => format!("not expected, {:?} found", found),
+            (None, Some(found)) => format!("none expected, {found:?} found"),
+            (None, None) => continue,
         };
         all.push(format!("{place}: {what}{form}: {line}"));
     }

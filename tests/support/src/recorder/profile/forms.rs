@@ -9,27 +9,21 @@ use crate::recorder::record::Record;
 impl Names {
     /// A request's form, without its result.
     pub(super) fn request(&self, record: &Record) -> String {
-        let mut form = format!(
-            "{} {}",
-            record.method,
-            self.target(&record.host, &record.target)
-        );
+        let mut words = vec![
+            record.method.clone(),
+            self.target(&record.host, &record.target),
+        ];
         if record.watch == Some(true) {
-            form += " watch";
+            words.push("watch".to_owned());
         }
-        if let Some(flags) = record.flags {
-            form += &format!(" flags={flags}");
-        }
-        match record.version {
-            Some(-1) => form += " version=-1",
-            Some(_) => form += " version={index}",
-            None => {}
-        }
-        if let Some(body) = &record.body {
-            form += " ";
-            form += &self.body(record, body);
-        }
-        form.trim_end().to_owned()
+        words.extend(record.flags.map(|flags| format!("flags={flags}")));
+        words.extend(record.version.map(|version| match version {
+            -1 => "version=-1".to_owned(),
+            _ => "version={index}".to_owned(),
+        }));
+        words.extend(record.body.as_ref().map(|body| self.body(record, body)));
+        words.retain(|word| !word.is_empty());
+        words.join(" ")
     }
 
     fn body(&self, record: &Record, body: &str) -> String {

@@ -23,7 +23,9 @@ pub(super) fn heartbeats(records: &[Record]) -> Vec<Vec<usize>> {
         // ZooKeeper's way to an entry that is not there: its parents first.
         let is_parent = record.method == "create"
             && (key == "docker" || key == HOSTS)
-            && open.get(host).is_some_and(|group| records[group[0]].conn == record.conn);
+            && open
+                .get(host)
+                .is_some_and(|group| records[group[0]].conn == record.conn);
         let is_session = record.target.starts_with("/v1/session/");
         if !is_entry && !is_parent && !is_session || is_lock_monitor(record) {
             continue;

@@ -32,8 +32,8 @@ pub enum Repeated {
     Reaction,
     /// A connection's sign of life.
     Ping,
-    /// An endpoint of a network that the host has for itself is looked for in the store of all hosts: one daemon in eight
-    /// never does. libnetwork asks the stores in the order of a map of Go, which it draws when it starts.
+    /// An endpoint of a network that the host has for itself is looked for in the store of all hosts. Some daemons never
+    /// do: libnetwork asks its stores in the order of a map of Go, which is drawn when a daemon starts.
     LocalEndpoint,
 }
 
@@ -76,7 +76,12 @@ impl Profile {
                 forms.dedup();
                 let step = profile.at(&records[group[0]]);
                 let form = forms.join("; ");
-                *step.repeated.entry(kind).or_default().entry(form).or_default() += 1;
+                *step
+                    .repeated
+                    .entry(kind)
+                    .or_default()
+                    .entry(form)
+                    .or_default() += 1;
                 grouped.extend(group);
             }
         }
@@ -108,7 +113,10 @@ impl Profile {
     /// The same of some steps only.
     #[must_use]
     pub fn only(&self, steps: &[&str]) -> Self {
-        let kept = self.steps.iter().filter(|(name, _)| steps.contains(&name.as_str()));
+        let kept = self
+            .steps
+            .iter()
+            .filter(|(name, _)| steps.contains(&name.as_str()));
         Self {
             steps: kept.cloned().collect(),
         }
@@ -148,7 +156,9 @@ impl StepProfile {
             return;
         };
         let forms = self.repeated.entry(kind).or_default();
-        *forms.entry(names.unnumbered(&names.request(record))).or_default() += 1;
+        *forms
+            .entry(names.unnumbered(&names.request(record)))
+            .or_default() += 1;
     }
 
     fn add_write(&mut self, names: &Names, record: &Record) {
@@ -158,6 +168,9 @@ impl StepProfile {
             let shapes = self.values.entry(key.clone()).or_default();
             shapes.insert(names.shape(&record.host, &value));
         }
-        self.writes.entry(key).or_default().push(names.exchange(record));
+        self.writes
+            .entry(key)
+            .or_default()
+            .push(names.exchange(record));
     }
 }

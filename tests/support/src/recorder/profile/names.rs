@@ -92,7 +92,10 @@ impl Names {
             text = text.replace(id, name);
             // ZooKeeper's parent of it.
             let (net, _) = id.split_once('/').unwrap_or_default();
-            if let Some(parent) = text.strip_suffix(net).filter(|parent| parent.ends_with('/')) {
+            if let Some(parent) = text
+                .strip_suffix(net)
+                .filter(|parent| parent.ends_with('/'))
+            {
                 text = format!("{parent}{{net of {}", &name[1..]);
             }
         }
