@@ -1,6 +1,7 @@
 //! `Journey`: the steps of two hosts whose requests are recorded.
 
 use std::time::Duration;
+
 use support::docker_lab::{docker, docker_on, run};
 use support::recorder::form::{is_of_command, is_poll};
 use support::recorder::{Record, Recorder};
@@ -98,6 +99,7 @@ impl Journey<'_> {
         });
         self.networks_and_containers();
         self.restart_and_loss(store);
+        println!("all steps: {:.0} s", self.recorder.now());
     }
 
     fn networks_and_containers(&self) {

@@ -168,9 +168,10 @@ impl StepProfile {
             let shapes = self.values.entry(key.clone()).or_default();
             shapes.insert(names.shape(&record.host, &value));
         }
+        // Without the results: two sessions that make the same directory at once race for who is first.
         self.writes
             .entry(key)
             .or_default()
-            .push(names.exchange(record));
+            .push(names.request(record));
     }
 }
