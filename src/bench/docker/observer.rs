@@ -33,13 +33,11 @@ pub enum DockerStep {
     ContainerStop,
     /// A peer's endpoint came or went, and the endpoints of the network are listed again.
     EndpointsRefresh,
-    /// A node came, went or was heard of again, and this host knows.
-    NodesRefresh,
 }
 
 impl DockerStep {
     /// All steps.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 12] = [
         Self::DaemonStart,
         Self::DaemonRestart,
         Self::DaemonStop,
@@ -52,15 +50,15 @@ impl DockerStep {
         Self::ContainerStart,
         Self::ContainerStop,
         Self::EndpointsRefresh,
-        Self::NodesRefresh,
     ];
 
     /// Whether it happens of itself, not because a user asked for it.
     pub fn is_background(self) -> bool {
         match self {
-            Self::Heartbeat | Self::EndpointsRefresh | Self::NodesRefresh => true,
+            Self::Heartbeat | Self::EndpointsRefresh => true,
             Self::DaemonStart
             | Self::DaemonRestart
+            | Self::DaemonStop
             | Self::HostDeath
             | Self::NetworkCreate
             | Self::NetworkList
@@ -86,7 +84,6 @@ impl DockerStep {
             Self::ContainerStart => "container start",
             Self::ContainerStop => "container stop",
             Self::EndpointsRefresh => "endpoints refresh",
-            Self::NodesRefresh => "nodes refresh",
         }
     }
 }
