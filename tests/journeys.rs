@@ -8,17 +8,16 @@
 #![cfg(test)]
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use parking_lot::{Mutex, MutexGuard};
 use support::command::binary;
 use support::components::component;
-
-/// There is one lab on a machine.
-static LAB: Mutex<()> = Mutex::new(());
+use support::docker_lab::{
+    DockerLab, LabServer, STORE, again_until, docker, docker_on, run, shown,
+};
 
 /// The gateway in the lab, started again whenever it ends, until dropped.
 struct Gateway {
@@ -128,43 +127,9 @@ fn start_cluster(directory: &Path) {
         .arg(definition));
 }
 
-fn docker() -> Command {
-    Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/docker"))
-}
-
-fn run(command: &mut Command) -> Output {
-    let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    println!("{said}");
-    assert!(
-        output.status.success(),
-        "{said}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    output
-}
-
-/// Takes the lab down, also after a failure.
-struct Lab(#[expect(dead_code, reason = "held while the lab is up")] MutexGuard<'static, ()>);
-
-impl Lab {
-    fn take() -> Self {
-        let lab = Self(LAB.lock());
-        run(docker().arg("down"));
-        lab
-    }
-}
-
-impl Drop for Lab {
-    fn drop(&mut self) {
-        let _failed = docker().arg("down").status();
-    }
-}
-
 fn journey(store: &str, entries: Entries, hard: bool) {
     let directory = tempfile::tempdir().unwrap();
-    let _lab = Lab::take();
-    run(docker().arg("network"));
+    let _lab = DockerLab::take();
     let _server = match entries {
         Entries::Embedded => None,
         Entries::Kubernetes => {
@@ -243,23 +208,8 @@ fn no_address_is_lost_over_etcd_on_etcd_3_4_when_gateway_and_daemons_are_restart
     journey("etcd://10.99.0.254:2379", Entries::Etcd("etcd"), true);
 }
 
-/// A server that ends with the test.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _gone = self.0.kill();
-        let _ended = self.0.wait();
-    }
-}
-
-fn docker_on(host: &str, arguments: &[&str]) -> String {
-    let output = run(docker().args(["on", host]).args(arguments));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
 /// Starts an etcd in the lab whose clients come to this port.
-fn start_etcd(component: &str, directory: &Path, port: &str) -> Server {
+fn start_etcd(component: &str, directory: &Path, port: &str) -> LabServer {
     let clients = format!("http://10.99.0.254:{port}");
     let members = "http://127.0.0.1:2391";
     let arguments = [
@@ -279,30 +229,10 @@ fn start_etcd(component: &str, directory: &Path, port: &str) -> Server {
 }
 
 /// Starts a real server of a component in the lab and waits until its port answers.
-fn start_server(component: &str, words: &[&str], data: &Path, port: &str) -> Server {
-    let (program, arguments) = words.split_first().unwrap();
-    let program = support::components::component(component).join(program);
-    let mut server = docker();
-    server.arg("store").arg(program).args(arguments).arg(data);
-    let server = Server(
-        server
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap(),
-    );
-    let ask = format!("</dev/tcp/10.99.0.254/{port}");
-    again_until(&format!(
-        "nsenter --net=/run/netns/kubekv-store bash -c '{ask}' 2>/dev/null"
-    ));
-    server
-}
-
-/// Runs a command again and again, for a minute, until it succeeds.
-fn again_until(command: &str) {
-    let tries = format!("for try in $(seq 600); do {command} && exit 0; sleep 0.1; done; exit 1");
-    let here = env!("CARGO_MANIFEST_DIR");
-    run(Command::new("bash").args(["-c", &tries]).current_dir(here));
+fn start_server(component: &str, words: &[&str], data: &Path, port: &str) -> LabServer {
+    let mut words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
+    words.push(shown(data));
+    LabServer::start(component, &words, &format!("</dev/tcp/{STORE}/{port}"))
 }
 
 fn container(host: &str) {
@@ -325,10 +255,9 @@ fn address(host: &str) -> String {
 }
 
 /// docs/moving.md, in two passes: hosts and containers continue unchanged on another store.
-fn fleet_moves(server: impl Fn(&Path) -> Server, from: &str, store: &str) {
+fn fleet_moves(server: impl Fn(&Path) -> LabServer, from: &str, store: &str) {
     let directory = tempfile::tempdir().unwrap();
-    let _lab = Lab::take();
-    run(docker().arg("network"));
+    let _lab = DockerLab::take();
     let old = server(directory.path());
     run(docker().args(["up", store]));
     docker_on("a", &["network", "create", "-d", "overlay", "ov"]);

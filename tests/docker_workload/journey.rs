@@ -1,15 +1,19 @@
 //! `Journey`: the steps of two hosts whose requests are recorded.
 
+use std::time::Duration;
+
 use support::docker_lab::{docker, docker_on, run};
-use support::recorder::kind::Kind;
+use support::recorder::form::{is_of_command, is_poll};
 use support::recorder::{Record, Recorder};
-use support::until::until;
 
 /// Seconds without a command's request that end a step.
 const QUIET: f64 = 2.0;
 
 /// Seconds without any request between two steps: no heartbeat is cut.
 const STILL: f64 = 0.3;
+
+/// The longest wait: an entry of Consul's lives for twice its time, and two heartbeats.
+const PATIENCE: f64 = 150.0;
 
 /// Two hosts on their way.
 pub(crate) struct Journey<'a> {
@@ -38,16 +42,22 @@ impl Journey<'_> {
         Some(now - last)
     }
 
+    fn until(&self, what: &str, holds: impl Fn() -> bool) {
+        let from = self.recorder.now();
+        while !holds() {
+            assert!(self.recorder.now() - from < PATIENCE, "never: {what}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Waits until the hosts have nothing more to do.
     fn settle(&self) {
         let from = self.recorder.now();
-        let is_command = |record: &Record| Kind::of(record) == Kind::Command;
-        let is_any = |record: &Record| {
-            record.method != "ping" && (Kind::of(record) != Kind::Poll || record.ms.is_some())
-        };
-        until("no more requests", || {
+        let is_any =
+            |record: &Record| record.method != "ping" && (!is_poll(record) || record.ms.is_some());
+        self.until("no more requests", || {
             self.recorder.now() - from > QUIET
-                && self.since(is_command).is_some_and(|time| time > QUIET)
+                && self.since(is_of_command).is_some_and(|time| time > QUIET)
                 && self.since(is_any).is_some_and(|time| time > STILL)
         });
     }
@@ -67,7 +77,7 @@ impl Journey<'_> {
 
     /// Waits for so many heartbeats of each of these hosts from now on.
     fn heartbeats(&self, hosts: &[&str], count: usize, since: f64) {
-        until("heartbeats", || {
+        self.until("heartbeats", || {
             let records = self.recorder.records();
             hosts.iter().all(|host| {
                 let made = records.iter().filter(|record| {
@@ -88,7 +98,8 @@ impl Journey<'_> {
             self.heartbeats(&["a", "b"], 2, self.recorder.now());
         });
         self.networks_and_containers();
-        self.restart_and_loss();
+        self.restart_and_loss(store);
+        println!("all steps: {:.0} s", self.recorder.now());
     }
 
     fn networks_and_containers(&self) {
@@ -120,7 +131,7 @@ impl Journey<'_> {
         self.step("network remove", || on("a", "network rm n2"));
     }
 
-    fn restart_and_loss(&self) {
+    fn restart_and_loss(&self, store: &str) {
         self.step("daemon stop", || {
             run(docker().args(["stop", "a"]));
         });
@@ -128,15 +139,28 @@ impl Journey<'_> {
             let since = self.recorder.now();
             run(docker().args(["start", "a"]));
             self.heartbeats(&["a"], 1, since);
-            until("return of the container", || {
+            self.until("return of the container", || {
                 docker_on("a", &["inspect", "a3", "--format", "{{.State.Running}}"]) == "true"
             });
         });
+        if store.starts_with("zk:") {
+            // The entry is still the old daemon's. It ends with that one's session, and then the new one makes its own.
+            self.step("old session expires", || {
+                self.until("the entry is made again", || {
+                    let records = self.recorder.records();
+                    records.iter().any(|record| {
+                        record.step == "old session expires"
+                            && record.method == "create"
+                            && record.target.contains("/docker/nodes/")
+                    })
+                });
+            });
+        }
         self.step("host dies", || {
             let since = self.recorder.now();
             run(docker().args(["kill", "b"]));
             // The peer's list of hosts, from when its entry has expired.
-            until("a list of hosts without the dead one", || {
+            self.until("a list of hosts without the dead one", || {
                 let records = self.recorder.records();
                 let lists = records.iter().filter(|record| {
                     let is_list = ["recurse=", "recursive=true&sorted"]
@@ -149,7 +173,9 @@ impl Journey<'_> {
                         && answered > since
                         && record.target.contains("/docker/nodes")
                 });
-                let last = lists.filter_map(|record| record.answer.as_ref()).last();
+                let last = lists
+                    .filter_map(|record| record.answer.as_ref())
+                    .next_back();
                 last.is_some_and(|answer| {
                     answer.contains("10.99.0.1:2376") && !answer.contains("10.99.0.2:2376")
                 })

@@ -1,10 +1,14 @@
-//! Recordings of real hosts over real stores.
+//! Recordings of real hosts over real stores, compared with the stored ones.
+//!
+//! `TESTS_RECORD=1` stores them instead, of hosts with the heartbeats that they have by default: then it takes five minutes.
 
 use std::path::PathBuf;
 
 use support::docker_lab::DockerLab;
-use support::recorder::Recorder;
-use support::recorder::record::save;
+use support::recorder::form::{is_list, is_poll};
+use support::recorder::profile::{Profile, differences};
+use support::recorder::record::{load, save};
+use support::recorder::{Record, Recorder};
 
 use crate::journey::Journey;
 use crate::servers::Store;
@@ -17,9 +21,18 @@ const SHORT: [&str; 4] = [
     "discovery.ttl=6",
 ];
 
+/// The longest answer of a single key that is stored.
+const LONGEST: usize = 200;
+
 /// The file of the last live recording, also of one that failed.
-fn file(store: Store) -> PathBuf {
+fn last(store: Store) -> PathBuf {
     PathBuf::from(format!("target/docker_workload/{}.jsonl", store.name()))
+}
+
+/// The stored recording.
+pub(crate) fn stored(store: Store) -> PathBuf {
+    let folder = PathBuf::from("tests/docker_workload/recorded");
+    folder.join(format!("{}.jsonl", store.name()))
 }
 
 /// Writes the records to a file when dropped.
@@ -31,9 +44,9 @@ impl Drop for Saved<'_> {
     }
 }
 
-fn record(store: Store) {
+fn record(store: Store, flags: &[&str]) -> Vec<Record> {
     let directory = tempfile::tempdir().unwrap();
-    let file = file(store);
+    let file = last(store);
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     let lab = DockerLab::take();
     let server = store.start(directory.path());
@@ -42,25 +55,48 @@ fn record(store: Store) {
     let journey = Journey {
         recorder: &recorder,
     };
-    journey.run(&store.url(), &SHORT);
+    journey.run(&store.url(), flags);
     drop((saved, lab));
+    let records = recorder.records();
     drop((recorder, server));
+    records
+}
+
+/// A record without the part of its answer that no profile needs.
+fn trimmed(mut record: Record) -> Record {
+    let is_long = record.method == "GET" && (is_list(&record) || is_poll(&record));
+    record.answer = record
+        .answer
+        .filter(|answer| !is_long && answer.len() <= LONGEST);
+    record
+}
+
+#[expect(clippy::disallowed_methods, reason = "it is asked to store recordings")]
+fn compare_or_store(store: Store) {
+    if std::env::var("TESTS_RECORD").is_ok() {
+        let records = record(store, &[]).into_iter().map(trimmed);
+        save(&stored(store), &records.collect::<Vec<_>>());
+        return;
+    }
+    let live = Profile::of(&record(store, &SHORT));
+    let found = differences(&Profile::of(&load(&stored(store))), &live);
+    assert!(found.is_empty(), "\n{}\n", found.join("\n"));
 }
 
 #[test]
 #[ignore = "needs Docker, etcd and root: tests/run"]
-fn etcd() {
-    record(Store::Etcd);
+fn recorded_live_profile_equals_the_stored_one_over_etcd() {
+    compare_or_store(Store::Etcd);
 }
 
 #[test]
 #[ignore = "needs Docker, Consul and root: tests/run"]
-fn consul() {
-    record(Store::Consul);
+fn recorded_live_profile_equals_the_stored_one_over_consul() {
+    compare_or_store(Store::Consul);
 }
 
 #[test]
 #[ignore = "needs Docker, ZooKeeper and root: tests/run"]
-fn zookeeper() {
-    record(Store::ZooKeeper);
+fn recorded_live_profile_equals_the_stored_one_over_zookeeper() {
+    compare_or_store(Store::ZooKeeper);
 }

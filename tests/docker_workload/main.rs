@@ -2,7 +2,11 @@
 
 #![cfg(test)]
 
+mod document;
 mod journey;
 mod live;
+mod messages;
+mod profiles;
+mod proxy;
 mod servers;
 mod simulated;

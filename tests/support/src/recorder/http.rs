@@ -46,7 +46,7 @@ impl HttpTap {
 }
 
 impl Tap for HttpTap {
-    fn from_client(&mut self, bytes: &[u8]) -> Vec<u8> {
+    fn requests(&mut self, bytes: &[u8]) -> Vec<u8> {
         for message in self.requests.take(bytes) {
             let number = self.request(message);
             self.waiting.push_back(number);
@@ -54,7 +54,7 @@ impl Tap for HttpTap {
         bytes.to_vec()
     }
 
-    fn from_server(&mut self, bytes: &[u8]) -> Vec<u8> {
+    fn answers(&mut self, bytes: &[u8]) -> Vec<u8> {
         for message in self.answers.take(bytes) {
             if message.head.status < 200 {
                 continue;

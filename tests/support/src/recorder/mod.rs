@@ -2,10 +2,11 @@
 //!
 //! It forwards bytes as they are, except those of ZooKeeper where its shim is on ([`Protocol::ZooKeeper`]).
 
+pub mod form;
 mod http;
 mod journal;
-pub mod kind;
 pub mod message;
+pub mod profile;
 mod proxy;
 pub mod record;
 pub mod shim;

@@ -42,7 +42,7 @@ async fn forward(client: TcpStream, server: SocketAddr, tap: Box<dyn Tap>) -> io
                 return Ok(());
             }
             // A request is in the journal before its answer can be.
-            let bytes = tap.lock().from_client(&buffer[..count]);
+            let bytes = tap.lock().requests(&buffer[..count]);
             to_server.write_all(&bytes).await?;
         }
     };
@@ -54,7 +54,7 @@ async fn forward(client: TcpStream, server: SocketAddr, tap: Box<dyn Tap>) -> io
                 return Ok(());
             }
             // An answer is in the journal before the request that it leads to.
-            let bytes = tap.lock().from_server(&buffer[..count]);
+            let bytes = tap.lock().answers(&buffer[..count]);
             to_client.write_all(&bytes).await?;
         }
     };

@@ -66,7 +66,8 @@ pub fn save(path: &Path, records: &[Record]) {
 
 /// Reads the records of a file.
 pub fn load(path: &Path) -> Vec<Record> {
-    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+    let text =
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     parse(&text)
 }
 

@@ -3,8 +3,8 @@
 /// A reader of both directions of a connection.
 pub(super) trait Tap: Send {
     /// Takes bytes of the client, and returns those to be sent on to the server.
-    fn from_client(&mut self, bytes: &[u8]) -> Vec<u8>;
+    fn requests(&mut self, bytes: &[u8]) -> Vec<u8>;
 
     /// Takes bytes of the server, and returns those to be sent on to the client.
-    fn from_server(&mut self, bytes: &[u8]) -> Vec<u8>;
+    fn answers(&mut self, bytes: &[u8]) -> Vec<u8>;
 }

@@ -125,7 +125,7 @@ impl ZooKeeperTap {
         let mut record = self.record(method);
         let mut sent = body.to_vec();
         if matches!(header.op, 1..=5 | 9 | 12) {
-            record.target = from.text()?.to_owned();
+            from.text()?.clone_into(&mut record.target);
             let rest = from.rest();
             match header.op {
                 1 => {
@@ -254,7 +254,7 @@ fn shimmed(
 }
 
 impl Tap for ZooKeeperTap {
-    fn from_client(&mut self, bytes: &[u8]) -> Vec<u8> {
+    fn requests(&mut self, bytes: &[u8]) -> Vec<u8> {
         self.requests.extend_from_slice(bytes);
         let mut sent = Vec::new();
         while let Some(body) = take_frame(&mut self.requests, LONGEST).unwrap() {
@@ -268,7 +268,7 @@ impl Tap for ZooKeeperTap {
         sent
     }
 
-    fn from_server(&mut self, bytes: &[u8]) -> Vec<u8> {
+    fn answers(&mut self, bytes: &[u8]) -> Vec<u8> {
         self.answers.extend_from_slice(bytes);
         let mut sent = Vec::new();
         while let Some(body) = take_frame(&mut self.answers, LONGEST).unwrap() {
