@@ -37,6 +37,13 @@ pub(super) struct ConsulPair<'a> {
     pub(super) session: Option<Cow<'a, str>>,
 }
 
+/// The answer to a list.
+#[derive(Clone, Debug)]
+pub struct ConsulList {
+    response: Response,
+    directory: String,
+}
+
 impl ConsulPair<'_> {
     pub(super) fn into_pair(self, index: u64) -> Result<KvPair, Failure> {
         let value = self.value.as_deref().unwrap_or_default();
@@ -80,16 +87,18 @@ impl ConsulStore {
     }
 
     /// The keys below a directory, at any depth.
-    pub async fn list(&self, directory: &str) -> Result<Vec<KvPair>, KvError> {
+    pub async fn list(&self, directory: &str) -> Result<ConsulList, KvError> {
         let target = self.target(directory, &["recurse="]);
         let request = Request::new("GET", &target);
         let response = self.send(StoreRequest::List, &request).await?;
-        let (pairs, found) = below(&response, directory)?;
-        if found {
-            Ok(pairs)
-        } else {
-            Err(KvError::NotFound)
+        if response.status == 404 {
+            return Err(KvError::NotFound);
         }
+        let directory = directory.to_owned();
+        Ok(ConsulList {
+            response,
+            directory,
+        })
     }
 
     /// Writes a key that still has an index, or does not exist. Then reads it, for the new index.
@@ -214,22 +223,18 @@ pub(super) fn one<T>(
     Ok(pairs.into_iter().next().map(read).transpose()?)
 }
 
-/// The entries of an answer but the directory's own, and whether there was any.
-pub(super) fn below(response: &Response, directory: &str) -> Result<(Vec<KvPair>, bool), KvError> {
-    if response.status == 404 {
-        return Ok((Vec::new(), false));
-    }
-    let text = response.text()?;
-    let all: Vec<ConsulPair<'_>> = parse(&text)?;
-    let found = !all.is_empty();
-    let pairs = all
-        .into_iter()
-        .filter(|pair| pair.key != directory)
-        .map(|pair| {
+impl ConsulList {
+    /// The entries but the directory's own.
+    pub(super) fn pairs(&self) -> Result<Vec<KvPair>, KvError> {
+        let text = self.response.text()?;
+        let all: Vec<ConsulPair<'_>> = parse(&text)?;
+        let below = all.into_iter().filter(|pair| pair.key != self.directory);
+        let pairs = below.map(|pair| {
             let index = pair.modified;
             pair.into_pair(index)
         });
-    Ok((pairs.collect::<Result<_, _>>()?, found))
+        Ok(pairs.collect::<Result<_, _>>()?)
+    }
 }
 
 fn parse(text: &[u8]) -> Result<Vec<ConsulPair<'_>>, Failure> {

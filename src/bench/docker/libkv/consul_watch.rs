@@ -1,6 +1,6 @@
 //! Watches on Consul: blocking queries, one after another.
 
-use super::consul::{ConsulStore, below, index, one};
+use super::consul::{ConsulStore, index, one};
 use super::{KvError, KvPair};
 use crate::bench::docker::observer::StoreRequest;
 use crate::bench::http::{Request, Response};
@@ -40,12 +40,12 @@ impl ConsulWatch {
         }
     }
 
-    /// The next state of the keys below the directory. The first one is their present state.
-    pub(super) async fn next_list(&mut self) -> Result<Vec<KvPair>, KvError> {
+    /// Waits for the next state of the keys below the directory. The first one is their present state.
+    pub(super) async fn next_list(&mut self) -> Result<(), KvError> {
         loop {
             let response = self.poll(&["recurse="]).await?;
             if self.is_news(&response)? {
-                return Ok(below(&response, &self.key)?.0);
+                return Ok(());
             }
         }
     }

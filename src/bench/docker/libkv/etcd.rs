@@ -46,6 +46,17 @@ pub(super) struct KeysNode<'a> {
     pub(super) modified: u64,
 }
 
+/// The answer to a list.
+#[derive(Clone, Debug)]
+pub struct EtcdList(Response);
+
+impl EtcdList {
+    /// The keys directly below the directory.
+    pub(super) fn pairs(&self) -> Result<Vec<KvPair>, KvError> {
+        read(&self.0, |node| node.nodes.into_iter().map(pair).collect())
+    }
+}
+
 /// The error codes that libkv knows.
 mod code {
     pub(super) const NOT_FOUND: u32 = 100;
@@ -107,11 +118,14 @@ impl EtcdStore {
     }
 
     /// The keys directly below a directory.
-    pub async fn list(&self, directory: &str) -> Result<Vec<KvPair>, KvError> {
+    pub async fn list(&self, directory: &str) -> Result<EtcdList, KvError> {
         let target = path(directory) + READ_ALL;
         let request = Request::new("GET", &target);
         let response = self.send(StoreRequest::List, &request).await?;
-        read(&response, |node| node.nodes.into_iter().map(pair).collect())
+        if response.status != 200 {
+            read(&response, |_node| ())?;
+        }
+        Ok(EtcdList(response))
     }
 
     /// Writes a key that still has an index, or does not exist.

@@ -34,12 +34,12 @@ impl EtcdWatch {
         Ok(pair)
     }
 
-    /// The next state of the keys below the directory. The first one is their present state.
-    pub(super) async fn next_list(&mut self) -> Result<Vec<KvPair>, KvError> {
+    /// Waits for the next state of the keys below the directory. The first one is their present state.
+    pub(super) async fn next_list(&mut self) -> Result<(), KvError> {
         if std::mem::replace(&mut self.started, true) {
             let response = self.store.wait(&self.key, true, self.next).await?;
             self.next = read(&response, |node| node.modified)?.saturating_add(1);
         }
-        self.store.list(&self.key).await
+        self.store.list(&self.key).await.map(|_list| ())
     }
 }

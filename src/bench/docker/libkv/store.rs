@@ -8,10 +8,11 @@ use super::consul_ttl::LockMonitor;
 use super::consul_watch::ConsulWatch;
 use super::etcd::EtcdStore;
 use super::etcd_watch::EtcdWatch;
+use super::list::ProtocolList;
 use super::watch::ProtocolWatch;
 use super::zookeeper::ZooKeeperStore;
 use super::zookeeper_watch::ZooKeeperWatch;
-use super::{HttpConnections, KeyWatch, KvError, KvPair, TreeWatch};
+use super::{HttpConnections, KeyWatch, KvError, KvList, KvPair, TreeWatch};
 use crate::bench::docker::observer::StepObserver;
 use crate::bench::target::Target;
 
@@ -110,12 +111,13 @@ impl KvStore {
     }
 
     /// The keys below a directory.
-    pub async fn list(&self, directory: &str) -> Result<Vec<KvPair>, KvError> {
-        match self {
-            Self::Consul(store) => store.list(directory).await,
-            Self::Etcd(store) => store.list(directory).await,
-            Self::ZooKeeper(store) => store.list(directory).await,
-        }
+    pub async fn list(&self, directory: &str) -> Result<KvList, KvError> {
+        let list = match self {
+            Self::Consul(store) => ProtocolList::Consul(store.list(directory).await?),
+            Self::Etcd(store) => ProtocolList::Etcd(store.list(directory).await?),
+            Self::ZooKeeper(store) => ProtocolList::ZooKeeper(store.list(directory).await?),
+        };
+        Ok(KvList(list))
     }
 
     /// Writes a key that still has an index, or does not exist. Returns its new index.

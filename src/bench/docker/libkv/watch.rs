@@ -33,8 +33,8 @@ impl KeyWatch {
 }
 
 impl TreeWatch {
-    /// The next state of the keys. The first one is their present state. An error ends the watch.
-    pub async fn next(&mut self) -> Result<Vec<KvPair>, KvError> {
+    /// Waits for the next state of the keys. The first one is their present state. An error ends the watch.
+    pub async fn next(&mut self) -> Result<(), KvError> {
         match &mut self.0 {
             ProtocolWatch::Consul(watch) => watch.next_list().await,
             ProtocolWatch::Etcd(watch) => watch.next_list().await,

@@ -39,20 +39,18 @@ impl ZooKeeperWatch {
         }
     }
 
-    /// The next state of the keys below the directory. The first one is their present state.
-    pub(super) async fn next_list(&mut self) -> Result<Vec<KvPair>, KvError> {
+    /// Waits for the next state of the keys below the directory. The first one is their present state.
+    pub(super) async fn next_list(&mut self) -> Result<(), KvError> {
         if !std::mem::replace(&mut self.started, true) {
-            return self.store.list(&self.key).await;
+            return self.store.list(&self.key).await.map(|_pairs| ());
         }
         loop {
             let mut events = self.events().await?;
             let node = path(&self.key);
             self.store.children(&node, true).await?;
             let kind = events.next().await?.kind;
-            if kind == event_kind::CHILDREN_CHANGED
-                && let Ok(pairs) = self.store.list(&self.key).await
-            {
-                return Ok(pairs);
+            if kind == event_kind::CHILDREN_CHANGED && self.store.list(&self.key).await.is_ok() {
+                return Ok(());
             }
         }
     }

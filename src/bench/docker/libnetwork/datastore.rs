@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::bench::docker::libkv::{KvError, KvPair, KvStore};
+use crate::bench::docker::libkv::{KvError, KvList, KvPair, KvStore};
 use crate::bench::docker::observer::{StepFailure, StepObserver};
 use crate::docker::{DockerKeys, decode, encode};
 
@@ -131,16 +131,13 @@ impl Datastore {
     }
 
     /// The entries below a directory, which is made where it does not exist yet.
-    pub(super) async fn list(&self, directory: &str) -> Result<Vec<KvPair>, StepFailure> {
+    pub(super) async fn list(&self, directory: &str) -> Result<Option<KvList>, StepFailure> {
         if !self.store.exists(directory).await.map_err(failure)? {
             self.store.make_dir(directory).await.map_err(failure)?;
         }
         match self.store.list(directory).await {
-            Ok(mut pairs) => {
-                pairs.retain(|pair| !pair.value.is_empty());
-                Ok(pairs)
-            }
-            Err(KvError::NotFound) => Ok(Vec::new()),
+            Ok(list) => Ok(Some(list)),
+            Err(KvError::NotFound) => Ok(None),
             Err(error) => Err(failure(error)),
         }
     }
@@ -153,6 +150,12 @@ pub(super) fn parse<T: DeserializeOwned>(pair: &KvPair) -> Result<Stored<T>, Ste
         record,
         index: pair.index,
     })
+}
+
+/// The entries of a list.
+pub(super) fn entries(list: Option<&KvList>) -> Result<Vec<KvPair>, StepFailure> {
+    let entries = list.map(KvList::entries).transpose().map_err(failure)?;
+    Ok(entries.unwrap_or_default())
 }
 
 fn failure(error: KvError) -> StepFailure {

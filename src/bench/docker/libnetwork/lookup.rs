@@ -1,18 +1,16 @@
 //! Lookups: libnetwork finds a network or an endpoint by listing all of them, each time.
 
-use std::collections::HashMap;
-
 use super::Daemon;
-use super::datastore::{Stored, parse};
-use crate::bench::docker::libkv::KvPair;
+use super::datastore::{Stored, entries, parse};
+use crate::bench::docker::libkv::{KvList, KvPair};
 use crate::bench::docker::observer::StepFailure;
 use crate::docker::{EndpointCount, EndpointRecord, NetworkRecord};
 
 /// All networks of the store, with their endpoint counts.
 #[derive(Debug)]
 pub(super) struct NetworkListing {
-    networks: Vec<KvPair>,
-    counts: HashMap<String, KvPair>,
+    networks: Option<KvList>,
+    counts: Option<KvList>,
 }
 
 /// A network of a listing.
@@ -24,41 +22,45 @@ pub(super) struct FoundNetwork {
 
 impl NetworkListing {
     /// The ids of the networks.
-    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
-        self.networks.iter().map(KvPair::id)
+    pub(super) fn ids(&self) -> Result<Vec<String>, StepFailure> {
+        let networks = entries(self.networks.as_ref())?;
+        Ok(networks.iter().map(|pair| pair.id().to_owned()).collect())
     }
 
     /// The network of an id.
     pub(super) fn by_id(&self, id: &str) -> Result<FoundNetwork, StepFailure> {
-        let missing = StepFailure::NotFound("network");
-        let found = self.networks.iter().find(|pair| pair.id() == id);
-        self.found(found.ok_or(missing)?)
+        self.find(|pair| Ok(pair.id() == id))
     }
 
     /// The network of a name.
     pub(super) fn by_name(&self, name: &str) -> Result<FoundNetwork, StepFailure> {
-        // Decoded are only those that can be it: a client that decodes all of them is the bottleneck long before the server.
+        // Only those are decoded that can be it.
         let mark = format!("\"name\":\"{name}\"");
-        let candidates = self.networks.iter().filter(|pair| {
-            let windows = pair.value.windows(mark.len());
-            windows.into_iter().any(|window| window == mark.as_bytes())
-        });
-        for pair in candidates {
-            let found = self.found(pair)?;
-            if found.network.record.name == name {
-                return Ok(found);
+        self.find(|pair| {
+            let mut windows = pair.value.windows(mark.len());
+            if !windows.any(|window| window == mark.as_bytes()) {
+                return Ok(false);
+            }
+            Ok(parse::<NetworkRecord>(pair)?.record.name == name)
+        })
+    }
+
+    fn find(
+        &self,
+        mut is_it: impl FnMut(&KvPair) -> Result<bool, StepFailure>,
+    ) -> Result<FoundNetwork, StepFailure> {
+        for pair in entries(self.networks.as_ref())? {
+            if is_it(&pair)? {
+                let counts = entries(self.counts.as_ref())?;
+                let count = counts.iter().find(|count| count.id() == pair.id());
+                let count = count.ok_or(StepFailure::NotFound("endpoint count"))?;
+                return Ok(FoundNetwork {
+                    network: parse(&pair)?,
+                    count: parse(count)?,
+                });
             }
         }
         Err(StepFailure::NotFound("network"))
-    }
-
-    fn found(&self, pair: &KvPair) -> Result<FoundNetwork, StepFailure> {
-        let count = self.counts.get(pair.id());
-        let count = count.ok_or(StepFailure::NotFound("endpoint count"))?;
-        Ok(FoundNetwork {
-            network: parse(pair)?,
-            count: parse(count)?,
-        })
     }
 }
 
@@ -68,16 +70,13 @@ impl Daemon {
         let keys = self.store.keys();
         let networks = self.store.list(&keys.networks()).await?;
         let counts = self.store.list(&keys.endpoint_counts()).await?;
-        let counts = counts.into_iter().map(|pair| (pair.id().to_owned(), pair));
-        Ok(NetworkListing {
-            networks,
-            counts: counts.collect(),
-        })
+        Ok(NetworkListing { networks, counts })
     }
 
     /// Lists the endpoints of a network, global or local: the store is asked for both.
-    pub(super) async fn endpoints(&self, network: &str) -> Result<Vec<KvPair>, StepFailure> {
-        self.store.list(&self.store.keys().endpoints(network)).await
+    pub(super) async fn endpoints(&self, network: &str) -> Result<(), StepFailure> {
+        let directory = self.store.keys().endpoints(network);
+        self.store.list(&directory).await.map(|_list| ())
     }
 
     /// Looks up an endpoint of a global network: all networks, then the endpoint.
