@@ -198,8 +198,9 @@ async fn a_fleet_does_what_its_rates_say_and_clears_up() {
     };
     let observer = Arc::<Tally>::clone(&tally);
     let fleet = Fleet::start(target.await.unwrap(), options, observer);
-    let fleet = fleet.await.unwrap();
+    let mut fleet = fleet.await.unwrap();
     fleet.run(Instant::now() + Duration::from_secs(2)).await;
+    fleet.settle().await;
     for step in [
         DockerStep::ContainerStart,
         DockerStep::ContainerStop,
