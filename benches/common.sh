@@ -40,6 +40,48 @@ serve() {
 readiness() { curl -s "http://${admin[$1]}/readyz" | grep -q "$2"; }
 is() { until_true "$1 is not $2" readiness "$1" "$2"; }
 
+# One load, whose result goes to a file: load FILE OPERATION TARGET [OPTION...]
+load() {
+    local file=$1
+    shift
+    "$kubekv" bench "$@" --quiet --json "$file"
+}
+# The same load on two servers, in turn: both NAME OURS THEIRS OPERATION [OPTION...]
+both() {
+    local name=$1 ours=$2 theirs=$3 operation=$4 round
+    shift 4
+    mkdir -p "$work/cells"
+    rm -f "$work/cells/$name"-*
+    for round in $(seq "$rounds"); do
+        load "$work/cells/$name-ours-$round.json" "$operation" "$ours" --duration "$seconds" "$@"
+        load "$work/cells/$name-theirs-$round.json" "$operation" "$theirs" --duration "$seconds" "$@"
+    done
+}
+# A row of what `both` measured last under a name: compared NAME LABEL [OPTION...]
+compared() {
+    local name=$1 label=$2
+    shift 2
+    "$kubekv" bench compare --label "$label" "$@" \
+        --ours "$work/cells/$name"-ours-*.json --theirs "$work/cells/$name"-theirs-*.json
+}
+# The usual rows of writes: write_rows NAME LABEL P50-GOAL RATE-GOAL
+write_rows() {
+    compared "$1" "$2: p50" --figure p50 ${3:+--at-most "$3"}
+    compared "$1" "$2: p99" --figure p99
+    compared "$1" "$2: rate" --figure rate ${4:+--at-least "$4"}
+}
+# A figure of a result: figure NAME FILE, of the first operation
+figure() { grep -o "\"$1\":[0-9.]*" "$2" | sed -n "1s/.*://p"; }
+
+# What wrk reads a second, and rows of such rounds: for what kubekv bench does not speak.
+wrk_cell() {
+    wrk -t1 -c"$1" -d"${seconds}s" ${3:+-s "$3"} "$2" |
+        awk '/Requests\/sec/ { print $2 } /Non-2xx/ { print "errors: " $0 > "/dev/stderr" }'
+}
+# Of two places in turn: beside CLIENTS URL URL SCRIPT SCRIPT
+beside() {
+    for _ in $(seq "$rounds"); do echo "$(wrk_cell "$1" "$2" "$4") $(wrk_cell "$1" "$3" "$5")"; done
+}
 # Rows of what each round printed, "OURS THEIRS" a line: row WHAT UNIT least|most GOAL
 row() {
     awk -v what="$1" -v unit="$2" -v kind="$3" -v goal="$4" '
@@ -57,70 +99,47 @@ row() {
         }'
 }
 
-# Writes of `$probe put` through the gateway "ours", and of the function `raw` with the same options, in turn, each client
-# when it was answered: writes WHAT PROTOCOL CLIENTS P50-GOAL THROUGHPUT-GOAL [OPTION...]
-writes() {
-    local what=$1 protocol=$2 number=$3 p50=$4 throughput=$5
-    shift 5
-    ours() { declare -n address=$protocol; "$probe" put --protocol "$protocol" --address "${address[ours]}" --seconds "$seconds" "$@"; }
-    for _ in $(seq "$rounds"); do
-        echo "$(ours --clients "$number" "$@") $(raw --clients "$number" "$@")"
-    done >"$work/cells"
-    awk '{ print $2 / 1000, $5 / 1000 }' "$work/cells" | row "$what: p50" ms most "$p50"
-    awk '{ print $3 / 1000, $6 / 1000 }' "$work/cells" | row "$what: p99" ms most ""
-    [[ " $* " == *" --rate "* ]] || awk '{ print $1, $4 }' "$work/cells" | row "$what: throughput" /s least "$throughput"
-}
-# Half of what the slower took of the writes that were measured last.
-half() {
-    for column in 1 4; do
-        awk -v column=$column '{ print $column / 2 }' "$work/cells" | sort -g | sed -n "$(((rounds + 1) / 2))p"
-    done | sort -g | sed -n '1s/\..*//p'
-}
-
-# What wrk reads a second: cell CLIENTS URL [SCRIPT]
-cell() {
-    wrk -t1 -c"$1" -d"${seconds}s" ${3:+-s "$3"} "$2" |
-        awk '/Requests\/sec/ { print $2 } /Non-2xx/ { print "errors: " $0 > "/dev/stderr" }'
-}
-# Of two places in turn: beside CLIENTS URL URL SCRIPT SCRIPT
-beside() {
-    for _ in $(seq "$rounds"); do echo "$(cell "$1" "$2" "$4") $(cell "$1" "$3" "$5")"; done
-}
-
 list=docker/network/v1.0/network
-one=$(printf '%064x' 500)
+one=$(printf '%064d' 500)
 echo 'wrk.headers["Accept-Encoding"] = "gzip"' >"$work/gzip.lua"
-# Writes 1,000 networks as dockerd does, through gateways: networks NAME...
+# Writes networks as dockerd does: networks COUNT TARGET...
 networks() {
-    local number who
-    for number in $(seq 0 999); do
-        printf 'request = PUT\ndata-binary = "@%s"\nurl = "http://ADDRESS/v1/kv/%s/%064x"\noutput = /dev/null\n' \
-            "$records/network.json" "$list" "$number"
-        [ "$number" = 999 ] || printf 'next\n'
-    done >"$work/load"
-    for who in "$@"; do
-        sed "s|ADDRESS|${consul[$who]}|" "$work/load" >"$work/load-$who"
-        curl -s --no-progress-meter -Z --parallel-max 16 -K "$work/load-$who"
+    local count=$1 target
+    shift
+    echo '{"Count":0}' >"$work/endpoint_count.json"
+    for target in "$@"; do
+        "$kubekv" bench fill "$target" --keys "$count" --key-width 64 --prefix "$list/" --value-file "$records/network.json"
+        "$kubekv" bench fill "$target" --keys "$count" --key-width 64 --prefix docker/network/v1.0/endpoint_count/ \
+            --value-file "$work/endpoint_count.json"
     done
 }
 
-# What clients see when the gateway that leads goes: takeover STORE, which is given a number for each lead's duration.
+# What clients see when the leader goes: takeover STORE, which is given a number for each duration of leadership. 4 clients
+# write and 4 read, 100 requests a second each kind; they move on to the other gateway when a connection is lost.
 takeover() {
-    local duration signal name what which gap failed all who
-    title "The gateway that leads goes: 4 writers and 4 readers of each kind, a request every 10 ms"
+    local duration signal name kind target
+    title "The leader goes: longest time without a success, and failures, of clients that know both gateways"
     for duration in 10 4; do
         for signal in KILL TERM; do
             for name in first second; do
                 serve $name "$1-$duration" --lead-duration $duration
                 is $name "$([ $name = first ] && echo ok || echo relaying)"
             done
-            "$probe" outage --protocol consul --leads "${consul[first]}" --stands-by "${consul[second]}" \
-                --pid "${pid[first]}" --signal $signal --seconds $((duration + 4)) |
-                while read -r what which gap failed all; do
-                    [ "$which" = staying ] && who="of the other gateway" || who="who move on to the other"
-                    line "lead of $duration s, SIG$signal: $what of clients $who" \
-                        "longest gap $gap ms, $failed of $all requests failed"
-                done
+            target=etcd2://${etcd[first]},${etcd[second]}
+            "$kubekv" bench fill "$target" --keys 4
+            for kind in put get; do
+                load "$work/outage-$kind.json" $kind "$target" --clients 4 --rate 400 --keys 4 --no-fill --warm-up 1 \
+                    --duration $((duration + 6)) &
+                pid[load-$kind]=$!
+            done
+            sleep 3
+            kill -"$signal" "${pid[first]}"
+            wait "${pid[load-put]}" "${pid[load-get]}" || true
+            for kind in put get; do
+                line "leadership of $duration s, SIG$signal: $kind" \
+                    "$("$kubekv" bench merge "$work/outage-$kind.json" | grep -E 'failed|longest' | tr -s ' \n' ' ')"
+                unset "pid[load-$kind]"
+            done
             stop first second
         done
     done

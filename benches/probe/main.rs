@@ -1,6 +1,6 @@
 //! Probe: the clients and measurements that `benches/compare/run`, `benches/kubernetes/run` and `benches/etcd/run` need
-//! besides wrk: blocking polls, a replay of dockerd, bulk writes, reads and writes at a pace, outages of a gateway, and the
-//! limits of the machine itself.
+//! besides `kubekv bench`: writes of kubekv's own objects and transactions, a replay of recorded requests, and the limits of
+//! the machine itself.
 
 #![allow(
     missing_docs,
@@ -25,12 +25,8 @@ use clap::Parser;
 mod client;
 mod constant_server;
 mod figures;
-mod get;
-mod load;
 mod machine_floor;
-mod outage;
 mod pace;
-mod parked;
 mod protocol;
 mod put;
 mod raw_api_server;
@@ -39,7 +35,6 @@ mod replay;
 mod server;
 mod stored_bytes;
 
-use get::{GetOptions, Source};
 use put::{Destination, PutOptions};
 use raw_etcd::Form;
 use server::Server;
@@ -48,18 +43,6 @@ use server::Server;
 enum Probe {
     /// Answers every request with the same body.
     Constant { address: SocketAddr, bytes: usize },
-    /// Keeps a blocking poll on each of many keys, then writes to some of them.
-    Parked {
-        #[command(flatten)]
-        server: Server,
-        /// The server's process id, to measure its memory.
-        #[arg(long)]
-        pid: u32,
-        #[arg(long, default_value_t = 10_000)]
-        polls: usize,
-        #[arg(long, default_value_t = 100)]
-        writes: usize,
-    },
     /// Sends the requests that dockerd sent while a container started, with different numbers of networks present.
     Replay {
         #[command(flatten)]
@@ -77,14 +60,7 @@ enum Probe {
         #[arg(long)]
         running: bool,
     },
-    /// Writes small entries; prints requests per second, and p50 and p99 in microseconds.
-    Put {
-        #[command(flatten)]
-        server: Server,
-        #[command(flatten)]
-        options: PutOptions,
-    },
-    /// Like put, directly to the API server of KUBECONFIG.
+    /// Writes small entries to the API server of KUBECONFIG; prints requests per second, and p50 and p99 in microseconds.
     PutRaw {
         #[arg(long)]
         namespace: String,
@@ -94,7 +70,7 @@ enum Probe {
         #[command(flatten)]
         options: PutOptions,
     },
-    /// Like put, directly to an etcd of version 3.
+    /// Writes small entries to an etcd of version 3; prints the same.
     PutEtcd {
         #[arg(long)]
         endpoint: String,
@@ -104,30 +80,8 @@ enum Probe {
         #[command(flatten)]
         options: PutOptions,
     },
-    /// Reads; prints requests per second, and p50 and p99 in microseconds.
-    Get {
-        #[command(flatten)]
-        server: Server,
-        #[command(flatten)]
-        options: GetOptions,
-    },
-    /// Like get, directly from an etcd of version 3.
-    GetEtcd {
-        #[arg(long)]
-        endpoint: String,
-        #[command(flatten)]
-        options: GetOptions,
-    },
     /// Lists the sizes of entries' objects in the etcd of a cluster.
     Stored { etcd: SocketAddr, namespace: String },
-    /// Stops the leader while clients write and read.
-    Outage(outage::Outage),
-    /// Writes a number of small entries.
-    Load {
-        #[command(flatten)]
-        server: Server,
-        count: usize,
-    },
     /// Measures one fdatasync in a directory and one round trip over loopback.
     Floor { directory: PathBuf },
 }
@@ -140,15 +94,6 @@ fn main() {
 async fn run(probe: Probe) {
     match probe {
         Probe::Constant { address, bytes } => constant_server::serve(address, bytes).await,
-        Probe::Parked {
-            server,
-            pid,
-            polls,
-            writes,
-        } => {
-            kubekv::gateway::raise_file_limit();
-            parked::run(server, pid, polls, writes).await;
-        }
         Probe::Replay {
             server,
             recording,
@@ -157,7 +102,6 @@ async fn run(probe: Probe) {
             rounds,
             running,
         } => replay::run(server, &recording, &network, &networks, rounds, running).await,
-        Probe::Put { server, options } => put::run(Destination::Server(server), options).await,
         Probe::PutRaw {
             namespace,
             object,
@@ -174,11 +118,7 @@ async fn run(probe: Probe) {
             let endpoint = &endpoint;
             put::run(Destination::Etcd { endpoint, form }, options).await;
         }
-        Probe::Get { server, options } => get::run(Source::Server(server), options).await,
-        Probe::GetEtcd { endpoint, options } => get::run(Source::Etcd(endpoint), options).await,
         Probe::Stored { etcd, namespace } => stored_bytes::print(etcd, &namespace).await,
-        Probe::Outage(outage) => outage::run(outage).await,
-        Probe::Load { server, count } => load::keys(server, "load", count).await,
         Probe::Floor { directory } => machine_floor::measure(&directory),
     }
 }

@@ -26,25 +26,6 @@ impl Protocol {
         }
     }
 
-    /// A linearizable read.
-    pub fn exact(self, uri: &str) -> String {
-        match self {
-            Self::Consul => format!("{uri}?consistent="),
-            Self::Etcd => format!("{uri}?quorum=true"),
-        }
-    }
-
-    /// A poll for the next change of a key after the answer `seen`.
-    pub fn poll(self, key: &str, seen: &Answer) -> String {
-        match self {
-            Self::Consul => {
-                let index = self.index(seen).unwrap();
-                format!("/v1/kv/{key}?index={index}&wait=10m")
-            }
-            Self::Etcd => format!("/v2/keys/{key}?wait=true"),
-        }
-    }
-
     /// The index that a later compare-and-swap compares with, if the answer is about a key.
     pub fn index(self, answer: &Answer) -> Option<u64> {
         match self {

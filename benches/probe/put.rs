@@ -1,14 +1,11 @@
-//! Measuring writes of small entries: through a server, or directly as objects of the API server or keys of etcd.
+//! Writes of small entries, measured: objects of the API server, or keys of etcd.
 
 use std::path::Path;
 use std::time::Duration;
 
-use super::client::Client;
 use super::pace::{self, Sender};
-use super::protocol::Protocol;
 use super::raw_api_server::RawApiServer;
 use super::raw_etcd::{Form, RawEtcd};
-use super::server::Server;
 
 /// The length of values, in bytes.
 const VALUE_BYTES: usize = 256;
@@ -25,7 +22,6 @@ pub enum KeyChoice {
 /// The server to write to.
 #[derive(Debug)]
 pub enum Destination<'a> {
-    Server(Server),
     Raw {
         namespace: &'a str,
         object: &'a Path,
@@ -59,7 +55,6 @@ struct Writer {
 }
 
 enum Connection {
-    Server(Client, Protocol),
     Raw(RawApiServer, Option<String>),
     Etcd(Box<RawEtcd>),
 }
@@ -78,12 +73,6 @@ impl Sender for Writer {
         self.count += 1;
         let name = self.name();
         match &mut self.to {
-            Connection::Server(client, protocol) => {
-                let value = protocol.value(&format!("{:0VALUE_BYTES$}", self.count));
-                let uri = protocol.key(&format!("bench/{name}"));
-                let answer = client.send("PUT", &uri, &value).await;
-                assert!(answer.status < 300, "{uri}: {}", answer.status);
-            }
             Connection::Raw(raw, version) => {
                 let was = version.take_if(|_| self.key_choice == KeyChoice::Update);
                 // As long as the names kubekv makes.
@@ -101,7 +90,7 @@ impl Sender for Writer {
 pub async fn run(to: Destination<'_>, options: PutOptions) {
     let mut writers = Vec::new();
     let raw = match &to {
-        Destination::Server(_) | Destination::Etcd { .. } => None,
+        Destination::Etcd { .. } => None,
         Destination::Raw { namespace, object } => {
             let object = std::fs::read_to_string(object).unwrap();
             Some(RawApiServer::connect(namespace, &object).await)
@@ -110,9 +99,6 @@ pub async fn run(to: Destination<'_>, options: PutOptions) {
     let run = fastrand::u32(..);
     for number in 0..options.clients {
         let to = match (&to, &raw) {
-            (Destination::Server(server), _) => {
-                Connection::Server(Client::connect(server.address).await, server.protocol)
-            }
             (Destination::Raw { .. }, raw) => Connection::Raw(raw.clone().unwrap(), None),
             (Destination::Etcd { endpoint, form }, _) => {
                 Connection::Etcd(Box::new(RawEtcd::connect(endpoint, *form).await))

@@ -1,6 +1,6 @@
 //! Direct requests to etcd version 3, with the client library that kubekv uses, over one connection per client.
 
-use etcd_client::{Client, Compare, CompareOp, GetOptions, Txn, TxnOp};
+use etcd_client::{Client, Compare, CompareOp, Txn, TxnOp};
 
 /// Attributes of about the same length as kubekv's.
 const ATTRIBUTES: &str = r#"{"commit":{"stamp":{"term":1,"sequence":1000},"cause":"set"},"attrs":{"version":1000,"ctime_ms":1700000000000,"mtime_ms":1700000000000,"created":{"at":1000},"placed":{"at":1000}}}"#;
@@ -63,11 +63,5 @@ impl RawEtcd {
                 TxnOp::put(key, value, None),
                 TxnOp::put(format!("{key}/.attributes"), ATTRIBUTES, None),
             ])
-    }
-
-    /// Makes a linearizable read of one key, or of all keys that begin with it; returns their number.
-    pub async fn get(&mut self, key: &str, all: bool) -> usize {
-        let options = all.then(|| GetOptions::new().with_prefix());
-        self.client.get(key, options).await.unwrap().kvs().len()
     }
 }

@@ -1,41 +1,28 @@
-//! A constant-answer server of Consul's and etcd v2's APIs.
+//! Constant answers of Consul's and etcd v2's APIs.
 
 use std::io;
-use std::rc::Rc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 /// The most headers of a request.
 const MOST_HEADERS: usize = 32;
 
 /// The answers, made once.
 #[derive(Debug)]
-struct Answers {
+pub(super) struct HttpAnswers {
     consul_read: Vec<u8>,
     consul_write: Vec<u8>,
     consul_session: Vec<u8>,
     etcd: Vec<u8>,
 }
 
-/// Answers every request at once with an entry of `value_bytes`, or with success. Runs until it is dropped, on a
-/// `LocalSet`.
-pub async fn serve(listener: TcpListener, value_bytes: usize) -> io::Result<()> {
-    let answers = Rc::new(Answers::new(value_bytes));
-    loop {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        let answers = Rc::clone(&answers);
-        // A client that breaks off ends its connection only.
-        tokio::task::spawn_local(async move { answers.connection(stream).await });
-    }
-}
-
-impl Answers {
-    fn new(value_bytes: usize) -> Self {
+impl HttpAnswers {
+    /// Answers with an entry of as many bytes, or with success.
+    pub(super) fn new(value_bytes: usize) -> Self {
         let value = vec![b'x'; value_bytes];
         let base64 = STANDARD.encode(&value);
         let text = String::from_utf8_lossy(&value);
@@ -60,7 +47,8 @@ impl Answers {
         }
     }
 
-    async fn connection(&self, mut stream: TcpStream) -> io::Result<()> {
+    /// Answers the requests of one connection until either side ends it.
+    pub(super) async fn connection(&self, mut stream: TcpStream) -> io::Result<()> {
         let mut input = BytesMut::with_capacity(4096);
         loop {
             let (length, answer) = loop {

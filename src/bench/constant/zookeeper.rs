@@ -1,11 +1,9 @@
-//! A constant-answer server of ZooKeeper's protocol.
+//! Constant answers of ZooKeeper's protocol.
 
 use std::io;
-use std::rc::Rc;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpListener;
 
 use crate::wire::zookeeper::{
     AclReply, ChildNames, ChildrenReply, ConnectRequest, ConnectResponse, CreateRequest,
@@ -31,26 +29,14 @@ const TIMEOUT_MS: i32 = 30_000;
 
 /// The answers, made once.
 #[derive(Debug)]
-pub struct ZooKeeperAnswers {
+pub(super) struct ZooKeeperAnswers {
     data: DataReply,
     children: ChildrenReply,
 }
 
-/// Answers every request at once: nodes have `value_bytes` of data and one child. Runs until it is dropped, on a `LocalSet`.
-pub async fn serve(listener: TcpListener, value_bytes: usize) -> io::Result<()> {
-    let answers = Rc::new(ZooKeeperAnswers::new(value_bytes));
-    loop {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        let answers = Rc::clone(&answers);
-        // A client that breaks off ends its connection only.
-        tokio::task::spawn_local(async move { answers.connection(stream).await });
-    }
-}
-
 impl ZooKeeperAnswers {
-    /// Answers about nodes with as many bytes of data.
-    pub fn new(value_bytes: usize) -> Self {
+    /// Answers about nodes with as many bytes of data and one child.
+    pub(super) fn new(value_bytes: usize) -> Self {
         let stat = Stat {
             created: 1,
             modified: 1,
@@ -72,7 +58,7 @@ impl ZooKeeperAnswers {
     }
 
     /// Answers the requests of one connection until either side ends it.
-    pub async fn connection<S: AsyncRead + AsyncWrite + Unpin>(
+    pub(super) async fn connection<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         mut stream: S,
     ) -> io::Result<()> {

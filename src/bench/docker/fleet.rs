@@ -69,6 +69,10 @@ pub struct Fleet {
     hosts: Vec<Arc<Host>>,
     options: FleetOptions,
     population: Population,
+    /// Events that have begun.
+    running: JoinSet<()>,
+    /// Deaths, which last until the host starts again.
+    deaths: JoinSet<()>,
 }
 
 impl Fleet {
@@ -108,6 +112,8 @@ impl Fleet {
             population: Population::new(random),
             hosts,
             options,
+            running: JoinSet::new(),
+            deaths: JoinSet::new(),
         };
         fleet.start_hosts(context.epoch).await?;
         fleet.create_networks().await?;
@@ -124,32 +130,40 @@ impl Fleet {
         &self.population
     }
 
-    /// Lets things happen at the rates, until a time. Each happens when it is due, however long the others take; all have
-    /// ended at the return.
-    pub async fn run(&self, until: Instant) {
+    /// Lets things happen at the rates, until a time. Each happens when it is due, however long the others take; what has not
+    /// ended by then goes on.
+    pub async fn run(&mut self, until: Instant) {
         let mut clock = EventClock::new(&self.options.rates, Instant::now());
-        let mut running = JoinSet::new();
         while let Some((due, kind)) = clock.next().filter(|(due, _)| *due < until) {
             sleep_until(due).await;
-            while running.try_join_next().is_some() {}
-            if let Some(event) = self.population.choose(kind, &self.hosts) {
-                let population = self.population.clone();
-                let revival = match kind {
-                    EventKind::Death => self.options.revival,
-                    EventKind::Container
-                    | EventKind::Network
-                    | EventKind::List
-                    | EventKind::Restart => Duration::ZERO,
-                };
-                running.spawn(event.happen(population, due, revival));
+            while self.running.try_join_next().is_some() {}
+            while self.deaths.try_join_next().is_some() {}
+            let Some(event) = self.population.choose(kind, &self.hosts) else {
+                continue;
+            };
+            let population = self.population.clone();
+            match kind {
+                EventKind::Death => {
+                    let revival = self.options.revival;
+                    self.deaths.spawn(event.happen(population, due, revival));
+                }
+                EventKind::Container
+                | EventKind::Network
+                | EventKind::List
+                | EventKind::Restart => {
+                    self.running
+                        .spawn(event.happen(population, due, Duration::ZERO));
+                }
             }
         }
         sleep_until(until).await;
-        while running.join_next().await.is_some() {}
     }
 
-    /// Stops all containers and removes all networks, so that the store is as at the beginning but for the nodes.
-    pub async fn clear(&self) {
+    /// Waits for what has begun, then stops all containers and removes all networks, so that the store is as at the beginning
+    /// but for the nodes and for what dead hosts left.
+    pub async fn clear(&mut self) {
+        while self.running.join_next().await.is_some() {}
+        self.deaths.abort_all();
         let due = Instant::now();
         let mut stopping = JoinSet::new();
         for event in self.population.stop_all() {

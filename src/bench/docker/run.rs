@@ -123,7 +123,7 @@ async fn drive(
             .map(Some)
             .ok_or(FleetError::NoServer(pid)),
     };
-    let fleet = Fleet::start(target.clone(), options.fleet.clone(), observer).await?;
+    let mut fleet = Fleet::start(target.clone(), options.fleet.clone(), observer).await?;
     let start = recorder.take();
     fleet.run(Instant::now() + options.warm_up).await;
     let _warm_up = recorder.take();

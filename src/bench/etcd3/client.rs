@@ -31,6 +31,8 @@ pub struct Etcd3Client {
     opened: u64,
     pub(super) consistency: Consistency,
     connection: Option<Etcd3Connection>,
+    /// How many locks were asked for so far.
+    pub(super) locks: u64,
     /// The revision that the next compare-and-swap of a key compares with; 0 where the key did not exist.
     pub(super) revisions: HashMap<String, i64>,
 }
@@ -53,6 +55,7 @@ impl Etcd3Client {
             opened: 0,
             consistency,
             connection: None,
+            locks: 0,
             revisions: HashMap::new(),
         }
     }

@@ -18,7 +18,9 @@ impl Etcd3Client {
     pub async fn lock(&mut self, key: &str) -> Result<HeldLock, Failure> {
         let lease = self.lease().await?;
         let prefix = format!("{key}/");
-        let mut place = Place::new(self.kv().await?.clone(), &prefix, lease);
+        self.locks = self.locks.wrapping_add(1);
+        let attempt = self.locks;
+        let mut place = Place::new(self.kv().await?.clone(), &prefix, lease, attempt);
         let result = place.queue(&prefix, lease).await;
         // It may have expired.
         let queued = self.checked(result).inspect_err(|_| self.leave_lease())?;

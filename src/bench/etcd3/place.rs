@@ -15,16 +15,17 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The place of a lease's holder, to be taken by [`Self::queue`].
-    pub(super) fn new(kv: KvClient, prefix: &str, lease: i64) -> Self {
+    /// A place, to be taken by [`Self::queue`]. Unlike that of etcd's own library its name has the number of the attempt:
+    /// the deletion of one that was given up must not meet the next.
+    pub(super) fn new(kv: KvClient, prefix: &str, lease: i64, attempt: u64) -> Self {
         Self {
             kv,
-            key: format!("{prefix}{lease:x}"),
+            key: format!("{prefix}{lease:x}-{attempt}"),
             is_kept: false,
         }
     }
 
-    /// Takes the place, unless the holder has it; answers with the first place, too.
+    /// Takes the place; answers with the first place, too.
     pub(super) async fn queue(
         &mut self,
         prefix: &str,

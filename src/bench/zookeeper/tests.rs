@@ -8,7 +8,7 @@ use tokio::task::LocalSet;
 
 use super::ZooKeeperClient;
 use crate::bench::client::{Consistency, Failure, HeldLock, Outcome};
-use crate::bench::constant::serve_zookeeper;
+use crate::bench::constant::serve;
 use crate::bench::target::Target;
 use crate::config::{SourceAccess, SourceUrl};
 
@@ -16,7 +16,7 @@ use crate::config::{SourceAccess, SourceUrl};
 async fn client() -> ZooKeeperClient {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    tokio::task::spawn_local(serve_zookeeper(listener, 100));
+    tokio::task::spawn_local(serve(listener, 100));
     let url = SourceUrl::ZooKeeper(vec![address], "/chroot".to_owned());
     let access = SourceAccess::default();
     let target = Target::resolve(&url, &access, None, false);

@@ -17,8 +17,8 @@ const BACKLOG: u32 = 4096;
 /// The options of `kubekv bench constant`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "It answers requests of Consul's and etcd v2's APIs at once, whatever they ask. It prints its address, and serves until it is \
-killed."
+    after_help = "It answers requests of Consul's, etcd v2's and ZooKeeper's protocols at once, whatever they ask. It prints its \
+address, and serves until it is killed."
 )]
 pub(super) struct Constant {
     /// The address to listen on, a loopback one
@@ -82,6 +82,6 @@ fn serve(bound: std::net::TcpListener, value_bytes: usize) -> io::Result<()> {
         .build()?;
     LocalSet::new().block_on(&runtime, async {
         let listener = tokio::net::TcpListener::from_std(bound)?;
-        constant::serve_http(listener, value_bytes).await
+        constant::serve(listener, value_bytes).await
     })
 }

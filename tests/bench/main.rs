@@ -1,0 +1,39 @@
+//! The clients of `kubekv bench` and real servers: each operation does what it says.
+
+#![cfg(all(test, feature = "bench"))]
+
+mod codec;
+mod etcd3;
+mod zookeeper;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kubekv::bench::client::Outcome;
+use kubekv::bench::target::Target;
+use kubekv::config::{SourceAccess, SourceUrl};
+
+/// Longer than any operation takes.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Runs a test on a runtime of one thread, as a run has.
+fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime
+        .block_on(async { tokio::time::timeout(DEADLINE, test).await })
+        .expect("an operation hangs");
+}
+
+async fn target(url: &SourceUrl, access: &SourceAccess) -> Arc<Target> {
+    let target = Target::resolve(url, access, None, false).await;
+    Arc::new(target.unwrap())
+}
+
+/// The entries of an outcome, and whether it is a conflict.
+fn seen(outcome: Outcome) -> (u64, bool) {
+    (outcome.entries, outcome.conflict)
+}
