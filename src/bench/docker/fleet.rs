@@ -84,9 +84,12 @@ impl Fleet {
         observer: Arc<dyn StepObserver>,
     ) -> Result<Self, StepFailure> {
         let gossip = Arc::new(FleetGossip::default());
+        // dockerd has no other chroot than its prefix.
+        let prefix = format!("{}/{}", target.chroot, options.prefix);
+        let prefix = prefix.trim_matches('/').to_owned();
         let context = HostContext {
             target: Arc::new(with_source_addresses(target)),
-            keys: Arc::new(DockerKeys::new(&options.prefix)),
+            keys: Arc::new(DockerKeys::new(&prefix)),
             gossip: Arc::<FleetGossip>::clone(&gossip),
             observer,
             epoch: Instant::now(),
