@@ -156,6 +156,13 @@ impl EndpointRecord {
             virtual_ip: nil(),
         }
     }
+
+    /// Sets the DNS servers of the container.
+    pub fn set_dns_servers(&mut self, servers: &[String]) {
+        let name = "com.docker.network.endpoint.dnsservers".to_owned();
+        let generic = self.generic.get_or_insert_default();
+        generic.insert(name, servers.into());
+    }
 }
 
 #[cfg(test)]

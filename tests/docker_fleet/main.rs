@@ -24,7 +24,7 @@ use crate::records::Records;
 use crate::tally::Tally;
 
 const HOSTS: u64 = 6;
-const CONTAINERS: usize = 6;
+const CONTAINERS: u64 = 6;
 
 /// Both faces of one keyspace.
 struct Servers {
@@ -104,12 +104,13 @@ async fn records_fit_together(url: SourceUrl, servers: &Servers) {
 
     all_at_once(&fleet, true).await;
     let during = Records::read(servers.etcd).await;
-    let all = usize::try_from(HOSTS).unwrap() * CONTAINERS;
-    assert_eq!(during.addresses().len(), all, "an address was given twice");
+    let all = HOSTS * CONTAINERS;
+    let addresses = u64::try_from(during.addresses().len()).unwrap();
+    assert_eq!(addresses, all, "an address was given twice");
     assert_eq!(during.counts(), during.endpoints());
-    assert_eq!(during.counts().iter().sum::<u64>(), all as u64);
+    assert_eq!(during.counts().iter().sum::<u64>(), all);
     assert_eq!(during.vnis().len(), 2, "a VXLAN id was given twice");
-    let taken = all as u64 / 2;
+    let taken = all / 2;
     let free: Vec<u64> = before.free().iter().map(|free| free - taken).collect();
     assert_eq!(during.free(), free);
 

@@ -40,7 +40,7 @@ impl Records {
     /// How many endpoints there are, in order of the networks' ids.
     pub(crate) fn endpoints(&self) -> Vec<u64> {
         let counts = self.below("endpoint_count");
-        let of = |network| self.below(&format!("endpoint/{network}")).count() as u64;
+        let of = |network| self.below(&format!("endpoint/{network}")).map(|_| 1).sum();
         counts.map(|(network, _)| of(network)).collect()
     }
 

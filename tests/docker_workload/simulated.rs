@@ -13,16 +13,20 @@ use kubekv::docker::DockerKeys;
 use kubekv::face::consul::{self, Consul};
 use kubekv::face::etcd::{self, Etcd};
 use support::faces;
-use support::recorder::record::save;
+use support::recorder::profile::{Profile, differences};
+use support::recorder::record::{load, save};
 use support::recorder::{Protocol, Record, Recorder, Setup};
 use support::zookeeper::ZooKeeper;
 use tokio::time::{Instant, sleep};
+
+use crate::live::stored;
+use crate::servers::Store;
 
 /// The addresses of the hosts.
 const ADDRESSES: [Ipv4Addr; 2] = [Ipv4Addr::new(127, 16, 0, 1), Ipv4Addr::new(127, 16, 0, 2)];
 
 /// How long the store hears nothing between two steps.
-const STILL: Duration = Duration::from_millis(300);
+const STILL: Duration = Duration::from_millis(200);
 
 /// Two simulated hosts on their way.
 struct Simulation {
@@ -59,12 +63,14 @@ impl Simulation {
         };
         let host = |at: usize| {
             let options = HostOptions {
-                number: at as u64,
+                number: u64::try_from(at).unwrap(),
                 address: ADDRESSES[at].into(),
+                advertises: true,
+                dns: vec!["10.99.0.254".parse().unwrap()],
                 global_first: true,
-                heartbeat: Duration::from_secs(2),
+                heartbeat: Duration::from_secs(1),
                 phase: Duration::from_millis(500),
-                ttl: Duration::from_secs(6),
+                ttl: Duration::from_secs(3),
             };
             let host = Arc::new(Host::new(context.clone(), options).unwrap());
             gossip.add(&host);
@@ -212,7 +218,7 @@ impl Simulation {
             let is_of_step = record.step == "host dies" || record.answered_in.is_some();
             is_list && is_of_step && record.host == "a" && record.target.contains("/docker/nodes")
         });
-        let last = lists.filter_map(|record| record.answer.as_ref()).last();
+        let last = lists.rev().find_map(|record| record.answer.as_ref());
         last.is_some_and(|answer| {
             answer.contains("127.16.0.1:2376") && !answer.contains("127.16.0.2:2376")
         })
@@ -257,24 +263,6 @@ pub(crate) async fn consul() -> Vec<Record> {
     simulation.recorder.records()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn scratch_etcd() {
-    std::fs::create_dir_all("target/docker_workload").unwrap();
-    save(
-        Path::new("target/docker_workload/simulated-etcd.jsonl"),
-        &etcd().await,
-    );
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn scratch_consul() {
-    std::fs::create_dir_all("target/docker_workload").unwrap();
-    save(
-        Path::new("target/docker_workload/simulated-consul.jsonl"),
-        &consul().await,
-    );
-}
-
 /// Records the journey over a real ZooKeeper, before which there is what a stock dockerd needs, or not.
 pub(crate) async fn zookeeper(shim: bool) -> Vec<Record> {
     let server = ZooKeeper::start();
@@ -285,16 +273,34 @@ pub(crate) async fn zookeeper(shim: bool) -> Vec<Record> {
     simulation.recorder.records()
 }
 
+/// Compares simulated hosts with the stored recording of real ones.
+fn compare(store: Store, simulated: &[Record]) {
+    std::fs::create_dir_all("target/docker_workload").unwrap();
+    let file = format!("target/docker_workload/simulated-{}.jsonl", store.name());
+    save(Path::new(&file), simulated);
+    let real = Profile::of(&load(&stored(store)));
+    let found = differences(&real, &Profile::of(simulated));
+    assert!(found.is_empty(), "\n{}\n", found.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn simulated_hosts_ask_of_etcd_what_real_ones_ask() {
+    compare(Store::Etcd, &etcd().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn simulated_hosts_ask_of_consul_what_real_ones_ask() {
+    compare(Store::Consul, &consul().await);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs ZooKeeper: tests/run"]
-async fn scratch_zookeeper() {
-    std::fs::create_dir_all("target/docker_workload").unwrap();
-    for (shim, name) in [(true, "shim"), (false, "bare")] {
-        save(
-            Path::new(&format!(
-                "target/docker_workload/simulated-zookeeper-{name}.jsonl"
-            )),
-            &zookeeper(shim).await,
-        );
-    }
+async fn simulated_hosts_ask_of_zookeeper_what_real_ones_ask() {
+    compare(Store::ZooKeeper, &zookeeper(true).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs ZooKeeper: tests/run"]
+async fn simulated_hosts_go_on_where_a_stock_dockerd_fails_on_zookeeper() {
+    zookeeper(false).await;
 }

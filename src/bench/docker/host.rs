@@ -29,8 +29,12 @@ const PORT: u16 = 2376;
 pub struct HostOptions {
     /// The host's number, which chooses its source address and its first server.
     pub number: u64,
-    /// The address that it advertises.
+    /// Its address.
     pub address: IpAddr,
+    /// Whether it advertises its address: `--cluster-advertise`. Otherwise it neither is among the nodes nor hears of them.
+    pub advertises: bool,
+    /// The DNS servers of its containers: `--dns`.
+    pub dns: Vec<IpAddr>,
     /// Whether its daemon looks into the cluster store before the local one.
     pub global_first: bool,
     /// How often it says that it is there.
@@ -102,7 +106,12 @@ impl Host {
         };
         let identity = DaemonIdentity {
             name: format!("host-{}", options.number),
-            address: options.address.to_string(),
+            address: if options.advertises {
+                options.address.to_string()
+            } else {
+                String::new()
+            },
+            dns: options.dns.iter().map(IpAddr::to_string).collect(),
             global_first: options.global_first,
         };
         let (store, driver_store) = (datastore(client()?), datastore(client()?));
@@ -136,14 +145,10 @@ impl Host {
         let mut daemon = self.daemon.lock().await;
         let began = Instant::now();
         let started = async {
-            // The daemon has two more clients: one for the networks, one for its overlay driver.
-            self.discovery.connect().await.map_err(failure)?;
             self.is_alive.store(true, Ordering::Release);
-            let tasks = [
-                tokio::spawn(Arc::clone(self).watch_nodes()),
-                tokio::spawn(Arc::clone(self).keep_alive(began)),
-            ];
-            self.tasks.lock().extend(tasks);
+            if self.options.advertises {
+                self.join_nodes(began).await?;
+            }
             if again {
                 daemon.restart().await
             } else {
@@ -202,7 +207,7 @@ impl Host {
         {
             return;
         }
-        if !self.is_alive() {
+        if !self.is_alive() || !self.options.advertises {
             return;
         }
         let (driver, network) = (Arc::clone(&self.driver), network.to_owned());
@@ -213,6 +218,18 @@ impl Host {
         let mut tasks = self.tasks.lock();
         tasks.retain(|task| !task.is_finished());
         tasks.push(learning);
+    }
+
+    /// Begins to be among the nodes, and to watch them.
+    async fn join_nodes(self: &Arc<Self>, began: Instant) -> Result<(), StepFailure> {
+        // The daemon has two more clients: one for the networks, one for its overlay driver.
+        self.discovery.connect().await.map_err(failure)?;
+        let tasks = [
+            tokio::spawn(Arc::clone(self).watch_nodes()),
+            tokio::spawn(Arc::clone(self).keep_alive(began)),
+        ];
+        self.tasks.lock().extend(tasks);
+        Ok(())
     }
 
     /// Watches the nodes for as long as the daemon lives.

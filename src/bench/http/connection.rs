@@ -1,9 +1,12 @@
 //! A connection that carries one request at a time.
 
+use std::pin::Pin;
+use std::task::{Context, Waker};
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 
 use super::body::ChunkDecoder;
 use super::head::{BodyEnd, ResponseHead};
@@ -53,6 +56,17 @@ impl HttpConnection {
 
     /// Whether the server or a failure ended the connection.
     pub fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
+    /// Whether the connection has ended while it was unused, as far as is known without waiting.
+    pub fn has_ended(&mut self) -> bool {
+        let mut byte = [0_u8; 1];
+        let mut unexpected = ReadBuf::new(&mut byte);
+        let mut context = Context::from_waker(Waker::noop());
+        // Bytes that nobody asked for are no better than the end.
+        let read = Pin::new(&mut self.stream).poll_read(&mut context, &mut unexpected);
+        self.is_closed |= read.is_ready();
         self.is_closed
     }
 

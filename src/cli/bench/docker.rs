@@ -26,6 +26,10 @@ pub(super) struct Docker {
     /// The number of hosts
     #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     hosts: u64,
+    /// The number of hosts with --cluster-advertise, which write and watch the list of nodes; all by default. Each change of the
+    /// list, heartbeats included, makes each of them read all of it
+    #[arg(long, value_name = "NUMBER")]
+    advertising: Option<u64>,
     /// The path of --cluster-store, before docker/nodes and docker/network
     #[arg(long, value_name = "PATH", default_value = "")]
     prefix: String,
@@ -98,6 +102,7 @@ impl Docker {
         let options = FleetRunOptions {
             fleet: FleetOptions {
                 hosts: self.hosts,
+                advertising: self.advertising.unwrap_or(self.hosts),
                 prefix: self.prefix,
                 heartbeat: span(self.heartbeat),
                 ttl: span(self.ttl),

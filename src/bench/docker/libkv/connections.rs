@@ -85,7 +85,7 @@ impl HttpConnections {
 
     async fn exchange(&self, request: &HttpRequest<'_>) -> Result<HttpResponse, Failure> {
         loop {
-            let kept = self.idle.lock().pop();
+            let kept = self.take_idle();
             let reused = kept.is_some();
             let mut connection = match kept {
                 Some(connection) => connection,
@@ -104,6 +104,17 @@ impl HttpConnections {
                 }
             }
         }
+    }
+
+    /// The connection that was used last, of those that the server has not closed since.
+    fn take_idle(&self) -> Option<HttpConnection> {
+        let mut idle = self.idle.lock();
+        while let Some(mut connection) = idle.pop() {
+            if !connection.has_ended() {
+                return Some(connection);
+            }
+        }
+        None
     }
 
     async fn open(&self) -> Result<HttpConnection, Failure> {

@@ -100,7 +100,7 @@ impl Daemon {
         self.driver.lock().await.create_endpoint(network).await?;
         let id = self.new_id();
         let locator = self.identity.address.clone();
-        let record = EndpointRecord {
+        let mut record = EndpointRecord {
             interface: Some(EndpointInterface {
                 address: Some(address),
                 mac: Some(hardware_address(address.address())),
@@ -110,6 +110,9 @@ impl Daemon {
             aliases: Some(vec![short(alias).to_owned()]),
             ..EndpointRecord::new(id.clone(), container.to_owned(), locator)
         };
+        if !self.identity.dns.is_empty() {
+            record.set_dns_servers(&self.identity.dns);
+        }
         let key = self.store.keys().endpoint(network, &id);
         let Swap::Done(index) = self.store.put_atomic(&key, &record, None).await? else {
             return Err(StepFailure::Race("endpoint exists"));

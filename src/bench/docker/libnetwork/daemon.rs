@@ -17,8 +17,10 @@ use super::overlay_driver::OverlayDriver;
 pub struct DaemonIdentity {
     /// The host's name.
     pub name: String,
-    /// The IP address that the daemon advertises.
+    /// The IP address that the daemon advertises, empty for none.
     pub address: String,
+    /// The DNS servers of its containers, `--dns`.
+    pub dns: Vec<String>,
     /// Whether it asks the cluster store before the local one. A real daemon keeps its stores in a map, whose order is a matter
     /// of chance at every start; local endpoints are looked up in the cluster store as well when it comes first.
     pub global_first: bool,

@@ -28,7 +28,7 @@ pub(super) fn reactions(records: &[Record]) -> Vec<Vec<usize>> {
     let mut taken = BTreeSet::new();
     let mut groups = Vec::new();
     let mut begun = BTreeSet::new();
-    for (number, time) in news(records) {
+    for (number, time, step) in news(records) {
         let watch = &records[number];
         let network = key(watch)[COUNTS.len()..].to_owned();
         let directory = format!("{ENDPOINTS}{network}");
@@ -40,7 +40,8 @@ pub(super) fn reactions(records: &[Record]) -> Vec<Vec<usize>> {
         let mut next = |from: f64, fits: &dyn Fn(&Record) -> bool| {
             let found = (0..records.len()).find(|at| {
                 let record = &records[*at];
-                let is_prompt = record.t + MARGIN >= from && record.t < from + PROMPT;
+                let is_prompt =
+                    record.t + MARGIN >= from && record.t < from + PROMPT && record.step == *step;
                 is_prompt && record.host == watch.host && !taken.contains(at) && fits(record)
             })?;
             taken.insert(found);
@@ -94,8 +95,9 @@ fn read_before(records: &[Record], watch: usize, taken: &BTreeSet<usize>) -> Opt
     reads.max_by(|one, other| time(one).total_cmp(&time(other)))
 }
 
-/// The polls that brought news of a network's count, or began with it, and when; in the order of time.
-fn news(records: &[Record]) -> Vec<(usize, f64)> {
+/// The polls that brought news of a network's count, or began with it, when and in which step; in the order of time. No step
+/// begins before the reactions of the last one are over.
+fn news(records: &[Record]) -> Vec<(usize, f64, &str)> {
     let mut found = Vec::new();
     for (number, record) in records.iter().enumerate() {
         let is_watch = is_poll(record) && record.method != "event";
@@ -105,7 +107,8 @@ fn news(records: &[Record]) -> Vec<(usize, f64)> {
         if needs_read(record) {
             let read = read_before(records, number, &BTreeSet::new());
             let time = read.and_then(|read| answered(&records[read]));
-            found.push((number, time.unwrap_or(record.t)));
+            let time = time.unwrap_or(record.t);
+            found.push((number, time, record.step.as_str()));
         }
         let Some(time) = answered(record).filter(|_| record.watch.is_none()) else {
             continue;
@@ -113,9 +116,10 @@ fn news(records: &[Record]) -> Vec<(usize, f64)> {
         let before = parameter(&record.target, "index").and_then(|index| index.parse().ok());
         let is_etcd = parameter(&record.target, "waitIndex").is_some();
         if is_etcd || record.index != before {
-            found.push((number, time));
+            let step = record.answered_in.as_ref().unwrap_or(&record.step);
+            found.push((number, time, step));
         }
     }
-    found.sort_by(|(_, one), (_, other)| one.total_cmp(other));
+    found.sort_by(|(_, one, _), (_, other, _)| one.total_cmp(other));
     found
 }
