@@ -21,4 +21,4 @@ pub mod value;
 pub mod watch;
 pub mod zookeeper;
 
-pub use stream::Stream;
+pub use stream::TargetStream;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kubekv::bench::client::{Consistency, Failure};
 use kubekv::bench::etcd3::Etcd3Client;
-use kubekv::bench::target::Target;
+use kubekv::bench::target::LoadTarget;
 use kubekv::config::{SourceAccess, SourceUrl, StoreAccess, StorePassword};
 use support::certificates::certificates;
 use support::etcd_member::Member;
@@ -16,12 +16,12 @@ use crate::{run, seen, target};
 /// The oldest and the newest versions that are supported, and the one between.
 const COMPONENTS: [&str; 3] = ["etcd", "etcd-3.5", "etcd-3.6"];
 
-async fn target_of(member: &Member) -> Arc<Target> {
+async fn target_of(member: &Member) -> Arc<LoadTarget> {
     let url = SourceUrl::Etcd3(vec![member.address()]);
     target(&url, &SourceAccess::default()).await
 }
 
-fn client(target: &Arc<Target>) -> Etcd3Client {
+fn client(target: &Arc<LoadTarget>) -> Etcd3Client {
     Etcd3Client::new(Arc::clone(target), 0, Consistency::Linearizable)
 }
 

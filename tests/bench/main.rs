@@ -1,6 +1,6 @@
 //! The clients of `kubekv bench` and real servers: each operation does what it says.
 
-#![cfg(all(test, feature = "bench"))]
+#![cfg(test)]
 
 mod codec;
 mod etcd3;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kubekv::bench::client::Outcome;
-use kubekv::bench::target::Target;
+use kubekv::bench::target::LoadTarget;
 use kubekv::config::{SourceAccess, SourceUrl};
 
 /// Longer than any operation takes.
@@ -28,8 +28,8 @@ fn run(test: impl Future<Output = ()>) {
         .expect("an operation hangs");
 }
 
-async fn target(url: &SourceUrl, access: &SourceAccess) -> Arc<Target> {
-    let target = Target::resolve(url, access, None, false).await;
+async fn target(url: &SourceUrl, access: &SourceAccess) -> Arc<LoadTarget> {
+    let target = LoadTarget::resolve(url, access, None, false).await;
     Arc::new(target.unwrap())
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kubekv::bench::client::{Consistency, Failure};
-use kubekv::bench::target::Target;
+use kubekv::bench::target::LoadTarget;
 use kubekv::bench::zookeeper::ZooKeeperClient;
 use kubekv::bench::zookeeper::session::{PipelinedSession, SessionOptions};
 use kubekv::config::{SourceAccess, SourceUrl, StoreAccess, StorePassword};
@@ -20,11 +20,11 @@ fn url(address: SocketAddr) -> SourceUrl {
     SourceUrl::ZooKeeper(vec![address.to_string()], "/bench".to_owned())
 }
 
-async fn target_of(server: &ZooKeeper) -> Arc<Target> {
+async fn target_of(server: &ZooKeeper) -> Arc<LoadTarget> {
     target(&url(server.address), &SourceAccess::default()).await
 }
 
-fn client(target: &Arc<Target>) -> ZooKeeperClient {
+fn client(target: &Arc<LoadTarget>) -> ZooKeeperClient {
     ZooKeeperClient::new(Arc::clone(target), 0, Consistency::Linearizable)
 }
 
@@ -250,7 +250,7 @@ fn keys_of_zookeeper_are_written_over_tls() {
     run(async {
         let mut client = client(&target(&url(secure), &access).await);
         // More than one record of TLS.
-        client.put("k", &[b'x'; 100_000]).await.unwrap();
+        client.put("k", &vec![b'x'; 100_000]).await.unwrap();
         assert_eq!(client.get("k").await.unwrap().bytes, 4 + 100_000 + 68);
     });
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use kubekv::bench::docker::observer::DockerStep;
 use kubekv::bench::docker::{EventRates, Fleet, FleetOptions, HostAction};
-use kubekv::bench::target::Target;
+use kubekv::bench::target::LoadTarget;
 use kubekv::config::{SourceAccess, SourceUrl};
 use kubekv::face::consul::{self, Consul};
 use kubekv::face::etcd::{self, Etcd};
@@ -61,7 +61,7 @@ async fn servers() -> Servers {
 
 async fn fleet(url: SourceUrl, tally: &Arc<Tally>) -> Fleet {
     let access = SourceAccess::default();
-    let target = Target::resolve(&url, &access, None, false).await;
+    let target = LoadTarget::resolve(&url, &access, None, false).await;
     let options = FleetOptions {
         hosts: HOSTS,
         networks: 2,
@@ -182,7 +182,7 @@ async fn a_fleet_does_what_its_rates_say_and_clears_up() {
     let tally = Arc::new(Tally::default());
     let url = SourceUrl::Consul(servers.consul.to_string());
     let access = SourceAccess::default();
-    let target = Target::resolve(&url, &access, None, false);
+    let target = LoadTarget::resolve(&url, &access, None, false);
     let options = FleetOptions {
         hosts: HOSTS,
         networks: 2,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use kubekv::bench::docker::observer::NoObserver;
 use kubekv::bench::docker::{FleetGossip, Host, HostAction, HostContext, HostOptions};
-use kubekv::bench::target::Target;
+use kubekv::bench::target::LoadTarget;
 use kubekv::config::{SourceAccess, SourceUrl};
 use kubekv::docker::DockerKeys;
 use kubekv::face::consul::{self, Consul};
@@ -52,7 +52,7 @@ impl Simulation {
         let access = SourceAccess::default();
         let url = url(recorder.addresses[0].to_string());
         let bind = "127.16.0.0/12".parse().unwrap();
-        let target = Target::resolve(&url, &access, Some(bind), false);
+        let target = LoadTarget::resolve(&url, &access, Some(bind), false);
         let gossip = Arc::new(FleetGossip::default());
         let context = HostContext {
             target: Arc::new(target.await.unwrap()),

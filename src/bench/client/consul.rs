@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::key_path::key_path;
 use super::reach::Reach;
 use super::{Consistency, Failure, HeldLock, Outcome};
-use crate::bench::http::{Request, Response};
-use crate::bench::target::Target;
+use crate::bench::http::{HttpRequest, HttpResponse};
+use crate::bench::target::LoadTarget;
 
 /// The longest wait of a blocking query, which Consul bounds to this.
 const WAIT: &str = "10m";
@@ -29,7 +29,7 @@ pub struct ConsulClient {
 
 impl ConsulClient {
     /// The client of a number, not yet connected.
-    pub fn new(target: Arc<Target>, number: u64, consistency: Consistency) -> Self {
+    pub fn new(target: Arc<LoadTarget>, number: u64, consistency: Consistency) -> Self {
         Self {
             reach: Reach::new(target, number),
             consistency: match consistency {
@@ -60,7 +60,7 @@ impl ConsulClient {
     /// Writes a key.
     pub async fn put(&mut self, key: &str, value: &[u8]) -> Result<Outcome, Failure> {
         let target = path(key);
-        let request = Request::with_body("PUT", &target, value);
+        let request = HttpRequest::with_body("PUT", &target, value);
         let response = self.reach.expect(&request).await?;
         Ok(outcome(&response))
     }
@@ -85,7 +85,10 @@ impl ConsulClient {
     /// Deletes a key.
     pub async fn delete(&mut self, key: &str) -> Result<Outcome, Failure> {
         let target = path(key);
-        let response = self.reach.expect(&Request::new("DELETE", &target)).await?;
+        let response = self
+            .reach
+            .expect(&HttpRequest::new("DELETE", &target))
+            .await?;
         Ok(outcome(&response))
     }
 
@@ -101,18 +104,21 @@ impl ConsulClient {
         let session = self.session().await?;
         let acquire = format!("{}?acquire={session}", path(key));
         loop {
-            let request = Request::with_body("PUT", &acquire, b"");
+            let request = HttpRequest::with_body("PUT", &acquire, b"");
             let response = self.reach.expect(&request).await?;
             if is_true(&response)? {
                 return Ok(HeldLock::Session(session));
             }
-            let seen = self.reach.send(&Request::new("GET", &path(key))).await?;
+            let seen = self
+                .reach
+                .send(&HttpRequest::new("GET", &path(key)))
+                .await?;
             if !has_holder(&seen) {
                 continue;
             }
             let index = index_of(&seen)?;
             let target = format!("{}?index={index}&wait={LOCK_WAIT}", path(key));
-            self.reach.send(&Request::new("GET", &target)).await?;
+            self.reach.send(&HttpRequest::new("GET", &target)).await?;
         }
     }
 
@@ -122,7 +128,7 @@ impl ConsulClient {
             return Err(Failure::Unsupported("not a lock of Consul"));
         };
         let target = format!("{}?release={session}", path(key));
-        let request = Request::with_body("PUT", &target, b"");
+        let request = HttpRequest::with_body("PUT", &target, b"");
         self.reach.expect(&request).await.map(|_done| ())
     }
 
@@ -132,7 +138,7 @@ impl ConsulClient {
             Some(index) => format!("{}?index={index}&wait={WAIT}", path(key)),
             None => path(key),
         };
-        let response = self.reach.send(&Request::new("GET", &target)).await?;
+        let response = self.reach.send(&HttpRequest::new("GET", &target)).await?;
         if response.status != 200 && response.status != 404 {
             return Err(response.refusal());
         }
@@ -140,8 +146,8 @@ impl ConsulClient {
         Ok(outcome(&response))
     }
 
-    async fn read(&mut self, target: &str) -> Result<Response, Failure> {
-        self.reach.expect(&Request::new("GET", target)).await
+    async fn read(&mut self, target: &str) -> Result<HttpResponse, Failure> {
+        self.reach.expect(&HttpRequest::new("GET", target)).await
     }
 
     async fn index(&mut self, key: &str) -> Result<u64, Failure> {
@@ -152,7 +158,7 @@ impl ConsulClient {
 
     async fn put_if(&mut self, key: &str, value: &[u8], index: u64) -> Result<Outcome, Failure> {
         let target = format!("{}?cas={index}", path(key));
-        let request = Request::with_body("PUT", &target, value);
+        let request = HttpRequest::with_body("PUT", &target, value);
         let response = self.reach.expect(&request).await?;
         Ok(Outcome {
             conflict: !is_true(&response)?,
@@ -166,7 +172,7 @@ impl ConsulClient {
             return Ok(session.clone());
         }
         let body = br#"{"Name":"kubekv bench","LockDelay":"0s","Behavior":"delete","TTL":"3600s"}"#;
-        let request = Request::with_body("PUT", "/v1/session/create", body);
+        let request = HttpRequest::with_body("PUT", "/v1/session/create", body);
         let response = self.reach.expect(&request).await?;
         let bad = || Failure::BadAnswer("a session without an ID".to_owned());
         let created: serde_json::Value =
@@ -182,22 +188,22 @@ fn path(key: &str) -> String {
     key_path("/v1/kv/", key)
 }
 
-fn outcome(response: &Response) -> Outcome {
+fn outcome(response: &HttpResponse) -> Outcome {
     Outcome::of_bytes(response.body.len())
 }
 
 /// Whether a write took effect. Consul compresses even this answer.
-fn is_true(response: &Response) -> Result<bool, Failure> {
+fn is_true(response: &HttpResponse) -> Result<bool, Failure> {
     Ok(response.text()?.starts_with(b"true"))
 }
 
-fn index_of(response: &Response) -> Result<u64, Failure> {
+fn index_of(response: &HttpResponse) -> Result<u64, Failure> {
     response
         .number("x-consul-index")
         .ok_or_else(|| Failure::BadAnswer("no X-Consul-Index".to_owned()))
 }
 
-fn has_holder(response: &Response) -> bool {
+fn has_holder(response: &HttpResponse) -> bool {
     let text = response.text().unwrap_or_default();
     response.status == 200 && text.windows(11).any(|part| part == b"\"Session\":\"")
 }

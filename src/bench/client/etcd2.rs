@@ -9,8 +9,8 @@ use serde::Deserialize;
 use super::key_path::key_path;
 use super::reach::Reach;
 use super::{Consistency, Failure, HeldLock, Outcome};
-use crate::bench::http::{Request, Response};
-use crate::bench::target::Target;
+use crate::bench::http::{HttpRequest, HttpResponse};
+use crate::bench::target::LoadTarget;
 
 /// The TTL of a lock, in seconds: one that a client left behind ends.
 const LOCK_TTL: u32 = 60;
@@ -52,7 +52,7 @@ const NODE_EXISTS: u32 = 105;
 
 impl Etcd2Client {
     /// The client of a number, not yet connected.
-    pub fn new(target: Arc<Target>, number: u64, consistency: Consistency) -> Self {
+    pub fn new(target: Arc<LoadTarget>, number: u64, consistency: Consistency) -> Self {
         Self {
             reach: Reach::new(target, number),
             consistency,
@@ -69,7 +69,7 @@ impl Etcd2Client {
             Consistency::Default => "",
         };
         let target = format!("{}{query}", path(key));
-        let response = self.reach.expect(&Request::new("GET", &target)).await?;
+        let response = self.reach.expect(&HttpRequest::new("GET", &target)).await?;
         Ok(outcome(&response))
     }
 
@@ -81,14 +81,14 @@ impl Etcd2Client {
         };
         let directory = path(prefix.trim_end_matches('/'));
         let target = format!("{directory}?{quorum}recursive=true&sorted=true");
-        let response = self.reach.expect(&Request::new("GET", &target)).await?;
+        let response = self.reach.expect(&HttpRequest::new("GET", &target)).await?;
         Ok(outcome(&response))
     }
 
     /// Writes a key.
     pub async fn put(&mut self, key: &str, value: &[u8]) -> Result<Outcome, Failure> {
         let (target, form) = (path(key), form(value));
-        let request = Request::with_form("PUT", &target, &form);
+        let request = HttpRequest::with_form("PUT", &target, &form);
         let response = self.reach.expect(&request).await?;
         Ok(outcome(&response))
     }
@@ -119,7 +119,10 @@ impl Etcd2Client {
     /// Deletes a key.
     pub async fn delete(&mut self, key: &str) -> Result<Outcome, Failure> {
         let target = path(key);
-        let response = self.reach.expect(&Request::new("DELETE", &target)).await?;
+        let response = self
+            .reach
+            .expect(&HttpRequest::new("DELETE", &target))
+            .await?;
         Ok(outcome(&response))
     }
 
@@ -137,7 +140,7 @@ impl Etcd2Client {
         let create = format!("{}?prevExist=false", path(key));
         let form = format!("value=locked&ttl={LOCK_TTL}");
         loop {
-            let request = Request::with_form("PUT", &create, &form);
+            let request = HttpRequest::with_form("PUT", &create, &form);
             let response = self.reach.send(&request).await?;
             let answer = answer(&response)?;
             match answer.node {
@@ -147,7 +150,7 @@ impl Etcd2Client {
             }
             let after = answer.index.saturating_add(1);
             let target = format!("{}?wait=true&waitIndex={after}", path(key));
-            self.reach.send(&Request::new("GET", &target)).await?;
+            self.reach.send(&HttpRequest::new("GET", &target)).await?;
         }
     }
 
@@ -157,20 +160,23 @@ impl Etcd2Client {
             return Err(Failure::Unsupported("not a lock of etcd v2"));
         };
         let target = format!("{}?prevIndex={index}", path(key));
-        let request = Request::new("DELETE", &target);
+        let request = HttpRequest::new("DELETE", &target);
         self.reach.expect(&request).await.map(|_done| ())
     }
 
     /// Waits for the next change of a key. The first call returns at once, with the index to wait from.
     pub async fn poll(&mut self, key: &str) -> Result<Outcome, Failure> {
         let Some(from) = self.polls.get(key) else {
-            let response = self.reach.send(&Request::new("GET", &path(key))).await?;
+            let response = self
+                .reach
+                .send(&HttpRequest::new("GET", &path(key)))
+                .await?;
             let index = index_of(&response)?;
             self.polls.insert(key.to_owned(), index.saturating_add(1));
             return Ok(outcome(&response));
         };
         let target = format!("{}?wait=true&waitIndex={from}", path(key));
-        let response = self.reach.expect(&Request::new("GET", &target)).await?;
+        let response = self.reach.expect(&HttpRequest::new("GET", &target)).await?;
         let seen = answer(&response)?.node.map_or(0, |node| node.modified);
         self.polls.insert(key.to_owned(), seen.saturating_add(1));
         Ok(outcome(&response))
@@ -179,10 +185,15 @@ impl Etcd2Client {
     /// Waits for the next event of a key on a stream. The first call returns at once, when the stream has begun.
     pub async fn watch(&mut self, key: &str) -> Result<Outcome, Failure> {
         if self.streamed.as_deref() != Some(key) {
-            let index = index_of(&self.reach.send(&Request::new("GET", &path(key))).await?)?;
+            let index = index_of(
+                &self
+                    .reach
+                    .send(&HttpRequest::new("GET", &path(key)))
+                    .await?,
+            )?;
             let from = index.saturating_add(1);
             let target = format!("{}?wait=true&stream=true&waitIndex={from}", path(key));
-            let request = Request::new("GET", &target);
+            let request = HttpRequest::new("GET", &target);
             let connection = self.reach.connection().await?;
             if let Some(response) = connection.send_for_events(&request).await? {
                 return Err(response.refusal());
@@ -197,7 +208,7 @@ impl Etcd2Client {
 
     async fn index(&mut self, key: &str) -> Result<u64, Failure> {
         let target = format!("{}?quorum=true", path(key));
-        let response = self.reach.expect(&Request::new("GET", &target)).await?;
+        let response = self.reach.expect(&HttpRequest::new("GET", &target)).await?;
         let bad = || Failure::BadAnswer("a key without an index".to_owned());
         answer(&response)?
             .node
@@ -207,7 +218,7 @@ impl Etcd2Client {
 
     async fn put_if(&mut self, target: &str, value: &[u8]) -> Result<(Outcome, Answer), Failure> {
         let form = form(value);
-        let request = Request::with_form("PUT", target, &form);
+        let request = HttpRequest::with_form("PUT", target, &form);
         let response = self.reach.send(&request).await?;
         let answer = answer(&response)?;
         match answer.error {
@@ -234,16 +245,16 @@ fn form(value: &[u8]) -> String {
     form
 }
 
-fn outcome(response: &Response) -> Outcome {
+fn outcome(response: &HttpResponse) -> Outcome {
     Outcome::of_bytes(response.body.len())
 }
 
-fn answer(response: &Response) -> Result<Answer, Failure> {
+fn answer(response: &HttpResponse) -> Result<Answer, Failure> {
     serde_json::from_slice(&response.text()?)
         .map_err(|_| Failure::BadAnswer("not etcd's JSON".to_owned()))
 }
 
-fn index_of(response: &Response) -> Result<u64, Failure> {
+fn index_of(response: &HttpResponse) -> Result<u64, Failure> {
     response
         .number("x-etcd-index")
         .ok_or_else(|| Failure::BadAnswer("no X-Etcd-Index".to_owned()))

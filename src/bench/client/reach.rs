@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::Failure;
-use crate::bench::http::{HttpConnection, Request, Response};
-use crate::bench::target::Target;
+use crate::bench::http::{HttpConnection, HttpRequest, HttpResponse};
+use crate::bench::target::LoadTarget;
 
 /// A connection to one of the servers of a target.
 #[derive(Debug)]
 pub(super) struct Reach {
-    target: Arc<Target>,
+    target: Arc<LoadTarget>,
     number: u64,
     /// How many connections were opened so far.
     opened: u64,
@@ -18,7 +18,7 @@ pub(super) struct Reach {
 
 impl Reach {
     /// The connection of a number, not yet open; the numbers spread over the servers.
-    pub(super) fn new(target: Arc<Target>, number: u64) -> Self {
+    pub(super) fn new(target: Arc<LoadTarget>, number: u64) -> Self {
         Self {
             target,
             number,
@@ -29,13 +29,19 @@ impl Reach {
 
     /// Sends a request; a lost connection is opened again by the next request, never by the same one: nobody knows whether
     /// the server performed it.
-    pub(super) async fn send(&mut self, request: &Request<'_>) -> Result<Response, Failure> {
+    pub(super) async fn send(
+        &mut self,
+        request: &HttpRequest<'_>,
+    ) -> Result<HttpResponse, Failure> {
         let connection = self.connection().await?;
         connection.send(request).await
     }
 
     /// Sends a request and requires a status below 300.
-    pub(super) async fn expect(&mut self, request: &Request<'_>) -> Result<Response, Failure> {
+    pub(super) async fn expect(
+        &mut self,
+        request: &HttpRequest<'_>,
+    ) -> Result<HttpResponse, Failure> {
         let response = self.send(request).await?;
         if response.status < 300 {
             Ok(response)

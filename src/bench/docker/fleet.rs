@@ -11,7 +11,7 @@ use super::events::{EventClock, EventKind, EventRates};
 use super::observer::{StepFailure, StepObserver};
 use super::population::Population;
 use super::{FleetGossip, Host, HostAction, HostContext, HostOptions};
-use crate::bench::target::Target;
+use crate::bench::target::LoadTarget;
 use crate::docker::DockerKeys;
 
 /// The source addresses of hosts where the servers are on this machine.
@@ -79,7 +79,7 @@ impl Fleet {
     /// Starts the hosts, and creates the networks. If the first host or a network fails, there is no fleet; the failures of
     /// others are the observer's to count.
     pub async fn start(
-        target: Target,
+        target: LoadTarget,
         options: FleetOptions,
         observer: Arc<dyn StepObserver>,
     ) -> Result<Self, StepFailure> {
@@ -230,7 +230,7 @@ fn share(whole: Duration, number: u64, of: u64) -> Duration {
 }
 
 /// The target, with an address of its own for each host if the servers are on this machine.
-fn with_source_addresses(mut target: Target) -> Target {
+fn with_source_addresses(mut target: LoadTarget) -> LoadTarget {
     let local = |address: IpAddr| matches!(address, IpAddr::V4(address) if address.is_loopback());
     let servers = target.servers.iter();
     if target.bind.is_none() && servers.map(|server| server.address.ip()).all(local) {
@@ -239,7 +239,7 @@ fn with_source_addresses(mut target: Target) -> Target {
     target
 }
 
-fn address(target: &Target, number: u64) -> IpAddr {
+fn address(target: &LoadTarget, number: u64) -> IpAddr {
     if let Some(range) = target.bind {
         return range.address(number);
     }

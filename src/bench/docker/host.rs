@@ -15,7 +15,7 @@ use super::libkv::{HttpConnections, KvError, KvStore, LockMonitor};
 use super::libnetwork::{Daemon, DaemonIdentity, Datastore, Gossip};
 use super::observer::{DockerStep, StepFailure, StepObserver, StepTiming};
 use crate::bench::client::Failure;
-use crate::bench::target::{Target, TargetProtocol};
+use crate::bench::target::{LoadTarget, TargetProtocol};
 use crate::docker::DockerKeys;
 
 /// How long after its start a daemon first says that it is there.
@@ -49,7 +49,7 @@ pub struct HostOptions {
 #[derive(Clone)]
 pub struct HostContext {
     /// The servers.
-    pub target: Arc<Target>,
+    pub target: Arc<LoadTarget>,
     /// The keys of the records.
     pub keys: Arc<DockerKeys>,
     /// The gossip between the hosts.

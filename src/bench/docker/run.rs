@@ -11,7 +11,7 @@ use super::observer::{StepFailure, StepObserver};
 use super::recorder::{FleetRecorder, FleetRecords, RecentSteps};
 use super::{Fleet, FleetOptions};
 use crate::bench::measure::{ClientLoad, Latencies, ServerUse, ThreadUse};
-use crate::bench::target::Target;
+use crate::bench::target::LoadTarget;
 
 /// How often the lateness of the client's own timers is looked at.
 const LATENESS_EVERY: Duration = Duration::from_millis(20);
@@ -72,7 +72,7 @@ pub enum FleetError {
 /// Runs a fleet. It blocks the calling thread, which must not be one of a runtime. `progress` is called each second, with
 /// the time since the start.
 pub fn run(
-    target: &Target,
+    target: &LoadTarget,
     options: &FleetRunOptions,
     progress: &(dyn Fn(Duration, &RecentSteps) + Sync),
 ) -> Result<FleetMeasured, FleetError> {
@@ -89,7 +89,7 @@ pub fn run(
 
 async fn measure(
     runtime: &Runtime,
-    target: &Target,
+    target: &LoadTarget,
     options: &FleetRunOptions,
     progress: &(dyn Fn(Duration, &RecentSteps) + Sync),
 ) -> Result<FleetMeasured, FleetError> {
@@ -112,7 +112,7 @@ async fn measure(
 
 async fn drive(
     runtime: &Runtime,
-    target: &Target,
+    target: &LoadTarget,
     options: &FleetRunOptions,
     recorder: &FleetRecorder,
     observer: Arc<dyn StepObserver>,

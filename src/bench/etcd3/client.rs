@@ -9,7 +9,7 @@ use super::connect::connect;
 use super::failure::failure;
 use super::lease::KeptLease;
 use crate::bench::client::{Consistency, Failure};
-use crate::bench::target::Target;
+use crate::bench::target::LoadTarget;
 
 /// The connection, and what lives as long as it does.
 pub(super) struct Etcd3Connection {
@@ -25,7 +25,7 @@ pub(super) struct Etcd3Connection {
 
 /// A client of etcd's version 3 API, with one connection at a time.
 pub struct Etcd3Client {
-    target: Arc<Target>,
+    target: Arc<LoadTarget>,
     number: u64,
     /// How many connections were opened so far.
     opened: u64,
@@ -48,7 +48,7 @@ impl std::fmt::Debug for Etcd3Client {
 
 impl Etcd3Client {
     /// The client of a number, not yet connected.
-    pub fn new(target: Arc<Target>, number: u64, consistency: Consistency) -> Self {
+    pub fn new(target: Arc<LoadTarget>, number: u64, consistency: Consistency) -> Self {
         Self {
             target,
             number,

@@ -8,7 +8,7 @@ use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
 use super::failure::{failure, root_cause};
 use crate::bench::client::Failure;
-use crate::bench::target::{Target, TargetServer};
+use crate::bench::target::{LoadTarget, TargetServer};
 use crate::remote::read_file;
 
 /// How long a connection and its TLS handshake may take.
@@ -16,7 +16,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Connects to a server and authenticates; the number of the connection chooses its source address.
 pub(super) async fn connect(
-    target: &Target,
+    target: &LoadTarget,
     server: &TargetServer,
     number: u64,
 ) -> Result<Client, Failure> {
@@ -37,7 +37,7 @@ pub(super) async fn connect(
     connected.unwrap_or(Err(Failure::Timeout))
 }
 
-fn endpoint(target: &Target, server: &TargetServer, number: u64) -> Result<Endpoint, Failure> {
+fn endpoint(target: &LoadTarget, server: &TargetServer, number: u64) -> Result<Endpoint, Failure> {
     let bad = |error: tonic::transport::Error| Failure::Connection(root_cause(&error));
     let scheme = if target.is_encrypted() {
         "https"
@@ -55,7 +55,7 @@ fn endpoint(target: &Target, server: &TargetServer, number: u64) -> Result<Endpo
     }
 }
 
-fn tls(target: &Target) -> Result<ClientTlsConfig, Failure> {
+fn tls(target: &LoadTarget) -> Result<ClientTlsConfig, Failure> {
     let read = |path: &Path| read_file(path).map_err(|error| Failure::Connection(error.0));
     let access = &target.credentials.files.access;
     let mut config = ClientTlsConfig::new();

@@ -9,11 +9,11 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 
 use super::body::ChunkDecoder;
-use super::head::{BodyEnd, Head};
-use super::{Request, Response};
-use crate::bench::Stream;
+use super::head::{BodyEnd, ResponseHead};
+use super::{HttpRequest, HttpResponse};
+use crate::bench::TargetStream;
 use crate::bench::client::Failure;
-use crate::bench::target::{Target, TargetServer};
+use crate::bench::target::{LoadTarget, TargetServer};
 
 /// The buffer for responses that a new connection has, in bytes: thousands of parked polls hold one each.
 const INPUT_BYTES: usize = 1024;
@@ -21,7 +21,7 @@ const INPUT_BYTES: usize = 1024;
 /// A kept-alive connection to one server.
 #[derive(Debug)]
 pub struct HttpConnection {
-    stream: Stream,
+    stream: TargetStream,
     /// The header lines of every request.
     common: Vec<u8>,
     output: Vec<u8>,
@@ -35,7 +35,7 @@ pub struct HttpConnection {
 impl HttpConnection {
     /// Connects to a server; the number of the connection chooses its source address.
     pub async fn open(
-        target: &Target,
+        target: &LoadTarget,
         server: &TargetServer,
         number: u64,
     ) -> Result<Self, Failure> {
@@ -43,7 +43,7 @@ impl HttpConnection {
         Ok(Self::over(stream, common(target, &server.name)))
     }
 
-    fn over(stream: Stream, common: Vec<u8>) -> Self {
+    fn over(stream: TargetStream, common: Vec<u8>) -> Self {
         Self {
             stream,
             common,
@@ -71,7 +71,7 @@ impl HttpConnection {
     }
 
     /// Sends a request and receives its response. A future that is dropped leaves the connection closed.
-    pub async fn send(&mut self, request: &Request<'_>) -> Result<Response, Failure> {
+    pub async fn send(&mut self, request: &HttpRequest<'_>) -> Result<HttpResponse, Failure> {
         let head = self.begin(request).await?;
         let response = self.response(head).await?;
         self.is_closed = head.is_last;
@@ -82,8 +82,8 @@ impl HttpConnection {
     /// sent on this connection. A refusal is the response that it is.
     pub async fn send_for_events(
         &mut self,
-        request: &Request<'_>,
-    ) -> Result<Option<Response>, Failure> {
+        request: &HttpRequest<'_>,
+    ) -> Result<Option<HttpResponse>, Failure> {
         let head = self.begin(request).await?;
         if head.status != 200 || head.body != BodyEnd::Chunks {
             return Ok(Some(self.response(head).await?));
@@ -115,7 +115,7 @@ impl HttpConnection {
     }
 
     /// Sends a request and receives the head of its response.
-    async fn begin(&mut self, request: &Request<'_>) -> Result<Head, Failure> {
+    async fn begin(&mut self, request: &HttpRequest<'_>) -> Result<ResponseHead, Failure> {
         if std::mem::replace(&mut self.is_closed, true) || self.events.is_some() {
             return Err(Failure::Connection("closed".to_owned()));
         }
@@ -124,7 +124,7 @@ impl HttpConnection {
         self.stream.write_all(&self.output).await?;
         self.stream.flush().await?;
         loop {
-            if let Some(head) = Head::parse(&self.input)? {
+            if let Some(head) = ResponseHead::parse(&self.input)? {
                 if head.status >= 200 {
                     return Ok(head);
                 }
@@ -135,7 +135,7 @@ impl HttpConnection {
         }
     }
 
-    async fn response(&mut self, head: Head) -> Result<Response, Failure> {
+    async fn response(&mut self, head: ResponseHead) -> Result<HttpResponse, Failure> {
         let bytes = self.input.split_to(head.length).freeze();
         let body = match head.body {
             BodyEnd::Length(length) => {
@@ -160,7 +160,7 @@ impl HttpConnection {
                 self.input.split().freeze()
             }
         };
-        Ok(Response {
+        Ok(HttpResponse {
             status: head.status,
             head: bytes,
             body,
@@ -179,7 +179,7 @@ impl HttpConnection {
 }
 
 /// The header lines that Go's clients send with every request, and the credentials.
-fn common(target: &Target, host: &str) -> Vec<u8> {
+fn common(target: &LoadTarget, host: &str) -> Vec<u8> {
     let mut lines = format!("Host: {host}\r\nUser-Agent: Go-http-client/1.1\r\n");
     if target.accepts_gzip {
         lines.push_str("Accept-Encoding: gzip\r\n");

@@ -23,7 +23,7 @@ pub(super) enum BodyEnd {
 
 /// What a connection must know of a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Head {
+pub(super) struct ResponseHead {
     pub(super) status: u16,
     pub(super) body: BodyEnd,
     /// The length of the head itself, in bytes.
@@ -32,7 +32,7 @@ pub(super) struct Head {
     pub(super) is_last: bool,
 }
 
-impl Head {
+impl ResponseHead {
     /// Parses a head; `None` while it is incomplete.
     pub(super) fn parse(input: &BytesMut) -> Result<Option<Self>, Failure> {
         let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];

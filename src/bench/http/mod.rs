@@ -10,5 +10,5 @@ mod request;
 mod response;
 
 pub use connection::HttpConnection;
-pub use request::Request;
-pub use response::Response;
+pub use request::HttpRequest;
+pub use response::HttpResponse;

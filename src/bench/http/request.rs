@@ -2,7 +2,7 @@
 
 /// A request. The connection adds `Host`, `User-Agent`, `Accept-Encoding` and credentials.
 #[derive(Clone, Copy, Debug)]
-pub struct Request<'a> {
+pub struct HttpRequest<'a> {
     /// The method.
     pub method: &'a str,
     /// The path with its query, encoded.
@@ -13,7 +13,7 @@ pub struct Request<'a> {
     pub body: &'a [u8],
 }
 
-impl<'a> Request<'a> {
+impl<'a> HttpRequest<'a> {
     /// A request without a body.
     pub fn new(method: &'a str, target: &'a str) -> Self {
         Self {

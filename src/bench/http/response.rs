@@ -15,7 +15,7 @@ const MOST_QUOTED: usize = 120;
 
 /// A response.
 #[derive(Clone, Debug)]
-pub struct Response {
+pub struct HttpResponse {
     /// The status.
     pub status: u16,
     /// The bytes of the head: headers are searched in it, few are ever asked for.
@@ -24,7 +24,7 @@ pub struct Response {
     pub body: Bytes,
 }
 
-impl Response {
+impl HttpResponse {
     /// The value of a header, without its blanks.
     pub fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.split(|byte| *byte == b'\n').skip(1);

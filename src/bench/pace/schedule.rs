@@ -71,11 +71,11 @@ mod tests {
         for threads in [1, 3] {
             let even = all(Arrivals::Even, threads);
             assert!((9_999..=10_001).contains(&even.len()), "{}", even.len());
-            let gaps = even.windows(2).map(|pair| pair[1] - pair[0]);
+            let gaps = even.windows(2).map(|pair| pair[1].abs_diff(pair[0]));
             assert!(gaps.max().unwrap() < Duration::from_micros(1_001));
             let poisson = all(Arrivals::Poisson, threads);
             assert!((9_600..10_400).contains(&poisson.len()));
-            let gaps = poisson.windows(2).map(|pair| pair[1] - pair[0]);
+            let gaps = poisson.windows(2).map(|pair| pair[1].abs_diff(pair[0]));
             assert!(gaps.max().unwrap() > Duration::from_millis(4));
         }
     }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::result::{FORMAT, ratio};
+use super::operation::ratio;
+use super::result::FORMAT;
 use super::{LatencySummary, OperationResult, RunResult};
 use crate::bench::measure::{BadHistogram, Latencies};
 

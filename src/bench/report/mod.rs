@@ -2,8 +2,10 @@
 
 mod compare;
 mod docker;
+mod fleet;
 mod machine;
 mod merge;
+mod operation;
 mod progress_line;
 mod result;
 mod text;
@@ -12,8 +14,7 @@ pub use compare::{Comparison, Goal, compare};
 pub use docker::DockerSummary;
 pub use machine::Machine;
 pub use merge::{NotMergeable, merge};
+pub use operation::{LatencySummary, OperationResult};
 pub use progress_line::{fleet_progress_line, progress_line};
-pub use result::{
-    ClientResult, LatencySummary, LoadSummary, OperationResult, RunResult, ServerResult,
-};
+pub use result::{ClientResult, LoadSummary, RunResult, ServerResult};
 pub use text::text;

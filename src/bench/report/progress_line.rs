@@ -24,7 +24,7 @@ pub fn progress_line(progress: &Progress, seconds: f64) -> String {
     format!(
         "{:>5.0} s  {:>9.0}/s  p50 {}  p99 {}{failed}{waiting}{warm_up}",
         progress.elapsed.as_secs_f64(),
-        super::result::ratio(latency.count(), seconds),
+        super::operation::ratio(latency.count(), seconds),
         super::text::duration(latency.quantile_us(0.5)),
         super::text::duration(latency.quantile_us(0.99)),
     )

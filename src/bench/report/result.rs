@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DockerSummary, Machine};
+use super::docker::DockerSummary;
+use super::machine::Machine;
+use super::operation::{OperationResult, ratio};
 use crate::bench::measure::{ClientLoad, Latencies, Limit, OperationRecord, ServerUse};
 use crate::bench::run::Measured;
 use crate::bench::watch::{WatchMeasured, WatchSummary};
@@ -57,46 +59,6 @@ pub struct LoadSummary {
     pub rate: Option<f64>,
     /// How long it was measured, in seconds.
     pub seconds: f64,
-}
-
-/// The result of one kind of operation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct OperationResult {
-    /// How many were answered.
-    pub answered: u64,
-    /// How many were answered per second.
-    pub per_second: f64,
-    /// How many compare-and-swaps lost against another write.
-    pub conflicts: u64,
-    /// The bytes of the answers.
-    pub bytes: u64,
-    /// How many failed, by the failure.
-    pub failures: BTreeMap<String, u64>,
-    /// From when each was due until it was answered; in a closed loop, from when it was sent.
-    pub latency: LatencySummary,
-    /// From when each was sent until it was answered.
-    pub service: LatencySummary,
-}
-
-/// A distribution of latencies, in microseconds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LatencySummary {
-    /// The shortest.
-    pub min_us: f64,
-    /// The mean.
-    pub mean_us: f64,
-    /// The median.
-    pub p50_us: f64,
-    /// 90 of 100 are not longer.
-    pub p90_us: f64,
-    /// 99 of 100 are not longer.
-    pub p99_us: f64,
-    /// 999 of 1,000 are not longer.
-    pub p999_us: f64,
-    /// The longest.
-    pub max_us: f64,
-    /// The HDR histogram in nanoseconds: version 2, compressed, base64.
-    pub histogram: String,
 }
 
 /// The load on the client.
@@ -197,37 +159,6 @@ impl RunResult {
     }
 }
 
-impl OperationResult {
-    /// The result of a record over some seconds.
-    pub fn new(record: &OperationRecord, seconds: f64) -> Self {
-        Self {
-            answered: record.answered,
-            per_second: ratio(record.answered, seconds),
-            conflicts: record.conflicts,
-            bytes: record.bytes,
-            failures: record.failures.clone(),
-            latency: LatencySummary::new(&record.latency),
-            service: LatencySummary::new(&record.service),
-        }
-    }
-}
-
-impl LatencySummary {
-    /// The summary of latencies.
-    pub fn new(latencies: &Latencies) -> Self {
-        Self {
-            min_us: latencies.min_us(),
-            mean_us: latencies.mean_us(),
-            p50_us: latencies.quantile_us(0.5),
-            p90_us: latencies.quantile_us(0.9),
-            p99_us: latencies.quantile_us(0.99),
-            p999_us: latencies.quantile_us(0.999),
-            max_us: latencies.max_us(),
-            histogram: latencies.encode(),
-        }
-    }
-}
-
 impl ClientResult {
     /// The result of the load on a client.
     pub fn new(load: &ClientLoad) -> Self {
@@ -256,18 +187,5 @@ impl ServerResult {
             resident_bytes_after: after.resident_bytes,
             written_bytes: after.written_bytes.saturating_sub(before.written_bytes),
         }
-    }
-}
-
-#[expect(
-    clippy::as_conversions,
-    clippy::cast_precision_loss,
-    reason = "counts of operations are far below 2^52"
-)]
-pub(super) fn ratio(count: u64, seconds: f64) -> f64 {
-    if seconds > 0.0 {
-        count as f64 / seconds
-    } else {
-        0.0
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::bench::client::{Consistency, ConsulClient, Etcd2Client, Failure, HeldLock, Outcome};
 use crate::bench::etcd3::Etcd3Client;
-use crate::bench::target::{Target, TargetProtocol};
+use crate::bench::target::{LoadTarget, TargetProtocol};
 use crate::bench::zookeeper::ZooKeeperClient;
 
 /// A client of the target's protocol.
@@ -34,7 +34,7 @@ macro_rules! each {
 
 impl AnyClient {
     /// The client of a number, not yet connected.
-    pub fn new(target: &Arc<Target>, number: u64, consistency: Consistency) -> Self {
+    pub fn new(target: &Arc<LoadTarget>, number: u64, consistency: Consistency) -> Self {
         let own = Arc::clone(target);
         match target.protocol {
             TargetProtocol::Consul => {

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::any_client::AnyClient;
 use super::options::Pace;
-use super::thread::ThreadState;
+use super::thread_state::ThreadState;
 use crate::bench::client::{Failure, HeldLock, Outcome};
 use crate::bench::keys::KeyChooser;
 use crate::bench::measure::Timing;
@@ -34,15 +34,15 @@ impl ClientTask {
     pub(super) async fn run(mut self, start: Instant, end: Instant) {
         let mut free = Instant::now();
         while free < end {
-            let operation = self.state.options.mix.choose(&mut self.random);
+            let operation = self.state.options().mix.choose(&mut self.random);
             let key = self.key(operation);
             // What must be there before the operation is no part of it, and is done while nothing is due.
             if let Err(failure) = self.prepare(operation, &key).await {
-                self.fail(operation, start, failure).await;
+                self.fail(operation, failure).await;
                 free = Instant::now();
                 continue;
             }
-            let due = match self.state.options.pace {
+            let due = match self.state.options().pace {
                 Pace::Closed => Instant::now(),
                 Pace::Open(..) => match self.state.pacer.next().await {
                     Some(due) => due,
@@ -50,11 +50,11 @@ impl ClientTask {
                 },
             };
             let sent = Instant::now();
-            if due >= start && matches!(self.state.options.pace, Pace::Open(..)) {
+            if due >= start && matches!(self.state.options().pace, Pace::Open(..)) {
                 self.state
                     .late(sent.saturating_duration_since(due.max(free)));
             }
-            let limit = self.state.options.timeout;
+            let limit = self.state.options().timeout;
             let performed = match timeout(limit, self.perform(operation, &key)).await {
                 Ok(performed) => performed,
                 Err(_) => Err(Failure::Timeout),
@@ -66,9 +66,9 @@ impl ClientTask {
             };
             let timing = Timing { due, sent, ended };
             let is_lost = result.as_ref().is_err_and(Failure::ends_connection);
-            self.state.record(operation, &timing, &result, start);
+            self.state.record(operation, &timing, &result);
             if let Some(held) = held {
-                self.unlock(&key, held, start).await;
+                self.unlock(&key, held).await;
             }
             if is_lost {
                 sleep(BACK_OFF).await;
@@ -78,20 +78,20 @@ impl ClientTask {
     }
 
     /// Records a failure to prepare an operation as one of the operation.
-    async fn fail(&mut self, operation: Operation, start: Instant, failure: Failure) {
+    async fn fail(&mut self, operation: Operation, failure: Failure) {
         let now = Instant::now();
         let timing = Timing {
             due: now,
             sent: now,
             ended: now,
         };
-        self.state.record(operation, &timing, &Err(failure), start);
+        self.state.record(operation, &timing, &Err(failure));
         sleep(BACK_OFF).await;
     }
 
     fn key(&mut self, operation: Operation) -> String {
         self.count += 1;
-        let options = &self.state.options;
+        let options = self.state.options();
         match operation {
             Operation::Create | Operation::Delete => {
                 let (prefix, unique, count) = (&options.keys.prefix, &self.unique, self.count);
@@ -129,7 +129,10 @@ impl ClientTask {
         match operation {
             Operation::Cas => self.client.prepare_cas(key).await,
             Operation::Delete => {
-                self.state.options.value.write(self.count, &mut self.value);
+                self.state
+                    .options()
+                    .value
+                    .write(self.count, &mut self.value);
                 self.client
                     .create(key, &self.value)
                     .await
@@ -149,7 +152,10 @@ impl ClientTask {
         operation: Operation,
         key: &str,
     ) -> Result<(Outcome, Option<HeldLock>), Failure> {
-        self.state.options.value.write(self.count, &mut self.value);
+        self.state
+            .options()
+            .value
+            .write(self.count, &mut self.value);
         let value = self.value.as_slice();
         let outcome = match operation {
             Operation::Get => self.client.get(key).await?,
@@ -167,7 +173,7 @@ impl ClientTask {
     }
 
     /// Gives a lock back, and records that as an operation of its own.
-    async fn unlock(&mut self, key: &str, held: HeldLock, start: Instant) {
+    async fn unlock(&mut self, key: &str, held: HeldLock) {
         let sent = Instant::now();
         let result = self.client.unlock(key, held).await;
         let result = result.map(|()| Outcome::default());
@@ -176,7 +182,6 @@ impl ClientTask {
             sent,
             ended: Instant::now(),
         };
-        self.state
-            .record(Operation::Unlock, &timing, &result, start);
+        self.state.record(Operation::Unlock, &timing, &result);
     }
 }

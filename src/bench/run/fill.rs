@@ -10,7 +10,7 @@ use super::options::LoadOptions;
 use crate::bench::client::{Consistency, Failure};
 use crate::bench::keys::KeyShape;
 use crate::bench::operation::Operation;
-use crate::bench::target::Target;
+use crate::bench::target::LoadTarget;
 use crate::bench::value::ValueShape;
 
 /// The clients that write at once.
@@ -22,7 +22,7 @@ const CLIENTS: u64 = 64;
 pub struct FillError(#[from] Failure);
 
 /// Writes the keys of a load, where one of its operations needs them.
-pub(super) fn fill(target: &Arc<Target>, options: &LoadOptions) -> Result<(), FillError> {
+pub(super) fn fill(target: &Arc<LoadTarget>, options: &LoadOptions) -> Result<(), FillError> {
     let is_needed = options.mix.operations().any(Operation::needs_entries);
     if !(options.fill && is_needed) || options.key.is_some() {
         return Ok(());
@@ -32,7 +32,7 @@ pub(super) fn fill(target: &Arc<Target>, options: &LoadOptions) -> Result<(), Fi
 
 /// Writes keys.
 pub fn write_all(
-    target: &Arc<Target>,
+    target: &Arc<LoadTarget>,
     keys: &KeyShape,
     value: &ValueShape,
 ) -> Result<(), FillError> {

@@ -2,10 +2,12 @@
 
 mod any_client;
 mod client_task;
+mod context;
 mod fill;
 mod options;
 mod progress;
 mod thread;
+mod thread_state;
 mod threads;
 
 pub use any_client::AnyClient;

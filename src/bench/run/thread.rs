@@ -1,24 +1,20 @@
 //! A thread of a run: its clients, its pacer, and what it recorded.
 
-use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::LocalSet;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{sleep, sleep_until};
 
 use super::any_client::AnyClient;
 use super::client_task::ClientTask;
-use super::options::{LoadOptions, Pace};
-use super::progress::Tally;
-use crate::bench::client::{Failure, Outcome};
-use crate::bench::keys::KeyChooser;
-use crate::bench::measure::{GapMeter, Latencies, Recorder, ThreadUse, Timing};
-use crate::bench::operation::Operation;
-use crate::bench::pace::{Pacer, Schedule};
-use crate::bench::target::Target;
+use super::context::RunContext;
+use super::options::Pace;
+use super::thread_state::ThreadState;
+use crate::bench::measure::{Recorder, ThreadUse};
+use crate::bench::pace::Schedule;
 
 /// How often a thread reports progress.
 const REPORT: Duration = Duration::from_millis(250);
@@ -26,77 +22,12 @@ const REPORT: Duration = Duration::from_millis(250);
 /// How long operations that were due in time may take after the end.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// What all threads of a run share.
-#[derive(Debug)]
-pub(super) struct RunContext {
-    pub(super) target: Arc<Target>,
-    pub(super) options: LoadOptions,
-    pub(super) chooser: KeyChooser,
-    /// The part of new keys' names that no other run has.
-    pub(super) unique: String,
-    pub(super) tally: Tally,
-    pub(super) gap: GapMeter,
-    /// When it begins to be measured, and when it ends.
-    pub(super) start: Instant,
-    pub(super) end: Instant,
-}
-
-/// What a thread's clients share.
-#[derive(Debug)]
-pub(super) struct ThreadState {
-    pub(super) options: LoadOptions,
-    pub(super) pacer: Pacer,
-    context: Arc<RunContext>,
-    recorder: RefCell<Recorder>,
-    /// What happened since progress was last reported.
-    recent: RefCell<(Latencies, u64)>,
-}
-
 /// What a thread did.
 #[derive(Debug)]
 pub(super) struct ThreadReport {
     pub(super) recorder: Recorder,
     /// Its use of the processor while it was measured.
     pub(super) use_: ThreadUse,
-}
-
-impl ThreadState {
-    /// Records an operation: for progress always, for the result if it was due after the start.
-    pub(super) fn record(
-        &self,
-        operation: Operation,
-        timing: &Timing,
-        result: &Result<Outcome, Failure>,
-        start: Instant,
-    ) {
-        let mut recent = self.recent.borrow_mut();
-        match result {
-            Ok(_) => recent
-                .0
-                .record(timing.ended.saturating_duration_since(timing.due)),
-            Err(_) => recent.1 += 1,
-        }
-        if timing.due < start {
-            return;
-        }
-        if result.is_ok() {
-            self.context.gap.success(timing.ended);
-        }
-        self.recorder.borrow_mut().record(operation, timing, result);
-    }
-
-    /// Records how late an operation was sent although its client was free.
-    pub(super) fn late(&self, by: Duration) {
-        self.recorder.borrow_mut().lateness.record(by);
-    }
-
-    fn report(&self) {
-        let mut recent = self.recent.borrow_mut();
-        let tally = &self.context.tally;
-        tally.add(&recent.0, recent.1, self.pacer.waiting());
-        recent.0.clear();
-        recent.1 = 0;
-    }
 }
 
 /// Runs a thread's share of the clients until the end.
@@ -113,13 +44,7 @@ pub(super) fn run(context: &Arc<RunContext>, thread: u32) -> io::Result<ThreadRe
 async fn clients(context: &Arc<RunContext>, thread: u32) -> io::Result<ThreadReport> {
     let options = &context.options;
     let (start, end) = (context.start, context.end);
-    let state = Rc::new(ThreadState {
-        options: options.clone(),
-        pacer: Pacer::new(),
-        context: Arc::clone(context),
-        recorder: RefCell::default(),
-        recent: RefCell::default(),
-    });
+    let state = Rc::new(ThreadState::new(context));
     let step = usize::try_from(options.threads.max(1)).unwrap_or(1);
     let mut running = Vec::new();
     for number in (thread..options.clients).step_by(step) {
@@ -160,7 +85,7 @@ async fn clients(context: &Arc<RunContext>, thread: u32) -> io::Result<ThreadRep
     drain(&state, running).await;
     reporting.abort();
     state.report();
-    let recorder = state.recorder.borrow().clone();
+    let recorder = state.recorded();
     Ok(ThreadReport { recorder, use_ })
 }
 
@@ -169,12 +94,12 @@ async fn clients(context: &Arc<RunContext>, thread: u32) -> io::Result<ThreadRep
 async fn drain(state: &ThreadState, running: Vec<tokio::task::JoinHandle<()>>) {
     let grace = sleep(
         state
-            .options
+            .options()
             .timeout
-            .min(GRACE.max(state.options.timeout / 2)),
+            .min(GRACE.max(state.options().timeout / 2)),
     );
     tokio::pin!(grace);
-    if matches!(state.options.pace, Pace::Open(..)) {
+    if matches!(state.options().pace, Pace::Open(..)) {
         while state.pacer.waiting() > 0 {
             tokio::select! {
                 () = &mut grace => break,

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::context::RunContext;
 use super::fill::{self, FillError};
 use super::options::LoadOptions;
 use super::progress::{ProgressSink, Tally};
-use super::thread::{self, RunContext, ThreadReport};
+use super::thread::{self, ThreadReport};
 use crate::bench::keys::KeyChooser;
 use crate::bench::measure::{ClientLoad, GapMeter, Recorder, ServerUse};
-use crate::bench::target::Target;
+use crate::bench::target::LoadTarget;
 
 /// How often progress is shown.
 const PROGRESS: Duration = Duration::from_secs(1);
@@ -52,7 +53,7 @@ pub enum RunError {
 /// Runs a load against a target; `server` is the process whose use of the machine is measured. It blocks the calling thread,
 /// which must not be one of a runtime.
 pub fn run(
-    target: &Arc<Target>,
+    target: &Arc<LoadTarget>,
     options: LoadOptions,
     server: Option<u32>,
     progress: ProgressSink<'_>,

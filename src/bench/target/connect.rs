@@ -7,21 +7,21 @@ use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use super::{Target, TargetServer};
-use crate::bench::Stream;
+use super::{LoadTarget, TargetServer};
+use crate::bench::TargetStream;
 
 /// How long a connection and its TLS handshake may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-impl Target {
+impl LoadTarget {
     /// Opens the connection of a number to a server: the number chooses its source address.
-    pub async fn connect(&self, server: &TargetServer, number: u64) -> io::Result<Stream> {
+    pub async fn connect(&self, server: &TargetServer, number: u64) -> io::Result<TargetStream> {
         let connecting = async {
             let stream = self.open(server.address, number).await?;
             stream.set_nodelay(true)?;
             Ok(match &self.tls {
-                Some(tls) => Stream::Tls(Box::new(tls.encrypt(&server.name, stream).await?)),
-                None => Stream::Plain(stream),
+                Some(tls) => TargetStream::Tls(Box::new(tls.encrypt(&server.name, stream).await?)),
+                None => TargetStream::Plain(stream),
             })
         };
         match timeout(CONNECT_TIMEOUT, connecting).await {

@@ -15,7 +15,7 @@ use crate::remote::{AccessError, ClientTls, read_password};
 
 /// The servers under load.
 #[derive(Clone, Debug)]
-pub struct Target {
+pub struct LoadTarget {
     /// The protocol.
     pub protocol: TargetProtocol,
     /// The servers: interchangeable, connections are spread over them and move on when one fails.
@@ -77,7 +77,7 @@ pub enum TargetError {
     NotAServer,
 }
 
-impl Target {
+impl LoadTarget {
     /// Resolves the servers and reads the credentials. Addresses other than loopback are refused unless `allow_remote`.
     pub async fn resolve(
         url: &SourceUrl,
@@ -153,9 +153,9 @@ async fn resolve(name: &str) -> Result<SocketAddr, TargetError> {
 mod tests {
     use super::*;
 
-    async fn of(text: &str, allow_remote: bool) -> Result<Target, TargetError> {
+    async fn of(text: &str, allow_remote: bool) -> Result<LoadTarget, TargetError> {
         let url = SourceUrl::Consul(text.to_owned());
-        Target::resolve(&url, &SourceAccess::default(), None, allow_remote).await
+        LoadTarget::resolve(&url, &SourceAccess::default(), None, allow_remote).await
     }
 
     #[tokio::test]

@@ -2,9 +2,9 @@
 
 use std::io;
 
-use super::{Target, TargetServer};
+use super::{LoadTarget, TargetServer};
 
-impl Target {
+impl LoadTarget {
     /// The server for the connection of a number that was opened so many times before.
     pub fn server(&self, number: u64, opened: u64) -> io::Result<&TargetServer> {
         let count = u64::try_from(self.servers.len()).unwrap_or(1);

@@ -18,11 +18,11 @@ pub use options::{WatchKind, WatchOptions};
 pub use result::{WatchMeasured, WatchSummary};
 
 use self::watcher::{WatchContext, watch};
-use self::writer::Writer;
+use self::writer::ChangeWriter;
 use crate::bench::client::Failure;
 use crate::bench::measure::{ServerUse, ThreadUse};
 use crate::bench::run::{AnyClient, FillError, write_all};
-use crate::bench::target::Target;
+use crate::bench::target::LoadTarget;
 
 /// How long the server has to receive the last waiting requests, and to wake watchers that it should not.
 const SETTLE: Duration = Duration::from_secs(2);
@@ -46,7 +46,7 @@ pub enum WatchError {
 
 /// Measures watchers. It blocks the calling thread, which must not be one of a runtime.
 pub fn measure(
-    target: &Arc<Target>,
+    target: &Arc<LoadTarget>,
     options: &WatchOptions,
     progress: &dyn Fn(&str),
 ) -> Result<WatchMeasured, WatchError> {
@@ -61,7 +61,7 @@ pub fn measure(
 }
 
 async fn watchers(
-    target: &Arc<Target>,
+    target: &Arc<LoadTarget>,
     options: &WatchOptions,
     progress: &dyn Fn(&str),
 ) -> Result<WatchMeasured, WatchError> {
@@ -95,7 +95,7 @@ async fn watchers(
     let waiting = look()?;
     progress(&format!("{} watchers wait; writing", options.watchers));
     let from = (Instant::now(), ThreadUse::now());
-    let mut writer = Writer::new(target, options);
+    let mut writer = ChangeWriter::new(target, options);
     writer.run(&mut seen, progress).await;
     let elapsed = from.0.elapsed();
     let spent = ThreadUse::now().since(from.1);

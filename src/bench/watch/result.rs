@@ -1,4 +1,4 @@
-//! What came of watchers.
+//! The result of watchers: what they and their writer saw.
 
 use std::time::Duration;
 

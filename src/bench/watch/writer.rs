@@ -13,13 +13,13 @@ use crate::bench::client::Outcome;
 use crate::bench::measure::{OperationRecord, Timing};
 use crate::bench::pace::{Arrivals, Pacer, Schedule};
 use crate::bench::run::AnyClient;
-use crate::bench::target::Target;
+use crate::bench::target::LoadTarget;
 
 /// The step between keys that are written after each other, so that they are far apart.
 const STRIDE: u64 = 89;
 
 /// The writer, and what it saw.
-pub(super) struct Writer<'a> {
+pub(super) struct ChangeWriter<'a> {
     options: &'a WatchOptions,
     client: AnyClient,
     value: Vec<u8>,
@@ -33,8 +33,8 @@ pub(super) struct Writer<'a> {
     pub(super) others: u64,
 }
 
-impl<'a> Writer<'a> {
-    pub(super) fn new(target: &Arc<Target>, options: &'a WatchOptions) -> Self {
+impl<'a> ChangeWriter<'a> {
+    pub(super) fn new(target: &Arc<LoadTarget>, options: &'a WatchOptions) -> Self {
         Self {
             options,
             client: AnyClient::new(target, u64::from(options.watchers), options.consistency),

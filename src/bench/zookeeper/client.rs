@@ -6,13 +6,13 @@ use std::sync::Arc;
 use super::path::node_path;
 use super::session::{PipelinedSession, ReplyFuture, SessionOptions, SessionWatcher};
 use crate::bench::client::{Consistency, Failure};
-use crate::bench::target::Target;
+use crate::bench::target::LoadTarget;
 use crate::wire::zookeeper::{NodePath, OpCode, Secret};
 
 /// A client of ZooKeeper, with one session at a time.
 #[derive(Debug)]
 pub struct ZooKeeperClient {
-    target: Arc<Target>,
+    target: Arc<LoadTarget>,
     number: u64,
     /// How many sessions were opened so far.
     opened: u64,
@@ -28,7 +28,7 @@ pub struct ZooKeeperClient {
 
 impl ZooKeeperClient {
     /// The client of a number, not yet connected.
-    pub fn new(target: Arc<Target>, number: u64, consistency: Consistency) -> Self {
+    pub fn new(target: Arc<LoadTarget>, number: u64, consistency: Consistency) -> Self {
         Self {
             target,
             number,

@@ -9,7 +9,7 @@ use tokio::task::LocalSet;
 use super::ZooKeeperClient;
 use crate::bench::client::{Consistency, Failure, HeldLock, Outcome};
 use crate::bench::constant::serve;
-use crate::bench::target::Target;
+use crate::bench::target::LoadTarget;
 use crate::config::{SourceAccess, SourceUrl};
 
 /// A client of a constant-answer server.
@@ -19,7 +19,7 @@ async fn client() -> ZooKeeperClient {
     tokio::task::spawn_local(serve(listener, 100));
     let url = SourceUrl::ZooKeeper(vec![address], "/chroot".to_owned());
     let access = SourceAccess::default();
-    let target = Target::resolve(&url, &access, None, false);
+    let target = LoadTarget::resolve(&url, &access, None, false);
     let target = Arc::new(target.await.unwrap());
     ZooKeeperClient::new(target, 0, Consistency::Linearizable)
 }

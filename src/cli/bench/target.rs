@@ -4,7 +4,7 @@ use std::env;
 use std::sync::Arc;
 
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
-use kubekv::bench::target::{BindRange, Target, TargetError};
+use kubekv::bench::target::{BindRange, LoadTarget, TargetError};
 use kubekv::config::{self, BENCH_OPTIONS, BENCH_TARGET, SettingOrigin, Settings};
 
 use crate::cli::exit::{CommandError, UNREACHABLE, USAGE};
@@ -35,15 +35,19 @@ struct Credentials(Settings);
 
 impl TargetArguments {
     /// Resolves the servers and reads the credentials.
-    pub(super) fn resolve(self) -> Result<Arc<Target>, CommandError> {
+    pub(super) fn resolve(self) -> Result<Arc<LoadTarget>, CommandError> {
         let Credentials(mut settings) = self.credentials;
         settings.set(BENCH_TARGET, self.url, SettingOrigin::Flag(BENCH_TARGET));
         let (url, access) = config::bench_target(&mut settings, env::vars_os())?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let resolved =
-            runtime.block_on(Target::resolve(&url, &access, self.bind, self.allow_remote));
+        let resolved = runtime.block_on(LoadTarget::resolve(
+            &url,
+            &access,
+            self.bind,
+            self.allow_remote,
+        ));
         match resolved {
             Ok(mut target) => {
                 target.accepts_gzip = !self.no_compression;

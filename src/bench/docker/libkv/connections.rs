@@ -9,15 +9,15 @@ use tokio::time::{Instant, timeout};
 
 use crate::bench::client::Failure;
 use crate::bench::docker::observer::{StepObserver, StoreRequest};
-use crate::bench::http::{HttpConnection, Request, Response};
-use crate::bench::target::Target;
+use crate::bench::http::{HttpConnection, HttpRequest, HttpResponse};
+use crate::bench::target::LoadTarget;
 
 /// How many unused connections are kept.
 const MOST_IDLE: usize = 2;
 
 /// The connections of one host to the servers. A request takes the connection that was used last, or opens another one.
 pub struct HttpConnections {
-    target: Arc<Target>,
+    target: Arc<LoadTarget>,
     /// The host's number, which chooses its source address and its first server.
     host: u64,
     /// How often the host went on to the next server.
@@ -37,7 +37,7 @@ impl fmt::Debug for HttpConnections {
 
 impl HttpConnections {
     /// The connections of a host, none of them open.
-    pub fn new(target: Arc<Target>, host: u64, observer: Arc<dyn StepObserver>) -> Self {
+    pub fn new(target: Arc<LoadTarget>, host: u64, observer: Arc<dyn StepObserver>) -> Self {
         Self {
             target,
             host,
@@ -61,9 +61,9 @@ impl HttpConnections {
     pub async fn send(
         &self,
         kind: StoreRequest,
-        request: &Request<'_>,
+        request: &HttpRequest<'_>,
         limit: Option<Duration>,
-    ) -> Result<Response, Failure> {
+    ) -> Result<HttpResponse, Failure> {
         let began = Instant::now();
         let sending = self.exchange(request);
         let result = match limit {
@@ -83,7 +83,7 @@ impl HttpConnections {
         self.idle.lock().clear();
     }
 
-    async fn exchange(&self, request: &Request<'_>) -> Result<Response, Failure> {
+    async fn exchange(&self, request: &HttpRequest<'_>) -> Result<HttpResponse, Failure> {
         loop {
             let kept = self.take_idle();
             let reused = kept.is_some();

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::{HttpConnections, KvError, KvPair};
 use crate::bench::client::{Failure, key_path};
 use crate::bench::docker::observer::StoreRequest;
-use crate::bench::http::{Request, Response};
+use crate::bench::http::{HttpRequest, HttpResponse};
 
 /// The flags that libkv writes with every key: Consul's mark of a lock.
 const FLAGS: &str = "flags=3304740253564472344";
@@ -40,7 +40,7 @@ pub(super) struct ConsulPair<'a> {
 /// The answer to a list.
 #[derive(Clone, Debug)]
 pub struct ConsulList {
-    response: Response,
+    response: HttpResponse,
     directory: String,
 }
 
@@ -72,7 +72,7 @@ impl ConsulStore {
     /// Reads a key.
     pub async fn get(&self, key: &str) -> Result<KvPair, KvError> {
         let target = self.target(key, &["consistent="]);
-        let request = Request::new("GET", &target);
+        let request = HttpRequest::new("GET", &target);
         let response = self.send(StoreRequest::Get, &request).await?;
         let index = index(&response)?;
         one(&response, |pair| pair.into_pair(index))?.ok_or(KvError::NotFound)
@@ -81,7 +81,7 @@ impl ConsulStore {
     /// Writes a key.
     pub async fn put(&self, key: &str, value: &[u8]) -> Result<(), KvError> {
         let target = self.target(key, &[FLAGS]);
-        let request = Request::with_body("PUT", &target, value);
+        let request = HttpRequest::with_body("PUT", &target, value);
         self.expect(StoreRequest::Put, &request).await?;
         Ok(())
     }
@@ -89,7 +89,7 @@ impl ConsulStore {
     /// The keys below a directory, at any depth.
     pub async fn list(&self, directory: &str) -> Result<ConsulList, KvError> {
         let target = self.target(directory, &["recurse="]);
-        let request = Request::new("GET", &target);
+        let request = HttpRequest::new("GET", &target);
         let response = self.send(StoreRequest::List, &request).await?;
         if response.status == 404 {
             return Err(KvError::NotFound);
@@ -110,7 +110,7 @@ impl ConsulStore {
     ) -> Result<u64, KvError> {
         let cas = format!("cas={}", previous.unwrap_or(0));
         let target = self.target(key, &[&cas, FLAGS]);
-        let request = Request::with_body("PUT", &target, value);
+        let request = HttpRequest::with_body("PUT", &target, value);
         let response = self.expect(StoreRequest::CompareAndSwap, &request).await?;
         if !is_true(&response)? {
             return Err(match previous {
@@ -125,7 +125,7 @@ impl ConsulStore {
     pub async fn atomic_delete(&self, key: &str, index: u64) -> Result<(), KvError> {
         self.get(key).await?;
         let target = self.target(key, &[&format!("cas={index}")]);
-        let request = Request::new("DELETE", &target);
+        let request = HttpRequest::new("DELETE", &target);
         let response = self.expect(StoreRequest::Delete, &request).await?;
         if is_true(&response)? {
             Ok(())
@@ -172,7 +172,7 @@ impl ConsulStore {
     pub(super) async fn acquire(&self, key: &str, session: &str) -> Result<bool, KvError> {
         let acquire = format!("acquire={session}");
         let target = self.target(key, &[&acquire, FLAGS]);
-        let request = Request::new("PUT", &target);
+        let request = HttpRequest::new("PUT", &target);
         let response = self.expect(StoreRequest::Session, &request).await?;
         is_true(&response)
     }
@@ -181,8 +181,8 @@ impl ConsulStore {
     pub(super) async fn send(
         &self,
         kind: StoreRequest,
-        request: &Request<'_>,
-    ) -> Result<Response, KvError> {
+        request: &HttpRequest<'_>,
+    ) -> Result<HttpResponse, KvError> {
         let response = self.connections.send(kind, request, None).await?;
         match response.status {
             200 | 404 => Ok(response),
@@ -194,8 +194,8 @@ impl ConsulStore {
     pub(super) async fn expect(
         &self,
         kind: StoreRequest,
-        request: &Request<'_>,
-    ) -> Result<Response, KvError> {
+        request: &HttpRequest<'_>,
+    ) -> Result<HttpResponse, KvError> {
         let response = self.connections.send(kind, request, None).await?;
         match response.status {
             200 => Ok(response),
@@ -205,14 +205,14 @@ impl ConsulStore {
 }
 
 /// The index of an answer.
-pub(super) fn index(response: &Response) -> Result<u64, KvError> {
+pub(super) fn index(response: &HttpResponse) -> Result<u64, KvError> {
     let bad = || Failure::BadAnswer("no X-Consul-Index".to_owned());
     Ok(response.number(INDEX).ok_or_else(bad)?)
 }
 
 /// The entry of an answer, if there is one.
 pub(super) fn one<T>(
-    response: &Response,
+    response: &HttpResponse,
     read: impl FnOnce(ConsulPair<'_>) -> Result<T, Failure>,
 ) -> Result<Option<T>, KvError> {
     if response.status == 404 {
@@ -244,7 +244,7 @@ fn parse(text: &[u8]) -> Result<Vec<ConsulPair<'_>>, Failure> {
 }
 
 /// Whether an answer contains `true`.
-fn is_true(response: &Response) -> Result<bool, KvError> {
+fn is_true(response: &HttpResponse) -> Result<bool, KvError> {
     let text = response.text()?;
     Ok(text.windows(4).any(|part| part == b"true"))
 }

@@ -9,7 +9,7 @@ use super::KvError;
 use super::consul::{ConsulStore, index, one};
 use crate::bench::client::Failure;
 use crate::bench::docker::observer::StoreRequest;
-use crate::bench::http::Request;
+use crate::bench::http::HttpRequest;
 
 /// How often libkv tries to create or renew the session of a key.
 const MOST_TRIES: usize = 5;
@@ -73,7 +73,7 @@ impl ConsulStore {
         };
         let mut target = format!("/v1/session/renew/{session}");
         self.add_query(&mut target, &[]);
-        let request = Request::new("PUT", &target);
+        let request = HttpRequest::new("PUT", &target);
         self.send(StoreRequest::Session, &request).await?;
         Ok(())
     }
@@ -81,7 +81,7 @@ impl ConsulStore {
     /// The session that holds a key.
     async fn session_of(&self, key: &str, parameters: &[&str]) -> Result<Option<String>, KvError> {
         let target = self.target(key, parameters);
-        let request = Request::new("GET", &target);
+        let request = HttpRequest::new("GET", &target);
         let response = self.send(StoreRequest::Get, &request).await?;
         let session = one(&response, |pair| {
             Ok(pair.session.filter(|session| !session.is_empty()))
@@ -98,7 +98,7 @@ impl ConsulStore {
         );
         let mut target = "/v1/session/create".to_owned();
         self.add_query(&mut target, &[]);
-        let request = Request::with_body("PUT", &target, body.as_bytes());
+        let request = HttpRequest::with_body("PUT", &target, body.as_bytes());
         let response = self.expect(StoreRequest::Session, &request).await?;
         let created: Created = serde_json::from_slice(&response.text()?)
             .map_err(|_| Failure::BadAnswer("a session without an id".to_owned()))?;
@@ -110,7 +110,7 @@ impl ConsulStore {
         loop {
             let parameters: Vec<&str> = wait.iter().map(String::as_str).collect();
             let target = self.target(key, &parameters);
-            let request = Request::new("GET", &target);
+            let request = HttpRequest::new("GET", &target);
             let response = self.send(StoreRequest::Get, &request).await?;
             let holder = one(&response, |pair| {
                 Ok(pair.session.unwrap_or_default().into_owned())
@@ -141,7 +141,7 @@ impl LockMonitor {
             let mut parameters = vec!["consistent="];
             parameters.extend(parameter.as_deref());
             let target = self.store.target(&self.key, &parameters);
-            let request = Request::new("GET", &target);
+            let request = HttpRequest::new("GET", &target);
             let Ok(response) = self.store.send(StoreRequest::Watch, &request).await else {
                 return;
             };

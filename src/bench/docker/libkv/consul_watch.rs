@@ -3,7 +3,7 @@
 use super::consul::{ConsulStore, index, one};
 use super::{KvError, KvPair};
 use crate::bench::docker::observer::StoreRequest;
-use crate::bench::http::{Request, Response};
+use crate::bench::http::{HttpRequest, HttpResponse};
 
 /// How long a query waits, as libkv says it.
 const WAIT: &str = "wait=15000ms";
@@ -50,7 +50,7 @@ impl ConsulWatch {
         }
     }
 
-    async fn poll(&self, parameters: &[&str]) -> Result<Response, KvError> {
+    async fn poll(&self, parameters: &[&str]) -> Result<HttpResponse, KvError> {
         let since = (self.index > 0).then(|| format!("index={}", self.index));
         let all: Vec<&str> = since
             .iter()
@@ -59,11 +59,11 @@ impl ConsulWatch {
             .chain([WAIT])
             .collect();
         let target = self.store.target(&self.key, &all);
-        let request = Request::new("GET", &target);
+        let request = HttpRequest::new("GET", &target);
         self.store.send(StoreRequest::Watch, &request).await
     }
 
-    fn is_news(&mut self, response: &Response) -> Result<bool, KvError> {
+    fn is_news(&mut self, response: &HttpResponse) -> Result<bool, KvError> {
         let index = index(response)?;
         Ok(std::mem::replace(&mut self.index, index) != index)
     }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::{HttpConnections, KvError, KvPair};
 use crate::bench::client::{Failure, key_path};
 use crate::bench::docker::observer::StoreRequest;
-use crate::bench::http::{Request, Response};
+use crate::bench::http::{HttpRequest, HttpResponse};
 
 /// How long a request may take but for a watch's.
 const REQUEST_LIMIT: Duration = Duration::from_secs(3);
@@ -48,7 +48,7 @@ pub(super) struct KeysNode<'a> {
 
 /// The answer to a list.
 #[derive(Clone, Debug)]
-pub struct EtcdList(Response);
+pub struct EtcdList(HttpResponse);
 
 impl EtcdList {
     /// The keys directly below the directory.
@@ -83,7 +83,7 @@ impl EtcdStore {
 
     /// Asks for the members of the cluster. A real client goes on with their addresses; this one stays with its target.
     pub async fn sync(&self) -> Result<(), KvError> {
-        let request = Request::new("GET", "/v2/members");
+        let request = HttpRequest::new("GET", "/v2/members");
         self.send(StoreRequest::Members, &request).await?;
         Ok(())
     }
@@ -96,7 +96,7 @@ impl EtcdStore {
     /// Reads a key.
     pub async fn get(&self, key: &str) -> Result<KvPair, KvError> {
         let target = path(key) + READ;
-        let request = Request::new("GET", &target);
+        let request = HttpRequest::new("GET", &target);
         let response = self.send(StoreRequest::Get, &request).await?;
         read(&response, pair)
     }
@@ -119,7 +119,7 @@ impl EtcdStore {
     /// Writes a key.
     pub async fn put(&self, key: &str, value: &[u8], ttl: Option<Duration>) -> Result<(), KvError> {
         let (target, form) = (path(key), form(value, ttl));
-        let request = Request::with_form("PUT", &target, &form);
+        let request = HttpRequest::with_form("PUT", &target, &form);
         let response = self.send(StoreRequest::Put, &request).await?;
         read(&response, |_node| ())
     }
@@ -127,7 +127,7 @@ impl EtcdStore {
     /// Makes a directory.
     pub async fn make_dir(&self, key: &str) -> Result<(), KvError> {
         let target = path(key) + "?dir=true";
-        let request = Request::with_form("PUT", &target, "");
+        let request = HttpRequest::with_form("PUT", &target, "");
         let response = self.send(StoreRequest::Put, &request).await?;
         read(&response, |_node| ())
     }
@@ -135,7 +135,7 @@ impl EtcdStore {
     /// The keys directly below a directory.
     pub async fn list(&self, directory: &str) -> Result<EtcdList, KvError> {
         let target = path(directory) + READ_ALL;
-        let request = Request::new("GET", &target);
+        let request = HttpRequest::new("GET", &target);
         let response = self.send(StoreRequest::List, &request).await?;
         if response.status != 200 {
             read(&response, |_node| ())?;
@@ -157,7 +157,7 @@ impl EtcdStore {
             Some(index) => format!("?prevExist=true&prevIndex={index}"),
         };
         let (target, form) = (path(key) + &query, form(value, None));
-        let request = Request::with_form("PUT", &target, &form);
+        let request = HttpRequest::with_form("PUT", &target, &form);
         let response = self.send(StoreRequest::CompareAndSwap, &request).await?;
         read(&response, |node| node.modified)
     }
@@ -165,7 +165,7 @@ impl EtcdStore {
     /// Deletes a key that still has an index.
     pub async fn atomic_delete(&self, key: &str, index: u64) -> Result<(), KvError> {
         let target = format!("{}?prevIndex={index}", path(key));
-        let request = Request::new("DELETE", &target);
+        let request = HttpRequest::new("DELETE", &target);
         let response = self.send(StoreRequest::Delete, &request).await?;
         read(&response, |_node| ())
     }
@@ -176,17 +176,21 @@ impl EtcdStore {
         key: &str,
         recursive: bool,
         index: u64,
-    ) -> Result<Response, KvError> {
+    ) -> Result<HttpResponse, KvError> {
         let target = format!(
             "{}?recursive={recursive}&wait=true&waitIndex={index}",
             path(key)
         );
-        let request = Request::new("GET", &target);
+        let request = HttpRequest::new("GET", &target);
         let sending = self.connections.send(StoreRequest::Watch, &request, None);
         Ok(sending.await?)
     }
 
-    async fn send(&self, kind: StoreRequest, request: &Request<'_>) -> Result<Response, KvError> {
+    async fn send(
+        &self,
+        kind: StoreRequest,
+        request: &HttpRequest<'_>,
+    ) -> Result<HttpResponse, KvError> {
         let limit = Some(REQUEST_LIMIT);
         Ok(self.connections.send(kind, request, limit).await?)
     }
@@ -194,7 +198,7 @@ impl EtcdStore {
 
 /// Reads the node of an answer.
 pub(super) fn read<T>(
-    response: &Response,
+    response: &HttpResponse,
     of: impl FnOnce(KeysNode<'_>) -> T,
 ) -> Result<T, KvError> {
     let text = response.text()?;

@@ -14,7 +14,7 @@ use super::zookeeper::ZooKeeperStore;
 use super::zookeeper_watch::ZooKeeperWatch;
 use super::{HttpConnections, KeyWatch, KvError, KvList, KvPair, TreeWatch};
 use crate::bench::docker::observer::StepObserver;
-use crate::bench::target::Target;
+use crate::bench::target::LoadTarget;
 
 /// A client of a cluster store.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ impl KvStore {
     }
 
     /// A client of ZooKeeper, with a session of its own.
-    pub fn zookeeper(target: Arc<Target>, host: u64, observer: Arc<dyn StepObserver>) -> Self {
+    pub fn zookeeper(target: Arc<LoadTarget>, host: u64, observer: Arc<dyn StepObserver>) -> Self {
         Self::ZooKeeper(ZooKeeperStore::new(target, host, observer))
     }
 

@@ -16,7 +16,7 @@ use super::zookeeper_session::SessionKeeper;
 use super::{KvError, KvPair};
 use crate::bench::client::Failure;
 use crate::bench::docker::observer::{StepObserver, StoreRequest};
-use crate::bench::target::Target;
+use crate::bench::target::LoadTarget;
 use crate::bench::zookeeper::session::{PipelinedSession, Reply};
 use crate::wire::zookeeper::{
     AclEntry, ChildrenReply, CreateRequest, DataReply, ErrorCode, JuteRecord, OpCode,
@@ -40,7 +40,7 @@ impl fmt::Debug for ZooKeeperStore {
 
 impl ZooKeeperStore {
     /// A client that is not connected.
-    pub fn new(target: Arc<Target>, host: u64, observer: Arc<dyn StepObserver>) -> Self {
+    pub fn new(target: Arc<LoadTarget>, host: u64, observer: Arc<dyn StepObserver>) -> Self {
         Self {
             keeper: Arc::new(Mutex::new(SessionKeeper::new(target, host))),
             observer,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bench::client::Failure;
-use crate::bench::target::Target;
+use crate::bench::target::LoadTarget;
 use crate::bench::zookeeper::session::{PipelinedSession, SessionOptions};
 
 /// The session timeout that libkv asks for.
@@ -13,7 +13,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// The session, and where to open it.
 #[derive(Debug)]
 pub(super) struct SessionKeeper {
-    target: Arc<Target>,
+    target: Arc<LoadTarget>,
     /// The host's number, which chooses its source address and its first server.
     host: u64,
     opened: u64,
@@ -22,7 +22,7 @@ pub(super) struct SessionKeeper {
 
 impl SessionKeeper {
     /// A session that is not open.
-    pub(super) fn new(target: Arc<Target>, host: u64) -> Self {
+    pub(super) fn new(target: Arc<LoadTarget>, host: u64) -> Self {
         Self {
             target,
             host,

@@ -1,6 +1,6 @@
 //! `PipelinedSession`: a session whose requests are sent without waiting for earlier replies, by any number of tasks.
 //!
-//! One task, the [`Driver`], owns the connection. A request appends its frame to the output buffer, and a later reply wakes
+//! One task, the `Driver`, owns the connection. A request appends its frame to the output buffer, and a later reply wakes
 //! the one task that waits for it: requests of the same moment go out in one write. Between requests a session holds no
 //! input buffer and an output buffer of at most a few kilobytes, so that a process can have thousands.
 
