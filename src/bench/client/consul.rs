@@ -147,7 +147,12 @@ impl ConsulClient {
     }
 
     async fn read(&mut self, target: &str) -> Result<HttpResponse, Failure> {
-        self.reach.expect(&HttpRequest::new("GET", target)).await
+        let response = self.reach.send(&HttpRequest::new("GET", target)).await?;
+        match response.status {
+            200 => Ok(response),
+            404 => Err(Failure::NoSuchKey),
+            _ => Err(response.refusal()),
+        }
     }
 
     async fn index(&mut self, key: &str) -> Result<u64, Failure> {

@@ -69,8 +69,12 @@ impl Etcd2Client {
             Consistency::Default => "",
         };
         let target = format!("{}{query}", path(key));
-        let response = self.reach.expect(&HttpRequest::new("GET", &target)).await?;
-        Ok(outcome(&response))
+        let response = self.reach.send(&HttpRequest::new("GET", &target)).await?;
+        match response.status {
+            200 => Ok(outcome(&response)),
+            404 => Err(Failure::NoSuchKey),
+            _ => Err(response.refusal()),
+        }
     }
 
     /// Reads all keys below a directory.
@@ -128,10 +132,8 @@ impl Etcd2Client {
 
     /// Reads the index of a key, as a part of a compare-and-swap that is not measured on its own.
     pub async fn prepare_cas(&mut self, key: &str) -> Result<(), Failure> {
-        if !self.indexes.contains_key(key) {
-            let index = self.index(key).await?;
-            self.indexes.insert(key.to_owned(), index);
-        }
+        let index = self.index(key).await?;
+        self.indexes.insert(key.to_owned(), index);
         Ok(())
     }
 

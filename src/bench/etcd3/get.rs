@@ -11,7 +11,10 @@ impl Etcd3Client {
         let options = self.read_options();
         let result = self.kv().await?.get(key, options).await;
         let found = self.checked(result)?;
-        Ok(outcome(found.kvs()))
+        match found.kvs() {
+            [] => Err(Failure::NoSuchKey),
+            entries => Ok(outcome(entries)),
+        }
     }
 
     /// The options of a read; none for a linearizable one.

@@ -32,16 +32,16 @@ pub(super) struct ClientTask {
 impl ClientTask {
     /// Performs operations until the end.
     pub(super) async fn run(mut self, start: Instant, end: Instant) {
-        let mut free = Instant::now();
-        while free < end {
+        let mut free;
+        while Instant::now() < end {
             let operation = self.state.options().mix.choose(&mut self.random);
             let key = self.key(operation);
             // What must be there before the operation is no part of it, and is done while nothing is due.
-            if let Err(failure) = self.prepare(operation, &key).await {
+            if let Err(failure) = self.prepared(operation, &key).await {
                 self.fail(operation, failure).await;
-                free = Instant::now();
                 continue;
             }
+            free = Instant::now();
             let due = match self.state.options().pace {
                 Pace::Closed => Instant::now(),
                 Pace::Open(..) => match self.state.pacer.next().await {
@@ -54,11 +54,13 @@ impl ClientTask {
                 self.state
                     .late(sent.saturating_duration_since(due.max(free)));
             }
+            self.state.begin(operation, due);
             let limit = self.state.options().timeout;
             let performed = match timeout(limit, self.perform(operation, &key)).await {
                 Ok(performed) => performed,
                 Err(_) => Err(Failure::Timeout),
             };
+            self.state.end(operation, due);
             let ended = Instant::now();
             let (result, held) = match performed {
                 Ok((outcome, held)) => (Ok(outcome), held),
@@ -73,7 +75,6 @@ impl ClientTask {
             if is_lost {
                 sleep(BACK_OFF).await;
             }
-            free = Instant::now();
         }
     }
 
@@ -109,10 +110,11 @@ impl ClientTask {
                 if let Some(key) = &options.key {
                     return key.clone();
                 }
+                let protocol = self.state.protocol();
                 let name = options.keys.name(self.chooser.choose(&mut self.random));
                 match operation {
-                    // A key that exists cannot be taken as a lock of etcd's.
-                    Operation::Lock => format!("{name}-lock"),
+                    // A key that exists cannot be taken as a lock of etcd's, and Consul's locks leave theirs.
+                    Operation::Lock => format!("{name}-{}-lock", protocol.scheme()),
                     Operation::Get
                     | Operation::List
                     | Operation::Put
@@ -122,6 +124,15 @@ impl ClientTask {
                     | Operation::Unlock => name,
                 }
             }
+        }
+    }
+
+    /// Prepares an operation, within the time that one may take.
+    async fn prepared(&mut self, operation: Operation, key: &str) -> Result<(), Failure> {
+        let limit = self.state.options().timeout;
+        match timeout(limit, self.prepare(operation, key)).await {
+            Ok(prepared) => prepared,
+            Err(_) => Err(Failure::Timeout),
         }
     }
 
@@ -174,9 +185,11 @@ impl ClientTask {
 
     /// Gives a lock back, and records that as an operation of its own.
     async fn unlock(&mut self, key: &str, held: HeldLock) {
-        let sent = Instant::now();
-        let result = self.client.unlock(key, held).await;
-        let result = result.map(|()| Outcome::default());
+        let (sent, limit) = (Instant::now(), self.state.options().timeout);
+        let result = match timeout(limit, self.client.unlock(key, held)).await {
+            Ok(unlocked) => unlocked.map(|()| Outcome::default()),
+            Err(_) => Err(Failure::Timeout),
+        };
         let timing = Timing {
             due: sent,
             sent,

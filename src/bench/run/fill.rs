@@ -18,7 +18,7 @@ const CLIENTS: u64 = 64;
 
 /// Why the keys could not be written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write the keys before the run: {0}")]
+#[error("cannot write the keys: {0}")]
 pub struct FillError(#[from] Failure);
 
 /// Writes the keys of a load, where one of its operations needs them.

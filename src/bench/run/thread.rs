@@ -13,7 +13,7 @@ use super::client_task::ClientTask;
 use super::context::RunContext;
 use super::options::Pace;
 use super::thread_state::ThreadState;
-use crate::bench::measure::{Recorder, ThreadUse};
+use crate::bench::measure::Recorder;
 use crate::bench::pace::Schedule;
 
 /// How often a thread reports progress.
@@ -22,16 +22,8 @@ const REPORT: Duration = Duration::from_millis(250);
 /// How long operations that were due in time may take after the end.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// What a thread did.
-#[derive(Debug)]
-pub(super) struct ThreadReport {
-    pub(super) recorder: Recorder,
-    /// Its use of the processor while it was measured.
-    pub(super) use_: ThreadUse,
-}
-
 /// Runs a thread's share of the clients until the end.
-pub(super) fn run(context: &Arc<RunContext>, thread: u32) -> io::Result<ThreadReport> {
+pub(super) fn run(context: &Arc<RunContext>, thread: u32) -> io::Result<Recorder> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -41,7 +33,7 @@ pub(super) fn run(context: &Arc<RunContext>, thread: u32) -> io::Result<ThreadRe
     report
 }
 
-async fn clients(context: &Arc<RunContext>, thread: u32) -> io::Result<ThreadReport> {
+async fn clients(context: &Arc<RunContext>, thread: u32) -> io::Result<Recorder> {
     let options = &context.options;
     let (start, end) = (context.start, context.end);
     let state = Rc::new(ThreadState::new(context));
@@ -65,28 +57,21 @@ async fn clients(context: &Arc<RunContext>, thread: u32) -> io::Result<ThreadRep
         tokio::task::spawn_local(async move {
             loop {
                 sleep(REPORT).await;
-                state.report();
+                state.report(thread);
             }
         })
     };
-    let measuring = tokio::task::spawn_local(async move {
-        sleep_until(start).await;
-        let before = ThreadUse::now();
-        sleep_until(end).await;
-        ThreadUse::now().since(before)
-    });
     if let Pace::Open(rate, arrivals) = options.pace {
         let schedule = Schedule::new(rate, arrivals, thread, options.threads, options.seed);
         // All threads count from the same time, so that their requests are spread evenly.
         let from = start.checked_sub(options.warm_up).unwrap_or(start);
         state.pacer.run(schedule, from, end).await?;
     }
-    let use_ = measuring.await.unwrap_or_default();
+    sleep_until(end).await;
     drain(&state, running).await;
     reporting.abort();
-    state.report();
-    let recorder = state.recorded();
-    Ok(ThreadReport { recorder, use_ })
+    state.report(thread);
+    Ok(state.recorded())
 }
 
 /// Waits for operations that were due before the end: those of a server that stalled belong to the result. What no client
@@ -114,4 +99,5 @@ async fn drain(state: &ThreadState, running: Vec<tokio::task::JoinHandle<()>>) {
             _ended = &mut client => {}
         }
     }
+    state.give_up();
 }

@@ -10,9 +10,9 @@ use super::context::RunContext;
 use super::fill::{self, FillError};
 use super::options::LoadOptions;
 use super::progress::{ProgressSink, Tally};
-use super::thread::{self, ThreadReport};
+use super::thread;
 use crate::bench::keys::KeyChooser;
-use crate::bench::measure::{ClientLoad, GapMeter, Recorder, ServerUse};
+use crate::bench::measure::{ClientLoad, GapMeter, Recorder, ServerUse, ThreadUse};
 use crate::bench::target::LoadTarget;
 
 /// How often progress is shown.
@@ -59,7 +59,6 @@ pub fn run(
     progress: ProgressSink<'_>,
 ) -> Result<Measured, RunError> {
     fill::fill(target, &options)?;
-    let server_use = |pid: u32| ServerUse::of(pid).ok_or(RunError::NoServer(pid));
     let (warm_up, duration) = (options.warm_up, options.duration);
     let start = Instant::now() + SETTLE + warm_up;
     let end = start + duration;
@@ -80,21 +79,24 @@ pub fn run(
         threads.push(thread.spawn(move || thread::run(&context, number))?);
     }
     let before = watch_until(&context, start, progress, server)?;
+    // By this thread, which is not busy: those of the clients may be too busy to look in time.
+    let busy_before = ThreadUse::of_all();
     let after = watch_until(&context, end, progress, server)?;
-    let mut reports = Vec::new();
+    let busy_after = ThreadUse::of_all();
+    let mut recorder = Recorder::default();
     for thread in threads {
         let ended = thread.join().map_err(|_| io::Error::other("it panicked"))?;
-        reports.push(ended?);
+        recorder.add(&ended?);
     }
-    let longest_gap = context.gap.longest(end);
-    let mut measured = sum(&reports, duration);
-    measured.longest_gap = longest_gap;
-    measured.server = before.zip(after);
-    // The server may have been stopped meanwhile, which a run with --pid must not hide.
-    if let Some(pid) = server {
-        server_use(pid)?;
-    }
-    Ok(measured)
+    let mut client = ClientLoad::between(&busy_before, &busy_after, duration);
+    client.lateness = recorder.lateness.clone();
+    Ok(Measured {
+        recorder,
+        elapsed: duration,
+        client,
+        longest_gap: context.gap.longest(end),
+        server: before.zip(after),
+    })
 }
 
 /// Shows progress until a time; then the server's use of the machine.
@@ -105,6 +107,7 @@ fn watch_until(
     server: Option<u32>,
 ) -> Result<Option<ServerUse>, RunError> {
     let began = context.start.checked_sub(context.options.warm_up);
+    let mut last = Instant::now();
     loop {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -113,28 +116,16 @@ fn watch_until(
         std::thread::sleep(left.min(PROGRESS));
         let mut seen = context.tally.take();
         seen.elapsed = began.map_or(Duration::ZERO, |began| began.elapsed());
-        seen.is_warm_up = Instant::now() < context.start;
-        progress(&seen);
+        seen.since = last.elapsed();
+        last = Instant::now();
+        seen.is_warm_up = last <= context.start;
+        // The moment between the warm-up and the first second is no line of its own.
+        if seen.since >= PROGRESS / 2 {
+            progress(&seen);
+        }
     }
     match server {
         None => Ok(None),
         Some(pid) => ServerUse::of(pid).map(Some).ok_or(RunError::NoServer(pid)),
-    }
-}
-
-fn sum(reports: &[ThreadReport], elapsed: Duration) -> Measured {
-    let mut recorder = Recorder::default();
-    for report in reports {
-        recorder.add(&report.recorder);
-    }
-    let spent = reports.iter().map(|report| report.use_);
-    let mut client = ClientLoad::of_threads(spent, elapsed);
-    client.lateness = recorder.lateness.clone();
-    Measured {
-        recorder,
-        elapsed,
-        client,
-        longest_gap: Duration::ZERO,
-        server: None,
     }
 }

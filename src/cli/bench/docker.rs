@@ -5,12 +5,14 @@ use std::time::Duration;
 use clap::Args;
 use kubekv::bench::docker::{self, EventRates, FleetOptions, FleetRunOptions, RecentSteps};
 use kubekv::bench::report::{self, LoadSummary, RunResult};
+use kubekv::bench::target::{LoadTarget, TargetProtocol};
 use kubekv::model::time;
 
+use super::files;
 use super::load::{positive, seconds};
 use super::output::Output;
 use super::target::TargetArguments;
-use crate::cli::exit::{CommandError, UNREACHABLE};
+use crate::cli::exit::{CommandError, UNREACHABLE, USAGE};
 
 /// The options of simulated Docker hosts.
 #[derive(Debug, Args)]
@@ -95,7 +97,9 @@ struct Events {
 impl Docker {
     pub(super) fn run(self) -> Result<(), CommandError> {
         let target = self.target.resolve()?;
-        kubekv::gateway::raise_file_limit();
+        refuse_protocol(&target)?;
+        // A host polls the nodes and its networks, and two more connections are kept.
+        files::require(self.hosts.saturating_mul(4))?;
         let half = std::thread::available_parallelism().map_or(1, |all| all.get() / 2);
         let span = Duration::from_secs_f64;
         let events = &self.events;
@@ -128,7 +132,13 @@ impl Docker {
             arguments: std::env::args().skip(1).collect(),
             started_ms: time::unix_ms(),
             clients: u32::try_from(self.hosts).unwrap_or(u32::MAX),
-            rate: Some(events.containers),
+            rate: Some(
+                events.containers
+                    + events.network_changes
+                    + events.lists
+                    + events.restarts
+                    + events.deaths,
+            ),
             seconds: 0.0,
         };
         let progress = |elapsed: Duration, recent: &RecentSteps| {
@@ -140,6 +150,19 @@ impl Docker {
         let result = RunResult::of_fleet(target.name(), summary, self.hosts, &measured);
         self.output.print(&result)
     }
+}
+
+/// Refuses what no dockerd has: etcd's version 3, and credentials for ZooKeeper.
+fn refuse_protocol(target: &LoadTarget) -> Result<(), CommandError> {
+    let has_credentials = target.is_encrypted() || target.credentials.user.is_some();
+    let message = match target.protocol {
+        TargetProtocol::Etcd3 => "dockerd does not speak etcd's version 3: give etcd2://...",
+        TargetProtocol::ZooKeeper if has_credentials => {
+            "dockerd's client of ZooKeeper has neither TLS nor users: leave these options out"
+        }
+        TargetProtocol::Consul | TargetProtocol::Etcd2 | TargetProtocol::ZooKeeper => return Ok(()),
+    };
+    Err(CommandError::new(USAGE, message))
 }
 
 /// A rate between 0 and a million.

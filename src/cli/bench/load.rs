@@ -11,10 +11,11 @@ use kubekv::bench::report::{LoadSummary, RunResult};
 use kubekv::bench::run::{self, LoadOptions, Pace};
 use kubekv::model::time;
 
+use super::files;
 use super::key_arguments::KeyArguments;
 use super::output::Output;
 use super::target::TargetArguments;
-use crate::cli::exit::{CommandError, UNREACHABLE};
+use crate::cli::exit::{CommandError, UNREACHABLE, USAGE};
 
 /// The most threads.
 const MOST_THREADS: i64 = 256;
@@ -79,7 +80,8 @@ struct PaceArguments {
 /// Which of the keys.
 #[derive(Debug, Args)]
 struct ChoiceArguments {
-    /// The one key, or for list the prefix, of all operations; it must exist
+    /// The one key of all operations, or the prefix for list. get and cas need it to exist, lock needs it not to; create and
+    /// delete take new keys
     #[arg(long, value_name = "KEY", conflicts_with_all = ["keys", "per_directory", "key_width"])]
     key: Option<String>,
     /// The distribution of operations over the keys
@@ -127,10 +129,15 @@ impl Load {
     }
 
     fn run_mix(self, mix: OperationMix) -> Result<(), CommandError> {
+        let takes_new = |operation| matches!(operation, Operation::Create | Operation::Delete);
+        if self.choice.key.is_some() && mix.operations().any(takes_new) {
+            let message = "--key: create and delete take new keys, give --prefix";
+            return Err(CommandError::new(USAGE, message));
+        }
         let target = self.target.resolve()?;
         let pid = self.pace.pid;
         let options = options(mix, &self.pace, &self.keys, self.choice)?;
-        kubekv::gateway::raise_file_limit();
+        files::require(u64::from(options.clients))?;
         let summary = LoadSummary {
             arguments: std::env::args().skip(1).collect(),
             started_ms: time::unix_ms(),

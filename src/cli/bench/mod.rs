@@ -3,6 +3,7 @@
 mod compare;
 mod constant;
 mod docker;
+mod files;
 mod fill;
 mod key_arguments;
 mod load;

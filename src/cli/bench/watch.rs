@@ -10,10 +10,11 @@ use kubekv::bench::value::ValueShape;
 use kubekv::bench::watch::{self, WatchKind, WatchOptions};
 use kubekv::model::time;
 
+use super::files;
 use super::load::positive;
 use super::output::Output;
 use super::target::TargetArguments;
-use crate::cli::exit::{CommandError, UNREACHABLE};
+use crate::cli::exit::{CommandError, UNREACHABLE, USAGE};
 
 /// The options of watchers.
 #[derive(Debug, Args)]
@@ -54,7 +55,11 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) fn run(self, kind: WatchKind) -> Result<(), CommandError> {
         let target = self.target.resolve()?;
-        kubekv::gateway::raise_file_limit();
+        files::require(u64::from(self.watchers))?;
+        if self.prefix.is_empty() {
+            let message = "--prefix: want a text, so that the keys can be told from others";
+            return Err(CommandError::new(USAGE, message));
+        }
         let options = WatchOptions {
             kind,
             watchers: self.watchers,

@@ -105,7 +105,7 @@ impl EtcdStore {
     /// time, not the server's.
     pub async fn exists(&self, key: &str) -> Result<bool, KvError> {
         let target = path(key) + READ;
-        let request = Request::new("GET", &target);
+        let request = HttpRequest::new("GET", &target);
         let response = self.send(StoreRequest::Get, &request).await?;
         if response.status == 200 {
             return Ok(true);
