@@ -7,12 +7,18 @@ use super::path::child_path;
 use crate::bench::client::{Failure, Outcome};
 use crate::wire::zookeeper::{ChildrenReply, DataReply, ErrorCode, OpCode, WatchablePath};
 
+/// The longest path that is followed, in bytes.
+const MOST_PATH_BYTES: usize = 64 << 10;
+
 impl ZooKeeperClient {
     /// Reads all keys below a directory.
     pub async fn list(&mut self, prefix: &str) -> Result<Outcome, Failure> {
         let mut paths = vec![self.path(prefix)];
         let mut sum = Outcome::default();
         while let Some(path) = paths.pop() {
+            if path.len() > MOST_PATH_BYTES {
+                return Err(Failure::BadAnswer("an endless tree".to_owned()));
+            }
             let found = self.list_one(path, &mut paths).await?;
             sum.entries += found.entries;
             sum.bytes += found.bytes;
