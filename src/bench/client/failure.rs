@@ -1,5 +1,8 @@
 //! The failure of one operation.
 
+/// The longest refusal that is quoted, in characters.
+const MOST_QUOTED: usize = 120;
+
 /// Why an operation failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
@@ -22,12 +25,32 @@ pub enum Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        // The kind, not the whole text: failures are counted by their text.
+        // The kind, not the whole text: failures are counted by their text. Of TLS, the kind alone says nothing.
+        if error.kind() == std::io::ErrorKind::InvalidData {
+            return Self::Connection(error.to_string());
+        }
         Self::Connection(error.kind().to_string())
     }
 }
 
 impl Failure {
+    /// A read of a key, or of a prefix of keys, that does not exist: a measurement of nothing.
+    pub fn no_such_key() -> Self {
+        Self::Refused("no such key".to_owned())
+    }
+
+    /// A refusal in the server's own words, cut and without the numbers: failures are counted by their text, and shown in
+    /// terminals.
+    pub fn refused(label: &str, words: &[u8]) -> Self {
+        let quoted: String = String::from_utf8_lossy(words)
+            .trim()
+            .chars()
+            .take(MOST_QUOTED)
+            .map(|letter| if letter.is_ascii_digit() { '#' } else { letter })
+            .collect();
+        Self::Refused(format!("{label}{}", quoted.escape_debug()))
+    }
+
     /// Whether the connection cannot be used any more.
     pub fn ends_connection(&self) -> bool {
         match self {

@@ -11,7 +11,10 @@ impl Etcd3Client {
         let options = self.read_options();
         let result = self.kv().await?.get(key, options).await;
         let found = self.checked(result)?;
-        Ok(outcome(found.kvs()))
+        match outcome(found.kvs()) {
+            Outcome { entries: 0, .. } => Err(Failure::no_such_key()),
+            found => Ok(found),
+        }
     }
 
     /// The options of a read; none for a linearizable one.

@@ -64,6 +64,7 @@ impl RunResult {
                 conflicts: measured.run.conflicts,
                 requests,
             }),
+            not_sent: 0,
             longest_gap_ms: 0.0,
         }
     }

@@ -17,7 +17,12 @@ pub fn text(result: &RunResult) -> String {
 fn write_all(result: &RunResult, out: &mut String) -> std::fmt::Result {
     let load = &result.load;
     let pace = match load.rate {
+        Some(rate) if result.docker.is_some() => {
+            format!("{rate} containers a second start or stop")
+        }
+        Some(rate) if result.watch.is_some() => format!("{rate} writes a second due"),
         Some(rate) => format!("{rate} operations a second due"),
+        None if result.watch.is_some() => "a write when the last has woken its watchers".to_owned(),
         None => "each client waits for its answer".to_owned(),
     };
     writeln!(
@@ -27,6 +32,13 @@ fn write_all(result: &RunResult, out: &mut String) -> std::fmt::Result {
     )?;
     for (name, operation) in &result.operations {
         write_operation(name, operation, out)?;
+    }
+    if result.not_sent > 0 {
+        let not_sent = result.not_sent;
+        writeln!(
+            out,
+            "NOT SENT: {not_sent} operations that were due, since no client was free until the end."
+        )?;
     }
     write_client(result, out)?;
     if let Some(docker) = &result.docker {

@@ -18,7 +18,7 @@ pub struct Progress {
     /// How many failed since.
     pub failed: u64,
     /// How many due operations no client has taken yet.
-    pub waiting: usize,
+    pub waiting: u64,
 }
 
 /// Receives progress.
@@ -30,7 +30,7 @@ pub(super) struct Tally(Mutex<Progress>);
 
 impl Tally {
     /// Adds what a thread did.
-    pub(super) fn add(&self, latency: &Latencies, failed: u64, waiting: usize) {
+    pub(super) fn add(&self, latency: &Latencies, failed: u64, waiting: u64) {
         let mut sum = self.0.lock();
         sum.latency.add(latency);
         sum.failed += failed;

@@ -2,20 +2,22 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::context::RunContext;
-use super::options::LoadOptions;
+use super::options::{LoadOptions, Pace};
 use crate::bench::client::{Failure, Outcome};
 use crate::bench::measure::{Latencies, Recorder, Timing};
 use crate::bench::operation::Operation;
-use crate::bench::pace::Pacer;
+use crate::bench::pace::{Pacer, Schedule};
 
 /// What a thread's clients share.
 #[derive(Debug)]
 pub(super) struct ThreadState {
     pub(super) context: Arc<RunContext>,
-    pub(super) pacer: Pacer,
+    /// Hands out what is due; none where each client sends when its last operation was answered.
+    pacer: Option<Pacer>,
     recorder: RefCell<Recorder>,
     /// What happened since progress was last reported.
     recent: RefCell<(Latencies, u64)>,
@@ -23,10 +25,19 @@ pub(super) struct ThreadState {
 
 impl ThreadState {
     /// A state in which nothing was recorded.
-    pub(super) fn new(context: &Arc<RunContext>) -> Self {
+    pub(super) fn new(context: &Arc<RunContext>, thread: u32) -> Self {
+        let options = &context.options;
+        let pacer = match options.pace {
+            Pace::Closed => None,
+            Pace::Open(rate, arrivals) => {
+                let schedule = Schedule::new(rate, arrivals, thread, options.threads, options.seed);
+                // All threads count from the same time, so that their requests are spread evenly.
+                Some(Pacer::new(schedule, context.began, context.end))
+            }
+        };
         Self {
             context: Arc::clone(context),
-            pacer: Pacer::new(),
+            pacer,
             recorder: RefCell::default(),
             recent: RefCell::default(),
         }
@@ -35,6 +46,41 @@ impl ThreadState {
     /// The options of the run.
     pub(super) fn options(&self) -> &LoadOptions {
         &self.context.options
+    }
+
+    /// The pacer, if operations are due at a rate.
+    pub(super) fn pacer(&self) -> Option<&Pacer> {
+        self.pacer.as_ref()
+    }
+
+    /// Whether operations are due, or may be.
+    pub(super) fn goes_on(&self) -> bool {
+        match &self.pacer {
+            Some(pacer) => !pacer.is_closed(),
+            None => Instant::now() < self.context.end,
+        }
+    }
+
+    /// Waits until an operation is due; `None` when no more are.
+    pub(super) async fn due(&self) -> Option<Instant> {
+        match &self.pacer {
+            Some(pacer) => pacer.next().await,
+            None => Some(Instant::now()),
+        }
+    }
+
+    /// How many operations were due, and no client was free to send them.
+    pub(super) fn waiting(&self) -> u64 {
+        let waiting = self.pacer.as_ref().map_or(0, Pacer::waiting);
+        u64::try_from(waiting).unwrap_or(u64::MAX)
+    }
+
+    /// Records how late an operation was sent although its client was free: that is no fault of the server.
+    pub(super) fn sent(&self, due: Instant, free: Instant, sent: Instant) {
+        if self.pacer.is_some() && due >= self.context.start {
+            let late = sent.saturating_duration_since(due.max(free));
+            self.recorder.borrow_mut().lateness.record(late);
+        }
     }
 
     /// Records an operation: for progress always, for the result if it was due after the start.
@@ -60,11 +106,6 @@ impl ThreadState {
         self.recorder.borrow_mut().record(operation, timing, result);
     }
 
-    /// Records how late an operation was sent although its client was free.
-    pub(super) fn late(&self, by: Duration) {
-        self.recorder.borrow_mut().lateness.record(by);
-    }
-
     /// What was recorded.
     pub(super) fn recorded(&self) -> Recorder {
         self.recorder.borrow().clone()
@@ -74,7 +115,7 @@ impl ThreadState {
     pub(super) fn report(&self) {
         let mut recent = self.recent.borrow_mut();
         let tally = &self.context.tally;
-        tally.add(&recent.0, recent.1, self.pacer.waiting());
+        tally.add(&recent.0, recent.1, self.waiting());
         recent.0.clear();
         recent.1 = 0;
     }

@@ -26,6 +26,8 @@ const SETTLE: Duration = Duration::from_millis(50);
 pub struct Measured {
     /// The operations that were due while it was measured.
     pub recorder: Recorder,
+    /// How many operations were due, and no client was free to send them, until the end.
+    pub not_sent: u64,
     /// How long it was measured.
     pub elapsed: Duration,
     /// The load on the client.
@@ -58,17 +60,18 @@ pub fn run(
     server: Option<u32>,
     progress: ProgressSink<'_>,
 ) -> Result<Measured, RunError> {
+    server_use(server)?;
     fill::fill(target, &options)?;
-    let server_use = |pid: u32| ServerUse::of(pid).ok_or(RunError::NoServer(pid));
-    let (warm_up, duration) = (options.warm_up, options.duration);
-    let start = Instant::now() + SETTLE + warm_up;
-    let end = start + duration;
+    let began = Instant::now() + SETTLE;
+    let start = began + options.warm_up;
+    let end = start + options.duration;
     let context = Arc::new(RunContext {
         target: Arc::clone(target),
         chooser: KeyChooser::new(options.distribution, options.keys.count),
         unique: format!("{:08x}", fastrand::u32(..)),
         tally: Tally::default(),
         gap: GapMeter::new(start),
+        began,
         start,
         end,
         options,
@@ -87,14 +90,16 @@ pub fn run(
         reports.push(ended?);
     }
     let longest_gap = context.gap.longest(end);
-    let mut measured = sum(&reports, duration);
+    let mut measured = sum(&reports, context.options.duration);
     measured.longest_gap = longest_gap;
     measured.server = before.zip(after);
-    // The server may have been stopped meanwhile, which a run with --pid must not hide.
-    if let Some(pid) = server {
-        server_use(pid)?;
-    }
     Ok(measured)
+}
+
+/// The server's use of the machine, if it is asked for.
+fn server_use(server: Option<u32>) -> Result<Option<ServerUse>, RunError> {
+    let of = |pid| ServerUse::of(pid).ok_or(RunError::NoServer(pid));
+    server.map(of).transpose()
 }
 
 /// Shows progress until a time; then the server's use of the machine.
@@ -104,7 +109,6 @@ fn watch_until(
     progress: ProgressSink<'_>,
     server: Option<u32>,
 ) -> Result<Option<ServerUse>, RunError> {
-    let began = context.start.checked_sub(context.options.warm_up);
     loop {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -112,14 +116,11 @@ fn watch_until(
         }
         std::thread::sleep(left.min(PROGRESS));
         let mut seen = context.tally.take();
-        seen.elapsed = began.map_or(Duration::ZERO, |began| began.elapsed());
+        seen.elapsed = Instant::now().saturating_duration_since(context.began);
         seen.is_warm_up = Instant::now() < context.start;
         progress(&seen);
     }
-    match server {
-        None => Ok(None),
-        Some(pid) => ServerUse::of(pid).map(Some).ok_or(RunError::NoServer(pid)),
-    }
+    server_use(server)
 }
 
 fn sum(reports: &[ThreadReport], elapsed: Duration) -> Measured {
@@ -132,6 +133,7 @@ fn sum(reports: &[ThreadReport], elapsed: Duration) -> Measured {
     client.lateness = recorder.lateness.clone();
     Measured {
         recorder,
+        not_sent: reports.iter().map(|report| report.not_sent).sum(),
         elapsed,
         client,
         longest_gap: Duration::ZERO,

@@ -15,7 +15,7 @@ impl ZooKeeperClient {
         synced(sync).await?;
         let reply = read.await?;
         if reply.answer == Err(ErrorCode::NoNode) {
-            return Ok(Outcome::default());
+            return Err(Failure::no_such_key());
         }
         Ok(Outcome {
             entries: 1,

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use clap::Args;
-use kubekv::bench::docker::{self, EventRates, FleetOptions, FleetRunOptions, RecentSteps};
-use kubekv::bench::report::{self, LoadSummary, RunResult};
-use kubekv::model::time;
+use kubekv::bench::docker::{
+    self, EventRates, FleetError, FleetOptions, FleetRunOptions, RecentSteps,
+};
+use kubekv::bench::report::{self, RunResult};
 
 use super::load::{positive, seconds};
-use super::output::Output;
+use super::output::{self, Output};
 use super::target::TargetArguments;
-use crate::cli::exit::{CommandError, UNREACHABLE};
+use crate::cli::exit::{CommandError, IO, UNREACHABLE, USAGE};
 
 /// The options of simulated Docker hosts.
 #[derive(Debug, Args)]
@@ -124,19 +125,20 @@ impl Docker {
             keep: self.keep,
             server: self.pid,
         };
-        let summary = LoadSummary {
-            arguments: std::env::args().skip(1).collect(),
-            started_ms: time::unix_ms(),
-            clients: u32::try_from(self.hosts).unwrap_or(u32::MAX),
-            rate: Some(events.containers),
-            seconds: 0.0,
-        };
+        let hosts = u32::try_from(self.hosts).unwrap_or(u32::MAX);
+        let summary = output::summary(hosts, Some(events.containers));
         let progress = |elapsed: Duration, recent: &RecentSteps| {
             self.output
                 .progress_line(&report::fleet_progress_line(elapsed, recent));
         };
-        let measured = docker::run(&target, &options, &progress)
-            .map_err(|error| CommandError::new(UNREACHABLE, error.to_string()))?;
+        let measured = docker::run(&target, &options, &progress).map_err(|error| {
+            let code = match error {
+                FleetError::Start(_) => UNREACHABLE,
+                FleetError::Runtime(_) => IO,
+                FleetError::NoServer(_) => USAGE,
+            };
+            CommandError::new(code, error.to_string())
+        })?;
         let result = RunResult::of_fleet(target.name(), summary, self.hosts, &measured);
         self.output.print(&result)
     }
