@@ -128,7 +128,7 @@ takeover() {
             target=etcd2://${etcd[first]},${etcd[second]}
             "$kubekv" bench fill "$target" --keys 4
             for kind in put get; do
-                load "$work/outage-$kind.json" $kind "$target" --clients 4 --rate 400 --keys 4 --no-fill --warm-up 1 \
+                load "$work/outage-$kind.json" $kind "$target" --clients 4 --rate 400 --keys 4 --warm-up 1 \
                     --duration $((duration + 6)) &
                 pid[load-$kind]=$!
             done

@@ -2,6 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::key_path::key_path;
 use super::reach::Reach;
@@ -10,7 +13,7 @@ use crate::bench::http::{HttpRequest, HttpResponse};
 use crate::bench::target::LoadTarget;
 
 /// The longest wait of a blocking query, which Consul bounds to this.
-const WAIT: &str = "10m";
+const WAIT: Duration = Duration::from_secs(600);
 
 /// The wait for a lock that another session holds.
 const LOCK_WAIT: &str = "60s";
@@ -25,6 +28,8 @@ pub struct ConsulClient {
     indexes: HashMap<String, u64>,
     /// The session that locks are taken with.
     session: Option<String>,
+    /// The session of a lock whose request was not answered: it may hold the lock, and must not keep it from others.
+    doubtful: Option<String>,
 }
 
 impl ConsulClient {
@@ -38,13 +43,14 @@ impl ConsulClient {
             },
             indexes: HashMap::new(),
             session: None,
+            doubtful: None,
         }
     }
 
     /// Reads a key.
     pub async fn get(&mut self, key: &str) -> Result<Outcome, Failure> {
         let target = format!("{}{}", path(key), self.consistency);
-        self.read(&target).await.map(|found| outcome(&found))
+        self.read(&target).await
     }
 
     /// Reads all keys with a prefix.
@@ -54,18 +60,18 @@ impl ConsulClient {
             _ => "&consistent=",
         };
         let target = format!("{}?recurse={consistent}", path(prefix));
-        self.read(&target).await.map(|found| outcome(&found))
+        self.read(&target).await
     }
 
     /// Writes a key.
     pub async fn put(&mut self, key: &str, value: &[u8]) -> Result<Outcome, Failure> {
         let target = path(key);
-        let request = HttpRequest::with_body("PUT", &target, value);
+        let request = HttpRequest::with_body("PUT", &target, value).counted();
         let response = self.reach.expect(&request).await?;
         Ok(outcome(&response))
     }
 
-    /// Writes a key if it has not changed since this client last read or wrote it.
+    /// Writes a key if it has not changed since this client last read or wrote it; one that did not exist is created.
     pub async fn cas(&mut self, key: &str, value: &[u8]) -> Result<Outcome, Failure> {
         let index = match self.indexes.get(key) {
             Some(index) => *index,
@@ -101,13 +107,25 @@ impl ConsulClient {
 
     /// Takes a lock, waiting for its holder.
     pub async fn lock(&mut self, key: &str) -> Result<HeldLock, Failure> {
+        if let Some(doubtful) = self.doubtful.take() {
+            let target = format!("/v1/session/destroy/{doubtful}");
+            self.reach.send(&HttpRequest::new("PUT", &target)).await?;
+        }
         let session = self.session().await?;
+        // Until the outcome is known. A refused session has ended, and is replaced, too.
+        self.doubtful = self.session.take();
+        self.acquire(key, &session).await?;
+        self.session = self.doubtful.take();
+        Ok(HeldLock::Session(session))
+    }
+
+    async fn acquire(&mut self, key: &str, session: &str) -> Result<(), Failure> {
         let acquire = format!("{}?acquire={session}", path(key));
         loop {
             let request = HttpRequest::with_body("PUT", &acquire, b"");
             let response = self.reach.expect(&request).await?;
             if is_true(&response)? {
-                return Ok(HeldLock::Session(session));
+                return Ok(());
             }
             let seen = self
                 .reach
@@ -134,31 +152,47 @@ impl ConsulClient {
 
     /// Waits for the next change of a key by a blocking query. The first call returns at once, with the index to wait from.
     pub async fn poll(&mut self, key: &str) -> Result<Outcome, Failure> {
-        let target = match self.indexes.get(key) {
-            Some(index) => format!("{}?index={index}&wait={WAIT}", path(key)),
-            None => path(key),
-        };
-        let response = self.reach.send(&HttpRequest::new("GET", &target)).await?;
-        if response.status != 200 && response.status != 404 {
-            return Err(response.refusal());
+        let last = self.indexes.get(key).copied();
+        loop {
+            let target = match last {
+                Some(index) => format!("{}?index={index}&wait={}s", path(key), WAIT.as_secs()),
+                None => path(key),
+            };
+            let sent = Instant::now();
+            let response = self.reach.send(&HttpRequest::new("GET", &target)).await?;
+            if response.status != 200 && response.status != 404 {
+                return Err(response.refusal());
+            }
+            let index = index_of(&response)?;
+            if last.is_some_and(|last| index < last) {
+                let why = "X-Consul-Index goes backwards".to_owned();
+                return Err(Failure::BadAnswer(why));
+            }
+            // The end of the wait is no change. An earlier answer wakes the client, whatever its index.
+            if last == Some(index) && sent.elapsed() >= WAIT {
+                continue;
+            }
+            self.indexes.insert(key.to_owned(), index);
+            return Ok(outcome(&response));
         }
-        self.indexes.insert(key.to_owned(), index_of(&response)?);
+    }
+
+    async fn read(&mut self, target: &str) -> Result<Outcome, Failure> {
+        let request = HttpRequest::new("GET", target).counted();
+        let response = self.reach.expect(&request).await?;
         Ok(outcome(&response))
     }
 
-    async fn read(&mut self, target: &str) -> Result<HttpResponse, Failure> {
-        let response = self.reach.send(&HttpRequest::new("GET", target)).await?;
-        match response.status {
-            200 => Ok(response),
-            404 => Err(Failure::NoSuchKey),
-            _ => Err(response.refusal()),
-        }
-    }
-
+    /// The index of a key; 0 where it does not exist.
     async fn index(&mut self, key: &str) -> Result<u64, Failure> {
         let target = format!("{}?consistent=", path(key));
-        let response = self.read(&target).await?;
-        index_of(&response)
+        let request = HttpRequest::new("GET", &target).counted();
+        let response = self.reach.send(&request).await?;
+        match response.status {
+            404 => Ok(0),
+            200..300 => index_of(&response),
+            _ => Err(response.refusal()),
+        }
     }
 
     async fn put_if(&mut self, key: &str, value: &[u8], index: u64) -> Result<Outcome, Failure> {
@@ -171,7 +205,7 @@ impl ConsulClient {
         })
     }
 
-    /// The session of this client, without a TTL: it ends when the server loses it.
+    /// The session of this client. Its TTL, an hour, ends one that was left behind.
     async fn session(&mut self) -> Result<String, Failure> {
         if let Some(session) = &self.session {
             return Ok(session.clone());
@@ -194,7 +228,7 @@ fn path(key: &str) -> String {
 }
 
 fn outcome(response: &HttpResponse) -> Outcome {
-    Outcome::of_bytes(response.body.len())
+    Outcome::of_length(response.length)
 }
 
 /// Whether a write took effect. Consul compresses even this answer.
@@ -202,9 +236,11 @@ fn is_true(response: &HttpResponse) -> Result<bool, Failure> {
     Ok(response.text()?.starts_with(b"true"))
 }
 
+/// The index of an answer, which is above 0: a query with 0 would not wait.
 fn index_of(response: &HttpResponse) -> Result<u64, Failure> {
     response
         .number("x-consul-index")
+        .filter(|index| *index > 0)
         .ok_or_else(|| Failure::BadAnswer("no X-Consul-Index".to_owned()))
 }
 

@@ -28,7 +28,7 @@ pub struct Etcd2Client {
     streamed: Option<String>,
 }
 
-/// What is read of an answer.
+/// The part of an answer that is read.
 #[derive(Debug, Deserialize)]
 struct Answer {
     #[serde(default)]
@@ -45,6 +45,8 @@ struct Node {
     modified: u64,
 }
 
+/// The error code of a key that does not exist.
+const KEY_NOT_FOUND: u32 = 100;
 /// The error code of a failed comparison.
 const COMPARE_FAILED: u32 = 101;
 /// The error code of a key that exists.
@@ -69,12 +71,7 @@ impl Etcd2Client {
             Consistency::Default => "",
         };
         let target = format!("{}{query}", path(key));
-        let response = self.reach.send(&HttpRequest::new("GET", &target)).await?;
-        match response.status {
-            200 => Ok(outcome(&response)),
-            404 => Err(Failure::NoSuchKey),
-            _ => Err(response.refusal()),
-        }
+        self.count(&HttpRequest::new("GET", &target)).await
     }
 
     /// Reads all keys below a directory.
@@ -85,25 +82,26 @@ impl Etcd2Client {
         };
         let directory = path(prefix.trim_end_matches('/'));
         let target = format!("{directory}?{quorum}recursive=true&sorted=true");
-        let response = self.reach.expect(&HttpRequest::new("GET", &target)).await?;
-        Ok(outcome(&response))
+        self.count(&HttpRequest::new("GET", &target)).await
     }
 
     /// Writes a key.
     pub async fn put(&mut self, key: &str, value: &[u8]) -> Result<Outcome, Failure> {
         let (target, form) = (path(key), form(value));
-        let request = HttpRequest::with_form("PUT", &target, &form);
-        let response = self.reach.expect(&request).await?;
-        Ok(outcome(&response))
+        self.count(&HttpRequest::with_form("PUT", &target, &form))
+            .await
     }
 
-    /// Writes a key if it has not changed since this client last read or wrote it.
+    /// Writes a key if it has not changed since this client last read or wrote it; one that did not exist is created.
     pub async fn cas(&mut self, key: &str, value: &[u8]) -> Result<Outcome, Failure> {
         let index = match self.indexes.get(key) {
             Some(index) => *index,
             None => self.index(key).await?,
         };
-        let target = format!("{}?prevExist=true&prevIndex={index}", path(key));
+        let target = match index {
+            0 => format!("{}?prevExist=false", path(key)),
+            _ => format!("{}?prevExist=true&prevIndex={index}", path(key)),
+        };
         let (done, answer) = self.put_if(&target, value).await?;
         match answer.node {
             Some(node) if !done.conflict => self.indexes.insert(key.to_owned(), node.modified),
@@ -179,21 +177,19 @@ impl Etcd2Client {
         };
         let target = format!("{}?wait=true&waitIndex={from}", path(key));
         let response = self.reach.expect(&HttpRequest::new("GET", &target)).await?;
-        let seen = answer(&response)?.node.map_or(0, |node| node.modified);
-        self.polls.insert(key.to_owned(), seen.saturating_add(1));
+        let Some(node) = answer(&response)?.node else {
+            return Err(Failure::BadAnswer("an event without a node".to_owned()));
+        };
+        let next = node.modified.saturating_add(1);
+        self.polls.insert(key.to_owned(), next);
         Ok(outcome(&response))
     }
 
     /// Waits for the next event of a key on a stream. The first call returns at once, when the stream has begun.
     pub async fn watch(&mut self, key: &str) -> Result<Outcome, Failure> {
         if self.streamed.as_deref() != Some(key) {
-            let index = index_of(
-                &self
-                    .reach
-                    .send(&HttpRequest::new("GET", &path(key)))
-                    .await?,
-            )?;
-            let from = index.saturating_add(1);
+            let seen = self.reach.send(&HttpRequest::new("GET", &path(key))).await;
+            let from = index_of(&seen?)?.saturating_add(1);
             let target = format!("{}?wait=true&stream=true&waitIndex={from}", path(key));
             let request = HttpRequest::new("GET", &target);
             let connection = self.reach.connection().await?;
@@ -204,18 +200,33 @@ impl Etcd2Client {
             return Ok(Outcome::default());
         }
         let connection = self.reach.connection().await?;
-        let events = connection.next_events().await?;
-        Ok(Outcome::of_bytes(events.len()))
+        let event = connection.next_event().await;
+        if event.is_err() {
+            self.streamed = None;
+        }
+        Ok(Outcome::of_bytes(event?.len()))
     }
 
+    /// Sends a request of whose answer only the length matters.
+    async fn count(&mut self, request: &HttpRequest<'_>) -> Result<Outcome, Failure> {
+        let response = self.reach.expect(&request.counted()).await?;
+        Ok(outcome(&response))
+    }
+
+    /// The index of a key; 0 where it does not exist.
     async fn index(&mut self, key: &str) -> Result<u64, Failure> {
         let target = format!("{}?quorum=true", path(key));
-        let response = self.reach.expect(&HttpRequest::new("GET", &target)).await?;
+        let response = self.reach.send(&HttpRequest::new("GET", &target)).await?;
+        let answer = answer(&response)?;
         let bad = || Failure::BadAnswer("a key without an index".to_owned());
-        answer(&response)?
-            .node
-            .map(|node| node.modified)
-            .ok_or_else(bad)
+        match answer.error {
+            KEY_NOT_FOUND => Ok(0),
+            0 if response.status < 300 => {
+                let node = answer.node.filter(|node| node.modified > 0);
+                node.map(|node| node.modified).ok_or_else(bad)
+            }
+            _ => Err(response.refusal()),
+        }
     }
 
     async fn put_if(&mut self, target: &str, value: &[u8]) -> Result<(Outcome, Answer), Failure> {
@@ -225,7 +236,8 @@ impl Etcd2Client {
         let answer = answer(&response)?;
         match answer.error {
             0 if response.status < 300 => Ok((outcome(&response), answer)),
-            COMPARE_FAILED | NODE_EXISTS => {
+            // Of a key that was deleted since it was read, too.
+            KEY_NOT_FOUND | COMPARE_FAILED | NODE_EXISTS => {
                 let conflict = Outcome {
                     conflict: true,
                     ..outcome(&response)
@@ -248,7 +260,7 @@ fn form(value: &[u8]) -> String {
 }
 
 fn outcome(response: &HttpResponse) -> Outcome {
-    Outcome::of_bytes(response.body.len())
+    Outcome::of_length(response.length)
 }
 
 fn answer(response: &HttpResponse) -> Result<Answer, Failure> {

@@ -1,26 +1,20 @@
 //! The failure of one operation.
 
+/// The longest refusal that is quoted, in characters.
+const MOST_QUOTED: usize = 120;
+
 /// Why an operation failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// The server refused, in its own words.
     #[error("refused: {0}")]
     Refused(String),
-    /// A key that was to be read does not exist.
-    #[error("no such key")]
-    NoSuchKey,
     /// The connection was lost, or could not be opened.
     #[error("connection: {0}")]
     Connection(String),
     /// No answer within the time allowed.
     #[error("timeout")]
     Timeout,
-    /// No answer when the run had ended and the time for late ones was over.
-    #[error("no answer by the end of the run")]
-    Unanswered,
-    /// It was due, and no connection was free until the end.
-    #[error("due and never sent: every connection waited for an answer")]
-    NeverSent,
     /// The answer is not one of this protocol.
     #[error("bad answer: {0}")]
     BadAnswer(String),
@@ -31,17 +25,37 @@ pub enum Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        // The kind, not the whole text: failures are counted by their text.
+        // The kind, not the whole text: failures are counted by their text. Of TLS, the kind alone says nothing.
+        if error.kind() == std::io::ErrorKind::InvalidData {
+            return Self::Connection(error.to_string());
+        }
         Self::Connection(error.kind().to_string())
     }
 }
 
 impl Failure {
+    /// A read of a key, or of a prefix of keys, that does not exist: a measurement of nothing.
+    pub fn no_such_key() -> Self {
+        Self::Refused("no such key".to_owned())
+    }
+
+    /// A refusal in the server's own words, cut and without the numbers: failures are counted by their text, and shown in
+    /// terminals.
+    pub fn refused(label: &str, words: &[u8]) -> Self {
+        let quoted: String = String::from_utf8_lossy(words)
+            .trim()
+            .chars()
+            .take(MOST_QUOTED)
+            .map(|letter| if letter.is_ascii_digit() { '#' } else { letter })
+            .collect();
+        Self::Refused(format!("{label}{}", quoted.escape_debug()))
+    }
+
     /// Whether the connection cannot be used any more.
     pub fn ends_connection(&self) -> bool {
         match self {
-            Self::Refused(_) | Self::NoSuchKey | Self::Unsupported(_) | Self::NeverSent => false,
-            Self::Connection(_) | Self::Timeout | Self::Unanswered | Self::BadAnswer(_) => true,
+            Self::Refused(_) | Self::Unsupported(_) => false,
+            Self::Connection(_) | Self::Timeout | Self::BadAnswer(_) => true,
         }
     }
 }

@@ -14,8 +14,13 @@ pub struct Outcome {
 impl Outcome {
     /// An answer of this many bytes.
     pub fn of_bytes(bytes: usize) -> Self {
+        Self::of_length(u64::try_from(bytes).unwrap_or(u64::MAX))
+    }
+
+    /// An answer of this length, in bytes.
+    pub fn of_length(bytes: u64) -> Self {
         Self {
-            bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
+            bytes,
             ..Self::default()
         }
     }

@@ -50,25 +50,19 @@ impl Reach {
         }
     }
 
-    /// The open connection.
+    /// The open connection. One that the server closed since its last answer is replaced, as Go's clients do.
     pub(super) async fn connection(&mut self) -> Result<&mut HttpConnection, Failure> {
-        if self
-            .connection
-            .as_ref()
-            .is_none_or(HttpConnection::is_closed)
-        {
-            self.connection = None;
-            let count = u64::try_from(self.target.servers.len()).unwrap_or(1);
-            let turn = self.number.wrapping_add(self.opened).checked_rem(count);
-            self.opened = self.opened.wrapping_add(1);
-            let turn = usize::try_from(turn.unwrap_or(0)).unwrap_or(0);
-            let server = self.target.servers.get(turn);
-            let server = server.ok_or_else(|| Failure::Connection("no server".to_owned()))?;
-            let opened = HttpConnection::open(&self.target, server, self.number).await?;
-            return Ok(self.connection.insert(opened));
+        let mut kept = self.connection.take();
+        if kept.as_mut().is_some_and(HttpConnection::has_ended) {
+            kept = None;
         }
-        self.connection
-            .as_mut()
-            .ok_or_else(|| Failure::Connection("closed".to_owned()))
+        let connection = if let Some(connection) = kept {
+            connection
+        } else {
+            let server = self.target.server(self.number, self.opened)?;
+            self.opened = self.opened.wrapping_add(1);
+            HttpConnection::open(&self.target, server, self.number).await?
+        };
+        Ok(self.connection.insert(connection))
     }
 }

@@ -12,7 +12,7 @@ pub(super) fn failure(error: &Error) -> Failure {
         // Whatever the transport says has a source; an answer of the server has none.
         && status.source().is_none()
     {
-        return Failure::Refused(status.message().to_owned());
+        return Failure::refused("", status.message().as_bytes());
     }
     Failure::Connection(root_cause(error))
 }

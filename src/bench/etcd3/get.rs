@@ -11,9 +11,9 @@ impl Etcd3Client {
         let options = self.read_options();
         let result = self.kv().await?.get(key, options).await;
         let found = self.checked(result)?;
-        match found.kvs() {
-            [] => Err(Failure::NoSuchKey),
-            entries => Ok(outcome(entries)),
+        match outcome(found.kvs()) {
+            Outcome { entries: 0, .. } => Err(Failure::no_such_key()),
+            found => Ok(found),
         }
     }
 

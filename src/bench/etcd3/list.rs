@@ -10,6 +10,9 @@ impl Etcd3Client {
         let options = self.read_options().unwrap_or_default().with_prefix();
         let result = self.kv().await?.get(prefix, Some(options)).await;
         let found = self.checked(result)?;
-        Ok(outcome(found.kvs()))
+        match outcome(found.kvs()) {
+            Outcome { entries: 0, .. } => Err(Failure::no_such_key()),
+            found => Ok(found),
+        }
     }
 }

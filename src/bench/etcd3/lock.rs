@@ -105,8 +105,8 @@ async fn deletion(stream: &mut WatchStream) -> Result<Result<(), Failure>, Error
             continue;
         }
         if message.canceled() {
-            let why = message.cancel_reason().to_owned();
-            return Ok(Err(Failure::Refused(why)));
+            let why = message.cancel_reason().as_bytes();
+            return Ok(Err(Failure::refused("", why)));
         }
         let mut events = message.events().iter();
         if events.any(|event| event.event_type() == EventType::Delete) {

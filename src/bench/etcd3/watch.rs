@@ -61,8 +61,8 @@ async fn message(
         match stream.message().await? {
             None => return Ok(Err(Failure::Connection("the stream ended".to_owned()))),
             Some(message) if message.canceled() => {
-                let why = message.cancel_reason().to_owned();
-                return Ok(Err(Failure::Refused(why)));
+                let why = message.cancel_reason().as_bytes();
+                return Ok(Err(Failure::refused("", why)));
             }
             Some(message) if is_wanted(&message) => return Ok(Ok(message)),
             Some(_) => {}

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 
-use super::body::ChunkDecoder;
+use super::body::{Body, ChunkDecoder};
 use super::head::{BodyEnd, ResponseHead};
 use super::{HttpRequest, HttpResponse};
 use crate::bench::TargetStream;
@@ -17,6 +17,12 @@ use crate::bench::target::{LoadTarget, TargetServer};
 
 /// The buffer for responses that a new connection has, in bytes: thousands of parked polls hold one each.
 const INPUT_BYTES: usize = 1024;
+
+/// The most bytes that one read of a longer body takes.
+const MOST_INPUT_BYTES: u64 = 64 << 10;
+
+/// The most interim responses (1xx) before the one that counts.
+const MOST_INTERIM: usize = 16;
 
 /// A kept-alive connection to one server.
 #[derive(Debug)]
@@ -28,8 +34,8 @@ pub struct HttpConnection {
     input: BytesMut,
     /// Whether no further request can be sent.
     is_closed: bool,
-    /// The decoder of a stream of events, while one is received.
-    events: Option<ChunkDecoder>,
+    /// The stream of events, while one is received.
+    events: Option<(ChunkDecoder, Body)>,
 }
 
 impl HttpConnection {
@@ -61,24 +67,28 @@ impl HttpConnection {
 
     /// Whether the connection has ended while it was unused, as far as is known without waiting.
     pub fn has_ended(&mut self) -> bool {
+        if self.is_closed || self.events.is_some() {
+            return self.is_closed;
+        }
         let mut byte = [0_u8; 1];
         let mut unexpected = ReadBuf::new(&mut byte);
         let mut context = Context::from_waker(Waker::noop());
         // Bytes that nobody asked for are no better than the end.
         let read = Pin::new(&mut self.stream).poll_read(&mut context, &mut unexpected);
-        self.is_closed |= read.is_ready();
+        self.is_closed = read.is_ready();
         self.is_closed
     }
 
     /// Sends a request and receives its response. A future that is dropped leaves the connection closed.
     pub async fn send(&mut self, request: &HttpRequest<'_>) -> Result<HttpResponse, Failure> {
         let head = self.begin(request).await?;
-        let response = self.response(head).await?;
-        self.is_closed = head.is_last;
+        let response = self.response(head, request.is_counted).await?;
+        // Bytes that nobody asked for would be taken for the answer of the next request.
+        self.is_closed = head.is_last || !self.input.is_empty();
         Ok(response)
     }
 
-    /// Sends a request whose answer is an endless body of events; [`Self::next_events`] receives them, and nothing else can be
+    /// Sends a request whose answer is an endless body of events; [`Self::next_event`] receives them, and nothing else can be
     /// sent on this connection. A refusal is the response that it is.
     pub async fn send_for_events(
         &mut self,
@@ -86,96 +96,126 @@ impl HttpConnection {
     ) -> Result<Option<HttpResponse>, Failure> {
         let head = self.begin(request).await?;
         if head.status != 200 || head.body != BodyEnd::Chunks {
-            return Ok(Some(self.response(head).await?));
+            return Ok(Some(self.response(head, false).await?));
         }
         let _head = self.input.split_to(head.length);
-        self.events = Some(ChunkDecoder::default());
+        self.events = Some((ChunkDecoder::default(), Body::kept()));
         self.is_closed = false;
         Ok(None)
     }
 
-    /// The bytes of the events that arrive next, at least one.
-    pub async fn next_events(&mut self) -> Result<Bytes, Failure> {
+    /// The bytes of the event that arrives next, a line.
+    pub async fn next_event(&mut self) -> Result<Bytes, Failure> {
         loop {
-            if let Some(decoder) = &mut self.events {
-                match decoder.take(&mut self.input)? {
-                    Some(rest) if rest.is_empty() => {
-                        return Err(Failure::Connection("the stream ended".to_owned()));
-                    }
-                    Some(rest) => return Ok(rest),
-                    None => {}
-                }
-                let data = decoder.take_data();
-                if !data.is_empty() {
-                    return Ok(data);
-                }
+            let Some((decoder, body)) = &mut self.events else {
+                return Err(closed());
+            };
+            let is_over = decoder.take(&mut self.input, body)?;
+            if let Some(event) = body.take_line() {
+                return Ok(event);
             }
-            self.receive().await?;
+            if is_over {
+                return Err(Failure::Connection("the stream ended".to_owned()));
+            }
+            self.receive(0).await?;
         }
     }
 
     /// Sends a request and receives the head of its response.
     async fn begin(&mut self, request: &HttpRequest<'_>) -> Result<ResponseHead, Failure> {
         if std::mem::replace(&mut self.is_closed, true) || self.events.is_some() {
-            return Err(Failure::Connection("closed".to_owned()));
+            return Err(closed());
         }
         self.output.clear();
         request.write(&self.common, &mut self.output);
         self.stream.write_all(&self.output).await?;
         self.stream.flush().await?;
+        for _ in 0..=MOST_INTERIM {
+            let head = self.head().await?;
+            if head.status >= 200 {
+                return Ok(head);
+            }
+            let _interim = self.input.split_to(head.length);
+        }
+        let why = "no end of interim responses".to_owned();
+        Err(Failure::BadAnswer(why))
+    }
+
+    async fn head(&mut self) -> Result<ResponseHead, Failure> {
         loop {
             if let Some(head) = ResponseHead::parse(&self.input)? {
-                if head.status >= 200 {
-                    return Ok(head);
-                }
-                let _interim = self.input.split_to(head.length);
-                continue;
+                return Ok(head);
             }
-            self.receive().await?;
+            self.receive(0).await?;
         }
     }
 
-    async fn response(&mut self, head: ResponseHead) -> Result<HttpResponse, Failure> {
+    async fn response(
+        &mut self,
+        head: ResponseHead,
+        is_counted: bool,
+    ) -> Result<HttpResponse, Failure> {
         let bytes = self.input.split_to(head.length).freeze();
-        let body = match head.body {
+        // A refusal is quoted.
+        let mut body = if is_counted && head.status < 300 {
+            Body::counted()
+        } else {
+            Body::kept()
+        };
+        match head.body {
             BodyEnd::Length(length) => {
-                // One allocation for a long body, whose bytes arrive in many pieces.
-                self.input.reserve(length.saturating_sub(self.input.len()));
-                while self.input.len() < length {
-                    self.receive().await?;
+                let mut left = length;
+                loop {
+                    left = left.saturating_sub(body.take(&mut self.input, left)?);
+                    if left == 0 {
+                        break;
+                    }
+                    self.receive(left).await?;
                 }
-                self.input.split_to(length).freeze()
             }
             BodyEnd::Chunks => {
                 let mut decoder = ChunkDecoder::default();
-                loop {
-                    if let Some(body) = decoder.take(&mut self.input)? {
-                        break body;
-                    }
-                    self.receive().await?;
+                while !decoder.take(&mut self.input, &mut body)? {
+                    self.receive(body.length()).await?;
                 }
             }
-            BodyEnd::Close => {
-                while self.stream.read_buf(&mut self.input).await? > 0 {}
-                self.input.split().freeze()
-            }
-        };
+            BodyEnd::Close => loop {
+                body.take(&mut self.input, u64::MAX)?;
+                self.reserve(body.length());
+                if self.stream.read_buf(&mut self.input).await? == 0 {
+                    break;
+                }
+            },
+        }
         Ok(HttpResponse {
             status: head.status,
             head: bytes,
-            body,
+            length: body.length(),
+            body: body.into_kept(),
         })
     }
 
-    async fn receive(&mut self) -> Result<(), Failure> {
-        if self.input.capacity() == self.input.len() {
-            self.input.reserve(INPUT_BYTES);
-        }
+    /// Receives what has arrived, at least a byte; as many as this may be to come.
+    async fn receive(&mut self, expected: u64) -> Result<(), Failure> {
+        self.reserve(expected);
         match self.stream.read_buf(&mut self.input).await? {
             0 => Err(Failure::Connection("closed by the server".to_owned())),
             _ => Ok(()),
         }
     }
+
+    /// Makes room for a read. No more than a part of what a server promises: it may promise anything.
+    fn reserve(&mut self, expected: u64) {
+        let room = usize::try_from(expected.min(MOST_INPUT_BYTES)).unwrap_or(INPUT_BYTES);
+        let is_full = self.input.capacity() == self.input.len();
+        if is_full || room > INPUT_BYTES {
+            self.input.reserve(room.max(INPUT_BYTES));
+        }
+    }
+}
+
+fn closed() -> Failure {
+    Failure::Connection("closed".to_owned())
 }
 
 /// The header lines that Go's clients send with every request, and the credentials.

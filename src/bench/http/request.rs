@@ -11,6 +11,8 @@ pub struct HttpRequest<'a> {
     pub content_type: Option<&'a str>,
     /// The body.
     pub body: &'a [u8],
+    /// Whether the bytes of a successful answer are only counted: nobody reads them.
+    pub is_counted: bool,
 }
 
 impl<'a> HttpRequest<'a> {
@@ -21,6 +23,16 @@ impl<'a> HttpRequest<'a> {
             target,
             content_type: None,
             body: &[],
+            is_counted: false,
+        }
+    }
+
+    /// This request, of whose successful answer only the length matters.
+    #[must_use]
+    pub fn counted(self) -> Self {
+        Self {
+            is_counted: true,
+            ..self
         }
     }
 

@@ -1,6 +1,6 @@
 //! The distribution of requests over keys.
 
-use std::sync::Arc;
+use super::zipfian::ZipfianRanks;
 
 /// How requests are distributed over the keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,29 +23,19 @@ pub struct KeyChooser {
     count: u64,
     client: u64,
     next: u64,
-    /// The sums of the shares of the keys up to each rank (Zipfian only), shared by all clients.
-    shares: Arc<Vec<f64>>,
+    zipfian: ZipfianRanks,
 }
 
 impl KeyChooser {
     /// The chooser of the first client; [`Self::of_client`] gives those of the others.
     pub fn new(distribution: Distribution, count: u64) -> Self {
-        let mut shares = Vec::new();
-        if distribution == Distribution::Zipfian {
-            let mut sum = 0.0;
-            let mut rank = 0.0;
-            for _ in 0..count {
-                rank += 1.0;
-                sum += 1.0 / rank;
-                shares.push(sum);
-            }
-        }
+        let count = count.max(1);
         Self {
             distribution,
-            count: count.max(1),
+            count,
             client: 0,
             next: 0,
-            shares: Arc::new(shares),
+            zipfian: ZipfianRanks::new(count),
         }
     }
 
@@ -64,11 +54,7 @@ impl KeyChooser {
     pub fn choose(&mut self, random: &mut fastrand::Rng) -> u64 {
         match self.distribution {
             Distribution::Uniform => random.u64(..self.count),
-            Distribution::Zipfian => {
-                let at = random.f64() * self.shares.last().copied().unwrap_or(0.0);
-                let rank = self.shares.partition_point(|sum| *sum < at);
-                u64::try_from(rank).unwrap_or(0).min(self.count - 1)
-            }
+            Distribution::Zipfian => self.zipfian.choose(random) - 1,
             Distribution::Sequential => {
                 self.next = self.next.wrapping_add(1);
                 self.next.checked_rem(self.count).unwrap_or(0)
@@ -106,5 +92,16 @@ mod tests {
         let zipfian = counts(Distribution::Zipfian, 0);
         assert!((3_200..3_630).contains(&zipfian[0]), "{zipfian:?}");
         assert!((1_500..1_920).contains(&zipfian[1]), "{zipfian:?}");
+        assert!((250..430).contains(&zipfian[9]), "{zipfian:?}");
+    }
+
+    #[test]
+    fn any_number_of_keys_costs_no_memory_and_none_is_outside() {
+        let mut random = fastrand::Rng::with_seed(7);
+        for count in [0, 1, 2, 100_000_000, u64::from(u32::MAX)] {
+            let mut chooser = KeyChooser::new(Distribution::Zipfian, count);
+            let most = (0..1_000).map(|_| chooser.choose(&mut random)).max();
+            assert!(most.unwrap() < count.max(1));
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The keys of a load: their names, and which one a request takes.
 
 mod distribution;
+mod zipfian;
 
 pub use distribution::{Distribution, KeyChooser};
 

@@ -109,7 +109,7 @@ impl Limit {
         match self {
             Self::Client => {
                 "a thread of the client was busy all the time: the server can do more than this, and these latencies are \
-                 the client's. Give it more --threads, or lower the load"
+                 the client's. Give it more threads, divide the load between several clients, or lower it"
             }
             Self::Machine => {
                 "the client's threads waited for a processor: client and server share too few, and the figures are of both. \
@@ -117,7 +117,7 @@ impl Limit {
             }
             Self::Lateness => {
                 "the client sent requests late although a connection was free: these latencies are the client's. Give it \
-                 more --threads, or lower the --rate"
+                 more threads, divide the load between several clients, or lower the rate"
             }
         }
     }

@@ -64,17 +64,13 @@ impl OperationRecord {
 
     /// Records one that failed.
     pub fn fail(&mut self, failure: String) {
-        self.fail_many(failure, 1);
-    }
-
-    fn fail_many(&mut self, failure: String, count: u64) {
         let known = self.failures.len() < MOST_FAILURES || self.failures.contains_key(&failure);
         let name = if known {
             failure
         } else {
             "other failures".to_owned()
         };
-        *self.failures.entry(name).or_default() += count;
+        *self.failures.entry(name).or_default() += 1;
     }
 
     /// How many failed.
@@ -114,14 +110,6 @@ impl Recorder {
     ) {
         let record = self.operations.entry(operation).or_default();
         record.record(timing, result);
-    }
-
-    /// Records failures of an operation.
-    pub fn fail(&mut self, operation: Operation, failure: &Failure, count: u64) {
-        if count > 0 {
-            let record = self.operations.entry(operation).or_default();
-            record.fail_many(failure.to_string(), count);
-        }
     }
 
     /// Adds another thread's.

@@ -1,11 +1,11 @@
 //! The pacer of a thread: it hands out due requests to the clients that are free.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
+use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use super::schedule::Schedule;
@@ -14,37 +14,53 @@ use super::timer::Timer;
 /// Requests that are due sooner than this are handed out at once.
 const GRAIN: Duration = Duration::from_micros(20);
 
+/// How many requests are handed out before the clients get their turn.
+const BATCH: u32 = 64;
+
 /// Due requests, taken by one client after another in the order in which they became due.
 #[derive(Debug)]
 pub struct Pacer {
-    due: RefCell<VecDeque<Instant>>,
+    schedule: Schedule,
+    start: Instant,
+    end: Instant,
+    /// The requests that were taken. The schedule gives their times once more: a queue would have no bound.
+    taken: RefCell<Schedule>,
     /// A permit a due request; closed at the end.
     permits: Semaphore,
 }
 
 impl Pacer {
-    /// A pacer that has handed out nothing.
-    pub fn new() -> Self {
+    /// A pacer of the requests that are due from `start` to `end`, which has handed out nothing.
+    pub fn new(schedule: Schedule, start: Instant, end: Instant) -> Self {
         Self {
-            due: RefCell::default(),
+            taken: RefCell::new(schedule.clone()),
+            schedule,
+            start,
+            end,
             permits: Semaphore::new(0),
         }
     }
 
-    /// Hands out requests from `start` to `end`. Latencies count from the times that this gives, however late a client takes
-    /// the request: a server that stalls must not slow down the load that finds it out.
-    pub async fn run(&self, schedule: Schedule, start: Instant, end: Instant) -> io::Result<()> {
+    /// Hands out all requests, each when it is due. Latencies count from the times that this gives, however late a client
+    /// takes the request: a server that stalls must not slow down the load that finds it out.
+    pub async fn run(&self) -> io::Result<()> {
         let timer = Timer::new()?;
-        for offset in schedule {
-            let due = start + offset;
-            if due >= end {
+        let mut batch = 0;
+        for offset in self.schedule.clone() {
+            let due = self.start + offset;
+            if due >= self.end {
                 break;
             }
             let ahead = due.saturating_duration_since(Instant::now());
+            batch += 1;
             if ahead > GRAIN {
                 timer.sleep(ahead).await?;
+                batch = 0;
+            } else if batch >= BATCH {
+                // A rate beyond what this thread can do must not keep its clients from sending.
+                yield_now().await;
+                batch = 0;
             }
-            self.due.borrow_mut().push_back(due);
             self.permits.add_permits(1);
         }
         Ok(())
@@ -54,23 +70,23 @@ impl Pacer {
     pub async fn next(&self) -> Option<Instant> {
         let permit = self.permits.acquire().await.ok()?;
         permit.forget();
-        self.due.borrow_mut().pop_front()
+        let offset = self.taken.borrow_mut().next()?;
+        Some(self.start + offset)
     }
 
     /// How many due requests no client has taken.
     pub fn waiting(&self) -> usize {
-        self.due.borrow().len()
+        self.permits.available_permits()
+    }
+
+    /// Whether it was ended.
+    pub fn is_closed(&self) -> bool {
+        self.permits.is_closed()
     }
 
     /// Ends it: clients that wait get nothing more.
     pub fn close(&self) {
         self.permits.close();
-    }
-}
-
-impl Default for Pacer {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -81,11 +97,10 @@ mod tests {
 
     #[tokio::test]
     async fn requests_keep_their_due_times_when_no_client_is_free() {
-        let pacer = Pacer::new();
         let start = Instant::now();
         let schedule = Schedule::new(10_000.0, Arrivals::Even, 0, 1, 0);
-        let end = start + Duration::from_millis(10);
-        pacer.run(schedule, start, end).await.unwrap();
+        let pacer = Pacer::new(schedule, start, start + Duration::from_millis(10));
+        pacer.run().await.unwrap();
         assert_eq!(pacer.waiting(), 100);
         for number in 0..100_u32 {
             let due = pacer.next().await.unwrap();
@@ -94,5 +109,23 @@ mod tests {
         }
         pacer.close();
         assert_eq!(pacer.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn a_rate_that_cannot_be_kept_lets_clients_send() {
+        let start = Instant::now();
+        let schedule = Schedule::new(1e7, Arrivals::Even, 0, 1, 0);
+        let pacer = Pacer::new(schedule, start, start + Duration::from_millis(100));
+        let client = async {
+            let first = pacer.next().await;
+            (first, Instant::now())
+        };
+        let handing_out = async {
+            pacer.run().await.unwrap();
+            Instant::now()
+        };
+        let ((first, taken), over) = tokio::join!(client, handing_out);
+        assert_eq!(first, Some(start));
+        assert!(taken < over, "the client waited for the whole schedule");
     }
 }

@@ -58,6 +58,7 @@ impl RunResult {
                 start,
                 requests,
             }),
+            not_sent: 0,
             longest_gap_ms: 0.0,
         }
     }

@@ -40,7 +40,10 @@ pub struct RunResult {
     /// The simulated Docker hosts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub docker: Option<DockerSummary>,
-    /// The longest time in which no operation succeeded, in milliseconds; 0 with watchers.
+    /// How many operations were due, and no client was free to send them, until the end. They are in no other figure.
+    #[serde(default)]
+    pub not_sent: u64,
+    /// The longest time in which no operation succeeded, in milliseconds; 0 with watchers and Docker hosts.
     pub longest_gap_ms: f64,
     /// What limited the run other than the server: `client`, `machine` or `lateness`.
     pub limited_by: Option<String>,
@@ -120,6 +123,7 @@ impl RunResult {
                 .map(|(before, after)| ServerResult::new(before, after, answered)),
             watch: None,
             docker: None,
+            not_sent: measured.not_sent,
             longest_gap_ms: measured.longest_gap.as_secs_f64() * 1e3,
             limited_by: limit.map(|limit| Limit::name(limit).to_owned()),
         }
@@ -138,7 +142,8 @@ impl RunResult {
         let of = |(name, record): (&str, &OperationRecord)| {
             (name.to_owned(), OperationResult::new(record, seconds))
         };
-        let client = ClientLoad::of_threads([measured.client], measured.elapsed);
+        let (spent, time) = measured.client;
+        let client = ClientLoad::of_threads([spent], time);
         let events = measured.events.answered;
         Self {
             kubekv_bench: FORMAT,
@@ -154,6 +159,7 @@ impl RunResult {
                 .map(|(before, after)| ServerResult::new(before, after, events)),
             watch: Some(measured.summary.clone()),
             docker: None,
+            not_sent: 0,
             longest_gap_ms: 0.0,
         }
     }

@@ -18,7 +18,10 @@ fn write_all(result: &RunResult, out: &mut String) -> std::fmt::Result {
     let load = &result.load;
     let (who, pace) = match (load.rate, &result.watch, &result.docker) {
         (Some(rate), Some(_), _) => ("watchers", format!("{rate} writes a second due")),
-        (None, Some(_), _) => ("watchers", "a write when the last woke them".to_owned()),
+        (None, Some(_), _) => {
+            let pace = "a write when the last has woken its watchers";
+            ("watchers", pace.to_owned())
+        }
         (rate, None, Some(_)) => {
             let rate = rate.unwrap_or(0.0);
             ("hosts", format!("{rate} events a second due"))
@@ -33,6 +36,13 @@ fn write_all(result: &RunResult, out: &mut String) -> std::fmt::Result {
     )?;
     for (name, operation) in &result.operations {
         write_operation(name, operation, out)?;
+    }
+    if result.not_sent > 0 {
+        let not_sent = result.not_sent;
+        writeln!(
+            out,
+            "NOT SENT: {not_sent} operations that were due, since no client was free until the end."
+        )?;
     }
     write_client(result, out)?;
     if let Some(docker) = &result.docker {

@@ -3,10 +3,10 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::any_client::AnyClient;
-use super::options::Pace;
 use super::thread_state::ThreadState;
 use crate::bench::client::{Failure, HeldLock, Outcome};
 use crate::bench::keys::KeyChooser;
@@ -31,43 +31,30 @@ pub(super) struct ClientTask {
 
 impl ClientTask {
     /// Performs operations until the end.
-    pub(super) async fn run(mut self, start: Instant, end: Instant) {
-        let mut free;
-        while Instant::now() < end {
+    pub(super) async fn run(mut self) {
+        while self.state.goes_on() {
             let operation = self.state.options().mix.choose(&mut self.random);
             let key = self.key(operation);
             // What must be there before the operation is no part of it, and is done while nothing is due.
-            if let Err(failure) = self.prepared(operation, &key).await {
+            if let Err(failure) = self.prepare(operation, &key).await {
                 self.fail(operation, failure).await;
                 continue;
             }
-            free = Instant::now();
-            let due = match self.state.options().pace {
-                Pace::Closed => Instant::now(),
-                Pace::Open(..) => match self.state.pacer.next().await {
-                    Some(due) => due,
-                    None => break,
-                },
+            let free = Instant::now();
+            let Some(due) = self.state.due().await else {
+                self.take_back(operation, &key).await;
+                break;
             };
             let sent = Instant::now();
-            if due >= start && matches!(self.state.options().pace, Pace::Open(..)) {
-                self.state
-                    .late(sent.saturating_duration_since(due.max(free)));
-            }
-            self.state.begin(operation, due);
-            let limit = self.state.options().timeout;
-            let performed = match timeout(limit, self.perform(operation, &key)).await {
-                Ok(performed) => performed,
-                Err(_) => Err(Failure::Timeout),
-            };
-            self.state.end(operation, due);
+            self.state.sent(due, free, sent);
+            let performed = self.perform(operation, &key).await;
             let ended = Instant::now();
             let (result, held) = match performed {
                 Ok((outcome, held)) => (Ok(outcome), held),
                 Err(failure) => (Err(failure), None),
             };
-            let timing = Timing { due, sent, ended };
             let is_lost = result.as_ref().is_err_and(Failure::ends_connection);
+            let timing = Timing { due, sent, ended };
             self.state.record(operation, &timing, &result);
             if let Some(held) = held {
                 self.unlock(&key, held).await;
@@ -127,27 +114,14 @@ impl ClientTask {
         }
     }
 
-    /// Prepares an operation, within the time that one may take.
-    async fn prepared(&mut self, operation: Operation, key: &str) -> Result<(), Failure> {
-        let limit = self.state.options().timeout;
-        match timeout(limit, self.prepare(operation, key)).await {
-            Ok(prepared) => prepared,
-            Err(_) => Err(Failure::Timeout),
-        }
-    }
-
     async fn prepare(&mut self, operation: Operation, key: &str) -> Result<(), Failure> {
+        let options = self.state.options();
         match operation {
-            Operation::Cas => self.client.prepare_cas(key).await,
+            Operation::Cas => in_time(timeout(options.timeout, self.client.prepare_cas(key)).await),
             Operation::Delete => {
-                self.state
-                    .options()
-                    .value
-                    .write(self.count, &mut self.value);
-                self.client
-                    .create(key, &self.value)
-                    .await
-                    .map(|_created| ())
+                options.value.write(self.count, &mut self.value);
+                let creating = self.client.create(key, &self.value);
+                in_time(timeout(options.timeout, creating).await).map(|_created| ())
             }
             Operation::Get
             | Operation::List
@@ -158,38 +132,46 @@ impl ClientTask {
         }
     }
 
+    /// Takes back what was prepared for an operation that is not due any more.
+    async fn take_back(&mut self, operation: Operation, key: &str) {
+        if operation == Operation::Delete {
+            // No part of the result; a key that stays does no harm.
+            let _deleted = timeout(self.state.options().timeout, self.client.delete(key)).await;
+        }
+    }
+
     async fn perform(
         &mut self,
         operation: Operation,
         key: &str,
     ) -> Result<(Outcome, Option<HeldLock>), Failure> {
-        self.state
-            .options()
-            .value
-            .write(self.count, &mut self.value);
-        let value = self.value.as_slice();
-        let outcome = match operation {
-            Operation::Get => self.client.get(key).await?,
-            Operation::List => self.client.list(key).await?,
-            Operation::Put => self.client.put(key, value).await?,
-            Operation::Cas => self.client.cas(key, value).await?,
-            Operation::Create => self.client.create(key, value).await?,
-            Operation::Delete => self.client.delete(key).await?,
-            Operation::Lock | Operation::Unlock => {
-                let held = self.client.lock(key).await?;
-                return Ok((Outcome::default(), Some(held)));
-            }
+        let options = self.state.options();
+        options.value.write(self.count, &mut self.value);
+        let (client, value) = (&mut self.client, self.value.as_slice());
+        let performing = async {
+            let outcome = match operation {
+                Operation::Get => client.get(key).await?,
+                Operation::List => client.list(key).await?,
+                Operation::Put => client.put(key, value).await?,
+                Operation::Cas => client.cas(key, value).await?,
+                Operation::Create => client.create(key, value).await?,
+                Operation::Delete => client.delete(key).await?,
+                Operation::Lock | Operation::Unlock => {
+                    let held = client.lock(key).await?;
+                    return Ok((Outcome::default(), Some(held)));
+                }
+            };
+            Ok((outcome, None))
         };
-        Ok((outcome, None))
+        in_time(timeout(options.timeout, performing).await)
     }
 
     /// Gives a lock back, and records that as an operation of its own.
     async fn unlock(&mut self, key: &str, held: HeldLock) {
-        let (sent, limit) = (Instant::now(), self.state.options().timeout);
-        let result = match timeout(limit, self.client.unlock(key, held)).await {
-            Ok(unlocked) => unlocked.map(|()| Outcome::default()),
-            Err(_) => Err(Failure::Timeout),
-        };
+        let sent = Instant::now();
+        let giving_back = self.client.unlock(key, held);
+        let result = timeout(self.state.options().timeout, giving_back).await;
+        let result = in_time(result).map(|()| Outcome::default());
         let timing = Timing {
             due: sent,
             sent,
@@ -197,4 +179,9 @@ impl ClientTask {
         };
         self.state.record(Operation::Unlock, &timing, &result);
     }
+}
+
+/// The result of an operation that was given up after its time.
+fn in_time<T>(result: Result<Result<T, Failure>, Elapsed>) -> Result<T, Failure> {
+    result.unwrap_or(Err(Failure::Timeout))
 }

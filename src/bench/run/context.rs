@@ -20,7 +20,10 @@ pub(super) struct RunContext {
     pub(super) unique: String,
     pub(super) tally: Tally,
     pub(super) gap: GapMeter,
-    /// When it begins to be measured, and when it ends.
+    /// When it began.
+    pub(super) began: Instant,
+    /// When it begins to be measured.
     pub(super) start: Instant,
+    /// When no more operations are due.
     pub(super) end: Instant,
 }

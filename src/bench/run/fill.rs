@@ -2,8 +2,10 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::LocalSet;
+use tokio::time::timeout;
 
 use super::any_client::AnyClient;
 use super::options::LoadOptions;
@@ -15,6 +17,9 @@ use crate::bench::value::ValueShape;
 
 /// The clients that write at once.
 const CLIENTS: u64 = 64;
+
+/// The time that a write may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why the keys could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +52,14 @@ pub fn write_all(
         let mut running = tokio::task::JoinSet::new();
         for first in 0..clients {
             let client = AnyClient::new(target, first, Consistency::Default);
-            running.spawn_local(write_share(client, Rc::clone(&plan), first, clients));
+            let plan = Rc::clone(&plan);
+            running.spawn_local(write_share(
+                client,
+                plan,
+                first,
+                clients,
+                target.servers.len(),
+            ));
         }
         while let Some(ended) = running.join_next().await {
             ended.map_err(|_| FillError(Failure::Connection("cancelled".to_owned())))??;
@@ -61,14 +73,33 @@ async fn write_share(
     plan: Rc<(KeyShape, ValueShape)>,
     first: u64,
     clients: u64,
+    servers: usize,
 ) -> Result<(), FillError> {
     let (keys, value) = &*plan;
     let mut bytes = Vec::new();
     let mut number = first;
     while number < keys.count {
         value.write(number, &mut bytes);
-        client.put(&keys.name(number), &bytes).await?;
+        write_one(&mut client, &keys.name(number), &bytes, servers).await?;
         number += clients;
     }
     Ok(())
+}
+
+/// Writes a key; a server that does not answer is left for the next one, once each.
+async fn write_one(
+    client: &mut AnyClient,
+    key: &str,
+    value: &[u8],
+    servers: usize,
+) -> Result<(), Failure> {
+    let mut attempts = 1;
+    loop {
+        let put = timeout(TIMEOUT, client.put(key, value));
+        match put.await.unwrap_or(Err(Failure::Timeout)) {
+            Ok(_) => return Ok(()),
+            Err(failure) if failure.ends_connection() && attempts < servers => attempts += 1,
+            Err(failure) => return Err(failure),
+        }
+    }
 }

@@ -21,7 +21,7 @@ pub struct Progress {
     /// How many failed since.
     pub failed: u64,
     /// How many due operations no client has taken yet.
-    pub waiting: usize,
+    pub waiting: u64,
 }
 
 /// Receives progress.
@@ -29,11 +29,11 @@ pub type ProgressSink<'a> = &'a (dyn Fn(&Progress) + Sync);
 
 /// What the threads of a run have done since the last look.
 #[derive(Debug, Default)]
-pub(super) struct Tally(Mutex<(Progress, BTreeMap<u32, usize>)>);
+pub(super) struct Tally(Mutex<(Progress, BTreeMap<u32, u64>)>);
 
 impl Tally {
     /// Adds what a thread did.
-    pub(super) fn add(&self, thread: u32, latency: &Latencies, failed: u64, waiting: usize) {
+    pub(super) fn add(&self, thread: u32, latency: &Latencies, failed: u64, waiting: u64) {
         let (sum, waits) = &mut *self.0.lock();
         sum.latency.add(latency);
         sum.failed += failed;

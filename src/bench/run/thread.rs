@@ -6,24 +6,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::LocalSet;
-use tokio::time::{sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::any_client::AnyClient;
 use super::client_task::ClientTask;
 use super::context::RunContext;
-use super::options::Pace;
 use super::thread_state::ThreadState;
 use crate::bench::measure::Recorder;
-use crate::bench::pace::Schedule;
 
 /// How often a thread reports progress.
 const REPORT: Duration = Duration::from_millis(250);
 
-/// How long operations that were due in time may take after the end.
+/// How long clients go on after the end to send what was due before, at least.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// What a thread did.
+#[derive(Debug)]
+pub(super) struct ThreadReport {
+    pub(super) recorder: Recorder,
+    /// How many operations were due, and no client was free to send them.
+    pub(super) not_sent: u64,
+}
+
 /// Runs a thread's share of the clients until the end.
-pub(super) fn run(context: &Arc<RunContext>, thread: u32) -> io::Result<Recorder> {
+pub(super) fn run(context: &Arc<RunContext>, thread: u32) -> io::Result<ThreadReport> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -33,10 +39,9 @@ pub(super) fn run(context: &Arc<RunContext>, thread: u32) -> io::Result<Recorder
     report
 }
 
-async fn clients(context: &Arc<RunContext>, thread: u32) -> io::Result<Recorder> {
+async fn clients(context: &Arc<RunContext>, thread: u32) -> io::Result<ThreadReport> {
     let options = &context.options;
-    let (start, end) = (context.start, context.end);
-    let state = Rc::new(ThreadState::new(context));
+    let state = Rc::new(ThreadState::new(context, thread));
     let step = usize::try_from(options.threads.max(1)).unwrap_or(1);
     let mut running = Vec::new();
     for number in (thread..options.clients).step_by(step) {
@@ -50,54 +55,44 @@ async fn clients(context: &Arc<RunContext>, thread: u32) -> io::Result<Recorder>
             count: 0,
             value: Vec::new(),
         };
-        running.push(tokio::task::spawn_local(task.run(start, end)));
+        running.push(tokio::task::spawn_local(task.run()));
     }
     let reporting = {
         let state = Rc::clone(&state);
         tokio::task::spawn_local(async move {
             loop {
                 sleep(REPORT).await;
-                state.report(thread);
+                state.report();
             }
         })
     };
-    if let Pace::Open(rate, arrivals) = options.pace {
-        let schedule = Schedule::new(rate, arrivals, thread, options.threads, options.seed);
-        // All threads count from the same time, so that their requests are spread evenly.
-        let from = start.checked_sub(options.warm_up).unwrap_or(start);
-        state.pacer.run(schedule, from, end).await?;
+    if let Some(pacer) = state.pacer() {
+        pacer.run().await?;
     }
-    sleep_until(end).await;
-    drain(&state, running).await;
+    sleep_until(context.end).await;
+    let not_sent = drain(&state).await;
+    // Each ends with its operation, at the latest by the timeout: what a stalled server owes belongs to the result.
+    for client in running {
+        client.await.map_err(io::Error::other)?;
+    }
     reporting.abort();
-    state.report(thread);
-    Ok(state.recorded())
+    state.report();
+    Ok(ThreadReport {
+        recorder: state.recorded(),
+        not_sent,
+    })
 }
 
-/// Waits for operations that were due before the end: those of a server that stalled belong to the result. What no client
-/// took within the grace failed.
-async fn drain(state: &ThreadState, running: Vec<tokio::task::JoinHandle<()>>) {
-    let grace = sleep(
-        state
-            .options()
-            .timeout
-            .min(GRACE.max(state.options().timeout / 2)),
-    );
-    tokio::pin!(grace);
-    if matches!(state.options().pace, Pace::Open(..)) {
-        while state.pacer.waiting() > 0 {
-            tokio::select! {
-                () = &mut grace => break,
-                () = sleep(Duration::from_millis(1)) => {}
-            }
-        }
+/// Lets the clients send what was due before the end, for a time; returns how much they did not send.
+async fn drain(state: &ThreadState) -> u64 {
+    let Some(pacer) = state.pacer() else {
+        return 0;
+    };
+    let timeout = state.options().timeout;
+    let over = Instant::now() + timeout.min(GRACE.max(timeout / 2));
+    while pacer.waiting() > 0 && Instant::now() < over {
+        sleep(Duration::from_millis(1)).await;
     }
-    state.pacer.close();
-    for mut client in running {
-        tokio::select! {
-            () = &mut grace => client.abort(),
-            _ended = &mut client => {}
-        }
-    }
-    state.give_up();
+    pacer.close();
+    state.waiting()
 }

@@ -1,40 +1,48 @@
 //! The state of a thread, which its clients share.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::context::RunContext;
-use super::options::LoadOptions;
+use super::options::{LoadOptions, Pace};
 use crate::bench::client::{Failure, Outcome};
 use crate::bench::measure::{Latencies, Recorder, Timing};
 use crate::bench::operation::Operation;
-use crate::bench::pace::Pacer;
+use crate::bench::pace::{Pacer, Schedule};
 use crate::bench::target::TargetProtocol;
 
 /// What a thread's clients share.
 #[derive(Debug)]
 pub(super) struct ThreadState {
     pub(super) context: Arc<RunContext>,
-    pub(super) pacer: Pacer,
+    /// The number of the thread.
+    thread: u32,
+    /// Hands out what is due; none where each client sends when its last operation was answered.
+    pacer: Option<Pacer>,
     recorder: RefCell<Recorder>,
-    /// How many of each operation, due while it was measured, were sent and not answered.
-    in_flight: RefCell<BTreeMap<Operation, u64>>,
     /// What happened since progress was last reported.
     recent: RefCell<(Latencies, u64)>,
 }
 
 impl ThreadState {
     /// A state in which nothing was recorded.
-    pub(super) fn new(context: &Arc<RunContext>) -> Self {
+    pub(super) fn new(context: &Arc<RunContext>, thread: u32) -> Self {
+        let options = &context.options;
+        let pacer = match options.pace {
+            Pace::Closed => None,
+            Pace::Open(rate, arrivals) => {
+                let schedule = Schedule::new(rate, arrivals, thread, options.threads, options.seed);
+                // All threads count from the same time, so that their requests are spread evenly.
+                Some(Pacer::new(schedule, context.began, context.end))
+            }
+        };
         Self {
             context: Arc::clone(context),
-            pacer: Pacer::new(),
+            thread,
+            pacer,
             recorder: RefCell::default(),
-            in_flight: RefCell::default(),
             recent: RefCell::default(),
         }
     }
@@ -49,32 +57,38 @@ impl ThreadState {
         self.context.target.protocol
     }
 
-    /// Notes that an operation was sent.
-    pub(super) fn begin(&self, operation: Operation, due: Instant) {
-        if due >= self.context.start {
-            *self.in_flight.borrow_mut().entry(operation).or_default() += 1;
+    /// The pacer, if operations are due at a rate.
+    pub(super) fn pacer(&self) -> Option<&Pacer> {
+        self.pacer.as_ref()
+    }
+
+    /// Whether operations are due, or may be.
+    pub(super) fn goes_on(&self) -> bool {
+        match &self.pacer {
+            Some(pacer) => !pacer.is_closed(),
+            None => Instant::now() < self.context.end,
         }
     }
 
-    /// Notes that it ended.
-    pub(super) fn end(&self, operation: Operation, due: Instant) {
-        if due >= self.context.start
-            && let Some(count) = self.in_flight.borrow_mut().get_mut(&operation)
-        {
-            *count = count.saturating_sub(1);
+    /// Waits until an operation is due; `None` when no more are.
+    pub(super) async fn due(&self) -> Option<Instant> {
+        match &self.pacer {
+            Some(pacer) => pacer.next().await,
+            None => Some(Instant::now()),
         }
     }
 
-    /// Records what was sent or due and had no answer at the end as failed: a server that stalls until then must not be spared.
-    pub(super) fn give_up(&self) {
-        let mut recorder = self.recorder.borrow_mut();
-        for (operation, count) in std::mem::take(&mut *self.in_flight.borrow_mut()) {
-            recorder.fail(operation, &Failure::Unanswered, count);
-        }
-        let never_sent = u64::try_from(self.pacer.waiting()).unwrap_or(u64::MAX);
-        let operation = self.options().mix.operations().next();
-        if let Some(operation) = operation {
-            recorder.fail(operation, &Failure::NeverSent, never_sent);
+    /// How many operations were due, and no client was free to send them.
+    pub(super) fn waiting(&self) -> u64 {
+        let waiting = self.pacer.as_ref().map_or(0, Pacer::waiting);
+        u64::try_from(waiting).unwrap_or(u64::MAX)
+    }
+
+    /// Records how late an operation was sent although its client was free: that is no fault of the server.
+    pub(super) fn sent(&self, due: Instant, free: Instant, sent: Instant) {
+        if self.pacer.is_some() && due >= self.context.start {
+            let late = sent.saturating_duration_since(due.max(free));
+            self.recorder.borrow_mut().lateness.record(late);
         }
     }
 
@@ -101,21 +115,16 @@ impl ThreadState {
         self.recorder.borrow_mut().record(operation, timing, result);
     }
 
-    /// Records how late an operation was sent although its client was free.
-    pub(super) fn late(&self, by: Duration) {
-        self.recorder.borrow_mut().lateness.record(by);
-    }
-
     /// What was recorded.
     pub(super) fn recorded(&self) -> Recorder {
         self.recorder.borrow().clone()
     }
 
-    /// Reports progress of the thread of a number.
-    pub(super) fn report(&self, thread: u32) {
+    /// Reports progress.
+    pub(super) fn report(&self) {
         let mut recent = self.recent.borrow_mut();
         let tally = &self.context.tally;
-        tally.add(thread, &recent.0, recent.1, self.pacer.waiting());
+        tally.add(self.thread, &recent.0, recent.1, self.waiting());
         recent.0.clear();
         recent.1 = 0;
     }

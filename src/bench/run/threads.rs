@@ -26,6 +26,8 @@ const SETTLE: Duration = Duration::from_millis(50);
 pub struct Measured {
     /// The operations that were due while it was measured.
     pub recorder: Recorder,
+    /// How many operations were due, and no client was free to send them, until the end.
+    pub not_sent: u64,
     /// How long it was measured.
     pub elapsed: Duration,
     /// The load on the client.
@@ -58,16 +60,18 @@ pub fn run(
     server: Option<u32>,
     progress: ProgressSink<'_>,
 ) -> Result<Measured, RunError> {
+    server_use(server)?;
     fill::fill(target, &options)?;
-    let (warm_up, duration) = (options.warm_up, options.duration);
-    let start = Instant::now() + SETTLE + warm_up;
-    let end = start + duration;
+    let began = Instant::now() + SETTLE;
+    let start = began + options.warm_up;
+    let end = start + options.duration;
     let context = Arc::new(RunContext {
         target: Arc::clone(target),
         chooser: KeyChooser::new(options.distribution, options.keys.count),
         unique: format!("{:08x}", fastrand::u32(..)),
         tally: Tally::default(),
         gap: GapMeter::new(start),
+        began,
         start,
         end,
         options,
@@ -84,19 +88,30 @@ pub fn run(
     let after = watch_until(&context, end, progress, server)?;
     let busy_after = ThreadUse::of_all();
     let mut recorder = Recorder::default();
+    let mut not_sent = 0;
     for thread in threads {
         let ended = thread.join().map_err(|_| io::Error::other("it panicked"))?;
-        recorder.add(&ended?);
+        let report = ended?;
+        recorder.add(&report.recorder);
+        not_sent += report.not_sent;
     }
-    let mut client = ClientLoad::between(&busy_before, &busy_after, duration);
+    let elapsed = context.options.duration;
+    let mut client = ClientLoad::between(&busy_before, &busy_after, elapsed);
     client.lateness = recorder.lateness.clone();
     Ok(Measured {
         recorder,
-        elapsed: duration,
+        not_sent,
+        elapsed,
         client,
         longest_gap: context.gap.longest(end),
         server: before.zip(after),
     })
+}
+
+/// The server's use of the machine, if it is asked for.
+fn server_use(server: Option<u32>) -> Result<Option<ServerUse>, RunError> {
+    let of = |pid| ServerUse::of(pid).ok_or(RunError::NoServer(pid));
+    server.map(of).transpose()
 }
 
 /// Shows progress until a time; then the server's use of the machine.
@@ -106,7 +121,6 @@ fn watch_until(
     progress: ProgressSink<'_>,
     server: Option<u32>,
 ) -> Result<Option<ServerUse>, RunError> {
-    let began = context.start.checked_sub(context.options.warm_up);
     let mut last = Instant::now();
     loop {
         let left = until.saturating_duration_since(Instant::now());
@@ -115,7 +129,7 @@ fn watch_until(
         }
         std::thread::sleep(left.min(PROGRESS));
         let mut seen = context.tally.take();
-        seen.elapsed = began.map_or(Duration::ZERO, |began| began.elapsed());
+        seen.elapsed = Instant::now().saturating_duration_since(context.began);
         seen.since = last.elapsed();
         last = Instant::now();
         seen.is_warm_up = last <= context.start;
@@ -124,8 +138,5 @@ fn watch_until(
             progress(&seen);
         }
     }
-    match server {
-        None => Ok(None),
-        Some(pid) => ServerUse::of(pid).map(Some).ok_or(RunError::NoServer(pid)),
-    }
+    server_use(server)
 }

@@ -19,8 +19,8 @@ pub use result::{WatchMeasured, WatchSummary};
 
 use self::watcher::{WatchContext, watch};
 use self::writer::ChangeWriter;
-use crate::bench::client::Failure;
-use crate::bench::measure::{ServerUse, ThreadUse};
+use crate::bench::client::{Consistency, Failure};
+use crate::bench::measure::ServerUse;
 use crate::bench::run::{AnyClient, FillError, write_all};
 use crate::bench::target::LoadTarget;
 
@@ -50,6 +50,9 @@ pub fn measure(
     options: &WatchOptions,
     progress: &dyn Fn(&str),
 ) -> Result<WatchMeasured, WatchError> {
+    if let Some(pid) = options.pid {
+        ServerUse::of(pid).ok_or(WatchError::NoServer(pid))?;
+    }
     write_all(target, &options.keys, &options.value)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -76,12 +79,12 @@ async fn watchers(
     let context = Rc::new(WatchContext::new(events, options));
     for number in 0..options.watchers {
         let number = u64::from(number);
-        let client = AnyClient::new(target, number, options.consistency);
+        let client = AnyClient::new(target, number, Consistency::Default);
         tokio::task::spawn_local(watch(Rc::clone(&context), client, number));
     }
     let shown = Cell::new(0);
     while context.armed() < options.watchers {
-        if let Some(failure) = context.first_failure() {
+        if let Some(failure) = context.failures().pop() {
             return Err(WatchError::Watcher(failure));
         }
         sleep(Duration::from_millis(10)).await;
@@ -94,13 +97,16 @@ async fn watchers(
     sleep(SETTLE).await;
     let waiting = look()?;
     progress(&format!("{} watchers wait; writing", options.watchers));
-    let from = (Instant::now(), ThreadUse::now());
+    let from = Instant::now();
     let mut writer = ChangeWriter::new(target, options);
     writer.run(&mut seen, progress).await;
-    let elapsed = from.0.elapsed();
-    let spent = ThreadUse::now().since(from.1);
+    let elapsed = from.elapsed();
     writer.count_others(&mut seen, SETTLE).await;
     let after = look()?;
+    let failures = context.failures();
+    for failure in &failures {
+        writer.events.fail(failure.to_string());
+    }
     Ok(WatchMeasured {
         writes: writer.writes,
         events: writer.events,
@@ -113,12 +119,12 @@ async fn watchers(
             woken: writer.woken,
             missed: writer.expected.saturating_sub(writer.woken),
             others: writer.others,
-            lost: context.lost(),
+            lost: u32::try_from(failures.len()).unwrap_or(u32::MAX),
             resident_bytes_before: before.map(|server| server.resident_bytes),
             resident_bytes_waiting: waiting.map(|server| server.resident_bytes),
         },
         elapsed,
-        client: spent,
+        client: writer.client_use,
         server: waiting.zip(after),
     })
 }

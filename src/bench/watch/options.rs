@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::bench::client::Consistency;
 use crate::bench::keys::KeyShape;
 use crate::bench::value::ValueShape;
 
@@ -32,10 +31,8 @@ pub struct WatchOptions {
     pub duration: Duration,
     /// The most writes; 0 for no bound.
     pub writes: u64,
-    /// How long a watcher has to be woken.
+    /// How long a watcher has to begin, a write to be answered, and a watcher to be woken.
     pub timeout: Duration,
-    /// The promise of reads.
-    pub consistency: Consistency,
     /// The server's process.
     pub pid: Option<u32>,
 }

@@ -11,16 +11,17 @@ use crate::bench::measure::{OperationRecord, ServerUse, ThreadUse};
 pub struct WatchMeasured {
     /// The writes.
     pub writes: OperationRecord,
-    /// From when each write was sent until each of its watchers had the change.
+    /// From when each write was due until each of its watchers had the change; the failures are those of watchers.
     pub events: OperationRecord,
-    /// From when each write was sent until the last of its watchers had the change.
+    /// From when each write was due until the last of its watchers had the change.
     pub last_events: OperationRecord,
     /// The counts.
     pub summary: WatchSummary,
     /// How long it took.
     pub elapsed: Duration,
-    /// The client's use of the processor.
-    pub client: ThreadUse,
+    /// The client's use of the processor, from each write until its last watcher had the change, and how long that was
+    /// altogether. Between the writes the client does nothing.
+    pub client: (ThreadUse, Duration),
     /// The server process before and after the writes.
     pub server: Option<(ServerUse, ServerUse)>,
 }
@@ -40,7 +41,7 @@ pub struct WatchSummary {
     pub woken: u64,
     /// How many times one was not, within the time allowed.
     pub missed: u64,
-    /// How many times a watcher of another key was woken.
+    /// How many times a watcher was woken by nothing that it waited for.
     pub others: u64,
     /// The watchers that failed.
     pub lost: u32,

@@ -2,10 +2,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::options::{WatchKind, WatchOptions};
 use crate::bench::client::Failure;
@@ -18,6 +19,8 @@ const OPENING: usize = 64;
 /// A watcher that was woken.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wake {
+    /// The watcher's number.
+    pub(super) watcher: u64,
     /// The number of the key that it waits for.
     pub(super) key: u64,
     pub(super) at: Instant,
@@ -28,11 +31,12 @@ pub(super) struct Wake {
 pub(super) struct WatchContext {
     kind: WatchKind,
     keys: KeyShape,
+    timeout: Duration,
     opening: Semaphore,
     wakes: UnboundedSender<Wake>,
     armed: Cell<u32>,
-    lost: Cell<u32>,
-    failure: RefCell<Option<Failure>>,
+    /// The failures of watchers.
+    failures: RefCell<Vec<Failure>>,
 }
 
 impl WatchContext {
@@ -40,11 +44,11 @@ impl WatchContext {
         Self {
             kind: options.kind,
             keys: options.keys.clone(),
+            timeout: options.timeout,
             opening: Semaphore::new(OPENING),
             wakes,
             armed: Cell::new(0),
-            lost: Cell::new(0),
-            failure: RefCell::default(),
+            failures: RefCell::default(),
         }
     }
 
@@ -53,50 +57,45 @@ impl WatchContext {
         self.armed.get()
     }
 
-    /// How many watchers failed.
-    pub(super) fn lost(&self) -> u32 {
-        self.lost.get()
-    }
-
-    /// The failure of the first one that failed.
-    pub(super) fn first_failure(&self) -> Option<Failure> {
-        self.failure.borrow().clone()
+    /// The failures of watchers, one each.
+    pub(super) fn failures(&self) -> Vec<Failure> {
+        self.failures.borrow().clone()
     }
 }
 
 /// Waits for changes until it fails or is dropped.
 pub(super) async fn watch(context: Rc<WatchContext>, mut client: AnyClient, number: u64) {
-    let key = number.checked_rem(context.keys.count).unwrap_or(0);
-    let failure = wait(&context, &mut client, key).await;
-    context.lost.set(context.lost.get().saturating_add(1));
-    context.failure.borrow_mut().get_or_insert(failure);
+    let failure = wait(&context, &mut client, number).await;
+    context.failures.borrow_mut().push(failure);
 }
 
-async fn wait(context: &WatchContext, client: &mut AnyClient, key: u64) -> Failure {
+async fn wait(context: &WatchContext, client: &mut AnyClient, watcher: u64) -> Failure {
+    let key = watcher.checked_rem(context.keys.count).unwrap_or(0);
     let name = context.keys.name(key);
-    let mut is_armed = false;
-    let mut opening = context.opening.acquire().await.ok();
-    loop {
-        let woken = match context.kind {
-            WatchKind::Poll => client.poll(&name).await,
-            WatchKind::Stream => client.watch(&name).await,
-        };
-        let at = Instant::now();
-        match woken {
-            // The first answer has the index to wait from.
-            Ok(_) if !is_armed => {
-                is_armed = true;
-                opening = None;
-                context.armed.set(context.armed.get().saturating_add(1));
-            }
-            Ok(_) => {
-                // The receiver lives as long as the run.
-                let _sent = context.wakes.send(Wake { key, at });
-            }
-            Err(failure) => {
-                drop(opening);
-                return failure;
-            }
+    {
+        let _opening = context.opening.acquire().await;
+        // The first answer has the index to wait from.
+        let begun = timeout(context.timeout, next(context.kind, client, &name));
+        if let Err(failure) = begun.await.unwrap_or(Err(Failure::Timeout)) {
+            return failure;
         }
     }
+    context.armed.set(context.armed.get().saturating_add(1));
+    loop {
+        let woken = next(context.kind, client, &name).await;
+        let at = Instant::now();
+        if let Err(failure) = woken {
+            return failure;
+        }
+        // The receiver lives as long as the run.
+        let _sent = context.wakes.send(Wake { watcher, key, at });
+    }
+}
+
+async fn next(kind: WatchKind, client: &mut AnyClient, name: &str) -> Result<(), Failure> {
+    let woken = match kind {
+        WatchKind::Poll => client.poll(name).await,
+        WatchKind::Stream => client.watch(name).await,
+    };
+    woken.map(|_change| ())
 }

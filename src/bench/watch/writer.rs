@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::options::WatchOptions;
 use super::watcher::Wake;
-use crate::bench::client::Outcome;
-use crate::bench::measure::{OperationRecord, Timing};
+use crate::bench::client::{Consistency, Failure, Outcome};
+use crate::bench::measure::{OperationRecord, ThreadUse, Timing};
 use crate::bench::pace::{Arrivals, Pacer, Schedule};
 use crate::bench::run::AnyClient;
 use crate::bench::target::LoadTarget;
@@ -23,6 +23,8 @@ pub(super) struct ChangeWriter<'a> {
     options: &'a WatchOptions,
     client: AnyClient,
     value: Vec<u8>,
+    /// The number of the last write that each watcher was woken for.
+    woken_for: Vec<u64>,
     pub(super) writes: OperationRecord,
     pub(super) events: OperationRecord,
     pub(super) last_events: OperationRecord,
@@ -31,14 +33,17 @@ pub(super) struct ChangeWriter<'a> {
     pub(super) expected: u64,
     pub(super) woken: u64,
     pub(super) others: u64,
+    /// The processor time while watchers were to be woken, and how long that was.
+    pub(super) client_use: (ThreadUse, Duration),
 }
 
 impl<'a> ChangeWriter<'a> {
     pub(super) fn new(target: &Arc<LoadTarget>, options: &'a WatchOptions) -> Self {
         Self {
             options,
-            client: AnyClient::new(target, u64::from(options.watchers), options.consistency),
+            client: AnyClient::new(target, u64::from(options.watchers), Consistency::Default),
             value: Vec::new(),
+            woken_for: vec![0; usize::try_from(options.watchers).unwrap_or(0)],
             writes: OperationRecord::default(),
             events: OperationRecord::default(),
             last_events: OperationRecord::default(),
@@ -46,6 +51,7 @@ impl<'a> ChangeWriter<'a> {
             expected: 0,
             woken: 0,
             others: 0,
+            client_use: <(ThreadUse, Duration)>::default(),
         }
     }
 
@@ -55,29 +61,28 @@ impl<'a> ChangeWriter<'a> {
         seen: &mut UnboundedReceiver<Wake>,
         progress: &dyn Fn(&str),
     ) {
-        let (start, pacer) = (Instant::now(), Rc::new(Pacer::new()));
+        let start = Instant::now();
         let end = start + self.options.duration;
-        if let Some(rate) = self.options.rate {
-            let pacer = Rc::clone(&pacer);
+        let pacer = self.options.rate.map(|rate| {
             let schedule = Schedule::new(rate, Arrivals::Even, 0, 1, 0);
+            Rc::new(Pacer::new(schedule, start, end))
+        });
+        if let Some(pacer) = pacer.clone() {
             tokio::task::spawn_local(async move {
                 // Without a timer nothing becomes due, and the run ends at once.
-                let _ran = pacer.run(schedule, start, end).await;
+                let _ran = pacer.run().await;
                 pacer.close();
             });
         }
         let mut shown = start;
         while self.options.writes == 0 || self.count < self.options.writes {
-            let due = match self.options.rate {
-                None => Instant::now(),
-                Some(_) => match pacer.next().await {
-                    Some(due) => due,
-                    None => break,
-                },
+            let due = match &pacer {
+                None => Some(Instant::now()),
+                Some(pacer) => pacer.next().await,
             };
-            if due >= end {
+            let Some(due) = due.filter(|due| *due < end) else {
                 break;
-            }
+            };
             self.write(due, seen).await;
             if shown.elapsed() >= Duration::from_secs(1) {
                 shown = Instant::now();
@@ -105,8 +110,12 @@ impl<'a> ChangeWriter<'a> {
         self.options
             .value
             .write(u64::MAX - self.count, &mut self.value);
-        let sent = Instant::now();
-        let result = self.client.put(&keys.name(number), &self.value).await;
+        let (sent, used) = (Instant::now(), ThreadUse::now());
+        let until = sent + self.options.timeout;
+        let name = keys.name(number);
+        let put = self.client.put(&name, &self.value);
+        let result = timeout_at(until, put).await;
+        let result = result.unwrap_or(Err(Failure::Timeout));
         let ended = Instant::now();
         self.writes.record(&Timing { due, sent, ended }, &result);
         if result.is_err() {
@@ -114,14 +123,13 @@ impl<'a> ChangeWriter<'a> {
         }
         let wanted = watchers_of(number, u64::from(self.options.watchers), keys.count);
         self.expected += wanted;
-        let until = sent + self.options.timeout;
         let mut left = wanted;
         let mut last = None;
         while left > 0 {
             let Ok(Some(wake)) = timeout_at(until, seen.recv()).await else {
                 return;
             };
-            if wake.key != number || wake.at < sent {
+            if wake.key != number || wake.at < sent || !self.is_first(&wake) {
                 self.others += 1;
                 continue;
             }
@@ -132,7 +140,20 @@ impl<'a> ChangeWriter<'a> {
         }
         if let Some(last) = last {
             record(&mut self.last_events, due, sent, last);
+            let (spent, time) = &mut self.client_use;
+            let now = ThreadUse::now().since(used);
+            spent.ran += now.ran;
+            spent.waited += now.waited;
+            *time += last.saturating_duration_since(sent);
         }
+    }
+
+    /// Whether a watcher is woken for the first time by the last write.
+    fn is_first(&mut self, wake: &Wake) -> bool {
+        let place = usize::try_from(wake.watcher);
+        let place = place.ok().and_then(|place| self.woken_for.get_mut(place));
+        let earlier = place.map(|place| std::mem::replace(place, self.count));
+        earlier != Some(self.count)
     }
 
     /// Counts the watchers that are woken although nothing is written any more.
@@ -141,7 +162,8 @@ impl<'a> ChangeWriter<'a> {
         seen: &mut UnboundedReceiver<Wake>,
         grace: Duration,
     ) {
-        while let Ok(Some(_late)) = timeout(grace, seen.recv()).await {
+        let until = Instant::now() + grace;
+        while let Ok(Some(_late)) = timeout_at(until, seen.recv()).await {
             self.others += 1;
         }
     }

@@ -15,7 +15,7 @@ impl ZooKeeperClient {
         synced(sync).await?;
         let reply = read.await?;
         if reply.answer == Err(ErrorCode::NoNode) {
-            return Err(Failure::NoSuchKey);
+            return Err(Failure::no_such_key());
         }
         Ok(Outcome {
             entries: 1,

@@ -39,7 +39,7 @@ impl ZooKeeperClient {
         synced(sync).await?;
         let reply = listed.await?;
         if reply.answer == Err(ErrorCode::NoNode) {
-            return Ok(Outcome::default());
+            return Err(Failure::no_such_key());
         }
         let mut outcome = Outcome::of_bytes(reply.expect()?.len());
         let names = reply.read::<ChildrenReply>()?.names;

@@ -25,8 +25,8 @@ pub(super) struct Constant {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     /// The length of the value that reads return, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = 256)]
-    value_bytes: usize,
+    #[arg(long, value_name = "BYTES", default_value_t = 256, value_parser = clap::value_parser!(u32).range(0..=16_777_216))]
+    value_bytes: u32,
     /// The threads that serve
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: u16,
@@ -76,12 +76,13 @@ impl Constant {
     }
 }
 
-fn serve(bound: std::net::TcpListener, value_bytes: usize) -> io::Result<()> {
+fn serve(bound: std::net::TcpListener, value_bytes: u32) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     LocalSet::new().block_on(&runtime, async {
         let listener = tokio::net::TcpListener::from_std(bound)?;
+        let value_bytes = usize::try_from(value_bytes).unwrap_or(usize::MAX);
         constant::serve(listener, value_bytes).await
     })
 }

@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use clap::Args;
-use kubekv::bench::docker::{self, EventRates, FleetOptions, FleetRunOptions, RecentSteps};
-use kubekv::bench::report::{self, LoadSummary, RunResult};
+use kubekv::bench::docker::{
+    self, EventRates, FleetError, FleetOptions, FleetRunOptions, RecentSteps,
+};
+use kubekv::bench::report::{self, RunResult};
 use kubekv::bench::target::{LoadTarget, TargetProtocol};
-use kubekv::model::time;
 
-use super::files;
+use super::connections;
 use super::load::{positive, seconds};
-use super::output::Output;
+use super::output::{self, Output};
 use super::target::TargetArguments;
-use crate::cli::exit::{CommandError, UNREACHABLE, USAGE};
+use crate::cli::exit::{CommandError, IO, UNREACHABLE, USAGE};
 
 /// The options of simulated Docker hosts.
 #[derive(Debug, Args)]
@@ -99,7 +100,8 @@ impl Docker {
         let target = self.target.resolve()?;
         refuse_protocol(&target)?;
         // A host polls the nodes and its networks, and two more connections are kept.
-        files::require(self.hosts.saturating_mul(4))?;
+        let hosts = u32::try_from(self.hosts).unwrap_or(u32::MAX);
+        connections::allow(hosts.saturating_mul(4))?;
         let half = std::thread::available_parallelism().map_or(1, |all| all.get() / 2);
         let span = Duration::from_secs_f64;
         let events = &self.events;
@@ -128,25 +130,24 @@ impl Docker {
             keep: self.keep,
             server: self.pid,
         };
-        let summary = LoadSummary {
-            arguments: std::env::args().skip(1).collect(),
-            started_ms: time::unix_ms(),
-            clients: u32::try_from(self.hosts).unwrap_or(u32::MAX),
-            rate: Some(
-                events.containers
-                    + events.network_changes
-                    + events.lists
-                    + events.restarts
-                    + events.deaths,
-            ),
-            seconds: 0.0,
-        };
+        let rate = events.containers
+            + events.network_changes
+            + events.lists
+            + events.restarts
+            + events.deaths;
+        let summary = output::summary(hosts, Some(rate));
         let progress = |elapsed: Duration, recent: &RecentSteps| {
             self.output
                 .progress_line(&report::fleet_progress_line(elapsed, recent));
         };
-        let measured = docker::run(&target, &options, &progress)
-            .map_err(|error| CommandError::new(UNREACHABLE, error.to_string()))?;
+        let measured = docker::run(&target, &options, &progress).map_err(|error| {
+            let code = match error {
+                FleetError::Start(_) => UNREACHABLE,
+                FleetError::Runtime(_) => IO,
+                FleetError::NoServer(_) => USAGE,
+            };
+            CommandError::new(code, error.to_string())
+        })?;
         let result = RunResult::of_fleet(target.name(), summary, self.hosts, &measured);
         self.output.print(&result)
     }

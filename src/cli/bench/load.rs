@@ -3,19 +3,17 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use kubekv::bench::client::Consistency;
-use kubekv::bench::keys::Distribution;
 use kubekv::bench::operation::{Operation, OperationMix};
 use kubekv::bench::pace::Arrivals;
-use kubekv::bench::report::{LoadSummary, RunResult};
-use kubekv::bench::run::{self, LoadOptions, Pace};
-use kubekv::model::time;
+use kubekv::bench::report::RunResult;
+use kubekv::bench::run::{self, LoadOptions, Pace, RunError};
 
-use super::files;
+use super::choice_arguments::ChoiceArguments;
 use super::key_arguments::KeyArguments;
-use super::output::Output;
+use super::output::{self, Output};
 use super::target::TargetArguments;
-use crate::cli::exit::{CommandError, UNREACHABLE, USAGE};
+use super::{connections, unused};
+use crate::cli::exit::{CommandError, IO, UNREACHABLE, USAGE};
 
 /// The most threads.
 const MOST_THREADS: i64 = 256;
@@ -77,50 +75,12 @@ struct PaceArguments {
     seed: u64,
 }
 
-/// Which of the keys.
-#[derive(Debug, Args)]
-struct ChoiceArguments {
-    /// The one key of all operations, or the prefix for list. get and cas need it to exist, lock needs it not to; create and
-    /// delete take new keys
-    #[arg(long, value_name = "KEY", conflicts_with_all = ["keys", "per_directory", "key_width"])]
-    key: Option<String>,
-    /// The distribution of operations over the keys
-    #[arg(long, value_name = "KIND", default_value = "uniform")]
-    distribution: DistributionArgument,
-    /// Do not write the keys before the run: they exist
-    #[arg(long)]
-    no_fill: bool,
-    /// The promise of reads
-    #[arg(long, value_name = "KIND", default_value = "linearizable")]
-    consistency: ConsistencyArgument,
-}
-
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ArrivalsArgument {
-    /// All as far apart
+    /// Each as long after the one before
     Even,
-    /// As independent clients send
+    /// As independent clients send: a Poisson process
     Poisson,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum DistributionArgument {
-    /// Every key is as likely as another
-    Uniform,
-    /// The key of rank k is 1/k times as likely as the first one
-    Zipfian,
-    /// Each client takes one key after another
-    Sequential,
-    /// Each client has a key of its own
-    Own,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ConsistencyArgument {
-    /// Reads see every write that was answered before
-    Linearizable,
-    /// Reads as the protocol makes them when nothing is asked for; serializable on etcd 3
-    Default,
 }
 
 impl Load {
@@ -129,35 +89,27 @@ impl Load {
     }
 
     fn run_mix(self, mix: OperationMix) -> Result<(), CommandError> {
-        let takes_new = |operation| matches!(operation, Operation::Create | Operation::Delete);
-        if self.choice.key.is_some() && mix.operations().any(takes_new) {
-            let message = "--key: create and delete take new keys, give --prefix";
-            return Err(CommandError::new(USAGE, message));
-        }
         let target = self.target.resolve()?;
         let pid = self.pace.pid;
         let options = options(mix, &self.pace, &self.keys, self.choice)?;
-        files::require(u64::from(options.clients))?;
-        let summary = LoadSummary {
-            arguments: std::env::args().skip(1).collect(),
-            started_ms: time::unix_ms(),
-            clients: options.clients,
-            rate: match options.pace {
-                Pace::Closed => None,
-                Pace::Open(rate, _) => Some(rate),
-            },
-            seconds: 0.0,
+        connections::allow(options.clients)?;
+        let rate = match options.pace {
+            Pace::Closed => None,
+            Pace::Open(rate, _) => Some(rate),
         };
+        let summary = output::summary(options.clients, rate);
         let progress = self.output.progress();
-        let measured = run::run(&target, options, pid, &progress)
-            .map_err(|error| CommandError::new(UNREACHABLE, error.to_string()))?;
+        let measured = run::run(&target, options, pid, &progress).map_err(|error| {
+            let code = match error {
+                RunError::Fill(_) => UNREACHABLE,
+                RunError::Thread(_) => IO,
+                RunError::NoServer(_) => USAGE,
+            };
+            CommandError::new(code, error.to_string())
+        })?;
         let result = RunResult::new(target.name(), summary, &measured);
         self.output.print(&result)?;
-        if result.operations.values().all(|one| one.answered == 0) {
-            let message = "the server answered no operation";
-            return Err(CommandError::new(UNREACHABLE, message));
-        }
-        Ok(())
+        output::require_answers(&result)
     }
 }
 
@@ -173,6 +125,7 @@ fn options(
     keys: &KeyArguments,
     choice: ChoiceArguments,
 ) -> Result<LoadOptions, CommandError> {
+    unused::refuse(&mix, keys, &choice)?;
     let half = std::thread::available_parallelism().map_or(1, |all| all.get() / 2);
     let threads = pace
         .threads
@@ -186,14 +139,14 @@ fn options(
             Some(rate) => Pace::Open(rate, pace.arrivals.into()),
         },
         keys: keys.shape()?,
-        key: choice.key,
-        distribution: choice.distribution.into(),
+        distribution: choice.distribution(),
         value: keys.value()?,
         fill: !choice.no_fill,
         warm_up: Duration::from_secs_f64(pace.warm_up),
         duration: Duration::from_secs_f64(pace.duration),
         timeout: Duration::from_secs_f64(pace.timeout),
-        consistency: choice.consistency.into(),
+        consistency: choice.consistency(),
+        key: choice.key,
         seed: pace.seed,
     })
 }
@@ -210,7 +163,7 @@ pub(super) fn seconds(text: &str) -> Result<f64, String> {
 pub(super) fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if (0.001..=1e7).contains(&number) => Ok(number),
-        _ => Err("want a number above 0".to_owned()),
+        _ => Err("want a number between 0.001 and 10000000".to_owned()),
     }
 }
 
@@ -219,26 +172,6 @@ impl From<ArrivalsArgument> for Arrivals {
         match argument {
             ArrivalsArgument::Even => Self::Even,
             ArrivalsArgument::Poisson => Self::Poisson,
-        }
-    }
-}
-
-impl From<DistributionArgument> for Distribution {
-    fn from(argument: DistributionArgument) -> Self {
-        match argument {
-            DistributionArgument::Uniform => Self::Uniform,
-            DistributionArgument::Zipfian => Self::Zipfian,
-            DistributionArgument::Sequential => Self::Sequential,
-            DistributionArgument::Own => Self::Own,
-        }
-    }
-}
-
-impl From<ConsistencyArgument> for Consistency {
-    fn from(argument: ConsistencyArgument) -> Self {
-        match argument {
-            ConsistencyArgument::Linearizable => Self::Linearizable,
-            ConsistencyArgument::Default => Self::Default,
         }
     }
 }

@@ -1,15 +1,17 @@
 //! `kubekv bench`: the load generator.
 
+mod choice_arguments;
 mod compare;
+mod connections;
 mod constant;
 mod docker;
-mod files;
 mod fill;
 mod key_arguments;
 mod load;
 mod merge;
 mod output;
 mod target;
+mod unused;
 mod watch;
 
 use clap::{Args, Subcommand};
@@ -39,7 +41,7 @@ enum BenchCommand {
     List(load::Load),
     /// Write keys
     Put(load::Load),
-    /// Write keys that have not changed since they were read
+    /// Write keys that have not changed since they were read (compare-and-swap)
     Cas(load::Load),
     /// Write keys that did not exist
     Create(load::Load),

@@ -5,10 +5,11 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use kubekv::bench::report::{self, RunResult};
+use kubekv::bench::report::{self, LoadSummary, RunResult};
 use kubekv::bench::run::Progress;
+use kubekv::model::time;
 
-use crate::cli::exit::{CommandError, IO, USAGE};
+use crate::cli::exit::{CommandError, IO, UNREACHABLE, USAGE};
 use crate::cli::kv::print;
 
 /// Where results go.
@@ -53,6 +54,29 @@ impl Output {
         }
         fs::write(path, text).map_err(|error| failed(path, &error))
     }
+}
+
+/// The load of this command, as far as it is known before it.
+pub(super) fn summary(clients: u32, rate: Option<f64>) -> LoadSummary {
+    let arguments = std::env::args_os().skip(1);
+    LoadSummary {
+        arguments: arguments
+            .map(|one| one.to_string_lossy().into_owned())
+            .collect(),
+        started_ms: time::unix_ms(),
+        clients,
+        rate,
+        seconds: 0.0,
+    }
+}
+
+/// Fails if the server answered nothing.
+pub(super) fn require_answers(result: &RunResult) -> Result<(), CommandError> {
+    if result.operations.values().any(|one| one.answered > 0) {
+        return Ok(());
+    }
+    let message = "the server answered no operation";
+    Err(CommandError::new(UNREACHABLE, message))
 }
 
 /// Reads the results of files.

@@ -4,7 +4,7 @@ use std::env;
 use std::sync::Arc;
 
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
-use kubekv::bench::target::{BindRange, LoadTarget, TargetError};
+use kubekv::bench::target::{BindRange, LoadTarget, TargetError, TargetProtocol};
 use kubekv::config::{self, BENCH_OPTIONS, BENCH_TARGET, SettingOrigin, Settings};
 
 use crate::cli::exit::{CommandError, UNREACHABLE, USAGE};
@@ -12,7 +12,7 @@ use crate::cli::exit::{CommandError, UNREACHABLE, USAGE};
 /// The server under load, its credentials, and how to reach it.
 #[derive(Clone, Debug, Args)]
 pub(super) struct TargetArguments {
-    /// The servers: consul://HOST:PORT | etcd2://HOST:PORT[,HOST:PORT...] | etcd3://HOST:PORT[,...] |
+    /// The servers: consul://HOST:PORT, etcd2://HOST:PORT[,HOST:PORT...], etcd3://HOST:PORT[,...] or
     /// zk://HOST:PORT[,...][/CHROOT]
     #[arg(value_name = BENCH_TARGET)]
     url: String,
@@ -50,6 +50,14 @@ impl TargetArguments {
         ));
         match resolved {
             Ok(mut target) => {
+                let speaks_http = match target.protocol {
+                    TargetProtocol::Consul | TargetProtocol::Etcd2 => true,
+                    TargetProtocol::Etcd3 | TargetProtocol::ZooKeeper => false,
+                };
+                if self.no_compression && !speaks_http {
+                    let message = "--no-compression: only Consul and etcd v2 compress answers";
+                    return Err(CommandError::new(USAGE, message));
+                }
                 target.accepts_gzip = !self.no_compression;
                 Ok(Arc::new(target))
             }

@@ -3,18 +3,16 @@
 use std::time::Duration;
 
 use clap::Args;
-use kubekv::bench::client::Consistency;
 use kubekv::bench::keys::KeyShape;
-use kubekv::bench::report::{LoadSummary, RunResult};
+use kubekv::bench::report::RunResult;
 use kubekv::bench::value::ValueShape;
-use kubekv::bench::watch::{self, WatchKind, WatchOptions};
-use kubekv::model::time;
+use kubekv::bench::watch::{self, WatchError, WatchKind, WatchOptions};
 
-use super::files;
+use super::connections;
 use super::load::positive;
-use super::output::Output;
+use super::output::{self, Output};
 use super::target::TargetArguments;
-use crate::cli::exit::{CommandError, UNREACHABLE, USAGE};
+use crate::cli::exit::{CommandError, IO, UNREACHABLE, USAGE};
 
 /// The options of watchers.
 #[derive(Debug, Args)]
@@ -39,7 +37,7 @@ pub(super) struct Watch {
     /// The most writes; 0 for no bound
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     writes: u64,
-    /// How long a watcher has to be woken, in seconds
+    /// How long a watcher has to begin, a write to be answered, and a watcher to be woken, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = positive)]
     timeout: f64,
     /// The length of values, in bytes
@@ -55,11 +53,7 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) fn run(self, kind: WatchKind) -> Result<(), CommandError> {
         let target = self.target.resolve()?;
-        files::require(u64::from(self.watchers))?;
-        if self.prefix.is_empty() {
-            let message = "--prefix: want a text, so that the keys can be told from others";
-            return Err(CommandError::new(USAGE, message));
-        }
+        connections::allow(self.watchers)?;
         let options = WatchOptions {
             kind,
             watchers: self.watchers,
@@ -74,20 +68,20 @@ impl Watch {
             duration: Duration::from_secs_f64(self.duration),
             writes: self.writes,
             timeout: Duration::from_secs_f64(self.timeout),
-            consistency: Consistency::Default,
             pid: self.pid,
         };
-        let summary = LoadSummary {
-            arguments: std::env::args().skip(1).collect(),
-            started_ms: time::unix_ms(),
-            clients: options.watchers,
-            rate: options.rate,
-            seconds: 0.0,
-        };
+        let summary = output::summary(options.watchers, options.rate);
         let progress = |line: &str| self.output.progress_line(line);
-        let measured = watch::measure(&target, &options, &progress)
-            .map_err(|error| CommandError::new(UNREACHABLE, error.to_string()))?;
+        let measured = watch::measure(&target, &options, &progress).map_err(|error| {
+            let code = match error {
+                WatchError::Fill(_) | WatchError::Watcher(_) => UNREACHABLE,
+                WatchError::Runtime(_) => IO,
+                WatchError::NoServer(_) => USAGE,
+            };
+            CommandError::new(code, error.to_string())
+        })?;
         let result = RunResult::of_watchers(target.name(), summary, &measured);
-        self.output.print(&result)
+        self.output.print(&result)?;
+        output::require_answers(&result)
     }
 }
