@@ -107,7 +107,7 @@ fn results_in_files_are_merged_and_compared() {
 }
 
 /// Commands that are refused, and what the message names.
-const NONSENSE: [(&str, &str); 30] = [
+const NONSENSE: [(&str, &str); 32] = [
     ("get consul://192.0.2.1:8500", "--allow-remote"),
     ("docker etcd2://192.0.2.1:2379", "--allow-remote"),
     ("poll zk://192.0.2.1:2181", "--allow-remote"),
@@ -137,6 +137,8 @@ const NONSENSE: [(&str, &str); 30] = [
     ("get HERE --rate 1e99", "--rate"),
     ("get HERE --arrivals poisson", "--rate"),
     ("get HERE --prefix=", "--prefix"),
+    ("watch HERE --prefix=", "--prefix"),
+    ("put consul://127.0.0.1:1,127.0.0.1:2", "want one server"),
     ("get HERE --bind nowhere", "--bind"),
     ("get HERE --key a --keys 5", "--key"),
     ("put HERE --consistency default", "--consistency"),

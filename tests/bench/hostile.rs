@@ -196,8 +196,9 @@ fn answers_that_are_none_of_etcd_are_failures() {
 
 #[test]
 fn bytes_that_nobody_asked_for_are_no_answers() {
-    // Each answer comes twice: the second one is not that of the next request.
-    let server = sending([ANSWER, ANSWER].concat(), true);
+    // A second answer comes with each: it is not that of the next request.
+    let refusal = b"HTTP/1.1 500 more\r\nContent-Length: 0\r\n\r\n";
+    let server = sending([ANSWER, refusal].concat(), true);
     let measured = measure_in_time("twice", &server.consul(), short("put=1"));
     let (answered, failed) = counts(&measured);
     assert!(answered > 0);

@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep_until};
 
 use crate::fake::{ANSWER, Fake, read_request, write};
-use crate::gateway::{load, measure};
+use crate::gateway::{load, measure, result};
 
 /// How long the server answers nothing.
 const HELD: Duration = Duration::from_millis(800);
@@ -49,10 +49,15 @@ fn stalling() -> Fake {
 #[test]
 fn a_stalled_server_delays_everything_that_was_due_meanwhile() {
     let server = stalling();
-    let measured = measure(&server.consul(), puts());
+    let target = server.consul();
+    let measured = measure(&target, puts());
     let record = record(&measured);
     // More is due than the two clients could send before the server goes on, and all of it counts.
     assert_eq!((record.answered, measured.not_sent), (40, 0));
+    // None came before the end: the rate is that of a server that answered nothing.
+    assert_eq!(record.after_end, 40);
+    let put = &result(&target, &measured).operations["put"];
+    assert_eq!((put.answered, put.per_second.to_bits()), (40, 0));
     let held_us = HELD.as_secs_f64() * 1e6;
     assert!(record.latency.max_us() >= held_us * 0.999);
     assert!(record.latency.quantile_us(0.5) >= held_us / 2.0);

@@ -25,7 +25,7 @@ const GRACE: Duration = Duration::from_secs(1);
 pub(super) struct ThreadReport {
     pub(super) recorder: Recorder,
     /// Its use of the processor while it was measured.
-    pub(super) use_: ThreadUse,
+    pub(super) thread_use: ThreadUse,
     /// How many operations were due, and no client was free to send them.
     pub(super) not_sent: u64,
 }
@@ -78,7 +78,7 @@ async fn clients(context: &Arc<RunContext>, thread: u32) -> io::Result<ThreadRep
     if let Some(pacer) = state.pacer() {
         pacer.run().await?;
     }
-    let use_ = measuring.await.unwrap_or_default();
+    let thread_use = measuring.await.unwrap_or_default();
     let not_sent = drain(&state).await;
     // Each ends with its operation, at the latest by the timeout: what a stalled server owes belongs to the result.
     for client in running {
@@ -88,7 +88,7 @@ async fn clients(context: &Arc<RunContext>, thread: u32) -> io::Result<ThreadRep
     state.report();
     Ok(ThreadReport {
         recorder: state.recorded(),
-        use_,
+        thread_use,
         not_sent,
     })
 }

@@ -128,7 +128,7 @@ fn sum(reports: &[ThreadReport], elapsed: Duration) -> Measured {
     for report in reports {
         recorder.add(&report.recorder);
     }
-    let spent = reports.iter().map(|report| report.use_);
+    let spent = reports.iter().map(|report| report.thread_use);
     let mut client = ClientLoad::of_threads(spent, elapsed);
     client.lateness = recorder.lateness.clone();
     Measured {
