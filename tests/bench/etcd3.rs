@@ -42,7 +42,8 @@ fn keys_of_etcd_are_written_and_read() {
             one.put("a/b", b"put").await.unwrap();
             let found = other.get("a/b").await.unwrap();
             assert_eq!((seen(found), found.bytes), ((1, false), 3 + 3));
-            assert_eq!(seen(other.get("a/c").await.unwrap()), (0, false));
+            assert_eq!(other.get("a/c").await, Err(Failure::no_such_key()));
+            assert_eq!(other.list("b/").await, Err(Failure::no_such_key()));
             assert_eq!(seen(one.create("a/c", b"22").await.unwrap()), (0, false));
             assert_eq!(seen(other.create("a/c", b"lost").await.unwrap()), (0, true));
             let listed = other.list("a/").await.unwrap();

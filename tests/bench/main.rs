@@ -1,9 +1,19 @@
-//! The clients of `kubekv bench` and real servers: each operation does what it says.
+//! `kubekv bench`: its clients and real servers, its figures and what servers then hold, and servers that are hostile.
 
 #![cfg(test)]
 
 mod codec;
+mod command;
 mod etcd3;
+mod failover;
+mod fake;
+mod gateway;
+mod hostile;
+mod open_loop;
+mod operations;
+mod results;
+mod secured;
+mod watchers;
 mod zookeeper;
 
 use std::future::Future;

@@ -48,13 +48,13 @@ fn keys_of_zookeeper_are_written_and_read() {
         one.put("a/b", b"put").await.unwrap();
         let found = other.get("a/b").await.unwrap();
         assert_eq!((seen(found), found.bytes), ((1, false), 4 + 3 + 68));
-        assert_eq!(seen(other.get("a/c").await.unwrap()), (0, false));
+        assert_eq!(other.get("a/c").await, Err(Failure::no_such_key()));
         assert_eq!(seen(one.create("a/c", b"22").await.unwrap()), (0, false));
         assert_eq!(seen(other.create("a/c", b"lost").await.unwrap()), (0, true));
         let listed = other.list("a/").await.unwrap();
         assert_eq!(seen(listed), (2, false));
         assert_eq!(listed.bytes, 4 + 2 * 5 + 68 + 2 * (4 + 68) + 3 + 2);
-        assert_eq!(seen(other.list("none").await.unwrap()), (0, false));
+        assert_eq!(other.list("none").await, Err(Failure::no_such_key()));
         assert_eq!(seen(one.delete("a/c").await.unwrap()), (1, false));
         assert_eq!(seen(one.delete("a/c").await.unwrap()), (0, false));
         let refused = one.delete("a").await.unwrap_err();

@@ -25,12 +25,16 @@ pub enum Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        // The kind, not the whole text: failures are counted by their text. Of TLS, the kind alone says nothing.
-        if error.kind() == std::io::ErrorKind::InvalidData {
-            return Self::Connection(error.to_string());
-        }
-        Self::Connection(error.kind().to_string())
+        Self::Connection(io_text(&error))
     }
+}
+
+/// An error of a connection as text: its kind, since failures are counted by their text. Of TLS the kind says nothing.
+pub(in crate::bench) fn io_text(error: &std::io::Error) -> String {
+    if error.kind() == std::io::ErrorKind::InvalidData {
+        return error.to_string();
+    }
+    error.kind().to_string()
 }
 
 impl Failure {

@@ -10,6 +10,7 @@ mod reach;
 pub use consul::ConsulClient;
 pub use etcd2::Etcd2Client;
 pub use failure::Failure;
+pub(in crate::bench) use failure::io_text;
 pub(in crate::bench) use key_path::key_path;
 pub use outcome::Outcome;
 

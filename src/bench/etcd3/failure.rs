@@ -4,7 +4,7 @@ use std::error::Error as _;
 
 use etcd_client::Error;
 
-use crate::bench::client::Failure;
+use crate::bench::client::{Failure, io_text};
 
 /// The failure of an error.
 pub(super) fn failure(error: &Error) -> Failure {
@@ -24,7 +24,7 @@ pub(super) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
         cause = inner;
     }
     match cause.downcast_ref::<std::io::Error>() {
-        Some(io) => io.kind().to_string(),
+        Some(io) => io_text(io),
         None => cause.to_string(),
     }
 }

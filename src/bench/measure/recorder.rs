@@ -32,6 +32,8 @@ pub struct OperationRecord {
     pub service: Latencies,
     /// How many were answered, conflicts included.
     pub answered: u64,
+    /// How many of these were due in time, and answered after the end: they are in no rate.
+    pub after_end: u64,
     /// How many compare-and-swaps lost against another write.
     pub conflicts: u64,
     /// The bytes of the answers.
@@ -83,6 +85,7 @@ impl OperationRecord {
         self.latency.add(&other.latency);
         self.service.add(&other.service);
         self.answered += other.answered;
+        self.after_end += other.after_end;
         self.conflicts += other.conflicts;
         self.bytes = self.bytes.saturating_add(other.bytes);
         for (failure, count) in &other.failures {
@@ -101,15 +104,17 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Records what came of an operation.
+    /// Records what came of an operation of a run that ended at `end`.
     pub fn record(
         &mut self,
         operation: Operation,
         timing: &Timing,
         result: &Result<Outcome, Failure>,
+        end: Instant,
     ) {
         let record = self.operations.entry(operation).or_default();
         record.record(timing, result);
+        record.after_end += u64::from(result.is_ok() && timing.ended > end);
     }
 
     /// Adds another thread's.

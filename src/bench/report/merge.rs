@@ -136,11 +136,12 @@ fn merge_docker(
 fn merge_operation(of: &[&OperationResult], seconds: f64) -> Result<OperationResult, NotMergeable> {
     let (mut latency, mut service) = (Latencies::new(), Latencies::new());
     let mut failures = BTreeMap::new();
-    let (mut answered, mut conflicts, mut bytes) = (0, 0, 0);
+    let (mut answered, mut after_end, mut conflicts, mut bytes) = (0_u64, 0, 0, 0);
     for one in of {
         latency.add(&Latencies::decode(&one.latency.histogram)?);
         service.add(&Latencies::decode(&one.service.histogram)?);
         answered += one.answered;
+        after_end += one.after_end;
         conflicts += one.conflicts;
         bytes += one.bytes;
         for (failure, count) in &one.failures {
@@ -149,7 +150,8 @@ fn merge_operation(of: &[&OperationResult], seconds: f64) -> Result<OperationRes
     }
     Ok(OperationResult {
         answered,
-        per_second: ratio(answered, seconds),
+        after_end,
+        per_second: ratio(answered.saturating_sub(after_end), seconds),
         conflicts,
         bytes,
         failures,

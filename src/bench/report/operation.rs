@@ -11,7 +11,11 @@ use crate::bench::measure::{Latencies, OperationRecord};
 pub struct OperationResult {
     /// How many were answered.
     pub answered: u64,
-    /// How many were answered per second.
+    /// How many of these were answered after the end of the run, though due before: a server that was given more than it can
+    /// do answers them late. They are in no rate.
+    #[serde(default)]
+    pub after_end: u64,
+    /// How many were answered per second, until the end.
     pub per_second: f64,
     /// How many compare-and-swaps lost against another write.
     pub conflicts: u64,
@@ -51,7 +55,8 @@ impl OperationResult {
     pub fn new(record: &OperationRecord, seconds: f64) -> Self {
         Self {
             answered: record.answered,
-            per_second: ratio(record.answered, seconds),
+            after_end: record.after_end,
+            per_second: ratio(record.answered.saturating_sub(record.after_end), seconds),
             conflicts: record.conflicts,
             bytes: record.bytes,
             failures: record.failures.clone(),

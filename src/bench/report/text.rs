@@ -165,6 +165,13 @@ fn write_operation(name: &str, operation: &OperationResult, out: &mut String) ->
             "        {conflicts} of {answered} lost against another write"
         )?;
     }
+    if operation.after_end > 0 {
+        let (late, answered) = (operation.after_end, operation.answered);
+        writeln!(
+            out,
+            "        {late} of {answered} answered after the end, and not in the rate"
+        )?;
+    }
     write_failures(operation, out)
 }
 

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::time::error::Elapsed;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::any_client::AnyClient;
 use super::thread_state::ThreadState;
@@ -32,6 +32,8 @@ pub(super) struct ClientTask {
 impl ClientTask {
     /// Performs operations until the end.
     pub(super) async fn run(mut self) {
+        // An operation before would be in no result, however long it takes.
+        sleep_until(self.state.context.began).await;
         while self.state.goes_on() {
             let operation = self.state.options().mix.choose(&mut self.random);
             let key = self.key(operation);

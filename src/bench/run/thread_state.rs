@@ -112,7 +112,10 @@ impl ThreadState {
         if result.is_ok() {
             self.context.gap.success(timing.ended);
         }
-        self.recorder.borrow_mut().record(operation, timing, result);
+        let end = self.context.end;
+        self.recorder
+            .borrow_mut()
+            .record(operation, timing, result, end);
     }
 
     /// What was recorded.

@@ -18,7 +18,7 @@ use crate::bench::target::LoadTarget;
 /// How often progress is shown.
 const PROGRESS: Duration = Duration::from_secs(1);
 
-/// How long threads have to connect before the first operation counts, at least.
+/// How long threads have to start before the first operation.
 const SETTLE: Duration = Duration::from_millis(50);
 
 /// What came of a run.

@@ -7,7 +7,7 @@ use kubekv::bench::keys::Distribution;
 /// Which of the keys.
 #[derive(Debug, Args)]
 pub(super) struct ChoiceArguments {
-    /// The one key, or for list the prefix, of all operations. It must exist
+    /// The one key, or for list the prefix, of all operations; get, list and cas need one that exists
     #[arg(long, value_name = "KEY", conflicts_with_all = ["keys", "per_directory", "key_width"])]
     pub(super) key: Option<String>,
     /// The distribution of operations over the keys [default: uniform]

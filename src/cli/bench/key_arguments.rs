@@ -50,10 +50,7 @@ impl KeyArguments {
 
     /// The keys.
     pub(super) fn shape(&self) -> Result<KeyShape, CommandError> {
-        if self.prefix.is_empty() {
-            let message = "--prefix: want a text, so that the keys can be told from others";
-            return Err(CommandError::new(USAGE, message));
-        }
+        require_prefix(&self.prefix)?;
         Ok(KeyShape {
             prefix: self.prefix.clone(),
             count: self.keys.unwrap_or(KEYS),
@@ -81,4 +78,13 @@ impl KeyArguments {
         }
         Ok(ValueShape::Same(bytes.into()))
     }
+}
+
+/// Refuses keys that cannot be told from those of others.
+pub(super) fn require_prefix(prefix: &str) -> Result<(), CommandError> {
+    if !prefix.is_empty() {
+        return Ok(());
+    }
+    let message = "--prefix: want a text, so that the keys can be told from others";
+    Err(CommandError::new(USAGE, message))
 }

@@ -21,7 +21,7 @@ pub(super) struct TargetArguments {
     /// Connect from this address, or from the addresses of this network one after another
     #[arg(long, value_name = "ADDRESS[/LENGTH]")]
     bind: Option<BindRange>,
-    /// Do not ask for compressed answers, as Go's HTTP clients do (Consul and etcd v2)
+    /// Do not ask for compressed answers; by default Consul and etcd v2 are asked for them, as Go's HTTP clients do
     #[arg(long)]
     no_compression: bool,
     /// Load servers on other machines

@@ -9,6 +9,7 @@ use kubekv::bench::value::ValueShape;
 use kubekv::bench::watch::{self, WatchError, WatchKind, WatchOptions};
 
 use super::connections;
+use super::key_arguments::require_prefix;
 use super::load::positive;
 use super::output::{self, Output};
 use super::target::TargetArguments;
@@ -52,6 +53,7 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn run(self, kind: WatchKind) -> Result<(), CommandError> {
+        require_prefix(&self.prefix)?;
         let target = self.target.resolve()?;
         connections::allow(self.watchers)?;
         let options = WatchOptions {

@@ -53,8 +53,7 @@ const OPTIONS: AccessOptions = AccessOptions {
     variable: "KUBEKV_BENCH_PASSWORD",
 };
 
-const FORMS: &str =
-    "want consul://HOST:PORT[,...], etcd2://..., etcd3://... or zk://HOST:PORT[,...][/CHROOT]";
+const FORMS: &str = "want consul://HOST:PORT, etcd2://HOST:PORT[,...], etcd3://HOST:PORT[,...] or zk://HOST:PORT[,...][/CHROOT]";
 
 /// The server under load. Secrets may come from `environment`.
 pub fn bench_target(

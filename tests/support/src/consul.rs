@@ -18,6 +18,11 @@ pub struct Real {
 
 impl Real {
     pub async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// One that, with a token, refuses whoever does not send it.
+    pub async fn start_with(token: Option<&str>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let free = || {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -31,10 +36,17 @@ impl Real {
             serf.port()
         );
         // The limits are kubekv's own, so that error texts about them can be compared.
+        let acl = token.map_or(String::new(), |token| {
+            format!(r#""acl":{{"enabled":true,"default_policy":"deny","tokens":{{"master":"{token}"}}}},"#)
+        });
+        let headers: Vec<_> = token
+            .map(|token| ("X-Consul-Token", token))
+            .into_iter()
+            .collect();
         let config = format!(
             r#"{{"server":true,"bootstrap_expect":1,"bind_addr":"127.0.0.1","client_addr":"127.0.0.1","node_name":"{NODE}",
             "session_ttl_min":"100ms","limits":{{"kv_max_value_size":2097152,"txn_max_req_len":4194304}},
-            "ports":{ports},"data_dir":"{}"}}"#,
+            {acl}"ports":{ports},"data_dir":"{}"}}"#,
             directory.path().join("data").display()
         );
         let file = directory.path().join("config.json");
@@ -54,14 +66,17 @@ impl Real {
         };
         for _ in 0..600 {
             if tokio::net::TcpStream::connect(http).await.is_ok()
-                && request(http, "PUT", "/v1/kv/up", &[], b"").await.status == 200
-                && request(http, "GET", "/v1/health/node/host", &[], b"")
+                && request(http, "PUT", "/v1/kv/up", &headers, b"")
+                    .await
+                    .status
+                    == 200
+                && request(http, "GET", "/v1/health/node/host", &headers, b"")
                     .await
                     .body
                     .len()
                     > 9
             {
-                request(http, "DELETE", "/v1/kv/up", &[], b"").await;
+                request(http, "DELETE", "/v1/kv/up", &headers, b"").await;
                 return real;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
