@@ -17,8 +17,8 @@ const WATCHERS: u32 = 12;
 const KEYS: u64 = 4;
 const WRITES: u64 = 8;
 
-fn watched(target: &Arc<LoadTarget>, kind: WatchKind, rate: Option<f64>) -> WatchMeasured {
-    let options = WatchOptions {
+fn options(kind: WatchKind) -> WatchOptions {
+    WatchOptions {
         kind,
         watchers: WATCHERS,
         keys: KeyShape {
@@ -28,13 +28,17 @@ fn watched(target: &Arc<LoadTarget>, kind: WatchKind, rate: Option<f64>) -> Watc
             width: 4,
         },
         value: ValueShape::Changing(100),
-        rate,
+        rate: None,
         duration: Duration::from_secs(20),
         writes: WRITES,
         timeout: Duration::from_secs(20),
+        settle: Duration::from_millis(200),
         pid: None,
-    };
-    measure(target, &options, &|_line| {}).unwrap()
+    }
+}
+
+fn watched(target: &Arc<LoadTarget>, options: &WatchOptions) -> WatchMeasured {
+    measure(target, options, &|_line| {}).unwrap()
 }
 
 /// All watchers of each key were woken by each write, and nobody else was.
@@ -53,21 +57,23 @@ fn exactly_those(measured: &WatchMeasured) {
 fn blocking_queries_of_consul_end_for_their_key_only() {
     let gateway = Gateway::start();
     let [consul, _] = gateway.urls();
-    exactly_those(&watched(&target(&consul), WatchKind::Poll, None));
+    exactly_those(&watched(&target(&consul), &options(WatchKind::Poll)));
 }
 
 #[test]
 fn waits_of_etcd_end_for_their_key_only() {
     let gateway = Gateway::start();
     let [_, etcd] = gateway.urls();
-    exactly_those(&watched(&target(&etcd), WatchKind::Poll, Some(20.0)));
+    let mut rated = options(WatchKind::Poll);
+    rated.rate = Some(20.0);
+    exactly_those(&watched(&target(&etcd), &rated));
 }
 
 #[test]
 fn streams_of_etcd_have_the_events_of_their_key_only() {
     let gateway = Gateway::start();
     let [_, etcd] = gateway.urls();
-    let measured = watched(&target(&etcd), WatchKind::Stream, None);
+    let measured = watched(&target(&etcd), &options(WatchKind::Stream));
     exactly_those(&measured);
     let result = RunResult::of_watchers(String::new(), LoadSummary::default(), &measured);
     assert_eq!(result.watch, Some(measured.summary));
@@ -78,23 +84,7 @@ fn streams_of_etcd_have_the_events_of_their_key_only() {
 fn streams_of_consul_are_refused() {
     let gateway = Gateway::start();
     let [consul, _] = gateway.urls();
-    let options = WatchOptions {
-        kind: WatchKind::Stream,
-        watchers: 1,
-        keys: KeyShape {
-            prefix: "watched/".to_owned(),
-            count: 1,
-            per_directory: 0,
-            width: 4,
-        },
-        value: ValueShape::Changing(1),
-        rate: None,
-        duration: Duration::from_secs(1),
-        writes: 1,
-        timeout: Duration::from_secs(5),
-        pid: None,
-    };
-    let refused = measure(&target(&consul), &options, &|_line| {}).unwrap_err();
+    let refused = measure(&target(&consul), &options(WatchKind::Stream), &|_line| {}).unwrap_err();
     assert!(refused.to_string().contains("use poll"), "{refused}");
 }
 
@@ -134,7 +124,7 @@ fn waking_all(index: impl Fn(u64) -> u64 + Copy + Send + Sync + 'static) -> Fake
 #[test]
 fn watchers_that_are_woken_for_nothing_are_counted() {
     let server = waking_all(|count| count);
-    let seen = watched(&server.consul(), WatchKind::Poll, None).summary;
+    let seen = watched(&server.consul(), &options(WatchKind::Poll)).summary;
     let expected = WRITES * u64::from(WATCHERS) / KEYS;
     assert_eq!((seen.woken, seen.missed, seen.lost), (expected, 0, 0));
     assert!(seen.others > 0, "{seen:?}");
@@ -143,26 +133,10 @@ fn watchers_that_are_woken_for_nothing_are_counted() {
 #[test]
 fn an_index_that_goes_backwards_is_a_failure_of_the_watcher() {
     let server = waking_all(|count| 1_000 - count);
-    let measured = {
-        let target = server.consul();
-        let options = WatchOptions {
-            kind: WatchKind::Poll,
-            watchers: 3,
-            keys: KeyShape {
-                prefix: "watched/".to_owned(),
-                count: 1,
-                per_directory: 0,
-                width: 4,
-            },
-            value: ValueShape::Changing(100),
-            rate: None,
-            duration: Duration::from_secs(1),
-            writes: 1,
-            timeout: Duration::from_millis(500),
-            pid: None,
-        };
-        measure(&target, &options, &|_line| {}).unwrap()
-    };
+    let mut short = options(WatchKind::Poll);
+    (short.watchers, short.keys.count, short.writes) = (3, 1, 1);
+    short.timeout = Duration::from_millis(500);
+    let measured = watched(&server.consul(), &short);
     assert_eq!((measured.summary.lost, measured.summary.missed), (3, 3));
     let failures = &measured.events.failures;
     assert_eq!(failures["bad answer: X-Consul-Index goes backwards"], 3);

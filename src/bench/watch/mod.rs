@@ -24,9 +24,6 @@ use crate::bench::measure::ServerUse;
 use crate::bench::run::{AnyClient, FillError, write_all};
 use crate::bench::target::LoadTarget;
 
-/// How long the server has to receive the last waiting requests, and to wake watchers that it should not.
-const SETTLE: Duration = Duration::from_secs(2);
-
 /// Why watchers were not measured.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
@@ -94,14 +91,14 @@ async fn watchers(
             progress(&format!("{} watchers wait", context.armed()));
         }
     }
-    sleep(SETTLE).await;
+    sleep(options.settle).await;
     let waiting = look()?;
     progress(&format!("{} watchers wait; writing", options.watchers));
     let from = Instant::now();
     let mut writer = ChangeWriter::new(target, options);
     writer.run(&mut seen, progress).await;
     let elapsed = from.elapsed();
-    writer.count_others(&mut seen, SETTLE).await;
+    writer.count_others(&mut seen, options.settle).await;
     let after = look()?;
     let failures = context.failures();
     for failure in &failures {

@@ -33,6 +33,8 @@ pub struct WatchOptions {
     pub writes: u64,
     /// How long a watcher has to begin, a write to be answered, and a watcher to be woken.
     pub timeout: Duration,
+    /// How long the server has to receive the last waiting requests, and to wake watchers that it should not.
+    pub settle: Duration,
     /// The server's process.
     pub pid: Option<u32>,
 }

@@ -15,6 +15,9 @@ use super::output::{self, Output};
 use super::target::TargetArguments;
 use crate::cli::exit::{CommandError, IO, UNREACHABLE, USAGE};
 
+/// How long the server has to receive the last waiting requests, and to wake watchers that it should not.
+const SETTLE: Duration = Duration::from_secs(2);
+
 /// The options of watchers.
 #[derive(Debug, Args)]
 pub(super) struct Watch {
@@ -70,6 +73,7 @@ impl Watch {
             duration: Duration::from_secs_f64(self.duration),
             writes: self.writes,
             timeout: Duration::from_secs_f64(self.timeout),
+            settle: SETTLE,
             pid: self.pid,
         };
         let summary = output::summary(options.watchers, options.rate);
