@@ -31,7 +31,9 @@ fn consul(gateway: &Gateway) -> String {
 #[test]
 fn json_on_standard_output_is_alone_there() {
     let gateway = Gateway::start();
-    let done = bench("put", &consul(&gateway), &["--json", "-"]);
+    // Long enough for a line of progress.
+    let long = ["--duration", "0.7", "--warm-up", "0", "--json", "-"];
+    let done = run(&[&["bench", "put", &consul(&gateway)], &long[..]].concat());
     assert_eq!(done.code, 0, "{done:?}");
     let result: RunResult = serde_json::from_slice(&done.out).unwrap();
     assert!(result.operations["put"].answered > 0);
