@@ -6,9 +6,11 @@ use super::settings::{SettingOrigin, Settings};
 use super::{ConfigError, OPTIONS, access};
 
 /// Variables that the client commands read, and that `kubekv serve` ignores.
-const CLIENT: [&str; 5] = [
+const CLIENT: [&str; 7] = [
     "KUBEKV_ADDRESS",
     "KUBEKV_ADMIN_ADDRESS",
+    "KUBEKV_BENCH_PASSWORD",
+    "KUBEKV_BENCH_TOKEN",
     "KUBEKV_FROM_PASSWORD",
     "KUBEKV_FROM_TOKEN",
     "KUBEKV_TO_PASSWORD",

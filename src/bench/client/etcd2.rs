@@ -130,10 +130,8 @@ impl Etcd2Client {
 
     /// Reads the index of a key, as a part of a compare-and-swap that is not measured on its own.
     pub async fn prepare_cas(&mut self, key: &str) -> Result<(), Failure> {
-        if !self.indexes.contains_key(key) {
-            let index = self.index(key).await?;
-            self.indexes.insert(key.to_owned(), index);
-        }
+        let index = self.index(key).await?;
+        self.indexes.insert(key.to_owned(), index);
         Ok(())
     }
 

@@ -48,7 +48,11 @@ impl ZooKeeperAnswers {
         Self {
             data: DataReply {
                 data: Some(vec![b'x'; value_bytes]),
-                stat,
+                // Whoever lists a tree must find its end.
+                stat: Stat {
+                    children: 0,
+                    ..stat
+                },
             },
             children: ChildrenReply {
                 names: vec![format!("lock-{SEQUENCE}")],

@@ -162,15 +162,10 @@ impl Fleet {
         sleep_until(until).await;
     }
 
-    /// Waits for what has begun; hosts that are dead stay so.
-    pub async fn settle(&mut self) {
-        while self.running.join_next().await.is_some() {}
-    }
-
     /// Waits for what has begun, then stops all containers and removes all networks, so that the store is as at the beginning
     /// but for the nodes and for what dead hosts left.
     pub async fn clear(&mut self) {
-        self.settle().await;
+        while self.running.join_next().await.is_some() {}
         self.deaths.abort_all();
         let due = Instant::now();
         let mut stopping = JoinSet::new();

@@ -41,6 +41,8 @@ pub struct FleetRunOptions {
 pub struct FleetMeasured {
     /// The records of the starts of all hosts, and of the networks.
     pub start: FleetRecords,
+    /// How long these starts took altogether.
+    pub started_within: Duration,
     /// The records while it was measured.
     pub run: FleetRecords,
     /// How long it was measured.
@@ -123,8 +125,9 @@ async fn drive(
             .map(Some)
             .ok_or(FleetError::NoServer(pid)),
     };
+    let began = Instant::now();
     let mut fleet = Fleet::start(target.clone(), options.fleet.clone(), observer).await?;
-    let start = recorder.take();
+    let (start, started_within) = (recorder.take(), began.elapsed());
     fleet.run(Instant::now() + options.warm_up).await;
     let _warm_up = recorder.take();
     let lateness = runtime.spawn(lateness(options.duration));
@@ -142,6 +145,7 @@ async fn drive(
     fleet.stop().await;
     Ok(FleetMeasured {
         start,
+        started_within,
         run,
         elapsed,
         networks,

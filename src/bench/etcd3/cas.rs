@@ -36,10 +36,8 @@ impl Etcd3Client {
 
     /// Reads the revision of a key, as a part of a compare-and-swap that is not measured on its own.
     pub async fn prepare_cas(&mut self, key: &str) -> Result<(), Failure> {
-        if !self.revisions.contains_key(key) {
-            let revision = self.revision(key).await?;
-            self.revisions.insert(key.to_owned(), revision);
-        }
+        let revision = self.revision(key).await?;
+        self.revisions.insert(key.to_owned(), revision);
         Ok(())
     }
 

@@ -17,6 +17,9 @@ const LATE_US: f64 = 1_000.0;
 /// ... unless their lateness is below this share of the latency.
 const LATE_SHARE: f64 = 0.1;
 
+/// The same for a fleet, whose lateness is that of the runtime's timers, in microseconds.
+const FLEET_LATE_US: f64 = 10_000.0;
+
 /// What limited a run, other than the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
@@ -71,6 +74,15 @@ impl ClientLoad {
 
     /// What limited the run, other than the server; `latency_p99_us` is of all operations.
     pub fn limit(&self, latency_p99_us: f64) -> Option<Limit> {
+        self.limit_beyond(LATE_US, latency_p99_us)
+    }
+
+    /// What limited a fleet, other than the server; `latency_p99_us` is of all steps.
+    pub fn fleet_limit(&self, latency_p99_us: f64) -> Option<Limit> {
+        self.limit_beyond(FLEET_LATE_US, latency_p99_us)
+    }
+
+    fn limit_beyond(&self, late_us: f64, latency_p99_us: f64) -> Option<Limit> {
         if self.busiest >= BUSY {
             return Some(Limit::Client);
         }
@@ -78,7 +90,7 @@ impl ClientLoad {
             return Some(Limit::Machine);
         }
         let late = self.lateness.quantile_us(0.99);
-        (late > LATE_US && late > latency_p99_us * LATE_SHARE).then_some(Limit::Lateness)
+        (late > late_us && late > latency_p99_us * LATE_SHARE).then_some(Limit::Lateness)
     }
 }
 

@@ -17,6 +17,8 @@ pub struct DockerSummary {
     pub containers: usize,
     /// The writes that lost against another host's, and were tried again.
     pub conflicts: u64,
+    /// The starts of all hosts, and of the networks, before it was measured.
+    pub start: BTreeMap<String, OperationResult>,
     /// By the kind of request; `watch` is how long polls were parked.
     pub requests: BTreeMap<String, OperationResult>,
 }

@@ -7,10 +7,10 @@ use super::machine::Machine;
 use super::operation::OperationResult;
 use super::result::{ClientResult, FORMAT, LoadSummary, RunResult, ServerResult};
 use crate::bench::docker::{DockerStep, FleetMeasured};
-use crate::bench::measure::Latencies;
+use crate::bench::measure::{Latencies, OperationRecord};
 
 impl RunResult {
-    /// The result of a fleet: its operations are the steps of the hosts. Starts before it was measured count, too.
+    /// The result of a fleet: its operations are the steps of the hosts.
     pub fn of_fleet(
         target: String,
         load: LoadSummary,
@@ -19,18 +19,11 @@ impl RunResult {
     ) -> Self {
         let seconds = measured.elapsed.as_secs_f64();
         let mut all = Latencies::new();
-        let mut steps = measured.run.steps.clone();
-        for step in [DockerStep::DaemonStart, DockerStep::NetworkCreate] {
-            if let Some(record) = measured.start.steps.get(&step) {
-                steps.entry(step).or_default().add(record);
-            }
-        }
-        let mut operations = BTreeMap::new();
-        for (step, record) in &steps {
+        for record in measured.run.steps.values() {
             all.add(&record.latency);
-            let result = OperationResult::new(record, seconds);
-            operations.insert(step.name().to_owned(), result);
         }
+        let operations = named(&measured.run.steps, seconds);
+        let start = named(&measured.start.steps, measured.started_within.as_secs_f64());
         let requests: BTreeMap<_, _> = measured
             .run
             .requests
@@ -50,7 +43,7 @@ impl RunResult {
             operations,
             limited_by: measured
                 .client
-                .limit(all.quantile_us(0.99))
+                .fleet_limit(all.quantile_us(0.99))
                 .map(|limit| limit.name().to_owned()),
             client: ClientResult::new(&measured.client),
             server: measured
@@ -62,10 +55,25 @@ impl RunResult {
                 networks: measured.networks,
                 containers: measured.containers,
                 conflicts: measured.run.conflicts,
+                start,
                 requests,
             }),
             not_sent: 0,
             longest_gap_ms: 0.0,
         }
     }
+}
+
+/// The results of steps by their names.
+fn named(
+    steps: &BTreeMap<DockerStep, OperationRecord>,
+    seconds: f64,
+) -> BTreeMap<String, OperationResult> {
+    steps
+        .iter()
+        .map(|(step, record)| {
+            let result = OperationResult::new(record, seconds);
+            (step.name().to_owned(), result)
+        })
+        .collect()
 }

@@ -17,6 +17,9 @@ pub enum NotMergeable {
     /// A result is of a newer format.
     #[error("format {0} of a result is not known; this kubekv knows format {FORMAT}")]
     Format(u32),
+    /// They are of different loads.
+    #[error("these results are of different operations or protocols: {0} and {1}")]
+    Different(String, String),
     /// A histogram is broken.
     #[error(transparent)]
     Histogram(#[from] BadHistogram),
@@ -30,6 +33,10 @@ pub fn merge(results: &[RunResult], at_once: bool) -> Result<RunResult, NotMerge
     let mut merged = results.first().ok_or(NotMergeable::None)?.clone();
     if let Some(other) = results.iter().find(|one| one.kubekv_bench != FORMAT) {
         return Err(NotMergeable::Format(other.kubekv_bench));
+    }
+    let first = kind(&merged);
+    if let Some(other) = results.iter().map(kind).find(|other| *other != first) {
+        return Err(NotMergeable::Different(first, other));
     }
     let seconds = results.iter().map(|one| one.load.seconds);
     merged.load.seconds = if at_once {
@@ -151,4 +158,14 @@ fn merge_operation(of: &[&OperationResult], seconds: f64) -> Result<OperationRes
         latency: LatencySummary::new(&latency),
         service: LatencySummary::new(&service),
     })
+}
+
+/// The protocol and the operations of a result; the steps of Docker hosts are a matter of chance.
+fn kind(result: &RunResult) -> String {
+    let protocol = result.target.split(':').next().unwrap_or_default();
+    if result.docker.is_some() {
+        return format!("{protocol} docker");
+    }
+    let operations: Vec<_> = result.operations.keys().map(String::as_str).collect();
+    format!("{protocol} {}", operations.join(", "))
 }

@@ -6,7 +6,7 @@ use crate::bench::docker::RecentSteps;
 use crate::bench::run::Progress;
 
 /// A second of a run as a line.
-pub fn progress_line(progress: &Progress, seconds: f64) -> String {
+pub fn progress_line(progress: &Progress) -> String {
     let latency = &progress.latency;
     let failed = match progress.failed {
         0 => String::new(),
@@ -24,7 +24,7 @@ pub fn progress_line(progress: &Progress, seconds: f64) -> String {
     format!(
         "{:>5.0} s  {:>9.0}/s  p50 {}  p99 {}{failed}{waiting}{warm_up}",
         progress.elapsed.as_secs_f64(),
-        super::operation::ratio(latency.count(), seconds),
+        super::operation::ratio(latency.count(), progress.since.as_secs_f64()),
         super::text::duration(latency.quantile_us(0.5)),
         super::text::duration(latency.quantile_us(0.99)),
     )

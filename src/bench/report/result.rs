@@ -187,7 +187,7 @@ impl ServerResult {
             cpu_seconds,
             cpu_us_per_operation: match answered {
                 0 => 0.0,
-                _ => 1e6 / ratio(answered, cpu_seconds).max(1e-9),
+                _ => cpu_seconds * 1e6 / ratio(answered, 1.0),
             },
             resident_bytes_before: before.resident_bytes,
             resident_bytes_after: after.resident_bytes,

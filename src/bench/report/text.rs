@@ -16,18 +16,22 @@ pub fn text(result: &RunResult) -> String {
 
 fn write_all(result: &RunResult, out: &mut String) -> std::fmt::Result {
     let load = &result.load;
-    let pace = match load.rate {
-        Some(rate) if result.docker.is_some() => {
-            format!("{rate} containers a second start or stop")
+    let (who, pace) = match (load.rate, &result.watch, &result.docker) {
+        (Some(rate), Some(_), _) => ("watchers", format!("{rate} writes a second due")),
+        (None, Some(_), _) => {
+            let pace = "a write when the last has woken its watchers";
+            ("watchers", pace.to_owned())
         }
-        Some(rate) if result.watch.is_some() => format!("{rate} writes a second due"),
-        Some(rate) => format!("{rate} operations a second due"),
-        None if result.watch.is_some() => "a write when the last has woken its watchers".to_owned(),
-        None => "each client waits for its answer".to_owned(),
+        (rate, None, Some(_)) => {
+            let rate = rate.unwrap_or(0.0);
+            ("hosts", format!("{rate} events a second due"))
+        }
+        (Some(rate), None, None) => ("clients", format!("{rate} operations a second due")),
+        (None, None, None) => ("clients", "each waits for its answer".to_owned()),
     };
     writeln!(
         out,
-        "{}: {} clients, {:.0} s, {pace}",
+        "{}: {} {who}, {:.1} s, {pace}",
         result.target, load.clients, load.seconds
     )?;
     for (name, operation) in &result.operations {
@@ -96,6 +100,10 @@ fn write_docker(docker: &DockerSummary, out: &mut String) -> std::fmt::Result {
     for (name, request) in &docker.requests {
         write_operation(name, request, out)?;
     }
+    writeln!(out, "before it was measured:")?;
+    for (name, step) in &docker.start {
+        write_operation(name, step, out)?;
+    }
     Ok(())
 }
 
@@ -136,6 +144,10 @@ fn write_server(server: &ServerResult, out: &mut String) -> std::fmt::Result {
 
 fn write_operation(name: &str, operation: &OperationResult, out: &mut String) -> std::fmt::Result {
     let latency = &operation.latency;
+    if operation.answered == 0 {
+        writeln!(out, "{name:<17} none answered")?;
+        return write_failures(operation, out);
+    }
     writeln!(
         out,
         "{name:<17} {:>9.1}/s  p50 {}  p90 {}  p99 {}  p99.9 {}  max {}",
@@ -160,6 +172,10 @@ fn write_operation(name: &str, operation: &OperationResult, out: &mut String) ->
             "        {late} of {answered} answered after the end, and not in the rate"
         )?;
     }
+    write_failures(operation, out)
+}
+
+fn write_failures(operation: &OperationResult, out: &mut String) -> std::fmt::Result {
     for (failure, count) in &operation.failures {
         writeln!(out, "        {count} failed: {failure}")?;
     }

@@ -99,10 +99,11 @@ impl ClientTask {
                 if let Some(key) = &options.key {
                     return key.clone();
                 }
+                let protocol = self.state.protocol();
                 let name = options.keys.name(self.chooser.choose(&mut self.random));
                 match operation {
-                    // A key that exists cannot be taken as a lock of etcd's.
-                    Operation::Lock => format!("{name}-lock"),
+                    // A key that exists cannot be taken as a lock of etcd's, and Consul's locks leave theirs.
+                    Operation::Lock => format!("{name}-{}-lock", protocol.scheme()),
                     Operation::Get
                     | Operation::List
                     | Operation::Put

@@ -12,7 +12,7 @@ use super::any_client::AnyClient;
 use super::client_task::ClientTask;
 use super::context::RunContext;
 use super::thread_state::ThreadState;
-use crate::bench::measure::{Recorder, ThreadUse};
+use crate::bench::measure::Recorder;
 
 /// How often a thread reports progress.
 const REPORT: Duration = Duration::from_millis(250);
@@ -24,8 +24,6 @@ const GRACE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct ThreadReport {
     pub(super) recorder: Recorder,
-    /// Its use of the processor while it was measured.
-    pub(super) thread_use: ThreadUse,
     /// How many operations were due, and no client was free to send them.
     pub(super) not_sent: u64,
 }
@@ -43,7 +41,6 @@ pub(super) fn run(context: &Arc<RunContext>, thread: u32) -> io::Result<ThreadRe
 
 async fn clients(context: &Arc<RunContext>, thread: u32) -> io::Result<ThreadReport> {
     let options = &context.options;
-    let (start, end) = (context.start, context.end);
     let state = Rc::new(ThreadState::new(context, thread));
     let step = usize::try_from(options.threads.max(1)).unwrap_or(1);
     let mut running = Vec::new();
@@ -69,16 +66,10 @@ async fn clients(context: &Arc<RunContext>, thread: u32) -> io::Result<ThreadRep
             }
         })
     };
-    let measuring = tokio::task::spawn_local(async move {
-        sleep_until(start).await;
-        let before = ThreadUse::now();
-        sleep_until(end).await;
-        ThreadUse::now().since(before)
-    });
     if let Some(pacer) = state.pacer() {
         pacer.run().await?;
     }
-    let thread_use = measuring.await.unwrap_or_default();
+    sleep_until(context.end).await;
     let not_sent = drain(&state).await;
     // Each ends with its operation, at the latest by the timeout: what a stalled server owes belongs to the result.
     for client in running {
@@ -88,7 +79,6 @@ async fn clients(context: &Arc<RunContext>, thread: u32) -> io::Result<ThreadRep
     state.report();
     Ok(ThreadReport {
         recorder: state.recorded(),
-        thread_use,
         not_sent,
     })
 }

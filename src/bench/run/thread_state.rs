@@ -11,11 +11,14 @@ use crate::bench::client::{Failure, Outcome};
 use crate::bench::measure::{Latencies, Recorder, Timing};
 use crate::bench::operation::Operation;
 use crate::bench::pace::{Pacer, Schedule};
+use crate::bench::target::TargetProtocol;
 
 /// What a thread's clients share.
 #[derive(Debug)]
 pub(super) struct ThreadState {
     pub(super) context: Arc<RunContext>,
+    /// The number of the thread.
+    thread: u32,
     /// Hands out what is due; none where each client sends when its last operation was answered.
     pacer: Option<Pacer>,
     recorder: RefCell<Recorder>,
@@ -37,6 +40,7 @@ impl ThreadState {
         };
         Self {
             context: Arc::clone(context),
+            thread,
             pacer,
             recorder: RefCell::default(),
             recent: RefCell::default(),
@@ -46,6 +50,11 @@ impl ThreadState {
     /// The options of the run.
     pub(super) fn options(&self) -> &LoadOptions {
         &self.context.options
+    }
+
+    /// The protocol.
+    pub(super) fn protocol(&self) -> TargetProtocol {
+        self.context.target.protocol
     }
 
     /// The pacer, if operations are due at a rate.
@@ -118,7 +127,7 @@ impl ThreadState {
     pub(super) fn report(&self) {
         let mut recent = self.recent.borrow_mut();
         let tally = &self.context.tally;
-        tally.add(&recent.0, recent.1, self.waiting());
+        tally.add(self.thread, &recent.0, recent.1, self.waiting());
         recent.0.clear();
         recent.1 = 0;
     }

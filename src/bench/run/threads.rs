@@ -10,9 +10,9 @@ use super::context::RunContext;
 use super::fill::{self, FillError};
 use super::options::LoadOptions;
 use super::progress::{ProgressSink, Tally};
-use super::thread::{self, ThreadReport};
+use super::thread;
 use crate::bench::keys::KeyChooser;
-use crate::bench::measure::{ClientLoad, GapMeter, Recorder, ServerUse};
+use crate::bench::measure::{ClientLoad, GapMeter, Recorder, ServerUse, ThreadUse};
 use crate::bench::target::LoadTarget;
 
 /// How often progress is shown.
@@ -83,17 +83,29 @@ pub fn run(
         threads.push(thread.spawn(move || thread::run(&context, number))?);
     }
     let before = watch_until(&context, start, progress, server)?;
+    // By this thread, which is not busy: those of the clients may be too busy to look in time.
+    let busy_before = ThreadUse::of_all();
     let after = watch_until(&context, end, progress, server)?;
-    let mut reports = Vec::new();
+    let busy_after = ThreadUse::of_all();
+    let mut recorder = Recorder::default();
+    let mut not_sent = 0;
     for thread in threads {
         let ended = thread.join().map_err(|_| io::Error::other("it panicked"))?;
-        reports.push(ended?);
+        let report = ended?;
+        recorder.add(&report.recorder);
+        not_sent += report.not_sent;
     }
-    let longest_gap = context.gap.longest(end);
-    let mut measured = sum(&reports, context.options.duration);
-    measured.longest_gap = longest_gap;
-    measured.server = before.zip(after);
-    Ok(measured)
+    let elapsed = context.options.duration;
+    let mut client = ClientLoad::between(&busy_before, &busy_after, elapsed);
+    client.lateness = recorder.lateness.clone();
+    Ok(Measured {
+        recorder,
+        not_sent,
+        elapsed,
+        client,
+        longest_gap: context.gap.longest(end),
+        server: before.zip(after),
+    })
 }
 
 /// The server's use of the machine, if it is asked for.
@@ -109,6 +121,7 @@ fn watch_until(
     progress: ProgressSink<'_>,
     server: Option<u32>,
 ) -> Result<Option<ServerUse>, RunError> {
+    let mut last = Instant::now();
     loop {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -117,26 +130,13 @@ fn watch_until(
         std::thread::sleep(left.min(PROGRESS));
         let mut seen = context.tally.take();
         seen.elapsed = Instant::now().saturating_duration_since(context.began);
-        seen.is_warm_up = Instant::now() < context.start;
-        progress(&seen);
+        seen.since = last.elapsed();
+        last = Instant::now();
+        seen.is_warm_up = last <= context.start;
+        // The moment between the warm-up and the first second is no line of its own.
+        if seen.since >= PROGRESS / 2 {
+            progress(&seen);
+        }
     }
     server_use(server)
-}
-
-fn sum(reports: &[ThreadReport], elapsed: Duration) -> Measured {
-    let mut recorder = Recorder::default();
-    for report in reports {
-        recorder.add(&report.recorder);
-    }
-    let spent = reports.iter().map(|report| report.thread_use);
-    let mut client = ClientLoad::of_threads(spent, elapsed);
-    client.lateness = recorder.lateness.clone();
-    Measured {
-        recorder,
-        not_sent: reports.iter().map(|report| report.not_sent).sum(),
-        elapsed,
-        client,
-        longest_gap: Duration::ZERO,
-        server: None,
-    }
 }

@@ -41,10 +41,8 @@ impl ZooKeeperClient {
 
     /// Reads the version of a key, as a part of a compare-and-swap that is not measured on its own.
     pub async fn prepare_cas(&mut self, key: &str) -> Result<(), Failure> {
-        if !self.versions.contains_key(key) {
-            let version = self.version(key).await?;
-            self.versions.insert(key.to_owned(), version);
-        }
+        let version = self.version(key).await?;
+        self.versions.insert(key.to_owned(), version);
         Ok(())
     }
 

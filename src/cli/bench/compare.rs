@@ -1,10 +1,11 @@
 //! `kubekv bench compare`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use kubekv::bench::measure::Limit;
-use kubekv::bench::report::{self, Goal, OperationResult, RunResult};
+use kubekv::bench::report::{self, Goal, RunResult};
 
 use super::output::read_results;
 use crate::cli::exit::{CommandError, USAGE};
@@ -26,7 +27,7 @@ pub(super) struct Compare {
     /// The figure that is compared
     #[arg(long, value_name = "FIGURE", default_value = "rate")]
     figure: Figure,
-    /// The operation; by default the first one
+    /// The operation; needed where the results have several
     #[arg(long, value_name = "NAME")]
     operation: Option<String>,
     /// What the line begins with
@@ -56,12 +57,13 @@ enum Figure {
 impl Compare {
     pub(super) fn run(self) -> Result<(), CommandError> {
         let (ours, theirs) = (read_results(&self.ours)?, read_results(&self.theirs)?);
+        let operation = self.operation(ours.iter().chain(&theirs))?;
         let goal = match (self.at_least, self.at_most) {
             (Some(ratio), _) => Some(Goal::AtLeast(ratio)),
             (None, Some(ratio)) => Some(Goal::AtMost(ratio)),
             (None, None) => None,
         };
-        let figure = |result: &RunResult| self.figure(result);
+        let figure = |result: &RunResult| self.figure(result, &operation);
         let found = report::compare(&ours, &theirs, figure, goal).ok_or_else(|| {
             let message = "want as many results of one as of the other, each with this figure";
             CommandError::new(USAGE, message)
@@ -91,11 +93,28 @@ impl Compare {
         Ok(())
     }
 
-    fn figure(&self, result: &RunResult) -> Option<f64> {
-        let operation: &OperationResult = match &self.operation {
-            Some(name) => result.operations.get(name)?,
-            None => result.operations.values().next()?,
-        };
+    /// The operation that is compared.
+    fn operation<'a>(
+        &self,
+        results: impl Iterator<Item = &'a RunResult>,
+    ) -> Result<String, CommandError> {
+        if let Some(name) = &self.operation {
+            return Ok(name.clone());
+        }
+        let names: BTreeSet<&String> = results.flat_map(|one| one.operations.keys()).collect();
+        let names: Vec<&str> = names.into_iter().map(String::as_str).collect();
+        match names.as_slice() {
+            [only] => Ok((*only).to_owned()),
+            several => {
+                let several = several.join(", ");
+                let message = format!("--operation: want one of these results: {several}");
+                Err(CommandError::new(USAGE, message))
+            }
+        }
+    }
+
+    fn figure(&self, result: &RunResult, operation: &str) -> Option<f64> {
+        let operation = result.operations.get(operation)?;
         match self.figure {
             Figure::Rate => Some(operation.per_second),
             Figure::P50 => Some(operation.latency.p50_us / 1e3),

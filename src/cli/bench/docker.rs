@@ -7,7 +7,9 @@ use kubekv::bench::docker::{
     self, EventRates, FleetError, FleetOptions, FleetRunOptions, RecentSteps,
 };
 use kubekv::bench::report::{self, RunResult};
+use kubekv::bench::target::{LoadTarget, TargetProtocol};
 
+use super::connections;
 use super::load::{positive, seconds};
 use super::output::{self, Output};
 use super::target::TargetArguments;
@@ -96,7 +98,10 @@ struct Events {
 impl Docker {
     pub(super) fn run(self) -> Result<(), CommandError> {
         let target = self.target.resolve()?;
-        kubekv::gateway::raise_file_limit();
+        refuse_protocol(&target)?;
+        // A host polls the nodes and its networks, and two more connections are kept.
+        let hosts = u32::try_from(self.hosts).unwrap_or(u32::MAX);
+        connections::allow(hosts.saturating_mul(4))?;
         let half = std::thread::available_parallelism().map_or(1, |all| all.get() / 2);
         let span = Duration::from_secs_f64;
         let events = &self.events;
@@ -125,8 +130,12 @@ impl Docker {
             keep: self.keep,
             server: self.pid,
         };
-        let hosts = u32::try_from(self.hosts).unwrap_or(u32::MAX);
-        let summary = output::summary(hosts, Some(events.containers));
+        let rate = events.containers
+            + events.network_changes
+            + events.lists
+            + events.restarts
+            + events.deaths;
+        let summary = output::summary(hosts, Some(rate));
         let progress = |elapsed: Duration, recent: &RecentSteps| {
             self.output
                 .progress_line(&report::fleet_progress_line(elapsed, recent));
@@ -142,6 +151,19 @@ impl Docker {
         let result = RunResult::of_fleet(target.name(), summary, self.hosts, &measured);
         self.output.print(&result)
     }
+}
+
+/// Refuses what no dockerd has: etcd's version 3, and credentials for ZooKeeper.
+fn refuse_protocol(target: &LoadTarget) -> Result<(), CommandError> {
+    let has_credentials = target.is_encrypted() || target.credentials.user.is_some();
+    let message = match target.protocol {
+        TargetProtocol::Etcd3 => "dockerd does not speak etcd's version 3: give etcd2://...",
+        TargetProtocol::ZooKeeper if has_credentials => {
+            "dockerd's client of ZooKeeper has neither TLS nor users: leave these options out"
+        }
+        TargetProtocol::Consul | TargetProtocol::Etcd2 | TargetProtocol::ZooKeeper => return Ok(()),
+    };
+    Err(CommandError::new(USAGE, message))
 }
 
 /// A rate between 0 and a million.

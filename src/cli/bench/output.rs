@@ -26,7 +26,7 @@ pub(super) struct Output {
 impl Output {
     /// Prints the progress of a run to standard error, unless it is not wanted.
     pub(super) fn progress(&self) -> impl Fn(&Progress) + Sync {
-        |progress: &Progress| self.progress_line(&report::progress_line(progress, 1.0))
+        |progress: &Progress| self.progress_line(&report::progress_line(progress))
     }
 
     /// Prints a line of progress to standard error, unless it is not wanted.

@@ -71,8 +71,11 @@ pub fn bench_target(
     };
     for (name, value) in environment {
         let option = match name.to_str() {
-            Some("KUBEKV_BENCH_TOKEN") => TOKEN,
-            Some("KUBEKV_BENCH_PASSWORD") => OPTIONS.password,
+            // One that this target does not take was set for another target.
+            Some("KUBEKV_BENCH_TOKEN") if setting.text.starts_with("consul:") => TOKEN,
+            Some("KUBEKV_BENCH_PASSWORD") if !setting.text.starts_with("consul:") => {
+                OPTIONS.password
+            }
             _ => continue,
         };
         let origin = SettingOrigin::Variable(name.to_string_lossy().into_owned());

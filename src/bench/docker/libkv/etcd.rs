@@ -101,6 +101,21 @@ impl EtcdStore {
         read(&response, pair)
     }
 
+    /// Whether a key exists. The answer is not decoded: that of a directory holds all that is in it, which would be the client's
+    /// time, not the server's.
+    pub async fn exists(&self, key: &str) -> Result<bool, KvError> {
+        let target = path(key) + READ;
+        let request = HttpRequest::new("GET", &target);
+        let response = self.send(StoreRequest::Get, &request).await?;
+        if response.status == 200 {
+            return Ok(true);
+        }
+        match read(&response, |_node| true) {
+            Err(KvError::NotFound) => Ok(false),
+            found => found,
+        }
+    }
+
     /// Writes a key.
     pub async fn put(&self, key: &str, value: &[u8], ttl: Option<Duration>) -> Result<(), KvError> {
         let (target, form) = (path(key), form(value, ttl));

@@ -72,13 +72,14 @@ impl KvStore {
 
     /// Whether a key exists.
     pub async fn exists(&self, key: &str) -> Result<bool, KvError> {
-        if let Self::ZooKeeper(store) = self {
-            return store.exists(key).await;
-        }
-        match self.get(key).await {
-            Ok(_) => Ok(true),
-            Err(KvError::NotFound) => Ok(false),
-            Err(error) => Err(error),
+        match self {
+            Self::Consul(store) => match store.get(key).await {
+                Ok(_) => Ok(true),
+                Err(KvError::NotFound) => Ok(false),
+                Err(error) => Err(error),
+            },
+            Self::Etcd(store) => store.exists(key).await,
+            Self::ZooKeeper(store) => store.exists(key).await,
         }
     }
 
