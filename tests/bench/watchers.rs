@@ -88,29 +88,31 @@ fn streams_of_consul_are_refused() {
     assert!(refused.to_string().contains("use poll"), "{refused}");
 }
 
-/// A Consul whose blocking queries end with every write of any key; the index that they answer is by `index`.
-fn waking_all(index: impl Fn(u64) -> u64 + Copy + Send + Sync + 'static) -> Fake {
-    let (writes, seen) = watch::channel(1_u64);
+/// A Consul whose blocking queries end with every write of any key, or of any but their own; the index of a write is by
+/// `index`.
+fn waking(own: bool, index: impl Fn(u64) -> u64 + Copy + Send + Sync + 'static) -> Fake {
+    let (writes, seen) = watch::channel((1_u64, String::new()));
     let writes = Arc::new(writes);
     Fake::start(move |mut stream| {
         let (writes, mut seen) = (Arc::clone(&writes), seen.clone());
         async move {
             while let Some(head) = read_request(&mut stream).await {
+                let path = head.split(['?', ' ']).nth(1).unwrap();
                 if head.starts_with("PUT ") {
-                    // The fill is no change.
-                    if head.contains("Content-Length: 100") {
-                        writes.send_modify(|count| *count += 1);
-                    }
+                    writes.send_modify(|(count, last)| {
+                        *count += 1;
+                        path.clone_into(last);
+                    });
                     write(&mut stream, ANSWER).await;
                     continue;
                 }
                 let number = |text: &str| text.split(['&', ' ']).next()?.parse::<u64>().ok();
                 let after = head.split("index=").nth(1).and_then(number);
-                let count = match after {
-                    // What it has seen already.
-                    Some(after) => *seen.wait_for(|count| index(*count) != after).await.unwrap(),
-                    None => *seen.borrow(),
+                let wakes = |(count, last): &(u64, String)| match after {
+                    Some(after) => index(*count) != after && (own || last != path),
+                    None => true,
                 };
+                let count = seen.wait_for(wakes).await.unwrap().0;
                 let answer = format!(
                     "HTTP/1.1 200 OK\r\nX-Consul-Index: {}\r\nContent-Length: 2\r\n\r\n[]",
                     index(count)
@@ -122,8 +124,19 @@ fn waking_all(index: impl Fn(u64) -> u64 + Copy + Send + Sync + 'static) -> Fake
 }
 
 #[test]
+fn watchers_of_other_keys_do_not_pass_for_those_that_a_write_concerns() {
+    let server = waking(false, |count| count);
+    let mut short = options(WatchKind::Poll);
+    (short.writes, short.timeout) = (1, Duration::from_millis(500));
+    let seen = watched(&server.consul(), &short).summary;
+    let expected = u64::from(WATCHERS) / KEYS;
+    assert_eq!((seen.woken, seen.missed), (0, expected));
+    assert_eq!(seen.others, u64::from(WATCHERS) - expected);
+}
+
+#[test]
 fn watchers_that_are_woken_for_nothing_are_counted() {
-    let server = waking_all(|count| count);
+    let server = waking(true, |count| count);
     let seen = watched(&server.consul(), &options(WatchKind::Poll)).summary;
     let expected = WRITES * u64::from(WATCHERS) / KEYS;
     assert_eq!((seen.woken, seen.missed, seen.lost), (expected, 0, 0));
@@ -132,7 +145,7 @@ fn watchers_that_are_woken_for_nothing_are_counted() {
 
 #[test]
 fn an_index_that_goes_backwards_is_a_failure_of_the_watcher() {
-    let server = waking_all(|count| 1_000 - count);
+    let server = waking(true, |count| 1_000 - count);
     let mut short = options(WatchKind::Poll);
     (short.watchers, short.keys.count, short.writes) = (3, 1, 1);
     short.timeout = Duration::from_millis(500);
