@@ -1,6 +1,6 @@
 //! The pacer of a thread: it hands out due requests to the clients that are free.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::time::Duration;
 
@@ -27,6 +27,9 @@ pub struct Pacer {
     taken: RefCell<Schedule>,
     /// A permit a due request; closed at the end.
     permits: Semaphore,
+    /// How many requests were handed out and not taken. The permits do not say: one that is given to a client that has not
+    /// run since is not among them, and would be lost by the end.
+    waiting: Cell<usize>,
 }
 
 impl Pacer {
@@ -38,6 +41,7 @@ impl Pacer {
             start,
             end,
             permits: Semaphore::new(0),
+            waiting: Cell::new(0),
         }
     }
 
@@ -61,6 +65,7 @@ impl Pacer {
                 yield_now().await;
                 batch = 0;
             }
+            self.waiting.set(self.waiting.get().saturating_add(1));
             self.permits.add_permits(1);
         }
         Ok(())
@@ -70,13 +75,14 @@ impl Pacer {
     pub async fn next(&self) -> Option<Instant> {
         let permit = self.permits.acquire().await.ok()?;
         permit.forget();
+        self.waiting.set(self.waiting.get().saturating_sub(1));
         let offset = self.taken.borrow_mut().next()?;
         Some(self.start + offset)
     }
 
     /// How many due requests no client has taken.
     pub fn waiting(&self) -> usize {
-        self.permits.available_permits()
+        self.waiting.get()
     }
 
     /// Whether it was ended.
@@ -94,6 +100,31 @@ impl Pacer {
 mod tests {
     use super::*;
     use crate::bench::pace::Arrivals;
+
+    #[tokio::test]
+    async fn a_request_given_to_a_client_that_has_not_run_since_still_waits() {
+        let start = Instant::now();
+        let schedule = Schedule::new(1_000.0, Arrivals::Even, 0, 1, 0);
+        let pacer = Pacer::new(schedule, start, start + Duration::from_micros(1));
+        let mut taking = Box::pin(pacer.next());
+        // The client waits before anything is due.
+        assert!(poll_once(taking.as_mut()).await.is_none());
+        pacer.run().await.unwrap();
+        assert_eq!(pacer.waiting(), 1);
+        assert_eq!(taking.await, Some(start));
+        assert_eq!(pacer.waiting(), 0);
+    }
+
+    /// Polls a future once.
+    async fn poll_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
+        std::future::poll_fn(
+            |context| match std::pin::Pin::new(&mut future).poll(context) {
+                std::task::Poll::Ready(output) => std::task::Poll::Ready(Some(output)),
+                std::task::Poll::Pending => std::task::Poll::Ready(None),
+            },
+        )
+        .await
+    }
 
     #[tokio::test]
     async fn requests_keep_their_due_times_when_no_client_is_free() {
