@@ -38,7 +38,20 @@ fn json_on_standard_output_is_alone_there() {
     let result: RunResult = serde_json::from_slice(&done.out).unwrap();
     assert!(result.operations["put"].answered > 0);
     assert_eq!(result.load.arguments[..2], ["bench", "put"]);
+    assert_eq!(&*done.err, "");
+    // Longer ones show their progress.
+    let long = [
+        "bench",
+        "put",
+        &consul(&gateway),
+        "--json",
+        "-",
+        "--warm-up",
+        "0",
+    ];
+    let done = run(&[&long[..], &["--duration", "0.7"]].concat());
     assert!(done.err.contains("/s  p50"), "{done:?}");
+    assert_eq!(done.json()["kubekv_bench"], 1);
     let quiet = bench("put", &consul(&gateway), &["--json", "-", "--quiet"]);
     assert_eq!(
         (quiet.json()["kubekv_bench"].as_u64(), &*quiet.err),

@@ -79,8 +79,11 @@ fn compare_and_swap_of_zookeeper_loses_against_other_writes() {
         for conflict in [true, false, false] {
             assert_eq!(one.cas("k", b"two").await.unwrap().conflict, conflict);
         }
-        other.prepare_cas("k").await.unwrap();
         assert!(other.cas("k", b"stale").await.unwrap().conflict);
+        // Who prepares sees the last change.
+        one.put("k", b"put").await.unwrap();
+        other.prepare_cas("k").await.unwrap();
+        assert!(!other.cas("k", b"prepared").await.unwrap().conflict);
         one.delete("k").await.unwrap();
         assert!(one.cas("k", b"gone").await.unwrap().conflict);
         assert!(!one.cas("k", b"new").await.unwrap().conflict);

@@ -23,25 +23,27 @@ pub struct Pacer {
     schedule: Schedule,
     start: Instant,
     end: Instant,
-    /// The requests that were taken. The schedule gives their times once more: a queue would have no bound.
-    taken: RefCell<Schedule>,
+    /// How many were handed out.
+    due: Cell<u64>,
+    /// How many of these were taken. A permit that a client was given and has not used yet is none that is left.
+    taken: Cell<u64>,
+    /// The times of those that are taken next. The schedule gives them once more: a queue would have no bound.
+    times: RefCell<Schedule>,
     /// A permit a due request; closed at the end.
     permits: Semaphore,
-    /// How many requests were handed out and not taken. The permits do not say: one that is given to a client that has not
-    /// run since is not among them, and would be lost by the end.
-    waiting: Cell<usize>,
 }
 
 impl Pacer {
     /// A pacer of the requests that are due from `start` to `end`, which has handed out nothing.
     pub fn new(schedule: Schedule, start: Instant, end: Instant) -> Self {
         Self {
-            taken: RefCell::new(schedule.clone()),
+            due: Cell::new(0),
+            taken: Cell::new(0),
+            times: RefCell::new(schedule.clone()),
             schedule,
             start,
             end,
             permits: Semaphore::new(0),
-            waiting: Cell::new(0),
         }
     }
 
@@ -65,7 +67,7 @@ impl Pacer {
                 yield_now().await;
                 batch = 0;
             }
-            self.waiting.set(self.waiting.get().saturating_add(1));
+            self.due.set(self.due.get() + 1);
             self.permits.add_permits(1);
         }
         Ok(())
@@ -75,14 +77,14 @@ impl Pacer {
     pub async fn next(&self) -> Option<Instant> {
         let permit = self.permits.acquire().await.ok()?;
         permit.forget();
-        self.waiting.set(self.waiting.get().saturating_sub(1));
-        let offset = self.taken.borrow_mut().next()?;
+        self.taken.set(self.taken.get() + 1);
+        let offset = self.times.borrow_mut().next()?;
         Some(self.start + offset)
     }
 
     /// How many due requests no client has taken.
-    pub fn waiting(&self) -> usize {
-        self.waiting.get()
+    pub fn waiting(&self) -> u64 {
+        self.due.get().saturating_sub(self.taken.get())
     }
 
     /// Whether it was ended.
@@ -98,33 +100,11 @@ impl Pacer {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
     use super::*;
     use crate::bench::pace::Arrivals;
-
-    #[tokio::test]
-    async fn a_request_given_to_a_client_that_has_not_run_since_still_waits() {
-        let start = Instant::now();
-        let schedule = Schedule::new(1_000.0, Arrivals::Even, 0, 1, 0);
-        let pacer = Pacer::new(schedule, start, start + Duration::from_micros(1));
-        let mut taking = Box::pin(pacer.next());
-        // The client waits before anything is due.
-        assert!(poll_once(taking.as_mut()).await.is_none());
-        pacer.run().await.unwrap();
-        assert_eq!(pacer.waiting(), 1);
-        assert_eq!(taking.await, Some(start));
-        assert_eq!(pacer.waiting(), 0);
-    }
-
-    /// Polls a future once.
-    async fn poll_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
-        std::future::poll_fn(
-            |context| match std::pin::Pin::new(&mut future).poll(context) {
-                std::task::Poll::Ready(output) => std::task::Poll::Ready(Some(output)),
-                std::task::Poll::Pending => std::task::Poll::Ready(None),
-            },
-        )
-        .await
-    }
 
     #[tokio::test]
     async fn requests_keep_their_due_times_when_no_client_is_free() {
@@ -158,5 +138,20 @@ mod tests {
         let ((first, taken), over) = tokio::join!(client, handing_out);
         assert_eq!(first, Some(start));
         assert!(taken < over, "the client waited for the whole schedule");
+    }
+
+    #[tokio::test]
+    async fn a_request_that_a_client_was_about_to_take_at_the_end_is_not_lost() {
+        let start = Instant::now();
+        let schedule = Schedule::new(1.0, Arrivals::Even, 0, 1, 0);
+        let pacer = Pacer::new(schedule, start, start + Duration::from_millis(1));
+        let mut client = pin!(pacer.next());
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(client.as_mut().poll(&mut context).is_pending());
+        // The client gets the permit, and has no turn before the end.
+        pacer.run().await.unwrap();
+        assert_eq!(pacer.waiting(), 1);
+        pacer.close();
+        assert_eq!((client.await, pacer.waiting()), (None, 1));
     }
 }

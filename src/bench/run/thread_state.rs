@@ -80,8 +80,7 @@ impl ThreadState {
 
     /// How many operations were due, and no client was free to send them.
     pub(super) fn waiting(&self) -> u64 {
-        let waiting = self.pacer.as_ref().map_or(0, Pacer::waiting);
-        u64::try_from(waiting).unwrap_or(u64::MAX)
+        self.pacer.as_ref().map_or(0, Pacer::waiting)
     }
 
     /// Records how late an operation was sent although its client was free: that is no fault of the server.
