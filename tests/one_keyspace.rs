@@ -3,52 +3,22 @@
 #![cfg(test)]
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use kubekv::face::consul::{self, Consul};
-use kubekv::face::etcd::{self, Etcd};
-use kubekv::space::Keyspace;
 use support::faces;
 use support::http_client::{Answer, request, unpack};
 
 /// Both faces on one keyspace.
-struct Faces {
-    consul: SocketAddr,
-    etcd: SocketAddr,
-    _stop: [tokio::sync::watch::Sender<bool>; 2],
-}
+struct Faces(faces::BothFaces);
 
 async fn faces() -> Faces {
-    let space: Keyspace = faces::space().await;
-    let (etcd, stop_etcd) = faces::start(|stopping| {
-        etcd::router(Etcd {
-            space: space.clone(),
-            stopping,
-            advertise: Vec::new(),
-        })
-    })
-    .await;
-    let (consul, stop_consul) = faces::start(|stopping| {
-        consul::router(Consul {
-            space,
-            stopping,
-            node: "node".to_owned(),
-            datacenter: "dc1".to_owned(),
-        })
-    })
-    .await;
-    Faces {
-        consul,
-        etcd,
-        _stop: [stop_etcd, stop_consul],
-    }
+    Faces(faces::both().await)
 }
 
 impl Faces {
     async fn consul(&self, method: &str, path: &str, body: &str) -> Answer {
         request(
-            self.consul,
+            self.0.consul,
             method,
             &format!("/v1/kv/{path}"),
             &[],
@@ -60,7 +30,7 @@ impl Faces {
     async fn etcd(&self, method: &str, path: &str, body: &str) -> Answer {
         let form = [("content-type", "application/x-www-form-urlencoded")];
         request(
-            self.etcd,
+            self.0.etcd,
             method,
             &format!("/v2/keys/{path}"),
             &form,
@@ -217,13 +187,13 @@ async fn cached_list_is_correct_after_every_change() {
 async fn assert_lists(faces: &Faces, round: &str) {
     let gzip = [("accept-encoding", "gzip")];
     let uri = "/v1/kv/list/?recurse";
-    let plain = request(faces.consul, "GET", uri, &[], b"").await;
-    let packed = request(faces.consul, "GET", uri, &gzip, b"").await;
+    let plain = request(faces.0.consul, "GET", uri, &[], b"").await;
+    let packed = request(faces.0.consul, "GET", uri, &gzip, b"").await;
     assert_eq!(packed.header("content-encoding"), "gzip");
     assert_eq!(unpack(&packed.body), plain.body);
     let uri = "/v2/keys/list?recursive=true&sorted=true";
-    let tree = request(faces.etcd, "GET", uri, &[], b"").await;
-    let packed = request(faces.etcd, "GET", uri, &gzip, b"").await;
+    let tree = request(faces.0.etcd, "GET", uri, &[], b"").await;
+    let packed = request(faces.0.etcd, "GET", uri, &gzip, b"").await;
     assert_eq!(packed.header("content-encoding"), "gzip");
     assert_eq!(unpack(&packed.body), tree.body);
     let (plain, tree) = (plain.json(), tree.json());

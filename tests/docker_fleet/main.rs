@@ -5,7 +5,6 @@
 mod records;
 mod tally;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +12,7 @@ use kubekv::bench::docker::observer::DockerStep;
 use kubekv::bench::docker::{EventRates, Fleet, FleetOptions, HostAction};
 use kubekv::bench::target::LoadTarget;
 use kubekv::config::{SourceAccess, SourceUrl};
-use kubekv::face::consul::{self, Consul};
-use kubekv::face::etcd::{self, Etcd};
 use support::faces;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -25,39 +21,6 @@ use crate::tally::Tally;
 
 const HOSTS: u64 = 6;
 const CONTAINERS: u64 = 6;
-
-/// Both faces of one keyspace.
-struct Servers {
-    consul: SocketAddr,
-    etcd: SocketAddr,
-    _stop: [watch::Sender<bool>; 2],
-}
-
-async fn servers() -> Servers {
-    let space = faces::space().await;
-    let (etcd, stop_etcd) = faces::start(|stopping| {
-        etcd::router(Etcd {
-            space: space.clone(),
-            stopping,
-            advertise: Vec::new(),
-        })
-    })
-    .await;
-    let (consul, stop_consul) = faces::start(|stopping| {
-        consul::router(Consul {
-            space,
-            stopping,
-            node: "node".to_owned(),
-            datacenter: "dc1".to_owned(),
-        })
-    })
-    .await;
-    Servers {
-        consul,
-        etcd,
-        _stop: [stop_etcd, stop_consul],
-    }
-}
 
 async fn fleet(url: SourceUrl, tally: &Arc<Tally>) -> Fleet {
     let access = SourceAccess::default();
@@ -96,7 +59,7 @@ async fn all_at_once(fleet: &Fleet, start: bool) {
     }
 }
 
-async fn records_fit_together(url: SourceUrl, servers: &Servers) {
+async fn records_fit_together(url: SourceUrl, servers: &faces::BothFaces) {
     let tally = Arc::new(Tally::default());
     let fleet = fleet(url, &tally).await;
     let before = Records::read(servers.etcd).await;
@@ -127,14 +90,14 @@ async fn records_fit_together(url: SourceUrl, servers: &Servers) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn records_fit_together_over_etcd() {
-    let servers = servers().await;
+    let servers = faces::both().await;
     let url = SourceUrl::Etcd2(vec![servers.etcd.to_string()]);
     records_fit_together(url, &servers).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn records_fit_together_over_consul() {
-    let servers = servers().await;
+    let servers = faces::both().await;
     let url = SourceUrl::Consul(servers.consul.to_string());
     records_fit_together(url, &servers).await;
 }
@@ -151,7 +114,7 @@ async fn start_one(fleet: &Fleet, host: usize, container: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_daemon_that_starts_again_removes_what_it_left_behind() {
-    let servers = servers().await;
+    let servers = faces::both().await;
     let tally = Arc::new(Tally::default());
     let url = SourceUrl::Etcd2(vec![servers.etcd.to_string()]);
     let fleet = fleet(url, &tally).await;
@@ -178,7 +141,7 @@ async fn a_daemon_that_starts_again_removes_what_it_left_behind() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fleet_does_what_its_rates_say_and_clears_up() {
-    let servers = servers().await;
+    let servers = faces::both().await;
     let tally = Arc::new(Tally::default());
     let url = SourceUrl::Consul(servers.consul.to_string());
     let access = SourceAccess::default();

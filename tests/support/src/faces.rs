@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use kubekv::face::consul::{self, Consul};
+use kubekv::face::etcd::{self, Etcd};
 use kubekv::face::http::{HttpLimits, HttpProtocol};
 use kubekv::face::server::{LeadershipCheck, Server, ServerMetrics, Stopping};
 use kubekv::guard::Bounds;
@@ -35,4 +37,41 @@ pub async fn start(
     let http = Arc::new(HttpProtocol::new(face, HttpLimits::default()));
     tokio::spawn(server.serve(listener, http, stopping));
     (address, stop)
+}
+
+/// Both faces of one keyspace; they stop when this is dropped.
+#[derive(Debug)]
+pub struct BothFaces {
+    /// Where Consul's listens.
+    pub consul: SocketAddr,
+    /// Where etcd's listens.
+    pub etcd: SocketAddr,
+    _stop: [watch::Sender<bool>; 2],
+}
+
+/// Serves both faces of a new keyspace.
+pub async fn both() -> BothFaces {
+    let space = space().await;
+    let (etcd, stop_etcd) = start(|stopping| {
+        etcd::router(Etcd {
+            space: space.clone(),
+            stopping,
+            advertise: Vec::new(),
+        })
+    })
+    .await;
+    let (consul, stop_consul) = start(|stopping| {
+        consul::router(Consul {
+            space,
+            stopping,
+            node: "node".to_owned(),
+            datacenter: "dc1".to_owned(),
+        })
+    })
+    .await;
+    BothFaces {
+        consul,
+        etcd,
+        _stop: [stop_etcd, stop_consul],
+    }
 }
