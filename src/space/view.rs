@@ -89,6 +89,31 @@ impl View {
             .map(|(key, revision)| (key, *revision))
     }
 
+    /// As [`View::deletions`], from this key of the range on.
+    pub fn deletions_from(
+        &self,
+        range: &KeyRange,
+        from: &Key,
+    ) -> impl Iterator<Item = (&Key, u64)> {
+        self.snapshot
+            .deletions
+            .range((Bound::Included(from.clone()), range.bounds().1))
+            .filter(|(key, _)| self.visibility.sees(key))
+            .map(|(key, revision)| (key, *revision))
+    }
+
+    /// The entries of this range, in order, from this key of it on.
+    pub fn entries_from(
+        &self,
+        range: &KeyRange,
+        from: &Key,
+    ) -> impl Iterator<Item = (&Key, &Arc<Entry>)> {
+        self.snapshot
+            .entries
+            .range((Bound::Included(from.clone()), range.bounds().1))
+            .filter(|(key, _)| self.visibility.sees(key))
+    }
+
     /// Whether the caller may see this key, be it there or not.
     pub fn sees(&self, key: &Key) -> bool {
         self.visibility.sees(key)

@@ -3,32 +3,51 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use tokio::time::Instant;
 
-use super::encode::push_event;
+use super::commit_events::NARROW;
+use super::encode::encode_event;
 use super::event::{self, NodeEvent};
+use super::find;
 use super::parameters::Parameters;
-use crate::face::etcd::commit_error;
 use crate::face::etcd::error::{V2Error, V2ErrorCode};
 use crate::face::etcd::reply::Reply;
 use crate::face::etcd::request::ApiRequest;
+use crate::face::etcd::small_or_heavy::small_or_heavy;
 use crate::face::etcd::stats::counters::OutcomeCounter;
-use crate::space::{ChangeError, Draft};
+use crate::face::etcd::{commit_error, held_bytes, overloaded};
+use crate::fairness::{Cost, Overloaded, Seat};
+use crate::model::Flow;
+use crate::space::{ChangeError, Committed, Draft};
 
 /// The longest time that a commit may take. Docker's client gives up after three seconds and may then repeat its
 /// request: it must have an answer before that.
 pub(in crate::face::etcd) const COMMIT_TIMEOUT: Duration = Duration::from_millis(2_500);
 
-/// Commits a change and answers with its event, whose action is `action`.
+/// The longest time that a change waits for its turn, so that the commit has the rest.
+const SEAT_TIMEOUT: Duration = Duration::from_millis(1_500);
+
+/// Commits a change of this cost and answers with its event, whose action is `action`.
 pub(super) async fn commit(
     request: &ApiRequest<'_>,
     parameters: &Parameters,
     action: &'static str,
     counter: &OutcomeCounter,
+    cost: Cost,
     decide: impl Fn(&mut Draft<'_>) -> Result<(), V2Error>,
 ) -> Result<Reply, Reply> {
+    let begin = Instant::now();
+    // Until the answer is made: that is work, too.
+    let _seat = match seat(request, parameters, cost).await {
+        Ok(seat) => seat,
+        Err(overloaded) => {
+            counter.count(false);
+            return Err(overloaded::reply(overloaded));
+        }
+    };
     let space = &request.face.space;
     let commit = space.commit(&request.caller, decide);
-    let Ok(done) = tokio::time::timeout(COMMIT_TIMEOUT, commit).await else {
+    let Ok(done) = tokio::time::timeout_at(begin + COMMIT_TIMEOUT, commit).await else {
         // The outcome is unknown, as the commit may still happen: the client must not take this answer for a refusal.
         counter.count(false);
         let cause = "etcdserver: request timed out";
@@ -36,44 +55,116 @@ pub(super) async fn commit(
     };
     counter.count(done.is_ok());
     match done {
-        Ok(done) => {
-            let event = done
-                .commit
-                .as_deref()
-                .and_then(|commit| event::of_write(commit, action));
-            let no_event = || {
-                let cause = "the change left no event";
-                V2Error::new(V2ErrorCode::RaftInternal, cause).reply(0)
-            };
-            let event = event.ok_or_else(no_event)?;
-            Ok(reply(&event, parameters, done.revision))
+        Ok(done) => answer(request, parameters, action, done).await,
+        Err(ChangeError::Refused { error, revision }) => {
+            Err(refused(request, parameters, error, revision).await)
         }
-        Err(error) => {
-            let revision = match &error {
-                ChangeError::Refused { revision, .. } => *revision,
-                ChangeError::Denied(_) | ChangeError::Failed(_) => {
-                    space.read(&request.caller).revision()
-                }
-            };
-            Err(commit_error::reply(error, revision))
-        }
+        Err(error) => Err(commit_error::reply(
+            error,
+            space.read(&request.caller).revision(),
+        )),
     }
 }
 
-/// The answer with the event of a change: 201 where it created the node.
-fn reply(event: &NodeEvent, parameters: &Parameters, revision: u64) -> Reply {
-    let created = event.action == "create" || (event.action == "set" && event.prev.is_none());
-    let status = if created {
+/// The answer to a change that the decision refused.
+async fn refused(
+    request: &ApiRequest<'_>,
+    parameters: &Parameters,
+    mut error: V2Error,
+    revision: u64,
+) -> Reply {
+    let Some(found) = error.found.take() else {
+        return error.reply(revision);
+    };
+    let (fairness, flow) = (&request.face.fairness, request.flow());
+    let cost = Cost::new(1, parameters.prev_value.len() + found.value().len());
+    let parameters = parameters.clone();
+    let made = small_or_heavy(fairness, flow, cost, move || {
+        error.cause = find::difference(&parameters, &found);
+        (error.body(revision), error)
+    });
+    let held = made.await.and_then(|(body, error)| {
+        let body = held_bytes::held(fairness.answers(), flow, body)?;
+        Ok(error.reply_with(body, revision))
+    });
+    held.unwrap_or_else(overloaded::reply)
+}
+
+/// Waits for the turn of a change.
+async fn seat(
+    request: &ApiRequest<'_>,
+    parameters: &Parameters,
+    cost: Cost,
+) -> Result<Seat, Overloaded> {
+    // Who renews something must not lose it because others write much.
+    let flow = if parameters.refresh {
+        Flow::Exempt
+    } else {
+        request.flow()
+    };
+    in_turn(request.face.fairness.seat(flow, cost)).await?
+}
+
+/// What comes before a change, if it comes before the client gives up.
+pub(super) async fn in_turn<T>(before: impl Future<Output = T>) -> Result<T, Overloaded> {
+    let waited = |_elapsed| Overloaded::Wait {
+        seconds: SEAT_TIMEOUT.as_secs(),
+    };
+    tokio::time::timeout(SEAT_TIMEOUT, before)
+        .await
+        .map_err(waited)
+}
+
+/// The answer to a change that was made: it is never refused.
+async fn answer(
+    request: &ApiRequest<'_>,
+    parameters: &Parameters,
+    action: &'static str,
+    done: Committed<()>,
+) -> Result<Reply, Reply> {
+    let left_no_event = || {
+        let cause = "the change left no event";
+        V2Error::new(V2ErrorCode::RaftInternal, cause).reply(0)
+    };
+    let commit = done.commit.ok_or_else(left_no_event)?;
+    let fairness = &request.face.fairness;
+    let action_alone = parameters.no_value_on_success;
+    // A recursive delete shows nothing of what was beneath.
+    let bytes = if commit.changes.len() > NARROW {
+        0
+    } else {
+        commit.weight()
+    };
+    let cost = Cost::new(commit.changes.len(), bytes);
+    // No client makes more of this work than it has seats.
+    let made = small_or_heavy(fairness, Flow::Exempt, cost, move || {
+        let event = event::of_write(&commit, action)?;
+        Some((status(&event), body(&event, action_alone)))
+    });
+    match made.await {
+        Ok(Some((status, body))) => {
+            let body = held_bytes::charged(fairness.answers(), request.flow(), body);
+            Ok(Reply::json(status, body).revision(done.revision))
+        }
+        Ok(None) => Err(left_no_event()),
+        Err(stopping) => Err(overloaded::reply(stopping)),
+    }
+}
+
+/// 201 where the change created the node.
+fn status(event: &NodeEvent) -> StatusCode {
+    if event.action == "create" || (event.action == "set" && event.prev.is_none()) {
         StatusCode::CREATED
     } else {
         StatusCode::OK
-    };
-    let wrote = matches!(event.action, "set" | "compareAndSwap" | "create" | "update");
-    let mut body = Vec::with_capacity(256);
-    if parameters.no_value_on_success && wrote {
-        body.extend_from_slice(format!("{{\"action\":\"{}\"}}\n", event.action).as_bytes());
-    } else {
-        push_event(&mut body, event);
     }
-    Reply::json(status, body).revision(revision)
+}
+
+fn body(event: &NodeEvent, action_alone: bool) -> Vec<u8> {
+    let wrote = matches!(event.action, "set" | "compareAndSwap" | "create" | "update");
+    if action_alone && wrote {
+        format!("{{\"action\":\"{}\"}}\n", event.action).into_bytes()
+    } else {
+        encode_event(event)
+    }
 }

@@ -1,18 +1,22 @@
 //! `GET`: reads a value, or a directory with its children. Every read sees every write that was acknowledged before it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::header::{CONTENT_ENCODING, VARY};
 use http::{HeaderValue, StatusCode};
 
 use super::encode::push_get;
-use super::find::find;
+use super::find::{absent, find};
 use super::parameters::Parameters;
 use crate::face::etcd::error::V2Error;
 use crate::face::etcd::reply::Reply;
 use crate::face::etcd::request::ApiRequest;
+use crate::face::etcd::small_or_heavy::small_or_heavy;
+use crate::face::etcd::{held_bytes, overloaded};
 use crate::face::gzip;
 use crate::face::list_cache::{Encoded, Made};
+use crate::fairness::Cost;
 use crate::model::time;
 use crate::space::tree::{self, Node, Tree};
 use crate::space::{View, node_ranges};
@@ -32,12 +36,14 @@ pub(super) async fn serve(
     loop {
         let view = face.space.read(&request.caller);
         let revision = view.revision();
-        let found = find(&view, &parameters.path).and_then(|node| {
-            if node.is_dir() {
-                return Ok(None);
-            }
-            Ok(Some(read(&view, parameters)?))
-        });
+        let found = match tree::node(&view, &parameters.path) {
+            Node::Absent => Err(missing(request, &view, &parameters.path).await?),
+            Node::Dir { .. } => Ok(None),
+            node @ Node::File { .. } => Ok(Some(Tree {
+                node,
+                children: BTreeMap::new(),
+            })),
+        };
         drop(view);
         if !counted {
             face.counters.gets.count(found.is_ok());
@@ -45,10 +51,7 @@ pub(super) async fn serve(
         }
         let (reply, revision) = match found {
             Err(error) => return Err(error.reply(revision)),
-            Ok(Some(tree)) => (
-                Reply::json(StatusCode::OK, encode(&tree, parameters)),
-                revision,
-            ),
+            Ok(Some(tree)) => (value_reply(request, parameters, tree).await?, revision),
             Ok(None) => match directory(request, parameters).await {
                 // A list encoded since then shows more than the view did. One encoded before has not changed since.
                 Some(list) => {
@@ -61,6 +64,37 @@ pub(super) async fn serve(
         };
         return Ok(reply.revision(revision));
     }
+}
+
+/// The error where no node is at the path; each directory above is looked at.
+async fn missing(request: &ApiRequest<'_>, view: &View, path: &str) -> Result<V2Error, Reply> {
+    let cost = Cost::new(tree::ancestors(path).count(), path.len());
+    let (view, path) = (view.clone(), path.to_owned());
+    let fairness = &request.face.fairness;
+    small_or_heavy(fairness, request.flow(), cost, move || absent(&view, &path))
+        .await
+        .map_err(overloaded::reply)
+}
+
+/// A value, encoded.
+async fn value_reply(
+    request: &ApiRequest<'_>,
+    parameters: &Parameters,
+    tree: Tree,
+) -> Result<Reply, Reply> {
+    let value = tree.node.entry().map_or(0, |entry| entry.value().len());
+    let cost = Cost::new(1, value);
+    if cost.is_small() {
+        return Ok(Reply::json(StatusCode::OK, encode(&tree, parameters)));
+    }
+    let (fairness, flow) = (&request.face.fairness, request.flow());
+    let parameters = parameters.clone();
+    let made = fairness
+        .run(flow, cost, move || encode(&tree, &parameters))
+        .await;
+    let held = made.and_then(|body| held_bytes::held(fairness.answers(), flow, body));
+    let body = held.map_err(overloaded::reply)?;
+    Ok(Reply::json(StatusCode::OK, body))
 }
 
 /// A directory, encoded: from the cache while nothing in it has changed. `None` where there is none.
@@ -132,7 +166,7 @@ fn read(view: &View, parameters: &Parameters) -> Result<Tree, V2Error> {
         return Ok(tree::tree(view, &parameters.path));
     }
     let leaf = |(name, node)| {
-        let children = std::collections::BTreeMap::new();
+        let children = BTreeMap::new();
         (name, Tree { node, children })
     };
     let children = if node.is_dir() {
@@ -141,7 +175,7 @@ fn read(view: &View, parameters: &Parameters) -> Result<Tree, V2Error> {
             .map(leaf)
             .collect()
     } else {
-        std::collections::BTreeMap::new()
+        BTreeMap::new()
     };
     Ok(Tree { node, children })
 }
