@@ -27,6 +27,9 @@ pub(in crate::face::etcd) const COMMIT_TIMEOUT: Duration = Duration::from_millis
 /// The longest time that a change waits for its turn, so that the commit has the rest.
 const SEAT_TIMEOUT: Duration = Duration::from_millis(1_500);
 
+/// The longest time that a long answer waits for its turn.
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(250);
+
 /// Commits a change of this cost and answers with its event, whose action is `action`.
 pub(super) async fn commit(
     request: &ApiRequest<'_>,
@@ -136,12 +139,17 @@ async fn answer(
         commit.weight()
     };
     let cost = Cost::new(commit.changes.len(), bytes);
-    // No client makes more of this work than it has seats.
-    let made = small_or_heavy(fairness, Flow::Exempt, cost, move || {
+    let make = move || {
         let event = event::of_write(&commit, action)?;
         Some((status(&event), body(&event, action_alone)))
-    });
-    match made.await {
+    };
+    let in_turn = small_or_heavy(fairness, request.flow(), cost, make.clone());
+    let made = match tokio::time::timeout(ANSWER_TIMEOUT, in_turn).await {
+        Ok(Ok(made)) => Ok(made),
+        // No client has more of these than it has seats.
+        Ok(Err(_)) | Err(_) => fairness.run(Flow::Exempt, cost, make).await,
+    };
+    match made {
         Ok(Some((status, body))) => {
             let body = held_bytes::charged(fairness.answers(), request.flow(), body);
             Ok(Reply::json(status, body).revision(done.revision))

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::Bytes;
 use parking_lot::Mutex;
-use tokio::sync::OnceCell;
 
 use super::encode::encode_event;
 use super::event::{self, NodeEvent};
 use super::key_order::KeyOrder;
+use super::shared_work::SharedWork;
 use crate::face::etcd::held_bytes;
 use crate::fairness::{Cost, Fairness, Overloaded};
 use crate::model::{Change, Commit, Flow, Key};
@@ -33,14 +33,14 @@ pub(super) enum EventAt {
     Change(usize),
 }
 
-type EncodedEvent = Arc<OnceCell<Option<Bytes>>>;
+type EncodedEvent = Arc<SharedWork<Option<Bytes>>>;
 
 /// The events of one commit.
 #[derive(Debug)]
 pub(super) struct CommitEvents {
     commit: Arc<Commit>,
     /// Of a commit with many changes.
-    order: OnceCell<Arc<KeyOrder>>,
+    order: Arc<SharedWork<Arc<KeyOrder>>>,
     encoded: Mutex<BTreeMap<EventAt, EncodedEvent>>,
     /// The memory that is kept because of it, in bytes.
     weight: AtomicUsize,
@@ -53,7 +53,7 @@ impl CommitEvents {
         let weight = if is_wide { 0 } else { commit.weight() };
         Self {
             commit: Arc::clone(commit),
-            order: OnceCell::new(),
+            order: Arc::default(),
             encoded: Mutex::default(),
             weight: AtomicUsize::new(weight),
         }
@@ -76,26 +76,20 @@ impl CommitEvents {
 
     /// The order of its keys, made here where nobody has made it yet: for heavy threads.
     pub(super) fn order(&self) -> Arc<KeyOrder> {
-        if let Some(order) = self.order.get() {
-            return Arc::clone(order);
-        }
-        let order = self.make_order();
-        let _others_may_have_been_first = self.order.set(Arc::clone(&order));
-        order
+        let done = self.order.do_unless_done(|| Ok(self.make_order()));
+        done.unwrap_or_else(|_never| self.make_order())
     }
 
     /// The order of its keys, made on a heavy thread, once for all.
     pub(super) async fn shared_order(
         self: &Arc<Self>,
         fairness: &Fairness,
+        flow: Flow,
     ) -> Result<Arc<KeyOrder>, Overloaded> {
-        let make = || {
-            let own = Arc::clone(self);
-            let cost = Cost::new(self.commit.changes.len(), 0);
-            // Once for all watches: not in the turn of the one that happens to ask first.
-            fairness.run(Flow::Exempt, cost, move || own.make_order())
-        };
-        self.order.get_or_try_init(make).await.cloned()
+        let own = Arc::clone(self);
+        let cost = Cost::new(self.commit.changes.len(), 0);
+        let make = move || Ok(own.make_order());
+        self.order.get_or_do(fairness, flow, cost, make).await
     }
 
     fn make_order(&self) -> Arc<KeyOrder> {
@@ -104,32 +98,24 @@ impl CommitEvents {
     }
 
     /// An event as a line of JSON; `None` where there is no such event. Long ones count in the budget of watch queues, for
-    /// the flow of the watch that asked first, until the last client has taken them.
+    /// the flow of the watch that encoded it, until the last client has taken them.
     pub(super) async fn encoded(
         self: &Arc<Self>,
         at: EventAt,
         fairness: &Fairness,
         flow: Flow,
     ) -> Result<Option<Bytes>, Overloaded> {
-        let cell = self.cell(at);
-        let encode = || async {
-            let cost = self.cost(at);
-            let line = if cost.is_small() {
-                self.encode(at)
-            } else {
-                let own = Arc::clone(self);
-                // Once for all watches, as above.
-                fairness
-                    .run(Flow::Exempt, cost, move || own.encode(at))
-                    .await?
-            };
-            let Some(line) = line else {
+        let (own, budget) = (Arc::clone(self), fairness.watch_queues().clone());
+        let encode = move || {
+            let Some(event) = own.event(at) else {
                 return Ok(None);
             };
-            self.weight.fetch_add(line.len(), Ordering::Relaxed);
-            held_bytes::held(fairness.watch_queues(), flow, line).map(Some)
+            let line = encode_event(&event);
+            own.weight.fetch_add(line.len(), Ordering::Relaxed);
+            held_bytes::held(&budget, flow, line).map(Some)
         };
-        cell.get_or_try_init(encode).await.cloned()
+        let cell = self.cell(at);
+        cell.get_or_do(fairness, flow, self.cost(at), encode).await
     }
 
     /// Where an event is kept.
@@ -160,10 +146,6 @@ impl CommitEvents {
             EventAt::Subject if self.is_wide() => Cost::new(changes.len(), 0),
             EventAt::Subject => Cost::new(1, changes.iter().map(value).sum()),
         }
-    }
-
-    fn encode(&self, at: EventAt) -> Option<Vec<u8>> {
-        self.event(at).map(|event| encode_event(&event))
     }
 
     fn event(&self, at: EventAt) -> Option<NodeEvent> {

@@ -232,7 +232,7 @@ impl Watcher {
         let events = self.face.events.of(commit);
         let mut order = None;
         while events.is_wide() && order.is_none() {
-            match events.shared_order(&self.face.fairness).await {
+            match events.shared_order(&self.face.fairness, self.flow).await {
                 Ok(made) => order = Some(made),
                 Err(overloaded) => pause(overloaded).await,
             }
