@@ -62,7 +62,7 @@ impl Face {
             stopping,
             advertise,
             counters: Counters::default(),
-            list_cache: ListCache::default(),
+            list_cache: ListCache::new(fairness.clone()),
             fairness,
             started_ms: time::unix_ms(),
         }
