@@ -60,7 +60,7 @@ impl Face {
             stopping,
             node,
             datacenter,
-            list_cache: ListCache::default(),
+            list_cache: ListCache::new(fairness.clone()),
             fairness,
             catalog_index: opened_at.max(LOWEST_CATALOG_INDEX),
         }

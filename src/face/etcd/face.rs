@@ -67,7 +67,7 @@ impl Face {
             stopping,
             advertise,
             counters: Counters::default(),
-            list_cache: ListCache::default(),
+            list_cache: ListCache::new(fairness.clone()),
             events: Arc::default(),
             fairness,
             started_ms: time::unix_ms(),

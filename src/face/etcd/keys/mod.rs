@@ -7,6 +7,7 @@ mod compare_and_delete;
 mod compare_and_swap;
 mod create;
 mod delete;
+mod directory;
 mod encode;
 mod event;
 pub(super) mod event_cache;
