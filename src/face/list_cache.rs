@@ -6,8 +6,8 @@
 //! begins: so whoever asked before shares it, and a list is encoded twice at a time at most, however fast it changes.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -79,15 +79,16 @@ pub(crate) struct ListCache {
 #[derive(Debug)]
 struct Lists {
     by_name: HashMap<Name, Arc<Slot>>,
-    /// By age; a name stands here once for each time it was made.
-    order: VecDeque<(Name, Arc<Slot>)>,
+    /// By age, with what each takes without its bodies, in bytes. A name stands here once for each time it was made.
+    order: VecDeque<(Weak<Slot>, usize)>,
     bytes: usize,
     /// The most that is kept, in bytes; the oldest goes first.
     limit: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Slot {
+    name: Name,
     view: Mutex<ViewState>,
     made: OnceCell<Option<Arc<Encoded>>>,
     /// Not to be used for later requests.
@@ -174,7 +175,7 @@ impl ListCache {
             } else {
                 self.fairness.run(flow, cost, work).await??
             };
-            Ok(self.keep(&slot, encoded))
+            Ok::<_, Overloaded>(self.keep(&slot, encoded))
         };
         let made = slot.made.get_or_try_init(encode).await?;
         Ok(made.clone())
@@ -188,21 +189,29 @@ impl ListCache {
         {
             return Arc::clone(slot);
         }
-        let slot = Arc::new(Slot::default());
-        lists.insert(name, Arc::clone(&slot));
+        let slot = Arc::new(Slot {
+            name,
+            view: Mutex::default(),
+            made: OnceCell::new(),
+            spent: AtomicBool::new(false),
+            place: Mutex::default(),
+        });
+        lists.insert(&slot);
         slot
     }
 
-    /// Keeps a list that was made, if it lasts and there is room.
-    fn keep(&self, slot: &Slot, encoded: Option<(Encoded, bool)>) -> Option<Arc<Encoded>> {
-        let Some((encoded, lasts)) = encoded else {
+    /// Keeps a list that was made, if it lasts and there is room; else only those who wait for it get it.
+    fn keep(&self, slot: &Arc<Slot>, encoded: Option<(Encoded, bool)>) -> Option<Arc<Encoded>> {
+        let (encoded, lasts) = encoded.map_or((None, false), |(encoded, lasts)| {
+            (Some(Arc::new(encoded)), lasts)
+        });
+        let mut lists = self.lists.lock();
+        let kept = lasts && encoded.as_ref().is_some_and(|list| lists.keep(slot, list));
+        if !kept {
             slot.spent.store(true, Ordering::Release);
-            return None;
-        };
-        let encoded = Arc::new(encoded);
-        let kept = lasts && self.lists.lock().keep(slot, &encoded);
-        slot.spent.fetch_or(!kept, Ordering::AcqRel);
-        Some(encoded)
+            lists.remove(slot);
+        }
+        encoded
     }
 }
 
@@ -246,17 +255,19 @@ fn weight(body: usize) -> usize {
 }
 
 impl Name {
-    /// What a list of this name takes without its bodies, in bytes. The name is there twice, and the ranges are as long.
+    /// What a list of this name takes without its bodies, in bytes. The name is there twice, the ranges are as long.
     fn weight(&self) -> usize {
         OVERHEAD + 4 * self.asked.len()
     }
 }
 
 impl Lists {
-    fn insert(&mut self, name: Name, slot: Arc<Slot>) {
-        self.bytes += name.weight();
-        self.by_name.insert(name.clone(), Arc::clone(&slot));
-        self.order.push_back((name, slot));
+    fn insert(&mut self, slot: &Arc<Slot>) {
+        let weight = slot.name.weight();
+        let replaced = self.by_name.insert(slot.name.clone(), Arc::clone(slot));
+        let freed = replaced.map_or(0, |replaced| replaced.let_go());
+        self.bytes = self.bytes.saturating_sub(freed) + weight;
+        self.order.push_back((Arc::downgrade(slot), weight));
         self.tidy();
     }
 
@@ -278,21 +289,30 @@ impl Lists {
         true
     }
 
+    /// Drops a list, if it was not replaced since.
+    fn remove(&mut self, slot: &Arc<Slot>) {
+        if self.is_current(slot) {
+            self.by_name.remove(&slot.name);
+            self.bytes = self.bytes.saturating_sub(slot.let_go());
+        }
+    }
+
+    fn is_current(&self, slot: &Arc<Slot>) -> bool {
+        let current = self.by_name.get(&slot.name);
+        current.is_some_and(|current| Arc::ptr_eq(current, slot))
+    }
+
+    /// Drops the oldest lists, while there are too many bytes or they are of no use.
     fn tidy(&mut self) {
-        while let Some((name, oldest)) = self.order.front() {
-            // A replaced list is dropped as soon as it is the oldest.
-            let replaced = self
-                .by_name
-                .get(name)
-                .is_none_or(|slot| !Arc::ptr_eq(slot, oldest));
-            if self.bytes <= self.limit && !replaced && oldest.is_usable() {
-                return;
+        while let Some((oldest, weight)) = self.order.front() {
+            let weight = *weight;
+            if let Some(oldest) = oldest.upgrade().filter(|oldest| self.is_current(oldest)) {
+                if self.bytes <= self.limit && oldest.is_usable() {
+                    return;
+                }
+                self.remove(&oldest);
             }
-            let weight = name.weight() + oldest.let_go();
             self.bytes = self.bytes.saturating_sub(weight);
-            if !replaced {
-                self.by_name.remove(name);
-            }
             self.order.pop_front();
         }
     }
@@ -348,7 +368,7 @@ impl Encoded {
     pub(crate) async fn compressed(&self, flow: Flow) -> Result<Bytes, Overloaded> {
         let compress = async || {
             let bytes = gzip::compress(&self.fairness, flow, self.body.clone()).await?;
-            Ok(ListBody::share(bytes, &self.room))
+            Ok::<_, Overloaded>(ListBody::share(bytes, &self.room))
         };
         Ok(self.compressed.get_or_try_init(compress).await?.clone())
     }
@@ -366,7 +386,10 @@ impl Encoded {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
     use super::*;
+    use crate::fairness::MemoryLimits;
     use crate::model::{FaceName, Key, Principal, Write};
     use crate::space::{
         Admit, Coverage, Denied, Draft, LeaseRight, Lookup, Visibility, VisibilityRules,
@@ -421,15 +444,19 @@ mod tests {
     }
 
     fn caller(name: &str) -> Caller {
+        caller_at("127.0.0.1:1", name)
+    }
+
+    fn caller_at(peer: &str, name: &str) -> Caller {
         Caller::Client {
             face: FaceName::Consul,
-            peer: "127.0.0.1:1".parse().unwrap(),
+            peer: peer.parse().unwrap(),
             principal: Principal::named(name),
         }
     }
 
-    #[tokio::test]
-    async fn a_list_is_encoded_once_for_callers_of_equal_visibility() {
+    /// A keyspace with these keys.
+    async fn keyspace(keys: &[&str]) -> Keyspace {
         let mut registry = prometheus_client::registry::Registry::default();
         let opened = Keyspace::open(
             Arc::new(MemoryStore::new()),
@@ -437,37 +464,68 @@ mod tests {
             &mut registry,
         );
         let (space, _expiry) = opened.await.unwrap();
+        put(&space, keys).await;
+        space
+    }
+
+    async fn put(space: &Keyspace, keys: &[&str]) {
         let put = |draft: &mut Draft<'_>| {
-            for key in ["a/x", "b/x", "all/x"].map(Key::user) {
+            for key in keys.iter().map(|key| Key::user(key)) {
                 let record = draft.successor(&key);
                 draft.put(&key, record);
             }
             Ok::<_, Infallible>(())
         };
         space.commit(&Caller::System, put).await.unwrap();
+    }
+
+    fn asked(prefix: &str) -> AskedList {
+        AskedList {
+            name: prefix.as_bytes().to_vec(),
+            ranges: vec![KeyRange::Prefix(Key::user(prefix))],
+        }
+    }
+
+    fn made(body: Vec<u8>) -> Result<Option<Made>, Overloaded> {
+        Ok(Some(Made {
+            body,
+            index: 1,
+            lasts: true,
+        }))
+    }
+
+    fn small(_: &View) -> Cost {
+        Cost::SMALL
+    }
+
+    fn heavy(_: &View) -> Cost {
+        Cost::new(64, 0)
+    }
+
+    /// The weight of a list of a hundred thousand bytes.
+    const LONG: usize = 125_000;
+
+    fn make_long(_: &View, room: &mut Reservation) -> Result<Option<Made>, Overloaded> {
+        room.grow(100_000)?;
+        made(vec![b'1'; 100_000])
+    }
+
+    #[tokio::test]
+    async fn a_list_is_encoded_once_for_callers_of_equal_visibility() {
+        let space = keyspace(&["a/x", "b/x", "all/x"]).await;
         let cache = ListCache::new(Fairness::default());
         let count = Arc::new(AtomicUsize::new(0));
         let list = async |name: &str, prefix: &str| {
+            let asked = asked(prefix);
             let prefix = Key::user(prefix);
-            let asked = AskedList {
-                name: prefix.as_bytes().to_vec(),
-                ranges: vec![KeyRange::Prefix(prefix.clone())],
-            };
             let count = Arc::clone(&count);
-            let make = move |view: &View, _room: &mut Reservation| {
+            let make = move |view: &View, _: &mut Reservation| {
                 count.fetch_add(1, Ordering::Relaxed);
-                let body = view
-                    .scan(&prefix)
-                    .flat_map(|(key, _)| key.as_bytes().to_vec());
-                Ok(Some(Made {
-                    body: body.collect(),
-                    index: view.prefix_index(&prefix),
-                    lasts: true,
-                }))
+                let keys = view.scan(&prefix);
+                made(keys.flat_map(|(key, _)| key.as_bytes().to_vec()).collect())
             };
-            let small = |_: &View| Cost::SMALL;
-            let made = cache.get(&space, &caller(name), asked, small, make).await;
-            made.unwrap().unwrap().body()
+            let list = cache.get(&space, &caller(name), asked, small, make).await;
+            list.unwrap().unwrap().body()
         };
         assert_eq!(list("a", "").await, "all/xb/x");
         assert_eq!(list("b", "").await, "a/xall/x");
@@ -477,5 +535,139 @@ mod tests {
         assert_eq!(list("a", "all").await, "all/x");
         assert_eq!(list("b", "all").await, "all/x");
         assert_eq!(count.load(Ordering::Relaxed), 3, "one for both");
+    }
+
+    #[tokio::test]
+    async fn a_list_that_changes_fast_is_encoded_once_at_a_time() {
+        let space = keyspace(&["k0"]).await;
+        let cache = ListCache::new(Fairness::default());
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let released = Arc::new(Mutex::new(released));
+        let encodings = Arc::new(AtomicUsize::new(0));
+        let list = async || {
+            let (encodings, released) = (Arc::clone(&encodings), Arc::clone(&released));
+            let make = move |view: &View, _: &mut Reservation| {
+                encodings.fetch_add(1, Ordering::SeqCst);
+                let _ended = released.lock().recv();
+                made(view.scan(&Key::user("")).map(|_| b'k').collect())
+            };
+            let list = cache
+                .get(&space, &caller("a"), asked(""), heavy, make)
+                .await;
+            list.unwrap().unwrap().len()
+        };
+        let started = async || {
+            while encodings.load(Ordering::SeqCst) == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let write_and_ask = async || {
+            started().await;
+            put(&space, &["k1"]).await;
+            let second = list();
+            put(&space, &["k2"]).await;
+            let third = list();
+            let last = async {
+                // After the others asked.
+                tokio::task::yield_now().await;
+                put(&space, &["k3"]).await;
+                let fourth = list();
+                drop(release);
+                fourth.await
+            };
+            tokio::join!(second, third, last)
+        };
+        let (first, others) = tokio::join!(list(), write_and_ask());
+        // Each shows at least what was written before it was asked for.
+        assert_eq!((first, others), (1, (4, 4, 4)));
+        assert_eq!(encodings.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_is_refused_does_not_refuse_the_others() {
+        let space = keyspace(&["k"]).await;
+        let fairness = Fairness::default();
+        let cache = ListCache::new(fairness.clone());
+        let (greedy, other) = (caller_at("10.0.0.1:1", "a"), caller_at("10.0.0.2:1", "a"));
+        let half = fairness.answers().limit() / 2;
+        let taken = fairness.answers().reserve(Flow::of(&greedy), half).unwrap();
+        let (refused, list) = tokio::join!(
+            cache.get(&space, &greedy, asked(""), heavy, make_long),
+            cache.get(&space, &other, asked(""), heavy, make_long),
+        );
+        assert!(matches!(refused, Err(Overloaded::BytesOfClient { .. })));
+        assert_eq!(list.unwrap().unwrap().len(), 100_000);
+        // It is kept now: nothing has to be made.
+        let kept = cache.get(&space, &greedy, asked(""), heavy, make_long);
+        assert!(kept.await.is_ok());
+        drop(taken);
+    }
+
+    #[tokio::test]
+    async fn a_list_counts_until_nobody_has_any_of_it() {
+        let space = keyspace(&["a", "b"]).await;
+        let fairness = Fairness::new(MemoryLimits {
+            list_cache: LONG + 5000,
+            ..MemoryLimits::default()
+        });
+        let answers = fairness.answers();
+        let cache = ListCache::new(fairness.clone());
+        let list = async |prefix| {
+            let list = cache.get(&space, &caller("x"), asked(prefix), heavy, make_long);
+            list.await.unwrap().unwrap()
+        };
+        let first = list("a").await;
+        let flow = Flow::of(&caller("x"));
+        let (body, short) = (first.body(), first.compressed(flow).await.unwrap());
+        drop(first);
+        assert_eq!(answers.used(), 0, "it counts in the cache");
+        // The second list takes its place there.
+        drop(list("b").await);
+        assert_eq!(answers.used(), LONG);
+        drop(body);
+        assert_eq!(answers.used(), LONG, "somebody still sends it compressed");
+        drop(short);
+        assert_eq!(answers.used(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_list_that_is_too_long_to_be_kept_counts_among_the_answers() {
+        let space = keyspace(&["a"]).await;
+        let fairness = Fairness::new(MemoryLimits {
+            list_cache: LONG - 1,
+            ..MemoryLimits::default()
+        });
+        let cache = ListCache::new(fairness.clone());
+        let list = cache.get(&space, &caller("x"), asked("a"), heavy, make_long);
+        let list = list.await.unwrap().unwrap();
+        assert_eq!(fairness.answers().used(), LONG);
+        drop(list);
+        assert_eq!(fairness.answers().used(), 0);
+    }
+
+    #[tokio::test]
+    async fn names_and_empty_lists_count_too() {
+        let space = keyspace(&["a"]).await;
+        let fairness = Fairness::new(MemoryLimits {
+            list_cache: 64 << 10,
+            ..MemoryLimits::default()
+        });
+        let cache = ListCache::new(fairness);
+        for number in 0..300 {
+            let name = format!("{number:0500}");
+            let make = move |_: &View, _: &mut Reservation| {
+                if number % 2 == 0 {
+                    Ok(None)
+                } else {
+                    made(vec![b'1'; 100])
+                }
+            };
+            let list = cache.get(&space, &caller("x"), asked(&name), small, make);
+            assert_eq!(list.await.unwrap().is_some(), number % 2 == 1);
+        }
+        let lists = cache.lists.lock();
+        assert!(lists.bytes <= 64 << 10, "{}", lists.bytes);
+        assert!(lists.order.len() < 64, "{}", lists.order.len());
+        assert!(lists.by_name.len() <= lists.order.len());
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::budget_name::BudgetName;
 use super::flow_counts::FlowCounts;
-use super::metrics::Metrics;
+use super::metrics::FairnessMetrics;
 use super::overloaded::Overloaded;
 use crate::model::Flow;
 
@@ -22,12 +22,12 @@ struct Account {
     limit: usize,
     used: AtomicUsize,
     flows: FlowCounts,
-    metrics: Metrics,
+    metrics: FairnessMetrics,
 }
 
 impl Budget {
     /// A budget of so many bytes.
-    pub(super) fn new(name: BudgetName, limit: usize, metrics: Metrics) -> Self {
+    pub(super) fn new(name: BudgetName, limit: usize, metrics: FairnessMetrics) -> Self {
         Self(Arc::new(Account {
             name,
             limit,
@@ -173,7 +173,7 @@ mod tests {
     }
 
     fn budget(limit: usize) -> Budget {
-        Budget::new(BudgetName::Bodies, limit, Metrics::default())
+        Budget::new(BudgetName::Bodies, limit, FairnessMetrics::default())
     }
 
     #[test]

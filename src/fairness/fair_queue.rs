@@ -187,3 +187,172 @@ impl<T> FairQueue<T> {
         result
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::net::IpAddr;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const DEAREST: u32 = 20;
+
+    fn flow(host: u8) -> Flow {
+        Flow::of_address(IpAddr::from([10, 0, 0, host]))
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Push(u8, u32),
+        Pop,
+        /// Removes one of the items that wait.
+        Remove(prop::sample::Index),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (0..6_u8, 1..=DEAREST).prop_map(|(host, cost)| Step::Push(host, cost)),
+            2 => Just(Step::Pop),
+            1 => any::<prop::sample::Index>().prop_map(Step::Remove),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn items_come_once_in_the_order_of_their_flow_and_within_bounds(
+            steps in prop::collection::vec(step(), 0..200),
+        ) {
+            let mut queue = FairQueue::new(16);
+            // What waits, by flow, in order.
+            let mut waiting: HashMap<Flow, Vec<(u64, usize)>> = HashMap::new();
+            for (number, step) in steps.into_iter().enumerate() {
+                match step {
+                    Step::Push(host, cost) => {
+                        let flow = flow(host);
+                        let before = queue.len();
+                        match queue.push(flow, cost, number) {
+                            Ok(Added { id, evicted }) => {
+                                if let Some(evicted) = evicted {
+                                    prop_assert_eq!(before, 16);
+                                    let newest = waiting.values_mut().find(|items| {
+                                        items.last().is_some_and(|(_, number)| *number == evicted)
+                                    });
+                                    newest.unwrap().pop();
+                                }
+                                waiting.entry(flow).or_default().push((id, number));
+                            }
+                            Err(_) => prop_assert!(
+                                before == 16 || waiting.get(&flow).map_or(0, Vec::len) == 4
+                            ),
+                        }
+                    }
+                    Step::Pop => {
+                        let next = queue.pop(|_, _| Turn::Take);
+                        prop_assert_eq!(next.is_none(), waiting.values().all(Vec::is_empty));
+                        if let Some((flow, number)) = next {
+                            prop_assert_eq!(waiting.get_mut(&flow).unwrap().remove(0).1, number);
+                        }
+                    }
+                    Step::Remove(which) => {
+                        let all: Vec<_> = waiting
+                            .iter()
+                            .flat_map(|(flow, items)| items.iter().map(|item| (*flow, *item)))
+                            .collect();
+                        if !all.is_empty() {
+                            let (flow, (id, number)) = *which.get(&all);
+                            prop_assert_eq!(queue.remove(flow, id), Some(number));
+                            prop_assert_eq!(queue.remove(flow, id), None);
+                            waiting.get_mut(&flow).unwrap().retain(|item| item.0 != id);
+                        }
+                    }
+                }
+                let left: usize = waiting.values().map(Vec::len).sum();
+                prop_assert_eq!(queue.len(), left);
+                prop_assert!(left <= 16);
+                prop_assert!(waiting.values().all(|items| items.len() <= 4));
+            }
+        }
+
+        #[test]
+        fn nobody_starves_whatever_the_others_ask(
+            before in prop::collection::vec(step(), 0..100),
+            after in prop::collection::vec((step(), any::<bool>()), 0..200),
+            cost in 1..=DEAREST,
+        ) {
+            let mut queue = FairQueue::new(1 << 10);
+            let newcomer = flow(100);
+            let apply = |queue: &mut FairQueue<u32>, step: Step, skip: bool| match step {
+                Step::Push(host, cost) => {
+                    let _refused = queue.push(flow(host), cost, cost);
+                    None
+                }
+                // Flow 0 has as much as it may for a time.
+                Step::Pop => queue.pop(|of, _| {
+                    if skip && of == flow(0) { Turn::Skip } else { Turn::Take }
+                }),
+                Step::Remove(_) => None,
+            };
+            for step in before {
+                apply(&mut queue, step, true);
+            }
+            queue.push(newcomer, cost, cost).unwrap();
+            let mut served: HashMap<Flow, u32> = HashMap::new();
+            let rest = std::iter::repeat_n((Step::Pop, false), 2000);
+            for (step, skip) in after.into_iter().chain(rest) {
+                let Some((of, cost)) = apply(&mut queue, step, skip) else { continue };
+                if of == newcomer {
+                    break;
+                }
+                *served.entry(of).or_default() += cost;
+            }
+            prop_assert_eq!(queue.flows.get(&newcomer).map(|queue| queue.items.len()), None);
+            // What it asks itself, and the one item that each other flow may have waited with already.
+            for (of, units) in served {
+                prop_assert!(units <= cost + DEAREST, "{of:?} had {units} before {cost}");
+            }
+        }
+    }
+
+    #[test]
+    fn newest_item_of_the_longest_queue_gives_way() {
+        let mut queue = FairQueue::new(8);
+        for host in 1..=4 {
+            let host_items = if host == 1 { 1 } else { 2 };
+            for number in 0..host_items {
+                queue.push(flow(host), 1, (host, number)).unwrap();
+            }
+        }
+        queue.push(flow(5), 1, (5, 0)).unwrap();
+        // Full: flows 2, 3 and 4 have two each.
+        let added = queue.push(flow(6), 1, (6, 0)).unwrap();
+        let (_, number) = added.evicted.unwrap();
+        assert_eq!((number, queue.len()), (1, 8));
+        assert_eq!(
+            queue.push(flow(2), 1, (2, 9)).map(|added| added.evicted),
+            Err(Overloaded::QueueOfClient { limit: 2 })
+        );
+        assert!(queue.push(flow(7), 1, (7, 0)).is_ok());
+        assert!(queue.push(flow(8), 1, (8, 0)).is_ok());
+        // Each flow has one now.
+        assert_eq!(
+            queue.push(flow(9), 1, (9, 0)).map(|added| added.evicted),
+            Err(Overloaded::Queue { limit: 8 })
+        );
+    }
+
+    #[test]
+    fn a_hundred_attackers_cannot_fill_it_against_a_bystander() {
+        let mut queue = FairQueue::new(256);
+        for _ in 0..64 {
+            for host in 1..=100 {
+                let _refused = queue.push(flow(host), DEAREST, host);
+            }
+        }
+        assert_eq!(queue.len(), 256);
+        queue.push(flow(200), 1, 200).unwrap();
+        let first = queue.pop(|_, _| Turn::Take).map(|(_, host)| host);
+        assert_eq!(first, Some(200), "little work is first");
+    }
+}

@@ -1,4 +1,4 @@
-//! Metrics of fairness: refusals by reason, and how long work waited.
+//! FairnessMetrics of fairness: refusals by reason, and how long work waited.
 
 use std::time::Duration;
 
@@ -44,12 +44,12 @@ struct WorkLabel {
 
 /// The families `kubekv_fairness_*` that count events. Cloning it is cheap and counts into the same families.
 #[derive(Clone, Debug)]
-pub(super) struct Metrics {
+pub(super) struct FairnessMetrics {
     refused: Family<ReasonLabel, Counter>,
     waited: Family<WorkLabel, Histogram, fn() -> Histogram>,
 }
 
-impl Default for Metrics {
+impl Default for FairnessMetrics {
     fn default() -> Self {
         // From 1 ms to 8 s.
         let histogram = || Histogram::new(exponential_buckets(0.001, 2.0, 14));
@@ -60,7 +60,7 @@ impl Default for Metrics {
     }
 }
 
-impl Metrics {
+impl FairnessMetrics {
     /// Makes the families known to a registry.
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(

@@ -6,13 +6,13 @@
 
 mod budget;
 mod budget_name;
+mod cgroup;
 mod collector;
 mod cost;
 mod fair_queue;
 mod flow_counts;
 mod heavy_threads;
-mod limits;
-mod memory_limit;
+mod memory_limits;
 mod metrics;
 mod overloaded;
 mod seats;
@@ -23,15 +23,15 @@ use prometheus_client::registry::Registry;
 
 use self::collector::UseCollector;
 use self::heavy_threads::HeavyThreads;
-use self::metrics::Metrics;
+use self::metrics::FairnessMetrics;
 use self::seats::Seats;
 use crate::model::Flow;
 
 pub use budget::{Budget, Reservation};
 pub use budget_name::BudgetName;
+pub use cgroup::memory_limit;
 pub use cost::Cost;
-pub use limits::Limits;
-pub use memory_limit::find as memory_limit;
+pub use memory_limits::MemoryLimits;
 pub use overloaded::Overloaded;
 pub use seats::Seat;
 
@@ -41,26 +41,26 @@ pub struct Fairness(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    limits: Limits,
+    limits: MemoryLimits,
     heavy: HeavyThreads,
     seats: Seats,
     bodies: Budget,
     answers: Budget,
     watch_queues: Budget,
-    metrics: Metrics,
+    metrics: FairnessMetrics,
 }
 
 impl Default for Fairness {
     /// With the limits of 4 GiB of memory.
     fn default() -> Self {
-        Self::new(Limits::default())
+        Self::new(MemoryLimits::default())
     }
 }
 
 impl Fairness {
     /// With these limits, and a heavy thread for each processor.
-    pub fn new(limits: Limits) -> Self {
-        let metrics = Metrics::default();
+    pub fn new(limits: MemoryLimits) -> Self {
+        let metrics = FairnessMetrics::default();
         let threads = std::thread::available_parallelism().map_or(2, usize::from);
         let budget = |name, bytes| Budget::new(name, bytes, metrics.clone());
         Self(Arc::new(Shared {
@@ -122,7 +122,7 @@ impl Fairness {
     }
 
     /// The memory that each kind of use may take.
-    pub fn limits(&self) -> &Limits {
+    pub fn limits(&self) -> &MemoryLimits {
         &self.0.limits
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use super::cost::Cost;
 use super::fair_queue::{FairQueue, Turn};
 use super::flow_counts::FlowCounts;
-use super::metrics::{Metrics, Work};
+use super::metrics::{FairnessMetrics, Work};
 use super::overloaded::Overloaded;
 use crate::model::Flow;
 
@@ -61,11 +61,11 @@ pub(super) struct SeatPool {
     queue: Mutex<FairQueue<oneshot::Sender<Seat>>>,
     /// As long as the queue; written under its lock.
     waiting: AtomicUsize,
-    metrics: Metrics,
+    metrics: FairnessMetrics,
 }
 
 impl Seats {
-    pub(super) fn new(metrics: &Metrics) -> Self {
+    pub(super) fn new(metrics: &FairnessMetrics) -> Self {
         let pool = |work, units, places| Arc::new(SeatPool::new(work, units, places, metrics));
         Self {
             small: pool(Work::SmallChange, SMALL_UNITS, SMALL_PLACES),
@@ -105,7 +105,7 @@ impl Drop for Seat {
 }
 
 impl SeatPool {
-    fn new(work: Work, units: usize, places: usize, metrics: &Metrics) -> Self {
+    fn new(work: Work, units: usize, places: usize, metrics: &FairnessMetrics) -> Self {
         Self {
             work,
             units,
@@ -263,5 +263,130 @@ impl Drop for WaitingChange<'_> {
             // It may have been the one that all others waited for.
             self.pool.hand_out(&mut queue);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::net::IpAddr;
+
+    use super::*;
+
+    fn flow(host: u8) -> Flow {
+        Flow::of_address(IpAddr::from([10, 0, 0, host]))
+    }
+
+    /// The seat, if there is one without waiting.
+    async fn at_once(seat: impl Future<Output = Result<Seat, Overloaded>>) -> Option<Seat> {
+        tokio::select! {
+            biased;
+            seat = seat => seat.ok(),
+            () = std::future::ready(()) => None,
+        }
+    }
+
+    /// All seats that a flow gets without waiting.
+    async fn all_at_once(seats: &Seats, flow: Flow, cost: Cost) -> Vec<Seat> {
+        let mut taken = Vec::new();
+        while let Some(seat) = at_once(seats.take(flow, cost)).await {
+            taken.push(seat);
+        }
+        taken
+    }
+
+    fn used_and_waiting(seats: &Seats) -> [(usize, usize); 2] {
+        seats.pools().map(|pool| (pool.used(), pool.waiting()))
+    }
+
+    #[tokio::test]
+    async fn a_flow_that_floods_leaves_half() {
+        let seats = Seats::new(&FairnessMetrics::default());
+        let flood = all_at_once(&seats, flow(1), Cost::SMALL).await;
+        let others = all_at_once(&seats, flow(2), Cost::SMALL).await;
+        assert_eq!((flood.len(), others.len()), (512, 512));
+        // The two that did not wait have left the queue.
+        assert_eq!(used_and_waiting(&seats), [(1024, 0), (0, 0)]);
+        drop((flood, others));
+        assert_eq!(used_and_waiting(&seats), [(0, 0), (0, 0)]);
+    }
+
+    #[tokio::test]
+    async fn wide_changes_leave_the_seats_of_small_ones() {
+        let seats = Seats::new(&FairnessMetrics::default());
+        let widest = Cost::new(1_000_000, 0);
+        let first = all_at_once(&seats, flow(1), widest).await;
+        let second = all_at_once(&seats, flow(2), Cost::new(64, 0)).await;
+        // Wider than a flow may take: it takes all that one may.
+        assert_eq!((first.len(), second.len()), (1, 64));
+        assert!(
+            at_once(seats.take(flow(3), Cost::new(64, 0)))
+                .await
+                .is_none()
+        );
+        assert!(at_once(seats.take(flow(1), Cost::SMALL)).await.is_some());
+        assert!(at_once(seats.take(Flow::Exempt, widest)).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn seats_that_are_freed_go_to_whose_turn_it_is() {
+        let seats = Seats::new(&FairnessMetrics::default());
+        let mut flood = all_at_once(&seats, flow(1), Cost::SMALL).await;
+        let mut others = all_at_once(&seats, flow(2), Cost::SMALL).await;
+        let mut waiting = tokio::task::JoinSet::new();
+        for host in [1, 1, 1, 3] {
+            let seats = seats.clone();
+            waiting.spawn(async move {
+                let seat = seats.take(flow(host), Cost::SMALL).await;
+                (host, seat.unwrap())
+            });
+        }
+        tokio::task::yield_now().await;
+        assert_eq!(used_and_waiting(&seats)[0], (1024, 4));
+        // Flow 1 still has half: the newcomer overtakes it.
+        drop(others.pop());
+        let (host, _seat) = waiting.join_next().await.unwrap().unwrap();
+        assert_eq!((host, used_and_waiting(&seats)[0]), (3, (1024, 3)));
+        drop(flood.pop());
+        let (host, _seat) = waiting.join_next().await.unwrap().unwrap();
+        assert_eq!((host, used_and_waiting(&seats)[0]), (1, (1024, 2)));
+        // Whoever hangs up leaves.
+        waiting.shutdown().await;
+        assert_eq!(used_and_waiting(&seats)[0], (1024, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_waits_no_longer_than_clients_do() {
+        let metrics = FairnessMetrics::default();
+        let seats = Seats::new(&metrics);
+        let _flood = all_at_once(&seats, flow(1), Cost::SMALL).await;
+        let refused = seats.take(flow(1), Cost::SMALL).await.unwrap_err();
+        assert_eq!(refused, Overloaded::Wait { seconds: 5 });
+        assert_eq!(metrics.refusals(refused), 1);
+        assert_eq!(used_and_waiting(&seats)[0], (512, 0));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn no_change_waits_while_seats_are_free() {
+        let metrics = FairnessMetrics::default();
+        let pool = Arc::new(SeatPool::new(Work::SmallChange, 4, 4096, &metrics));
+        let mut tasks = tokio::task::JoinSet::new();
+        for host in 0..32 {
+            let pool = Arc::clone(&pool);
+            tasks.spawn(async move {
+                for turn in 0..200 {
+                    let cost = Cost::new(64 * (turn % 2), 0);
+                    let seat = pool.take(flow(host / 4), cost).await.unwrap();
+                    if turn % 16 == 0 {
+                        tokio::task::yield_now().await;
+                    }
+                    drop(seat);
+                }
+            });
+        }
+        while let Some(done) = tasks.join_next().await {
+            done.unwrap();
+        }
+        assert_eq!((pool.used(), pool.waiting()), (0, 0));
     }
 }

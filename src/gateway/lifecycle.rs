@@ -18,7 +18,7 @@ use super::standby::Standby;
 use super::stores::{LeadershipTerm, Stores};
 use crate::admin::{self, GatewayInfo, Health, Phase};
 use crate::config::Config;
-use crate::fairness::{self, Fairness, Limits};
+use crate::fairness::{self, Fairness, MemoryLimits};
 use crate::store::shared::{Members, Metrics as StoreMetrics};
 
 /// A stage that a gateway reaches, reported once each.
@@ -96,7 +96,7 @@ pub async fn run_with_stages(
 /// What all clients share, within the memory that the configuration or the system allows.
 fn share_memory(config: &Config, registry: &mut Registry) -> Fairness {
     let memory = config.memory_limit.unwrap_or_else(fairness::memory_limit);
-    let limits = Limits::of_memory(memory);
+    let limits = MemoryLimits::of_memory(memory);
     tracing::info!(
         memory_limit = limits.memory,
         entries = limits.entries,

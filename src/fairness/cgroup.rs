@@ -1,4 +1,4 @@
-//! Memory limit: how much memory this process may use before the kernel ends it.
+//! Control groups: the memory that this process may use before the kernel ends it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,15 +8,17 @@ const CGROUPS: &str = "sys/fs/cgroup";
 
 /// The memory that this process may use, in bytes: the least limit of its control group and of those around it; where
 /// there is none, half of the machine's memory.
-pub fn find() -> u64 {
-    find_in(Path::new("/"))
+pub fn memory_limit() -> u64 {
+    let machine = rustix::system::sysinfo();
+    // Asked of the kernel: a sandbox may hide `/proc/meminfo`.
+    let machine = machine.totalram.saturating_mul(machine.mem_unit.into());
+    limit_in(Path::new("/"), machine)
 }
 
-/// As [`find`], with the files of `/proc` and `/sys` below a directory.
-fn find_in(root: &Path) -> u64 {
-    let machine = machine(root);
-    let limit = groups(root).filter(|limit| machine.is_none_or(|machine| *limit < machine));
-    limit.or(machine.map(|bytes| bytes / 2)).unwrap_or(1 << 30)
+/// As [`memory_limit`], of a machine with so much memory, with the files of `/proc` and `/sys` below a directory.
+fn limit_in(root: &Path, machine: u64) -> u64 {
+    let limit = groups(root).filter(|limit| *limit < machine);
+    limit.unwrap_or(machine / 2)
 }
 
 /// The least limit of the process's control groups.
@@ -60,24 +62,11 @@ fn least(mount: &Path, path: &str, name: &str) -> Option<u64> {
     limits.min()
 }
 
-/// The machine's memory, in bytes.
-fn machine(root: &Path) -> Option<u64> {
-    let text = fs::read_to_string(root.join("proc/meminfo")).ok()?;
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const MEMINFO: (&str, &str) = (
-        "proc/meminfo",
-        "MemTotal:       16384000 kB\nMemFree:         1000 kB\n",
-    );
+    const MACHINE: u64 = 16 << 30;
 
     /// The limit where these files are there.
     fn limit(files: &[(&str, &str)]) -> u64 {
@@ -87,14 +76,13 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        find_in(root.path())
+        limit_in(root.path(), MACHINE)
     }
 
     #[test]
     fn the_least_limit_of_the_groups_around_counts() {
         let own = ("proc/self/cgroup", "0::/kubepods/pod1/c\n");
         let files = [
-            MEMINFO,
             own,
             ("sys/fs/cgroup/kubepods/pod1/c/memory.max", "max\n"),
             ("sys/fs/cgroup/kubepods/pod1/memory.max", "1073741824\n"),
@@ -103,7 +91,6 @@ mod tests {
         assert_eq!(limit(&files), 1 << 30);
         // In a namespace of its own the container is the root.
         let files = [
-            MEMINFO,
             ("proc/self/cgroup", "0::/\n"),
             ("sys/fs/cgroup/memory.max", "536870912\n"),
         ];
@@ -115,7 +102,6 @@ mod tests {
         let lines = "9:name=systemd:/\n4:cpu,memory:/docker/abc\n0::/\n";
         let host = "9223372036854771712\n";
         let files = [
-            MEMINFO,
             ("proc/self/cgroup", lines),
             ("sys/fs/cgroup/memory/memory.limit_in_bytes", host),
             (
@@ -126,7 +112,6 @@ mod tests {
         assert_eq!(limit(&files), 256 << 20);
         // The host's path within a container leads nowhere.
         let files = [
-            MEMINFO,
             ("proc/self/cgroup", lines),
             ("sys/fs/cgroup/memory/memory.limit_in_bytes", "134217728\n"),
         ];
@@ -135,25 +120,20 @@ mod tests {
 
     #[test]
     fn without_a_limit_it_is_half_of_the_machine() {
-        let half = 16_384_000 * 1024 / 2;
+        let half = MACHINE / 2;
         let unlimited = "9223372036854771712\n";
         let own = ("proc/self/cgroup", "4:memory:/\n0::/a\n");
-        assert_eq!(limit(&[MEMINFO]), half);
-        assert_eq!(
-            limit(&[MEMINFO, own, ("sys/fs/cgroup/a/memory.max", "max\n")]),
-            half
-        );
+        assert_eq!(limit(&[]), half);
+        assert_eq!(limit(&[own, ("sys/fs/cgroup/a/memory.max", "max\n")]), half);
         let files = [
-            MEMINFO,
             own,
             ("sys/fs/cgroup/memory/memory.limit_in_bytes", unlimited),
         ];
         assert_eq!(limit(&files), half);
-        assert_eq!(limit(&[]), 1 << 30);
     }
 
     #[test]
     fn this_process_has_a_limit() {
-        assert!(find() > 1 << 20);
+        assert!(memory_limit() > 1 << 20);
     }
 }

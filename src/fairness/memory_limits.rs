@@ -6,7 +6,7 @@ const LONGEST_LIST_CACHE: usize = 64 << 20;
 /// The memory that each kind of use may take, in bytes. What is left, 15 of 100 parts, is for the history, connections,
 /// and what the allocator keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct MemoryLimits {
     /// All of it.
     pub memory: usize,
     /// Request bodies: a tenth.
@@ -21,7 +21,7 @@ pub struct Limits {
     pub entries: usize,
 }
 
-impl Limits {
+impl MemoryLimits {
     /// The shares of so many bytes.
     pub fn of_memory(bytes: u64) -> Self {
         let memory = usize::try_from(bytes).unwrap_or(usize::MAX);
@@ -37,7 +37,7 @@ impl Limits {
     }
 }
 
-impl Default for Limits {
+impl Default for MemoryLimits {
     /// Of 4 GiB.
     fn default() -> Self {
         Self::of_memory(4 << 30)
@@ -51,7 +51,7 @@ mod tests {
     #[test]
     fn the_shares_leave_memory_for_the_rest() {
         for memory in [64 << 20, 1 << 30, 4 << 30, u64::MAX] {
-            let limits = Limits::of_memory(memory);
+            let limits = MemoryLimits::of_memory(memory);
             // Two faces have a cache each.
             let shared = [
                 limits.bodies,
@@ -63,6 +63,6 @@ mod tests {
             let sum: usize = shared.iter().sum();
             assert!(sum <= limits.memory / 100 * 85 + 200, "{limits:?}");
         }
-        assert_eq!(Limits::of_memory(64 << 30).list_cache, 64 << 20);
+        assert_eq!(MemoryLimits::of_memory(64 << 30).list_cache, 64 << 20);
     }
 }
