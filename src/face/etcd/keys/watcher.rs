@@ -311,12 +311,6 @@ async fn pause(overloaded: Overloaded) {
     tokio::time::sleep(overloaded.retry_after()).await;
 }
 
-impl Unsent {
-    fn is_none(&self) -> bool {
-        matches!(self, Self::None)
-    }
-}
-
 impl chunks::ChunkSource for Watcher {
     async fn next(&mut self) -> Option<Result<Bytes, BrokenOff>> {
         if self.state == WatcherState::Finished {
