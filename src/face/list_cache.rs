@@ -2,8 +2,8 @@
 //!
 //! Docker asks for the list of all networks several times for each thing it does. All callers who may see the same keys
 //! of it share one list: it is encoded once, compressed once, and sent again while it is [`Fresh`]. A list that is not
-//! short is encoded on a heavy thread, in the turn of the caller who asked first, and from a view that is taken when that
-//! begins: so whoever asked before shares it, and a list is encoded twice at a time at most, however fast it changes.
+//! short is encoded on a heavy thread, and from a view that is taken when that begins: so whoever asked before shares it,
+//! and one encoding runs and one waits at most, however fast the list changes.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,9 +11,9 @@ use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::sync::OnceCell;
 
 use super::gzip;
+use super::shared_work::SharedWork;
 use crate::fairness::{Cost, Fairness, Overloaded, Reservation};
 use crate::model::{Caller, Flow, KeyRange};
 use crate::space::{Fresh, Keyspace, View, ViewClass};
@@ -45,7 +45,7 @@ pub(crate) struct Made {
 #[derive(Debug)]
 pub(crate) struct Encoded {
     body: Bytes,
-    compressed: OnceCell<Bytes>,
+    compressed: Arc<SharedWork<Bytes>>,
     index: u64,
     fairness: Fairness,
     /// The flow that it was made for.
@@ -73,7 +73,7 @@ struct Name {
 #[derive(Debug)]
 pub(crate) struct ListCache {
     fairness: Fairness,
-    lists: Mutex<Lists>,
+    lists: Arc<Mutex<Lists>>,
 }
 
 #[derive(Debug)]
@@ -90,7 +90,7 @@ struct Lists {
 struct Slot {
     name: Name,
     view: Mutex<ViewState>,
-    made: OnceCell<Option<Arc<Encoded>>>,
+    made: Arc<SharedWork<Option<Arc<Encoded>>>>,
     /// Not to be used for later requests.
     spent: AtomicBool,
     /// Changes under the lock of the lists.
@@ -131,7 +131,7 @@ impl ListCache {
         };
         Self {
             fairness,
-            lists: Mutex::new(lists),
+            lists: Arc::new(Mutex::new(lists)),
         }
     }
 
@@ -140,7 +140,7 @@ impl ListCache {
     /// `make` makes it where it is not kept, once for all who ask meanwhile and may see the same; where it gives `None`
     /// there is no such list. It reserves the bytes that it needs before it takes them. `weigh` says how much work it is,
     /// and counts no further than it must to know that it is not small: small lists are made at once, all others on a heavy
-    /// thread. Where this is refused to one caller, the next one who waits tries for itself.
+    /// thread, in the turn of the first who has one. A refusal is one for its caller alone.
     pub(crate) async fn get(
         &self,
         space: &Keyspace,
@@ -156,29 +156,24 @@ impl ListCache {
             asked: name,
             class: visibility.class(&ranges),
         });
-        let encode = async || {
-            let cost = weigh(&space.read(caller));
-            let flow = Flow::of(caller);
-            let work = {
-                let (space, slot, fairness) =
-                    (space.clone(), Arc::clone(&slot), self.fairness.clone());
-                move || {
-                    // Before the view is taken: whoever finds it so cannot rely on what the view shows.
-                    *slot.view.lock() = ViewState::Now;
-                    let (view, fresh) = space.read_and_follow(visibility, ranges);
-                    *slot.view.lock() = ViewState::Taken(fresh);
-                    encode(&view, &fairness, flow, make)
-                }
-            };
-            let encoded = if cost.is_small() {
-                work()?
-            } else {
-                self.fairness.run(flow, cost, work).await??
-            };
-            Ok::<_, Overloaded>(self.keep(&slot, encoded))
+        if let Some(made) = slot.made.get() {
+            return Ok(made);
+        }
+        let cost = weigh(&space.read(caller));
+        let flow = Flow::of(caller);
+        let work = {
+            let (space, lists, slot) = (space.clone(), Arc::clone(&self.lists), Arc::clone(&slot));
+            let fairness = self.fairness.clone();
+            move || {
+                // Before the view is taken: whoever finds it so cannot rely on what the view shows.
+                *slot.view.lock() = ViewState::Now;
+                let (view, fresh) = space.read_and_follow(visibility, ranges);
+                *slot.view.lock() = ViewState::Taken(fresh);
+                let encoded = encode(&view, &fairness, flow, make)?;
+                Ok(lists.lock().keep_if_it_lasts(&slot, encoded))
+            }
         };
-        let made = slot.made.get_or_try_init(encode).await?;
-        Ok(made.clone())
+        slot.made.get_or_do(&self.fairness, flow, cost, work).await
     }
 
     /// The slot of a list that shows all that was answered until now, or will.
@@ -192,26 +187,12 @@ impl ListCache {
         let slot = Arc::new(Slot {
             name,
             view: Mutex::default(),
-            made: OnceCell::new(),
+            made: Arc::default(),
             spent: AtomicBool::new(false),
             place: Mutex::default(),
         });
         lists.insert(&slot);
         slot
-    }
-
-    /// Keeps a list that was made, if it lasts and there is room; else only those who wait for it get it.
-    fn keep(&self, slot: &Arc<Slot>, encoded: Option<(Encoded, bool)>) -> Option<Arc<Encoded>> {
-        let (encoded, lasts) = encoded.map_or((None, false), |(encoded, lasts)| {
-            (Some(Arc::new(encoded)), lasts)
-        });
-        let mut lists = self.lists.lock();
-        let kept = lasts && encoded.as_ref().is_some_and(|list| lists.keep(slot, list));
-        if !kept {
-            slot.spent.store(true, Ordering::Release);
-            lists.remove(slot);
-        }
-        encoded
     }
 }
 
@@ -240,7 +221,7 @@ fn encode(
     let room = Arc::new(Mutex::new(Some(room)));
     let encoded = Encoded {
         body: ListBody::share(body.into(), &room),
-        compressed: OnceCell::new(),
+        compressed: Arc::default(),
         index,
         fairness: fairness.clone(),
         maker: flow,
@@ -269,6 +250,23 @@ impl Lists {
         self.bytes = self.bytes.saturating_sub(freed) + weight;
         self.order.push_back((Arc::downgrade(slot), weight));
         self.tidy();
+    }
+
+    /// Keeps a list that was made, if it lasts and there is room; else only those who wait for it get it.
+    fn keep_if_it_lasts(
+        &mut self,
+        slot: &Arc<Slot>,
+        encoded: Option<(Encoded, bool)>,
+    ) -> Option<Arc<Encoded>> {
+        let (encoded, lasts) = encoded.map_or((None, false), |(encoded, lasts)| {
+            (Some(Arc::new(encoded)), lasts)
+        });
+        let kept = lasts && encoded.as_ref().is_some_and(|list| self.keep(slot, list));
+        if !kept {
+            slot.spent.store(true, Ordering::Release);
+            self.remove(slot);
+        }
+        encoded
     }
 
     /// Counts the bytes of a list that was made, and drops the oldest lists where they are too many. False where it is not
@@ -366,11 +364,14 @@ impl Encoded {
 
     /// The body, compressed by gzip: once, in the turn of the flow that asked first.
     pub(crate) async fn compressed(&self, flow: Flow) -> Result<Bytes, Overloaded> {
-        let compress = async || {
-            let bytes = gzip::compress(&self.fairness, flow, self.body.clone()).await?;
-            Ok::<_, Overloaded>(ListBody::share(bytes, &self.room))
+        let compress = {
+            let (body, room) = (self.body.clone(), Arc::clone(&self.room));
+            move || Ok(ListBody::share(gzip::compress_now(&body), &room))
         };
-        Ok(self.compressed.get_or_try_init(compress).await?.clone())
+        let cost = Cost::new(0, self.len());
+        self.compressed
+            .get_or_do(&self.fairness, flow, cost, compress)
+            .await
     }
 
     /// The index of what is in it.
