@@ -253,8 +253,9 @@ impl Keyspace {
                         done_with = ticket;
                         Ok(Attempt::Go(locks, proposal, reply))
                     }
-                    Err(set) => {
-                        let (ticket, woken) = section.enqueue(&self.inner.section, set, ticket);
+                    Err(blocked) => {
+                        let (ticket, woken) =
+                            section.enqueue(&self.inner.section, blocked, ticket);
                         Ok(Attempt::Wait(ticket, woken))
                     }
                 }
