@@ -12,6 +12,7 @@ use super::critical_section::{CriticalSection, Ticket, WriteLocks};
 use super::denied::Denied;
 use super::draft::Draft;
 use super::freshness::Fresh;
+use super::history::PastCommits;
 use super::in_flight::InFlight;
 use super::metrics::KeyspaceCounters;
 use super::timers::{Timed, Timers};
@@ -326,6 +327,27 @@ impl Keyspace {
                 Visibility::All => pick(commit),
                 Visibility::Part(_) => pick(&visibility.shown(commit)?),
             })
+    }
+
+    /// How many commits of the past there are from revision `from` on: what it costs to look at them.
+    pub fn count_commits_from(&self, from: u64) -> usize {
+        self.inner.applier.history.count_from(from)
+    }
+
+    /// Looks at no more than `most` commits from revision `from` on, and returns those that the view's caller may see, as far
+    /// as it may; `Err` with the last revision that is not kept, where some are gone. For those who go through the past in
+    /// slices.
+    pub fn commits_from(&self, view: &View, from: u64, most: usize) -> Result<PastCommits, u64> {
+        let mut past = self.inner.applier.history.slice(from, most)?;
+        let visibility = view.visibility();
+        if let Visibility::Part(_) = visibility {
+            let shown = past
+                .commits
+                .iter()
+                .filter_map(|commit| visibility.shown(commit));
+            past.commits = shown.collect();
+        }
+        Ok(past)
     }
 
     /// Gives a lease its full term again; says whether there is one.

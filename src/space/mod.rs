@@ -36,6 +36,7 @@ pub use admit::{Admit, Epoch};
 pub use denied::Denied;
 pub use draft::{Draft, PENDING};
 pub use freshness::Fresh;
+pub use history::PastCommits;
 pub use keyspace::{ChangeError, Committed, Keyspace};
 pub use leases::Acquired;
 pub use lookup::{Lookup, Scan};
