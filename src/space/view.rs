@@ -56,9 +56,8 @@ impl View {
 
     /// When a lease that can be seen was last made, changed or ended. Never falls.
     pub fn leases_index(&self) -> u64 {
-        let records = LeaseId::records();
         if matches!(self.visibility, Visibility::All) {
-            return self.snapshot.prefix_index(&records);
+            return self.snapshot.leases_index();
         }
         let made = self.leases().map(|(_, record)| record.index());
         let ended = self

@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 use super::encode::encode_event;
 use super::event::{self, NodeEvent};
 use super::key_order::KeyOrder;
-use super::shared_work::SharedWork;
 use crate::face::etcd::held_bytes;
+use crate::face::shared_work::SharedWork;
 use crate::fairness::{Cost, Fairness, Overloaded};
 use crate::model::{Change, Commit, Flow, Key};
 

@@ -21,7 +21,6 @@ mod key_order;
 mod last_changes;
 mod parameters;
 mod set;
-mod shared_work;
 mod tree_weight;
 mod update;
 mod watch;
