@@ -18,7 +18,7 @@ use super::watch_scope::WatchScope;
 use crate::face::etcd::error::{V2Error, V2ErrorCode};
 use crate::model::{Caller, Commit, Key};
 use crate::space::tree::{self, Node};
-use crate::space::{Keyspace, Lookup, View};
+use crate::space::{Keyspace, Lookup, PastCommits, View};
 
 /// How many commits are copied from the history at once.
 const SLICE: usize = 64;
@@ -104,8 +104,8 @@ impl CatchUp {
         let mut left = most;
         while left > 0 {
             let view = past.space.read(&past.caller);
-            let slice = commits_from(&past.space, &view, self.since, left.min(SLICE));
-            let (commits, more) = match slice {
+            let slice = past.space.commits_from(&view, self.since, left.min(SLICE));
+            let PastCommits { commits, next } = match slice {
                 Ok(slice) => slice,
                 Err(floor) => {
                     let last = floor.min(view.revision());
@@ -125,8 +125,10 @@ impl CatchUp {
                     return Ok(Missed::Commit(events));
                 }
             }
-            if !more {
-                return Ok(Missed::Nothing(self.since));
+            left = left.saturating_sub(1);
+            match next {
+                Some(next) => self.since = self.since.max(next),
+                None => return Ok(Missed::Nothing(self.since)),
             }
         }
         Ok(Missed::NotYet)
@@ -216,21 +218,6 @@ fn in_scope(past: &Past, commit: &Arc<Commit>, view: &View) -> Option<EventsInSc
     let order = events.is_wide().then(|| events.order());
     let mut events = EventsInScope::of(events, &past.scope, order.as_deref())?;
     events.has_next(&past.scope, view).then_some(events)
-}
-
-/// At most `most` commits from an index on, and whether there are more; or the last index that is not in the history.
-fn commits_from(
-    space: &Keyspace,
-    view: &View,
-    from: u64,
-    most: usize,
-) -> Result<(Vec<Arc<Commit>>, bool), u64> {
-    let mut commits = Vec::with_capacity(most);
-    let stopped = space.find_commit(view, from, |commit| {
-        commits.push(Arc::clone(commit));
-        (commits.len() == most).then_some(())
-    })?;
-    Ok((commits, stopped.is_some()))
 }
 
 #[cfg(test)]

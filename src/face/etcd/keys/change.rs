@@ -16,6 +16,7 @@ use crate::face::etcd::request::ApiRequest;
 use crate::face::etcd::small_or_heavy::small_or_heavy;
 use crate::face::etcd::stats::counters::OutcomeCounter;
 use crate::face::etcd::{commit_error, held_bytes, overloaded};
+use crate::face::heavy_future::poll_on_heavy_threads;
 use crate::fairness::{Cost, Overloaded, Seat};
 use crate::model::Flow;
 use crate::space::{ChangeError, Committed, Draft};
@@ -43,29 +44,73 @@ pub(super) async fn commit(
     // Until the answer is made: that is work, too.
     let _seat = match seat(request, parameters, cost).await {
         Ok(seat) => seat,
-        Err(overloaded) => {
-            counter.count(false);
-            return Err(overloaded::reply(overloaded));
-        }
+        Err(overloaded) => return Err(not_begun(counter, overloaded)),
     };
-    let space = &request.face.space;
-    let commit = space.commit(&request.caller, decide);
-    let Ok(done) = tokio::time::timeout_at(begin + COMMIT_TIMEOUT, commit).await else {
-        // The outcome is unknown, as the commit may still happen: the client must not take this answer for a refusal.
-        counter.count(false);
-        let cause = "etcdserver: request timed out";
-        return Err(V2Error::new(V2ErrorCode::RaftInternal, cause).reply(0));
+    let commit = request.face.space.commit(&request.caller, decide);
+    let done = tokio::time::timeout_at(begin + COMMIT_TIMEOUT, commit).await;
+    outcome(request, parameters, action, counter, done.ok()).await
+}
+
+/// The same of a change of any number of keys: where there are many, it is decided on heavy threads.
+pub(super) async fn commit_wide(
+    request: &ApiRequest<'_>,
+    parameters: &Parameters,
+    action: &'static str,
+    counter: &OutcomeCounter,
+    cost: Cost,
+    decide: impl Fn(&mut Draft<'_>) -> Result<(), V2Error> + Send + Sync + 'static,
+) -> Result<Reply, Reply> {
+    if cost.is_small() {
+        return commit(request, parameters, action, counter, cost, decide).await;
+    }
+    let begin = Instant::now();
+    let seat = match seat(request, parameters, cost).await {
+        Ok(seat) => seat,
+        Err(overloaded) => return Err(not_begun(counter, overloaded)),
     };
-    counter.count(done.is_ok());
+    let (space, caller) = (request.face.space.clone(), request.caller.clone());
+    let change = async move {
+        let done = space.commit(&caller, decide).await;
+        (seat, done)
+    };
+    let fairness = &request.face.fairness;
+    let change = poll_on_heavy_threads(fairness, request.flow(), cost, change);
+    match tokio::time::timeout_at(begin + COMMIT_TIMEOUT, change).await {
+        Ok(Ok((_seat, done))) => outcome(request, parameters, action, counter, Some(done)).await,
+        Ok(Err(overloaded)) => Err(not_begun(counter, overloaded)),
+        Err(_elapsed) => outcome(request, parameters, action, counter, None).await,
+    }
+}
+
+/// The answer where a change was refused before it was decided.
+fn not_begun(counter: &OutcomeCounter, overloaded: Overloaded) -> Reply {
+    counter.count(false);
+    overloaded::reply(overloaded)
+}
+
+/// The answer to a change; `None` where it took too long.
+async fn outcome(
+    request: &ApiRequest<'_>,
+    parameters: &Parameters,
+    action: &'static str,
+    counter: &OutcomeCounter,
+    done: Option<Result<Committed<()>, ChangeError<V2Error>>>,
+) -> Result<Reply, Reply> {
+    counter.count(matches!(done, Some(Ok(_))));
     match done {
-        Ok(done) => answer(request, parameters, action, done).await,
-        Err(ChangeError::Refused { error, revision }) => {
+        None => {
+            // The outcome is unknown, as the commit may still happen: the client must not take this answer for a refusal.
+            let cause = "etcdserver: request timed out";
+            Err(V2Error::new(V2ErrorCode::RaftInternal, cause).reply(0))
+        }
+        Some(Ok(done)) => answer(request, parameters, action, done).await,
+        Some(Err(ChangeError::Refused { error, revision })) => {
             Err(refused(request, parameters, error, revision).await)
         }
-        Err(error) => Err(commit_error::reply(
-            error,
-            space.read(&request.caller).revision(),
-        )),
+        Some(Err(error)) => {
+            let revision = request.face.space.read(&request.caller).revision();
+            Err(commit_error::reply(error, revision))
+        }
     }
 }
 

@@ -19,14 +19,15 @@ pub(super) async fn serve(
 ) -> Result<Reply, Reply> {
     let action = event::action_of(Cause::Delete, false);
     let counter = &request.face.counters.deletes;
-    let decide = |draft: &mut Draft<'_>| decide(draft, parameters);
     let cost = if parameters.recursive {
         let weighed = change::in_turn(tree_weight::of_tree(request, parameters)).await;
         weighed.map_err(overloaded::reply)??
     } else {
         weight::of_node(parameters)
     };
-    change::commit(request, parameters, action, counter, cost, decide).await
+    let own = parameters.clone();
+    let decide = move |draft: &mut Draft<'_>| decide(draft, &own);
+    change::commit_wide(request, parameters, action, counter, cost, decide).await
 }
 
 fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error> {
