@@ -25,6 +25,8 @@ pub struct Config {
     pub datacenter: String,
     /// The limit of open connections, over all faces.
     pub max_connections: usize,
+    /// The memory that the gateway may use, in bytes; `None` to find out what the process may use.
+    pub memory_limit: Option<u64>,
     /// How long leadership of a shared store lasts without a heartbeat.
     pub lead_duration: Duration,
     /// The log settings.

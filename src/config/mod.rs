@@ -13,6 +13,7 @@ mod error;
 mod file;
 mod gateway_config;
 mod log;
+mod memory_size;
 mod names;
 mod options;
 mod relay;

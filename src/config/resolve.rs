@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::settings::{Setting, SettingOrigin, Settings};
 use super::{
-    Config, ConfigError, Listen, LogConfig, access, address, advertise, log, names, options, relay,
-    store,
+    Config, ConfigError, Listen, LogConfig, access, address, advertise, log, memory_size, names,
+    options, relay, store,
 };
 
 /// The upper limit of `max-connections`.
@@ -41,6 +41,7 @@ pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
             MAX_CONNECTIONS,
         )?)
         .unwrap_or(usize::MAX),
+        memory_limit: memory_size::parse(&given.or_default("memory-limit")?)?,
         lead_duration: Duration::from_secs(number(
             &given.or_default("lead-duration")?,
             MAX_LEAD_DURATION,

@@ -10,6 +10,7 @@ use crate::config::{Config, Listen};
 use crate::face::http::{HttpLimits, HttpProtocol};
 use crate::face::server::{Protocol, Stopping};
 use crate::face::{consul, etcd};
+use crate::fairness::Fairness;
 use crate::model::FaceName;
 use crate::space::Keyspace;
 
@@ -41,6 +42,7 @@ static CONSUL: FaceRow = FaceRow {
             stopping,
             node: options.node_name.clone(),
             datacenter: options.datacenter.clone(),
+            fairness: options.fairness.clone(),
         });
         Arc::new(HttpProtocol::new(router, HttpLimits::default()))
     },
@@ -62,6 +64,7 @@ static ETCD2: FaceRow = FaceRow {
             space,
             stopping,
             advertise: options.etcd_advertise.clone(),
+            fairness: options.fairness.clone(),
         });
         let http = HttpProtocol::new(router, HttpLimits::default());
         Arc::new(http.refusing_grpc(etcd::NO_GRPC))
@@ -98,11 +101,13 @@ pub(super) struct FaceOptions {
     etcd_advertise: Vec<String>,
     node_name: String,
     datacenter: String,
+    /// Shared by all faces, and by every term of leadership.
+    fairness: Fairness,
 }
 
 impl FaceOptions {
     /// Takes them from a configuration, which is taken apart so that no option can be forgotten.
-    pub(super) fn of(config: &Config) -> Self {
+    pub(super) fn of(config: &Config, fairness: &Fairness) -> Self {
         let Config {
             store: _opened,
             store_access: _of_the_store,
@@ -111,6 +116,7 @@ impl FaceOptions {
             node_name,
             datacenter,
             max_connections: _of_all_servers,
+            memory_limit: _of_fairness,
             lead_duration: _of_leadership,
             relay_advertise: _of_the_relay,
             log: _of_the_process,
@@ -119,6 +125,7 @@ impl FaceOptions {
             etcd_advertise,
             node_name,
             datacenter,
+            fairness: fairness.clone(),
         }
     }
 }

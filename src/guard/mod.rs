@@ -4,7 +4,7 @@ mod bounds;
 
 use std::sync::Arc;
 
-pub use bounds::Bounds;
+pub use bounds::{Bounds, REQUEST_BYTES};
 
 use crate::space::Admit;
 use crate::store::Limits;

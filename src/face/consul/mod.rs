@@ -7,12 +7,17 @@
 mod agent;
 mod blocking_query;
 mod catalog;
+mod change;
 mod commit_error;
+mod decoded_target;
+mod deletion_weight;
 mod face;
 mod gateway_node;
 mod health;
 mod json_decoder;
 mod kv;
+mod lists;
+mod long_answer;
 mod no_leader;
 mod path;
 mod query_options;
@@ -24,6 +29,7 @@ mod session;
 mod status;
 mod txn;
 mod unsupported;
+mod weight;
 
 pub use face::Consul;
 pub use no_leader::{HOLD, no_leader};
