@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -19,7 +20,7 @@ use super::timers::{Timed, Timers};
 use super::view::View;
 use super::visibility::{LeaseRight, Visibility};
 use super::watches::{Rights, Watch};
-use crate::model::{Caller, Commit, KeyRange, Lease, LeaseId, Proposal, time};
+use crate::model::{Caller, Commit, Flow, KeyRange, Lease, LeaseId, Proposal, time};
 use crate::store::{self, RetentionFloors, Store};
 
 /// How often a change is decided again because another writer changed the store meanwhile, before it fails.
@@ -255,8 +256,7 @@ impl Keyspace {
                         Ok(Attempt::Go(locks, proposal, reply))
                     }
                     Err(blocked) => {
-                        let (ticket, woken) =
-                            section.enqueue(&self.inner.section, blocked, ticket);
+                        let (ticket, woken) = section.enqueue(&self.inner.section, blocked, ticket);
                         Ok(Attempt::Wait(ticket, woken))
                     }
                 }
@@ -299,12 +299,31 @@ impl Keyspace {
             }),
             Caller::Operator | Caller::System => None,
         };
-        let visibility = self.visibility(caller);
-        self.inner.applier.watches.watch(ranges, visibility, rights)
+        let (flow, visibility) = (Flow::of(caller), self.visibility(caller));
+        let ranges = self.within_limits(ranges);
+        let watches = &self.inner.applier.watches;
+        watches.watch(flow, ranges, visibility, rights)
+    }
+
+    /// The ranges without those that no key can lie in, because it would be longer than any.
+    fn within_limits(&self, mut ranges: Vec<KeyRange>) -> Vec<KeyRange> {
+        let limits = self.limits();
+        ranges.retain(|range| {
+            let (KeyRange::Exact(key) | KeyRange::Prefix(key)) = range;
+            key.as_bytes().len() <= limits.longest_key(key.realm())
+        });
+        ranges
+    }
+
+    /// Sets how many bytes the commits may take that watches have not taken yet, all watches together and each commit
+    /// counted once. Beyond it the oldest are dropped, and the watches that wait for them get [`super::Interrupted::Lagged`].
+    pub fn limit_watch_queues(&self, bytes: usize) {
+        self.inner.applier.watches.usage().set_limit(bytes);
     }
 
     /// The keyspace as it stands now, for something that is made from these ranges and kept while it is [`Fresh`].
     pub fn read_and_follow(&self, visibility: Visibility, ranges: Vec<KeyRange>) -> (View, Fresh) {
+        let ranges = self.within_limits(ranges);
         self.inner
             .applier
             .freshness
@@ -386,6 +405,13 @@ impl Keyspace {
         metrics.entries.set(gauge(current.entries.len()));
         metrics.unshown.set(gauge(current.unshown));
         metrics.watches.set(gauge(applier.watches.count()));
+        let queued = applier.watches.usage().bytes();
+        metrics.watch_queue_bytes.set(gauge(queued));
+        let lagged = applier.watches.lagged();
+        metrics
+            .watches_lagged
+            .inner()
+            .store(lagged, Ordering::Relaxed);
         metrics.leases.set(gauge(applier.timers.leases()));
         metrics.waiting.set(gauge(section.waiting()));
     }

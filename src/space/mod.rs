@@ -30,6 +30,8 @@ mod timers;
 pub mod tree;
 mod view;
 mod visibility;
+mod wake_queue;
+mod watch_window;
 mod watches;
 
 pub use admit::{Admit, Epoch};
