@@ -4,7 +4,7 @@
 //! it runs as root. PostgreSQL judges its data directory by the same rule: it belongs to the user who serves it.
 
 use std::fs::{self, File, Metadata, Permissions};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
@@ -58,7 +58,7 @@ pub(super) fn open(path: &Path, file_use: FileUse) -> io::Result<File> {
 /// Reads a regular file of this user without following a symbolic link.
 pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    io::Read::read_to_end(&mut open(path, FileUse::Read)?, &mut bytes)?;
+    open(path, FileUse::Read)?.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -107,7 +107,8 @@ fn check(path: &Path, metadata: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
-const SYMBOLIC_LINK: &str = "it is a symbolic link, and kubekv follows none inside its data directory";
+const SYMBOLIC_LINK: &str =
+    "it is a symbolic link, and kubekv follows none inside its data directory";
 
 const NOT_REGULAR: &str = "it is no regular file";
 
