@@ -4,8 +4,12 @@
 #![cfg(test)]
 
 mod bounds;
+mod clients;
 mod drain;
 mod exchange;
 mod frames;
 mod gateway;
 mod harness;
+mod hung_up;
+mod malformed;
+mod web_pages;

@@ -22,9 +22,11 @@ mod route;
 mod router;
 mod session;
 mod status;
+mod too_many_connections;
 mod txn;
 mod unsupported;
 
 pub use face::Consul;
 pub use no_leader::{HOLD, no_leader};
 pub use router::router;
+pub use too_many_connections::TOO_MANY_CONNECTIONS;

@@ -24,6 +24,7 @@ use super::head::{Expectation, Found, Head, Reader};
 use super::refusal::RequestRefusal;
 use super::shared_state::SharedState;
 use super::version::Version;
+use super::web_pages::{self, WebRefusal};
 use super::{http2, send, service};
 use crate::face::server::{Arrival, Connection, HungUp, RequestInFlight, ServerContext, Stopping};
 
@@ -190,18 +191,11 @@ impl Http1 {
     /// Answers a request; returns whether the connection stays open.
     async fn exchange(&self, head: Head) -> Result<bool, Broken> {
         let facts = RequestFacts::new(&head.method, head.version, head.keep_alive);
-        let awaits = {
-            let mut buffers = self.buffers.lock();
-            buffers.framing = head.framing;
-            buffers.begin_answer();
-            let awaits = head.expectation();
-            buffers.awaits_continue = awaits == Some(Expectation::Continue)
-                && head.version == Version::Http11
-                && !head.framing.is_done();
-            // Old clients send a line break after a form; it is ignored.
-            buffers.breaks_follow = head.method == Method::POST;
-            awaits
-        };
+        let awaits = self.begin_request(&head);
+        if let Err(refusal) = web_pages::check(&head.headers, &self.shared.hosts) {
+            let method = service::method_label(&head.method);
+            return self.refuse_web_page(&refusal, method, facts).await;
+        }
         if awaits == Some(Expectation::Unknown) {
             return self.send_plain(StatusCode::EXPECTATION_FAILED, facts).await;
         }
@@ -213,6 +207,27 @@ impl Http1 {
             let facts = self.after_rest(facts).await;
             return self.send_plain(StatusCode::OK, facts).await;
         }
+        let (answer, _in_flight) = self.call_face(head).await?;
+        let facts = self.after_rest(facts).await;
+        self.send(answer, facts).await
+    }
+
+    /// Prepares the buffers for the body of a request, and for its answer; returns what the client expects first.
+    fn begin_request(&self, head: &Head) -> Option<Expectation> {
+        let mut buffers = self.buffers.lock();
+        buffers.framing = head.framing;
+        buffers.begin_answer();
+        let awaits = head.expectation();
+        buffers.awaits_continue = awaits == Some(Expectation::Continue)
+            && head.version == Version::Http11
+            && !head.framing.is_done();
+        // Old clients send a line break after a form; it is ignored.
+        buffers.breaks_follow = head.method == Method::POST;
+        awaits
+    }
+
+    /// Has the face answer a request. The request is in flight until its answer was sent.
+    async fn call_face(&self, head: Head) -> Result<(Response<Body>, RequestInFlight), Broken> {
         let method = service::method_label(&head.method);
         let in_flight = RequestInFlight::begin(&self.server, method);
         let body = RequestBody::new(&self.buffers, self.shared.limits.body_pause);
@@ -234,9 +249,7 @@ impl Http1 {
             origin,
             request,
         );
-        let (answer, _in_flight) = self.while_connected(answered).await??;
-        let facts = self.after_rest(facts).await;
-        self.send(answer, facts).await
+        Ok(self.while_connected(answered).await??)
     }
 
     /// The same after the rest of the request's body was read: the connection stays open only where all of it was read.
@@ -281,6 +294,29 @@ impl Http1 {
             };
             left = left.saturating_sub(u64::try_from(piece.len()).unwrap_or(left));
         }
+    }
+
+    /// Refuses a request that a web page of another site may have made; the connection closes.
+    async fn refuse_web_page(
+        &self,
+        refusal: &WebRefusal,
+        method: &'static str,
+        facts: RequestFacts,
+    ) -> Result<bool, Broken> {
+        let mut in_flight = RequestInFlight::begin(&self.server, method);
+        let mut answer = Response::new(Body::from(format!("{refusal}\n")));
+        *answer.status_mut() = StatusCode::FORBIDDEN;
+        in_flight.set_status(answer.status().as_u16());
+        for (name, value) in [
+            (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::CONNECTION, "close"),
+        ] {
+            let value = HeaderValue::from_static(value);
+            answer.headers_mut().insert(name, value);
+        }
+        tracing::debug!(face = self.server.face, peer = %self.ends.peer, %refusal, "request refused");
+        self.send(answer, facts).await
     }
 
     /// Sends an answer without a body; the connection closes after an error.

@@ -10,6 +10,7 @@ mod buffers;
 mod connection;
 mod framing;
 mod head;
+mod hosts;
 mod http2;
 mod limits;
 mod no_fault;
@@ -21,7 +22,9 @@ mod service;
 mod shared_state;
 mod target;
 mod version;
+mod web_pages;
 
+pub use hosts::AllowedHosts;
 pub use limits::HttpLimits;
 pub use no_fault::NoFault;
 pub(in crate::face) use no_fault::last_answer;
