@@ -14,6 +14,7 @@ mod file;
 mod gateway_config;
 mod hosts;
 mod log;
+mod memory_size;
 mod names;
 mod options;
 mod relay;

@@ -54,7 +54,7 @@ const fn text(
 }
 
 /// Every option, in the order of the help text.
-pub const OPTIONS: [OptionSpec; 24] = [
+pub const OPTIONS: [OptionSpec; 25] = [
     text(
         "store",
         "URL",
@@ -170,6 +170,13 @@ pub const OPTIONS: [OptionSpec; 24] = [
         help: "The limit of open connections, over all faces; connections beyond it are closed at once",
         default: "20000",
     },
+    text(
+        "memory-limit",
+        "SIZE|auto",
+        "auto",
+        "The memory the gateway may use, in bytes or as 512MiB, 2GiB: what requests, answers, watches and entries may take \
+         are shares of it. With auto, the limit of the control group, or half of the machine's memory where there is none",
+    ),
     OptionSpec {
         name: "consul-connections-per-address",
         value: "COUNT",

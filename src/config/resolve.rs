@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::settings::{Setting, SettingOrigin, Settings};
 use super::{
     Config, ConfigError, ConnectionsPerAddress, Listen, LogConfig, access, address, advertise,
-    hosts, log, names, options, relay, store,
+    hosts, log, memory_size, names, options, relay, store,
 };
 
 /// The upper limit of `max-connections`.
@@ -49,6 +49,7 @@ pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
             consul: count_or_none(&given.or_default("consul-connections-per-address")?)?,
             etcd: count_or_none(&given.or_default("etcd-connections-per-address")?)?,
         },
+        memory_limit: memory_size::parse(&given.or_default("memory-limit")?)?,
         lead_duration: Duration::from_secs(number(
             &given.or_default("lead-duration")?,
             MAX_LEAD_DURATION,

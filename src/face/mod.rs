@@ -1,7 +1,8 @@
 //! Faces: the protocols of clients, a folder each, one operation a file: it parses, calls the keyspace once, and encodes.
 //!
 //! Faces do not know each other. They share the server of connections (`server`), HTTP over it (`http`), the rules of Go's
-//! standard library (`go`), and lists that are cached encoded (`list_cache`) and compressed (`gzip`).
+//! standard library (`go`), and lists that are cached encoded (`list_cache`) and compressed (`gzip`), once for
+//! all who ask (`shared_work`).
 
 mod caller;
 pub mod consul;
@@ -11,3 +12,4 @@ mod gzip;
 pub mod http;
 mod list_cache;
 pub mod server;
+mod shared_work;

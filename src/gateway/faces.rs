@@ -10,6 +10,7 @@ use crate::config::{Config, ConnectionsPerAddress, Listen};
 use crate::face::http::{AllowedHosts, HttpLimits, HttpProtocol};
 use crate::face::server::{Protocol, Stopping};
 use crate::face::{consul, etcd};
+use crate::fairness::Fairness;
 use crate::model::FaceName;
 use crate::space::Keyspace;
 
@@ -44,8 +45,10 @@ static CONSUL: FaceRow = FaceRow {
             stopping,
             node: options.node_name.clone(),
             datacenter: options.datacenter.clone(),
+            fairness: options.fairness.clone(),
         });
         let http = HttpProtocol::new(router, HttpLimits::default());
+        let http = http.bounding_bodies(&options.fairness, consul::body_refused);
         let http = http.answering_too_many_connections(consul::TOO_MANY_CONNECTIONS);
         Arc::new(http.allowing_hosts(&options.hosts))
     },
@@ -67,8 +70,10 @@ static ETCD2: FaceRow = FaceRow {
             space,
             stopping,
             advertise: options.etcd_advertise.clone(),
+            fairness: options.fairness.clone(),
         });
         let http = HttpProtocol::new(router, HttpLimits::default());
+        let http = http.bounding_bodies(&options.fairness, etcd::body_refused);
         let http = http.allowing_hosts(&options.hosts);
         Arc::new(http.refusing_grpc(etcd::NO_GRPC))
     },
@@ -106,6 +111,8 @@ pub(super) struct FaceOptions {
     node_name: String,
     datacenter: String,
     hosts: AllowedHosts,
+    /// Shared by all faces, and by every term of leadership.
+    fairness: Fairness,
 }
 
 /// The host names by which clients may address a gateway: those of `--host`, and those it advertises.
@@ -118,7 +125,7 @@ pub(super) fn hosts(config: &Config) -> AllowedHosts {
 
 impl FaceOptions {
     /// Takes them from a configuration, which is taken apart so that no option can be forgotten.
-    pub(super) fn of(config: &Config) -> Self {
+    pub(super) fn of(config: &Config, fairness: &Fairness) -> Self {
         let hosts = hosts(config);
         let Config {
             store: _opened,
@@ -130,6 +137,7 @@ impl FaceOptions {
             hosts: _among_these,
             max_connections: _of_all_servers,
             connections_per_address: _of_each_server,
+            memory_limit: _of_fairness,
             lead_duration: _of_leadership,
             relay_advertise: _of_the_relay,
             log: _of_the_process,
@@ -139,6 +147,7 @@ impl FaceOptions {
             node_name,
             datacenter,
             hosts,
+            fairness: fairness.clone(),
         }
     }
 }

@@ -33,7 +33,7 @@ impl Standby {
         let (Some(members), Some(listeners)) = (members, listeners) else {
             return Ok(Self { mode, forwarders });
         };
-        let options = FaceOptions::of(&context.config);
+        let options = FaceOptions::of(&context.config, &context.fairness);
         let no_leader = faces::all().map(|face| {
             let server = context
                 .servers

@@ -46,6 +46,7 @@ impl Gateway {
                 stopping,
                 node: NODE.to_owned(),
                 datacenter: "dc1".to_owned(),
+                fairness: kubekv::fairness::Fairness::default(),
             })
         };
         let mut own = axum::Router::new();

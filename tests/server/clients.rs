@@ -10,7 +10,7 @@ use crate::gateway::{Running, ready};
 use crate::harness::{get_once, rest};
 
 /// Connects from an address of loopback's network.
-async fn from(client: u8, to: SocketAddr) -> TcpStream {
+pub(crate) async fn from(client: u8, to: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     let address = Ipv4Addr::new(127, 0, 7, client);
     socket.bind(SocketAddr::from((address, 0))).unwrap();
@@ -26,7 +26,7 @@ async fn ask_from(client: u8, to: SocketAddr, path: &str) -> String {
 }
 
 /// Waits until the gateway's metrics have this line; gives up after a minute.
-async fn until_metric(gateway: &Running, line: &str) {
+pub(crate) async fn until_metric(gateway: &Running, line: &str) {
     for _ in 0..6_000 {
         let metrics = ask_from(250, gateway.admin, "/metrics").await;
         if metrics.lines().any(|found| found == line) {

@@ -9,6 +9,7 @@ use kubekv::face::consul::{self, Consul};
 use kubekv::face::etcd::{self, Etcd};
 use kubekv::face::http::{HttpLimits, HttpProtocol};
 use kubekv::face::server::{ConnectionPermits, LeadershipCheck, Server, ServerMetrics, Stopping};
+use kubekv::fairness::Fairness;
 use prometheus_client::registry::Registry;
 use support::faces;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -91,6 +92,7 @@ async fn places_of_etcd_polls_are_free_after_their_clients_hang_up() {
             space,
             stopping,
             advertise: Vec::new(),
+            fairness: Fairness::default(),
         })
     })
     .await;
@@ -106,6 +108,7 @@ async fn places_of_consul_polls_are_free_after_their_clients_hang_up() {
             stopping,
             node: "node".to_owned(),
             datacenter: "dc1".to_owned(),
+            fairness: Fairness::default(),
         })
     })
     .await;

@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod bodies;
 mod bounds;
 mod clients;
 mod drain;

@@ -6,6 +6,7 @@
 
 mod agent;
 mod blocking_query;
+mod body_refused;
 mod catalog;
 mod commit_error;
 mod face;
@@ -26,6 +27,7 @@ mod too_many_connections;
 mod txn;
 mod unsupported;
 
+pub use body_refused::body_refused;
 pub use face::Consul;
 pub use no_leader::{HOLD, no_leader};
 pub use router::router;

@@ -10,6 +10,8 @@ use http::{HeaderValue, header};
 use super::reply::Reply;
 use crate::face::gzip;
 use crate::face::http::last_answer;
+use crate::fairness::Fairness;
+use crate::model::Flow;
 
 /// The time that a request waits for a leader: Consul's `rpc_hold_timeout`.
 pub const HOLD: Duration = Duration::from_secs(7);
@@ -23,7 +25,9 @@ pub fn no_leader() -> Router {
 
 async fn serve(request: Request) -> Response {
     let reply = Reply::internal_error("No cluster leader");
-    let mut response = reply.into_response(gzip::accepted(request.headers())).await;
+    let fairness = Fairness::default();
+    let compressed = gzip::accepted(request.headers()).then_some((&fairness, Flow::Exempt));
+    let mut response = reply.into_response(compressed).await;
     let vary = HeaderValue::from_static("Accept-Encoding");
     response.headers_mut().insert(header::VARY, vary);
     last_answer(response)

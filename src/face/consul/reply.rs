@@ -11,6 +11,8 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use crate::face::go::json_writer;
 use crate::face::gzip;
 use crate::face::list_cache::Encoded;
+use crate::fairness::Fairness;
+use crate::model::Flow;
 
 const JSON: &str = "application/json";
 const INDEX: HeaderName = HeaderName::from_static("x-consul-index");
@@ -141,8 +143,8 @@ impl Reply {
         self
     }
 
-    /// The response, compressed where `compressed` and where it has a body.
-    pub(super) async fn into_response(self, compressed: bool) -> Response {
+    /// The response, compressed for a flow where it has a body.
+    pub(super) async fn into_response(self, compressed: Option<(&Fairness, Flow)>) -> Response {
         let list = match &self.body {
             ReplyBody::List(list) => Some(Arc::clone(list)),
             ReplyBody::Empty | ReplyBody::Json(_) | ReplyBody::Text(_) | ReplyBody::Raw(_) => None,
@@ -157,12 +159,15 @@ impl Reply {
             ),
             ReplyBody::Raw(value) => (Some("text/plain"), value),
         };
-        let compressed = compressed && content_type.is_some();
-        let body = match list {
-            Some(list) if compressed => list.compressed().await,
-            None if compressed => gzip::compress(body).await,
-            Some(_) | None => body,
+        let short = match (compressed.filter(|_| content_type.is_some()), list) {
+            (Some((_, flow)), Some(list)) => list.compressed(flow).await.ok(),
+            (Some((fairness, flow)), None) => {
+                gzip::compress(fairness, flow, body.clone()).await.ok()
+            }
+            (None, _) => None,
         };
+        let compressed = short.is_some();
+        let body = short.unwrap_or(body);
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();

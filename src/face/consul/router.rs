@@ -17,7 +17,8 @@ use super::route::{Endpoint, Route};
 use super::{agent, catalog, health, kv, session, status, txn, unsupported};
 use crate::face::go::Query;
 use crate::face::http::RequestTarget;
-use crate::face::{go, gzip};
+use crate::face::{caller, go, gzip};
+use crate::model::{FaceName, Flow};
 
 /// The router of a face with these settings. Requests are expected to carry a
 /// [`Connection`](crate::face::server::Connection), as the server gives them.
@@ -29,7 +30,12 @@ pub fn router(settings: Consul) -> Router {
 
 async fn serve(State(face): State<Arc<Face>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let compressed = gzip::accepted(&parts.headers);
+    let compressed = gzip::accepted(&parts.headers).then(|| {
+        (
+            &face.fairness,
+            Flow::of(&caller::of(FaceName::Consul, &parts.extensions)),
+        )
+    });
     let target = RequestTarget::of(&parts.extensions, &parts.uri);
     let path = match path::read(&target.path) {
         Ok(path) => path,
@@ -68,7 +74,7 @@ async fn serve(State(face): State<Arc<Face>>, request: Request) -> Response {
 
 /// An answer that no endpoint gave: never compressed.
 async fn uncompressed(reply: Reply) -> Response {
-    reply.into_response(false).await
+    reply.into_response(None).await
 }
 
 async fn answer(

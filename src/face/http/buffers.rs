@@ -11,6 +11,7 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::time::{Instant, Sleep};
 
+use super::body_budget::BodyBudget;
 use super::framing::{BodyPart, Framing};
 use crate::face::server::{HungUp, Stream};
 
@@ -47,6 +48,8 @@ pub(super) struct ConnectionBuffers {
     pub(super) ended: bool,
     /// The part of the request's body that was not read yet.
     pub(super) framing: Framing,
+    /// What the request's body takes of the budget of bodies; `None` where it takes part in none.
+    pub(super) budget: Option<BodyBudget>,
     /// Whether line breaks may stand before the next request.
     pub(super) breaks_follow: bool,
     /// Whether the client waits for `100 Continue` before it sends its body.
@@ -70,6 +73,7 @@ impl ConnectionBuffers {
             tail: Bytes::new(),
             ended: false,
             framing: Framing::DONE,
+            budget: None,
             breaks_follow: false,
             awaits_continue: false,
             write_pause,

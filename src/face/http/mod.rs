@@ -5,6 +5,7 @@
 
 mod answer;
 mod body;
+mod body_budget;
 mod broken;
 mod buffers;
 mod connection;
@@ -29,4 +30,5 @@ pub use limits::HttpLimits;
 pub use no_fault::NoFault;
 pub(in crate::face) use no_fault::last_answer;
 pub use protocol::HttpProtocol;
+pub use shared_state::OverloadAnswer;
 pub use target::RequestTarget;

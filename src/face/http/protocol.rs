@@ -7,8 +7,9 @@ use axum::Router;
 use super::connection;
 use super::hosts::AllowedHosts;
 use super::limits::HttpLimits;
-use super::shared_state::SharedState;
+use super::shared_state::{OverloadAnswer, SharedState};
 use crate::face::server::{Arrival, Protocol, ServerContext, Serving, Stopping};
+use crate::fairness::Fairness;
 
 /// A router, served over HTTP/1.
 #[derive(Clone, Debug)]
@@ -40,6 +41,15 @@ impl HttpProtocol {
     pub fn answering_too_many_connections(mut self, answer: &'static [u8]) -> Self {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
             shared.too_many_connections = Some(answer);
+        }
+        self
+    }
+
+    /// The same, whose requests' bodies are reserved from the budget of bodies; `answer` says that too little of it is left.
+    #[must_use]
+    pub fn bounding_bodies(mut self, fairness: &Fairness, answer: OverloadAnswer) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.bodies = Some((fairness.clone(), answer));
         }
         self
     }

@@ -29,7 +29,8 @@ struct RelayedStream<S> {
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Relayed for RelayedStream<S> {
     fn bytes(&mut self) -> Pin<&mut dyn Duplex> {
-        Pin::new(&mut self.stream)
+        let stream: Pin<&mut S> = Pin::new(&mut self.stream);
+        stream
     }
 
     fn socket(&self) -> Option<&TcpStream> {

@@ -57,6 +57,7 @@ pub async fn both() -> BothFaces {
             space: space.clone(),
             stopping,
             advertise: Vec::new(),
+            fairness: kubekv::fairness::Fairness::default(),
         })
     })
     .await;
@@ -66,6 +67,7 @@ pub async fn both() -> BothFaces {
             stopping,
             node: "node".to_owned(),
             datacenter: "dc1".to_owned(),
+            fairness: kubekv::fairness::Fairness::default(),
         })
     })
     .await;

@@ -1,12 +1,15 @@
 //! `GET /v1/kv/PREFIX?recurse`: reads every entry under a prefix.
 
+use http::StatusCode;
+
 use super::encode::push_entry;
 use super::parameters;
 use crate::face::consul::query_options::QueryOptions;
 use crate::face::consul::reply::Reply;
 use crate::face::consul::request::ApiRequest;
 use crate::face::go::json_writer::push_array;
-use crate::face::list_cache::Made;
+use crate::face::list_cache::{AskedList, Made};
+use crate::fairness::{Cost, Reservation};
 use crate::model::{Key, KeyRange};
 use crate::space::{Lookup, View};
 
@@ -36,20 +39,41 @@ pub(super) async fn serve(request: &ApiRequest<'_>, options: QueryOptions) -> Re
         drop(view);
         let make = {
             let prefix = prefix.clone();
-            move |view: &View| encode(view, &prefix)
+            move |view: &View, _room: &mut Reservation| Ok(encode(view, &prefix))
         };
-        let name = request.rest.to_vec();
+        let asked = AskedList {
+            name: request.rest.to_vec(),
+            ranges: range.clone(),
+        };
+        let weigh = |view: &View| weigh(view, &prefix);
         let list = request
             .face
             .list_cache
-            .get(space, &request.caller, name, range.clone(), make);
-        if let Some(list) = list.await {
+            .get(space, &request.caller, asked, weigh, make);
+        let refused = |overloaded: crate::fairness::Overloaded| {
+            Reply::text(StatusCode::TOO_MANY_REQUESTS, overloaded.to_string())
+        };
+        if let Some(list) = list.await.map_err(refused)? {
             // The floor may have risen since the list was encoded.
             let index = list.index().max(floor);
             return Ok(Reply::list(list).index(index));
         }
         // Every entry was deleted meanwhile.
     }
+}
+
+/// The work of a list, counted up to where it is not small.
+fn weigh(view: &View, prefix: &Key) -> Cost {
+    let (mut entries, mut bytes) = (0, 0);
+    for (key, entry) in view.scan(prefix) {
+        entries += 1;
+        bytes += key.as_bytes().len() + entry.value().len();
+        let cost = Cost::new(entries, bytes);
+        if !cost.is_small() {
+            return cost;
+        }
+    }
+    Cost::SMALL
 }
 
 fn encode(view: &View, prefix: &Key) -> Option<Made> {

@@ -12,10 +12,11 @@ use crate::face::etcd::error::V2Error;
 use crate::face::etcd::reply::Reply;
 use crate::face::etcd::request::ApiRequest;
 use crate::face::gzip;
-use crate::face::list_cache::{Encoded, Made};
-use crate::model::time;
+use crate::face::list_cache::{AskedList, Encoded, Made};
+use crate::fairness::{Cost, Overloaded, Reservation};
+use crate::model::{Flow, KeyRange, time};
 use crate::space::tree::{self, Node, Tree};
-use crate::space::{View, node_ranges};
+use crate::space::{Lookup, View, node_ranges};
 
 /// The shortest body that is compressed for clients that accept it, in bytes. etcd never compresses; compression makes
 /// a list of a thousand networks ten times shorter.
@@ -51,12 +52,17 @@ pub(super) async fn serve(
             ),
             Ok(None) => match directory(request, parameters).await {
                 // A list encoded since then shows more than the view did. One encoded before has not changed since.
-                Some(list) => {
+                Ok(Some(list)) => {
                     let revision = revision.max(list.index());
-                    (list_reply(&list, compressed).await, revision)
+                    let flow = Flow::of(&request.caller);
+                    (list_reply(&list, compressed, flow).await, revision)
                 }
                 // The directory was deleted meanwhile.
-                None => continue,
+                Ok(None) => continue,
+                Err(overloaded) => {
+                    let status = StatusCode::SERVICE_UNAVAILABLE;
+                    return Err(Reply::text(status, overloaded.to_string()));
+                }
             },
         };
         return Ok(reply.revision(revision));
@@ -64,34 +70,65 @@ pub(super) async fn serve(
 }
 
 /// A directory, encoded: from the cache while nothing in it has changed. `None` where there is none.
-async fn directory(request: &ApiRequest<'_>, parameters: &Parameters) -> Option<Arc<Encoded>> {
+async fn directory(
+    request: &ApiRequest<'_>,
+    parameters: &Parameters,
+) -> Result<Option<Arc<Encoded>>, Overloaded> {
     let depth = if parameters.recursive { "r" } else { "-" };
     let name = format!("{depth}{}", parameters.path).into_bytes();
     let ranges = node_ranges(&parameters.path, true);
     let make = {
         let parameters = parameters.clone();
-        move |view: &View| {
-            let tree = read(view, &parameters).ok()?;
-            Some(Made {
+        move |view: &View, _room: &mut Reservation| {
+            let Ok(tree) = read(view, &parameters) else {
+                return Ok(None);
+            };
+            Ok(Some(Made {
                 body: encode(&tree, &parameters),
                 index: view.revision(),
                 lasts: !counts_down(&tree),
-            })
+            }))
         }
     };
+    let weigh = {
+        let ranges = ranges.clone();
+        move |view: &View| weigh(view, &ranges)
+    };
     let face = request.face;
+    let asked = AskedList { name, ranges };
     face.list_cache
-        .get(&face.space, &request.caller, name, ranges, make)
+        .get(&face.space, &request.caller, asked, weigh, make)
         .await
 }
 
-async fn list_reply(list: &Encoded, compressed: bool) -> Reply {
-    let compressed = compressed && list.len() >= MIN_COMPRESSED;
-    let body = if compressed {
-        list.compressed().await
-    } else {
-        list.body()
-    };
+/// The work of a directory, counted up to where it is not small.
+fn weigh(view: &View, ranges: &[KeyRange]) -> Cost {
+    let mut cost = Cost::SMALL;
+    let (mut entries, mut bytes) = (0, 0);
+    for range in ranges {
+        let (KeyRange::Exact(key) | KeyRange::Prefix(key)) = range;
+        for (key, entry) in view.scan(key) {
+            entries += 1;
+            bytes += key.as_bytes().len() + entry.value().len();
+            cost = Cost::new(entries, bytes);
+            if !cost.is_small() {
+                return cost;
+            }
+        }
+    }
+    cost
+}
+
+async fn list_reply(list: &Encoded, compressed: bool, flow: Flow) -> Reply {
+    let mut compressed = compressed && list.len() >= MIN_COMPRESSED;
+    let mut body = list.body();
+    if compressed {
+        // Sent as it is where the gateway has no time to compress it.
+        match list.compressed(flow).await {
+            Ok(short) => body = short,
+            Err(_) => compressed = false,
+        }
+    }
     // For every directory, as a short one may grow past the limit.
     let vary = HeaderValue::from_static("Accept-Encoding");
     let reply = Reply::json(StatusCode::OK, body).header(VARY, vary);
