@@ -30,8 +30,8 @@ async fn slow_bodies_of_one_client_leave_room_for_others() {
     // Bodies take a tenth, and those of one client half of that: 3.2 MiB.
     let gateway = ready(&[("memory-limit", "64MiB")]).await;
     let (consul, etcd) = (gateway.consul, gateway.etcd);
-    let first = put(1, consul, "/v1/kv/a", 2 * MIB, 3 * MIB / 2).await;
-    let second = put(1, etcd, "/v2/keys/a", 2 * MIB, MIB).await;
+    let first = put(1, consul, "/v1/kv/a", 3 * MIB / 2, 5 * MIB / 4).await;
+    let second = put(1, etcd, "/v2/keys/a", 3 * MIB / 2, 5 * MIB / 4).await;
     let used = format!(
         "kubekv_fairness_used_bytes{{budget=\"bodies\"}} {}",
         5 * MIB / 2
@@ -55,11 +55,11 @@ async fn slow_bodies_of_one_client_leave_room_for_others() {
 #[tokio::test]
 async fn chunks_beyond_the_part_of_their_client_are_refused() {
     let gateway = ready(&[("memory-limit", "64MiB")]).await;
-    let _held = put(1, gateway.consul, "/v1/kv/a", 2 * MIB, 3 * MIB / 2).await;
-    let _too = put(1, gateway.consul, "/v1/kv/b", 2 * MIB, 3 * MIB / 2).await;
+    let _held = put(1, gateway.consul, "/v1/kv/a", 3 * MIB / 2, 5 * MIB / 4).await;
+    let _too = put(1, gateway.consul, "/v1/kv/b", 3 * MIB / 2, 5 * MIB / 4).await;
     let used = format!(
         "kubekv_fairness_used_bytes{{budget=\"bodies\"}} {}",
-        3 * MIB
+        5 * MIB / 2
     );
     until_metric(&gateway, &used).await;
     let mut chunked = from(1, gateway.consul).await;
