@@ -219,10 +219,7 @@ impl<'a> Draft<'a> {
             };
             (key.clone(), effect)
         });
-        ReadWriteSet {
-            reads: self.reads.borrow().clone(),
-            writes: writes.collect(),
-        }
+        ReadWriteSet::new(self.reads.borrow().clone(), writes.collect())
     }
 
     /// Whether something was written and removed again. A transaction that shows it names the next revision, which must not
