@@ -16,6 +16,7 @@ pub(crate) struct KeyspaceCounters {
     pub(crate) ends_postponed: Counter,
     pub(crate) revision: Gauge,
     pub(crate) entries: Gauge,
+    pub(crate) bytes: Gauge,
     pub(crate) unshown: Gauge,
     pub(crate) watches: Gauge,
     pub(crate) leases: Gauge,
@@ -64,6 +65,11 @@ impl KeyspaceCounters {
                 "entries",
                 "Entries, the gateway's own records among them",
                 &self.entries,
+            ),
+            (
+                "bytes",
+                "About how much memory the entries take: keys, values and a constant for each",
+                &self.bytes,
             ),
             (
                 "unshown_entries",
