@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::commit_queue::{CommitQueue, NextWork, QueuedCommit};
+use super::commit_queue::{CommitQueue, NextWork, QueuedCommit, Request};
 use super::data_dir::DataDir;
 use super::engine::{Engine, WriteBatch};
 use super::free_space::FreeSpace;
@@ -13,8 +13,8 @@ use super::high_water_mark::HighWaterMark;
 use super::record::{self, EntriesDigest, Metadata, Seal};
 use super::retention::{AppliedChange, Retention};
 use crate::model::{Commit, Revision};
-use crate::store::sequencer::Sequencer;
-use crate::store::{CommitError, CommitSink};
+use crate::store::sequencer::{Sequencer, number};
+use crate::store::{AcceptedOutcome, CommitError, CommitSink};
 
 /// The interval of syncing the high-water mark, and of checking for a moved directory while nobody writes.
 pub(super) const SYNC_EVERY: Duration = Duration::from_secs(1);
@@ -38,6 +38,8 @@ pub(super) struct Writer<E> {
     pub(super) free_space: FreeSpace,
     pub(super) high_water_mark: HighWaterMark,
     pub(super) data_dir: DataDir,
+    /// Whether something was refused for want of space since the high-water mark was synced last.
+    pub(super) short: bool,
 }
 
 impl<E: Engine> Writer<E> {
@@ -67,6 +69,7 @@ impl<E: Engine> Writer<E> {
             }
             if synced.elapsed() >= SYNC_EVERY {
                 self.sync_mark()?;
+                self.accept_again();
                 synced = Instant::now();
             }
         }
@@ -75,19 +78,22 @@ impl<E: Engine> Writer<E> {
 
     fn commit_group(&mut self, group: Vec<QueuedCommit>) -> Result<(), String> {
         let bytes = group.iter().map(QueuedCommit::bytes).sum::<u64>();
-        if let Some(why) = self.shortage(bytes)? {
-            let why = format!("no space left: {why}");
-            for (_, reply) in group.into_iter().map(QueuedCommit::split) {
-                reply.send(Err(CommitError::Full(why.clone())));
-            }
-            return Ok(());
-        }
+        let shortage = self.shortage(bytes)?;
         let mut outcomes = Vec::with_capacity(group.len());
         let mut commits = Vec::with_capacity(group.len());
         let mut waiting = Vec::with_capacity(group.len());
-        for (proposal, reply) in group.into_iter().map(QueuedCommit::split) {
-            let outcome = self.sequencer.accept(proposal).map(Arc::new);
-            commits.extend(outcome.iter().map(Arc::clone));
+        let mut refused = false;
+        for queued in group {
+            // What was decided on something that is not written is not written either.
+            let void = refused && queued.is_in_order();
+            let (request, reply) = queued.split();
+            let outcome = if void {
+                Err(CommitError::Conflict)
+            } else {
+                self.take(request, shortage.as_deref())
+            };
+            refused |= outcome.is_err();
+            commits.extend(outcome.iter().flatten().map(Arc::clone));
             outcomes.push(outcome);
             waiting.push(reply);
         }
@@ -100,11 +106,49 @@ impl<E: Engine> Writer<E> {
         if !commits.is_empty() {
             self.sink.deliver(commits);
         }
+        // After the delivery: a new generation is decided on a snapshot that has all of the old one.
+        if refused {
+            self.restart();
+        }
         // Refusals wait for the delivery too: the readers' snapshot then includes the commit that caused the conflict.
         for (reply, outcome) in waiting.into_iter().zip(outcomes) {
             reply.send(outcome);
         }
         Ok(())
+    }
+
+    /// Numbers and checks what is asked for; `None` where nothing is to be written.
+    fn take(&mut self, request: Request, shortage: Option<&str>) -> AcceptedOutcome {
+        let commit = match request {
+            Request::Barrier => return Ok(None),
+            Request::Numbered(commit) => commit,
+            Request::Proposal(proposal) => Arc::new(number(
+                proposal,
+                self.sequencer.revision().saturating_add(1),
+            )),
+        };
+        if let Some(why) = shortage {
+            self.short = true;
+            return Err(CommitError::Full(format!("no space left: {why}")));
+        }
+        self.sequencer.take(&commit)?;
+        Ok(Some(commit))
+    }
+
+    /// Begins a new generation, as something was refused: what was accepted after it is decided again. While space is short,
+    /// each proposal is judged by itself, so that one that is refused takes no other with it.
+    fn restart(&self) {
+        let revision = self.sequencer.revision();
+        for reply in self.queue.restart(revision, !self.short) {
+            reply.send(Err(CommitError::Conflict));
+        }
+    }
+
+    /// Accepts in order again when nothing was refused for want of space for a while.
+    fn accept_again(&mut self) {
+        if !std::mem::take(&mut self.short) && !self.queue.is_accepting() {
+            self.queue.resume();
+        }
     }
 
     /// Makes commits durable; must succeed before they are delivered or answered.
