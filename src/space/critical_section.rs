@@ -82,6 +82,27 @@ impl WaitQueue {
         })
     }
 
+    /// As [`WaitQueue::try_lock`], without locking it.
+    pub(crate) fn check(
+        &self,
+        set: ReadWriteSet,
+        ticket: Option<&Ticket>,
+    ) -> Result<(), ReadWriteSet> {
+        let number = ticket.map(|ticket| ticket.number);
+        let clear = !self.locks.clashes(&set)
+            && !self
+                .queue
+                .iter()
+                .take_while(|waiting| Some(waiting.ticket) != number)
+                .any(|waiting| waiting.set.clashes(&set));
+        if clear { Ok(()) } else { Err(set) }
+    }
+
+    /// Whether nothing is locked and nobody waits.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.locks.is_empty()
+    }
+
     /// Takes or keeps a place in the queue; the receiver gets a signal when it is worth trying again.
     pub(crate) fn enqueue(
         &mut self,

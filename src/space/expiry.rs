@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use super::attempt::Basis;
 use super::draft::Draft;
 use super::keyspace::{ChangeError, Keyspace};
 use super::lock_delay;
@@ -45,9 +46,10 @@ pub(crate) async fn run(space: Keyspace) {
 
 async fn end(space: &Keyspace, item: Timed) {
     let done = space
-        .commit_in_parts(&Caller::System, |draft, most| {
+        .commit_in_parts(&Caller::System, Basis::Durable, |draft, most| {
             // Where there is a new timer by now, the item was refreshed. Timers are set before the view moves on, so a view that
-            // shows the refreshed entry is never without its timer.
+            // shows the refreshed entry is never without its timer. One that is refreshed by a commit that is not durable yet
+            // has no timer: hence the basis.
             !space.timers().is_set(&item) && decide(draft, &item, most)
         })
         .await;

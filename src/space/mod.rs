@@ -5,8 +5,11 @@
 
 mod admit;
 mod applier;
+mod attempt;
+mod change;
 mod clock;
 mod critical_section;
+mod decision;
 mod deferred_release;
 mod denied;
 mod draft;
@@ -21,6 +24,8 @@ mod lock_delay;
 mod lookup;
 mod metrics;
 mod open;
+mod overlay;
+mod pending;
 mod range_index;
 mod read_write_set;
 mod snapshot;
@@ -29,6 +34,7 @@ pub mod tree;
 mod view;
 mod visibility;
 mod watches;
+mod wide;
 
 pub use admit::{Admit, Epoch};
 pub use denied::Denied;

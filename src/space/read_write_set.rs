@@ -38,7 +38,8 @@ impl Span {
         below && self.from <= *key
     }
 
-    fn bounds(&self) -> Option<(Bound<&Key>, Bound<&Key>)> {
+    /// Its bounds; `None` where it is empty.
+    pub(crate) fn bounds(&self) -> Option<(Bound<&Key>, Bound<&Key>)> {
         let empty = match &self.to {
             Bound::Included(to) => *to < self.from,
             Bound::Excluded(to) => *to <= self.from,
@@ -80,6 +81,26 @@ fn disturbs(effect: Effect, depth: Depth) -> bool {
 }
 
 impl ReadWriteSet {
+    /// Whether a write of a key clashes with it.
+    pub(crate) fn touched_by(&self, key: &Key, effect: Effect) -> bool {
+        let written = self.writes.binary_search_by(|(own, _)| own.cmp(key));
+        written.is_ok()
+            || self
+                .reads
+                .iter()
+                .any(|(span, depth)| disturbs(effect, *depth) && span.contains(key))
+    }
+
+    /// The bounds of everything that was read or will be written.
+    pub(crate) fn spans(&self) -> impl Iterator<Item = (Bound<&Key>, Bound<&Key>)> {
+        let read = self.reads.iter().filter_map(|(span, _)| span.bounds());
+        let written = self.writes.iter().map(|(key, _)| {
+            let bound = Bound::Included(key);
+            (bound, bound)
+        });
+        read.chain(written)
+    }
+
     /// Whether one writes what the other reads or writes.
     pub(crate) fn clashes(&self, other: &Self) -> bool {
         self.disturbs(other) || other.disturbs(self)
@@ -135,6 +156,11 @@ impl LockTable {
                 .spans
                 .keys()
                 .any(|(span, depth)| disturbs(effect, *depth) && span.contains(key))
+    }
+
+    /// Whether nothing is held.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.writes.is_empty() && self.entries.is_empty() && self.spans.is_empty()
     }
 
     /// Holds a read-write set until [`LockTable::release`].
