@@ -9,7 +9,7 @@ use std::sync::Arc;
 use parking_lot::MutexGuard;
 use tokio::sync::oneshot;
 
-use super::critical_section::{Ticket, WaitQueue, WriteLocks};
+use super::critical_section::{Blocked, Ticket, WaitQueue, WriteLocks};
 use super::decision::{Answer, Decided, DecidedWhere, MAX_PENDING_WRITES};
 use super::draft::Draft;
 use super::keyspace::{ChangeError, Keyspace};
@@ -264,7 +264,7 @@ impl Keyspace {
     fn wait(
         &self,
         entered: &mut Entered<'_>,
-        blocked: ReadWriteSet,
+        blocked: Blocked,
         turn: &mut Turn,
     ) -> oneshot::Receiver<()> {
         let section = &self.inner.section;

@@ -277,10 +277,7 @@ impl<'a> Draft<'a> {
             };
             (key.clone(), effect)
         });
-        ReadWriteSet {
-            writes: writes.collect(),
-            reads: self.reads.take(),
-        }
+        ReadWriteSet::new(self.reads.take(), writes.collect())
     }
 
     /// Whether something was written and removed again. A transaction that shows it names the next revision, which must not
