@@ -8,7 +8,7 @@ use crate::model::{Commit, Entry, Key, KeyRange, Lease, LeaseId, Realm};
 use crate::store::{Gap, StoreContents};
 
 /// About how much memory an entry takes besides its key and value, in bytes: its attributes, and its places in the maps.
-const ENTRY_BYTES: u64 = 400;
+pub(crate) const ENTRY_BYTES: u64 = 400;
 
 /// All entries at one revision, in order of keys. Cloning one costs nothing, however large it is: clones share what
 /// did not change between them.

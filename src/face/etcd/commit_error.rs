@@ -10,6 +10,11 @@ pub(super) fn reply(error: ChangeError<V2Error>, revision: u64) -> Reply {
     match error {
         ChangeError::Refused { error, revision } => error.reply(revision),
         ChangeError::Denied(Denied::Forbidden(_)) => forbidden(),
+        // As where the store has no space left; the guard has logged it.
+        ChangeError::Denied(full @ Denied::KeyspaceFull { .. }) => {
+            let cause = format!("etcdserver: {full}");
+            V2Error::new(V2ErrorCode::RaftInternal, cause).reply(0)
+        }
         ChangeError::Denied(denied) => {
             V2Error::new(V2ErrorCode::InvalidField, denied.to_string()).reply(revision)
         }

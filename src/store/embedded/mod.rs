@@ -39,6 +39,7 @@ mod limits;
 mod load;
 mod offline;
 mod options;
+mod own_file;
 mod precheck;
 mod record;
 mod recovery;

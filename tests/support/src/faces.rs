@@ -51,7 +51,11 @@ pub struct BothFaces {
 
 /// Serves both faces of a new keyspace.
 pub async fn both() -> BothFaces {
-    let space = space().await;
+    both_of(space().await).await
+}
+
+/// Serves both faces of a keyspace.
+pub async fn both_of(space: Keyspace) -> BothFaces {
     let (etcd, stop_etcd) = start(|stopping| {
         etcd::router(Etcd {
             space: space.clone(),

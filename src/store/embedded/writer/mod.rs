@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::commit_queue::{CommitQueue, NextWork, QueuedCommit, Request};
 use super::data_dir::DataDir;
 use super::engine::{Engine, WriteBatch};
-use super::free_space::FreeSpace;
+use super::free_space::{FreeSpace, SpaceLeft, SpaceNeed};
 use super::high_water_mark::HighWaterMark;
 use super::record::{self, EntriesDigest, Metadata, Seal};
 use super::retention::{AppliedChange, Retention};
@@ -78,7 +78,8 @@ impl<E: Engine> Writer<E> {
 
     fn commit_group(&mut self, group: Vec<QueuedCommit>) -> Result<(), String> {
         let bytes = group.iter().map(QueuedCommit::bytes).sum::<u64>();
-        let shortage = self.shortage(bytes)?;
+        let mut left = self.space_left()?;
+        let all_fit = left.fits(bytes);
         let mut outcomes = Vec::with_capacity(group.len());
         let mut commits = Vec::with_capacity(group.len());
         let mut waiting = Vec::with_capacity(group.len());
@@ -86,11 +87,12 @@ impl<E: Engine> Writer<E> {
         for queued in group {
             // What was decided on something that is not written is not written either.
             let void = refused && queued.is_in_order();
+            let short = (!all_fit).then_some((&mut left, queued.bytes()));
             let (request, reply) = queued.split();
             let outcome = if void {
                 Err(CommitError::Conflict)
             } else {
-                self.take(request, shortage.as_deref())
+                self.take(request, short)
             };
             refused |= outcome.is_err();
             commits.extend(outcome.iter().flatten().map(Arc::clone));
@@ -117,8 +119,9 @@ impl<E: Engine> Writer<E> {
         Ok(())
     }
 
-    /// Numbers and checks what is asked for; `None` where nothing is to be written.
-    fn take(&mut self, request: Request, shortage: Option<&str>) -> AcceptedOutcome {
+    /// Numbers and checks what is asked for; `None` where nothing is to be written. Where not all of a group fits, a commit
+    /// takes its bytes from what is left.
+    fn take(&mut self, request: Request, short: Option<(&mut SpaceLeft, u64)>) -> AcceptedOutcome {
         let commit = match request {
             Request::Barrier => return Ok(None),
             Request::Numbered(commit) => commit,
@@ -127,9 +130,11 @@ impl<E: Engine> Writer<E> {
                 self.sequencer.revision().saturating_add(1),
             )),
         };
-        if let Some(why) = shortage {
+        if let Some((left, bytes)) = short
+            && let Err(why) = left.take(SpaceNeed::of(&commit), bytes)
+        {
             self.short = true;
-            return Err(CommitError::Full(format!("no space left: {why}")));
+            return Err(CommitError::Full(why));
         }
         self.sequencer.take(&commit)?;
         Ok(Some(commit))
@@ -212,7 +217,7 @@ impl<E: Engine> Writer<E> {
     }
 
     fn trim_idle(&mut self) -> Result<bool, String> {
-        if self.shortage(0)?.is_some() {
+        if self.space_left()?.take(SpaceNeed::Frees, 0).is_err() {
             return Ok(false);
         }
         let mut batch = WriteBatch::default();
@@ -225,10 +230,10 @@ impl<E: Engine> Writer<E> {
         Ok(true)
     }
 
-    fn shortage(&mut self, bytes: u64) -> Result<Option<String>, String> {
+    fn space_left(&mut self) -> Result<SpaceLeft, String> {
         let compaction = self.engine.table_bytes();
         self.free_space
-            .shortage(bytes, compaction)
+            .left(compaction)
             .map_err(|e| format!("examining {}: {e}", self.data_dir.root().display()))
     }
 
