@@ -16,16 +16,16 @@ use super::keyspace::{ChangeError, Keyspace};
 use super::pending::{PendingCommits, PendingSnapshot};
 use super::read_write_set::ReadWriteSet;
 use super::snapshot::Snapshot;
-use crate::model::{Caller, Proposal};
+use crate::model::{Caller, Key, Proposal};
 use crate::store::{Accepted, AcceptedOutcome, CommitOrder, NotAccepted, QueueRoom, Submission};
 
 /// What a decision may rest on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Basis {
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Basis<'a> {
     /// Everything that the store has accepted.
     Accepted,
-    /// Only what is durable: for decisions that also look at what follows durable commits, such as timers.
-    Durable,
+    /// Of these records only what is durable: for decisions that also look at their timers, which follow durable commits.
+    Durable(&'a [Key]),
 }
 
 /// What a change keeps from one attempt to the next.
@@ -98,7 +98,7 @@ impl Keyspace {
     pub(crate) fn attempt<R, E>(
         &self,
         caller: &Caller,
-        basis: Basis,
+        basis: Basis<'_>,
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
         turn: &mut Turn,
     ) -> Attempt<R, E> {
@@ -161,30 +161,30 @@ impl Keyspace {
         &self,
         entered: &mut Entered<'_>,
         order: (u64, &dyn CommitOrder),
-        (caller, basis): (&Caller, Basis),
+        (caller, basis): (&Caller, Basis<'_>),
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
         turn: &mut Turn,
     ) -> Option<Attempt<R, E>> {
         let base = PendingSnapshot::new(&entered.durable, &entered.pending);
         let is_durable = base.is_durable();
-        let asks = basis == Basis::Durable || !entered.queue.is_idle();
+        let asks = !entered.queue.is_idle();
         let (decided, set) = self.decide(caller, base, decide, (turn.place(), asks));
-        let touches = |set: &ReadWriteSet| entered.pending.touches(set);
-        if basis == Basis::Durable && set.as_ref().is_some_and(touches) {
-            return Some(barrier(entered, order, None));
-        }
-        let rests_on_durable = is_durable || basis == Basis::Durable;
+        let waits = match basis {
+            Basis::Accepted => false,
+            Basis::Durable(records) => records.iter().any(|key| entered.pending.changes(key)),
+        };
         match decided {
             Decided::TooWide => Some(Attempt::TooWide),
-            Decided::NoWrites(answer) if rests_on_durable => Some(Attempt::Answer(answer)),
-            Decided::NoWrites(_) if !turn.waits_for_durability => None,
+            Decided::Writes(..) if waits => Some(barrier(entered, order, None)),
+            Decided::Writes(reply, proposal) => {
+                Some(self.hand_over(entered, (reply, proposal), set, turn))
+            }
+            Decided::NoWrites(answer) if is_durable => Some(Attempt::Answer(answer)),
+            Decided::NoWrites(_) if !waits && !turn.waits_for_durability => None,
             Decided::NoWrites(answer) => Some(match self.check(entered, set, turn) {
                 Ok(()) => barrier(entered, order, Some(answer)),
                 Err(woken) => Attempt::Wait(woken),
             }),
-            Decided::Writes(reply, proposal) => {
-                Some(self.hand_over(entered, (reply, proposal), set, turn))
-            }
         }
     }
 

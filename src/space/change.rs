@@ -53,7 +53,7 @@ impl Keyspace {
     pub(crate) async fn commit_in_parts<R>(
         &self,
         caller: &Caller,
-        basis: Basis,
+        basis: Basis<'_>,
         decide: impl Fn(&mut Draft<'_>, usize) -> R,
     ) -> Result<Committed<R>, ChangeError<Infallible>> {
         // Each may have a record of its lock delay, too; the lease has one, and its end another.
@@ -75,7 +75,7 @@ impl Keyspace {
     async fn change<R, E>(
         &self,
         caller: &Caller,
-        basis: Basis,
+        basis: Basis<'_>,
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
     ) -> Answer<R, E> {
         let mut turn = Turn::default();

@@ -30,6 +30,7 @@ pub(crate) enum DecidedWhere {
 
 /// What a decision came to.
 pub(crate) enum Decided<R, E> {
+    /// The reply, and what is to be written.
     Writes(R, Proposal),
     /// It was refused, or there is nothing to be written.
     NoWrites(Answer<R, E>),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::attempt::Basis;
+use super::deferred_release;
 use super::draft::Draft;
 use super::keyspace::{ChangeError, Keyspace};
 use super::lock_delay;
@@ -76,8 +77,10 @@ fn commits(due: Vec<Timed>) -> Vec<Vec<Timed>> {
 }
 
 async fn end(space: &Keyspace, items: Vec<Timed>) {
+    let records: Vec<Key> = items.iter().map(record).collect();
+    let basis = Basis::Durable(&records);
     let done = space
-        .commit_in_parts(&Caller::System, Basis::Durable, |draft, most| {
+        .commit_in_parts(&Caller::System, basis, |draft, most| {
             let most = most.min(ENTRIES_AT_ONCE);
             let end = |(place, item): (usize, &Timed)| {
                 // Where there is a new timer by now, the item was refreshed. Timers are set before the view moves on, so a
@@ -121,6 +124,16 @@ async fn end(space: &Keyspace, items: Vec<Timed>) {
                 "could not write the end of something that ran out; will try again until it is written"
             );
         }
+    }
+}
+
+/// The key of what says when it ends.
+fn record(item: &Timed) -> Key {
+    match item {
+        Timed::Lease(id) => id.record_key(),
+        Timed::Ending(id) => deferred_release::record_key(*id),
+        Timed::Delay(key) => lock_delay::record_key(key),
+        Timed::Entry(key) => key.clone(),
     }
 }
 

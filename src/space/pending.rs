@@ -78,17 +78,13 @@ impl PendingCommits {
         self.commits.push_back(commit);
     }
 
-    /// Whether one of them changes something in a read-write set that is small.
-    pub(crate) fn touches(&self, set: &ReadWriteSet) -> bool {
-        let changed = |bounds: (Bound<&Key>, Bound<&Key>)| {
-            let mut within = self.entries.range::<Key, _>(bounds);
-            within.next().is_some()
-        };
-        !self.entries.is_empty() && set.spans().any(changed)
+    /// Whether one of them changes this key.
+    pub(crate) fn changes(&self, key: &Key) -> bool {
+        self.entries.contains_key(key)
     }
 
-    /// As [`PendingCommits::touches`], for a set of any size: costs as much as there is pending.
-    pub(crate) fn touches_wide(&self, set: &ReadWriteSet) -> bool {
+    /// Whether one of them changes something in a read-write set; costs as much as there is pending.
+    pub(crate) fn touches(&self, set: &ReadWriteSet) -> bool {
         let mut keys = self.entries.keys();
         keys.any(|key| set.touched_by(key, Effect::ComesOrGoes))
     }
@@ -142,6 +138,7 @@ impl<'a> PendingSnapshot<'a> {
             .saturating_add_signed(self.pending.growth)
     }
 
+    /// The entry of a key.
     pub(crate) fn get(self, key: &Key) -> Option<&'a Arc<Entry>> {
         if !self.pending.entries.is_empty()
             && let Some(own) = self.pending.entries.get(key)

@@ -20,7 +20,7 @@ impl Keyspace {
     pub(crate) fn attempt_wide<R, E>(
         &self,
         caller: &Caller,
-        basis: Basis,
+        basis: Basis<'_>,
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
         turn: &mut Turn,
     ) -> Attempt<R, E> {
@@ -49,7 +49,7 @@ impl Keyspace {
             turn.disturbed += 1;
             Attempt::Again
         } else if let Some(order) = entered.order
-            && entered.pending.touches_wide(&set)
+            && entered.pending.touches(&set)
         {
             turn.disturbed += 1;
             barrier(&mut entered, order, None)

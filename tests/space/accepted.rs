@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use kubekv::model::{Caller, DirMark, Key};
+use kubekv::model::{Caller, DirMark, Key, Lease, LeaseEnd, LeaseId, Principal};
 use kubekv::space::{ChangeError, Committed, Draft, Keyspace, Lookup};
 use kubekv::store::CommitError;
 use tokio::task::JoinHandle;
@@ -303,6 +303,47 @@ async fn an_entry_refreshed_by_an_accepted_write_does_not_expire() {
         run().await;
     }
     assert!(get(&space, "beat").is_some(), "it has two seconds left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn writers_of_a_locked_key_do_not_keep_its_lease_alive() {
+    let store = HeldStore::default();
+    let space = store.open().await;
+    let setup = {
+        let space = space.clone();
+        tokio::spawn(async move {
+            let lease = Lease {
+                id: LeaseId::random(),
+                term_ms: Some(10_000),
+                on_end: LeaseEnd::Release,
+                lock_delay_ms: 0,
+                labels: std::collections::BTreeMap::default(),
+                owner: Principal::Anonymous,
+            };
+            let lock = |draft: &mut Draft<'_>| {
+                draft.put_lease(&lease);
+                Ok::<_, Infallible>(draft.acquire(&Key::user("hot"), lease.id, |_| {}))
+            };
+            space.commit(&Caller::System, lock).await.unwrap();
+            lease.id
+        })
+    };
+    let lease = finish(&store, setup).await;
+    // There is always a write of the key on its way.
+    let write = spawn(&space, "hot", add_one);
+    store.accepted(1).await;
+    pass(Duration::from_secs(11)).await;
+    store.accepted(2).await;
+    assert_eq!(store.held(), (2, 0), "its end waits for nothing");
+    store.sync();
+    write.await.unwrap().unwrap();
+    let view = space.read(&Caller::System);
+    assert!(view.lease(lease).is_none());
+    let entry = view.get(&Key::user("hot")).unwrap();
+    assert_eq!(
+        (entry.attrs().lock, entry.value().as_ref()),
+        (None, &b"1"[..])
+    );
 }
 
 #[tokio::test]

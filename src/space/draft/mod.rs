@@ -333,7 +333,7 @@ mod tests {
         snapshot
     }
 
-    fn draft<'a>(base: PendingSnapshot<'a>, writes: usize, scanned: usize) -> Draft<'a> {
+    fn draft(base: PendingSnapshot<'_>, writes: usize, scanned: usize) -> Draft<'_> {
         let bounds = DraftBounds { writes, scanned };
         Draft::new(base, 0, &Principal::Anonymous, Visibility::All, bounds)
     }

@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::model::{Entry, Key, Proposal, Record, Target, Write};
-use crate::store::embedded::{OnFatal, write_until_closed};
+use crate::store::embedded::{OnFatal, filesystem, write_until_closed};
 use crate::store::{Accepted, CommitOrder, NotAccepted, RetentionFloors, Submission};
 
 /// Accepts some batches, then fails each.
@@ -113,8 +113,20 @@ impl Fixture {
 
     /// No disk has the room that the writer asks for from now on.
     fn fill_disk(&mut self) {
+        self.reserve(u64::MAX);
+    }
+
+    fn reserve(&mut self, bytes: u64) {
         let path = self.directory.path();
-        self.writer.as_mut().unwrap().free_space = FreeSpace::new(path, u64::MAX);
+        self.writer.as_mut().unwrap().free_space = FreeSpace::new(path, bytes);
+    }
+
+    /// Writes what waits, as one group.
+    fn turn(&mut self) {
+        match self.queue.next_work(Duration::ZERO) {
+            NextWork::Group(group) => self.writer.as_mut().unwrap().commit_group(group).unwrap(),
+            other => panic!("{other:?}"),
+        }
     }
 
     fn high_water_mark(&self) -> u64 {
@@ -319,4 +331,39 @@ async fn a_failed_sync_leaves_everything_accepted_unknown() {
         refused,
         NotAccepted::Failed(CommitError::Unavailable(_))
     ));
+}
+
+#[tokio::test]
+async fn a_deletion_behind_a_write_without_space_is_made_when_it_is_proposed_again() {
+    let mut fixture = fixture(usize::MAX, false);
+    let first = fixture.accept("a", None).unwrap();
+    fixture.turn();
+    // Twice the free space is more than there is, and the last quarter of such a reserve is not.
+    let free = filesystem::free_bytes(fixture.directory.path()).unwrap();
+    fixture.reserve(free.saturating_mul(2));
+    let put = fixture.accept("b", None).unwrap();
+    let delete = || {
+        let mut delete = over("a", entry(&first));
+        delete.writes[0].put = None;
+        delete
+    };
+    let generation = fixture.queue.generation().unwrap();
+    let behind = fixture
+        .queue
+        .accept(generation, Submission::Small(delete()), None)
+        .unwrap();
+    fixture.turn();
+    let full = put.outcome.await.unwrap().unwrap_err();
+    assert!(matches!(full, CommitError::Full(_)), "{full}");
+    let conflict = behind.outcome.await.unwrap();
+    assert_eq!(conflict, Err(CommitError::Conflict));
+    // Now it takes no part in the order, and a put that is refused takes it nowhere.
+    let put = fixture.queue.submit(over("c", None), 1).await.unwrap();
+    let deleted = fixture.queue.submit(delete(), 1).await.unwrap();
+    fixture.turn();
+    let full = put.await.unwrap().unwrap_err();
+    assert!(matches!(full, CommitError::Full(_)), "{full}");
+    let commit = deleted.await.unwrap().unwrap().unwrap();
+    assert_eq!(commit.revision, 2);
+    assert_eq!(*fixture.sink.0.lock(), [1, 2]);
 }
