@@ -116,7 +116,7 @@ fn serve(
     space: &Keyspace,
     leadership: &LeadershipCheck,
 ) -> Servers {
-    let options = FaceOptions::of(&context.config);
+    let options = FaceOptions::of(&context.config, &context.fairness);
     let mut servers = Servers::new();
     for (name, listener) in listeners.faces {
         let face = faces::row(name);

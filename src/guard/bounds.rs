@@ -7,7 +7,7 @@ use crate::store::Limits;
 
 /// The most bytes of keys and new values a client may write in one request. A store takes more in one commit: what
 /// a lease has locked is written again when it ends, in one commit too.
-const REQUEST_BYTES: usize = 64 << 20;
+pub const REQUEST_BYTES: usize = 64 << 20;
 
 /// Lets everybody see and change everything, within the limits of the store and of the memory.
 #[derive(Debug)]

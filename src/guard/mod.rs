@@ -9,7 +9,7 @@ use std::sync::Arc;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
-pub use bounds::Bounds;
+pub use bounds::{Bounds, REQUEST_BYTES};
 
 use crate::store::Limits;
 

@@ -31,6 +31,8 @@ pub(crate) struct Snapshot {
     pub(crate) locked: OrdSet<(LeaseId, Key)>,
     /// When leases of each owner ended.
     pub(crate) ended_leases: EndedLeases,
+    /// When a lease was last made, changed or ended.
+    leases_changed: u64,
     /// How many client entries no tree can show (see [`Key::node`]).
     pub(crate) unshown: usize,
     /// About how much memory the entries take, in bytes: keys, values and [`ENTRY_BYTES`] each.
@@ -57,12 +59,16 @@ impl Snapshot {
         let ended = snapshot.deletions.range(records);
         let ended = ended.map(|(_, revision)| *revision).max();
         snapshot.ended_leases = EndedLeases::since(ended.unwrap_or(0));
+        snapshot.leases_changed = snapshot.prefix_index(&LeaseId::records());
         snapshot
     }
 
     /// Moves on by one commit.
     pub(crate) fn apply(&mut self, commit: &Commit) {
         for change in &commit.changes {
+            if LeaseId::is_record(&change.key) {
+                self.leases_changed = commit.revision;
+            }
             let before = self.remove(&change.key);
             if let Some(entry) = &change.now {
                 self.deletions.remove(&change.key);
@@ -143,6 +149,11 @@ impl Snapshot {
             .max()
             .unwrap_or(0)
             .max(self.index_floor())
+    }
+
+    /// The same of all leases' records, at once however many there are.
+    pub(crate) fn leases_index(&self) -> u64 {
+        self.leases_changed.max(self.index_floor())
     }
 
     /// The keys a lease has locked.
