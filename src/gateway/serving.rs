@@ -40,7 +40,8 @@ impl ServingGateway {
     ) -> Result<Self, Error> {
         let mut registry = Registry::with_prefix("kubekv");
         let store = Arc::clone(&term.store);
-        let entries_bytes = u64::MAX;
+        let entries = context.fairness.limits().entries;
+        let entries_bytes = u64::try_from(entries).unwrap_or(u64::MAX);
         let admit = guard::for_store(store.limits(), entries_bytes);
         let admitting = Arc::clone(&admit);
         let (space, expiry) = Keyspace::open(store, admitting, &mut registry).await?;
