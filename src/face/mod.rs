@@ -9,6 +9,8 @@ pub mod consul;
 pub mod etcd;
 mod go;
 mod gzip;
+mod heavy_future;
+mod held_body;
 pub mod http;
 mod list_cache;
 pub mod server;

@@ -7,11 +7,10 @@ use axum::extract::Request;
 use axum::response::Response;
 use http::{HeaderValue, header};
 
+use super::long_answer::BodyForm;
 use super::reply::Reply;
 use crate::face::gzip;
 use crate::face::http::last_answer;
-use crate::fairness::Fairness;
-use crate::model::Flow;
 
 /// The time that a request waits for a leader: Consul's `rpc_hold_timeout`.
 pub const HOLD: Duration = Duration::from_secs(7);
@@ -24,10 +23,11 @@ pub fn no_leader() -> Router {
 }
 
 async fn serve(request: Request) -> Response {
-    let reply = Reply::internal_error("No cluster leader");
-    let fairness = Fairness::default();
-    let compressed = gzip::accepted(request.headers()).then_some((&fairness, Flow::Exempt));
-    let mut response = reply.into_response(compressed).await;
+    let form = BodyForm {
+        pretty: false,
+        compressed: gzip::accepted(request.headers()),
+    };
+    let mut response = Reply::internal_error("No cluster leader").into_response_at_once(form);
     let vary = HeaderValue::from_static("Accept-Encoding");
     response.headers_mut().insert(header::VARY, vary);
     last_answer(response)
