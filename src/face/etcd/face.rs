@@ -1,5 +1,8 @@
 //! The face: its settings, and the state that its operations share.
 
+use std::sync::Arc;
+
+use super::keys::event_cache::EventCache;
 use super::stats::counters::Counters;
 use crate::face::list_cache::ListCache;
 use crate::face::server::Stopping;
@@ -44,6 +47,8 @@ pub(super) struct Face {
     pub(super) counters: Counters,
     /// Encoded directories.
     pub(super) list_cache: ListCache,
+    /// Events of the last commits.
+    pub(super) events: Arc<EventCache>,
     /// When the face began to serve, in milliseconds since 1970.
     pub(super) started_ms: i64,
 }
@@ -63,6 +68,7 @@ impl Face {
             advertise,
             counters: Counters::default(),
             list_cache: ListCache::new(fairness.clone()),
+            events: Arc::default(),
             fairness,
             started_ms: time::unix_ms(),
         }

@@ -179,11 +179,11 @@ async fn run(settings: &Settings, cases: u64) {
     let (space, _directory) = space(settings).await;
     let face = |stopping| {
         router(Face {
+            fairness: kubekv::fairness::Fairness::default(),
             space,
             stopping,
             node: NODE.to_owned(),
             datacenter: "dc1".to_owned(),
-            fairness: kubekv::fairness::Fairness::default(),
         })
     };
     let (address, _stop) = faces::start(face).await;

@@ -201,10 +201,10 @@ async fn run(settings: &Settings, cases: u64) {
     let (space, _directory) = space(settings).await;
     let face = |stopping| {
         router(Face {
+            fairness: kubekv::fairness::Fairness::default(),
             space,
             stopping,
             advertise: Vec::new(),
-            fairness: kubekv::fairness::Fairness::default(),
         })
     };
     let (address, _stop) = faces::start(face).await;
