@@ -19,7 +19,7 @@ const SLACK: usize = 1_024;
 /// it the oldest are dropped, and a watch that comes to one that was dropped has fallen behind.
 #[derive(Debug)]
 pub(crate) struct WatchWindow {
-    queued: VecDeque<Weak<QueuedCommit>>,
+    queued: VecDeque<Weak<UntakenCommit>>,
     usage: Arc<WindowUsage>,
     /// How long `queued` may get before what nobody waits for any more is removed from it.
     compact_at: usize,
@@ -34,7 +34,7 @@ pub(crate) struct WindowUsage {
 
 /// A commit in the queues of some watches.
 #[derive(Debug)]
-pub(crate) struct QueuedCommit {
+pub(crate) struct UntakenCommit {
     /// Its main revision.
     pub(crate) revision: u64,
     /// How much memory it takes, in bytes.
@@ -64,9 +64,9 @@ impl WatchWindow {
     }
 
     /// Takes in the next commit, and drops the oldest where that is too much. The newest always stays.
-    pub(crate) fn push(&mut self, commit: &Arc<Commit>) -> Arc<QueuedCommit> {
+    pub(crate) fn push(&mut self, commit: &Arc<Commit>) -> Arc<UntakenCommit> {
         let weight = commit.weight();
-        let queued = Arc::new(QueuedCommit {
+        let queued = Arc::new(UntakenCommit {
             revision: commit.revision,
             weight,
             commit: Mutex::new(Some(Arc::clone(commit))),
@@ -104,7 +104,7 @@ impl WindowUsage {
     }
 }
 
-impl QueuedCommit {
+impl UntakenCommit {
     /// The commit, unless it was dropped.
     pub(crate) fn get(&self) -> Option<Arc<Commit>> {
         self.commit.lock().clone()
@@ -117,7 +117,7 @@ impl QueuedCommit {
     }
 }
 
-impl Drop for QueuedCommit {
+impl Drop for UntakenCommit {
     fn drop(&mut self) {
         drop(self.take());
     }

@@ -11,7 +11,7 @@ use super::admit::Admit;
 use super::range_index::{CHANGES_AT_ONCE, RangeIndex};
 use super::visibility::Visibility;
 use super::wake_queue::WakeQueue;
-use super::watch_window::{QueuedCommit, WatchWindow, WindowUsage};
+use super::watch_window::{UntakenCommit, WatchWindow, WindowUsage};
 use crate::model::{Caller, Commit, Flow, Key, KeyRange, Realm};
 
 /// How many commits may wait for one watch before it is interrupted.
@@ -44,7 +44,7 @@ struct Subscription {
 
 #[derive(Debug, Default)]
 struct Inbox {
-    commits: VecDeque<Arc<QueuedCommit>>,
+    commits: VecDeque<Arc<UntakenCommit>>,
     /// How much memory they take.
     bytes: usize,
     /// The last commit put in: one that touches a watch twice is delivered once.
@@ -207,7 +207,7 @@ impl Watches {
 }
 
 impl Subscription {
-    fn offer(&self, queued: &Arc<QueuedCommit>) -> Offered {
+    fn offer(&self, queued: &Arc<UntakenCommit>) -> Offered {
         let mut inbox = self.inbox.lock();
         if inbox.lagged_at.is_some() || inbox.last == queued.revision {
             return Offered::Ignored;
