@@ -49,7 +49,7 @@ pub(super) async fn serve(request: &ApiRequest<'_>, options: QueryOptions) -> Re
 fn encode(view: &View, prefix: &Key, weight: Weight) -> Made {
     let index = view.prefix_index(prefix);
     let mut body = Vec::with_capacity(weight.bytes);
-    if weight.entries > 0 {
+    if view.scan(prefix).next().is_some() {
         push_array(&mut body, view.scan(prefix), |out, (key, entry)| {
             push_entry(out, key, entry, true, index);
         });
