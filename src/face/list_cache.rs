@@ -607,6 +607,7 @@ mod tests {
     #[tokio::test]
     async fn a_list_counts_until_nobody_has_any_of_it() {
         let space = keyspace(&["a", "b"]).await;
+        let client = caller("x");
         let fairness = Fairness::new(MemoryLimits {
             list_cache: LONG + 5000,
             ..MemoryLimits::default()
@@ -614,11 +615,11 @@ mod tests {
         let answers = fairness.answers();
         let cache = ListCache::new(fairness.clone());
         let list = async |prefix| {
-            let list = cache.get(&space, &caller("x"), asked(prefix), heavy, make_long);
+            let list = cache.get(&space, &client, asked(prefix), heavy, make_long);
             list.await.unwrap().unwrap()
         };
         let first = list("a").await;
-        let flow = Flow::of(&caller("x"));
+        let flow = Flow::of(&client);
         let (body, short) = (first.body(), first.compressed(flow).await.unwrap());
         drop(first);
         assert_eq!(answers.used(), 0, "it counts in the cache");
@@ -634,12 +635,13 @@ mod tests {
     #[tokio::test]
     async fn a_list_that_is_too_long_to_be_kept_counts_among_the_answers() {
         let space = keyspace(&["a"]).await;
+        let client = caller("x");
         let fairness = Fairness::new(MemoryLimits {
             list_cache: LONG - 1,
             ..MemoryLimits::default()
         });
         let cache = ListCache::new(fairness.clone());
-        let list = cache.get(&space, &caller("x"), asked("a"), heavy, make_long);
+        let list = cache.get(&space, &client, asked("a"), heavy, make_long);
         let list = list.await.unwrap().unwrap();
         assert_eq!(fairness.answers().used(), LONG);
         drop(list);
@@ -649,6 +651,7 @@ mod tests {
     #[tokio::test]
     async fn names_and_empty_lists_count_too() {
         let space = keyspace(&["a"]).await;
+        let client = caller("x");
         let fairness = Fairness::new(MemoryLimits {
             list_cache: 64 << 10,
             ..MemoryLimits::default()
@@ -663,7 +666,7 @@ mod tests {
                     made(vec![b'1'; 100])
                 }
             };
-            let list = cache.get(&space, &caller("x"), asked(&name), small, make);
+            let list = cache.get(&space, &client, asked(&name), small, make);
             assert_eq!(list.await.unwrap().is_some(), number % 2 == 1);
         }
         let lists = cache.lists.lock();

@@ -56,7 +56,7 @@ pub async fn run_with_stages(
     let ports = listeners
         .ports()
         .map_err(|error| Error::Fatal(format!("a listener has no address: {error}")))?;
-    let servers = ServerFactory::new(&mut registry, config.max_connections);
+    let servers = ServerFactory::new(&mut registry, &config);
     let relay_metrics = relay::RelayMetrics::register(&mut registry);
     let store_metrics = if config.store.is_shared() {
         StoreMetrics::register(&mut registry)

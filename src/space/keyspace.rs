@@ -403,6 +403,9 @@ impl Keyspace {
             .revision
             .set(i64::try_from(current.revision).unwrap_or(i64::MAX));
         metrics.entries.set(gauge(current.entries.len()));
+        metrics
+            .bytes
+            .set(i64::try_from(current.bytes).unwrap_or(i64::MAX));
         metrics.unshown.set(gauge(current.unshown));
         metrics.watches.set(gauge(applier.watches.count()));
         let queued = applier.watches.usage().bytes();

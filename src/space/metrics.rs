@@ -17,6 +17,7 @@ pub(crate) struct KeyspaceCounters {
     pub(crate) watches_lagged: Counter,
     pub(crate) revision: Gauge,
     pub(crate) entries: Gauge,
+    pub(crate) bytes: Gauge,
     pub(crate) unshown: Gauge,
     pub(crate) watches: Gauge,
     pub(crate) watch_queue_bytes: Gauge,
@@ -75,6 +76,11 @@ impl KeyspaceCounters {
                 "entries",
                 "Entries, the gateway's own records among them",
                 &self.entries,
+            ),
+            (
+                "bytes",
+                "About how much memory the entries take: keys, values and a constant for each",
+                &self.bytes,
             ),
             (
                 "unshown_entries",

@@ -42,6 +42,7 @@ pub use history::PastCommits;
 pub use keyspace::{ChangeError, Committed, Keyspace};
 pub use leases::Acquired;
 pub use lookup::{Lookup, Scan};
+pub(crate) use snapshot::ENTRY_BYTES;
 pub use view::View;
 pub use visibility::{Coverage, LeaseRight, ViewClass, Visibility, VisibilityRules};
 pub use watches::{Interrupted, Watch, node_ranges};

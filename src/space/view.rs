@@ -28,6 +28,11 @@ impl View {
         self.snapshot.revision
     }
 
+    /// About how much memory all entries take, be they visible or not, in bytes: keys, values and a constant for each.
+    pub fn keyspace_bytes(&self) -> u64 {
+        self.snapshot.bytes
+    }
+
     /// When the key last changed: the main revision of its entry, else of its deletion, but not below
     /// [`View::index_floor`]. Stays put while nothing happens to the key. A hidden key was never there.
     pub fn key_index(&self, key: &Key) -> u64 {

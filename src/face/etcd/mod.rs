@@ -5,6 +5,7 @@
 //! by name (`unsupported`). Trees, parents and expiry are the keyspace's (`space::tree`).
 
 mod auth;
+mod body_refused;
 mod chunks;
 mod commit_error;
 mod error;
@@ -24,6 +25,7 @@ mod stats;
 mod unsupported;
 mod version;
 
+pub use body_refused::body_refused;
 pub use face::Etcd;
 pub use no_leader::{HOLD, no_leader};
 pub use router::router;

@@ -184,7 +184,6 @@ async fn run(settings: &Settings, cases: u64) {
             stopping,
             node: NODE.to_owned(),
             datacenter: "dc1".to_owned(),
-            fairness: kubekv::fairness::Fairness::default(),
         })
     };
     let (address, _stop) = faces::start(face).await;

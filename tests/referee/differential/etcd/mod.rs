@@ -205,7 +205,6 @@ async fn run(settings: &Settings, cases: u64) {
             space,
             stopping,
             advertise: Vec::new(),
-            fairness: kubekv::fairness::Fairness::default(),
         })
     };
     let (address, _stop) = faces::start(face).await;

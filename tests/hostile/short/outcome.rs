@@ -1,0 +1,159 @@
+//! Outcome of a short attack on a gateway with small limits.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use support::command::{embedded, kubekv};
+use support::metrics::metric;
+use support::requests::ask;
+use support::running::Running;
+use support::until::until;
+use tokio::runtime::Runtime;
+use tokio::time::{Instant, timeout};
+
+use super::bystander::Bystander;
+use crate::attacks::{Attack, AttackedFace, named};
+use crate::keeper::{Fate, Keeper};
+use crate::stage::Stage;
+use crate::tally::Counts;
+
+/// The gateway's limit of connections, where an attack is on that.
+const CONNECTIONS: &str = "256";
+
+/// The rounds of each attacker.
+const ROUNDS: usize = 3;
+
+/// The bystander's requests while an attack holds what it holds.
+const REQUESTS: usize = 40;
+
+/// The seconds of the bystander's session or TTL: no machine is so slow.
+const TTL: u64 = 300;
+
+/// The longest time for an attack, on however slow a machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A gateway after an attack.
+pub(super) struct Outcome {
+    gateway: Running,
+    attack: &'static Attack,
+    /// What became of the bystander's session or TTL.
+    fate: Fate,
+    /// What the attackers' requests got.
+    pub(super) got: Counts,
+    _directory: tempfile::TempDir,
+}
+
+/// Runs the short form of an attack beside a bystander.
+pub(super) fn endure(name: &str) -> Outcome {
+    let attack = named(name).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let store = embedded(&directory.path().join("store"));
+    let mut arguments = vec!["--store", &store];
+    if attack.max_connections > 0 {
+        arguments.extend(["--max-connections", CONNECTIONS]);
+    }
+    let gateway = Running::start_by(kubekv(), &arguments);
+    let target = match attack.face {
+        AttackedFace::Consul => gateway.consul,
+        AttackedFace::Etcd => gateway.etcd,
+    };
+    let stage = Stage::new(target, 1, true, Instant::now() + PATIENCE, ROUNDS);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let fate = runtime.block_on(beside(attack, &Arc::new(stage), &runtime));
+    Outcome {
+        gateway,
+        attack,
+        fate: fate.0,
+        got: fate.1,
+        _directory: directory,
+    }
+}
+
+/// Attacks, while the bystander asks, until the attack has done what it does.
+async fn beside(attack: &Attack, stage: &Arc<Stage>, runtime: &Runtime) -> (Fate, Counts) {
+    (attack.prepare)(Arc::clone(stage)).await.unwrap();
+    let keeper = Keeper::begin(attack.face, stage.target, TTL).await.unwrap();
+    let own = keeper.clone();
+    let keeping = runtime.spawn(async move { own.keep().await });
+    let mut bystander = Bystander::connect(attack.face, stage.target).await;
+    if attack.is_sudden {
+        bystander.write_and_read().await;
+    }
+    let strike = runtime.spawn((attack.strike)(Arc::clone(stage)));
+    let mut last = usize::MAX;
+    while bystander.answered < last {
+        bystander.write_and_read().await;
+        if last == usize::MAX && (strike.is_finished() || stage.is_settled()) {
+            last = bystander.answered + REQUESTS;
+        }
+    }
+    stage.release();
+    timeout(PATIENCE, strike).await.unwrap().unwrap();
+    keeping.abort();
+    (keeper.fate().await, stage.tally.counts())
+}
+
+impl Outcome {
+    /// A metric of the gateway.
+    pub(super) fn metric(&self, name: &str) -> u64 {
+        metric(&self.gateway, name)
+    }
+
+    /// A metric of both faces together; the admin port, which is asked for it, has one as well.
+    fn of_faces(&self, name: &str) -> u64 {
+        let of = |face: &str| self.metric(&format!("{name}{{face=\"{face}\"}}"));
+        of("consul") + of("etcd")
+    }
+
+    /// What holds after every attack: the bystander's lifetime goes on, no place and no budget stays taken, refusals say
+    /// when to come again, and nothing went wrong inside.
+    pub(super) fn check(&self) {
+        let (row, got) = (self.attack.row, self.got);
+        assert_eq!(self.fate, Fate::Alive, "{row}: {got:?}");
+        assert_eq!(got.later_without_time, 0, "{row}: {got:?}");
+        until("connections are closed", || {
+            self.of_faces("kubekv_face_connections") == 0
+        });
+        until("requests have ended", || {
+            self.of_faces("kubekv_face_in_flight") == 0
+        });
+        until("budgets are given back", || self.taken().is_empty());
+        assert_eq!(self.metric("kubekv_face_panics_total"), 0);
+        let (port, line) = match self.attack.face {
+            AttackedFace::Consul => (self.gateway.consul, "GET /v1/kv/bystander/own"),
+            AttackedFace::Etcd => (self.gateway.etcd, "GET /v2/keys/bystander/own"),
+        };
+        let answer = ask(port, line);
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+
+    /// What is still reserved, in use or waiting.
+    fn taken(&self) -> Vec<String> {
+        let metrics = ask(self.gateway.admin, "GET /metrics");
+        let of = ["used_bytes{", "in_use{", "queued{"];
+        let taken = metrics.lines().filter(|line| {
+            let name = line.strip_prefix("kubekv_fairness_").unwrap_or_default();
+            of.iter().any(|of| name.starts_with(of)) && !line.ends_with(" 0")
+        });
+        taken.map(str::to_owned).collect()
+    }
+
+    /// The processor time of threads whose names begin so, in nanoseconds.
+    pub(super) fn thread_time(&self, name: &str) -> u64 {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.gateway.pid())).unwrap();
+        let times = tasks.filter_map(|task| {
+            // A thread may end meanwhile.
+            let path = task.ok()?.path();
+            let comm = fs::read_to_string(path.join("comm")).ok()?;
+            let stat = fs::read_to_string(path.join("schedstat")).ok()?;
+            let ran = stat.split(' ').next()?.parse::<u64>().ok()?;
+            comm.starts_with(name).then_some(ran)
+        });
+        times.sum()
+    }
+}

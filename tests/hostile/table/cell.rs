@@ -1,0 +1,173 @@
+//! One attack on one server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::bystander::{self, Seen, WARM_UP};
+use super::liveness::Liveness;
+use super::memory::{self, Memory};
+use super::options::{RunOptions, ServerKind, StrikeOptions};
+use super::process::Process;
+use super::server::{Server, bench};
+use super::strike;
+use crate::attacks::Attack;
+use crate::keeper::{Fate, Keeper};
+use crate::stage::Stage;
+use crate::tally::Counts;
+
+/// How long the entries of an attack may take.
+const PREPARING: Duration = Duration::from_secs(150);
+
+/// How long an attack lasts before the bystander begins, in seconds.
+const AHEAD: f64 = 1.0;
+
+/// The seconds of the bystander's session or TTL.
+const TTL: u64 = 3;
+
+/// The metrics that a row shows where they are not zero.
+const METRICS: [&str; 3] = [
+    "kubekv_face_panics",
+    "kubekv_face_connections",
+    "kubekv_fairness_",
+];
+
+/// A row of the table.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct AttackRow {
+    /// The attack.
+    pub(crate) attack: String,
+    /// Its description.
+    pub(crate) row: String,
+    /// The server.
+    pub(crate) server: String,
+    /// The number of attacking addresses.
+    pub(crate) addresses: usize,
+    /// What the bystander saw before the attack.
+    pub(crate) calm: Seen,
+    /// What it saw beside it.
+    pub(crate) attacked: Seen,
+    /// What became of its session or TTL.
+    pub(crate) fate: Option<Fate>,
+    /// The server's memory.
+    pub(crate) memory: Memory,
+    /// What the attack's requests got.
+    pub(crate) got: Counts,
+    /// What else is to be said.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Runs an attack on a server of its own.
+pub(super) async fn run(
+    options: &RunOptions,
+    attack: &Attack,
+    kind: ServerKind,
+    addresses: usize,
+    number: usize,
+) -> AttackRow {
+    let mut server = Server::start(options, kind, attack, number).await;
+    let has_store = kind != ServerKind::Constant;
+    let mut notes = Vec::new();
+    if has_store && let Err(error) = prepare(attack, &server).await {
+        notes.push(format!("not prepared: {error}"));
+    }
+    let calm = bystander::end(bystand(options, attack, &server, has_store)).await;
+    let kept = if has_store {
+        keep(attack, &server, &mut notes).await
+    } else {
+        None
+    };
+    let pid = server.pid();
+    let before = memory::resident(pid);
+    memory::forget_peak(pid);
+    let liveness = server.admin.map(Liveness::probe);
+    let (attacked, got) = struck(options, attack, &server, addresses).await;
+    notes.extend(liveness.and_then(|liveness| liveness.note()));
+    let peak = memory::peak(pid);
+    sleep(Duration::from_secs_f64(options.recovery)).await;
+    let after = memory::resident(pid);
+    let mut fate = None;
+    if let Some((keeper, keeping)) = kept {
+        fate = Some(keeper.fate().await);
+        keeping.abort();
+    }
+    notes.extend(server.metrics(&METRICS).await);
+    notes.extend(server.ended());
+    drop(server);
+    AttackRow {
+        attack: attack.name.to_owned(),
+        row: attack.row.to_owned(),
+        server: format!("{kind:?}").to_lowercase(),
+        addresses,
+        calm,
+        attacked,
+        fate,
+        memory: Memory {
+            before,
+            peak,
+            after,
+        },
+        got,
+        notes,
+    }
+}
+
+/// Starts the bystander.
+fn bystand(options: &RunOptions, attack: &Attack, server: &Server, fills: bool) -> Process {
+    let (face, target) = (attack.face, server.address);
+    bystander::spawn(bench(options), face, target, options.seconds, fills)
+}
+
+/// Attacks beside the bystander: what it saw, and what the attack's requests got.
+async fn struck(
+    options: &RunOptions,
+    attack: &Attack,
+    server: &Server,
+    addresses: usize,
+) -> (Seen, Counts) {
+    let strike = StrikeOptions {
+        attack: attack.name.to_owned(),
+        target: server.address,
+        addresses,
+        seconds: AHEAD + WARM_UP + options.seconds,
+    };
+    let (striking, running) = if attack.is_sudden {
+        let running = bystand(options, attack, server, false);
+        sleep(Duration::from_secs_f64(WARM_UP)).await;
+        (strike::spawn(&strike), running)
+    } else {
+        let striking = strike::spawn(&strike);
+        sleep(Duration::from_secs_f64(AHEAD)).await;
+        (striking, bystand(options, attack, server, false))
+    };
+    let attacked = bystander::end(running).await;
+    (attacked, strike::end(striking).await)
+}
+
+/// Writes what the attack needs.
+async fn prepare(attack: &Attack, server: &Server) -> std::io::Result<()> {
+    let stage = Stage::new(server.address, 1, false, Instant::now(), 0);
+    let preparing = (attack.prepare)(Arc::new(stage));
+    timeout(PREPARING, preparing).await?
+}
+
+/// Begins the bystander's session or TTL, which is renewed from then on.
+async fn keep(
+    attack: &Attack,
+    server: &Server,
+    notes: &mut Vec<String>,
+) -> Option<(Keeper, JoinHandle<()>)> {
+    match Keeper::begin(attack.face, server.address, TTL).await {
+        Ok(keeper) => {
+            let own = keeper.clone();
+            Some((keeper, tokio::spawn(async move { own.keep().await })))
+        }
+        Err(error) => {
+            notes.push(format!("no session or TTL: {error}"));
+            None
+        }
+    }
+}
