@@ -24,7 +24,7 @@ use super::proxy_header;
 use super::splice::{self, RequestActivity};
 use crate::config::ConnectionsPerAddress;
 use crate::face::server::{
-    Arrival, Connection, ConnectionPermits, LeftOut, LogLimit, TooMany, configure_socket,
+    Arrival, Connection, ConnectionPermits, LogLimit, OmittedLines, TooMany, configure_socket,
 };
 use crate::gateway::faces;
 use crate::model::FaceName;
@@ -151,7 +151,7 @@ impl Forwarder {
             // The client may be gone, or read nothing.
             let _written = stream.try_write(words);
         }
-        if let Some(LeftOut(left_out)) = LIMIT.permit(peer.ip()) {
+        if let Some(OmittedLines(left_out)) = LIMIT.permit(peer.ip()) {
             tracing::warn!(face = face.as_str(), %peer, left_out, "connection refused: {why}");
         }
     }
