@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
+use socket2::SockRef;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -267,6 +268,8 @@ impl Forwarder {
         tokio::select! {
             ended = splice::run(&mut stream, &mut leader, &activity) => {
                 if let Err(error) = ended {
+                    // A reset: a regular end would wait behind what the leader does not read, and the leader would not see it.
+                    let _set = SockRef::from(leader.get_ref().0).set_linger(Some(Duration::ZERO));
                     tracing::debug!(face = face.as_str(), peer = %ends.peer, %error, "connection broken");
                 }
             }
