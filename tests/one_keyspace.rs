@@ -5,6 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use kubekv::guard;
+use kubekv::space::Keyspace;
+use kubekv::store::{MemoryStore, Store as _};
+use prometheus_client::registry::Registry;
 use support::faces;
 use support::http_client::{Answer, request, unpack};
 
@@ -248,4 +252,40 @@ async fn list_index_matches_its_entries_during_writes() {
             assert_eq!(shown, there, "{face}'s list at {index}");
         }
     }
+}
+
+#[tokio::test]
+async fn full_keyspace_refuses_what_makes_it_grow_and_says_how_to_go_on() {
+    let store = Arc::new(MemoryStore::new());
+    let admit = guard::for_store(store.limits(), 19_000);
+    let opened = Keyspace::open(store, admit, &mut Registry::default()).await;
+    let faces = Faces(faces::both_of(opened.unwrap().0).await);
+    let large = "x".repeat(9_000);
+    for key in ["a", "b"] {
+        assert_eq!(faces.consul("PUT", key, &large).await.text(), "true");
+    }
+    let create = "/v1/session/create";
+    for refused in [
+        faces.consul("PUT", "c", &large).await,
+        request(faces.0.consul, "PUT", create, &[], b"").await,
+    ] {
+        assert_eq!(refused.status, 500);
+        assert!(
+            refused.text().contains("--memory-limit"),
+            "{}",
+            refused.text()
+        );
+    }
+    let form = format!("value={large}");
+    let refused = faces.etcd("PUT", "c", &form).await;
+    assert_eq!(refused.status, 500);
+    let refused = refused.json();
+    assert_eq!(refused["errorCode"], 300);
+    let cause = refused["cause"].as_str().unwrap();
+    assert!(cause.contains("--memory-limit"), "{cause}");
+    // What needs no more goes on: the same value, reads, and deletions.
+    assert_eq!(faces.consul("PUT", "b", &large).await.text(), "true");
+    assert_eq!(faces.shown("a").await, large);
+    assert_eq!(faces.etcd("DELETE", "a", "").await.status, 200);
+    assert_eq!(faces.etcd("PUT", "c", &form).await.status, 201);
 }

@@ -70,4 +70,19 @@ pub(crate) fn requests(bench: &mut Criterion) {
             .iter(|| gateway.put("elsewhere", "news"));
     });
     drop(watches);
+
+    let mut watches: Vec<_> = (0..1_000)
+        .map(|_| {
+            let all = KeyRange::Prefix(Key::user(""));
+            gateway.space.watch(&Caller::System, vec![all])
+        })
+        .collect();
+    bench.bench_function("put/into 1,000 watches", |bench| {
+        bench.iter(|| {
+            runtime.block_on(gateway.put("elsewhere", "news"));
+            for watch in &mut watches {
+                assert!(watch.try_next().is_some_and(|next| next.is_ok()));
+            }
+        });
+    });
 }

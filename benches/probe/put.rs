@@ -75,9 +75,8 @@ impl Sender for Writer {
         match &mut self.to {
             Connection::Raw(raw, version) => {
                 let was = version.take_if(|_| self.key_choice == KeyChoice::Update);
-                // As long as the names kubekv makes.
-                let name = format!("bench.{name}-0123456789abcdef");
-                *version = Some(raw.put(&name, self.count, was.as_deref()).await);
+                let key = format!("bench/{name}");
+                *version = Some(raw.put(&key, self.count, was.as_deref()).await);
             }
             Connection::Etcd(etcd) => {
                 let value = format!("{:0VALUE_BYTES$}", self.count);

@@ -4,6 +4,7 @@ use http::{Method, Request};
 use http_body_util::BodyExt;
 use kube::client::Body;
 use kube::{Client, Config};
+use kubekv::store::kubernetes::object_name;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -45,10 +46,12 @@ impl RawApiServer {
         }
     }
 
-    /// Creates an object, or replaces the one of this version; returns its new version.
-    pub async fn put(&self, name: &str, count: u64, version: Option<&str>) -> String {
+    /// Creates the object of a key, or replaces the one of this version; returns its new version.
+    pub async fn put(&self, key: &str, count: u64, version: Option<&str>) -> String {
+        let name = object_name(key.as_bytes());
         let mut object = self.object.clone();
-        object["metadata"]["name"] = name.into();
+        object["metadata"]["name"] = name.as_str().into();
+        object["spec"]["key"] = key.into();
         object["spec"]["stamp"]["sequence"] = count.into();
         let (method, uri) = match version {
             None => (Method::POST, format!("{}?{QUERY}", self.path)),

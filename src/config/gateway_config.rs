@@ -23,12 +23,28 @@ pub struct Config {
     pub node_name: String,
     /// The name of the one datacenter in Consul's answers.
     pub datacenter: String,
+    /// Host names by which clients may address the gateway, besides those that no public name can be; `*.DOMAIN` for all in a
+    /// domain.
+    pub hosts: Vec<String>,
     /// The limit of open connections, over all faces.
     pub max_connections: usize,
+    /// The limits of open connections of one client's address.
+    pub connections_per_address: ConnectionsPerAddress,
+    /// The memory that the gateway may use, in bytes; `None` to find out what the process may use.
+    pub memory_limit: Option<u64>,
     /// How long leadership of a shared store lasts without a heartbeat.
     pub lead_duration: Duration,
     /// The log settings.
     pub log: LogConfig,
+}
+
+/// How many connections one client's address may have open over each face; `None` for no limit but its part of all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionsPerAddress {
+    /// Over Consul's HTTP API.
+    pub consul: Option<usize>,
+    /// Over etcd's API.
+    pub etcd: Option<usize>,
 }
 
 /// The listen addresses of the faces, the admin port and the relay; `None` is off.

@@ -54,7 +54,7 @@ const fn text(
 }
 
 /// Every option, in the order of the help text.
-pub const OPTIONS: [OptionSpec; 21] = [
+pub const OPTIONS: [OptionSpec; 25] = [
     text(
         "store",
         "URL",
@@ -144,6 +144,14 @@ pub const OPTIONS: [OptionSpec; 21] = [
         "The client URLs that etcd's /v2/members returns, http://HOST:PORT; clients connect to them next",
     ),
     text(
+        "host",
+        "NAME[,NAME...]",
+        "none",
+        "Host names by which clients address this gateway, besides addresses, names without a dot, those that are advertised, \
+         and *.svc, *.local, *.internal, *.localhost. *.DOMAIN stands for all names in a domain. Requests for others are \
+         refused, because web pages could make them",
+    ),
+    text(
         "node-name",
         "NAME",
         "the host's name",
@@ -161,6 +169,27 @@ pub const OPTIONS: [OptionSpec; 21] = [
         kind: ValueKind::Number,
         help: "The limit of open connections, over all faces; connections beyond it are closed at once",
         default: "20000",
+    },
+    text(
+        "memory-limit",
+        "SIZE|auto",
+        "auto",
+        "The memory the gateway may use, in bytes or as 512MiB, 2GiB: what requests, answers, watches and entries may take \
+         are shares of it. With auto, the limit of the control group, or half of the machine's memory where there is none",
+    ),
+    OptionSpec {
+        name: "consul-connections-per-address",
+        value: "COUNT",
+        kind: ValueKind::Number,
+        help: "The limit of open connections of one client address (IPv6: its first 64 bits) over Consul's API; 0 for none",
+        default: "200",
+    },
+    OptionSpec {
+        name: "etcd-connections-per-address",
+        value: "COUNT",
+        kind: ValueKind::Number,
+        help: "The same over etcd's API, where dockerd holds a connection for each network",
+        default: "0",
     },
     OptionSpec {
         name: "lead-duration",

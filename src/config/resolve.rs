@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::settings::{Setting, SettingOrigin, Settings};
 use super::{
-    Config, ConfigError, Listen, LogConfig, access, address, advertise, log, names, options, relay,
-    store,
+    Config, ConfigError, ConnectionsPerAddress, Listen, LogConfig, access, address, advertise,
+    hosts, log, memory_size, names, options, relay, store,
 };
 
 /// The upper limit of `max-connections`.
@@ -36,11 +36,20 @@ pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
             None => names::host(),
         },
         datacenter: names::datacenter(&given.or_default("datacenter")?)?,
+        hosts: match given.0.take("host") {
+            Some(setting) => hosts::parse(&setting)?,
+            None => Vec::new(),
+        },
         max_connections: usize::try_from(number(
             &given.or_default("max-connections")?,
             MAX_CONNECTIONS,
         )?)
         .unwrap_or(usize::MAX),
+        connections_per_address: ConnectionsPerAddress {
+            consul: count_or_none(&given.or_default("consul-connections-per-address")?)?,
+            etcd: count_or_none(&given.or_default("etcd-connections-per-address")?)?,
+        },
+        memory_limit: memory_size::parse(&given.or_default("memory-limit")?)?,
         lead_duration: Duration::from_secs(number(
             &given.or_default("lead-duration")?,
             MAX_LEAD_DURATION,
@@ -111,6 +120,17 @@ fn switch(setting: &Setting) -> Result<bool, ConfigError> {
             format!("{other:?} is neither true nor false"),
         )),
     }
+}
+
+/// A number of connections; `None` for 0.
+fn count_or_none(setting: &Setting) -> Result<Option<usize>, ConfigError> {
+    let count = setting.text.parse::<usize>().ok();
+    let most = usize::try_from(MAX_CONNECTIONS).unwrap_or(usize::MAX);
+    let count = count.filter(|count| *count <= most).ok_or_else(|| {
+        let what = format!("{:?} is not a number from 0 to {most}", setting.text);
+        ConfigError::at(&setting.origin, what)
+    })?;
+    Ok((count > 0).then_some(count))
 }
 
 /// A number from 1 to `max`.

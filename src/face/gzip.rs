@@ -7,8 +7,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::{HeaderMap, header};
 
-/// Bodies longer than this, in bytes, are compressed on a blocking thread, so that they do not delay other requests.
-const LONG: usize = 16 << 10;
+use crate::fairness::{Cost, Fairness, Overloaded};
+use crate::model::Flow;
 
 /// Whether the client accepts gzip: the last `gzip` of the first `Accept-Encoding`, with a weight above 0.
 pub(crate) fn accepted(headers: &HeaderMap) -> bool {
@@ -35,20 +35,21 @@ fn weight_of_gzip(coding: &str) -> Option<f64> {
     Some(weight)
 }
 
-/// Compresses a body.
-pub(crate) async fn compress(body: Bytes) -> Bytes {
-    if body.len() <= LONG {
-        return compress_now(&body);
+/// Compresses a body; one that is not short on a heavy thread, in the flow's turn.
+pub(crate) async fn compress(
+    fairness: &Fairness,
+    flow: Flow,
+    body: Bytes,
+) -> Result<Bytes, Overloaded> {
+    let cost = Cost::new(0, body.len());
+    if cost.is_small() {
+        return Ok(compress_now(&body));
     }
-    let plain = body.clone();
-    // Only a runtime that is shutting down loses the task.
-    tokio::task::spawn_blocking(move || compress_now(&plain))
-        .await
-        .unwrap_or_default()
+    fairness.run(flow, cost, move || compress_now(&body)).await
 }
 
 /// Compresses fast rather than well: a list is encoded again after each change, and shrinks tenfold either way.
-fn compress_now(body: &[u8]) -> Bytes {
+pub(crate) fn compress_now(body: &[u8]) -> Bytes {
     let capacity = body.len() / 4 + 64;
     let mut encoder = GzEncoder::new(Vec::with_capacity(capacity), Compression::fast());
     // Writing to memory does not fail.

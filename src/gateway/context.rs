@@ -10,6 +10,7 @@ use super::servers::ServerFactory;
 use super::stores::Stores;
 use crate::admin::Health;
 use crate::config::Config;
+use crate::fairness::Fairness;
 use crate::store::StoreError;
 use crate::store::shared::{Candidate, Metrics as StoreMetrics, Relay};
 
@@ -23,6 +24,8 @@ pub(super) struct GatewayContext {
     pub(super) certificate: Arc<RelayCertificate>,
     pub(super) relay_metrics: relay::RelayMetrics,
     pub(super) store_metrics: StoreMetrics,
+    /// What all clients share, whichever term and face serves them.
+    pub(super) fairness: Fairness,
 }
 
 impl GatewayContext {

@@ -6,10 +6,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Config, Listen};
-use crate::face::http::{HttpLimits, HttpProtocol};
+use crate::config::{Config, ConnectionsPerAddress, Listen};
+use crate::face::http::{AllowedHosts, HttpLimits, HttpProtocol};
 use crate::face::server::{Protocol, Stopping};
 use crate::face::{consul, etcd};
+use crate::fairness::Fairness;
 use crate::model::FaceName;
 use crate::space::Keyspace;
 
@@ -19,6 +20,8 @@ pub(super) struct FaceRow {
     pub(super) name: FaceName,
     /// Where it listens, in the configuration and among the bound ports.
     pub(super) address: fn(&mut Listen) -> &mut Option<SocketAddr>,
+    /// How many connections one client's address may have open.
+    pub(super) most_per_client: fn(&ConnectionsPerAddress) -> Option<usize>,
     /// The name of a relayed connection's face in the TLS handshake (ALPN, RFC 7301).
     pub(super) alpn: &'static [u8],
     /// How long the real server holds a request while there is no leader. A standby answers then: later, the client's own
@@ -33,6 +36,7 @@ pub(super) struct FaceRow {
 static CONSUL: FaceRow = FaceRow {
     name: FaceName::Consul,
     address: |listen| &mut listen.consul,
+    most_per_client: |limits| limits.consul,
     alpn: b"kubekv/consul",
     hold: consul::HOLD,
     protocol: |options, space, stopping| {
@@ -41,20 +45,24 @@ static CONSUL: FaceRow = FaceRow {
             stopping,
             node: options.node_name.clone(),
             datacenter: options.datacenter.clone(),
+            fairness: options.fairness.clone(),
         });
-        Arc::new(HttpProtocol::new(router, HttpLimits::default()))
+        let http = HttpProtocol::new(router, HttpLimits::default());
+        let http = http.bounding_bodies(&options.fairness, consul::body_refused);
+        let http = http.answering_too_many_connections(consul::TOO_MANY_CONNECTIONS);
+        Arc::new(http.allowing_hosts(&options.hosts))
     },
-    no_leader: |_options| {
-        Arc::new(HttpProtocol::new(
-            consul::no_leader(),
-            HttpLimits::default(),
-        ))
+    no_leader: |options| {
+        let http = HttpProtocol::new(consul::no_leader(), HttpLimits::default());
+        let http = http.answering_too_many_connections(consul::TOO_MANY_CONNECTIONS);
+        Arc::new(http.allowing_hosts(&options.hosts))
     },
 };
 
 static ETCD2: FaceRow = FaceRow {
     name: FaceName::Etcd2,
     address: |listen| &mut listen.etcd,
+    most_per_client: |limits| limits.etcd,
     alpn: b"kubekv/etcd2",
     hold: etcd::HOLD,
     protocol: |options, space, stopping| {
@@ -62,13 +70,17 @@ static ETCD2: FaceRow = FaceRow {
             space,
             stopping,
             advertise: options.etcd_advertise.clone(),
+            fairness: options.fairness.clone(),
         });
         let http = HttpProtocol::new(router, HttpLimits::default());
+        let http = http.bounding_bodies(&options.fairness, etcd::body_refused);
+        let http = http.allowing_hosts(&options.hosts);
         Arc::new(http.refusing_grpc(etcd::NO_GRPC))
     },
     no_leader: |options| {
         let router = etcd::no_leader(options.etcd_advertise.clone());
-        Arc::new(HttpProtocol::new(router, HttpLimits::default()))
+        let http = HttpProtocol::new(router, HttpLimits::default());
+        Arc::new(http.allowing_hosts(&options.hosts))
     },
 };
 
@@ -98,11 +110,23 @@ pub(super) struct FaceOptions {
     etcd_advertise: Vec<String>,
     node_name: String,
     datacenter: String,
+    hosts: AllowedHosts,
+    /// Shared by all faces, and by every term of leadership.
+    fairness: Fairness,
+}
+
+/// The host names by which clients may address a gateway: those of `--host`, and those it advertises.
+pub(super) fn hosts(config: &Config) -> AllowedHosts {
+    let authority = |url: &String| Some(url.parse::<http::Uri>().ok()?.host()?.to_owned());
+    let advertised = config.etcd_advertise.iter().filter_map(authority);
+    let relay = config.relay_advertise.iter().filter_map(authority);
+    AllowedHosts::new(config.hosts.iter().cloned().chain(advertised).chain(relay))
 }
 
 impl FaceOptions {
     /// Takes them from a configuration, which is taken apart so that no option can be forgotten.
-    pub(super) fn of(config: &Config) -> Self {
+    pub(super) fn of(config: &Config, fairness: &Fairness) -> Self {
+        let hosts = hosts(config);
         let Config {
             store: _opened,
             store_access: _of_the_store,
@@ -110,7 +134,10 @@ impl FaceOptions {
             etcd_advertise,
             node_name,
             datacenter,
+            hosts: _among_these,
             max_connections: _of_all_servers,
+            connections_per_address: _of_each_server,
+            memory_limit: _of_fairness,
             lead_duration: _of_leadership,
             relay_advertise: _of_the_relay,
             log: _of_the_process,
@@ -119,6 +146,8 @@ impl FaceOptions {
             etcd_advertise,
             node_name,
             datacenter,
+            hosts,
+            fairness: fairness.clone(),
         }
     }
 }

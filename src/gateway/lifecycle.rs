@@ -18,6 +18,7 @@ use super::standby::Standby;
 use super::stores::{LeadershipTerm, Stores};
 use crate::admin::{self, GatewayInfo, Health, Phase};
 use crate::config::Config;
+use crate::fairness::{self, Fairness, MemoryLimits};
 use crate::store::shared::{Members, Metrics as StoreMetrics};
 
 /// A stage that a gateway reaches, reported once each.
@@ -55,13 +56,14 @@ pub async fn run_with_stages(
     let ports = listeners
         .ports()
         .map_err(|error| Error::Fatal(format!("a listener has no address: {error}")))?;
-    let servers = ServerFactory::new(&mut registry, config.max_connections);
+    let servers = ServerFactory::new(&mut registry, &config);
     let relay_metrics = relay::RelayMetrics::register(&mut registry);
     let store_metrics = if config.store.is_shared() {
         StoreMetrics::register(&mut registry)
     } else {
         StoreMetrics::default()
     };
+    let fairness = share_memory(&config, &mut registry);
     let info = GatewayInfo {
         name: config.node_name.clone(),
         faces: faces::addresses(ports),
@@ -81,6 +83,7 @@ pub async fn run_with_stages(
         certificate: Arc::new(certificate),
         relay_metrics,
         store_metrics,
+        fairness,
     };
     let outcome = Gateway(context)
         .live(listeners, pin!(shutdown), report)
@@ -88,6 +91,23 @@ pub async fn run_with_stages(
     // Last of all: until here the admin port answers that the gateway drains.
     admin_server.drain().await;
     outcome
+}
+
+/// What all clients share, within the memory that the configuration or the system allows.
+fn share_memory(config: &Config, registry: &mut Registry) -> Fairness {
+    let memory = config.memory_limit.unwrap_or_else(fairness::memory_limit);
+    let limits = MemoryLimits::of_memory(memory);
+    tracing::info!(
+        memory_limit = limits.memory,
+        entries = limits.entries,
+        bodies = limits.bodies,
+        answers = limits.answers,
+        watch_queues = limits.watch_queues,
+        "memory is shared out, in bytes"
+    );
+    let fairness = Fairness::new(limits);
+    fairness.register(registry);
+    fairness
 }
 
 /// The reason why a keyspace is served no more.

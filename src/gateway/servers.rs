@@ -6,14 +6,17 @@ use std::sync::Arc;
 use axum::Router;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::faces::FaceRow;
+use super::faces::{self, FaceRow};
 use super::file_limit;
 use super::relay::RelayListener;
-use crate::face::http::{HttpLimits, HttpProtocol};
-use crate::face::server::{Arrival, LeadershipCheck, Protocol, Server, ServerMetrics, Stopping};
+use crate::config::{Config, ConnectionsPerAddress};
+use crate::face::http::{AllowedHosts, HttpLimits, HttpProtocol};
+use crate::face::server::{
+    Arrival, ConnectionPermits, LeadershipCheck, Protocol, Server, ServerMetrics, Stopping,
+};
 use crate::model::FaceName;
 
 /// The connections of the admin port, with permits of its own: it answers when the faces are at their limit.
@@ -37,26 +40,34 @@ pub(super) struct Servers {
 #[derive(Clone, Debug)]
 pub(super) struct ServerFactory {
     metrics: ServerMetrics,
-    pub(super) permits: Arc<Semaphore>,
+    pub(super) permits: ConnectionPermits,
+    pub(super) per_address: ConnectionsPerAddress,
+    /// The names by which clients may address the gateway.
+    hosts: AllowedHosts,
 }
 
 impl ServerFactory {
-    /// With permits for so many connections, or fewer where the limit of open files is lower.
-    pub(super) fn new(registry: &mut Registry, max_connections: usize) -> Self {
+    /// With permits for as many connections as the configuration says, or fewer where the limit of open files is lower.
+    pub(super) fn new(registry: &mut Registry, config: &Config) -> Self {
+        let connections = file_limit::connections(config.max_connections);
         Self {
             metrics: ServerMetrics::register(registry),
-            permits: Arc::new(Semaphore::new(file_limit::connections(max_connections))),
+            permits: ConnectionPermits::new(connections),
+            per_address: config.connections_per_address,
+            hosts: faces::hosts(config),
         }
     }
 
     /// The server of a face.
     pub(super) fn server(&self, face: FaceName, leadership: LeadershipCheck) -> Server {
-        let permits = Arc::clone(&self.permits);
+        let permits = self.permits.clone();
+        let most = (faces::row(face).most_per_client)(&self.per_address);
         Server::new(face.as_str(), permits, self.metrics.clone(), leadership)
+            .with_most_per_client(most)
     }
 
     fn admin(&self) -> Server {
-        let permits = Arc::new(Semaphore::new(ADMIN_CONNECTIONS));
+        let permits = ConnectionPermits::new(ADMIN_CONNECTIONS);
         let leadership = LeadershipCheck::default();
         Server::new("admin", permits, self.metrics.clone(), leadership)
     }
@@ -126,7 +137,8 @@ impl Servers {
         router: Router,
     ) {
         if let Some(listener) = listener {
-            let http = Arc::new(HttpProtocol::new(router, HttpLimits::default()));
+            let http = HttpProtocol::new(router, HttpLimits::default());
+            let http = Arc::new(http.allowing_hosts(&factory.hosts));
             self.tasks
                 .spawn(factory.admin().serve(listener, http, self.stopping()));
         }

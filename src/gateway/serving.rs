@@ -16,7 +16,7 @@ use super::stores::LeadershipTerm;
 use crate::admin::KeyspaceMetrics;
 use crate::face::server::{Arrival, LeadershipCheck};
 use crate::guard;
-use crate::model::FaceName;
+use crate::model::{Caller, FaceName};
 use crate::space::Keyspace;
 use crate::store::shared::Members;
 
@@ -40,8 +40,12 @@ impl ServingGateway {
     ) -> Result<Self, Error> {
         let mut registry = Registry::with_prefix("kubekv");
         let store = Arc::clone(&term.store);
-        let admit = guard::for_store(store.limits());
-        let (space, expiry) = Keyspace::open(store, admit, &mut registry).await?;
+        let entries_bytes = u64::MAX;
+        let admit = guard::for_store(store.limits(), entries_bytes);
+        let admitting = Arc::clone(&admit);
+        let (space, expiry) = Keyspace::open(store, admitting, &mut registry).await?;
+        guard::register_limit(entries_bytes, &mut registry);
+        admit.observe(space.read(&Caller::System).keyspace_bytes());
         let mut listeners = match listeners {
             Some(shared) => shared
                 .listeners()
@@ -112,7 +116,7 @@ fn serve(
     space: &Keyspace,
     leadership: &LeadershipCheck,
 ) -> Servers {
-    let options = FaceOptions::of(&context.config);
+    let options = FaceOptions::of(&context.config, &context.fairness);
     let mut servers = Servers::new();
     for (name, listener) in listeners.faces {
         let face = faces::row(name);

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use super::context::GatewayContext;
 use super::error::Error;
 use super::faces::{self, FaceOptions};
 use super::listeners::SharedListeners;
-use super::relay::{Forwarder, NoLeaderAnswers, StandbyMode};
+use super::relay::{self, Forwarder, NoLeaderAnswers, StandbyMode};
 use crate::face::server::{Arrival, LeadershipCheck};
 use crate::model::FaceName;
 use crate::store::shared::Members;
@@ -33,7 +33,7 @@ impl Standby {
         let (Some(members), Some(listeners)) = (members, listeners) else {
             return Ok(Self { mode, forwarders });
         };
-        let options = FaceOptions::of(&context.config);
+        let options = FaceOptions::of(&context.config, &context.fairness);
         let no_leader = faces::all().map(|face| {
             let server = context
                 .servers
@@ -45,7 +45,9 @@ impl Standby {
             members: members.clone(),
             relays: context.relay().is_some(),
             no_leader: NoLeaderAnswers(no_leader.collect()),
-            permits: Arc::clone(&context.servers.permits),
+            permits: context.servers.permits.clone(),
+            per_address: context.servers.per_address,
+            connecting: Arc::new(Semaphore::new(relay::CONNECTING)),
             metrics: context.relay_metrics.clone(),
         };
         let listeners = listeners.listeners();

@@ -1,23 +1,42 @@
-//! Size bounds: a change must fit the store it is written to.
+//! Size bounds: a change must fit the store it is written to, and the keyspace the memory it is given.
 
+use super::size_limit::SizeLimit;
 use crate::model::{Caller, Record, Target, Write};
 use crate::space::{Admit, Denied, Draft, Visibility};
 use crate::store::Limits;
 
 /// The most bytes of keys and new values a client may write in one request. A store takes more in one commit: what
 /// a lease has locked is written again when it ends, in one commit too.
-const REQUEST_BYTES: usize = 64 << 20;
+pub const REQUEST_BYTES: usize = 64 << 20;
 
-/// Lets everybody see and change everything, within the limits of the store.
-#[derive(Clone, Copy, Debug)]
+/// Lets everybody see and change everything, within the limits of the store and of the memory.
+#[derive(Debug)]
 pub struct Bounds {
     limits: Limits,
+    size_limit: SizeLimit,
 }
 
 impl Bounds {
-    /// A guard for a store with these limits.
+    /// A guard for a store with these limits, of a keyspace of any size.
     pub fn new(limits: Limits) -> Self {
-        Self { limits }
+        Self {
+            limits,
+            size_limit: SizeLimit::new(u64::MAX),
+        }
+    }
+
+    /// The same with a limit for the memory that all entries may take, in bytes.
+    #[must_use]
+    pub fn with_entries_bytes(self, entries_bytes: u64) -> Self {
+        Self {
+            size_limit: SizeLimit::new(entries_bytes),
+            ..self
+        }
+    }
+
+    /// Takes note of the size of a keyspace that was opened, in bytes: the log says where it is near the limit or beyond.
+    pub fn observe(&self, keyspace_bytes: u64) {
+        self.size_limit.observe(keyspace_bytes);
     }
 
     fn check_write(&self, write: &Write) -> Result<usize, Denied> {
@@ -47,7 +66,9 @@ impl Bounds {
 }
 
 impl Admit for Bounds {
-    fn check(&self, caller: &Caller, _draft: &Draft<'_>, writes: &[Write]) -> Result<(), Denied> {
+    fn check(&self, caller: &Caller, draft: &Draft<'_>, writes: &[Write]) -> Result<(), Denied> {
+        let keyspace_bytes = draft.keyspace_bytes();
+        self.observe(keyspace_bytes);
         // The gateway's own records are made here, not by clients; what ends must be able to end.
         if *caller == Caller::System {
             return Ok(());
@@ -68,7 +89,7 @@ impl Admit for Bounds {
                 "{bytes} bytes in one request are more than the limit of {limit} bytes"
             )));
         }
-        Ok(())
+        self.size_limit.check(keyspace_bytes, writes)
     }
 
     fn visibility(&self, _caller: &Caller) -> Visibility {
@@ -89,7 +110,7 @@ mod tests {
     async fn bounds_apply_to_operators_but_not_to_the_gateway_itself() {
         let store = Arc::new(MemoryStore::new());
         let limits = store.limits();
-        let guard = crate::guard::for_store(limits);
+        let guard = crate::guard::for_store(limits, u64::MAX);
         let mut registry = prometheus_client::registry::Registry::default();
         let (space, _expiry) = Keyspace::open(store, guard, &mut registry).await.unwrap();
         let client = Caller::Client {
@@ -112,5 +133,45 @@ mod tests {
             let too_long = matches!(done, Err(ChangeError::Denied(Denied::ValueTooLong { .. })));
             assert_eq!(too_long, bounded, "{caller:?}");
         }
+    }
+    async fn put(space: &Keyspace, caller: &Caller, key: &str, bytes: usize) -> Result<(), Denied> {
+        let put = |draft: &mut Draft<'_>| {
+            let mut record = draft.successor(&Key::user(key));
+            record.value = vec![b'v'; bytes].into();
+            draft.put(&Key::user(key), record);
+            Ok::<_, Infallible>(())
+        };
+        match space.commit(caller, put).await {
+            Ok(_) => Ok(()),
+            Err(ChangeError::Denied(denied)) => Err(denied),
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn full_keyspace_takes_what_makes_room_and_the_gateways_own_records() {
+        let store = Arc::new(MemoryStore::new());
+        let guard = crate::guard::for_store(store.limits(), 10_000);
+        let mut registry = prometheus_client::registry::Registry::default();
+        let (space, _expiry) = Keyspace::open(store, guard, &mut registry).await.unwrap();
+        let client = Caller::Client {
+            face: FaceName::Consul,
+            peer: "127.0.0.1:1".parse().unwrap(),
+            principal: Principal::Anonymous,
+        };
+        for key in ["a", "b"] {
+            put(&space, &client, key, 4_000).await.unwrap();
+        }
+        let full = put(&space, &client, "c", 1_000).await.unwrap_err();
+        let words = "the entries take 0 of 0 MiB of memory that they may take: delete some, or give the gateway more \
+                     (--memory-limit)";
+        assert_eq!(full.to_string(), words);
+        put(&space, &client, "a", 4_000).await.unwrap();
+        put(&space, &client, "b", 5_200).await.unwrap_err();
+        put(&space, &Caller::System, "own", 5_000).await.unwrap();
+        put(&space, &client, "a", 10).await.unwrap();
+        let delete = |draft: &mut Draft<'_>| Ok::<_, Infallible>(draft.delete(&Key::user("own")));
+        assert!(space.commit(&client, delete).await.unwrap().reply);
+        put(&space, &client, "c", 1_000).await.unwrap();
     }
 }

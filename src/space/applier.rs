@@ -33,7 +33,7 @@ impl Applier {
         Self {
             current: ArcSwap::default(),
             history: History::default(),
-            watches: Arc::default(),
+            watches: Arc::new(Watches::new()),
             freshness: Arc::default(),
             timers: Timers::start(),
             deleted: Mutex::default(),
@@ -184,7 +184,7 @@ mod tests {
             });
             let mut ended = 0;
             while ended < WRITES {
-                let (due, _) = applier.timers.take_due();
+                let (due, _) = applier.timers.take_due(usize::MAX);
                 let current = applier.current();
                 for item in due {
                     let Timed::Entry(key) = item else { continue };

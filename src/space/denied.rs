@@ -23,6 +23,17 @@ pub enum Denied {
     /// The request changes more than one commit can hold.
     #[error("{0}")]
     TooMuch(String),
+    /// The keyspace takes all the memory it may, and the change would make it grow.
+    #[error(
+        "the entries take {} of {} MiB of memory that they may take: delete some, or give the gateway more (--memory-limit)",
+        .bytes >> 20, .limit >> 20
+    )]
+    KeyspaceFull {
+        /// The bytes that the entries take.
+        bytes: u64,
+        /// The most allowed.
+        limit: u64,
+    },
     /// The caller has no right to it.
     #[error("permission denied: {0}")]
     Forbidden(String),

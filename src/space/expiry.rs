@@ -14,27 +14,48 @@ use crate::model::{Caller, Cause, DirMark, Key};
 
 /// The serving clock is read at least this often.
 const TICK: Duration = Duration::from_millis(250);
-/// Ends written side by side, so that many at once share an fsync without crowding out clients.
-const MAX_CONCURRENT: usize = 256;
+/// Commits written side by side, so that many ends at once share an fsync without crowding out clients.
+const MAX_CONCURRENT: usize = 64;
+/// How many ends are taken up before others have their turn.
+const PER_TURN: usize = 256;
+/// How many lock delays end in one commit: no client is told of them.
+const DELAYS_AT_ONCE: usize = 64;
+/// How many entries end with one lease or directory in one commit: clients' changes are not decided meanwhile.
+const ENTRIES_AT_ONCE: usize = 1_000;
 /// How long until an end that could not be written is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// How much of something has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// Nothing: somebody renewed, changed or deleted it meanwhile.
+    Nothing,
+    /// It is not all written in this commit.
+    Part,
+    /// All of it, or all that is not noted in a record of its own.
+    Whole,
+}
 
 /// Ends leases, entries and lock delays when their time is up, for as long as it is polled.
 pub(crate) async fn run(space: Keyspace) {
     let permits = Arc::new(Semaphore::new(MAX_CONCURRENT));
     loop {
-        let (due, next) = space.timers().take_due();
-        for item in due {
+        let (due, next) = space.timers().take_due(PER_TURN);
+        for items in commits(due) {
             let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
                 return;
             };
             let space = space.clone();
             tokio::spawn(async move {
-                end(&space, item).await;
+                end(&space, items).await;
                 drop(permit);
             });
         }
         space.tidy();
+        if next == Some(Duration::ZERO) {
+            tokio::task::yield_now().await;
+            continue;
+        }
         let wait = next.map_or(TICK, |next| next.clamp(Duration::from_millis(1), TICK));
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
@@ -43,39 +64,67 @@ pub(crate) async fn run(space: Keyspace) {
     }
 }
 
-async fn end(space: &Keyspace, item: Timed) {
+/// What is to end, by the commits it ends in: lock delays together, anything else by itself.
+fn commits(due: Vec<Timed>) -> Vec<Vec<Timed>> {
+    let (delays, others): (Vec<_>, Vec<_>) = due
+        .into_iter()
+        .partition(|item| matches!(item, Timed::Delay(_)));
+    let mut commits: Vec<_> = others.into_iter().map(|item| vec![item]).collect();
+    commits.extend(delays.chunks(DELAYS_AT_ONCE).map(<[Timed]>::to_vec));
+    commits
+}
+
+async fn end(space: &Keyspace, items: Vec<Timed>) {
     let done = space
         .commit_in_parts(&Caller::System, |draft, most| {
-            // Where there is a new timer by now, the item was refreshed. Timers are set before the view moves on, so a view that
-            // shows the refreshed entry is never without its timer.
-            !space.timers().is_set(&item) && decide(draft, &item, most)
+            let most = most.min(ENTRIES_AT_ONCE);
+            let end = |(place, item): (usize, &Timed)| {
+                // Where there is a new timer by now, the item was refreshed. Timers are set before the view moves on, so a
+                // view that shows the refreshed entry is never without its timer.
+                if space.timers().is_set(item) {
+                    Ended::Nothing
+                } else if place >= most {
+                    Ended::Part
+                } else {
+                    decide(draft, item, most)
+                }
+            };
+            items.iter().enumerate().map(end).collect::<Vec<_>>()
         })
         .await;
     let why = match done {
         Ok(done) => {
-            // Where it is none, somebody renewed, changed or deleted it meanwhile.
-            if done.reply {
-                space.count_expired(&item);
+            for (item, ended) in items.into_iter().zip(done.reply) {
+                match ended {
+                    Ended::Nothing => {}
+                    Ended::Part => {
+                        space.timers().go_on(item);
+                        continue;
+                    }
+                    Ended::Whole => space.count_expired(&item),
+                }
+                space.timers().finished(&item);
             }
-            space.timers().finished(&item);
             return;
         }
         Err(ChangeError::Refused { error, .. }) => match error {},
         Err(ChangeError::Denied(denied)) => denied.to_string(),
         Err(ChangeError::Failed(error)) => error.to_string(),
     };
-    space.count_postponed();
-    if space.timers().postpone(item, RETRY_AFTER) {
-        tracing::warn!(
-            why,
-            "could not write the end of something that ran out; will try again until it is written"
-        );
+    for item in items {
+        space.count_postponed();
+        if space.timers().postpone(item, RETRY_AFTER) {
+            tracing::warn!(
+                why,
+                "could not write the end of something that ran out; will try again until it is written"
+            );
+        }
     }
 }
 
-/// Ends it if it still runs out, with so many changes as there may be; says whether it did.
-fn decide(draft: &mut Draft<'_>, item: &Timed, most: usize) -> bool {
-    match item {
+/// Ends it if it still runs out, with so many changes as there may be.
+fn decide(draft: &mut Draft<'_>, item: &Timed, most: usize) -> Ended {
+    let done = match item {
         Timed::Lease(id) => {
             let done = draft.end_lease_by(*id, most);
             draft.because(Cause::Expire);
@@ -83,26 +132,32 @@ fn decide(draft: &mut Draft<'_>, item: &Timed, most: usize) -> bool {
         }
         Timed::Ending(id) => draft.go_on_ending(*id, most),
         Timed::Delay(key) => draft.delete(&lock_delay::record_key(key)),
-        Timed::Entry(key) => end_entry(draft, key),
-    }
+        Timed::Entry(key) => return end_entry(draft, key, most),
+    };
+    if done { Ended::Whole } else { Ended::Nothing }
 }
 
-fn end_entry(draft: &mut Draft<'_>, key: &Key) -> bool {
+fn end_entry(draft: &mut Draft<'_>, key: &Key, most: usize) -> Ended {
     let Some(entry) = draft.get(key).cloned() else {
-        return false;
+        return Ended::Nothing;
     };
     if entry.attrs().deadline.is_none() {
-        return false;
+        return Ended::Nothing;
     }
     draft.because(Cause::Expire);
     let Some(path) = key.node() else {
-        return draft.delete(key);
+        draft.delete(key);
+        return Ended::Whole;
     };
-    draft.subject(Key::user(path));
     if entry.attrs().dir == DirMark::No {
-        draft.delete(key)
+        draft.subject(Key::user(path));
+        draft.delete(key);
+    } else if draft.delete_part(path, most) {
+        // The directory goes last: until then it is still due, whatever happens to the gateway.
+        return Ended::Part;
     } else {
+        draft.subject(Key::user(path));
         draft.delete_tree(path);
-        true
     }
+    Ended::Whole
 }

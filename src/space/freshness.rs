@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
-use super::range_index::RangeIndex;
+use super::range_index::{CHANGES_AT_ONCE, RangeIndex};
 use crate::model::{Commit, KeyRange};
 
 /// Everything that was made from some ranges and is cached while they do not change.
@@ -17,7 +17,7 @@ pub(crate) struct Freshness {
 #[derive(Debug, Default)]
 struct Followed {
     items: RangeIndex<AtomicBool>,
-    /// The last commit whose changes were marked.
+    /// The last commit whose changes were marked, or are being marked.
     passed: u64,
 }
 
@@ -62,10 +62,18 @@ impl Freshness {
     pub(crate) fn pass(&self, commits: &[Arc<Commit>]) {
         let mut followed = self.followed.lock();
         for commit in commits {
-            followed
-                .items
-                .for_each_match(commit, |stale, _| stale.store(true, Ordering::Release));
+            // Before the lock is lent to others: what is followed from then on finds that its view is older.
             followed.passed = commit.revision;
+            let pass = followed.items.begin();
+            for part in commit.changes.chunks(CHANGES_AT_ONCE) {
+                followed.items.for_each_match(pass, part, |stale, _| {
+                    stale.store(true, Ordering::Release);
+                    true
+                });
+                if part.len() == CHANGES_AT_ONCE {
+                    MutexGuard::bump(&mut followed);
+                }
+            }
         }
     }
 }

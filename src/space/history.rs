@@ -15,11 +15,22 @@ const MAX_COMMITS: usize = 16_384;
 const SOFT_BYTES: usize = 32 << 20;
 /// Past this weight, in bytes, even fewer are kept.
 const MAX_BYTES: usize = 256 << 20;
+/// Commits looked at between two times that the lock is taken.
+const SLICE: usize = 256;
 
 /// The last commits, in order.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     window: RwLock<Window>,
+}
+
+/// Some commits of the past, in order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PastCommits {
+    /// The commits.
+    pub commits: Vec<Arc<Commit>>,
+    /// The revision to go on from; `None` where these are the last.
+    pub next: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -61,13 +72,18 @@ impl History {
         self.window.read().floor
     }
 
-    /// The first thing that `pick` finds in the commits from revision `from` on, or `Err` with the floor where some of
-    /// those are gone.
-    pub(crate) fn find<T>(
-        &self,
-        from: u64,
-        mut pick: impl FnMut(&Arc<Commit>) -> Option<T>,
-    ) -> Result<Option<T>, u64> {
+    /// How many commits there are from revision `from` on.
+    pub(crate) fn count_from(&self, from: u64) -> usize {
+        let window = self.window.read();
+        let before = window
+            .commits
+            .partition_point(|commit| commit.revision < from);
+        window.commits.len() - before
+    }
+
+    /// At most `most` commits from revision `from` on, or `Err` with the floor where some of those are gone. The lock is held
+    /// for as long as it takes to copy pointers to them.
+    pub(crate) fn slice(&self, from: u64, most: usize) -> Result<PastCommits, u64> {
         let window = self.window.read();
         if from <= window.floor {
             return Err(window.floor);
@@ -75,7 +91,29 @@ impl History {
         let start = window
             .commits
             .partition_point(|commit| commit.revision < from);
-        Ok(window.commits.range(start..).find_map(&mut pick))
+        let mut rest = window.commits.range(start..);
+        let commits: Vec<_> = rest.by_ref().take(most).map(Arc::clone).collect();
+        let next = rest.next().map(|commit| commit.revision);
+        Ok(PastCommits { commits, next })
+    }
+
+    /// The first thing that `pick` finds in the commits from revision `from` on, or `Err` with the floor where some of
+    /// those are gone. It looks at all of them: see [`History::slice`].
+    pub(crate) fn find<T>(
+        &self,
+        mut from: u64,
+        mut pick: impl FnMut(&Arc<Commit>) -> Option<T>,
+    ) -> Result<Option<T>, u64> {
+        loop {
+            let past = self.slice(from, SLICE)?;
+            if let Some(found) = past.commits.iter().find_map(&mut pick) {
+                return Ok(Some(found));
+            }
+            match past.next {
+                Some(next) => from = next,
+                None => return Ok(None),
+            }
+        }
     }
 }
 
@@ -147,5 +185,36 @@ mod tests {
         assert_eq!(history.find(8, |commit| Some(commit.revision)), Ok(Some(8)));
         assert_eq!(history.find(10, |commit| Some(commit.revision)), Ok(None));
         assert_eq!(history.find(7, |commit| Some(commit.revision)), Err(7));
+    }
+
+    #[test]
+    fn slices_follow_one_another_to_the_last_commit() {
+        let history = History::default();
+        // Revisions are not dense on a shared store.
+        let all: Vec<_> = (1..=1_000).map(|count| commit(count * 3, 1)).collect();
+        history.load(&all, 0);
+        let (mut seen, mut from) = (Vec::new(), Some(4));
+        while let Some(next) = from {
+            let past = history.slice(next, 7).unwrap();
+            assert!(past.commits.len() <= 7);
+            seen.extend(past.commits);
+            from = past.next;
+        }
+        assert_eq!(seen, all[1..]);
+        assert_eq!((history.count_from(4), history.count_from(3_001)), (999, 0));
+        assert_eq!(history.slice(3_001, 7), Ok(PastCommits::default()));
+    }
+
+    /// What looks at a commit may take its time: the next commit is not kept waiting.
+    #[test]
+    fn commits_are_looked_at_outside_the_lock() {
+        let history = History::default();
+        history.load(&[commit(8, 1)], 7);
+        let found = history.find(8, |_| {
+            history.push(&[commit(9, 1)]);
+            Some(())
+        });
+        assert_eq!(found, Ok(Some(())));
+        assert_eq!(history.slice(9, 1).unwrap().commits.len(), 1);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -12,13 +13,14 @@ use super::critical_section::{CriticalSection, Ticket, WriteLocks};
 use super::denied::Denied;
 use super::draft::Draft;
 use super::freshness::Fresh;
+use super::history::PastCommits;
 use super::in_flight::InFlight;
 use super::metrics::KeyspaceCounters;
 use super::timers::{Timed, Timers};
 use super::view::View;
 use super::visibility::{LeaseRight, Visibility};
 use super::watches::{Rights, Watch};
-use crate::model::{Caller, Commit, KeyRange, Lease, LeaseId, Proposal, time};
+use crate::model::{Caller, Commit, Flow, KeyRange, Lease, LeaseId, Proposal, time};
 use crate::store::{self, RetentionFloors, Store};
 
 /// How often a change is decided again because another writer changed the store meanwhile, before it fails.
@@ -253,8 +255,8 @@ impl Keyspace {
                         done_with = ticket;
                         Ok(Attempt::Go(locks, proposal, reply))
                     }
-                    Err(set) => {
-                        let (ticket, woken) = section.enqueue(&self.inner.section, set, ticket);
+                    Err(blocked) => {
+                        let (ticket, woken) = section.enqueue(&self.inner.section, blocked, ticket);
                         Ok(Attempt::Wait(ticket, woken))
                     }
                 }
@@ -297,12 +299,31 @@ impl Keyspace {
             }),
             Caller::Operator | Caller::System => None,
         };
-        let visibility = self.visibility(caller);
-        self.inner.applier.watches.watch(ranges, visibility, rights)
+        let (flow, visibility) = (Flow::of(caller), self.visibility(caller));
+        let ranges = self.within_limits(ranges);
+        let watches = &self.inner.applier.watches;
+        watches.watch(flow, ranges, visibility, rights)
+    }
+
+    /// The ranges without those that no key can lie in, because it would be longer than any.
+    fn within_limits(&self, mut ranges: Vec<KeyRange>) -> Vec<KeyRange> {
+        let limits = self.limits();
+        ranges.retain(|range| {
+            let (KeyRange::Exact(key) | KeyRange::Prefix(key)) = range;
+            key.as_bytes().len() <= limits.longest_key(key.realm())
+        });
+        ranges
+    }
+
+    /// Sets how many bytes the commits may take that watches have not taken yet, all watches together and each commit
+    /// counted once. Beyond it the oldest are dropped, and the watches that wait for them get [`super::Interrupted::Lagged`].
+    pub fn limit_watch_queues(&self, bytes: usize) {
+        self.inner.applier.watches.usage().set_limit(bytes);
     }
 
     /// The keyspace as it stands now, for something that is made from these ranges and kept while it is [`Fresh`].
     pub fn read_and_follow(&self, visibility: Visibility, ranges: Vec<KeyRange>) -> (View, Fresh) {
+        let ranges = self.within_limits(ranges);
         self.inner
             .applier
             .freshness
@@ -325,6 +346,27 @@ impl Keyspace {
                 Visibility::All => pick(commit),
                 Visibility::Part(_) => pick(&visibility.shown(commit)?),
             })
+    }
+
+    /// How many commits of the past there are from revision `from` on: what it costs to look at them.
+    pub fn count_commits_from(&self, from: u64) -> usize {
+        self.inner.applier.history.count_from(from)
+    }
+
+    /// Looks at no more than `most` commits from revision `from` on, and returns those that the view's caller may see, as far
+    /// as it may; `Err` with the last revision that is not kept, where some are gone. For those who go through the past in
+    /// slices.
+    pub fn commits_from(&self, view: &View, from: u64, most: usize) -> Result<PastCommits, u64> {
+        let mut past = self.inner.applier.history.slice(from, most)?;
+        let visibility = view.visibility();
+        if let Visibility::Part(_) = visibility {
+            let shown = past
+                .commits
+                .iter()
+                .filter_map(|commit| visibility.shown(commit));
+            past.commits = shown.collect();
+        }
+        Ok(past)
     }
 
     /// Gives a lease its full term again; says whether there is one.
@@ -361,8 +403,18 @@ impl Keyspace {
             .revision
             .set(i64::try_from(current.revision).unwrap_or(i64::MAX));
         metrics.entries.set(gauge(current.entries.len()));
+        metrics
+            .bytes
+            .set(i64::try_from(current.bytes).unwrap_or(i64::MAX));
         metrics.unshown.set(gauge(current.unshown));
         metrics.watches.set(gauge(applier.watches.count()));
+        let queued = applier.watches.usage().bytes();
+        metrics.watch_queue_bytes.set(gauge(queued));
+        let lagged = applier.watches.lagged();
+        metrics
+            .watches_lagged
+            .inner()
+            .store(lagged, Ordering::Relaxed);
         metrics.leases.set(gauge(applier.timers.leases()));
         metrics.waiting.set(gauge(section.waiting()));
     }

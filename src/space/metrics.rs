@@ -14,10 +14,13 @@ pub(crate) struct KeyspaceCounters {
     pub(crate) leases_expired: Counter,
     pub(crate) entries_expired: Counter,
     pub(crate) ends_postponed: Counter,
+    pub(crate) watches_lagged: Counter,
     pub(crate) revision: Gauge,
     pub(crate) entries: Gauge,
+    pub(crate) bytes: Gauge,
     pub(crate) unshown: Gauge,
     pub(crate) watches: Gauge,
+    pub(crate) watch_queue_bytes: Gauge,
     pub(crate) leases: Gauge,
     pub(crate) waiting: Gauge,
 }
@@ -54,10 +57,19 @@ impl KeyspaceCounters {
                 "Times an end of something that ran out could not be written, and is tried again",
                 &self.ends_postponed,
             ),
+            (
+                "watches_lagged",
+                "Watches that were interrupted because their clients read too slowly",
+                &self.watches_lagged,
+            ),
         ];
         for (name, help, metric) in counters {
             registry.register(name, help, metric.clone());
         }
+        self.register_gauges(registry);
+    }
+
+    fn register_gauges(&self, registry: &mut Registry) {
         let gauges = [
             ("revision", "The last commit", &self.revision),
             (
@@ -66,11 +78,21 @@ impl KeyspaceCounters {
                 &self.entries,
             ),
             (
+                "bytes",
+                "About how much memory the entries take: keys, values and a constant for each",
+                &self.bytes,
+            ),
+            (
                 "unshown_entries",
                 "Entries that no protocol with a tree can show",
                 &self.unshown,
             ),
             ("watches", "Watches and parked polls", &self.watches),
+            (
+                "watch_queue_bytes",
+                "Memory of the commits that watches have not taken yet, each counted once",
+                &self.watch_queue_bytes,
+            ),
             ("leases", "Leases alive", &self.leases),
             (
                 "waiting_changes",

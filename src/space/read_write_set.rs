@@ -1,9 +1,10 @@
-//! Read-write sets: what a decision read and what it writes; and the lock table of those in flight.
+//! Read-write sets: what a decision read and what it writes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Ordering;
 use std::ops::Bound;
 
-use crate::model::Key;
+use super::prefix_map::common_length;
+use crate::model::{Key, Realm};
 
 /// A stretch of keys, in their order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -29,7 +30,13 @@ impl Span {
         }
     }
 
-    fn contains(&self, key: &Key) -> bool {
+    /// The first key that could lie in it.
+    pub(crate) fn start(&self) -> &Key {
+        &self.from
+    }
+
+    /// Whether the key lies in it.
+    pub(crate) fn contains(&self, key: &Key) -> bool {
         let below = match &self.to {
             Bound::Included(to) => key <= to,
             Bound::Excluded(to) => key < to,
@@ -38,7 +45,8 @@ impl Span {
         below && self.from <= *key
     }
 
-    fn bounds(&self) -> Option<(Bound<&Key>, Bound<&Key>)> {
+    /// Its bounds in the order of keys; `None` where no key lies in it.
+    pub(crate) fn bounds(&self) -> Option<(Bound<&Key>, Bound<&Key>)> {
         let empty = match &self.to {
             Bound::Included(to) => *to < self.from,
             Bound::Excluded(to) => *to <= self.from,
@@ -46,19 +54,95 @@ impl Span {
         };
         (!empty).then_some((Bound::Included(&self.from), self.to.as_ref()))
     }
+
+    /// Prefixes that every key in it begins with one of: one prefix, or one a realm where it goes from one into the next.
+    pub(crate) fn prefixes(&self) -> impl Iterator<Item = Key> {
+        let realm = self.from.realm();
+        let whole = |realm| Key::new(realm, []);
+        let (first, second) = match &self.to {
+            Bound::Unbounded => match realm {
+                Realm::User => (whole(realm), Some(whole(Realm::System))),
+                Realm::System => (whole(realm), None),
+            },
+            Bound::Excluded(to) if self.from.prefix_end().as_ref() == Some(to) => {
+                (self.from.clone(), None)
+            }
+            Bound::Excluded(to) | Bound::Included(to) if to.realm() == realm => {
+                (self.common_prefix(to), None)
+            }
+            // All of a realm ends where the next begins.
+            Bound::Excluded(to) if to.as_bytes().is_empty() => (whole(realm), None),
+            Bound::Excluded(to) | Bound::Included(to) => (whole(realm), Some(whole(to.realm()))),
+        };
+        std::iter::once(first).chain(second)
+    }
+
+    /// What every key between its start and `to` begins with.
+    fn common_prefix(&self, to: &Key) -> Key {
+        let (from, end) = (self.from.as_bytes(), to.as_bytes());
+        let common = common_length(from, end);
+        // `a/x..a0` is within `a/`: its end is the first key past that.
+        let next = from
+            .get(..=common)
+            .map(|longer| Key::new(to.realm(), longer));
+        match next.filter(|longer| longer.prefix_end().as_ref() == Some(to)) {
+            Some(longer) if matches!(self.to, Bound::Excluded(_)) => longer,
+            Some(_) | None => Key::new(to.realm(), from.get(..common).unwrap_or_default()),
+        }
+    }
+
+    /// Whether a span that begins at `from` overlaps this one or follows it without a gap; it begins after this one.
+    fn reaches(&self, from: &Key) -> bool {
+        match &self.to {
+            Bound::Included(to) | Bound::Excluded(to) => from <= to,
+            Bound::Unbounded => true,
+        }
+    }
+}
+
+/// Which of two ends is further.
+fn compare_ends(a: &Bound<Key>, b: &Bound<Key>) -> Ordering {
+    match (a, b) {
+        (Bound::Unbounded, Bound::Unbounded) => Ordering::Equal,
+        (Bound::Unbounded, _) => Ordering::Greater,
+        (_, Bound::Unbounded) => Ordering::Less,
+        (Bound::Included(a), Bound::Included(b)) | (Bound::Excluded(a), Bound::Excluded(b)) => {
+            a.cmp(b)
+        }
+        (Bound::Included(a), Bound::Excluded(b)) => a.cmp(b).then(Ordering::Greater),
+        (Bound::Excluded(a), Bound::Included(b)) => a.cmp(b).then(Ordering::Less),
+    }
 }
 
 /// What a decision looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Depth {
-    /// Only which keys there are: a write that changes an entry which stays does not matter to it.
-    Keys,
     /// The entries themselves.
     Entries,
+    /// Only which keys there are: a write that changes an entry which stays does not matter to it.
+    Keys,
+}
+
+/// What a change does to a span.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum SpanUse {
+    /// Looks at it.
+    Reads(Depth),
+    /// Reads all of it and writes much of it: whatever others do there matters.
+    Writes,
+}
+
+impl SpanUse {
+    /// Every use there is.
+    pub(crate) const ALL: [Self; 3] = [
+        Self::Reads(Depth::Entries),
+        Self::Reads(Depth::Keys),
+        Self::Writes,
+    ];
 }
 
 /// What a write does to a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Effect {
     /// The entry was there and stays.
     Changes,
@@ -66,113 +150,142 @@ pub(crate) enum Effect {
     ComesOrGoes,
 }
 
-/// The keys and spans a change depends on or touches.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ReadWriteSet {
-    /// Read to decide.
-    pub(crate) reads: Vec<(Span, Depth)>,
-    /// To be written.
-    pub(crate) writes: Vec<(Key, Effect)>,
+impl Effect {
+    /// Both.
+    pub(crate) const ALL: [Self; 2] = [Self::Changes, Self::ComesOrGoes];
 }
 
-fn disturbs(effect: Effect, depth: Depth) -> bool {
-    effect == Effect::ComesOrGoes || depth == Depth::Entries
+/// How many writes within a span that is read make it a span that is written.
+const MANY_WRITES: usize = 64;
+
+/// The keys and spans a change depends on or touches: two sets clash where one writes what the other reads or writes.
+///
+/// Each list is in order and has no part of another in it, however often a decision looked at the same keys: locking a set
+/// costs as much as it has of these. A change that reads a span and writes much of it, such as a recursive delete, has the
+/// span instead of each key: whoever writes there clashes with it anyway.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ReadWriteSet {
+    entries: Vec<Key>,
+    spans: Vec<(Span, SpanUse)>,
+    writes: Vec<(Key, Effect)>,
 }
 
 impl ReadWriteSet {
-    /// Whether one writes what the other reads or writes.
-    pub(crate) fn clashes(&self, other: &Self) -> bool {
-        self.disturbs(other) || other.disturbs(self)
+    /// A set, from what was read and what is to be written, in any order and as often as it happened.
+    pub(crate) fn new(reads: Vec<(Span, Depth)>, writes: Vec<(Key, Effect)>) -> Self {
+        Self::with_spans_of(MANY_WRITES, reads, writes)
     }
 
-    fn disturbs(&self, other: &Self) -> bool {
-        self.writes.iter().any(|(key, effect)| {
-            other.writes.iter().any(|(written, _)| written == key)
-                || other
-                    .reads
-                    .iter()
-                    .any(|(span, depth)| disturbs(*effect, *depth) && span.contains(key))
-        })
-    }
-}
-
-/// The read-write sets of the changes that are in flight.
-///
-/// Two of them never clash: neither writes what the other reads or writes.
-#[derive(Debug, Default)]
-pub(crate) struct LockTable {
-    writes: BTreeMap<Key, Effect>,
-    /// Reads of single entries, which most are, with how many hold each.
-    entries: HashMap<Key, usize>,
-    /// All other reads, likewise. Changes under the same directories share most of theirs.
-    spans: HashMap<(Span, Depth), usize>,
-}
-
-impl LockTable {
-    /// Whether the read-write set clashes with one that is held.
-    pub(crate) fn clashes(&self, set: &ReadWriteSet) -> bool {
-        set.reads
-            .iter()
-            .any(|(span, depth)| self.disturbed(span, *depth))
-            || set
-                .writes
-                .iter()
-                .any(|(key, effect)| self.disturbs(key, *effect))
-    }
-
-    fn disturbed(&self, span: &Span, depth: Depth) -> bool {
-        span.bounds().is_some_and(|bounds| {
-            self.writes
-                .range(bounds)
-                .any(|(_, effect)| disturbs(*effect, depth))
-        })
-    }
-
-    fn disturbs(&self, key: &Key, effect: Effect) -> bool {
-        self.writes.contains_key(key)
-            || self.entries.contains_key(key)
-            || self
-                .spans
-                .keys()
-                .any(|(span, depth)| disturbs(effect, *depth) && span.contains(key))
-    }
-
-    /// Holds a read-write set until [`LockTable::release`].
-    pub(crate) fn hold(&mut self, set: &ReadWriteSet) {
-        for (span, depth) in &set.reads {
-            match single(span, *depth) {
-                Some(key) => *self.entries.entry(key.clone()).or_default() += 1,
-                None => *self.spans.entry((span.clone(), *depth)).or_default() += 1,
+    /// As [`ReadWriteSet::new`]; more than `many` writes within a span make it a span that is written.
+    pub(crate) fn with_spans_of(
+        many: usize,
+        reads: Vec<(Span, Depth)>,
+        mut writes: Vec<(Key, Effect)>,
+    ) -> Self {
+        // Of two writes of a key the one that weighs more counts.
+        writes.sort_unstable_by(|(a, x), (b, y)| a.cmp(b).then(y.cmp(x)));
+        writes.dedup_by(|(later, _), (kept, _)| later == kept);
+        let mut entries = Vec::with_capacity(reads.len());
+        let mut spans = Vec::new();
+        for (span, depth) in reads {
+            if depth == Depth::Entries && span.to == Bound::Included(span.from.clone()) {
+                entries.push(span.from);
+            } else if span.bounds().is_some() {
+                spans.push((span, depth));
             }
         }
-        self.writes.extend(set.writes.iter().cloned());
+        let mut spans = merged(spans);
+        let written = |key: &Key| writes.binary_search_by(|(own, _)| own.cmp(key)).is_ok();
+        entries.sort_unstable();
+        entries.dedup();
+        entries.retain(|key| !written(key) && within(&spans, key).is_none());
+        if writes.len() > many {
+            take_whole(many, &mut spans, &mut writes);
+        }
+        Self {
+            entries,
+            spans,
+            writes,
+        }
     }
 
-    /// Lets go of a read-write set that was held.
-    pub(crate) fn release(&mut self, set: &ReadWriteSet) {
-        for (span, depth) in &set.reads {
-            match single(span, *depth) {
-                Some(key) => let_go(&mut self.entries, key),
-                None => let_go(&mut self.spans, &(span.clone(), *depth)),
-            }
-        }
-        for (key, _) in &set.writes {
-            self.writes.remove(key);
-        }
+    /// The single entries that were read, in order, but for those that are written or lie in a span.
+    pub(crate) fn entries(&self) -> &[Key] {
+        &self.entries
+    }
+
+    /// What is used as a whole.
+    pub(crate) fn wide(&self) -> &[(Span, SpanUse)] {
+        &self.spans
+    }
+
+    /// What is to be written, in the order of keys, but for what lies in a span that is written.
+    pub(crate) fn writes(&self) -> &[(Key, Effect)] {
+        &self.writes
+    }
+
+    /// Whether it clashes with a write of this key alone.
+    pub(crate) fn touched_by(&self, key: &Key, effect: Effect) -> bool {
+        let matters = |own: &SpanUse| match own {
+            SpanUse::Reads(Depth::Keys) => effect == Effect::ComesOrGoes,
+            SpanUse::Reads(Depth::Entries) | SpanUse::Writes => true,
+        };
+        let written = self.writes.binary_search_by(|(own, _)| own.cmp(key));
+        let mut wide = self.spans.iter();
+        written.is_ok()
+            || self.entries.binary_search(key).is_ok()
+            || wide.any(|(span, own)| matters(own) && span.contains(key))
+    }
+
+    /// Where everything lies that was read or is to be written.
+    pub(crate) fn spans(&self) -> impl Iterator<Item = (Bound<&Key>, Bound<&Key>)> {
+        let written = self.writes.iter().map(|(key, _)| key);
+        let single = self.entries.iter().chain(written);
+        let single = single.map(|key| (Bound::Included(key), Bound::Included(key)));
+        let wide = self.spans.iter().filter_map(|(span, _)| span.bounds());
+        single.chain(wide)
     }
 }
 
-/// The key, where one entry was read.
-fn single(span: &Span, depth: Depth) -> Option<&Key> {
-    let one = span.to == Bound::Included(span.from.clone()) && depth == Depth::Entries;
-    one.then_some(&span.from)
+/// The spans with those of one depth that overlap joined, the deeper ones first; in order among those of one depth.
+fn merged(spans: Vec<(Span, Depth)>) -> Vec<(Span, SpanUse)> {
+    let mut spans: Vec<_> = spans
+        .into_iter()
+        .map(|(span, depth)| (span, SpanUse::Reads(depth)))
+        .collect();
+    spans.sort_unstable_by(|(a, x), (b, y)| x.cmp(y).then_with(|| a.from.cmp(&b.from)));
+    spans.dedup_by(|(next, next_use), (kept, own)| {
+        let joined = next_use == own && kept.reaches(&next.from);
+        if joined && compare_ends(&next.to, &kept.to) == Ordering::Greater {
+            kept.to = next.to.clone();
+        }
+        joined
+    });
+    spans
 }
 
-fn let_go<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
-    if let Some(count) = counts.get_mut(key) {
-        *count = count.saturating_sub(1);
-        if *count == 0 {
-            counts.remove(key);
+/// The place of the span that reads this entry, if one does.
+fn within(spans: &[(Span, SpanUse)], key: &Key) -> Option<usize> {
+    let entries = SpanUse::Reads(Depth::Entries);
+    let after = spans.partition_point(|(span, own)| *own == entries && span.from <= *key);
+    let last = after.checked_sub(1)?;
+    let (span, _) = spans.get(last)?;
+    span.contains(key).then_some(last)
+}
+
+/// Makes spans that are written of those with many writes in them.
+fn take_whole(many: usize, spans: &mut [(Span, SpanUse)], writes: &mut Vec<(Key, Effect)>) {
+    let mut counts = vec![0_usize; spans.len()];
+    for (key, _) in writes.iter() {
+        if let Some(count) = within(spans, key).and_then(|place| counts.get_mut(place)) {
+            *count += 1;
+        }
+    }
+    let taken = |place: usize| counts.get(place).is_some_and(|count| *count > many);
+    writes.retain(|(key, _)| !within(spans, key).is_some_and(taken));
+    for (place, (_, own)) in spans.iter_mut().enumerate() {
+        if taken(place) {
+            *own = SpanUse::Writes;
         }
     }
 }
@@ -180,67 +293,127 @@ fn let_go<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
-    fn reads(span: Span, depth: Depth) -> ReadWriteSet {
-        ReadWriteSet {
-            reads: vec![(span, depth)],
-            writes: Vec::new(),
+    fn key(text: &str) -> Key {
+        Key::user(text)
+    }
+
+    fn beneath(prefix: &str) -> Span {
+        let prefix = key(prefix);
+        let end = prefix.prefix_end();
+        Span::new(&prefix, end.map_or(Bound::Unbounded, Bound::Excluded))
+    }
+
+    #[test]
+    fn what_was_looked_at_twice_is_in_the_set_once() {
+        let looks = [
+            (Span::key(&key("a")), Depth::Entries),
+            (Span::key(&key("a")), Depth::Entries),
+            (Span::key(&key("w")), Depth::Entries),
+            (beneath("d/"), Depth::Entries),
+            (Span::key(&key("d/x")), Depth::Entries),
+            (
+                Span::new(&key("d/m"), Bound::Excluded(key("e"))),
+                Depth::Entries,
+            ),
+            (
+                Span::new(&key("d/"), Bound::Included(key("d/k"))),
+                Depth::Keys,
+            ),
+        ];
+        let changes = (key("w"), Effect::Changes);
+        let comes = (key("w"), Effect::ComesOrGoes);
+        let set = ReadWriteSet::new(looks.to_vec(), vec![changes, comes.clone()]);
+        assert_eq!(set.entries(), [key("a")]);
+        let deep = Span::new(&key("d/"), Bound::Excluded(key("e")));
+        let flat = Span::new(&key("d/"), Bound::Included(key("d/k")));
+        let used = [(deep, Depth::Entries), (flat, Depth::Keys)];
+        let used = used.map(|(span, depth)| (span, SpanUse::Reads(depth)));
+        assert_eq!(set.wide(), used);
+        assert_eq!(set.writes(), [comes]);
+    }
+
+    #[test]
+    fn a_thousand_steps_of_one_walk_are_one_span() {
+        let steps = (0..1_000).map(|step| {
+            let from = key(&format!("d/{step:03}"));
+            (Span::new(&from, Bound::Excluded(key("d0"))), Depth::Entries)
+        });
+        let set = ReadWriteSet::new(steps.collect(), Vec::new());
+        assert_eq!(set.wide().len(), 1);
+    }
+
+    #[test]
+    fn a_recursive_delete_is_a_span_however_many_keys_it_deletes() {
+        let keys = (0..1_000).map(|place| key(&format!("d/{place:03}")));
+        let mut writes: Vec<_> = keys.map(|key| (key, Effect::ComesOrGoes)).collect();
+        writes.push((key("d"), Effect::ComesOrGoes));
+        let looks = vec![
+            (beneath("d/"), Depth::Entries),
+            (beneath("e/"), Depth::Entries),
+        ];
+        let set = ReadWriteSet::new(looks, writes);
+        let used = [(beneath("e/"), SpanUse::Reads(Depth::Entries))];
+        let mut wide = set.wide().to_vec();
+        assert_eq!(wide.remove(0), (beneath("d/"), SpanUse::Writes));
+        assert_eq!(wide, used);
+        assert_eq!(set.writes(), [(key("d"), Effect::ComesOrGoes)]);
+        assert_eq!(set.spans().count(), 3);
+    }
+
+    fn keys() -> impl Strategy<Value = Key> {
+        let realm = prop_oneof![3 => Just(Realm::User), 1 => Just(Realm::System)];
+        let bytes = prop::collection::vec(prop_oneof![Just(b'a'), Just(b'b'), Just(255)], 0..4);
+        (realm, bytes).prop_map(|(realm, bytes)| Key::new(realm, bytes))
+    }
+
+    fn spans() -> impl Strategy<Value = Span> {
+        let end = prop_oneof![
+            keys().prop_map(|key| key.prefix_end().map_or(Bound::Unbounded, Bound::Excluded)),
+            keys().prop_map(Bound::Included),
+            keys().prop_map(Bound::Excluded),
+            Just(Bound::Unbounded),
+        ];
+        (keys(), end).prop_map(|(from, to)| Span::new(&from, to))
+    }
+
+    proptest! {
+        #[test]
+        fn every_key_of_a_span_begins_with_one_of_its_prefixes(span in spans(), key in keys()) {
+            let prefixes: Vec<Key> = span.prefixes().collect();
+            prop_assert!(!span.contains(&key) || prefixes.iter().any(|prefix| key.starts_with(prefix)));
+        }
+
+        #[test]
+        fn a_set_reads_what_its_decision_read(
+            reads in prop::collection::vec(
+                (spans(), prop_oneof![Just(Depth::Entries), Just(Depth::Keys)]), 0..6),
+            key in keys(),
+        ) {
+            let set = ReadWriteSet::new(reads.clone(), Vec::new());
+            for depth in [Depth::Entries, Depth::Keys] {
+                let read = reads
+                    .iter()
+                    .any(|(span, own)| *own == depth && span.contains(&key));
+                let wide = set
+                    .wide()
+                    .iter()
+                    .any(|(span, own)| *own == SpanUse::Reads(depth) && span.contains(&key));
+                let single = depth == Depth::Entries && set.entries().contains(&key);
+                prop_assert_eq!(read, wide || single);
+            }
         }
     }
 
-    fn beneath(prefix: &str, depth: Depth) -> ReadWriteSet {
-        let prefix = Key::user(prefix);
-        let end = prefix
-            .prefix_end()
-            .map_or(Bound::Unbounded, Bound::Excluded);
-        reads(Span::new(&prefix, end), depth)
-    }
-
-    fn writes(key: &str, effect: Effect) -> ReadWriteSet {
-        let key = Key::user(key);
-        ReadWriteSet {
-            reads: vec![(Span::key(&key), Depth::Entries)],
-            writes: vec![(key, effect)],
-        }
-    }
-
-    /// Both ways of asking agree: of one read-write set against another, and against those held.
-    fn clash(held: &ReadWriteSet, other: &ReadWriteSet) -> bool {
-        let mut all = LockTable::default();
-        all.hold(held);
-        let clash = all.clashes(other);
-        assert_eq!(clash, held.clashes(other));
-        all.release(held);
-        assert!(!all.clashes(other) && all.entries.is_empty() && all.spans.is_empty());
-        clash
-    }
-
     #[test]
-    fn only_sets_that_include_a_written_key_conflict() {
-        let write = writes("a/b", Effect::Changes);
-        assert!(clash(&write, &writes("a/b", Effect::Changes)));
-        assert!(clash(&write, &beneath("a/", Depth::Entries)));
-        assert!(clash(
-            &write,
-            &reads(Span::key(&Key::user("a/b")), Depth::Entries)
-        ));
-        assert!(!clash(&write, &writes("a/c", Effect::ComesOrGoes)));
-        assert!(!clash(&write, &beneath("b/", Depth::Entries)));
-    }
-
-    #[test]
-    fn reads_do_not_conflict_with_reads_but_with_writes() {
-        let tree = beneath("a/", Depth::Entries);
-        assert!(!clash(&tree, &tree));
-        assert!(clash(&tree, &writes("a/new", Effect::ComesOrGoes)));
-    }
-
-    #[test]
-    fn key_only_reads_do_not_conflict_with_new_values() {
-        let exists = beneath("a/", Depth::Keys);
-        assert!(!clash(&exists, &writes("a/b", Effect::Changes)));
-        assert!(clash(&exists, &writes("a/b", Effect::ComesOrGoes)));
-        assert!(!clash(&writes("a/b", Effect::Changes), &exists));
-        assert!(clash(&writes("a/b", Effect::ComesOrGoes), &exists));
+    fn a_span_beneath_a_prefix_is_known_by_that_prefix() {
+        let prefix = |span: &Span| span.prefixes().collect::<Vec<_>>();
+        assert_eq!(prefix(&beneath("a/")), [key("a/")]);
+        assert_eq!(prefix(&beneath("")), [key("")]);
+        let search = Span::new(&key("a/\0"), Bound::Excluded(key("a0")));
+        assert_eq!(prefix(&search), [key("a/")]);
+        let found = Span::new(&key("a/\0"), Bound::Included(key("a/b")));
+        assert_eq!(prefix(&found), [key("a/")]);
     }
 }

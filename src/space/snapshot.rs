@@ -7,6 +7,9 @@ use super::ended_leases::EndedLeases;
 use crate::model::{Commit, Entry, Key, KeyRange, Lease, LeaseId, Realm};
 use crate::store::{Gap, StoreContents};
 
+/// About how much memory an entry takes besides its key and value, in bytes: its attributes, and its places in the maps.
+pub(crate) const ENTRY_BYTES: u64 = 400;
+
 /// All entries at one revision, in order of keys. Cloning one costs nothing, however large it is: clones share what
 /// did not change between them.
 #[derive(Clone, Debug, Default)]
@@ -28,8 +31,12 @@ pub(crate) struct Snapshot {
     pub(crate) locked: OrdSet<(LeaseId, Key)>,
     /// When leases of each owner ended.
     pub(crate) ended_leases: EndedLeases,
+    /// When a lease was last made, changed or ended.
+    leases_changed: u64,
     /// How many client entries no tree can show (see [`Key::node`]).
     pub(crate) unshown: usize,
+    /// About how much memory the entries take, in bytes: keys, values and [`ENTRY_BYTES`] each.
+    pub(crate) bytes: u64,
 }
 
 impl Snapshot {
@@ -52,12 +59,16 @@ impl Snapshot {
         let ended = snapshot.deletions.range(records);
         let ended = ended.map(|(_, revision)| *revision).max();
         snapshot.ended_leases = EndedLeases::since(ended.unwrap_or(0));
+        snapshot.leases_changed = snapshot.prefix_index(&LeaseId::records());
         snapshot
     }
 
     /// Moves on by one commit.
     pub(crate) fn apply(&mut self, commit: &Commit) {
         for change in &commit.changes {
+            if LeaseId::is_record(&change.key) {
+                self.leases_changed = commit.revision;
+            }
             let before = self.remove(&change.key);
             if let Some(entry) = &change.now {
                 self.deletions.remove(&change.key);
@@ -79,6 +90,7 @@ impl Snapshot {
             self.locked.insert((lease, key.clone()));
         }
         self.unshown += usize::from(in_no_tree(key));
+        self.bytes += weight(key, entry);
         self.entries.insert(key.clone(), Arc::clone(entry));
     }
 
@@ -88,6 +100,7 @@ impl Snapshot {
             self.locked.remove(&(lease, key.clone()));
         }
         self.unshown -= usize::from(in_no_tree(key));
+        self.bytes -= weight(key, &entry);
         Some(entry)
     }
 
@@ -130,6 +143,11 @@ impl Snapshot {
             .max(self.index_floor())
     }
 
+    /// The same of all leases' records, at once however many there are.
+    pub(crate) fn leases_index(&self) -> u64 {
+        self.leases_changed.max(self.index_floor())
+    }
+
     /// The keys a lease has locked.
     pub(crate) fn locked_by(&self, lease: LeaseId) -> impl Iterator<Item = &Key> {
         self.locked
@@ -139,6 +157,71 @@ impl Snapshot {
     }
 }
 
+fn weight(key: &Key, entry: &Entry) -> u64 {
+    let bytes = key.as_bytes().len() + entry.value().len();
+    u64::try_from(bytes)
+        .unwrap_or(u64::MAX)
+        .saturating_add(ENTRY_BYTES)
+}
+
 fn in_no_tree(key: &Key) -> bool {
     key.realm() == Realm::User && key.node().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Cause, Change, Record, Revision};
+
+    fn change(revision: u64, key: &str, value: Option<&str>) -> Commit {
+        let entry = |value: &str| {
+            let record = Record {
+                value: value.to_owned().into(),
+                ..Record::default()
+            };
+            let modified = Revision::new(revision, 0);
+            Arc::new(Entry { record, modified })
+        };
+        Commit {
+            revision,
+            cause: Cause::Set,
+            subject: None,
+            changes: vec![Change {
+                key: Key::user(key),
+                now: value.map(entry),
+                before: None,
+            }],
+        }
+    }
+
+    #[test]
+    fn bytes_follow_every_put_overwrite_and_deletion() {
+        let mut snapshot = Snapshot::default();
+        let mut after = |key, value| {
+            snapshot.apply(&change(snapshot.revision + 1, key, value));
+            snapshot.bytes
+        };
+        assert_eq!(after("ab", Some("123")), 5 + ENTRY_BYTES);
+        assert_eq!(after("c", Some("")), 6 + 2 * ENTRY_BYTES);
+        assert_eq!(after("ab", Some("1")), 4 + 2 * ENTRY_BYTES);
+        assert_eq!(after("missing", None), 4 + 2 * ENTRY_BYTES);
+        assert_eq!(after("ab", None), 1 + ENTRY_BYTES);
+        assert_eq!(after("c", None), 0);
+    }
+
+    #[test]
+    fn a_loaded_snapshot_weighs_what_a_grown_one_does() {
+        let mut grown = Snapshot::default();
+        grown.apply(&change(1, "a", Some("1")));
+        grown.apply(&change(2, "b", Some("22")));
+        let entries = grown.entries.iter();
+        let contents = StoreContents {
+            revision: 2,
+            entries: entries
+                .map(|(key, entry)| (key.clone(), Arc::clone(entry)))
+                .collect(),
+            ..StoreContents::default()
+        };
+        assert_eq!(Snapshot::load(&contents).bytes, grown.bytes);
+    }
 }

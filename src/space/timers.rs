@@ -117,15 +117,16 @@ impl Timers {
         }
     }
 
-    /// Takes all that is due and says how long until the next.
-    pub(crate) fn take_due(&self) -> (Vec<Timed>, Option<Duration>) {
+    /// Takes what is due, at most so much, and says how long until the next.
+    pub(crate) fn take_due(&self, most: usize) -> (Vec<Timed>, Option<Duration>) {
         let now = self.clock.now();
         let mut state = self.state.lock();
         let mut due = Vec::new();
-        while let Some((at, item)) = state.due.first().cloned() {
-            if at > now {
+        while let Some((at, item)) = state.due.first() {
+            if *at > now || due.len() == most {
                 return (due, Some(at.saturating_sub(now)));
             }
+            let item = item.clone();
             state.clear(&item);
             if let Timed::Lease(lease) = item {
                 state.ending.insert(lease);
@@ -133,6 +134,18 @@ impl Timers {
             due.push(item);
         }
         (due, None)
+    }
+
+    /// Goes on at once with something of which only a part has ended, unless it was refreshed meanwhile.
+    pub(crate) fn go_on(&self, item: Timed) {
+        let now = self.clock.now();
+        let notify = NotifyOnDrop(&self.earlier);
+        let mut state = self.state.lock();
+        if !state.at.contains_key(&item) {
+            state.set(item, now);
+        }
+        drop(state);
+        drop(notify);
     }
 
     /// Tries again a while later: the end could not be written. Says whether it is the first time.

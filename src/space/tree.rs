@@ -322,6 +322,26 @@ impl Draft<'_> {
         self.delete(&Key::user(path));
     }
 
+    /// Deletes the first `most` of the entries beneath the directory `path` that a tree can show, if there are more than that;
+    /// says whether it did.
+    pub(crate) fn delete_part(&mut self, path: &str, most: usize) -> bool {
+        let prefix = dir_prefix(path);
+        let keys: Vec<Key> = self
+            .scan(&prefix)
+            .map(|(key, _)| key)
+            .filter(|key| **key != prefix && key.node().is_some())
+            .take(most.saturating_add(1))
+            .cloned()
+            .collect();
+        if keys.len() <= most {
+            return false;
+        }
+        for key in keys.iter().take(most) {
+            self.delete(key);
+        }
+        true
+    }
+
     /// Deletes the node at `path` and all beneath it that a tree can show; says how many entries that were.
     pub fn delete_tree(&mut self, path: &str) -> usize {
         self.asks_for_tree(path);

@@ -28,6 +28,11 @@ impl View {
         self.snapshot.revision
     }
 
+    /// About how much memory all entries take, be they visible or not, in bytes: keys, values and a constant for each.
+    pub fn keyspace_bytes(&self) -> u64 {
+        self.snapshot.bytes
+    }
+
     /// When the key last changed: the main revision of its entry, else of its deletion, but not below
     /// [`View::index_floor`]. Stays put while nothing happens to the key. A hidden key was never there.
     pub fn key_index(&self, key: &Key) -> u64 {
@@ -56,9 +61,8 @@ impl View {
 
     /// When a lease that can be seen was last made, changed or ended. Never falls.
     pub fn leases_index(&self) -> u64 {
-        let records = LeaseId::records();
         if matches!(self.visibility, Visibility::All) {
-            return self.snapshot.prefix_index(&records);
+            return self.snapshot.leases_index();
         }
         let made = self.leases().map(|(_, record)| record.index());
         let ended = self
@@ -87,6 +91,31 @@ impl View {
             .range(range.bounds())
             .filter(|(key, _)| self.visibility.sees(key))
             .map(|(key, revision)| (key, *revision))
+    }
+
+    /// As [`View::deletions`], from this key of the range on.
+    pub fn deletions_from(
+        &self,
+        range: &KeyRange,
+        from: &Key,
+    ) -> impl Iterator<Item = (&Key, u64)> {
+        self.snapshot
+            .deletions
+            .range((Bound::Included(from.clone()), range.bounds().1))
+            .filter(|(key, _)| self.visibility.sees(key))
+            .map(|(key, revision)| (key, *revision))
+    }
+
+    /// The entries of this range, in order, from this key of it on.
+    pub fn entries_from(
+        &self,
+        range: &KeyRange,
+        from: &Key,
+    ) -> impl Iterator<Item = (&Key, &Arc<Entry>)> {
+        self.snapshot
+            .entries
+            .range((Bound::Included(from.clone()), range.bounds().1))
+            .filter(|(key, _)| self.visibility.sees(key))
     }
 
     /// Whether the caller may see this key, be it there or not.

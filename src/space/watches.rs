@@ -2,44 +2,75 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, watch};
 
 use super::admit::Admit;
-use super::range_index::RangeIndex;
+use super::range_index::{CHANGES_AT_ONCE, RangeIndex};
 use super::visibility::Visibility;
-use crate::model::{Caller, Commit, Key, KeyRange, Realm};
+use super::wake_queue::WakeQueue;
+use super::watch_window::{UntakenCommit, WatchWindow, WindowUsage};
+use crate::model::{Caller, Commit, Flow, Key, KeyRange, Realm};
 
 /// How many commits may wait for one watch before it is interrupted.
-const QUEUE: usize = 1_024;
+const MAX_COMMITS: usize = 1_024;
+/// How many bytes of commits may wait for one watch, where it is more than one.
+const MAX_BYTES: usize = 8 << 20;
 
 /// Every watch, by its ranges.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Watches {
-    watchers: Mutex<RangeIndex<Subscription>>,
+    watched: Mutex<Watched>,
+    usage: Arc<WindowUsage>,
+    wakes: Arc<WakeQueue>,
+    lagged: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Watched {
+    subscriptions: RangeIndex<Subscription>,
+    window: WatchWindow,
 }
 
 #[derive(Debug)]
 struct Subscription {
     visibility: Visibility,
+    flow: Flow,
     inbox: Mutex<Inbox>,
-    filled: Notify,
+    filled: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
 struct Inbox {
-    commits: VecDeque<Arc<Commit>>,
+    commits: VecDeque<Arc<UntakenCommit>>,
+    /// How much memory they take.
+    bytes: usize,
     /// The last commit put in: one that touches a watch twice is delivered once.
     last: u64,
-    /// Set once for good when the queue was full: the first revision that was not put in.
+    /// Set once for good when there was too much: the first revision that cannot be taken any more.
     lagged_at: Option<u64>,
+}
+
+/// What became of a commit that was offered to a watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Offered {
+    /// It is the first in the queue: the watch is to be woken.
+    First,
+    /// It is in the queue, behind others for which the watch was woken.
+    Queued,
+    /// There were too many before it.
+    Lagged,
+    /// The watch has it, or has fallen behind already.
+    Ignored,
 }
 
 /// Why a watch yields nothing more. Another one must be begun in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Interrupted {
-    /// The watcher was too slow: commits from this main revision on were not kept for it. It may resume there.
+    /// The watcher was too slow: commits from this main revision on, the first that it did not take, were not kept for it.
+    /// It may resume there.
     #[error("too slow: changes from index {0} on were dropped")]
     Lagged(u64),
     /// The caller may see other keys in these ranges than before. Commits that were not taken yet are lost.
@@ -80,19 +111,40 @@ impl std::fmt::Debug for Rights {
 }
 
 impl Watches {
+    /// No watches, which will be woken on the current runtime.
+    pub(crate) fn new() -> Self {
+        let watched = Watched::default();
+        Self {
+            usage: Arc::clone(watched.window.usage()),
+            watched: Mutex::new(watched),
+            wakes: Arc::new(WakeQueue::new()),
+            lagged: AtomicU64::new(0),
+        }
+    }
+
     /// Begins to watch. The visibility was asked for after the epoch of `rights` was subscribed to.
     pub(crate) fn watch(
         self: &Arc<Self>,
+        flow: Flow,
         ranges: Vec<KeyRange>,
         visibility: Visibility,
         rights: Option<Rights>,
     ) -> Watch {
         let subscription = Arc::new(Subscription {
             visibility: visibility.clone(),
-            inbox: Mutex::default(),
-            filled: Notify::new(),
+            flow,
+            inbox: Mutex::new(Inbox {
+                // Now rather than while a commit is delivered.
+                commits: VecDeque::with_capacity(2),
+                ..Inbox::default()
+            }),
+            filled: Arc::default(),
         });
-        let id = self.watchers.lock().add(&ranges, &subscription);
+        let id = self
+            .watched
+            .lock()
+            .subscriptions
+            .add(&ranges, &subscription);
         Watch {
             watches: Arc::clone(self),
             subscription,
@@ -104,46 +156,99 @@ impl Watches {
         }
     }
 
-    /// Hands a commit to the watches it touches.
+    /// Hands a commit to the watches it touches. When it returns each of them has it, but many may have to wait for their
+    /// turn to be woken.
     pub(crate) fn deliver(&self, commit: &Arc<Commit>) {
-        self.watchers
-            .lock()
-            .for_each_match(commit, |subscription, key| {
+        let mut watched = self.watched.lock();
+        let pass = watched.subscriptions.begin();
+        let mut queued = None;
+        let mut wakes = self.wakes.commit();
+        let mut lagged = 0;
+        for part in commit.changes.chunks(CHANGES_AT_ONCE) {
+            let Watched {
+                subscriptions,
+                window,
+            } = &mut *watched;
+            subscriptions.for_each_match(pass, part, |subscription, key| {
                 // The key that changed, not the prefix that is watched.
-                if subscription.visibility.may_see(key) {
-                    subscription.offer(commit);
+                if !subscription.visibility.may_see(key) {
+                    return false;
                 }
+                let queued = queued.get_or_insert_with(|| window.push(commit));
+                match subscription.offer(queued) {
+                    Offered::First => wakes.wake(subscription.flow, &subscription.filled),
+                    Offered::Lagged => lagged += 1,
+                    Offered::Queued | Offered::Ignored => {}
+                }
+                true
             });
+            // What begins to watch now finds the commit in its view.
+            if part.len() == CHANGES_AT_ONCE {
+                MutexGuard::bump(&mut watched);
+            }
+        }
+        self.lagged.fetch_add(lagged, Ordering::Relaxed);
     }
 
     /// How many watch.
     pub(crate) fn count(&self) -> usize {
-        self.watchers.lock().count()
+        self.watched.lock().subscriptions.count()
+    }
+
+    /// The memory of the commits that wait for watches.
+    pub(crate) fn usage(&self) -> &WindowUsage {
+        &self.usage
+    }
+
+    /// How many watches were too slow.
+    pub(crate) fn lagged(&self) -> u64 {
+        self.lagged.load(Ordering::Relaxed)
     }
 }
 
 impl Subscription {
-    fn offer(&self, commit: &Arc<Commit>) {
+    fn offer(&self, queued: &Arc<UntakenCommit>) -> Offered {
         let mut inbox = self.inbox.lock();
-        if inbox.lagged_at.is_some() || inbox.last == commit.revision {
-            return;
+        if inbox.lagged_at.is_some() || inbox.last == queued.revision {
+            return Offered::Ignored;
         }
-        inbox.last = commit.revision;
-        if inbox.commits.len() < QUEUE {
-            inbox.commits.push_back(Arc::clone(commit));
-        } else {
-            inbox.lagged_at = Some(commit.revision);
+        inbox.last = queued.revision;
+        let Some(first) = inbox.commits.front() else {
+            inbox.bytes = queued.weight;
+            inbox.commits.push_back(Arc::clone(queued));
+            return Offered::First;
+        };
+        if inbox.commits.len() >= MAX_COMMITS || inbox.bytes + queued.weight > MAX_BYTES {
+            let first = first.revision;
+            inbox.lag(first);
+            return Offered::Lagged;
         }
-        drop(inbox);
-        self.filled.notify_one();
+        inbox.bytes += queued.weight;
+        inbox.commits.push_back(Arc::clone(queued));
+        Offered::Queued
     }
 
-    fn take(&self) -> Option<Result<Arc<Commit>, Interrupted>> {
+    fn take(&self, lagged: &AtomicU64) -> Option<Result<Arc<Commit>, Interrupted>> {
         let mut inbox = self.inbox.lock();
-        match inbox.commits.pop_front() {
-            Some(commit) => Some(Ok(commit)),
-            None => inbox.lagged_at.map(|from| Err(Interrupted::Lagged(from))),
-        }
+        let Some(queued) = inbox.commits.pop_front() else {
+            return inbox.lagged_at.map(|from| Err(Interrupted::Lagged(from)));
+        };
+        inbox.bytes = inbox.bytes.saturating_sub(queued.weight);
+        Some(queued.get().ok_or_else(|| {
+            // The oldest of all the queues together.
+            inbox.lag(queued.revision);
+            lagged.fetch_add(1, Ordering::Relaxed);
+            Interrupted::Lagged(queued.revision)
+        }))
+    }
+}
+
+impl Inbox {
+    /// Gives up, and all memory with it.
+    fn lag(&mut self, from: u64) {
+        self.commits = VecDeque::new();
+        self.bytes = 0;
+        self.lagged_at = Some(from);
     }
 }
 
@@ -181,7 +286,7 @@ impl Watch {
             return Some(Err(Interrupted::RightsChanged));
         }
         loop {
-            match self.subscription.take()? {
+            match self.subscription.take(&self.watches.lagged)? {
                 Err(lagged) => return Some(Err(lagged)),
                 Ok(commit) => {
                     if let Some(shown) = self.visibility.shown(&commit) {
@@ -211,7 +316,8 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.watches.watchers.lock().remove(self.id, &self.ranges);
+        let mut watched = self.watches.watched.lock();
+        watched.subscriptions.remove(self.id, &self.ranges);
     }
 }
 
@@ -255,6 +361,10 @@ mod tests {
         })
     }
 
+    fn watch(watches: &Arc<Watches>, ranges: Vec<KeyRange>) -> Watch {
+        watches.watch(Flow::Exempt, ranges, Visibility::All, None)
+    }
+
     fn revisions(watch: &mut Watch) -> Vec<u64> {
         std::iter::from_fn(|| watch.try_next())
             .map(|next| next.unwrap().revision)
@@ -263,12 +373,11 @@ mod tests {
 
     #[test]
     fn a_commit_reaches_each_watch_it_touches_once() {
-        let watches = Arc::new(Watches::default());
-        let mut tree = watches.watch(node_ranges("a/b", true), Visibility::All, None);
-        let mut node = watches.watch(node_ranges("a/b", false), Visibility::All, None);
-        let mut all = watches.watch(node_ranges("", true), Visibility::All, None);
-        let bc = vec![KeyRange::Prefix(Key::user("a/bc"))];
-        let mut other = watches.watch(bc, Visibility::All, None);
+        let watches = Arc::new(Watches::new());
+        let mut tree = watch(&watches, node_ranges("a/b", true));
+        let mut node = watch(&watches, node_ranges("a/b", false));
+        let mut all = watch(&watches, node_ranges("", true));
+        let mut other = watch(&watches, vec![KeyRange::Prefix(Key::user("a/bc"))]);
         watches.deliver(&commit(1, &["a/b/c", "a/b/d"]));
         watches.deliver(&commit(2, &["a/b/"]));
         watches.deliver(&commit(3, &["a/bc"]));
@@ -280,19 +389,79 @@ mod tests {
 
     #[test]
     fn a_slow_watcher_gets_the_revision_to_resume_from() {
-        let watches = Arc::new(Watches::default());
-        let mut watch = watches.watch(node_ranges("a", false), Visibility::All, None);
+        let watches = Arc::new(Watches::new());
+        let mut slow = watch(&watches, node_ranges("a", false));
         for revision in 1..=2_000 {
             watches.deliver(&commit(revision, &["a"]));
-        }
-        let mut last = 0;
-        let lagged_at = loop {
-            match watch.try_next().unwrap() {
-                Ok(commit) => last = commit.revision,
-                Err(Interrupted::Lagged(from)) => break from,
-                Err(changed @ Interrupted::RightsChanged) => panic!("{changed}"),
+            if revision == 10 {
+                assert_eq!(slow.try_next().unwrap().unwrap().revision, 1);
             }
-        };
-        assert_eq!(lagged_at, last + 1);
+        }
+        assert_eq!(slow.try_next(), Some(Err(Interrupted::Lagged(2))));
+        assert_eq!(slow.try_next(), Some(Err(Interrupted::Lagged(2))));
+        assert_eq!((watches.usage().bytes(), watches.lagged()), (0, 1));
+    }
+
+    #[test]
+    fn a_watch_keeps_so_many_bytes_and_one_commit_whatever_it_takes() {
+        let watches = Arc::new(Watches::new());
+        let mut slow = watch(&watches, node_ranges("", true));
+        let huge = "k".repeat(MAX_BYTES);
+        watches.deliver(&commit(1, &[&huge]));
+        assert_eq!(revisions(&mut slow), [1]);
+        watches.deliver(&commit(2, &[&huge]));
+        watches.deliver(&commit(3, &["a"]));
+        assert_eq!(slow.try_next(), Some(Err(Interrupted::Lagged(2))));
+    }
+
+    /// A hundred watches that take nothing, each of keys of its own, beside one that takes everything in time.
+    #[test]
+    fn slow_watches_together_keep_so_many_bytes_and_others_miss_nothing() {
+        const LIMIT: usize = 1 << 20;
+        let watches = Arc::new(Watches::new());
+        watches.usage().set_limit(LIMIT);
+        let mut slow: Vec<_> = (0..100)
+            .map(|number| watch(&watches, node_ranges(&format!("slow/{number}"), true)))
+            .collect();
+        let mut quick = watch(&watches, node_ranges("", true));
+        let padding = "k".repeat(1_000);
+        for revision in 1..=10_000 {
+            let key = format!("slow/{}/{padding}", revision % 100);
+            watches.deliver(&commit(revision, &[&key]));
+            assert!(watches.usage().bytes() <= LIMIT);
+            assert_eq!(revisions(&mut quick), [revision]);
+        }
+        for watch in &mut slow {
+            assert!(matches!(
+                watch.try_next(),
+                Some(Err(Interrupted::Lagged(1..=100)))
+            ));
+        }
+        assert_eq!(watches.lagged(), 100);
+        assert_eq!(watches.usage().bytes(), 0);
+    }
+
+    #[tokio::test]
+    async fn each_of_thousands_of_watches_of_one_client_is_woken_once_for_a_burst() {
+        const WATCHES: u64 = 2_000;
+        let watches = Arc::new(Watches::new());
+        let flow = Flow::of_address([10, 0, 0, 1].into());
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..WATCHES {
+            let mut watch = watches.watch(flow, node_ranges("", true), Visibility::All, None);
+            tasks.spawn(async move {
+                let mut seen = vec![watch.next().await.unwrap().revision];
+                seen.extend(revisions(&mut watch));
+                seen
+            });
+        }
+        tokio::task::yield_now().await;
+        for revision in 1..=3 {
+            watches.deliver(&commit(revision, &["a"]));
+        }
+        assert_eq!(watches.count(), 2_000);
+        while let Some(seen) = tasks.join_next().await {
+            assert_eq!(seen.unwrap(), [1, 2, 3]);
+        }
     }
 }

@@ -46,6 +46,7 @@ impl Gateway {
                 space: space.clone(),
                 stopping,
                 advertise: Vec::new(),
+                fairness: kubekv::fairness::Fairness::default(),
             })
         }));
         let (consul, stop_consul) = runtime.block_on(faces::start(|stopping| {
@@ -54,6 +55,7 @@ impl Gateway {
                 stopping,
                 node: "node".to_owned(),
                 datacenter: "dc1".to_owned(),
+                fairness: kubekv::fairness::Fairness::default(),
             })
         }));
         Self {

@@ -4,6 +4,7 @@ use std::net::TcpStream;
 
 use kubekv::gateway::raise_file_limit;
 
+use support::command::kubekv;
 use support::metrics::wait_for_metric;
 use support::requests::{ask, send};
 use support::running::Running;
@@ -30,7 +31,13 @@ fn affordable(wanted: usize) -> usize {
 
 #[test]
 fn idle_connections_delay_no_request_and_take_little_memory() {
-    let gateway = Running::start("memory:");
+    let no_limit = [
+        "--store",
+        "memory:",
+        "--consul-connections-per-address",
+        "0",
+    ];
+    let gateway = Running::start_by(kubekv(), &no_limit);
     let count = affordable(10_000);
     let before = resident(&gateway);
     // Half never sent a request; half got an answer and kept their connection open, as Go's clients do.

@@ -68,4 +68,11 @@ fn systemd_accepts_the_unit_file() {
         .collect();
     assert!(about.is_empty(), "{stderr}");
     assert!(output.status.success(), "{stderr}");
+    // What is left is what a server needs: the network, and resource limits of its own.
+    let output = Command::new("systemd-analyze")
+        .args(["security", "--offline=yes", "--threshold=13"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
 }

@@ -131,3 +131,33 @@ fn a_warning_names_face_method_path_and_peer() {
     let peer = warning["peer"].as_str().unwrap();
     assert!(peer.starts_with("127.0.0.1:"), "{warning}");
 }
+
+#[test]
+fn one_client_cannot_flood_the_log() {
+    const REQUESTS: usize = 5_000;
+    let arguments = ["--store", "memory:", "--log-format", "json"];
+    let gateway = Running::start_by(kubekv(), &arguments);
+    let began = std::time::Instant::now();
+    // Refused by name, with status 501.
+    let request = "GET /v1/event/list HTTP/1.1\r\nHost: x\r\n\r\n".repeat(REQUESTS - 1);
+    let last = "GET /v1/event/list HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let mut client = support::requests::connect(gateway.consul);
+    let mut writer = client.try_clone().unwrap();
+    let send = std::thread::spawn(move || {
+        std::io::Write::write_all(&mut writer, format!("{request}{last}").as_bytes()).unwrap();
+    });
+    let mut answers = Vec::new();
+    std::io::Read::read_to_end(&mut client, &mut answers).unwrap();
+    send.join().unwrap();
+    let answers = String::from_utf8(answers).unwrap();
+    assert_eq!(answers.matches("HTTP/1.1 501").count(), REQUESTS);
+    let periods = usize::try_from(began.elapsed().as_secs()).unwrap() + 2;
+    let done = gateway.stop();
+    let written = lines(&done.err);
+    let written = written.iter().filter(|line| line["message"] == "answered");
+    let written = written.count();
+    assert!(
+        (1..=10 * periods).contains(&written),
+        "{written} lines in {periods} s"
+    );
+}

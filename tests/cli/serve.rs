@@ -294,7 +294,7 @@ fn options_are_applied_to_the_faces() {
     wait_for_metric(gateway.admin, "kubekv_face_connections{face=\"consul\"} 1");
     wait_for_metric(gateway.admin, "kubekv_face_connections{face=\"etcd\"} 1");
     assert_eq!(gateway.run(&["get", "a"]).code, 3);
-    let refused = "kubekv_face_connections_refused_total{face=\"consul\"} 1";
+    let refused = "kubekv_face_connections_refused_total{face=\"consul\",reason=\"total\"} 1";
     wait_for_metric(gateway.admin, refused);
     drop((consul, etcd));
     wait_for_metric(gateway.admin, "kubekv_face_connections{face=\"consul\"} 0");

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod admission_policy;
 mod clients;
 mod definition;
 mod failure_modes;

@@ -8,7 +8,8 @@ use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use kubekv::face::consul::{Consul, router};
-use kubekv::face::server::Stopping;
+use kubekv::face::server::{Connection, Stopping};
+use kubekv::fairness::Fairness;
 use kubekv::guard::Bounds;
 use kubekv::space::Keyspace;
 use kubekv::store::{MemoryStore, Store};
@@ -29,6 +30,7 @@ pub use support::consul::NODE;
 pub struct Gateway {
     pub address: SocketAddr,
     pub stop: watch::Sender<bool>,
+    pub fairness: Fairness,
     router: axum::Router,
     space: Keyspace,
     registry: Registry,
@@ -36,6 +38,10 @@ pub struct Gateway {
 
 impl Gateway {
     pub async fn start() -> Self {
+        Self::start_with(Fairness::default()).await
+    }
+
+    pub async fn start_with(fairness: Fairness) -> Self {
         let store = Arc::new(MemoryStore::new());
         let admit = Arc::new(Bounds::new(store.limits()));
         let mut registry = Registry::default();
@@ -46,6 +52,7 @@ impl Gateway {
                 stopping,
                 node: NODE.to_owned(),
                 datacenter: "dc1".to_owned(),
+                fairness: fairness.clone(),
             })
         };
         let mut own = axum::Router::new();
@@ -57,6 +64,7 @@ impl Gateway {
         Self {
             address,
             stop,
+            fairness,
             router: own,
             space,
             registry,
@@ -104,18 +112,44 @@ impl Gateway {
 
     /// Calls the face without a connection in between, so that time can be paused.
     pub async fn call(&self, method: &str, path: &str, body: impl Into<Bytes>) -> Answer {
-        let request = http::Request::builder()
-            .method(method)
-            .uri(format!("/v1/{path}"))
-            .body(Body::from(body.into()))
-            .unwrap();
-        let answer = self.router.clone().call(request).await.unwrap();
+        self.call_from([127, 0, 0, 1], method, path, body).await
+    }
+
+    /// The same from a client of this address.
+    pub async fn call_from(
+        &self,
+        client: [u8; 4],
+        method: &str,
+        path: &str,
+        body: impl Into<Bytes>,
+    ) -> Answer {
+        let answer = self.response(client, method, path, body).await;
         let (parts, body) = answer.into_parts();
         Answer {
             status: parts.status.as_u16(),
             headers: parts.headers,
             body: body.collect().await.unwrap().to_bytes(),
         }
+    }
+
+    /// The response to a client of this address, whose body is not taken yet.
+    pub async fn response(
+        &self,
+        client: [u8; 4],
+        method: &str,
+        path: &str,
+        body: impl Into<Bytes>,
+    ) -> http::Response<Body> {
+        let mut request = http::Request::builder()
+            .method(method)
+            .uri(format!("/v1/{path}"))
+            .body(Body::from(body.into()))
+            .unwrap();
+        request.extensions_mut().insert(Connection {
+            peer: (client, 40000).into(),
+            local: self.address,
+        });
+        self.router.clone().call(request).await.unwrap()
     }
 
     /// Writes without a connection in between, for large numbers of writes.

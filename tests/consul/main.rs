@@ -8,6 +8,7 @@ mod blocking;
 mod cli;
 mod client;
 mod client_requirements;
+mod fairness;
 mod gateway;
 mod real;
 mod recorded;

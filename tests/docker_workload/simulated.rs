@@ -233,6 +233,7 @@ pub(crate) async fn etcd() -> Vec<Record> {
             space,
             stopping,
             advertise: Vec::new(),
+            fairness: kubekv::fairness::Fairness::default(),
         })
     })
     .await;
@@ -255,6 +256,7 @@ pub(crate) async fn consul() -> Vec<Record> {
             stopping,
             node: "node".to_owned(),
             datacenter: "dc1".to_owned(),
+            fairness: kubekv::fairness::Fairness::default(),
         })
     })
     .await;

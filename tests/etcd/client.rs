@@ -33,6 +33,7 @@ impl Gateway {
                 space: space.clone(),
                 stopping,
                 advertise: Vec::new(),
+                fairness: kubekv::fairness::Fairness::default(),
             })
         };
         let (address, stop) = faces::start(face).await;

@@ -31,6 +31,7 @@ impl Inside {
             space: space.clone(),
             stopping: Stopping::new(stopping),
             advertise: Vec::new(),
+            fairness: kubekv::fairness::Fairness::default(),
         });
         Self {
             space,

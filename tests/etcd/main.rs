@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod bad_input;
+mod bounded;
 mod client;
 mod client_requirements;
 mod ctl;

@@ -60,6 +60,7 @@ async fn configured_advertise_addresses_replace_the_host_header() {
             space,
             stopping,
             advertise,
+            fairness: kubekv::fairness::Fairness::default(),
         })
     })
     .await;

@@ -7,9 +7,9 @@ const LONGEST: usize = 500;
 
 /// Top-level modules, and the modules each may import besides itself.
 ///
-/// `model <- docker`; `model <- store <- space <- guard <- face`; the guard also imports docker. The modules that put
-/// them together import all of them, and are imported by none.
-const MODULES: [(&str, &[&str]); 14] = [
+/// `model <- docker`; `model <- store <- space <- guard <- face`; the guard also imports docker; `model <- fairness <- face`.
+/// The modules that put them together import all of them, and are imported by none.
+const MODULES: [(&str, &[&str]); 15] = [
     ("model", &[]),
     // The encodings of protocols, for faces and for clients.
     ("wire", &[]),
@@ -17,16 +17,24 @@ const MODULES: [(&str, &[&str]); 14] = [
     ("store", &["model"]),
     ("space", &["model", "store"]),
     ("guard", &["model", "docker", "store", "space"]),
-    ("face", &["model", "wire", "store", "space", "guard"]),
+    // Knows nothing of entries: of requests it sees whose they are, their cost and their bytes.
+    ("fairness", &["model"]),
+    (
+        "face",
+        &["model", "wire", "store", "space", "guard", "fairness"],
+    ),
     ("config", &[]),
     ("remote", &["config"]),
     // A client of any server: it knows nothing of the gateway.
     ("bench", &["wire", "docker", "config", "remote"]),
-    ("admin", &["model", "store", "space", "guard", "face"]),
+    (
+        "admin",
+        &["model", "store", "space", "guard", "fairness", "face"],
+    ),
     (
         "gateway",
         &[
-            "model", "store", "space", "guard", "face", "config", "admin",
+            "model", "store", "space", "guard", "fairness", "face", "config", "admin",
         ],
     ),
     // Opens stores as a gateway does and writes as its clients would, but serves no clients.
@@ -50,7 +58,8 @@ const CRATES: [(&str, &[&str]); 12] = [
     (
         "tokio",
         &[
-            "store", "space", "face", "admin", "gateway", "transfer", "remote", "bench", "cli",
+            "store", "space", "fairness", "face", "admin", "gateway", "transfer", "remote",
+            "bench", "cli",
         ],
     ),
     // Not `face/server`, which serves connections of protocols other than HTTP as well.

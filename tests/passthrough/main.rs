@@ -9,5 +9,6 @@ mod foreign_writes;
 mod gateway;
 mod leadership;
 mod quota;
+mod strangers;
 mod three_members;
 mod writers;

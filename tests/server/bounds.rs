@@ -17,7 +17,7 @@ async fn connections_beyond_the_limit_are_closed_and_counted() {
     server.wait_for(CONNECTIONS, 2).await;
     assert_eq!(server.ask(&get_once("/")).await, "");
     assert_eq!(
-        server.metric("face_connections_refused_total{face=\"test\"}"),
+        server.metric("face_connections_refused_total{face=\"test\",reason=\"total\"}"),
         1
     );
     drop(first);

@@ -9,14 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use kubekv::face::server::{
-    Arrival, Connection, LeadershipCheck, Protocol, RequestInFlight, Server, ServerContext,
-    ServerMetrics, Serving, Stopping, Stream,
+    Arrival, Connection, ConnectionPermits, LeadershipCheck, Protocol, RequestInFlight, Server,
+    ServerContext, ServerMetrics, Serving, Stopping, Stream,
 };
 use prometheus_client::registry::Registry;
 use support::metrics::registered;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, Semaphore, mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::harness::{CONNECTIONS, IN_FLIGHT, wait_for};
@@ -99,7 +99,7 @@ impl Frames {
             move || held.load(Ordering::Acquire),
             || Box::pin(std::future::ready(false)),
         );
-        let permits = Arc::new(Semaphore::new(permits));
+        let permits = ConnectionPermits::new(permits);
         let server = Server::new("test", permits, metrics, leadership).with_drain(drain);
         let echo = Echo {
             release: Arc::clone(&release),
@@ -168,7 +168,7 @@ async fn a_connection_without_a_permit_is_closed_and_counted() {
     // It may be closed before a frame could be written.
     let mut second = server.send(&[]).await;
     assert_eq!(frame(&mut second).await, None);
-    let refused = "face_connections_refused_total{face=\"test\"}";
+    let refused = "face_connections_refused_total{face=\"test\",reason=\"total\"}";
     assert_eq!(registered(&server.registry, refused), 1);
     drop(first);
     server.wait_for(CONNECTIONS, 0).await;
@@ -227,7 +227,7 @@ async fn a_relayed_connection_has_the_address_of_its_client() {
         peer: "10.0.0.1:7".parse().unwrap(),
         local: server.address,
     };
-    let arrival = Arrival::relayed(relayed, ends);
+    let arrival = Arrival::relayed(relayed, |_stream| None, ends);
     server.arrivals.send(arrival).await.unwrap();
     client.write_all(&framed(b"peer")).await.unwrap();
     assert_eq!(frame(&mut client).await.as_deref(), Some("10.0.0.1:7"));

@@ -13,21 +13,38 @@ use tokio::task::JoinHandle;
 use crate::harness::{get_once, rest};
 
 fn config(store: &str) -> Config {
+    config_with(store, &[])
+}
+
+/// The configuration of a gateway on loopback with these options, too.
+pub(crate) fn config_with(store: &str, options: &[(&'static str, &str)]) -> Config {
     let mut settings = Settings::default();
     settings.set("store", store, SettingOrigin::Flag("store"));
     for face in ["consul", "etcd", "admin"] {
         settings.set(face, "127.0.0.1:0", SettingOrigin::Flag(face));
     }
+    for (name, value) in options {
+        settings.set(name, *value, SettingOrigin::Flag(name));
+    }
     config::load(settings, []).unwrap()
 }
 
 /// A running gateway.
-struct Running {
-    consul: SocketAddr,
-    admin: SocketAddr,
+pub(crate) struct Running {
+    pub(crate) consul: SocketAddr,
+    pub(crate) etcd: SocketAddr,
+    pub(crate) admin: SocketAddr,
     stages: mpsc::UnboundedReceiver<Stage>,
     shutdown: oneshot::Sender<()>,
     ended: JoinHandle<Result<(), Error>>,
+}
+
+/// Starts a gateway that answers.
+pub(crate) async fn ready(options: &[(&'static str, &str)]) -> Running {
+    let mut gateway = start(config_with("memory:", options));
+    let ready = gateway.stages.recv().await;
+    assert!(matches!(ready, Some(Stage::Ready(_))), "{ready:?}");
+    gateway
 }
 
 fn start(config: Config) -> Running {
@@ -44,6 +61,7 @@ fn start(config: Config) -> Running {
     );
     Running {
         consul: ports.consul.unwrap(),
+        etcd: ports.etcd.unwrap(),
         admin: ports.admin.unwrap(),
         stages,
         shutdown,

@@ -12,12 +12,12 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::routing::{any, get};
 use http_body::Frame;
 use kubekv::face::http::{HttpLimits, HttpProtocol};
-use kubekv::face::server::{LeadershipCheck, Server, ServerMetrics, Stopping};
+use kubekv::face::server::{ConnectionPermits, LeadershipCheck, Server, ServerMetrics, Stopping};
 use prometheus_client::registry::Registry;
 use support::metrics::registered;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 /// A running server.
@@ -124,7 +124,7 @@ impl Harness {
         let stopping = Stopping::new(switch);
         let release = Arc::new(Notify::new());
         let face = face(stopping.clone(), Arc::clone(&release));
-        let permits = Arc::new(Semaphore::new(permits));
+        let permits = ConnectionPermits::new(permits);
         let server = Server::new("test", permits, metrics, LeadershipCheck::default());
         let http = HttpProtocol::new(face, limits).refusing_grpc("no gRPC here");
         let server = server.with_drain(drain);

@@ -3,9 +3,14 @@
 
 #![cfg(test)]
 
+mod bodies;
 mod bounds;
+mod clients;
 mod drain;
 mod exchange;
 mod frames;
 mod gateway;
 mod harness;
+mod hung_up;
+mod malformed;
+mod web_pages;

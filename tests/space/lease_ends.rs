@@ -126,3 +126,30 @@ async fn denied_lease_end_is_counted_and_retried() {
     assert!(space.read(&Caller::System).lease(lease).is_none());
     assert_eq!(held_by(&space, lease), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn lock_delays_that_end_together_share_commits() {
+    let few = Arc::new(Few(AtomicUsize::new(1_000)));
+    let (space, registry) = open(&few).await;
+    let lease = holder(&space, LeaseEnd::Release).await;
+    let ended = space.end_lease(&Caller::System, lease).await.unwrap();
+    pass(Duration::from_secs(6)).await;
+    let after = space.read(&Caller::System);
+    assert_eq!(after.scan(&Key::system("delay/")).count(), 0);
+    let commits = after.revision() - ended.revision;
+    assert!((1..=8).contains(&commits), "{commits} for 200 delays");
+    assert_eq!(registered(&registry, "space_ends_postponed_total"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lock_delays_end_where_few_writes_are_admitted_at_once() {
+    let few = Arc::new(Few(AtomicUsize::new(10)));
+    let (space, registry) = open(&few).await;
+    let lease = holder(&space, LeaseEnd::Release).await;
+    space.end_lease(&Caller::System, lease).await.unwrap();
+    pass(Duration::from_secs(8)).await;
+    let after = space.read(&Caller::System);
+    assert_eq!(held_by(&space, lease), 0);
+    assert_eq!(after.scan(&Key::system("delay/")).count(), 0);
+    assert_eq!(registered(&registry, "space_ends_postponed_total"), 0);
+}

@@ -72,3 +72,32 @@ async fn directory_expires_atomically_with_its_descendants() {
     assert!(watch.try_next().is_none());
     assert!(get(&space, "dd").is_some());
 }
+
+/// Changes of clients are decided in between, and a gateway that is killed meanwhile goes on when it serves again.
+#[tokio::test(start_paused = true)]
+async fn directory_with_many_descendants_expires_in_parts_and_itself_last() {
+    const KEYS: usize = 2_500;
+    let space = faces::space().await;
+    put_for(&space, "d/", Duration::from_secs(5), DirMark::Made).await;
+    let fill = |draft: &mut Draft<'_>| {
+        for number in 0..KEYS {
+            let key = Key::user(format!("d/{number:04}"));
+            let record = draft.successor(&key);
+            draft.put(&key, record);
+        }
+        Ok::<_, Infallible>(())
+    };
+    space.commit(&Caller::System, fill).await.unwrap();
+    let mut watch = space.watch(&Caller::System, node_ranges("d", true));
+    pass(Duration::from_secs(7)).await;
+    let parts: Vec<_> = std::iter::from_fn(|| watch.try_next())
+        .map(Result::unwrap)
+        .collect();
+    assert!(parts.iter().all(|part| part.cause == Cause::Expire));
+    let sizes: Vec<usize> = parts.iter().map(|part| part.changes.len()).collect();
+    assert_eq!(sizes, [1_000, 1_000, 501]);
+    let subjects: Vec<_> = parts.iter().map(|part| part.subject.clone()).collect();
+    assert_eq!(subjects, [None, None, Some(Key::user("d"))]);
+    assert_eq!(get(&space, "d/"), None);
+    assert_eq!(space.entries_expired(), 1);
+}

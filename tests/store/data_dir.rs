@@ -1,12 +1,13 @@
 //! The data directory: ownership, locking, and detection of its removal or replacement.
 
+use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kubekv::model::Key;
-use kubekv::store::embedded::{EmbeddedOptions, EmbeddedStore};
+use kubekv::store::embedded::{EmbeddedOptions, EmbeddedStore, backup, check};
 use kubekv::store::{CommitError, Store};
 use tokio::sync::mpsc;
 
@@ -66,6 +67,154 @@ async fn path_that_is_no_directory_is_refused_with_one_line() {
         let line = look(&path).await.unwrap_err().to_string();
         assert!(line.contains("file") && !line.contains('\n'), "{line}");
     }
+}
+
+/// Every path beneath a directory, and of each its length, the time of its last change and its permissions. Who locks the
+/// directory writes the lock file, so that is left out.
+fn unlocked(root: &Path) -> BTreeMap<PathBuf, (u64, i64, i64, u32)> {
+    let mut found = all_beneath(root);
+    found.retain(|path, _| !path.ends_with("data/lock"));
+    found
+}
+
+fn all_beneath(root: &Path) -> BTreeMap<PathBuf, (u64, i64, i64, u32)> {
+    let mut found = BTreeMap::new();
+    let mut unread = vec![root.to_owned()];
+    while let Some(directory) = unread.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let entry = entry.unwrap();
+            let metadata = entry.metadata().unwrap();
+            if metadata.is_dir() {
+                unread.push(entry.path());
+            }
+            let (seconds, nanoseconds) = (metadata.mtime(), metadata.mtime_nsec());
+            let summary = (metadata.len(), seconds, nanoseconds, metadata.mode());
+            found.insert(entry.path(), summary);
+        }
+    }
+    found
+}
+
+/// A closed store, and the remains of an interrupted first start beside it.
+async fn closed_store(data: &Path) {
+    let (store, _) = open(data).await.unwrap();
+    put(&store, &Key::user("k"), None, "v").await.unwrap();
+    store.close().await;
+    fs::create_dir(data.join("store.new")).unwrap();
+    fs::write(data.join("store.new/format.json"), "").unwrap();
+}
+
+/// What each way to use a directory says where it is refused.
+async fn refusals(data: &Path) -> Vec<String> {
+    let copy = data.with_file_name("copy");
+    let all = [
+        look(data).await.map(drop),
+        check(data).map(drop),
+        backup(data, &copy).map(drop),
+    ];
+    assert!(!copy.exists());
+    let all = all.into_iter();
+    all.map(|used| used.unwrap_err().to_string()).collect()
+}
+
+/// Whoever could put a link there would choose what the gateway overwrites.
+#[tokio::test]
+async fn nothing_of_a_store_may_be_a_symbolic_link_and_none_is_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, away) = (dir.path().join("data"), dir.path().join("away"));
+    closed_store(&data).await;
+    let all = all_beneath(&data);
+    assert!(all.len() > 10, "{all:?}");
+    for path in all.keys() {
+        fs::rename(path, &away).unwrap();
+        symlink(&away, path).unwrap();
+        let before = unlocked(dir.path());
+        for line in refusals(&data).await {
+            let name = path.display().to_string();
+            assert!(line.contains(&name), "{line}");
+            assert!(line.contains("it is a symbolic link"), "{line}");
+        }
+        assert_eq!(unlocked(dir.path()), before, "{}", path.display());
+        fs::remove_file(path).unwrap();
+        fs::rename(&away, path).unwrap();
+    }
+    look(&data).await.unwrap();
+}
+
+#[tokio::test]
+async fn lock_that_links_to_nothing_makes_no_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, away) = (dir.path().join("data"), dir.path().join("away"));
+    fs::create_dir(&data).unwrap();
+    symlink(&away, data.join("lock")).unwrap();
+    let line = look(&data).await.unwrap_err().to_string();
+    assert!(line.contains("it is a symbolic link"), "{line}");
+    assert!(!away.exists());
+}
+
+/// A named pipe must not make a start wait for ever.
+#[tokio::test]
+async fn what_is_no_regular_file_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    closed_store(&data).await;
+    for name in [
+        "lock",
+        "store/mark",
+        "store/format.json",
+        "store/db/version",
+    ] {
+        let (path, away) = (data.join(name), dir.path().join("away"));
+        fs::rename(&path, &away).unwrap();
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).unwrap();
+        for line in refusals(&data).await {
+            assert!(line.contains("it is no regular file"), "{line}");
+        }
+        fs::remove_file(&path).unwrap();
+        fs::rename(&away, &path).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn files_that_others_can_write_are_closed_to_them() {
+    let dir = tempfile::tempdir().unwrap();
+    closed_store(dir.path()).await;
+    for path in all_beneath(dir.path()).keys() {
+        let open_to_all = mode(path) | 0o066;
+        fs::set_permissions(path, Permissions::from_mode(open_to_all)).unwrap();
+    }
+    fs::remove_dir_all(dir.path().join("store.new")).unwrap();
+    look(dir.path()).await.unwrap();
+    for name in ["store", "store/mark", "store/db", "store/db/version"] {
+        assert_eq!(mode(&dir.path().join(name)) & 0o022, 0, "{name}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs root: tests/run"]
+async fn directory_or_file_of_another_user_is_refused_though_root_may_use_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    closed_store(&data).await;
+    let all = all_beneath(&data);
+    for path in all.keys().chain([&data]) {
+        chown(path, Some(4_242), None).unwrap();
+        for line in refusals(&data).await {
+            let name = path.display().to_string();
+            assert!(line.contains(&name), "{line}");
+            let both = "it belongs to user 4242, and this process runs as user 0";
+            assert!(line.contains(both), "{line}");
+        }
+        chown(path, Some(0), None).unwrap();
+    }
+    let unchanged = unlocked(&data);
+    assert!(
+        unchanged
+            .iter()
+            .all(|(path, summary)| all[path] == *summary)
+    );
+    look(&data).await.unwrap();
 }
 
 /// A store whose failures are reported to a channel.

@@ -79,11 +79,13 @@ impl Gateway {
                 stopping: stopping.clone(),
                 node: "host".to_owned(),
                 datacenter: "dc1".to_owned(),
+                fairness: kubekv::fairness::Fairness::default(),
             }),
             etcd: etcd::router(Etcd {
                 space,
                 stopping,
                 advertise: Vec::new(),
+                fairness: kubekv::fairness::Fairness::default(),
             }),
             _stop: stop,
         }

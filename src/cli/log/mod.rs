@@ -1,8 +1,10 @@
 //! The log on standard error, written by a thread of its own.
 //!
-//! The gateway never waits for a slow or blocked reader of standard error: lines are dropped and counted instead.
+//! The gateway never waits for a slow or blocked reader of standard error: lines are dropped and counted instead. So are
+//! lines of one kind beyond a limit (`line_limit`).
 
 mod json;
+mod line_limit;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::ffi::OsString;
@@ -21,6 +23,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use json::{JsonFields, JsonLines};
+use line_limit::LineLimit;
 
 /// The limit of lines that wait to be written.
 const QUEUE_LINES: usize = 10_000;
@@ -28,27 +31,47 @@ const QUEUE_LINES: usize = 10_000;
 /// The running log. Dropping it writes the lines that wait, within a time limit of one second.
 pub(super) struct Logging {
     dropped: ErrorCounter,
+    limit: LineLimit,
     _flush_on_drop: WorkerGuard,
 }
 
 impl Logging {
-    /// Registers the log's metric.
+    /// Registers the log's metrics.
     pub(super) fn register(&self, registry: &mut Registry) {
-        registry.register_collector(Box::new(DroppedLines(self.dropped.clone())));
+        registry.register_collector(Box::new(MissingLines {
+            dropped: self.dropped.clone(),
+            limit: self.limit.clone(),
+        }));
     }
 }
 
-/// The count of dropped lines.
+/// The counts of lines that were not written.
 #[derive(Debug)]
-struct DroppedLines(ErrorCounter);
+struct MissingLines {
+    dropped: ErrorCounter,
+    limit: LineLimit,
+}
 
-impl Collector for DroppedLines {
+impl Collector for MissingLines {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let lines = self.0.dropped_lines();
-        let counter = ConstCounter::new(u64::try_from(lines).unwrap_or(u64::MAX));
-        let help = "Log lines dropped, because standard error was not read fast enough";
-        let kind = counter.metric_type();
-        counter.encode(encoder.encode_descriptor("log_dropped", help, None, kind)?)
+        let dropped = u64::try_from(self.dropped.dropped_lines()).unwrap_or(u64::MAX);
+        for (name, help, lines) in [
+            (
+                "log_dropped",
+                "Log lines dropped, because standard error was not read fast enough",
+                dropped,
+            ),
+            (
+                "log_limited",
+                "Log lines left out, because there were too many of one kind",
+                self.limit.left_out(),
+            ),
+        ] {
+            let counter = ConstCounter::new(lines);
+            let kind = counter.metric_type();
+            counter.encode(encoder.encode_descriptor(name, help, None, kind)?)?;
+        }
+        Ok(())
     }
 }
 
@@ -112,23 +135,26 @@ pub(super) fn init(log: &LogConfig) -> Logging {
         .thread_name("log")
         .finish(io::stderr());
     let dropped = writer.error_counter();
-    let filter = EnvFilter::new(filter);
+    let limit = LineLimit::default();
+    let lines = tracing_subscriber::registry()
+        .with(EnvFilter::new(filter))
+        .with(limit.clone());
     match log.format {
-        LogFormat::Text => tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_ansi(io::stderr().is_terminal())
-            .with_writer(writer)
-            .init(),
+        LogFormat::Text => {
+            let text = tracing_subscriber::fmt::layer()
+                .with_ansi(io::stderr().is_terminal())
+                .with_writer(writer);
+            lines.with(text).init();
+        }
         LogFormat::Json => {
-            tracing_subscriber::registry()
-                .with(filter)
-                .with(JsonLines(move || writer.clone()))
-                .init();
+            lines.with(JsonLines(move || writer.clone())).init();
             panic::set_hook(Box::new(log_panic));
         }
     }
+    limit.start();
     Logging {
         dropped,
+        limit,
         _flush_on_drop: flush_on_drop,
     }
 }

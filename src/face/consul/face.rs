@@ -2,6 +2,7 @@
 
 use crate::face::list_cache::ListCache;
 use crate::face::server::Stopping;
+use crate::fairness::Fairness;
 use crate::model::Caller;
 use crate::space::Keyspace;
 
@@ -20,6 +21,8 @@ pub struct Consul {
     pub node: String,
     /// The name of the only datacenter; `dc1` by default, as in Consul.
     pub datacenter: String,
+    /// What all clients of the gateway share.
+    pub fairness: Fairness,
 }
 
 /// The face as it serves.
@@ -33,6 +36,8 @@ pub(super) struct Face {
     pub(super) node: String,
     /// The name of the only datacenter.
     pub(super) datacenter: String,
+    /// What all clients of the gateway share.
+    pub(super) fairness: Fairness,
     /// Encoded lists of `?recurse`.
     pub(super) list_cache: ListCache,
     /// The index of every list of the catalog and of health: the revision at which the keyspace was opened.
@@ -47,6 +52,7 @@ impl Face {
             stopping,
             node,
             datacenter,
+            fairness,
         } = settings;
         let opened_at = space.read(&Caller::System).revision();
         Self {
@@ -54,7 +60,8 @@ impl Face {
             stopping,
             node,
             datacenter,
-            list_cache: ListCache::default(),
+            list_cache: ListCache::new(fairness.clone()),
+            fairness,
             catalog_index: opened_at.max(LOWEST_CATALOG_INDEX),
         }
     }

@@ -6,13 +6,19 @@
 
 mod agent;
 mod blocking_query;
+mod body_refused;
 mod catalog;
+mod change;
 mod commit_error;
+mod decoded_target;
+mod deletion_weight;
 mod face;
 mod gateway_node;
 mod health;
 mod json_decoder;
 mod kv;
+mod lists;
+mod long_answer;
 mod no_leader;
 mod path;
 mod query_options;
@@ -22,9 +28,13 @@ mod route;
 mod router;
 mod session;
 mod status;
+mod too_many_connections;
 mod txn;
 mod unsupported;
+mod weight;
 
+pub use body_refused::body_refused;
 pub use face::Consul;
 pub use no_leader::{HOLD, no_leader};
 pub use router::router;
+pub use too_many_connections::TOO_MANY_CONNECTIONS;

@@ -7,6 +7,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use http::{HeaderValue, header};
 
+use super::long_answer::BodyForm;
 use super::reply::Reply;
 use crate::face::gzip;
 use crate::face::http::last_answer;
@@ -22,8 +23,11 @@ pub fn no_leader() -> Router {
 }
 
 async fn serve(request: Request) -> Response {
-    let reply = Reply::internal_error("No cluster leader");
-    let mut response = reply.into_response(gzip::accepted(request.headers())).await;
+    let form = BodyForm {
+        pretty: false,
+        compressed: gzip::accepted(request.headers()),
+    };
+    let mut response = Reply::internal_error("No cluster leader").into_response_at_once(form);
     let vary = HeaderValue::from_static("Accept-Encoding");
     response.headers_mut().insert(header::VARY, vary);
     last_answer(response)

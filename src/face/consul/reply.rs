@@ -1,6 +1,7 @@
 //! Answer of an operation: status, headers and body, and how they become a response.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -8,11 +9,15 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
-use crate::face::go::json_writer;
-use crate::face::gzip;
+use super::long_answer::{self, BodyForm, LongAnswer, NotMade};
+use super::weight::Weight;
 use crate::face::list_cache::Encoded;
+use crate::fairness::{Fairness, Overloaded, Reservation};
+use crate::model::Flow;
 
 const JSON: &str = "application/json";
+const TEXT: &str = "text/plain; charset=utf-8";
+const RAW: &str = "text/plain";
 const INDEX: HeaderName = HeaderName::from_static("x-consul-index");
 const LAST_CONTACT: HeaderName = HeaderName::from_static("x-consul-lastcontact");
 const KNOWN_LEADER: HeaderName = HeaderName::from_static("x-consul-knownleader");
@@ -26,16 +31,42 @@ pub(super) struct Reply {
     body: ReplyBody,
 }
 
-#[derive(Debug)]
 enum ReplyBody {
     /// No body at all: never compressed, no content type.
     Empty,
     Json(Vec<u8>),
-    /// A list in JSON, from the list cache.
+    /// JSON that is made when it is sent.
+    Long(Box<dyn LongAnswer>),
+    /// The same, of a change that has been made: its bytes were reserved before.
+    AfterChange(Box<dyn LongAnswer>, Reservation),
+    /// A list in JSON, from the list cache, indented already where that was asked for.
     List(Arc<Encoded>),
     Text(Cow<'static, str>),
     /// A value as the client stored it.
     Raw(Bytes),
+}
+
+impl fmt::Debug for ReplyBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "Empty",
+            Self::Json(_) => "Json",
+            Self::Long(_) => "Long",
+            Self::AfterChange(..) => "AfterChange",
+            Self::List(_) => "List",
+            Self::Text(_) => "Text",
+            Self::Raw(_) => "Raw",
+        })
+    }
+}
+
+/// 429 with the sentence that names the limit, as Consul answers where a rate limit is reached. Nothing was done.
+impl From<Overloaded> for Reply {
+    fn from(overloaded: Overloaded) -> Self {
+        let seconds = overloaded.retry_after().as_secs().max(1);
+        Self::text(StatusCode::TOO_MANY_REQUESTS, overloaded.to_string())
+            .header(header::RETRY_AFTER, seconds.into())
+    }
 }
 
 impl Reply {
@@ -55,6 +86,30 @@ impl Reply {
     /// 200 with JSON.
     pub(super) fn json(body: impl Into<Vec<u8>>) -> Self {
         Self::new(StatusCode::OK, ReplyBody::Json(body.into()))
+    }
+
+    /// 200 with JSON that is weighed, and made, when it is sent.
+    pub(super) fn long(answer: impl LongAnswer) -> Self {
+        Self::new(StatusCode::OK, ReplyBody::Long(Box::new(answer)))
+    }
+
+    /// 200 with JSON: made at once where it is little, else when it is sent.
+    pub(super) fn json_of(answer: impl LongAnswer) -> Self {
+        match made_if_small(&answer) {
+            Some(json) => Self::json(json),
+            None => Self::long(answer),
+        }
+    }
+
+    /// The same, after a change before which its bytes were reserved.
+    pub(super) fn json_after_change(answer: impl LongAnswer, reservation: Reservation) -> Self {
+        match made_if_small(&answer) {
+            Some(json) => Self::json(json),
+            None => {
+                let body = ReplyBody::AfterChange(Box::new(answer), reservation);
+                Self::new(StatusCode::OK, body)
+            }
+        }
     }
 
     /// 200 with a list.
@@ -130,49 +185,109 @@ impl Reply {
         self.header(CONSISTENCY, HeaderValue::from_static(name))
     }
 
-    /// The same with its JSON indented over several lines (`?pretty`).
-    pub(super) fn pretty(mut self) -> Self {
-        let indented = match &self.body {
-            ReplyBody::Json(body) => json_writer::pretty(body),
-            ReplyBody::List(list) => json_writer::pretty(&list.body()),
-            ReplyBody::Empty | ReplyBody::Text(_) | ReplyBody::Raw(_) => return self,
-        };
-        self.body = ReplyBody::Json(indented);
-        self
+    /// The response to a client of this flow, its body in this form. A long body is made now, and where there is no room for
+    /// it, the response says so instead.
+    pub(super) async fn into_response(
+        self,
+        form: BodyForm,
+        fairness: &Fairness,
+        flow: Flow,
+    ) -> Response {
+        let content_type = self.body.content_type();
+        match self.body.made(form, fairness, flow).await {
+            Ok(body) => response(self.status, self.headers, content_type, body, form),
+            Err(refused) => Self::from(refused).into_response_at_once(form),
+        }
     }
 
-    /// The response, compressed where `compressed` and where it has a body.
-    pub(super) async fn into_response(self, compressed: bool) -> Response {
-        let list = match &self.body {
-            ReplyBody::List(list) => Some(Arc::clone(list)),
-            ReplyBody::Empty | ReplyBody::Json(_) | ReplyBody::Text(_) | ReplyBody::Raw(_) => None,
-        };
-        let (content_type, body) = match self.body {
-            ReplyBody::Empty => (None, Bytes::new()),
-            ReplyBody::Json(body) => (Some(JSON), Bytes::from(body)),
-            ReplyBody::List(list) => (Some(JSON), list.body()),
-            ReplyBody::Text(text) => (
-                Some("text/plain; charset=utf-8"),
-                Bytes::from(text.into_owned()),
-            ),
-            ReplyBody::Raw(value) => (Some("text/plain"), value),
-        };
-        let compressed = compressed && content_type.is_some();
-        let body = match list {
-            Some(list) if compressed => list.compressed().await,
-            None if compressed => gzip::compress(body).await,
-            Some(_) | None => body,
-        };
-        let mut response = Response::new(Body::from(body));
-        *response.status_mut() = self.status;
-        let headers = response.headers_mut();
-        headers.extend(self.headers);
-        if let Some(content_type) = content_type {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    /// The response, whose body is made here: for a few words.
+    pub(super) fn into_response_at_once(self, form: BodyForm) -> Response {
+        let content_type = self.body.content_type();
+        let body = self.body.made_at_once(form);
+        response(self.status, self.headers, content_type, body, form)
+    }
+}
+
+impl ReplyBody {
+    /// `None` where there is no body.
+    fn content_type(&self) -> Option<&'static str> {
+        match self {
+            Self::Empty => None,
+            Self::Json(_) | Self::Long(_) | Self::AfterChange(..) | Self::List(_) => Some(JSON),
+            Self::Text(_) => Some(TEXT),
+            Self::Raw(_) => Some(RAW),
         }
-        if compressed {
+    }
+
+    /// The bytes to send.
+    async fn made(self, form: BodyForm, fairness: &Fairness, flow: Flow) -> Result<Bytes, NotMade> {
+        let only_compressed = BodyForm {
+            pretty: false,
+            ..form
+        };
+        let (plain, form) = match self {
+            Self::Empty => return Ok(Bytes::new()),
+            Self::Long(answer) => return long_answer::make(answer, form, fairness, flow).await,
+            Self::AfterChange(answer, reservation) => {
+                let made =
+                    long_answer::make_after_change(answer, form, fairness, flow, reservation);
+                return made.await;
+            }
+            Self::List(list) if form.compressed => return Ok(list.compressed(flow).await?),
+            Self::List(list) => return Ok(list.body()),
+            Self::Json(json) => (json.into(), form),
+            Self::Text(text) => (text.into_owned().into(), only_compressed),
+            Self::Raw(value) => (value, only_compressed),
+        };
+        Ok(long_answer::reshape(plain, form, fairness, flow).await?)
+    }
+
+    fn made_at_once(self, form: BodyForm) -> Bytes {
+        let only_compressed = BodyForm {
+            pretty: false,
+            ..form
+        };
+        match self {
+            Self::Empty => Bytes::new(),
+            Self::Json(json) => form.apply(json.into()),
+            Self::Long(answer) | Self::AfterChange(answer, _) => {
+                let mut json = Vec::new();
+                answer.encode(&mut json);
+                form.apply(json.into())
+            }
+            Self::List(list) => only_compressed.apply(list.body()),
+            Self::Text(text) => only_compressed.apply(text.into_owned().into()),
+            Self::Raw(value) => only_compressed.apply(value),
+        }
+    }
+}
+
+fn made_if_small(answer: &impl LongAnswer) -> Option<Vec<u8>> {
+    let weight = answer.weigh(Weight::is_small);
+    if !weight.is_small() {
+        return None;
+    }
+    let mut json = Vec::with_capacity(weight.bytes);
+    answer.encode(&mut json);
+    Some(json)
+}
+
+fn response(
+    status: StatusCode,
+    own_headers: Vec<(HeaderName, HeaderValue)>,
+    content_type: Option<&'static str>,
+    body: Bytes,
+    form: BodyForm,
+) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.extend(own_headers);
+    if let Some(content_type) = content_type {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if form.compressed {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
-        response
     }
+    response
 }

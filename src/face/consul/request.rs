@@ -6,15 +6,14 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::header;
 use http::request::Parts;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 
 use super::face::Face;
 use super::reply::Reply;
 use super::unsupported;
-use crate::face::caller;
 use crate::face::go::Query;
 use crate::face::server::Connection;
-use crate::model::{Caller, FaceName};
+use crate::model::{Caller, Flow};
 
 /// A request to the API, without its body.
 #[derive(Debug)]
@@ -23,6 +22,8 @@ pub(super) struct ApiRequest<'a> {
     pub(super) face: &'a Face,
     /// The client.
     pub(super) caller: Caller,
+    /// The flow of its requests.
+    pub(super) flow: Flow,
     /// The address at which the client reached the gateway.
     pub(super) local_address: SocketAddr,
     /// Method and headers.
@@ -34,13 +35,20 @@ pub(super) struct ApiRequest<'a> {
 }
 
 impl<'a> ApiRequest<'a> {
-    /// The request of these parts, whose path ends in `rest`.
-    pub(super) fn new(face: &'a Face, parts: &'a Parts, rest: &'a [u8], query: Query) -> Self {
+    /// The caller's request of these parts, whose path ends in `rest`.
+    pub(super) fn new(
+        face: &'a Face,
+        caller: Caller,
+        parts: &'a Parts,
+        rest: &'a [u8],
+        query: Query,
+    ) -> Self {
         let unknown = SocketAddr::from((Ipv4Addr::LOCALHOST, 8500));
         let connection = parts.extensions.get::<Connection>();
         Self {
             face,
-            caller: caller::of(FaceName::Consul, &parts.extensions),
+            flow: Flow::of(&caller),
+            caller,
             local_address: connection.map_or(unknown, |connection| connection.local),
             parts,
             rest,
@@ -100,13 +108,9 @@ impl<'a> ApiRequest<'a> {
         {
             return Err(unsupported::body_too_long(length, limit, option));
         }
-        match Limited::new(body, limit).collect().await {
-            // Copied: a body that arrived in one piece is a slice of the connection's buffer, and a small value that is
-            // stored would keep the whole buffer alive.
-            Ok(collected) => Ok(Bytes::copy_from_slice(&collected.to_bytes())),
-            Err(error) if error.is::<LengthLimitError>() => {
-                Err(unsupported::body_too_long(length, limit, option))
-            }
+        let promised = length.and_then(|length| usize::try_from(length).ok());
+        match collect(body, limit, promised.unwrap_or(0)).await {
+            Ok(body) => body.ok_or_else(|| unsupported::body_too_long(length, limit, option)),
             // Consul, too, answers 500 whatever went wrong.
             Err(error) => Err(Reply::internal_error(error.to_string())),
         }
@@ -121,4 +125,36 @@ impl<'a> ApiRequest<'a> {
             .parse()
             .ok()
     }
+}
+
+/// The body, copied: a piece of it is a slice of the connection's buffer, and a small value that is stored would keep the
+/// whole buffer alive. `None` where it is longer than the limit.
+async fn collect(
+    mut body: Body,
+    limit: usize,
+    promised: usize,
+) -> Result<Option<Bytes>, axum::Error> {
+    let mut collected = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(piece) = frame?.into_data() else {
+            continue;
+        };
+        let length = collected.len() + piece.len();
+        if length > limit {
+            return Ok(None);
+        }
+        if length > collected.capacity() {
+            // No more than as much again as has come: a promise of a long body takes no memory.
+            let twice = length.saturating_mul(2);
+            let room = if promised < length {
+                twice
+            } else {
+                twice.min(promised)
+            };
+            collected.reserve_exact(room - collected.len());
+        }
+        collected.extend_from_slice(&piece);
+    }
+    collected.shrink_to_fit();
+    Ok(Some(collected.into()))
 }

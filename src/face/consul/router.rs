@@ -9,15 +9,18 @@ use axum::response::Response;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
 
+use super::decoded_target::DecodedTarget;
 use super::face::{Consul, Face};
-use super::path::{self, PathError};
+use super::long_answer::BodyForm;
+use super::path::PathError;
 use super::reply::Reply;
 use super::request::ApiRequest;
 use super::route::{Endpoint, Route};
 use super::{agent, catalog, health, kv, session, status, txn, unsupported};
-use crate::face::go::Query;
+use crate::face::go::{Query, QueryError};
 use crate::face::http::RequestTarget;
-use crate::face::{go, gzip};
+use crate::face::{caller, go, gzip};
+use crate::model::{FaceName, Flow};
 
 /// The router of a face with these settings. Requests are expected to carry a
 /// [`Connection`](crate::face::server::Connection), as the server gives them.
@@ -29,75 +32,87 @@ pub fn router(settings: Consul) -> Router {
 
 async fn serve(State(face): State<Arc<Face>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let compressed = gzip::accepted(&parts.headers);
+    let caller = caller::of(FaceName::Consul, &parts.extensions);
+    let flow = Flow::of(&caller);
     let target = RequestTarget::of(&parts.extensions, &parts.uri);
-    let path = match path::read(&target.path) {
+    let decoded = match DecodedTarget::of(&face.fairness, flow, &target).await {
+        Ok(decoded) => decoded,
+        Err(overloaded) => return plain(overloaded.into()),
+    };
+    let path = match decoded.path {
         Ok(path) => path,
-        Err(PathError::NotPrintable) => {
-            return uncompressed(Reply::empty(StatusCode::BAD_REQUEST)).await;
-        }
+        Err(PathError::NotPrintable) => return plain(Reply::empty(StatusCode::BAD_REQUEST)),
         // Go's server answers this itself, before Consul sees the request.
         Err(PathError::BadEscape) => {
             let close = HeaderValue::from_static("close");
             let reply = Reply::bad_request("400 Bad Request");
-            return uncompressed(reply.header(header::CONNECTION, close)).await;
+            return plain(reply.header(header::CONNECTION, close));
         }
         Err(PathError::Dots(path)) => {
             return match go::redirect_to_clean(&parts.method, &path, target.query.as_deref()) {
                 Some(redirect) => redirect,
-                None => uncompressed(unsupported::dots()).await,
+                None => plain(unsupported::dots()),
             };
         }
     };
     // A CONNECT that names a host has no path: there is no such page.
     if target.path.is_empty() {
-        return uncompressed(unsupported::no_page()).await;
+        return plain(unsupported::no_page());
     }
     if path == b"/" {
-        return uncompressed(Reply::text(StatusCode::OK, "Consul Agent")).await;
+        return plain(Reply::text(StatusCode::OK, "Consul Agent"));
     }
     let Some(route) = Route::of(&path) else {
-        return uncompressed(Reply::empty(StatusCode::NOT_FOUND)).await;
+        return plain(Reply::empty(StatusCode::NOT_FOUND));
     };
-    let reply = answer(&face, route, &parts, &target, body).await;
-    let mut response = reply.into_response(compressed).await;
+    let mut form = BodyForm {
+        pretty: false,
+        compressed: gzip::accepted(&parts.headers),
+    };
+    let reply = match accepted(route, &parts, decoded.query) {
+        Err(refused) => refused,
+        Ok(query) => {
+            form.pretty = query.has("pretty");
+            let request = ApiRequest::new(&face, caller, &parts, route.rest, query);
+            let answered = dispatch(&request, route, body).await;
+            answered.unwrap_or_else(|refused| refused)
+        }
+    };
+    let mut response = reply.into_response(form, &face.fairness, flow).await;
     let vary = HeaderValue::from_static("Accept-Encoding");
     response.headers_mut().insert(header::VARY, vary);
     response
 }
 
 /// An answer that no endpoint gave: never compressed.
-async fn uncompressed(reply: Reply) -> Response {
-    reply.into_response(false).await
+fn plain(reply: Reply) -> Response {
+    reply.into_response_at_once(BodyForm::PLAIN)
 }
 
-async fn answer(
-    face: &Face,
+/// The query of a request whose method the endpoint takes.
+fn accepted(
     route: Route<'_>,
     parts: &Parts,
-    target: &RequestTarget,
-    body: Body,
-) -> Reply {
-    let Ok(query) = Query::parse(target.query()) else {
+    query: Result<Query, QueryError>,
+) -> Result<Query, Reply> {
+    let query = query.map_err(|error| match error {
+        QueryError::TooMany => Reply::bad_request(error.to_string()),
         // Consul logs the reason and sends an empty body.
-        return Reply::empty(StatusCode::INTERNAL_SERVER_ERROR);
-    };
-    if !route.methods.is_empty() {
-        if parts.method == Method::OPTIONS {
-            return Reply::empty(StatusCode::OK).header(header::ALLOW, allow(route.methods));
+        QueryError::Escape(_) | QueryError::Semicolon => {
+            Reply::empty(StatusCode::INTERNAL_SERVER_ERROR)
         }
-        if !route.methods.contains(&parts.method.as_str()) {
-            let text = format!("method {} not allowed", parts.method);
-            return Reply::text(StatusCode::METHOD_NOT_ALLOWED, text)
-                .header(header::ALLOW, allow(route.methods));
-        }
+    })?;
+    if route.methods.is_empty() || route.methods.contains(&parts.method.as_str()) {
+        return Ok(query);
     }
-    let pretty = query.has("pretty");
-    let request = ApiRequest::new(face, parts, route.rest, query);
-    let reply = dispatch(&request, route, body)
-        .await
-        .unwrap_or_else(|refused| refused);
-    if pretty { reply.pretty() } else { reply }
+    let allowed = allow(route.methods);
+    let refusal = if parts.method == Method::OPTIONS {
+        Reply::empty(StatusCode::OK)
+    } else {
+        let text = format!("method {} not allowed", parts.method);
+        Reply::text(StatusCode::METHOD_NOT_ALLOWED, text)
+    };
+    Err(refusal.header(header::ALLOW, allowed))
 }
 
 async fn dispatch(request: &ApiRequest<'_>, route: Route<'_>, body: Body) -> Result<Reply, Reply> {

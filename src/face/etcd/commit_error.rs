@@ -1,7 +1,10 @@
 //! Answer to a commit that failed.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use super::error::{V2Error, V2ErrorCode};
 use super::reply::Reply;
+use crate::face::server::{LeftOut, LogLimit};
 use crate::space::{ChangeError, Denied};
 use crate::store;
 
@@ -10,6 +13,11 @@ pub(super) fn reply(error: ChangeError<V2Error>, revision: u64) -> Reply {
     match error {
         ChangeError::Refused { error, revision } => error.reply(revision),
         ChangeError::Denied(Denied::Forbidden(_)) => forbidden(),
+        // As where the store has no space left; the guard has logged it.
+        ChangeError::Denied(full @ Denied::KeyspaceFull { .. }) => {
+            let cause = format!("etcdserver: {full}");
+            V2Error::new(V2ErrorCode::RaftInternal, cause).reply(0)
+        }
         ChangeError::Denied(denied) => {
             V2Error::new(V2ErrorCode::InvalidField, denied.to_string()).reply(revision)
         }
@@ -17,7 +25,12 @@ pub(super) fn reply(error: ChangeError<V2Error>, revision: u64) -> Reply {
             V2Error::new(V2ErrorCode::InvalidField, reason).reply(revision)
         }
         ChangeError::Failed(failed) => {
-            tracing::warn!(error = %failed, "could not write for an etcd client; the client gets error 300 and may retry");
+            static LIMIT: LogLimit = LogLimit::new();
+            // Whose write it was is not known here: all clients share the limit.
+            let all = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+            if let Some(LeftOut(left_out)) = LIMIT.permit(all) {
+                tracing::warn!(error = %failed, left_out, "could not write for an etcd client; the client gets error 300 and may retry");
+            }
             let cause = format!("etcdserver: {failed}");
             V2Error::new(V2ErrorCode::RaftInternal, cause).reply(0)
         }

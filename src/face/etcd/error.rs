@@ -1,9 +1,13 @@
 //! Error of the v2 API: code, message, cause and index (etcd's `etcdserver/api/v2error`).
 
+use std::sync::Arc;
+
+use axum::body::Body;
 use http::StatusCode;
 
 use super::reply::Reply;
 use crate::face::go::push_json_string;
+use crate::model::Entry;
 
 /// The number of an error, which clients branch on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,12 +98,15 @@ impl V2ErrorCode {
 }
 
 /// An error, without the index that its answer has.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct V2Error {
     /// Its code.
     pub(super) code: V2ErrorCode,
     /// The key or the field it is about; left out of the answer where it is empty.
     pub(super) cause: Vec<u8>,
+    /// The entry that is not what the client expected. The cause shows both values: they may be long, so it is written when
+    /// the decision is over.
+    pub(super) found: Option<Arc<Entry>>,
 }
 
 impl V2Error {
@@ -108,6 +115,16 @@ impl V2Error {
         Self {
             code,
             cause: cause.into(),
+            found: None,
+        }
+    }
+
+    /// The error about an entry that is not what the client expected.
+    pub(super) fn differs(found: Arc<Entry>) -> Self {
+        Self {
+            code: V2ErrorCode::TestFailed,
+            cause: Vec::new(),
+            found: Some(found),
         }
     }
 
@@ -123,6 +140,16 @@ impl V2Error {
 
     /// The answer; errors of the request itself have index 0.
     pub(super) fn reply(&self, index: u64) -> Reply {
+        self.reply_with(self.body(index), index)
+    }
+
+    /// The answer with a body that was made by [`V2Error::body`].
+    pub(super) fn reply_with(&self, body: impl Into<Body>, index: u64) -> Reply {
+        Reply::json(self.code.status(), body).etcd_index(index)
+    }
+
+    /// The body of the answer.
+    pub(super) fn body(&self, index: u64) -> Vec<u8> {
         let mut body = Vec::with_capacity(128);
         let number = self.code.number();
         let message = self.code.message();
@@ -134,6 +161,6 @@ impl V2Error {
             push_json_string(&mut body, &self.cause);
         }
         body.extend_from_slice(format!(",\"index\":{index}}}\n").as_bytes());
-        Reply::json(self.code.status(), body).etcd_index(index)
+        body
     }
 }

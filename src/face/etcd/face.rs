@@ -1,8 +1,12 @@
 //! The face: its settings, and the state that its operations share.
 
+use std::sync::Arc;
+
+use super::keys::event_cache::EventCache;
 use super::stats::counters::Counters;
 use crate::face::list_cache::ListCache;
 use crate::face::server::Stopping;
+use crate::fairness::Fairness;
 use crate::model::time;
 use crate::space::Keyspace;
 
@@ -24,6 +28,8 @@ pub struct Etcd {
     /// the address at which the client reached the gateway, which it can surely reach: Docker's client replaces the
     /// addresses it was configured with by those it reads there.
     pub advertise: Vec<String>,
+    /// What all clients of the gateway share.
+    pub fairness: Fairness,
 }
 
 /// The face as it serves.
@@ -35,10 +41,14 @@ pub(super) struct Face {
     pub(super) stopping: Stopping,
     /// The addresses that clients are to use.
     pub(super) advertise: Vec<String>,
+    /// What all clients of the gateway share.
+    pub(super) fairness: Fairness,
     /// The counts of `/v2/stats/store`.
     pub(super) counters: Counters,
     /// Encoded directories.
     pub(super) list_cache: ListCache,
+    /// Events of the last commits.
+    pub(super) events: Arc<EventCache>,
     /// When the face began to serve, in milliseconds since 1970.
     pub(super) started_ms: i64,
 }
@@ -50,13 +60,16 @@ impl Face {
             space,
             stopping,
             advertise,
+            fairness,
         } = settings;
         Self {
             space,
             stopping,
             advertise,
             counters: Counters::default(),
-            list_cache: ListCache::default(),
+            list_cache: ListCache::new(fairness.clone()),
+            events: Arc::default(),
+            fairness,
             started_ms: time::unix_ms(),
         }
     }

@@ -76,6 +76,12 @@ impl Reply {
             .header(ALLOW, HeaderValue::from_static(allowed))
     }
 
+    /// The same with another status.
+    pub(super) fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
     /// The same with one more header.
     pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));

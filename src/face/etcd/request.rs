@@ -10,7 +10,7 @@ use super::face::Face;
 use super::reply::Reply;
 use crate::face::caller;
 use crate::face::server::Connection;
-use crate::model::{Caller, FaceName};
+use crate::model::{Caller, FaceName, Flow};
 
 /// A request to the API, without its body.
 ///
@@ -44,6 +44,11 @@ impl<'a> ApiRequest<'a> {
             rest,
             query,
         }
+    }
+
+    /// Whose work it is.
+    pub(super) fn flow(&self) -> Flow {
+        Flow::of(&self.caller)
     }
 
     /// Refuses every method that is not in this list.

@@ -31,26 +31,66 @@ impl Form {
         body: &[u8],
         query: &[u8],
     ) -> Result<Self, BadForm> {
+        Self::parse_fields(|_, _| true, content_type, body, query)
+    }
+
+    /// Reads the fields of these names from the query and, where it is a form, the body; all others are only checked. A body
+    /// may have millions. `content_type` is empty where the request has none.
+    pub(in crate::face) fn parse_only(
+        names: &[&str],
+        content_type: &[u8],
+        body: &[u8],
+        query: &[u8],
+    ) -> Result<Self, BadForm> {
+        // Only the first value of a name counts.
+        let is_wanted = |fields: &Pairs, name: &[u8]| {
+            names.iter().any(|wanted| wanted.as_bytes() == name)
+                && fields.iter().all(|(own, _)| own != name)
+        };
+        Self::parse_fields(is_wanted, content_type, body, query)
+    }
+
+    fn parse_fields(
+        is_wanted: impl Fn(&Pairs, &[u8]) -> bool,
+        content_type: &[u8],
+        body: &[u8],
+        query: &[u8],
+    ) -> Result<Self, BadForm> {
         let mut form = Self::default();
-        let of_body = form.take_body(content_type, body);
-        let of_query = form.take(query);
+        let of_body = form.take_body(&is_wanted, content_type, body);
+        let of_query = form.take(&is_wanted, query);
         // Go reads both before it reports the first error.
         of_body.and(of_query)?;
         Ok(form)
     }
 
-    fn take_body(&mut self, content_type: &[u8], body: &[u8]) -> Result<(), BadForm> {
+    fn take_body(
+        &mut self,
+        is_wanted: &impl Fn(&Pairs, &[u8]) -> bool,
+        content_type: &[u8],
+        body: &[u8],
+    ) -> Result<(), BadForm> {
         // A body of any other type is ignored: a PUT with one writes an empty value, as etcd's does.
         if !content_type.is_empty()
             && media_type(content_type)? == b"application/x-www-form-urlencoded"
         {
-            self.take(body)?;
+            self.take(is_wanted, body)?;
         }
         Ok(())
     }
 
-    fn take(&mut self, text: &[u8]) -> Result<(), BadForm> {
-        Ok(parse_pairs(text, Semicolon::IsError, &mut self.fields)?)
+    fn take(
+        &mut self,
+        is_wanted: &impl Fn(&Pairs, &[u8]) -> bool,
+        text: &[u8],
+    ) -> Result<(), BadForm> {
+        let fields = &mut self.fields;
+        parse_pairs(text, Semicolon::IsError, |name, value| {
+            if is_wanted(fields, &name) {
+                fields.push((name, value));
+            }
+        })?;
+        Ok(())
     }
 
     /// The first value of this name.
@@ -82,6 +122,18 @@ mod tests {
         assert_eq!(form.get("value"), None);
         let form = Form::parse(b"", b"value=1", b"").unwrap();
         assert_eq!(form.get("value"), None);
+    }
+
+    #[test]
+    fn a_form_of_chosen_names_keeps_no_other_field() {
+        let body = "value=1&a&value=2&".repeat(1000);
+        let form =
+            Form::parse_only(&["value", "ttl"], TYPE, body.as_bytes(), b"ttl=5&b=2").unwrap();
+        assert_eq!(form.fields.len(), 2);
+        assert_eq!(form.get("value"), Some(&b"1"[..]));
+        assert_eq!(form.get("ttl"), Some(&b"5"[..]));
+        let refused = Form::parse_only(&["value"], b"", b"", b"other=%zz").unwrap_err();
+        assert_eq!(refused.to_string(), r#"invalid URL escape "%zz""#);
     }
 
     #[test]

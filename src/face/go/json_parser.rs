@@ -6,6 +6,10 @@ use super::quote::quote;
 /// How deep values may lie in each other. Go's own limit is 10,000; nothing Consul is asked for goes deeper than five.
 const DEEPEST: usize = 128;
 
+/// The most values in one body, nested ones included. A value takes many times the memory of the byte or two it may have
+/// in the body.
+const MAX_VALUES: usize = 1 << 18;
+
 /// A value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::face) enum Json {
@@ -23,9 +27,13 @@ pub(in crate::face) enum Json {
     Object(Vec<(String, Json)>),
 }
 
-/// The first value in a body; the rest of the body is ignored. The error is in Go's words.
+/// The first value in a body; the rest of the body is ignored. The error is in Go's words, but for bodies of more than
+/// [`MAX_VALUES`] values, which Go accepts.
 pub(in crate::face) fn first_value(body: &[u8]) -> Result<Json, String> {
-    let mut reader = Reader { rest: body };
+    let mut reader = Reader {
+        rest: body,
+        values: 0,
+    };
     if reader.peek_past_space().is_none() {
         return Err("EOF".to_owned());
     }
@@ -34,6 +42,8 @@ pub(in crate::face) fn first_value(body: &[u8]) -> Result<Json, String> {
 
 struct Reader<'a> {
     rest: &'a [u8],
+    /// How many values were begun.
+    values: usize,
 }
 
 impl Reader<'_> {
@@ -63,6 +73,10 @@ impl Reader<'_> {
     fn value(&mut self, depth: usize) -> Result<Json, String> {
         if depth > DEEPEST {
             return Err("exceeded max depth".to_owned());
+        }
+        self.values += 1;
+        if self.values > MAX_VALUES {
+            return Err(format!("more than {MAX_VALUES} values"));
         }
         match self.peek_past_space() {
             Some(b'{') => self.object(depth),
@@ -175,6 +189,14 @@ impl Reader<'_> {
         self.skip();
         let mut text = UnescapedString::default();
         loop {
+            let mut bytes = self.rest.iter();
+            let plain = bytes.position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
+            let (run, rest) = self.rest.split_at(plain.unwrap_or(self.rest.len()));
+            // An empty one would part the halves of a surrogate pair.
+            if !run.is_empty() {
+                text.push(run);
+            }
+            self.rest = rest;
             match self.peek() {
                 Some(b'"') => {
                     self.skip();
@@ -184,11 +206,7 @@ impl Reader<'_> {
                     self.skip();
                     self.escape(&mut text)?;
                 }
-                Some(0..=0x1f) | None => return self.wrong("in string literal"),
-                Some(byte) => {
-                    text.push(&[byte]);
-                    self.skip();
-                }
+                Some(_) | None => return self.wrong("in string literal"),
             }
         }
     }
@@ -357,6 +375,17 @@ mod tests {
             first_value("[".repeat(1_000_000).as_bytes()),
             Err("exceeded max depth".to_owned())
         );
+    }
+
+    #[test]
+    fn a_body_of_too_many_values_is_refused_before_the_rest_is_read() {
+        let array = |items: usize| format!("[{}0]", "0,".repeat(items - 1));
+        assert!(first_value(array(MAX_VALUES - 1).as_bytes()).is_ok());
+        let refused = Err("more than 262144 values".to_owned());
+        assert_eq!(first_value(array(MAX_VALUES).as_bytes()), refused);
+        // What follows is no JSON.
+        let cut = format!("[{}x", "0,".repeat(MAX_VALUES));
+        assert_eq!(first_value(cut.as_bytes()), refused);
     }
 
     proptest! {

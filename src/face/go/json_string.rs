@@ -16,6 +16,15 @@ pub(in crate::face) fn push_json_string(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'"');
 }
 
+/// The most bytes that the JSON string of these bytes takes, quotes included.
+pub(in crate::face) fn max_json_string(bytes: &[u8]) -> usize {
+    // The longest escapes have six bytes; a byte that is no ASCII may need one.
+    let escaped = |byte: &&u8| {
+        !byte.is_ascii() || **byte < b' ' || matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'&')
+    };
+    bytes.len() + 5 * bytes.iter().filter(escaped).count() + 2
+}
+
 fn push_escaped(out: &mut Vec<u8>, text: &str) {
     let mut rest = text;
     while let Some(at) = rest.find(special) {
@@ -47,12 +56,25 @@ fn push_special(out: &mut Vec<u8>, c: char) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn string(bytes: &[u8]) -> String {
         let mut out = Vec::new();
         push_json_string(&mut out, bytes);
         String::from_utf8(out).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn no_string_is_longer_than_was_said(bytes: Vec<u8>, text in "[a-z<>&\"\\\\\u{0}-\u{20}\u{2027}-\u{202a}]{0,20}") {
+            for bytes in [&bytes[..], text.as_bytes()] {
+                prop_assert!(string(bytes).len() <= max_json_string(bytes));
+            }
+            let plain = "a/b-c".repeat(3);
+            prop_assert_eq!(string(plain.as_bytes()).len(), max_json_string(plain.as_bytes()));
+        }
     }
 
     #[test]

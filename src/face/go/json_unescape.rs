@@ -48,8 +48,12 @@ impl UnescapedString {
     /// The string; bytes that are not UTF-8 are replaced, one by one.
     pub(super) fn end(mut self) -> String {
         self.end_half();
-        let mut text = String::with_capacity(self.bytes.len());
-        for chunk in self.bytes.utf8_chunks() {
+        let bytes = match String::from_utf8(self.bytes) {
+            Ok(text) => return text,
+            Err(bad) => bad.into_bytes(),
+        };
+        let mut text = String::with_capacity(bytes.len());
+        for chunk in bytes.utf8_chunks() {
             text.push_str(chunk.valid());
             text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
         }

@@ -23,14 +23,20 @@ pub(in crate::face) enum QueryError {
     /// A `;`, which older clients used as a separator.
     #[error("invalid semicolon separator in query")]
     Semicolon,
+    /// More parameters than are read; Go reads any number.
+    #[error("a query of more than {MAX_PARAMETERS} parameters")]
+    TooMany,
 }
 
-/// Appends the pairs of a query that can be read. Go reads to the end. It reports the first error, but a
+/// The most parameters of a query that is read as Go 1.15 does.
+const MAX_PARAMETERS: usize = 1_024;
+
+/// Has the pairs of a query that can be read taken, one after another. Go reads to the end. It reports the first error, but a
 /// semicolon's replaces that of a bad escape before it.
 pub(super) fn parse_pairs(
     text: &[u8],
     semicolon: Semicolon,
-    pairs: &mut Pairs,
+    mut take: impl FnMut(Vec<u8>, Vec<u8>),
 ) -> Result<(), QueryError> {
     let separates = |byte: &u8| match byte {
         b'&' => true,
@@ -50,7 +56,7 @@ pub(super) fn parse_pairs(
         let name = unescape_query(halves.next().unwrap_or_default());
         let value = unescape_query(halves.next().unwrap_or_default());
         match (name, value) {
-            (Ok(name), Ok(value)) => pairs.push((name, value)),
+            (Ok(name), Ok(value)) => take(name, value),
             (Err(bad), _) | (_, Err(bad)) => {
                 let bad = QueryError::Escape(bad.escape_ascii().to_string());
                 outcome = outcome.and(Err(bad));
@@ -75,8 +81,15 @@ pub(in crate::face) struct Query {
 impl Query {
     /// Reads what follows the question mark.
     pub(in crate::face) fn parse(text: &[u8]) -> Result<Self, QueryError> {
+        // Each is looked at for every parameter that is asked for.
+        let separators = text.iter().filter(|byte| matches!(byte, b'&' | b';'));
+        if separators.count() >= MAX_PARAMETERS {
+            return Err(QueryError::TooMany);
+        }
         let mut pairs = Pairs::new();
-        parse_pairs(text, Semicolon::Separates, &mut pairs)?;
+        parse_pairs(text, Semicolon::Separates, |name, value| {
+            pairs.push((name, value));
+        })?;
         Ok(Self { pairs })
     }
 
@@ -135,6 +148,14 @@ mod tests {
             let refused = Query::parse(text.as_bytes()).unwrap_err();
             assert!(matches!(refused, QueryError::Escape(_)), "{text}");
         }
+    }
+
+    #[test]
+    fn a_query_of_too_many_parameters_is_refused() {
+        let many = |count: usize| vec!["a"; count].join("&");
+        assert!(Query::parse(many(MAX_PARAMETERS).as_bytes()).is_ok());
+        let refused = Query::parse(many(MAX_PARAMETERS + 1).as_bytes());
+        assert_eq!(refused, Err(QueryError::TooMany));
     }
 
     proptest! {

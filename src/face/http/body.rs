@@ -53,7 +53,9 @@ impl Body for RequestBody {
         let mut buffers = this.buffers.lock();
         if let Poll::Ready(piece) = buffers.poll_body(cx) {
             this.end = None;
-            return Poll::Ready(piece.map(|piece| piece.map(Frame::data)));
+            return Poll::Ready(
+                piece.map(|piece| piece.and_then(|piece| counted(&mut buffers, piece))),
+            );
         }
         let pause = this.pause;
         let end = || Box::pin(tokio::time::sleep(pause));
@@ -73,4 +75,16 @@ impl Body for RequestBody {
         self.length
             .map_or_else(SizeHint::default, SizeHint::with_exact)
     }
+}
+
+/// A piece of a body, reserved from the budget of bodies where one bounds it.
+fn counted(buffers: &mut ConnectionBuffers, piece: Bytes) -> io::Result<Frame<Bytes>> {
+    if let Some(budget) = &mut buffers.budget
+        && let Err(error) = budget.count(piece.len())
+    {
+        // The rest is not read, and must not be taken for a request.
+        buffers.framing = Framing::Broken;
+        return Err(error);
+    }
+    Ok(Frame::data(piece))
 }

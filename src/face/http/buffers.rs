@@ -9,8 +9,9 @@ use std::time::Duration;
 use axum::body::Bytes;
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWrite};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
+use super::body_budget::BodyBudget;
 use super::framing::{BodyPart, Framing};
 use crate::face::server::{HungUp, Stream};
 
@@ -20,14 +21,18 @@ const READ: usize = 4 << 10;
 /// Bytes read at once of a long body.
 const READ_BODY: usize = 64 << 10;
 
-/// Bytes read ahead while an answer is made, so that the end of the client's side shows behind them.
-const AHEAD: usize = 64 << 10;
+/// Bytes read ahead while an answer is made, so that the end of the client's side shows behind them at once. Few: every
+/// parked poll may hold as many. Behind more, the kernel shows it.
+const AHEAD: usize = 4 << 10;
 
 /// How often a client that has sent more than that is checked for having hung up.
 const CHECK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Pieces of an answer up to this length, in bytes, are copied together; longer ones are sent from where they are.
 const SMALL: usize = 16 << 10;
+
+/// The fewest bytes of an answer that a client must take in each second, on average, after its first pause.
+const SLOWEST: u64 = 10 << 10;
 
 /// A connection's bytes.
 #[derive(Debug)]
@@ -43,12 +48,16 @@ pub(super) struct ConnectionBuffers {
     pub(super) ended: bool,
     /// The part of the request's body that was not read yet.
     pub(super) framing: Framing,
+    /// What the request's body takes of the budget of bodies; `None` where it takes part in none.
+    pub(super) budget: Option<BodyBudget>,
     /// Whether line breaks may stand before the next request.
     pub(super) breaks_follow: bool,
     /// Whether the client waits for `100 Continue` before it sends its body.
     pub(super) awaits_continue: bool,
     write_pause: Duration,
     write_end: Option<Pin<Box<Sleep>>>,
+    /// Since when bytes wait to be written, and how many of them were written.
+    writing: Option<(Instant, usize)>,
     /// When a client that has closed its sending side is given up.
     patience: Option<Pin<Box<Sleep>>>,
     /// When a client that has sent too much is checked again.
@@ -64,10 +73,12 @@ impl ConnectionBuffers {
             tail: Bytes::new(),
             ended: false,
             framing: Framing::DONE,
+            budget: None,
             breaks_follow: false,
             awaits_continue: false,
             write_pause,
             write_end: None,
+            writing: None,
             patience: None,
             check: None,
         }
@@ -205,13 +216,14 @@ impl ConnectionBuffers {
                 stream.poll_write_vectored(cx, &both)?
             };
             let Poll::Ready(written) = written else {
-                let pause = self.write_pause;
-                let end = || Box::pin(tokio::time::sleep(pause));
-                ready!(self.write_end.get_or_insert_with(end).as_mut().poll(cx));
-                let late = "the client takes no bytes of its answer";
+                ready!(self.poll_late(cx));
+                let late = "the client takes too few bytes of its answer";
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, late)));
             };
             self.write_end = None;
+            if let Some((_, taken)) = &mut self.writing {
+                *taken = taken.saturating_add(written);
+            }
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -219,7 +231,21 @@ impl ConnectionBuffers {
             self.output.advance(of_output);
             self.tail.advance(written - of_output);
         }
+        self.writing = None;
         Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    /// Ready when a client has taken no byte for too long, or all in all too few for the time: whoever takes a byte now and
+    /// then would keep a long answer in memory for days.
+    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let (now, pause) = (Instant::now(), self.write_pause);
+        let (since, taken) = *self.writing.get_or_insert((now, 0));
+        let end = || {
+            let earned = u64::try_from(taken).unwrap_or(u64::MAX) / SLOWEST;
+            let latest = since + pause + Duration::from_secs(earned);
+            Box::pin(tokio::time::sleep_until(latest.min(now + pause)))
+        };
+        self.write_end.get_or_insert_with(end).as_mut().poll(cx)
     }
 
     /// Closes the sending side.
@@ -237,4 +263,56 @@ fn poll_after(
 ) -> Poll<()> {
     let begin = || Box::pin(tokio::time::sleep(after));
     timer.get_or_insert_with(begin).as_mut().poll(cx)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::{AsyncReadExt, duplex};
+
+    use super::*;
+    use crate::face::server::{Arrival, Connection};
+
+    const ANSWER: usize = 1 << 20;
+    const PAUSE: Duration = Duration::from_secs(30);
+
+    /// Sends an answer to a client that takes so many bytes each second.
+    async fn send(each_second: usize) -> io::Result<()> {
+        let (mut client, served) = duplex(1 << 10);
+        let nowhere = "127.0.0.1:1".parse().unwrap();
+        let ends = Connection {
+            peer: nowhere,
+            local: nowhere,
+        };
+        let stream = Arrival::relayed(served, |_stream| None, ends).stream;
+        let mut buffers = ConnectionBuffers::new(stream, PAUSE);
+        buffers.push_piece(vec![b'x'; ANSWER].into());
+        let reads = async {
+            let mut taken = vec![0; each_second];
+            loop {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                client.read_exact(&mut taken).await.unwrap();
+            }
+        };
+        tokio::select! {
+            sent = poll_fn(|cx| buffers.poll_flush(cx)) => sent,
+            () = reads => unreachable!("it reads without end"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_a_few_bytes_now_and_then_is_disconnected() {
+        let began = Instant::now();
+        let late = send(1 << 10).await.unwrap_err();
+        assert_eq!(late.kind(), io::ErrorKind::TimedOut);
+        assert!(began.elapsed() < PAUSE * 2, "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_its_answer_slowly_gets_it() {
+        let began = Instant::now();
+        send(16 << 10).await.unwrap();
+        assert!(began.elapsed() > PAUSE * 2, "{:?}", began.elapsed());
+    }
 }

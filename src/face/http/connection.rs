@@ -18,14 +18,19 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::answer::{self, RequestFacts, Shape};
 use super::body::RequestBody;
+use super::body_budget::BodyBudget;
 use super::broken::Broken;
 use super::buffers::ConnectionBuffers;
+use super::framing::Framing;
 use super::head::{Expectation, Found, Head, Reader};
+use super::no_fault::last_answer;
 use super::refusal::RequestRefusal;
-use super::shared_state::SharedState;
+use super::shared_state::{OverloadAnswer, SharedState};
 use super::version::Version;
+use super::web_pages::{self, WebRefusal};
 use super::{http2, send, service};
 use crate::face::server::{Arrival, Connection, HungUp, RequestInFlight, ServerContext, Stopping};
+use crate::fairness::Overloaded;
 
 /// Heads from this length on, in bytes, need a permit.
 const LONG_HEAD: usize = 64 << 10;
@@ -190,18 +195,11 @@ impl Http1 {
     /// Answers a request; returns whether the connection stays open.
     async fn exchange(&self, head: Head) -> Result<bool, Broken> {
         let facts = RequestFacts::new(&head.method, head.version, head.keep_alive);
-        let awaits = {
-            let mut buffers = self.buffers.lock();
-            buffers.framing = head.framing;
-            buffers.begin_answer();
-            let awaits = head.expectation();
-            buffers.awaits_continue = awaits == Some(Expectation::Continue)
-                && head.version == Version::Http11
-                && !head.framing.is_done();
-            // Old clients send a line break after a form; it is ignored.
-            buffers.breaks_follow = head.method == Method::POST;
-            awaits
-        };
+        let awaits = self.begin_request(&head);
+        if let Err(refusal) = web_pages::check(&head.headers, &self.shared.hosts) {
+            let method = service::method_label(&head.method);
+            return self.refuse_web_page(&refusal, method, facts).await;
+        }
         if awaits == Some(Expectation::Unknown) {
             return self.send_plain(StatusCode::EXPECTATION_FAILED, facts).await;
         }
@@ -213,8 +211,35 @@ impl Http1 {
             let facts = self.after_rest(facts).await;
             return self.send_plain(StatusCode::OK, facts).await;
         }
+        let (answer, _in_flight) = self.call_face(head).await?;
+        let facts = self.after_rest(facts).await;
+        self.send(answer, facts).await
+    }
+
+    /// Prepares the buffers for the body of a request, and for its answer; returns what the client expects first.
+    fn begin_request(&self, head: &Head) -> Option<Expectation> {
+        let mut buffers = self.buffers.lock();
+        buffers.framing = head.framing;
+        buffers.begin_answer();
+        let awaits = head.expectation();
+        buffers.awaits_continue = awaits == Some(Expectation::Continue)
+            && head.version == Version::Http11
+            && !head.framing.is_done();
+        // Old clients send a line break after a form; it is ignored.
+        buffers.breaks_follow = head.method == Method::POST;
+        awaits
+    }
+
+    /// Has the face answer a request. The request is in flight until its answer was sent.
+    async fn call_face(&self, head: Head) -> Result<(Response<Body>, RequestInFlight), Broken> {
         let method = service::method_label(&head.method);
-        let in_flight = RequestInFlight::begin(&self.server, method);
+        let mut in_flight = RequestInFlight::begin(&self.server, method);
+        if let Err((overloaded, answer)) = self.begin_body(head.framing) {
+            return Ok((
+                overload_answer(answer, overloaded, &mut in_flight),
+                in_flight,
+            ));
+        }
         let body = RequestBody::new(&self.buffers, self.shared.limits.body_pause);
         let mut request = Request::new(Body::new(body));
         *request.method_mut() = head.method;
@@ -234,9 +259,33 @@ impl Http1 {
             origin,
             request,
         );
-        let (answer, _in_flight) = self.while_connected(answered).await??;
-        let facts = self.after_rest(facts).await;
-        self.send(answer, facts).await
+        let (answer, mut in_flight) = self.while_connected(answered).await??;
+        // The face is done with the body, which counts no longer.
+        let budget = self.shared.bodies.as_ref().and_then(|(_, answer)| {
+            let budget = self.buffers.lock().budget.take()?;
+            Some((budget.refused()?, *answer))
+        });
+        Ok(match budget {
+            // Whatever the face made of a body that broke off.
+            Some((overloaded, answer)) => {
+                let answer = overload_answer(answer, overloaded, &mut in_flight);
+                (answer, in_flight)
+            }
+            None => (answer, in_flight),
+        })
+    }
+
+    /// Bounds the body of a request that may be long by the budget of bodies.
+    fn begin_body(&self, framing: Framing) -> Result<(), (Overloaded, OverloadAnswer)> {
+        let Some((fairness, answer)) = &self.shared.bodies else {
+            return Ok(());
+        };
+        if let Some(budget) = BodyBudget::begin(fairness, self.ends.peer.ip(), framing)
+            .map_err(|overloaded| (overloaded, *answer))?
+        {
+            self.buffers.lock().budget = Some(budget);
+        }
+        Ok(())
     }
 
     /// The same after the rest of the request's body was read: the connection stays open only where all of it was read.
@@ -283,6 +332,29 @@ impl Http1 {
         }
     }
 
+    /// Refuses a request that a web page of another site may have made; the connection closes.
+    async fn refuse_web_page(
+        &self,
+        refusal: &WebRefusal,
+        method: &'static str,
+        facts: RequestFacts,
+    ) -> Result<bool, Broken> {
+        let mut in_flight = RequestInFlight::begin(&self.server, method);
+        let mut answer = Response::new(Body::from(format!("{refusal}\n")));
+        *answer.status_mut() = StatusCode::FORBIDDEN;
+        in_flight.set_status(answer.status().as_u16());
+        for (name, value) in [
+            (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::CONNECTION, "close"),
+        ] {
+            let value = HeaderValue::from_static(value);
+            answer.headers_mut().insert(name, value);
+        }
+        tracing::debug!(face = self.server.face, peer = %self.ends.peer, %refusal, "request refused");
+        self.send(answer, facts).await
+    }
+
     /// Sends an answer without a body; the connection closes after an error.
     async fn send_plain(&self, status: StatusCode, facts: RequestFacts) -> Result<bool, Broken> {
         let mut answer = Response::new(Body::empty());
@@ -308,4 +380,15 @@ impl Http1 {
         // The rest of a body must never be read as a request.
         Ok(keeps && self.buffers.lock().framing.is_done())
     }
+}
+
+/// The face's answer to a request whose body the budget of bodies has no room for; the connection closes after it.
+fn overload_answer(
+    answer: OverloadAnswer,
+    overloaded: Overloaded,
+    in_flight: &mut RequestInFlight,
+) -> Response<Body> {
+    let answer = last_answer(answer(overloaded));
+    in_flight.set_status(answer.status().as_u16());
+    answer
 }

@@ -5,11 +5,13 @@
 
 mod answer;
 mod body;
+mod body_budget;
 mod broken;
 mod buffers;
 mod connection;
 mod framing;
 mod head;
+mod hosts;
 mod http2;
 mod limits;
 mod no_fault;
@@ -21,9 +23,12 @@ mod service;
 mod shared_state;
 mod target;
 mod version;
+mod web_pages;
 
+pub use hosts::AllowedHosts;
 pub use limits::HttpLimits;
 pub use no_fault::NoFault;
 pub(in crate::face) use no_fault::last_answer;
 pub use protocol::HttpProtocol;
+pub use shared_state::OverloadAnswer;
 pub use target::RequestTarget;

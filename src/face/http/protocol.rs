@@ -5,9 +5,11 @@ use std::sync::Arc;
 use axum::Router;
 
 use super::connection;
+use super::hosts::AllowedHosts;
 use super::limits::HttpLimits;
-use super::shared_state::SharedState;
+use super::shared_state::{OverloadAnswer, SharedState};
 use crate::face::server::{Arrival, Protocol, ServerContext, Serving, Stopping};
+use crate::fairness::Fairness;
 
 /// A router, served over HTTP/1.
 #[derive(Clone, Debug)]
@@ -23,6 +25,33 @@ impl HttpProtocol {
             router,
             shared: Arc::new(SharedState::new(limits)),
         }
+    }
+
+    /// The same, which clients may also address by these names.
+    #[must_use]
+    pub fn allowing_hosts(mut self, hosts: &AllowedHosts) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.hosts = hosts.clone();
+        }
+        self
+    }
+
+    /// The same, which sends these bytes to a client whose address has too many connections open.
+    #[must_use]
+    pub fn answering_too_many_connections(mut self, answer: &'static [u8]) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.too_many_connections = Some(answer);
+        }
+        self
+    }
+
+    /// The same, whose requests' bodies are reserved from the budget of bodies; `answer` says that too little of it is left.
+    #[must_use]
+    pub fn bounding_bodies(mut self, fairness: &Fairness, answer: OverloadAnswer) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.bodies = Some((fairness.clone(), answer));
+        }
+        self
     }
 
     /// The same, which answers each gRPC call with this sentence; without one, HTTP/2 is refused altogether.
@@ -44,5 +73,9 @@ impl Protocol for HttpProtocol {
     ) -> Serving {
         let (router, shared) = (self.router.clone(), Arc::clone(&self.shared));
         Box::pin(connection::serve(shared, server, arrival, router, stopping))
+    }
+
+    fn too_many_connections(&self) -> Option<&'static [u8]> {
+        self.shared.too_many_connections
     }
 }

@@ -12,7 +12,10 @@ use tracing::Instrument;
 use super::no_fault::NoFault;
 use super::redact;
 use super::target::RequestTarget;
-use crate::face::server::{LeadershipLost, RequestInFlight, ServerContext};
+use crate::face::server::{LeadershipLost, LeftOut, LogLimit, RequestInFlight, ServerContext};
+
+/// The limit of lines about faults.
+static FAULTS: LogLimit = LogLimit::new();
 
 /// What the log says of a request.
 #[derive(Debug)]
@@ -68,14 +71,17 @@ pub(super) async fn answer(
         let micros = u64::try_from(micros).unwrap_or(u64::MAX);
         let is_fault = response.extensions().get::<NoFault>().is_none();
         let is_fault = response.status().is_server_error() && is_fault;
-        if is_fault && has_span {
-            tracing::warn!(status, micros, "answered");
-        } else if is_fault {
-            // The fields of the span, which is disabled.
-            let path = redact::target(&target);
-            tracing::warn!(face, method, %peer, path, status, micros, "answered");
-        } else {
-            tracing::debug!(status, micros, "answered");
+        // A client can ask for what is answered with an error as fast as it can send.
+        match is_fault.then(|| FAULTS.permit(peer.ip())).flatten() {
+            Some(LeftOut(left_out)) if has_span => {
+                tracing::warn!(status, micros, left_out, "answered");
+            }
+            Some(LeftOut(left_out)) => {
+                // The fields of the span, which is disabled.
+                let path = redact::target(&target);
+                tracing::warn!(face, method, %peer, path, status, micros, left_out, "answered");
+            }
+            None => tracing::debug!(status, micros, "answered"),
         }
         Ok((response, in_flight))
     }

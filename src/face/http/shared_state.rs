@@ -3,15 +3,28 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use axum::body::Body;
+use http::Response;
 use tokio::sync::Semaphore;
 
 use super::answer::Date;
+use super::hosts::AllowedHosts;
 use super::limits::HttpLimits;
+use crate::fairness::{Fairness, Overloaded};
+
+/// How a face says that it is overloaded.
+pub type OverloadAnswer = fn(Overloaded) -> Response<Body>;
 
 /// What the connections of a protocol share.
 #[derive(Debug)]
 pub(super) struct SharedState {
     pub(super) limits: HttpLimits,
+    /// The names by which clients may address the gateway.
+    pub(super) hosts: AllowedHosts,
+    /// The answer to a connection that is one too many of its address.
+    pub(super) too_many_connections: Option<&'static [u8]>,
+    /// The budget of request bodies, and the answer where it has too little left.
+    pub(super) bodies: Option<(Fairness, OverloadAnswer)>,
     /// Permits for long heads.
     pub(super) long_heads: Arc<Semaphore>,
     /// The refusal of gRPC calls; `None` refuses HTTP/2 altogether.
@@ -25,6 +38,9 @@ impl SharedState {
     pub(super) fn new(limits: HttpLimits) -> Self {
         Self {
             limits,
+            hosts: AllowedHosts::default(),
+            too_many_connections: None,
+            bodies: None,
             long_heads: Arc::new(Semaphore::new(limits.long_heads)),
             grpc_refusal: None,
             grpc_logged: AtomicBool::new(false),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
 
 use super::arrival::Arrival;
@@ -14,7 +14,9 @@ use super::backoff::AcceptBackoff;
 use super::connection::Connection;
 use super::context::ServerContext;
 use super::leadership::LeadershipCheck;
-use super::metrics::{FaceLabel, ServerMetrics};
+use super::log_limit::{LeftOut, LogLimit};
+use super::metrics::{FaceLabel, RefusedLabels, ServerMetrics};
+use super::permits::{ConnectionPermit, ConnectionPermits, TooMany};
 use super::protocol::Protocol;
 use super::socket::configure_socket;
 use super::stopping::Stopping;
@@ -26,7 +28,9 @@ const DRAIN: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Server {
     context: Arc<ServerContext>,
-    permits: Arc<Semaphore>,
+    permits: ConnectionPermits,
+    /// How many connections one client may have open over this face.
+    most_per_client: Option<usize>,
     drain: Duration,
 }
 
@@ -34,7 +38,7 @@ impl Server {
     /// A server with this name in metrics and logs. `permits` limits the open connections; several servers may share it.
     pub fn new(
         face: &'static str,
-        permits: Arc<Semaphore>,
+        permits: ConnectionPermits,
         metrics: ServerMetrics,
         leadership: LeadershipCheck,
     ) -> Self {
@@ -46,8 +50,16 @@ impl Server {
         Self {
             context,
             permits,
+            most_per_client: None,
             drain: DRAIN,
         }
+    }
+
+    /// The same with a limit of the connections that one client's address may have open over this face.
+    #[must_use]
+    pub fn with_most_per_client(mut self, most: Option<usize>) -> Self {
+        self.most_per_client = most;
+        self
     }
 
     /// The same with another limit to how long requests in flight may go on when the gateway is stopping.
@@ -131,30 +143,54 @@ impl Server {
     fn admit(
         &self,
         connections: &mut JoinSet<()>,
-        arrival: Arrival,
+        mut arrival: Arrival,
         protocol: &Arc<dyn Protocol>,
         stopping: &Stopping,
     ) {
         let (face, peer) = (self.context.face, arrival.ends.peer);
-        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
-            let refused = &self.context.metrics.refused;
-            refused.get_or_create(&FaceLabel { face }).inc();
-            tracing::warn!(face, %peer, "connection refused: too many are open");
-            return;
+        let permit = match self.permits.acquire(face, peer.ip(), self.most_per_client) {
+            Ok(permit) => permit,
+            Err(why) => return self.refuse(&arrival, protocol.as_ref(), why),
         };
+        let (silent, must_give_way) = permit.silent();
+        arrival.stream.until_heard(silent);
         let open = OpenConnection::new(Arc::clone(&self.context), permit);
         let context = Arc::clone(&self.context);
         let serving = Arc::clone(protocol).serve(arrival, context, stopping.clone());
         connections.spawn(async move {
-            serving.await;
+            tokio::select! {
+                biased;
+                () = serving => {}
+                () = given_way(must_give_way) => {
+                    tracing::debug!(face, %peer, "a silent connection was closed for another client");
+                }
+            }
             drop(open);
         });
+    }
+
+    /// Closes a connection that gets no place; a client with too many is told so where its protocol has words for it.
+    fn refuse(&self, arrival: &Arrival, protocol: &dyn Protocol, why: TooMany) {
+        static LIMIT: LogLimit = LogLimit::new();
+        let (face, peer) = (self.context.face, arrival.ends.peer);
+        let labels = RefusedLabels {
+            face,
+            reason: why.label(),
+        };
+        self.context.metrics.refused.get_or_create(&labels).inc();
+        if let (TooMany::OfClient { .. }, Some(words)) = (why, protocol.too_many_connections()) {
+            arrival.stream.write_last(words);
+        }
+        if let Some(LeftOut(left_out)) = LIMIT.permit(peer.ip()) {
+            tracing::warn!(face, %peer, left_out, "connection refused: {why}");
+        }
     }
 
     fn count_accept_error(&self, error: &io::Error) {
         let face = self.context.face;
         let errors = &self.context.metrics.accept_errors;
         errors.get_or_create(&FaceLabel { face }).inc();
+        // Its backoff bounds the lines, too.
         tracing::warn!(face, %error, "cannot accept a connection; trying again");
     }
 
@@ -189,15 +225,22 @@ impl Server {
     }
 }
 
+/// Returns when a connection has to give way; never once it has sent something.
+async fn given_way(must_give_way: oneshot::Receiver<()>) {
+    if must_give_way.await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
 /// Counts a connection while it is open, and holds its permit.
 #[derive(Debug)]
 struct OpenConnection {
     context: Arc<ServerContext>,
-    _permit: OwnedSemaphorePermit,
+    _permit: ConnectionPermit,
 }
 
 impl OpenConnection {
-    fn new(context: Arc<ServerContext>, permit: OwnedSemaphorePermit) -> Self {
+    fn new(context: Arc<ServerContext>, permit: ConnectionPermit) -> Self {
         let label = FaceLabel { face: context.face };
         context.metrics.connections.get_or_create(&label).inc();
         Self {

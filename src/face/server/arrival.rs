@@ -22,12 +22,14 @@ impl Arrival {
         Self { stream, ends }
     }
 
-    /// A connection that another gateway relays, with the addresses of the PROXY header.
-    pub fn relayed(
-        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    /// A connection that another gateway relays, with the addresses of the PROXY header. `socket` finds the TCP connection
+    /// beneath the stream: its end shows that the client is gone although unread bytes precede it.
+    pub fn relayed<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+        stream: S,
+        socket: fn(&S) -> Option<&TcpStream>,
         ends: Connection,
     ) -> Self {
-        let stream = Stream::relayed(stream);
+        let stream = Stream::relayed(stream, socket);
         Self { stream, ends }
     }
 }

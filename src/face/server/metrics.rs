@@ -12,6 +12,14 @@ pub(super) struct FaceLabel {
     pub(super) face: &'static str,
 }
 
+/// The labels of a connection that got no place.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct RefusedLabels {
+    pub(super) face: &'static str,
+    /// `total` or `address`.
+    pub(super) reason: &'static str,
+}
+
 /// The labels of a request that has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct RequestLabels {
@@ -27,7 +35,7 @@ pub struct ServerMetrics {
     pub(super) requests: Family<RequestLabels, Counter>,
     pub(super) in_flight: Family<FaceLabel, Gauge>,
     pub(super) connections: Family<FaceLabel, Gauge>,
-    pub(super) refused: Family<FaceLabel, Counter>,
+    pub(super) refused: Family<RefusedLabels, Counter>,
     pub(super) accept_errors: Family<FaceLabel, Counter>,
     pub(super) panics: Family<FaceLabel, Counter>,
 }
@@ -53,12 +61,12 @@ impl ServerMetrics {
         for (name, help, family) in gauges {
             registry.register(name, help, family.clone());
         }
+        registry.register(
+            "connections_refused",
+            "Connections closed at once because there were too many: in all, or of one address",
+            metrics.refused.clone(),
+        );
         let counters = [
-            (
-                "connections_refused",
-                "Connections closed at once because there were too many",
-                &metrics.refused,
-            ),
             (
                 "accept_errors",
                 "Connections that could not be accepted",

@@ -25,4 +25,10 @@ pub trait Protocol: fmt::Debug + Send + Sync + 'static {
         server: Arc<ServerContext>,
         stopping: Stopping,
     ) -> Serving;
+
+    /// The bytes that a client gets before its connection is closed because its address has too many open; `None` closes it
+    /// without a word.
+    fn too_many_connections(&self) -> Option<&'static [u8]> {
+        None
+    }
 }

@@ -9,17 +9,45 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
-/// A stream of bytes both ways.
-trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
+use super::permits::Silent;
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Bytes for T {}
+/// A stream of bytes both ways.
+trait Duplex: AsyncRead + AsyncWrite {}
+
+impl<T: AsyncRead + AsyncWrite> Duplex for T {}
+
+/// A relayed connection: its bytes, and the socket beneath them.
+trait Relayed: Send {
+    fn bytes(&mut self) -> Pin<&mut dyn Duplex>;
+    fn socket(&self) -> Option<&TcpStream>;
+}
+
+struct RelayedStream<S> {
+    stream: S,
+    socket: fn(&S) -> Option<&TcpStream>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Relayed for RelayedStream<S> {
+    fn bytes(&mut self) -> Pin<&mut dyn Duplex> {
+        let stream: Pin<&mut S> = Pin::new(&mut self.stream);
+        stream
+    }
+
+    fn socket(&self) -> Option<&TcpStream> {
+        (self.socket)(&self.stream)
+    }
+}
 
 /// The bytes of a connection, both ways: TCP, or the TLS stream of a relay.
-pub struct Stream(Transport);
+pub struct Stream {
+    transport: Transport,
+    /// Dropped with the client's first byte.
+    silent: Option<Silent>,
+}
 
 enum Transport {
     Direct(TcpStream),
-    Relayed(Box<dyn Bytes>),
+    Relayed(Box<dyn Relayed>),
 }
 
 /// The client is gone, or does not wait for its answer.
@@ -35,7 +63,7 @@ pub enum HungUp {
 
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match &self.0 {
+        f.write_str(match &self.transport {
             Transport::Direct(_) => "Direct",
             Transport::Relayed(_) => "Relayed",
         })
@@ -44,29 +72,53 @@ impl fmt::Debug for Stream {
 
 impl Stream {
     pub(super) fn direct(stream: TcpStream) -> Self {
-        Self(Transport::Direct(stream))
+        Self {
+            transport: Transport::Direct(stream),
+            silent: None,
+        }
     }
 
-    pub(super) fn relayed(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
-        Self(Transport::Relayed(Box::new(stream)))
+    pub(super) fn relayed<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+        stream: S,
+        socket: fn(&S) -> Option<&TcpStream>,
+    ) -> Self {
+        Self {
+            transport: Transport::Relayed(Box::new(RelayedStream { stream, socket })),
+            silent: None,
+        }
+    }
+
+    /// Holds this until the client has sent a byte.
+    pub(super) fn until_heard(&mut self, silent: Silent) {
+        self.silent = Some(silent);
+    }
+
+    /// Writes these bytes as far as the socket takes them at once, for a connection that is about to be closed. A relayed
+    /// one is closed without them: they would have to be encrypted.
+    pub(super) fn write_last(&self, bytes: &[u8]) {
+        if let Transport::Direct(stream) = &self.transport {
+            // The client may be gone, or read nothing.
+            let _written = stream.try_write(bytes);
+        }
     }
 
     /// Ready when there are bytes to read. A relayed connection is always ready, because TLS has read into buffers of its
     /// own.
     pub fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.0 {
+        match &mut self.transport {
             Transport::Direct(stream) => stream.poll_read_ready(cx),
             Transport::Relayed(_) => Poll::Ready(Ok(())),
         }
     }
 
-    /// Whether the client is gone, even though bytes that it sent before were not read. Always `None` for a relayed
-    /// connection, which cannot show it.
+    /// Whether the client is gone, even though bytes that it sent before were not read. A relayed client is gone when the
+    /// other gateway has closed the connection that carries it.
     pub fn hung_up(&self, cx: &mut Context<'_>) -> Option<HungUp> {
-        let Transport::Direct(stream) = &self.0 else {
-            return None;
+        let socket = match &self.transport {
+            Transport::Direct(stream) => stream,
+            Transport::Relayed(relayed) => relayed.socket()?,
         };
-        match pin!(stream.ready(Interest::READABLE)).poll(cx) {
+        match pin!(socket.ready(Interest::READABLE)).poll(cx) {
             Poll::Ready(Ok(ready)) if ready.is_read_closed() => Some(HungUp::Closed),
             Poll::Ready(Err(error)) => Some(error.into()),
             Poll::Ready(Ok(_)) | Poll::Pending => None,
@@ -80,10 +132,16 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().0 {
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        let read = match &mut this.transport {
             Transport::Direct(stream) => Pin::new(stream).poll_read(cx, buf),
-            Transport::Relayed(stream) => Pin::new(stream).poll_read(cx, buf),
+            Transport::Relayed(relayed) => relayed.bytes().poll_read(cx, buf),
+        };
+        if buf.filled().len() > before {
+            drop(this.silent.take());
         }
+        read
     }
 }
 
@@ -93,9 +151,9 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().0 {
+        match &mut self.get_mut().transport {
             Transport::Direct(stream) => Pin::new(stream).poll_write(cx, buf),
-            Transport::Relayed(stream) => Pin::new(stream).poll_write(cx, buf),
+            Transport::Relayed(relayed) => relayed.bytes().poll_write(cx, buf),
         }
     }
 
@@ -104,30 +162,31 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().0 {
+        match &mut self.get_mut().transport {
             Transport::Direct(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Transport::Relayed(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Transport::Relayed(relayed) => relayed.bytes().poll_write_vectored(cx, bufs),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.0 {
+        match &self.transport {
             Transport::Direct(stream) => stream.is_write_vectored(),
-            Transport::Relayed(stream) => stream.is_write_vectored(),
+            // The trait asks a shared reference, and TLS encrypts one piece after another anyway.
+            Transport::Relayed(_) => false,
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().0 {
+        match &mut self.get_mut().transport {
             Transport::Direct(stream) => Pin::new(stream).poll_flush(cx),
-            Transport::Relayed(stream) => Pin::new(stream).poll_flush(cx),
+            Transport::Relayed(relayed) => relayed.bytes().poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().0 {
+        match &mut self.get_mut().transport {
             Transport::Direct(stream) => Pin::new(stream).poll_shutdown(cx),
-            Transport::Relayed(stream) => Pin::new(stream).poll_shutdown(cx),
+            Transport::Relayed(relayed) => relayed.bytes().poll_shutdown(cx),
         }
     }
 }

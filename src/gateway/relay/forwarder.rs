@@ -22,7 +22,11 @@ use super::hold::{self, NoLeaderAnswers};
 use super::metrics::{RelayLabel, RelayMetrics};
 use super::proxy_header;
 use super::splice::{self, RequestActivity};
-use crate::face::server::{Arrival, Connection, configure_socket};
+use crate::config::ConnectionsPerAddress;
+use crate::face::server::{
+    Arrival, Connection, ConnectionPermits, LeftOut, LogLimit, TooMany, configure_socket,
+};
+use crate::gateway::faces;
 use crate::model::FaceName;
 use crate::store::shared::{Members, Relay};
 
@@ -37,6 +41,9 @@ const DRAIN: Duration = Duration::from_secs(5);
 
 /// The pause after a connection could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How many connections to the leader a gateway makes at a time.
+pub(in crate::gateway) const CONNECTING: usize = 64;
 
 /// The mode of a standby's servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +64,10 @@ pub(in crate::gateway) struct Forwarder {
     /// Whether this gateway takes part in relaying; if not, every connection waits until it leads itself.
     pub(in crate::gateway) relays: bool,
     pub(in crate::gateway) no_leader: NoLeaderAnswers,
-    pub(in crate::gateway) permits: Arc<Semaphore>,
+    pub(in crate::gateway) permits: ConnectionPermits,
+    pub(in crate::gateway) per_address: ConnectionsPerAddress,
+    /// For connections to the leader that are being made.
+    pub(in crate::gateway) connecting: Arc<Semaphore>,
     pub(in crate::gateway) metrics: RelayMetrics,
 }
 
@@ -112,13 +122,10 @@ impl Forwarder {
         face: FaceName,
         mode: &watch::Receiver<StandbyMode>,
     ) {
-        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
-            self.metrics
-                .refused
-                .get_or_create(&RelayLabel::of(face))
-                .inc();
-            tracing::warn!(face = face.as_str(), %peer, "connection refused: too many are open (--max-connections)");
-            return;
+        let most = (faces::row(face).most_per_client)(&self.per_address);
+        let permit = match self.permits.acquire(face.as_str(), peer.ip(), most) {
+            Ok(permit) => permit,
+            Err(why) => return self.refuse(&stream, peer, face, why),
         };
         // A client that is gone already needs no answer.
         let Ok(local) = configure_socket(&stream) else {
@@ -132,6 +139,21 @@ impl Forwarder {
             drop(permit);
             left
         });
+    }
+
+    fn refuse(&self, stream: &TcpStream, peer: SocketAddr, face: FaceName, why: TooMany) {
+        static LIMIT: LogLimit = LogLimit::new();
+        let label = RelayLabel::of(face);
+        self.metrics.refused.get_or_create(&label).inc();
+        if let (TooMany::OfClient { .. }, Some(words)) =
+            (why, self.no_leader.too_many_connections(face))
+        {
+            // The client may be gone, or read nothing.
+            let _written = stream.try_write(words);
+        }
+        if let Some(LeftOut(left_out)) = LIMIT.permit(peer.ip()) {
+            tracing::warn!(face = face.as_str(), %peer, left_out, "connection refused: {why}");
+        }
     }
 
     /// Relays one connection to its end; gives it back if this gateway leads before anything was read from it.
@@ -208,6 +230,8 @@ impl Forwarder {
         face: FaceName,
         ends: Connection,
     ) -> io::Result<TlsStream<TcpStream>> {
+        // The leader drops the oldest of too many unfinished handshakes: after a take-over thousands of clients come at once.
+        let _turn = self.connecting.acquire().await.map_err(io::Error::other)?;
         let config = self.certificate.client(&relay.certificate, face);
         let config = config.map_err(io::Error::other)?;
         let stream = TcpStream::connect(&relay.address).await?;

@@ -29,6 +29,13 @@ pub(super) async fn hold(stream: &TcpStream, face: FaceName) -> io::Result<()> {
 }
 
 impl NoLeaderAnswers {
+    /// What a client gets whose address has too many connections open over this face.
+    pub(super) fn too_many_connections(&self, face: FaceName) -> Option<&'static [u8]> {
+        self.0
+            .get(&face)
+            .and_then(|(_, face)| face.too_many_connections())
+    }
+
     /// Answers one request, and closes the connection.
     pub(super) async fn answer(&self, arrival: Arrival, face: FaceName) {
         let Some((server, protocol)) = self.0.get(&face) else {

@@ -7,14 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::certificate::{self, RelayCertificate};
+use super::handshakes::Handshakes;
 use super::metrics::{RelayLabel, RelayMetrics};
 use super::proxy_header;
-use crate::face::server::{Arrival, Stopping, configure_socket};
+use crate::face::server::{Arrival, LeftOut, LogLimit, Stopping, configure_socket};
 use crate::model::FaceName;
 use crate::store::shared::Members;
 
@@ -23,9 +25,6 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 
 /// How long a connection waits for its gateway's member record, which may have been written just now.
 const REGISTRATION: Duration = Duration::from_secs(2);
-
-/// Handshakes at a time; more wait.
-const HANDSHAKES: usize = 256;
 
 /// The pause after a connection could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -50,24 +49,27 @@ impl RelayListener {
             }
         };
         let own = Arc::new(self);
-        let permits = Arc::new(Semaphore::new(HANDSHAKES));
+        let unfinished = Handshakes::default();
         let mut handshakes = JoinSet::new();
         loop {
-            let accepted = async {
-                let permit = Arc::clone(&permits).acquire_owned().await;
-                (listener.accept().await, permit)
-            };
-            let (accepted, permit) = tokio::select! {
+            let accepted = tokio::select! {
                 () = stopping.wait() => break,
                 Some(_ended) = handshakes.join_next() => continue,
-                accepted = accepted => accepted,
+                accepted = listener.accept() => accepted,
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let (own, tls) = (Arc::clone(&own), tls.clone());
+                    let (own, tls, unfinished) =
+                        (Arc::clone(&own), tls.clone(), unfinished.clone());
+                    // Begun here: a handshake whose task has not run yet counts as well.
+                    let (handshake, dropped) = unfinished.begin(peer.ip());
                     handshakes.spawn(async move {
-                        own.accept(stream, peer, &tls).await;
-                        drop(permit);
+                        let arrived = tokio::select! {
+                            arrived = own.accept(stream, &tls, &unfinished) => arrived,
+                            _dropped = dropped => Err(io::Error::other("too many handshakes are unfinished")),
+                        };
+                        drop(handshake);
+                        own.hand_over(arrived, peer).await;
                     });
                 }
                 Err(error) => {
@@ -79,38 +81,72 @@ impl RelayListener {
         handshakes.shutdown().await;
     }
 
-    async fn accept(&self, stream: TcpStream, peer: SocketAddr, tls: &TlsAcceptor) {
-        let shaken = tokio::time::timeout(HANDSHAKE, self.try_accept(stream, tls)).await;
-        let late = || Err(io::ErrorKind::TimedOut.into());
-        if let Err(error) = shaken.unwrap_or_else(|_| late()) {
-            self.metrics.rejected.inc();
-            tracing::warn!(%peer, %error, "a connection to the relay port was rejected");
+    /// Passes a connection on to its face.
+    async fn hand_over(&self, arrived: io::Result<(FaceName, Arrival)>, peer: SocketAddr) {
+        static LIMIT: LogLimit = LogLimit::new();
+        match arrived {
+            Ok((face, arrival)) => {
+                let label = RelayLabel::of(face);
+                self.metrics.taken.get_or_create(&label).inc();
+                if let Some(sender) = self.faces.get(&face) {
+                    // A server that has ended logs why.
+                    let _ended = sender.send(arrival).await;
+                }
+            }
+            Err(error) => {
+                self.metrics.rejected.inc();
+                if let Some(LeftOut(left_out)) = LIMIT.permit(peer.ip()) {
+                    tracing::warn!(%peer, %error, left_out, "a connection to the relay port was rejected");
+                }
+            }
         }
     }
 
-    async fn try_accept(&self, stream: TcpStream, tls: &TlsAcceptor) -> io::Result<()> {
+    async fn accept(
+        &self,
+        stream: TcpStream,
+        tls: &TlsAcceptor,
+        unfinished: &Handshakes,
+    ) -> io::Result<(FaceName, Arrival)> {
+        let accepted = self.try_accept(stream, tls, unfinished);
+        let late = || Err(io::ErrorKind::TimedOut.into());
+        let accepted = tokio::time::timeout(HANDSHAKE, accepted).await;
+        accepted.unwrap_or_else(|_| late())
+    }
+
+    async fn try_accept(
+        &self,
+        stream: TcpStream,
+        tls: &TlsAcceptor,
+        unfinished: &Handshakes,
+    ) -> io::Result<(FaceName, Arrival)> {
         configure_socket(&stream)?;
         let mut stream = tls.accept(stream).await?;
         let (_, session) = stream.get_ref();
         let face = certificate::face(session.alpn_protocol());
-        let sender = face.and_then(|face| Some((face, self.faces.get(&face)?)));
-        let (face, sender) =
-            sender.ok_or_else(|| io::Error::other("this gateway does not serve that face"))?;
+        let face = face.filter(|face| self.faces.contains_key(face));
+        let face = face.ok_or_else(|| io::Error::other("this gateway does not serve that face"))?;
         let shown = session.peer_certificates().and_then(|shown| shown.first());
         let shown = shown.map(certificate::fingerprint).unwrap_or_default();
+        // A client of TLS 1.3 is done before the server has seen its certificate: a gateway that registers just now cannot be
+        // asked to try again. So the connection waits here, unless strangers might fill the table by that.
+        let patience = if unfinished.are_many() {
+            Duration::ZERO
+        } else {
+            REGISTRATION
+        };
         let mut members = self.members.clone();
-        if members.member(&shown, REGISTRATION).await.is_none() {
+        if members.member(&shown, patience).await.is_none() {
             return Err(io::Error::other(
                 "its certificate belongs to no gateway of this store",
             ));
         }
         let ends = proxy_header::read(&mut stream).await?;
-        self.metrics
-            .taken
-            .get_or_create(&RelayLabel::of(face))
-            .inc();
-        // A server that has ended logs why.
-        let _ended = sender.send(Arrival::relayed(stream, ends)).await;
-        Ok(())
+        Ok((face, Arrival::relayed(stream, socket, ends)))
     }
+}
+
+/// The connection beneath a TLS stream.
+pub(super) fn socket(stream: &TlsStream<TcpStream>) -> Option<&TcpStream> {
+    Some(stream.get_ref().0)
 }

@@ -49,7 +49,7 @@ impl RelayMetrics {
         );
         registry.register(
             "refused",
-            "Connections that a standby closed because --max-connections were open",
+            "Connections that a standby closed because there were too many: in all, or of one address",
             metrics.refused.clone(),
         );
         registry.register(
@@ -59,7 +59,7 @@ impl RelayMetrics {
         );
         registry.register(
             "rejected",
-            "Connections to the relay port that showed no certificate of a gateway of this store",
+            "Connections to the relay port that did not show in time a certificate of a gateway of this store",
             metrics.rejected.clone(),
         );
         metrics

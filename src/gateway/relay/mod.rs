@@ -6,6 +6,7 @@
 
 mod certificate;
 mod forwarder;
+mod handshakes;
 mod hold;
 mod listener;
 mod metrics;
@@ -13,7 +14,7 @@ mod proxy_header;
 mod splice;
 
 pub(super) use certificate::RelayCertificate;
-pub(super) use forwarder::{Forwarder, StandbyMode};
+pub(super) use forwarder::{CONNECTING, Forwarder, StandbyMode};
 pub(super) use hold::NoLeaderAnswers;
 pub(super) use listener::RelayListener;
 pub(super) use metrics::RelayMetrics;

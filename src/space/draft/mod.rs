@@ -81,6 +81,12 @@ impl<'a> Draft<'a> {
         self.base.revision
     }
 
+    /// About how much memory all entries took before this change, in bytes: keys, values and a constant for each. The guard
+    /// refuses by it what makes the keyspace too large.
+    pub fn keyspace_bytes(&self) -> u64 {
+        self.base.bytes
+    }
+
     /// The time of the write, in milliseconds since 1970.
     pub fn now_ms(&self) -> i64 {
         self.now_ms
@@ -213,10 +219,7 @@ impl<'a> Draft<'a> {
             };
             (key.clone(), effect)
         });
-        ReadWriteSet {
-            reads: self.reads.borrow().clone(),
-            writes: writes.collect(),
-        }
+        ReadWriteSet::new(self.reads.borrow().clone(), writes.collect())
     }
 
     /// Whether something was written and removed again. A transaction that shows it names the next revision, which must not

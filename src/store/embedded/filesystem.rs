@@ -49,9 +49,9 @@ pub(super) fn free_bytes(path: &Path) -> io::Result<u64> {
     Ok(space.f_bavail.saturating_mul(space.f_frsize))
 }
 
-/// Whether the path still leads to this open file.
+/// Whether the path still leads to this open file or directory, and not by a symbolic link in its place.
 pub(super) fn leads_to(path: &Path, file: &File) -> bool {
-    match (path.metadata(), file.metadata()) {
+    match (path.symlink_metadata(), file.metadata()) {
         (Ok(there), Ok(held)) => (there.dev(), there.ino()) == (held.dev(), held.ino()),
         (Err(_), _) | (_, Err(_)) => false,
     }
@@ -84,6 +84,9 @@ mod tests {
         assert!(leads_to(&path, &held));
         std::fs::rename(&path, dir.path().join("away")).unwrap();
         assert!(!leads_to(&path, &held));
+        std::os::unix::fs::symlink(dir.path().join("away"), &path).unwrap();
+        assert!(!leads_to(&path, &held), "a link to the same file");
+        std::fs::remove_file(&path).unwrap();
         File::create(&path).unwrap();
         assert!(!leads_to(&path, &held));
     }

@@ -12,6 +12,8 @@ use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::own_file::{self, FileUse};
+
 /// The offset of the second slot. Two slots, a sector each, are written in turn, so that one is whole after a power cut.
 const SLOT: u64 = 512;
 
@@ -48,7 +50,7 @@ impl HighWaterMark {
 
     /// Opens the file and reads its revision.
     pub(super) fn open(path: &Path) -> io::Result<(Self, u64)> {
-        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        let file = own_file::open(path, FileUse::ReadWrite)?;
         let slots = [read_slot(&file, 0)?, read_slot(&file, SLOT)?];
         let Some(revision) = slots.into_iter().flatten().max() else {
             return Err(io::Error::other("both slots are damaged"));

@@ -38,6 +38,7 @@ mod limits;
 mod load;
 mod offline;
 mod options;
+mod own_file;
 mod precheck;
 mod record;
 mod recovery;

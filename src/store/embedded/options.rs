@@ -17,7 +17,8 @@ pub type OnFatal = Arc<dyn Fn(String) + Send + Sync>;
 pub struct EmbeddedOptions {
     /// The data directory; it is created if it is missing.
     pub path: PathBuf,
-    /// Free bytes on the disk below which writes are refused; the bytes that a compaction may need come on top.
+    /// Free bytes on the disk below which writes that grow the keyspace are refused; rewrites go on to the half of it,
+    /// deletions and the gateway's own records to a quarter. The bytes that a compaction may need come on top.
     pub reserve_bytes: u64,
     /// Called when the process must end.
     pub on_fatal: OnFatal,

@@ -3,7 +3,6 @@
 //! fjall starts empty where some of its files are missing, and cuts its journal at the first byte it cannot read, in the
 //! middle too. So missing or damaged files are refused here first, while everything is still as it was found.
 
-use std::fs;
 use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_128;
@@ -11,6 +10,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::data_dir::DataDir;
 use super::io_error::io_error;
 use super::journal::{self, TornJournal};
+use super::own_file;
 use super::record::Seal;
 use crate::store::StoreError;
 
@@ -60,7 +60,7 @@ fn check_manifest(table: &Path) -> Result<(), StoreError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
-    fs::read(path).map_err(|e| io_error("the store is damaged: reading", path, &e))
+    own_file::read(path).map_err(|e| io_error("the store is damaged: reading", path, &e))
 }
 
 fn damaged(path: &Path) -> StoreError {

@@ -33,6 +33,7 @@ pub fn open(
     candidate: Candidate,
     metrics: Metrics,
 ) -> Result<SharedStore, StoreError> {
+    warn_if_exposed(&access, endpoints);
     let pool = ConnectionPool::new(endpoints.to_vec(), access, metrics.clone())?;
     let log = EtcdLog(Prefix::new(pool, Layout::new(prefix)));
     Ok(SharedStore::start(Arc::new(log), candidate, metrics))
@@ -44,9 +45,21 @@ pub async fn read(
     prefix: &str,
     access: Access,
 ) -> Result<StoreContents, StoreError> {
+    warn_if_exposed(&access, endpoints);
     let pool = ConnectionPool::new(endpoints.to_vec(), access, Metrics::default())?;
     let prefix = Prefix::new(pool, Layout::new(prefix));
     // The entries of now, not of the recent past.
     prefix.take_first_load();
     shared::read_once(&EtcdLog(prefix)).await
+}
+
+/// Warns of a password that is sent over a network in plaintext.
+fn warn_if_exposed(access: &Access, endpoints: &[String]) {
+    if let Some(endpoint) = access.exposed_endpoint(endpoints) {
+        tracing::warn!(
+            endpoint,
+            "the password for etcd is sent over the network in plaintext, and so is every entry: turn on TLS (--store-ca FILE, \
+             or --store-cert and --store-key)"
+        );
+    }
 }

@@ -42,6 +42,7 @@ async fn raw_bytes_are_answered_as_consul_does() {
             stopping,
             node: support::consul::NODE.to_owned(),
             datacenter: "dc1".to_owned(),
+            fairness: kubekv::fairness::Fairness::default(),
         })
     })
     .await;
@@ -58,6 +59,7 @@ async fn raw_bytes_are_answered_as_etcd_does() {
             space,
             stopping,
             advertise: Vec::new(),
+            fairness: kubekv::fairness::Fairness::default(),
         })
     })
     .await;

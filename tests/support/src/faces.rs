@@ -6,13 +6,13 @@ use std::sync::Arc;
 use kubekv::face::consul::{self, Consul};
 use kubekv::face::etcd::{self, Etcd};
 use kubekv::face::http::{HttpLimits, HttpProtocol};
-use kubekv::face::server::{LeadershipCheck, Server, ServerMetrics, Stopping};
+use kubekv::face::server::{ConnectionPermits, LeadershipCheck, Server, ServerMetrics, Stopping};
 use kubekv::guard::Bounds;
 use kubekv::space::Keyspace;
 use kubekv::store::{MemoryStore, Store};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 /// A keyspace in memory.
 pub async fn space() -> Keyspace {
@@ -31,7 +31,7 @@ pub async fn start(
     let (stop, stopping) = watch::channel(false);
     let stopping = Stopping::new(stopping);
     let face = face(stopping.clone());
-    let permits = Arc::new(Semaphore::new(1000));
+    let permits = ConnectionPermits::new(1000);
     let leadership = LeadershipCheck::default();
     let server = Server::new("test", permits, ServerMetrics::default(), leadership);
     let http = Arc::new(HttpProtocol::new(face, HttpLimits::default()));
@@ -51,12 +51,17 @@ pub struct BothFaces {
 
 /// Serves both faces of a new keyspace.
 pub async fn both() -> BothFaces {
-    let space = space().await;
+    both_of(space().await).await
+}
+
+/// Serves both faces of a keyspace.
+pub async fn both_of(space: Keyspace) -> BothFaces {
     let (etcd, stop_etcd) = start(|stopping| {
         etcd::router(Etcd {
             space: space.clone(),
             stopping,
             advertise: Vec::new(),
+            fairness: kubekv::fairness::Fairness::default(),
         })
     })
     .await;
@@ -66,6 +71,7 @@ pub async fn both() -> BothFaces {
             stopping,
             node: "node".to_owned(),
             datacenter: "dc1".to_owned(),
+            fairness: kubekv::fairness::Fairness::default(),
         })
     })
     .await;

@@ -1,5 +1,6 @@
 //! Read of the catalog or of health: its checks, its blocking query, its answer.
 
+use crate::face::consul::blocking_query::Subject;
 use crate::face::consul::gateway_node;
 use crate::face::consul::query_options::QueryOptions;
 use crate::face::consul::reply::Reply;
@@ -17,12 +18,11 @@ pub(super) async fn begin_without_namespace(request: &ApiRequest<'_>) -> Result<
     let options = QueryOptions::parse(request)?;
     request.refuse_filter()?;
     request.check_datacenter().map_err(Reply::no_known_leader)?;
-    let index = request.face.catalog_index;
+    let subject = Subject::Constant(request.face.catalog_index);
     request
         .face
-        .blocking_query(&request.caller, options, Vec::new(), |_| index)
-        .await;
-    Ok(())
+        .blocking_query(&request.caller, options, &subject)
+        .await
 }
 
 /// Whether the request names the only service, by name, tag and metadata. The service has no tags.

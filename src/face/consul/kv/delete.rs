@@ -5,8 +5,10 @@ use std::convert::Infallible;
 use super::parameters;
 use super::verbs;
 use crate::face::consul::commit_error;
+use crate::face::consul::deletion_weight::DeletionWeight;
 use crate::face::consul::reply::Reply;
 use crate::face::consul::request::ApiRequest;
+use crate::fairness::Cost;
 use crate::model::Key;
 use crate::space::Draft;
 
@@ -21,7 +23,12 @@ pub(super) async fn serve(request: &ApiRequest<'_>) -> Result<Reply, Reply> {
     };
     let cas = parameters::number(request, "cas")?;
     request.check_datacenter()?;
-    let decide = |draft: &mut Draft<'_>| -> Result<bool, Infallible> {
+    let cost = if cas.is_none() && recurse {
+        cost_of_tree(request, &key).await?
+    } else {
+        Cost::SMALL
+    };
+    let decide = move |draft: &mut Draft<'_>| -> Result<bool, Infallible> {
         Ok(match cas {
             Some(index) => verbs::delete_cas(draft, &key, index),
             None if recurse => {
@@ -34,8 +41,17 @@ pub(super) async fn serve(request: &ApiRequest<'_>) -> Result<Reply, Reply> {
             }
         })
     };
-    match request.face.space.commit(&request.caller, decide).await {
-        Ok(done) => Ok(Reply::boolean(done.reply)),
-        Err(error) => Err(commit_error::reply(error, |never, _| match never {})),
-    }
+    let refused = |never: Infallible, _| match never {};
+    let done = request.commit_wide(cost, decide, refused).await?;
+    Ok(Reply::boolean(done.reply))
+}
+
+/// The cost of deleting every entry under a prefix; refused here where there are more than one request may delete.
+async fn cost_of_tree(request: &ApiRequest<'_>, prefix: &Key) -> Result<Cost, Reply> {
+    let limits = request.face.space.limits();
+    let weight = DeletionWeight::of_trees(request, vec![prefix.clone()], limits.writes).await?;
+    weight
+        .check(limits)
+        .map_err(|denied| commit_error::denied(&denied))?;
+    Ok(weight.cost())
 }

@@ -1,64 +1,121 @@
 //! `GET /v1/kv/PREFIX?keys`: lists the keys under a prefix, cut off after a separator (`?separator`).
 
 use super::parameters;
+use super::separator::Separator;
+use crate::face::consul::blocking_query::Subject;
+use crate::face::consul::lists::{self, ListName};
 use crate::face::consul::query_options::QueryOptions;
 use crate::face::consul::reply::Reply;
 use crate::face::consul::request::ApiRequest;
+use crate::face::consul::weight::Weight;
 use crate::face::go::json_writer::push_strings;
-use crate::model::{Key, KeyRange};
+use crate::face::list_cache::Made;
+use crate::model::{Key, KeyRange, Realm};
 use crate::space::{Lookup, View};
 
 /// Answers with the keys in byte order, each up to and including the first separator after the prefix; 404 where there
 /// are none, except at the root.
 pub(super) async fn serve(request: &ApiRequest<'_>, options: QueryOptions) -> Result<Reply, Reply> {
     request.check_datacenter()?;
+    parameters::check_length(request, options)?;
     let prefix = Key::user(request.rest);
-    let range = vec![KeyRange::Prefix(prefix.clone())];
-    let (view, index) = request
+    let subject = Subject::Prefix(prefix.clone());
+    request
         .face
-        .blocking_query(&request.caller, options, range, |view| {
-            view.prefix_index(&prefix)
-        })
-        .await;
+        .blocking_query(&request.caller, options, &subject)
+        .await?;
+    // Read before the list is taken, as for `?recurse`.
+    let floor = request.face.space.read(&request.caller).index_floor();
+    let separator = separator(request);
+    let name = ListName::Keys(request.rest, separator);
+    let ranges = vec![KeyRange::Prefix(prefix.clone())];
+    // The index depends on every entry, however few names there are.
+    let weigh = {
+        let prefix = prefix.clone();
+        move |view: &View, goes_on: fn(Weight) -> bool| {
+            let keys = view.scan(&prefix).map(|(key, _)| key);
+            Weight::of_keys(keys, goes_on).plus(lists::weigh_deletions(view, &prefix))
+        }
+    };
+    let separator = Separator::new(separator);
+    let make = move |view: &View, _| encode(view, &prefix, &separator);
+    let list = request.list(name, ranges, weigh, make).await?;
+    let index = list.index().max(floor);
+    if list.len() == 0 {
+        return Err(parameters::not_found(index));
+    }
+    Ok(Reply::list(list).index(index))
+}
+
+/// The separator. One that is longer than any key is in no key.
+fn separator<'a>(request: &'a ApiRequest<'_>) -> &'a [u8] {
     // Consul takes its old misspelling too; the correct spelling has precedence.
     let separator = if request.query.has("separator") {
         request.query.get("separator")
     } else {
         request.query.get("seperator")
     };
-    let keys = collect(&view, &prefix, separator);
-    if keys.is_empty() && !request.rest.is_empty() {
-        return Err(parameters::not_found(index));
+    let longest = request.face.space.limits().longest_key(Realm::User);
+    if separator.len() > longest {
+        return b"";
     }
-    let mut body = Vec::new();
-    push_strings(&mut body, &keys);
-    Ok(Reply::json(body).index(index))
+    separator
 }
 
-/// The keys, cut off. The cost grows with the number of names in the answer, not of the keys behind them.
-fn collect(view: &View, prefix: &Key, separator: &[u8]) -> Vec<Vec<u8>> {
-    let mut keys = Vec::new();
-    if separator.is_empty() {
-        keys.extend(view.scan(prefix).map(|(key, _)| key.as_bytes().to_vec()));
-        return keys;
+/// The list; without a body where there are no keys, except at the root.
+fn encode(view: &View, prefix: &Key, separator: &Separator) -> Made {
+    let mut body = Vec::new();
+    if prefix.as_bytes().is_empty() || view.scan(prefix).next().is_some() {
+        if separator.is_empty() {
+            push_strings(&mut body, view.scan(prefix).map(|(key, _)| key.as_bytes()));
+        } else {
+            push_strings(&mut body, Names::new(view, prefix, separator));
+        }
     }
-    let mut from = Some(prefix.clone());
-    while let Some((key, _)) = from
-        .take()
-        .and_then(|from| view.scan_from(prefix, &from).next())
-    {
+    Made {
+        body,
+        index: view.prefix_index(prefix),
+        lasts: true,
+    }
+}
+
+/// The keys, cut off. The cost grows with the number of names, not of the keys behind them.
+struct Names<'a> {
+    view: &'a View,
+    prefix: &'a Key,
+    separator: &'a Separator,
+    /// Where the next one is looked for; `None` behind the last.
+    from: Option<Key>,
+}
+
+impl<'a> Names<'a> {
+    fn new(view: &'a View, prefix: &'a Key, separator: &'a Separator) -> Self {
+        Self {
+            view,
+            prefix,
+            separator,
+            from: Some(prefix.clone()),
+        }
+    }
+}
+
+impl<'a> Iterator for Names<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let from = self.from.take()?;
+        let (key, _) = self.view.scan_from(self.prefix, &from).next()?;
         let bytes = key.as_bytes();
-        let after = bytes.get(prefix.as_bytes().len()..).unwrap_or_default();
-        let cut = after
-            .windows(separator.len())
-            .position(|window| window == separator)
-            .and_then(|place| bytes.get(..prefix.as_bytes().len() + place + separator.len()));
-        from = match cut {
+        let begin = self.prefix.as_bytes().len();
+        let end = bytes
+            .get(begin..)
+            .and_then(|after| self.separator.end_in(after));
+        let cut = end.and_then(|end| bytes.get(..begin + end));
+        self.from = match cut {
             // Keys that begin with this name are adjacent: the scan skips them all.
             Some(name) => Key::user(name).prefix_end(),
             None => Some(Key::user([bytes, b"\0"].concat())),
         };
-        keys.push(cut.unwrap_or(bytes).to_vec());
+        Some(cut.unwrap_or(bytes))
     }
-    keys
 }

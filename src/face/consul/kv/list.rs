@@ -2,9 +2,12 @@
 
 use super::encode::push_entry;
 use super::parameters;
+use crate::face::consul::blocking_query::Subject;
+use crate::face::consul::lists::{self, ListName};
 use crate::face::consul::query_options::QueryOptions;
 use crate::face::consul::reply::Reply;
 use crate::face::consul::request::ApiRequest;
+use crate::face::consul::weight::Weight;
 use crate::face::go::json_writer::push_array;
 use crate::face::list_cache::Made;
 use crate::model::{Key, KeyRange};
@@ -14,55 +17,46 @@ use crate::space::{Lookup, View};
 /// under the prefix.
 pub(super) async fn serve(request: &ApiRequest<'_>, options: QueryOptions) -> Result<Reply, Reply> {
     request.check_datacenter()?;
+    parameters::check_length(request, options)?;
     let prefix = Key::user(request.rest);
-    let range = vec![KeyRange::Prefix(prefix.clone())];
-    if options.index > 0 {
-        let (_, _) = request
-            .face
-            .blocking_query(&request.caller, options, range.clone(), |view| {
-                view.prefix_index(&prefix)
-            })
-            .await;
-    }
-    let space = &request.face.space;
-    loop {
-        // Read before the list is taken, so that the index is never above the entries in the list: a client that blocks
-        // on that index would miss the changes between.
-        let view = space.read(&request.caller);
-        if view.scan(&prefix).next().is_none() {
-            return Err(parameters::not_found(view.prefix_index(&prefix)));
+    let subject = Subject::Prefix(prefix.clone());
+    request
+        .face
+        .blocking_query(&request.caller, options, &subject)
+        .await?;
+    // Read before the list is taken, so that the index is never above the entries in the list: a client that blocks
+    // on that index would miss the changes between. It may have risen since the list was made.
+    let floor = request.face.space.read(&request.caller).index_floor();
+    let name = ListName::Entries(request.rest);
+    let ranges = vec![KeyRange::Prefix(prefix.clone())];
+    let weigh = {
+        let prefix = prefix.clone();
+        move |view: &View, goes_on: fn(Weight) -> bool| {
+            let entries = Weight::of(view.scan(&prefix), goes_on);
+            entries.plus(lists::weigh_deletions(view, &prefix))
         }
-        let floor = view.index_floor();
-        drop(view);
-        let make = {
-            let prefix = prefix.clone();
-            move |view: &View| encode(view, &prefix)
-        };
-        let name = request.rest.to_vec();
-        let list = request
-            .face
-            .list_cache
-            .get(space, &request.caller, name, range.clone(), make);
-        if let Some(list) = list.await {
-            // The floor may have risen since the list was encoded.
-            let index = list.index().max(floor);
-            return Ok(Reply::list(list).index(index));
-        }
-        // Every entry was deleted meanwhile.
+    };
+    let make = move |view: &View, weight| encode(view, &prefix, weight);
+    let list = request.list(name, ranges, weigh, make).await?;
+    let index = list.index().max(floor);
+    if list.len() == 0 {
+        return Err(parameters::not_found(index));
     }
+    Ok(Reply::list(list).index(index))
 }
 
-fn encode(view: &View, prefix: &Key) -> Option<Made> {
-    let mut entries = view.scan(prefix).peekable();
-    entries.peek()?;
+/// The list; without a body where there are no entries.
+fn encode(view: &View, prefix: &Key, weight: Weight) -> Made {
     let index = view.prefix_index(prefix);
-    let mut body = Vec::with_capacity(4 << 10);
-    push_array(&mut body, entries, |out, (key, entry)| {
-        push_entry(out, key, entry, true, index);
-    });
-    Some(Made {
+    let mut body = Vec::with_capacity(weight.bytes);
+    if view.scan(prefix).next().is_some() {
+        push_array(&mut body, view.scan(prefix), |out, (key, entry)| {
+            push_entry(out, key, entry, true, index);
+        });
+    }
+    Made {
         body,
         index,
         lasts: true,
-    })
+    }
 }

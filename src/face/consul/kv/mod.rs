@@ -7,6 +7,7 @@ mod keys;
 mod list;
 mod parameters;
 mod put;
+mod separator;
 pub(super) mod verbs;
 
 use axum::body::Body;

@@ -4,9 +4,9 @@ use axum::body::Body;
 
 use super::parameters;
 use super::verbs::{self, LockOutcome, ValueAndFlags};
-use crate::face::consul::commit_error;
 use crate::face::consul::reply::Reply;
 use crate::face::consul::request::ApiRequest;
+use crate::fairness::Cost;
 use crate::model::Key;
 use crate::space::Draft;
 
@@ -64,10 +64,8 @@ async fn commit(
             PutKind::Unlock(session) => verbs::unlock(draft, key, session, &content)?,
         })
     };
-    match request.face.space.commit(&request.caller, decide).await {
-        Ok(done) => Ok(Reply::boolean(done.reply)),
-        Err(error) => Err(commit_error::reply(error, |text, _| {
-            Reply::internal_error(text)
-        })),
-    }
+    let cost = Cost::new(1, content.value.len());
+    let refused = |text, _| Reply::internal_error(text);
+    let done = request.commit(cost, decide, refused).await?;
+    Ok(Reply::boolean(done.reply))
 }

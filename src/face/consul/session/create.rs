@@ -5,15 +5,16 @@ use std::convert::Infallible;
 use axum::body::Body;
 
 use super::definition::{self, SessionError};
-use crate::face::consul::commit_error;
 use crate::face::consul::reply::Reply;
 use crate::face::consul::request::ApiRequest;
 use crate::face::go::json_writer::JsonObject;
+use crate::fairness::Cost;
 use crate::model::LeaseId;
 use crate::space::Draft;
 
-/// The longest body, in bytes. Consul has no limit here.
-const MAX_BODY_BYTES: usize = 256 << 10;
+/// The longest body, in bytes: little enough to be decoded at once, and far more than any name of a session. Consul has
+/// no limit here.
+const MAX_BODY_BYTES: usize = (16 << 10) - 1;
 
 /// Answers with the id of the new session.
 pub(in crate::face::consul) async fn serve(
@@ -32,14 +33,13 @@ pub(in crate::face::consul) async fn serve(
         draft.put_lease(&lease);
         Ok(())
     };
-    match request.face.space.commit(&request.caller, decide).await {
-        Ok(_) => {
-            let mut body = Vec::new();
-            JsonObject::new(&mut body)
-                .text("ID", lease.id.to_string())
-                .end();
-            Ok(Reply::json(body))
-        }
-        Err(error) => Err(commit_error::reply(error, |never, _| match never {})),
-    }
+    let cost = Cost::new(1, body.len());
+    request
+        .commit(cost, decide, |never: Infallible, _| match never {})
+        .await?;
+    let mut body = Vec::new();
+    JsonObject::new(&mut body)
+        .text("ID", lease.id.to_string())
+        .end();
+    Ok(Reply::json(body))
 }

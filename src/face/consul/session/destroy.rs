@@ -4,6 +4,7 @@ use super::id;
 use crate::face::consul::commit_error;
 use crate::face::consul::reply::Reply;
 use crate::face::consul::request::ApiRequest;
+use crate::fairness::Cost;
 
 /// Releases or deletes the entries that the session held, by its behavior. Answers `true`, whether or not there was a
 /// session.
@@ -13,6 +14,12 @@ pub(in crate::face::consul) async fn serve(request: &ApiRequest<'_>) -> Result<R
     let Some(id) = id else {
         return Ok(Reply::boolean(true));
     };
+    // The seat of a small change: what the session has locked is released in parts, the rest after the answer.
+    let _seat = request
+        .face
+        .fairness
+        .seat(request.flow, Cost::SMALL)
+        .await?;
     match request.face.space.end_lease(&request.caller, id).await {
         Ok(_) => Ok(Reply::boolean(true)),
         Err(error) => Err(commit_error::reply(error, |never, _| match never {})),

@@ -2,12 +2,11 @@
 
 use super::id;
 use super::lease::{node_of, push_session};
+use crate::face::consul::blocking_query::Subject;
 use crate::face::consul::query_options::QueryOptions;
 use crate::face::consul::reply::Reply;
 use crate::face::consul::request::ApiRequest;
 use crate::face::go::json_writer::push_array;
-use crate::model::KeyRange;
-use crate::space::View;
 
 /// Answers with an array of one session, or an empty array. The index is that of all sessions, as in Consul.
 pub(in crate::face::consul) async fn serve(request: &ApiRequest<'_>) -> Result<Reply, Reply> {
@@ -17,12 +16,12 @@ pub(in crate::face::consul) async fn serve(request: &ApiRequest<'_>) -> Result<R
         return Err(Reply::bad_request("Missing session"));
     }
     let (_, id) = id::of_path(request).map_err(Reply::no_known_leader)?;
-    let ranges = id.map(|id| KeyRange::Exact(id.record_key()));
-    let ranges = ranges.into_iter().collect();
-    let (view, index) = request
+    request
         .face
-        .blocking_query(&request.caller, options, ranges, View::leases_index)
-        .await;
+        .blocking_query(&request.caller, options, &Subject::Session(id))
+        .await?;
+    let view = request.face.space.read(&request.caller);
+    let index = request.face.sessions_index(&request.caller, &view).await?;
     let found = id
         .and_then(|id| view.lease(id))
         .filter(|(lease, _)| node_of(lease).is_some());

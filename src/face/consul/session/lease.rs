@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::face::consul::weight::Weight;
 use crate::face::go::json_writer::JsonObject;
+use crate::face::go::max_json_string;
 use crate::model::{Entry, Lease, LeaseEnd, LeaseId, Principal};
 
 /// The longest effective lock-delay; a longer one is cut (Consul's `MaxLockDelay`).
@@ -81,6 +83,14 @@ fn whole_millis(nanos: u64) -> u64 {
 /// The node of the session that a lease represents; `None` for a lease of another protocol.
 pub(super) fn node_of(lease: &Lease) -> Option<&str> {
     lease.labels.get(NODE).map(String::as_str)
+}
+
+/// The weight of a session as JSON: it shows little that is not in the record.
+pub(super) fn weight_of(record: &Entry) -> Weight {
+    Weight {
+        entries: 1,
+        bytes: max_json_string(record.value()),
+    }
 }
 
 /// Writes a session as Consul does; clients insist on a lock-delay in nanoseconds.

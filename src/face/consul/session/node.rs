@@ -5,6 +5,9 @@ use crate::face::consul::query_options::QueryOptions;
 use crate::face::consul::reply::Reply;
 use crate::face::consul::request::ApiRequest;
 
+/// The longest name that is looked for, in bytes. Consul has no limit.
+const MAX_NAME: usize = 4096;
+
 /// Answers with the sessions of one node, by id; the case of its name does not matter.
 pub(in crate::face::consul) async fn serve(request: &ApiRequest<'_>) -> Result<Reply, Reply> {
     let options = QueryOptions::parse(request)?;
@@ -12,6 +15,10 @@ pub(in crate::face::consul) async fn serve(request: &ApiRequest<'_>) -> Result<R
     if request.rest.is_empty() {
         return Err(Reply::bad_request("Missing node name"));
     }
+    if request.rest.len() > MAX_NAME {
+        let text = format!("the name of a node has {MAX_NAME} bytes at most");
+        return Err(Reply::bad_request(text));
+    }
     let name = request.rest_text().to_lowercase();
-    sessions(request, options, |node| node.to_lowercase() == name).await
+    sessions(request, options, Some(name)).await
 }

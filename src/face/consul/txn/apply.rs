@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use super::encode::{TxnError, TxnResult};
+use super::answer::{TxnError, TxnResult};
+use super::failure::{Failure, MAX_RESULTS};
 use super::parse::TxnOp;
-use crate::face::consul::commit_error::PERMISSION_DENIED;
 use crate::face::consul::kv::verbs::{self, LockOutcome};
 use crate::face::consul::session::id::{self, SessionId};
-use crate::face::go::quote;
 use crate::model::{Entry, KeyRange};
 use crate::space::{Draft, LeaseRight, Lookup, PENDING, View};
 
-/// Applies a transaction that only reads.
+/// Applies a transaction that only reads. Trees are not read here: they may be long.
 pub(super) fn read_all(view: &View, ops: &[TxnOp]) -> Result<Vec<TxnResult>, Vec<TxnError>> {
     each(ops, |op| {
         check_key(op)?;
@@ -19,7 +18,11 @@ pub(super) fn read_all(view: &View, ops: &[TxnOp]) -> Result<Vec<TxnResult>, Vec
     })?;
     let mut results = Vec::new();
     each(ops, |op| {
-        results.extend(read(view, op, view.revision())?);
+        if op.verb == "get-tree" {
+            results.push(TxnResult::Tree(op.key.clone()));
+        } else {
+            results.extend(read(view, op, view.revision())?);
+        }
         Ok(())
     })?;
     Ok(results)
@@ -35,8 +38,7 @@ pub(super) fn write_all(
         check_key(op)?;
         check_permitted(is_permitted(draft, op))?;
         if op.verb == "lock" && draft.is_delayed(&op.key) {
-            let key = quote(op.key.as_bytes());
-            return Err(format!("failed to lock key {key} due to lock delay"));
+            return Err(Failure::LockDelayed);
         }
         Ok(())
     })?;
@@ -44,6 +46,17 @@ pub(super) fn write_all(
     each(ops, |op| {
         if op.writes() {
             results.extend(write(draft, op)?);
+        } else if op.verb == "get-tree" {
+            for (key, entry) in draft.scan(&op.key) {
+                if results.len() == MAX_RESULTS {
+                    return Err(Failure::TooManyResults);
+                }
+                results.push(TxnResult::Entry {
+                    key: key.clone(),
+                    entry: Arc::clone(entry),
+                    with_value: true,
+                });
+            }
         } else {
             let revision = draft.revision().saturating_add(1);
             results.extend(read(draft, op, revision)?);
@@ -53,15 +66,15 @@ pub(super) fn write_all(
     Ok(results)
 }
 
-/// Applies `act` to every operation and collects the errors.
+/// Applies `act` to every operation and collects the failures.
 fn each(
     ops: &[TxnOp],
-    mut act: impl FnMut(&TxnOp) -> Result<(), String>,
+    mut act: impl FnMut(&TxnOp) -> Result<(), Failure>,
 ) -> Result<(), Vec<TxnError>> {
     let mut errors = Vec::new();
     for (position, op) in ops.iter().enumerate() {
-        if let Err(what) = act(op) {
-            errors.push(TxnError { op: position, what });
+        if let Err(failure) = act(op) {
+            errors.push(TxnError { position, failure });
         }
     }
     if errors.is_empty() {
@@ -71,18 +84,16 @@ fn each(
     }
 }
 
-fn check_key(op: &TxnOp) -> Result<(), String> {
+fn check_key(op: &TxnOp) -> Result<(), Failure> {
     if op.key.as_bytes().is_empty() && op.verb != "delete-tree" {
-        return Err("Must provide key".to_owned());
+        return Err(Failure::MissingKey);
     }
     Ok(())
 }
 
 /// Refuses in Consul's words. Consul checks each operation before it tries any, so that no error tells of a hidden key.
-fn check_permitted(is_permitted: bool) -> Result<(), String> {
-    is_permitted
-        .then_some(())
-        .ok_or_else(|| PERMISSION_DENIED.to_owned())
+fn check_permitted(is_permitted: bool) -> Result<(), Failure> {
+    is_permitted.then_some(()).ok_or(Failure::Denied)
 }
 
 /// Whether the caller may see all that an operation reads, whether it is there or not. A list leaves out what is hidden.
@@ -100,81 +111,61 @@ fn is_permitted(draft: &Draft<'_>, op: &TxnOp) -> bool {
 }
 
 /// Applies an operation that writes. Its result is the entry without its value.
-fn write(draft: &mut Draft<'_>, op: &TxnOp) -> Result<Option<TxnResult>, String> {
-    let key = quote(op.key.as_bytes());
+fn write(draft: &mut Draft<'_>, op: &TxnOp) -> Result<Option<TxnResult>, Failure> {
+    let (key, content, session) = (&op.key, &op.content, op.session.as_bytes());
     match op.verb.as_str() {
-        "set" => verbs::set(draft, &op.key, &op.content),
+        "set" => verbs::set(draft, key, content),
         "cas" => {
-            if !verbs::cas(draft, &op.key, op.index, &op.content) {
-                return Err(format!("failed to set key {key}, index is stale"));
+            if !verbs::cas(draft, key, op.index, content) {
+                return Err(Failure::StaleSet);
             }
         }
-        "lock" => match verbs::lock(draft, &op.key, op.session.as_bytes(), &op.content)? {
-            LockOutcome::Acquired => {}
-            LockOutcome::Held | LockOutcome::Delayed => {
-                return Err(format!("failed to lock key {key}, lock is already held"));
-            }
+        "lock" => match verbs::lock(draft, key, session, content) {
+            Ok(LockOutcome::Acquired) => {}
+            Ok(LockOutcome::Held | LockOutcome::Delayed) => return Err(Failure::LockHeld),
+            Err(why) => return Err(Failure::BadSession(why)),
         },
         "unlock" => {
-            if !verbs::unlock(draft, &op.key, op.session.as_bytes(), &op.content)? {
-                return Err(format!(
-                    "failed to unlock key {key}, lock isn't held, or is held by another session"
-                ));
+            let unlocked = verbs::unlock(draft, key, session, content);
+            if !unlocked.map_err(Failure::BadSession)? {
+                return Err(Failure::LockNotHeld);
             }
         }
-        "delete" => verbs::delete(draft, &op.key),
+        "delete" => verbs::delete(draft, key),
         "delete-cas" => {
-            if !verbs::delete_cas(draft, &op.key, op.index) {
-                return Err(format!("failed to delete key {key}, index is stale"));
+            if !verbs::delete_cas(draft, key, op.index) {
+                return Err(Failure::StaleDelete);
             }
         }
         // No other verb writes.
-        _ => verbs::delete_tree(draft, &op.key),
+        _ => verbs::delete_tree(draft, key),
     }
     Ok(match op.verb.as_str() {
-        "set" | "cas" | "lock" | "unlock" => {
-            draft.get(&op.key).map(|entry| result(op, entry, false))
-        }
+        "set" | "cas" | "lock" | "unlock" => draft.get(key).map(|entry| result(op, entry, false)),
         _ => None,
     })
 }
 
-/// Applies an operation that reads. `revision` is the one that this transaction would get.
-fn read(space: &impl Lookup, op: &TxnOp, revision: u64) -> Result<Vec<TxnResult>, String> {
-    let key = quote(op.key.as_bytes());
+/// Applies an operation that reads one entry. `revision` is the one that this transaction would get.
+fn read(space: &impl Lookup, op: &TxnOp, revision: u64) -> Result<Option<TxnResult>, Failure> {
     let entry = space.get(&op.key);
-    let results = match op.verb.as_str() {
+    match op.verb.as_str() {
         "get" => {
-            let entry = entry.ok_or_else(|| format!("key {key} doesn't exist"))?;
-            result(op, entry, true)
+            let entry = entry.ok_or(Failure::NoKey)?;
+            Ok(Some(result(op, entry, true)))
         }
-        "get-tree" => {
-            let tree = space.scan(&op.key).map(|(key, entry)| TxnResult {
-                key: key.clone(),
-                entry: Arc::clone(entry),
-                with_value: true,
-            });
-            return Ok(tree.collect());
-        }
-        "check-session" => result(op, check_session(entry, op, &key)?, false),
-        "check-index" => result(op, check_index(entry, op, &key, revision)?, false),
-        "check-not-exists" => {
-            return match entry {
-                Some(_) => Err(format!("key {key} exists")),
-                None => Ok(Vec::new()),
-            };
-        }
-        verb => return Err(format!("unknown KV verb {}", quote(verb.as_bytes()))),
-    };
-    Ok(vec![results])
+        "check-session" => Ok(Some(result(op, check_session(entry, op)?, false))),
+        "check-index" => Ok(Some(result(op, check_index(entry, op, revision)?, false))),
+        "check-not-exists" => match entry {
+            Some(_) => Err(Failure::KeyExists),
+            None => Ok(None),
+        },
+        _ => Err(Failure::UnknownVerb),
+    }
 }
 
-fn check_session<'a>(
-    entry: Option<&'a Arc<Entry>>,
-    op: &TxnOp,
-    key: &str,
-) -> Result<&'a Arc<Entry>, String> {
-    let entry = entry.ok_or_else(|| format!("failed to check session, key {key} doesn't exist"))?;
+fn check_session<'a>(entry: Option<&'a Arc<Entry>>, op: &TxnOp) -> Result<&'a Arc<Entry>, Failure> {
+    let entry = entry.ok_or(Failure::NoKeyOfSession)?;
     let holder = entry
         .attrs()
         .lock
@@ -183,19 +174,15 @@ fn check_session<'a>(
     if holder == op.session {
         return Ok(entry);
     }
-    let (holder, session) = (quote(holder.as_bytes()), quote(op.session.as_bytes()));
-    Err(format!(
-        "failed session check for key {key}, current session {holder} != {session}"
-    ))
+    Err(Failure::OtherSession(holder))
 }
 
 fn check_index<'a>(
     entry: Option<&'a Arc<Entry>>,
     op: &TxnOp,
-    key: &str,
     revision: u64,
-) -> Result<&'a Arc<Entry>, String> {
-    let entry = entry.ok_or_else(|| format!("failed to check index, key {key} doesn't exist"))?;
+) -> Result<&'a Arc<Entry>, Failure> {
+    let entry = entry.ok_or(Failure::NoKeyOfIndex)?;
     let index = match entry.index() {
         PENDING => revision,
         index => index,
@@ -203,14 +190,11 @@ fn check_index<'a>(
     if index == op.index {
         return Ok(entry);
     }
-    Err(format!(
-        "failed index check for key {key}, current modify index {index} != {}",
-        op.index
-    ))
+    Err(Failure::OtherIndex(index))
 }
 
 fn result(op: &TxnOp, entry: &Arc<Entry>, with_value: bool) -> TxnResult {
-    TxnResult {
+    TxnResult::Entry {
         key: op.key.clone(),
         entry: Arc::clone(entry),
         with_value,

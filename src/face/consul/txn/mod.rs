@@ -1,19 +1,25 @@
 //! `PUT /v1/txn`: a transaction, several operations on entries of which all or none take effect.
 
+mod answer;
 mod apply;
-mod encode;
+mod failure;
 mod parse;
+mod write_weight;
+
+use std::sync::Arc;
 
 use axum::body::Body;
+use bytes::Bytes;
 
-use super::commit_error;
 use super::query_options::QueryOptions;
 use super::reply::Reply;
 use super::request::ApiRequest;
+use super::weight::Weight;
 use crate::space::{Draft, View};
 use crate::store::Limits;
-use encode::{TxnError, TxnKind, TxnResult};
+use answer::{TxnAnswer, TxnError, TxnKind, TxnResult};
 use parse::{TxnOp, TxnParseError};
+use write_weight::WriteWeight;
 
 /// The longest body of a transaction, in bytes: enough for the longest value in base64, and more.
 pub(super) fn max_body_bytes(limits: Limits) -> usize {
@@ -25,30 +31,65 @@ pub(super) async fn serve(request: &ApiRequest<'_>, body: Body) -> Result<Reply,
     let limits = request.face.space.limits();
     let limit = max_body_bytes(limits);
     let body = request.read_body(body, limit, "txn_max_req_len").await?;
-    let ops = parse::parse(&body, limits.value_bytes).map_err(TxnParseError::into_reply)?;
+    let body_bytes = body.len();
+    let ops = Arc::new(parsed(request, body, limits).await?);
     if ops.iter().any(TxnOp::writes) {
         request.check_datacenter()?;
-        return write(request, &ops).await;
+        return write(request, ops, body_bytes).await;
     }
     QueryOptions::parse(request)?;
     request.check_datacenter()?;
     let view: View = request.face.space.read(&request.caller);
     let outcome = apply::read_all(&view, &ops);
-    Ok(encode::reply(TxnKind::Read, &outcome, view.revision()))
+    let kind = TxnKind::Read(view);
+    Ok(TxnAnswer { kind, ops, outcome }.into_reply(None))
 }
 
-async fn write(request: &ApiRequest<'_>, ops: &[TxnOp]) -> Result<Reply, Reply> {
-    let decide = |draft: &mut Draft<'_>| -> Result<Vec<TxnResult>, Vec<TxnError>> {
-        apply::write_all(draft, ops)
+/// The operations in a body; a long one is parsed on a heavy thread.
+async fn parsed(
+    request: &ApiRequest<'_>,
+    body: Bytes,
+    limits: Limits,
+) -> Result<Vec<TxnOp>, Reply> {
+    let weight = Weight::of_bytes(body.len());
+    let parse = move || parse::parse(&body, limits.value_bytes);
+    let parsed = if weight.is_small() {
+        parse()
+    } else {
+        let fairness = &request.face.fairness;
+        fairness.run(request.flow, weight.cost(), parse).await?
     };
-    match request.face.space.commit(&request.caller, decide).await {
-        Ok(done) => Ok(encode::reply(
-            TxnKind::Write,
-            &Ok(done.reply),
-            done.revision,
-        )),
-        Err(error) => Err(commit_error::reply(error, |failures, revision| -> Reply {
-            encode::reply(TxnKind::Write, &Err(failures), revision)
-        })),
-    }
+    parsed.map_err(TxnParseError::into_reply)
+}
+
+async fn write(
+    request: &ApiRequest<'_>,
+    ops: Arc<Vec<TxnOp>>,
+    body_bytes: usize,
+) -> Result<Reply, Reply> {
+    let weight = WriteWeight::of(request, &ops).await?;
+    // Before the change: its answer must not be refused after it.
+    let reservation = weight.reserve_answer(request)?;
+    let decide = {
+        let ops = Arc::clone(&ops);
+        move |draft: &mut Draft<'_>| -> Result<Vec<TxnResult>, Vec<TxnError>> {
+            apply::write_all(draft, &ops)
+        }
+    };
+    let refused = |failures, revision| {
+        let answer = TxnAnswer {
+            kind: TxnKind::Write(revision),
+            ops: Arc::clone(&ops),
+            outcome: Err(failures),
+        };
+        answer.into_reply(None)
+    };
+    let cost = weight.cost(body_bytes);
+    let done = request.commit_wide(cost, decide, refused).await?;
+    let answer = TxnAnswer {
+        kind: TxnKind::Write(done.revision),
+        ops: Arc::clone(&ops),
+        outcome: Ok(done.reply),
+    };
+    Ok(answer.into_reply(Some(reservation)))
 }

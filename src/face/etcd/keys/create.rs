@@ -2,7 +2,7 @@
 
 use super::find::{not_dir, root_is_read_only};
 use super::parameters::Parameters;
-use super::{change, event};
+use super::{change, event, weight};
 use crate::face::etcd::error::{V2Error, V2ErrorCode};
 use crate::face::etcd::reply::Reply;
 use crate::face::etcd::request::ApiRequest;
@@ -18,7 +18,8 @@ pub(super) async fn serve(
     let action = event::action_of(Cause::Create, true);
     let counter = &request.face.counters.creates;
     let decide = |draft: &mut Draft<'_>| decide(draft, parameters);
-    change::commit(request, parameters, action, counter, decide).await
+    let cost = weight::of_node(parameters);
+    change::commit(request, parameters, action, counter, cost, decide).await
 }
 
 fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error> {

@@ -3,8 +3,9 @@
 
 use super::find::{find, root_is_read_only};
 use super::parameters::Parameters;
-use super::{change, event};
+use super::{change, event, tree_weight, weight};
 use crate::face::etcd::error::{V2Error, V2ErrorCode};
+use crate::face::etcd::overloaded;
 use crate::face::etcd::reply::Reply;
 use crate::face::etcd::request::ApiRequest;
 use crate::model::{Cause, Key};
@@ -18,8 +19,15 @@ pub(super) async fn serve(
 ) -> Result<Reply, Reply> {
     let action = event::action_of(Cause::Delete, false);
     let counter = &request.face.counters.deletes;
-    let decide = |draft: &mut Draft<'_>| decide(draft, parameters);
-    change::commit(request, parameters, action, counter, decide).await
+    let cost = if parameters.recursive {
+        let weighed = change::in_turn(tree_weight::of_tree(request, parameters)).await;
+        weighed.map_err(overloaded::reply)??
+    } else {
+        weight::of_node(parameters)
+    };
+    let own = parameters.clone();
+    let decide = move |draft: &mut Draft<'_>| decide(draft, &own);
+    change::commit_wide(request, parameters, action, counter, cost, decide).await
 }
 
 fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error> {

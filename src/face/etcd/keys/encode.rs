@@ -19,6 +19,13 @@ pub(super) fn push_event(out: &mut Vec<u8>, event: &NodeEvent) {
     out.extend_from_slice(b"}\n");
 }
 
+/// An event as a line.
+pub(super) fn encode_event(event: &NodeEvent) -> Vec<u8> {
+    let mut line = Vec::with_capacity(256);
+    push_event(&mut line, event);
+    line
+}
+
 fn push_node(out: &mut Vec<u8>, node: &EventNode) {
     let mut fields = NodeFields::begin(out, &node.path);
     match &node.content {

@@ -17,6 +17,14 @@ pub(super) struct NodeEvent {
     pub(super) prev: Option<EventNode>,
 }
 
+impl NodeEvent {
+    /// How long its values are, in bytes.
+    pub(super) fn value_len(&self) -> usize {
+        let prev = self.prev.as_ref().map_or(0, EventNode::value_len);
+        self.node.value_len() + prev
+    }
+}
+
 /// The event of a client's own change, for the answer to it: of the node it acted on, with the action of its operation.
 pub(super) fn of_write(commit: &Commit, action: &'static str) -> Option<NodeEvent> {
     let not_implied = |change: &&Change| {
@@ -39,12 +47,7 @@ pub(super) fn of_write(commit: &Commit, action: &'static str) -> Option<NodeEven
 
 /// The event of a commit's changes at this path and beneath it.
 pub(super) fn of_node(commit: &Commit, path: &str, action: &'static str) -> Option<NodeEvent> {
-    let own = |change: &&Change| change.key.node() == Some(path);
-    let now = commit
-        .changes
-        .iter()
-        .filter(own)
-        .find_map(|change| change.now.as_ref());
+    let now = own_changes(commit, path).find_map(|change| change.now.as_ref());
     let as_of_ms = now.map_or_else(time::unix_ms, |entry| entry.attrs().mtime_ms);
     let before = before(commit, path);
     match now {
@@ -78,24 +81,37 @@ pub(super) fn of_node(commit: &Commit, path: &str, action: &'static str) -> Opti
     }
 }
 
+/// The changes of the node itself. Of a deletion of many keys the others are passed over by the length of their keys,
+/// without a look at them.
+fn own_changes<'a>(commit: &'a Commit, path: &'a str) -> impl Iterator<Item = &'a Change> {
+    commit.changes.iter().filter(move |change| {
+        let key = change.key.as_bytes();
+        (key.len() == path.len() || key.len() == path.len() + 1) && change.key.node() == Some(path)
+    })
+}
+
+/// Whether the node at the path exists after the commit.
+pub(super) fn exists_after(commit: &Commit, path: &str) -> bool {
+    own_changes(commit, path).any(|change| change.now.is_some())
+}
+
 /// The node that was at the path, as far as the commit changed it.
 fn before(commit: &Commit, path: &str) -> Node {
-    let (mut plain, mut slashed, mut beneath) = (None, None, None);
-    for change in &commit.changes {
-        let (Some(node), Some(entry)) = (change.key.node(), &change.before) else {
-            continue;
-        };
-        if node == path {
-            let own = Some((change.key.clone(), Arc::clone(entry)));
-            if change.key.as_bytes().ends_with(b"/") {
-                slashed = own;
-            } else {
-                plain = own;
-            }
-        } else if is_beneath(node, path) {
-            beneath.get_or_insert_with(|| Arc::clone(entry));
+    let (mut plain, mut slashed) = (None, None);
+    for change in own_changes(commit, path) {
+        let own = change.before.as_ref();
+        let own = own.map(|entry| (change.key.clone(), Arc::clone(entry)));
+        if change.key.as_bytes().ends_with(b"/") {
+            slashed = own.or(slashed);
+        } else {
+            plain = own.or(plain);
         }
     }
+    let beneath = commit.changes.iter().find_map(|change| {
+        let entry = change.before.as_ref()?;
+        let node = change.key.node()?;
+        is_beneath(node, path).then(|| Arc::clone(entry))
+    });
     tree::stand(plain, slashed, beneath)
 }
 
@@ -108,15 +124,19 @@ pub(super) fn is_beneath(path: &str, above: &str) -> bool {
         .is_some_and(|rest| rest.starts_with('/'))
 }
 
+/// Whether a change of one key by another protocol is an event: directories are made without one.
+pub(super) fn is_event(change: &Change) -> bool {
+    let is_implied = |entry: &Arc<Entry>| entry.attrs().dir == DirMark::Implied;
+    match &change.now {
+        Some(now) => !is_implied(now),
+        None => change.before.is_some(),
+    }
+}
+
 /// The event of a change of one key by another protocol.
 pub(super) fn of_change(commit: &Commit, change: &Change) -> Option<NodeEvent> {
     let path = change.key.node()?;
-    let implied = change
-        .now
-        .as_ref()
-        .or(change.before.as_ref())
-        .is_some_and(|entry| entry.attrs().dir == DirMark::Implied);
-    if implied && change.now.is_some() {
+    if !is_event(change) {
         return None;
     }
     let node_of = |entry: &Option<Arc<Entry>>| {

@@ -45,6 +45,14 @@ pub(super) fn dir_index(mark: Option<&Entry>, first: Option<&Entry>) -> u64 {
 }
 
 impl EventNode {
+    /// How long its value is, in bytes.
+    pub(super) fn value_len(&self) -> usize {
+        match &self.content {
+            NodeContent::File(value) => value.len(),
+            NodeContent::Dir | NodeContent::Gone { .. } => 0,
+        }
+    }
+
     /// A value.
     pub(super) fn file(path: &str, entry: &Entry, as_of_ms: i64) -> Self {
         Self {

@@ -53,23 +53,41 @@ pub(super) fn compare(
     let Node::File { key, entry } = find(space, &parameters.path)? else {
         return Err(V2Error::at(V2ErrorCode::NotFile, &parameters.path));
     };
-    let index_matches = parameters.prev_index == 0 || parameters.prev_index == entry.index();
-    let value_matches = parameters.prev_value.is_empty() || parameters.prev_value == *entry.value();
-    if index_matches && value_matches {
+    let Matches { index, value } = matches(parameters, &entry);
+    if index && value {
         return Ok((key, entry));
     }
+    Err(V2Error::differs(entry))
+}
+
+/// The cause of the error where the value at the path is not what the request expects: what was expected, and what is.
+pub(super) fn difference(parameters: &Parameters, entry: &Entry) -> Vec<u8> {
+    let Matches { index, value } = matches(parameters, entry);
     let mut cause = Vec::new();
-    if !value_matches {
+    if !value {
         push_difference(&mut cause, &parameters.prev_value, entry.value());
     }
-    if !index_matches {
-        if !value_matches {
+    if !index {
+        if !value {
             cause.push(b' ');
         }
         let (expected, actual) = (parameters.prev_index.to_string(), entry.index().to_string());
         push_difference(&mut cause, expected.as_bytes(), actual.as_bytes());
     }
-    Err(V2Error::new(V2ErrorCode::TestFailed, cause))
+    cause
+}
+
+/// Which of its expectations an entry meets.
+struct Matches {
+    index: bool,
+    value: bool,
+}
+
+fn matches(parameters: &Parameters, entry: &Entry) -> Matches {
+    Matches {
+        index: parameters.prev_index == 0 || parameters.prev_index == entry.index(),
+        value: parameters.prev_value.is_empty() || parameters.prev_value == *entry.value(),
+    }
 }
 
 fn push_difference(out: &mut Vec<u8>, expected: &[u8], actual: &[u8]) {

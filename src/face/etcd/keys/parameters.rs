@@ -15,6 +15,24 @@ use crate::space::Draft;
 /// end wrap around; kubekv refuses it.
 const LAST_SECOND: u64 = 9_223_372_036;
 
+/// The parameters that are read.
+const NAMES: [&str; 14] = [
+    "dir",
+    "noValueOnSuccess",
+    "prevExist",
+    "prevIndex",
+    "prevValue",
+    "quorum",
+    "recursive",
+    "refresh",
+    "sorted",
+    "stream",
+    "ttl",
+    "value",
+    "wait",
+    "waitIndex",
+];
+
 /// The parameters of a request, and its path. Unknown parameters are ignored, as in etcd.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "they are the protocol's")]
@@ -50,8 +68,21 @@ pub(super) struct Parameters {
 }
 
 impl Parameters {
+    /// Parses the parameters of a body and a query, and the path. `content_type` is empty where the request has none.
+    pub(super) fn parse(
+        key: &[u8],
+        method: &Method,
+        content_type: &[u8],
+        body: &[u8],
+        query: &[u8],
+    ) -> Result<Self, V2Error> {
+        let form = Form::parse_only(&NAMES, content_type, body, query)
+            .map_err(|bad| V2Error::new(V2ErrorCode::InvalidForm, bad.to_string()))?;
+        Self::of_form(key, method, &form)
+    }
+
     /// Parses the parameters in etcd's order, so that of two errors the client gets the same one.
-    pub(super) fn parse(key: &[u8], method: &Method, form: &Form) -> Result<Self, V2Error> {
+    fn of_form(key: &[u8], method: &Method, form: &Form) -> Result<Self, V2Error> {
         let prev_index = index(form, "prevIndex")?;
         let wait_index = index(form, "waitIndex")?;
         let quoted = |name: &str| flag(form, name, &format!("\"{name}\""));
@@ -176,8 +207,7 @@ mod tests {
     use super::*;
 
     fn parse(method: &Method, query: &str) -> Result<Parameters, V2Error> {
-        let form = Form::parse(b"", b"", query.as_bytes()).unwrap();
-        Parameters::parse(b"a", method, &form)
+        Parameters::parse(b"a", method, b"", b"", query.as_bytes())
     }
 
     #[test]
@@ -201,12 +231,38 @@ mod tests {
         }
     }
 
+    #[test]
+    fn every_parameter_that_is_read_is_named() {
+        let query = NAMES.map(|name| match name {
+            "prevIndex" | "waitIndex" | "ttl" => format!("{name}=7"),
+            "value" | "prevValue" => format!("{name}=v"),
+            "refresh" => format!("{name}=false"),
+            flag => format!("{flag}=true"),
+        });
+        let expected = Parameters {
+            path: "a".to_owned(),
+            recursive: true,
+            wait: true,
+            wait_index: 7,
+            stream: true,
+            dir: true,
+            quorum: true,
+            prev_exist: Some(true),
+            prev_index: 7,
+            prev_value: Bytes::from_static(b"v"),
+            refresh: false,
+            ttl: Some(7),
+            value: Bytes::from_static(b"v"),
+            no_value_on_success: true,
+        };
+        let query = format!("other=1&{}&value=second", query.join("&"));
+        assert_eq!(parse(&Method::GET, &query), Ok(expected));
+    }
+
     proptest! {
         #[test]
         fn no_query_causes_a_panic(query in "[ -~]{0,60}") {
-            if let Ok(form) = Form::parse(b"", b"", query.as_bytes()) {
-                let _parameters = Parameters::parse(b"k", &Method::PUT, &form);
-            }
+            let _parameters = parse(&Method::PUT, &query);
         }
 
         #[test]

@@ -3,7 +3,7 @@
 use super::event_node::dir_index;
 use super::find::{find, root_is_read_only};
 use super::parameters::Parameters;
-use super::{change, event};
+use super::{change, event, weight};
 use crate::face::etcd::error::{V2Error, V2ErrorCode};
 use crate::face::etcd::reply::Reply;
 use crate::face::etcd::request::ApiRequest;
@@ -19,7 +19,8 @@ pub(super) async fn serve(
     let action = event::action_of(Cause::Update, true);
     let counter = &request.face.counters.updates;
     let decide = |draft: &mut Draft<'_>| decide(draft, parameters);
-    change::commit(request, parameters, action, counter, decide).await
+    let cost = weight::of_node(parameters);
+    change::commit(request, parameters, action, counter, cost, decide).await
 }
 
 fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error> {

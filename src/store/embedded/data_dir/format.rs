@@ -1,6 +1,6 @@
 //! `format.json`: the layout, identity and seal of a store, read before any other file.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::LeaseId;
 use crate::store::StoreError;
 use crate::store::embedded::io_error::io_error;
+use crate::store::embedded::own_file;
 use crate::store::embedded::record::Seal;
 
 /// The newest layout that this build reads, and the one it writes.
@@ -53,8 +54,8 @@ impl Format {
 
     /// Reads the file, and refuses a layout that this build does not support. `root` is the data directory.
     pub(super) fn read(path: &Path, root: &Path) -> Result<Self, StoreError> {
-        let text =
-            fs::read(path).map_err(|e| io_error("the store is damaged: reading", path, &e))?;
+        let text = own_file::read(path)
+            .map_err(|e| io_error("the store is damaged: reading", path, &e))?;
         let format: Self = serde_json::from_slice(&text)
             .map_err(|e| StoreError(format!("{} is damaged: {e}", path.display())))?;
         if format.kubekv_embedded_store > LAYOUT {

@@ -1,13 +1,13 @@
 //! The lock on a data directory, held by one process until it ends.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::store::StoreError;
 use crate::store::embedded::filesystem;
 use crate::store::embedded::io_error::io_error;
+use crate::store::embedded::own_file::{self, FileUse};
 
 /// The beginning of the error where another process holds the lock.
 pub const IN_USE: &str = "another kubekv is using this directory";
@@ -32,13 +32,7 @@ impl Drop for Lock {
 
 /// Locks the directory, and writes this process's id into the lock file for error messages of others.
 pub(super) fn lock(root: &Path, path: &Path) -> Result<Lock, StoreError> {
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
+    let mut file = own_file::open(path, FileUse::ReadWriteOrCreate)
         .map_err(|e| io_error("opening", path, &e))?;
     match file.try_lock() {
         Ok(()) => {}

@@ -8,10 +8,10 @@
 //! DIR/store.new/           left by a first start that was interrupted; removed by the next one
 //! ```
 //!
-//! DIR is created with mode 0700. The mode of an existing one is set to 0700 if the directory belongs to this user;
-//! otherwise the directory is refused.
+//! DIR is created with mode 0700. An existing one, and everything of the store in it, must belong to this user, root or
+//! not; its mode is set to 0700. No symbolic link is followed in it.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -34,6 +34,8 @@ pub use lock::IN_USE;
 #[derive(Debug)]
 pub(super) struct DataDir {
     root: PathBuf,
+    /// The directory that was checked; the path may lead to another one later.
+    directory: File,
     lock_path: PathBuf,
     lock: lock::Lock,
 }
@@ -56,11 +58,14 @@ impl DataDir {
             .map_err(|e| io_error("opening", path, &e))?;
         checks::refuse_file_system(&root)?;
         checks::refuse_foreign_files(&root)?;
-        checks::restrict_to_owner(&root)?;
+        let directory = checks::open_own(&root)?;
+        checks::warn_of_open_parents(&root);
         let lock_path = root.join("lock");
         let lock = lock::lock(&root, &lock_path)?;
+        checks::refuse_files_of_others(&root)?;
         Ok(Self {
             root,
+            directory,
             lock_path,
             lock,
         })
@@ -93,7 +98,8 @@ impl DataDir {
 
     /// Whether the directory's path still leads to the files that this process has open.
     pub(super) fn is_still_in_place(&self, high_water_mark: &HighWaterMark) -> bool {
-        filesystem::leads_to(&self.lock_path, self.lock.file())
+        filesystem::leads_to(&self.root, &self.directory)
+            && filesystem::leads_to(&self.lock_path, self.lock.file())
             && filesystem::leads_to(&self.high_water_mark(), high_water_mark.file())
     }
 

@@ -1,6 +1,6 @@
 //! Torn journals: a batch whose writing was interrupted is cut off; any other damage refuses the store.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use rustix::fs::Advice;
 use super::scan::{JournalScan, Tail, scan};
 use crate::store::StoreError;
 use crate::store::embedded::io_error::io_error;
+use crate::store::embedded::own_file::{self, FileUse};
 use crate::store::embedded::record::Seal;
 
 /// A journal whose last batch was being written when the process ended; that batch was never acknowledged.
@@ -28,7 +29,7 @@ impl TornJournal {
     /// Cuts the torn batch off.
     pub(in crate::store::embedded) fn cut(&self) -> Result<(), StoreError> {
         let cut = || {
-            let file = OpenOptions::new().write(true).open(&self.path)?;
+            let file = own_file::open(&self.path, FileUse::ReadWrite)?;
             file.set_len(self.whole)?;
             file.sync_all()
         };
@@ -109,7 +110,7 @@ fn scan_file(
     sequence: Option<u64>,
 ) -> Result<(JournalScan, u64), StoreError> {
     let read = || {
-        let file = File::open(path)?;
+        let file = own_file::open(path, FileUse::Read)?;
         // After a failed sync the page cache may still hold bytes that never reached the disk. Read from the disk.
         rustix::fs::fadvise(&file, 0, None, Advice::DontNeed)?;
         let length = file.metadata()?.len();

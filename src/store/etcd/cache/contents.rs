@@ -9,7 +9,7 @@ use crate::store::etcd::encoding::entry::StoredValue;
 use crate::store::etcd::encoding::layout::{EntryName, EtcdKey};
 use crate::store::etcd::encoding::records::{AttributesRecord, CommitRecord};
 use crate::store::shared::log::LogContents;
-use crate::store::shared::write_ids::WriteId;
+use crate::store::shared::write_ids::{HIGHEST_TERM, WriteId, highest_term};
 
 /// The records of a list.
 #[derive(Debug, Default)]
@@ -60,6 +60,13 @@ impl KeyCache {
                 cache.update_orphaned(key);
             }
         }
+        // Both are the gateways' own: a higher term in the attributes of an entry was edited by hand.
+        let leader = cache.leader_record().map(|record| record.term);
+        let fence = cache.fence.map(|fence| fence.term);
+        let fence = fence.filter(|term| *term <= HIGHEST_TERM);
+        let term = leader
+            .max(fence)
+            .unwrap_or_else(|| highest_term(&records.write_ids));
         let contents = LogContents {
             revision: cache.index(),
             entries,
@@ -67,6 +74,7 @@ impl KeyCache {
                 let record = leader.record.clone()?;
                 Some((record, leader.modified + cache.offset))
             }),
+            term,
             write_ids: records.write_ids,
         };
         (cache, contents)
@@ -123,5 +131,59 @@ impl KeyCache {
             }
             EntryName::Temporary(name) => self.put_temporary(name, value, attributes?),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use serde_json::json;
+
+    use super::*;
+    use crate::store::shared::election::leader_record::LeaderRecord;
+
+    fn stored(key: EtcdKey, value: &serde_json::Value) -> (EtcdKey, StoredValue) {
+        let bytes = Bytes::from(value.to_string());
+        let (version, created, modified) = (1, 5, 5);
+        let value = StoredValue {
+            bytes,
+            version,
+            created,
+            modified,
+        };
+        (key, value)
+    }
+
+    fn entry(key: &str, term: u64) -> [(EtcdKey, StoredValue); 2] {
+        let name = || EntryName::Key(Key::user(key));
+        let commit = json!({"stamp": {"term": term, "sequence": 1}});
+        [
+            stored(EtcdKey::Value(name()), &json!("v")),
+            stored(
+                EtcdKey::Attributes(name()),
+                &json!({"commit": commit, "attrs": {}}),
+            ),
+        ]
+    }
+
+    fn term(keys: Vec<(EtcdKey, StoredValue)>) -> u64 {
+        KeyCache::from_list(1, 9, keys).1.term
+    }
+
+    #[test]
+    fn term_of_edited_attributes_is_not_the_leaders() {
+        let record = LeaderRecord {
+            term: 3,
+            ..LeaderRecord::default()
+        };
+        let leader = || stored(EtcdKey::Leader, &serde_json::to_value(&record).unwrap());
+        let fence = |term: u64| stored(EtcdKey::Term, &json!({"term": term}));
+        let edited = || entry("a", 1_000_000).to_vec();
+        assert_eq!(term([vec![leader(), fence(3)], edited()].concat()), 3);
+        assert_eq!(term([vec![fence(4)], edited()].concat()), 4);
+        let absurd = [vec![leader(), fence(u64::MAX)], edited()].concat();
+        assert_eq!(term(absurd), 3);
+        let deleted = [entry("a", 2), entry("b", u64::MAX)].concat();
+        assert_eq!(term(deleted), 2, "terms go on from the highest believed");
     }
 }

@@ -78,7 +78,7 @@ pub(crate) struct CachedValue {
 impl StoredLeader {
     pub(super) fn new(bytes: &Bytes, modified: u64) -> Self {
         Self {
-            record: serde_json::from_slice(bytes).ok(),
+            record: LeaderRecord::read(bytes),
             bytes: bytes.clone(),
             modified,
         }

@@ -1,6 +1,7 @@
 //! Credentials for etcd and the authorities that vouch for it, in files that are read again when they change.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
@@ -60,6 +61,15 @@ impl Access {
         self.authorities.is_some() || self.certificate.is_some()
     }
 
+    /// The first of these endpoints (HOST:PORT) that a password would be sent to in plaintext, over a network.
+    pub(crate) fn exposed_endpoint<'a>(&self, endpoints: &'a [String]) -> Option<&'a str> {
+        if self.is_tls() || self.user.is_none() {
+            return None;
+        }
+        let mut endpoints = endpoints.iter().map(String::as_str);
+        endpoints.find(|endpoint| !is_loopback(endpoint))
+    }
+
     /// Reads the TLS files.
     pub(crate) fn tls_files(&self) -> Result<TlsFiles, StoreError> {
         Ok(TlsFiles {
@@ -87,6 +97,16 @@ impl Access {
     }
 }
 
+/// Whether an endpoint is on this machine.
+fn is_loopback(endpoint: &str) -> bool {
+    let host = endpoint.rsplit_once(':').map_or(endpoint, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
 impl TlsFiles {
     pub(crate) fn config(&self) -> ClientTlsConfig {
         let mut config = ClientTlsConfig::new();
@@ -98,5 +118,31 @@ impl TlsFiles {
             config = config.identity(Identity::from_pem(certificate, key));
         }
         config
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn password_is_exposed_where_it_leaves_the_machine_in_plaintext() {
+        let endpoints = [
+            "127.0.0.1:1",
+            "localhost:2",
+            "[::1]:3",
+            "10.0.0.1:4",
+            "etcd:5",
+        ];
+        let endpoints = endpoints.map(str::to_owned);
+        let mut access = Access::default();
+        assert_eq!(access.exposed_endpoint(&endpoints), None, "no password");
+        let password = Password::Text("secret".to_owned());
+        access.user = Some(("kubekv".to_owned(), password));
+        assert_eq!(access.exposed_endpoint(&endpoints), Some("10.0.0.1:4"));
+        assert_eq!(access.exposed_endpoint(&endpoints[4..]), Some("etcd:5"));
+        assert_eq!(access.exposed_endpoint(&endpoints[..3]), None);
+        access.authorities = Some(PathBuf::from("/ca.pem"));
+        assert_eq!(access.exposed_endpoint(&endpoints), None, "TLS");
     }
 }

@@ -40,7 +40,9 @@ pub(crate) fn decode_entry(
     let written = value.modified + offset;
     let (attrs, modified) = match attributes {
         Some(attributes) => {
-            let index = attributes.at.unwrap_or(written);
+            // The commit comes before the renaming: a later index was written by hand, and would raise all indexes.
+            let at = attributes.at.filter(|at| *at <= written);
+            let index = at.unwrap_or(written);
             (attributes.attrs, Revision::new(index, attributes.sub))
         }
         None => (external_attrs(&value, offset), Revision::new(written, 0)),
@@ -107,6 +109,12 @@ mod tests {
         };
         let renamed = decode_entry(value(9, 9), Some(attributes), 100);
         assert_eq!(renamed.modified, Revision::new(105, 2));
+        let edited = AttributesRecord {
+            at: Some(1 << 60),
+            ..AttributesRecord::default()
+        };
+        let edited = decode_entry(value(9, 9), Some(edited), 100);
+        assert_eq!(edited.modified, Revision::new(109, 0));
     }
 
     #[test]

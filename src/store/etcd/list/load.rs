@@ -37,7 +37,7 @@ pub(crate) async fn load(prefix: &Prefix) -> Result<LogContents, EtcdError> {
 /// for clients that reconnect. `None` where all of those are compacted.
 async fn list_past(prefix: &Prefix) -> Option<ListedPrefix> {
     let stored = prefix.get(&prefix.layout.leader(), 0).await.ok()?;
-    let leader: LeaderRecord = serde_json::from_slice(&stored.value?.bytes).ok()?;
+    let leader = LeaderRecord::read(&stored.value?.bytes)?;
     for passed in &leader.past {
         let at = passed.revision.checked_sub(leader.offset);
         let at = at.filter(|at| *at > 0)?;

@@ -27,11 +27,15 @@ pub(crate) struct LastLeader {
 }
 
 impl LeaderObject {
-    /// Reads the leader record; `None` if the object holds none.
+    /// Reads the leader record; `None` if the object holds none, or holds another entry under the record's name.
     pub(crate) fn read(object: &EntryObject) -> Option<Self> {
+        object
+            .key()
+            .ok()
+            .filter(|key| *key == LeaderRecord::key())?;
         let record = object.record().ok()??;
         Some(Self {
-            record: serde_json::from_slice(&record.value).ok()?,
+            record: LeaderRecord::read(&record.value)?,
             uid: object.uid.clone(),
             version: object.version,
             generation: object.generation,
@@ -62,4 +66,27 @@ pub(crate) fn unreadable(object: &EntryObject) -> CachedObject {
          the present leadership has expired"
     );
     CachedObject::of(object, ObjectState::Invalid)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::store::kubernetes::codec::name;
+
+    #[test]
+    fn entry_of_a_client_under_the_records_name_is_no_leader_record() {
+        let record = serde_json::to_string(&LeaderRecord::default()).unwrap();
+        let read = |key: &str, realm: &str| {
+            let metadata =
+                json!({"name": name::of(&LeaderRecord::key()), "uid": "u", "resourceVersion": "7"});
+            let spec = json!({"key": key, "realm": realm, "value": record});
+            let object = json!({"metadata": metadata, "spec": spec}).to_string();
+            LeaderObject::read(&EntryObject::read(&object).unwrap())
+        };
+        assert!(read("lead", "system").is_some());
+        assert!(read("lead", "user").is_none());
+        assert!(read("other", "system").is_none());
+    }
 }

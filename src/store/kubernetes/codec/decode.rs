@@ -25,7 +25,10 @@ pub(crate) fn decode_entry(
     }
     let step = object.step();
     let modified = match step {
-        Some(step) if object.written_by().is_some() => Revision::new(step.revision, step.sub),
+        // A step comes after its transaction: a later one was written by hand, and would raise all indexes.
+        Some(step) if object.written_by().is_some() && step.revision <= at => {
+            Revision::new(step.revision, step.sub)
+        }
         _ => Revision::new(at, 0),
     };
     Some(Arc::new(Entry { record, modified }))
@@ -50,6 +53,21 @@ mod tests {
 
     use super::*;
     use crate::model::Attrs;
+
+    #[test]
+    fn step_of_a_transaction_to_come_is_none() {
+        let entry = |revision: u64| {
+            let metadata =
+                json!({"name": "x", "uid": "u", "resourceVersion": "9", "generation": 2});
+            let spec = json!({"key": "a", "value": "v", "step": {"revision": revision, "sub": 1},
+                "stamp": {"term": 1, "sequence": 1, "generation": 2}});
+            let object = json!({"metadata": metadata, "spec": spec}).to_string();
+            let object = EntryObject::read(&object).unwrap();
+            decode_entry(&object, 9, None, true).unwrap().modified
+        };
+        assert_eq!(entry(8), Revision::new(8, 1));
+        assert_eq!(entry(1 << 60), Revision::new(9, 0));
+    }
 
     #[test]
     fn external_write_sets_no_counter_back() {

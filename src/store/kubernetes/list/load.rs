@@ -16,7 +16,7 @@ use crate::store::kubernetes::namespace::Namespace;
 use crate::store::kubernetes::watch::open::has_events_since;
 use crate::store::shared::election::leader_record::LeaderRecord;
 use crate::store::shared::log::LogContents;
-use crate::store::shared::write_ids::WriteId;
+use crate::store::shared::write_ids::{WriteId, highest_term};
 
 /// Lists every object, and replaces the cache.
 pub(crate) async fn load(namespace: &Namespace) -> Result<LogContents, ApiError> {
@@ -103,11 +103,10 @@ fn contents(objects: &ObjectCache) -> LogContents {
         .slots
         .values()
         .filter_map(|slot| slot.object.as_ref()?.write_id);
-    // No write of a term precedes its leader record. A higher term was edited by hand; no gateway must lead after it.
-    let leader = objects.leader.as_ref();
-    let write_ids = write_ids
-        .filter(|write_id| leader.is_none_or(|leader| write_id.term <= leader.record.term));
     let write_ids: HashSet<WriteId> = write_ids.map(SpecWriteId::name).collect();
+    let leader = objects.leader.as_ref();
+    // No write of a term precedes its leader record: a higher term in an entry was edited by hand.
+    let term = leader.map_or_else(|| highest_term(&write_ids), |leader| leader.record.term);
     let entries = objects
         .slots
         .values()
@@ -117,6 +116,63 @@ fn contents(objects: &ObjectCache) -> LogContents {
         revision: objects.index(),
         entries: entries.collect(),
         leader: leader.map(|leader| (leader.record.clone(), leader.version + offset)),
+        term,
         write_ids,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::model::Key;
+    use crate::store::kubernetes::cache::leader_object::LastLeader;
+
+    /// An object with a write id of this term.
+    fn object(key: &Key, spec: &Value, term: u64) -> EntryObject {
+        let mut spec = spec.clone();
+        spec["stamp"] = json!({"term": term, "sequence": 5, "generation": 2});
+        let metadata =
+            json!({"name": name::of(key), "uid": "u", "resourceVersion": "7", "generation": 2});
+        EntryObject::read(&json!({"metadata": metadata, "spec": spec}).to_string()).unwrap()
+    }
+
+    fn entry(key: &str, term: u64) -> EntryObject {
+        object(&Key::user(key), &json!({"key": key, "value": "v"}), term)
+    }
+
+    fn leader(term: u64) -> EntryObject {
+        let record = LeaderRecord {
+            term,
+            beat: 1,
+            ..LeaderRecord::default()
+        };
+        let value = serde_json::to_string(&record).unwrap();
+        let spec = json!({"key": "lead", "realm": "system", "value": value});
+        object(&LeaderRecord::key(), &spec, term)
+    }
+
+    fn listed(objects: Vec<EntryObject>) -> LogContents {
+        contents(&Reconstruction::new(9, objects, LastLeader::default()).finish())
+    }
+
+    #[test]
+    fn only_the_leader_record_says_which_term_it_is() {
+        let edited = listed(vec![leader(3), entry("a", 2), entry("b", 1_000_000)]);
+        assert_eq!((edited.term, edited.entries.len()), (3, 2));
+        let without_leader = listed(vec![entry("a", 2), entry("b", 4)]);
+        assert_eq!(without_leader.term, 4, "terms go on from the highest");
+        let beyond = listed(vec![entry("a", 2), entry("b", u64::MAX >> 1)]);
+        assert_eq!(beyond.term, 2, "and there must be a next one");
+    }
+
+    #[test]
+    fn leader_record_of_a_term_without_a_next_one_is_unreadable() {
+        let objects = vec![leader(u64::MAX), entry("a", 2)];
+        let objects = Reconstruction::new(9, objects, LastLeader::default()).finish();
+        assert!(objects.unreadable_leader.is_some(), "to be replaced");
+        let contents = contents(&objects);
+        assert_eq!((contents.term, contents.leader), (2, None));
     }
 }

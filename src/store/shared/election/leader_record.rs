@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::Key;
+use crate::store::shared::write_ids;
 
 /// Fences kept.
 const FENCES: usize = 32;
@@ -15,6 +16,17 @@ const STEPS: usize = 7;
 
 /// The time between two past revisions, in milliseconds.
 const STEP_MS: i64 = 10_000;
+
+/// The highest term that is believed. Where the record was deleted, terms go on from those of write ids, which are believed
+/// up to half of this.
+const HIGHEST_TERM: u64 = 2 * write_ids::HIGHEST_TERM;
+
+/// The highest revision or index that is believed: indexes are sums of two.
+const HIGHEST_INDEX: u64 = 1 << 62;
+
+/// The longest duration that is believed, in milliseconds: twelve times the longest that can be configured. Candidates wait
+/// as long as the record says.
+const LONGEST_MS: u64 = 3_600_000;
 
 /// The record of the leader. A gateway takes leadership by writing the record of the next term, which is that term's fence, on
 /// the precondition that the record did not change.
@@ -97,6 +109,19 @@ impl LeaderRecord {
         Key::system("lead")
     }
 
+    /// Reads a stored record; `None` if it is none, or has numbers that no gateway wrote: with them no other gateway could
+    /// lead after this one, or indexes would overflow.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        let record: Self = serde_json::from_slice(bytes).ok()?;
+        let fences = record.fences.iter().map(|fence| fence.revision);
+        let past = record.past.iter().map(|past| past.revision);
+        let mut indexes = fences.chain(past).chain([record.offset, record.floor]);
+        let is_believed = record.term <= HIGHEST_TERM
+            && record.duration_ms <= LONGEST_MS
+            && indexes.all(|index| index <= HIGHEST_INDEX);
+        is_believed.then_some(record)
+    }
+
     /// How long leadership lasts without a heartbeat.
     pub fn duration(&self) -> Duration {
         Duration::from_millis(self.duration_ms)
@@ -160,6 +185,29 @@ mod tests {
             None,
             "no heartbeat comes before its fence is recorded"
         );
+    }
+
+    #[test]
+    fn record_with_numbers_that_no_gateway_wrote_is_none() {
+        let read = |edit: &dyn Fn(&mut LeaderRecord)| {
+            let mut record = LeaderRecord {
+                term: 9,
+                duration_ms: 4_000,
+                ..LeaderRecord::default()
+            };
+            edit(&mut record);
+            LeaderRecord::read(&serde_json::to_vec(&record).unwrap())
+        };
+        assert_eq!(read(&|_| {}).unwrap().term, 9);
+        assert!(read(&|record| record.term = u64::MAX).is_none());
+        let after_write_ids = write_ids::HIGHEST_TERM + 1;
+        assert!(read(&|record| record.term = after_write_ids).is_some());
+        assert!(read(&|record| record.offset = u64::MAX).is_none());
+        assert!(read(&|record| record.floor = u64::MAX).is_none());
+        assert!(read(&|record| record.duration_ms = u64::MAX).is_none());
+        let (term, revision) = (8, u64::MAX);
+        assert!(read(&|record| record.note_fence(Fence { term, revision })).is_none());
+        assert!(LeaderRecord::read(b"{}").is_none());
     }
 
     #[test]

@@ -106,6 +106,7 @@ impl WatchCache {
             revision,
             entries,
             leader,
+            term,
             write_ids,
         } = list;
         let entries: HashMap<_, _> = entries.into_iter().collect();
@@ -119,8 +120,7 @@ impl WatchCache {
                 self.reset(revision, entries);
             }
         }
-        let highest = write_ids.iter().map(|write_id| write_id.term).max();
-        self.status.highest_term = self.status.highest_term.max(highest.unwrap_or_default());
+        self.status.highest_term = self.status.highest_term.max(term);
         self.set_leader(leader);
         self.status.members = member::all(&self.entries);
         self.status.loaded = true;
@@ -450,6 +450,18 @@ mod tests {
         assert!(!holds(&[("a", None)]), "a key that exists");
         assert!(!holds(&[("c", Some(3))]), "a key that does not exist");
         assert!(!holds(&[("c", None), ("c", None)]), "twice");
+    }
+
+    #[test]
+    fn term_of_an_edited_write_id_is_not_the_leaders() {
+        let (mut cache, _delivered) = serving();
+        let mut edited = list(20, &["a", "b"], (record(10, 1), 9));
+        edited.term = 1;
+        let (term, sequence) = (1_000_000, 1);
+        edited.write_ids.insert(WriteId { term, sequence });
+        cache.install(edited, 0);
+        assert_eq!(cache.status.highest_term, 1);
+        assert!(cache.begin_write().is_some(), "this gateway still leads");
     }
 
     #[test]

@@ -179,6 +179,7 @@ async fn run(settings: &Settings, cases: u64) {
     let (space, _directory) = space(settings).await;
     let face = |stopping| {
         router(Face {
+            fairness: kubekv::fairness::Fairness::default(),
             space,
             stopping,
             node: NODE.to_owned(),

@@ -1,0 +1,186 @@
+//! Lists and indexes of prefixes: made on a heavy thread once for all who may see the same, and kept until an entry changes.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use super::face::Face;
+use super::long_answer::BodyForm;
+use super::reply::Reply;
+use super::request::ApiRequest;
+use super::weight::Weight;
+use crate::face::go::json_writer;
+use crate::face::list_cache::{AskedList, Encoded, Made};
+use crate::fairness::{Cost, Overloaded, Reservation};
+use crate::model::{Caller, Flow, Key, KeyRange, LeaseId};
+use crate::space::{Coverage, Lookup, View};
+
+/// Entries and deletions of a prefix up to this number are looked through where the request is served.
+const FEW: usize = 64;
+
+/// What is kept in the list cache of the face.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ListName<'a> {
+    /// The entries with this prefix.
+    Entries(&'a [u8]),
+    /// The keys with this prefix, cut off after a separator.
+    Keys(&'a [u8], &'a [u8]),
+    /// The sessions of the node of this name, or of all nodes.
+    Sessions(Option<&'a str>),
+    /// The index of this prefix, without a body.
+    Index(&'a [u8]),
+}
+
+impl ListName<'_> {
+    /// The bytes by which the cache knows it: no two lists have the same.
+    fn bytes(self, pretty: bool) -> Vec<u8> {
+        let (kind, first, second) = match self {
+            Self::Entries(prefix) => (b'e', prefix, &b""[..]),
+            Self::Keys(prefix, separator) => (b'k', prefix, separator),
+            Self::Sessions(None) => (b's', &b""[..], &b""[..]),
+            Self::Sessions(Some(node)) => (b'n', node.as_bytes(), &b""[..]),
+            Self::Index(prefix) => (b'i', prefix, &b""[..]),
+        };
+        let mut name = vec![kind, u8::from(pretty)];
+        name.extend_from_slice(&first.len().to_le_bytes());
+        name.extend_from_slice(first);
+        name.extend_from_slice(second);
+        name
+    }
+}
+
+impl ApiRequest<'_> {
+    /// A list of this name, as the client wants it indented. `make` makes it from what is in these ranges, with room for the
+    /// weight that it gets; `weigh` says how much it is, and counts on only while it is told so.
+    pub(super) async fn list(
+        &self,
+        name: ListName<'_>,
+        ranges: Vec<KeyRange>,
+        weigh: impl Fn(&View, fn(Weight) -> bool) -> Weight + Clone + Send + 'static,
+        make: impl FnOnce(&View, Weight) -> Made + Send + 'static,
+    ) -> Result<Arc<Encoded>, Reply> {
+        let cost = {
+            let weigh = weigh.clone();
+            move |view: &View| weigh(view, Weight::is_small).cost()
+        };
+        let pretty = self.query.has("pretty");
+        let make = move |view: &View, room: &mut Reservation| {
+            let weight = weigh(view, |_| true);
+            let form = BodyForm {
+                pretty,
+                compressed: false,
+            };
+            room.grow(form.room(weight))?;
+            let mut made = make(view, weight);
+            if pretty {
+                made.body = json_writer::pretty(&made.body);
+            }
+            Ok(made)
+        };
+        let asked = AskedList {
+            name: name.bytes(pretty),
+            ranges,
+        };
+        self.face.cached(&self.caller, asked, cost, make).await
+    }
+}
+
+impl Face {
+    async fn cached(
+        &self,
+        caller: &Caller,
+        asked: AskedList,
+        cost: impl FnOnce(&View) -> Cost,
+        make: impl FnOnce(&View, &mut Reservation) -> Result<Made, Overloaded> + Send + 'static,
+    ) -> Result<Arc<Encoded>, Reply> {
+        let make = |view: &View, room: &mut Reservation| make(view, room).map(Some);
+        let list = self
+            .list_cache
+            .get(&self.space, caller, asked, cost, make)
+            .await?;
+        list.ok_or_else(|| Reply::empty(StatusCode::NOT_FOUND))
+    }
+
+    /// When anything with this prefix that the caller may see last changed or was deleted. Looked up among few entries
+    /// here, among many on a heavy thread, and then kept until one changes.
+    pub(super) async fn prefix_index(&self, caller: &Caller, prefix: &Key) -> Result<u64, Reply> {
+        let view = self.space.read(caller);
+        if is_few(&view, prefix) {
+            return Ok(view.prefix_index(prefix));
+        }
+        drop(view);
+        let asked = AskedList {
+            name: ListName::Index(prefix.as_bytes()).bytes(false),
+            ranges: vec![KeyRange::Prefix(prefix.clone())],
+        };
+        let make = {
+            let prefix = prefix.clone();
+            move |view: &View, _: &mut Reservation| {
+                Ok(Made {
+                    body: Vec::new(),
+                    index: view.prefix_index(&prefix),
+                    lasts: true,
+                })
+            }
+        };
+        let cost = |_: &View| Cost::new(FEW, 0);
+        let made = self.cached(caller, asked, cost, make).await?;
+        Ok(made.index())
+    }
+
+    /// When a session that the caller of this view may see was last made, changed or ended. Where the caller may see only
+    /// some, all are looked through, on a heavy thread.
+    pub(super) async fn sessions_index(&self, caller: &Caller, view: &View) -> Result<u64, Reply> {
+        let records = KeyRange::Prefix(LeaseId::records());
+        if view.covers(&records) == Coverage::All {
+            return Ok(view.leases_index());
+        }
+        let view = view.clone();
+        let index = move || view.leases_index();
+        let cost = Cost::new(FEW, 0);
+        Ok(self.fairness.run(Flow::of(caller), cost, index).await?)
+    }
+}
+
+/// The weight of the remembered deletions of a prefix, on which its index depends: counted up to what makes it more than
+/// little, because they are in no answer.
+pub(super) fn weigh_deletions(view: &View, prefix: &Key) -> Weight {
+    let range = KeyRange::Prefix(prefix.clone());
+    let entries = view.deletions(&range).take(FEW).count();
+    Weight { entries, bytes: 0 }
+}
+
+/// Whether so little is and was there that it is looked through at once.
+fn is_few(view: &View, prefix: &Key) -> bool {
+    let count = || {
+        let entries = view.scan(prefix).take(FEW).count();
+        entries + weigh_deletions(view, prefix).entries
+    };
+    // Where some is hidden, all of it is looked at for what is not.
+    view.covers(&KeyRange::Prefix(prefix.clone())) == Coverage::All && count() < FEW
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_lists_have_the_same_name() {
+        let names = [
+            ListName::Entries(b"ab"),
+            ListName::Keys(b"ab", b""),
+            ListName::Keys(b"a", b"b"),
+            ListName::Keys(b"", b"ab"),
+            ListName::Sessions(None),
+            ListName::Sessions(Some("")),
+            ListName::Sessions(Some("ab")),
+            ListName::Index(b"ab"),
+        ];
+        let all = names
+            .iter()
+            .flat_map(|name| [name.bytes(false), name.bytes(true)]);
+        assert_eq!(all.collect::<HashSet<_>>().len(), 2 * names.len());
+    }
+}
