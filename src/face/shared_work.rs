@@ -213,7 +213,7 @@ mod tests {
             release.push(sender);
             let fairness = asked.fairness.clone();
             greedy.spawn(async move {
-                let block = move || drop(receiver.recv());
+                let block = move || matches!(receiver.recv(), Ok(()));
                 let _done = fairness.run(flow(1), Cost::SMALL, block).await;
             });
         }

@@ -26,6 +26,7 @@ pub(in crate::face) struct Form {
 
 impl Form {
     /// Reads the query and, where it is a form, the body. `content_type` is empty where the request has none.
+    #[cfg(test)]
     pub(in crate::face) fn parse(
         content_type: &[u8],
         body: &[u8],
