@@ -10,7 +10,7 @@ use parking_lot::MutexGuard;
 use tokio::sync::oneshot;
 
 use super::critical_section::{Blocked, Ticket, WaitQueue, WriteLocks};
-use super::decision::{Answer, Decided, DecidedWhere, MAX_PENDING_WRITES};
+use super::decision::{ChangeAnswer, Decided, DecidedWhere, MAX_PENDING_WRITES};
 use super::draft::Draft;
 use super::keyspace::{ChangeError, Keyspace};
 use super::pending::{PendingCommits, PendingSnapshot};
@@ -30,7 +30,7 @@ pub(crate) enum Basis<'a> {
 
 /// What a change keeps from one attempt to the next.
 #[derive(Debug, Default)]
-pub(crate) struct Turn {
+pub(crate) struct ChangeTurn {
     /// Its place among those that wait.
     ticket: Option<Ticket>,
     /// What it was given of the store's queue.
@@ -45,7 +45,7 @@ pub(crate) struct Turn {
     unused: Option<WriteLocks>,
 }
 
-impl Turn {
+impl ChangeTurn {
     /// Where it is decided when the critical section is entered. Others must not keep a wide change from its turn for ever.
     fn place(&self) -> DecidedWhere {
         if self.is_wide {
@@ -67,9 +67,12 @@ impl Turn {
 /// The outcome of one attempt at a change.
 pub(crate) enum Attempt<R, E> {
     /// It is answered.
-    Answer(Answer<R, E>),
+    Answer(ChangeAnswer<R, E>),
     /// When everything accepted before is durable, it is answered, or decided again.
-    Barrier(oneshot::Receiver<AcceptedOutcome>, Option<Answer<R, E>>),
+    Barrier(
+        oneshot::Receiver<AcceptedOutcome>,
+        Option<ChangeAnswer<R, E>>,
+    ),
     /// The store has accepted it. A wide one is locked, too.
     Accepted(Accepted, Option<WriteLocks>, R),
     /// Its read-write set is locked.
@@ -100,7 +103,7 @@ impl Keyspace {
         caller: &Caller,
         basis: Basis<'_>,
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
-        turn: &mut Turn,
+        turn: &mut ChangeTurn,
     ) -> Attempt<R, E> {
         let mut entered = self.enter();
         let attempt = match entered.order {
@@ -141,7 +144,7 @@ impl Keyspace {
         entered: &mut Entered<'_>,
         caller: &Caller,
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
-        turn: &mut Turn,
+        turn: &mut ChangeTurn,
     ) -> Attempt<R, E> {
         let nothing_pending = PendingCommits::default();
         let base = PendingSnapshot::new(&entered.durable, &nothing_pending);
@@ -163,7 +166,7 @@ impl Keyspace {
         order: (u64, &dyn CommitOrder),
         (caller, basis): (&Caller, Basis<'_>),
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
-        turn: &mut Turn,
+        turn: &mut ChangeTurn,
     ) -> Option<Attempt<R, E>> {
         let base = PendingSnapshot::new(&entered.durable, &entered.pending);
         let is_durable = base.is_durable();
@@ -194,7 +197,7 @@ impl Keyspace {
         &self,
         caller: &Caller,
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
-        turn: &mut Turn,
+        turn: &mut ChangeTurn,
     ) -> Attempt<R, E> {
         let durable = self.inner.applier.current();
         let nothing_pending = PendingCommits::default();
@@ -215,7 +218,7 @@ impl Keyspace {
         entered: &mut Entered<'_>,
         (reply, proposal): (R, Proposal),
         set: Option<ReadWriteSet>,
-        turn: &mut Turn,
+        turn: &mut ChangeTurn,
     ) -> Attempt<R, E> {
         let Some(order) = entered.order else {
             return match self.lock(entered, set, turn) {
@@ -240,7 +243,7 @@ impl Keyspace {
         &self,
         entered: &mut Entered<'_>,
         set: Option<ReadWriteSet>,
-        turn: &mut Turn,
+        turn: &mut ChangeTurn,
     ) -> Result<WriteLocks, oneshot::Receiver<()>> {
         let set = set.unwrap_or_default();
         let ticket = turn.ticket.as_ref();
@@ -254,7 +257,7 @@ impl Keyspace {
         &self,
         entered: &mut Entered<'_>,
         set: Option<ReadWriteSet>,
-        turn: &mut Turn,
+        turn: &mut ChangeTurn,
     ) -> Result<(), oneshot::Receiver<()>> {
         let Some(set) = set else { return Ok(()) };
         let clear = entered.queue.check(set, turn.ticket.as_ref());
@@ -265,7 +268,7 @@ impl Keyspace {
         &self,
         entered: &mut Entered<'_>,
         blocked: Blocked,
-        turn: &mut Turn,
+        turn: &mut ChangeTurn,
     ) -> oneshot::Receiver<()> {
         let section = &self.inner.section;
         let (ticket, woken) = entered.queue.enqueue(section, blocked, turn.ticket.take());
@@ -280,7 +283,7 @@ fn accept<R, E>(
     (generation, order): (u64, &dyn CommitOrder),
     proposal: Proposal,
     (reply, locks): (R, Option<WriteLocks>),
-    turn: &mut Turn,
+    turn: &mut ChangeTurn,
 ) -> Attempt<R, E> {
     let submission = match locks {
         Some(_) => Submission::Wide(proposal),
@@ -309,7 +312,7 @@ fn accept<R, E>(
 pub(crate) fn barrier<R, E>(
     entered: &mut Entered<'_>,
     (generation, order): (u64, &dyn CommitOrder),
-    answer: Option<Answer<R, E>>,
+    answer: Option<ChangeAnswer<R, E>>,
 ) -> Attempt<R, E> {
     match order.accept(generation, Submission::Barrier, None) {
         Ok(accepted) => Attempt::Barrier(accepted.outcome, answer),

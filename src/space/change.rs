@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::attempt::{Attempt, Basis, Turn};
-use super::decision::Answer;
+use super::attempt::{Attempt, Basis, ChangeTurn};
+use super::decision::ChangeAnswer;
 use super::denied::Denied;
 use super::draft::Draft;
 use super::in_flight::InFlight;
@@ -77,8 +77,8 @@ impl Keyspace {
         caller: &Caller,
         basis: Basis<'_>,
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
-    ) -> Answer<R, E> {
-        let mut turn = Turn::default();
+    ) -> ChangeAnswer<R, E> {
+        let mut turn = ChangeTurn::default();
         let mut tries = 0;
         while tries < TRIES {
             let attempt = if turn.is_wide {
@@ -134,7 +134,7 @@ impl Keyspace {
         &self,
         outcome: Result<Arc<Commit>, CommitError>,
         reply: R,
-    ) -> Option<Answer<R, E>> {
+    ) -> Option<ChangeAnswer<R, E>> {
         match outcome {
             Ok(commit) => {
                 self.inner.metrics.commits.inc();
@@ -152,7 +152,7 @@ impl Keyspace {
         }
     }
 
-    fn counted<R, E>(&self, answer: Answer<R, E>) -> Answer<R, E> {
+    fn counted<R, E>(&self, answer: ChangeAnswer<R, E>) -> ChangeAnswer<R, E> {
         match &answer {
             Ok(_) => {}
             Err(ChangeError::Refused { .. } | ChangeError::Denied(_)) => {

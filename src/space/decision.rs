@@ -17,7 +17,7 @@ const INSIDE: DraftBounds = DraftBounds {
 };
 
 /// What a change is answered.
-pub(crate) type Answer<R, E> = Result<Committed<R>, ChangeError<E>>;
+pub(crate) type ChangeAnswer<R, E> = Result<Committed<R>, ChangeError<E>>;
 
 /// Where a decision is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(crate) enum Decided<R, E> {
     /// The reply, and what is to be written.
     Writes(R, Proposal),
     /// It was refused, or there is nothing to be written.
-    NoWrites(Answer<R, E>),
+    NoWrites(ChangeAnswer<R, E>),
     /// It takes too long to be made inside the critical section.
     TooWide,
 }

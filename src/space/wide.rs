@@ -4,7 +4,7 @@
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::attempt::{Attempt, Basis, Turn, barrier};
+use super::attempt::{Attempt, Basis, ChangeTurn, barrier};
 use super::decision::{Decided, DecidedWhere};
 use super::draft::Draft;
 use super::keyspace::Keyspace;
@@ -22,7 +22,7 @@ impl Keyspace {
         caller: &Caller,
         basis: Basis<'_>,
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
-        turn: &mut Turn,
+        turn: &mut ChangeTurn,
     ) -> Attempt<R, E> {
         if turn.disturbed >= MAX_DISTURBED {
             return self.attempt(caller, basis, decide, turn);
