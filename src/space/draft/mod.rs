@@ -104,12 +104,6 @@ impl<'a> Draft<'a> {
         self.base.bytes()
     }
 
-    /// About how much memory all entries took before this change, in bytes: keys, values and a constant for each. The guard
-    /// refuses by it what makes the keyspace too large.
-    pub fn keyspace_bytes(&self) -> u64 {
-        self.base.bytes
-    }
-
     /// The time of the write, in milliseconds since 1970.
     pub fn now_ms(&self) -> i64 {
         self.now_ms
