@@ -7,9 +7,6 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::{HeaderMap, header};
 
-use crate::fairness::{Cost, Fairness, Overloaded};
-use crate::model::Flow;
-
 /// Whether the client accepts gzip: the last `gzip` of the first `Accept-Encoding`, with a weight above 0.
 pub(crate) fn accepted(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(header::ACCEPT_ENCODING) else {
@@ -33,19 +30,6 @@ fn weight_of_gzip(coding: &str) -> Option<f64> {
         };
     }
     Some(weight)
-}
-
-/// Compresses a body; one that is not short on a heavy thread, in the flow's turn.
-pub(crate) async fn compress(
-    fairness: &Fairness,
-    flow: Flow,
-    body: Bytes,
-) -> Result<Bytes, Overloaded> {
-    let cost = Cost::new(0, body.len());
-    if cost.is_small() {
-        return Ok(compress_now(&body));
-    }
-    fairness.run(flow, cost, move || compress_now(&body)).await
 }
 
 /// Compresses fast rather than well: a list is encoded again after each change, and shrinks tenfold either way.
