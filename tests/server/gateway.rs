@@ -129,10 +129,7 @@ async fn a_store_that_cannot_be_opened_stops_the_gateway() {
 
 #[tokio::test]
 async fn what_clients_take_are_shares_of_the_memory_limit() {
-    let mut settings = Settings::default();
-    let limit = "memory-limit";
-    settings.set(limit, "64MiB", SettingOrigin::Flag(limit));
-    let mut gateway = start(config_with("memory:", settings));
+    let mut gateway = start(config_with("memory:", &[("memory-limit", "64MiB")]));
     gateway.stages.recv().await.unwrap();
     let metrics = ask(gateway.admin, "/metrics").await;
     let percent = (64 << 20) / 100;
