@@ -118,6 +118,15 @@ impl View {
             .filter(|(key, _)| self.visibility.sees(key))
     }
 
+    /// How many entries and remembered deletions a range has, hidden ones too, counted up to `most` of each: the cost of going
+    /// through it, which no answer may show.
+    pub fn count_up_to(&self, range: &KeyRange, most: usize) -> usize {
+        let snapshot = &self.snapshot;
+        let entries = snapshot.entries.range(range.bounds()).take(most);
+        let deletions = snapshot.deletions.range(range.bounds()).take(most);
+        entries.count() + deletions.count()
+    }
+
     /// Whether the caller may see this key, be it there or not.
     pub fn sees(&self, key: &Key) -> bool {
         self.visibility.sees(key)

@@ -13,7 +13,7 @@ use crate::face::go::json_writer;
 use crate::face::list_cache::{AskedList, Encoded, Made};
 use crate::fairness::{Cost, Overloaded, Reservation};
 use crate::model::{Caller, Flow, Key, KeyRange, LeaseId};
-use crate::space::{Coverage, Lookup, View};
+use crate::space::{Coverage, View};
 
 /// Entries and deletions of a prefix up to this number are looked through where the request is served.
 const FEW: usize = 64;
@@ -105,13 +105,14 @@ impl Face {
     /// here, among many on a heavy thread, and then kept until one changes.
     pub(super) async fn prefix_index(&self, caller: &Caller, prefix: &Key) -> Result<u64, Reply> {
         let view = self.space.read(caller);
-        if is_few(&view, prefix) {
+        let range = KeyRange::Prefix(prefix.clone());
+        if is_few(&view, &range) {
             return Ok(view.prefix_index(prefix));
         }
         drop(view);
         let asked = AskedList {
             name: ListName::Index(prefix.as_bytes()).bytes(false),
-            ranges: vec![KeyRange::Prefix(prefix.clone())],
+            ranges: vec![range],
         };
         let make = {
             let prefix = prefix.clone();
@@ -129,10 +130,10 @@ impl Face {
     }
 
     /// When a session that the caller of this view may see was last made, changed or ended. Where the caller may see only
-    /// some, all are looked through, on a heavy thread.
+    /// some, all are looked through: many of them on a heavy thread.
     pub(super) async fn sessions_index(&self, caller: &Caller, view: &View) -> Result<u64, Reply> {
         let records = KeyRange::Prefix(LeaseId::records());
-        if view.covers(&records) == Coverage::All {
+        if view.covers(&records) == Coverage::All || is_few(view, &records) {
             return Ok(view.leases_index());
         }
         let view = view.clone();
@@ -142,22 +143,18 @@ impl Face {
     }
 }
 
-/// The weight of the remembered deletions of a prefix, on which its index depends: counted up to what makes it more than
-/// little, because they are in no answer.
-pub(super) fn weigh_deletions(view: &View, prefix: &Key) -> Weight {
-    let range = KeyRange::Prefix(prefix.clone());
-    let entries = view.deletions(&range).take(FEW).count();
-    Weight { entries, bytes: 0 }
+/// The weight of a prefix's index, which depends on remembered deletions, too, and on what is hidden.
+pub(super) fn weigh_index(view: &View, prefix: &Key) -> Weight {
+    let is_few = is_few(view, &KeyRange::Prefix(prefix.clone()));
+    Weight {
+        entries: if is_few { 0 } else { FEW },
+        bytes: 0,
+    }
 }
 
 /// Whether so little is and was there that it is looked through at once.
-fn is_few(view: &View, prefix: &Key) -> bool {
-    let count = || {
-        let entries = view.scan(prefix).take(FEW).count();
-        entries + weigh_deletions(view, prefix).entries
-    };
-    // Where some is hidden, all of it is looked at for what is not.
-    view.covers(&KeyRange::Prefix(prefix.clone())) == Coverage::All && count() < FEW
+fn is_few(view: &View, range: &KeyRange) -> bool {
+    view.count_up_to(range, FEW) < FEW
 }
 
 #[cfg(test)]

@@ -33,8 +33,12 @@ pub(super) async fn serve(request: &ApiRequest<'_>, options: QueryOptions) -> Re
     let weigh = {
         let prefix = prefix.clone();
         move |view: &View, goes_on: fn(Weight) -> bool| {
+            let index = lists::weigh_index(view, &prefix);
+            if !goes_on(index) {
+                return index;
+            }
             let keys = view.scan(&prefix).map(|(key, _)| key);
-            Weight::of_keys(keys, goes_on).plus(lists::weigh_deletions(view, &prefix))
+            Weight::of_keys(keys, goes_on).plus(index)
         }
     };
     let separator = Separator::new(separator);

@@ -32,8 +32,11 @@ pub(super) async fn serve(request: &ApiRequest<'_>, options: QueryOptions) -> Re
     let weigh = {
         let prefix = prefix.clone();
         move |view: &View, goes_on: fn(Weight) -> bool| {
-            let entries = Weight::of(view.scan(&prefix), goes_on);
-            entries.plus(lists::weigh_deletions(view, &prefix))
+            let index = lists::weigh_index(view, &prefix);
+            if !goes_on(index) {
+                return index;
+            }
+            Weight::of(view.scan(&prefix), goes_on).plus(index)
         }
     };
     let make = move |view: &View, weight| encode(view, &prefix, weight);
