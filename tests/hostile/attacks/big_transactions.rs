@@ -13,7 +13,7 @@ pub(super) const ATTACK: Attack = Attack {
     name: "big-transactions",
     face: AttackedFace::Consul,
     row: "16 transactions of 430 KB",
-    is_sudden: false,
+    ahead_ms: 1000,
     max_connections: 0,
     prepare: |_stage| nothing(),
     strike: |stage| Box::pin(strike(stage)),

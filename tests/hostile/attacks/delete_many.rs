@@ -14,7 +14,7 @@ pub(super) const ATTACK: Attack = Attack {
     name: "delete-many",
     face: AttackedFace::Consul,
     row: "one delete of 300,000 keys",
-    is_sudden: true,
+    ahead_ms: 0,
     max_connections: 0,
     prepare: |stage| Box::pin(prepare(stage)),
     strike: |stage| Box::pin(strike(stage)),

@@ -14,7 +14,7 @@ pub(super) const ATTACK: Attack = Attack {
     name: "disjoint-deletes",
     face: AttackedFace::Consul,
     row: "2 disjoint deletes of 20,000 keys, each meeting a write",
-    is_sudden: true,
+    ahead_ms: 0,
     max_connections: 0,
     prepare: |stage| Box::pin(prepare(stage)),
     strike: |stage| Box::pin(strike(stage)),

@@ -12,7 +12,7 @@ pub(super) const ATTACK: Attack = Attack {
     name: "forms",
     face: AttackedFace::Etcd,
     row: "8 forms of 10 MiB",
-    is_sudden: false,
+    ahead_ms: 1000,
     max_connections: 0,
     prepare: |_stage| nothing(),
     strike: |stage| Box::pin(strike(stage)),

@@ -14,7 +14,7 @@ pub(super) const ATTACK: Attack = Attack {
     name: "get-trees",
     face: AttackedFace::Consul,
     row: "4 transactions of 63 get-tree, 3.2 GiB",
-    is_sudden: false,
+    ahead_ms: 1000,
     max_connections: 0,
     prepare: |stage| Box::pin(prepare(stage)),
     strike: |stage| Box::pin(strike(stage)),

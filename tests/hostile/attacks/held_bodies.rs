@@ -13,7 +13,7 @@ pub(super) const ATTACK: Attack = Attack {
     name: "held-bodies",
     face: AttackedFace::Etcd,
     row: "300 bodies of 10 MiB, held",
-    is_sudden: false,
+    ahead_ms: 3000,
     max_connections: 0,
     prepare: |_stage| nothing(),
     strike: |stage| Box::pin(strike(stage)),

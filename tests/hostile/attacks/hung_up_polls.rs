@@ -16,7 +16,7 @@ pub(super) const CONSUL: Attack = Attack {
     name: "hung-up-polls-consul",
     face: AttackedFace::Consul,
     row: "12,000 hung-up polls at a limit of 5,000",
-    is_sudden: false,
+    ahead_ms: 8000,
     max_connections: 5_000,
     prepare: |_stage| nothing(),
     strike: |stage| Box::pin(strike(stage, "/v1/kv/hostile/never?index=1&wait=600s")),

@@ -11,7 +11,7 @@ pub(super) const CONSUL: Attack = Attack {
     name: "idle-connections-consul",
     face: AttackedFace::Consul,
     row: "5,000 idle connections at a limit of 5,000",
-    is_sudden: false,
+    ahead_ms: 3000,
     max_connections: 5_000,
     prepare: |_stage| nothing(),
     strike: |stage| Box::pin(strike(stage)),

@@ -12,7 +12,7 @@ pub(super) const ATTACK: Attack = Attack {
     name: "json-bodies",
     face: AttackedFace::Consul,
     row: "8 JSON of 4 MiB",
-    is_sudden: false,
+    ahead_ms: 1000,
     max_connections: 0,
     prepare: |_stage| nothing(),
     strike: |stage| Box::pin(strike(stage)),

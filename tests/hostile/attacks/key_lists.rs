@@ -14,7 +14,7 @@ pub(super) const ATTACK: Attack = Attack {
     name: "key-lists",
     face: AttackedFace::Consul,
     row: "16 of ?keys, 200,000 keys",
-    is_sudden: false,
+    ahead_ms: 1000,
     max_connections: 0,
     prepare: |stage| Box::pin(prepare(stage)),
     strike: |stage| Box::pin(strike(stage)),

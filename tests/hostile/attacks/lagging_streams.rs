@@ -14,7 +14,7 @@ pub(super) const ATTACK: Attack = Attack {
     name: "lagging-streams",
     face: AttackedFace::Etcd,
     row: "100 lagging streams, values of 64 KB",
-    is_sudden: false,
+    ahead_ms: 1000,
     max_connections: 0,
     prepare: |_stage| nothing(),
     strike: |stage| Box::pin(strike(stage)),

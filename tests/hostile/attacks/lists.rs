@@ -14,7 +14,7 @@ pub(super) const CONSUL: Attack = Attack {
     name: "lists-consul",
     face: AttackedFace::Consul,
     row: "16 lists of 27 MB that miss the cache, gzip",
-    is_sudden: false,
+    ahead_ms: 1000,
     max_connections: 0,
     prepare: |stage| Box::pin(prepare_consul(stage)),
     strike: |stage| Box::pin(strike(stage, AttackedFace::Consul)),

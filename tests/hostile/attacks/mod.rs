@@ -50,8 +50,9 @@ pub(crate) struct Attack {
     pub(crate) face: AttackedFace,
     /// Its row in the table.
     pub(crate) row: &'static str,
-    /// Whether it is soon over, so that it begins only when the bystander is measured already.
-    pub(crate) is_sudden: bool,
+    /// How long it lasts before the bystander begins, in milliseconds; 0 of one that is soon over, which begins only when the
+    /// bystander is measured already.
+    pub(crate) ahead_ms: u64,
     /// The limit of connections that the gateway is started with; 0 is the default.
     pub(crate) max_connections: usize,
     /// Writes the entries that it needs.

@@ -12,7 +12,7 @@ pub(super) const ATTACK: Attack = Attack {
     name: "prefix-lengths",
     face: AttackedFace::Consul,
     row: "4,000 prefix lengths with long keys",
-    is_sudden: false,
+    ahead_ms: 1000,
     max_connections: 0,
     prepare: |_stage| nothing(),
     strike: |stage| Box::pin(strike(stage)),

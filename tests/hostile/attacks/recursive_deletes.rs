@@ -14,7 +14,7 @@ pub(super) const CONSUL: Attack = Attack {
     name: "recursive-deletes-consul",
     face: AttackedFace::Consul,
     row: "4 recursive deletes of 20,000 keys",
-    is_sudden: true,
+    ahead_ms: 0,
     max_connections: 0,
     prepare: |stage| Box::pin(prepare(stage, AttackedFace::Consul)),
     strike: |stage| Box::pin(strike(stage, AttackedFace::Consul)),

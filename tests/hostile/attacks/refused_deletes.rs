@@ -14,7 +14,7 @@ pub(super) const ATTACK: Attack = Attack {
     name: "refused-deletes",
     face: AttackedFace::Consul,
     row: "4 deletes of 70 MB of keys, refused",
-    is_sudden: true,
+    ahead_ms: 0,
     max_connections: 0,
     prepare: |stage| Box::pin(prepare(stage)),
     strike: |stage| Box::pin(strike(stage)),

@@ -12,7 +12,7 @@ pub(super) const CONSUL: Attack = Attack {
     name: "root-polls-consul",
     face: AttackedFace::Consul,
     row: "5,000 polls on the root, woken by each write",
-    is_sudden: false,
+    ahead_ms: 1000,
     max_connections: 0,
     prepare: |_stage| nothing(),
     strike: |stage| Box::pin(strike(stage, AttackedFace::Consul)),

@@ -12,7 +12,7 @@ pub(super) const ATTACK: Attack = Attack {
     name: "session-flood",
     face: AttackedFace::Consul,
     row: "session flood, 100 ms",
-    is_sudden: false,
+    ahead_ms: 1000,
     max_connections: 0,
     prepare: |_stage| nothing(),
     strike: |stage| Box::pin(strike(stage)),

@@ -14,7 +14,7 @@ pub(super) const ATTACK: Attack = Attack {
     name: "stream-replay",
     face: AttackedFace::Etcd,
     row: "2 streams from index 2, 20,000 entries",
-    is_sudden: false,
+    ahead_ms: 1000,
     max_connections: 0,
     prepare: |stage| Box::pin(prepare(stage)),
     strike: |stage| Box::pin(strike(stage)),

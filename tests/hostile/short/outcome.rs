@@ -81,7 +81,7 @@ async fn beside(attack: &Attack, stage: &Arc<Stage>, runtime: &Runtime) -> (Fate
     let own = keeper.clone();
     let keeping = runtime.spawn(async move { own.keep().await });
     let mut bystander = Bystander::connect(attack.face, stage.target).await;
-    if attack.is_sudden {
+    if attack.ahead_ms == 0 {
         bystander.write_and_read().await;
     }
     let strike = runtime.spawn((attack.strike)(Arc::clone(stage)));

@@ -1,5 +1,6 @@
 //! One attack on one server.
 
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,17 +23,15 @@ use crate::tally::Counts;
 /// How long the entries of an attack may take.
 const PREPARING: Duration = Duration::from_secs(150);
 
-/// How long an attack lasts before the bystander begins, in seconds.
-const AHEAD: f64 = 1.0;
-
 /// The seconds of the bystander's session or TTL.
 const TTL: u64 = 3;
 
 /// The metrics that a row shows where they are not zero.
-const METRICS: [&str; 3] = [
-    "kubekv_face_panics",
-    "kubekv_face_connections",
-    "kubekv_fairness_",
+const METRICS: [&str; 4] = [
+    "kubekv_face_panics_total",
+    "kubekv_face_connections_refused_total",
+    "kubekv_fairness_refused_total",
+    "kubekv_fairness_used_bytes",
 ];
 
 /// A row of the table.
@@ -68,6 +67,8 @@ pub(super) async fn run(
     addresses: usize,
     number: usize,
 ) -> AttackRow {
+    // What others have written must not reach the disk while this is measured.
+    let _synced = Command::new("sync").status();
     let mut server = Server::start(options, kind, attack, number).await;
     let has_store = kind != ServerKind::Constant;
     let mut notes = Vec::new();
@@ -128,19 +129,20 @@ async fn struck(
     server: &Server,
     addresses: usize,
 ) -> (Seen, Counts) {
+    let ahead = Duration::from_millis(attack.ahead_ms);
     let strike = StrikeOptions {
         attack: attack.name.to_owned(),
         target: server.address,
         addresses,
-        seconds: AHEAD + WARM_UP + options.seconds,
+        seconds: ahead.as_secs_f64() + WARM_UP + options.seconds,
     };
-    let (striking, running) = if attack.is_sudden {
+    let (striking, running) = if ahead.is_zero() {
         let running = bystand(options, attack, server, false);
         sleep(Duration::from_secs_f64(WARM_UP)).await;
         (strike::spawn(&strike), running)
     } else {
         let striking = strike::spawn(&strike);
-        sleep(Duration::from_secs_f64(AHEAD)).await;
+        sleep(ahead).await;
         (striking, bystand(options, attack, server, false))
     };
     let attacked = bystander::end(running).await;
