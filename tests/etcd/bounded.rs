@@ -256,27 +256,6 @@ async fn a_client_with_too_many_changes_waits_its_turn_and_others_do_not() {
 }
 
 #[tokio::test]
-async fn a_client_with_too_many_bytes_of_forms_is_refused_and_others_are_not() {
-    let shared = Shared::new().await;
-    let budget = shared.fairness.bodies();
-    let held = budget.reserve(flow(GREEDY), budget.limit() / 2).unwrap();
-    let long = format!("value={}", "v".repeat(64 << 10));
-    assert_overloaded(&shared.ask(GREEDY, &format!("PUT /k {long}")).await);
-    assert_eq!(
-        shared.ask(MODEST, &format!("PUT /k {long}")).await.status,
-        201
-    );
-    // Short ones take nothing of it.
-    assert_eq!(shared.ask(GREEDY, "PUT /k value=1").await.status, 200);
-    drop(held);
-    assert_eq!(budget.used(), 0);
-    assert_eq!(
-        shared.ask(GREEDY, &format!("PUT /k {long}")).await.status,
-        200
-    );
-}
-
-#[tokio::test]
 async fn a_stream_from_before_the_history_has_the_last_change_of_each_key_once_and_in_order() {
     let shared = Shared::new().await;
     for part in 0..20 {

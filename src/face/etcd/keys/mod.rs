@@ -14,7 +14,6 @@ pub(super) mod event_cache;
 mod event_node;
 mod events_in_scope;
 mod find;
-mod form_body;
 mod get;
 mod in_order;
 mod key_order;
@@ -28,22 +27,24 @@ mod watch_scope;
 mod watcher;
 mod weight;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 
-use self::form_body::FormBody;
 use self::parameters::Parameters;
+use super::error::{V2Error, V2ErrorCode};
 use super::reply::Reply;
 use super::request::ApiRequest;
 use super::{commit_error, overloaded};
-use crate::fairness::{Cost, Reservation};
+use crate::face::go::MAX_BODY;
+use crate::fairness::Cost;
 
 /// Answers a request of any method that the endpoint takes.
 pub(super) async fn serve(request: &ApiRequest<'_>, body: Body) -> Result<Reply, Reply> {
     request.check_method("HEAD,GET,PUT,POST,DELETE")?;
     let reply = match parse(request, body).await {
-        Ok((parameters, _body)) => dispatch(request, &parameters)
+        Ok(parameters) => dispatch(request, &parameters)
             .await
             .unwrap_or_else(|refused| refused),
         Err(refused) => refused,
@@ -80,37 +81,41 @@ async fn dispatch(request: &ApiRequest<'_>, parameters: &Parameters) -> Result<R
     }
 }
 
-/// Reads the body where the method has a form, and parses all parameters. The body counts in its budget as long as the
-/// request is served.
-async fn parse(
-    request: &ApiRequest<'_>,
-    body: Body,
-) -> Result<(Parameters, Option<Reservation>), Reply> {
+/// Reads the body where the method has a form, and parses all parameters. The connection counts the body in its budget.
+async fn parse(request: &ApiRequest<'_>, body: Body) -> Result<Parameters, Reply> {
     let method = &request.parts.method;
-    let flow = request.flow();
-    let fairness = &request.face.fairness;
     // Go reads the forms of these two methods alone; a DELETE or a GET has none.
     let has_form = *method == Method::PUT || *method == Method::POST;
-    let FormBody { bytes, reservation } = if has_form {
-        FormBody::read(body, fairness.bodies(), flow).await?
+    let body = if has_form {
+        read_body(body).await.map_err(|error| error.reply(0))?
     } else {
-        FormBody::none()
+        Bytes::new()
     };
     let content_type = request.parts.headers.get(CONTENT_TYPE);
     let content_type = content_type
         .filter(|_| has_form)
         .map_or(&b""[..], HeaderValue::as_bytes);
-    let cost = Cost::new(0, bytes.len() + request.query.len() + request.rest.len());
+    let cost = Cost::new(0, body.len() + request.query.len() + request.rest.len());
     let parsed = if cost.is_small() {
-        Parameters::parse(request.rest, method, content_type, &bytes, request.query)
+        Parameters::parse(request.rest, method, content_type, &body, request.query)
     } else {
         let (rest, query) = (request.rest.to_vec(), request.query.to_vec());
         let (method, content_type) = (method.clone(), content_type.to_vec());
-        let parse = move || Parameters::parse(&rest, &method, &content_type, &bytes, &query);
-        let run = fairness.run(flow, cost, parse).await;
+        let parse = move || Parameters::parse(&rest, &method, &content_type, &body, &query);
+        let run = request.face.fairness.run(request.flow(), cost, parse).await;
         run.map_err(overloaded::reply)?
     };
     // The request itself is wrong: etcd answers such errors with index 0.
-    let parameters = parsed.map_err(|error| error.reply(0))?;
-    Ok((parameters, reservation))
+    parsed.map_err(|error| error.reply(0))
+}
+
+async fn read_body(body: Body) -> Result<Bytes, V2Error> {
+    match Limited::new(body, MAX_BODY).collect().await {
+        Ok(whole) => Ok(whole.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let cause = "http: POST too large";
+            Err(V2Error::new(V2ErrorCode::InvalidForm, cause))
+        }
+        Err(error) => Err(V2Error::new(V2ErrorCode::InvalidForm, error.to_string())),
+    }
 }
