@@ -9,7 +9,7 @@ pub enum BudgetName {
     Bodies,
     /// Answers that are being made, or that their client has not taken yet.
     Answers,
-    /// Commits that wait for watchers which read slowly.
+    /// Encoded events that wait for watchers which read slowly.
     WatchQueues,
 }
 
@@ -29,7 +29,7 @@ impl fmt::Display for BudgetName {
         formatter.write_str(match self {
             Self::Bodies => "request bodies",
             Self::Answers => "answers",
-            Self::WatchQueues => "commits for watches that read slowly",
+            Self::WatchQueues => "events for watches that read slowly",
         })
     }
 }

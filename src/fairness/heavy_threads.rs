@@ -386,7 +386,9 @@ mod tests {
             assert!(ended.unwrap_err().is_panic());
         }
         assert_eq!(threads.run(flow(1), Cost::SMALL, || 1).await, Ok(1));
-        assert_eq!(threads.pool.running_and_waiting(), (0, 0));
+        while threads.pool.running_and_waiting() != (0, 0) {
+            tokio::task::yield_now().await;
+        }
     }
 
     #[tokio::test]

@@ -13,8 +13,10 @@ pub struct MemoryLimits {
     pub bodies: usize,
     /// Answers: 15 of 100 parts.
     pub answers: usize,
-    /// Commits that wait for slow watchers: a tenth.
+    /// Encoded events that wait for slow watchers: a twentieth.
     pub watch_queues: usize,
+    /// Commits that wait for watches: a twentieth.
+    pub watch_commits: usize,
     /// The list cache of one face: a fortieth, at most 64 MiB.
     pub list_cache: usize,
     /// Entries: 45 of 100 parts. Writes that make the keyspace grow are refused beyond it.
@@ -30,7 +32,8 @@ impl MemoryLimits {
             memory,
             bodies: percent(10),
             answers: percent(15),
-            watch_queues: percent(10),
+            watch_queues: percent(5),
+            watch_commits: percent(5),
             list_cache: (memory / 40).min(LONGEST_LIST_CACHE),
             entries: percent(45),
         }
@@ -57,6 +60,7 @@ mod tests {
                 limits.bodies,
                 limits.answers,
                 limits.watch_queues,
+                limits.watch_commits,
                 limits.list_cache * 2,
                 limits.entries,
             ];

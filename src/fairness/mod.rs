@@ -116,7 +116,7 @@ impl Fairness {
         &self.0.answers
     }
 
-    /// Commits that wait for slow watchers.
+    /// Encoded events that wait for slow watchers.
     pub fn watch_queues(&self) -> &Budget {
         &self.0.watch_queues
     }

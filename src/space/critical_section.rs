@@ -84,17 +84,12 @@ impl WaitQueue {
         ticket: Option<&Ticket>,
     ) -> Result<WriteLocks, Blocked> {
         let set = self.unblocked(set, ticket)?;
-        let number = match ticket {
-            Some(ticket) => {
-                self.let_in(&set, ticket.number);
-                ticket.number
-            }
-            None => {
-                let number = self.next_number();
-                self.locks.add(&set, number, LockState::Held);
-                number
-            }
-        };
+        let number = ticket.map_or_else(|| self.next_number(), |ticket| ticket.number);
+        if ticket.is_some() {
+            self.let_in(&set, number);
+        } else {
+            self.locks.add(&set, number, LockState::Held);
+        }
         Ok(WriteLocks {
             section: Arc::clone(section),
             set,

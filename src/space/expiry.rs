@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use super::attempt::Basis;
+use super::deferred_release;
 use super::draft::Draft;
 use super::keyspace::{ChangeError, Keyspace};
 use super::lock_delay;
@@ -75,12 +77,15 @@ fn commits(due: Vec<Timed>) -> Vec<Vec<Timed>> {
 }
 
 async fn end(space: &Keyspace, items: Vec<Timed>) {
+    let records: Vec<Key> = items.iter().map(record).collect();
+    let basis = Basis::Durable(&records);
     let done = space
-        .commit_in_parts(&Caller::System, |draft, most| {
+        .commit_in_parts(&Caller::System, basis, |draft, most| {
             let most = most.min(ENTRIES_AT_ONCE);
             let end = |(place, item): (usize, &Timed)| {
                 // Where there is a new timer by now, the item was refreshed. Timers are set before the view moves on, so a
-                // view that shows the refreshed entry is never without its timer.
+                // view that shows the refreshed entry is never without its timer. One that is refreshed by a commit that is not
+                // durable yet has no timer: hence the basis.
                 if space.timers().is_set(item) {
                     Ended::Nothing
                 } else if place >= most {
@@ -119,6 +124,16 @@ async fn end(space: &Keyspace, items: Vec<Timed>) {
                 "could not write the end of something that ran out; will try again until it is written"
             );
         }
+    }
+}
+
+/// The key of what says when it ends.
+fn record(item: &Timed) -> Key {
+    match item {
+        Timed::Lease(id) => id.record_key(),
+        Timed::Ending(id) => deferred_release::record_key(*id),
+        Timed::Delay(key) => lock_delay::record_key(key),
+        Timed::Entry(key) => key.clone(),
     }
 }
 

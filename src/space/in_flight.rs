@@ -7,21 +7,24 @@ use std::task::{Context, Poll};
 use tokio::runtime::Handle;
 
 use super::critical_section::WriteLocks;
-use crate::model::{Commit, Proposal};
-use crate::store::{CommitError, Store};
+use crate::model::Commit;
+use crate::store::CommitError;
 
 type Outcome = Result<Arc<Commit>, CommitError>;
 
-/// Yields the outcome of a proposal, and keeps its locks until the outcome is known. When it is dropped earlier, because the
+/// Yields the outcome of a commit, and keeps its locks until the outcome is known. When it is dropped earlier, because the
 /// client hung up, the rest goes on by itself: nothing is decided on what it may still change.
 ///
 /// It is polled in place rather than spawned from the start, which would cost every write two more switches of task.
 pub(crate) struct InFlight(Option<Pin<Box<dyn Future<Output = Outcome> + Send>>>);
 
 impl InFlight {
-    pub(crate) fn new(store: Arc<dyn Store>, locks: WriteLocks, proposal: Proposal) -> Self {
+    pub(crate) fn new(
+        commit: impl Future<Output = Outcome> + Send + 'static,
+        locks: WriteLocks,
+    ) -> Self {
         Self(Some(Box::pin(async move {
-            let outcome = store.commit(proposal).await;
+            let outcome = commit.await;
             drop(locks);
             outcome
         })))

@@ -1,30 +1,24 @@
 //! The keyspace: reads, changes, watches and leases over one store.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
 
 use super::admit::Admit;
 use super::applier::Applier;
-use super::critical_section::{CriticalSection, Ticket, WriteLocks};
+use super::critical_section::CriticalSection;
 use super::denied::Denied;
-use super::draft::Draft;
 use super::freshness::Fresh;
 use super::history::PastCommits;
-use super::in_flight::InFlight;
 use super::metrics::KeyspaceCounters;
+use super::pending::PendingCommits;
 use super::timers::{Timed, Timers};
 use super::view::View;
 use super::visibility::{LeaseRight, Visibility};
 use super::watches::{Rights, Watch};
-use crate::model::{Caller, Commit, Flow, KeyRange, Lease, LeaseId, Proposal, time};
-use crate::store::{self, RetentionFloors, Store};
-
-/// How often a change is decided again because another writer changed the store meanwhile, before it fails.
-const TRIES: u32 = 64;
+use crate::model::{Caller, Commit, Flow, KeyRange, Lease, LeaseId};
+use crate::store::{self, CommitOrder, RetentionFloors, Store};
 
 /// One ordered map with one line of revisions, whatever protocol it is used by. Cloning it is cheap.
 ///
@@ -32,15 +26,19 @@ const TRIES: u32 = 64;
 /// every watch it concerns.
 #[derive(Clone, Debug)]
 pub struct Keyspace {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
-    store: Arc<dyn Store>,
-    admit: Arc<dyn Admit>,
-    applier: Arc<Applier>,
-    section: Arc<CriticalSection>,
-    metrics: KeyspaceCounters,
+pub(super) struct Inner {
+    pub(super) store: Arc<dyn Store>,
+    /// The store's order of acceptance, where it has one.
+    pub(super) order: Option<Arc<dyn CommitOrder>>,
+    pub(super) admit: Arc<dyn Admit>,
+    pub(super) applier: Arc<Applier>,
+    pub(super) section: Arc<CriticalSection>,
+    /// Locked inside the critical section only.
+    pub(super) pending: Mutex<PendingCommits>,
+    pub(super) metrics: KeyspaceCounters,
     identity: u64,
     /// What the store was last asked to retain.
     retention: Mutex<RetentionFloors>,
@@ -84,13 +82,6 @@ pub enum ChangeError<E> {
     Failed(store::CommitError),
 }
 
-/// The outcome of one attempt at a change.
-enum Attempt<R> {
-    Done(Committed<R>),
-    Wait(Ticket, oneshot::Receiver<()>),
-    Go(WriteLocks, Proposal, R),
-}
-
 impl Keyspace {
     /// A keyspace over a store that was opened.
     pub(crate) fn new(
@@ -101,12 +92,15 @@ impl Keyspace {
         identity: u64,
     ) -> Self {
         let retention = Mutex::new(applier.retention_floors());
+        let order = store.order();
         Self {
             inner: Arc::new(Inner {
                 store,
+                order,
                 admit,
                 applier,
                 section: Arc::default(),
+                pending: Mutex::default(),
                 metrics,
                 identity,
                 retention,
@@ -139,153 +133,6 @@ impl Keyspace {
             Caller::Client { .. } => self.inner.admit.visibility(caller),
             Caller::Operator | Caller::System => Visibility::All,
         }
-    }
-
-    /// Changes the keyspace: `decide` reads and writes a draft, and what it wrote is committed if it says yes.
-    ///
-    /// It is called inside the critical section, so it must be quick and pure; it is called again whenever what it
-    /// read may have changed before its writes were on their way. A future that is dropped while it waits for its
-    /// turn changes nothing; dropped later, the change goes on without it.
-    pub async fn commit<R, E>(
-        &self,
-        caller: &Caller,
-        decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
-    ) -> Result<Committed<R>, ChangeError<E>> {
-        let mut ticket = None;
-        for _ in 0..TRIES {
-            let (locks, proposal, reply) = loop {
-                match self.try_once(caller, &decide, ticket.take())? {
-                    Attempt::Done(done) => return Ok(done),
-                    Attempt::Go(locks, proposal, reply) => break (locks, proposal, reply),
-                    Attempt::Wait(place, woken) => {
-                        // A sender that is gone means only that it is worth trying again.
-                        let _woken = woken.await;
-                        ticket = Some(place);
-                    }
-                }
-            };
-            match InFlight::new(Arc::clone(&self.inner.store), locks, proposal).await {
-                Ok(commit) => {
-                    self.inner.metrics.commits.inc();
-                    return Ok(Committed {
-                        reply,
-                        revision: commit.revision,
-                        commit: Some(commit),
-                    });
-                }
-                Err(store::CommitError::Conflict) => {
-                    self.inner.metrics.conflicts.inc();
-                }
-                Err(error) => {
-                    self.inner.metrics.failed.inc();
-                    return Err(ChangeError::Failed(error));
-                }
-            }
-        }
-        self.inner.metrics.failed.inc();
-        let error =
-            store::CommitError::Unavailable(format!("the entries changed {TRIES} times meanwhile"));
-        Err(ChangeError::Failed(error))
-    }
-
-    /// Ends a lease; says whether there was one. Where it locks more than the store changes at once, the rest follows by
-    /// itself.
-    pub async fn end_lease(
-        &self,
-        caller: &Caller,
-        id: LeaseId,
-    ) -> Result<Committed<bool>, ChangeError<Infallible>> {
-        self.commit_in_parts(caller, |draft, most| draft.end_lease_by(id, most))
-            .await
-    }
-
-    /// Changes the keyspace as [`Keyspace::commit`] does, by a decision that can be made in parts. It gets the most locked
-    /// entries it may change, and half of that where the store does not take so many at once.
-    pub(crate) async fn commit_in_parts<R>(
-        &self,
-        caller: &Caller,
-        decide: impl Fn(&mut Draft<'_>, usize) -> R,
-    ) -> Result<Committed<R>, ChangeError<Infallible>> {
-        // Each may have a record of its lock delay, too; the lease has one, and its end another.
-        let mut most = (self.limits().writes / 2).saturating_sub(1).max(1);
-        loop {
-            let done = self.commit(caller, |draft| Ok(decide(draft, most))).await;
-            match done {
-                Err(
-                    ChangeError::Denied(Denied::TooMuch(_))
-                    | ChangeError::Failed(store::CommitError::TooLarge(_)),
-                ) if most > 1 => most /= 2,
-                done => return done,
-            }
-        }
-    }
-
-    /// Decides once, inside the critical section.
-    fn try_once<R, E>(
-        &self,
-        caller: &Caller,
-        decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
-        ticket: Option<Ticket>,
-    ) -> Result<Attempt<R>, ChangeError<E>> {
-        let now_ms = time::unix_ms();
-        let visibility = self.visibility(caller);
-        // A ticket is given back after the lock: giving it back takes the lock.
-        let mut done_with = None;
-        let mut section = self.inner.section.enter();
-        let base = self.inner.applier.current();
-        let mut draft = Draft::new(&base, now_ms, caller.principal(), visibility);
-        let attempt = match self.decided(caller, &mut draft, decide) {
-            Err(error) => {
-                done_with = ticket;
-                self.inner.metrics.refused.inc();
-                Err(error)
-            }
-            Ok((reply, proposal)) if proposal.writes.is_empty() && !draft.undid() => {
-                done_with = ticket;
-                Ok(Attempt::Done(Committed {
-                    reply,
-                    revision: base.revision,
-                    commit: None,
-                }))
-            }
-            Ok((reply, proposal)) => {
-                let set = draft.read_write_set();
-                match section.try_lock(&self.inner.section, set, ticket.as_ref()) {
-                    Ok(locks) => {
-                        done_with = ticket;
-                        Ok(Attempt::Go(locks, proposal, reply))
-                    }
-                    Err(blocked) => {
-                        let (ticket, woken) = section.enqueue(&self.inner.section, blocked, ticket);
-                        Ok(Attempt::Wait(ticket, woken))
-                    }
-                }
-            }
-        };
-        drop(section);
-        drop(done_with);
-        attempt
-    }
-
-    fn decided<R, E>(
-        &self,
-        caller: &Caller,
-        draft: &mut Draft<'_>,
-        decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
-    ) -> Result<(R, Proposal), ChangeError<E>> {
-        let revision = draft.revision();
-        let decision = decide(draft);
-        // Before the decision's own answer, which may show what is hidden.
-        if let Some(denied) = draft.forbidden() {
-            return Err(ChangeError::Denied(denied.clone()));
-        }
-        let reply = decision.map_err(|error| ChangeError::Refused { error, revision })?;
-        let proposal = draft.proposal();
-        self.inner
-            .admit
-            .check(caller, draft, &proposal.writes)
-            .map_err(ChangeError::Denied)?;
-        Ok((reply, proposal))
     }
 
     /// Watches ranges from now on.

@@ -147,7 +147,7 @@ impl Draft<'_> {
     /// Releases or deletes so many of what a lease has locked, and notes whether there are more.
     fn unlock(&mut self, lease: &Lease, most: usize) {
         // Nothing is locked for it meanwhile: a change that locks reads the lease's record, which is deleted.
-        let mut locked: Vec<Key> = self.base().locked_by(lease.id).cloned().collect();
+        let mut locked = self.base().locked_by(lease.id, most.saturating_add(1));
         let record_key = deferred_release::record_key(lease.id);
         if locked.len() > most {
             locked.truncate(most);

@@ -61,6 +61,8 @@ impl LockTable {
         let mut found = Blockers {
             number,
             all: Vec::new(),
+            #[cfg(test)]
+            steps: 0,
         };
         // Wide uses first: they find most of what single keys beneath them would find one by one.
         let wide = set.wide().iter();
@@ -75,6 +77,8 @@ impl LockTable {
                 let mut writes = set.writes().iter();
                 writes.try_for_each(|(key, effect)| self.block_write(key, *effect, &mut found))
             });
+        #[cfg(test)]
+        self.steps.set(self.steps.get() + found.steps);
         found.all
     }
 
@@ -88,21 +92,21 @@ impl LockTable {
             SpanUse::Reads(Depth::Entries) => (&Effect::ALL, &[SpanUse::Writes]),
             SpanUse::Writes => (&Effect::ALL, &SpanUse::ALL),
         };
-        self.block_by(written, effects, found)?;
+        found.add_users(written, effects)?;
         if own == SpanUse::Writes {
             let read = self.entries.range(bounds).map(|(_, users)| users);
-            self.block_by(read, &[()], found)?;
+            found.add_users(read, &[()])?;
         } else if self.wide_writes == 0 {
             return Some(());
         }
         // Two spans overlap where one begins in the other.
         let starts = self.starts.range(bounds).map(|(_, users)| users);
-        self.block_by(starts, uses, found)?;
+        found.add_users(starts, uses)?;
         self.block_around(span.start(), uses, found)
     }
 
     fn block_read(&self, key: &Key, found: &mut Blockers) -> Option<()> {
-        self.block_by(self.writes.get(key).into_iter(), &Effect::ALL, found)?;
+        found.add_users(self.writes.get(key).into_iter(), &Effect::ALL)?;
         if self.wide_writes == 0 {
             return Some(());
         }
@@ -110,8 +114,8 @@ impl LockTable {
     }
 
     fn block_write(&self, key: &Key, effect: Effect, found: &mut Blockers) -> Option<()> {
-        self.block_by(self.writes.get(key).into_iter(), &Effect::ALL, found)?;
-        self.block_by(self.entries.get(key).into_iter(), &[()], found)?;
+        found.add_users(self.writes.get(key).into_iter(), &Effect::ALL)?;
+        found.add_users(self.entries.get(key).into_iter(), &[()])?;
         if self.starts.is_empty() {
             return Some(());
         }
@@ -127,30 +131,11 @@ impl LockTable {
     fn block_around(&self, key: &Key, uses: &[SpanUse], found: &mut Blockers) -> Option<()> {
         let full = self.spans.find_on_way(key, |spans| {
             let mut around = spans.iter().filter(|(span, _)| span.contains(key));
-            let blocked = around
-                .try_for_each(|(_, users)| self.block_by(std::iter::once(users), uses, found));
+            let blocked =
+                around.try_for_each(|(_, users)| found.add_users(std::iter::once(users), uses));
             blocked.is_none().then_some(())
         });
         full.is_none().then_some(())
-    }
-
-    /// Adds those of the users who do one of these; `None` where there are enough.
-    fn block_by<'a, M: Copy + Ord + 'a>(
-        &self,
-        mut users: impl Iterator<Item = &'a LockUsers<M>>,
-        modes: &[M],
-        found: &mut Blockers,
-    ) -> Option<()> {
-        #[cfg(test)]
-        self.step();
-        users.try_for_each(|users| {
-            #[cfg(test)]
-            self.step();
-            for mode in modes {
-                found.add(users.latest(*mode, found.number));
-            }
-            (found.all.len() < MAX_BLOCKERS).then_some(())
-        })
     }
 
     /// Enters a set. One that is held clashes with none that is.
@@ -355,9 +340,33 @@ impl<M: Ord> LockQueues<M> {
 struct Blockers {
     number: TicketNumber,
     all: Vec<TicketNumber>,
+    #[cfg(test)]
+    steps: usize,
 }
 
 impl Blockers {
+    /// Adds those of the users who do one of these; `None` where there are enough.
+    fn add_users<'a, M: Copy + Ord + 'a>(
+        &mut self,
+        mut users: impl Iterator<Item = &'a LockUsers<M>>,
+        modes: &[M],
+    ) -> Option<()> {
+        #[cfg(test)]
+        {
+            self.steps += 1;
+        }
+        users.try_for_each(|users| {
+            #[cfg(test)]
+            {
+                self.steps += 1;
+            }
+            for mode in modes {
+                self.add(users.latest(*mode, self.number));
+            }
+            (self.all.len() < MAX_BLOCKERS).then_some(())
+        })
+    }
+
     fn add(&mut self, number: Option<TicketNumber>) {
         if let Some(number) = number.filter(|number| !self.all.contains(number)) {
             self.all.push(number);

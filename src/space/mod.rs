@@ -5,8 +5,11 @@
 
 mod admit;
 mod applier;
+mod attempt;
+mod change;
 mod clock;
 mod critical_section;
+mod decision;
 mod deferred_release;
 mod denied;
 mod draft;
@@ -22,6 +25,8 @@ mod lock_table;
 mod lookup;
 mod metrics;
 mod open;
+mod overlay;
+mod pending;
 mod prefix_map;
 mod range_index;
 mod read_write_set;
@@ -33,6 +38,7 @@ mod visibility;
 mod wake_queue;
 mod watch_window;
 mod watches;
+mod wide;
 
 pub use admit::{Admit, Epoch};
 pub use denied::Denied;

@@ -61,18 +61,17 @@ impl<T> RangeIndex<T> {
                 KeyRange::Exact(key) => {
                     self.exact.entry(key.clone()).or_default().insert(id, item);
                 }
-                KeyRange::Prefix(prefix) => match self.prefix.get_mut(prefix) {
-                    Some(own) => {
+                KeyRange::Prefix(prefix) => {
+                    if let Some(own) = self.prefix.get_mut(prefix) {
                         own.items.insert(id, item);
+                        continue;
                     }
-                    None => {
-                        let own = PrefixItems {
-                            items: Items::from([(id, item)]),
-                            settled: Cell::new(0),
-                        };
-                        self.prefix.insert(prefix, own);
-                    }
-                },
+                    let own = PrefixItems {
+                        items: Items::from([(id, item)]),
+                        settled: Cell::new(0),
+                    };
+                    self.prefix.insert(prefix, own);
+                }
             }
         }
         self.count += 1;
@@ -127,9 +126,11 @@ impl<T> RangeIndex<T> {
             }
             self.prefix.find_on_way(key, |own| {
                 if own.settled.get() < pass.0 {
-                    // All of them, whatever the first says.
-                    let visited = own.items.values().map(|item| visit(item, key));
-                    if visited.fold(true, |all, one| all && one) {
+                    let mut all = true;
+                    for item in own.items.values() {
+                        all &= visit(item, key);
+                    }
+                    if all {
                         own.settled.set(pass.0);
                     }
                 }

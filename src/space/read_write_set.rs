@@ -236,15 +236,6 @@ impl ReadWriteSet {
             || self.entries.binary_search(key).is_ok()
             || wide.any(|(span, own)| matters(own) && span.contains(key))
     }
-
-    /// Where everything lies that was read or is to be written.
-    pub(crate) fn spans(&self) -> impl Iterator<Item = (Bound<&Key>, Bound<&Key>)> {
-        let written = self.writes.iter().map(|(key, _)| key);
-        let single = self.entries.iter().chain(written);
-        let single = single.map(|key| (Bound::Included(key), Bound::Included(key)));
-        let wide = self.spans.iter().filter_map(|(span, _)| span.bounds());
-        single.chain(wide)
-    }
 }
 
 /// The spans with those of one depth that overlap joined, the deeper ones first; in order among those of one depth.
@@ -359,7 +350,6 @@ mod tests {
         assert_eq!(wide.remove(0), (beneath("d/"), SpanUse::Writes));
         assert_eq!(wide, used);
         assert_eq!(set.writes(), [(key("d"), Effect::ComesOrGoes)]);
-        assert_eq!(set.spans().count(), 3);
     }
 
     fn keys() -> impl Strategy<Value = Key> {

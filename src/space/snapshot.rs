@@ -90,7 +90,7 @@ impl Snapshot {
             self.locked.insert((lease, key.clone()));
         }
         self.unshown += usize::from(in_no_tree(key));
-        self.bytes += weight(key, entry);
+        self.bytes += Self::weight(key, entry);
         self.entries.insert(key.clone(), Arc::clone(entry));
     }
 
@@ -100,8 +100,16 @@ impl Snapshot {
             self.locked.remove(&(lease, key.clone()));
         }
         self.unshown -= usize::from(in_no_tree(key));
-        self.bytes -= weight(key, &entry);
+        self.bytes -= Self::weight(key, &entry);
         Some(entry)
+    }
+
+    /// About how much memory an entry takes, in bytes.
+    pub(crate) fn weight(key: &Key, entry: &Entry) -> u64 {
+        let bytes = key.as_bytes().len() + entry.value().len();
+        u64::try_from(bytes)
+            .unwrap_or(u64::MAX)
+            .saturating_add(ENTRY_BYTES)
     }
 
     /// The last revision at which a deletion may have happened that is not known, or not at its own revision; or was not
@@ -155,13 +163,6 @@ impl Snapshot {
             .take_while(move |(holder, _)| *holder == lease)
             .map(|(_, key)| key)
     }
-}
-
-fn weight(key: &Key, entry: &Entry) -> u64 {
-    let bytes = key.as_bytes().len() + entry.value().len();
-    u64::try_from(bytes)
-        .unwrap_or(u64::MAX)
-        .saturating_add(ENTRY_BYTES)
 }
 
 fn in_no_tree(key: &Key) -> bool {

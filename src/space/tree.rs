@@ -350,6 +350,7 @@ impl Draft<'_> {
             .scan(&prefix)
             .map(|(key, _)| key)
             .filter(|key| key.node().is_some())
+            .take(self.writes_left())
             .cloned()
             .collect();
         if !path.is_empty() {

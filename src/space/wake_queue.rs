@@ -205,7 +205,9 @@ mod tests {
             let woken = Arc::new(AtomicUsize::new(0));
             let all = sleepers(100, &woken).await;
             let mut wakes = queue.commit();
-            all.iter().for_each(|sleeper| wakes.wake(flow(1), sleeper));
+            for sleeper in &all {
+                wakes.wake(flow(1), sleeper);
+            }
             while woken.load(Ordering::Relaxed) < all.len() {
                 tokio::task::yield_now().await;
             }

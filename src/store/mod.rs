@@ -18,6 +18,7 @@ pub mod etcd;
 pub mod kubernetes;
 mod limits;
 mod memory;
+mod order;
 mod sequencer;
 pub mod shared;
 
@@ -26,6 +27,7 @@ pub(crate) use deletion_queue::DeletionQueue;
 pub use error::{CommitError, StoreError};
 pub use limits::Limits;
 pub use memory::MemoryStore;
+pub use order::{Accepted, AcceptedOutcome, CommitOrder, NotAccepted, QueueRoom, Submission};
 
 /// A future returned by a method of a `dyn` trait.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -57,6 +59,12 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Answers after the commit is durable and was delivered. The future may be dropped; the proposal then takes effect or
     /// not, but never in part.
     fn commit(&self, proposal: Proposal) -> BoxFuture<'_, Result<Arc<Commit>, CommitError>>;
+
+    /// The order in which this store accepts, once it is open, where it accepts in order. `None` where outcomes can be unknown
+    /// while later writes succeed: on every shared store.
+    fn order(&self) -> Option<Arc<dyn CommitOrder>> {
+        None
+    }
 
     /// Allows the history at or below these floors to be dropped.
     fn trim(&self, floors: RetentionFloors);

@@ -27,41 +27,61 @@ impl Sequencer {
         Self { revision, entries }
     }
 
+    /// The last revision assigned.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
+    }
+
     /// Turns a proposal into the next commit; a refused proposal changes nothing.
     pub(crate) fn accept(&mut self, proposal: Proposal) -> Result<Commit, CommitError> {
-        let main = self.revision + 1;
+        let commit = number(proposal, self.revision + 1);
+        self.take(&commit)?;
+        Ok(commit)
+    }
+
+    /// Moves on by a commit that was numbered as the next one; a refused commit changes nothing.
+    pub(crate) fn take(&mut self, commit: &Commit) -> Result<(), CommitError> {
+        if commit.revision != self.revision + 1 {
+            return Err(CommitError::Conflict);
+        }
         let mut seen = HashSet::new();
-        let mut changes = Vec::with_capacity(proposal.writes.len());
-        for (sub, write) in (0_u32..).zip(proposal.writes) {
-            let key = match write.target {
-                Target::Key(key) => key,
-                Target::InOrder(parent) => in_order(&parent, main),
-            };
-            let expected = write.before.as_ref().map(|entry| entry.modified);
-            if self.entries.get(&key).copied() != expected || !seen.insert(key.clone()) {
+        for change in &commit.changes {
+            let expected = change.before.as_ref().map(|entry| entry.modified);
+            if self.entries.get(&change.key).copied() != expected || !seen.insert(&change.key) {
                 return Err(CommitError::Conflict);
             }
-            let modified = Revision::new(main, sub);
-            let now = write.put.map(|record| Arc::new(Entry { record, modified }));
-            changes.push(Change {
-                key,
-                now,
-                before: write.before,
-            });
         }
-        self.revision = main;
-        for change in &changes {
+        self.revision = commit.revision;
+        for change in &commit.changes {
             match &change.now {
                 Some(entry) => self.entries.insert(change.key.clone(), entry.modified),
                 None => self.entries.remove(&change.key),
             };
         }
-        Ok(Commit {
-            revision: main,
-            cause: proposal.cause,
-            subject: proposal.subject,
-            changes,
-        })
+        Ok(())
+    }
+}
+
+/// The commit of a proposal with this main revision.
+pub(crate) fn number(proposal: Proposal, main: u64) -> Commit {
+    let numbered = (0_u32..).zip(proposal.writes).map(|(sub, write)| {
+        let key = match write.target {
+            Target::Key(key) => key,
+            Target::InOrder(parent) => in_order(&parent, main),
+        };
+        let modified = Revision::new(main, sub);
+        let now = write.put.map(|record| Arc::new(Entry { record, modified }));
+        Change {
+            key,
+            now,
+            before: write.before,
+        }
+    });
+    Commit {
+        revision: main,
+        cause: proposal.cause,
+        subject: proposal.subject,
+        changes: numbered.collect(),
     }
 }
 

@@ -59,10 +59,15 @@ impl Namespace {
     }
 
     fn create(&self, key: &str, spec: &Value) -> Result<String, String> {
+        self.create_with(key, spec, &[])
+    }
+
+    fn create_with(&self, key: &str, spec: &Value, more: &[&str]) -> Result<String, String> {
         let name = self.named(key, spec["realm"] == "system");
         let object = json!({"apiVersion": "kubekv.io/v1", "kind": "Entry",
             "metadata": {"name": name}, "spec": spec});
-        self.as_editor(&["create", "-f", "-"], &object.to_string())
+        let create = [&["create", "-f", "-"], more].concat();
+        self.as_editor(&create, &object.to_string())
     }
 
     /// The name of the object of a key; any valid one of a record of the gateway's own.
@@ -108,12 +113,8 @@ impl Namespace {
         kubectl(&label, &[]).unwrap();
         let probe = json!({"key": "probe", "realm": "system", "size": 0});
         until("the policy is in force", || {
-            let made = self.create("probe", &probe);
-            if made.is_ok() {
-                let name = self.named("probe", true);
-                self.as_administrator(&["delete", "kv", &name]);
-            }
-            made.is_err()
+            self.create_with("probe", &probe, &["--dry-run=server"])
+                .is_err()
         });
     }
 }
@@ -165,7 +166,9 @@ fn others_edit_entries_but_neither_write_ids_nor_the_gateways_own_records() {
     for own in [leader, lease] {
         let label = json!({"metadata": {"labels": {"a": "c"}}});
         assert_refused(namespace.patch(own, &label), OWN_RECORD);
-        let value = json!({"spec": {"value": "{}"}});
+        // The definition refuses it without a new write id.
+        let mut value = namespace.forged(own);
+        value["spec"]["value"] = json!("{}");
         assert_refused(namespace.patch(own, &value), OWN_RECORD);
         assert_refused(namespace.as_editor(&["delete", "kv", own], ""), OWN_RECORD);
     }
@@ -227,7 +230,7 @@ fn others_edit_entries_but_neither_write_ids_nor_the_gateways_own_records() {
     // The namespace's controller can still empty it.
     let controller = "--as=system:serviceaccount:kube-system:namespace-controller";
     let group = "--as-group=system:serviceaccounts:kube-system";
-    let emptied = [controller, group, "delete", "kv", "--all"];
+    let emptied = [controller, group, "delete", "kv", "--all", "--wait=false"];
     namespace.as_administrator(&emptied);
     assert!(namespace.records("lead").is_empty());
 }

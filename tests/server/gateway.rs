@@ -126,3 +126,51 @@ async fn a_store_that_cannot_be_opened_stops_the_gateway() {
     let error = gateway.ended.await.unwrap().unwrap_err();
     assert!(matches!(error, Error::Store(_)), "{error}");
 }
+
+#[tokio::test]
+async fn what_clients_take_are_shares_of_the_memory_limit() {
+    let mut settings = Settings::default();
+    let limit = "memory-limit";
+    settings.set(limit, "64MiB", SettingOrigin::Flag(limit));
+    let mut gateway = start(config_with("memory:", settings));
+    gateway.stages.recv().await.unwrap();
+    let metrics = ask(gateway.admin, "/metrics").await;
+    let percent = (64 << 20) / 100;
+    for (name, share) in [
+        ("fairness_limit_bytes{budget=\"bodies\"}", 10),
+        ("fairness_limit_bytes{budget=\"answers\"}", 15),
+        ("fairness_limit_bytes{budget=\"watch_queues\"}", 5),
+        ("space_bytes_limit", 45),
+    ] {
+        let line = format!("kubekv_{name} {}\n", percent * share);
+        assert!(metrics.contains(&line), "{line}{metrics}");
+    }
+    assert!(metrics.contains("kubekv_fairness_in_use{work=\"heavy\"} 0\n"));
+    // A keyspace that no longer fits refuses to grow, and can be made smaller.
+    let send = async |method: &str, number: usize, body: &[u8]| {
+        let mut stream = TcpStream::connect(gateway.consul).await.unwrap();
+        let length = body.len();
+        let head = format!(
+            "{method} /v1/kv/k{number} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(body).await.unwrap();
+        rest(&mut stream).await
+    };
+    let value = vec![b'v'; 500_000];
+    let mut written = 0;
+    let refused = loop {
+        let answer = send("PUT", written, &value).await;
+        if !answer.ends_with("true") {
+            break answer;
+        }
+        written += 1;
+        assert!(written * value.len() <= percent * 45, "nothing was refused");
+    };
+    assert!(refused.contains("--memory-limit"), "{refused}");
+    assert!(written * value.len() > percent * 43, "{written}: {refused}");
+    assert!(send("DELETE", 0, b"").await.ends_with("true"));
+    assert!(send("PUT", 0, &value).await.ends_with("true"));
+    gateway.shutdown.send(()).unwrap();
+    gateway.ended.await.unwrap().unwrap();
+}

@@ -2,7 +2,9 @@
 
 #![cfg(test)]
 
+mod accepted;
 mod changes;
+mod held_store;
 mod in_flight;
 mod indexes;
 mod lease_ends;
@@ -10,6 +12,7 @@ mod leases;
 mod trees;
 mod ttl;
 mod watches;
+mod wide;
 
 use std::convert::Infallible;
 use std::time::Duration;

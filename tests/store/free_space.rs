@@ -9,7 +9,7 @@ use kubekv::store::embedded::{EmbeddedOptions, EmbeddedStore};
 use kubekv::store::{CommitError, Store};
 use tokio::sync::mpsc;
 
-use crate::common::{Recorder, look, never, proposal, put, write};
+use crate::common::{Recorder, delete, entry, look, never, proposal, put, write};
 
 /// A file system of its own, in memory.
 struct Tmpfs(PathBuf);
@@ -93,6 +93,72 @@ async fn full_disk_refuses_writes_until_space_is_free() {
     assert_eq!((commit.revision, sink.delivered().len()), (2, 2));
     full.close().await;
     assert_eq!(look(&data).await.unwrap().revision, 2);
+}
+
+/// A file that leaves this many bytes free on the disk.
+fn leave_free(dir: &Path, mebibytes: u64) {
+    let ballast = dir.join("ballast");
+    drop(std::fs::remove_file(&ballast));
+    let space = rustix::fs::statvfs(dir).unwrap();
+    let free = space.f_bavail * space.f_frsize;
+    let length = free - (mebibytes << 20);
+    std::fs::write(&ballast, vec![1; usize::try_from(length).unwrap()]).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs root: tests/run"]
+async fn full_disk_takes_what_empties_it_and_the_gateways_own_records() {
+    let dir = tempfile::tempdir().unwrap();
+    let _tmpfs = Tmpfs::mount(dir.path(), 96);
+    let data = dir.path().join("data");
+    // Growth needs 32 MiB, a rewrite 16, a deletion 8.
+    let full = store(&data, 32);
+    full.open(Recorder::new()).await.unwrap();
+    let key = |name: &str| Key::user(name);
+    let mut made = Vec::new();
+    for name in ["kept", "first", "second"] {
+        let commit = put(&full, &key(name), None, "value").await.unwrap();
+        made.push(entry(&commit, &key(name)));
+    }
+    let [kept, first, second] = &made[..] else {
+        panic!("{made:?}")
+    };
+    let session = Key::system("lease/00000000-0000-0000-0000-000000000001");
+    let commit = put(&full, &session, None, "{}").await.unwrap();
+    let session_before = entry(&commit, &session);
+
+    leave_free(dir.path(), 24);
+    for grows in [
+        put(&full, &key("new"), None, "v").await,
+        put(&full, &key("kept"), Some(kept), "longer value").await,
+        put(&full, &Key::system("lease/new"), None, "{}").await,
+    ] {
+        assert!(is_full(&grows.unwrap_err()));
+    }
+    let beaten = put(&full, &key("kept"), Some(kept), "again").await.unwrap();
+    let kept = entry(&beaten, &key("kept"));
+    delete(&full, &key("first"), first).await.unwrap();
+
+    leave_free(dir.path(), 12);
+    let rewrite = put(&full, &key("kept"), Some(&kept), "other").await;
+    assert!(is_full(&rewrite.unwrap_err()));
+    // The end of a session, and its delay.
+    let end = vec![
+        write(&session, Some(&session_before), None),
+        write(&Key::system("delay/kept"), None, Some("{}")),
+    ];
+    full.commit(proposal(end)).await.unwrap();
+    delete(&full, &key("second"), second).await.unwrap();
+
+    leave_free(dir.path(), 4);
+    let last = delete(&full, &key("kept"), &kept).await;
+    assert!(is_full(&last.unwrap_err()));
+    std::fs::remove_file(dir.path().join("ballast")).unwrap();
+    delete(&full, &key("kept"), &kept).await.unwrap();
+    full.close().await;
+    let opened = look(&data).await.unwrap();
+    let left: Vec<_> = opened.entries.iter().map(|(key, _)| key.clone()).collect();
+    assert_eq!(left, [Key::system("delay/kept")]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -23,7 +23,8 @@ impl DecodedTarget {
         flow: Flow,
         target: &RequestTarget,
     ) -> Result<Self, Overloaded> {
-        let weight = Weight::of_bytes(target.path.len() + target.query().len());
+        // A query is short, or refused without being read.
+        let weight = Weight::of_bytes(target.path.len());
         if weight.is_small() {
             return Ok(Self::decode(target));
         }

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::StatusCode;
 
-use super::reply::Reply;
 use super::weight::Weight;
 use crate::face::go::json_writer;
 use crate::face::gzip;
@@ -82,18 +80,6 @@ pub(super) enum NotMade {
 impl From<Overloaded> for NotMade {
     fn from(overloaded: Overloaded) -> Self {
         Self::Overloaded(overloaded)
-    }
-}
-
-impl From<NotMade> for Reply {
-    fn from(refused: NotMade) -> Self {
-        match refused {
-            NotMade::Overloaded(overloaded) => overloaded.into(),
-            NotMade::TooLong => Self::text(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                format!("the answer would have more than the limit of {MAX_BYTES} bytes"),
-            ),
-        }
     }
 }
 

@@ -9,7 +9,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
-use super::long_answer::{self, BodyForm, LongAnswer, NotMade};
+use super::long_answer::{self, BodyForm, LongAnswer, MAX_BYTES, NotMade};
 use super::weight::Weight;
 use crate::face::list_cache::Encoded;
 use crate::fairness::{Fairness, Overloaded, Reservation};
@@ -66,6 +66,18 @@ impl From<Overloaded> for Reply {
         let seconds = overloaded.retry_after().as_secs().max(1);
         Self::text(StatusCode::TOO_MANY_REQUESTS, overloaded.to_string())
             .header(header::RETRY_AFTER, seconds.into())
+    }
+}
+
+impl From<NotMade> for Reply {
+    fn from(refused: NotMade) -> Self {
+        match refused {
+            NotMade::Overloaded(overloaded) => overloaded.into(),
+            NotMade::TooLong => Self::text(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("the answer would have more than the limit of {MAX_BYTES} bytes"),
+            ),
+        }
     }
 }
 

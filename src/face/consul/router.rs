@@ -16,6 +16,7 @@ use super::path::PathError;
 use super::reply::Reply;
 use super::request::ApiRequest;
 use super::route::{Endpoint, Route};
+use super::weight::Weight;
 use super::{agent, catalog, health, kv, session, status, txn, unsupported};
 use crate::face::go::{Query, QueryError};
 use crate::face::http::RequestTarget;
@@ -48,12 +49,7 @@ async fn serve(State(face): State<Arc<Face>>, request: Request) -> Response {
             let reply = Reply::bad_request("400 Bad Request");
             return plain(reply.header(header::CONNECTION, close));
         }
-        Err(PathError::Dots(path)) => {
-            return match go::redirect_to_clean(&parts.method, &path, target.query.as_deref()) {
-                Some(redirect) => redirect,
-                None => plain(unsupported::dots()),
-            };
-        }
+        Err(PathError::Dots(path)) => return without_dots(&parts.method, &path, &target),
     };
     // A CONNECT that names a host has no path: there is no such page.
     if target.path.is_empty() {
@@ -84,6 +80,16 @@ async fn serve(State(face): State<Arc<Face>>, request: Request) -> Response {
     response
 }
 
+/// The answer to a path with dots.
+fn without_dots(method: &Method, path: &[u8], target: &RequestTarget) -> Response {
+    // A redirect has the path twice, and escaped.
+    if !Weight::of_bytes(path.len() + target.query().len()).is_small() {
+        return plain(unsupported::dots());
+    }
+    let redirect = go::redirect_to_clean(method, path, target.query.as_deref());
+    redirect.unwrap_or_else(|| plain(unsupported::dots()))
+}
+
 /// An answer that no endpoint gave: never compressed.
 fn plain(reply: Reply) -> Response {
     reply.into_response_at_once(BodyForm::PLAIN)
@@ -96,7 +102,7 @@ fn accepted(
     query: Result<Query, QueryError>,
 ) -> Result<Query, Reply> {
     let query = query.map_err(|error| match error {
-        QueryError::TooMany => Reply::bad_request(error.to_string()),
+        QueryError::TooMany | QueryError::TooLong => Reply::bad_request(error.to_string()),
         // Consul logs the reason and sends an empty body.
         QueryError::Escape(_) | QueryError::Semicolon => {
             Reply::empty(StatusCode::INTERNAL_SERVER_ERROR)

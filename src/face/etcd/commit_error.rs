@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::error::{V2Error, V2ErrorCode};
 use super::reply::Reply;
-use crate::face::server::{LeftOut, LogLimit};
+use crate::face::server::{LogLimit, OmittedLines};
 use crate::space::{ChangeError, Denied};
 use crate::store;
 
@@ -28,7 +28,7 @@ pub(super) fn reply(error: ChangeError<V2Error>, revision: u64) -> Reply {
             static LIMIT: LogLimit = LogLimit::new();
             // Whose write it was is not known here: all clients share the limit.
             let all = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-            if let Some(LeftOut(left_out)) = LIMIT.permit(all) {
+            if let Some(OmittedLines(left_out)) = LIMIT.permit(all) {
                 tracing::warn!(error = %failed, left_out, "could not write for an etcd client; the client gets error 300 and may retry");
             }
             let cause = format!("etcdserver: {failed}");

@@ -234,6 +234,7 @@ impl Http1 {
     async fn call_face(&self, head: Head) -> Result<(Response<Body>, RequestInFlight), Broken> {
         let method = service::method_label(&head.method);
         let mut in_flight = RequestInFlight::begin(&self.server, method);
+        let has_body = !head.framing.is_done();
         if let Err((overloaded, answer)) = self.begin_body(head.framing) {
             return Ok((
                 overload_answer(answer, overloaded, &mut in_flight),
@@ -261,7 +262,8 @@ impl Http1 {
         );
         let (answer, mut in_flight) = self.while_connected(answered).await??;
         // The face is done with the body, which counts no longer.
-        let budget = self.shared.bodies.as_ref().and_then(|(_, answer)| {
+        let bodies = self.shared.bodies.as_ref().filter(|_| has_body);
+        let budget = bodies.and_then(|(_, answer)| {
             let budget = self.buffers.lock().budget.take()?;
             Some((budget.refused()?, *answer))
         });

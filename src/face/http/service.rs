@@ -12,7 +12,7 @@ use tracing::Instrument;
 use super::no_fault::NoFault;
 use super::redact;
 use super::target::RequestTarget;
-use crate::face::server::{LeadershipLost, LeftOut, LogLimit, RequestInFlight, ServerContext};
+use crate::face::server::{LeadershipLost, LogLimit, OmittedLines, RequestInFlight, ServerContext};
 
 /// The limit of lines about faults.
 static FAULTS: LogLimit = LogLimit::new();
@@ -73,10 +73,10 @@ pub(super) async fn answer(
         let is_fault = response.status().is_server_error() && is_fault;
         // A client can ask for what is answered with an error as fast as it can send.
         match is_fault.then(|| FAULTS.permit(peer.ip())).flatten() {
-            Some(LeftOut(left_out)) if has_span => {
+            Some(OmittedLines(left_out)) if has_span => {
                 tracing::warn!(status, micros, left_out, "answered");
             }
-            Some(LeftOut(left_out)) => {
+            Some(OmittedLines(left_out)) => {
                 // The fields of the span, which is disabled.
                 let path = redact::target(&target);
                 tracing::warn!(face, method, %peer, path, status, micros, left_out, "answered");

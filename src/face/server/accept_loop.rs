@@ -14,7 +14,7 @@ use super::backoff::AcceptBackoff;
 use super::connection::Connection;
 use super::context::ServerContext;
 use super::leadership::LeadershipCheck;
-use super::log_limit::{LeftOut, LogLimit};
+use super::log_limit::{LogLimit, OmittedLines};
 use super::metrics::{FaceLabel, RefusedLabels, ServerMetrics};
 use super::permits::{ConnectionPermit, ConnectionPermits, TooMany};
 use super::protocol::Protocol;
@@ -181,7 +181,7 @@ impl Server {
         if let (TooMany::OfClient { .. }, Some(words)) = (why, protocol.too_many_connections()) {
             arrival.stream.write_last(words);
         }
-        if let Some(LeftOut(left_out)) = LIMIT.permit(peer.ip()) {
+        if let Some(OmittedLines(left_out)) = LIMIT.permit(peer.ip()) {
             tracing::warn!(face, %peer, left_out, "connection refused: {why}");
         }
     }

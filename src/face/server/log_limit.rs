@@ -46,7 +46,7 @@ impl LogLimit {
 
     /// Whether a line about a client with this address may be written now; and if so, how many were left out before it, where
     /// some were.
-    pub fn permit(&self, client: IpAddr) -> Option<LeftOut> {
+    pub fn permit(&self, client: IpAddr) -> Option<OmittedLines> {
         let mut hasher = DefaultHasher::new();
         Flow::of_address(client).hash(&mut hasher);
         let hash = usize::try_from(hasher.finish() & 0xffff).unwrap_or_default() % SLOTS;
@@ -62,7 +62,7 @@ impl LogLimit {
         }
         slot.lines += 1;
         let left_out = std::mem::take(&mut slot.left_out);
-        Some(LeftOut((left_out > 0).then_some(left_out)))
+        Some(OmittedLines((left_out > 0).then_some(left_out)))
     }
 }
 
@@ -74,7 +74,7 @@ impl Default for LogLimit {
 
 /// How many lines were left out before one; nothing where none was. The field `left_out` of that line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LeftOut(pub Option<u64>);
+pub struct OmittedLines(pub Option<u64>);
 
 #[cfg(test)]
 mod tests {
@@ -87,9 +87,9 @@ mod tests {
         let written = (0..90_000).filter(|_| LIMIT.permit(one).is_some()).count();
         assert_eq!(written, 10);
         // Another client's lines are still written.
-        assert_eq!(LIMIT.permit(other), Some(LeftOut(None)));
+        assert_eq!(LIMIT.permit(other), Some(OmittedLines(None)));
         tokio::time::advance(PERIOD).await;
-        assert_eq!(LIMIT.permit(one), Some(LeftOut(Some(89_990))));
-        assert_eq!(LIMIT.permit(one), Some(LeftOut(None)));
+        assert_eq!(LIMIT.permit(one), Some(OmittedLines(Some(89_990))));
+        assert_eq!(LIMIT.permit(one), Some(OmittedLines(None)));
     }
 }

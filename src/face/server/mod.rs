@@ -24,7 +24,7 @@ pub use arrival::Arrival;
 pub use connection::Connection;
 pub use context::ServerContext;
 pub use leadership::{LeadershipCheck, LeadershipLost};
-pub use log_limit::{LeftOut, LogLimit};
+pub use log_limit::{LogLimit, OmittedLines};
 pub use metrics::ServerMetrics;
 pub use permits::{ConnectionPermit, ConnectionPermits, TooMany};
 pub use protocol::{Protocol, Serving};

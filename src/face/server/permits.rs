@@ -6,6 +6,7 @@
 //! all the same, the oldest connection that has sent nothing yet, of the client that holds the most, gives way to a client
 //! that holds fewer. Connections that have sent something are never closed for others.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -132,7 +133,8 @@ impl Open {
     fn make_one_give_way(&mut self, held: usize) -> bool {
         let silent = self.clients.values_mut();
         let silent = silent.filter(|client| !client.silent.is_empty());
-        let greediest = silent.max_by_key(|client| client.count);
+        let oldest = |client: &ClientConnections| client.silent.keys().next().copied();
+        let greediest = silent.max_by_key(|client| (client.count, oldest(client).map(Reverse)));
         let Some(client) = greediest.filter(|client| client.count > held + 1) else {
             return false;
         };

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
+use socket2::SockRef;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -24,7 +25,7 @@ use super::proxy_header;
 use super::splice::{self, RequestActivity};
 use crate::config::ConnectionsPerAddress;
 use crate::face::server::{
-    Arrival, Connection, ConnectionPermits, LeftOut, LogLimit, TooMany, configure_socket,
+    Arrival, Connection, ConnectionPermits, LogLimit, OmittedLines, TooMany, configure_socket,
 };
 use crate::gateway::faces;
 use crate::model::FaceName;
@@ -151,7 +152,7 @@ impl Forwarder {
             // The client may be gone, or read nothing.
             let _written = stream.try_write(words);
         }
-        if let Some(LeftOut(left_out)) = LIMIT.permit(peer.ip()) {
+        if let Some(OmittedLines(left_out)) = LIMIT.permit(peer.ip()) {
             tracing::warn!(face = face.as_str(), %peer, left_out, "connection refused: {why}");
         }
     }
@@ -267,6 +268,8 @@ impl Forwarder {
         tokio::select! {
             ended = splice::run(&mut stream, &mut leader, &activity) => {
                 if let Err(error) = ended {
+                    // A reset: a regular end would wait behind what the leader does not read, and the leader would not see it.
+                    let _set = SockRef::from(leader.get_ref().0).set_linger(Some(Duration::ZERO));
                     tracing::debug!(face = face.as_str(), peer = %ends.peer, %error, "connection broken");
                 }
             }

@@ -5,6 +5,7 @@
 //! of the same address where that one has too many, else of the address that has the most. A gateway needs some milliseconds,
 //! so it is through long before thousands of silent connections have pushed it out.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -65,8 +66,10 @@ impl Handshakes {
 }
 
 impl Table {
+    /// The address that has the most; of several, the one whose oldest is the oldest of all.
     fn greediest(&self) -> Option<Flow> {
-        let most = self.addresses.iter().max_by_key(|(_, all)| all.len());
+        let rank = |all: &BTreeMap<_, _>| (all.len(), all.keys().next().copied().map(Reverse));
+        let most = self.addresses.iter().max_by_key(|(_, all)| rank(all));
         most.map(|(address, _)| *address)
     }
 

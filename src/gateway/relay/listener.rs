@@ -16,7 +16,7 @@ use super::certificate::{self, RelayCertificate};
 use super::handshakes::Handshakes;
 use super::metrics::{RelayLabel, RelayMetrics};
 use super::proxy_header;
-use crate::face::server::{Arrival, LeftOut, LogLimit, Stopping, configure_socket};
+use crate::face::server::{Arrival, LogLimit, OmittedLines, Stopping, configure_socket};
 use crate::model::FaceName;
 use crate::store::shared::Members;
 
@@ -95,7 +95,7 @@ impl RelayListener {
             }
             Err(error) => {
                 self.metrics.rejected.inc();
-                if let Some(LeftOut(left_out)) = LIMIT.permit(peer.ip()) {
+                if let Some(OmittedLines(left_out)) = LIMIT.permit(peer.ip()) {
                     tracing::warn!(%peer, %error, left_out, "a connection to the relay port was rejected");
                 }
             }

@@ -42,7 +42,8 @@ impl RequestActivity {
     }
 }
 
-/// Carries bytes until one side ends or breaks: HTTP has no use for a half-open connection.
+/// Carries bytes until one side ends or breaks: HTTP has no use for a half-open connection. After an error nothing is left to
+/// deliver to the leader.
 pub(super) async fn run(
     client: &mut TcpStream,
     leader: &mut (impl AsyncRead + AsyncWrite + Unpin),
@@ -76,18 +77,22 @@ async fn carry_requests(
         tokio::select! {
             biased;
             written = write => written?,
-            ended = closed(&client) => return ended,
+            () = closed(&client) => {
+                let gone = "the client is gone, and the leader reads none of what it sent";
+                return Err(io::Error::new(io::ErrorKind::ConnectionAborted, gone));
+            }
         }
     }
 }
 
 /// Returns when the client has closed its side, although bytes from it wait for the leader: checked once in a while, and
 /// never while the bytes go on at once.
-async fn closed(client: &ReadHalf<'_>) -> io::Result<()> {
+async fn closed(client: &ReadHalf<'_>) {
     loop {
         tokio::time::sleep(CHECK).await;
-        if client.ready(Interest::READABLE).await?.is_read_closed() {
-            return Ok(());
+        let ready = client.ready(Interest::READABLE).await;
+        if ready.is_ok_and(|ready| ready.is_read_closed()) {
+            return;
         }
     }
 }

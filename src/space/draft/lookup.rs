@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Draft;
 use crate::model::{Entry, Key, KeyRange};
 use crate::space::lookup::{Lookup, Scan};
+use crate::space::overlay::overlay;
 use crate::space::read_write_set::{Depth, Span};
 
 impl Lookup for Draft<'_> {
@@ -48,7 +49,7 @@ impl Draft<'_> {
             return own.shown.as_ref();
         }
         self.note_read(Span::key(key), Depth::Entries);
-        self.base.entries.get(key)
+        self.base.get(key)
     }
 
     /// As [`Lookup::scan_from`], of hidden keys as well.
@@ -82,40 +83,16 @@ impl Draft<'_> {
         found
     }
 
-    /// The stored entries with the draft's own laid over them.
+    /// The entries decided on, with the draft's own laid over them.
     fn merged(&self, from: &Key, end: Bound<Key>) -> Scan<'_> {
         let bounds = (Bound::Included(from.clone()), end);
         if bound_is_empty(&bounds) {
             return Box::new(std::iter::empty());
         }
-        let mut stored = self.base.entries.range(bounds.clone()).peekable();
-        let mut own = self.written.range(bounds).peekable();
-        Box::new(std::iter::from_fn(move || {
-            loop {
-                let own_first = match (own.peek(), stored.peek()) {
-                    (None, None) => return None,
-                    (Some(_), None) => true,
-                    (None, Some(_)) => false,
-                    (Some((written, _)), Some((there, _))) => {
-                        if written == there {
-                            // The draft's own version stands for the stored one.
-                            stored.next();
-                            true
-                        } else {
-                            written < there
-                        }
-                    }
-                };
-                if !own_first {
-                    return stored.next();
-                }
-                if let Some((key, written)) = own.next()
-                    && let Some(entry) = &written.shown
-                {
-                    return Some((key, entry));
-                }
-            }
-        }))
+        let own = self.written.range(bounds.clone());
+        let own = own.map(|(key, written)| (key, written.shown.as_ref()));
+        let entries = overlay(self.base.range(bounds), own);
+        Box::new(entries.take_while(|_| self.scans_on()))
     }
 }
 

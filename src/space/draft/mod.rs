@@ -3,15 +3,15 @@
 mod lookup;
 mod rights;
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::denied::Denied;
 use super::lookup::Lookup;
+use super::pending::PendingSnapshot;
 use super::read_write_set::{Depth, Effect, ReadWriteSet, Span};
-use super::snapshot::Snapshot;
 use super::visibility::Visibility;
 use crate::model::{
     Cause, Deadline, Entry, Key, KeyRange, Principal, Proposal, Record, Revision, Target, Write,
@@ -19,6 +19,23 @@ use crate::model::{
 
 /// The main revision that entries written by a draft show until the store has given them one.
 pub const PENDING: u64 = u64::MAX;
+
+/// How much a decision may do. One that does more is stopped: scans end and writes are left out, and its answer is not
+/// used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DraftBounds {
+    /// The most writes.
+    pub(crate) writes: usize,
+    /// The most entries that scans pass over.
+    pub(crate) scanned: usize,
+}
+
+/// How much a decision has done.
+#[derive(Debug, Default)]
+struct DraftWork {
+    scanned: Cell<usize>,
+    exceeded: Cell<bool>,
+}
 
 /// What a decision reads from and writes to.
 ///
@@ -29,44 +46,44 @@ pub const PENDING: u64 = u64::MAX;
 /// whatever is decided after: the answer must not tell whether the key is there. Scans leave out what is hidden.
 #[derive(Debug)]
 pub struct Draft<'a> {
-    base: &'a Snapshot,
+    base: PendingSnapshot<'a>,
     now_ms: i64,
     principal: &'a Principal,
     visibility: Visibility,
+    bounds: DraftBounds,
+    work: DraftWork,
     forbidden: OnceCell<Denied>,
     reads: RefCell<Vec<(Span, Depth)>>,
-    writes: Vec<Pending>,
+    writes: Vec<Write>,
     written: BTreeMap<Key, Written>,
     cause: Cause,
     subject: Option<Key>,
-}
-
-#[derive(Debug)]
-struct Pending {
-    target: Target,
-    before: Option<Arc<Entry>>,
-    put: Option<Record>,
 }
 
 /// What the draft shows of a key it has written.
 #[derive(Debug)]
 struct Written {
     write: usize,
+    /// Whether there was an entry before.
+    existed: bool,
     shown: Option<Arc<Entry>>,
 }
 
 impl<'a> Draft<'a> {
     pub(crate) fn new(
-        base: &'a Snapshot,
+        base: PendingSnapshot<'a>,
         now_ms: i64,
         principal: &'a Principal,
         visibility: Visibility,
+        bounds: DraftBounds,
     ) -> Self {
         Self {
             base,
             now_ms,
             principal,
             visibility,
+            bounds,
+            work: DraftWork::default(),
             forbidden: OnceCell::new(),
             reads: RefCell::default(),
             writes: Vec::new(),
@@ -78,7 +95,13 @@ impl<'a> Draft<'a> {
 
     /// The revision that is being decided on.
     pub fn revision(&self) -> u64 {
-        self.base.revision
+        self.base.revision()
+    }
+
+    /// About how much memory all entries took before this change, in bytes: keys, values and a constant for each. The guard
+    /// refuses by it what makes the keyspace too large.
+    pub fn keyspace_bytes(&self) -> u64 {
+        self.base.bytes()
     }
 
     /// About how much memory all entries took before this change, in bytes: keys, values and a constant for each. The guard
@@ -127,7 +150,10 @@ impl<'a> Draft<'a> {
     pub fn put_in_order(&mut self, parent: &Key, record: Record) {
         // Which name it will have is not known yet.
         self.asks_for_all(&KeyRange::Prefix(parent.clone()));
-        self.writes.push(Pending {
+        if self.stops() {
+            return;
+        }
+        self.writes.push(Write {
             target: Target::InOrder(parent.clone()),
             before: None,
             put: Some(record),
@@ -143,7 +169,11 @@ impl<'a> Draft<'a> {
     /// Deletes every entry whose key begins with `prefix`.
     pub fn delete_all(&mut self, prefix: &Key) {
         self.asks_for_all(&KeyRange::Prefix(prefix.clone()));
-        let keys: Vec<Key> = self.scan(prefix).map(|(key, _)| key.clone()).collect();
+        let keys: Vec<Key> = self
+            .scan(prefix)
+            .take(self.writes_left())
+            .map(|(key, _)| key.clone())
+            .collect();
         for key in &keys {
             self.remove(key);
         }
@@ -183,43 +213,77 @@ impl<'a> Draft<'a> {
         });
         if let Some(own) = self.written.get_mut(key) {
             own.shown = shown;
-            if let Some(pending) = self.writes.get_mut(own.write) {
-                pending.put = put;
+            if let Some(write) = self.writes.get_mut(own.write) {
+                write.put = put;
             }
             return;
         }
-        let write = self.writes.len();
-        self.writes.push(Pending {
+        if self.stops() {
+            return;
+        }
+        let before = self.base.get(key).cloned();
+        let own = Written {
+            write: self.writes.len(),
+            existed: before.is_some(),
+            shown,
+        };
+        self.writes.push(Write {
             target: Target::Key(key.clone()),
-            before: self.base.entries.get(key).cloned(),
+            before,
             put,
         });
-        self.written.insert(key.clone(), Written { write, shown });
+        self.written.insert(key.clone(), own);
     }
 
-    pub(crate) fn base(&self) -> &Snapshot {
+    pub(crate) fn base(&self) -> PendingSnapshot<'a> {
         self.base
+    }
+
+    /// One more than the writes that may still be made: whoever collects what to write needs no more, as the decision is
+    /// stopped then.
+    pub(crate) fn writes_left(&self) -> usize {
+        let left = self.bounds.writes.saturating_sub(self.writes.len());
+        left.saturating_add(1)
+    }
+
+    /// Whether the decision did more than it may. What it came to means nothing then.
+    pub(crate) fn is_exceeded(&self) -> bool {
+        self.work.exceeded.get()
+    }
+
+    /// Whether one more write is too much.
+    fn stops(&self) -> bool {
+        if self.writes.len() >= self.bounds.writes {
+            self.work.exceeded.set(true);
+        }
+        self.is_exceeded()
+    }
+
+    /// Whether a scan may pass over one more entry.
+    fn scans_on(&self) -> bool {
+        let scanned = self.work.scanned.get().saturating_add(1);
+        self.work.scanned.set(scanned);
+        if scanned > self.bounds.scanned {
+            self.work.exceeded.set(true);
+        }
+        !self.is_exceeded()
     }
 
     fn note_read(&self, span: Span, depth: Depth) {
         self.reads.borrow_mut().push((span, depth));
     }
 
-    /// What was read and what will be written.
-    pub(crate) fn read_write_set(&self) -> ReadWriteSet {
+    /// What was read and what will be written. The draft is not used any more.
+    pub(crate) fn take_read_write_set(&mut self) -> ReadWriteSet {
         let writes = self.written.iter().map(|(key, own)| {
-            let before = self
-                .writes
-                .get(own.write)
-                .is_some_and(|write| write.before.is_some());
-            let effect = if before && own.shown.is_some() {
+            let effect = if own.existed && own.shown.is_some() {
                 Effect::Changes
             } else {
                 Effect::ComesOrGoes
             };
             (key.clone(), effect)
         });
-        ReadWriteSet::new(self.reads.borrow().clone(), writes.collect())
+        ReadWriteSet::new(self.reads.take(), writes.collect())
     }
 
     /// Whether something was written and removed again. A transaction that shows it names the next revision, which must not
@@ -227,25 +291,82 @@ impl<'a> Draft<'a> {
     pub(crate) fn undid(&self) -> bool {
         self.writes
             .iter()
-            .any(|pending| pending.before.is_none() && pending.put.is_none())
+            .any(|write| write.before.is_none() && write.put.is_none())
     }
 
-    /// The writes, less those that change nothing.
-    pub(crate) fn proposal(&self) -> Proposal {
-        let writes = self
-            .writes
-            .iter()
-            .filter(|pending| pending.before.is_some() || pending.put.is_some())
-            .map(|pending| Write {
-                target: pending.target.clone(),
-                before: pending.before.clone(),
-                put: pending.put.clone(),
-            })
-            .collect();
+    /// The writes, less those that change nothing. The draft goes on to show what it wrote, and writes nothing more.
+    pub(crate) fn take_proposal(&mut self) -> Proposal {
+        let mut writes = std::mem::take(&mut self.writes);
+        writes.retain(|write| write.before.is_some() || write.put.is_some());
         Proposal {
             cause: self.cause,
             subject: self.subject.clone(),
             writes,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Commit;
+    use crate::space::pending::PendingCommits;
+    use crate::space::snapshot::Snapshot;
+
+    /// A snapshot of so many entries, all under `a/`.
+    fn snapshot(count: u64) -> Snapshot {
+        let mut snapshot = Snapshot::default();
+        let change = |n: u64| crate::model::Change {
+            key: Key::user(format!("a/{n:04}")),
+            now: Some(Arc::new(Entry {
+                record: Record::default(),
+                modified: Revision::new(1, 0),
+            })),
+            before: None,
+        };
+        snapshot.apply(&Commit {
+            revision: 1,
+            cause: Cause::Set,
+            subject: None,
+            changes: (0..count).map(change).collect(),
+        });
+        snapshot
+    }
+
+    fn draft(base: PendingSnapshot<'_>, writes: usize, scanned: usize) -> Draft<'_> {
+        let bounds = DraftBounds { writes, scanned };
+        Draft::new(base, 0, &Principal::Anonymous, Visibility::All, bounds)
+    }
+
+    #[test]
+    fn what_is_too_much_is_stopped_at_once() {
+        let (snapshot, none) = (snapshot(1_000), PendingCommits::default());
+        let base = PendingSnapshot::new(&snapshot, &none);
+        type Delete = fn(&mut Draft<'_>);
+        let deletes: [Delete; 2] = [
+            |draft| draft.delete_all(&Key::user("a/")),
+            |draft| {
+                draft.delete_tree("a");
+            },
+        ];
+        for delete in deletes {
+            let mut draft = draft(base, 10, usize::MAX);
+            delete(&mut draft);
+            assert!(draft.is_exceeded());
+            assert!(draft.work.scanned.get() <= 11, "{:?}", draft.work);
+            assert_eq!(draft.writes.len(), 10);
+        }
+        let mut fits = draft(base, 1_000, usize::MAX);
+        fits.delete_all(&Key::user("a/"));
+        assert!(!fits.is_exceeded());
+        assert_eq!(fits.take_proposal().writes.len(), 1_000);
+    }
+
+    #[test]
+    fn a_scan_ends_where_it_may_go_no_further() {
+        let (snapshot, none) = (snapshot(1_000), PendingCommits::default());
+        let draft = draft(PendingSnapshot::new(&snapshot, &none), 10, 100);
+        assert_eq!(draft.scan(&Key::user("a/")).count(), 100);
+        assert!(draft.is_exceeded());
     }
 }

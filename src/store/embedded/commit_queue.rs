@@ -1,17 +1,19 @@
-//! The commit queue: proposals that wait for the writer, bounded in number and bytes.
+//! The commit queue: proposals that wait for the writer in the order of acceptance, bounded in number and bytes.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Semaphore, TryAcquireError, oneshot};
 
+use super::limits::measure;
 use crate::model::{Commit, Proposal};
-use crate::store::{CommitError, RetentionFloors};
-
-/// The outcome of a proposal.
-pub(super) type CommitOutcome = Result<Arc<Commit>, CommitError>;
+use crate::store::sequencer::number;
+use crate::store::{
+    Accepted, AcceptedOutcome, BoxFuture, CommitError, CommitOrder, NotAccepted, QueueRoom,
+    RetentionFloors, Submission,
+};
 
 /// The bytes that one permit stands for.
 const PERMIT_BYTES: usize = 1024;
@@ -25,37 +27,63 @@ const GROUP_COUNT: usize = 1024;
 /// The bytes after which a group takes no more proposals.
 const GROUP_BYTES: usize = 8 << 20;
 
-/// A proposal, and the reply to its caller.
+/// A request to the writer, and the reply to its caller.
 #[derive(Debug)]
 pub(super) struct QueuedCommit {
-    proposal: Proposal,
+    request: Request,
+    /// Whether it was decided on what was accepted before it, and so fails with it.
+    in_order: bool,
     bytes: usize,
     reply: PendingReply,
 }
 
+/// What the writer is asked for.
+#[derive(Debug)]
+pub(super) enum Request {
+    /// To make a commit durable that was numbered when it was accepted.
+    Numbered(Arc<Commit>),
+    /// To number a proposal and make it durable.
+    Proposal(Proposal),
+    /// To answer when everything before is durable.
+    Barrier,
+}
+
 impl QueuedCommit {
-    /// About how many bytes the proposal takes in the journal.
+    /// About how many bytes it takes in the journal.
     pub(super) fn bytes(&self) -> u64 {
         u64::try_from(self.bytes).unwrap_or(u64::MAX)
     }
 
-    /// The proposal, and the reply to its caller.
-    pub(super) fn split(self) -> (Proposal, PendingReply) {
-        (self.proposal, self.reply)
+    /// Whether it fails with what was accepted before it.
+    pub(super) fn is_in_order(&self) -> bool {
+        self.in_order
+    }
+
+    /// Whether it takes a revision.
+    fn is_commit(&self) -> bool {
+        match self.request {
+            Request::Numbered(_) | Request::Proposal(_) => true,
+            Request::Barrier => false,
+        }
+    }
+
+    /// What is asked for, and the reply to its caller.
+    pub(super) fn split(self) -> (Request, PendingReply) {
+        (self.request, self.reply)
     }
 }
 
 /// The caller that waits for an outcome.
 #[derive(Debug)]
 pub(super) struct PendingReply {
-    answer: oneshot::Sender<CommitOutcome>,
+    answer: oneshot::Sender<AcceptedOutcome>,
     /// Held until the answer: proposals in flight count too.
-    _permit: OwnedSemaphorePermit,
+    _room: QueueRoom,
 }
 
 impl PendingReply {
     /// Sends the outcome. The caller may have gone.
-    pub(super) fn send(self, outcome: CommitOutcome) {
+    pub(super) fn send(self, outcome: AcceptedOutcome) {
         drop(self.answer.send(outcome));
     }
 }
@@ -63,23 +91,38 @@ impl PendingReply {
 /// The writer's next work.
 #[derive(Debug)]
 pub(super) enum NextWork {
-    /// Proposals to commit, in order.
+    /// Requests to fulfil, in order.
     Group(Vec<QueuedCommit>),
-    /// No proposal came in time.
+    /// No request came in time.
     Idle,
     /// The queue is closed and empty.
     Closed,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct QueueState {
     requests: VecDeque<QueuedCommit>,
     floors: Option<RetentionFloors>,
     /// Why the queue is closed.
     closed: Option<String>,
+    /// See [`CommitOrder`].
+    generation: u64,
+    /// Whether proposals are accepted in order now.
+    accepting: bool,
+    /// The last revision assigned, if everything accepted becomes durable.
+    revision: u64,
 }
 
-/// The queue between the store's callers and its writer.
+impl QueueState {
+    fn push(&mut self, queued: QueuedCommit, wake: &Condvar) {
+        self.requests.push_back(queued);
+        if self.requests.len() == 1 {
+            wake.notify_one();
+        }
+    }
+}
+
+/// The queue between the store's callers and its writer: it accepts in the order in which the writer writes.
 #[derive(Debug)]
 pub(super) struct CommitQueue {
     state: Mutex<QueueState>,
@@ -88,10 +131,17 @@ pub(super) struct CommitQueue {
 }
 
 impl CommitQueue {
-    /// An empty queue.
-    pub(super) fn new() -> Self {
+    /// An empty queue; the first commit gets the revision after this one.
+    pub(super) fn new(revision: u64) -> Self {
         Self {
-            state: Mutex::default(),
+            state: Mutex::new(QueueState {
+                requests: VecDeque::new(),
+                floors: None,
+                closed: None,
+                generation: 1,
+                accepting: true,
+                revision,
+            }),
             wake: Condvar::new(),
             permits: Arc::new(Semaphore::new(
                 usize::try_from(PERMITS).unwrap_or(usize::MAX),
@@ -99,37 +149,55 @@ impl CommitQueue {
         }
     }
 
-    /// Adds a proposal, once there are enough permits, and returns the receiver of its outcome.
+    /// Adds a proposal that rests on nothing but its preconditions, once there is room, and returns the receiver of its
+    /// outcome.
     pub(super) async fn submit(
         &self,
         proposal: Proposal,
         bytes: usize,
-    ) -> Result<oneshot::Receiver<CommitOutcome>, CommitError> {
-        let closed = || CommitError::Unavailable("the store is closed".to_owned());
-        let permits = u32::try_from(1 + bytes / PERMIT_BYTES)
-            .unwrap_or(PERMITS)
-            .min(PERMITS);
-        let permit = Arc::clone(&self.permits)
-            .acquire_many_owned(permits)
-            .await
-            .map_err(|_| closed())?;
+    ) -> Result<oneshot::Receiver<AcceptedOutcome>, CommitError> {
+        let room = self.room(bytes).await?;
         let (answer, outcome) = oneshot::channel();
         let mut state = self.state.lock();
         if let Some(why) = &state.closed {
             return Err(CommitError::Unavailable(why.clone()));
         }
-        state.requests.push_back(QueuedCommit {
-            proposal,
+        state.revision += 1;
+        let queued = QueuedCommit {
+            request: Request::Proposal(proposal),
+            in_order: false,
             bytes,
             reply: PendingReply {
                 answer,
-                _permit: permit,
+                _room: room,
             },
-        });
-        if state.requests.len() == 1 {
-            self.wake.notify_one();
-        }
+        };
+        state.push(queued, &self.wake);
         Ok(outcome)
+    }
+
+    /// Begins a new generation after this revision, because something accepted was refused, and takes out what was accepted
+    /// after it and fails with it. Called when everything up to this revision is delivered.
+    pub(super) fn restart(&self, revision: u64, accepting: bool) -> Vec<PendingReply> {
+        let mut state = self.state.lock();
+        let (failed, left): (VecDeque<_>, VecDeque<_>) =
+            state.requests.drain(..).partition(|queued| queued.in_order);
+        let commits = left.iter().filter(|queued| queued.is_commit()).count();
+        state.requests = left;
+        state.generation += 1;
+        state.accepting = accepting;
+        state.revision = revision.saturating_add(u64::try_from(commits).unwrap_or(u64::MAX));
+        failed.into_iter().map(|queued| queued.reply).collect()
+    }
+
+    /// Accepts in order again.
+    pub(super) fn resume(&self) {
+        self.state.lock().accepting = true;
+    }
+
+    /// Whether proposals are accepted in order.
+    pub(super) fn is_accepting(&self) -> bool {
+        self.state.lock().accepting
     }
 
     /// Sets the floors that history may be trimmed to. The writer trims with its next group, or when it is idle.
@@ -183,4 +251,103 @@ impl CommitQueue {
     pub(super) fn take_retention_floors(&self) -> Option<RetentionFloors> {
         self.state.lock().floors.take()
     }
+}
+
+impl CommitOrder for CommitQueue {
+    fn generation(&self) -> Option<u64> {
+        let state = self.state.lock();
+        state.accepting.then_some(state.generation)
+    }
+
+    fn accept(
+        &self,
+        generation: u64,
+        submission: Submission,
+        room: Option<QueueRoom>,
+    ) -> Result<Accepted, NotAccepted> {
+        let (bytes, permits) = match &submission {
+            Submission::Small(proposal) | Submission::Wide(proposal) => {
+                let bytes = measure(proposal).map_err(NotAccepted::Failed)?;
+                (bytes, permits_for(bytes))
+            }
+            Submission::Barrier => (0, 0),
+        };
+        let room = self.room_now(bytes, permits, room)?;
+        let (answer, outcome) = oneshot::channel();
+        let mut state = self.state.lock();
+        if let Some(why) = &state.closed {
+            let closed = CommitError::Unavailable(why.clone());
+            return Err(NotAccepted::Failed(closed));
+        }
+        if !state.accepting || state.generation != generation {
+            return Err(NotAccepted::Superseded);
+        }
+        state.revision += match submission {
+            Submission::Small(_) | Submission::Wide(_) => 1,
+            Submission::Barrier => 0,
+        };
+        let revision = state.revision;
+        let (request, commit) = match submission {
+            Submission::Small(proposal) => {
+                let commit = Arc::new(number(proposal, revision));
+                (Request::Numbered(Arc::clone(&commit)), Some(commit))
+            }
+            Submission::Wide(proposal) => (Request::Proposal(proposal), None),
+            Submission::Barrier => (Request::Barrier, None),
+        };
+        let queued = QueuedCommit {
+            request,
+            in_order: true,
+            bytes,
+            reply: PendingReply {
+                answer,
+                _room: room,
+            },
+        };
+        state.push(queued, &self.wake);
+        Ok(Accepted {
+            revision,
+            commit,
+            outcome,
+        })
+    }
+
+    fn room(&self, bytes: usize) -> BoxFuture<'_, Result<QueueRoom, CommitError>> {
+        Box::pin(async move {
+            let permits = Arc::clone(&self.permits).acquire_many_owned(permits_for(bytes));
+            let closed = |_| CommitError::Unavailable("the store is closed".to_owned());
+            permits.await.map(QueueRoom).map_err(closed)
+        })
+    }
+}
+
+impl CommitQueue {
+    /// The room that was waited for, if it is enough, or what is free now.
+    fn room_now(
+        &self,
+        bytes: usize,
+        permits: u32,
+        room: Option<QueueRoom>,
+    ) -> Result<QueueRoom, NotAccepted> {
+        let enough =
+            |room: &QueueRoom| u32::try_from(room.0.num_permits()).is_ok_and(|own| own >= permits);
+        if let Some(room) = room.filter(enough) {
+            return Ok(room);
+        }
+        match Arc::clone(&self.permits).try_acquire_many_owned(permits) {
+            Ok(permits) => Ok(QueueRoom(permits)),
+            Err(TryAcquireError::NoPermits) => Err(NotAccepted::NoRoom(bytes)),
+            Err(TryAcquireError::Closed) => {
+                let closed = CommitError::Unavailable("the store is closed".to_owned());
+                Err(NotAccepted::Failed(closed))
+            }
+        }
+    }
+}
+
+/// How many permits a proposal of so many bytes takes.
+fn permits_for(bytes: usize) -> u32 {
+    u32::try_from(1 + bytes / PERMIT_BYTES)
+        .unwrap_or(PERMITS)
+        .min(PERMITS)
 }

@@ -29,10 +29,6 @@ pub(super) enum SpaceNeed {
 
 impl SpaceNeed {
     /// The highest need among the changes of a commit.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the writer judges a whole group so far")
-    )]
     pub(super) fn of(commit: &Commit) -> Self {
         let needs = commit.changes.iter().map(Self::of_change);
         needs.max().unwrap_or(Self::Frees)
@@ -113,12 +109,6 @@ impl FreeSpace {
         })
     }
 
-    /// Why there is too little space to write `bytes` that grow the keyspace; `None` if there is enough.
-    pub(super) fn shortage(&mut self, bytes: u64, compaction: u64) -> io::Result<Option<String>> {
-        let refused = self.left(compaction)?.take(SpaceNeed::Grows, bytes).err();
-        Ok(refused.map(|why| why.trim_start_matches("no space left: ").to_owned()))
-    }
-
     /// Logs that the disk is full, or no more. Only the disk decides, not the size of a write, and there is space again
     /// only when there is an eighth more than needed: otherwise clients could write the log full.
     fn report(&mut self, free: u64, compaction: u64) {
@@ -153,10 +143,6 @@ impl FreeSpace {
 
 impl SpaceLeft {
     /// Whether a write of this many bytes fits, whatever it needs.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the writer judges a whole group so far")
-    )]
     pub(super) fn fits(&self, bytes: u64) -> bool {
         self.free >= self.needed(SpaceNeed::Grows, bytes)
     }

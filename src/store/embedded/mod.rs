@@ -22,7 +22,8 @@ use self::recovery::{RecoveredStore, recover};
 use self::writer::Writer;
 use super::sequencer::Sequencer;
 use super::{
-    BoxFuture, CommitError, CommitSink, Limits, RetentionFloors, Store, StoreContents, StoreError,
+    BoxFuture, CommitError, CommitOrder, CommitSink, Limits, RetentionFloors, Store, StoreContents,
+    StoreError,
 };
 use crate::model::{Commit, Proposal};
 
@@ -111,10 +112,15 @@ impl Store for EmbeddedStore {
                 .map(|running| Arc::clone(&running.queue))
                 .ok_or_else(|| CommitError::Unavailable("the store is closed".to_owned()))?;
             let outcome = queue.submit(proposal, bytes).await?;
-            outcome.await.unwrap_or_else(|_| {
-                Err(CommitError::Unknown("the store's writer ended".to_owned()))
-            })
+            let ended = || CommitError::Unknown("the store's writer ended".to_owned());
+            outcome.await.map_err(|_| ended())??.ok_or_else(ended)
         })
+    }
+
+    fn order(&self) -> Option<Arc<dyn CommitOrder>> {
+        let running = self.running.lock();
+        let queue = Arc::clone(&running.as_ref()?.queue);
+        Some(queue)
     }
 
     fn trim(&self, floors: RetentionFloors) {
@@ -174,7 +180,7 @@ fn start(
         .write(contents.revision)
         .and_then(|()| high_water_mark.sync())
         .map_err(|e| io_error("writing", &data_dir.high_water_mark(), &e))?;
-    let queue = Arc::new(CommitQueue::new());
+    let queue = Arc::new(CommitQueue::new(contents.revision));
     let writer = Writer {
         queue: Arc::clone(&queue),
         engine: table,
@@ -191,6 +197,7 @@ fn start(
         free_space: FreeSpace::new(&data_dir.store(), options.reserve_bytes),
         high_water_mark,
         data_dir,
+        short: false,
     };
     let on_fatal = Arc::clone(&options.on_fatal);
     let thread = std::thread::Builder::new()

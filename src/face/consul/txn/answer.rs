@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use super::failure::Failure;
+use super::failure::TxnFailure;
 use super::parse::TxnOp;
 use crate::face::consul::kv::encode::push_entry;
 use crate::face::consul::long_answer::LongAnswer;
@@ -40,7 +40,7 @@ pub(super) struct TxnError {
     /// The operation's position in the transaction, from 0.
     pub(super) position: usize,
     /// The reason.
-    pub(super) failure: Failure,
+    pub(super) failure: TxnFailure,
 }
 
 /// The kind of a transaction; Consul answers reads with more fields.
@@ -162,7 +162,7 @@ impl LongAnswer for TxnAnswer {
                 let ops = errors
                     .iter()
                     .filter_map(|error| self.ops.get(error.position));
-                let bytes: usize = ops.map(|op| Failure::max_json(op) + AROUND).sum();
+                let bytes: usize = ops.map(|op| TxnFailure::max_json(op) + AROUND).sum();
                 weight = weight.plus(Weight::of_bytes(bytes));
             }
         }

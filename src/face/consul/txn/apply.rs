@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::answer::{TxnError, TxnResult};
-use super::failure::{Failure, MAX_RESULTS};
+use super::failure::{MAX_RESULTS, TxnFailure};
 use super::parse::TxnOp;
 use crate::face::consul::kv::verbs::{self, LockOutcome};
 use crate::face::consul::session::id::{self, SessionId};
@@ -38,7 +38,7 @@ pub(super) fn write_all(
         check_key(op)?;
         check_permitted(is_permitted(draft, op))?;
         if op.verb == "lock" && draft.is_delayed(&op.key) {
-            return Err(Failure::LockDelayed);
+            return Err(TxnFailure::LockDelayed);
         }
         Ok(())
     })?;
@@ -49,7 +49,7 @@ pub(super) fn write_all(
         } else if op.verb == "get-tree" {
             for (key, entry) in draft.scan(&op.key) {
                 if results.len() == MAX_RESULTS {
-                    return Err(Failure::TooManyResults);
+                    return Err(TxnFailure::TooManyResults);
                 }
                 results.push(TxnResult::Entry {
                     key: key.clone(),
@@ -69,7 +69,7 @@ pub(super) fn write_all(
 /// Applies `act` to every operation and collects the failures.
 fn each(
     ops: &[TxnOp],
-    mut act: impl FnMut(&TxnOp) -> Result<(), Failure>,
+    mut act: impl FnMut(&TxnOp) -> Result<(), TxnFailure>,
 ) -> Result<(), Vec<TxnError>> {
     let mut errors = Vec::new();
     for (position, op) in ops.iter().enumerate() {
@@ -84,16 +84,16 @@ fn each(
     }
 }
 
-fn check_key(op: &TxnOp) -> Result<(), Failure> {
+fn check_key(op: &TxnOp) -> Result<(), TxnFailure> {
     if op.key.as_bytes().is_empty() && op.verb != "delete-tree" {
-        return Err(Failure::MissingKey);
+        return Err(TxnFailure::MissingKey);
     }
     Ok(())
 }
 
 /// Refuses in Consul's words. Consul checks each operation before it tries any, so that no error tells of a hidden key.
-fn check_permitted(is_permitted: bool) -> Result<(), Failure> {
-    is_permitted.then_some(()).ok_or(Failure::Denied)
+fn check_permitted(is_permitted: bool) -> Result<(), TxnFailure> {
+    is_permitted.then_some(()).ok_or(TxnFailure::Denied)
 }
 
 /// Whether the caller may see all that an operation reads, whether it is there or not. A list leaves out what is hidden.
@@ -111,30 +111,30 @@ fn is_permitted(draft: &Draft<'_>, op: &TxnOp) -> bool {
 }
 
 /// Applies an operation that writes. Its result is the entry without its value.
-fn write(draft: &mut Draft<'_>, op: &TxnOp) -> Result<Option<TxnResult>, Failure> {
+fn write(draft: &mut Draft<'_>, op: &TxnOp) -> Result<Option<TxnResult>, TxnFailure> {
     let (key, content, session) = (&op.key, &op.content, op.session.as_bytes());
     match op.verb.as_str() {
         "set" => verbs::set(draft, key, content),
         "cas" => {
             if !verbs::cas(draft, key, op.index, content) {
-                return Err(Failure::StaleSet);
+                return Err(TxnFailure::StaleSet);
             }
         }
         "lock" => match verbs::lock(draft, key, session, content) {
             Ok(LockOutcome::Acquired) => {}
-            Ok(LockOutcome::Held | LockOutcome::Delayed) => return Err(Failure::LockHeld),
-            Err(why) => return Err(Failure::BadSession(why)),
+            Ok(LockOutcome::Held | LockOutcome::Delayed) => return Err(TxnFailure::LockHeld),
+            Err(why) => return Err(TxnFailure::BadSession(why)),
         },
         "unlock" => {
             let unlocked = verbs::unlock(draft, key, session, content);
-            if !unlocked.map_err(Failure::BadSession)? {
-                return Err(Failure::LockNotHeld);
+            if !unlocked.map_err(TxnFailure::BadSession)? {
+                return Err(TxnFailure::LockNotHeld);
             }
         }
         "delete" => verbs::delete(draft, key),
         "delete-cas" => {
             if !verbs::delete_cas(draft, key, op.index) {
-                return Err(Failure::StaleDelete);
+                return Err(TxnFailure::StaleDelete);
             }
         }
         // No other verb writes.
@@ -147,25 +147,28 @@ fn write(draft: &mut Draft<'_>, op: &TxnOp) -> Result<Option<TxnResult>, Failure
 }
 
 /// Applies an operation that reads one entry. `revision` is the one that this transaction would get.
-fn read(space: &impl Lookup, op: &TxnOp, revision: u64) -> Result<Option<TxnResult>, Failure> {
+fn read(space: &impl Lookup, op: &TxnOp, revision: u64) -> Result<Option<TxnResult>, TxnFailure> {
     let entry = space.get(&op.key);
     match op.verb.as_str() {
         "get" => {
-            let entry = entry.ok_or(Failure::NoKey)?;
+            let entry = entry.ok_or(TxnFailure::NoKey)?;
             Ok(Some(result(op, entry, true)))
         }
         "check-session" => Ok(Some(result(op, check_session(entry, op)?, false))),
         "check-index" => Ok(Some(result(op, check_index(entry, op, revision)?, false))),
         "check-not-exists" => match entry {
-            Some(_) => Err(Failure::KeyExists),
+            Some(_) => Err(TxnFailure::KeyExists),
             None => Ok(None),
         },
-        _ => Err(Failure::UnknownVerb),
+        _ => Err(TxnFailure::UnknownVerb),
     }
 }
 
-fn check_session<'a>(entry: Option<&'a Arc<Entry>>, op: &TxnOp) -> Result<&'a Arc<Entry>, Failure> {
-    let entry = entry.ok_or(Failure::NoKeyOfSession)?;
+fn check_session<'a>(
+    entry: Option<&'a Arc<Entry>>,
+    op: &TxnOp,
+) -> Result<&'a Arc<Entry>, TxnFailure> {
+    let entry = entry.ok_or(TxnFailure::NoKeyOfSession)?;
     let holder = entry
         .attrs()
         .lock
@@ -174,15 +177,15 @@ fn check_session<'a>(entry: Option<&'a Arc<Entry>>, op: &TxnOp) -> Result<&'a Ar
     if holder == op.session {
         return Ok(entry);
     }
-    Err(Failure::OtherSession(holder))
+    Err(TxnFailure::OtherSession(holder))
 }
 
 fn check_index<'a>(
     entry: Option<&'a Arc<Entry>>,
     op: &TxnOp,
     revision: u64,
-) -> Result<&'a Arc<Entry>, Failure> {
-    let entry = entry.ok_or(Failure::NoKeyOfIndex)?;
+) -> Result<&'a Arc<Entry>, TxnFailure> {
+    let entry = entry.ok_or(TxnFailure::NoKeyOfIndex)?;
     let index = match entry.index() {
         PENDING => revision,
         index => index,
@@ -190,7 +193,7 @@ fn check_index<'a>(
     if index == op.index {
         return Ok(entry);
     }
-    Err(Failure::OtherIndex(index))
+    Err(TxnFailure::OtherIndex(index))
 }
 
 fn result(op: &TxnOp, entry: &Arc<Entry>, with_value: bool) -> TxnResult {

@@ -1,4 +1,4 @@
-//! Failure of one operation of a transaction. Its words are made with the answer, not where the transaction is decided: keys
+//! TxnFailure of one operation of a transaction. Its words are made with the answer, not where the transaction is decided: keys
 //! and sessions in them are as long as the client likes.
 
 use super::parse::TxnOp;
@@ -10,7 +10,7 @@ pub(super) const MAX_RESULTS: usize = 4_096;
 
 /// Why an operation failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(super) enum TxnFailure {
     /// There is no key in it.
     MissingKey,
     /// The caller has no right to the key.
@@ -45,7 +45,7 @@ pub(super) enum Failure {
     TooManyResults,
 }
 
-impl Failure {
+impl TxnFailure {
     /// The reason for the client, in Consul's words.
     pub(super) fn words(&self, op: &TxnOp) -> String {
         let key = || quote(op.key.as_bytes());

@@ -243,7 +243,7 @@ mod tests {
     #[tokio::test]
     async fn the_work_of_a_whole_catch_up_grows_with_the_keys_and_commits_alone() {
         let store = Arc::new(MemoryStore::new());
-        let guard = crate::guard::for_store(store.limits());
+        let guard = crate::guard::for_store(store.limits(), u64::MAX);
         let mut registry = prometheus_client::registry::Registry::default();
         let (space, _expiry) = Keyspace::open(store, guard, &mut registry).await.unwrap();
         for part in 0..20 {

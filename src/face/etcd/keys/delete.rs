@@ -19,7 +19,8 @@ pub(super) async fn serve(
 ) -> Result<Reply, Reply> {
     let action = event::action_of(Cause::Delete, false);
     let counter = &request.face.counters.deletes;
-    let cost = if parameters.recursive {
+    // The root is refused by the decision.
+    let cost = if parameters.recursive && !parameters.path.is_empty() {
         let weighed = change::in_turn(tree_weight::of_tree(request, parameters)).await;
         weighed.map_err(overloaded::reply)??
     } else {

@@ -195,7 +195,7 @@ mod tests {
 
     async fn space() -> Keyspace {
         let store = Arc::new(MemoryStore::new());
-        let guard = crate::guard::for_store(store.limits());
+        let guard = crate::guard::for_store(store.limits(), u64::MAX);
         let mut registry = prometheus_client::registry::Registry::default();
         let (space, _expiry) = Keyspace::open(store, guard, &mut registry).await.unwrap();
         space

@@ -129,7 +129,7 @@ mod tests {
     async fn no_more_is_counted_than_one_request_may_change() {
         let store = Arc::new(MemoryStore::new());
         let limits = store.limits();
-        let guard = crate::guard::for_store(limits);
+        let guard = crate::guard::for_store(limits, u64::MAX);
         let mut registry = prometheus_client::registry::Registry::default();
         let (space, _expiry) = Keyspace::open(store, guard, &mut registry).await.unwrap();
         let put = |draft: &mut Draft<'_>| {

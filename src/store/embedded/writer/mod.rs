@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::commit_queue::{CommitQueue, NextWork, QueuedCommit};
+use super::commit_queue::{CommitQueue, NextWork, QueuedCommit, Request};
 use super::data_dir::DataDir;
 use super::engine::{Engine, WriteBatch};
-use super::free_space::FreeSpace;
+use super::free_space::{FreeSpace, SpaceLeft, SpaceNeed};
 use super::high_water_mark::HighWaterMark;
 use super::record::{self, EntriesDigest, Metadata, Seal};
 use super::retention::{AppliedChange, Retention};
 use crate::model::{Commit, Revision};
-use crate::store::sequencer::Sequencer;
-use crate::store::{CommitError, CommitSink};
+use crate::store::sequencer::{Sequencer, number};
+use crate::store::{AcceptedOutcome, CommitError, CommitSink};
 
 /// The interval of syncing the high-water mark, and of checking for a moved directory while nobody writes.
 pub(super) const SYNC_EVERY: Duration = Duration::from_secs(1);
@@ -38,6 +38,8 @@ pub(super) struct Writer<E> {
     pub(super) free_space: FreeSpace,
     pub(super) high_water_mark: HighWaterMark,
     pub(super) data_dir: DataDir,
+    /// Whether something was refused for want of space since the high-water mark was synced last.
+    pub(super) short: bool,
 }
 
 impl<E: Engine> Writer<E> {
@@ -67,6 +69,7 @@ impl<E: Engine> Writer<E> {
             }
             if synced.elapsed() >= SYNC_EVERY {
                 self.sync_mark()?;
+                self.accept_again();
                 synced = Instant::now();
             }
         }
@@ -75,19 +78,24 @@ impl<E: Engine> Writer<E> {
 
     fn commit_group(&mut self, group: Vec<QueuedCommit>) -> Result<(), String> {
         let bytes = group.iter().map(QueuedCommit::bytes).sum::<u64>();
-        if let Some(why) = self.shortage(bytes)? {
-            let why = format!("no space left: {why}");
-            for (_, reply) in group.into_iter().map(QueuedCommit::split) {
-                reply.send(Err(CommitError::Full(why.clone())));
-            }
-            return Ok(());
-        }
+        let mut left = self.space_left()?;
+        let all_fit = left.fits(bytes);
         let mut outcomes = Vec::with_capacity(group.len());
         let mut commits = Vec::with_capacity(group.len());
         let mut waiting = Vec::with_capacity(group.len());
-        for (proposal, reply) in group.into_iter().map(QueuedCommit::split) {
-            let outcome = self.sequencer.accept(proposal).map(Arc::new);
-            commits.extend(outcome.iter().map(Arc::clone));
+        let mut refused = false;
+        for queued in group {
+            // What was decided on something that is not written is not written either.
+            let void = refused && queued.is_in_order();
+            let short = (!all_fit).then_some((&mut left, queued.bytes()));
+            let (request, reply) = queued.split();
+            let outcome = if void {
+                Err(CommitError::Conflict)
+            } else {
+                self.take(request, short)
+            };
+            refused |= outcome.is_err();
+            commits.extend(outcome.iter().flatten().map(Arc::clone));
             outcomes.push(outcome);
             waiting.push(reply);
         }
@@ -100,11 +108,52 @@ impl<E: Engine> Writer<E> {
         if !commits.is_empty() {
             self.sink.deliver(commits);
         }
+        // After the delivery: a new generation is decided on a snapshot that has all of the old one.
+        if refused {
+            self.restart();
+        }
         // Refusals wait for the delivery too: the readers' snapshot then includes the commit that caused the conflict.
         for (reply, outcome) in waiting.into_iter().zip(outcomes) {
             reply.send(outcome);
         }
         Ok(())
+    }
+
+    /// Numbers and checks what is asked for; `None` where nothing is to be written. Where not all of a group fits, a commit
+    /// takes its bytes from what is left.
+    fn take(&mut self, request: Request, short: Option<(&mut SpaceLeft, u64)>) -> AcceptedOutcome {
+        let commit = match request {
+            Request::Barrier => return Ok(None),
+            Request::Numbered(commit) => commit,
+            Request::Proposal(proposal) => Arc::new(number(
+                proposal,
+                self.sequencer.revision().saturating_add(1),
+            )),
+        };
+        if let Some((left, bytes)) = short
+            && let Err(why) = left.take(SpaceNeed::of(&commit), bytes)
+        {
+            self.short = true;
+            return Err(CommitError::Full(why));
+        }
+        self.sequencer.take(&commit)?;
+        Ok(Some(commit))
+    }
+
+    /// Begins a new generation, as something was refused: what was accepted after it is decided again. While space is short,
+    /// each proposal is judged by itself, so that one that is refused takes no other with it.
+    fn restart(&self) {
+        let revision = self.sequencer.revision();
+        for reply in self.queue.restart(revision, !self.short) {
+            reply.send(Err(CommitError::Conflict));
+        }
+    }
+
+    /// Accepts in order again when nothing was refused for want of space for a while.
+    fn accept_again(&mut self) {
+        if !std::mem::take(&mut self.short) && !self.queue.is_accepting() {
+            self.queue.resume();
+        }
     }
 
     /// Makes commits durable; must succeed before they are delivered or answered.
@@ -168,7 +217,7 @@ impl<E: Engine> Writer<E> {
     }
 
     fn trim_idle(&mut self) -> Result<bool, String> {
-        if self.shortage(0)?.is_some() {
+        if self.space_left()?.take(SpaceNeed::Frees, 0).is_err() {
             return Ok(false);
         }
         let mut batch = WriteBatch::default();
@@ -181,10 +230,10 @@ impl<E: Engine> Writer<E> {
         Ok(true)
     }
 
-    fn shortage(&mut self, bytes: u64) -> Result<Option<String>, String> {
+    fn space_left(&mut self) -> Result<SpaceLeft, String> {
         let compaction = self.engine.table_bytes();
         self.free_space
-            .shortage(bytes, compaction)
+            .left(compaction)
             .map_err(|e| format!("examining {}: {e}", self.data_dir.root().display()))
     }
 

@@ -4,10 +4,9 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::model::{Key, Proposal, Record, Target, Write};
-use crate::store::RetentionFloors;
-use crate::store::embedded::commit_queue::CommitOutcome;
-use crate::store::embedded::{OnFatal, write_until_closed};
+use crate::model::{Entry, Key, Proposal, Record, Target, Write};
+use crate::store::embedded::{OnFatal, filesystem, write_until_closed};
+use crate::store::{Accepted, CommitOrder, NotAccepted, RetentionFloors, Submission};
 
 /// Accepts some batches, then fails each.
 struct Failing {
@@ -60,7 +59,7 @@ fn fixture(good: usize, panics: bool) -> Fixture {
     let data_dir = DataDir::lock(directory.path()).unwrap();
     data_dir.create_empty_store().unwrap();
     let high_water_mark = HighWaterMark::open(&data_dir.high_water_mark()).unwrap().0;
-    let queue = Arc::new(CommitQueue::new());
+    let queue = Arc::new(CommitQueue::new(0));
     let sink = Arc::new(Delivered::default());
     let written = Arc::default();
     let writer = Writer {
@@ -79,6 +78,7 @@ fn fixture(good: usize, panics: bool) -> Fixture {
         free_space: FreeSpace::new(directory.path(), 0),
         high_water_mark,
         data_dir,
+        short: false,
     };
     Fixture {
         queue,
@@ -91,7 +91,7 @@ fn fixture(good: usize, panics: bool) -> Fixture {
 }
 
 impl Fixture {
-    async fn submit(&self, key: &str) -> oneshot::Receiver<CommitOutcome> {
+    async fn submit(&self, key: &str) -> oneshot::Receiver<AcceptedOutcome> {
         let write = Write {
             target: Target::Key(Key::user(key)),
             before: None,
@@ -109,6 +109,24 @@ impl Fixture {
         let fatal = Arc::clone(&self.fatal);
         let on_fatal: OnFatal = Arc::new(move |why| fatal.lock().push(why));
         write_until_closed(self.writer.take().unwrap(), &on_fatal);
+    }
+
+    /// No disk has the room that the writer asks for from now on.
+    fn fill_disk(&mut self) {
+        self.reserve(u64::MAX);
+    }
+
+    fn reserve(&mut self, bytes: u64) {
+        let path = self.directory.path();
+        self.writer.as_mut().unwrap().free_space = FreeSpace::new(path, bytes);
+    }
+
+    /// Writes what waits, as one group.
+    fn turn(&mut self) {
+        match self.queue.next_work(Duration::ZERO) {
+            NextWork::Group(group) => self.writer.as_mut().unwrap().commit_group(group).unwrap(),
+            other => panic!("{other:?}"),
+        }
     }
 
     fn high_water_mark(&self) -> u64 {
@@ -153,7 +171,7 @@ async fn waiting_proposals_are_written_before_the_writer_ends() {
     let (a, b) = (fixture.submit("a").await, fixture.submit("a").await);
     fixture.queue.close("closing");
     fixture.run();
-    assert_eq!(a.await.unwrap().unwrap().revision, 1);
+    assert_eq!(a.await.unwrap().unwrap().unwrap().revision, 1);
     assert_eq!(b.await.unwrap(), Err(CommitError::Conflict));
     assert_eq!(*fixture.sink.0.lock(), [1]);
     assert_eq!(fixture.high_water_mark(), 1);
@@ -173,4 +191,179 @@ async fn trimming_happens_in_the_batch_of_the_next_group() {
     fixture.queue.close("closing");
     fixture.run();
     assert_eq!(*fixture.written.lock(), [4], "three changes and the floors");
+}
+
+/// A proposal that writes one key over `before`.
+fn over(key: &str, before: Option<Arc<Entry>>) -> Proposal {
+    let write = Write {
+        target: Target::Key(Key::user(key)),
+        before,
+        put: Some(Record::default()),
+    };
+    Proposal {
+        writes: vec![write],
+        ..Proposal::default()
+    }
+}
+
+impl Fixture {
+    /// Accepts a write of a key, decided on the last one accepted.
+    fn accept(&self, key: &str, before: Option<Arc<Entry>>) -> Result<Accepted, NotAccepted> {
+        let generation = self.queue.generation().unwrap_or_default();
+        let small = Submission::Small(over(key, before));
+        self.queue.accept(generation, small, None)
+    }
+
+    fn barrier(&self) -> Accepted {
+        let generation = self.queue.generation().unwrap();
+        self.queue
+            .accept(generation, Submission::Barrier, None)
+            .unwrap()
+    }
+}
+
+fn entry(accepted: &Accepted) -> Option<Arc<Entry>> {
+    accepted.commit.as_ref().unwrap().changes[0].now.clone()
+}
+
+#[tokio::test]
+async fn a_thousand_writes_decided_on_each_other_are_one_sync() {
+    let mut fixture = fixture(usize::MAX, false);
+    let mut accepted: Vec<Accepted> = Vec::new();
+    for _ in 0..1_000 {
+        let before = accepted.last().and_then(entry);
+        accepted.push(fixture.accept("hot", before).unwrap());
+    }
+    let barrier = fixture.barrier();
+    fixture.queue.close("closing");
+    fixture.run();
+    assert_eq!(*fixture.written.lock(), [1_000], "one batch");
+    for (revision, accepted) in (1..).zip(accepted) {
+        assert_eq!(accepted.revision, revision);
+        let commit = accepted.outcome.await.unwrap().unwrap().unwrap();
+        assert_eq!(commit.revision, revision);
+    }
+    assert_eq!(barrier.outcome.await.unwrap(), Ok(None));
+    assert_eq!(fixture.high_water_mark(), 1_000);
+}
+
+#[tokio::test]
+async fn a_barrier_alone_writes_nothing() {
+    let mut fixture = fixture(0, false);
+    let barrier = fixture.barrier();
+    fixture.queue.close("closing");
+    fixture.run();
+    assert_eq!(barrier.outcome.await.unwrap(), Ok(None));
+    assert!(fixture.written.lock().is_empty() && fixture.fatal.lock().is_empty());
+}
+
+#[tokio::test]
+async fn what_rests_on_a_commit_without_space_fails_with_it() {
+    let mut fixture = fixture(usize::MAX, false);
+    fixture.fill_disk();
+    let first = fixture.accept("a", None).unwrap();
+    let second = fixture.accept("a", entry(&first)).unwrap();
+    let barrier = fixture.barrier();
+    let other = fixture.submit("b").await;
+    fixture.queue.close("closing");
+    fixture.run();
+    let full = first.outcome.await.unwrap().unwrap_err();
+    assert!(matches!(full, CommitError::Full(_)), "{full}");
+    assert_eq!(second.outcome.await.unwrap(), Err(CommitError::Conflict));
+    assert_eq!(barrier.outcome.await.unwrap(), Err(CommitError::Conflict));
+    let full = other.await.unwrap().unwrap_err();
+    assert!(
+        matches!(full, CommitError::Full(_)),
+        "judged by itself: {full}"
+    );
+    assert!(fixture.sink.0.lock().is_empty());
+    assert_eq!(
+        fixture.queue.generation(),
+        None,
+        "each is judged by itself now"
+    );
+}
+
+#[test]
+fn nothing_is_accepted_that_was_decided_on_what_failed() {
+    let mut fixture = fixture(usize::MAX, false);
+    let stale = fixture.queue.generation().unwrap();
+    let conflict = fixture.accept("a", None).unwrap();
+    // Decided on an entry that is not there.
+    let wrong = fixture.accept("b", entry(&conflict)).unwrap();
+    let third = fixture.accept("c", None).unwrap();
+    let _ended = std::thread::scope(|scope| {
+        let queue = Arc::clone(&fixture.queue);
+        let writer = scope.spawn(|| fixture.run());
+        for (accepted, expected) in [(conflict, true), (wrong, false), (third, false)] {
+            let outcome = accepted.outcome.blocking_recv().unwrap();
+            assert_eq!(outcome.is_ok(), expected, "{outcome:?}");
+        }
+        let small = Submission::Small(over("d", None));
+        let refused = queue.accept(stale, small, None).unwrap_err();
+        assert!(matches!(refused, NotAccepted::Superseded), "{refused:?}");
+        let generation = queue.generation().unwrap();
+        let small = Submission::Small(over("d", None));
+        let again = queue.accept(generation, small, None).unwrap();
+        assert_eq!(
+            again.revision, 2,
+            "the revisions of what failed are used again"
+        );
+        queue.close("closing");
+        writer.join()
+    });
+    assert_eq!(*fixture.sink.0.lock(), [1, 2]);
+}
+
+#[tokio::test]
+async fn a_failed_sync_leaves_everything_accepted_unknown() {
+    let mut fixture = fixture(0, false);
+    let first = fixture.accept("a", None).unwrap();
+    let second = fixture.accept("a", entry(&first)).unwrap();
+    let barrier = fixture.barrier();
+    fixture.run();
+    for accepted in [first, second, barrier] {
+        let unknown = accepted.outcome.await.unwrap().unwrap_err();
+        assert!(matches!(unknown, CommitError::Unknown(_)), "{unknown}");
+    }
+    let refused = fixture.accept("b", None).unwrap_err();
+    assert!(matches!(
+        refused,
+        NotAccepted::Failed(CommitError::Unavailable(_))
+    ));
+}
+
+#[tokio::test]
+async fn a_deletion_behind_a_write_without_space_is_made_when_it_is_proposed_again() {
+    let mut fixture = fixture(usize::MAX, false);
+    let first = fixture.accept("a", None).unwrap();
+    fixture.turn();
+    // Twice the free space is more than there is, and the last quarter of such a reserve is not.
+    let free = filesystem::free_bytes(fixture.directory.path()).unwrap();
+    fixture.reserve(free.saturating_mul(2));
+    let put = fixture.accept("b", None).unwrap();
+    let delete = || {
+        let mut delete = over("a", entry(&first));
+        delete.writes[0].put = None;
+        delete
+    };
+    let generation = fixture.queue.generation().unwrap();
+    let behind = fixture
+        .queue
+        .accept(generation, Submission::Small(delete()), None)
+        .unwrap();
+    fixture.turn();
+    let full = put.outcome.await.unwrap().unwrap_err();
+    assert!(matches!(full, CommitError::Full(_)), "{full}");
+    let conflict = behind.outcome.await.unwrap();
+    assert_eq!(conflict, Err(CommitError::Conflict));
+    // Now it takes no part in the order, and a put that is refused takes it nowhere.
+    let put = fixture.queue.submit(over("c", None), 1).await.unwrap();
+    let deleted = fixture.queue.submit(delete(), 1).await.unwrap();
+    fixture.turn();
+    let full = put.await.unwrap().unwrap_err();
+    assert!(matches!(full, CommitError::Full(_)), "{full}");
+    let commit = deleted.await.unwrap().unwrap().unwrap();
+    assert_eq!(commit.revision, 2);
+    assert_eq!(*fixture.sink.0.lock(), [1, 2]);
 }

@@ -1,0 +1,323 @@
+//! Attempts at a change: it is decided inside the critical section, and accepted by the store or locked there.
+//!
+//! On a store that accepts in order, decisions rest on everything accepted, durable or not, and only answers wait: many
+//! changes of one key share an fsync. What is wide, and everything on other stores, locks its read-write set until its
+//! outcome is known.
+
+use std::sync::Arc;
+
+use parking_lot::MutexGuard;
+use tokio::sync::oneshot;
+
+use super::critical_section::{Blocked, Ticket, WaitQueue, WriteLocks};
+use super::decision::{Answer, Decided, DecidedWhere, MAX_PENDING_WRITES};
+use super::draft::Draft;
+use super::keyspace::{ChangeError, Keyspace};
+use super::pending::{PendingCommits, PendingSnapshot};
+use super::read_write_set::ReadWriteSet;
+use super::snapshot::Snapshot;
+use crate::model::{Caller, Key, Proposal};
+use crate::store::{Accepted, AcceptedOutcome, CommitOrder, NotAccepted, QueueRoom, Submission};
+
+/// What a decision may rest on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Basis<'a> {
+    /// Everything that the store has accepted.
+    Accepted,
+    /// Of these records only what is durable: for decisions that also look at their timers, which follow durable commits.
+    Durable(&'a [Key]),
+}
+
+/// What a change keeps from one attempt to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Turn {
+    /// Its place among those that wait.
+    ticket: Option<Ticket>,
+    /// What it was given of the store's queue.
+    pub(crate) room: Option<QueueRoom>,
+    /// Whether an answer without writes waits until what it rests on is durable.
+    waits_for_durability: bool,
+    /// Where it is decided: a change that was too wide inside the critical section is decided outside.
+    pub(crate) is_wide: bool,
+    /// How often others wrote what it was decided on outside.
+    pub(crate) disturbed: u32,
+    /// Locks to be given back outside the critical section: giving them back enters it.
+    unused: Option<WriteLocks>,
+}
+
+impl Turn {
+    /// Where it is decided when the critical section is entered. Others must not keep a wide change from its turn for ever.
+    fn place(&self) -> DecidedWhere {
+        if self.is_wide {
+            DecidedWhere::Anywhere
+        } else {
+            DecidedWhere::Inside
+        }
+    }
+
+    /// Gives back what is not needed after an attempt, outside the critical section: giving it back enters it.
+    pub(crate) fn leave<R, E>(&mut self, attempt: Option<&Attempt<R, E>>) {
+        self.unused = None;
+        if !matches!(attempt, Some(Attempt::Wait(_))) {
+            self.ticket = None;
+        }
+    }
+}
+
+/// The outcome of one attempt at a change.
+pub(crate) enum Attempt<R, E> {
+    /// It is answered.
+    Answer(Answer<R, E>),
+    /// When everything accepted before is durable, it is answered, or decided again.
+    Barrier(oneshot::Receiver<AcceptedOutcome>, Option<Answer<R, E>>),
+    /// The store has accepted it. A wide one is locked, too.
+    Accepted(Accepted, Option<WriteLocks>, R),
+    /// Its read-write set is locked.
+    Locked(WriteLocks, Proposal, R),
+    /// It takes too long to be decided inside the critical section.
+    TooWide,
+    /// It clashes with a change that is in flight, or that waits before it.
+    Wait(oneshot::Receiver<()>),
+    /// The store's queue is full: it needs room for so many bytes.
+    NoRoom(usize),
+    /// It must be decided again.
+    Again,
+}
+
+/// The critical section, entered.
+pub(crate) struct Entered<'a> {
+    queue: MutexGuard<'a, WaitQueue>,
+    pub(crate) pending: MutexGuard<'a, PendingCommits>,
+    durable: Arc<Snapshot>,
+    /// The store's generation and order, where proposals are accepted in order now.
+    pub(crate) order: Option<(u64, &'a dyn CommitOrder)>,
+}
+
+impl Keyspace {
+    /// Attempts a change once, by a decision made inside the critical section.
+    pub(crate) fn attempt<R, E>(
+        &self,
+        caller: &Caller,
+        basis: Basis<'_>,
+        decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
+        turn: &mut Turn,
+    ) -> Attempt<R, E> {
+        let mut entered = self.enter();
+        let attempt = match entered.order {
+            Some(order) => {
+                self.attempt_in_order(&mut entered, order, (caller, basis), &decide, turn)
+            }
+            None => Some(self.attempt_with_locks(&mut entered, caller, &decide, turn)),
+        };
+        drop(entered);
+        turn.leave(attempt.as_ref());
+        attempt.unwrap_or_else(|| self.attempt_on_durable(caller, &decide, turn))
+    }
+
+    /// Enters the critical section.
+    pub(crate) fn enter(&self) -> Entered<'_> {
+        let queue = self.inner.section.enter();
+        let mut pending = self.inner.pending.lock();
+        if pending.generation().is_none()
+            && let Some(order) = &self.inner.order
+        {
+            pending.begin(order.generation());
+        }
+        // After the generation is known: the snapshot then has all that is left of earlier ones.
+        let durable = self.inner.applier.current();
+        pending.settle(durable.revision);
+        let order = pending.generation().zip(self.inner.order.as_deref());
+        Entered {
+            queue,
+            pending,
+            durable,
+            order,
+        }
+    }
+
+    /// Attempts a change whose read-write set is locked until its outcome is known.
+    fn attempt_with_locks<R, E>(
+        &self,
+        entered: &mut Entered<'_>,
+        caller: &Caller,
+        decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
+        turn: &mut Turn,
+    ) -> Attempt<R, E> {
+        let nothing_pending = PendingCommits::default();
+        let base = PendingSnapshot::new(&entered.durable, &nothing_pending);
+        let (decided, set) = self.decide(caller, base, decide, (turn.place(), true));
+        match decided {
+            Decided::TooWide => Attempt::TooWide,
+            Decided::NoWrites(answer) => Attempt::Answer(answer),
+            Decided::Writes(reply, proposal) => {
+                self.hand_over(entered, (reply, proposal), set, turn)
+            }
+        }
+    }
+
+    /// Attempts a change on a store that accepts in order. `None` where nothing is written and the answer would rest on what
+    /// is not durable.
+    fn attempt_in_order<R, E>(
+        &self,
+        entered: &mut Entered<'_>,
+        order: (u64, &dyn CommitOrder),
+        (caller, basis): (&Caller, Basis<'_>),
+        decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
+        turn: &mut Turn,
+    ) -> Option<Attempt<R, E>> {
+        let base = PendingSnapshot::new(&entered.durable, &entered.pending);
+        let is_durable = base.is_durable();
+        let asks = !entered.queue.is_idle();
+        let (decided, set) = self.decide(caller, base, decide, (turn.place(), asks));
+        let waits = match basis {
+            Basis::Accepted => false,
+            Basis::Durable(records) => records.iter().any(|key| entered.pending.changes(key)),
+        };
+        match decided {
+            Decided::TooWide => Some(Attempt::TooWide),
+            Decided::Writes(..) if waits => Some(barrier(entered, order, None)),
+            Decided::Writes(reply, proposal) => {
+                Some(self.hand_over(entered, (reply, proposal), set, turn))
+            }
+            Decided::NoWrites(answer) if is_durable => Some(Attempt::Answer(answer)),
+            Decided::NoWrites(_) if !waits && !turn.waits_for_durability => None,
+            Decided::NoWrites(answer) => Some(match self.check(entered, set, turn) {
+                Ok(()) => barrier(entered, order, Some(answer)),
+                Err(woken) => Attempt::Wait(woken),
+            }),
+        }
+    }
+
+    /// Answers a change that comes to nothing on durable entries, too: they are as new as a reader's. Where it does not, its
+    /// answer must wait for what it rests on.
+    fn attempt_on_durable<R, E>(
+        &self,
+        caller: &Caller,
+        decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
+        turn: &mut Turn,
+    ) -> Attempt<R, E> {
+        let durable = self.inner.applier.current();
+        let nothing_pending = PendingCommits::default();
+        let base = PendingSnapshot::new(&durable, &nothing_pending);
+        match self.decide(caller, base, decide, (turn.place(), false)).0 {
+            Decided::TooWide => Attempt::TooWide,
+            Decided::NoWrites(answer) => Attempt::Answer(answer),
+            Decided::Writes(..) => {
+                turn.waits_for_durability = true;
+                Attempt::Again
+            }
+        }
+    }
+
+    /// Hands what was decided to the store: at once where it accepts in order, else when it is locked.
+    pub(crate) fn hand_over<R, E>(
+        &self,
+        entered: &mut Entered<'_>,
+        (reply, proposal): (R, Proposal),
+        set: Option<ReadWriteSet>,
+        turn: &mut Turn,
+    ) -> Attempt<R, E> {
+        let Some(order) = entered.order else {
+            return match self.lock(entered, set, turn) {
+                Ok(locks) => Attempt::Locked(locks, proposal, reply),
+                Err(woken) => Attempt::Wait(woken),
+            };
+        };
+        // Wide changes in flight are not in the base: what they change is not read before they are durable.
+        let passed = if proposal.writes.len() > MAX_PENDING_WRITES {
+            self.lock(entered, set, turn).map(Some)
+        } else {
+            self.check(entered, set, turn).map(|()| None)
+        };
+        match passed {
+            Ok(locks) => accept(entered, order, proposal, (reply, locks), turn),
+            Err(woken) => Attempt::Wait(woken),
+        }
+    }
+
+    /// Locks a read-write set, or waits for its turn.
+    fn lock(
+        &self,
+        entered: &mut Entered<'_>,
+        set: Option<ReadWriteSet>,
+        turn: &mut Turn,
+    ) -> Result<WriteLocks, oneshot::Receiver<()>> {
+        let set = set.unwrap_or_default();
+        let ticket = turn.ticket.as_ref();
+        let locks = entered.queue.try_lock(&self.inner.section, set, ticket);
+        locks.map_err(|blocked| self.wait(entered, blocked, turn))
+    }
+
+    /// Waits for its turn where a read-write set clashes with one that is locked, or that waits before it. Where there is none,
+    /// nothing was locked.
+    fn check(
+        &self,
+        entered: &mut Entered<'_>,
+        set: Option<ReadWriteSet>,
+        turn: &mut Turn,
+    ) -> Result<(), oneshot::Receiver<()>> {
+        let Some(set) = set else { return Ok(()) };
+        let clear = entered.queue.check(set, turn.ticket.as_ref());
+        clear.map_err(|blocked| self.wait(entered, blocked, turn))
+    }
+
+    fn wait(
+        &self,
+        entered: &mut Entered<'_>,
+        blocked: Blocked,
+        turn: &mut Turn,
+    ) -> oneshot::Receiver<()> {
+        let section = &self.inner.section;
+        let (ticket, woken) = entered.queue.enqueue(section, blocked, turn.ticket.take());
+        turn.ticket = Some(ticket);
+        woken
+    }
+}
+
+/// Hands a proposal to the store, and shows what it writes to later decisions unless it is locked.
+fn accept<R, E>(
+    entered: &mut Entered<'_>,
+    (generation, order): (u64, &dyn CommitOrder),
+    proposal: Proposal,
+    (reply, locks): (R, Option<WriteLocks>),
+    turn: &mut Turn,
+) -> Attempt<R, E> {
+    let submission = match locks {
+        Some(_) => Submission::Wide(proposal),
+        None => Submission::Small(proposal),
+    };
+    let error = match order.accept(generation, submission, turn.room.take()) {
+        Ok(accepted) => {
+            let commit = accepted.commit.as_ref().map(Arc::clone);
+            entered.pending.add(accepted.revision, commit);
+            return Attempt::Accepted(accepted, locks, reply);
+        }
+        Err(error) => error,
+    };
+    turn.unused = locks;
+    match error {
+        NotAccepted::Superseded => {
+            entered.pending.begin(None);
+            Attempt::Again
+        }
+        NotAccepted::NoRoom(bytes) => Attempt::NoRoom(bytes),
+        NotAccepted::Failed(error) => Attempt::Answer(Err(ChangeError::Failed(error))),
+    }
+}
+
+/// Puts a barrier after everything accepted, with the answer for when it is passed.
+pub(crate) fn barrier<R, E>(
+    entered: &mut Entered<'_>,
+    (generation, order): (u64, &dyn CommitOrder),
+    answer: Option<Answer<R, E>>,
+) -> Attempt<R, E> {
+    match order.accept(generation, Submission::Barrier, None) {
+        Ok(accepted) => Attempt::Barrier(accepted.outcome, answer),
+        Err(NotAccepted::Superseded) => {
+            entered.pending.begin(None);
+            Attempt::Again
+        }
+        Err(NotAccepted::NoRoom(bytes)) => Attempt::NoRoom(bytes),
+        Err(NotAccepted::Failed(error)) => Attempt::Answer(Err(ChangeError::Failed(error))),
+    }
+}

@@ -1,0 +1,192 @@
+//! Changes: attempted until they are decided on what stays, and answered when that is durable.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::attempt::{Attempt, Basis, Turn};
+use super::decision::Answer;
+use super::denied::Denied;
+use super::draft::Draft;
+use super::in_flight::InFlight;
+use super::keyspace::{ChangeError, Committed, Keyspace};
+use crate::model::{Caller, Commit, LeaseId};
+use crate::store::{AcceptedOutcome, CommitError, QueueRoom};
+
+/// The most locked entries that one commit of a lease's end changes: it is written again and again until all are, and
+/// others get their turn in between.
+const MAX_RELEASED: usize = 1_000;
+
+/// How often a change is decided again because another writer changed the store meanwhile, before it fails.
+const TRIES: u32 = 64;
+
+impl Keyspace {
+    /// Changes the keyspace: `decide` reads and writes a draft, and what it wrote is committed if it says yes.
+    ///
+    /// It is called inside the critical section, so it must be quick and pure; it is called again whenever what it
+    /// read may have changed before its writes were on their way. A future that is dropped while it waits for its
+    /// turn changes nothing; dropped later, the change goes on without it.
+    pub async fn commit<R, E>(
+        &self,
+        caller: &Caller,
+        decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
+    ) -> Result<Committed<R>, ChangeError<E>> {
+        self.change(caller, Basis::Accepted, decide).await
+    }
+
+    /// Ends a lease; says whether there was one. Where it locks more than the store changes at once, the rest follows by
+    /// itself.
+    pub async fn end_lease(
+        &self,
+        caller: &Caller,
+        id: LeaseId,
+    ) -> Result<Committed<bool>, ChangeError<Infallible>> {
+        self.commit_in_parts(caller, Basis::Accepted, |draft, most| {
+            draft.end_lease_by(id, most)
+        })
+        .await
+    }
+
+    /// Changes the keyspace as [`Keyspace::commit`] does, by a decision that can be made in parts. It gets the most locked
+    /// entries it may change, and half of that where the store does not take so many at once.
+    pub(crate) async fn commit_in_parts<R>(
+        &self,
+        caller: &Caller,
+        basis: Basis<'_>,
+        decide: impl Fn(&mut Draft<'_>, usize) -> R,
+    ) -> Result<Committed<R>, ChangeError<Infallible>> {
+        // Each may have a record of its lock delay, too; the lease has one, and its end another.
+        let mut most = (self.limits().writes / 2)
+            .saturating_sub(1)
+            .clamp(1, MAX_RELEASED);
+        loop {
+            let decide = |draft: &mut Draft<'_>| Ok(decide(draft, most));
+            match self.change(caller, basis, decide).await {
+                Err(
+                    ChangeError::Denied(Denied::TooMuch(_))
+                    | ChangeError::Failed(CommitError::TooLarge(_)),
+                ) if most > 1 => most /= 2,
+                done => return done,
+            }
+        }
+    }
+
+    async fn change<R, E>(
+        &self,
+        caller: &Caller,
+        basis: Basis<'_>,
+        decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
+    ) -> Answer<R, E> {
+        let mut turn = Turn::default();
+        let mut tries = 0;
+        while tries < TRIES {
+            let attempt = if turn.is_wide {
+                self.attempt_wide(caller, basis, &decide, &mut turn)
+            } else {
+                self.attempt(caller, basis, &decide, &mut turn)
+            };
+            let answer = match attempt {
+                Attempt::TooWide => {
+                    turn.is_wide = true;
+                    continue;
+                }
+                Attempt::Wait(woken) => {
+                    // A sender that is gone means only that it is worth trying again.
+                    let _woken = woken.await;
+                    continue;
+                }
+                Attempt::NoRoom(bytes) => {
+                    turn.room = Some(self.room(bytes).await.map_err(ChangeError::Failed)?);
+                    continue;
+                }
+                Attempt::Again => None,
+                Attempt::Answer(answer) => Some(answer),
+                Attempt::Barrier(barrier, answer) => match passed(barrier).await {
+                    Ok(()) => answer,
+                    Err(CommitError::Conflict) => None,
+                    Err(error) => Some(Err(ChangeError::Failed(error))),
+                },
+                Attempt::Locked(locks, proposal, reply) => {
+                    let store = Arc::clone(&self.inner.store);
+                    let commit = async move { store.commit(proposal).await };
+                    self.outcome(InFlight::new(commit, locks).await, reply)
+                }
+                Attempt::Accepted(accepted, None, reply) => {
+                    self.outcome(written(accepted.outcome).await, reply)
+                }
+                Attempt::Accepted(accepted, Some(locks), reply) => {
+                    let commit = written(accepted.outcome);
+                    self.outcome(InFlight::new(commit, locks).await, reply)
+                }
+            };
+            if let Some(answer) = answer {
+                return self.counted(answer);
+            }
+            tries += 1;
+        }
+        let why = format!("the entries changed {TRIES} times meanwhile");
+        self.counted(Err(ChangeError::Failed(CommitError::Unavailable(why))))
+    }
+
+    /// The answer of a change that the store has judged; `None` where it must be decided again.
+    fn outcome<R, E>(
+        &self,
+        outcome: Result<Arc<Commit>, CommitError>,
+        reply: R,
+    ) -> Option<Answer<R, E>> {
+        match outcome {
+            Ok(commit) => {
+                self.inner.metrics.commits.inc();
+                Some(Ok(Committed {
+                    reply,
+                    revision: commit.revision,
+                    commit: Some(commit),
+                }))
+            }
+            Err(CommitError::Conflict) => {
+                self.inner.metrics.conflicts.inc();
+                None
+            }
+            Err(error) => Some(Err(ChangeError::Failed(error))),
+        }
+    }
+
+    fn counted<R, E>(&self, answer: Answer<R, E>) -> Answer<R, E> {
+        match &answer {
+            Ok(_) => {}
+            Err(ChangeError::Refused { .. } | ChangeError::Denied(_)) => {
+                self.inner.metrics.refused.inc();
+            }
+            Err(ChangeError::Failed(_)) => {
+                self.inner.metrics.failed.inc();
+            }
+        }
+        answer
+    }
+
+    async fn room(&self, bytes: usize) -> Result<QueueRoom, CommitError> {
+        match &self.inner.order {
+            Some(order) => order.room(bytes).await,
+            None => Err(CommitError::Unavailable("the store is closed".to_owned())),
+        }
+    }
+}
+
+const ENDED: &str = "the store's writer ended";
+
+/// The commit of an accepted proposal, once it is durable and delivered.
+async fn written(outcome: oneshot::Receiver<AcceptedOutcome>) -> Result<Arc<Commit>, CommitError> {
+    let ended = || CommitError::Unknown(ENDED.to_owned());
+    outcome.await.map_err(|_| ended())??.ok_or_else(ended)
+}
+
+/// Waits for a barrier. Whoever waits writes nothing, so that nothing is left unknown.
+async fn passed(outcome: oneshot::Receiver<AcceptedOutcome>) -> Result<(), CommitError> {
+    match outcome.await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(CommitError::Conflict)) => Err(CommitError::Conflict),
+        Ok(Err(error)) => Err(CommitError::Unavailable(error.to_string())),
+        Err(_) => Err(CommitError::Unavailable(ENDED.to_owned())),
+    }
+}

@@ -1,0 +1,123 @@
+//! Decisions: a draft is filled, judged by the guard, and becomes a proposal.
+
+use super::denied::Denied;
+use super::draft::{Draft, DraftBounds};
+use super::keyspace::{ChangeError, Committed, Keyspace};
+use super::pending::PendingSnapshot;
+use super::read_write_set::ReadWriteSet;
+use crate::model::{Caller, Proposal, time};
+
+/// The most writes of a change that is laid over the snapshot of later decisions. A wider one locks its read-write set.
+pub(crate) const MAX_PENDING_WRITES: usize = 256;
+
+/// How much is decided inside the critical section; more than that is decided outside, and checked inside.
+const INSIDE: DraftBounds = DraftBounds {
+    writes: MAX_PENDING_WRITES,
+    scanned: 1_024,
+};
+
+/// What a change is answered.
+pub(crate) type Answer<R, E> = Result<Committed<R>, ChangeError<E>>;
+
+/// Where a decision is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DecidedWhere {
+    /// Inside the critical section, as long as that is quick.
+    Inside,
+    /// Anywhere, however long it takes.
+    Anywhere,
+}
+
+/// What a decision came to.
+pub(crate) enum Decided<R, E> {
+    /// The reply, and what is to be written.
+    Writes(R, Proposal),
+    /// It was refused, or there is nothing to be written.
+    NoWrites(Answer<R, E>),
+    /// It takes too long to be made inside the critical section.
+    TooWide,
+}
+
+/// A decision that the guard admits.
+struct Judged<R> {
+    reply: R,
+    proposal: Proposal,
+    /// Whether something was written and removed again.
+    undid: bool,
+}
+
+impl Keyspace {
+    /// Decides on a draft over `base`; with the read-write set where it `asks` for that, or the change is wide.
+    pub(crate) fn decide<R, E>(
+        &self,
+        caller: &Caller,
+        base: PendingSnapshot<'_>,
+        decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
+        (place, asks): (DecidedWhere, bool),
+    ) -> (Decided<R, E>, Option<ReadWriteSet>) {
+        let bounds = match place {
+            DecidedWhere::Inside => INSIDE,
+            DecidedWhere::Anywhere => DraftBounds {
+                writes: self.limits().writes,
+                scanned: usize::MAX,
+            },
+        };
+        let visibility = self.visibility(caller);
+        let now_ms = time::unix_ms();
+        let mut draft = Draft::new(base, now_ms, caller.principal(), visibility, bounds);
+        let judged = self.judge(caller, &mut draft, decide);
+        if draft.is_exceeded() && place == DecidedWhere::Inside {
+            return (Decided::TooWide, None);
+        }
+        let (reply, proposal) = match judged {
+            Err(error) => {
+                let set = asks.then(|| draft.take_read_write_set());
+                return (Decided::NoWrites(Err(error)), set);
+            }
+            Ok(judged) if judged.proposal.writes.is_empty() && !judged.undid => {
+                let set = asks.then(|| draft.take_read_write_set());
+                let answer = Ok(Committed {
+                    reply: judged.reply,
+                    revision: base.revision(),
+                    commit: None,
+                });
+                return (Decided::NoWrites(answer), set);
+            }
+            Ok(judged) => (judged.reply, judged.proposal),
+        };
+        let asks = asks || proposal.writes.len() > MAX_PENDING_WRITES;
+        let set = asks.then(|| draft.take_read_write_set());
+        (Decided::Writes(reply, proposal), set)
+    }
+
+    fn judge<R, E>(
+        &self,
+        caller: &Caller,
+        draft: &mut Draft<'_>,
+        decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
+    ) -> Result<Judged<R>, ChangeError<E>> {
+        let revision = draft.revision();
+        let decision = decide(draft);
+        // Before the decision's own answer, which may show what is hidden.
+        if let Some(denied) = draft.forbidden() {
+            return Err(ChangeError::Denied(denied.clone()));
+        }
+        if draft.is_exceeded() {
+            let limit = self.limits().writes;
+            let why = format!("more than the limit of {limit} changes in one request");
+            return Err(ChangeError::Denied(Denied::TooMuch(why)));
+        }
+        let reply = decision.map_err(|error| ChangeError::Refused { error, revision })?;
+        let undid = draft.undid();
+        let proposal = draft.take_proposal();
+        self.inner
+            .admit
+            .check(caller, draft, &proposal.writes)
+            .map_err(ChangeError::Denied)?;
+        Ok(Judged {
+            reply,
+            proposal,
+            undid,
+        })
+    }
+}

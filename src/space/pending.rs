@@ -1,0 +1,170 @@
+//! Pending commits: accepted by the store and not durable yet. Decisions see them, reads and watches do not.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use super::lookup::Scan;
+use super::overlay::overlay;
+use super::read_write_set::{Effect, ReadWriteSet};
+use super::snapshot::Snapshot;
+use crate::model::{Change, Commit, Entry, Key, LeaseId};
+
+/// The commits that a store has accepted and that may not be durable yet, but for wide ones: those are locked instead
+/// (see [`super::critical_section`]).
+///
+/// Kept inside the critical section. Costs as much as there are changes in them, however large the keyspace is.
+#[derive(Debug, Default)]
+pub(crate) struct PendingCommits {
+    /// The store's generation they were accepted in; `None` where nothing is accepted ahead of its durability.
+    generation: Option<u64>,
+    /// Oldest first.
+    commits: VecDeque<Arc<Commit>>,
+    /// What they make of the keys they change.
+    entries: BTreeMap<Key, PendingEntry>,
+    /// The last revision assigned, be it to one of them or to a wide commit.
+    revision: u64,
+    /// By how many bytes they make the keyspace larger.
+    growth: i64,
+}
+
+#[derive(Debug)]
+struct PendingEntry {
+    entry: Option<Arc<Entry>>,
+    /// The last of the commits that change it.
+    revision: u64,
+}
+
+impl PendingCommits {
+    /// The generation they were accepted in.
+    pub(crate) fn generation(&self) -> Option<u64> {
+        self.generation
+    }
+
+    /// Forgets everything, and begins with a generation.
+    pub(crate) fn begin(&mut self, generation: Option<u64>) {
+        *self = Self {
+            generation,
+            ..Self::default()
+        };
+    }
+
+    /// Forgets the commits that are durable.
+    pub(crate) fn settle(&mut self, durable: u64) {
+        while let Some(commit) = self.commits.front()
+            && commit.revision <= durable
+            && let Some(commit) = self.commits.pop_front()
+        {
+            self.growth = self.growth.saturating_sub(growth(&commit));
+            for change in &commit.changes {
+                let own = self.entries.get(&change.key);
+                if own.is_some_and(|own| own.revision == commit.revision) {
+                    self.entries.remove(&change.key);
+                }
+            }
+        }
+    }
+
+    /// Adds what was accepted: the last revision assigned, and the commit unless it is a wide one.
+    pub(crate) fn add(&mut self, revision: u64, commit: Option<Arc<Commit>>) {
+        self.revision = revision;
+        let Some(commit) = commit else { return };
+        self.growth = self.growth.saturating_add(growth(&commit));
+        for change in &commit.changes {
+            let entry = change.now.clone();
+            self.entries
+                .insert(change.key.clone(), PendingEntry { entry, revision });
+        }
+        self.commits.push_back(commit);
+    }
+
+    /// Whether one of them changes this key.
+    pub(crate) fn changes(&self, key: &Key) -> bool {
+        self.entries.contains_key(key)
+    }
+
+    /// Whether one of them changes something in a read-write set; costs as much as there is pending.
+    pub(crate) fn touches(&self, set: &ReadWriteSet) -> bool {
+        let mut keys = self.entries.keys();
+        keys.any(|key| set.touched_by(key, Effect::ComesOrGoes))
+    }
+
+    fn range(&self, bounds: (Bound<Key>, Bound<Key>)) -> impl Iterator<Item = Overlaid<'_>> {
+        self.entries
+            .range(bounds)
+            .map(|(key, own)| (key, own.entry.as_ref()))
+    }
+}
+
+type Overlaid<'a> = (&'a Key, Option<&'a Arc<Entry>>);
+
+fn growth(commit: &Commit) -> i64 {
+    let bytes = |key: &Key, entry: &Option<Arc<Entry>>| {
+        let bytes = entry.as_ref().map(|entry| Snapshot::weight(key, entry));
+        i64::try_from(bytes.unwrap_or(0)).unwrap_or(i64::MAX)
+    };
+    let change =
+        |change: &Change| bytes(&change.key, &change.now) - bytes(&change.key, &change.before);
+    commit.changes.iter().map(change).sum()
+}
+
+/// What decisions are made on: a durable snapshot, with the pending commits laid over it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PendingSnapshot<'a> {
+    durable: &'a Snapshot,
+    pending: &'a PendingCommits,
+}
+
+impl<'a> PendingSnapshot<'a> {
+    /// Lays commits over a snapshot; those that are in it were forgotten by [`PendingCommits::settle`].
+    pub(crate) fn new(durable: &'a Snapshot, pending: &'a PendingCommits) -> Self {
+        Self { durable, pending }
+    }
+
+    /// The last revision that anything decided on it comes after.
+    pub(crate) fn revision(self) -> u64 {
+        self.durable.revision.max(self.pending.revision)
+    }
+
+    /// Whether all of it is durable.
+    pub(crate) fn is_durable(self) -> bool {
+        self.durable.revision >= self.pending.revision
+    }
+
+    /// About how much memory the entries take, in bytes.
+    pub(crate) fn bytes(self) -> u64 {
+        self.durable
+            .bytes
+            .saturating_add_signed(self.pending.growth)
+    }
+
+    /// The entry of a key.
+    pub(crate) fn get(self, key: &Key) -> Option<&'a Arc<Entry>> {
+        if !self.pending.entries.is_empty()
+            && let Some(own) = self.pending.entries.get(key)
+        {
+            return own.entry.as_ref();
+        }
+        self.durable.entries.get(key)
+    }
+
+    /// The entries within bounds that are not empty.
+    pub(crate) fn range(self, bounds: (Bound<Key>, Bound<Key>)) -> Scan<'a> {
+        let pending = self.pending.range(bounds.clone());
+        overlay(Box::new(self.durable.entries.range(bounds)), pending)
+    }
+
+    /// So many of the keys that a lease has locked, or all.
+    pub(crate) fn locked_by(self, lease: LeaseId, most: usize) -> Vec<Key> {
+        let pending = &self.pending.entries;
+        let holds = |own: &PendingEntry| {
+            let holder = own.entry.as_ref().and_then(|entry| entry.attrs().lock);
+            holder == Some(lease)
+        };
+        let durable = self.durable.locked_by(lease);
+        let durable = durable.filter(|key| !pending.contains_key(key));
+        let locked = pending.iter().filter(|(_, own)| holds(own));
+        let keys = durable.chain(locked.map(|(key, _)| key));
+        keys.take(most).cloned().collect()
+    }
+}

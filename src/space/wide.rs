@@ -1,0 +1,94 @@
+//! Wide changes: decided outside the critical section on a snapshot, and checked inside against what was written since.
+//!
+//! A recursive delete of 300,000 keys holds up nobody while it is decided.
+
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+use super::attempt::{Attempt, Basis, Turn, barrier};
+use super::decision::{Decided, DecidedWhere};
+use super::draft::Draft;
+use super::keyspace::Keyspace;
+use super::pending::{PendingCommits, PendingSnapshot};
+use super::read_write_set::{Effect, ReadWriteSet};
+use crate::model::{Caller, Commit};
+
+/// How often others may write what a change was decided on before it is decided inside the critical section.
+const MAX_DISTURBED: u32 = 3;
+
+impl Keyspace {
+    /// Attempts a wide change once.
+    pub(crate) fn attempt_wide<R, E>(
+        &self,
+        caller: &Caller,
+        basis: Basis<'_>,
+        decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
+        turn: &mut Turn,
+    ) -> Attempt<R, E> {
+        if turn.disturbed >= MAX_DISTURBED {
+            return self.attempt(caller, basis, decide, turn);
+        }
+        let durable = self.inner.applier.current();
+        let nothing_pending = PendingCommits::default();
+        let base = PendingSnapshot::new(&durable, &nothing_pending);
+        let place = (DecidedWhere::Anywhere, true);
+        let (decided, set) = off_worker(|| self.decide(caller, base, decide, place));
+        let (reply, proposal) = match decided {
+            Decided::NoWrites(answer) => return Attempt::Answer(answer),
+            Decided::TooWide => return Attempt::TooWide,
+            Decided::Writes(reply, proposal) => (reply, proposal),
+        };
+        let set = set.unwrap_or_default();
+        // Most of what was written meanwhile is looked at before the critical section is entered.
+        let checked = self.inner.applier.current().revision;
+        if !self.is_undisturbed(&set, durable.revision) {
+            turn.disturbed += 1;
+            return Attempt::Again;
+        }
+        let mut entered = self.enter();
+        let attempt = if !self.is_undisturbed(&set, checked) {
+            turn.disturbed += 1;
+            Attempt::Again
+        } else if let Some(order) = entered.order
+            && entered.pending.touches(&set)
+        {
+            turn.disturbed += 1;
+            barrier(&mut entered, order, None)
+        } else {
+            self.hand_over(&mut entered, (reply, proposal), Some(set), turn)
+        };
+        drop(entered);
+        turn.leave(Some(&attempt));
+        attempt
+    }
+
+    /// Whether no durable commit after a revision wrote what is in the set.
+    fn is_undisturbed(&self, set: &ReadWriteSet, revision: u64) -> bool {
+        let history = &self.inner.applier.history;
+        let found = history.find(revision.saturating_add(1), |commit| {
+            disturbs(commit, set).then_some(())
+        });
+        // Where some of them are not kept any more, nobody knows.
+        found == Ok(None)
+    }
+}
+
+fn disturbs(commit: &Commit, set: &ReadWriteSet) -> bool {
+    commit.changes.iter().any(|change| {
+        let stays = change.before.is_some() && change.now.is_some();
+        let effect = if stays {
+            Effect::Changes
+        } else {
+            Effect::ComesOrGoes
+        };
+        set.touched_by(&change.key, effect)
+    })
+}
+
+/// Runs long work without keeping a worker of the runtime from its other tasks, where there are several.
+fn off_worker<T>(work: impl FnOnce() -> T) -> T {
+    let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
+    if matches!(flavor, Ok(RuntimeFlavor::MultiThread)) {
+        return tokio::task::block_in_place(work);
+    }
+    work()
+}
