@@ -43,5 +43,6 @@ fn main() {
         HostileCommand::Run(options) => runtime.block_on(table::run(&options)),
         HostileCommand::Strike(options) => runtime.block_on(table::strike::run(&options)),
         HostileCommand::List => table::list(),
+        HostileCommand::Markdown(options) => table::markdown::print(&options),
     }
 }

@@ -54,8 +54,7 @@ impl Tally {
                 }
                 &self.later
             }
-            404 => &self.done,
-            400..500 => &self.refused,
+            400..404 | 405..500 => &self.refused,
             500.. => &self.failed,
             _ => &self.done,
         };

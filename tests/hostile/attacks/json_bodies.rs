@@ -32,7 +32,7 @@ async fn strike(stage: Arc<Stage>) {
         let requests = Arc::clone(&requests);
         async move {
             while attacker.goes_on() {
-                for request in requests.iter() {
+                for request in &*requests {
                     attacker.ask(request).await;
                 }
             }

@@ -47,7 +47,7 @@ impl Answer {
             ..Self::default()
         };
         let mut framing = Framing::UntilClose;
-        for header in parsed.headers.iter() {
+        for header in &*parsed.headers {
             let value = String::from_utf8_lossy(header.value);
             match header.name.to_ascii_lowercase().as_str() {
                 "x-consul-index" | "x-etcd-index" => answer.index = value.parse().unwrap_or(0),

@@ -14,6 +14,9 @@ use crate::stage::Stage;
 /// The pause after a connection was lost or refused.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// The pause before something that is held is opened again: this is no flood of connections.
+const REOPEN: Duration = Duration::from_millis(500);
+
 /// The time between two sips of an answer.
 const SIP: Duration = Duration::from_secs(1);
 
@@ -139,7 +142,7 @@ impl Attacker {
                 }
             }
             self.stage.tally.count_broken();
-            sleep(PAUSE).await;
+            sleep(REOPEN).await;
         }
     }
 }

@@ -30,12 +30,12 @@ pub(crate) fn put_form(target: &str, body: &[u8]) -> Vec<u8> {
 
 fn request(method: &str, target: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     // An address passes every rule about names of hosts.
-    let mut bytes = format!("{method} {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}");
-    if method != "GET" {
-        bytes.push_str(&format!("Content-Length: {}\r\n", body.len()));
-    }
-    bytes.push_str("\r\n");
-    let mut bytes = bytes.into_bytes();
+    let length = match method {
+        "GET" => String::new(),
+        _ => format!("Content-Length: {}\r\n", body.len()),
+    };
+    let head = format!("{method} {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}{length}\r\n");
+    let mut bytes = head.into_bytes();
     bytes.extend_from_slice(body);
     bytes
 }

@@ -3,6 +3,7 @@
 mod bystander;
 mod cell;
 mod liveness;
+pub(crate) mod markdown;
 mod memory;
 pub(crate) mod options;
 mod process;

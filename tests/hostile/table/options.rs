@@ -15,6 +15,8 @@ pub(crate) enum HostileCommand {
     Strike(StrikeOptions),
     /// Prints the names of the attacks.
     List,
+    /// Prints the table as Markdown.
+    Markdown(MarkdownOptions),
 }
 
 /// A server that is attacked.
@@ -89,4 +91,15 @@ pub(crate) struct StrikeOptions {
     pub(crate) addresses: usize,
     #[arg(long)]
     pub(crate) seconds: f64,
+}
+
+/// The options of `markdown`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct MarkdownOptions {
+    /// Files that `run --json` wrote, of the same number of addresses
+    #[arg(required = true)]
+    pub(crate) rows: Vec<PathBuf>,
+    /// The same of an earlier kubekv
+    #[arg(long)]
+    pub(crate) before: Vec<PathBuf>,
 }

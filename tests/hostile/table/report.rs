@@ -55,22 +55,19 @@ pub(super) fn line(row: &AttackRow, constant: Option<&AttackRow>) -> String {
         got.broken,
     );
     if got.later_without_time > 0 {
-        text.push_str(&format!(
-            ", {} later without a time",
-            got.later_without_time
-        ));
+        text += &format!(", {} later without a time", got.later_without_time);
     }
     for note in &row.notes {
-        text.push_str(&format!("\n{:<26} {note}", ""));
+        text += &format!("\n{:<26} {note}", "");
     }
     for (failure, count) in &row.attacked.failures {
-        text.push_str(&format!("\n{:<26} bystander: {count} x {failure}", ""));
+        text += &format!("\n{:<26} bystander: {count} x {failure}", "");
     }
     text
 }
 
 /// A time in milliseconds; one of an answer that did not come within the time-out has none.
-fn time(ms: Option<f64>) -> String {
+pub(super) fn time(ms: Option<f64>) -> String {
     match ms {
         None => "> 10 s".to_owned(),
         Some(ms) if ms >= 1e3 => format!("{:.2} s", ms / 1e3),
