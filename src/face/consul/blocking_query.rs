@@ -75,10 +75,9 @@ impl Face {
                 next = watch.next() => match next {
                     // One of before the first read may arrive late; the client knows it.
                     Ok(commit) if commit.revision <= options.index => {}
-                    Ok(_) => return Ok(()),
-                    // More commits than a watch holds; or the client may see other keys now, and its answer differs,
-                    // whatever the index.
-                    Err(Interrupted::Lagged(_) | Interrupted::RightsChanged) => return Ok(()),
+                    // Its index rose. Or there were more commits than a watch holds. Or the client may see other keys now,
+                    // and its answer differs, whatever the index.
+                    Ok(_) | Err(Interrupted::Lagged(_) | Interrupted::RightsChanged) => return Ok(()),
                 },
                 () = end.as_mut() => return Ok(()),
                 () = self.stopping.wait() => return Ok(()),

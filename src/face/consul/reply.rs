@@ -115,13 +115,11 @@ impl Reply {
 
     /// The same, after a change before which its bytes were reserved.
     pub(super) fn json_after_change(answer: impl LongAnswer, reservation: Reservation) -> Self {
-        match made_if_small(&answer) {
-            Some(json) => Self::json(json),
-            None => {
-                let body = ReplyBody::AfterChange(Box::new(answer), reservation);
-                Self::new(StatusCode::OK, body)
-            }
+        if let Some(json) = made_if_small(&answer) {
+            return Self::json(json);
         }
+        let body = ReplyBody::AfterChange(Box::new(answer), reservation);
+        Self::new(StatusCode::OK, body)
     }
 
     /// 200 with a list.

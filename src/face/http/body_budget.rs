@@ -58,12 +58,11 @@ impl BodyBudget {
         if self.arrived <= SMALL {
             return Ok(());
         }
-        let reserved = match &mut self.reservation {
-            Some(reservation) => reservation.grow(bytes),
-            None => {
-                let reserved = self.fairness.bodies().reserve(self.flow, self.arrived);
-                reserved.map(|reservation| self.reservation = Some(reservation))
-            }
+        let reserved = if let Some(reservation) = &mut self.reservation {
+            reservation.grow(bytes)
+        } else {
+            let reserved = self.fairness.bodies().reserve(self.flow, self.arrived);
+            reserved.map(|reservation| self.reservation = Some(reservation))
         };
         reserved.map_err(|overloaded| {
             self.refused = Some(overloaded);

@@ -31,7 +31,7 @@ pub(super) enum WebRefusal {
 pub(super) fn check(headers: &HeaderMap, hosts: &AllowedHosts) -> Result<(), WebRefusal> {
     let host = headers
         .get(HOST)
-        .map(|host| host.as_bytes())
+        .map(http::HeaderValue::as_bytes)
         .unwrap_or_default();
     let host = std::str::from_utf8(host).unwrap_or_default();
     if !hosts.allows(host) {

@@ -130,7 +130,7 @@ impl TxnAnswer {
             }
             JsonObject::new(out)
                 .with("KV", |out| {
-                    push_entry(out, key, entry, with_value, revision)
+                    push_entry(out, key, entry, with_value, revision);
                 })
                 .end();
             true

@@ -1,4 +1,4 @@
-//! TxnFailure of one operation of a transaction. Its words are made with the answer, not where the transaction is decided: keys
+//! `TxnFailure` of one operation of a transaction. Its words are made with the answer, not where the transaction is decided: keys
 //! and sessions in them are as long as the client likes.
 
 use super::parse::TxnOp;

@@ -43,20 +43,17 @@ impl EventsInScope {
         if commit.cause == Cause::Refresh {
             return None;
         }
-        let (next, rest) = match commit.subject.as_ref().and_then(Key::node) {
-            Some(path) => {
-                let is_of_clients = |change: &Change| change.key.realm() == Realm::User;
-                let in_scope = scope.covers(path) || deleted_with(commit, scope, path, order);
-                if !in_scope || !commit.changes.iter().any(is_of_clients) {
-                    return None;
-                }
-                (Some(EventAt::Subject), Positions::All(0..0))
+        let (next, rest) = if let Some(path) = commit.subject.as_ref().and_then(Key::node) {
+            let is_of_clients = |change: &Change| change.key.realm() == Realm::User;
+            let in_scope = scope.covers(path) || deleted_with(commit, scope, path, order);
+            if !in_scope || !commit.changes.iter().any(is_of_clients) {
+                return None;
             }
-            None => {
-                let all = || Positions::All(0..commit.changes.len());
-                let rest = order.map_or_else(all, |order| order.within(commit, &scope.ranges()));
-                (None, rest)
-            }
+            (Some(EventAt::Subject), Positions::All(0..0))
+        } else {
+            let all = || Positions::All(0..commit.changes.len());
+            let rest = order.map_or_else(all, |order| order.within(commit, &scope.ranges()));
+            (None, rest)
         };
         Some(Self { events, next, rest })
     }

@@ -7,7 +7,7 @@ use crate::space::{Denied, tree};
 use crate::store::Limits;
 
 /// The most levels of a node that is changed. Each directory above it is an entry with a key of its own: 4 KiB could store
-/// a thousand times their size. Docker's nodes have fewer than 10 levels, SkyDNS's one for each label of a name, at most
+/// a thousand times their size. Docker's nodes have fewer than 10 levels, `SkyDNS`'s one for each label of a name, at most
 /// 127; an IPv6 address spelled backwards has 34.
 const MAX_LEVELS: usize = 128;
 
