@@ -54,7 +54,7 @@ impl Tally {
                 }
                 &self.later
             }
-            400..404 | 405..500 => &self.refused,
+            400..=403 | 405..=499 => &self.refused,
             500.. => &self.failed,
             _ => &self.done,
         };

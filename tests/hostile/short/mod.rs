@@ -11,7 +11,6 @@ const HEAVY: &str = "kubekv-heavy";
 /// What holds after every attack; what is special to one is checked by its test.
 fn endured(name: &str) -> Outcome {
     let outcome = endure(name);
-    println!("{name}: {:?}", outcome.got);
     outcome.check();
     outcome
 }

@@ -147,14 +147,17 @@ impl Outcome {
         let of = ["used_bytes{", "in_use{", "queued{"];
         let taken = metrics.lines().filter(|line| {
             let name = line.strip_prefix("kubekv_fairness_").unwrap_or_default();
-            let value = line.rsplit(' ').next().and_then(|value| value.parse().ok());
+            let value = line
+                .rsplit(' ')
+                .next()
+                .and_then(|value| value.parse::<u64>().ok());
             // The events of the last commits stay for the next watch.
             let kept = if name.contains("watch_queues") {
                 EVENTS
             } else {
                 0
             };
-            of.iter().any(|of| name.starts_with(of)) && value.is_none_or(|value: u64| value > kept)
+            of.iter().any(|of| name.starts_with(of)) && value.is_none_or(|value| value > kept)
         });
         taken.map(str::to_owned).collect()
     }
