@@ -33,9 +33,6 @@ const REQUESTS: usize = 40;
 /// The seconds of the bystander's session or TTL: no machine is so slow.
 const TTL: u64 = 300;
 
-/// The encoded events that etcd's face keeps for watches, in bytes.
-const EVENTS: u64 = 16 << 20;
-
 /// The longest time for an attack, on however slow a machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -151,13 +148,7 @@ impl Outcome {
                 .rsplit(' ')
                 .next()
                 .and_then(|value| value.parse::<u64>().ok());
-            // The events of the last commits stay for the next watch.
-            let kept = if name.contains("watch_queues") {
-                EVENTS
-            } else {
-                0
-            };
-            of.iter().any(|of| name.starts_with(of)) && value.is_none_or(|value| value > kept)
+            of.iter().any(|of| name.starts_with(of)) && value != Some(0)
         });
         taken.map(str::to_owned).collect()
     }

@@ -51,6 +51,13 @@ impl EventCache {
         let found = find(&self.recent.lock(), commit);
         found.unwrap_or_else(|| Arc::new(CommitEvents::new(commit)))
     }
+
+    /// Forgets all, when nobody watches any more: what is kept counts in the budget of whoever watched first.
+    pub(super) fn clear(&self) {
+        let dropped = std::mem::take(&mut *self.recent.lock());
+        // Freed after the lock.
+        drop(dropped);
+    }
 }
 
 /// A caller who sees a part of a commit has a commit of its own: then there is nothing to share.

@@ -345,6 +345,8 @@ impl chunks::ChunkSource for Watcher {
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        self.face.counters.watchers.fetch_sub(1, Ordering::Relaxed);
+        if self.face.counters.watchers.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.face.events.clear();
+        }
     }
 }
