@@ -18,8 +18,8 @@ async fn members(gateway: &Gateway, host: &str) -> serde_json::Value {
 async fn the_host_header_is_the_members_client_url() {
     let gateway = Gateway::start().await;
     assert_eq!(
-        members(&gateway, "store.example:2379").await[0],
-        "http://store.example:2379"
+        members(&gateway, "store.internal:2379").await[0],
+        "http://store.internal:2379"
     );
     assert_eq!(
         members(&gateway, "[fd00::1]:2379").await[0],

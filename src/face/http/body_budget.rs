@@ -134,7 +134,10 @@ mod tests {
             }
         };
         assert!(
-            matches!(refused, Overloaded::BytesOfClient { .. }),
+            matches!(
+                refused,
+                Overloaded::BytesOfClient { .. } | Overloaded::Bytes { .. }
+            ),
             "{refused}"
         );
         assert!(fairness.bodies().used() <= fairness.bodies().limit() / 2);
