@@ -55,7 +55,11 @@ pub(crate) fn requests(bench: &mut Criterion) {
             });
         });
     }
+    watched(bench, &runtime, &gateway);
+}
 
+/// Writes beside watches, and into them.
+fn watched(bench: &mut Criterion, runtime: &Runtime, gateway: &Gateway) {
     let watches: Vec<_> = (0..10_000)
         .map(|number| {
             let key = Key::user(format!("watched/{number}"));
@@ -66,7 +70,7 @@ pub(crate) fn requests(bench: &mut Criterion) {
         .collect();
     bench.bench_function("put/beside 10,000 watches", |bench| {
         bench
-            .to_async(&runtime)
+            .to_async(runtime)
             .iter(|| gateway.put("elsewhere", "news"));
     });
     drop(watches);

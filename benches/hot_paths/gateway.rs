@@ -40,12 +40,15 @@ impl Gateway {
             .unwrap();
         let (stop, stopping) = watch::channel(false);
         let stopping = Stopping::new(stopping);
+        let fairness = kubekv::fairness::Fairness::default();
         let etcd = etcd::router(Etcd {
+            fairness: fairness.clone(),
             space: space.clone(),
             stopping: stopping.clone(),
             advertise: Vec::new(),
         });
         let consul = consul::router(Consul {
+            fairness: fairness.clone(),
             space: space.clone(),
             stopping,
             node: "bench".to_owned(),

@@ -471,7 +471,7 @@ mod tests {
 
     async fn put(space: &Keyspace, keys: &[&str]) {
         let put = |draft: &mut Draft<'_>| {
-            for key in keys.iter().map(|key| Key::user(key)) {
+            for key in keys.iter().map(Key::user) {
                 let record = draft.successor(&key);
                 draft.put(&key, record);
             }
@@ -487,12 +487,12 @@ mod tests {
         }
     }
 
-    fn made(body: Vec<u8>) -> Result<Option<Made>, Overloaded> {
-        Ok(Some(Made {
+    fn made(body: Vec<u8>) -> Made {
+        Made {
             body,
             index: 1,
             lasts: true,
-        }))
+        }
     }
 
     fn small(_: &View) -> Cost {
@@ -508,7 +508,7 @@ mod tests {
 
     fn make_long(_: &View, room: &mut Reservation) -> Result<Option<Made>, Overloaded> {
         room.grow(100_000)?;
-        made(vec![b'1'; 100_000])
+        Ok(Some(made(vec![b'1'; 100_000])))
     }
 
     #[tokio::test]
@@ -523,7 +523,9 @@ mod tests {
             let make = move |view: &View, _: &mut Reservation| {
                 count.fetch_add(1, Ordering::Relaxed);
                 let keys = view.scan(&prefix);
-                made(keys.flat_map(|(key, _)| key.as_bytes().to_vec()).collect())
+                Ok(Some(made(
+                    keys.flat_map(|(key, _)| key.as_bytes().to_vec()).collect(),
+                )))
             };
             let list = cache.get(&space, &caller(name), asked, small, make).await;
             list.unwrap().unwrap().body()
@@ -550,7 +552,9 @@ mod tests {
             let make = move |view: &View, _: &mut Reservation| {
                 encodings.fetch_add(1, Ordering::SeqCst);
                 let _ended = released.lock().recv();
-                made(view.scan(&Key::user("")).map(|_| b'k').collect())
+                Ok(Some(made(
+                    view.scan(&Key::user("")).map(|_| b'k').collect(),
+                )))
             };
             let list = cache
                 .get(&space, &caller("a"), asked(""), heavy, make)
@@ -671,7 +675,7 @@ mod tests {
                 if number % 2 == 0 {
                     Ok(None)
                 } else {
-                    made(vec![b'1'; 100])
+                    Ok(Some(made(vec![b'1'; 100])))
                 }
             };
             let list = cache.get(&space, &client, asked(&name), small, make);

@@ -15,7 +15,9 @@ const NEWCOMERS: usize = 8;
 /// What a flow may hold of that part: one of so many parts of the whole budget.
 const LITTLE: usize = 1024;
 
-/// Memory of one kind, in bytes, that all flows share. A flow may hold at most half of it, and no more than it leaves free
+/// Memory of one kind, in bytes, that all flows share.
+///
+/// A flow may hold at most half of it, and no more than it leaves free
 /// (the dynamic thresholds of Choudhury and Hahne, 1998). An eighth is kept for flows that hold less than a 1024th: what is
 /// taken cannot be taken back, so a newcomer must find some whatever the others hold.
 ///

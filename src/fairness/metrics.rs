@@ -1,4 +1,4 @@
-//! FairnessMetrics of fairness: refusals by reason, and how long work waited.
+//! Metrics of fairness: refusals by reason, and how long work waited.
 
 use std::time::Duration;
 

@@ -137,7 +137,6 @@ fn one_client_cannot_flood_the_log() {
     const REQUESTS: usize = 5_000;
     let arguments = ["--store", "memory:", "--log-format", "json"];
     let gateway = Running::start_by(kubekv(), &arguments);
-    let began = std::time::Instant::now();
     // Refused by name, with status 501.
     let request = "GET /v1/event/list HTTP/1.1\r\nHost: x\r\n\r\n".repeat(REQUESTS - 1);
     let last = "GET /v1/event/list HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
@@ -151,13 +150,16 @@ fn one_client_cannot_flood_the_log() {
     send.join().unwrap();
     let answers = String::from_utf8(answers).unwrap();
     assert_eq!(answers.matches("HTTP/1.1 501").count(), REQUESTS);
-    let periods = usize::try_from(began.elapsed().as_secs()).unwrap() + 2;
     let done = gateway.stop();
-    let written = lines(&done.err);
-    let written = written.iter().filter(|line| line["message"] == "answered");
-    let written = written.count();
-    assert!(
-        (1..=10 * periods).contains(&written),
-        "{written} lines in {periods} s"
-    );
+    let mut by_second = std::collections::BTreeMap::<String, usize>::new();
+    for line in lines(&done.err) {
+        if line["message"] == "answered" {
+            let time = line["timestamp"].as_str().unwrap();
+            let second = time.split('.').next().unwrap().to_owned();
+            *by_second.entry(second).or_default() += 1;
+        }
+    }
+    // Ten in any second from the first: a second of the clock has parts of two.
+    let most = by_second.values().max();
+    assert!(most.is_some_and(|most| *most <= 20), "{by_second:?}");
 }

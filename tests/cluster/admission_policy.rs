@@ -7,6 +7,7 @@ use crate::pod::Account;
 use crate::rendered::{Overlay, manifests, only};
 use support::kubernetes::kubectl;
 use support::requests::ask;
+use support::running::Running;
 
 /// A namespace with the base, and somebody who has every verb on its entries.
 #[derive(Debug)]
@@ -63,20 +64,11 @@ impl Namespace {
     }
 
     fn create_with(&self, key: &str, spec: &Value, more: &[&str]) -> Result<String, String> {
-        let name = self.named(key, spec["realm"] == "system");
+        let name = named(key, spec["realm"] == "system");
         let object = json!({"apiVersion": "kubekv.io/v1", "kind": "Entry",
             "metadata": {"name": name}, "spec": spec});
         let create = [&["create", "-f", "-"], more].concat();
         self.as_editor(&create, &object.to_string())
-    }
-
-    /// The name of the object of a key; any valid one of a record of the gateway's own.
-    fn named(&self, key: &str, is_own: bool) -> String {
-        if is_own {
-            return format!("kubekv.{key}-{}", "0".repeat(32));
-        }
-        let name = support::command::run(&["name", key]);
-        name.text().trim().to_owned()
     }
 
     /// The names of the objects of records of a kind.
@@ -119,6 +111,15 @@ impl Namespace {
     }
 }
 
+/// The name of the object of a key; any valid one of a record of the gateway's own.
+fn named(key: &str, is_own: bool) -> String {
+    if is_own {
+        return format!("kubekv.{key}-{}", "0".repeat(32));
+    }
+    let name = support::command::run(&["name", key]);
+    name.text().trim().to_owned()
+}
+
 const OWN_RECORD: &str =
     "a record of the gateways' own (realm system) is written by their account only";
 
@@ -142,7 +143,7 @@ fn others_edit_entries_but_neither_write_ids_nor_the_gateways_own_records() {
     let first = start("first");
     until_ready(&first);
     put(&first, "k", "v");
-    let k = namespace.named("k", false);
+    let k = named("k", false);
     // Without the policy all of it is accepted.
     let [leader] = &namespace.records("lead")[..] else {
         panic!("one leader record");
@@ -179,13 +180,26 @@ fn others_edit_entries_but_neither_write_ids_nor_the_gateways_own_records() {
     let lease = json!({"key": "lease/1", "realm": "system", "value": "{}", "size": 2});
     assert_refused(namespace.create("lease.1", &lease), OWN_RECORD);
 
-    // Clients' entries are as free to edit as ever.
-    put(&first, "k", "again");
+    entries_are_free_to_edit(&namespace, &first);
+    the_next_gateway_does_what_it_does(&namespace, first, start("second"));
+
+    // The namespace's controller can still empty it.
+    let controller = "--as=system:serviceaccount:kube-system:namespace-controller";
+    let group = "--as-group=system:serviceaccounts:kube-system";
+    let emptied = [controller, group, "delete", "kv", "--all", "--wait=false"];
+    namespace.as_administrator(&emptied);
+    assert!(namespace.records("lead").is_empty());
+}
+
+/// Clients' entries can be edited as ever.
+fn entries_are_free_to_edit(namespace: &Namespace, first: &Running) {
+    let k = named("k", false);
+    put(first, "k", "again");
     namespace
         .patch(&k, &json!({"spec": {"value": "edited"}}))
         .unwrap();
     until("the edit is shown", || {
-        get(&first, "k").as_deref() == Some("edited")
+        get(first, "k").as_deref() == Some("edited")
     });
     namespace
         .patch(&k, &json!({"spec": {"stamp": null}}))
@@ -196,16 +210,15 @@ fn others_edit_entries_but_neither_write_ids_nor_the_gateways_own_records() {
             &json!({"key": "by/hand", "value": "v", "size": 1}),
         )
         .unwrap();
-    until("the new entry is shown", || {
-        get(&first, "by/hand").is_some()
-    });
+    until("the new entry is shown", || get(first, "by/hand").is_some());
     namespace
-        .as_editor(&["delete", "kv", &namespace.named("by/hand", false)], "")
+        .as_editor(&["delete", "kv", &named("by/hand", false)], "")
         .unwrap();
-    until("the deletion is shown", || get(&first, "by/hand").is_none());
+    until("the deletion is shown", || get(first, "by/hand").is_none());
+}
 
-    // And a gateway does under the policy whatever it does.
-    let second = start("second");
+/// A gateway does under the policy whatever it does.
+fn the_next_gateway_does_what_it_does(namespace: &Namespace, first: Running, second: Running) {
     until("it relays", || state(&second) == "relaying");
     let term = metric(&first, "kubekv_store_term");
     assert_eq!(first.stop().code, 0);
@@ -226,11 +239,4 @@ fn others_edit_entries_but_neither_write_ids_nor_the_gateways_own_records() {
     });
     let log = namespace.account.log();
     assert!(!log.contains("gateways' account only"), "{log}");
-
-    // The namespace's controller can still empty it.
-    let controller = "--as=system:serviceaccount:kube-system:namespace-controller";
-    let group = "--as-group=system:serviceaccounts:kube-system";
-    let emptied = [controller, group, "delete", "kv", "--all", "--wait=false"];
-    namespace.as_administrator(&emptied);
-    assert!(namespace.records("lead").is_empty());
 }

@@ -168,7 +168,7 @@ async fn renewals_wait_for_no_seat() {
 #[tokio::test]
 async fn answers_count_until_they_are_taken() {
     let gateway = filled(Fairness::default()).await;
-    gateway.space_put("long", &[b'v'; 100_000]).await;
+    gateway.space_put("long", &vec![b'v'; 100_000]).await;
     let answers = gateway.fairness.answers();
     let tree = r#"[{"KV":{"Verb":"get-tree","Key":"a/"}}]"#;
     for (method, path, body) in [

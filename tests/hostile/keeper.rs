@@ -81,7 +81,7 @@ impl Keeper {
     }
 
     /// Renews it three times in its length, for ever.
-    pub(crate) async fn keep(&self) {
+    pub(crate) async fn keep(&self) -> ! {
         let every = Duration::from_secs(self.ttl) / 3;
         let renewal = match self.face {
             AttackedFace::Consul => put(&format!("/v1/session/renew/{}", self.identity), b""),

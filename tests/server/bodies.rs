@@ -65,7 +65,7 @@ async fn chunks_beyond_the_part_of_their_client_are_refused() {
     let mut chunked = from(1, gateway.consul).await;
     let head = "PUT /v1/kv/c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n100000\r\n";
     chunked.write_all(head.as_bytes()).await.unwrap();
-    chunked.write_all(&[b'v'; MIB]).await.unwrap();
+    chunked.write_all(&vec![b'v'; MIB]).await.unwrap();
     let answer = rest(&mut chunked).await;
     assert!(answer.starts_with("HTTP/1.1 429 "), "{answer}");
     until_metric(&gateway, &used).await;

@@ -10,7 +10,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
 use super::certificate::{self, RelayCertificate};
 use super::handshakes::Handshakes;
@@ -142,11 +141,9 @@ impl RelayListener {
             ));
         }
         let ends = proxy_header::read(&mut stream).await?;
-        Ok((face, Arrival::relayed(stream, socket, ends)))
+        Ok((
+            face,
+            Arrival::relayed(stream, |tls| Some(tls.get_ref().0), ends),
+        ))
     }
-}
-
-/// The connection beneath a TLS stream.
-pub(super) fn socket(stream: &TlsStream<TcpStream>) -> Option<&TcpStream> {
-    Some(stream.get_ref().0)
 }

@@ -91,7 +91,7 @@ async fn closed(client: &ReadHalf<'_>) {
     loop {
         tokio::time::sleep(CHECK).await;
         let ready = client.ready(Interest::READABLE).await;
-        if ready.is_ok_and(|ready| ready.is_read_closed()) {
+        if ready.is_ok_and(tokio::io::Ready::is_read_closed) {
             return;
         }
     }
@@ -139,7 +139,7 @@ mod tests {
             let activity = RequestActivity::default();
             let splice = run(&mut accepted, &mut leader, &activity);
             let hangs_up = async {
-                client.write_all(&[b'x'; 100_000]).await.unwrap();
+                client.write_all(&vec![b'x'; 100_000]).await.unwrap();
                 if resets {
                     let now = Some(Duration::ZERO);
                     socket2::SockRef::from(&client).set_linger(now).unwrap();

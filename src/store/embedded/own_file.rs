@@ -1,7 +1,7 @@
 //! Own files: the files and directories of a store, which belong to this process's user and are no links.
 //!
 //! Whoever can put a symbolic link into a data directory would otherwise choose what a gateway overwrites, as root where
-//! it runs as root. PostgreSQL judges its data directory by the same rule: it belongs to the user who serves it.
+//! it runs as root. `PostgreSQL` judges its data directory by the same rule: it belongs to the user who serves it.
 
 use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, Read};

@@ -90,19 +90,15 @@ impl Attacker {
     pub(crate) async fn ask(&mut self, request: &[u8]) -> Option<Answer> {
         let asked = self.try_ask(request).await;
         self.stage.tally.count(&asked);
-        match asked {
-            Ok(answer) => {
-                if answer.closes {
-                    self.connection = None;
-                }
-                Some(answer)
-            }
-            Err(_) => {
-                self.connection = None;
-                sleep(PAUSE).await;
-                None
-            }
+        let Ok(answer) = asked else {
+            self.connection = None;
+            sleep(PAUSE).await;
+            return None;
+        };
+        if answer.closes {
+            self.connection = None;
         }
+        Some(answer)
     }
 
     async fn try_ask(&mut self, request: &[u8]) -> io::Result<Answer> {

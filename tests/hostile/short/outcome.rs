@@ -82,7 +82,9 @@ async fn beside(attack: &Attack, stage: &Arc<Stage>, runtime: &Runtime) -> (Fate
     (attack.prepare)(Arc::clone(stage)).await.unwrap();
     let keeper = Keeper::begin(attack.face, stage.target, TTL).await.unwrap();
     let own = keeper.clone();
-    let keeping = runtime.spawn(async move { own.keep().await });
+    let keeping = runtime.spawn(async move {
+        own.keep().await;
+    });
     let mut bystander = Bystander::connect(attack.face, stage.target).await;
     if attack.ahead_ms == 0 {
         bystander.write_and_read().await;

@@ -165,7 +165,12 @@ async fn keep(
     match Keeper::begin(attack.face, server.address, TTL).await {
         Ok(keeper) => {
             let own = keeper.clone();
-            Some((keeper, tokio::spawn(async move { own.keep().await })))
+            Some((
+                keeper,
+                tokio::spawn(async move {
+                    own.keep().await;
+                }),
+            ))
         }
         Err(error) => {
             notes.push(format!("no session or TTL: {error}"));

@@ -9,7 +9,7 @@ use clap::{Args, Parser, ValueEnum};
 #[derive(Debug, Parser)]
 pub(crate) enum HostileCommand {
     /// Runs attacks on servers, and prints the table.
-    Run(RunOptions),
+    Run(Box<RunOptions>),
     /// Attacks one server; `run` starts it as a process of its own.
     #[command(hide = true)]
     Strike(StrikeOptions),

@@ -55,13 +55,13 @@ pub(super) fn line(row: &AttackRow, constant: Option<&AttackRow>) -> String {
         got.broken,
     );
     if got.later_without_time > 0 {
-        text += &format!(", {} later without a time", got.later_without_time);
+        text.extend([format!(", {} later without a time", got.later_without_time)]);
     }
     for note in &row.notes {
-        text += &format!("\n{:<26} {note}", "");
+        text.extend([format!("\n{:<26} {note}", "")]);
     }
     for (failure, count) in &row.attacked.failures {
-        text += &format!("\n{:<26} bystander: {count} x {failure}", "");
+        text.extend([format!("\n{:<26} bystander: {count} x {failure}", "")]);
     }
     text
 }

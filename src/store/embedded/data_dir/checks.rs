@@ -87,7 +87,7 @@ pub(super) fn refuse_files_of_others(root: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Warns of a parent in which others can rename the directory. As PostgreSQL, this refuses none: what others put in the
+/// Warns of a parent in which others can rename the directory. As `PostgreSQL`, this refuses none: what others put in the
 /// directory's place is theirs, and refused; but they can put an older copy of the same user's in its place.
 pub(super) fn warn_of_open_parents(root: &Path) {
     let is_open = |parent: &&Path| {
