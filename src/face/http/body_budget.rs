@@ -123,6 +123,7 @@ mod tests {
     #[test]
     fn one_client_is_refused_before_its_body_is_read_and_others_are_not() {
         let fairness = Fairness::default();
+        let mut chunks = begin(&fairness, 1, CHUNKED).unwrap();
         let mut held = Vec::new();
         let refused = loop {
             match begin(&fairness, 1, long()) {
@@ -143,7 +144,6 @@ mod tests {
         assert!(fairness.bodies().used() <= fairness.bodies().limit() / 2);
         begin(&fairness, 2, long()).unwrap().count(LONGEST).unwrap();
         // Chunks say no length: they are refused as they arrive.
-        let mut chunks = begin(&fairness, 1, CHUNKED).unwrap();
         let broke = (0..LONGEST / 1_024).any(|_| chunks.count(1_024).is_err());
         assert!(broke && chunks.refused().is_some());
     }
