@@ -295,4 +295,6 @@ async fn long_bodies_and_keys_are_refused_by_name() {
     }
     let nothing = gateway.call("GET", &format!("kv/{long}?recurse"), "").await;
     assert_eq!(nothing.status, 404);
+    let nothing = gateway.call("GET", "kv/none/?recurse&pretty", "").await;
+    assert_eq!((nothing.status, nothing.text()), (404, ""));
 }

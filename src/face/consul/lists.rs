@@ -72,7 +72,8 @@ impl ApiRequest<'_> {
             };
             room.grow(form.room(weight))?;
             let mut made = make(view, weight);
-            if pretty {
+            // A list of nothing has no body to indent.
+            if pretty && !made.body.is_empty() {
                 made.body = json_writer::pretty(&made.body);
             }
             Ok(made)

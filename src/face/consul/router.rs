@@ -102,7 +102,7 @@ fn accepted(
     query: Result<Query, QueryError>,
 ) -> Result<Query, Reply> {
     let query = query.map_err(|error| match error {
-        QueryError::TooMany | QueryError::TooLong => Reply::bad_request(error.to_string()),
+        QueryError::TooMany => Reply::bad_request(error.to_string()),
         // Consul logs the reason and sends an empty body.
         QueryError::Escape(_) | QueryError::Semicolon => {
             Reply::empty(StatusCode::INTERNAL_SERVER_ERROR)

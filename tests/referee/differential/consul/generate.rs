@@ -315,7 +315,7 @@ impl Generator<'_> {
                 ("x-consul-namespace", "x"),
                 ("x-consul-namespace", "default"),
                 ("content-type", "text/plain"),
-                ("origin", "http://example.com"),
+                ("sec-fetch-site", "none"),
             ];
             let (name, value) = headers[self.rng.usize(0..headers.len())];
             request.headers.push((name, value.to_owned()));

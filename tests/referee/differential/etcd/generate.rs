@@ -232,7 +232,7 @@ impl Generator<'_> {
                 ("authorization", "Bearer x"),
                 ("content-type", "text/plain"),
                 ("content-type", "application/json"),
-                ("origin", "http://example.com"),
+                ("sec-fetch-site", "none"),
                 ("if-none-match", "*"),
                 ("x-etcd-index", "5"),
             ];
