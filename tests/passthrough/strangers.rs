@@ -77,7 +77,8 @@ fn places_of_relayed_polls_are_free_after_their_clients_hang_up() {
     for (face, poll, name) in polls {
         let open = format!("kubekv_face_connections{{face=\"{name}\"}}");
         let relayed = format!("kubekv_relay_connections{{face=\"{name}\"}}");
-        for behind in [0, 1, 100, 70_000, 2_000_000] {
+        // Behind more than the sockets hold, an end shows only when its own system gives up.
+        for behind in [0, 1, 100, 70_000] {
             for resets in [false, true] {
                 for _ in 0..5 {
                     let mut client = TcpStream::connect(face).unwrap();
