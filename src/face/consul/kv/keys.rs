@@ -1,9 +1,8 @@
 //! `GET /v1/kv/PREFIX?keys`: lists the keys under a prefix, cut off after a separator (`?separator`).
 
-use super::parameters;
 use super::separator::Separator;
-use crate::face::consul::blocking_query::Subject;
-use crate::face::consul::lists::{self, ListName};
+use super::{parameters, prefix_query};
+use crate::face::consul::lists::ListName;
 use crate::face::consul::query_options::QueryOptions;
 use crate::face::consul::reply::Reply;
 use crate::face::consul::request::ApiRequest;
@@ -16,31 +15,13 @@ use crate::space::{Lookup, View};
 /// Answers with the keys in byte order, each up to and including the first separator after the prefix; 404 where there
 /// are none, except at the root.
 pub(super) async fn serve(request: &ApiRequest<'_>, options: QueryOptions) -> Result<Reply, Reply> {
-    request.check_datacenter()?;
-    parameters::check_length(request, options)?;
-    let prefix = Key::user(request.rest);
-    let subject = Subject::Prefix(prefix.clone());
-    request
-        .face
-        .blocking_query(&request.caller, options, &subject)
-        .await?;
-    // Read before the list is taken, as for `?recurse`.
-    let floor = request.face.space.read(&request.caller).index_floor();
+    let (prefix, floor) = prefix_query::begin(request, options).await?;
     let separator = separator(request);
     let name = ListName::Keys(request.rest, separator);
     let ranges = vec![KeyRange::Prefix(prefix.clone())];
-    // The index depends on every entry, however few names there are.
-    let weigh = {
-        let prefix = prefix.clone();
-        move |view: &View, goes_on: fn(Weight) -> bool| {
-            let index = lists::weigh_index(view, &prefix);
-            if !goes_on(index) {
-                return index;
-            }
-            let keys = view.scan(&prefix).map(|(key, _)| key);
-            Weight::of_keys(keys, goes_on).plus(index)
-        }
-    };
+    let weigh = prefix_query::weigh(prefix.clone(), |view, prefix, goes_on| {
+        Weight::of_keys(view.scan(prefix).map(|(key, _)| key), goes_on)
+    });
     let separator = Separator::new(separator);
     let make = move |view: &View, _| encode(view, &prefix, &separator);
     let list = request.list(name, ranges, weigh, make).await?;

@@ -6,6 +6,7 @@ mod get;
 mod keys;
 mod list;
 mod parameters;
+mod prefix_query;
 mod put;
 mod separator;
 pub(super) mod verbs;
