@@ -21,6 +21,10 @@ const SHORT: [&str; 4] = [
     "discovery.ttl=6",
 ];
 
+/// How many recordings must show a difference. Real daemons have races of their own: at its end, dockerd 20.10 calls a container
+/// stopped before it has removed its endpoint, and the process may end in between.
+const RECORDINGS: usize = 3;
+
 /// The longest answer of a single key that is stored.
 const LONGEST: usize = 200;
 
@@ -78,9 +82,43 @@ fn compare_or_store(store: Store) {
         save(&stored(store), &records.collect::<Vec<_>>());
         return;
     }
-    let live = Profile::of(&record(store, &SHORT));
-    let found = differences(&Profile::of(&load(&stored(store))), &live);
+    let expected = Profile::of(&load(&stored(store)));
+    let found = lasting(RECORDINGS, || {
+        differences(&expected, &Profile::of(&record(store, &SHORT)))
+    });
     assert!(found.is_empty(), "\n{}\n", found.join("\n"));
+}
+
+/// The differences that every one of so many recordings shows; it stops at the first recording that leaves none.
+fn lasting(recordings: usize, mut recorded: impl FnMut() -> Vec<String>) -> Vec<String> {
+    let mut lasting = recorded();
+    for _ in 1..recordings {
+        if lasting.is_empty() {
+            break;
+        }
+        println!("recorded again, because of\n{}\n", lasting.join("\n"));
+        let next = recorded();
+        lasting.retain(|line| next.contains(line));
+    }
+    lasting
+}
+
+#[test]
+fn a_difference_counts_when_every_recording_shows_it() {
+    let lines = |words: &str| {
+        words
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let of = |recordings: &[&str]| {
+        let mut left = recordings.iter().map(|words| lines(words));
+        let found = lasting(recordings.len(), || left.next().unwrap());
+        (found, left.len())
+    };
+    assert_eq!(of(&["", "a", "a"]), (lines(""), 2));
+    assert_eq!(of(&["a b", "c", "a"]), (lines(""), 1));
+    assert_eq!(of(&["a b", "b c", "b"]), (lines("b"), 0));
 }
 
 #[test]
