@@ -21,6 +21,10 @@ const READ: usize = 4 << 10;
 /// Bytes read at once of a long body.
 const READ_BODY: usize = 64 << 10;
 
+/// The bytes that one connection may read before other tasks run. Hundreds of clients that send long bodies would otherwise
+/// keep a worker for seconds: a body that is there at once is megabytes.
+const READ_RUN: usize = 256 << 10;
+
 /// Bytes read ahead while an answer is made, so that the end of the client's side shows behind them at once. Few: every
 /// parked poll may hold as many. Behind more, the kernel shows it.
 const AHEAD: usize = 4 << 10;
@@ -44,6 +48,8 @@ pub(super) struct ConnectionBuffers {
     output: BytesMut,
     /// A long piece to write after `output`, which is not copied.
     tail: Bytes,
+    /// The bytes read since other tasks ran, as far as this connection knows.
+    read_run: usize,
     /// Whether the client has closed its sending side.
     pub(super) ended: bool,
     /// The part of the request's body that was not read yet.
@@ -69,6 +75,7 @@ impl ConnectionBuffers {
         Self {
             stream,
             input: BytesMut::new(),
+            read_run: 0,
             output: BytesMut::new(),
             tail: Bytes::new(),
             ended: false,
@@ -110,8 +117,16 @@ impl ConnectionBuffers {
 
     /// Reads some bytes; 0 when the client has closed its sending side.
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.read_run >= READ_RUN {
+            self.read_run = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         // Connections without bytes to read hold no buffer.
-        ready!(self.stream.poll_readable(cx))?;
+        if self.stream.poll_readable(cx)?.is_pending() {
+            self.read_run = 0;
+            return Poll::Pending;
+        }
         let capacity = if self.framing.left() > u64::try_from(READ).unwrap_or_default() {
             READ_BODY
         } else {
@@ -119,8 +134,10 @@ impl ConnectionBuffers {
         };
         self.input.reserve(capacity);
         let read = pin!(self.stream.read_buf(&mut self.input)).poll(cx)?;
-        if read == Poll::Ready(0) {
-            self.ended = true;
+        match read {
+            Poll::Ready(0) => self.ended = true,
+            Poll::Ready(bytes) => self.read_run = self.read_run.saturating_add(bytes),
+            Poll::Pending => self.read_run = 0,
         }
         read.map(Ok)
     }
@@ -269,7 +286,7 @@ fn poll_after(
 mod tests {
     use std::future::poll_fn;
 
-    use tokio::io::{AsyncReadExt, duplex};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
     use super::*;
     use crate::face::server::{Arrival, Connection};
@@ -278,15 +295,47 @@ mod tests {
     const PAUSE: Duration = Duration::from_secs(30);
 
     /// Sends an answer to a client that takes so many bytes each second.
-    async fn send(each_second: usize) -> io::Result<()> {
-        let (mut client, served) = duplex(1 << 10);
+    /// The buffers of a connection, and the client's end of it, with so many bytes under way at most.
+    fn connected(under_way: usize) -> (DuplexStream, ConnectionBuffers) {
+        let (client, served) = duplex(under_way);
         let nowhere = "127.0.0.1:1".parse().unwrap();
         let ends = Connection {
             peer: nowhere,
             local: nowhere,
         };
         let stream = Arrival::relayed(served, |_stream| None, ends).stream;
-        let mut buffers = ConnectionBuffers::new(stream, PAUSE);
+        (client, ConnectionBuffers::new(stream, PAUSE))
+    }
+
+    #[tokio::test]
+    async fn a_long_body_that_is_there_lets_other_tasks_run() {
+        const BODY: usize = 4 << 20;
+        let (mut client, mut buffers) = connected(BODY);
+        client.write_all(&vec![b'x'; BODY]).await.unwrap();
+        buffers.framing = Framing::Length(BODY.try_into().unwrap());
+        let (mut read, mut run, mut longest) = (0, 0, 0);
+        let mut runs = 0;
+        poll_fn(|cx| {
+            run = 0;
+            while let Poll::Ready(piece) = buffers.poll_body(cx) {
+                let Some(piece) = piece else {
+                    return Poll::Ready(());
+                };
+                run += piece.unwrap().len();
+            }
+            read += run;
+            longest = longest.max(run);
+            runs += 1;
+            Poll::Pending
+        })
+        .await;
+        assert_eq!(read + run, BODY);
+        assert!(runs >= BODY / (READ_RUN + READ_BODY), "{runs}");
+        assert!(longest <= READ_RUN + READ_BODY, "{longest}");
+    }
+
+    async fn send(each_second: usize) -> io::Result<()> {
+        let (mut client, mut buffers) = connected(1 << 10);
         buffers.push_piece(vec![b'x'; ANSWER].into());
         let reads = async {
             let mut taken = vec![0; each_second];

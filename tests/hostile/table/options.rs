@@ -70,7 +70,7 @@ pub(crate) struct RunOptions {
     #[arg(long, default_value_t = 10.0)]
     pub(crate) recovery: f64,
     /// The first of 40 ports for servers
-    #[arg(long, default_value_t = 41_500)]
+    #[arg(long, default_value_t = 21_500)]
     pub(crate) port: u16,
     /// Where servers keep their data, on a real disk
     #[arg(long)]
