@@ -154,6 +154,13 @@ impl<'a> PendingSnapshot<'a> {
         overlay(Box::new(self.durable.entries.range(bounds)), pending)
     }
 
+    /// The same, without the entries that no tree can show. Only pending ones of those cost anything.
+    pub(crate) fn nodes(self, bounds: (Bound<Key>, Bound<Key>)) -> Scan<'a> {
+        let pending = self.pending.range(bounds.clone());
+        let pending = pending.filter(|(key, _)| key.node().is_some());
+        overlay(Box::new(self.durable.entries.shown_range(bounds)), pending)
+    }
+
     /// So many of the keys that a lease has locked, or all.
     pub(crate) fn locked_by(self, lease: LeaseId, most: usize) -> Vec<Key> {
         let pending = &self.pending.entries;

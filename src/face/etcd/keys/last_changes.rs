@@ -109,7 +109,7 @@ impl LastChangesWalk {
                 let written = |entry: &Entry| {
                     (entry.attrs().dir != DirMark::Implied).then_some(entry.index())
                 };
-                let entries = view.entries_from(&part.range, &part.from);
+                let entries = view.nodes_in(&part.range, &part.from);
                 let changes = entries.map(|(key, entry)| (key, written(entry), false));
                 self.take(changes, scope, &mut left)
             };

@@ -83,7 +83,7 @@ impl TreeWeight {
         let mut left = most;
         while let Some((range, from)) = self.ranges.pop() {
             let mut next = None;
-            for (key, _) in self.view.entries_from(&range, &from) {
+            for (key, _) in self.view.nodes_in(&range, &from) {
                 let Some(rest) = left.checked_sub(1) else {
                     next = Some(key.clone());
                     break;
