@@ -95,8 +95,8 @@ impl Keyspace {
         let mut turn = ChangeTurn::default();
         let mut tries = 0;
         while tries < TRIES {
-            let attempt = if turn.is_wide {
-                self.attempt_wide(caller, basis, &decide, &mut turn)
+            let attempt = if turn.is_outside() {
+                self.attempt_outside(caller, &decide, &mut turn)
             } else {
                 self.attempt(caller, basis, &decide, &mut turn)
             };
