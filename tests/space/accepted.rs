@@ -246,6 +246,35 @@ async fn what_a_wide_change_writes_waits_for_it_and_nothing_else_does() {
     ));
 }
 
+/// It is decided outside the critical section, on what is durable.
+#[tokio::test]
+async fn a_wide_change_does_not_miss_what_is_accepted_and_not_durable() {
+    let store = HeldStore::default();
+    let space = store.open().await;
+    let filled = {
+        let space = space.clone();
+        tokio::spawn(async move { many(&space).await })
+    };
+    finish(&store, filled).await.unwrap();
+    let small = spawn(&space, "many/new", create);
+    store.accepted(1).await;
+    let deleted = {
+        let space = space.clone();
+        tokio::spawn(async move {
+            let decide = |draft: &mut Draft<'_>| {
+                draft.delete_all(&Key::user("many/"));
+                Ok::<_, Infallible>(())
+            };
+            space.commit(&Caller::System, decide).await.unwrap()
+        })
+    };
+    run().await;
+    let commit = finish(&store, deleted).await.commit.unwrap();
+    assert_eq!(commit.changes.len(), 1_001);
+    small.await.unwrap().unwrap();
+    assert_eq!(get(&space, "many/new"), None);
+}
+
 #[tokio::test]
 async fn a_stream_of_small_changes_does_not_starve_a_wide_one() {
     let store = HeldStore::default();

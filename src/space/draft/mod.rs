@@ -306,6 +306,7 @@ mod tests {
     use crate::model::Commit;
     use crate::space::pending::PendingCommits;
     use crate::space::snapshot::Snapshot;
+    use crate::space::tree::{self, Node};
 
     /// A snapshot of so many entries, all under `a/`.
     fn snapshot(count: u64) -> Snapshot {
@@ -383,7 +384,11 @@ mod tests {
         });
         let none = PendingCommits::default();
         let mut draft = draft(PendingSnapshot::new(&snapshot, &none), 10, 10);
-        assert!(!crate::space::tree::is_empty(&draft, "a"));
+        assert!(!tree::is_empty(&draft, "a"));
+        assert!(matches!(tree::node(&draft, "a/0007"), Node::Absent));
+        draft.put(&Key::user("own//x"), Record::default());
+        assert!(matches!(tree::node(&draft, "own"), Node::Absent));
+        assert!(tree::is_empty(&draft, "own"));
         assert!(draft.make_parents("a/b/c").is_ok());
         assert_eq!(draft.delete_tree("a"), 3);
         assert!(!draft.is_exceeded(), "{:?}", draft.work);
