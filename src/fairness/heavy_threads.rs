@@ -4,7 +4,7 @@
 //! up only its like, and the kernel prefers the workers, because these threads are niced.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -43,7 +43,10 @@ pub(super) struct HeavyThreads {
 #[derive(Debug)]
 pub(super) struct HeavyPool {
     state: Mutex<State>,
+    /// Wakes a thread for any work.
     wake: Condvar,
+    /// Wakes the thread for exempt work alone.
+    wake_exempt: Condvar,
     /// How many threads one flow may occupy: all but one.
     share: usize,
     metrics: FairnessMetrics,
@@ -51,6 +54,8 @@ pub(super) struct HeavyPool {
 
 struct State {
     queue: FairQueue<Job>,
+    /// Work of [`Flow::Exempt`], which goes first: as much as there are changes that have begun.
+    exempt: VecDeque<Job>,
     /// The threads that each flow occupies.
     running: HashMap<Flow, usize>,
     ended: bool,
@@ -60,24 +65,42 @@ impl std::fmt::Debug for State {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("State")
-            .field("waiting", &self.queue.len())
+            .field("waiting", &self.waiting())
             .field("running", &self.running)
             .finish_non_exhaustive()
     }
 }
 
+impl State {
+    fn waiting(&self) -> usize {
+        self.queue.len() + self.exempt.len()
+    }
+}
+
+/// Which work a thread does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lane {
+    /// All of it; exempt work first.
+    All,
+    /// Exempt work alone, so that it waits for no client's.
+    Exempt,
+}
+
 impl HeavyThreads {
-    /// So many threads, and never fewer than two: one is left for the others whatever a flow does.
+    /// So many threads, and never fewer than two: one is left for the others whatever a flow does. One more is for exempt work
+    /// alone.
     pub(super) fn new(count: usize, metrics: FairnessMetrics) -> Self {
         let count = count.max(2);
         Self {
             pool: Arc::new(HeavyPool {
                 state: Mutex::new(State {
                     queue: FairQueue::new(PLACES),
+                    exempt: VecDeque::new(),
                     running: HashMap::new(),
                     ended: false,
                 }),
                 wake: Condvar::new(),
+                wake_exempt: Condvar::new(),
                 share: count - 1,
                 metrics,
             }),
@@ -91,7 +114,7 @@ impl HeavyThreads {
         &self.pool
     }
 
-    /// Does work on one of the threads, in the flow's turn; an exempt flow's at once, on a thread of its own. Work whose
+    /// Does work on one of the threads, in the flow's turn; an exempt flow's next of all, and it is never refused. Work whose
     /// caller has gone before its turn is not done. A panic in it is the caller's.
     pub(super) async fn run<T: Send + 'static>(
         &self,
@@ -99,7 +122,7 @@ impl HeavyThreads {
         cost: Cost,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Overloaded> {
-        if flow == Flow::Exempt || !self.start() {
+        if !self.start() {
             let done = tokio::task::spawn_blocking(work).await;
             return done.map_err(|error| match error.try_into_panic() {
                 Ok(panic) => resume_unwind(panic),
@@ -109,7 +132,10 @@ impl HeavyThreads {
         }
         let (sender, receiver) = oneshot::channel();
         let job = self.pool.job(work, sender);
-        let done = self.pool.queue(flow, cost, job, receiver).await;
+        let done = match flow {
+            Flow::Exempt => self.pool.next(job, receiver).await,
+            Flow::Client(_) => self.pool.queue(flow, cost, job, receiver).await,
+        };
         match done.inspect_err(|overloaded| self.pool.metrics.refused(*overloaded))? {
             Ok(result) => Ok(result),
             Err(panic) => resume_unwind(panic),
@@ -119,17 +145,23 @@ impl HeavyThreads {
     /// Starts the threads once; false where none could be started.
     fn start(&self) -> bool {
         *self.started.get_or_init(|| {
-            let mut started = 0;
-            for number in 0..self.count {
-                let pool = Arc::clone(&self.pool);
-                let thread = std::thread::Builder::new().name(format!("kubekv-heavy-{number}"));
-                match thread.spawn(move || pool.work()) {
-                    Ok(_runs) => started += 1,
-                    Err(error) => tracing::error!(%error, "cannot start a thread for heavy work"),
-                }
-            }
+            let numbers = 0..self.count;
+            let started = numbers.filter(|number| self.start_one(&number.to_string(), Lane::All));
+            let started = started.count();
+            // Where this one is missing, exempt work waits for one of the others.
+            let _started = self.start_one("exempt", Lane::Exempt);
             started > 0
         })
+    }
+
+    fn start_one(&self, name: &str, lane: Lane) -> bool {
+        let pool = Arc::clone(&self.pool);
+        let thread = std::thread::Builder::new().name(format!("kubekv-heavy-{name}"));
+        let started = thread.spawn(move || pool.work(lane));
+        if let Err(error) = &started {
+            tracing::error!(%error, "cannot start a thread for heavy work");
+        }
+        started.is_ok()
     }
 }
 
@@ -137,6 +169,7 @@ impl Drop for HeavyThreads {
     fn drop(&mut self) {
         self.pool.state.lock().ended = true;
         self.pool.wake.notify_all();
+        self.pool.wake_exempt.notify_all();
     }
 }
 
@@ -147,7 +180,7 @@ impl HeavyPool {
     /// How many threads work, and how many pieces of work wait.
     pub(super) fn running_and_waiting(&self) -> (usize, usize) {
         let state = self.state.lock();
-        (state.running.values().sum(), state.queue.len())
+        (state.running.values().sum(), state.waiting())
     }
 
     /// Work as the threads do it.
@@ -168,6 +201,15 @@ impl HeavyPool {
             // A caller that has gone wants no answer.
             let _gone = answer.send(done);
         })
+    }
+
+    /// Waits for the end of an exempt job, which is the next that is done.
+    async fn next<T>(&self, job: Job, done: oneshot::Receiver<T>) -> Result<T, Overloaded> {
+        self.state.lock().exempt.push_back(job);
+        self.wake_exempt.notify_one();
+        // It may be busy.
+        self.wake.notify_one();
+        done.await.map_err(|_ended| Overloaded::Stopping)
     }
 
     /// Waits for a job's turn, with patience, and for its end.
@@ -200,21 +242,35 @@ impl HeavyPool {
         done.map_err(|_gave_way| Overloaded::Queue { limit: PLACES })
     }
 
-    /// Does jobs until the end.
-    fn work(&self) {
-        lower_priority();
-        let mut state = self.state.lock();
-        while !state.ended {
-            let State { queue, running, .. } = &mut *state;
-            let next = queue.pop(|flow, _| match running.get(&flow) {
+    /// The next job of a lane.
+    fn take(&self, state: &mut State, lane: Lane) -> Option<(Flow, Job)> {
+        if let Some(job) = state.exempt.pop_front() {
+            return Some((Flow::Exempt, job));
+        }
+        let State { queue, running, .. } = state;
+        match lane {
+            Lane::Exempt => None,
+            Lane::All => queue.pop(|flow, _| match running.get(&flow) {
                 Some(occupied) if *occupied >= self.share => Turn::Skip,
                 Some(_) | None => Turn::Take,
-            });
-            let Some((flow, job)) = next else {
-                self.wake.wait(&mut state);
+            }),
+        }
+    }
+
+    /// Does jobs until the end.
+    fn work(&self, lane: Lane) {
+        lower_priority();
+        let wake = match lane {
+            Lane::All => &self.wake,
+            Lane::Exempt => &self.wake_exempt,
+        };
+        let mut state = self.state.lock();
+        while !state.ended {
+            let Some((flow, job)) = self.take(&mut state, lane) else {
+                wake.wait(&mut state);
                 continue;
             };
-            *running.entry(flow).or_default() += 1;
+            *state.running.entry(flow).or_default() += 1;
             MutexGuard::unlocked(&mut state, job);
             if let Some(occupied) = state.running.get_mut(&flow) {
                 *occupied -= 1;
@@ -405,6 +461,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn exempt_work_is_next_and_is_not_done_for_a_caller_who_has_gone() {
+        let threads = threads();
+        let mut tasks = JoinSet::new();
+        let first = occupy(&threads, flow(1), &mut tasks).await;
+        let _second = occupy(&threads, flow(2), &mut tasks).await;
+        // Its own thread is left for it; after that it waits for one of the others.
+        let _own = occupy(&threads, Flow::Exempt, &mut tasks).await;
+        let others = queue(&threads, flow(2), 10, &mut tasks).await;
+        let mut gone = JoinSet::new();
+        let not_done = queue(&threads, Flow::Exempt, 1, &mut gone).await;
+        gone.shutdown().await;
+        let seen = {
+            let (threads, others) = (Arc::clone(&threads), Arc::clone(&others));
+            let count = move || others.load(Ordering::SeqCst);
+            tokio::spawn(async move { threads.run(Flow::Exempt, Cost::SMALL, count).await })
+        };
+        while threads.pool.running_and_waiting().1 < 12 {
+            tokio::task::yield_now().await;
+        }
+        drop(first);
+        assert_eq!(seen.await.unwrap(), Ok(0), "before all others that wait");
+        assert_eq!(not_done.load(Ordering::SeqCst), 0);
+    }
+
+    #[tokio::test]
     async fn work_waits_no_longer_than_clients_do() {
         let threads = threads();
         let mut tasks = JoinSet::new();
@@ -422,8 +503,10 @@ mod tests {
             let thread = rustix::thread::gettid();
             rustix::process::getpriority_process(Some(thread)).unwrap()
         };
-        let heavy = threads.run(flow(1), Cost::SMALL, niceness).await.unwrap();
-        assert!(heavy >= NICENESS, "{heavy}");
+        for flow in [flow(1), Flow::Exempt] {
+            let heavy = threads.run(flow, Cost::SMALL, niceness).await.unwrap();
+            assert!(heavy >= NICENESS, "{heavy}");
+        }
         let pool = Arc::downgrade(&threads.pool);
         drop(threads);
         while pool.strong_count() > 0 {

@@ -89,8 +89,9 @@ impl Fairness {
         }));
     }
 
-    /// Does work whose cost grows with the request on a heavy thread, in its flow's turn: it waits for that 5 s at most. If
-    /// the future is dropped before, the work is not done. A panic in the work is one in the caller.
+    /// Does work whose cost grows with the request on a heavy thread, in its flow's turn: it waits for that 5 s at most. Exempt
+    /// work is next, however much others wait for. If the future is dropped before, the work is not done. A panic in the
+    /// work is one in the caller.
     pub async fn run<T: Send + 'static>(
         &self,
         flow: Flow,

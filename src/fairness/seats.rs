@@ -355,6 +355,33 @@ mod tests {
         assert_eq!(used_and_waiting(&seats)[0], (1024, 0));
     }
 
+    #[tokio::test]
+    async fn a_small_change_does_not_overtake_a_wide_one_of_its_own_flow() {
+        let seats = Seats::new(&FairnessMetrics::default());
+        let wide = |units: usize| Cost::new(64 * (units - 1), 0);
+        let _first = at_once(seats.take(flow(1), wide(128))).await.unwrap();
+        let _second = at_once(seats.take(flow(2), wide(100))).await.unwrap();
+        let mut waits = Box::pin(seats.take(flow(3), wide(100)));
+        assert!(at_once(&mut waits).await.is_none());
+        // There would be room for it.
+        assert!(at_once(seats.take(flow(3), wide(2))).await.is_none());
+        drop(waits);
+        assert!(at_once(seats.take(flow(3), wide(2))).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_seat_whose_turn_comes_as_its_client_hangs_up_is_free() {
+        let seats = Seats::new(&FairnessMetrics::default());
+        let mut held = all_at_once(&seats, flow(1), Cost::SMALL).await;
+        held.extend(all_at_once(&seats, flow(2), Cost::SMALL).await);
+        let (seat, waiting) = seats.small.enqueue(flow(3), Cost::SMALL).unwrap();
+        drop(seat);
+        drop(held.pop());
+        assert_eq!(used_and_waiting(&seats)[0], (1023, 0));
+        drop(waiting);
+        assert_eq!(used_and_waiting(&seats)[0], (1023, 0));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_change_waits_no_longer_than_clients_do() {
         let metrics = FairnessMetrics::default();

@@ -100,26 +100,19 @@ impl Admit for Bounds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{FaceName, Key, Principal};
+    use crate::guard::memory_keyspace::{any_client, keyspace_within, memory_keyspace};
+    use bytes::Bytes;
+
+    use crate::model::Key;
     use crate::space::{ChangeError, Keyspace};
-    use crate::store::{MemoryStore, Store as _};
     use std::convert::Infallible;
-    use std::sync::Arc;
 
     #[tokio::test]
     async fn bounds_apply_to_operators_but_not_to_the_gateway_itself() {
-        let store = Arc::new(MemoryStore::new());
-        let limits = store.limits();
-        let guard = crate::guard::for_store(limits, u64::MAX);
-        let mut registry = prometheus_client::registry::Registry::default();
-        let (space, _expiry) = Keyspace::open(store, guard, &mut registry).await.unwrap();
-        let client = Caller::Client {
-            face: FaceName::Consul,
-            peer: "127.0.0.1:1".parse().unwrap(),
-            principal: Principal::Anonymous,
-        };
+        let space = memory_keyspace(u64::MAX).await;
+        let limits = space.limits();
         for (caller, bounded) in [
-            (client, true),
+            (any_client(), true),
             (Caller::Operator, true),
             (Caller::System, false),
         ] {
@@ -134,6 +127,77 @@ mod tests {
             assert_eq!(too_long, bounded, "{caller:?}");
         }
     }
+
+    /// Whether a client may put these keys and values, or delete the keys, in one change.
+    async fn fits(space: &Keyspace, writes: &[(String, Option<Bytes>)]) -> bool {
+        let write = |draft: &mut Draft<'_>| {
+            for (key, value) in writes {
+                let key = Key::user(key);
+                let mut record = draft.successor(&key);
+                match value {
+                    Some(value) => {
+                        record.value = value.clone();
+                        draft.put(&key, record);
+                    }
+                    None => drop(draft.delete(&key)),
+                }
+            }
+            Ok::<_, Infallible>(())
+        };
+        space.commit(&any_client(), write).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn each_bound_refuses_what_is_beyond_it_and_no_more() {
+        let limits = Limits {
+            key_bytes: 10,
+            value_bytes: 100,
+            writes: 3,
+            commit_bytes: 150,
+        };
+        let space = keyspace_within(limits, u64::MAX).await;
+        let own = Key::user("k".repeat(11));
+        let long = |draft: &mut Draft<'_>| {
+            let record = draft.successor(&own);
+            draft.put(&own, record);
+            Ok::<_, Infallible>(())
+        };
+        space.commit(&Caller::System, long).await.unwrap();
+        let put = |key: &str, bytes| (key.to_owned(), Some(Bytes::from(vec![b'v'; bytes])));
+        for (fitting, writes) in [
+            (true, vec![put(&"k".repeat(10), 1)]),
+            (false, vec![put(&"k".repeat(11), 1)]),
+            (true, vec![("k".repeat(11), None)]),
+            (true, vec![put("a", 100)]),
+            (false, vec![put("a", 101)]),
+            (true, vec![put("b", 1), put("c", 1), put("d", 1)]),
+            (
+                false,
+                vec![put("b", 2), put("c", 2), put("d", 2), put("e", 2)],
+            ),
+            (false, vec![put("f", 75), put("g", 74)]),
+            (true, vec![put("f", 74), put("g", 74)]),
+            (true, vec![put("h", 100)]),
+            // Values that stay are not counted: what a lease has locked is written again when it ends.
+            (true, vec![put("a", 100), put("h", 100), put("i", 10)]),
+        ] {
+            assert_eq!(fits(&space, &writes).await, fitting, "{writes:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn one_request_writes_no_more_than_64_mib_however_much_its_store_takes() {
+        let space = memory_keyspace(u64::MAX).await;
+        let value = Bytes::from(vec![0; 512 << 10]);
+        let puts = |count| {
+            let put = |number| (format!("{number}"), Some(value.clone()));
+            (0..count).map(put).collect::<Vec<_>>()
+        };
+        assert!(fits(&space, &puts(127)).await);
+        let space = memory_keyspace(u64::MAX).await;
+        assert!(!fits(&space, &puts(128)).await);
+    }
+
     async fn put(space: &Keyspace, caller: &Caller, key: &str, bytes: usize) -> Result<(), Denied> {
         let put = |draft: &mut Draft<'_>| {
             let mut record = draft.successor(&Key::user(key));
@@ -150,15 +214,8 @@ mod tests {
 
     #[tokio::test]
     async fn full_keyspace_takes_what_makes_room_and_the_gateways_own_records() {
-        let store = Arc::new(MemoryStore::new());
-        let guard = crate::guard::for_store(store.limits(), 10_000);
-        let mut registry = prometheus_client::registry::Registry::default();
-        let (space, _expiry) = Keyspace::open(store, guard, &mut registry).await.unwrap();
-        let client = Caller::Client {
-            face: FaceName::Consul,
-            peer: "127.0.0.1:1".parse().unwrap(),
-            principal: Principal::Anonymous,
-        };
+        let space = memory_keyspace(10_000).await;
+        let client = any_client();
         for key in ["a", "b"] {
             put(&space, &client, key, 4_000).await.unwrap();
         }

@@ -2,6 +2,8 @@
 //! later.
 
 mod bounds;
+#[cfg(test)]
+mod memory_keyspace;
 mod size_limit;
 
 use std::sync::Arc;
@@ -10,6 +12,8 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 pub use bounds::{Bounds, REQUEST_BYTES};
+#[cfg(test)]
+pub(crate) use memory_keyspace::memory_keyspace;
 
 use crate::store::Limits;
 

@@ -19,6 +19,9 @@ use super::snapshot::Snapshot;
 use crate::model::{Caller, Key, Proposal};
 use crate::store::{Accepted, AcceptedOutcome, CommitOrder, NotAccepted, QueueRoom, Submission};
 
+/// How often others may write what a change was decided on before it is decided inside the critical section.
+const MAX_DISTURBED: u32 = 3;
+
 /// What a decision may rest on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Basis<'a> {
@@ -46,7 +49,12 @@ pub(crate) struct ChangeTurn {
 }
 
 impl ChangeTurn {
-    /// Where it is decided when the critical section is entered. Others must not keep a wide change from its turn for ever.
+    /// Whether it is decided outside the critical section. Others must not keep it from being decided for ever.
+    pub(crate) fn is_outside(&self) -> bool {
+        self.is_wide && self.disturbed < MAX_DISTURBED
+    }
+
+    /// How long it may be decided once the critical section is entered.
     fn place(&self) -> DecidedWhere {
         if self.is_wide {
             DecidedWhere::Anywhere

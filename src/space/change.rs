@@ -9,7 +9,7 @@ use super::attempt::{Attempt, Basis, ChangeTurn};
 use super::decision::ChangeAnswer;
 use super::denied::Denied;
 use super::draft::Draft;
-use super::in_flight::InFlight;
+use super::in_flight::{self, InFlight};
 use super::keyspace::{ChangeError, Committed, Keyspace};
 use crate::model::{Caller, Commit, LeaseId};
 use crate::store::{AcceptedOutcome, CommitError, QueueRoom};
@@ -32,17 +32,29 @@ impl Keyspace {
         caller: &Caller,
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
     ) -> Result<Committed<R>, ChangeError<E>> {
-        self.change(caller, Basis::Accepted, decide).await
+        self.commit_keeping(caller, &mut None::<()>, decide).await
+    }
+
+    /// The same, with what must be kept until the outcome is known, such as a seat. It is away while the store writes, and
+    /// back when this returns. A future that is dropped while the store writes leaves it to the change.
+    pub async fn commit_keeping<R, E, K: Send + 'static>(
+        &self,
+        caller: &Caller,
+        kept: &mut Option<K>,
+        decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
+    ) -> Result<Committed<R>, ChangeError<E>> {
+        self.change(caller, Basis::Accepted, kept, decide).await
     }
 
     /// Ends a lease; says whether there was one. Where it locks more than the store changes at once, the rest follows by
-    /// itself.
-    pub async fn end_lease(
+    /// itself. What is `kept` is kept as by [`Keyspace::commit_keeping`].
+    pub async fn end_lease<K: Send + 'static>(
         &self,
         caller: &Caller,
+        kept: &mut Option<K>,
         id: LeaseId,
     ) -> Result<Committed<bool>, ChangeError<Infallible>> {
-        self.commit_in_parts(caller, Basis::Accepted, |draft, most| {
+        self.commit_in_parts(caller, Basis::Accepted, kept, |draft, most| {
             draft.end_lease_by(id, most)
         })
         .await
@@ -50,10 +62,11 @@ impl Keyspace {
 
     /// Changes the keyspace as [`Keyspace::commit`] does, by a decision that can be made in parts. It gets the most locked
     /// entries it may change, and half of that where the store does not take so many at once.
-    pub(crate) async fn commit_in_parts<R>(
+    pub(crate) async fn commit_in_parts<R, K: Send + 'static>(
         &self,
         caller: &Caller,
         basis: Basis<'_>,
+        kept: &mut Option<K>,
         decide: impl Fn(&mut Draft<'_>, usize) -> R,
     ) -> Result<Committed<R>, ChangeError<Infallible>> {
         // Each may have a record of its lock delay, too; the lease has one, and its end another.
@@ -62,7 +75,7 @@ impl Keyspace {
             .clamp(1, MAX_RELEASED);
         loop {
             let decide = |draft: &mut Draft<'_>| Ok(decide(draft, most));
-            match self.change(caller, basis, decide).await {
+            match self.change(caller, basis, kept, decide).await {
                 Err(
                     ChangeError::Denied(Denied::TooMuch(_))
                     | ChangeError::Failed(CommitError::TooLarge(_)),
@@ -72,17 +85,18 @@ impl Keyspace {
         }
     }
 
-    async fn change<R, E>(
+    async fn change<R, E, K: Send + 'static>(
         &self,
         caller: &Caller,
         basis: Basis<'_>,
+        kept: &mut Option<K>,
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
     ) -> ChangeAnswer<R, E> {
         let mut turn = ChangeTurn::default();
         let mut tries = 0;
         while tries < TRIES {
-            let attempt = if turn.is_wide {
-                self.attempt_wide(caller, basis, &decide, &mut turn)
+            let attempt = if turn.is_outside() {
+                self.attempt_outside(caller, &decide, &mut turn)
             } else {
                 self.attempt(caller, basis, &decide, &mut turn)
             };
@@ -110,14 +124,19 @@ impl Keyspace {
                 Attempt::Locked(locks, proposal, reply) => {
                     let store = Arc::clone(&self.inner.store);
                     let commit = async move { store.commit(proposal).await };
-                    self.outcome(InFlight::new(commit, locks).await, reply)
+                    let (outcome, back) = InFlight::new(commit, locks, kept.take()).await;
+                    *kept = back;
+                    self.outcome(outcome, reply)
                 }
                 Attempt::Accepted(accepted, None, reply) => {
-                    self.outcome(written(accepted.outcome).await, reply)
+                    let outcome = in_flight::accepted(accepted.outcome, kept).await;
+                    self.outcome(written(outcome), reply)
                 }
                 Attempt::Accepted(accepted, Some(locks), reply) => {
-                    let commit = written(accepted.outcome);
-                    self.outcome(InFlight::new(commit, locks).await, reply)
+                    let commit = async move { written(accepted.outcome.await) };
+                    let (outcome, back) = InFlight::new(commit, locks, kept.take()).await;
+                    *kept = back;
+                    self.outcome(outcome, reply)
                 }
             };
             if let Some(answer) = answer {
@@ -176,9 +195,11 @@ impl Keyspace {
 const ENDED: &str = "the store's writer ended";
 
 /// The commit of an accepted proposal, once it is durable and delivered.
-async fn written(outcome: oneshot::Receiver<AcceptedOutcome>) -> Result<Arc<Commit>, CommitError> {
+fn written(
+    outcome: Result<AcceptedOutcome, oneshot::error::RecvError>,
+) -> Result<Arc<Commit>, CommitError> {
     let ended = || CommitError::Unknown(ENDED.to_owned());
-    outcome.await.map_err(|_| ended())??.ok_or_else(ended)
+    outcome.map_err(|_| ended())??.ok_or_else(ended)
 }
 
 /// Waits for a barrier. Whoever waits writes nothing, so that nothing is left unknown.

@@ -80,7 +80,7 @@ async fn end(space: &Keyspace, items: Vec<Timed>) {
     let records: Vec<Key> = items.iter().map(record).collect();
     let basis = Basis::Durable(&records);
     let done = space
-        .commit_in_parts(&Caller::System, basis, |draft, most| {
+        .commit_in_parts(&Caller::System, basis, &mut None::<()>, |draft, most| {
             let most = most.min(ENTRIES_AT_ONCE);
             let end = |(place, item): (usize, &Timed)| {
                 // Where there is a new timer by now, the item was refreshed. Timers are set before the view moves on, so a

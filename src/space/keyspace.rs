@@ -253,7 +253,7 @@ impl Keyspace {
         metrics
             .bytes
             .set(i64::try_from(current.bytes).unwrap_or(i64::MAX));
-        metrics.unshown.set(gauge(current.unshown));
+        metrics.unshown.set(gauge(current.entries.unshown_len()));
         metrics.watches.set(gauge(applier.watches.count()));
         let queued = applier.watches.usage().bytes();
         metrics.watch_queue_bytes.set(gauge(queued));

@@ -405,7 +405,16 @@ mod tests {
         let clash = !all.blockers(other, 2).is_empty();
         all.remove(held, 1);
         assert!(all.blockers(other, 2).is_empty() && all.is_empty());
+        assert_eq!(all.wide_writes, 0);
         clash
+    }
+
+    /// A change that reads all beneath a prefix and writes much of it.
+    fn rewrites(prefix: &str) -> ReadWriteSet {
+        let key = Key::user(prefix);
+        let end = key.prefix_end().map_or(Bound::Unbounded, Bound::Excluded);
+        let read = (Span::new(&key, end), Depth::Entries);
+        ReadWriteSet::with_spans_of(0, vec![read], vec![(key, Effect::ComesOrGoes)])
     }
 
     #[test]
@@ -424,6 +433,35 @@ mod tests {
         let tree = beneath("a/", Depth::Entries);
         assert!(!clash(&tree, &tree));
         assert!(clash(&tree, &writes("a/new", Effect::ComesOrGoes)));
+    }
+
+    #[test]
+    fn a_span_that_is_written_conflicts_with_every_use_of_anything_in_it() {
+        let delete = rewrites("a/");
+        for other in [
+            reads("a/b"),
+            writes("a/b", Effect::Changes),
+            beneath("a/b/", Depth::Entries),
+            beneath("a/b/", Depth::Keys),
+            beneath("a/", Depth::Keys),
+            beneath("", Depth::Entries),
+            beneath("", Depth::Keys),
+            rewrites("a/b/"),
+            rewrites("a/"),
+            rewrites(""),
+        ] {
+            assert!(clash(&delete, &other), "{other:?}");
+            assert!(clash(&other, &delete), "{other:?}");
+        }
+        for other in [
+            reads("a"),
+            writes("b", Effect::ComesOrGoes),
+            beneath("a0", Depth::Entries),
+            rewrites("b/"),
+        ] {
+            assert!(!clash(&delete, &other), "{other:?}");
+            assert!(!clash(&other, &delete), "{other:?}");
+        }
     }
 
     #[test]

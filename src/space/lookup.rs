@@ -21,18 +21,22 @@ pub trait Lookup {
     /// The entries whose keys begin with `prefix`, in byte order, from `from` on.
     fn scan_from(&self, prefix: &Key, from: &Key) -> Scan<'_>;
 
-    /// The first entry at or after `from` whose key begins with `prefix` and is `wanted`.
+    /// As [`Lookup::scan_from`], without the entries that no tree can show (see [`Key::node`]): however many of them
+    /// there are, they cost nothing.
+    fn nodes_from(&self, prefix: &Key, from: &Key) -> Scan<'_>;
+
+    /// The first entry of [`Lookup::nodes_from`].
     ///
     /// For questions about which keys there are: in a draft, a decision must not rest on what the entry holds.
-    fn first(
-        &self,
-        prefix: &Key,
-        from: &Key,
-        wanted: fn(&Key) -> bool,
-    ) -> Option<(&Key, &Arc<Entry>)>;
+    fn first_node(&self, prefix: &Key, from: &Key) -> Option<(&Key, &Arc<Entry>)>;
 
     /// The entries whose keys begin with `prefix`, in byte order.
     fn scan(&self, prefix: &Key) -> Scan<'_> {
         self.scan_from(prefix, prefix)
+    }
+
+    /// The same, without the entries that no tree can show.
+    fn nodes(&self, prefix: &Key) -> Scan<'_> {
+        self.nodes_from(prefix, prefix)
     }
 }

@@ -14,6 +14,7 @@ mod deferred_release;
 mod denied;
 mod draft;
 mod ended_leases;
+mod entry_map;
 mod expiry;
 mod freshness;
 mod history;

@@ -154,6 +154,13 @@ impl<'a> PendingSnapshot<'a> {
         overlay(Box::new(self.durable.entries.range(bounds)), pending)
     }
 
+    /// The same, without the entries that no tree can show. Only pending ones of those cost anything.
+    pub(crate) fn nodes(self, bounds: (Bound<Key>, Bound<Key>)) -> Scan<'a> {
+        let pending = self.pending.range(bounds.clone());
+        let pending = pending.filter(|(key, _)| key.node().is_some());
+        overlay(Box::new(self.durable.entries.shown_range(bounds)), pending)
+    }
+
     /// So many of the keys that a lease has locked, or all.
     pub(crate) fn locked_by(self, lease: LeaseId, most: usize) -> Vec<Key> {
         let pending = &self.pending.entries;
@@ -166,5 +173,77 @@ impl<'a> PendingSnapshot<'a> {
         let locked = pending.iter().filter(|(_, own)| holds(own));
         let keys = durable.chain(locked.map(|(key, _)| key));
         keys.take(most).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Cause, Record, Revision};
+
+    fn commit(revision: u64, key: &str, now: Option<Record>) -> Arc<Commit> {
+        let entry = |record| {
+            let modified = Revision::new(revision, 0);
+            Arc::new(Entry { record, modified })
+        };
+        Arc::new(Commit {
+            revision,
+            cause: Cause::Set,
+            subject: None,
+            changes: vec![Change {
+                key: Key::user(key),
+                now: now.map(entry),
+                before: None,
+            }],
+        })
+    }
+
+    fn locked(lease: LeaseId) -> Record {
+        let mut record = Record::default();
+        record.attrs.lock = Some(lease);
+        record
+    }
+
+    fn add(pending: &mut PendingCommits, commit: Arc<Commit>) {
+        pending.add(commit.revision, Some(commit));
+    }
+
+    #[test]
+    fn the_last_of_several_writes_of_a_key_is_seen_until_it_is_durable() {
+        let (mut durable, mut pending) = (Snapshot::default(), PendingCommits::default());
+        let key = Key::user("k");
+        let commits = [2, 3, 4].map(|revision| commit(revision, "k", Some(Record::default())));
+        for commit in &commits {
+            add(&mut pending, Arc::clone(commit));
+        }
+        for commit in &commits {
+            let seen = PendingSnapshot::new(&durable, &pending).get(&key).cloned();
+            assert_eq!(seen.map(|entry| entry.index()), Some(4));
+            durable.apply(commit);
+            pending.settle(commit.revision);
+        }
+        assert!(pending.entries.is_empty() && pending.commits.is_empty());
+        assert_eq!(
+            PendingSnapshot::new(&durable, &pending).bytes(),
+            durable.bytes
+        );
+    }
+
+    #[test]
+    fn a_lease_has_locked_what_it_will_have_when_all_is_durable() {
+        let lease = LeaseId::random();
+        let (mut durable, mut pending) = (Snapshot::default(), PendingCommits::default());
+        for (revision, key) in (1..).zip(["a", "b", "c", "d"]) {
+            durable.apply(&commit(revision, key, Some(locked(lease))));
+        }
+        add(&mut pending, commit(5, "a", Some(Record::default())));
+        add(&mut pending, commit(6, "b", None));
+        add(&mut pending, commit(7, "c", Some(locked(lease))));
+        add(&mut pending, commit(8, "e", Some(locked(lease))));
+        let base = PendingSnapshot::new(&durable, &pending);
+        let mut keys = base.locked_by(lease, usize::MAX);
+        keys.sort();
+        assert_eq!(keys, ["c", "d", "e"].map(Key::user));
+        assert_eq!(base.locked_by(lease, 2).len(), 2);
     }
 }

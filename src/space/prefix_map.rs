@@ -277,6 +277,11 @@ mod tests {
                 }
                 prop_assert_eq!(map.get_mut(&key).copied(), model.get(&key).copied());
             }
+            let mut beneath_roots = map.nodes.iter().skip(2).flatten();
+            prop_assert!(
+                beneath_roots.all(|node| node.value.is_some() || node.children.len() > 1),
+                "a node is left at which nothing is and nothing branches off",
+            );
             for key in &asked {
                 let expected: Vec<usize> = model
                     .iter()

@@ -4,7 +4,8 @@ use imbl::{OrdMap, OrdSet};
 use std::sync::Arc;
 
 use super::ended_leases::EndedLeases;
-use crate::model::{Commit, Entry, Key, KeyRange, Lease, LeaseId, Realm};
+use super::entry_map::EntryMap;
+use crate::model::{Commit, Entry, Key, KeyRange, Lease, LeaseId};
 use crate::store::{Gap, StoreContents};
 
 /// About how much memory an entry takes besides its key and value, in bytes: its attributes, and its places in the maps.
@@ -17,7 +18,7 @@ pub(crate) struct Snapshot {
     /// The last commit in it.
     pub(crate) revision: u64,
     /// Every entry, the gateway's own records among them.
-    pub(crate) entries: OrdMap<Key, Arc<Entry>>,
+    pub(crate) entries: EntryMap,
     /// When keys that are gone were deleted, so that the index of a prefix never falls (Consul calls them
     /// tombstones, hashicorp/consul#577).
     pub(crate) deletions: OrdMap<Key, u64>,
@@ -33,8 +34,6 @@ pub(crate) struct Snapshot {
     pub(crate) ended_leases: EndedLeases,
     /// When a lease was last made, changed or ended.
     leases_changed: u64,
-    /// How many client entries no tree can show (see [`Key::node`]).
-    pub(crate) unshown: usize,
     /// About how much memory the entries take, in bytes: keys, values and [`ENTRY_BYTES`] each.
     pub(crate) bytes: u64,
 }
@@ -89,7 +88,6 @@ impl Snapshot {
         if let Some(lease) = entry.attrs().lock {
             self.locked.insert((lease, key.clone()));
         }
-        self.unshown += usize::from(in_no_tree(key));
         self.bytes += Self::weight(key, entry);
         self.entries.insert(key.clone(), Arc::clone(entry));
     }
@@ -99,7 +97,6 @@ impl Snapshot {
         if let Some(lease) = entry.attrs().lock {
             self.locked.remove(&(lease, key.clone()));
         }
-        self.unshown -= usize::from(in_no_tree(key));
         self.bytes -= Self::weight(key, &entry);
         Some(entry)
     }
@@ -165,10 +162,6 @@ impl Snapshot {
     }
 }
 
-fn in_no_tree(key: &Key) -> bool {
-    key.realm() == Realm::User && key.node().is_none()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,7 +208,8 @@ mod tests {
         let mut grown = Snapshot::default();
         grown.apply(&change(1, "a", Some("1")));
         grown.apply(&change(2, "b", Some("22")));
-        let entries = grown.entries.iter();
+        let all = KeyRange::Prefix(Key::user("")).bounds();
+        let entries = grown.entries.range(all);
         let contents = StoreContents {
             revision: 2,
             entries: entries

@@ -29,7 +29,7 @@ pub enum Node {
         mark: Option<(Key, Arc<Entry>)>,
         /// The first entry beneath it in key order, whose age stands for that of a directory without an entry. Not
         /// always looked up where the directory has one; no decision may rest on what it holds (see
-        /// [`Lookup::first`]).
+        /// [`Lookup::first_node`]).
         first: Option<Arc<Entry>>,
     },
 }
@@ -66,13 +66,9 @@ pub struct NotDir(pub String);
 /// What stands at `path`.
 pub fn node(space: &impl Lookup, path: &str) -> Node {
     if path.is_empty() {
-        let first = space
-            .scan(&Key::user(""))
-            .find(|(key, _)| key.node().is_some());
-        return Node::Dir {
-            mark: None,
-            first: first.map(|(_, entry)| Arc::clone(entry)),
-        };
+        let mut nodes = space.nodes(&Key::user(""));
+        let first = nodes.next().map(|(_, entry)| Arc::clone(entry));
+        return Node::Dir { mark: None, first };
     }
     let slashed = Key::user(format!("{path}/"));
     let own = |key: &Key| space.get(key).map(|entry| (key.clone(), Arc::clone(entry)));
@@ -84,9 +80,7 @@ pub fn node(space: &impl Lookup, path: &str) -> Node {
         None
     } else {
         space
-            .first(&slashed, &Key::user(format!("{path}/\0")), |key| {
-                key.node().is_some()
-            })
+            .first_node(&slashed, &Key::user(format!("{path}/\0")))
             .map(|(_, entry)| Arc::clone(entry))
     };
     stand(plain, mark, beneath)
@@ -135,9 +129,7 @@ fn is_file(space: &impl Lookup, path: &str) -> bool {
 /// Whether there is nothing beneath `path` that a tree can show.
 pub fn is_empty(space: &impl Lookup, path: &str) -> bool {
     let prefix = dir_prefix(path);
-    !space
-        .scan(&prefix)
-        .any(|(key, _)| *key != prefix && key.node().is_some())
+    !space.nodes(&prefix).any(|(key, _)| *key != prefix)
 }
 
 /// What stands at a path on the way to another, of which nothing is asked itself: what is hidden there is looked past.
@@ -157,13 +149,12 @@ impl<L: Lookup> Lookup for OnTheWay<'_, L> {
         self.0.scan_from(prefix, from)
     }
 
-    fn first(
-        &self,
-        prefix: &Key,
-        from: &Key,
-        wanted: fn(&Key) -> bool,
-    ) -> Option<(&Key, &Arc<Entry>)> {
-        self.0.first(prefix, from, wanted)
+    fn nodes_from(&self, prefix: &Key, from: &Key) -> Scan<'_> {
+        self.0.nodes_from(prefix, from)
+    }
+
+    fn first_node(&self, prefix: &Key, from: &Key) -> Option<(&Key, &Arc<Entry>)> {
+        self.0.first_node(prefix, from)
     }
 }
 
@@ -190,7 +181,7 @@ pub fn children(space: &impl Lookup, path: &str) -> BTreeMap<String, Node> {
 
 /// The name of the first child at or after `from`, and whether the key found goes deeper than the child.
 fn next_child(space: &impl Lookup, prefix: &Key, from: &Key) -> Option<(String, bool)> {
-    space.scan_from(prefix, from).find_map(|(key, _)| {
+    space.nodes_from(prefix, from).find_map(|(key, _)| {
         let node = key.node()?;
         let rest = node.get(prefix.as_bytes().len()..)?;
         let (name, deep) = match rest.split_once('/') {
@@ -205,7 +196,7 @@ fn next_child(space: &impl Lookup, prefix: &Key, from: &Key) -> Option<(String, 
 pub fn tree(space: &impl Lookup, path: &str) -> Tree {
     let prefix = dir_prefix(path);
     let mut root = TreeBuilder::default();
-    for (key, entry) in space.scan(&prefix) {
+    for (key, entry) in space.nodes(&prefix) {
         let Some(rest) = key
             .node()
             .and_then(|node| node.get(prefix.as_bytes().len()..))
@@ -327,9 +318,9 @@ impl Draft<'_> {
     pub(crate) fn delete_part(&mut self, path: &str, most: usize) -> bool {
         let prefix = dir_prefix(path);
         let keys: Vec<Key> = self
-            .scan(&prefix)
+            .nodes(&prefix)
             .map(|(key, _)| key)
-            .filter(|key| **key != prefix && key.node().is_some())
+            .filter(|key| **key != prefix)
             .take(most.saturating_add(1))
             .cloned()
             .collect();
@@ -347,9 +338,8 @@ impl Draft<'_> {
         self.asks_for_tree(path);
         let prefix = dir_prefix(path);
         let mut keys: Vec<Key> = self
-            .scan(&prefix)
+            .nodes(&prefix)
             .map(|(key, _)| key)
-            .filter(|key| key.node().is_some())
             .take(self.writes_left())
             .cloned()
             .collect();
@@ -372,12 +362,113 @@ impl Lookup for Everything<'_, '_> {
         self.0.scan_everything(prefix, from)
     }
 
-    fn first(
-        &self,
-        prefix: &Key,
-        from: &Key,
-        wanted: fn(&Key) -> bool,
-    ) -> Option<(&Key, &Arc<Entry>)> {
-        self.0.first_of_everything(prefix, from, wanted)
+    fn nodes_from(&self, prefix: &Key, from: &Key) -> Scan<'_> {
+        self.0.all_nodes(prefix, from)
+    }
+
+    fn first_node(&self, prefix: &Key, from: &Key) -> Option<(&Key, &Arc<Entry>)> {
+        self.0.first_of_all_nodes(prefix, from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::model::{Cause, Change, Commit, Record, Revision};
+    use crate::space::snapshot::Snapshot;
+    use crate::space::view::View;
+    use crate::space::visibility::Visibility;
+
+    fn view(keys: impl Iterator<Item = Key>) -> View {
+        let change = |key| Change {
+            key,
+            now: Some(Arc::new(Entry {
+                record: Record::default(),
+                modified: Revision::new(1, 0),
+            })),
+            before: None,
+        };
+        let mut snapshot = Snapshot::default();
+        snapshot.apply(&Commit {
+            revision: 1,
+            cause: Cause::Set,
+            subject: None,
+            changes: keys.map(change).collect(),
+        });
+        View::new(Arc::new(snapshot), Visibility::All)
+    }
+
+    /// Counts the entries that scans go over.
+    struct Counting {
+        view: View,
+        scanned: Cell<usize>,
+    }
+
+    impl Counting {
+        fn counted<'a>(&'a self, scan: Scan<'a>) -> Scan<'a> {
+            Box::new(scan.inspect(|_| self.scanned.set(self.scanned.get() + 1)))
+        }
+    }
+
+    impl Lookup for Counting {
+        fn get(&self, key: &Key) -> Option<&Arc<Entry>> {
+            self.view.get(key)
+        }
+
+        fn scan_from(&self, prefix: &Key, from: &Key) -> Scan<'_> {
+            self.counted(self.view.scan_from(prefix, from))
+        }
+
+        fn nodes_from(&self, prefix: &Key, from: &Key) -> Scan<'_> {
+            self.counted(self.view.nodes_from(prefix, from))
+        }
+
+        fn first_node(&self, prefix: &Key, from: &Key) -> Option<(&Key, &Arc<Entry>)> {
+            self.nodes_from(prefix, from).next()
+        }
+    }
+
+    #[test]
+    fn look_ups_go_over_nothing_that_no_tree_shows() {
+        let unshown = (0..10_000).flat_map(|number| {
+            [
+                format!("/{number}").into_bytes(),
+                format!("d//{number}").into_bytes(),
+                format!("d/{number}//x").into_bytes(),
+                [format!("d/{number}").as_bytes(), b"\xff"].concat(),
+            ]
+        });
+        let shown = ["d/z/1", "d/z/2", "e/"].into_iter().map(Key::user);
+        let space = Counting {
+            view: view(unshown.map(Key::user).chain(shown)),
+            scanned: Cell::new(0),
+        };
+        type LookUp = fn(&Counting) -> bool;
+        let look_ups: [(&str, usize, LookUp); 8] = [
+            ("the root", 1, |space| node(space, "").entry().is_some()),
+            ("a directory", 1, |space| node(space, "d").is_dir()),
+            ("a directory of nothing", 0, |space| {
+                matches!(node(space, "d/7"), Node::Absent)
+            }),
+            ("whether it is empty", 1, |space| !is_empty(space, "d")),
+            ("whether one of nothing is", 0, |space| {
+                is_empty(space, "d/7")
+            }),
+            // One for the name, and one for what stands there.
+            ("its children", 2, |space| children(space, "d").len() == 1),
+            ("all beneath it", 3, |space| {
+                tree(space, "d").children["z"].children.len() == 2
+            }),
+            ("a value above", 2, |space| {
+                file_above(space, "d/z/1/x") == Some(NotDir("d/z/1".to_owned()))
+            }),
+        ];
+        for (what, most, look_up) in look_ups {
+            space.scanned.set(0);
+            assert!(look_up(&space), "{what}");
+            assert!(space.scanned.get() <= most, "{what}: {:?}", space.scanned);
+        }
     }
 }

@@ -118,6 +118,19 @@ impl View {
             .filter(|(key, _)| self.visibility.sees(key))
     }
 
+    /// As [`View::entries_from`], without the entries that no tree can show: however many of them there are, they cost
+    /// nothing.
+    pub fn nodes_in(
+        &self,
+        range: &KeyRange,
+        from: &Key,
+    ) -> impl Iterator<Item = (&Key, &Arc<Entry>)> {
+        self.snapshot
+            .entries
+            .shown_range((Bound::Included(from.clone()), range.bounds().1))
+            .filter(|(key, _)| self.visibility.sees(key))
+    }
+
     /// How many entries and remembered deletions a range has, hidden ones too, counted up to `most` of each: the cost of going
     /// through it, which no answer may show.
     pub fn count_up_to(&self, range: &KeyRange, most: usize) -> usize {
@@ -175,13 +188,17 @@ impl Lookup for View {
             .filter(|_| self.visibility.sees(key))
     }
 
-    fn first(
-        &self,
-        prefix: &Key,
-        from: &Key,
-        wanted: fn(&Key) -> bool,
-    ) -> Option<(&Key, &Arc<Entry>)> {
-        self.scan_from(prefix, from).find(|(key, _)| wanted(key))
+    fn first_node(&self, prefix: &Key, from: &Key) -> Option<(&Key, &Arc<Entry>)> {
+        self.nodes_from(prefix, from).next()
+    }
+
+    fn nodes_from(&self, prefix: &Key, from: &Key) -> Scan<'_> {
+        let (_, end) = KeyRange::Prefix(prefix.clone()).bounds();
+        let entries = self
+            .snapshot
+            .entries
+            .shown_range((Bound::Included(from.clone()), end));
+        Box::new(entries.filter(|(key, _)| self.visibility.sees(key)))
     }
 
     fn scan_from(&self, prefix: &Key, from: &Key) -> Scan<'_> {

@@ -4,7 +4,7 @@
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::attempt::{Attempt, Basis, ChangeTurn, barrier};
+use super::attempt::{Attempt, ChangeTurn, barrier};
 use super::decision::{Decided, DecidedWhere};
 use super::draft::Draft;
 use super::keyspace::Keyspace;
@@ -12,21 +12,15 @@ use super::pending::{PendingCommits, PendingSnapshot};
 use super::read_write_set::{Effect, ReadWriteSet};
 use crate::model::{Caller, Commit};
 
-/// How often others may write what a change was decided on before it is decided inside the critical section.
-const MAX_DISTURBED: u32 = 3;
-
 impl Keyspace {
-    /// Attempts a wide change once.
-    pub(crate) fn attempt_wide<R, E>(
+    /// Attempts a change once, by a decision made outside the critical section: on durable commits alone, and only where no
+    /// pending one touches what was decided on.
+    pub(crate) fn attempt_outside<R, E>(
         &self,
         caller: &Caller,
-        basis: Basis<'_>,
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
         turn: &mut ChangeTurn,
     ) -> Attempt<R, E> {
-        if turn.disturbed >= MAX_DISTURBED {
-            return self.attempt(caller, basis, decide, turn);
-        }
         let durable = self.inner.applier.current();
         let nothing_pending = PendingCommits::default();
         let base = PendingSnapshot::new(&durable, &nothing_pending);

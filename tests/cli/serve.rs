@@ -1,13 +1,13 @@
 //! `kubekv serve`: start, readiness, shutdown.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::net::UnixDatagram;
 
 use rustix::process::Signal;
 use support::command::binary;
 
-use support::command::{by, embedded, kubekv};
-use support::metrics::wait_for_metric;
+use support::command::{by, embedded, kubekv, run};
+use support::metrics::{metric, wait_for_metric};
 use support::requests::{ask, send};
 use support::running::Running;
 
@@ -311,4 +311,33 @@ fn plaintext_on_other_addresses_needs_an_explicit_option() {
     // The printed address can be connected to, so it is no wildcard.
     assert!(!gateway.consul.ip().is_unspecified());
     assert!(ask(gateway.consul, "GET /v1/status/leader").starts_with("HTTP/1.1 200 "));
+}
+
+#[test]
+fn the_memory_limit_bounds_the_entries() {
+    let limited = ["--store", "memory:", "--memory-limit", "64MiB"];
+    let gateway = Running::start_by(kubekv(), &limited);
+    let limit = metric(&gateway, "kubekv_space_bytes_limit");
+    assert_eq!(limit, (64 << 20) / 100 * 45);
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(&vec![b'v'; 500_000]).unwrap();
+    let value = format!("@{}", file.path().display());
+    let refused = (0..=limit / 500_000)
+        .map(|key| gateway.run(&["put", &key.to_string(), &value]))
+        .find(|done| done.code != 0);
+    let refused = refused.expect("all was taken");
+    assert!(refused.err.contains("--memory-limit"), "{}", refused.err);
+    let used = metric(&gateway, "kubekv_space_bytes");
+    assert!(used <= limit && used > limit - 600_000, "{used} of {limit}");
+}
+
+#[test]
+fn a_memory_limit_that_means_nothing_is_refused() {
+    for limit in ["1GB", "63MiB", "-1", "", "most"] {
+        let limit = format!("--memory-limit={limit}");
+        let done = run(&["serve", "--store", "memory:", &limit]);
+        assert_eq!(done.code, 2, "{done:?}");
+        assert!(done.err.contains("--memory-limit"), "{done:?}");
+        assert_eq!(done.err.lines().count(), 1, "{done:?}");
+    }
 }

@@ -42,7 +42,11 @@ impl Gateway {
     }
 
     pub async fn start_with(fairness: Fairness) -> Self {
-        let store = Arc::new(MemoryStore::new());
+        Self::over(Arc::new(MemoryStore::new()), fairness).await
+    }
+
+    /// The same over this store.
+    pub async fn over(store: Arc<dyn Store>, fairness: Fairness) -> Self {
         let admit = Arc::new(Bounds::new(store.limits()));
         let mut registry = Registry::default();
         let (space, _expiry) = Keyspace::open(store, admit, &mut registry).await.unwrap();

@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::task::Poll;
 
 use http_body_util::BodyExt;
 use kubekv::fairness::{Cost, Fairness, MemoryLimits, Overloaded, Seat};
 use kubekv::model::Flow;
+use support::stuck_store::{StuckAnswer, StuckStore};
 
 use super::client::Gateway;
 
@@ -162,6 +163,32 @@ async fn renewals_wait_for_no_seat() {
     drop(seats);
     for change in waiting {
         assert_eq!(change.await.status, 200);
+    }
+}
+
+/// Or else a client that hangs up at once has as many changes on their way as it likes.
+#[tokio::test]
+async fn a_change_has_its_seat_until_its_outcome_is_known_whoever_hangs_up() {
+    let store = Arc::new(StuckStore::default());
+    let gateway = Gateway::over(Arc::<StuckStore>::clone(&store), Fairness::default()).await;
+    let id = gateway.session("{}").await;
+    gateway.space_put("there", b"v").await;
+    let all = all_seats(GREEDY, &gateway.fairness).await.len();
+    store.answer(StuckAnswer::Never);
+    let set = r#"[{"KV":{"Verb":"set","Key":"t"}}]"#;
+    let changes = [
+        ("PUT", "kv/k".to_owned(), "v"),
+        ("DELETE", "kv/there".to_owned(), ""),
+        ("PUT", "txn".to_owned(), set),
+        ("PUT", "session/create".to_owned(), "{}"),
+        ("PUT", format!("session/destroy/{id}"), ""),
+    ];
+    for (hung_up, (method, path, body)) in changes.into_iter().enumerate() {
+        let mut change = Box::pin(gateway.call_from(GREEDY, method, &path, body));
+        assert!(poll_once(&mut change).await.is_none(), "{path}");
+        drop(change);
+        let left = all_seats(GREEDY, &gateway.fairness).await.len();
+        assert_eq!(left, all - hung_up - 1, "{path}");
     }
 }
 

@@ -10,7 +10,7 @@ use http::Request;
 use http_body_util::BodyExt;
 use kubekv::face::etcd::{Etcd, router};
 use kubekv::face::server::{Connection, Stopping};
-use kubekv::fairness::{Cost, Fairness};
+use kubekv::fairness::{Cost, Fairness, Seat};
 use kubekv::guard::Bounds;
 use kubekv::model::{Caller, Commit, Flow, Key, Proposal};
 use kubekv::space::Keyspace;
@@ -20,10 +20,12 @@ use kubekv::store::{
 };
 use prometheus_client::registry::Registry;
 use support::faces;
+use support::stuck_store::StuckAnswer;
 use tokio::sync::watch;
 use tower_service::Service;
 
 use super::client::uri;
+use super::stuck;
 
 const GREEDY: [u8; 4] = [10, 0, 0, 1];
 const MODEST: [u8; 4] = [10, 0, 0, 2];
@@ -224,19 +226,47 @@ async fn a_recursive_delete_of_more_than_the_store_changes_at_once_is_refused() 
     assert_eq!(shared.ask(GREEDY, "GET /few").await.status, 404);
 }
 
+/// All the seats for small changes that the greedy client may have.
+async fn all_seats(fairness: &Fairness) -> Vec<Seat> {
+    let mut seats = Vec::new();
+    loop {
+        let seat = fairness.seat(flow(GREEDY), Cost::SMALL);
+        match tokio::time::timeout(std::time::Duration::ZERO, seat).await {
+            Ok(seat) => seats.push(seat.unwrap()),
+            Err(_elapsed) => return seats,
+        }
+    }
+}
+
+/// Or else a client that hangs up at once has as many changes on their way as it likes.
+#[tokio::test(start_paused = true)]
+async fn a_change_has_its_seat_until_its_outcome_is_known_whoever_gives_up() {
+    let shared = Shared::over(stuck::space(StuckAnswer::Never).await);
+    let all = all_seats(&shared.fairness).await.len();
+    for (hung_up, line) in [
+        "PUT /a value=1",
+        "PUT /b?prevExist=false value=1",
+        "POST /q value=1",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let answer = shared.ask(GREEDY, line);
+        let moment = std::time::Duration::from_millis(1);
+        assert!(tokio::time::timeout(moment, answer).await.is_err());
+        let left = all_seats(&shared.fairness).await.len();
+        assert_eq!(left, all - hung_up - 1, "{line}");
+    }
+    // The face gives up, too, before Docker's client does.
+    assert_eq!(shared.ask(GREEDY, "PUT /c value=1").await.status, 500);
+    assert_eq!(all_seats(&shared.fairness).await.len(), all - 4);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_with_too_many_changes_waits_its_turn_and_others_do_not() {
     let shared = Shared::new().await;
     shared.ask(GREEDY, "PUT /t?ttl=60 value=1").await;
-    let mut seats = Vec::new();
-    // As many as one client may have.
-    loop {
-        let seat = shared.fairness.seat(flow(GREEDY), Cost::SMALL);
-        match tokio::time::timeout(std::time::Duration::ZERO, seat).await {
-            Ok(seat) => seats.push(seat.unwrap()),
-            Err(_elapsed) => break,
-        }
-    }
+    let mut seats = all_seats(&shared.fairness).await;
     let before = tokio::time::Instant::now();
     assert_overloaded(&shared.ask(GREEDY, "PUT /k value=1").await);
     // Before Docker's client gives up.

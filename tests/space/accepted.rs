@@ -1,6 +1,7 @@
 //! Accepted commits: later decisions rest on them before they are durable, and nobody is answered before that.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kubekv::model::{Caller, DirMark, Key, Lease, LeaseEnd, LeaseId, Principal};
@@ -9,7 +10,7 @@ use kubekv::store::CommitError;
 use tokio::task::JoinHandle;
 
 use super::held_store::HeldStore;
-use super::{get, pass, put};
+use super::{get, keeping_put, pass, put};
 
 type Done = Result<Committed<u64>, ChangeError<&'static str>>;
 
@@ -245,6 +246,35 @@ async fn what_a_wide_change_writes_waits_for_it_and_nothing_else_does() {
     ));
 }
 
+/// It is decided outside the critical section, on what is durable.
+#[tokio::test]
+async fn a_wide_change_does_not_miss_what_is_accepted_and_not_durable() {
+    let store = HeldStore::default();
+    let space = store.open().await;
+    let filled = {
+        let space = space.clone();
+        tokio::spawn(async move { many(&space).await })
+    };
+    finish(&store, filled).await.unwrap();
+    let small = spawn(&space, "many/new", create);
+    store.accepted(1).await;
+    let deleted = {
+        let space = space.clone();
+        tokio::spawn(async move {
+            let decide = |draft: &mut Draft<'_>| {
+                draft.delete_all(&Key::user("many/"));
+                Ok::<_, Infallible>(())
+            };
+            space.commit(&Caller::System, decide).await.unwrap()
+        })
+    };
+    run().await;
+    let commit = finish(&store, deleted).await.commit.unwrap();
+    assert_eq!(commit.changes.len(), 1_001);
+    small.await.unwrap().unwrap();
+    assert_eq!(get(&space, "many/new"), None);
+}
+
 #[tokio::test]
 async fn a_stream_of_small_changes_does_not_starve_a_wide_one() {
     let store = HeldStore::default();
@@ -384,4 +414,40 @@ async fn put_on(store: &HeldStore, space: &Keyspace) -> u64 {
         tokio::spawn(async move { put(&space, "x", "y").await }),
     )
     .await
+}
+
+#[tokio::test]
+async fn what_an_accepted_change_keeps_is_kept_until_its_outcome_is_known() {
+    // A small one, and one that is locked.
+    for count in [1, 300] {
+        let (store, kept) = (HeldStore::default(), Arc::new(()));
+        let space = store.open().await;
+        let gone = keeping_put(&space, count, &kept);
+        store.accepted(1).await;
+        gone.abort();
+        assert!(gone.await.is_err());
+        run().await;
+        assert_eq!(Arc::strong_count(&kept), 2, "it is on its way");
+        assert_eq!(store.sync(), 1);
+        run().await;
+        assert_eq!(Arc::strong_count(&kept), 1);
+        let stays = keeping_put(&space, count, &kept);
+        assert!(finish(&store, stays).await, "it is back with the answer");
+    }
+}
+
+#[tokio::test]
+async fn what_a_change_keeps_is_free_at_once_when_its_client_hangs_up_before_its_turn() {
+    let (store, kept) = (HeldStore::default(), Arc::new(()));
+    let space = store.open().await;
+    let first = keeping_put(&space, 300, &Arc::new(()));
+    store.accepted(1).await;
+    // It waits for the locks of the first.
+    let gone = keeping_put(&space, 1, &kept);
+    run().await;
+    assert_eq!((store.held(), Arc::strong_count(&kept)), ((1, 0), 2));
+    gone.abort();
+    assert!(gone.await.is_err());
+    assert_eq!(Arc::strong_count(&kept), 1);
+    assert!(finish(&store, first).await);
 }

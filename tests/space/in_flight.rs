@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use tokio::sync::{Notify, oneshot};
 
-use super::{get, put};
+use super::{get, keeping_put, put};
 
 /// A store whose commits wait until they are released.
 #[derive(Debug, Default)]
@@ -172,4 +172,21 @@ async fn disconnected_clients_write_completes_and_blocks_nobody() {
         Some("3"),
         "what waited for its turn never was"
     );
+}
+
+#[tokio::test]
+async fn what_a_locked_change_keeps_is_kept_until_its_outcome_is_known() {
+    let (store, space) = slow().await;
+    let kept = Arc::new(());
+    let write = keeping_put(&space, 1, &kept);
+    store.waiting(1).await;
+    write.abort();
+    assert!(write.await.is_err());
+    tokio::task::yield_now().await;
+    assert_eq!(Arc::strong_count(&kept), 2, "it is on its way");
+    store.release();
+    while Arc::strong_count(&kept) > 1 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(get(&space, "0").as_deref(), Some("v"));
 }

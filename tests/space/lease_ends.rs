@@ -80,7 +80,10 @@ async fn lease_with_too_many_locks_ends_at_once_and_releases_them_later() {
         let few = Arc::new(Few(AtomicUsize::new(50)));
         let (space, _registry) = open(&few).await;
         let lease = holder(&space, on_end).await;
-        let ended = space.end_lease(&Caller::System, lease).await.unwrap();
+        let ended = space
+            .end_lease(&Caller::System, &mut None::<()>, lease)
+            .await
+            .unwrap();
         assert!(ended.reply);
         assert!(ended.commit.unwrap().changes.len() <= 50);
         assert!(space.read(&Caller::System).lease(lease).is_none());
@@ -132,7 +135,10 @@ async fn lock_delays_that_end_together_share_commits() {
     let few = Arc::new(Few(AtomicUsize::new(1_000)));
     let (space, registry) = open(&few).await;
     let lease = holder(&space, LeaseEnd::Release).await;
-    let ended = space.end_lease(&Caller::System, lease).await.unwrap();
+    let ended = space
+        .end_lease(&Caller::System, &mut None::<()>, lease)
+        .await
+        .unwrap();
     pass(Duration::from_secs(6)).await;
     let after = space.read(&Caller::System);
     assert_eq!(after.scan(&Key::system("delay/")).count(), 0);
@@ -146,7 +152,10 @@ async fn lock_delays_end_where_few_writes_are_admitted_at_once() {
     let few = Arc::new(Few(AtomicUsize::new(10)));
     let (space, registry) = open(&few).await;
     let lease = holder(&space, LeaseEnd::Release).await;
-    space.end_lease(&Caller::System, lease).await.unwrap();
+    space
+        .end_lease(&Caller::System, &mut None::<()>, lease)
+        .await
+        .unwrap();
     pass(Duration::from_secs(8)).await;
     let after = space.read(&Caller::System);
     assert_eq!(held_by(&space, lease), 0);

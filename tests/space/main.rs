@@ -15,10 +15,12 @@ mod watches;
 mod wide;
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kubekv::model::{Caller, Key};
-use kubekv::space::{Committed, Keyspace, Lookup};
+use kubekv::space::{Committed, Draft, Keyspace, Lookup};
+use tokio::task::JoinHandle;
 
 /// Writes a value without condition and gives back the revision.
 async fn put(space: &Keyspace, key: &str, value: &str) -> u64 {
@@ -45,6 +47,23 @@ async fn delete(space: &Keyspace, key: &str) -> u64 {
         .await
         .unwrap();
     done.revision
+}
+
+/// Puts so many keys (`0`, `1`, ...) in one change that keeps something; says whether it came back.
+fn keeping_put(space: &Keyspace, count: usize, kept: &Arc<()>) -> JoinHandle<bool> {
+    let (space, mut kept) = (space.clone(), Some(Arc::clone(kept)));
+    tokio::spawn(async move {
+        let put = |draft: &mut Draft<'_>| {
+            for key in (0..count).map(|number| Key::user(number.to_string())) {
+                let mut record = draft.successor(&key);
+                record.value = "v".into();
+                draft.put(&key, record);
+            }
+            Ok::<_, Infallible>(())
+        };
+        let done = space.commit_keeping(&Caller::System, &mut kept, put).await;
+        done.is_ok() && kept.is_some()
+    })
 }
 
 /// The value of a key, as text.

@@ -16,8 +16,9 @@ impl ApiRequest<'_> {
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
         refused: impl FnOnce(E, u64) -> Reply,
     ) -> Result<Committed<R>, Reply> {
-        let _seat = self.face.fairness.seat(self.flow, cost).await?;
-        let done = self.face.space.commit(&self.caller, decide).await;
+        let mut seat = Some(self.face.fairness.seat(self.flow, cost).await?);
+        let space = &self.face.space;
+        let done = space.commit_keeping(&self.caller, &mut seat, decide).await;
         done.map_err(|error| commit_error::reply(error, refused))
     }
 
@@ -36,13 +37,9 @@ impl ApiRequest<'_> {
             return self.commit(cost, decide, refused).await;
         }
         let fairness = &self.face.fairness;
-        let seat = fairness.seat(self.flow, cost).await?;
+        let mut seat = Some(fairness.seat(self.flow, cost).await?);
         let (space, caller) = (self.face.space.clone(), self.caller.clone());
-        let change = async move {
-            let done = space.commit(&caller, decide).await;
-            drop(seat);
-            done
-        };
+        let change = async move { space.commit_keeping(&caller, &mut seat, decide).await };
         let done = poll_on_heavy_threads(fairness, self.flow, cost, change).await?;
         done.map_err(|error| commit_error::reply(error, refused))
     }

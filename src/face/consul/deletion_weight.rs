@@ -3,6 +3,7 @@
 use super::reply::Reply;
 use super::request::ApiRequest;
 use crate::fairness::Cost;
+use crate::guard::REQUEST_BYTES;
 use crate::model::Key;
 use crate::space::{Denied, Lookup, View};
 use crate::store::Limits;
@@ -46,15 +47,15 @@ impl DeletionWeight {
         weight
     }
 
-    /// Refuses more than the store takes in one commit, as the guard would after all of it was decided.
+    /// Refuses more than one request may change, as the guard would after all of it was decided.
     pub(super) fn check(self, limits: Limits) -> Result<(), Denied> {
         if self.entries > limits.writes {
             let limit = limits.writes;
             let text = format!("more than {limit} changes in one request, which is the limit");
             return Err(Denied::TooMuch(text));
         }
-        if self.bytes > limits.commit_bytes {
-            let limit = limits.commit_bytes;
+        let limit = limits.commit_bytes.min(REQUEST_BYTES);
+        if self.bytes > limit {
             let text =
                 format!("more than {limit} bytes of keys in one request, which is the limit");
             return Err(Denied::TooMuch(text));
@@ -65,5 +66,26 @@ impl DeletionWeight {
     /// The cost of the change.
     pub(super) fn cost(self) -> Cost {
         Cost::new(self.entries, self.bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guard::memory_keyspace;
+
+    #[tokio::test]
+    async fn what_the_guard_would_refuse_is_refused_before_it_is_decided() {
+        let limits = memory_keyspace(u64::MAX).await.limits();
+        let fits = |entries, bytes| DeletionWeight { entries, bytes }.check(limits).is_ok();
+        assert!(fits(limits.writes, REQUEST_BYTES));
+        assert!(!fits(limits.writes + 1, 0));
+        assert!(!fits(1, REQUEST_BYTES + 1));
+        let narrow = Limits {
+            commit_bytes: 100,
+            ..limits
+        };
+        let weight = |bytes| DeletionWeight { entries: 1, bytes };
+        assert!(weight(100).check(narrow).is_ok() && weight(101).check(narrow).is_err());
     }
 }

@@ -121,6 +121,16 @@ mod tests {
     }
 
     #[test]
+    fn a_body_that_turns_out_long_holds_all_of_it() {
+        let fairness = Fairness::default();
+        let mut chunks = begin(&fairness, 1, CHUNKED).unwrap();
+        chunks.count(10_000).unwrap();
+        assert_eq!(fairness.bodies().used(), 0);
+        chunks.count(10_000).unwrap();
+        assert_eq!(fairness.bodies().used(), 20_000);
+    }
+
+    #[test]
     fn one_client_is_refused_before_its_body_is_read_and_others_are_not() {
         let fairness = Fairness::default();
         let mut chunks = begin(&fairness, 1, CHUNKED).unwrap();

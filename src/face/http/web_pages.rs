@@ -102,6 +102,23 @@ mod tests {
     }
 
     #[test]
+    fn a_header_that_is_given_twice_must_be_right_twice() {
+        let own = [
+            ("host", "localhost"),
+            ("sec-fetch-site", "none"),
+            ("origin", "http://localhost"),
+        ];
+        assert_eq!(checked(&own), Ok(()));
+        for other in [
+            ("origin", "http://evil.example"),
+            ("sec-fetch-site", "cross-site"),
+        ] {
+            let twice = [&own[..], &[other]].concat();
+            assert_eq!(checked(&twice), Err(WebRefusal::OtherSite), "{other:?}");
+        }
+    }
+
+    #[test]
     fn clients_and_own_pages_pass() {
         for headers in [
             &[][..],

@@ -301,6 +301,30 @@ mod tests {
         assert!(take(1).is_ok());
     }
 
+    /// Or else two clients would take the last place from one another for ever.
+    #[test]
+    fn a_client_that_holds_one_fewer_gets_no_place_by_it() {
+        let permits = ConnectionPermits::new(3);
+        let take = |client| permits.acquire(FACE, address(client), None);
+        let held = [take(1).unwrap(), take(1).unwrap()];
+        let _other = take(2).unwrap();
+        let _silent = held.each_ref().map(ConnectionPermit::silent);
+        assert_eq!(take(2).unwrap_err(), TooMany::Total);
+    }
+
+    #[test]
+    fn a_connection_that_has_ended_is_not_asked_to_give_way() {
+        let permits = ConnectionPermits::new(3);
+        let take = |client| permits.acquire(FACE, address(client), None);
+        let mut held: Vec<_> = (0..3).map(|_| take(1).unwrap()).collect();
+        let mut silent: Vec<_> = held.iter().map(ConnectionPermit::silent).collect();
+        let (_first_is_silent, ended) = silent.remove(0);
+        drop((held.remove(0), ended));
+        let _second = take(2).unwrap();
+        assert!(take(3).is_ok());
+        assert_eq!(silent[0].1.try_recv(), Ok(()));
+    }
+
     #[test]
     fn connections_that_have_sent_something_do_not_give_way() {
         let permits = ConnectionPermits::new(4);

@@ -31,14 +31,17 @@ impl Lookup for Draft<'_> {
         Box::new(entries.filter(|(key, _)| self.visibility.sees(key)))
     }
 
-    fn first(
-        &self,
-        prefix: &Key,
-        from: &Key,
-        wanted: fn(&Key) -> bool,
-    ) -> Option<(&Key, &Arc<Entry>)> {
+    fn nodes_from(&self, prefix: &Key, from: &Key) -> Scan<'_> {
+        let nodes = self.all_nodes(prefix, from);
+        if self.sees_whole(&KeyRange::Prefix(prefix.clone())) {
+            return nodes;
+        }
+        Box::new(nodes.filter(|(key, _)| self.visibility.sees(key)))
+    }
+
+    fn first_node(&self, prefix: &Key, from: &Key) -> Option<(&Key, &Arc<Entry>)> {
         let whole = self.sees_whole(&KeyRange::Prefix(prefix.clone()));
-        self.first_by(prefix, from, |key| wanted(key) && (whole || self.sees(key)))
+        self.first_by(prefix, from, |key| whole || self.sees(key))
     }
 }
 
@@ -59,14 +62,20 @@ impl Draft<'_> {
         self.merged(from, end)
     }
 
-    /// As [`Lookup::first`], of hidden keys as well.
-    pub(crate) fn first_of_everything(
+    /// As [`Lookup::nodes_from`], of hidden keys as well.
+    pub(crate) fn all_nodes(&self, prefix: &Key, from: &Key) -> Scan<'_> {
+        let (_, end) = KeyRange::Prefix(prefix.clone()).bounds();
+        self.note_read(Span::new(from, end.clone()), Depth::Entries);
+        self.merged_nodes(from, end)
+    }
+
+    /// As [`Lookup::first_node`], of hidden keys as well.
+    pub(crate) fn first_of_all_nodes(
         &self,
         prefix: &Key,
         from: &Key,
-        wanted: fn(&Key) -> bool,
     ) -> Option<(&Key, &Arc<Entry>)> {
-        self.first_by(prefix, from, wanted)
+        self.first_by(prefix, from, |_| true)
     }
 
     fn first_by(
@@ -76,7 +85,9 @@ impl Draft<'_> {
         wanted: impl Fn(&Key) -> bool,
     ) -> Option<(&Key, &Arc<Entry>)> {
         let (_, end) = KeyRange::Prefix(prefix.clone()).bounds();
-        let found = self.merged(from, end.clone()).find(|(key, _)| wanted(key));
+        let mut nodes = self.merged_nodes(from, end.clone());
+        let found = nodes.find(|(key, _)| wanted(key));
+        drop(nodes);
         // Only what was passed over was read: what comes or goes behind the first one changes nothing.
         let to = found.map_or(end, |(key, _)| Bound::Included(key.clone()));
         self.note_read(Span::new(from, to), Depth::Keys);
@@ -89,10 +100,29 @@ impl Draft<'_> {
         if bound_is_empty(&bounds) {
             return Box::new(std::iter::empty());
         }
-        let own = self.written.range(bounds.clone());
-        let own = own.map(|(key, written)| (key, written.shown.as_ref()));
+        let own = self.own(bounds.clone());
         let entries = overlay(self.base.range(bounds), own);
         Box::new(entries.take_while(|_| self.scans_on()))
+    }
+
+    /// The same, without the entries that no tree can show.
+    fn merged_nodes(&self, from: &Key, end: Bound<Key>) -> Scan<'_> {
+        let bounds = (Bound::Included(from.clone()), end);
+        if bound_is_empty(&bounds) {
+            return Box::new(std::iter::empty());
+        }
+        let own = self.own(bounds.clone());
+        let own = own.filter(|(key, _)| key.node().is_some());
+        let entries = overlay(self.base.nodes(bounds), own);
+        Box::new(entries.take_while(|_| self.scans_on()))
+    }
+
+    fn own(
+        &self,
+        bounds: (Bound<Key>, Bound<Key>),
+    ) -> impl Iterator<Item = (&Key, Option<&Arc<Entry>>)> {
+        let own = self.written.range(bounds);
+        own.map(|(key, written)| (key, written.shown.as_ref()))
     }
 }
 

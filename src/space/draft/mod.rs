@@ -306,6 +306,7 @@ mod tests {
     use crate::model::Commit;
     use crate::space::pending::PendingCommits;
     use crate::space::snapshot::Snapshot;
+    use crate::space::tree::{self, Node};
 
     /// A snapshot of so many entries, all under `a/`.
     fn snapshot(count: u64) -> Snapshot {
@@ -362,5 +363,34 @@ mod tests {
         let draft = draft(PendingSnapshot::new(&snapshot, &none), 10, 100);
         assert_eq!(draft.scan(&Key::user("a/")).count(), 100);
         assert!(draft.is_exceeded());
+    }
+
+    #[test]
+    fn decisions_about_nodes_scan_nothing_that_no_tree_shows() {
+        let mut snapshot = snapshot(2);
+        let change = |n: u64| crate::model::Change {
+            key: Key::user(format!("a/{n:04}//x")),
+            now: Some(Arc::new(Entry {
+                record: Record::default(),
+                modified: Revision::new(2, 0),
+            })),
+            before: None,
+        };
+        snapshot.apply(&Commit {
+            revision: 2,
+            cause: Cause::Set,
+            subject: None,
+            changes: (0..1_000).map(change).collect(),
+        });
+        let none = PendingCommits::default();
+        let mut draft = draft(PendingSnapshot::new(&snapshot, &none), 10, 10);
+        assert!(!tree::is_empty(&draft, "a"));
+        assert!(matches!(tree::node(&draft, "a/0007"), Node::Absent));
+        draft.put(&Key::user("own//x"), Record::default());
+        assert!(matches!(tree::node(&draft, "own"), Node::Absent));
+        assert!(tree::is_empty(&draft, "own"));
+        assert!(draft.make_parents("a/b/c").is_ok());
+        assert_eq!(draft.delete_tree("a"), 3);
+        assert!(!draft.is_exceeded(), "{:?}", draft.work);
     }
 }

@@ -27,6 +27,9 @@ const GROUP_COUNT: usize = 1024;
 /// The bytes after which a group takes no more proposals.
 const GROUP_BYTES: usize = 8 << 20;
 
+/// A proposal of more bytes begins a group: what was accepted before it is answered before it is written.
+const LONG_BYTES: usize = 1 << 20;
+
 /// A request to the writer, and the reply to its caller.
 #[derive(Debug)]
 pub(super) struct QueuedCommit {
@@ -238,6 +241,10 @@ impl CommitQueue {
         let mut group = Vec::with_capacity(state.requests.len().min(GROUP_COUNT));
         let mut bytes = 0;
         while group.len() < GROUP_COUNT && bytes < GROUP_BYTES {
+            let is_long = |next: &QueuedCommit| next.bytes > LONG_BYTES;
+            if !group.is_empty() && state.requests.front().is_some_and(is_long) {
+                break;
+            }
             let Some(request) = state.requests.pop_front() else {
                 break;
             };

@@ -14,6 +14,9 @@ pub enum Verdict {
     Different(String, String),
 }
 
+/// The rule that both servers refuse a request, in other words.
+pub const WORDS_OF_A_REFUSAL: &str = "words of a refusal";
+
 /// Headers that only one server may send: date, permission for web pages, length of the body, variants by compression.
 /// Whether the connection closes shows in the answers on it.
 const OPTIONAL_HEADERS: [&str; 6] = [
@@ -84,7 +87,7 @@ fn answer_rule(face: Face, case: &Case, own: &RawAnswer, real: &RawAnswer) -> Op
         }
         // Of two faults in a request, each server reports another one.
         (400, 400 | 417 | 501 | 505) if own.body.starts_with("400 Bad Request") => {
-            allowed("words of a refusal")
+            allowed(WORDS_OF_A_REFUSAL)
         }
         _ => None,
     }

@@ -51,7 +51,7 @@ pub struct Case {
     /// The methods of its requests, the probe's included.
     pub methods: Vec<&'static str>,
     /// Its faults, which rules look at.
-    faults: Vec<Fault>,
+    pub(super) faults: Vec<Fault>,
 }
 
 /// A fault for which a rule allows a different answer.
@@ -133,7 +133,7 @@ pub fn every_byte(face: Face) -> impl Iterator<Item = Case> {
 }
 
 /// The request that shows whether a connection is still open.
-fn probe(face: Face) -> String {
+pub(super) fn probe(face: Face) -> String {
     let target = face.probe();
     format!("GET {target} HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n")
 }

@@ -7,6 +7,7 @@
 
 mod compare;
 mod grammar;
+mod refused;
 mod transcript;
 
 use std::collections::BTreeMap;
@@ -82,6 +83,17 @@ async fn referee(face: Face, own: SocketAddr, real: SocketAddr) {
         let verdict = run(face, &case, own, real).await;
         assert!(
             !matches!(verdict, Verdict::Different(..)),
+            "{}: {verdict:?}",
+            shown(&case.bytes)
+        );
+    }
+    for case in refused::cases(face) {
+        let verdict = run(face, &case, own, real).await;
+        assert!(
+            matches!(
+                verdict,
+                Verdict::Same | Verdict::Allowed(compare::WORDS_OF_A_REFUSAL)
+            ),
             "{}: {verdict:?}",
             shown(&case.bytes)
         );

@@ -21,5 +21,6 @@ pub mod normalize;
 pub mod recorder;
 pub mod requests;
 pub mod running;
+pub mod stuck_store;
 pub mod until;
 pub mod zookeeper;

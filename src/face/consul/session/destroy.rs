@@ -15,12 +15,9 @@ pub(in crate::face::consul) async fn serve(request: &ApiRequest<'_>) -> Result<R
         return Ok(Reply::boolean(true));
     };
     // The seat of a small change: what the session has locked is released in parts, the rest after the answer.
-    let _seat = request
-        .face
-        .fairness
-        .seat(request.flow, Cost::SMALL)
-        .await?;
-    match request.face.space.end_lease(&request.caller, id).await {
+    let (fairness, space) = (&request.face.fairness, &request.face.space);
+    let mut seat = Some(fairness.seat(request.flow, Cost::SMALL).await?);
+    match space.end_lease(&request.caller, &mut seat, id).await {
         Ok(_) => Ok(Reply::boolean(true)),
         Err(error) => Err(commit_error::reply(error, |never, _| match never {})),
     }

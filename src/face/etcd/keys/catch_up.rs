@@ -225,8 +225,8 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
+    use crate::guard::memory_keyspace;
     use crate::space::Draft;
-    use crate::store::{MemoryStore, Store as _};
 
     async fn put(space: &Keyspace, keys: impl Iterator<Item = String>) {
         let keys: Vec<Key> = keys.map(Key::user).collect();
@@ -242,10 +242,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_work_of_a_whole_catch_up_grows_with_the_keys_and_commits_alone() {
-        let store = Arc::new(MemoryStore::new());
-        let guard = crate::guard::for_store(store.limits(), u64::MAX);
-        let mut registry = prometheus_client::registry::Registry::default();
-        let (space, _expiry) = Keyspace::open(store, guard, &mut registry).await.unwrap();
+        let space = memory_keyspace(u64::MAX).await;
         for part in 0..20 {
             let keys = (0..1_000).map(|number| format!("t/{part}/{number}"));
             put(&space, keys).await;

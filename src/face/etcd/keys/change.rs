@@ -42,11 +42,12 @@ pub(super) async fn commit(
 ) -> Result<Reply, Reply> {
     let begin = Instant::now();
     // Until the answer is made: that is work, too.
-    let _seat = match seat(request, parameters, cost).await {
-        Ok(seat) => seat,
+    let mut seat = match seat(request, parameters, cost).await {
+        Ok(seat) => Some(seat),
         Err(overloaded) => return Err(not_begun(counter, overloaded)),
     };
-    let commit = request.face.space.commit(&request.caller, decide);
+    let space = &request.face.space;
+    let commit = space.commit_keeping(&request.caller, &mut seat, decide);
     let done = tokio::time::timeout_at(begin + COMMIT_TIMEOUT, commit).await;
     outcome(request, parameters, action, counter, done.ok()).await
 }
@@ -64,13 +65,13 @@ pub(super) async fn commit_wide(
         return commit(request, parameters, action, counter, cost, decide).await;
     }
     let begin = Instant::now();
-    let seat = match seat(request, parameters, cost).await {
-        Ok(seat) => seat,
+    let mut seat = match seat(request, parameters, cost).await {
+        Ok(seat) => Some(seat),
         Err(overloaded) => return Err(not_begun(counter, overloaded)),
     };
     let (space, caller) = (request.face.space.clone(), request.caller.clone());
     let change = async move {
-        let done = space.commit(&caller, decide).await;
+        let done = space.commit_keeping(&caller, &mut seat, decide).await;
         (seat, done)
     };
     let fairness = &request.face.fairness;

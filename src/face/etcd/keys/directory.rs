@@ -43,7 +43,7 @@ fn weigh(view: &View, ranges: &[KeyRange]) -> Cost {
     let (mut cost, mut entries, mut bytes) = (Cost::SMALL, 0, 0);
     for range in ranges {
         let (KeyRange::Exact(from) | KeyRange::Prefix(from)) = range;
-        for (key, entry) in view.entries_from(range, from) {
+        for (key, entry) in view.nodes_in(range, from) {
             entries += 1;
             bytes += key.as_bytes().len() + entry.value().len();
             cost = Cost::new(entries, bytes);
@@ -92,7 +92,7 @@ fn bytes_beneath(view: &View, path: &str) -> usize {
     let mut bytes = 0;
     for range in node_ranges(path, true) {
         let (KeyRange::Exact(from) | KeyRange::Prefix(from)) = &range;
-        for (key, entry) in view.entries_from(&range, from) {
+        for (key, entry) in view.nodes_in(&range, from) {
             bytes += NODE_BYTES + key.as_bytes().len() + entry.value().len();
         }
     }

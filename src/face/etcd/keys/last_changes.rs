@@ -109,7 +109,7 @@ impl LastChangesWalk {
                 let written = |entry: &Entry| {
                     (entry.attrs().dir != DirMark::Implied).then_some(entry.index())
                 };
-                let entries = view.entries_from(&part.range, &part.from);
+                let entries = view.nodes_in(&part.range, &part.from);
                 let changes = entries.map(|(key, entry)| (key, written(entry), false));
                 self.take(changes, scope, &mut left)
             };
@@ -186,20 +186,11 @@ impl LastChangesWalk {
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
-    use std::sync::Arc;
 
     use super::*;
+    use crate::guard::memory_keyspace;
     use crate::model::Caller;
     use crate::space::Keyspace;
-    use crate::store::{MemoryStore, Store as _};
-
-    async fn space() -> Keyspace {
-        let store = Arc::new(MemoryStore::new());
-        let guard = crate::guard::for_store(store.limits(), u64::MAX);
-        let mut registry = prometheus_client::registry::Registry::default();
-        let (space, _expiry) = Keyspace::open(store, guard, &mut registry).await.unwrap();
-        space
-    }
 
     /// Puts or deletes keys in one commit.
     async fn change(space: &Keyspace, keys: &[&str], delete: bool) {
@@ -252,7 +243,7 @@ mod tests {
 
     #[tokio::test]
     async fn walks_of_any_size_find_the_last_change_of_each_key_in_order() {
-        let space = space().await;
+        let space = memory_keyspace(u64::MAX).await;
         change(&space, &["t/b", "t/a", "other"], false).await;
         change(&space, &["t/c/d", "t/_hidden", "t/c/", "t"], false).await;
         change(&space, &["t/a", "t/c/d"], true).await;
@@ -278,7 +269,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_walk_for_one_node_looks_at_its_own_keys_alone() {
-        let space = space().await;
+        let space = memory_keyspace(u64::MAX).await;
         let keys: Vec<String> = (0..500).map(|number| format!("t/{number}")).collect();
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         change(&space, &keys, false).await;
@@ -293,7 +284,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_walk_keeps_few_bytes_of_long_keys_and_the_next_finds_the_others() {
-        let space = space().await;
+        let space = memory_keyspace(u64::MAX).await;
         let long = "x".repeat(4_000);
         let keys: Vec<String> = (0..300)
             .map(|number| format!("t/{number:03}{long}"))

@@ -83,7 +83,7 @@ impl TreeWeight {
         let mut left = most;
         while let Some((range, from)) = self.ranges.pop() {
             let mut next = None;
-            for (key, _) in self.view.entries_from(&range, &from) {
+            for (key, _) in self.view.nodes_in(&range, &from) {
                 let Some(rest) = left.checked_sub(1) else {
                     next = Some(key.clone());
                     break;
@@ -118,20 +118,16 @@ fn check(limits: Limits, entries: usize, bytes: usize) -> Result<(), V2Error> {
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
-    use std::sync::Arc;
 
     use super::*;
+    use crate::guard::memory_keyspace;
     use crate::model::Caller;
-    use crate::space::{Draft, Keyspace};
-    use crate::store::{MemoryStore, Store as _};
+    use crate::space::Draft;
 
     #[tokio::test]
     async fn no_more_is_counted_than_one_request_may_change() {
-        let store = Arc::new(MemoryStore::new());
-        let limits = store.limits();
-        let guard = crate::guard::for_store(limits, u64::MAX);
-        let mut registry = prometheus_client::registry::Registry::default();
-        let (space, _expiry) = Keyspace::open(store, guard, &mut registry).await.unwrap();
+        let space = memory_keyspace(u64::MAX).await;
+        let limits = space.limits();
         let put = |draft: &mut Draft<'_>| {
             for key in (0..1_000).map(|number| Key::user(format!("t/{number:04}"))) {
                 let record = draft.successor(&key);

@@ -248,6 +248,38 @@ async fn a_thousand_writes_decided_on_each_other_are_one_sync() {
 }
 
 #[tokio::test]
+async fn what_was_accepted_before_a_long_commit_is_answered_before_it_is_written() {
+    let mut fixture = fixture(usize::MAX, false);
+    let mut before = vec![
+        fixture.accept("a", None).unwrap(),
+        fixture.accept("b", None).unwrap(),
+    ];
+    before.push(fixture.barrier());
+    let writes = (0..5_000).flat_map(|number| {
+        let key = format!("wide/{number:050}");
+        over(&key, None).writes
+    });
+    let wide = Submission::Wide(Proposal {
+        writes: writes.collect(),
+        ..Proposal::default()
+    });
+    let generation = fixture.queue.generation().unwrap();
+    let mut wide = fixture.queue.accept(generation, wide, None).unwrap();
+    let mut after = fixture.accept("c", None).unwrap();
+    fixture.turn();
+    for accepted in &mut before {
+        assert!(accepted.outcome.try_recv().unwrap().is_ok());
+    }
+    assert!(wide.outcome.try_recv().is_err(), "not written yet");
+    // What comes after it waits for it, and shares its sync.
+    fixture.turn();
+    assert!(wide.outcome.try_recv().unwrap().is_ok());
+    assert!(after.outcome.try_recv().unwrap().is_ok());
+    assert_eq!(*fixture.written.lock(), [2, 5_001]);
+    assert_eq!(*fixture.sink.0.lock(), [1, 2, 3, 4]);
+}
+
+#[tokio::test]
 async fn a_barrier_alone_writes_nothing() {
     let mut fixture = fixture(0, false);
     let barrier = fixture.barrier();

@@ -1,25 +1,24 @@
 //! List cache: encoded lists, kept until something in them changes.
 //!
 //! Docker asks for the list of all networks several times for each thing it does. All callers who may see the same keys
-//! of it share one list: it is encoded once, compressed once, and sent again while it is [`Fresh`]. A list that is not
+//! of it share one list: it is encoded once, compressed once, and sent again while it is [`Fresh`](crate::space::Fresh). A list that is not
 //! short is encoded on a heavy thread, and from a view that is taken when that begins: so whoever asked before shares it,
 //! and one encoding runs and one waits at most, however fast the list changes.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+mod encoded_list;
+mod kept_lists;
 
-use bytes::Bytes;
+use std::sync::Arc;
+
 use parking_lot::Mutex;
 
-use super::gzip;
-use super::shared_work::SharedWork;
+use self::encoded_list::encode;
+use self::kept_lists::{KeptListName, KeptLists, ViewState};
 use crate::fairness::{Cost, Fairness, Overloaded, Reservation};
 use crate::model::{Caller, Flow, KeyRange};
-use crate::space::{Fresh, Keyspace, View, ViewClass};
+use crate::space::{Keyspace, View};
 
-/// What a list in the cache takes beside its bodies and its name, about, in bytes.
-const OVERHEAD: usize = 512;
+pub(crate) use self::encoded_list::{Encoded, Made};
 
 /// A list that is asked for.
 #[derive(Clone, Debug)]
@@ -30,105 +29,17 @@ pub(crate) struct AskedList {
     pub(crate) ranges: Vec<KeyRange>,
 }
 
-/// A list, encoded from a view.
-#[derive(Debug)]
-pub(crate) struct Made {
-    /// The body of the answer.
-    pub(crate) body: Vec<u8>,
-    /// The index of its entries.
-    pub(crate) index: u64,
-    /// Whether it stays valid until an entry changes; a list that shows remaining seconds does not.
-    pub(crate) lasts: bool,
-}
-
-/// An encoded list.
-#[derive(Debug)]
-pub(crate) struct Encoded {
-    body: Bytes,
-    compressed: Arc<SharedWork<Bytes>>,
-    index: u64,
-    fairness: Fairness,
-    /// The flow that it was made for.
-    maker: Flow,
-    room: ListRoom,
-}
-
-/// The bytes of a list among the answers, as long as anybody has any of them; `None` while they count in the cache.
-type ListRoom = Arc<Mutex<Option<Reservation>>>;
-
-/// A body of a list.
-struct ListBody {
-    bytes: Bytes,
-    _room: ListRoom,
-}
-
-/// Which list it is: what was asked for, and which keys of that the caller may see.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Name {
-    asked: Vec<u8>,
-    class: ViewClass,
-}
-
 /// The lists of one face, by what was asked for.
 #[derive(Debug)]
 pub(crate) struct ListCache {
     fairness: Fairness,
-    lists: Arc<Mutex<Lists>>,
-}
-
-#[derive(Debug)]
-struct Lists {
-    by_name: HashMap<Name, Arc<Slot>>,
-    /// By age, with what each takes without its bodies, in bytes. A name stands here once for each time it was made.
-    order: VecDeque<(Weak<Slot>, usize)>,
-    bytes: usize,
-    /// The most that is kept, in bytes; the oldest goes first.
-    limit: usize,
-}
-
-#[derive(Debug)]
-struct Slot {
-    name: Name,
-    view: Mutex<ViewState>,
-    made: Arc<SharedWork<Option<Arc<Encoded>>>>,
-    /// Not to be used for later requests.
-    spent: AtomicBool,
-    /// Changes under the lock of the lists.
-    place: Mutex<Place>,
-}
-
-/// What a list is, or will be, made from.
-#[derive(Debug, Default)]
-enum ViewState {
-    /// A view that is yet to be taken: it will show all that is answered until then.
-    #[default]
-    Later,
-    /// A view that is being taken.
-    Now,
-    /// A view that was taken.
-    Taken(Fresh),
-}
-
-#[derive(Debug, Default)]
-enum Place {
-    /// In the cache, not made yet.
-    #[default]
-    Waiting,
-    /// In the cache.
-    Kept(Arc<Encoded>),
-    /// No longer in the cache.
-    Gone,
+    lists: Arc<Mutex<KeptLists>>,
 }
 
 impl ListCache {
     /// An empty cache, within the limits of `fairness`.
     pub(crate) fn new(fairness: Fairness) -> Self {
-        let lists = Lists {
-            by_name: HashMap::new(),
-            order: VecDeque::new(),
-            bytes: 0,
-            limit: fairness.limits().list_cache,
-        };
+        let lists = KeptLists::new(fairness.limits().list_cache);
         Self {
             fairness,
             lists: Arc::new(Mutex::new(lists)),
@@ -152,7 +63,7 @@ impl ListCache {
         let AskedList { name, ranges } = asked;
         // Asked for once: what is kept under this class was made by it.
         let visibility = space.visibility(caller);
-        let slot = self.slot(Name {
+        let slot = self.lists.lock().slot(KeptListName {
             asked: name,
             class: visibility.class(&ranges),
         });
@@ -175,219 +86,11 @@ impl ListCache {
         };
         slot.made.get_or_do(&self.fairness, flow, cost, work).await
     }
-
-    /// The slot of a list that shows all that was answered until now, or will.
-    fn slot(&self, name: Name) -> Arc<Slot> {
-        let mut lists = self.lists.lock();
-        if let Some(slot) = lists.by_name.get(&name)
-            && slot.is_usable()
-        {
-            return Arc::clone(slot);
-        }
-        let slot = Arc::new(Slot {
-            name,
-            view: Mutex::default(),
-            made: Arc::default(),
-            spent: AtomicBool::new(false),
-            place: Mutex::default(),
-        });
-        lists.insert(&slot);
-        slot
-    }
-}
-
-/// Makes a list, with its bytes reserved.
-fn encode(
-    view: &View,
-    fairness: &Fairness,
-    flow: Flow,
-    make: impl FnOnce(&View, &mut Reservation) -> Result<Option<Made>, Overloaded>,
-) -> Result<Option<(Encoded, bool)>, Overloaded> {
-    let mut room = fairness.answers().reserve(flow, 0)?;
-    let Some(made) = make(view, &mut room)? else {
-        return Ok(None);
-    };
-    let Made {
-        mut body,
-        index,
-        lasts,
-    } = made;
-    if body.capacity() - body.len() > body.len() / 4 {
-        body.shrink_to_fit();
-    }
-    let weight = weight(body.len());
-    room.grow(weight.saturating_sub(room.bytes()))?;
-    room.shrink_to(weight);
-    let room = Arc::new(Mutex::new(Some(room)));
-    let encoded = Encoded {
-        body: ListBody::share(body.into(), &room),
-        compressed: Arc::default(),
-        index,
-        fairness: fairness.clone(),
-        maker: flow,
-        room,
-    };
-    Ok(Some((encoded, lasts)))
-}
-
-/// The bytes that a list takes with a body of this length, and with the compressed one that may be added.
-fn weight(body: usize) -> usize {
-    body.saturating_add(body / 4)
-}
-
-impl Name {
-    /// What a list of this name takes without its bodies, in bytes. The name is there twice, the ranges are as long.
-    fn weight(&self) -> usize {
-        OVERHEAD + 4 * self.asked.len()
-    }
-}
-
-impl Lists {
-    fn insert(&mut self, slot: &Arc<Slot>) {
-        let weight = slot.name.weight();
-        let replaced = self.by_name.insert(slot.name.clone(), Arc::clone(slot));
-        let freed = replaced.map_or(0, |replaced| replaced.let_go());
-        self.bytes = self.bytes.saturating_sub(freed) + weight;
-        self.order.push_back((Arc::downgrade(slot), weight));
-        self.tidy();
-    }
-
-    /// Keeps a list that was made, if it lasts and there is room; else only those who wait for it get it.
-    fn keep_if_it_lasts(
-        &mut self,
-        slot: &Arc<Slot>,
-        encoded: Option<(Encoded, bool)>,
-    ) -> Option<Arc<Encoded>> {
-        let (encoded, lasts) = encoded.map_or((None, false), |(encoded, lasts)| {
-            (Some(Arc::new(encoded)), lasts)
-        });
-        let kept = lasts && encoded.as_ref().is_some_and(|list| self.keep(slot, list));
-        if !kept {
-            slot.spent.store(true, Ordering::Release);
-            self.remove(slot);
-        }
-        encoded
-    }
-
-    /// Counts the bytes of a list that was made, and drops the oldest lists where they are too many. False where it is not
-    /// kept itself: it is too long, or its slot is gone.
-    fn keep(&mut self, slot: &Slot, encoded: &Arc<Encoded>) -> bool {
-        let weight = weight(encoded.len());
-        {
-            let mut place = slot.place.lock();
-            if weight > self.limit || matches!(*place, Place::Gone) {
-                return false;
-            }
-            *place = Place::Kept(Arc::clone(encoded));
-        }
-        // From here on it counts here, until the cache lets it go.
-        drop(encoded.room.lock().take());
-        self.bytes += weight;
-        self.tidy();
-        true
-    }
-
-    /// Drops a list, if it was not replaced since.
-    fn remove(&mut self, slot: &Arc<Slot>) {
-        if self.is_current(slot) {
-            self.by_name.remove(&slot.name);
-            self.bytes = self.bytes.saturating_sub(slot.let_go());
-        }
-    }
-
-    fn is_current(&self, slot: &Arc<Slot>) -> bool {
-        let current = self.by_name.get(&slot.name);
-        current.is_some_and(|current| Arc::ptr_eq(current, slot))
-    }
-
-    /// Drops the oldest lists, while there are too many bytes or they are of no use.
-    fn tidy(&mut self) {
-        while let Some((oldest, weight)) = self.order.front() {
-            let weight = *weight;
-            if let Some(oldest) = oldest.upgrade().filter(|oldest| self.is_current(oldest)) {
-                if self.bytes <= self.limit && oldest.is_usable() {
-                    return;
-                }
-                self.remove(&oldest);
-            }
-            self.bytes = self.bytes.saturating_sub(weight);
-            self.order.pop_front();
-        }
-    }
-}
-
-impl Slot {
-    /// Whether its list shows all that was answered until now, or will.
-    fn is_usable(&self) -> bool {
-        let fresh = match &*self.view.lock() {
-            ViewState::Later => true,
-            ViewState::Now => false,
-            ViewState::Taken(fresh) => fresh.is_fresh(),
-        };
-        fresh && !self.spent.load(Ordering::Acquire)
-    }
-
-    /// Leaves the cache; returns the bytes that its list took there. Whoever still sends the list has them from now on.
-    fn let_go(&self) -> usize {
-        let place = std::mem::replace(&mut *self.place.lock(), Place::Gone);
-        let Place::Kept(encoded) = place else {
-            return 0;
-        };
-        let weight = weight(encoded.len());
-        let charged = encoded.fairness.answers().charge(encoded.maker, weight);
-        *encoded.room.lock() = Some(charged);
-        weight
-    }
-}
-
-impl ListBody {
-    /// Bytes that count as the list does, as long as anybody has any of them.
-    fn share(bytes: Bytes, room: &ListRoom) -> Bytes {
-        Bytes::from_owner(Self {
-            bytes,
-            _room: Arc::clone(room),
-        })
-    }
-}
-
-impl AsRef<[u8]> for ListBody {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-impl Encoded {
-    /// The body.
-    pub(crate) fn body(&self) -> Bytes {
-        self.body.clone()
-    }
-
-    /// The body, compressed by gzip: once, in the turn of the flow that asked first.
-    pub(crate) async fn compressed(&self, flow: Flow) -> Result<Bytes, Overloaded> {
-        let compress = {
-            let (body, room) = (self.body.clone(), Arc::clone(&self.room));
-            move || Ok(ListBody::share(gzip::compress_now(&body), &room))
-        };
-        let cost = Cost::new(0, self.len());
-        self.compressed
-            .get_or_do(&self.fairness, flow, cost, compress)
-            .await
-    }
-
-    /// The index of what is in it.
-    pub(crate) fn index(&self) -> u64 {
-        self.index
-    }
-
-    /// How long the body is, in bytes.
-    pub(crate) fn len(&self) -> usize {
-        self.body.len()
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
     use crate::fairness::{Budget, MemoryLimits};
@@ -681,9 +384,9 @@ mod tests {
             let list = cache.get(&space, &client, asked(&name), small, make);
             assert_eq!(list.await.unwrap().is_some(), number % 2 == 1);
         }
-        let lists = cache.lists.lock();
-        assert!(lists.bytes <= 64 << 10, "{}", lists.bytes);
-        assert!(lists.order.len() < 64, "{}", lists.order.len());
-        assert!(lists.by_name.len() <= lists.order.len());
+        let (lists, made, bytes) = cache.lists.lock().size();
+        assert!(bytes <= 64 << 10, "{bytes}");
+        assert!(made < 64, "{made}");
+        assert!(lists <= made);
     }
 }
