@@ -105,12 +105,14 @@ impl Http1 {
                             .map_err(|_| Broken::LongHeld)??,
                     };
                     if !keeps {
-                        return send::close(&self.buffers, &self.stopping).await;
+                        return send::close(&self.buffers, &self.shared.lingering, &self.stopping)
+                            .await;
                     }
                 }
                 Next::Refused(refusal) => {
                     self.buffers.lock().push(&refusal.bytes());
-                    return send::close(&self.buffers, &self.stopping).await;
+                    return send::close(&self.buffers, &self.shared.lingering, &self.stopping)
+                        .await;
                 }
                 Next::Http2 => {
                     // No request was read, so no body shares the buffers.

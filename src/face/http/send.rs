@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::body::Body;
 use http_body::Body as _;
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 
 use super::answer::{self, Shape};
 use super::broken::Broken;
@@ -18,6 +19,11 @@ use crate::face::server::Stopping;
 /// connection that is closed while it sends would lose the answer.
 const LINGER_BYTES: usize = 8 << 20;
 const LINGER: Duration = Duration::from_secs(10);
+/// How long a connection stays open whose client is not read any more (`rstAvoidanceDelay` of Go's server).
+const UNREAD_LINGER: Duration = Duration::from_millis(500);
+
+/// The connections that are read at a time before they are closed.
+pub(super) const LINGERING: usize = 16;
 
 /// Sends a body, each piece as soon as there is nothing else to send with it.
 pub(super) async fn send_body(
@@ -67,26 +73,96 @@ pub(super) async fn send_body(
     Ok(())
 }
 
-/// Closes a connection so that a client that is still sending can read its answer.
+/// Closes a connection so that a client that is still sending can read its answer: what it sends is read for a while. Where
+/// as many connections as there are permits do that already, nothing is read, and the client has [`UNREAD_LINGER`], as
+/// with Go's server: clients whose long bodies are refused, and who send them again at once, must not keep the workers busy.
 pub(super) async fn close(
     buffers: &Mutex<ConnectionBuffers>,
+    lingering: &Semaphore,
     stopping: &Stopping,
 ) -> Result<(), Broken> {
     poll_fn(|cx| buffers.lock().poll_shutdown(cx)).await?;
-    let mut left = LINGER_BYTES;
-    let read = async {
-        while left > 0 {
-            buffers.lock().input.clear();
-            match poll_fn(|cx| buffers.lock().poll_fill(cx)).await {
-                Ok(0) | Err(_) => return,
-                Ok(read) => left = left.saturating_sub(read),
-            }
+    let linger = async {
+        match lingering.try_acquire() {
+            // The connection is closed either way.
+            Ok(_permit) => drop(tokio::time::timeout(LINGER, read_rest(buffers)).await),
+            Err(_none) => tokio::time::sleep(UNREAD_LINGER).await,
         }
     };
     tokio::select! {
-        // The connection is closed either way.
-        _late = tokio::time::timeout(LINGER, read) => {}
+        () = linger => {}
         () = stopping.wait() => {}
     }
     Ok(())
+}
+
+/// Reads what a client still sends, up to a limit, and forgets it.
+async fn read_rest(buffers: &Mutex<ConnectionBuffers>) {
+    let mut left = LINGER_BYTES;
+    while left > 0 {
+        buffers.lock().input.clear();
+        match poll_fn(|cx| buffers.lock().poll_fill(cx)).await {
+            Ok(0) | Err(_) => return,
+            Ok(read) => left = left.saturating_sub(read),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::face::server::{Arrival, Connection};
+
+    const SENT: usize = 4 << 20;
+
+    /// How long the connection of a client that sends long bytes stays open, and how many of them are read.
+    async fn closed(permits: usize) -> (Duration, usize) {
+        let (client, served) = duplex(64 << 10);
+        let nowhere = "127.0.0.1:1".parse().unwrap();
+        let ends = Connection {
+            peer: nowhere,
+            local: nowhere,
+        };
+        let stream = Arrival::relayed(served, |_stream| None, ends).stream;
+        let mut buffers = ConnectionBuffers::new(stream, LINGER);
+        buffers.push(b"answer");
+        let buffers = Mutex::new(buffers);
+        let (mut reads, mut writes) = tokio::io::split(client);
+        let sender = tokio::spawn(async move {
+            let mut sent = 0;
+            while sent < SENT && writes.write_all(&[b'x'; 1 << 10]).await.is_ok() {
+                sent += 1 << 10;
+            }
+            sent
+        });
+        let mut answer = String::new();
+        let began = Instant::now();
+        let lingering = Semaphore::new(permits);
+        let (_switch, off) = tokio::sync::watch::channel(false);
+        let stopping = Stopping::new(off);
+        let close = close(&buffers, &lingering, &stopping);
+        let (closed, read) = tokio::join!(close, reads.read_to_string(&mut answer));
+        closed.unwrap();
+        read.unwrap();
+        assert_eq!(answer, "answer");
+        let open = began.elapsed();
+        drop(buffers);
+        (open, sender.await.unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_still_sends_is_read() {
+        let (_open, sent) = closed(1).await;
+        assert_eq!(sent, SENT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_many_clients_that_still_send_few_are_read() {
+        let (open, sent) = closed(0).await;
+        assert_eq!(open, UNREAD_LINGER);
+        assert!(sent <= 64 << 10, "{sent}");
+    }
 }

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use super::answer::Date;
 use super::hosts::AllowedHosts;
 use super::limits::HttpLimits;
+use super::send::LINGERING;
 use crate::fairness::{Fairness, Overloaded};
 
 /// How a face says that it is overloaded.
@@ -27,6 +28,8 @@ pub(super) struct SharedState {
     pub(super) bodies: Option<(Fairness, OverloadAnswer)>,
     /// Permits for long heads.
     pub(super) long_heads: Arc<Semaphore>,
+    /// Permits for reading what clients still send before they are closed.
+    pub(super) lingering: Semaphore,
     /// The refusal of gRPC calls; `None` refuses HTTP/2 altogether.
     pub(super) grpc_refusal: Option<&'static str>,
     /// Whether a refused gRPC client was logged already.
@@ -42,6 +45,7 @@ impl SharedState {
             too_many_connections: None,
             bodies: None,
             long_heads: Arc::new(Semaphore::new(limits.long_heads)),
+            lingering: Semaphore::new(LINGERING),
             grpc_refusal: None,
             grpc_logged: AtomicBool::new(false),
             date: Date::default(),
