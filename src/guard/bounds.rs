@@ -1,7 +1,7 @@
 //! Size bounds: a change must fit the store it is written to, and the keyspace the memory it is given.
 
 use super::size_limit::SizeLimit;
-use crate::model::{Caller, Record, Target, Write};
+use crate::model::{AccessList, Caller, Record, Target, Write};
 use crate::space::{Admit, Denied, Draft, Visibility};
 use crate::store::Limits;
 
@@ -46,6 +46,7 @@ impl Bounds {
             Target::InOrder(parent) => (parent.realm(), parent.as_bytes().len() + 20),
         };
         let value = write.put.as_ref().map_or(0, |record| record.value.len());
+        let list = self.check_access(write, value)?;
         let limit = self.limits.longest_key(realm);
         if write.put.is_some() && key > limit {
             return Err(Denied::KeyTooLong { len: key, limit });
@@ -61,7 +62,26 @@ impl Bounds {
             before.is_some_and(|before| *before.value() == record.value)
         };
         let new = !write.put.as_ref().is_some_and(kept);
-        Ok(key + if new { value } else { 0 })
+        Ok(key + list + if new { value } else { 0 })
+    }
+
+    /// The bytes of a write's access list, which stands beside the value in one request to the store.
+    fn check_access(&self, write: &Write, value: usize) -> Result<usize, Denied> {
+        let put = write.put.as_ref();
+        let list = put.map_or(0, |record| record.attrs.access_bytes());
+        let most = AccessList::MAX_BYTES;
+        if list > most {
+            return Err(Denied::TooMuch(format!(
+                "an access list of {list} bytes is longer than the limit of {most} bytes"
+            )));
+        }
+        let (both, limit) = (value + list, self.limits.value_bytes);
+        if list > 0 && both > limit {
+            return Err(Denied::TooMuch(format!(
+                "value and access list of {both} bytes are longer than the limit of {limit} bytes"
+            )));
+        }
+        Ok(list)
     }
 }
 
@@ -100,12 +120,14 @@ impl Admit for Bounds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guard::memory_keyspace::{any_client, keyspace_within, memory_keyspace};
     use bytes::Bytes;
 
-    use crate::model::Key;
+    use crate::guard::memory_keyspace::{any_client, keyspace_within, memory_keyspace};
+    use crate::model::{AccessEntry, Entry, Key, Revision};
     use crate::space::{ChangeError, Keyspace};
+    use crate::store::{MemoryStore, Store as _};
     use std::convert::Infallible;
+    use std::sync::Arc;
 
     #[tokio::test]
     async fn bounds_apply_to_operators_but_not_to_the_gateway_itself() {
@@ -196,6 +218,51 @@ mod tests {
         assert!(fits(&space, &puts(127)).await);
         let space = memory_keyspace(u64::MAX).await;
         assert!(!fits(&space, &puts(128)).await);
+    }
+
+    fn closed(value: usize, id: usize) -> Record {
+        let mut record = Record {
+            value: vec![b'v'; value].into(),
+            ..Record::default()
+        };
+        record.attrs.set_access(AccessList::from(vec![AccessEntry {
+            perms: 1,
+            scheme: "digest".to_owned(),
+            id: "i".repeat(id),
+        }]));
+        record
+    }
+
+    #[test]
+    fn access_list_is_bounded_alone_and_beside_its_value() {
+        let limits = MemoryStore::new().limits();
+        let guard = Bounds::new(limits);
+        let check = |before: Option<Record>, put: Record| {
+            let before = before.map(|record| {
+                let modified = Revision::new(1, 0);
+                Arc::new(Entry { record, modified })
+            });
+            guard.check_write(&Write {
+                target: Target::Key(Key::user("k")),
+                before,
+                put: Some(put),
+            })
+        };
+        let most = AccessList::MAX_BYTES;
+        let list = closed(0, most - 100).attrs.access_bytes();
+        assert!((most - 100..most).contains(&list), "{list}");
+        assert_eq!(check(None, closed(10, most - 100)), Ok(1 + 10 + list));
+        let again = check(Some(closed(10, 1)), closed(10, most - 100));
+        assert_eq!(again, Ok(1 + list), "the value stays");
+        let long = check(None, closed(0, most)).unwrap_err();
+        assert!(
+            long.to_string()
+                .contains("longer than the limit of 16384 bytes"),
+            "{long}"
+        );
+        let beside = check(None, closed(limits.value_bytes - 10, 10)).unwrap_err();
+        assert!(matches!(beside, Denied::TooMuch(_)), "{beside}");
+        assert!(check(None, closed(limits.value_bytes - 100, 10)).is_ok());
     }
 
     async fn put(space: &Keyspace, caller: &Caller, key: &str, bytes: usize) -> Result<(), Denied> {

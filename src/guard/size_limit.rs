@@ -7,7 +7,7 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::model::{Key, Target, Write};
+use crate::model::{Key, Record, Target, Write};
 use crate::space::{Denied, ENTRY_BYTES};
 
 /// The parts of the limit, in percent, from which on a line in the log says so.
@@ -103,14 +103,16 @@ fn growth(write: &Write) -> i64 {
         Target::InOrder(parent) => (parent, 20),
     };
     let before = write.before.as_ref();
-    let before = before.map_or(0, |entry| weight(key, name, entry.value().len()));
+    let before = before.map_or(0, |entry| weight(key, name, &entry.record));
     let after = write.put.as_ref();
-    let after = after.map_or(0, |record| weight(key, name, record.value.len()));
+    let after = after.map_or(0, |record| weight(key, name, record));
     after.saturating_sub(before)
 }
 
-fn weight(key: &Key, name: usize, value: usize) -> i64 {
-    let bytes = u64::try_from(key.as_bytes().len() + name + value).unwrap_or(u64::MAX);
+fn weight(key: &Key, name: usize, record: &Record) -> i64 {
+    let bytes = key.as_bytes().len() + name;
+    let bytes = bytes + record.value.len() + record.attrs.extra_memory_bytes();
+    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
     i64::try_from(bytes.saturating_add(ENTRY_BYTES)).unwrap_or(i64::MAX)
 }
 
@@ -119,7 +121,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::model::{Entry, Record, Revision};
+    use crate::model::{AccessEntry, AccessList, Attrs, Entry, Revision};
 
     fn write(before: Option<usize>, put: Option<usize>) -> Write {
         let record = |length| Record {
@@ -154,6 +156,22 @@ mod tests {
         assert_eq!(over(&[write(Some(5), Some(4))]), Ok(()));
         assert_eq!(over(&[write(Some(5), None)]), Ok(()));
         assert!(over(&[write(Some(5), Some(6))]).is_err());
+    }
+
+    #[test]
+    fn access_list_counts_as_growth() {
+        let limit = SizeLimit::new(10_000);
+        let mut closed = write(Some(5), Some(5));
+        let entry = AccessEntry {
+            perms: 1,
+            scheme: "digest".to_owned(),
+            id: "i".repeat(300),
+        };
+        let mut attrs = Attrs::default();
+        attrs.set_access(AccessList::from(vec![entry]));
+        closed.put.as_mut().unwrap().attrs = attrs;
+        assert_eq!(limit.check(9_000, std::slice::from_ref(&closed)), Ok(()));
+        assert!(limit.check(9_800, &[closed]).is_err());
     }
 
     #[test]

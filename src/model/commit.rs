@@ -90,7 +90,9 @@ impl Commit {
     /// How much memory its keys and values take, roughly, in bytes.
     pub fn weight(&self) -> usize {
         let entry = |entry: &Option<Arc<Entry>>| {
-            entry.as_ref().map_or(0, |entry| entry.value().len() + 256)
+            entry.as_ref().map_or(0, |entry| {
+                entry.value().len() + entry.attrs().extra_memory_bytes() + 256
+            })
         };
         let change = |change: &Change| {
             change.key.as_bytes().len() + entry(&change.now) + entry(&change.before)

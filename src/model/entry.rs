@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::znode_attrs::ZnodeAttrs;
 use super::{LeaseId, Revision};
 
 /// A revision that a record remembers.
@@ -60,12 +61,13 @@ pub struct Attrs {
     /// Consul's `Flags`: all 64 bits are the client's.
     #[serde(skip_serializing_if = "is_default")]
     pub flags: u64,
-    /// Writes since the entry was created, from 0 (ZooKeeper's data version; etcd v3's is one more).
+    /// Writes since the entry was created, from 0 (ZooKeeper's data version; etcd v3's is one more). A write of the access
+    /// list alone is none.
     #[serde(skip_serializing_if = "is_default")]
     pub version: u64,
     /// When it was created, in milliseconds since 1970.
     pub ctime_ms: i64,
-    /// When it was last written, in milliseconds since 1970.
+    /// When it was last written, in milliseconds since 1970; as for the version, the access list alone does not count.
     pub mtime_ms: i64,
     /// The commit that created it: Consul's `CreateIndex`, ZooKeeper's czxid, etcd v3's `create_revision`.
     #[serde(skip_serializing_if = "is_default")]
@@ -88,9 +90,24 @@ pub struct Attrs {
     /// When it ends by itself (etcd v2's TTL).
     #[serde(skip_serializing_if = "is_default")]
     pub deadline: Option<Deadline>,
+    /// What only ZooKeeper remembers: few entries have any of it, so all of it is in one place.
+    #[serde(skip_serializing_if = "is_default")]
+    pub znode: Option<Box<ZnodeAttrs>>,
     /// Attributes of a newer version, kept as they came.
     #[serde(flatten)]
     pub other: BTreeMap<String, serde_json::Value>,
+}
+
+impl Attrs {
+    /// Forgets what is known of the data that a write is about to replace.
+    pub(super) fn forget_data_marks(&mut self) {
+        if self.znode.is_some() {
+            ZnodeAttrs::change(&mut self.znode, |znode| {
+                znode.data = None;
+                znode.null = None;
+            });
+        }
+    }
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -126,6 +143,7 @@ impl Record {
         record.attrs.placed = Mark::At(before.placed());
         record.attrs.version = record.attrs.version.saturating_add(1);
         record.attrs.mtime_ms = now_ms;
+        record.attrs.forget_data_marks();
         record
     }
 }

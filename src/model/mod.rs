@@ -2,6 +2,7 @@
 //!
 //! Pure data and functions: nothing here waits, reads or writes, and no protocol is needed to follow it.
 
+mod access_list;
 mod caller;
 mod commit;
 mod entry;
@@ -13,7 +14,10 @@ mod principal;
 mod range;
 mod revision;
 pub mod time;
+mod znode;
+mod znode_attrs;
 
+pub use access_list::{AccessEntry, AccessList};
 pub use caller::Caller;
 pub use commit::{Cause, Change, Commit, Proposal, Target, Write};
 pub use entry::{Attrs, Deadline, DirMark, Entry, Mark, Record};
@@ -24,3 +28,4 @@ pub use lease::{Lease, LeaseEnd, LeaseId, ParseLeaseId};
 pub use principal::Principal;
 pub use range::KeyRange;
 pub use revision::Revision;
+pub use znode_attrs::{DataMark, ZnodeAttrs};

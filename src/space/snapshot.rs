@@ -9,6 +9,7 @@ use crate::model::{Commit, Entry, Key, KeyRange, Lease, LeaseId};
 use crate::store::{Gap, StoreContents};
 
 /// About how much memory an entry takes besides its key and value, in bytes: its attributes, and its places in the maps.
+/// What only a few entries have, such as an access list, is counted apart.
 pub(crate) const ENTRY_BYTES: u64 = 400;
 
 /// All entries at one revision, in order of keys. Cloning one costs nothing, however large it is: clones share what
@@ -103,7 +104,8 @@ impl Snapshot {
 
     /// About how much memory an entry takes, in bytes.
     pub(crate) fn weight(key: &Key, entry: &Entry) -> u64 {
-        let bytes = key.as_bytes().len() + entry.value().len();
+        let extra = entry.attrs().extra_memory_bytes();
+        let bytes = key.as_bytes().len() + entry.value().len() + extra;
         u64::try_from(bytes)
             .unwrap_or(u64::MAX)
             .saturating_add(ENTRY_BYTES)

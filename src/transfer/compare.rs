@@ -46,12 +46,16 @@ fn same((listing, item): (&Listing, &Item), (other_listing, other): (&Listing, &
         (Some(one), Some(two)) => one.abs_diff(two) <= SLACK_MS,
         (Some(_), None) | (None, Some(_)) => false,
     };
-    ends && item.value == other.value && item.flags == other.flags && item.dir == other.dir
+    let znode = item.znode.is_none() || item.znode == other.znode;
+    let versions = item.versions.is_none() || item.versions == other.versions;
+    let plain = item.value == other.value && item.flags == other.flags && item.dir == other.dir;
+    ends && plain && znode && versions
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transfer::{ItemVersions, ZnodeItem};
 
     fn listing(read_ms: i64, items: &[(&str, Item)]) -> Listing {
         let items = items.iter().cloned();
@@ -90,6 +94,27 @@ mod tests {
             ttl_left_ms,
             ..plain.clone()
         }));
+        let znode = |null| ZnodeItem {
+            null,
+            ..ZnodeItem::default()
+        };
+        let versions = |data| ItemVersions { data, acl: 0 };
+        let all = |null, data| Item {
+            znode: Some(znode(null)),
+            versions: Some(versions(data)),
+            ..plain.clone()
+        };
+        assert!(!wrong(all(true, 7)), "the source has none of these");
+        let wanted = listing(0, &[("a", all(true, 7))]);
+        for (item, equal) in [
+            (all(true, 7), true),
+            (all(false, 7), false),
+            (all(true, 8), false),
+            (plain.clone(), false),
+        ] {
+            let found = difference(&wanted, &listing(0, &[("a", item.clone())]), 0);
+            assert_eq!(found.is_empty(), equal, "{item:?}");
+        }
         let two = listing(0, &[("a", plain.clone()), ("b", plain)]);
         assert_eq!(difference(&wanted, &two, 0).extra, [b"b"]);
         assert_eq!(difference(&two, &wanted, 0).wrong, [b"b"]);

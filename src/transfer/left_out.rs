@@ -12,7 +12,7 @@ pub enum LeftOutReason {
     Lock,
     /// An entry that is deleted when the session that holds it ends.
     Ephemeral,
-    /// The access list of a ZooKeeper node: the entry is moved, readable and writable by all.
+    /// An access list that ZooKeeper does not show to the user: the entry is moved, readable and writable by all.
     AccessList,
     /// An entry whose TTL had run out.
     Ended,
@@ -30,8 +30,12 @@ impl LeftOutReason {
     /// Whether the import is incomplete because of it.
     pub fn is_fault(self) -> bool {
         match self {
-            Self::Session | Self::Lock | Self::Ephemeral | Self::AccessList | Self::Ended => false,
-            Self::UnknownName | Self::DoubtfulValue | Self::Changing | Self::Unfit => true,
+            Self::Session | Self::Lock | Self::Ephemeral | Self::Ended => false,
+            Self::AccessList
+            | Self::UnknownName
+            | Self::DoubtfulValue
+            | Self::Changing
+            | Self::Unfit => true,
         }
     }
 
@@ -42,7 +46,8 @@ impl LeftOutReason {
             Self::Lock => "lock",
             Self::Ephemeral => "ephemeral entry",
             Self::AccessList => {
-                "access list (the entry is moved, readable and writable by every client)"
+                "access list that the source does not show to this user (the entry is moved, readable and writable by every \
+                 client)"
             }
             Self::Ended => "entry whose TTL has run out",
             Self::UnknownName => "key that is not UTF-8",

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::left_out::{LeftOut, LeftOutReason};
+use super::znode_item::{ItemVersions, ZnodeItem};
 use crate::model::DirMark;
 use bytes::Bytes;
 
@@ -17,6 +18,10 @@ pub struct Item {
     pub dir: DirMark,
     /// The TTL that was left when the entry was read, in milliseconds.
     pub ttl_left_ms: Option<u64>,
+    /// What only ZooKeeper keeps; `None` if the source has no such attributes: those of the target stay then.
+    pub znode: Option<ZnodeItem>,
+    /// The versions, if they are moved, too.
+    pub versions: Option<ItemVersions>,
 }
 
 /// Entries by key; keys are spelled as in Consul.
@@ -48,6 +53,18 @@ impl Listing {
     pub fn bytes(&self) -> u64 {
         let lengths = self.items.values().map(|item| item.value.len());
         u64::try_from(lengths.sum::<usize>()).unwrap_or(u64::MAX)
+    }
+
+    /// Leaves the versions out, which then begin anew.
+    pub fn forget_versions(&mut self) {
+        for item in self.items.values_mut() {
+            item.versions = None;
+        }
+    }
+
+    /// Whether it has the versions of all its entries.
+    pub(super) fn has_versions(&self) -> bool {
+        self.items.values().all(|item| item.versions.is_some())
     }
 
     /// Replaces a prefix of the keys by another. Entries whose keys do not begin with it are dropped.

@@ -19,6 +19,7 @@ mod progress;
 mod source;
 mod target;
 mod write;
+mod znode_item;
 
 pub use consul_export::{ConsulEntry, ConsulExport};
 pub use dump::write as write_dump;
@@ -29,3 +30,4 @@ pub use left_out::{LeftOut, LeftOutReason};
 pub use listing::{Item, Items, Listing, printable};
 pub use progress::{ImportProgress, OnProgress};
 pub use source::Source;
+pub use znode_item::{ItemVersions, ZnodeItem};

@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::source::store;
-use super::{Error, ImportProgress, Items, LeftOutReason, Listing, OnProgress, printable};
+use super::{Error, ImportProgress, Item, Items, LeftOutReason, Listing, OnProgress, printable};
 use crate::config::{StoreAccess, StoreUrl};
 use crate::gateway::stores::{LeadershipTerm, Stores};
 use crate::guard;
-use crate::model::{Caller, Key, Record, time};
+use crate::model::{AccessList, Caller, Key, Record, time};
 use crate::space::{ChangeError, Draft, Keyspace, Lookup};
 use crate::store::Limits;
 use crate::store::shared::{Candidate, Metrics, SharedStore};
@@ -114,7 +114,7 @@ impl ImportTarget {
         let all = std::mem::take(&mut listing.items);
         let mut fits = Items::new();
         for (key, item) in all {
-            match unfit(&limits, &key, item.value.len()) {
+            match unfit(&limits, &key, &item) {
                 Some(why) => {
                     listing.leave_out(LeftOutReason::Unfit, format!("{}: {why}", printable(&key)));
                 }
@@ -219,7 +219,10 @@ fn leadership_held(stores: &Stores) -> Error {
 }
 
 /// Why an entry exceeds the limits of a store, if it does.
-fn unfit(limits: &Limits, key: &[u8], value: usize) -> Option<String> {
+fn unfit(limits: &Limits, key: &[u8], item: &Item) -> Option<String> {
+    let value = item.value.len();
+    let list = item.znode.as_ref().and_then(|znode| znode.acl.as_ref());
+    let list = list.map_or(0, AccessList::stored_bytes);
     if key.is_empty() {
         Some("it has no name".to_owned())
     } else if key.len() > limits.key_bytes {
@@ -231,6 +234,16 @@ fn unfit(limits: &Limits, key: &[u8], value: usize) -> Option<String> {
     } else if value > limits.value_bytes {
         let most = limits.value_bytes;
         Some(format!("a value of {value} bytes; the store takes {most}"))
+    } else if list > AccessList::MAX_BYTES {
+        let most = AccessList::MAX_BYTES;
+        Some(format!(
+            "an access list of {list} bytes; the store takes {most}"
+        ))
+    } else if list > 0 && value + list > limits.value_bytes {
+        let (both, most) = (value + list, limits.value_bytes);
+        Some(format!(
+            "value and access list of {both} bytes; the store takes {most}"
+        ))
     } else {
         None
     }
@@ -249,7 +262,7 @@ pub(super) fn failed<E>(what: &str, error: &ChangeError<E>) -> Error {
 }
 
 /// The record of an item that overwrites `before`.
-pub(super) fn record_of(before: Record, item: &super::Item, ends_ms: Option<i64>) -> Record {
+pub(super) fn record_of(before: Record, item: &Item, ends_ms: Option<i64>) -> Record {
     let mut record = before;
     record.value = item.value.clone();
     record.attrs.flags = item.flags;
@@ -257,5 +270,15 @@ pub(super) fn record_of(before: Record, item: &super::Item, ends_ms: Option<i64>
     record.attrs.deadline = ends_ms
         .zip(item.ttl_left_ms)
         .map(|(at_ms, ttl_ms)| crate::model::Deadline { at_ms, ttl_ms });
+    if let Some(znode) = &item.znode {
+        znode.apply(&mut record);
+    }
+    if let Some(versions) = item.versions {
+        record.attrs.import_versions(versions.data, versions.acl);
+    }
+    // Null is the data of one version: the last one set.
+    if item.znode.as_ref().is_some_and(|znode| znode.null) {
+        record.set_data(None);
+    }
     record
 }

@@ -42,6 +42,12 @@ fn api_server_refuses_entries_no_gateway_writes() {
         kubectl(&["apply", "--dry-run=server", "-f", "-"], object.as_bytes())
     };
     apply(serde_json::json!({"key": "e", "value": "v", "size": 1})).unwrap();
+    let znode = |znode: serde_json::Value| {
+        let attributes = serde_json::json!({"other": {"znode": znode, "later": 1}});
+        serde_json::json!({"key": "e", "attributes": attributes})
+    };
+    let acl = serde_json::json!([{"perms": 31, "scheme": "world", "id": "anyone"}]);
+    apply(znode(serde_json::json!({"acl": acl, "later": [1]}))).unwrap();
     for (spec, why) in [
         (serde_json::json!({"key": 1, "size": 1}), "spec.key"),
         (serde_json::json!({"key": "e", "size": -1}), "spec.size"),
@@ -62,6 +68,18 @@ fn api_server_refuses_entries_no_gateway_writes() {
             serde_json::json!({"key": "e", "value": "v", "valueBase64": "dg=="}),
             "exclude each other",
         ),
+        (znode(serde_json::json!({"acl": []})), "znode.acl"),
+        (
+            znode(
+                serde_json::json!({"acl": [{"perms": "all", "scheme": "world", "id": "anyone"}]}),
+            ),
+            "perms",
+        ),
+        (
+            znode(serde_json::json!({"acl": [{"perms": 31, "scheme": "world"}]})),
+            "id: Required",
+        ),
+        (znode(serde_json::json!({"ttl_ms": -1})), "znode.ttl_ms"),
     ] {
         let refused = apply(spec).unwrap_err();
         assert!(refused.contains(why), "{refused}");

@@ -13,6 +13,7 @@ mod trees;
 mod ttl;
 mod watches;
 mod wide;
+mod znodes;
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -4,7 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kubekv::model::{Attrs, Cause, Commit, Entry, Key, LeaseId, Proposal, Record, Target, Write};
+use kubekv::model::{
+    AccessEntry, AccessList, Attrs, Cause, Commit, Entry, Key, LeaseId, Proposal, Record, Target,
+    Write,
+};
 use kubekv::store::embedded::{EmbeddedOptions, EmbeddedStore, OnFatal};
 use kubekv::store::{CommitError, CommitSink, Store, StoreContents, StoreError};
 use parking_lot::Mutex;
@@ -33,18 +36,31 @@ impl CommitSink for Recorder {
 
 /// A record that uses every kind of attribute.
 pub(crate) fn record(value: impl Into<Bytes>) -> Record {
-    Record {
-        value: value.into(),
-        attrs: Attrs {
-            flags: u64::MAX,
-            lock: Some(LeaseId(7)),
-            ctime_ms: 1_700_000_000_000,
-            mtime_ms: 1_700_000_000_001,
-            other: std::iter::once(("acl".to_owned(), serde_json::json!([{"perms": 31}])))
-                .collect(),
-            ..Attrs::default()
-        },
-    }
+    let mut attrs = Attrs {
+        flags: u64::MAX,
+        lock: Some(LeaseId(7)),
+        ctime_ms: 1_700_000_000_000,
+        mtime_ms: 1_700_000_000_001,
+        other: std::iter::once(("acl".to_owned(), serde_json::json!([{"perms": 31}]))).collect(),
+        ..Attrs::default()
+    };
+    attrs.import_versions(3, 4);
+    attrs.set_container(true);
+    attrs.set_childless_ttl_ms(Some(60_000));
+    attrs.set_access(AccessList::from(vec![AccessEntry {
+        perms: 31,
+        scheme: "digest".to_owned(),
+        id: "u:\u{e9}\"".to_owned(),
+    }]));
+    let value = value.into();
+    Record { value, attrs }
+}
+
+/// As a client of ZooKeeper sets the access list of an entry, whose data is null.
+pub(crate) fn closed(before: &Entry) -> Record {
+    let mut null = before.clone();
+    null.record.set_data(None);
+    Record::with_access(&null, AccessList::open())
 }
 
 pub(crate) fn write(key: &Key, before: Option<&Arc<Entry>>, value: Option<&str>) -> Write {

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
-use kubekv::model::{Cause, Key, Proposal, Target, Write};
+use kubekv::model::{Cause, Entry, Key, Proposal, Target, Write};
 use kubekv::store::shared::{SharedStore, Term};
 use kubekv::store::{CommitError, CommitSink, MemoryStore, RetentionFloors, Store};
 use support::kubernetes;
 
 use crate::bulk::{bulk_change_is_atomic, bulk_deletion_of_neighbours_is_atomic_and_exact};
-use crate::common::{self, Recorder, delete, entry, proposal, put, record, write};
+use crate::common::{self, Recorder, closed, delete, entry, proposal, put, record, write};
 use support::etcd_member::Member;
 
 /// A store, and the values that must live as long as it does.
@@ -129,6 +129,7 @@ suite! {
     proposal_with_a_duplicate_key_is_refused
     in_order_keys_are_named_by_their_revision
     attributes_and_bytes_are_preserved
+    access_list_is_written_beside_the_value
     realms_are_isolated
     commit_is_delivered_before_it_is_answered
     commits_are_delivered_in_order_exactly_once
@@ -263,6 +264,34 @@ async fn attributes_and_bytes_are_preserved(store: Arc<dyn Store>) {
     assert_eq!(commit.cause, Cause::CompareAndSwap);
     assert_eq!(commit.subject, Some(Key::user("subject")));
     assert_eq!(sink.delivered(), vec![commit]);
+}
+
+async fn access_list_is_written_beside_the_value(store: Arc<dyn Store>) {
+    store.open(Recorder::new()).await.unwrap();
+    let (a, b) = (Key::user("a"), Key::user("b"));
+    let first = entry(&put(&*store, &a, None, "").await.unwrap(), &a);
+    let set = |before: &Arc<Entry>, key: &Key| Write {
+        target: Target::Key(key.clone()),
+        before: Some(Arc::clone(before)),
+        put: Some(closed(before)),
+    };
+    let refresh = |writes| Proposal {
+        cause: Cause::Refresh,
+        ..proposal(writes)
+    };
+    let commit = store.commit(refresh(vec![set(&first, &a)])).await.unwrap();
+    let second = entry(&commit, &a);
+    assert_eq!(second.record, closed(&first));
+    assert_eq!((second.data(), second.data_index()), (None, first.index()));
+    // In a transaction, which some stores write in another form.
+    let other = entry(&put(&*store, &b, None, "v").await.unwrap(), &b);
+    let both = refresh(vec![set(&second, &a), set(&other, &b)]);
+    let commit = store.commit(both).await.unwrap();
+    assert_eq!(entry(&commit, &a).record, closed(&second));
+    assert_eq!(entry(&commit, &a).data_index(), first.index());
+    assert_eq!(entry(&commit, &b).record, closed(&other));
+    let third = put(&*store, &b, Some(&entry(&commit, &b)), "w").await;
+    assert_eq!(entry(&third.unwrap(), &b).record, record("w"));
 }
 
 async fn realms_are_isolated(store: Arc<dyn Store>) {

@@ -6,4 +6,5 @@ mod dumps;
 mod entries;
 mod servers;
 mod stores;
+mod znodes;
 mod zookeepers;

@@ -29,6 +29,10 @@ fn fill(zookeeper: &ZooKeeper) {
         "addauth digest me:hidden",
         "create /kv/private \"\"",
         "create /kv/private/one mine auth:me:hidden:cdrwa",
+        "setAcl /kv/private/one auth:me:hidden:cdrwa,ip:10.0.0.0/8:r",
+        "create /kv/null",
+        "set /kv/app/text hallo",
+        "set /kv/app/text hello",
         "create /other 1",
     ]
     .map(str::to_owned)
@@ -65,10 +69,10 @@ fn zookeeper_is_imported() {
         let line = "kubekv: ZooKeeper does not permit this client to read /kv/private/one";
         assert!(refused.err.contains(line), "{refused:?}");
     }
-    let moved = with_password("hidden", &[&both[..], &["--from-user", "me"]].concat());
+    let me = ["--versions", "--from-user", "me"];
+    let moved = with_password("hidden", &[&both[..], &me].concat());
     assert_eq!(moved.code, 0, "{moved:?}");
-    let line = "left out: access list (the entry is moved, readable and writable by every client): private/one\n";
-    assert!(moved.err.contains(line), "{moved:?}");
+    assert!(!moved.err.contains("access list"), "{moved:?}");
     let origin = format!(
         "from      zookeeper 127.0.0.1:1,{}/kv, at index ",
         zookeeper.address
@@ -88,9 +92,31 @@ fn zookeeper_is_imported() {
     assert_eq!(done.code, 0, "{done:?}");
     let all = entries(done.text());
     assert_eq!(all["kv"]["value"], "ofthechroot");
-    assert_eq!(all.len(), 2 + 812);
+    assert_eq!(all.len(), 2 + 813);
     assert!(all.keys().all(|key| !key.starts_with("zookeeper")));
+    // To who may not change it, the server shows a list without its digests.
+    let list = format!("digest:{DIGEST}:cdrwa,world:anyone:r");
+    zookeeper.run(&[
+        "create /part".to_owned(),
+        format!("create /part/masked x {list}"),
+    ]);
+    let part = format!("{whole}/part");
+    let masked = run(&["export", "--from", &part]);
+    assert_eq!(masked.code, 1, "{masked:?}");
+    let line = "left out: access list that the source does not show to this user (the entry is moved, readable and writable by \
+                every client): masked\n";
+    assert!(masked.err.contains(line), "{masked:?}");
+    let shown = with_password("hidden", &["export", "--from", &part, "--from-user", "me"]);
+    assert_eq!(shown.code, 0, "{shown:?}");
+    let acl = &entries(shown.text())["masked"]["znode"]["acl"];
+    assert_eq!(
+        (&acl[0]["id"], &acl[1]["perms"]),
+        (&json!(DIGEST), &json!(1))
+    );
 }
+
+/// The user `me` in ZooKeeper's scheme `digest`: the SHA-1 of `me:hidden`.
+const DIGEST: &str = "me:qgdPJWJGb2VklMFsStaP7r/ae4E=";
 
 /// Asserts that a store has the nodes of `fill`.
 fn assert_moved(store: &str) {
@@ -108,13 +134,30 @@ fn assert_moved(store: &str) {
         json!({"key": "box/in", "value": "kept"}),
         json!({"key": "short", "value": "mine"}),
         directory("private/", "implied"),
-        json!({"key": "private/one", "value": "mine"}),
+        json!({"key": "private/one", "value": "mine", "znode": {"acl": [
+            {"perms": 31, "scheme": "digest", "id": DIGEST},
+            {"perms": 1, "scheme": "ip", "id": "10.0.0.0/8"},
+        ]}}),
+        json!({"key": "null/", "value": "", "dir": "made", "znode": {"null": true}}),
         directory("many/", "implied"),
         json!({"key": "many/k799", "value": "v799"}),
     ] {
         assert_eq!(there[row["key"].as_str().unwrap()], row);
     }
-    assert_eq!(there.len(), 12 + 800, "{there:?}");
+    assert_eq!(there.len(), 13 + 800, "{there:?}");
+    let versions = run(&["export", "--versions", "--from", store]);
+    let versions = entries(versions.text());
+    for (key, data, acl) in [
+        ("app/text", 2, 0),
+        ("app/text/in", 0, 0),
+        ("private/one", 0, 1),
+    ] {
+        assert_eq!(
+            versions[key]["versions"],
+            json!({"data": data, "acl": acl}),
+            "{key}"
+        );
+    }
 }
 
 /// The program of `tests/libkv/keys`.

@@ -22,7 +22,7 @@ use crate::cli::store_in_use;
 #[command(
     after_help = "Without --from it reads a running gateway, and the output has the format of consul kv export: keys, \
 values and flags. With --from the output is a dump of JSON lines, which also has directories, the remaining time of TTLs, \
-and the names of what was left out. The last line confirms that the dump is complete."
+ZooKeeper's access lists, and the names of what was left out. The last line confirms that the dump is complete."
 )]
 pub(in crate::cli) struct Export {
     /// The prefix of the keys
@@ -31,6 +31,9 @@ pub(in crate::cli) struct Export {
     /// Write to this new file, readable only by its owner, instead of standard output
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Write the versions of data and access lists, too, which kubekv import --versions keeps
+    #[arg(long, requires = "from")]
+    versions: bool,
     #[command(flatten)]
     target: GatewayAddress,
     #[command(flatten)]
@@ -42,6 +45,7 @@ impl Export {
         let Self {
             prefix,
             output,
+            versions,
             target,
             from,
         } = self;
@@ -55,11 +59,14 @@ impl Export {
             access,
             prefix,
         };
-        let listing = store_in_use::advise(
+        let mut listing = store_in_use::advise(
             run(async { source.read().await }),
             "leave out --from to export keys, values and flags of the running gateway (kubekv export --address \
              HOST:PORT), or stop it to export everything",
         )?;
+        if !versions {
+            listing.forget_versions();
+        }
         output::write(output.as_deref(), |mut out| write_dump(&mut out, &listing))?;
         report::print_left_out(&listing.left_out);
         let faults = listing.left_out.iter().filter(|one| one.reason.is_fault());

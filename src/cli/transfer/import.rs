@@ -41,15 +41,25 @@ pub(in crate::cli) struct Import {
     /// Replace --prefix by this prefix in the target; without --prefix, put it before each key
     #[arg(long, value_name = "TEXT")]
     dest_prefix: Option<OsString>,
+    #[command(flatten)]
+    target_entries: TargetEntries,
+    /// Keep the versions of data and access lists, of ZooKeeper's nodes, of a store, or of a dump made with --versions
+    #[arg(long, requires = "to")]
+    versions: bool,
+    /// Print a JSON object
+    #[arg(long, requires = "to")]
+    json: bool,
+}
+
+/// What becomes of entries that the target has already.
+#[derive(Debug, Args)]
+struct TargetEntries {
     /// Overwrite entries that the target has already; entries that only the target has stay
     #[arg(long, requires = "to")]
     into_existing: bool,
     /// Delete entries that only the target has
     #[arg(long, requires = "to")]
     delete: bool,
-    /// Print a JSON object
-    #[arg(long, requires = "to")]
-    json: bool,
 }
 
 impl Import {
@@ -61,8 +71,12 @@ impl Import {
             to,
             prefix,
             dest_prefix,
-            into_existing,
-            delete,
+            target_entries:
+                TargetEntries {
+                    into_existing,
+                    delete,
+                },
+            versions,
             json,
         } = self;
         let source = config::source(&mut from.settings()?, env::vars_os())?;
@@ -102,16 +116,22 @@ impl Import {
                 dest_prefix: dest_prefix.map(|text| text.as_bytes().to_vec()),
                 into_existing,
                 delete,
+                versions,
             },
         };
-        let progress = ProgressPrinter::default();
-        let imported = store_in_use::advise(
-            run(async { import.run(&|step| progress.print(step)).await }),
-            "stop the gateway of each store for the import, or leave out --to to write an export to the running gateway \
-             (kubekv import --address HOST:PORT)",
-        )?;
-        report::print(&imported, json)
+        import_into_store(import, json)
     }
+}
+
+/// Runs an import into a store that no gateway uses, and prints what it did.
+fn import_into_store(import: transfer::Import, json: bool) -> Result<(), CommandError> {
+    let progress = ProgressPrinter::default();
+    let imported = store_in_use::advise(
+        run(async { import.run(&|step| progress.print(step)).await }),
+        "stop the gateway of each store for the import, or leave out --to to write an export to the running gateway \
+         (kubekv import --address HOST:PORT)",
+    )?;
+    report::print(&imported, json)
 }
 
 /// Writes an export in Consul's format to a running gateway.

@@ -76,6 +76,8 @@ fn push_special(out: &mut Vec<u8>, c: char) {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -97,7 +99,7 @@ mod tests {
                     '\n' => out.push_str("\\n"),
                     '\r' => out.push_str("\\r"),
                     '\t' => out.push_str("\\t"),
-                    c if special(c) => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+                    c if special(c) => write!(out, "\\u{:04x}", u32::from(c)).unwrap(),
                     c => out.push(c),
                 }
             }

@@ -2,6 +2,7 @@
 
 mod lookup;
 mod rights;
+mod znode;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;

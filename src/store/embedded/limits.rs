@@ -11,7 +11,8 @@ pub(super) const LIMITS: Limits = Limits {
     commit_bytes: 1 << 30,
 };
 
-/// The bytes that a write may take besides its key and value: its attributes, and its overhead in the journal.
+/// The bytes that a write may take besides its key, value and access list: its other attributes, and its overhead in the
+/// journal.
 const WRITE_OVERHEAD: usize = 512;
 
 /// About how many bytes a proposal takes in the journal, if it is within the limits.
@@ -31,7 +32,9 @@ pub(super) fn measure(proposal: &Proposal) -> Result<usize, CommitError> {
         if value > LIMITS.value_bytes {
             return over("values", LIMITS.value_bytes);
         }
-        bytes += key.as_bytes().len() + value;
+        let list = write.put.as_ref();
+        let list = list.map_or(0, |record| record.attrs.access_bytes());
+        bytes += key.as_bytes().len() + value + list;
     }
     if proposal.writes.len() > LIMITS.writes {
         return over("numbers of writes", LIMITS.writes);

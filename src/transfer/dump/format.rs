@@ -5,9 +5,14 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::model::DirMark;
+use crate::transfer::{ItemVersions, ZnodeItem};
 
-/// The newest format that this build reads, and the one it writes.
-pub(super) const FORMAT: u32 = 1;
+/// The newest format that this build reads. It writes this one where an entry has what ZooKeeper alone keeps, or its
+/// versions: a release that does not know these refuses the dump, and does not import a protected entry as an open one.
+pub(super) const FORMAT: u32 = 2;
+
+/// The format that it writes where none has, which the first release reads.
+pub(super) const FIRST_FORMAT: u32 = 1;
 
 /// The first line.
 #[derive(Debug, Deserialize, Serialize)]
@@ -43,6 +48,12 @@ pub(super) struct EntryLine {
     /// The TTL that was left, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ttl_ms: Option<u64>,
+    /// From format 2 on.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(super) znode: ZnodeItem,
+    /// From format 2 on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) versions: Option<ItemVersions>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

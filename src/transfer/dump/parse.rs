@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::format::{DumpHeader, EndLine, EntryLine, FORMAT, decode};
+use super::format::{DumpHeader, EndLine, EntryLine, FIRST_FORMAT, FORMAT, decode};
 use crate::transfer::digest::{fingerprint, hex};
 use crate::transfer::{Error, Item, LeftOut, Listing};
 
@@ -39,7 +39,7 @@ pub(in crate::transfer) fn parse(data: &[u8], read_ms: i64) -> Result<Listing, E
             continue;
         }
         digest.update(line);
-        if number > 0 && !add_line(&mut listing, line) {
+        if number > 0 && !add_line(&mut listing, header.format, line) {
             if !line.ends_with(b"\n") {
                 break;
             }
@@ -59,7 +59,7 @@ pub(in crate::transfer) fn parse(data: &[u8], read_ms: i64) -> Result<Listing, E
 }
 
 /// Adds the line of an entry, or of something left out, to a listing. False if it is neither, or a key is repeated.
-fn add_line(listing: &mut Listing, line: &[u8]) -> bool {
+fn add_line(listing: &mut Listing, format: u32, line: &[u8]) -> bool {
     if let Ok(left_out) = serde_json::from_slice::<LeftOut>(line) {
         listing.left_out.push(left_out);
         return true;
@@ -78,6 +78,9 @@ fn add_line(listing: &mut Listing, line: &[u8]) -> bool {
         flags: entry.flags,
         dir: entry.dir,
         ttl_left_ms: entry.ttl_ms,
+        // A dump of the first format does not say that there are none.
+        znode: (format > FIRST_FORMAT).then_some(entry.znode),
+        versions: entry.versions,
     };
     let is_repeated = listing.items.insert(key, item).is_some();
     !is_repeated

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use sha2::{Digest, Sha256};
 
-use super::format::{DumpHeader, EndLine, EntryLine, FORMAT, Totals, encode};
-use crate::transfer::Listing;
+use super::format::{DumpHeader, EndLine, EntryLine, FIRST_FORMAT, FORMAT, Totals, encode};
 use crate::transfer::digest::hex;
+use crate::transfer::{Item, Listing, ZnodeItem};
 
 /// Writes a listing as a dump.
 pub fn write(out: &mut impl Write, listing: &Listing) -> io::Result<()> {
@@ -22,7 +22,7 @@ pub fn write(out: &mut impl Write, listing: &Listing) -> io::Result<()> {
         };
     let taken = jiff::Timestamp::from_millisecond(listing.read_ms).unwrap_or_default();
     let header = DumpHeader {
-        format: FORMAT,
+        format: format(listing),
         origin: listing.origin.clone(),
         index: listing.index,
         taken: taken.to_string(),
@@ -39,6 +39,8 @@ pub fn write(out: &mut impl Write, listing: &Listing) -> io::Result<()> {
             flags: item.flags,
             dir: item.dir,
             ttl_ms: item.ttl_left_ms,
+            znode: item.znode.clone().unwrap_or_default(),
+            versions: item.versions,
         };
         line(&entry, false, &mut digest)?;
     }
@@ -50,6 +52,19 @@ pub fn write(out: &mut impl Write, listing: &Listing) -> io::Result<()> {
         sha256: hex(&digest.clone().finalize()),
     };
     line(&EndLine { end: totals }, true, &mut digest)
+}
+
+/// The lowest format that has all of a listing.
+fn format(listing: &Listing) -> u32 {
+    let is_plain = |item: &Item| {
+        let znode = item.znode.as_ref();
+        item.versions.is_none() && znode.is_none_or(|znode| *znode == ZnodeItem::default())
+    };
+    if listing.items.values().all(is_plain) {
+        FIRST_FORMAT
+    } else {
+        FORMAT
+    }
 }
 
 mod erased {

@@ -71,6 +71,12 @@ impl Import {
             (None, Some(listing)) => listing.clone(),
             (None, None) => return Err(Error::Input("there is no source".to_owned())),
         };
+        if !self.options.versions {
+            listing.forget_versions();
+        } else if !listing.has_versions() {
+            let why = "the source has no versions: only ZooKeeper, stores of kubekv, and dumps made with --versions have them";
+            return Err(Error::Input(format!("--versions: {why}")));
+        }
         listing.rename(&self.options.prefix, self.options.dest());
         Ok(listing)
     }

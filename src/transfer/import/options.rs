@@ -11,6 +11,8 @@ pub struct ImportOptions {
     pub into_existing: bool,
     /// Keys that the target has and the source does not are deleted, if they begin with the prefix in the target.
     pub delete: bool,
+    /// Versions are moved, too; else those of new entries begin at 0, and others count on.
+    pub versions: bool,
 }
 
 impl ImportOptions {

@@ -7,7 +7,7 @@ use crate::config::{StoreAccess, StoreUrl};
 use crate::gateway::stores::etcd_access;
 use crate::model::{Entry, Key, Lease, LeaseEnd, LeaseId, Realm};
 use crate::store::{StoreContents, StoreError, embedded, etcd, kubernetes};
-use crate::transfer::{Error, Item, LeftOutReason, Listing, printable};
+use crate::transfer::{Error, Item, ItemVersions, LeftOutReason, Listing, ZnodeItem, printable};
 
 /// A store as text, without secrets.
 pub(in crate::transfer) fn name(url: &StoreUrl) -> String {
@@ -111,6 +111,8 @@ pub(in crate::transfer) fn item_of(entry: &Entry, now_ms: i64) -> Item {
         flags: attrs.flags,
         dir: attrs.dir,
         ttl_left_ms: left,
+        znode: Some(ZnodeItem::of(entry)),
+        versions: Some(ItemVersions::of(attrs)),
     }
 }
 

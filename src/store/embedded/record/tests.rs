@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Deadline, DirMark, LeaseId, Mark};
+use crate::model::{AccessEntry, AccessList, Deadline, DirMark, LeaseId, Mark};
 
 /// A commit with one change of each kind.
 fn commit() -> Commit {
@@ -31,6 +31,7 @@ fn commit() -> Commit {
             at_ms: 1_700_000_060_000,
             ttl_ms: 60_000,
         }),
+        znode: None,
         other: std::iter::once(("acl".to_owned(), serde_json::json!(["world"]))).collect(),
     };
     let old = entry(Revision::new(2, 0), "old", Attrs::default());
@@ -98,6 +99,51 @@ fn format_1_is_unchanged() {
         .map(|(key, value)| format!("{} {}", hex(key), hex(value)))
         .collect();
     assert_eq!(written, lines);
+}
+
+/// An entry with every attribute that only ZooKeeper has.
+fn znode() -> Record {
+    let modified = Revision::new(2, 0);
+    let mut record = Record::successor(None, 1_700_000_000_000);
+    record.attrs.import_versions(6, 1);
+    record.attrs.set_container(true);
+    record.attrs.set_childless_ttl_ms(Some(60_000));
+    record.set_data(None);
+    let entry = |scheme: &str, id: &str| AccessEntry {
+        perms: 31,
+        scheme: scheme.to_owned(),
+        id: id.to_owned(),
+    };
+    let list = vec![entry("digest", "u:\"x"), entry("ip", "10.0.0.0/8")];
+    Record::with_access(&Entry { record, modified }, AccessList::from(list))
+}
+
+#[test]
+fn attributes_of_a_znode_stand_in_one_field_that_format_1_keeps() {
+    let entry = Arc::new(Entry {
+        record: znode(),
+        modified: Revision::new(300, 0),
+    });
+    let change = Change {
+        key: Key::user("a"),
+        now: Some(Arc::clone(&entry)),
+        before: None,
+    };
+    let (key, row) = row(SEAL, Revision::new(300, 0), &change, None).unwrap();
+    let (header, ..): (serde_json::Value, _, _) = unframe(SEAL, &key, &row).unwrap();
+    let acl = serde_json::json!([
+        {"perms": 31, "scheme": "digest", "id": "u:\"x"},
+        {"perms": 31, "scheme": "ip", "id": "10.0.0.0/8"},
+    ]);
+    let attrs = serde_json::json!({
+        "version": 6, "ctime_ms": 1_700_000_000_000_i64, "mtime_ms": 1_700_000_000_000_i64,
+        "created": {"at": 2}, "placed": {"at": 2},
+        "znode": {"acl": acl, "aversion": 2, "data": {"version": 6, "revision": 2}, "null": 6,
+            "container": true, "ttl_ms": 60_000, "imported_version": 6},
+    });
+    assert_eq!(header["attrs"], attrs);
+    let read = read_change(SEAL, &key, &row).unwrap();
+    assert_eq!(read.effect, ChangeEffect::Put(change.key, entry));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::key_cache::{KeyCache, LastCommit, StoredLeader, TermFence};
 use crate::model::{Cause, Change, Commit, Entry, Key};
 use crate::store::etcd::encoding::entry::StoredValue;
 use crate::store::etcd::encoding::layout::{EntryName, EtcdKey};
-use crate::store::etcd::encoding::records::{AttributesRecord, CommitRecord};
+use crate::store::etcd::encoding::records::{AttributesRecord, CommitRecord, outlasting};
 use crate::store::shared::log::LogEvent;
 
 /// One key's change.
@@ -69,13 +69,15 @@ impl KeyCache {
         let mut commit = None;
         match &event.key {
             EtcdKey::Attributes(name) => {
+                let read = bytes.and_then(|bytes| serde_json::from_slice(bytes).ok());
+                let read: Option<AttributesRecord> = read;
                 if let EntryName::Key(key) = name {
                     let slot = self.slots.entry(key.clone()).or_default();
                     slot.attributes = bytes.map(|_| revision);
+                    slot.outlasting = outlasting(read.as_ref());
                     changes.touched.push(key.clone());
                 }
-                let read = bytes.and_then(|bytes| serde_json::from_slice(bytes).ok());
-                if let Some::<AttributesRecord>(mut read) = read {
+                if let Some(mut read) = read {
                     commit = read.commit.take();
                     changes.attributes.insert(name.clone(), read);
                 }
@@ -107,7 +109,7 @@ impl KeyCache {
     ) -> Option<Change> {
         changes.touched.push(key.clone());
         let Some(value) = put else {
-            self.slots.entry(key.clone()).or_default().value = None;
+            self.delete_value(&key);
             return Some(deletion(key));
         };
         let name = EntryName::Key(key.clone());
@@ -141,6 +143,7 @@ impl KeyCache {
             .is_some_and(|value| value.temporary_name.is_some())
             .then(|| {
                 slot.value = None;
+                slot.outlasting = None;
                 deletion(key)
             })
     }

@@ -7,7 +7,7 @@ use super::key_cache::{KeyCache, LastCommit, StoredLeader, TermFence};
 use crate::model::{Entry, Key};
 use crate::store::etcd::encoding::entry::StoredValue;
 use crate::store::etcd::encoding::layout::{EntryName, EtcdKey};
-use crate::store::etcd::encoding::records::{AttributesRecord, CommitRecord};
+use crate::store::etcd::encoding::records::{AttributesRecord, CommitRecord, outlasting};
 use crate::store::shared::log::LogContents;
 use crate::store::shared::write_ids::{HIGHEST_TERM, WriteId, highest_term};
 
@@ -122,10 +122,19 @@ impl KeyCache {
         records: &mut ListedRecords,
     ) -> Option<(Key, Entry)> {
         let beside = records.attributes.get_mut(&name);
-        let beside = beside.filter(|(modified, _)| *modified == value.modified);
-        let attributes = beside.and_then(|(_, attributes)| attributes.take());
+        let (mut attributes, mut kept) = (None, None);
+        if let Some((modified, read)) = beside {
+            if *modified == value.modified {
+                attributes = read.take();
+            } else if (value.created..value.modified).contains(modified) {
+                // They belong to an earlier value of the key, which an external write replaced.
+                kept = outlasting(read.as_ref());
+            }
+        }
         match name {
             EntryName::Key(key) => {
+                let slot = self.slots.entry(key.clone()).or_default();
+                slot.outlasting = kept;
                 let (entry, _) = self.put_value(&key, value, attributes);
                 Some((key, entry))
             }

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
-use crate::model::{Entry, Key};
+use crate::model::{Attrs, Entry, Key};
 use crate::store::etcd::encoding::entry::{StoredValue, decode_entry, in_order_key};
 use crate::store::etcd::encoding::layout::EtcdKey;
-use crate::store::etcd::encoding::records::{AttributesRecord, TermRecord};
+use crate::store::etcd::encoding::records::{AttributesRecord, TermRecord, outlasting};
 use crate::store::shared::election::leader_record::LeaderRecord;
 use crate::store::shared::watched_state::NeedsCleanup;
 
@@ -64,6 +64,8 @@ pub(crate) struct KeySlot {
     pub(crate) value: Option<CachedValue>,
     /// The revision the attributes were written at.
     pub(crate) attributes: Option<u64>,
+    /// What of the attributes stays with the next external write of the value; few have any of it.
+    pub(crate) outlasting: Option<Box<Attrs>>,
 }
 
 /// Where a value stands.
@@ -122,8 +124,15 @@ impl KeyCache {
         attributes: Option<AttributesRecord>,
     ) -> (Entry, Option<CachedValue>) {
         let modified = value.modified;
-        let entry = decode_entry(value, attributes, self.offset);
         let slot = self.slots.entry(key.clone()).or_default();
+        match &attributes {
+            Some(_) => slot.outlasting = outlasting(attributes.as_ref()),
+            // A value that was deleted in between is another one.
+            None if value.created == modified => slot.outlasting = None,
+            None => {}
+        }
+        let kept = slot.outlasting.as_deref();
+        let entry = decode_entry(value, attributes, kept, self.offset);
         let before = slot.value.replace(CachedValue {
             modified,
             index: entry.index(),
@@ -149,7 +158,9 @@ impl KeyCache {
         if slot.value.is_some() {
             return None;
         }
-        let entry = decode_entry(value, Some(attributes), self.offset);
+        // An external write under its key would be the first there.
+        slot.outlasting = None;
+        let entry = decode_entry(value, Some(attributes), None, self.offset);
         slot.value = Some(CachedValue {
             modified,
             index: entry.index(),
@@ -164,7 +175,9 @@ impl KeyCache {
             return;
         };
         let value = slot.value.as_ref().map(|value| value.modified);
-        if slot.attributes.is_some() && slot.attributes != value {
+        // Of these something stays with the value that an external write has put since.
+        let are_kept = slot.outlasting.is_some() && slot.attributes < value;
+        if slot.attributes.is_some() && slot.attributes != value && !are_kept {
             self.orphaned_attributes.insert(key);
             return;
         }
@@ -172,6 +185,13 @@ impl KeyCache {
         if value.is_none() {
             self.slots.remove(&key);
         }
+    }
+
+    /// Deletes a value.
+    pub(super) fn delete_value(&mut self, key: &Key) {
+        let slot = self.slots.entry(key.clone()).or_default();
+        slot.value = None;
+        slot.outlasting = None;
     }
 }
 

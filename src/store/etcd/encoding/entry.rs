@@ -31,21 +31,23 @@ impl StoredValue {
     }
 }
 
-/// The entry of a value and the attributes that belong to it. A value without any is an external write.
+/// The entry of a value and the attributes that belong to it. A value without any is an external write: of the attributes
+/// of the value before, those of `outlasting` stay.
 pub(crate) fn decode_entry(
     value: StoredValue,
     attributes: Option<AttributesRecord>,
+    outlasting: Option<&Attrs>,
     offset: u64,
 ) -> Entry {
     let written = value.modified + offset;
-    let (attrs, modified) = match attributes {
-        Some(attributes) => {
-            // The commit comes before the renaming: a later index was written by hand, and would raise all indexes.
-            let at = attributes.at.filter(|at| *at <= written);
-            let index = at.unwrap_or(written);
-            (attributes.attrs, Revision::new(index, attributes.sub))
-        }
-        None => (external_attrs(&value, offset), Revision::new(written, 0)),
+    let (attrs, modified) = if let Some(attributes) = attributes {
+        // The commit comes before the renaming: a later index was written by hand, and would raise all indexes.
+        let at = attributes.at.filter(|at| *at <= written);
+        let index = at.unwrap_or(written);
+        (attributes.attrs, Revision::new(index, attributes.sub))
+    } else {
+        let attrs = external_attrs(&value, outlasting, offset);
+        (attrs, Revision::new(written, 0))
     };
     Entry {
         record: Record {
@@ -57,16 +59,17 @@ pub(crate) fn decode_entry(
 }
 
 /// The attributes of an external write, from etcd's own counts.
-fn external_attrs(value: &StoredValue, offset: u64) -> Attrs {
+fn external_attrs(value: &StoredValue, outlasting: Option<&Attrs>, offset: u64) -> Attrs {
     let created = if value.created == value.modified {
         Mark::ThisWrite
     } else {
         Mark::At(value.created + offset)
     };
+    let attrs = outlasting.cloned().unwrap_or_default();
     Attrs {
-        version: value.version.saturating_sub(1),
+        version: attrs.counted_version(value.version.saturating_sub(1)),
         created,
-        ..Attrs::default()
+        ..attrs
     }
 }
 
@@ -92,11 +95,11 @@ mod tests {
 
     #[test]
     fn external_write_is_counted_as_etcd_counts_it() {
-        let updated = decode_entry(value(4, 9), None, 100);
+        let updated = decode_entry(value(4, 9), None, None, 100);
         assert_eq!(updated.modified, Revision::new(109, 0));
         assert_eq!(updated.attrs().version, 2);
         assert_eq!(updated.attrs().created, Mark::At(104));
-        let created = decode_entry(value(9, 9), None, 100);
+        let created = decode_entry(value(9, 9), None, None, 100);
         assert_eq!(created.attrs().created, Mark::ThisWrite);
     }
 
@@ -107,13 +110,13 @@ mod tests {
             at: Some(105),
             ..AttributesRecord::default()
         };
-        let renamed = decode_entry(value(9, 9), Some(attributes), 100);
+        let renamed = decode_entry(value(9, 9), Some(attributes), None, 100);
         assert_eq!(renamed.modified, Revision::new(105, 2));
         let edited = AttributesRecord {
             at: Some(1 << 60),
             ..AttributesRecord::default()
         };
-        let edited = decode_entry(value(9, 9), Some(edited), 100);
+        let edited = decode_entry(value(9, 9), Some(edited), None, 100);
         assert_eq!(edited.modified, Revision::new(109, 0));
     }
 

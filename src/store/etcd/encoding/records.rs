@@ -46,6 +46,11 @@ pub(crate) struct TermRecord {
     pub(crate) term: u64,
 }
 
+/// Those attributes that stay when an external write replaces the value.
+pub(crate) fn outlasting(of: Option<&AttributesRecord>) -> Option<Box<Attrs>> {
+    of?.attrs.outlasting().map(Box::new)
+}
+
 /// A record's JSON.
 pub(crate) fn to_json(record: &impl Serialize) -> Result<Vec<u8>, SendError> {
     serde_json::to_vec(record).map_err(|error| SendError::Refused(error.to_string()))

@@ -165,7 +165,7 @@ mod tests {
             });
             let slot = KeySlot {
                 value,
-                attributes: None,
+                ..KeySlot::default()
             };
             cache.slots.insert(Key::user(key), slot);
         }

@@ -6,7 +6,7 @@ use super::object_cache::ObjectCache;
 use super::slot::{CacheSlot, CachedObject, ObjectState};
 use super::stale_write::{ChangeKind, ObjectChange};
 use crate::model::{Cause, Change, Commit, Entry, Key};
-use crate::store::kubernetes::codec::decode::decode_entry;
+use crate::store::kubernetes::codec::decode::{ContinuedEntry, decode_entry};
 use crate::store::kubernetes::codec::object::EntryObject;
 use crate::store::kubernetes::definition::resource::SpecWriteId;
 use crate::store::shared::log::LogEvent;
@@ -27,7 +27,8 @@ impl ObjectCache {
             Ok(key) => Some(key),
             Err(_) => slot.visible.as_ref().map(|(key, _)| key.clone()),
         };
-        slot.object = Some(CachedObject::of(object, change.state));
+        let cached = slot.object.replace(CachedObject::of(object, change.state));
+        let is_edit = cached.is_none_or(|cached| cached.generation != object.generation);
         self.note_state(object, change.state);
         match change.kind {
             ChangeKind::StaleWrite => return LogEvent::Stale(at),
@@ -47,8 +48,10 @@ impl ObjectCache {
         };
         let before = self.slots.get(&object.name).and_then(CacheSlot::entry);
         let before = before.cloned();
+        let continued = before.as_deref().filter(|_| change.write_id.is_none());
+        let continued = continued.map(|entry| ContinuedEntry { entry, is_edit });
         let now = (change.state == ObjectState::Live)
-            .then(|| decode_entry(object, at, before.as_deref(), change.write_id.is_some()))
+            .then(|| decode_entry(object, at, continued))
             .flatten();
         self.entry_changed(object, &key, before, now, change.write_id)
     }

@@ -11,16 +11,27 @@ pub(crate) fn decode_journal(object: &EntryObject) -> Option<TransactionJournal>
     TransactionJournal::unpack(&object.record().ok()??.value)
 }
 
-/// The entry that an object holds. Its revision is `at`, or that of the transaction whose step the write was. `ours` says
-/// that a gateway wrote it.
+/// The entry that an external write continues.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ContinuedEntry<'a> {
+    /// The entry.
+    pub(crate) entry: &'a Entry,
+    /// Whether the write changed the object's spec, and not just its metadata.
+    pub(crate) is_edit: bool,
+}
+
+/// The entry that an object holds. Its revision is `at`, or that of the transaction whose step the write was. `before` is
+/// the entry that an external write was seen to replace.
 pub(crate) fn decode_entry(
     object: &EntryObject,
     at: u64,
-    before: Option<&Entry>,
-    ours: bool,
+    before: Option<ContinuedEntry<'_>>,
 ) -> Option<Arc<Entry>> {
     let mut record = object.record().ok()??;
-    if !ours && let Some(before) = before {
+    // Each edit by hand counts as a write. A gateway that lists the object and saw none of them counts the same.
+    let version = record.attrs.version;
+    record.attrs.version = version.saturating_add(object.edits_since_write());
+    if let Some(before) = before {
         continue_counters(&mut record, before);
     }
     let step = object.step();
@@ -35,7 +46,11 @@ pub(crate) fn decode_entry(
 }
 
 /// Keeps counters from going backwards: an external write may be an old copy of the object.
-fn continue_counters(record: &mut Record, before: &Entry) {
+fn continue_counters(record: &mut Record, before: ContinuedEntry<'_>) {
+    let ContinuedEntry {
+        entry: before,
+        is_edit,
+    } = before;
     let attrs = &mut record.attrs;
     if attrs.created == Mark::ThisWrite {
         attrs.created = Mark::At(before.created());
@@ -43,7 +58,8 @@ fn continue_counters(record: &mut Record, before: &Entry) {
     if attrs.placed == Mark::ThisWrite {
         attrs.placed = Mark::At(before.placed());
     }
-    attrs.version = attrs.version.max(before.attrs().version.saturating_add(1));
+    let counted = before.attrs().version.saturating_add(u64::from(is_edit));
+    attrs.version = attrs.version.max(counted);
     attrs.lock_index = attrs.lock_index.max(before.attrs().lock_index);
 }
 
@@ -63,7 +79,7 @@ mod tests {
                 "stamp": {"term": 1, "sequence": 1, "generation": 2}});
             let object = json!({"metadata": metadata, "spec": spec}).to_string();
             let object = EntryObject::read(&object).unwrap();
-            decode_entry(&object, 9, None, true).unwrap().modified
+            decode_entry(&object, 9, None).unwrap().modified
         };
         assert_eq!(entry(8), Revision::new(8, 1));
         assert_eq!(entry(1 << 60), Revision::new(9, 0));
@@ -89,11 +105,61 @@ mod tests {
             },
             modified: Revision::new(8, 0),
         };
-        let external = decode_entry(&copy, 9, Some(&before), false).unwrap();
+        let continued = |is_edit| ContinuedEntry {
+            entry: &before,
+            is_edit,
+        };
+        let external = decode_entry(&copy, 9, Some(continued(true))).unwrap();
         let attrs = external.attrs();
         assert_eq!((attrs.version, attrs.lock_index), (8, 3));
         assert_eq!((external.created(), external.placed()), (4, 5));
-        let ours = decode_entry(&copy, 9, Some(&before), true).unwrap();
+        let labelled = decode_entry(&copy, 9, Some(continued(false))).unwrap();
+        assert_eq!(labelled.attrs().version, 7);
+        let ours = decode_entry(&copy, 9, None).unwrap();
         assert_eq!((ours.attrs().version, ours.created()), (2, 9));
+    }
+
+    /// An object that was edited so many times since a gateway wrote the version 5 of its entry.
+    fn edited(times: i64) -> EntryObject {
+        let metadata =
+            json!({"name": "x", "uid": "u", "resourceVersion": "9", "generation": 3 + times});
+        let spec = json!({"key": "a", "value": "v", "attributes": {"version": 5},
+            "stamp": {"term": 1, "sequence": 1, "generation": 3}});
+        EntryObject::read(&json!({"metadata": metadata, "spec": spec}).to_string()).unwrap()
+    }
+
+    #[test]
+    fn each_edit_by_hand_is_a_version_for_who_watched_and_who_lists() {
+        let mut watched = decode_entry(&edited(0), 9, None).unwrap();
+        for times in 1..4 {
+            let object = edited(times);
+            let before = ContinuedEntry {
+                entry: &watched,
+                is_edit: true,
+            };
+            watched = decode_entry(&object, 9, Some(before)).unwrap();
+            let listed = decode_entry(&object, 9, None).unwrap();
+            let versions = (watched.attrs().version, listed.attrs().version);
+            let version = 5 + times.unsigned_abs();
+            assert_eq!(versions, (version, version));
+        }
+    }
+
+    #[test]
+    fn edit_by_hand_after_the_access_list_was_set_is_data() {
+        let object = |generation: i64| {
+            let metadata =
+                json!({"name": "x", "uid": "u", "resourceVersion": "9", "generation": generation});
+            let znode = json!({"acl": [{"perms": 1, "scheme": "ip", "id": "::1"}], "null": 5,
+                "data": {"version": 5, "revision": 2}});
+            let spec = json!({"key": "a", "attributes": {"version": 5, "other": {"znode": znode}},
+                "stamp": {"term": 1, "sequence": 1, "generation": 3}});
+            let object = json!({"metadata": metadata, "spec": spec}).to_string();
+            decode_entry(&EntryObject::read(&object).unwrap(), 9, None).unwrap()
+        };
+        assert_eq!((object(3).data_index(), object(3).data()), (2, None));
+        let edited = object(4);
+        assert_eq!((edited.data_index(), edited.data()), (9, Some(&"".into())));
+        assert!(edited.attrs().access().is_some());
     }
 }

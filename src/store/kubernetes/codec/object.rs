@@ -104,6 +104,16 @@ impl EntryObject {
         let write_id = self.spec.as_ref().ok()?.write_id?;
         (write_id.generation == self.generation).then_some(write_id)
     }
+
+    /// How many external writes have changed its spec since a gateway wrote it; 0 if none did.
+    pub(crate) fn edits_since_write(&self) -> u64 {
+        let spec = self.spec.as_ref().ok();
+        let written = spec.and_then(|spec| spec.write_id);
+        let edits = written.map_or(0, |write_id| {
+            self.generation.saturating_sub(write_id.generation)
+        });
+        u64::try_from(edits).unwrap_or(0)
+    }
 }
 
 fn kept_metadata(metadata: &Map<String, Value>) -> Map<String, Value> {

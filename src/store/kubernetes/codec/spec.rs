@@ -8,7 +8,9 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 
-use crate::model::{Attrs, Deadline, Entry, Key, LeaseId, Mark, Realm, Record, Revision};
+use crate::model::{
+    Attrs, Deadline, Entry, Key, LeaseId, Mark, Realm, Record, Revision, ZnodeAttrs,
+};
 use crate::store::kubernetes::definition::resource::{
     EntrySpec, SpecAttributes, SpecRealm, SpecStep,
 };
@@ -24,6 +26,12 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 /// The largest number that the API server accepts. An external write may set a counter to it, and the gateway's next write
 /// would go beyond.
 const LARGEST: u64 = i64::MAX.unsigned_abs();
+
+/// The name of ZooKeeper's attributes among the other ones.
+const ZNODE: &str = "znode";
+
+/// Attributes by name, as JSON.
+type Other = BTreeMap<String, serde_json::Value>;
 
 /// Why a spec is not a valid entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -160,6 +168,7 @@ fn attributes(attrs: &Attrs) -> SpecAttributes {
         lock_index,
         bound,
         deadline,
+        znode,
         other,
     } = attrs;
     let mark = |mark: &Mark| match mark {
@@ -179,8 +188,29 @@ fn attributes(attrs: &Attrs) -> SpecAttributes {
         bound: bound.map(|bound| bound.to_string()),
         deadline_ms: deadline.map(|deadline| deadline.at_ms),
         ttl_ms: deadline.map(|deadline| deadline.ttl_ms.min(LARGEST)),
-        other: other.clone(),
+        other: encode_other(znode.as_deref(), other),
     }
+}
+
+/// The attributes of an object that earlier releases do not know: where they keep what they do not know, they keep these.
+fn encode_other(znode: Option<&ZnodeAttrs>, other: &Other) -> Other {
+    let mut all = other.clone();
+    // It always is JSON: it has text for keys, and no numbers beyond 64 bits.
+    if let Some(Ok(znode)) = znode.map(serde_json::to_value) {
+        all.insert(ZNODE.to_owned(), znode);
+    }
+    all
+}
+
+/// The attributes that [`encode_other`] encoded; `None` where they cannot be read: an entry whose access list is unreadable
+/// is not one that is open to all.
+fn decode_other(all: &Other) -> Option<(Option<Box<ZnodeAttrs>>, Other)> {
+    let mut other = all.clone();
+    let znode = match other.remove(ZNODE) {
+        None => None,
+        Some(znode) => Some(serde_json::from_value(znode).ok()?),
+    };
+    Some((znode, other))
 }
 
 fn attrs(attributes: &SpecAttributes) -> Option<Attrs> {
@@ -212,6 +242,7 @@ fn attrs(attributes: &SpecAttributes) -> Option<Attrs> {
         }),
         _ => return None,
     };
+    let (znode, other) = decode_other(other)?;
     Some(Attrs {
         flags: match flags {
             None => 0,
@@ -227,13 +258,15 @@ fn attrs(attributes: &SpecAttributes) -> Option<Attrs> {
         lock_index: *lock_index,
         bound: lease(bound)?,
         deadline,
-        other: BTreeMap::clone(other),
+        znode,
+        other,
     })
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
     use crate::model::DirMark;
@@ -254,6 +287,7 @@ mod tests {
                 at_ms: 12,
                 ttl_ms: 13,
             }),
+            znode: None,
             other: [("acl".to_owned(), serde_json::json!([{"perms": 31}]))].into(),
         };
         Record {
@@ -272,6 +306,45 @@ mod tests {
         assert_eq!(spec.value.as_deref(), Some("Grüße\n"));
         assert_eq!(key(&spec), Ok(Key::user("a/b")));
         assert_eq!(record(&spec), Ok(full()));
+    }
+
+    #[test]
+    fn attributes_of_a_znode_stand_where_earlier_releases_keep_them() {
+        let text = json!({
+            "key": "a", "size": 0,
+            "attributes": {"version": 6, "other": {
+                "later": [1],
+                "znode": {"acl": [{"perms": 1, "scheme": "digest", "id": "u:x"}], "aversion": 2,
+                    "data": {"version": 6, "revision": 2}, "null": 6, "container": true, "ttl_ms": 60_000,
+                    "imported_version": 6, "later": {}},
+            }},
+        });
+        let spec: EntrySpec = serde_json::from_value(text.clone()).unwrap();
+        let read = record(&spec).unwrap();
+        assert_eq!(read.attrs.access().unwrap().entries()[0].id, "u:x");
+        assert_eq!(read.attrs.childless_ttl_ms(), Some(60_000));
+        let modified = Revision::new(9, 0);
+        let entry = Entry {
+            record: read.clone(),
+            modified,
+        };
+        assert_eq!((entry.data(), entry.data_index()), (None, 2));
+        assert!(!read.attrs.other.contains_key("znode"));
+        let again = serde_json::to_value(encode(&Key::user("a"), &read)).unwrap();
+        assert_eq!(again, text);
+    }
+
+    #[test]
+    fn entry_with_an_unreadable_access_list_is_not_open_to_all() {
+        for znode in [
+            json!({"acl": "world"}),
+            json!({"acl": [{"perms": 31}]}),
+            json!(1),
+        ] {
+            let text = json!({"key": "a", "attributes": {"other": {"znode": znode}}});
+            let spec: EntrySpec = serde_json::from_value(text).unwrap();
+            assert_eq!(record(&spec), Err(Undecodable::Attributes), "{znode}");
+        }
     }
 
     #[test]

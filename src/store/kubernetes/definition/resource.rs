@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use crate::model::{Cause, DirMark};
+use crate::model::{AccessList, Cause, DirMark};
 use crate::store::shared::write_ids::WriteId;
 
 /// The longest value, in bytes: etcd accepts requests of 1.5 MiB, and base64 makes four bytes of three.
@@ -187,9 +188,12 @@ pub(crate) struct SpecAttributes {
     /// The TTL that the client set, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ttl_ms: Option<u64>,
-    /// Attributes of a newer release, kept unchanged.
+    // Earlier releases, and the definitions that came with them, keep what stands here. They drop other fields that they
+    // do not know, so new attributes are added here.
+    /// Attributes that came after the first release: `znode`, what ZooKeeper alone stores beside the value. Those of a newer
+    /// release are kept unchanged.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(schema_with = "anything")]
+    #[schemars(schema_with = "other")]
     pub(crate) other: BTreeMap<String, serde_json::Value>,
 }
 
@@ -229,10 +233,46 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-fn anything(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+/// The schema of the other attributes: of [`crate::model::ZnodeAttrs`], and any of a newer release.
+fn other(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let count = |description: &str| json!({"type": "integer", "format": "int64", "minimum": 0, "description": description});
+    let text = |length: usize, description: &str| json!({"type": "string", "maxLength": length, "description": description});
+    let entry = json!({
+        "type": "object",
+        "required": ["perms", "scheme", "id"],
+        "properties": {
+            "perms": {"type": "integer", "format": "int32",
+                "description": "Bits: 1 read, 2 write, 4 create, 8 delete, 16 administer."},
+            "scheme": text(AccessList::MAX_BYTES, "How a client proves to be meant: world, ip, digest, ..."),
+            "id": text(AccessList::MAX_BYTES, "Who is meant, in the scheme's own form."),
+        },
+    });
+    let data = json!({
+        "type": "object",
+        "required": ["version", "revision"],
+        "description": "The revision that wrote the data, and its version, where a later one set the access list alone.",
+        "properties": {"version": count("The version."), "revision": count("The revision.")},
+    });
+    let znode = json!({
+        "type": "object",
+        "x-kubernetes-preserve-unknown-fields": true,
+        "description": "What ZooKeeper alone stores beside the value.",
+        "properties": {
+            "acl": {"type": "array", "minItems": 1, "maxItems": AccessList::MAX_BYTES / 45, "items": entry,
+                "description": "Who may do what with the entry, over every protocol; without it, all everything."},
+            "aversion": {"type": "integer", "format": "int64", "minimum": 0, "maximum": u32::MAX,
+                "description": "Counts how often the access list was set."},
+            "data": data,
+            "null": count("The version whose data is null, and not just empty."),
+            "container": {"type": "boolean", "description": "It is deleted when its last child is gone."},
+            "ttl_ms": count("How long it outlives its last write while it has no children, in milliseconds."),
+            "imported_version": count("By how much the version exceeds the number of writes: an import kept it."),
+        },
+    });
     schemars::json_schema!({
         "type": "object",
         "x-kubernetes-preserve-unknown-fields": true,
+        "properties": {"znode": znode},
     })
 }
 

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 /// The number of this definition. A gateway asks the API server for the cluster's number, and warns if that is lower.
-pub(crate) const NUMBER: u32 = 2;
+pub(crate) const NUMBER: u32 = 3;
 
 /// A name that no object may have: the refusal of one states the definition's number.
 pub(crate) const PROBE: &str = "kubekv.definition";

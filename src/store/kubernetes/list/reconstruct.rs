@@ -94,8 +94,7 @@ impl Reconstruction {
         self.objects.note_state(object, state);
         let at = object.version + self.objects.offset;
         let live = key.as_ref().ok().filter(|_| state == ObjectState::Live);
-        let visible =
-            live.and_then(|key| Some((key.clone(), decode_entry(object, at, None, true)?)));
+        let visible = live.and_then(|key| Some((key.clone(), decode_entry(object, at, None)?)));
         let slot = CacheSlot {
             object: Some(CachedObject::of(object, state)),
             visible,

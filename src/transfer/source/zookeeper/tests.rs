@@ -12,7 +12,7 @@ use super::read_passes;
 use super::session::{NoSession, ZooKeeperSession};
 use super::*;
 use crate::model::DirMark;
-use crate::transfer::LeftOut;
+use crate::transfer::{ItemVersions, LeftOut, ZnodeItem};
 use crate::wire::zookeeper::{
     AclEntry, AclReply, ChildrenReply, ConnectRequest, ConnectResponse, DataReply, JuteRecord,
     JuteWriter, ReplyHeader, RequestHeader, Secret, take_frame, xid,
@@ -228,25 +228,22 @@ impl Nodes {
             EXISTS => reply(header.xid, zxid, 0, &stat),
             GET_DATA if *data == "forbidden" => reply(header.xid, zxid, -102, &()),
             GET_DATA => {
-                let data = Some(data.as_bytes().to_vec());
+                let data = (*data != "null").then(|| data.as_bytes().to_vec());
                 reply(header.xid, zxid, 0, &DataReply { data, stat })
             }
             GET_CHILDREN => reply(header.xid, zxid, 0, &ChildrenReply { names, stat }),
             GET_ACL => {
-                let world = AclEntry {
-                    permissions: 31,
-                    scheme: "world".to_owned(),
-                    id: "anyone".to_owned(),
+                let (scheme, id) = match *data {
+                    "closed" => ("digest", "me:4ZxV8b6DBzx3qMzDhVkzY3yS0bE="),
+                    "masked" => ("digest", "me:x"),
+                    _ => ("world", "anyone"),
                 };
-                reply(
-                    header.xid,
-                    zxid,
-                    0,
-                    &AclReply {
-                        list: vec![world],
-                        stat,
-                    },
-                )
+                let list = vec![AclEntry {
+                    permissions: 31,
+                    scheme: scheme.to_owned(),
+                    id: id.to_owned(),
+                }];
+                reply(header.xid, zxid, 0, &AclReply { list, stat })
             }
             _ => return None,
         })
@@ -330,6 +327,46 @@ async fn a_pass_without_changes_is_as_of_the_zxid_it_began_after() {
     let whole = read(&[tree()], "", "").await.unwrap();
     assert_eq!(whole.items[&b"kv"[..]].value, "of the chroot");
     assert!(!whole.items.keys().any(|key| key.starts_with(b"zookeeper")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn access_lists_null_data_and_versions_are_read() {
+    let mut nodes = tree();
+    let stat = nodes.put("/kv/docker/closed", "closed", 1);
+    (stat.version, stat.acl_version) = (7, 2);
+    nodes.put("/kv/docker/null", "null", 1).version = -1;
+    let listing = read(&[nodes.clone()], "/kv", "docker/").await.unwrap();
+    let closed = &listing.items[&b"docker/closed"[..]];
+    let acl = closed.znode.as_ref().unwrap().acl.as_ref().unwrap();
+    let [entry] = acl.entries() else {
+        panic!("{acl:?}")
+    };
+    let want = (31, "digest", "me:4ZxV8b6DBzx3qMzDhVkzY3yS0bE=");
+    assert_eq!((entry.perms, &*entry.scheme, &*entry.id), want);
+    assert_eq!(closed.versions, Some(ItemVersions { data: 7, acl: 2 }));
+    let null = &listing.items[&b"docker/null/"[..]];
+    let znode = null.znode.as_ref().unwrap();
+    assert_eq!((znode.null, znode.acl.as_ref()), (true, None));
+    // ZooKeeper's counter goes below zero after 2^31 writes.
+    let data = u64::from(u32::MAX);
+    assert_eq!(null.versions, Some(ItemVersions { data, acl: 0 }));
+    let plain = &listing.items[&b"docker/network/n1"[..]];
+    assert_eq!(plain.znode, Some(ZnodeItem::default()));
+    assert!(
+        listing
+            .left_out
+            .iter()
+            .all(|left| left.reason != LeftOutReason::AccessList)
+    );
+
+    nodes.put("/kv/docker/masked", "masked", 1);
+    let listing = read(&[nodes], "/kv", "docker/").await.unwrap();
+    let masked = LeftOut {
+        reason: LeftOutReason::AccessList,
+        name: "docker/masked".to_owned(),
+    };
+    assert!(listing.left_out.contains(&masked), "{listing:?}");
+    assert!(masked.reason.is_fault());
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,24 +6,25 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::session::{SessionReply, ZooKeeperSession};
-use crate::model::DirMark;
-use crate::transfer::{Error, Item, LeftOutReason, Listing, printable};
+use crate::model::{AccessEntry, AccessList, DirMark};
+use crate::transfer::{Error, Item, ItemVersions, LeftOutReason, Listing, ZnodeItem, printable};
 use crate::wire::zookeeper::{
-    AclReply, ChildrenReply, DataReply, ErrorCode, NodePath, OpCode, Stat, WatchablePath,
+    AclEntry, AclReply, ChildrenReply, DataReply, ErrorCode, NodePath, OpCode, Stat, WatchablePath,
 };
 
 /// ZooKeeper's own nodes: quotas and the list of its servers.
 const RESERVED: &str = "/zookeeper";
 
-/// All permissions: to read, write, create, delete and administer.
-const ALL_PERMISSIONS: i32 = 31;
+/// The end of a digest that the server shows instead of the password's hash, to a client that may not change the list.
+const MASKED: &str = ":x";
 
 /// A request about a node, by the node's key.
 #[derive(Clone, Debug)]
 enum NodeRequest {
     Data(String),
     Children(String),
-    Acl(String),
+    /// With the name of the item.
+    Acl(String, String),
 }
 
 /// The part of the tree that a pass reads, and the zxid that it is as of.
@@ -118,7 +119,7 @@ fn send<S: AsyncRead + AsyncWrite + Unpin>(
     match request {
         NodeRequest::Data(key) => session.send(OpCode::GetData, &watched(key)),
         NodeRequest::Children(key) => session.send(OpCode::GetChildren2, &watched(key)),
-        NodeRequest::Acl(key) => session.send(OpCode::GetAcl, &NodePath(subtree.path(key))),
+        NodeRequest::Acl(key, _) => session.send(OpCode::GetAcl, &NodePath(subtree.path(key))),
     }
 }
 
@@ -132,7 +133,7 @@ impl TreePass<'_> {
     ) -> Result<(), Error> {
         match request {
             NodeRequest::Data(key) => match reply.read(server)? {
-                Ok(DataReply { data, stat }) => self.add_data(key, data.unwrap_or_default(), &stat),
+                Ok(DataReply { data, stat }) => self.add_data(key, data, &stat),
                 // The root does not exist; any other node was deleted since its parent listed it.
                 Err(ErrorCode::NoNode) if key == root_key => {}
                 Err(ErrorCode::NoNode) => self.add_changing(&key),
@@ -143,17 +144,8 @@ impl TreePass<'_> {
                 Err(ErrorCode::NoNode) => self.add_changing(&key),
                 Err(code) => return Err(self.refused(&key, code)),
             },
-            NodeRequest::Acl(key) => match reply.read(server)? {
-                Ok(AclReply { list, .. }) => {
-                    let open_to_all = list.iter().any(|entry| {
-                        entry.scheme == "world"
-                            && entry.permissions & ALL_PERMISSIONS == ALL_PERMISSIONS
-                    });
-                    if !open_to_all {
-                        self.listing
-                            .leave_out(LeftOutReason::AccessList, printable(key.as_bytes()));
-                    }
-                }
+            NodeRequest::Acl(key, name) => match reply.read(server)? {
+                Ok(AclReply { list, .. }) => self.add_access_list(&key, &name, list),
                 Err(ErrorCode::NoNode) => self.add_changing(&key),
                 Err(code) => return Err(self.refused(&key, code)),
             },
@@ -161,13 +153,13 @@ impl TreePass<'_> {
         Ok(())
     }
 
-    fn add_data(&mut self, key: String, data: Vec<u8>, stat: &Stat) {
+    fn add_data(&mut self, key: String, data: Option<Vec<u8>>, stat: &Stat) {
         if stat.children > 0 {
             self.to_request.push(NodeRequest::Children(key.clone()));
         }
         // A directory's name ends with a slash, as do those of keys that no node has.
         let mut name = key.clone();
-        if data.is_empty() {
+        if data.as_ref().is_none_or(Vec::is_empty) {
             name.push('/');
         }
         if key.is_empty() || !name.starts_with(self.subtree.prefix) {
@@ -179,12 +171,40 @@ impl TreePass<'_> {
         if stat.modified > self.subtree.since || stat.children_modified > self.subtree.since {
             self.add_changing(&key);
         }
-        self.to_request.push(NodeRequest::Acl(key));
+        self.to_request.push(NodeRequest::Acl(key, name.clone()));
+        let znode = ZnodeItem {
+            null: data.is_none(),
+            ..ZnodeItem::default()
+        };
         let item = Item {
-            value: Bytes::from(data),
+            value: Bytes::from(data.unwrap_or_default()),
+            znode: Some(znode),
+            versions: Some(ItemVersions {
+                data: u64::from(stat.version.cast_unsigned()),
+                acl: stat.acl_version.cast_unsigned(),
+            }),
             ..Item::default()
         };
         self.listing.items.insert(name.into_bytes(), item);
+    }
+
+    /// Gives an item its access list; names it as left out where the server does not show it.
+    fn add_access_list(&mut self, key: &str, name: &str, list: Vec<AclEntry>) {
+        let is_masked = |entry: &AclEntry| entry.scheme == "digest" && entry.id.ends_with(MASKED);
+        if list.iter().any(is_masked) {
+            let key = printable(key.as_bytes());
+            return self.listing.leave_out(LeftOutReason::AccessList, key);
+        }
+        let entries = list.into_iter().map(|entry| AccessEntry {
+            perms: entry.permissions,
+            scheme: entry.scheme,
+            id: entry.id,
+        });
+        let list = AccessList::from(entries.collect::<Vec<_>>());
+        let item = self.listing.items.get_mut(name.as_bytes());
+        if let Some(znode) = item.and_then(|item| item.znode.as_mut()) {
+            znode.acl = (!list.is_open()).then_some(list);
+        }
     }
 
     /// Lists an ephemeral node as left out, and its lock, if it is part of one.

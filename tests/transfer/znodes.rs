@@ -1,0 +1,227 @@
+//! Attributes that only ZooKeeper keeps, moved through files and stores, and edited there by hand.
+
+use std::path::{Path, PathBuf};
+
+use kubekv::model::{AccessEntry, AccessList};
+use kubekv::transfer::{Item, ItemVersions, Listing, ZnodeItem, write_dump};
+use serde_json::{Value, json};
+
+use crate::entries::{dump, entries, import};
+use support::command::{embedded, run};
+use support::etcd_member::Member;
+use support::kubernetes::{kubectl, namespace};
+use support::running::Running;
+
+fn list() -> AccessList {
+    AccessList::from(vec![AccessEntry {
+        perms: 31,
+        scheme: "digest".to_owned(),
+        id: "me:qgdPJWJGb2VklMFsStaP7r/ae4E=".to_owned(),
+    }])
+}
+
+/// A dump with an entry of each kind, and with versions.
+fn dumped(directory: &Path) -> PathBuf {
+    let item = |value: &'static str, data, znode| Item {
+        value: value.into(),
+        znode: Some(znode),
+        versions: Some(ItemVersions { data, acl: 2 }),
+        ..Item::default()
+    };
+    let plain = ZnodeItem::default();
+    let closed = ZnodeItem {
+        acl: Some(list()),
+        ..plain.clone()
+    };
+    let null = ZnodeItem {
+        null: true,
+        container: true,
+        ..plain.clone()
+    };
+    let short = ZnodeItem {
+        ttl_ms: Some(3_600_000),
+        ..plain.clone()
+    };
+    let items = [
+        ("closed", item("secret", 57, closed)),
+        ("null", item("", 0, null)),
+        ("short", item("mine", 1, short)),
+        ("plain", item("open", 3, plain)),
+    ];
+    let items = items.map(|(key, item)| (key.into(), item)).into();
+    let listing = Listing {
+        items,
+        ..Listing::default()
+    };
+    let path = directory.join("znodes.dump");
+    write_dump(&mut std::fs::File::create(&path).unwrap(), &listing).unwrap();
+    path
+}
+
+/// The entries of a store, with their versions.
+fn versions(store: &str) -> std::collections::BTreeMap<String, Value> {
+    let done = run(&["export", "--versions", "--from", store]);
+    assert_eq!(done.code, 0, "{done:?}");
+    entries(done.text())
+}
+
+fn import_dump(dump: &Path, to: &str, more: &[&str]) -> Value {
+    let file = format!("@{}", dump.display());
+    import(&[&[&*file, "--to", to], more].concat())
+}
+
+#[test]
+fn access_lists_and_versions_survive_a_file_and_a_backup() {
+    let home = tempfile::tempdir().unwrap();
+    let file = dumped(home.path());
+    let to = embedded(&home.path().join("a"));
+    import_dump(&file, &to, &["--versions"]);
+    let there = versions(&to);
+    let acl = json!([{"perms": 31, "scheme": "digest", "id": "me:qgdPJWJGb2VklMFsStaP7r/ae4E="}]);
+    let version = |data: u64| json!({"data": data, "acl": 2});
+    let want = [
+        json!({"key": "closed", "value": "secret", "znode": {"acl": acl}, "versions": version(57)}),
+        json!({"key": "null", "value": "", "znode": {"null": true, "container": true}, "versions": version(0)}),
+        json!({"key": "plain", "value": "open", "versions": version(3)}),
+        json!({"key": "short", "value": "mine", "znode": {"ttl_ms": 3_600_000}, "versions": version(1)}),
+    ];
+    assert_eq!(there.values().cloned().collect::<Vec<_>>(), want);
+    let (from, copy) = (home.path().join("a"), home.path().join("copy"));
+    let [from, copy] = [from, copy].map(|path| path.display().to_string());
+    let done = run(&["backup", &from, &copy]);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert_eq!(versions(&format!("embedded:{copy}")), there);
+}
+
+#[test]
+fn versions_begin_anew_unless_they_are_asked_for() {
+    let home = tempfile::tempdir().unwrap();
+    let file = dumped(home.path());
+    let to = embedded(&home.path().join("a"));
+    import_dump(&file, &to, &[]);
+    assert_eq!(
+        versions(&to)["closed"]["versions"],
+        json!({"data": 0, "acl": 0})
+    );
+    assert_eq!(dump(&to)["closed"].get("versions"), None);
+    let export = r#"[{"key":"closed","flags":0,"value":"eA=="}]"#;
+    let refused = run(&[
+        "import",
+        export,
+        "--to",
+        &to,
+        "--into-existing",
+        "--versions",
+    ]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(
+        refused
+            .err
+            .contains("--versions: the source has no versions"),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn source_without_access_lists_opens_no_entry() {
+    let home = tempfile::tempdir().unwrap();
+    let file = dumped(home.path());
+    let to = embedded(&home.path().join("a"));
+    import_dump(&file, &to, &[]);
+    let before = dump(&to)["closed"]["znode"].clone();
+    let export = r#"[{"key":"closed","flags":0,"value":"eA=="}]"#;
+    import(&[export, "--to", &to, "--into-existing"]);
+    let now = &dump(&to)["closed"];
+    assert_eq!((&now["value"], &now["znode"]), (&json!("x"), &before));
+    // A store says that there is none: its list replaces the other.
+    let open = embedded(&home.path().join("b"));
+    import(&[export, "--to", &open]);
+    import(&["--from", &open, "--to", &to, "--into-existing"]);
+    assert_eq!(dump(&to)["closed"].get("znode"), None);
+    assert_eq!(
+        versions(&to)["closed"]["versions"],
+        json!({"data": 2, "acl": 1})
+    );
+}
+
+/// Asserts that edits of an entry are versions of it, and leave its access list, for who lists and who watches.
+fn assert_edits_count(store: &str, edit: impl Fn(&str)) {
+    let before = versions(store)["closed"].clone();
+    assert_eq!(before["versions"], json!({"data": 57, "acl": 2}), "{store}");
+    edit("by hand");
+    edit("by hand again");
+    let gateway = Running::start(store);
+    edit("while it is watched");
+    let done = gateway.run(&["put", "other", "x"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    let edited = versions(store)["closed"].clone();
+    let shown = json!({"key": "closed", "value": "while it is watched", "znode": before["znode"],
+        "versions": {"data": 60, "acl": 2}});
+    assert_eq!(edited, shown, "{store}");
+    let done = gateway.run(&["put", "closed", "by a client"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    gateway.stop();
+    let written = versions(store)["closed"].clone();
+    assert_eq!(
+        written["versions"],
+        json!({"data": 61, "acl": 2}),
+        "{store}"
+    );
+    assert_eq!(written["znode"], before["znode"], "{store}");
+}
+
+#[test]
+#[ignore = "needs etcd: tests/run"]
+fn edits_by_etcdctl_leave_the_access_list_and_are_versions() {
+    let home = tempfile::tempdir().unwrap();
+    let member = Member::start("etcd");
+    let store = member.store("kv");
+    import_dump(&dumped(home.path()), &store, &["--versions"]);
+    assert_edits_count(&store, |value| {
+        member.ctl(&["put", "kv/closed", value]).unwrap();
+    });
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn edits_by_kubectl_leave_the_access_list_and_are_versions() {
+    let home = tempfile::tempdir().unwrap();
+    let namespace = namespace();
+    let store = format!("kubernetes:{namespace}");
+    import_dump(&dumped(home.path()), &store, &["--versions"]);
+    let name = kubekv::store::kubernetes::object_name(b"closed");
+    assert_edits_count(&store, |value| {
+        let patch = json!({"spec": {"value": value}}).to_string();
+        let patch = [
+            "-n",
+            &namespace,
+            "patch",
+            "kv",
+            &name,
+            "--type=merge",
+            "-p",
+            &patch,
+        ];
+        kubectl(&patch, &[]).unwrap();
+    });
+}
+
+#[test]
+#[ignore = "needs etcd and Kubernetes: tests/run"]
+fn access_lists_and_versions_round_trip_through_every_store() {
+    let home = tempfile::tempdir().unwrap();
+    let member = Member::start("etcd-3.6");
+    let mut from = embedded(&home.path().join("a"));
+    import_dump(&dumped(home.path()), &from, &["--versions"]);
+    let whole = versions(&from);
+    let kubernetes = format!("kubernetes:{}", namespace());
+    for to in [
+        member.store("kv"),
+        kubernetes,
+        embedded(&home.path().join("b")),
+    ] {
+        import(&["--from", &from, "--to", &to, "--versions"]);
+        assert_eq!(versions(&to), whole, "{to}");
+        from = to;
+    }
+}
