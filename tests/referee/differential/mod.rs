@@ -170,6 +170,7 @@ fn every_rule_is_documented_and_every_documented_rule_exists() {
         .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
         .collect();
     let opens = [
+        "WORDS_OF_A_REFUSAL: &str = \"",
         "Verdict::Allowed(\"",
         "Verdict::Parted(\"",
         ".entry(\"",
