@@ -146,7 +146,9 @@ impl Draft<'_> {
 
     /// Releases or deletes so many of what a lease has locked, and notes whether there are more.
     fn unlock(&mut self, lease: &Lease, most: usize) {
-        // Nothing is locked for it meanwhile: a change that locks reads the lease's record, which is deleted.
+        // Nothing is locked for it later: a change that locks reads the lease's record, which is deleted. What was locked
+        // before, and is not in the state decided on, is looked for when the change is handed over.
+        self.note_end(lease.id);
         let mut locked = self.base().locked_by(lease.id, most.saturating_add(1));
         let record_key = deferred_release::record_key(lease.id);
         if locked.len() > most {

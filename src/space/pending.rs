@@ -85,8 +85,9 @@ impl PendingCommits {
 
     /// Whether one of them changes something in a read-write set; costs as much as there is pending.
     pub(crate) fn touches(&self, set: &ReadWriteSet) -> bool {
-        let mut keys = self.entries.keys();
-        keys.any(|key| set.touched_by(key, Effect::ComesOrGoes))
+        self.entries.iter().any(|(key, own)| {
+            set.touched_by(key, Effect::ComesOrGoes) || set.missed_lock(own.entry.as_deref())
+        })
     }
 
     fn range(&self, bounds: (Bound<Key>, Bound<Key>)) -> impl Iterator<Item = Overlaid<'_>> {

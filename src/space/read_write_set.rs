@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::ops::Bound;
 
 use super::prefix_map::common_length;
-use crate::model::{Key, Realm};
+use crate::model::{Entry, Key, LeaseId, Realm};
 
 /// A stretch of keys, in their order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -168,9 +168,24 @@ pub(crate) struct ReadWriteSet {
     entries: Vec<Key>,
     spans: Vec<(Span, SpanUse)>,
     writes: Vec<(Key, Effect)>,
+    /// The leases that it ends, with whatever they have locked.
+    ended: Vec<LeaseId>,
 }
 
 impl ReadWriteSet {
+    /// This set of a change that ends leases.
+    #[must_use]
+    pub(crate) fn that_ends(self, ended: Vec<LeaseId>) -> Self {
+        Self { ended, ..self }
+    }
+
+    /// Whether an entry that was written meanwhile is locked by a lease that it ends: it did not know of that lock. No key
+    /// shows it, as the lock was written before the lease's record was.
+    pub(crate) fn missed_lock(&self, written: Option<&Entry>) -> bool {
+        let lock = written.and_then(|entry| entry.attrs().lock);
+        lock.is_some_and(|lease| self.ended.contains(&lease))
+    }
+
     /// A set, from what was read and what is to be written, in any order and as often as it happened.
     pub(crate) fn new(reads: Vec<(Span, Depth)>, writes: Vec<(Key, Effect)>) -> Self {
         Self::with_spans_of(MANY_WRITES, reads, writes)
@@ -206,6 +221,7 @@ impl ReadWriteSet {
             entries,
             spans,
             writes,
+            ended: Vec::new(),
         }
     }
 

@@ -74,7 +74,7 @@ fn disturbs(commit: &Commit, set: &ReadWriteSet) -> bool {
         } else {
             Effect::ComesOrGoes
         };
-        set.touched_by(&change.key, effect)
+        set.touched_by(&change.key, effect) || set.missed_lock(change.now.as_deref())
     })
 }
 

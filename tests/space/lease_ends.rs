@@ -10,7 +10,9 @@ use kubekv::space::{Acquired, Admit, Denied, Draft, Keyspace, Lookup, Visibility
 use kubekv::store::MemoryStore;
 use prometheus_client::registry::Registry;
 use support::metrics::registered;
+use tokio::task::JoinHandle;
 
+use super::held_store::HeldStore;
 use super::pass;
 
 /// An admission that allows so many writes at once.
@@ -45,8 +47,8 @@ async fn lock(space: &Keyspace, key: &str, lease: LeaseId) -> Acquired {
     space.commit(&Caller::System, lock).await.unwrap().reply
 }
 
-/// A lease that has locked 200 entries.
-async fn holder(space: &Keyspace, on_end: LeaseEnd) -> LeaseId {
+/// A lease that has locked so many entries.
+async fn holder(space: &Keyspace, on_end: LeaseEnd, count: usize) -> LeaseId {
     let lease = Lease {
         id: LeaseId::random(),
         term_ms: Some(10_000),
@@ -60,7 +62,7 @@ async fn holder(space: &Keyspace, on_end: LeaseEnd) -> LeaseId {
         Ok::<_, Infallible>(())
     };
     space.commit(&Caller::System, put).await.unwrap();
-    for n in 0..200 {
+    for n in 0..count {
         let locked = lock(space, &format!("k/{n}"), lease.id).await;
         assert_eq!(locked, Acquired::Yes);
     }
@@ -79,7 +81,7 @@ async fn lease_with_too_many_locks_ends_at_once_and_releases_them_later() {
     for on_end in [LeaseEnd::Release, LeaseEnd::Delete] {
         let few = Arc::new(Few(AtomicUsize::new(50)));
         let (space, _registry) = open(&few).await;
-        let lease = holder(&space, on_end).await;
+        let lease = holder(&space, on_end, 200).await;
         let ended = space
             .end_lease(&Caller::System, &mut None::<()>, lease)
             .await
@@ -106,7 +108,7 @@ async fn lease_with_too_many_locks_ends_at_once_and_releases_them_later() {
 async fn expired_lease_with_too_many_locks_releases_them_all() {
     let few = Arc::new(Few(AtomicUsize::new(50)));
     let (space, registry) = open(&few).await;
-    let lease = holder(&space, LeaseEnd::Release).await;
+    let lease = holder(&space, LeaseEnd::Release, 200).await;
     pass(Duration::from_secs(12)).await;
     assert!(space.read(&Caller::System).lease(lease).is_none());
     assert_eq!(held_by(&space, lease), 0);
@@ -118,7 +120,7 @@ async fn expired_lease_with_too_many_locks_releases_them_all() {
 async fn denied_lease_end_is_counted_and_retried() {
     let few = Arc::new(Few(AtomicUsize::new(50)));
     let (space, registry) = open(&few).await;
-    let lease = holder(&space, LeaseEnd::Release).await;
+    let lease = holder(&space, LeaseEnd::Release, 200).await;
     few.0.store(0, Ordering::Relaxed);
     pass(Duration::from_secs(15)).await;
     assert_eq!(held_by(&space, lease), 200);
@@ -134,7 +136,7 @@ async fn denied_lease_end_is_counted_and_retried() {
 async fn lock_delays_that_end_together_share_commits() {
     let few = Arc::new(Few(AtomicUsize::new(1_000)));
     let (space, registry) = open(&few).await;
-    let lease = holder(&space, LeaseEnd::Release).await;
+    let lease = holder(&space, LeaseEnd::Release, 200).await;
     let ended = space
         .end_lease(&Caller::System, &mut None::<()>, lease)
         .await
@@ -151,7 +153,7 @@ async fn lock_delays_that_end_together_share_commits() {
 async fn lock_delays_end_where_few_writes_are_admitted_at_once() {
     let few = Arc::new(Few(AtomicUsize::new(10)));
     let (space, registry) = open(&few).await;
-    let lease = holder(&space, LeaseEnd::Release).await;
+    let lease = holder(&space, LeaseEnd::Release, 200).await;
     space
         .end_lease(&Caller::System, &mut None::<()>, lease)
         .await
@@ -161,4 +163,35 @@ async fn lock_delays_end_where_few_writes_are_admitted_at_once() {
     assert_eq!(held_by(&space, lease), 0);
     assert_eq!(after.scan(&Key::system("delay/")).count(), 0);
     assert_eq!(registered(&registry, "space_ends_postponed_total"), 0);
+}
+
+async fn finish<T>(store: &HeldStore, task: JoinHandle<T>) -> T {
+    while !task.is_finished() {
+        store.sync();
+        tokio::task::yield_now().await;
+    }
+    task.await.unwrap()
+}
+
+/// The end of more than 256 locks is decided outside the critical section, on what is durable.
+#[tokio::test]
+async fn a_lock_that_is_not_durable_yet_ends_with_its_lease() {
+    let store = HeldStore::default();
+    let space = store.open().await;
+    let of = space.clone();
+    let holder = tokio::spawn(async move { holder(&of, LeaseEnd::Release, 500).await });
+    let lease = finish(&store, holder).await;
+    let held = store.held().0;
+    let of = space.clone();
+    let late = tokio::spawn(async move { lock(&of, "k/late", lease).await });
+    store.accepted(held + 1).await;
+    let of = space.clone();
+    let ended =
+        tokio::spawn(async move { of.end_lease(&Caller::System, &mut None::<()>, lease).await });
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(finish(&store, late).await, Acquired::Yes);
+    assert!(finish(&store, ended).await.unwrap().reply);
+    assert_eq!(held_by(&space, lease), 0);
 }

@@ -15,7 +15,8 @@ use super::pending::PendingSnapshot;
 use super::read_write_set::{Depth, Effect, ReadWriteSet, Span};
 use super::visibility::Visibility;
 use crate::model::{
-    Cause, Deadline, Entry, Key, KeyRange, Principal, Proposal, Record, Revision, Target, Write,
+    Cause, Deadline, Entry, Key, KeyRange, LeaseId, Principal, Proposal, Record, Revision, Target,
+    Write,
 };
 
 /// The main revision that entries written by a draft show until the store has given them one.
@@ -55,6 +56,8 @@ pub struct Draft<'a> {
     work: DraftWork,
     forbidden: OnceCell<Denied>,
     reads: RefCell<Vec<(Span, Depth)>>,
+    /// The leases that it ends.
+    ended_leases: Vec<LeaseId>,
     writes: Vec<Write>,
     written: BTreeMap<Key, Written>,
     cause: Cause,
@@ -87,6 +90,7 @@ impl<'a> Draft<'a> {
             work: DraftWork::default(),
             forbidden: OnceCell::new(),
             reads: RefCell::default(),
+            ended_leases: Vec::new(),
             writes: Vec::new(),
             written: BTreeMap::new(),
             cause: Cause::Set,
@@ -264,6 +268,11 @@ impl<'a> Draft<'a> {
         !self.is_exceeded()
     }
 
+    /// Notes that it ends a lease with whatever that has locked.
+    pub(crate) fn note_end(&mut self, lease: LeaseId) {
+        self.ended_leases.push(lease);
+    }
+
     fn note_read(&self, span: Span, depth: Depth) {
         self.reads.borrow_mut().push((span, depth));
     }
@@ -278,7 +287,8 @@ impl<'a> Draft<'a> {
             };
             (key.clone(), effect)
         });
-        ReadWriteSet::new(self.reads.take(), writes.collect())
+        let set = ReadWriteSet::new(self.reads.take(), writes.collect());
+        set.that_ends(std::mem::take(&mut self.ended_leases))
     }
 
     /// Whether something was written and removed again. A transaction that shows it names the next revision, which must not
