@@ -4,7 +4,7 @@ use super::multi_header::{MultiHeader, read_items, write_end};
 use super::{
     ChildNames, CreateRequest, CreateTtlRequest, CreatedReply, DataReply, ErrorReply, JuteReader,
     JuteRecord, JuteWriter, Malformed, NodePath, OpCode, SetDataRequest, Stat, VersionedPath,
-    WatchablePath,
+    WatchablePath, create_flags,
 };
 
 const CREATE: i32 = OpCode::Create.number();
@@ -103,6 +103,40 @@ impl MultiOperation {
             GET_CHILDREN => Self::GetChildren(WatchablePath::read(from)?),
             _ => return Err(Malformed::Operation),
         })
+    }
+}
+
+impl MultiRequest {
+    /// Decodes the request of `Multi` as the server does: with a read among its operations, or a create whose flags are
+    /// not those of its operation's, there is no request at all, and none of its operations has an error of its own.
+    pub(super) fn read_changes(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
+        let request = Self::read(from)?;
+        let is_change = |one: &MultiOperation| match one {
+            MultiOperation::Create(node)
+            | MultiOperation::Create2(node)
+            | MultiOperation::CreateContainer(node) => {
+                (create_flags::PERSISTENT..=create_flags::CONTAINER).contains(&node.flags)
+            }
+            MultiOperation::CreateTtl(_)
+            | MultiOperation::Delete(_)
+            | MultiOperation::SetData(_)
+            | MultiOperation::Check(_) => true,
+            MultiOperation::GetData(_) | MultiOperation::GetChildren(_) => false,
+        };
+        Self::only(request, is_change)
+    }
+
+    /// Decodes the request of `MultiRead` as the server does: with a change among its operations there is no request.
+    pub(super) fn read_reads(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
+        Self::only(Self::read(from)?, MultiOperation::is_read)
+    }
+
+    fn only(request: Self, belongs: impl Fn(&MultiOperation) -> bool) -> Result<Self, Malformed> {
+        if request.0.iter().all(belongs) {
+            Ok(request)
+        } else {
+            Err(Malformed::Operation)
+        }
     }
 }
 
