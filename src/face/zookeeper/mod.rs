@@ -1,0 +1,12 @@
+//! ZooKeeper's protocol, as 3.9 serves it.
+//!
+//! The parts that need no keyspace: paths of znodes (`path`, `write_path`), the kinds of nodes (`create_mode`), access lists
+//! (`acl`), a connection's watches (`watch_table`) and the four-letter words. The wire format is [`crate::wire::zookeeper`].
+#![cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the operations that use it follow")
+)]
+
+pub(crate) mod built_in;
+pub(crate) mod path;
+pub(crate) mod write_path;
