@@ -8,5 +8,6 @@
 )]
 
 pub(crate) mod built_in;
+pub(crate) mod create_mode;
 pub(crate) mod path;
 pub(crate) mod write_path;
