@@ -6,7 +6,9 @@
     not(test),
     expect(dead_code, reason = "the operations that use it follow")
 )]
+#![expect(unused_imports, reason = "the operations that use them follow")]
 
+pub(crate) mod acl;
 pub(crate) mod built_in;
 pub(crate) mod create_mode;
 pub(crate) mod path;
