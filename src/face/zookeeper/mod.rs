@@ -11,6 +11,7 @@
 pub(crate) mod acl;
 pub(crate) mod built_in;
 pub(crate) mod create_mode;
+pub(crate) mod four_letter_words;
 pub(crate) mod path;
 pub(crate) mod watch_table;
 pub(crate) mod write_path;
