@@ -14,7 +14,7 @@ pub(crate) struct NodeZxids {
 
 /// An event that is sent at once. Its zxid is -1: which change it was is not known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct WatchEvent {
+pub(crate) struct MissedEvent {
     /// What happened.
     pub(crate) kind: WatchEventKind,
     /// The node.
@@ -28,12 +28,12 @@ impl WatchTable {
         &mut self,
         request: SetWatches2Request,
         mut find: impl FnMut(&str) -> Option<NodeZxids>,
-    ) -> Vec<WatchEvent> {
+    ) -> Vec<MissedEvent> {
         let since = request.once.relative_zxid;
         let mut missed = Vec::new();
         let mut arm =
             |path: String, mode: WatchMode, happened: Option<WatchEventKind>| match happened {
-                Some(kind) => missed.push(WatchEvent { kind, path }),
+                Some(kind) => missed.push(MissedEvent { kind, path }),
                 None => self.add(&path, mode),
             };
         for path in request.once.data {

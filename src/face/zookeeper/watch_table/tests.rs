@@ -257,6 +257,61 @@ fn counts_are_those_of_zookeeper_and_return_to_0() {
     assert_eq!((totals.watches(), totals.bytes()), (0, 0));
 }
 
+/// What one session did and was answered, and what it was told of another's changes, by ZooKeeper 3.9.4.
+const RECORDED: &str = include_str!("recorded.txt");
+
+#[test]
+fn a_recorded_session_of_zookeeper_is_answered_and_told_the_same() {
+    let mut own = table(&[]);
+    let selection = |number: &str| WatchSelection::of_number(number.parse().unwrap()).unwrap();
+    let answer = |found: bool| if found { "0" } else { "-121" };
+    let mut fired = 0;
+    for (at, line) in RECORDED.lines().enumerate() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let kind = match words[0] {
+            "created" => Created,
+            "deleted" => Deleted,
+            _ => DataChanged,
+        };
+        match words[..] {
+            ["watch", mode, path] => own.add(
+                path,
+                match mode {
+                    "data" => Data,
+                    "child" => Child,
+                    "persistent" => Persistent,
+                    _ => Recursive,
+                },
+            ),
+            ["check", number, path, wanted] => {
+                let found = own.has(path, selection(number));
+                assert_eq!(answer(found), wanted, "line {at}: {line}");
+            }
+            ["remove", number, path, wanted] => {
+                let found = own.remove(path, selection(number));
+                assert_eq!(answer(found), wanted, "line {at}: {line}");
+            }
+            [_, path, ">", ref wanted @ ..] => {
+                let name = |kind| match kind {
+                    Created => "created",
+                    Deleted => "deleted",
+                    DataChanged => "data",
+                    ChildrenChanged => "children",
+                };
+                let sent = told(&mut own, kind, path);
+                let sent = sent
+                    .iter()
+                    .map(|(kind, path)| format!("{}:{path}", name(*kind)));
+                let sent: Vec<String> = sent.collect();
+                assert_eq!(sent, wanted, "line {at}: {line}");
+                fired += sent.len();
+            }
+            _ => panic!("line {at}: {line}"),
+        }
+    }
+    assert_eq!(fired, 181);
+}
+
 /// The table of 3.9.4, written down as simply as possible: a list of watches.
 fn naive(watches: &mut Vec<(String, WatchMode)>, kind: WatchEventKind, path: &str) -> bool {
     let beneath = |above: &str| above == "/" || path.starts_with(&format!("{above}/"));
