@@ -12,6 +12,17 @@ pub struct ChildNames(pub Vec<String>);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EphemeralPrefix(pub Option<String>);
 
+impl EphemeralPrefix {
+    /// Whether a path is asked for. The prefix is of the text and not of the tree: `/a` is one of `/ab`; null, spaces and `/`
+    /// are of every path.
+    pub fn matches(&self, path: &str) -> bool {
+        match self.0.as_deref() {
+            None => true,
+            Some(prefix) => matches!(prefix.trim(), "" | "/") || path.starts_with(prefix),
+        }
+    }
+}
+
 /// The paths of a session's ephemeral nodes: the reply to `GetEphemerals`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EphemeralPaths(pub Vec<String>);

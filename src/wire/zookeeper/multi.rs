@@ -1,10 +1,12 @@
 //! `MultiRequest`: several operations in one request, and their results.
 
+use std::cmp::Ordering;
+
 use super::multi_header::{MultiHeader, read_items, write_end};
 use super::{
-    ChildNames, CreateRequest, CreateTtlRequest, CreatedReply, DataReply, ErrorReply, JuteReader,
-    JuteRecord, JuteWriter, Malformed, NodePath, OpCode, SetDataRequest, Stat, VersionedPath,
-    WatchablePath, create_flags,
+    ChildNames, CreateRequest, CreateTtlRequest, CreatedReply, DataReply, ErrorCode, ErrorReply,
+    JuteReader, JuteRecord, JuteWriter, Malformed, NodePath, OpCode, SetDataRequest, Stat,
+    VersionedPath, WatchablePath, create_flags,
 };
 
 const CREATE: i32 = OpCode::Create.number();
@@ -196,6 +198,24 @@ impl MultiResult {
             GET_CHILDREN => Self::Children(ChildNames::read(from)?.0),
             _ => return Err(Malformed::Operation),
         })
+    }
+}
+
+impl MultiReply {
+    /// The reply to a `Multi` of so many operations, of which that at `failed` was the first to fail: those before it have
+    /// error 0, those after it `RuntimeInconsistency`. The reply's own header has no error.
+    pub fn of_failure(operations: usize, failed: usize, error: ErrorCode) -> Self {
+        let result = |at: usize| match at.cmp(&failed) {
+            Ordering::Less => 0,
+            Ordering::Equal => error.number(),
+            Ordering::Greater => ErrorCode::RuntimeInconsistency.number(),
+        };
+        Self(
+            (0..operations)
+                .map(result)
+                .map(MultiResult::Failed)
+                .collect(),
+        )
     }
 }
 

@@ -196,6 +196,16 @@ fn null_and_empty_differ_where_the_server_tells_them_apart() {
 }
 
 #[test]
+fn ephemerals_are_asked_for_by_a_prefix_of_text() {
+    let of = |prefix: &str| EphemeralPrefix(Some(prefix.to_owned()));
+    for all in [EphemeralPrefix(None), of(""), of(" "), of("/"), of(" / ")] {
+        assert!(all.matches("/a/b"), "{all:?}");
+    }
+    assert!(of("/a").matches("/ab") && of("/a/b").matches("/a/b"));
+    assert!(!of("/b").matches("/a/b") && !of("a").matches("/a") && !of(" /a").matches("/a"));
+}
+
+#[test]
 fn a_multi_has_the_operations_of_its_kind_only() {
     let one =
         |op: i32, record: &[u8]| [&op.to_be_bytes()[..], b"\0\xff\xff\xff\xff", record].concat();
