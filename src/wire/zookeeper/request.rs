@@ -70,14 +70,20 @@ pub enum ClientRequest {
     Unknown(i32),
 }
 
-/// Decodes the frame of a request. An error of the inner result has an answer, `MarshallingError`, and the connection goes
-/// on; without a header there is none, and the connection ends.
+/// Decodes the frame of a request.
+///
+/// An error of the inner result has an answer, `MarshallingError`, and the connection goes on.
+///
+/// # Errors
+///
+/// Where there is no answer and the connection ends: without a header, and for an `Auth` that does not decode.
 pub fn decode_request(
     frame: &[u8],
 ) -> Result<(RequestHeader, Result<ClientRequest, Malformed>), Malformed> {
     let mut from = JuteReader::lenient(frame);
     let header = RequestHeader::read(&mut from)?;
     let request = match OpCode::of(header.op) {
+        Some(OpCode::Auth) => Ok(ClientRequest::read(OpCode::Auth, &mut from)?),
         Some(op) => ClientRequest::read(op, &mut from),
         None => Ok(ClientRequest::Unknown(header.op)),
     };

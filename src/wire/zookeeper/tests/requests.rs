@@ -101,7 +101,8 @@ fn each_operation_is_decoded_and_what_follows_its_record_is_ignored() {
 
 #[test]
 fn a_missing_field_is_a_marshalling_error_of_that_request_alone() {
-    for (op, record) in each() {
+    let auth = OpCode::Auth.number();
+    for (op, record) in each().into_iter().filter(|(op, _)| *op != auth) {
         for cut in 0..record.len() {
             assert_eq!(
                 decoded(op, &[&record[..cut]]),
@@ -110,7 +111,9 @@ fn a_missing_field_is_a_marshalling_error_of_that_request_alone() {
             );
         }
     }
-    // Without a header there is nothing to answer.
+    // One that proves nothing is not answered, and neither is a frame without a header.
+    let cut = request(auth, &[b"\0\0\0\0\0\0\0\x06dig"]);
+    assert_eq!(decode_request(&cut), Err(Malformed::CutOff));
     for short in 0..8 {
         let whole = request(11, &[]);
         assert_eq!(decode_request(&whole[..short]), Err(Malformed::CutOff));
