@@ -1,15 +1,15 @@
 //! `WatchTable`: the watches of one connection.
 //!
 //! They are the connection's and not the session's: they are gone when it breaks, and the client sets them again
-//! (`set_watches`). A table says of each change whether its connection is told; that takes a look-up for the node, and while
-//! there are recursive watches one for each node above it, however many watches there are.
+//! (`set_watches`). A table says of each change whether its connection is told; that takes a look-up for the node, and one for
+//! each node above it at whose length there is a recursive watch, however many watches there are.
 
 mod event_kind;
 mod modes;
 mod set_watches;
 mod totals;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 pub(crate) use event_kind::WatchEventKind;
@@ -19,8 +19,6 @@ pub(crate) use set_watches::{MissedEvent, NodeZxids};
 use totals::WatchCounts;
 pub(crate) use totals::WatchTotals;
 
-use super::path::parent_of;
-
 /// About the bytes that a path takes besides its text: its place in the table, half of which is empty at worst.
 const OVERHEAD_BYTES: usize = 64;
 
@@ -29,8 +27,8 @@ const OVERHEAD_BYTES: usize = 64;
 pub(crate) struct WatchTable {
     /// By path, as the client wrote it: it may watch paths that no node can have.
     modes: HashMap<Box<str>, WatchModes>,
-    /// How many paths have a recursive one.
-    recursive: usize,
+    /// How many paths of each length have a recursive one: a path is looked up at these lengths only.
+    recursive: BTreeMap<usize, usize>,
     /// How many paths ZooKeeper's table of data would have.
     of_data: usize,
     counts: WatchCounts,
@@ -42,7 +40,7 @@ impl WatchTable {
     pub(crate) fn new(totals: Arc<WatchTotals>) -> Self {
         Self {
             modes: HashMap::new(),
-            recursive: 0,
+            recursive: BTreeMap::new(),
             of_data: 0,
             counts: WatchCounts::default(),
             totals,
@@ -107,21 +105,13 @@ impl WatchTable {
     }
 
     fn is_recursive_above(&self, path: &str) -> bool {
-        let mut at = path;
-        while self.recursive != 0 && at != "/" {
-            let Some(parent) = parent_of(at) else {
-                return false;
-            };
-            if self
-                .modes
-                .get(parent)
+        let lengths = self.recursive.range(..path.len());
+        let mut above = lengths.filter_map(|(length, _)| above_of_length(path, *length));
+        above.any(|path| {
+            self.modes
+                .get(path)
                 .is_some_and(|modes| modes.is_recursive())
-            {
-                return true;
-            }
-            at = parent;
-        }
-        false
+        })
     }
 
     /// Changes the watches at a path, and all counts with them: nothing else does.
@@ -145,15 +135,25 @@ impl WatchTable {
         };
         self.totals.replace(self.counts, counts);
         self.counts = counts;
-        let moved = |count: &mut usize, was: bool, is: bool| {
-            *count = count.saturating_sub(usize::from(was)) + usize::from(is);
-        };
-        moved(
-            &mut self.recursive,
-            before.is_recursive(),
-            after.is_recursive(),
-        );
-        moved(&mut self.of_data, before.is_of_data(), after.is_of_data());
+        if before.is_of_data() != after.is_of_data() {
+            let less = self.of_data.saturating_sub(1);
+            self.of_data = if after.is_of_data() {
+                self.of_data + 1
+            } else {
+                less
+            };
+        }
+        if before.is_recursive() != after.is_recursive() {
+            let paths = self.recursive.entry(path.len()).or_default();
+            *paths = if after.is_recursive() {
+                *paths + 1
+            } else {
+                paths.saturating_sub(1)
+            };
+            if *paths == 0 {
+                self.recursive.remove(&path.len());
+            }
+        }
         if after.is_empty() {
             self.modes.remove(path);
         } else if let Some(modes) = self.modes.get_mut(path) {
@@ -161,6 +161,16 @@ impl WatchTable {
         } else {
             self.modes.insert(Box::from(path), after);
         }
+    }
+}
+
+/// The path of a node above another, by its length in bytes; `None` where it is none.
+fn above_of_length(path: &str, length: usize) -> Option<&str> {
+    let (above, rest) = path.split_at_checked(length)?;
+    match above {
+        "" => None,
+        "/" => Some(above),
+        _ => rest.starts_with('/').then_some(above),
     }
 }
 

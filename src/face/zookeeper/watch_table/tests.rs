@@ -4,6 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::face::zookeeper::path::parent_of;
 use crate::wire::zookeeper::{SetWatches2Request, SetWatchesRequest};
 use WatchEventKind::{ChildrenChanged, Created, DataChanged, Deleted};
 use WatchMode::{Child, Data, Persistent, Recursive};
@@ -130,6 +131,25 @@ fn a_connection_is_sent_one_event_however_many_of_its_watches_fire() {
         events(&[(Deleted, "/a/b")])
     );
     assert!(!above.has("/a/b", WatchSelection::Any));
+}
+
+/// A deep path is looked up once for each length of a recursive watch, not once for each node above it.
+#[test]
+fn nodes_above_are_looked_up_at_lengths_of_recursive_watches_only() {
+    let deep = "/n".repeat(2000);
+    let mut own = table(&[("/n/n", Recursive), ("/n/m", Recursive), ("/n", Persistent)]);
+    assert_eq!(own.recursive, BTreeMap::from([(4, 2)]));
+    assert_eq!(
+        told(&mut own, DataChanged, &deep),
+        events(&[(DataChanged, &deep)])
+    );
+    for path in ["/n/nn/n", "/n\u{e9}/n", "/", "/n", "/n/\u{e9}/n"] {
+        assert!(!own.is_recursive_above(path), "{path}");
+    }
+    assert!(own.remove("/n/n", WatchSelection::Any));
+    assert_eq!(told(&mut own, DataChanged, &deep), []);
+    assert!(own.remove("/n/m", WatchSelection::Any));
+    assert_eq!(own.recursive, BTreeMap::new());
 }
 
 /// As 3.8.0 sends them of a multi, with 3.9.4's watches.
