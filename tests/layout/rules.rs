@@ -49,7 +49,7 @@ const MODULES: [(&str, &[&str]); 15] = [
 
 /// Submodules that may not import each other: the protocols, and the stores.
 const INDEPENDENT: [(&str, &[&str]); 2] = [
-    ("face", &["consul", "etcd"]),
+    ("face", &["consul", "etcd", "zookeeper"]),
     ("store", &["embedded", "etcd", "kubernetes", "memory"]),
 ];
 

@@ -35,7 +35,7 @@ pub struct SetAclRequest {
 
 impl JuteRecord for VersionedPath {
     fn read(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
-        let (path, version) = (from.path()?.to_owned(), from.int()?);
+        let (path, version) = (from.path()?.into_owned(), from.int()?);
         Ok(Self { path, version })
     }
 
@@ -48,7 +48,7 @@ impl JuteRecord for VersionedPath {
 impl JuteRecord for SetDataRequest {
     fn read(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
         Ok(Self {
-            path: from.path()?.to_owned(),
+            path: from.path()?.into_owned(),
             data: from.nullable_buffer()?.map(<[u8]>::to_vec),
             version: from.int()?,
         })
@@ -64,7 +64,7 @@ impl JuteRecord for SetDataRequest {
 impl JuteRecord for SetAclRequest {
     fn read(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
         Ok(Self {
-            path: from.path()?.to_owned(),
+            path: from.path()?.into_owned(),
             acl: from.vector(AclEntry::read)?,
             acl_version: from.int()?,
         })

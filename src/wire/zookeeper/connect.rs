@@ -48,6 +48,22 @@ pub struct ConnectResponse {
     pub read_only: Option<bool>,
 }
 
+impl ConnectResponse {
+    /// The bytes of a session's password.
+    pub const PASSWORD_BYTES: usize = 16;
+
+    /// The answer to a client whose session is over, unknown, or another's: no timeout, no session and an empty password.
+    pub fn refusal(request: &ConnectRequest) -> Self {
+        Self {
+            version: 0,
+            timeout_ms: 0,
+            session: 0,
+            password: Secret(vec![0; Self::PASSWORD_BYTES]),
+            read_only: request.read_only.map(|_| false),
+        }
+    }
+}
+
 /// The last field, which may be missing: before ZooKeeper 3.4 there were no read-only servers.
 fn read_only(from: &mut JuteReader<'_>) -> Result<Option<bool>, Malformed> {
     if from.rest().is_empty() {

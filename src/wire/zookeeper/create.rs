@@ -54,7 +54,7 @@ pub struct CreatedReply {
 impl JuteRecord for CreateRequest {
     fn read(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
         Ok(Self {
-            path: from.path()?.to_owned(),
+            path: from.path()?.into_owned(),
             data: from.nullable_buffer()?.map(<[u8]>::to_vec),
             acl: from.vector(AclEntry::read)?,
             flags: from.int()?,
@@ -83,7 +83,7 @@ impl JuteRecord for CreateTtlRequest {
 
 impl JuteRecord for CreatedReply {
     fn read(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
-        let (path, stat) = (from.path()?.to_owned(), Stat::read(from)?);
+        let (path, stat) = (from.path()?.into_owned(), Stat::read(from)?);
         Ok(Self { path, stat })
     }
 

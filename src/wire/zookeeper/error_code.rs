@@ -128,6 +128,18 @@ impl ErrorCode {
     }
 }
 
+impl ErrorCode {
+    /// The number of the error.
+    pub fn number(self) -> i32 {
+        let known = NAMES.iter().find(|(_, code, _)| *code == self);
+        match (self, known) {
+            (Self::Other(number), _) => number,
+            (_, Some((number, ..))) => *number,
+            (_, None) => -1,
+        }
+    }
+}
+
 impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self, NAMES.iter().find(|(_, code, _)| code == self)) {

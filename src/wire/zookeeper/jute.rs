@@ -1,5 +1,7 @@
 //! Jute, the serialization: numbers in network order, bytes and text with a length prefix, which is -1 for null.
 
+use std::borrow::Cow;
+
 /// Why bytes do not decode to a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
@@ -12,7 +14,7 @@ pub enum Malformed {
     /// Text is not UTF-8.
     #[error("text is not UTF-8")]
     Text,
-    /// A path is null.
+    /// A path or a list of paths is null.
     #[error("a path is null")]
     Null,
     /// An operation that no multi contains.
@@ -44,9 +46,9 @@ pub trait JuteRecord: Sized {
         Ok(record)
     }
 
-    /// Decodes a record as a server does: it ignores the bytes after it.
+    /// Decodes a record as a server does: see [`JuteReader::lenient`]. The bytes after the record are ignored.
     fn parse_leniently(bytes: &[u8]) -> Result<Self, Malformed> {
-        Self::read(&mut JuteReader::new(bytes))
+        Self::read(&mut JuteReader::lenient(bytes))
     }
 }
 
@@ -54,12 +56,25 @@ pub trait JuteRecord: Sized {
 #[derive(Clone, Copy, Debug)]
 pub struct JuteReader<'a> {
     rest: &'a [u8],
+    is_lenient: bool,
 }
 
 impl<'a> JuteReader<'a> {
-    /// A reader of these bytes.
+    /// A reader of these bytes that refuses all that no client or server of Java's makes.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
+        Self {
+            rest: bytes,
+            is_lenient: false,
+        }
+    }
+
+    /// A reader that takes what the server takes: in text, bytes that are not UTF-8 become U+FFFD, which no path may
+    /// contain, and a vector of a negative length is empty.
+    pub fn lenient(bytes: &'a [u8]) -> Self {
+        Self {
+            rest: bytes,
+            is_lenient: true,
+        }
     }
 
     /// The bytes not read yet.
@@ -126,24 +141,49 @@ impl<'a> JuteReader<'a> {
         Ok(self.nullable_buffer()?.unwrap_or_default())
     }
 
+    /// Text; `None` for null.
+    pub fn nullable_text(&mut self) -> Result<Option<Cow<'a, str>>, Malformed> {
+        let Some(bytes) = self.nullable_buffer()? else {
+            return Ok(None);
+        };
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(Some(Cow::Borrowed(text))),
+            Err(_) if self.is_lenient => Ok(Some(String::from_utf8_lossy(bytes))),
+            Err(_) => Err(Malformed::Text),
+        }
+    }
+
     /// The path of a node, which is not null; an empty one is the root's for some operations.
-    pub fn path(&mut self) -> Result<&'a str, Malformed> {
-        let bytes = self.nullable_buffer()?.ok_or(Malformed::Null)?;
-        std::str::from_utf8(bytes).map_err(|_| Malformed::Text)
+    pub fn path(&mut self) -> Result<Cow<'a, str>, Malformed> {
+        self.nullable_text()?.ok_or(Malformed::Null)
     }
 
     /// Text; null is read as empty.
-    pub fn text(&mut self) -> Result<&'a str, Malformed> {
-        std::str::from_utf8(self.buffer()?).map_err(|_| Malformed::Text)
+    pub fn text(&mut self) -> Result<Cow<'a, str>, Malformed> {
+        Ok(self.nullable_text()?.unwrap_or_default())
     }
 
-    /// A vector; null is read as empty. No memory is reserved for items whose bytes are missing.
-    pub fn vector<T>(
+    /// A vector; `None` for null. No memory is reserved for items whose bytes are missing.
+    pub fn nullable_vector<T>(
         &mut self,
         mut one: impl FnMut(&mut Self) -> Result<T, Malformed>,
+    ) -> Result<Option<Vec<T>>, Malformed> {
+        let count = match self.length() {
+            Ok(Some(count)) => count,
+            Ok(None) => return Ok(None),
+            Err(Malformed::Length) if self.is_lenient => 0,
+            Err(why) => return Err(why),
+        };
+        let all: Result<_, _> = (0..count).map(|_| one(self)).collect();
+        all.map(Some)
+    }
+
+    /// A vector; null is read as empty.
+    pub fn vector<T>(
+        &mut self,
+        one: impl FnMut(&mut Self) -> Result<T, Malformed>,
     ) -> Result<Vec<T>, Malformed> {
-        let count = self.length()?.unwrap_or(0);
-        (0..count).map(|_| one(self)).collect()
+        Ok(self.nullable_vector(one)?.unwrap_or_default())
     }
 }
 
@@ -236,6 +276,29 @@ impl JuteWriter {
         self.length(all.len());
         for value in all {
             one(self, value);
+        }
+    }
+
+    /// A vector of items that are counted as they are written.
+    pub fn sequence<T>(
+        &mut self,
+        all: impl IntoIterator<Item = T>,
+        mut one: impl FnMut(&mut Self, T),
+    ) {
+        let place = self.bytes.len();
+        self.int(0);
+        let mut count: usize = 0;
+        for value in all {
+            one(self, value);
+            count = count.saturating_add(1);
+        }
+        let counted = self.bytes.get_mut(place..);
+        match (
+            i32::try_from(count),
+            counted.and_then(|bytes| bytes.first_chunk_mut()),
+        ) {
+            (Ok(count), Some(place)) => *place = count.to_be_bytes(),
+            _ => self.too_long = true,
         }
     }
 

@@ -1,10 +1,27 @@
-//! `ChildNames`, `EphemeralPaths`, `Identities`, `NodeCount`: replies that list or count.
+//! `ChildNames`, `EphemeralPrefix`, `EphemeralPaths`, `Identities`, `NodeCount`: records of operations that list or count.
+
+use std::borrow::Cow;
 
 use super::{JuteReader, JuteRecord, JuteWriter, Malformed};
 
 /// The names of a node's children, in no order: the reply to `GetChildren`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChildNames(pub Vec<String>);
+
+/// What the paths of `GetEphemerals` begin with, as text; null is all of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EphemeralPrefix(pub Option<String>);
+
+impl EphemeralPrefix {
+    /// Whether a path is asked for. The prefix is of the text and not of the tree: `/a` is one of `/ab`; null, spaces and `/`
+    /// are of every path.
+    pub fn matches(&self, path: &str) -> bool {
+        match self.0.as_deref() {
+            None => true,
+            Some(prefix) => matches!(prefix.trim(), "" | "/") || path.starts_with(prefix),
+        }
+    }
+}
 
 /// The paths of a session's ephemeral nodes: the reply to `GetEphemerals`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,7 +36,7 @@ pub struct NodeCount(pub i32);
 pub struct Identities(pub Vec<(String, String)>);
 
 fn read_texts(from: &mut JuteReader<'_>) -> Result<Vec<String>, Malformed> {
-    from.vector(|from| from.text().map(str::to_owned))
+    from.vector(|from| from.text().map(Cow::into_owned))
 }
 
 impl JuteRecord for ChildNames {
@@ -29,6 +46,16 @@ impl JuteRecord for ChildNames {
 
     fn write(&self, to: &mut JuteWriter) {
         to.vector(&self.0, |to, name| to.text(name));
+    }
+}
+
+impl JuteRecord for EphemeralPrefix {
+    fn read(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
+        Ok(Self(from.nullable_text()?.map(Cow::into_owned)))
+    }
+
+    fn write(&self, to: &mut JuteWriter) {
+        to.nullable_buffer(self.0.as_deref().map(str::as_bytes));
     }
 }
 
@@ -55,7 +82,7 @@ impl JuteRecord for NodeCount {
 impl JuteRecord for Identities {
     fn read(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
         let one =
-            |from: &mut JuteReader<'_>| Ok((from.text()?.to_owned(), from.text()?.to_owned()));
+            |from: &mut JuteReader<'_>| Ok((from.text()?.into_owned(), from.text()?.into_owned()));
         from.vector(one).map(Self)
     }
 

@@ -15,6 +15,8 @@ mod multi;
 mod multi_header;
 mod op_code;
 mod records;
+mod reply;
+mod request;
 mod stat;
 #[cfg(test)]
 mod tests;
@@ -26,13 +28,15 @@ pub use create::{CreateRequest, CreateTtlRequest, CreatedReply, create_flags};
 pub use error_code::ErrorCode;
 pub use frame::{BadLength, take_frame};
 pub use jute::{JuteReader, JuteRecord, JuteWriter, Malformed, TooLong, append_frame};
-pub use lists::{ChildNames, EphemeralPaths, Identities, NodeCount};
+pub use lists::{ChildNames, EphemeralPaths, EphemeralPrefix, Identities, NodeCount};
 pub use multi::{MultiOperation, MultiReply, MultiRequest, MultiResult};
 pub use op_code::{OpCode, xid};
 pub use records::{
     AclEntry, AclReply, AuthPacket, ChildrenReply, DataReply, NodePath, ReplyHeader, RequestHeader,
     WatchablePath,
 };
+pub use reply::{append_error, append_event, append_ping, append_reply};
+pub use request::{ClientRequest, LONGEST_REQUEST, decode_request};
 pub use stat::Stat;
 pub use watches::{
     AddWatchRequest, ErrorReply, PERSISTENT, PERSISTENT_RECURSIVE, SetWatches2Request,

@@ -1,10 +1,12 @@
 //! `MultiRequest`: several operations in one request, and their results.
 
+use std::cmp::Ordering;
+
 use super::multi_header::{MultiHeader, read_items, write_end};
 use super::{
-    ChildNames, CreateRequest, CreateTtlRequest, CreatedReply, DataReply, ErrorReply, JuteReader,
-    JuteRecord, JuteWriter, Malformed, NodePath, OpCode, SetDataRequest, Stat, VersionedPath,
-    WatchablePath,
+    ChildNames, CreateRequest, CreateTtlRequest, CreatedReply, DataReply, ErrorCode, ErrorReply,
+    JuteReader, JuteRecord, JuteWriter, Malformed, NodePath, OpCode, SetDataRequest, Stat,
+    VersionedPath, WatchablePath, create_flags,
 };
 
 const CREATE: i32 = OpCode::Create.number();
@@ -106,6 +108,40 @@ impl MultiOperation {
     }
 }
 
+impl MultiRequest {
+    /// Decodes the request of `Multi` as the server does: with a read among its operations, or a create whose flags are
+    /// not those of its operation's, there is no request at all, and none of its operations has an error of its own.
+    pub(super) fn read_changes(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
+        let request = Self::read(from)?;
+        let is_change = |one: &MultiOperation| match one {
+            MultiOperation::Create(node)
+            | MultiOperation::Create2(node)
+            | MultiOperation::CreateContainer(node) => {
+                (create_flags::PERSISTENT..=create_flags::CONTAINER).contains(&node.flags)
+            }
+            MultiOperation::CreateTtl(_)
+            | MultiOperation::Delete(_)
+            | MultiOperation::SetData(_)
+            | MultiOperation::Check(_) => true,
+            MultiOperation::GetData(_) | MultiOperation::GetChildren(_) => false,
+        };
+        Self::only(request, is_change)
+    }
+
+    /// Decodes the request of `MultiRead` as the server does: with a change among its operations there is no request.
+    pub(super) fn read_reads(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
+        Self::only(Self::read(from)?, MultiOperation::is_read)
+    }
+
+    fn only(request: Self, belongs: impl Fn(&MultiOperation) -> bool) -> Result<Self, Malformed> {
+        if request.0.iter().all(belongs) {
+            Ok(request)
+        } else {
+            Err(Malformed::Operation)
+        }
+    }
+}
+
 impl JuteRecord for MultiRequest {
     fn read(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
         let operations = read_items(from, |header, from| MultiOperation::read(header.kind, from))?;
@@ -162,6 +198,24 @@ impl MultiResult {
             GET_CHILDREN => Self::Children(ChildNames::read(from)?.0),
             _ => return Err(Malformed::Operation),
         })
+    }
+}
+
+impl MultiReply {
+    /// The reply to a `Multi` of so many operations, of which that at `failed` was the first to fail: those before it have
+    /// error 0, those after it `RuntimeInconsistency`. The reply's own header has no error.
+    pub fn of_failure(operations: usize, failed: usize, error: ErrorCode) -> Self {
+        let result = |at: usize| match at.cmp(&failed) {
+            Ordering::Less => 0,
+            Ordering::Equal => error.number(),
+            Ordering::Greater => ErrorCode::RuntimeInconsistency.number(),
+        };
+        Self(
+            (0..operations)
+                .map(result)
+                .map(MultiResult::Failed)
+                .collect(),
+        )
     }
 }
 

@@ -1,5 +1,7 @@
 //! The records of requests and replies, except those of the handshake.
 
+use std::borrow::Cow;
+
 use super::{JuteReader, JuteRecord, JuteWriter, Malformed, Secret, Stat};
 
 /// The header of a request.
@@ -22,8 +24,7 @@ pub struct ReplyHeader {
     pub error: i32,
 }
 
-/// A node's path: the request of `Sync`, `GetAcl`, `GetEphemerals` and `GetAllChildrenNumber`, and the reply to `Sync` and
-/// `Create`.
+/// A node's path: the request of `Sync`, `GetAcl` and `GetAllChildrenNumber`, and the reply to `Sync` and `Create`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodePath(pub String);
 
@@ -43,8 +44,8 @@ pub struct AuthPacket {
     pub kind: i32,
     /// The scheme: `digest` for a name and a password.
     pub scheme: String,
-    /// The credentials: `NAME:PASSWORD`.
-    pub credentials: Secret,
+    /// The credentials: `NAME:PASSWORD`; null is no empty pair.
+    pub credentials: Option<Secret>,
 }
 
 /// The reply to `GetData`.
@@ -121,7 +122,7 @@ impl JuteRecord for () {
 
 impl JuteRecord for NodePath {
     fn read(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
-        Ok(Self(from.path()?.to_owned()))
+        Ok(Self(from.path()?.into_owned()))
     }
 
     fn write(&self, to: &mut JuteWriter) {
@@ -131,7 +132,7 @@ impl JuteRecord for NodePath {
 
 impl JuteRecord for WatchablePath {
     fn read(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
-        let (path, watch) = (from.path()?.to_owned(), from.bool()?);
+        let (path, watch) = (from.path()?.into_owned(), from.bool()?);
         Ok(Self { path, watch })
     }
 
@@ -145,15 +146,15 @@ impl JuteRecord for AuthPacket {
     fn read(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
         Ok(Self {
             kind: from.int()?,
-            scheme: from.text()?.to_owned(),
-            credentials: Secret(from.buffer()?.to_vec()),
+            scheme: from.text()?.into_owned(),
+            credentials: from.nullable_buffer()?.map(|bytes| Secret(bytes.to_vec())),
         })
     }
 
     fn write(&self, to: &mut JuteWriter) {
         to.int(self.kind);
         to.text(&self.scheme);
-        to.buffer(&self.credentials.0);
+        to.nullable_buffer(self.credentials.as_ref().map(|secret| secret.0.as_slice()));
     }
 }
 
@@ -174,7 +175,7 @@ impl JuteRecord for DataReply {
 
 impl JuteRecord for ChildrenReply {
     fn read(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
-        let names = from.vector(|from| from.text().map(str::to_owned))?;
+        let names = from.vector(|from| from.text().map(Cow::into_owned))?;
         let stat = Stat::read(from)?;
         Ok(Self { names, stat })
     }
@@ -189,8 +190,8 @@ impl JuteRecord for AclEntry {
     fn read(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
         Ok(Self {
             permissions: from.int()?,
-            scheme: from.text()?.to_owned(),
-            id: from.text()?.to_owned(),
+            scheme: from.text()?.into_owned(),
+            id: from.text()?.into_owned(),
         })
     }
 

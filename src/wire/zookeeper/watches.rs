@@ -1,5 +1,7 @@
 //! `WatcherEvent`, and the records of operations that set and remove watches.
 
+use std::borrow::Cow;
+
 use super::{JuteReader, JuteRecord, JuteWriter, Malformed};
 
 /// An event of a watch: the record of a frame whose xid is [`xid::EVENT`](super::xid::EVENT).
@@ -76,8 +78,10 @@ pub struct SetWatches2Request {
     pub recursive: Vec<String>,
 }
 
+/// A list of paths; a null one is refused, as a null path is.
 fn read_paths(from: &mut JuteReader<'_>) -> Result<Vec<String>, Malformed> {
-    from.vector(|from| from.path().map(str::to_owned))
+    let paths = from.nullable_vector(|from| from.path().map(Cow::into_owned))?;
+    paths.ok_or(Malformed::Null)
 }
 
 fn write_paths(to: &mut JuteWriter, paths: &[String]) {
@@ -89,20 +93,27 @@ impl JuteRecord for WatcherEvent {
         Ok(Self {
             kind: from.int()?,
             state: from.int()?,
-            path: from.text()?.to_owned(),
+            path: from.text()?.into_owned(),
         })
     }
 
     fn write(&self, to: &mut JuteWriter) {
-        to.int(self.kind);
-        to.int(self.state);
-        to.text(&self.path);
+        Self::write_parts(to, self.kind, self.state, &self.path);
+    }
+}
+
+impl WatcherEvent {
+    /// Encodes an event whose path is somebody else's.
+    pub(super) fn write_parts(to: &mut JuteWriter, kind: i32, state: i32, path: &str) {
+        to.int(kind);
+        to.int(state);
+        to.text(path);
     }
 }
 
 impl JuteRecord for AddWatchRequest {
     fn read(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
-        let (path, mode) = (from.path()?.to_owned(), from.int()?);
+        let (path, mode) = (from.path()?.into_owned(), from.int()?);
         Ok(Self { path, mode })
     }
 
@@ -114,7 +125,7 @@ impl JuteRecord for AddWatchRequest {
 
 impl JuteRecord for WatcherPath {
     fn read(from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
-        let (path, kind) = (from.path()?.to_owned(), from.int()?);
+        let (path, kind) = (from.path()?.into_owned(), from.int()?);
         Ok(Self { path, kind })
     }
 

@@ -44,7 +44,7 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
         let packet = AuthPacket {
             kind: 0,
             scheme: scheme.clone(),
-            credentials: credentials.clone(),
+            credentials: Some(credentials.clone()),
         };
         authenticate(&mut stream, &mut input, &packet).await?;
     }

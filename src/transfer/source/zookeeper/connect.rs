@@ -83,7 +83,9 @@ async fn authenticate(
     let packet = AuthPacket {
         kind: 0,
         scheme: "digest".to_owned(),
-        credentials: Secret(format!("{user}:{}", read_password(password)?).into_bytes()),
+        credentials: Some(Secret(
+            format!("{user}:{}", read_password(password)?).into_bytes(),
+        )),
     };
     let (answer, _zxid) = session.request::<()>(OpCode::Auth, &packet).await?;
     answer.map_err(|code| {

@@ -214,7 +214,7 @@ impl Nodes {
     fn answer(&self, zxid: i64, request: &[u8]) -> Option<Vec<u8>> {
         let header = RequestHeader::parse(&request[..8]).unwrap();
         let mut rest = crate::wire::zookeeper::JuteReader::new(&request[8..]);
-        let path = rest.text().unwrap_or_default().to_owned();
+        let path = rest.text().unwrap_or_default().into_owned();
         let Some((data, stat)) = self.0.get(&*path) else {
             return Some(reply(header.xid, zxid, -101, &()));
         };

@@ -208,7 +208,7 @@ fn multis_equal_those_of_zookeeper() {
             END
         ])
     );
-    let failed = MultiReply([0, -103, -2].map(MultiResult::Failed).to_vec());
+    let failed = MultiReply::of_failure(3, 1, ErrorCode::BadVersion);
     assert_eq!(
         written(&failed),
         frame(&[

@@ -7,7 +7,10 @@ use proptest::prelude::*;
 use super::*;
 
 mod frames;
+mod fuzz;
+mod requests;
 mod round_trips;
+mod traffic;
 
 fn stat() -> impl Strategy<Value = Stat> {
     let longs = any::<[i64; 6]>();
@@ -87,8 +90,9 @@ proptest! {
         assert_round_trip(&NodePath(text.clone()), 0);
         assert_round_trip(&WatchablePath { path: text.clone(), watch }, 0);
         assert_round_trip(&stat, 0);
-        let credentials = Secret(data.clone());
-        assert_round_trip(&AuthPacket { kind: xid, scheme: text.clone(), credentials }, 0);
+        for credentials in [None, Some(Secret(data.clone()))] {
+            assert_round_trip(&AuthPacket { kind: xid, scheme: text.clone(), credentials }, 0);
+        }
         assert_round_trip(&DataReply { data: Some(data), stat }, 0);
         assert_round_trip(&DataReply { data: None, stat }, 0);
         assert_round_trip(&ChildrenReply { names, stat }, 0);

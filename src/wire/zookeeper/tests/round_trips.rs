@@ -98,6 +98,8 @@ proptest! {
         assert_round_trip(&NodeCount(number), 0);
         assert_round_trip(&ChildNames(data.clone()), 0);
         assert_round_trip(&EphemeralPaths(exist.clone()), 0);
+        assert_round_trip(&EphemeralPrefix(None), 0);
+        assert_round_trip(&EphemeralPrefix(Some(path.clone())), 0);
         assert_round_trip(&Identities(vec![(path.clone(), path)]), 0);
         let once = SetWatchesRequest {
             relative_zxid, data: data.clone(), exist: exist.clone(), child: data.clone(),

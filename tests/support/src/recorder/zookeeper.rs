@@ -125,7 +125,7 @@ impl ZooKeeperTap {
         let mut record = self.record(method);
         let mut sent = body.to_vec();
         if matches!(header.op, 1..=5 | 9 | 12) {
-            from.text()?.clone_into(&mut record.target);
+            record.target = from.text()?.into_owned();
             let rest = from.rest();
             match header.op {
                 1 => {
@@ -167,7 +167,7 @@ impl ZooKeeperTap {
         if header.xid == xid::EVENT {
             let (kind, _state) = (usize::try_from(from.int()?).unwrap_or(0), from.int()?);
             let record = Record {
-                target: from.text()?.to_owned(),
+                target: from.text()?.into_owned(),
                 body: Some(EVENTS[kind].to_owned()),
                 ..self.record("event")
             };

@@ -72,7 +72,7 @@ async fn an_identity_is_proved_before_the_first_request() {
             let header = RequestHeader::read(&mut from).unwrap();
             assert_eq!((header.xid, header.op), (xid::AUTH, 100));
             let packet = AuthPacket::read(&mut from).unwrap();
-            assert_eq!(packet.credentials, Secret(b"me:secret".to_vec()));
+            assert_eq!(packet.credentials, Some(Secret(b"me:secret".to_vec())));
             server.send(&reply(xid::AUTH, error, &())).await;
         });
         let failure = opened.await.err().map(|failure| failure.to_string());

@@ -1,0 +1,175 @@
+//! The check of an access list that a client sets, and the list that is kept of it.
+
+use std::collections::HashSet;
+
+use super::digest;
+use super::identities::ConnectionIdentities;
+use super::ip_range::IpRange;
+use super::item::AclItem;
+use crate::wire::zookeeper::{AclEntry, LONGEST_REQUEST};
+
+/// An access list that no node can have: `InvalidAcl`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an invalid access list")]
+pub(crate) struct InvalidAcl;
+
+/// The list that a node is given when a client sends this one. Entries that were sent twice are kept once; the scheme `auth`
+/// becomes an entry for each digest of the connection, in place of that one, whatever its id.
+///
+/// # Errors
+///
+/// For a list without entries, an entry whose scheme is unknown or whose id the scheme does not have, `auth` of a connection
+/// without digests, and a list that `auth` makes longer than a request.
+pub(crate) fn expand(
+    list: &[AclEntry],
+    identities: &ConnectionIdentities,
+) -> Result<Vec<AclEntry>, InvalidAcl> {
+    let (mut seen, mut kept) = (HashSet::new(), Vec::new());
+    let mut bytes: usize = 0;
+    for item in list.iter().map(AclItem::from) {
+        if !seen.insert(item) {
+            continue;
+        }
+        if item.scheme == "auth" {
+            if identities.digests().is_empty() {
+                return Err(InvalidAcl);
+            }
+            for digest in identities.digests() {
+                bytes = bytes.saturating_add(digest.len());
+                if bytes > LONGEST_REQUEST {
+                    return Err(InvalidAcl);
+                }
+                let (scheme, id) = ("digest", digest.as_str());
+                kept.push(AclItem { scheme, id, ..item }.to_entry());
+            }
+        } else if is_valid(item) {
+            kept.push(item.to_entry());
+        } else {
+            return Err(InvalidAcl);
+        }
+    }
+    if kept.is_empty() {
+        return Err(InvalidAcl);
+    }
+    Ok(kept)
+}
+
+fn is_valid(item: AclItem<'_>) -> bool {
+    match item.scheme {
+        "world" => item.is_world(),
+        "digest" => digest::is_valid(item.id),
+        "ip" => IpRange::parse(item.id).is_some(),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(permissions: i32, scheme: &str, id: &str) -> AclEntry {
+        AclEntry {
+            permissions,
+            scheme: scheme.to_owned(),
+            id: id.to_owned(),
+        }
+    }
+
+    fn caller(credentials: &[&str]) -> ConnectionIdentities {
+        let mut own = ConnectionIdentities::new("10.1.2.3".parse().unwrap());
+        for one in credentials {
+            own.authenticate("digest", Some(one.as_bytes()), None)
+                .unwrap();
+        }
+        own
+    }
+
+    #[test]
+    fn lists_are_refused_that_zookeeper_refuses() {
+        let own = caller(&[]);
+        assert_eq!(expand(&[], &own), Err(InvalidAcl));
+        for (scheme, id) in [
+            ("world", "x"),
+            ("world", ""),
+            ("auth", ""),
+            ("digest", "a"),
+            ("digest", "a:b:c"),
+            ("ip", "1.2.3"),
+            ("ip", "1.2.3.4/33"),
+            ("super", ""),
+            ("sasl", "u"),
+            ("x509", "CN=a"),
+            ("host", "x"),
+            ("", ""),
+            ("World", "anyone"),
+        ] {
+            let open = entry(31, "world", "anyone");
+            for list in [
+                vec![entry(31, scheme, id)],
+                vec![open, entry(31, scheme, id)],
+            ] {
+                assert_eq!(expand(&list, &own), Err(InvalidAcl), "{list:?}");
+            }
+        }
+        for (scheme, id) in [
+            ("world", "anyone"),
+            ("digest", "a:b"),
+            ("ip", "1.2.3.4/8"),
+            ("ip", "::1"),
+        ] {
+            // All 32 bits are kept.
+            for bits in [0, 1, 31, 32, -1] {
+                let list = vec![entry(bits, scheme, id)];
+                assert_eq!(expand(&list, &own), Ok(list));
+            }
+        }
+    }
+
+    #[test]
+    fn duplicates_are_dropped_and_the_rest_stays_in_place() {
+        let world = || entry(31, "world", "anyone");
+        let digest = || entry(1, "digest", "a:b");
+        let sent = [
+            world(),
+            digest(),
+            world(),
+            entry(1, "world", "anyone"),
+            digest(),
+        ];
+        let kept = vec![world(), digest(), entry(1, "world", "anyone")];
+        assert_eq!(expand(&sent, &caller(&[])), Ok(kept));
+    }
+
+    #[test]
+    fn auth_becomes_the_digests_of_the_connection() {
+        let own = caller(&["me:secret", "b:c"]);
+        let [me, b] = own.digests() else { panic!() };
+        let sent = [
+            entry(1, "auth", "x"),
+            entry(31, "world", "anyone"),
+            entry(2, "auth", ""),
+        ];
+        let kept = vec![
+            entry(1, "digest", me),
+            entry(1, "digest", b),
+            entry(31, "world", "anyone"),
+            entry(2, "digest", me),
+            entry(2, "digest", b),
+        ];
+        assert_eq!(expand(&sent, &own), Ok(kept));
+        // Only what was sent twice is dropped, not what becomes the same.
+        let one = caller(&["me:secret"]);
+        let twice = expand(&[entry(1, "auth", "x"), entry(1, "auth", "y")], &one);
+        assert_eq!(twice.unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_long_list_is_neither_compared_pair_by_pair_nor_multiplied() {
+        let all: Vec<AclEntry> = (0..80_000).map(|bits| entry(bits, "auth", "")).collect();
+        assert_eq!(expand(&all, &caller(&["me:secret"])), Err(InvalidAcl));
+        let all: Vec<AclEntry> = (0..80_000)
+            .map(|bits| entry(bits, "world", "anyone"))
+            .collect();
+        assert_eq!(expand(&all, &caller(&[])).unwrap().len(), 80_000);
+    }
+}

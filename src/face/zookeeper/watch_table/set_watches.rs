@@ -1,0 +1,69 @@
+//! `SetWatches`: the watches of an earlier connection, set again, and the events that it missed.
+
+use super::{WatchEventKind, WatchMode, WatchTable};
+use crate::wire::zookeeper::SetWatches2Request;
+
+/// What a client's watches of a node depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NodeZxids {
+    /// The zxid of the last change of its data: `Stat::modified`.
+    pub(crate) modified: i64,
+    /// The zxid of the last change of the names of its children: `Stat::children_modified`.
+    pub(crate) children_modified: i64,
+}
+
+/// An event that is sent at once. Its zxid is -1: which change it was is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MissedEvent {
+    /// What happened.
+    pub(crate) kind: WatchEventKind,
+    /// The node.
+    pub(crate) path: String,
+}
+
+impl WatchTable {
+    /// Sets watches again. Those whose node has changed since the client's last zxid fire at once instead: the events are
+    /// sent before the reply, in this order. `find` looks a path up that no node need have, the empty one being the root's.
+    pub(crate) fn set_again(
+        &mut self,
+        request: SetWatches2Request,
+        mut find: impl FnMut(&str) -> Option<NodeZxids>,
+    ) -> Vec<MissedEvent> {
+        let since = request.once.relative_zxid;
+        let mut missed = Vec::new();
+        let mut arm =
+            |path: String, mode: WatchMode, happened: Option<WatchEventKind>| match happened {
+                Some(kind) => missed.push(MissedEvent { kind, path }),
+                None => self.add(&path, mode),
+            };
+        for path in request.once.data {
+            let happened = match find(&path) {
+                None => Some(WatchEventKind::Deleted),
+                Some(node) if node.modified > since => Some(WatchEventKind::DataChanged),
+                Some(_) => None,
+            };
+            arm(path, WatchMode::Data, happened);
+        }
+        for path in request.once.exist {
+            let happened = find(&path).map(|_| WatchEventKind::Created);
+            arm(path, WatchMode::Data, happened);
+        }
+        for path in request.once.child {
+            let happened = match find(&path) {
+                None => Some(WatchEventKind::Deleted),
+                Some(node) if node.children_modified > since => {
+                    Some(WatchEventKind::ChildrenChanged)
+                }
+                Some(_) => None,
+            };
+            arm(path, WatchMode::Child, happened);
+        }
+        for path in request.persistent {
+            arm(path, WatchMode::Persistent, None);
+        }
+        for path in request.recursive {
+            arm(path, WatchMode::Recursive, None);
+        }
+        missed
+    }
+}
