@@ -9,7 +9,7 @@ use kubekv::space::{ChangeError, Committed, Draft, Keyspace, Lookup};
 use kubekv::store::CommitError;
 use tokio::task::JoinHandle;
 
-use super::held_store::HeldStore;
+use super::held_store::{HeldStore, finish, run};
 use super::{get, keeping_put, pass, put};
 
 type Done = Result<Committed<u64>, ChangeError<&'static str>>;
@@ -49,22 +49,6 @@ fn spawn(
         let decide = |draft: &mut Draft<'_>| decide(draft, key);
         space.commit(&Caller::System, decide).await
     })
-}
-
-/// Lets every task run until it waits for something.
-async fn run() {
-    for _ in 0..100 {
-        tokio::task::yield_now().await;
-    }
-}
-
-/// Makes everything accepted durable until the task ends.
-async fn finish<T>(store: &HeldStore, task: JoinHandle<T>) -> T {
-    while !task.is_finished() {
-        store.sync();
-        tokio::task::yield_now().await;
-    }
-    task.await.unwrap()
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use kubekv::store::{
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 /// A store in memory whose disk is in the hands of the test.
 #[derive(Clone, Debug, Default)]
@@ -191,4 +192,20 @@ impl Store for HeldStore {
     fn close(&self) -> BoxFuture<'_, ()> {
         self.0.memory.close()
     }
+}
+
+/// Lets every task run until it waits for something.
+pub(crate) async fn run() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Makes everything accepted durable until the task ends.
+pub(crate) async fn finish<T>(store: &HeldStore, task: JoinHandle<T>) -> T {
+    while !task.is_finished() {
+        store.sync();
+        tokio::task::yield_now().await;
+    }
+    task.await.unwrap()
 }

@@ -10,9 +10,8 @@ use kubekv::space::{Acquired, Admit, Denied, Draft, Keyspace, Lookup, Visibility
 use kubekv::store::MemoryStore;
 use prometheus_client::registry::Registry;
 use support::metrics::registered;
-use tokio::task::JoinHandle;
 
-use super::held_store::HeldStore;
+use super::held_store::{HeldStore, finish, run};
 use super::pass;
 
 /// An admission that allows so many writes at once.
@@ -165,14 +164,6 @@ async fn lock_delays_end_where_few_writes_are_admitted_at_once() {
     assert_eq!(registered(&registry, "space_ends_postponed_total"), 0);
 }
 
-async fn finish<T>(store: &HeldStore, task: JoinHandle<T>) -> T {
-    while !task.is_finished() {
-        store.sync();
-        tokio::task::yield_now().await;
-    }
-    task.await.unwrap()
-}
-
 /// The end of more than 256 locks is decided outside the critical section, on what is durable.
 #[tokio::test]
 async fn a_lock_that_is_not_durable_yet_ends_with_its_lease() {
@@ -188,9 +179,7 @@ async fn a_lock_that_is_not_durable_yet_ends_with_its_lease() {
     let of = space.clone();
     let ended =
         tokio::spawn(async move { of.end_lease(&Caller::System, &mut None::<()>, lease).await });
-    for _ in 0..100 {
-        tokio::task::yield_now().await;
-    }
+    run().await;
     assert_eq!(finish(&store, late).await, Acquired::Yes);
     assert!(finish(&store, ended).await.unwrap().reply);
     assert_eq!(held_by(&space, lease), 0);
