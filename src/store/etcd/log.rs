@@ -77,7 +77,7 @@ impl Log for EtcdLog {
     }
 
     fn compare(&self) -> BoxFuture<'_, Result<usize, LogError>> {
-        Box::pin(async move { Ok(differing_twice(|| compare::once(&self.0)).await?) })
+        Box::pin(differing_twice(|| compare::once(&self.0)))
     }
 
     fn cleanup_needed(&self) -> BoxFuture<'_, ()> {

@@ -105,10 +105,10 @@ impl Log for KubernetesLog {
     }
 
     fn compare(&self) -> BoxFuture<'_, Result<usize, LogError>> {
-        Box::pin(async move {
-            let count = differing_twice(|| compare::once(&self.0)).await;
-            count.map_err(|error| log_error(&error))
-        })
+        Box::pin(differing_twice(async || {
+            let found = compare::once(&self.0).await;
+            found.map_err(|error| log_error(&error))
+        }))
     }
 
     fn cleanup_needed(&self) -> BoxFuture<'_, ()> {

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
+use crate::store::shared::log::LogError;
+
 /// How often a list is read before it is given up.
 const ATTEMPTS: usize = 5;
 
@@ -24,11 +26,18 @@ where
 }
 
 /// Counts the entries that differ from a full list two times in a row: one that differs once may just have changed.
-pub(crate) async fn differing_twice<K, E, F>(once: impl Fn() -> F) -> Result<usize, E>
+///
+/// `once` finds the entries that differ, or `None` if the watch did not reach the list in time.
+pub(crate) async fn differing_twice<K, E, F>(once: impl Fn() -> F) -> Result<usize, LogError>
 where
     K: Ord + Debug,
-    F: Future<Output = Result<BTreeSet<K>, E>>,
+    E: Into<LogError>,
+    F: Future<Output = Result<Option<BTreeSet<K>>, E>>,
 {
+    let once = async || {
+        let found = once().await.map_err(Into::into)?;
+        found.ok_or_else(|| LogError::Unavailable("the watch lags behind a full list".to_owned()))
+    };
     let first = once().await?;
     if first.is_empty() {
         return Ok(0);

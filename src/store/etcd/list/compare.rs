@@ -11,16 +11,16 @@ use crate::store::etcd::prefix::Prefix;
 /// How long the watch may take to reach the list's revision: heartbeats follow it.
 const WATCH_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The keys that a full list has otherwise than the cache.
-pub(crate) async fn once(prefix: &Prefix) -> Result<BTreeSet<Key>, EtcdError> {
+/// The keys that a full list has otherwise than the cache; `None` if the watch does not reach the list's revision in time.
+pub(crate) async fn once(prefix: &Prefix) -> Result<Option<BTreeSet<Key>>, EtcdError> {
     let listed = prefix.list_now().await?;
     let revision = listed.revision;
     let (listed, _) = KeyCache::from_list(listed.cluster, revision, listed.keys);
     let is_reached = |cache: &KeyCache| cache.revision >= revision;
     if !prefix.cache.wait_until(WATCH_TIMEOUT, is_reached).await {
-        return Ok(BTreeSet::new());
+        return Ok(None);
     }
-    Ok(differing(&prefix.cache.lock(), &listed))
+    Ok(Some(differing(&prefix.cache.lock(), &listed)))
 }
 
 /// The keys whose values differ, and were not written after the list.

@@ -23,6 +23,17 @@ pub(crate) enum WatchEvent {
     Bookmark(u64),
 }
 
+#[cfg(test)]
+impl WatchEvent {
+    /// The version that it is of.
+    pub(crate) fn version(&self) -> u64 {
+        match self {
+            Self::Written(object) | Self::Deleted(object) => object.version,
+            Self::Bookmark(version) => *version,
+        }
+    }
+}
+
 impl ObjectCache {
     /// Applies an event; returns what it means for entries and leadership.
     pub(crate) fn apply(&mut self, event: WatchEvent) -> LogEvent {

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use super::load::listed;
 use crate::store::kubernetes::cache::object_cache::ObjectCache;
-use crate::store::kubernetes::cache::slot::CacheSlot;
+use crate::store::kubernetes::cache::slot::{CacheSlot, CachedObject, ObjectState};
 use crate::store::kubernetes::client::error::ApiError;
 use crate::store::kubernetes::namespace::Namespace;
 
 /// How long to wait until the watch has delivered the list's version: heartbeats follow it.
 const CATCH_UP: Duration = Duration::from_secs(60);
 
-/// The names of the entries that differ from a full list.
-pub(crate) async fn once(namespace: &Namespace) -> Result<BTreeSet<String>, ApiError> {
+/// The names of the entries that differ from a full list; `None` if the watch does not reach the list's version in time.
+pub(crate) async fn once(namespace: &Namespace) -> Result<Option<BTreeSet<String>>, ApiError> {
     let listed = listed(namespace).await?;
     let caught_up = |cached: &ObjectCache| cached.version >= listed.version;
     if !namespace
@@ -22,20 +22,26 @@ pub(crate) async fn once(namespace: &Namespace) -> Result<BTreeSet<String>, ApiE
         .wait_until(CATCH_UP, caught_up)
         .await
     {
-        return Ok(BTreeSet::new());
+        return Ok(None);
     }
-    Ok(differing(&namespace.cache.objects.lock(), &listed))
+    Ok(Some(differing(&namespace.cache.objects.lock(), &listed)))
 }
 
 /// The names whose entries differ, and have not changed after the list.
-fn differing(cached: &ObjectCache, listed: &ObjectCache) -> BTreeSet<String> {
+///
+/// A step of a transaction changes no entry, as its journal has done that, and neither does a stale write: such a write
+/// after the list does not hide a lost event.
+pub(super) fn differing(cached: &ObjectCache, listed: &ObjectCache) -> BTreeSet<String> {
     let revision =
         |slot: Option<&CacheSlot>| slot.and_then(CacheSlot::entry).map(|entry| entry.modified);
     let names = cached.slots.keys().chain(listed.slots.keys());
     let differs = |name: &&String| {
         let now = cached.slots.get(*name);
         let object = now.and_then(|slot| slot.object.as_ref());
-        let since = object.is_some_and(|object| object.version > listed.version)
+        let changes = |object: &CachedObject| {
+            object.state != ObjectState::Stale && object.revision(cached.offset) > listed.index()
+        };
+        let since = object.is_some_and(changes)
             || revision(now).is_some_and(|revision| revision.main > listed.index());
         !since && revision(now) != revision(listed.slots.get(*name))
     };

@@ -298,88 +298,10 @@ impl Follower {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    use bytes::Bytes;
+    use std::sync::atomic::Ordering;
 
     use super::*;
-    use crate::model::Key;
-    use crate::store::shared::election::leader_record::LeaderRecord;
-    use crate::store::shared::log::{LogStream, SendError};
-    use crate::store::{BoxFuture, Limits};
-
-    /// A log whose every watch ends as soon as it is open.
-    #[derive(Debug, Default)]
-    struct Broken {
-        /// The time that a watch takes to open.
-        takes: Duration,
-        /// The watches opened.
-        followed: AtomicU32,
-    }
-
-    struct Ended;
-
-    impl LogStream for Ended {
-        fn next(&mut self) -> BoxFuture<'_, Result<Vec<LogEvent>, LogError>> {
-            Box::pin(async { Err(LogError::Ended) })
-        }
-    }
-
-    fn unavailable<T: Send>() -> BoxFuture<'static, Result<T, SendError>> {
-        Box::pin(async { Err(SendError::Unavailable(String::new())) })
-    }
-
-    impl Log for Broken {
-        fn limits(&self) -> Limits {
-            Limits {
-                value_bytes: 0,
-                key_bytes: 0,
-                writes: 0,
-                commit_bytes: 0,
-            }
-        }
-
-        fn load(&self) -> BoxFuture<'_, Result<LogContents, LogError>> {
-            Box::pin(async { Ok(LogContents::default()) })
-        }
-
-        fn follow(&self) -> BoxFuture<'_, Result<Box<dyn LogStream>, LogError>> {
-            Box::pin(async {
-                tokio::time::sleep(self.takes).await;
-                self.followed.fetch_add(1, Ordering::Relaxed);
-                let stream: Box<dyn LogStream> = Box::new(Ended);
-                Ok(stream)
-            })
-        }
-
-        fn send(&self, _: WriteId, _: Proposal) -> BoxFuture<'_, Result<(), SendError>> {
-            unavailable()
-        }
-
-        fn send_leader(
-            &self,
-            _: LeaderRecord,
-            _: Option<u64>,
-        ) -> BoxFuture<'_, Result<(), SendError>> {
-            unavailable()
-        }
-
-        fn announce(&self, _: Key, _: Option<Bytes>) -> BoxFuture<'_, Result<(), SendError>> {
-            unavailable()
-        }
-
-        fn clean_up<'a>(&'a self, _: &'a WriteIds) -> BoxFuture<'a, Result<(), SendError>> {
-            unavailable()
-        }
-
-        fn compare(&self) -> BoxFuture<'_, Result<usize, LogError>> {
-            Box::pin(async { Ok(0) })
-        }
-
-        fn cleanup_needed(&self) -> BoxFuture<'_, ()> {
-            Box::pin(std::future::pending())
-        }
-    }
+    use crate::store::shared::watch_cache::broken_log::Broken;
 
     fn follow(log: &Arc<Broken>) -> (Arc<Follower>, JoinHandle<()>) {
         let log: Arc<dyn Log> = Arc::<Broken>::clone(log);

@@ -3,6 +3,8 @@
 //! [`follower`] lists and watches the log, [`cache`] holds the state, [`relist`] finds the changes between two full lists,
 //! and [`delivery_queue`] passes commits to the keyspace of the gateway that leads.
 
+#[cfg(test)]
+mod broken_log;
 mod cache;
 mod delivery_queue;
 pub(super) mod follower;
