@@ -11,7 +11,7 @@ use super::denied::Denied;
 use super::draft::Draft;
 use super::in_flight::InFlight;
 use super::keyspace::{ChangeError, Committed, Keyspace};
-use crate::model::{Caller, Commit, LeaseId};
+use crate::model::{Caller, Commit, LeaseId, LeaseProtocol};
 use crate::store::{AcceptedOutcome, CommitError, QueueRoom};
 
 /// The most locked entries that one commit of a lease's end changes: it is written again and again until all are, and
@@ -35,15 +35,16 @@ impl Keyspace {
         self.change(caller, Basis::Accepted, decide).await
     }
 
-    /// Ends a lease; says whether there was one. Where it locks more than the store changes at once, the rest follows by
+    /// Ends a lease of this protocol; says whether there was one. Where it locks more than the store changes at once, the rest follows by
     /// itself.
     pub async fn end_lease(
         &self,
         caller: &Caller,
+        protocol: LeaseProtocol,
         id: LeaseId,
     ) -> Result<Committed<bool>, ChangeError<Infallible>> {
         self.commit_in_parts(caller, Basis::Accepted, |draft, most| {
-            draft.end_lease_by(id, most)
+            draft.has_lease(protocol, id) && draft.end_lease_by(id, most)
         })
         .await
     }

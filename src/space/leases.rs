@@ -4,7 +4,7 @@ use super::deferred_release;
 use super::draft::Draft;
 use super::lock_delay;
 use super::visibility::{LeaseRight, Visibility};
-use crate::model::{Cause, Key, Lease, LeaseEnd, LeaseId, Record};
+use crate::model::{Cause, Key, Lease, LeaseEnd, LeaseId, LeaseProtocol, Record};
 
 /// What became of an attempt to lock an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,12 @@ impl Draft<'_> {
     pub fn lease(&self, id: LeaseId) -> Option<Lease> {
         self.any_lease(id)
             .filter(|lease| self.visibility().allows(&lease.owner, LeaseRight::See))
+    }
+
+    /// Whether there is a lease of this name and protocol.
+    pub(crate) fn has_lease(&self, protocol: LeaseProtocol, id: LeaseId) -> bool {
+        self.any_lease(id)
+            .is_some_and(|lease| lease.protocol == protocol)
     }
 
     fn any_lease(&self, id: LeaseId) -> Option<Lease> {
@@ -66,7 +72,7 @@ impl Draft<'_> {
 
     /// Locks an entry for a lease and lets `change` write it. Nothing is changed where the lock is refused.
     ///
-    /// A lease that has the lock already may go on changing the entry. As Consul's `?acquire=`.
+    /// A lease that has the lock already may go on changing the entry. As Consul's `?acquire=`: only its own sessions lock.
     pub fn acquire(
         &mut self,
         key: &Key,
@@ -74,7 +80,7 @@ impl Draft<'_> {
         change: impl FnOnce(&mut Record),
     ) -> Acquired {
         self.asks_for_lease(lease, LeaseRight::Lock);
-        if self.any_lease(lease).is_none() {
+        if !self.has_lease(LeaseProtocol::Consul, lease) {
             return Acquired::NoLease;
         }
         if self.is_delayed(key) {

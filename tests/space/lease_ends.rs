@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use kubekv::model::{Caller, Key, Lease, LeaseEnd, LeaseId, Write};
+use kubekv::model::{Caller, Key, Lease, LeaseEnd, LeaseId, LeaseProtocol, Write};
 use kubekv::space::{Acquired, Admit, Denied, Draft, Keyspace, Lookup, Visibility};
 use kubekv::store::MemoryStore;
 use prometheus_client::registry::Registry;
@@ -54,6 +54,7 @@ async fn holder(space: &Keyspace, on_end: LeaseEnd) -> LeaseId {
         lock_delay_ms: 5_000,
         labels: std::collections::BTreeMap::default(),
         owner: kubekv::model::Principal::Anonymous,
+        protocol: LeaseProtocol::Consul,
     };
     let put = |draft: &mut Draft<'_>| {
         draft.put_lease(&lease);
@@ -80,7 +81,10 @@ async fn lease_with_too_many_locks_ends_at_once_and_releases_them_later() {
         let few = Arc::new(Few(AtomicUsize::new(50)));
         let (space, _registry) = open(&few).await;
         let lease = holder(&space, on_end).await;
-        let ended = space.end_lease(&Caller::System, lease).await.unwrap();
+        let ended = space
+            .end_lease(&Caller::System, LeaseProtocol::Consul, lease)
+            .await
+            .unwrap();
         assert!(ended.reply);
         assert!(ended.commit.unwrap().changes.len() <= 50);
         assert!(space.read(&Caller::System).lease(lease).is_none());
@@ -132,7 +136,10 @@ async fn lock_delays_that_end_together_share_commits() {
     let few = Arc::new(Few(AtomicUsize::new(1_000)));
     let (space, registry) = open(&few).await;
     let lease = holder(&space, LeaseEnd::Release).await;
-    let ended = space.end_lease(&Caller::System, lease).await.unwrap();
+    let ended = space
+        .end_lease(&Caller::System, LeaseProtocol::Consul, lease)
+        .await
+        .unwrap();
     pass(Duration::from_secs(6)).await;
     let after = space.read(&Caller::System);
     assert_eq!(after.scan(&Key::system("delay/")).count(), 0);
@@ -146,7 +153,10 @@ async fn lock_delays_end_where_few_writes_are_admitted_at_once() {
     let few = Arc::new(Few(AtomicUsize::new(10)));
     let (space, registry) = open(&few).await;
     let lease = holder(&space, LeaseEnd::Release).await;
-    space.end_lease(&Caller::System, lease).await.unwrap();
+    space
+        .end_lease(&Caller::System, LeaseProtocol::Consul, lease)
+        .await
+        .unwrap();
     pass(Duration::from_secs(8)).await;
     let after = space.read(&Caller::System);
     assert_eq!(held_by(&space, lease), 0);

@@ -5,6 +5,7 @@ use crate::face::consul::commit_error;
 use crate::face::consul::reply::Reply;
 use crate::face::consul::request::ApiRequest;
 use crate::fairness::Cost;
+use crate::model::LeaseProtocol;
 
 /// Releases or deletes the entries that the session held, by its behavior. Answers `true`, whether or not there was a
 /// session.
@@ -20,7 +21,9 @@ pub(in crate::face::consul) async fn serve(request: &ApiRequest<'_>) -> Result<R
         .fairness
         .seat(request.flow, Cost::SMALL)
         .await?;
-    match request.face.space.end_lease(&request.caller, id).await {
+    let space = &request.face.space;
+    let ended = space.end_lease(&request.caller, LeaseProtocol::Consul, id);
+    match ended.await {
         Ok(_) => Ok(Reply::boolean(true)),
         Err(error) => Err(commit_error::reply(error, |never, _| match never {})),
     }
