@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 
 use super::freshness::Freshness;
 use super::history::History;
+use super::node_commit::CommitEffects;
 use super::snapshot::Snapshot;
 use super::timers::Timers;
 use super::watches::Watches;
@@ -100,24 +101,33 @@ impl Applier {
     fn take(&self, commits: Vec<Arc<Commit>>) {
         let mut snapshot = Snapshot::clone(&self.current.load());
         let mut delivered = Vec::with_capacity(commits.len());
+        let mut changed = Vec::with_capacity(commits.len());
         for commit in commits {
             let commit = with_before(&snapshot, commit);
-            snapshot.apply(&commit);
+            let effects = snapshot.apply(&commit);
+            // Most commits have none, for which nothing is allocated.
+            let effects = if effects.is_empty() {
+                Arc::default()
+            } else {
+                effects.into()
+            };
             self.remember_deletions(&mut snapshot, &commit);
-            delivered.push(commit);
+            delivered.push(Arc::clone(&commit));
+            changed.push(CommitEffects { commit, effects });
         }
         // What was made from the entries is stale before the view shows the change (see `Fresh`). History comes first: a
-        // reader that sees a revision in the view finds its commit. Timers come before the view, so that nothing refreshed
-        // is ended; but nothing is due before the view shows it. The view comes before the watches: a watcher that is woken
-        // reads at least what woke it. All come before the store answers: an answer is never ahead of its event.
+        // reader that sees a revision in the view finds its commit. Subscriptions have a commit in their queues before the
+        // view shows it, and take it only then: no change is seen before its event, nor the other way round. Timers come
+        // before the view, so that nothing refreshed is ended; but nothing is due before the view shows it. The view comes
+        // before the watches: a watcher that is woken reads at least what woke it. All come before the store answers: an
+        // answer is never ahead of its event.
         self.freshness.pass(&delivered);
         self.history.push(&delivered);
+        self.watches.announce(changed);
         let update = self.timers.follow(&delivered);
         self.current.store(Arc::new(snapshot));
         drop(update);
-        for commit in &delivered {
-            self.watches.deliver(commit);
-        }
+        self.watches.deliver();
     }
 }
 

@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 use std::ops::Bound;
 
+use super::directories::Directory;
 use super::prefix_map::common_length;
-use crate::model::{Key, Realm};
+use crate::model::{Entry, Key, LeaseId, Realm};
 
 /// A stretch of keys, in their order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -168,6 +169,28 @@ pub(crate) struct ReadWriteSet {
     entries: Vec<Key>,
     spans: Vec<(Span, SpanUse)>,
     writes: Vec<(Key, Effect)>,
+    /// Most decisions rest on nothing else.
+    rests_on: Option<Box<RestsOn>>,
+}
+
+/// What a decision rests on besides entries. It is not locked: who decides outside the critical section compares it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RestsOn {
+    /// Directories by path, as they were.
+    pub(crate) directories: Vec<(String, Directory)>,
+    /// Leases of which every lock and every entry was found.
+    pub(crate) ended: Vec<LeaseId>,
+}
+
+impl RestsOn {
+    /// Whether an entry that was written since belongs to a lease that is ended.
+    fn is_missing(&self, entry: Option<&Entry>) -> bool {
+        let Some(attrs) = entry.map(Entry::attrs) else {
+            return false;
+        };
+        let mut leases = attrs.lock.iter().chain(&attrs.bound);
+        leases.any(|lease| self.ended.contains(lease))
+    }
 }
 
 impl ReadWriteSet {
@@ -206,7 +229,25 @@ impl ReadWriteSet {
             entries,
             spans,
             writes,
+            rests_on: None,
         }
+    }
+
+    /// The same of a decision that rests on this, too.
+    pub(crate) fn resting_on(mut self, rests_on: RestsOn) -> Self {
+        self.rests_on = (rests_on != RestsOn::default()).then(|| Box::new(rests_on));
+        self
+    }
+
+    /// What the decision rests on besides entries.
+    pub(crate) fn rests_on(&self) -> Option<&RestsOn> {
+        self.rests_on.as_deref()
+    }
+
+    /// Whether an entry that was written since belongs to a lease that the decision ends.
+    pub(crate) fn lacks(&self, entry: Option<&Entry>) -> bool {
+        let rests_on = self.rests_on();
+        rests_on.is_some_and(|rests_on| rests_on.is_missing(entry))
     }
 
     /// The single entries that were read, in order, but for those that are written or lie in a span.

@@ -22,7 +22,7 @@ mod order;
 mod sequencer;
 pub mod shared;
 
-pub use contents::{Gap, RetentionFloors, StoreContents};
+pub use contents::{DirectoryCheckpoint, DirectoryRecord, Gap, RetentionFloors, StoreContents};
 pub(crate) use deletion_queue::DeletionQueue;
 pub use error::{CommitError, StoreError};
 pub use limits::Limits;
