@@ -288,8 +288,12 @@ impl Keyspace {
         &self.inner.applier.timers
     }
 
-    /// Lets the store drop history that is no longer wanted, where that has changed.
+    /// Hands the store a checkpoint of directories when it is time, and lets it drop history that is no longer wanted, where
+    /// that has changed.
     pub(crate) fn tidy(&self) {
+        if let Some(changes) = self.inner.applier.next_directories() {
+            self.inner.store.keep_directories(changes);
+        }
         let retention_floors = self.inner.applier.retention_floors();
         if std::mem::replace(&mut *self.inner.retention.lock(), retention_floors)
             != retention_floors

@@ -13,6 +13,7 @@ mod decision;
 mod deferred_release;
 mod denied;
 mod directories;
+mod directory_checkpoints;
 mod draft;
 mod ended_leases;
 mod expiry;

@@ -33,7 +33,7 @@ pub(crate) struct Snapshot {
     /// Which entries end with each lease.
     bound: OrdSet<(LeaseId, Key)>,
     /// The children of every node of the tree that has or had some.
-    directories: Directories,
+    pub(super) directories: Directories,
     /// When leases of each owner ended.
     pub(crate) ended_leases: EndedLeases,
     /// When a lease was last made, changed or ended.

@@ -39,6 +39,42 @@ pub struct DirectoryCheckpoint {
     pub directories: Vec<DirectoryRecord>,
 }
 
+/// What makes a checkpoint of the one before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DirectoryChanges {
+    /// The last commit that is counted.
+    pub revision: u64,
+    /// Whether these are all directories, rather than those that changed since the checkpoint before.
+    pub whole: bool,
+    /// By path, without counts where the node is gone or never had children.
+    pub directories: Vec<(Arc<str>, Option<DirectoryRecord>)>,
+}
+
+impl DirectoryChanges {
+    /// All directories of a checkpoint.
+    pub fn whole(checkpoint: &DirectoryCheckpoint) -> Self {
+        let records = checkpoint.directories.iter();
+        Self {
+            revision: checkpoint.revision,
+            whole: true,
+            directories: records
+                .map(|record| (Arc::clone(&record.path), Some(record.clone())))
+                .collect(),
+        }
+    }
+
+    /// Adds what came after.
+    pub fn extend(&mut self, later: Self) {
+        if later.whole {
+            *self = later;
+        } else {
+            self.revision = later.revision;
+            // Of two that name the same path the later one counts.
+            self.directories.extend(later.directories);
+        }
+    }
+}
+
 /// The counts of one node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirectoryRecord {

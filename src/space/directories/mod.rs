@@ -8,8 +8,8 @@ mod load;
 
 pub use count::{Directory, NodeFate};
 pub(crate) use count::{
-    DirectoryTable, NodeEffect, ORDINAL, came, follow, never_came, node_of, parent, stays_without,
-    went,
+    DirectoryTable, NodeEffect, ORDINAL, came, follow, is_made_anew, never_came, node_of, parent,
+    stays_without, went,
 };
 pub(crate) use load::{Directories, SetDirectory, load};
 
