@@ -94,6 +94,20 @@ pub enum LeaseEnd {
     Delete,
 }
 
+/// The protocol whose clients know a lease: no other protocol shows, renews or ends it, or locks with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LeaseProtocol {
+    /// A session of Consul.
+    #[default]
+    Consul,
+    /// A session of ZooKeeper.
+    ZooKeeper,
+    /// A lease of a protocol that a newer version speaks.
+    #[serde(other)]
+    Newer,
+}
+
 /// A lease as its record holds it.
 ///
 /// When it ends is not in here: a term begins again when a gateway begins to serve, and after each renewal, so that an
@@ -115,6 +129,13 @@ pub struct Lease {
     /// A gateway of an older version ignores the field. It never writes the record again, so the owner is not lost.
     #[serde(default, skip_serializing_if = "Principal::is_anonymous")]
     pub owner: Principal,
+    /// Whose it is. An older version takes any lease for a session without a node, which it does not show, but ends by name.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub protocol: LeaseProtocol,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Lease {
@@ -152,8 +173,16 @@ mod tests {
         let mut lease = Lease::read(old.as_bytes()).unwrap();
         assert_eq!(lease.owner, Principal::Anonymous);
         assert_eq!(serde_json::to_string(&lease).unwrap(), old);
+        assert_eq!(lease.protocol, LeaseProtocol::Consul);
         lease.owner = Principal::named("host-1");
+        lease.protocol = LeaseProtocol::ZooKeeper;
         let new = serde_json::to_vec(&lease).unwrap();
         assert_eq!(Lease::read(&new), Some(lease));
+        let unclosed = old.strip_suffix('}').unwrap();
+        let newer = format!(r#"{unclosed},"protocol":"etcd3"}}"#);
+        assert_eq!(
+            Lease::read(newer.as_bytes()).unwrap().protocol,
+            LeaseProtocol::Newer
+        );
     }
 }

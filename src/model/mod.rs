@@ -24,7 +24,7 @@ pub use entry::{Attrs, Deadline, DirMark, Entry, Mark, Record};
 pub use face_name::FaceName;
 pub use flow::Flow;
 pub use key::{Key, Realm};
-pub use lease::{Lease, LeaseEnd, LeaseId, ParseLeaseId};
+pub use lease::{Lease, LeaseEnd, LeaseId, LeaseProtocol, ParseLeaseId};
 pub use principal::Principal;
 pub use range::KeyRange;
 pub use revision::Revision;

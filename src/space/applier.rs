@@ -5,13 +5,15 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
+use super::directory_checkpoints::DirectoryCheckpoints;
 use super::freshness::Freshness;
 use super::history::History;
+use super::node_commit::CommitEffects;
 use super::snapshot::Snapshot;
 use super::timers::Timers;
 use super::watches::Watches;
 use crate::model::{Change, Commit};
-use crate::store::{CommitSink, DeletionQueue, RetentionFloors, StoreContents};
+use crate::store::{CommitSink, DeletionQueue, DirectoryChanges, RetentionFloors, StoreContents};
 
 /// Everything in memory that follows the store.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub(crate) struct Applier {
     pub(crate) timers: Timers,
     /// The deletions in the view, oldest first; some keys may have been written again.
     deleted: Mutex<DeletionQueue>,
+    /// What the store has of the directories; `None` where it keeps none.
+    directories: Mutex<Option<DirectoryCheckpoints>>,
     /// What was delivered before there was anything to add it to; `None` once there is. A store that others write to
     /// goes on while it is opened.
     early: Mutex<Option<Vec<Arc<Commit>>>>,
@@ -37,6 +41,7 @@ impl Applier {
             freshness: Arc::default(),
             timers: Timers::start(),
             deleted: Mutex::default(),
+            directories: Mutex::default(),
             early: Mutex::new(Some(Vec::new())),
         }
     }
@@ -44,6 +49,9 @@ impl Applier {
     /// Begins with what a store held.
     pub(crate) fn load(&self, contents: &StoreContents) {
         let snapshot = Snapshot::load(contents);
+        let saved = contents.directories.as_ref();
+        let saved = saved.map(|checkpoint| DirectoryCheckpoints::new(checkpoint.revision));
+        *self.directories.lock() = saved;
         *self.deleted.lock() = DeletionQueue::new(&contents.deletions);
         self.history.load(&contents.history, contents.history_floor);
         self.timers.load(&contents.entries);
@@ -63,10 +71,24 @@ impl Applier {
 
     /// What of the past is still wanted.
     pub(crate) fn retention_floors(&self) -> RetentionFloors {
+        let history_floor = self.history.floor();
+        let directories = self.directories.lock();
+        // Commits that are in no checkpoint are all that tells how many children ever were.
+        let counted = directories
+            .as_ref()
+            .map_or(u64::MAX, DirectoryCheckpoints::saved);
         RetentionFloors {
-            history_floor: self.history.floor(),
+            history_floor: history_floor.min(counted),
             deletions_floor: self.current.load().deletions_floor,
         }
+    }
+
+    /// The next checkpoint of directories for the store, when it is time for one.
+    pub(crate) fn next_directories(&self) -> Option<DirectoryChanges> {
+        // Before the history is looked at: it has all that the snapshot shows.
+        let snapshot = self.current.load_full();
+        let mut directories = self.directories.lock();
+        directories.as_mut()?.next(&snapshot, &self.history)
     }
 
     /// Remembers what a commit deleted and forgets the oldest where that grows too much.
@@ -100,24 +122,33 @@ impl Applier {
     fn take(&self, commits: Vec<Arc<Commit>>) {
         let mut snapshot = Snapshot::clone(&self.current.load());
         let mut delivered = Vec::with_capacity(commits.len());
+        let mut changed = Vec::with_capacity(commits.len());
         for commit in commits {
             let commit = with_before(&snapshot, commit);
-            snapshot.apply(&commit);
+            let effects = snapshot.apply(&commit);
+            // Most commits have none, for which nothing is allocated.
+            let effects = if effects.is_empty() {
+                Arc::default()
+            } else {
+                effects.into()
+            };
             self.remember_deletions(&mut snapshot, &commit);
-            delivered.push(commit);
+            delivered.push(Arc::clone(&commit));
+            changed.push(CommitEffects { commit, effects });
         }
         // What was made from the entries is stale before the view shows the change (see `Fresh`). History comes first: a
-        // reader that sees a revision in the view finds its commit. Timers come before the view, so that nothing refreshed
-        // is ended; but nothing is due before the view shows it. The view comes before the watches: a watcher that is woken
-        // reads at least what woke it. All come before the store answers: an answer is never ahead of its event.
+        // reader that sees a revision in the view finds its commit. Subscriptions have a commit in their queues before the
+        // view shows it, and take it only then: no change is seen before its event, nor the other way round. Timers come
+        // before the view, so that nothing refreshed is ended; but nothing is due before the view shows it. The view comes
+        // before the watches: a watcher that is woken reads at least what woke it. All come before the store answers: an
+        // answer is never ahead of its event.
         self.freshness.pass(&delivered);
         self.history.push(&delivered);
+        self.watches.announce(changed);
         let update = self.timers.follow(&delivered);
         self.current.store(Arc::new(snapshot));
         drop(update);
-        for commit in &delivered {
-            self.watches.deliver(commit);
-        }
+        self.watches.deliver();
     }
 }
 

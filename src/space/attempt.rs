@@ -10,10 +10,10 @@ use parking_lot::MutexGuard;
 use tokio::sync::oneshot;
 
 use super::critical_section::{Blocked, Ticket, WaitQueue, WriteLocks};
-use super::decision::{ChangeAnswer, Decided, DecidedWhere, MAX_PENDING_WRITES};
+use super::decision::{ChangeAnswer, Decided, DecidedWhere};
 use super::draft::Draft;
 use super::keyspace::{ChangeError, Keyspace};
-use super::pending::{PendingCommits, PendingSnapshot};
+use super::pending::{MAX_PENDING_WRITES, PendingCommits, PendingSnapshot};
 use super::read_write_set::ReadWriteSet;
 use super::snapshot::Snapshot;
 use crate::model::{Caller, Key, Proposal};
@@ -104,6 +104,13 @@ pub(crate) struct Entered<'a> {
     pub(crate) order: Option<(u64, &'a dyn CommitOrder)>,
 }
 
+impl Entered<'_> {
+    /// The durable entries.
+    pub(crate) fn durable(&self) -> &Snapshot {
+        &self.durable
+    }
+}
+
 impl Keyspace {
     /// Attempts a change once, by a decision made inside the critical section.
     pub(crate) fn attempt<R, E>(
@@ -136,7 +143,7 @@ impl Keyspace {
         }
         // After the generation is known: the snapshot then has all that is left of earlier ones.
         let durable = self.inner.applier.current();
-        pending.settle(durable.revision);
+        pending.settle(&durable);
         let order = pending.generation().zip(self.inner.order.as_deref());
         Entered {
             queue,
@@ -300,7 +307,10 @@ fn accept<R, E>(
     let error = match order.accept(generation, submission, turn.room.take()) {
         Ok(accepted) => {
             let commit = accepted.commit.as_ref().map(Arc::clone);
-            entered.pending.add(accepted.revision, commit);
+            let Entered {
+                pending, durable, ..
+            } = &mut *entered;
+            pending.add(durable, accepted.revision, commit);
             return Attempt::Accepted(accepted, locks, reply);
         }
         Err(error) => error,

@@ -11,7 +11,8 @@ use super::denied::Denied;
 use super::draft::Draft;
 use super::in_flight::{self, InFlight};
 use super::keyspace::{ChangeError, Committed, Keyspace};
-use crate::model::{Caller, Commit, LeaseId};
+use super::leases::ReleaseBounds;
+use crate::model::{Caller, Commit, LeaseId, LeaseProtocol};
 use crate::store::{AcceptedOutcome, CommitError, QueueRoom};
 
 /// The most locked entries that one commit of a lease's end changes: it is written again and again until all are, and
@@ -46,41 +47,47 @@ impl Keyspace {
         self.change(caller, Basis::Accepted, kept, decide).await
     }
 
-    /// Ends a lease; says whether there was one. Where it locks more than the store changes at once, the rest follows by
-    /// itself. What is `kept` is kept as by [`Keyspace::commit_keeping`].
+    /// Ends a lease of this protocol; says whether there was one. What is bound to it is deleted in the same commit, unless
+    /// the store does not take so much at once; of what it locks the rest follows by itself where that is much. What is
+    /// `kept` is kept as by [`Keyspace::commit_keeping`].
     pub async fn end_lease<K: Send + 'static>(
         &self,
         caller: &Caller,
+        protocol: LeaseProtocol,
         kept: &mut Option<K>,
         id: LeaseId,
     ) -> Result<Committed<bool>, ChangeError<Infallible>> {
         self.commit_in_parts(caller, Basis::Accepted, kept, |draft, most| {
-            draft.end_lease_by(id, most)
+            draft.has_lease(protocol, id) && draft.end_lease_by(id, most)
         })
         .await
     }
 
-    /// Changes the keyspace as [`Keyspace::commit`] does, by a decision that can be made in parts. It gets the most locked
-    /// entries it may change, and half of that where the store does not take so many at once.
+    /// Changes the keyspace as [`Keyspace::commit`] does, by a decision that can be made in parts. It gets the most entries
+    /// it may change, and less where the store does not take so many at once.
     pub(crate) async fn commit_in_parts<R, K: Send + 'static>(
         &self,
         caller: &Caller,
         basis: Basis<'_>,
         kept: &mut Option<K>,
-        decide: impl Fn(&mut Draft<'_>, usize) -> R,
+        decide: impl Fn(&mut Draft<'_>, ReleaseBounds) -> R,
     ) -> Result<Committed<R>, ChangeError<Infallible>> {
         // Each may have a record of its lock delay, too; the lease has one, and its end another.
-        let mut most = (self.limits().writes / 2)
+        let locked = (self.limits().writes / 2)
             .saturating_sub(1)
             .clamp(1, MAX_RELEASED);
+        let mut most = ReleaseBounds::whole_but_locked(locked);
         loop {
             let decide = |draft: &mut Draft<'_>| Ok(decide(draft, most));
-            match self.change(caller, basis, kept, decide).await {
-                Err(
-                    ChangeError::Denied(Denied::TooMuch(_))
-                    | ChangeError::Failed(CommitError::TooLarge(_)),
-                ) if most > 1 => most /= 2,
-                done => return done,
+            let done = self.change(caller, basis, kept, decide).await;
+            let is_too_much = matches!(
+                done,
+                Err(ChangeError::Denied(Denied::TooMuch(_))
+                    | ChangeError::Failed(CommitError::TooLarge(_)))
+            );
+            match most.less() {
+                Some(less) if is_too_much => most = less,
+                Some(_) | None => return done,
             }
         }
     }

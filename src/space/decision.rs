@@ -3,12 +3,9 @@
 use super::denied::Denied;
 use super::draft::{Draft, DraftBounds};
 use super::keyspace::{ChangeError, Committed, Keyspace};
-use super::pending::PendingSnapshot;
+use super::pending::{MAX_PENDING_WRITES, PendingSnapshot};
 use super::read_write_set::ReadWriteSet;
 use crate::model::{Caller, Proposal, time};
-
-/// The most writes of a change that is laid over the snapshot of later decisions. A wider one locks its read-write set.
-pub(crate) const MAX_PENDING_WRITES: usize = 256;
 
 /// How much is decided inside the critical section; more than that is decided outside, and checked inside.
 const INSIDE: DraftBounds = DraftBounds {

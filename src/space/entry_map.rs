@@ -34,9 +34,9 @@ impl EntryMap {
         self.get(key).is_some()
     }
 
-    /// Puts an entry in the place of the one with the same key, if any.
-    pub(crate) fn insert(&mut self, key: Key, entry: Arc<Entry>) {
-        self.part_of(&key).insert(key, entry);
+    /// Puts an entry in the place of the one with the same key, and returns that, if any.
+    pub(crate) fn insert(&mut self, key: Key, entry: Arc<Entry>) -> Option<Arc<Entry>> {
+        self.part_of(&key).insert(key, entry)
     }
 
     /// Removes the entry of a key.

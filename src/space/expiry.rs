@@ -9,6 +9,7 @@ use super::attempt::Basis;
 use super::deferred_release;
 use super::draft::Draft;
 use super::keyspace::{ChangeError, Keyspace};
+use super::leases::ReleaseBounds;
 use super::lock_delay;
 use super::lookup::Lookup;
 use super::timers::Timed;
@@ -81,14 +82,13 @@ async fn end(space: &Keyspace, items: Vec<Timed>) {
     let basis = Basis::Durable(&records);
     let done = space
         .commit_in_parts(&Caller::System, basis, &mut None::<()>, |draft, most| {
-            let most = most.min(ENTRIES_AT_ONCE);
             let end = |(place, item): (usize, &Timed)| {
                 // Where there is a new timer by now, the item was refreshed. Timers are set before the view moves on, so a
                 // view that shows the refreshed entry is never without its timer. One that is refreshed by a commit that is not
                 // durable yet has no timer: hence the basis.
                 if space.timers().is_set(item) {
                     Ended::Nothing
-                } else if place >= most {
+                } else if place >= most.locked {
                     Ended::Part
                 } else {
                     decide(draft, item, most)
@@ -138,7 +138,7 @@ fn record(item: &Timed) -> Key {
 }
 
 /// Ends it if it still runs out, with so many changes as there may be.
-fn decide(draft: &mut Draft<'_>, item: &Timed, most: usize) -> Ended {
+fn decide(draft: &mut Draft<'_>, item: &Timed, most: ReleaseBounds) -> Ended {
     let done = match item {
         Timed::Lease(id) => {
             let done = draft.end_lease_by(*id, most);
@@ -147,7 +147,7 @@ fn decide(draft: &mut Draft<'_>, item: &Timed, most: usize) -> Ended {
         }
         Timed::Ending(id) => draft.go_on_ending(*id, most),
         Timed::Delay(key) => draft.delete(&lock_delay::record_key(key)),
-        Timed::Entry(key) => return end_entry(draft, key, most),
+        Timed::Entry(key) => return end_entry(draft, key, most.locked.min(ENTRIES_AT_ONCE)),
     };
     if done { Ended::Whole } else { Ended::Nothing }
 }

@@ -13,6 +13,7 @@ use super::freshness::Fresh;
 use super::history::PastCommits;
 use super::metrics::KeyspaceCounters;
 use super::pending::PendingCommits;
+use super::subscription::Subscription;
 use super::timers::{Timed, Timers};
 use super::view::View;
 use super::visibility::{LeaseRight, Visibility};
@@ -138,18 +139,30 @@ impl Keyspace {
     /// Watches ranges from now on.
     pub fn watch(&self, caller: &Caller, ranges: Vec<KeyRange>) -> Watch {
         // Before the visibility is asked for: a change between the two interrupts the watch.
-        let rights = match caller {
+        let rights = self.rights(caller);
+        let (flow, visibility) = (Flow::of(caller), self.visibility(caller));
+        let ranges = self.within_limits(ranges);
+        let watches = &self.inner.applier.watches;
+        watches.watch(flow, ranges, visibility, rights)
+    }
+
+    /// Begins a subscription without interests: one queue for interests that come and go.
+    pub fn subscribe(&self, caller: &Caller) -> Subscription {
+        let rights = self.rights(caller);
+        let (flow, visibility) = (Flow::of(caller), self.visibility(caller));
+        Subscription::new(&self.inner.applier.watches, flow, visibility, rights)
+    }
+
+    /// How a caller finds out that it may see other keys than before.
+    fn rights(&self, caller: &Caller) -> Option<Rights> {
+        match caller {
             Caller::Client { .. } => self.inner.admit.epoch().map(|epoch| Rights {
                 epoch: epoch.subscribe(),
                 admit: Arc::clone(&self.inner.admit),
                 caller: caller.clone(),
             }),
             Caller::Operator | Caller::System => None,
-        };
-        let (flow, visibility) = (Flow::of(caller), self.visibility(caller));
-        let ranges = self.within_limits(ranges);
-        let watches = &self.inner.applier.watches;
-        watches.watch(flow, ranges, visibility, rights)
+        }
     }
 
     /// The ranges without those that no key can lie in, because it would be longer than any.
@@ -275,8 +288,12 @@ impl Keyspace {
         &self.inner.applier.timers
     }
 
-    /// Lets the store drop history that is no longer wanted, where that has changed.
+    /// Hands the store a checkpoint of directories when it is time, and lets it drop history that is no longer wanted, where
+    /// that has changed.
     pub(crate) fn tidy(&self) {
+        if let Some(changes) = self.inner.applier.next_directories() {
+            self.inner.store.keep_directories(changes);
+        }
         let retention_floors = self.inner.applier.retention_floors();
         if std::mem::replace(&mut *self.inner.retention.lock(), retention_floors)
             != retention_floors

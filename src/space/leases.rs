@@ -1,10 +1,11 @@
 //! Leases and locks: making and ending leases, acquiring and releasing entries.
 
 use super::deferred_release;
+use super::directories::parent;
 use super::draft::Draft;
 use super::lock_delay;
 use super::visibility::{LeaseRight, Visibility};
-use crate::model::{Cause, Key, Lease, LeaseEnd, LeaseId, Record};
+use crate::model::{Cause, Key, Lease, LeaseEnd, LeaseId, LeaseProtocol, Record};
 
 /// What became of an attempt to lock an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,11 +20,55 @@ pub enum Acquired {
     NoLease,
 }
 
+/// How much of what belongs to a lease one commit of its end changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReleaseBounds {
+    /// Of the entries that it has locked.
+    pub(crate) locked: usize,
+    /// Of the entries that are bound to it.
+    pub(crate) bound: usize,
+}
+
+impl ReleaseBounds {
+    /// Everything.
+    pub(crate) const WHOLE: Self = Self {
+        locked: usize::MAX,
+        bound: usize::MAX,
+    };
+
+    /// What is bound goes at once, however much it is: who watches a session's entries sees them go together. So much is
+    /// released of what is locked.
+    pub(crate) fn whole_but_locked(locked: usize) -> Self {
+        let bound = usize::MAX;
+        Self { locked, bound }
+    }
+
+    /// Less, where the store does not take so much at once; `None` where it cannot be less.
+    pub(crate) fn less(self) -> Option<Self> {
+        if self.bound == usize::MAX {
+            return Some(Self {
+                bound: self.locked,
+                ..self
+            });
+        }
+        (self.locked > 1).then(|| Self {
+            locked: self.locked / 2,
+            bound: (self.bound / 2).max(1),
+        })
+    }
+}
+
 impl Draft<'_> {
     /// A lease by its name, where the caller may see it.
     pub fn lease(&self, id: LeaseId) -> Option<Lease> {
         self.any_lease(id)
             .filter(|lease| self.visibility().allows(&lease.owner, LeaseRight::See))
+    }
+
+    /// Whether there is a lease of this name and protocol.
+    pub(crate) fn has_lease(&self, protocol: LeaseProtocol, id: LeaseId) -> bool {
+        self.any_lease(id)
+            .is_some_and(|lease| lease.protocol == protocol)
     }
 
     fn any_lease(&self, id: LeaseId) -> Option<Lease> {
@@ -66,7 +111,7 @@ impl Draft<'_> {
 
     /// Locks an entry for a lease and lets `change` write it. Nothing is changed where the lock is refused.
     ///
-    /// A lease that has the lock already may go on changing the entry. As Consul's `?acquire=`.
+    /// A lease that has the lock already may go on changing the entry. As Consul's `?acquire=`: only its own sessions lock.
     pub fn acquire(
         &mut self,
         key: &Key,
@@ -74,7 +119,7 @@ impl Draft<'_> {
         change: impl FnOnce(&mut Record),
     ) -> Acquired {
         self.asks_for_lease(lease, LeaseRight::Lock);
-        if self.any_lease(lease).is_none() {
+        if !self.has_lease(LeaseProtocol::Consul, lease) {
             return Acquired::NoLease;
         }
         if self.is_delayed(key) {
@@ -117,66 +162,103 @@ impl Draft<'_> {
         true
     }
 
-    /// Ends a lease: its record goes, and what it locked is released or deleted as it wished. Says whether there was
-    /// one.
-    pub fn end_lease(&mut self, id: LeaseId) -> bool {
-        self.end_lease_by(id, usize::MAX)
+    /// Writes an entry that ends with a lease; says whether there is such a lease. Nothing is written where there is none.
+    pub fn put_bound(&mut self, key: &Key, lease: LeaseId, mut record: Record) -> bool {
+        self.asks_for_lease(lease, LeaseRight::Lock);
+        if self.any_lease(lease).is_none() {
+            return false;
+        }
+        record.attrs.bound = Some(lease);
+        self.put(key, record);
+        true
     }
 
-    /// As [`Draft::end_lease`], but of what it locked so many are changed now and the others later.
-    pub(crate) fn end_lease_by(&mut self, id: LeaseId, most: usize) -> bool {
+    /// Ends a lease: its record goes, what is bound to it is deleted, and what it locked is released or deleted as it wished.
+    /// Says whether there was one.
+    pub fn end_lease(&mut self, id: LeaseId) -> bool {
+        self.end_lease_by(id, ReleaseBounds::WHOLE)
+    }
+
+    /// As [`Draft::end_lease`], but so much is changed now and the rest later.
+    pub(crate) fn end_lease_by(&mut self, id: LeaseId, most: ReleaseBounds) -> bool {
         self.asks_for_lease(id, LeaseRight::End);
         let Some(lease) = self.any_lease(id) else {
             return false;
         };
         self.remove(&id.record_key());
-        self.unlock(&lease, most);
+        self.release_all(&lease, most);
         true
     }
 
     /// Goes on with the end of a lease; says whether there was anything to be done.
-    pub(crate) fn go_on_ending(&mut self, id: LeaseId, most: usize) -> bool {
+    pub(crate) fn go_on_ending(&mut self, id: LeaseId, most: ReleaseBounds) -> bool {
         let record = self.peek(&deferred_release::record_key(id));
         let lease = record.and_then(|record| Lease::read(record.value()));
         if let Some(lease) = &lease {
-            self.unlock(lease, most);
+            self.release_all(lease, most);
         }
         lease.is_some()
     }
 
-    /// Releases or deletes so many of what a lease has locked, and notes whether there are more.
-    fn unlock(&mut self, lease: &Lease, most: usize) {
-        // Nothing is locked for it later: a change that locks reads the lease's record, which is deleted. What was locked
-        // before, and is not in the state decided on, is looked for when the change is handed over.
-        self.note_end(lease.id);
-        let mut locked = self.base().locked_by(lease.id, most.saturating_add(1));
+    /// Deletes so much of what is bound to a lease, releases or deletes so much of what it has locked, and notes whether
+    /// there is more.
+    fn release_all(&mut self, lease: &Lease, most: ReleaseBounds) {
+        // Nothing is locked for it or bound to it later: a change that does so reads the lease's record, which is deleted.
+        // What was before, and is not in the state decided on, is looked for when the change is handed over.
+        self.ends(lease.id);
+        let mut bound = self.base().bound_to(lease.id, most.bound.saturating_add(1));
+        let mut locked = self
+            .base()
+            .locked_by(lease.id, most.locked.saturating_add(1));
         let record_key = deferred_release::record_key(lease.id);
-        if locked.len() > most {
-            locked.truncate(most);
+        if bound.len() > most.bound || locked.len() > most.locked {
+            bound.truncate(most.bound);
+            locked.truncate(most.locked);
             let mut record = self.continued(&record_key);
             record.value = serde_json::to_vec(lease).unwrap_or_default().into();
             self.write(&record_key, Some(record));
         } else {
             self.remove(&record_key);
         }
+        if !bound.is_empty() || lease.on_end == LeaseEnd::Delete {
+            self.because(Cause::Expire);
+        }
+        self.delete_bound(&bound);
         for key in locked {
-            match lease.on_end {
-                LeaseEnd::Release => {
-                    self.let_go(&key, lease.id, |_| {});
-                }
-                LeaseEnd::Delete => {
-                    self.remove(&key);
+            self.release_one(&key, lease);
+        }
+    }
+
+    /// Deletes what was bound to a lease. No node above goes with it.
+    fn delete_bound(&mut self, keys: &[Key]) {
+        let mut kept = None;
+        for key in keys {
+            if let Some(path) = key.node() {
+                let above = parent(path);
+                // Neighbours have the same parent; once it is more than implied, it need not be looked at again.
+                if kept != Some(above) && self.keep_parent_of(path) {
+                    kept = Some(above);
                 }
             }
-            if lease.lock_delay_ms > 0 {
-                let record_key = lock_delay::record_key(&key);
-                let mut record = self.continued(&record_key);
-                record.value = lease.lock_delay_ms.to_string().into();
-                self.write(&record_key, Some(record));
+            self.remove(key);
+        }
+    }
+
+    /// Releases or deletes one entry that a lease had locked.
+    fn release_one(&mut self, key: &Key, lease: &Lease) {
+        match lease.on_end {
+            LeaseEnd::Release => {
+                self.let_go(key, lease.id, |_| {});
+            }
+            LeaseEnd::Delete => {
+                self.remove(key);
             }
         }
-        if lease.on_end == LeaseEnd::Delete {
-            self.because(Cause::Expire);
+        if lease.lock_delay_ms > 0 {
+            let record_key = lock_delay::record_key(key);
+            let mut record = self.continued(&record_key);
+            record.value = lease.lock_delay_ms.to_string().into();
+            self.write(&record_key, Some(record));
         }
     }
 }

@@ -1,14 +1,18 @@
 //! Pending commits: accepted by the store and not durable yet. Decisions see them, reads and watches do not.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 
+use super::directories::{self, Directory, DirectoryTable};
 use super::lookup::Scan;
 use super::overlay::overlay;
 use super::read_write_set::{Effect, ReadWriteSet};
 use super::snapshot::Snapshot;
-use crate::model::{Change, Commit, Entry, Key, LeaseId};
+use crate::model::{Attrs, Change, Commit, Entry, Key, LeaseId};
+
+/// The most writes of a change that is laid over the snapshot of later decisions. A wider one locks its read-write set.
+pub(crate) const MAX_PENDING_WRITES: usize = 256;
 
 /// The commits that a store has accepted and that may not be durable yet, but for wide ones: those are locked instead
 /// (see [`super::critical_section`]).
@@ -22,6 +26,10 @@ pub(crate) struct PendingCommits {
     commits: VecDeque<Arc<Commit>>,
     /// What they make of the keys they change.
     entries: BTreeMap<Key, PendingEntry>,
+    /// What they make of the directories they change.
+    directories: PendingDirectories,
+    /// The wide commits that are accepted and may not be durable yet, oldest first.
+    wide: VecDeque<u64>,
     /// The last revision assigned, be it to one of them or to a wide commit.
     revision: u64,
     /// By how many bytes they make the keyspace larger.
@@ -33,6 +41,14 @@ struct PendingEntry {
     entry: Option<Arc<Entry>>,
     /// The last of the commits that change it.
     revision: u64,
+}
+
+/// The directories that some commits change, and the last of the commits that changes each.
+#[derive(Debug, Default)]
+struct PendingDirectories {
+    counts: HashMap<Arc<str>, (Directory, u64)>,
+    /// Which directories each commit changes, oldest first.
+    changed: VecDeque<(u64, Arc<str>)>,
 }
 
 impl PendingCommits {
@@ -49,10 +65,10 @@ impl PendingCommits {
         };
     }
 
-    /// Forgets the commits that are durable.
-    pub(crate) fn settle(&mut self, durable: u64) {
+    /// Forgets the commits that are durable, and counts the others over this snapshot.
+    pub(crate) fn settle(&mut self, durable: &Snapshot) {
         while let Some(commit) = self.commits.front()
-            && commit.revision <= durable
+            && commit.revision <= durable.revision
             && let Some(commit) = self.commits.pop_front()
         {
             self.growth = self.growth.saturating_sub(growth(&commit));
@@ -63,18 +79,28 @@ impl PendingCommits {
                 }
             }
         }
+        self.directories.settle(durable.revision);
+        let wide = self.wide.len();
+        self.wide.retain(|revision| *revision > durable.revision);
+        // Those that were accepted after a wide commit were counted without it.
+        if self.wide.len() < wide {
+            self.entries.clear();
+            self.directories = PendingDirectories::default();
+            for commit in &self.commits {
+                show(durable, &mut self.entries, &mut self.directories, commit);
+            }
+        }
     }
 
-    /// Adds what was accepted: the last revision assigned, and the commit unless it is a wide one.
-    pub(crate) fn add(&mut self, revision: u64, commit: Option<Arc<Commit>>) {
+    /// Adds what was accepted on this snapshot: the last revision assigned, and the commit unless it is a wide one.
+    pub(crate) fn add(&mut self, durable: &Snapshot, revision: u64, commit: Option<Arc<Commit>>) {
         self.revision = revision;
-        let Some(commit) = commit else { return };
+        let Some(commit) = commit else {
+            self.wide.push_back(revision);
+            return;
+        };
         self.growth = self.growth.saturating_add(growth(&commit));
-        for change in &commit.changes {
-            let entry = change.now.clone();
-            self.entries
-                .insert(change.key.clone(), PendingEntry { entry, revision });
-        }
+        show(durable, &mut self.entries, &mut self.directories, &commit);
         self.commits.push_back(commit);
     }
 
@@ -85,8 +111,9 @@ impl PendingCommits {
 
     /// Whether one of them changes something in a read-write set; costs as much as there is pending.
     pub(crate) fn touches(&self, set: &ReadWriteSet) -> bool {
-        self.entries.iter().any(|(key, own)| {
-            set.touched_by(key, Effect::ComesOrGoes) || set.missed_lock(own.entry.as_deref())
+        let mut entries = self.entries.iter();
+        entries.any(|(key, own)| {
+            set.touched_by(key, Effect::ComesOrGoes) || set.lacks(own.entry.as_deref())
         })
     }
 
@@ -94,6 +121,79 @@ impl PendingCommits {
         self.entries
             .range(bounds)
             .map(|(key, own)| (key, own.entry.as_ref()))
+    }
+}
+
+impl PendingDirectories {
+    /// Forgets what is durable.
+    fn settle(&mut self, durable: u64) {
+        while let Some((revision, path)) = self.changed.front()
+            && *revision <= durable
+        {
+            let own = self.counts.get(path);
+            if own.is_some_and(|(_, last)| last == revision) {
+                self.counts.remove(path);
+            }
+            self.changed.pop_front();
+        }
+    }
+}
+
+/// Shows one more commit, with what it makes of the directories.
+fn show(
+    durable: &Snapshot,
+    entries: &mut BTreeMap<Key, PendingEntry>,
+    directories: &mut PendingDirectories,
+    commit: &Commit,
+) {
+    let revision = commit.revision;
+    let mut table = PendingTable {
+        durable,
+        entries,
+        directories,
+        revision,
+    };
+    directories::follow(&mut table, commit, |table, change| {
+        let entry = change.now.clone();
+        let own = PendingEntry { entry, revision };
+        table.entries.insert(change.key.clone(), own);
+        change.before.is_some()
+    });
+}
+
+/// The entries and directories as they will be, while a commit is added.
+struct PendingTable<'a> {
+    durable: &'a Snapshot,
+    entries: &'a mut BTreeMap<Key, PendingEntry>,
+    directories: &'a mut PendingDirectories,
+    revision: u64,
+}
+
+impl DirectoryTable for PendingTable<'_> {
+    fn has_entry(&self, key: &Key) -> bool {
+        match self.entries.get(key) {
+            Some(own) => own.entry.is_some(),
+            None => self.durable.entries.contains_key(key),
+        }
+    }
+
+    fn directory(&self, path: &str) -> Directory {
+        let own = self.directories.counts.get(path);
+        own.map_or_else(|| self.durable.directory(path), |(directory, _)| *directory)
+    }
+
+    fn set_directory(&mut self, path: &str, directory: Directory) {
+        let PendingDirectories { counts, changed } = &mut *self.directories;
+        let own = counts.get_key_value(path);
+        let path = own.map_or_else(|| Arc::from(path), |(path, _)| Arc::clone(path));
+        counts.insert(Arc::clone(&path), (directory, self.revision));
+        changed.push_back((self.revision, path));
+    }
+
+    fn forget_directory(&mut self, path: &str) {
+        if self.directory(path) != Directory::default() {
+            self.set_directory(path, Directory::default());
+        }
     }
 }
 
@@ -149,6 +249,12 @@ impl<'a> PendingSnapshot<'a> {
         self.durable.entries.get(key)
     }
 
+    /// The counts of a directory.
+    pub(crate) fn directory(self, path: &str) -> Directory {
+        let own = self.pending.directories.counts.get(path);
+        own.map_or_else(|| self.durable.directory(path), |(directory, _)| *directory)
+    }
+
     /// The entries within bounds that are not empty.
     pub(crate) fn range(self, bounds: (Bound<Key>, Bound<Key>)) -> Scan<'a> {
         let pending = self.pending.range(bounds.clone());
@@ -164,15 +270,29 @@ impl<'a> PendingSnapshot<'a> {
 
     /// So many of the keys that a lease has locked, or all.
     pub(crate) fn locked_by(self, lease: LeaseId, most: usize) -> Vec<Key> {
+        let locked = self.durable.locked_by(lease);
+        self.of_lease(locked, most, |attrs| attrs.lock == Some(lease))
+    }
+
+    /// So many of the keys that end with a lease, or all.
+    pub(crate) fn bound_to(self, lease: LeaseId, most: usize) -> Vec<Key> {
+        let bound = self.durable.bound_to(lease);
+        self.of_lease(bound, most, |attrs| attrs.bound == Some(lease))
+    }
+
+    fn of_lease(
+        self,
+        durable: impl Iterator<Item = &'a Key>,
+        most: usize,
+        belongs: impl Fn(&Attrs) -> bool,
+    ) -> Vec<Key> {
         let pending = &self.pending.entries;
-        let holds = |own: &PendingEntry| {
-            let holder = own.entry.as_ref().and_then(|entry| entry.attrs().lock);
-            holder == Some(lease)
-        };
-        let durable = self.durable.locked_by(lease);
         let durable = durable.filter(|key| !pending.contains_key(key));
-        let locked = pending.iter().filter(|(_, own)| holds(own));
-        let keys = durable.chain(locked.map(|(key, _)| key));
+        let own = pending.iter().filter(|(_, own)| {
+            let attrs = own.entry.as_ref().map(|entry| entry.attrs());
+            attrs.is_some_and(&belongs)
+        });
+        let keys = durable.chain(own.map(|(key, _)| key));
         keys.take(most).cloned().collect()
     }
 }
@@ -205,8 +325,8 @@ mod tests {
         record
     }
 
-    fn add(pending: &mut PendingCommits, commit: Arc<Commit>) {
-        pending.add(commit.revision, Some(commit));
+    fn add(pending: &mut PendingCommits, durable: &Snapshot, commit: Arc<Commit>) {
+        pending.add(durable, commit.revision, Some(commit));
     }
 
     #[test]
@@ -215,13 +335,13 @@ mod tests {
         let key = Key::user("k");
         let commits = [2, 3, 4].map(|revision| commit(revision, "k", Some(Record::default())));
         for commit in &commits {
-            add(&mut pending, Arc::clone(commit));
+            add(&mut pending, &durable, Arc::clone(commit));
         }
         for commit in &commits {
             let seen = PendingSnapshot::new(&durable, &pending).get(&key).cloned();
             assert_eq!(seen.map(|entry| entry.index()), Some(4));
             durable.apply(commit);
-            pending.settle(commit.revision);
+            pending.settle(&durable);
         }
         assert!(pending.entries.is_empty() && pending.commits.is_empty());
         assert_eq!(
@@ -237,10 +357,14 @@ mod tests {
         for (revision, key) in (1..).zip(["a", "b", "c", "d"]) {
             durable.apply(&commit(revision, key, Some(locked(lease))));
         }
-        add(&mut pending, commit(5, "a", Some(Record::default())));
-        add(&mut pending, commit(6, "b", None));
-        add(&mut pending, commit(7, "c", Some(locked(lease))));
-        add(&mut pending, commit(8, "e", Some(locked(lease))));
+        add(
+            &mut pending,
+            &durable,
+            commit(5, "a", Some(Record::default())),
+        );
+        add(&mut pending, &durable, commit(6, "b", None));
+        add(&mut pending, &durable, commit(7, "c", Some(locked(lease))));
+        add(&mut pending, &durable, commit(8, "e", Some(locked(lease))));
         let base = PendingSnapshot::new(&durable, &pending);
         let mut keys = base.locked_by(lease, usize::MAX);
         keys.sort();

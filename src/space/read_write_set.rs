@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::ops::Bound;
 
+use super::directories::Directory;
 use super::prefix_map::common_length;
 use crate::model::{Entry, Key, LeaseId, Realm};
 
@@ -168,24 +169,31 @@ pub(crate) struct ReadWriteSet {
     entries: Vec<Key>,
     spans: Vec<(Span, SpanUse)>,
     writes: Vec<(Key, Effect)>,
-    /// The leases that it ends, with whatever they have locked.
-    ended: Vec<LeaseId>,
+    /// Most decisions rest on nothing else.
+    rests_on: Option<Box<RestsOn>>,
+}
+
+/// What a decision rests on besides entries. It is not locked: who decides outside the critical section compares it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RestsOn {
+    /// Directories by path, as they were.
+    pub(crate) directories: Vec<(String, Directory)>,
+    /// Leases of which every lock and every entry was found.
+    pub(crate) ended: Vec<LeaseId>,
+}
+
+impl RestsOn {
+    /// Whether an entry that was written since belongs to a lease that is ended.
+    fn is_missing(&self, entry: Option<&Entry>) -> bool {
+        let Some(attrs) = entry.map(Entry::attrs) else {
+            return false;
+        };
+        let mut leases = attrs.lock.iter().chain(&attrs.bound);
+        leases.any(|lease| self.ended.contains(lease))
+    }
 }
 
 impl ReadWriteSet {
-    /// This set of a change that ends leases.
-    #[must_use]
-    pub(crate) fn that_ends(self, ended: Vec<LeaseId>) -> Self {
-        Self { ended, ..self }
-    }
-
-    /// Whether an entry that was written meanwhile is locked by a lease that it ends: it did not know of that lock. No key
-    /// shows it, as the lock was written before the lease's record was.
-    pub(crate) fn missed_lock(&self, written: Option<&Entry>) -> bool {
-        let lock = written.and_then(|entry| entry.attrs().lock);
-        lock.is_some_and(|lease| self.ended.contains(&lease))
-    }
-
     /// A set, from what was read and what is to be written, in any order and as often as it happened.
     pub(crate) fn new(reads: Vec<(Span, Depth)>, writes: Vec<(Key, Effect)>) -> Self {
         Self::with_spans_of(MANY_WRITES, reads, writes)
@@ -221,8 +229,26 @@ impl ReadWriteSet {
             entries,
             spans,
             writes,
-            ended: Vec::new(),
+            rests_on: None,
         }
+    }
+
+    /// The same of a decision that rests on this, too.
+    pub(crate) fn resting_on(mut self, rests_on: RestsOn) -> Self {
+        self.rests_on = (rests_on != RestsOn::default()).then(|| Box::new(rests_on));
+        self
+    }
+
+    /// What the decision rests on besides entries.
+    pub(crate) fn rests_on(&self) -> Option<&RestsOn> {
+        self.rests_on.as_deref()
+    }
+
+    /// Whether an entry that was written since belongs to a lease that the decision ends: it did not know of that entry. No
+    /// key shows it, as the entry may have been written before the lease's record was.
+    pub(crate) fn lacks(&self, entry: Option<&Entry>) -> bool {
+        let rests_on = self.rests_on();
+        rests_on.is_some_and(|rests_on| rests_on.is_missing(entry))
     }
 
     /// The single entries that were read, in order, but for those that are written or lie in a span.

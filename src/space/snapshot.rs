@@ -3,9 +3,10 @@
 use imbl::{OrdMap, OrdSet};
 use std::sync::Arc;
 
+use super::directories::{self, Directories, Directory, DirectoryTable, NodeEffect, SetDirectory};
 use super::ended_leases::EndedLeases;
 use super::entry_map::EntryMap;
-use crate::model::{Commit, Entry, Key, KeyRange, Lease, LeaseId};
+use crate::model::{Change, Commit, Entry, Key, KeyRange, Lease, LeaseId};
 use crate::store::{Gap, StoreContents};
 
 /// About how much memory an entry takes besides its key and value, in bytes: its attributes, and its places in the maps.
@@ -30,7 +31,11 @@ pub(crate) struct Snapshot {
     /// The highest index that clients may have observed of what is not there.
     observed_floor: u64,
     /// Which entries each lease has locked.
-    pub(crate) locked: OrdSet<(LeaseId, Key)>,
+    locked: OrdSet<(LeaseId, Key)>,
+    /// Which entries end with each lease.
+    bound: OrdSet<(LeaseId, Key)>,
+    /// The children of every node of the tree that has or had some.
+    pub(super) directories: Directories,
     /// When leases of each owner ended.
     pub(crate) ended_leases: EndedLeases,
     /// When a lease was last made, changed or ended.
@@ -52,6 +57,7 @@ impl Snapshot {
         for (key, entry) in &contents.entries {
             snapshot.put(key, entry);
         }
+        snapshot.directories = directories::load(contents, &snapshot.entries);
         for (key, revision) in &contents.deletions {
             snapshot.deletions.insert(key.clone(), *revision);
         }
@@ -63,31 +69,43 @@ impl Snapshot {
         snapshot
     }
 
-    /// Moves on by one commit.
-    pub(crate) fn apply(&mut self, commit: &Commit) {
-        for change in &commit.changes {
-            if LeaseId::is_record(&change.key) {
-                self.leases_changed = commit.revision;
-            }
-            let before = self.remove(&change.key);
-            if let Some(entry) = &change.now {
-                self.deletions.remove(&change.key);
-                self.put(&change.key, entry);
-                continue;
-            }
-            self.deletions.insert(change.key.clone(), commit.revision);
-            if LeaseId::is_record(&change.key)
-                && let Some(lease) = before.and_then(|before| Lease::read(before.value()))
-            {
-                self.ended_leases.note(lease.owner, commit.revision);
-            }
+    /// Moves on by one commit; says which nodes of the tree came and went.
+    pub(crate) fn apply(&mut self, commit: &Commit) -> Vec<NodeEffect> {
+        let revision = commit.revision;
+        let effects = directories::follow(self, commit, |snapshot, change| {
+            snapshot.apply_change(change, revision)
+        });
+        self.revision = revision;
+        effects
+    }
+
+    /// Says whether the key had an entry.
+    fn apply_change(&mut self, change: &Change, revision: u64) -> bool {
+        if LeaseId::is_record(&change.key) {
+            self.leases_changed = revision;
         }
-        self.revision = commit.revision;
+        let before = self.remove(&change.key);
+        let existed = before.is_some();
+        if let Some(entry) = &change.now {
+            self.deletions.remove(&change.key);
+            self.put(&change.key, entry);
+            return existed;
+        }
+        self.deletions.insert(change.key.clone(), revision);
+        if LeaseId::is_record(&change.key)
+            && let Some(lease) = before.and_then(|before| Lease::read(before.value()))
+        {
+            self.ended_leases.note(lease.owner, revision);
+        }
+        existed
     }
 
     fn put(&mut self, key: &Key, entry: &Arc<Entry>) {
         if let Some(lease) = entry.attrs().lock {
             self.locked.insert((lease, key.clone()));
+        }
+        if let Some(lease) = entry.attrs().bound {
+            self.bound.insert((lease, key.clone()));
         }
         self.bytes += Self::weight(key, entry);
         self.entries.insert(key.clone(), Arc::clone(entry));
@@ -97,6 +115,9 @@ impl Snapshot {
         let entry = self.entries.remove(key)?;
         if let Some(lease) = entry.attrs().lock {
             self.locked.remove(&(lease, key.clone()));
+        }
+        if let Some(lease) = entry.attrs().bound {
+            self.bound.remove(&(lease, key.clone()));
         }
         self.bytes -= Self::weight(key, &entry);
         Some(entry)
@@ -155,12 +176,46 @@ impl Snapshot {
         self.leases_changed.max(self.index_floor())
     }
 
+    /// The counts of the node at this path.
+    pub(crate) fn directory(&self, path: &str) -> Directory {
+        self.directories.get(path).copied().unwrap_or_default()
+    }
+
     /// The keys a lease has locked.
     pub(crate) fn locked_by(&self, lease: LeaseId) -> impl Iterator<Item = &Key> {
-        self.locked
-            .range((lease, Key::user(""))..)
-            .take_while(move |(holder, _)| *holder == lease)
-            .map(|(_, key)| key)
+        of_lease(&self.locked, lease)
+    }
+
+    /// The keys that end with a lease.
+    pub(crate) fn bound_to(&self, lease: LeaseId) -> impl Iterator<Item = &Key> {
+        of_lease(&self.bound, lease)
+    }
+}
+
+fn of_lease(keys: &OrdSet<(LeaseId, Key)>, lease: LeaseId) -> impl Iterator<Item = &Key> {
+    keys.range((lease, Key::user(""))..)
+        .take_while(move |(own, _)| *own == lease)
+        .map(|(_, key)| key)
+}
+
+impl DirectoryTable for Snapshot {
+    fn has_entry(&self, key: &Key) -> bool {
+        self.entries.contains_key(key)
+    }
+
+    fn directory(&self, path: &str) -> Directory {
+        Self::directory(self, path)
+    }
+
+    fn set_directory(&mut self, path: &str, directory: Directory) {
+        self.directories.set(path, directory);
+    }
+
+    fn forget_directory(&mut self, path: &str) {
+        // A map that is not changed is not copied.
+        if self.directories.contains_key(path) {
+            self.directories.remove(path);
+        }
     }
 }
 

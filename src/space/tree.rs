@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::draft::Draft;
+use super::draft::{Draft, PENDING};
 use super::lookup::{Lookup, Scan};
-use crate::model::{DirMark, Entry, Key, KeyRange};
+use crate::model::{DirMark, Entry, Key, KeyRange, Mark};
 
 /// What stands at a path.
 #[derive(Clone, Debug)]
@@ -297,6 +297,37 @@ impl Draft<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Makes an entry of the node above `path`, where nobody wrote it and it would go with the node at `path`: to be called
+    /// before that is deleted. It stays as old as it was. Says whether the node above has an entry now, or is the root.
+    pub fn keep_parent_of(&mut self, path: &str) -> bool {
+        let above = path.rsplit_once('/').map_or("", |(above, _)| above);
+        if above.is_empty() || self.is_written(above) {
+            return true;
+        }
+        if self.directory(above).children > 1 {
+            return false;
+        }
+        let node = node(&Everything(self), above);
+        let first = node.entry().filter(|first| first.index() != PENDING);
+        let age = first.map(|first| (first.created(), first.attrs().ctime_ms));
+        let key = Key::user(above);
+        let mut record = self.continued(&key);
+        record.attrs.dir = DirMark::Made;
+        if let Some((created, ctime_ms)) = age {
+            record.attrs.created = Mark::At(created);
+            record.attrs.placed = Mark::At(created);
+            record.attrs.ctime_ms = ctime_ms;
+        }
+        self.write(&key, Some(record));
+        true
+    }
+
+    /// Whether a node has an entry of its own.
+    fn is_written(&self, path: &str) -> bool {
+        let there = |key: Key| self.peek(&key).is_some();
+        there(Key::user(path)) || there(Key::user(format!("{path}/")))
     }
 
     /// Forbids the change unless the caller may see the node at `path` and everything that could be beneath it.

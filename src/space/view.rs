@@ -3,8 +3,10 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
+use super::directories::Directory;
 use super::lookup::{Lookup, Scan};
 use super::snapshot::Snapshot;
+use super::tree;
 use super::visibility::{Coverage, LeaseRight, ViewClass, Visibility};
 use crate::model::{Entry, Key, KeyRange, Lease, LeaseId};
 
@@ -171,6 +173,35 @@ impl View {
             .entries
             .range(records.bounds())
             .filter_map(|(_, record)| self.shown(record))
+    }
+
+    /// The keys that end with a lease, in order, as far as they can be seen.
+    pub fn bound_to(&self, lease: LeaseId) -> impl Iterator<Item = &Key> {
+        let bound = self.snapshot.bound_to(lease);
+        bound.filter(|key| self.visibility.sees(key))
+    }
+
+    /// The counts of the node at this path; the root's is empty. Where not all beneath it can be seen, only those children
+    /// are counted that can be, and none that are gone; it costs as much as there are then.
+    pub fn directory(&self, path: &str) -> Directory {
+        let beneath = if path.is_empty() {
+            Key::user("")
+        } else {
+            Key::user(format!("{path}/"))
+        };
+        if self
+            .visibility
+            .sees_whole(&KeyRange::Prefix(beneath.clone()))
+        {
+            return self.snapshot.directory(path);
+        }
+        let children = tree::children(self, path).len();
+        let children = u64::try_from(children).unwrap_or(u64::MAX);
+        Directory {
+            children,
+            ever: children,
+            changed: self.prefix_index(&beneath),
+        }
     }
 
     fn shown<'a>(&self, record: &'a Arc<Entry>) -> Option<(Lease, &'a Arc<Entry>)> {

@@ -6,12 +6,31 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
+use super::directories::NodeEffect;
+use super::node_commit::CommitEffects;
 use crate::model::Commit;
 
+/// How many commits may wait for one watch before it is interrupted.
+pub(crate) const MAX_COMMITS: usize = 1_024;
+/// How many bytes of commits may wait for one watch, where it is more than one.
+pub(crate) const MAX_BYTES: usize = 8 << 20;
 /// The most bytes of all commits that wait for watches, unless another limit is set.
 const DEFAULT_BYTES: usize = 64 << 20;
 /// The window may have so many places more than twice the commits that were in use when it was looked through last.
 const SLACK: usize = 1_024;
+
+/// What became of a commit that was offered to a watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offered {
+    /// It is the first in the queue: the watch is to be woken.
+    First,
+    /// It is in the queue, behind others for which the watch was woken.
+    Queued,
+    /// There were too many before it.
+    Lagged,
+    /// The watch has it, or has fallen behind already.
+    Ignored,
+}
 
 /// The commits that some watch has not taken yet, in order.
 ///
@@ -40,7 +59,7 @@ pub(crate) struct UntakenCommit {
     /// How much memory it takes, in bytes.
     pub(crate) weight: usize,
     /// `None` once it was dropped.
-    commit: Mutex<Option<Arc<Commit>>>,
+    commit: Mutex<Option<CommitEffects>>,
     usage: Arc<WindowUsage>,
 }
 
@@ -64,12 +83,13 @@ impl WatchWindow {
     }
 
     /// Takes in the next commit, and drops the oldest where that is too much. The newest always stays.
-    pub(crate) fn push(&mut self, commit: &Arc<Commit>) -> Arc<UntakenCommit> {
-        let weight = commit.weight();
+    pub(crate) fn push(&mut self, changed: &CommitEffects) -> Arc<UntakenCommit> {
+        let CommitEffects { commit, effects } = changed;
+        let weight = commit.weight() + size_of_val::<[NodeEffect]>(effects);
         let queued = Arc::new(UntakenCommit {
             revision: commit.revision,
             weight,
-            commit: Mutex::new(Some(Arc::clone(commit))),
+            commit: Mutex::new(Some(changed.clone())),
             usage: Arc::clone(&self.usage),
         });
         self.usage.bytes.fetch_add(weight, Ordering::Relaxed);
@@ -107,10 +127,16 @@ impl WindowUsage {
 impl UntakenCommit {
     /// The commit, unless it was dropped.
     pub(crate) fn get(&self) -> Option<Arc<Commit>> {
+        let commit = self.commit.lock();
+        commit.as_ref().map(|changed| Arc::clone(&changed.commit))
+    }
+
+    /// The same with what it did to nodes.
+    pub(crate) fn with_effects(&self) -> Option<CommitEffects> {
         self.commit.lock().clone()
     }
 
-    fn take(&self) -> Option<Arc<Commit>> {
+    fn take(&self) -> Option<CommitEffects> {
         let commit = self.commit.lock().take()?;
         self.usage.bytes.fetch_sub(self.weight, Ordering::Relaxed);
         Some(commit)
@@ -128,8 +154,8 @@ mod tests {
     use super::*;
     use crate::model::{Cause, Change, Key};
 
-    fn commit(revision: u64, key_bytes: usize) -> Arc<Commit> {
-        Arc::new(Commit {
+    fn commit(revision: u64, key_bytes: usize) -> CommitEffects {
+        let commit = Arc::new(Commit {
             revision,
             cause: Cause::Delete,
             subject: None,
@@ -138,7 +164,11 @@ mod tests {
                 now: None,
                 before: None,
             }],
-        })
+        });
+        CommitEffects {
+            commit,
+            effects: Arc::default(),
+        }
     }
 
     #[test]

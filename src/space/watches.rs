@@ -8,16 +8,16 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, watch};
 
 use super::admit::Admit;
+use super::node_commit::CommitEffects;
+use super::node_index::{Interest, NodeIndex};
 use super::range_index::{CHANGES_AT_ONCE, RangeIndex};
+use super::subscription_queue::SubscriptionQueue;
 use super::visibility::Visibility;
 use super::wake_queue::WakeQueue;
-use super::watch_window::{UntakenCommit, WatchWindow, WindowUsage};
+use super::watch_window::{
+    MAX_BYTES, MAX_COMMITS, Offered, UntakenCommit, WatchWindow, WindowUsage,
+};
 use crate::model::{Caller, Commit, Flow, Key, KeyRange, Realm};
-
-/// How many commits may wait for one watch before it is interrupted.
-const MAX_COMMITS: usize = 1_024;
-/// How many bytes of commits may wait for one watch, where it is more than one.
-const MAX_BYTES: usize = 8 << 20;
 
 /// Every watch, by its ranges.
 #[derive(Debug)]
@@ -26,16 +26,42 @@ pub(crate) struct Watches {
     usage: Arc<WindowUsage>,
     wakes: Arc<WakeQueue>,
     lagged: AtomicU64,
+    /// The last commit that a view shows, or a moment less.
+    shown: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct Watched {
-    subscriptions: RangeIndex<Subscription>,
+    watches: RangeIndex<WatchQueue>,
+    subscriptions: NodeIndex<SubscriptionQueue>,
+    last_subscription: u64,
+    /// The commits that are announced to subscriptions and that no view shows yet.
+    announced: Vec<AnnouncedCommit>,
+    /// The subscriptions that have some of them, each once.
+    offered: Vec<Arc<SubscriptionQueue>>,
     window: WatchWindow,
 }
 
 #[derive(Debug)]
-struct Subscription {
+struct AnnouncedCommit {
+    changed: CommitEffects,
+    /// The same in the window, once it is in some queue.
+    queued: Option<Arc<UntakenCommit>>,
+}
+
+impl AnnouncedCommit {
+    /// Whether it may concern an interest: where it has many changes, that is not found out.
+    fn may_concern(&self, interest: &Interest) -> bool {
+        self.changed.commit.changes.len() > CHANGES_AT_ONCE
+            || self
+                .changed
+                .nodes()
+                .any(|node| interest.is_concerned(node.path, node.fate))
+    }
+}
+
+#[derive(Debug)]
+struct WatchQueue {
     visibility: Visibility,
     flow: Flow,
     inbox: Mutex<Inbox>,
@@ -51,19 +77,6 @@ struct Inbox {
     last: u64,
     /// Set once for good when there was too much: the first revision that cannot be taken any more.
     lagged_at: Option<u64>,
-}
-
-/// What became of a commit that was offered to a watch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Offered {
-    /// It is the first in the queue: the watch is to be woken.
-    First,
-    /// It is in the queue, behind others for which the watch was woken.
-    Queued,
-    /// There were too many before it.
-    Lagged,
-    /// The watch has it, or has fallen behind already.
-    Ignored,
 }
 
 /// Why a watch yields nothing more. Another one must be begun in its place.
@@ -84,7 +97,7 @@ pub enum Interrupted {
 #[derive(Debug)]
 pub struct Watch {
     watches: Arc<Watches>,
-    subscription: Arc<Subscription>,
+    queue: Arc<WatchQueue>,
     id: u64,
     ranges: Vec<KeyRange>,
     /// What its caller may see, as of when that was asked for last.
@@ -100,6 +113,31 @@ pub(crate) struct Rights {
     pub(crate) epoch: watch::Receiver<u64>,
     pub(crate) admit: Arc<dyn Admit>,
     pub(crate) caller: Caller,
+}
+
+impl Rights {
+    /// Whether what callers may see has changed since it was asked for last.
+    pub(crate) fn has_moved(&self) -> bool {
+        self.epoch.has_changed().unwrap_or(false)
+    }
+
+    /// Waits until what callers may see has changed; false where nothing changes it any more.
+    pub(crate) async fn moved(&mut self) -> bool {
+        let moved = self.epoch.changed().await.is_ok();
+        if moved {
+            self.epoch.mark_changed();
+        }
+        moved
+    }
+
+    /// Asks the guard again what the caller may see; says whether these ranges look otherwise than before.
+    pub(crate) fn ask_again(&mut self, ranges: &[KeyRange], visibility: &mut Visibility) -> bool {
+        self.epoch.mark_unchanged();
+        let now = self.admit.visibility(&self.caller);
+        let changed = now.class(ranges) != visibility.class(ranges);
+        *visibility = now;
+        changed
+    }
 }
 
 impl std::fmt::Debug for Rights {
@@ -119,6 +157,7 @@ impl Watches {
             watched: Mutex::new(watched),
             wakes: Arc::new(WakeQueue::new()),
             lagged: AtomicU64::new(0),
+            shown: AtomicU64::new(0),
         }
     }
 
@@ -130,7 +169,7 @@ impl Watches {
         visibility: Visibility,
         rights: Option<Rights>,
     ) -> Watch {
-        let subscription = Arc::new(Subscription {
+        let queue = Arc::new(WatchQueue {
             visibility: visibility.clone(),
             flow,
             inbox: Mutex::new(Inbox {
@@ -140,14 +179,10 @@ impl Watches {
             }),
             filled: Arc::default(),
         });
-        let id = self
-            .watched
-            .lock()
-            .subscriptions
-            .add(&ranges, &subscription);
+        let id = self.watched.lock().watches.add(&ranges, &queue);
         Watch {
             watches: Arc::clone(self),
-            subscription,
+            queue,
             id,
             ranges,
             visibility,
@@ -156,27 +191,123 @@ impl Watches {
         }
     }
 
+    /// The queue of another subscription.
+    pub(crate) fn new_queue(&self, flow: Flow) -> Arc<SubscriptionQueue> {
+        let mut watched = self.watched.lock();
+        watched.last_subscription += 1;
+        Arc::new(SubscriptionQueue::new(watched.last_subscription, flow))
+    }
+
+    /// Adds an interest of a subscription.
+    pub(crate) fn add_interest(&self, interest: &Interest, queue: &Arc<SubscriptionQueue>) {
+        let mut watched = self.watched.lock();
+        watched.subscriptions.add(interest, queue.number, queue);
+        // A view that is read from now on may lack them, and they were announced without it.
+        for place in 0..watched.announced.len() {
+            let announced = watched.announced.get(place);
+            if announced.is_some_and(|announced| announced.may_concern(interest)) {
+                self.offer(&mut watched, place, queue);
+            }
+        }
+    }
+
+    /// Removes an interest of a subscription.
+    pub(crate) fn remove_interest(&self, interest: &Interest, queue: &SubscriptionQueue) {
+        let mut watched = self.watched.lock();
+        watched.subscriptions.remove(interest, queue.number);
+    }
+
+    /// Announces commits to the subscriptions they concern, before any view shows them.
+    pub(crate) fn announce(&self, commits: Vec<CommitEffects>) {
+        let mut watched = self.watched.lock();
+        let concerned = (!watched.subscriptions.is_empty()).then(|| commits.clone());
+        // Before anything is offered: what is interested from then on is offered all of them.
+        let announced = |changed| AnnouncedCommit {
+            changed,
+            queued: None,
+        };
+        watched.announced = commits.into_iter().map(announced).collect();
+        for (place, commit) in concerned.into_iter().flatten().enumerate() {
+            let mut queues = Vec::new();
+            for (step, node) in (1..).zip(commit.nodes()) {
+                let subscriptions = &watched.subscriptions;
+                subscriptions.for_each_match(node.path, node.fate, |queue| {
+                    queues.push(Arc::clone(queue));
+                });
+                for queue in queues.drain(..) {
+                    self.offer(&mut watched, place, &queue);
+                }
+                if step % CHANGES_AT_ONCE == 0 {
+                    MutexGuard::bump(&mut watched);
+                }
+            }
+        }
+    }
+
+    /// Offers an announced commit to a subscription.
+    fn offer(&self, watched: &mut Watched, place: usize, queue: &Arc<SubscriptionQueue>) {
+        let Watched {
+            announced,
+            offered,
+            window,
+            ..
+        } = watched;
+        let Some(AnnouncedCommit { changed, queued }) = announced.get_mut(place) else {
+            return;
+        };
+        if !queue.wants(changed.commit.revision) {
+            return;
+        }
+        let queued = queued.get_or_insert_with(|| window.push(changed));
+        if queue.offer(queued) == Offered::Lagged {
+            self.count_lagged(1);
+        }
+        if queue.is_first_offer() {
+            offered.push(Arc::clone(queue));
+        }
+    }
+
+    /// Hands the announced commits, which a view shows now, to the watches they touch, and wakes the subscriptions that they
+    /// were offered to.
+    pub(crate) fn deliver(&self) {
+        let mut watched = self.watched.lock();
+        let announced = std::mem::take(&mut watched.announced);
+        let offered = std::mem::take(&mut watched.offered);
+        drop(watched);
+        if let Some(last) = announced.last() {
+            let revision = last.changed.commit.revision;
+            self.shown.store(revision, Ordering::Release);
+        }
+        for AnnouncedCommit { changed, queued } in announced {
+            self.deliver_one(&changed, queued);
+        }
+        let mut wakes = self.wakes.commit();
+        for queue in offered {
+            if queue.stops_waiting() {
+                wakes.wake(queue.flow, &queue.filled);
+            }
+        }
+    }
+
     /// Hands a commit to the watches it touches. When it returns each of them has it, but many may have to wait for their
     /// turn to be woken.
-    pub(crate) fn deliver(&self, commit: &Arc<Commit>) {
+    fn deliver_one(&self, changed: &CommitEffects, mut queued: Option<Arc<UntakenCommit>>) {
         let mut watched = self.watched.lock();
-        let pass = watched.subscriptions.begin();
-        let mut queued = None;
+        let pass = watched.watches.begin();
         let mut wakes = self.wakes.commit();
         let mut lagged = 0;
-        for part in commit.changes.chunks(CHANGES_AT_ONCE) {
+        for part in changed.commit.changes.chunks(CHANGES_AT_ONCE) {
             let Watched {
-                subscriptions,
-                window,
+                watches, window, ..
             } = &mut *watched;
-            subscriptions.for_each_match(pass, part, |subscription, key| {
+            watches.for_each_match(pass, part, |queue, key| {
                 // The key that changed, not the prefix that is watched.
-                if !subscription.visibility.may_see(key) {
+                if !queue.visibility.may_see(key) {
                     return false;
                 }
-                let queued = queued.get_or_insert_with(|| window.push(commit));
-                match subscription.offer(queued) {
-                    Offered::First => wakes.wake(subscription.flow, &subscription.filled),
+                let queued = queued.get_or_insert_with(|| window.push(changed));
+                match queue.offer(queued) {
+                    Offered::First => wakes.wake(queue.flow, &queue.filled),
                     Offered::Lagged => lagged += 1,
                     Offered::Queued | Offered::Ignored => {}
                 }
@@ -187,12 +318,32 @@ impl Watches {
                 MutexGuard::bump(&mut watched);
             }
         }
-        self.lagged.fetch_add(lagged, Ordering::Relaxed);
+        self.count_lagged(lagged);
+    }
+
+    /// The last commit that a view shows, or a moment less.
+    pub(crate) fn shown(&self) -> &AtomicU64 {
+        &self.shown
+    }
+
+    /// How many watches and subscriptions were too slow, to be counted on.
+    pub(crate) fn lagged_count(&self) -> &AtomicU64 {
+        &self.lagged
+    }
+
+    fn count_lagged(&self, count: u64) {
+        self.lagged.fetch_add(count, Ordering::Relaxed);
     }
 
     /// How many watch.
     pub(crate) fn count(&self) -> usize {
-        self.watched.lock().subscriptions.count()
+        self.watched.lock().watches.count()
+    }
+
+    /// Whether any subscription is interested in anything.
+    #[cfg(test)]
+    pub(crate) fn has_subscriptions(&self) -> bool {
+        !self.watched.lock().subscriptions.is_empty()
     }
 
     /// The memory of the commits that wait for watches.
@@ -206,7 +357,7 @@ impl Watches {
     }
 }
 
-impl Subscription {
+impl WatchQueue {
     fn offer(&self, queued: &Arc<UntakenCommit>) -> Offered {
         let mut inbox = self.inbox.lock();
         if inbox.lagged_at.is_some() || inbox.last == queued.revision {
@@ -259,17 +410,18 @@ impl Watch {
             if let Some(taken) = self.try_next() {
                 return taken;
             }
-            let filled = self.subscription.filled.notified();
+            let filled = self.queue.filled.notified();
             let Some(rights) = &mut self.rights else {
                 filled.await;
                 continue;
             };
             tokio::select! {
                 () = filled => {}
-                moved = rights.epoch.changed() => match moved {
-                    Ok(()) => self.ask_again(),
+                moved = rights.moved() => {
                     // A guard that is gone changes nothing more.
-                    Err(_) => self.rights = None,
+                    if !moved {
+                        self.rights = None;
+                    }
                 }
             }
         }
@@ -278,15 +430,14 @@ impl Watch {
     /// The next commit, if one has arrived.
     pub fn try_next(&mut self) -> Option<Result<Arc<Commit>, Interrupted>> {
         // Before anything is taken: it may not be for the caller any more.
-        let epoch = self.rights.as_ref().map(|rights| &rights.epoch);
-        if epoch.is_some_and(|epoch| epoch.has_changed().unwrap_or(false)) {
+        if self.rights.as_ref().is_some_and(Rights::has_moved) {
             self.ask_again();
         }
         if self.rights_changed {
             return Some(Err(Interrupted::RightsChanged));
         }
         loop {
-            match self.subscription.take(&self.watches.lagged)? {
+            match self.queue.take(&self.watches.lagged)? {
                 Err(lagged) => return Some(Err(lagged)),
                 Ok(commit) => {
                     if let Some(shown) = self.visibility.shown(&commit) {
@@ -299,13 +450,9 @@ impl Watch {
 
     /// Asks the guard again what the caller may see.
     fn ask_again(&mut self) {
-        let Some(rights) = &mut self.rights else {
-            return;
-        };
-        rights.epoch.mark_unchanged();
-        let now = rights.admit.visibility(&rights.caller);
-        self.rights_changed |= now.class(&self.ranges) != self.visibility.class(&self.ranges);
-        self.visibility = now;
+        if let Some(rights) = &mut self.rights {
+            self.rights_changed |= rights.ask_again(&self.ranges, &mut self.visibility);
+        }
     }
 
     /// What is watched.
@@ -317,7 +464,7 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         let mut watched = self.watches.watched.lock();
-        watched.subscriptions.remove(self.id, &self.ranges);
+        watched.watches.remove(self.id, &self.ranges);
     }
 }
 
@@ -361,6 +508,13 @@ mod tests {
         })
     }
 
+    fn deliver(watches: &Watches, commit: &Arc<Commit>) {
+        let commit = Arc::clone(commit);
+        let effects = Arc::default();
+        watches.announce(vec![CommitEffects { commit, effects }]);
+        watches.deliver();
+    }
+
     fn watch(watches: &Arc<Watches>, ranges: Vec<KeyRange>) -> Watch {
         watches.watch(Flow::Exempt, ranges, Visibility::All, None)
     }
@@ -378,9 +532,9 @@ mod tests {
         let mut node = watch(&watches, node_ranges("a/b", false));
         let mut all = watch(&watches, node_ranges("", true));
         let mut other = watch(&watches, vec![KeyRange::Prefix(Key::user("a/bc"))]);
-        watches.deliver(&commit(1, &["a/b/c", "a/b/d"]));
-        watches.deliver(&commit(2, &["a/b/"]));
-        watches.deliver(&commit(3, &["a/bc"]));
+        deliver(&watches, &commit(1, &["a/b/c", "a/b/d"]));
+        deliver(&watches, &commit(2, &["a/b/"]));
+        deliver(&watches, &commit(3, &["a/bc"]));
         assert_eq!(revisions(&mut tree), [1, 2]);
         assert_eq!(revisions(&mut node), [2]);
         assert_eq!(revisions(&mut all), [1, 2, 3]);
@@ -392,7 +546,7 @@ mod tests {
         let watches = Arc::new(Watches::new());
         let mut slow = watch(&watches, node_ranges("a", false));
         for revision in 1..=2_000 {
-            watches.deliver(&commit(revision, &["a"]));
+            deliver(&watches, &commit(revision, &["a"]));
             if revision == 10 {
                 assert_eq!(slow.try_next().unwrap().unwrap().revision, 1);
             }
@@ -407,10 +561,10 @@ mod tests {
         let watches = Arc::new(Watches::new());
         let mut slow = watch(&watches, node_ranges("", true));
         let huge = "k".repeat(MAX_BYTES);
-        watches.deliver(&commit(1, &[&huge]));
+        deliver(&watches, &commit(1, &[&huge]));
         assert_eq!(revisions(&mut slow), [1]);
-        watches.deliver(&commit(2, &[&huge]));
-        watches.deliver(&commit(3, &["a"]));
+        deliver(&watches, &commit(2, &[&huge]));
+        deliver(&watches, &commit(3, &["a"]));
         assert_eq!(slow.try_next(), Some(Err(Interrupted::Lagged(2))));
     }
 
@@ -427,7 +581,7 @@ mod tests {
         let padding = "k".repeat(1_000);
         for revision in 1..=10_000 {
             let key = format!("slow/{}/{padding}", revision % 100);
-            watches.deliver(&commit(revision, &[&key]));
+            deliver(&watches, &commit(revision, &[&key]));
             assert!(watches.usage().bytes() <= LIMIT);
             assert_eq!(revisions(&mut quick), [revision]);
         }
@@ -457,7 +611,7 @@ mod tests {
         }
         tokio::task::yield_now().await;
         for revision in 1..=3 {
-            watches.deliver(&commit(revision, &["a"]));
+            deliver(&watches, &commit(revision, &["a"]));
         }
         assert_eq!(watches.count(), 2_000);
         while let Some(seen) = tasks.join_next().await {

@@ -39,7 +39,10 @@ impl Keyspace {
             return Attempt::Again;
         }
         let mut entered = self.enter();
-        let attempt = if !self.is_undisturbed(&set, checked) {
+        let base = PendingSnapshot::new(entered.durable(), &entered.pending);
+        let mut asked = set.rests_on().into_iter().flat_map(|own| &own.directories);
+        let same_counts = asked.all(|(path, directory)| base.directory(path) == *directory);
+        let attempt = if !same_counts || !self.is_undisturbed(&set, checked) {
             turn.disturbed += 1;
             Attempt::Again
         } else if let Some(order) = entered.order
@@ -74,7 +77,7 @@ fn disturbs(commit: &Commit, set: &ReadWriteSet) -> bool {
         } else {
             Effect::ComesOrGoes
         };
-        set.touched_by(&change.key, effect) || set.missed_lock(change.now.as_deref())
+        set.touched_by(&change.key, effect) || set.lacks(change.now.as_deref())
     })
 }
 

@@ -25,6 +25,65 @@ pub struct StoreContents {
     pub gaps: Vec<Gap>,
     /// Clients may have been answered an index up to this one for a missing key, whenever the key was deleted.
     pub index_floor: u64,
+    /// The last checkpoint of directories, where the store keeps them.
+    pub directories: Option<DirectoryCheckpoint>,
+}
+
+/// What the keyspace counts of the children of each node of its tree, as of one revision. It follows from a checkpoint and
+/// the commits after it, so a store keeps the one or the others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DirectoryCheckpoint {
+    /// The last commit that is counted.
+    pub revision: u64,
+    /// The nodes that have or had children.
+    pub directories: Vec<DirectoryRecord>,
+}
+
+/// What makes a checkpoint of the one before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DirectoryChanges {
+    /// The last commit that is counted.
+    pub revision: u64,
+    /// Whether these are all directories, rather than those that changed since the checkpoint before.
+    pub whole: bool,
+    /// By path, without counts where the node is gone or never had children.
+    pub directories: Vec<(Arc<str>, Option<DirectoryRecord>)>,
+}
+
+impl DirectoryChanges {
+    /// All directories of a checkpoint.
+    pub fn whole(checkpoint: &DirectoryCheckpoint) -> Self {
+        let records = checkpoint.directories.iter();
+        Self {
+            revision: checkpoint.revision,
+            whole: true,
+            directories: records
+                .map(|record| (Arc::clone(&record.path), Some(record.clone())))
+                .collect(),
+        }
+    }
+
+    /// Adds what came after.
+    pub fn extend(&mut self, later: Self) {
+        if later.whole {
+            *self = later;
+        } else {
+            self.revision = later.revision;
+            // Of two that name the same path the later one counts.
+            self.directories.extend(later.directories);
+        }
+    }
+}
+
+/// The counts of one node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirectoryRecord {
+    /// Its path; the root's is empty.
+    pub path: Arc<str>,
+    /// How many children it ever had.
+    pub ever: u64,
+    /// The revision at which one last came or went.
+    pub changed: u64,
 }
 
 /// A range of revisions of which a store knows only the result: not the entries that were written and deleted within it,

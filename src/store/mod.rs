@@ -22,7 +22,9 @@ mod order;
 mod sequencer;
 pub mod shared;
 
-pub use contents::{Gap, RetentionFloors, StoreContents};
+pub use contents::{
+    DirectoryChanges, DirectoryCheckpoint, DirectoryRecord, Gap, RetentionFloors, StoreContents,
+};
 pub(crate) use deletion_queue::DeletionQueue;
 pub use error::{CommitError, StoreError};
 pub use limits::Limits;
@@ -65,6 +67,10 @@ pub trait Store: Send + Sync + fmt::Debug {
     fn order(&self) -> Option<Arc<dyn CommitOrder>> {
         None
     }
+
+    /// Keeps a checkpoint of directories, after all that were handed over before and before history is dropped that
+    /// [`Store::trim`] allows from now on. Only of use to a store whose contents had one.
+    fn keep_directories(&self, _changes: DirectoryChanges) {}
 
     /// Allows the history at or below these floors to be dropped.
     fn trim(&self, floors: RetentionFloors);

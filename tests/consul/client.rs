@@ -1,5 +1,6 @@
 //! A gateway of the test's own, and a Consul client for it.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,8 @@ use kubekv::face::consul::{Consul, router};
 use kubekv::face::server::{Connection, Stopping};
 use kubekv::fairness::Fairness;
 use kubekv::guard::Bounds;
-use kubekv::space::Keyspace;
+use kubekv::model::{Caller, Key, Lease, LeaseEnd, LeaseId, LeaseProtocol, Principal};
+use kubekv::space::{Draft, Keyspace};
 use kubekv::store::{MemoryStore, Store};
 use prometheus_client::registry::Registry;
 use support::faces;
@@ -160,6 +162,30 @@ impl Gateway {
     pub async fn space_put(&self, key: &str, value: &[u8]) {
         let answer = self.call("PUT", &format!("kv/{key}"), value.to_vec()).await;
         assert_eq!(answer.text(), "true");
+    }
+
+    /// A session of ZooKeeper's with an entry that ends with it, as if another face had made them.
+    pub async fn zookeeper_session(&self, key: &str) -> LeaseId {
+        let lease = Lease {
+            id: LeaseId::random(),
+            term_ms: Some(10_000),
+            on_end: LeaseEnd::Release,
+            lock_delay_ms: 0,
+            // Even if it were labelled as a session of Consul is.
+            labels: [("node".to_owned(), NODE.to_owned())].into(),
+            owner: Principal::Anonymous,
+            protocol: LeaseProtocol::ZooKeeper,
+        };
+        let key = Key::user(key);
+        let make = |draft: &mut Draft<'_>| {
+            draft.put_lease(&lease);
+            let mut record = draft.successor(&key);
+            record.attrs.bound = Some(lease.id);
+            draft.put(&key, record);
+            Ok::<_, Infallible>(())
+        };
+        self.space.commit(&Caller::System, make).await.unwrap();
+        lease.id
     }
 
     /// Sends a blocking query, and returns when it is parked.

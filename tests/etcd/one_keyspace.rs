@@ -136,6 +136,7 @@ async fn an_etcd_write_keeps_the_spelling_and_consuls_attributes() {
             lock_delay_ms: 0,
             labels: std::collections::BTreeMap::new(),
             owner: kubekv::model::Principal::Anonymous,
+            protocol: kubekv::model::LeaseProtocol::Consul,
         });
         draft.acquire(&key, id, |record| {
             record.value = "1".into();
@@ -234,6 +235,7 @@ async fn expiry_of_a_session_with_delete_behavior_is_an_expire_event() {
             lock_delay_ms: 0,
             labels: std::collections::BTreeMap::new(),
             owner: kubekv::model::Principal::Anonymous,
+            protocol: kubekv::model::LeaseProtocol::Consul,
         });
         draft.acquire(&key, id, |record| record.value = "1".into());
         Ok::<_, Infallible>(())

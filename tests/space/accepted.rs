@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kubekv::model::{Caller, DirMark, Key, Lease, LeaseEnd, LeaseId, Principal};
+use kubekv::model::{Caller, DirMark, Key, Lease, LeaseEnd, LeaseId, LeaseProtocol, Principal};
 use kubekv::space::{ChangeError, Committed, Draft, Keyspace, Lookup};
 use kubekv::store::CommitError;
 use tokio::task::JoinHandle;
@@ -334,6 +334,7 @@ async fn writers_of_a_locked_key_do_not_keep_its_lease_alive() {
                 lock_delay_ms: 0,
                 labels: std::collections::BTreeMap::default(),
                 owner: Principal::Anonymous,
+                protocol: LeaseProtocol::Consul,
             };
             let lock = |draft: &mut Draft<'_>| {
                 draft.put_lease(&lease);

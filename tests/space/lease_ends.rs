@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use kubekv::model::{Caller, Key, Lease, LeaseEnd, LeaseId, Write};
+use kubekv::model::{Caller, Key, Lease, LeaseEnd, LeaseId, LeaseProtocol, Write};
 use kubekv::space::{Acquired, Admit, Denied, Draft, Keyspace, Lookup, Visibility};
 use kubekv::store::MemoryStore;
 use prometheus_client::registry::Registry;
@@ -55,6 +55,7 @@ async fn holder(space: &Keyspace, on_end: LeaseEnd, count: usize) -> LeaseId {
         lock_delay_ms: 5_000,
         labels: std::collections::BTreeMap::default(),
         owner: kubekv::model::Principal::Anonymous,
+        protocol: LeaseProtocol::Consul,
     };
     let put = |draft: &mut Draft<'_>| {
         draft.put_lease(&lease);
@@ -82,7 +83,12 @@ async fn lease_with_too_many_locks_ends_at_once_and_releases_them_later() {
         let (space, _registry) = open(&few).await;
         let lease = holder(&space, on_end, 200).await;
         let ended = space
-            .end_lease(&Caller::System, &mut None::<()>, lease)
+            .end_lease(
+                &Caller::System,
+                LeaseProtocol::Consul,
+                &mut None::<()>,
+                lease,
+            )
             .await
             .unwrap();
         assert!(ended.reply);
@@ -137,7 +143,12 @@ async fn lock_delays_that_end_together_share_commits() {
     let (space, registry) = open(&few).await;
     let lease = holder(&space, LeaseEnd::Release, 200).await;
     let ended = space
-        .end_lease(&Caller::System, &mut None::<()>, lease)
+        .end_lease(
+            &Caller::System,
+            LeaseProtocol::Consul,
+            &mut None::<()>,
+            lease,
+        )
         .await
         .unwrap();
     pass(Duration::from_secs(6)).await;
@@ -154,7 +165,12 @@ async fn lock_delays_end_where_few_writes_are_admitted_at_once() {
     let (space, registry) = open(&few).await;
     let lease = holder(&space, LeaseEnd::Release, 200).await;
     space
-        .end_lease(&Caller::System, &mut None::<()>, lease)
+        .end_lease(
+            &Caller::System,
+            LeaseProtocol::Consul,
+            &mut None::<()>,
+            lease,
+        )
         .await
         .unwrap();
     pass(Duration::from_secs(8)).await;
@@ -177,8 +193,15 @@ async fn a_lock_that_is_not_durable_yet_ends_with_its_lease() {
     let late = tokio::spawn(async move { lock(&of, "k/late", lease).await });
     store.accepted(held + 1).await;
     let of = space.clone();
-    let ended =
-        tokio::spawn(async move { of.end_lease(&Caller::System, &mut None::<()>, lease).await });
+    let ended = tokio::spawn(async move {
+        of.end_lease(
+            &Caller::System,
+            LeaseProtocol::Consul,
+            &mut None::<()>,
+            lease,
+        )
+        .await
+    });
     run().await;
     assert_eq!(finish(&store, late).await, Acquired::Yes);
     assert!(finish(&store, ended).await.unwrap().reply);

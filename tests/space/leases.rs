@@ -18,6 +18,7 @@ fn lease(term_ms: Option<u64>, on_end: LeaseEnd, lock_delay_ms: u64) -> Lease {
         lock_delay_ms,
         labels: std::collections::BTreeMap::default(),
         owner: kubekv::model::Principal::Anonymous,
+        protocol: kubekv::model::LeaseProtocol::Consul,
     }
 }
 

@@ -3,12 +3,14 @@
 #![cfg(test)]
 
 mod accepted;
+mod bound;
 mod changes;
 mod held_store;
 mod in_flight;
 mod indexes;
 mod lease_ends;
 mod leases;
+mod sequences;
 mod trees;
 mod ttl;
 mod watches;

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use kubekv::guard::Bounds;
-use kubekv::model::{Caller, FaceName, Key, Lease, LeaseEnd, LeaseId, Principal};
+use kubekv::model::{Caller, FaceName, Key, Lease, LeaseEnd, LeaseId, LeaseProtocol, Principal};
 use kubekv::space::{Draft, Keyspace, Lookup};
 use kubekv::store::Store;
 use kubekv::store::embedded::{EmbeddedOptions, EmbeddedStore};
@@ -35,6 +35,7 @@ async fn lease_with_very_many_locks_can_end() {
         lock_delay_ms: 0,
         labels: std::collections::BTreeMap::default(),
         owner: Principal::Anonymous,
+        protocol: LeaseProtocol::Consul,
     };
     let begin = |draft: &mut Draft<'_>| {
         draft.put_lease(&lease);

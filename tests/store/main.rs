@@ -6,6 +6,7 @@ mod bulk;
 mod common;
 mod damage;
 mod data_dir;
+mod directories;
 mod figures;
 mod free_space;
 mod kill;

@@ -25,6 +25,9 @@ pub(super) fn print(report: &StoreReport, json: bool) -> Result<(), CommandError
         history_floor,
         deletions,
         deletions_floor,
+        directories,
+        directories_revision,
+        directories_exact,
         records,
         cut_bytes,
         problems,
@@ -36,6 +39,15 @@ pub(super) fn print(report: &StoreReport, json: bool) -> Result<(), CommandError
     writeln!(
         out,
         "deletions  {deletions} after revision {deletions_floor}"
+    )?;
+    let doubt = if *directories_exact {
+        ""
+    } else {
+        "; commits after that are missing"
+    };
+    writeln!(
+        out,
+        "counted    {directories} directories at revision {directories_revision}{doubt}"
     )?;
     writeln!(out, "records    {records}")?;
     if *cut_bytes > 0 {

@@ -1,6 +1,8 @@
 //! Drafts: a change while it is decided, the state with the writes so far laid over it.
 
+mod directories;
 mod lookup;
+mod own_directories;
 mod rights;
 mod znode;
 
@@ -9,10 +11,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::own_directories::DraftDirectories;
 use super::denied::Denied;
 use super::lookup::Lookup;
-use super::pending::PendingSnapshot;
-use super::read_write_set::{Depth, Effect, ReadWriteSet, Span};
+use super::pending::{MAX_PENDING_WRITES, PendingSnapshot};
+use super::read_write_set::{Depth, Effect, ReadWriteSet, RestsOn, Span};
 use super::visibility::Visibility;
 use crate::model::{
     Cause, Deadline, Entry, Key, KeyRange, LeaseId, Principal, Proposal, Record, Revision, Target,
@@ -56,10 +59,12 @@ pub struct Draft<'a> {
     work: DraftWork,
     forbidden: OnceCell<Denied>,
     reads: RefCell<Vec<(Span, Depth)>>,
-    /// The leases that it ends.
-    ended_leases: Vec<LeaseId>,
     writes: Vec<Write>,
     written: BTreeMap<Key, Written>,
+    /// Kept once it was asked about a directory.
+    directories: Option<Box<DraftDirectories>>,
+    /// The leases whose locks and entries it ends.
+    ended: Vec<LeaseId>,
     cause: Cause,
     subject: Option<Key>,
 }
@@ -90,9 +95,10 @@ impl<'a> Draft<'a> {
             work: DraftWork::default(),
             forbidden: OnceCell::new(),
             reads: RefCell::default(),
-            ended_leases: Vec::new(),
             writes: Vec::new(),
             written: BTreeMap::new(),
+            directories: None,
+            ended: Vec::new(),
             cause: Cause::Set,
             subject: None,
         }
@@ -206,6 +212,9 @@ impl<'a> Draft<'a> {
 
     /// As [`Draft::put`], of a hidden key as well.
     pub(crate) fn write(&mut self, key: &Key, put: Option<Record>) {
+        if let Some(directories) = &mut self.directories {
+            directories.note(self.base, key, put.is_some(), PENDING);
+        }
         let shown = put.clone().map(|record| {
             let modified = Revision::new(PENDING, 0);
             Arc::new(Entry { record, modified })
@@ -268,17 +277,19 @@ impl<'a> Draft<'a> {
         !self.is_exceeded()
     }
 
-    /// Notes that it ends a lease with whatever that has locked.
-    pub(crate) fn note_end(&mut self, lease: LeaseId) {
-        self.ended_leases.push(lease);
-    }
-
     fn note_read(&self, span: Span, depth: Depth) {
         self.reads.borrow_mut().push((span, depth));
     }
 
+    /// Notes that everything a lease has locked, or that is bound to it, is changed: whatever joins that meanwhile must be,
+    /// too.
+    pub(crate) fn ends(&mut self, lease: LeaseId) {
+        self.ended.push(lease);
+    }
+
     /// What was read and what will be written. The draft is not used any more.
     pub(crate) fn take_read_write_set(&mut self) -> ReadWriteSet {
+        let counters = self.counters(self.written.len() > MAX_PENDING_WRITES);
         let writes = self.written.iter().map(|(key, own)| {
             let effect = if own.existed && own.shown.is_some() {
                 Effect::Changes
@@ -287,8 +298,11 @@ impl<'a> Draft<'a> {
             };
             (key.clone(), effect)
         });
-        let set = ReadWriteSet::new(self.reads.take(), writes.collect());
-        set.that_ends(std::mem::take(&mut self.ended_leases))
+        let writes = writes.chain(counters).collect();
+        ReadWriteSet::new(self.reads.take(), writes).resting_on(RestsOn {
+            directories: self.asked_directories(),
+            ended: std::mem::take(&mut self.ended),
+        })
     }
 
     /// Whether something was written and removed again. A transaction that shows it names the next revision, which must not

@@ -11,8 +11,8 @@ use super::limits::measure;
 use crate::model::{Commit, Proposal};
 use crate::store::sequencer::number;
 use crate::store::{
-    Accepted, AcceptedOutcome, BoxFuture, CommitError, CommitOrder, NotAccepted, QueueRoom,
-    RetentionFloors, Submission,
+    Accepted, AcceptedOutcome, BoxFuture, CommitError, CommitOrder, DirectoryChanges, NotAccepted,
+    QueueRoom, RetentionFloors, Submission,
 };
 
 /// The bytes that one permit stands for.
@@ -106,6 +106,7 @@ pub(super) enum NextWork {
 struct QueueState {
     requests: VecDeque<QueuedCommit>,
     floors: Option<RetentionFloors>,
+    directories: Option<DirectoryChanges>,
     /// Why the queue is closed.
     closed: Option<String>,
     /// See [`CommitOrder`].
@@ -140,6 +141,7 @@ impl CommitQueue {
             state: Mutex::new(QueueState {
                 requests: VecDeque::new(),
                 floors: None,
+                directories: None,
                 closed: None,
                 generation: 1,
                 accepting: true,
@@ -208,6 +210,15 @@ impl CommitQueue {
         self.state.lock().floors = Some(floors);
     }
 
+    /// Hands over a checkpoint of directories. The writer keeps it before it trims by floors that are set from now on.
+    pub(super) fn keep_directories(&self, changes: DirectoryChanges) {
+        let mut state = self.state.lock();
+        match &mut state.directories {
+            Some(earlier) => earlier.extend(changes),
+            None => state.directories = Some(changes),
+        }
+    }
+
     /// Closes the queue. Proposals that wait are still committed.
     pub(super) fn close(&self, why: &str) {
         let mut state = self.state.lock();
@@ -254,9 +265,10 @@ impl CommitQueue {
         NextWork::Group(group)
     }
 
-    /// The retention floors, if they were set since the last call.
-    pub(super) fn take_retention_floors(&self) -> Option<RetentionFloors> {
-        self.state.lock().floors.take()
+    /// The checkpoint of directories and the retention floors, as far as they were set since the last call.
+    pub(super) fn take_retention(&self) -> (Option<DirectoryChanges>, Option<RetentionFloors>) {
+        let mut state = self.state.lock();
+        (state.directories.take(), state.floors.take())
     }
 }
 

@@ -22,13 +22,14 @@ use self::recovery::{RecoveredStore, recover};
 use self::writer::Writer;
 use super::sequencer::Sequencer;
 use super::{
-    BoxFuture, CommitError, CommitOrder, CommitSink, Limits, RetentionFloors, Store, StoreContents,
-    StoreError,
+    BoxFuture, CommitError, CommitOrder, CommitSink, DirectoryChanges, Limits, RetentionFloors,
+    Store, StoreContents, StoreError,
 };
 use crate::model::{Commit, Proposal};
 
 mod commit_queue;
 mod data_dir;
+mod directory_checkpoint;
 mod engine;
 mod filesystem;
 mod free_space;
@@ -123,6 +124,12 @@ impl Store for EmbeddedStore {
         Some(queue)
     }
 
+    fn keep_directories(&self, changes: DirectoryChanges) {
+        if let Some(running) = &*self.running.lock() {
+            running.queue.keep_directories(changes);
+        }
+    }
+
     fn trim(&self, floors: RetentionFloors) {
         if let Some(running) = &*self.running.lock() {
             running.queue.set_retention_floors(floors);
@@ -165,6 +172,7 @@ fn start(
         table,
         seal,
         loaded,
+        directories,
         cut_bytes: _,
     } = recover(data_dir)?.require_sound()?;
     let contents = loaded.contents;
@@ -196,6 +204,8 @@ fn start(
         retention: loaded.retention,
         free_space: FreeSpace::new(&data_dir.store(), options.reserve_bytes),
         high_water_mark,
+        directories,
+        unkept: None,
         data_dir,
         short: false,
     };

@@ -2,6 +2,7 @@
 //! an error or a problem of the result.
 
 use super::data_dir::{DataDir, Format};
+use super::directory_checkpoint::DirectoryCheckpointFile;
 use super::engine::Fjall;
 use super::high_water_mark::HighWaterMark;
 use super::io_error::io_error;
@@ -18,6 +19,7 @@ pub(super) struct RecoveredStore {
     pub(super) data_dir: DataDir,
     pub(super) seal: Seal,
     pub(super) loaded: LoadedStore,
+    pub(super) directories: DirectoryCheckpointFile,
     /// The bytes of an unfinished commit that were cut off.
     pub(super) cut_bytes: u64,
 }
@@ -72,12 +74,17 @@ pub(super) fn recover(data_dir: DataDir) -> Result<RecoveredStore, StoreError> {
         let line = "format.json belongs to another store";
         loaded.problems.push(line.to_owned());
     }
+    let path = data_dir.directories();
+    let (directories, checkpoint) = DirectoryCheckpointFile::open(path.clone(), seal)
+        .map_err(|e| io_error("reading", &path, &e))?;
+    loaded.contents.directories = Some(checkpoint);
     Ok(RecoveredStore {
         table,
         high_water_mark,
         data_dir,
         seal,
         loaded,
+        directories,
         cut_bytes: torn.map_or(0, |torn| torn.bytes()),
     })
 }

@@ -49,5 +49,6 @@ fn contents(loaded: LogContents) -> Result<StoreContents, StoreError> {
         deletions_floor: loaded.revision,
         gaps: Vec::new(),
         index_floor: leader.floor,
+        directories: None,
     })
 }

@@ -271,3 +271,31 @@ async fn a_recreated_key_has_no_session() {
     gateway.set("eph", "v").await;
     assert!(!gateway.get("kv/eph").await.text().contains("Session"));
 }
+
+/// A client of ZooKeeper sees the id of a session wherever an entry of it is shown, and could send it to Consul's face.
+#[tokio::test]
+async fn a_session_of_zookeeper_is_none_of_consuls() {
+    let gateway = Gateway::start().await;
+    let id = gateway.zookeeper_session("eph").await;
+    let destroyed = gateway.put(&format!("session/destroy/{id}"), "").await;
+    assert_eq!((destroyed.status, destroyed.text()), (200, "true"));
+    assert_eq!(gateway.get("kv/eph").await.status, 200, "it has not ended");
+    let renewed = gateway.put(&format!("session/renew/{id}"), "").await;
+    assert_eq!(renewed.status, 404);
+    for path in [
+        format!("session/info/{id}"),
+        "session/list".to_owned(),
+        format!("session/node/{NODE}"),
+    ] {
+        assert_eq!(gateway.get(&path).await.text(), "[]", "{path}");
+    }
+    let locked = gateway.put(&format!("kv/lock?acquire={id}"), "L").await;
+    let refusal = format!("invalid session \"{id}\"");
+    assert_eq!((locked.status, locked.text()), (500, refusal.as_str()));
+    let released = gateway.put(&format!("kv/eph?release={id}"), "L").await;
+    assert_eq!((released.status, released.text()), (200, "false"));
+    let lock =
+        format!(r#"[{{"KV":{{"Verb":"lock","Key":"lock","Value":"TA==","Session":"{id}"}}}}]"#);
+    assert_eq!(gateway.put("txn", lock).await.status, 409);
+    assert_eq!(gateway.get("kv/lock").await.status, 404);
+}

@@ -5,6 +5,7 @@ use crate::face::consul::commit_error;
 use crate::face::consul::reply::Reply;
 use crate::face::consul::request::ApiRequest;
 use crate::fairness::Cost;
+use crate::model::LeaseProtocol;
 
 /// Releases or deletes the entries that the session held, by its behavior. Answers `true`, whether or not there was a
 /// session.
@@ -17,7 +18,8 @@ pub(in crate::face::consul) async fn serve(request: &ApiRequest<'_>) -> Result<R
     // The seat of a small change: what the session has locked is released in parts, the rest after the answer.
     let (fairness, space) = (&request.face.fairness, &request.face.space);
     let mut seat = Some(fairness.seat(request.flow, Cost::SMALL).await?);
-    match space.end_lease(&request.caller, &mut seat, id).await {
+    let ended = space.end_lease(&request.caller, LeaseProtocol::Consul, &mut seat, id);
+    match ended.await {
         Ok(_) => Ok(Reply::boolean(true)),
         Err(error) => Err(commit_error::reply(error, |never, _| match never {})),
     }

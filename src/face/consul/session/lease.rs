@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::face::consul::weight::Weight;
 use crate::face::go::json_writer::JsonObject;
 use crate::face::go::max_json_string;
-use crate::model::{Entry, Lease, LeaseEnd, LeaseId, Principal};
+use crate::model::{Entry, Lease, LeaseEnd, LeaseId, LeaseProtocol, Principal};
 
 /// The longest effective lock-delay; a longer one is cut (Consul's `MaxLockDelay`).
 const MAX_LOCK_DELAY: Duration = Duration::from_secs(60);
@@ -71,6 +71,7 @@ impl Session {
                 .collect(),
             // The keyspace makes it the caller's.
             owner: Principal::Anonymous,
+            protocol: LeaseProtocol::Consul,
         }
     }
 }
@@ -82,7 +83,8 @@ fn whole_millis(nanos: u64) -> u64 {
 
 /// The node of the session that a lease represents; `None` for a lease of another protocol.
 pub(super) fn node_of(lease: &Lease) -> Option<&str> {
-    lease.labels.get(NODE).map(String::as_str)
+    let node = lease.labels.get(NODE).map(String::as_str);
+    node.filter(|_| lease.protocol == LeaseProtocol::Consul)
 }
 
 /// The weight of a session as JSON: it shows little that is not in the record.

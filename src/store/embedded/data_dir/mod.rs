@@ -4,6 +4,7 @@
 //! DIR/lock                 locked while a process uses the directory; its text is that process's id
 //! DIR/store/format.json    the format of all this, the store's identity and seal
 //! DIR/store/mark           the high-water mark: the last acknowledged revision
+//! DIR/store/directories    the last checkpoint of directories; missing until there is one
 //! DIR/store/db/            the table of records (fjall)
 //! DIR/store.new/           left by a first start that was interrupted; removed by the next one
 //! ```
@@ -91,6 +92,11 @@ impl DataDir {
         self.store().join("mark")
     }
 
+    /// The path of the checkpoint of directories.
+    pub(super) fn directories(&self) -> PathBuf {
+        self.store().join("directories")
+    }
+
     /// Whether the directory holds a store; one whose creation was interrupted does not count.
     pub(super) fn has_store(&self) -> bool {
         self.store().exists()
@@ -110,7 +116,7 @@ impl DataDir {
         format: Format,
         fill: impl FnOnce(&mut Fjall) -> Result<u64, StoreError>,
     ) -> Result<(), StoreError> {
-        let new = self.root.join("store.new");
+        let new = self.unfinished();
         let failed = |e: io::Error| io_error("making a store in", &self.root, &e);
         if new.exists() {
             fs::remove_dir_all(&new).map_err(failed)?;
@@ -124,6 +130,16 @@ impl DataDir {
         checks::sync_directory(&new).map_err(failed)?;
         fs::rename(&new, self.store()).map_err(failed)?;
         checks::sync_directory(&self.root).map_err(failed)
+    }
+
+    /// Where a store is created before it is put in its place.
+    fn unfinished(&self) -> PathBuf {
+        self.root.join("store.new")
+    }
+
+    /// The path of the checkpoint of directories in a store that is being created.
+    pub(super) fn unfinished_directories(&self) -> PathBuf {
+        self.unfinished().join("directories")
     }
 
     /// Creates a store without entries.
@@ -148,7 +164,7 @@ impl DataDir {
 
     /// Removes the remains of an interrupted [`Self::create_store`].
     pub(super) fn discard_unfinished(&self) {
-        if let Err(e) = fs::remove_dir_all(self.root.join("store.new")) {
+        if let Err(e) = fs::remove_dir_all(self.unfinished()) {
             tracing::warn!(directory = %self.root.display(), "cannot remove an unfinished store; the next start removes it: {e}");
         }
     }

@@ -119,6 +119,7 @@ impl Loader {
             deletions_floor: metadata.deletions_floor,
             gaps: Vec::new(),
             index_floor: 0,
+            directories: None,
         };
         LoadedStore {
             contents,

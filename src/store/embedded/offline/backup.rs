@@ -6,7 +6,9 @@ use super::report::StoreReport;
 use super::{lock_store, recover_unwinding};
 use crate::store::StoreError;
 use crate::store::embedded::data_dir::{DataDir, Format};
+use crate::store::embedded::directory_checkpoint::DirectoryCheckpointFile;
 use crate::store::embedded::engine::{Engine, Fjall, WriteBatch};
+use crate::store::embedded::io_error::io_error;
 use crate::store::embedded::record::{METADATA_KEY, Metadata, TableRow, metadata_row};
 
 /// The most rows in one write of the copy.
@@ -45,6 +47,12 @@ pub fn backup(path: &Path, destination: &Path) -> Result<StoreReport, StoreError
             history_floor: contents.history_floor,
             deletions_floor: contents.deletions_floor,
         };
+        let directories = contents.directories.as_ref();
+        if let Some(checkpoint) = directories.filter(|checkpoint| checkpoint.revision > 0) {
+            let path = copy.unfinished_directories();
+            DirectoryCheckpointFile::create(&path, format.seal, checkpoint)
+                .map_err(|e| io_error("writing", &path, &e))?;
+        }
         let row = metadata_row(format.seal, &metadata).map_err(|e| StoreError(e.to_string()))?;
         write(table, vec![row])?;
         Ok(contents.revision)

@@ -46,7 +46,7 @@ impl std::fmt::Debug for Seal {
 }
 
 /// Encodes a record.
-pub(super) fn frame(
+pub(in crate::store::embedded) fn frame(
     seal: Seal,
     table_key: &[u8],
     header: &impl Serialize,
@@ -72,7 +72,7 @@ pub(super) fn frame(
 }
 
 /// Decodes a record into header, key and value.
-pub(super) fn unframe<'a, H: DeserializeOwned>(
+pub(in crate::store::embedded) fn unframe<'a, H: DeserializeOwned>(
     seal: Seal,
     table_key: &[u8],
     bytes: &'a [u8],

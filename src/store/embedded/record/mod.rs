@@ -10,14 +10,13 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use self::frame::{frame, unframe};
 use crate::model::{Attrs, Cause, Change, Commit, Entry, Key, Realm, Record, Revision};
 
 mod entries_digest;
 mod frame;
 
 pub(super) use entries_digest::EntriesDigest;
-pub(super) use frame::{RecordError, Seal, is_genuine};
+pub(super) use frame::{RecordError, Seal, frame, is_genuine, unframe};
 
 /// The table key of the one [`Metadata`] record.
 pub(super) const METADATA_KEY: [u8; 1] = [0];

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::commit_queue::{CommitQueue, NextWork, QueuedCommit, Request};
 use super::data_dir::DataDir;
+use super::directory_checkpoint::DirectoryCheckpointFile;
 use super::engine::{Engine, WriteBatch};
 use super::free_space::{FreeSpace, SpaceLeft, SpaceNeed};
 use super::high_water_mark::HighWaterMark;
@@ -14,7 +15,7 @@ use super::record::{self, EntriesDigest, Metadata, Seal};
 use super::retention::{AppliedChange, Retention};
 use crate::model::{Commit, Revision};
 use crate::store::sequencer::{Sequencer, number};
-use crate::store::{AcceptedOutcome, CommitError, CommitSink};
+use crate::store::{AcceptedOutcome, CommitError, CommitSink, DirectoryChanges, RetentionFloors};
 
 /// The interval of syncing the high-water mark, and of checking for a moved directory while nobody writes.
 pub(super) const SYNC_EVERY: Duration = Duration::from_secs(1);
@@ -37,6 +38,9 @@ pub(super) struct Writer<E> {
     pub(super) retention: Retention,
     pub(super) free_space: FreeSpace,
     pub(super) high_water_mark: HighWaterMark,
+    pub(super) directories: DirectoryCheckpointFile,
+    /// A checkpoint that could not be kept, and the floors that wait for it.
+    pub(super) unkept: Option<(DirectoryChanges, Option<RetentionFloors>)>,
     pub(super) data_dir: DataDir,
     /// Whether something was refused for want of space since the high-water mark was synced last.
     pub(super) short: bool,
@@ -51,12 +55,12 @@ impl<E: Engine> Writer<E> {
         loop {
             match self.queue.next_work(patience) {
                 NextWork::Group(group) => {
-                    self.note_retention_floors();
+                    self.note_retention_floors(false);
                     self.commit_group(group)?;
                     patience = TRIM_PAUSE;
                 }
                 NextWork::Idle => {
-                    self.note_retention_floors();
+                    self.note_retention_floors(true);
                     self.check_data_dir()?;
                     self.engine.healthy()?;
                     patience = if self.trim_idle()? {
@@ -253,10 +257,46 @@ impl<E: Engine> Writer<E> {
             .map_err(|e| format!("syncing {}: {e}", self.data_dir.high_water_mark().display()))
     }
 
-    fn note_retention_floors(&mut self) {
-        if let Some(floors) = self.queue.take_retention_floors() {
+    /// Keeps the checkpoint of directories that was handed over, and lets trimming go on to the floors behind it. One that
+    /// could not be kept is tried again when there is time, or with the next.
+    fn note_retention_floors(&mut self, has_time: bool) {
+        let (changes, floors) = self.queue.take_retention();
+        let tries = has_time || changes.is_some();
+        let earlier = self.unkept.take();
+        let is_repeated = earlier.is_some();
+        let (unkept, waiting) = earlier.unzip();
+        let floors = floors.or(waiting.flatten());
+        let changes = match (unkept, changes) {
+            (Some(mut unkept), Some(later)) => {
+                unkept.extend(later);
+                Some(unkept)
+            }
+            (unkept, changes) => unkept.or(changes),
+        };
+        if let Some(changes) = changes
+            && (!tries || !self.keep_directories(&changes, is_repeated))
+        {
+            // What it counts stays in the history until it is kept.
+            self.unkept = Some((changes, floors));
+            return;
+        }
+        if let Some(floors) = floors {
             self.retention.raise_floors(floors);
         }
+    }
+
+    /// Writes a checkpoint of directories; says whether that succeeded.
+    fn keep_directories(&mut self, changes: &DirectoryChanges, is_repeated: bool) -> bool {
+        let Err(e) = self.directories.write(changes) else {
+            return true;
+        };
+        if !is_repeated {
+            tracing::warn!(
+                path = %self.data_dir.directories().display(),
+                "cannot write the counts of directories; history is kept until they are written, so the store grows: {e}"
+            );
+        }
+        false
     }
 }
 

@@ -77,6 +77,10 @@ fn fixture(good: usize, panics: bool) -> Fixture {
         retention: Retention::default(),
         free_space: FreeSpace::new(directory.path(), 0),
         high_water_mark,
+        directories: DirectoryCheckpointFile::open(data_dir.directories(), Seal::default())
+            .unwrap()
+            .0,
+        unkept: None,
         data_dir,
         short: false,
     };

@@ -64,6 +64,7 @@ impl WatchCache {
             deletions_floor: self.history.deletions_floor(),
             gaps: self.history.gaps(),
             index_floor: last.as_ref().map_or(0, |last| last.floor),
+            directories: None,
         }
     }
 

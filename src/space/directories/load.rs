@@ -1,0 +1,174 @@
+//! Directories of a store that is opened: those of its last checkpoint, and what the commits since did to them.
+//!
+//! Where there is no checkpoint, the children that are there, and the ordinals of those among them that have one, are all
+//! that is known of those that ever were.
+
+use std::collections::HashMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use imbl::OrdMap;
+use serde_json::Value;
+
+use super::count::{
+    Directory, DirectoryTable, ORDINAL, came, follow, has_own_entry, node_of, parent,
+};
+use crate::model::{Change, Key};
+use crate::space::entry_map::EntryMap;
+use crate::store::{DirectoryRecord, StoreContents};
+
+/// Directories by path. Cloning it costs nothing.
+pub(crate) type Directories = OrdMap<Arc<str>, Directory>;
+
+/// Entries at some revision, with their directories.
+struct CountedEntries {
+    entries: EntryMap,
+    directories: Directories,
+}
+
+impl DirectoryTable for CountedEntries {
+    fn has_entry(&self, key: &Key) -> bool {
+        self.entries.contains_key(key)
+    }
+
+    fn directory(&self, path: &str) -> Directory {
+        self.directories.get(path).copied().unwrap_or_default()
+    }
+
+    fn set_directory(&mut self, path: &str, directory: Directory) {
+        self.directories.set(path, directory);
+    }
+
+    fn forget_directory(&mut self, path: &str) {
+        self.directories.remove(path);
+    }
+}
+
+/// Setting a directory's counts in place.
+pub(crate) trait SetDirectory {
+    /// Sets the counts of the node at this path.
+    fn set(&mut self, path: &str, directory: Directory);
+}
+
+impl SetDirectory for Directories {
+    fn set(&mut self, path: &str, directory: Directory) {
+        match self.get_mut(path) {
+            Some(own) => *own = directory,
+            None => {
+                self.insert(path.into(), directory);
+            }
+        }
+    }
+}
+
+/// The directories of a store's contents, given its entries in order. Without a checkpoint the history is not asked either:
+/// it may lack what was overwritten.
+pub(crate) fn load(contents: &StoreContents, entries: &EntryMap) -> Directories {
+    let checkpoint = contents.directories.as_ref();
+    let saved = checkpoint.map_or(u64::MAX, |checkpoint| checkpoint.revision);
+    // A store that an older version wrote to has dropped commits that are in no checkpoint.
+    let from = saved.max(contents.history_floor);
+    let since = contents
+        .history
+        .partition_point(|commit| commit.revision <= from);
+    let since = contents.history.get(since..).unwrap_or_default();
+    let mut counted = CountedEntries {
+        entries: entries.clone(),
+        directories: Directories::new(),
+    };
+    for change in since.iter().rev().flat_map(|commit| &commit.changes) {
+        counted.undo(change);
+    }
+    let newer = counted.count(saved);
+    if let Some(checkpoint) = checkpoint {
+        for record in &checkpoint.directories {
+            if saved == from {
+                counted.take(record);
+            } else {
+                counted.take_over(record, saved, &newer);
+            }
+        }
+    }
+    for commit in since {
+        follow(&mut counted, commit, CountedEntries::apply);
+    }
+    counted.directories
+}
+
+impl CountedEntries {
+    fn apply(&mut self, change: &Change) -> bool {
+        match &change.now {
+            Some(entry) => {
+                let entry = Arc::clone(entry);
+                self.entries.insert(change.key.clone(), entry).is_some()
+            }
+            None => self.entries.remove(&change.key).is_some(),
+        }
+    }
+
+    fn undo(&mut self, change: &Change) {
+        match &change.before {
+            Some(entry) => {
+                self.entries.insert(change.key.clone(), Arc::clone(entry));
+            }
+            None => {
+                self.entries.remove(&change.key);
+            }
+        }
+    }
+
+    /// Counts the children that are there; says how many children of each node are newer than a revision.
+    fn count(&mut self, saved: u64) -> HashMap<String, u64> {
+        let (mut newer, mut numbered) = (HashMap::new(), HashMap::new());
+        let entries = self.entries.clone();
+        // In the order of keys: a node's own entry comes before all beneath it.
+        for (key, entry) in entries.shown_range((Bound::Unbounded, Bound::Unbounded)) {
+            let Some(node) = node_of(key) else { continue };
+            let is_second = key.as_bytes().len() > node.len();
+            if is_second && entries.contains_key(&Key::user(node)) {
+                continue;
+            }
+            let created = entry.created();
+            if created > saved {
+                *newer.entry(parent(node).to_owned()).or_default() += 1;
+            }
+            came(self, node, created);
+            if let Some(ordinal) = entry.attrs().other.get(ORDINAL).and_then(Value::as_u64) {
+                let own: &mut u64 = numbered.entry(parent(node).to_owned()).or_default();
+                *own = (*own).max(ordinal.saturating_add(1));
+            }
+        }
+        for (path, ever) in numbered {
+            let mut directory = self.directory(&path);
+            directory.ever = directory.ever.max(ever);
+            self.directories.set(&path, directory);
+        }
+        newer
+    }
+
+    /// Takes what a checkpoint of this very revision says of a node.
+    fn take(&mut self, record: &DirectoryRecord) {
+        let directory = Directory {
+            children: self.directory(&record.path).children,
+            ever: record.ever,
+            changed: record.changed,
+        };
+        self.directories.set(&record.path, directory);
+    }
+
+    /// Takes over what an earlier checkpoint says of a node, unless that is another one by now.
+    fn take_over(&mut self, record: &DirectoryRecord, saved: u64, newer: &HashMap<String, u64>) {
+        let path = record.path.as_ref();
+        let mut directory = self.directory(path);
+        let is_there = path.is_empty() || directory.children > 0 || has_own_entry(self, path);
+        let keys = [Key::user(path), Key::user(format!("{path}/"))];
+        let own = keys.iter().find_map(|key| self.entries.get(key));
+        if !is_there || own.is_some_and(|entry| entry.created() > saved) {
+            return;
+        }
+        let newer = newer.get(path).copied().unwrap_or(0);
+        directory.ever = directory.ever.max(record.ever.saturating_add(newer));
+        directory.changed = directory.changed.max(record.changed);
+        self.directories.set(path, directory);
+    }
+}

@@ -1,0 +1,120 @@
+//! Node commits: a commit as a change of nodes of the tree, those among them that nobody wrote.
+
+use std::sync::Arc;
+
+use super::directories::{NodeEffect, NodeFate, node_of, parent};
+use super::visibility::Visibility;
+use crate::model::{Cause, Change, Commit, Entry, Key};
+
+/// A commit as it changed the nodes of the tree, as far as a caller may see them.
+#[derive(Clone, Debug)]
+pub struct NodeCommit {
+    changed: CommitEffects,
+    visibility: Visibility,
+}
+
+/// A commit with what it did to nodes.
+#[derive(Clone, Debug)]
+pub(crate) struct CommitEffects {
+    pub(crate) commit: Arc<Commit>,
+    /// In the order of the commit's changes. A change that is not among them wrote a node that was there and stays.
+    pub(crate) effects: Arc<[NodeEffect]>,
+}
+
+/// What a commit did to one node.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeChange<'a> {
+    /// The node's path.
+    pub path: &'a str,
+    /// What became of it.
+    pub fate: NodeFate,
+    /// The change of an entry of the node; `None` of a node that came or went with something beneath it.
+    pub change: Option<&'a Change>,
+}
+
+impl NodeChange<'_> {
+    /// The entry of the node before, where the change is one of its own.
+    pub fn before(&self) -> Option<&Arc<Entry>> {
+        self.change?.before.as_ref()
+    }
+
+    /// The entry of the node after.
+    pub fn now(&self) -> Option<&Arc<Entry>> {
+        self.change?.now.as_ref()
+    }
+}
+
+impl NodeCommit {
+    pub(crate) fn new(changed: CommitEffects, visibility: Visibility) -> Self {
+        Self {
+            changed,
+            visibility,
+        }
+    }
+
+    /// The revision.
+    pub fn revision(&self) -> u64 {
+        self.changed.commit.revision
+    }
+
+    /// Why it was made.
+    pub fn cause(&self) -> Cause {
+        self.changed.commit.cause
+    }
+
+    /// What it did, in the order of its writes: of nodes that came with one write those above first, of nodes that went
+    /// those above last.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeChange<'_>> {
+        let sees = |node: &NodeChange<'_>| match &self.visibility {
+            Visibility::All => true,
+            visibility @ Visibility::Part(_) => visibility.sees(&Key::user(node.path)),
+        };
+        self.changed.nodes().filter(sees)
+    }
+}
+
+impl CommitEffects {
+    /// See [`NodeCommit::nodes`].
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = NodeChange<'_>> {
+        let mut effects = self.effects.iter().peekable();
+        let changes = self.commit.changes.iter().enumerate();
+        changes.flat_map(move |(place, change)| {
+            let mut nodes = Vec::new();
+            let Some(path) = node_of(&change.key) else {
+                return nodes;
+            };
+            while let Some(effect) = effects.next_if(|effect| effect.change == place) {
+                push_effect(&mut nodes, path, change, effect);
+            }
+            if nodes.is_empty() {
+                let fate = NodeFate::Written;
+                let change = Some(change);
+                nodes.push(NodeChange { path, fate, change });
+            }
+            nodes
+        })
+    }
+}
+
+/// Adds the nodes of one effect.
+fn push_effect<'a>(
+    nodes: &mut Vec<NodeChange<'a>>,
+    path: &'a str,
+    change: &'a Change,
+    effect: &NodeEffect,
+) {
+    let fate = effect.fate;
+    let start = nodes.len();
+    let mut above = path;
+    for _ in 0..effect.nodes {
+        let change = (above.len() == path.len()).then_some(change);
+        let path = above;
+        nodes.push(NodeChange { path, fate, change });
+        above = parent(above);
+    }
+    if fate == NodeFate::Came
+        && let Some(came) = nodes.get_mut(start..)
+    {
+        came.reverse();
+    }
+}
