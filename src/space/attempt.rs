@@ -49,6 +49,14 @@ pub(crate) struct ChangeTurn {
 }
 
 impl ChangeTurn {
+    /// Of a change in a lane: its answer rests on those before it, be they durable or not.
+    pub(crate) fn in_lane() -> Self {
+        Self {
+            waits_for_durability: true,
+            ..Self::default()
+        }
+    }
+
     /// Whether it is decided outside the critical section. Others must not keep it from being decided for ever.
     pub(crate) fn is_outside(&self) -> bool {
         self.is_wide && self.disturbed < MAX_DISTURBED
@@ -95,6 +103,16 @@ pub(crate) enum Attempt<R, E> {
     Again,
 }
 
+/// The outcome of one attempt at a change of a lane.
+pub(crate) enum LaneAttempt<R, E> {
+    /// It was attempted in order, in this generation.
+    InOrder(Attempt<R, E>, u64),
+    /// The store does not accept in order now. It has nothing in flight before it: it may be made by itself.
+    Alone,
+    /// What is in flight before it in the lane must be answered first.
+    NotYet,
+}
+
 /// The critical section, entered.
 pub(crate) struct Entered<'a> {
     queue: MutexGuard<'a, WaitQueue>,
@@ -130,6 +148,29 @@ impl Keyspace {
         drop(entered);
         turn.leave(attempt.as_ref());
         attempt.unwrap_or_else(|| self.attempt_on_durable(caller, &decide, turn))
+    }
+
+    /// Attempts a change of a lane once. `after` is the generation that the last change of the lane was accepted in, if that
+    /// is not answered: in another one, that change has failed, and must be decided again before this one.
+    pub(crate) fn attempt_in_lane<R, E>(
+        &self,
+        caller: &Caller,
+        after: Option<u64>,
+        decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
+        turn: &mut ChangeTurn,
+    ) -> LaneAttempt<R, E> {
+        let mut entered = self.enter();
+        let order = match (entered.order, after) {
+            (Some(order), None) => order,
+            (Some(order), Some(generation)) if order.0 == generation => order,
+            (None, None) => return LaneAttempt::Alone,
+            (Some(_) | None, Some(_)) => return LaneAttempt::NotYet,
+        };
+        let rests = (caller, Basis::Accepted);
+        let attempt = self.attempt_in_order(&mut entered, order, rests, &decide, turn);
+        drop(entered);
+        turn.leave(attempt.as_ref());
+        LaneAttempt::InOrder(attempt.unwrap_or(Attempt::Again), order.0)
     }
 
     /// Enters the critical section.

@@ -20,7 +20,7 @@ use crate::store::{AcceptedOutcome, CommitError, QueueRoom};
 const MAX_RELEASED: usize = 1_000;
 
 /// How often a change is decided again because another writer changed the store meanwhile, before it fails.
-const TRIES: u32 = 64;
+pub(super) const TRIES: u32 = 64;
 
 impl Keyspace {
     /// Changes the keyspace: `decide` reads and writes a draft, and what it wrote is committed if it says yes.
@@ -156,7 +156,7 @@ impl Keyspace {
     }
 
     /// The answer of a change that the store has judged; `None` where it must be decided again.
-    fn outcome<R, E>(
+    pub(super) fn outcome<R, E>(
         &self,
         outcome: Result<Arc<Commit>, CommitError>,
         reply: R,
@@ -178,7 +178,7 @@ impl Keyspace {
         }
     }
 
-    fn counted<R, E>(&self, answer: ChangeAnswer<R, E>) -> ChangeAnswer<R, E> {
+    pub(super) fn counted<R, E>(&self, answer: ChangeAnswer<R, E>) -> ChangeAnswer<R, E> {
         match &answer {
             Ok(_) => {}
             Err(ChangeError::Refused { .. } | ChangeError::Denied(_)) => {
@@ -191,7 +191,7 @@ impl Keyspace {
         answer
     }
 
-    async fn room(&self, bytes: usize) -> Result<QueueRoom, CommitError> {
+    pub(super) async fn room(&self, bytes: usize) -> Result<QueueRoom, CommitError> {
         match &self.inner.order {
             Some(order) => order.room(bytes).await,
             None => Err(CommitError::Unavailable("the store is closed".to_owned())),
@@ -202,7 +202,7 @@ impl Keyspace {
 const ENDED: &str = "the store's writer ended";
 
 /// The commit of an accepted proposal, once it is durable and delivered.
-fn written(
+pub(super) fn written(
     outcome: Result<AcceptedOutcome, oneshot::error::RecvError>,
 ) -> Result<Arc<Commit>, CommitError> {
     let ended = || CommitError::Unknown(ENDED.to_owned());

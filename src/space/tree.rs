@@ -4,7 +4,7 @@
 //! where there is no `a`. A node with anything beneath it is a directory and hides its value. A directory need not
 //! have an entry of its own. Keys with empty segments or bytes that are not UTF-8 are in no tree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::draft::{Draft, PENDING};
@@ -160,8 +160,18 @@ impl<L: Lookup> Lookup for OnTheWay<'_, L> {
 
 /// What stands directly beneath `path`, by name. Costs as much as there are children, however deep they go.
 pub fn children(space: &impl Lookup, path: &str) -> BTreeMap<String, Node> {
+    let names = child_names(space, path).into_iter();
+    let with_node = |name: String| {
+        let node = node(space, &join(path, &name));
+        (name, node)
+    };
+    names.map(with_node).collect()
+}
+
+/// The names of what stands directly beneath `path`. Costs as much as there are children, however deep they go.
+pub fn child_names(space: &impl Lookup, path: &str) -> BTreeSet<String> {
     let prefix = dir_prefix(path);
-    let mut names = BTreeMap::new();
+    let mut names = BTreeSet::new();
     let mut from = prefix.clone();
     while let Some((name, deep)) = next_child(space, &prefix, &from) {
         let child = join(path, &name);
@@ -174,7 +184,7 @@ pub fn children(space: &impl Lookup, path: &str) -> BTreeMap<String, Node> {
         } else {
             Key::user(format!("{child}\0"))
         };
-        names.entry(name).or_insert_with(|| node(space, &child));
+        names.insert(name);
     }
     names
 }

@@ -8,6 +8,7 @@ mod changes;
 mod held_store;
 mod in_flight;
 mod indexes;
+mod lanes;
 mod lease_ends;
 mod leases;
 mod sequences;
