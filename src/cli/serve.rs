@@ -151,11 +151,12 @@ fn announce(stage: Stage) {
     }
 }
 
-/// Prints one line for each port. The line of a face has the option for dockerd.
+/// Prints one line for each port. The line of Consul's and etcd's face has the option for dockerd.
 fn print_ports(ports: &Ports) -> io::Result<()> {
     let Ports {
         consul,
         etcd,
+        zookeeper,
         admin,
         relay: _for_gateways_only,
     } = *ports;
@@ -168,6 +169,9 @@ fn print_ports(ports: &Ports) -> io::Result<()> {
                 "{name:<7} dockerd --cluster-store={scheme}://{address}"
             )?;
         }
+    }
+    if let Some(address) = zookeeper {
+        writeln!(out, "zookeeper zk://{}", reachable(address))?;
     }
     if let Some(address) = admin {
         writeln!(out, "admin   http://{}", reachable(address))?;

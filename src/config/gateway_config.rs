@@ -34,6 +34,12 @@ pub struct Config {
     pub memory_limit: Option<u64>,
     /// How long leadership of a shared store lasts without a heartbeat.
     pub lead_duration: Duration,
+    /// The four-letter words of ZooKeeper that are answered, besides `srvr`.
+    pub zookeeper_words: String,
+    /// Which ZooKeeper connections get the answers that dockerd needs: `auto`, `on` or `off`.
+    pub zookeeper_docker: String,
+    /// The digest of the ZooKeeper user who may do everything, `super:HASH`.
+    pub zookeeper_super: Option<String>,
     /// The log settings.
     pub log: LogConfig,
 }
@@ -45,6 +51,8 @@ pub struct ConnectionsPerAddress {
     pub consul: Option<usize>,
     /// Over etcd's API.
     pub etcd: Option<usize>,
+    /// Over ZooKeeper's protocol.
+    pub zookeeper: Option<usize>,
 }
 
 /// The listen addresses of the faces, the admin port and the relay; `None` is off.
@@ -54,6 +62,8 @@ pub struct Listen {
     pub consul: Option<SocketAddr>,
     /// etcd's API, version 2.
     pub etcd: Option<SocketAddr>,
+    /// ZooKeeper's protocol.
+    pub zookeeper: Option<SocketAddr>,
     /// Health, metrics and version.
     pub admin: Option<SocketAddr>,
     /// The relay: connections that other gateways of a shared store forward.

@@ -22,6 +22,7 @@ mod resolve;
 mod settings;
 mod store;
 mod transfer;
+mod zookeeper;
 
 use std::ffi::OsString;
 

@@ -54,7 +54,7 @@ const fn text(
 }
 
 /// Every option, in the order of the help text.
-pub const OPTIONS: [OptionSpec; 25] = [
+pub const OPTIONS: [OptionSpec; 29] = [
     text(
         "store",
         "URL",
@@ -109,7 +109,7 @@ pub const OPTIONS: [OptionSpec; 25] = [
         "zookeeper",
         "ADDR|off",
         "off",
-        "The listen address of ZooKeeper's protocol, which is not in this build: only off is accepted",
+        "The listen address of ZooKeeper's protocol",
     ),
     text(
         "admin",
@@ -191,6 +191,34 @@ pub const OPTIONS: [OptionSpec; 25] = [
         help: "The same over etcd's API, where dockerd holds a connection for each network",
         default: "0",
     },
+    OptionSpec {
+        name: "zookeeper-connections-per-address",
+        value: "COUNT",
+        kind: ValueKind::Number,
+        help: "The same over ZooKeeper's protocol, where each session holds a connection",
+        default: "0",
+    },
+    text(
+        "zookeeper-words",
+        "WORD[,WORD...]",
+        "srvr",
+        "The four-letter words of ZooKeeper that are answered, as its 4lw.commands.whitelist: ruok, srvr, stat, mntr, envi, \
+         isro, cons, wchs; * for all of them",
+    ),
+    text(
+        "zookeeper-docker",
+        "auto|on|off",
+        "auto",
+        "Which connections over ZooKeeper's protocol get the answers without which dockerd crashes: with auto, those that \
+         are recognized as dockerd's",
+    ),
+    text(
+        "zookeeper-super",
+        "super:HASH",
+        "none",
+        "The digest of the ZooKeeper user whom no access list binds, as its DigestAuthenticationProvider.superDigest: HASH is \
+         the SHA-1 of super:PASSWORD, in Base64",
+    ),
     OptionSpec {
         name: "lead-duration",
         value: "SECONDS",

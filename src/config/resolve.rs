@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::settings::{Setting, SettingOrigin, Settings};
 use super::{
     Config, ConfigError, ConnectionsPerAddress, Listen, LogConfig, access, address, advertise,
-    hosts, log, memory_size, names, options, relay, store,
+    hosts, log, memory_size, names, options, relay, store, zookeeper,
 };
 
 /// The upper limit of `max-connections`.
@@ -48,12 +48,19 @@ pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
         connections_per_address: ConnectionsPerAddress {
             consul: count_or_none(&given.or_default("consul-connections-per-address")?)?,
             etcd: count_or_none(&given.or_default("etcd-connections-per-address")?)?,
+            zookeeper: count_or_none(&given.or_default("zookeeper-connections-per-address")?)?,
         },
         memory_limit: memory_size::parse(&given.or_default("memory-limit")?)?,
         lead_duration: Duration::from_secs(number(
             &given.or_default("lead-duration")?,
             MAX_LEAD_DURATION,
         )?),
+        zookeeper_words: zookeeper::words(&given.or_default("zookeeper-words")?)?,
+        zookeeper_docker: zookeeper::docker(&given.or_default("zookeeper-docker")?)?,
+        zookeeper_super: match given.0.take("zookeeper-super") {
+            Some(setting) => Some(zookeeper::super_digest(&setting)?),
+            None => None,
+        },
         log: LogConfig {
             filter: log::filter(&given.or_default("log-level")?)?,
             format: log::format(&given.or_default("log-format")?)?,
@@ -69,13 +76,6 @@ pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
 }
 
 fn listen(given: &mut GivenSettings) -> Result<Listen, ConfigError> {
-    let zookeeper = given.or_default("zookeeper")?;
-    if address::parse(&zookeeper)?.is_some() {
-        return Err(ConfigError::at(
-            &zookeeper.origin,
-            "this build has no ZooKeeper face: leave this option out, or give off",
-        ));
-    }
     let allow_plaintext = switch(&given.or_default("allow-plaintext")?)?;
     let mut port = |name| {
         let setting = given.or_default(name)?;
@@ -88,6 +88,7 @@ fn listen(given: &mut GivenSettings) -> Result<Listen, ConfigError> {
     Ok(Listen {
         consul: port("consul")?,
         etcd: port("etcd")?,
+        zookeeper: port("zookeeper")?,
         admin: port("admin")?,
         relay: None,
     })
@@ -167,10 +168,11 @@ mod tests {
         let Listen {
             consul,
             etcd,
+            zookeeper,
             admin,
             relay,
         } = config.listen;
-        assert_eq!(relay, None);
+        assert_eq!((relay, zookeeper), (None, None));
         let ports = [consul, etcd, admin].map(|address| address.unwrap().to_string());
         assert_eq!(
             ports,

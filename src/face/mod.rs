@@ -15,4 +15,4 @@ pub mod http;
 mod list_cache;
 pub mod server;
 mod shared_work;
-pub(crate) mod zookeeper;
+pub mod zookeeper;

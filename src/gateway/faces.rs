@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::config::{Config, ConnectionsPerAddress, Listen};
 use crate::face::http::{AllowedHosts, HttpLimits, HttpProtocol};
 use crate::face::server::{Protocol, Stopping};
-use crate::face::{consul, etcd};
+use crate::face::{consul, etcd, zookeeper};
 use crate::fairness::Fairness;
 use crate::model::FaceName;
 use crate::space::Keyspace;
@@ -84,11 +84,35 @@ static ETCD2: FaceRow = FaceRow {
     },
 };
 
+static ZOOKEEPER: FaceRow = FaceRow {
+    name: FaceName::ZooKeeper,
+    address: |listen| &mut listen.zookeeper,
+    most_per_client: |limits| limits.zookeeper,
+    alpn: b"kubekv/zookeeper",
+    hold: zookeeper::HOLD,
+    protocol: |options, space, stopping| {
+        let zookeeper = zookeeper::ZooKeeper {
+            space,
+            fairness: options.fairness.clone(),
+            super_digest: options.zookeeper_super.clone(),
+            words: options.zookeeper_words.clone(),
+            docker: options.zookeeper_docker,
+        };
+        Arc::new(zookeeper::ZooKeeperProtocol::new(zookeeper, stopping))
+    },
+    no_leader: |options| {
+        Arc::new(zookeeper::NoLeaderProtocol {
+            words: options.zookeeper_words.clone(),
+        })
+    },
+};
+
 /// The row of a face.
 pub(super) fn row(name: FaceName) -> &'static FaceRow {
     match name {
         FaceName::Consul => &CONSUL,
         FaceName::Etcd2 => &ETCD2,
+        FaceName::ZooKeeper => &ZOOKEEPER,
     }
 }
 
@@ -111,6 +135,9 @@ pub(super) struct FaceOptions {
     node_name: String,
     datacenter: String,
     hosts: AllowedHosts,
+    zookeeper_words: zookeeper::AllowList,
+    zookeeper_docker: zookeeper::DockerAnswers,
+    zookeeper_super: Option<String>,
     /// Shared by all faces, and by every term of leadership.
     fairness: Fairness,
 }
@@ -140,6 +167,9 @@ impl FaceOptions {
             memory_limit: _of_fairness,
             lead_duration: _of_leadership,
             relay_advertise: _of_the_relay,
+            zookeeper_words,
+            zookeeper_docker,
+            zookeeper_super,
             log: _of_the_process,
         } = config.clone();
         Self {
@@ -147,6 +177,10 @@ impl FaceOptions {
             node_name,
             datacenter,
             hosts,
+            // The configuration has only what is known.
+            zookeeper_docker: zookeeper_docker.parse().unwrap_or_default(),
+            zookeeper_words: zookeeper_words.parse().unwrap_or_default(),
+            zookeeper_super,
             fairness: fairness.clone(),
         }
     }

@@ -7,17 +7,20 @@ pub enum FaceName {
     Consul,
     /// etcd's API, version 2.
     Etcd2,
+    /// ZooKeeper's protocol.
+    ZooKeeper,
 }
 
 impl FaceName {
     /// Every face, in the order of listings.
-    pub const ALL: [Self; 2] = [Self::Consul, Self::Etcd2];
+    pub const ALL: [Self; 3] = [Self::Consul, Self::Etcd2, Self::ZooKeeper];
 
     /// The name in metrics, in logs, and of the option that says where the face listens.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Consul => "consul",
             Self::Etcd2 => "etcd",
+            Self::ZooKeeper => "zookeeper",
         }
     }
 }
@@ -30,7 +33,8 @@ mod tests {
     fn after(face: FaceName) -> Option<FaceName> {
         match face {
             FaceName::Consul => Some(FaceName::Etcd2),
-            FaceName::Etcd2 => None,
+            FaceName::Etcd2 => Some(FaceName::ZooKeeper),
+            FaceName::ZooKeeper => None,
         }
     }
 

@@ -73,8 +73,8 @@ fn invalid_flags_are_reported_at_start() {
             "--admin: [::]:0 is not a loopback address; give --allow-plaintext to listen there without TLS",
         ),
         (
-            ["--zookeeper", "127.0.0.1:2181"],
-            "--zookeeper: this build has no ZooKeeper face: leave this option out, or give off",
+            ["--zookeeper-words", "srvr,dump"],
+            "--zookeeper-words: \"dump\" is no four-letter word that is answered: those are ruok, srvr, stat, mntr, envi, isro, cons, wchs, *",
         ),
         (
             ["--store", "kubernetes:My_Namespace"],

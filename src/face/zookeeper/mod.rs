@@ -1,17 +1,32 @@
 //! ZooKeeper's protocol, as 3.9 serves it.
 //!
-//! The parts that need no keyspace: paths of znodes (`path`, `write_path`), the kinds of nodes (`create_mode`), access lists
-//! (`acl`), a connection's watches (`watch_table`) and the four-letter words. The wire format is [`crate::wire::zookeeper`].
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the operations that use it follow")
-)]
-#![expect(unused_imports, reason = "the operations that use them follow")]
+//! A connection (`connection`) takes up a session (`session`), which is a lease. Its requests go through a lane, in order:
+//! reads and changes of nodes (`operations`, `znode`), by the rules for paths (`path`, `write_path`), kinds of nodes
+//! (`create_mode`) and access lists (`acl`). Its watches (`watch_table`) are told of changes before a reply shows them. The
+//! wire format is [`crate::wire::zookeeper`].
 
-pub(crate) mod acl;
-pub(crate) mod built_in;
-pub(crate) mod create_mode;
-pub(crate) mod four_letter_words;
-pub(crate) mod path;
-pub(crate) mod watch_table;
-pub(crate) mod write_path;
+mod acl;
+mod built_in;
+mod connection;
+mod connections;
+mod counters;
+mod create_mode;
+mod docker_client;
+mod face;
+mod four_letter_words;
+mod no_leader;
+mod operations;
+mod path;
+mod protocol;
+mod session;
+mod sweeper;
+mod ttl_nodes;
+mod watch_table;
+mod write_path;
+mod znode;
+
+pub use docker_client::{DockerAnswers, UnknownDockerAnswers};
+pub use face::ZooKeeper;
+pub use four_letter_words::{AllowList, UnknownWord};
+pub use no_leader::{HOLD, NoLeaderProtocol};
+pub use protocol::ZooKeeperProtocol;

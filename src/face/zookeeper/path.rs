@@ -128,6 +128,7 @@ impl ZnodePath {
     }
 
     /// The node beneath it with this name; `None` where no node can have the name.
+    #[cfg(test)]
     pub(crate) fn child(&self, name: &str) -> Option<Self> {
         if !is_name(name) || name.contains('/') {
             return None;

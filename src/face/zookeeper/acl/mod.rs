@@ -9,8 +9,8 @@ mod permissions;
 mod permit;
 mod shown;
 
-pub(crate) use expand::{InvalidAcl, expand};
-pub(crate) use identities::{AuthFailed, ConnectionIdentities};
+pub(crate) use expand::expand;
+pub(crate) use identities::ConnectionIdentities;
 pub(crate) use item::AclItem;
 pub(crate) use permissions::Permissions;
 pub(crate) use permit::permits;

@@ -6,12 +6,12 @@ use super::word::{ANSWERED, FourLetterWord};
 
 /// The words that the operator allows; `srvr` always, which ZooKeeper's own scripts need.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct AllowList(Vec<FourLetterWord>);
+pub struct AllowList(Vec<FourLetterWord>);
 
 /// A word of an allow-list that is never answered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no four-letter word that is answered: those are {all}, or * for all", all = names())]
-pub(crate) struct UnknownWord(String);
+pub struct UnknownWord(String);
 
 fn names() -> String {
     ANSWERED.map(FourLetterWord::name).join(", ")

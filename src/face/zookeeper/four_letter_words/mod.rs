@@ -9,8 +9,8 @@ mod release;
 mod server_figures;
 mod word;
 
-pub(crate) use allow_list::{AllowList, UnknownWord};
-pub(crate) use answer::{NOT_SERVING, answer};
+pub use allow_list::{AllowList, UnknownWord};
+pub(crate) use answer::answer;
 pub(crate) use connections::{ConnectionFigures, SessionFigures};
 pub(crate) use release::Release;
 pub(crate) use server_figures::{ServerFigures, WatchFigures};

@@ -85,6 +85,7 @@ impl WatchTable {
     }
 
     /// How many watches it has, as [`WatchTotals::watches`] counts them.
+    #[cfg(test)]
     pub(crate) fn watches(&self) -> usize {
         self.counts.watches
     }
@@ -100,6 +101,7 @@ impl WatchTable {
     }
 
     /// The paths that are watched, in no order.
+    #[cfg(test)]
     pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
         self.modes.keys().map(|path| &**path)
     }

@@ -23,6 +23,7 @@ impl WatchTotals {
     }
 
     /// About how many bytes of memory they take.
+    #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }

@@ -1,0 +1,212 @@
+//! Answers: replies in order, each after the events of what it shows.
+
+use std::net::IpAddr;
+
+use super::lane::{Begun, Flying, LaneAnswer, LaneProgress, NodeChangeAnswer, RequestTicket};
+use super::served::{ConnectionPhase, Ended, ServedConnection};
+use crate::face::server::{LogLimit, OmittedLines};
+use crate::face::zookeeper::operations::{ChangeRefusal, ReadOutcome, Reply};
+use crate::face::zookeeper::znode::zxid;
+use crate::fairness::Cost;
+use crate::model::Flow;
+use crate::space::{ChangeError, Denied, Proposed};
+use crate::store::CommitError;
+use crate::wire::zookeeper::{ErrorCode, TooLong, append_error, append_reply};
+
+/// The zxid of the reply to an unknown operation.
+const UNKNOWN_ZXID: i64 = -1;
+
+impl ServedConnection {
+    /// Goes on with what has happened in the lane.
+    pub(super) fn follow(&mut self, progress: LaneProgress) -> Result<(), Ended> {
+        match progress {
+            LaneProgress::Begun(begun) => self.follow_begun(begun),
+            LaneProgress::Answer(LaneAnswer::OfChange(ticket, answer)) => {
+                self.answer_change(ticket, answer)
+            }
+            LaneProgress::Answer(LaneAnswer::Known(ticket, reply)) => self.reply(ticket, reply),
+            // The lane decides again when it is its turn.
+            LaneProgress::Failed => Ok(()),
+        }
+    }
+
+    fn follow_begun(&mut self, begun: Begun) -> Result<(), Ended> {
+        match begun {
+            Begun::Proposed(ticket, change, seat, proposed) => match proposed {
+                Proposed::Accepted(accepted) => {
+                    self.lane
+                        .fly(Flying::Change(ticket, change, seat, accepted));
+                }
+                Proposed::Answered(answer) => {
+                    self.lane.fly(Flying::Decided(ticket, change, answer))
+                }
+                Proposed::NotYet => self.lane.put_back(ticket, change),
+            },
+            Begun::Read(ticket, outcome, revision) => {
+                self.phase = ConnectionPhase::Open;
+                return self.answer_read(ticket, outcome, revision);
+            }
+            Begun::Closed(ticket, Ok(revision)) => {
+                self.phase = ConnectionPhase::Ending;
+                self.catch_up(revision)?;
+                return self.reply(ticket, Ok(Reply::Empty));
+            }
+            // Whether the session has ended is unknown, or it has not.
+            Begun::Closed(_, Err(())) => return Err(Ended),
+            Begun::Overloaded(ticket) => {
+                if self.phase == ConnectionPhase::Reading {
+                    self.phase = ConnectionPhase::Open;
+                }
+                let error = Err(ErrorCode::Throttled);
+                self.lane.fly(Flying::Known(ticket, error));
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers a read at this revision, and sets its watches.
+    pub(super) fn answer_read(
+        &mut self,
+        ticket: RequestTicket,
+        outcome: ReadOutcome,
+        revision: u64,
+    ) -> Result<(), Ended> {
+        let ReadOutcome {
+            reply,
+            watches,
+            expected,
+        } = outcome;
+        // Nothing later was sent, so what changed after the view is told to these.
+        self.catch_up(revision)?;
+        for (path, mode) in &watches {
+            self.events.table.add(path, *mode);
+        }
+        for (path, _) in &expected {
+            self.events.tidy(path);
+        }
+        self.reply(ticket, reply)
+    }
+
+    fn answer_change(
+        &mut self,
+        ticket: RequestTicket,
+        answer: NodeChangeAnswer,
+    ) -> Result<(), Ended> {
+        match answer {
+            Ok(mut committed) => {
+                self.catch_up(committed.revision)?;
+                if let Some(commit) = &committed.commit {
+                    self.face.ttl_nodes.note(commit);
+                }
+                committed.reply.settle(zxid(committed.revision));
+                self.reply(ticket, Ok(committed.reply))
+            }
+            Err(ChangeError::Refused { error, revision }) => {
+                self.catch_up(revision)?;
+                match error {
+                    ChangeRefusal::Error(error) => self.reply(ticket, Err(error)),
+                    ChangeRefusal::Multi(results) => self.reply(ticket, Ok(Reply::Multi(results))),
+                    ChangeRefusal::SessionEnded => Err(Ended),
+                }
+            }
+            Err(ChangeError::Denied(denied)) => self.reply_now(ticket, Err(of_denial(&denied))),
+            Err(ChangeError::Failed(failed)) => self.answer_failure(ticket, &failed),
+        }
+    }
+
+    /// Answers a change that the store did not make, or may have made. Then the connection is closed: clients know that
+    /// nobody knows, and look.
+    fn answer_failure(&mut self, ticket: RequestTicket, failed: &CommitError) -> Result<(), Ended> {
+        static LIMIT: LogLimit = LogLimit::new();
+        let address = match self.flow() {
+            Flow::Client(address) => address,
+            Flow::Exempt => IpAddr::from([0, 0, 0, 0]),
+        };
+        if let Some(OmittedLines(left_out)) = LIMIT.permit(address) {
+            tracing::warn!(error = %failed, left_out, "could not write for a ZooKeeper client; it gets an error or loses its connection, and may retry");
+        }
+        match failed {
+            CommitError::Full(_) => self.reply_now(ticket, Err(ErrorCode::SystemError)),
+            CommitError::TooLarge(_) => self.reply_now(ticket, Err(ErrorCode::BadArguments)),
+            CommitError::Conflict | CommitError::Unavailable(_) | CommitError::Unknown(_) => {
+                Err(Ended)
+            }
+        }
+    }
+
+    /// Replies at the revision of now.
+    pub(super) fn reply_now(
+        &mut self,
+        ticket: RequestTicket,
+        reply: Result<Reply, ErrorCode>,
+    ) -> Result<(), Ended> {
+        let revision = self.face.space.read(&self.caller).revision();
+        self.catch_up(revision)?;
+        self.reply(ticket, reply)
+    }
+
+    /// Refuses an operation that ZooKeeper does not know, and ends the connection.
+    pub(super) fn refuse_unknown(&mut self, mut ticket: RequestTicket) -> Result<(), Ended> {
+        let error = ErrorCode::Unimplemented;
+        append_error(self.output.frames(), ticket.xid, UNKNOWN_ZXID, error);
+        ticket.metric.set_status(error.number());
+        self.phase = ConnectionPhase::Ending;
+        Ok(())
+    }
+
+    /// Replies at the last revision that the client was told of.
+    pub(super) fn reply(
+        &mut self,
+        mut ticket: RequestTicket,
+        reply: Result<Reply, ErrorCode>,
+    ) -> Result<(), Ended> {
+        let number = zxid(self.revision);
+        let status = match reply {
+            Ok(mut reply) => {
+                if let Some(path) = ticket.docker.take() {
+                    self.docker.answer(&path, &mut reply);
+                }
+                self.append(&ticket, number, &reply)?;
+                0
+            }
+            Err(error) => {
+                append_error(self.output.frames(), ticket.xid, number, error);
+                error.number()
+            }
+        };
+        ticket.metric.set_status(status);
+        self.counters
+            .answer((ticket.op, ticket.xid), number, ticket.came.elapsed());
+        Ok(())
+    }
+
+    /// Encodes a reply; the memory of a long one is counted until it is sent.
+    pub(super) fn append(
+        &mut self,
+        ticket: &RequestTicket,
+        zxid: i64,
+        reply: &Reply,
+    ) -> Result<(), Ended> {
+        let before = self.output.frames().len();
+        append_reply(self.output.frames(), ticket.xid, zxid, |to| reply.write(to))
+            .map_err(|TooLong| Ended)?;
+        let bytes = self.output.frames().len().saturating_sub(before);
+        if !Cost::new(0, bytes).is_small() {
+            let flow = Flow::of(&self.caller);
+            let reservation = self.face.fairness.answers().charge(flow, bytes);
+            self.output.holds(reservation);
+        }
+        Ok(())
+    }
+}
+
+/// The error for what the guard refuses.
+fn of_denial(denied: &Denied) -> ErrorCode {
+    match denied {
+        Denied::Forbidden(_) => ErrorCode::NoAuth,
+        Denied::KeyspaceFull { .. } => ErrorCode::SystemError,
+        Denied::KeyTooLong { .. } | Denied::ValueTooLong { .. } | Denied::TooMuch(_) => {
+            ErrorCode::BadArguments
+        }
+    }
+}

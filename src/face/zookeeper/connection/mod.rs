@@ -1,0 +1,121 @@
+//! Connections: frames in and out, from the greeting to the end.
+
+mod answers;
+mod events;
+mod greeting;
+mod labels;
+mod lane;
+mod opening;
+mod output;
+mod served;
+mod transfer;
+mod turns;
+mod watches;
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use self::greeting::Greeting;
+use self::opening::{Opening, frame};
+use self::served::ServedConnection;
+use super::face::Face;
+use super::four_letter_words::FourLetterWord;
+use super::session::{Attached, ClientSession, SessionPassword, attach};
+use crate::face::server::{Arrival, Connection, ServerContext, Stopping, Stream};
+use crate::wire::zookeeper::{ConnectRequest, ConnectResponse};
+
+/// Serves one connection to its end.
+pub(super) async fn serve(
+    face: Arc<Face>,
+    arrival: Arrival,
+    server: Arc<ServerContext>,
+    stopping: Stopping,
+) -> io::Result<()> {
+    let Arrival { mut stream, ends } = arrival;
+    let mut input = BytesMut::new();
+    match Greeting::read(&mut stream, &mut input, &stopping).await? {
+        Greeting::Nothing => Ok(()),
+        Greeting::Word(word) => tell(&face, word, &mut stream, ends, &server).await,
+        Greeting::Connect(request) => {
+            let opening = Opening {
+                face,
+                stream,
+                input,
+                ends,
+                server,
+                stopping,
+            };
+            opening.attach(request).await
+        }
+    }
+}
+
+/// Answers a four-letter word.
+async fn tell(
+    face: &Face,
+    word: FourLetterWord,
+    stream: &mut Stream,
+    ends: Connection,
+    server: &ServerContext,
+) -> io::Result<()> {
+    let answer = face.answer(word, ends.peer).await;
+    server
+        .check_leadership()
+        .await
+        .map_err(|lost| io::Error::other(lost.to_string()))?;
+    stream.write_all(answer.as_bytes()).await?;
+    stream.shutdown().await
+}
+
+impl Opening {
+    async fn attach(mut self, request: ConnectRequest) -> io::Result<()> {
+        match attach(&self.face.space, &request).await {
+            Attached::To(session, password) => {
+                let response = accepted(&session, password, &request);
+                let connection = ServedConnection::new(self, session, (&request, &response))?;
+                connection.run().await
+            }
+            Attached::Refused => {
+                self.stream
+                    .write_all(&frame(&ConnectResponse::refusal(&request))?)
+                    .await?;
+                self.stream.shutdown().await
+            }
+            Attached::Ahead => Ok(()),
+            Attached::Unavailable => self.wait_for_hang_up().await,
+        }
+    }
+
+    /// Keeps the connection without an answer until the client gives up: an old Go client takes one that is closed now for
+    /// the end of its session.
+    async fn wait_for_hang_up(mut self) -> io::Result<()> {
+        let mut ignored = BytesMut::new();
+        loop {
+            ignored.clear();
+            let read = tokio::select! {
+                read = self.stream.read_buf(&mut ignored) => read?,
+                () = self.stopping.wait() => 0,
+            };
+            if read == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn accepted(
+    session: &ClientSession,
+    password: SessionPassword,
+    request: &ConnectRequest,
+) -> ConnectResponse {
+    ConnectResponse {
+        version: 0,
+        timeout_ms: session.timeout.as_ms(),
+        session: session.id.number(),
+        password: password.into_secret(),
+        read_only: request.read_only.map(|_| false),
+    }
+}

@@ -1,0 +1,338 @@
+//! `ServedConnection`: a connection that has a session, while it is served.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::{Instant, timeout};
+
+use super::events::Events;
+use super::labels::label;
+use super::lane::{Lane, RequestTicket};
+use super::opening::{Opening, frame};
+use super::output::{FrameOutput, KEPT_BYTES};
+use super::transfer::transfer;
+use crate::face::server::{Connection, RequestInFlight, ServerContext, Stopping, Stream};
+use crate::face::zookeeper::acl::ConnectionIdentities;
+use crate::face::zookeeper::connections::SessionHold;
+use crate::face::zookeeper::counters::ConnectionCounters;
+use crate::face::zookeeper::docker_client::DockerClient;
+use crate::face::zookeeper::face::Face;
+use crate::face::zookeeper::session::{ClientSession, SessionTimeout};
+use crate::face::zookeeper::znode::zxid;
+use crate::fairness::Cost;
+use crate::model::{Caller, Commit, FaceName, Flow, KeyRange, Principal};
+use crate::space::{Interrupted, Watch};
+use crate::wire::zookeeper::{
+    ClientRequest, ConnectRequest, ConnectResponse, LONGEST_REQUEST, OpCode, append_ping,
+    decode_request, take_frame,
+};
+
+/// How long a client has to take the last answer.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// The most memory that the watches of a connection may take, in bytes.
+const MOST_WATCH_BYTES: usize = 64 << 20;
+
+/// The shortest request: its header.
+const SHORTEST_REQUEST: usize = 8;
+
+/// A connection that has a session.
+#[derive(Debug)]
+pub(super) struct ServedConnection {
+    pub(super) face: Arc<Face>,
+    pub(super) session: Arc<ClientSession>,
+    pub(super) caller: Caller,
+    pub(super) identities: Arc<ConnectionIdentities>,
+    pub(super) lane: Lane,
+    pub(super) docker: DockerClient,
+    pub(super) events: Events,
+    pub(super) output: FrameOutput,
+    pub(super) counters: Arc<ConnectionCounters>,
+    /// The last revision that an answer told, and all of whose events are sent.
+    pub(super) revision: u64,
+    pub(super) phase: ConnectionPhase,
+    /// The client hung up: nothing more is read or sent, but what it asked for is done.
+    is_gone: bool,
+    /// The client asked for the end of its session: what comes after that is not looked at.
+    is_leaving: bool,
+    stream: Stream,
+    input: BytesMut,
+    server: Arc<ServerContext>,
+    stopping: Stopping,
+    hold: SessionHold,
+    /// Of the lease's record: it tells the end of the session.
+    lease: Watch,
+    renewed: Instant,
+}
+
+/// How far a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ConnectionPhase {
+    /// Requests are read and answered.
+    Open,
+    /// Nodes are read on another thread, with a watch that is not set yet: events must wait.
+    Reading,
+    /// The session is being closed: what comes after that is not answered.
+    Closing,
+    /// What is in the output is the last.
+    Ending,
+}
+
+/// The connection broke, or must be closed.
+#[derive(Debug)]
+pub(super) struct Ended;
+
+impl From<Interrupted> for Ended {
+    fn from(_: Interrupted) -> Self {
+        Self
+    }
+}
+
+impl ServedConnection {
+    /// The connection of an opening that got a session; its answer is sent first.
+    pub(super) fn new(
+        opening: Opening,
+        session: ClientSession,
+        (request, response): (&ConnectRequest, &ConnectResponse),
+    ) -> io::Result<Self> {
+        let Opening {
+            face,
+            stream,
+            input,
+            ends: Connection { peer, .. },
+            server,
+            stopping,
+        } = opening;
+        let caller = Caller::Client {
+            face: FaceName::ZooKeeper,
+            peer,
+            principal: Principal::Anonymous,
+        };
+        let docker = DockerClient::new(face.docker, request);
+        let mut output = FrameOutput::default();
+        output.frames().extend(frame(response)?);
+        let counters = Arc::new(ConnectionCounters::new(peer, &session));
+        // From here on another connection that takes the session up ends this one.
+        let hold = face.connections.hold(session.id, &counters);
+        let record = KeyRange::Exact(session.record.clone());
+        let lease = face.space.watch(&Caller::System, vec![record]);
+        Ok(Self {
+            identities: Arc::new(ConnectionIdentities::new(peer.ip())),
+            lane: Lane::default(),
+            docker,
+            events: Events::new(&face, caller.clone()),
+            revision: face.space.read(&caller).revision(),
+            phase: ConnectionPhase::Open,
+            is_gone: false,
+            is_leaving: false,
+            renewed: Instant::now(),
+            session: Arc::new(session),
+            face,
+            caller,
+            output,
+            counters,
+            stream,
+            input,
+            server,
+            stopping,
+            hold,
+            lease,
+        })
+    }
+
+    /// Serves it to its end.
+    pub(super) async fn run(mut self) -> io::Result<()> {
+        // The session may have ended between the handshake and the watch.
+        let mut is_served = self.has_session();
+        while is_served {
+            is_served = self.step().await.is_ok();
+        }
+        let is_answered = self.phase == ConnectionPhase::Ending && !self.is_gone;
+        // Its watches and its hold of the session end here, before the client sees the end.
+        let mut stream = self.into_stream();
+        if is_answered {
+            stream.shutdown().await?;
+            // What the client has sent since must not make the kernel drop the last answer.
+            let _patience = timeout(LINGER, read_to_end(&mut stream)).await;
+        }
+        Ok(())
+    }
+
+    fn into_stream(self) -> Stream {
+        self.stream
+    }
+
+    fn has_session(&self) -> bool {
+        let view = self.face.space.read(&Caller::System);
+        view.lease(self.session.lease).is_some()
+    }
+
+    /// Begins what can be begun, sends what there is, and waits for what is next.
+    async fn step(&mut self) -> Result<(), Ended> {
+        self.read_frames()?;
+        self.take_turns()?;
+        if self.events.table.bytes() > MOST_WATCH_BYTES {
+            return Err(Ended);
+        }
+        self.note();
+        if self.is_gone {
+            self.output = FrameOutput::default();
+        }
+        let ends = self.phase == ConnectionPhase::Ending || self.is_gone && self.lane.is_idle();
+        if ends && self.output.is_empty() {
+            return Err(Ended);
+        }
+        if !self.output.is_empty() {
+            let checked = self.server.check_leadership().await;
+            checked.map_err(|_lost| Ended)?;
+        }
+        let is_open = self.phase == ConnectionPhase::Open;
+        let may_end = matches!(self.phase, ConnectionPhase::Open | ConnectionPhase::Reading);
+        let reads = self.lane.has_room() && !self.output.is_full() && self.reads_requests();
+        let wants_answers = !self.output.is_full();
+        let is_idle = self.lane.is_idle() && self.output.is_empty();
+        tokio::select! {
+            biased;
+            _moved = &mut self.hold.moved => Err(Ended),
+            lease = self.lease.next(), if may_end => {
+                self.follow_lease(lease.ok().as_deref())
+            }
+            progress = self.lane.progress(wants_answers) => self.follow(progress),
+            moved = transfer(&mut self.stream, &mut self.input, &mut self.output, reads), if !self.is_gone => {
+                self.is_gone = moved.is_err();
+                Ok(())
+            }
+            () = self.events.filled(), if is_open && wants_answers => self.send_events(),
+            () = self.stopping.wait(), if is_idle => Err(Ended),
+        }
+    }
+
+    fn reads_requests(&self) -> bool {
+        match self.phase {
+            ConnectionPhase::Open | ConnectionPhase::Reading => !self.is_leaving,
+            // A client that hangs up is noticed; what it sends is not looked at.
+            ConnectionPhase::Closing | ConnectionPhase::Ending => false,
+        }
+    }
+
+    /// Ends the connection if the session has ended.
+    fn follow_lease(&self, commit: Option<&Commit>) -> Result<(), Ended> {
+        let goes_on = match commit {
+            Some(commit) => commit.entry(&self.session.record).is_some(),
+            None => false,
+        };
+        if goes_on { Ok(()) } else { Err(Ended) }
+    }
+
+    /// Sends the events that a view shows now.
+    fn send_events(&mut self) -> Result<(), Ended> {
+        let revision = self.face.space.read(&self.caller).revision();
+        self.catch_up(revision)
+    }
+
+    /// Sends all events up to a revision, which then may be told.
+    pub(super) fn catch_up(&mut self, revision: u64) -> Result<(), Ended> {
+        let Self {
+            events,
+            identities,
+            output,
+            ..
+        } = self;
+        events.send_up_to(revision, identities, output)?;
+        self.revision = self.revision.max(revision);
+        Ok(())
+    }
+
+    /// Takes the requests out of the input; pings are answered at once.
+    fn read_frames(&mut self) -> Result<(), Ended> {
+        let mut received = 0;
+        let now = Instant::now();
+        while self.reads_requests() && self.lane.has_room() && !self.output.is_full() {
+            let frame = take_frame(&mut self.input, LONGEST_REQUEST);
+            let frame = frame.map_err(|_| Ended)?;
+            let Some(frame) = frame else { break };
+            if frame.len() < SHORTEST_REQUEST {
+                return Err(Ended);
+            }
+            received += 1;
+            let (header, request) = decode_request(&frame).map_err(|_| Ended)?;
+            if header.op == OpCode::Ping.number() {
+                let mut metric = RequestInFlight::begin(&self.server, label(header.op));
+                metric.set_status(0);
+                let number = zxid(self.revision);
+                append_ping(self.output.frames(), number);
+                self.counters
+                    .answer((header.op, header.xid), number, now.elapsed());
+                continue;
+            }
+            let ticket = RequestTicket {
+                xid: header.xid,
+                op: header.op,
+                came: now,
+                docker: None,
+                metric: RequestInFlight::begin(&self.server, label(header.op)),
+                bytes: frame.len(),
+                _body: self.reserve(frame.len())?,
+            };
+            self.is_leaving = matches!(request, Ok(ClientRequest::CloseSession));
+            self.lane.push(ticket, request);
+        }
+        if self.input.is_empty() && self.input.capacity() > KEPT_BYTES {
+            self.input = BytesMut::new();
+        }
+        if received > 0 {
+            self.counters.totals().receive(received);
+            self.renew(now)?;
+        }
+        Ok(())
+    }
+
+    /// Reserves the memory of a long request. A client with more of them than there is room for is closed.
+    fn reserve(&self, bytes: usize) -> Result<Option<crate::fairness::Reservation>, Ended> {
+        if Cost::new(1, bytes).is_small() {
+            return Ok(None);
+        }
+        let reserved = self.face.fairness.bodies().reserve(self.flow(), bytes);
+        reserved.map(Some).map_err(|_overloaded| Ended)
+    }
+
+    pub(super) fn flow(&self) -> Flow {
+        Flow::of(&self.caller)
+    }
+
+    /// Renews the session, if that was not done a moment ago.
+    fn renew(&mut self, now: Instant) -> Result<(), Ended> {
+        if self.phase != ConnectionPhase::Open && self.phase != ConnectionPhase::Reading
+            || now.saturating_duration_since(self.renewed) < SessionTimeout::RENEWAL_DELAY
+        {
+            return Ok(());
+        }
+        match self.face.space.renew(&Caller::System, self.session.lease) {
+            Ok(true) => {
+                self.renewed = now;
+                Ok(())
+            }
+            Ok(false) | Err(_) => Err(Ended),
+        }
+    }
+
+    fn note(&mut self) {
+        let sent = self.events.take_sent();
+        if sent > 0 {
+            self.counters.totals().send(sent);
+        }
+        let watched = self.events.table.paths_of_data();
+        self.counters.note(self.lane.len(), watched);
+    }
+}
+
+async fn read_to_end(stream: &mut Stream) -> io::Result<()> {
+    let mut ignored = BytesMut::new();
+    while stream.read_buf(&mut ignored).await? > 0 {
+        ignored.clear();
+    }
+    Ok(())
+}

@@ -1,0 +1,260 @@
+//! Turns: what is done when it is a request's turn.
+
+use std::sync::Arc;
+
+use super::lane::{Beginning, Begun, Flying, RequestTicket, Waiting};
+use super::served::{ConnectionPhase, Ended, ServedConnection};
+use crate::face::zookeeper::operations::{
+    ChangeRequest, ChangeStep, Changer, NewNode, ReadOutcome, ReadRequest, Reading, Reply,
+    get_all_children_number, get_ephemerals,
+};
+use crate::fairness::Cost;
+use crate::model::{Caller, LeaseProtocol};
+use crate::space::Draft;
+use crate::wire::zookeeper::{
+    AuthPacket, ClientRequest, ErrorCode, Malformed, NodePath, OpCode, append_error,
+};
+
+/// The reply to `Auth` has no zxid.
+const NO_ZXID: i64 = 0;
+
+impl ServedConnection {
+    /// Begins the requests whose turn has come.
+    pub(super) fn take_turns(&mut self) -> Result<(), Ended> {
+        self.lane.redo();
+        while matches!(self.phase, ConnectionPhase::Open) && !self.output.is_full() {
+            let Some(waiting) = self.lane.take_turn() else {
+                break;
+            };
+            match waiting {
+                Waiting::Read(ticket, request) => self.take_turn(ticket, request)?,
+                Waiting::Change(ticket, change) => self.propose(ticket, change),
+                Waiting::Known(ticket, reply) => self.lane.fly(Flying::Known(ticket, reply)),
+            }
+        }
+        Ok(())
+    }
+
+    fn take_turn(
+        &mut self,
+        mut ticket: RequestTicket,
+        request: Result<ClientRequest, Malformed>,
+    ) -> Result<(), Ended> {
+        let Ok(mut request) = request else {
+            let error = Err(ErrorCode::MarshallingError);
+            self.lane.fly(Flying::Known(ticket, error));
+            return Ok(());
+        };
+        ticket.docker = self.docker.take(&mut request);
+        let create = |op, node, ttl_ms| {
+            ChangeRequest::Step(ChangeStep::Create(NewNode::of_request(op, node, ttl_ms)))
+        };
+        let change = match request {
+            ClientRequest::Create(node) => create(OpCode::Create, node, 0),
+            ClientRequest::Create2(node) => create(OpCode::Create2, node, 0),
+            ClientRequest::CreateContainer(node) => create(OpCode::CreateContainer, node, 0),
+            ClientRequest::CreateTtl(request) => {
+                create(OpCode::CreateTtl, request.node, request.ttl_ms)
+            }
+            ClientRequest::Delete(request) => ChangeRequest::Step(ChangeStep::Delete(request)),
+            ClientRequest::SetData(request) => {
+                ChangeRequest::Step(ChangeStep::SetData(request.into()))
+            }
+            ClientRequest::SetAcl(request) => ChangeRequest::SetAcl(request),
+            ClientRequest::Multi(request) => match ChangeRequest::multi(request) {
+                Some(change) => change,
+                None => return self.know(ticket, Err(ErrorCode::MarshallingError)),
+            },
+            other => return self.take_turn_alone(ticket, other),
+        };
+        self.propose(ticket, Arc::new(change));
+        Ok(())
+    }
+
+    /// Of a request for which nothing is in flight.
+    fn take_turn_alone(
+        &mut self,
+        ticket: RequestTicket,
+        request: ClientRequest,
+    ) -> Result<(), Ended> {
+        match request {
+            ClientRequest::Exists(request) => self.read(ticket, ReadRequest::Exists(request)),
+            ClientRequest::GetData(request) => self.read(ticket, ReadRequest::Data(request)),
+            ClientRequest::GetAcl(request) => self.read(ticket, ReadRequest::Acl(request)),
+            ClientRequest::GetChildren(request) => {
+                self.read(ticket, ReadRequest::Children(request))
+            }
+            ClientRequest::GetChildren2(request) => {
+                self.read(ticket, ReadRequest::Children2(request))
+            }
+            ClientRequest::MultiRead(request) => self.read(ticket, ReadRequest::Multi(request)),
+            ClientRequest::GetAllChildrenNumber(NodePath(path)) => {
+                self.count_beneath(ticket, path);
+                Ok(())
+            }
+            ClientRequest::GetEphemerals(prefix) => {
+                let view = self.face.space.read(&self.caller);
+                self.catch_up(view.revision())?;
+                let reply = get_ephemerals(&view, self.session.lease, &prefix);
+                self.reply(ticket, Ok(reply))
+            }
+            ClientRequest::Sync(NodePath(path)) => self.reply_now(ticket, Ok(Reply::Path(path))),
+            ClientRequest::WhoAmI => {
+                let identities = self.identities.who_am_i();
+                self.reply_now(ticket, Ok(Reply::Identities(identities)))
+            }
+            ClientRequest::CheckWatches(request) => self.check_watches(ticket, &request),
+            ClientRequest::RemoveWatches(request) => self.remove_watches(ticket, &request),
+            ClientRequest::AddWatch(request) => self.add_watch(ticket, &request),
+            ClientRequest::SetWatches(request) => self.set_watches(ticket, request),
+            ClientRequest::Auth(packet) => self.authenticate(ticket, packet),
+            ClientRequest::CloseSession => {
+                self.close_session(ticket);
+                Ok(())
+            }
+            ClientRequest::Refused(op) => self.refuse(ticket, op),
+            ClientRequest::Unknown(_) => self.refuse_unknown(ticket),
+            // They are answered when they come, or take their turn with changes in flight.
+            ClientRequest::Ping
+            | ClientRequest::Create(_)
+            | ClientRequest::Create2(_)
+            | ClientRequest::CreateContainer(_)
+            | ClientRequest::CreateTtl(_)
+            | ClientRequest::Delete(_)
+            | ClientRequest::SetData(_)
+            | ClientRequest::SetAcl(_)
+            | ClientRequest::Multi(_) => self.know(ticket, Err(ErrorCode::SystemError)),
+        }
+    }
+
+    /// Answers a request in its turn.
+    fn know(
+        &mut self,
+        ticket: RequestTicket,
+        reply: Result<Reply, ErrorCode>,
+    ) -> Result<(), Ended> {
+        self.lane.fly(Flying::Known(ticket, reply));
+        Ok(())
+    }
+
+    /// Adds an identity; all later requests have it.
+    fn authenticate(&mut self, mut ticket: RequestTicket, packet: AuthPacket) -> Result<(), Ended> {
+        let AuthPacket {
+            scheme,
+            credentials,
+            ..
+        } = packet;
+        let credentials = credentials.as_ref().map(|secret| secret.0.as_slice());
+        let super_digest = self.face.super_digest.as_deref();
+        let identities = Arc::make_mut(&mut self.identities);
+        let proved = identities.authenticate(&scheme, credentials, super_digest);
+        if proved.is_ok() {
+            ticket.metric.set_status(0);
+            return self.append(&ticket, NO_ZXID, &Reply::Empty);
+        }
+        let error = ErrorCode::AuthFailed;
+        append_error(self.output.frames(), ticket.xid, NO_ZXID, error);
+        ticket.metric.set_status(error.number());
+        self.phase = ConnectionPhase::Ending;
+        Ok(())
+    }
+
+    pub(super) fn propose(&mut self, ticket: RequestTicket, change: Arc<ChangeRequest>) {
+        let (space, fairness) = (self.face.space.clone(), self.face.fairness.clone());
+        let (caller, flow) = (self.caller.clone(), self.flow());
+        let changer = Changer {
+            session: Arc::clone(&self.session),
+            identities: Arc::clone(&self.identities),
+        };
+        let (place, cost) = (self.lane.place(), change.cost(ticket.bytes));
+        self.lane.begin(Box::pin(async move {
+            let Ok(seat) = fairness.seat(flow, cost).await else {
+                return Begun::Overloaded(ticket);
+            };
+            let decide = |draft: &mut Draft<'_>| change.decide(draft, &changer);
+            let proposed = space.propose(&caller, place, decide).await;
+            Begun::Proposed(ticket, change, seat, proposed)
+        }));
+    }
+
+    fn read(&mut self, ticket: RequestTicket, request: ReadRequest) -> Result<(), Ended> {
+        // Before the view is read: what changes after it must be told to the watches.
+        let watches = request.watches();
+        for (path, mode) in &watches {
+            self.events.expect(path, *mode);
+        }
+        let view = self.face.space.read(&self.caller);
+        self.catch_up(view.revision())?;
+        let cost = Cost::new(request.nodes(&view), 0);
+        let identities = Arc::clone(&self.identities);
+        let read = move || {
+            let revision = view.revision();
+            let identities = &identities;
+            let mut outcome = request.read(&mut Reading { view, identities });
+            // What was expected and is not set is listened for no longer.
+            outcome.expected = watches;
+            (outcome, revision)
+        };
+        if cost.is_small() {
+            let (outcome, revision) = read();
+            return self.answer_read(ticket, outcome, revision);
+        }
+        self.read_on_heavy_thread(ticket, cost, read);
+        Ok(())
+    }
+
+    fn count_beneath(&mut self, ticket: RequestTicket, path: String) {
+        let view = self.face.space.read(&self.caller);
+        let identities = Arc::clone(&self.identities);
+        let entries = usize::try_from(view.keyspace_bytes() >> 9).unwrap_or(usize::MAX);
+        let read = move || {
+            let revision = view.revision();
+            let identities = &identities;
+            let reply = get_all_children_number(&mut Reading { view, identities }, &path);
+            (ReadOutcome::without_watches(reply), revision)
+        };
+        self.read_on_heavy_thread(ticket, Cost::new(entries.max(64), 0), read);
+    }
+
+    fn read_on_heavy_thread(
+        &mut self,
+        ticket: RequestTicket,
+        cost: Cost,
+        read: impl FnOnce() -> (ReadOutcome, u64) + Send + 'static,
+    ) {
+        let (fairness, flow) = (self.face.fairness.clone(), self.flow());
+        self.phase = ConnectionPhase::Reading;
+        let reading: Beginning = Box::pin(async move {
+            match fairness.run(flow, cost, read).await {
+                Ok((outcome, revision)) => Begun::Read(ticket, outcome, revision),
+                Err(_overloaded) => Begun::Overloaded(ticket),
+            }
+        });
+        self.lane.begin(reading);
+    }
+
+    fn close_session(&mut self, ticket: RequestTicket) {
+        let (space, lease) = (self.face.space.clone(), self.session.lease);
+        self.phase = ConnectionPhase::Closing;
+        self.lane.begin(Box::pin(async move {
+            let protocol = LeaseProtocol::ZooKeeper;
+            let ended = space
+                .end_lease(&Caller::System, protocol, &mut None::<()>, lease)
+                .await;
+            let revision = ended.map(|ended| ended.revision).map_err(|_failed| ());
+            Begun::Closed(ticket, revision)
+        }));
+    }
+
+    /// Refuses an operation that ZooKeeper knows.
+    fn refuse(&mut self, ticket: RequestTicket, op: OpCode) -> Result<(), Ended> {
+        if op == OpCode::Reconfig {
+            return self.reply_now(ticket, Err(ErrorCode::ReconfigDisabled));
+        }
+        self.phase = ConnectionPhase::Ending;
+        if op == OpCode::Sasl {
+            return Ok(());
+        }
+        self.reply_now(ticket, Err(ErrorCode::Unimplemented))
+    }
+}

@@ -1,0 +1,118 @@
+//! Operations on the connection's watches.
+
+use super::lane::RequestTicket;
+use super::served::{Ended, ServedConnection};
+use crate::face::zookeeper::acl::Permissions;
+use crate::face::zookeeper::operations::Reply;
+use crate::face::zookeeper::path::ZnodePath;
+use crate::face::zookeeper::watch_table::{MissedEvent, NodeZxids, WatchMode, WatchSelection};
+use crate::face::zookeeper::znode::Znode;
+use crate::wire::zookeeper::{
+    AddWatchRequest, ErrorCode, SetWatches2Request, WatcherPath, append_event,
+};
+
+/// The zxid of an event whose change is not known.
+const UNKNOWN_ZXID: i64 = -1;
+
+impl ServedConnection {
+    /// `CheckWatches`.
+    pub(super) fn check_watches(
+        &mut self,
+        ticket: RequestTicket,
+        request: &WatcherPath,
+    ) -> Result<(), Ended> {
+        let reply = match WatchSelection::of_number(request.kind) {
+            None => Err(ErrorCode::MarshallingError),
+            Some(selection) if self.events.table.has(&request.path, selection) => Ok(Reply::Empty),
+            Some(_) => Err(ErrorCode::NoWatcher),
+        };
+        self.reply_now(ticket, reply)
+    }
+
+    /// `RemoveWatches`.
+    pub(super) fn remove_watches(
+        &mut self,
+        ticket: RequestTicket,
+        request: &WatcherPath,
+    ) -> Result<(), Ended> {
+        // What happened before is told before: it was watched then.
+        let revision = self.face.space.read(&self.caller).revision();
+        self.catch_up(revision)?;
+        let reply = match WatchSelection::of_number(request.kind) {
+            None => Err(ErrorCode::MarshallingError),
+            Some(selection) if self.events.table.remove(&request.path, selection) => {
+                Ok(Reply::Empty)
+            }
+            Some(_) => Err(ErrorCode::NoWatcher),
+        };
+        self.events.tidy(&request.path);
+        self.reply(ticket, reply)
+    }
+
+    /// `AddWatch`.
+    pub(super) fn add_watch(
+        &mut self,
+        ticket: RequestTicket,
+        request: &AddWatchRequest,
+    ) -> Result<(), Ended> {
+        let Some(mode) = WatchMode::of_add_watch(request.mode) else {
+            return self.reply_now(ticket, Err(ErrorCode::MarshallingError));
+        };
+        self.events.expect(&request.path, mode);
+        let revision = self.face.space.read(&self.caller).revision();
+        self.catch_up(revision)?;
+        self.events.table.add(&request.path, mode);
+        self.reply(ticket, Ok(Reply::WatchAdded))
+    }
+
+    /// `SetWatches`, `SetWatches2`.
+    pub(super) fn set_watches(
+        &mut self,
+        ticket: RequestTicket,
+        request: SetWatches2Request,
+    ) -> Result<(), Ended> {
+        let expected = expected(&request);
+        for (path, mode) in &expected {
+            self.events.expect(path, *mode);
+        }
+        let mut view = self.face.space.read(&self.caller);
+        self.catch_up(view.revision())?;
+        let missed = self.events.table.set_again(request, |path| {
+            let path = ZnodePath::of_read(path)?;
+            let node = Znode::find(&mut view, &path)?;
+            let stat = node.stat(&mut view);
+            Some(NodeZxids {
+                modified: stat.modified,
+                children_modified: stat.children_modified,
+            })
+        });
+        for MissedEvent { kind, path } in missed {
+            let node = ZnodePath::of_read(&path).and_then(|path| Znode::find(&mut view, &path));
+            if node.is_none_or(|node| node.permits(&self.identities, Permissions::READ)) {
+                // A path of a request is short enough for an event.
+                let _too_long =
+                    append_event(self.output.frames(), UNKNOWN_ZXID, kind.number(), &path);
+            }
+        }
+        for (path, _) in &expected {
+            self.events.tidy(path);
+        }
+        self.reply(ticket, Ok(Reply::Empty))
+    }
+}
+
+/// The watches that may be set.
+fn expected(request: &SetWatches2Request) -> Vec<(String, WatchMode)> {
+    let all = [
+        (&request.once.data, WatchMode::Data),
+        (&request.once.exist, WatchMode::Data),
+        (&request.once.child, WatchMode::Child),
+        (&request.persistent, WatchMode::Persistent),
+        (&request.recursive, WatchMode::Recursive),
+    ];
+    let of = |(paths, mode): (&Vec<String>, WatchMode)| {
+        let paths = paths.iter().cloned();
+        paths.map(move |path| (path, mode)).collect::<Vec<_>>()
+    };
+    all.into_iter().flat_map(of).collect()
+}

@@ -1,0 +1,190 @@
+//! `ZooKeeper`: what the face serves clients with, and what its connections share.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::connections::Connections;
+use super::docker_client::DockerAnswers;
+use super::four_letter_words::{
+    AllowList, ConnectionFigures, FourLetterWord, Release, ServerFigures, WatchFigures, answer,
+};
+use super::ttl_nodes::TtlNodes;
+use super::watch_table::WatchTotals;
+use crate::fairness::{Cost, Fairness};
+use crate::model::{Caller, Flow, Key, KeyRange, LeaseProtocol};
+use crate::space::Keyspace;
+
+/// The release of ZooKeeper that the face is like. kazoo takes the server's version from here, and go-zookeeper reads no
+/// other form of date.
+const VERSION: &str = "3.9.4";
+const BUILT: &str = "08/19/2025 19:53 UTC";
+
+/// What the face serves clients with.
+#[derive(Clone, Debug)]
+pub struct ZooKeeper {
+    /// The keyspace.
+    pub space: Keyspace,
+    /// What clients share.
+    pub fairness: Fairness,
+    /// The digest of who may do everything, `super:HASH`.
+    pub super_digest: Option<String>,
+    /// The four-letter words that are answered.
+    pub words: AllowList,
+    /// Which connections get the answers that dockerd needs.
+    pub docker: DockerAnswers,
+}
+
+/// What the face's connections share.
+#[derive(Debug)]
+pub(super) struct Face {
+    pub(super) space: Keyspace,
+    pub(super) fairness: Fairness,
+    pub(super) super_digest: Option<String>,
+    pub(super) docker: DockerAnswers,
+    pub(super) connections: Arc<Connections>,
+    pub(super) watch_totals: Arc<WatchTotals>,
+    pub(super) ttl_nodes: TtlNodes,
+    words: AllowList,
+    began: Instant,
+}
+
+/// What is counted by going through all entries.
+#[derive(Clone, Copy, Debug, Default)]
+struct EntryFigures {
+    nodes: usize,
+    ephemerals: usize,
+    bytes: usize,
+}
+
+/// What the server calls itself.
+pub(super) fn release() -> Release {
+    Release {
+        version: VERSION.to_owned(),
+        built: BUILT.to_owned(),
+    }
+}
+
+impl Face {
+    pub(super) fn new(options: ZooKeeper) -> Self {
+        let ZooKeeper {
+            space,
+            fairness,
+            super_digest,
+            words,
+            docker,
+        } = options;
+        Self {
+            space,
+            fairness,
+            super_digest,
+            docker,
+            connections: Arc::default(),
+            watch_totals: Arc::default(),
+            ttl_nodes: TtlNodes::default(),
+            words,
+            began: Instant::now(),
+        }
+    }
+
+    /// The answer to a four-letter word.
+    pub(super) async fn answer(&self, word: FourLetterWord, peer: SocketAddr) -> String {
+        let flow = Flow::of_address(peer.ip());
+        let needs_figures = match word {
+            FourLetterWord::Srvr | FourLetterWord::Stat | FourLetterWord::Mntr => true,
+            FourLetterWord::Ruok
+            | FourLetterWord::Isro
+            | FourLetterWord::Envi
+            | FourLetterWord::Cons
+            | FourLetterWord::Wchs
+            | FourLetterWord::Refused(_) => false,
+        };
+        let entries = if needs_figures && self.words.allows(word) {
+            self.entries(flow).await
+        } else {
+            EntryFigures::default()
+        };
+        let figures = self.figures(entries);
+        let connections = || {
+            let all = self.connections.all();
+            let asking = ConnectionFigures {
+                peer,
+                queued: 0,
+                received: 1,
+                sent: 0,
+                session: None,
+            };
+            let all = all.iter().map(|one| one.figures());
+            all.chain([asking]).collect()
+        };
+        answer(word, &self.words, &release(), Some(&figures), connections)
+    }
+
+    async fn entries(&self, flow: Flow) -> EntryFigures {
+        let view = self.space.read(&Caller::System);
+        let range = KeyRange::Prefix(Key::user(""));
+        let cost = Cost::new(1_024, 0);
+        let count = move || {
+            let mut figures = EntryFigures::default();
+            for (key, entry) in view.entries_from(&range, &Key::user("")) {
+                figures.nodes += 1;
+                figures.ephemerals += usize::from(entry.attrs().bound.is_some());
+                figures.bytes += key.as_bytes().len() + entry.value().len();
+            }
+            figures
+        };
+        // Without a turn they are left out.
+        self.fairness
+            .run(flow, cost, count)
+            .await
+            .unwrap_or_default()
+    }
+
+    fn figures(&self, entries: EntryFigures) -> ServerFigures {
+        let requests = self.connections.totals();
+        let (least, sum, greatest) = requests.latency_ms;
+        let all = self.connections.all();
+        let of_data: usize = all.iter().map(|one| one.watched()).sum();
+        let view = self.space.read(&Caller::System);
+        let sessions = view.leases();
+        let sessions = sessions.filter(|(lease, _)| lease.protocol == LeaseProtocol::ZooKeeper);
+        ServerFigures {
+            mode: "standalone",
+            zxid: super::znode::zxid(view.revision()),
+            latency_ms: (least, mean(sum, requests.answered), greatest),
+            received: requests.received,
+            sent: requests.sent,
+            // With the one that asks.
+            connections: all.len() + 1,
+            outstanding: all.iter().map(|one| one.queued()).sum(),
+            // The root, and three of the server's own.
+            nodes: entries.nodes + 4,
+            ephemerals: entries.ephemerals,
+            data_bytes: entries.bytes,
+            sessions: sessions.count(),
+            watches: WatchFigures {
+                all: self.watch_totals.watches(),
+                connections: all.iter().filter(|one| one.watched() > 0).count(),
+                paths: of_data,
+                of_data,
+            },
+            uptime_ms: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            file_descriptors: file_descriptors(),
+        }
+    }
+}
+
+fn mean(sum: u64, count: u64) -> f64 {
+    let thousandths = sum.saturating_mul(1_000).checked_div(count).unwrap_or(0);
+    let thousandths = u32::try_from(thousandths).unwrap_or(u32::MAX);
+    f64::from(thousandths) / 1_000.0
+}
+
+/// How many files are open, and how many may be.
+fn file_descriptors() -> (u64, u64) {
+    let open = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let most = limit.current.unwrap_or(u64::MAX);
+    (u64::try_from(open).unwrap_or(u64::MAX), most)
+}

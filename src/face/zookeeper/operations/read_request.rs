@@ -1,0 +1,92 @@
+//! `ReadRequest`: an operation that reads nodes and may set watches on them.
+
+use super::exists::exists;
+use super::get_acl::get_acl;
+use super::get_children::get_children;
+use super::get_data::get_data;
+use super::multi_read::multi_read;
+use super::reading::{ReadOutcome, Reading, watch_of};
+use super::reply::Reply;
+use crate::face::zookeeper::path::ZnodePath;
+use crate::face::zookeeper::watch_table::WatchMode;
+use crate::space::View;
+use crate::wire::zookeeper::{ErrorCode, MultiOperation, MultiRequest, NodePath, WatchablePath};
+
+/// An operation that reads nodes.
+#[derive(Clone, Debug)]
+pub(in crate::face::zookeeper) enum ReadRequest {
+    /// `Exists`.
+    Exists(WatchablePath),
+    /// `GetData`.
+    Data(WatchablePath),
+    /// `GetAcl`.
+    Acl(NodePath),
+    /// `GetChildren`.
+    Children(WatchablePath),
+    /// `GetChildren2`.
+    Children2(WatchablePath),
+    /// `MultiRead`.
+    Multi(MultiRequest),
+}
+
+impl ReadRequest {
+    /// The watches that it sets where it succeeds.
+    pub(in crate::face::zookeeper) fn watches(&self) -> Vec<(String, WatchMode)> {
+        let one =
+            |request: &WatchablePath, mode| request.watch.then(|| (request.path.clone(), mode));
+        match self {
+            Self::Exists(request) | Self::Data(request) => {
+                one(request, WatchMode::Data).into_iter().collect()
+            }
+            Self::Children(request) | Self::Children2(request) => {
+                one(request, WatchMode::Child).into_iter().collect()
+            }
+            Self::Acl(_) => Vec::new(),
+            Self::Multi(MultiRequest(all)) => all.iter().filter_map(watch_of).collect(),
+        }
+    }
+
+    /// About how many nodes it reads.
+    pub(in crate::face::zookeeper) fn nodes(&self, view: &View) -> usize {
+        let children = |path: &str| {
+            let directory = ZnodePath::of_read(path).map(|path| view.directory(path.tree_path()));
+            directory.map_or(0, |found| {
+                usize::try_from(found.children).unwrap_or(usize::MAX)
+            })
+        };
+        match self {
+            Self::Exists(_) | Self::Data(_) | Self::Acl(_) => 1,
+            Self::Children(request) | Self::Children2(request) => children(&request.path),
+            Self::Multi(MultiRequest(all)) => {
+                let one = |read: &MultiOperation| {
+                    if let MultiOperation::GetChildren(request) = read {
+                        children(&request.path)
+                    } else {
+                        1
+                    }
+                };
+                all.iter().map(one).fold(0, usize::saturating_add)
+            }
+        }
+    }
+
+    /// Reads.
+    pub(in crate::face::zookeeper) fn read(self, reading: &mut Reading<'_>) -> ReadOutcome {
+        let watches = self.watches();
+        let (reply, sets_watches) = match self {
+            Self::Exists(request) => exists(reading, &request),
+            Self::Data(request) => only_if_found(get_data(reading, &request.path)),
+            Self::Acl(NodePath(path)) => only_if_found(get_acl(reading, &path)),
+            Self::Children(request) => only_if_found(get_children(reading, &request.path, false)),
+            Self::Children2(request) => only_if_found(get_children(reading, &request.path, true)),
+            Self::Multi(MultiRequest(all)) => return multi_read(reading, all),
+        };
+        let watches = if sets_watches { watches } else { Vec::new() };
+        ReadOutcome::new(reply, watches)
+    }
+}
+
+fn only_if_found(reply: Result<Reply, ErrorCode>) -> (Result<Reply, ErrorCode>, bool) {
+    let is_found = reply.is_ok();
+    (reply, is_found)
+}

@@ -1,0 +1,283 @@
+//! `Znode`: a node as ZooKeeper shows it, whichever face wrote it.
+
+use std::sync::Arc;
+
+use super::acl::{AclItem, ConnectionIdentities, Permissions, permits};
+use super::built_in::BuiltIn;
+use super::path::ZnodePath;
+use super::session::ClientSessionId;
+use crate::model::{AccessEntry, AccessList, Entry, Key};
+use crate::space::{Directory, Draft, Lookup, PENDING, View, tree};
+use crate::wire::zookeeper::Stat;
+
+/// A zxid that is not known before the change is made: [`settle`] replaces it.
+const PENDING_ZXID: i64 = i64::MAX;
+
+/// Where nodes are looked up: a view, or a draft with its own writes.
+pub(super) trait Nodes: Lookup + Sized {
+    /// The counts of the children of a node, given by its tree path.
+    fn directory(&mut self, path: &str) -> Directory;
+}
+
+impl Nodes for View {
+    fn directory(&mut self, path: &str) -> Directory {
+        View::directory(self, path)
+    }
+}
+
+impl Nodes for Draft<'_> {
+    fn directory(&mut self, path: &str) -> Directory {
+        Draft::directory(self, path)
+    }
+}
+
+/// A node that exists.
+#[derive(Clone, Debug)]
+pub(super) struct Znode {
+    path: ZnodePath,
+    stands: Stands,
+}
+
+/// What stands at the path.
+#[derive(Clone, Debug)]
+enum Stands {
+    /// An entry of its own, under this key.
+    Entry(Key, Arc<Entry>),
+    /// Only something beneath it.
+    Implied,
+    /// A node of the server's own.
+    BuiltIn(BuiltIn),
+}
+
+impl Znode {
+    /// The node at a path, if there is one.
+    pub(super) fn find(nodes: &mut impl Nodes, path: &ZnodePath) -> Option<Self> {
+        let stands = if path.is_reserved() || *path == ZnodePath::root() {
+            Stands::BuiltIn(BuiltIn::at(path)?)
+        } else {
+            let own = [path.key(), path.directory_key()]
+                .into_iter()
+                .find_map(|key| nodes.get(&key).cloned().map(|entry| (key, entry)));
+            match own {
+                Some((key, entry)) => Stands::Entry(key, entry),
+                None if nodes.directory(path.tree_path()).children > 0 => Stands::Implied,
+                None => return None,
+            }
+        };
+        let path = path.clone();
+        Some(Self { path, stands })
+    }
+
+    /// Its entry, if it has one.
+    pub(super) fn entry(&self) -> Option<&Arc<Entry>> {
+        match &self.stands {
+            Stands::Entry(_, entry) => Some(entry),
+            Stands::Implied | Stands::BuiltIn(_) => None,
+        }
+    }
+
+    /// The key that its data is written to.
+    pub(super) fn key(&self) -> Key {
+        match &self.stands {
+            Stands::Entry(key, _) => key.clone(),
+            Stands::Implied | Stands::BuiltIn(_) => self.path.key(),
+        }
+    }
+
+    /// Whether it is one of the server's own.
+    pub(super) fn built_in(&self) -> Option<BuiltIn> {
+        match self.stands {
+            Stands::BuiltIn(built_in) => Some(built_in),
+            Stands::Entry(..) | Stands::Implied => None,
+        }
+    }
+
+    /// The session that it ends with.
+    pub(super) fn owner(&self) -> Option<ClientSessionId> {
+        ClientSessionId::of_lease(self.entry()?.attrs().bound?)
+    }
+
+    /// The version of its data.
+    pub(super) fn version(&self) -> i32 {
+        self.entry()
+            .map_or(0, |entry| java_int(entry.attrs().version))
+    }
+
+    /// The version of its access list.
+    pub(super) fn acl_version(&self) -> i32 {
+        match &self.stands {
+            Stands::Entry(_, entry) => entry.attrs().aversion().cast_signed(),
+            Stands::Implied => 0,
+            Stands::BuiltIn(built_in) => built_in.first_acl_version(),
+        }
+    }
+
+    /// Its access list.
+    pub(super) fn access(&self) -> Vec<AclItem<'_>> {
+        if let Stands::BuiltIn(built_in) = self.stands {
+            let permissions = if built_in.is_fixed() { 1 } else { 31 };
+            return vec![AclItem {
+                permissions,
+                ..ANYONE
+            }];
+        }
+        let list = self.entry().and_then(|entry| entry.attrs().access());
+        list.map_or_else(|| vec![ANYONE], items)
+    }
+
+    /// Whether a connection may do one of these with it.
+    pub(super) fn permits(
+        &self,
+        identities: &ConnectionIdentities,
+        permissions: Permissions,
+    ) -> bool {
+        match &self.stands {
+            Stands::Entry(_, entry) => entry_permits(entry, identities, permissions),
+            Stands::Implied => true,
+            Stands::BuiltIn(_) => permits(self.access(), identities, permissions),
+        }
+    }
+
+    /// Its metadata.
+    pub(super) fn stat(&self, nodes: &mut impl Nodes) -> Stat {
+        let mut directory = nodes.directory(self.path.tree_path());
+        let Some(entry) = self.entry() else {
+            return match self.stands {
+                Stands::BuiltIn(built_in) => built_in_stat(built_in, directory),
+                Stands::Entry(..) | Stands::Implied => {
+                    let first = tree::node(&*nodes, self.path.tree_path());
+                    implied_stat(first.entry(), directory)
+                }
+            };
+        };
+        if directory.ever == 0 {
+            directory.changed = entry.created();
+        }
+        stat_of(entry, directory)
+    }
+}
+
+/// The metadata of a node that was created just now.
+pub(super) fn created_stat(entry: &Entry) -> Stat {
+    let directory = Directory {
+        changed: entry.created(),
+        ..Directory::default()
+    };
+    stat_of(entry, directory)
+}
+
+/// Whether an entry's access list permits one of these.
+pub(super) fn entry_permits(
+    entry: &Entry,
+    identities: &ConnectionIdentities,
+    permissions: Permissions,
+) -> bool {
+    match entry.attrs().access() {
+        None => true,
+        Some(list) => permits(items(list), identities, permissions),
+    }
+}
+
+/// Gives the zxids that were not known their number.
+pub(super) fn settle(stat: &mut Stat, zxid: i64) {
+    for field in [
+        &mut stat.created,
+        &mut stat.modified,
+        &mut stat.children_modified,
+    ] {
+        if *field == PENDING_ZXID {
+            *field = zxid;
+        }
+    }
+}
+
+/// A revision as a zxid.
+pub(super) fn zxid(revision: u64) -> i64 {
+    if revision == PENDING {
+        return PENDING_ZXID;
+    }
+    i64::try_from(revision).unwrap_or(PENDING_ZXID)
+}
+
+/// Everybody everything.
+const ANYONE: AclItem<'static> = AclItem {
+    permissions: 31,
+    scheme: "world",
+    id: "anyone",
+};
+
+fn items(list: &AccessList) -> Vec<AclItem<'_>> {
+    let mut items = Vec::with_capacity(list.entries().len());
+    for AccessEntry { perms, scheme, id } in list.entries() {
+        items.push(AclItem {
+            permissions: *perms,
+            scheme,
+            id,
+        });
+    }
+    items
+}
+
+/// A count as Java's `int`, which wraps around.
+fn java_int(count: u64) -> i32 {
+    let [.., a, b, c, d] = count.to_be_bytes();
+    i32::from_be_bytes([a, b, c, d])
+}
+
+fn stat_of(entry: &Entry, directory: Directory) -> Stat {
+    let attrs = entry.attrs();
+    let owner = attrs.bound.and_then(ClientSessionId::of_lease);
+    with_children(
+        Stat {
+            created: zxid(entry.created()),
+            modified: zxid(entry.data_index()),
+            ctime_ms: attrs.ctime_ms,
+            mtime_ms: attrs.mtime_ms,
+            version: java_int(attrs.version),
+            acl_version: attrs.aversion().cast_signed(),
+            ephemeral_owner: owner.map_or(0, ClientSessionId::number),
+            length: i32::try_from(entry.value().len()).unwrap_or(i32::MAX),
+            ..Stat::default()
+        },
+        directory,
+    )
+}
+
+/// A directory that nobody wrote is as old as the first entry beneath it.
+fn implied_stat(first: Option<&Arc<Entry>>, directory: Directory) -> Stat {
+    let (created, ctime_ms) = first.map_or((directory.changed, 0), |first| {
+        (first.created(), first.attrs().ctime_ms)
+    });
+    with_children(
+        Stat {
+            created: zxid(created),
+            modified: zxid(created),
+            ctime_ms,
+            mtime_ms: ctime_ms,
+            ..Stat::default()
+        },
+        directory,
+    )
+}
+
+fn built_in_stat(built_in: BuiltIn, mut directory: Directory) -> Stat {
+    // They are there, but were never created.
+    let own = u64::try_from(built_in.children().len()).unwrap_or(0);
+    directory.children = directory.children.saturating_add(own);
+    let stat = Stat {
+        acl_version: built_in.first_acl_version(),
+        ..Stat::default()
+    };
+    with_children(stat, directory)
+}
+
+fn with_children(stat: Stat, directory: Directory) -> Stat {
+    let ever = java_int(directory.ever);
+    let children = java_int(directory.children);
+    Stat {
+        children_version: ever.wrapping_mul(2).wrapping_sub(children),
+        children,
+        children_modified: zxid(directory.changed),
+        ..stat
+    }
+}
