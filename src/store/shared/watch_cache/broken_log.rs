@@ -13,7 +13,7 @@ use crate::store::{BoxFuture, Limits};
 
 /// A log whose every watch ends as soon as it is open, and whose first comparisons fail.
 #[derive(Debug, Default)]
-pub(super) struct Broken {
+pub(super) struct BrokenLog {
     /// The time that a watch takes to open.
     pub(super) takes: Duration,
     /// The watches opened.
@@ -36,7 +36,7 @@ fn unavailable<T: Send>() -> BoxFuture<'static, Result<T, SendError>> {
     Box::pin(async { Err(SendError::Unavailable(String::new())) })
 }
 
-impl Log for Broken {
+impl Log for BrokenLog {
     fn limits(&self) -> Limits {
         Limits {
             value_bytes: 0,

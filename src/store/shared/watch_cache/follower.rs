@@ -301,16 +301,16 @@ mod tests {
     use std::sync::atomic::Ordering;
 
     use super::*;
-    use crate::store::shared::watch_cache::broken_log::Broken;
+    use crate::store::shared::watch_cache::broken_log::BrokenLog;
 
-    fn follow(log: &Arc<Broken>) -> (Arc<Follower>, JoinHandle<()>) {
-        let log: Arc<dyn Log> = Arc::<Broken>::clone(log);
+    fn follow(log: &Arc<BrokenLog>) -> (Arc<Follower>, JoinHandle<()>) {
+        let log: Arc<dyn Log> = Arc::<BrokenLog>::clone(log);
         Follower::start(log, "holder", Arc::default(), Metrics::default())
     }
 
     #[tokio::test(start_paused = true)]
     async fn request_for_another_watch_cuts_a_long_pause_short() {
-        let log = Arc::new(Broken::default());
+        let log = Arc::new(BrokenLog::default());
         let (follower, following) = follow(&log);
         tokio::time::sleep(Duration::from_secs(60)).await;
         let before = log.followed.load(Ordering::Relaxed);
@@ -327,9 +327,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn request_for_another_watch_does_not_break_off_one_that_is_opening() {
         let takes = Duration::from_millis(700);
-        let log = Arc::new(Broken {
+        let log = Arc::new(BrokenLog {
             takes,
-            ..Broken::default()
+            ..BrokenLog::default()
         });
         let (follower, following) = follow(&log);
         // As a gateway asks that takes leadership, where that lasts for 1 s.

@@ -44,15 +44,15 @@ mod tests {
 
     use super::*;
     use crate::store::shared::metrics::Metrics;
-    use crate::store::shared::watch_cache::broken_log::Broken;
+    use crate::store::shared::watch_cache::broken_log::BrokenLog;
 
     #[tokio::test(start_paused = true)]
     async fn check_that_failed_is_tried_again_soon() {
-        let broken = Arc::new(Broken {
+        let broken = Arc::new(BrokenLog {
             failing: AtomicU32::new(2),
-            ..Broken::default()
+            ..BrokenLog::default()
         });
-        let log: Arc<dyn Log> = Arc::<Broken>::clone(&broken);
+        let log: Arc<dyn Log> = Arc::<BrokenLog>::clone(&broken);
         let (follower, following) = Follower::start(
             Arc::clone(&log),
             "holder",
