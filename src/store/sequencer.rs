@@ -1,6 +1,6 @@
 //! The sequencer: preconditions and revisions, for the stores that number their own commits.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::model::{Change, Commit, Entry, Key, Proposal, Revision, Target};
@@ -44,21 +44,32 @@ impl Sequencer {
         if commit.revision != self.revision + 1 {
             return Err(CommitError::Conflict);
         }
-        let mut seen = HashSet::new();
-        for change in &commit.changes {
+        // One access for each key, as a commit may change hundreds of thousands: it is taken back where one does not fit.
+        for (place, change) in commit.changes.iter().enumerate() {
             let expected = change.before.as_ref().map(|entry| entry.modified);
-            if self.entries.get(&change.key).copied() != expected || !seen.insert(&change.key) {
+            let found = self.set(&change.key, change.now.as_ref().map(|now| now.modified));
+            if found != expected {
+                self.set(&change.key, found);
+                let taken = commit.changes.iter().take(place);
+                for change in taken.rev() {
+                    self.set(
+                        &change.key,
+                        change.before.as_ref().map(|before| before.modified),
+                    );
+                }
                 return Err(CommitError::Conflict);
             }
         }
         self.revision = commit.revision;
-        for change in &commit.changes {
-            match &change.now {
-                Some(entry) => self.entries.insert(change.key.clone(), entry.modified),
-                None => self.entries.remove(&change.key),
-            };
-        }
         Ok(())
+    }
+
+    /// Sets the revision of a key's entry, `None` if there is none; returns the one it had.
+    fn set(&mut self, key: &Key, now: Option<Revision>) -> Option<Revision> {
+        match now {
+            Some(now) => self.entries.insert(key.clone(), now),
+            None => self.entries.remove(key),
+        }
     }
 }
 
@@ -90,4 +101,52 @@ fn in_order(parent: &Key, main: u64) -> Key {
     let mut bytes = parent.as_bytes().to_vec();
     bytes.extend_from_slice(format!("{main:020}").as_bytes());
     Key::new(parent.realm(), bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Record, Write};
+
+    fn write(key: &str, before: Option<&Arc<Entry>>, puts: bool) -> Write {
+        Write {
+            target: Target::Key(Key::user(key)),
+            before: before.cloned(),
+            put: puts.then(Record::default),
+        }
+    }
+
+    fn proposal(writes: Vec<Write>) -> Proposal {
+        Proposal {
+            writes,
+            ..Proposal::default()
+        }
+    }
+
+    #[test]
+    fn refused_commit_changes_nothing_however_far_it_was_taken() {
+        let mut sequencer = Sequencer::default();
+        let writes = ["a", "b"].map(|key| write(key, None, true)).into();
+        let first = sequencer.accept(proposal(writes)).unwrap();
+        let entry = |place: usize| first.changes[place].now.as_ref();
+        let before = sequencer.entries.clone();
+        let refused = [
+            vec![
+                write("a", entry(0), false),
+                write("c", None, true),
+                write("b", entry(0), true),
+            ],
+            vec![write("c", None, true), write("c", None, true)],
+            vec![write("a", entry(0), true), write("a", entry(0), false)],
+            vec![write("b", entry(1), false), write("b", entry(1), false)],
+        ];
+        for writes in refused {
+            let outcome = sequencer.accept(proposal(writes));
+            assert!(matches!(outcome, Err(CommitError::Conflict)), "{outcome:?}");
+            assert_eq!((sequencer.revision, &sequencer.entries), (1, &before));
+        }
+        let writes = vec![write("a", entry(0), false), write("b", entry(1), true)];
+        assert_eq!(sequencer.accept(proposal(writes)).unwrap().revision, 2);
+        assert_eq!(sequencer.entries.len(), 1);
+    }
 }

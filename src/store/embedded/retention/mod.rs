@@ -65,26 +65,27 @@ impl Retention {
 
     /// Records a change. Changes come in the order of revisions.
     pub(super) fn apply(&mut self, change: &AppliedChange<'_>) {
-        let mut obsolete: Vec<Revision> = change.before.into_iter().collect();
-        match change.key {
-            Some(key) => {
-                if let Some(deleted) = self.deleted.remove(key) {
-                    self.deleted_in_order.remove(&deleted);
-                    obsolete.push(deleted);
-                }
-                if !change.put {
-                    self.deleted.insert(key.clone(), change.at);
-                    self.deleted_in_order.insert(change.at, key.clone());
-                }
-            }
-            None => obsolete.push(change.at),
-        }
+        let deletion = change.key.map_or(Some(change.at), |key| {
+            let before = if change.put {
+                self.deleted.remove(key)
+            } else {
+                self.deleted_in_order.insert(change.at, key.clone());
+                self.deleted.insert(key.clone(), change.at)
+            };
+            before.inspect(|before| {
+                self.deleted_in_order.remove(before);
+            })
+        });
         if change.at.main <= self.history_floor {
             return;
         }
+        let obsolete = change.before.into_iter().chain(deletion);
         match self.commits.back_mut() {
             Some((main, records)) if *main == change.at.main => records.extend(obsolete),
-            Some(_) | None => self.commits.push_back((change.at.main, obsolete)),
+            Some(_) | None => {
+                let commit = (change.at.main, obsolete.collect());
+                self.commits.push_back(commit);
+            }
         }
     }
 
