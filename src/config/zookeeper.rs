@@ -38,13 +38,11 @@ pub(super) fn docker(setting: &Setting) -> Result<String, ConfigError> {
 /// The digest of the super user.
 pub(super) fn super_digest(setting: &Setting) -> Result<String, ConfigError> {
     let hash = setting.text.strip_prefix("super:");
-    match hash.filter(|hash| hash.len() == HASH_LENGTH) {
-        Some(_) => Ok(setting.text.clone()),
-        None => {
-            let what = "it is not super: and a SHA-1 in Base64";
-            Err(ConfigError::at(&setting.origin, what))
-        }
+    if hash.is_some_and(|hash| hash.len() == HASH_LENGTH) {
+        return Ok(setting.text.clone());
     }
+    let what = "it is not super: and a SHA-1 in Base64";
+    Err(ConfigError::at(&setting.origin, what))
 }
 
 #[cfg(test)]

@@ -35,10 +35,10 @@ async fn propose(
 }
 
 fn accepted(proposed: Proposed<String, String>) -> AcceptedChange<String, String> {
-    match proposed {
-        Proposed::Accepted(accepted) => accepted,
-        other => panic!("{other:?}"),
-    }
+    let Proposed::Accepted(accepted) = proposed else {
+        panic!("{proposed:?}");
+    };
+    accepted
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ impl ServedConnection {
                         .fly(Flying::Change(ticket, change, seat, accepted));
                 }
                 Proposed::Answered(answer) => {
-                    self.lane.fly(Flying::Decided(ticket, change, answer))
+                    self.lane.fly(Flying::Decided(ticket, change, answer));
                 }
                 Proposed::NotYet => self.lane.put_back(ticket, change),
             },
@@ -146,12 +146,11 @@ impl ServedConnection {
     }
 
     /// Refuses an operation that ZooKeeper does not know, and ends the connection.
-    pub(super) fn refuse_unknown(&mut self, mut ticket: RequestTicket) -> Result<(), Ended> {
+    pub(super) fn refuse_unknown(&mut self, mut ticket: RequestTicket) {
         let error = ErrorCode::Unimplemented;
         append_error(self.output.frames(), ticket.xid, UNKNOWN_ZXID, error);
         ticket.metric.set_status(error.number());
         self.phase = ConnectionPhase::Ending;
-        Ok(())
     }
 
     /// Replies at the last revision that the client was told of.

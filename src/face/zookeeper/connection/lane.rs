@@ -222,10 +222,11 @@ impl Lane {
         self.failed = false;
         while let Some(flying) = self.flying.pop_back() {
             self.wait_again(match flying {
-                Flying::Change(ticket, change, _, _) => Waiting::Change(ticket, change),
+                // What is decided wrote nothing, with a change in flight before it.
+                Flying::Change(ticket, change, ..) | Flying::Decided(ticket, change, _) => {
+                    Waiting::Change(ticket, change)
+                }
                 Flying::Known(ticket, reply) => Waiting::Known(ticket, reply),
-                // With a change in flight before it, it wrote nothing.
-                Flying::Decided(ticket, change, _) => Waiting::Change(ticket, change),
             });
         }
     }
@@ -242,13 +243,9 @@ impl Lane {
             if !wants_answers || self.failed {
                 return Poll::Pending;
             }
-            self.poll_answer(cx).map(|next| match next {
-                Some(next) => LaneProgress::Answer(next),
-                None => {
-                    self.failed = true;
-                    LaneProgress::Failed
-                }
-            })
+            let next = ready!(self.poll_answer(cx));
+            self.failed = next.is_none();
+            Poll::Ready(next.map_or(LaneProgress::Failed, LaneProgress::Answer))
         })
         .await
     }
@@ -266,10 +263,8 @@ impl Lane {
             Some(Flying::Decided(..) | Flying::Known(..)) => None,
         };
         Poll::Ready(match (self.flying.pop_front(), answer) {
-            (Some(Flying::Change(ticket, _, _, _)), Some(answer)) => {
-                Some(LaneAnswer::OfChange(ticket, answer))
-            }
-            (Some(Flying::Decided(ticket, _, answer)), _) => {
+            (Some(Flying::Change(ticket, ..)), Some(answer))
+            | (Some(Flying::Decided(ticket, _, answer)), _) => {
                 Some(LaneAnswer::OfChange(ticket, answer))
             }
             (Some(Flying::Known(ticket, reply)), _) => Some(LaneAnswer::Known(ticket, reply)),

@@ -61,11 +61,33 @@ impl ServedConnection {
                 ChangeRequest::Step(ChangeStep::SetData(request.into()))
             }
             ClientRequest::SetAcl(request) => ChangeRequest::SetAcl(request),
-            ClientRequest::Multi(request) => match ChangeRequest::multi(request) {
-                Some(change) => change,
-                None => return self.know(ticket, Err(ErrorCode::MarshallingError)),
-            },
-            other => return self.take_turn_alone(ticket, other),
+            ClientRequest::Multi(request) => {
+                let Some(change) = ChangeRequest::multi(request) else {
+                    let error = Err(ErrorCode::MarshallingError);
+                    self.lane.fly(Flying::Known(ticket, error));
+                    return Ok(());
+                };
+                change
+            }
+            other @ (ClientRequest::Exists(_)
+            | ClientRequest::GetData(_)
+            | ClientRequest::GetAcl(_)
+            | ClientRequest::GetChildren(_)
+            | ClientRequest::GetChildren2(_)
+            | ClientRequest::Sync(_)
+            | ClientRequest::Ping
+            | ClientRequest::MultiRead(_)
+            | ClientRequest::CheckWatches(_)
+            | ClientRequest::RemoveWatches(_)
+            | ClientRequest::SetWatches(_)
+            | ClientRequest::AddWatch(_)
+            | ClientRequest::GetEphemerals(_)
+            | ClientRequest::GetAllChildrenNumber(_)
+            | ClientRequest::WhoAmI
+            | ClientRequest::Auth(_)
+            | ClientRequest::CloseSession
+            | ClientRequest::Refused(_)
+            | ClientRequest::Unknown(_)) => return self.take_turn_alone(ticket, other),
         };
         self.propose(ticket, Arc::new(change));
         Ok(())
@@ -113,7 +135,10 @@ impl ServedConnection {
                 Ok(())
             }
             ClientRequest::Refused(op) => self.refuse(ticket, op),
-            ClientRequest::Unknown(_) => self.refuse_unknown(ticket),
+            ClientRequest::Unknown(_) => {
+                self.refuse_unknown(ticket);
+                Ok(())
+            }
             // They are answered when they come, or take their turn with changes in flight.
             ClientRequest::Ping
             | ClientRequest::Create(_)
@@ -123,18 +148,12 @@ impl ServedConnection {
             | ClientRequest::Delete(_)
             | ClientRequest::SetData(_)
             | ClientRequest::SetAcl(_)
-            | ClientRequest::Multi(_) => self.know(ticket, Err(ErrorCode::SystemError)),
+            | ClientRequest::Multi(_) => {
+                let error = Err(ErrorCode::SystemError);
+                self.lane.fly(Flying::Known(ticket, error));
+                Ok(())
+            }
         }
-    }
-
-    /// Answers a request in its turn.
-    fn know(
-        &mut self,
-        ticket: RequestTicket,
-        reply: Result<Reply, ErrorCode>,
-    ) -> Result<(), Ended> {
-        self.lane.fly(Flying::Known(ticket, reply));
-        Ok(())
     }
 
     /// Adds an identity; all later requests have it.
