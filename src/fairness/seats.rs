@@ -19,20 +19,21 @@ use crate::model::Flow;
 /// leader.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The units of small changes.
+/// The units of small changes, of which a flow takes at most half.
 const SMALL_UNITS: usize = 1024;
 
 /// The small changes that may wait.
 const SMALL_PLACES: usize = 8192;
 
-/// The units of all other changes together: 16,384 entries, or 4 MiB.
+/// The units of all other changes together: 16,384 entries, or 4 MiB. One that is as large takes them all: whatever is
+/// decided behind two such changes would wait for both.
 const WIDE_UNITS: usize = 256;
 
 /// The wide changes that may wait.
 const WIDE_PLACES: usize = 256;
 
 /// The seats of changes. Small changes and wide ones have seats of their own, so that a small change never waits for a
-/// wide one to end. Of each a flow takes at most half.
+/// wide one to end.
 #[derive(Clone, Debug)]
 pub(super) struct Seats {
     small: Arc<SeatPool>,
@@ -54,6 +55,8 @@ pub struct Seat {
 pub(super) struct SeatPool {
     work: Work,
     units: usize,
+    /// How many of them a flow may take.
+    units_of_flow: usize,
     /// How many changes may wait.
     places: usize,
     used: AtomicUsize,
@@ -66,10 +69,12 @@ pub(super) struct SeatPool {
 
 impl Seats {
     pub(super) fn new(metrics: &FairnessMetrics) -> Self {
+        let small = (SMALL_UNITS, SMALL_UNITS / 2);
+        let wide = (WIDE_UNITS, WIDE_UNITS);
         let pool = |work, units, places| Arc::new(SeatPool::new(work, units, places, metrics));
         Self {
-            small: pool(Work::SmallChange, SMALL_UNITS, SMALL_PLACES),
-            wide: pool(Work::WideChange, WIDE_UNITS, WIDE_PLACES),
+            small: pool(Work::SmallChange, small, SMALL_PLACES),
+            wide: pool(Work::WideChange, wide, WIDE_PLACES),
         }
     }
 
@@ -105,10 +110,16 @@ impl Drop for Seat {
 }
 
 impl SeatPool {
-    fn new(work: Work, units: usize, places: usize, metrics: &FairnessMetrics) -> Self {
+    fn new(
+        work: Work,
+        (units, units_of_flow): (usize, usize),
+        places: usize,
+        metrics: &FairnessMetrics,
+    ) -> Self {
         Self {
             work,
             units,
+            units_of_flow,
             places,
             used: AtomicUsize::new(0),
             flows: FlowCounts::default(),
@@ -137,7 +148,7 @@ impl SeatPool {
     fn units_of(&self, cost: u32) -> usize {
         usize::try_from(cost)
             .unwrap_or(usize::MAX)
-            .min(self.units / 2)
+            .min(self.units_of_flow)
     }
 
     async fn take(self: &Arc<Self>, flow: Flow, cost: Cost) -> Result<Seat, Overloaded> {
@@ -211,7 +222,7 @@ impl SeatPool {
 
     fn try_take(&self, flow: Flow, units: usize) -> Turn {
         let taken = self.flows.add(flow, units, |held| {
-            if held + units > self.units / 2 {
+            if held + units > self.units_of_flow {
                 return Err(Turn::Skip);
             }
             let add = |used: usize| (used + units <= self.units).then_some(used + units);
@@ -315,15 +326,10 @@ mod tests {
     async fn wide_changes_leave_the_seats_of_small_ones() {
         let seats = Seats::new(&FairnessMetrics::default());
         let widest = Cost::new(1_000_000, 0);
+        // Wider than there are seats: it takes all.
         let first = all_at_once(&seats, flow(1), widest).await;
         let second = all_at_once(&seats, flow(2), Cost::new(64, 0)).await;
-        // Wider than a flow may take: it takes all that one may.
-        assert_eq!((first.len(), second.len()), (1, 64));
-        assert!(
-            at_once(seats.take(flow(3), Cost::new(64, 0)))
-                .await
-                .is_none()
-        );
+        assert_eq!((first.len(), second.len()), (1, 0));
         assert!(at_once(seats.take(flow(1), Cost::SMALL)).await.is_some());
         assert!(at_once(seats.take(Flow::Exempt, widest)).await.is_some());
     }
@@ -396,7 +402,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn no_change_waits_while_seats_are_free() {
         let metrics = FairnessMetrics::default();
-        let pool = Arc::new(SeatPool::new(Work::SmallChange, 4, 4096, &metrics));
+        let pool = Arc::new(SeatPool::new(Work::SmallChange, (4, 2), 4096, &metrics));
         let mut tasks = tokio::task::JoinSet::new();
         for host in 0..32 {
             let pool = Arc::clone(&pool);
