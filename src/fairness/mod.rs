@@ -33,7 +33,7 @@ pub use cgroup::memory_limit;
 pub use cost::Cost;
 pub use memory_limits::MemoryLimits;
 pub use overloaded::Overloaded;
-pub use seats::Seat;
+pub use seats::{ChangeRate, Seat};
 
 /// What all clients of a gateway share, and how it is shared out between them. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -58,15 +58,20 @@ impl Default for Fairness {
 }
 
 impl Fairness {
-    /// With these limits, and a heavy thread for each processor.
+    /// With these limits, and a heavy thread for each processor, over a store of this gateway alone.
     pub fn new(limits: MemoryLimits) -> Self {
+        Self::over(ChangeRate::OwnDisk, limits)
+    }
+
+    /// The same over a store that takes changes at this rate.
+    pub fn over(store: ChangeRate, limits: MemoryLimits) -> Self {
         let metrics = FairnessMetrics::default();
         let threads = std::thread::available_parallelism().map_or(2, usize::from);
         let budget = |name, bytes| Budget::new(name, bytes, metrics.clone());
         Self(Arc::new(Shared {
             limits,
             heavy: HeavyThreads::new(threads, metrics.clone()),
-            seats: Seats::new(&metrics),
+            seats: Seats::new(store, &metrics),
             bodies: budget(BudgetName::Bodies, limits.bodies),
             answers: budget(BudgetName::Answers, limits.answers),
             watch_queues: budget(BudgetName::WatchQueues, limits.watch_queues),

@@ -22,6 +22,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The units of small changes, of which a flow takes at most half.
 const SMALL_UNITS: usize = 1024;
 
+/// The same on a shared store, which takes hundreds of changes a second: whoever comes later waits for all that another
+/// flow has on its way.
+const SMALL_UNITS_SHARED: usize = 128;
+
 /// The small changes that may wait.
 const SMALL_PLACES: usize = 8192;
 
@@ -38,6 +42,16 @@ const WIDE_PLACES: usize = 256;
 pub(super) struct Seats {
     small: Arc<SeatPool>,
     wide: Arc<SeatPool>,
+}
+
+/// How fast the store takes changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ChangeRate {
+    /// As fast as a disk of its own.
+    #[default]
+    OwnDisk,
+    /// As fast as another server answers.
+    SharedStore,
 }
 
 /// A seat of a change, taken until this is dropped.
@@ -68,8 +82,12 @@ pub(super) struct SeatPool {
 }
 
 impl Seats {
-    pub(super) fn new(metrics: &FairnessMetrics) -> Self {
-        let small = (SMALL_UNITS, SMALL_UNITS / 2);
+    pub(super) fn new(store: ChangeRate, metrics: &FairnessMetrics) -> Self {
+        let units = match store {
+            ChangeRate::OwnDisk => SMALL_UNITS,
+            ChangeRate::SharedStore => SMALL_UNITS_SHARED,
+        };
+        let small = (units, units / 2);
         let wide = (WIDE_UNITS, WIDE_UNITS);
         let pool = |work, units, places| Arc::new(SeatPool::new(work, units, places, metrics));
         Self {
@@ -312,7 +330,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_flow_that_floods_leaves_half() {
-        let seats = Seats::new(&FairnessMetrics::default());
+        let seats = Seats::new(ChangeRate::OwnDisk, &FairnessMetrics::default());
         let flood = all_at_once(&seats, flow(1), Cost::SMALL).await;
         let others = all_at_once(&seats, flow(2), Cost::SMALL).await;
         assert_eq!((flood.len(), others.len()), (512, 512));
@@ -323,8 +341,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_flow_has_fewer_changes_on_their_way_to_a_shared_store() {
+        let seats = Seats::new(ChangeRate::SharedStore, &FairnessMetrics::default());
+        let flood = all_at_once(&seats, flow(1), Cost::SMALL).await;
+        let others = all_at_once(&seats, flow(2), Cost::SMALL).await;
+        assert_eq!((flood.len(), others.len()), (64, 64));
+    }
+
+    #[tokio::test]
     async fn wide_changes_leave_the_seats_of_small_ones() {
-        let seats = Seats::new(&FairnessMetrics::default());
+        let seats = Seats::new(ChangeRate::OwnDisk, &FairnessMetrics::default());
         let widest = Cost::new(1_000_000, 0);
         // Wider than there are seats: it takes all.
         let first = all_at_once(&seats, flow(1), widest).await;
@@ -336,7 +362,7 @@ mod tests {
 
     #[tokio::test]
     async fn seats_that_are_freed_go_to_whose_turn_it_is() {
-        let seats = Seats::new(&FairnessMetrics::default());
+        let seats = Seats::new(ChangeRate::OwnDisk, &FairnessMetrics::default());
         let mut flood = all_at_once(&seats, flow(1), Cost::SMALL).await;
         let mut others = all_at_once(&seats, flow(2), Cost::SMALL).await;
         let mut waiting = tokio::task::JoinSet::new();
@@ -363,7 +389,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_small_change_does_not_overtake_a_wide_one_of_its_own_flow() {
-        let seats = Seats::new(&FairnessMetrics::default());
+        let seats = Seats::new(ChangeRate::OwnDisk, &FairnessMetrics::default());
         let wide = |units: usize| Cost::new(64 * (units - 1), 0);
         let _first = at_once(seats.take(flow(1), wide(128))).await.unwrap();
         let _second = at_once(seats.take(flow(2), wide(100))).await.unwrap();
@@ -377,7 +403,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_seat_whose_turn_comes_as_its_client_hangs_up_is_free() {
-        let seats = Seats::new(&FairnessMetrics::default());
+        let seats = Seats::new(ChangeRate::OwnDisk, &FairnessMetrics::default());
         let mut held = all_at_once(&seats, flow(1), Cost::SMALL).await;
         held.extend(all_at_once(&seats, flow(2), Cost::SMALL).await);
         let (seat, waiting) = seats.small.enqueue(flow(3), Cost::SMALL).unwrap();
@@ -391,7 +417,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_change_waits_no_longer_than_clients_do() {
         let metrics = FairnessMetrics::default();
-        let seats = Seats::new(&metrics);
+        let seats = Seats::new(ChangeRate::OwnDisk, &metrics);
         let _flood = all_at_once(&seats, flow(1), Cost::SMALL).await;
         let refused = seats.take(flow(1), Cost::SMALL).await.unwrap_err();
         assert_eq!(refused, Overloaded::Wait { seconds: 5 });

@@ -18,7 +18,7 @@ use super::standby::Standby;
 use super::stores::{LeadershipTerm, Stores};
 use crate::admin::{self, GatewayInfo, Health, Phase};
 use crate::config::Config;
-use crate::fairness::{self, Fairness, MemoryLimits};
+use crate::fairness::{self, ChangeRate, Fairness, MemoryLimits};
 use crate::store::shared::{Members, Metrics as StoreMetrics};
 
 /// A stage that a gateway reaches, reported once each.
@@ -105,7 +105,12 @@ fn share_memory(config: &Config, registry: &mut Registry) -> Fairness {
         watch_queues = limits.watch_queues,
         "memory is shared out, in bytes"
     );
-    let fairness = Fairness::new(limits);
+    let rate = if config.store.is_shared() {
+        ChangeRate::SharedStore
+    } else {
+        ChangeRate::OwnDisk
+    };
+    let fairness = Fairness::over(rate, limits);
     fairness.register(registry);
     fairness
 }
