@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::acl::{AclItem, ConnectionIdentities, Permissions, permits};
+use super::acl::{ConnectionIdentities, permits};
 use super::built_in::BuiltIn;
 use super::path::ZnodePath;
 use super::session::ClientSessionId;
-use crate::model::{AccessEntry, AccessList, Entry, Key};
+use crate::model::{AccessList, Entry, Key, Permissions};
 use crate::space::{Directory, Draft, Lookup, PENDING, View, tree};
 use crate::wire::zookeeper::Stat;
 
@@ -113,16 +113,12 @@ impl Znode {
     }
 
     /// Its access list.
-    pub(super) fn access(&self) -> Vec<AclItem<'_>> {
-        if let Stands::BuiltIn(built_in) = self.stands {
-            let permissions = if built_in.is_fixed() { 1 } else { 31 };
-            return vec![AclItem {
-                permissions,
-                ..ANYONE
-            }];
+    pub(super) fn access(&self) -> AccessList {
+        if self.built_in().is_some_and(BuiltIn::is_fixed) {
+            return AccessList::readable();
         }
         let list = self.entry().and_then(|entry| entry.attrs().access());
-        list.map_or_else(|| vec![ANYONE], items)
+        list.cloned().unwrap_or_else(AccessList::open)
     }
 
     /// Whether a connection may do one of these with it.
@@ -134,7 +130,7 @@ impl Znode {
         match &self.stands {
             Stands::Entry(_, entry) => entry_permits(entry, identities, permissions),
             Stands::Implied => true,
-            Stands::BuiltIn(_) => permits(self.access(), identities, permissions),
+            Stands::BuiltIn(_) => permits(&self.access(), identities, permissions),
         }
     }
 
@@ -174,7 +170,7 @@ pub(super) fn entry_permits(
 ) -> bool {
     match entry.attrs().access() {
         None => true,
-        Some(list) => permits(items(list), identities, permissions),
+        Some(list) => permits(list, identities, permissions),
     }
 }
 
@@ -197,25 +193,6 @@ pub(super) fn zxid(revision: u64) -> i64 {
         return PENDING_ZXID;
     }
     i64::try_from(revision).unwrap_or(PENDING_ZXID)
-}
-
-/// Everybody everything.
-const ANYONE: AclItem<'static> = AclItem {
-    permissions: 31,
-    scheme: "world",
-    id: "anyone",
-};
-
-fn items(list: &AccessList) -> Vec<AclItem<'_>> {
-    let mut items = Vec::with_capacity(list.entries().len());
-    for AccessEntry { perms, scheme, id } in list.entries() {
-        items.push(AclItem {
-            permissions: *perms,
-            scheme,
-            id,
-        });
-    }
-    items
 }
 
 /// A count as Java's `int`, which wraps around.

@@ -4,20 +4,8 @@ use bytes::Bytes;
 
 use crate::face::zookeeper::path::ZnodePath;
 use crate::face::zookeeper::znode::Znode;
-use crate::model::{AccessEntry, AccessList, DirMark, Mark, Record};
+use crate::model::{DirMark, Mark, Record};
 use crate::space::{Draft, PENDING, tree};
-use crate::wire::zookeeper::AclEntry;
-
-/// A list as it is stored; `None` where it is longer than all stores take beside a value.
-pub(super) fn access_list(list: Vec<AclEntry>) -> Option<AccessList> {
-    let entry = |entry: AclEntry| AccessEntry {
-        perms: entry.permissions,
-        scheme: entry.scheme,
-        id: entry.id,
-    };
-    let list = AccessList::from(list.into_iter().map(entry).collect::<Vec<_>>());
-    (list.is_open() || list.stored_bytes() <= AccessList::MAX_BYTES).then_some(list)
-}
 
 /// Writes the data. A node without data is a directory to clients of etcd, who may then write beneath it; an ephemeral one
 /// is not.

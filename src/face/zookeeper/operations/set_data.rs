@@ -4,9 +4,9 @@ use bytes::Bytes;
 
 use super::changer::{Changer, StepReply, compare_version, shared_data};
 use super::new_record::{next_version, write_data};
-use crate::face::zookeeper::acl::Permissions;
 use crate::face::zookeeper::path::ZnodePath;
 use crate::face::zookeeper::znode::Znode;
+use crate::model::Permissions;
 use crate::space::Draft;
 use crate::wire::zookeeper::{ErrorCode, SetDataRequest};
 
