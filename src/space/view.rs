@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::directories::Directory;
 use super::lookup::{Lookup, Scan};
+use super::node_keys::built_in_record;
 use super::snapshot::Snapshot;
 use super::tree;
 use super::visibility::{Coverage, LeaseRight, ViewClass, Visibility};
@@ -155,6 +156,11 @@ impl View {
     /// What the caller may see of these ranges, by name.
     pub fn class(&self, ranges: &[KeyRange]) -> ViewClass {
         self.visibility.class(ranges)
+    }
+
+    /// What clients of ZooKeeper set of a node that is always there, by its path.
+    pub(crate) fn built_in(&self, path: &str) -> Option<&Arc<Entry>> {
+        self.snapshot.entries.get(&built_in_record(path))
     }
 
     pub(crate) fn visibility(&self) -> &Visibility {

@@ -23,13 +23,16 @@ pub(super) fn next_version(draft: &Draft<'_>, node: &Znode, path: &ZnodePath) ->
     if node.entry().is_some() {
         return draft.next_version(&node.key());
     }
-    let mut record = first_record(draft, path);
+    let mut record = first_record(draft, node, path);
     record.attrs.version = 1;
     record
 }
 
-/// The record of a directory that nobody wrote.
-pub(super) fn first_record(draft: &Draft<'_>, path: &ZnodePath) -> Record {
+/// The record of a node that nobody wrote: of a directory, or of a node of the server's own.
+pub(super) fn first_record(draft: &Draft<'_>, node: &Znode, path: &ZnodePath) -> Record {
+    if node.built_in().is_some() {
+        return draft.continued(&node.key());
+    }
     let mut record = draft.successor(&path.key());
     let stands = tree::node(draft, path.tree_path());
     if let Some(first) = stands.entry().filter(|first| first.index() != PENDING) {

@@ -21,12 +21,9 @@ pub(super) fn set_acl(
     let node = Znode::find(draft, &path).ok_or(ErrorCode::NoNode)?;
     changer.needs(&node, Permissions::ADMIN)?;
     compare_version(request.acl_version, node.acl_version())?;
-    if node.built_in().is_some() {
-        return Err(ErrorCode::Unimplemented);
-    }
     let key = node.key();
     let record = draft.with_access(&key, list.clone()).unwrap_or_else(|| {
-        let mut record = first_record(draft, &path);
+        let mut record = first_record(draft, &node, &path);
         record.replace_access(list);
         record
     });

@@ -38,9 +38,6 @@ pub(super) fn set_data(
     let node = Znode::find(draft, &path).ok_or(ErrorCode::NoNode)?;
     changer.needs(&node, Permissions::WRITE)?;
     compare_version(request.version, node.version())?;
-    if node.built_in().is_some() {
-        return Err(ErrorCode::Unimplemented);
-    }
     let key = node.key();
     let mut record = next_version(draft, &node, &path);
     let is_ephemeral = record.attrs.bound.is_some();
