@@ -3,6 +3,7 @@
 //! The ordered view in memory, watches, leases and expiry, locks, directories over flat keys, transactions, and what each
 //! caller may see of all that (`visibility`).
 
+mod access;
 mod admit;
 mod applier;
 mod attempt;
@@ -45,6 +46,7 @@ pub mod tree;
 mod view;
 mod visibility;
 mod wake_queue;
+mod watch_rights;
 mod watch_window;
 mod watches;
 mod wide;
@@ -52,7 +54,7 @@ mod wide;
 pub use admit::{Admit, Epoch};
 pub use denied::Denied;
 pub use directories::{Directory, NodeFate};
-pub use draft::{Draft, PENDING};
+pub use draft::{Draft, EntryAccess, PENDING};
 pub use freshness::Fresh;
 pub use history::PastCommits;
 pub use keyspace::{ChangeError, Committed, Keyspace};

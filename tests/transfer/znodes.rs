@@ -12,12 +12,17 @@ use support::etcd_member::Member;
 use support::kubernetes::{kubectl, namespace};
 use support::running::Running;
 
+/// Everybody may write, and only one user may do the rest.
 fn list() -> AccessList {
-    AccessList::from(vec![AccessEntry {
-        perms: 31,
-        scheme: "digest".to_owned(),
-        id: "me:qgdPJWJGb2VklMFsStaP7r/ae4E=".to_owned(),
-    }])
+    let entry = |perms, scheme: &str, id: &str| AccessEntry {
+        perms,
+        scheme: scheme.to_owned(),
+        id: id.to_owned(),
+    };
+    AccessList::from(vec![
+        entry(31, "digest", "me:qgdPJWJGb2VklMFsStaP7r/ae4E="),
+        entry(2, "world", "anyone"),
+    ])
 }
 
 /// A dump with an entry of each kind, and with versions.
@@ -77,7 +82,10 @@ fn access_lists_and_versions_survive_a_file_and_a_backup() {
     let to = embedded(&home.path().join("a"));
     import_dump(&file, &to, &["--versions"]);
     let there = versions(&to);
-    let acl = json!([{"perms": 31, "scheme": "digest", "id": "me:qgdPJWJGb2VklMFsStaP7r/ae4E="}]);
+    let acl = json!([
+        {"perms": 31, "scheme": "digest", "id": "me:qgdPJWJGb2VklMFsStaP7r/ae4E="},
+        {"perms": 2, "scheme": "world", "id": "anyone"},
+    ]);
     let version = |data: u64| json!({"data": data, "acl": 2});
     let want = [
         json!({"key": "closed", "value": "secret", "znode": {"acl": acl}, "versions": version(57)}),
