@@ -11,7 +11,7 @@ use super::node_keys::built_in_record;
 use super::snapshot::Snapshot;
 use super::tree;
 use super::visibility::{Coverage, LeaseRight, ViewClass, Visibility};
-use crate::model::{Entry, Key, KeyRange, Lease, LeaseId, Permissions};
+use crate::model::{AccessList, Entry, Key, KeyRange, Lease, LeaseId, Permissions};
 
 /// The keyspace at one revision, as one caller may see it. Taking one costs nothing, and it never changes.
 #[derive(Clone, Debug)]
@@ -142,6 +142,15 @@ impl View {
             .entries
             .shown_range((Bound::Included(from.clone()), range.bounds().1))
             .filter(|(key, entry)| self.visibility.sees(key) && self.may_read(entry))
+    }
+
+    /// The access lists of the entries in a range, by key.
+    pub fn listed_in(&self, range: &KeyRange) -> impl Iterator<Item = (&Key, &AccessList)> {
+        let listed = self.snapshot.listed_in(range);
+        listed.filter_map(|key| {
+            let entry = self.snapshot.entries.get(key)?;
+            Some((key, entry.attrs().access()?)).filter(|_| self.visibility.sees(key))
+        })
     }
 
     /// How many entries and remembered deletions a range has, hidden ones too, counted up to `most` of each: the cost of going

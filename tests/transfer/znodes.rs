@@ -102,6 +102,38 @@ fn access_lists_and_versions_survive_a_file_and_a_backup() {
 }
 
 #[test]
+fn lists_that_lock_clients_out_are_printed_and_removed() {
+    let home = tempfile::tempdir().unwrap();
+    let store = embedded(&home.path().join("a"));
+    import_dump(&dumped(home.path()), &store, &[]);
+    let gateway = Running::start(&store);
+    let refused = gateway.run(&["get", "closed"]);
+    assert!(
+        refused.code != 0 && refused.err.contains("Permission denied"),
+        "{refused:?}"
+    );
+    let in_use = run(&["acl", "reset", "closed", "--to", &store]);
+    assert_eq!(in_use.code, 6, "{in_use:?}");
+    assert!(in_use.err.contains("zookeeper-super"), "{in_use:?}");
+    gateway.stop();
+    let printed = "closed\tdigest:me:qgdPJWJGb2VklMFsStaP7r/ae4E=:cdrwa\nclosed\tworld:anyone:w\n";
+    for command in [
+        &["acl", "get", "/", "--recursive", "--to", &store][..],
+        &["acl", "get", "closed", "--to", &store],
+        &["acl", "reset", "/closed/", "--to", &store],
+    ] {
+        let done = run(command);
+        assert_eq!((done.code, done.text()), (0, printed), "{command:?}");
+    }
+    let none = run(&["acl", "get", "/", "--recursive", "--json", "--to", &store]);
+    assert_eq!(none.json(), json!([]));
+    let gateway = Running::start(&store);
+    assert_eq!(gateway.run(&["get", "closed"]).text(), "secret\n");
+    gateway.stop();
+    assert_eq!(versions(&store)["closed"]["versions"]["acl"], 1);
+}
+
+#[test]
 fn versions_begin_anew_unless_they_are_asked_for() {
     let home = tempfile::tempdir().unwrap();
     let file = dumped(home.path());
