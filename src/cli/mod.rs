@@ -48,6 +48,8 @@ enum Command {
     Export(transfer::Export),
     /// Write the entries of an export, of another server or of a store
     Import(transfer::Import),
+    /// Print or remove the access lists in a store that no gateway uses
+    Acl(transfer::Acl),
     /// Print the role, leader, revision and number of entries of a running gateway
     Status(kv::Status),
     /// Read and verify an embedded store that no gateway uses
@@ -81,6 +83,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Watch(watch) => watch.run(),
         Command::Export(export) => export.run(),
         Command::Import(import) => import.run(),
+        Command::Acl(acl) => acl.run(),
         Command::Status(status) => status.run(),
         Command::Check(check) => check.run(),
         Command::Backup(backup) => backup.run(),

@@ -1,11 +1,18 @@
 //! Access lists: who may do what with an entry, as ZooKeeper's clients set them. They bind callers of every face.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::ip_range::IpRange;
+use super::permissions::Permissions;
+
 /// All permissions: to read, write, create, delete and administer.
 const ALL_PERMS: i32 = 31;
+
+/// The permission to read.
+const READ_PERMS: i32 = 1;
 
 /// The scheme and the id that every caller has.
 const ANYONE: (&str, &str) = ("world", "anyone");
@@ -14,7 +21,7 @@ const ANYONE: (&str, &str) = ("world", "anyone");
 const JSON_OVERHEAD: usize = 45;
 
 /// An entry of an access list, as the client sent it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AccessEntry {
     /// Bits: 1 read, 2 write, 4 create, 8 delete, 16 administer. Others mean nothing and are kept.
     pub perms: i32,
@@ -22,6 +29,22 @@ pub struct AccessEntry {
     pub scheme: String,
     /// Who is meant, in the scheme's own form.
     pub id: String,
+}
+
+impl AccessEntry {
+    /// Whether it means everybody, or all who come from an address: all that a caller of Consul or etcd is to a list.
+    pub fn means_address(&self, address: IpAddr) -> bool {
+        match self.scheme.as_str() {
+            "world" => self.is_world(),
+            "ip" => IpRange::parse(&self.id).is_some_and(|range| range.contains(address)),
+            _ => false,
+        }
+    }
+
+    /// Whether it means everybody.
+    pub fn is_world(&self) -> bool {
+        (self.scheme.as_str(), self.id.as_str()) == ANYONE
+    }
 }
 
 /// An access list. Clones share its entries: a write that leaves the list alone copies a pointer.
@@ -35,9 +58,18 @@ impl AccessList {
 
     /// The list that permits everybody everything: that of an entry without a list.
     pub fn open() -> Self {
+        Self::of_everybody(ALL_PERMS)
+    }
+
+    /// The list that permits everybody to read, and nobody anything else.
+    pub fn readable() -> Self {
+        Self::of_everybody(READ_PERMS)
+    }
+
+    fn of_everybody(perms: i32) -> Self {
         let (scheme, id) = ANYONE;
         Self::from(vec![AccessEntry {
-            perms: ALL_PERMS,
+            perms,
             scheme: scheme.to_owned(),
             id: id.to_owned(),
         }])
@@ -45,8 +77,19 @@ impl AccessList {
 
     /// Whether it is the open one and no other, not even a longer one that permits as much.
     pub fn is_open(&self) -> bool {
-        matches!(self.entries(), [AccessEntry { perms: ALL_PERMS, scheme, id }]
-            if (scheme.as_str(), id.as_str()) == ANYONE)
+        matches!(self.entries(), [entry] if entry.perms == ALL_PERMS && entry.is_world())
+    }
+
+    /// Whether it gives one of these permissions to a caller, of whom `is_meant` says which entries mean it. A list without
+    /// entries gives all of them to everybody.
+    pub fn permits(&self, wanted: Permissions, is_meant: impl Fn(&AccessEntry) -> bool) -> bool {
+        let gives = |entry: &AccessEntry| wanted.are_in(entry.perms) && is_meant(entry);
+        self.0.is_empty() || self.0.iter().any(gives)
+    }
+
+    /// Whether it gives one of these permissions to a caller who has proved nothing, at this address.
+    pub fn permits_address(&self, wanted: Permissions, address: IpAddr) -> bool {
+        self.permits(wanted, |entry| entry.means_address(address))
     }
 
     /// Its entries, in their order.

@@ -100,6 +100,14 @@ impl Commit {
         self.changes.iter().map(change).sum::<usize>() + 128
     }
 
+    /// Whether it writes an entry with an access list.
+    pub fn has_lists(&self) -> bool {
+        let has_list = |entry: &Arc<Entry>| entry.attrs().access().is_some();
+        self.changes
+            .iter()
+            .any(|change| change.now.as_ref().is_some_and(has_list))
+    }
+
     /// The entry that this commit gave the key.
     pub fn entry(&self, key: &Key) -> Option<&Arc<Entry>> {
         self.changes

@@ -54,6 +54,9 @@ impl Applier {
         *self.directories.lock() = saved;
         *self.deleted.lock() = DeletionQueue::new(&contents.deletions);
         self.history.load(&contents.history, contents.history_floor);
+        if snapshot.has_lists() || contents.history.iter().any(|commit| commit.has_lists()) {
+            self.watches.note_lists();
+        }
         self.timers.load(&contents.entries);
         self.current.store(Arc::new(snapshot));
         let mut early = self.early.lock();

@@ -1,5 +1,6 @@
 //! Decisions: a draft is filled, judged by the guard, and becomes a proposal.
 
+use super::access::AccessCaller;
 use super::denied::Denied;
 use super::draft::{Draft, DraftBounds};
 use super::keyspace::{ChangeError, Committed, Keyspace};
@@ -61,7 +62,8 @@ impl Keyspace {
         };
         let visibility = self.visibility(caller);
         let now_ms = time::unix_ms();
-        let mut draft = Draft::new(base, now_ms, caller.principal(), visibility, bounds);
+        let draft = Draft::new(base, now_ms, caller.principal(), visibility, bounds);
+        let mut draft = draft.bound_by_lists(AccessCaller::of(caller));
         let judged = self.judge(caller, &mut draft, decide);
         if draft.is_exceeded() && place == DecidedWhere::Inside {
             return (Decided::TooWide, None);
@@ -105,6 +107,7 @@ impl Keyspace {
             return Err(ChangeError::Denied(Denied::TooMuch(why)));
         }
         let reply = decision.map_err(|error| ChangeError::Refused { error, revision })?;
+        draft.check_lists().map_err(ChangeError::Denied)?;
         let undid = draft.undid();
         let proposal = draft.take_proposal();
         self.inner

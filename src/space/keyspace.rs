@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
 
+use super::access::AccessCaller;
 use super::admit::Admit;
 use super::applier::Applier;
 use super::critical_section::CriticalSection;
@@ -12,13 +13,15 @@ use super::denied::Denied;
 use super::freshness::Fresh;
 use super::history::PastCommits;
 use super::metrics::KeyspaceCounters;
+use super::node_keys::{directory_of, node_keys};
 use super::pending::PendingCommits;
 use super::subscription::Subscription;
 use super::timers::{Timed, Timers};
 use super::view::View;
 use super::visibility::{LeaseRight, Visibility};
-use super::watches::{Rights, Watch};
-use crate::model::{Caller, Commit, Flow, KeyRange, Lease, LeaseId};
+use super::watch_rights::Rights;
+use super::watches::Watch;
+use crate::model::{Caller, Commit, Flow, KeyRange, Lease, LeaseId, Realm};
 use crate::store::{self, CommitOrder, RetentionFloors, Store};
 
 /// One ordered map with one line of revisions, whatever protocol it is used by. Cloning it is cheap.
@@ -121,11 +124,11 @@ impl Keyspace {
 
     /// The keyspace as it stands now, as the caller may see it.
     pub fn read(&self, caller: &Caller) -> View {
-        self.read_as(self.visibility(caller))
+        self.read_as(caller, self.visibility(caller))
     }
 
-    fn read_as(&self, visibility: Visibility) -> View {
-        View::new(self.inner.applier.current(), visibility)
+    fn read_as(&self, caller: &Caller, visibility: Visibility) -> View {
+        View::new(self.inner.applier.current(), visibility).bound_by_lists(AccessCaller::of(caller))
     }
 
     /// What the caller may see, as of now.
@@ -143,7 +146,8 @@ impl Keyspace {
         let (flow, visibility) = (Flow::of(caller), self.visibility(caller));
         let ranges = self.within_limits(ranges);
         let watches = &self.inner.applier.watches;
-        watches.watch(flow, ranges, visibility, rights)
+        let watch = watches.watch(flow, ranges, visibility, rights);
+        watch.bound_by_lists(AccessCaller::of(caller))
     }
 
     /// Begins a subscription without interests: one queue for interests that come and go.
@@ -182,12 +186,31 @@ impl Keyspace {
     }
 
     /// The keyspace as it stands now, for something that is made from these ranges and kept while it is [`Fresh`].
-    pub fn read_and_follow(&self, visibility: Visibility, ranges: Vec<KeyRange>) -> (View, Fresh) {
+    ///
+    /// The visibility is what the caller was said to see before; access lists bind it as they are now.
+    pub fn read_and_follow(
+        &self,
+        caller: &Caller,
+        visibility: Visibility,
+        ranges: Vec<KeyRange>,
+    ) -> (View, Fresh) {
         let ranges = self.within_limits(ranges);
+        let read = || self.read_as(caller, visibility);
         self.inner
             .applier
             .freshness
-            .follow(ranges, || self.read_as(visibility), View::revision)
+            .follow(ranges, read, View::revision)
+    }
+
+    /// These ranges, and the entries besides them whose access lists decide on what is read of them.
+    pub fn ranges_with_lists(ranges: &[KeyRange]) -> Vec<KeyRange> {
+        let directories = ranges.iter().filter_map(|range| match range {
+            KeyRange::Exact(_) => None,
+            KeyRange::Prefix(prefix) if prefix.realm() == Realm::System => None,
+            KeyRange::Prefix(prefix) => Some(node_keys(directory_of(prefix.as_bytes()))),
+        });
+        let directories = directories.flatten().map(KeyRange::Exact);
+        ranges.iter().cloned().chain(directories).collect()
     }
 
     /// The first thing that `pick` finds in the commits from revision `from` on, as far as the view's caller may see them;
@@ -198,13 +221,17 @@ impl Keyspace {
         from: u64,
         mut pick: impl FnMut(&Arc<Commit>) -> Option<T>,
     ) -> Result<Option<T>, u64> {
+        let has_lists = self.inner.applier.watches.had_lists();
+        let access = view.access();
         let visibility = view.visibility();
         self.inner
             .applier
             .history
             .find(from, |commit| match visibility {
-                Visibility::All => pick(commit),
-                Visibility::Part(_) => pick(&visibility.shown(commit)?),
+                Visibility::All if !has_lists => pick(commit),
+                Visibility::All | Visibility::Part(_) => {
+                    pick(&access.shown(visibility.shown(commit)?)?)
+                }
             })
     }
 
@@ -219,11 +246,11 @@ impl Keyspace {
     pub fn commits_from(&self, view: &View, from: u64, most: usize) -> Result<PastCommits, u64> {
         let mut past = self.inner.applier.history.slice(from, most)?;
         let visibility = view.visibility();
-        if let Visibility::Part(_) = visibility {
-            let shown = past
-                .commits
-                .iter()
-                .filter_map(|commit| visibility.shown(commit));
+        if matches!(visibility, Visibility::Part(_)) || self.inner.applier.watches.had_lists() {
+            let shown = past.commits.iter().filter_map(|commit| {
+                let shown = visibility.shown(commit)?;
+                view.access().shown(shown)
+            });
             past.commits = shown.collect();
         }
         Ok(past)

@@ -3,6 +3,7 @@
 //! The ordered view in memory, watches, leases and expiry, locks, directories over flat keys, transactions, and what each
 //! caller may see of all that (`visibility`).
 
+mod access;
 mod admit;
 mod applier;
 mod attempt;
@@ -30,6 +31,7 @@ mod lookup;
 mod metrics;
 mod node_commit;
 mod node_index;
+mod node_keys;
 mod open;
 mod overlay;
 mod pending;
@@ -44,6 +46,7 @@ pub mod tree;
 mod view;
 mod visibility;
 mod wake_queue;
+mod watch_rights;
 mod watch_window;
 mod watches;
 mod wide;
@@ -51,7 +54,7 @@ mod wide;
 pub use admit::{Admit, Epoch};
 pub use denied::Denied;
 pub use directories::{Directory, NodeFate};
-pub use draft::{Draft, PENDING};
+pub use draft::{Draft, EntryAccess, PENDING};
 pub use freshness::Fresh;
 pub use history::PastCommits;
 pub use keyspace::{ChangeError, Committed, Keyspace};
@@ -60,6 +63,7 @@ pub use leases::Acquired;
 pub use lookup::{Lookup, Scan};
 pub use node_commit::{NodeChange, NodeCommit};
 pub use node_index::Interest;
+pub(crate) use node_keys::built_in_record;
 pub(crate) use snapshot::ENTRY_BYTES;
 pub use subscription::Subscription;
 pub use view::View;

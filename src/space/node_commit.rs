@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::directories::{NodeEffect, NodeFate, node_of, parent};
+use super::node_keys::is_root_record;
 use super::visibility::Visibility;
 use crate::model::{Cause, Change, Commit, Entry, Key};
 
@@ -80,7 +81,9 @@ impl CommitEffects {
         let changes = self.commit.changes.iter().enumerate();
         changes.flat_map(move |(place, change)| {
             let mut nodes = Vec::new();
-            let Some(path) = node_of(&change.key) else {
+            // What is set of the root has no node among the keys.
+            let root = || is_root_record(&change.key).then_some("");
+            let Some(path) = node_of(&change.key).or_else(root) else {
                 return nodes;
             };
             while let Some(effect) = effects.next_if(|effect| effect.change == place) {

@@ -9,7 +9,7 @@ use super::lookup::Scan;
 use super::overlay::overlay;
 use super::read_write_set::{Effect, ReadWriteSet};
 use super::snapshot::Snapshot;
-use crate::model::{Attrs, Change, Commit, Entry, Key, LeaseId};
+use crate::model::{Attrs, Change, Commit, Entry, Key, KeyRange, LeaseId};
 
 /// The most writes of a change that is laid over the snapshot of later decisions. A wider one locks its read-write set.
 pub(crate) const MAX_PENDING_WRITES: usize = 256;
@@ -34,6 +34,8 @@ pub(crate) struct PendingCommits {
     revision: u64,
     /// By how many bytes they make the keyspace larger.
     growth: i64,
+    /// How many of them write an entry with an access list.
+    listed: usize,
 }
 
 #[derive(Debug)]
@@ -72,6 +74,7 @@ impl PendingCommits {
             && let Some(commit) = self.commits.pop_front()
         {
             self.growth = self.growth.saturating_sub(growth(&commit));
+            self.listed = self.listed.saturating_sub(usize::from(commit.has_lists()));
             for change in &commit.changes {
                 let own = self.entries.get(&change.key);
                 if own.is_some_and(|own| own.revision == commit.revision) {
@@ -100,6 +103,7 @@ impl PendingCommits {
             return;
         };
         self.growth = self.growth.saturating_add(growth(&commit));
+        self.listed += usize::from(commit.has_lists());
         show(durable, &mut self.entries, &mut self.directories, &commit);
         self.commits.push_back(commit);
     }
@@ -237,6 +241,18 @@ impl<'a> PendingSnapshot<'a> {
         self.durable
             .bytes
             .saturating_add_signed(self.pending.growth)
+    }
+
+    /// Whether any entry may have an access list.
+    pub(crate) fn has_lists(self) -> bool {
+        self.pending.listed > 0 || self.durable.has_lists()
+    }
+
+    /// The keys of a range whose entries have an access list, or may have one.
+    pub(crate) fn listed_in(self, range: &KeyRange) -> Vec<&'a Key> {
+        let pending = self.pending.entries.range(range.bounds());
+        let durable = self.durable.listed_in(range);
+        durable.chain(pending.map(|(key, _)| key)).collect()
     }
 
     /// The entry of a key.

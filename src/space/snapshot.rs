@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::directories::{self, Directories, Directory, DirectoryTable, NodeEffect, SetDirectory};
 use super::ended_leases::EndedLeases;
 use super::entry_map::EntryMap;
-use crate::model::{Change, Commit, Entry, Key, KeyRange, Lease, LeaseId};
+use super::node_keys::{directory_of, node_keys};
+use crate::model::{Change, Commit, Entry, Key, KeyRange, Lease, LeaseId, Realm};
 use crate::store::{Gap, StoreContents};
 
 /// About how much memory an entry takes besides its key and value, in bytes: its attributes, and its places in the maps.
@@ -34,6 +35,8 @@ pub(crate) struct Snapshot {
     locked: OrdSet<(LeaseId, Key)>,
     /// Which entries end with each lease.
     bound: OrdSet<(LeaseId, Key)>,
+    /// Which entries have an access list.
+    listed: OrdSet<Key>,
     /// The children of every node of the tree that has or had some.
     pub(super) directories: Directories,
     /// When leases of each owner ended.
@@ -107,6 +110,9 @@ impl Snapshot {
         if let Some(lease) = entry.attrs().bound {
             self.bound.insert((lease, key.clone()));
         }
+        if entry.attrs().access().is_some() {
+            self.listed.insert(key.clone());
+        }
         self.bytes += Self::weight(key, entry);
         self.entries.insert(key.clone(), Arc::clone(entry));
     }
@@ -118,6 +124,9 @@ impl Snapshot {
         }
         if let Some(lease) = entry.attrs().bound {
             self.bound.remove(&(lease, key.clone()));
+        }
+        if entry.attrs().access().is_some() {
+            self.listed.remove(key);
         }
         self.bytes -= Self::weight(key, &entry);
         Some(entry)
@@ -179,6 +188,36 @@ impl Snapshot {
     /// The counts of the node at this path.
     pub(crate) fn directory(&self, path: &str) -> Directory {
         self.directories.get(path).copied().unwrap_or_default()
+    }
+
+    /// Whether any entry has an access list.
+    pub(crate) fn has_lists(&self) -> bool {
+        !self.listed.is_empty()
+    }
+
+    /// The keys of a range whose entries have an access list.
+    pub(crate) fn listed_in(&self, range: &KeyRange) -> impl Iterator<Item = &Key> {
+        self.listed.range(range.bounds())
+    }
+
+    /// Whether a list decides on what is read of a range: that of an entry in it, or of the directory that it begins in.
+    pub(crate) fn has_lists_in(&self, range: &KeyRange) -> bool {
+        if !self.has_lists() {
+            return false;
+        }
+        let begins_in_listed = || match range {
+            KeyRange::Exact(_) => false,
+            KeyRange::Prefix(prefix) if prefix.realm() == Realm::System => false,
+            KeyRange::Prefix(prefix) => node_keys(directory_of(prefix.as_bytes()))
+                .iter()
+                .any(|key| self.listed.contains(key)),
+        };
+        self.listed_in(range).next().is_some() || begins_in_listed()
+    }
+
+    /// The entry of a node by its path, with that of its two keys that counts.
+    pub(crate) fn node_entry(&self, node: &[u8]) -> Option<&Arc<Entry>> {
+        node_keys(node).iter().find_map(|key| self.entries.get(key))
     }
 
     /// The keys a lease has locked.

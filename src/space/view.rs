@@ -1,20 +1,24 @@
 //! Views: the keyspace at one revision, as one caller may see it.
 
+use std::net::IpAddr;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use super::access::{AccessCaller, ListWalk};
 use super::directories::Directory;
 use super::lookup::{Lookup, Scan};
+use super::node_keys::built_in_record;
 use super::snapshot::Snapshot;
 use super::tree;
 use super::visibility::{Coverage, LeaseRight, ViewClass, Visibility};
-use crate::model::{Entry, Key, KeyRange, Lease, LeaseId};
+use crate::model::{AccessList, Entry, Key, KeyRange, Lease, LeaseId, Permissions};
 
 /// The keyspace at one revision, as one caller may see it. Taking one costs nothing, and it never changes.
 #[derive(Clone, Debug)]
 pub struct View {
     snapshot: Arc<Snapshot>,
     visibility: Visibility,
+    access: AccessCaller,
 }
 
 impl View {
@@ -22,7 +26,13 @@ impl View {
         Self {
             snapshot,
             visibility,
+            access: AccessCaller::Exempt,
         }
+    }
+
+    /// The same for a caller whom access lists bind.
+    pub(crate) fn bound_by_lists(self, access: AccessCaller) -> Self {
+        Self { access, ..self }
     }
 
     /// The last commit in it, be it visible or not: etcd's `X-Etcd-Index`.
@@ -53,7 +63,8 @@ impl View {
             Coverage::All => self.snapshot.prefix_index(prefix),
             Coverage::None => self.index_floor(),
             Coverage::Part => {
-                let entries = self.scan(prefix).map(|(_, entry)| entry.index());
+                let entries = self.scan_seen(prefix, prefix);
+                let entries = entries.map(|(_, entry)| entry.index());
                 let deletions = self.deletions(&range).map(|(_, revision)| revision);
                 let last = entries.chain(deletions).max();
                 last.unwrap_or(0).max(self.index_floor())
@@ -117,7 +128,7 @@ impl View {
         self.snapshot
             .entries
             .range((Bound::Included(from.clone()), range.bounds().1))
-            .filter(|(key, _)| self.visibility.sees(key))
+            .filter(|(key, entry)| self.visibility.sees(key) && self.may_read(entry))
     }
 
     /// As [`View::entries_from`], without the entries that no tree can show: however many of them there are, they cost
@@ -130,7 +141,16 @@ impl View {
         self.snapshot
             .entries
             .shown_range((Bound::Included(from.clone()), range.bounds().1))
-            .filter(|(key, _)| self.visibility.sees(key))
+            .filter(|(key, entry)| self.visibility.sees(key) && self.may_read(entry))
+    }
+
+    /// The access lists of the entries in a range, by key.
+    pub fn listed_in(&self, range: &KeyRange) -> impl Iterator<Item = (&Key, &AccessList)> {
+        let listed = self.snapshot.listed_in(range);
+        listed.filter_map(|key| {
+            let entry = self.snapshot.entries.get(key)?;
+            Some((key, entry.attrs().access()?)).filter(|_| self.visibility.sees(key))
+        })
     }
 
     /// How many entries and remembered deletions a range has, hidden ones too, counted up to `most` of each: the cost of going
@@ -142,9 +162,35 @@ impl View {
         entries.count() + deletions.count()
     }
 
-    /// Whether the caller may see this key, be it there or not.
+    /// Whether the caller may see this key, be it there or not, and read its entry, if it is there.
     pub fn sees(&self, key: &Key) -> bool {
-        self.visibility.sees(key)
+        let is_open = || {
+            let entry = self.snapshot.entries.get(key);
+            entry.is_none_or(|entry| self.may_read(entry))
+        };
+        self.visibility.sees(key) && (self.listing_address().is_none() || is_open())
+    }
+
+    /// Whether the caller may read what stands at a node's path; where nothing does, it may.
+    pub fn reads_node(&self, path: &str) -> bool {
+        let entry = || self.snapshot.node_entry(path.as_bytes());
+        self.listing_address().is_none() || entry().is_none_or(|entry| self.may_read(entry))
+    }
+
+    fn may_read(&self, entry: &Entry) -> bool {
+        self.access.may(Permissions::READ, entry)
+    }
+
+    /// The caller's address, where a list may bind it at all.
+    fn listing_address(&self) -> Option<IpAddr> {
+        match self.access {
+            AccessCaller::Address(address) if self.snapshot.has_lists() => Some(address),
+            AccessCaller::Address(_) | AccessCaller::Exempt => None,
+        }
+    }
+
+    fn walk(&self, prefix: &Key) -> Option<ListWalk<'_>> {
+        ListWalk::new(&self.snapshot, self.listing_address()?, prefix)
     }
 
     /// How much the caller may see of everything that could be in the range.
@@ -154,9 +200,23 @@ impl View {
 
     /// What the caller may see of these ranges, by name.
     pub fn class(&self, ranges: &[KeyRange]) -> ViewClass {
-        self.visibility.class(ranges)
+        let address = self.listing_address();
+        let is_bound = |range| self.snapshot.has_lists_in(range);
+        let address = address.filter(|_| ranges.iter().any(is_bound));
+        self.visibility.class(ranges).bound_by_lists(address)
     }
 
+    /// What the caller is to access lists.
+    pub(crate) fn access(&self) -> AccessCaller {
+        self.access
+    }
+
+    /// What clients of ZooKeeper set of a node that is always there, by its path.
+    pub(crate) fn built_in(&self, path: &str) -> Option<&Arc<Entry>> {
+        self.snapshot.entries.get(&built_in_record(path))
+    }
+
+    /// The rules for what the caller may see, by key.
     pub(crate) fn visibility(&self) -> &Visibility {
         &self.visibility
     }
@@ -216,14 +276,34 @@ impl Lookup for View {
         self.snapshot
             .entries
             .get(key)
-            .filter(|_| self.visibility.sees(key))
+            .filter(|entry| self.visibility.sees(key) && self.may_read(entry))
     }
 
     fn first_node(&self, prefix: &Key, from: &Key) -> Option<(&Key, &Arc<Entry>)> {
-        self.nodes_from(prefix, from).next()
+        // Lists hide what an entry holds, not that something is there.
+        self.nodes_seen(prefix, from).next()
     }
 
     fn nodes_from(&self, prefix: &Key, from: &Key) -> Scan<'_> {
+        let seen = self.nodes_seen(prefix, from);
+        match self.walk(prefix) {
+            None => seen,
+            Some(walk) => Box::new(seen.filter(move |(key, entry)| walk.shows(key, entry))),
+        }
+    }
+
+    fn scan_from(&self, prefix: &Key, from: &Key) -> Scan<'_> {
+        let seen = self.scan_seen(prefix, from);
+        match self.walk(prefix) {
+            None => seen,
+            Some(walk) => Box::new(seen.filter(move |(key, entry)| walk.shows(key, entry))),
+        }
+    }
+}
+
+impl View {
+    /// As [`View::scan_seen`], without the entries that no tree can show.
+    fn nodes_seen(&self, prefix: &Key, from: &Key) -> Scan<'_> {
         let (_, end) = KeyRange::Prefix(prefix.clone()).bounds();
         let entries = self
             .snapshot
@@ -232,7 +312,8 @@ impl Lookup for View {
         Box::new(entries.filter(|(key, _)| self.visibility.sees(key)))
     }
 
-    fn scan_from(&self, prefix: &Key, from: &Key) -> Scan<'_> {
+    /// The entries whose keys the caller may see, whether their lists let it read them or not.
+    fn scan_seen(&self, prefix: &Key, from: &Key) -> Scan<'_> {
         let range = KeyRange::Prefix(prefix.clone());
         let (_, end) = range.bounds();
         let entries = self

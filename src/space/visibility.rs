@@ -13,6 +13,7 @@
 //! writes), and the floors below which history and deletions are forgotten.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::model::{Change, Commit, Key, KeyRange, Lease, LeaseId, Principal, Realm};
@@ -70,7 +71,23 @@ pub enum LeaseRight {
 
 /// What a caller sees of some ranges, by name. Views of one class show the same keys in these ranges.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct ViewClass(Option<Vec<u8>>);
+pub struct ViewClass {
+    rules: Option<Vec<u8>>,
+    /// The caller's address, where an access list binds callers in these ranges.
+    address: Option<IpAddr>,
+}
+
+impl ViewClass {
+    /// The class of those of this one at this address.
+    pub(crate) fn bound_by_lists(self, address: Option<IpAddr>) -> Self {
+        Self { address, ..self }
+    }
+
+    /// Whether an access list binds callers.
+    pub fn is_bound_by_lists(&self) -> bool {
+        self.address.is_some()
+    }
+}
 
 impl Visibility {
     /// Whether this key can be seen.
@@ -99,10 +116,10 @@ impl Visibility {
     /// What can be seen of these ranges. Everybody who sees all of them is of one class.
     pub fn class(&self, ranges: &[KeyRange]) -> ViewClass {
         let Self::Part(rules) = self else {
-            return ViewClass(None);
+            return ViewClass::default();
         };
         if ranges.iter().all(|range| self.sees_whole(range)) {
-            return ViewClass(None);
+            return ViewClass::default();
         }
         let mut class = Vec::new();
         for range in ranges {
@@ -111,7 +128,10 @@ impl Visibility {
             class.extend_from_slice(&one.len().to_le_bytes());
             class.extend_from_slice(&one);
         }
-        ViewClass(Some(class))
+        ViewClass {
+            rules: Some(class),
+            address: None,
+        }
     }
 
     /// Whether this may be done with a lease of this owner.

@@ -2,22 +2,23 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
-use super::admit::Admit;
+use super::access::AccessCaller;
 use super::node_commit::CommitEffects;
 use super::node_index::{Interest, NodeIndex};
 use super::range_index::{CHANGES_AT_ONCE, RangeIndex};
 use super::subscription_queue::SubscriptionQueue;
 use super::visibility::Visibility;
 use super::wake_queue::WakeQueue;
+use super::watch_rights::Rights;
 use super::watch_window::{
     MAX_BYTES, MAX_COMMITS, Offered, UntakenCommit, WatchWindow, WindowUsage,
 };
-use crate::model::{Caller, Commit, Flow, Key, KeyRange, Realm};
+use crate::model::{Commit, Flow, Key, KeyRange, Realm};
 
 /// Every watch, by its ranges.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(crate) struct Watches {
     lagged: AtomicU64,
     /// The last commit that a view shows, or a moment less.
     shown: AtomicU64,
+    /// Whether a commit that a watch may get, or one of the past, has an entry with an access list.
+    had_lists: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -102,50 +105,10 @@ pub struct Watch {
     ranges: Vec<KeyRange>,
     /// What its caller may see, as of when that was asked for last.
     visibility: Visibility,
+    access: AccessCaller,
     rights: Option<Rights>,
     /// Set once for good when the caller may see other keys in these ranges than before.
     rights_changed: bool,
-}
-
-/// How a watch finds out what its caller may see, where that can change.
-pub(crate) struct Rights {
-    /// Moves on when what callers may see has changed.
-    pub(crate) epoch: watch::Receiver<u64>,
-    pub(crate) admit: Arc<dyn Admit>,
-    pub(crate) caller: Caller,
-}
-
-impl Rights {
-    /// Whether what callers may see has changed since it was asked for last.
-    pub(crate) fn has_moved(&self) -> bool {
-        self.epoch.has_changed().unwrap_or(false)
-    }
-
-    /// Waits until what callers may see has changed; false where nothing changes it any more.
-    pub(crate) async fn moved(&mut self) -> bool {
-        let moved = self.epoch.changed().await.is_ok();
-        if moved {
-            self.epoch.mark_changed();
-        }
-        moved
-    }
-
-    /// Asks the guard again what the caller may see; says whether these ranges look otherwise than before.
-    pub(crate) fn ask_again(&mut self, ranges: &[KeyRange], visibility: &mut Visibility) -> bool {
-        self.epoch.mark_unchanged();
-        let now = self.admit.visibility(&self.caller);
-        let changed = now.class(ranges) != visibility.class(ranges);
-        *visibility = now;
-        changed
-    }
-}
-
-impl std::fmt::Debug for Rights {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Rights")
-            .field("caller", &self.caller)
-            .finish_non_exhaustive()
-    }
 }
 
 impl Watches {
@@ -158,6 +121,7 @@ impl Watches {
             wakes: Arc::new(WakeQueue::new()),
             lagged: AtomicU64::new(0),
             shown: AtomicU64::new(0),
+            had_lists: AtomicBool::new(false),
         }
     }
 
@@ -186,6 +150,7 @@ impl Watches {
             id,
             ranges,
             visibility,
+            access: AccessCaller::Exempt,
             rights,
             rights_changed: false,
         }
@@ -219,6 +184,9 @@ impl Watches {
 
     /// Announces commits to the subscriptions they concern, before any view shows them.
     pub(crate) fn announce(&self, commits: Vec<CommitEffects>) {
+        if commits.iter().any(|changed| changed.commit.has_lists()) {
+            self.note_lists();
+        }
         let mut watched = self.watched.lock();
         let concerned = (!watched.subscriptions.is_empty()).then(|| commits.clone());
         // Before anything is offered: what is interested from then on is offered all of them.
@@ -319,6 +287,16 @@ impl Watches {
             }
         }
         self.count_lagged(lagged);
+    }
+
+    /// Whether some commit had an entry with an access list: as long as none had, nobody looks for them.
+    pub(crate) fn had_lists(&self) -> bool {
+        self.had_lists.load(Ordering::Acquire)
+    }
+
+    /// Notes that there are, or were, entries with access lists.
+    pub(crate) fn note_lists(&self) {
+        self.had_lists.store(true, Ordering::Release);
     }
 
     /// The last commit that a view shows, or a moment less.
@@ -440,7 +418,12 @@ impl Watch {
             match self.queue.take(&self.watches.lagged)? {
                 Err(lagged) => return Some(Err(lagged)),
                 Ok(commit) => {
-                    if let Some(shown) = self.visibility.shown(&commit) {
+                    let shown = self.visibility.shown(&commit);
+                    let shown = match shown {
+                        Some(shown) if self.watches.had_lists() => self.access.shown(shown),
+                        shown => shown,
+                    };
+                    if let Some(shown) = shown {
                         return Some(Ok(shown));
                     }
                 }
@@ -453,6 +436,12 @@ impl Watch {
         if let Some(rights) = &mut self.rights {
             self.rights_changed |= rights.ask_again(&self.ranges, &mut self.visibility);
         }
+    }
+
+    /// The same for a caller whom access lists bind.
+    pub(crate) fn bound_by_lists(mut self, access: AccessCaller) -> Self {
+        self.access = access;
+        self
     }
 
     /// What is watched.

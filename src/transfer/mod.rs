@@ -5,6 +5,7 @@
 //! end it reads the target back from its backend and compares. So an import that was interrupted continues when it is run
 //! again, and one that succeeds has verified that both are equal.
 
+mod access_lists;
 mod compare;
 mod consul_export;
 mod digest;
@@ -21,6 +22,7 @@ mod target;
 mod write;
 mod znode_item;
 
+pub use access_lists::{AccessLists, ListedEntry};
 pub use consul_export::{ConsulEntry, ConsulExport};
 pub use dump::write as write_dump;
 pub use error::Error;

@@ -51,15 +51,16 @@ fn marker_key() -> Key {
 }
 
 impl ImportTarget {
-    /// Opens a store and takes its leadership, unless another gateway holds on to that.
+    /// Opens a store and takes its leadership in the name of a command, unless another gateway holds on to that.
     pub(super) async fn open(
+        name: &str,
         url: &StoreUrl,
         access: &StoreAccess,
         progress: OnProgress<'_>,
     ) -> Result<Self, Error> {
         let (on_fatal, fatal) = mpsc::channel(1);
         let candidate = Candidate {
-            name: "kubekv import".to_owned(),
+            name: name.to_owned(),
             relay: None,
             duration: LEADERSHIP,
         };
@@ -162,6 +163,12 @@ impl ImportTarget {
         let done = self.space.commit(&Caller::Operator, decide).await;
         done.map(|_committed| ())
             .map_err(|error| failed("the marker of this import", &error))
+    }
+
+    /// Closes the store, and releases its leadership.
+    pub(super) async fn close(self) {
+        self.space.close().await;
+        self.term.release().await;
     }
 
     /// Closes the store and reads it back from its backend. The leadership is released only after that.

@@ -66,7 +66,8 @@ async fn visible_change_invalidates_everything_built_without_it() {
         })
     };
     while !writer.is_finished() {
-        let (view, fresh) = space.read_and_follow(Visibility::All, node_ranges("d", true));
+        let (view, fresh) =
+            space.read_and_follow(&Caller::System, Visibility::All, node_ranges("d", true));
         let made = view
             .get(&Key::user("d/a"))
             .map(|entry| String::from_utf8(entry.value().to_vec()).unwrap());
@@ -79,7 +80,8 @@ async fn visible_change_invalidates_everything_built_without_it() {
         }
     }
     writer.await.unwrap();
-    let (_, fresh) = space.read_and_follow(Visibility::All, node_ranges("d", true));
+    let (_, fresh) =
+        space.read_and_follow(&Caller::System, Visibility::All, node_ranges("d", true));
     put(&space, "other", "").await;
     assert!(fresh.is_fresh(), "its entries did not change");
     delete(&space, "d/a").await;

@@ -12,12 +12,17 @@ use support::etcd_member::Member;
 use support::kubernetes::{kubectl, namespace};
 use support::running::Running;
 
+/// Everybody may write, and only one user may do the rest.
 fn list() -> AccessList {
-    AccessList::from(vec![AccessEntry {
-        perms: 31,
-        scheme: "digest".to_owned(),
-        id: "me:qgdPJWJGb2VklMFsStaP7r/ae4E=".to_owned(),
-    }])
+    let entry = |perms, scheme: &str, id: &str| AccessEntry {
+        perms,
+        scheme: scheme.to_owned(),
+        id: id.to_owned(),
+    };
+    AccessList::from(vec![
+        entry(31, "digest", "me:qgdPJWJGb2VklMFsStaP7r/ae4E="),
+        entry(2, "world", "anyone"),
+    ])
 }
 
 /// A dump with an entry of each kind, and with versions.
@@ -77,7 +82,10 @@ fn access_lists_and_versions_survive_a_file_and_a_backup() {
     let to = embedded(&home.path().join("a"));
     import_dump(&file, &to, &["--versions"]);
     let there = versions(&to);
-    let acl = json!([{"perms": 31, "scheme": "digest", "id": "me:qgdPJWJGb2VklMFsStaP7r/ae4E="}]);
+    let acl = json!([
+        {"perms": 31, "scheme": "digest", "id": "me:qgdPJWJGb2VklMFsStaP7r/ae4E="},
+        {"perms": 2, "scheme": "world", "id": "anyone"},
+    ]);
     let version = |data: u64| json!({"data": data, "acl": 2});
     let want = [
         json!({"key": "closed", "value": "secret", "znode": {"acl": acl}, "versions": version(57)}),
@@ -91,6 +99,38 @@ fn access_lists_and_versions_survive_a_file_and_a_backup() {
     let done = run(&["backup", &from, &copy]);
     assert_eq!(done.code, 0, "{done:?}");
     assert_eq!(versions(&format!("embedded:{copy}")), there);
+}
+
+#[test]
+fn lists_that_lock_clients_out_are_printed_and_removed() {
+    let home = tempfile::tempdir().unwrap();
+    let store = embedded(&home.path().join("a"));
+    import_dump(&dumped(home.path()), &store, &[]);
+    let gateway = Running::start(&store);
+    let refused = gateway.run(&["get", "closed"]);
+    assert!(
+        refused.code != 0 && refused.err.contains("Permission denied"),
+        "{refused:?}"
+    );
+    let in_use = run(&["acl", "reset", "closed", "--to", &store]);
+    assert_eq!(in_use.code, 6, "{in_use:?}");
+    assert!(in_use.err.contains("zookeeper-super"), "{in_use:?}");
+    gateway.stop();
+    let printed = "closed\tdigest:me:qgdPJWJGb2VklMFsStaP7r/ae4E=:cdrwa\nclosed\tworld:anyone:w\n";
+    for command in [
+        &["acl", "get", "/", "--recursive", "--to", &store][..],
+        &["acl", "get", "closed", "--to", &store],
+        &["acl", "reset", "/closed/", "--to", &store],
+    ] {
+        let done = run(command);
+        assert_eq!((done.code, done.text()), (0, printed), "{command:?}");
+    }
+    let none = run(&["acl", "get", "/", "--recursive", "--json", "--to", &store]);
+    assert_eq!(none.json(), json!([]));
+    let gateway = Running::start(&store);
+    assert_eq!(gateway.run(&["get", "closed"]).text(), "secret\n");
+    gateway.stop();
+    assert_eq!(versions(&store)["closed"]["versions"]["acl"], 1);
 }
 
 #[test]

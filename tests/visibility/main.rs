@@ -9,6 +9,7 @@
     reason = "a test that cannot continue fails"
 )]
 
+mod access_lists;
 mod directories;
 mod gateway;
 mod guard;

@@ -1,10 +1,14 @@
 //! Access lists, and the identities that they name.
 
-use kubekv::wire::zookeeper::{
-    AclReply, CreateRequest, ErrorCode, Identities, MultiOperation, NodePath, OpCode,
-};
+use std::net::SocketAddr;
 
-use crate::client::{Client, acl, create_of, versioned};
+use kubekv::wire::zookeeper::{
+    AclEntry, AclReply, CreateRequest, CreateTtlRequest, CreatedReply, ErrorCode, Identities,
+    MultiOperation, NodePath, OpCode, SetAclRequest, Stat,
+};
+use support::zookeeper::ZooKeeper;
+
+use crate::client::{Client, acl, create_of, open, versioned, watchable};
 use crate::server::Face;
 
 /// `me:secret`, hashed.
@@ -140,4 +144,302 @@ async fn events_go_only_to_who_may_read() {
     me.delete("/a", -1).await.unwrap();
     let told = watcher.told().await;
     assert_eq!(told, [(1, "/a/open".to_owned()), (2, "/a/open".to_owned())]);
+}
+
+async fn set_acl(
+    client: &mut Client,
+    path: &str,
+    list: Vec<AclEntry>,
+    version: i32,
+) -> Result<Stat, ErrorCode> {
+    let request = SetAclRequest {
+        path: path.to_owned(),
+        acl: list,
+        acl_version: version,
+    };
+    client.ask(OpCode::SetAcl, &request).await
+}
+
+/// What a server answers to requests that fail for more than one reason, and to a few that do not fail. The numbers are those of
+/// the errors; 0 is none.
+async fn first_errors(address: SocketAddr) -> Vec<(String, i32)> {
+    let mut other = Client::connect(address).await;
+    let mut me = Client::connect(address).await;
+    me.auth("digest", b"me:secret").await;
+    restricted(&mut me, "/none", 0).await;
+    me.create("/none/a", b"", 0).await.unwrap();
+    let mut answers = Vec::new();
+    let mut note = |name: &str, answer: Result<(), ErrorCode>| {
+        answers.push((
+            name.to_owned(),
+            answer.map_or_else(ErrorCode::number, |()| 0),
+        ));
+    };
+    let none = |path: &str, flags: i32, list: Vec<AclEntry>| CreateRequest {
+        acl: list,
+        ..create_of(path, Some(b""), flags)
+    };
+    for (name, request) in [
+        ("create: flags before path", none("bad", 9, vec![])),
+        ("create: path before list", none("bad", 0, vec![])),
+        ("create: list before parent", none("/no/x", 0, vec![])),
+        (
+            "create: parent before permission",
+            none("/none/b/x", 0, open()),
+        ),
+        (
+            "create: permission before full path",
+            none("/none/.", 0, open()),
+        ),
+        (
+            "create: permission before existence",
+            none("/none/a", 0, open()),
+        ),
+        (
+            "create: an id of world",
+            none("/x", 0, vec![acl(31, "world", "me")]),
+        ),
+        (
+            "create: auth of nobody",
+            none("/x", 0, vec![acl(31, "auth", "")]),
+        ),
+    ] {
+        let answer = other.call(OpCode::Create, &request).await;
+        note(name, answer.map(|_| ()));
+    }
+    for (name, path, version) in [
+        ("delete: path before parent", "bad", 0),
+        ("delete: parent before permission", "/none/b/x", 0),
+        ("delete: permission before existence", "/none/b", 0),
+        ("delete: permission before version", "/none/a", 7),
+    ] {
+        note(name, other.delete(path, version).await);
+    }
+    for (name, path, version) in [
+        ("set: path before existence", "bad", 7),
+        ("set: existence before permission", "/none/b", 7),
+        ("set: permission before version", "/none", 7),
+        ("set: config is nobody's", "/zookeeper/config", -1),
+    ] {
+        let answer = other.set(path, b"", version).await;
+        note(name, answer.map(|_| ()));
+    }
+    for (name, path, list, version) in [
+        ("set list: path before list", "bad", vec![], 7),
+        ("set list: list before existence", "/no", vec![], 7),
+        ("set list: existence before permission", "/no", open(), 7),
+        ("set list: permission before version", "/none", open(), 7),
+        (
+            "set list: config is nobody's",
+            "/zookeeper/config",
+            open(),
+            -1,
+        ),
+    ] {
+        note(
+            name,
+            set_acl(&mut other, path, list, version).await.map(|_| ()),
+        );
+    }
+    for (name, path) in [
+        ("get: denied", "/none"),
+        ("get: not inherited", "/none/a"),
+        ("get: config", "/zookeeper/config"),
+        ("get: quota", "/zookeeper/quota"),
+    ] {
+        note(name, other.get(path, true).await.map(|_| ()));
+    }
+    note(
+        "children: denied",
+        other.children("/none", true).await.map(|_| ()),
+    );
+    let closed = NodePath("/none".to_owned());
+    let list = other.call(OpCode::GetAcl, &closed);
+    note("get list: denied", list.await.map(|_| ()));
+    let admin = vec![acl(16, "world", "anyone")];
+    note(
+        "set list",
+        set_acl(&mut me, "/none", admin, 0).await.map(|_| ()),
+    );
+    let list = other.call(OpCode::GetAcl, &closed);
+    note("get list: who may administer", list.await.map(|_| ()));
+    note(
+        "set list: version",
+        set_acl(&mut other, "/none", open(), 0).await.map(|_| ()),
+    );
+    note(
+        "set list: next version",
+        set_acl(&mut other, "/none", open(), 1).await.map(|_| ()),
+    );
+    let synced = other.call(OpCode::Sync, &closed);
+    note("sync asks nothing", synced.await.map(|_| ()));
+    answers
+}
+
+#[tokio::test]
+async fn the_first_error_is_the_one_that_zookeeper_finds_first() {
+    let face = Face::in_memory().await;
+    let errors: Vec<_> = first_errors(face.address).await;
+    let errors: Vec<_> = errors
+        .iter()
+        .map(|(name, error)| (name.as_str(), *error))
+        .collect();
+    assert_eq!(
+        errors,
+        [
+            ("create: flags before path", -8),
+            ("create: path before list", -8),
+            ("create: list before parent", -114),
+            ("create: parent before permission", -101),
+            ("create: permission before full path", -102),
+            ("create: permission before existence", -102),
+            ("create: an id of world", -114),
+            ("create: auth of nobody", -114),
+            ("delete: path before parent", -8),
+            ("delete: parent before permission", -101),
+            ("delete: permission before existence", -102),
+            ("delete: permission before version", -102),
+            ("set: path before existence", -8),
+            ("set: existence before permission", -101),
+            ("set: permission before version", -102),
+            ("set: config is nobody's", -102),
+            ("set list: path before list", -8),
+            ("set list: list before existence", -114),
+            ("set list: existence before permission", -101),
+            ("set list: permission before version", -102),
+            ("set list: config is nobody's", -102),
+            ("get: denied", -102),
+            ("get: not inherited", 0),
+            ("get: config", 0),
+            ("get: quota", 0),
+            ("children: denied", -102),
+            ("get list: denied", -102),
+            ("set list", 0),
+            ("get list: who may administer", 0),
+            ("set list: version", -103),
+            ("set list: next version", 0),
+            ("sync asks nothing", 0),
+        ]
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs ZooKeeper: tests/run"]
+async fn a_real_zookeeper_finds_the_same_errors_first() {
+    let real = ZooKeeper::start();
+    let face = Face::in_memory().await;
+    assert_eq!(
+        first_errors(face.address).await,
+        first_errors(real.address).await
+    );
+}
+
+#[tokio::test]
+async fn root_has_data_and_a_list_as_any_node() {
+    let directory = tempfile::tempdir().unwrap();
+    let face = Face::on_disk(directory.path()).await;
+    let mut client = Client::connect(face.address).await;
+    let first = client.get("/", true).await.unwrap();
+    assert_eq!((first.data, first.stat.version), (Some(Vec::new()), 0));
+    let set = client.set("/", b"x", 0).await.unwrap();
+    assert_eq!(
+        (set.version, set.acl_version, set.created, set.length),
+        (1, 0, 0, 1)
+    );
+    assert!(set.modified > 0 && set.mtime_ms > 0);
+    assert_eq!(client.told().await, [(3, "/".to_owned())]);
+    assert_eq!(client.set("/", b"y", 0).await, Err(ErrorCode::BadVersion));
+    client.create("/a", b"", 0).await.unwrap();
+    let closed = set_acl(&mut client, "/", vec![acl(1 | 2, "world", "anyone")], 0)
+        .await
+        .unwrap();
+    assert_eq!(
+        (closed.acl_version, closed.version, closed.modified),
+        (1, 1, set.modified)
+    );
+    let denied = Err(ErrorCode::NoAuth);
+    assert_eq!(client.create("/b", b"", 0).await.map(|_| ()), denied);
+    assert_eq!(client.delete("/a", -1).await, denied);
+    assert_eq!(
+        set_acl(&mut client, "/", open(), -1).await.map(|_| ()),
+        denied
+    );
+    client.set("/zookeeper/quota", b"q", -1).await.unwrap();
+    let config = client.get("/zookeeper/config", false).await.unwrap();
+    assert_eq!(
+        (config.data, config.stat.acl_version),
+        (Some(Vec::new()), -1)
+    );
+    // It is kept.
+    drop(client);
+    face.close().await;
+    let face = Face::on_disk(directory.path()).await;
+    let mut client = Client::connect(face.address).await;
+    let read = client.get("/", false).await.unwrap();
+    assert_eq!(
+        (read.data, read.stat.version, read.stat.acl_version),
+        (Some(b"x".to_vec()), 1, 1)
+    );
+    assert_eq!((read.stat.created, read.stat.modified), (0, set.modified));
+    assert_eq!(client.create("/b", b"", 0).await.map(|_| ()), denied);
+    client.auth("digest", b"super:secret").await;
+    set_acl(&mut client, "/", open(), 1).await.unwrap();
+    client.create("/b", b"", 0).await.unwrap();
+    face.close().await;
+}
+
+#[tokio::test]
+async fn every_kind_of_node_is_created_with_its_list() {
+    let face = Face::in_memory().await;
+    let mut client = Client::connect(face.address).await;
+    client.auth("digest", b"me:secret").await;
+    let node = |path: &str, flags: i32| CreateRequest {
+        acl: vec![acl(1, "world", "anyone"), acl(31, "auth", "")],
+        ..create_of(path, None, flags)
+    };
+    let mut made = Vec::new();
+    for (op, flags) in [
+        (OpCode::Create2, 0),
+        (OpCode::Create2, 3),
+        (OpCode::CreateContainer, 4),
+    ] {
+        let path = format!("/n{}-", made.len());
+        let reply: CreatedReply = client.ask(op, &node(&path, flags)).await.unwrap();
+        made.push(reply.path);
+    }
+    let with_ttl = CreateTtlRequest {
+        node: node("/ttl", 5),
+        ttl_ms: 60_000,
+    };
+    let reply: CreatedReply = client.ask(OpCode::CreateTtl, &with_ttl).await.unwrap();
+    made.push(reply.path);
+    for path in made {
+        let read: AclReply = client.ask(OpCode::GetAcl, &NodePath(path)).await.unwrap();
+        assert_eq!(
+            read.list,
+            [acl(1, "world", "anyone"), acl(31, "digest", ME)]
+        );
+        assert_eq!(read.stat.acl_version, 0);
+    }
+}
+
+#[tokio::test]
+async fn watches_set_again_tell_nothing_of_what_may_not_be_read() {
+    let face = Face::in_memory().await;
+    let mut me = Client::connect(face.address).await;
+    me.auth("digest", b"me:secret").await;
+    restricted(&mut me, "/closed", 0).await;
+    me.create("/open", b"", 0).await.unwrap();
+    let mut watcher = Client::connect(face.address).await;
+    let request = kubekv::wire::zookeeper::SetWatchesRequest {
+        relative_zxid: 0,
+        data: vec!["/closed".to_owned(), "/open".to_owned()],
+        ..kubekv::wire::zookeeper::SetWatchesRequest::default()
+    };
+    watcher.call(OpCode::SetWatches, &request).await.unwrap();
+    assert_eq!(watcher.told().await, [(3, "/open".to_owned())]);
+    let seen = watcher
+        .ask::<Stat>(OpCode::Exists, &watchable("/closed", false))
+        .await;
+    assert_eq!(seen, Err(ErrorCode::NoAuth));
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::cli::exit::CommandError;
 
 /// Prints a line of JSON.
-pub(super) fn json(value: &impl Serialize) -> Result<(), CommandError> {
+pub(in crate::cli) fn json(value: &impl Serialize) -> Result<(), CommandError> {
     let mut out = io::stdout().lock();
     serde_json::to_writer(&mut out, value).map_err(io::Error::from)?;
     out.write_all(b"\n")?;

@@ -31,7 +31,10 @@ impl FromOptions {
                 found.is_given = true;
             }
         }
-        found.has_address = matches.value_source("address") == Some(ValueSource::CommandLine);
+        // Not every command has it.
+        let knows_address = matches.try_contains_id("address").is_ok();
+        found.has_address =
+            knows_address && matches.value_source("address") == Some(ValueSource::CommandLine);
         found
     }
 

@@ -1,5 +1,6 @@
 //! Commands that move entries: between a running gateway and a file, and between any source and any store.
 
+mod acl;
 mod export;
 mod from_to;
 mod import;
@@ -12,6 +13,7 @@ use std::future::Future;
 use kubekv::config::{LogConfig, LogFormat};
 use kubekv::transfer;
 
+pub(super) use acl::Acl;
 pub(super) use export::Export;
 pub(super) use import::Import;
 

@@ -57,7 +57,7 @@ impl ApiRequest<'_> {
         name: ListName<'_>,
         ranges: Vec<KeyRange>,
         weigh: impl Fn(&View, fn(Weight) -> bool) -> Weight + Clone + Send + 'static,
-        make: impl FnOnce(&View, Weight) -> Made + Send + 'static,
+        make: impl Fn(&View, Weight) -> Made + Clone + Send + 'static,
     ) -> Result<Arc<Encoded>, Reply> {
         let cost = {
             let weigh = weigh.clone();
@@ -91,10 +91,10 @@ impl Face {
         &self,
         caller: &Caller,
         asked: AskedList,
-        cost: impl FnOnce(&View) -> Cost,
-        make: impl FnOnce(&View, &mut Reservation) -> Result<Made, Overloaded> + Send + 'static,
+        cost: impl Fn(&View) -> Cost,
+        make: impl Fn(&View, &mut Reservation) -> Result<Made, Overloaded> + Clone + Send + 'static,
     ) -> Result<Arc<Encoded>, Reply> {
-        let make = |view: &View, room: &mut Reservation| make(view, room).map(Some);
+        let make = move |view: &View, room: &mut Reservation| make(view, room).map(Some);
         let list = self
             .list_cache
             .get(&self.space, caller, asked, cost, make)

@@ -36,11 +36,20 @@ pub(super) struct KeptLists {
 pub(super) struct ListSlot {
     name: KeptListName,
     pub(super) view: Mutex<ViewState>,
-    pub(super) made: Arc<SharedWork<Option<Arc<Encoded>>>>,
+    pub(super) made: Arc<SharedWork<SlotContent>>,
     /// Not to be used for later requests.
     spent: AtomicBool,
     /// Changes under the lock of the lists.
     place: Mutex<Place>,
+}
+
+/// What a slot has for those who wait for it.
+#[derive(Clone, Debug)]
+pub(super) enum SlotContent {
+    /// The list; `None` where there is none.
+    List(Option<Arc<Encoded>>),
+    /// Nothing: they are of other classes than when they asked, and ask again.
+    Reclassed,
 }
 
 /// What a list is, or will be, made from.
@@ -123,10 +132,15 @@ impl KeptLists {
         });
         let kept = lasts && encoded.as_ref().is_some_and(|list| self.keep(slot, list));
         if !kept {
-            slot.spent.store(true, Ordering::Release);
-            self.remove(slot);
+            self.give_up(slot);
         }
         encoded
+    }
+
+    /// Lets no later request use a slot.
+    pub(super) fn give_up(&mut self, slot: &Arc<ListSlot>) {
+        slot.spent.store(true, Ordering::Release);
+        self.remove(slot);
     }
 
     /// Counts the bytes of a list that was made, and drops the oldest lists where they are too many. False where it is not
@@ -177,6 +191,11 @@ impl KeptLists {
 }
 
 impl ListSlot {
+    /// What those who share its list may see.
+    pub(super) fn class(&self) -> &ViewClass {
+        &self.name.class
+    }
+
     /// Whether its list shows all that was answered until now, or will.
     fn is_usable(&self) -> bool {
         let fresh = match &*self.view.lock() {

@@ -13,10 +13,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use self::encoded_list::encode;
-use self::kept_lists::{KeptListName, KeptLists, ViewState};
+use self::kept_lists::{KeptListName, KeptLists, ListSlot, SlotContent, ViewState};
 use crate::fairness::{Cost, Fairness, Overloaded, Reservation};
 use crate::model::{Caller, Flow, KeyRange};
-use crate::space::{Keyspace, View};
+use crate::space::{Keyspace, View, Visibility};
 
 pub(crate) use self::encoded_list::{Encoded, Made};
 
@@ -57,34 +57,89 @@ impl ListCache {
         space: &Keyspace,
         caller: &Caller,
         asked: AskedList,
-        weigh: impl FnOnce(&View) -> Cost,
-        make: impl FnOnce(&View, &mut Reservation) -> Result<Option<Made>, Overloaded> + Send + 'static,
+        weigh: impl Fn(&View) -> Cost,
+        make: impl Fn(&View, &mut Reservation) -> Result<Option<Made>, Overloaded>
+        + Clone
+        + Send
+        + 'static,
     ) -> Result<Option<Arc<Encoded>>, Overloaded> {
         let AskedList { name, ranges } = asked;
-        // Asked for once: what is kept under this class was made by it.
-        let visibility = space.visibility(caller);
-        let slot = self.lists.lock().slot(KeptListName {
-            asked: name,
-            class: visibility.class(&ranges),
-        });
-        if let Some(made) = slot.made.get() {
-            return Ok(made);
-        }
-        let cost = weigh(&space.read(caller));
         let flow = Flow::of(caller);
-        let work = {
-            let (space, lists, slot) = (space.clone(), Arc::clone(&self.lists), Arc::clone(&slot));
-            let fairness = self.fairness.clone();
-            move || {
-                // Before the view is taken: whoever finds it so cannot rely on what the view shows.
-                *slot.view.lock() = ViewState::Now;
-                let (view, fresh) = space.read_and_follow(visibility, ranges);
-                *slot.view.lock() = ViewState::Taken(fresh);
-                let encoded = encode(&view, &fairness, flow, make)?;
-                Ok(lists.lock().keep_if_it_lasts(&slot, encoded))
+        loop {
+            let view = space.read(caller);
+            let name = KeptListName {
+                asked: name.clone(),
+                class: view.class(&ranges),
+            };
+            let slot = self.lists.lock().slot(name);
+            let made = if let Some(made) = slot.made.get() {
+                made
+            } else {
+                let cost = weigh(&view);
+                let asked = ListWork {
+                    space: space.clone(),
+                    caller: caller.clone(),
+                    rules: view.visibility().clone(),
+                    ranges: ranges.clone(),
+                    fairness: self.fairness.clone(),
+                };
+                drop(view);
+                let (lists, own) = (Arc::clone(&self.lists), Arc::clone(&slot));
+                let make = make.clone();
+                let work = move || asked.make(&lists, &own, make);
+                slot.made
+                    .get_or_do(&self.fairness, flow, cost, work)
+                    .await?
+            };
+            match made {
+                SlotContent::List(list) => return Ok(list),
+                SlotContent::Reclassed => {}
             }
+        }
+    }
+}
+
+/// A list that is to be made for whoever asked first.
+struct ListWork {
+    space: Keyspace,
+    caller: Caller,
+    /// As they were asked for: what is kept under the slot's class is made by them.
+    rules: Visibility,
+    ranges: Vec<KeyRange>,
+    fairness: Fairness,
+}
+
+impl ListWork {
+    fn make(
+        self,
+        lists: &Mutex<KeptLists>,
+        slot: &Arc<ListSlot>,
+        make: impl FnOnce(&View, &mut Reservation) -> Result<Option<Made>, Overloaded>,
+    ) -> Result<SlotContent, Overloaded> {
+        let Self {
+            space,
+            caller,
+            rules,
+            ranges,
+            fairness,
+        } = self;
+        // Before the view is taken: whoever finds it so cannot rely on what the view shows.
+        *slot.view.lock() = ViewState::Now;
+        let followed = if slot.class().is_bound_by_lists() {
+            Keyspace::ranges_with_lists(&ranges)
+        } else {
+            ranges.clone()
         };
-        slot.made.get_or_do(&self.fairness, flow, cost, work).await
+        let (view, fresh) = space.read_and_follow(&caller, rules, followed);
+        *slot.view.lock() = ViewState::Taken(fresh);
+        // An entry got an access list, or lost one: those who wait here may not read the same any more.
+        if view.class(&ranges) != *slot.class() {
+            lists.lock().give_up(slot);
+            return Ok(SlotContent::Reclassed);
+        }
+        let encoded = encode(&view, &fairness, Flow::of(&caller), make)?;
+        let list = lists.lock().keep_if_it_lasts(slot, encoded);
+        Ok(SlotContent::List(list))
     }
 }
 
@@ -94,10 +149,8 @@ mod tests {
 
     use super::*;
     use crate::fairness::{Budget, MemoryLimits};
-    use crate::model::{FaceName, Key, Principal, Write};
-    use crate::space::{
-        Admit, Coverage, Denied, Draft, LeaseRight, Lookup, Visibility, VisibilityRules,
-    };
+    use crate::model::{AccessEntry, AccessList, FaceName, Key, Principal, Write};
+    use crate::space::{Admit, Coverage, Denied, Draft, LeaseRight, Lookup, VisibilityRules};
     use crate::store::MemoryStore;
     use std::convert::Infallible;
 
@@ -241,6 +294,51 @@ mod tests {
         assert_eq!(list("a", "all").await, "all/x");
         assert_eq!(list("b", "all").await, "all/x");
         assert_eq!(count.load(Ordering::Relaxed), 3, "one for both");
+    }
+
+    async fn close(space: &Keyspace, key: &str) {
+        let close = |draft: &mut Draft<'_>| {
+            let list = AccessList::from(vec![AccessEntry {
+                perms: 31,
+                scheme: "ip".to_owned(),
+                id: "10.0.0.2".to_owned(),
+            }]);
+            let record = draft.with_access(&Key::user(key), list).unwrap();
+            draft.put(&Key::user(key), record);
+            Ok::<_, Infallible>(())
+        };
+        space.commit(&Caller::System, close).await.unwrap();
+    }
+
+    /// Whoever waits for a list when an entry of it gets an access list may read more or less than the one who makes it.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_list_is_asked_for_again_when_an_access_list_came_meanwhile() {
+        let space = keyspace(&["d/a", "d/b", "e"]).await;
+        let cache = ListCache::new(Fairness::default());
+        let (mine, others) = (caller_at("10.0.0.1:1", "x"), caller_at("10.0.0.2:1", "x"));
+        let list = async |caller: &Caller, closes: Option<&'static str>| {
+            let weighed = AtomicUsize::new(0);
+            let weigh = |_: &View| {
+                if let Some(key) = closes.filter(|_| weighed.fetch_add(1, Ordering::Relaxed) == 0) {
+                    let runtime = tokio::runtime::Handle::current();
+                    tokio::task::block_in_place(|| runtime.block_on(close(&space, key)));
+                }
+                Cost::SMALL
+            };
+            let make = |view: &View, _: &mut Reservation| {
+                let keys = view.scan(&Key::user("d/"));
+                let keys = keys.flat_map(|(key, _)| key.as_bytes().to_vec());
+                Ok(Some(made(keys.collect())))
+            };
+            let list = cache.get(&space, caller, asked("d/"), weigh, make).await;
+            (list.unwrap().unwrap().body(), weighed.into_inner())
+        };
+        // One elsewhere changes nothing.
+        assert_eq!(list(&mine, Some("e")).await, ("d/ad/b".into(), 1));
+        put(&space, &["d/b"]).await;
+        assert_eq!(list(&mine, Some("d/a")).await, ("d/b".into(), 2));
+        assert_eq!(list(&others, None).await.0, "d/ad/b");
+        assert_eq!(list(&mine, None).await.0, "d/b");
     }
 
     #[tokio::test]

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::acl::{AclItem, ConnectionIdentities, Permissions, permits};
+use super::acl::{ConnectionIdentities, permits};
 use super::built_in::BuiltIn;
 use super::path::ZnodePath;
 use super::session::ClientSessionId;
-use crate::model::{AccessEntry, AccessList, Entry, Key};
-use crate::space::{Directory, Draft, Lookup, PENDING, View, tree};
+use crate::model::{AccessList, Entry, Key, Permissions};
+use crate::space::{Directory, Draft, Lookup, PENDING, View, built_in_record, tree};
 use crate::wire::zookeeper::Stat;
 
 /// A zxid that is not known before the change is made: [`settle`] replaces it.
@@ -17,17 +17,28 @@ const PENDING_ZXID: i64 = i64::MAX;
 pub(super) trait Nodes: Lookup + Sized {
     /// The counts of the children of a node, given by its tree path.
     fn directory(&mut self, path: &str) -> Directory;
+
+    /// What clients set of a node of the server's own, given by its tree path.
+    fn built_in(&self, path: &str) -> Option<Arc<Entry>>;
 }
 
 impl Nodes for View {
     fn directory(&mut self, path: &str) -> Directory {
         View::directory(self, path)
     }
+
+    fn built_in(&self, path: &str) -> Option<Arc<Entry>> {
+        View::built_in(self, path).cloned()
+    }
 }
 
 impl Nodes for Draft<'_> {
     fn directory(&mut self, path: &str) -> Directory {
         Draft::directory(self, path)
+    }
+
+    fn built_in(&self, path: &str) -> Option<Arc<Entry>> {
+        self.peek(&built_in_record(path)).cloned()
     }
 }
 
@@ -45,15 +56,15 @@ enum Stands {
     Entry(Key, Arc<Entry>),
     /// Only something beneath it.
     Implied,
-    /// A node of the server's own.
-    BuiltIn(BuiltIn),
+    /// A node of the server's own, with what clients set of it.
+    BuiltIn(BuiltIn, Option<Arc<Entry>>),
 }
 
 impl Znode {
     /// The node at a path, if there is one.
     pub(super) fn find(nodes: &mut impl Nodes, path: &ZnodePath) -> Option<Self> {
         let stands = if path.is_reserved() || *path == ZnodePath::root() {
-            Stands::BuiltIn(BuiltIn::at(path)?)
+            Stands::BuiltIn(BuiltIn::at(path)?, nodes.built_in(path.tree_path()))
         } else {
             let own = [path.key(), path.directory_key()]
                 .into_iter()
@@ -72,7 +83,8 @@ impl Znode {
     pub(super) fn entry(&self) -> Option<&Arc<Entry>> {
         match &self.stands {
             Stands::Entry(_, entry) => Some(entry),
-            Stands::Implied | Stands::BuiltIn(_) => None,
+            Stands::BuiltIn(_, entry) => entry.as_ref(),
+            Stands::Implied => None,
         }
     }
 
@@ -80,14 +92,15 @@ impl Znode {
     pub(super) fn key(&self) -> Key {
         match &self.stands {
             Stands::Entry(key, _) => key.clone(),
-            Stands::Implied | Stands::BuiltIn(_) => self.path.key(),
+            Stands::Implied => self.path.key(),
+            Stands::BuiltIn(..) => built_in_record(self.path.tree_path()),
         }
     }
 
     /// Whether it is one of the server's own.
     pub(super) fn built_in(&self) -> Option<BuiltIn> {
         match self.stands {
-            Stands::BuiltIn(built_in) => Some(built_in),
+            Stands::BuiltIn(built_in, _) => Some(built_in),
             Stands::Entry(..) | Stands::Implied => None,
         }
     }
@@ -106,23 +119,21 @@ impl Znode {
     /// The version of its access list.
     pub(super) fn acl_version(&self) -> i32 {
         match &self.stands {
-            Stands::Entry(_, entry) => entry.attrs().aversion().cast_signed(),
+            Stands::Entry(_, entry) | Stands::BuiltIn(_, Some(entry)) => {
+                entry.attrs().aversion().cast_signed()
+            }
             Stands::Implied => 0,
-            Stands::BuiltIn(built_in) => built_in.first_acl_version(),
+            Stands::BuiltIn(built_in, None) => built_in.first_acl_version(),
         }
     }
 
     /// Its access list.
-    pub(super) fn access(&self) -> Vec<AclItem<'_>> {
-        if let Stands::BuiltIn(built_in) = self.stands {
-            let permissions = if built_in.is_fixed() { 1 } else { 31 };
-            return vec![AclItem {
-                permissions,
-                ..ANYONE
-            }];
+    pub(super) fn access(&self) -> AccessList {
+        if self.built_in().is_some_and(BuiltIn::is_fixed) {
+            return AccessList::readable();
         }
         let list = self.entry().and_then(|entry| entry.attrs().access());
-        list.map_or_else(|| vec![ANYONE], items)
+        list.cloned().unwrap_or_else(AccessList::open)
     }
 
     /// Whether a connection may do one of these with it.
@@ -134,26 +145,28 @@ impl Znode {
         match &self.stands {
             Stands::Entry(_, entry) => entry_permits(entry, identities, permissions),
             Stands::Implied => true,
-            Stands::BuiltIn(_) => permits(self.access(), identities, permissions),
+            Stands::BuiltIn(..) => permits(&self.access(), identities, permissions),
         }
     }
 
     /// Its metadata.
     pub(super) fn stat(&self, nodes: &mut impl Nodes) -> Stat {
         let mut directory = nodes.directory(self.path.tree_path());
-        let Some(entry) = self.entry() else {
-            return match self.stands {
-                Stands::BuiltIn(built_in) => built_in_stat(built_in, directory),
-                Stands::Entry(..) | Stands::Implied => {
-                    let first = tree::node(&*nodes, self.path.tree_path());
-                    implied_stat(first.entry(), directory)
+        match &self.stands {
+            Stands::Entry(_, entry) => {
+                if directory.ever == 0 {
+                    directory.changed = entry.created();
                 }
-            };
-        };
-        if directory.ever == 0 {
-            directory.changed = entry.created();
+                stat_of(entry, directory)
+            }
+            Stands::Implied => {
+                let first = tree::node(&*nodes, self.path.tree_path());
+                implied_stat(first.entry(), directory)
+            }
+            Stands::BuiltIn(built_in, entry) => {
+                built_in_stat(*built_in, entry.as_deref(), directory)
+            }
         }
-        stat_of(entry, directory)
     }
 }
 
@@ -174,7 +187,7 @@ pub(super) fn entry_permits(
 ) -> bool {
     match entry.attrs().access() {
         None => true,
-        Some(list) => permits(items(list), identities, permissions),
+        Some(list) => permits(list, identities, permissions),
     }
 }
 
@@ -197,25 +210,6 @@ pub(super) fn zxid(revision: u64) -> i64 {
         return PENDING_ZXID;
     }
     i64::try_from(revision).unwrap_or(PENDING_ZXID)
-}
-
-/// Everybody everything.
-const ANYONE: AclItem<'static> = AclItem {
-    permissions: 31,
-    scheme: "world",
-    id: "anyone",
-};
-
-fn items(list: &AccessList) -> Vec<AclItem<'_>> {
-    let mut items = Vec::with_capacity(list.entries().len());
-    for AccessEntry { perms, scheme, id } in list.entries() {
-        items.push(AclItem {
-            permissions: *perms,
-            scheme,
-            id,
-        });
-    }
-    items
 }
 
 /// A count as Java's `int`, which wraps around.
@@ -260,15 +254,27 @@ fn implied_stat(first: Option<&Arc<Entry>>, directory: Directory) -> Stat {
     )
 }
 
-fn built_in_stat(built_in: BuiltIn, mut directory: Directory) -> Stat {
+fn built_in_stat(built_in: BuiltIn, entry: Option<&Entry>, mut directory: Directory) -> Stat {
     // They are there, but were never created.
     let own = u64::try_from(built_in.children().len()).unwrap_or(0);
     directory.children = directory.children.saturating_add(own);
-    let stat = Stat {
-        acl_version: built_in.first_acl_version(),
-        ..Stat::default()
+    let Some(entry) = entry else {
+        let stat = Stat {
+            acl_version: built_in.first_acl_version(),
+            ..Stat::default()
+        };
+        return with_children(stat, directory);
     };
-    with_children(stat, directory)
+    let mut stat = Stat {
+        created: 0,
+        ctime_ms: 0,
+        ..stat_of(entry, directory)
+    };
+    if entry.attrs().version == 0 {
+        // Only its list was set.
+        (stat.modified, stat.mtime_ms) = (0, 0);
+    }
+    stat
 }
 
 fn with_children(stat: Stat, directory: Directory) -> Stat {

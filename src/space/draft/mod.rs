@@ -1,5 +1,6 @@
 //! Drafts: a change while it is decided, the state with the writes so far laid over it.
 
+mod access;
 mod directories;
 mod lookup;
 mod own_directories;
@@ -11,7 +12,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::access::EntryAccess;
 use self::own_directories::DraftDirectories;
+use super::access::AccessCaller;
 use super::denied::Denied;
 use super::lookup::Lookup;
 use super::pending::{MAX_PENDING_WRITES, PendingSnapshot};
@@ -55,6 +58,7 @@ pub struct Draft<'a> {
     now_ms: i64,
     principal: &'a Principal,
     visibility: Visibility,
+    access: AccessCaller,
     bounds: DraftBounds,
     work: DraftWork,
     forbidden: OnceCell<Denied>,
@@ -91,6 +95,7 @@ impl<'a> Draft<'a> {
             now_ms,
             principal,
             visibility,
+            access: AccessCaller::Exempt,
             bounds,
             work: DraftWork::default(),
             forbidden: OnceCell::new(),
@@ -102,6 +107,11 @@ impl<'a> Draft<'a> {
             cause: Cause::Set,
             subject: None,
         }
+    }
+
+    /// The same for a caller whom access lists bind.
+    pub(crate) fn bound_by_lists(self, access: AccessCaller) -> Self {
+        Self { access, ..self }
     }
 
     /// The revision that is being decided on.

@@ -11,7 +11,8 @@ use super::node_index::Interest;
 use super::subscription_queue::SubscriptionQueue;
 use super::view::View;
 use super::visibility::Visibility;
-use super::watches::{Interrupted, Rights, Watches};
+use super::watch_rights::Rights;
+use super::watches::{Interrupted, Watches};
 use crate::model::{Flow, Key, KeyRange};
 
 /// A session's subscription: every commit that changes a node it is interested in, in order, each once.

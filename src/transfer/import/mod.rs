@@ -55,7 +55,8 @@ impl Import {
             entries: listing.items.len(),
             bytes: listing.bytes(),
         });
-        let target = ImportTarget::open(&self.target, &self.access, progress).await?;
+        let target =
+            ImportTarget::open("kubekv import", &self.target, &self.access, progress).await?;
         let (mut report, listing) = self.fill(&target, listing, progress).await?;
         progress(ImportProgress::Verifying);
         let there = target.read_back(&self.target, &self.access).await?;

@@ -19,9 +19,9 @@ use crate::space::Lookup;
 pub(super) async fn serve(request: &ApiRequest<'_>, options: QueryOptions) -> Result<Reply, Reply> {
     let key = parameters::key(request)?;
     request.check_datacenter()?;
-    // A query for a hidden key does not wait.
+    // A query for a key that is hidden or may not be read does not wait.
     let space = &request.face.space;
-    if options.index > 0 && !space.visibility(&request.caller).sees(&key) {
+    if options.index > 0 && !space.read(&request.caller).sees(&key) {
         return Err(commit_error::forbidden());
     }
     parameters::check_length(request, options)?;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::face::consul::session::id::{self, SessionId};
 use crate::face::go::quote;
 use crate::model::{Cause, DirMark, Key, Record};
-use crate::space::{Acquired, Draft, Lookup, PENDING};
+use crate::space::{Acquired, Draft, EntryAccess, Lookup, PENDING};
 
 /// Value and flags that are written to an entry.
 #[derive(Clone, Debug)]
@@ -38,6 +38,7 @@ impl ValueAndFlags {
 
 /// Writes unconditionally. A lock on the entry stays, with its session and its `LockIndex`.
 pub(in crate::face::consul) fn set(draft: &mut Draft<'_>, key: &Key, content: &ValueAndFlags) {
+    draft.asks_to(EntryAccess::Put, key);
     let mut record = draft.successor(key);
     content.fill(&mut record);
     // A directory or a TTL of another protocol ends: the entry is an ordinary one from here on.
@@ -53,6 +54,7 @@ pub(in crate::face::consul) fn cas(
     index: u64,
     content: &ValueAndFlags,
 ) -> bool {
+    draft.asks_to(EntryAccess::Put, key);
     let (matches, cause) = match index {
         0 => (draft.get(key).is_none(), Cause::Create),
         index => (is_at(draft, key, index), Cause::CompareAndSwap),
@@ -78,6 +80,7 @@ pub(in crate::face::consul) fn lock(
     session: &[u8],
     content: &ValueAndFlags,
 ) -> Result<LockOutcome, String> {
+    draft.asks_to(EntryAccess::Put, key);
     // Consul checks the lock-delay before it checks the session.
     if draft.is_delayed(key) {
         return Ok(LockOutcome::Delayed);
@@ -106,6 +109,7 @@ pub(in crate::face::consul) fn unlock(
     session: &[u8],
     content: &ValueAndFlags,
 ) -> Result<bool, String> {
+    draft.asks_to(EntryAccess::Put, key);
     if session.is_empty() {
         return Err("missing session".to_owned());
     }
@@ -124,6 +128,7 @@ pub(in crate::face::consul) fn delete(draft: &mut Draft<'_>, key: &Key) {
 
 /// Check-and-delete: deletes one entry if it is at this index. Returns whether the entry is gone; a missing one is.
 pub(in crate::face::consul) fn delete_cas(draft: &mut Draft<'_>, key: &Key, index: u64) -> bool {
+    draft.asks_to(EntryAccess::Delete, key);
     if draft.get(key).is_none() {
         return true;
     }

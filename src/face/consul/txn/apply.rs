@@ -8,7 +8,7 @@ use super::parse::TxnOp;
 use crate::face::consul::kv::verbs::{self, LockOutcome};
 use crate::face::consul::session::id::{self, SessionId};
 use crate::model::{Entry, KeyRange};
-use crate::space::{Draft, LeaseRight, Lookup, PENDING, View};
+use crate::space::{Draft, EntryAccess, LeaseRight, Lookup, PENDING, View};
 
 /// Applies a transaction that only reads. Trees are not read here: they may be long.
 pub(super) fn read_all(view: &View, ops: &[TxnOp]) -> Result<Vec<TxnResult>, Vec<TxnError>> {
@@ -47,7 +47,8 @@ pub(super) fn write_all(
         if op.writes() {
             results.extend(write(draft, op)?);
         } else if op.verb == "get-tree" {
-            for (key, entry) in draft.scan(&op.key) {
+            let shown = draft.scan(&op.key);
+            for (key, entry) in shown.filter(|(key, entry)| draft.is_listed(&op.key, key, entry)) {
                 if results.len() == MAX_RESULTS {
                     return Err(TxnFailure::TooManyResults);
                 }
@@ -96,17 +97,25 @@ fn check_permitted(is_permitted: bool) -> Result<(), TxnFailure> {
     is_permitted.then_some(()).ok_or(TxnFailure::Denied)
 }
 
-/// Whether the caller may see all that an operation reads, whether it is there or not. A list leaves out what is hidden.
+/// Whether the caller may see all that an operation reads, whether it is there or not, and access lists permit the operation. A
+/// list leaves out what is hidden or may not be read.
 fn is_permitted(draft: &Draft<'_>, op: &TxnOp) -> bool {
     let may_lock = || match id::parse(op.session.as_bytes()) {
         Ok(SessionId::Valid(id)) => draft.may(id, LeaseRight::Lock),
         Ok(SessionId::Unassigned) | Err(_) => true,
     };
+    let permits = |access| draft.permits(access, &op.key);
     match op.verb.as_str() {
         "get-tree" => true,
-        "delete-tree" => draft.sees_whole(&KeyRange::Prefix(op.key.clone())),
-        "lock" | "unlock" => draft.sees(&op.key) && may_lock(),
-        _ => draft.sees(&op.key),
+        "delete-tree" => {
+            draft.sees_whole(&KeyRange::Prefix(op.key.clone())) && draft.permits_delete_all(&op.key)
+        }
+        "lock" | "unlock" => draft.sees(&op.key) && may_lock() && permits(EntryAccess::Put),
+        "set" | "cas" => draft.sees(&op.key) && permits(EntryAccess::Put),
+        "delete" | "delete-cas" => draft.sees(&op.key) && permits(EntryAccess::Delete),
+        // That it is there is no secret of a list.
+        "check-not-exists" => draft.sees(&op.key),
+        _ => draft.sees(&op.key) && permits(EntryAccess::Read),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::face::etcd::{commit_error, held_bytes, overloaded};
 use crate::face::heavy_future::poll_on_heavy_threads;
 use crate::fairness::{Cost, Overloaded, Seat};
 use crate::model::Flow;
-use crate::space::{ChangeError, Committed, Draft};
+use crate::space::{ChangeError, Committed, Draft, EntryAccess};
 
 /// The longest time that a commit may take. Docker's client gives up after three seconds and may then repeat its
 /// request: it must have an answer before that.
@@ -46,6 +46,10 @@ pub(super) async fn commit(
         Ok(seat) => Some(seat),
         Err(overloaded) => return Err(not_begun(counter, overloaded)),
     };
+    let decide = |draft: &mut Draft<'_>| {
+        asks_for_answer(draft, action, parameters);
+        decide(draft)
+    };
     let space = &request.face.space;
     let commit = space.commit_keeping(&request.caller, &mut seat, decide);
     let done = tokio::time::timeout_at(begin + COMMIT_TIMEOUT, commit).await;
@@ -70,6 +74,11 @@ pub(super) async fn commit_wide(
         Err(overloaded) => return Err(not_begun(counter, overloaded)),
     };
     let (space, caller) = (request.face.space.clone(), request.caller.clone());
+    let own = parameters.clone();
+    let decide = move |draft: &mut Draft<'_>| {
+        asks_for_answer(draft, action, &own);
+        decide(draft)
+    };
     let change = async move {
         let done = space.commit_keeping(&caller, &mut seat, decide).await;
         (seat, done)
@@ -80,6 +89,21 @@ pub(super) async fn commit_wide(
         Ok(Ok((_seat, done))) => outcome(request, parameters, action, counter, Some(done)).await,
         Ok(Err(overloaded)) => Err(not_begun(counter, overloaded)),
         Err(_elapsed) => outcome(request, parameters, action, counter, None).await,
+    }
+}
+
+/// Asks access lists for what the answer to a change shows, and the error where a comparison fails: the node as it was before.
+fn asks_for_answer(draft: &Draft<'_>, action: &str, parameters: &Parameters) {
+    // That a node is there is no secret of a list.
+    if action == "create" {
+        return;
+    }
+    draft.asks_to_node(EntryAccess::Read, &parameters.path);
+    // Before the comparison.
+    match action {
+        "compareAndSwap" => draft.asks_to_node(EntryAccess::Put, &parameters.path),
+        "compareAndDelete" => draft.asks_to_node(EntryAccess::Delete, &parameters.path),
+        _ => {}
     }
 }
 

@@ -6,7 +6,7 @@ use super::parameters::Parameters;
 use crate::face::etcd::error::{V2Error, V2ErrorCode};
 use crate::model::{Entry, Key, KeyRange};
 use crate::space::tree::{self, Node, NotDir};
-use crate::space::{Coverage, Lookup, Visibility, node_ranges};
+use crate::space::{Coverage, Lookup, View, Visibility, node_ranges};
 
 /// The node at the path; an error where there is none.
 pub(super) fn find(space: &impl Lookup, path: &str) -> Result<Node, V2Error> {
@@ -29,10 +29,14 @@ pub(super) fn absent(space: &impl Lookup, path: &str) -> V2Error {
     V2Error::at(V2ErrorCode::KeyNotFound, path)
 }
 
-/// Whether everything at the path and beneath it is hidden. Reads of it are forbidden then, whether anything is there or not.
-pub(super) fn is_hidden(visibility: &Visibility, path: &str) -> bool {
+/// Whether reads of a path are forbidden: everything at the path and beneath it is hidden, whether anything is there or not, or
+/// the access list of the node there does not permit them.
+pub(super) fn is_forbidden(view: &View, path: &str) -> bool {
+    let visibility = view.visibility();
     let hidden = |range: &KeyRange| visibility.covers(range) == Coverage::None;
-    !matches!(visibility, Visibility::All) && node_ranges(path, true).iter().all(hidden)
+    let is_hidden =
+        !matches!(visibility, Visibility::All) && node_ranges(path, true).iter().all(hidden);
+    is_hidden || !view.reads_node(path)
 }
 
 /// The error where a parent is a value.

@@ -55,8 +55,7 @@ pub(super) async fn serve(request: &ApiRequest<'_>, body: Body) -> Result<Reply,
 async fn dispatch(request: &ApiRequest<'_>, parameters: &Parameters) -> Result<Reply, Reply> {
     let method = &request.parts.method;
     let reads = *method == Method::GET || *method == Method::HEAD;
-    let visibility = || request.face.space.visibility(&request.caller);
-    if reads && find::is_hidden(&visibility(), &parameters.path) {
+    if reads && find::is_forbidden(&request.face.space.read(&request.caller), &parameters.path) {
         return Err(commit_error::forbidden());
     }
     if !reads {

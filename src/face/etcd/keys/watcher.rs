@@ -15,7 +15,7 @@ use super::commit_events::{CommitEvents, EventAt};
 use super::encode::encode_event;
 use super::event::NodeEvent;
 use super::events_in_scope::{EventsInScope, NextEvent};
-use super::find::is_hidden;
+use super::find::is_forbidden;
 use super::parameters::Parameters;
 use super::watch_scope::WatchScope;
 use crate::face::etcd::chunks::{self, BrokenOff};
@@ -183,8 +183,8 @@ impl Watcher {
         self.watch = Some(self.face.space.watch(&self.caller, self.scope.ranges()));
         let catch_up = CatchUp::new(self.since, !self.stream);
         self.catch_up = Some(Arc::new(Mutex::new(catch_up)));
-        let visibility = self.face.space.visibility(&self.caller);
-        if is_hidden(&visibility, &self.scope.path) {
+        let view = self.face.space.read(&self.caller);
+        if is_forbidden(&view, &self.scope.path) {
             // The headers are sent: a repeated request is refused.
             return Err(End::Forbidden);
         }

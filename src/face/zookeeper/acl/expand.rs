@@ -4,8 +4,7 @@ use std::collections::HashSet;
 
 use super::digest;
 use super::identities::ConnectionIdentities;
-use super::ip_range::IpRange;
-use super::item::AclItem;
+use crate::model::{AccessEntry, AccessList, IpRange};
 use crate::wire::zookeeper::{AclEntry, LONGEST_REQUEST};
 
 /// An access list that no node can have: `InvalidAcl`.
@@ -19,18 +18,23 @@ pub(crate) struct InvalidAcl;
 /// # Errors
 ///
 /// For a list without entries, an entry whose scheme is unknown or whose id the scheme does not have, `auth` of a connection
-/// without digests, and a list that `auth` makes longer than a request.
+/// without digests, and a list that is longer than all stores take beside a value.
 pub(crate) fn expand(
     list: &[AclEntry],
     identities: &ConnectionIdentities,
-) -> Result<Vec<AclEntry>, InvalidAcl> {
+) -> Result<AccessList, InvalidAcl> {
     let (mut seen, mut kept) = (HashSet::new(), Vec::new());
     let mut bytes: usize = 0;
-    for item in list.iter().map(AclItem::from) {
-        if !seen.insert(item) {
+    for sent in list {
+        if !seen.insert((sent.permissions, &sent.scheme, &sent.id)) {
             continue;
         }
-        if item.scheme == "auth" {
+        let kept_as = |scheme: &str, id: &str| AccessEntry {
+            perms: sent.permissions,
+            scheme: scheme.to_owned(),
+            id: id.to_owned(),
+        };
+        if sent.scheme == "auth" {
             if identities.digests().is_empty() {
                 return Err(InvalidAcl);
             }
@@ -39,26 +43,29 @@ pub(crate) fn expand(
                 if bytes > LONGEST_REQUEST {
                     return Err(InvalidAcl);
                 }
-                let (scheme, id) = ("digest", digest.as_str());
-                kept.push(AclItem { scheme, id, ..item }.to_entry());
+                kept.push(kept_as("digest", digest));
             }
-        } else if is_valid(item) {
-            kept.push(item.to_entry());
-        } else {
+            continue;
+        }
+        let entry = kept_as(&sent.scheme, &sent.id);
+        if !is_valid(&entry) {
             return Err(InvalidAcl);
         }
+        kept.push(entry);
     }
-    if kept.is_empty() {
+    let list = AccessList::from(kept);
+    let fits = list.is_open() || list.stored_bytes() <= AccessList::MAX_BYTES;
+    if list.entries().is_empty() || !fits {
         return Err(InvalidAcl);
     }
-    Ok(kept)
+    Ok(list)
 }
 
-fn is_valid(item: AclItem<'_>) -> bool {
-    match item.scheme {
-        "world" => item.is_world(),
-        "digest" => digest::is_valid(item.id),
-        "ip" => IpRange::parse(item.id).is_some(),
+fn is_valid(entry: &AccessEntry) -> bool {
+    match entry.scheme.as_str() {
+        "world" => entry.is_world(),
+        "digest" => digest::is_valid(&entry.id),
+        "ip" => IpRange::parse(&entry.id).is_some(),
         _ => false,
     }
 }
@@ -73,6 +80,16 @@ mod tests {
             scheme: scheme.to_owned(),
             id: id.to_owned(),
         }
+    }
+
+    /// The list as it is kept, where these entries are.
+    fn kept(entries: &[AclEntry]) -> AccessList {
+        let entry = |entry: &AclEntry| AccessEntry {
+            perms: entry.permissions,
+            scheme: entry.scheme.clone(),
+            id: entry.id.clone(),
+        };
+        AccessList::from(entries.iter().map(entry).collect::<Vec<_>>())
     }
 
     fn caller(credentials: &[&str]) -> ConnectionIdentities {
@@ -120,7 +137,7 @@ mod tests {
             // All 32 bits are kept.
             for bits in [0, 1, 31, 32, -1] {
                 let list = vec![entry(bits, scheme, id)];
-                assert_eq!(expand(&list, &own), Ok(list));
+                assert_eq!(expand(&list, &own), Ok(kept(&list)));
             }
         }
     }
@@ -136,8 +153,8 @@ mod tests {
             entry(1, "world", "anyone"),
             digest(),
         ];
-        let kept = vec![world(), digest(), entry(1, "world", "anyone")];
-        assert_eq!(expand(&sent, &caller(&[])), Ok(kept));
+        let wanted = kept(&[world(), digest(), entry(1, "world", "anyone")]);
+        assert_eq!(expand(&sent, &caller(&[])), Ok(wanted));
     }
 
     #[test]
@@ -149,18 +166,18 @@ mod tests {
             entry(31, "world", "anyone"),
             entry(2, "auth", ""),
         ];
-        let kept = vec![
+        let wanted = kept(&[
             entry(1, "digest", me),
             entry(1, "digest", b),
             entry(31, "world", "anyone"),
             entry(2, "digest", me),
             entry(2, "digest", b),
-        ];
-        assert_eq!(expand(&sent, &own), Ok(kept));
+        ]);
+        assert_eq!(expand(&sent, &own), Ok(wanted));
         // Only what was sent twice is dropped, not what becomes the same.
         let one = caller(&["me:secret"]);
         let twice = expand(&[entry(1, "auth", "x"), entry(1, "auth", "y")], &one);
-        assert_eq!(twice.unwrap().len(), 2);
+        assert_eq!(twice.unwrap().entries().len(), 2);
     }
 
     #[test]
@@ -170,6 +187,6 @@ mod tests {
         let all: Vec<AclEntry> = (0..80_000)
             .map(|bits| entry(bits, "world", "anyone"))
             .collect();
-        assert_eq!(expand(&all, &caller(&[])).unwrap().len(), 80_000);
+        assert_eq!(expand(&all, &caller(&[])), Err(InvalidAcl));
     }
 }

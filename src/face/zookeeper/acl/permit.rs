@@ -1,35 +1,24 @@
 //! The check of an access list: whether a connection may do something.
 
 use super::identities::ConnectionIdentities;
-use super::ip_range::IpRange;
-use super::item::AclItem;
-use super::permissions::Permissions;
+use crate::model::{AccessEntry, AccessList, Permissions};
 
 /// Whether a list gives a connection one of these permissions. A super user has all of them, and a list without entries
 /// gives them to everybody. Entries of schemes that no connection proves give them to nobody.
-pub(crate) fn permits<'a>(
-    list: impl IntoIterator<Item = AclItem<'a>>,
+pub(crate) fn permits(
+    list: &AccessList,
     identities: &ConnectionIdentities,
     wanted: Permissions,
 ) -> bool {
-    let mut is_empty = true;
-    for item in list {
-        if wanted.are_in(item.permissions) && is_meant(item, identities) {
-            return true;
-        }
-        is_empty = false;
-    }
-    is_empty || identities.is_super()
+    identities.is_super() || list.permits(wanted, |entry| is_meant(entry, identities))
 }
 
 /// Whether an entry of a list means one of the identities.
-fn is_meant(item: AclItem<'_>, identities: &ConnectionIdentities) -> bool {
-    match item.scheme {
-        "world" => item.is_world(),
-        "digest" => identities.digests().iter().any(|own| own == item.id),
-        "ip" => IpRange::parse(item.id).is_some_and(|range| range.contains(identities.address())),
-        _ => false,
+fn is_meant(entry: &AccessEntry, identities: &ConnectionIdentities) -> bool {
+    if entry.scheme == "digest" {
+        return identities.digests().contains(&entry.id);
     }
+    entry.means_address(identities.address())
 }
 
 #[cfg(test)]
@@ -37,11 +26,11 @@ mod tests {
     use super::*;
     use crate::face::zookeeper::acl::digest::digest;
 
-    fn item(permissions: i32, scheme: &'static str, id: &str) -> AclItem<'static> {
-        AclItem {
-            permissions,
-            scheme,
-            id: id.to_owned().leak(),
+    fn item(perms: i32, scheme: &str, id: &str) -> AccessEntry {
+        AccessEntry {
+            perms,
+            scheme: scheme.to_owned(),
+            id: id.to_owned(),
         }
     }
 
@@ -63,8 +52,9 @@ mod tests {
     }
 
     /// The bits of the permissions that a caller has.
-    fn granted(list: &[AclItem<'static>], own: &ConnectionIdentities) -> Vec<Permissions> {
-        let has = |wanted: &Permissions| permits(list.iter().copied(), own, *wanted);
+    fn granted(list: &[AccessEntry], own: &ConnectionIdentities) -> Vec<Permissions> {
+        let list = AccessList::from(list.to_vec());
+        let has = |wanted: &Permissions| permits(&list, own, *wanted);
         ALL.into_iter().filter(has).collect()
     }
 
@@ -80,8 +70,8 @@ mod tests {
         assert_eq!(granted(&[item(0, "world", "anyone")], &own), []);
         assert_eq!(granted(&[item(32, "world", "anyone")], &own), []);
         let either = |bits| {
-            let list = [item(bits, "world", "anyone")];
-            permits(list, &own, Permissions::READ_OR_ADMIN)
+            let list = AccessList::from(vec![item(bits, "world", "anyone")]);
+            permits(&list, &own, Permissions::READ_OR_ADMIN)
         };
         assert_eq!([1, 16, 2].map(either), [true, true, false]);
     }
@@ -115,7 +105,8 @@ mod tests {
             item(1, "world", "anyone"),
             item(30, "digest", &digest("me:secret")),
         ];
-        for list in [list, [list[1], list[0]]] {
+        let [first, second] = list.clone();
+        for list in [list, [second, first]] {
             assert_eq!(granted(&list, &caller(&[], None)), [Permissions::READ]);
             assert_eq!(granted(&list, &caller(&["me:secret"], None)), ALL);
         }

@@ -1,22 +1,24 @@
 //! The access list that a client is shown.
 
 use super::digest;
-use super::item::AclItem;
+use crate::model::{AccessEntry, AccessList};
 use crate::wire::zookeeper::AclEntry;
 
 /// The list as it is sent to a client that may administer the node, or may not: then hashes are replaced by `x`.
-pub(crate) fn shown<'a>(
-    list: impl IntoIterator<Item = AclItem<'a>>,
-    may_administer: bool,
-) -> Vec<AclEntry> {
-    let one = |item: AclItem<'a>| {
-        let mut entry = item.to_entry();
-        if !may_administer && item.scheme == "digest" && item.id.contains(':') {
-            entry.id = format!("{}:x", digest::name(item.id));
+pub(crate) fn shown(list: &AccessList, may_administer: bool) -> Vec<AclEntry> {
+    let one = |entry: &AccessEntry| {
+        let is_masked = !may_administer && entry.scheme == "digest" && entry.id.contains(':');
+        AclEntry {
+            permissions: entry.perms,
+            scheme: entry.scheme.clone(),
+            id: if is_masked {
+                format!("{}:x", digest::name(&entry.id))
+            } else {
+                entry.id.clone()
+            },
         }
-        entry
     };
-    list.into_iter().map(one).collect()
+    list.entries().iter().map(one).collect()
 }
 
 #[cfg(test)]
@@ -25,25 +27,30 @@ mod tests {
 
     #[test]
     fn hashes_are_shown_to_administrators_only() {
-        let item = |scheme, id| AclItem {
-            permissions: 1,
-            scheme,
-            id,
+        let item = |scheme: &str, id: &str| AccessEntry {
+            perms: 1,
+            scheme: scheme.to_owned(),
+            id: id.to_owned(),
         };
-        let list = [
+        let list = AccessList::from(vec![
             item("digest", "me:016djjlksVQS5RgX3M7biBGyYwY="),
             item("digest", "a:b:"),
             item("ip", "::1"),
             item("world", "anyone"),
-        ];
+        ]);
         let ids = |may_administer| {
-            let entries = shown(list, may_administer);
+            let entries = shown(&list, may_administer);
             entries
                 .into_iter()
                 .map(|entry| entry.id)
                 .collect::<Vec<_>>()
         };
-        assert_eq!(ids(true), list.map(|item| item.id));
+        let all: Vec<_> = list
+            .entries()
+            .iter()
+            .map(|entry| entry.id.clone())
+            .collect();
+        assert_eq!(ids(true), all);
         assert_eq!(ids(false), ["me:x", "a:x", "::1", "anyone"]);
     }
 }

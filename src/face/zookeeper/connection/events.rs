@@ -7,12 +7,12 @@
 use std::sync::Arc;
 
 use super::output::FrameOutput;
-use crate::face::zookeeper::acl::{ConnectionIdentities, Permissions};
+use crate::face::zookeeper::acl::ConnectionIdentities;
 use crate::face::zookeeper::face::Face;
 use crate::face::zookeeper::path::{ZnodePath, tree_path};
 use crate::face::zookeeper::watch_table::{WatchEventKind, WatchMode, WatchSelection, WatchTable};
 use crate::face::zookeeper::znode::{Znode, entry_permits, zxid};
-use crate::model::{Caller, Cause};
+use crate::model::{Caller, Cause, Permissions};
 use crate::space::{Interest, Interrupted, NodeChange, NodeCommit, NodeFate, Subscription};
 use crate::wire::zookeeper::append_event;
 

@@ -2,11 +2,11 @@
 
 use super::lane::RequestTicket;
 use super::served::{Ended, ServedConnection};
-use crate::face::zookeeper::acl::Permissions;
 use crate::face::zookeeper::operations::Reply;
 use crate::face::zookeeper::path::ZnodePath;
 use crate::face::zookeeper::watch_table::{MissedEvent, NodeZxids, WatchMode, WatchSelection};
 use crate::face::zookeeper::znode::Znode;
+use crate::model::Permissions;
 use crate::wire::zookeeper::{
     AddWatchRequest, ErrorCode, SetWatches2Request, WatcherPath, append_event,
 };

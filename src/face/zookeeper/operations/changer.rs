@@ -5,9 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::reply::Reply;
-use crate::face::zookeeper::acl::{ConnectionIdentities, Permissions};
+use crate::face::zookeeper::acl::ConnectionIdentities;
 use crate::face::zookeeper::session::ClientSession;
 use crate::face::zookeeper::znode::Znode;
+use crate::model::Permissions;
 use crate::wire::zookeeper::{CreatedReply, ErrorCode, MultiReply, Stat};
 
 /// For whom something is changed.

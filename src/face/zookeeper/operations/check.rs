@@ -1,9 +1,9 @@
 //! `Check`: whether a node has a version; only within a `Multi`.
 
 use super::changer::{Changer, StepReply, compare_version};
-use crate::face::zookeeper::acl::Permissions;
 use crate::face::zookeeper::path::ZnodePath;
 use crate::face::zookeeper::znode::Znode;
+use crate::model::Permissions;
 use crate::space::Draft;
 use crate::wire::zookeeper::{ErrorCode, VersionedPath};
 

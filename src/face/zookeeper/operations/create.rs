@@ -3,13 +3,13 @@
 use bytes::Bytes;
 
 use super::changer::{Changer, StepReply, shared_data};
-use super::new_record::{access_list, write_data};
-use crate::face::zookeeper::acl::{Permissions, expand};
+use super::new_record::write_data;
+use crate::face::zookeeper::acl::expand;
 use crate::face::zookeeper::create_mode::{CreateMode, InvalidMode, Lifetime};
 use crate::face::zookeeper::path::ZnodePath;
 use crate::face::zookeeper::write_path::CreatePath;
 use crate::face::zookeeper::znode::{Znode, created_stat};
-use crate::model::{AccessList, Record};
+use crate::model::{AccessList, Permissions, Record};
 use crate::space::Draft;
 use crate::wire::zookeeper::{AclEntry, CreateRequest, ErrorCode, OpCode};
 
@@ -66,7 +66,6 @@ pub(super) fn create(
     let mode = new.mode.map_err(|InvalidMode| ErrorCode::BadArguments)?;
     let path = CreatePath::parse(&new.path).map_err(invalid)?;
     let acl = expand(&new.acl, &changer.identities).map_err(|_| ErrorCode::InvalidAcl)?;
-    let acl = access_list(acl).ok_or(ErrorCode::InvalidAcl)?;
     let above = path.parent().ok_or(ErrorCode::NoNode)?;
     let parent = Znode::find(draft, &above).ok_or(ErrorCode::NoNode)?;
     changer.needs(&parent, Permissions::CREATE)?;

@@ -1,10 +1,10 @@
 //! `Delete`: a node without children.
 
 use super::changer::{Changer, StepReply, compare_version};
-use crate::face::zookeeper::acl::Permissions;
 use crate::face::zookeeper::path::ZnodePath;
 use crate::face::zookeeper::write_path::DeletePath;
 use crate::face::zookeeper::znode::Znode;
+use crate::model::Permissions;
 use crate::space::Draft;
 use crate::wire::zookeeper::{ErrorCode, VersionedPath};
 

@@ -2,9 +2,9 @@
 
 use super::reading::Reading;
 use super::reply::Reply;
-use crate::face::zookeeper::acl::Permissions;
 use crate::face::zookeeper::path::ZnodePath;
 use crate::face::zookeeper::znode::Znode;
+use crate::model::Permissions;
 use crate::wire::zookeeper::{ErrorCode, WatchablePath};
 
 /// The reply, and whether the watch is set: also where there is no node.

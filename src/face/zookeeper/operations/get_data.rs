@@ -10,7 +10,7 @@ pub(super) fn get_data(reading: &mut Reading<'_>, path: &str) -> Result<Reply, E
     let stat = node.stat(&mut reading.view);
     let data = match node.entry() {
         Some(entry) => entry.data().cloned(),
-        // Those of the server's own, and directories that nobody wrote, are empty.
+        // Nodes of the server's own are empty at first, and directories that nobody wrote always.
         None => Some(bytes::Bytes::new()),
     };
     Ok(Reply::Data(data, stat))

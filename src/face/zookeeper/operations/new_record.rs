@@ -4,20 +4,8 @@ use bytes::Bytes;
 
 use crate::face::zookeeper::path::ZnodePath;
 use crate::face::zookeeper::znode::Znode;
-use crate::model::{AccessEntry, AccessList, DirMark, Mark, Record};
+use crate::model::{DirMark, Mark, Record};
 use crate::space::{Draft, PENDING, tree};
-use crate::wire::zookeeper::AclEntry;
-
-/// A list as it is stored; `None` where it is longer than all stores take beside a value.
-pub(super) fn access_list(list: Vec<AclEntry>) -> Option<AccessList> {
-    let entry = |entry: AclEntry| AccessEntry {
-        perms: entry.permissions,
-        scheme: entry.scheme,
-        id: entry.id,
-    };
-    let list = AccessList::from(list.into_iter().map(entry).collect::<Vec<_>>());
-    (list.is_open() || list.stored_bytes() <= AccessList::MAX_BYTES).then_some(list)
-}
 
 /// Writes the data. A node without data is a directory to clients of etcd, who may then write beneath it; an ephemeral one
 /// is not.
@@ -35,13 +23,16 @@ pub(super) fn next_version(draft: &Draft<'_>, node: &Znode, path: &ZnodePath) ->
     if node.entry().is_some() {
         return draft.next_version(&node.key());
     }
-    let mut record = first_record(draft, path);
+    let mut record = first_record(draft, node, path);
     record.attrs.version = 1;
     record
 }
 
-/// The record of a directory that nobody wrote.
-pub(super) fn first_record(draft: &Draft<'_>, path: &ZnodePath) -> Record {
+/// The record of a node that nobody wrote: of a directory, or of a node of the server's own.
+pub(super) fn first_record(draft: &Draft<'_>, node: &Znode, path: &ZnodePath) -> Record {
+    if node.built_in().is_some() {
+        return draft.continued(&node.key());
+    }
     let mut record = draft.successor(&path.key());
     let stands = tree::node(draft, path.tree_path());
     if let Some(first) = stands.entry().filter(|first| first.index() != PENDING) {

@@ -1,10 +1,11 @@
 //! `Reading`: nodes at one revision, as a connection may read them, and what a read comes to.
 
 use super::reply::Reply;
-use crate::face::zookeeper::acl::{ConnectionIdentities, Permissions};
+use crate::face::zookeeper::acl::ConnectionIdentities;
 use crate::face::zookeeper::path::ZnodePath;
 use crate::face::zookeeper::watch_table::WatchMode;
 use crate::face::zookeeper::znode::Znode;
+use crate::model::Permissions;
 use crate::space::View;
 use crate::wire::zookeeper::{ErrorCode, MultiOperation};
 

@@ -4,9 +4,9 @@ use bytes::Bytes;
 
 use super::changer::{Changer, StepReply, compare_version, shared_data};
 use super::new_record::{next_version, write_data};
-use crate::face::zookeeper::acl::Permissions;
 use crate::face::zookeeper::path::ZnodePath;
 use crate::face::zookeeper::znode::Znode;
+use crate::model::Permissions;
 use crate::space::Draft;
 use crate::wire::zookeeper::{ErrorCode, SetDataRequest};
 
@@ -38,9 +38,6 @@ pub(super) fn set_data(
     let node = Znode::find(draft, &path).ok_or(ErrorCode::NoNode)?;
     changer.needs(&node, Permissions::WRITE)?;
     compare_version(request.version, node.version())?;
-    if node.built_in().is_some() {
-        return Err(ErrorCode::Unimplemented);
-    }
     let key = node.key();
     let mut record = next_version(draft, &node, &path);
     let is_ephemeral = record.attrs.bound.is_some();

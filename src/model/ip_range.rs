@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Addresses whose first bits are those of one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct IpRange {
+pub(crate) struct IpRange {
     address: IpAddr,
     /// 0 to 32 or 128.
     bits: u32,
@@ -12,7 +12,7 @@ pub(super) struct IpRange {
 
 impl IpRange {
     /// Parses `ADDRESS` or `ADDRESS/BITS`. Numbers may have a sign and zeros before them, as Java reads them.
-    pub(super) fn parse(id: &str) -> Option<Self> {
+    pub(crate) fn parse(id: &str) -> Option<Self> {
         let (address, bits) = match id.split_once('/') {
             Some((address, bits)) => (address, Some(bits)),
             None => (id, None),
@@ -33,7 +33,7 @@ impl IpRange {
     }
 
     /// Whether an address is one of them; an address of IPv4 within one of IPv6 is that of IPv4.
-    pub(super) fn contains(self, address: IpAddr) -> bool {
+    pub(crate) fn contains(self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {
             (IpAddr::V4(own), IpAddr::V4(other)) => {
                 let differing = own.to_bits() ^ other.to_bits();

@@ -1,25 +1,25 @@
-//! `Permissions`: what may be done with a node.
+//! `Permissions`: what an access list permits.
 
 /// A set of permissions; bits that mean nothing are kept in lists and never asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Permissions(i32);
+pub struct Permissions(i32);
 
 impl Permissions {
     /// To read its data and the names of its children, to know that it exists, and to be told of its changes.
-    pub(crate) const READ: Self = Self(1);
+    pub const READ: Self = Self(1);
     /// To set its data.
-    pub(crate) const WRITE: Self = Self(2);
+    pub const WRITE: Self = Self(2);
     /// To create nodes directly beneath it.
-    pub(crate) const CREATE: Self = Self(4);
+    pub const CREATE: Self = Self(4);
     /// To delete nodes directly beneath it.
-    pub(crate) const DELETE: Self = Self(8);
+    pub const DELETE: Self = Self(8);
     /// To set its access list.
-    pub(crate) const ADMIN: Self = Self(16);
+    pub const ADMIN: Self = Self(16);
     /// To read its access list.
-    pub(crate) const READ_OR_ADMIN: Self = Self(1 | 16);
+    pub const READ_OR_ADMIN: Self = Self(1 | 16);
 
     /// Whether these bits of a list's entry have at least one of them.
-    pub(crate) fn are_in(self, bits: i32) -> bool {
+    pub fn are_in(self, bits: i32) -> bool {
         self.0 & bits != 0
     }
 }
