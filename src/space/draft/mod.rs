@@ -2,6 +2,7 @@
 
 mod directories;
 mod lookup;
+mod lost_children;
 mod own_directories;
 mod rights;
 mod znode;
@@ -63,6 +64,8 @@ pub struct Draft<'a> {
     written: BTreeMap<Key, Written>,
     /// Kept once it was asked about a directory.
     directories: Option<Box<DraftDirectories>>,
+    /// Whether nodes were deleted of which the parents stay.
+    keeps_parents: bool,
     /// The leases whose locks and entries it ends.
     ended: Vec<LeaseId>,
     cause: Cause,
@@ -98,6 +101,7 @@ impl<'a> Draft<'a> {
             writes: Vec::new(),
             written: BTreeMap::new(),
             directories: None,
+            keeps_parents: false,
             ended: Vec::new(),
             cause: Cause::Set,
             subject: None,
@@ -279,6 +283,11 @@ impl<'a> Draft<'a> {
 
     fn note_read(&self, span: Span, depth: Depth) {
         self.reads.borrow_mut().push((span, depth));
+    }
+
+    /// Notes that what is deleted takes no parent along.
+    pub(crate) fn keeps_parents(&mut self) {
+        self.keeps_parents = true;
     }
 
     /// Notes that everything a lease has locked, or that is bound to it, is changed: whatever joins that meanwhile must be,
