@@ -46,6 +46,11 @@ impl LogStore {
         opened.unwrap().0
     }
 
+    /// How many proposals were sent to it.
+    pub(crate) fn sent(&self) -> usize {
+        self.0.sent.load(Ordering::Relaxed)
+    }
+
     /// As another client of the store would.
     pub(crate) fn write_externally(&self, key: &Key, record: Option<kubekv::model::Record>) {
         let before = self.0.state.lock().entries.get(key).cloned();

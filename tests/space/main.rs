@@ -14,6 +14,7 @@ mod leases;
 mod log_store;
 mod sequences;
 mod tallies;
+mod together;
 mod trees;
 mod ttl;
 mod watches;
