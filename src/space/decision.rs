@@ -97,6 +97,9 @@ impl Keyspace {
     ) -> Result<Judged<R>, ChangeError<E>> {
         let revision = draft.revision();
         let decision = decide(draft);
+        if decision.is_ok() && self.inner.store.derives_directories() {
+            draft.tally_lost_children();
+        }
         // Before the decision's own answer, which may show what is hidden.
         if let Some(denied) = draft.forbidden() {
             return Err(ChangeError::Denied(denied.clone()));

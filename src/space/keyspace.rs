@@ -19,6 +19,7 @@ use super::subscription::Subscription;
 use super::timers::{Timed, Timers};
 use super::view::View;
 use super::visibility::{LeaseRight, Visibility};
+use super::waiting_parts::WaitingParts;
 use super::watch_rights::Rights;
 use super::watches::Watch;
 use crate::model::{Caller, Commit, Flow, KeyRange, Lease, LeaseId, Realm};
@@ -42,6 +43,8 @@ pub(super) struct Inner {
     pub(super) section: Arc<CriticalSection>,
     /// Locked inside the critical section only.
     pub(super) pending: Mutex<PendingCommits>,
+    /// Changes that wait to be made together.
+    pub(super) together: WaitingParts,
     pub(super) metrics: KeyspaceCounters,
     identity: u64,
     /// What the store was last asked to retain.
@@ -105,6 +108,7 @@ impl Keyspace {
                 applier,
                 section: Arc::default(),
                 pending: Mutex::default(),
+                together: WaitingParts::default(),
                 metrics,
                 identity,
                 retention,

@@ -312,6 +312,7 @@ impl Draft<'_> {
     /// Makes an entry of the node above `path`, where nobody wrote it and it would go with the node at `path`: to be called
     /// before that is deleted. It stays as old as it was. Says whether the node above has an entry now, or is the root.
     pub fn keep_parent_of(&mut self, path: &str) -> bool {
+        self.keeps_parents();
         let above = path.rsplit_once('/').map_or("", |(above, _)| above);
         if above.is_empty() || self.is_written(above) {
             return true;

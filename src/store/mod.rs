@@ -68,6 +68,12 @@ pub trait Store: Send + Sync + fmt::Debug {
         None
     }
 
+    /// Whether the counts of directories are derived from the entries alone when this store is opened, which has no checkpoint
+    /// then. Deletions leave records of them.
+    fn derives_directories(&self) -> bool {
+        false
+    }
+
     /// Keeps a checkpoint of directories, after all that were handed over before and before history is dropped that
     /// [`Store::trim`] allows from now on. Only of use to a store whose contents had one.
     fn keep_directories(&self, _changes: DirectoryChanges) {}

@@ -20,3 +20,4 @@ mod refused_writes;
 mod relay;
 mod rendered;
 mod uninstall;
+mod zookeeper;

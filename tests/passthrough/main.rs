@@ -12,3 +12,4 @@ mod quota;
 mod strangers;
 mod three_members;
 mod writers;
+mod zookeeper;

@@ -1,7 +1,7 @@
 //! Directories of a store that is opened: those of its last checkpoint, and what the commits since did to them.
 //!
-//! Where there is no checkpoint, the children that are there, and the ordinals of those among them that have one, are all
-//! that is known of those that ever were.
+//! Where there is no checkpoint, the children that are there say how many ever were, with the tallies that deletions left, or,
+//! where those are missing, the ordinals of children that have one.
 
 use std::collections::HashMap;
 use std::ops::Bound;
@@ -10,10 +10,11 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use serde_json::Value;
 
+use super::child_tally::ChildTally;
 use super::count::{
     Directory, DirectoryTable, ORDINAL, came, follow, has_own_entry, node_of, parent,
 };
-use crate::model::{Change, Key};
+use crate::model::{Change, Key, KeyRange};
 use crate::space::entry_map::EntryMap;
 use crate::store::{DirectoryRecord, StoreContents};
 
@@ -24,6 +25,14 @@ pub(crate) type Directories = OrdMap<Arc<str>, Directory>;
 struct CountedEntries {
     entries: EntryMap,
     directories: Directories,
+}
+
+/// What the tallies of one node say.
+struct NodeTally {
+    /// The one that was decided on last.
+    tally: ChildTally,
+    /// When the last one was written: when a child last went.
+    written: u64,
 }
 
 impl DirectoryTable for CountedEntries {
@@ -80,6 +89,7 @@ pub(crate) fn load(contents: &StoreContents, entries: &EntryMap) -> Directories 
         counted.undo(change);
     }
     let newer = counted.count(saved);
+    counted.take_tallies();
     if let Some(checkpoint) = checkpoint {
         for record in &checkpoint.directories {
             if saved == from {
@@ -144,6 +154,89 @@ impl CountedEntries {
             self.directories.set(&path, directory);
         }
         newer
+    }
+
+    /// Takes what deletions left, of nodes that are still those.
+    fn take_tallies(&mut self) {
+        let tallies = self.tallies();
+        if tallies.is_empty() {
+            return;
+        }
+        let births = self.births(&tallies);
+        let mut newer: HashMap<&str, u64> = HashMap::new();
+        for (path, created) in &births {
+            let above = parent(path);
+            if tallies
+                .get(above)
+                .is_some_and(|own| *created > own.tally.at)
+            {
+                *newer.entry(above).or_default() += 1;
+            }
+        }
+        for (path, NodeTally { tally, written }) in &tallies {
+            // The root always was.
+            let born = if path.is_empty() {
+                Some(0)
+            } else {
+                births.get(path).copied()
+            };
+            if born.is_none_or(|born| born > tally.at) {
+                continue;
+            }
+            let newer = newer.get(path.as_str()).copied().unwrap_or(0);
+            let mut directory = self.directory(path);
+            directory.ever = directory.ever.max(tally.ever.saturating_add(newer));
+            directory.changed = directory.changed.max(*written);
+            self.directories.set(path, directory);
+        }
+    }
+
+    /// The last tally of each node.
+    fn tallies(&self) -> HashMap<String, NodeTally> {
+        let mut tallies: HashMap<String, NodeTally> = HashMap::new();
+        let all = KeyRange::Prefix(ChildTally::all()).bounds();
+        for (key, entry) in self.entries.range(all) {
+            let (Some(path), Some(tally)) = (ChildTally::path(key), ChildTally::read(entry)) else {
+                continue;
+            };
+            let written = entry.index();
+            let own = tallies
+                .entry(path.to_owned())
+                .or_insert(NodeTally { tally, written });
+            own.written = own.written.max(written);
+            if tally.at > own.tally.at {
+                own.tally = tally;
+            }
+        }
+        tallies
+    }
+
+    /// When each of these nodes and their children came to be: no later than anything beneath it.
+    fn births(&self, of: &HashMap<String, NodeTally>) -> HashMap<String, u64> {
+        let mut births: HashMap<String, u64> = HashMap::new();
+        // Of many children of one node only those that are older than the ones before tell anything of those above.
+        let mut above = (String::new(), u64::MAX);
+        for (key, entry) in self
+            .entries
+            .shown_range((Bound::Unbounded, Bound::Unbounded))
+        {
+            let (created, node) = (entry.created(), node_of(key).unwrap_or_default());
+            let mut path = node;
+            while !path.is_empty() {
+                if of.contains_key(path) || of.contains_key(parent(path)) {
+                    let born = births.entry(path.to_owned()).or_insert(created);
+                    *born = created.min(*born);
+                }
+                path = parent(path);
+                if path == above.0 && created >= above.1 {
+                    break;
+                }
+            }
+            if parent(node) != above.0 || created < above.1 {
+                above = (parent(node).to_owned(), created);
+            }
+        }
+        births
     }
 
     /// Takes what a checkpoint of this very revision says of a node.

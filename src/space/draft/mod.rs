@@ -3,7 +3,9 @@
 mod access;
 mod directories;
 mod lookup;
+mod lost_children;
 mod own_directories;
+mod parts;
 mod rights;
 mod znode;
 
@@ -14,6 +16,7 @@ use std::time::Duration;
 
 pub use self::access::EntryAccess;
 use self::own_directories::DraftDirectories;
+use self::parts::DraftParts;
 use super::access::AccessCaller;
 use super::denied::Denied;
 use super::lookup::Lookup;
@@ -67,6 +70,9 @@ pub struct Draft<'a> {
     written: BTreeMap<Key, Written>,
     /// Kept once it was asked about a directory.
     directories: Option<Box<DraftDirectories>>,
+    parts: DraftParts,
+    /// Whether nodes were deleted of which the parents stay.
+    keeps_parents: bool,
     /// The leases whose locks and entries it ends.
     ended: Vec<LeaseId>,
     cause: Cause,
@@ -103,6 +109,8 @@ impl<'a> Draft<'a> {
             writes: Vec::new(),
             written: BTreeMap::new(),
             directories: None,
+            parts: DraftParts::default(),
+            keeps_parents: false,
             ended: Vec::new(),
             cause: Cause::Set,
             subject: None,
@@ -230,6 +238,7 @@ impl<'a> Draft<'a> {
             Arc::new(Entry { record, modified })
         });
         if let Some(own) = self.written.get_mut(key) {
+            self.parts.note_rewrite(own.write);
             own.shown = shown;
             if let Some(write) = self.writes.get_mut(own.write) {
                 write.put = put;
@@ -289,6 +298,25 @@ impl<'a> Draft<'a> {
 
     fn note_read(&self, span: Span, depth: Depth) {
         self.reads.borrow_mut().push((span, depth));
+    }
+
+    /// Begins the next of the changes that are decided on this draft.
+    pub(crate) fn begin_part(&mut self) {
+        self.parts.begin(self.writes.len());
+        self.cause = Cause::Set;
+    }
+
+    /// Ends it; says whether it can go with those before it. It cannot where one commit would hide what they did one after
+    /// another, nor where it was refused after it had written something: then the draft must not be used.
+    pub(crate) fn end_part(&mut self, accepted: bool) -> bool {
+        let cause = self.parts.end(accepted, self.writes.len(), self.cause);
+        self.cause = cause.unwrap_or_default();
+        cause.is_some() && self.subject.is_none()
+    }
+
+    /// Notes that what is deleted takes no parent along.
+    pub(crate) fn keeps_parents(&mut self) {
+        self.keeps_parents = true;
     }
 
     /// Notes that everything a lease has locked, or that is bound to it, is changed: whatever joins that meanwhile must be,

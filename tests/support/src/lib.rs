@@ -24,3 +24,5 @@ pub mod running;
 pub mod stuck_store;
 pub mod until;
 pub mod zookeeper;
+pub mod zookeeper_client;
+pub mod zookeeper_sessions;

@@ -25,6 +25,12 @@ pub struct Running {
     pub consul: SocketAddr,
     pub etcd: SocketAddr,
     pub admin: SocketAddr,
+    zookeeper: Option<SocketAddr>,
+}
+
+/// Whether the ports were printed, or the process has said something else.
+fn is_complete(printed: &str) -> bool {
+    printed.ends_with('\n') && printed.lines().any(|line| line.starts_with("admin"))
 }
 
 impl Running {
@@ -59,19 +65,19 @@ impl Running {
         });
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut printed = String::new();
-        for _ in 0..3 {
-            out.read_line(&mut printed).unwrap();
-        }
-        if printed.lines().count() < 3 {
+        // The line of the admin port is the last.
+        while !is_complete(&printed) && out.read_line(&mut printed).unwrap() > 0 {}
+        if !is_complete(&printed) {
             let status = child.wait().unwrap();
             let err = err.map(|err| err.join().unwrap());
             panic!("it did not start: {status}, {printed:?}, {err:?}");
         }
-        let port = |line: usize| {
-            let line = printed.lines().nth(line).unwrap();
-            line.rsplit('/').next().unwrap().parse().unwrap()
+        let port = |name: &str| {
+            let line = printed.lines().find(|line| line.starts_with(name))?;
+            Some(line.rsplit('/').next().unwrap().parse().unwrap())
         };
-        let (consul, etcd, admin) = (port(0), port(1), port(2));
+        let [consul, etcd, admin] = ["consul", "etcd", "admin"].map(|name| port(name).unwrap());
+        let zookeeper = port("zookeeper");
         Self {
             child,
             out,
@@ -80,7 +86,13 @@ impl Running {
             consul,
             etcd,
             admin,
+            zookeeper,
         }
+    }
+
+    /// Its port for clients of ZooKeeper, where it was started with one.
+    pub fn zookeeper(&self) -> SocketAddr {
+        self.zookeeper.expect("started without --zookeeper")
     }
 
     pub fn pid(&self) -> u32 {

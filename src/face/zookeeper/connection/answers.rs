@@ -42,6 +42,11 @@ impl ServedConnection {
                 }
                 Proposed::NotYet => self.lane.put_back(ticket, change),
             },
+            Begun::Made(all) => {
+                for (ticket, change, answer) in all {
+                    self.lane.fly(Flying::Decided(ticket, change, answer));
+                }
+            }
             Begun::Read(ticket, outcome, revision) => {
                 self.phase = ConnectionPhase::Open;
                 return self.answer_read(ticket, outcome, revision);
@@ -59,6 +64,12 @@ impl ServedConnection {
                 }
                 let error = Err(ErrorCode::Throttled);
                 self.lane.fly(Flying::Known(ticket, error));
+            }
+            Begun::AllOverloaded(all) => {
+                for (ticket, _) in all {
+                    let error = Err(ErrorCode::Throttled);
+                    self.lane.fly(Flying::Known(ticket, error));
+                }
             }
         }
         Ok(())

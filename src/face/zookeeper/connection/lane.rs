@@ -69,12 +69,16 @@ pub(super) enum Begun {
         Seat,
         Proposed<Reply, ChangeRefusal>,
     ),
+    /// Changes were made one after another.
+    Made(Vec<(RequestTicket, Arc<ChangeRequest>, NodeChangeAnswer)>),
     /// Nodes were read, at this revision.
     Read(RequestTicket, ReadOutcome, u64),
     /// The session was ended.
     Closed(RequestTicket, Result<u64, ()>),
     /// There is no room for it.
     Overloaded(RequestTicket),
+    /// There is no room for these changes.
+    AllOverloaded(Vec<(RequestTicket, Arc<ChangeRequest>)>),
 }
 
 /// A request that was begun and is not answered.
@@ -182,6 +186,24 @@ impl Lane {
         let bytes = ticket_of(&next).bytes;
         self.waiting_bytes = self.waiting_bytes.saturating_sub(bytes);
         Some(next)
+    }
+
+    /// Whether the next request is a change, which may be begun with those before it.
+    pub(super) fn is_change_next(&self) -> bool {
+        match self.waiting.front() {
+            Some(Waiting::Read(_, Ok(request))) => is_change(request),
+            Some(Waiting::Change(..)) => true,
+            Some(Waiting::Read(_, Err(_)) | Waiting::Known(..)) | None => false,
+        }
+    }
+
+    /// Puts back a request that must not be begun before those that are about to be.
+    pub(super) fn put_back_known(
+        &mut self,
+        ticket: RequestTicket,
+        reply: Result<Reply, ErrorCode>,
+    ) {
+        self.wait_again(Waiting::Known(ticket, reply));
     }
 
     /// Begins a request that takes a while.

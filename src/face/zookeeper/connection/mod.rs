@@ -2,6 +2,7 @@
 
 mod answers;
 mod events;
+mod gathered;
 mod greeting;
 mod labels;
 mod lane;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::lane::{Beginning, Begun, Flying, RequestTicket, Waiting};
 use super::served::{ConnectionPhase, Ended, ServedConnection};
 use crate::face::zookeeper::operations::{
-    ChangeRequest, ChangeStep, Changer, NewNode, ReadOutcome, ReadRequest, Reading, Reply,
-    get_all_children_number, get_ephemerals,
+    ChangeRefusal, ChangeRequest, ChangeStep, Changer, NewNode, ReadOutcome, ReadRequest, Reading,
+    Reply, get_all_children_number, get_ephemerals,
 };
 use crate::fairness::Cost;
 use crate::model::{Caller, LeaseProtocol};
-use crate::space::Draft;
+use crate::space::{Decision, Draft};
 use crate::wire::zookeeper::{
     AuthPacket, ClientRequest, ErrorCode, Malformed, NodePath, OpCode, append_error,
 };
@@ -23,6 +23,10 @@ impl ServedConnection {
     pub(super) fn take_turns(&mut self) -> Result<(), Ended> {
         self.lane.redo();
         while matches!(self.phase, ConnectionPhase::Open) && !self.output.is_full() {
+            let goes_with_gathered = self.gathered.has_room() && self.lane.is_change_next();
+            if !(self.gathered.is_empty() || goes_with_gathered) {
+                break;
+            }
             let Some(waiting) = self.lane.take_turn() else {
                 break;
             };
@@ -32,6 +36,7 @@ impl ServedConnection {
                 Waiting::Known(ticket, reply) => self.lane.fly(Flying::Known(ticket, reply)),
             }
         }
+        self.make_gathered();
         Ok(())
     }
 
@@ -63,8 +68,7 @@ impl ServedConnection {
             ClientRequest::SetAcl(request) => ChangeRequest::SetAcl(request),
             ClientRequest::Multi(request) => {
                 let Some(change) = ChangeRequest::multi(request) else {
-                    let error = Err(ErrorCode::MarshallingError);
-                    self.lane.fly(Flying::Known(ticket, error));
+                    self.know(ticket, Err(ErrorCode::MarshallingError));
                     return Ok(());
                 };
                 change
@@ -149,10 +153,19 @@ impl ServedConnection {
             | ClientRequest::SetData(_)
             | ClientRequest::SetAcl(_)
             | ClientRequest::Multi(_) => {
-                let error = Err(ErrorCode::SystemError);
-                self.lane.fly(Flying::Known(ticket, error));
+                self.know(ticket, Err(ErrorCode::SystemError));
                 Ok(())
             }
+        }
+    }
+
+    /// Answers a request in its turn.
+    fn know(&mut self, ticket: RequestTicket, reply: Result<Reply, ErrorCode>) {
+        if self.gathered.is_empty() {
+            self.lane.fly(Flying::Known(ticket, reply));
+        } else {
+            self.gathered.close();
+            self.lane.put_back_known(ticket, reply);
         }
     }
 
@@ -179,6 +192,9 @@ impl ServedConnection {
     }
 
     pub(super) fn propose(&mut self, ticket: RequestTicket, change: Arc<ChangeRequest>) {
+        if !self.face.space.accepts_in_order() {
+            return self.gathered.push(ticket, change);
+        }
         let (space, fairness) = (self.face.space.clone(), self.face.fairness.clone());
         let (caller, flow) = (self.caller.clone(), self.flow());
         let changer = Changer {
@@ -193,6 +209,37 @@ impl ServedConnection {
             let decide = |draft: &mut Draft<'_>| change.decide(draft, &changer);
             let proposed = space.propose(&caller, place, decide).await;
             Begun::Proposed(ticket, change, seat, proposed)
+        }));
+    }
+
+    /// Begins the changes that were gathered.
+    pub(super) fn make_gathered(&mut self) {
+        if self.gathered.is_empty() {
+            return;
+        }
+        let gathered = std::mem::take(&mut self.gathered);
+        let (space, fairness) = (self.face.space.clone(), self.face.fairness.clone());
+        let (caller, flow) = (self.caller.clone(), self.flow());
+        let changer = Changer {
+            session: Arc::clone(&self.session),
+            identities: Arc::clone(&self.identities),
+        };
+        let cost = gathered.cost();
+        self.lane.begin(Box::pin(async move {
+            let Ok(_seat) = fairness.seat(flow, cost).await else {
+                return Begun::AllOverloaded(gathered.changes);
+            };
+            let changes = gathered.changes.iter();
+            let counter = changes.clone().find_map(|(_, change)| change.counter());
+            let decisions = changes.map(|(_, change)| decision(change, &changer));
+            let made = space.commit_together(&caller, counter, decisions.collect());
+            let answers = made.await.into_iter();
+            let changes = gathered.changes.into_iter().zip(answers);
+            Begun::Made(
+                changes
+                    .map(|((ticket, change), answer)| (ticket, change, answer))
+                    .collect(),
+            )
         }));
     }
 
@@ -276,4 +323,9 @@ impl ServedConnection {
         }
         self.reply_now(ticket, Err(ErrorCode::Unimplemented))
     }
+}
+
+fn decision(change: &Arc<ChangeRequest>, changer: &Changer) -> Decision<Reply, ChangeRefusal> {
+    let (change, changer) = (Arc::clone(change), changer.clone());
+    Box::new(move |draft: &mut Draft<'_>| change.decide(draft, &changer))
 }

@@ -31,11 +31,24 @@ impl ChangeRequest {
 
     /// How much work it is, `bytes` being the length of the request.
     pub(in crate::face::zookeeper) fn cost(&self, bytes: usize) -> Cost {
-        let steps = match self {
+        Cost::new(self.steps(), bytes)
+    }
+
+    /// How many operations it has.
+    pub(in crate::face::zookeeper) fn steps(&self) -> usize {
+        match self {
             Self::Step(_) | Self::SetAcl(_) => 1,
             Self::Multi(steps) => steps.len(),
-        };
-        Cost::new(steps, bytes)
+        }
+    }
+
+    /// The node whose children it numbers, if it does: such changes wait for each other.
+    pub(in crate::face::zookeeper) fn counter(&self) -> Option<String> {
+        match self {
+            Self::Step(step) => step.counter(),
+            Self::SetAcl(_) => None,
+            Self::Multi(steps) => steps.iter().find_map(ChangeStep::counter),
+        }
     }
 
     /// Decides on it.

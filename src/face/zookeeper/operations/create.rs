@@ -41,6 +41,13 @@ impl NewNode {
         Self::new(request, mode, shows_stat)
     }
 
+    /// The node whose children it numbers, if it does.
+    pub(super) fn counter(&self) -> Option<String> {
+        let is_numbered = self.mode.is_ok_and(|mode| mode.is_sequential);
+        let path = CreatePath::parse(&self.path).ok().filter(|_| is_numbered)?;
+        path.parent().map(|above| above.tree_path().to_owned())
+    }
+
     fn new(
         request: CreateRequest,
         mode: Result<CreateMode, InvalidMode>,

@@ -46,6 +46,14 @@ impl ChangeStep {
         })
     }
 
+    /// The node whose children it numbers, if it does.
+    pub(super) fn counter(&self) -> Option<String> {
+        match self {
+            Self::Create(node) => node.counter(),
+            Self::Delete(_) | Self::SetData(_) | Self::Check(_) => None,
+        }
+    }
+
     pub(super) fn cause(&self) -> Cause {
         match self {
             Self::Create(_) => Cause::Create,

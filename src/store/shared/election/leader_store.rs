@@ -148,6 +148,10 @@ impl Store for LeaderStore {
         Box::pin(self.commit_once(proposal))
     }
 
+    fn derives_directories(&self) -> bool {
+        true
+    }
+
     /// What a shared store keeps of the past is not for one gateway to decide.
     fn trim(&self, _floors: RetentionFloors) {}
 

@@ -1,0 +1,196 @@
+//! Changes made together: on a store where each commit is a request, those that would wait for each other go in one.
+//!
+//! Requests of one session take effect in order, and children that are numbered under one parent must become visible in the
+//! order of their numbers: on a store that does not accept in order each would wait for the one before it. So they are
+//! decided in their order on one draft, as far as they go together (see [`Draft::end_part`]), and answered by one commit.
+
+use std::collections::VecDeque;
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use super::decision::ChangeAnswer;
+use super::draft::Draft;
+use super::keyspace::{ChangeError, Committed, Keyspace};
+use super::waiting_parts::{MOST, Part, PartOutcome, WaitingPart};
+use crate::model::Caller;
+use crate::store::CommitError;
+
+/// A decision that may be made beside others.
+pub type Decision<R, E> = Box<dyn Fn(&mut Draft<'_>) -> Result<R, E> + Send + Sync>;
+
+struct ChangePart<R, E> {
+    decision: Decision<R, E>,
+    decided: Mutex<Option<Result<R, E>>>,
+    answer: oneshot::Sender<ChangeAnswer<R, E>>,
+}
+
+impl<R: Send, E: Send> Part for ChangePart<R, E> {
+    fn decide(&self, draft: &mut Draft<'_>) -> bool {
+        let decided = (self.decision)(draft);
+        let is_accepted = decided.is_ok();
+        *self.decided.lock() = Some(decided);
+        is_accepted
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.answer.is_closed()
+    }
+
+    fn answer(self: Box<Self>, outcome: &PartOutcome) {
+        let answer = match (outcome, self.decided.into_inner()) {
+            (PartOutcome::Made(revision, commit), Some(Ok(reply))) => Ok(Committed {
+                reply,
+                revision: *revision,
+                commit: commit.clone(),
+            }),
+            (PartOutcome::Made(revision, _), Some(Err(error))) => Err(ChangeError::Refused {
+                error,
+                revision: *revision,
+            }),
+            (PartOutcome::Denied(denied), _) => Err(ChangeError::Denied(denied.clone())),
+            (PartOutcome::Failed(error), _) => Err(ChangeError::Failed(error.clone())),
+            (PartOutcome::Made(..), None) => Err(ChangeError::Failed(ended())),
+        };
+        // Whoever gave up needs no answer.
+        let _gone = self.answer.send(answer);
+    }
+}
+
+impl Keyspace {
+    /// Whether changes may be decided on those before them that are not durable yet; see [`Keyspace::propose`]. Where not,
+    /// several that come at once are better made together.
+    pub fn accepts_in_order(&self) -> bool {
+        self.inner.order.is_some()
+    }
+
+    /// Makes changes in this order, each decided on those before it, in as few commits as is possible. All are answered, in
+    /// their order. Where this is dropped, those that are not on their way by then are not made.
+    ///
+    /// Those that name the same counter, whoever asks for them, are made in the order in which they are asked for.
+    pub async fn commit_together<R, E>(
+        &self,
+        caller: &Caller,
+        counter: Option<String>,
+        decisions: Vec<Decision<R, E>>,
+    ) -> Vec<Result<Committed<R>, ChangeError<E>>>
+    where
+        R: Send + 'static,
+        E: Send + 'static,
+    {
+        let (mut parts, mut answers) = (VecDeque::new(), Vec::new());
+        for decision in decisions {
+            let (answer, answered) = oneshot::channel();
+            let decided = Mutex::new(None);
+            let part: Box<dyn Part> = Box::new(ChangePart {
+                decision,
+                decided,
+                answer,
+            });
+            parts.push_back(part);
+            answers.push(answered);
+        }
+        match counter {
+            None => self.make_all(caller, parts).await,
+            Some(counter) => self.wait_together(caller, counter, parts),
+        }
+        let mut all = Vec::with_capacity(answers.len());
+        for answered in answers {
+            let answer = answered.await;
+            all.push(answer.unwrap_or_else(|_| Err(ChangeError::Failed(ended()))));
+        }
+        all
+    }
+
+    fn wait_together(&self, caller: &Caller, counter: String, parts: VecDeque<Box<dyn Part>>) {
+        let waiting = parts.into_iter().map(|part| WaitingPart {
+            caller: caller.clone(),
+            part,
+        });
+        let mut queues = self.inner.together.0.lock();
+        if let Some(queue) = queues.get_mut(&counter) {
+            queue.extend(waiting);
+            return;
+        }
+        queues.insert(counter.clone(), waiting.collect());
+        drop(queues);
+        let space = self.clone();
+        // A client that hangs up must not keep the others from being answered.
+        tokio::spawn(async move {
+            while let Some((caller, parts)) = space.inner.together.take(&counter) {
+                space.make_all(&caller, parts).await;
+            }
+        });
+    }
+
+    /// Makes changes that are in the order in which they came.
+    async fn make_all(&self, caller: &Caller, mut parts: VecDeque<Box<dyn Part>>) {
+        loop {
+            parts.retain(|part| !part.is_given_up());
+            if parts.is_empty() {
+                return;
+            }
+            let mut most = parts.len().min(MOST);
+            let outcome = loop {
+                match self.make(caller, &parts, most).await {
+                    Ok(outcome) => break outcome,
+                    Err(less) => most = less,
+                }
+            };
+            for part in parts.drain(..most) {
+                part.answer(&outcome);
+            }
+        }
+    }
+
+    /// Makes so many changes by one commit; or says how many can be tried. One alone always can be.
+    async fn make(
+        &self,
+        caller: &Caller,
+        parts: &VecDeque<Box<dyn Part>>,
+        most: usize,
+    ) -> Result<PartOutcome, usize> {
+        let decide = |draft: &mut Draft<'_>| decide_parts(draft, parts.iter().take(most));
+        let error = match self.commit(caller, decide).await {
+            Ok(done) => return Ok(PartOutcome::Made(done.revision, done.commit)),
+            Err(error) => error,
+        };
+        match error {
+            ChangeError::Refused {
+                error: Stop(at), ..
+            } if most > 1 => Err(at.max(1)),
+            ChangeError::Refused { revision, .. } => Ok(PartOutcome::Made(revision, None)),
+            // Perhaps one of them alone is refused, or they are too much together.
+            ChangeError::Denied(_)
+            | ChangeError::Failed(CommitError::TooLarge(_) | CommitError::Full(_))
+                if most > 1 =>
+            {
+                Err(most / 2)
+            }
+            ChangeError::Denied(denied) => Ok(PartOutcome::Denied(denied)),
+            ChangeError::Failed(error) => Ok(PartOutcome::Failed(error)),
+        }
+    }
+}
+
+/// A part, by its place, cannot go with those before it.
+#[derive(Debug)]
+struct Stop(usize);
+
+fn decide_parts<'a>(
+    draft: &mut Draft<'_>,
+    parts: impl Iterator<Item = &'a Box<dyn Part>>,
+) -> Result<(), Stop> {
+    for (at, part) in parts.enumerate() {
+        draft.begin_part();
+        let is_accepted = part.decide(draft);
+        if !draft.end_part(is_accepted) {
+            return Err(Stop(at));
+        }
+    }
+    Ok(())
+}
+
+fn ended() -> CommitError {
+    CommitError::Unknown("the changes made together ended".to_owned())
+}
