@@ -163,8 +163,8 @@ impl ServedConnection {
         let number = zxid(self.revision);
         let status = match reply {
             Ok(mut reply) => {
-                if let Some(path) = ticket.docker.take() {
-                    self.docker.answer(&path, &mut reply);
+                if let Some(list) = ticket.docker.take() {
+                    list.change(&mut reply, number);
                 }
                 self.append(&ticket, number, &reply)?;
                 0
