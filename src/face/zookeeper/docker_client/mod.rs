@@ -27,6 +27,9 @@ const NEVER: i32 = -2;
 /// The session timeout that dockerd asks for, in milliseconds.
 const TIMEOUT_MS: i32 = 10_000;
 
+/// The longest frame that dockerd's client library reads, in bytes with its length: it ends dockerd where one is longer.
+const LONGEST_FRAME: usize = 4 + 1_572_848;
+
 /// Which connections get dockerd's answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DockerAnswers {
@@ -98,6 +101,14 @@ impl DockerClient {
             DockerAnswers::Recognized if session.is_dockerd => Self::Yes,
             DockerAnswers::Recognized if may_be => Self::Maybe(Signs::default()),
             DockerAnswers::Recognized | DockerAnswers::Never => Self::No,
+        }
+    }
+
+    /// Whether the client can read a frame of so many bytes.
+    pub(super) fn reads_frame(&self, bytes: usize) -> bool {
+        match self {
+            Self::No | Self::Maybe(_) => true,
+            Self::Yes => bytes <= LONGEST_FRAME,
         }
     }
 
