@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use kubekv::model::Caller;
+use kubekv::model::{Caller, Key, Record};
+use kubekv::space::Draft;
 use kubekv::wire::zookeeper::{ChildrenReply, ConnectRequest, ConnectResponse, ErrorCode, OpCode};
 
 use crate::client::{Client, again, new_session, watchable};
@@ -287,4 +288,38 @@ async fn a_long_path_is_not_searched_again_for_each_of_its_parts() {
     // Where the work grows with the square of the length, this takes more than a minute.
     let refused = dockerd.get(&"/a".repeat(200_000), false).await;
     assert_eq!(refused.err(), Some(ErrorCode::NoNode));
+}
+
+/// Writes a key as another face does.
+async fn write(face: &Face, key: &str, bytes: usize) {
+    let change = |draft: &mut Draft<'_>| {
+        let key = Key::user(key);
+        let record = Record {
+            value: vec![b'x'; bytes].into(),
+            ..draft.successor(&key)
+        };
+        draft.put(&key, record);
+        Ok::<_, ()>(())
+    };
+    face.space.commit(&Caller::System, change).await.unwrap();
+}
+
+#[tokio::test]
+async fn dockerd_gets_no_frame_that_would_end_it() {
+    let face = Face::in_memory().await;
+    let mut other = fleet(&face).await;
+    let mut dockerd = libkv(face.address).await;
+    find_networks(&mut dockerd).await;
+    // Its client library has a buffer of 1.5 MiB, less 16 bytes. A reply has a header of 16, the value's length and a Stat.
+    let longest = 1_572_848 - 16 - 4 - 68;
+    write(&face, "long", longest).await;
+    let read = dockerd.get("/long", false).await.unwrap();
+    assert_eq!(read.data.map(|data| data.len()), Some(longest));
+    write(&face, "long", longest + 1).await;
+    let refused = dockerd.get("/long", false).await;
+    assert_eq!(refused.err(), Some(ErrorCode::MarshallingError));
+    let read = other.get("/long", false).await.unwrap();
+    assert_eq!(read.data.map(|data| data.len()), Some(longest + 1));
+    // The connection goes on.
+    dockerd.stat("/long").await.unwrap();
 }
