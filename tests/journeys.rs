@@ -1,9 +1,9 @@
 //! Journeys of real Docker hosts on kubekv.
 //!
 //! Two hosts share an overlay network, over each protocol; then the same while the gateway is killed and started again
-//! between any two steps, and the daemons are restarted. Both journeys run on the embedded store and on custom resources of
-//! an API server; the second, which begins as the first, also on an etcd. And hosts that start on a real Consul or etcd move
-//! to kubekv.
+//! between any two steps, and the daemons are restarted. Every protocol has a journey on the embedded store, on custom
+//! resources of an API server and on an etcd; the second kind begins as the first. Over `zk://` the leader of two gateways is
+//! killed between any two steps. And hosts that start on a real Consul or etcd move to kubekv.
 
 #![cfg(test)]
 
@@ -27,26 +27,31 @@ struct Gateway {
 }
 
 impl Gateway {
+    /// One that serves all protocols, and answers.
     fn keep_running(directory: &Path, entries: Entries) -> Self {
+        let at = directory.to_owned();
+        let gateway = Self::keep(directory.join("pid"), move || start(&at, entries));
+        run(Command::new("bash").args(["-ec", &gateway.answers("0")]));
+        gateway
+    }
+
+    fn keep(pid: PathBuf, start: impl Fn() -> Child + Send + 'static) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let pid = directory.join("pid");
         let keeper = {
-            let (stop, pid, directory) = (Arc::clone(&stop), pid.clone(), directory.to_owned());
+            let (stop, pid) = (Arc::clone(&stop), pid.clone());
             std::thread::spawn(move || {
                 while !stop.load(Ordering::SeqCst) {
-                    let mut gateway = start(&directory, entries);
+                    let mut gateway = start();
                     std::fs::write(&pid, gateway.id().to_string()).unwrap();
                     gateway.wait().unwrap();
                 }
             })
         };
-        let gateway = Self {
+        Self {
             stop,
             pid,
             keeper: Some(keeper),
-        };
-        run(Command::new("bash").args(["-ec", &gateway.answers("0")]));
-        gateway
+        }
     }
 
     /// A command that kills the gateway and waits until the next one answers.
@@ -102,6 +107,7 @@ fn start(directory: &Path, entries: Entries) -> Child {
     docker()
         .args(["store", binary(), "serve", "--allow-plaintext"])
         .args(["--consul=10.99.0.254:8500", "--etcd=10.99.0.254:2379"])
+        .arg("--zookeeper=10.99.0.254:2181")
         // Each time it is killed, the next one waits for as long.
         .args(["--lead-duration=2", &format!("--store={store}")])
         .env("KUBECONFIG", cluster(directory).join("kubeconfig"))
@@ -206,6 +212,83 @@ fn no_address_is_lost_over_consul_on_etcd_3_6_when_gateway_and_daemons_are_resta
 #[ignore = "needs Docker, etcd and root: tests/run"]
 fn no_address_is_lost_over_etcd_on_etcd_3_4_when_gateway_and_daemons_are_restarted() {
     journey("etcd://10.99.0.254:2379", Entries::Etcd("etcd"), true);
+}
+
+const ZOOKEEPER: &str = "zk://10.99.0.254:2181";
+
+#[test]
+#[ignore = "needs Docker and root: tests/run"]
+fn no_address_is_lost_over_zookeeper_when_gateway_and_daemons_are_restarted() {
+    journey(ZOOKEEPER, Entries::Embedded, true);
+}
+
+#[test]
+#[ignore = "needs Docker, Kubernetes and root: tests/run"]
+fn two_hosts_share_a_network_over_zookeeper_on_kubernetes() {
+    journey(ZOOKEEPER, Entries::Kubernetes, false);
+}
+
+/// Two gateways on an etcd, whose clients know both.
+struct Pair(#[expect(dead_code, reason = "they run until it is dropped")] [Gateway; 2]);
+
+impl Pair {
+    fn start(directory: &Path) -> Self {
+        let member = |number: u16| {
+            let pid = directory.join(format!("pid-{number}"));
+            let member = Gateway::keep(pid, move || start_member(number));
+            again_until(&Self::is_ready(number, "ok\\|relaying"));
+            member
+        };
+        Self([member(1), member(2)])
+    }
+
+    /// A command that succeeds where a gateway says that it is ready in this way.
+    fn is_ready(number: u16, how: &str) -> String {
+        format!(
+            "nsenter --net=/run/netns/kubekv-store bash -c 'exec 3<>/dev/tcp/{STORE}/910{number}; \
+             printf \"GET /readyz HTTP/1.0\\r\\n\\r\\n\" >&3; grep -qx \"{how}\" <&3' 2>/dev/null"
+        )
+    }
+
+    /// A command that kills the leader, and waits until the other gateway leads and the killed one relays again.
+    fn kill_leader(directory: &Path) -> String {
+        let [first, second] = [1, 2].map(|number| Self::is_ready(number, "ok"));
+        let [first_relays, second_relays] = [1, 2].map(|number| Self::is_ready(number, "relaying"));
+        let pid = directory.join("pid-");
+        let pid = pid.display();
+        format!(
+            "if {first}; then kill -9 $(cat {pid}1); over() {{ {second} && {first_relays}; }}; \
+             elif {second}; then kill -9 $(cat {pid}2); over() {{ {first} && {second_relays}; }}; \
+             else echo 'no gateway leads' >&2; exit 1; fi; \
+             for try in $(seq 600); do over && exit 0; sleep 0.05; done; \
+             echo 'no gateway has taken over' >&2; exit 1"
+        )
+    }
+}
+
+fn start_member(number: u16) -> Child {
+    docker()
+        .args(["store", binary(), "serve", "--allow-plaintext"])
+        .args(["--consul=off", "--etcd=off", "--lead-duration=2"])
+        .arg(format!("--zookeeper={STORE}:218{number}"))
+        .arg(format!("--admin={STORE}:910{number}"))
+        .arg(format!("--node-name=gateway-{number}"))
+        .arg("--store=etcd://10.99.0.254:2390/docker")
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+#[ignore = "needs Docker, etcd and root: tests/run"]
+fn hosts_stay_over_zookeeper_on_etcd_3_4_when_leaders_of_two_gateways_are_killed() {
+    let directory = tempfile::tempdir().unwrap();
+    let _lab = DockerLab::take();
+    let _server = start_etcd("etcd", directory.path(), "2390");
+    let _pair = Pair::start(directory.path());
+    run(docker().args(["up", "zk://10.99.0.254:2181,10.99.0.254:2182"]));
+    let kill = Pair::kill_leader(directory.path());
+    run(docker().args(["journey", "--between", &kill]));
 }
 
 /// Starts an etcd in the lab whose clients come to this port.

@@ -151,7 +151,7 @@ fn announce(stage: Stage) {
     }
 }
 
-/// Prints one line for each port. The line of Consul's and etcd's face has the option for dockerd.
+/// Prints one line for each port. The line of each face has the option for dockerd.
 fn print_ports(ports: &Ports) -> io::Result<()> {
     let Ports {
         consul,
@@ -161,7 +161,11 @@ fn print_ports(ports: &Ports) -> io::Result<()> {
         relay: _for_gateways_only,
     } = *ports;
     let mut out = io::stdout().lock();
-    for (name, scheme, address) in [("consul", "consul", consul), ("etcd", "etcd", etcd)] {
+    for (name, scheme, address) in [
+        ("consul", "consul", consul),
+        ("etcd", "etcd", etcd),
+        ("zookeeper", "zk", zookeeper),
+    ] {
         if let Some(address) = address {
             let address = reachable(address);
             writeln!(
@@ -169,9 +173,6 @@ fn print_ports(ports: &Ports) -> io::Result<()> {
                 "{name:<7} dockerd --cluster-store={scheme}://{address}"
             )?;
         }
-    }
-    if let Some(address) = zookeeper {
-        writeln!(out, "zookeeper zk://{}", reachable(address))?;
     }
     if let Some(address) = admin {
         writeln!(out, "admin   http://{}", reachable(address))?;

@@ -35,25 +35,29 @@ fn serve_prints_the_options_for_dockerd() {
 
 #[test]
 fn serve_listens_on_enabled_faces_only() {
-    let mut command = kubekv();
-    command.args([
-        "serve", "--store", "memory:", "--consul", "off", "--etcd", "off",
-    ]);
-    command.args(["--zookeeper", "off", "--admin", "127.0.0.1:0"]);
-    let mut child = command
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = [0; 6];
-    child
-        .stdout
-        .as_mut()
-        .unwrap()
-        .read_exact(&mut line)
-        .unwrap();
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert_eq!(&line, b"admin ");
+    for (zookeeper, first) in [
+        ("off", "admin   http://127.0.0.1:"),
+        (
+            "127.0.0.1:0",
+            "zookeeper dockerd --cluster-store=zk://127.0.0.1:",
+        ),
+    ] {
+        let mut command = kubekv();
+        command.args([
+            "serve", "--store", "memory:", "--consul", "off", "--etcd", "off",
+        ]);
+        command.args(["--zookeeper", zookeeper, "--admin", "127.0.0.1:0"]);
+        let mut child = command
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = vec![0; first.len()];
+        let out = child.stdout.as_mut().unwrap();
+        out.read_exact(&mut line).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(String::from_utf8_lossy(&line), first);
+    }
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn selectors_and_port_names_match_the_pods() {
             count += 1;
         }
     }
-    assert_eq!(count, 3, "consul, etcd and admin");
+    assert_eq!(count, 4, "consul, etcd, zookeeper and admin");
     let policy = only(&objects, "NetworkPolicy");
     assert_eq!(policy["spec"]["podSelector"]["matchLabels"], *labels);
     for rule in policy["spec"]["ingress"].as_array().unwrap() {
@@ -185,7 +185,7 @@ fn ports_and_probes(manifest: &str, kind: &str) -> String {
 
 /// The result for a gateway that has not read its entries: alive, and not ready.
 const PORTS_AND_PROBES: &str =
-    "open 8500\nopen 2379\nopen 9280\nopen 9281\n/livez 200\n/livez 200\n/readyz 503";
+    "open 8500\nopen 2379\nopen 2181\nopen 9280\nopen 9281\n/livez 200\n/livez 200\n/readyz 503";
 
 #[test]
 #[ignore = "needs kubectl: tests/components get kubernetes"]
@@ -248,7 +248,12 @@ fn etcd_overlay_needs_no_cluster_rights() {
     command.envs(environment.iter().cloned());
     let gateway = Running::start_by(
         command,
-        &["--store", &etcd.store(prefix), "--relay=127.0.0.1:0"],
+        &[
+            "--store",
+            &etcd.store(prefix),
+            "--relay=127.0.0.1:0",
+            "--zookeeper=off",
+        ],
     );
     until_ready(&gateway);
     put(&gateway, "k", "v");

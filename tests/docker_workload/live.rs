@@ -1,4 +1,4 @@
-//! Recordings of real hosts over real stores, compared with the stored ones.
+//! Recordings of real hosts over real stores, and over kubekv, compared with the stored ones.
 //!
 //! `TESTS_RECORD=1` stores them instead, of hosts with the heartbeats that they have by default: then it takes five minutes.
 
@@ -82,7 +82,12 @@ fn compare_or_store(store: Store) {
         save(&stored(store), &records.collect::<Vec<_>>());
         return;
     }
-    let expected = Profile::of(&load(&stored(store)));
+    compare(store, store);
+}
+
+/// Compares live recordings over one store with the stored one over another.
+fn compare(store: Store, with: Store) {
+    let expected = Profile::of(&load(&stored(with)));
     let found = lasting(RECORDINGS, || {
         differences(&expected, &Profile::of(&record(store, &SHORT)))
     });
@@ -137,4 +142,10 @@ fn recorded_live_profile_equals_the_stored_one_over_consul() {
 #[ignore = "needs Docker, ZooKeeper and root: tests/run"]
 fn recorded_live_profile_equals_the_stored_one_over_zookeeper() {
     compare_or_store(Store::ZooKeeper);
+}
+
+#[test]
+#[ignore = "needs Docker and root: tests/run"]
+fn recorded_live_profile_over_kubekv_equals_the_stored_one_over_zookeeper() {
+    compare(Store::KubekvZooKeeper, Store::ZooKeeper);
 }

@@ -1,17 +1,20 @@
-//! Real cluster stores in the lab, each behind a recorder where the hosts expect the store.
+//! Cluster stores in the lab, each behind a recorder where the hosts expect the store: real ones, and kubekv.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
+use support::command::binary;
 use support::docker_lab::{LabServer, STORE, STORE_NAMESPACE, shown};
 use support::recorder::{Protocol, Recorder, Setup};
 
-/// A real store.
+/// A store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Store {
     Consul,
     Etcd,
     ZooKeeper,
+    /// kubekv, over ZooKeeper's protocol.
+    KubekvZooKeeper,
 }
 
 impl Store {
@@ -21,6 +24,7 @@ impl Store {
             Self::Consul => "consul",
             Self::Etcd => "etcd",
             Self::ZooKeeper => "zookeeper",
+            Self::KubekvZooKeeper => "kubekv-zookeeper",
         }
     }
 
@@ -29,7 +33,7 @@ impl Store {
         match self {
             Self::Consul => 8500,
             Self::Etcd => 2379,
-            Self::ZooKeeper => 2181,
+            Self::ZooKeeper | Self::KubekvZooKeeper => 2181,
         }
     }
 
@@ -38,7 +42,7 @@ impl Store {
         let scheme = match self {
             Self::Consul => "consul",
             Self::Etcd => "etcd",
-            Self::ZooKeeper => "zk",
+            Self::ZooKeeper | Self::KubekvZooKeeper => "zk",
         };
         format!("{scheme}://{STORE}:{}", self.port())
     }
@@ -49,6 +53,7 @@ impl Store {
             Self::Consul => consul(directory),
             Self::Etcd => etcd(directory),
             Self::ZooKeeper => zookeeper(directory),
+            Self::KubekvZooKeeper => kubekv(directory),
         }
     }
 
@@ -63,6 +68,7 @@ impl Store {
             protocol: match self {
                 Self::Consul | Self::Etcd => Protocol::Http,
                 Self::ZooKeeper => Protocol::ZooKeeper { shim: true },
+                Self::KubekvZooKeeper => Protocol::ZooKeeper { shim: false },
             },
             server: address("127.0.0.1", self.port()),
             listen: vec![(address(STORE, self.port()), None)],
@@ -117,4 +123,15 @@ fn zookeeper(directory: &Path) -> LabServer {
     let words = words(&["zookeeper", main, &shown(&file)]);
     let mode = "exec 3<>/dev/tcp/127.0.0.1/2181; printf srvr >&3; grep -q Mode <&3";
     LabServer::start("zookeeper", &words, mode)
+}
+
+fn kubekv(directory: &Path) -> LabServer {
+    let store = format!("--store=embedded:{}", shown(directory));
+    let ports = ["--consul=off", "--etcd=off", "--zookeeper=127.0.0.1:2181"];
+    let words = words(&[&["serve", &store], &ports[..]].concat());
+    LabServer::start_program(
+        Path::new(binary()),
+        &words,
+        "exec 3<>/dev/tcp/127.0.0.1/2181; printf srvr >&3; grep -q Mode <&3",
+    )
 }

@@ -71,6 +71,11 @@ impl LabServer {
     pub fn start(component_name: &str, words: &[String], ready: &str) -> Self {
         let (program, arguments) = words.split_first().unwrap();
         let program = component(component_name).join(program);
+        Self::start_program(&program, arguments, ready)
+    }
+
+    /// The same for any program.
+    pub fn start_program(program: &Path, arguments: &[String], ready: &str) -> Self {
         let child = docker()
             .arg("store")
             .arg(program)

@@ -173,11 +173,10 @@ impl ServedConnection {
         let number = zxid(self.revision);
         let status = match reply {
             Ok(mut reply) => {
-                if let Some(path) = ticket.docker.take() {
-                    self.docker.answer(&path, &mut reply);
+                if let Some(list) = ticket.docker.take() {
+                    list.change(&mut reply, number);
                 }
-                self.append(&ticket, number, &reply)?;
-                0
+                self.append_for_client(&ticket, number, &reply)?
             }
             Err(error) => {
                 append_error(self.output.frames(), ticket.xid, number, error);
@@ -188,6 +187,25 @@ impl ServedConnection {
         self.counters
             .answer((ticket.op, ticket.xid), number, ticket.came.elapsed());
         Ok(())
+    }
+
+    /// Encodes a reply, or the error in its place where it is longer than the client can read. Returns the error's number.
+    fn append_for_client(
+        &mut self,
+        ticket: &RequestTicket,
+        zxid: i64,
+        reply: &Reply,
+    ) -> Result<i32, Ended> {
+        let before = self.output.frames().len();
+        self.append(ticket, zxid, reply)?;
+        let frames = self.output.frames();
+        if self.docker.reads_frame(frames.len().saturating_sub(before)) {
+            return Ok(0);
+        }
+        let error = ErrorCode::MarshallingError;
+        frames.truncate(before);
+        append_error(frames, ticket.xid, zxid, error);
+        Ok(error.number())
     }
 
     /// Encodes a reply; the memory of a long one is counted until it is sent.

@@ -12,6 +12,7 @@ use std::task::{Context, Poll, ready};
 use tokio::time::Instant;
 
 use crate::face::server::RequestInFlight;
+use crate::face::zookeeper::docker_client::DockerList;
 use crate::face::zookeeper::operations::{ChangeRefusal, ChangeRequest, ReadOutcome, Reply};
 use crate::fairness::{Reservation, Seat};
 use crate::space::{AcceptedChange, ChangeError, Committed, LanePlace, Proposed};
@@ -33,8 +34,8 @@ pub(super) struct RequestTicket {
     pub(super) xid: i32,
     /// The operation, as the client numbers it.
     pub(super) op: i32,
-    /// The path whose answer is dockerd's.
-    pub(super) docker: Option<String>,
+    /// Its answer is a list of dockerd's.
+    pub(super) docker: Option<DockerList>,
     /// When it came.
     pub(super) came: Instant,
     /// Counts it.

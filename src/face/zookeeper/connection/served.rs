@@ -113,7 +113,7 @@ impl ServedConnection {
             peer,
             principal: Principal::Anonymous,
         };
-        let docker = DockerClient::new(face.docker, request);
+        let docker = DockerClient::new(face.docker, request, &session);
         let mut output = FrameOutput::default();
         output.frames().extend(frame(response)?);
         let counters = Arc::new(ConnectionCounters::new(peer, &session));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::lane::{Beginning, Begun, Flying, RequestTicket, Waiting};
 use super::served::{ConnectionPhase, Ended, ServedConnection};
+use crate::face::zookeeper::docker_client::{DockerList, DockerRequest};
 use crate::face::zookeeper::operations::{
     ChangeRefusal, ChangeRequest, ChangeStep, Changer, NewNode, ReadOutcome, ReadRequest, Reading,
     Reply, get_all_children_number, get_ephemerals,
@@ -50,7 +51,7 @@ impl ServedConnection {
             self.lane.fly(Flying::Known(ticket, error));
             return Ok(());
         };
-        ticket.docker = self.docker.take(&mut request);
+        ticket.docker = self.take_for_docker(&mut request);
         let create = |op, node, ttl_ms| {
             ChangeRequest::Step(ChangeStep::Create(NewNode::of_request(op, node, ttl_ms)))
         };
@@ -95,6 +96,21 @@ impl ServedConnection {
         };
         self.propose(ticket, Arc::new(change));
         Ok(())
+    }
+
+    /// Reads a request as dockerd means it, if the connection is dockerd's.
+    fn take_for_docker(&mut self, request: &mut ClientRequest) -> Option<DockerList> {
+        let view = || self.face.space.read(&self.caller);
+        let DockerRequest {
+            list,
+            is_recognized,
+        } = self.docker.take(request, view);
+        if is_recognized {
+            // The answer does not wait: until this is kept, what dockerd is told now makes it known again.
+            let (space, session) = (self.face.space.clone(), Arc::clone(&self.session));
+            tokio::spawn(async move { session.keep_as_dockerd(&space).await });
+        }
+        list
     }
 
     /// Of a request for which nothing is in flight.

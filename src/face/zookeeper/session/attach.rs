@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ring::rand::{SecureRandom, SystemRandom};
 
+use super::dockerd::is_dockerd;
 use super::{ClientSession, ClientSessionId, SessionPassword, SessionTimeout};
 use crate::model::{Caller, Lease, LeaseEnd, LeaseProtocol, Principal};
 use crate::space::{ChangeError, Draft, Keyspace};
@@ -43,7 +44,7 @@ pub(in crate::face::zookeeper) async fn attach(
     let Some(id) = ClientSessionId::of_client(request.session) else {
         return Attached::Refused;
     };
-    let session = ClientSession::new(id, timeout);
+    let mut session = ClientSession::new(id, timeout);
     let password = SessionPassword::of_client(&request.password);
     // Before anything else: a wrong password must not disturb the owner's connection.
     let Some((lease, _)) = view.lease(session.lease) else {
@@ -52,6 +53,7 @@ pub(in crate::face::zookeeper) async fn attach(
     if !is_session_of(&lease, &password) {
         return Attached::Refused;
     }
+    session.is_dockerd = is_dockerd(&lease);
     if lease.term_ms != Some(timeout.term_ms()) {
         return change_term(space, session, password).await;
     }

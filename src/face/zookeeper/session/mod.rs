@@ -1,6 +1,7 @@
 //! Sessions: leases of ZooKeeper's kind, which a connection makes, takes up again and renews.
 
 mod attach;
+mod dockerd;
 mod id;
 mod password;
 mod timeout;
@@ -23,6 +24,8 @@ pub(super) struct ClientSession {
     pub(super) record: Key,
     /// How long it lives without a request.
     pub(super) timeout: SessionTimeout,
+    /// An earlier connection that had it was recognized as dockerd's.
+    pub(super) is_dockerd: bool,
 }
 
 impl ClientSession {
@@ -33,6 +36,7 @@ impl ClientSession {
             lease,
             record: lease.record_key(),
             timeout,
+            is_dockerd: false,
         }
     }
 }
