@@ -1,0 +1,122 @@
+//! Clients of ZooKeeper: their own tests, unchanged, and Curator's recipes.
+//!
+//! What fails on kubekv is run on a real ZooKeeper as well, so that a failure tells whose it is.
+
+use std::process::{Command, Output};
+use std::time::Instant;
+
+use crate::zookeeper_server::ServerProgram;
+
+/// A client, and the real ZooKeeper on which its tests pass.
+struct ZooKeeperClient {
+    name: &'static str,
+    real: &'static str,
+}
+
+impl ZooKeeperClient {
+    const fn new(name: &'static str) -> Self {
+        Self { name, real: "3.9" }
+    }
+
+    fn run(&self, program: ServerProgram) -> Output {
+        let mut command = Command::new("tests/clients/zookeeper");
+        command.args([self.name, program.argument()]);
+        command.output().unwrap()
+    }
+
+    /// Fails if its tests fail on kubekv.
+    fn works(&self) {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a process has no clock that could be paused"
+        )]
+        let began = Instant::now();
+        let output = self.run(ServerProgram::Kubekv);
+        println!("{}: {:.1?}", self.name, began.elapsed());
+        if output.status.success() {
+            return;
+        }
+        let on_real = self.run(ServerProgram::ZooKeeper(self.real));
+        let verdict = if on_real.status.success() {
+            "the same tests pass on it"
+        } else {
+            "the same tests fail on it"
+        };
+        panic!(
+            "{} fails on kubekv; ZooKeeper {}: {verdict}\n{}\n--- ZooKeeper\n{}",
+            self.name,
+            self.real,
+            text(&output),
+            text(&on_real)
+        );
+    }
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&[&*output.stdout, &*output.stderr].concat()).into_owned()
+}
+
+const LIBKV: ZooKeeperClient = ZooKeeperClient::new("libkv");
+const VALKEYRIE: ZooKeeperClient = ZooKeeperClient::new("valkeyrie");
+const KAZOO: ZooKeeperClient = ZooKeeperClient::new("kazoo");
+const CURATOR: ZooKeeperClient = ZooKeeperClient::new("curator");
+const RUST: ZooKeeperClient = ZooKeeperClient::new("zookeeper-client");
+/// It reads the version's date only in the form of ZooKeeper before 3.7, so that its tests do not start on later ones.
+const GO: ZooKeeperClient = ZooKeeperClient {
+    name: "go-zookeeper",
+    real: "3.6",
+};
+
+#[test]
+#[ignore = "needs Go: tests/run"]
+fn libkvs_own_tests_pass_over_zookeeper() {
+    LIBKV.works();
+}
+
+#[test]
+#[ignore = "needs Go: tests/run"]
+fn valkeyries_own_tests_pass_over_zookeeper() {
+    VALKEYRIE.works();
+}
+
+#[test]
+#[ignore = "needs kazoo: tests/run"]
+fn kazoos_own_tests_pass() {
+    KAZOO.works();
+}
+
+#[test]
+#[ignore = "needs Go: tests/run"]
+fn go_zookeepers_own_tests_pass() {
+    GO.works();
+}
+
+#[test]
+#[ignore = "needs zookeeper-client: tests/run"]
+fn the_rust_clients_own_tests_pass() {
+    RUST.works();
+}
+
+#[test]
+#[ignore = "needs Curator: tests/run"]
+fn curators_recipes_work() {
+    CURATOR.works();
+}
+
+/// The tests themselves: what they want, ZooKeeper does. About 10 minutes.
+#[test]
+#[ignore = "by hand: cargo test --test real_clients -- --ignored --nocapture by_hand"]
+fn zookeepers_pass_the_tests_of_their_clients_by_hand() {
+    for client in [LIBKV, VALKEYRIE, KAZOO, CURATOR, RUST, GO] {
+        for version in ["3.9", "3.8"] {
+            let version = if client.real == "3.9" {
+                version
+            } else {
+                client.real
+            };
+            let output = client.run(ServerProgram::ZooKeeper(version));
+            println!("{} on ZooKeeper {version}: {}", client.name, output.status);
+            assert!(output.status.success(), "{}", text(&output));
+        }
+    }
+}
