@@ -59,19 +59,20 @@ impl Running {
         });
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut printed = String::new();
-        for _ in 0..3 {
-            out.read_line(&mut printed).unwrap();
+        // The last line: there may be one of another face before it.
+        while !printed.lines().any(|line| line.starts_with("admin ")) {
+            if out.read_line(&mut printed).unwrap() == 0 {
+                let status = child.wait().unwrap();
+                let err = err.map(|err| err.join().unwrap());
+                panic!("it did not start: {status}, {printed:?}, {err:?}");
+            }
         }
-        if printed.lines().count() < 3 {
-            let status = child.wait().unwrap();
-            let err = err.map(|err| err.join().unwrap());
-            panic!("it did not start: {status}, {printed:?}, {err:?}");
-        }
-        let port = |line: usize| {
-            let line = printed.lines().nth(line).unwrap();
-            line.rsplit('/').next().unwrap().parse().unwrap()
+        let port = |face: &str| {
+            let line = printed.lines().find(|line| line.starts_with(face));
+            let address = line.and_then(|line| line.rsplit('/').next());
+            address.unwrap().parse().unwrap()
         };
-        let (consul, etcd, admin) = (port(0), port(1), port(2));
+        let (consul, etcd, admin) = (port("consul "), port("etcd "), port("admin "));
         Self {
             child,
             out,
