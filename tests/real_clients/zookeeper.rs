@@ -67,6 +67,12 @@ const GO: ZooKeeperClient = ZooKeeperClient {
     real: "3.6",
 };
 
+/// Those of its tests that want three servers.
+const GO_WITH_THREE: ZooKeeperClient = ZooKeeperClient {
+    name: "go-zookeeper-three",
+    real: "3.6",
+};
+
 #[test]
 #[ignore = "needs Go: tests/run"]
 fn libkvs_own_tests_pass_over_zookeeper() {
@@ -92,6 +98,12 @@ fn go_zookeepers_own_tests_pass() {
 }
 
 #[test]
+#[ignore = "needs Go and etcd: tests/run"]
+fn go_zookeepers_own_tests_pass_on_three_gateways() {
+    GO_WITH_THREE.works();
+}
+
+#[test]
 #[ignore = "needs zookeeper-client: tests/run"]
 fn the_rust_clients_own_tests_pass() {
     RUST.works();
@@ -107,7 +119,7 @@ fn curators_recipes_work() {
 #[test]
 #[ignore = "by hand: cargo test --test real_clients -- --ignored --nocapture by_hand"]
 fn zookeepers_pass_the_tests_of_their_clients_by_hand() {
-    for client in [LIBKV, VALKEYRIE, KAZOO, CURATOR, RUST, GO] {
+    for client in [LIBKV, VALKEYRIE, KAZOO, CURATOR, RUST, GO, GO_WITH_THREE] {
         for version in ["3.9", "3.8"] {
             let version = if client.real == "3.9" {
                 version
