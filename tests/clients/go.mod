@@ -6,6 +6,7 @@ require github.com/hashicorp/consul/api v1.28.2
 
 require (
 	github.com/coreos/go-semver v0.3.0 // indirect
+	github.com/go-zookeeper/zk v1.0.4 // indirect
 	github.com/json-iterator/go v1.1.11 // indirect
 	github.com/modern-go/concurrent v0.0.0-20180306012644-bacd9c7ef1dd // indirect
 	github.com/modern-go/reflect2 v1.0.1 // indirect

@@ -14,14 +14,16 @@ use support::until::until;
 #[derive(Debug)]
 pub(crate) struct Fleet {
     store: String,
-    places: Vec<[SocketAddr; 3]>,
+    places: Vec<[SocketAddr; 4]>,
     gateways: Vec<Option<Running>>,
 }
 
 impl Fleet {
     /// Starts so many on a store, with the settings of a user who gives none.
     pub(crate) fn start(store: &str, size: usize) -> Self {
-        let places = (0..size).map(|_| [free(), free(), free()]).collect();
+        let places = (0..size)
+            .map(|_| [free(), free(), free(), free()])
+            .collect();
         let mut fleet = Self {
             store: store.to_owned(),
             places,
@@ -37,7 +39,14 @@ impl Fleet {
     }
 
     pub(crate) fn etcd(&self) -> Vec<SocketAddr> {
-        self.places.iter().map(|[_, etcd, _]| *etcd).collect()
+        self.places.iter().map(|[_, etcd, ..]| *etcd).collect()
+    }
+
+    pub(crate) fn zookeeper(&self) -> Vec<SocketAddr> {
+        self.places
+            .iter()
+            .map(|[_, _, zookeeper, _]| *zookeeper)
+            .collect()
     }
 
     /// Starts a killed gateway.
@@ -50,7 +59,7 @@ impl Fleet {
         command.args(["--node-name", &format!("gateway-{place}")]);
         // Loopback addresses of the tests' own, accepted by any version of kubekv with this option.
         command.arg("--allow-plaintext");
-        for (face, address) in ["--consul", "--etcd", "--admin"]
+        for (face, address) in ["--consul", "--etcd", "--zookeeper", "--admin"]
             .iter()
             .zip(self.places[place])
         {

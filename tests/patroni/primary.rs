@@ -21,6 +21,7 @@ const USER: u32 = 65_534;
 pub(crate) enum Dcs {
     Etcd(Vec<SocketAddr>),
     Consul(SocketAddr),
+    ZooKeeper(Vec<SocketAddr>),
 }
 
 impl Dcs {
@@ -28,16 +29,19 @@ impl Dcs {
         match self {
             Self::Etcd(_) => "etcd",
             Self::Consul(_) => "consul",
+            Self::ZooKeeper(_) => "zookeeper",
         }
     }
 
     fn settings(&self) -> String {
+        let list = |hosts: &[SocketAddr]| {
+            let hosts: Vec<_> = hosts.iter().map(|host| format!("'{host}'")).collect();
+            hosts.join(", ")
+        };
         match self {
-            Self::Etcd(hosts) => {
-                let hosts: Vec<_> = hosts.iter().map(|host| format!("'{host}'")).collect();
-                format!("etcd: {{hosts: [{}]}}", hosts.join(", "))
-            }
+            Self::Etcd(hosts) => format!("etcd: {{hosts: [{}]}}", list(hosts)),
             Self::Consul(host) => format!("consul: {{host: '{host}', register_service: false}}"),
+            Self::ZooKeeper(hosts) => format!("zookeeper: {{hosts: [{}]}}", list(hosts)),
         }
     }
 }

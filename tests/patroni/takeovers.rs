@@ -41,10 +41,14 @@ fn primaries_survive(what: &str, store: &str, gateways: usize, timing: Timing, k
     let mut fleet = Fleet::start(store, gateways);
     let consul = virtual_address::before(fleet.consul());
     let postgresql = PostgreSql::copy();
-    let primaries: Vec<_> = [Dcs::Etcd(fleet.etcd()), Dcs::Consul(consul)]
-        .iter()
-        .map(|dcs| Primary::start(dcs, &postgresql, timing))
-        .collect();
+    let primaries: Vec<_> = [
+        Dcs::Etcd(fleet.etcd()),
+        Dcs::Consul(consul),
+        Dcs::ZooKeeper(fleet.zookeeper()),
+    ]
+    .iter()
+    .map(|dcs| Primary::start(dcs, &postgresql, timing))
+    .collect();
     for primary in &primaries {
         primary.until_primary();
     }

@@ -1,7 +1,4 @@
-//! Real clients against the real binary: libkv's own tests, unchanged, tests that use the official Go clients, and the
-//! command lines.
-
-#![cfg(test)]
+//! Clients of Consul and etcd: libkv's own tests, unchanged, tests that use the official Go clients, and the command lines.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,0 +1,8 @@
+//! Real clients against the real binary.
+
+#![cfg(test)]
+
+mod consul_and_etcd;
+mod zk_cli;
+mod zookeeper;
+mod zookeeper_server;
