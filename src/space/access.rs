@@ -179,7 +179,10 @@ mod tests {
         Arc::new(Entry { record, modified })
     }
 
-    fn commit(changes: Vec<(&str, Option<Arc<Entry>>, Option<Arc<Entry>>)>) -> Arc<Commit> {
+    /// A key, and its entry before and after the change.
+    type Changed<'a> = (&'a str, Option<Arc<Entry>>, Option<Arc<Entry>>);
+
+    fn commit(changes: Vec<Changed<'_>>) -> Arc<Commit> {
         let change = |(key, before, now)| Change {
             key: Key::user(key),
             now,

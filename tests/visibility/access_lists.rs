@@ -50,6 +50,7 @@ const fn row(name: &'static str, request: Request, own: i32, above: i32) -> Row 
 
 const TXN: &str = "PUT txn";
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn rows() -> Vec<Row> {
     vec![
         row("Consul get", Consul("GET kv/top/node", ""), READ, 0),

@@ -1,6 +1,6 @@
 //! The ZooKeeper face, as seen by its clients.
 //!
-//! Each bug of an earlier server of this protocol has a test (CH: ClickHouse Keeper, ZK: ZooKeeper's JIRA). Those of the
+//! Each bug of an earlier server of this protocol has a test (CH: `ClickHouse` Keeper, ZK: ZooKeeper's JIRA). Those of the
 //! codec and of single parts are beside them in `src`.
 //!
 //! | bug | test |
