@@ -16,14 +16,21 @@ pub struct ZooKeeper {
 }
 
 impl ZooKeeper {
-    /// Starts one that is alone.
+    /// Starts one that is alone: 3.8.0.
     pub fn start() -> Self {
         Self::start_with("", "")
     }
 
+    /// The same: 3.9.4.
+    pub fn start_latest() -> Self {
+        let server = Self::spawn("zookeeper-3.9", "", "");
+        server.until_it_says("Zookeeper version");
+        server
+    }
+
     /// Starts one with more settings and options for Java, and waits until it serves.
     pub fn start_with(settings: &str, options: &str) -> Self {
-        let server = Self::spawn(settings, options);
+        let server = Self::spawn("zookeeper", settings, options);
         server.until_it_says("Zookeeper version");
         server
     }
@@ -34,12 +41,16 @@ impl ZooKeeper {
             .map(|number| format!("server.{number}={}:{}", free(), free().port()))
             .collect();
         let members = members.join("\n");
-        let server = Self::spawn(&format!("initLimit=10\nsyncLimit=5\n{members}\n"), "");
+        let server = Self::spawn(
+            "zookeeper",
+            &format!("initLimit=10\nsyncLimit=5\n{members}\n"),
+            "",
+        );
         server.until_it_says("not currently serving requests");
         server
     }
 
-    fn spawn(settings: &str, options: &str) -> Self {
+    fn spawn(program: &str, settings: &str, options: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let (address, at) = (free(), directory.path());
         std::fs::write(at.join("myid"), "1\n").unwrap();
@@ -51,7 +62,7 @@ impl ZooKeeper {
             address.port()
         );
         std::fs::write(&config, text).unwrap();
-        let process = Command::new(component("zookeeper").join("zookeeper"))
+        let process = Command::new(component(program).join("zookeeper"))
             .arg("org.apache.zookeeper.server.quorum.QuorumPeerMain")
             .arg(&config)
             .env(
