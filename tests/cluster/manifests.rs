@@ -209,7 +209,13 @@ fn daemonset_is_reachable_from_its_node_only() {
     let set = only(&objects, "DaemonSet");
     for (name, value) in environment(set) {
         assert_ne!(name, "KUBEKV_ALLOW_PLAINTEXT");
-        if ["KUBEKV_CONSUL", "KUBEKV_ETCD", "KUBEKV_ADMIN"].contains(&name.as_str()) {
+        let listens = [
+            "KUBEKV_CONSUL",
+            "KUBEKV_ETCD",
+            "KUBEKV_ZOOKEEPER",
+            "KUBEKV_ADMIN",
+        ];
+        if listens.contains(&name.as_str()) {
             assert!(value.starts_with("127.0.0.1:"), "{name}={value}");
         }
     }

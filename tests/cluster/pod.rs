@@ -60,6 +60,7 @@ pub(crate) fn with_free_ports(environment: &[(String, String)]) -> Vec<(String, 
     let listens = [
         "KUBEKV_CONSUL",
         "KUBEKV_ETCD",
+        "KUBEKV_ZOOKEEPER",
         "KUBEKV_ADMIN",
         "KUBEKV_RELAY",
     ];
