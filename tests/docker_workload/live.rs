@@ -145,7 +145,7 @@ fn recorded_live_profile_equals_the_stored_one_over_zookeeper() {
 }
 
 #[test]
-#[ignore = "needs Docker and root: tests/run"]
-fn recorded_live_profile_over_kubekv_equals_the_stored_one_over_zookeeper() {
+#[ignore = "by hand: cargo test --test docker_workload -- --ignored over_kubekv"]
+fn recorded_live_profile_over_kubekv_equals_the_stored_one_by_hand() {
     compare(Store::KubekvZooKeeper, Store::ZooKeeper);
 }
