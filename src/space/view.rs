@@ -128,7 +128,7 @@ impl View {
         self.snapshot
             .entries
             .range((Bound::Included(from.clone()), range.bounds().1))
-            .filter(|(key, entry)| self.visibility.sees(key) && self.may_read(entry))
+            .filter(|(key, entry)| self.shows(key, entry))
     }
 
     /// As [`View::entries_from`], without the entries that no tree can show: however many of them there are, they cost
@@ -141,7 +141,7 @@ impl View {
         self.snapshot
             .entries
             .shown_range((Bound::Included(from.clone()), range.bounds().1))
-            .filter(|(key, entry)| self.visibility.sees(key) && self.may_read(entry))
+            .filter(|(key, entry)| self.shows(key, entry))
     }
 
     /// The access lists of the entries in a range, by key.
@@ -175,6 +175,11 @@ impl View {
     pub fn reads_node(&self, path: &str) -> bool {
         let entry = || self.snapshot.node_entry(path.as_bytes());
         self.listing_address().is_none() || entry().is_none_or(|entry| self.may_read(entry))
+    }
+
+    /// Whether its caller sees the key, and may read the entry.
+    fn shows(&self, key: &Key, entry: &Entry) -> bool {
+        self.visibility.sees(key) && self.may_read(entry)
     }
 
     fn may_read(&self, entry: &Entry) -> bool {
@@ -276,7 +281,7 @@ impl Lookup for View {
         self.snapshot
             .entries
             .get(key)
-            .filter(|entry| self.visibility.sees(key) && self.may_read(entry))
+            .filter(|entry| self.shows(key, entry))
     }
 
     fn first_node(&self, prefix: &Key, from: &Key) -> Option<(&Key, &Arc<Entry>)> {
