@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::znode_attrs::ZnodeAttrs;
-use super::{LeaseId, Revision};
+use super::{LeaseId, Revision, is_default};
 
 /// A revision that a record remembers.
 ///
@@ -108,10 +108,6 @@ impl Attrs {
             });
         }
     }
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 /// An entry as it is handed to a store: all but the revision, which the store assigns.

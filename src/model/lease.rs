@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
-use super::{Key, Principal, Realm};
+use super::{Key, Principal, Realm, is_default};
 
 const RECORDS: &str = "lease/";
 
@@ -132,10 +132,6 @@ pub struct Lease {
     /// Whose it is. An older version takes any lease for a session without a node, which it does not show, but ends by name.
     #[serde(default, skip_serializing_if = "is_default")]
     pub protocol: LeaseProtocol,
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 impl Lease {

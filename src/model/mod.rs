@@ -33,3 +33,8 @@ pub use principal::Principal;
 pub use range::KeyRange;
 pub use revision::Revision;
 pub use znode_attrs::{DataMark, ZnodeAttrs};
+
+/// Whether a value is its type's default: what is stored as records leaves such fields out.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::AccessList;
+use super::{AccessList, is_default};
 
 /// What only ZooKeeper remembers of an entry. Each is left out where it is the default, and unknown ones are kept.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -63,8 +63,4 @@ impl ZnodeAttrs {
         let acl = self.acl.as_ref().map_or(0, AccessList::memory_bytes);
         size_of::<Self>() + acl
     }
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }

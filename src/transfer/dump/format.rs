@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use crate::model::DirMark;
+use crate::model::{DirMark, is_default};
 use crate::transfer::{ItemVersions, ZnodeItem};
 
 /// The newest format that this build reads. It writes this one where an entry has what ZooKeeper alone keeps, or its
@@ -54,10 +54,6 @@ pub(super) struct EntryLine {
     /// From format 2 on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) versions: Option<ItemVersions>,
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 /// The last line.

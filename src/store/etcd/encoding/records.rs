@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Attrs, Cause};
+use crate::model::{Attrs, Cause, is_default};
 use crate::store::shared::log::SendError;
 use crate::store::shared::write_ids::WriteId;
 
@@ -22,10 +22,6 @@ pub(crate) struct AttributesRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) commit: Option<CommitRecord>,
     pub(crate) attrs: Attrs,
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 /// A commit's write id and cause: in the attributes of the first value it puts, or a record of its own where it puts none.

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::model::{AccessList, Cause, DirMark};
+use crate::model::{AccessList, Cause, DirMark, is_default};
 use crate::store::shared::write_ids::WriteId;
 
 /// The longest value, in bytes: etcd accepts requests of 1.5 MiB, and base64 makes four bytes of three.
@@ -227,10 +227,6 @@ pub(crate) struct SpecStep {
     pub(crate) revision: u64,
     /// The index of the change within it.
     pub(crate) sub: u32,
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 /// The schema of the other attributes: of [`crate::model::ZnodeAttrs`], and any of a newer release.
