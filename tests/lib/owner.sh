@@ -1,7 +1,7 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154  # lab is set by tests/docker
 # One lab at a time: whose it is. Sourced by tests/docker.
 
-owner=/run/kubekv-lab.owner
+owner=/run/${lab##*/}.owner
 
 # Takes the lab for the process that called this script, or waits until its owner gave it up or ended.
 own_lab() {
