@@ -14,11 +14,14 @@ const AT_ONCE: usize = 16;
 /// How many watches are woken before whatever else can run has its turn.
 const PER_ROUND: usize = 32;
 
-/// The watches that have something to read and are not woken yet.
+/// The watches that have something to read and are not woken yet, and the polls that found their answer at once.
 ///
 /// Thousands of watches of one client may wait for the same write. If they were all made runnable at once, every other
 /// task would have to queue behind them. So a few are woken at a time, of each flow one after another, and between two
 /// rounds the runtime runs what is ready. What they read is in their own queues before.
+///
+/// Where writes are faster than so many polls, these never wait: what they know is behind already. So they take their
+/// turns in the same queue ([`WakeQueue::turn`]).
 #[derive(Debug)]
 pub(crate) struct WakeQueue {
     /// Where they are woken; without one, in tests alone, they are woken at once.
@@ -26,13 +29,15 @@ pub(crate) struct WakeQueue {
     turns: Mutex<WakeTurns>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct WakeTurns {
     /// Each flow with watches to wake, once.
     order: VecDeque<Flow>,
     sleepers: HashMap<Flow, VecDeque<Arc<Notify>>>,
     /// Whether a task wakes them.
     served: bool,
+    /// How many polls pass before any has to queue.
+    passing: usize,
 }
 
 /// The wakes of one commit.
@@ -47,7 +52,12 @@ impl WakeQueue {
     pub(crate) fn new() -> Self {
         Self {
             runtime: Handle::try_current().ok(),
-            turns: Mutex::default(),
+            turns: Mutex::new(WakeTurns {
+                order: VecDeque::new(),
+                sleepers: HashMap::new(),
+                served: false,
+                passing: AT_ONCE,
+            }),
         }
     }
 
@@ -59,11 +69,34 @@ impl WakeQueue {
         }
     }
 
-    fn push(self: &Arc<Self>, runtime: &Handle, flow: Flow, sleeper: &Arc<Notify>) {
-        let mut turns = self.turns.lock();
+    /// The turn of a poll that is to be answered now. Costs nothing while there are few of them.
+    pub(crate) async fn turn(self: &Arc<Self>, flow: Flow) {
+        let (Some(runtime), Flow::Client(_)) = (&self.runtime, flow) else {
+            return;
+        };
+        let sleeper = {
+            let mut turns = self.turns.lock();
+            if turns.passing > 0 && turns.order.is_empty() {
+                turns.passing -= 1;
+                return;
+            }
+            let sleeper = Arc::new(Notify::new());
+            self.push(&mut turns, runtime, flow, &sleeper);
+            sleeper
+        };
+        sleeper.notified().await;
+    }
+
+    fn push(
+        self: &Arc<Self>,
+        turns: &mut WakeTurns,
+        runtime: &Handle,
+        flow: Flow,
+        sleeper: &Arc<Notify>,
+    ) {
         let WakeTurns {
             order, sleepers, ..
-        } = &mut *turns;
+        } = turns;
         let own = sleepers.entry(flow).or_insert_with(|| {
             order.push_back(flow);
             VecDeque::new()
@@ -106,6 +139,7 @@ impl WakeTurns {
             }
         }
         self.served = false;
+        self.passing = AT_ONCE;
         None
     }
 }
@@ -115,7 +149,8 @@ impl CommitWakes<'_> {
     pub(crate) fn wake(&mut self, flow: Flow, sleeper: &Arc<Notify>) {
         match (&self.queue.runtime, flow) {
             (Some(runtime), Flow::Client(_)) if self.at_once == 0 => {
-                self.queue.push(runtime, flow, sleeper);
+                let mut turns = self.queue.turns.lock();
+                self.queue.push(&mut turns, runtime, flow, sleeper);
             }
             (_, Flow::Exempt) | (None, Flow::Client(_)) => sleeper.notify_one(),
             (Some(_), Flow::Client(_)) => {
@@ -196,6 +231,55 @@ mod tests {
         }
         let before = many.load(Ordering::Relaxed);
         assert!(before <= AT_ONCE + PER_ROUND, "{before} came first");
+    }
+
+    #[tokio::test]
+    async fn others_have_their_turns_while_thousands_of_polls_are_answered() {
+        let queue = Arc::new(WakeQueue::new());
+        let answered = Arc::new(AtomicUsize::new(0));
+        let mut polls = tokio::task::JoinSet::new();
+        for _ in 0..5_000 {
+            let (queue, answered) = (Arc::clone(&queue), Arc::clone(&answered));
+            polls.spawn(async move {
+                queue.turn(flow(1)).await;
+                answered.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        // A task like every other: it is run after whatever was made runnable before it.
+        let others = tokio::spawn(async move {
+            let mut before = 0;
+            while before < 5_000 {
+                tokio::task::yield_now().await;
+                let now = answered.load(Ordering::Relaxed);
+                assert!(
+                    now - before <= AT_ONCE + PER_ROUND,
+                    "{} at once",
+                    now - before
+                );
+                before = now;
+            }
+        });
+        others.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_poll_does_not_wait_for_thousands_of_another_flow() {
+        let queue = Arc::new(WakeQueue::new());
+        let answered = Arc::new(AtomicUsize::new(0));
+        let mut polls = tokio::task::JoinSet::new();
+        for _ in 0..5_000 {
+            let (queue, answered) = (Arc::clone(&queue), Arc::clone(&answered));
+            polls.spawn(async move {
+                queue.turn(flow(1)).await;
+                answered.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        // All of them have asked.
+        tokio::task::yield_now().await;
+        let before = answered.load(Ordering::Relaxed);
+        queue.turn(flow(2)).await;
+        let came_first = answered.load(Ordering::Relaxed) - before;
+        assert!(came_first <= 2 * PER_ROUND, "{came_first} came first");
     }
 
     #[tokio::test]

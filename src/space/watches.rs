@@ -235,6 +235,11 @@ impl Watches {
         }
     }
 
+    /// The turn of a poll of this flow that is to be answered now.
+    pub(crate) async fn turn(&self, flow: Flow) {
+        self.wakes.turn(flow).await;
+    }
+
     /// Hands the announced commits, which a view shows now, to the watches they touch, and wakes the subscriptions that they
     /// were offered to.
     pub(crate) fn deliver(&self) {

@@ -67,6 +67,9 @@ impl Face {
         // The watch begins before the first read: no commit falls between the two.
         let mut watch = self.space.watch(caller, subject.ranges());
         if self.is_due(caller, options.index, subject).await? {
+            // Its queue would fill meanwhile.
+            drop(watch);
+            self.space.turn(caller).await;
             return Ok(());
         }
         let mut end = std::pin::pin!(tokio::time::sleep(jittered(options.wait)));

@@ -193,6 +193,10 @@ impl Watcher {
 
     /// The next event, as soon as there is one.
     async fn next_event(&mut self) -> Result<Bytes, End> {
+        if self.watch.is_none() {
+            // It catches up, so it need not wait: but there may be thousands of them.
+            self.face.space.turn(&self.caller).await;
+        }
         loop {
             if let Some(line) = self.next_unsent().await? {
                 return Ok(line);
