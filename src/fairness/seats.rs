@@ -29,9 +29,12 @@ const SMALL_UNITS_SHARED: usize = 128;
 /// The small changes that may wait.
 const SMALL_PLACES: usize = 8192;
 
-/// The units of all other changes together: 16,384 entries, or 4 MiB. One that is as large takes them all: whatever is
+/// The units of all other changes together: 8,192 entries, or 2 MiB. One that is as large takes them all: whatever is
 /// decided behind two such changes would wait for both.
-const WIDE_UNITS: usize = 256;
+const WIDE_UNITS: usize = 128;
+
+/// The same on a shared store, which takes as long for a MiB as a disk for several.
+const WIDE_UNITS_SHARED: usize = 64;
 
 /// The wide changes that may wait.
 const WIDE_PLACES: usize = 256;
@@ -83,12 +86,12 @@ pub(super) struct SeatPool {
 
 impl Seats {
     pub(super) fn new(store: ChangeRate, metrics: &FairnessMetrics) -> Self {
-        let units = match store {
-            ChangeRate::OwnDisk => SMALL_UNITS,
-            ChangeRate::SharedStore => SMALL_UNITS_SHARED,
+        let (small, wide) = match store {
+            ChangeRate::OwnDisk => (SMALL_UNITS, WIDE_UNITS),
+            ChangeRate::SharedStore => (SMALL_UNITS_SHARED, WIDE_UNITS_SHARED),
         };
-        let small = (units, units / 2);
-        let wide = (WIDE_UNITS, WIDE_UNITS);
+        let small = (small, small / 2);
+        let wide = (wide, wide);
         let pool = |work, units, places| Arc::new(SeatPool::new(work, units, places, metrics));
         Self {
             small: pool(Work::SmallChange, small, SMALL_PLACES),
@@ -391,9 +394,9 @@ mod tests {
     async fn a_small_change_does_not_overtake_a_wide_one_of_its_own_flow() {
         let seats = Seats::new(ChangeRate::OwnDisk, &FairnessMetrics::default());
         let wide = |units: usize| Cost::new(64 * (units - 1), 0);
-        let _first = at_once(seats.take(flow(1), wide(128))).await.unwrap();
-        let _second = at_once(seats.take(flow(2), wide(100))).await.unwrap();
-        let mut waits = Box::pin(seats.take(flow(3), wide(100)));
+        let _first = at_once(seats.take(flow(1), wide(64))).await.unwrap();
+        let _second = at_once(seats.take(flow(2), wide(50))).await.unwrap();
+        let mut waits = Box::pin(seats.take(flow(3), wide(50)));
         assert!(at_once(&mut waits).await.is_none());
         // There would be room for it.
         assert!(at_once(seats.take(flow(3), wide(2))).await.is_none());
