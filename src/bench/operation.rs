@@ -7,6 +7,8 @@ use std::str::FromStr;
 pub enum Operation {
     /// Reads a key.
     Get,
+    /// Reads the metadata of a key: ZooKeeper alone.
+    Stat,
     /// Reads all keys with a prefix.
     List,
     /// Writes a key.
@@ -17,6 +19,8 @@ pub enum Operation {
     Create,
     /// Deletes a key. Its creation is not measured.
     Delete,
+    /// Creates an ephemeral node with a sequence number and deletes it: ZooKeeper alone.
+    Ephemeral,
     /// Takes a lock, waiting for its holder.
     Lock,
     /// Gives the lock back: measured after each [`Operation::Lock`], never chosen.
@@ -25,13 +29,15 @@ pub enum Operation {
 
 impl Operation {
     /// All operations that a mix may name.
-    pub const CHOICES: [Self; 7] = [
+    pub const CHOICES: [Self; 9] = [
         Self::Get,
+        Self::Stat,
         Self::List,
         Self::Put,
         Self::Cas,
         Self::Create,
         Self::Delete,
+        Self::Ephemeral,
         Self::Lock,
     ];
 
@@ -39,11 +45,13 @@ impl Operation {
     pub fn name(self) -> &'static str {
         match self {
             Self::Get => "get",
+            Self::Stat => "stat",
             Self::List => "list",
             Self::Put => "put",
             Self::Cas => "cas",
             Self::Create => "create",
             Self::Delete => "delete",
+            Self::Ephemeral => "ephemeral",
             Self::Lock => "lock",
             Self::Unlock => "unlock",
         }
@@ -52,8 +60,28 @@ impl Operation {
     /// Whether it needs keys that exist.
     pub fn needs_entries(self) -> bool {
         match self {
-            Self::Get | Self::List | Self::Cas => true,
-            Self::Put | Self::Create | Self::Delete | Self::Lock | Self::Unlock => false,
+            Self::Get | Self::Stat | Self::List | Self::Cas => true,
+            Self::Put
+            | Self::Create
+            | Self::Delete
+            | Self::Ephemeral
+            | Self::Lock
+            | Self::Unlock => false,
+        }
+    }
+
+    /// Whether only ZooKeeper's protocol has it.
+    pub fn is_only_zookeepers(self) -> bool {
+        match self {
+            Self::Stat | Self::Ephemeral => true,
+            Self::Get
+            | Self::List
+            | Self::Put
+            | Self::Cas
+            | Self::Create
+            | Self::Delete
+            | Self::Lock
+            | Self::Unlock => false,
         }
     }
 }
@@ -67,7 +95,9 @@ pub struct OperationMix {
 
 /// A text that is no mix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("want OPERATION=WEIGHT[,...] of get, list, put, cas, create, delete and lock, each once")]
+#[error(
+    "want OPERATION=WEIGHT[,...] of get, stat, list, put, cas, create, delete, ephemeral and lock, each once"
+)]
 pub struct InvalidMix;
 
 impl OperationMix {

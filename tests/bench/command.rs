@@ -119,7 +119,7 @@ fn results_in_files_are_merged_and_compared() {
 }
 
 /// Commands that are refused, and what the message names.
-const NONSENSE: [(&str, &str); 32] = [
+const NONSENSE: [(&str, &str); 37] = [
     ("get consul://192.0.2.1:8500", "--allow-remote"),
     ("docker etcd2://192.0.2.1:2379", "--allow-remote"),
     ("poll zk://192.0.2.1:2181", "--allow-remote"),
@@ -160,6 +160,17 @@ const NONSENSE: [(&str, &str); 32] = [
     ("delete HERE --keys 5", "--keys"),
     ("mix HERE --weights get=0", "--weights"),
     ("get zk://127.0.0.1:9 --no-compression", "--no-compression"),
+    ("stat HERE", "stat: only with zk://"),
+    (
+        "ephemeral etcd2://127.0.0.1:9",
+        "ephemeral: only with zk://",
+    ),
+    (
+        "mix etcd3://127.0.0.1:9 --weights put=1,stat=1",
+        "stat: only",
+    ),
+    ("put HERE --pipeline 2", "--pipeline: only with zk://"),
+    ("ephemeral zk://127.0.0.1:9 --keys 5", "--keys"),
     ("constant --listen 0.0.0.0:0", "loopback"),
 ];
 
@@ -281,8 +292,23 @@ fn every_command_has_help() {
     let all = run(&["bench", "--help"]);
     assert_eq!(all.code, 0);
     for command in [
-        "get", "list", "put", "cas", "create", "delete", "lock", "mix", "watch", "poll", "docker",
-        "fill", "merge", "compare", "constant",
+        "get",
+        "stat",
+        "list",
+        "put",
+        "cas",
+        "create",
+        "delete",
+        "ephemeral",
+        "lock",
+        "mix",
+        "watch",
+        "poll",
+        "docker",
+        "fill",
+        "merge",
+        "compare",
+        "constant",
     ] {
         assert!(all.text().contains(&format!("\n  {command} ")), "{command}");
         let done = run(&["bench", command, "--help"]);

@@ -122,6 +122,7 @@ pub(crate) fn load(mix: &str) -> LoadOptions {
     LoadOptions {
         mix: mix.parse::<OperationMix>().unwrap(),
         clients: 4,
+        pipeline: 1,
         pace: Pace::Open(200.0, Arrivals::Even),
         threads: 2,
         keys: KeyShape {

@@ -11,6 +11,7 @@ mod gateway;
 mod hostile;
 mod open_loop;
 mod operations;
+mod pipeline;
 mod results;
 mod secured;
 mod watchers;

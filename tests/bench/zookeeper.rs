@@ -66,6 +66,32 @@ fn keys_of_zookeeper_are_written_and_read() {
 
 #[test]
 #[ignore = "needs ZooKeeper: tests/run"]
+fn ephemeral_nodes_of_zookeeper_are_numbered_and_deleted_over_one_session() {
+    let server = ZooKeeper::start();
+    run(async {
+        let target = target_of(&server).await;
+        let mut one = client(&target);
+        let mut other = one.on_same_session();
+        for _ in 0..3 {
+            let (first, second) =
+                tokio::join!(one.ephemeral("q/n-", b"1"), other.ephemeral("q/n-", b"1"));
+            assert_eq!(
+                (seen(first.unwrap()), seen(second.unwrap())),
+                ((1, false), (1, false))
+            );
+        }
+        assert_eq!(one.stat("q").await.unwrap().bytes, 68);
+        assert_eq!(one.stat("none").await, Err(Failure::no_such_key()));
+    });
+    let said = server.run(&["stat /bench/q".to_owned()]);
+    assert!(
+        said.contains("cversion = 12") && said.contains("numChildren = 0"),
+        "{said}"
+    );
+}
+
+#[test]
+#[ignore = "needs ZooKeeper: tests/run"]
 fn compare_and_swap_of_zookeeper_loses_against_other_writes() {
     let server = ZooKeeper::start();
     run(async {

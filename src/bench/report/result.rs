@@ -58,6 +58,9 @@ pub struct LoadSummary {
     pub started_ms: i64,
     /// The clients.
     pub clients: u32,
+    /// The operations that each client had in flight, where that were several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<u32>,
     /// The operations due per second; none where each client waits for its answer.
     pub rate: Option<f64>,
     /// How long it was measured, in seconds.

@@ -27,7 +27,7 @@ fn write_all(result: &RunResult, out: &mut String) -> std::fmt::Result {
             ("hosts", format!("{rate} events a second due"))
         }
         (Some(rate), None, None) => ("clients", format!("{rate} operations a second due")),
-        (None, None, None) => ("clients", "each waits for its answer".to_owned()),
+        (None, None, None) => ("clients", each_waits(load.pipeline)),
     };
     writeln!(
         out,
@@ -69,6 +69,14 @@ fn write_all(result: &RunResult, out: &mut String) -> std::fmt::Result {
         writeln!(out, "NOT THE SERVER'S LIMIT: {}.", limit.explanation())?;
     }
     Ok(())
+}
+
+/// How a client in a closed loop sends.
+fn each_waits(pipeline: Option<u32>) -> String {
+    match pipeline {
+        None => "each waits for its answer".to_owned(),
+        Some(several) => format!("each with {several} operations in flight"),
+    }
 }
 
 fn write_client(result: &RunResult, out: &mut String) -> std::fmt::Result {

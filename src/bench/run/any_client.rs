@@ -32,6 +32,9 @@ macro_rules! each {
     };
 }
 
+/// Why another protocol does not perform an operation.
+const ONLY_ZOOKEEPERS: Failure = Failure::Unsupported("only ZooKeeper has this operation");
+
 impl AnyClient {
     /// The client of a number, not yet connected.
     pub fn new(target: &Arc<LoadTarget>, number: u64, consistency: Consistency) -> Self {
@@ -55,6 +58,31 @@ impl AnyClient {
     /// Reads a key.
     pub async fn get(&mut self, key: &str) -> Result<Outcome, Failure> {
         each!(self, client => client.get(key).await)
+    }
+
+    /// Another client that sends over the same connection, without waiting for the answers of this one; `None` where the
+    /// client of a protocol cannot.
+    pub fn on_same_connection(&self) -> Option<Self> {
+        match self {
+            Self::Consul(_) | Self::Etcd2(_) | Self::Etcd3(_) => None,
+            Self::ZooKeeper(client) => Some(Self::ZooKeeper(Box::new(client.on_same_session()))),
+        }
+    }
+
+    /// Reads the metadata of a key.
+    pub async fn stat(&mut self, key: &str) -> Result<Outcome, Failure> {
+        match self {
+            Self::Consul(_) | Self::Etcd2(_) | Self::Etcd3(_) => Err(ONLY_ZOOKEEPERS),
+            Self::ZooKeeper(client) => client.stat(key).await,
+        }
+    }
+
+    /// Creates an ephemeral node whose name is followed by a sequence number, and deletes it.
+    pub async fn ephemeral(&mut self, name: &str, value: &[u8]) -> Result<Outcome, Failure> {
+        match self {
+            Self::Consul(_) | Self::Etcd2(_) | Self::Etcd3(_) => Err(ONLY_ZOOKEEPERS),
+            Self::ZooKeeper(client) => client.ephemeral(name, value).await,
+        }
     }
 
     /// Reads all keys with a prefix.

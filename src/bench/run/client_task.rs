@@ -1,4 +1,4 @@
-//! One client of a run: it performs operations one after another.
+//! One client of a run, or one operation in flight of a client that pipelines: it performs operations one after another.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -87,11 +87,16 @@ impl ClientTask {
                 let (prefix, unique, count) = (&options.keys.prefix, &self.unique, self.count);
                 format!("{prefix}{unique}-{count}")
             }
+            Operation::Ephemeral => {
+                let (prefix, unique) = (&options.keys.prefix, &self.unique);
+                format!("{prefix}{unique}-")
+            }
             Operation::List => options
                 .key
                 .clone()
                 .unwrap_or_else(|| options.keys.prefix.clone()),
             Operation::Get
+            | Operation::Stat
             | Operation::Put
             | Operation::Cas
             | Operation::Lock
@@ -105,11 +110,13 @@ impl ClientTask {
                     // A key that exists cannot be taken as a lock of etcd's, and Consul's locks leave theirs.
                     Operation::Lock => format!("{name}-{}-lock", protocol.scheme()),
                     Operation::Get
+                    | Operation::Stat
                     | Operation::List
                     | Operation::Put
                     | Operation::Cas
                     | Operation::Create
                     | Operation::Delete
+                    | Operation::Ephemeral
                     | Operation::Unlock => name,
                 }
             }
@@ -126,9 +133,11 @@ impl ClientTask {
                 in_time(timeout(options.timeout, creating).await).map(|_created| ())
             }
             Operation::Get
+            | Operation::Stat
             | Operation::List
             | Operation::Put
             | Operation::Create
+            | Operation::Ephemeral
             | Operation::Lock
             | Operation::Unlock => Ok(()),
         }
@@ -153,11 +162,13 @@ impl ClientTask {
         let performing = async {
             let outcome = match operation {
                 Operation::Get => client.get(key).await?,
+                Operation::Stat => client.stat(key).await?,
                 Operation::List => client.list(key).await?,
                 Operation::Put => client.put(key, value).await?,
                 Operation::Cas => client.cas(key, value).await?,
                 Operation::Create => client.create(key, value).await?,
                 Operation::Delete => client.delete(key).await?,
+                Operation::Ephemeral => client.ephemeral(key, value).await?,
                 Operation::Lock | Operation::Unlock => {
                     let held = client.lock(key).await?;
                     return Ok((Outcome::default(), Some(held)));

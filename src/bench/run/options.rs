@@ -24,6 +24,9 @@ pub struct LoadOptions {
     pub mix: OperationMix,
     /// The number of clients, each with a connection of its own.
     pub clients: u32,
+    /// The operations that each client has in flight over its connection; above 1 with ZooKeeper alone, whose sessions take
+    /// requests before earlier ones are answered.
+    pub pipeline: u32,
     /// The pace.
     pub pace: Pace,
     /// The threads that the clients are spread over.

@@ -45,17 +45,9 @@ async fn clients(context: &Arc<RunContext>, thread: u32) -> io::Result<ThreadRep
     let step = usize::try_from(options.threads.max(1)).unwrap_or(1);
     let mut running = Vec::new();
     for number in (thread..options.clients).step_by(step) {
-        let number = u64::from(number);
-        let task = ClientTask {
-            client: AnyClient::new(&context.target, number, options.consistency),
-            chooser: context.chooser.of_client(number),
-            random: fastrand::Rng::with_seed(options.seed.wrapping_add(number)),
-            unique: format!("{}-{number}", context.unique),
-            state: Rc::clone(&state),
-            count: 0,
-            value: Vec::new(),
-        };
-        running.push(tokio::task::spawn_local(task.run()));
+        for task in tasks(&state, u64::from(number)) {
+            running.push(tokio::task::spawn_local(task.run()));
+        }
     }
     let reporting = {
         let state = Rc::clone(&state);
@@ -81,6 +73,26 @@ async fn clients(context: &Arc<RunContext>, thread: u32) -> io::Result<ThreadRep
         recorder: state.recorded(),
         not_sent,
     })
+}
+
+/// The tasks of a client: one for each operation that it has in flight, with keys and choices of their own.
+fn tasks(state: &Rc<ThreadState>, client: u64) -> Vec<ClientTask> {
+    let (context, options) = (&state.context, state.options());
+    let first = AnyClient::new(&context.target, client, options.consistency);
+    let more = (1..options.pipeline).map_while(|_| first.on_same_connection());
+    let more: Vec<_> = more.collect();
+    let numbers = client.wrapping_mul(u64::from(options.pipeline))..;
+    let each = numbers.zip(std::iter::once(first).chain(more));
+    each.map(|(number, client)| ClientTask {
+        client,
+        chooser: context.chooser.of_client(number),
+        random: fastrand::Rng::with_seed(options.seed.wrapping_add(number)),
+        unique: format!("{}-{number}", context.unique),
+        state: Rc::clone(state),
+        count: 0,
+        value: Vec::new(),
+    })
+    .collect()
 }
 
 /// Lets the clients send what was due before the end, for a time; returns how much they did not send.

@@ -4,19 +4,19 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::path::node_path;
-use super::session::{PipelinedSession, ReplyFuture, SessionOptions, SessionWatcher};
+use super::session::{PipelinedSession, ReplyFuture, SessionWatcher};
+use super::shared_session::SharedSession;
 use crate::bench::client::{Consistency, Failure};
 use crate::bench::target::LoadTarget;
-use crate::wire::zookeeper::{NodePath, OpCode, Secret};
+use crate::wire::zookeeper::{NodePath, OpCode};
 
 /// A client of ZooKeeper, with one session at a time.
 #[derive(Debug)]
 pub struct ZooKeeperClient {
     target: Arc<LoadTarget>,
-    number: u64,
-    /// How many sessions were opened so far.
-    opened: u64,
     pub(super) consistency: Consistency,
+    shared: Arc<SharedSession>,
+    /// The handle of the shared session that this client sends over.
     session: Option<PipelinedSession>,
     /// The version that the next compare-and-swap of a key compares with; `None` where the key did not exist.
     pub(super) versions: HashMap<String, Option<i32>>,
@@ -29,11 +29,15 @@ pub struct ZooKeeperClient {
 impl ZooKeeperClient {
     /// The client of a number, not yet connected.
     pub fn new(target: Arc<LoadTarget>, number: u64, consistency: Consistency) -> Self {
+        let shared = SharedSession::new(Arc::clone(&target), number);
+        Self::over(target, Arc::new(shared), consistency)
+    }
+
+    fn over(target: Arc<LoadTarget>, shared: Arc<SharedSession>, consistency: Consistency) -> Self {
         Self {
             target,
-            number,
-            opened: 0,
             consistency,
+            shared,
             session: None,
             versions: HashMap::new(),
             polled: HashMap::new(),
@@ -41,37 +45,32 @@ impl ZooKeeperClient {
         }
     }
 
+    /// Another client that sends over the same session, without waiting for the answers of this one.
+    #[must_use]
+    pub fn on_same_session(&self) -> Self {
+        let (target, shared) = (Arc::clone(&self.target), Arc::clone(&self.shared));
+        Self::over(target, shared, self.consistency)
+    }
+
     /// The open session. A lost one is replaced by a new one for the next operation, never for the same one: nobody knows
     /// whether the server performed it.
     pub(super) async fn session(&mut self) -> Result<&PipelinedSession, Failure> {
         let session = match self.session.take() {
             Some(session) if !session.is_ended() => session,
-            _ => self.open().await?,
+            _ => {
+                // Watches end with their connection.
+                self.polled.clear();
+                self.watched.clear();
+                self.shared.open().await?
+            }
         };
         Ok(self.session.insert(session))
     }
 
-    async fn open(&mut self) -> Result<PipelinedSession, Failure> {
-        // Watches end with their connection.
-        self.polled.clear();
-        self.watched.clear();
-        let server = self.target.server(self.number, self.opened)?;
-        self.opened = self.opened.wrapping_add(1);
-        let user = self.target.credentials.user.as_ref();
-        let options = SessionOptions {
-            identity: user.map(|(user, password)| {
-                let pair = format!("{user}:{password}").into_bytes();
-                ("digest".to_owned(), Secret(pair))
-            }),
-            ..SessionOptions::default()
-        };
-        let stream = self.target.connect(server, self.number).await?;
-        PipelinedSession::open(stream, &options).await
-    }
-
-    /// Ends the session, if one is open.
+    /// Ends the session, if one is open, for all who share it.
     pub async fn close(&mut self) -> Result<(), Failure> {
-        match self.session.take() {
+        self.session = None;
+        match self.shared.take().await {
             Some(session) => session.close().await,
             None => Ok(()),
         }

@@ -4,6 +4,7 @@ mod cas;
 mod client;
 mod create;
 mod delete;
+mod ephemeral;
 mod get;
 mod list;
 mod lock;
@@ -12,6 +13,8 @@ mod path;
 mod poll;
 mod put;
 pub mod session;
+mod shared_session;
+mod stat;
 #[cfg(test)]
 mod tests;
 mod watch;

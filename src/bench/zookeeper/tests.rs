@@ -47,6 +47,7 @@ fn operations_count_entries_and_bytes() {
             ..none
         };
         assert_eq!(client.get("a").await, Ok(found(1, node)));
+        assert_eq!(client.stat("a").await, Ok(found(1, STAT)));
         let names = 4 + 4 + 15 + STAT;
         assert_eq!(client.list("a").await, Ok(found(1, names + node)));
         assert_eq!(client.put("a", b"x").await, Ok(found(0, STAT)));
@@ -54,6 +55,8 @@ fn operations_count_entries_and_bytes() {
         let path = 4 + 9;
         assert_eq!(client.create("a", b"x").await, Ok(found(0, path)));
         assert_eq!(client.delete("a").await, Ok(found(1, 0)));
+        let numbered = 4 + 9 + 10;
+        assert_eq!(client.ephemeral("a", b"x").await, Ok(found(1, numbered)));
         let held = client.lock("a").await.unwrap();
         let place = "/chroot/a/lock-0000000000".to_owned();
         assert_eq!(held, HeldLock::Place(place));
@@ -63,6 +66,23 @@ fn operations_count_entries_and_bytes() {
         client.close().await.unwrap();
         // The next operation opens another session.
         assert_eq!(client.get("a").await, Ok(found(1, node)));
+    });
+}
+
+#[test]
+fn clients_on_one_session_lose_it_and_open_the_next_together() {
+    run(async {
+        let mut first = client().await;
+        let mut second = first.on_same_session();
+        for round in 0..2 {
+            first.stat("a").await.unwrap();
+            second.stat("a").await.unwrap();
+            let one = first.session().await.unwrap().clone();
+            let other = second.session().await.unwrap().clone();
+            assert!(!one.is_ended() && !other.is_ended(), "round {round}");
+            first.close().await.unwrap();
+            assert!(one.is_ended() && other.is_ended(), "round {round}");
+        }
     });
 }
 

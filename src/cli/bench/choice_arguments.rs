@@ -7,16 +7,16 @@ use kubekv::bench::keys::Distribution;
 /// Which of the keys.
 #[derive(Debug, Args)]
 pub(super) struct ChoiceArguments {
-    /// The one key, or for list the prefix, of all operations; get, list and cas need one that exists
+    /// The one key, or for list the prefix, of all operations; get, stat, list and cas need one that exists
     #[arg(long, value_name = "KEY", conflicts_with_all = ["keys", "per_directory", "key_width"])]
     pub(super) key: Option<String>,
     /// The distribution of operations over the keys [default: uniform]
     #[arg(long, value_name = "KIND", conflicts_with = "key")]
     distribution: Option<DistributionArgument>,
-    /// Do not write the keys before the run (get, list, cas): they exist
+    /// Do not write the keys before the run (get, stat, list, cas): they exist
     #[arg(long)]
     pub(super) no_fill: bool,
-    /// The promise of get and list [default: linearizable]
+    /// The promise of get, stat and list [default: linearizable]
     #[arg(long, value_name = "KIND")]
     consistency: Option<ConsistencyArgument>,
 }

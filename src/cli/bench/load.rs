@@ -49,6 +49,9 @@ struct PaceArguments {
     /// The number of clients, each with a connection of its own
     #[arg(long, value_name = "NUMBER", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     clients: u32,
+    /// The operations that each client has in flight over its connection: above 1 with ZooKeeper alone
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pipeline: u32,
     /// Operations due per second, whether or not earlier ones were answered; without it each client waits for its answer
     #[arg(long, value_name = "PER_SECOND", value_parser = positive)]
     rate: Option<f64>,
@@ -90,6 +93,7 @@ impl Load {
 
     fn run_mix(self, mix: OperationMix) -> Result<(), CommandError> {
         let target = self.target.resolve()?;
+        unused::refuse_of_protocol(target.protocol, &mix, self.pace.pipeline)?;
         let pid = self.pace.pid;
         let options = options(mix, &self.pace, &self.keys, self.choice)?;
         connections::allow(options.clients)?;
@@ -97,7 +101,8 @@ impl Load {
             Pace::Closed => None,
             Pace::Open(rate, _) => Some(rate),
         };
-        let summary = output::summary(options.clients, rate);
+        let mut summary = output::summary(options.clients, rate);
+        summary.pipeline = Some(options.pipeline).filter(|several| *several > 1);
         let progress = self.output.progress();
         let measured = run::run(&target, options, pid, &progress).map_err(|error| {
             let code = match error {
@@ -133,6 +138,7 @@ fn options(
     Ok(LoadOptions {
         mix,
         clients: pace.clients,
+        pipeline: pace.pipeline,
         threads: threads.min(pace.clients),
         pace: match pace.rate {
             None => Pace::Closed,

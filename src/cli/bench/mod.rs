@@ -37,6 +37,8 @@ pub(super) struct Bench {
 enum BenchCommand {
     /// Read keys
     Get(load::Load),
+    /// Read the metadata of keys (ZooKeeper alone)
+    Stat(load::Load),
     /// Read all keys with a prefix
     List(load::Load),
     /// Write keys
@@ -47,6 +49,8 @@ enum BenchCommand {
     Create(load::Load),
     /// Delete keys; each is created before, which is not measured
     Delete(load::Load),
+    /// Create ephemeral nodes with a sequence number, and delete each (ZooKeeper alone)
+    Ephemeral(load::Load),
     /// Take a lock and give it back
     Lock(load::Load),
     /// A mix of these operations
@@ -71,11 +75,13 @@ impl Bench {
     pub(super) fn run(self) -> Result<(), CommandError> {
         match self.command {
             BenchCommand::Get(load) => load.run(Operation::Get),
+            BenchCommand::Stat(load) => load.run(Operation::Stat),
             BenchCommand::List(load) => load.run(Operation::List),
             BenchCommand::Put(load) => load.run(Operation::Put),
             BenchCommand::Cas(load) => load.run(Operation::Cas),
             BenchCommand::Create(load) => load.run(Operation::Create),
             BenchCommand::Delete(load) => load.run(Operation::Delete),
+            BenchCommand::Ephemeral(load) => load.run(Operation::Ephemeral),
             BenchCommand::Lock(load) => load.run(Operation::Lock),
             BenchCommand::Mix(mix) => mix.run(),
             BenchCommand::Watch(watch) => watch.run(WatchKind::Stream),

@@ -65,6 +65,7 @@ pub(super) fn summary(clients: u32, rate: Option<f64>) -> LoadSummary {
             .collect(),
         started_ms: time::unix_ms(),
         clients,
+        pipeline: None,
         rate,
         seconds: 0.0,
     }

@@ -1,6 +1,7 @@
 //! Options that the chosen operations would ignore, which are refused: who gives one expects that it does something.
 
 use kubekv::bench::operation::{Operation, OperationMix};
+use kubekv::bench::target::TargetProtocol;
 
 use super::choice_arguments::ChoiceArguments;
 use super::key_arguments::KeyArguments;
@@ -13,7 +14,12 @@ pub(super) fn refuse(
     choice: &ChoiceArguments,
 ) -> Result<(), CommandError> {
     let any = |wanted: fn(Operation) -> bool| mix.operations().any(wanted);
-    let reads = any(|operation| matches!(operation, Operation::Get | Operation::List));
+    let reads = any(|operation| {
+        matches!(
+            operation,
+            Operation::Get | Operation::Stat | Operation::List
+        )
+    });
     let fills = any(Operation::needs_entries);
     let chooses = any(chooses_keys);
     let names_keys = fills || chooses;
@@ -21,23 +27,23 @@ pub(super) fn refuse(
     let unused = [
         (
             choice.has_consistency() && !reads,
-            "--consistency: only get and list have one",
+            "--consistency: only get, stat and list have one",
         ),
         (
             choice.no_fill && !fills,
-            "--no-fill: only get, list and cas need keys that exist",
+            "--no-fill: only get, stat, list and cas need keys that exist",
         ),
         (
             choice.has_distribution() && !chooses,
-            "--distribution: list reads all keys, create and delete name new ones",
+            "--distribution: list reads all keys, create, delete and ephemeral name new ones",
         ),
         (
             choice.key.is_some() && !takes_key,
-            "--key: create and delete name new keys",
+            "--key: create, delete and ephemeral name new keys",
         ),
         (
             keys.has_shape() && !names_keys,
-            "--keys, --per-directory, --key-width: create and delete name new keys",
+            "--keys, --per-directory, --key-width: create, delete and ephemeral name new keys",
         ),
     ];
     match unused.into_iter().find(|(is_unused, _)| *is_unused) {
@@ -46,12 +52,35 @@ pub(super) fn refuse(
     }
 }
 
+/// Refuses what the target's protocol, or its client here, cannot do.
+pub(super) fn refuse_of_protocol(
+    protocol: TargetProtocol,
+    mix: &OperationMix,
+    pipeline: u32,
+) -> Result<(), CommandError> {
+    match protocol {
+        TargetProtocol::ZooKeeper => return Ok(()),
+        TargetProtocol::Consul | TargetProtocol::Etcd2 | TargetProtocol::Etcd3 => {}
+    }
+    let only = |what: &str| Err(CommandError::new(USAGE, format!("{what}: only with zk://")));
+    if let Some(operation) = mix.operations().find(|one| one.is_only_zookeepers()) {
+        return only(operation.name());
+    }
+    if pipeline > 1 {
+        return only("--pipeline");
+    }
+    Ok(())
+}
+
 /// Whether an operation is about one of the keys.
 fn chooses_keys(operation: Operation) -> bool {
     match operation {
-        Operation::Get | Operation::Put | Operation::Cas | Operation::Lock | Operation::Unlock => {
-            true
-        }
-        Operation::List | Operation::Create | Operation::Delete => false,
+        Operation::Get
+        | Operation::Stat
+        | Operation::Put
+        | Operation::Cas
+        | Operation::Lock
+        | Operation::Unlock => true,
+        Operation::List | Operation::Create | Operation::Delete | Operation::Ephemeral => false,
     }
 }
