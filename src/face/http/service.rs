@@ -1,9 +1,11 @@
 //! Request service: the router answers a request, leadership is checked after it, and the outcome is counted and logged.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use http::header::RETRY_AFTER;
 use http::{Method, Request, Response};
 use tokio::time::Instant;
 use tower_service::Service;
@@ -16,6 +18,10 @@ use crate::face::server::{LeadershipLost, LogLimit, OmittedLines, RequestInFligh
 
 /// The limit of lines about faults.
 static FAULTS: LogLimit = LogLimit::new();
+
+/// How long the answer waits that tells a client to try again later, in a second or more. Thousands of clients that ask again
+/// at once would keep everybody else waiting, refused as they are.
+const REFUSAL_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the log says of a request.
 #[derive(Debug)]
@@ -35,6 +41,15 @@ pub(super) fn method_label(method: &Method) -> &'static str {
         "OPTIONS" => "OPTIONS",
         "PATCH" => "PATCH",
         _ => "other",
+    }
+}
+
+/// How long an answer waits: not at all, unless it refuses a request for now.
+fn pause_before(response: &Response<Body>) -> Duration {
+    if !response.status().is_success() && response.headers().contains_key(RETRY_AFTER) {
+        REFUSAL_PAUSE
+    } else {
+        Duration::ZERO
     }
 }
 
@@ -64,6 +79,10 @@ pub(super) async fn answer(
     let has_span = !span.is_disabled();
     async move {
         let Ok(response) = router.call(request).await;
+        let pause = pause_before(&response);
+        if !pause.is_zero() {
+            tokio::time::sleep(pause).await;
+        }
         server.check_leadership().await?;
         let status = response.status().as_u16();
         in_flight.set_status(status);
@@ -87,4 +106,25 @@ pub(super) async fn answer(
     }
     .instrument(span)
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pause(status: u16, headers: &[(&str, &str)]) -> Duration {
+        let mut response = Response::builder().status(status);
+        for (name, value) in headers {
+            response = response.header(*name, *value);
+        }
+        pause_before(&response.body(Body::empty()).unwrap())
+    }
+
+    #[test]
+    fn only_answers_that_say_later_come_later() {
+        assert_eq!(pause(200, &[("x-consul-index", "1")]), Duration::ZERO);
+        assert_eq!(pause(404, &[]), Duration::ZERO);
+        assert_eq!(pause(429, &[("retry-after", "1")]), REFUSAL_PAUSE);
+        assert_eq!(pause(503, &[("retry-after", "2")]), REFUSAL_PAUSE);
+    }
 }
