@@ -217,9 +217,8 @@ impl ServedConnection {
 
     fn read(&mut self, ticket: RequestTicket, request: ReadRequest) -> Result<(), Ended> {
         // Before the view is read: what changes after it must be told to the watches.
-        let watches = request.watches();
-        for (path, mode) in &watches {
-            self.events.expect(path, *mode);
+        for (path, mode) in request.watches() {
+            self.events.expect(&path, mode);
         }
         let view = self.face.space.read(&self.caller);
         self.catch_up(view.revision())?;
@@ -228,10 +227,7 @@ impl ServedConnection {
         let read = move || {
             let revision = view.revision();
             let identities = &identities;
-            let mut outcome = request.read(&mut Reading { view, identities });
-            // What was expected and is not set is listened for no longer.
-            outcome.expected = watches;
-            (outcome, revision)
+            (request.read(&mut Reading { view, identities }), revision)
         };
         if cost.is_small() {
             let (outcome, revision) = read();
