@@ -89,13 +89,24 @@ impl CommitEffects {
             while let Some(effect) = effects.next_if(|effect| effect.change == place) {
                 push_effect(&mut nodes, path, change, effect);
             }
-            if nodes.is_empty() {
+            // Of a node that goes with a later change nothing else is told.
+            let goes = change.now.is_none() && effects.clone().any(|later| self.takes(later, path));
+            if nodes.is_empty() && !goes {
                 let fate = NodeFate::Written;
                 let change = Some(change);
                 nodes.push(NodeChange { path, fate, change });
             }
             nodes
         })
+    }
+
+    /// Whether a node goes with an effect.
+    fn takes(&self, effect: &NodeEffect, path: &str) -> bool {
+        let change = self.commit.changes.get(effect.change);
+        let node = change.and_then(|change| node_of(&change.key));
+        let from_there_up = std::iter::successors(node, |node| Some(parent(node)));
+        let mut gone = from_there_up.take(effect.nodes);
+        effect.fate == NodeFate::Went && gone.any(|node| node == path)
     }
 }
 

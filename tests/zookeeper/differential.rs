@@ -380,7 +380,7 @@ async fn compare(seed: u64, steps: usize) {
 }
 
 /// How many steps are compared, for each of a few seeds.
-fn wanted(name: &str, default: u64) -> u64 {
+pub(crate) fn wanted(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 

@@ -58,5 +58,6 @@ mod pipelines;
 mod server;
 mod sessions;
 mod stats;
+mod under_load;
 mod watches;
 mod words;

@@ -200,6 +200,28 @@ fn implied_nodes_come_and_go_with_what_is_beneath_them() {
 }
 
 #[test]
+fn of_a_node_that_goes_nothing_else_is_told_however_many_entries_it_had() {
+    use NodeFate::{Went, Written};
+    let applier = applier();
+    let mut all = subscribe(&applier);
+    all.add(Interest::Tree(String::new()));
+    let named = |path: &str, fate| (path.to_owned(), fate);
+    let made = ["a/", "a/b", "c", "c/", "d/", "d/e"];
+    applier.deliver(vec![commit(1, &made)]);
+    heard(&mut all, &applier);
+    // Entries of their own go first; that of a node that stays is a change of its data.
+    let deleted = ["-a/", "-a/b", "-c", "-c/", "-d/"];
+    applier.deliver(vec![commit(2, &deleted)]);
+    let told = [
+        named("a/b", Went),
+        named("a", Went),
+        named("c", Went),
+        named("d", Written),
+    ];
+    assert_eq!(heard(&mut all, &applier), told);
+}
+
+#[test]
 fn a_removed_interest_is_heard_of_no_more_and_a_dropped_subscription_leaves_nothing() {
     let applier = applier();
     let mut subscription = subscribe(&applier);

@@ -5,6 +5,7 @@
 //! the requests. Both headers have an `xid`; those below 0 are reserved ([`xid`]).
 
 mod change;
+mod client_change;
 mod connect;
 mod create;
 mod error_code;
@@ -23,6 +24,7 @@ mod tests;
 mod watches;
 
 pub use change::{SetAclRequest, SetDataRequest, VersionedPath};
+pub use client_change::ClientChange;
 pub use connect::{ConnectRequest, ConnectResponse, Secret};
 pub use create::{CreateRequest, CreateTtlRequest, CreatedReply, create_flags};
 pub use error_code::ErrorCode;

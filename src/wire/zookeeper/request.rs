@@ -1,10 +1,9 @@
 //! `ClientRequest`: the request of one frame, decoded as the server decodes it.
 
 use super::{
-    AddWatchRequest, AuthPacket, CreateRequest, CreateTtlRequest, EphemeralPrefix, JuteReader,
-    JuteRecord, Malformed, MultiRequest, NodePath, OpCode, RequestHeader, SetAclRequest,
-    SetDataRequest, SetWatches2Request, SetWatchesRequest, VersionedPath, WatchablePath,
-    WatcherPath,
+    AddWatchRequest, AuthPacket, ClientChange, EphemeralPrefix, JuteReader, JuteRecord, Malformed,
+    MultiRequest, NodePath, OpCode, RequestHeader, SetWatches2Request, SetWatchesRequest,
+    WatchablePath, WatcherPath,
 };
 
 /// The longest request that a server reads, in bytes without the length before it: Java's `jute.maxbuffer`.
@@ -13,26 +12,14 @@ pub const LONGEST_REQUEST: usize = 0xf_ffff;
 /// A request of a client, by its operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientRequest {
-    /// Creates a node; answers with its path.
-    Create(CreateRequest),
-    /// Creates a node; answers with its path and its `Stat`.
-    Create2(CreateRequest),
-    /// Creates a container; answers as `Create2` does.
-    CreateContainer(CreateRequest),
-    /// Creates a node with a TTL; answers as `Create2` does.
-    CreateTtl(CreateTtlRequest),
-    /// Deletes a node.
-    Delete(VersionedPath),
+    /// Changes nodes.
+    Change(ClientChange),
     /// Returns a node's `Stat`.
     Exists(WatchablePath),
     /// Returns a node's data and its `Stat`.
     GetData(WatchablePath),
-    /// Replaces a node's data.
-    SetData(SetDataRequest),
     /// Returns a node's access list and its `Stat`.
     GetAcl(NodePath),
-    /// Replaces a node's access list.
-    SetAcl(SetAclRequest),
     /// Returns the names of a node's children.
     GetChildren(WatchablePath),
     /// Returns the names of a node's children, and its `Stat`.
@@ -41,8 +28,6 @@ pub enum ClientRequest {
     Sync(NodePath),
     /// Keeps the session alive.
     Ping,
-    /// Does all of these changes, or none.
-    Multi(MultiRequest),
     /// Does each of these reads.
     MultiRead(MultiRequest),
     /// Returns whether a watch exists.
@@ -94,21 +79,23 @@ impl ClientRequest {
     /// Decodes the record of an operation; the bytes after it stay in the reader.
     fn read(op: OpCode, from: &mut JuteReader<'_>) -> Result<Self, Malformed> {
         Ok(match op {
-            OpCode::Create => Self::Create(JuteRecord::read(from)?),
-            OpCode::Create2 => Self::Create2(JuteRecord::read(from)?),
-            OpCode::CreateContainer => Self::CreateContainer(JuteRecord::read(from)?),
-            OpCode::CreateTtl => Self::CreateTtl(JuteRecord::read(from)?),
-            OpCode::Delete => Self::Delete(JuteRecord::read(from)?),
+            OpCode::Create => Self::Change(ClientChange::Create(JuteRecord::read(from)?)),
+            OpCode::Create2 => Self::Change(ClientChange::Create2(JuteRecord::read(from)?)),
+            OpCode::CreateContainer => {
+                Self::Change(ClientChange::CreateContainer(JuteRecord::read(from)?))
+            }
+            OpCode::CreateTtl => Self::Change(ClientChange::CreateTtl(JuteRecord::read(from)?)),
+            OpCode::Delete => Self::Change(ClientChange::Delete(JuteRecord::read(from)?)),
             OpCode::Exists => Self::Exists(JuteRecord::read(from)?),
             OpCode::GetData => Self::GetData(JuteRecord::read(from)?),
-            OpCode::SetData => Self::SetData(JuteRecord::read(from)?),
+            OpCode::SetData => Self::Change(ClientChange::SetData(JuteRecord::read(from)?)),
             OpCode::GetAcl => Self::GetAcl(JuteRecord::read(from)?),
-            OpCode::SetAcl => Self::SetAcl(JuteRecord::read(from)?),
+            OpCode::SetAcl => Self::Change(ClientChange::SetAcl(JuteRecord::read(from)?)),
             OpCode::GetChildren => Self::GetChildren(JuteRecord::read(from)?),
             OpCode::GetChildren2 => Self::GetChildren2(JuteRecord::read(from)?),
             OpCode::Sync => Self::Sync(JuteRecord::read(from)?),
             OpCode::Ping => Self::Ping,
-            OpCode::Multi => Self::Multi(MultiRequest::read_changes(from)?),
+            OpCode::Multi => Self::Change(ClientChange::Multi(MultiRequest::read_changes(from)?)),
             OpCode::MultiRead => Self::MultiRead(MultiRequest::read_reads(from)?),
             OpCode::CheckWatches => Self::CheckWatches(JuteRecord::read(from)?),
             OpCode::RemoveWatches => Self::RemoveWatches(JuteRecord::read(from)?),

@@ -61,6 +61,7 @@ impl ServedConnection {
             Begun::Overloaded(ticket) => {
                 if self.phase == ConnectionPhase::Reading {
                     self.phase = ConnectionPhase::Open;
+                    self.events.tidy_expected();
                 }
                 let error = Err(ErrorCode::Throttled);
                 self.lane.fly(Flying::Known(ticket, error));
@@ -82,19 +83,13 @@ impl ServedConnection {
         outcome: ReadOutcome,
         revision: u64,
     ) -> Result<(), Ended> {
-        let ReadOutcome {
-            reply,
-            watches,
-            expected,
-        } = outcome;
+        let ReadOutcome { reply, watches } = outcome;
         // Nothing later was sent, so what changed after the view is told to these.
         self.catch_up(revision)?;
         for (path, mode) in &watches {
             self.events.table.add(path, *mode);
         }
-        for (path, _) in &expected {
-            self.events.tidy(path);
-        }
+        self.events.tidy_expected();
         self.reply(ticket, reply)
     }
 

@@ -2,7 +2,7 @@
 //!
 //! An event is sent before any reply that shows its change, and never before the reply to the request that set the watch:
 //! whoever replies from a view first adds the interest, then reads the view, sends the events up to it, and only then sets
-//! the watch.
+//! the watch. An event in between may use up an earlier watch of the same node: the interest stays until the new one is set.
 
 use std::sync::Arc;
 
@@ -24,6 +24,8 @@ pub(super) struct Events {
     pub(super) table: WatchTable,
     /// From the first watch on.
     subscription: Option<Subscription>,
+    /// The paths of watches that are about to be set, and of those that were used up meanwhile.
+    expected: Vec<String>,
     /// Events that were sent since this was asked last.
     sent: u64,
 }
@@ -35,15 +37,18 @@ impl Events {
             caller,
             table: WatchTable::new(Arc::clone(&face.watch_totals)),
             subscription: None,
+            expected: Vec::new(),
             sent: 0,
         }
     }
 
-    /// Listens for changes that a watch would be told of, before the view is read that the watch is set at.
+    /// Listens for changes that a watch would be told of, before the view is read that the watch is set at. Once it is set,
+    /// or will not be, [`Self::tidy_expected`] is called.
     pub(super) fn expect(&mut self, path: &str, mode: WatchMode) {
         let Some(node) = watched_node(path) else {
             return;
         };
+        self.expected.push(path.to_owned());
         let caller = &self.caller;
         let subscription = self
             .subscription
@@ -62,6 +67,13 @@ impl Events {
         }
         if of_tree {
             subscription.add(Interest::Tree(node.to_owned()));
+        }
+    }
+
+    /// Listens no longer for what was expected and is told to no watch.
+    pub(super) fn tidy_expected(&mut self) {
+        for path in std::mem::take(&mut self.expected) {
+            self.tidy(&path);
         }
     }
 
@@ -153,8 +165,11 @@ impl Events {
 
     fn fire(&mut self, kind: WatchEventKind, path: &ZnodePath) -> bool {
         let fires = self.table.fire(kind, path.as_str());
-        if fires {
+        if fires && self.expected.is_empty() {
             self.tidy(path.as_str());
+        } else if fires {
+            // It may be the path of a watch that is about to be set, which must hear of what the view does not show.
+            self.expected.push(path.as_str().to_owned());
         }
         fires
     }

@@ -175,8 +175,8 @@ impl Lane {
             return None;
         }
         let waits = match self.waiting.front()? {
-            Waiting::Read(_, Ok(request)) => self.waits || !is_change(request),
-            Waiting::Change(..) => self.waits,
+            Waiting::Read(_, Ok(ClientRequest::Change(_))) | Waiting::Change(..) => self.waits,
+            Waiting::Read(_, Ok(_)) => true,
             Waiting::Read(_, Err(_)) | Waiting::Known(..) => false,
         };
         if waits && !self.flying.is_empty() {
@@ -192,9 +192,8 @@ impl Lane {
     /// Whether the next request is a change, which may be begun with those before it.
     pub(super) fn is_change_next(&self) -> bool {
         match self.waiting.front() {
-            Some(Waiting::Read(_, Ok(request))) => is_change(request),
-            Some(Waiting::Change(..)) => true,
-            Some(Waiting::Read(_, Err(_)) | Waiting::Known(..)) | None => false,
+            Some(Waiting::Read(_, Ok(ClientRequest::Change(_))) | Waiting::Change(..)) => true,
+            Some(Waiting::Read(..) | Waiting::Known(..)) | None => false,
         }
     }
 
@@ -299,38 +298,5 @@ impl Lane {
 fn ticket_of(waiting: &Waiting) -> &RequestTicket {
     match waiting {
         Waiting::Read(ticket, _) | Waiting::Change(ticket, _) | Waiting::Known(ticket, _) => ticket,
-    }
-}
-
-/// Whether a request can be begun while changes before it are in flight.
-fn is_change(request: &ClientRequest) -> bool {
-    match request {
-        ClientRequest::Create(_)
-        | ClientRequest::Create2(_)
-        | ClientRequest::CreateContainer(_)
-        | ClientRequest::CreateTtl(_)
-        | ClientRequest::Delete(_)
-        | ClientRequest::SetData(_)
-        | ClientRequest::SetAcl(_)
-        | ClientRequest::Multi(_) => true,
-        ClientRequest::Exists(_)
-        | ClientRequest::GetData(_)
-        | ClientRequest::GetAcl(_)
-        | ClientRequest::GetChildren(_)
-        | ClientRequest::GetChildren2(_)
-        | ClientRequest::Sync(_)
-        | ClientRequest::Ping
-        | ClientRequest::MultiRead(_)
-        | ClientRequest::CheckWatches(_)
-        | ClientRequest::RemoveWatches(_)
-        | ClientRequest::SetWatches(_)
-        | ClientRequest::AddWatch(_)
-        | ClientRequest::GetEphemerals(_)
-        | ClientRequest::GetAllChildrenNumber(_)
-        | ClientRequest::WhoAmI
-        | ClientRequest::Auth(_)
-        | ClientRequest::CloseSession
-        | ClientRequest::Refused(_)
-        | ClientRequest::Unknown(_) => false,
     }
 }

@@ -6,8 +6,8 @@ use super::lane::{Beginning, Begun, Flying, RequestTicket, Waiting};
 use super::served::{ConnectionPhase, Ended, ServedConnection};
 use crate::face::zookeeper::docker_client::{DockerList, DockerRequest};
 use crate::face::zookeeper::operations::{
-    ChangeRefusal, ChangeRequest, ChangeStep, Changer, NewNode, ReadOutcome, ReadRequest, Reading,
-    Reply, get_all_children_number, get_ephemerals,
+    ChangeRefusal, ChangeRequest, Changer, ReadOutcome, ReadRequest, Reading, Reply,
+    get_all_children_number, get_ephemerals,
 };
 use crate::fairness::Cost;
 use crate::model::{Caller, LeaseProtocol};
@@ -52,49 +52,13 @@ impl ServedConnection {
             return Ok(());
         };
         ticket.docker = self.take_for_docker(&mut request);
-        let create = |op, node, ttl_ms| {
-            ChangeRequest::Step(ChangeStep::Create(NewNode::of_request(op, node, ttl_ms)))
+        let ClientRequest::Change(request) = request else {
+            return self.take_turn_alone(ticket, request);
         };
-        let change = match request {
-            ClientRequest::Create(node) => create(OpCode::Create, node, 0),
-            ClientRequest::Create2(node) => create(OpCode::Create2, node, 0),
-            ClientRequest::CreateContainer(node) => create(OpCode::CreateContainer, node, 0),
-            ClientRequest::CreateTtl(request) => {
-                create(OpCode::CreateTtl, request.node, request.ttl_ms)
-            }
-            ClientRequest::Delete(request) => ChangeRequest::Step(ChangeStep::Delete(request)),
-            ClientRequest::SetData(request) => {
-                ChangeRequest::Step(ChangeStep::SetData(request.into()))
-            }
-            ClientRequest::SetAcl(request) => ChangeRequest::SetAcl(request),
-            ClientRequest::Multi(request) => {
-                let Some(change) = ChangeRequest::multi(request) else {
-                    self.know(ticket, Err(ErrorCode::MarshallingError));
-                    return Ok(());
-                };
-                change
-            }
-            other @ (ClientRequest::Exists(_)
-            | ClientRequest::GetData(_)
-            | ClientRequest::GetAcl(_)
-            | ClientRequest::GetChildren(_)
-            | ClientRequest::GetChildren2(_)
-            | ClientRequest::Sync(_)
-            | ClientRequest::Ping
-            | ClientRequest::MultiRead(_)
-            | ClientRequest::CheckWatches(_)
-            | ClientRequest::RemoveWatches(_)
-            | ClientRequest::SetWatches(_)
-            | ClientRequest::AddWatch(_)
-            | ClientRequest::GetEphemerals(_)
-            | ClientRequest::GetAllChildrenNumber(_)
-            | ClientRequest::WhoAmI
-            | ClientRequest::Auth(_)
-            | ClientRequest::CloseSession
-            | ClientRequest::Refused(_)
-            | ClientRequest::Unknown(_)) => return self.take_turn_alone(ticket, other),
-        };
-        self.propose(ticket, Arc::new(change));
+        match ChangeRequest::of_client(request) {
+            Some(change) => self.propose(ticket, Arc::new(change)),
+            None => self.know(ticket, Err(ErrorCode::MarshallingError)),
+        }
         Ok(())
     }
 
@@ -159,16 +123,8 @@ impl ServedConnection {
                 self.refuse_unknown(ticket);
                 Ok(())
             }
-            // They are answered when they come, or take their turn with changes in flight.
-            ClientRequest::Ping
-            | ClientRequest::Create(_)
-            | ClientRequest::Create2(_)
-            | ClientRequest::CreateContainer(_)
-            | ClientRequest::CreateTtl(_)
-            | ClientRequest::Delete(_)
-            | ClientRequest::SetData(_)
-            | ClientRequest::SetAcl(_)
-            | ClientRequest::Multi(_) => {
+            // It was answered when it came, or has begun with those before it.
+            ClientRequest::Ping | ClientRequest::Change(_) => {
                 self.know(ticket, Err(ErrorCode::SystemError));
                 Ok(())
             }
@@ -261,9 +217,8 @@ impl ServedConnection {
 
     fn read(&mut self, ticket: RequestTicket, request: ReadRequest) -> Result<(), Ended> {
         // Before the view is read: what changes after it must be told to the watches.
-        let watches = request.watches();
-        for (path, mode) in &watches {
-            self.events.expect(path, *mode);
+        for (path, mode) in request.watches() {
+            self.events.expect(&path, mode);
         }
         let view = self.face.space.read(&self.caller);
         self.catch_up(view.revision())?;
@@ -272,10 +227,7 @@ impl ServedConnection {
         let read = move || {
             let revision = view.revision();
             let identities = &identities;
-            let mut outcome = request.read(&mut Reading { view, identities });
-            // What was expected and is not set is listened for no longer.
-            outcome.expected = watches;
-            (outcome, revision)
+            (request.read(&mut Reading { view, identities }), revision)
         };
         if cost.is_small() {
             let (outcome, revision) = read();

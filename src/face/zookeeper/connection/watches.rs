@@ -62,6 +62,7 @@ impl ServedConnection {
         let revision = self.face.space.read(&self.caller).revision();
         self.catch_up(revision)?;
         self.events.table.add(&request.path, mode);
+        self.events.tidy_expected();
         self.reply(ticket, Ok(Reply::WatchAdded))
     }
 
@@ -71,9 +72,8 @@ impl ServedConnection {
         ticket: RequestTicket,
         request: SetWatches2Request,
     ) -> Result<(), Ended> {
-        let expected = expected(&request);
-        for (path, mode) in &expected {
-            self.events.expect(path, *mode);
+        for (path, mode) in expected(&request) {
+            self.events.expect(&path, mode);
         }
         let mut view = self.face.space.read(&self.caller);
         self.catch_up(view.revision())?;
@@ -94,9 +94,7 @@ impl ServedConnection {
                     append_event(self.output.frames(), UNKNOWN_ZXID, kind.number(), &path);
             }
         }
-        for (path, _) in &expected {
-            self.events.tidy(path);
-        }
+        self.events.tidy_expected();
         self.reply(ticket, Ok(Reply::Empty))
     }
 }

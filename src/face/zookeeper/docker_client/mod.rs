@@ -19,7 +19,7 @@ use super::path::ZnodePath;
 use super::session::ClientSession;
 use super::znode::{Znode, zxid};
 use crate::space::View;
-use crate::wire::zookeeper::{ClientRequest, ConnectRequest};
+use crate::wire::zookeeper::{ClientChange, ClientRequest, ConnectRequest};
 
 /// The version that is wanted of a node that has changed since the list: none has it.
 const NEVER: i32 = -2;
@@ -148,9 +148,9 @@ fn mean(request: &mut ClientRequest, view: impl FnOnce() -> View) {
     if let ClientRequest::GetData(read) = request {
         take_child_of_doubled(&mut read.path);
     }
-    if let ClientRequest::SetData(write) = request {
+    if let ClientRequest::Change(ClientChange::SetData(write)) = request {
         write.version = wanted(write.version, &write.path, view);
-    } else if let ClientRequest::Delete(write) = request {
+    } else if let ClientRequest::Change(ClientChange::Delete(write)) = request {
         write.version = wanted(write.version, &write.path, view);
     }
 }

@@ -6,7 +6,7 @@
 
 use super::list_version::ListVersion;
 use super::network_path::{NetworkList, is_doubled, is_in_tree, prefix_of_tree};
-use crate::wire::zookeeper::ClientRequest;
+use crate::wire::zookeeper::{ClientChange, ClientRequest};
 
 /// The longest path that is looked at, in bytes.
 const LONGEST: usize = 1 << 10;
@@ -40,19 +40,12 @@ impl Signs {
             ClientRequest::GetChildren2(read) => self.listed(&read.path, read.watch),
             // Only dockerd was told these paths and versions, on an earlier connection.
             ClientRequest::GetData(read) if is_doubled(&read.path) => Some(true),
-            ClientRequest::SetData(write) => is_of_list(write.version, &write.path),
-            ClientRequest::Delete(write) => is_of_list(write.version, &write.path),
+            ClientRequest::Change(change) => changed(change),
             ClientRequest::GetData(_)
-            | ClientRequest::Create(_)
-            | ClientRequest::Multi(_)
             | ClientRequest::SetWatches(_)
             | ClientRequest::Ping
             | ClientRequest::CloseSession => None,
-            ClientRequest::Create2(_)
-            | ClientRequest::CreateContainer(_)
-            | ClientRequest::CreateTtl(_)
-            | ClientRequest::SetAcl(_)
-            | ClientRequest::GetAcl(_)
+            ClientRequest::GetAcl(_)
             | ClientRequest::GetChildren(_)
             | ClientRequest::Sync(_)
             | ClientRequest::MultiRead(_)
@@ -102,6 +95,19 @@ impl Signs {
     }
 }
 
+/// What a change says of a client.
+fn changed(change: &ClientChange) -> Option<bool> {
+    match change {
+        ClientChange::SetData(write) => is_of_list(write.version, &write.path),
+        ClientChange::Delete(write) => is_of_list(write.version, &write.path),
+        ClientChange::Create(_) | ClientChange::Multi(_) => None,
+        ClientChange::Create2(_)
+        | ClientChange::CreateContainer(_)
+        | ClientChange::CreateTtl(_)
+        | ClientChange::SetAcl(_) => Some(false),
+    }
+}
+
 /// Whether a client wants the version of a list: no other is known to be dockerd's.
 fn is_of_list(version: i32, path: &str) -> Option<bool> {
     let is_listed = ListVersion::of_client(version).is_some() && is_in_tree(path);
@@ -137,12 +143,12 @@ mod tests {
 
     #[test]
     fn dockerd_is_recognized_by_how_it_finds_networks() {
-        let create = ClientRequest::Create(CreateRequest {
+        let create = ClientRequest::Change(ClientChange::Create(CreateRequest {
             path: "/docker".to_owned(),
             data: None,
             acl: Vec::<AclEntry>::new(),
             flags: 0,
-        });
+        }));
         // With other goroutines between, on a new store.
         let way = [
             ClientRequest::GetData(read("/docker/network/v1.0/idm/vxlan-id", false)),

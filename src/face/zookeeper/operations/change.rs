@@ -1,6 +1,7 @@
 //! `ChangeRequest`: an operation that changes nodes, decided on a draft.
 
 use super::changer::{ChangeRefusal, Changer};
+use super::create::NewNode;
 use super::multi::multi;
 use super::reply::Reply;
 use super::set_acl::set_acl;
@@ -8,7 +9,7 @@ use super::step::ChangeStep;
 use crate::fairness::Cost;
 use crate::model::Cause;
 use crate::space::Draft;
-use crate::wire::zookeeper::{MultiRequest, SetAclRequest};
+use crate::wire::zookeeper::{ClientChange, MultiRequest, OpCode, SetAclRequest};
 
 /// An operation that changes nodes.
 #[derive(Clone, Debug)]
@@ -22,11 +23,26 @@ pub(in crate::face::zookeeper) enum ChangeRequest {
 }
 
 impl ChangeRequest {
-    /// The request of a `Multi`; `None` where one of its operations changes nothing, which is not decoded.
-    pub(in crate::face::zookeeper) fn multi(request: MultiRequest) -> Option<Self> {
-        let MultiRequest(all) = request;
-        let steps: Option<_> = all.into_iter().map(ChangeStep::of_multi).collect();
-        steps.map(Self::Multi)
+    /// What a client asks for; `None` where an operation of a `Multi` changes nothing, which is not decoded.
+    pub(in crate::face::zookeeper) fn of_client(request: ClientChange) -> Option<Self> {
+        let create = |op, node, ttl_ms| {
+            Self::Step(ChangeStep::Create(NewNode::of_request(op, node, ttl_ms)))
+        };
+        Some(match request {
+            ClientChange::Create(node) => create(OpCode::Create, node, 0),
+            ClientChange::Create2(node) => create(OpCode::Create2, node, 0),
+            ClientChange::CreateContainer(node) => create(OpCode::CreateContainer, node, 0),
+            ClientChange::CreateTtl(request) => {
+                create(OpCode::CreateTtl, request.node, request.ttl_ms)
+            }
+            ClientChange::Delete(request) => Self::Step(ChangeStep::Delete(request)),
+            ClientChange::SetData(request) => Self::Step(ChangeStep::SetData(request.into())),
+            ClientChange::SetAcl(request) => Self::SetAcl(request),
+            ClientChange::Multi(MultiRequest(all)) => {
+                let steps: Option<_> = all.into_iter().map(ChangeStep::of_multi).collect();
+                Self::Multi(steps?)
+            }
+        })
     }
 
     /// How much work it is, `bytes` being the length of the request.

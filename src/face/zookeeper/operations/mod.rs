@@ -23,11 +23,9 @@ mod step;
 
 pub(super) use change::ChangeRequest;
 pub(super) use changer::{ChangeRefusal, Changer};
-pub(super) use create::NewNode;
 pub(super) use delete::remove;
 pub(super) use get_all_children_number::get_all_children_number;
 pub(super) use get_ephemerals::get_ephemerals;
 pub(super) use read_request::ReadRequest;
 pub(super) use reading::{ReadOutcome, Reading};
 pub(super) use reply::Reply;
-pub(super) use step::ChangeStep;

@@ -25,8 +25,6 @@ pub(in crate::face::zookeeper) struct ReadOutcome {
     pub(in crate::face::zookeeper) reply: Result<Reply, ErrorCode>,
     /// By path, as the client wrote it.
     pub(in crate::face::zookeeper) watches: Vec<(String, WatchMode)>,
-    /// Those that might have been set.
-    pub(in crate::face::zookeeper) expected: Vec<(String, WatchMode)>,
 }
 
 impl ReadOutcome {
@@ -36,11 +34,7 @@ impl ReadOutcome {
     }
 
     pub(super) fn new(reply: Result<Reply, ErrorCode>, watches: Vec<(String, WatchMode)>) -> Self {
-        Self {
-            reply,
-            watches,
-            expected: Vec::new(),
-        }
+        Self { reply, watches }
     }
 }
 

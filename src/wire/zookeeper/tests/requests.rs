@@ -167,7 +167,10 @@ fn text_that_is_not_utf_8_becomes_text_that_no_path_may_contain() {
         path: "/\u{fffd}".to_owned(),
         version: 5,
     };
-    assert_eq!(delete, Ok(ClientRequest::Delete(wanted)));
+    assert_eq!(
+        delete,
+        Ok(ClientRequest::Change(ClientChange::Delete(wanted)))
+    );
     // A client that reads a reply refuses it instead.
     assert_eq!(NodePath::parse(&bad), Err(Malformed::Text));
 }
@@ -175,7 +178,7 @@ fn text_that_is_not_utf_8_becomes_text_that_no_path_may_contain() {
 #[test]
 fn null_and_empty_differ_where_the_server_tells_them_apart() {
     let data = |data: &[u8]| match decoded(5, &[&sized(b"/a"), data, ZERO]) {
-        Ok(ClientRequest::SetData(set)) => set.data,
+        Ok(ClientRequest::Change(ClientChange::SetData(set))) => set.data,
         other => panic!("{other:?}"),
     };
     assert_eq!((data(NULL), data(ZERO)), (None, Some(Vec::new())));
@@ -192,7 +195,7 @@ fn null_and_empty_differ_where_the_server_tells_them_apart() {
     // A null access list is an empty one: both are refused later.
     for list in [NULL, ZERO, b"\xff\xff\xff\xf0"] {
         match decoded(7, &[&sized(b"/a"), list, ZERO]) {
-            Ok(ClientRequest::SetAcl(set)) => assert_eq!(set.acl, []),
+            Ok(ClientRequest::Change(ClientChange::SetAcl(set))) => assert_eq!(set.acl, []),
             other => panic!("{other:?}"),
         }
     }

@@ -20,26 +20,33 @@ pub(super) fn sent() -> Vec<Vec<u8>> {
     sent.map(bytes).collect()
 }
 
+fn write_change(change: &ClientChange, to: &mut JuteWriter) {
+    match change {
+        ClientChange::Create(record)
+        | ClientChange::Create2(record)
+        | ClientChange::CreateContainer(record) => record.write(to),
+        ClientChange::CreateTtl(record) => record.write(to),
+        ClientChange::Delete(record) => record.write(to),
+        ClientChange::SetData(record) => record.write(to),
+        ClientChange::SetAcl(record) => record.write(to),
+        ClientChange::Multi(record) => record.write(to),
+    }
+}
+
 /// The frame of a request, as a client sends it.
 pub(super) fn encoded(header: RequestHeader, request: &ClientRequest) -> Vec<u8> {
     let mut to = JuteWriter::default();
     header.write(&mut to);
     match request {
-        ClientRequest::Create(record)
-        | ClientRequest::Create2(record)
-        | ClientRequest::CreateContainer(record) => record.write(&mut to),
-        ClientRequest::CreateTtl(record) => record.write(&mut to),
-        ClientRequest::Delete(record) => record.write(&mut to),
+        ClientRequest::Change(change) => write_change(change, &mut to),
         ClientRequest::Exists(record)
         | ClientRequest::GetData(record)
         | ClientRequest::GetChildren(record)
         | ClientRequest::GetChildren2(record) => record.write(&mut to),
-        ClientRequest::SetData(record) => record.write(&mut to),
         ClientRequest::GetAcl(record)
         | ClientRequest::Sync(record)
         | ClientRequest::GetAllChildrenNumber(record) => record.write(&mut to),
-        ClientRequest::SetAcl(record) => record.write(&mut to),
-        ClientRequest::Multi(record) | ClientRequest::MultiRead(record) => record.write(&mut to),
+        ClientRequest::MultiRead(record) => record.write(&mut to),
         ClientRequest::CheckWatches(record) | ClientRequest::RemoveWatches(record) => {
             record.write(&mut to);
         }
