@@ -64,6 +64,10 @@ impl Keyspace {
         let now_ms = time::unix_ms();
         let draft = Draft::new(base, now_ms, caller.principal(), visibility, bounds);
         let mut draft = draft.bound_by_lists(AccessCaller::of(caller));
+        // What is decided inside is never wide, so that its set is not asked for after all.
+        if !asks && place == DecidedWhere::Inside {
+            draft = draft.without_reads();
+        }
         let judged = self.judge(caller, &mut draft, decide);
         if draft.is_exceeded() && place == DecidedWhere::Inside {
             return (Decided::TooWide, None);

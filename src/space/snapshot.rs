@@ -87,13 +87,15 @@ impl Snapshot {
         if LeaseId::is_record(&change.key) {
             self.leases_changed = revision;
         }
-        let before = self.remove(&change.key);
-        let existed = before.is_some();
         if let Some(entry) = &change.now {
-            self.deletions.remove(&change.key);
-            self.put(&change.key, entry);
+            let existed = self.put(&change.key, entry);
+            if !existed {
+                self.deletions.remove(&change.key);
+            }
             return existed;
         }
+        let before = self.remove(&change.key);
+        let existed = before.is_some();
         self.deletions.insert(change.key.clone(), revision);
         if LeaseId::is_record(&change.key)
             && let Some(lease) = before.and_then(|before| Lease::read(before.value()))
@@ -103,7 +105,13 @@ impl Snapshot {
         existed
     }
 
-    fn put(&mut self, key: &Key, entry: &Arc<Entry>) {
+    /// Puts an entry in the place of the one before; says whether there was one.
+    fn put(&mut self, key: &Key, entry: &Arc<Entry>) -> bool {
+        // Before the new one is noted: they may have the same notes.
+        let before = self.entries.insert(key.clone(), Arc::clone(entry));
+        if let Some(before) = &before {
+            self.unnote(key, before);
+        }
         if let Some(lease) = entry.attrs().lock {
             self.locked.insert((lease, key.clone()));
         }
@@ -114,11 +122,17 @@ impl Snapshot {
             self.listed.insert(key.clone());
         }
         self.bytes += Self::weight(key, entry);
-        self.entries.insert(key.clone(), Arc::clone(entry));
+        before.is_some()
     }
 
     fn remove(&mut self, key: &Key) -> Option<Arc<Entry>> {
         let entry = self.entries.remove(key)?;
+        self.unnote(key, &entry);
+        Some(entry)
+    }
+
+    /// Takes out what was noted of an entry that is gone or replaced.
+    fn unnote(&mut self, key: &Key, entry: &Entry) {
         if let Some(lease) = entry.attrs().lock {
             self.locked.remove(&(lease, key.clone()));
         }
@@ -128,8 +142,7 @@ impl Snapshot {
         if entry.attrs().access().is_some() {
             self.listed.remove(key);
         }
-        self.bytes -= Self::weight(key, &entry);
-        Some(entry)
+        self.bytes -= Self::weight(key, entry);
     }
 
     /// About how much memory an entry takes, in bytes.

@@ -42,9 +42,11 @@ impl Server {
         metrics: ServerMetrics,
         leadership: LeadershipCheck,
     ) -> Self {
+        let in_flight = metrics.in_flight.get_or_create(&FaceLabel { face }).clone();
         let context = Arc::new(ServerContext {
             face,
             metrics,
+            in_flight,
             leadership,
         });
         Self {

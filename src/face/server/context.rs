@@ -1,5 +1,7 @@
 //! Server context: the name, metrics and leadership check that all connections of a server share.
 
+use prometheus_client::metrics::gauge::Gauge;
+
 use super::leadership::{LeadershipCheck, LeadershipLost};
 use super::metrics::ServerMetrics;
 
@@ -9,6 +11,8 @@ pub struct ServerContext {
     /// The face's name in metrics and logs.
     pub face: &'static str,
     pub(super) metrics: ServerMetrics,
+    /// The server's own of the metrics: each request counts in it, so it is not looked up.
+    pub(super) in_flight: Gauge,
     pub(super) leadership: LeadershipCheck,
 }
 

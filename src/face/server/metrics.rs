@@ -1,6 +1,8 @@
 //! Metric families `kubekv_face_*`; `accept_loop` counts connections, `request_in_flight` requests.
 
-use prometheus_client::encoding::EncodeLabelSet;
+use std::fmt;
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -25,8 +27,25 @@ pub(super) struct RefusedLabels {
 pub(super) struct RequestLabels {
     pub(super) face: &'static str,
     pub(super) method: &'static str,
-    /// The status code; `gone` where the client closed the connection before its answer.
-    pub(super) status: String,
+    pub(super) status: RequestStatus,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum RequestStatus {
+    /// With this status code.
+    Code(i32),
+    /// The client closed the connection before its answer.
+    Gone,
+}
+
+impl EncodeLabelValue for RequestStatus {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => code.encode(encoder),
+            Self::Gone => "gone".encode(encoder),
+        }
+    }
 }
 
 /// The metric families of all servers. A clone is cheap and counts into the same families.

@@ -3,25 +3,24 @@
 use std::sync::Arc;
 
 use super::context::ServerContext;
-use super::metrics::{FaceLabel, RequestLabels};
+use super::metrics::{RequestLabels, RequestStatus};
 
 /// A request in flight; counts the request when dropped, however it ends.
 #[derive(Debug)]
 pub struct RequestInFlight {
     server: Arc<ServerContext>,
     method: &'static str,
-    status: Option<i32>,
+    status: RequestStatus,
 }
 
 impl RequestInFlight {
     /// Begins a request. `method` is the operation as a label: one of a fixed set, so that clients cannot make series.
     pub fn begin(server: &Arc<ServerContext>, method: &'static str) -> Self {
-        let label = FaceLabel { face: server.face };
-        server.metrics.in_flight.get_or_create(&label).inc();
+        server.in_flight.inc();
         Self {
             server: Arc::clone(server),
             method,
-            status: None,
+            status: RequestStatus::Gone,
         }
     }
 
@@ -33,7 +32,7 @@ impl RequestInFlight {
     /// Notes the status of the answer: an HTTP status, or the protocol's error code. Without one, the request counts as
     /// `gone`: the client closed the connection before its answer.
     pub fn set_status(&mut self, status: impl Into<i32>) {
-        self.status = Some(status.into());
+        self.status = RequestStatus::Code(status.into());
     }
 }
 
@@ -44,14 +43,12 @@ impl Drop for RequestInFlight {
             method,
             status,
         } = self;
-        let face = server.face;
         let labels = RequestLabels {
-            face,
+            face: server.face,
             method,
-            status: status.map_or_else(|| "gone".to_owned(), |status| status.to_string()),
+            status: *status,
         };
-        let metrics = &server.metrics;
-        metrics.requests.get_or_create(&labels).inc();
-        metrics.in_flight.get_or_create(&FaceLabel { face }).dec();
+        server.metrics.requests.get_or_create(&labels).inc();
+        server.in_flight.dec();
     }
 }

@@ -90,7 +90,7 @@ impl ZnodePath {
 
     /// The node at a path of the keyspace's trees; `None` as for [`of_key`](Self::of_key).
     pub(crate) fn of_tree_path(path: &str) -> Option<Self> {
-        let node = Self::parse(&format!("/{path}")).ok()?;
+        let node = Self::parse(&["/", path].concat()).ok()?;
         (!node.is_reserved()).then_some(node)
     }
 
@@ -112,7 +112,7 @@ impl ZnodePath {
 
     /// The key with a slash after it, under which others may have made the node.
     pub(crate) fn directory_key(&self) -> Key {
-        Key::user(format!("{}/", self.tree_path()))
+        Key::user([self.tree_path(), "/"].concat())
     }
 
     /// The last segment; the root has none.

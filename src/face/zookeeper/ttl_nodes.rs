@@ -17,7 +17,9 @@ impl TtlNodes {
         for change in &commit.changes {
             let now = change.now.as_ref();
             let ttl_ms = now.and_then(|now| now.attrs().childless_ttl_ms());
-            if let (Some(_), Some(path)) = (ttl_ms, ZnodePath::of_key(&change.key)) {
+            if ttl_ms.is_some()
+                && let Some(path) = ZnodePath::of_key(&change.key)
+            {
                 self.insert(path);
             }
         }

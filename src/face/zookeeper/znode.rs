@@ -66,9 +66,11 @@ impl Znode {
         let stands = if path.is_reserved() || *path == ZnodePath::root() {
             Stands::BuiltIn(BuiltIn::at(path)?, nodes.built_in(path.tree_path()))
         } else {
-            let own = [path.key(), path.directory_key()]
-                .into_iter()
-                .find_map(|key| nodes.get(&key).cloned().map(|entry| (key, entry)));
+            let entry_at = |key: Key| {
+                let entry = nodes.get(&key).map(Arc::clone);
+                entry.map(|entry| (key, entry))
+            };
+            let own = entry_at(path.key()).or_else(|| entry_at(path.directory_key()));
             match own {
                 Some((key, entry)) => Stands::Entry(key, entry),
                 None if nodes.directory(path.tree_path()).children > 0 => Stands::Implied,
@@ -77,6 +79,16 @@ impl Znode {
         };
         let path = path.clone();
         Some(Self { path, stands })
+    }
+
+    /// The node with another entry, which was written to its key.
+    pub(super) fn rewritten(mut self, entry: Arc<Entry>) -> Self {
+        self.stands = match self.stands {
+            Stands::Entry(key, _) => Stands::Entry(key, entry),
+            Stands::Implied => Stands::Entry(self.path.key(), entry),
+            Stands::BuiltIn(built_in, _) => Stands::BuiltIn(built_in, Some(entry)),
+        };
+        self
     }
 
     /// Its entry, if it has one.

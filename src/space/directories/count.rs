@@ -143,13 +143,13 @@ fn other_key(key: &Key, node: &str) -> Key {
     if key.as_bytes().len() > node.len() {
         Key::user(node)
     } else {
-        Key::user(format!("{node}/"))
+        Key::user([node, "/"].concat())
     }
 }
 
 /// Whether a node has an entry of its own.
 pub(crate) fn has_own_entry<T: DirectoryTable>(table: &T, node: &str) -> bool {
-    table.has_entry(&Key::user(node)) || table.has_entry(&Key::user(format!("{node}/")))
+    table.has_entry(&Key::user(node)) || table.has_entry(&Key::user([node, "/"].concat()))
 }
 
 /// Counts a node that was not there; says how many nodes came, with those above it that nobody wrote.

@@ -210,7 +210,7 @@ impl Draft<'_> {
     /// The entry of a node as it is decided on, without what this change writes.
     fn node_before(&self, node: &[u8]) -> Option<&Entry> {
         let own = |key: &Key| {
-            self.note_read(Span::key(key), Depth::Entries);
+            self.note_key(key);
             self.base.get(key)
         };
         node_keys(node).iter().find_map(own).map(AsRef::as_ref)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::own_directories::DraftDirectories;
-use super::{Draft, PENDING};
+use super::{Draft, PENDING, Written};
 use crate::model::{Key, Record};
 use crate::space::directories::{Directory, ORDINAL, node_of, parent};
 use crate::space::read_write_set::Effect;
@@ -19,6 +19,12 @@ impl Draft<'_> {
     /// in order nobody waits at all.
     pub fn directory(&mut self, path: &str) -> Directory {
         let base = self.base;
+        // Most drafts only write what was there; unless a lock asks what they rest on, there is nothing to count.
+        let counts = |own: &Written| own.existed != own.shown.is_some();
+        if self.reads.is_none() && self.directories.is_none() && !self.written.values().any(counts)
+        {
+            return base.directory(path);
+        }
         if self.directories.is_none() {
             let mut directories = DraftDirectories::default();
             for (key, own) in &self.written {

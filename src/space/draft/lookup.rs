@@ -51,7 +51,7 @@ impl Draft<'_> {
         if let Some(own) = self.written.get(key) {
             return own.shown.as_ref();
         }
-        self.note_read(Span::key(key), Depth::Entries);
+        self.note_key(key);
         self.base.get(key)
     }
 

@@ -65,7 +65,8 @@ pub struct Draft<'a> {
     bounds: DraftBounds,
     work: DraftWork,
     forbidden: OnceCell<Denied>,
-    reads: RefCell<Vec<(Span, Depth)>>,
+    /// `None` where nobody asks for them.
+    reads: Option<RefCell<Vec<(Span, Depth)>>>,
     writes: Vec<Write>,
     written: BTreeMap<Key, Written>,
     /// Kept once it was asked about a directory.
@@ -105,7 +106,7 @@ impl<'a> Draft<'a> {
             bounds,
             work: DraftWork::default(),
             forbidden: OnceCell::new(),
-            reads: RefCell::default(),
+            reads: Some(RefCell::default()),
             writes: Vec::new(),
             written: BTreeMap::new(),
             directories: None,
@@ -114,6 +115,14 @@ impl<'a> Draft<'a> {
             ended: Vec::new(),
             cause: Cause::Set,
             subject: None,
+        }
+    }
+
+    /// The same without what is read, where the change is decided on all that was accepted and no lock is held.
+    pub(crate) fn without_reads(self) -> Self {
+        Self {
+            reads: None,
+            ..self
         }
     }
 
@@ -296,8 +305,16 @@ impl<'a> Draft<'a> {
         !self.is_exceeded()
     }
 
+    fn note_key(&self, key: &Key) {
+        if self.reads.is_some() {
+            self.note_read(Span::key(key), Depth::Entries);
+        }
+    }
+
     fn note_read(&self, span: Span, depth: Depth) {
-        self.reads.borrow_mut().push((span, depth));
+        if let Some(reads) = &self.reads {
+            reads.borrow_mut().push((span, depth));
+        }
     }
 
     /// Begins the next of the changes that are decided on this draft.
@@ -337,7 +354,8 @@ impl<'a> Draft<'a> {
             (key.clone(), effect)
         });
         let writes = writes.chain(counters).collect();
-        ReadWriteSet::new(self.reads.take(), writes).resting_on(RestsOn {
+        let reads = self.reads.take().unwrap_or_default();
+        ReadWriteSet::new(reads.into_inner(), writes).resting_on(RestsOn {
             directories: self.asked_directories(),
             ended: std::mem::take(&mut self.ended),
         })

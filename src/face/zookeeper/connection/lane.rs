@@ -255,21 +255,27 @@ impl Lane {
 
     /// Waits for what is begun, or for the next answer in order if that is wanted. Safe to drop and call again.
     pub(super) async fn progress(&mut self, wants_answers: bool) -> LaneProgress {
-        poll_fn(|cx| {
-            if let Some(beginning) = &mut self.beginning
-                && let Poll::Ready(begun) = beginning.as_mut().poll(cx)
-            {
-                self.beginning = None;
-                return Poll::Ready(LaneProgress::Begun(begun));
-            }
-            if !wants_answers || self.failed {
-                return Poll::Pending;
-            }
-            let next = ready!(self.poll_answer(cx));
-            self.failed = next.is_none();
-            Poll::Ready(next.map_or(LaneProgress::Failed, LaneProgress::Answer))
-        })
-        .await
+        poll_fn(|cx| self.poll_progress(cx, wants_answers)).await
+    }
+
+    /// What is begun, or the next answer in order if that is wanted.
+    pub(super) fn poll_progress(
+        &mut self,
+        cx: &mut Context<'_>,
+        wants_answers: bool,
+    ) -> Poll<LaneProgress> {
+        if let Some(beginning) = &mut self.beginning
+            && let Poll::Ready(begun) = beginning.as_mut().poll(cx)
+        {
+            self.beginning = None;
+            return Poll::Ready(LaneProgress::Begun(begun));
+        }
+        if !wants_answers || self.failed {
+            return Poll::Pending;
+        }
+        let next = ready!(self.poll_answer(cx));
+        self.failed = next.is_none();
+        Poll::Ready(next.map_or(LaneProgress::Failed, LaneProgress::Answer))
     }
 
     /// The next answer in order; `None` where what it rests on has failed.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -14,7 +15,7 @@ use super::labels::label;
 use super::lane::{Lane, RequestTicket};
 use super::opening::{Opening, frame};
 use super::output::{FrameOutput, KEPT_BYTES};
-use super::transfer::transfer;
+use super::transfer::{poll_transfer, transfer};
 use crate::face::server::{Connection, RequestInFlight, ServerContext, Stopping, Stream};
 use crate::face::zookeeper::acl::ConnectionIdentities;
 use crate::face::zookeeper::connections::SessionHold;
@@ -177,20 +178,22 @@ impl ServedConnection {
     async fn step(&mut self) -> Result<(), Ended> {
         self.read_frames()?;
         self.take_turns()?;
+        self.go_on()?;
         if self.events.table.bytes() > MOST_WATCH_BYTES {
             return Err(Ended);
         }
         self.note();
+        if !self.output.is_empty() && !self.is_gone {
+            let checked = self.server.check_leadership().await;
+            checked.map_err(|_lost| Ended)?;
+            self.send_now();
+        }
         if self.is_gone {
             self.output = FrameOutput::default();
         }
         let ends = self.phase == ConnectionPhase::Ending || self.is_gone && self.lane.is_idle();
         if ends && self.output.is_empty() {
             return Err(Ended);
-        }
-        if !self.output.is_empty() {
-            let checked = self.server.check_leadership().await;
-            checked.map_err(|_lost| Ended)?;
         }
         let is_open = self.phase == ConnectionPhase::Open;
         let may_end = matches!(self.phase, ConnectionPhase::Open | ConnectionPhase::Reading);
@@ -210,6 +213,31 @@ impl ServedConnection {
             }
             () = self.events.filled(), if is_open && wants_answers => self.send_events(),
             () = self.stopping.wait(), if is_idle => Err(Ended),
+        }
+    }
+
+    /// Goes on with what need not be waited for: a change is accepted at once, as a rule, and so are those behind it.
+    fn go_on(&mut self) -> Result<(), Ended> {
+        // Whoever waits afterwards asks again, and is woken.
+        let cx = &mut Context::from_waker(Waker::noop());
+        while let Poll::Ready(progress) = self.lane.poll_progress(cx, !self.output.is_full()) {
+            self.follow(progress)?;
+            self.take_turns()?;
+        }
+        Ok(())
+    }
+
+    /// Sends what the client takes at once.
+    fn send_now(&mut self) {
+        let cx = &mut Context::from_waker(Waker::noop());
+        let Self {
+            stream,
+            input,
+            output,
+            ..
+        } = self;
+        if let Poll::Ready(Err(_)) = poll_transfer(cx, stream, (input, output), false) {
+            self.is_gone = true;
         }
     }
 

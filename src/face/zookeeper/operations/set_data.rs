@@ -43,6 +43,6 @@ pub(super) fn set_data(
     let is_ephemeral = record.attrs.bound.is_some();
     write_data(&mut record, request.data.clone(), is_ephemeral);
     draft.put(&key, record);
-    let node = Znode::find(draft, &path).ok_or(ErrorCode::NoNode)?;
-    Ok(StepReply::Set(node.stat(draft)))
+    let entry = draft.peek(&key).cloned().ok_or(ErrorCode::NoNode)?;
+    Ok(StepReply::Set(node.rewritten(entry).stat(draft)))
 }
