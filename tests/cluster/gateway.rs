@@ -26,6 +26,17 @@ pub(crate) fn start_for(
     name: &str,
     seconds: u64,
 ) -> Running {
+    start_with(command, namespace, name, seconds, &[])
+}
+
+/// As [`start_for`], with more options.
+pub(crate) fn start_with(
+    command: std::process::Command,
+    namespace: &str,
+    name: &str,
+    seconds: u64,
+    more: &[&str],
+) -> Running {
     let store = format!("kubernetes:{namespace}");
     let arguments = [
         "--store",
@@ -35,7 +46,7 @@ pub(crate) fn start_for(
         "--lead-duration",
         &seconds.to_string(),
     ];
-    Running::start_by(command, &arguments)
+    Running::start_by(command, &[&arguments[..], more].concat())
 }
 
 /// The leader record, as the cluster has it.

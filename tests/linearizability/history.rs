@@ -1,5 +1,7 @@
 //! History: the operations, indexes and violations that clients and watchers record during a round.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use parking_lot::Mutex;
 
 use crate::checker::model::{Operation, Outcome};
@@ -57,6 +59,8 @@ pub struct History {
     changes: Mutex<Vec<AcknowledgedChange>>,
     violations: Mutex<Vec<String>>,
     counts: Mutex<OutcomeCounts>,
+    /// The events of sessions' one-shot watches.
+    events: AtomicUsize,
 }
 
 impl History {
@@ -89,6 +93,15 @@ impl History {
             Outcome::Refused => counts.refused += 1,
             Outcome::Unknown => counts.unknown += 1,
         }
+    }
+
+    /// Counts the events that a session's one-shot watches received.
+    pub fn count_events(&self, events: usize) {
+        self.events.fetch_add(events, Ordering::Relaxed);
+    }
+
+    pub fn events(&self) -> usize {
+        self.events.load(Ordering::Relaxed)
     }
 
     pub fn counts(&self) -> OutcomeCounts {

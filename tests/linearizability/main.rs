@@ -1,4 +1,4 @@
-//! Linearizability: concurrent clients of both protocols, a nemesis that kills, stops and restarts the gateway, and a
+//! Linearizability: concurrent clients of all three protocols, a nemesis that kills, stops and restarts the gateway, and a
 //! search for one order of all operations that explains the answers.
 //!
 //! `tests/linearizability-run --minutes N --seed S` runs it for hours.
@@ -20,6 +20,7 @@ mod report;
 mod round;
 mod watch;
 mod workload;
+mod zookeeper;
 
 use std::time::Duration;
 

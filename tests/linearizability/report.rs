@@ -14,6 +14,16 @@ use crate::watch::etcd_watch::EtcdWatch;
 use crate::watch::validators;
 use crate::workload::context::RoundContext;
 use crate::workload::expiry::ExpiryReport;
+use crate::zookeeper::recursive_watch::RecursiveWatch;
+use crate::zookeeper::sequences::{self, SequenceReport};
+
+/// What the watchers of a round received.
+#[derive(Debug)]
+pub struct RoundWatches {
+    pub etcd: Vec<EtcdWatch>,
+    pub consul: Vec<ConsulWatch>,
+    pub recursive: RecursiveWatch,
+}
 
 /// The report of a round.
 #[derive(Debug, Default)]
@@ -26,6 +36,8 @@ pub struct RoundReport {
     pub indexes: usize,
     pub expired: usize,
     pub renewed: usize,
+    /// Sequence nodes that were created.
+    pub numbered: usize,
     pub faults: FaultCounts,
     pub configurations: usize,
     pub violations: Vec<String>,
@@ -42,7 +54,7 @@ impl fmt::Display for RoundReport {
         write!(
             f,
             "{total} operations (yes {done}, no {refused}, unknown {unknown}), {} events and {} changed answers to watchers \
-             that resumed {} times and were cleared {} times, {} indexes, {} leases ended after {} renewals, {}; \
+             that resumed {} times and were cleared {} times, {} indexes, {} leases ended after {} renewals, {} nodes numbered, {}; \
              {} configurations: ",
             self.events,
             self.changes,
@@ -51,6 +63,7 @@ impl fmt::Display for RoundReport {
             self.indexes,
             self.expired,
             self.renewed,
+            self.numbered,
             self.faults,
             self.configurations,
         )?;
@@ -71,21 +84,38 @@ impl RoundReport {
         }
     }
 
+    /// Adds the sequence nodes, and validates their numbers.
+    pub fn add_sequences(&mut self, reports: &[SequenceReport]) {
+        for report in reports {
+            self.numbered += report.created.len();
+            self.violations.extend(report.violations.clone());
+        }
+        self.violations.extend(sequences::validate(reports));
+    }
+
     /// Checks the history of a round and what its watches received.
     pub fn check(
         &mut self,
         context: &RoundContext,
         resume_floors: &ResumeFloors,
-        etcd_watches: &[EtcdWatch],
-        consul_watches: &[ConsulWatch],
+        watches: &RoundWatches,
+        is_shared: bool,
     ) {
         let (layout, history) = (&context.layout, &context.history);
         let mut ops = history.take_operations(&context.gateway, layout.objects.len());
+        let RoundWatches {
+            etcd: etcd_watches,
+            consul: consul_watches,
+            recursive,
+        } = watches;
         self.requests = history.counts();
         self.add_watches(etcd_watches, consul_watches);
+        self.events += history.events() + recursive.events();
         self.violations.extend(history.take_violations());
-        let of_watches = validators::validate(etcd_watches, &ops, layout, resume_floors);
+        let (changes, of_watches) = validators::validate(etcd_watches, &ops, layout, resume_floors);
         self.violations.extend(of_watches);
+        self.violations
+            .extend(recursive.validate(&changes, is_shared));
         let (indexes, changes) = history.take_indexes();
         self.indexes = indexes.len();
         let of_indexes = monotonic_indexes::violations(indexes, changes);
@@ -111,7 +141,7 @@ impl RoundReport {
 
     /// Searches for a linearization of an object's operations.
     fn check_linearizable(&mut self, paths: &[String], ops: &[Operation]) {
-        let start = ObjectState::empty(paths.len());
+        let start = ObjectState::before(ops, paths.len());
         let names = paths.join(", ");
         match search(ops, &start) {
             Verdict::Linearizable(configurations) => self.configurations += configurations,

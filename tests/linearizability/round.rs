@@ -16,7 +16,7 @@ use crate::history::History;
 use crate::nemesis;
 use crate::object_layout::ObjectLayout;
 use crate::random::Random;
-use crate::report::RoundReport;
+use crate::report::{RoundReport, RoundWatches};
 use crate::watch::consul_watch::{self, ConsulWatch};
 use crate::watch::etcd_watch::{EtcdWatch, WatchStyle};
 use crate::watch::etcd_watcher;
@@ -25,6 +25,8 @@ use crate::workload::connection::{Answer, Connection, Request};
 use crate::workload::context::RoundContext;
 use crate::workload::expiry::ExpiryReport;
 use crate::workload::{sessions, ttl_keys};
+use crate::zookeeper::sequences::SequenceReport;
+use crate::zookeeper::{ephemerals, recursive_watch, sequences};
 
 /// The numbers of clients and injected faults in a round.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +65,9 @@ impl Rounds {
         let context = Arc::new(new_context(&gateway, self.number).await);
         let etcd_watchers = spawn_etcd_watchers(&context, &random).await;
         let consul_watchers = spawn_consul_watchers(&context, &random);
-        let leases = spawn_leases(&context, &random);
+        let recursive_watch = tokio::spawn(recursive_watch::run(Arc::clone(&context)));
+        let leases = spawn_leases(&context, &random, self.number);
+        let sequences = spawn_sequences(&context, &random);
         let mut clients = JoinSet::new();
         for number in 1..=size.clients {
             let random = random.branch(u64::from(number));
@@ -79,11 +83,18 @@ impl Rounds {
             ..RoundReport::default()
         };
         report.add_expiries(leases.join_all().await);
+        report.add_sequences(&sequences.join_all().await);
         Client::new(0, &context, random.branch(0)).finish().await;
+        context.is_finished.store(true, Ordering::Release);
         let etcd_watches = join_watchers(etcd_watchers, &mut report, "an etcd watcher").await;
         let consul_watches = join_watchers(consul_watchers, &mut report, "a blocking query").await;
         let resume_floors = self.gateway.resume_floors();
-        report.check(&context, &resume_floors, &etcd_watches, &consul_watches);
+        let watches = RoundWatches {
+            etcd: etcd_watches,
+            consul: consul_watches,
+            recursive: recursive_watch.await.unwrap(),
+        };
+        report.check(&context, &resume_floors, &watches, self.gateway.is_shared());
         clean_up(&context).await;
         report
     }
@@ -108,8 +119,16 @@ fn spawn_consul_watchers(context: &Arc<RoundContext>, random: &Random) -> JoinSe
     watchers
 }
 
-fn spawn_leases(context: &Arc<RoundContext>, random: &Random) -> JoinSet<ExpiryReport> {
+/// A session of ZooKeeper lives for four seconds and more, and is left to end by itself in every third round alone.
+fn spawn_leases(context: &Arc<RoundContext>, random: &Random, round: u64) -> JoinSet<ExpiryReport> {
     let mut leases = JoinSet::new();
+    for number in 0..2 {
+        let lasts = number == 0 && round % 3 == 1;
+        let random = random.branch(400 + number);
+        let number = usize::try_from(number).unwrap();
+        let context = Arc::clone(context);
+        leases.spawn(ephemerals::run(context, number, lasts, random));
+    }
     for number in 0..3 {
         let random = random.branch(300 + number);
         let number = usize::try_from(number).unwrap();
@@ -117,6 +136,15 @@ fn spawn_leases(context: &Arc<RoundContext>, random: &Random) -> JoinSet<ExpiryR
         leases.spawn(sessions::run(Arc::clone(context), number, random));
     }
     leases
+}
+
+fn spawn_sequences(context: &Arc<RoundContext>, random: &Random) -> JoinSet<SequenceReport> {
+    let mut sequences = JoinSet::new();
+    for number in 0..3 {
+        let random = random.branch(500 + number);
+        sequences.spawn(sequences::run(Arc::clone(context), number, random));
+    }
+    sequences
 }
 
 /// Waits for all watchers, as long as they may take to receive the final values.
@@ -179,6 +207,13 @@ async fn new_context(gateway: &GatewayHandle, round: u64) -> RoundContext {
     for lock in 0..locks {
         objects.push(vec![format!("{root}/l/{lock}")]);
     }
+    // Entries of their own: otherwise the last child that ZooKeeper's clients delete would leave one, and a poll, which
+    // receives one event of a transaction, could miss the deletion.
+    for directory in ["r", "l"] {
+        let uri = format!("/v2/keys/{root}/{directory}?dir=true");
+        let make = Request::new(Face::Etcd, Method::PUT, uri, String::new());
+        send_once(gateway, make).await;
+    }
     let mut sessions = Vec::new();
     for _ in 0..3 {
         let body = r#"{"LockDelay":"0s"}"#.to_owned();
@@ -193,6 +228,7 @@ async fn new_context(gateway: &GatewayHandle, round: u64) -> RoundContext {
         history: History::default(),
         gateway: gateway.clone(),
         is_over: AtomicBool::new(false),
+        is_finished: AtomicBool::new(false),
         sessions,
         registers,
         groups,

@@ -1,13 +1,15 @@
 //! The same requests to the face and to a real ZooKeeper, answers compared.
 //!
-//! The real one is ZooKeeper 3.9.4. Debian's 3.8.0 differs where the face is like 3.9, as with flags of a `multi`.
+//! The real one is ZooKeeper 3.9.4. Debian's 3.8.0 differs where the face is like 3.9: flags of a `multi`, and all that is
+//! about watches of several kinds on one node.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use kubekv::wire::zookeeper::{
-    AclReply, ChildrenReply, CreatedReply, DataReply, ErrorCode, JuteRecord, MultiOperation,
-    MultiReply, MultiRequest, MultiResult, NodeCount, NodePath, OpCode, SetAclRequest, Stat,
+    AclEntry, AclReply, ChildrenReply, CreateTtlRequest, CreatedReply, DataReply, EphemeralPaths,
+    EphemeralPrefix, ErrorCode, JuteRecord, MultiOperation, MultiReply, MultiRequest, MultiResult,
+    NodeCount, NodePath, OpCode, SetAclRequest, SetWatches2Request, SetWatchesRequest, Stat,
     WatcherPath,
 };
 use support::zookeeper::ZooKeeper;
@@ -44,9 +46,15 @@ enum Step {
     Acl(String),
     SetAcl(String, i32, i32),
     Count(String),
+    Ephemerals(String),
+    Check(String, i32),
+    MultiRead(Vec<Step>),
+    CreateTtl(String, i64),
     Multi(Vec<Step>),
     AddWatch(String, i32),
     CheckWatches(OpCode, String, i32),
+    /// Watches of data, of nodes to come, of children, persistent and recursive ones, as of so many steps ago.
+    SetWatches(usize, [Vec<String>; 5]),
     Auth,
     Again,
 }
@@ -57,9 +65,9 @@ fn pick<T: Clone>(random: &mut fastrand::Rng, of: &[T]) -> T {
 
 fn step(random: &mut fastrand::Rng, who: usize, in_multi: bool) -> Step {
     let path = pick(random, &PATHS).to_owned();
-    let watch = random.bool() && !path.starts_with("/w");
+    let watch = random.bool();
     let version = pick(random, &[-1, -1, -1, 0, 1, 2, -2]);
-    let kinds = if in_multi { 40 } else { 100 };
+    let kinds = if in_multi { 44 } else { 110 };
     match random.u32(..kinds) {
         0..20 => {
             let op = pick(random, &[OpCode::Create, OpCode::Create2]);
@@ -68,6 +76,7 @@ fn step(random: &mut fastrand::Rng, who: usize, in_multi: bool) -> Step {
         }
         20..30 => Step::Delete(path, version),
         30..40 => Step::Set(path, version),
+        40..44 if in_multi => Step::Check(path, version),
         40..50 => Step::Get(path, watch),
         50..60 => Step::Exists(path, watch),
         60..70 => Step::Children(path, watch),
@@ -80,21 +89,33 @@ fn step(random: &mut fastrand::Rng, who: usize, in_multi: bool) -> Step {
                 .collect(),
         ),
         88..92 => {
-            let mode = pick(random, &[who, who, 2]);
-            Step::AddWatch("/w".to_owned(), i32::try_from(mode).unwrap())
+            let mode = pick(random, &[who, who, 1 - who, 2]);
+            let path = pick(random, &["/w", "/w", "/a", "/e/f", "/"]);
+            Step::AddWatch(path.to_owned(), i32::try_from(mode).unwrap())
         }
         92..96 => {
             let op = pick(random, &[OpCode::CheckWatches, OpCode::RemoveWatches]);
-            let path = if path.starts_with("/w") {
-                "/a".to_owned()
-            } else {
-                path
-            };
-            Step::CheckWatches(op, path, random.i32(0..4))
+            let path = pick(random, &["/w", "/a", "/e/f", "/", &path]).to_owned();
+            Step::CheckWatches(op, path, random.i32(0..7))
         }
         96..98 => Step::Auth,
+        98..100 => Step::Ephemerals(path),
+        100..103 => Step::CreateTtl(path, pick(random, &[0, 1 << 30, 1 << 40, -1])),
+        103..107 => {
+            let reads =
+                (0..random.usize(0..4)).map(|_| Step::Get(pick(random, &PATHS).to_owned(), watch));
+            Step::MultiRead(reads.collect())
+        }
+        107..109 => Step::SetWatches(random.usize(0..20), [(); 5].map(|()| some_paths(random))),
         _ => Step::Again,
     }
+}
+
+/// Up to two nodes that can be watched.
+fn some_paths(random: &mut fastrand::Rng) -> Vec<String> {
+    let nodes = ["/", "/a", "/a/b", "/e", "/e/f", "/q", "/w", "/w/x"];
+    let paths = (0..random.usize(0..3)).map(|_| pick(random, &nodes).to_owned());
+    paths.collect()
 }
 
 /// A server, and what its numbers mean.
@@ -103,6 +124,8 @@ struct Server {
     clients: Vec<Client>,
     /// The changes, in order, by zxid.
     changes: HashMap<i64, usize>,
+    /// The last zxid after each step.
+    zxids: Vec<i64>,
 }
 
 impl Server {
@@ -116,6 +139,7 @@ impl Server {
             address,
             clients,
             changes,
+            zxids: Vec::new(),
         }
     }
 
@@ -150,6 +174,7 @@ impl Server {
         for client in &mut self.clients {
             said.push(format!("{:?}", client.told().await));
         }
+        self.zxids.push(self.clients[0].zxid);
         said
     }
 
@@ -185,12 +210,33 @@ impl Server {
                 let client = &mut self.clients[who];
                 format!("{:?}", client.call(*op, &WatcherPath { path, kind }).await)
             }
+            Step::SetWatches(ago, paths) => {
+                let [data, exist, child, persistent, recursive] = paths.clone();
+                let since = self.zxids.iter().rev().nth(*ago);
+                let once = SetWatchesRequest {
+                    relative_zxid: since.copied().unwrap_or(0),
+                    data,
+                    exist,
+                    child,
+                };
+                let request = SetWatches2Request {
+                    once,
+                    persistent,
+                    recursive,
+                };
+                let client = &mut self.clients[who];
+                format!("{:?}", client.call(OpCode::SetWatches2, &request).await)
+            }
             Step::Get(..)
             | Step::Exists(..)
             | Step::Children(..)
             | Step::Acl(_)
-            | Step::Count(_) => self.read(who, step).await,
+            | Step::Count(_)
+            | Step::Ephemerals(_)
+            | Step::MultiRead(_) => self.read(who, step).await,
             Step::Create(..)
+            | Step::CreateTtl(..)
+            | Step::Check(..)
             | Step::Delete(..)
             | Step::Set(..)
             | Step::SetAcl(..)
@@ -232,6 +278,25 @@ impl Server {
                 let read: Result<NodeCount, _> = self.ask(who, op, &NodePath(path.clone())).await;
                 format!("{read:?}")
             }
+            Step::Ephemerals(prefix) => {
+                let op = OpCode::GetEphemerals;
+                let read: Result<EphemeralPaths, _> = self
+                    .ask(who, op, &EphemeralPrefix(Some(prefix.clone())))
+                    .await;
+                let read = read.map(|mut read| {
+                    read.0.sort_unstable();
+                    read
+                });
+                format!("{read:?}")
+            }
+            Step::MultiRead(steps) => {
+                let request = MultiRequest(steps.iter().map(operation).collect());
+                let read: Result<MultiReply, _> = self.ask(who, OpCode::MultiRead, &request).await;
+                read.map_or_else(
+                    |error| format!("{error:?}"),
+                    |read| self.said(&Written::Multi(read.0)),
+                )
+            }
             other => panic!("{other:?} reads nothing"),
         }
     }
@@ -248,6 +313,13 @@ impl Server {
                 let made: Result<CreatedReply, _> = self.ask(who, *op, &request).await;
                 made.map(|made| Written::Stat(made.path, made.stat))
             }
+            Step::CreateTtl(path, ttl_ms) => {
+                let (node, ttl_ms) = (create_of(path, Some(b"new"), 5), *ttl_ms);
+                let request = CreateTtlRequest { node, ttl_ms };
+                let made: Result<CreatedReply, _> =
+                    self.ask(who, OpCode::CreateTtl, &request).await;
+                made.map(|made| Written::Stat(made.path, made.stat))
+            }
             Step::Delete(path, version) => {
                 let gone: Result<(), _> = self
                     .ask(who, OpCode::Delete, &versioned(path, *version))
@@ -260,16 +332,9 @@ impl Server {
                 set.map(|stat| Written::Stat(String::new(), stat))
             }
             Step::SetAcl(path, version, permissions) => {
-                let mut list = open();
-                if *permissions != 31 {
-                    list = vec![
-                        acl(*permissions, "world", "anyone"),
-                        acl(31, "digest", "me:016djjlksVQS5RgX3M7biBGyYwY="),
-                    ];
-                }
                 let request = SetAclRequest {
                     path: path.clone(),
-                    acl: list,
+                    acl: list_of(*permissions),
                     acl_version: *version,
                 };
                 let set: Result<Stat, _> = self.ask(who, OpCode::SetAcl, &request).await;
@@ -299,8 +364,12 @@ impl Server {
             Written::Stat(text, stat) => format!("{text} {}", self.shown(stat)),
             Written::Multi(results) => {
                 let one = |result: &MultiResult| match result {
-                    // 3.8 answers with the path alone.
-                    MultiResult::Created2(made) => made.path.clone(),
+                    MultiResult::Created2(made) => {
+                        format!("{} {}", made.path, self.shown(&made.stat))
+                    }
+                    MultiResult::Data(read) => {
+                        format!("{:?} {}", read.data, self.shown(&read.stat))
+                    }
                     MultiResult::Created(path) => path.clone(),
                     MultiResult::DataSet(stat) => self.shown(stat),
                     other => format!("{other:?}"),
@@ -309,6 +378,17 @@ impl Server {
             }
         }
     }
+}
+
+/// What everybody may do; with fewer permissions than all, one identity may do the rest.
+fn list_of(permissions: i32) -> Vec<AclEntry> {
+    if permissions == 31 {
+        return open();
+    }
+    vec![
+        acl(permissions, "world", "anyone"),
+        acl(31, "digest", "me:016djjlksVQS5RgX3M7biBGyYwY="),
+    ]
 }
 
 #[derive(Debug)]
@@ -339,21 +419,28 @@ fn operation(step: &Step) -> MultiOperation {
         }
         Step::Delete(path, version) => MultiOperation::Delete(versioned(path, *version)),
         Step::Set(path, version) => MultiOperation::SetData(data_of(path, b"set", *version)),
+        Step::Check(path, version) => MultiOperation::Check(versioned(path, *version)),
+        Step::Get(path, watch) => MultiOperation::GetData(watchable(path, *watch)),
         other => panic!("{other:?} is in no multi"),
     }
 }
 
-/// Whether both answer alike: not what this build refuses (docs/compatibility.md), and not what 3.8 says of watches, where a
-/// watch of any session counts as one's own.
+/// Whether both answer alike: not what this build refuses (docs/compatibility.md).
 fn is_comparable(step: &Step) -> bool {
     let path = match step {
-        Step::CheckWatches(..) => return false,
         Step::Set(path, _) | Step::SetAcl(path, ..) => path,
         Step::Multi(steps) => return steps.iter().all(is_comparable),
         Step::Create(_, path, flags) => return !(path.starts_with("/zookeeper") && flags & 2 != 0),
         _ => return true,
     };
     !path.starts_with("/zookeeper")
+}
+
+/// Whether a step, as text, sets watches or takes them away.
+fn is_about_watches(step: &str) -> bool {
+    ["Watch", "true", "Again"]
+        .iter()
+        .any(|word| step.contains(word))
 }
 
 async fn compare(seed: u64, steps: usize) {
@@ -374,8 +461,13 @@ async fn compare(seed: u64, steps: usize) {
         done.push(format!("{who} {step:?}"));
         let [theirs, ours] = &mut servers;
         let (theirs, ours) = (theirs.run(who, &step).await, ours.run(who, &step).await);
-        let last = &done[done.len().saturating_sub(30)..];
-        assert_eq!(ours, theirs, "seed {seed}, step {number}, after {last:#?}");
+        let last = &done[done.len().saturating_sub(10)..];
+        let watching: Vec<_> = done.iter().filter(|step| is_about_watches(step)).collect();
+        let watching = &watching[watching.len().saturating_sub(40)..];
+        assert_eq!(
+            ours, theirs,
+            "seed {seed}, step {number}, after {watching:#?} and {last:#?}"
+        );
     }
 }
 

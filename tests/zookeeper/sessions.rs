@@ -2,12 +2,23 @@
 
 use std::time::Duration;
 
-use kubekv::model::{Caller, Key, LeaseProtocol};
+use kubekv::model::{Caller, Key, LeaseId, LeaseProtocol};
 use kubekv::space::Draft;
 use kubekv::wire::zookeeper::{ConnectResponse, ErrorCode};
 
 use crate::client::{Client, again, new_session};
 use crate::server::Face;
+
+/// The lease of the one session that there is.
+fn lease_of_the_session(face: &Face) -> LeaseId {
+    let view = face.space.read(&Caller::System);
+    let mut sessions = view
+        .leases()
+        .filter(|(lease, _)| lease.protocol == LeaseProtocol::ZooKeeper);
+    let (lease, _) = sessions.next().unwrap();
+    assert!(sessions.next().is_none());
+    lease.id
+}
 
 #[tokio::test]
 async fn ephemerals_survive_their_connection_and_go_with_their_session() {
@@ -95,20 +106,11 @@ async fn a_silent_session_expires_and_its_watchers_are_told() {
 async fn nothing_takes_effect_after_the_end() {
     let face = Face::in_memory().await;
     let mut client = Client::connect(face.address).await;
-    let lease = face
-        .space
-        .read(&Caller::System)
-        .leases()
-        .find(|(lease, _)| lease.protocol == LeaseProtocol::ZooKeeper)
-        .unwrap()
-        .0;
+    let lease = lease_of_the_session(&face);
     let mut kept = None::<()>;
-    let end = face.space.end_lease(
-        &Caller::System,
-        LeaseProtocol::ZooKeeper,
-        &mut kept,
-        lease.id,
-    );
+    let end = face
+        .space
+        .end_lease(&Caller::System, LeaseProtocol::ZooKeeper, &mut kept, lease);
     assert!(end.await.unwrap().reply);
     // The connection may be closed before the request could be sent.
     let frame = crate::client::request_frame(1, 1, &crate::client::create_of("/a", None, 0));
@@ -122,14 +124,7 @@ async fn nothing_takes_effect_after_the_end() {
 async fn an_end_is_refused_to_other_protocols() {
     let face = Face::in_memory().await;
     let mut client = Client::connect(face.address).await;
-    let lease = face
-        .space
-        .read(&Caller::System)
-        .leases()
-        .next()
-        .unwrap()
-        .0
-        .id;
+    let lease = lease_of_the_session(&face);
     let mut kept = None::<()>;
     let ended = face
         .space

@@ -154,7 +154,8 @@ fn state(state: &ObjectState, names: &[String]) -> String {
         let lock = entry
             .session
             .map_or(String::new(), |session| format!(" held by {session}"));
-        format!("{name}={} at {index}{lock}", entry.value)
+        let version = version(entry.version);
+        format!("{name}={} at {index}{version}{lock}", entry.value)
     });
     each.collect::<Vec<_>>().join(", ")
 }
@@ -167,7 +168,12 @@ fn observed(entry: Option<ObservedEntry>) -> String {
         LockHolder::Session(session) => format!(" held by {session}"),
         LockHolder::Unlocked | LockHolder::NotReported => String::new(),
     };
-    format!("{} at {}{lock}", entry.value, entry.index)
+    let version = version(entry.version);
+    format!("{} at {}{version}{lock}", entry.value, entry.index)
+}
+
+fn version(version: Option<i32>) -> String {
+    version.map_or(String::new(), |version| format!(" of version {version}"))
 }
 
 fn precondition(precondition: Precondition) -> String {
@@ -178,6 +184,7 @@ fn precondition(precondition: Precondition) -> String {
         Precondition::Index(index) => format!(" if at {index}"),
         Precondition::AbsentOrIndex(index) => format!(" if absent or at {index}"),
         Precondition::Value(value) => format!(" if {value}"),
+        Precondition::Version(version) => format!(" if absent or of version {version}"),
         Precondition::Free(session) => format!(" if free for {session}"),
         Precondition::HeldBy(session) => format!(" if held by {session}"),
     }

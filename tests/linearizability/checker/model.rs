@@ -68,6 +68,8 @@ pub struct ObservedEntry {
     pub value: Value,
     pub index: u64,
     pub holder: LockHolder,
+    /// The number of writes since it was created, if the protocol reports it.
+    pub version: Option<i32>,
 }
 
 /// The holder of an entry's lock, as an answer reported it.
@@ -89,6 +91,8 @@ pub enum Precondition {
     /// Consul's delete with `cas` succeeds on an entry that does not exist.
     AbsentOrIndex(u64),
     Value(Value),
+    /// Absent, or of this version.
+    Version(i32),
     /// Unlocked, or locked by this session.
     Free(u32),
     HeldBy(u32),
@@ -117,6 +121,15 @@ pub enum Outcome {
     Unknown,
 }
 
+/// The preconditions that failed, by position, as a refusal reports them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FailedPreconditions {
+    /// Exactly these.
+    All(Vec<usize>),
+    /// This one, and none before it.
+    First(usize),
+}
+
 /// An operation on one object, with the times of its call and its return.
 #[derive(Clone, Debug)]
 pub struct Operation {
@@ -132,8 +145,8 @@ pub struct Operation {
     pub observed: Vec<(EntrySlot, Option<ObservedEntry>)>,
     /// The index of the change, if it is known.
     pub index: Option<u64>,
-    /// The preconditions that a refusal reported as failed, by position: exactly these failed.
-    pub failed: Option<Vec<usize>>,
+    /// The preconditions that a refusal reported as failed.
+    pub failed: Option<FailedPreconditions>,
 }
 
 impl Operation {
@@ -150,6 +163,8 @@ pub struct ModelEntry {
     /// Unknown if no client ever observed it.
     pub index: Option<u64>,
     pub session: Option<u32>,
+    /// The number of writes since it was created, if that is counted.
+    pub version: Option<i32>,
 }
 
 /// The state of an object.
@@ -158,6 +173,8 @@ pub struct ObjectState {
     pub entries: Vec<Option<ModelEntry>>,
     /// The highest known index of a change so far.
     pub highest_index: u64,
+    /// Whether writes are counted. Where nobody asks for versions, counts would only tell states apart that are the same.
+    pub counts_versions: bool,
 }
 
 impl ObjectState {
@@ -165,6 +182,23 @@ impl ObjectState {
         Self {
             entries: vec![None; slots],
             highest_index: 0,
+            counts_versions: false,
+        }
+    }
+
+    /// The state before a history.
+    pub fn before(ops: &[Operation], slots: usize) -> Self {
+        let observes = |op: &Operation| {
+            let mut entries = op.observed.iter().filter_map(|(_, entry)| *entry);
+            entries.any(|entry| entry.version.is_some())
+        };
+        let asks = |op: &Operation| {
+            let mut all = op.preconditions.iter();
+            all.any(|(_, one)| matches!(one, Precondition::Version(_)))
+        };
+        Self {
+            counts_versions: ops.iter().any(|op| observes(op) || asks(op)),
+            ..Self::empty(slots)
         }
     }
 
@@ -180,6 +214,9 @@ impl ObjectState {
                 entry.is_none_or(|entry| entry.index == Some(index))
             }
             Precondition::Value(value) => entry.is_some_and(|entry| entry.value == value),
+            Precondition::Version(version) => {
+                entry.is_none_or(|entry| entry.version == Some(version))
+            }
             Precondition::Free(session) => entry
                 .and_then(|entry| entry.session)
                 .is_none_or(|holder| holder == session),
@@ -195,6 +232,7 @@ impl ObjectState {
             (Some(entry), Some(observed)) => {
                 entry.value == observed.value
                     && entry.index == Some(observed.index)
+                    && (observed.version.is_none() || observed.version == entry.version)
                     && match observed.holder {
                         LockHolder::NotReported => true,
                         LockHolder::Unlocked => entry.session.is_none(),
@@ -211,10 +249,12 @@ impl ObjectState {
             |(slot, precondition): &(EntrySlot, Precondition)| !self.holds(*slot, *precondition);
         let outcome_explained = match (op.outcome, &op.failed) {
             (Outcome::Refused, Some(failed)) => {
-                let expected: Vec<usize> = (0..op.preconditions.len())
-                    .filter(|at| fails(&op.preconditions[*at]))
-                    .collect();
-                &expected == failed
+                let mut expected =
+                    (0..op.preconditions.len()).filter(|at| fails(&op.preconditions[*at]));
+                match failed {
+                    FailedPreconditions::All(failed) => expected.eq(failed.iter().copied()),
+                    FailedPreconditions::First(failed) => expected.next() == Some(*failed),
+                }
             }
             (Outcome::Refused, None) => op.preconditions.iter().any(fails),
             _ => !op.preconditions.iter().any(fails),
@@ -240,7 +280,8 @@ impl ObjectState {
             next.highest_index = index;
         }
         for (slot, effect) in &op.effects {
-            let held = self.entries[*slot].and_then(|entry| entry.session);
+            let before = self.entries[*slot];
+            let held = before.and_then(|entry| entry.session);
             next.entries[*slot] = match *effect {
                 Effect::Delete => None,
                 Effect::Set(value, lock) => Some(ModelEntry {
@@ -251,6 +292,10 @@ impl ObjectState {
                         LockEffect::Take(session) => Some(session),
                         LockEffect::Release => None,
                     },
+                    version: self.counts_versions.then(|| {
+                        let last = before.and_then(|entry| entry.version);
+                        last.map_or(0, |last| last.wrapping_add(1))
+                    }),
                 }),
             };
         }

@@ -2,8 +2,8 @@
 
 use crate::checker::counterexample::minimize;
 use crate::checker::model::{
-    Effect, LockEffect, LockHolder, ObjectState, ObservedEntry, Operation, Outcome, Precondition,
-    Value,
+    Effect, FailedPreconditions, LockEffect, LockHolder, ObjectState, ObservedEntry, Operation,
+    Outcome, Precondition, Value,
 };
 use crate::checker::search::{Verdict, search, search_within};
 
@@ -30,6 +30,7 @@ fn at(number: u32, index: u64) -> ObservedEntry {
         value: v(number),
         index,
         holder: LockHolder::NotReported,
+        version: None,
     }
 }
 
@@ -72,13 +73,13 @@ impl Operation {
 }
 
 fn assert_linearizable(ops: &[Operation]) {
-    let verdict = search(ops, &ObjectState::empty(3));
+    let verdict = search(ops, &ObjectState::before(ops, 3));
     assert!(matches!(verdict, Verdict::Linearizable(_)), "{verdict:?}");
 }
 
 /// Asserts that a history is not linearizable and that its minimized counterexample is not either.
 fn assert_not_linearizable(ops: &[Operation]) -> String {
-    let start = ObjectState::empty(3);
+    let start = ObjectState::before(ops, 3);
     let verdict = search(ops, &start);
     assert!(
         matches!(verdict, Verdict::NotLinearizable(..)),
@@ -223,10 +224,55 @@ fn refusal_without_failed_precondition_is_found() {
         .need(0, Precondition::Index(9))
         .need(1, Precondition::Absent)
         .refused();
-    refused.failed = Some(vec![0]);
+    refused.failed = Some(FailedPreconditions::All(vec![0]));
     assert_linearizable(&[op(1, 0, 1).set(0, 1).index(1), refused.clone()]);
-    refused.failed = Some(vec![1]);
+    refused.failed = Some(FailedPreconditions::All(vec![1]));
     assert_not_linearizable(&[op(1, 0, 1).set(0, 1).index(1), refused]);
+}
+
+#[test]
+fn first_failed_precondition_is_compared() {
+    let set = op(1, 0, 1).set(0, 1).index(1);
+    // Of a second client whose node has another version, and of a third whose node is not there.
+    let mut refused = op(2, 2, 3)
+        .need(0, Precondition::Present)
+        .need(0, Precondition::Version(7))
+        .need(1, Precondition::Present)
+        .set(0, 2)
+        .refused();
+    for (failed, is_explained) in [(0, false), (1, true), (2, false)] {
+        refused.failed = Some(FailedPreconditions::First(failed));
+        let ops = [set.clone(), refused.clone()];
+        if is_explained {
+            assert_linearizable(&ops);
+        } else {
+            assert_not_linearizable(&ops);
+        }
+    }
+}
+
+#[test]
+fn version_counts_writes_since_the_creation() {
+    let seen = |number, index, version| ObservedEntry {
+        version: Some(version),
+        ..at(number, index)
+    };
+    let writes = [
+        op(1, 0, 1).set(0, 1).index(1),
+        op(1, 2, 3).set(0, 2).index(2),
+        op(1, 6, 7).delete(0),
+        op(1, 8, 9).set(0, 3).index(4),
+    ];
+    let with = |first: i32, second: i32| {
+        let reads = [
+            op(2, 4, 5).saw(0, seen(2, 2, first)),
+            op(2, 10, 11).saw(0, seen(3, 4, second)),
+        ];
+        [&writes[..], &reads].concat()
+    };
+    assert_linearizable(&with(1, 0));
+    assert_not_linearizable(&with(2, 0));
+    assert_not_linearizable(&with(1, 1));
 }
 
 #[test]

@@ -28,6 +28,7 @@ pub struct Endpoints {
     pub generation: usize,
     pub consul: SocketAddr,
     pub etcd: SocketAddr,
+    pub zookeeper: SocketAddr,
 }
 
 impl Endpoints {

@@ -96,6 +96,7 @@ impl Gateway {
             generation,
             consul: process.consul,
             etcd: process.etcd,
+            zookeeper: process.zookeeper,
         };
         let leader = endpoints(&self.leader);
         self.senders.leader.send_replace(Some(leader));

@@ -22,6 +22,7 @@ pub struct Process {
     pub server: usize,
     pub consul: SocketAddr,
     pub etcd: SocketAddr,
+    pub zookeeper: SocketAddr,
     log: PathBuf,
 }
 
@@ -36,7 +37,7 @@ impl Process {
         } = spawned;
         let mut faces = BTreeMap::new();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        while faces.len() < 2 {
+        while faces.len() < 3 {
             let Some(line) = lines.next() else {
                 panic!("the gateway does not start:\n{}", read(&log));
             };
@@ -52,6 +53,7 @@ impl Process {
             server,
             consul: faces["consul"],
             etcd: faces["etcd"],
+            zookeeper: faces["zk"],
             log,
         }
     }
@@ -153,7 +155,8 @@ pub fn spawn(directory: &Path, store: &Store, number: usize, server: usize) -> S
         // Longer than the nemesis stops a process.
         .arg("--lead-duration=5")
         .arg("--log-level=info,kubekv::store=debug")
-        .args(["--consul=127.0.0.1:0", "--etcd=127.0.0.1:0", "--admin=off"])
+        .args(["--consul=127.0.0.1:0", "--etcd=127.0.0.1:0"])
+        .args(["--zookeeper=127.0.0.1:0", "--admin=off"])
         .stdout(Stdio::piped())
         .stderr(fs::File::create(&log).unwrap())
         .spawn()

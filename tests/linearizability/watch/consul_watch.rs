@@ -174,6 +174,7 @@ mod tests {
                 value: Value::new(1, u32::try_from(index).unwrap()),
                 index,
                 holder: LockHolder::Unlocked,
+                version: None,
             });
             let entries = entry.map(|entry| ("a".to_owned(), entry));
             watch.receive(*index, entries.into_iter().collect());

@@ -19,15 +19,15 @@ use crate::watch::etcd_watch::EtcdWatch;
 use crate::watch::observation_gaps::ObservationGaps;
 
 /// All changes that a watcher, reader or writer observed, by index and path. `None` is a deletion.
-type Changes = BTreeMap<(u64, String), Option<Value>>;
+pub type Changes = BTreeMap<(u64, String), Option<Value>>;
 
-/// Runs all validators, and returns the violations.
+/// Runs all validators, and returns the changes that they compared, and the violations.
 pub fn validate(
     watches: &[EtcdWatch],
     ops: &[Vec<Operation>],
     layout: &ObjectLayout,
     resume_floors: &ResumeFloors,
-) -> Vec<String> {
+) -> (Changes, Vec<String>) {
     let (changes, mut violations) = validate_consistent(watches, ops, layout);
     for watch in watches {
         violations.extend(watch.violations.clone());
@@ -54,7 +54,8 @@ pub fn validate(
         &by_value,
         is_observable,
     ));
-    violations
+    drop(by_value);
+    (changes, violations)
 }
 
 fn describe(value: Option<Value>) -> String {

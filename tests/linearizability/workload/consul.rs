@@ -6,7 +6,8 @@ use http::Method;
 use serde_json::{Value as Json, json};
 
 use crate::checker::model::{
-    Effect, LockEffect, LockHolder, ObservedEntry, Outcome, Precondition, Value,
+    Effect, FailedPreconditions, LockEffect, LockHolder, ObservedEntry, Outcome, Precondition,
+    Value,
 };
 use crate::gateway::handle::Face;
 use crate::history::IndexScope;
@@ -202,8 +203,11 @@ fn parse_read(invocation: &Invocation, answer: &Answer, sessions: &[String]) -> 
         let Ok(Json::Array(entries)) = serde_json::from_slice(&answer.body) else {
             return Completion::violation(invocation, answer);
         };
-        // A directory made over etcd is a key with a slash at the end.
-        let is_value = |entry: &&Json| !entry["Key"].as_str().is_some_and(|key| key.ends_with('/'));
+        // A directory made over etcd is a key with a slash at the end; a parent that ZooKeeper keeps has no data.
+        let is_value = |entry: &&Json| {
+            let is_directory = entry["Key"].as_str().is_some_and(|key| key.ends_with('/'));
+            !is_directory && !entry["Value"].is_null()
+        };
         for entry in entries.iter().filter(is_value) {
             let Some((path, observed)) = observed_entry(entry, sessions) else {
                 return Completion::violation(invocation, answer);
@@ -244,7 +248,7 @@ fn parse_transaction(invocation: &Invocation, answer: &Answer, sessions: &[Strin
         let places = errors.into_iter().flatten();
         let places =
             places.map(|error| usize::try_from(error["OpIndex"].as_u64().unwrap()).unwrap());
-        completion.failed = Some(places.collect());
+        completion.failed = Some(FailedPreconditions::All(places.collect()));
         return completion;
     }
     let mut completion = Completion::of(Outcome::Done);
@@ -289,6 +293,7 @@ pub fn observed_entry(entry: &Json, sessions: &[String]) -> Option<(String, Obse
         value: Value::parse(std::str::from_utf8(&value).ok()?)?,
         index: entry["ModifyIndex"].as_u64()?,
         holder,
+        version: None,
     };
     Some((entry["Key"].as_str()?.to_owned(), observed))
 }

@@ -14,6 +14,8 @@ pub struct RoundContext {
     pub gateway: GatewayHandle,
     /// Set when the nemesis is done: every task ends.
     pub is_over: AtomicBool,
+    /// Set when the final values are written.
+    pub is_finished: AtomicBool,
     /// The ids of sessions that hold locks.
     pub sessions: Vec<String>,
     /// The numbers of registers and of groups among the objects, which come in this order; the rest are locks.

@@ -146,6 +146,7 @@ pub fn observed_entry(node: &Json) -> Option<ObservedEntry> {
         value: Value::parse(node["value"].as_str()?)?,
         index: node["modifiedIndex"].as_u64()?,
         holder: LockHolder::NotReported,
+        version: None,
     })
 }
 

@@ -16,10 +16,10 @@ pub struct Exchange {
 
 impl Exchange {
     /// Records what an answer reported.
-    pub fn record_in(
+    pub fn record_in<R>(
         self,
         context: &RoundContext,
-        invocation: &Invocation,
+        invocation: &Invocation<R>,
         completion: Completion,
     ) {
         let history = &context.history;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::checker::model::{Effect, EntrySlot, ObservedEntry, Outcome, Precondition};
+use crate::checker::model::{
+    Effect, EntrySlot, FailedPreconditions, ObservedEntry, Outcome, Precondition,
+};
 use crate::history::IndexScope;
 use crate::object_layout::ObjectLayout;
 use crate::random::Random;
@@ -17,10 +19,10 @@ pub enum Access {
     Write(usize),
 }
 
-/// A request, and its meaning in the model.
+/// A request of a protocol, and its meaning in the model.
 #[derive(Clone, Debug)]
-pub struct Invocation {
-    pub request: Request,
+pub struct Invocation<R = Request> {
+    pub request: R,
     pub access: Access,
     /// The requested path, or the prefix of all requested paths.
     pub path: String,
@@ -36,7 +38,7 @@ pub struct Completion {
     pub index: Option<u64>,
     /// Entries as of before the operation, by path.
     pub observed: Vec<(String, Option<ObservedEntry>)>,
-    pub failed: Option<Vec<usize>>,
+    pub failed: Option<FailedPreconditions>,
     /// The index that the answer's header reported, with its scope.
     pub reported_index: Option<(IndexScope, u64)>,
     pub violation: Option<String>,
@@ -78,5 +80,11 @@ impl GeneratorInputs<'_> {
     /// The last observed index of an entry; 1 if the client never observed the entry.
     pub fn last_index(&mut self, path: &str) -> u64 {
         self.last_seen.get(path).map_or(1, |entry| entry.index)
+    }
+
+    /// The last observed version of an entry; 0 if the client observed none.
+    pub fn last_version(&self, path: &str) -> i32 {
+        let seen = self.last_seen.get(path);
+        seen.and_then(|entry| entry.version).unwrap_or(0)
     }
 }

@@ -2,22 +2,14 @@
 
 use super::get_children::get_children;
 use super::get_data::get_data;
-use super::reading::{ReadOutcome, Reading, watch_of};
+use super::reading::Reading;
 use super::reply::Reply;
 use crate::wire::zookeeper::{DataReply, ErrorCode, MultiOperation, MultiReply, MultiResult};
 
 /// The results, in order.
-pub(super) fn multi_read(reading: &mut Reading<'_>, all: Vec<MultiOperation>) -> ReadOutcome {
-    let (mut results, mut watches) = (Vec::new(), Vec::new());
-    for read in all {
-        let result = one(reading, &read);
-        if !matches!(result, MultiResult::Failed(_)) {
-            watches.extend(watch_of(&read));
-        }
-        results.push(result);
-    }
-    let reply = Ok(Reply::Multi(MultiReply(results)));
-    ReadOutcome::new(reply, watches)
+pub(super) fn multi_read(reading: &mut Reading<'_>, all: &[MultiOperation]) -> Reply {
+    let results = all.iter().map(|read| one(reading, read));
+    Reply::Multi(MultiReply(results.collect()))
 }
 
 fn one(reading: &mut Reading<'_>, read: &MultiOperation) -> MultiResult {

@@ -5,7 +5,7 @@ use super::get_acl::get_acl;
 use super::get_children::get_children;
 use super::get_data::get_data;
 use super::multi_read::multi_read;
-use super::reading::{ReadOutcome, Reading, watch_of};
+use super::reading::{ReadOutcome, Reading};
 use super::reply::Reply;
 use crate::face::zookeeper::path::ZnodePath;
 use crate::face::zookeeper::watch_table::WatchMode;
@@ -41,8 +41,8 @@ impl ReadRequest {
             Self::Children(request) | Self::Children2(request) => {
                 one(request, WatchMode::Child).into_iter().collect()
             }
-            Self::Acl(_) => Vec::new(),
-            Self::Multi(MultiRequest(all)) => all.iter().filter_map(watch_of).collect(),
+            // The real server reads the parts of a `MultiRead` without their watches.
+            Self::Acl(_) | Self::Multi(_) => Vec::new(),
         }
     }
 
@@ -79,7 +79,7 @@ impl ReadRequest {
             Self::Acl(NodePath(path)) => only_if_found(get_acl(reading, &path)),
             Self::Children(request) => only_if_found(get_children(reading, &request.path, false)),
             Self::Children2(request) => only_if_found(get_children(reading, &request.path, true)),
-            Self::Multi(MultiRequest(all)) => return multi_read(reading, all),
+            Self::Multi(MultiRequest(all)) => (Ok(multi_read(reading, &all)), false),
         };
         let watches = if sets_watches { watches } else { Vec::new() };
         ReadOutcome::new(reply, watches)

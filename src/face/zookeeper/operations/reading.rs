@@ -7,7 +7,7 @@ use crate::face::zookeeper::watch_table::WatchMode;
 use crate::face::zookeeper::znode::Znode;
 use crate::model::Permissions;
 use crate::space::View;
-use crate::wire::zookeeper::{ErrorCode, MultiOperation};
+use crate::wire::zookeeper::ErrorCode;
 
 /// What is read, and for whom.
 #[derive(Debug)]
@@ -35,27 +35,6 @@ impl ReadOutcome {
 
     pub(super) fn new(reply: Result<Reply, ErrorCode>, watches: Vec<(String, WatchMode)>) -> Self {
         Self { reply, watches }
-    }
-}
-
-/// The watch of a read in a `MultiRead`.
-pub(super) fn watch_of(read: &MultiOperation) -> Option<(String, WatchMode)> {
-    match read {
-        MultiOperation::GetData(request) if request.watch => {
-            Some((request.path.clone(), WatchMode::Data))
-        }
-        MultiOperation::GetChildren(request) if request.watch => {
-            Some((request.path.clone(), WatchMode::Child))
-        }
-        MultiOperation::GetData(_)
-        | MultiOperation::GetChildren(_)
-        | MultiOperation::Create(_)
-        | MultiOperation::Create2(_)
-        | MultiOperation::CreateContainer(_)
-        | MultiOperation::CreateTtl(_)
-        | MultiOperation::Delete(_)
-        | MultiOperation::SetData(_)
-        | MultiOperation::Check(_) => None,
     }
 }
 
