@@ -299,10 +299,7 @@ mod tests {
     fn connected(under_way: usize) -> (DuplexStream, ConnectionBuffers) {
         let (client, served) = duplex(under_way);
         let nowhere = "127.0.0.1:1".parse().unwrap();
-        let ends = Connection {
-            peer: nowhere,
-            local: nowhere,
-        };
+        let ends = Connection::plaintext(nowhere, nowhere);
         let stream = Arrival::relayed(served, |_stream| None, ends).stream;
         (client, ConnectionBuffers::new(stream, PAUSE))
     }

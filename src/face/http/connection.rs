@@ -249,7 +249,7 @@ impl Http1 {
         // For routers that match paths. A target that is no valid path matches none; a face reads the target itself.
         *request.uri_mut() = head.target.as_uri();
         *request.headers_mut() = head.headers;
-        request.extensions_mut().insert(self.ends);
+        request.extensions_mut().insert(self.ends.clone());
         request.extensions_mut().insert(head.target.clone());
         let origin = service::LogFields {
             peer: self.ends.peer,

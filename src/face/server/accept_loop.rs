@@ -111,7 +111,8 @@ impl Server {
                     backoff.reset();
                     match configure_socket(&stream) {
                         Ok(local) => {
-                            let arrival = Arrival::direct(stream, Connection { peer, local });
+                            let arrival =
+                                Arrival::direct(stream, Connection::plaintext(peer, local));
                             self.admit(&mut connections, arrival, &protocol, &stopping);
                         }
                         // The client has closed it already.

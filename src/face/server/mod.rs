@@ -21,7 +21,7 @@ mod stream;
 
 pub use accept_loop::Server;
 pub use arrival::Arrival;
-pub use connection::Connection;
+pub use connection::{Connection, Security};
 pub use context::ServerContext;
 pub use leadership::{LeadershipCheck, LeadershipLost};
 pub use log_limit::{LogLimit, OmittedLines};
