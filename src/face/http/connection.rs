@@ -70,7 +70,7 @@ pub(super) async fn serve(
     stopping: Stopping,
 ) {
     let Arrival { stream, ends } = arrival;
-    let face = server.face;
+    let (face, peer) = (server.face, ends.peer);
     let buffers = Arc::new(Mutex::new(ConnectionBuffers::new(
         stream,
         shared.limits.write_pause,
@@ -85,7 +85,7 @@ pub(super) async fn serve(
     };
     if let Err(error) = connection.run().await {
         // Clients break off all the time: not worth a warning.
-        tracing::debug!(face, peer = %ends.peer, %error, "connection broken");
+        tracing::debug!(face, %peer, %error, "connection broken");
     }
 }
 
