@@ -71,3 +71,9 @@ pub(super) fn local_address(parts: &Parts) -> SocketAddr {
     let connection = parts.extensions.get::<Connection>();
     connection.map_or(unknown, |connection| connection.local)
 }
+
+/// The scheme of URLs by which this client reaches the gateway.
+pub(super) fn scheme(parts: &Parts) -> &'static str {
+    let connection = parts.extensions.get::<Connection>();
+    connection.map_or("http", |connection| connection.security.scheme())
+}

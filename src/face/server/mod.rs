@@ -15,6 +15,7 @@ mod metrics;
 mod permits;
 mod protocol;
 mod request_in_flight;
+mod secured;
 mod socket;
 mod stopping;
 mod stream;
