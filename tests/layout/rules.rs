@@ -9,7 +9,7 @@ const LONGEST: usize = 500;
 ///
 /// `model <- docker`; `model <- store <- space <- guard <- face`; the guard also imports docker; `model <- fairness <- face`.
 /// The modules that put them together import all of them, and are imported by none.
-const MODULES: [(&str, &[&str]); 15] = [
+const MODULES: [(&str, &[&str]); 16] = [
     ("model", &[]),
     // The encodings of protocols, for faces and for clients.
     ("wire", &[]),
@@ -19,9 +19,13 @@ const MODULES: [(&str, &[&str]); 15] = [
     ("guard", &["model", "docker", "store", "space"]),
     // Knows nothing of entries: of requests it sees whose they are, their cost and their bytes.
     ("fairness", &["model"]),
+    // Knows no protocol: a connection goes in, and comes out with what its client proved.
+    ("tls", &["model"]),
     (
         "face",
-        &["model", "wire", "store", "space", "guard", "fairness"],
+        &[
+            "model", "wire", "store", "space", "guard", "fairness", "tls",
+        ],
     ),
     ("config", &[]),
     ("remote", &["config"]),
@@ -34,7 +38,7 @@ const MODULES: [(&str, &[&str]); 15] = [
     (
         "gateway",
         &[
-            "model", "store", "space", "guard", "fairness", "face", "config", "admin",
+            "model", "store", "space", "guard", "fairness", "tls", "face", "config", "admin",
         ],
     ),
     // Opens stores as a gateway does and writes as its clients would, but serves no clients.
@@ -58,7 +62,7 @@ const CRATES: [(&str, &[&str]); 12] = [
     (
         "tokio",
         &[
-            "store", "space", "fairness", "face", "admin", "gateway", "transfer", "remote",
+            "store", "space", "fairness", "tls", "face", "admin", "gateway", "transfer", "remote",
             "bench", "cli",
         ],
     ),
