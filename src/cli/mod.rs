@@ -49,7 +49,7 @@ enum Command {
     Export(transfer::Export),
     /// Write the entries of an export, of another server or of a store
     Import(transfer::Import),
-    /// Print or remove the access lists in a store that no gateway uses
+    /// Print or remove the access lists in a store
     Acl(transfer::Acl),
     /// Make a certificate authority and certificates, for trying TLS out
     Certs(certs::Certs),
