@@ -22,4 +22,9 @@ pub mod store;
 pub mod transfer;
 pub mod wire;
 
+#[cfg(test)]
+mod fuzz;
+#[cfg(fuzzing)]
+pub mod fuzz_targets;
+
 pub use gateway::run;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::*;
+use crate::wire::zookeeper::fuzz::encoded;
 
 /// Connections, each after a line with a title; `>` is before a client's frame, `<` before a server's.
 const TRAFFIC: &str = include_str!("traffic.txt");
@@ -18,45 +19,6 @@ fn bytes(hex: &str) -> Vec<u8> {
 pub(super) fn sent() -> Vec<Vec<u8>> {
     let sent = TRAFFIC.lines().filter_map(|line| line.strip_prefix("> "));
     sent.map(bytes).collect()
-}
-
-/// The frame of a request, as a client sends it.
-pub(super) fn encoded(header: RequestHeader, request: &ClientRequest) -> Vec<u8> {
-    let mut to = JuteWriter::default();
-    header.write(&mut to);
-    match request {
-        ClientRequest::Create(record)
-        | ClientRequest::Create2(record)
-        | ClientRequest::CreateContainer(record) => record.write(&mut to),
-        ClientRequest::CreateTtl(record) => record.write(&mut to),
-        ClientRequest::Delete(record) => record.write(&mut to),
-        ClientRequest::Exists(record)
-        | ClientRequest::GetData(record)
-        | ClientRequest::GetChildren(record)
-        | ClientRequest::GetChildren2(record) => record.write(&mut to),
-        ClientRequest::SetData(record) => record.write(&mut to),
-        ClientRequest::GetAcl(record)
-        | ClientRequest::Sync(record)
-        | ClientRequest::GetAllChildrenNumber(record) => record.write(&mut to),
-        ClientRequest::SetAcl(record) => record.write(&mut to),
-        ClientRequest::Multi(record) | ClientRequest::MultiRead(record) => record.write(&mut to),
-        ClientRequest::CheckWatches(record) | ClientRequest::RemoveWatches(record) => {
-            record.write(&mut to);
-        }
-        ClientRequest::SetWatches(record) if header.op == OpCode::SetWatches.number() => {
-            record.once.write(&mut to);
-        }
-        ClientRequest::SetWatches(record) => record.write(&mut to),
-        ClientRequest::AddWatch(record) => record.write(&mut to),
-        ClientRequest::Auth(record) => record.write(&mut to),
-        ClientRequest::GetEphemerals(record) => record.write(&mut to),
-        ClientRequest::Ping
-        | ClientRequest::WhoAmI
-        | ClientRequest::CloseSession
-        | ClientRequest::Refused(_)
-        | ClientRequest::Unknown(_) => {}
-    }
-    to.frame().unwrap()
 }
 
 /// Encodes the record of a reply to an operation again.
