@@ -2,7 +2,7 @@
 //!
 //! Modules, each using only those before it: [`model`] has the types of entries and commits, [`store`] the durable log of
 //! commits, [`space`] the keyspace over a store, [`guard`] the admission of changes, [`fairness`] the shares of clients,
-//! [`face`] the protocols. [`gateway`] combines them with [`config`] and [`admin`]; a gateway is started with [`run`]. [`transfer`] moves entries from a server
+//! [`tls`] the TLS of [`face`], which has the protocols. [`gateway`] combines them with [`config`] and [`admin`]; a gateway is started with [`run`]. [`transfer`] moves entries from a server
 //! or store to a store, [`remote`] has what clients of other servers share, `bench` generates load. [`wire`] has the wire formats of protocols that kubekv speaks on both sides.
 
 pub mod admin;
@@ -19,6 +19,7 @@ pub mod model;
 pub mod remote;
 pub mod space;
 pub mod store;
+pub mod tls;
 pub mod transfer;
 pub mod wire;
 

@@ -4,7 +4,9 @@ use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
-use kubekv::config::{self, Config, OPTIONS, OptionSpec, SettingOrigin, Settings, ValueKind};
+use kubekv::config::{
+    self, Config, OPTIONS, OptionSpec, SettingOrigin, Settings, TlsConfig, TlsOptions, ValueKind,
+};
 use kubekv::gateway::{Listeners, Ports, Stage, raise_file_limit, run_with_stages};
 use prometheus_client::registry::Registry;
 use sd_notify::NotifyState;
@@ -104,7 +106,9 @@ async fn serve(config: Config, registry: Registry) -> Result<(), CommandError> {
     };
     log_ignored_signals()?;
     let listeners = Listeners::bind(&config.listen)?;
-    run_with_stages(config, listeners, registry, shutdown, announce).await?;
+    let tls = config.tls.clone();
+    let report = |stage| announce(stage, &tls);
+    run_with_stages(config, listeners, registry, shutdown, report).await?;
     Ok(())
 }
 
@@ -136,11 +140,11 @@ fn log_ignored_signals() -> io::Result<()> {
 }
 
 /// Announces a stage: to the operator on standard output and in the log, and to the service manager.
-fn announce(stage: Stage) {
+fn announce(stage: Stage, tls: &TlsConfig) {
     let state = match stage {
         Stage::Ready(ports) => {
             // A closed standard output is no reason to stop.
-            let _unwritable = print_ports(&ports);
+            let _unwritable = print_ports(&ports, tls);
             tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
             NotifyState::Ready
         }
@@ -151,8 +155,8 @@ fn announce(stage: Stage) {
     }
 }
 
-/// Prints one line for each port. The line of each face has the option for dockerd.
-fn print_ports(ports: &Ports) -> io::Result<()> {
+/// Prints one line for each port. The line of each face has the options for dockerd.
+fn print_ports(ports: &Ports, tls: &TlsConfig) -> io::Result<()> {
     let Ports {
         consul,
         etcd,
@@ -161,23 +165,46 @@ fn print_ports(ports: &Ports) -> io::Result<()> {
         relay: _for_gateways_only,
     } = *ports;
     let mut out = io::stdout().lock();
-    for (name, scheme, address) in [
-        ("consul", "consul", consul),
-        ("etcd", "etcd", etcd),
-        ("zookeeper", "zk", zookeeper),
+    for (name, scheme, address, tls) in [
+        ("consul", "consul", consul, &tls.consul),
+        ("etcd", "etcd", etcd, &tls.etcd),
     ] {
-        if let Some(address) = address {
-            let address = reachable(address);
-            writeln!(
-                out,
-                "{name:<7} dockerd --cluster-store={scheme}://{address}"
-            )?;
+        if let Some(address) = address.map(reachable) {
+            let store = format!("dockerd --cluster-store={scheme}://{address}");
+            match tls {
+                None => writeln!(out, "{name:<7} {store}")?,
+                Some(tls) => writeln!(
+                    out,
+                    "{name:<7} https://{address} {store} {}",
+                    docker_tls(tls)
+                )?,
+            }
         }
     }
-    if let Some(address) = admin {
-        writeln!(out, "admin   http://{}", reachable(address))?;
+    if let Some(address) = zookeeper.map(reachable) {
+        match &tls.zookeeper {
+            None => writeln!(out, "zookeeper dockerd --cluster-store=zk://{address}")?,
+            Some(_) => writeln!(
+                out,
+                "zookeeper tls://{address} (not for dockerd: its client has no TLS)"
+            )?,
+        }
+    }
+    if let Some(address) = admin.map(reachable) {
+        let scheme = if tls.admin.is_some() { "https" } else { "http" };
+        writeln!(out, "admin   {scheme}://{address}")?;
     }
     out.flush()
+}
+
+/// The options of dockerd for this TLS; FILE stands for files of the host it runs on.
+fn docker_tls(tls: &TlsOptions) -> &'static str {
+    match &tls.clients {
+        None => "--cluster-store-opt kv.cacertfile=FILE",
+        Some(_) => {
+            "--cluster-store-opt kv.cacertfile=FILE --cluster-store-opt kv.certfile=FILE --cluster-store-opt kv.keyfile=FILE"
+        }
+    }
 }
 
 /// An address that clients can connect to. For an unspecified address this is the source address of the default route, or

@@ -129,7 +129,7 @@ pub(super) fn refuse(
 }
 
 /// Two options that must be given together.
-fn require_both(
+pub(super) fn require_both(
     (one, one_name): (Option<Setting>, &str),
     (other, other_name): (Option<Setting>, &str),
 ) -> Result<Option<(Setting, Setting)>, ConfigError> {

@@ -32,7 +32,7 @@ pub(super) fn require_loopback(
     match address {
         Some(address) if !address.ip().to_canonical().is_loopback() => {
             let what = format!(
-                "{address} is not a loopback address; give --allow-plaintext to listen there without TLS"
+                "{address} is not a loopback address; give --tls-cert and --tls-key, or --allow-plaintext to listen there without TLS"
             );
             Err(ConfigError::at(&setting.origin, what))
         }

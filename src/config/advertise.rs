@@ -7,8 +7,7 @@ use super::settings::Setting;
 
 /// Reads `URL[,URL...]`, each `http://HOST:PORT` or `https://HOST:PORT`.
 ///
-/// The port is required, because libkv's etcd client adds none. `https` is for a gateway behind a proxy that terminates
-/// TLS.
+/// The port is required, because libkv's etcd client adds none. `https` is for TLS, of the face or of a proxy in front of it.
 pub(super) fn parse(setting: &Setting) -> Result<Vec<String>, ConfigError> {
     setting
         .text

@@ -21,6 +21,7 @@ mod relay;
 mod resolve;
 mod settings;
 mod store;
+mod tls;
 mod transfer;
 mod zookeeper;
 
@@ -34,6 +35,7 @@ pub use log::{LogConfig, LogFormat, requested_format};
 pub use options::{OPTIONS, OptionSpec, ValueKind};
 pub use settings::{Setting, SettingOrigin, Settings};
 pub use store::StoreUrl;
+pub use tls::{ClientTlsOptions, TlsConfig, TlsOptions};
 pub use transfer::{
     BENCH_OPTIONS, BENCH_TARGET, SourceAccess, SourceUrl, TRANSFER_OPTIONS, bench_target, source,
     target,

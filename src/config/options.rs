@@ -54,7 +54,7 @@ const fn text(
 }
 
 /// Every option, in the order of the help text.
-pub const OPTIONS: [OptionSpec; 29] = [
+pub const OPTIONS: [OptionSpec; 54] = [
     text(
         "store",
         "URL",
@@ -130,6 +130,152 @@ pub const OPTIONS: [OptionSpec; 29] = [
         "the address it listens on",
         "The address where other gateways reach the relay port, if it is not the listen address",
     ),
+    text(
+        "tls-cert",
+        "FILE",
+        "none",
+        "The certificate of every face and the admin port, with those between it and its authority, in PEM; with --tls-key it \
+         turns TLS on. Files of certificates, keys, authorities and lists are read again when they change",
+    ),
+    text("tls-key", "FILE", "none", "The key of --tls-cert, in PEM"),
+    text(
+        "tls-client-ca",
+        "FILE",
+        "none",
+        "The authorities of clients' certificates, in PEM",
+    ),
+    text(
+        "tls-client-auth",
+        "off|optional|required",
+        "required with --tls-client-ca, else off",
+        "Whether clients show a certificate that an authority of --tls-client-ca vouches for",
+    ),
+    text(
+        "tls-crl",
+        "FILE[,FILE...]",
+        "none",
+        "Lists of revoked certificates of clients, in PEM or DER. A connection ends when its client's certificate is revoked",
+    ),
+    text(
+        "consul-tls-cert",
+        "FILE|off",
+        "that of --tls-cert",
+        "The certificate of Consul's API in place of --tls-cert; off for plaintext",
+    ),
+    text(
+        "consul-tls-key",
+        "FILE",
+        "that of --tls-key",
+        "The key of --consul-tls-cert, in PEM",
+    ),
+    text(
+        "consul-tls-client-ca",
+        "FILE|off",
+        "that of --tls-client-ca",
+        "The authorities of clients of Consul's API in place of --tls-client-ca",
+    ),
+    text(
+        "consul-tls-client-auth",
+        "off|optional|required",
+        "that of --tls-client-auth",
+        "Whether clients of Consul's API show a certificate, in place of --tls-client-auth",
+    ),
+    text(
+        "consul-tls-crl",
+        "FILE[,FILE...]|off",
+        "that of --tls-crl",
+        "Lists of revoked certificates for Consul's API in place of --tls-crl",
+    ),
+    text(
+        "etcd-tls-cert",
+        "FILE|off",
+        "that of --tls-cert",
+        "The certificate of etcd's API in place of --tls-cert; off for plaintext",
+    ),
+    text(
+        "etcd-tls-key",
+        "FILE",
+        "that of --tls-key",
+        "The key of --etcd-tls-cert, in PEM",
+    ),
+    text(
+        "etcd-tls-client-ca",
+        "FILE|off",
+        "that of --tls-client-ca",
+        "The authorities of clients of etcd's API in place of --tls-client-ca",
+    ),
+    text(
+        "etcd-tls-client-auth",
+        "off|optional|required",
+        "that of --tls-client-auth",
+        "Whether clients of etcd's API show a certificate, in place of --tls-client-auth",
+    ),
+    text(
+        "etcd-tls-crl",
+        "FILE[,FILE...]|off",
+        "that of --tls-crl",
+        "Lists of revoked certificates for etcd's API in place of --tls-crl",
+    ),
+    text(
+        "zookeeper-tls-cert",
+        "FILE|off",
+        "that of --tls-cert",
+        "The certificate of ZooKeeper's protocol in place of --tls-cert; off for plaintext",
+    ),
+    text(
+        "zookeeper-tls-key",
+        "FILE",
+        "that of --tls-key",
+        "The key of --zookeeper-tls-cert, in PEM",
+    ),
+    text(
+        "zookeeper-tls-client-ca",
+        "FILE|off",
+        "that of --tls-client-ca",
+        "The authorities of clients of ZooKeeper's protocol in place of --tls-client-ca",
+    ),
+    text(
+        "zookeeper-tls-client-auth",
+        "off|optional|required",
+        "that of --tls-client-auth",
+        "Whether clients of ZooKeeper's protocol show a certificate, in place of --tls-client-auth",
+    ),
+    text(
+        "zookeeper-tls-crl",
+        "FILE[,FILE...]|off",
+        "that of --tls-crl",
+        "Lists of revoked certificates for ZooKeeper's protocol in place of --tls-crl",
+    ),
+    text(
+        "admin-tls-cert",
+        "FILE|off",
+        "that of --tls-cert",
+        "The certificate of the admin port in place of --tls-cert; off for plaintext",
+    ),
+    text(
+        "admin-tls-key",
+        "FILE",
+        "that of --tls-key",
+        "The key of --admin-tls-cert, in PEM",
+    ),
+    text(
+        "admin-tls-client-ca",
+        "FILE|off",
+        "that of --tls-client-ca",
+        "The authorities of clients of the admin port in place of --tls-client-ca",
+    ),
+    text(
+        "admin-tls-client-auth",
+        "off|optional|required",
+        "that of --tls-client-auth",
+        "Whether clients of the admin port show a certificate, in place of --tls-client-auth",
+    ),
+    text(
+        "admin-tls-crl",
+        "FILE[,FILE...]|off",
+        "that of --tls-crl",
+        "Lists of revoked certificates for the admin port in place of --tls-crl",
+    ),
     OptionSpec {
         name: "allow-plaintext",
         value: "true|false",
@@ -141,7 +287,7 @@ pub const OPTIONS: [OptionSpec; 29] = [
         "etcd-advertise",
         "URL[,URL...]",
         "the address a client connected to",
-        "The client URLs that etcd's /v2/members returns, http://HOST:PORT; clients connect to them next",
+        "The client URLs that etcd's /v2/members returns, http://HOST:PORT or https://HOST:PORT; clients connect to them next",
     ),
     text(
         "host",

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::settings::{Setting, SettingOrigin, Settings};
 use super::{
-    Config, ConfigError, ConnectionsPerAddress, Listen, LogConfig, access, address, advertise,
-    hosts, log, memory_size, names, options, relay, store, zookeeper,
+    Config, ConfigError, ConnectionsPerAddress, Listen, LogConfig, TlsConfig, access, address,
+    advertise, hosts, log, memory_size, names, options, relay, store, tls, zookeeper,
 };
 
 /// The upper limit of `max-connections`.
@@ -18,7 +18,8 @@ const MAX_LEAD_DURATION: u64 = 300;
 pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
     let mut given = GivenSettings(settings);
     let store = store::parse(&given.or_default("store")?)?;
-    let mut listen = listen(&mut given)?;
+    let tls = tls::parse(&mut given.0)?;
+    let mut listen = listen(&mut given, &tls)?;
     let relay = given.or_default("relay")?;
     let relay_advertise;
     (listen.relay, relay_advertise) = relay::parse(&mut given.0, &relay, &store)?;
@@ -26,6 +27,7 @@ pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
         store_access: access::parse(&mut given.0, &store)?,
         store,
         listen,
+        tls,
         relay_advertise,
         etcd_advertise: match given.0.take("etcd-advertise") {
             Some(setting) => advertise::parse(&setting)?,
@@ -75,21 +77,21 @@ pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
     }
 }
 
-fn listen(given: &mut GivenSettings) -> Result<Listen, ConfigError> {
+fn listen(given: &mut GivenSettings, tls: &TlsConfig) -> Result<Listen, ConfigError> {
     let allow_plaintext = switch(&given.or_default("allow-plaintext")?)?;
-    let mut port = |name| {
+    let mut port = |name, has_tls: bool| {
         let setting = given.or_default(name)?;
         let address = address::parse(&setting)?;
-        if !allow_plaintext {
+        if !has_tls && !allow_plaintext {
             address::require_loopback(address, &setting)?;
         }
         Ok(address)
     };
     Ok(Listen {
-        consul: port("consul")?,
-        etcd: port("etcd")?,
-        zookeeper: port("zookeeper")?,
-        admin: port("admin")?,
+        consul: port("consul", tls.consul.is_some())?,
+        etcd: port("etcd", tls.etcd.is_some())?,
+        zookeeper: port("zookeeper", tls.zookeeper.is_some())?,
+        admin: port("admin", tls.admin.is_some())?,
         relay: None,
     })
 }

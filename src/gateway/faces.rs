@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{Config, ConnectionsPerAddress, Listen};
+use crate::config::{Config, ConnectionsPerAddress, Listen, TlsConfig, TlsOptions};
 use crate::face::http::{AllowedHosts, HttpLimits, HttpProtocol};
 use crate::face::server::{Protocol, Stopping};
 use crate::face::{consul, etcd, zookeeper};
@@ -20,6 +20,10 @@ pub(super) struct FaceRow {
     pub(super) name: FaceName,
     /// Where it listens, in the configuration and among the bound ports.
     pub(super) address: fn(&mut Listen) -> &mut Option<SocketAddr>,
+    /// Its TLS in the configuration.
+    pub(super) tls: fn(&TlsConfig) -> Option<&TlsOptions>,
+    /// The protocols that its clients may ask for in the TLS handshake (ALPN), in the order of preference.
+    pub(super) protocols: &'static [&'static [u8]],
     /// How many connections one client's address may have open.
     pub(super) most_per_client: fn(&ConnectionsPerAddress) -> Option<usize>,
     /// The name of a relayed connection's face in the TLS handshake (ALPN, RFC 7301).
@@ -33,9 +37,14 @@ pub(super) struct FaceRow {
     pub(super) no_leader: fn(&FaceOptions) -> Arc<dyn Protocol>,
 }
 
+/// What clients of HTTP may ask for in the TLS handshake.
+pub(super) const HTTP_PROTOCOLS: &[&[u8]] = &[b"http/1.1"];
+
 static CONSUL: FaceRow = FaceRow {
     name: FaceName::Consul,
     address: |listen| &mut listen.consul,
+    tls: |tls| tls.consul.as_ref(),
+    protocols: HTTP_PROTOCOLS,
     most_per_client: |limits| limits.consul,
     alpn: b"kubekv/consul",
     hold: consul::HOLD,
@@ -62,6 +71,9 @@ static CONSUL: FaceRow = FaceRow {
 static ETCD2: FaceRow = FaceRow {
     name: FaceName::Etcd2,
     address: |listen| &mut listen.etcd,
+    tls: |tls| tls.etcd.as_ref(),
+    // Clients of gRPC offer nothing else, and are told that this is not etcd v3.
+    protocols: &[b"http/1.1", b"h2"],
     most_per_client: |limits| limits.etcd,
     alpn: b"kubekv/etcd2",
     hold: etcd::HOLD,
@@ -87,6 +99,8 @@ static ETCD2: FaceRow = FaceRow {
 static ZOOKEEPER: FaceRow = FaceRow {
     name: FaceName::ZooKeeper,
     address: |listen| &mut listen.zookeeper,
+    tls: |tls| tls.zookeeper.as_ref(),
+    protocols: &[],
     most_per_client: |limits| limits.zookeeper,
     alpn: b"kubekv/zookeeper",
     hold: zookeeper::HOLD,
@@ -144,10 +158,16 @@ pub(super) struct FaceOptions {
 
 /// The host names by which clients may address a gateway: those of `--host`, and those it advertises.
 pub(super) fn hosts(config: &Config) -> AllowedHosts {
+    AllowedHosts::new(own_names(config))
+}
+
+/// The same as a list, with names `*.DOMAIN` as they are.
+pub(super) fn own_names(config: &Config) -> Vec<String> {
     let authority = |url: &String| Some(url.parse::<http::Uri>().ok()?.host()?.to_owned());
     let advertised = config.etcd_advertise.iter().filter_map(authority);
     let relay = config.relay_advertise.iter().filter_map(authority);
-    AllowedHosts::new(config.hosts.iter().cloned().chain(advertised).chain(relay))
+    let hosts = config.hosts.iter().cloned();
+    hosts.chain(advertised).chain(relay).collect()
 }
 
 impl FaceOptions {
@@ -158,6 +178,7 @@ impl FaceOptions {
             store: _opened,
             store_access: _of_the_store,
             listen: _bound,
+            tls: _of_the_servers,
             etcd_advertise,
             node_name,
             datacenter,

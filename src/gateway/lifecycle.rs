@@ -16,6 +16,7 @@ use super::servers::{ServerFactory, Servers};
 use super::serving::ServingGateway;
 use super::standby::Standby;
 use super::stores::{LeadershipTerm, Stores};
+use super::tls::GatewayTls;
 use crate::admin::{self, GatewayInfo, Health, Phase};
 use crate::config::Config;
 use crate::fairness::{self, ChangeRate, Fairness, MemoryLimits};
@@ -56,7 +57,10 @@ pub async fn run_with_stages(
     let ports = listeners
         .ports()
         .map_err(|error| Error::Fatal(format!("a listener has no address: {error}")))?;
-    let servers = ServerFactory::new(&mut registry, &config);
+    let tls = GatewayTls::load(&config, &mut registry)?;
+    // Followed until this function ends.
+    let _followed = tls.follow_files();
+    let servers = ServerFactory::new(&mut registry, &config, tls);
     let relay_metrics = relay::RelayMetrics::register(&mut registry);
     let store_metrics = if config.store.is_shared() {
         StoreMetrics::register(&mut registry)

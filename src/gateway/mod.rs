@@ -11,6 +11,7 @@ mod servers;
 mod serving;
 mod standby;
 pub(crate) mod stores;
+mod tls;
 
 pub use error::Error;
 pub use file_limit::raise_file_limit;

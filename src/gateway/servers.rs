@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use super::faces::{self, FaceRow};
 use super::file_limit;
 use super::relay::RelayListener;
+use super::tls::GatewayTls;
 use crate::config::{Config, ConnectionsPerAddress};
 use crate::face::http::{AllowedHosts, HttpLimits, HttpProtocol};
 use crate::face::server::{
@@ -44,17 +45,19 @@ pub(super) struct ServerFactory {
     pub(super) per_address: ConnectionsPerAddress,
     /// The names by which clients may address the gateway.
     hosts: AllowedHosts,
+    tls: GatewayTls,
 }
 
 impl ServerFactory {
     /// With permits for as many connections as the configuration says, or fewer where the limit of open files is lower.
-    pub(super) fn new(registry: &mut Registry, config: &Config) -> Self {
+    pub(super) fn new(registry: &mut Registry, config: &Config, tls: GatewayTls) -> Self {
         let connections = file_limit::connections(config.max_connections);
         Self {
             metrics: ServerMetrics::register(registry),
             permits: ConnectionPermits::new(connections),
             per_address: config.connections_per_address,
             hosts: faces::hosts(config),
+            tls,
         }
     }
 
@@ -64,12 +67,14 @@ impl ServerFactory {
         let most = (faces::row(face).most_per_client)(&self.per_address);
         Server::new(face.as_str(), permits, self.metrics.clone(), leadership)
             .with_most_per_client(most)
+            .with_tls(self.tls.of(face))
     }
 
     fn admin(&self) -> Server {
         let permits = ConnectionPermits::new(ADMIN_CONNECTIONS);
         let leadership = LeadershipCheck::default();
-        Server::new("admin", permits, self.metrics.clone(), leadership)
+        let server = Server::new("admin", permits, self.metrics.clone(), leadership);
+        server.with_tls(self.tls.admin.clone())
     }
 }
 

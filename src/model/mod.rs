@@ -4,6 +4,7 @@
 
 mod access_list;
 mod caller;
+mod client_certificate;
 mod commit;
 mod entry;
 mod face_name;
@@ -21,6 +22,7 @@ mod znode_attrs;
 
 pub use access_list::{AccessEntry, AccessList};
 pub use caller::Caller;
+pub use client_certificate::{CertificateAuthority, ClientCertificate};
 pub use commit::{Cause, Change, Commit, Proposal, Target, Write};
 pub use entry::{Attrs, Deadline, DirMark, Entry, Mark, Record};
 pub use face_name::FaceName;

@@ -66,11 +66,11 @@ fn invalid_flags_are_reported_at_start() {
         ),
         (
             ["--consul", "0.0.0.0:0"],
-            "--consul: 0.0.0.0:0 is not a loopback address; give --allow-plaintext to listen there without TLS",
+            "--consul: 0.0.0.0:0 is not a loopback address; give --tls-cert and --tls-key, or --allow-plaintext to listen there without TLS",
         ),
         (
             ["--admin", "[::]:0"],
-            "--admin: [::]:0 is not a loopback address; give --allow-plaintext to listen there without TLS",
+            "--admin: [::]:0 is not a loopback address; give --tls-cert and --tls-key, or --allow-plaintext to listen there without TLS",
         ),
         (
             ["--zookeeper-words", "srvr,dump"],

@@ -151,10 +151,8 @@ impl Gateway {
             .uri(format!("/v1/{path}"))
             .body(Body::from(body.into()))
             .unwrap();
-        request.extensions_mut().insert(Connection {
-            peer: (client, 40000).into(),
-            local: self.address,
-        });
+        let ends = Connection::plaintext((client, 40000).into(), self.address);
+        request.extensions_mut().insert(ends);
         self.router.clone().call(request).await.unwrap()
     }
 

@@ -81,10 +81,8 @@ impl Shared {
             .header("content-type", "application/x-www-form-urlencoded")
             .body(Body::from(form))
             .unwrap();
-        let connection = Connection {
-            peer: SocketAddr::from((host, 1)),
-            local: SocketAddr::from(([10, 0, 0, 9], 2_379)),
-        };
+        let local = SocketAddr::from(([10, 0, 0, 9], 2_379));
+        let connection = Connection::plaintext(SocketAddr::from((host, 1)), local);
         request.extensions_mut().insert(connection);
         self.face.clone().call(request).await.unwrap()
     }

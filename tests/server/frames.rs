@@ -223,10 +223,7 @@ async fn nothing_is_answered_after_leadership_is_lost() {
 async fn a_relayed_connection_has_the_address_of_its_client() {
     let server = Frames::start(10, LONG).await;
     let (mut client, relayed): (DuplexStream, DuplexStream) = duplex(64);
-    let ends = Connection {
-        peer: "10.0.0.1:7".parse().unwrap(),
-        local: server.address,
-    };
+    let ends = Connection::plaintext("10.0.0.1:7".parse().unwrap(), server.address);
     let arrival = Arrival::relayed(relayed, |_stream| None, ends);
     server.arrivals.send(arrival).await.unwrap();
     client.write_all(&framed(b"peer")).await.unwrap();

@@ -67,13 +67,13 @@ pub(super) fn check_method(method: &Method, allowed: &'static str) -> Result<(),
 
 /// The address at which the client reached the gateway.
 pub(super) fn local_address(parts: &Parts) -> SocketAddr {
-    connection(parts).local
+    let unknown = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    let connection = parts.extensions.get::<Connection>();
+    connection.map_or(unknown, |connection| connection.local)
 }
 
-fn connection(parts: &Parts) -> Connection {
-    let unknown = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-    parts.extensions.get().copied().unwrap_or(Connection {
-        peer: unknown,
-        local: unknown,
-    })
+/// The scheme of URLs by which this client reaches the gateway.
+pub(super) fn scheme(parts: &Parts) -> &'static str {
+    let connection = parts.extensions.get::<Connection>();
+    connection.map_or("http", |connection| connection.security.scheme())
 }

@@ -234,8 +234,7 @@ impl ConnectionBuffers {
             };
             let Poll::Ready(written) = written else {
                 ready!(self.poll_late(cx));
-                let late = "the client takes too few bytes of its answer";
-                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, late)));
+                return Poll::Ready(Err(late()));
             };
             self.write_end = None;
             if let Some((_, taken)) = &mut self.writing {
@@ -248,8 +247,14 @@ impl ConnectionBuffers {
             self.output.advance(of_output);
             self.tail.advance(written - of_output);
         }
-        self.writing = None;
-        Pin::new(&mut self.stream).poll_flush(cx)
+        if let Poll::Ready(flushed) = Pin::new(&mut self.stream).poll_flush(cx) {
+            self.write_end = None;
+            self.writing = None;
+            return Poll::Ready(flushed);
+        }
+        // TLS keeps bytes of its own, up to 64 KB, which the client has to take as well.
+        ready!(self.poll_late(cx));
+        Poll::Ready(Err(late()))
     }
 
     /// Ready when a client has taken no byte for too long, or all in all too few for the time: whoever takes a byte now and
@@ -270,6 +275,12 @@ impl ConnectionBuffers {
         ready!(self.poll_flush(cx))?;
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
+}
+
+/// The error of a client that does not take its answer.
+fn late() -> io::Error {
+    let late = "the client takes too few bytes of its answer";
+    io::Error::new(io::ErrorKind::TimedOut, late)
 }
 
 /// Ready `after` the first call.
@@ -299,10 +310,7 @@ mod tests {
     fn connected(under_way: usize) -> (DuplexStream, ConnectionBuffers) {
         let (client, served) = duplex(under_way);
         let nowhere = "127.0.0.1:1".parse().unwrap();
-        let ends = Connection {
-            peer: nowhere,
-            local: nowhere,
-        };
+        let ends = Connection::plaintext(nowhere, nowhere);
         let stream = Arrival::relayed(served, |_stream| None, ends).stream;
         (client, ConnectionBuffers::new(stream, PAUSE))
     }

@@ -70,7 +70,7 @@ pub(super) async fn serve(
     stopping: Stopping,
 ) {
     let Arrival { stream, ends } = arrival;
-    let face = server.face;
+    let (face, peer) = (server.face, ends.peer);
     let buffers = Arc::new(Mutex::new(ConnectionBuffers::new(
         stream,
         shared.limits.write_pause,
@@ -85,7 +85,7 @@ pub(super) async fn serve(
     };
     if let Err(error) = connection.run().await {
         // Clients break off all the time: not worth a warning.
-        tracing::debug!(face, peer = %ends.peer, %error, "connection broken");
+        tracing::debug!(face, %peer, %error, "connection broken");
     }
 }
 
@@ -249,7 +249,7 @@ impl Http1 {
         // For routers that match paths. A target that is no valid path matches none; a face reads the target itself.
         *request.uri_mut() = head.target.as_uri();
         *request.headers_mut() = head.headers;
-        request.extensions_mut().insert(self.ends);
+        request.extensions_mut().insert(self.ends.clone());
         request.extensions_mut().insert(head.target.clone());
         let origin = service::LogFields {
             peer: self.ends.peer,

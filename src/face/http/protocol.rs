@@ -11,6 +11,10 @@ use super::shared_state::{OverloadAnswer, SharedState};
 use crate::face::server::{Arrival, Protocol, ServerContext, Serving, Stopping};
 use crate::fairness::Fairness;
 
+/// What Go's server says to a client that does not use TLS where it has to.
+const PLAINTEXT: &[u8] =
+    b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+
 /// A router, served over HTTP/1.
 #[derive(Clone, Debug)]
 pub struct HttpProtocol {
@@ -77,5 +81,9 @@ impl Protocol for HttpProtocol {
 
     fn too_many_connections(&self) -> Option<&'static [u8]> {
         self.shared.too_many_connections
+    }
+
+    fn plaintext_to_tls(&self) -> Option<&'static [u8]> {
+        Some(PLAINTEXT)
     }
 }

@@ -122,10 +122,7 @@ mod tests {
     async fn closed(permits: usize) -> (Duration, usize) {
         let (client, served) = duplex(64 << 10);
         let nowhere = "127.0.0.1:1".parse().unwrap();
-        let ends = Connection {
-            peer: nowhere,
-            local: nowhere,
-        };
+        let ends = Connection::plaintext(nowhere, nowhere);
         let stream = Arrival::relayed(served, |_stream| None, ends).stream;
         let mut buffers = ConnectionBuffers::new(stream, LINGER);
         buffers.push(b"answer");

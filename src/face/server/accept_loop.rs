@@ -17,9 +17,11 @@ use super::leadership::LeadershipCheck;
 use super::log_limit::{LogLimit, OmittedLines};
 use super::metrics::{FaceLabel, RefusedLabels, ServerMetrics};
 use super::permits::{ConnectionPermit, ConnectionPermits, TooMany};
-use super::protocol::Protocol;
+use super::protocol::{Protocol, Serving};
+use super::secured;
 use super::socket::configure_socket;
 use super::stopping::Stopping;
+use crate::tls::ServerTls;
 
 /// How long requests in flight may go on when the gateway is stopping.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -31,6 +33,8 @@ pub struct Server {
     permits: ConnectionPermits,
     /// How many connections one client may have open over this face.
     most_per_client: Option<usize>,
+    /// The TLS of its clients; `None` for plaintext.
+    tls: Option<ServerTls>,
     drain: Duration,
 }
 
@@ -51,6 +55,7 @@ impl Server {
             context,
             permits,
             most_per_client: None,
+            tls: None,
             drain: DRAIN,
         }
     }
@@ -60,6 +65,18 @@ impl Server {
     pub fn with_most_per_client(mut self, most: Option<usize>) -> Self {
         self.most_per_client = most;
         self
+    }
+
+    /// The same with TLS for its clients; without, they speak plaintext.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Option<ServerTls>) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    /// Whether its clients speak TLS.
+    pub fn is_secured(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// The same with another limit to how long requests in flight may go on when the gateway is stopping.
@@ -111,7 +128,8 @@ impl Server {
                     backoff.reset();
                     match configure_socket(&stream) {
                         Ok(local) => {
-                            let arrival = Arrival::direct(stream, Connection { peer, local });
+                            let arrival =
+                                Arrival::direct(stream, Connection::plaintext(peer, local));
                             self.admit(&mut connections, arrival, &protocol, &stopping);
                         }
                         // The client has closed it already.
@@ -136,7 +154,10 @@ impl Server {
         stopping: Stopping,
     ) {
         let context = Arc::clone(&self.context);
-        protocol.serve(arrival, context, stopping).await;
+        match self.tls.clone() {
+            None => protocol.serve(arrival, context, stopping).await,
+            Some(tls) => secured::serve(tls, arrival, None, protocol, (context, stopping)).await,
+        }
     }
 
     /// Serves a connection in a task of its own, or closes it where no permit is left.
@@ -153,10 +174,25 @@ impl Server {
             Err(why) => return self.refuse(&arrival, protocol.as_ref(), why),
         };
         let (silent, must_give_way) = permit.silent();
-        arrival.stream.until_heard(silent);
         let open = OpenConnection::new(Arc::clone(&self.context), permit);
         let context = Arc::clone(&self.context);
-        let serving = Arc::clone(protocol).serve(arrival, context, stopping.clone());
+        let (protocol, stopping) = (Arc::clone(protocol), stopping.clone());
+        let serving: Serving = match self.tls.clone() {
+            None => {
+                arrival.stream.until_heard(silent);
+                protocol.serve(arrival, context, stopping)
+            }
+            Some(tls) => {
+                let silent = Some(silent);
+                Box::pin(secured::serve(
+                    tls,
+                    arrival,
+                    silent,
+                    protocol,
+                    (context, stopping),
+                ))
+            }
+        };
         connections.spawn(async move {
             tokio::select! {
                 biased;
@@ -178,7 +214,9 @@ impl Server {
             reason: why.label(),
         };
         self.context.metrics.refused.get_or_create(&labels).inc();
-        if let (TooMany::OfClient { .. }, Some(words)) = (why, protocol.too_many_connections()) {
+        if let (TooMany::OfClient { .. }, Some(words), false) =
+            (why, protocol.too_many_connections(), self.is_secured())
+        {
             arrival.stream.write_last(words);
         }
         if let Some(OmittedLines(left_out)) = LIMIT.permit(peer.ip()) {

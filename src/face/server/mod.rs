@@ -15,13 +15,14 @@ mod metrics;
 mod permits;
 mod protocol;
 mod request_in_flight;
+mod secured;
 mod socket;
 mod stopping;
 mod stream;
 
 pub use accept_loop::Server;
 pub use arrival::Arrival;
-pub use connection::Connection;
+pub use connection::{Connection, Security};
 pub use context::ServerContext;
 pub use leadership::{LeadershipCheck, LeadershipLost};
 pub use log_limit::{LogLimit, OmittedLines};

@@ -31,4 +31,10 @@ pub trait Protocol: fmt::Debug + Send + Sync + 'static {
     fn too_many_connections(&self) -> Option<&'static [u8]> {
         None
     }
+
+    /// The bytes that a client gets which sends a request of HTTP where TLS is spoken; `None` closes its connection without a
+    /// word.
+    fn plaintext_to_tls(&self) -> Option<&'static [u8]> {
+        None
+    }
 }

@@ -6,10 +6,12 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
 use super::permits::Silent;
+use crate::tls::FirstBytes;
 
 /// A stream of bytes both ways.
 trait Duplex: AsyncRead + AsyncWrite {}
@@ -38,7 +40,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Relayed for RelayedStream<S> {
     }
 }
 
-/// The bytes of a connection, both ways: TCP, or the TLS stream of a relay.
+/// The bytes of a connection, both ways: TCP, or the TLS stream of a relay; or within one of those the TLS of the client.
 pub struct Stream {
     transport: Transport,
     /// Dropped with the client's first byte.
@@ -48,6 +50,7 @@ pub struct Stream {
 enum Transport {
     Direct(TcpStream),
     Relayed(Box<dyn Relayed>),
+    Secured(Box<TlsStream<FirstBytes<Stream>>>),
 }
 
 /// The client is gone, or does not wait for its answer.
@@ -66,6 +69,7 @@ impl fmt::Debug for Stream {
         f.write_str(match &self.transport {
             Transport::Direct(_) => "Direct",
             Transport::Relayed(_) => "Relayed",
+            Transport::Secured(_) => "Secured",
         })
     }
 }
@@ -88,13 +92,21 @@ impl Stream {
         }
     }
 
+    /// What the client sends within its own TLS.
+    pub(super) fn secured(stream: TlsStream<FirstBytes<Self>>) -> Self {
+        Self {
+            transport: Transport::Secured(Box::new(stream)),
+            silent: None,
+        }
+    }
+
     /// Holds this until the client has sent a byte.
     pub(super) fn until_heard(&mut self, silent: Silent) {
         self.silent = Some(silent);
     }
 
-    /// Writes these bytes as far as the socket takes them at once, for a connection that is about to be closed. A relayed
-    /// one is closed without them: they would have to be encrypted.
+    /// Writes these bytes as far as the socket takes them at once, for a connection that is about to be closed. One that is
+    /// relayed, or secured, is closed without them: they would have to be encrypted.
     pub(super) fn write_last(&self, bytes: &[u8]) {
         if let Transport::Direct(stream) = &self.transport {
             // The client may be gone, or read nothing.
@@ -103,11 +115,15 @@ impl Stream {
     }
 
     /// Ready when there are bytes to read. A relayed connection is always ready, because TLS has read into buffers of its
-    /// own.
+    /// own; a secured one has decrypted some by then.
     pub fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.transport {
             Transport::Direct(stream) => stream.poll_read_ready(cx),
             Transport::Relayed(_) => Poll::Ready(Ok(())),
+            Transport::Secured(stream) => {
+                let filled = Pin::new(stream).poll_fill_buf(cx);
+                filled.map_ok(|_bytes| ())
+            }
         }
     }
 
@@ -117,6 +133,7 @@ impl Stream {
         let socket = match &self.transport {
             Transport::Direct(stream) => stream,
             Transport::Relayed(relayed) => relayed.socket()?,
+            Transport::Secured(stream) => return stream.get_ref().0.get_ref().hung_up(cx),
         };
         match pin!(socket.ready(Interest::READABLE)).poll(cx) {
             Poll::Ready(Ok(ready)) if ready.is_read_closed() => Some(HungUp::Closed),
@@ -137,6 +154,7 @@ impl AsyncRead for Stream {
         let read = match &mut this.transport {
             Transport::Direct(stream) => Pin::new(stream).poll_read(cx, buf),
             Transport::Relayed(relayed) => relayed.bytes().poll_read(cx, buf),
+            Transport::Secured(stream) => Pin::new(stream).poll_read(cx, buf),
         };
         if buf.filled().len() > before {
             drop(this.silent.take());
@@ -154,6 +172,7 @@ impl AsyncWrite for Stream {
         match &mut self.get_mut().transport {
             Transport::Direct(stream) => Pin::new(stream).poll_write(cx, buf),
             Transport::Relayed(relayed) => relayed.bytes().poll_write(cx, buf),
+            Transport::Secured(stream) => Pin::new(stream).poll_write(cx, buf),
         }
     }
 
@@ -165,6 +184,7 @@ impl AsyncWrite for Stream {
         match &mut self.get_mut().transport {
             Transport::Direct(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             Transport::Relayed(relayed) => relayed.bytes().poll_write_vectored(cx, bufs),
+            Transport::Secured(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
         }
     }
 
@@ -173,6 +193,7 @@ impl AsyncWrite for Stream {
             Transport::Direct(stream) => stream.is_write_vectored(),
             // The trait asks a shared reference, and TLS encrypts one piece after another anyway.
             Transport::Relayed(_) => false,
+            Transport::Secured(stream) => stream.is_write_vectored(),
         }
     }
 
@@ -180,6 +201,7 @@ impl AsyncWrite for Stream {
         match &mut self.get_mut().transport {
             Transport::Direct(stream) => Pin::new(stream).poll_flush(cx),
             Transport::Relayed(relayed) => relayed.bytes().poll_flush(cx),
+            Transport::Secured(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -187,6 +209,7 @@ impl AsyncWrite for Stream {
         match &mut self.get_mut().transport {
             Transport::Direct(stream) => Pin::new(stream).poll_shutdown(cx),
             Transport::Relayed(relayed) => relayed.bytes().poll_shutdown(cx),
+            Transport::Secured(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

@@ -132,7 +132,7 @@ impl Forwarder {
         let Ok(local) = configure_socket(&stream) else {
             return;
         };
-        let ends = Connection { peer, local };
+        let ends = Connection::plaintext(peer, local);
         let client = Client { stream, ends, face };
         let (own, mode) = (self.clone(), mode.clone());
         connections.spawn(async move {
@@ -168,7 +168,7 @@ impl Forwarder {
                 let drains = changed.is_ok_and(|mode| *mode == StandbyMode::Drain);
                 return (!drains).then_some(client);
             }
-            reached = self.reach(client.face, client.ends) => Some(reached),
+            reached = self.reach(client.face, &client.ends) => Some(reached),
             waited = hold::hold(&client.stream, client.face) => {
                 if let Err(error) = waited {
                     tracing::debug!(peer = %client.ends.peer, %error, "the client is gone");
@@ -200,7 +200,7 @@ impl Forwarder {
     }
 
     /// Connects to the leader, as soon as there is one that can be reached.
-    async fn reach(&mut self, face: FaceName, ends: Connection) -> (TlsStream<TcpStream>, Relay) {
+    async fn reach(&mut self, face: FaceName, ends: &Connection) -> (TlsStream<TcpStream>, Relay) {
         if !self.relays {
             return std::future::pending().await;
         }
@@ -229,7 +229,7 @@ impl Forwarder {
         &self,
         relay: &Relay,
         face: FaceName,
-        ends: Connection,
+        ends: &Connection,
     ) -> io::Result<TlsStream<TcpStream>> {
         // The leader drops the oldest of too many unfinished handshakes: after a take-over thousands of clients come at once.
         let _turn = self.connecting.acquire().await.map_err(io::Error::other)?;

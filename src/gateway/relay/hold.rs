@@ -19,7 +19,7 @@ type AnswersByFace = HashMap<FaceName, (Server, Arc<dyn Protocol>)>;
 
 /// Holds a client's request for as long as a real server would, from its first byte on; an error means that the client is
 /// gone. Reads nothing: a leader that appears meanwhile gets the connection as it is. A silent client has asked nothing, and
-/// is held without end.
+/// is held without end. The first byte of a client that speaks TLS begins its handshake, which is held as a request is.
 pub(super) async fn hold(stream: &TcpStream, face: FaceName) -> io::Result<()> {
     if stream.peek(&mut [0]).await? == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
@@ -31,9 +31,9 @@ pub(super) async fn hold(stream: &TcpStream, face: FaceName) -> io::Result<()> {
 impl NoLeaderAnswers {
     /// What a client gets whose address has too many connections open over this face.
     pub(super) fn too_many_connections(&self, face: FaceName) -> Option<&'static [u8]> {
-        self.0
-            .get(&face)
-            .and_then(|(_, face)| face.too_many_connections())
+        let (server, protocol) = self.0.get(&face)?;
+        // Within TLS these would be no words.
+        (!server.is_secured()).then(|| protocol.too_many_connections())?
     }
 
     /// Answers one request, and closes the connection.

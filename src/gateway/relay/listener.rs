@@ -12,15 +12,21 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::certificate::{self, RelayCertificate};
-use super::handshakes::Handshakes;
 use super::metrics::{RelayLabel, RelayMetrics};
 use super::proxy_header;
 use crate::face::server::{Arrival, LogLimit, OmittedLines, Stopping, configure_socket};
 use crate::model::FaceName;
 use crate::store::shared::Members;
+use crate::tls::{HandshakeLimits, Handshakes};
 
 /// How long a TLS handshake may take, with the PROXY header after it.
 const HANDSHAKE: Duration = Duration::from_secs(5);
+
+/// How many connections may not have proved yet that they come from a gateway.
+const UNFINISHED: HandshakeLimits = HandshakeLimits {
+    total: 256,
+    of_address: 128,
+};
 
 /// How long a connection waits for its gateway's member record, which may have been written just now.
 const REGISTRATION: Duration = Duration::from_secs(2);
@@ -48,7 +54,7 @@ impl RelayListener {
             }
         };
         let own = Arc::new(self);
-        let unfinished = Handshakes::default();
+        let unfinished = Handshakes::new(UNFINISHED);
         let mut handshakes = JoinSet::new();
         loop {
             let accepted = tokio::select! {

@@ -6,7 +6,6 @@
 
 mod certificate;
 mod forwarder;
-mod handshakes;
 mod hold;
 mod listener;
 mod metrics;

@@ -18,7 +18,7 @@ const FIXED: usize = 16;
 const LONGEST: usize = 512;
 
 /// The header for a connection.
-pub(super) fn write(ends: Connection) -> io::Result<Vec<u8>> {
+pub(super) fn write(ends: &Connection) -> io::Result<Vec<u8>> {
     let addresses = match (canonical(ends.peer), canonical(ends.local)) {
         (peer @ SocketAddr::V4(_), local @ SocketAddr::V4(_))
         | (peer @ SocketAddr::V6(_), local @ SocketAddr::V6(_)) => (peer, local),
@@ -53,14 +53,14 @@ pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Co
     stream.read_exact(end).await?;
     let header = Header::try_from(bytes.as_slice()).map_err(|error| bad(&error.to_string()))?;
     match header.addresses {
-        Addresses::IPv4(ends) => Ok(Connection {
-            peer: (ends.source_address, ends.source_port).into(),
-            local: (ends.destination_address, ends.destination_port).into(),
-        }),
-        Addresses::IPv6(ends) => Ok(Connection {
-            peer: (ends.source_address, ends.source_port).into(),
-            local: (ends.destination_address, ends.destination_port).into(),
-        }),
+        Addresses::IPv4(ends) => Ok(Connection::plaintext(
+            (ends.source_address, ends.source_port).into(),
+            (ends.destination_address, ends.destination_port).into(),
+        )),
+        Addresses::IPv6(ends) => Ok(Connection::plaintext(
+            (ends.source_address, ends.source_port).into(),
+            (ends.destination_address, ends.destination_port).into(),
+        )),
         Addresses::Unix(_) | Addresses::Unspecified => Err(bad("a header without addresses")),
     }
 }
@@ -79,7 +79,7 @@ pub(crate) fn proxy_header(bytes: &[u8]) {
         Poll::Pending => None,
     };
     if let Some(ends) = read(bytes)
-        && let Ok(again) = write(ends)
+        && let Ok(again) = write(&ends)
     {
         let again = read(&again).map(|again| again.peer);
         assert_eq!(again, Some(canonical(ends.peer)));
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use crate::fuzz;
 
-    fn through(ends: Connection) -> Connection {
+    fn through(ends: &Connection) -> Connection {
         let bytes = write(ends).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
@@ -106,14 +106,14 @@ mod tests {
             ("[fd00::1]:7", "[fd00::2]:8500"),
         ] {
             let (peer, local) = (peer.parse().unwrap(), local.parse().unwrap());
-            let ends = Connection { peer, local };
-            assert_eq!(through(ends), ends);
+            let ends = Connection::plaintext(peer, local);
+            assert_eq!(through(&ends), ends);
         }
-        let mapped = Connection {
-            peer: "[::ffff:10.0.0.1]:7".parse().unwrap(),
-            local: "10.0.0.2:8500".parse().unwrap(),
-        };
-        assert_eq!(through(mapped).peer, "10.0.0.1:7".parse().unwrap());
+        let mapped = Connection::plaintext(
+            "[::ffff:10.0.0.1]:7".parse().unwrap(),
+            "10.0.0.2:8500".parse().unwrap(),
+        );
+        assert_eq!(through(&mapped).peer, "10.0.0.1:7".parse().unwrap());
     }
 
     #[test]

@@ -74,7 +74,9 @@ impl Running {
         }
         let port = |name: &str| {
             let line = printed.lines().find(|line| line.starts_with(name))?;
-            Some(line.rsplit('/').next().unwrap().parse().unwrap())
+            let (_scheme, rest) = line.split_once("://").unwrap();
+            let address = rest.split_whitespace().next().unwrap();
+            Some(address.parse().unwrap())
         };
         let [consul, etcd, admin] = ["consul", "etcd", "admin"].map(|name| port(name).unwrap());
         let zookeeper = port("zookeeper");

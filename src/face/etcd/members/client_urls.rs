@@ -5,7 +5,7 @@ use http::header::HOST;
 use http::request::Parts;
 use http::uri::Authority;
 
-use crate::face::etcd::request::local_address;
+use crate::face::etcd::request::{local_address, scheme};
 
 /// The configured addresses, otherwise the one at which this client reached the gateway.
 pub(super) fn client_urls(advertise: &[String], parts: &Parts) -> Vec<String> {
@@ -17,5 +17,5 @@ pub(super) fn client_urls(advertise: &[String], parts: &Parts) -> Vec<String> {
         .and_then(|host| Authority::try_from(host).ok())
         .filter(|host| !host.host().is_empty() && !host.as_str().contains('@'))
         .map_or_else(|| local_address(parts).to_string(), |host| host.to_string());
-    vec![format!("http://{authority}")]
+    vec![format!("{}://{authority}", scheme(parts))]
 }

@@ -1,9 +1,9 @@
-//! Unfinished handshakes of the relay port: how many there may be before anything is known of who makes them.
+//! Unfinished handshakes of a port: how many there may be before anything is known of who makes them.
 //!
-//! The relay port may be open to everybody. Each connection is accepted at once, so that a gateway never waits behind others;
-//! what is bounded is how many have not proved yet that they come from a gateway. Above the limit the oldest of them is dropped:
-//! of the same address where that one has too many, else of the address that has the most. A gateway needs some milliseconds,
-//! so it is through long before thousands of silent connections have pushed it out.
+//! The port may be open to everybody. Each handshake begins at once, so that none waits behind others; what is bounded is how
+//! many are not finished. Above the limit the oldest of them is dropped: of the same address where that one has too many, else
+//! of the address that has the most. An honest client needs some milliseconds, so it is through long before thousands of silent
+//! connections have pushed it out.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -15,13 +15,21 @@ use tokio::sync::oneshot;
 
 use crate::model::Flow;
 
-/// Handshakes at a time, over all addresses, and of one (IPv6: of its first 64 bits).
-const TOTAL: usize = 256;
-const OF_ADDRESS: usize = 128;
+/// The handshakes that are not finished. A clone shares them.
+#[derive(Clone, Debug)]
+pub struct Handshakes {
+    limits: HandshakeLimits,
+    table: Arc<Mutex<Table>>,
+}
 
-/// The handshakes that are not finished.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Handshakes(Arc<Mutex<Table>>);
+/// How many handshakes may be unfinished at a time.
+#[derive(Clone, Copy, Debug)]
+pub struct HandshakeLimits {
+    /// Over all addresses.
+    pub total: usize,
+    /// Of one address (IPv6: of its first 64 bits).
+    pub of_address: usize,
+}
 
 #[derive(Debug, Default)]
 struct Table {
@@ -33,15 +41,23 @@ struct Table {
 }
 
 impl Handshakes {
+    /// None yet, within these limits.
+    pub fn new(limits: HandshakeLimits) -> Self {
+        Self {
+            limits,
+            table: Arc::default(),
+        }
+    }
+
     /// Begins one; the second value is ready when it has to end for a newer one.
-    pub(super) fn begin(&self, peer: IpAddr) -> (Handshake, oneshot::Receiver<()>) {
+    pub fn begin(&self, peer: IpAddr) -> (Handshake, oneshot::Receiver<()>) {
         let address = Flow::of_address(peer);
         let (kept, dropped) = oneshot::channel();
-        let mut table = self.0.lock();
+        let mut table = self.table.lock();
         let own = table.addresses.get(&address).map_or(0, BTreeMap::len);
-        if own >= OF_ADDRESS {
+        if own >= self.limits.of_address {
             table.drop_oldest(address);
-        } else if table.count >= TOTAL
+        } else if table.count >= self.limits.total
             && let Some(greediest) = table.greediest()
         {
             table.drop_oldest(greediest);
@@ -52,7 +68,7 @@ impl Handshakes {
         let of_address = table.addresses.entry(address).or_default();
         of_address.insert(number, kept);
         let handshake = Handshake {
-            table: Arc::clone(&self.0),
+            table: Arc::clone(&self.table),
             address,
             number,
         };
@@ -60,8 +76,8 @@ impl Handshakes {
     }
 
     /// Whether so many are unfinished that none should wait for what may come later.
-    pub(super) fn are_many(&self) -> bool {
-        self.0.lock().count > TOTAL / 2
+    pub fn are_many(&self) -> bool {
+        self.table.lock().count > self.limits.total / 2
     }
 }
 
@@ -98,7 +114,7 @@ impl Table {
 
 /// One that is not finished, until dropped.
 #[derive(Debug)]
-pub(super) struct Handshake {
+pub struct Handshake {
     table: Arc<Mutex<Table>>,
     address: Flow,
     number: u64,
@@ -114,6 +130,16 @@ impl Drop for Handshake {
 mod tests {
     use super::*;
 
+    const TOTAL: usize = 256;
+    const OF_ADDRESS: usize = 128;
+
+    fn handshakes() -> Handshakes {
+        Handshakes::new(HandshakeLimits {
+            total: TOTAL,
+            of_address: OF_ADDRESS,
+        })
+    }
+
     fn address(number: u32) -> IpAddr {
         IpAddr::V4((0x7f00_0000 + number).into())
     }
@@ -128,7 +154,7 @@ mod tests {
 
     #[test]
     fn ten_thousand_of_many_addresses_leave_the_newest() {
-        let all = Handshakes::default();
+        let all = handshakes();
         let mut silent: Vec<_> = (0..10_000)
             .map(|number| all.begin(address(number % 500)))
             .collect();
@@ -137,12 +163,12 @@ mod tests {
         assert!(all.are_many());
         drop(silent);
         assert!(!all.are_many());
-        assert!(all.0.lock().addresses.is_empty());
+        assert!(all.table.lock().addresses.is_empty());
     }
 
     #[test]
     fn a_greedy_address_drops_its_own_and_not_those_of_a_gateway() {
-        let all = Handshakes::default();
+        let all = handshakes();
         let mut gateway = [all.begin(address(1))];
         let mut silent: Vec<_> = (0..10_000).map(|_| all.begin(address(2))).collect();
         assert_eq!(going_on(&mut silent), OF_ADDRESS);
@@ -151,7 +177,7 @@ mod tests {
 
     #[test]
     fn those_of_the_greediest_address_end_first() {
-        let all = Handshakes::default();
+        let all = handshakes();
         let mut gateway = [all.begin(address(1))];
         let mut silent = Vec::new();
         for other in 2..200 {

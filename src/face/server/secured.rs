@@ -1,0 +1,90 @@
+//! Secured connections: the client's TLS, then its protocol, for as long as its certificate is valid.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::arrival::Arrival;
+use super::connection::{Connection, Security};
+use super::context::ServerContext;
+use super::log_limit::{LogLimit, OmittedLines};
+use super::permits::Silent;
+use super::protocol::Protocol;
+use super::stopping::Stopping;
+use super::stream::Stream;
+use crate::tls::{HandshakeFailure, Proof, ServerTls};
+
+/// How long a client that does not speak TLS may take to read what it is told, and how many of its bytes are read meanwhile:
+/// bytes that were not read would break the connection before that.
+const LINGER: Duration = Duration::from_millis(500);
+const LINGER_BYTES: u64 = 64 << 10;
+
+/// Serves a connection within TLS. It counts as silent until it has sent a byte of its protocol: a handshake alone takes no
+/// place from others.
+pub(super) async fn serve(
+    tls: ServerTls,
+    arrival: Arrival,
+    silent: Option<Silent>,
+    protocol: Arc<dyn Protocol>,
+    (context, stopping): (Arc<ServerContext>, Stopping),
+) {
+    let Arrival { stream, mut ends } = arrival;
+    let accepted = tokio::select! {
+        accepted = tls.accept(stream, ends.peer.ip()) => accepted,
+        () = stopping.wait() => return,
+    };
+    let secured = match accepted {
+        Ok(secured) => secured,
+        Err(failure) => return refuse(failure, &ends, context.face, protocol.as_ref()).await,
+    };
+    let client = secured.proof.as_ref().map(Proof::certificate);
+    ends.security = Security::Tls {
+        client: client.map(Arc::clone),
+    };
+    let (face, peer) = (context.face, ends.peer);
+    let mut stream = Stream::secured(secured.stream);
+    if let Some(silent) = silent {
+        stream.until_heard(silent);
+    }
+    let serving = protocol.serve(Arrival { stream, ends }, context, stopping);
+    let Some(proof) = secured.proof else {
+        return serving.await;
+    };
+    tokio::select! {
+        () = serving => {}
+        why = proof.ended() => {
+            tls.count_closed(why);
+            tracing::info!(face, %peer, "connection closed: its client's certificate is not accepted any more: {why}");
+        }
+    }
+}
+
+/// Ends a connection whose handshake failed.
+async fn refuse(
+    failure: HandshakeFailure<Stream>,
+    ends: &Connection,
+    face: &'static str,
+    protocol: &dyn Protocol,
+) {
+    static LIMIT: LogLimit = LogLimit::new();
+    let peer = ends.peer;
+    // Clients break off all the time: not worth a warning.
+    if matches!(failure, HandshakeFailure::Gone) {
+        tracing::debug!(face, %peer, "TLS handshake: {failure}");
+    } else if let Some(OmittedLines(left_out)) = LIMIT.permit(peer.ip()) {
+        tracing::warn!(face, %peer, left_out, "TLS handshake: {failure}");
+    }
+    if let HandshakeFailure::NotTls { mut io, http: true } = failure
+        && let Some(words) = protocol.plaintext_to_tls()
+    {
+        let tell = async {
+            io.write_all(words).await?;
+            io.shutdown().await?;
+            let mut rest = io.take(LINGER_BYTES);
+            tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
+        };
+        // The client may be gone, or read nothing.
+        let _told = tokio::time::timeout(LINGER, tell).await;
+    }
+}
