@@ -23,4 +23,9 @@ pub mod tls;
 pub mod transfer;
 pub mod wire;
 
+#[cfg(test)]
+mod fuzz;
+#[cfg(fuzzing)]
+pub mod fuzz_targets;
+
 pub use gateway::run;

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "bench")]
 mod bench;
+mod certs;
 mod client;
 mod completions;
 mod crd;
@@ -48,8 +49,10 @@ enum Command {
     Export(transfer::Export),
     /// Write the entries of an export, of another server or of a store
     Import(transfer::Import),
-    /// Print or remove the access lists in a store that no gateway uses
+    /// Print or remove the access lists in a store
     Acl(transfer::Acl),
+    /// Make a certificate authority and certificates, for trying TLS out
+    Certs(certs::Certs),
     /// Print the role, leader, revision and number of entries of a running gateway
     Status(kv::Status),
     /// Read and verify an embedded store that no gateway uses
@@ -84,6 +87,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Export(export) => export.run(),
         Command::Import(import) => import.run(),
         Command::Acl(acl) => acl.run(),
+        Command::Certs(certs) => certs.run(),
         Command::Status(status) => status.run(),
         Command::Check(check) => check.run(),
         Command::Backup(backup) => backup.run(),

@@ -17,3 +17,5 @@ pub use error::Error;
 pub use file_limit::raise_file_limit;
 pub use lifecycle::{Stage, run, run_with_stages};
 pub use listeners::{Listeners, Ports};
+#[cfg(fuzzing)]
+pub(crate) use relay::proxy_header;

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use super::source::store;
 use super::target::{ImportTarget, failed};
 use super::{Error, OnProgress};
 use crate::config::{StoreAccess, StoreUrl};
@@ -14,7 +15,7 @@ const AT_ONCE: usize = 500;
 /// Which access lists of which store.
 #[derive(Clone, Debug)]
 pub struct AccessLists {
-    /// The store, which no gateway may use meanwhile.
+    /// The store.
     pub store: StoreUrl,
     /// The credentials for it.
     pub access: StoreAccess,
@@ -34,16 +35,22 @@ pub struct ListedEntry {
 }
 
 impl AccessLists {
-    /// The lists. An entry without one, which everybody may do everything with, is not among them. Must be called within a
-    /// tokio runtime.
+    /// The lists, read from the store's backend, which gateways may go on using unless it is embedded. An entry without one,
+    /// which everybody may do everything with, is not among them. Must be called within a tokio runtime.
     ///
     /// # Errors
     ///
-    /// One line if the store could not be opened: a gateway leads it, or it does not answer.
-    pub async fn get(self, progress: OnProgress<'_>) -> Result<Vec<ListedEntry>, Error> {
-        let target = self.open(progress).await?;
-        let found = self.find(&target);
-        target.close().await;
+    /// One line if the store could not be read: a gateway uses the embedded store, or it does not answer.
+    pub async fn get(self) -> Result<Vec<ListedEntry>, Error> {
+        let contents = store::read(&self.store, &self.access).await?;
+        let ranges = self.ranges();
+        let mut found: Vec<_> = contents
+            .entries
+            .iter()
+            .filter(|(key, _)| ranges.iter().any(|range| range.contains(key)))
+            .filter_map(|(key, entry)| Some((key.clone(), entry.attrs().access()?.clone())))
+            .collect();
+        found.sort_by(|(one, _), (other, _)| one.cmp(other));
         Ok(shown(found))
     }
 
@@ -52,7 +59,8 @@ impl AccessLists {
     ///
     /// # Errors
     ///
-    /// As for [`AccessLists::get`], and one line if the store refused a write; lists that were removed by then are.
+    /// One line if the store could not be opened, because a gateway uses or leads it or it does not answer, or if it refused a
+    /// write; lists that were removed by then are.
     pub async fn reset(self, progress: OnProgress<'_>) -> Result<Vec<ListedEntry>, Error> {
         let target = self.open(progress).await?;
         let found = self.find(&target);
@@ -72,6 +80,16 @@ impl AccessLists {
     }
 
     fn find(&self, target: &ImportTarget) -> Vec<(Key, AccessList)> {
+        let view = target.space.read(&Caller::Operator);
+        let ranges = self.ranges();
+        let listed = ranges.iter().flat_map(|range| view.listed_in(range));
+        listed
+            .map(|(key, list)| (key.clone(), list.clone()))
+            .collect()
+    }
+
+    /// Where the keys of the nodes that are meant lie.
+    fn ranges(&self) -> Vec<KeyRange> {
         let slashed = [self.node.as_slice(), b"/"].concat();
         let mut ranges = match (self.node.is_empty(), self.recursive) {
             (true, true) => vec![
@@ -88,11 +106,7 @@ impl AccessLists {
                 KeyRange::Exact(Key::user(slashed))
             });
         }
-        let view = target.space.read(&Caller::Operator);
-        let listed = ranges.iter().flat_map(|range| view.listed_in(range));
-        listed
-            .map(|(key, list)| (key.clone(), list.clone()))
-            .collect()
+        ranges
     }
 }
 

@@ -8,7 +8,7 @@ const SLACK_MS: u64 = 2_000;
 /// The keys that differ.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Difference {
-    /// Keys whose entry is missing or differs: to be written.
+    /// Keys whose entry is missing or differs: to be written. That of the root is [`super::listing::ROOT`].
     pub(super) wrong: Vec<Vec<u8>>,
     /// Keys whose entry should not exist.
     pub(super) extra: Vec<Vec<u8>>,
@@ -23,15 +23,16 @@ impl Difference {
 /// The difference of `actual` from `wanted`. An entry whose TTL has run out by `now_ms` may exist or not.
 pub(super) fn difference(wanted: &Listing, actual: &Listing, now_ms: i64) -> Difference {
     let mut found = Difference::default();
-    for (key, item) in &wanted.items {
-        let equal = match actual.items.get(key) {
+    for (key, item) in wanted.with_root() {
+        let equal = match actual.get(key) {
             Some(other) => same((wanted, item), (actual, other)),
             None => wanted.ends_ms(item).is_some_and(|end| end <= now_ms),
         };
         if !equal {
-            found.wrong.push(key.clone());
+            found.wrong.push(key.to_vec());
         }
     }
+    // A root that only the target has something of stays: its access list protects what was there before.
     let extra = actual
         .items
         .keys()

@@ -24,13 +24,15 @@ pub enum LeftOutReason {
     Changing,
     /// An entry that exceeds the limits of the target.
     Unfit,
+    /// What was set of `/`, where the keys get another prefix.
+    Root,
 }
 
 impl LeftOutReason {
     /// Whether the import is incomplete because of it.
     pub fn is_fault(self) -> bool {
         match self {
-            Self::Session | Self::Lock | Self::Ephemeral | Self::Ended => false,
+            Self::Session | Self::Lock | Self::Ephemeral | Self::Ended | Self::Root => false,
             Self::AccessList
             | Self::UnknownName
             | Self::DoubtfulValue
@@ -54,6 +56,7 @@ impl LeftOutReason {
             Self::DoubtfulValue => "value that may not be UTF-8 (moved as the source returned it)",
             Self::Changing => "entry that changed while it was read (moved as it was read)",
             Self::Unfit => "entry that the target does not take",
+            Self::Root => "data and access list of the root (the keys get another prefix)",
         }
     }
 }

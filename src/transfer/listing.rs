@@ -24,6 +24,9 @@ pub struct Item {
     pub versions: Option<ItemVersions>,
 }
 
+/// What stands for the root where keys are listed: no entry that is moved has an empty key.
+pub(super) const ROOT: &[u8] = b"";
+
 /// Entries by key; keys are spelled as in Consul.
 pub type Items = BTreeMap<Vec<u8>, Item>;
 
@@ -38,6 +41,9 @@ pub struct Listing {
     pub read_ms: i64,
     /// The entries.
     pub items: Items,
+    /// What clients of ZooKeeper set of `/`, which is no entry; `None` if the source has nothing of the kind: what the target
+    /// has stays then.
+    pub root: Option<Item>,
     /// The things left out.
     pub left_out: Vec<LeftOut>,
 }
@@ -57,18 +63,39 @@ impl Listing {
 
     /// Leaves the versions out, which then begin anew.
     pub fn forget_versions(&mut self) {
-        for item in self.items.values_mut() {
+        for item in self.items.values_mut().chain(&mut self.root) {
             item.versions = None;
         }
     }
 
     /// Whether it has the versions of all its entries.
     pub(super) fn has_versions(&self) -> bool {
-        self.items.values().all(|item| item.versions.is_some())
+        let mut items = self.items.values().chain(&self.root);
+        items.all(|item| item.versions.is_some())
     }
 
-    /// Replaces a prefix of the keys by another. Entries whose keys do not begin with it are dropped.
+    /// The entries by key, and the root under [`ROOT`].
+    pub(super) fn with_root(&self) -> impl Iterator<Item = (&[u8], &Item)> {
+        let root = self.root.iter().map(|item| (ROOT, item));
+        let items = self.items.iter().map(|(key, item)| (key.as_slice(), item));
+        root.chain(items)
+    }
+
+    /// An entry, or the root.
+    pub(super) fn get(&self, key: &[u8]) -> Option<&Item> {
+        if key == ROOT {
+            self.root.as_ref()
+        } else {
+            self.items.get(key)
+        }
+    }
+
+    /// Replaces a prefix of the keys by another. Entries whose keys do not begin with it are dropped; the root stays where
+    /// it is, or is left out.
     pub(super) fn rename(&mut self, from: &[u8], to: &[u8]) {
+        if from != to && self.root.take().is_some() {
+            self.leave_out(LeftOutReason::Root, "/");
+        }
         let items = std::mem::take(&mut self.items).into_iter();
         let renamed = items.filter_map(|(key, item)| {
             let rest = key.strip_prefix(from)?;
@@ -81,6 +108,14 @@ impl Listing {
     pub(super) fn ends_ms(&self, item: &Item) -> Option<i64> {
         let left = item.ttl_left_ms?;
         Some(self.read_ms.saturating_add_unsigned(left))
+    }
+}
+
+impl Item {
+    /// This item as that of the root; `None` if it says no more than a root that nobody has set anything of.
+    pub(super) fn into_root(self) -> Option<Self> {
+        let is_closed = self.znode.as_ref().is_some_and(|znode| znode.acl.is_some());
+        (is_closed || !self.value.is_empty()).then_some(self)
     }
 }
 

@@ -97,6 +97,8 @@ impl ImportTarget {
             ..Listing::default()
         };
         let view = self.space.read(&Caller::Operator);
+        let root = view.built_in("");
+        listing.root = root.and_then(|entry| store::item_of(entry, listing.read_ms).into_root());
         let items = view.scan(&Key::user(""));
         listing.items = items
             .map(|(key, entry)| {
@@ -125,6 +127,14 @@ impl ImportTarget {
             }
         }
         listing.items = fits;
+        if let Some(why) = listing
+            .root
+            .as_ref()
+            .and_then(|item| too_long(&limits, item))
+        {
+            listing.root = None;
+            listing.leave_out(LeftOutReason::Unfit, format!("/: {why}"));
+        }
     }
 
     /// The marker of an import that has begun and not ended.
@@ -227,9 +237,6 @@ fn leadership_held(stores: &Stores) -> Error {
 
 /// Why an entry exceeds the limits of a store, if it does.
 fn unfit(limits: &Limits, key: &[u8], item: &Item) -> Option<String> {
-    let value = item.value.len();
-    let list = item.znode.as_ref().and_then(|znode| znode.acl.as_ref());
-    let list = list.map_or(0, AccessList::stored_bytes);
     if key.is_empty() {
         Some("it has no name".to_owned())
     } else if key.len() > limits.key_bytes {
@@ -238,7 +245,17 @@ fn unfit(limits: &Limits, key: &[u8], item: &Item) -> Option<String> {
             "a name of {} bytes; the store takes {most}",
             key.len()
         ))
-    } else if value > limits.value_bytes {
+    } else {
+        too_long(limits, item)
+    }
+}
+
+/// Why an entry's value or access list exceeds the limits of a store, if it does.
+fn too_long(limits: &Limits, item: &Item) -> Option<String> {
+    let value = item.value.len();
+    let list = item.znode.as_ref().and_then(|znode| znode.acl.as_ref());
+    let list = list.map_or(0, AccessList::stored_bytes);
+    if value > limits.value_bytes {
         let most = limits.value_bytes;
         Some(format!("a value of {value} bytes; the store takes {most}"))
     } else if list > AccessList::MAX_BYTES {

@@ -5,10 +5,11 @@ use std::convert::Infallible;
 
 use tokio::task::JoinSet;
 
+use super::listing::ROOT;
 use super::target::{failed, record_of};
 use super::{Error, ImportProgress, Item, Listing, OnProgress, printable};
 use crate::model::{Caller, Cause, Key};
-use crate::space::{Draft, Keyspace};
+use crate::space::{Draft, Keyspace, built_in_record};
 
 /// The most writes in flight.
 const MOST_IN_FLIGHT: usize = 32;
@@ -31,7 +32,7 @@ pub(super) async fn write(
     let mut waiting: VecDeque<KeyWrite> = puts
         .iter()
         .filter_map(|key| {
-            let item = listing.items.get(key)?;
+            let item = listing.get(key)?;
             Some(KeyWrite::Put(
                 key.clone(),
                 item.clone(),
@@ -67,7 +68,11 @@ async fn write_key(space: Keyspace, write: KeyWrite) -> Result<u64, Error> {
     let decide = |draft: &mut Draft<'_>| {
         match &write {
             KeyWrite::Put(key, item, ends_ms) => {
-                let key = Key::user(key);
+                let key = if key == ROOT {
+                    built_in_record("")
+                } else {
+                    Key::user(key)
+                };
                 let new = record_of(draft.successor(&key), item, *ends_ms);
                 draft.put(&key, new);
             }

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod certs;
 mod crowd;
 mod docs;
 mod imports;

@@ -126,6 +126,73 @@ fn selectors_and_port_names_match_the_pods() {
     assert_eq!(container(deployment)["image"], tag);
 }
 
+/// The variables of an overlay with TLS that name files, and the files, which must be where a volume is mounted as a
+/// directory: the kubelet replaces no single file.
+fn files_of_tls(manifest: &str) -> Vec<String> {
+    let objects = render(&manifests().join(manifest));
+    let workload = only(&objects, "Deployment");
+    let container = container(workload);
+    let mounts = container["volumeMounts"].as_array().unwrap();
+    let mut files = Vec::new();
+    for (name, value) in environment(workload) {
+        let Some((directory, file)) = value.rsplit_once('/').filter(|_| value.starts_with('/'))
+        else {
+            continue;
+        };
+        let of = |mount: &&Value| mount["mountPath"] == directory && mount.get("subPath").is_none();
+        let mount = mounts
+            .iter()
+            .find(of)
+            .unwrap_or_else(|| panic!("{value} is nowhere"));
+        assert_eq!(mount["readOnly"], true);
+        files.push(format!("{name}={file}"));
+    }
+    for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+        let get = &container[probe]["httpGet"];
+        assert_eq!(
+            (&get["scheme"], &get["port"]),
+            (&json!("HTTPS"), &json!("admin"))
+        );
+    }
+    files.sort();
+    files
+}
+
+#[test]
+#[ignore = "needs kubectl: tests/components get kubernetes"]
+fn overlays_with_tls_mount_the_files_of_cert_manager_and_of_spiffe() {
+    let of = |files: [&str; 3]| {
+        let names = ["KUBEKV_TLS_CERT", "KUBEKV_TLS_CLIENT_CA", "KUBEKV_TLS_KEY"];
+        let both = names.into_iter().zip(files);
+        both.map(|(name, file)| format!("{name}={file}"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        files_of_tls("overlays/tls"),
+        of(["tls.crt", "ca.crt", "tls.key"])
+    );
+    let svid = of(["svid.pem", "svid_bundle.pem", "svid_key.pem"]);
+    assert_eq!(files_of_tls("overlays/spiffe"), svid);
+    let objects = render(&manifests().join("overlays/spiffe"));
+    let helper = only(&objects, "ConfigMap")["data"]["helper.conf"]
+        .as_str()
+        .unwrap();
+    for file in ["svid.pem", "svid_bundle.pem", "svid_key.pem"] {
+        assert!(helper.contains(&format!("\"{file}\"")), "{helper}");
+    }
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn pods_with_tls_are_admitted() {
+    // Its account and its namespace, which admits restricted pods only.
+    let base = Overlay::installed("base");
+    for manifest in ["overlays/tls", "overlays/spiffe"] {
+        let objects = render(&manifests().join(manifest));
+        admit(&pod(only(&objects, "Deployment"), &base.namespace)).unwrap();
+    }
+}
+
 /// The open ports and probe answers of a gateway that runs by the environment of a workload's container, in a network of
 /// its own without an API server.
 fn ports_and_probes(manifest: &str, kind: &str) -> String {

@@ -9,10 +9,11 @@ on() {
 }
 
 # Starts a host's daemon, with the flags given to `up` and these, and waits until it answers: daemon_start HOST [FLAG...]
+# In the flags of `up`, {address} is the host's address.
 daemon_start() {
     local host=$1 flags
     shift
-    mapfile -t flags < <(grep . "$lab/flags")
+    mapfile -t flags < <(grep . "$lab/flags" | sed "s/{address}/$(host_address "$host")/g")
     rm -f "$lab/$host/docker.sock"
     # Control groups below one of the lab's own, so that they can be found and removed; a resolver that refuses at once,
     # so that names are Docker's own or nobody's.

@@ -11,13 +11,16 @@ network_up() {
     ip -n kubekv-store link add br0 type bridge
     ip -n kubekv-store addr add 10.99.0.254/24 dev br0
     ip -n kubekv-store link set br0 up
-    join a 10.99.0.1
-    join b 10.99.0.2
+    join a
+    join b
 }
+
+host_address() { case $1 in a) echo 10.99.0.1 ;; b) echo 10.99.0.2 ;; esac }
 
 # A host's namespace, joined to the bridge.
 join() {
-    local host=$1 address=$2
+    local host=$1 address
+    address=$(host_address "$host")
     ip netns add "kubekv-$host"
     ip -n "kubekv-$host" link set lo up
     ip link add eth0 netns "kubekv-$host" type veth peer name "veth-$host" netns kubekv-store

@@ -27,6 +27,11 @@ fn list() -> AccessList {
 
 /// A dump with an entry of each kind, and with versions.
 fn dumped(directory: &Path) -> PathBuf {
+    dumped_with(directory, None)
+}
+
+/// The same, with what was set of the root.
+fn dumped_with(directory: &Path, root: Option<Item>) -> PathBuf {
     let item = |value: &'static str, data, znode| Item {
         value: value.into(),
         znode: Some(znode),
@@ -56,6 +61,7 @@ fn dumped(directory: &Path) -> PathBuf {
     let items = items.map(|(key, item)| (key.into(), item)).into();
     let listing = Listing {
         items,
+        root,
         ..Listing::default()
     };
     let path = directory.join("znodes.dump");
@@ -131,6 +137,87 @@ fn lists_that_lock_clients_out_are_printed_and_removed() {
     assert_eq!(gateway.run(&["get", "closed"]).text(), "secret\n");
     gateway.stop();
     assert_eq!(versions(&store)["closed"]["versions"]["acl"], 1);
+}
+
+#[test]
+#[ignore = "needs etcd: tests/run"]
+fn access_lists_are_printed_beside_a_running_gateway() {
+    let home = tempfile::tempdir().unwrap();
+    let member = Member::start("etcd");
+    let store = member.store("kv");
+    import_dump(&dumped_with(home.path(), Some(root())), &store, &[]);
+    let gateway = Running::start(&store);
+    let done = run(&["acl", "get", "/", "--recursive", "--to", &store]);
+    let keys = done.text().lines().filter_map(|line| line.split_once('\t'));
+    let keys: Vec<_> = keys.map(|(key, _)| key).collect();
+    assert_eq!(keys, ["", "", "closed", "closed"], "{done:?}");
+    let refused = run(&["acl", "reset", "/", "--to", &store]);
+    assert_eq!(refused.code, 6, "{refused:?}");
+    assert!(refused.err.contains("leads this store"), "{refused:?}");
+    assert_eq!(gateway.stop().code, 0);
+}
+
+/// The root, closed.
+fn root() -> Item {
+    Item {
+        znode: Some(ZnodeItem {
+            acl: Some(list()),
+            ..ZnodeItem::default()
+        }),
+        versions: Some(ItemVersions { data: 3, acl: 2 }),
+        ..Item::default()
+    }
+}
+
+/// The access list of a store's root, as it is printed, with its version.
+fn root_of(store: &str) -> (String, Value) {
+    let done = run(&["acl", "get", "/", "--to", store]);
+    assert_eq!(done.code, 0, "{done:?}");
+    let dump = run(&["export", "--versions", "--from", store]);
+    let lines = dump
+        .text()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let root = lines.filter_map(|mut line: Value| Some(line.get_mut("root")?.take()));
+    let versions = root.map(|root| root["versions"].clone());
+    (done.text().to_owned(), versions.collect())
+}
+
+#[test]
+fn the_access_list_of_the_root_is_moved() {
+    let home = tempfile::tempdir().unwrap();
+    let [first, second, third] = ["a", "b", "c"].map(|name| embedded(&home.path().join(name)));
+    let file = dumped_with(home.path(), Some(root()));
+    import_dump(&file, &first, &["--versions"]);
+    let closed = "\tdigest:me:qgdPJWJGb2VklMFsStaP7r/ae4E=:cdrwa\n\tworld:anyone:w\n".to_owned();
+    let want = (closed, json!([{"data": 3, "acl": 2}]));
+    assert_eq!(root_of(&first), want);
+    // From a store to a store that clients have used.
+    import_dump(&dumped(home.path()), &second, &["--versions"]);
+    let report = import(&[
+        "--from",
+        &first,
+        "--to",
+        &second,
+        "--into-existing",
+        "--versions",
+    ]);
+    assert_eq!(
+        (&report["written"], &report["equal"]),
+        (&json!(1), &json!(4))
+    );
+    assert_eq!(root_of(&second), want);
+    // What knows nothing of access lists opens nothing, and deletes nothing.
+    let export = r#"[{"key":"closed","flags":0,"value":"eA=="}]"#;
+    import(&[export, "--to", &second, "--into-existing", "--delete"]);
+    assert_eq!(root_of(&second).0, want.0);
+    // Beneath another key it is nobody's root.
+    let moved = import(&["--from", &first, "--to", &third, "--dest-prefix", "app/"]);
+    let left = json!([{"left_out": "root", "name": "/"}]);
+    assert_eq!(moved["left_out"], left);
+    assert_eq!(root_of(&third), (String::new(), json!([])));
+    let part = run(&["export", "clo", "--from", &first]);
+    assert!(!part.text().contains("{\"root\""), "{part:?}");
 }
 
 #[test]
@@ -252,8 +339,10 @@ fn access_lists_and_versions_round_trip_through_every_store() {
     let home = tempfile::tempdir().unwrap();
     let member = Member::start("etcd-3.6");
     let mut from = embedded(&home.path().join("a"));
-    import_dump(&dumped(home.path()), &from, &["--versions"]);
+    let file = dumped_with(home.path(), Some(root()));
+    import_dump(&file, &from, &["--versions"]);
     let whole = versions(&from);
+    let closed = root_of(&from);
     let kubernetes = format!("kubernetes:{}", namespace());
     for to in [
         member.store("kv"),
@@ -262,6 +351,7 @@ fn access_lists_and_versions_round_trip_through_every_store() {
     ] {
         import(&["--from", &from, "--to", &to, "--versions"]);
         assert_eq!(versions(&to), whole, "{to}");
+        assert_eq!(root_of(&to), closed, "{to}");
         from = to;
     }
 }

@@ -20,8 +20,9 @@ use crate::cli::store_in_use;
 /// The options of `kubekv acl`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Clients of ZooKeeper set these lists; they bind clients of Consul and etcd, too. No gateway may use the store \
-meanwhile. On a running gateway, the user of --zookeeper-super may change every list (addauth and setAcl of zkCli.sh)."
+    after_help = "Clients of ZooKeeper set these lists; they bind clients of Consul and etcd, too. Gateways may go on using a store \
+in Kubernetes or etcd while get reads it; reset needs all of them stopped, and get, too, where the store is embedded. On a running \
+gateway, the user of --zookeeper-super may change every list (addauth and setAcl of zkCli.sh)."
 )]
 pub(in crate::cli) struct Acl {
     #[command(subcommand)]
@@ -63,8 +64,7 @@ impl Acl {
         match self.command {
             AclCommand::Get(lists) => {
                 let (lists, json) = lists.resolve()?;
-                let progress = ProgressPrinter::default();
-                let found = run(async { lists.get(&|step| progress.print(step)).await });
+                let found = run(async { lists.get().await });
                 print_lists(advise(found)?, json)
             }
             AclCommand::Reset(lists) => {

@@ -10,6 +10,8 @@ mod broken;
 mod buffers;
 mod connection;
 mod framing;
+#[cfg(any(test, fuzzing))]
+mod fuzz;
 mod head;
 mod hosts;
 mod http2;
@@ -25,6 +27,8 @@ mod target;
 mod version;
 mod web_pages;
 
+#[cfg(fuzzing)]
+pub(crate) use fuzz::http_requests;
 pub use hosts::AllowedHosts;
 pub use limits::HttpLimits;
 pub use no_fault::NoFault;

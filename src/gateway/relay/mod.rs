@@ -17,3 +17,5 @@ pub(super) use forwarder::{CONNECTING, Forwarder, StandbyMode};
 pub(super) use hold::NoLeaderAnswers;
 pub(super) use listener::RelayListener;
 pub(super) use metrics::RelayMetrics;
+#[cfg(fuzzing)]
+pub(crate) use proxy_header::proxy_header;

@@ -56,6 +56,13 @@ pub(super) struct EntryLine {
     pub(super) versions: Option<ItemVersions>,
 }
 
+/// The line of the root, without a key. From format 2 on; a release that does not know it refuses the dump.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RootLine {
+    pub(super) root: EntryLine,
+}
+
 /// The last line.
 #[derive(Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]

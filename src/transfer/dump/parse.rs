@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::format::{DumpHeader, EndLine, EntryLine, FIRST_FORMAT, FORMAT, decode};
+use super::format::{DumpHeader, EndLine, EntryLine, FIRST_FORMAT, FORMAT, RootLine, decode};
 use crate::transfer::digest::{fingerprint, hex};
 use crate::transfer::{Error, Item, LeftOut, Listing};
 
@@ -58,22 +58,32 @@ pub(in crate::transfer) fn parse(data: &[u8], read_ms: i64) -> Result<Listing, E
     Ok(listing)
 }
 
-/// Adds the line of an entry, or of something left out, to a listing. False if it is neither, or a key is repeated.
+/// Adds the line of an entry, of the root, or of something left out, to a listing. False if it is none, or a key is repeated.
 fn add_line(listing: &mut Listing, format: u32, line: &[u8]) -> bool {
     if let Ok(left_out) = serde_json::from_slice::<LeftOut>(line) {
         listing.left_out.push(left_out);
         return true;
     }
-    let Ok(entry) = serde_json::from_slice::<EntryLine>(line) else {
+    if let Ok(RootLine { root }) = serde_json::from_slice(line) {
+        let is_first = listing.root.is_none() && root.key.is_none() && root.key_base64.is_none();
+        listing.root = item(root, format);
+        return is_first && listing.root.is_some();
+    }
+    let Ok(mut entry) = serde_json::from_slice::<EntryLine>(line) else {
         return false;
     };
-    let (Some(key), Some(value)) = (
-        decode(entry.key, entry.key_base64),
-        decode(entry.value, entry.value_base64),
-    ) else {
+    let key = decode(entry.key.take(), entry.key_base64.take());
+    let (Some(key), Some(item)) = (key, item(entry, format)) else {
         return false;
     };
-    let item = Item {
+    let is_repeated = listing.items.insert(key, item).is_some();
+    !is_repeated
+}
+
+/// The entry of a line; `None` if the line has no value.
+fn item(entry: EntryLine, format: u32) -> Option<Item> {
+    let value = decode(entry.value, entry.value_base64)?;
+    Some(Item {
         value: Bytes::from(value),
         flags: entry.flags,
         dir: entry.dir,
@@ -81,7 +91,5 @@ fn add_line(listing: &mut Listing, format: u32, line: &[u8]) -> bool {
         // A dump of the first format does not say that there are none.
         znode: (format > FIRST_FORMAT).then_some(entry.znode),
         versions: entry.versions,
-    };
-    let is_repeated = listing.items.insert(key, item).is_some();
-    !is_repeated
+    })
 }

@@ -56,10 +56,11 @@ proptest! {
     #[test]
     fn a_dump_survives_reading_and_no_cut_or_changed_one_is_accepted(
         items in btree_map(vec(any::<u8>(), 0..20), item(), 0..8),
+        root in prop::option::of(item()),
         cut in any::<prop::sample::Index>(),
         flip in any::<prop::sample::Index>(),
     ) {
-        let mut listing = Listing { items, ..Listing::default() };
+        let mut listing = Listing { items, root, ..Listing::default() };
         listing.leave_out(LeftOutReason::Lock, "a \"lock\"\n");
         let dump = dumped(&listing);
         let read = Listing::parse(&dump).unwrap();
@@ -70,6 +71,7 @@ proptest! {
             prop_assert_eq!(item.znode.take(), Some(ZnodeItem::default()));
         }
         prop_assert_eq!(&read.items, &wanted);
+        prop_assert_eq!(&read.root, &listing.root);
         prop_assert_eq!(&read.left_out, &listing.left_out);
         // The last byte is the newline of the last line, which may be missing.
         let cut = cut.index(dump.len() - 1);
@@ -106,6 +108,11 @@ fn errors_name_what_is_wrong_with_a_dump() {
     assert!(error(&[lines[0], "{}", lines[3]]).contains("line 2"));
     assert!(error(&[lines[0], lines[1], lines[1], lines[3]]).contains("line 3"));
     assert!(error(&[lines[0], lines[1], lines[2], lines[3], lines[1]]).contains("after"));
+    let root = "{\"root\":{\"value\":\"v\"}}";
+    assert!(error(&[lines[0], root, root, lines[3]]).contains("line 3"));
+    assert!(error(&[lines[0], "{\"root\":{}}", lines[3]]).contains("line 2"));
+    let named = "{\"root\":{\"key\":\"a\",\"value\":\"v\"}}";
+    assert!(error(&[lines[0], named, lines[3]]).contains("line 2"));
     assert!(error(&["fleet.dump"]).contains("@FILE"));
     let newer = lines[0].replace("\"kubekv-dump\":1", "\"kubekv-dump\":3");
     assert!(error(&[&newer, lines[3]]).contains("newer"));

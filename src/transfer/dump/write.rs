@@ -4,7 +4,9 @@ use std::io::{self, Write};
 
 use sha2::{Digest, Sha256};
 
-use super::format::{DumpHeader, EndLine, EntryLine, FIRST_FORMAT, FORMAT, Totals, encode};
+use super::format::{
+    DumpHeader, EndLine, EntryLine, FIRST_FORMAT, FORMAT, RootLine, Totals, encode,
+};
 use crate::transfer::digest::hex;
 use crate::transfer::{Item, Listing, ZnodeItem};
 
@@ -28,19 +30,16 @@ pub fn write(out: &mut impl Write, listing: &Listing) -> io::Result<()> {
         taken: taken.to_string(),
     };
     line(&header, false, &mut digest)?;
+    if let Some(root) = &listing.root {
+        let root = entry_line(root);
+        line(&RootLine { root }, false, &mut digest)?;
+    }
     for (key, item) in &listing.items {
         let (key, key_base64) = encode(key);
-        let (value, value_base64) = encode(&item.value);
         let entry = EntryLine {
             key,
             key_base64,
-            value,
-            value_base64,
-            flags: item.flags,
-            dir: item.dir,
-            ttl_ms: item.ttl_left_ms,
-            znode: item.znode.clone().unwrap_or_default(),
-            versions: item.versions,
+            ..entry_line(item)
         };
         line(&entry, false, &mut digest)?;
     }
@@ -54,13 +53,28 @@ pub fn write(out: &mut impl Write, listing: &Listing) -> io::Result<()> {
     line(&EndLine { end: totals }, true, &mut digest)
 }
 
+/// An entry without its key.
+fn entry_line(item: &Item) -> EntryLine {
+    let (value, value_base64) = encode(&item.value);
+    EntryLine {
+        value,
+        value_base64,
+        flags: item.flags,
+        dir: item.dir,
+        ttl_ms: item.ttl_left_ms,
+        znode: item.znode.clone().unwrap_or_default(),
+        versions: item.versions,
+        ..EntryLine::default()
+    }
+}
+
 /// The lowest format that has all of a listing.
 fn format(listing: &Listing) -> u32 {
     let is_plain = |item: &Item| {
         let znode = item.znode.as_ref();
         item.versions.is_none() && znode.is_none_or(|znode| *znode == ZnodeItem::default())
     };
-    if listing.items.values().all(is_plain) {
+    if listing.root.is_none() && listing.items.values().all(is_plain) {
         FIRST_FORMAT
     } else {
         FORMAT

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::compare::{Difference, difference};
+use super::listing::ROOT;
 use super::source::store;
 use super::target::ImportTarget;
 use super::write::write;
@@ -106,7 +107,7 @@ impl Import {
                 own.contains(key) || (self.options.delete && key.starts_with(self.options.dest()))
             });
             if round == 1 {
-                report.equal = listing.items.len() - found.wrong.len();
+                report.equal = listing.with_root().count() - found.wrong.len();
             }
             report.written += found.wrong.len();
             report.deleted += deletes.len();
@@ -135,7 +136,7 @@ impl Import {
             listing = reread;
         }
         report.index = listing.index;
-        report.entries = listing.items.len();
+        report.entries = listing.with_root().count();
         report.bytes = listing.bytes();
         report.left_out.clone_from(&listing.left_out);
         target.clear_marker().await?;
@@ -163,5 +164,12 @@ impl Import {
 }
 
 fn names(keys: &[Vec<u8>]) -> Vec<String> {
-    keys.iter().map(|key| printable(key)).collect()
+    let shown = |key: &Vec<u8>| {
+        if key == ROOT {
+            "/".to_owned()
+        } else {
+            printable(key)
+        }
+    };
+    keys.iter().map(shown).collect()
 }

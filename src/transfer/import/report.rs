@@ -13,7 +13,7 @@ pub struct ImportReport {
     pub index: Option<u64>,
     /// The target.
     pub to: String,
-    /// The number of entries of the source.
+    /// The number of entries of the source, and the root if anything was set of it.
     pub entries: usize,
     /// The total length of their values, in bytes.
     pub bytes: u64,

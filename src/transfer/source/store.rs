@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::config::{StoreAccess, StoreUrl};
 use crate::gateway::stores::etcd_access;
 use crate::model::{Entry, Key, Lease, LeaseEnd, LeaseId, Realm};
+use crate::space::is_root_record;
 use crate::store::{StoreContents, StoreError, embedded, etcd, kubernetes};
 use crate::transfer::{Error, Item, ItemVersions, LeftOutReason, Listing, ZnodeItem, printable};
 
@@ -62,6 +63,10 @@ pub(in crate::transfer) fn add_entries(
         };
         listing.leave_out(LeftOutReason::Session, text);
     }
+    listing.root = prefix
+        .is_empty()
+        .then(|| root(contents, listing.read_ms))
+        .flatten();
     for (key, entry) in client_entries(contents, prefix) {
         let attrs = entry.attrs();
         if let Some(id) = attrs.lock {
@@ -92,6 +97,7 @@ pub(in crate::transfer) fn add_entries(
 /// Makes a listing's items all entries of clients, also those that are deleted with a session.
 pub(in crate::transfer) fn add_all_entries(listing: &mut Listing, contents: &StoreContents) {
     listing.index = Some(contents.revision);
+    listing.root = root(contents, listing.read_ms);
     let items = client_entries(contents, b"");
     listing.items = items
         .map(|(key, entry)| (key.to_vec(), item_of(entry, listing.read_ms)))
@@ -114,6 +120,13 @@ pub(in crate::transfer) fn item_of(entry: &Entry, now_ms: i64) -> Item {
         znode: Some(ZnodeItem::of(entry)),
         versions: Some(ItemVersions::of(attrs)),
     }
+}
+
+/// What clients of ZooKeeper set of the root.
+fn root(contents: &StoreContents, now_ms: i64) -> Option<Item> {
+    let mut entries = contents.entries.iter();
+    let (_, entry) = entries.find(|(key, _)| is_root_record(key))?;
+    item_of(entry, now_ms).into_root()
 }
 
 fn client_entries<'a>(

@@ -10,6 +10,8 @@ mod connect;
 mod create;
 mod error_code;
 mod frame;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod jute;
 mod lists;
 mod multi;

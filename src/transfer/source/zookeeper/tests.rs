@@ -327,6 +327,9 @@ async fn a_pass_without_changes_is_as_of_the_zxid_it_began_after() {
     let whole = read(&[tree()], "", "").await.unwrap();
     assert_eq!(whole.items[&b"kv"[..]].value, "of the chroot");
     assert!(!whole.items.keys().any(|key| key.starts_with(b"zookeeper")));
+    // The node that clients call `/`; one of which nothing was set is none.
+    assert_eq!(listing.root.unwrap().value, "of the chroot");
+    assert_eq!(whole.root, None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -162,6 +162,9 @@ impl TreePass<'_> {
         if data.as_ref().is_none_or(Vec::is_empty) {
             name.push('/');
         }
+        if key.is_empty() && self.subtree.prefix.is_empty() {
+            return self.add_root(data, stat);
+        }
         if key.is_empty() || !name.starts_with(self.subtree.prefix) {
             return;
         }
@@ -172,26 +175,26 @@ impl TreePass<'_> {
             self.add_changing(&key);
         }
         self.to_request.push(NodeRequest::Acl(key, name.clone()));
-        let znode = ZnodeItem {
-            null: data.is_none(),
-            ..ZnodeItem::default()
-        };
-        let item = Item {
-            value: Bytes::from(data.unwrap_or_default()),
-            znode: Some(znode),
-            versions: Some(ItemVersions {
-                data: u64::from(stat.version.cast_unsigned()),
-                acl: stat.acl_version.cast_unsigned(),
-            }),
-            ..Item::default()
-        };
-        self.listing.items.insert(name.into_bytes(), item);
+        self.listing
+            .items
+            .insert(name.into_bytes(), item(data, stat));
+    }
+
+    /// The node that clients of this chroot call `/`. What is beneath it changes its children's zxid, and not what it has.
+    fn add_root(&mut self, data: Option<Vec<u8>>, stat: &Stat) {
+        if stat.modified > self.subtree.since {
+            self.add_changing("");
+        }
+        let acl = NodeRequest::Acl(String::new(), String::new());
+        self.to_request.push(acl);
+        self.listing.root = Some(item(data, stat));
     }
 
     /// Gives an item its access list; names it as left out where the server does not show it.
     fn add_access_list(&mut self, key: &str, name: &str, list: Vec<AclEntry>) {
         let is_masked = |entry: &AclEntry| entry.scheme == "digest" && entry.id.ends_with(MASKED);
         if list.iter().any(is_masked) {
+            let key = if key.is_empty() { "/" } else { key };
             let key = printable(key.as_bytes());
             return self.listing.leave_out(LeftOutReason::AccessList, key);
         }
@@ -201,7 +204,11 @@ impl TreePass<'_> {
             id: entry.id,
         });
         let list = AccessList::from(entries.collect::<Vec<_>>());
-        let item = self.listing.items.get_mut(name.as_bytes());
+        let item = if name.is_empty() {
+            self.listing.root.as_mut()
+        } else {
+            self.listing.items.get_mut(name.as_bytes())
+        };
         if let Some(znode) = item.and_then(|item| item.znode.as_mut()) {
             znode.acl = (!list.is_open()).then_some(list);
         }
@@ -262,6 +269,7 @@ impl TreePass<'_> {
             locks,
             ..
         } = self;
+        listing.root = listing.root.take().and_then(Item::into_root);
         for session in sessions {
             listing.leave_out(LeftOutReason::Session, format!("{session:#x}"));
         }
@@ -295,5 +303,22 @@ impl TreePass<'_> {
         } else {
             format!("ZooKeeper refused to return {path}: {code}")
         })
+    }
+}
+
+/// A node as it was read, but for its access list.
+fn item(data: Option<Vec<u8>>, stat: &Stat) -> Item {
+    let znode = ZnodeItem {
+        null: data.is_none(),
+        ..ZnodeItem::default()
+    };
+    Item {
+        value: Bytes::from(data.unwrap_or_default()),
+        znode: Some(znode),
+        versions: Some(ItemVersions {
+            data: u64::from(stat.version.cast_unsigned()),
+            acl: stat.acl_version.cast_unsigned(),
+        }),
+        ..Item::default()
     }
 }

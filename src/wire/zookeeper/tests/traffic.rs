@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::*;
+use crate::wire::zookeeper::fuzz::encoded;
 
 /// Connections, each after a line with a title; `>` is before a client's frame, `<` before a server's.
 const TRAFFIC: &str = include_str!("traffic.txt");
@@ -18,52 +19,6 @@ fn bytes(hex: &str) -> Vec<u8> {
 pub(super) fn sent() -> Vec<Vec<u8>> {
     let sent = TRAFFIC.lines().filter_map(|line| line.strip_prefix("> "));
     sent.map(bytes).collect()
-}
-
-fn write_change(change: &ClientChange, to: &mut JuteWriter) {
-    match change {
-        ClientChange::Create(record)
-        | ClientChange::Create2(record)
-        | ClientChange::CreateContainer(record) => record.write(to),
-        ClientChange::CreateTtl(record) => record.write(to),
-        ClientChange::Delete(record) => record.write(to),
-        ClientChange::SetData(record) => record.write(to),
-        ClientChange::SetAcl(record) => record.write(to),
-        ClientChange::Multi(record) => record.write(to),
-    }
-}
-
-/// The frame of a request, as a client sends it.
-pub(super) fn encoded(header: RequestHeader, request: &ClientRequest) -> Vec<u8> {
-    let mut to = JuteWriter::default();
-    header.write(&mut to);
-    match request {
-        ClientRequest::Change(change) => write_change(change, &mut to),
-        ClientRequest::Exists(record)
-        | ClientRequest::GetData(record)
-        | ClientRequest::GetChildren(record)
-        | ClientRequest::GetChildren2(record) => record.write(&mut to),
-        ClientRequest::GetAcl(record)
-        | ClientRequest::Sync(record)
-        | ClientRequest::GetAllChildrenNumber(record) => record.write(&mut to),
-        ClientRequest::MultiRead(record) => record.write(&mut to),
-        ClientRequest::CheckWatches(record) | ClientRequest::RemoveWatches(record) => {
-            record.write(&mut to);
-        }
-        ClientRequest::SetWatches(record) if header.op == OpCode::SetWatches.number() => {
-            record.once.write(&mut to);
-        }
-        ClientRequest::SetWatches(record) => record.write(&mut to),
-        ClientRequest::AddWatch(record) => record.write(&mut to),
-        ClientRequest::Auth(record) => record.write(&mut to),
-        ClientRequest::GetEphemerals(record) => record.write(&mut to),
-        ClientRequest::Ping
-        | ClientRequest::WhoAmI
-        | ClientRequest::CloseSession
-        | ClientRequest::Refused(_)
-        | ClientRequest::Unknown(_) => {}
-    }
-    to.frame().unwrap()
 }
 
 /// Encodes the record of a reply to an operation again.

@@ -2,10 +2,13 @@
 //!
 //! Two hosts share an overlay network, over each protocol; then the same while the gateway is killed and started again
 //! between any two steps, and the daemons are restarted. Every protocol has a journey on the embedded store, on custom
-//! resources of an API server and on an etcd; the second kind begins as the first. Over `zk://` the leader of two gateways is
-//! killed between any two steps. And hosts that start on a real Consul or etcd move to kubekv.
+//! resources of an API server and on an etcd; the second kind begins as the first. On the embedded store Consul's and etcd's
+//! are over TLS with a certificate on both sides, and all certificates are replaced between any two steps. Over `zk://` the leader
+//! of two gateways is killed between any two steps. And hosts that start on a real Consul or etcd move to kubekv.
 
 #![cfg(test)]
+
+mod certificates;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
+use certificates::Certificates;
 use support::command::binary;
 use support::components::component;
 use support::docker_lab::{
@@ -29,8 +33,13 @@ struct Gateway {
 impl Gateway {
     /// One that serves all protocols, and answers.
     fn keep_running(directory: &Path, entries: Entries) -> Self {
+        Self::keep_running_with(directory, entries, vec!["--allow-plaintext".to_owned()])
+    }
+
+    /// The same with these options.
+    fn keep_running_with(directory: &Path, entries: Entries, options: Vec<String>) -> Self {
         let at = directory.to_owned();
-        let gateway = Self::keep(directory.join("pid"), move || start(&at, entries));
+        let gateway = Self::keep(directory.join("pid"), move || start(&at, entries, &options));
         run(Command::new("bash").args(["-ec", &gateway.answers("0")]));
         gateway
     }
@@ -98,14 +107,15 @@ fn cluster(directory: &Path) -> PathBuf {
     directory.join("cluster")
 }
 
-fn start(directory: &Path, entries: Entries) -> Child {
+fn start(directory: &Path, entries: Entries, options: &[String]) -> Child {
     let store = match entries {
         Entries::Embedded => format!("embedded:{}", directory.join("data").display()),
         Entries::Kubernetes => "kubernetes:default".to_owned(),
         Entries::Etcd(_) => "etcd://10.99.0.254:2390/docker".to_owned(),
     };
     docker()
-        .args(["store", binary(), "serve", "--allow-plaintext"])
+        .args(["store", binary(), "serve"])
+        .args(options)
         .args(["--consul=10.99.0.254:8500", "--etcd=10.99.0.254:2379"])
         .arg("--zookeeper=10.99.0.254:2181")
         // Each time it is killed, the next one waits for as long.
@@ -154,28 +164,98 @@ fn journey(store: &str, entries: Entries, hard: bool) {
     run(&mut journey);
 }
 
-#[test]
-#[ignore = "needs Docker and root: tests/run"]
-fn two_hosts_share_a_network_over_consul() {
-    journey("consul://10.99.0.254:8500", Entries::Embedded, false);
+/// A journey over TLS with certificates on both sides, all of which are replaced between any two steps: under a gateway that
+/// runs on, or, if it is hard, after one was killed.
+fn journey_over_tls(store: &str, port: u16, hard: bool) {
+    let directory = tempfile::tempdir().unwrap();
+    let _lab = DockerLab::take();
+    let certificates = Certificates::make(directory.path());
+    let options = certificates.of_gateway();
+    let gateway = Gateway::keep_running_with(directory.path(), Entries::Embedded, options);
+    run(docker().args(["up", store]).args(certificates.of_hosts()));
+    let replace = certificates.replace(port);
+    let mut journey = docker();
+    journey.arg("journey");
+    if hard {
+        // In a shell of its own: it ends where the gateway answers.
+        let between = format!("({}); {replace}", gateway.kill_and_wait());
+        journey.args(["--hard", "--between", &between]);
+    } else {
+        journey.args(["--between", &replace]);
+    }
+    run(&mut journey);
 }
 
 #[test]
 #[ignore = "needs Docker and root: tests/run"]
-fn two_hosts_share_a_network_over_etcd() {
-    journey("etcd://10.99.0.254:2379", Entries::Embedded, false);
+fn two_hosts_share_a_network_over_consul_and_tls_while_certificates_are_replaced() {
+    journey_over_tls("consul://10.99.0.254:8500", 8500, false);
 }
 
 #[test]
 #[ignore = "needs Docker and root: tests/run"]
-fn no_address_is_lost_over_consul_when_gateway_and_daemons_are_restarted() {
-    journey("consul://10.99.0.254:8500", Entries::Embedded, true);
+fn two_hosts_share_a_network_over_etcd_and_tls_while_certificates_are_replaced() {
+    journey_over_tls("etcd://10.99.0.254:2379", 2379, false);
 }
 
 #[test]
 #[ignore = "needs Docker and root: tests/run"]
-fn no_address_is_lost_over_etcd_when_gateway_and_daemons_are_restarted() {
-    journey("etcd://10.99.0.254:2379", Entries::Embedded, true);
+fn no_address_is_lost_over_consul_and_tls_when_gateway_and_daemons_are_restarted() {
+    journey_over_tls("consul://10.99.0.254:8500", 8500, true);
+}
+
+#[test]
+#[ignore = "needs Docker and root: tests/run"]
+fn no_address_is_lost_over_etcd_and_tls_when_gateway_and_daemons_are_restarted() {
+    journey_over_tls("etcd://10.99.0.254:2379", 2379, true);
+}
+
+/// The lab itself: real servers with the same certificates and the same hosts. What fails here is no fault of kubekv.
+fn real_server_over_tls(server: impl Fn(&Path, &Certificates) -> LabServer, store: &str) {
+    let directory = tempfile::tempdir().unwrap();
+    let _lab = DockerLab::take();
+    let certificates = Certificates::make(directory.path());
+    let _server = server(directory.path(), &certificates);
+    run(docker().args(["up", store]).args(certificates.of_hosts()));
+    run(docker().args(["journey", "--hard"]));
+}
+
+#[test]
+#[ignore = "by hand, needs Docker and root: cargo test --test journeys -- --ignored by_hand"]
+fn real_consul_serves_two_hosts_over_tls_by_hand() {
+    let server = |directory: &Path, certificates: &Certificates| {
+        let settings = serde_json::json!({
+            "ports": {"http": -1, "https": 8500},
+            "verify_incoming_https": true,
+            "ca_file": certificates.path("ca.crt"),
+            "cert_file": certificates.path("server.crt"),
+            "key_file": certificates.path("server.key"),
+        });
+        let file = directory.join("consul.json");
+        std::fs::write(&file, settings.to_string()).unwrap();
+        let agent = ["consul", "agent", "-server", "-bootstrap-expect=1"];
+        let rest = ["-bind=10.99.0.254", "-client=10.99.0.254", "-data-dir"];
+        let file = shown(&file);
+        let words = [&agent[..], &["-config-file", &file], &rest].concat();
+        start_server("consul", &words, &directory.join("server"), "8500")
+    };
+    real_server_over_tls(server, "consul://10.99.0.254:8500");
+}
+
+#[test]
+#[ignore = "by hand, needs Docker and root: cargo test --test journeys -- --ignored by_hand"]
+fn real_etcd_serves_two_hosts_over_tls_by_hand() {
+    let server = |directory: &Path, certificates: &Certificates| {
+        let of = |option: &str, name: &str| format!("--{option}={}", certificates.path(name));
+        let options = [
+            "--client-cert-auth".to_owned(),
+            of("trusted-ca-file", "ca.crt"),
+            of("cert-file", "server.crt"),
+            of("key-file", "server.key"),
+        ];
+        start_etcd_with("etcd", directory, "2379", "https", &options)
+    };
+    real_server_over_tls(server, "etcd://10.99.0.254:2379");
 }
 
 #[test]
@@ -293,7 +373,18 @@ fn hosts_stay_over_zookeeper_on_etcd_3_4_when_leaders_of_two_gateways_are_killed
 
 /// Starts an etcd in the lab whose clients come to this port.
 fn start_etcd(component: &str, directory: &Path, port: &str) -> LabServer {
-    let clients = format!("http://10.99.0.254:{port}");
+    start_etcd_with(component, directory, port, "http", &[])
+}
+
+/// The same with this scheme and these options.
+fn start_etcd_with(
+    component: &str,
+    directory: &Path,
+    port: &str,
+    scheme: &str,
+    options: &[String],
+) -> LabServer {
+    let clients = format!("{scheme}://10.99.0.254:{port}");
     let members = "http://127.0.0.1:2391";
     let arguments = [
         format!("--listen-client-urls={clients}"),
@@ -304,6 +395,7 @@ fn start_etcd(component: &str, directory: &Path, port: &str) -> LabServer {
         "--data-dir".to_owned(),
     ];
     let mut words = vec!["etcd"];
+    words.extend(options.iter().map(String::as_str));
     words.extend(arguments.iter().map(String::as_str));
     if component == "etcd" {
         words.insert(1, "--enable-v2");

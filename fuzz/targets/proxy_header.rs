@@ -1,0 +1,7 @@
+//! The PROXY header of a relayed connection.
+
+#![no_main]
+
+use kubekv::fuzz_targets;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz_targets::proxy_header(bytes));

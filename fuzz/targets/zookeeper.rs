@@ -1,0 +1,7 @@
+//! Frames of ZooKeeper.
+
+#![no_main]
+
+use kubekv::fuzz_targets;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz_targets::zookeeper(bytes));

@@ -1,0 +1,16 @@
+//! Parsers of what anybody can send who reaches a port, for `cargo fuzz` (`fuzz/`).
+
+/// Requests of HTTP: heads, bodies, and the checks before a face sees them.
+pub fn http(bytes: &[u8]) {
+    crate::face::http::http_requests(bytes);
+}
+
+/// The PROXY header of a relayed connection.
+pub fn proxy_header(bytes: &[u8]) {
+    crate::gateway::proxy_header(bytes);
+}
+
+/// Frames of ZooKeeper, the first of a connection included.
+pub fn zookeeper(bytes: &[u8]) {
+    crate::wire::zookeeper::fuzz::zookeeper_frame(bytes);
+}
