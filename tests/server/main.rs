@@ -13,4 +13,5 @@ mod gateway;
 mod harness;
 mod hung_up;
 mod malformed;
+mod tls;
 mod web_pages;
