@@ -102,10 +102,9 @@ impl Gateway {
         };
         let mut request = request.body(Body::from(body)).unwrap();
         let end = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-        request.extensions_mut().insert(Connection {
-            peer: end,
-            local: end,
-        });
+        request
+            .extensions_mut()
+            .insert(Connection::plaintext(end, end));
         let answer = face.call(request).await.unwrap();
         assert!(answer.status().is_success(), "{uri}");
         answer.into_body().collect().await.unwrap().to_bytes().len()
