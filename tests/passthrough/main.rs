@@ -11,5 +11,6 @@ mod leadership;
 mod quota;
 mod strangers;
 mod three_members;
+mod tls;
 mod writers;
 mod zookeeper;

@@ -6,3 +6,4 @@ mod consul_and_etcd;
 mod zk_cli;
 mod zookeeper;
 mod zookeeper_server;
+mod zookeeper_tls;
