@@ -14,7 +14,8 @@ use rustls::pki_types::{
     CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName, UnixTime,
 };
 use rustls::server::WebPkiClientVerifier;
-use support::command::{Done, run};
+use support::command::{Done, kubekv, run};
+use support::running::Running;
 use tempfile::TempDir;
 
 /// A directory with an authority, and what it made.
@@ -301,4 +302,45 @@ fn openssl_accepts_them() {
     assert!(openssl(&[
         "crl", "-in", "ca.crl", "-CAfile", "ca.crt", "-noout"
     ]));
+}
+
+#[test]
+fn a_gateway_is_asked_over_tls() {
+    let made = Made::authority();
+    made.make(&["server", "127.0.0.1"]);
+    made.make(&["client", "ops"]);
+    let [ca, server, server_key] =
+        ["ca.crt", "server.crt", "server.key"].map(|name| made.path(name));
+    let tls = [
+        "--tls-cert",
+        &server,
+        "--tls-key",
+        &server_key,
+        "--tls-client-ca",
+        &ca,
+    ];
+    let gateway = Running::start_by(kubekv(), &[&["--store", "memory:"], &tls[..]].concat());
+    let [own, own_key] = ["client-ops.crt", "client-ops.key"].map(|name| made.path(name));
+    let (consul, admin) = (gateway.consul.to_string(), gateway.admin.to_string());
+    let ask = |words: &[&str], shown: bool| {
+        let trusted = ["--address", &consul, "--tls-ca", &ca];
+        let shows = ["--tls-cert", &own, "--tls-key", &own_key];
+        run(&[words, &trusted[..], if shown { &shows[..] } else { &[] }].concat())
+    };
+    assert_eq!(ask(&["put", "a", "v"], true).code, 0);
+    assert_eq!(ask(&["get", "a"], true).text(), "v\n");
+    let status = ask(&["status", "--admin", &admin], true);
+    assert_eq!(status.code, 0, "{status:?}");
+    // Neither without a certificate, nor by another authority, nor in plaintext.
+    assert_ne!(ask(&["get", "a"], false).code, 0);
+    let strangers = Made::authority();
+    let stranger = strangers.path("ca.crt");
+    assert_ne!(
+        run(&["get", "a", "--address", &consul, "--tls-ca", &stranger]).code,
+        0
+    );
+    assert_ne!(run(&["get", "a", "--address", &consul]).code, 0);
+    let unclear = run(&["get", "a", "--address", &format!("https://{consul}")]);
+    assert_eq!(unclear.code, 2, "{unclear:?}");
+    assert!(unclear.err.contains("--tls-ca"), "{unclear:?}");
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use ureq::Agent;
 
 use super::gateway::{self, GatewayAddress};
+use super::tls::TlsArguments;
 use crate::cli::exit::{self, CommandError};
 
 /// The default admin port.
@@ -54,16 +55,19 @@ impl AdminAddress {
                     "--admin: want HOST:PORT, for example 127.0.0.1:9280",
                 )
             })?;
-            return fetch_status(&address).map(Some).map_err(|error| {
-                let line = format!("cannot reach an admin port of kubekv at {address}: {error}");
-                CommandError::new(exit::UNREACHABLE, line)
-            });
+            return fetch_status(&address, target.tls())?
+                .map(Some)
+                .map_err(|error| {
+                    let line =
+                        format!("cannot reach an admin port of kubekv at {address}: {error}");
+                    CommandError::new(exit::UNREACHABLE, line)
+                });
         }
         let authority = target.authority()?;
         let Some((host, port)) = authority.rsplit_once(':') else {
             return Ok(None);
         };
-        let status = fetch_status(&format!("{host}:{DEFAULT_PORT}")).ok();
+        let status = fetch_status(&format!("{host}:{DEFAULT_PORT}"), target.tls())?.ok();
         Ok(status.filter(|status| {
             status
                 .consul
@@ -82,17 +86,28 @@ fn is_same_face(own: SocketAddr, host: &str, port: &str) -> bool {
     same_host && own.port().to_string() == port
 }
 
-fn fetch_status(address: &str) -> Result<GatewayStatus, ureq::Error> {
-    let config = Agent::config_builder()
+/// Asks over TLS, where there is some, and without: the admin port may have none although the faces do. Nothing secret is sent.
+fn fetch_status(
+    address: &str,
+    tls: &TlsArguments,
+) -> Result<Result<GatewayStatus, ureq::Error>, CommandError> {
+    let agent = Agent::config_builder()
         .max_redirects(0)
         .proxy(None)
         .timeout_global(Some(TIMEOUT))
         .user_agent(concat!("kubekv/", env!("CARGO_PKG_VERSION")))
-        .build();
-    let mut answer = config
-        .new_agent()
-        .get(format!("http://{address}/status"))
-        .call()?;
+        .tls_config(tls.config()?)
+        .build()
+        .new_agent();
+    let asked = read_status(&agent, tls.scheme(), address);
+    if asked.is_err() && tls.scheme() != "http" {
+        return Ok(read_status(&agent, "http", address).or(asked));
+    }
+    Ok(asked)
+}
+
+fn read_status(agent: &Agent, scheme: &str, address: &str) -> Result<GatewayStatus, ureq::Error> {
+    let mut answer = agent.get(format!("{scheme}://{address}/status")).call()?;
     let body = answer
         .body_mut()
         .with_config()

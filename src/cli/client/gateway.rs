@@ -8,6 +8,7 @@ use ureq::http::{Response, Uri};
 
 use super::GatewayReply;
 use super::key_path::key_path;
+use super::tls::TlsArguments;
 use crate::cli::exit::{self, CommandError};
 
 /// The time limit to connect.
@@ -24,15 +25,27 @@ pub(in crate::cli) struct GatewayAddress {
         default_value = "127.0.0.1:8500"
     )]
     address: String,
+    #[command(flatten)]
+    tls: TlsArguments,
 }
 
 impl GatewayAddress {
     /// The address, `HOST:PORT`.
     pub(super) fn authority(&self) -> Result<String, CommandError> {
+        let asked = self.address.split_once("://").map(|(scheme, _)| scheme);
+        if asked.is_some_and(|scheme| scheme != self.tls.scheme()) {
+            let line = "--address: https:// needs --tls-ca, and http:// has none";
+            return Err(CommandError::new(exit::USAGE, line));
+        }
         authority(&self.address).ok_or_else(|| {
             let line = "--address: want HOST:PORT, for example 127.0.0.1:8500";
             CommandError::new(exit::USAGE, line)
         })
+    }
+
+    /// How the gateway is asked.
+    pub(super) fn tls(&self) -> &TlsArguments {
+        &self.tls
     }
 
     /// A client of the gateway. It does not connect yet.
@@ -45,19 +58,22 @@ impl GatewayAddress {
             // A web proxy of the environment does not apply to a store.
             .proxy(None)
             .timeout_connect(Some(CONNECT_TIMEOUT))
+            .tls_config(self.tls.config()?)
             .user_agent(concat!("kubekv/", env!("CARGO_PKG_VERSION")))
             .build();
         Ok(GatewayClient {
             agent: config.new_agent(),
+            scheme: self.tls.scheme(),
             address,
         })
     }
 }
 
-/// Parses `HOST:PORT` or `http://HOST:PORT`.
+/// Parses `HOST:PORT`, also after `http://` or `https://`.
 pub(super) fn authority(text: &str) -> Option<String> {
     let text = text.trim_end_matches('/');
     let text = text.strip_prefix("http://").unwrap_or(text);
+    let text = text.strip_prefix("https://").unwrap_or(text);
     let uri = format!("http://{text}").parse::<Uri>().ok()?;
     let authority = uri.authority()?.as_str() == text;
     let port = uri.port_u16().is_some_and(|port| port > 0);
@@ -68,6 +84,7 @@ pub(super) fn authority(text: &str) -> Option<String> {
 #[derive(Debug)]
 pub(in crate::cli) struct GatewayClient {
     agent: Agent,
+    scheme: &'static str,
     address: String,
 }
 
@@ -117,7 +134,7 @@ impl GatewayClient {
     }
 
     fn uri(&self, path: &str, query: &Query<'_>) -> String {
-        let mut uri = format!("http://{}{path}", self.address);
+        let mut uri = format!("{}://{}{path}", self.scheme, self.address);
         let mut separator = '?';
         for (name, value) in query {
             uri.push(separator);

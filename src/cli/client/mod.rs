@@ -5,6 +5,7 @@ mod entry;
 mod gateway;
 mod key_path;
 mod reply;
+mod tls;
 
 pub(super) use admin::{AdminAddress, GatewayStatus};
 pub(super) use entry::KvEntry;
