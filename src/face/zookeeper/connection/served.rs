@@ -178,7 +178,7 @@ impl ServedConnection {
     async fn step(&mut self) -> Result<(), Ended> {
         self.read_frames()?;
         self.take_turns()?;
-        self.go_on()?;
+        let (went_on, was_full) = (self.go_on()?, self.output.is_full());
         if self.events.table.bytes() > MOST_WATCH_BYTES {
             return Err(Ended);
         }
@@ -194,6 +194,10 @@ impl ServedConnection {
         let ends = self.phase == ConnectionPhase::Ending || self.is_gone && self.lane.is_idle();
         if ends && self.output.is_empty() {
             return Err(Ended);
+        }
+        // What was received and had no room in the lane, or in the output, may have some now: nothing else would say so.
+        if !self.output.is_full() && (was_full || went_on && !self.input.is_empty()) {
+            return Ok(());
         }
         let is_open = self.phase == ConnectionPhase::Open;
         let may_end = matches!(self.phase, ConnectionPhase::Open | ConnectionPhase::Reading);
@@ -216,15 +220,18 @@ impl ServedConnection {
         }
     }
 
-    /// Goes on with what need not be waited for: a change is accepted at once, as a rule, and so are those behind it.
-    fn go_on(&mut self) -> Result<(), Ended> {
+    /// Goes on with what need not be waited for: a change is accepted at once, as a rule, and so are those behind it. Says
+    /// whether there was something.
+    fn go_on(&mut self) -> Result<bool, Ended> {
         // Whoever waits afterwards asks again, and is woken.
         let cx = &mut Context::from_waker(Waker::noop());
+        let mut went_on = false;
         while let Poll::Ready(progress) = self.lane.poll_progress(cx, !self.output.is_full()) {
             self.follow(progress)?;
             self.take_turns()?;
+            went_on = true;
         }
-        Ok(())
+        Ok(went_on)
     }
 
     /// Sends what the client takes at once.
