@@ -142,7 +142,7 @@ impl ClientAuthorities {
         let anchor = path.anchor();
         let authority = self.authorities.iter().find(|one| one.anchor == *anchor);
         let authority = authority.ok_or(CertificateError::UnknownIssuer)?;
-        let between = path.intermediate_certificates().map(|one| one.der());
+        let between = path.intermediate_certificates().map(webpki::Cert::der);
         let dates = between.map(|one| fields::not_after(&one));
         let certificate =
             fields::client(own, &authority.name).ok_or(CertificateError::BadEncoding)?;

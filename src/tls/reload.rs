@@ -56,6 +56,10 @@ enum Reading {
 
 impl ServerTls {
     /// Follows the files, without end.
+    #[expect(
+        clippy::infinite_loop,
+        reason = "its task is aborted when the gateway stops"
+    )]
     pub async fn follow_files(self) {
         let mut readings = Readings {
             last: None,

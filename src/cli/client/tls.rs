@@ -13,25 +13,31 @@ use crate::cli::exit::{self, CommandError};
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct TlsArguments {
     /// The authorities of the gateway's certificate, in PEM: the gateway is asked over TLS
-    #[arg(long, value_name = "FILE", env = "KUBEKV_CLIENT_CA")]
-    tls_ca: Option<PathBuf>,
+    #[arg(
+        long = "tls-ca",
+        id = "tls_ca",
+        value_name = "FILE",
+        env = "KUBEKV_CLIENT_CA"
+    )]
+    authorities: Option<PathBuf>,
     /// The certificate to show, in PEM
-    #[arg(long, value_name = "FILE", env = "KUBEKV_CLIENT_CERT", requires_all = ["tls_ca", "tls_key"])]
-    tls_cert: Option<PathBuf>,
+    #[arg(long = "tls-cert", id = "tls_cert", value_name = "FILE", env = "KUBEKV_CLIENT_CERT", requires_all = ["tls_ca", "tls_key"])]
+    certificate: Option<PathBuf>,
     /// The key of --tls-cert, in PEM
     #[arg(
-        long,
+        long = "tls-key",
+        id = "tls_key",
         value_name = "FILE",
         env = "KUBEKV_CLIENT_KEY",
         requires = "tls_cert"
     )]
-    tls_key: Option<PathBuf>,
+    key: Option<PathBuf>,
 }
 
 impl TlsArguments {
     /// The scheme of the gateway's URLs.
     pub(super) fn scheme(&self) -> &'static str {
-        if self.tls_ca.is_some() {
+        if self.authorities.is_some() {
             "https"
         } else {
             "http"
@@ -40,13 +46,13 @@ impl TlsArguments {
 
     /// The configuration of an HTTP client.
     pub(super) fn config(&self) -> Result<TlsConfig, CommandError> {
-        let Some(authorities) = &self.tls_ca else {
+        let Some(authorities) = &self.authorities else {
             return Ok(TlsConfig::default());
         };
         let config = TlsConfig::builder()
             .unversioned_rustls_crypto_provider(Arc::new(default_provider()))
             .root_certs(RootCerts::Specific(Arc::new(certificates(authorities)?)));
-        let Some((certificate, key)) = self.tls_cert.as_ref().zip(self.tls_key.as_ref()) else {
+        let Some((certificate, key)) = self.certificate.as_ref().zip(self.key.as_ref()) else {
             return Ok(config.build());
         };
         let pem = PrivateKey::from_pem(&read(key)?);

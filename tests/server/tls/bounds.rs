@@ -99,12 +99,12 @@ async fn a_client_that_reads_none_of_a_short_answer_is_disconnected() {
         stream.flush().await.unwrap();
         std::future::pending::<()>().await;
     };
-    let served = async {
+    let served = Box::pin(async {
         tokio::select! {
             () = serving => {}
             () = client => {}
         }
-    };
+    });
     let hour = Duration::from_secs(3_600);
     tokio::time::timeout(hour, served)
         .await

@@ -1,5 +1,7 @@
 //! Certificates of clients: which are refused, and what is beside the connection of those that are not.
 
+use std::fmt::Write as _;
+
 use kubekv::face::server::Security;
 use kubekv::model::{CertificateAuthority, ClientCertificate};
 use rcgen::{ExtendedKeyUsagePurpose, SanType};
@@ -11,8 +13,11 @@ use super::client::Client;
 use super::harness::{Files, Secured};
 
 fn hash(bytes: &[u8]) -> String {
-    let digits = Sha256::digest(bytes);
-    digits.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut digits = String::new();
+    for byte in Sha256::digest(bytes) {
+        write!(digits, "{byte:02x}").unwrap();
+    }
+    digits
 }
 
 #[tokio::test]

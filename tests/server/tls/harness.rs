@@ -40,8 +40,8 @@ impl Files {
             required: false,
             lists: false,
         };
-        own.write("tls.crt", &server.pem());
-        own.write("tls.key", &server.key_pem());
+        own.write("tls.crt", server.pem());
+        own.write("tls.key", server.key_pem());
         own
     }
 
