@@ -99,7 +99,9 @@ fn over_etcd(to: SocketAddr, key: &str) -> bool {
     let kind = "application/x-www-form-urlencoded";
     let answer = ask_body(to, &format!("PUT /v2/keys/{key}"), kind, "value=v");
     let taken = answer.starts_with("HTTP/1.1 20");
-    assert!(taken || answer.contains(TIMED_OUT), "{answer}");
+    // Beyond 64 changes of one client, which wait for etcd, it is told to come later.
+    let later = answer.contains("etcdserver: too many requests");
+    assert!(taken || later || answer.contains(TIMED_OUT), "{answer}");
     taken
 }
 

@@ -32,6 +32,22 @@ impl ZooKeeper {
     pub fn start_with(settings: &str, options: &str) -> Self {
         let server = Self::spawn("zookeeper", settings, options);
         server.until_it_says("Zookeeper version");
+        // It listens on its ports one after another.
+        let secure = settings
+            .lines()
+            .find_map(|line| line.strip_prefix("secureClientPort="));
+        if let Some(port) = secure {
+            let secure = SocketAddr::from(([127, 0, 0, 1], port.parse().unwrap()));
+            let listens = || TcpStream::connect(secure).is_ok();
+            let pause = || std::thread::sleep(Duration::from_millis(25));
+            assert!(
+                (0..2400).any(|_| listens() || {
+                    pause();
+                    false
+                }),
+                "{secure} is closed"
+            );
+        }
         server
     }
 
