@@ -233,18 +233,24 @@ mod tests {
         assert!(before <= AT_ONCE + PER_ROUND, "{before} came first");
     }
 
-    #[tokio::test]
-    async fn others_have_their_turns_while_thousands_of_polls_are_answered() {
-        let queue = Arc::new(WakeQueue::new());
+    /// 5,000 polls of one flow that are due; the number counts those that were answered.
+    fn crowd_of_polls(queue: &Arc<WakeQueue>) -> (tokio::task::JoinSet<()>, Arc<AtomicUsize>) {
         let answered = Arc::new(AtomicUsize::new(0));
         let mut polls = tokio::task::JoinSet::new();
         for _ in 0..5_000 {
-            let (queue, answered) = (Arc::clone(&queue), Arc::clone(&answered));
+            let (queue, answered) = (Arc::clone(queue), Arc::clone(&answered));
             polls.spawn(async move {
                 queue.turn(flow(1)).await;
                 answered.fetch_add(1, Ordering::Relaxed);
             });
         }
+        (polls, answered)
+    }
+
+    #[tokio::test]
+    async fn others_have_their_turns_while_thousands_of_polls_are_answered() {
+        let queue = Arc::new(WakeQueue::new());
+        let (_polls, answered) = crowd_of_polls(&queue);
         // A task like every other: it is run after whatever was made runnable before it.
         let others = tokio::spawn(async move {
             let mut before = 0;
@@ -265,15 +271,7 @@ mod tests {
     #[tokio::test]
     async fn a_poll_does_not_wait_for_thousands_of_another_flow() {
         let queue = Arc::new(WakeQueue::new());
-        let answered = Arc::new(AtomicUsize::new(0));
-        let mut polls = tokio::task::JoinSet::new();
-        for _ in 0..5_000 {
-            let (queue, answered) = (Arc::clone(&queue), Arc::clone(&answered));
-            polls.spawn(async move {
-                queue.turn(flow(1)).await;
-                answered.fetch_add(1, Ordering::Relaxed);
-            });
-        }
+        let (_polls, answered) = crowd_of_polls(&queue);
         // All of them have asked.
         tokio::task::yield_now().await;
         let before = answered.load(Ordering::Relaxed);

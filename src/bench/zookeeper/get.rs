@@ -8,10 +8,15 @@ use crate::wire::zookeeper::{ErrorCode, OpCode, WatchablePath};
 impl ZooKeeperClient {
     /// Reads a key.
     pub async fn get(&mut self, key: &str) -> Result<Outcome, Failure> {
+        self.read_node(OpCode::GetData, key).await
+    }
+
+    /// Reads of a key what this operation shows.
+    pub(super) async fn read_node(&mut self, op: OpCode, key: &str) -> Result<Outcome, Failure> {
         let path = self.path(key);
         let sync = self.sync(&path).await?;
         let record = WatchablePath { path, watch: false };
-        let read = self.session().await?.request(OpCode::GetData, &record);
+        let read = self.session().await?.request(op, &record);
         synced(sync).await?;
         let reply = read.await?;
         if reply.answer == Err(ErrorCode::NoNode) {
