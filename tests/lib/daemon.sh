@@ -2,10 +2,39 @@
 # The hosts' daemons and their image: sourced by tests/docker.
 
 # docker's client on a host: on HOST ARG... A store that does not answer must not hold up the tests for ever.
+#
+# Once in hundreds of commands dockerd dials from the network of a container that has ended (moby/moby#39036, #39372). A user
+# would try again; so does this, and says so. A container that `run` left unstarted is started.
 on() {
+    local host=$1 said status try
+    shift
+    said=$(mktemp)
+    for try in 1 2 3 4 5; do
+        status=0
+        client "$host" "$@" 2>"$said" || status=$?
+        cat "$said" >&2
+        [ "$status" != 0 ] && grep -q 'connect: network is unreachable' "$said" || break
+        echo "tests/docker: dockerd on $host dialed from a container's network (try $try)" >&2
+        [ "$1" != run ] || set -- start "$(name_given "$@")"
+        sleep 0.5
+    done
+    rm -f "$said"
+    return "$status"
+}
+
+client() {
     local host=$1
     shift
     PATH=$(cat "$lab/programs"):$PATH timeout 180 docker -H "unix://$lab/$host/docker.sock" "$@"
+}
+
+# The name that an option gives: name_given ARG...
+name_given() {
+    while [ $# -gt 1 ]; do
+        case $1 in --name) echo "$2" && return ;; --name=*) echo "${1#*=}" && return ;; esac
+        shift
+    done
+    die "a container without a name"
 }
 
 # Starts a host's daemon, with the flags given to `up` and these, and waits until it answers: daemon_start HOST [FLAG...]
