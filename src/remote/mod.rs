@@ -1,8 +1,10 @@
 //! Access to remote servers, for clients of all protocols: TLS, and secrets from files.
 
+mod http_tls;
 mod secret;
 mod tls;
 
+pub use http_tls::http_tls;
 pub use secret::{read_file, read_password};
 pub use tls::ClientTls;
 

@@ -102,7 +102,7 @@ const CRATES: [(&str, &[&str]); 12] = [
     ("tonic", &["store/etcd", "bench"]),
     ("fjall", &["store/embedded"]),
     ("clap", &["cli"]),
-    ("ureq", &["cli", "transfer/source"]),
+    ("ureq", &["cli", "remote", "transfer/source"]),
 ];
 
 /// Words that no source may contain.

@@ -1,11 +1,11 @@
 //! TLS of the commands that ask a running gateway: the authorities they trust, and the certificate they show.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use clap::Args;
-use rustls::crypto::ring::default_provider;
-use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
+use kubekv::config::StoreAccess;
+use kubekv::remote::{AccessError, http_tls};
+use ureq::tls::TlsConfig;
 
 use crate::cli::exit::{self, CommandError};
 
@@ -46,40 +46,12 @@ impl TlsArguments {
 
     /// The configuration of an HTTP client.
     pub(super) fn config(&self) -> Result<TlsConfig, CommandError> {
-        let Some(authorities) = &self.authorities else {
-            return Ok(TlsConfig::default());
+        let access = StoreAccess {
+            authorities: self.authorities.clone(),
+            certificate: self.certificate.clone().zip(self.key.clone()),
+            user: None,
         };
-        let config = TlsConfig::builder()
-            .unversioned_rustls_crypto_provider(Arc::new(default_provider()))
-            .root_certs(RootCerts::Specific(Arc::new(certificates(authorities)?)));
-        let Some((certificate, key)) = self.certificate.as_ref().zip(self.key.as_ref()) else {
-            return Ok(config.build());
-        };
-        let pem = PrivateKey::from_pem(&read(key)?);
-        let pem = pem.map_err(|_| unusable(key, "it holds no key in PEM"))?;
-        let own = ClientCert::new_with_certs(&certificates(certificate)?, pem);
-        Ok(config.client_cert(Some(own)).build())
+        let unusable = |error: AccessError| CommandError::new(exit::USAGE, error.0);
+        Ok(http_tls(&access).map_err(unusable)?.unwrap_or_default())
     }
-}
-
-fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, CommandError> {
-    let pem = read(path)?;
-    let found: Vec<_> = parse_pem(&pem)
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(certificate),
-            _ => None,
-        })
-        .collect();
-    if found.is_empty() {
-        return Err(unusable(path, "it holds no certificate in PEM"));
-    }
-    Ok(found)
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, CommandError> {
-    std::fs::read(path).map_err(|error| unusable(path, &error.to_string()))
-}
-
-fn unusable(path: &Path, why: &str) -> CommandError {
-    CommandError::new(exit::USAGE, format!("{}: {why}", path.display()))
 }

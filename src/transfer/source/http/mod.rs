@@ -8,12 +8,9 @@ use serde::de::DeserializeOwned;
 use ureq::Agent;
 use ureq::http::HeaderMap;
 
-use self::tls::tls_config;
 use crate::config::SourceAccess;
-use crate::remote::read_password;
+use crate::remote::{http_tls, read_password};
 use crate::transfer::Error;
-
-mod tls;
 
 /// How long to wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -76,7 +73,7 @@ impl HttpClient {
             .timeout_recv_response(Some(RESPONSE_TIMEOUT))
             .timeout_recv_body(Some(BODY_TIMEOUT))
             .user_agent(concat!("kubekv/", env!("CARGO_PKG_VERSION")));
-        let tls = tls_config(access)?;
+        let tls = http_tls(&access.access)?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         if let Some(tls) = tls {
             config = config.tls_config(tls);
