@@ -33,8 +33,8 @@ serve() {
         >"$work/$name.out" 2>"$work/$name.log" &
     pid[$name]=$!
     until_true "$name" grep -q ^admin "$work/$name.out"
-    consul[$name]=$(sed -n 's|^consul.*consul://||p' "$work/$name.out")
-    etcd[$name]=$(sed -n 's|^etcd.*etcd://||p' "$work/$name.out")
+    consul[$name]=$(sed -n 's|^consul.*consul://\([^ ]*\).*|\1|p' "$work/$name.out")
+    etcd[$name]=$(sed -n 's|^etcd.*etcd://\([^ ]*\).*|\1|p' "$work/$name.out")
     admin[$name]=$(sed -n 's|^admin.*http://||p' "$work/$name.out")
 }
 readiness() { curl -s "http://${admin[$1]}/readyz" | grep -q "$2"; }
