@@ -16,6 +16,7 @@ use crate::face::zookeeper::docker_client::DockerList;
 use crate::face::zookeeper::operations::{ChangeRefusal, ChangeRequest, ReadOutcome, Reply};
 use crate::fairness::{Reservation, Seat};
 use crate::space::{AcceptedChange, ChangeError, Committed, LanePlace, Proposed};
+use crate::store::CommitError;
 use crate::wire::zookeeper::{ClientRequest, ErrorCode, Malformed};
 
 /// The most requests that wait for their turn; then nothing more is read.
@@ -70,7 +71,7 @@ pub(super) enum Begun {
         Seat,
         Proposed<Reply, ChangeRefusal>,
     ),
-    /// Changes were made one after another.
+    /// Sequence nodes were created one after another.
     Made(Vec<(RequestTicket, Arc<ChangeRequest>, NodeChangeAnswer)>),
     /// Nodes were read, at this revision.
     Read(RequestTicket, ReadOutcome, u64),
@@ -78,7 +79,7 @@ pub(super) enum Begun {
     Closed(RequestTicket, Result<u64, ()>),
     /// There is no room for it.
     Overloaded(RequestTicket),
-    /// There is no room for these changes.
+    /// There is no room for these creates.
     AllOverloaded(Vec<(RequestTicket, Arc<ChangeRequest>)>),
 }
 
@@ -132,6 +133,8 @@ pub(super) struct Lane {
     failed: bool,
     /// The change that waits first was not decided because of what is in flight.
     waits: bool,
+    /// A change was not made, or perhaps not: nothing that was sent after it is begun, and its answer ends the connection.
+    ends: bool,
 }
 
 impl std::fmt::Debug for Lane {
@@ -171,7 +174,7 @@ impl Lane {
 
     /// Takes the next request, if its turn has come.
     pub(super) fn take_turn(&mut self) -> Option<Waiting> {
-        if self.beginning.is_some() || self.failed || self.flying.len() >= IN_FLIGHT {
+        if self.beginning.is_some() || self.failed || self.ends || self.flying.len() >= IN_FLIGHT {
             return None;
         }
         let waits = match self.waiting.front()? {
@@ -198,12 +201,8 @@ impl Lane {
     }
 
     /// Puts back a request that must not be begun before those that are about to be.
-    pub(super) fn put_back_known(
-        &mut self,
-        ticket: RequestTicket,
-        reply: Result<Reply, ErrorCode>,
-    ) {
-        self.wait_again(Waiting::Known(ticket, reply));
+    pub(super) fn put_back_first(&mut self, waiting: Waiting) {
+        self.wait_again(waiting);
     }
 
     /// Begins a request that takes a while.
@@ -221,6 +220,9 @@ impl Lane {
 
     /// Puts in what was begun.
     pub(super) fn fly(&mut self, flying: Flying) {
+        if let Flying::Decided(_, _, Err(ChangeError::Failed(failed))) = &flying {
+            self.ends |= ends_connection(failed);
+        }
         self.flying.push_back(flying);
     }
 
@@ -298,6 +300,14 @@ impl Lane {
             (Some(Flying::Known(ticket, reply)), _) => Some(LaneAnswer::Known(ticket, reply)),
             (Some(Flying::Change(..)) | None, _) => None,
         })
+    }
+}
+
+/// Whether a client whose change failed so loses its connection: it knows that nobody knows, and looks.
+pub(super) fn ends_connection(failed: &CommitError) -> bool {
+    match failed {
+        CommitError::Conflict | CommitError::Unavailable(_) | CommitError::Unknown(_) => true,
+        CommitError::Full(_) | CommitError::TooLarge(_) => false,
     }
 }
 
