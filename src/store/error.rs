@@ -8,7 +8,8 @@ pub struct StoreError(pub String);
 /// Why a proposal was not committed, or may not have been.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommitError {
-    /// A precondition did not hold; nothing was written.
+    /// A precondition did not hold, or, on a shared store, a new term of leadership came first; nothing was written, and
+    /// whoever proposed it decides again.
     #[error("an entry changed meanwhile")]
     Conflict,
     /// The store has no space left, or a quota of its backend forbids the write; nothing was written, and reads go on.

@@ -86,9 +86,7 @@ pub(crate) async fn put(
     before: Option<&Arc<Entry>>,
     value: &str,
 ) -> Result<Arc<Commit>, CommitError> {
-    store
-        .commit(proposal(vec![write(key, before, Some(value))]))
-        .await
+    commit_alone(store, write(key, before, Some(value))).await
 }
 
 pub(crate) async fn delete(
@@ -96,9 +94,17 @@ pub(crate) async fn delete(
     key: &Key,
     before: &Arc<Entry>,
 ) -> Result<Arc<Commit>, CommitError> {
-    store
-        .commit(proposal(vec![write(key, Some(before), None)]))
-        .await
+    commit_alone(store, write(key, Some(before), None)).await
+}
+
+/// Makes one write. On a shared store a slow answer begins a new term, which refuses what is on its way; a write that was
+/// refused is sent again, as the keyspace would after deciding again, and a second refusal is its own.
+async fn commit_alone(store: &dyn Store, write: Write) -> Result<Arc<Commit>, CommitError> {
+    let send = || store.commit(proposal(vec![write.clone()]));
+    match send().await {
+        Err(CommitError::Conflict) if store.derives_directories() => send().await,
+        outcome => outcome,
+    }
 }
 
 /// The entry a commit gave the key.
