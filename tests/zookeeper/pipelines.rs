@@ -226,7 +226,7 @@ async fn numbered_creates_of_a_pipeline_share_commits_and_keep_their_places() {
 #[tokio::test]
 async fn nothing_takes_effect_behind_a_change_that_perhaps_did_not() {
     let store = Arc::new(StuckStore::default());
-    let face = Face::over(Arc::clone(&store) as Arc<_>).await;
+    let face = Face::over(Arc::<StuckStore>::clone(&store)).await;
     let silence = || CommitError::Unknown("silence".to_owned());
     let mut client = Client::connect(face.address).await;
     client.create("/q", b"", 0).await.unwrap();
