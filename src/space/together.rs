@@ -44,7 +44,7 @@ impl<R: Send, E: Send> Part for ChangePart<R, E> {
 
     fn answer(self: Box<Self>, outcome: &PartOutcome) {
         if let PartOutcome::Failed(error) = outcome
-            && stops(error)
+            && error.stops_those_behind()
         {
             self.stopped.store(true, Ordering::Relaxed);
         }
@@ -204,15 +204,6 @@ fn decide_parts<'a>(
         }
     }
     Ok(())
-}
-
-/// Whether those behind what failed so are not made.
-fn stops(error: &CommitError) -> bool {
-    match error {
-        CommitError::Conflict | CommitError::Unavailable(_) | CommitError::Unknown(_) => true,
-        // Of this one alone.
-        CommitError::Full(_) | CommitError::TooLarge(_) => false,
-    }
 }
 
 fn not_made() -> CommitError {

@@ -25,3 +25,14 @@ pub enum CommitError {
     #[error("outcome unknown: {0}")]
     Unknown(String),
 }
+
+impl CommitError {
+    /// Whether whoever makes changes one after another must stop here: this one was not made, or perhaps not, although a
+    /// proposal like it could have been. What is refused for its size, or for want of space, stops no other.
+    pub fn stops_those_behind(&self) -> bool {
+        match self {
+            Self::Conflict | Self::Unavailable(_) | Self::Unknown(_) => true,
+            Self::Full(_) | Self::TooLarge(_) => false,
+        }
+    }
+}

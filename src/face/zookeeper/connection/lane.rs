@@ -16,7 +16,6 @@ use crate::face::zookeeper::docker_client::DockerList;
 use crate::face::zookeeper::operations::{ChangeRefusal, ChangeRequest, ReadOutcome, Reply};
 use crate::fairness::{Reservation, Seat};
 use crate::space::{AcceptedChange, ChangeError, Committed, LanePlace, Proposed};
-use crate::store::CommitError;
 use crate::wire::zookeeper::{ClientRequest, ErrorCode, Malformed};
 
 /// The most requests that wait for their turn; then nothing more is read.
@@ -221,7 +220,7 @@ impl Lane {
     /// Puts in what was begun.
     pub(super) fn fly(&mut self, flying: Flying) {
         if let Flying::Decided(_, _, Err(ChangeError::Failed(failed))) = &flying {
-            self.ends |= ends_connection(failed);
+            self.ends |= failed.stops_those_behind();
         }
         self.flying.push_back(flying);
     }
@@ -300,14 +299,6 @@ impl Lane {
             (Some(Flying::Known(ticket, reply)), _) => Some(LaneAnswer::Known(ticket, reply)),
             (Some(Flying::Change(..)) | None, _) => None,
         })
-    }
-}
-
-/// Whether a client whose change failed so loses its connection: it knows that nobody knows, and looks.
-pub(super) fn ends_connection(failed: &CommitError) -> bool {
-    match failed {
-        CommitError::Conflict | CommitError::Unavailable(_) | CommitError::Unknown(_) => true,
-        CommitError::Full(_) | CommitError::TooLarge(_) => false,
     }
 }
 
