@@ -86,7 +86,7 @@ pub(crate) async fn put(
     before: Option<&Arc<Entry>>,
     value: &str,
 ) -> Result<Arc<Commit>, CommitError> {
-    commit_alone(store, write(key, before, Some(value))).await
+    commit(store, vec![write(key, before, Some(value))]).await
 }
 
 pub(crate) async fn delete(
@@ -94,15 +94,19 @@ pub(crate) async fn delete(
     key: &Key,
     before: &Arc<Entry>,
 ) -> Result<Arc<Commit>, CommitError> {
-    commit_alone(store, write(key, Some(before), None)).await
+    commit(store, vec![write(key, Some(before), None)]).await
 }
 
-/// Makes one write. On a shared store a slow answer begins a new term, which refuses what is on its way; a write that was
-/// refused is sent again, as the keyspace would after deciding again, and a second refusal is its own.
-async fn commit_alone(store: &dyn Store, write: Write) -> Result<Arc<Commit>, CommitError> {
-    let send = || store.commit(proposal(vec![write.clone()]));
-    match send().await {
-        Err(CommitError::Conflict) if store.derives_directories() => send().await,
+/// Makes writes together. On a shared store a slow answer begins a new term, which refuses what is on its way; writes that
+/// were refused are sent again, as the keyspace would after deciding again, and a second refusal is their own.
+pub(crate) async fn commit(
+    store: &dyn Store,
+    writes: Vec<Write>,
+) -> Result<Arc<Commit>, CommitError> {
+    match store.commit(proposal(writes.clone())).await {
+        Err(CommitError::Conflict) if store.derives_directories() => {
+            store.commit(proposal(writes)).await
+        }
         outcome => outcome,
     }
 }
