@@ -95,6 +95,10 @@ impl Rounds {
             recursive: recursive_watch.await.unwrap(),
         };
         report.check(&context, &resume_floors, &watches, self.gateway.is_shared());
+        if !report.violations.is_empty() {
+            let timeline = format!("in nanoseconds of the run: {:?}", gateway.timeline());
+            report.violations.push(timeline);
+        }
         clean_up(&context).await;
         report
     }
