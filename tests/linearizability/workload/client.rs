@@ -65,7 +65,7 @@ impl Client {
     /// Invokes operations until the round is over.
     pub async fn run(mut self) {
         while !self.context.is_over.load(Ordering::Relaxed) {
-            if self.context.pipelines && self.random.percent(30) {
+            if self.random.percent(30) {
                 self.invoke_pipeline().await;
                 continue;
             }
