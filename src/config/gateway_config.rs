@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{LogConfig, StoreAccess, StoreUrl, TlsConfig};
+use super::{AuditOptions, LogConfig, StoreAccess, StoreUrl, TlsConfig};
 
 /// The configuration of a gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub struct Config {
     pub zookeeper_docker: String,
     /// The digest of the ZooKeeper user who may do everything, `super:HASH`.
     pub zookeeper_super: Option<String>,
+    /// The audit log; `None` for none.
+    pub audit: Option<AuditOptions>,
     /// The log settings.
     pub log: LogConfig,
 }

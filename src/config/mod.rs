@@ -7,6 +7,7 @@
 mod access;
 mod address;
 mod advertise;
+mod audit;
 mod data_dir;
 mod environment;
 mod error;
@@ -28,6 +29,7 @@ mod zookeeper;
 use std::ffi::OsString;
 
 pub use access::{StoreAccess, StorePassword};
+pub use audit::AuditOptions;
 pub use data_dir::default_data_dir;
 pub use error::ConfigError;
 pub use gateway_config::{Config, ConnectionsPerAddress, Listen};

@@ -54,7 +54,7 @@ const fn text(
 }
 
 /// Every option, in the order of the help text.
-pub const OPTIONS: [OptionSpec; 54] = [
+pub const OPTIONS: [OptionSpec; 56] = [
     text(
         "store",
         "URL",
@@ -371,6 +371,20 @@ pub const OPTIONS: [OptionSpec; 54] = [
         kind: ValueKind::Number,
         help: "How long leadership of a shared store lasts without a heartbeat of the leader; then another gateway takes over",
         default: "4",
+    },
+    text(
+        "audit",
+        "FILE|-",
+        "none",
+        "The audit log: a JSON line for each change, refusal, login and end of a session, appended to a file, or to standard \
+         output with -. While it cannot be written, changes of clients are refused",
+    ),
+    OptionSpec {
+        name: "audit-reads",
+        value: "true|false",
+        kind: ValueKind::Switch,
+        help: "Record reads, lists and watches in the audit log as well",
+        default: "false",
     },
     text(
         "log-level",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::settings::{Setting, SettingOrigin, Settings};
 use super::{
     Config, ConfigError, ConnectionsPerAddress, Listen, LogConfig, TlsConfig, access, address,
-    advertise, hosts, log, memory_size, names, options, relay, store, tls, zookeeper,
+    advertise, audit, hosts, log, memory_size, names, options, relay, store, tls, zookeeper,
 };
 
 /// The upper limit of `max-connections`.
@@ -63,6 +63,7 @@ pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
             Some(setting) => Some(zookeeper::super_digest(&setting)?),
             None => None,
         },
+        audit: audit::parse(&mut given.0, switch)?,
         log: LogConfig {
             filter: log::filter(&given.or_default("log-level")?)?,
             format: log::format(&given.or_default("log-format")?)?,

@@ -191,6 +191,7 @@ impl FaceOptions {
             zookeeper_words,
             zookeeper_docker,
             zookeeper_super,
+            audit: _of_the_gateway,
             log: _of_the_process,
         } = config.clone();
         Self {

@@ -42,7 +42,7 @@ impl ServingGateway {
         let store = Arc::clone(&term.store);
         let limits = context.fairness.limits();
         let entries_bytes = u64::try_from(limits.entries).unwrap_or(u64::MAX);
-        let admit = guard::for_store(store.limits(), entries_bytes);
+        let admit = guard::for_store(store.limits(), entries_bytes, context.audit.clone());
         let admitting = Arc::clone(&admit);
         let (space, expiry) = Keyspace::open(store, admitting, &mut registry).await?;
         guard::register_limit(entries_bytes, &mut registry);

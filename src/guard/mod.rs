@@ -1,6 +1,7 @@
-//! Admission: whether a caller may make a change. Today it bounds the size of changes, and of the keyspace; policies come
-//! later.
+//! Admission: whether a caller may make a change, and the record of what callers do. It bounds the size of changes, and of
+//! the keyspace.
 
+mod audit;
 mod bounds;
 #[cfg(test)]
 mod memory_keyspace;
@@ -11,6 +12,9 @@ use std::sync::Arc;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
+pub use audit::{
+    AuditDestination, AuditIdentity, AuditLog, AuditLogError, IdentityLookup, NoIdentityLookup,
+};
 pub use bounds::{Bounds, REQUEST_BYTES};
 #[cfg(test)]
 pub(crate) use memory_keyspace::memory_keyspace;
@@ -18,12 +22,13 @@ pub(crate) use memory_keyspace::memory_keyspace;
 use crate::store::Limits;
 
 /// The guard of a keyspace over a store with these limits. `entries_bytes` is the most memory that all entries may take;
-/// `u64::MAX` is no limit.
+/// `u64::MAX` is no limit. Changes of clients are recorded in `audit`, if there is one.
 ///
 /// Everything that opens a keyspace to serve it or to write to it
 /// takes its guard from here: the gateway, `kubekv import`, and every later command that writes offline.
-pub fn for_store(limits: Limits, entries_bytes: u64) -> Arc<Bounds> {
-    Arc::new(Bounds::new(limits).with_entries_bytes(entries_bytes))
+pub fn for_store(limits: Limits, entries_bytes: u64, audit: Option<Arc<AuditLog>>) -> Arc<Bounds> {
+    let bounds = Bounds::new(limits).with_entries_bytes(entries_bytes);
+    Arc::new(bounds.with_audit(audit))
 }
 
 /// Makes the limit of memory for entries known to a registry, in bytes, as `kubekv_space_bytes_limit`.

@@ -17,6 +17,7 @@ mod principal;
 mod range;
 mod revision;
 pub mod time;
+mod verb;
 mod znode;
 mod znode_attrs;
 
@@ -34,6 +35,7 @@ pub use permissions::Permissions;
 pub use principal::Principal;
 pub use range::KeyRange;
 pub use revision::Revision;
+pub use verb::{ParseVerbError, Verb};
 pub use znode_attrs::{DataMark, ZnodeAttrs};
 
 /// Whether a value is its type's default: what is stored as records leaves such fields out.

@@ -2,6 +2,7 @@
 
 use tokio::sync::watch;
 
+use super::audit::Audit;
 use super::denied::Denied;
 use super::draft::Draft;
 use super::visibility::Visibility;
@@ -21,6 +22,11 @@ pub trait Admit: Send + Sync {
     /// What the caller can see: reads, decisions and watches are bounded by it. Asked for each of them, so it should cost
     /// next to nothing.
     fn visibility(&self, caller: &Caller) -> Visibility;
+
+    /// Where it is recorded who changed what. `None` where nobody wants to know.
+    fn audit(&self) -> Option<&dyn Audit> {
+        None
+    }
 
     /// Moves on when what some caller may see has changed. `None` where that never happens.
     fn epoch(&self) -> Option<&Epoch> {

@@ -34,6 +34,9 @@ pub enum Denied {
         /// The most allowed.
         limit: u64,
     },
+    /// The audit log cannot be written: no change is made that would be in no log.
+    #[error("the audit log cannot be written (--audit): nothing is changed until it can")]
+    Unaudited,
     /// The caller has no right to it.
     #[error("permission denied: {0}")]
     Forbidden(String),

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use super::access::AccessCaller;
 use super::admit::Admit;
 use super::applier::Applier;
+use super::audit::{Audit, AuditEvent};
 use super::critical_section::CriticalSection;
 use super::denied::Denied;
 use super::freshness::Fresh;
@@ -22,7 +23,7 @@ use super::visibility::{LeaseRight, Visibility};
 use super::waiting_parts::WaitingParts;
 use super::watch_rights::Rights;
 use super::watches::Watch;
-use crate::model::{Caller, Commit, Flow, KeyRange, Lease, LeaseId, Realm};
+use crate::model::{Caller, Commit, Flow, KeyRange, Lease, LeaseId, Realm, Verb};
 use crate::store::{self, CommitOrder, RetentionFloors, Store};
 
 /// One ordered map with one line of revisions, whatever protocol it is used by. Cloning it is cheap.
@@ -141,6 +142,11 @@ impl Keyspace {
             Caller::Client { .. } => self.inner.admit.visibility(caller),
             Caller::Operator | Caller::System => Visibility::All,
         }
+    }
+
+    /// Where it is recorded what callers do, if it is.
+    pub fn audit(&self) -> Option<&dyn Audit> {
+        self.inner.admit.audit()
     }
 
     /// Watches ranges from now on.
@@ -274,11 +280,28 @@ impl Keyspace {
             let record = current.entries.get(&id.record_key());
             let lease = record.and_then(|record| Lease::read(record.value()));
             if lease.is_some_and(|lease| !visibility.allows(&lease.owner, LeaseRight::Renew)) {
-                let why = format!("lease {id} belongs to another");
-                return Err(Denied::Forbidden(why));
+                let denied = Denied::Forbidden(format!("lease {id} belongs to another"));
+                self.record_denial(caller, Some(Verb::Session), &denied);
+                return Err(denied);
             }
         }
         Ok(self.inner.applier.timers.renew(id))
+    }
+
+    /// Records that a caller has no right to something, where that is wanted.
+    pub(super) fn record_denial(&self, caller: &Caller, verb: Option<Verb>, denied: &Denied) {
+        if let Denied::Forbidden(why) = denied
+            && let Some(audit) = self.audit()
+        {
+            let refused = AuditEvent::Refused {
+                verb,
+                key: None,
+                rule: None,
+                why,
+                would: false,
+            };
+            audit.record(caller, &refused);
+        }
     }
 
     /// How many entries ended by their own TTL since the keyspace was opened.

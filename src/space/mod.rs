@@ -7,6 +7,7 @@ mod access;
 mod admit;
 mod applier;
 mod attempt;
+mod audit;
 mod change;
 mod clock;
 mod critical_section;
@@ -54,6 +55,7 @@ mod watches;
 mod wide;
 
 pub use admit::{Admit, Epoch};
+pub use audit::{Audit, AuditEvent, AuditedChange, ChangeOutcome};
 pub use denied::Denied;
 pub use directories::{Directory, NodeFate};
 pub use draft::{Draft, EntryAccess, PENDING};

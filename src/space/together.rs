@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use super::attempt::Basis;
 use super::decision::ChangeAnswer;
 use super::draft::Draft;
 use super::keyspace::{ChangeError, Committed, Keyspace};
@@ -151,7 +152,13 @@ impl Keyspace {
         most: usize,
     ) -> Result<PartOutcome, usize> {
         let decide = |draft: &mut Draft<'_>| decide_parts(draft, parts.iter().take(most));
-        let error = match self.commit(caller, decide).await {
+        let basis = Basis::Accepted;
+        let answer = self.change(caller, basis, &mut None::<()>, decide).await;
+        // Of several, each is tried by itself before it is refused.
+        if most == 1 {
+            self.record_refusal(caller, &answer);
+        }
+        let error = match answer {
             Ok(done) => return Ok(PartOutcome::Made(done.revision, done.commit)),
             Err(error) => error,
         };

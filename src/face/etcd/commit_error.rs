@@ -14,7 +14,7 @@ pub(super) fn reply(error: ChangeError<V2Error>, revision: u64) -> Reply {
         ChangeError::Refused { error, revision } => error.reply(revision),
         ChangeError::Denied(Denied::Forbidden(_)) => forbidden(),
         // As where the store has no space left; the guard has logged it.
-        ChangeError::Denied(full @ Denied::KeyspaceFull { .. }) => {
+        ChangeError::Denied(full @ (Denied::KeyspaceFull { .. } | Denied::Unaudited)) => {
             let cause = format!("etcdserver: {full}");
             V2Error::new(V2ErrorCode::RaftInternal, cause).reply(0)
         }

@@ -227,7 +227,7 @@ impl ServedConnection {
 fn of_denial(denied: &Denied) -> ErrorCode {
     match denied {
         Denied::Forbidden(_) => ErrorCode::NoAuth,
-        Denied::KeyspaceFull { .. } => ErrorCode::SystemError,
+        Denied::KeyspaceFull { .. } | Denied::Unaudited => ErrorCode::SystemError,
         Denied::KeyTooLong { .. } | Denied::ValueTooLong { .. } | Denied::TooMuch(_) => {
             ErrorCode::BadArguments
         }
