@@ -4,6 +4,7 @@
 mod bounds;
 #[cfg(test)]
 mod memory_keyspace;
+pub mod policy;
 mod size_limit;
 
 use std::sync::Arc;
