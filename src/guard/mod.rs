@@ -5,6 +5,7 @@ mod audit;
 mod bounds;
 #[cfg(test)]
 mod memory_keyspace;
+pub mod policy;
 mod size_limit;
 
 use std::sync::Arc;

@@ -1,33 +1,33 @@
-//! `Verb`: what is done to a key, as policies and the audit log name it.
+//! Verbs: what a policy allows or denies.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// What is done to a key.
+/// What a caller does with a key, or with a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verb {
-    /// The value of a key that is named is looked at.
+    /// The value of a key that is named.
     Read,
-    /// Keys of a range are listed.
+    /// Appearing in the listing of a range.
     List,
-    /// Changes are waited for.
+    /// Being told of changes, and waiting for them.
     Watch,
-    /// An entry is put where none was.
+    /// Putting an entry where there was none.
     Create,
-    /// An entry that is there is put.
+    /// Putting an entry in the place of another one, whatever its state.
     Write,
-    /// An entry that is there is put, by a request that names the state it must be in.
+    /// Putting an entry in the place of another one whose state the request names.
     Cas,
-    /// An entry is removed.
+    /// Removing an entry.
     Delete,
-    /// An entry is locked or released.
+    /// Locking an entry with a session, and releasing it.
     Lock,
-    /// A session is made, renewed, ended or shown.
+    /// Making, renewing and ending sessions; about no key.
     Session,
 }
 
 impl Verb {
-    /// Every verb, in the order of the documentation.
+    /// Every verb, in the order of their declaration.
     pub const ALL: [Self; 9] = [
         Self::Read,
         Self::List,
@@ -40,8 +40,8 @@ impl Verb {
         Self::Session,
     ];
 
-    /// The name in policies, in metrics and in the audit log.
-    pub fn as_str(self) -> &'static str {
+    /// Its name in policies, metrics and the audit log.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
             Self::List => "list",
@@ -58,20 +58,33 @@ impl Verb {
 
 impl fmt::Display for Verb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(self.name())
     }
 }
 
-/// The text is no verb.
+/// The text names no verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a verb")]
-pub struct ParseVerbError;
+#[error("not a verb: read, list, watch, create, write, cas, delete, lock or session")]
+pub struct ParseVerb;
 
 impl FromStr for Verb {
-    type Err = ParseVerbError;
+    type Err = ParseVerb;
 
-    fn from_str(text: &str) -> Result<Self, ParseVerbError> {
-        let named = Self::ALL.into_iter().find(|verb| verb.as_str() == text);
-        named.ok_or(ParseVerbError)
+    fn from_str(text: &str) -> Result<Self, ParseVerb> {
+        let named = Self::ALL.into_iter().find(|verb| verb.name() == text);
+        named.ok_or(ParseVerb)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verbs_are_named_in_small_letters() {
+        for verb in Verb::ALL {
+            assert_eq!(verb.to_string().parse(), Ok(verb));
+        }
+        assert_eq!("Read".parse::<Verb>(), Err(ParseVerb));
     }
 }

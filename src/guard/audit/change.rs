@@ -171,7 +171,7 @@ fn session_end(write: &Write) -> Option<ChangeLine> {
     }
     let before = write.before.as_ref()?;
     let lease = Lease::read(before.value())?;
-    let mut parts = part("verb", Verb::Session.as_str());
+    let mut parts = part("verb", Verb::Session.name());
     parts.push_str(&part("session", &lease.id.to_string()));
     parts.push_str(&part("owner", &lease.owner.to_string()));
     Some(ChangeLine {
@@ -187,7 +187,7 @@ fn line_of(write: &Write) -> Option<ChangeLine> {
         Target::InOrder(parent) => {
             return Some(ChangeLine {
                 event: "write",
-                parts: part("verb", Verb::Create.as_str()),
+                parts: part("verb", Verb::Create.name()),
                 in_order: Some(parent.clone()),
             });
         }
@@ -202,7 +202,7 @@ fn line_of(write: &Write) -> Option<ChangeLine> {
         Realm::System => return None,
     };
     let verb = verb(key, write.before.as_deref(), write.put.as_ref())?;
-    let mut parts = part("verb", verb.as_str());
+    let mut parts = part("verb", verb.name());
     parts.push_str(&named);
     Some(ChangeLine {
         event: "write",
@@ -247,7 +247,7 @@ fn summary(writes: &[Write]) -> ChangeLine {
     } else {
         Verb::Write
     };
-    let mut parts = part("verb", verb.as_str());
+    let mut parts = part("verb", verb.name());
     parts.push_str(&part("prefix", &key_text(common.unwrap_or_default())));
     parts.push_str(&format!(r#","changes":{}"#, users.count()));
     ChangeLine {

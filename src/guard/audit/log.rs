@@ -230,12 +230,12 @@ impl Audit for AuditLog {
         let who = self.who(caller);
         let begin = |event: &str| self.line(event).parts(&who);
         let session = |line: AuditLine, session: Option<&str>| {
-            let verb = session.map(|_| Verb::Session.as_str());
+            let verb = session.map(|_| Verb::Session.name());
             line.some_text("verb", verb).some_text("session", session)
         };
         let line = match *event {
             AuditEvent::Read { verb, key, index } => begin("read")
-                .text("verb", verb.as_str())
+                .text("verb", verb.name())
                 .text("key", &key_text(key))
                 .text("decision", "allowed")
                 .some_number("index", Some(index)),
@@ -246,7 +246,7 @@ impl Audit for AuditLog {
                 why,
                 would,
             } => begin("refusal")
-                .some_text("verb", verb.map(Verb::as_str))
+                .some_text("verb", verb.map(Verb::name))
                 .some_text("key", key.map(key_text).as_deref())
                 .text("decision", if would { "would-refuse" } else { "refused" })
                 .some_text("rule", rule)
