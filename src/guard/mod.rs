@@ -13,9 +13,7 @@ use std::sync::Arc;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
-pub use audit::{
-    AuditDestination, AuditIdentity, AuditLog, AuditLogError, IdentityLookup, NoIdentityLookup,
-};
+pub use audit::{AuditDestination, AuditLog, AuditLogError, IdentityLookup, NoPolicyLookup};
 pub use bounds::{Bounds, REQUEST_BYTES};
 #[cfg(test)]
 pub(crate) use memory_keyspace::memory_keyspace;

@@ -67,8 +67,8 @@ pub enum AuditEvent<'a> {
     Read {
         /// How.
         verb: Verb,
-        /// The key, or what the keys begin with.
-        key: &'a [u8],
+        /// The key, or what the keys begin with; `None` where it is about sessions.
+        key: Option<&'a [u8]>,
         /// The revision of the keyspace.
         index: u64,
     },

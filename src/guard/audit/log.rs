@@ -16,9 +16,9 @@ use super::file::{AuditDestination, AuditFile};
 use super::line::{AuditLine, key_text, part};
 use super::metrics::AuditMetrics;
 use super::queue::{AuditQueue, CAPACITY};
-use super::who::{IdentityLookup, NoIdentityLookup};
+use super::who::{self, IdentityLookup, NoPolicyLookup};
 use super::writer::{AuditWriter, now};
-use crate::model::{Caller, ClientCertificate, Verb, Write};
+use crate::model::{Caller, ClientCertificate, Credentials, Verb, Write};
 use crate::space::{Audit, AuditEvent, AuditedChange, Denied, Draft};
 
 /// The pause between two lines in the gateway's log that say that changes are refused for want of room.
@@ -79,7 +79,7 @@ impl AuditLog {
         Ok(Self {
             queue,
             metrics,
-            lookup: Arc::new(NoIdentityLookup),
+            lookup: Arc::new(NoPolicyLookup),
             wants_reads,
             gateway: gateway.get(..12).unwrap_or_default().into(),
             last: AtomicU64::new(0),
@@ -114,7 +114,10 @@ impl AuditLog {
         peer: SocketAddr,
         certificate: &Arc<ClientCertificate>,
     ) {
-        let who = self.parts_of(face, peer, Some(certificate));
+        let credentials = Credentials {
+            certificate: Some(Arc::clone(certificate)),
+        };
+        let who = self.parts_of(face, peer, &credentials);
         let line = self.line("login").parts(&who).text("decision", "allowed");
         self.push(line);
     }
@@ -128,7 +131,7 @@ impl AuditLog {
         peer: SocketAddr,
         (why, left_out): (&str, Option<u64>),
     ) {
-        let who = self.parts_of(face, peer, None);
+        let who = self.parts_of(face, peer, &Credentials::default());
         let line = self.line("refusal").parts(&who);
         let line = line.text("decision", "refused").text("why", why);
         self.push(line.some_number("left_out", left_out));
@@ -165,14 +168,9 @@ impl AuditLog {
     }
 
     /// The parts of a line that say who.
-    fn parts_of(
-        &self,
-        face: &str,
-        peer: SocketAddr,
-        certificate: Option<&Arc<ClientCertificate>>,
-    ) -> String {
-        let recognized = self.lookup.recognize(certificate, peer.ip());
-        let mut parts = recognized.parts();
+    fn parts_of(&self, face: &str, peer: SocketAddr, credentials: &Credentials) -> String {
+        let identity = self.lookup.identify(credentials, peer.ip());
+        let mut parts = who::parts(&identity);
         parts.push_str(&part("address", &peer.to_string()));
         parts.push_str(&part("face", face));
         parts
@@ -180,7 +178,9 @@ impl AuditLog {
 
     fn who(&self, caller: &Caller) -> String {
         match caller {
-            Caller::Client { face, peer, .. } => self.parts_of(face.as_str(), *peer, None),
+            Caller::Client { face, peer, .. } => {
+                self.parts_of(face.as_str(), *peer, &Credentials::default())
+            }
             Caller::Operator | Caller::System => part("identity", GATEWAY),
         }
     }
@@ -236,7 +236,7 @@ impl Audit for AuditLog {
         let line = match *event {
             AuditEvent::Read { verb, key, index } => begin("read")
                 .text("verb", verb.name())
-                .text("key", &key_text(key))
+                .some_text("key", key.map(key_text).as_deref())
                 .text("decision", "allowed")
                 .some_number("index", Some(index)),
             AuditEvent::Refused {

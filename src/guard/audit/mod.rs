@@ -6,9 +6,11 @@ mod line;
 mod log;
 mod metrics;
 mod queue;
+#[cfg(test)]
+mod tests;
 mod who;
 mod writer;
 
 pub use file::AuditDestination;
 pub use log::{AuditLog, AuditLogError};
-pub use who::{AuditIdentity, IdentityLookup, NoIdentityLookup};
+pub use who::{IdentityLookup, NoPolicyLookup};

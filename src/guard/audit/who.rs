@@ -5,79 +5,74 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::line;
-use crate::model::{ClientCertificate, Principal};
+use crate::guard::policy::{Identity, Variables};
+use crate::model::{ClientCertificate, Credentials, Principal};
 
-/// Recognizes clients by what they prove.
+/// Says who clients are by what they prove.
 pub trait IdentityLookup: fmt::Debug + Send + Sync {
-    /// Who shows this certificate, from this address.
-    fn recognize(
-        &self,
-        certificate: Option<&Arc<ClientCertificate>>,
-        peer: IpAddr,
-    ) -> AuditIdentity;
+    /// Who has these credentials, and comes from this address.
+    fn identify(&self, credentials: &Credentials, peer: IpAddr) -> Arc<Identity>;
 }
 
-/// A client, as it was recognized.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AuditIdentity {
-    /// The identity.
-    pub principal: Principal,
-    /// What proved it, in words for the log; never a secret.
-    pub proof: String,
-    /// What the proof gave besides, by name: what policies fill in.
-    pub variables: Vec<(String, String)>,
-}
-
-/// Recognizes nobody: every client is anonymous, whatever it shows.
+/// The lookup without a policy: every client is anonymous, whatever it shows.
 #[derive(Clone, Copy, Debug)]
-pub struct NoIdentityLookup;
+pub struct NoPolicyLookup;
 
-impl IdentityLookup for NoIdentityLookup {
-    fn recognize(
-        &self,
-        certificate: Option<&Arc<ClientCertificate>>,
-        _peer: IpAddr,
-    ) -> AuditIdentity {
-        AuditIdentity {
+impl IdentityLookup for NoPolicyLookup {
+    fn identify(&self, credentials: &Credentials, _peer: IpAddr) -> Arc<Identity> {
+        let proof = match &credentials.certificate {
+            None => Principal::Anonymous.to_string(),
+            Some(certificate) => proof(certificate),
+        };
+        Arc::new(Identity {
             principal: Principal::Anonymous,
-            proof: certificate.map_or_else(
-                || Principal::Anonymous.to_string(),
-                |certificate| certificate_proof(certificate),
-            ),
-            variables: Vec::new(),
-        }
+            variables: Variables::default(),
+            proof,
+            refused: None,
+        })
     }
 }
 
-/// A certificate as a proof.
-fn certificate_proof(certificate: &ClientCertificate) -> String {
-    let names: Vec<String> = certificate
-        .common_names
-        .iter()
-        .map(|name| format!("CN={name}"))
-        .chain(certificate.uris.iter().cloned())
+/// A certificate as a proof, with the names by which a policy could know its bearer.
+fn proof(certificate: &ClientCertificate) -> String {
+    let ClientCertificate {
+        common_names,
+        dns_names,
+        ip_addresses,
+        uris,
+        authority,
+        fingerprint,
+        ..
+    } = certificate;
+    let named = |kind: &'static str, names: &[String]| -> Vec<String> {
+        names.iter().map(|name| format!("{kind}:{name}")).collect()
+    };
+    let addresses: Vec<_> = ip_addresses.iter().map(ToString::to_string).collect();
+    let names = [
+        named("cn", common_names),
+        named("dns", dns_names),
+        named("ip", &addresses),
+        named("uri", uris),
+    ];
+    format!(
+        "certificate sha256:{fingerprint} of {} for {}",
+        authority.subject,
+        names.concat().join(" ")
+    )
+}
+
+/// The parts of a line that say who.
+pub(super) fn parts(identity: &Identity) -> String {
+    let mut parts = line::part("identity", &identity.principal.to_string());
+    parts.push_str(&line::part("proof", &identity.proof));
+    let variables: serde_json::Map<_, _> = identity
+        .variables
+        .pairs()
+        .map(|(name, value)| (name.to_owned(), value.into()))
         .collect();
-    let fingerprint = &certificate.fingerprint;
-    if names.is_empty() {
-        format!("certificate sha256:{fingerprint}")
-    } else {
-        format!("certificate sha256:{fingerprint} of {}", names.join(", "))
+    if !variables.is_empty() {
+        parts.push_str(r#","variables":"#);
+        parts.push_str(&serde_json::Value::Object(variables).to_string());
     }
-}
-
-impl AuditIdentity {
-    /// The parts of a line that name it.
-    pub(super) fn parts(&self) -> String {
-        let mut parts = line::part("identity", &self.principal.to_string());
-        parts.push_str(&line::part("proof", &self.proof));
-        if !self.variables.is_empty() {
-            let pairs = self.variables.iter();
-            let all: serde_json::Map<_, _> = pairs
-                .map(|(name, value)| (name.clone(), value.as_str().into()))
-                .collect();
-            parts.push_str(r#","variables":"#);
-            parts.push_str(&serde_json::Value::Object(all).to_string());
-        }
-        parts
-    }
+    parts
 }
