@@ -36,25 +36,40 @@ use self::parameters::Parameters;
 use super::error::{V2Error, V2ErrorCode};
 use super::reply::Reply;
 use super::request::ApiRequest;
-use super::{commit_error, overloaded};
+use super::{audit, commit_error, overloaded};
 use crate::face::go::MAX_BODY;
 use crate::fairness::Cost;
+use crate::model::Verb;
 
 /// Answers a request of any method that the endpoint takes.
 pub(super) async fn serve(request: &ApiRequest<'_>, body: Body) -> Result<Reply, Reply> {
     request.check_method("HEAD,GET,PUT,POST,DELETE")?;
     let reply = match parse(request, body).await {
-        Ok(parameters) => dispatch(request, &parameters)
-            .await
-            .unwrap_or_else(|refused| refused),
+        Ok(parameters) => {
+            let answered = dispatch(request, &parameters).await;
+            let reply = answered.unwrap_or_else(|refused| refused);
+            if reads(&request.parts.method) {
+                let verb = match (parameters.wait, parameters.recursive) {
+                    (true, _) => Verb::Watch,
+                    (false, true) => Verb::List,
+                    (false, false) => Verb::Read,
+                };
+                audit::record_read(request, (verb, &parameters.path), reply.status());
+            }
+            reply
+        }
         Err(refused) => refused,
     };
     Ok(reply.cluster(&request.face.cluster_id()))
 }
 
+fn reads(method: &Method) -> bool {
+    *method == Method::GET || *method == Method::HEAD
+}
+
 async fn dispatch(request: &ApiRequest<'_>, parameters: &Parameters) -> Result<Reply, Reply> {
     let method = &request.parts.method;
-    let reads = *method == Method::GET || *method == Method::HEAD;
+    let reads = reads(method);
     if reads && find::is_forbidden(&request.face.space.read(&request.caller), &parameters.path) {
         return Err(commit_error::forbidden());
     }

@@ -77,6 +77,7 @@ impl Opening {
             Attached::To(session, password) => {
                 let response = accepted(&session, password, &request);
                 let connection = ServedConnection::new(self, session, (&request, &response))?;
+                connection.record_session(request.session == 0);
                 connection.run().await
             }
             Attached::Refused => {

@@ -18,6 +18,7 @@ use super::output::{FrameOutput, KEPT_BYTES};
 use super::transfer::{poll_transfer, transfer};
 use crate::face::server::{Connection, RequestInFlight, ServerContext, Stopping, Stream};
 use crate::face::zookeeper::acl::ConnectionIdentities;
+use crate::face::zookeeper::audit;
 use crate::face::zookeeper::connections::SessionHold;
 use crate::face::zookeeper::counters::ConnectionCounters;
 use crate::face::zookeeper::docker_client::DockerClient;
@@ -145,6 +146,11 @@ impl ServedConnection {
             hold,
             lease,
         })
+    }
+
+    /// Records that it has its session.
+    pub(super) fn record_session(&self, is_new: bool) {
+        audit::record_session(&self.face.space, &self.caller, &self.session, is_new);
     }
 
     /// Serves it to its end.

@@ -41,6 +41,10 @@ impl NewNode {
         Self::new(request, mode, shows_stat)
     }
 
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// The node whose children it numbers, if it does.
     pub(super) fn counter(&self) -> Option<String> {
         let is_numbered = self.mode.is_ok_and(|mode| mode.is_sequential);

@@ -9,6 +9,7 @@ use super::reading::{ReadOutcome, Reading};
 use super::reply::Reply;
 use crate::face::zookeeper::path::ZnodePath;
 use crate::face::zookeeper::watch_table::WatchMode;
+use crate::model::Verb;
 use crate::space::View;
 use crate::wire::zookeeper::{ErrorCode, MultiOperation, MultiRequest, NodePath, WatchablePath};
 
@@ -43,6 +44,35 @@ impl ReadRequest {
             }
             // The real server reads the parts of a `MultiRead` without their watches.
             Self::Acl(_) | Self::Multi(_) => Vec::new(),
+        }
+    }
+
+    /// What it reads of which paths, for the audit log.
+    pub(in crate::face::zookeeper) fn targets(&self) -> Vec<(Verb, String)> {
+        let one = |verb, request: &WatchablePath| {
+            let verb = if request.watch { Verb::Watch } else { verb };
+            (verb, request.path.clone())
+        };
+        match self {
+            Self::Exists(request) | Self::Data(request) => vec![one(Verb::Read, request)],
+            Self::Acl(NodePath(path)) => vec![(Verb::Read, path.clone())],
+            Self::Children(request) | Self::Children2(request) => vec![one(Verb::List, request)],
+            Self::Multi(MultiRequest(all)) => all
+                .iter()
+                .filter_map(|read| match read {
+                    MultiOperation::GetData(request) => Some((Verb::Read, request.path.clone())),
+                    MultiOperation::GetChildren(request) => {
+                        Some((Verb::List, request.path.clone()))
+                    }
+                    MultiOperation::Create(_)
+                    | MultiOperation::Create2(_)
+                    | MultiOperation::CreateContainer(_)
+                    | MultiOperation::CreateTtl(_)
+                    | MultiOperation::Delete(_)
+                    | MultiOperation::SetData(_)
+                    | MultiOperation::Check(_) => None,
+                })
+                .collect(),
         }
     }
 
