@@ -229,7 +229,9 @@ fn verb(key: &Key, before: Option<&Entry>, put: Option<&Record>) -> Option<Verb>
 
 /// The one line of a change of many keys: what they all begin with, and how many they are.
 fn summary(writes: &[Write]) -> ChangeLine {
-    let users = writes.iter().filter(|write| realm(write) == Realm::User);
+    let users = writes
+        .iter()
+        .filter(|write| realm(write) == Realm::User && line_of(write).is_some());
     let keys = users.clone().map(|write| {
         let (Target::Key(key) | Target::InOrder(key)) = &write.target;
         key.as_bytes()

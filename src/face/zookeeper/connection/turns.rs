@@ -11,7 +11,7 @@ use crate::face::zookeeper::operations::{
     get_all_children_number, get_ephemerals,
 };
 use crate::fairness::Cost;
-use crate::model::{Caller, LeaseProtocol, Verb};
+use crate::model::{LeaseProtocol, Verb};
 use crate::space::{Decision, Draft};
 use crate::wire::zookeeper::{
     AuthPacket, ClientRequest, ErrorCode, Malformed, NodePath, OpCode, append_error,
@@ -302,11 +302,12 @@ impl ServedConnection {
 
     fn close_session(&mut self, ticket: RequestTicket) {
         let (space, lease) = (self.face.space.clone(), self.session.lease);
+        let caller = self.caller.clone();
         self.phase = ConnectionPhase::Closing;
         self.lane.begin(Box::pin(async move {
             let protocol = LeaseProtocol::ZooKeeper;
             let ended = space
-                .end_lease(&Caller::System, protocol, &mut None::<()>, lease)
+                .end_lease(&caller, protocol, &mut None::<()>, lease)
                 .await;
             let revision = ended.map(|ended| ended.revision).map_err(|_failed| ());
             Begun::Closed(ticket, revision)
