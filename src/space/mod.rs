@@ -12,6 +12,7 @@ mod clock;
 mod critical_section;
 mod decision;
 mod deferred_release;
+mod demand;
 mod denied;
 mod directories;
 mod directory_checkpoints;
@@ -54,6 +55,7 @@ mod watches;
 mod wide;
 
 pub use admit::{Admit, Epoch};
+pub use demand::Demand;
 pub use denied::Denied;
 pub use directories::{Directory, NodeFate};
 pub use draft::{Draft, EntryAccess, PENDING};

@@ -40,7 +40,8 @@ pub(super) async fn serve(request: &ApiRequest<'_>, body: Body) -> Result<Reply,
     QueryOptions::parse(request)?;
     request.check_datacenter()?;
     let view: View = request.face.space.read(&request.caller);
-    let outcome = apply::read_all(&view, &ops);
+    let asks = |demand| request.face.space.asks(&request.caller, || demand).is_ok();
+    let outcome = apply::read_all(&view, &ops, asks);
     let kind = TxnKind::Read(view);
     Ok(TxnAnswer { kind, ops, outcome }.into_reply(None))
 }
