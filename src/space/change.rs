@@ -53,7 +53,7 @@ impl Keyspace {
     /// Records that a change was forbidden, where that is wanted.
     pub(super) fn record_refusal<R, E>(&self, caller: &Caller, answer: &ChangeAnswer<R, E>) {
         if let Err(ChangeError::Denied(denied)) = answer {
-            self.record_denial(caller, None, denied);
+            self.record_denial(caller, denied);
         }
     }
 

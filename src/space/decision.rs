@@ -65,8 +65,15 @@ impl Keyspace {
         };
         let visibility = self.visibility(caller);
         let now_ms = time::unix_ms();
-        let draft = Draft::new(base, now_ms, caller.principal(), visibility, bounds);
+        let principal = match caller {
+            Caller::Client { .. } => Some(self.principal(caller)),
+            Caller::Operator | Caller::System => None,
+        };
+        let draft = Draft::new(base, now_ms, principal, visibility, bounds);
         let mut draft = draft.bound_by_lists(AccessCaller::of(caller));
+        if self.notes_demands(caller) {
+            draft = draft.noting_demands();
+        }
         // What is decided inside is never wide, so that its set is not asked for after all.
         if !asks && place == DecidedWhere::Inside {
             draft = draft.without_reads();
@@ -109,6 +116,10 @@ impl Keyspace {
         let decision = decide(draft);
         if decision.is_ok() && self.inner.store.derives_directories() {
             draft.tally_lost_children();
+        }
+        let demands = draft.take_demands();
+        if !demands.is_empty() && !draft.is_exceeded() {
+            self.inner.admit.note(caller, &demands);
         }
         // Before the decision's own answer, which may show what is hidden.
         if let Some(denied) = draft.forbidden() {

@@ -13,6 +13,7 @@ mod clock;
 mod critical_section;
 mod decision;
 mod deferred_release;
+mod demand;
 mod denied;
 mod directories;
 mod directory_checkpoints;
@@ -56,6 +57,7 @@ mod wide;
 
 pub use admit::{Admit, Epoch};
 pub use audit::{Audit, AuditEvent, AuditedChange, ChangeOutcome};
+pub use demand::Demand;
 pub use denied::Denied;
 pub use directories::{Directory, NodeFate};
 pub use draft::{Draft, EntryAccess, PENDING};

@@ -19,6 +19,13 @@ pub(crate) fn built_in_record(path: &str) -> Key {
     Key::system(format!("{BUILT_IN}{path}"))
 }
 
+/// The path of the node whose record this is the key of.
+pub(crate) fn built_in_path(key: &Key) -> Option<&[u8]> {
+    let is_own = key.realm() == Realm::System;
+    let path = is_own.then(|| key.as_bytes().strip_prefix(BUILT_IN.as_bytes()));
+    path.flatten()
+}
+
 /// Whether this is the key of what clients of ZooKeeper set of the root.
 pub(crate) fn is_root_record(key: &Key) -> bool {
     key.realm() == Realm::System && key.as_bytes() == BUILT_IN.as_bytes()

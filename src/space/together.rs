@@ -118,7 +118,11 @@ impl Keyspace {
         let space = self.clone();
         // A client that hangs up must not keep the others from being answered.
         tokio::spawn(async move {
-            while let Some((caller, parts)) = space.inner.together.take(&counter) {
+            while let Some((caller, parts)) = space
+                .inner
+                .together
+                .take(&counter, space.inner.admit.notes_demands())
+            {
                 space.make_all(&caller, parts).await;
             }
         });

@@ -23,7 +23,7 @@ pub(super) fn denied(denied: &Denied) -> Reply {
         Denied::KeyspaceFull { .. } | Denied::Unaudited => {
             return Reply::internal_error(denied.to_string());
         }
-        Denied::Forbidden(_) => return forbidden(),
+        Denied::Forbidden(_) | Denied::ByList(_) => return forbidden(),
     };
     Reply::text(status, denied.to_string())
 }

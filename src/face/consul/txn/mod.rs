@@ -43,7 +43,8 @@ pub(super) async fn serve(request: &ApiRequest<'_>, body: Body) -> Result<Reply,
     QueryOptions::parse(request)?;
     request.check_datacenter()?;
     let view: View = request.face.space.read(&request.caller);
-    let outcome = apply::read_all(&view, &ops);
+    let asks = |demand| request.face.space.asks(&request.caller, || demand).is_ok();
+    let outcome = apply::read_all(&view, &ops, asks);
     let denied = outcome.as_ref().err().map_or(&[][..], Vec::as_slice);
     audit::record_transaction(request, &reads(&ops, denied));
     let kind = TxnKind::Read(view);

@@ -70,8 +70,11 @@ fn reads(method: &Method) -> bool {
 async fn dispatch(request: &ApiRequest<'_>, parameters: &Parameters) -> Result<Reply, Reply> {
     let method = &request.parts.method;
     let reads = reads(method);
-    if reads && find::is_forbidden(&request.face.space.read(&request.caller), &parameters.path) {
-        return Err(commit_error::forbidden());
+    // As in etcd, a quorum read is a read, whatever else it asks for.
+    let waits = *method == Method::GET && parameters.wait && !parameters.quorum;
+    if reads && !waits {
+        find::check_readable(&request.face.space, &request.caller, &parameters.path)
+            .map_err(|_denied| commit_error::forbidden())?;
     }
     if !reads {
         weight::check_depth(&parameters.path)
@@ -89,8 +92,7 @@ async fn dispatch(request: &ApiRequest<'_>, parameters: &Parameters) -> Result<R
             compare_and_delete::serve(request, parameters).await
         }
         Method::DELETE => delete::serve(request, parameters).await,
-        // As in etcd, a quorum read is a read, whatever else it asks for.
-        Method::GET if parameters.wait && !parameters.quorum => watch::serve(request, parameters),
+        Method::GET if waits => watch::serve(request, parameters),
         _ => get::serve(request, parameters).await,
     }
 }

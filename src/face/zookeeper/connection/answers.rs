@@ -230,7 +230,7 @@ impl ServedConnection {
 /// The error for what the guard refuses.
 fn of_denial(denied: &Denied) -> ErrorCode {
     match denied {
-        Denied::Forbidden(_) => ErrorCode::NoAuth,
+        Denied::Forbidden(_) | Denied::ByList(_) => ErrorCode::NoAuth,
         Denied::KeyspaceFull { .. } | Denied::Unaudited => ErrorCode::SystemError,
         Denied::KeyTooLong { .. } | Denied::ValueTooLong { .. } | Denied::TooMuch(_) => {
             ErrorCode::BadArguments

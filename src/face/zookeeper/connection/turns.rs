@@ -8,8 +8,9 @@ use crate::face::zookeeper::audit::{self, ReadRecord};
 use crate::face::zookeeper::docker_client::{DockerList, DockerRequest};
 use crate::face::zookeeper::operations::{
     ChangeRefusal, ChangeRequest, Changer, ReadOutcome, ReadRequest, Reading, Reply,
-    get_all_children_number, get_ephemerals,
+    demand_of_children, get_all_children_number, get_ephemerals,
 };
+use crate::face::zookeeper::path::ZnodePath;
 use crate::fairness::Cost;
 use crate::model::{LeaseProtocol, Verb};
 use crate::space::{Decision, Draft};
@@ -239,6 +240,7 @@ impl ServedConnection {
     }
 
     fn read(&mut self, ticket: RequestTicket, request: ReadRequest) -> Result<(), Ended> {
+        self.face.space.note(&self.caller, || request.demands());
         // Before the view is read: what changes after it must be told to the watches.
         for (path, mode) in request.watches() {
             self.events.expect(&path, mode);
@@ -266,6 +268,9 @@ impl ServedConnection {
     }
 
     fn count_beneath(&mut self, ticket: RequestTicket, path: String) {
+        let asked = ZnodePath::of_read(&path);
+        let demands = || asked.iter().map(demand_of_children).collect();
+        self.face.space.note(&self.caller, demands);
         let view = self.face.space.read(&self.caller);
         let identities = Arc::clone(&self.identities);
         let entries = usize::try_from(view.keyspace_bytes() >> 9).unwrap_or(usize::MAX);

@@ -54,6 +54,9 @@ pub(super) fn set_data(
     changer.needs(&node, Permissions::WRITE)?;
     compare_version(request.version, node.version())?;
     let key = node.key();
+    if request.version >= 0 {
+        draft.compares(&key);
+    }
     let mut record = next_version(draft, &node, &path);
     let is_ephemeral = record.attrs.bound.is_some();
     write_data(&mut record, request.data.clone(), is_ephemeral);
