@@ -74,6 +74,9 @@ impl Keyspace {
         if self.notes_demands(caller) {
             draft = draft.noting_demands();
         }
+        if self.audit().is_some() {
+            draft = draft.audited();
+        }
         // What is decided inside is never wide, so that its set is not asked for after all.
         if !asks && place == DecidedWhere::Inside {
             draft = draft.without_reads();

@@ -20,7 +20,7 @@ use super::pending::PendingCommits;
 use super::subscription::Subscription;
 use super::timers::{Timed, Timers};
 use super::view::View;
-use super::visibility::{LeaseRight, Visibility};
+use super::visibility::{Coverage, LeaseRight, Visibility};
 use super::waiting_parts::WaitingParts;
 use super::watch_rights::Rights;
 use super::watches::Watch;
@@ -158,6 +158,16 @@ impl Keyspace {
         } else {
             Err(Denied::Forbidden(format!("{demand:?}")))
         }
+    }
+
+    /// Whether the rules let the caller do this with the key, or with anything beneath it. What they do not, the guard was
+    /// asked about and has told of; what is refused all the same, an access list refuses.
+    pub fn allows(&self, caller: &Caller, verb: Verb, key: &[u8]) -> bool {
+        let visibility = self.visibility(caller);
+        let one = KeyRange::Exact(Key::user(key));
+        let beneath = KeyRange::Prefix(Key::user(key));
+        let covers = |range| visibility.covers(verb, range) != Coverage::None;
+        covers(&one) && visibility.covers(Verb::Read, &one) != Coverage::None || covers(&beneath)
     }
 
     /// Takes note of what a request asks for that is answered in part, or refused elsewhere.

@@ -123,6 +123,7 @@ impl Draft<'_> {
         change: impl FnOnce(&mut Record),
     ) -> Acquired {
         self.asks(Verb::Lock, key);
+        self.locks(key);
         self.asks_for_lease(lease, LeaseRight::Lock);
         if !self.has_lease(LeaseProtocol::Consul, lease) {
             return Acquired::NoLease;
@@ -149,6 +150,7 @@ impl Draft<'_> {
     pub fn release(&mut self, key: &Key, lease: LeaseId, change: impl FnOnce(&mut Record)) -> bool {
         self.asks_for(key);
         self.asks(Verb::Lock, key);
+        self.locks(key);
         self.asks_for_lease(lease, LeaseRight::Lock);
         self.let_go(key, lease, change)
     }

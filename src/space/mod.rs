@@ -69,7 +69,7 @@ pub use leases::Acquired;
 pub use lookup::{Lookup, Scan};
 pub use node_commit::{NodeChange, NodeCommit};
 pub use node_index::Interest;
-pub(crate) use node_keys::{built_in_record, is_root_record};
+pub(crate) use node_keys::{built_in_path, built_in_record, is_root_record};
 pub(crate) use snapshot::ENTRY_BYTES;
 pub use subscription::Subscription;
 pub use together::Decision;

@@ -8,7 +8,7 @@ use super::txn::TxnRead;
 use crate::model::Verb;
 use crate::space::AuditEvent;
 
-const NO_RIGHT: &str = "no right to read it";
+const LIST: &str = "the access list of it, or of a node above it";
 
 /// Records what a request that reads is answered.
 pub(super) fn record_read(request: &ApiRequest<'_>, endpoint: Endpoint, status: StatusCode) {
@@ -27,13 +27,15 @@ pub(super) fn record_read(request: &ApiRequest<'_>, endpoint: Endpoint, status: 
     };
     let key = is_key.then_some(request.rest);
     let event = match status {
-        StatusCode::FORBIDDEN => AuditEvent::Refused {
-            verb: Some(verb),
-            key,
-            rule: None,
-            why: NO_RIGHT,
-            would: false,
-        },
+        StatusCode::FORBIDDEN if is_key && space.allows(&request.caller, verb, request.rest) => {
+            AuditEvent::Refused {
+                verb: Some(verb),
+                key,
+                rule: None,
+                why: LIST,
+                would: false,
+            }
+        }
         StatusCode::OK | StatusCode::NOT_FOUND if audit.wants_reads() => AuditEvent::Read {
             verb,
             key,
@@ -49,12 +51,17 @@ pub(super) fn record_transaction(request: &ApiRequest<'_>, reads: &[TxnRead<'_>]
     let space = &request.face.space;
     let Some(audit) = space.audit() else { return };
     for read in reads {
+        let verb = read.verb.unwrap_or(Verb::Write);
         let event = if read.is_denied {
+            // What the rules refuse, the guard has told of.
+            if !space.allows(&request.caller, verb, read.key) {
+                continue;
+            }
             AuditEvent::Refused {
                 verb: read.verb,
                 key: Some(read.key),
                 rule: None,
-                why: NO_RIGHT,
+                why: LIST,
                 would: false,
             }
         } else if let Some(verb) = read.verb.filter(|_| audit.wants_reads()) {

@@ -10,15 +10,18 @@ use crate::space::AuditEvent;
 pub(super) fn record_read(request: &ApiRequest<'_>, (verb, key): (Verb, &str), status: StatusCode) {
     let space = &request.face.space;
     let Some(audit) = space.audit() else { return };
-    let key = Some(key.as_bytes());
+    let name = key.as_bytes();
+    let key = Some(name);
     let event = match status {
-        StatusCode::UNAUTHORIZED => AuditEvent::Refused {
-            verb: Some(verb),
-            key,
-            rule: None,
-            why: "no right to read it",
-            would: false,
-        },
+        StatusCode::UNAUTHORIZED if space.allows(&request.caller, verb, name) => {
+            AuditEvent::Refused {
+                verb: Some(verb),
+                key,
+                rule: None,
+                why: "the access list of it, or of a node above it",
+                would: false,
+            }
+        }
         StatusCode::OK | StatusCode::NOT_FOUND if audit.wants_reads() => AuditEvent::Read {
             verb,
             key,

@@ -84,7 +84,10 @@ pub(super) fn record_refusal(
         }
         ChangeRefusal::Error(_) | ChangeRefusal::SessionEnded => None,
     };
-    if let Some((verb, path)) = refused {
+    // What the rules refuse, the guard has told of.
+    if let Some((verb, path)) = refused
+        && space.allows(caller, *verb, key_of(path))
+    {
         audit.record(caller, &refusal_of(*verb, path));
     }
 }
@@ -143,6 +146,9 @@ impl ReadRecord {
         for (place, (verb, path)) in self.reads.iter().enumerate() {
             let is_refused = matches!(reply, Err(ErrorCode::NoAuth))
                 || results.get(place).is_some_and(is_refused);
+            if is_refused && !self.space.allows(&self.caller, *verb, key_of(path)) {
+                continue;
+            }
             if is_refused {
                 audit.record(&self.caller, &refusal_of(*verb, path));
             } else if audit.wants_reads() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::line::{AuditLine, key_text, part};
 use super::queue::AuditQueue;
 use crate::model::{DirMark, Entry, Key, Lease, LeaseId, Realm, Record, Target, Verb, Write};
-use crate::space::{AuditedChange, ChangeOutcome};
+use crate::space::{AuditedChange, ChangeOutcome, Draft, built_in_path};
 
 /// The most keys of one change that have a line each; more are one line.
 const MOST_LINES: usize = 256;
@@ -45,12 +45,12 @@ impl ChangeLines {
         queue: &Arc<AuditQueue>,
         (gateway, number): (&Arc<str>, u64),
         who: String,
-        writes: &[Write],
+        (draft, writes): (&Draft<'_>, &[Write]),
         is_own: bool,
     ) -> Option<Self> {
-        let mut lines = lines(writes, is_own);
+        let mut lines = lines(draft, writes, is_own);
         if lines.len() > MOST_LINES {
-            lines = vec![summary(writes)];
+            lines = vec![summary(draft, writes)];
         }
         if lines.is_empty() {
             return None;
@@ -137,7 +137,7 @@ impl Drop for ChangeLines {
 }
 
 /// A line for each write that a client asked for; what follows by itself has none.
-fn lines(writes: &[Write], is_own: bool) -> Vec<ChangeLine> {
+fn lines(draft: &Draft<'_>, writes: &[Write], is_own: bool) -> Vec<ChangeLine> {
     let ended = writes.iter().find_map(session_end);
     if let Some(mut line) = ended {
         // What it locked or bound goes with it.
@@ -151,7 +151,7 @@ fn lines(writes: &[Write], is_own: bool) -> Vec<ChangeLine> {
     }
     writes
         .iter()
-        .filter_map(line_of)
+        .filter_map(|write| line_of(draft, write))
         .take(MOST_LINES + 1)
         .collect()
 }
@@ -181,7 +181,7 @@ fn session_end(write: &Write) -> Option<ChangeLine> {
     })
 }
 
-fn line_of(write: &Write) -> Option<ChangeLine> {
+fn line_of(draft: &Draft<'_>, write: &Write) -> Option<ChangeLine> {
     let key = match &write.target {
         Target::Key(key) => key,
         Target::InOrder(parent) => {
@@ -198,10 +198,10 @@ fn line_of(write: &Write) -> Option<ChangeLine> {
             let put = write.put.as_ref()?;
             part("session", &Lease::read(&put.value)?.id.to_string())
         }
-        // Records that follow from others.
-        Realm::System => return None,
+        // What is set of a node that is always there; all other records follow from these.
+        Realm::System => part("key", &key_text(built_in_path(key)?)),
     };
-    let verb = verb(key, write.before.as_deref(), write.put.as_ref())?;
+    let verb = verb(draft, key, (write.before.as_deref(), write.put.as_ref()))?;
     let mut parts = part("verb", verb.name());
     parts.push_str(&named);
     Some(ChangeLine {
@@ -212,26 +212,28 @@ fn line_of(write: &Write) -> Option<ChangeLine> {
 }
 
 /// What is done to a key; `None` where it follows by itself from what is done to another.
-fn verb(key: &Key, before: Option<&Entry>, put: Option<&Record>) -> Option<Verb> {
-    if key.realm() == Realm::System {
+fn verb(
+    draft: &Draft<'_>,
+    key: &Key,
+    (before, put): (Option<&Entry>, Option<&Record>),
+) -> Option<Verb> {
+    if LeaseId::is_record(key) {
         return Some(Verb::Session);
     }
     match (before, put) {
         (None, None) => None,
         (Some(before), None) => (before.attrs().dir != DirMark::Implied).then_some(Verb::Delete),
         (_, Some(put)) if put.attrs.dir == DirMark::Implied => None,
-        (None, Some(put)) if put.attrs.lock.is_some() => Some(Verb::Lock),
-        (None, Some(_)) => Some(Verb::Create),
-        (Some(before), Some(put)) if before.attrs().lock != put.attrs.lock => Some(Verb::Lock),
-        (Some(_), Some(_)) => Some(Verb::Write),
+        (_, Some(_)) if draft.is_locked_by_request(key) => Some(Verb::Lock),
+        (_, Some(_)) => Some(draft.verb_of_put(key)),
     }
 }
 
 /// The one line of a change of many keys: what they all begin with, and how many they are.
-fn summary(writes: &[Write]) -> ChangeLine {
+fn summary(draft: &Draft<'_>, writes: &[Write]) -> ChangeLine {
     let users = writes
         .iter()
-        .filter(|write| realm(write) == Realm::User && line_of(write).is_some());
+        .filter(|write| realm(write) == Realm::User && line_of(draft, write).is_some());
     let keys = users.clone().map(|write| {
         let (Target::Key(key) | Target::InOrder(key)) = &write.target;
         key.as_bytes()

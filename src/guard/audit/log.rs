@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -36,7 +36,8 @@ pub struct AuditLogError(String);
 pub struct AuditLog {
     queue: Arc<AuditQueue>,
     metrics: AuditMetrics,
-    lookup: Arc<dyn IdentityLookup>,
+    /// Set once, after the policy that itself tells of refusals here.
+    lookup: OnceLock<Weak<dyn IdentityLookup>>,
     wants_reads: bool,
     /// Begins the number of each request: no two gateways, and no two runs of one, have the same but by chance.
     gateway: Arc<str>,
@@ -79,7 +80,7 @@ impl AuditLog {
         Ok(Self {
             queue,
             metrics,
-            lookup: Arc::new(NoPolicyLookup),
+            lookup: OnceLock::new(),
             wants_reads,
             gateway: gateway.get(..12).unwrap_or_default().into(),
             last: AtomicU64::new(0),
@@ -88,11 +89,9 @@ impl AuditLog {
         })
     }
 
-    /// The same that knows clients by these rules.
-    #[must_use]
-    pub fn knowing(mut self, lookup: Arc<dyn IdentityLookup>) -> Self {
-        self.lookup = lookup;
-        self
+    /// Tells of clients by these rules from now on, as long as they last. Only the first call counts.
+    pub fn know(&self, lookup: Weak<dyn IdentityLookup>) {
+        let _is_first = self.lookup.set(lookup);
     }
 
     /// Ends it: what was recorded is written, if that is possible now. Waits for that.
@@ -169,7 +168,11 @@ impl AuditLog {
 
     /// The parts of a line that say who.
     fn parts_of(&self, face: &str, peer: SocketAddr, credentials: &Credentials) -> String {
-        let identity = self.lookup.identify(credentials, peer.ip());
+        let lookup = self.lookup.get().and_then(Weak::upgrade);
+        let identity = match lookup {
+            Some(lookup) => lookup.identify(credentials, peer.ip()),
+            None => NoPolicyLookup.identify(credentials, peer.ip()),
+        };
         let mut parts = who::parts(&identity);
         parts.push_str(&part("address", &peer.to_string()));
         parts.push_str(&part("face", face));
@@ -178,9 +181,11 @@ impl AuditLog {
 
     fn who(&self, caller: &Caller) -> String {
         match caller {
-            Caller::Client { face, peer, .. } => {
-                self.parts_of(face.as_str(), *peer, &Credentials::default())
-            }
+            Caller::Client {
+                face,
+                peer,
+                credentials,
+            } => self.parts_of(face.as_str(), *peer, credentials),
             Caller::Operator | Caller::System => part("identity", GATEWAY),
         }
     }
@@ -203,7 +208,7 @@ impl Audit for AuditLog {
     fn change(
         &self,
         caller: &Caller,
-        _draft: &Draft<'_>,
+        draft: &Draft<'_>,
         writes: &[Write],
     ) -> Result<Option<Box<dyn AuditedChange>>, Denied> {
         let is_own = match caller {
@@ -212,7 +217,8 @@ impl Audit for AuditLog {
         };
         let number = (&self.gateway, self.next_number());
         let who = self.who(caller);
-        let Some(mut lines) = ChangeLines::new(&self.queue, number, who, writes, is_own) else {
+        let Some(mut lines) = ChangeLines::new(&self.queue, number, who, (draft, writes), is_own)
+        else {
             return Ok(None);
         };
         // What ends by itself must be able to end: its line waits, or is lost.

@@ -18,6 +18,10 @@ pub(super) struct DraftRights {
     demands: Option<RefCell<Vec<Demand>>>,
     /// The keys of which the request itself named the state that they must be in.
     compared: HashSet<Key>,
+    /// The keys that the request locked or released.
+    locked: HashSet<Key>,
+    /// What the request named is wanted for the audit log, whatever its caller may do.
+    is_audited: bool,
     /// The decision refuses in words of its own, which tell nothing.
     in_own_words: bool,
 }
@@ -27,6 +31,24 @@ impl Draft<'_> {
     pub(crate) fn noting_demands(mut self) -> Self {
         self.rights.demands = Some(RefCell::default());
         self
+    }
+
+    /// The same, and it is noted which keys the request compares and locks.
+    pub(crate) fn audited(mut self) -> Self {
+        self.rights.is_audited = true;
+        self
+    }
+
+    /// Notes that the request itself locks or releases this key.
+    pub(crate) fn locks(&mut self, key: &Key) {
+        if self.rights.is_audited {
+            self.rights.locked.insert(key.clone());
+        }
+    }
+
+    /// Whether the request itself locks or releases this key.
+    pub fn is_locked_by_request(&self, key: &Key) -> bool {
+        self.rights.locked.contains(key)
     }
 
     /// Whether this may be done with the key. Unlike asking for it, this forbids nothing.
@@ -101,7 +123,7 @@ impl Draft<'_> {
 
     /// Notes that the request itself names the state that this entry must be in.
     pub fn compares(&mut self, key: &Key) {
-        if self.is_bound() {
+        if self.is_bound() || self.rights.is_audited {
             self.rights.compared.insert(key.clone());
         }
     }
