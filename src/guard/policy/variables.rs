@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 /// What stands in braces in a policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Variable {
     Name,
     Ip,
@@ -11,6 +11,8 @@ pub(super) enum Variable {
 }
 
 impl Variable {
+    pub(super) const ALL: [Self; 3] = [Self::Name, Self::Ip, Self::Namespace];
+
     pub(super) fn parse(name: &str) -> Option<Self> {
         match name {
             "name" => Some(Self::Name),
@@ -78,6 +80,24 @@ impl Variables {
                 ip.map(|ip| self.with_ip(ip))
                     .ok_or_else(|| format!("'{}' is no IP address", text.escape_debug()))
             }
+        }
+    }
+
+    pub(super) fn clear(&mut self, variable: Variable) {
+        match variable {
+            Variable::Name => self.name = None,
+            Variable::Ip => self.ip = None,
+            Variable::Namespace => self.namespace = None,
+        }
+    }
+
+    /// For trying a policy out: each is there, and none is what a policy would write.
+    pub(super) fn samples() -> Self {
+        Self {
+            name: Some("sample-name".to_owned()),
+            namespace: Some("sample-namespace".to_owned()),
+            // Addresses of documentation (RFC 5737).
+            ip: Some(IpAddr::from([192, 0, 2, 1])),
         }
     }
 
