@@ -1,5 +1,6 @@
 //! Variables of an identity: what its proof fills in.
 
+use std::fmt;
 use std::net::IpAddr;
 
 /// What stands in braces in a policy.
@@ -108,6 +109,18 @@ impl Variables {
             Variable::Namespace => self.namespace.clone(),
             Variable::Ip => self.ip.map(|ip| ip.to_string()),
         }
+    }
+}
+
+impl fmt::Display for Variables {
+    /// Those that are there, each after a comma.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for variable in Variable::ALL {
+            if let Some(text) = self.get(variable) {
+                write!(f, ", {{{}}} = {text}", variable.name())?;
+            }
+        }
+        Ok(())
     }
 }
 
