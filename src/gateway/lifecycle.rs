@@ -11,6 +11,7 @@ use super::context::GatewayContext;
 use super::error::Error;
 use super::faces;
 use super::listeners::{Listeners, Ports, SharedListeners};
+use super::policy;
 use super::relay::{self, RelayCertificate, StandbyMode};
 use super::servers::{ServerFactory, Servers};
 use super::serving::ServingGateway;
@@ -60,6 +61,7 @@ pub async fn run_with_stages(
     let tls = GatewayTls::load(&config, &mut registry)?;
     // Followed until this function ends.
     let _followed = tls.follow_files();
+    let (policy, _followed_policy) = policy::begin(&config, &mut registry)?;
     let servers = ServerFactory::new(&mut registry, &config, tls);
     let relay_metrics = relay::RelayMetrics::register(&mut registry);
     let store_metrics = if config.store.is_shared() {
@@ -88,6 +90,7 @@ pub async fn run_with_stages(
         relay_metrics,
         store_metrics,
         fairness,
+        policy,
     };
     let outcome = Gateway(context)
         .live(listeners, pin!(shutdown), report)

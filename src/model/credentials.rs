@@ -1,13 +1,13 @@
-//! `Credentials`: what a client has proved, and nothing about who that makes it.
+//! `Credentials`: what a client proved about itself on its connection.
 
 use std::sync::Arc;
 
 use super::client_certificate::ClientCertificate;
 
-/// What a client has proved. Who it is by that, the guard finds out anew whenever its policy changes, so nothing of the kind is
-/// kept with a connection. Cheap to clone.
+/// What a client proved. Who that is, and what it may do, the guard says: it is asked anew whenever its rules change, so
+/// nothing of that is kept here. Cheap to clone. The default has proved nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Credentials {
-    /// The certificate of its TLS connection, where it showed one.
+    /// The certificate of its TLS connection, which was valid in the handshake.
     pub certificate: Option<Arc<ClientCertificate>>,
 }

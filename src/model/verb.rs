@@ -3,31 +3,31 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// What is done with a key, or with a session.
+/// What a caller does with a key, or with a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verb {
-    /// The value of a key that is named is shown, or compared.
+    /// The value of a key that is named.
     Read,
-    /// A key appears in the list of a range.
+    /// Appearing in the listing of a range.
     List,
-    /// Changes of a key are told, or waited for.
+    /// Being told of changes, and waiting for them.
     Watch,
-    /// An entry is put where there was none.
+    /// Putting an entry where there was none.
     Create,
-    /// An entry that is there is put.
+    /// Putting an entry in the place of another one, whatever its state.
     Write,
-    /// The same by a request that itself names the state that the entry must be in.
+    /// Putting an entry in the place of another one whose state the request names.
     Cas,
-    /// An entry is removed.
+    /// Removing an entry.
     Delete,
-    /// An entry is locked or released, and written by that.
+    /// Locking an entry with a session, and releasing it.
     Lock,
-    /// A session is made, renewed, ended or shown.
+    /// Making, renewing and ending sessions; about no key.
     Session,
 }
 
 impl Verb {
-    /// Every verb.
+    /// Every verb, in the order of their declaration.
     pub const ALL: [Self; 9] = [
         Self::Read,
         Self::List,
@@ -40,8 +40,8 @@ impl Verb {
         Self::Session,
     ];
 
-    /// Its name, in lower case.
-    pub fn as_str(self) -> &'static str {
+    /// Its name in policies, metrics and the audit log.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
             Self::List => "list",
@@ -58,20 +58,33 @@ impl Verb {
 
 impl fmt::Display for Verb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(self.name())
     }
 }
 
-/// The text is no verb.
+/// The text names no verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a verb: read, list, watch, create, write, cas, delete, lock, session")]
+#[error("not a verb: read, list, watch, create, write, cas, delete, lock or session")]
 pub struct ParseVerb;
 
 impl FromStr for Verb {
     type Err = ParseVerb;
 
     fn from_str(text: &str) -> Result<Self, ParseVerb> {
-        let named = Self::ALL.into_iter().find(|verb| verb.as_str() == text);
+        let named = Self::ALL.into_iter().find(|verb| verb.name() == text);
         named.ok_or(ParseVerb)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verbs_are_named_in_small_letters() {
+        for verb in Verb::ALL {
+            assert_eq!(verb.to_string().parse(), Ok(verb));
+        }
+        assert_eq!("Read".parse::<Verb>(), Err(ParseVerb));
     }
 }

@@ -159,6 +159,11 @@ impl Keyspace {
         }
     }
 
+    /// Whether clients need rights that a policy gives them, or would need them.
+    pub fn has_policy(&self) -> bool {
+        self.inner.admit.notes_demands()
+    }
+
     /// Takes note of what a request asks for that is answered in part, or refused elsewhere.
     pub fn note(&self, caller: &Caller, demands: impl FnOnce() -> Vec<Demand>) {
         if self.notes_demands(caller) {
