@@ -25,11 +25,18 @@ impl Check {
         // Writing to a string does not fail.
         let warnings = policy.warnings();
         for warning in &warnings {
-            let _never = writeln!(said, "{shown}:{}: warning: {}", warning.place, warning.message);
+            let _never = writeln!(
+                said,
+                "{shown}:{}: warning: {}",
+                warning.place, warning.message
+            );
         }
         let (rules, count) = (policy.rule_count(), warnings.len());
         let fingerprint = policy.fingerprint();
-        let _never = writeln!(said, "{shown}: can be used: rules {rules}, warnings {count}, sha256:{fingerprint}");
+        let _never = writeln!(
+            said,
+            "{shown}: can be used: rules {rules}, warnings {count}, sha256:{fingerprint}"
+        );
         print::bytes(said.as_bytes())
     }
 }

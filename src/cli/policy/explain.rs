@@ -82,7 +82,11 @@ impl Explain {
         }
     }
 
-    fn of_certificate(&self, policy: &Policy, certificate: &std::path::Path) -> Result<Identity, CommandError> {
+    fn of_certificate(
+        &self,
+        policy: &Policy,
+        certificate: &std::path::Path,
+    ) -> Result<Identity, CommandError> {
         let files = ClientFiles {
             authorities: self.client_ca.clone().unwrap_or_default(),
             revoked: self.crl.clone(),
@@ -91,7 +95,10 @@ impl Explain {
         let certificate = files.verify(certificate);
         let certificate = certificate.map_err(|error| CommandError::new(IO, error.to_string()))?;
         if self.ip.is_none() && policy.uses_peer() {
-            return Err(usage("the policy takes addresses of connections (ip = \"peer\"): give it with --ip".to_owned()));
+            return Err(usage(
+                "the policy takes addresses of connections (ip = \"peer\"): give it with --ip"
+                    .to_owned(),
+            ));
         }
         let peer = self.ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let credentials = Credentials {
@@ -119,15 +126,17 @@ impl Question {
     fn of<'a>(words: &mut impl Iterator<Item = &'a String>) -> Result<Self, CommandError> {
         let wrong = |what: &str| usage(format!("{what}: see kubekv policy explain --help"));
         let verb = words.next().ok_or_else(|| wrong("the verb is missing"))?;
-        let verb: Verb = verb.parse().map_err(|error| usage(format!("'{verb}': {error}")))?;
+        let verb: Verb = verb
+            .parse()
+            .map_err(|error| usage(format!("'{verb}': {error}")))?;
         let key = words.next().cloned();
         if words.next().is_some() {
             return Err(wrong("a word too many"));
         }
-        match (&key, verb) {
-            (Some(_), Verb::Session) => Err(wrong("session is about no key")),
-            (None, verb) if verb != Verb::Session => Err(wrong("the key is missing")),
-            _ => Ok(Self { verb, key }),
+        match (&key, verb == Verb::Session) {
+            (Some(_), true) => Err(wrong("session is about no key")),
+            (None, false) => Err(wrong("the key is missing")),
+            (Some(_), false) | (None, true) => Ok(Self { verb, key }),
         }
     }
 
@@ -144,10 +153,14 @@ impl Question {
             (true, Some(rule)) => format!("allowed by rule '{rule}'"),
             (true, None) => "allowed".to_owned(),
             (false, Some(rule)) => format!("refused: rule '{rule}' denies it"),
-            (false, None) if identity.refused.is_some() => "refused: who is not recognized may do nothing".to_owned(),
+            (false, None) if identity.refused.is_some() => {
+                "refused: who is not recognized may do nothing".to_owned()
+            }
             (false, None) if rights.lacks_read(self.verb, self.bytes()) => {
                 let verb = self.verb;
-                format!("refused: a rule allows to {verb} it, but none to read it, which everything needs")
+                format!(
+                    "refused: a rule allows to {verb} it, but none to read it, which everything needs"
+                )
             }
             (false, None) => "refused: no rule allows it".to_owned(),
         }
