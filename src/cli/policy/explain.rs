@@ -133,10 +133,10 @@ impl Question {
         if words.next().is_some() {
             return Err(wrong("a word too many"));
         }
-        match (&key, verb) {
-            (Some(_), Verb::Session) => Err(wrong("session is about no key")),
-            (None, verb) if verb != Verb::Session => Err(wrong("the key is missing")),
-            _ => Ok(Self { verb, key }),
+        match (&key, verb == Verb::Session) {
+            (Some(_), true) => Err(wrong("session is about no key")),
+            (None, false) => Err(wrong("the key is missing")),
+            (Some(_), false) | (None, true) => Ok(Self { verb, key }),
         }
     }
 

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use super::error::PolicyPlace;
 use super::pattern::IdentityPattern;
+use super::recognizer::Recognizer;
 use super::rights::Rights;
 use super::rule::{Grant, Rule};
 use super::subject::{FilledSubject, Scope};
+use super::template::Template;
 use super::variables::{Variable, Variables};
 use super::{Identity, Policy};
 use crate::model::{Credentials, Key, KeyRange, Principal, Verb};
@@ -48,14 +50,9 @@ impl Policy {
             warn(*place, format!("no rule grants the role '{name}'"));
         }
         for recognizer in &self.recognizers {
-            let identity = recognizer.principal.fill(&Variables::samples());
-            let identity =
-                identity.and_then(|name| self.identity_named(&name, &Variables::samples()).ok());
-            if identity.is_some_and(|identity| self.rules_about(&identity).is_empty()) {
-                warn(
-                    recognizer.place,
-                    "no rule is about whom this names: everything is refused".to_owned(),
-                );
+            if !self.is_granted_something(recognizer) {
+                let what = "no rule is about whom this names: everything is refused";
+                warn(recognizer.place, what.to_owned());
             }
         }
         for rule in &self.rules {
@@ -72,6 +69,17 @@ impl Policy {
         found.into_iter().collect()
     }
 
+    /// Whether a rule is about somebody whom a recognizer names.
+    fn is_granted_something(&self, recognizer: &Recognizer) -> bool {
+        let samples = Variables::samples();
+        let by_name = |name: &str| recognizer.bearer(name, &samples).is_some();
+        let by_template =
+            |template: &Template| template.fill(&samples).is_some_and(|name| by_name(&name));
+        !self.about.recognized.is_empty()
+            || self.about.named.keys().any(|name| by_name(name))
+            || self.about.templates.keys().any(by_template)
+    }
+
     /// Identities that a pattern is about.
     fn samples(&self, pattern: &IdentityPattern) -> Vec<Identity> {
         let samples = Variables::samples();
@@ -82,7 +90,7 @@ impl Policy {
             IdentityPattern::Recognized => (None, true),
             IdentityPattern::Named(template) => (Some(template), false),
         };
-        let sample = |recognizer: &super::Recognizer| {
+        let sample = |recognizer: &Recognizer| {
             let name = template.unwrap_or(&recognizer.principal).fill(&samples)?;
             let variables = recognizer.bearer(&name, &samples)?;
             let fits = template.and_then(|template| template.fill(&variables));

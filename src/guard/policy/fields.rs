@@ -178,13 +178,18 @@ impl<'t, 'v> Fields<'t, 'v> {
 
 /// What an error says of a word that is none of those that are known.
 pub(super) fn unknown_word(word: &str, known: &[&str]) -> String {
+    // A singular for a plural is further away, but begins the same.
+    let stem = word.get(..word.len().saturating_sub(1)).unwrap_or_default();
+    let begins = |name: &str| stem.len() > 2 && name.starts_with(stem);
     let near = known
         .iter()
         .map(|name| (distance(word, name), name))
         .min()
-        .filter(|(distance, _)| *distance <= 2);
+        .filter(|(distance, _)| *distance <= 2)
+        .map(|(_, name)| name)
+        .or_else(|| known.iter().find(|name| begins(name)));
     match near {
-        Some((_, name)) => format!("; is it {name}?"),
+        Some(name) => format!("; is it {name}?"),
         None => format!(": one of {}", known.join(", ")),
     }
 }

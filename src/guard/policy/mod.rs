@@ -6,14 +6,20 @@
 mod check;
 mod error;
 mod fields;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod identity;
 mod parse;
 mod pattern;
+#[cfg(test)]
+mod policy_test;
 mod recognizer;
 mod rights;
 #[cfg(test)]
 mod rights_test;
 mod roles;
+#[cfg(test)]
+mod roles_test;
 mod rule;
 mod subject;
 mod subject_tree;
