@@ -54,7 +54,7 @@ const fn text(
 }
 
 /// Every option, in the order of the help text.
-pub const OPTIONS: [OptionSpec; 56] = [
+pub const OPTIONS: [OptionSpec; 58] = [
     text(
         "store",
         "URL",
@@ -283,6 +283,19 @@ pub const OPTIONS: [OptionSpec; 56] = [
         help: "Listen without TLS on addresses other than loopback. Every client that reaches them can read and change everything",
         default: "false",
     },
+    text(
+        "policy",
+        "FILE",
+        "none",
+        "The policy that says who clients are and what each may do, in TOML; read again when the file changes. Without one every \
+         client can read and change everything",
+    ),
+    text(
+        "policy-mode",
+        "off|warn|enforce",
+        "enforce with --policy, else off",
+        "With warn, what the policy refuses is answered, and told in the log and the metrics; with off the policy is not read",
+    ),
     text(
         "etcd-advertise",
         "URL[,URL...]",

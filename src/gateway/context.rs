@@ -11,7 +11,7 @@ use super::stores::Stores;
 use crate::admin::Health;
 use crate::config::Config;
 use crate::fairness::Fairness;
-use crate::guard::AuditLog;
+use crate::guard::{AuditLog, PolicyInForce};
 use crate::store::StoreError;
 use crate::store::shared::{Candidate, Metrics as StoreMetrics, Relay};
 
@@ -29,6 +29,8 @@ pub(super) struct GatewayContext {
     pub(super) audit: Option<Arc<AuditLog>>,
     /// What all clients share, whichever term and face serves them.
     pub(super) fairness: Fairness,
+    /// By which clients are admitted, whichever term serves them; `None` lets all of them do everything.
+    pub(super) policy: Option<Arc<PolicyInForce>>,
 }
 
 impl GatewayContext {

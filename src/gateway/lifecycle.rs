@@ -11,6 +11,7 @@ use super::context::GatewayContext;
 use super::error::Error;
 use super::faces;
 use super::listeners::{Listeners, Ports, SharedListeners};
+use super::policy;
 use super::relay::{self, RelayCertificate, StandbyMode};
 use super::servers::{ServerFactory, Servers};
 use super::serving::ServingGateway;
@@ -62,6 +63,7 @@ pub async fn run_with_stages(
     // Followed until this function ends.
     let _followed = tls.follow_files();
     let audit = begin_audit(&config, &mut registry)?;
+    let (policy, _followed_policy) = policy::begin(&config, audit.as_ref(), &mut registry)?;
     let servers = ServerFactory::new(&mut registry, &config, tls, audit.clone());
     let relay_metrics = relay::RelayMetrics::register(&mut registry);
     let store_metrics = if config.store.is_shared() {
@@ -91,6 +93,7 @@ pub async fn run_with_stages(
         store_metrics,
         audit: audit.clone(),
         fairness,
+        policy,
     };
     let outcome = Gateway(context)
         .live(listeners, pin!(shutdown), report)

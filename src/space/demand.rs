@@ -1,7 +1,8 @@
 //! Demands: what a request asks of the rights of its caller.
 
+use super::node_keys::node_ranges;
 use super::visibility::{Coverage, LeaseRight, Visibility};
-use super::watches::node_ranges;
+
 use crate::model::{KeyRange, Principal, Verb};
 
 /// What a request asks of the rights of its caller.

@@ -166,8 +166,14 @@ impl Keyspace {
         let visibility = self.visibility(caller);
         let one = KeyRange::Exact(Key::user(key));
         let beneath = KeyRange::Prefix(Key::user(key));
-        let covers = |range| visibility.covers(verb, range) != Coverage::None;
-        covers(&one) && visibility.covers(Verb::Read, &one) != Coverage::None || covers(&beneath)
+        let covers = |verb, range| visibility.covers(verb, range) != Coverage::None;
+        let of_many = matches!(verb, Verb::List | Verb::Watch) && covers(verb, &beneath);
+        of_many || covers(verb, &one) && covers(Verb::Read, &one)
+    }
+
+    /// Whether clients need rights that a policy gives them, or would need them.
+    pub fn has_policy(&self) -> bool {
+        self.inner.admit.notes_demands()
     }
 
     /// Takes note of what a request asks for that is answered in part, or refused elsewhere.

@@ -1,6 +1,6 @@
 //! Keys of nodes: the two that an entry of a node may have, and the paths above it, without a look at what is there.
 
-use crate::model::{Key, Realm};
+use crate::model::{Key, KeyRange, Realm};
 
 /// What begins the names of records of nodes that are always there.
 const BUILT_IN: &str = "znode/";
@@ -46,6 +46,24 @@ pub(crate) fn node_path(key: &Key) -> &[u8] {
 pub(crate) fn directory_of(prefix: &[u8]) -> &[u8] {
     let slash = prefix.iter().rposition(|byte| *byte == b'/');
     slash.and_then(|at| prefix.get(..at)).unwrap_or_default()
+}
+
+/// Ranges for a tree node: its own keys, and with `recursive` all beneath it. The root is the empty path.
+pub fn node_ranges(path: &str, recursive: bool) -> Vec<KeyRange> {
+    if path.is_empty() {
+        return if recursive {
+            vec![KeyRange::Prefix(Key::new(Realm::User, ""))]
+        } else {
+            Vec::new()
+        };
+    }
+    let beneath = Key::user(format!("{path}/"));
+    let within = if recursive {
+        KeyRange::Prefix(beneath)
+    } else {
+        KeyRange::Exact(beneath)
+    };
+    vec![KeyRange::Exact(Key::user(path)), within]
 }
 
 #[cfg(test)]

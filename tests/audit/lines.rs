@@ -113,7 +113,7 @@ fn etcd_changes_and_trees_have_their_lines() {
         &lines,
         &[("key", key.trim_start_matches('/')), ("verb", "delete")],
     );
-    let tree = the_one(&lines, &[("verb", "delete"), ("prefix", "many/")]);
+    let tree = the_one(&lines, &[("verb", "delete"), ("prefix", "many/k")]);
     assert!(tree["changes"].as_u64().unwrap() >= 300, "{tree}");
     assert!(lines.iter().all(|line| line["key"] != "d"));
 }

@@ -133,7 +133,7 @@ async fn send(face: &Router, who: &str, method: &str, uri: &str, body: &str) -> 
         .header("content-type", "application/x-www-form-urlencoded")
         .body(Body::from(Bytes::copy_from_slice(body.as_bytes())))
         .unwrap();
-    let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+    let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
     request.extensions_mut().insert(Connection {
         peer: nowhere,
         local: nowhere,

@@ -148,7 +148,10 @@ async fn dispatch(request: &ApiRequest<'_>, route: Route<'_>, body: Body) -> Res
         Endpoint::HealthState => health::state::serve(request).await,
         Endpoint::HealthChecks => health::checks::serve(request).await,
         Endpoint::HealthService => health::service::serve(request).await,
-        Endpoint::Acl => Err(unsupported::acl()),
+        Endpoint::Acl => {
+            let has_policy = request.face.space.has_policy();
+            Err(unsupported::acl(route.pattern, has_policy))
+        }
         Endpoint::Unsupported => Err(unsupported::endpoint(route.pattern)),
     }
 }

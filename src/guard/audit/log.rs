@@ -18,6 +18,7 @@ use super::metrics::AuditMetrics;
 use super::queue::{AuditQueue, CAPACITY};
 use super::who::{self, IdentityLookup, NoPolicyLookup};
 use super::writer::{AuditWriter, now};
+use crate::guard::policy::Identity;
 use crate::model::{Caller, ClientCertificate, Credentials, Verb, Write};
 use crate::space::{Audit, AuditEvent, AuditedChange, Denied, Draft};
 
@@ -116,8 +117,17 @@ impl AuditLog {
         let credentials = Credentials {
             certificate: Some(Arc::clone(certificate)),
         };
-        let who = self.parts_of(face, peer, &credentials);
-        let line = self.line("login").parts(&who).text("decision", "allowed");
+        let identity = self.identify(&credentials, peer);
+        let decision = match identity.refused {
+            None => "allowed",
+            Some(_) => "refused",
+        };
+        let line = self
+            .line("login")
+            .parts(&parts_of(&identity, face, peer))
+            .text("how", "certificate")
+            .text("decision", decision)
+            .some_text("why", identity.refused.as_deref());
         self.push(line);
     }
 
@@ -130,7 +140,8 @@ impl AuditLog {
         peer: SocketAddr,
         (why, left_out): (&str, Option<u64>),
     ) {
-        let who = self.parts_of(face, peer, &Credentials::default());
+        let identity = self.identify(&Credentials::default(), peer);
+        let who = parts_of(&identity, face, peer);
         let line = self.line("refusal").parts(&who);
         let line = line.text("decision", "refused").text("why", why);
         self.push(line.some_number("left_out", left_out));
@@ -166,17 +177,12 @@ impl AuditLog {
         let _has_room = self.queue.push(&line.end());
     }
 
-    /// The parts of a line that say who.
-    fn parts_of(&self, face: &str, peer: SocketAddr, credentials: &Credentials) -> String {
+    fn identify(&self, credentials: &Credentials, peer: SocketAddr) -> Arc<Identity> {
         let lookup = self.lookup.get().and_then(Weak::upgrade);
-        let identity = match lookup {
+        match lookup {
             Some(lookup) => lookup.identify(credentials, peer.ip()),
             None => NoPolicyLookup.identify(credentials, peer.ip()),
-        };
-        let mut parts = who::parts(&identity);
-        parts.push_str(&part("address", &peer.to_string()));
-        parts.push_str(&part("face", face));
-        parts
+        }
     }
 
     fn who(&self, caller: &Caller) -> String {
@@ -185,7 +191,7 @@ impl AuditLog {
                 face,
                 peer,
                 credentials,
-            } => self.parts_of(face.as_str(), *peer, credentials),
+            } => parts_of(&self.identify(credentials, *peer), face.as_str(), *peer),
             Caller::Operator | Caller::System => part("identity", GATEWAY),
         }
     }
@@ -202,6 +208,14 @@ impl AuditLog {
         }
         Denied::Unaudited
     }
+}
+
+/// The parts of a line that say who.
+fn parts_of(identity: &Identity, face: &str, peer: SocketAddr) -> String {
+    let mut parts = who::parts(identity);
+    parts.push_str(&part("address", &peer.to_string()));
+    parts.push_str(&part("face", face));
+    parts
 }
 
 impl Audit for AuditLog {

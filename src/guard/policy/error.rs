@@ -21,19 +21,6 @@ pub struct PolicyPlace {
     pub column: usize,
 }
 
-impl PolicyPlace {
-    /// The place of a byte.
-    pub(super) fn of(text: &str, offset: usize) -> Self {
-        let before = text.get(..offset).unwrap_or(text);
-        let start = before.rfind('\n').map_or(0, |at| at + 1);
-        let last = before.get(start..).unwrap_or_default();
-        Self {
-            line: before.matches('\n').count() + 1,
-            column: last.chars().count() + 1,
-        }
-    }
-}
-
 impl fmt::Display for PolicyPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.line, self.column)

@@ -7,11 +7,21 @@ use super::error::{PolicyError, PolicyPlace};
 
 /// The text of a policy, for the places of errors.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct PolicyText<'t>(pub(super) &'t str);
+pub(super) struct PolicyText<'t> {
+    pub(super) text: &'t str,
+    /// Where each line begins.
+    pub(super) lines: &'t [usize],
+}
 
 impl PolicyText<'_> {
     pub(super) fn place(self, offset: usize) -> PolicyPlace {
-        PolicyPlace::of(self.0, offset)
+        let line = self.lines.partition_point(|start| *start <= offset);
+        let start = self.lines.get(line.saturating_sub(1)).copied();
+        let before = self.text.get(start.unwrap_or(0)..offset);
+        PolicyPlace {
+            line: line.max(1),
+            column: before.unwrap_or_default().chars().count() + 1,
+        }
     }
 
     pub(super) fn error(self, offset: usize, message: impl Into<String>) -> PolicyError {
@@ -20,6 +30,14 @@ impl PolicyText<'_> {
             message: message.into(),
         }
     }
+}
+
+/// Where each line of a text begins.
+pub(super) fn line_starts(text: &str) -> Vec<usize> {
+    let ends = text.bytes().zip(1..).filter(|(byte, _)| *byte == b'\n');
+    std::iter::once(0)
+        .chain(ends.map(|(_, next)| next))
+        .collect()
 }
 
 /// A string, and where it is.
@@ -160,13 +178,18 @@ impl<'t, 'v> Fields<'t, 'v> {
 
 /// What an error says of a word that is none of those that are known.
 pub(super) fn unknown_word(word: &str, known: &[&str]) -> String {
+    // A singular for a plural is further away, but begins the same.
+    let stem = word.get(..word.len().saturating_sub(1)).unwrap_or_default();
+    let begins = |name: &str| stem.len() > 2 && name.starts_with(stem);
     let near = known
         .iter()
         .map(|name| (distance(word, name), name))
         .min()
-        .filter(|(distance, _)| *distance <= 2);
+        .filter(|(distance, _)| *distance <= 2)
+        .map(|(_, name)| name)
+        .or_else(|| known.iter().find(|name| begins(name)));
     match near {
-        Some((_, name)) => format!("; is it {name}?"),
+        Some(name) => format!("; is it {name}?"),
         None => format!(": one of {}", known.join(", ")),
     }
 }

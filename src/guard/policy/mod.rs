@@ -3,14 +3,23 @@
 //! A policy is a text in TOML (docs/policy.md). [`Policy::identify`] says who proved what, [`Policy::rights`] compiles what
 //! the rules say of that identity. Nothing here looks at a request or at an entry.
 
+mod check;
 mod error;
 mod fields;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod identity;
 mod parse;
 mod pattern;
+#[cfg(test)]
+mod policy_test;
 mod recognizer;
 mod rights;
+#[cfg(test)]
+mod rights_test;
 mod roles;
+#[cfg(test)]
+mod roles_test;
 mod rule;
 mod subject;
 mod subject_tree;
@@ -19,9 +28,10 @@ mod variables;
 mod verb_set;
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+pub use check::PolicyWarning;
 pub use error::{PolicyError, PolicyPlace};
 pub use identity::Identity;
 pub use rights::{Rights, RuleName, Verdict};
@@ -30,10 +40,10 @@ pub use variables::Variables;
 use self::pattern::IdentityPattern;
 use self::recognizer::{AddressSource, Recognized, Recognizer};
 use self::rights::SessionRules;
-use self::rule::{Rule, SessionGrant};
+use self::rule::{Grant, Rule, SessionGrant};
 use self::subject_tree::{Mark, RuleNumber, SubjectTreeBuilder};
 use self::template::Template;
-use crate::model::{ClientCertificate, Credentials, Principal};
+use crate::model::{CertificateAuthority, ClientCertificate, Credentials, Principal};
 
 /// A policy. Never changes: a changed file is another policy.
 #[derive(Debug)]
@@ -43,6 +53,8 @@ pub struct Policy {
     names: Arc<[RuleName]>,
     about: RulesByIdentity,
     fingerprint: String,
+    /// Roles of its own that no rule grants.
+    unused_roles: Vec<(String, PolicyPlace)>,
 }
 
 /// Which rules are about whom, in the order of the file each.
@@ -52,7 +64,7 @@ struct RulesByIdentity {
     recognized: Vec<RuleNumber>,
     named: HashMap<String, Vec<RuleNumber>>,
     /// Those with variables: few are different.
-    templates: Vec<(Template, Vec<RuleNumber>)>,
+    templates: HashMap<Template, Vec<RuleNumber>>,
 }
 
 impl Policy {
@@ -67,6 +79,11 @@ impl Policy {
     /// The SHA-256 of its text, in 64 small hexadecimal digits.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// The same of any text.
+    pub fn fingerprint_of(text: &str) -> String {
+        parse::fingerprint(text)
     }
 
     /// How many rules it has.
@@ -119,9 +136,13 @@ impl Policy {
         certificate: &ClientCertificate,
         peer: IpAddr,
     ) -> Result<(String, Variables), String> {
+        let authority = CertificateAuthority {
+            subject: recognizer::even_spaces(&certificate.authority.subject),
+            fingerprint: certificate.authority.fingerprint.clone(),
+        };
         let mut found: Option<(String, Variables)> = None;
         for recognizer in &self.recognizers {
-            let named = match recognizer.recognize(certificate, peer) {
+            let named = match recognizer.recognize(certificate, &authority, peer) {
                 Recognized::Not => continue,
                 Recognized::Refused(why) => return Err(why),
                 Recognized::As(name, variables) => (name, variables),
@@ -138,8 +159,39 @@ impl Policy {
         found.ok_or_else(|| "no [[identity]] of its authority fits it".to_owned())
     }
 
+    /// The identity of a principal's name, as a certificate would give it; `given` are variables that the name does not fill in.
+    /// Fails where no certificate gives it, or where variables have to be given to tell which.
+    pub fn identity_named(&self, name: &str, given: &Variables) -> Result<Identity, String> {
+        if name == pattern::ANONYMOUS {
+            return Ok(self.identify(&Credentials::default(), IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
+        }
+        let mut found = self
+            .recognizers
+            .iter()
+            .filter_map(|one| one.bearer(name, given));
+        let Some(variables) = found.next() else {
+            return Err(format!("no [[identity]] gives the principal '{name}'"));
+        };
+        if found.any(|other| other != variables) {
+            return Err(format!(
+                "several [[identity]] give the principal '{name}': its variables have to be given"
+            ));
+        }
+        Ok(Identity {
+            principal: Principal::named(name),
+            variables,
+            proof: "given".to_owned(),
+            refused: None,
+        })
+    }
+
     /// What an identity may do.
     pub fn rights(&self, identity: &Identity) -> Rights {
+        self.rights_by(identity, |_| true)
+    }
+
+    /// What an identity may do by some of the grants.
+    fn rights_by(&self, identity: &Identity, counts: impl Fn(&Grant) -> bool) -> Rights {
         let mut tree = SubjectTreeBuilder::default();
         let mut sessions = SessionRules::default();
         for number in self.rules_about(identity) {
@@ -155,7 +207,7 @@ impl Policy {
             if let Some(place) = place {
                 place.get_or_insert(number);
             }
-            for grant in &rule.grants {
+            for grant in rule.grants.iter().filter(|grant| counts(grant)) {
                 let mark = Mark {
                     rule: number,
                     verbs: grant.verbs,
@@ -213,17 +265,10 @@ impl RulesByIdentity {
     }
 
     fn add_named(&mut self, template: &Template, number: RuleNumber) {
-        if let Some(name) = template.literal() {
-            self.named.entry(name.to_owned()).or_default().push(number);
-            return;
-        }
-        let known = self
-            .templates
-            .iter_mut()
-            .find(|(other, _)| other == template);
-        match known {
-            Some((_, numbers)) => numbers.push(number),
-            None => self.templates.push((template.clone(), vec![number])),
-        }
+        let numbers = match template.literal() {
+            Some(name) => self.named.entry(name.to_owned()).or_default(),
+            None => self.templates.entry(template.clone()).or_default(),
+        };
+        numbers.push(number);
     }
 }

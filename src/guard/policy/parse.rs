@@ -6,14 +6,14 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use toml::de::DeTable;
 
-use super::error::PolicyError;
-use super::fields::{Fields, Placed, PolicyText, unknown_word};
+use super::error::{PolicyError, PolicyPlace};
+use super::fields::{Fields, Placed, PolicyText, line_starts, unknown_word};
 use super::pattern::{ANONYMOUS, IdentityPattern, principal};
 use super::recognizer::{AddressSource, AuthorityName, CertificateField, Recognizer};
 use super::rights::RuleName;
 use super::roles::{BUILT_IN, Role, RoleGrant};
 use super::rule::{Grant, Rule, SessionGrant, allowed_with, denied_with};
-use super::subject::{Scope, Subject, check_segments};
+use super::subject::{Scope, Subject, check_segments, without_slash};
 use super::template::Template;
 use super::variables::Variable;
 use super::verb_set::VerbSet;
@@ -34,64 +34,32 @@ const VERBS: [&str; 10] = [
 ];
 
 pub(super) fn parse(text: &str) -> Result<Policy, PolicyError> {
-    let source = PolicyText(text);
+    let lines = line_starts(text);
+    let source = PolicyText {
+        text,
+        lines: &lines,
+    };
     if text.len() > Policy::MAX_BYTES {
         let (bytes, limit) = (text.len(), Policy::MAX_BYTES);
-        return Err(source.error(
-            0,
-            format!("a policy of {bytes} bytes is longer than the limit of {limit} bytes"),
-        ));
+        let what = format!("a policy of {bytes} bytes is longer than the limit of {limit} bytes");
+        return Err(source.error(0, what));
     }
     let table = DeTable::parse(text).map_err(|error| {
         let offset = error.span().map_or(0, |span| span.start);
         // Some messages of the parser have several lines; an error here has one.
         source.error(offset, error.message().replace('\n', ", "))
     })?;
-    let offset = table.span().start;
-    let mut top = Fields::new(
-        source,
-        offset,
-        table.into_inner(),
-        &["identity", "role", "rule"],
-    )?;
-    let mut recognizers = Vec::new();
-    for (offset, table) in tables(&mut top, "identity")? {
-        recognizers.push(recognizer(source, offset, table)?);
-    }
-    let mut roles = HashMap::new();
-    for (offset, table) in tables(&mut top, "role")? {
-        let (name, role) = own_role(source, offset, table)?;
-        if BUILT_IN.contains(&name.text.as_str()) || roles.contains_key(&name.text) {
-            return Err(source.error(
-                name.offset,
-                format!("there is a role '{}' already", name.text),
-            ));
-        }
-        roles.insert(name.text, role);
-    }
-    let mut rules = Vec::new();
-    let mut names = HashSet::new();
-    let mut subjects = 0;
-    for (offset, table) in tables(&mut top, "rule")? {
-        let rule = rule(source, offset, table, &roles)?;
-        if !names.insert(rule.name.clone()) {
-            return Err(source.error(offset, format!("there is a rule '{}' already", rule.name)));
-        }
-        subjects += rule
-            .grants
-            .iter()
-            .map(|grant| grant.subjects.len())
-            .sum::<usize>();
-        if subjects > MOST_SUBJECTS {
-            return Err(source.error(
-                offset,
-                format!("more than {MOST_SUBJECTS} subjects in all rules"),
-            ));
-        }
-        rules.push(rule);
-    }
+    let (offset, table) = (table.span().start, table.into_inner());
+    let mut top = Fields::new(source, offset, table, &["identity", "role", "rule"])?;
+    let recognizers = tables(&mut top, "identity")?.into_iter();
+    let recognizers = recognizers.map(|(offset, table)| recognizer(source, offset, table));
+    let recognizers = recognizers.collect::<Result<_, _>>()?;
+    let mut roles = own_roles(&mut top)?;
+    let rules = rules(&mut top, &mut roles)?;
+    let unused = roles.into_values().filter(|role| !role.used);
     Ok(Policy {
         recognizers,
+        unused_roles: unused.map(|role| (role.name, role.place)).collect(),
         names: rules.iter().map(|rule| rule.name.clone()).collect(),
         about: RulesByIdentity::of(&rules),
         rules,
@@ -99,7 +67,61 @@ pub(super) fn parse(text: &str) -> Result<Policy, PolicyError> {
     })
 }
 
-fn fingerprint(text: &str) -> String {
+/// A role of the policy's own.
+struct OwnRole {
+    name: String,
+    place: PolicyPlace,
+    role: Role,
+    used: bool,
+}
+
+type OwnRoles = HashMap<String, OwnRole>;
+
+fn own_roles(top: &mut Fields<'_, '_>) -> Result<OwnRoles, PolicyError> {
+    let text = top.text;
+    let mut roles = OwnRoles::new();
+    for (offset, table) in tables(top, "role")? {
+        let (name, role) = own_role(text, offset, table)?;
+        if BUILT_IN.contains(&name.text.as_str()) || roles.contains_key(&name.text) {
+            let what = format!("there is a role '{}' already", name.text);
+            return Err(text.error(name.offset, what));
+        }
+        let own = OwnRole {
+            name: name.text.clone(),
+            place: text.place(offset),
+            role,
+            used: false,
+        };
+        roles.insert(name.text, own);
+    }
+    Ok(roles)
+}
+
+fn rules(top: &mut Fields<'_, '_>, roles: &mut OwnRoles) -> Result<Vec<Rule>, PolicyError> {
+    let text = top.text;
+    let mut rules = Vec::new();
+    let mut names = HashSet::new();
+    let mut subjects = 0;
+    for (offset, table) in tables(top, "rule")? {
+        let rule = rule(text, offset, table, roles)?;
+        if !names.insert(rule.name.clone()) {
+            return Err(text.error(offset, format!("there is a rule '{}' already", rule.name)));
+        }
+        subjects += rule
+            .grants
+            .iter()
+            .map(|grant| grant.subjects.len())
+            .sum::<usize>();
+        if subjects > MOST_SUBJECTS {
+            let what = format!("more than {MOST_SUBJECTS} subjects in all rules");
+            return Err(text.error(offset, what));
+        }
+        rules.push(rule);
+    }
+    Ok(rules)
+}
+
+pub(super) fn fingerprint(text: &str) -> String {
     let digest = Sha256::digest(text.as_bytes());
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -170,6 +192,7 @@ fn recognizer(
     let placed = fields.required("principal")?;
     let template = at(text, "principal", &placed, principal(&placed.text))?;
     let recognizer = Recognizer {
+        place: text.place(offset),
         authority,
         field,
         name,
@@ -325,14 +348,21 @@ fn own_role(
             ),
         ));
     }
-    Ok((name, Role { grants, sessions }))
+    Ok((
+        name,
+        Role {
+            grants,
+            sessions,
+            makes_parents: false,
+        },
+    ))
 }
 
 fn rule(
     text: PolicyText<'_>,
     offset: usize,
     table: DeTable<'_>,
-    roles: &HashMap<String, Role>,
+    roles: &mut OwnRoles,
 ) -> Result<Rule, PolicyError> {
     let known = [
         "name",
@@ -380,6 +410,7 @@ fn rule(
             let own = Role {
                 grants: vec![own],
                 sessions: None,
+                makes_parents: false,
             };
             let grants = own
                 .grants_beneath("")
@@ -409,22 +440,32 @@ fn of_role(
     text: PolicyText<'_>,
     role: &Placed,
     prefix: Option<&Placed>,
-    roles: &HashMap<String, Role>,
+    roles: &mut OwnRoles,
 ) -> Result<RoleGrants, PolicyError> {
     let path = prefix.map_or("", |prefix| prefix.text.as_str());
-    let path = path.strip_suffix('/').unwrap_or(path);
+    let path = without_slash(path);
     if let Some(prefix) = prefix {
         at(text, "prefix", prefix, check_segments(path))?;
     }
-    let built_in = Role::built_in(&role.text, path);
-    let found = built_in.as_ref().or_else(|| roles.get(&role.text));
-    let found = found.ok_or_else(|| {
+    let built_in = Role::built_in(&role.text);
+    let unknown = || {
         let mut known = BUILT_IN.to_vec();
         known.extend(roles.keys().map(String::as_str));
         known.sort_unstable();
         format!("no such role{}", unknown_word(&role.text, &known))
+    };
+    let unknown = match roles.contains_key(&role.text) || built_in.is_some() {
+        true => Ok(()),
+        false => Err(unknown()),
+    };
+    at(text, "role", role, unknown)?;
+    let own = roles.get_mut(&role.text).map(|own| {
+        own.used = true;
+        &own.role
     });
-    let found = at(text, "role", role, found)?;
+    let Some(found) = own.or(built_in.as_ref()) else {
+        return Ok((Vec::new(), None));
+    };
     let grants = found.grants_beneath(path);
     let grants = at(text, "prefix", prefix.unwrap_or(role), grants)?;
     Ok((grants, found.sessions))

@@ -24,6 +24,15 @@ impl IdentityPattern {
             _ => principal(text).map(Self::Named),
         }
     }
+
+    /// As a policy writes it.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Anonymous => ANONYMOUS.to_owned(),
+            Self::Recognized => "*".to_owned(),
+            Self::Named(template) => template.text(),
+        }
+    }
 }
 
 /// The template of a principal's name.

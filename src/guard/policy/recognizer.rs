@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::error::PolicyPlace;
 use super::template::{Captured, Template};
 use super::variables::{Variable, Variables};
 use crate::model::{CertificateAuthority, ClientCertificate};
@@ -9,6 +10,7 @@ use crate::model::{CertificateAuthority, ClientCertificate};
 /// Says who the bearer of a certificate is, if an authority vouches for it that may.
 #[derive(Clone, Debug)]
 pub(super) struct Recognizer {
+    pub(super) place: PolicyPlace,
     pub(super) authority: AuthorityName,
     pub(super) field: CertificateField,
     /// The form of the field's one value.
@@ -70,16 +72,17 @@ impl AuthorityName {
         Ok(Self::Subject(even_spaces(text)))
     }
 
+    /// Whether it names an authority, whose subject has even spaces.
     fn is(&self, authority: &CertificateAuthority) -> bool {
         match self {
-            Self::Subject(subject) => *subject == even_spaces(&authority.subject),
+            Self::Subject(subject) => *subject == authority.subject,
             Self::Fingerprint(digits) => *digits == authority.fingerprint,
         }
     }
 }
 
-/// A subject whose parts have one space between them.
-fn even_spaces(subject: &str) -> String {
+/// A subject whose parts have one space between them, as the certificate's own may not have.
+pub(super) fn even_spaces(subject: &str) -> String {
     let parts: Vec<&str> = subject.split(',').map(str::trim).collect();
     parts.join(", ")
 }
@@ -140,8 +143,14 @@ fn addresses(certificate: &ClientCertificate) -> Vec<IpAddr> {
 }
 
 impl Recognizer {
-    pub(super) fn recognize(&self, certificate: &ClientCertificate, peer: IpAddr) -> Recognized {
-        if !self.authority.is(&certificate.authority) {
+    /// Who the bearer of a certificate of this authority is.
+    pub(super) fn recognize(
+        &self,
+        certificate: &ClientCertificate,
+        authority: &CertificateAuthority,
+        peer: IpAddr,
+    ) -> Recognized {
+        if !self.authority.is(authority) {
             return Recognized::Not;
         }
         let values = self.field.values(certificate);
@@ -190,6 +199,21 @@ impl Recognizer {
             Some(name) => Recognized::As(name, variables),
             None => Recognized::Refused("the name of its principal cannot be filled in".to_owned()),
         }
+    }
+
+    /// The variables of the principal of this name, if a certificate can give it; `given` are those that the name does not tell.
+    pub(super) fn bearer(&self, name: &str, given: &Variables) -> Option<Variables> {
+        let Captured::Fits(told) = self.principal.capture(name, None) else {
+            return None;
+        };
+        let mut variables = told.or(given.clone());
+        // It has no others than those that it fills in.
+        for variable in Variable::ALL {
+            if !self.variables().contains(&variable) {
+                variables.clear(variable);
+            }
+        }
+        (self.principal.fill(&variables)? == name).then_some(variables)
     }
 
     /// What it fills in.

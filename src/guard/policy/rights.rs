@@ -86,6 +86,11 @@ impl Rights {
         }
     }
 
+    /// Whether nothing but the right to read the key is missing.
+    pub fn lacks_read(&self, verb: Verb, key: &[u8]) -> bool {
+        verb != Verb::Session && self.tree.grants(key).lacks_read(verb)
+    }
+
     /// With how many of all keys that could be in the range this may be done. Nothing may be done with the gateway's own
     /// records.
     pub fn covers(&self, verb: Verb, range: &KeyRange) -> Coverage {

@@ -38,7 +38,7 @@ pub(super) struct FilledSubject {
 impl Subject {
     /// Parses a subject; `prefix` goes before it. Errors are about the text without it.
     pub(super) fn parse(text: &str, prefix: &str, scope: Scope) -> Result<Self, String> {
-        let text = text.strip_suffix('/').unwrap_or(text);
+        let text = without_slash(text);
         check_segments(text)?;
         let whole = match (prefix, text) {
             ("", path) | (path, "") => path.to_owned(),
@@ -77,7 +77,13 @@ impl Subject {
 }
 
 impl FilledSubject {
-    /// As a policy writes it.
+    /// A key that it names.
+    pub(super) fn sample(&self) -> String {
+        let port = if self.any_port { "0" } else { "" };
+        format!("{}{port}", self.path)
+    }
+
+    /// As an error shows it.
     pub(super) fn text(&self) -> String {
         let port = if self.any_port { "{port}" } else { "" };
         let key = format!("{}{port}", self.path);
@@ -86,6 +92,14 @@ impl FilledSubject {
             (Scope::Beneath, true) => "everything".to_owned(),
             (Scope::Beneath, false) => format!("'{key}' and beneath"),
         }
+    }
+}
+
+/// A path without the slash at its end; a slash alone is no path.
+pub(super) fn without_slash(text: &str) -> &str {
+    match text.strip_suffix('/') {
+        None | Some("") => text,
+        Some(path) => path,
     }
 }
 

@@ -40,6 +40,11 @@ impl Grants {
         }
     }
 
+    pub(super) fn lacks_read(&self, verb: Verb) -> bool {
+        let open = self.allowed.without(self.denied);
+        open.contains(verb) && !open.contains(Verb::Read)
+    }
+
     /// The rule that decides about a verb. Where only the right to read is missing, there is none.
     pub(super) fn rule(&self, verb: Verb) -> Option<RuleNumber> {
         let decided = self.denied.contains(verb) || self.verbs().contains(verb);

@@ -6,12 +6,12 @@ use std::net::IpAddr;
 use super::variables::{Variable, Variables, is_filled_in};
 
 /// A text in which variables stand in braces.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Template {
     parts: Vec<TemplatePart>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum TemplatePart {
     Literal(String),
     Variable(Variable),
@@ -69,6 +69,15 @@ impl Template {
             [TemplatePart::Literal(text)] => Some(text),
             _ => None,
         }
+    }
+
+    /// As a policy writes it.
+    pub(super) fn text(&self) -> String {
+        let part = |part: &TemplatePart| match part {
+            TemplatePart::Literal(text) => text.clone(),
+            TemplatePart::Variable(variable) => format!("{{{}}}", variable.name()),
+        };
+        self.parts.iter().map(part).collect()
     }
 
     /// The literal text before the first variable.

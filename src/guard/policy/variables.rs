@@ -1,9 +1,10 @@
 //! Variables of an identity: what its proof fills in.
 
+use std::fmt;
 use std::net::IpAddr;
 
 /// What stands in braces in a policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Variable {
     Name,
     Ip,
@@ -11,6 +12,8 @@ pub(super) enum Variable {
 }
 
 impl Variable {
+    pub(super) const ALL: [Self; 3] = [Self::Name, Self::Ip, Self::Namespace];
+
     pub(super) fn parse(name: &str) -> Option<Self> {
         match name {
             "name" => Some(Self::Name),
@@ -93,6 +96,24 @@ impl Variables {
         }
     }
 
+    pub(super) fn clear(&mut self, variable: Variable) {
+        match variable {
+            Variable::Name => self.name = None,
+            Variable::Ip => self.ip = None,
+            Variable::Namespace => self.namespace = None,
+        }
+    }
+
+    /// For trying a policy out: each is there, and none is what a policy would write.
+    pub(super) fn samples() -> Self {
+        Self {
+            name: Some("sample-name".to_owned()),
+            namespace: Some("sample-namespace".to_owned()),
+            // Addresses of documentation (RFC 5737).
+            ip: Some(IpAddr::from([192, 0, 2, 1])),
+        }
+    }
+
     /// The text of a variable, if it is there.
     pub(super) fn get(&self, variable: Variable) -> Option<String> {
         match variable {
@@ -100,6 +121,18 @@ impl Variables {
             Variable::Namespace => self.namespace.clone(),
             Variable::Ip => self.ip.map(|ip| ip.to_string()),
         }
+    }
+}
+
+impl fmt::Display for Variables {
+    /// Those that are there, each after a comma.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for variable in Variable::ALL {
+            if let Some(text) = self.get(variable) {
+                write!(f, ", {{{}}} = {text}", variable.name())?;
+            }
+        }
+        Ok(())
     }
 }
 

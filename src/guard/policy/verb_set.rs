@@ -26,10 +26,6 @@ impl VerbSet {
         self.0 & (1 << index(verb)) != 0
     }
 
-    pub(super) fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
     pub(super) fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
