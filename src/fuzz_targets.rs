@@ -1,8 +1,13 @@
-//! Parsers of what anybody can send who reaches a port, for `cargo fuzz` (`fuzz/`).
+//! Parsers of what anybody can send who reaches a port, and of policies, for `cargo fuzz` (`fuzz/`).
 
 /// Requests of HTTP: heads, bodies, and the checks before a face sees them.
 pub fn http(bytes: &[u8]) {
     crate::face::http::http_requests(bytes);
+}
+
+/// Policies, and what they allow.
+pub fn policy(bytes: &[u8]) {
+    crate::guard::policy::fuzz::policy(bytes);
 }
 
 /// The PROXY header of a relayed connection.

@@ -5,10 +5,10 @@ use std::io;
 use kubekv::config::ConfigError;
 use kubekv::gateway;
 
-/// The answer is no: the key does not exist, the CAS index did not match, a check found damage, an import was not started
-/// or is incomplete.
+/// The answer is no: the key does not exist, the CAS index did not match, a check found damage, a policy refuses it, an import was
+/// not started or is incomplete.
 pub(super) const NO: u8 = 1;
-/// The command line or the configuration is invalid.
+/// The command line, the configuration or a policy is invalid.
 pub(super) const USAGE: u8 = 2;
 /// The gateway, or the source server, cannot be reached.
 pub(super) const UNREACHABLE: u8 = 3;
@@ -27,8 +27,9 @@ pub(super) const IO: u8 = 8;
 pub(super) const EXIT_CODES: &str = "\
 Exit codes:
   0  success
-  1  no: no such key, the CAS index did not match, a check found damage, or an import is incomplete
-  2  invalid usage or configuration
+  1  no: no such key, the CAS index did not match, a check found damage, a policy refuses it,
+     or an import is incomplete
+  2  invalid usage, configuration or policy
   3  the gateway, or the server of --from, cannot be reached
   4  the gateway, or the server of --from, refused the request or failed
   5  serve: cannot listen on an address

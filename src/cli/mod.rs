@@ -10,6 +10,7 @@ mod exit;
 mod kv;
 mod log;
 mod name;
+mod policy;
 mod serve;
 mod store;
 mod store_in_use;
@@ -53,6 +54,8 @@ enum Command {
     Acl(transfer::Acl),
     /// Make a certificate authority and certificates, for trying TLS out
     Certs(certs::Certs),
+    /// Check a policy, and explain what it allows
+    Policy(policy::PolicyOptions),
     /// Print the role, leader, revision and number of entries of a running gateway
     Status(kv::Status),
     /// Read and verify an embedded store that no gateway uses
@@ -88,6 +91,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Import(import) => import.run(),
         Command::Acl(acl) => acl.run(),
         Command::Certs(certs) => certs.run(),
+        Command::Policy(policy) => policy.run(),
         Command::Status(status) => status.run(),
         Command::Check(check) => check.run(),
         Command::Backup(backup) => backup.run(),

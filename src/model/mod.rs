@@ -6,6 +6,7 @@ mod access_list;
 mod caller;
 mod client_certificate;
 mod commit;
+mod credentials;
 mod entry;
 mod face_name;
 mod flow;
@@ -17,6 +18,7 @@ mod principal;
 mod range;
 mod revision;
 pub mod time;
+mod verb;
 mod znode;
 mod znode_attrs;
 
@@ -24,6 +26,7 @@ pub use access_list::{AccessEntry, AccessList};
 pub use caller::Caller;
 pub use client_certificate::{CertificateAuthority, ClientCertificate};
 pub use commit::{Cause, Change, Commit, Proposal, Target, Write};
+pub use credentials::Credentials;
 pub use entry::{Attrs, Deadline, DirMark, Entry, Mark, Record};
 pub use face_name::FaceName;
 pub use flow::Flow;
@@ -34,6 +37,7 @@ pub use permissions::Permissions;
 pub use principal::Principal;
 pub use range::KeyRange;
 pub use revision::Revision;
+pub use verb::{ParseVerb, Verb};
 pub use znode_attrs::{DataMark, ZnodeAttrs};
 
 /// Whether a value is its type's default: what is stored as records leaves such fields out.

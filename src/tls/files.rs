@@ -60,20 +60,24 @@ impl CertificateFiles {
     pub(super) fn read(&self) -> Result<FileContents, TlsError> {
         let clients = match &self.clients {
             None => None,
-            Some(clients) => Some(ClientContents {
-                authorities: read(&clients.authorities)?,
-                revoked: clients
-                    .revoked
-                    .iter()
-                    .map(|path| read(path))
-                    .collect::<Result<_, _>>()?,
-                required: clients.required,
-            }),
+            Some(clients) => Some(clients.read()?),
         };
         Ok(FileContents {
             certificate: read(&self.certificate)?,
             key: read(&self.key)?,
             clients,
+        })
+    }
+}
+
+impl ClientFiles {
+    /// Reads every file.
+    pub(super) fn read(&self) -> Result<ClientContents, TlsError> {
+        let revoked = self.revoked.iter().map(|path| read(path));
+        Ok(ClientContents {
+            authorities: read(&self.authorities)?,
+            revoked: revoked.collect::<Result<_, _>>()?,
+            required: self.required,
         })
     }
 }
@@ -95,7 +99,8 @@ impl FileContents {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+/// Reads a file of bounded length.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     let fail = |why: &dyn fmt::Display| TlsError::of_file(path, why);
     let file = File::open(path).map_err(|error| fail(&error))?;
     let mut bytes = Vec::new();

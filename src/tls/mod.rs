@@ -4,6 +4,7 @@
 //! address of its client, and comes out with what the client proved ([`Proof`]).
 
 mod authorities;
+mod client_file;
 mod error;
 mod failure;
 mod fields;

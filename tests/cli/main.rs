@@ -9,5 +9,6 @@ mod imports;
 mod keys;
 mod lines;
 mod logs;
+mod policy;
 mod serve;
 mod store;

@@ -1,0 +1,42 @@
+//! `kubekv policy check`.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::read;
+use crate::cli::exit::CommandError;
+use crate::cli::kv::print;
+
+/// The options of `kubekv policy check`.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// The policy
+    file: PathBuf,
+}
+
+impl Check {
+    pub(super) fn run(self) -> Result<(), CommandError> {
+        let Self { file } = self;
+        let policy = read(&file)?;
+        let shown = file.display();
+        let mut said = String::new();
+        // Writing to a string does not fail.
+        let warnings = policy.warnings();
+        for warning in &warnings {
+            let _never = writeln!(
+                said,
+                "{shown}:{}: warning: {}",
+                warning.place, warning.message
+            );
+        }
+        let (rules, count) = (policy.rule_count(), warnings.len());
+        let fingerprint = policy.fingerprint();
+        let _never = writeln!(
+            said,
+            "{shown}: can be used: rules {rules}, warnings {count}, sha256:{fingerprint}"
+        );
+        print::bytes(said.as_bytes())
+    }
+}

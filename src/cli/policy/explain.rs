@@ -1,0 +1,185 @@
+//! `kubekv policy explain`.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+
+use clap::Args;
+use kubekv::guard::policy::{Identity, Policy, Rights, Variables, Verdict};
+use kubekv::model::{Credentials, Verb};
+use kubekv::tls::ClientFiles;
+
+use super::read;
+use crate::cli::exit::{CommandError, IO, NO, USAGE};
+use crate::cli::kv::print;
+
+/// The options of `kubekv policy explain`.
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "kubekv policy explain [OPTIONS] FILE IDENTITY VERB [KEY]\n       \
+                      kubekv policy explain [OPTIONS] --certificate FILE --client-ca FILE FILE VERB [KEY]",
+    after_help = "IDENTITY is a principal of the policy, or anonymous. VERB is read, list, watch, create, write, cas, delete or lock, and \
+session, which needs no key. KEY is as Consul's clients write it, without a leading slash."
+)]
+pub(super) struct Explain {
+    /// The policy
+    file: PathBuf,
+    /// The identity, if there is no certificate, the verb, and the key
+    #[arg(required = true, num_args = 1..=3, value_name = "IDENTITY VERB KEY")]
+    words: Vec<String>,
+    /// The certificate of a client, in PEM, instead of its identity
+    #[arg(long, value_name = "FILE", requires = "client_ca")]
+    certificate: Option<PathBuf>,
+    /// The authorities that may vouch for the certificate, as the gateway's --tls-client-ca
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    client_ca: Option<PathBuf>,
+    /// Lists of revoked certificates, as the gateway's --tls-crl
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    crl: Vec<PathBuf>,
+    /// The address of the identity, {ip}; with a certificate, the one that its connection comes from
+    #[arg(long)]
+    ip: Option<IpAddr>,
+    /// The name of the identity, {name}, where the principal does not tell it
+    #[arg(long, conflicts_with = "certificate")]
+    name: Option<String>,
+    /// The namespace of the identity, {namespace}, where the principal does not tell it
+    #[arg(long, conflicts_with = "certificate")]
+    namespace: Option<String>,
+}
+
+/// What is asked about.
+struct Question {
+    verb: Verb,
+    key: Option<String>,
+}
+
+impl Explain {
+    pub(super) fn run(self) -> Result<(), CommandError> {
+        let policy = read(&self.file)?;
+        let mut words = self.words.iter();
+        let identity = match &self.certificate {
+            Some(certificate) => self.of_certificate(&policy, certificate)?,
+            None => {
+                let name = words.next().map_or("", String::as_str);
+                let variables = self.variables().map_err(usage)?;
+                policy.identity_named(name, &variables).map_err(usage)?
+            }
+        };
+        let question = Question::of(&mut words)?;
+        let rights = policy.rights(&identity);
+        let verdict = question.verdict(&rights);
+        let mut said = who(&identity);
+        // Writing to a string does not fail.
+        let _never = writeln!(said, "{}", question.answer(&identity, &rights, verdict));
+        print::bytes(said.as_bytes())?;
+        if verdict.allowed {
+            Ok(())
+        } else {
+            Err(CommandError {
+                code: NO,
+                message: None,
+            })
+        }
+    }
+
+    fn of_certificate(
+        &self,
+        policy: &Policy,
+        certificate: &std::path::Path,
+    ) -> Result<Identity, CommandError> {
+        let files = ClientFiles {
+            authorities: self.client_ca.clone().unwrap_or_default(),
+            revoked: self.crl.clone(),
+            required: true,
+        };
+        let certificate = files.verify(certificate);
+        let certificate = certificate.map_err(|error| CommandError::new(IO, error.to_string()))?;
+        if self.ip.is_none() && policy.uses_peer() {
+            return Err(usage(
+                "the policy takes addresses of connections (ip = \"peer\"): give it with --ip"
+                    .to_owned(),
+            ));
+        }
+        let peer = self.ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let credentials = Credentials {
+            certificate: Some(certificate),
+        };
+        Ok(policy.identify(&credentials, peer))
+    }
+
+    fn variables(&self) -> Result<Variables, String> {
+        let mut variables = Variables::default();
+        if let Some(name) = &self.name {
+            variables = variables.with_name(name)?;
+        }
+        if let Some(namespace) = &self.namespace {
+            variables = variables.with_namespace(namespace)?;
+        }
+        Ok(match self.ip {
+            Some(ip) => variables.with_ip(ip),
+            None => variables,
+        })
+    }
+}
+
+impl Question {
+    fn of<'a>(words: &mut impl Iterator<Item = &'a String>) -> Result<Self, CommandError> {
+        let wrong = |what: &str| usage(format!("{what}: see kubekv policy explain --help"));
+        let verb = words.next().ok_or_else(|| wrong("the verb is missing"))?;
+        let verb: Verb = verb
+            .parse()
+            .map_err(|error| usage(format!("'{verb}': {error}")))?;
+        let key = words.next().cloned();
+        if words.next().is_some() {
+            return Err(wrong("a word too many"));
+        }
+        match (&key, verb == Verb::Session) {
+            (Some(_), true) => Err(wrong("session is about no key")),
+            (None, false) => Err(wrong("the key is missing")),
+            (Some(_), false) | (None, true) => Ok(Self { verb, key }),
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.key.as_deref().unwrap_or_default().as_bytes()
+    }
+
+    fn verdict<'a>(&self, rights: &'a Rights) -> Verdict<'a> {
+        rights.decide(self.verb, self.bytes())
+    }
+
+    fn answer(&self, identity: &Identity, rights: &Rights, verdict: Verdict<'_>) -> String {
+        match (verdict.allowed, verdict.rule) {
+            (true, Some(rule)) => format!("allowed by rule '{rule}'"),
+            (true, None) => "allowed".to_owned(),
+            (false, Some(rule)) => format!("refused: rule '{rule}' denies it"),
+            (false, None) if identity.refused.is_some() => {
+                "refused: who is not recognized may do nothing".to_owned()
+            }
+            (false, None) if rights.lacks_read(self.verb, self.bytes()) => {
+                let verb = self.verb;
+                format!(
+                    "refused: a rule allows to {verb} it, but none to read it, which everything needs"
+                )
+            }
+            (false, None) => "refused: no rule allows it".to_owned(),
+        }
+    }
+}
+
+fn who(identity: &Identity) -> String {
+    let Identity {
+        principal,
+        variables,
+        proof,
+        refused,
+    } = identity;
+    match refused {
+        Some(why) => format!("{proof}: not recognized: {why}\n"),
+        None => format!("{principal}{variables}\n"),
+    }
+}
+
+fn usage(what: String) -> CommandError {
+    CommandError::new(USAGE, what)
+}

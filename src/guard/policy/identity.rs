@@ -1,0 +1,17 @@
+//! `Identity`: who a client is, as a policy sees it.
+
+use super::variables::Variables;
+use crate::model::Principal;
+
+/// Who a client is, and what proved it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Whom rules are about, and who owns sessions.
+    pub principal: Principal,
+    /// What the proof fills in.
+    pub variables: Variables,
+    /// What proved it, for the audit log: `anonymous`, or `certificate sha256:... of CN=nodes`.
+    pub proof: String,
+    /// Why a certificate names nobody, in one line. Its bearer has no rights, not even those of anonymous clients.
+    pub refused: Option<String>,
+}

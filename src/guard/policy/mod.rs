@@ -1,0 +1,274 @@
+//! Policies: who a client is, and what it may do.
+//!
+//! A policy is a text in TOML (docs/policy.md). [`Policy::identify`] says who proved what, [`Policy::rights`] compiles what
+//! the rules say of that identity. Nothing here looks at a request or at an entry.
+
+mod check;
+mod error;
+mod fields;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
+mod identity;
+mod parse;
+mod pattern;
+#[cfg(test)]
+mod policy_test;
+mod recognizer;
+mod rights;
+#[cfg(test)]
+mod rights_test;
+mod roles;
+#[cfg(test)]
+mod roles_test;
+mod rule;
+mod subject;
+mod subject_tree;
+mod template;
+mod variables;
+mod verb_set;
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+pub use check::PolicyWarning;
+pub use error::{PolicyError, PolicyPlace};
+pub use identity::Identity;
+pub use rights::{Rights, RuleName, Verdict};
+pub use variables::Variables;
+
+use self::pattern::IdentityPattern;
+use self::recognizer::{AddressSource, Recognized, Recognizer};
+use self::rights::SessionRules;
+use self::rule::{Grant, Rule, SessionGrant};
+use self::subject_tree::{Mark, RuleNumber, SubjectTreeBuilder};
+use self::template::Template;
+use crate::model::{CertificateAuthority, ClientCertificate, Credentials, Principal};
+
+/// A policy. Never changes: a changed file is another policy.
+#[derive(Debug)]
+pub struct Policy {
+    recognizers: Vec<Recognizer>,
+    rules: Vec<Rule>,
+    names: Arc<[RuleName]>,
+    about: RulesByIdentity,
+    fingerprint: String,
+    /// Roles of its own that no rule grants.
+    unused_roles: Vec<(String, PolicyPlace)>,
+}
+
+/// Which rules are about whom, in the order of the file each.
+#[derive(Debug, Default)]
+struct RulesByIdentity {
+    anonymous: Vec<RuleNumber>,
+    recognized: Vec<RuleNumber>,
+    named: HashMap<String, Vec<RuleNumber>>,
+    /// Those with variables: few are different.
+    templates: HashMap<Template, Vec<RuleNumber>>,
+}
+
+impl Policy {
+    /// Parses a policy: at most [`Policy::MAX_BYTES`] of TOML. The first error is returned.
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        parse::parse(text)
+    }
+
+    /// The longest text of a policy, in bytes.
+    pub const MAX_BYTES: usize = 1 << 20;
+
+    /// The SHA-256 of its text, in 64 small hexadecimal digits.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// The same of any text.
+    pub fn fingerprint_of(text: &str) -> String {
+        parse::fingerprint(text)
+    }
+
+    /// How many rules it has.
+    pub fn rule_count(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Whether who somebody is depends on the address of the connection (`ip = "peer"`).
+    pub fn uses_peer(&self) -> bool {
+        let is_peer = |recognizer: &Recognizer| recognizer.address == Some(AddressSource::Peer);
+        self.recognizers.iter().any(is_peer)
+    }
+
+    /// Who a client is that proved this, and whose connection came from this address.
+    pub fn identify(&self, credentials: &Credentials, peer: IpAddr) -> Identity {
+        let Some(certificate) = &credentials.certificate else {
+            return Identity {
+                principal: Principal::Anonymous,
+                variables: Variables::default(),
+                proof: pattern::ANONYMOUS.to_owned(),
+                refused: None,
+            };
+        };
+        let ClientCertificate {
+            fingerprint,
+            authority,
+            ..
+        } = certificate.as_ref();
+        let proof = format!("certificate sha256:{fingerprint} of {}", authority.subject);
+        match self.recognize(certificate, peer) {
+            Ok((name, variables)) => Identity {
+                principal: Principal::named(&name),
+                variables,
+                proof,
+                refused: None,
+            },
+            Err(why) => Identity {
+                // No pattern has a space, so no rule is about it.
+                principal: Principal::named(&format!("refused sha256:{fingerprint}")),
+                variables: Variables::default(),
+                proof,
+                refused: Some(why),
+            },
+        }
+    }
+
+    /// The name and variables of a certificate's bearer, or why there is none: all recognizers must agree.
+    fn recognize(
+        &self,
+        certificate: &ClientCertificate,
+        peer: IpAddr,
+    ) -> Result<(String, Variables), String> {
+        let authority = CertificateAuthority {
+            subject: recognizer::even_spaces(&certificate.authority.subject),
+            fingerprint: certificate.authority.fingerprint.clone(),
+        };
+        let mut found: Option<(String, Variables)> = None;
+        for recognizer in &self.recognizers {
+            let named = match recognizer.recognize(certificate, &authority, peer) {
+                Recognized::Not => continue,
+                Recognized::Refused(why) => return Err(why),
+                Recognized::As(name, variables) => (name, variables),
+            };
+            match &found {
+                Some(other) if *other != named => {
+                    let (one, other) = (&other.0, &named.0);
+                    return Err(format!("it names '{one}', and '{other}' otherwise"));
+                }
+                Some(_) => {}
+                None => found = Some(named),
+            }
+        }
+        found.ok_or_else(|| "no [[identity]] of its authority fits it".to_owned())
+    }
+
+    /// The identity of a principal's name, as a certificate would give it; `given` are variables that the name does not fill in.
+    /// Fails where no certificate gives it, or where variables have to be given to tell which.
+    pub fn identity_named(&self, name: &str, given: &Variables) -> Result<Identity, String> {
+        if name == pattern::ANONYMOUS {
+            return Ok(self.identify(&Credentials::default(), IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
+        }
+        let mut found = self
+            .recognizers
+            .iter()
+            .filter_map(|one| one.bearer(name, given));
+        let Some(variables) = found.next() else {
+            return Err(format!("no [[identity]] gives the principal '{name}'"));
+        };
+        if found.any(|other| other != variables) {
+            return Err(format!(
+                "several [[identity]] give the principal '{name}': its variables have to be given"
+            ));
+        }
+        Ok(Identity {
+            principal: Principal::named(name),
+            variables,
+            proof: "given".to_owned(),
+            refused: None,
+        })
+    }
+
+    /// What an identity may do.
+    pub fn rights(&self, identity: &Identity) -> Rights {
+        self.rights_by(identity, |_| true)
+    }
+
+    /// What an identity may do by some of the grants.
+    fn rights_by(&self, identity: &Identity, counts: impl Fn(&Grant) -> bool) -> Rights {
+        let mut tree = SubjectTreeBuilder::default();
+        let mut sessions = SessionRules::default();
+        for number in self.rules_about(identity) {
+            let Some(rule) = self.rules.get(usize::from(number)) else {
+                continue;
+            };
+            let place = match rule.sessions {
+                Some(SessionGrant::Own) => Some(&mut sessions.own),
+                Some(SessionGrant::All) => Some(&mut sessions.all),
+                Some(SessionGrant::None) => Some(&mut sessions.denied),
+                None => None,
+            };
+            if let Some(place) = place {
+                place.get_or_insert(number);
+            }
+            for grant in rule.grants.iter().filter(|grant| counts(grant)) {
+                let mark = Mark {
+                    rule: number,
+                    verbs: grant.verbs,
+                    denies: grant.denies,
+                };
+                let filled = grant
+                    .subjects
+                    .iter()
+                    .filter_map(|subject| subject.fill(&identity.variables));
+                filled.for_each(|subject| tree.add(&subject, mark));
+            }
+        }
+        Rights::new(
+            identity.principal.clone(),
+            tree,
+            sessions,
+            Arc::clone(&self.names),
+        )
+    }
+
+    /// The rules about somebody, in the order of the file.
+    fn rules_about(&self, identity: &Identity) -> Vec<RuleNumber> {
+        if identity.refused.is_some() {
+            return Vec::new();
+        }
+        let Principal::Named(name) = &identity.principal else {
+            return self.about.anonymous.clone();
+        };
+        let mut rules = self.about.recognized.clone();
+        rules.extend(self.about.named.get(name.as_ref()).into_iter().flatten());
+        for (template, numbers) in &self.about.templates {
+            if template.fill(&identity.variables).as_deref() == Some(name.as_ref()) {
+                rules.extend(numbers);
+            }
+        }
+        rules.sort_unstable();
+        rules.dedup();
+        rules
+    }
+}
+
+impl RulesByIdentity {
+    fn of(rules: &[Rule]) -> Self {
+        let mut all = Self::default();
+        for (number, rule) in (0..).zip(rules) {
+            for pattern in &rule.identities {
+                match pattern {
+                    IdentityPattern::Anonymous => all.anonymous.push(number),
+                    IdentityPattern::Recognized => all.recognized.push(number),
+                    IdentityPattern::Named(template) => all.add_named(template, number),
+                }
+            }
+        }
+        all
+    }
+
+    fn add_named(&mut self, template: &Template, number: RuleNumber) {
+        let numbers = match template.literal() {
+            Some(name) => self.named.entry(name.to_owned()).or_default(),
+            None => self.templates.entry(template.clone()).or_default(),
+        };
+        numbers.push(number);
+    }
+}

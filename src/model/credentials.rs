@@ -1,0 +1,13 @@
+//! `Credentials`: what a client proved about itself on its connection.
+
+use std::sync::Arc;
+
+use super::client_certificate::ClientCertificate;
+
+/// What a client proved. Who that is, and what it may do, the guard says: it is asked anew whenever its rules change, so
+/// nothing of that is kept here. Cheap to clone. The default has proved nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Credentials {
+    /// The certificate of its TLS connection, which was valid in the handshake.
+    pub certificate: Option<Arc<ClientCertificate>>,
+}

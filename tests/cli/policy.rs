@@ -1,0 +1,226 @@
+//! `kubekv policy`: what operators see before a gateway has a policy.
+
+use std::path::Path;
+
+use support::command::{Done, run};
+use tempfile::TempDir;
+
+const POLICY: &str = r#"
+[[identity]]
+authority = "CN=kubekv CA"
+field = "ip"
+name = "{ip}"
+principal = "node/{ip}"
+
+[[identity]]
+authority = "CN=kubekv CA"
+field = "cn"
+name = "ops-{name}"
+principal = "ops/{name}"
+
+[[rule]]
+name = "hosts"
+identities = ["node/{ip}"]
+role = "docker-node"
+
+[[rule]]
+name = "operators"
+identities = ["ops/{name}"]
+role = "admin"
+
+[[rule]]
+name = "frozen"
+identities = ["*"]
+deny = ["create", "write"]
+beneath = ["frozen"]
+
+[[rule]]
+name = "blind"
+identities = ["anonymous"]
+allow = ["list"]
+beneath = ["blind"]
+"#;
+
+struct Files(TempDir);
+
+impl Files {
+    fn with(policy: &str) -> Self {
+        let files = Self(tempfile::tempdir().unwrap());
+        std::fs::write(files.path("policy.toml"), policy).unwrap();
+        files
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn check(&self) -> Done {
+        run(&["policy", "check", &self.path("policy.toml")])
+    }
+
+    fn explain(&self, options: &[&str], words: &[&str]) -> Done {
+        let file = self.path("policy.toml");
+        run(&[&["policy", "explain"], options, &[&file], words].concat())
+    }
+}
+
+#[test]
+fn a_good_policy_can_be_used_and_has_its_warnings() {
+    let files = Files::with(POLICY);
+    let done = files.check();
+    assert_eq!((done.code, done.err.as_str()), (0, ""));
+    let path = files.path("policy.toml");
+    let lines: Vec<_> = done
+        .text()
+        .lines()
+        .map(|line| line.strip_prefix(&path).unwrap())
+        .collect();
+    assert_eq!(
+        lines[0],
+        ":30:1: warning: rule 'blind' allows anonymous to list 'blind' and beneath, which it may not read: without read \
+         nothing else is allowed"
+    );
+    assert!(
+        lines[1].starts_with(": can be used: rules 4, warnings 1, sha256:"),
+        "{}",
+        lines[1]
+    );
+    assert_eq!(lines.len(), 2);
+}
+
+#[test]
+fn a_bad_policy_is_refused_where_it_is_bad() {
+    let files = Files::with("[[rule]]\nname = \"a\"\nidentity = [\"a\"]\n");
+    let done = files.check();
+    let path = files.path("policy.toml");
+    assert_eq!(done.code, 2);
+    let says = format!("{path}:3:1: identity: no such field; is it identities?");
+    assert!(done.err.contains(&says), "{}", done.err);
+    assert_eq!(files.explain(&[], &["anonymous", "read", "a"]).code, 2);
+    std::fs::write(&path, b"\xff").unwrap();
+    assert_eq!(files.check().code, 2);
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(files.check().code, 8);
+}
+
+#[test]
+fn explain_says_which_rule_decides() {
+    let files = Files::with(POLICY);
+    let explain = |words: &[&str]| {
+        let done = files.explain(&[], words);
+        (done.code, done.text().to_owned() + &done.err)
+    };
+    let own = explain(&["node/10.0.0.1", "write", "docker/nodes/10.0.0.1:2376"]);
+    assert_eq!(
+        own,
+        (
+            0,
+            "node/10.0.0.1, {ip} = 10.0.0.1\nallowed by rule 'hosts'\n".to_owned()
+        )
+    );
+    let other = explain(&["node/10.0.0.1", "write", "docker/nodes/10.0.0.10:2376"]);
+    assert_eq!(
+        other,
+        (
+            1,
+            "node/10.0.0.1, {ip} = 10.0.0.1\nrefused: no rule allows it\n".to_owned()
+        )
+    );
+    let denied = explain(&["ops/a", "cas", "frozen/x"]);
+    assert_eq!(
+        denied,
+        (
+            1,
+            "ops/a, {name} = a\nrefused: rule 'frozen' denies it\n".to_owned()
+        )
+    );
+    let (code, text) = explain(&["anonymous", "list", "blind/x"]);
+    assert!(code == 1 && text.contains("but none to read it"), "{text}");
+    assert_eq!(explain(&["node/10.0.0.1", "session"]).0, 0);
+    assert_eq!(explain(&["anonymous", "session"]).0, 1);
+    for wrong in [
+        &["nobody", "read", "a"][..],
+        &["anonymous", "reed", "a"],
+        &["anonymous", "read"],
+        &["anonymous", "session", "a"],
+        &["anonymous"],
+    ] {
+        assert_eq!(explain(wrong).0, 2, "{wrong:?}");
+    }
+}
+
+#[test]
+fn explain_recognizes_a_certificate_as_a_gateway_does() {
+    let files = Files::with(POLICY);
+    let dir = files.path("");
+    for words in [
+        &["ca"][..],
+        &["node", "10.0.0.1"],
+        &["client", "ops-ann"],
+        &["client", "guest"],
+    ] {
+        assert_eq!(run(&[&["certs"], words, &["--dir", &dir]].concat()).code, 0);
+    }
+    let (ca, crl) = (files.path("ca.crt"), files.path("ca.crl"));
+    let explain = |name: &str, more: &[&str], words: &[&str]| {
+        let certificate = files.path(name);
+        let options = ["--certificate", &certificate, "--client-ca", &ca];
+        let done = files.explain(&[&options, more].concat(), words);
+        (done.code, done.text().to_owned() + &done.err)
+    };
+    let (code, text) = explain("node-10.0.0.1.crt", &[], &["read", "docker/nodes/x"]);
+    assert_eq!(
+        (code, text.as_str()),
+        (
+            0,
+            "node/10.0.0.1, {ip} = 10.0.0.1\nallowed by rule 'hosts'\n"
+        )
+    );
+    assert_eq!(explain("client-ops-ann.crt", &[], &["delete", "any"]).0, 0);
+    let (code, text) = explain("client-guest.crt", &[], &["read", "any"]);
+    assert!(
+        code == 1 && text.contains("not recognized: no [[identity]] of its authority fits it"),
+        "{text}"
+    );
+    // What a handshake refuses names nobody.
+    assert_eq!(
+        run(&[
+            "certs",
+            "revoke",
+            "--dir",
+            &dir,
+            &files.path("client-ops-ann.crt")
+        ])
+        .code,
+        0
+    );
+    let (code, text) = explain("client-ops-ann.crt", &["--crl", &crl], &["delete", "any"]);
+    assert!(code == 8 && text.contains("Revoked"), "{text}");
+    assert_eq!(explain("policy.toml", &[], &["read", "any"]).0, 8);
+}
+
+#[test]
+fn policies_cannot_be_learned_yet() {
+    let done = run(&["policy", "learn", "--any", "audit.log"]);
+    assert_eq!(done.code, 2);
+    assert!(done.err.contains("cannot propose policies"), "{}", done.err);
+}
+
+/// Each policy that the documentation shows can be used as it is.
+#[test]
+fn policies_of_the_documentation_are_good() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let text = std::fs::read_to_string(docs.join("policy.md")).unwrap();
+    let blocks = text.split("```toml\n").skip(1);
+    let blocks: Vec<_> = blocks
+        .map(|block| block.split("```").next().unwrap())
+        .collect();
+    assert!(blocks.len() >= 4);
+    for block in blocks {
+        let done = Files::with(block).check();
+        assert!(
+            done.code == 0 && done.text().contains("warnings 0"),
+            "{block}{done:?}"
+        );
+    }
+}
