@@ -9,6 +9,20 @@ use support::docker_lab::{STORE, run, shown};
 /// The hosts' addresses, by which their certificates are called.
 const HOSTS: [&str; 2] = ["10.99.0.1", "10.99.0.2"];
 
+/// What the hosts may do, each by the address in its certificate.
+const POLICY: &str = r#"
+[[identity]]
+authority = "CN=kubekv CA"
+field = "ip"
+name = "{ip}"
+principal = "node/{ip}"
+
+[[rule]]
+name = "hosts"
+identities = ["node/{ip}"]
+role = "docker-node"
+"#;
+
 /// The directory of an authority and of what it signed.
 #[derive(Clone, Debug)]
 pub(crate) struct Certificates(PathBuf);
@@ -30,9 +44,13 @@ impl Certificates {
         shown(&self.0.join(name))
     }
 
-    /// Options of a gateway that lets nobody in without a certificate.
+    /// Options of a gateway that lets nobody in without a certificate, lets each host do what its daemon needs and nothing
+    /// more, and records in its audit log what it refuses.
     pub(crate) fn of_gateway(&self) -> Vec<String> {
+        std::fs::write(self.0.join("policy.toml"), POLICY).unwrap();
         vec![
+            format!("--policy={}", self.path("policy.toml")),
+            format!("--audit={}", self.path("audit.log")),
             format!("--tls-cert={}", self.path("server.crt")),
             format!("--tls-key={}", self.path("server.key")),
             format!("--tls-client-ca={}", self.path("ca.crt")),
@@ -50,6 +68,17 @@ impl Certificates {
             of("certfile", "node-{address}.crt"),
             of("keyfile", "node-{address}.key"),
         ]
+    }
+
+    /// The lines of the audit log that tell of something refused, but for the handshakes of who shows no certificate.
+    pub(crate) fn refused(&self) -> Vec<String> {
+        let log = std::fs::read_to_string(self.0.join("audit.log")).unwrap();
+        let is_write = |line: &&str| line.contains(r#""decision":"allowed""#);
+        assert!(log.lines().any(|line| is_write(&line)), "{log}");
+        let refused = log.lines().filter(|line| {
+            line.contains(r#""decision":"refused""#) && line.contains(r#""identity":"node/"#)
+        });
+        refused.map(str::to_owned).collect()
     }
 
     /// A command that replaces every certificate but the authority's, each with a new key, and waits until the server on this

@@ -3,7 +3,7 @@
 //! Two hosts share an overlay network, over each protocol; then the same while the gateway is killed and started again
 //! between any two steps, and the daemons are restarted. Every protocol has a journey on the embedded store, on custom
 //! resources of an API server and on an etcd; the second kind begins as the first. On the embedded store Consul's and etcd's
-//! are over TLS with a certificate on both sides, and all certificates are replaced between any two steps. Over `zk://` the leader
+//! are over TLS with a certificate on both sides, under a policy; all certificates are replaced between any two steps. Over `zk://` the leader
 //! of two gateways is killed between any two steps. And hosts that start on a real Consul or etcd move to kubekv.
 
 #![cfg(test)]
@@ -165,7 +165,8 @@ fn journey(store: &str, entries: Entries, hard: bool) {
 }
 
 /// A journey over TLS with certificates on both sides, all of which are replaced between any two steps: under a gateway that
-/// runs on, or, if it is hard, after one was killed.
+/// runs on, or, if it is hard, after one was killed. A policy lets each host do what the role `docker-node` allows, and nothing
+/// that a daemon does is refused by it.
 fn journey_over_tls(store: &str, port: u16, hard: bool) {
     let directory = tempfile::tempdir().unwrap();
     let _lab = DockerLab::take();
@@ -184,6 +185,9 @@ fn journey_over_tls(store: &str, port: u16, hard: bool) {
         journey.args(["--between", &replace]);
     }
     run(&mut journey);
+    drop(gateway);
+    let refused = certificates.refused();
+    assert!(refused.is_empty(), "{refused:#?}");
 }
 
 #[test]

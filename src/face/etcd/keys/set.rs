@@ -46,7 +46,8 @@ fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error>
     } else {
         value_key.clone()
     };
-    if key != value_key {
+    // A directory takes the place of a value; where there is none, nothing is deleted.
+    if existing.is_some() && key != value_key {
         draft.delete(&value_key);
     }
     if parameters.dir && parameters.ttl.is_some() {
