@@ -5,6 +5,7 @@ mod audit;
 mod bounds;
 mod client_rights;
 mod enforcer;
+mod learn;
 #[cfg(test)]
 mod memory_keyspace;
 pub mod policy;
@@ -22,6 +23,7 @@ use prometheus_client::registry::Registry;
 pub use audit::{AuditDestination, AuditLog, AuditLogError, IdentityLookup, NoPolicyLookup};
 pub use bounds::{Bounds, REQUEST_BYTES};
 pub use enforcer::Enforcer;
+pub use learn::{LearnedPolicy, PolicyLearner};
 #[cfg(test)]
 pub(crate) use memory_keyspace::memory_keyspace;
 pub use policy_in_force::PolicyInForce;

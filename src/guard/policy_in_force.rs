@@ -170,6 +170,7 @@ impl PolicyInForce {
         AuditEvent::Refused {
             verb: Some(refusal.verb),
             key: refusal.key.map(Key::as_bytes),
+            is_prefix: refusal.is_range,
             rule: refusal.rule.map(RuleName::as_str),
             why,
             would: self.mode == PolicyMode::Warn,

@@ -39,7 +39,9 @@ impl RefusalLog {
         let Some(left_out) = self.permit() else {
             return;
         };
-        let Refusal { verb, key, rule } = refusal;
+        let Refusal {
+            verb, key, rule, ..
+        } = refusal;
         let key = key.map(ToString::to_string);
         let rule = rule.map_or("none allows it", RuleName::as_str);
         let what = match mode {

@@ -377,6 +377,7 @@ impl Keyspace {
                 key: Some(key.as_bytes()),
                 rule: None,
                 why: "the access list of it, or of the node above it",
+                is_prefix: false,
                 would: false,
             };
             audit.record(caller, &refused);

@@ -20,6 +20,8 @@ pub(super) struct DraftRights {
     compared: HashSet<Key>,
     /// The keys that the request locked or released.
     locked: HashSet<Key>,
+    /// What the request does to everything that could begin with a key.
+    ranges: RefCell<Vec<(Verb, Key)>>,
     /// What the request named is wanted for the audit log, whatever its caller may do.
     is_audited: bool,
     /// The decision refuses in words of its own, which tell nothing.
@@ -44,6 +46,11 @@ impl Draft<'_> {
         if self.rights.is_audited {
             self.rights.locked.insert(key.clone());
         }
+    }
+
+    /// What the request does to everything that could begin with a key, for the audit log.
+    pub fn ranges_of_request(&self) -> Vec<(Verb, Key)> {
+        self.rights.ranges.borrow().clone()
     }
 
     /// Whether the request itself locks or releases this key.
@@ -97,6 +104,12 @@ impl Draft<'_> {
     /// Forbids the change unless this may be done with every key that could be in the range.
     pub fn asks_of_all(&self, verb: Verb, range: &KeyRange) {
         self.note(|| Demand::All(verb, range.clone()));
+        if let KeyRange::Prefix(key) = range
+            && self.rights.is_audited
+            && verb != Verb::Read
+        {
+            self.rights.ranges.borrow_mut().push((verb, key.clone()));
+        }
         if !self.allows_all(verb, range) {
             let (KeyRange::Exact(key) | KeyRange::Prefix(key)) = range;
             self.forbid(|| format!("{verb} of everything that begins with {key}"));
