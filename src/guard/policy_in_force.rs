@@ -13,7 +13,7 @@ use super::client_rights::ClientRights;
 use super::policy::Policy;
 use super::policy_metrics::PolicyMetrics;
 use super::policy_mode::PolicyMode;
-use super::refusal_log::RefusalLog;
+use super::policy_refusals::PolicyRefusalLog;
 use crate::model::{Caller, ClientCertificate, Credentials, Verb};
 use crate::space::{Demand, Epoch};
 
@@ -27,7 +27,7 @@ pub struct PolicyInForce {
     current: ArcSwap<CompiledPolicy>,
     epoch: Epoch,
     metrics: PolicyMetrics,
-    log: RefusalLog,
+    log: PolicyRefusalLog,
 }
 
 /// A policy with the rights of those who asked by it. What was compiled goes with the policy it was compiled from.
@@ -79,7 +79,7 @@ impl PolicyInForce {
             current: ArcSwap::from_pointee(CompiledPolicy::new(policy)),
             epoch: Epoch::default(),
             metrics,
-            log: RefusalLog::default(),
+            log: PolicyRefusalLog::default(),
         })
     }
 

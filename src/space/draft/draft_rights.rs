@@ -1,0 +1,20 @@
+//! `DraftRights`: what a decision has asked of its caller's rights so far.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashSet;
+
+use crate::model::Key;
+use crate::space::demand::Demand;
+use crate::space::denied::Denied;
+
+/// What a decision asks of its caller's rights.
+#[derive(Debug, Default)]
+pub(super) struct DraftRights {
+    pub(super) forbidden: OnceCell<Denied>,
+    /// `None` where nobody takes note of them.
+    pub(super) demands: Option<RefCell<Vec<Demand>>>,
+    /// The keys of which the request itself named the state that they must be in.
+    pub(super) compared: HashSet<Key>,
+    /// The decision refuses in words of its own, which tell nothing.
+    pub(super) in_own_words: bool,
+}
