@@ -6,13 +6,9 @@ use super::gateway::{ADMIN, Gateway, ME, rule};
 use super::zookeeper_client::{create_of, data_of, versioned, watchable};
 
 async fn with(verbs: &str) -> Gateway {
-    let body = format!(
-        "allow = [{verbs}]\nbeneath = [\"a\"]\nsessions = \"own\"\n{}",
-        // Parents are looked at.
-        rule("above", "allow = [\"read\"]\nkey = [\"a\"]")
-    );
+    let body = format!("allow = [{verbs}]\nbeneath = [\"a\"]\nsessions = \"own\"");
     let gateway = Gateway::start(&rule("own", &body)).await;
-    for key in ["a/there", "a/d/x", "b"] {
+    for key in ["a", "a/there", "a/d", "a/d/x", "b"] {
         gateway.set(key, "1").await;
     }
     gateway
