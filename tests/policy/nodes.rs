@@ -1,6 +1,9 @@
 //! Decisions of ZooKeeper's face: each operation with and without the verb that it needs, and beside access lists.
 
-use kubekv::wire::zookeeper::{ErrorCode, MultiOperation, MultiResult, NodePath, OpCode};
+use kubekv::wire::zookeeper::{
+    ClientChange, ClientRequest, ErrorCode, MultiOperation, MultiReply, MultiRequest, MultiResult,
+    NodePath, OpCode,
+};
 
 use super::gateway::{ADMIN, Gateway, ME, rule};
 use super::zookeeper_client::{create_of, data_of, versioned, watchable};
@@ -235,5 +238,63 @@ async fn policy_and_access_lists_must_both_allow() {
         client.reply().await.unwrap()
     };
     assert!(!String::from_utf8_lossy(&body).contains(ME));
-    let _unused = watchable("/", false);
+}
+
+/// What an operation asks of the rights of its client. A new one needs a row here, and one among [`OPERATIONS`] where it asks
+/// for something.
+fn is_asked(request: &ClientRequest) -> bool {
+    match request {
+        ClientRequest::Change(change) => match change {
+            ClientChange::Create(_)
+            | ClientChange::Create2(_)
+            | ClientChange::CreateContainer(_)
+            | ClientChange::CreateTtl(_)
+            | ClientChange::Delete(_)
+            | ClientChange::SetData(_)
+            | ClientChange::SetAcl(_)
+            | ClientChange::Multi(_) => true,
+        },
+        ClientRequest::Exists(_)
+        | ClientRequest::GetData(_)
+        | ClientRequest::GetAcl(_)
+        | ClientRequest::GetChildren(_)
+        | ClientRequest::GetChildren2(_)
+        | ClientRequest::MultiRead(_)
+        | ClientRequest::AddWatch(_)
+        | ClientRequest::GetAllChildrenNumber(_) => true,
+        // Of what may not be watched nothing is told; there is no answer that could say so.
+        ClientRequest::SetWatches(_) => false,
+        // Of the connection and its session alone.
+        ClientRequest::Sync(_)
+        | ClientRequest::Ping
+        | ClientRequest::CheckWatches(_)
+        | ClientRequest::RemoveWatches(_)
+        | ClientRequest::Auth(_)
+        | ClientRequest::GetEphemerals(_)
+        | ClientRequest::WhoAmI
+        | ClientRequest::CloseSession => false,
+        ClientRequest::Refused(_) | ClientRequest::Unknown(_) => false,
+    }
+}
+
+#[test]
+fn every_operation_has_a_decision() {
+    assert!(!is_asked(&ClientRequest::WhoAmI));
+    assert!(is_asked(&ClientRequest::GetAcl(NodePath("/a".to_owned()))));
+}
+
+#[tokio::test]
+async fn reads_of_many_nodes_refuse_each_by_itself() {
+    let gateway = with(r#""all""#).await;
+    let mut client = gateway.zookeeper(ME).await;
+    let all =
+        ["/a/there", "/b", "/none"].map(|path| MultiOperation::GetData(watchable(path, false)));
+    let request = MultiRequest(all.into());
+    let reply: MultiReply = client.ask(OpCode::MultiRead, &request).await.unwrap();
+    let errors = reply.0.iter().map(|result| match result {
+        MultiResult::Failed(error) => *error,
+        _ => 0,
+    });
+    let refused = ErrorCode::NoAuth.number();
+    assert_eq!(errors.collect::<Vec<_>>(), [0, refused, refused]);
 }
