@@ -1,8 +1,9 @@
 //! `PolicyRefusalLog`: log lines about what the policy refuses, few enough that no client can flood the log.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::client_rights::Refusal;
 use super::policy::{Identity, RuleName};
