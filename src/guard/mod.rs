@@ -12,7 +12,7 @@ pub mod policy;
 mod policy_in_force;
 mod policy_metrics;
 mod policy_mode;
-mod refusal_log;
+mod policy_refusals;
 mod size_limit;
 
 use std::sync::Arc;

@@ -46,7 +46,7 @@ fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error>
     } else {
         value_key.clone()
     };
-    if key != value_key {
+    if existing.is_some() && key != value_key {
         draft.delete(&value_key);
     }
     if parameters.dir && parameters.ttl.is_some() {
