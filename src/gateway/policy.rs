@@ -1,6 +1,6 @@
 //! The policy's file: read at the start, and again and again, so that a change of it is in force within a second.
 //!
-//! It is read, not watched: a mounted ConfigMap changes by a symbolic link far above the file. What two readings in a row find
+//! It is read, not watched: a mounted `ConfigMap` changes by a symbolic link far above the file. What two readings in a row find
 //! comes into force, so that nothing half written does. A policy that cannot be used is refused, and the last good one stays.
 
 use std::io::Read as _;

@@ -19,6 +19,8 @@ pub(super) struct Refusal<'a> {
     pub(super) verb: Verb,
     /// The key, or what all keys of the range begin with; `None` of sessions.
     pub(super) key: Option<&'a Key>,
+    /// It is about every key that begins so.
+    pub(super) is_range: bool,
     /// The rule that denies it; `None` where none allows it.
     pub(super) rule: Option<&'a RuleName>,
 }
@@ -32,12 +34,14 @@ impl ClientRights {
             Refusal {
                 verb,
                 key: Some(key),
+                is_range: matches!(range, KeyRange::Prefix(_)),
                 rule: verdict.rule.filter(|_| !verdict.allowed),
             }
         };
         let of_session = |rule: Option<&'a RuleName>| Refusal {
             verb: Verb::Session,
             key: None,
+            is_range: false,
             rule,
         };
         match demand {

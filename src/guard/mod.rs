@@ -5,13 +5,14 @@ mod audit;
 mod bounds;
 mod client_rights;
 mod enforcer;
+mod learn;
 #[cfg(test)]
 mod memory_keyspace;
 pub mod policy;
 mod policy_in_force;
 mod policy_metrics;
 mod policy_mode;
-mod refusal_log;
+mod policy_refusals;
 mod size_limit;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use prometheus_client::registry::Registry;
 pub use audit::{AuditDestination, AuditLog, AuditLogError, IdentityLookup, NoPolicyLookup};
 pub use bounds::{Bounds, REQUEST_BYTES};
 pub use enforcer::Enforcer;
+pub use learn::{LearnedPolicy, PolicyLearner};
 #[cfg(test)]
 pub(crate) use memory_keyspace::memory_keyspace;
 pub use policy_in_force::PolicyInForce;

@@ -14,7 +14,7 @@ use super::client_rights::{ClientRights, Refusal};
 use super::policy::{Identity, Policy, RuleName};
 use super::policy_metrics::PolicyMetrics;
 use super::policy_mode::PolicyMode;
-use super::refusal_log::RefusalLog;
+use super::policy_refusals::PolicyRefusalLog;
 use crate::model::{Caller, ClientCertificate, Credentials, Key, Verb};
 use crate::space::{Audit as _, AuditEvent, Demand, Epoch};
 
@@ -28,7 +28,7 @@ pub struct PolicyInForce {
     current: ArcSwap<CompiledPolicy>,
     epoch: Epoch,
     metrics: PolicyMetrics,
-    log: RefusalLog,
+    log: PolicyRefusalLog,
     audit: Option<Arc<AuditLog>>,
 }
 
@@ -89,7 +89,7 @@ impl PolicyInForce {
             current: ArcSwap::from_pointee(CompiledPolicy::new(policy)),
             epoch: Epoch::default(),
             metrics,
-            log: RefusalLog::default(),
+            log: PolicyRefusalLog::default(),
             audit,
         });
         if let Some(audit) = &own.audit {
@@ -170,6 +170,7 @@ impl PolicyInForce {
         AuditEvent::Refused {
             verb: Some(refusal.verb),
             key: refusal.key.map(Key::as_bytes),
+            is_prefix: refusal.is_range,
             rule: refusal.rule.map(RuleName::as_str),
             why,
             would: self.mode == PolicyMode::Warn,

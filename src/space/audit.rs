@@ -78,6 +78,8 @@ pub enum AuditEvent<'a> {
         verb: Option<Verb>,
         /// The key it wanted to do it to.
         key: Option<&'a [u8]>,
+        /// It wanted to do it to everything that could begin with the key.
+        is_prefix: bool,
         /// The rule that says so.
         rule: Option<&'a str>,
         /// Why. Never with values or secrets.

@@ -22,7 +22,7 @@ use super::timers::{Timed, Timers};
 use super::view::View;
 use super::visibility::{Coverage, LeaseRight, Visibility};
 use super::waiting_parts::WaitingParts;
-use super::watch_rights::Rights;
+use super::watch_rights::WatchRights;
 use super::watches::Watch;
 use crate::model::{Caller, Commit, Flow, Key, KeyRange, Lease, LeaseId, Principal, Realm, Verb};
 use crate::store::{self, CommitOrder, RetentionFloors, Store};
@@ -257,9 +257,9 @@ impl Keyspace {
     }
 
     /// How a caller finds out that it may see other keys than before.
-    fn rights(&self, caller: &Caller) -> Option<Rights> {
+    fn rights(&self, caller: &Caller) -> Option<WatchRights> {
         match caller {
-            Caller::Client { .. } => self.inner.admit.epoch().map(|epoch| Rights {
+            Caller::Client { .. } => self.inner.admit.epoch().map(|epoch| WatchRights {
                 epoch: epoch.subscribe(),
                 admit: Arc::clone(&self.inner.admit),
                 caller: caller.clone(),
@@ -377,6 +377,7 @@ impl Keyspace {
                 key: Some(key.as_bytes()),
                 rule: None,
                 why: "the access list of it, or of the node above it",
+                is_prefix: false,
                 would: false,
             };
             audit.record(caller, &refused);

@@ -100,6 +100,7 @@ fn etcd_changes_and_trees_have_their_lines() {
     let (status, _) = ask(etcd, "PUT /v2/keys/d?prevExist=false", &form);
     assert!(status >= 400);
     let lines = audited.stop();
+    assert!(!having(&lines, &[("verb", "delete"), ("prefix", "queue/")]).is_empty());
     // What is implied by it has no line: the directories above.
     let created = the_one(&lines, &[("verb", "create"), ("key", r"d/a\\")]);
     assert_eq!(created["face"], "etcd");

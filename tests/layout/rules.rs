@@ -67,8 +67,8 @@ const CRATES: [(&str, &[&str]); 12] = [
     (
         "tokio",
         &[
-            "store", "space", "fairness", "tls", "face", "admin", "gateway", "transfer", "remote",
-            "bench", "cli",
+            "store", "space", "guard", "fairness", "tls", "face", "admin", "gateway", "transfer",
+            "remote", "bench", "cli",
         ],
     ),
     // Not `face/server`, which serves connections of protocols other than HTTP as well.

@@ -2,6 +2,7 @@
 
 mod check;
 mod explain;
+mod learn;
 
 use std::fs::File;
 use std::io::Read as _;
@@ -12,6 +13,7 @@ use kubekv::guard::policy::Policy;
 
 use self::check::Check;
 use self::explain::Explain;
+use self::learn::Learn;
 use super::exit::{CommandError, IO, USAGE};
 
 /// The options of `kubekv policy`.
@@ -30,17 +32,8 @@ enum PolicyCommand {
     Check(Check),
     /// Say whether an identity may do something, and which rule says so: exit code 1 if it may not
     Explain(Explain),
-    /// Propose a policy from an audit log (not yet there)
-    #[command(hide = true)]
+    /// Propose rules from an audit log: the least that allow what it tells of
     Learn(Learn),
-}
-
-/// The options of `kubekv policy learn`, which this version refuses.
-#[derive(Debug, Args)]
-struct Learn {
-    /// Audit logs
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    words: Vec<String>,
 }
 
 impl PolicyOptions {
@@ -48,11 +41,7 @@ impl PolicyOptions {
         match self.command {
             PolicyCommand::Check(check) => check.run(),
             PolicyCommand::Explain(explain) => explain.run(),
-            PolicyCommand::Learn(Learn { words: _ }) => {
-                let what = "kubekv policy learn: this version cannot propose policies; write one by docs/policy.md, and try it \
-                            with kubekv policy explain";
-                Err(CommandError::new(USAGE, what))
-            }
+            PolicyCommand::Learn(learn) => learn.run(),
         }
     }
 }

@@ -4,11 +4,20 @@ use http::{Method, StatusCode};
 
 use super::request::ApiRequest;
 use super::route::Endpoint;
-use super::txn::TxnRead;
 use crate::model::Verb;
 use crate::space::AuditEvent;
 
 const LIST: &str = "the access list of it, or of a node above it";
+
+/// An operation of a transaction, as the audit log tells of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TxnRead<'a> {
+    /// What it does to the key; `None` of a change, which the keyspace records.
+    pub(super) verb: Option<Verb>,
+    pub(super) key: &'a [u8],
+    /// The caller has no right to it, so that the transaction failed.
+    pub(super) is_denied: bool,
+}
 
 /// Records what a request that reads is answered.
 pub(super) fn record_read(request: &ApiRequest<'_>, endpoint: Endpoint, status: StatusCode) {
@@ -33,6 +42,7 @@ pub(super) fn record_read(request: &ApiRequest<'_>, endpoint: Endpoint, status: 
                 key,
                 rule: None,
                 why: LIST,
+                is_prefix: false,
                 would: false,
             }
         }
@@ -62,6 +72,7 @@ pub(super) fn record_transaction(request: &ApiRequest<'_>, reads: &[TxnRead<'_>]
                 key: Some(read.key),
                 rule: None,
                 why: LIST,
+                is_prefix: false,
                 would: false,
             }
         } else if let Some(verb) = read.verb.filter(|_| audit.wants_reads()) {

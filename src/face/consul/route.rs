@@ -283,6 +283,64 @@ mod tests {
         assert_eq!(pattern("/"), None);
     }
 
+    /// What an endpoint asks of the rights of its caller.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Decision {
+        /// For each key or prefix, by its verb.
+        Keys,
+        /// For sessions; lists show those that may be seen.
+        Sessions,
+        /// Nothing: it tells of the gateway itself, and of no key.
+        Open,
+        /// It does nothing.
+        Refused,
+    }
+
+    /// A new endpoint needs a row here, and a test in `tests/policy` where it asks for something.
+    fn decision(endpoint: Endpoint) -> Decision {
+        match endpoint {
+            Endpoint::Kv | Endpoint::Txn => Decision::Keys,
+            Endpoint::SessionCreate
+            | Endpoint::SessionDestroy
+            | Endpoint::SessionRenew
+            | Endpoint::SessionInfo
+            | Endpoint::SessionNode
+            | Endpoint::SessionList => Decision::Sessions,
+            Endpoint::AgentSelf
+            | Endpoint::AgentMembers
+            | Endpoint::AgentChecks
+            | Endpoint::AgentServices
+            | Endpoint::StatusLeader
+            | Endpoint::StatusPeers
+            | Endpoint::CatalogDatacenters
+            | Endpoint::CatalogNodes
+            | Endpoint::CatalogNode
+            | Endpoint::CatalogServices
+            | Endpoint::CatalogService
+            | Endpoint::HealthNode
+            | Endpoint::HealthState
+            | Endpoint::HealthChecks
+            | Endpoint::HealthService => Decision::Open,
+            Endpoint::Acl | Endpoint::Unsupported => Decision::Refused,
+        }
+    }
+
+    #[test]
+    fn every_endpoint_and_method_has_a_decision() {
+        for (pattern, methods, endpoint) in ROWS {
+            let writes = methods.iter().any(|method| *method != "GET");
+            // What is open changes nothing.
+            assert!(
+                decision(*endpoint) != Decision::Open || !writes,
+                "{pattern}"
+            );
+            assert!(
+                !methods.is_empty() || decision(*endpoint) == Decision::Refused,
+                "{pattern}"
+            );
+        }
+    }
+
     #[test]
     fn patterns_are_unique_and_short() {
         let mut patterns: Vec<_> = ROWS.iter().map(|row| row.0).collect();

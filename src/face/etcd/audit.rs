@@ -19,6 +19,7 @@ pub(super) fn record_read(request: &ApiRequest<'_>, (verb, key): (Verb, &str), s
                 key,
                 rule: None,
                 why: "the access list of it, or of a node above it",
+                is_prefix: false,
                 would: false,
             }
         }

@@ -88,6 +88,32 @@ mod tests {
         Route::of(path.as_bytes()).map(|route| (route.endpoint, route.rest))
     }
 
+    /// Whether an endpoint asks for rights: by key, `Some(true)`; it tells of no key and changes nothing, `Some(false)`; it
+    /// refuses whatever would change something, `None`. A new endpoint needs a row here, and a test in `tests/policy` where it
+    /// asks for something.
+    fn asks(endpoint: Endpoint) -> Option<bool> {
+        match endpoint {
+            Endpoint::Keys => Some(true),
+            Endpoint::Machines
+            | Endpoint::StatsSelf
+            | Endpoint::StatsStore
+            | Endpoint::StatsLeader
+            | Endpoint::Version
+            | Endpoint::Health => Some(false),
+            Endpoint::Members | Endpoint::Auth | Endpoint::V3 => None,
+        }
+    }
+
+    #[test]
+    fn every_endpoint_has_a_decision() {
+        let of = |path: &str| asks(Route::of(path.as_bytes()).unwrap().endpoint);
+        for path in ["/v2/keys", "/v2/keys/", "/v2/keys/a//b", "/v2/keys/../a"] {
+            assert_eq!(of(path), Some(true), "{path}");
+        }
+        assert_eq!(of("/v2/stats/store"), Some(false));
+        assert_eq!(of("/v2/auth/enable"), None);
+    }
+
     #[test]
     fn only_whole_segments_match() {
         assert_eq!(route("/v2/keys"), Some((Endpoint::Keys, &b""[..])));

@@ -60,6 +60,7 @@ pub(super) fn record_identity(
             key: None,
             rule: None,
             why: "authentication failed",
+            is_prefix: false,
             would: false,
         }
     };
@@ -102,6 +103,7 @@ fn refusal_of(verb: Verb, path: &str) -> AuditEvent<'_> {
         key: Some(key_of(path)),
         rule: None,
         why: LIST,
+        is_prefix: false,
         would: false,
     }
 }

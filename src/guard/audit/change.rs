@@ -55,6 +55,9 @@ impl ChangeLines {
         if lines.is_empty() {
             return None;
         }
+        if !is_own {
+            lines.extend(range_lines(draft));
+        }
         Some(Self {
             queue: Arc::clone(queue),
             reserved: 0,
@@ -227,6 +230,24 @@ fn verb(
         (_, Some(_)) if draft.is_locked_by_request(key) => Some(Verb::Lock),
         (_, Some(_)) => Some(draft.verb_of_put(key)),
     }
+}
+
+/// A line for everything that a request did to a whole tree, besides those of its keys: a policy asks for the right to all
+/// that could be there.
+fn range_lines(draft: &Draft<'_>) -> Vec<ChangeLine> {
+    let mut ranges = draft.ranges_of_request();
+    ranges.retain(|(_, key)| key.realm() == Realm::User);
+    ranges.dedup();
+    let line = |(verb, key): (Verb, Key)| {
+        let mut parts = part("verb", verb.name());
+        parts.push_str(&part("prefix", &key_text(key.as_bytes())));
+        ChangeLine {
+            event: "write",
+            parts,
+            in_order: None,
+        }
+    };
+    ranges.into_iter().take(MOST_LINES).map(line).collect()
 }
 
 /// The one line of a change of many keys: what they all begin with, and how many they are.

@@ -262,12 +262,16 @@ impl Audit for AuditLog {
             AuditEvent::Refused {
                 verb,
                 key,
+                is_prefix,
                 rule,
                 why,
                 would,
             } => begin("refusal")
                 .some_text("verb", verb.map(Verb::name))
-                .some_text("key", key.map(key_text).as_deref())
+                .some_text(
+                    if is_prefix { "prefix" } else { "key" },
+                    key.map(key_text).as_deref(),
+                )
                 .text("decision", if would { "would-refuse" } else { "refused" })
                 .some_text("rule", rule)
                 .text("why", why),

@@ -2,6 +2,7 @@
 
 mod access;
 mod directories;
+mod draft_rights;
 mod lookup;
 mod lost_children;
 mod own_directories;
@@ -15,9 +16,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::access::EntryAccess;
+use self::draft_rights::DraftRights;
 use self::own_directories::DraftDirectories;
 use self::parts::DraftParts;
-use self::rights::DraftRights;
 use super::access::AccessCaller;
 use super::pending::{MAX_PENDING_WRITES, PendingSnapshot};
 use super::read_write_set::{Depth, Effect, ReadWriteSet, RestsOn, Span};

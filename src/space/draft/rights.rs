@@ -1,7 +1,6 @@
 //! Rights of a decision: what its caller may not do forbids the whole change, whatever is decided after.
 
-use std::cell::{OnceCell, RefCell};
-use std::collections::HashSet;
+use std::cell::RefCell;
 
 use super::Draft;
 use crate::model::{Key, KeyRange, LeaseId, Verb};
@@ -9,22 +8,6 @@ use crate::space::demand::Demand;
 use crate::space::denied::Denied;
 use crate::space::node_keys::built_in_path;
 use crate::space::visibility::LeaseRight;
-
-/// What a decision asks of its caller's rights.
-#[derive(Debug, Default)]
-pub(super) struct DraftRights {
-    forbidden: OnceCell<Denied>,
-    /// `None` where nobody takes note of them.
-    demands: Option<RefCell<Vec<Demand>>>,
-    /// The keys of which the request itself named the state that they must be in.
-    compared: HashSet<Key>,
-    /// The keys that the request locked or released.
-    locked: HashSet<Key>,
-    /// What the request named is wanted for the audit log, whatever its caller may do.
-    is_audited: bool,
-    /// The decision refuses in words of its own, which tell nothing.
-    in_own_words: bool,
-}
 
 impl Draft<'_> {
     /// The same, and what is asked for is collected.
@@ -44,6 +27,11 @@ impl Draft<'_> {
         if self.rights.is_audited {
             self.rights.locked.insert(key.clone());
         }
+    }
+
+    /// What the request does to everything that could begin with a key, for the audit log.
+    pub fn ranges_of_request(&self) -> Vec<(Verb, Key)> {
+        self.rights.ranges.borrow().clone()
     }
 
     /// Whether the request itself locks or releases this key.
@@ -97,6 +85,12 @@ impl Draft<'_> {
     /// Forbids the change unless this may be done with every key that could be in the range.
     pub fn asks_of_all(&self, verb: Verb, range: &KeyRange) {
         self.note(|| Demand::All(verb, range.clone()));
+        if let KeyRange::Prefix(key) = range
+            && self.rights.is_audited
+            && verb != Verb::Read
+        {
+            self.rights.ranges.borrow_mut().push((verb, key.clone()));
+        }
         if !self.allows_all(verb, range) {
             let (KeyRange::Exact(key) | KeyRange::Prefix(key)) = range;
             self.forbid(|| format!("{verb} of everything that begins with {key}"));

@@ -7,6 +7,7 @@ mod client;
 mod harness;
 mod hung_up;
 mod plaintext;
+mod policy;
 mod reload;
 mod revocation;
 mod whole_gateway;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use bytes::Bytes;
 
-use super::audit;
+use super::audit::{self, TxnRead};
 use super::query_options::QueryOptions;
 use super::reply::Reply;
 use super::request::ApiRequest;
@@ -66,16 +66,6 @@ async fn parsed(
         fairness.run(request.flow, weight.cost(), parse).await?
     };
     parsed.map_err(TxnParseError::into_reply)
-}
-
-/// What an operation of a transaction reads, for the audit log.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct TxnRead<'a> {
-    /// What it does to the key; `None` of a change, which the keyspace records.
-    pub(super) verb: Option<Verb>,
-    pub(super) key: &'a [u8],
-    /// The caller has no right to it, so that the transaction failed.
-    pub(super) is_denied: bool,
 }
 
 /// The operations that read, and those that were denied.

@@ -1,8 +1,9 @@
-//! `RefusalLog`: log lines about what the policy refuses, few enough that no client can flood the log.
+//! `PolicyRefusalLog`: log lines about what the policy refuses, few enough that no client can flood the log.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::client_rights::Refusal;
 use super::policy::{Identity, RuleName};
@@ -15,7 +16,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 
 /// Writes log lines about refusals.
 #[derive(Debug, Default)]
-pub(super) struct RefusalLog(Mutex<Written>);
+pub(super) struct PolicyRefusalLog(Mutex<Written>);
 
 #[derive(Debug, Default)]
 struct Written {
@@ -24,7 +25,7 @@ struct Written {
     left_out: u64,
 }
 
-impl RefusalLog {
+impl PolicyRefusalLog {
     /// Writes one, or counts it as left out.
     pub(super) fn write(
         &self,
@@ -39,7 +40,9 @@ impl RefusalLog {
         let Some(left_out) = self.permit() else {
             return;
         };
-        let Refusal { verb, key, rule } = refusal;
+        let Refusal {
+            verb, key, rule, ..
+        } = refusal;
         let key = key.map(ToString::to_string);
         let rule = rule.map_or("none allows it", RuleName::as_str);
         let what = match mode {
@@ -83,7 +86,7 @@ mod tests {
 
     #[test]
     fn what_is_more_than_twenty_lines_a_second_is_counted() {
-        let log = RefusalLog::default();
+        let log = PolicyRefusalLog::default();
         let written = (0..10_000).filter(|_| log.permit().is_some()).count();
         // Whoever is so slow that a second passes gets the next lines.
         assert!((20..=200).contains(&written), "{written}");

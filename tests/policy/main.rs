@@ -1,0 +1,20 @@
+//! Policies on every face: what a client may not see or change is neither shown nor changed, in whatever spelling it is asked for.
+//!
+//! Nothing here needs a server. The whole gateway, with its file and TLS, is tested in `tests/server/tls/policy.rs`.
+
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot continue fails"
+)]
+
+mod decisions;
+mod gateway;
+mod nodes;
+mod revoked;
+mod spellings;
+mod warned;
+#[path = "../zookeeper/client.rs"]
+#[allow(dead_code, reason = "the client of another test crate")]
+mod zookeeper_client;
