@@ -229,7 +229,7 @@ async fn lease_whose_end_was_perhaps_written_is_not_renewed() {
     pass(Duration::from_millis(10_100)).await;
     assert!(is_there(lease) && renews(lease));
     store.answer(StuckAnswer::Works);
-    pass(Duration::from_millis(9_000)).await;
+    pass(Duration::from_secs(9)).await;
     assert!(is_there(lease) && renews(lease));
 
     // Perhaps written: a later attempt that fails for certain says nothing of the first.
