@@ -1,10 +1,13 @@
-//! Changes made together: on a store where each commit is a request, those that would wait for each other go in one.
+//! Creates made together: on a store where each commit is a request, those that would wait for each other go in one.
 //!
-//! Requests of one session take effect in order, and children that are numbered under one parent must become visible in the
-//! order of their numbers: on a store that does not accept in order each would wait for the one before it. So they are
-//! decided in their order on one draft, as far as they go together (see [`Draft::end_part`]), and answered by one commit.
+//! Children that are numbered under one parent must become visible in the order of their numbers: on a store that does not
+//! accept in order each would wait for the one before it. So they are decided in their order on one draft, as far as they
+//! go together (see [`Draft::end_part`]), and answered by one commit. Nothing else is: what shares a commit shares a
+//! revision, and who watches from one revision to the next sees one of them.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -23,6 +26,8 @@ struct ChangePart<R, E> {
     decision: Decision<R, E>,
     decided: Mutex<Option<Result<R, E>>>,
     answer: oneshot::Sender<ChangeAnswer<R, E>>,
+    /// Whether one of those that were asked for with it was not made, or perhaps not: then none behind that is.
+    stopped: Arc<AtomicBool>,
 }
 
 impl<R: Send, E: Send> Part for ChangePart<R, E> {
@@ -34,10 +39,15 @@ impl<R: Send, E: Send> Part for ChangePart<R, E> {
     }
 
     fn is_given_up(&self) -> bool {
-        self.answer.is_closed()
+        self.answer.is_closed() || self.stopped.load(Ordering::Relaxed)
     }
 
     fn answer(self: Box<Self>, outcome: &PartOutcome) {
+        if let PartOutcome::Failed(error) = outcome
+            && error.stops_those_behind()
+        {
+            self.stopped.store(true, Ordering::Relaxed);
+        }
         let answer = match (outcome, self.decided.into_inner()) {
             (PartOutcome::Made(revision, commit), Some(Ok(reply))) => Ok(Committed {
                 reply,
@@ -59,19 +69,21 @@ impl<R: Send, E: Send> Part for ChangePart<R, E> {
 
 impl Keyspace {
     /// Whether changes may be decided on those before them that are not durable yet; see [`Keyspace::propose`]. Where not,
-    /// several that come at once are better made together.
+    /// creates of numbered children that come at once are better made together.
     pub fn accepts_in_order(&self) -> bool {
         self.inner.order.is_some()
     }
 
-    /// Makes changes in this order, each decided on those before it, in as few commits as is possible. All are answered, in
-    /// their order. Where this is dropped, those that are not on their way by then are not made.
+    /// Makes creates of children that are numbered under one parent, which names their counter: in this order, each decided
+    /// on those before it, in as few commits as is possible, beside those that others ask for. All are answered, in their
+    /// order. Those behind one that the store did not make, or perhaps did not, are not made; where this is dropped, nor are
+    /// those that are not on their way by then.
     ///
     /// Those that name the same counter, whoever asks for them, are made in the order in which they are asked for.
     pub async fn commit_together<R, E>(
         &self,
         caller: &Caller,
-        counter: Option<String>,
+        counter: String,
         decisions: Vec<Decision<R, E>>,
     ) -> Vec<Result<Committed<R>, ChangeError<E>>>
     where
@@ -79,25 +91,28 @@ impl Keyspace {
         E: Send + 'static,
     {
         let (mut parts, mut answers) = (VecDeque::new(), Vec::new());
+        let stopped = Arc::new(AtomicBool::new(false));
         for decision in decisions {
             let (answer, answered) = oneshot::channel();
-            let decided = Mutex::new(None);
             let part: Box<dyn Part> = Box::new(ChangePart {
                 decision,
-                decided,
+                decided: Mutex::new(None),
                 answer,
+                stopped: Arc::clone(&stopped),
             });
             parts.push_back(part);
             answers.push(answered);
         }
-        match counter {
-            None => self.make_all(caller, parts).await,
-            Some(counter) => self.wait_together(caller, counter, parts),
-        }
+        self.wait_together(caller, counter, parts);
         let mut all = Vec::with_capacity(answers.len());
         for answered in answers {
             let answer = answered.await;
-            all.push(answer.unwrap_or_else(|_| Err(ChangeError::Failed(ended()))));
+            let left_out = if stopped.load(Ordering::Relaxed) {
+                not_made
+            } else {
+                ended
+            };
+            all.push(answer.unwrap_or_else(|_| Err(ChangeError::Failed(left_out()))));
         }
         all
     }
@@ -189,6 +204,10 @@ fn decide_parts<'a>(
         }
     }
     Ok(())
+}
+
+fn not_made() -> CommitError {
+    CommitError::Unavailable("a change before it failed".to_owned())
 }
 
 fn ended() -> CommitError {

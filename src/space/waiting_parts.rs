@@ -28,7 +28,7 @@ pub(super) trait Part: Send + Sync {
     /// Decides on it, and says whether it is accepted.
     fn decide(&self, draft: &mut Draft<'_>) -> bool;
 
-    /// Whether nobody waits for it any more.
+    /// Whether nobody waits for it any more, or it must not be made behind one that failed.
     fn is_given_up(&self) -> bool;
 
     /// Answers it as it was decided last.

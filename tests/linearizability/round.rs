@@ -38,8 +38,6 @@ pub struct RoundSize {
 /// A gateway, and the random numbers for rounds on it.
 #[derive(Debug)]
 pub struct Rounds {
-    /// Whether the objects are written by ZooKeeper's protocol, too.
-    pipelines: bool,
     gateway: Gateway,
     random: Random,
     number: u64,
@@ -48,7 +46,6 @@ pub struct Rounds {
 impl Rounds {
     pub fn new(directory: &Path, store: Store, seed: u64) -> Self {
         Self {
-            pipelines: !store.is_shared(),
             gateway: Gateway::start(directory, store),
             random: Random::new(seed),
             number: 0,
@@ -65,7 +62,7 @@ impl Rounds {
         self.number += 1;
         let mut random = self.random.branch(self.number);
         let gateway = self.gateway.handle();
-        let context = Arc::new(new_context(&gateway, self.number, self.pipelines).await);
+        let context = Arc::new(new_context(&gateway, self.number).await);
         let etcd_watchers = spawn_etcd_watchers(&context, &random).await;
         let consul_watchers = spawn_consul_watchers(&context, &random);
         let recursive_watch = tokio::spawn(recursive_watch::run(Arc::clone(&context)));
@@ -98,6 +95,10 @@ impl Rounds {
             recursive: recursive_watch.await.unwrap(),
         };
         report.check(&context, &resume_floors, &watches, self.gateway.is_shared());
+        if !report.violations.is_empty() {
+            let timeline = format!("in nanoseconds of the run: {:?}", gateway.timeline());
+            report.violations.push(timeline);
+        }
         clean_up(&context).await;
         report
     }
@@ -192,7 +193,7 @@ async fn store_index(gateway: &GatewayHandle) -> u64 {
     answer.number("x-etcd-index").unwrap()
 }
 
-async fn new_context(gateway: &GatewayHandle, round: u64, pipelines: bool) -> RoundContext {
+async fn new_context(gateway: &GatewayHandle, round: u64) -> RoundContext {
     let root = format!("round{round}");
     let (registers, groups, locks) = (6, 2, 1);
     let mut objects = Vec::new();
@@ -235,7 +236,6 @@ async fn new_context(gateway: &GatewayHandle, round: u64, pipelines: bool) -> Ro
         sessions,
         registers,
         groups,
-        pipelines,
     }
 }
 

@@ -22,6 +22,8 @@ pub(crate) struct LogStore(Arc<Log>);
 struct Log {
     state: Mutex<State>,
     sent: AtomicUsize,
+    /// How the next proposal is answered, which is not made.
+    failure: Mutex<Option<CommitError>>,
 }
 
 #[derive(Default)]
@@ -49,6 +51,11 @@ impl LogStore {
     /// How many proposals were sent to it.
     pub(crate) fn sent(&self) -> usize {
         self.0.sent.load(Ordering::Relaxed)
+    }
+
+    /// Fails the next proposal.
+    pub(crate) fn fail_next(&self, error: CommitError) {
+        *self.0.failure.lock() = Some(error);
     }
 
     /// As another client of the store would.
@@ -130,6 +137,9 @@ impl Store for LogStore {
     /// Requests of different lengths overtake each other.
     fn commit(&self, proposal: Proposal) -> BoxFuture<'_, Result<Arc<Commit>, CommitError>> {
         let sent = self.0.sent.fetch_add(1, Ordering::Relaxed);
+        if let Some(error) = self.0.failure.lock().take() {
+            return Box::pin(async move { Err(error) });
+        }
         Box::pin(async move {
             for _ in 0..sent * 7 % 5 {
                 tokio::task::yield_now().await;

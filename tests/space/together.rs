@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use kubekv::model::{Caller, Cause, Key};
 use kubekv::space::{ChangeError, Committed, Decision, Draft, Keyspace, Lookup};
+use kubekv::store::CommitError;
 
 use super::get;
 use super::log_store::LogStore;
@@ -34,7 +35,8 @@ fn number(parent: &'static str) -> Decision<String, &'static str> {
 }
 
 async fn make(space: &Keyspace, all: Vec<Decision<String, &'static str>>) -> Vec<Made> {
-    space.commit_together(&Caller::System, None, all).await
+    let counter = "q".to_owned();
+    space.commit_together(&Caller::System, counter, all).await
 }
 
 #[tokio::test]
@@ -46,7 +48,7 @@ async fn numbered_children_that_wait_together_go_in_one_commit_in_the_order_of_t
         .map(|_| {
             let space = space.clone();
             tokio::spawn(async move {
-                let counter = Some("q".to_owned());
+                let counter = "q".to_owned();
                 let made = space.commit_together(&Caller::System, counter, vec![number("q")]);
                 made.await.remove(0).unwrap().reply
             })
@@ -162,7 +164,7 @@ async fn a_change_that_is_refused_leaves_nothing_and_stops_no_other() {
         principal: kubekv::model::Principal::Anonymous,
     };
     let all = vec![put("x", "1"), long, half(), put("y", "2")];
-    let made = space.commit_together(&client, None, all).await;
+    let made = space.commit_together(&client, "q".to_owned(), all).await;
     let kinds: Vec<_> = made
         .iter()
         .map(|made| match made {
@@ -181,7 +183,7 @@ async fn a_change_that_is_refused_leaves_nothing_and_stops_no_other() {
 async fn a_change_that_is_given_up_is_not_made() {
     let store = LogStore::default();
     let space = store.open().await;
-    let counter = || Some("q".to_owned());
+    let counter = || "q".to_owned();
     let (first, second) = (space.clone(), space.clone());
     let mut first = Box::pin(async move {
         let made = first.commit_together(&Caller::System, counter(), vec![number("q")]);
@@ -204,4 +206,30 @@ async fn a_change_that_is_given_up_is_not_made() {
     drop(second);
     assert_eq!(first.await.remove(0).unwrap().reply, "q/0000000000");
     assert_eq!(space.read(&Caller::System).directory("q").ever, 1);
+}
+
+/// Whoever sends a sequence of changes knows by what is there how far it came.
+#[tokio::test]
+async fn nothing_is_made_behind_what_was_perhaps_not_made() {
+    let store = LogStore::default();
+    let space = store.open().await;
+    let unknown = CommitError::Unknown("silence".to_owned());
+    let full = CommitError::Full("no space".to_owned());
+    let refused = |made: &Made| match made {
+        Ok(_) => "made",
+        Err(ChangeError::Failed(CommitError::Unknown(_))) => "unknown",
+        Err(ChangeError::Failed(CommitError::Unavailable(_))) => "not made",
+        Err(ChangeError::Failed(CommitError::Full(_))) => "full",
+        Err(_) => "another",
+    };
+    // The second write of a node goes in a commit of its own.
+    let all = || vec![put("a", "1"), put("a", "2"), put("b", "1")];
+    store.fail_next(unknown);
+    let made: Vec<_> = make(&space, all()).await.iter().map(refused).collect();
+    assert_eq!(made, ["unknown", "not made", "not made"]);
+    assert_eq!((get(&space, "a"), get(&space, "b")), (None, None));
+    // What is refused by itself stops no other.
+    store.fail_next(full);
+    let made: Vec<_> = make(&space, all()).await.iter().map(refused).collect();
+    assert_eq!(made, ["full", "made", "made"]);
 }

@@ -6,7 +6,7 @@ use kubekv::model::{Entry, Key, Record, Target, Write};
 use kubekv::store::{CommitError, Store};
 use tokio::task::JoinSet;
 
-use crate::common::{Recorder, delete, entry, proposal, put};
+use crate::common::{Recorder, commit, delete, entry, proposal, put};
 
 /// The number of entries changed at once.
 const MANY: usize = 200;
@@ -86,7 +86,7 @@ pub(crate) async fn bulk_change_is_atomic(store: Arc<dyn Store>) {
     let mut locked = locked;
     locked[MANY / 2].1 = entry(&newer, &locked[MANY / 2].0);
 
-    let commit = store.commit(proposal(end(&locked))).await.unwrap();
+    let commit = commit(&*store, end(&locked)).await.unwrap();
     assert_eq!(sink.delivered().len(), before + 1);
     assert_eq!(commit.changes.len(), MANY * 2);
     for (n, (key, was)) in locked.iter().enumerate() {
@@ -129,7 +129,7 @@ pub(crate) async fn bulk_deletion_of_neighbours_is_atomic_and_exact(store: Arc<d
     assert_eq!(refused, Err(CommitError::Conflict));
     let mut all = all;
     all[250] = entry(&newer, &keys[250]);
-    let commit = store.commit(proposal(delete_all(&all))).await.unwrap();
+    let commit = commit(&*store, delete_all(&all)).await.unwrap();
     assert_eq!(commit.changes.len(), 500);
     assert!(commit.changes.iter().all(|change| change.now.is_none()));
     assert_eq!(sink.delivered().last(), Some(&commit));

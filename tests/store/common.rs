@@ -86,9 +86,7 @@ pub(crate) async fn put(
     before: Option<&Arc<Entry>>,
     value: &str,
 ) -> Result<Arc<Commit>, CommitError> {
-    store
-        .commit(proposal(vec![write(key, before, Some(value))]))
-        .await
+    commit(store, vec![write(key, before, Some(value))]).await
 }
 
 pub(crate) async fn delete(
@@ -96,9 +94,21 @@ pub(crate) async fn delete(
     key: &Key,
     before: &Arc<Entry>,
 ) -> Result<Arc<Commit>, CommitError> {
-    store
-        .commit(proposal(vec![write(key, Some(before), None)]))
-        .await
+    commit(store, vec![write(key, Some(before), None)]).await
+}
+
+/// Makes writes together. On a shared store a slow answer begins a new term, which refuses what is on its way; writes that
+/// were refused are sent again, as the keyspace would after deciding again, and a second refusal is their own.
+pub(crate) async fn commit(
+    store: &dyn Store,
+    writes: Vec<Write>,
+) -> Result<Arc<Commit>, CommitError> {
+    match store.commit(proposal(writes.clone())).await {
+        Err(CommitError::Conflict) if store.derives_directories() => {
+            store.commit(proposal(writes)).await
+        }
+        outcome => outcome,
+    }
 }
 
 /// The entry a commit gave the key.

@@ -11,6 +11,7 @@ mod figures;
 mod free_space;
 mod kill;
 mod lease;
+mod lost_answers;
 mod offline;
 mod reopen;
 mod size;

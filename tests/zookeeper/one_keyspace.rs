@@ -2,9 +2,10 @@
 
 use kubekv::model::{Caller, Key, Record};
 use kubekv::space::{Draft, Lookup as _};
-use kubekv::wire::zookeeper::ErrorCode;
+use kubekv::wire::zookeeper::{ErrorCode, OpCode};
+use support::{faces, http_client};
 
-use crate::client::Client;
+use crate::client::{Client, create_of, data_of, request_frame, versioned};
 use crate::server::Face;
 
 /// Writes and deletes keys as another face does.
@@ -134,4 +135,63 @@ async fn names_that_no_client_may_say_are_not_shown() {
         client.children("/a", false).await.unwrap(),
         Vec::<String>::new()
     );
+}
+
+/// The keys of all events beneath `p` from an index on, as a client of etcd v2 is told of them: one by each poll, and the
+/// next from the index behind it.
+async fn polled(face: &Face, mut index: u64, last: &str) -> Vec<String> {
+    let etcd = faces::both_of(face.space.clone()).await;
+    let mut keys = Vec::new();
+    while keys.last().is_none_or(|key| key != last) {
+        let path = format!("/v2/keys/p?wait=true&recursive=true&waitIndex={index}");
+        let answer = http_client::request(etcd.etcd, "GET", &path, &[], b"").await;
+        let event = answer.json();
+        index = event["node"]["modifiedIndex"].as_u64().unwrap() + 1;
+        let key = event["node"]["key"].as_str().unwrap().to_owned();
+        keys.push(format!("{} {key}", event["action"].as_str().unwrap()));
+    }
+    keys
+}
+
+/// What shared an index would be lost to a client that resumes behind it.
+#[tokio::test]
+async fn an_etcd_poll_is_told_of_each_change_of_a_pipeline() {
+    let face = Face::in_memory().await;
+    let mut client = Client::connect(face.address).await;
+    client.create("/p", b"", 0).await.unwrap();
+    let index = face.space.read(&Caller::System).revision() + 1;
+    let mut frames = Vec::new();
+    let mut expected = Vec::new();
+    let mut push = |frame: Vec<u8>, event: String| {
+        frames.extend(frame);
+        expected.push(event);
+    };
+    for number in 0..20 {
+        let path = format!("/p/{number:02}");
+        let create = create_of(&path, Some(b"1"), 0);
+        push(
+            request_frame(1, OpCode::Create.number(), &create),
+            format!("create {path}"),
+        );
+        let set = data_of(&path, b"2", -1);
+        push(
+            request_frame(1, OpCode::SetData.number(), &set),
+            format!("set {path}"),
+        );
+        let delete = versioned(&path, -1);
+        push(
+            request_frame(1, OpCode::Delete.number(), &delete),
+            format!("delete {path}"),
+        );
+    }
+    client.send_bytes(&frames).await;
+    let mut zxids = Vec::new();
+    for _ in &expected {
+        let (header, _) = client.reply().await.unwrap();
+        assert_eq!(header.error, 0);
+        zxids.push(header.zxid);
+    }
+    assert!(zxids.is_sorted_by(|one, next| one < next), "{zxids:?}");
+    let last = expected.last().unwrap();
+    assert_eq!(polled(&face, index, last).await, expected);
 }

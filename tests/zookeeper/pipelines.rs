@@ -1,10 +1,16 @@
 //! Requests that are sent without waiting for answers.
 
+use std::sync::Arc;
+
+use kubekv::model::Caller;
+use kubekv::store::CommitError;
 use kubekv::wire::zookeeper::{
     DataReply, ErrorCode, JuteRecord, NodePath, OpCode, ReplyHeader, Stat,
 };
 
-use crate::client::{Client, create_of, data_of, versioned, watchable};
+use support::stuck_store::{StuckAnswer, StuckStore};
+
+use crate::client::{Client, create_of, data_of, request_frame, versioned, watchable};
 use crate::server::Face;
 
 async fn faces() -> (tempfile::TempDir, [Face; 2]) {
@@ -127,9 +133,7 @@ async fn pings_do_not_wait_for_changes() {
     let (_directory, [face, _]) = faces().await;
     let mut client = Client::connect(face.address).await;
     client.send(OpCode::Create, &create_of("/a", None, 0)).await;
-    client
-        .send_bytes(&crate::client::request_frame(-2, 11, &()))
-        .await;
+    client.send_bytes(&request_frame(-2, 11, &())).await;
     let mut xids = Vec::new();
     for (header, _) in replies(&mut client, 2).await {
         assert_eq!(header.error, 0);
@@ -143,7 +147,7 @@ async fn pings_do_not_wait_for_changes() {
 async fn a_long_request_is_taken_and_a_longer_one_is_not() {
     let face = Face::in_memory().await;
     let mut client = Client::connect(face.address).await;
-    let overhead = crate::client::request_frame(1, 1, &create_of("/a", Some(b""), 0)).len() - 4;
+    let overhead = request_frame(1, 1, &create_of("/a", Some(b""), 0)).len() - 4;
     let longest = vec![7; 0xf_ffff - overhead];
     client.create("/a", &longest, 0).await.unwrap();
     assert_eq!(
@@ -165,10 +169,7 @@ async fn a_client_that_reads_no_answers_is_not_answered_without_end() {
     let face = Face::in_memory().await;
     let mut slow = Client::connect(face.address).await;
     slow.create("/a", &vec![7; 100_000], 0).await.unwrap();
-    let (reads, read) = (
-        200,
-        crate::client::request_frame(1, 4, &watchable("/a", false)),
-    );
+    let (reads, read) = (200, request_frame(1, 4, &watchable("/a", false)));
     let mut sent = 0;
     while sent < reads {
         slow.send_bytes(&read).await;
@@ -180,4 +181,72 @@ async fn a_client_that_reads_no_answers_is_not_answered_without_end() {
         assert_eq!(header.error, 0);
         assert_eq!(DataReply::parse(&body).unwrap().stat.length, 100_000);
     }
+}
+
+/// On a store where each commit is a request, creates that wait for each other share one. What stands between them does not.
+#[tokio::test]
+async fn numbered_creates_of_a_pipeline_share_commits_and_keep_their_places() {
+    let face = Face::in_memory().await;
+    let mut client = Client::connect(face.address).await;
+    for parent in ["/q", "/r"] {
+        client.create(parent, b"", 0).await.unwrap();
+    }
+    let before = face.space.read(&Caller::System).revision();
+    let create = OpCode::Create.number();
+    let mut frames = Vec::new();
+    for _ in 0..10 {
+        frames.extend(request_frame(1, create, &create_of("/q/n", Some(b""), 2)));
+    }
+    frames.extend(request_frame(2, create, &create_of("/q/a", Some(b""), 0)));
+    frames.extend(request_frame(3, create, &create_of("/r/n", Some(b""), 2)));
+    for _ in 0..10 {
+        frames.extend(request_frame(4, create, &create_of("/q/n", Some(b""), 2)));
+    }
+    client.send_bytes(&frames).await;
+    let mut names = Vec::new();
+    let mut zxids = Vec::new();
+    for (header, body) in replies(&mut client, 22).await {
+        assert_eq!(header.error, 0);
+        names.push(NodePath::parse(&body).unwrap().0);
+        zxids.push(header.zxid);
+    }
+    let numbered = |from: u32, to: u32| (from..to).map(|n| format!("/q/n{n:010}"));
+    let expected: Vec<_> = numbered(0, 10)
+        .chain(["/q/a".to_owned(), "/r/n0000000000".to_owned()])
+        .chain(numbered(11, 21))
+        .collect();
+    assert_eq!(names, expected);
+    assert!(zxids.is_sorted());
+    zxids.dedup();
+    let commits = face.space.read(&Caller::System).revision() - before;
+    assert_eq!((zxids.len(), commits), (4, 4));
+}
+
+/// A client that loses its connection knows by what is there how far its requests came.
+#[tokio::test]
+async fn nothing_takes_effect_behind_a_change_that_perhaps_did_not() {
+    let store = Arc::new(StuckStore::default());
+    let face = Face::over(Arc::<StuckStore>::clone(&store)).await;
+    let silence = || CommitError::Unknown("silence".to_owned());
+    let mut client = Client::connect(face.address).await;
+    client.create("/q", b"", 0).await.unwrap();
+    for (path, flags) in [("/a", 0), ("/q/n", 2)] {
+        let mut client = Client::connect(face.address).await;
+        let create = OpCode::Create.number();
+        let mut frames = request_frame(1, create, &create_of(path, Some(b""), flags));
+        for path in ["/b", "/c"] {
+            frames.extend(request_frame(2, create, &create_of(path, Some(b""), 0)));
+        }
+        store.answer(StuckAnswer::ErrorOnce(silence()));
+        client.send_bytes(&frames).await;
+        assert!(client.frame().await.is_none(), "the connection is closed");
+    }
+    assert_eq!(
+        client.children("/", false).await.unwrap(),
+        ["q", "zookeeper"]
+    );
+    assert_eq!(
+        client.children("/q", false).await.unwrap(),
+        Vec::<String>::new()
+    );
 }

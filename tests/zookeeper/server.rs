@@ -41,7 +41,8 @@ impl Face {
         Self::over(Arc::new(EmbeddedStore::new(options))).await
     }
 
-    async fn over(store: Arc<dyn Store>) -> Self {
+    /// On a store of the test's.
+    pub(crate) async fn over(store: Arc<dyn Store>) -> Self {
         let admit = Arc::new(Bounds::new(store.limits()));
         let opened = Keyspace::open(store, admit, &mut Registry::default()).await;
         let (space, expiry) = opened.unwrap();

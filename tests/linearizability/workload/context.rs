@@ -21,7 +21,4 @@ pub struct RoundContext {
     /// The numbers of registers and of groups among the objects, which come in this order; the rest are locks.
     pub registers: usize,
     pub groups: usize,
-    /// Whether clients write these objects by ZooKeeper's protocol, too. Not on shared stores: changes of a session that wait
-    /// together share an index there, and a poll of etcd v2 is told one of them.
-    pub pipelines: bool,
 }

@@ -26,8 +26,10 @@ impl ExpiryReport {
         self.expired += 1;
         if now < until {
             let early = Duration::from_nanos(until - now);
-            self.violations
-                .push(format!("{what} expired {early:?} early"));
+            let at = Duration::from_nanos(now);
+            self.violations.push(format!(
+                "{what} expired {early:?} early, {at:?} into the run"
+            ));
         }
     }
 

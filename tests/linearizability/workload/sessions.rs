@@ -118,7 +118,12 @@ impl Session {
             let now = context.gateway.now();
             let timeline = context.gateway.timeline();
             let until = earliest_expiry(self.renewed, term, now, &timeline);
-            let what = format!("a session of {} ms, by {kind:?}", self.milliseconds);
+            let what = format!(
+                "session {} of {} ms, renewed {:?} into the run, by {kind:?}",
+                self.id,
+                self.milliseconds,
+                Duration::from_nanos(self.renewed)
+            );
             match self.parse_status(kind, &answer) {
                 SessionStatus::Expired => return report.record_expiry(&what, now, until),
                 SessionStatus::Alive if report.check_overdue(&what, now, until, &timeline) => {

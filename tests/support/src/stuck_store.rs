@@ -19,6 +19,8 @@ pub enum StuckAnswer {
     Never,
     /// With this error.
     Error(CommitError),
+    /// The next one with this error, and those after it as usual.
+    ErrorOnce(CommitError),
 }
 
 /// The store.
@@ -45,10 +47,15 @@ impl Store for StuckStore {
     }
 
     fn commit(&self, proposal: Proposal) -> BoxFuture<'_, Result<Arc<Commit>, CommitError>> {
-        match self.answer.lock().clone() {
+        let mut answer = self.answer.lock();
+        match answer.clone() {
             StuckAnswer::Works => self.inner.commit(proposal),
             StuckAnswer::Never => Box::pin(std::future::pending()),
             StuckAnswer::Error(error) => Box::pin(async { Err(error) }),
+            StuckAnswer::ErrorOnce(error) => {
+                *answer = StuckAnswer::Works;
+                Box::pin(async { Err(error) })
+            }
         }
     }
 

@@ -1,4 +1,7 @@
-//! `GatheredChanges`: changes of one connection that are made together, where each would wait for the one before it.
+//! `GatheredCreates`: creates of sequence nodes of one connection that are made together, where each would wait for the one
+//! before it.
+//!
+//! They alone are: what shares a commit shares a revision, and an etcd v2 client that resumes at index + 1 is told of one.
 
 use std::sync::Arc;
 
@@ -12,15 +15,17 @@ const MOST: usize = 64;
 /// The most bytes of theirs.
 const MOST_BYTES: usize = 256 << 10;
 
-/// Changes that are made together, in their order.
+/// Creates under one parent that are made together, in their order.
 #[derive(Debug, Default)]
-pub(super) struct GatheredChanges {
+pub(super) struct GatheredCreates {
+    /// The node whose children they number.
+    pub(super) counter: String,
     pub(super) changes: Vec<(RequestTicket, Arc<ChangeRequest>)>,
     bytes: usize,
     closed: bool,
 }
 
-impl GatheredChanges {
+impl GatheredCreates {
     pub(super) fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }
@@ -30,8 +35,19 @@ impl GatheredChanges {
         !self.closed && self.changes.len() < MOST && self.bytes < MOST_BYTES
     }
 
+    /// Whether a create with this counter goes with those that there are.
+    pub(super) fn takes(&self, counter: &str) -> bool {
+        self.is_empty() || self.counter == counter
+    }
+
     /// Adds one.
-    pub(super) fn push(&mut self, ticket: RequestTicket, change: Arc<ChangeRequest>) {
+    pub(super) fn push(
+        &mut self,
+        counter: String,
+        ticket: RequestTicket,
+        change: Arc<ChangeRequest>,
+    ) {
+        self.counter = counter;
         self.bytes = self.bytes.saturating_add(ticket.bytes);
         self.changes.push((ticket, change));
     }
@@ -43,8 +59,6 @@ impl GatheredChanges {
 
     /// How much work they are.
     pub(super) fn cost(&self) -> Cost {
-        let all = self.changes.iter();
-        let steps = all.map(|(_, change)| change.steps()).sum();
-        Cost::new(steps, self.bytes)
+        Cost::new(self.changes.len(), self.bytes)
     }
 }

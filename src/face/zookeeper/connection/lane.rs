@@ -70,7 +70,7 @@ pub(super) enum Begun {
         Seat,
         Proposed<Reply, ChangeRefusal>,
     ),
-    /// Changes were made one after another.
+    /// Sequence nodes were created one after another.
     Made(Vec<(RequestTicket, Arc<ChangeRequest>, NodeChangeAnswer)>),
     /// Nodes were read, at this revision.
     Read(RequestTicket, ReadOutcome, u64),
@@ -78,7 +78,7 @@ pub(super) enum Begun {
     Closed(RequestTicket, Result<u64, ()>),
     /// There is no room for it.
     Overloaded(RequestTicket),
-    /// There is no room for these changes.
+    /// There is no room for these creates.
     AllOverloaded(Vec<(RequestTicket, Arc<ChangeRequest>)>),
 }
 
@@ -132,6 +132,8 @@ pub(super) struct Lane {
     failed: bool,
     /// The change that waits first was not decided because of what is in flight.
     waits: bool,
+    /// A change was not made, or perhaps not: nothing that was sent after it is begun, and its answer ends the connection.
+    ends: bool,
 }
 
 impl std::fmt::Debug for Lane {
@@ -171,7 +173,7 @@ impl Lane {
 
     /// Takes the next request, if its turn has come.
     pub(super) fn take_turn(&mut self) -> Option<Waiting> {
-        if self.beginning.is_some() || self.failed || self.flying.len() >= IN_FLIGHT {
+        if self.beginning.is_some() || self.failed || self.ends || self.flying.len() >= IN_FLIGHT {
             return None;
         }
         let waits = match self.waiting.front()? {
@@ -198,12 +200,8 @@ impl Lane {
     }
 
     /// Puts back a request that must not be begun before those that are about to be.
-    pub(super) fn put_back_known(
-        &mut self,
-        ticket: RequestTicket,
-        reply: Result<Reply, ErrorCode>,
-    ) {
-        self.wait_again(Waiting::Known(ticket, reply));
+    pub(super) fn put_back_first(&mut self, waiting: Waiting) {
+        self.wait_again(waiting);
     }
 
     /// Begins a request that takes a while.
@@ -221,6 +219,9 @@ impl Lane {
 
     /// Puts in what was begun.
     pub(super) fn fly(&mut self, flying: Flying) {
+        if let Flying::Decided(_, _, Err(ChangeError::Failed(failed))) = &flying {
+            self.ends |= failed.stops_those_behind();
+        }
         self.flying.push_back(flying);
     }
 

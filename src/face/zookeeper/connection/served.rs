@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout};
 
 use super::events::Events;
-use super::gathered::GatheredChanges;
+use super::gathered::GatheredCreates;
 use super::labels::label;
 use super::lane::{Lane, RequestTicket};
 use super::opening::{Opening, frame};
@@ -49,7 +49,7 @@ pub(super) struct ServedConnection {
     pub(super) caller: Caller,
     pub(super) identities: Arc<ConnectionIdentities>,
     pub(super) lane: Lane,
-    pub(super) gathered: GatheredChanges,
+    pub(super) gathered: GatheredCreates,
     pub(super) docker: DockerClient,
     pub(super) events: Events,
     pub(super) output: FrameOutput,
@@ -125,7 +125,7 @@ impl ServedConnection {
         Ok(Self {
             identities: Arc::new(ConnectionIdentities::new(peer.ip())),
             lane: Lane::default(),
-            gathered: GatheredChanges::default(),
+            gathered: GatheredCreates::default(),
             docker,
             events: Events::new(&face, caller.clone()),
             revision: face.space.read(&caller).revision(),

@@ -136,9 +136,14 @@ impl ServedConnection {
         if self.gathered.is_empty() {
             self.lane.fly(Flying::Known(ticket, reply));
         } else {
-            self.gathered.close();
-            self.lane.put_back_known(ticket, reply);
+            self.begin_gathered_before(Waiting::Known(ticket, reply));
         }
+    }
+
+    /// Begins what is gathered, and this after it.
+    fn begin_gathered_before(&mut self, waiting: Waiting) {
+        self.gathered.close();
+        self.lane.put_back_first(waiting);
     }
 
     /// Adds an identity; all later requests have it.
@@ -164,8 +169,16 @@ impl ServedConnection {
     }
 
     pub(super) fn propose(&mut self, ticket: RequestTicket, change: Arc<ChangeRequest>) {
-        if !self.face.space.accepts_in_order() {
-            return self.gathered.push(ticket, change);
+        let accepts_in_order = self.face.space.accepts_in_order();
+        let counter = change.counter().filter(|_| !accepts_in_order);
+        match counter {
+            Some(counter) if self.gathered.takes(&counter) => {
+                return self.gathered.push(counter, ticket, change);
+            }
+            Some(_) | None if !self.gathered.is_empty() => {
+                return self.begin_gathered_before(Waiting::Change(ticket, change));
+            }
+            Some(_) | None => {}
         }
         let (space, fairness) = (self.face.space.clone(), self.face.fairness.clone());
         let (caller, flow) = (self.caller.clone(), self.flow());
@@ -184,7 +197,7 @@ impl ServedConnection {
         }));
     }
 
-    /// Begins the changes that were gathered.
+    /// Begins the creates that were gathered.
     pub(super) fn make_gathered(&mut self) {
         if self.gathered.is_empty() {
             return;
@@ -202,9 +215,8 @@ impl ServedConnection {
                 return Begun::AllOverloaded(gathered.changes);
             };
             let changes = gathered.changes.iter();
-            let counter = changes.clone().find_map(|(_, change)| change.counter());
             let decisions = changes.map(|(_, change)| decision(change, &changer));
-            let made = space.commit_together(&caller, counter, decisions.collect());
+            let made = space.commit_together(&caller, gathered.counter, decisions.collect());
             let answers = made.await.into_iter();
             let changes = gathered.changes.into_iter().zip(answers);
             Begun::Made(

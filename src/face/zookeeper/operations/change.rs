@@ -58,12 +58,11 @@ impl ChangeRequest {
         }
     }
 
-    /// The node whose children it numbers, if it does: such changes wait for each other.
+    /// The node whose children it numbers, if it is the create of a sequence node: such creates may share a commit.
     pub(in crate::face::zookeeper) fn counter(&self) -> Option<String> {
         match self {
             Self::Step(step) => step.counter(),
-            Self::SetAcl(_) => None,
-            Self::Multi(steps) => steps.iter().find_map(ChangeStep::counter),
+            Self::SetAcl(_) | Self::Multi(_) => None,
         }
     }
 
