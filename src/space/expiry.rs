@@ -14,6 +14,7 @@ use super::lock_delay;
 use super::lookup::Lookup;
 use super::timers::Timed;
 use crate::model::{Caller, Cause, DirMark, Key};
+use crate::store::CommitError;
 
 /// The serving clock is read at least this often.
 const TICK: Duration = Duration::from_millis(250);
@@ -97,7 +98,7 @@ async fn end(space: &Keyspace, items: Vec<Timed>) {
             items.iter().enumerate().map(end).collect::<Vec<_>>()
         })
         .await;
-    let why = match done {
+    let (why, is_unknown) = match done {
         Ok(done) => {
             for (item, ended) in items.into_iter().zip(done.reply) {
                 match ended {
@@ -113,12 +114,15 @@ async fn end(space: &Keyspace, items: Vec<Timed>) {
             return;
         }
         Err(ChangeError::Refused { error, .. }) => match error {},
-        Err(ChangeError::Denied(denied)) => denied.to_string(),
-        Err(ChangeError::Failed(error)) => error.to_string(),
+        Err(ChangeError::Denied(denied)) => (denied.to_string(), false),
+        Err(ChangeError::Failed(error)) => {
+            let is_unknown = matches!(error, CommitError::Unknown(_));
+            (error.to_string(), is_unknown)
+        }
     };
     for item in items {
         space.count_postponed();
-        if space.timers().postpone(item, RETRY_AFTER) {
+        if space.timers().postpone(item, RETRY_AFTER, is_unknown) {
             tracing::warn!(
                 why,
                 "could not write the end of something that ran out; will try again until it is written"

@@ -43,9 +43,18 @@ struct Schedule {
     /// Every lease there is, with its term.
     terms: HashMap<LeaseId, Option<Duration>>,
     /// Leases whose end is decided: they are not renewed any more.
-    ending: HashSet<LeaseId>,
+    ending: HashMap<LeaseId, EndAttempts>,
     /// What could not be ended when it was due.
     postponed: HashSet<Timed>,
+}
+
+/// What is known of the attempts to write the end of a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum EndAttempts {
+    /// None that failed was written.
+    NotWritten,
+    /// One may have been written, or be written yet.
+    PerhapsWritten,
 }
 
 impl Timers {
@@ -104,7 +113,7 @@ impl Timers {
     pub(crate) fn renew(&self, lease: LeaseId) -> bool {
         let now = self.clock.now();
         let mut state = self.state.lock();
-        if state.ending.contains(&lease) {
+        if state.ending.contains_key(&lease) {
             return false;
         }
         match state.terms.get(&lease).copied() {
@@ -129,7 +138,8 @@ impl Timers {
             let item = item.clone();
             state.clear(&item);
             if let Timed::Lease(lease) = item {
-                state.ending.insert(lease);
+                let attempts = state.ending.entry(lease);
+                attempts.or_insert(EndAttempts::NotWritten);
             }
             due.push(item);
         }
@@ -148,13 +158,20 @@ impl Timers {
         drop(notify);
     }
 
-    /// Tries again a while later: the end could not be written. Says whether it is the first time.
-    pub(crate) fn postpone(&self, item: Timed, by: Duration) -> bool {
+    /// Tries again a while later: the end could not be written, or perhaps was. Says whether it is the first time.
+    ///
+    /// A lease whose end was surely not written can be renewed until then. Where it may be written yet it cannot, or the end
+    /// would come after a renewal that was acknowledged.
+    pub(crate) fn postpone(&self, item: Timed, by: Duration, is_unknown: bool) -> bool {
         let now = self.clock.now();
         let mut state = self.state.lock();
         let first = state.postponed.insert(item.clone());
         if let Timed::Lease(lease) = &item {
-            state.ending.remove(lease);
+            if is_unknown {
+                state.ending.insert(*lease, EndAttempts::PerhapsWritten);
+            } else if state.ending.get(lease) == Some(&EndAttempts::NotWritten) {
+                state.ending.remove(lease);
+            }
         }
         state.set(item, now + by);
         first

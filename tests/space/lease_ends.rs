@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use kubekv::model::{Caller, Key, Lease, LeaseEnd, LeaseId, LeaseProtocol, Write};
 use kubekv::space::{Acquired, Admit, Denied, Draft, Keyspace, Lookup, Visibility};
-use kubekv::store::MemoryStore;
+use kubekv::store::{CommitError, MemoryStore, Store};
 use prometheus_client::registry::Registry;
 use support::metrics::registered;
+use support::stuck_store::{StuckAnswer, StuckStore};
 
 use super::held_store::{HeldStore, finish, run};
 use super::pass;
@@ -33,9 +34,12 @@ impl Admit for Few {
 }
 
 async fn open(few: &Arc<Few>) -> (Keyspace, Registry) {
+    open_over(few, Arc::new(MemoryStore::new())).await
+}
+
+async fn open_over(few: &Arc<Few>, store: Arc<dyn Store>) -> (Keyspace, Registry) {
     let mut registry = Registry::default();
     let admit: Arc<dyn Admit> = Arc::<Few>::clone(few);
-    let store = Arc::new(MemoryStore::new());
     let opened = Keyspace::open(store, admit, &mut registry).await;
     (opened.unwrap().0, registry)
 }
@@ -206,4 +210,36 @@ async fn a_lock_that_is_not_durable_yet_ends_with_its_lease() {
     assert_eq!(finish(&store, late).await, Acquired::Yes);
     assert!(finish(&store, ended).await.unwrap().reply);
     assert_eq!(held_by(&space, lease), 0);
+}
+
+/// An end that may be written yet must not come after a renewal that was acknowledged.
+#[tokio::test(start_paused = true)]
+async fn lease_whose_end_was_perhaps_written_is_not_renewed() {
+    let store = Arc::new(StuckStore::default());
+    let few = Arc::new(Few(AtomicUsize::new(50)));
+    let (space, _registry) = open_over(&few, Arc::<StuckStore>::clone(&store)).await;
+    let renews = |lease| space.renew(&Caller::System, lease).unwrap();
+    let is_there = |lease| space.read(&Caller::System).lease(lease).is_some();
+    let unknown = || StuckAnswer::Error(CommitError::Unknown("silence".to_owned()));
+    let unreachable = || StuckAnswer::Error(CommitError::Unavailable("away".to_owned()));
+
+    // Surely not written: it lives on if it is renewed.
+    let lease = holder(&space, LeaseEnd::Release, 0).await;
+    store.answer(unreachable());
+    pass(Duration::from_millis(10_100)).await;
+    assert!(is_there(lease) && renews(lease));
+    store.answer(StuckAnswer::Works);
+    pass(Duration::from_secs(9)).await;
+    assert!(is_there(lease) && renews(lease));
+
+    // Perhaps written: a later attempt that fails for certain says nothing of the first.
+    store.answer(unknown());
+    pass(Duration::from_millis(10_100)).await;
+    assert!(is_there(lease) && !renews(lease));
+    store.answer(unreachable());
+    pass(Duration::from_millis(1_500)).await;
+    assert!(is_there(lease) && !renews(lease));
+    store.answer(StuckAnswer::Works);
+    pass(Duration::from_millis(1_500)).await;
+    assert!(!is_there(lease));
 }

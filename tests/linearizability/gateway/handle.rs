@@ -106,6 +106,11 @@ impl GatewayHandle {
     }
 
     /// Nanoseconds since the run began.
+    /// Whether several gateways share the store.
+    pub fn is_shared(&self) -> bool {
+        self.is_shared
+    }
+
     pub fn now(&self) -> u64 {
         u64::try_from(self.zero.elapsed().as_nanos()).unwrap()
     }

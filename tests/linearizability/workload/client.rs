@@ -27,6 +27,10 @@ const SESSION_TIMEOUT: Duration = Duration::from_secs(40);
 /// The most operations in one pipeline.
 const PIPELINE: usize = 5;
 
+/// The most on a shared store: its faults last longer and break more connections, and the search for a linearization grows
+/// with the operations whose outcome each leaves unknown.
+const PIPELINE_ON_SHARED_STORE: usize = 2;
+
 /// A client of a round.
 #[derive(Debug)]
 pub struct Client {
@@ -197,7 +201,12 @@ impl Client {
 
     /// Sends several requests of a session without waiting for answers between them, and records their answers.
     async fn invoke_pipeline(&mut self) {
-        let length = 1 + self.random.below(PIPELINE);
+        let most = if self.context.gateway.is_shared() {
+            PIPELINE_ON_SHARED_STORE
+        } else {
+            PIPELINE
+        };
+        let length = 1 + self.random.below(most);
         let mut invocations: Vec<_> = (0..length)
             .map(|_| self.next_zookeeper_invocation())
             .collect();
