@@ -114,7 +114,7 @@ impl Policy {
             for subject in &grant.subjects {
                 match subject.fill(&tried.identity.variables) {
                     Some(subject) if !grant.denies => {
-                        check_subject(rule, grant, &subject, &tried, warn)
+                        check_subject(rule, grant, &subject, &tried, warn);
                     }
                     Some(_) => {}
                     None => {
@@ -145,7 +145,7 @@ fn check_subject(
     let needs_read = grant.verbs.iter().find(|verb| *verb != Verb::Read);
     match coverage(&tried.undenied, Verb::Read, subject) {
         Coverage::All => {}
-        part => {
+        part @ (Coverage::Part | Coverage::None) => {
             if let Some(verb) = needs_read {
                 let how = if part == Coverage::None {
                     "not"

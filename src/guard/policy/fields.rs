@@ -47,6 +47,22 @@ pub(super) struct Placed {
     pub(super) offset: usize,
 }
 
+/// Makes an error of a message about a field's string.
+pub(super) fn at<T>(
+    text: PolicyText<'_>,
+    field: &str,
+    placed: &Placed,
+    parsed: Result<T, String>,
+) -> Result<T, PolicyError> {
+    parsed.map_err(|why| {
+        let shown: String = placed.text.chars().take(100).collect();
+        text.error(
+            placed.offset,
+            format!("{field} '{}': {why}", shown.escape_debug()),
+        )
+    })
+}
+
 /// The fields of one table that were not yet taken.
 pub(super) struct Fields<'t, 'v> {
     pub(super) text: PolicyText<'t>,

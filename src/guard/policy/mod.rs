@@ -9,6 +9,7 @@ mod fields;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod identity;
+mod identity_table;
 mod parse;
 mod pattern;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod roles;
 #[cfg(test)]
 mod roles_test;
 mod rule;
+mod rule_table;
 mod subject;
 mod subject_tree;
 mod template;

@@ -56,20 +56,8 @@ impl Role {
 
     /// What it grants beneath a prefix.
     pub(super) fn grants_beneath(&self, prefix: &str) -> Result<Vec<Grant>, String> {
-        let grant = |grant: &RoleGrant| {
-            let subject = |(scope, text): &(Scope, String)| Subject::parse(text, prefix, *scope);
-            let subjects: Result<_, String> = grant.subjects.iter().map(subject).collect();
-            Ok::<_, String>(Grant {
-                verbs: grant.verbs,
-                denies: grant.denies,
-                subjects: subjects?,
-            })
-        };
-        let mut grants: Vec<Grant> = self
-            .grants
-            .iter()
-            .map(grant)
-            .collect::<Result<_, String>>()?;
+        let grants = self.grants.iter().map(|grant| grant.beneath(prefix));
+        let mut grants = grants.collect::<Result<Vec<Grant>, String>>()?;
         if self.makes_parents && !prefix.is_empty() {
             grants.push(parents(prefix)?);
         }
@@ -78,6 +66,17 @@ impl Role {
 }
 
 impl RoleGrant {
+    /// What it grants beneath a prefix.
+    pub(super) fn beneath(&self, prefix: &str) -> Result<Grant, String> {
+        let subject = |(scope, text): &(Scope, String)| Subject::parse(text, prefix, *scope);
+        let subjects: Result<_, String> = self.subjects.iter().map(subject).collect();
+        Ok(Grant {
+            verbs: self.verbs,
+            denies: self.denies,
+            subjects: subjects?,
+        })
+    }
+
     fn new(verbs: &[Verb], subjects: &[(Scope, &str)]) -> Self {
         let own = |(scope, text): &(Scope, &str)| (*scope, (*text).to_owned());
         Self {
