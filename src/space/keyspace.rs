@@ -20,7 +20,7 @@ use super::timers::{Timed, Timers};
 use super::view::View;
 use super::visibility::{LeaseRight, Visibility};
 use super::waiting_parts::WaitingParts;
-use super::watch_rights::Rights;
+use super::watch_rights::WatchRights;
 use super::watches::Watch;
 use crate::model::{Caller, Commit, Flow, KeyRange, Lease, LeaseId, Realm};
 use crate::store::{self, CommitOrder, RetentionFloors, Store};
@@ -168,9 +168,9 @@ impl Keyspace {
     }
 
     /// How a caller finds out that it may see other keys than before.
-    fn rights(&self, caller: &Caller) -> Option<Rights> {
+    fn rights(&self, caller: &Caller) -> Option<WatchRights> {
         match caller {
-            Caller::Client { .. } => self.inner.admit.epoch().map(|epoch| Rights {
+            Caller::Client { .. } => self.inner.admit.epoch().map(|epoch| WatchRights {
                 epoch: epoch.subscribe(),
                 admit: Arc::clone(&self.inner.admit),
                 caller: caller.clone(),

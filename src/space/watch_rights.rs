@@ -1,4 +1,4 @@
-//! `Rights` of a watch: how it finds out what its caller may see, where that can change.
+//! `WatchRights` of a watch: how it finds out what its caller may see, where that can change.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use super::visibility::Visibility;
 use crate::model::{Caller, KeyRange};
 
 /// How a watch finds out what its caller may see, where that can change.
-pub(crate) struct Rights {
+pub(crate) struct WatchRights {
     /// Moves on when what callers may see has changed.
     pub(crate) epoch: watch::Receiver<u64>,
     pub(crate) admit: Arc<dyn Admit>,
     pub(crate) caller: Caller,
 }
 
-impl Rights {
+impl WatchRights {
     /// Whether what callers may see has changed since it was asked for last.
     pub(crate) fn has_moved(&self) -> bool {
         self.epoch.has_changed().unwrap_or(false)
@@ -41,9 +41,9 @@ impl Rights {
     }
 }
 
-impl std::fmt::Debug for Rights {
+impl std::fmt::Debug for WatchRights {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Rights")
+        f.debug_struct("WatchRights")
             .field("caller", &self.caller)
             .finish_non_exhaustive()
     }

@@ -14,7 +14,7 @@ use super::range_index::{CHANGES_AT_ONCE, RangeIndex};
 use super::subscription_queue::SubscriptionQueue;
 use super::visibility::Visibility;
 use super::wake_queue::WakeQueue;
-use super::watch_rights::Rights;
+use super::watch_rights::WatchRights;
 use super::watch_window::{
     MAX_BYTES, MAX_COMMITS, Offered, UntakenCommit, WatchWindow, WindowUsage,
 };
@@ -106,7 +106,7 @@ pub struct Watch {
     /// What its caller may see, as of when that was asked for last.
     visibility: Visibility,
     access: AccessCaller,
-    rights: Option<Rights>,
+    rights: Option<WatchRights>,
     /// Set once for good when the caller may see other keys in these ranges than before.
     rights_changed: bool,
 }
@@ -131,7 +131,7 @@ impl Watches {
         flow: Flow,
         ranges: Vec<KeyRange>,
         visibility: Visibility,
-        rights: Option<Rights>,
+        rights: Option<WatchRights>,
     ) -> Watch {
         let queue = Arc::new(WatchQueue {
             visibility: visibility.clone(),
@@ -413,7 +413,7 @@ impl Watch {
     /// The next commit, if one has arrived.
     pub fn try_next(&mut self) -> Option<Result<Arc<Commit>, Interrupted>> {
         // Before anything is taken: it may not be for the caller any more.
-        if self.rights.as_ref().is_some_and(Rights::has_moved) {
+        if self.rights.as_ref().is_some_and(WatchRights::has_moved) {
             self.ask_again();
         }
         if self.rights_changed {

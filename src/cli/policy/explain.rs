@@ -9,7 +9,7 @@ use kubekv::guard::policy::{Identity, Policy, Rights, Variables, Verdict};
 use kubekv::model::{Credentials, Verb};
 use kubekv::tls::ClientFiles;
 
-use super::read;
+use super::policy_file::read;
 use crate::cli::exit::{CommandError, IO, NO, USAGE};
 use crate::cli::kv::print;
 

@@ -7,14 +7,11 @@ use sha2::{Digest, Sha256};
 use toml::de::DeTable;
 
 use super::error::PolicyError;
-use super::fields::{Fields, PolicyText, line_starts};
+use super::fields::{Fields, PolicyText, line_starts, tables};
 use super::identity_table::recognizer;
 use super::rule::Rule;
 use super::rule_table::{OwnRoles, own_roles, rule};
 use super::{Policy, RulesByIdentity};
-
-/// The most rules, roles and identities, each.
-const MOST: usize = 10_000;
 
 /// The most subjects of all rules, those of their roles included.
 const MOST_SUBJECTS: usize = 200_000;
@@ -85,16 +82,4 @@ fn fingerprint(text: &str) -> String {
         let _never = write!(text, "{byte:02x}");
     }
     text
-}
-
-/// The tables of a kind, within the limit of their number.
-pub(super) fn tables<'v>(
-    top: &mut Fields<'_, 'v>,
-    name: &str,
-) -> Result<Vec<(usize, DeTable<'v>)>, PolicyError> {
-    let tables = top.tables(name)?;
-    match tables.get(MOST) {
-        Some((offset, _)) => Err(top.error(*offset, format!("more than {MOST} tables [[{name}]]"))),
-        None => Ok(tables),
-    }
 }

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 use super::error::{PolicyError, PolicyPlace};
-use super::fields::{Fields, Placed, PolicyText, at, unknown_word};
-use super::parse::tables;
+use super::fields::{Fields, Placed, PolicyText, at, tables, unknown_word};
 use super::pattern::IdentityPattern;
 use super::rights::RuleName;
 use super::roles::{BUILT_IN, Role, RoleGrant};
-use super::rule::{Grant, Rule, SessionGrant, allowed_with, denied_with};
-use super::subject::{Scope, Subject, check_segments, without_slash};
+use super::rule::{Rule, RuleGrant, SessionGrant, allowed_with, denied_with};
+use super::subject::{RuleSubject, Scope, check_segments, without_slash};
 use super::verb_set::VerbSet;
 use crate::model::Verb;
 
@@ -103,7 +102,7 @@ fn grant(fields: &mut Fields<'_, '_>) -> Result<Option<RoleGrant>, PolicyError> 
                 text,
                 field,
                 &placed,
-                Subject::parse(&placed.text, "", scope),
+                RuleSubject::parse(&placed.text, "", scope),
             )?;
             subjects.push((scope, placed.text));
         }
@@ -233,7 +232,7 @@ pub(super) fn rule(
     })
 }
 
-type RoleGrants = (Vec<Grant>, Option<SessionGrant>);
+type RoleGrants = (Vec<RuleGrant>, Option<SessionGrant>);
 
 fn of_role(
     text: PolicyText<'_>,

@@ -11,7 +11,7 @@ use super::node_index::Interest;
 use super::subscription_queue::SubscriptionQueue;
 use super::view::View;
 use super::visibility::Visibility;
-use super::watch_rights::Rights;
+use super::watch_rights::WatchRights;
 use super::watches::{Interrupted, Watches};
 use crate::model::{Flow, Key, KeyRange};
 
@@ -25,7 +25,7 @@ pub struct Subscription {
     queue: Arc<SubscriptionQueue>,
     interests: HashSet<Interest>,
     visibility: Visibility,
-    rights: Option<Rights>,
+    rights: Option<WatchRights>,
     /// Set once for good when the caller may see other nodes than before.
     rights_changed: bool,
 }
@@ -36,7 +36,7 @@ impl Subscription {
         watches: &Arc<Watches>,
         flow: Flow,
         visibility: Visibility,
-        rights: Option<Rights>,
+        rights: Option<WatchRights>,
     ) -> Self {
         Self {
             watches: Arc::clone(watches),
@@ -89,7 +89,7 @@ impl Subscription {
     ///
     /// As for [`Self::next_in`].
     pub fn next_up_to(&mut self, revision: u64) -> Option<Result<NodeCommit, Interrupted>> {
-        if self.rights.as_ref().is_some_and(Rights::has_moved) {
+        if self.rights.as_ref().is_some_and(WatchRights::has_moved) {
             self.ask_again();
         }
         if self.rights_changed {
