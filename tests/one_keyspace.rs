@@ -257,7 +257,7 @@ async fn list_index_matches_its_entries_during_writes() {
 #[tokio::test]
 async fn full_keyspace_refuses_what_makes_it_grow_and_says_how_to_go_on() {
     let store = Arc::new(MemoryStore::new());
-    let admit = guard::for_store(store.limits(), 19_000);
+    let admit = guard::for_store(store.limits(), 19_000, None);
     let opened = Keyspace::open(store, admit, &mut Registry::default()).await;
     let faces = Faces(faces::both_of(opened.unwrap().0).await);
     let large = "x".repeat(9_000);

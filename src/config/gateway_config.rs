@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{LogConfig, StoreAccess, StoreUrl, TlsConfig};
+use super::{AuditOptions, LogConfig, PolicyConfig, StoreAccess, StoreUrl, TlsConfig};
 
 /// The configuration of a gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct Config {
     pub listen: Listen,
     /// The TLS of the faces and the admin port.
     pub tls: TlsConfig,
+    /// The policy by which clients are admitted; `None` lets all of them see and change everything.
+    pub policy: Option<PolicyConfig>,
     /// The address where other gateways reach the relay port, `HOST:PORT`; `None` for the address it listens on.
     pub relay_advertise: Option<String>,
     /// The client URLs that etcd's `/v2/members` returns, as `http://host:port`; empty for the address that the client
@@ -42,6 +44,8 @@ pub struct Config {
     pub zookeeper_docker: String,
     /// The digest of the ZooKeeper user who may do everything, `super:HASH`.
     pub zookeeper_super: Option<String>,
+    /// The audit log; `None` for none.
+    pub audit: Option<AuditOptions>,
     /// The log settings.
     pub log: LogConfig,
 }

@@ -54,7 +54,7 @@ const fn text(
 }
 
 /// Every option, in the order of the help text.
-pub const OPTIONS: [OptionSpec; 54] = [
+pub const OPTIONS: [OptionSpec; 58] = [
     text(
         "store",
         "URL",
@@ -284,6 +284,19 @@ pub const OPTIONS: [OptionSpec; 54] = [
         default: "false",
     },
     text(
+        "policy",
+        "FILE",
+        "none",
+        "The policy that says who clients are and what each may do, in TOML; read again when the file changes. Without one every \
+         client can read and change everything",
+    ),
+    text(
+        "policy-mode",
+        "off|warn|enforce",
+        "enforce with --policy, else off",
+        "With warn, what the policy refuses is answered, and told in the log and the metrics; with off the policy is not read",
+    ),
+    text(
         "etcd-advertise",
         "URL[,URL...]",
         "the address a client connected to",
@@ -371,6 +384,20 @@ pub const OPTIONS: [OptionSpec; 54] = [
         kind: ValueKind::Number,
         help: "How long leadership of a shared store lasts without a heartbeat of the leader; then another gateway takes over",
         default: "4",
+    },
+    text(
+        "audit",
+        "FILE|-",
+        "none",
+        "The audit log: a JSON line for each change, refusal, login and end of a session, appended to a file, or to standard \
+         output with -. While it cannot be written, changes of clients are refused",
+    ),
+    OptionSpec {
+        name: "audit-reads",
+        value: "true|false",
+        kind: ValueKind::Switch,
+        help: "Record reads, lists and watches in the audit log as well",
+        default: "false",
     },
     text(
         "log-level",

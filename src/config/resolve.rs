@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::settings::{Setting, SettingOrigin, Settings};
 use super::{
     Config, ConfigError, ConnectionsPerAddress, Listen, LogConfig, TlsConfig, access, address,
-    advertise, hosts, log, memory_size, names, options, relay, store, tls, zookeeper,
+    advertise, audit, hosts, log, memory_size, names, options, policy, relay, store, tls,
+    zookeeper,
 };
 
 /// The upper limit of `max-connections`.
@@ -28,6 +29,7 @@ pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
         store,
         listen,
         tls,
+        policy: policy::parse(&mut given.0)?,
         relay_advertise,
         etcd_advertise: match given.0.take("etcd-advertise") {
             Some(setting) => advertise::parse(&setting)?,
@@ -63,6 +65,7 @@ pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
             Some(setting) => Some(zookeeper::super_digest(&setting)?),
             None => None,
         },
+        audit: audit::parse(&mut given.0, switch)?,
         log: LogConfig {
             filter: log::filter(&given.or_default("log-level")?)?,
             format: log::format(&given.or_default("log-format")?)?,

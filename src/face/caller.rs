@@ -5,16 +5,28 @@ use std::net::{Ipv4Addr, SocketAddr};
 use http::Extensions;
 
 use super::server::Connection;
-use crate::model::{Caller, FaceName, Principal};
+use crate::model::{Caller, Credentials, FaceName};
 
-/// The caller of a request that came by this face, from what the server put beside the request: the connection, and the
-/// principal where the client proved one. Nothing the client writes into its request counts.
+/// The caller of a request that came by this face, from what the server put beside the request: its connection. Nothing the
+/// client writes into its request counts.
 pub(super) fn of(face: FaceName, beside: &Extensions) -> Caller {
-    let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-    let connection = beside.get::<Connection>();
+    match beside.get::<Connection>() {
+        Some(connection) => of_connection(face, connection),
+        None => Caller::Client {
+            face,
+            peer: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+            credentials: Credentials::default(),
+        },
+    }
+}
+
+/// The caller of every request that comes by this connection.
+pub(super) fn of_connection(face: FaceName, connection: &Connection) -> Caller {
     Caller::Client {
         face,
-        peer: connection.map_or(nowhere, |connection| connection.peer),
-        principal: beside.get::<Principal>().cloned().unwrap_or_default(),
+        peer: connection.peer,
+        credentials: Credentials {
+            certificate: connection.client_certificate().cloned(),
+        },
     }
 }

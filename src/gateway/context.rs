@@ -11,6 +11,7 @@ use super::stores::Stores;
 use crate::admin::Health;
 use crate::config::Config;
 use crate::fairness::Fairness;
+use crate::guard::{AuditLog, PolicyInForce};
 use crate::store::StoreError;
 use crate::store::shared::{Candidate, Metrics as StoreMetrics, Relay};
 
@@ -24,8 +25,12 @@ pub(super) struct GatewayContext {
     pub(super) certificate: Arc<RelayCertificate>,
     pub(super) relay_metrics: relay::RelayMetrics,
     pub(super) store_metrics: StoreMetrics,
+    /// The record of what clients do, if there is one.
+    pub(super) audit: Option<Arc<AuditLog>>,
     /// What all clients share, whichever term and face serves them.
     pub(super) fairness: Fairness,
+    /// By which clients are admitted, whichever term serves them; `None` lets all of them do everything.
+    pub(super) policy: Option<Arc<PolicyInForce>>,
 }
 
 impl GatewayContext {

@@ -179,6 +179,7 @@ impl FaceOptions {
             store_access: _of_the_store,
             listen: _bound,
             tls: _of_the_servers,
+            policy: _of_the_guard,
             etcd_advertise,
             node_name,
             datacenter,
@@ -191,6 +192,7 @@ impl FaceOptions {
             zookeeper_words,
             zookeeper_docker,
             zookeeper_super,
+            audit: _of_the_gateway,
             log: _of_the_process,
         } = config.clone();
         Self {

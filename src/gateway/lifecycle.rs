@@ -11,6 +11,7 @@ use super::context::GatewayContext;
 use super::error::Error;
 use super::faces;
 use super::listeners::{Listeners, Ports, SharedListeners};
+use super::policy;
 use super::relay::{self, RelayCertificate, StandbyMode};
 use super::servers::{ServerFactory, Servers};
 use super::serving::ServingGateway;
@@ -18,8 +19,9 @@ use super::standby::Standby;
 use super::stores::{LeadershipTerm, Stores};
 use super::tls::GatewayTls;
 use crate::admin::{self, GatewayInfo, Health, Phase};
-use crate::config::Config;
+use crate::config::{AuditOptions, Config};
 use crate::fairness::{self, ChangeRate, Fairness, MemoryLimits};
+use crate::guard::{AuditDestination, AuditLog};
 use crate::store::shared::{Members, Metrics as StoreMetrics};
 
 /// A stage that a gateway reaches, reported once each.
@@ -60,7 +62,9 @@ pub async fn run_with_stages(
     let tls = GatewayTls::load(&config, &mut registry)?;
     // Followed until this function ends.
     let _followed = tls.follow_files();
-    let servers = ServerFactory::new(&mut registry, &config, tls);
+    let audit = begin_audit(&config, &mut registry)?;
+    let (policy, _followed_policy) = policy::begin(&config, audit.as_ref(), &mut registry)?;
+    let servers = ServerFactory::new(&mut registry, &config, tls, audit.clone());
     let relay_metrics = relay::RelayMetrics::register(&mut registry);
     let store_metrics = if config.store.is_shared() {
         StoreMetrics::register(&mut registry)
@@ -87,14 +91,31 @@ pub async fn run_with_stages(
         certificate: Arc::new(certificate),
         relay_metrics,
         store_metrics,
+        audit: audit.clone(),
         fairness,
+        policy,
     };
     let outcome = Gateway(context)
         .live(listeners, pin!(shutdown), report)
         .await;
     // Last of all: until here the admin port answers that the gateway drains.
     admin_server.drain().await;
+    if let Some(audit) = audit {
+        // Nothing is recorded any more; what was is written.
+        let _closed = tokio::task::spawn_blocking(move || audit.close()).await;
+    }
     outcome
+}
+
+/// Begins the audit log, if the configuration wants one.
+fn begin_audit(config: &Config, registry: &mut Registry) -> Result<Option<Arc<AuditLog>>, Error> {
+    let Some(AuditOptions { file, reads }) = config.audit.clone() else {
+        return Ok(None);
+    };
+    let destination = file.map_or(AuditDestination::Stdout, AuditDestination::File);
+    let log = AuditLog::begin(&destination, reads, registry);
+    let log = log.map_err(|error| Error::Fatal(error.to_string()))?;
+    Ok(Some(Arc::new(log)))
 }
 
 /// What all clients share, within the memory that the configuration or the system allows.

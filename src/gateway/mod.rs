@@ -6,6 +6,7 @@ mod faces;
 mod file_limit;
 mod lifecycle;
 mod listeners;
+mod policy;
 mod relay;
 mod servers;
 mod serving;

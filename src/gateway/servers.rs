@@ -18,6 +18,7 @@ use crate::face::http::{AllowedHosts, HttpLimits, HttpProtocol};
 use crate::face::server::{
     Arrival, ConnectionPermits, LeadershipCheck, Protocol, Server, ServerMetrics, Stopping,
 };
+use crate::guard::AuditLog;
 use crate::model::FaceName;
 
 /// The connections of the admin port, with permits of its own: it answers when the faces are at their limit.
@@ -46,11 +47,17 @@ pub(super) struct ServerFactory {
     /// The names by which clients may address the gateway.
     hosts: AllowedHosts,
     tls: GatewayTls,
+    audit: Option<Arc<AuditLog>>,
 }
 
 impl ServerFactory {
     /// With permits for as many connections as the configuration says, or fewer where the limit of open files is lower.
-    pub(super) fn new(registry: &mut Registry, config: &Config, tls: GatewayTls) -> Self {
+    pub(super) fn new(
+        registry: &mut Registry,
+        config: &Config,
+        tls: GatewayTls,
+        audit: Option<Arc<AuditLog>>,
+    ) -> Self {
         let connections = file_limit::connections(config.max_connections);
         Self {
             metrics: ServerMetrics::register(registry),
@@ -58,6 +65,7 @@ impl ServerFactory {
             per_address: config.connections_per_address,
             hosts: faces::hosts(config),
             tls,
+            audit,
         }
     }
 
@@ -68,13 +76,16 @@ impl ServerFactory {
         Server::new(face.as_str(), permits, self.metrics.clone(), leadership)
             .with_most_per_client(most)
             .with_tls(self.tls.of(face))
+            .with_audit(self.audit.clone())
     }
 
     fn admin(&self) -> Server {
         let permits = ConnectionPermits::new(ADMIN_CONNECTIONS);
         let leadership = LeadershipCheck::default();
         let server = Server::new("admin", permits, self.metrics.clone(), leadership);
-        server.with_tls(self.tls.admin.clone())
+        server
+            .with_tls(self.tls.admin.clone())
+            .with_audit(self.audit.clone())
     }
 }
 

@@ -42,12 +42,12 @@ impl ServingGateway {
         let store = Arc::clone(&term.store);
         let limits = context.fairness.limits();
         let entries_bytes = u64::try_from(limits.entries).unwrap_or(u64::MAX);
-        let admit = guard::for_store(store.limits(), entries_bytes);
-        let admitting = Arc::clone(&admit);
+        let bounds = guard::for_store(store.limits(), entries_bytes, context.audit.clone());
+        let admitting = guard::by_policy(&bounds, context.policy.as_ref());
         let (space, expiry) = Keyspace::open(store, admitting, &mut registry).await?;
         guard::register_limit(entries_bytes, &mut registry);
         space.limit_watch_queues(limits.watch_commits);
-        admit.observe(space.read(&Caller::System).keyspace_bytes());
+        bounds.observe(space.read(&Caller::System).keyspace_bytes());
         let mut listeners = match listeners {
             Some(shared) => shared
                 .listeners()

@@ -1,8 +1,11 @@
 //! Size bounds: a change must fit the store it is written to, and the keyspace the memory it is given.
 
+use std::sync::Arc;
+
+use super::audit::AuditLog;
 use super::size_limit::SizeLimit;
 use crate::model::{AccessList, Caller, Record, Target, Write};
-use crate::space::{Admit, Denied, Draft, Visibility};
+use crate::space::{Admit, Audit, Denied, Draft, Visibility};
 use crate::store::Limits;
 
 /// The most bytes of keys and new values a client may write in one request. A store takes more in one commit: what
@@ -14,6 +17,7 @@ pub const REQUEST_BYTES: usize = 64 << 20;
 pub struct Bounds {
     limits: Limits,
     size_limit: SizeLimit,
+    audit: Option<Arc<AuditLog>>,
 }
 
 impl Bounds {
@@ -22,6 +26,7 @@ impl Bounds {
         Self {
             limits,
             size_limit: SizeLimit::new(u64::MAX),
+            audit: None,
         }
     }
 
@@ -32,6 +37,12 @@ impl Bounds {
             size_limit: SizeLimit::new(entries_bytes),
             ..self
         }
+    }
+
+    /// The same with a log of what callers do.
+    #[must_use]
+    pub fn with_audit(self, audit: Option<Arc<AuditLog>>) -> Self {
+        Self { audit, ..self }
     }
 
     /// Takes note of the size of a keyspace that was opened, in bytes: the log says where it is near the limit or beyond.
@@ -114,6 +125,10 @@ impl Admit for Bounds {
 
     fn visibility(&self, _caller: &Caller) -> Visibility {
         Visibility::All
+    }
+
+    fn audit(&self) -> Option<&dyn Audit> {
+        self.audit.as_deref().map(|audit| audit as &dyn Audit)
     }
 }
 

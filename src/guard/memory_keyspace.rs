@@ -5,7 +5,7 @@ use std::sync::Arc;
 use prometheus_client::registry::Registry;
 
 use super::bounds::Bounds;
-use crate::model::{Caller, FaceName, Principal};
+use crate::model::{Caller, Credentials, FaceName};
 use crate::space::Keyspace;
 use crate::store::{Limits, MemoryStore, Store as _};
 
@@ -27,6 +27,6 @@ pub(crate) fn any_client() -> Caller {
     Caller::Client {
         face: FaceName::Consul,
         peer: "127.0.0.1:1".parse().unwrap(),
-        principal: Principal::Anonymous,
+        credentials: Credentials::default(),
     }
 }

@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Who a client is. Cheap to clone.
 ///
-/// Clients prove nothing yet, so every one of them is anonymous. Anonymous is an identity like any other: rights can be
-/// granted to it.
+/// The guard says it, from what the client proved. Anonymous is an identity like any other: rights can be granted to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum Principal {

@@ -2,10 +2,12 @@
 
 use tokio::sync::watch;
 
+use super::audit::Audit;
+use super::demand::Demand;
 use super::denied::Denied;
 use super::draft::Draft;
 use super::visibility::Visibility;
-use crate::model::{Caller, Write};
+use crate::model::{Caller, Principal, Write};
 
 /// Who may see and change what. The guard implements it; the keyspace asks it inside its critical section, so that it
 /// decides on the very state the writes would change.
@@ -14,13 +16,32 @@ use crate::model::{Caller, Write};
 pub trait Admit: Send + Sync {
     /// Whether the caller may make these writes. `draft` shows the state before and after them.
     ///
-    /// What the caller may not see it has neither read nor written by then, but for what follows from its writes: parents
-    /// that are implied (`DirMark::Implied`), and what a lease releases or deletes when it ends.
+    /// By then it has neither read nor written what [`Admit::visibility`] does not allow, but for what follows from its writes:
+    /// parents that are implied (`DirMark::Implied`), and what a lease releases or deletes when it ends.
     fn check(&self, caller: &Caller, draft: &Draft<'_>, writes: &[Write]) -> Result<(), Denied>;
 
-    /// What the caller can see: reads, decisions and watches are bounded by it. Asked for each of them, so it should cost
-    /// next to nothing.
+    /// What the caller can see and change: reads, decisions and watches are bounded by it. Asked for each of them, so it
+    /// should cost next to nothing.
     fn visibility(&self, caller: &Caller) -> Visibility;
+
+    /// Where it is recorded who changed what. `None` where nobody wants to know.
+    fn audit(&self) -> Option<&dyn Audit> {
+        None
+    }
+
+    /// Who the caller is: the owner of the leases that it makes.
+    fn principal(&self, _caller: &Caller) -> Principal {
+        Principal::Anonymous
+    }
+
+    /// Whether [`Admit::note`] wants to be told what requests ask for: where not, nobody collects it.
+    fn notes_demands(&self) -> bool {
+        false
+    }
+
+    /// Takes note of what a client's request asks for, whether its caller has the right to it or not. A decision that is made
+    /// again asks again.
+    fn note(&self, _caller: &Caller, _demands: &[Demand]) {}
 
     /// Moves on when what some caller may see has changed. `None` where that never happens.
     fn epoch(&self) -> Option<&Epoch> {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use parking_lot::MutexGuard;
 use tokio::sync::oneshot;
 
+use super::audit::NotedReply;
 use super::critical_section::{Blocked, Ticket, WaitQueue, WriteLocks};
 use super::decision::{ChangeAnswer, Decided, DecidedWhere};
 use super::draft::Draft;
@@ -90,9 +91,9 @@ pub(crate) enum Attempt<R, E> {
         Option<ChangeAnswer<R, E>>,
     ),
     /// The store has accepted it. A wide one is locked, too.
-    Accepted(Accepted, Option<WriteLocks>, R),
+    Accepted(Accepted, Option<WriteLocks>, NotedReply<R>),
     /// Its read-write set is locked.
-    Locked(WriteLocks, Proposal, R),
+    Locked(WriteLocks, Proposal, NotedReply<R>),
     /// It takes too long to be decided inside the critical section.
     TooWide,
     /// It clashes with a change that is in flight, or that waits before it.
@@ -272,13 +273,16 @@ impl Keyspace {
     pub(crate) fn hand_over<R, E>(
         &self,
         entered: &mut Entered<'_>,
-        (reply, proposal): (R, Proposal),
+        (mut reply, proposal): (NotedReply<R>, Proposal),
         set: Option<ReadWriteSet>,
         turn: &mut ChangeTurn,
     ) -> Attempt<R, E> {
         let Some(order) = entered.order else {
             return match self.lock(entered, set, turn) {
-                Ok(locks) => Attempt::Locked(locks, proposal, reply),
+                Ok(locks) => {
+                    reply.hand_over(None);
+                    Attempt::Locked(locks, proposal, reply)
+                }
                 Err(woken) => Attempt::Wait(woken),
             };
         };
@@ -338,7 +342,7 @@ fn accept<R, E>(
     entered: &mut Entered<'_>,
     (generation, order): (u64, &dyn CommitOrder),
     proposal: Proposal,
-    (reply, locks): (R, Option<WriteLocks>),
+    (mut reply, locks): (NotedReply<R>, Option<WriteLocks>),
     turn: &mut ChangeTurn,
 ) -> Attempt<R, E> {
     let submission = match locks {
@@ -352,6 +356,9 @@ fn accept<R, E>(
                 pending, durable, ..
             } = &mut *entered;
             pending.add(durable, accepted.revision, commit);
+            // A wide one is numbered later.
+            let revision = locks.is_none().then_some(accepted.revision);
+            reply.hand_over(revision);
             return Attempt::Accepted(accepted, locks, reply);
         }
         Err(error) => error,

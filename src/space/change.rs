@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::attempt::{Attempt, Basis, ChangeTurn};
+use super::audit::{self, NotedReply};
 use super::decision::ChangeAnswer;
 use super::denied::Denied;
 use super::draft::Draft;
@@ -44,7 +45,16 @@ impl Keyspace {
         kept: &mut Option<K>,
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
     ) -> Result<Committed<R>, ChangeError<E>> {
-        self.change(caller, Basis::Accepted, kept, decide).await
+        let answer = self.change(caller, Basis::Accepted, kept, decide).await;
+        self.record_refusal(caller, &answer);
+        answer
+    }
+
+    /// Records that a change was forbidden, where that is wanted.
+    pub(super) fn record_refusal<R, E>(&self, caller: &Caller, answer: &ChangeAnswer<R, E>) {
+        if let Err(ChangeError::Denied(denied)) = answer {
+            self.record_denial(caller, denied);
+        }
     }
 
     /// Ends a lease of this protocol; says whether there was one. What is bound to it is deleted in the same commit, unless
@@ -87,12 +97,15 @@ impl Keyspace {
             );
             match most.less() {
                 Some(less) if is_too_much => most = less,
-                Some(_) | None => return done,
+                Some(_) | None => {
+                    self.record_refusal(caller, &done);
+                    return done;
+                }
             }
         }
     }
 
-    async fn change<R, E, K: Send + 'static>(
+    pub(super) async fn change<R, E, K: Send + 'static>(
         &self,
         caller: &Caller,
         basis: Basis<'_>,
@@ -128,9 +141,14 @@ impl Keyspace {
                     Err(CommitError::Conflict) => None,
                     Err(error) => Some(Err(ChangeError::Failed(error))),
                 },
-                Attempt::Locked(locks, proposal, reply) => {
+                Attempt::Locked(locks, proposal, mut reply) => {
                     let store = Arc::clone(&self.inner.store);
-                    let commit = async move { store.commit(proposal).await };
+                    let audited = reply.take_change();
+                    let commit = async move {
+                        let outcome = store.commit(proposal).await;
+                        audit::settle(audited, &outcome);
+                        outcome
+                    };
                     let (outcome, back) = InFlight::new(commit, locks, kept.take()).await;
                     *kept = back;
                     self.outcome(outcome, reply)
@@ -139,8 +157,13 @@ impl Keyspace {
                     let outcome = in_flight::accepted(accepted.outcome, kept).await;
                     self.outcome(written(outcome), reply)
                 }
-                Attempt::Accepted(accepted, Some(locks), reply) => {
-                    let commit = async move { written(accepted.outcome.await) };
+                Attempt::Accepted(accepted, Some(locks), mut reply) => {
+                    let audited = reply.take_change();
+                    let commit = async move {
+                        let outcome = written(accepted.outcome.await);
+                        audit::settle(audited, &outcome);
+                        outcome
+                    };
                     let (outcome, back) = InFlight::new(commit, locks, kept.take()).await;
                     *kept = back;
                     self.outcome(outcome, reply)
@@ -159,8 +182,9 @@ impl Keyspace {
     pub(super) fn outcome<R, E>(
         &self,
         outcome: Result<Arc<Commit>, CommitError>,
-        reply: R,
+        reply: NotedReply<R>,
     ) -> Option<ChangeAnswer<R, E>> {
+        let reply = reply.settle(&outcome);
         match outcome {
             Ok(commit) => {
                 self.inner.metrics.commits.inc();

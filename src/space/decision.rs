@@ -1,6 +1,7 @@
 //! Decisions: a draft is filled, judged by the guard, and becomes a proposal.
 
 use super::access::AccessCaller;
+use super::audit::{AuditedChange, NotedReply};
 use super::denied::Denied;
 use super::draft::{Draft, DraftBounds};
 use super::keyspace::{ChangeError, Committed, Keyspace};
@@ -29,7 +30,7 @@ pub(crate) enum DecidedWhere {
 /// What a decision came to.
 pub(crate) enum Decided<R, E> {
     /// The reply, and what is to be written.
-    Writes(R, Proposal),
+    Writes(NotedReply<R>, Proposal),
     /// It was refused, or there is nothing to be written.
     NoWrites(ChangeAnswer<R, E>),
     /// It takes too long to be made inside the critical section.
@@ -42,6 +43,8 @@ struct Judged<R> {
     proposal: Proposal,
     /// Whether something was written and removed again.
     undid: bool,
+    /// What is to be recorded of it.
+    audited: Option<Box<dyn AuditedChange>>,
 }
 
 impl Keyspace {
@@ -62,8 +65,18 @@ impl Keyspace {
         };
         let visibility = self.visibility(caller);
         let now_ms = time::unix_ms();
-        let draft = Draft::new(base, now_ms, caller.principal(), visibility, bounds);
+        let principal = match caller {
+            Caller::Client { .. } => Some(self.principal(caller)),
+            Caller::Operator | Caller::System => None,
+        };
+        let draft = Draft::new(base, now_ms, principal, visibility, bounds);
         let mut draft = draft.bound_by_lists(AccessCaller::of(caller));
+        if self.notes_demands(caller) {
+            draft = draft.noting_demands();
+        }
+        if self.audit().is_some() {
+            draft = draft.audited();
+        }
         // What is decided inside is never wide, so that its set is not asked for after all.
         if !asks && place == DecidedWhere::Inside {
             draft = draft.without_reads();
@@ -86,7 +99,10 @@ impl Keyspace {
                 });
                 return (Decided::NoWrites(answer), set);
             }
-            Ok(judged) => (judged.reply, judged.proposal),
+            Ok(judged) => (
+                NotedReply::new(judged.reply, judged.audited),
+                judged.proposal,
+            ),
         };
         let asks = asks || proposal.writes.len() > MAX_PENDING_WRITES;
         let set = asks.then(|| draft.take_read_write_set());
@@ -103,6 +119,10 @@ impl Keyspace {
         let decision = decide(draft);
         if decision.is_ok() && self.inner.store.derives_directories() {
             draft.tally_lost_children();
+        }
+        let demands = draft.take_demands();
+        if !demands.is_empty() && !draft.is_exceeded() {
+            self.inner.admit.note(caller, &demands);
         }
         // Before the decision's own answer, which may show what is hidden.
         if let Some(denied) = draft.forbidden() {
@@ -121,10 +141,17 @@ impl Keyspace {
             .admit
             .check(caller, draft, &proposal.writes)
             .map_err(ChangeError::Denied)?;
+        let audited = match self.inner.admit.audit() {
+            Some(audit) if !proposal.writes.is_empty() => audit
+                .change(caller, draft, &proposal.writes)
+                .map_err(ChangeError::Denied)?,
+            Some(_) | None => None,
+        };
         Ok(Judged {
             reply,
             proposal,
             undid,
+            audited,
         })
     }
 }

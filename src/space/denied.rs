@@ -1,6 +1,8 @@
 //! Denials: why a caller may not do something.
 
-/// Why a caller may not do something, in words for the log. Faces answer [`Denied::Forbidden`] in their protocol's own
+use crate::model::Key;
+
+/// Why a caller may not do something, in words for the log. Faces answer [`Denied::Forbidden`] and [`Denied::ByList`] in their protocol's own
 /// words, which tell nothing of what is there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
@@ -34,6 +36,12 @@ pub enum Denied {
         /// The most allowed.
         limit: u64,
     },
+    /// The audit log cannot be written: no change is made that would be in no log.
+    #[error("the audit log cannot be written (--audit): nothing is changed until it can")]
+    Unaudited,
+    /// An access list permits it to others alone: that of this entry, or of the node above it.
+    #[error("permission denied: the access list of {0} or of the node above it")]
+    ByList(Key),
     /// The caller has no right to it.
     #[error("permission denied: {0}")]
     Forbidden(String),

@@ -8,7 +8,9 @@ use parking_lot::Mutex;
 use super::access::AccessCaller;
 use super::admit::Admit;
 use super::applier::Applier;
+use super::audit::{Audit, AuditEvent};
 use super::critical_section::CriticalSection;
+use super::demand::Demand;
 use super::denied::Denied;
 use super::freshness::Fresh;
 use super::history::PastCommits;
@@ -18,11 +20,11 @@ use super::pending::PendingCommits;
 use super::subscription::Subscription;
 use super::timers::{Timed, Timers};
 use super::view::View;
-use super::visibility::{LeaseRight, Visibility};
+use super::visibility::{Coverage, LeaseRight, Visibility};
 use super::waiting_parts::WaitingParts;
 use super::watch_rights::WatchRights;
 use super::watches::Watch;
-use crate::model::{Caller, Commit, Flow, KeyRange, Lease, LeaseId, Realm};
+use crate::model::{Caller, Commit, Flow, Key, KeyRange, Lease, LeaseId, Principal, Realm, Verb};
 use crate::store::{self, CommitOrder, RetentionFloors, Store};
 
 /// One ordered map with one line of revisions, whatever protocol it is used by. Cloning it is cheap.
@@ -135,12 +137,99 @@ impl Keyspace {
         View::new(self.inner.applier.current(), visibility).bound_by_lists(AccessCaller::of(caller))
     }
 
-    /// What the caller may see, as of now.
+    /// Refuses a request for what its caller has no right to. Every request that reads asks once, before it does; and again
+    /// after it has waited.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::Forbidden`], whether anything is there or not.
+    pub fn asks(&self, caller: &Caller, demand: impl FnOnce() -> Demand) -> Result<(), Denied> {
+        let visibility = self.visibility(caller);
+        let is_noted = self.notes_demands(caller);
+        if !is_noted && !visibility.is_part() {
+            return Ok(());
+        }
+        let demand = demand();
+        if is_noted {
+            self.inner.admit.note(caller, std::slice::from_ref(&demand));
+        }
+        if demand.is_met(&visibility) {
+            Ok(())
+        } else {
+            Err(Denied::Forbidden(format!("{demand:?}")))
+        }
+    }
+
+    /// Whether the rules let the caller do this with the key, or with anything beneath it. What they do not, the guard was
+    /// asked about and has told of; what is refused all the same, an access list refuses.
+    pub fn allows(&self, caller: &Caller, verb: Verb, key: &[u8]) -> bool {
+        let visibility = self.visibility(caller);
+        let one = KeyRange::Exact(Key::user(key));
+        let beneath = KeyRange::Prefix(Key::user(key));
+        let covers = |verb, range| visibility.covers(verb, range) != Coverage::None;
+        let of_many = matches!(verb, Verb::List | Verb::Watch) && covers(verb, &beneath);
+        of_many || covers(verb, &one) && covers(Verb::Read, &one)
+    }
+
+    /// Whether clients need rights that a policy gives them, or would need them.
+    pub fn has_policy(&self) -> bool {
+        self.inner.admit.notes_demands()
+    }
+
+    /// Takes note of what a request asks for that is answered in part, or refused elsewhere.
+    pub fn note(&self, caller: &Caller, demands: impl FnOnce() -> Vec<Demand>) {
+        if self.notes_demands(caller) {
+            self.inner.admit.note(caller, &demands());
+        }
+    }
+
+    /// The same as [`Keyspace::asks`] for one key.
+    ///
+    /// # Errors
+    ///
+    /// As [`Keyspace::asks`].
+    pub fn asks_for_key(&self, caller: &Caller, verb: Verb, key: &Key) -> Result<(), Denied> {
+        self.asks(caller, || Demand::All(verb, KeyRange::Exact(key.clone())))
+    }
+
+    /// The same as [`Keyspace::asks`] for any key with this prefix.
+    ///
+    /// # Errors
+    ///
+    /// As [`Keyspace::asks`].
+    pub fn asks_for_prefix(&self, caller: &Caller, verb: Verb, prefix: &Key) -> Result<(), Denied> {
+        self.asks(caller, || {
+            Demand::AnyOf(vec![(verb, KeyRange::Prefix(prefix.clone()))])
+        })
+    }
+
+    /// Whether the guard wants to know what the caller's requests ask for.
+    pub(super) fn notes_demands(&self, caller: &Caller) -> bool {
+        match caller {
+            Caller::Client { .. } => self.inner.admit.notes_demands(),
+            Caller::Operator | Caller::System => false,
+        }
+    }
+
+    /// Who the caller is; the operator and the gateway itself are nobody.
+    pub fn principal(&self, caller: &Caller) -> Principal {
+        match caller {
+            Caller::Client { .. } => self.inner.admit.principal(caller),
+            Caller::Operator | Caller::System => Principal::Anonymous,
+        }
+    }
+
+    /// What the caller may see and change, as of now.
     pub fn visibility(&self, caller: &Caller) -> Visibility {
         match caller {
             Caller::Client { .. } => self.inner.admit.visibility(caller),
             Caller::Operator | Caller::System => Visibility::All,
         }
+    }
+
+    /// Where it is recorded what callers do, if it is.
+    pub fn audit(&self) -> Option<&dyn Audit> {
+        self.inner.admit.audit()
     }
 
     /// Watches ranges from now on.
@@ -223,7 +312,7 @@ impl Keyspace {
         ranges.iter().cloned().chain(directories).collect()
     }
 
-    /// The first thing that `pick` finds in the commits from revision `from` on, as far as the view's caller may see them;
+    /// The first thing that `pick` finds in the commits from revision `from` on, as far as the view's caller may watch them;
     /// `Err` with the last revision that is not kept, where some of those are gone.
     pub fn find_commit<T>(
         &self,
@@ -250,8 +339,8 @@ impl Keyspace {
         self.inner.applier.history.count_from(from)
     }
 
-    /// Looks at no more than `most` commits from revision `from` on, and returns those that the view's caller may see, as far
-    /// as it may; `Err` with the last revision that is not kept, where some are gone. For those who go through the past in
+    /// Looks at no more than `most` commits from revision `from` on, and returns those that the view's caller may watch, as
+    /// far as it may; `Err` with the last revision that is not kept, where some are gone. For those who go through the past in
     /// slices.
     pub fn commits_from(&self, view: &View, from: u64, most: usize) -> Result<PastCommits, u64> {
         let mut past = self.inner.applier.history.slice(from, most)?;
@@ -268,17 +357,31 @@ impl Keyspace {
 
     /// Gives a lease its full term again; says whether there is one.
     pub fn renew(&self, caller: &Caller, id: LeaseId) -> Result<bool, Denied> {
-        let visibility = self.visibility(caller);
-        if !matches!(visibility, Visibility::All) {
+        if self.notes_demands(caller) || self.visibility(caller).is_part() {
             let current = self.inner.applier.current();
             let record = current.entries.get(&id.record_key());
-            let lease = record.and_then(|record| Lease::read(record.value()));
-            if lease.is_some_and(|lease| !visibility.allows(&lease.owner, LeaseRight::Renew)) {
-                let why = format!("lease {id} belongs to another");
-                return Err(Denied::Forbidden(why));
+            if let Some(lease) = record.and_then(|record| Lease::read(record.value())) {
+                self.asks(caller, || Demand::Lease(lease.owner, LeaseRight::Renew))?;
             }
         }
         Ok(self.inner.applier.timers.renew(id))
+    }
+
+    /// Records that an access list refused something, where that is wanted. What a policy refuses, the guard records.
+    pub(super) fn record_denial(&self, caller: &Caller, denied: &Denied) {
+        if let Denied::ByList(key) = denied
+            && let Some(audit) = self.audit()
+        {
+            let refused = AuditEvent::Refused {
+                verb: None,
+                key: Some(key.as_bytes()),
+                rule: None,
+                why: "the access list of it, or of the node above it",
+                is_prefix: false,
+                would: false,
+            };
+            audit.record(caller, &refused);
+        }
     }
 
     /// How many entries ended by their own TTL since the keyspace was opened.

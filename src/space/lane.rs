@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 use tokio::sync::oneshot;
 
 use super::attempt::{Attempt, ChangeTurn, LaneAttempt};
+use super::audit::{self, NotedReply};
 use super::change::{TRIES, written};
 use super::decision::ChangeAnswer;
 use super::draft::Draft;
@@ -51,7 +52,7 @@ pub struct LanePlace(u64);
 #[derive(Debug)]
 enum Waiting<R, E> {
     /// The reply of a change that writes.
-    Reply(R),
+    Reply(NotedReply<R>),
     /// The answer of one that does not.
     Answer(Result<Committed<R>, ChangeError<E>>),
 }
@@ -93,6 +94,7 @@ impl Keyspace {
                     return accepted(change.outcome, Waiting::Reply(reply));
                 }
                 Attempt::Barrier(barrier, Some(answer)) => {
+                    self.record_refusal(caller, &answer);
                     return accepted(barrier, Waiting::Answer(answer));
                 }
                 Attempt::Wait(woken) => {
@@ -108,7 +110,10 @@ impl Keyspace {
                     drop(turn);
                     return Proposed::Answered(self.commit(caller, decide).await);
                 }
-                Attempt::Answer(answer) => return Proposed::Answered(self.counted(answer)),
+                Attempt::Answer(answer) => {
+                    self.record_refusal(caller, &answer);
+                    return Proposed::Answered(self.counted(answer));
+                }
                 Attempt::Again | Attempt::Barrier(_, None) => tries += 1,
                 attempt @ (Attempt::Accepted(_, Some(_), _) | Attempt::Locked(..)) => {
                     if let Some(answer) = self.outcome_with_locks(attempt).await {
@@ -125,14 +130,24 @@ impl Keyspace {
     /// The answer of a change that is locked until its outcome is known; `None` where it must be decided again.
     async fn outcome_with_locks<R, E>(&self, attempt: Attempt<R, E>) -> Option<ChangeAnswer<R, E>> {
         match attempt {
-            Attempt::Accepted(change, Some(locks), reply) => {
-                let commit = async move { written(change.outcome.await) };
+            Attempt::Accepted(change, Some(locks), mut reply) => {
+                let audited = reply.take_change();
+                let commit = async move {
+                    let outcome = written(change.outcome.await);
+                    audit::settle(audited, &outcome);
+                    outcome
+                };
                 let (outcome, _) = InFlight::new(commit, locks, None::<()>).await;
                 self.outcome(outcome, reply)
             }
-            Attempt::Locked(locks, proposal, reply) => {
+            Attempt::Locked(locks, proposal, mut reply) => {
                 let store = Arc::clone(&self.inner.store);
-                let commit = async move { store.commit(proposal).await };
+                let audited = reply.take_change();
+                let commit = async move {
+                    let outcome = store.commit(proposal).await;
+                    audit::settle(audited, &outcome);
+                    outcome
+                };
                 let (outcome, _) = InFlight::new(commit, locks, None::<()>).await;
                 self.outcome(outcome, reply)
             }
@@ -168,6 +183,17 @@ impl<R, E> AcceptedChange<R, E> {
             ))),
         };
         Some(self.space.counted(answer))
+    }
+}
+
+impl<R, E> Drop for AcceptedChange<R, E> {
+    fn drop(&mut self) {
+        // Decided again, with those that failed before it: then it did not happen.
+        if let Some(Waiting::Reply(reply)) = self.waits.take()
+            && let Ok(outcome) = self.outcome.try_recv()
+        {
+            drop(reply.settle(&written(Ok(outcome))));
+        }
     }
 }
 

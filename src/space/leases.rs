@@ -5,7 +5,7 @@ use super::directories::parent;
 use super::draft::Draft;
 use super::lock_delay;
 use super::visibility::{LeaseRight, Visibility};
-use crate::model::{Cause, Key, Lease, LeaseEnd, LeaseId, LeaseProtocol, Record};
+use crate::model::{Cause, Key, Lease, LeaseEnd, LeaseId, LeaseProtocol, Record, Verb};
 
 /// What became of an attempt to lock an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +61,10 @@ impl ReleaseBounds {
 impl Draft<'_> {
     /// A lease by its name, where the caller may see it.
     pub fn lease(&self, id: LeaseId) -> Option<Lease> {
-        self.any_lease(id)
-            .filter(|lease| self.visibility().allows(&lease.owner, LeaseRight::See))
+        self.any_lease(id).filter(|lease| {
+            self.visibility()
+                .allows_lease(&lease.owner, LeaseRight::See)
+        })
     }
 
     /// Whether there is a lease of this name and protocol.
@@ -71,7 +73,7 @@ impl Draft<'_> {
             .is_some_and(|lease| lease.protocol == protocol)
     }
 
-    fn any_lease(&self, id: LeaseId) -> Option<Lease> {
+    pub(super) fn any_lease(&self, id: LeaseId) -> Option<Lease> {
         Lease::read(self.peek(&id.record_key())?.value())
     }
 
@@ -81,23 +83,25 @@ impl Draft<'_> {
         matches!(self.visibility(), Visibility::All)
             || self
                 .any_lease(id)
-                .is_none_or(|lease| self.visibility().allows(&lease.owner, right))
+                .is_none_or(|lease| self.visibility().allows_lease(&lease.owner, right))
     }
 
-    /// Forbids the change unless a lease of this name may be used so.
-    fn asks_for_lease(&self, id: LeaseId, right: LeaseRight) {
-        if !self.may(id, right) {
-            self.forbid(|| format!("lease {id} belongs to another"));
-        }
-    }
-
-    /// Makes a lease or changes it; its term begins with the commit. It belongs to the principal that made it.
+    /// Makes a lease or changes it; its term begins with the commit. It belongs to the principal that made it; one that the
+    /// gateway itself makes, to the principal that stands in it.
     pub fn put_lease(&mut self, lease: &Lease) {
         let key = lease.id.record_key();
         let before = self.any_lease(lease.id);
-        self.asks_for_lease(lease.id, LeaseRight::End);
+        match &before {
+            Some(_) => self.asks_for_lease(lease.id, LeaseRight::End),
+            None => self.asks_to_make_lease(),
+        }
         let mut lease = lease.clone();
-        lease.owner = before.map_or_else(|| self.principal().clone(), |before| before.owner);
+        if let Some(owner) = before
+            .map(|before| before.owner)
+            .or(self.principal().cloned())
+        {
+            lease.owner = owner;
+        }
         let mut record = self.continued(&key);
         record.value = serde_json::to_vec(&lease).unwrap_or_default().into();
         self.write(&key, Some(record));
@@ -118,6 +122,8 @@ impl Draft<'_> {
         lease: LeaseId,
         change: impl FnOnce(&mut Record),
     ) -> Acquired {
+        self.asks(Verb::Lock, key);
+        self.locks(key);
         self.asks_for_lease(lease, LeaseRight::Lock);
         if !self.has_lease(LeaseProtocol::Consul, lease) {
             return Acquired::NoLease;
@@ -135,7 +141,7 @@ impl Draft<'_> {
             }
         }
         change(&mut record);
-        self.put(key, record);
+        self.write(key, Some(record));
         Acquired::Yes
     }
 
@@ -143,6 +149,8 @@ impl Draft<'_> {
     /// `?release=`.
     pub fn release(&mut self, key: &Key, lease: LeaseId, change: impl FnOnce(&mut Record)) -> bool {
         self.asks_for(key);
+        self.asks(Verb::Lock, key);
+        self.locks(key);
         self.asks_for_lease(lease, LeaseRight::Lock);
         self.let_go(key, lease, change)
     }

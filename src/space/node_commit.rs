@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::directories::{NodeEffect, NodeFate, node_of, parent};
 use super::node_keys::is_root_record;
 use super::visibility::Visibility;
-use crate::model::{Cause, Change, Commit, Entry, Key};
+use crate::model::{Cause, Change, Commit, Entry, Key, Verb};
 
-/// A commit as it changed the nodes of the tree, as far as a caller may see them.
+/// A commit as it changed the nodes of the tree, as far as a caller may watch them.
 #[derive(Clone, Debug)]
 pub struct NodeCommit {
     changed: CommitEffects,
@@ -68,7 +68,9 @@ impl NodeCommit {
     pub fn nodes(&self) -> impl Iterator<Item = NodeChange<'_>> {
         let sees = |node: &NodeChange<'_>| match &self.visibility {
             Visibility::All => true,
-            visibility @ Visibility::Part(_) => visibility.sees(&Key::user(node.path)),
+            visibility @ Visibility::Part(_) => {
+                visibility.allows(Verb::Watch, &Key::user(node.path))
+            }
         };
         self.changed.nodes().filter(sees)
     }

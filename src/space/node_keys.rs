@@ -1,6 +1,6 @@
 //! Keys of nodes: the two that an entry of a node may have, and the paths above it, without a look at what is there.
 
-use crate::model::{Key, Realm};
+use crate::model::{Key, KeyRange, Realm};
 
 /// What begins the names of records of nodes that are always there.
 const BUILT_IN: &str = "znode/";
@@ -17,6 +17,13 @@ pub(crate) fn node_keys(node: &[u8]) -> [Key; 2] {
 /// The key of what clients of ZooKeeper set of a node that is always there, by its path; the root's is empty.
 pub(crate) fn built_in_record(path: &str) -> Key {
     Key::system(format!("{BUILT_IN}{path}"))
+}
+
+/// The path of the node whose record this is the key of.
+pub(crate) fn built_in_path(key: &Key) -> Option<&[u8]> {
+    let is_own = key.realm() == Realm::System;
+    let path = is_own.then(|| key.as_bytes().strip_prefix(BUILT_IN.as_bytes()));
+    path.flatten()
 }
 
 /// Whether this is the key of what clients of ZooKeeper set of the root.
@@ -39,6 +46,24 @@ pub(crate) fn node_path(key: &Key) -> &[u8] {
 pub(crate) fn directory_of(prefix: &[u8]) -> &[u8] {
     let slash = prefix.iter().rposition(|byte| *byte == b'/');
     slash.and_then(|at| prefix.get(..at)).unwrap_or_default()
+}
+
+/// Ranges for a tree node: its own keys, and with `recursive` all beneath it. The root is the empty path.
+pub fn node_ranges(path: &str, recursive: bool) -> Vec<KeyRange> {
+    if path.is_empty() {
+        return if recursive {
+            vec![KeyRange::Prefix(Key::new(Realm::User, ""))]
+        } else {
+            Vec::new()
+        };
+    }
+    let beneath = Key::user(format!("{path}/"));
+    let within = if recursive {
+        KeyRange::Prefix(beneath)
+    } else {
+        KeyRange::Exact(beneath)
+    };
+    vec![KeyRange::Exact(Key::user(path)), within]
 }
 
 #[cfg(test)]

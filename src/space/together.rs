@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use super::attempt::Basis;
 use super::decision::ChangeAnswer;
 use super::draft::Draft;
 use super::keyspace::{ChangeError, Committed, Keyspace};
@@ -117,7 +118,11 @@ impl Keyspace {
         let space = self.clone();
         // A client that hangs up must not keep the others from being answered.
         tokio::spawn(async move {
-            while let Some((caller, parts)) = space.inner.together.take(&counter) {
+            while let Some((caller, parts)) = space
+                .inner
+                .together
+                .take(&counter, space.inner.admit.notes_demands())
+            {
                 space.make_all(&caller, parts).await;
             }
         });
@@ -151,7 +156,13 @@ impl Keyspace {
         most: usize,
     ) -> Result<PartOutcome, usize> {
         let decide = |draft: &mut Draft<'_>| decide_parts(draft, parts.iter().take(most));
-        let error = match self.commit(caller, decide).await {
+        let basis = Basis::Accepted;
+        let answer = self.change(caller, basis, &mut None::<()>, decide).await;
+        // Of several, each is tried by itself before it is refused.
+        if most == 1 {
+            self.record_refusal(caller, &answer);
+        }
+        let error = match answer {
             Ok(done) => return Ok(PartOutcome::Made(done.revision, done.commit)),
             Err(error) => error,
         };

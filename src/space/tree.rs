@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::draft::{Draft, PENDING};
 use super::lookup::{Lookup, Scan};
-use crate::model::{DirMark, Entry, Key, KeyRange, Mark};
+use crate::model::{DirMark, Entry, Key, KeyRange, Mark, Verb};
 
 /// What stands at a path.
 #[derive(Clone, Debug)]
@@ -343,9 +343,19 @@ impl Draft<'_> {
 
     /// Forbids the change unless the caller may see the node at `path` and everything that could be beneath it.
     pub fn asks_for_tree(&self, path: &str) {
-        self.asks_for_all(&KeyRange::Prefix(dir_prefix(path)));
+        self.asks_of_tree(Verb::Read, path);
+    }
+
+    /// Forbids the change unless the caller may see and delete the node at `path` and everything that could be beneath it.
+    pub fn asks_to_end_tree(&self, path: &str) {
+        self.asks_of_tree(Verb::Read, path);
+        self.asks_of_tree(Verb::Delete, path);
+    }
+
+    fn asks_of_tree(&self, verb: Verb, path: &str) {
+        self.asks_of_all(verb, &KeyRange::Prefix(dir_prefix(path)));
         if !path.is_empty() {
-            self.asks_for(&Key::user(path));
+            self.asks(verb, &Key::user(path));
         }
     }
 
@@ -377,10 +387,10 @@ impl Draft<'_> {
 
     /// Deletes the node at `path` and all beneath it that a tree can show; says how many entries that were.
     pub fn delete_tree(&mut self, path: &str) -> usize {
-        self.asks_for_tree(path);
+        self.asks_to_end_tree(path);
         let prefix = dir_prefix(path);
         let mut keys: Vec<Key> = self
-            .nodes(&prefix)
+            .all_nodes(&prefix, &prefix)
             .map(|(key, _)| key)
             .take(self.writes_left())
             .cloned()
@@ -388,7 +398,7 @@ impl Draft<'_> {
         if !path.is_empty() {
             keys.push(Key::user(path));
         }
-        keys.iter().filter(|key| self.delete(key)).count()
+        keys.iter().filter(|key| self.remove(key)).count()
     }
 }
 

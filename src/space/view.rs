@@ -5,13 +5,14 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::access::{AccessCaller, ListWalk};
+use super::demand::Demand;
 use super::directories::Directory;
 use super::lookup::{Lookup, Scan};
 use super::node_keys::built_in_record;
 use super::snapshot::Snapshot;
 use super::tree;
 use super::visibility::{Coverage, LeaseRight, ViewClass, Visibility};
-use crate::model::{AccessList, Entry, Key, KeyRange, Lease, LeaseId, Permissions};
+use crate::model::{AccessList, Entry, Key, KeyRange, Lease, LeaseId, Permissions, Verb};
 
 /// The keyspace at one revision, as one caller may see it. Taking one costs nothing, and it never changes.
 #[derive(Clone, Debug)]
@@ -19,6 +20,16 @@ pub struct View {
     snapshot: Arc<Snapshot>,
     visibility: Visibility,
     access: AccessCaller,
+    purpose: ViewPurpose,
+}
+
+/// What a view is taken for, which decides what must be allowed of a key for it to be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ViewPurpose {
+    /// Keys are read by name, and listed.
+    Reads,
+    /// Changes are told.
+    Watches,
 }
 
 impl View {
@@ -27,7 +38,38 @@ impl View {
             snapshot,
             visibility,
             access: AccessCaller::Exempt,
+            purpose: ViewPurpose::Reads,
         }
+    }
+
+    /// The same to find out what changed: it shows what its caller may watch.
+    #[must_use]
+    pub fn to_watch(self) -> Self {
+        Self {
+            purpose: ViewPurpose::Watches,
+            ..self
+        }
+    }
+
+    /// What must be allowed of a key that is named.
+    fn named(&self) -> Verb {
+        match self.purpose {
+            ViewPurpose::Reads => Verb::Read,
+            ViewPurpose::Watches => Verb::Watch,
+        }
+    }
+
+    /// What must be allowed of a key that is one of many.
+    fn listed(&self) -> Verb {
+        match self.purpose {
+            ViewPurpose::Reads => Verb::List,
+            ViewPurpose::Watches => Verb::Watch,
+        }
+    }
+
+    /// Whether one of many keys is shown.
+    fn lists(&self, key: &Key) -> bool {
+        self.visibility.allows(self.listed(), key)
     }
 
     /// The same for a caller whom access lists bind.
@@ -48,7 +90,7 @@ impl View {
     /// When the key last changed: the main revision of its entry, else of its deletion, but not below
     /// [`View::index_floor`]. Stays put while nothing happens to the key. A hidden key was never there.
     pub fn key_index(&self, key: &Key) -> u64 {
-        if self.visibility.sees(key) {
+        if self.visibility.allows(self.named(), key) {
             self.snapshot.key_index(key)
         } else {
             self.index_floor()
@@ -59,7 +101,7 @@ impl View {
     /// entry goes. Where only a part can be seen, it costs as much as there are keys in the range.
     pub fn prefix_index(&self, prefix: &Key) -> u64 {
         let range = KeyRange::Prefix(prefix.clone());
-        match self.visibility.covers(&range) {
+        match self.covers(&range) {
             Coverage::All => self.snapshot.prefix_index(prefix),
             Coverage::None => self.index_floor(),
             Coverage::Part => {
@@ -81,7 +123,7 @@ impl View {
         let ended = self
             .snapshot
             .ended_leases
-            .last_of(|owner| self.visibility.allows(owner, LeaseRight::See));
+            .last_of(|owner| self.visibility.allows_lease(owner, LeaseRight::See));
         made.max().unwrap_or(0).max(ended).max(self.index_floor())
     }
 
@@ -102,7 +144,7 @@ impl View {
         self.snapshot
             .deletions
             .range(range.bounds())
-            .filter(|(key, _)| self.visibility.sees(key))
+            .filter(|(key, _)| self.lists(key))
             .map(|(key, revision)| (key, *revision))
     }
 
@@ -115,7 +157,7 @@ impl View {
         self.snapshot
             .deletions
             .range((Bound::Included(from.clone()), range.bounds().1))
-            .filter(|(key, _)| self.visibility.sees(key))
+            .filter(|(key, _)| self.lists(key))
             .map(|(key, revision)| (key, *revision))
     }
 
@@ -128,7 +170,7 @@ impl View {
         self.snapshot
             .entries
             .range((Bound::Included(from.clone()), range.bounds().1))
-            .filter(|(key, entry)| self.shows(key, entry))
+            .filter(|(key, entry)| self.lists(key) && self.may_read(entry))
     }
 
     /// As [`View::entries_from`], without the entries that no tree can show: however many of them there are, they cost
@@ -141,7 +183,7 @@ impl View {
         self.snapshot
             .entries
             .shown_range((Bound::Included(from.clone()), range.bounds().1))
-            .filter(|(key, entry)| self.shows(key, entry))
+            .filter(|(key, entry)| self.lists(key) && self.may_read(entry))
     }
 
     /// The access lists of the entries in a range, by key.
@@ -149,7 +191,7 @@ impl View {
         let listed = self.snapshot.listed_in(range);
         listed.filter_map(|key| {
             let entry = self.snapshot.entries.get(key)?;
-            Some((key, entry.attrs().access()?)).filter(|_| self.visibility.sees(key))
+            Some((key, entry.attrs().access()?)).filter(|_| self.lists(key))
         })
     }
 
@@ -168,7 +210,7 @@ impl View {
             let entry = self.snapshot.entries.get(key);
             entry.is_none_or(|entry| self.may_read(entry))
         };
-        self.visibility.sees(key) && (self.listing_address().is_none() || is_open())
+        self.visibility.allows(self.named(), key) && (self.listing_address().is_none() || is_open())
     }
 
     /// Whether the caller may read what stands at a node's path; where nothing does, it may.
@@ -179,7 +221,7 @@ impl View {
 
     /// Whether its caller sees the key, and may read the entry.
     fn shows(&self, key: &Key, entry: &Entry) -> bool {
-        self.visibility.sees(key) && self.may_read(entry)
+        self.visibility.allows(self.named(), key) && self.may_read(entry)
     }
 
     fn may_read(&self, entry: &Entry) -> bool {
@@ -198,9 +240,14 @@ impl View {
         ListWalk::new(&self.snapshot, self.listing_address()?, prefix)
     }
 
-    /// How much the caller may see of everything that could be in the range.
+    /// Whether the caller has the right to this.
+    pub fn meets(&self, demand: impl FnOnce() -> Demand) -> bool {
+        !self.visibility.is_part() || demand().is_met(&self.visibility)
+    }
+
+    /// How much of everything that could be in the range is shown as one of many.
     pub fn covers(&self, range: &KeyRange) -> Coverage {
-        self.visibility.covers(range)
+        self.visibility.covers(self.listed(), range)
     }
 
     /// What the caller may see of these ranges, by name.
@@ -208,7 +255,9 @@ impl View {
         let address = self.listing_address();
         let is_bound = |range| self.snapshot.has_lists_in(range);
         let address = address.filter(|_| ranges.iter().any(is_bound));
-        self.visibility.class(ranges).bound_by_lists(address)
+        let verbs = [self.named(), self.listed()];
+        let class = self.visibility.class(&verbs, ranges);
+        class.bound_by_lists(address)
     }
 
     /// What the caller is to access lists.
@@ -216,9 +265,12 @@ impl View {
         self.access
     }
 
-    /// What clients of ZooKeeper set of a node that is always there, by its path.
+    /// What clients of ZooKeeper set of a node that is always there, by its path; shown to those who may read the key that the
+    /// path would be.
     pub(crate) fn built_in(&self, path: &str) -> Option<&Arc<Entry>> {
-        self.snapshot.entries.get(&built_in_record(path))
+        let own = Key::user(path);
+        let record = || self.snapshot.entries.get(&built_in_record(path));
+        record().filter(|_| self.visibility.allows(self.named(), &own))
     }
 
     /// The rules for what the caller may see, by key.
@@ -243,7 +295,7 @@ impl View {
     /// The keys that end with a lease, in order, as far as they can be seen.
     pub fn bound_to(&self, lease: LeaseId) -> impl Iterator<Item = &Key> {
         let bound = self.snapshot.bound_to(lease);
-        bound.filter(|key| self.visibility.sees(key))
+        bound.filter(|key| self.lists(key))
     }
 
     /// The counts of the node at this path; the root's is empty. Where not all beneath it can be seen, only those children
@@ -254,10 +306,7 @@ impl View {
         } else {
             Key::user(format!("{path}/"))
         };
-        if self
-            .visibility
-            .sees_whole(&KeyRange::Prefix(beneath.clone()))
-        {
+        if self.covers(&KeyRange::Prefix(beneath.clone())) == Coverage::All {
             return self.snapshot.directory(path);
         }
         let children = tree::children(self, path).len();
@@ -271,7 +320,7 @@ impl View {
 
     fn shown<'a>(&self, record: &'a Arc<Entry>) -> Option<(Lease, &'a Arc<Entry>)> {
         let lease = Lease::read(record.value())?;
-        let seen = self.visibility.allows(&lease.owner, LeaseRight::See);
+        let seen = self.visibility.allows_lease(&lease.owner, LeaseRight::See);
         seen.then_some((lease, record))
     }
 }
@@ -314,7 +363,7 @@ impl View {
             .snapshot
             .entries
             .shown_range((Bound::Included(from.clone()), end));
-        Box::new(entries.filter(|(key, _)| self.visibility.sees(key)))
+        Box::new(entries.filter(|(key, _)| self.lists(key)))
     }
 
     /// The entries whose keys the caller may see, whether their lists let it read them or not.
@@ -325,9 +374,9 @@ impl View {
             .snapshot
             .entries
             .range((Bound::Included(from.clone()), end));
-        if self.visibility.sees_whole(&range) {
+        if self.covers(&range) == Coverage::All {
             return Box::new(entries);
         }
-        Box::new(entries.filter(|(key, _)| self.visibility.sees(key)))
+        Box::new(entries.filter(|(key, _)| self.lists(key)))
     }
 }

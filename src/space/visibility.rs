@@ -1,13 +1,16 @@
-//! Visibility: what of the keyspace one caller may see.
+//! Visibility: what of the keyspace one caller may see, and change.
 //!
 //! The rules, which hold for every face:
 //!
 //! - A read of many (scan, list, watch, replay of the past) leaves out what is hidden. Its index, its wake-ups and the
 //!   directories it implies depend only on what the caller may see.
 //! - A decision that looks at a hidden key, or writes one, is forbidden, whether or not the key is there.
-//! - A write of a subtree (recursive delete, the TTL of a directory) is forbidden unless all of the range can be seen, be
+//! - A write of a subtree (recursive delete, the TTL of a directory) is forbidden unless it is allowed for all of the range, be
 //!   anything there or not.
 //! - A lease belongs to the principal that made it. The rules say what others may do with it.
+//!
+//! A key that is named alone is asked for with [`Verb::Read`], one that a range shows with [`Verb::List`], and changes and the
+//! past with [`Verb::Watch`]. Whatever writes a key reads it, because answers to writes show what was there.
 //!
 //! What stays visible to everybody: how fast the one line of revisions moves (`X-Etcd-Index`, revisions of one's own
 //! writes), and the floors below which history and deletions are forgotten.
@@ -16,9 +19,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::model::{Change, Commit, Key, KeyRange, Lease, LeaseId, Principal, Realm};
+use crate::model::{Change, Commit, Key, KeyRange, Lease, LeaseId, Principal, Realm, Verb};
 
-/// What of the keyspace a caller can see.
+/// What of the keyspace a caller can see and change.
 #[derive(Clone)]
 pub enum Visibility {
     /// Every key, and every lease to do with as one likes.
@@ -30,22 +33,24 @@ pub enum Visibility {
 /// Rules for a caller who may not see or use everything. They are about clients' keys and leases alone: the gateway's own
 /// records are hidden from every such caller.
 pub trait VisibilityRules: Send + Sync {
-    /// Whether this key can be seen, be it there or not.
-    fn sees(&self, key: &Key) -> bool;
+    /// Whether this may be done with this key, be it there or not. What may be listed or watched may be read.
+    fn allows(&self, verb: Verb, key: &Key) -> bool;
 
-    /// How much can be seen of everything that could be in the range.
-    fn covers(&self, range: &KeyRange) -> Coverage;
+    /// For how much of everything that could be in the range it is allowed.
+    fn covers(&self, verb: Verb, range: &KeyRange) -> Coverage;
 
-    /// Names what can be seen of the range: callers with the same name for it see the same keys of it, so they share
-    /// encoded lists. For [`LeaseId::records`] it names whose leases are seen.
-    fn class(&self, range: &KeyRange) -> Vec<u8>;
+    /// Names the keys of the range for which it is allowed: callers with the same name for it see the same keys of it, so
+    /// they share encoded lists. For [`LeaseId::records`] it names whose leases are seen.
+    fn class(&self, verb: Verb, range: &KeyRange) -> Vec<u8>;
 
-    /// Whether this may be done with a lease of another or of this principal. A lease without an owner is never asked
-    /// about: it is anybody's.
-    fn allows(&self, owner: &Principal, right: LeaseRight) -> bool;
+    /// Whether leases may be made.
+    fn makes_leases(&self) -> bool;
+
+    /// Whether this may be done with a lease of another, of this principal, or of nobody.
+    fn allows_lease(&self, owner: &Principal, right: LeaseRight) -> bool;
 }
 
-/// How much of a range can be seen.
+/// For how much of a range something is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coverage {
     /// Every key that could be in it.
@@ -90,40 +95,49 @@ impl ViewClass {
 }
 
 impl Visibility {
-    /// Whether this key can be seen.
-    pub fn sees(&self, key: &Key) -> bool {
+    /// Whether there are rules.
+    pub fn is_part(&self) -> bool {
+        matches!(self, Self::Part(_))
+    }
+
+    /// Whether this may be done with this key.
+    pub fn allows(&self, verb: Verb, key: &Key) -> bool {
         match self {
             Self::All => true,
-            Self::Part(rules) => key.realm() == Realm::User && rules.sees(key),
+            Self::Part(rules) => key.realm() == Realm::User && rules.allows(verb, key),
         }
     }
 
-    /// How much can be seen of everything that could be in the range.
-    pub fn covers(&self, range: &KeyRange) -> Coverage {
+    /// For how much of everything that could be in the range it is allowed.
+    pub fn covers(&self, verb: Verb, range: &KeyRange) -> Coverage {
         let (KeyRange::Exact(key) | KeyRange::Prefix(key)) = range;
         match self {
             Self::All => Coverage::All,
             Self::Part(_) if key.realm() == Realm::System => Coverage::None,
-            Self::Part(rules) => rules.covers(range),
+            Self::Part(rules) => rules.covers(verb, range),
         }
     }
 
-    /// Whether every key that could be in the range can be seen.
-    pub fn sees_whole(&self, range: &KeyRange) -> bool {
-        self.covers(range) == Coverage::All
+    /// Whether it is allowed for every key that could be in the range.
+    pub fn allows_all(&self, verb: Verb, range: &KeyRange) -> bool {
+        self.covers(verb, range) == Coverage::All
     }
 
-    /// What can be seen of these ranges. Everybody who sees all of them is of one class.
-    pub fn class(&self, ranges: &[KeyRange]) -> ViewClass {
+    /// What each of these verbs shows of these ranges. Everybody who sees all of them is of one class.
+    pub fn class(&self, verbs: &[Verb], ranges: &[KeyRange]) -> ViewClass {
         let Self::Part(rules) = self else {
             return ViewClass::default();
         };
-        if ranges.iter().all(|range| self.sees_whole(range)) {
+        let asked = || {
+            let of_range = |range| verbs.iter().map(move |verb| (*verb, range));
+            ranges.iter().flat_map(of_range)
+        };
+        if asked().all(|(verb, range)| self.allows_all(verb, range)) {
             return ViewClass::default();
         }
         let mut class = Vec::new();
-        for range in ranges {
-            let one = rules.class(range);
+        for (verb, range) in asked() {
+            let one = rules.class(verb, range);
             // The length before each keeps names of neighbouring ranges apart.
             class.extend_from_slice(&one.len().to_le_bytes());
             class.extend_from_slice(&one);
@@ -134,11 +148,19 @@ impl Visibility {
         }
     }
 
-    /// Whether this may be done with a lease of this owner.
-    pub fn allows(&self, owner: &Principal, right: LeaseRight) -> bool {
+    /// Whether leases may be made.
+    pub fn makes_leases(&self) -> bool {
         match self {
             Self::All => true,
-            Self::Part(rules) => owner.is_anonymous() || rules.allows(owner, right),
+            Self::Part(rules) => rules.makes_leases(),
+        }
+    }
+
+    /// Whether this may be done with a lease of this owner.
+    pub fn allows_lease(&self, owner: &Principal, right: LeaseRight) -> bool {
+        match self {
+            Self::All => true,
+            Self::Part(rules) => rules.allows_lease(owner, right),
         }
     }
 
@@ -146,26 +168,27 @@ impl Visibility {
     pub(crate) fn may_see(&self, key: &Key) -> bool {
         match self {
             Self::All => true,
-            Self::Part(_) => self.sees(key) || LeaseId::is_record(key),
+            Self::Part(_) => self.allows(Verb::Watch, key) || LeaseId::is_record(key),
         }
     }
 
     fn sees_change(&self, change: &Change) -> bool {
         if !LeaseId::is_record(&change.key) {
-            return self.sees(&change.key);
+            return self.allows(Verb::Watch, &change.key);
         }
         let record = change.now.as_ref().or(change.before.as_ref());
         let lease = record.and_then(|record| Lease::read(record.value()));
-        lease.is_some_and(|lease| self.allows(&lease.owner, LeaseRight::See))
+        lease.is_some_and(|lease| self.allows_lease(&lease.owner, LeaseRight::See))
     }
 
-    /// The commit as far as it can be seen; `None` where nothing of it can. The node it acted on as a whole is left out
+    /// The commit as far as it can be watched; `None` where nothing of it can. The node it acted on as a whole is left out
     /// where that is hidden: what is left then happened to each key by itself.
     pub(crate) fn shown(&self, commit: &Arc<Commit>) -> Option<Arc<Commit>> {
         if matches!(self, Self::All) {
             return Some(Arc::clone(commit));
         }
-        let subject = commit.subject.as_ref().filter(|node| self.sees(node));
+        let is_shown = |node: &&Key| self.allows(Verb::Watch, node);
+        let subject = commit.subject.as_ref().filter(is_shown);
         let changes: Vec<_> = commit
             .changes
             .iter()

@@ -46,8 +46,13 @@ pub(super) enum PartOutcome {
 }
 
 impl WaitingParts {
-    /// Takes the first that can be made by one commit, of callers who may do the same; none where the queue has ended.
-    pub(super) fn take(&self, counter: &str) -> Option<(Caller, VecDeque<Box<dyn Part>>)> {
+    /// Takes the first that can be made by one commit, of callers who may do the same, which may depend on their addresses;
+    /// none where the queue has ended.
+    pub(super) fn take(
+        &self,
+        counter: &str,
+        by_address: bool,
+    ) -> Option<(Caller, VecDeque<Box<dyn Part>>)> {
         let mut queues = self.0.lock();
         let queue = queues.get_mut(counter)?;
         let Some(caller) = queue.front().map(|first| first.caller.clone()) else {
@@ -58,7 +63,7 @@ impl WaitingParts {
         while parts.len() < MOST
             && queue
                 .front()
-                .is_some_and(|next| may_the_same(&next.caller, &caller))
+                .is_some_and(|next| may_the_same(&next.caller, &caller, by_address))
             && let Some(next) = queue.pop_front()
         {
             parts.push_back(next.part);
@@ -67,18 +72,25 @@ impl WaitingParts {
     }
 }
 
-fn may_the_same(one: &Caller, other: &Caller) -> bool {
+fn may_the_same(one: &Caller, other: &Caller, by_address: bool) -> bool {
     match (one, other) {
         (
             Caller::Client {
-                face, principal, ..
+                face,
+                credentials,
+                peer,
             },
             Caller::Client {
                 face: other_face,
-                principal: other_principal,
-                ..
+                credentials: other_credentials,
+                peer: other_peer,
             },
-        ) => face == other_face && principal == other_principal,
+        ) => {
+            let is_one_address = peer.ip() == other_peer.ip();
+            face == other_face
+                && credentials == other_credentials
+                && (is_one_address || !by_address)
+        }
         (one, other) => one == other,
     }
 }

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::admit::Admit;
 use super::visibility::Visibility;
-use crate::model::{Caller, KeyRange};
+use crate::model::{Caller, KeyRange, Verb};
 
 /// How a watch finds out what its caller may see, where that can change.
 pub(crate) struct WatchRights {
@@ -15,6 +15,9 @@ pub(crate) struct WatchRights {
     pub(crate) admit: Arc<dyn Admit>,
     pub(crate) caller: Caller,
 }
+
+/// Whoever is told that something changed lists or reads it next.
+const VERBS: [Verb; 3] = [Verb::Read, Verb::List, Verb::Watch];
 
 impl WatchRights {
     /// Whether what callers may see has changed since it was asked for last.
@@ -35,7 +38,7 @@ impl WatchRights {
     pub(crate) fn ask_again(&mut self, ranges: &[KeyRange], visibility: &mut Visibility) -> bool {
         self.epoch.mark_unchanged();
         let now = self.admit.visibility(&self.caller);
-        let changed = now.class(ranges) != visibility.class(ranges);
+        let changed = now.class(&VERBS, ranges) != visibility.class(&VERBS, ranges);
         *visibility = now;
         changed
     }

@@ -18,7 +18,7 @@ use super::watch_rights::WatchRights;
 use super::watch_window::{
     MAX_BYTES, MAX_COMMITS, Offered, UntakenCommit, WatchWindow, WindowUsage,
 };
-use crate::model::{Commit, Flow, Key, KeyRange, Realm};
+use crate::model::{Commit, Flow, KeyRange};
 
 /// Every watch, by its ranges.
 #[derive(Debug)]
@@ -462,28 +462,11 @@ impl Drop for Watch {
     }
 }
 
-/// Ranges for a tree node: its own keys, and with `recursive` all beneath it. The root is the empty path.
-pub fn node_ranges(path: &str, recursive: bool) -> Vec<KeyRange> {
-    if path.is_empty() {
-        return if recursive {
-            vec![KeyRange::Prefix(Key::new(Realm::User, ""))]
-        } else {
-            Vec::new()
-        };
-    }
-    let beneath = Key::user(format!("{path}/"));
-    let within = if recursive {
-        KeyRange::Prefix(beneath)
-    } else {
-        KeyRange::Exact(beneath)
-    };
-    vec![KeyRange::Exact(Key::user(path)), within]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Cause, Change};
+    use crate::model::{Cause, Change, Key};
+    use crate::space::node_keys::node_ranges;
 
     fn commit(revision: u64, keys: &[&str]) -> Arc<Commit> {
         let changes = keys

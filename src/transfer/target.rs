@@ -77,7 +77,7 @@ impl ImportTarget {
                 Err(_) => return Err(leadership_held(&stores)),
             },
         };
-        let admit = guard::for_store(term.store.limits(), u64::MAX);
+        let admit = guard::for_store(term.store.limits(), u64::MAX, None);
         let store = Arc::clone(&term.store);
         let (space, expiry) = Keyspace::open(store, admit, &mut Registry::default()).await?;
         // Sessions must not expire: their clients cannot renew them during the import.

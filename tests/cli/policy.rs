@@ -199,13 +199,6 @@ fn explain_recognizes_a_certificate_as_a_gateway_does() {
     assert_eq!(explain("policy.toml", &[], &["read", "any"]).0, 8);
 }
 
-#[test]
-fn policies_cannot_be_learned_yet() {
-    let done = run(&["policy", "learn", "--any", "audit.log"]);
-    assert_eq!(done.code, 2);
-    assert!(done.err.contains("cannot propose policies"), "{}", done.err);
-}
-
 /// Each policy that the documentation shows can be used as it is.
 #[test]
 fn policies_of_the_documentation_are_good() {

@@ -159,7 +159,7 @@ async fn a_change_that_is_refused_leaves_nothing_and_stops_no_other() {
     let client = Caller::Client {
         face: kubekv::model::FaceName::ZooKeeper,
         peer: "127.0.0.1:1".parse().unwrap(),
-        principal: kubekv::model::Principal::Anonymous,
+        credentials: kubekv::model::Credentials::default(),
     };
     let all = vec![put("x", "1"), long, half(), put("y", "2")];
     let made = space.commit_together(&client, None, all).await;

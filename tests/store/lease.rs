@@ -26,7 +26,7 @@ async fn lease_with_very_many_locks_can_end() {
     let client = Caller::Client {
         face: FaceName::Consul,
         peer: "127.0.0.1:1".parse().unwrap(),
-        principal: Principal::Anonymous,
+        credentials: kubekv::model::Credentials::default(),
     };
     let lease = Lease {
         id: LeaseId::random(),

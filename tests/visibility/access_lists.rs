@@ -479,7 +479,7 @@ async fn lists_show_what_a_walk_by_readable_nodes_finds() {
 async fn lists_of_an_address_let_it_and_no_other_read() {
     let gateway = Gateway::start(Vec::new()).await;
     gateway.set("a/x", "1").await;
-    // Requests without a connection come from here.
+    // All requests come from here.
     for (id, status) in [("0.0.0.0/32", 200), ("10.0.0.0/8", 403)] {
         let list = AccessList::from(vec![AccessEntry {
             perms: ALL,

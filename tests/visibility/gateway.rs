@@ -1,5 +1,6 @@
 //! Both faces over one keyspace in memory, called in the process by principals of the test's choice.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,15 +11,14 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use kubekv::face::consul::{self, Consul};
 use kubekv::face::etcd::{self, Etcd};
-use kubekv::face::server::Stopping;
-use kubekv::model::Principal;
+use kubekv::face::server::{Connection, Security, Stopping};
 use kubekv::space::Keyspace;
 use kubekv::store::MemoryStore;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
 use tower_service::Service;
 
-use super::guard::{Hiding, Prefixes};
+use super::guard::{Hiding, Prefixes, certificate_of};
 
 pub(crate) const ADMIN: &str = "admin";
 /// Sees all keys but those hidden by the prefixes given to `Gateway::start`.
@@ -133,7 +133,14 @@ async fn send(face: &Router, who: &str, method: &str, uri: &str, body: &str) -> 
         .header("content-type", "application/x-www-form-urlencoded")
         .body(Body::from(Bytes::copy_from_slice(body.as_bytes())))
         .unwrap();
-    request.extensions_mut().insert(Principal::named(who));
+    let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    request.extensions_mut().insert(Connection {
+        peer: nowhere,
+        local: nowhere,
+        security: Security::Tls {
+            client: certificate_of(who),
+        },
+    });
     face.clone().call(request).await.unwrap()
 }
 

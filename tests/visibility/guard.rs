@@ -1,9 +1,12 @@
-//! A guard that hides prefixes from named principals; `admin` sees everything.
+//! A guard that hides prefixes from named principals; `admin` sees everything. A client's name is the common name of its
+//! certificate.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use kubekv::model::{Caller, Key, KeyRange, Principal, Write};
+use kubekv::model::{
+    Caller, ClientCertificate, Credentials, Key, KeyRange, Principal, Verb, Write,
+};
 use kubekv::space::{
     Admit, Coverage, Denied, Draft, Epoch, LeaseRight, Visibility, VisibilityRules,
 };
@@ -37,14 +40,40 @@ impl Admit for Hiding {
     }
 
     fn visibility(&self, caller: &Caller) -> Visibility {
-        match self.views.read().get(caller.principal()) {
+        match self.views.read().get(&self.principal(caller)) {
             Some(view) => Visibility::Part(Arc::<View>::clone(view)),
             None => Visibility::All,
         }
     }
 
+    fn principal(&self, caller: &Caller) -> Principal {
+        let Caller::Client { credentials, .. } = caller else {
+            return Principal::Anonymous;
+        };
+        let certificate = credentials.certificate.as_ref();
+        let name = certificate.and_then(|certificate| certificate.common_names.first());
+        Principal::named(name.map_or("", String::as_str))
+    }
+
     fn epoch(&self) -> Option<&Epoch> {
         Some(&self.epoch)
+    }
+}
+
+/// The certificate of a client of this name; none of a nameless one.
+pub(crate) fn certificate_of(name: &str) -> Option<Arc<ClientCertificate>> {
+    (!name.is_empty()).then(|| {
+        Arc::new(ClientCertificate {
+            common_names: vec![name.to_owned()],
+            ..ClientCertificate::default()
+        })
+    })
+}
+
+/// What a client of this name has proved.
+pub(crate) fn credentials_of(name: &str) -> Credentials {
+    Credentials {
+        certificate: certificate_of(name),
     }
 }
 
@@ -64,11 +93,11 @@ impl View {
 }
 
 impl VisibilityRules for View {
-    fn sees(&self, key: &Key) -> bool {
+    fn allows(&self, _: Verb, key: &Key) -> bool {
         self.shows(key.as_bytes())
     }
 
-    fn covers(&self, range: &KeyRange) -> Coverage {
+    fn covers(&self, _: Verb, range: &KeyRange) -> Coverage {
         let (KeyRange::Exact(key) | KeyRange::Prefix(key)) = range;
         let shown = self.shows(key.as_bytes());
         let beneath = |prefix: &str| prefix.as_bytes().starts_with(key.as_bytes());
@@ -83,7 +112,7 @@ impl VisibilityRules for View {
         }
     }
 
-    fn class(&self, range: &KeyRange) -> Vec<u8> {
+    fn class(&self, _: Verb, range: &KeyRange) -> Vec<u8> {
         let (KeyRange::Exact(key) | KeyRange::Prefix(key)) = range;
         let concerns = |prefix: &str| {
             let (prefix, key) = (prefix.as_bytes(), key.as_bytes());
@@ -98,7 +127,11 @@ impl VisibilityRules for View {
         format!("{class:?}").into_bytes()
     }
 
-    fn allows(&self, owner: &Principal, _: LeaseRight) -> bool {
-        *owner == self.principal
+    fn makes_leases(&self) -> bool {
+        true
+    }
+
+    fn allows_lease(&self, owner: &Principal, _: LeaseRight) -> bool {
+        owner.is_anonymous() || *owner == self.principal
     }
 }

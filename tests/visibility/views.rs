@@ -2,16 +2,17 @@
 
 use std::convert::Infallible;
 
-use kubekv::model::{Caller, FaceName, Key, KeyRange, LeaseId, Principal};
+use kubekv::model::{Caller, FaceName, Key, KeyRange, LeaseId};
 use kubekv::space::{ChangeError, Denied, Draft, Lookup};
 
 use super::gateway::{ADMIN, Gateway, NODE};
+use super::guard::credentials_of;
 
 fn node() -> Caller {
     Caller::Client {
         face: FaceName::Consul,
         peer: "127.0.0.1:1".parse().unwrap(),
-        principal: Principal::named(NODE),
+        credentials: credentials_of(NODE),
     }
 }
 

@@ -2,13 +2,15 @@
 
 mod check;
 mod explain;
+mod learn;
 mod policy_file;
 
 use clap::{Args, Subcommand};
 
 use self::check::PolicyCheck;
 use self::explain::Explain;
-use super::exit::{CommandError, USAGE};
+use self::learn::Learn;
+use super::exit::CommandError;
 
 /// The options of `kubekv policy`.
 #[derive(Debug, Args)]
@@ -26,17 +28,8 @@ enum PolicyCommand {
     Check(PolicyCheck),
     /// Say whether an identity may do something, and which rule says so: exit code 1 if it may not
     Explain(Explain),
-    /// Propose a policy from an audit log (not yet there)
-    #[command(hide = true)]
+    /// Propose rules from an audit log: the least that allow what it tells of
     Learn(Learn),
-}
-
-/// The options of `kubekv policy learn`, which this version refuses.
-#[derive(Debug, Args)]
-struct Learn {
-    /// Audit logs
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    words: Vec<String>,
 }
 
 impl PolicyOptions {
@@ -44,11 +37,7 @@ impl PolicyOptions {
         match self.command {
             PolicyCommand::Check(check) => check.run(),
             PolicyCommand::Explain(explain) => explain.run(),
-            PolicyCommand::Learn(Learn { words: _ }) => {
-                let what = "kubekv policy learn: this version cannot propose policies; write one by docs/policy.md, and try it \
-                            with kubekv policy explain";
-                Err(CommandError::new(USAGE, what))
-            }
+            PolicyCommand::Learn(learn) => learn.run(),
         }
     }
 }

@@ -116,7 +116,8 @@ impl Face {
             return Some(is_answered_at_once(asked, floor, revision));
         }
         let range = KeyRange::Prefix(prefix.clone());
-        if view.covers(&range) != Coverage::All {
+        let is_whole = |view: &View| view.covers(&range) == Coverage::All;
+        if !is_whole(view) || !is_whole(&view.clone().to_watch()) {
             return None;
         }
         let mut left = MAX_CHANGES;

@@ -20,8 +20,10 @@ pub(super) fn denied(denied: &Denied) -> Reply {
         Denied::KeyTooLong { .. } => StatusCode::BAD_REQUEST,
         Denied::ValueTooLong { .. } | Denied::TooMuch(_) => StatusCode::PAYLOAD_TOO_LARGE,
         // As where the store has no space left.
-        Denied::KeyspaceFull { .. } => return Reply::internal_error(denied.to_string()),
-        Denied::Forbidden(_) => return forbidden(),
+        Denied::KeyspaceFull { .. } | Denied::Unaudited => {
+            return Reply::internal_error(denied.to_string());
+        }
+        Denied::Forbidden(_) | Denied::ByList(_) => return forbidden(),
     };
     Reply::text(status, denied.to_string())
 }

@@ -5,6 +5,7 @@
 //! listed in `docs/compatibility.md`; `tests/consul` and `tests/referee/differential` compare the two.
 
 mod agent;
+mod audit;
 mod blocking_query;
 mod body_refused;
 mod catalog;

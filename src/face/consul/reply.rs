@@ -69,6 +69,13 @@ impl From<Overloaded> for Reply {
     }
 }
 
+impl Reply {
+    /// Its status, unless it becomes too long.
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+}
+
 impl From<NotMade> for Reply {
     fn from(refused: NotMade) -> Self {
         match refused {

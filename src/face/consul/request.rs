@@ -8,12 +8,13 @@ use http::header;
 use http::request::Parts;
 use http_body_util::BodyExt;
 
+use super::commit_error;
 use super::face::Face;
 use super::reply::Reply;
 use super::unsupported;
 use crate::face::go::Query;
 use crate::face::server::Connection;
-use crate::model::{Caller, Flow};
+use crate::model::{Caller, Flow, Key, Verb};
 
 /// A request to the API, without its body.
 #[derive(Debug)]
@@ -54,6 +55,18 @@ impl<'a> ApiRequest<'a> {
             rest,
             query,
         }
+    }
+
+    /// Refuses the request unless this may be done with the key.
+    pub(super) fn asks_for_key(&self, verb: Verb, key: &Key) -> Result<(), Reply> {
+        let asked = self.face.space.asks_for_key(&self.caller, verb, key);
+        asked.map_err(|denied| commit_error::denied(&denied))
+    }
+
+    /// Refuses the request unless this may be done with some key that has this prefix.
+    pub(super) fn asks_for_prefix(&self, verb: Verb, prefix: &Key) -> Result<(), Reply> {
+        let asked = self.face.space.asks_for_prefix(&self.caller, verb, prefix);
+        asked.map_err(|denied| commit_error::denied(&denied))
     }
 
     /// Refuses namespaces, a feature of Consul Enterprise.

@@ -17,7 +17,7 @@ use super::reply::Reply;
 use super::request::ApiRequest;
 use super::route::{Endpoint, Route};
 use super::weight::Weight;
-use super::{agent, catalog, health, kv, session, status, txn, unsupported};
+use super::{agent, audit, catalog, health, kv, session, status, txn, unsupported};
 use crate::face::go::{Query, QueryError};
 use crate::face::http::RequestTarget;
 use crate::face::{caller, go, gzip};
@@ -71,7 +71,9 @@ async fn serve(State(face): State<Arc<Face>>, request: Request) -> Response {
             form.pretty = query.has("pretty");
             let request = ApiRequest::new(&face, caller, &parts, route.rest, query);
             let answered = dispatch(&request, route, body).await;
-            answered.unwrap_or_else(|refused| refused)
+            let reply = answered.unwrap_or_else(|refused| refused);
+            audit::record_read(&request, route.endpoint, reply.status());
+            reply
         }
     };
     let mut response = reply.into_response(form, &face.fairness, flow).await;
@@ -146,7 +148,10 @@ async fn dispatch(request: &ApiRequest<'_>, route: Route<'_>, body: Body) -> Res
         Endpoint::HealthState => health::state::serve(request).await,
         Endpoint::HealthChecks => health::checks::serve(request).await,
         Endpoint::HealthService => health::service::serve(request).await,
-        Endpoint::Acl => Err(unsupported::acl()),
+        Endpoint::Acl => {
+            let has_policy = request.face.space.has_policy();
+            Err(unsupported::acl(route.pattern, has_policy))
+        }
         Endpoint::Unsupported => Err(unsupported::endpoint(route.pattern)),
     }
 }

@@ -8,8 +8,14 @@ use super::reply::Reply;
 /// The page of Consul's documentation that explains the limits.
 const OPTIONS_PAGE: &str = "https://www.consul.io/docs/agent/options.html";
 
-/// Access control is off: Consul's own answer.
-pub(super) fn acl() -> Reply {
+/// Access control of Consul's own: off, in its words, unless the gateway has a policy in its place.
+pub(super) fn acl(pattern: &str, has_policy: bool) -> Reply {
+    if has_policy {
+        let text = format!(
+            "{pattern} is not implemented by kubekv: what clients may do is said by the gateway's policy (--policy)"
+        );
+        return Reply::text(StatusCode::NOT_IMPLEMENTED, text);
+    }
     Reply::text(StatusCode::UNAUTHORIZED, "ACL support disabled")
 }
 

@@ -12,9 +12,9 @@ use crate::store;
 pub(super) fn reply(error: ChangeError<V2Error>, revision: u64) -> Reply {
     match error {
         ChangeError::Refused { error, revision } => error.reply(revision),
-        ChangeError::Denied(Denied::Forbidden(_)) => forbidden(),
+        ChangeError::Denied(Denied::Forbidden(_) | Denied::ByList(_)) => forbidden(),
         // As where the store has no space left; the guard has logged it.
-        ChangeError::Denied(full @ Denied::KeyspaceFull { .. }) => {
+        ChangeError::Denied(full @ (Denied::KeyspaceFull { .. } | Denied::Unaudited)) => {
             let cause = format!("etcdserver: {full}");
             V2Error::new(V2ErrorCode::RaftInternal, cause).reply(0)
         }

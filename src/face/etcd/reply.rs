@@ -36,6 +36,11 @@ impl Reply {
         }
     }
 
+    /// Its status.
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// A status with JSON.
     pub(super) fn json(status: StatusCode, body: impl Into<Body>) -> Self {
         Self::new(status, JSON, body.into())

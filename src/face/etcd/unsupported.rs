@@ -31,7 +31,7 @@ pub(super) fn v3() -> Reply {
 
 /// A change of users, of roles or of `enable`.
 pub(super) fn auth() -> Reply {
-    let text = "kubekv keeps no etcd users and roles, and cannot turn them on";
+    let text = "kubekv keeps no etcd users and roles: what clients may do is said by the policy of the gateway (--policy)";
     Reply::message(StatusCode::NOT_IMPLEMENTED, text)
 }
 

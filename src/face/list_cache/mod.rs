@@ -149,7 +149,10 @@ mod tests {
 
     use super::*;
     use crate::fairness::{Budget, MemoryLimits};
-    use crate::model::{AccessEntry, AccessList, FaceName, Key, Principal, Write};
+    use crate::model::{
+        AccessEntry, AccessList, ClientCertificate, Credentials, FaceName, Key, Principal, Verb,
+        Write,
+    };
     use crate::space::{Admit, Coverage, Denied, Draft, LeaseRight, Lookup, VisibilityRules};
     use crate::store::MemoryStore;
     use std::convert::Infallible;
@@ -171,18 +174,26 @@ mod tests {
         }
 
         fn visibility(&self, caller: &Caller) -> Visibility {
-            Visibility::Part(Arc::new(Rules(caller.principal().clone())))
+            Visibility::Part(Arc::new(Rules(self.principal(caller))))
+        }
+
+        fn principal(&self, caller: &Caller) -> Principal {
+            let Caller::Client { credentials, .. } = caller else {
+                return Principal::Anonymous;
+            };
+            let certificate = credentials.certificate.as_ref();
+            Principal::named(certificate.map_or("", |own| own.common_names[0].as_str()))
         }
     }
 
     impl VisibilityRules for Rules {
-        fn sees(&self, key: &Key) -> bool {
+        fn allows(&self, _: Verb, key: &Key) -> bool {
             !key.as_bytes().starts_with(&self.hidden())
         }
 
-        fn covers(&self, range: &KeyRange) -> Coverage {
+        fn covers(&self, verb: Verb, range: &KeyRange) -> Coverage {
             let (KeyRange::Exact(key) | KeyRange::Prefix(key)) = range;
-            if !self.sees(key) {
+            if !self.allows(verb, key) {
                 Coverage::None
             } else if self.hidden().starts_with(key.as_bytes()) {
                 Coverage::Part
@@ -191,11 +202,15 @@ mod tests {
             }
         }
 
-        fn class(&self, _: &KeyRange) -> Vec<u8> {
+        fn class(&self, _: Verb, _: &KeyRange) -> Vec<u8> {
             self.hidden()
         }
 
-        fn allows(&self, _: &Principal, _: LeaseRight) -> bool {
+        fn makes_leases(&self) -> bool {
+            true
+        }
+
+        fn allows_lease(&self, _: &Principal, _: LeaseRight) -> bool {
             false
         }
     }
@@ -208,7 +223,12 @@ mod tests {
         Caller::Client {
             face: FaceName::Consul,
             peer: peer.parse().unwrap(),
-            principal: Principal::named(name),
+            credentials: Credentials {
+                certificate: Some(Arc::new(ClientCertificate {
+                    common_names: vec![name.to_owned()],
+                    ..ClientCertificate::default()
+                })),
+            },
         }
     }
 

@@ -18,9 +18,10 @@ use super::log_limit::{LogLimit, OmittedLines};
 use super::metrics::{FaceLabel, RefusedLabels, ServerMetrics};
 use super::permits::{ConnectionPermit, ConnectionPermits, TooMany};
 use super::protocol::{Protocol, Serving};
-use super::secured;
+use super::secured::SecuredServer;
 use super::socket::configure_socket;
 use super::stopping::Stopping;
+use crate::guard::AuditLog;
 use crate::tls::ServerTls;
 
 /// How long requests in flight may go on when the gateway is stopping.
@@ -35,6 +36,7 @@ pub struct Server {
     most_per_client: Option<usize>,
     /// The TLS of its clients; `None` for plaintext.
     tls: Option<ServerTls>,
+    audit: Option<Arc<AuditLog>>,
     drain: Duration,
 }
 
@@ -58,6 +60,7 @@ impl Server {
             permits,
             most_per_client: None,
             tls: None,
+            audit: None,
             drain: DRAIN,
         }
     }
@@ -73,6 +76,13 @@ impl Server {
     #[must_use]
     pub fn with_tls(mut self, tls: Option<ServerTls>) -> Self {
         self.tls = tls;
+        self
+    }
+
+    /// The same with a record of the certificates that its clients show, and of handshakes that are refused.
+    #[must_use]
+    pub fn with_audit(mut self, audit: Option<Arc<AuditLog>>) -> Self {
+        self.audit = audit;
         self
     }
 
@@ -158,7 +168,14 @@ impl Server {
         let context = Arc::clone(&self.context);
         match self.tls.clone() {
             None => protocol.serve(arrival, context, stopping).await,
-            Some(tls) => secured::serve(tls, arrival, None, protocol, (context, stopping)).await,
+            Some(tls) => {
+                let tls = SecuredServer {
+                    tls,
+                    audit: self.audit.clone(),
+                };
+                tls.serve(arrival, None, protocol, (context, stopping))
+                    .await;
+            }
         }
     }
 
@@ -186,13 +203,9 @@ impl Server {
             }
             Some(tls) => {
                 let silent = Some(silent);
-                Box::pin(secured::serve(
-                    tls,
-                    arrival,
-                    silent,
-                    protocol,
-                    (context, stopping),
-                ))
+                let audit = self.audit.clone();
+                let tls = SecuredServer { tls, audit };
+                Box::pin(tls.serve(arrival, silent, protocol, (context, stopping)))
             }
         };
         connections.spawn(async move {

@@ -13,6 +13,7 @@ use super::permits::Silent;
 use super::protocol::Protocol;
 use super::stopping::Stopping;
 use super::stream::Stream;
+use crate::guard::AuditLog;
 use crate::tls::{HandshakeFailure, Proof, ServerTls};
 
 /// How long a client that does not speak TLS may take to read what it is told, and how many of its bytes are read meanwhile:
@@ -20,42 +21,69 @@ use crate::tls::{HandshakeFailure, Proof, ServerTls};
 const LINGER: Duration = Duration::from_millis(500);
 const LINGER_BYTES: u64 = 64 << 10;
 
-/// Serves a connection within TLS. It counts as silent until it has sent a byte of its protocol: a handshake alone takes no
-/// place from others.
-pub(super) async fn serve(
-    tls: ServerTls,
-    arrival: Arrival,
-    silent: Option<Silent>,
-    protocol: Arc<dyn Protocol>,
-    (context, stopping): (Arc<ServerContext>, Stopping),
-) {
-    let Arrival { stream, mut ends } = arrival;
-    let accepted = tokio::select! {
-        accepted = tls.accept(stream, ends.peer.ip()) => accepted,
-        () = stopping.wait() => return,
-    };
-    let secured = match accepted {
-        Ok(secured) => secured,
-        Err(failure) => return refuse(failure, &ends, context.face, protocol.as_ref()).await,
-    };
-    let client = secured.proof.as_ref().map(Proof::certificate);
-    ends.security = Security::Tls {
-        client: client.map(Arc::clone),
-    };
-    let (face, peer) = (context.face, ends.peer);
-    let mut stream = Stream::secured(secured.stream);
-    if let Some(silent) = silent {
-        stream.until_heard(silent);
-    }
-    let serving = protocol.serve(Arrival { stream, ends }, context, stopping);
-    let Some(proof) = secured.proof else {
-        return serving.await;
-    };
-    tokio::select! {
-        () = serving => {}
-        why = proof.ended() => {
-            tls.count_closed(why);
-            tracing::info!(face, %peer, "connection closed: its client's certificate is not accepted any more: {why}");
+/// How many refused handshakes of a client are recorded.
+static AUDIT_LIMIT: LogLimit = LogLimit::new();
+
+/// What serves connections within TLS.
+#[derive(Clone, Debug)]
+pub(super) struct SecuredServer {
+    pub(super) tls: ServerTls,
+    /// Where it is recorded who showed a certificate, and whose handshake was refused.
+    pub(super) audit: Option<Arc<AuditLog>>,
+}
+
+impl SecuredServer {
+    /// Serves a connection within TLS. It counts as silent until it has sent a byte of its protocol: a handshake alone takes
+    /// no place from others.
+    pub(super) async fn serve(
+        self,
+        arrival: Arrival,
+        silent: Option<Silent>,
+        protocol: Arc<dyn Protocol>,
+        (context, stopping): (Arc<ServerContext>, Stopping),
+    ) {
+        let Self { tls, audit } = self;
+        let Arrival { stream, mut ends } = arrival;
+        let accepted = tokio::select! {
+            accepted = tls.accept(stream, ends.peer.ip()) => accepted,
+            () = stopping.wait() => return,
+        };
+        let secured = match accepted {
+            Ok(secured) => secured,
+            Err(failure) => {
+                if let Some(audit) = &audit
+                    && !matches!(failure, HandshakeFailure::Gone)
+                    // Strangers must not fill the disk.
+                    && let Some(OmittedLines(left_out)) = AUDIT_LIMIT.permit(ends.peer.ip())
+                {
+                    let why = format!("TLS handshake: {failure}");
+                    audit.record_handshake(context.face, ends.peer, (&why, left_out));
+                }
+                return refuse(failure, &ends, context.face, protocol.as_ref()).await;
+            }
+        };
+        let client = secured.proof.as_ref().map(Proof::certificate);
+        ends.security = Security::Tls {
+            client: client.map(Arc::clone),
+        };
+        let (face, peer) = (context.face, ends.peer);
+        if let Some((audit, client)) = audit.zip(client) {
+            audit.record_certificate(face, peer, client);
+        }
+        let mut stream = Stream::secured(secured.stream);
+        if let Some(silent) = silent {
+            stream.until_heard(silent);
+        }
+        let serving = protocol.serve(Arrival { stream, ends }, context, stopping);
+        let Some(proof) = secured.proof else {
+            return serving.await;
+        };
+        tokio::select! {
+            () = serving => {}
+            why = proof.ended() => {
+                tls.count_closed(why);
+                tracing::info!(face, %peer, "connection closed: its client's certificate is not accepted any more: {why}");
+            }
         }
     }
 }

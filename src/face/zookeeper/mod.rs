@@ -6,6 +6,7 @@
 //! wire format is [`crate::wire::zookeeper`].
 
 mod acl;
+mod audit;
 mod built_in;
 mod connection;
 mod connections;

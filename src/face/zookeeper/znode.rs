@@ -34,7 +34,7 @@ impl Nodes for View {
 
 impl Nodes for Draft<'_> {
     fn directory(&mut self, path: &str) -> Directory {
-        Draft::directory(self, path)
+        self.shown_directory(path)
     }
 
     fn built_in(&self, path: &str) -> Option<Arc<Entry>> {

@@ -83,6 +83,11 @@ impl Policy {
         &self.fingerprint
     }
 
+    /// The same of any text.
+    pub fn fingerprint_of(text: &str) -> String {
+        parse::fingerprint(text)
+    }
+
     /// How many rules it has.
     pub fn rule_count(&self) -> usize {
         self.rules.len()

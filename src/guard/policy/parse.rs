@@ -74,7 +74,7 @@ fn rules(top: &mut Fields<'_, '_>, roles: &mut OwnRoles) -> Result<Vec<Rule>, Po
     Ok(rules)
 }
 
-fn fingerprint(text: &str) -> String {
+pub(super) fn fingerprint(text: &str) -> String {
     let digest = Sha256::digest(text.as_bytes());
     let mut text = String::new();
     for byte in digest {

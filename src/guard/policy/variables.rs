@@ -60,6 +60,18 @@ impl Variables {
         self
     }
 
+    /// Those that are known, with their names.
+    pub fn pairs(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let ip = self.ip.map(|ip| ip.to_string());
+        [
+            (Variable::Name, self.name.clone()),
+            (Variable::Namespace, self.namespace.clone()),
+            (Variable::Ip, ip),
+        ]
+        .into_iter()
+        .filter_map(|(variable, value)| Some((variable.name(), value?)))
+    }
+
     /// These, and what only the others have.
     #[must_use]
     pub fn or(self, others: Self) -> Self {

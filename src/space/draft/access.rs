@@ -39,7 +39,7 @@ impl Draft<'_> {
     /// Forbids the change unless access lists permit this of an entry.
     pub fn asks_to(&self, access: EntryAccess, key: &Key) {
         if !self.permits(access, key) {
-            self.forbid(|| format!("the access list of {key} or of the node above it"));
+            self.forbid_by(|| Denied::ByList(key.clone()));
         }
     }
 
@@ -112,8 +112,7 @@ impl Draft<'_> {
             };
             if !is_permitted {
                 let (Target::InOrder(key) | Target::Key(key)) = &write.target;
-                let why = format!("the access list of {key} or of the node above it");
-                return Err(Denied::Forbidden(why));
+                return Err(Denied::ByList(key.clone()));
             }
         }
         Ok(())

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use super::own_directories::DraftDirectories;
 use super::{Draft, PENDING, Written};
-use crate::model::{Key, Record};
+use crate::model::{Key, KeyRange, Record, Verb};
 use crate::space::directories::{Directory, ORDINAL, node_of, parent};
+use crate::space::lookup::Lookup as _;
 use crate::space::read_write_set::Effect;
+use crate::space::tree;
 
 /// What begins the name of a directory's counter among the locks.
 const COUNTERS: &str = "directory/";
@@ -34,6 +36,32 @@ impl Draft<'_> {
         }
         let own = self.directories.get_or_insert_default();
         own.ask(base, path)
+    }
+
+    /// The counts of the node at this path that its caller may know: where not all beneath it may be listed, those children alone
+    /// that may be, as a view counts them.
+    pub fn shown_directory(&mut self, path: &str) -> Directory {
+        let beneath = beneath(path);
+        if self.allows_all(Verb::List, &beneath) {
+            return self.directory(path);
+        }
+        let children = tree::child_names(self, path).len();
+        let children = u64::try_from(children).unwrap_or(u64::MAX);
+        let (KeyRange::Exact(prefix) | KeyRange::Prefix(prefix)) = &beneath;
+        let shown = self.scan(prefix).map(|(_, entry)| entry.index());
+        Directory {
+            children,
+            ever: children,
+            changed: shown.max().unwrap_or_default(),
+        }
+    }
+
+    /// Forbids the change unless everything beneath a node may be seen and created: the number of its next child, and with it the
+    /// child's name, tells how many there ever were.
+    pub fn asks_to_number_children(&self, path: &str) {
+        let beneath = beneath(path);
+        self.asks_for_all(&beneath);
+        self.asks_of_all(Verb::Create, &beneath);
     }
 
     /// The number of the next child of the node at this path, which is noted in the child's record: no child that is there
@@ -70,4 +98,13 @@ impl Draft<'_> {
             std::mem::take(&mut own.asked).into_iter().collect()
         })
     }
+}
+
+/// The keys beneath a node.
+fn beneath(path: &str) -> KeyRange {
+    KeyRange::Prefix(if path.is_empty() {
+        Key::user("")
+    } else {
+        Key::user(format!("{path}/"))
+    })
 }

@@ -4,7 +4,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::Draft;
-use crate::model::{Entry, Key, KeyRange};
+use crate::model::{Entry, Key, KeyRange, Verb};
 use crate::space::lookup::{Lookup, Scan};
 use crate::space::overlay::overlay;
 use crate::space::read_write_set::{Depth, Span};
@@ -16,32 +16,28 @@ impl Lookup for Draft<'_> {
     }
 
     fn glance(&self, key: &Key) -> Option<&Arc<Entry>> {
-        if self.visibility.sees(key) {
-            self.peek(key)
-        } else {
-            None
-        }
+        if self.sees(key) { self.peek(key) } else { None }
     }
 
     fn scan_from(&self, prefix: &Key, from: &Key) -> Scan<'_> {
         let entries = self.scan_everything(prefix, from);
-        if self.sees_whole(&KeyRange::Prefix(prefix.clone())) {
+        if self.allows_all(Verb::List, &KeyRange::Prefix(prefix.clone())) {
             return entries;
         }
-        Box::new(entries.filter(|(key, _)| self.visibility.sees(key)))
+        Box::new(entries.filter(|(key, _)| self.allows(Verb::List, key)))
     }
 
     fn nodes_from(&self, prefix: &Key, from: &Key) -> Scan<'_> {
         let nodes = self.all_nodes(prefix, from);
-        if self.sees_whole(&KeyRange::Prefix(prefix.clone())) {
+        if self.allows_all(Verb::List, &KeyRange::Prefix(prefix.clone())) {
             return nodes;
         }
-        Box::new(nodes.filter(|(key, _)| self.visibility.sees(key)))
+        Box::new(nodes.filter(|(key, _)| self.allows(Verb::List, key)))
     }
 
     fn first_node(&self, prefix: &Key, from: &Key) -> Option<(&Key, &Arc<Entry>)> {
-        let whole = self.sees_whole(&KeyRange::Prefix(prefix.clone()));
-        self.first_by(prefix, from, |key| whole || self.sees(key))
+        let whole = self.allows_all(Verb::List, &KeyRange::Prefix(prefix.clone()));
+        self.first_by(prefix, from, |key| whole || self.allows(Verb::List, key))
     }
 }
 

@@ -9,7 +9,7 @@ mod parts;
 mod rights;
 mod znode;
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,15 +17,14 @@ use std::time::Duration;
 pub use self::access::EntryAccess;
 use self::own_directories::DraftDirectories;
 use self::parts::DraftParts;
+use self::rights::DraftRights;
 use super::access::AccessCaller;
-use super::denied::Denied;
-use super::lookup::Lookup;
 use super::pending::{MAX_PENDING_WRITES, PendingSnapshot};
 use super::read_write_set::{Depth, Effect, ReadWriteSet, RestsOn, Span};
 use super::visibility::Visibility;
 use crate::model::{
     Cause, Deadline, Entry, Key, KeyRange, LeaseId, Principal, Proposal, Record, Revision, Target,
-    Write,
+    Verb, Write,
 };
 
 /// The main revision that entries written by a draft show until the store has given them one.
@@ -53,18 +52,19 @@ struct DraftWork {
 /// It sees its own writes. It remembers all that was looked at: the keyspace commits the writes only while nothing of
 /// that is changing, so a decision is never based on what is no longer so.
 ///
-/// It shows what the caller may see. Looking at one key that is hidden, or writing it, makes the whole change forbidden,
-/// whatever is decided after: the answer must not tell whether the key is there. Scans leave out what is hidden.
+/// It shows what the caller may see. Looking at one key that is hidden, or a write that is not allowed, makes the whole change
+/// forbidden, whatever is decided after: the answer must not tell whether the key is there. Scans leave out what is hidden.
 #[derive(Debug)]
 pub struct Draft<'a> {
     base: PendingSnapshot<'a>,
     now_ms: i64,
-    principal: &'a Principal,
+    /// `None` of the gateway itself, and of the operator.
+    principal: Option<Principal>,
     visibility: Visibility,
     access: AccessCaller,
     bounds: DraftBounds,
     work: DraftWork,
-    forbidden: OnceCell<Denied>,
+    rights: DraftRights,
     /// `None` where nobody asks for them.
     reads: Option<RefCell<Vec<(Span, Depth)>>>,
     writes: Vec<Write>,
@@ -93,7 +93,7 @@ impl<'a> Draft<'a> {
     pub(crate) fn new(
         base: PendingSnapshot<'a>,
         now_ms: i64,
-        principal: &'a Principal,
+        principal: Option<Principal>,
         visibility: Visibility,
         bounds: DraftBounds,
     ) -> Self {
@@ -105,7 +105,7 @@ impl<'a> Draft<'a> {
             access: AccessCaller::Exempt,
             bounds,
             work: DraftWork::default(),
-            forbidden: OnceCell::new(),
+            rights: DraftRights::default(),
             reads: Some(RefCell::default()),
             writes: Vec::new(),
             written: BTreeMap::new(),
@@ -174,14 +174,16 @@ impl<'a> Draft<'a> {
 
     /// Writes an entry.
     pub fn put(&mut self, key: &Key, record: Record) {
-        self.asks_for(key);
+        self.asks_to_put(key);
         self.write(key, Some(record));
     }
 
     /// Writes a new entry under `parent` (given with its trailing slash) that is named by the commit's revision.
     pub fn put_in_order(&mut self, parent: &Key, record: Record) {
         // Which name it will have is not known yet.
-        self.asks_for_all(&KeyRange::Prefix(parent.clone()));
+        let range = KeyRange::Prefix(parent.clone());
+        self.asks_for_all(&range);
+        self.asks_of_all(Verb::Create, &range);
         if self.stops() {
             return;
         }
@@ -195,14 +197,17 @@ impl<'a> Draft<'a> {
     /// Deletes an entry; says whether there was one.
     pub fn delete(&mut self, key: &Key) -> bool {
         self.asks_for(key);
+        self.asks(Verb::Delete, key);
         self.remove(key)
     }
 
     /// Deletes every entry whose key begins with `prefix`.
     pub fn delete_all(&mut self, prefix: &Key) {
-        self.asks_for_all(&KeyRange::Prefix(prefix.clone()));
+        let range = KeyRange::Prefix(prefix.clone());
+        self.asks_for_all(&range);
+        self.asks_of_all(Verb::Delete, &range);
         let keys: Vec<Key> = self
-            .scan(prefix)
+            .scan_everything(prefix, prefix)
             .take(self.writes_left())
             .map(|(key, _)| key.clone())
             .collect();
@@ -211,8 +216,8 @@ impl<'a> Draft<'a> {
         }
     }
 
-    pub(crate) fn principal(&self) -> &Principal {
-        self.principal
+    pub(crate) fn principal(&self) -> Option<&Principal> {
+        self.principal.as_ref()
     }
 
     pub(crate) fn visibility(&self) -> &Visibility {
@@ -385,6 +390,7 @@ impl<'a> Draft<'a> {
 mod tests {
     use super::*;
     use crate::model::Commit;
+    use crate::space::lookup::Lookup as _;
     use crate::space::pending::PendingCommits;
     use crate::space::snapshot::Snapshot;
     use crate::space::tree::{self, Node};
@@ -411,7 +417,7 @@ mod tests {
 
     fn draft(base: PendingSnapshot<'_>, writes: usize, scanned: usize) -> Draft<'_> {
         let bounds = DraftBounds { writes, scanned };
-        Draft::new(base, 0, &Principal::Anonymous, Visibility::All, bounds)
+        Draft::new(base, 0, None, Visibility::All, bounds)
     }
 
     #[test]

@@ -59,3 +59,46 @@ async fn faces_speak_tls_but_for_those_where_it_is_off() {
         while !metrics(gateway.admin).await.contains(line) {}
     }
 }
+
+#[tokio::test]
+async fn certificates_and_refused_handshakes_are_in_the_audit_log() {
+    let nodes = Authority::new("nodes");
+    let files = Files::new(&nodes.server()).requiring(&[&nodes]);
+    let path = |name| files.path(name).display().to_string();
+    let [cert, key, ca, log] = ["tls.crt", "tls.key", "ca.crt", "audit.log"].map(path);
+    let gateway = ready(&[
+        ("tls-cert", &cert),
+        ("tls-key", &key),
+        ("tls-client-ca", &ca),
+        ("audit", &log),
+    ])
+    .await;
+    let named = Client::new(&nodes, Some(&nodes.client("me", 2)));
+    let leader = "/v1/status/leader";
+    named.get(gateway.consul, leader).await.unwrap();
+    let anonymous = Client::new(&nodes, None);
+    anonymous.get(gateway.consul, leader).await.unwrap_err();
+    let lines = loop {
+        let text = std::fs::read_to_string(&log).unwrap();
+        if text.lines().count() == 2 && text.ends_with('\n') {
+            break text;
+        }
+        tokio::task::yield_now().await;
+    };
+    let lines: Vec<serde_json::Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let has = |event: &str, decision: &str, field: &str, words: &str| {
+        let fits = |line: &&serde_json::Value| {
+            line["event"] == event
+                && line["decision"] == decision
+                && line["face"] == "consul"
+                && line[field].as_str().unwrap().contains(words)
+        };
+        assert_eq!(lines.iter().filter(fits).count(), 1, "{event}: {lines:?}");
+    };
+    has("login", "allowed", "proof", "certificate sha256:");
+    has("login", "allowed", "proof", "cn:me");
+    has("refusal", "refused", "why", "TLS handshake");
+}

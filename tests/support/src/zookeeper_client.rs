@@ -6,9 +6,9 @@ use std::net::{SocketAddr, TcpStream};
 
 use bytes::{Bytes, BytesMut};
 use kubekv::wire::zookeeper::{
-    AclEntry, ConnectRequest, ConnectResponse, CreateRequest, CreateTtlRequest, ErrorCode,
-    JuteReader, JuteRecord, JuteWriter, NodePath, OpCode, ReplyHeader, RequestHeader, Secret,
-    SetDataRequest, SetWatchesRequest, Stat, VersionedPath, WatchablePath, WatcherEvent,
+    AclEntry, AuthPacket, ConnectRequest, ConnectResponse, CreateRequest, CreateTtlRequest,
+    ErrorCode, JuteReader, JuteRecord, JuteWriter, NodePath, OpCode, ReplyHeader, RequestHeader,
+    Secret, SetDataRequest, SetWatchesRequest, Stat, VersionedPath, WatchablePath, WatcherEvent,
     take_frame, xid,
 };
 
@@ -213,6 +213,49 @@ impl ZooKeeperClient {
         let made = self.call(OpCode::Create, &create_of(path, flags));
         let NodePath(path) = made.unwrap();
         path
+    }
+
+    /// Adds the identity of these credentials.
+    pub fn authenticate(&mut self, scheme: &str, credentials: &str) {
+        let packet = AuthPacket {
+            kind: 0,
+            scheme: scheme.to_owned(),
+            credentials: Some(Secret(credentials.as_bytes().to_vec())),
+        };
+        self.send(xid::AUTH, OpCode::Auth.number(), &packet);
+        let (header, _) = self.reply().expect("the connection ended");
+        assert_eq!((header.xid, header.error), (xid::AUTH, 0));
+    }
+
+    /// Creates a node that only those have any right to who have the identities of this connection.
+    pub fn create_private(&mut self, path: &str) {
+        let own = AclEntry {
+            permissions: 31,
+            scheme: "auth".to_owned(),
+            id: String::new(),
+        };
+        let request = CreateRequest {
+            acl: vec![own],
+            ..create_of(path, PERSISTENT)
+        };
+        self.try_call(OpCode::Create, &request).unwrap().unwrap();
+    }
+
+    /// Sets a node's data; the error where that fails.
+    pub fn try_set(&mut self, path: &str, data: &str, version: i32) -> Option<ErrorCode> {
+        let request = SetDataRequest {
+            path: path.to_owned(),
+            data: Some(data.as_bytes().to_vec()),
+            version,
+        };
+        let answer = self.try_call(OpCode::SetData, &request);
+        answer.expect("the connection ended").err()
+    }
+
+    /// Reads a node's data; the error where that fails.
+    pub fn try_get(&mut self, path: &str) -> Option<ErrorCode> {
+        let answer = self.try_call(OpCode::GetData, &watchable(path, false));
+        answer.expect("the connection ended").err()
     }
 
     /// Asks for a node, and does not wait for the answer.

@@ -11,7 +11,7 @@ use crate::face::consul::query_options::QueryOptions;
 use crate::face::consul::reply::Reply;
 use crate::face::consul::request::ApiRequest;
 use crate::face::consul::weight::Weight;
-use crate::model::{Entry, Key};
+use crate::model::{Entry, Key, Verb};
 use crate::space::Lookup;
 
 /// Answers with an array of one entry, or with its bare value (`?raw`). The index is the entry's own `ModifyIndex`,
@@ -19,10 +19,15 @@ use crate::space::Lookup;
 pub(super) async fn serve(request: &ApiRequest<'_>, options: QueryOptions) -> Result<Reply, Reply> {
     let key = parameters::key(request)?;
     request.check_datacenter()?;
-    // A query for a key that is hidden or may not be read does not wait.
     let space = &request.face.space;
-    if options.index > 0 && !space.read(&request.caller).sees(&key) {
-        return Err(commit_error::forbidden());
+    // A query for a key that is hidden or may not be read does not wait.
+    if options.index > 0 {
+        request.asks_for_key(Verb::Watch, &key)?;
+        if !space.read(&request.caller).sees(&key) {
+            return Err(commit_error::forbidden());
+        }
+    } else {
+        request.asks_for_key(Verb::Read, &key)?;
     }
     parameters::check_length(request, options)?;
     let subject = Subject::Key(key.clone());
@@ -30,6 +35,9 @@ pub(super) async fn serve(request: &ApiRequest<'_>, options: QueryOptions) -> Re
         .face
         .blocking_query(&request.caller, options, &subject)
         .await?;
+    if options.index > 0 {
+        request.asks_for_key(Verb::Read, &key)?;
+    }
     let view = space.read(&request.caller);
     if !view.sees(&key) {
         return Err(commit_error::forbidden());

@@ -7,7 +7,7 @@ use crate::face::consul::query_options::QueryOptions;
 use crate::face::consul::reply::Reply;
 use crate::face::consul::request::ApiRequest;
 use crate::face::consul::weight::Weight;
-use crate::model::Key;
+use crate::model::{Key, Verb};
 use crate::space::View;
 
 /// Waits as the query asks. Returns the prefix, and an index that the answer's must not be below.
@@ -16,13 +16,23 @@ pub(super) async fn begin(
     options: QueryOptions,
 ) -> Result<(Key, u64), Reply> {
     request.check_datacenter()?;
-    parameters::check_length(request, options)?;
     let prefix = Key::user(request.rest);
+    // What is refused does not wait.
+    let verb = if options.index > 0 {
+        Verb::Watch
+    } else {
+        Verb::List
+    };
+    request.asks_for_prefix(verb, &prefix)?;
+    parameters::check_length(request, options)?;
     let subject = Subject::Prefix(prefix.clone());
     request
         .face
         .blocking_query(&request.caller, options, &subject)
         .await?;
+    if options.index > 0 {
+        request.asks_for_prefix(Verb::List, &prefix)?;
+    }
     // Read before the list is taken, so that the index is never above the entries in the list: a client that blocks
     // on that index would miss the changes between. It may have risen since the list was made.
     let floor = request.face.space.read(&request.caller).index_floor();

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::face::consul::session::id::{self, SessionId};
 use crate::face::go::quote;
-use crate::model::{Cause, DirMark, Key, Record};
+use crate::model::{Cause, DirMark, Key, Record, Verb};
 use crate::space::{Acquired, Draft, EntryAccess, Lookup, PENDING};
 
 /// Value and flags that are written to an entry.
@@ -55,6 +55,9 @@ pub(in crate::face::consul) fn cas(
     content: &ValueAndFlags,
 ) -> bool {
     draft.asks_to(EntryAccess::Put, key);
+    if index > 0 {
+        draft.compares(key);
+    }
     let (matches, cause) = match index {
         0 => (draft.get(key).is_none(), Cause::Create),
         index => (is_at(draft, key, index), Cause::CompareAndSwap),
@@ -81,6 +84,7 @@ pub(in crate::face::consul) fn lock(
     content: &ValueAndFlags,
 ) -> Result<LockOutcome, String> {
     draft.asks_to(EntryAccess::Put, key);
+    draft.asks(Verb::Lock, key);
     // Consul checks the lock-delay before it checks the session.
     if draft.is_delayed(key) {
         return Ok(LockOutcome::Delayed);
@@ -110,6 +114,7 @@ pub(in crate::face::consul) fn unlock(
     content: &ValueAndFlags,
 ) -> Result<bool, String> {
     draft.asks_to(EntryAccess::Put, key);
+    draft.asks(Verb::Lock, key);
     if session.is_empty() {
         return Err("missing session".to_owned());
     }
@@ -129,6 +134,7 @@ pub(in crate::face::consul) fn delete(draft: &mut Draft<'_>, key: &Key) {
 /// Check-and-delete: deletes one entry if it is at this index. Returns whether the entry is gone; a missing one is.
 pub(in crate::face::consul) fn delete_cas(draft: &mut Draft<'_>, key: &Key, index: u64) -> bool {
     draft.asks_to(EntryAccess::Delete, key);
+    draft.asks(Verb::Delete, key);
     if draft.get(key).is_none() {
         return true;
     }

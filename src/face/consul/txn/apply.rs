@@ -7,14 +7,20 @@ use super::failure::{MAX_RESULTS, TxnFailure};
 use super::parse::TxnOp;
 use crate::face::consul::kv::verbs::{self, LockOutcome};
 use crate::face::consul::session::id::{self, SessionId};
-use crate::model::{Entry, KeyRange};
-use crate::space::{Draft, EntryAccess, LeaseRight, Lookup, PENDING, View};
+use crate::model::{Entry, KeyRange, Verb};
+use crate::space::{Demand, Draft, EntryAccess, LeaseRight, Lookup, PENDING, View};
 
-/// Applies a transaction that only reads. Trees are not read here: they may be long.
-pub(super) fn read_all(view: &View, ops: &[TxnOp]) -> Result<Vec<TxnResult>, Vec<TxnError>> {
+/// Applies a transaction that only reads. Trees are not read here: they may be long. `asks` says whether the caller has the right
+/// to what an operation asks for.
+pub(super) fn read_all(
+    view: &View,
+    ops: &[TxnOp],
+    asks: impl Fn(Demand) -> bool,
+) -> Result<Vec<TxnResult>, Vec<TxnError>> {
     each(ops, |op| {
         check_key(op)?;
-        check_permitted(op.verb == "get-tree" || view.sees(&op.key))
+        let is_tree = op.verb == "get-tree";
+        check_permitted(asks(demand_of_read(op)) && (is_tree || view.sees(&op.key)))
     })?;
     let mut results = Vec::new();
     each(ops, |op| {
@@ -34,14 +40,21 @@ pub(super) fn write_all(
     draft: &mut Draft<'_>,
     ops: &[TxnOp],
 ) -> Result<Vec<TxnResult>, Vec<TxnError>> {
-    each(ops, |op| {
+    for op in ops.iter().filter(|op| compares(op)) {
+        draft.compares(&op.key);
+    }
+    let checked = each(ops, |op| {
         check_key(op)?;
         check_permitted(is_permitted(draft, op))?;
         if op.verb == "lock" && draft.is_delayed(&op.key) {
             return Err(TxnFailure::LockDelayed);
         }
         Ok(())
-    })?;
+    });
+    if checked.is_err() {
+        draft.refuses_in_own_words();
+    }
+    checked?;
     let mut results = Vec::new();
     each(ops, |op| {
         if op.writes() {
@@ -97,25 +110,51 @@ fn check_permitted(is_permitted: bool) -> Result<(), TxnFailure> {
     is_permitted.then_some(()).ok_or(TxnFailure::Denied)
 }
 
-/// Whether the caller may see all that an operation reads, whether it is there or not, and access lists permit the operation. A
-/// list leaves out what is hidden or may not be read.
+/// Whether the caller may see all that an operation reads and do what it does, whether anything is there or not, and access lists
+/// permit the operation. A list leaves out what is hidden or may not be read.
 fn is_permitted(draft: &Draft<'_>, op: &TxnOp) -> bool {
     let may_lock = || match id::parse(op.session.as_bytes()) {
         Ok(SessionId::Valid(id)) => draft.may(id, LeaseRight::Lock),
         Ok(SessionId::Unassigned) | Err(_) => true,
     };
     let permits = |access| draft.permits(access, &op.key);
+    let may = |verb| draft.is_met(Demand::All(verb, KeyRange::Exact(op.key.clone())));
     match op.verb.as_str() {
-        "get-tree" => true,
+        "get-tree" => draft.is_met(demand_of_read(op)),
         "delete-tree" => {
-            draft.sees_whole(&KeyRange::Prefix(op.key.clone())) && draft.permits_delete_all(&op.key)
+            let whole = |verb| draft.is_met(Demand::All(verb, KeyRange::Prefix(op.key.clone())));
+            whole(Verb::Read) && whole(Verb::Delete) && draft.permits_delete_all(&op.key)
         }
-        "lock" | "unlock" => draft.sees(&op.key) && may_lock() && permits(EntryAccess::Put),
-        "set" | "cas" => draft.sees(&op.key) && permits(EntryAccess::Put),
-        "delete" | "delete-cas" => draft.sees(&op.key) && permits(EntryAccess::Delete),
+        "lock" | "unlock" => {
+            may(Verb::Read) && may(Verb::Lock) && may_lock() && permits(EntryAccess::Put)
+        }
+        "set" | "cas" => {
+            may(Verb::Read) && may(draft.verb_of_put(&op.key)) && permits(EntryAccess::Put)
+        }
+        "delete" | "delete-cas" => {
+            may(Verb::Read) && may(Verb::Delete) && permits(EntryAccess::Delete)
+        }
         // That it is there is no secret of a list.
-        "check-not-exists" => draft.sees(&op.key),
-        _ => draft.sees(&op.key) && permits(EntryAccess::Read),
+        "check-not-exists" => may(Verb::Read),
+        _ => may(Verb::Read) && permits(EntryAccess::Read),
+    }
+}
+
+/// What an operation that reads asks for.
+fn demand_of_read(op: &TxnOp) -> Demand {
+    if op.verb == "get-tree" {
+        Demand::AnyOf(vec![(Verb::List, KeyRange::Prefix(op.key.clone()))])
+    } else {
+        Demand::All(Verb::Read, KeyRange::Exact(op.key.clone()))
+    }
+}
+
+/// Whether an operation names the state that its entry must be in, for itself and for those beside it.
+fn compares(op: &TxnOp) -> bool {
+    match op.verb.as_str() {
+        "cas" => op.index > 0,
+        "check-index" => true,
+        _ => false,
     }
 }
 

@@ -11,13 +11,16 @@ use std::sync::Arc;
 use axum::body::Body;
 use bytes::Bytes;
 
+use super::audit::{self, TxnRead};
 use super::query_options::QueryOptions;
 use super::reply::Reply;
 use super::request::ApiRequest;
 use super::weight::Weight;
+use crate::model::Verb;
 use crate::space::{Draft, View};
 use crate::store::Limits;
 use answer::{TxnAnswer, TxnError, TxnKind, TxnResult};
+use failure::TxnFailure;
 use parse::{TxnOp, TxnParseError};
 use write_weight::WriteWeight;
 
@@ -40,7 +43,10 @@ pub(super) async fn serve(request: &ApiRequest<'_>, body: Body) -> Result<Reply,
     QueryOptions::parse(request)?;
     request.check_datacenter()?;
     let view: View = request.face.space.read(&request.caller);
-    let outcome = apply::read_all(&view, &ops);
+    let asks = |demand| request.face.space.asks(&request.caller, || demand).is_ok();
+    let outcome = apply::read_all(&view, &ops, asks);
+    let denied = outcome.as_ref().err().map_or(&[][..], Vec::as_slice);
+    audit::record_transaction(request, &reads(&ops, denied));
     let kind = TxnKind::Read(view);
     Ok(TxnAnswer { kind, ops, outcome }.into_reply(None))
 }
@@ -62,6 +68,25 @@ async fn parsed(
     parsed.map_err(TxnParseError::into_reply)
 }
 
+/// The operations that read, and those that were denied.
+fn reads<'a>(ops: &'a [TxnOp], failures: &[TxnError]) -> Vec<TxnRead<'a>> {
+    let is_denied = |place| {
+        let denied =
+            |error: &TxnError| error.position == place && error.failure == TxnFailure::Denied;
+        failures.iter().any(denied)
+    };
+    let reads = ops.iter().enumerate().map(|(place, op)| TxnRead {
+        verb: match (op.writes(), op.verb.as_str()) {
+            (true, _) => None,
+            (false, "get-tree") => Some(Verb::List),
+            (false, _) => Some(Verb::Read),
+        },
+        key: op.key.as_bytes(),
+        is_denied: is_denied(place),
+    });
+    reads.collect()
+}
+
 async fn write(
     request: &ApiRequest<'_>,
     ops: Arc<Vec<TxnOp>>,
@@ -76,7 +101,10 @@ async fn write(
             apply::write_all(draft, &ops)
         }
     };
-    let refused = |failures, revision| {
+    let refused = |failures: Vec<TxnError>, revision| {
+        let denied = reads(&ops, &failures);
+        let denied: Vec<_> = denied.into_iter().filter(|read| read.is_denied).collect();
+        audit::record_transaction(request, &denied);
         let answer = TxnAnswer {
             kind: TxnKind::Write(revision),
             ops: Arc::clone(&ops),
@@ -86,6 +114,7 @@ async fn write(
     };
     let cost = weight.cost(body_bytes);
     let done = request.commit_wide(cost, decide, refused).await?;
+    audit::record_transaction(request, &reads(&ops, &[]));
     let answer = TxnAnswer {
         kind: TxnKind::Write(done.revision),
         ops: Arc::clone(&ops),

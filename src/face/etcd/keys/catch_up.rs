@@ -103,7 +103,7 @@ impl CatchUp {
     fn look_through_history(&mut self, past: &Past, most: usize) -> Result<Missed, V2Error> {
         let mut left = most;
         while left > 0 {
-            let view = past.space.read(&past.caller);
+            let view = past.space.read(&past.caller).to_watch();
             let slice = past.space.commits_from(&view, self.since, left.min(SLICE));
             let PastCommits { commits, next } = match slice {
                 Ok(slice) => slice,
@@ -180,7 +180,7 @@ impl CatchUp {
         let CatchUpPhase::Found(changes, before) = &mut self.phase else {
             return Ok(Missed::NotYet);
         };
-        let view = past.space.read(&past.caller);
+        let view = past.space.read(&past.caller).to_watch();
         for _ in 0..most {
             let Some(change) = changes.pop_front() else {
                 let before = before.clone();

@@ -27,6 +27,7 @@ fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error>
         return Err(root_is_read_only());
     }
     let (key, _) = compare(draft, parameters)?;
+    draft.compares(&key);
     let mut record = draft.successor(&key);
     if !parameters.refresh {
         record.value = parameters.value.clone();

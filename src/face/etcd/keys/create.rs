@@ -38,7 +38,7 @@ fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error>
     });
     if parameters.dir && parameters.ttl.is_some() {
         // It ends all that is beneath the directory by then.
-        draft.asks_for_tree(path);
+        draft.asks_to_end_tree(path);
     }
     let mut record = draft.successor(&key);
     parameters.fill(draft, &mut record);

@@ -44,7 +44,7 @@ fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error>
     } else if !parameters.dir {
         return Err(V2Error::at(V2ErrorCode::NotFile, path));
     } else {
-        draft.asks_for_tree(path);
+        draft.asks_to_end_tree(path);
         if !tree::is_empty(draft, path) {
             return Err(V2Error::at(V2ErrorCode::DirNotEmpty, path));
         }

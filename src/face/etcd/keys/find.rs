@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::parameters::Parameters;
+use super::watch_scope::WatchScope;
 use crate::face::etcd::error::{V2Error, V2ErrorCode};
-use crate::model::{Entry, Key, KeyRange};
+use crate::model::{Caller, Entry, Key};
 use crate::space::tree::{self, Node, NotDir};
-use crate::space::{Coverage, Lookup, View, Visibility, node_ranges};
+use crate::space::{Demand, Denied, Keyspace, Lookup};
 
 /// The node at the path; an error where there is none.
 pub(super) fn find(space: &impl Lookup, path: &str) -> Result<Node, V2Error> {
@@ -29,14 +30,36 @@ pub(super) fn absent(space: &impl Lookup, path: &str) -> V2Error {
     V2Error::at(V2ErrorCode::KeyNotFound, path)
 }
 
-/// Whether reads of a path are forbidden: everything at the path and beneath it is hidden, whether anything is there or not, or
-/// the access list of the node there does not permit them.
-pub(super) fn is_forbidden(view: &View, path: &str) -> bool {
-    let visibility = view.visibility();
-    let hidden = |range: &KeyRange| visibility.covers(range) == Coverage::None;
-    let is_hidden =
-        !matches!(visibility, Visibility::All) && node_ranges(path, true).iter().all(hidden);
-    is_hidden || !view.reads_node(path)
+/// Refuses reads of a path where everything at the path and beneath it is hidden, whether anything is there or not, or the access
+/// list of the node there does not permit them.
+pub(super) fn check_readable(space: &Keyspace, caller: &Caller, path: &str) -> Result<(), Denied> {
+    check(space, caller, path, || Demand::node(path))
+}
+
+/// The same of watches.
+pub(super) fn check_watchable(
+    space: &Keyspace,
+    caller: &Caller,
+    scope: &WatchScope,
+) -> Result<(), Denied> {
+    let WatchScope { path, recursive } = scope;
+    check(space, caller, path, || {
+        Demand::watched_node(path, *recursive)
+    })
+}
+
+fn check(
+    space: &Keyspace,
+    caller: &Caller,
+    path: &str,
+    demand: impl FnOnce() -> Demand,
+) -> Result<(), Denied> {
+    space.asks(caller, demand)?;
+    if space.read(caller).reads_node(path) {
+        Ok(())
+    } else {
+        Err(Denied::Forbidden(format!("the access list of {path}")))
+    }
 }
 
 /// The error where a parent is a value.

@@ -36,27 +36,45 @@ use self::parameters::Parameters;
 use super::error::{V2Error, V2ErrorCode};
 use super::reply::Reply;
 use super::request::ApiRequest;
-use super::{commit_error, overloaded};
+use super::{audit, commit_error, overloaded};
 use crate::face::go::MAX_BODY;
 use crate::fairness::Cost;
+use crate::model::Verb;
 
 /// Answers a request of any method that the endpoint takes.
 pub(super) async fn serve(request: &ApiRequest<'_>, body: Body) -> Result<Reply, Reply> {
     request.check_method("HEAD,GET,PUT,POST,DELETE")?;
     let reply = match parse(request, body).await {
-        Ok(parameters) => dispatch(request, &parameters)
-            .await
-            .unwrap_or_else(|refused| refused),
+        Ok(parameters) => {
+            let answered = dispatch(request, &parameters).await;
+            let reply = answered.unwrap_or_else(|refused| refused);
+            if reads(&request.parts.method) {
+                let verb = match (parameters.wait, parameters.recursive) {
+                    (true, _) => Verb::Watch,
+                    (false, true) => Verb::List,
+                    (false, false) => Verb::Read,
+                };
+                audit::record_read(request, (verb, &parameters.path), reply.status());
+            }
+            reply
+        }
         Err(refused) => refused,
     };
     Ok(reply.cluster(&request.face.cluster_id()))
 }
 
+fn reads(method: &Method) -> bool {
+    *method == Method::GET || *method == Method::HEAD
+}
+
 async fn dispatch(request: &ApiRequest<'_>, parameters: &Parameters) -> Result<Reply, Reply> {
     let method = &request.parts.method;
-    let reads = *method == Method::GET || *method == Method::HEAD;
-    if reads && find::is_forbidden(&request.face.space.read(&request.caller), &parameters.path) {
-        return Err(commit_error::forbidden());
+    let reads = reads(method);
+    // As in etcd, a quorum read is a read, whatever else it asks for.
+    let waits = *method == Method::GET && parameters.wait && !parameters.quorum;
+    if reads && !waits {
+        find::check_readable(&request.face.space, &request.caller, &parameters.path)
+            .map_err(|_denied| commit_error::forbidden())?;
     }
     if !reads {
         weight::check_depth(&parameters.path)
@@ -74,8 +92,7 @@ async fn dispatch(request: &ApiRequest<'_>, parameters: &Parameters) -> Result<R
             compare_and_delete::serve(request, parameters).await
         }
         Method::DELETE => delete::serve(request, parameters).await,
-        // As in etcd, a quorum read is a read, whatever else it asks for.
-        Method::GET if parameters.wait && !parameters.quorum => watch::serve(request, parameters),
+        Method::GET if waits => watch::serve(request, parameters),
         _ => get::serve(request, parameters).await,
     }
 }

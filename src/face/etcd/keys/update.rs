@@ -33,8 +33,11 @@ fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error>
             return Err(V2Error::at(V2ErrorCode::NotFile, path));
         }
         Node::Dir { mark, first } => {
-            // Its TTL ends all that is beneath it.
             draft.asks_for_tree(path);
+            if parameters.ttl.is_some() {
+                // It ends all that is beneath the directory by then.
+                draft.asks_to_end_tree(path);
+            }
             let own = mark.filter(|(_, entry)| entry.attrs().dir != DirMark::No);
             let key = own.map_or_else(|| Key::user(format!("{path}/")), |(key, _)| key);
             let index = dir_index(None, first.as_deref());

@@ -15,7 +15,7 @@ use super::commit_events::{CommitEvents, EventAt};
 use super::encode::encode_event;
 use super::event::NodeEvent;
 use super::events_in_scope::{EventsInScope, NextEvent};
-use super::find::is_forbidden;
+use super::find::check_watchable;
 use super::parameters::Parameters;
 use super::watch_scope::WatchScope;
 use crate::face::etcd::chunks::{self, BrokenOff};
@@ -183,12 +183,9 @@ impl Watcher {
         self.watch = Some(self.face.space.watch(&self.caller, self.scope.ranges()));
         let catch_up = CatchUp::new(self.since, !self.stream);
         self.catch_up = Some(Arc::new(Mutex::new(catch_up)));
-        let view = self.face.space.read(&self.caller);
-        if is_forbidden(&view, &self.scope.path) {
-            // The headers are sent: a repeated request is refused.
-            return Err(End::Forbidden);
-        }
-        Ok(())
+        // The headers are sent: a repeated request is refused.
+        check_watchable(&self.face.space, &self.caller, &self.scope)
+            .map_err(|_denied| End::Forbidden)
     }
 
     /// The next event, as soon as there is one.
@@ -258,7 +255,7 @@ impl Watcher {
                     return self.encode_old(event).await.map(Some);
                 }
                 Unsent::Commit(events) => {
-                    let view = self.face.space.read(&self.caller);
+                    let view = self.face.space.read(&self.caller).to_watch();
                     let next = events.next(&self.scope, &view, SMALL_STEP);
                     (Arc::clone(events.events()), next)
                 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::lane::{Begun, Flying, LaneAnswer, LaneProgress, NodeChangeAnswer, RequestTicket};
 use super::served::{ConnectionPhase, Ended, ServedConnection};
 use crate::face::server::{LogLimit, OmittedLines};
+use crate::face::zookeeper::audit;
 use crate::face::zookeeper::operations::{ChangeRefusal, ReadOutcome, Reply};
 use crate::face::zookeeper::znode::zxid;
 use crate::fairness::Cost;
@@ -21,7 +22,10 @@ impl ServedConnection {
     pub(super) fn follow(&mut self, progress: LaneProgress) -> Result<(), Ended> {
         match progress {
             LaneProgress::Begun(begun) => self.follow_begun(begun),
-            LaneProgress::Answer(LaneAnswer::OfChange(ticket, answer)) => {
+            LaneProgress::Answer(LaneAnswer::OfChange(ticket, change, answer)) => {
+                if let Err(ChangeError::Refused { error, .. }) = &answer {
+                    audit::record_refusal(&self.face.space, &self.caller, &change, error);
+                }
                 self.answer_change(ticket, answer)
             }
             LaneProgress::Answer(LaneAnswer::Known(ticket, reply)) => self.reply(ticket, reply),
@@ -226,8 +230,8 @@ impl ServedConnection {
 /// The error for what the guard refuses.
 fn of_denial(denied: &Denied) -> ErrorCode {
     match denied {
-        Denied::Forbidden(_) => ErrorCode::NoAuth,
-        Denied::KeyspaceFull { .. } => ErrorCode::SystemError,
+        Denied::Forbidden(_) | Denied::ByList(_) => ErrorCode::NoAuth,
+        Denied::KeyspaceFull { .. } | Denied::Unaudited => ErrorCode::SystemError,
         Denied::KeyTooLong { .. } | Denied::ValueTooLong { .. } | Denied::TooMuch(_) => {
             ErrorCode::BadArguments
         }

@@ -116,7 +116,7 @@ pub(super) enum LaneProgress {
 #[derive(Debug)]
 pub(super) enum LaneAnswer {
     /// Of a change.
-    OfChange(RequestTicket, NodeChangeAnswer),
+    OfChange(RequestTicket, Arc<ChangeRequest>, NodeChangeAnswer),
     /// One that was known.
     Known(RequestTicket, Result<Reply, ErrorCode>),
 }
@@ -291,9 +291,9 @@ impl Lane {
             Some(Flying::Decided(..) | Flying::Known(..)) => None,
         };
         Poll::Ready(match (self.flying.pop_front(), answer) {
-            (Some(Flying::Change(ticket, ..)), Some(answer))
-            | (Some(Flying::Decided(ticket, _, answer)), _) => {
-                Some(LaneAnswer::OfChange(ticket, answer))
+            (Some(Flying::Change(ticket, change, ..)), Some(answer))
+            | (Some(Flying::Decided(ticket, change, answer)), _) => {
+                Some(LaneAnswer::OfChange(ticket, change, answer))
             }
             (Some(Flying::Known(ticket, reply)), _) => Some(LaneAnswer::Known(ticket, reply)),
             (Some(Flying::Change(..)) | None, _) => None,

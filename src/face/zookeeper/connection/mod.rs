@@ -25,7 +25,9 @@ use self::served::ServedConnection;
 use super::face::Face;
 use super::four_letter_words::FourLetterWord;
 use super::session::{Attached, ClientSession, SessionPassword, attach};
+use crate::face::caller;
 use crate::face::server::{Arrival, Connection, ServerContext, Stopping, Stream};
+use crate::model::FaceName;
 use crate::wire::zookeeper::{ConnectRequest, ConnectResponse};
 
 /// Serves one connection to its end.
@@ -45,6 +47,7 @@ pub(super) async fn serve(
                 face,
                 stream,
                 input,
+                caller: caller::of_connection(FaceName::ZooKeeper, &ends),
                 ends,
                 server,
                 stopping,
@@ -73,10 +76,11 @@ async fn tell(
 
 impl Opening {
     async fn attach(mut self, request: ConnectRequest) -> io::Result<()> {
-        match attach(&self.face.space, &request).await {
+        match attach(&self.face.space, &self.caller, &request).await {
             Attached::To(session, password) => {
                 let response = accepted(&session, password, &request);
                 let connection = ServedConnection::new(self, session, (&request, &response))?;
+                connection.record_session(request.session == 0);
                 connection.run().await
             }
             Attached::Refused => {

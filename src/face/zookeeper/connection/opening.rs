@@ -7,6 +7,7 @@ use bytes::BytesMut;
 
 use crate::face::server::{Connection, ServerContext, Stopping, Stream};
 use crate::face::zookeeper::face::Face;
+use crate::model::Caller;
 use crate::wire::zookeeper::{ConnectResponse, JuteRecord as _, TooLong, append_frame};
 
 /// A connection that asks for a session.
@@ -16,6 +17,7 @@ pub(super) struct Opening {
     pub(super) stream: Stream,
     pub(super) input: BytesMut,
     pub(super) ends: Connection,
+    pub(super) caller: Caller,
     pub(super) server: Arc<ServerContext>,
     pub(super) stopping: Stopping,
 }

@@ -18,6 +18,7 @@ use super::output::{FrameOutput, KEPT_BYTES};
 use super::transfer::{poll_transfer, transfer};
 use crate::face::server::{Connection, RequestInFlight, ServerContext, Stopping, Stream};
 use crate::face::zookeeper::acl::ConnectionIdentities;
+use crate::face::zookeeper::audit;
 use crate::face::zookeeper::connections::SessionHold;
 use crate::face::zookeeper::counters::ConnectionCounters;
 use crate::face::zookeeper::docker_client::DockerClient;
@@ -25,7 +26,7 @@ use crate::face::zookeeper::face::Face;
 use crate::face::zookeeper::session::{ClientSession, SessionTimeout};
 use crate::face::zookeeper::znode::zxid;
 use crate::fairness::Cost;
-use crate::model::{Caller, Commit, FaceName, Flow, KeyRange, Principal};
+use crate::model::{Caller, Commit, Flow, KeyRange};
 use crate::space::{Interrupted, Watch};
 use crate::wire::zookeeper::{
     ClientRequest, ConnectRequest, ConnectResponse, LONGEST_REQUEST, OpCode, append_ping,
@@ -106,14 +107,10 @@ impl ServedConnection {
             stream,
             input,
             ends: Connection { peer, .. },
+            caller,
             server,
             stopping,
         } = opening;
-        let caller = Caller::Client {
-            face: FaceName::ZooKeeper,
-            peer,
-            principal: Principal::Anonymous,
-        };
         let docker = DockerClient::new(face.docker, request, &session);
         let mut output = FrameOutput::default();
         output.frames().extend(frame(response)?);
@@ -145,6 +142,11 @@ impl ServedConnection {
             hold,
             lease,
         })
+    }
+
+    /// Records that it has its session.
+    pub(super) fn record_session(&self, is_new: bool) {
+        audit::record_session(&self.face.space, &self.caller, &self.session, is_new);
     }
 
     /// Serves it to its end.
@@ -348,7 +350,8 @@ impl ServedConnection {
         {
             return Ok(());
         }
-        match self.face.space.renew(&Caller::System, self.session.lease) {
+        // Whose rights to its session are gone can no longer keep it.
+        match self.face.space.renew(&self.caller, self.session.lease) {
             Ok(true) => {
                 self.renewed = now;
                 Ok(())

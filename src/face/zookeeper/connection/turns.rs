@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use super::lane::{Beginning, Begun, Flying, RequestTicket, Waiting};
 use super::served::{ConnectionPhase, Ended, ServedConnection};
+use crate::face::zookeeper::audit::{self, ReadRecord};
 use crate::face::zookeeper::docker_client::{DockerList, DockerRequest};
 use crate::face::zookeeper::operations::{
     ChangeRefusal, ChangeRequest, Changer, ReadOutcome, ReadRequest, Reading, Reply,
-    get_all_children_number, get_ephemerals,
+    demand_of_children, get_all_children_number, get_ephemerals,
 };
+use crate::face::zookeeper::path::ZnodePath;
 use crate::fairness::Cost;
-use crate::model::{Caller, LeaseProtocol};
+use crate::model::{LeaseProtocol, Verb};
 use crate::space::{Decision, Draft};
 use crate::wire::zookeeper::{
     AuthPacket, ClientRequest, ErrorCode, Malformed, NodePath, OpCode, append_error,
@@ -111,8 +113,19 @@ impl ServedConnection {
             }
             ClientRequest::CheckWatches(request) => self.check_watches(ticket, &request),
             ClientRequest::RemoveWatches(request) => self.remove_watches(ticket, &request),
-            ClientRequest::AddWatch(request) => self.add_watch(ticket, &request),
-            ClientRequest::SetWatches(request) => self.set_watches(ticket, request),
+            ClientRequest::AddWatch(request) => {
+                self.record_watches([&request.path]);
+                self.add_watch(ticket, &request)
+            }
+            ClientRequest::SetWatches(request) => {
+                let once = &request.once;
+                let once = [&once.data, &once.exist, &once.child];
+                let all = once
+                    .into_iter()
+                    .chain([&request.persistent, &request.recursive]);
+                self.record_watches(all.flatten());
+                self.set_watches(ticket, request)
+            }
             ClientRequest::Auth(packet) => self.authenticate(ticket, packet),
             ClientRequest::CloseSession => {
                 self.close_session(ticket);
@@ -128,6 +141,15 @@ impl ServedConnection {
                 self.know(ticket, Err(ErrorCode::SystemError));
                 Ok(())
             }
+        }
+    }
+
+    /// Records that nodes are watched.
+    fn record_watches<'a>(&self, paths: impl IntoIterator<Item = &'a String>) {
+        let targets = || paths.into_iter().map(|path| (Verb::Watch, path.clone()));
+        let record = ReadRecord::new(&self.face.space, &self.caller, || targets().collect());
+        if let Some(record) = record {
+            record.record(&Ok(Reply::Empty), self.revision);
         }
     }
 
@@ -152,6 +174,8 @@ impl ServedConnection {
         let super_digest = self.face.super_digest.as_deref();
         let identities = Arc::make_mut(&mut self.identities);
         let proved = identities.authenticate(&scheme, credentials, super_digest);
+        let (space, asked) = (&self.face.space, (scheme.as_str(), credentials));
+        audit::record_identity(space, &self.caller, asked, proved.is_ok());
         if proved.is_ok() {
             ticket.metric.set_status(0);
             return self.append(&ticket, NO_ZXID, &Reply::Empty);
@@ -216,6 +240,7 @@ impl ServedConnection {
     }
 
     fn read(&mut self, ticket: RequestTicket, request: ReadRequest) -> Result<(), Ended> {
+        self.face.space.note(&self.caller, || request.demands());
         // Before the view is read: what changes after it must be told to the watches.
         for (path, mode) in request.watches() {
             self.events.expect(&path, mode);
@@ -224,10 +249,15 @@ impl ServedConnection {
         self.catch_up(view.revision())?;
         let cost = Cost::new(request.nodes(&view), 0);
         let identities = Arc::clone(&self.identities);
+        let record = ReadRecord::new(&self.face.space, &self.caller, || request.targets());
         let read = move || {
             let revision = view.revision();
             let identities = &identities;
-            (request.read(&mut Reading { view, identities }), revision)
+            let outcome = request.read(&mut Reading { view, identities });
+            if let Some(record) = record {
+                record.record(&outcome.reply, revision);
+            }
+            (outcome, revision)
         };
         if cost.is_small() {
             let (outcome, revision) = read();
@@ -238,13 +268,21 @@ impl ServedConnection {
     }
 
     fn count_beneath(&mut self, ticket: RequestTicket, path: String) {
+        let asked = ZnodePath::of_read(&path);
+        let demands = || asked.iter().map(demand_of_children).collect();
+        self.face.space.note(&self.caller, demands);
         let view = self.face.space.read(&self.caller);
         let identities = Arc::clone(&self.identities);
         let entries = usize::try_from(view.keyspace_bytes() >> 9).unwrap_or(usize::MAX);
+        let target = || vec![(Verb::List, path.clone())];
+        let record = ReadRecord::new(&self.face.space, &self.caller, target);
         let read = move || {
             let revision = view.revision();
             let identities = &identities;
             let reply = get_all_children_number(&mut Reading { view, identities }, &path);
+            if let Some(record) = record {
+                record.record(&reply, revision);
+            }
             (ReadOutcome::without_watches(reply), revision)
         };
         self.read_on_heavy_thread(ticket, Cost::new(entries.max(64), 0), read);
@@ -269,11 +307,12 @@ impl ServedConnection {
 
     fn close_session(&mut self, ticket: RequestTicket) {
         let (space, lease) = (self.face.space.clone(), self.session.lease);
+        let caller = self.caller.clone();
         self.phase = ConnectionPhase::Closing;
         self.lane.begin(Box::pin(async move {
             let protocol = LeaseProtocol::ZooKeeper;
             let ended = space
-                .end_lease(&Caller::System, protocol, &mut None::<()>, lease)
+                .end_lease(&caller, protocol, &mut None::<()>, lease)
                 .await;
             let revision = ended.map(|ended| ended.revision).map_err(|_failed| ());
             Begun::Closed(ticket, revision)

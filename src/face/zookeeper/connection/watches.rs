@@ -2,7 +2,7 @@
 
 use super::lane::RequestTicket;
 use super::served::{Ended, ServedConnection};
-use crate::face::zookeeper::operations::Reply;
+use crate::face::zookeeper::operations::{Reply, demand_of_watch};
 use crate::face::zookeeper::path::ZnodePath;
 use crate::face::zookeeper::watch_table::{MissedEvent, NodeZxids, WatchMode, WatchSelection};
 use crate::face::zookeeper::znode::Znode;
@@ -58,6 +58,10 @@ impl ServedConnection {
         let Some(mode) = WatchMode::of_add_watch(request.mode) else {
             return self.reply_now(ticket, Err(ErrorCode::MarshallingError));
         };
+        let asked = || demand_of_watch(&request.path, mode);
+        if self.face.space.asks(&self.caller, asked).is_err() {
+            return self.reply_now(ticket, Err(ErrorCode::NoAuth));
+        }
         self.events.expect(&request.path, mode);
         let revision = self.face.space.read(&self.caller).revision();
         self.catch_up(revision)?;
@@ -72,10 +76,18 @@ impl ServedConnection {
         ticket: RequestTicket,
         request: SetWatches2Request,
     ) -> Result<(), Ended> {
-        for (path, mode) in expected(&request) {
-            self.events.expect(&path, mode);
+        let expected = expected(&request);
+        // What may not be watched any more tells nothing; there is no answer that would say so.
+        self.face.space.note(&self.caller, || {
+            let asked = expected.iter();
+            asked
+                .map(|(path, mode)| demand_of_watch(path, *mode))
+                .collect()
+        });
+        for (path, mode) in &expected {
+            self.events.expect(path, *mode);
         }
-        let mut view = self.face.space.read(&self.caller);
+        let mut view = self.face.space.read(&self.caller).to_watch();
         self.catch_up(view.revision())?;
         let missed = self.events.table.set_again(request, |path| {
             let path = ZnodePath::of_read(path)?;

@@ -7,7 +7,7 @@ use super::reply::Reply;
 use super::set_acl::set_acl;
 use super::step::ChangeStep;
 use crate::fairness::Cost;
-use crate::model::Cause;
+use crate::model::{Cause, Verb};
 use crate::space::Draft;
 use crate::wire::zookeeper::{ClientChange, MultiRequest, OpCode, SetAclRequest};
 
@@ -43,6 +43,16 @@ impl ChangeRequest {
                 Self::Multi(steps?)
             }
         })
+    }
+
+    /// What it does to which paths, for the audit log.
+    pub(in crate::face::zookeeper) fn targets(&self) -> Vec<(Verb, &str)> {
+        match self {
+            Self::Step(step) => vec![step.target()],
+            // The list of a node is a part of it.
+            Self::SetAcl(request) => vec![(Verb::Write, &request.path)],
+            Self::Multi(steps) => steps.iter().map(ChangeStep::target).collect(),
+        }
     }
 
     /// How much work it is, `bytes` being the length of the request.

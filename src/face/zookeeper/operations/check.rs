@@ -17,5 +17,8 @@ pub(super) fn check(
     let node = Znode::find(draft, &path).ok_or(ErrorCode::NoNode)?;
     changer.needs(&node, Permissions::READ)?;
     compare_version(request.version, node.version())?;
+    if request.version >= 0 {
+        draft.compares(&node.key());
+    }
     Ok(StepReply::Checked)
 }

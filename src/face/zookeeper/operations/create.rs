@@ -41,6 +41,10 @@ impl NewNode {
         Self::new(request, mode, shows_stat)
     }
 
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// The node whose children it numbers, if it does.
     pub(super) fn counter(&self) -> Option<String> {
         let is_numbered = self.mode.is_ok_and(|mode| mode.is_sequential);
@@ -76,6 +80,9 @@ pub(super) fn create(
     let above = path.parent().ok_or(ErrorCode::NoNode)?;
     let parent = Znode::find(draft, &above).ok_or(ErrorCode::NoNode)?;
     changer.needs(&parent, Permissions::CREATE)?;
+    if mode.is_sequential {
+        draft.asks_to_number_children(above.tree_path());
+    }
     let sequence = mode.is_sequential.then(|| next_number(draft, &above));
     let path = path.with_sequence(sequence).map_err(invalid)?;
     if Znode::find(draft, &path).is_some() {

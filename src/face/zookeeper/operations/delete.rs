@@ -21,7 +21,8 @@ pub(super) fn delete(
     let path = path.node().ok_or(ErrorCode::NoNode)?;
     let node = Znode::find(draft, &path).ok_or(ErrorCode::NoNode)?;
     compare_version(request.version, node.version())?;
-    if draft.directory(path.tree_path()).children > 0 {
+    // What is hidden beneath is no obstacle: it would show that it is there.
+    if draft.shown_directory(path.tree_path()).children > 0 {
         return Err(ErrorCode::NotEmpty);
     }
     remove(draft, &path);

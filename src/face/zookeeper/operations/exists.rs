@@ -1,6 +1,6 @@
 //! `Exists`: a node's metadata.
 
-use super::reading::Reading;
+use super::reading::{Reading, demand_of_node};
 use super::reply::Reply;
 use crate::face::zookeeper::path::ZnodePath;
 use crate::face::zookeeper::znode::Znode;
@@ -15,6 +15,11 @@ pub(super) fn exists(
     let Ok(path) = ZnodePath::of_exists(&request.path) else {
         return (Err(ErrorCode::BadArguments), false);
     };
+    if let Some(path) = &path
+        && let Err(refused) = reading.needs(|| demand_of_node(path))
+    {
+        return (Err(refused), false);
+    }
     let node = path.and_then(|path| Znode::find(&mut reading.view, &path));
     let Some(node) = node else {
         return (Err(ErrorCode::NoNode), true);

@@ -17,7 +17,7 @@ pub(in crate::face::zookeeper) fn get_all_children_number(
     reading: &mut Reading<'_>,
     path: &str,
 ) -> Result<Reply, ErrorCode> {
-    reading.readable(path)?;
+    reading.listable(path)?;
     let path = ZnodePath::of_read(path).ok_or(ErrorCode::NoNode)?;
     let own = BUILT_IN.iter().find(|(own, _)| *own == path.as_str());
     let own = own.map_or(0, |(_, count)| *count);

@@ -13,7 +13,7 @@ pub(super) fn get_children(
     path: &str,
     with_stat: bool,
 ) -> Result<Reply, ErrorCode> {
-    let node = reading.readable(path)?;
+    let node = reading.listable(path)?;
     let stat = with_stat.then(|| node.stat(&mut reading.view));
     let own = node.built_in().map_or(&[][..], BuiltIn::children);
     let mut names: Vec<String> = own.iter().map(|own| own.name().to_owned()).collect();

@@ -27,5 +27,5 @@ pub(super) use delete::remove;
 pub(super) use get_all_children_number::get_all_children_number;
 pub(super) use get_ephemerals::get_ephemerals;
 pub(super) use read_request::ReadRequest;
-pub(super) use reading::{ReadOutcome, Reading};
+pub(super) use reading::{ReadOutcome, Reading, demand_of_children, demand_of_watch};
 pub(super) use reply::Reply;

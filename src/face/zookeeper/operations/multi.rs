@@ -4,7 +4,7 @@ use super::changer::{ChangeRefusal, Changer, StepReply};
 use super::reply::Reply;
 use super::step::ChangeStep;
 use crate::space::Draft;
-use crate::wire::zookeeper::{CreatedReply, MultiReply, MultiResult};
+use crate::wire::zookeeper::{CreatedReply, ErrorCode, MultiReply, MultiResult};
 
 /// Decides on all steps.
 pub(super) fn multi(
@@ -14,7 +14,15 @@ pub(super) fn multi(
 ) -> Result<Reply, ChangeRefusal> {
     let mut results = Vec::with_capacity(steps.len());
     for step in steps {
-        match step.decide(draft, changer) {
+        let decided = step.decide(draft, changer);
+        // Whatever it came to: nothing may be told of what is forbidden.
+        let decided = if draft.is_forbidden() {
+            draft.refuses_in_own_words();
+            Err(ErrorCode::NoAuth)
+        } else {
+            decided
+        };
+        match decided {
             Ok(reply) => results.push(result(reply)),
             Err(error) => {
                 let failed = MultiReply::of_failure(steps.len(), results.len(), error);

@@ -5,11 +5,12 @@ use super::get_acl::get_acl;
 use super::get_children::get_children;
 use super::get_data::get_data;
 use super::multi_read::multi_read;
-use super::reading::{ReadOutcome, Reading};
+use super::reading::{ReadOutcome, Reading, demand_of_children, demand_of_node, demand_of_watch};
 use super::reply::Reply;
 use crate::face::zookeeper::path::ZnodePath;
 use crate::face::zookeeper::watch_table::WatchMode;
-use crate::space::View;
+use crate::model::Verb;
+use crate::space::{Demand, View};
 use crate::wire::zookeeper::{ErrorCode, MultiOperation, MultiRequest, NodePath, WatchablePath};
 
 /// An operation that reads nodes.
@@ -46,6 +47,63 @@ impl ReadRequest {
         }
     }
 
+    /// What it reads of which paths, for the audit log.
+    pub(in crate::face::zookeeper) fn targets(&self) -> Vec<(Verb, String)> {
+        let one = |verb, request: &WatchablePath| {
+            let verb = if request.watch { Verb::Watch } else { verb };
+            (verb, request.path.clone())
+        };
+        match self {
+            Self::Exists(request) | Self::Data(request) => vec![one(Verb::Read, request)],
+            Self::Acl(NodePath(path)) => vec![(Verb::Read, path.clone())],
+            Self::Children(request) | Self::Children2(request) => vec![one(Verb::List, request)],
+            Self::Multi(MultiRequest(all)) => all
+                .iter()
+                .filter_map(|read| match read {
+                    MultiOperation::GetData(request) => Some((Verb::Read, request.path.clone())),
+                    MultiOperation::GetChildren(request) => {
+                        Some((Verb::List, request.path.clone()))
+                    }
+                    MultiOperation::Create(_)
+                    | MultiOperation::Create2(_)
+                    | MultiOperation::CreateContainer(_)
+                    | MultiOperation::CreateTtl(_)
+                    | MultiOperation::Delete(_)
+                    | MultiOperation::SetData(_)
+                    | MultiOperation::Check(_) => None,
+                })
+                .collect(),
+        }
+    }
+
+    /// What it asks for of the rights of its client.
+    pub(in crate::face::zookeeper) fn demands(&self) -> Vec<Demand> {
+        let node = |path: &str| ZnodePath::of_read(path).map(|path| demand_of_node(&path));
+        let children = |path: &str| ZnodePath::of_read(path).map(|path| demand_of_children(&path));
+        let of_part = |read: &MultiOperation| {
+            if let MultiOperation::GetChildren(request) = read {
+                children(&request.path)
+            } else if let MultiOperation::GetData(request) = read {
+                node(&request.path)
+            } else {
+                None
+            }
+        };
+        let reads: Vec<Demand> = match self {
+            Self::Exists(request) | Self::Data(request) => {
+                node(&request.path).into_iter().collect()
+            }
+            Self::Acl(NodePath(path)) => node(path).into_iter().collect(),
+            Self::Children(request) | Self::Children2(request) => {
+                children(&request.path).into_iter().collect()
+            }
+            Self::Multi(MultiRequest(all)) => all.iter().filter_map(of_part).collect(),
+        };
+        let watches = self.watches().into_iter();
+        let watches = watches.map(|(path, mode)| demand_of_watch(&path, mode));
+        reads.into_iter().chain(watches).collect()
+    }
+
     /// About how many nodes it reads.
     pub(in crate::face::zookeeper) fn nodes(&self, view: &View) -> usize {
         let children = |path: &str| {
@@ -73,6 +131,11 @@ impl ReadRequest {
     /// Reads.
     pub(in crate::face::zookeeper) fn read(self, reading: &mut Reading<'_>) -> ReadOutcome {
         let watches = self.watches();
+        for (path, mode) in &watches {
+            if let Err(refused) = reading.needs(|| demand_of_watch(path, *mode)) {
+                return ReadOutcome::without_watches(Err(refused));
+            }
+        }
         let (reply, sets_watches) = match self {
             Self::Exists(request) => exists(reading, &request),
             Self::Data(request) => only_if_found(get_data(reading, &request.path)),

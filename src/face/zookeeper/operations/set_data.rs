@@ -6,7 +6,7 @@ use super::changer::{Changer, StepReply, compare_version, shared_data};
 use super::new_record::{next_version, write_data};
 use crate::face::zookeeper::path::ZnodePath;
 use crate::face::zookeeper::znode::Znode;
-use crate::model::Permissions;
+use crate::model::{Permissions, Verb};
 use crate::space::Draft;
 use crate::wire::zookeeper::{ErrorCode, SetDataRequest};
 
@@ -16,6 +16,21 @@ pub(in crate::face::zookeeper) struct NewData {
     path: String,
     data: Option<Bytes>,
     version: i32,
+}
+
+impl NewData {
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What it does to the node.
+    pub(super) fn verb(&self) -> Verb {
+        if self.version < 0 {
+            Verb::Write
+        } else {
+            Verb::Cas
+        }
+    }
 }
 
 impl From<SetDataRequest> for NewData {
@@ -39,6 +54,9 @@ pub(super) fn set_data(
     changer.needs(&node, Permissions::WRITE)?;
     compare_version(request.version, node.version())?;
     let key = node.key();
+    if request.version >= 0 {
+        draft.compares(&key);
+    }
     let mut record = next_version(draft, &node, &path);
     let is_ephemeral = record.attrs.bound.is_some();
     write_data(&mut record, request.data.clone(), is_ephemeral);

@@ -5,7 +5,7 @@ use super::check::check;
 use super::create::{NewNode, create};
 use super::delete::delete;
 use super::set_data::{NewData, set_data};
-use crate::model::Cause;
+use crate::model::{Cause, Verb};
 use crate::space::Draft;
 use crate::wire::zookeeper::{ErrorCode, MultiOperation, OpCode, VersionedPath};
 
@@ -44,6 +44,16 @@ impl ChangeStep {
             MultiOperation::Check(request) => Self::Check(request),
             MultiOperation::GetData(_) | MultiOperation::GetChildren(_) => return None,
         })
+    }
+
+    /// What it does to which path.
+    pub(super) fn target(&self) -> (Verb, &str) {
+        match self {
+            Self::Create(node) => (Verb::Create, node.path()),
+            Self::Delete(request) => (Verb::Delete, &request.path),
+            Self::SetData(request) => (request.verb(), request.path()),
+            Self::Check(request) => (Verb::Read, &request.path),
+        }
     }
 
     /// The node whose children it numbers, if it does.

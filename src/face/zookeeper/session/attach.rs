@@ -7,7 +7,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use super::dockerd::is_dockerd;
 use super::{ClientSession, ClientSessionId, SessionPassword, SessionTimeout};
 use crate::model::{Caller, Lease, LeaseEnd, LeaseProtocol, Principal};
-use crate::space::{ChangeError, Draft, Keyspace};
+use crate::space::{ChangeError, Demand, Draft, Keyspace};
 use crate::wire::zookeeper::{ConnectRequest, ConnectResponse};
 
 /// The label of a lease that holds the hash of its session's password.
@@ -18,7 +18,7 @@ const PASSWORD: &str = "password";
 pub(in crate::face::zookeeper) enum Attached {
     /// The connection has this session.
     To(ClientSession, SessionPassword),
-    /// The session is over, unknown, or another's.
+    /// The session is over, unknown, or another's; or the client has no right to have one.
     Refused,
     /// The client has seen a later change than there is.
     Ahead,
@@ -30,6 +30,7 @@ pub(in crate::face::zookeeper) enum Attached {
 /// write.
 pub(in crate::face::zookeeper) async fn attach(
     space: &Keyspace,
+    caller: &Caller,
     request: &ConnectRequest,
 ) -> Attached {
     let view = space.read(&Caller::System);
@@ -39,7 +40,7 @@ pub(in crate::face::zookeeper) async fn attach(
     }
     let timeout = SessionTimeout::negotiate(request.timeout_ms);
     if request.session == 0 {
-        return create(space, timeout).await;
+        return create(space, caller, timeout).await;
     }
     let Some(id) = ClientSessionId::of_client(request.session) else {
         return Attached::Refused;
@@ -53,14 +54,16 @@ pub(in crate::face::zookeeper) async fn attach(
     if !is_session_of(&lease, &password) {
         return Attached::Refused;
     }
+    // That of another principal cannot be renewed.
+    match space.renew(caller, session.lease) {
+        Ok(true) => {}
+        Ok(false) | Err(_) => return Attached::Refused,
+    }
     session.is_dockerd = is_dockerd(&lease);
     if lease.term_ms != Some(timeout.term_ms()) {
         return change_term(space, session, password).await;
     }
-    match space.renew(&Caller::System, session.lease) {
-        Ok(true) => Attached::To(session, password),
-        Ok(false) | Err(_) => Attached::Refused,
-    }
+    Attached::To(session, password)
 }
 
 fn is_session_of(lease: &Lease, password: &SessionPassword) -> bool {
@@ -69,7 +72,11 @@ fn is_session_of(lease: &Lease, password: &SessionPassword) -> bool {
 }
 
 /// Makes a session.
-async fn create(space: &Keyspace, timeout: SessionTimeout) -> Attached {
+async fn create(space: &Keyspace, caller: &Caller, timeout: SessionTimeout) -> Attached {
+    if space.asks(caller, || Demand::MakeLease).is_err() {
+        return Attached::Refused;
+    }
+    let owner = space.principal(caller);
     let random = SystemRandom::new();
     loop {
         let (mut id, mut password) = ([0; 8], [0; ConnectResponse::PASSWORD_BYTES]);
@@ -79,7 +86,7 @@ async fn create(space: &Keyspace, timeout: SessionTimeout) -> Attached {
         }
         let session = ClientSession::new(ClientSessionId::from_random(id), timeout);
         let password = SessionPassword::from_random(password);
-        let lease = lease(&session, &password);
+        let lease = lease(&session, &password, owner.clone());
         let made = space
             .commit(&Caller::System, |draft: &mut Draft<'_>| {
                 if draft.peek(&session.record).is_some() {
@@ -101,14 +108,14 @@ async fn create(space: &Keyspace, timeout: SessionTimeout) -> Attached {
 #[derive(Clone, Copy, Debug)]
 struct IsTaken;
 
-fn lease(session: &ClientSession, password: &SessionPassword) -> Lease {
+fn lease(session: &ClientSession, password: &SessionPassword, owner: Principal) -> Lease {
     Lease {
         id: session.lease,
         term_ms: Some(session.timeout.term_ms()),
         on_end: LeaseEnd::Release,
         lock_delay_ms: 0,
         labels: BTreeMap::from([(PASSWORD.to_owned(), password.hash())]),
-        owner: Principal::Anonymous,
+        owner,
         protocol: LeaseProtocol::ZooKeeper,
     }
 }

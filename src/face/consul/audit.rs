@@ -1,0 +1,96 @@
+//! Records of reads for the audit log: what a request was shown, or was refused. The keyspace records changes.
+
+use http::{Method, StatusCode};
+
+use super::request::ApiRequest;
+use super::route::Endpoint;
+use crate::model::Verb;
+use crate::space::AuditEvent;
+
+const LIST: &str = "the access list of it, or of a node above it";
+
+/// An operation of a transaction, as the audit log tells of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TxnRead<'a> {
+    /// What it does to the key; `None` of a change, which the keyspace records.
+    pub(super) verb: Option<Verb>,
+    pub(super) key: &'a [u8],
+    /// The caller has no right to it, so that the transaction failed.
+    pub(super) is_denied: bool,
+}
+
+/// Records what a request that reads is answered.
+pub(super) fn record_read(request: &ApiRequest<'_>, endpoint: Endpoint, status: StatusCode) {
+    let space = &request.face.space;
+    let Some(audit) = space.audit() else { return };
+    let is_key = endpoint == Endpoint::Kv;
+    if request.parts.method != Method::GET || !(is_key || shows_sessions(endpoint)) {
+        return;
+    }
+    let has = |name| request.query.has(name);
+    let verb = match (is_key, has("index"), has("keys") || has("recurse")) {
+        (false, ..) => Verb::Session,
+        (true, true, _) => Verb::Watch,
+        (true, false, true) => Verb::List,
+        (true, false, false) => Verb::Read,
+    };
+    let key = is_key.then_some(request.rest);
+    let event = match status {
+        StatusCode::FORBIDDEN if is_key && space.allows(&request.caller, verb, request.rest) => {
+            AuditEvent::Refused {
+                verb: Some(verb),
+                key,
+                rule: None,
+                why: LIST,
+                is_prefix: false,
+                would: false,
+            }
+        }
+        StatusCode::OK | StatusCode::NOT_FOUND if audit.wants_reads() => AuditEvent::Read {
+            verb,
+            key,
+            index: space.read(&request.caller).revision(),
+        },
+        _ => return,
+    };
+    audit.record(&request.caller, &event);
+}
+
+/// Records what a transaction is shown of these keys, or which of them it was refused.
+pub(super) fn record_transaction(request: &ApiRequest<'_>, reads: &[TxnRead<'_>]) {
+    let space = &request.face.space;
+    let Some(audit) = space.audit() else { return };
+    for read in reads {
+        let verb = read.verb.unwrap_or(Verb::Write);
+        let event = if read.is_denied {
+            // What the rules refuse, the guard has told of.
+            if !space.allows(&request.caller, verb, read.key) {
+                continue;
+            }
+            AuditEvent::Refused {
+                verb: read.verb,
+                key: Some(read.key),
+                rule: None,
+                why: LIST,
+                is_prefix: false,
+                would: false,
+            }
+        } else if let Some(verb) = read.verb.filter(|_| audit.wants_reads()) {
+            AuditEvent::Read {
+                verb,
+                key: Some(read.key),
+                index: space.read(&request.caller).revision(),
+            }
+        } else {
+            continue;
+        };
+        audit.record(&request.caller, &event);
+    }
+}
+
+fn shows_sessions(endpoint: Endpoint) -> bool {
+    matches!(
+        endpoint,
+        Endpoint::SessionInfo | Endpoint::SessionNode | Endpoint::SessionList
+    )
+}

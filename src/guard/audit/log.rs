@@ -1,0 +1,300 @@
+//! `AuditLog`: who changed, saw or was refused what, in a file of one line each.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use prometheus_client::registry::Registry;
+use uuid::Uuid;
+
+use super::change::ChangeLines;
+use super::file::{AuditDestination, AuditFile};
+use super::line::{AuditLine, key_text, part};
+use super::metrics::AuditMetrics;
+use super::queue::{AuditQueue, CAPACITY};
+use super::who::{self, IdentityLookup, NoPolicyLookup};
+use super::writer::{AuditWriter, now};
+use crate::guard::policy::Identity;
+use crate::model::{Caller, ClientCertificate, Credentials, Verb, Write};
+use crate::space::{Audit, AuditEvent, AuditedChange, Denied, Draft};
+
+/// The pause between two lines in the gateway's log that say that changes are refused for want of room.
+const LOG_EVERY: Duration = Duration::from_secs(60);
+
+/// How the gateway itself is called where it acts by itself. No client can prove to be it: names of identities have no brackets.
+const GATEWAY: &str = "(gateway)";
+
+/// Why the audit log cannot be begun: one line for the operator.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot open the audit log (--audit): {0}")]
+pub struct AuditLogError(String);
+
+/// The audit log of a gateway. It outlives the keyspaces that the gateway serves.
+pub struct AuditLog {
+    queue: Arc<AuditQueue>,
+    metrics: AuditMetrics,
+    /// Set once, after the policy that itself tells of refusals here.
+    lookup: OnceLock<Weak<dyn IdentityLookup>>,
+    wants_reads: bool,
+    /// Begins the number of each request: no two gateways, and no two runs of one, have the same but by chance.
+    gateway: Arc<str>,
+    last: AtomicU64,
+    refused: Mutex<Option<Instant>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl fmt::Debug for AuditLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuditLog").finish_non_exhaustive()
+    }
+}
+
+impl AuditLog {
+    /// Begins a log, and the thread that writes it.
+    ///
+    /// # Errors
+    ///
+    /// Where its file cannot be opened, or no thread can be begun.
+    pub fn begin(
+        destination: &AuditDestination,
+        wants_reads: bool,
+        registry: &mut Registry,
+    ) -> Result<Self, AuditLogError> {
+        let named = match destination {
+            AuditDestination::Stdout => "standard output".to_owned(),
+            AuditDestination::File(path) => path.display().to_string(),
+        };
+        let file = AuditFile::open(destination);
+        let file = file.map_err(|error| AuditLogError(format!("{named}: {error}")))?;
+        let queue = Arc::new(AuditQueue::new(CAPACITY));
+        let metrics = AuditMetrics::register(registry);
+        let writer = AuditWriter::new(file, Arc::clone(&queue), metrics.clone());
+        let writer = thread::Builder::new()
+            .name("audit".to_owned())
+            .spawn(move || writer.run())
+            .map_err(|error| AuditLogError(error.to_string()))?;
+        let gateway = Uuid::new_v4().simple().to_string();
+        Ok(Self {
+            queue,
+            metrics,
+            lookup: OnceLock::new(),
+            wants_reads,
+            gateway: gateway.get(..12).unwrap_or_default().into(),
+            last: AtomicU64::new(0),
+            refused: Mutex::new(None),
+            writer: Mutex::new(Some(writer)),
+        })
+    }
+
+    /// Tells of clients by these rules from now on, as long as they last. Only the first call counts.
+    pub fn know(&self, lookup: Weak<dyn IdentityLookup>) {
+        let _is_first = self.lookup.set(lookup);
+    }
+
+    /// Ends it: what was recorded is written, if that is possible now. Waits for that.
+    pub fn close(&self) {
+        self.queue.close();
+        if let Some(writer) = self.writer.lock().take()
+            && writer.join().is_err()
+        {
+            tracing::error!(
+                "the writer of the audit log failed by a bug in kubekv; its last lines may be missing"
+            );
+        }
+    }
+
+    /// Records that a client of a face proved who it is by its certificate.
+    pub fn record_certificate(
+        &self,
+        face: &str,
+        peer: SocketAddr,
+        certificate: &Arc<ClientCertificate>,
+    ) {
+        let credentials = Credentials {
+            certificate: Some(Arc::clone(certificate)),
+        };
+        let identity = self.identify(&credentials, peer);
+        let decision = match identity.refused {
+            None => "allowed",
+            Some(_) => "refused",
+        };
+        let line = self
+            .line("login")
+            .parts(&parts_of(&identity, face, peer))
+            .text("how", "certificate")
+            .text("decision", decision)
+            .some_text("why", identity.refused.as_deref());
+        self.push(line);
+    }
+
+    /// Records that a client's TLS handshake was refused.
+    ///
+    /// `left_out` is how many such lines were left out before this one.
+    pub fn record_handshake(
+        &self,
+        face: &str,
+        peer: SocketAddr,
+        (why, left_out): (&str, Option<u64>),
+    ) {
+        let identity = self.identify(&Credentials::default(), peer);
+        let who = parts_of(&identity, face, peer);
+        let line = self.line("refusal").parts(&who);
+        let line = line.text("decision", "refused").text("why", why);
+        self.push(line.some_number("left_out", left_out));
+    }
+
+    /// Records that a policy came into force, or why it was refused. `digest` is the SHA-256 of its file, in hexadecimal
+    /// digits.
+    pub fn record_policy(&self, digest: Option<&str>, refused: Option<&str>) {
+        let decision = if refused.is_none() {
+            "allowed"
+        } else {
+            "refused"
+        };
+        let line = self
+            .line("policy")
+            .text("identity", GATEWAY)
+            .text("decision", decision)
+            .some_text("sha256", digest)
+            .some_text("why", refused);
+        self.push(line);
+    }
+
+    fn line(&self, event: &str) -> AuditLine {
+        AuditLine::new(event, (&self.gateway, self.next_number()))
+    }
+
+    fn next_number(&self) -> u64 {
+        self.last.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    fn push(&self, line: AuditLine) {
+        // The writer counts what is lost.
+        let _has_room = self.queue.push(&line.end());
+    }
+
+    fn identify(&self, credentials: &Credentials, peer: SocketAddr) -> Arc<Identity> {
+        let lookup = self.lookup.get().and_then(Weak::upgrade);
+        match lookup {
+            Some(lookup) => lookup.identify(credentials, peer.ip()),
+            None => NoPolicyLookup.identify(credentials, peer.ip()),
+        }
+    }
+
+    fn who(&self, caller: &Caller) -> String {
+        match caller {
+            Caller::Client {
+                face,
+                peer,
+                credentials,
+            } => parts_of(&self.identify(credentials, *peer), face.as_str(), *peer),
+            Caller::Operator | Caller::System => part("identity", GATEWAY),
+        }
+    }
+
+    /// Takes note that a change is refused.
+    fn refuse(&self) -> Denied {
+        self.metrics.failing.set(1);
+        let mut told = self.refused.lock();
+        if told.is_none_or(|at| now() - at >= LOG_EVERY) {
+            *told = Some(now());
+            tracing::error!(
+                "changes of clients are refused: the audit log (--audit) is not written, or not as fast as lines come"
+            );
+        }
+        Denied::Unaudited
+    }
+}
+
+/// The parts of a line that say who.
+fn parts_of(identity: &Identity, face: &str, peer: SocketAddr) -> String {
+    let mut parts = who::parts(identity);
+    parts.push_str(&part("address", &peer.to_string()));
+    parts.push_str(&part("face", face));
+    parts
+}
+
+impl Audit for AuditLog {
+    fn change(
+        &self,
+        caller: &Caller,
+        draft: &Draft<'_>,
+        writes: &[Write],
+    ) -> Result<Option<Box<dyn AuditedChange>>, Denied> {
+        let is_own = match caller {
+            Caller::Client { .. } => false,
+            Caller::Operator | Caller::System => true,
+        };
+        let number = (&self.gateway, self.next_number());
+        let who = self.who(caller);
+        let Some(mut lines) = ChangeLines::new(&self.queue, number, who, (draft, writes), is_own)
+        else {
+            return Ok(None);
+        };
+        // What ends by itself must be able to end: its line waits, or is lost.
+        if !lines.reserve() && !is_own {
+            return Err(self.refuse());
+        }
+        Ok(Some(Box::new(lines)))
+    }
+
+    fn wants_reads(&self) -> bool {
+        self.wants_reads
+    }
+
+    fn record(&self, caller: &Caller, event: &AuditEvent<'_>) {
+        let who = self.who(caller);
+        let begin = |event: &str| self.line(event).parts(&who);
+        let session = |line: AuditLine, session: Option<&str>| {
+            let verb = session.map(|_| Verb::Session.name());
+            line.some_text("verb", verb).some_text("session", session)
+        };
+        let line = match *event {
+            AuditEvent::Read { verb, key, index } => begin("read")
+                .text("verb", verb.name())
+                .some_text("key", key.map(key_text).as_deref())
+                .text("decision", "allowed")
+                .some_number("index", Some(index)),
+            AuditEvent::Refused {
+                verb,
+                key,
+                is_prefix,
+                rule,
+                why,
+                would,
+            } => begin("refusal")
+                .some_text("verb", verb.map(Verb::name))
+                .some_text(
+                    if is_prefix { "prefix" } else { "key" },
+                    key.map(key_text).as_deref(),
+                )
+                .text("decision", if would { "would-refuse" } else { "refused" })
+                .some_text("rule", rule)
+                .text("why", why),
+            AuditEvent::Login { how, session: name } => {
+                session(begin("login").text("how", how), name).text("decision", "allowed")
+            }
+            AuditEvent::SessionEnd { session: name, why } => {
+                session(begin("session-end"), Some(name)).text("why", why)
+            }
+        };
+        self.push(line);
+    }
+
+    fn check(&self) -> Result<(), Denied> {
+        if self.queue.refuses_changes() {
+            return Err(self.refuse());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for AuditLog {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}

@@ -1,0 +1,111 @@
+//! `ClientRights`: what one client may do, as the keyspace asks for it.
+
+use std::sync::Arc;
+
+use super::policy::{Identity, Rights, RuleName};
+use crate::model::{Key, KeyRange, Principal, Verb};
+use crate::space::{Coverage, Demand, LeaseRight, VisibilityRules};
+
+/// Who a client is, and what it may do by a policy.
+#[derive(Debug)]
+pub(super) struct ClientRights {
+    pub(super) identity: Arc<Identity>,
+    pub(super) rights: Rights,
+}
+
+/// A demand that is not met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refusal<'a> {
+    pub(super) verb: Verb,
+    /// The key, or what all keys of the range begin with; `None` of sessions.
+    pub(super) key: Option<&'a Key>,
+    /// It is about every key that begins so.
+    pub(super) is_range: bool,
+    /// The rule that denies it; `None` where none allows it.
+    pub(super) rule: Option<&'a RuleName>,
+}
+
+impl ClientRights {
+    /// What is refused of a demand, if it is not met.
+    pub(super) fn refusal<'a>(&'a self, demand: &'a Demand) -> Option<Refusal<'a>> {
+        let of_range = |verb: Verb, range: &'a KeyRange| {
+            let (KeyRange::Exact(key) | KeyRange::Prefix(key)) = range;
+            let verdict = self.rights.decide(verb, key.as_bytes());
+            Refusal {
+                verb,
+                key: Some(key),
+                is_range: matches!(range, KeyRange::Prefix(_)),
+                rule: verdict.rule.filter(|_| !verdict.allowed),
+            }
+        };
+        let of_session = |rule: Option<&'a RuleName>| Refusal {
+            verb: Verb::Session,
+            key: None,
+            is_range: false,
+            rule,
+        };
+        match demand {
+            Demand::AnyOf(all) => {
+                let covers =
+                    |(verb, range): &(Verb, KeyRange)| self.covers(*verb, range) != Coverage::None;
+                let (verb, range) = all.first()?;
+                (!all.iter().any(covers)).then(|| of_range(*verb, range))
+            }
+            Demand::All(verb, range) => {
+                (self.covers(*verb, range) != Coverage::All).then(|| of_range(*verb, range))
+            }
+            Demand::MakeLease => {
+                let verdict = self.rights.creates_sessions();
+                (!verdict.allowed).then(|| of_session(verdict.rule))
+            }
+            Demand::Lease(owner, right) => {
+                let verdict = self.rights.sessions(owner, *right);
+                (!verdict.allowed).then(|| of_session(verdict.rule))
+            }
+        }
+    }
+}
+
+/// The right that gives a verb, too: whoever may write an entry may do so if it is as expected.
+fn implying(verb: Verb) -> Option<Verb> {
+    match verb {
+        Verb::Cas => Some(Verb::Write),
+        Verb::Read
+        | Verb::List
+        | Verb::Watch
+        | Verb::Create
+        | Verb::Write
+        | Verb::Delete
+        | Verb::Lock
+        | Verb::Session => None,
+    }
+}
+
+impl VisibilityRules for ClientRights {
+    fn allows(&self, verb: Verb, key: &Key) -> bool {
+        let allows = |verb| self.rights.decide(verb, key.as_bytes()).allowed;
+        allows(verb) || implying(verb).is_some_and(allows)
+    }
+
+    fn covers(&self, verb: Verb, range: &KeyRange) -> Coverage {
+        match (range, implying(verb)) {
+            (_, None) => self.rights.covers(verb, range),
+            (KeyRange::Exact(key), Some(_)) if self.allows(verb, key) => Coverage::All,
+            (KeyRange::Exact(_), Some(_)) => Coverage::None,
+            // Nobody compares a whole range.
+            (KeyRange::Prefix(_), Some(implying)) => self.rights.covers(implying, range),
+        }
+    }
+
+    fn class(&self, verb: Verb, range: &KeyRange) -> Vec<u8> {
+        self.rights.class(verb, range)
+    }
+
+    fn makes_leases(&self) -> bool {
+        self.rights.creates_sessions().allowed
+    }
+
+    fn allows_lease(&self, owner: &Principal, right: LeaseRight) -> bool {
+        self.rights.sessions(owner, right).allowed
+    }
+}

@@ -1,0 +1,62 @@
+//! `Enforcer`: the guard of a gateway that has a policy. Sizes are bounded as without one.
+
+use std::sync::Arc;
+
+use super::bounds::Bounds;
+use super::policy_in_force::PolicyInForce;
+use super::policy_mode::PolicyMode;
+use crate::model::{Caller, Principal, Write};
+use crate::space::{Admit, Audit, Demand, Denied, Draft, Epoch, Visibility};
+
+/// Lets clients see and change what a policy allows, within the bounds of the store.
+#[derive(Debug)]
+pub struct Enforcer {
+    bounds: Arc<Bounds>,
+    policy: Arc<PolicyInForce>,
+}
+
+impl Enforcer {
+    /// A guard by this policy within these bounds.
+    pub fn new(bounds: Arc<Bounds>, policy: Arc<PolicyInForce>) -> Self {
+        Self { bounds, policy }
+    }
+}
+
+impl Admit for Enforcer {
+    fn check(&self, caller: &Caller, draft: &Draft<'_>, writes: &[Write]) -> Result<(), Denied> {
+        self.bounds.check(caller, draft, writes)
+    }
+
+    fn visibility(&self, caller: &Caller) -> Visibility {
+        match self.policy.mode() {
+            PolicyMode::Warn => Visibility::All,
+            PolicyMode::Enforce => match self.policy.rights_of(caller) {
+                Some(client) => Visibility::Part(client),
+                None => Visibility::All,
+            },
+        }
+    }
+
+    fn principal(&self, caller: &Caller) -> Principal {
+        match self.policy.rights_of(caller) {
+            Some(client) => client.identity.principal.clone(),
+            None => Principal::Anonymous,
+        }
+    }
+
+    fn notes_demands(&self) -> bool {
+        true
+    }
+
+    fn note(&self, caller: &Caller, demands: &[Demand]) {
+        self.policy.note(caller, demands);
+    }
+
+    fn audit(&self) -> Option<&dyn Audit> {
+        self.bounds.audit()
+    }
+
+    fn epoch(&self) -> Option<&Epoch> {
+        Some(self.policy.epoch())
+    }
+}

@@ -1,0 +1,228 @@
+//! `PolicyInForce`: the policy by which clients are told apart and admitted, until another one takes its place.
+
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Weak};
+
+use arc_swap::ArcSwap;
+use parking_lot::RwLock;
+use prometheus_client::registry::Registry;
+
+use super::audit::{AuditLog, IdentityLookup};
+use super::client_rights::{ClientRights, Refusal};
+use super::policy::{Identity, Policy, RuleName};
+use super::policy_metrics::PolicyMetrics;
+use super::policy_mode::PolicyMode;
+use super::refusal_log::RefusalLog;
+use crate::model::{Caller, ClientCertificate, Credentials, Key, Verb};
+use crate::space::{Audit as _, AuditEvent, Demand, Epoch};
+
+/// The most clients whose rights are kept compiled; beyond it all are forgotten, and compiled again when they ask.
+const MAX_KNOWN: usize = 16_384;
+
+/// A policy that is in force, for every keyspace that the gateway serves one after another.
+#[derive(Debug)]
+pub struct PolicyInForce {
+    mode: PolicyMode,
+    current: ArcSwap<CompiledPolicy>,
+    epoch: Epoch,
+    metrics: PolicyMetrics,
+    log: RefusalLog,
+    audit: Option<Arc<AuditLog>>,
+}
+
+/// A policy with the rights of those who asked by it. What was compiled goes with the policy it was compiled from.
+#[derive(Debug)]
+struct CompiledPolicy {
+    policy: Policy,
+    uses_peer: bool,
+    known: RwLock<HashMap<Proof, Arc<ClientRights>>>,
+}
+
+/// What a client's identity depends on.
+#[derive(Clone, Debug)]
+struct Proof {
+    certificate: Option<Arc<ClientCertificate>>,
+    /// Where the policy takes an address from the connection; the same for all otherwise.
+    peer: IpAddr,
+}
+
+impl PartialEq for Proof {
+    fn eq(&self, other: &Self) -> bool {
+        let is_same = match (&self.certificate, &other.certificate) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other) || one == other,
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        is_same && self.peer == other.peer
+    }
+}
+
+impl Eq for Proof {}
+
+impl Hash for Proof {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let certificate = self.certificate.as_ref();
+        certificate
+            .map(|certificate| certificate.fingerprint.as_str())
+            .hash(state);
+        self.peer.hash(state);
+    }
+}
+
+impl PolicyInForce {
+    /// Puts a policy in force.
+    ///
+    /// What it refuses is recorded in `audit`, if there is one, which tells of clients by it from now on.
+    pub fn new(
+        policy: Policy,
+        mode: PolicyMode,
+        audit: Option<Arc<AuditLog>>,
+        registry: &mut Registry,
+    ) -> Arc<Self> {
+        let metrics = PolicyMetrics::register(mode, registry);
+        metrics.took_effect(policy.rule_count());
+        let fingerprint = policy.fingerprint().to_owned();
+        let own = Arc::new(Self {
+            mode,
+            current: ArcSwap::from_pointee(CompiledPolicy::new(policy)),
+            epoch: Epoch::default(),
+            metrics,
+            log: RefusalLog::default(),
+            audit,
+        });
+        if let Some(audit) = &own.audit {
+            let lookup: Weak<Self> = Arc::downgrade(&own);
+            audit.know(lookup);
+            audit.record_policy(Some(&fingerprint), None);
+        }
+        own
+    }
+
+    /// Puts another policy in its place: every request from now on is decided by it, and what waits is asked again.
+    pub fn replace(&self, policy: Policy) {
+        self.metrics.took_effect(policy.rule_count());
+        let fingerprint = policy.fingerprint().to_owned();
+        self.current.store(Arc::new(CompiledPolicy::new(policy)));
+        self.epoch.advance();
+        if let Some(audit) = &self.audit {
+            audit.record_policy(Some(&fingerprint), None);
+        }
+    }
+
+    /// Counts a policy that could not be used, and records why; `digest` is the SHA-256 of its text, if that could be read, in
+    /// small hexadecimal digits.
+    pub fn count_unusable(&self, digest: Option<&str>, why: &str) {
+        self.metrics.was_unusable();
+        if let Some(audit) = &self.audit {
+            audit.record_policy(digest, Some(why));
+        }
+    }
+
+    /// The SHA-256 of the policy's text, in small hexadecimal digits.
+    pub fn fingerprint(&self) -> String {
+        self.current.load().policy.fingerprint().to_owned()
+    }
+
+    /// What is done with what it refuses.
+    pub fn mode(&self) -> PolicyMode {
+        self.mode
+    }
+
+    pub(super) fn epoch(&self) -> &Epoch {
+        &self.epoch
+    }
+
+    /// What a caller may do; `None` where it is no client.
+    pub(super) fn rights_of(&self, caller: &Caller) -> Option<Arc<ClientRights>> {
+        match caller {
+            Caller::Client {
+                credentials, peer, ..
+            } => Some(self.current.load().rights_of(credentials, peer.ip())),
+            Caller::Operator | Caller::System => None,
+        }
+    }
+
+    /// Tells of what a client asks for and has no right to.
+    pub(super) fn note(&self, caller: &Caller, demands: &[Demand]) {
+        let Some(client) = self.rights_of(caller) else {
+            return;
+        };
+        for demand in demands {
+            if let Some(refusal) = client.refusal(demand) {
+                self.metrics.refused(refusal.verb);
+                self.log
+                    .write(self.mode, caller, &client.identity, &refusal);
+                if let Some(audit) = &self.audit {
+                    audit.record(caller, &self.event(&client.identity, &refusal));
+                }
+            }
+        }
+    }
+
+    fn event<'a>(&self, identity: &'a Identity, refusal: &Refusal<'a>) -> AuditEvent<'a> {
+        let why = match (&identity.refused, refusal.rule) {
+            (Some(why), _) => why,
+            (None, Some(_)) => "the rule denies it",
+            (None, None) => "no rule allows it",
+        };
+        AuditEvent::Refused {
+            verb: Some(refusal.verb),
+            key: refusal.key.map(Key::as_bytes),
+            is_prefix: refusal.is_range,
+            rule: refusal.rule.map(RuleName::as_str),
+            why,
+            would: self.mode == PolicyMode::Warn,
+        }
+    }
+
+    /// How many demands of this verb were refused so far, or would have been.
+    pub fn refused(&self, verb: Verb) -> u64 {
+        self.metrics.refusals(verb)
+    }
+}
+
+impl IdentityLookup for PolicyInForce {
+    fn identify(&self, credentials: &Credentials, peer: IpAddr) -> Arc<Identity> {
+        let client = self.current.load().rights_of(credentials, peer);
+        Arc::clone(&client.identity)
+    }
+}
+
+impl CompiledPolicy {
+    fn new(policy: Policy) -> Self {
+        Self {
+            uses_peer: policy.uses_peer(),
+            policy,
+            known: RwLock::default(),
+        }
+    }
+
+    fn rights_of(&self, credentials: &Credentials, peer: IpAddr) -> Arc<ClientRights> {
+        let peer = peer.to_canonical();
+        let proof = Proof {
+            certificate: credentials.certificate.clone(),
+            peer: if self.uses_peer {
+                peer
+            } else {
+                IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+            },
+        };
+        if let Some(known) = self.known.read().get(&proof) {
+            return Arc::clone(known);
+        }
+        let identity = self.policy.identify(credentials, peer);
+        let rights = self.policy.rights(&identity);
+        let client = Arc::new(ClientRights {
+            identity: Arc::new(identity),
+            rights,
+        });
+        let mut known = self.known.write();
+        if known.len() >= MAX_KNOWN {
+            known.clear();
+        }
+        known.insert(proof, Arc::clone(&client));
+        client
+    }
+}

@@ -1,0 +1,109 @@
+//! What a policy refuses, or would refuse, in the audit log; and the policy that is learned from it.
+
+use std::fs;
+
+use support::command::run;
+use support::until::until;
+
+use crate::gateway::{Audited, MARKER, ask, having, lines, the_one};
+
+/// What clients without a certificate may do.
+fn rules(beneath: &str) -> String {
+    format!(
+        "[[rule]]\nname = \"open\"\nidentities = [\"anonymous\"]\nallow = [\"all\"]\nbeneath = [\"{beneath}\"]\n\n\
+         [[rule]]\nname = \"shut\"\nidentities = [\"anonymous\"]\ndeny = [\"write\", \"cas\"]\nkey = [\"open/shut\"]\n"
+    )
+}
+
+fn start(mode: &str) -> Audited {
+    let directory = tempfile::tempdir().unwrap();
+    let policy = directory.path().join("policy.toml");
+    fs::write(&policy, rules("open")).unwrap();
+    let log = directory.path().join("audit.log");
+    let policy = policy.display().to_string();
+    let options = ["--audit-reads", "--policy", &policy, "--policy-mode", mode];
+    Audited::start_at(directory, log, &options)
+}
+
+#[test]
+fn refusals_name_verb_key_and_rule() {
+    let audited = start("enforce");
+    let consul = audited.gateway.consul;
+    assert_eq!(ask(consul, "PUT /v1/kv/open/shut", MARKER).1, "true");
+    assert_eq!(ask(consul, "PUT /v1/kv/open/shut", MARKER).0, 403);
+    assert_eq!(ask(consul, "PUT /v1/kv/other", MARKER).0, 403);
+    assert_eq!(ask(consul, "GET /v1/kv/secret", "").0, 403);
+    let policy = audited.path.with_file_name("policy.toml");
+    fs::write(&policy, "this is none").unwrap();
+    let of_policy = || having(&lines(&audited.path), &[("event", "policy")]);
+    until("the bad one is told of", || of_policy().len() == 2);
+    fs::write(&policy, rules("other")).unwrap();
+    until("the next one is told of", || of_policy().len() == 3);
+    let decisions: Vec<_> = of_policy()
+        .iter()
+        .map(|line| {
+            assert_eq!(line["sha256"].as_str().unwrap().len(), 64, "{line}");
+            line["decision"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(decisions, ["allowed", "refused", "allowed"]);
+    let lines = audited.stop();
+    let refused = |verb: &str, key: &str| {
+        let fields = [("event", "refusal"), ("verb", verb), ("key", key)];
+        let found = having(&lines, &fields);
+        assert!(!found.is_empty(), "{fields:?}: {lines:#?}");
+        assert_eq!(found[0]["decision"], "refused");
+        assert_eq!(found[0]["identity"], "anonymous");
+        found[0].clone()
+    };
+    assert_eq!(refused("write", "open/shut")["rule"], "shut");
+    assert!(refused("read", "secret").get("rule").is_none());
+    let other = having(&lines, &[("event", "refusal"), ("key", "other")]);
+    assert!(!other.is_empty(), "{lines:#?}");
+    the_one(&lines, &[("event", "write"), ("key", "open/shut")]);
+    assert!(having(&lines, &[("event", "write"), ("key", "other")]).is_empty());
+}
+
+#[test]
+fn what_would_be_refused_is_told_and_learned() {
+    let audited = start("warn");
+    let consul = audited.gateway.consul;
+    assert_eq!(ask(consul, "PUT /v1/kv/wanted/key", MARKER).1, "true");
+    assert_eq!(ask(consul, "GET /v1/kv/wanted/key", "").0, 200);
+    let (_, session) = ask(consul, "PUT /v1/session/create", "{}");
+    assert!(session.contains("ID"), "{session}");
+    let path = audited.path.clone();
+    until("it is written", || {
+        having(&lines(&path), &[("verb", "session")]).len() >= 2
+    });
+    let told = having(
+        &lines(&path),
+        &[("decision", "would-refuse"), ("verb", "create")],
+    );
+    assert!(
+        told.iter().any(|line| line["key"] == "wanted/key"),
+        "{told:?}"
+    );
+    let learned = run(&["policy", "learn", path.to_str().unwrap()]);
+    assert_eq!(learned.code, 0, "{learned:?}");
+    let policy = path.with_extension("toml");
+    fs::write(&policy, learned.text()).unwrap();
+    let policy = policy.to_str().unwrap();
+    assert_eq!(
+        run(&["policy", "check", policy]).code,
+        0,
+        "{}",
+        learned.text()
+    );
+    let explain =
+        |words: &[&str]| run(&[&["policy", "explain", policy, "anonymous"], words].concat()).code;
+    assert_eq!(explain(&["create", "wanted/key"]), 0, "{}", learned.text());
+    assert_eq!(explain(&["read", "wanted/key"]), 0);
+    assert_eq!(explain(&["session"]), 0);
+    assert_eq!(explain(&["delete", "wanted/key"]), 1);
+    assert_eq!(explain(&["read", "other"]), 1);
+    let nothing = run(&["policy", "learn", policy]);
+    assert_eq!(nothing.code, 1, "{nothing:?}");
+    assert_eq!(run(&["policy", "learn", "/none/audit.log"]).code, 8);
+    audited.stop();
+}
