@@ -5,18 +5,18 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::read;
+use super::policy_file::read;
 use crate::cli::exit::CommandError;
 use crate::cli::kv::print;
 
 /// The options of `kubekv policy check`.
 #[derive(Debug, Args)]
-pub(super) struct Check {
+pub(super) struct PolicyCheck {
     /// The policy
     file: PathBuf,
 }
 
-impl Check {
+impl PolicyCheck {
     pub(super) fn run(self) -> Result<(), CommandError> {
         let Self { file } = self;
         let policy = read(&file)?;

@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use kubekv::guard::policy::{Identity, Policy, Rights, Variables, Verdict};
 use kubekv::model::{Credentials, Verb};
 use kubekv::tls::ClientFiles;
 
-use super::read;
+use super::policy_file::read;
 use crate::cli::exit::{CommandError, IO, NO, USAGE};
 use crate::cli::kv::print;
 
@@ -57,13 +57,12 @@ impl Explain {
     pub(super) fn run(self) -> Result<(), CommandError> {
         let policy = read(&self.file)?;
         let mut words = self.words.iter();
-        let identity = match &self.certificate {
-            Some(certificate) => self.of_certificate(&policy, certificate)?,
-            None => {
-                let name = words.next().map_or("", String::as_str);
-                let variables = self.variables().map_err(usage)?;
-                policy.identity_named(name, &variables).map_err(usage)?
-            }
+        let identity = if let Some(certificate) = &self.certificate {
+            self.of_certificate(&policy, certificate)?
+        } else {
+            let name = words.next().map_or("", String::as_str);
+            let variables = self.variables().map_err(usage)?;
+            policy.identity_named(name, &variables).map_err(usage)?
         };
         let question = Question::of(&mut words)?;
         let rights = policy.rights(&identity);
@@ -85,7 +84,7 @@ impl Explain {
     fn of_certificate(
         &self,
         policy: &Policy,
-        certificate: &std::path::Path,
+        certificate: &Path,
     ) -> Result<Identity, CommandError> {
         let files = ClientFiles {
             authorities: self.client_ca.clone().unwrap_or_default(),

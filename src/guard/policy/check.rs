@@ -1,18 +1,21 @@
 //! Check of a policy: what is valid, but hardly meant so.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::error::PolicyPlace;
 use super::pattern::IdentityPattern;
 use super::recognizer::Recognizer;
 use super::rights::Rights;
-use super::rule::{Grant, Rule};
+use super::rule::{Rule, RuleGrant};
 use super::subject::{FilledSubject, Scope};
 use super::template::Template;
 use super::variables::{Variable, Variables};
 use super::{Identity, Policy};
 use crate::model::{Credentials, Key, KeyRange, Principal, Verb};
 use crate::space::Coverage;
+
+/// The most identities that are tried of those that one pattern is about.
+const MOST_SAMPLES: usize = 100;
 
 /// What is valid in a policy, but hardly meant so.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,14 +58,17 @@ impl Policy {
                 warn(recognizer.place, what.to_owned());
             }
         }
-        for rule in &self.rules {
-            for pattern in &rule.identities {
-                let identities = self.samples(pattern);
-                if identities.is_empty() {
+        for (pattern, rules) in self.rules_by_pattern() {
+            let identities = self.samples(pattern);
+            if identities.is_empty() {
+                for rule in &rules {
                     warn(rule.place, nobody(rule, pattern));
                 }
-                for identity in identities {
-                    self.check_rule(rule, identity, &mut |message| warn(rule.place, message));
+            }
+            for identity in identities {
+                let tried = self.try_out(identity);
+                for rule in &rules {
+                    check_rule(rule, &tried, &mut |message| warn(rule.place, message));
                 }
             }
         }
@@ -101,32 +107,53 @@ impl Policy {
                 refused: None,
             })
         };
-        self.recognizers.iter().filter_map(sample).collect()
+        let found = self.recognizers.iter().filter_map(sample);
+        found.take(MOST_SAMPLES).collect()
     }
 
-    fn check_rule(&self, rule: &Rule, identity: Identity, warn: &mut impl FnMut(String)) {
-        let tried = Tried {
+    /// The rules about each pattern: what an identity may do is compiled once for all of them.
+    fn rules_by_pattern(&self) -> Vec<(&IdentityPattern, Vec<&Rule>)> {
+        let mut places = HashMap::new();
+        let mut all: Vec<(&IdentityPattern, Vec<&Rule>)> = Vec::new();
+        for rule in &self.rules {
+            for pattern in &rule.identities {
+                let place = *places.entry(pattern.text()).or_insert(all.len());
+                match all.get_mut(place) {
+                    Some((_, rules)) => rules.push(rule),
+                    None => all.push((pattern, vec![rule])),
+                }
+            }
+        }
+        all
+    }
+
+    fn try_out(&self, identity: Identity) -> Tried {
+        Tried {
             rights: self.rights(&identity),
             undenied: self.rights_by(&identity, |grant| !grant.denies),
             identity,
-        };
-        for grant in &rule.grants {
-            for subject in &grant.subjects {
-                match subject.fill(&tried.identity.variables) {
-                    Some(subject) if !grant.denies => {
-                        check_subject(rule, grant, &subject, &tried, warn)
-                    }
-                    Some(_) => {}
-                    None => {
-                        let missing =
-                            |variable: &Variable| tried.identity.variables.get(*variable).is_none();
-                        let missing = subject.variables().find(missing).map_or("", Variable::name);
-                        let who = &tried.identity.principal;
-                        warn(format!(
-                            "rule '{}': {{{missing}}} in a subject is not filled in for {who}",
-                            rule.name
-                        ));
-                    }
+        }
+    }
+}
+
+fn check_rule(rule: &Rule, tried: &Tried, warn: &mut impl FnMut(String)) {
+    let Identity {
+        principal: who,
+        variables,
+        ..
+    } = &tried.identity;
+    for grant in &rule.grants {
+        for subject in &grant.subjects {
+            match subject.fill(variables) {
+                Some(subject) if !grant.denies => check_subject(rule, grant, &subject, tried, warn),
+                Some(_) => {}
+                None => {
+                    let missing = |variable: &Variable| variables.get(*variable).is_none();
+                    let missing = subject.variables().find(missing);
+                    let (name, missing) = (&rule.name, missing.map_or("", Variable::name));
+                    warn(format!(
+                        "rule '{name}': {{{missing}}} in a subject is not filled in for {who}"
+                    ));
                 }
             }
         }
@@ -136,7 +163,7 @@ impl Policy {
 /// Checks what a rule allows with a subject.
 fn check_subject(
     rule: &Rule,
-    grant: &Grant,
+    grant: &RuleGrant,
     subject: &FilledSubject,
     tried: &Tried,
     warn: &mut impl FnMut(String),
@@ -145,7 +172,7 @@ fn check_subject(
     let needs_read = grant.verbs.iter().find(|verb| *verb != Verb::Read);
     match coverage(&tried.undenied, Verb::Read, subject) {
         Coverage::All => {}
-        part => {
+        part @ (Coverage::Part | Coverage::None) => {
             if let Some(verb) = needs_read {
                 let how = if part == Coverage::None {
                     "not"

@@ -5,6 +5,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{PolicyError, PolicyPlace};
 
+/// The most rules, roles and identities, each.
+const MOST: usize = 10_000;
+
 /// The text of a policy, for the places of errors.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PolicyText<'t> {
@@ -45,6 +48,22 @@ pub(super) fn line_starts(text: &str) -> Vec<usize> {
 pub(super) struct Placed {
     pub(super) text: String,
     pub(super) offset: usize,
+}
+
+/// Makes an error of a message about a field's string.
+pub(super) fn at<T>(
+    text: PolicyText<'_>,
+    field: &str,
+    placed: &Placed,
+    parsed: Result<T, String>,
+) -> Result<T, PolicyError> {
+    parsed.map_err(|why| {
+        let shown: String = placed.text.chars().take(100).collect();
+        text.error(
+            placed.offset,
+            format!("{field} '{}': {why}", shown.escape_debug()),
+        )
+    })
 }
 
 /// The fields of one table that were not yet taken.
@@ -173,6 +192,18 @@ impl<'t, 'v> Fields<'t, 'v> {
             | DeValue::Array(_)
             | DeValue::Table(_) => Err(self.error(offset, format!("{name}: not a string"))),
         }
+    }
+}
+
+/// The tables of a kind, within the limit of their number.
+pub(super) fn tables<'v>(
+    top: &mut Fields<'_, 'v>,
+    name: &str,
+) -> Result<Vec<(usize, DeTable<'v>)>, PolicyError> {
+    let tables = top.tables(name)?;
+    match tables.get(MOST) {
+        Some((offset, _)) => Err(top.error(*offset, format!("more than {MOST} tables [[{name}]]"))),
+        None => Ok(tables),
     }
 }
 

@@ -9,6 +9,7 @@ mod fields;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod identity;
+mod identity_table;
 mod parse;
 mod pattern;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod roles;
 #[cfg(test)]
 mod roles_test;
 mod rule;
+mod rule_table;
 mod subject;
 mod subject_tree;
 mod template;
@@ -40,8 +42,8 @@ pub use variables::Variables;
 use self::pattern::IdentityPattern;
 use self::recognizer::{AddressSource, Recognized, Recognizer};
 use self::rights::SessionRules;
-use self::rule::{Grant, Rule, SessionGrant};
-use self::subject_tree::{Mark, RuleNumber, SubjectTreeBuilder};
+use self::rule::{Rule, RuleGrant, SessionGrant};
+use self::subject_tree::{RuleMark, RuleNumber, SubjectTreeBuilder};
 use self::template::Template;
 use crate::model::{CertificateAuthority, ClientCertificate, Credentials, Principal};
 
@@ -191,7 +193,7 @@ impl Policy {
     }
 
     /// What an identity may do by some of the grants.
-    fn rights_by(&self, identity: &Identity, counts: impl Fn(&Grant) -> bool) -> Rights {
+    fn rights_by(&self, identity: &Identity, counts: impl Fn(&RuleGrant) -> bool) -> Rights {
         let mut tree = SubjectTreeBuilder::default();
         let mut sessions = SessionRules::default();
         for number in self.rules_about(identity) {
@@ -208,7 +210,7 @@ impl Policy {
                 place.get_or_insert(number);
             }
             for grant in rule.grants.iter().filter(|grant| counts(grant)) {
-                let mark = Mark {
+                let mark = RuleMark {
                     rule: number,
                     verbs: grant.verbs,
                     denies: grant.denies,

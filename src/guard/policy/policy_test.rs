@@ -391,9 +391,10 @@ fn principals_are_found_by_name() {
 fn a_thousand_rules_for_a_thousand_identities() {
     let mut text = recognizer("\"cn\"\nname = \"{name}\"\nprincipal = \"node/{name}\"");
     for number in 0..1_000 {
-        text += &format!(
+        let rule = format!(
             "[[rule]]\nname = \"r{number}\"\nidentities = [\"node/n{number}\"]\nallow = [\"all\"]\nbeneath = [\"k/{number}\"]\n"
         );
+        text.push_str(&rule);
     }
     let policy = policy(&text);
     assert_eq!(policy.rule_count(), 1_000);

@@ -93,10 +93,11 @@ fn rights(rules: &[PlainRule]) -> Rights {
         let verbs: Vec<_> = rule.verbs.iter().map(|verb| verb.name()).collect();
         let scope = if rule.beneath { "beneath" } else { "key" };
         let port = if rule.port { "{port}" } else { "" };
-        text += &format!(
-            "[[rule]]\nname = \"r{number}\"\nidentities = [\"x\"]\n{verb} = {verbs:?}\n{scope} = [\"{}{port}\"]\n",
-            rule.path
+        let path = &rule.path;
+        let rule = format!(
+            "[[rule]]\nname = \"r{number}\"\nidentities = [\"x\"]\n{verb} = {verbs:?}\n{scope} = [\"{path}{port}\"]\n"
         );
+        text.push_str(&rule);
     }
     let policy = Policy::parse(&text).unwrap();
     let certificate = ClientCertificate {
@@ -124,9 +125,9 @@ fn keys() -> Vec<String> {
     let mut last = keys.clone();
     for _ in 0..3 {
         let longer = last.iter().flat_map(|key| {
-            let join = |segment| match key.is_empty() {
-                true => String::from(segment),
-                false => format!("{key}/{segment}"),
+            let join = |segment| {
+                let slash = if key.is_empty() { "" } else { "/" };
+                format!("{key}{slash}{segment}")
             };
             segments.map(join)
         });
@@ -171,7 +172,7 @@ proptest! {
                 let range = KeyRange::Exact(Key::user(&key));
                 prop_assert_eq!(rights.covers(*verb, &range) == Coverage::All, verdict.allowed);
                 // The rule that is named is about the verb and the key, and says what was decided.
-                let number = verdict.rule.map(|rule| rule.as_str()[1..].parse::<usize>().unwrap());
+                let number = verdict.rule.map(|rule| rule.as_str().trim_start_matches('r').parse::<usize>().unwrap());
                 prop_assert!(number.is_some() || !verdict.allowed);
                 if let Some(rule) = number.map(|number| &rules[number]) {
                     prop_assert!(rule.is_about(key.as_bytes()) && rule.denies != verdict.allowed);

@@ -1,7 +1,7 @@
 //! Roles: what rules can grant by name.
 
-use super::rule::{Grant, SessionGrant, allowed_with};
-use super::subject::{Scope, Subject};
+use super::rule::{RuleGrant, SessionGrant, allowed_with};
+use super::subject::{RuleSubject, Scope};
 use super::verb_set::VerbSet;
 use crate::model::Verb;
 
@@ -55,21 +55,9 @@ impl Role {
     }
 
     /// What it grants beneath a prefix.
-    pub(super) fn grants_beneath(&self, prefix: &str) -> Result<Vec<Grant>, String> {
-        let grant = |grant: &RoleGrant| {
-            let subject = |(scope, text): &(Scope, String)| Subject::parse(text, prefix, *scope);
-            let subjects: Result<_, String> = grant.subjects.iter().map(subject).collect();
-            Ok::<_, String>(Grant {
-                verbs: grant.verbs,
-                denies: grant.denies,
-                subjects: subjects?,
-            })
-        };
-        let mut grants: Vec<Grant> = self
-            .grants
-            .iter()
-            .map(grant)
-            .collect::<Result<_, String>>()?;
+    pub(super) fn grants_beneath(&self, prefix: &str) -> Result<Vec<RuleGrant>, String> {
+        let grants = self.grants.iter().map(|grant| grant.beneath(prefix));
+        let mut grants = grants.collect::<Result<Vec<RuleGrant>, String>>()?;
         if self.makes_parents && !prefix.is_empty() {
             grants.push(parents(prefix)?);
         }
@@ -78,6 +66,17 @@ impl Role {
 }
 
 impl RoleGrant {
+    /// What it grants beneath a prefix.
+    pub(super) fn beneath(&self, prefix: &str) -> Result<RuleGrant, String> {
+        let subject = |(scope, text): &(Scope, String)| RuleSubject::parse(text, prefix, *scope);
+        let subjects: Result<_, String> = self.subjects.iter().map(subject).collect();
+        Ok(RuleGrant {
+            verbs: self.verbs,
+            denies: self.denies,
+            subjects: subjects?,
+        })
+    }
+
     fn new(verbs: &[Verb], subjects: &[(Scope, &str)]) -> Self {
         let own = |(scope, text): &(Scope, &str)| (*scope, (*text).to_owned());
         Self {
@@ -124,14 +123,14 @@ fn docker_node() -> Vec<RoleGrant> {
 }
 
 /// The directories above the keys of a prefix: over ZooKeeper each is made, if it is not there.
-fn parents(prefix: &str) -> Result<Grant, String> {
+fn parents(prefix: &str) -> Result<RuleGrant, String> {
     let segments: Vec<&str> = prefix.split('/').collect();
     let parent = |count| {
         let parent: Vec<&str> = segments.iter().take(count).copied().collect();
-        Subject::parse(&parent.join("/"), "", Scope::Key)
+        RuleSubject::parse(&parent.join("/"), "", Scope::Key)
     };
     let subjects: Result<_, String> = (1..=segments.len()).map(parent).collect();
-    Ok(Grant {
+    Ok(RuleGrant {
         verbs: VerbSet::of([Verb::Read, Verb::Create]),
         denies: false,
         subjects: subjects?,

@@ -3,7 +3,7 @@
 use super::error::PolicyPlace;
 use super::pattern::IdentityPattern;
 use super::rights::RuleName;
-use super::subject::Subject;
+use super::subject::RuleSubject;
 use super::verb_set::VerbSet;
 use crate::model::Verb;
 
@@ -13,17 +13,17 @@ pub(super) struct Rule {
     pub(super) name: RuleName,
     pub(super) place: PolicyPlace,
     pub(super) identities: Vec<IdentityPattern>,
-    pub(super) grants: Vec<Grant>,
+    pub(super) grants: Vec<RuleGrant>,
     pub(super) sessions: Option<SessionGrant>,
 }
 
 /// Verbs on subjects.
 #[derive(Clone, Debug)]
-pub(super) struct Grant {
+pub(super) struct RuleGrant {
     /// With those that they bring along.
     pub(super) verbs: VerbSet,
     pub(super) denies: bool,
-    pub(super) subjects: Vec<Subject>,
+    pub(super) subjects: Vec<RuleSubject>,
 }
 
 /// Which sessions somebody may use.

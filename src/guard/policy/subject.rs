@@ -19,7 +19,7 @@ pub(super) enum Scope {
 
 /// The keys that a rule is about, before variables are filled in.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Subject {
+pub(super) struct RuleSubject {
     path: Template,
     scope: Scope,
     /// Whether any digits follow the path, which ends with a colon then.
@@ -35,7 +35,7 @@ pub(super) struct FilledSubject {
     pub(super) any_port: bool,
 }
 
-impl Subject {
+impl RuleSubject {
     /// Parses a subject; `prefix` goes before it. Errors are about the text without it.
     pub(super) fn parse(text: &str, prefix: &str, scope: Scope) -> Result<Self, String> {
         let text = without_slash(text);
@@ -150,8 +150,8 @@ fn check_segment(segment: &str) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<Subject, String> {
-        Subject::parse(text, "", Scope::Beneath)
+    fn parse(text: &str) -> Result<RuleSubject, String> {
+        RuleSubject::parse(text, "", Scope::Beneath)
     }
 
     fn filled(text: &str, variables: &Variables) -> Option<String> {
@@ -201,7 +201,7 @@ mod tests {
         ] {
             assert!(parse(good).is_ok(), "{good}");
         }
-        assert!(Subject::parse("", "", Scope::Key).is_err());
+        assert!(RuleSubject::parse("", "", Scope::Key).is_err());
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub(super) type RuleNumber = u16;
 
 /// What a rule says about some keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(super) struct RuleMark {
     pub(super) rule: RuleNumber,
     pub(super) verbs: VerbSet,
     pub(super) denies: bool,
@@ -52,7 +52,7 @@ impl Grants {
         rule.filter(|_| decided)
     }
 
-    fn add(&mut self, mark: Mark) {
+    fn add(&mut self, mark: RuleMark) {
         for verb in mark.verbs.iter() {
             let set = if mark.denies {
                 &mut self.denied
@@ -69,7 +69,7 @@ impl Grants {
         }
     }
 
-    fn with(&self, marks: &[Mark]) -> Self {
+    fn with(&self, marks: &[RuleMark]) -> Self {
         let mut own = self.clone();
         for mark in marks {
             own.add(*mark);
@@ -356,12 +356,12 @@ pub(super) struct SubjectTreeBuilder {
 
 #[derive(Debug, Default)]
 struct Marks {
-    key: Vec<Mark>,
-    beneath: Vec<Mark>,
+    key: Vec<RuleMark>,
+    beneath: Vec<RuleMark>,
 }
 
 impl SubjectTreeBuilder {
-    pub(super) fn add(&mut self, subject: &FilledSubject, mark: Mark) {
+    pub(super) fn add(&mut self, subject: &FilledSubject, mark: RuleMark) {
         let mut segments: Vec<&str> = subject
             .path
             .split('/')

@@ -13,7 +13,7 @@ use super::encoding::entry::StoredValue;
 use super::encoding::layout::{EtcdKey, Layout};
 use super::encoding::revision;
 use super::list::pages::{self, ListedKeys, READ_TIMEOUT};
-use crate::store::shared::metrics::Verb;
+use crate::store::shared::metrics::StoreVerb;
 use crate::store::shared::watched_state::WatchedState;
 
 /// The keys under the prefix, as of one revision.
@@ -77,7 +77,7 @@ impl Prefix {
         at: u64,
     ) -> Result<GetAnswer, EtcdError> {
         let options = GetOptions::new().with_revision(revision::to_wire(at));
-        let answer = pages::get(&self.pool, (Verb::Get, timeout), key, options).await?;
+        let answer = pages::get(&self.pool, (StoreVerb::Get, timeout), key, options).await?;
         let (head, cluster) = pages::answered_by(&answer)?;
         Ok(GetAnswer {
             value: answer.kvs().first().map(StoredValue::of),

@@ -11,7 +11,7 @@ use super::encoding::revision;
 use super::list::pages::{READ_TIMEOUT, list_now};
 use crate::store::StoreError;
 use crate::store::shared::Metrics;
-use crate::store::shared::metrics::Verb;
+use crate::store::shared::metrics::StoreVerb;
 
 /// The end of a key that every store of kubekv has under its prefix: the leader record's.
 const LEADER: &[u8] = b"/.kubekv/lead";
@@ -63,7 +63,7 @@ pub async fn read_raw_keys(
     let leases: HashSet<i64> = leases.filter(|lease| *lease != 0).collect();
     let mut seconds_left = HashMap::new();
     for lease in leases {
-        let answer = pool.call(Verb::Get, READ_TIMEOUT, |client| {
+        let answer = pool.call(StoreVerb::Get, READ_TIMEOUT, |client| {
             let mut client = client.lease_client();
             async move { client.time_to_live(lease, None).await }
         });

@@ -21,7 +21,7 @@ use kube::Config;
 pub use self::definition::yaml::definition;
 
 use self::client::api::Api;
-use self::client::credentials::Credentials;
+use self::client::credentials::ApiCredentials;
 use self::codec::{name, object};
 use self::log::KubernetesLog;
 use super::shared::{self, Candidate, Metrics, SharedStore};
@@ -73,7 +73,7 @@ async fn log(namespace: Option<&str>, metrics: Metrics) -> Result<KubernetesLog,
     // A watch may be silent for a long time.
     config.read_timeout = None;
     let namespace = namespace.unwrap_or(&config.default_namespace).to_owned();
-    let credentials = Credentials::new(config).map_err(|error| failed(&error))?;
+    let credentials = ApiCredentials::new(config).map_err(|error| failed(&error))?;
     let api = Api::new(credentials, &namespace, metrics.clone());
     Ok(KubernetesLog::new(api, metrics))
 }

@@ -50,7 +50,7 @@ impl Reason {
 
 /// The verb of a request to the backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Verb {
+pub(crate) enum StoreVerb {
     /// Many entries.
     List,
     /// Changes; counted when the watch begins.
@@ -65,7 +65,7 @@ pub(crate) enum Verb {
     Remove,
 }
 
-impl Verb {
+impl StoreVerb {
     fn as_str(self) -> &'static str {
         match self {
             Self::List => "list",
@@ -231,7 +231,7 @@ impl Metrics {
     }
 
     /// Counts a request that ended, with this status if it was answered.
-    pub(crate) fn asked(&self, verb: Verb, status: Option<u16>, took: Duration) {
+    pub(crate) fn asked(&self, verb: StoreVerb, status: Option<u16>, took: Duration) {
         let verb = verb.as_str();
         let status = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
         self.requests

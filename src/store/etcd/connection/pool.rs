@@ -18,7 +18,7 @@ use super::error::{EtcdError, grpc_code};
 use super::member::MemberConnection;
 use crate::store::StoreError;
 use crate::store::shared::Metrics;
-use crate::store::shared::metrics::Verb;
+use crate::store::shared::metrics::StoreVerb;
 
 /// How often the TLS files are checked for changes.
 const TLS_FILES_INTERVAL: Duration = Duration::from_secs(2);
@@ -170,7 +170,7 @@ impl ConnectionPool {
     /// Counts a request that has ended.
     pub(crate) fn count<T>(
         &self,
-        verb: Verb,
+        verb: StoreVerb,
         begun: Instant,
         answer: &Result<Result<T, Error>, Elapsed>,
     ) {
@@ -192,7 +192,7 @@ impl ConnectionPool {
     /// new auth token where the old one was rejected.
     pub(crate) async fn call<T, F>(
         &self,
-        verb: Verb,
+        verb: StoreVerb,
         timeout: Duration,
         request: impl Fn(Client) -> F,
     ) -> Result<T, EtcdError>

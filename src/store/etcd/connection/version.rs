@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::pool::ConnectionPool;
-use crate::store::shared::metrics::Verb;
+use crate::store::shared::metrics::StoreVerb;
 
 /// Logs the member's version, and a warning where it has known bugs.
 pub(crate) async fn log_version(pool: &ConnectionPool, timeout: Duration) {
-    let status = pool.call(Verb::Get, timeout, |client| {
+    let status = pool.call(StoreVerb::Get, timeout, |client| {
         let mut client = client.maintenance_client();
         async move { client.status().await }
     });

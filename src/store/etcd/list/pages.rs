@@ -8,7 +8,7 @@ use crate::store::etcd::connection::error::EtcdError;
 use crate::store::etcd::connection::pool::ConnectionPool;
 use crate::store::etcd::encoding::revision;
 use crate::store::shared::full_list::read_again_if_compacted;
-use crate::store::shared::metrics::Verb;
+use crate::store::shared::metrics::StoreVerb;
 
 /// Keys of one page.
 const PAGE: i64 = 500;
@@ -30,7 +30,7 @@ pub(crate) struct ListedKeys<T> {
 /// Reads keys that a get selects.
 pub(crate) async fn get(
     pool: &ConnectionPool,
-    (verb, timeout): (Verb, Duration),
+    (verb, timeout): (StoreVerb, Duration),
     key: &[u8],
     options: GetOptions,
 ) -> Result<GetResponse, EtcdError> {
@@ -66,7 +66,7 @@ pub(crate) async fn list_at<T>(
             .with_limit(PAGE)
             .with_sort(SortTarget::Key, SortOrder::Ascend)
             .with_revision(revision::to_wire(at));
-        let page = get(pool, (Verb::List, READ_TIMEOUT), &from, options).await?;
+        let page = get(pool, (StoreVerb::List, READ_TIMEOUT), &from, options).await?;
         let (head, cluster) = answered_by(&page)?;
         // The other pages are as of the revision of the first.
         if at == 0 {

@@ -14,7 +14,7 @@ use crate::store::etcd::encoding::records::{AttributesRecord, to_json};
 use crate::store::etcd::encoding::revision;
 use crate::store::etcd::prefix::Prefix;
 use crate::store::shared::log::SendError;
-use crate::store::shared::metrics::Verb;
+use crate::store::shared::metrics::StoreVerb;
 
 /// The timeout of an answer. A member may pass a write on to an etcd leader that is gone, and says only after 7 s that the
 /// outcome is unknown; the fence of kubekv's next term decides it sooner.
@@ -153,10 +153,12 @@ pub(super) fn keeps_value(write: &Write) -> bool {
 }
 
 async fn send(prefix: &Prefix, txn: &Txn) -> Result<bool, EtcdError> {
-    let sent = prefix.pool.call(Verb::Replace, WRITE_TIMEOUT, |client| {
-        let (txn, mut client) = (txn.clone(), client.kv_client());
-        async move { client.txn(txn).await }
-    });
+    let sent = prefix
+        .pool
+        .call(StoreVerb::Replace, WRITE_TIMEOUT, |client| {
+            let (txn, mut client) = (txn.clone(), client.kv_client());
+            async move { client.txn(txn).await }
+        });
     match sent.await {
         Ok(answer) => Ok(answer.succeeded()),
         // A key that was to keep its value was deleted.

@@ -14,7 +14,7 @@ use crate::store::etcd::encoding::revision;
 use crate::store::etcd::list::pages::MAX_ANSWER_BYTES;
 use crate::store::etcd::prefix::Prefix;
 use crate::store::shared::log::LogError;
-use crate::store::shared::metrics::Verb;
+use crate::store::shared::metrics::StoreVerb;
 
 /// How long a watch may take to begin.
 const BEGIN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -43,7 +43,7 @@ pub(crate) async fn open(prefix: &Prefix) -> Result<PrefixWatch, LogError> {
     };
     let start = Instant::now();
     let begun = tokio::time::timeout(BEGIN_TIMEOUT, begin).await;
-    prefix.pool.count(Verb::Watch, start, &begun);
+    prefix.pool.count(StoreVerb::Watch, start, &begun);
     let Ok(begun) = begun else {
         let why = "etcd did not begin the watch within 5 s";
         return Err(EtcdError::UnknownOutcome(why.to_owned()).into());

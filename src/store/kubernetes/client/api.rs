@@ -12,13 +12,13 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::credentials::Credentials;
+use super::credentials::ApiCredentials;
 use super::error::ApiError;
 use super::exchange;
 use super::lines::ResponseLines;
 use super::refusal_log::RefusalLog;
 use crate::store::shared::Metrics;
-use crate::store::shared::metrics::Verb;
+use crate::store::shared::metrics::StoreVerb;
 
 /// The path of the API group and its namespaces.
 const RESOURCE: &str = "/apis/kubekv.io/v1/namespaces";
@@ -62,7 +62,7 @@ impl ListPage {
 /// The API of the entries of one namespace.
 #[derive(Clone)]
 pub(crate) struct Api {
-    credentials: Arc<Credentials>,
+    credentials: Arc<ApiCredentials>,
     path: String,
     metrics: Metrics,
     refusals: Arc<RefusalLog>,
@@ -77,7 +77,7 @@ impl std::fmt::Debug for Api {
 }
 
 impl Api {
-    pub(crate) fn new(credentials: Credentials, namespace: &str, metrics: Metrics) -> Self {
+    pub(crate) fn new(credentials: ApiCredentials, namespace: &str, metrics: Metrics) -> Self {
         Self {
             credentials: Arc::new(credentials),
             path: format!("{RESOURCE}/{namespace}/entries"),
@@ -99,7 +99,7 @@ impl Api {
             uri.extend(form_urlencoded::byte_serialize(after.as_bytes()));
         }
         let body = self
-            .request(Verb::List, &uri, Vec::new(), LIST_TIMEOUT)
+            .request(StoreVerb::List, &uri, Vec::new(), LIST_TIMEOUT)
             .await?;
         serde_json::from_slice(&body).map_err(|error| ApiError::Unknown(error.to_string()))
     }
@@ -108,7 +108,7 @@ impl Api {
     pub(crate) async fn head(&self) -> Result<u64, ApiError> {
         let body = self
             .request(
-                Verb::List,
+                StoreVerb::List,
                 &format!("{}?limit=1", self.path),
                 Vec::new(),
                 LIST_TIMEOUT,
@@ -122,7 +122,7 @@ impl Api {
     /// One object, as it is now.
     pub(crate) async fn get(&self, name: &str) -> Result<Bytes, ApiError> {
         self.request(
-            Verb::Get,
+            StoreVerb::Get,
             &format!("{}/{name}", self.path),
             Vec::new(),
             WRITE_TIMEOUT,
@@ -141,7 +141,7 @@ impl Api {
             self.path
         );
         let body = self
-            .request(Verb::List, &uri, Vec::new(), LIST_TIMEOUT)
+            .request(StoreVerb::List, &uri, Vec::new(), LIST_TIMEOUT)
             .await?;
         let page: ListPage =
             serde_json::from_slice(&body).map_err(|error| ApiError::Unknown(error.to_string()))?;
@@ -155,7 +155,7 @@ impl Api {
             self.path,
             WRITE_TIMEOUT.as_secs()
         );
-        self.request(Verb::Create, &uri, object, WRITE_TIMEOUT)
+        self.request(StoreVerb::Create, &uri, object, WRITE_TIMEOUT)
             .await
     }
 
@@ -168,12 +168,13 @@ impl Api {
     ) -> Result<Bytes, ApiError> {
         let uri = format!("{}?dryRun=All&timeout={}s", self.path, timeout.as_secs());
         let start = Instant::now();
-        let result = self.send(Verb::Create, &uri, object, timeout).await;
+        let result = self.send(StoreVerb::Create, &uri, object, timeout).await;
         let status = match &result {
             Ok((status, _)) => Some(*status),
             Err(error) => error.status(),
         };
-        self.metrics.asked(Verb::Create, status, start.elapsed());
+        self.metrics
+            .asked(StoreVerb::Create, status, start.elapsed());
         result.map(|(_, body)| body)
     }
 
@@ -184,7 +185,7 @@ impl Api {
             self.path,
             WRITE_TIMEOUT.as_secs()
         );
-        self.request(Verb::Replace, &uri, object, WRITE_TIMEOUT)
+        self.request(StoreVerb::Replace, &uri, object, WRITE_TIMEOUT)
             .await
     }
 
@@ -203,7 +204,7 @@ impl Api {
             "preconditions": {"uid": uid, "resourceVersion": version.to_string()},
         });
         self.request(
-            Verb::Remove,
+            StoreVerb::Remove,
             &uri,
             options.to_string().into_bytes(),
             WRITE_TIMEOUT,
@@ -221,7 +222,7 @@ impl Api {
         let opened = self
             .authenticated(|client| exchange::open(client, &uri, WRITE_TIMEOUT))
             .await;
-        self.count(Verb::Watch, start, opened.as_ref().map(|_| 200));
+        self.count(StoreVerb::Watch, start, opened.as_ref().map(|_| 200));
         opened.map(ResponseLines::new)
     }
 
@@ -244,7 +245,7 @@ impl Api {
 
     async fn request(
         &self,
-        verb: Verb,
+        verb: StoreVerb,
         uri: &str,
         body: Vec<u8>,
         timeout: Duration,
@@ -258,7 +259,7 @@ impl Api {
 
     async fn send(
         &self,
-        verb: Verb,
+        verb: StoreVerb,
         uri: &str,
         body: Vec<u8>,
         timeout: Duration,
@@ -275,7 +276,7 @@ impl Api {
             })
     }
 
-    fn count(&self, verb: Verb, start: Instant, result: Result<u16, &ApiError>) {
+    fn count(&self, verb: StoreVerb, start: Instant, result: Result<u16, &ApiError>) {
         let status = match result {
             Ok(status) => Some(status),
             Err(error) => error.status(),

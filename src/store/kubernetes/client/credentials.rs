@@ -15,14 +15,14 @@ const PAUSE: Duration = Duration::from_secs(1);
 ///
 /// The library reads a token's file again every minute, and certificates never. If the API server rejects either, both
 /// are read again at once.
-pub(crate) struct Credentials {
+pub(crate) struct ApiCredentials {
     config: Config,
     client: ArcSwap<Client>,
     /// When the credentials were read last.
     last_read: Mutex<Instant>,
 }
 
-impl Credentials {
+impl ApiCredentials {
     pub(crate) fn new(config: Config) -> Result<Self, kube::Error> {
         let client = Client::try_from(config.clone())?;
         Ok(Self {

@@ -11,7 +11,7 @@ use kube::Client;
 use kube::client::Body;
 
 use super::error::{ApiError, read_error};
-use crate::store::shared::metrics::Verb;
+use crate::store::shared::metrics::StoreVerb;
 
 /// The longest answer, in bytes: a page of the largest values.
 const LONGEST: usize = 1 << 30;
@@ -19,7 +19,7 @@ const LONGEST: usize = 1 << 30;
 /// Sends a request and reads its whole answer.
 pub(super) async fn complete(
     client: Arc<Client>,
-    verb: Verb,
+    verb: StoreVerb,
     uri: &str,
     body: Bytes,
 ) -> Result<(u16, Bytes), ApiError> {
@@ -62,12 +62,12 @@ async fn read_body(body: Body) -> Result<Bytes, String> {
         .map_err(|error| error.to_string())
 }
 
-fn method(verb: Verb) -> Method {
+fn method(verb: StoreVerb) -> Method {
     match verb {
-        Verb::List | Verb::Watch | Verb::Get => Method::GET,
-        Verb::Create => Method::POST,
-        Verb::Replace => Method::PUT,
-        Verb::Remove => Method::DELETE,
+        StoreVerb::List | StoreVerb::Watch | StoreVerb::Get => Method::GET,
+        StoreVerb::Create => Method::POST,
+        StoreVerb::Replace => Method::PUT,
+        StoreVerb::Remove => Method::DELETE,
     }
 }
 

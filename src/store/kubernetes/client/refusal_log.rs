@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::error::{ApiError, INSTALL};
-use crate::store::shared::metrics::{Reason, Verb};
+use crate::store::shared::metrics::{Reason, StoreVerb};
 
 /// The shortest time between two lines with the same reason. Without it, a cluster that refuses every other write would
 /// get a line for each.
@@ -20,7 +20,7 @@ pub(super) struct RefusalLog(Mutex<HashMap<Reason, LoggedRefusal>>);
 #[derive(Debug)]
 struct LoggedRefusal {
     /// The verb of the refused write: the refusal is over when a write with this verb succeeds.
-    verb: Verb,
+    verb: StoreVerb,
     at: Instant,
     /// Its end was not logged yet.
     open: bool,
@@ -28,7 +28,7 @@ struct LoggedRefusal {
 
 impl RefusalLog {
     /// Logs a refused write, unless that was logged already.
-    pub(super) fn refused(&self, verb: Verb, error: &ApiError) {
+    pub(super) fn refused(&self, verb: StoreVerb, error: &ApiError) {
         let Some(reason) = error.reason().filter(|_| is_write(verb)) else {
             return;
         };
@@ -45,13 +45,13 @@ impl RefusalLog {
     }
 
     /// Logs the end of a refusal, if a write like this one was refused before.
-    pub(super) fn accepted(&self, verb: Verb) {
+    pub(super) fn accepted(&self, verb: StoreVerb) {
         if is_write(verb) && self.ends(verb) {
             tracing::info!("the cluster accepts such writes again");
         }
     }
 
-    fn begins(&self, verb: Verb, reason: Reason, now: Instant) -> bool {
+    fn begins(&self, verb: StoreVerb, reason: Reason, now: Instant) -> bool {
         let mut logged = self.0.lock();
         let last = logged.get(&reason);
         if last.is_some_and(|last| last.open || now.duration_since(last.at) < QUIET) {
@@ -66,7 +66,7 @@ impl RefusalLog {
         true
     }
 
-    fn ends(&self, verb: Verb) -> bool {
+    fn ends(&self, verb: StoreVerb) -> bool {
         let mut logged = self.0.lock();
         let mut open = false;
         for refusal in logged.values_mut() {
@@ -76,10 +76,10 @@ impl RefusalLog {
     }
 }
 
-fn is_write(verb: Verb) -> bool {
+fn is_write(verb: StoreVerb) -> bool {
     match verb {
-        Verb::List | Verb::Watch | Verb::Get => false,
-        Verb::Create | Verb::Replace | Verb::Remove => true,
+        StoreVerb::List | StoreVerb::Watch | StoreVerb::Get => false,
+        StoreVerb::Create | StoreVerb::Replace | StoreVerb::Remove => true,
     }
 }
 
@@ -112,12 +112,12 @@ mod tests {
     fn each_refusal_and_its_end_are_logged_once() {
         let logged = RefusalLog::default();
         let begin = Instant::now();
-        assert!(logged.begins(Verb::Create, Reason::Quota, begin));
-        assert!(!logged.begins(Verb::Create, Reason::Quota, begin + QUIET * 2));
-        assert!(!logged.ends(Verb::Replace), "none was refused");
-        assert!(logged.ends(Verb::Create));
-        assert!(!logged.ends(Verb::Create));
-        assert!(!logged.begins(Verb::Create, Reason::Quota, begin + QUIET / 2));
-        assert!(logged.begins(Verb::Create, Reason::Quota, begin + QUIET));
+        assert!(logged.begins(StoreVerb::Create, Reason::Quota, begin));
+        assert!(!logged.begins(StoreVerb::Create, Reason::Quota, begin + QUIET * 2));
+        assert!(!logged.ends(StoreVerb::Replace), "none was refused");
+        assert!(logged.ends(StoreVerb::Create));
+        assert!(!logged.ends(StoreVerb::Create));
+        assert!(!logged.begins(StoreVerb::Create, Reason::Quota, begin + QUIET / 2));
+        assert!(logged.begins(StoreVerb::Create, Reason::Quota, begin + QUIET));
     }
 }
