@@ -5,6 +5,8 @@
 #![allow(
     clippy::allow_attributes,
     clippy::unwrap_used,
+    clippy::panic,
+    clippy::string_slice,
     clippy::indexing_slicing,
     reason = "a test that cannot continue fails"
 )]

@@ -100,13 +100,18 @@ async fn ask(gateway: &Gateway, operation: Operation) -> Result<(), ErrorCode> {
     done
 }
 
+fn error_of(result: &MultiResult) -> i32 {
+    if let MultiResult::Failed(error) = result {
+        *error
+    } else {
+        0
+    }
+}
+
 fn failure(results: &[MultiResult]) -> Result<(), ErrorCode> {
-    let failed = |result: &MultiResult| match result {
-        MultiResult::Failed(0) => None,
-        MultiResult::Failed(error) => ErrorCode::of(*error),
-        _ => None,
-    };
-    let all = results.iter().filter_map(failed);
+    let all = results
+        .iter()
+        .filter_map(|result| ErrorCode::of(error_of(result)));
     // Of those before and after the failure it is said that they were not made.
     match all
         .into_iter()
@@ -197,7 +202,12 @@ async fn what_is_hidden_is_refused_whether_it_is_there_or_not() {
             "{path}"
         );
     }
-    // The root has what may be seen.
+}
+
+#[tokio::test]
+async fn the_root_shows_and_tells_what_may_be_seen() {
+    let gateway = with(r#""all""#).await;
+    let mut client = gateway.zookeeper(ME).await;
     assert_eq!(
         client.children("/", false).await.unwrap(),
         ["a", "zookeeper"]
@@ -263,17 +273,18 @@ fn is_asked(request: &ClientRequest) -> bool {
         | ClientRequest::AddWatch(_)
         | ClientRequest::GetAllChildrenNumber(_) => true,
         // Of what may not be watched nothing is told; there is no answer that could say so.
-        ClientRequest::SetWatches(_) => false,
+        ClientRequest::SetWatches(_)
         // Of the connection and its session alone.
-        ClientRequest::Sync(_)
+        | ClientRequest::Sync(_)
         | ClientRequest::Ping
         | ClientRequest::CheckWatches(_)
         | ClientRequest::RemoveWatches(_)
         | ClientRequest::Auth(_)
         | ClientRequest::GetEphemerals(_)
         | ClientRequest::WhoAmI
-        | ClientRequest::CloseSession => false,
-        ClientRequest::Refused(_) | ClientRequest::Unknown(_) => false,
+        | ClientRequest::CloseSession
+        | ClientRequest::Refused(_)
+        | ClientRequest::Unknown(_) => false,
     }
 }
 
@@ -291,10 +302,7 @@ async fn reads_of_many_nodes_refuse_each_by_itself() {
         ["/a/there", "/b", "/none"].map(|path| MultiOperation::GetData(watchable(path, false)));
     let request = MultiRequest(all.into());
     let reply: MultiReply = client.ask(OpCode::MultiRead, &request).await.unwrap();
-    let errors = reply.0.iter().map(|result| match result {
-        MultiResult::Failed(error) => *error,
-        _ => 0,
-    });
+    let errors = reply.0.iter().map(error_of);
     let refused = ErrorCode::NoAuth.number();
     assert_eq!(errors.collect::<Vec<_>>(), [0, refused, refused]);
 }

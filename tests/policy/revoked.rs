@@ -62,7 +62,9 @@ async fn parked_watches_of_etcd_end_without_an_event_and_are_then_refused() {
         gateway.rules("");
         gateway.set("a/k", "secret").await;
         let body = tokio::time::timeout(PATIENCE, body).await.unwrap().unwrap();
-        let told = body.map(|read| read.to_bytes()).unwrap_or_default();
+        let told = body
+            .map(http_body_util::Collected::to_bytes)
+            .unwrap_or_default();
         assert!(told.is_empty(), "{what}: {told:?}");
         assert_eq!(gateway.etcd(ME, what, "").await.status, 401, "{what}");
     }

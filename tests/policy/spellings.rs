@@ -9,10 +9,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kubekv::guard::policy::Rights;
 use kubekv::model::{Credentials, Verb};
-use kubekv::wire::zookeeper::{AddWatchRequest, MultiOperation, NodePath, OpCode};
+use kubekv::wire::zookeeper::{AddWatchRequest, MultiOperation, MultiRequest, NodePath, OpCode};
 
 use super::gateway::{ADMIN, Answer, Gateway, ME, certificate, policy, rule};
-use super::zookeeper_client::{create_of, data_of, versioned, watchable};
+use super::zookeeper_client::{Client, create_of, data_of, versioned, watchable};
 
 /// The keys that there may be.
 const KEYS: [&str; 8] = ["a", "a/b", "a/b/c", "a/bc", "d", "d/e", "d/e/f", "g"];
@@ -107,7 +107,6 @@ fn spelled(random: &mut fastrand::Rng) -> String {
 
 fn consul(random: &mut fastrand::Rng) -> Operation {
     let key = spelled(random);
-    let plain = one(random, &KEYS);
     let index = random.u8(..14);
     let put = [
         "",
@@ -142,31 +141,35 @@ fn consul(random: &mut fastrand::Rng) -> Operation {
             format!("GET kv/?{}", one(random, &["keys", "recurse"])),
             String::new(),
         ),
-        _ => {
-            let verbs = [
-                "get",
-                "get-tree",
-                "set",
-                "cas",
-                "delete",
-                "delete-cas",
-                "delete-tree",
-                "lock",
-                "unlock",
-                "check-index",
-                "check-not-exists",
-                "check-session",
-            ];
-            let ops = [one(random, &verbs), one(random, &verbs)].map(|verb| {
-                format!(
-                    r#"{{"KV":{{"Verb":"{verb}","Key":"{}","Value":"bWluZQ==","Index":INDEX,"Session":"SESSION"}}}}"#,
-                    if random.bool() { plain } else { one(random, &KEYS) }
-                )
-            });
-            ("PUT txn".to_owned(), format!("[{}]", ops.join(",")))
-        }
+        _ => ("PUT txn".to_owned(), transaction(random)),
     };
     Operation::Consul(filled(&what), filled(&body))
+}
+
+/// The operations of a transaction.
+fn transaction(random: &mut fastrand::Rng) -> String {
+    const ALL: [&str; 12] = [
+        "get",
+        "get-tree",
+        "set",
+        "cas",
+        "delete",
+        "delete-cas",
+        "delete-tree",
+        "lock",
+        "unlock",
+        "check-index",
+        "check-not-exists",
+        "check-session",
+    ];
+    let key = one(random, &KEYS);
+    let ops = [one(random, &ALL), one(random, &ALL)].map(|verb| {
+        let key = if random.bool() { key } else { one(random, &KEYS) };
+        format!(
+            r#"{{"KV":{{"Verb":"{verb}","Key":"{key}","Value":"bWluZQ==","Index":INDEX,"Session":"SESSION"}}}}"#
+        )
+    });
+    format!("[{}]", ops.join(","))
 }
 
 fn etcd(random: &mut fastrand::Rng) -> Operation {
@@ -324,6 +327,51 @@ async fn no_spelling_of_a_request_finds_a_way_around() {
     );
 }
 
+/// Sends one request of ZooKeeper's about a node; its operation and number.
+async fn send(random: &mut fastrand::Rng, client: &mut Client, path: &str) -> (OpCode, i32) {
+    let (version, flags) = (random.i32(-1..2), random.i32(0..4));
+    let node = NodePath(path.to_owned());
+    let op = [
+        OpCode::GetData,
+        OpCode::GetChildren2,
+        OpCode::Exists,
+        OpCode::SetData,
+        OpCode::Create2,
+        OpCode::Delete,
+        OpCode::Multi,
+        OpCode::GetAcl,
+        OpCode::AddWatch,
+        OpCode::GetAllChildrenNumber,
+    ][random.usize(..10)];
+    let other = format!("/{}", one(random, &KEYS));
+    let sent = if op == OpCode::GetData {
+        client.send(op, &watchable(path, false)).await
+    } else if op == OpCode::GetChildren2 || op == OpCode::Exists {
+        client.send(op, &watchable(path, true)).await
+    } else if op == OpCode::SetData {
+        client.send(op, &data_of(path, b"mine", version)).await
+    } else if op == OpCode::Create2 {
+        client
+            .send(op, &create_of(path, Some(b"mine"), flags))
+            .await
+    } else if op == OpCode::Delete {
+        client.send(op, &versioned(path, version)).await
+    } else if op == OpCode::Multi {
+        let steps = vec![
+            MultiOperation::Check(versioned(path, version)),
+            MultiOperation::SetData(data_of(&other, b"mine", -1)),
+            MultiOperation::Delete(versioned(path, version)),
+        ];
+        client.send(op, &MultiRequest(steps)).await
+    } else if op == OpCode::AddWatch {
+        let (path, mode) = (path.to_owned(), random.i32(0..2));
+        client.send(op, &AddWatchRequest { path, mode }).await
+    } else {
+        client.send(op, &node).await
+    };
+    (op, sent)
+}
+
 #[tokio::test]
 async fn no_request_of_zookeepers_finds_a_way_around() {
     for seed in 0..POLICIES {
@@ -337,83 +385,13 @@ async fn no_request_of_zookeepers_finds_a_way_around() {
             if random.u8(..4) == 0 {
                 path += "/new";
             }
-            let version = random.i32(-1..2);
-            let flags = random.i32(0..4);
-            let what = format!("seed {seed}: {path}, by {rules}");
             let before = gateway.state();
-            let steps = vec![
-                MultiOperation::Check(versioned(&path, version)),
-                MultiOperation::SetData(data_of(&format!("/{}", one(random, &KEYS)), b"mine", -1)),
-                MultiOperation::Delete(versioned(&path, version)),
-            ];
-            let node = NodePath(path.clone());
-            let (op, sent) = match random.u8(..10) {
-                0 => (
-                    OpCode::GetData,
-                    client.send(OpCode::GetData, &watchable(&path, false)).await,
-                ),
-                1 => (
-                    OpCode::GetChildren2,
-                    client
-                        .send(OpCode::GetChildren2, &watchable(&path, true))
-                        .await,
-                ),
-                2 => (
-                    OpCode::Exists,
-                    client.send(OpCode::Exists, &watchable(&path, true)).await,
-                ),
-                3 => (
-                    OpCode::SetData,
-                    client
-                        .send(OpCode::SetData, &data_of(&path, b"mine", version))
-                        .await,
-                ),
-                4 => (
-                    OpCode::Create2,
-                    client
-                        .send(OpCode::Create2, &create_of(&path, Some(b"mine"), flags))
-                        .await,
-                ),
-                5 => (
-                    OpCode::Delete,
-                    client
-                        .send(OpCode::Delete, &versioned(&path, version))
-                        .await,
-                ),
-                6 => {
-                    let multi = kubekv::wire::zookeeper::MultiRequest(steps);
-                    (OpCode::Multi, client.send(OpCode::Multi, &multi).await)
-                }
-                7 => (OpCode::GetAcl, client.send(OpCode::GetAcl, &node).await),
-                8 => {
-                    let mode = random.i32(0..2);
-                    let request = AddWatchRequest {
-                        path: path.clone(),
-                        mode,
-                    };
-                    (
-                        OpCode::AddWatch,
-                        client.send(OpCode::AddWatch, &request).await,
-                    )
-                }
-                _ => (
-                    OpCode::GetAllChildrenNumber,
-                    client.send(OpCode::GetAllChildrenNumber, &node).await,
-                ),
-            };
+            let (op, sent) = send(random, &mut client, &path).await;
+            let what = format!("seed {seed}: {op:?} {path}, by {rules}");
             let (header, body) = client.reply().await.unwrap();
-            assert_eq!(header.xid, sent, "{op:?} {what}");
-            check_changes(
-                &rights,
-                &before,
-                &gateway.state(),
-                &format!("{op:?} {what}"),
-            );
-            check_shown(
-                &rights,
-                &String::from_utf8_lossy(&body),
-                &format!("{op:?} {what}"),
-            );
+            assert_eq!(header.xid, sent, "{what}");
+            check_changes(&rights, &before, &gateway.state(), &what);
+            check_shown(&rights, &String::from_utf8_lossy(&body), &what);
         }
         // Others change everything; only what may be watched is told.
         client.events.clear();
@@ -424,10 +402,8 @@ async fn no_request_of_zookeepers_finds_a_way_around() {
             let key = path.strip_prefix('/').unwrap();
             let beneath = KEYS.iter().filter(|own| own.starts_with(key));
             let mut watched = beneath.map(|own| rights.decide(Verb::Watch, own.as_bytes()).allowed);
-            assert!(
-                watched.any(|allowed| allowed),
-                "seed {seed}: told of {path}, by {rules}"
-            );
+            let is_watched = watched.any(|allowed| allowed);
+            assert!(is_watched, "seed {seed}: told of {path}, by {rules}");
         }
     }
 }
