@@ -27,9 +27,8 @@ impl Learn {
     pub(super) fn run(self) -> Result<(), CommandError> {
         let mut learner = PolicyLearner::default();
         for path in self.files {
-            let failed = |error: std::io::Error| {
-                CommandError::new(IO, format!("{}: {error}", path.display()))
-            };
+            let failed =
+                |error: io::Error| CommandError::new(IO, format!("{}: {error}", path.display()));
             let file = File::open(&path).map_err(failed)?;
             let mut lines = BufReader::new(file);
             let mut line = Vec::new();
