@@ -128,7 +128,8 @@ impl Admit for Bounds {
     }
 
     fn audit(&self) -> Option<&dyn Audit> {
-        self.audit.as_deref().map(|audit| audit as &dyn Audit)
+        let audit: &dyn Audit = self.audit.as_deref()?;
+        Some(audit)
     }
 }
 

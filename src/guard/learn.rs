@@ -314,7 +314,9 @@ mod tests {
 
     fn learned(lines: &[String]) -> LearnedPolicy {
         let mut learner = PolicyLearner::default();
-        lines.iter().for_each(|line| learner.read_line(line));
+        for line in lines {
+            learner.read_line(line);
+        }
         learner.propose()
     }
 

@@ -32,8 +32,10 @@ pub use policy_mode::PolicyMode;
 use crate::space::Admit;
 use crate::store::Limits;
 
-/// The guard of a keyspace over a store with these limits. `entries_bytes` is the most memory that all entries may take;
-/// `u64::MAX` is no limit. Changes of clients are recorded in `audit`, if there is one.
+/// The guard of a keyspace over a store with these limits.
+///
+/// `entries_bytes` is the most memory that all entries may take; `u64::MAX` is no limit. Changes of clients are recorded in
+/// `audit`, if there is one.
 ///
 /// Everything that opens a keyspace to serve it or to write to it
 /// takes its guard from here: the gateway, `kubekv import`, and every later command that writes offline.

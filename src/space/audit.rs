@@ -154,11 +154,18 @@ impl<R: fmt::Debug> fmt::Debug for NotedReply<R> {
     }
 }
 
-/// Settles a change that was noted.
-pub(crate) fn settle(
+/// The same commit, whose outcome settles a change that was noted, even if nobody waits for the reply.
+pub(crate) async fn settling(
     change: Option<Box<dyn AuditedChange>>,
-    outcome: &Result<Arc<Commit>, CommitError>,
-) {
+    commit: impl Future<Output = Result<Arc<Commit>, CommitError>>,
+) -> Result<Arc<Commit>, CommitError> {
+    let outcome = commit.await;
+    settle(change, &outcome);
+    outcome
+}
+
+/// Settles a change that was noted.
+fn settle(change: Option<Box<dyn AuditedChange>>, outcome: &Result<Arc<Commit>, CommitError>) {
     if let Some(change) = change {
         change.settle(outcome.into());
     }

@@ -143,12 +143,8 @@ impl Keyspace {
                 },
                 Attempt::Locked(locks, proposal, mut reply) => {
                     let store = Arc::clone(&self.inner.store);
-                    let audited = reply.take_change();
-                    let commit = async move {
-                        let outcome = store.commit(proposal).await;
-                        audit::settle(audited, &outcome);
-                        outcome
-                    };
+                    let commit = async move { store.commit(proposal).await };
+                    let commit = audit::settling(reply.take_change(), commit);
                     let (outcome, back) = InFlight::new(commit, locks, kept.take()).await;
                     *kept = back;
                     self.outcome(outcome, reply)
@@ -158,12 +154,8 @@ impl Keyspace {
                     self.outcome(written(outcome), reply)
                 }
                 Attempt::Accepted(accepted, Some(locks), mut reply) => {
-                    let audited = reply.take_change();
-                    let commit = async move {
-                        let outcome = written(accepted.outcome.await);
-                        audit::settle(audited, &outcome);
-                        outcome
-                    };
+                    let commit = async move { written(accepted.outcome.await) };
+                    let commit = audit::settling(reply.take_change(), commit);
                     let (outcome, back) = InFlight::new(commit, locks, kept.take()).await;
                     *kept = back;
                     self.outcome(outcome, reply)

@@ -131,23 +131,15 @@ impl Keyspace {
     async fn outcome_with_locks<R, E>(&self, attempt: Attempt<R, E>) -> Option<ChangeAnswer<R, E>> {
         match attempt {
             Attempt::Accepted(change, Some(locks), mut reply) => {
-                let audited = reply.take_change();
-                let commit = async move {
-                    let outcome = written(change.outcome.await);
-                    audit::settle(audited, &outcome);
-                    outcome
-                };
+                let commit = async move { written(change.outcome.await) };
+                let commit = audit::settling(reply.take_change(), commit);
                 let (outcome, _) = InFlight::new(commit, locks, None::<()>).await;
                 self.outcome(outcome, reply)
             }
             Attempt::Locked(locks, proposal, mut reply) => {
                 let store = Arc::clone(&self.inner.store);
-                let audited = reply.take_change();
-                let commit = async move {
-                    let outcome = store.commit(proposal).await;
-                    audit::settle(audited, &outcome);
-                    outcome
-                };
+                let commit = async move { store.commit(proposal).await };
+                let commit = audit::settling(reply.take_change(), commit);
                 let (outcome, _) = InFlight::new(commit, locks, None::<()>).await;
                 self.outcome(outcome, reply)
             }

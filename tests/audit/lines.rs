@@ -44,7 +44,9 @@ fn consul_changes_have_a_line_each_with_their_index() {
             (field("event"), field("verb"), field("key"))
         })
         .collect();
-    let write = |verb: &str, key: &str| ("write".to_owned(), verb.to_owned(), key.to_owned());
+    let told_of =
+        |event: &str, verb: &str, key: &str| (event.to_owned(), verb.to_owned(), key.to_owned());
+    let write = |verb: &str, key: &str| told_of("write", verb, key);
     assert_eq!(
         told,
         [
@@ -55,11 +57,7 @@ fn consul_changes_have_a_line_each_with_their_index() {
             write("create", "t1"),
             write("create", "t2"),
             write("delete", "a"),
-            (
-                "session-end".to_owned(),
-                "session".to_owned(),
-                "-".to_owned()
-            ),
+            told_of("session-end", "session", "-"),
         ]
     );
     for line in &lines {

@@ -1,4 +1,4 @@
-//! What a policy refuses, or would refuse, in the audit log; and the policy that is learned from it.
+//! Policies and the audit log: refusals that it tells of, and the policy that is learned from it.
 
 use std::fs;
 

@@ -1,7 +1,7 @@
 //! `kubekv policy learn`.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -27,9 +27,8 @@ impl Learn {
     pub(super) fn run(self) -> Result<(), CommandError> {
         let mut learner = PolicyLearner::default();
         for path in self.files {
-            let failed = |error: std::io::Error| {
-                CommandError::new(IO, format!("{}: {error}", path.display()))
-            };
+            let failed =
+                |error: io::Error| CommandError::new(IO, format!("{}: {error}", path.display()));
             let file = File::open(&path).map_err(failed)?;
             let mut lines = BufReader::new(file);
             let mut line = Vec::new();
@@ -41,15 +40,20 @@ impl Learn {
         let learned = learner.propose();
         print::bytes(learned.text.as_bytes())?;
         if learned.unreadable > 0 {
-            eprintln!("{} lines are none of an audit log", learned.unreadable);
+            tell(&format!(
+                "{} lines are none of an audit log",
+                learned.unreadable
+            ));
         }
         for key in &learned.unnamed {
-            eprintln!("no policy can name this key, and nothing is allowed with it: {key}");
+            tell(&format!(
+                "no policy can name this key, and nothing is allowed with it: {key}"
+            ));
         }
-        eprintln!(
+        tell(&format!(
             "learned {} rules from {} lines",
             learned.rules, learned.lines
-        );
+        ));
         if learned.rules == 0 {
             return Err(CommandError::new(
                 NO,
@@ -58,4 +62,10 @@ impl Learn {
         }
         Ok(())
     }
+}
+
+/// Tells the operator something besides the rules.
+fn tell(text: &str) {
+    // Standard error may be closed.
+    let _closed = writeln!(io::stderr(), "{text}");
 }

@@ -1,5 +1,6 @@
 //! `ChangeLines`: the lines of a change, made when it is decided and written when its outcome is known.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::line::{AuditLine, key_text, part};
@@ -34,8 +35,18 @@ pub(super) struct ChangeLines {
     /// Who made it, as parts of a line.
     who: String,
     lines: Vec<ChangeLine>,
+    stage: ChangeStage,
+}
+
+/// How far a change is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ChangeStage {
+    /// It is decided, and the store may never get it.
+    Decided,
     /// The store has it; with the revision, if that is known.
-    handed_over: Option<Option<u64>>,
+    HandedOver(Option<u64>),
+    /// Its outcome is known.
+    Settled,
 }
 
 impl ChangeLines {
@@ -65,7 +76,7 @@ impl ChangeLines {
             number,
             who,
             lines,
-            handed_over: None,
+            stage: ChangeStage::Decided,
         })
     }
 
@@ -114,23 +125,24 @@ impl ChangeLines {
 
 impl AuditedChange for ChangeLines {
     fn hand_over(&mut self, revision: Option<u64>) {
-        self.handed_over = Some(revision);
+        self.stage = ChangeStage::HandedOver(revision);
     }
 
     fn settle(mut self: Box<Self>, outcome: ChangeOutcome) {
-        let handed_over = self.handed_over.take().flatten();
         match outcome {
             ChangeOutcome::Made(revision) => self.write(Some(revision), true),
-            ChangeOutcome::Unknown => self.write(handed_over, false),
+            // It is told of when this is dropped.
+            ChangeOutcome::Unknown => return,
             ChangeOutcome::NotMade => {}
         }
+        self.stage = ChangeStage::Settled;
     }
 }
 
 impl Drop for ChangeLines {
     fn drop(&mut self) {
         // Nobody waited for the outcome.
-        if let Some(revision) = self.handed_over.take() {
+        if let ChangeStage::HandedOver(revision) = self.stage {
             self.write(revision, false);
         }
         if self.reserved > 0 {
@@ -145,8 +157,7 @@ fn lines(draft: &Draft<'_>, writes: &[Write], is_own: bool) -> Vec<ChangeLine> {
     if let Some(mut line) = ended {
         // What it locked or bound goes with it.
         let others = writes.iter().filter(|write| realm(write) == Realm::User);
-        line.parts
-            .push_str(&format!(r#","changes":{}"#, others.count()));
+        let _written = write!(line.parts, r#","changes":{}"#, others.count());
         return vec![line];
     }
     if is_own {
@@ -274,7 +285,7 @@ fn summary(draft: &Draft<'_>, writes: &[Write]) -> ChangeLine {
     };
     let mut parts = part("verb", verb.name());
     parts.push_str(&part("prefix", &key_text(common.unwrap_or_default())));
-    parts.push_str(&format!(r#","changes":{}"#, users.count()));
+    let _written = write!(parts, r#","changes":{}"#, users.count());
     ChangeLine {
         event: "write",
         parts,

@@ -81,7 +81,9 @@ fn lines_are_in_their_order_in_a_file_of_its_owner_alone() {
     let path = directory.path().join("audit.log");
     let begun = Begun::at(&path);
     let all: Vec<String> = (0..1_000).map(|number| number.to_string()).collect();
-    all.iter().for_each(|key| begun.read(key));
+    for key in &all {
+        begun.read(key);
+    }
     begun.log.close();
     assert_eq!(keys(&path), all);
     let mode = fs::metadata(&path).unwrap().permissions().mode();

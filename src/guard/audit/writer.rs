@@ -144,7 +144,8 @@ impl AuditWriter {
 }
 
 fn count(lines: Option<&[u8]>) -> u64 {
-    let ends = lines.unwrap_or_default().iter();
-    let ends = ends.filter(|byte| **byte == b'\n').count();
-    u64::try_from(ends).unwrap_or(u64::MAX)
+    let lines = lines
+        .unwrap_or_default()
+        .split_inclusive(|byte| *byte == b'\n');
+    u64::try_from(lines.count()).unwrap_or(u64::MAX)
 }
