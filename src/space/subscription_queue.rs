@@ -145,11 +145,3 @@ impl Backlog {
         self.lagged_at = Some(from);
     }
 }
-
-#[cfg(test)]
-impl SubscriptionQueue {
-    /// Whether there was too much.
-    pub(crate) fn has_lagged(&self) -> bool {
-        self.backlog.lock().lagged_at.is_some()
-    }
-}
