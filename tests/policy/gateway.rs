@@ -120,9 +120,9 @@ impl Gateway {
     }
 
     pub(crate) async fn start_in(mode: PolicyMode, rules: &str) -> Self {
-        let policy = PolicyInForce::new(policy(rules), mode, &mut Registry::default());
+        let policy = PolicyInForce::new(policy(rules), mode, None, &mut Registry::default());
         let store = Arc::new(MemoryStore::new());
-        let bounds = guard::for_store(store.limits(), u64::MAX);
+        let bounds = guard::for_store(store.limits(), u64::MAX, None);
         let admit = guard::by_policy(&bounds, Some(&policy));
         let opened = Keyspace::open(store, admit, &mut Registry::default()).await;
         let space: Keyspace = opened.unwrap().0;
