@@ -1,4 +1,4 @@
-//! What a policy refuses, or would refuse, in the audit log; and the policy that is learned from it.
+//! Refusals of a policy in the audit log, those that would be, and the policy that is learned from it.
 
 use std::fs;
 
