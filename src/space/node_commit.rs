@@ -31,6 +31,8 @@ pub struct NodeChange<'a> {
     pub fate: NodeFate,
     /// The change of an entry of the node; `None` of a node that came or went with something beneath it.
     pub change: Option<&'a Change>,
+    /// The key that was changed: one of the node, or of what it came or went with.
+    by: &'a Key,
 }
 
 impl NodeChange<'_> {
@@ -64,12 +66,14 @@ impl NodeCommit {
     }
 
     /// What it did, in the order of its writes: of nodes that came with one write those above first, of nodes that went
-    /// those above last.
+    /// those above last. A node that came or went with what is hidden beneath it is hidden, too.
     pub fn nodes(&self) -> impl Iterator<Item = NodeChange<'_>> {
         let sees = |node: &NodeChange<'_>| match &self.visibility {
             Visibility::All => true,
             visibility @ Visibility::Part(_) => {
+                let is_implied = node.change.is_none();
                 visibility.allows(Verb::Watch, &Key::user(node.path))
+                    && (!is_implied || visibility.allows(Verb::Watch, node.by))
             }
         };
         self.changed.nodes().filter(sees)
@@ -95,8 +99,12 @@ impl CommitEffects {
             let goes = change.now.is_none() && effects.clone().any(|later| self.takes(later, path));
             if nodes.is_empty() && !goes {
                 let fate = NodeFate::Written;
-                let change = Some(change);
-                nodes.push(NodeChange { path, fate, change });
+                nodes.push(NodeChange {
+                    path,
+                    fate,
+                    change: Some(change),
+                    by: &change.key,
+                });
             }
             nodes
         })
@@ -123,9 +131,12 @@ fn push_effect<'a>(
     let start = nodes.len();
     let mut above = path;
     for _ in 0..effect.nodes {
-        let change = (above.len() == path.len()).then_some(change);
-        let path = above;
-        nodes.push(NodeChange { path, fate, change });
+        nodes.push(NodeChange {
+            path: above,
+            fate,
+            change: (above.len() == path.len()).then_some(change),
+            by: &change.key,
+        });
         above = parent(above);
     }
     if fate == NodeFate::Came

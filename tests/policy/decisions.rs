@@ -298,6 +298,27 @@ async fn each_operation_needs_each_of_its_verbs_and_no_other() {
     }
 }
 
+/// Whoever may only replace what it knows must not write blindly: the index that the transaction itself will make is no state that the
+/// entry was in.
+#[tokio::test]
+async fn a_check_of_what_its_own_transaction_wrote_is_no_comparison() {
+    for check in [
+        r#"{"Verb":"check-index","Key":"a/there","Index":NEXT}"#,
+        r#"{"Verb":"cas","Key":"a/there","Value":"Mw==","Index":NEXT}"#,
+    ] {
+        let gateway = with(r#""read", "cas""#).await;
+        let before = gateway.state();
+        let next = before["b"].1 + 1;
+        let check = check.replace("NEXT", &next.to_string());
+        let set = r#"{"Verb":"set","Key":"a/there","Value":"Mg=="}"#;
+        let body = format!("[{{\"KV\":{set}}},{{\"KV\":{check}}}]");
+        let answer = gateway.consul(ME, "PUT txn", &body).await;
+        assert_eq!(answer.status, 409, "{body}: {}", answer.body);
+        assert!(answer.body.contains("Permission denied"), "{}", answer.body);
+        assert_eq!(gateway.state(), before, "{body}");
+    }
+}
+
 #[tokio::test]
 async fn nobody_but_those_who_are_named_may_do_anything() {
     let gateway = with(r#""all""#).await;

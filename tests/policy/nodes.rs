@@ -306,3 +306,31 @@ async fn reads_of_many_nodes_refuse_each_by_itself() {
     let refused = ErrorCode::NoAuth.number();
     assert_eq!(errors.collect::<Vec<_>>(), [0, refused, refused]);
 }
+
+#[tokio::test]
+async fn a_node_that_comes_and_goes_with_what_is_hidden_beneath_it_is_told_to_nobody() {
+    let seen = "allow = [\"all\"]\nbeneath = [\"a\"]\nsessions = \"own\"";
+    let hidden = "deny = [\"read\"]\nbeneath = [\"a/new/secret\"]";
+    let rules = [rule("seen", seen), rule("hidden", hidden)].concat();
+    let gateway = Gateway::start(&rules).await;
+    gateway.set("a/there", "1").await;
+    let mut client = gateway.zookeeper(ME).await;
+    client.add_watch("/a", 0).await;
+    client.add_watch("/a", 1).await;
+    client.children("/a", true).await.unwrap();
+    let none = client.exists("/a/new", true).await;
+    assert_eq!(none, Err(ErrorCode::NoNode));
+    gateway.set("a/new/secret", "1").await;
+    gateway.set("a/new/secret/x", "1").await;
+    let gone = gateway.consul(ADMIN, "DELETE kv/a/new?recurse", "").await;
+    assert_eq!(gone.status, 200);
+    let none = client.exists("/a/new", false).await;
+    assert_eq!(none, Err(ErrorCode::NoNode));
+    assert_eq!(client.told().await, []);
+    // What may be seen is told, with the nodes above it.
+    gateway.set("a/new/seen", "1").await;
+    client.exists("/a/new", false).await.unwrap();
+    let told = client.told().await;
+    assert!(told.contains(&(1, "/a/new".to_owned())), "{told:?}");
+    assert!(told.contains(&(1, "/a/new/seen".to_owned())), "{told:?}");
+}

@@ -1,5 +1,6 @@
 //! Operations of a transaction, applied to a view or a draft.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::answer::{TxnError, TxnResult};
@@ -7,7 +8,7 @@ use super::failure::{MAX_RESULTS, TxnFailure};
 use super::parse::TxnOp;
 use crate::face::consul::kv::verbs::{self, LockOutcome};
 use crate::face::consul::session::id::{self, SessionId};
-use crate::model::{Entry, KeyRange, Verb};
+use crate::model::{Entry, Key, KeyRange, Verb};
 use crate::space::{Demand, Draft, EntryAccess, LeaseRight, Lookup, PENDING, View};
 
 /// Applies a transaction that only reads. Trees are not read here: they may be long. `asks` says whether the caller has the right
@@ -40,8 +41,8 @@ pub(super) fn write_all(
     draft: &mut Draft<'_>,
     ops: &[TxnOp],
 ) -> Result<Vec<TxnResult>, Vec<TxnError>> {
-    for op in ops.iter().filter(|op| compares(op)) {
-        draft.compares(&op.key);
+    for key in compared_keys(ops) {
+        draft.compares(key);
     }
     let checked = each(ops, |op| {
         check_key(op)?;
@@ -149,7 +150,22 @@ fn demand_of_read(op: &TxnOp) -> Demand {
     }
 }
 
-/// Whether an operation names the state that its entry must be in, for itself and for those beside it.
+/// The keys of which the transaction names the state that they must be in, for all its operations on them. One that comes after a write
+/// of the key is compared with what the transaction itself has written, and says nothing of what was there.
+fn compared_keys(ops: &[TxnOp]) -> HashSet<&Key> {
+    let (mut written, mut compared) = (HashSet::new(), HashSet::new());
+    for op in ops {
+        if compares(op) && !written.contains(&op.key) {
+            compared.insert(&op.key);
+        }
+        if op.writes() {
+            written.insert(&op.key);
+        }
+    }
+    compared
+}
+
+/// Whether an operation names the state that its entry must be in.
 fn compares(op: &TxnOp) -> bool {
     match op.verb.as_str() {
         "cas" => op.index > 0,
