@@ -227,6 +227,12 @@ fn restored_backup_is_noticed(
         first.run(&["put", "k", "new"]).code == 0
     });
     put(&first, "lost", "v");
+    // A gateway that has not read etcd yet cannot remember what it was.
+    until("both know a leader", || {
+        [&first, &second]
+            .into_iter()
+            .all(|gateway| metric(gateway, "kubekv_store_term") > 0)
+    });
     let shown = [&first, &second].map(|gateway| {
         if state(gateway) == "ok" {
             index(gateway, "GET /v1/kv/k")
