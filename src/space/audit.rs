@@ -103,6 +103,20 @@ pub enum AuditEvent<'a> {
     },
 }
 
+impl<'a> AuditEvent<'a> {
+    /// What an access list refuses: this, of the key.
+    pub fn refused_by_list(verb: Option<Verb>, key: Option<&'a [u8]>) -> Self {
+        Self::Refused {
+            verb,
+            key,
+            is_prefix: false,
+            rule: None,
+            why: "the access list of it, or of a node above it",
+            would: false,
+        }
+    }
+}
+
 impl From<&Result<Arc<Commit>, CommitError>> for ChangeOutcome {
     fn from(outcome: &Result<Arc<Commit>, CommitError>) -> Self {
         match outcome {

@@ -372,15 +372,10 @@ impl Keyspace {
         if let Denied::ByList(key) = denied
             && let Some(audit) = self.audit()
         {
-            let refused = AuditEvent::Refused {
-                verb: None,
-                key: Some(key.as_bytes()),
-                rule: None,
-                why: "the access list of it, or of the node above it",
-                is_prefix: false,
-                would: false,
-            };
-            audit.record(caller, &refused);
+            audit.record(
+                caller,
+                &AuditEvent::refused_by_list(None, Some(key.as_bytes())),
+            );
         }
     }
 

@@ -7,8 +7,6 @@ use super::route::Endpoint;
 use crate::model::Verb;
 use crate::space::AuditEvent;
 
-const LIST: &str = "the access list of it, or of a node above it";
-
 /// An operation of a transaction, as the audit log tells of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TxnRead<'a> {
@@ -37,14 +35,7 @@ pub(super) fn record_read(request: &ApiRequest<'_>, endpoint: Endpoint, status: 
     let key = is_key.then_some(request.rest);
     let event = match status {
         StatusCode::FORBIDDEN if is_key && space.allows(&request.caller, verb, request.rest) => {
-            AuditEvent::Refused {
-                verb: Some(verb),
-                key,
-                rule: None,
-                why: LIST,
-                is_prefix: false,
-                would: false,
-            }
+            AuditEvent::refused_by_list(Some(verb), key)
         }
         StatusCode::OK | StatusCode::NOT_FOUND if audit.wants_reads() => AuditEvent::Read {
             verb,
@@ -67,14 +58,7 @@ pub(super) fn record_transaction(request: &ApiRequest<'_>, reads: &[TxnRead<'_>]
             if !space.allows(&request.caller, verb, read.key) {
                 continue;
             }
-            AuditEvent::Refused {
-                verb: read.verb,
-                key: Some(read.key),
-                rule: None,
-                why: LIST,
-                is_prefix: false,
-                would: false,
-            }
+            AuditEvent::refused_by_list(read.verb, Some(read.key))
         } else if let Some(verb) = read.verb.filter(|_| audit.wants_reads()) {
             AuditEvent::Read {
                 verb,

@@ -14,14 +14,7 @@ pub(super) fn record_read(request: &ApiRequest<'_>, (verb, key): (Verb, &str), s
     let key = Some(name);
     let event = match status {
         StatusCode::UNAUTHORIZED if space.allows(&request.caller, verb, name) => {
-            AuditEvent::Refused {
-                verb: Some(verb),
-                key,
-                rule: None,
-                why: "the access list of it, or of a node above it",
-                is_prefix: false,
-                would: false,
-            }
+            AuditEvent::refused_by_list(Some(verb), key)
         }
         StatusCode::OK | StatusCode::NOT_FOUND if audit.wants_reads() => AuditEvent::Read {
             verb,
