@@ -147,6 +147,7 @@ fn access_lists_are_printed_beside_a_running_gateway() {
     let store = member.store("kv");
     import_dump(&dumped_with(home.path(), Some(root())), &store, &[]);
     let gateway = Running::start(&store);
+    support::metrics::wait_for_metric(gateway.admin, "kubekv_store_is_leader 1");
     let done = run(&["acl", "get", "/", "--recursive", "--to", &store]);
     let keys = done.text().lines().filter_map(|line| line.split_once('\t'));
     let keys: Vec<_> = keys.map(|(key, _)| key).collect();
