@@ -10,8 +10,9 @@ use support::components::component;
 use support::kubernetes::{kubectl, namespace};
 use support::running::Running;
 
-/// The largest size of the image, in bytes.
-const LARGEST: u64 = 30_000_000;
+/// The largest size of the image, in bytes, with the program that `tests/run` builds for it: with less optimization, and in
+/// parts that share nothing, it is about twice as large as that of a release.
+const LARGEST: u64 = 36_000_000;
 
 /// A Docker daemon of this test alone, without a network of its own: containers use the machine's.
 struct Daemon {
