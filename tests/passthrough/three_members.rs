@@ -211,6 +211,12 @@ fn compaction_while_a_gateway_is_paused_causes_a_relist() {
     assert_eq!(first.stop().code, 0);
 }
 
+/// Waits until both have read etcd: one that has not cannot remember what it was.
+fn until_read(gateways: [&Running; 2]) {
+    let knows_a_leader = |gateway: &&Running| metric(gateway, "kubekv_store_term") > 0;
+    until("both know a leader", || gateways.iter().all(knows_a_leader));
+}
+
 /// Two gateways notice that `restore` set etcd back to an earlier state.
 fn restored_backup_is_noticed(
     mut members: Members,
@@ -227,12 +233,7 @@ fn restored_backup_is_noticed(
         first.run(&["put", "k", "new"]).code == 0
     });
     put(&first, "lost", "v");
-    // A gateway that has not read etcd yet cannot remember what it was.
-    until("both know a leader", || {
-        [&first, &second]
-            .into_iter()
-            .all(|gateway| metric(gateway, "kubekv_store_term") > 0)
-    });
+    until_read([&first, &second]);
     let shown = [&first, &second].map(|gateway| {
         if state(gateway) == "ok" {
             index(gateway, "GET /v1/kv/k")
