@@ -11,7 +11,7 @@ use support::kubernetes::{kubectl, namespace};
 use support::running::Running;
 
 /// The largest size of the image, in bytes, with the program that `tests/run` builds for it: with less optimization, and in
-/// parts that share nothing, it is about twice as large as that of a release.
+/// parts that share nothing, it is larger than that of a release.
 const LARGEST: u64 = 36_000_000;
 
 /// A Docker daemon of this test alone, without a network of its own: containers use the machine's.
