@@ -132,8 +132,8 @@ impl AuditQueue {
         }
     }
 
-    /// Waits before the next try to write; says whether no more lines come.
-    pub(super) fn wait_to_retry(&self, pause: Duration) -> bool {
+    /// Waits for this long, whatever comes meanwhile; says whether no more lines come.
+    pub(super) fn wait_unless_closed(&self, pause: Duration) -> bool {
         let mut state = self.state.lock();
         if !state.is_closed {
             self.filled.wait_for(&mut state, pause);

@@ -1,6 +1,6 @@
 //! `AuditWriter`: the thread that hands the lines of the audit log to the kernel.
 //!
-//! Lines are written as soon as the one before them is; `fsync` is not called. While the file cannot be written the lines
+//! Lines wait for [`GATHER`] at most before they are written; `fsync` is not called. While the file cannot be written the lines
 //! wait, and it is tried again and again.
 
 use std::io;
@@ -11,6 +11,10 @@ use super::file::AuditFile;
 use super::line;
 use super::metrics::AuditMetrics;
 use super::queue::AuditQueue;
+
+/// How long lines gather behind those that were just written: under load a call of the kernel for each would cost more than
+/// the change that it tells of.
+const GATHER: Duration = Duration::from_millis(2);
 
 /// How often it is looked whether the file was renamed or removed.
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
@@ -69,6 +73,9 @@ impl AuditWriter {
             if !self.write_all(&taken.lines) {
                 return;
             }
+            if !taken.lines.is_empty() {
+                self.queue.wait_unless_closed(GATHER);
+            }
             emptied = taken.lines;
             emptied.clear();
         }
@@ -83,11 +90,11 @@ impl AuditWriter {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // A pipe that is full and does not wait.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.queue.wait_to_retry(Duration::from_millis(10));
+                    self.queue.wait_unless_closed(Duration::from_millis(10));
                 }
                 Err(error) => {
                     self.fail(&error);
-                    if self.queue.wait_to_retry(RETRY_AFTER) {
+                    if self.queue.wait_unless_closed(RETRY_AFTER) {
                         self.metrics.count_lost(count(lines.get(written..)));
                         return false;
                     }
