@@ -4,6 +4,7 @@
 //! standard library (`go`), and lists that are cached encoded (`list_cache`) and compressed (`gzip`), once for
 //! all who ask (`shared_work`).
 
+mod audit;
 mod caller;
 pub mod consul;
 pub mod etcd;

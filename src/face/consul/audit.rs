@@ -4,6 +4,7 @@ use http::{Method, StatusCode};
 
 use super::request::ApiRequest;
 use super::route::Endpoint;
+use crate::face::audit;
 use crate::model::Verb;
 use crate::space::AuditEvent;
 
@@ -19,10 +20,10 @@ pub(super) struct TxnRead<'a> {
 
 /// Records what a request that reads is answered.
 pub(super) fn record_read(request: &ApiRequest<'_>, endpoint: Endpoint, status: StatusCode) {
-    let space = &request.face.space;
-    let Some(audit) = space.audit() else { return };
     let is_key = endpoint == Endpoint::Kv;
-    if request.parts.method != Method::GET || !(is_key || shows_sessions(endpoint)) {
+    let space = &request.face.space;
+    let is_read = request.parts.method == Method::GET && (is_key || shows_sessions(endpoint));
+    if !is_read || space.audit().is_none() {
         return;
     }
     let has = |name| request.query.has(name);
@@ -32,19 +33,13 @@ pub(super) fn record_read(request: &ApiRequest<'_>, endpoint: Endpoint, status: 
         (true, false, true) => Verb::List,
         (true, false, false) => Verb::Read,
     };
-    let key = is_key.then_some(request.rest);
-    let event = match status {
-        StatusCode::FORBIDDEN if is_key && space.allows(&request.caller, verb, request.rest) => {
-            AuditEvent::refused_by_list(Some(verb), key)
-        }
-        StatusCode::OK | StatusCode::NOT_FOUND if audit.wants_reads() => AuditEvent::Read {
-            verb,
-            key,
-            index: space.read(&request.caller).revision(),
-        },
-        _ => return,
-    };
-    audit.record(&request.caller, &event);
+    let read = (verb, is_key.then_some(request.rest));
+    audit::record_read(
+        space,
+        &request.caller,
+        read,
+        (status, StatusCode::FORBIDDEN),
+    );
 }
 
 /// Records what a transaction is shown of these keys, or which of them it was refused.

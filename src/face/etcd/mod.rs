@@ -4,7 +4,6 @@
 //! in it one `serve` that parses, makes one call of the keyspace, and encodes. Requests that are not served are refused
 //! by name (`unsupported`). Trees, parents and expiry are the keyspace's (`space::tree`).
 
-mod audit;
 mod auth;
 mod body_refused;
 mod chunks;

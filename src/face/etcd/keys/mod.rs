@@ -29,14 +29,15 @@ mod weight;
 
 use axum::body::{Body, Bytes};
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method};
+use http::{HeaderValue, Method, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use self::parameters::Parameters;
 use super::error::{V2Error, V2ErrorCode};
 use super::reply::Reply;
 use super::request::ApiRequest;
-use super::{audit, commit_error, overloaded};
+use super::{commit_error, overloaded};
+use crate::face::audit;
 use crate::face::go::MAX_BODY;
 use crate::fairness::Cost;
 use crate::model::Verb;
@@ -54,7 +55,9 @@ pub(super) async fn serve(request: &ApiRequest<'_>, body: Body) -> Result<Reply,
                     (false, true) => Verb::List,
                     (false, false) => Verb::Read,
                 };
-                audit::record_read(request, (verb, &parameters.path), reply.status());
+                let read = (verb, Some(parameters.path.as_bytes()));
+                let answered = (reply.status(), StatusCode::UNAUTHORIZED);
+                audit::record_read(&request.face.space, &request.caller, read, answered);
             }
             reply
         }
