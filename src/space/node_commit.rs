@@ -1,5 +1,6 @@
 //! Node commits: a commit as a change of nodes of the tree, those among them that nobody wrote.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::directories::{NodeEffect, NodeFate, node_of, parent};
@@ -84,6 +85,7 @@ impl CommitEffects {
     /// See [`NodeCommit::nodes`].
     pub(crate) fn nodes(&self) -> impl Iterator<Item = NodeChange<'_>> {
         let mut effects = self.effects.iter().peekable();
+        let mut gone = None;
         let changes = self.commit.changes.iter().enumerate();
         changes.flat_map(move |(place, change)| {
             let mut nodes = Vec::new();
@@ -96,8 +98,11 @@ impl CommitEffects {
                 push_effect(&mut nodes, path, change, effect);
             }
             // Of a node that goes with a later change nothing else is told.
-            let goes = change.now.is_none() && effects.clone().any(|later| self.takes(later, path));
-            if nodes.is_empty() && !goes {
+            let mut goes = || {
+                let gone = gone.get_or_insert_with(|| self.gone());
+                gone.get(path).is_some_and(|last| *last > place)
+            };
+            if nodes.is_empty() && (change.now.is_some() || !goes()) {
                 let fate = NodeFate::Written;
                 nodes.push(NodeChange {
                     path,
@@ -110,13 +115,19 @@ impl CommitEffects {
         })
     }
 
-    /// Whether a node goes with an effect.
-    fn takes(&self, effect: &NodeEffect, path: &str) -> bool {
-        let change = self.commit.changes.get(effect.change);
-        let node = change.and_then(|change| node_of(&change.key));
-        let from_there_up = std::iter::successors(node, |node| Some(parent(node)));
-        let mut gone = from_there_up.take(effect.nodes);
-        effect.fate == NodeFate::Went && gone.any(|node| node == path)
+    /// The nodes that go, each with the place of the last change that it goes with. Looked up rather than looked for: a commit
+    /// may delete hundreds of thousands of keys.
+    fn gone(&self) -> HashMap<&str, usize> {
+        let went = self.effects.iter();
+        let went = went.filter(|effect| effect.fate == NodeFate::Went);
+        let nodes = went.flat_map(|effect| {
+            let change = self.commit.changes.get(effect.change);
+            let node = change.and_then(|change| node_of(&change.key));
+            let from_there_up = std::iter::successors(node, |node| Some(parent(node)));
+            let gone = from_there_up.take(effect.nodes);
+            gone.map(|node| (node, effect.change))
+        });
+        nodes.collect()
     }
 }
 

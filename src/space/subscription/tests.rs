@@ -219,6 +219,31 @@ fn of_a_node_that_goes_nothing_else_is_told_however_many_entries_it_had() {
     assert_eq!(heard(&mut all, &applier), told);
 }
 
+/// Each change of a commit that looks through all the others is minutes here, in which the store's writer does nothing else.
+#[test]
+fn a_delete_of_many_nodes_is_told_without_comparing_each_with_all_others() {
+    const NODES: usize = 20_000;
+    let applier = applier();
+    let mut subscription = subscribe(&applier);
+    subscription.add(Interest::Children("d".to_owned()));
+    // An entry that goes while its node stays, as long as the last beneath it does, and others in between.
+    let own = (0..NODES).map(|node| format!("d/{node:05}"));
+    let others = (0..NODES).map(|node| format!("d/{node:05}-"));
+    let beneath = (0..NODES).map(|node| format!("d/{node:05}/x"));
+    let keys: Vec<String> = own.chain(others).chain(beneath).collect();
+    let made: Vec<&str> = keys.iter().map(String::as_str).collect();
+    applier.deliver(vec![commit(1, &made)]);
+    // And the directory of all of them.
+    let heard_first = heard(&mut subscription, &applier);
+    assert_eq!(heard_first.len(), made.len() + 1);
+    let gone: Vec<String> = keys.iter().map(|key| format!("-{key}")).collect();
+    let gone: Vec<&str> = gone.iter().map(String::as_str).collect();
+    applier.deliver(vec![commit(2, &gone)]);
+    let heard = heard(&mut subscription, &applier);
+    let all_went = heard.iter().all(|(_, fate)| *fate == NodeFate::Went);
+    assert!(all_went && heard.len() == made.len() + 1, "{}", heard.len());
+}
+
 #[test]
 fn a_removed_interest_is_heard_of_no_more_and_a_dropped_subscription_leaves_nothing() {
     let applier = applier();
