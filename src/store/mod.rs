@@ -15,6 +15,7 @@ mod deletion_queue;
 pub mod embedded;
 mod error;
 pub mod etcd;
+mod key_hash;
 pub mod kubernetes;
 mod limits;
 mod memory;

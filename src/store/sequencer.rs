@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::key_hash::KeyHash;
 use crate::model::{Change, Commit, Entry, Key, Proposal, Revision, Target};
 use crate::store::CommitError;
 
@@ -11,7 +12,7 @@ use crate::store::CommitError;
 pub(crate) struct Sequencer {
     revision: u64,
     /// The revision of every entry, including those accepted but not yet durable.
-    entries: HashMap<Key, Revision>,
+    entries: HashMap<Key, Revision, KeyHash>,
 }
 
 impl Sequencer {

@@ -139,7 +139,8 @@ fn encode(seal: Seal, changes: &DirectoryChanges) -> io::Result<Vec<u8>> {
         rows.extend_from_slice(&ever.to_le_bytes());
         rows.extend_from_slice(&changed.to_le_bytes());
     }
-    let body = frame(seal, NAME, &header, &[], &rows).map_err(io::Error::other)?;
+    let mut body = Vec::new();
+    frame(seal, NAME, &header, (&[], &rows), &mut body).map_err(io::Error::other)?;
     let length = u32::try_from(body.len()).map_err(io::Error::other)?;
     Ok([&length.to_le_bytes()[..], &body].concat())
 }

@@ -32,8 +32,8 @@ fn sealed(seal: Seal, sequence: u64, revisions: &[u64], value: &[u8]) -> Vec<u8>
         item.extend(u16::try_from(key.len()).unwrap().to_le_bytes());
         item.extend(length);
         item.extend(length);
-        item.extend(key);
-        item.extend(row);
+        item.extend_from_slice(&key);
+        item.extend_from_slice(&row);
         sum.update(&item);
         out.extend(item);
     }

@@ -125,6 +125,8 @@ fn a_lost_entry_below_the_history_floor_is_detected() {
 #[test]
 fn a_record_of_a_newer_format_is_not_reported_as_damage() {
     let mut rows = rows();
-    rows[4].1[0] = 9;
+    let mut newer = rows[4].1.to_vec();
+    newer[0] = 9;
+    rows[4].1 = newer.into();
     assert_eq!(load(&rows).newer, Some(9));
 }

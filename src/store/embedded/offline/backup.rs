@@ -76,7 +76,7 @@ fn copy_rows(from: &Fjall, to: &mut Fjall) -> Result<(), StoreError> {
             return;
         }
         bytes += value.len();
-        rows.push((key.to_vec(), value.to_vec()));
+        rows.push((key.into(), value.into()));
         if rows.len() >= BATCH_ROWS || bytes >= BATCH_BYTES {
             bytes = 0;
             failed = write(to, std::mem::take(&mut rows));

@@ -1,8 +1,8 @@
 //! The digest of a store's entries.
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::Xxh3;
 
+use super::checksum::xxh3;
 use crate::model::{Key, Realm, Revision};
 
 /// A digest of which entries exist, updated with every change: it reveals an entry that was lost or that reappeared.
@@ -35,10 +35,7 @@ impl EntriesDigest {
 }
 
 fn digest(key: &Key, at: Revision) -> u64 {
-    let mut hash = Xxh3::new();
-    hash.update(&[u8::from(key.realm() == Realm::System)]);
-    hash.update(&at.main.to_le_bytes());
-    hash.update(&at.sub.to_le_bytes());
-    hash.update(key.as_bytes());
-    hash.digest()
+    let realm = [u8::from(key.realm() == Realm::System)];
+    let (main, sub) = (at.main.to_le_bytes(), at.sub.to_le_bytes());
+    xxh3(0, &[&realm, &main, &sub, key.as_bytes()])
 }

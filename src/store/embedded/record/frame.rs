@@ -12,7 +12,8 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::Xxh3;
+
+use super::checksum::xxh3;
 
 /// The newest format this build reads, and the one it writes.
 pub(super) const FORMAT: u8 = 1;
@@ -45,30 +46,31 @@ impl std::fmt::Debug for Seal {
     }
 }
 
-/// Encodes a record.
+/// Encodes a record into a buffer, which then holds nothing else.
 pub(in crate::store::embedded) fn frame(
     seal: Seal,
     table_key: &[u8],
     header: &impl Serialize,
-    key: &[u8],
-    value: &[u8],
-) -> Result<Vec<u8>, RecordError> {
-    let header = serde_json::to_vec(header).map_err(|e| RecordError::Header(e.to_string()))?;
-    let length = |part: &[u8]| u32::try_from(part.len()).map_err(|_| RecordError::Short);
-    let (header_length, key_length) = (length(&header)?, length(key)?);
-    let mut body = Vec::with_capacity(FRAME + header.len() + key.len() + value.len());
+    (key, value): (&[u8], &[u8]),
+    body: &mut Vec<u8>,
+) -> Result<(), RecordError> {
+    body.clear();
     body.push(FORMAT);
-    body.extend_from_slice(&[0; 8]);
-    body.extend_from_slice(&header_length.to_le_bytes());
-    body.extend_from_slice(&key_length.to_le_bytes());
-    body.extend_from_slice(&header);
+    // The sum and the lengths.
+    body.extend_from_slice(&[0; FRAME - 1]);
+    serde_json::to_writer(&mut *body, header).map_err(|e| RecordError::Header(e.to_string()))?;
+    let length = |bytes: usize| u32::try_from(bytes).map_err(|_| RecordError::Short);
+    let lengths = [length(body.len() - FRAME)?, length(key.len())?].map(u32::to_le_bytes);
+    if let Some(fields) = body.get_mut(9..FRAME) {
+        fields.copy_from_slice(lengths.as_flattened());
+    }
     body.extend_from_slice(key);
     body.extend_from_slice(value);
     let sum = checksum(seal, table_key, body.get(9..).unwrap_or_default());
     if let Some(field) = body.get_mut(1..9) {
         field.copy_from_slice(&sum.to_le_bytes());
     }
-    Ok(body)
+    Ok(())
 }
 
 /// Decodes a record into header, key and value.
@@ -114,8 +116,5 @@ pub(in crate::store::embedded) fn is_genuine(seal: Seal, table_key: &[u8], bytes
 }
 
 fn checksum(seal: Seal, table_key: &[u8], covered: &[u8]) -> u64 {
-    let mut hash = Xxh3::with_seed(seal.0);
-    hash.update(table_key);
-    hash.update(covered);
-    hash.digest()
+    xxh3(seal.0, &[table_key, covered])
 }

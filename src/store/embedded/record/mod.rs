@@ -3,15 +3,18 @@
 //! A record is a frame (`frame`) around a JSON header, the entry's key and its value. The first record of a commit
 //! also carries the commit's header: what all of its changes have in common.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
+use fjall::Slice;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Attrs, Cause, Change, Commit, Entry, Key, Realm, Record, Revision};
 
+mod checksum;
 mod entries_digest;
 mod frame;
 
@@ -98,7 +101,7 @@ fn realm(system: bool) -> Realm {
 /// The JSON header of a change's record: everything but key and value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ChangeHeader {
+struct ChangeHeader<'a> {
     kind: ChangeKind,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     system: bool,
@@ -106,7 +109,7 @@ struct ChangeHeader {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     before: Option<Revision>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    attrs: Option<Attrs>,
+    attrs: Option<Cow<'a, Attrs>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     commit: Option<CommitHeader>,
 }
@@ -145,14 +148,18 @@ pub(super) struct ChangeRecord {
 }
 
 /// A row of the table: its key and the record.
-pub(super) type TableRow = (Vec<u8>, Vec<u8>);
+pub(super) type TableRow = (Slice, Slice);
+
+/// The bytes of a change's table key.
+const CHANGE_KEY: usize = 13;
 
 /// The table key of the change at this revision; table keys sort as revisions do.
-pub(super) fn change_key(at: Revision) -> Vec<u8> {
-    let mut key = Vec::with_capacity(13);
-    key.push(CHANGE_PREFIX);
-    key.extend_from_slice(&at.main.to_be_bytes());
-    key.extend_from_slice(&at.sub.to_be_bytes());
+pub(super) fn change_key(at: Revision) -> [u8; CHANGE_KEY] {
+    let mut key = [CHANGE_PREFIX; CHANGE_KEY];
+    let (_, rest) = key.split_at_mut(1);
+    let (main, sub) = rest.split_at_mut(8);
+    main.copy_from_slice(&at.main.to_be_bytes());
+    sub.copy_from_slice(&at.sub.to_be_bytes());
     key
 }
 
@@ -169,12 +176,13 @@ pub(super) fn revision_of_key(key: &[u8]) -> Result<Revision, RecordError> {
     ))
 }
 
-/// The rows of a commit; `digest` is that of the entries after it.
-pub(super) fn rows(
+/// Adds the rows of a commit to others; `digest` is that of the entries after it.
+pub(super) fn add_rows(
     seal: Seal,
     commit: &Commit,
     digest: EntriesDigest,
-) -> Result<Vec<TableRow>, RecordError> {
+    rows: &mut Vec<TableRow>,
+) -> Result<(), RecordError> {
     let changes = u32::try_from(commit.changes.len()).map_err(|_| RecordError::Short)?;
     let mut commit_header = Some(CommitHeader {
         cause: commit.cause,
@@ -182,6 +190,7 @@ pub(super) fn rows(
         changes,
         digest,
     });
+    let mut body = Vec::new();
     if commit.changes.is_empty() {
         let header = ChangeHeader {
             kind: ChangeKind::Nothing,
@@ -191,23 +200,37 @@ pub(super) fn rows(
             commit: commit_header,
         };
         let key = change_key(Revision::new(commit.revision, 0));
-        let value = frame(seal, &key, &header, &[], &[])?;
-        return Ok(vec![(key, value)]);
+        frame(seal, &key, &header, (&[], &[]), &mut body)?;
+        rows.push((Slice::from(key), Slice::from(body)));
+        return Ok(());
     }
-    (0_u32..)
-        .zip(&commit.changes)
-        .map(|(sub, change)| {
-            let at = Revision::new(commit.revision, sub);
-            row(seal, at, change, commit_header.take())
-        })
-        .collect()
+    rows.reserve(commit.changes.len());
+    for (sub, change) in (0_u32..).zip(&commit.changes) {
+        let at = Revision::new(commit.revision, sub);
+        rows.push(row(seal, at, change, commit_header.take(), &mut body)?);
+    }
+    Ok(())
 }
 
+/// The rows of a commit.
+#[cfg(test)]
+pub(super) fn rows(
+    seal: Seal,
+    commit: &Commit,
+    digest: EntriesDigest,
+) -> Result<Vec<TableRow>, RecordError> {
+    let mut rows = Vec::new();
+    add_rows(seal, commit, digest, &mut rows)?;
+    Ok(rows)
+}
+
+/// The row of a change; the buffer is for its record.
 fn row(
     seal: Seal,
     at: Revision,
     change: &Change,
     commit: Option<CommitHeader>,
+    body: &mut Vec<u8>,
 ) -> Result<TableRow, RecordError> {
     let header = ChangeHeader {
         kind: match change.now {
@@ -216,20 +239,23 @@ fn row(
         },
         system: change.key.realm() == Realm::System,
         before: change.before.as_ref().map(|entry| entry.modified),
-        attrs: change.now.as_ref().map(|entry| entry.attrs().clone()),
+        attrs: change
+            .now
+            .as_ref()
+            .map(|entry| Cow::Borrowed(entry.attrs())),
         commit,
     };
     let value = change.now.as_ref().map_or(&[][..], |entry| entry.value());
     let key = change_key(at);
-    let framed = frame(seal, &key, &header, change.key.as_bytes(), value)?;
-    Ok((key, framed))
+    frame(seal, &key, &header, (change.key.as_bytes(), value), body)?;
+    Ok((Slice::from(key), Slice::from(body.as_slice())))
 }
 
 /// The row of the metadata.
 pub(super) fn metadata_row(seal: Seal, metadata: &Metadata) -> Result<TableRow, RecordError> {
-    let key = METADATA_KEY.to_vec();
-    let value = frame(seal, &key, metadata, &[], &[])?;
-    Ok((key, value))
+    let mut value = Vec::new();
+    frame(seal, &METADATA_KEY, metadata, (&[], &[]), &mut value)?;
+    Ok((Slice::from(METADATA_KEY), Slice::from(value)))
 }
 
 /// Decodes the record of [`metadata_row`].
@@ -245,11 +271,12 @@ pub(super) fn read_change(
     bytes: &[u8],
 ) -> Result<ChangeRecord, RecordError> {
     let at = revision_of_key(table_key)?;
-    let (header, key, value): (ChangeHeader, _, _) = unframe(seal, table_key, bytes)?;
+    let (header, key, value): (ChangeHeader<'_>, _, _) = unframe(seal, table_key, bytes)?;
     let key = Key::new(realm(header.system), key);
     let effect = match (header.kind, header.attrs) {
         (ChangeKind::Put, Some(attrs)) => {
             let value = Bytes::copy_from_slice(value);
+            let attrs = attrs.into_owned();
             let record = Record { value, attrs };
             let modified = at;
             ChangeEffect::Put(key, Arc::new(Entry { record, modified }))

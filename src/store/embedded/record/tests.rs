@@ -129,7 +129,7 @@ fn attributes_of_a_znode_stand_in_one_field_that_format_1_keeps() {
         now: Some(Arc::clone(&entry)),
         before: None,
     };
-    let (key, row) = row(SEAL, Revision::new(300, 0), &change, None).unwrap();
+    let (key, row) = row(SEAL, Revision::new(300, 0), &change, None, &mut Vec::new()).unwrap();
     let (header, ..): (serde_json::Value, _, _) = unframe(SEAL, &key, &row).unwrap();
     let acl = serde_json::json!([
         {"perms": 31, "scheme": "digest", "id": "u:\"x"},
@@ -185,7 +185,7 @@ fn any_flipped_bit_is_detected() {
     for (key, value) in &all_rows() {
         for offset in 0..value.len() {
             for bit in 0..8 {
-                let mut value = value.clone();
+                let mut value = value.to_vec();
                 value[offset] ^= 1 << bit;
                 read_change(SEAL, key, &value).unwrap_err();
             }
@@ -206,7 +206,8 @@ fn a_record_at_another_key_or_from_another_store_is_refused() {
 
 #[test]
 fn an_error_names_a_newer_format() {
-    let (key, mut value) = all_rows().swap_remove(0);
+    let (key, value) = all_rows().swap_remove(0);
+    let mut value = value.to_vec();
     value[0] = 2;
     let error = read_change(SEAL, &key, &value).unwrap_err();
     assert_eq!(
@@ -282,7 +283,7 @@ proptest! {
             now: Some(Arc::clone(&entry)),
             before: before.map(old),
         };
-        let (table_key, row) = row(SEAL, at, &change, None).unwrap();
+        let (table_key, row) = row(SEAL, at, &change, None, &mut Vec::new()).unwrap();
         let read = read_change(SEAL, &table_key, &row).unwrap();
         prop_assert_eq!(read.effect, ChangeEffect::Put(change.key, entry));
         prop_assert_eq!((read.at, read.before), (at, before));

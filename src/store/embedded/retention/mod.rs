@@ -1,10 +1,11 @@
 //! Retention: the records that may be trimmed, which are those that a later commit made obsolete, once that commit is
 //! at or below the history floor.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use crate::model::{Key, Revision};
 use crate::store::RetentionFloors;
+use crate::store::key_hash::KeyHash;
 
 /// A change, reduced to what retention needs.
 #[derive(Debug)]
@@ -39,8 +40,9 @@ pub(super) struct Retention {
     /// The commits above the history floor, oldest first, and the records that each made obsolete.
     commits: VecDeque<(u64, Vec<Revision>)>,
     /// The deletion record of every deleted key, as far back as deletions are kept.
-    deleted: HashMap<Key, Revision>,
-    deleted_in_order: BTreeMap<Revision, Key>,
+    deleted: HashMap<Key, Revision, KeyHash>,
+    /// The same, oldest first, and those of keys that were written or deleted again.
+    deleted_in_order: VecDeque<(Revision, Key)>,
 }
 
 impl Retention {
@@ -66,15 +68,12 @@ impl Retention {
     /// Records a change. Changes come in the order of revisions.
     pub(super) fn apply(&mut self, change: &AppliedChange<'_>) {
         let deletion = change.key.map_or(Some(change.at), |key| {
-            let before = if change.put {
+            if change.put {
                 self.deleted.remove(key)
             } else {
-                self.deleted_in_order.insert(change.at, key.clone());
+                self.deleted_in_order.push_back((change.at, key.clone()));
                 self.deleted.insert(key.clone(), change.at)
-            };
-            before.inspect(|before| {
-                self.deleted_in_order.remove(before);
-            })
+            }
         });
         if change.at.main <= self.history_floor {
             return;
@@ -115,13 +114,17 @@ impl Retention {
         }
         // A deletion's record is needed for as long as its commit is in the history.
         let floor = requested.deletions_floor.min(self.history_floor);
-        while let Some(first) = self.deleted_in_order.first_entry() {
-            if first.key().main > floor {
+        while let Some((deleted, key)) = self.deleted_in_order.pop_front() {
+            if deleted.main > floor {
+                self.deleted_in_order.push_front((deleted, key));
                 break;
             }
-            let (deleted, key) = first.remove_entry();
-            self.deleted.remove(&key);
             self.deletions_floor = deleted.main;
+            if self.deleted.get(&key) != Some(&deleted) {
+                // The commit that wrote or deleted the key again made its record obsolete.
+                continue;
+            }
+            self.deleted.remove(&key);
             remove.push(deleted);
             if remove.len() >= most {
                 return Some(self.trim(remove));

@@ -201,10 +201,8 @@ impl<E: Engine> Writer<E> {
                 put: false,
             });
         }
-        let rows = record::rows(self.seal, commit, self.digest)
-            .map_err(|e| format!("encoding commit {}: {e}", commit.revision))?;
-        batch.put.extend(rows);
-        Ok(())
+        record::add_rows(self.seal, commit, self.digest, &mut batch.put)
+            .map_err(|e| format!("encoding commit {}: {e}", commit.revision))
     }
 
     /// Adds the next step of trimming: records and floors change in one batch, so a start finds both or neither.
