@@ -306,18 +306,17 @@ fn within(spans: &[(Span, SpanUse)], key: &Key) -> Option<usize> {
     span.contains(key).then_some(last)
 }
 
-/// Makes spans that are written of those with many writes in them.
+/// Makes spans that are written of those with many writes in them. Both are in order, and the spans that read entries have no
+/// key in common: what lies in one is found at its ends, however much that is.
 fn take_whole(many: usize, spans: &mut [(Span, SpanUse)], writes: &mut Vec<(Key, Effect)>) {
-    let mut counts = vec![0_usize; spans.len()];
-    for (key, _) in writes.iter() {
-        if let Some(count) = within(spans, key).and_then(|place| counts.get_mut(place)) {
-            *count += 1;
+    for (span, own) in spans {
+        if *own != SpanUse::Reads(Depth::Entries) {
+            continue;
         }
-    }
-    let taken = |place: usize| counts.get(place).is_some_and(|count| *count > many);
-    writes.retain(|(key, _)| !within(spans, key).is_some_and(taken));
-    for (place, (_, own)) in spans.iter_mut().enumerate() {
-        if taken(place) {
+        let from = writes.partition_point(|(key, _)| *key < span.from);
+        let to = writes.partition_point(|(key, _)| *key < span.from || span.contains(key));
+        if to.saturating_sub(from) > many {
+            writes.drain(from..to);
             *own = SpanUse::Writes;
         }
     }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::draft::{Draft, PENDING};
+use super::draft::{Draft, PENDING, cloned};
 use super::lookup::{Lookup, Scan};
 use crate::model::{DirMark, Entry, Key, KeyRange, Mark, Verb};
 
@@ -389,16 +389,12 @@ impl Draft<'_> {
     pub fn delete_tree(&mut self, path: &str) -> usize {
         self.asks_to_end_tree(path);
         let prefix = dir_prefix(path);
-        let mut keys: Vec<Key> = self
-            .all_nodes(&prefix, &prefix)
-            .map(|(key, _)| key)
-            .take(self.writes_left())
-            .cloned()
-            .collect();
-        if !path.is_empty() {
-            keys.push(Key::user(path));
-        }
-        keys.iter().filter(|key| self.remove(key)).count()
+        let found = self.all_nodes(&prefix, &prefix);
+        let found = cloned(found.take(self.writes_left()));
+        let beneath = found.len();
+        self.remove_found(found);
+        let has_own = !path.is_empty() && self.remove(&Key::user(path));
+        beneath + usize::from(has_own)
     }
 }
 

@@ -207,14 +207,9 @@ impl<'a> Draft<'a> {
         let range = KeyRange::Prefix(prefix.clone());
         self.asks_for_all(&range);
         self.asks_of_all(Verb::Delete, &range);
-        let keys: Vec<Key> = self
-            .scan_everything(prefix, prefix)
-            .take(self.writes_left())
-            .map(|(key, _)| key.clone())
-            .collect();
-        for key in &keys {
-            self.remove(key);
-        }
+        let found = self.scan_everything(prefix, prefix);
+        let found = cloned(found.take(self.writes_left()));
+        self.remove_found(found);
     }
 
     pub(crate) fn principal(&self) -> Option<&Principal> {
@@ -243,11 +238,25 @@ impl<'a> Draft<'a> {
         there
     }
 
+    /// As [`Draft::remove`], of entries that a scan of this draft has found just now, in order: they need not be looked up
+    /// again.
+    pub(crate) fn remove_found(&mut self, found: Vec<(Key, Arc<Entry>)>) {
+        let mut written = Vec::with_capacity(found.len());
+        for (key, entry) in found {
+            if entry.index() == PENDING {
+                self.write(&key, None);
+            } else if !self.stops() {
+                self.note_directories(&key, false);
+                written.push((key.clone(), self.add_write(key, Some(entry), None, None)));
+            }
+        }
+        // What is in order goes into a map at once.
+        self.written.append(&mut written.into_iter().collect());
+    }
+
     /// As [`Draft::put`], of a hidden key as well.
     pub(crate) fn write(&mut self, key: &Key, put: Option<Record>) {
-        if let Some(directories) = &mut self.directories {
-            directories.note(self.base, key, put.is_some(), PENDING);
-        }
+        self.note_directories(key, put.is_some());
         let shown = put.clone().map(|record| {
             let modified = Revision::new(PENDING, 0);
             Arc::new(Entry { record, modified })
@@ -264,17 +273,36 @@ impl<'a> Draft<'a> {
             return;
         }
         let before = self.base.get(key).cloned();
+        let own = self.add_write(key.clone(), before, put, shown);
+        self.written.insert(key.clone(), own);
+    }
+
+    fn note_directories(&mut self, key: &Key, is_there: bool) {
+        if let Some(directories) = &mut self.directories {
+            directories.note(self.base, key, is_there, PENDING);
+        }
+    }
+
+    /// Adds the first write of a key; returns what is to be shown of it.
+    fn add_write(
+        &mut self,
+        key: Key,
+        before: Option<Arc<Entry>>,
+        put: Option<Record>,
+        shown: Option<Arc<Entry>>,
+    ) -> Written {
         let own = Written {
             write: self.writes.len(),
             existed: before.is_some(),
             shown,
         };
+        let target = Target::Key(key);
         self.writes.push(Write {
-            target: Target::Key(key.clone()),
+            target,
             before,
             put,
         });
-        self.written.insert(key.clone(), own);
+        own
     }
 
     pub(crate) fn base(&self) -> PendingSnapshot<'a> {
@@ -387,6 +415,14 @@ impl<'a> Draft<'a> {
     }
 }
 
+/// What a scan finds, to be used while the draft is written to.
+pub(crate) fn cloned<'a>(
+    scan: impl Iterator<Item = (&'a Key, &'a Arc<Entry>)>,
+) -> Vec<(Key, Arc<Entry>)> {
+    scan.map(|(key, entry)| (key.clone(), Arc::clone(entry)))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -443,6 +479,29 @@ mod tests {
         fits.delete_all(&Key::user("a/"));
         assert!(!fits.is_exceeded());
         assert_eq!(fits.take_proposal().writes.len(), 1_000);
+    }
+
+    #[test]
+    fn a_deletion_of_all_takes_what_the_draft_wrote_before_along() {
+        let (snapshot, none) = (snapshot(4), PendingCommits::default());
+        let mut draft = draft(PendingSnapshot::new(&snapshot, &none), 10, usize::MAX);
+        for key in ["a/0001", "a/0001x", "b"] {
+            draft.put(&Key::user(key), Record::default());
+        }
+        draft.delete(&Key::user("a/0002"));
+        draft.delete_all(&Key::user("a/"));
+        assert_eq!(draft.scan(&Key::user("")).count(), 1);
+        let writes = draft.take_proposal().writes.into_iter();
+        let mut written: Vec<_> = writes
+            .map(|write| match write.target {
+                Target::Key(key) => (key, write.before.is_some(), write.put.is_some()),
+                Target::InOrder(parent) => panic!("{parent}"),
+            })
+            .collect();
+        written.sort();
+        let gone = (0..4).map(|key| (Key::user(format!("a/{key:04}")), true, false));
+        let expected = gone.chain([(Key::user("b"), false, true)]);
+        assert_eq!(written, expected.collect::<Vec<_>>());
     }
 
     #[test]
