@@ -94,10 +94,10 @@ impl Applier {
         directories.as_mut()?.next(&snapshot, &self.history)
     }
 
-    /// Remembers what a commit deleted and forgets the oldest where that grows too much.
-    fn remember_deletions(&self, snapshot: &mut Snapshot, commit: &Commit) {
+    /// Remembers what a commit deleted, but for so many, and forgets the oldest where that grows too much.
+    fn remember_deletions(&self, snapshot: &mut Snapshot, commit: &Commit, forgotten: usize) {
         let mut deleted = self.deleted.lock();
-        deleted.push(commit);
+        deleted.push_forgetting(commit, forgotten);
         for (revision, key) in deleted.take_excess() {
             if snapshot.deletions.get(&key) == Some(&revision) {
                 snapshot.deletions.remove(&key);
@@ -128,14 +128,15 @@ impl Applier {
         let mut changed = Vec::with_capacity(commits.len());
         for commit in commits {
             let commit = with_before(&snapshot, commit);
-            let effects = snapshot.apply(&commit);
+            let forgotten = self.deleted.lock().forgets(&commit);
+            let effects = snapshot.apply_forgetting(&commit, forgotten);
             // Most commits have none, for which nothing is allocated.
             let effects = if effects.is_empty() {
                 Arc::default()
             } else {
                 effects.into()
             };
-            self.remember_deletions(&mut snapshot, &commit);
+            self.remember_deletions(&mut snapshot, &commit, forgotten);
             delivered.push(Arc::clone(&commit));
             changed.push(CommitEffects { commit, effects });
         }

@@ -41,6 +41,9 @@ impl EntryMap {
 
     /// Removes the entry of a key.
     pub(crate) fn remove(&mut self, key: &Key) -> Option<Arc<Entry>> {
+        if self.unshown.is_empty() {
+            return self.shown.remove(key);
+        }
         self.part_of(key).remove(key)
     }
 

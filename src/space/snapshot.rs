@@ -72,11 +72,33 @@ impl Snapshot {
         snapshot
     }
 
-    /// Moves on by one commit; says which nodes of the tree came and went.
+    /// Moves on by one commit whose deletions are all remembered.
+    #[cfg(test)]
     pub(crate) fn apply(&mut self, commit: &Commit) -> Vec<NodeEffect> {
+        self.apply_forgetting(commit, 0)
+    }
+
+    /// Moves on by one commit; says which nodes of the tree came and went. Where some of its deletions, the first ones, are not
+    /// remembered, none from before is either.
+    pub(crate) fn apply_forgetting(
+        &mut self,
+        commit: &Commit,
+        mut forgotten: usize,
+    ) -> Vec<NodeEffect> {
         let revision = commit.revision;
+        if forgotten > 0 {
+            self.deletions = OrdMap::new();
+            self.deletions_floor = revision;
+        }
         let effects = directories::follow(self, commit, |snapshot, change| {
-            snapshot.apply_change(change, revision)
+            let existed = snapshot.apply_change(change, revision);
+            if change.now.is_none() {
+                if forgotten == 0 {
+                    snapshot.deletions.insert(change.key.clone(), revision);
+                }
+                forgotten = forgotten.saturating_sub(1);
+            }
+            existed
         });
         self.revision = revision;
         effects
@@ -96,7 +118,6 @@ impl Snapshot {
         }
         let before = self.remove(&change.key);
         let existed = before.is_some();
-        self.deletions.insert(change.key.clone(), revision);
         if LeaseId::is_record(&change.key)
             && let Some(lease) = before.and_then(|before| Lease::read(before.value()))
         {

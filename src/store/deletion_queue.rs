@@ -8,7 +8,7 @@ use crate::model::{Commit, Key};
 const MAX_DELETIONS: usize = 1 << 17;
 
 /// Deletions in the order of revisions, also those of keys that were written again.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct DeletionQueue(VecDeque<(u64, Key)>);
 
 impl DeletionQueue {
@@ -24,26 +24,56 @@ impl DeletionQueue {
 
     /// Adds the deletions of the next commit.
     pub(crate) fn push(&mut self, commit: &Commit) {
-        let deleted = commit.changes.iter().filter(|change| change.now.is_none());
+        self.extend(commit, 0);
+    }
+
+    /// How many of a commit's deletions would be taken out again at once, were they added.
+    pub(crate) fn forgets(&self, commit: &Commit) -> usize {
+        let deleted = deleted(commit).count();
+        excess(self.0.len() + deleted).saturating_sub(self.0.len())
+    }
+
+    /// As [`Self::push`], without so many of the commit's first deletions, for which all that there were are taken out.
+    pub(crate) fn push_forgetting(&mut self, commit: &Commit, forgotten: usize) {
+        if forgotten > 0 {
+            self.0.clear();
+        }
+        self.extend(commit, forgotten);
+    }
+
+    fn extend(&mut self, commit: &Commit, without: usize) {
+        let kept = deleted(commit).skip(without);
         self.0
-            .extend(deleted.map(|change| (commit.revision, change.key.clone())));
+            .extend(kept.map(|key| (commit.revision, key.clone())));
     }
 
     /// Takes out the older half where there are too many. A map of deletions by key must forget those that are still the last of
     /// their key; the floor is the revision of the last one taken.
     pub(crate) fn take_excess(&mut self) -> impl Iterator<Item = (u64, Key)> {
-        let excess = if self.0.len() > MAX_DELETIONS {
-            self.0.len() - MAX_DELETIONS / 2
-        } else {
-            0
-        };
-        self.0.drain(..excess)
+        self.0.drain(..excess(self.0.len()))
     }
 
     /// Drops the deletions for which `keeps` is false.
     pub(crate) fn retain(&mut self, mut keeps: impl FnMut(u64, &Key) -> bool) {
         self.0.retain(|(revision, key)| keeps(*revision, key));
     }
+}
+
+/// How many of so many deletions are forgotten.
+fn excess(deletions: usize) -> usize {
+    if deletions > MAX_DELETIONS {
+        deletions - MAX_DELETIONS / 2
+    } else {
+        0
+    }
+}
+
+/// The keys that a commit deletes.
+fn deleted(commit: &Commit) -> impl Iterator<Item = &Key> {
+    let changes = commit.changes.iter();
+    changes
+        .filter(|change| change.now.is_none())
+        .map(|change| &change.key)
 }
 
 #[cfg(test)]
@@ -78,5 +108,22 @@ mod tests {
         queue.retain(|revision, _| revision == 4);
         queue.push(&deletions(5, MAX_DELETIONS));
         assert_eq!(queue.take_excess().next().unwrap().0, 4);
+    }
+
+    #[test]
+    fn what_would_be_taken_out_again_need_not_be_put_in() {
+        for (before, next) in [(10, 5), (10, MAX_DELETIONS), (MAX_DELETIONS, 3)] {
+            let commit = deletions(4, next);
+            let mut queue = DeletionQueue::default();
+            queue.push(&deletions(3, before));
+            let mut other = queue.clone();
+            let forgotten = queue.forgets(&commit);
+            assert_eq!(forgotten > 0, next == MAX_DELETIONS);
+            queue.push_forgetting(&commit, forgotten);
+            drop(queue.take_excess());
+            other.push(&commit);
+            drop(other.take_excess());
+            assert_eq!(queue, other);
+        }
     }
 }

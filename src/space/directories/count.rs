@@ -106,21 +106,69 @@ pub(crate) fn follow<T: DirectoryTable>(
     if deletes == 0 {
         return effects;
     }
+    let mut table = LastDirectory { table, last: None };
     for (place, change) in commit.changes.iter().enumerate() {
-        if change.now.is_some() || !apply(table, change) {
+        if change.now.is_some() || !apply(&mut *table.table, change) {
             continue;
         }
         let Some(node) = node_of(&change.key) else {
             continue;
         };
-        if !stays_without(table, &change.key, node) {
-            let nodes = went(table, node, commit.revision);
+        if !stays_without(&table, &change.key, node) {
+            let nodes = went(&mut table, node, commit.revision);
             effects.push(NodeEffect::new(place, NodeFate::Went, nodes));
         }
     }
+    table.put_last();
     // In the order of the commit.
     effects.sort_by_key(|effect| effect.change);
     effects
+}
+
+/// A table with the counts that were set last beside it: of the children of one node, which go one after another, only the last
+/// writes them to the table.
+struct LastDirectory<'a, T> {
+    table: &'a mut T,
+    last: Option<(String, Directory)>,
+}
+
+impl<T: DirectoryTable> LastDirectory<'_, T> {
+    fn put_last(&mut self) {
+        if let Some((path, directory)) = self.last.take() {
+            self.table.set_directory(&path, directory);
+        }
+    }
+}
+
+impl<T: DirectoryTable> DirectoryTable for LastDirectory<'_, T> {
+    fn has_entry(&self, key: &Key) -> bool {
+        self.table.has_entry(key)
+    }
+
+    fn directory(&self, path: &str) -> Directory {
+        match &self.last {
+            Some((own, directory)) if own == path => *directory,
+            Some(_) | None => self.table.directory(path),
+        }
+    }
+
+    fn set_directory(&mut self, path: &str, directory: Directory) {
+        if let Some((own, kept)) = &mut self.last
+            && own == path
+        {
+            *kept = directory;
+            return;
+        }
+        self.put_last();
+        self.last = Some((path.to_owned(), directory));
+    }
+
+    fn forget_directory(&mut self, path: &str) {
+        if self.last.as_ref().is_some_and(|(own, _)| own == path) {
+            self.last = None;
+        }
+        self.table.forget_directory(path);
+    }
 }
 
 impl NodeEffect {
