@@ -27,6 +27,8 @@ pub(crate) struct Applier {
     deleted: Mutex<DeletionQueue>,
     /// What the store has of the directories; `None` where it keeps none.
     directories: Mutex<Option<DirectoryCheckpoints>>,
+    /// What was prepared for the next delivery.
+    prepared: Mutex<Option<NextSnapshot>>,
     /// What was delivered before there was anything to add it to; `None` once there is. A store that others write to
     /// goes on while it is opened.
     early: Mutex<Option<Vec<Arc<Commit>>>>,
@@ -42,6 +44,7 @@ impl Applier {
             timers: Timers::start(),
             deleted: Mutex::default(),
             directories: Mutex::default(),
+            prepared: Mutex::default(),
             early: Mutex::new(Some(Vec::new())),
         }
     }
@@ -121,8 +124,26 @@ fn with_before(snapshot: &Snapshot, commit: Arc<Commit>) -> Arc<Commit> {
     Arc::new(commit)
 }
 
+/// Commits, and the snapshot that shows them.
+#[derive(Debug)]
+struct NextSnapshot {
+    snapshot: Snapshot,
+    delivered: Vec<Arc<Commit>>,
+    changed: Vec<CommitEffects>,
+}
+
+impl NextSnapshot {
+    /// Whether it shows these commits.
+    fn shows(&self, commits: &[Arc<Commit>]) -> bool {
+        let revision = |commit: &Arc<Commit>| commit.revision;
+        let own = self.delivered.iter().map(revision);
+        own.eq(commits.iter().map(revision))
+    }
+}
+
 impl Applier {
-    fn take(&self, commits: Vec<Arc<Commit>>) {
+    /// Applies commits to what is shown, which stays as it is.
+    fn next(&self, commits: Vec<Arc<Commit>>) -> NextSnapshot {
         let mut snapshot = Snapshot::clone(&self.current.load());
         let mut delivered = Vec::with_capacity(commits.len());
         let mut changed = Vec::with_capacity(commits.len());
@@ -140,6 +161,23 @@ impl Applier {
             delivered.push(Arc::clone(&commit));
             changed.push(CommitEffects { commit, effects });
         }
+        NextSnapshot {
+            snapshot,
+            delivered,
+            changed,
+        }
+    }
+
+    fn take(&self, commits: Vec<Arc<Commit>>) {
+        let prepared = self.prepared.lock().take();
+        let NextSnapshot {
+            snapshot,
+            delivered,
+            changed,
+        } = match prepared.filter(|prepared| prepared.shows(&commits)) {
+            Some(prepared) => prepared,
+            None => self.next(commits),
+        };
         // What was made from the entries is stale before the view shows the change (see `Fresh`). History comes first: a
         // reader that sees a revision in the view finds its commit. Subscriptions have a commit in their queues before the
         // view shows it, and take it only then: no change is seen before its event, nor the other way round. Timers come
@@ -165,6 +203,13 @@ impl CommitSink for Applier {
         }
         drop(early);
         self.take(commits);
+    }
+
+    fn prepare(&self, commits: &[Arc<Commit>]) {
+        if self.early.lock().is_none() {
+            let next = self.next(commits.to_vec());
+            *self.prepared.lock() = Some(next);
+        }
     }
 
     fn lose(&self, revision: u64) {
@@ -228,6 +273,31 @@ mod tests {
                 }
             }
         });
+    }
+
+    #[tokio::test]
+    async fn what_is_prepared_is_shown_when_it_is_delivered_and_not_before() {
+        let write = |revision: u64| {
+            let key = Key::user(revision.to_string());
+            commit(key, entry(revision, Record::default()))
+        };
+        let applier = Applier::new();
+        applier.load(&StoreContents::default());
+        let shown = || (applier.current().revision, applier.current().entries.len());
+        let past = || applier.history.count_from(1);
+        for revision in [1, 3, 5] {
+            let commits = [write(revision), write(revision + 1)];
+            let before = shown();
+            applier.prepare(&commits);
+            assert_eq!((shown(), past()), (before, before.1), "nobody sees it yet");
+            applier.deliver(commits.to_vec());
+            let last = usize::try_from(revision).unwrap() + 1;
+            assert_eq!((shown(), past()), ((revision + 1, last), last));
+        }
+        // What was prepared for other commits is not shown.
+        applier.prepare(&[write(7)]);
+        applier.deliver(vec![write(8)]);
+        assert!(!applier.current().entries.contains_key(&Key::user("7")));
     }
 
     #[tokio::test]

@@ -41,6 +41,10 @@ pub trait CommitSink: Send + Sync {
     /// store may then answer the callers that proposed them. Called by one thread at a time.
     fn deliver(&self, commits: Vec<Arc<Commit>>);
 
+    /// Gets ready for commits that are being made durable meanwhile: they are delivered next, or nothing is delivered any more.
+    /// Nobody may see anything of them before that.
+    fn prepare(&self, _commits: &[Arc<Commit>]) {}
+
     /// Reports a gap: not every commit up to this revision was delivered, so entries that were written and deleted within
     /// it are lost. A store that only this gateway writes to never has a gap.
     fn lose(&self, _revision: u64) {}

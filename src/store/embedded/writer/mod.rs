@@ -26,6 +26,9 @@ const TRIM_PAUSE: Duration = Duration::from_millis(1);
 /// The records trimmed in one step while nobody writes.
 const IDLE_TRIM: usize = 4096;
 
+/// The changes of a group from which on another thread gets ready for their delivery.
+const PREPARED_CHANGES: usize = 4096;
+
 /// The state of the writer thread. The lock on the directory is released last.
 pub(super) struct Writer<E> {
     pub(super) queue: Arc<CommitQueue>,
@@ -103,7 +106,7 @@ impl<E: Engine> Writer<E> {
             outcomes.push(outcome);
             waiting.push(reply);
         }
-        if let Err(why) = self.make_durable(&commits) {
+        if let Err(why) = self.make_durable_and_prepare(&commits) {
             for reply in waiting {
                 reply.send(Err(CommitError::Unknown(why.clone())));
             }
@@ -158,6 +161,21 @@ impl<E: Engine> Writer<E> {
         if !std::mem::take(&mut self.short) && !self.queue.is_accepting() {
             self.queue.resume();
         }
+    }
+
+    /// Makes commits durable while the sink gets ready for them, where they are so many changes that it takes a while.
+    fn make_durable_and_prepare(&mut self, commits: &[Arc<Commit>]) -> Result<(), String> {
+        let changes = commits.iter().map(|commit| commit.changes.len());
+        if changes.sum::<usize>() < PREPARED_CHANGES {
+            return self.make_durable(commits);
+        }
+        let sink = Arc::clone(&self.sink);
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().name("store-prepare".to_owned());
+            // Without a thread the delivery takes longer.
+            let _prepares = thread.spawn_scoped(scope, move || sink.prepare(commits));
+            self.make_durable(commits)
+        })
     }
 
     /// Makes commits durable; must succeed before they are delivered or answered.
