@@ -209,6 +209,9 @@ impl Keyspace {
         match decided {
             Decided::TooWide => Attempt::TooWide,
             Decided::NoWrites(answer) => Attempt::Answer(answer),
+            Decided::Renews(reply, renewal) => {
+                self.renew_entry(entered, (reply, &renewal), set, turn)
+            }
             Decided::Writes(reply, proposal) => {
                 self.hand_over(entered, (reply, proposal), set, turn)
             }
@@ -236,6 +239,9 @@ impl Keyspace {
         match decided {
             Decided::TooWide => Some(Attempt::TooWide),
             Decided::Writes(..) if waits => Some(barrier(entered, order, None)),
+            Decided::Renews(reply, renewal) => {
+                Some(self.renew_entry(entered, (reply, &renewal), set, turn))
+            }
             Decided::Writes(reply, proposal) => {
                 Some(self.hand_over(entered, (reply, proposal), set, turn))
             }
@@ -262,7 +268,7 @@ impl Keyspace {
         match self.decide(caller, base, decide, (turn.place(), false)).0 {
             Decided::TooWide => Attempt::TooWide,
             Decided::NoWrites(answer) => Attempt::Answer(answer),
-            Decided::Writes(..) => {
+            Decided::Writes(..) | Decided::Renews(..) => {
                 turn.waits_for_durability = true;
                 Attempt::Again
             }
@@ -313,7 +319,7 @@ impl Keyspace {
 
     /// Waits for its turn where a read-write set clashes with one that is locked, or that waits before it. Where there is none,
     /// nothing was locked.
-    fn check(
+    pub(super) fn check(
         &self,
         entered: &mut Entered<'_>,
         set: Option<ReadWriteSet>,
