@@ -47,7 +47,7 @@ mod tests {
         for off in ["", " ", "off"] {
             assert!(read(off).unwrap().is_empty(), "{off:?}");
         }
-        for bad in ["a,", "/", "a//b", "a\n"] {
+        for bad in ["a,", "/", "a//b", "a\nb"] {
             let error = read(bad).map(|_| ()).unwrap_err().to_string();
             assert!(error.starts_with("--renew-under: "), "{bad:?}: {error}");
         }

@@ -13,9 +13,10 @@ use super::audit::NotedReply;
 use super::critical_section::{Blocked, Ticket, WaitQueue, WriteLocks};
 use super::decision::{ChangeAnswer, Decided, DecidedWhere};
 use super::draft::Draft;
-use super::keyspace::{ChangeError, Keyspace};
+use super::keyspace::{ChangeError, Committed, Keyspace};
 use super::pending::{MAX_PENDING_WRITES, PendingCommits, PendingSnapshot};
 use super::read_write_set::ReadWriteSet;
+use super::renewal::Renewal;
 use super::snapshot::Snapshot;
 use crate::model::{Caller, Key, Proposal};
 use crate::store::{Accepted, AcceptedOutcome, CommitOrder, NotAccepted, QueueRoom, Submission};
@@ -304,6 +305,36 @@ impl Keyspace {
         }
     }
 
+    /// Renews, unless something of it is on its way.
+    fn renew_entry<R, E>(
+        &self,
+        entered: &mut Entered<'_>,
+        (mut reply, renewal): (NotedReply<R>, &Renewal),
+        set: Option<ReadWriteSet>,
+        turn: &mut ChangeTurn,
+    ) -> Attempt<R, E> {
+        if let Err(woken) = self.check(entered, set, turn) {
+            return Attempt::Wait(woken);
+        }
+        let is_pending = |key: &Key| entered.pending.changes(key);
+        if renewal.keys().iter().any(is_pending)
+            && let Some(order) = entered.order
+        {
+            return barrier(entered, order, None);
+        }
+        let Some(commit) = self.apply_renewal(renewal) else {
+            return Attempt::Again;
+        };
+        self.inner.metrics.renewals.inc();
+        let commit = Arc::new(commit);
+        reply.hand_over(Some(commit.revision));
+        Attempt::Answer(Ok(Committed {
+            reply: reply.settle(&Ok(Arc::clone(&commit))),
+            revision: entered.durable().revision,
+            commit: Some(commit),
+        }))
+    }
+
     /// Locks a read-write set, or waits for its turn.
     fn lock(
         &self,
@@ -319,7 +350,7 @@ impl Keyspace {
 
     /// Waits for its turn where a read-write set clashes with one that is locked, or that waits before it. Where there is none,
     /// nothing was locked.
-    pub(super) fn check(
+    fn check(
         &self,
         entered: &mut Entered<'_>,
         set: Option<ReadWriteSet>,

@@ -10,12 +10,9 @@
 
 use std::sync::Arc;
 
-use super::attempt::{Attempt, ChangeTurn, Entered, barrier};
-use super::audit::NotedReply;
 use super::deadline_record;
 use super::draft::Draft;
-use super::keyspace::{Committed, Keyspace};
-use super::read_write_set::ReadWriteSet;
+use super::keyspace::Keyspace;
 use crate::model::{
     Cause, Change, Commit, Deadline, DirMark, Entry, Key, LeaseId, Proposal, Record, Target,
 };
@@ -31,6 +28,13 @@ pub(crate) struct Renewal {
     cause: Cause,
     subject: Option<Key>,
     now_ms: i64,
+}
+
+impl Renewal {
+    /// The keys whose entries it rests on: the entry that it renews, and the record of its deadline.
+    pub(crate) fn keys(&self) -> [Key; 2] {
+        [self.key.clone(), deadline_record::record_key(&self.key)]
+    }
 }
 
 impl Keyspace {
@@ -103,37 +107,8 @@ impl Keyspace {
         })
     }
 
-    /// Renews, unless something of it is on its way.
-    pub(super) fn renew_entry<R, E>(
-        &self,
-        entered: &mut Entered<'_>,
-        (mut reply, renewal): (NotedReply<R>, &Renewal),
-        set: Option<ReadWriteSet>,
-        turn: &mut ChangeTurn,
-    ) -> Attempt<R, E> {
-        if let Err(woken) = self.check(entered, set, turn) {
-            return Attempt::Wait(woken);
-        }
-        let record = deadline_record::record_key(&renewal.key);
-        let is_pending = entered.pending.changes(&renewal.key) || entered.pending.changes(&record);
-        if is_pending && let Some(order) = entered.order {
-            return barrier(entered, order, None);
-        }
-        let Some(commit) = self.apply_renewal(renewal) else {
-            return Attempt::Again;
-        };
-        self.inner.metrics.renewals.inc();
-        let commit = Arc::new(commit);
-        reply.hand_over(Some(commit.revision));
-        Attempt::Answer(Ok(Committed {
-            reply: reply.settle(&Ok(Arc::clone(&commit))),
-            revision: entered.durable().revision,
-            commit: Some(commit),
-        }))
-    }
-
     /// Renews, and returns what is answered: a commit that there never was. `None` where the entry is another by now.
-    fn apply_renewal(&self, renewal: &Renewal) -> Option<Commit> {
+    pub(super) fn apply_renewal(&self, renewal: &Renewal) -> Option<Commit> {
         let (key, before) = (&renewal.key, &renewal.before);
         let is_current = || {
             let current = self.inner.applier.current();

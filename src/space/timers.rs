@@ -231,7 +231,10 @@ impl Timers {
                 state.ending.remove(lease);
             }
         }
-        state.set(item, now + by);
+        // Renewed by now, as soon as the attempt had failed: then it ends later.
+        if !state.at.contains_key(&item) {
+            state.set(item, now + by);
+        }
         first
     }
 
