@@ -38,6 +38,8 @@ pub struct Config {
     pub memory_limit: Option<u64>,
     /// How long leadership of a shared store lasts without a heartbeat.
     pub lead_duration: Duration,
+    /// The directories beneath which an equal write is a renewal.
+    pub renew_under: Vec<String>,
     /// The four-letter words of ZooKeeper that are answered, besides `srvr`.
     pub zookeeper_words: String,
     /// Which ZooKeeper connections get the answers that dockerd needs: `auto`, `on` or `off`.

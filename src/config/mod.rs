@@ -9,6 +9,7 @@ mod address;
 mod advertise;
 mod audit;
 mod data_dir;
+mod directories;
 mod environment;
 mod error;
 mod file;

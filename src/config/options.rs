@@ -54,7 +54,7 @@ const fn text(
 }
 
 /// Every option, in the order of the help text.
-pub const OPTIONS: [OptionSpec; 58] = [
+pub const OPTIONS: [OptionSpec; 59] = [
     text(
         "store",
         "URL",
@@ -357,6 +357,13 @@ pub const OPTIONS: [OptionSpec; 58] = [
         help: "The same over ZooKeeper's protocol, where each session holds a connection",
         default: "0",
     },
+    text(
+        "renew-under",
+        "PATH[,PATH...]|off",
+        "docker/nodes",
+        "The directories beneath which writing the value that an entry has, with a TTL or under a session, is a renewal: it \
+         is no write to the store, and wakes nobody. With a path in --cluster-store it comes first: PATH/docker/nodes",
+    ),
     text(
         "zookeeper-words",
         "WORD[,WORD...]",

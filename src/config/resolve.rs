@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::settings::{Setting, SettingOrigin, Settings};
 use super::{
     Config, ConfigError, ConnectionsPerAddress, Listen, LogConfig, TlsConfig, access, address,
-    advertise, audit, hosts, log, memory_size, names, options, policy, relay, store, tls,
-    zookeeper,
+    advertise, audit, directories, hosts, log, memory_size, names, options, policy, relay, store,
+    tls, zookeeper,
 };
 
 /// The upper limit of `max-connections`.
@@ -31,19 +31,13 @@ pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
         tls,
         policy: policy::parse(&mut given.0)?,
         relay_advertise,
-        etcd_advertise: match given.0.take("etcd-advertise") {
-            Some(setting) => advertise::parse(&setting)?,
-            None => Vec::new(),
-        },
+        etcd_advertise: given.or_empty("etcd-advertise", advertise::parse)?,
         node_name: match given.0.take("node-name") {
             Some(setting) => names::node(&setting)?,
             None => names::host(),
         },
         datacenter: names::datacenter(&given.or_default("datacenter")?)?,
-        hosts: match given.0.take("host") {
-            Some(setting) => hosts::parse(&setting)?,
-            None => Vec::new(),
-        },
+        hosts: given.or_empty("host", hosts::parse)?,
         max_connections: usize::try_from(number(
             &given.or_default("max-connections")?,
             MAX_CONNECTIONS,
@@ -59,6 +53,7 @@ pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
             &given.or_default("lead-duration")?,
             MAX_LEAD_DURATION,
         )?),
+        renew_under: directories::parse(&given.or_default("renew-under")?)?,
         zookeeper_words: zookeeper::words(&given.or_default("zookeeper-words")?)?,
         zookeeper_docker: zookeeper::docker(&given.or_default("zookeeper-docker")?)?,
         zookeeper_super: match given.0.take("zookeeper-super") {
@@ -103,6 +98,18 @@ fn listen(given: &mut GivenSettings, tls: &TlsConfig) -> Result<Listen, ConfigEr
 struct GivenSettings(Settings);
 
 impl GivenSettings {
+    /// What an option that has no default lists; nothing where it is not given.
+    fn or_empty<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&Setting) -> Result<Vec<T>, ConfigError>,
+    ) -> Result<Vec<T>, ConfigError> {
+        match self.0.take(name) {
+            Some(setting) => parse(&setting),
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// The setting of an option, or its default.
     fn or_default(&mut self, name: &'static str) -> Result<Setting, ConfigError> {
         if let Some(setting) = self.0.take(name) {

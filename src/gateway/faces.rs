@@ -193,6 +193,7 @@ impl FaceOptions {
             zookeeper_docker,
             zookeeper_super,
             audit: _of_the_gateway,
+            renew_under: _of_the_keyspace,
             log: _of_the_process,
         } = config.clone();
         Self {

@@ -47,6 +47,7 @@ impl ServingGateway {
         let (space, expiry) = Keyspace::open(store, admitting, &mut registry).await?;
         guard::register_limit(entries_bytes, &mut registry);
         space.limit_watch_queues(limits.watch_commits);
+        space.renew_under(&context.config.renew_under);
         bounds.observe(space.read(&Caller::System).keyspace_bytes());
         let mut listeners = match listeners {
             Some(shared) => shared

@@ -48,10 +48,40 @@ pub enum DirMark {
 /// When a plain key ends by its own TTL (etcd v2), as clients are shown it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deadline {
-    /// Wall-clock milliseconds since 1970. Read back only after a restart; a running gateway counts time spent serving.
+    /// Wall-clock milliseconds since 1970; see [`Deadline::kept_by_renewals`]. Read back only after a restart; a running
+    /// gateway counts time spent serving.
     pub at_ms: i64,
     /// The TTL asked for, in milliseconds: no restart makes a key live longer than this plus the outage.
     pub ttl_ms: u64,
+}
+
+/// What [`Deadline::kept_by_renewals`] adds to the time: more than any TTL reaches, less than a number of JSON holds.
+const RENEWALS_MS: i64 = 1 << 52;
+
+impl Deadline {
+    /// The deadline of an entry that renewals keep alive without a write, as it is stored: so far away that whoever serves
+    /// next, of any release, begins with the full TTL.
+    #[must_use]
+    pub fn kept_by_renewals(self) -> Self {
+        let at_ms = self.as_written().at_ms.saturating_add(RENEWALS_MS);
+        Self { at_ms, ..self }
+    }
+
+    /// Whether renewals keep the entry alive, of which the store knows nothing.
+    pub fn is_kept_by_renewals(self) -> bool {
+        self.at_ms >= RENEWALS_MS
+    }
+
+    /// The deadline as it was when the entry was written.
+    #[must_use]
+    pub fn as_written(self) -> Self {
+        let at_ms = if self.is_kept_by_renewals() {
+            self.at_ms.saturating_sub(RENEWALS_MS)
+        } else {
+            self.at_ms
+        };
+        Self { at_ms, ..self }
+    }
 }
 
 /// What the protocols remember of an entry beside its value. Unknown attributes are kept.
@@ -194,6 +224,19 @@ mod tests {
         assert_eq!(second.attrs.created, Mark::At(7));
         assert_eq!(second.attrs.version, 1);
         assert_eq!((second.attrs.ctime_ms, second.attrs.mtime_ms), (5, 6));
+    }
+
+    #[test]
+    fn a_deadline_that_renewals_keep_is_read_back_as_it_was() {
+        let deadline = Deadline {
+            at_ms: 9_223_372_036_000,
+            ttl_ms: 60_000,
+        };
+        let stored = deadline.kept_by_renewals();
+        assert!(stored.is_kept_by_renewals() && !deadline.is_kept_by_renewals());
+        assert_eq!(stored.as_written(), deadline);
+        assert_eq!(stored.kept_by_renewals(), stored);
+        assert!(stored.at_ms < 1 << 53, "a number of JSON holds it exactly");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::directory_checkpoints::DirectoryCheckpoints;
 use super::freshness::Freshness;
 use super::history::History;
 use super::node_commit::CommitEffects;
+use super::renewal_rules::RenewalRules;
 use super::snapshot::Snapshot;
 use super::timers::Timers;
 use super::watches::Watches;
@@ -23,6 +24,7 @@ pub(crate) struct Applier {
     pub(crate) watches: Arc<Watches>,
     pub(crate) freshness: Arc<Freshness>,
     pub(crate) timers: Timers,
+    pub(crate) renewals: RenewalRules,
     /// The deletions in the view, oldest first; some keys may have been written again.
     deleted: Mutex<DeletionQueue>,
     /// What the store has of the directories; `None` where it keeps none.
@@ -42,6 +44,7 @@ impl Applier {
             watches: Arc::new(Watches::new()),
             freshness: Arc::default(),
             timers: Timers::start(),
+            renewals: RenewalRules::default(),
             deleted: Mutex::default(),
             directories: Mutex::default(),
             prepared: Mutex::default(),
@@ -190,7 +193,10 @@ impl Applier {
         let update = self.timers.follow(&delivered);
         self.current.store(Arc::new(snapshot));
         drop(update);
+        // Those that broke before are told; those that break from now on perhaps not.
+        let broken = self.renewals.broken();
         self.watches.deliver();
+        self.renewals.told(broken, &delivered);
     }
 }
 

@@ -13,9 +13,10 @@ use super::audit::NotedReply;
 use super::critical_section::{Blocked, Ticket, WaitQueue, WriteLocks};
 use super::decision::{ChangeAnswer, Decided, DecidedWhere};
 use super::draft::Draft;
-use super::keyspace::{ChangeError, Keyspace};
+use super::keyspace::{ChangeError, Committed, Keyspace};
 use super::pending::{MAX_PENDING_WRITES, PendingCommits, PendingSnapshot};
 use super::read_write_set::ReadWriteSet;
+use super::renewal::Renewal;
 use super::snapshot::Snapshot;
 use crate::model::{Caller, Key, Proposal};
 use crate::store::{Accepted, AcceptedOutcome, CommitOrder, NotAccepted, QueueRoom, Submission};
@@ -209,6 +210,9 @@ impl Keyspace {
         match decided {
             Decided::TooWide => Attempt::TooWide,
             Decided::NoWrites(answer) => Attempt::Answer(answer),
+            Decided::Renews(reply, renewal) => {
+                self.renew_entry(entered, (reply, &renewal), set, turn)
+            }
             Decided::Writes(reply, proposal) => {
                 self.hand_over(entered, (reply, proposal), set, turn)
             }
@@ -236,6 +240,9 @@ impl Keyspace {
         match decided {
             Decided::TooWide => Some(Attempt::TooWide),
             Decided::Writes(..) if waits => Some(barrier(entered, order, None)),
+            Decided::Renews(reply, renewal) => {
+                Some(self.renew_entry(entered, (reply, &renewal), set, turn))
+            }
             Decided::Writes(reply, proposal) => {
                 Some(self.hand_over(entered, (reply, proposal), set, turn))
             }
@@ -262,7 +269,7 @@ impl Keyspace {
         match self.decide(caller, base, decide, (turn.place(), false)).0 {
             Decided::TooWide => Attempt::TooWide,
             Decided::NoWrites(answer) => Attempt::Answer(answer),
-            Decided::Writes(..) => {
+            Decided::Writes(..) | Decided::Renews(..) => {
                 turn.waits_for_durability = true;
                 Attempt::Again
             }
@@ -296,6 +303,36 @@ impl Keyspace {
             Ok(locks) => accept(entered, order, proposal, (reply, locks), turn),
             Err(woken) => Attempt::Wait(woken),
         }
+    }
+
+    /// Renews, unless something of it is on its way.
+    fn renew_entry<R, E>(
+        &self,
+        entered: &mut Entered<'_>,
+        (mut reply, renewal): (NotedReply<R>, &Renewal),
+        set: Option<ReadWriteSet>,
+        turn: &mut ChangeTurn,
+    ) -> Attempt<R, E> {
+        if let Err(woken) = self.check(entered, set, turn) {
+            return Attempt::Wait(woken);
+        }
+        let is_pending = |key: &Key| entered.pending.changes(key);
+        if renewal.keys().iter().any(is_pending)
+            && let Some(order) = entered.order
+        {
+            return barrier(entered, order, None);
+        }
+        let Some(commit) = self.apply_renewal(renewal) else {
+            return Attempt::Again;
+        };
+        self.inner.metrics.renewals.inc();
+        let commit = Arc::new(commit);
+        reply.hand_over(Some(commit.revision));
+        Attempt::Answer(Ok(Committed {
+            reply: reply.settle(&Ok(Arc::clone(&commit))),
+            revision: entered.durable().revision,
+            commit: Some(commit),
+        }))
     }
 
     /// Locks a read-write set, or waits for its turn.

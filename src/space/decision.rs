@@ -7,6 +7,7 @@ use super::draft::{Draft, DraftBounds};
 use super::keyspace::{ChangeError, Committed, Keyspace};
 use super::pending::{MAX_PENDING_WRITES, PendingSnapshot};
 use super::read_write_set::ReadWriteSet;
+use super::renewal::Renewal;
 use crate::model::{Caller, Proposal, time};
 
 /// How much is decided inside the critical section; more than that is decided outside, and checked inside.
@@ -31,6 +32,8 @@ pub(crate) enum DecidedWhere {
 pub(crate) enum Decided<R, E> {
     /// The reply, and what is to be written.
     Writes(NotedReply<R>, Proposal),
+    /// The reply, and what is to be renewed: nothing is to be written.
+    Renews(NotedReply<R>, Box<Renewal>),
     /// It was refused, or there is nothing to be written.
     NoWrites(ChangeAnswer<R, E>),
     /// It takes too long to be made inside the critical section.
@@ -85,7 +88,7 @@ impl Keyspace {
         if draft.is_exceeded() && place == DecidedWhere::Inside {
             return (Decided::TooWide, None);
         }
-        let (reply, proposal) = match judged {
+        let (reply, mut proposal) = match judged {
             Err(error) => {
                 let set = asks.then(|| draft.take_read_write_set());
                 return (Decided::NoWrites(Err(error)), set);
@@ -104,9 +107,16 @@ impl Keyspace {
                 judged.proposal,
             ),
         };
+        let renewal = match place {
+            DecidedWhere::Inside => self.renewal(&draft, &mut proposal),
+            DecidedWhere::Anywhere => None,
+        };
         let asks = asks || proposal.writes.len() > MAX_PENDING_WRITES;
         let set = asks.then(|| draft.take_read_write_set());
-        (Decided::Writes(reply, proposal), set)
+        match renewal {
+            Some(renewal) => (Decided::Renews(reply, Box::new(renewal)), set),
+            None => (Decided::Writes(reply, proposal), set),
+        }
     }
 
     fn judge<R, E>(

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::attempt::Basis;
+use super::deadline_record::{self, DeadlineRecord};
 use super::deferred_release;
 use super::draft::Draft;
 use super::keyspace::{ChangeError, Keyspace};
@@ -22,7 +23,7 @@ const TICK: Duration = Duration::from_millis(250);
 const MAX_CONCURRENT: usize = 64;
 /// How many ends are taken up before others have their turn.
 const PER_TURN: usize = 256;
-/// How many lock delays end in one commit: no client is told of them.
+/// How many lock delays end in one commit, and how many deadlines are recorded in one: no client is told of them.
 const DELAYS_AT_ONCE: usize = 64;
 /// How many entries end with one lease or directory in one commit: clients' changes are not decided meanwhile.
 const ENTRIES_AT_ONCE: usize = 1_000;
@@ -68,13 +69,13 @@ pub(crate) async fn run(space: Keyspace) {
     }
 }
 
-/// What is to end, by the commits it ends in: lock delays together, anything else by itself.
+/// What is to end, by the commits it ends in: what no client is told of together, anything else by itself.
 fn commits(due: Vec<Timed>) -> Vec<Vec<Timed>> {
-    let (delays, others): (Vec<_>, Vec<_>) = due
+    let (silent, others): (Vec<_>, Vec<_>) = due
         .into_iter()
-        .partition(|item| matches!(item, Timed::Delay(_)));
+        .partition(|item| matches!(item, Timed::Delay(_) | Timed::Unrenewed(_)));
     let mut commits: Vec<_> = others.into_iter().map(|item| vec![item]).collect();
-    commits.extend(delays.chunks(DELAYS_AT_ONCE).map(<[Timed]>::to_vec));
+    commits.extend(silent.chunks(DELAYS_AT_ONCE).map(<[Timed]>::to_vec));
     commits
 }
 
@@ -91,6 +92,9 @@ async fn end(space: &Keyspace, items: Vec<Timed>) {
                     Ended::Nothing
                 } else if place >= most.locked {
                     Ended::Part
+                } else if let Timed::Unrenewed(key) = item {
+                    // Asked for inside the critical section, where entries are renewed.
+                    record_deadline(draft, key, space.timers().unrenewed_left(key))
                 } else {
                     decide(draft, item, most)
                 }
@@ -137,7 +141,7 @@ fn record(item: &Timed) -> Key {
         Timed::Lease(id) => id.record_key(),
         Timed::Ending(id) => deferred_release::record_key(*id),
         Timed::Delay(key) => lock_delay::record_key(key),
-        Timed::Entry(key) => key.clone(),
+        Timed::Entry(key) | Timed::Unrenewed(key) => key.clone(),
     }
 }
 
@@ -152,8 +156,37 @@ fn decide(draft: &mut Draft<'_>, item: &Timed, most: ReleaseBounds) -> Ended {
         Timed::Ending(id) => draft.go_on_ending(*id, most),
         Timed::Delay(key) => draft.delete(&lock_delay::record_key(key)),
         Timed::Entry(key) => return end_entry(draft, key, most.locked.min(ENTRIES_AT_ONCE)),
+        Timed::Unrenewed(_) => false,
     };
     if done { Ended::Whole } else { Ended::Nothing }
+}
+
+/// Records when an entry ends that nobody has renewed, so that it ends then whoever serves; or removes a record that is void.
+fn record_deadline(draft: &mut Draft<'_>, key: &Key, left: Option<Duration>) -> Ended {
+    let record_key = deadline_record::record_key(key);
+    let recorded = draft.peek(&record_key).cloned();
+    let recorded = recorded.map(|record| DeadlineRecord::read(&record));
+    let entry = draft
+        .peek(key)
+        .filter(|entry| deadline_record::is_kept(entry));
+    let wanted = entry.zip(left).map(|(entry, left)| DeadlineRecord {
+        modified: entry.index(),
+        at_ms: draft.deadline_in(left).at_ms,
+    });
+    match (recorded, wanted) {
+        (Some(Some(record)), Some(wanted)) if record.modified == wanted.modified => Ended::Nothing,
+        (_, Some(wanted)) => {
+            let mut record = draft.continued(&record_key);
+            record.value = serde_json::to_vec(&wanted).unwrap_or_default().into();
+            draft.write(&record_key, Some(record));
+            Ended::Whole
+        }
+        (Some(_), None) => {
+            draft.remove(&record_key);
+            Ended::Whole
+        }
+        (None, None) => Ended::Nothing,
+    }
 }
 
 fn end_entry(draft: &mut Draft<'_>, key: &Key, most: usize) -> Ended {

@@ -445,7 +445,7 @@ impl Keyspace {
         match item {
             Timed::Lease(_) => self.inner.metrics.leases_expired.inc(),
             Timed::Entry(_) => self.inner.metrics.entries_expired.inc(),
-            Timed::Delay(_) | Timed::Ending(_) => 0,
+            Timed::Delay(_) | Timed::Ending(_) | Timed::Unrenewed(_) => 0,
         };
     }
 }

@@ -8,6 +8,7 @@ use prometheus_client::registry::Registry;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct KeyspaceCounters {
     pub(crate) commits: Counter,
+    pub(crate) renewals: Counter,
     pub(crate) conflicts: Counter,
     pub(crate) refused: Counter,
     pub(crate) failed: Counter,
@@ -31,6 +32,11 @@ impl KeyspaceCounters {
         let registry = registry.sub_registry_with_prefix("space");
         let counters = [
             ("commits", "Commits made", &self.commits),
+            (
+                "renewals",
+                "Writes that changed nothing but how long an entry lives, kept without a commit",
+                &self.renewals,
+            ),
             (
                 "conflicts",
                 "Commits tried again because an entry changed meanwhile",

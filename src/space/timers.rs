@@ -8,9 +8,11 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::clock::ServingClock;
+use super::deadline_record::{self, DeadlineRecord};
 use super::deferred_release;
 use super::lock_delay;
-use crate::model::{Change, Commit, Entry, Key, Lease, LeaseId, Realm, time};
+use super::renewed_deadlines::RenewedDeadlines;
+use crate::model::{Change, Commit, Deadline, Entry, Key, Lease, LeaseId, Realm, time};
 
 /// Something that ends at a set time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,12 +25,16 @@ pub(crate) enum Timed {
     Delay(Key),
     /// A lease whose end has begun.
     Ending(LeaseId),
+    /// An entry that nobody has renewed for a while, or whose deadline record is void: what is recorded of it is to be made
+    /// right.
+    Unrenewed(Key),
 }
 
 /// When everything with an end ends. Follows the stream of commits.
 ///
 /// None of this is stored but the terms: when a gateway begins to serve, every lease and lock delay has its full term
-/// again, and a TTL what the wall clock says is left of it, at most all of it.
+/// again. So has the TTL of an entry that renewals keep alive, unless a record says when it ends; any other TTL has what the
+/// wall clock says is left of it, at most all of it.
 #[derive(Debug)]
 pub(crate) struct Timers {
     clock: ServingClock,
@@ -46,6 +52,7 @@ struct Schedule {
     ending: HashMap<LeaseId, EndAttempts>,
     /// What could not be ended when it was due.
     postponed: HashSet<Timed>,
+    renewed: RenewedDeadlines,
 }
 
 /// What is known of the attempts to write the end of a lease.
@@ -71,7 +78,17 @@ impl Timers {
         let now = self.clock.now();
         let mut state = self.state.lock();
         for (key, entry) in entries {
-            state.follow(now, key, Some(entry));
+            state.follow(now, key, (None, Some(entry)));
+        }
+        // When all records are known.
+        for (key, entry) in entries {
+            state.load_renewed(now, key, entry);
+        }
+        let recorded: Vec<Key> = state.renewed.recorded().cloned().collect();
+        for key in recorded {
+            if !state.renewed.is_unrenewed(&key) {
+                state.set(Timed::Unrenewed(key), now);
+            }
         }
     }
 
@@ -98,7 +115,8 @@ impl Timers {
         let notify = NotifyOnDrop(&self.earlier);
         let mut state = self.state.lock();
         for change in changes {
-            state.follow(now, &change.key, change.now.as_ref());
+            let (before, entry) = (change.before.as_ref(), change.now.as_ref());
+            state.follow(now, &change.key, (before, entry));
         }
         Some(ScheduleUpdate {
             _state: state,
@@ -124,6 +142,46 @@ impl Timers {
                 true
             }
         }
+    }
+
+    /// Gives an entry its TTL again, up to this deadline, if it `is_current`: the view shows what was decided on. Returns the
+    /// deadline that it had. Must be called inside the critical section, where its end is decided, too.
+    pub(crate) fn renew_entry(
+        &self,
+        key: &Key,
+        (stored, deadline): (Deadline, Deadline),
+        is_current: impl FnOnce() -> bool,
+    ) -> Option<Deadline> {
+        let now = self.clock.now();
+        let mut state = self.state.lock();
+        // Under the lock: what is delivered sets its timers and moves the view on under it, too.
+        if !is_current() {
+            return None;
+        }
+        let before = state.renewed.of(key, stored);
+        let ttl = Duration::from_millis(deadline.ttl_ms);
+        state.set(Timed::Entry(key.clone()), now + ttl);
+        state.clear(&Timed::Unrenewed(key.clone()));
+        state.renewed.renew(key, deadline.at_ms);
+        Some(before)
+    }
+
+    /// The deadline of an entry, given the one that it was stored with.
+    pub(crate) fn deadline(&self, key: &Key, stored: Deadline) -> Deadline {
+        if stored.is_kept_by_renewals() {
+            self.state.lock().renewed.of(key, stored)
+        } else {
+            stored
+        }
+    }
+
+    /// How long an entry has left that nobody has renewed since this gateway began to serve; `None` for any other.
+    pub(crate) fn unrenewed_left(&self, key: &Key) -> Option<Duration> {
+        let now = self.clock.now();
+        let state = self.state.lock();
+        let at = state.at.get(&Timed::Entry(key.clone()))?;
+        let is_unrenewed = state.renewed.is_unrenewed(key);
+        is_unrenewed.then(|| at.saturating_sub(now))
     }
 
     /// Takes what is due, at most so much, and says how long until the next.
@@ -173,7 +231,10 @@ impl Timers {
                 state.ending.remove(lease);
             }
         }
-        state.set(item, now + by);
+        // Renewed by now, as soon as the attempt had failed: then it ends later.
+        if !state.at.contains_key(&item) {
+            state.set(item, now + by);
+        }
         first
     }
 
@@ -216,7 +277,13 @@ impl Drop for NotifyOnDrop<'_> {
 }
 
 impl Schedule {
-    fn follow(&mut self, now: Duration, key: &Key, entry: Option<&Arc<Entry>>) {
+    /// Follows a change, given the entry before, where there was one, and the entry now.
+    fn follow(
+        &mut self,
+        now: Duration,
+        key: &Key,
+        (before, entry): (Option<&Arc<Entry>>, Option<&Arc<Entry>>),
+    ) {
         match key.realm() {
             Realm::System if LeaseId::is_record(key) => {
                 self.follow_lease(now, key, entry);
@@ -236,22 +303,60 @@ impl Schedule {
                         None => self.clear(&item),
                     }
                 }
-            }
-            Realm::User => {
-                let item = Timed::Entry(key.clone());
-                match entry.and_then(|entry| entry.attrs().deadline) {
-                    Some(deadline) => {
-                        // Both are cut to whole milliseconds: one more, or it could end a part of one early.
-                        // Somebody may have written any number into the store.
-                        let left = deadline.at_ms.saturating_sub(time::unix_ms());
-                        let left = left.saturating_add(1);
-                        let left = u64::try_from(left).unwrap_or(0).min(deadline.ttl_ms);
-                        self.set(item, now + Duration::from_millis(left));
-                    }
-                    None => self.clear(&item),
+                if let Some(own) = deadline_record::of(key) {
+                    let record = entry.and_then(|entry| DeadlineRecord::read(entry));
+                    self.renewed.follow_record(own, record);
                 }
             }
+            Realm::User => self.follow_entry(now, key, (before, entry)),
         }
+    }
+
+    fn follow_entry(
+        &mut self,
+        now: Duration,
+        key: &Key,
+        (before, entry): (Option<&Arc<Entry>>, Option<&Arc<Entry>>),
+    ) {
+        let item = Timed::Entry(key.clone());
+        let is_same = before
+            .zip(entry)
+            .is_some_and(|(before, entry)| leaves_renewals(before, entry));
+        if !is_same || !self.at.contains_key(&item) {
+            self.renewed.forget(key);
+            match entry.and_then(|entry| entry.attrs().deadline) {
+                Some(deadline) => self.set(item, now + left(deadline.at_ms, deadline)),
+                None => self.clear(&item),
+            }
+        }
+        if self.renewed.has_records() && self.renewed.record(key).is_some() {
+            // It is about the entry before.
+            self.set(Timed::Unrenewed(key.clone()), now);
+        }
+    }
+
+    /// Gives an entry that the store held its full TTL, if renewals keep it alive and no record says when it ends.
+    fn load_renewed(&mut self, now: Duration, key: &Key, entry: &Entry) {
+        let kept = entry
+            .attrs()
+            .deadline
+            .filter(|deadline| key.realm() == Realm::User && deadline.is_kept_by_renewals());
+        let Some(deadline) = kept else {
+            return;
+        };
+        let record = self.renewed.record(key);
+        if let Some(record) = record.filter(|record| record.is_about(entry)) {
+            self.set(
+                Timed::Entry(key.clone()),
+                now + left(record.at_ms, deadline),
+            );
+            self.renewed.load(key, record.at_ms);
+            return;
+        }
+        let at_ms = time::unix_ms().saturating_add_unsigned(deadline.ttl_ms);
+        self.renewed.load(key, at_ms);
+        let patience = deadline_record::patience(deadline);
+        self.set(Timed::Unrenewed(key.clone()), now + patience);
     }
 
     fn follow_lease(&mut self, now: Duration, key: &Key, entry: Option<&Arc<Entry>>) {
@@ -287,4 +392,27 @@ impl Schedule {
             self.due.remove(&(at, item.clone()));
         }
     }
+}
+
+/// Whether a write leaves alone what renewals made of an entry's deadline: one of the value alone, or of its access list.
+fn leaves_renewals(before: &Entry, entry: &Entry) -> bool {
+    let (was, is) = (before.attrs(), entry.attrs());
+    let Some(deadline) = is.deadline.filter(|own| own.is_kept_by_renewals()) else {
+        return false;
+    };
+    let begins_ms = deadline
+        .as_written()
+        .at_ms
+        .saturating_sub_unsigned(deadline.ttl_ms);
+    was.deadline == is.deadline && (was.version == is.version || begins_ms != is.mtime_ms)
+}
+
+/// How long until an entry ends at a time, but no longer than its TTL.
+fn left(at_ms: i64, deadline: Deadline) -> Duration {
+    // Both are cut to whole milliseconds: one more, or it could end a part of one early.
+    // Somebody may have written any number into the store.
+    let left = at_ms.saturating_sub(time::unix_ms());
+    let left = left.saturating_add(1);
+    let left = u64::try_from(left).unwrap_or(0).min(deadline.ttl_ms);
+    Duration::from_millis(left)
 }

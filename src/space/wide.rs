@@ -29,6 +29,8 @@ impl Keyspace {
         let (reply, proposal) = match decided {
             Decided::NoWrites(answer) => return Attempt::Answer(answer),
             Decided::TooWide => return Attempt::TooWide,
+            // None is decided on outside.
+            Decided::Renews(..) => return Attempt::Again,
             Decided::Writes(reply, proposal) => (reply, proposal),
         };
         let set = set.unwrap_or_default();

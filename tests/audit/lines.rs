@@ -78,6 +78,34 @@ fn consul_changes_have_a_line_each_with_their_index() {
     assert_eq!(lines[7]["changes"], 1);
 }
 
+/// A renewal is recorded as the write that its client asked for, at the index that the entry has.
+#[test]
+fn heartbeats_of_hosts_at_rest_have_a_line_each() {
+    let audited = Audited::start(&[]);
+    let beat = || {
+        let form = format!("ttl=60&value={MARKER}");
+        let (status, body) = ask(audited.gateway.etcd, "PUT /v2/keys/docker/nodes/a", &form);
+        assert!(status < 300, "{body}");
+        let answer: Value = serde_json::from_str(&body).unwrap();
+        answer["node"]["modifiedIndex"].as_u64().unwrap()
+    };
+    let indexes: Vec<u64> = (0..5).map(|_| beat()).collect();
+    assert_eq!(indexes.last(), indexes.get(1), "they are renewals");
+    let lines = audited.stop();
+    let told: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            (
+                line["verb"].as_str().unwrap(),
+                line["index"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    let verbs = ["create", "write", "write", "write", "write"];
+    let expected: Vec<_> = verbs.into_iter().zip(indexes).collect();
+    assert_eq!(told, expected);
+}
+
 #[test]
 fn etcd_changes_and_trees_have_their_lines() {
     let audited = Audited::start(&[]);

@@ -19,6 +19,12 @@ fn standby_takes_over_after_kill_9() {
 
 #[test]
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn hosts_at_rest_survive_a_takeover() {
+    leadership::hosts_at_rest_survive_a_takeover(pair(&namespace()));
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn stopping_leader_hands_over() {
     let namespace = namespace();
     // So long that only leadership that was handed over can be taken.

@@ -209,6 +209,17 @@ impl Gateway {
         panic!("{} polls are parked", self.watches());
     }
 
+    /// Makes equal writes beneath these directories renewals.
+    pub fn renew_under(&self, directories: &[&str]) {
+        let directories: Vec<_> = directories.iter().map(ToString::to_string).collect();
+        self.space.renew_under(&directories);
+    }
+
+    /// The value of a metric.
+    pub fn metric(&self, name: &str) -> u64 {
+        registered(&self.registry, name)
+    }
+
     /// Closes the keyspace's store.
     pub async fn close(&self) {
         self.space.close().await;

@@ -14,6 +14,7 @@ mod one_keyspace;
 mod past;
 mod polls;
 mod real;
+mod renewals;
 mod stuck;
 mod table;
 mod ttl;

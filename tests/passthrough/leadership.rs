@@ -39,6 +39,13 @@ fn standby_takes_over_after_kill_9_on_3_6() {
 
 #[test]
 #[ignore = "needs etcd: tests/run"]
+fn hosts_at_rest_survive_a_takeover() {
+    let member = Member::start("etcd-3.6");
+    leadership::hosts_at_rest_survive_a_takeover(pair(&member.store("p")));
+}
+
+#[test]
+#[ignore = "needs etcd: tests/run"]
 fn stopping_leader_hands_over() {
     let member = Member::start("etcd-3.6");
     let store = member.store("p");

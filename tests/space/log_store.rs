@@ -13,6 +13,7 @@ use kubekv::store::{
 };
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
+use tokio::time::Instant;
 
 /// A store in memory that outlives its keyspaces, without history and checkpoints.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +32,8 @@ struct State {
     sink: Option<Arc<dyn CommitSink>>,
     revision: u64,
     entries: BTreeMap<Key, Arc<Entry>>,
+    /// When each entry was written, or aged.
+    written: BTreeMap<Key, Instant>,
 }
 
 impl std::fmt::Debug for State {
@@ -56,6 +59,28 @@ impl LogStore {
     /// Fails the next proposal.
     pub(crate) fn fail_next(&self, error: CommitError) {
         *self.0.failure.lock() = Some(error);
+    }
+
+    /// Sets the deadlines in it to what they were had the wall clock, which cannot be paused, gone on with the paused one.
+    pub(crate) fn age(&self) {
+        let mut state = self.0.state.lock();
+        let State {
+            entries, written, ..
+        } = &mut *state;
+        for (key, entry) in entries {
+            let since = written.insert(key.clone(), Instant::now());
+            let passed = since.map_or(0, |since| since.elapsed().as_millis());
+            let passed = i64::try_from(passed).unwrap();
+            let entry = Arc::make_mut(entry);
+            if let Some(deadline) = &mut entry.record.attrs.deadline {
+                deadline.at_ms -= passed;
+            }
+            if key.as_str().is_some_and(|key| key.starts_with("deadline/")) {
+                let mut record: serde_json::Value = serde_json::from_slice(entry.value()).unwrap();
+                record["at_ms"] = (record["at_ms"].as_i64().unwrap() - passed).into();
+                entry.record.value = serde_json::to_vec(&record).unwrap().into();
+            }
+        }
     }
 
     /// As another client of the store would.
@@ -98,6 +123,7 @@ impl Log {
                 Some(entry) => state.entries.insert(change.key.clone(), Arc::clone(entry)),
                 None => state.entries.remove(&change.key),
             };
+            state.written.insert(change.key.clone(), Instant::now());
         }
         state.revision = revision;
         let commit = Arc::new(Commit {

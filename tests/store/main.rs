@@ -13,6 +13,7 @@ mod kill;
 mod lease;
 mod lost_answers;
 mod offline;
+mod renewal;
 mod reopen;
 mod size;
 mod suite;

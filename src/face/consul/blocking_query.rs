@@ -11,7 +11,7 @@ use super::query_options::QueryOptions;
 use super::reply::Reply;
 use crate::face::go::format_duration;
 use crate::model::{Caller, Commit, Key, KeyRange, LeaseId};
-use crate::space::{Coverage, Interrupted, View};
+use crate::space::{Coverage, Interrupted, Keyspace, View};
 
 /// The time that a query without `wait` blocks (Consul's `default_query_time`).
 const DEFAULT_TIME: Duration = Duration::from_secs(5 * 60);
@@ -49,6 +49,23 @@ impl Subject {
     }
 }
 
+/// A poll that waits. Dropped before it is answered, it broke.
+struct ParkedPoll<'a>(Option<&'a Keyspace>);
+
+impl ParkedPoll<'_> {
+    fn answered(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for ParkedPoll<'_> {
+    fn drop(&mut self) {
+        if let Some(space) = self.0 {
+            space.watch_broke();
+        }
+    }
+}
+
 impl Face {
     /// Returns when the query is to be answered: at once where it does not block; else when its index is above the
     /// client's, when its time is up, or when the gateway stops.
@@ -73,6 +90,7 @@ impl Face {
             return Ok(());
         }
         let mut end = std::pin::pin!(tokio::time::sleep(jittered(options.wait)));
+        let parked = ParkedPoll(Some(&self.space));
         loop {
             tokio::select! {
                 next = watch.next() => match next {
@@ -80,12 +98,14 @@ impl Face {
                     Ok(commit) if commit.revision <= options.index => {}
                     // Its index rose. Or there were more commits than a watch holds. Or the client may see other keys now,
                     // and its answer differs, whatever the index.
-                    Ok(_) | Err(Interrupted::Lagged(_) | Interrupted::RightsChanged) => return Ok(()),
+                    Ok(_) | Err(Interrupted::Lagged(_) | Interrupted::RightsChanged) => break,
                 },
-                () = end.as_mut() => return Ok(()),
-                () = self.stopping.wait() => return Ok(()),
+                () = end.as_mut() => break,
+                () = self.stopping.wait() => break,
             }
         }
+        parked.answered();
+        Ok(())
     }
 
     /// Whether a query with this index is answered at once.

@@ -79,6 +79,8 @@ pub struct Draft<'a> {
     ended: Vec<LeaseId>,
     cause: Cause,
     subject: Option<Key>,
+    /// Whether what it writes may be a renewal.
+    may_renew: bool,
 }
 
 /// What the draft shows of a key it has written.
@@ -116,6 +118,7 @@ impl<'a> Draft<'a> {
             ended: Vec::new(),
             cause: Cause::Set,
             subject: None,
+            may_renew: false,
         }
     }
 
@@ -160,6 +163,17 @@ impl<'a> Draft<'a> {
     /// Says why, for watchers; [`Cause::Set`] where nothing is said.
     pub fn because(&mut self, cause: Cause) {
         self.cause = cause;
+    }
+
+    /// Says that the write may be a renewal: where it changes nothing but how long the entry lives, its client need not see it
+    /// as a change. Of any cause but [`Cause::Refresh`] it is one only beneath the directories of
+    /// [`super::Keyspace::renew_under`].
+    pub fn renews(&mut self) {
+        self.may_renew = true;
+    }
+
+    pub(crate) fn may_renew(&self) -> bool {
+        self.may_renew
     }
 
     /// Says which tree node was acted on as a whole.

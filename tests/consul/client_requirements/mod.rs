@@ -2,6 +2,7 @@
 
 mod entries;
 mod polls;
+mod renewals;
 mod sessions;
 
 /// libkv marks the keys it may lock with these flags: more than a float can hold.

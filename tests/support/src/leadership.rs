@@ -4,7 +4,8 @@ use rustix::process::Signal;
 
 use crate::command::run;
 use crate::gateway::{get, put, state, until_ready};
-use crate::requests::{answer_or_reset, ask, send_body};
+use crate::metrics::metric;
+use crate::requests::{answer_or_reset, ask, ask_body, send_body};
 use crate::running::Running;
 use crate::until::until;
 
@@ -51,6 +52,41 @@ pub fn follower_takes_over_after_kill_9((first, second): (Running, Running)) {
     put(&second, "k/0", "after");
     assert!(revision(&second) > before);
     assert_eq!(status(&second)["node"], "second");
+    assert_eq!(second.stop().code, 0);
+}
+
+/// What a host's heartbeats keep is no write to the store, is not cut short when the leader is killed, and goes when its host
+/// is dead.
+pub fn hosts_at_rest_survive_a_takeover((first, second): (Running, Running)) {
+    const NODE: &str = "/v2/keys/docker/nodes/10.0.0.1:2376";
+    const TTL: u64 = 6;
+    let form = "application/x-www-form-urlencoded";
+    let beat = || {
+        let body = format!("ttl={TTL}&value=10.0.0.1:2376");
+        let answer = ask_body(first.etcd, &format!("PUT {NODE}"), form, body);
+        assert!(answer.starts_with("HTTP/1.1 20"), "{answer}");
+    };
+    beat();
+    beat();
+    let commits = metric(&first, "kubekv_space_commits_total");
+    // Longer than the TTL of what is stored.
+    for _ in 0..4 {
+        std::thread::sleep(std::time::Duration::from_secs(TTL / 3));
+        beat();
+    }
+    assert_eq!(metric(&first, "kubekv_space_commits_total"), commits);
+    assert_eq!(metric(&first, "kubekv_space_renewals_total"), 4);
+    first.signal(Signal::KILL);
+    let _ended = first.end();
+    until_ready(&second);
+    let shown = ask(second.etcd, &format!("GET {NODE}"));
+    assert!(
+        shown.starts_with("HTTP/1.1 200"),
+        "it was cut short: {shown}"
+    );
+    until("the dead host goes", || {
+        ask(second.etcd, &format!("GET {NODE}")).starts_with("HTTP/1.1 404")
+    });
     assert_eq!(second.stop().code, 0);
 }
 

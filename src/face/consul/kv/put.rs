@@ -55,6 +55,8 @@ async fn commit(
         Ok(match kind {
             PutKind::Set => {
                 verbs::set(draft, key, &content);
+                // An equal value of an entry that its host's session keeps.
+                draft.renews();
                 true
             }
             PutKind::Cas(index) => verbs::cas(draft, key, *index, &content),

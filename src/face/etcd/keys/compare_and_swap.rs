@@ -34,6 +34,7 @@ fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error>
     }
     record.attrs.deadline = parameters.deadline(draft);
     draft.put(&key, record);
+    draft.renews();
     draft.subject(Key::user(&parameters.path));
     draft.because(if parameters.refresh {
         Cause::Refresh

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::encode::push_get;
+use super::encode::{TimeShown, push_get};
 use super::parameters::Parameters;
 use crate::face::etcd::request::ApiRequest;
 use crate::face::list_cache::{AskedList, Encoded, Made};
 use crate::fairness::{Cost, Overloaded, Reservation};
-use crate::model::{KeyRange, time};
+use crate::model::KeyRange;
 use crate::space::tree::{self, Node, Tree};
-use crate::space::{View, node_ranges};
+use crate::space::{Keyspace, View, node_ranges};
 
 /// What a node of a list takes beside its name and its value, about, in bytes: in memory and in JSON.
 const NODE_BYTES: usize = 512;
@@ -29,7 +29,8 @@ pub(super) async fn list(
     };
     let make = {
         let (path, recursive) = (parameters.path.clone(), parameters.recursive);
-        move |view: &View, room: &mut Reservation| make(view, &path, recursive, room)
+        let space = request.face.space.clone();
+        move |view: &View, room: &mut Reservation| make((&space, view), &path, recursive, room)
     };
     let face = request.face;
     let weigh = |view: &View| weigh(view, &ranges);
@@ -56,7 +57,7 @@ fn weigh(view: &View, ranges: &[KeyRange]) -> Cost {
 }
 
 fn make(
-    view: &View,
+    (space, view): (&Keyspace, &View),
     path: &str,
     recursive: bool,
     room: &mut Reservation,
@@ -79,7 +80,7 @@ fn make(
         Tree { node, children }
     };
     let mut body = Vec::with_capacity(256);
-    push_get(&mut body, path, &tree, recursive, time::unix_ms());
+    push_get(&mut body, path, &tree, recursive, &TimeShown::now(space));
     Ok(Some(Made {
         body,
         index: view.revision(),

@@ -3,8 +3,25 @@
 use super::event::NodeEvent;
 use super::event_node::{EventNode, NodeContent, dir_index};
 use crate::face::go::push_json_string;
-use crate::model::{Deadline, Entry};
+use crate::model::{Deadline, Entry, time};
+use crate::space::Keyspace;
 use crate::space::tree::{Node, Tree};
+
+/// The time that a read shows: the moment, and what knows the deadlines.
+pub(super) struct TimeShown<'a> {
+    /// Knows when entries end that renewals keep alive.
+    pub(super) space: &'a Keyspace,
+    /// Now, in milliseconds since 1970.
+    pub(super) now_ms: i64,
+}
+
+impl<'a> TimeShown<'a> {
+    /// The present.
+    pub(super) fn now(space: &'a Keyspace) -> Self {
+        let now_ms = time::unix_ms();
+        Self { space, now_ms }
+    }
+}
 
 /// Appends an event and a newline.
 pub(super) fn push_event(out: &mut Vec<u8>, event: &NodeEvent) {
@@ -39,29 +56,43 @@ fn push_node(out: &mut Vec<u8>, node: &EventNode) {
 
 /// Appends the answer to a read: the tree's root at `path`, with its children, and all beneath where `recursive`.
 /// Hidden nodes, whose names begin with `_`, are left out, except for the root.
-pub(super) fn push_get(out: &mut Vec<u8>, path: &str, tree: &Tree, recursive: bool, now_ms: i64) {
+pub(super) fn push_get(
+    out: &mut Vec<u8>,
+    path: &str,
+    tree: &Tree,
+    recursive: bool,
+    time: &TimeShown<'_>,
+) {
     out.extend_from_slice(br#"{"action":"get","node":"#);
     let depth = if recursive { usize::MAX } else { 1 };
     let mut path = path.to_owned();
-    push_tree(out, &mut path, tree, depth, now_ms);
+    push_tree(out, &mut path, tree, depth, time);
     out.extend_from_slice(b"}\n");
 }
 
-fn push_tree(out: &mut Vec<u8>, path: &mut String, tree: &Tree, depth: usize, now_ms: i64) {
+fn push_tree(
+    out: &mut Vec<u8>,
+    path: &mut String,
+    tree: &Tree,
+    depth: usize,
+    time: &TimeShown<'_>,
+) {
     let mut fields = NodeFields::begin(out, path);
     match &tree.node {
         Node::Absent => fields.end(0, 0),
-        Node::File { entry, .. } => {
+        Node::File { key, entry } => {
             fields.value(entry.value());
-            fields.deadline(entry.attrs().deadline, now_ms);
+            let stored = entry.attrs().deadline;
+            let deadline = stored.map(|stored| time.space.deadline(key, stored));
+            fields.deadline(deadline, time.now_ms);
             fields.end(entry.index(), entry.placed());
         }
         Node::Dir { mark, first } => {
             let mark: Option<&Entry> = mark.as_ref().map(|(_, entry)| entry.as_ref());
             fields.dir();
-            fields.deadline(mark.and_then(|mark| mark.attrs().deadline), now_ms);
+            fields.deadline(mark.and_then(|mark| mark.attrs().deadline), time.now_ms);
             if depth > 0 {
-                push_children(&mut fields, path, tree, depth - 1, now_ms);
+                push_children(&mut fields, path, tree, depth - 1, time);
             }
             // etcd's root has no indexes.
             let index = if path.is_empty() {
@@ -79,7 +110,7 @@ fn push_children(
     path: &mut String,
     tree: &Tree,
     depth: usize,
-    now_ms: i64,
+    time: &TimeShown<'_>,
 ) {
     let shown = tree
         .children
@@ -99,7 +130,7 @@ fn push_children(
             path.push('/');
         }
         path.push_str(name);
-        push_tree(fields.out, path, child, depth, now_ms);
+        push_tree(fields.out, path, child, depth, time);
         path.truncate(length);
     }
     if any {

@@ -58,7 +58,7 @@ impl EventNode {
         Self {
             path: path.to_owned(),
             content: NodeContent::File(entry.value().clone()),
-            deadline: entry.attrs().deadline,
+            deadline: entry.attrs().deadline.map(Deadline::as_written),
             as_of_ms,
             modified: entry.index(),
             created: entry.placed(),
@@ -76,7 +76,9 @@ impl EventNode {
         Self {
             path: path.to_owned(),
             content: NodeContent::Dir,
-            deadline: mark.and_then(|mark| mark.attrs().deadline),
+            deadline: mark
+                .and_then(|mark| mark.attrs().deadline)
+                .map(Deadline::as_written),
             as_of_ms,
             modified: index,
             created: index,

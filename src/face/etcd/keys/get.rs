@@ -6,7 +6,7 @@ use http::header::{CONTENT_ENCODING, VARY};
 use http::{HeaderValue, StatusCode};
 
 use super::directory;
-use super::encode::push_get;
+use super::encode::{TimeShown, push_get};
 use super::find::absent;
 use super::parameters::Parameters;
 use crate::face::etcd::error::V2Error;
@@ -17,9 +17,9 @@ use crate::face::etcd::{held_bytes, overloaded};
 use crate::face::gzip;
 use crate::face::list_cache::Encoded;
 use crate::fairness::Cost;
-use crate::model::{Flow, time};
-use crate::space::View;
+use crate::model::Flow;
 use crate::space::tree::{self, Node, Tree};
+use crate::space::{Keyspace, View};
 
 /// The shortest body that is compressed for clients that accept it, in bytes. etcd never compresses; compression makes
 /// a list of a thousand networks ten times shorter.
@@ -87,20 +87,22 @@ async fn value_reply(
     let value = tree.node.entry().map_or(0, |entry| entry.value().len());
     let cost = Cost::new(1, value);
     if cost.is_small() {
-        let body = encode(&parameters.path, &tree);
+        let body = encode(&request.face.space, &parameters.path, &tree);
         return Ok(Reply::json(StatusCode::OK, body));
     }
     let (fairness, flow) = (&request.face.fairness, request.flow());
-    let path = parameters.path.clone();
-    let made = fairness.run(flow, cost, move || encode(&path, &tree)).await;
+    let (space, path) = (request.face.space.clone(), parameters.path.clone());
+    let made = fairness
+        .run(flow, cost, move || encode(&space, &path, &tree))
+        .await;
     let held = made.and_then(|body| held_bytes::held(fairness.answers(), flow, body));
     let body = held.map_err(overloaded::reply)?;
     Ok(Reply::json(StatusCode::OK, body))
 }
 
-fn encode(path: &str, tree: &Tree) -> Vec<u8> {
+fn encode(space: &Keyspace, path: &str, tree: &Tree) -> Vec<u8> {
     let mut body = Vec::with_capacity(256);
-    push_get(&mut body, path, tree, false, time::unix_ms());
+    push_get(&mut body, path, tree, false, &TimeShown::now(space));
     body
 }
 

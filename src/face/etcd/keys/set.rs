@@ -63,6 +63,7 @@ fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error>
         record.value = entry.value().clone();
     }
     draft.put(&key, record);
+    draft.renews();
     draft.subject(Key::user(path));
     draft.because(if parameters.refresh {
         Cause::Refresh

@@ -57,6 +57,7 @@ fn decide(draft: &mut Draft<'_>, parameters: &Parameters) -> Result<(), V2Error>
             }
             record.attrs.deadline = parameters.deadline(draft);
             draft.put(&key, record);
+            draft.renews();
         }
         Node::Absent => return Err(V2Error::at(V2ErrorCode::KeyNotFound, path)),
     }

@@ -338,6 +338,7 @@ impl chunks::ChunkSource for Watcher {
                     End::Resumable => false,
                     End::Forbidden | End::Stopping => !self.resumes,
                 };
+                self.face.space.watch_broke();
                 breaks_off.then_some(Err(BrokenOff))
             }
         }
@@ -346,6 +347,9 @@ impl chunks::ChunkSource for Watcher {
 
 impl Drop for Watcher {
     fn drop(&mut self) {
+        if self.state == WatcherState::Waiting {
+            self.face.space.watch_broke();
+        }
         if self.face.counters.watchers.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.face.events.clear();
         }
