@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::audit::AuditedClient;
 use super::policy::{Identity, Rights, RuleName};
 use crate::model::{Key, KeyRange, Principal, Verb};
 use crate::space::{Coverage, Demand, LeaseRight, VisibilityRules};
@@ -9,7 +10,7 @@ use crate::space::{Coverage, Demand, LeaseRight, VisibilityRules};
 /// Who a client is, and what it may do by a policy.
 #[derive(Debug)]
 pub(super) struct ClientRights {
-    pub(super) identity: Arc<Identity>,
+    pub(super) client: Arc<AuditedClient>,
     pub(super) rights: Rights,
 }
 
@@ -26,6 +27,11 @@ pub(super) struct Refusal<'a> {
 }
 
 impl ClientRights {
+    /// Who it is.
+    pub(super) fn identity(&self) -> &Identity {
+        self.client.identity()
+    }
+
     /// What is refused of a demand, if it is not met.
     pub(super) fn refusal<'a>(&'a self, demand: &'a Demand) -> Option<Refusal<'a>> {
         let of_range = |verb: Verb, range: &'a KeyRange| {

@@ -7,6 +7,7 @@ use super::draft::{Draft, DraftBounds};
 use super::keyspace::{ChangeError, Committed, Keyspace};
 use super::pending::{MAX_PENDING_WRITES, PendingSnapshot};
 use super::read_write_set::ReadWriteSet;
+use super::visibility::Visibility;
 use crate::model::{Caller, Proposal, time};
 
 /// How much is decided inside the critical section; more than that is decided outside, and checked inside.
@@ -63,12 +64,14 @@ impl Keyspace {
                 scanned: usize::MAX,
             },
         };
-        let visibility = self.visibility(caller);
-        let now_ms = time::unix_ms();
-        let principal = match caller {
-            Caller::Client { .. } => Some(self.principal(caller)),
-            Caller::Operator | Caller::System => None,
+        let (visibility, principal) = match caller {
+            Caller::Client { .. } => {
+                let (visibility, principal) = self.inner.admit.visibility_and_principal(caller);
+                (visibility, Some(principal))
+            }
+            Caller::Operator | Caller::System => (Visibility::All, None),
         };
+        let now_ms = time::unix_ms();
         let draft = Draft::new(base, now_ms, principal, visibility, bounds);
         let mut draft = draft.bound_by_lists(AccessCaller::of(caller));
         if self.notes_demands(caller) {
