@@ -1,6 +1,7 @@
 //! Decisions: a draft is filled, judged by the guard, and becomes a proposal.
 
 use super::access::AccessCaller;
+use super::asked_for::AskedFor;
 use super::audit::{AuditedChange, NotedReply};
 use super::denied::Denied;
 use super::draft::{Draft, DraftBounds};
@@ -49,13 +50,15 @@ struct Judged<R> {
 }
 
 impl Keyspace {
-    /// Decides on a draft over `base`; with the read-write set where it `asks` for that, or the change is wide.
+    /// Decides on a draft over `base`; with the read-write set where it `asks` for that, or the change is wide. What it asked for
+    /// takes the place of what the decision before it did.
     pub(crate) fn decide<R, E>(
         &self,
         caller: &Caller,
         base: PendingSnapshot<'_>,
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
         (place, asks): (DecidedWhere, bool),
+        asked: &mut AskedFor,
     ) -> (Decided<R, E>, Option<ReadWriteSet>) {
         let bounds = match place {
             DecidedWhere::Inside => INSIDE,
@@ -84,7 +87,7 @@ impl Keyspace {
         if !asks && place == DecidedWhere::Inside {
             draft = draft.without_reads();
         }
-        let judged = self.judge(caller, &mut draft, decide);
+        let judged = self.judge(caller, &mut draft, decide, asked);
         if draft.is_exceeded() && place == DecidedWhere::Inside {
             return (Decided::TooWide, None);
         }
@@ -117,15 +120,17 @@ impl Keyspace {
         caller: &Caller,
         draft: &mut Draft<'_>,
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
+        asked: &mut AskedFor,
     ) -> Result<Judged<R>, ChangeError<E>> {
         let revision = draft.revision();
         let decision = decide(draft);
         if decision.is_ok() && self.inner.store.derives_directories() {
             draft.tally_lost_children();
         }
-        let demands = draft.take_demands();
-        if !demands.is_empty() && !draft.is_exceeded() {
-            self.inner.admit.note(caller, &demands);
+        if draft.is_exceeded() {
+            asked.forget();
+        } else {
+            asked.replace(&self.inner.admit, caller, draft.take_demands());
         }
         // Before the decision's own answer, which may show what is hidden.
         if let Some(denied) = draft.forbidden() {

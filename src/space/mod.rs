@@ -6,6 +6,7 @@
 mod access;
 mod admit;
 mod applier;
+mod asked_for;
 mod attempt;
 mod audit;
 mod change;
