@@ -1,5 +1,6 @@
 //! `PolicyInForce`: the policy by which clients are told apart and admitted, until another one takes its place.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 
@@ -119,18 +120,14 @@ impl PolicyInForce {
                 self.log
                     .write(self.mode, caller, client.identity(), &refusal);
                 if let Some(audit) = &self.audit {
-                    audit.record(caller, &self.event(client.identity(), &refusal));
+                    let why = why(client.identity(), &refusal);
+                    audit.record(caller, &self.event(&refusal, &why));
                 }
             }
         }
     }
 
-    fn event<'a>(&self, identity: &'a Identity, refusal: &Refusal<'a>) -> AuditEvent<'a> {
-        let why = match (&identity.refused, refusal.rule) {
-            (Some(why), _) => why,
-            (None, Some(_)) => "the rule denies it",
-            (None, None) => "no rule allows it",
-        };
+    fn event<'a>(&self, refusal: &Refusal<'a>, why: &'a str) -> AuditEvent<'a> {
         AuditEvent::Refused {
             verb: Some(refusal.verb),
             key: refusal.key.map(Key::as_bytes),
@@ -144,6 +141,19 @@ impl PolicyInForce {
     /// How many demands of this verb were refused so far, or would have been.
     pub fn refused(&self, verb: Verb) -> u64 {
         self.metrics.refusals(verb)
+    }
+}
+
+/// Why something is refused, for the audit log.
+fn why<'a>(identity: &'a Identity, refusal: &Refusal<'_>) -> Cow<'a, str> {
+    let said = match (&identity.refused, refusal.rule) {
+        (Some(why), _) => return why.into(),
+        (None, Some(_)) => "the rule denies it",
+        (None, None) => "no rule allows it",
+    };
+    match &refusal.at {
+        None => said.into(),
+        Some(at) => format!("{said} with {at}").into(),
     }
 }
 
