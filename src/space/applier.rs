@@ -9,6 +9,7 @@ use super::directory_checkpoints::DirectoryCheckpoints;
 use super::freshness::Freshness;
 use super::history::History;
 use super::node_commit::CommitEffects;
+use super::seen_nodes::CommitStates;
 use super::snapshot::Snapshot;
 use super::timers::Timers;
 use super::watches::Watches;
@@ -126,9 +127,15 @@ impl Applier {
         let mut snapshot = Snapshot::clone(&self.current.load());
         let mut delivered = Vec::with_capacity(commits.len());
         let mut changed = Vec::with_capacity(commits.len());
+        let keeps_states = self.watches.has_partial_subscriptions();
         for commit in commits {
             let commit = with_before(&snapshot, commit);
+            let before = keeps_states.then(|| snapshot.entries.clone());
             let effects = snapshot.apply(&commit);
+            let states = before.map(|before| {
+                let after = snapshot.entries.clone();
+                Arc::new(CommitStates { before, after })
+            });
             // Most commits have none, for which nothing is allocated.
             let effects = if effects.is_empty() {
                 Arc::default()
@@ -137,7 +144,11 @@ impl Applier {
             };
             self.remember_deletions(&mut snapshot, &commit);
             delivered.push(Arc::clone(&commit));
-            changed.push(CommitEffects { commit, effects });
+            changed.push(CommitEffects {
+                commit,
+                effects,
+                states,
+            });
         }
         // What was made from the entries is stale before the view shows the change (see `Fresh`). History comes first: a
         // reader that sees a revision in the view finds its commit. Subscriptions have a commit in their queues before the

@@ -41,6 +41,7 @@ mod pending;
 mod prefix_map;
 mod range_index;
 mod read_write_set;
+mod seen_nodes;
 mod snapshot;
 mod subscription;
 mod subscription_queue;
