@@ -13,7 +13,7 @@ use kubekv::face::etcd::{self, Etcd};
 use kubekv::face::server::{Connection, Stopping};
 use kubekv::guard::Bounds;
 use kubekv::model::{Caller, Key};
-use kubekv::space::{Draft, Keyspace};
+use kubekv::space::{Admit, Draft, Keyspace};
 use kubekv::store::Store;
 use prometheus_client::registry::Registry;
 use tokio::sync::watch;
@@ -29,12 +29,19 @@ pub(crate) struct Gateway {
     pub(crate) space: Keyspace,
     etcd: Router,
     consul: Router,
+    /// The connection that requests come by.
+    ends: Connection,
     _stop: watch::Sender<bool>,
 }
 
 impl Gateway {
     pub(crate) async fn open(store: Arc<dyn Store>) -> Self {
         let admit = Arc::new(Bounds::new(store.limits()));
+        Self::open_with(store, admit).await
+    }
+
+    /// With a guard.
+    pub(crate) async fn open_with(store: Arc<dyn Store>, admit: Arc<dyn Admit>) -> Self {
         let (space, _expiry) = Keyspace::open(store, admit, &mut Registry::default())
             .await
             .unwrap();
@@ -54,12 +61,19 @@ impl Gateway {
             node: "bench".to_owned(),
             datacenter: "dc1".to_owned(),
         });
+        let end = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
         Self {
             space,
             etcd,
             consul,
+            ends: Connection::plaintext(end, end),
             _stop: stop,
         }
+    }
+
+    /// The same for requests that come by this connection.
+    pub(crate) fn reached_by(self, ends: Connection) -> Self {
+        Self { ends, ..self }
     }
 
     /// Writes the networks.
@@ -101,10 +115,7 @@ impl Gateway {
             self.consul.clone()
         };
         let mut request = request.body(Body::from(body)).unwrap();
-        let end = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-        request
-            .extensions_mut()
-            .insert(Connection::plaintext(end, end));
+        request.extensions_mut().insert(self.ends.clone());
         let answer = face.call(request).await.unwrap();
         assert!(answer.status().is_success(), "{uri}");
         answer.into_body().collect().await.unwrap().to_bytes().len()

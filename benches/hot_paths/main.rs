@@ -11,7 +11,8 @@
 
 mod faces;
 mod gateway;
+mod layers;
 mod stores;
 
-criterion::criterion_group!(hot_paths, faces::requests, stores::commits);
+criterion::criterion_group!(hot_paths, faces::requests, layers::puts, stores::commits);
 criterion::criterion_main!(hot_paths);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::audit::AuditedClient;
 use super::policy::{Identity, Rights, RuleName};
 use crate::model::{Key, KeyRange, Principal, Verb};
 use crate::space::{Coverage, Demand, LeaseRight, VisibilityRules};
@@ -9,39 +10,53 @@ use crate::space::{Coverage, Demand, LeaseRight, VisibilityRules};
 /// Who a client is, and what it may do by a policy.
 #[derive(Debug)]
 pub(super) struct ClientRights {
-    pub(super) identity: Arc<Identity>,
+    pub(super) client: Arc<AuditedClient>,
     pub(super) rights: Rights,
 }
 
 /// A demand that is not met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal<'a> {
     pub(super) verb: Verb,
     /// The key, or what all keys of the range begin with; `None` of sessions.
     pub(super) key: Option<&'a Key>,
     /// It is about every key that begins so.
     pub(super) is_range: bool,
+    /// Of a range: with which of these keys it may not be done, or what several of those begin with, where it may be done with
+    /// others.
+    pub(super) at: Option<Key>,
     /// The rule that denies it; `None` where none allows it.
     pub(super) rule: Option<&'a RuleName>,
 }
 
 impl ClientRights {
+    /// Who it is.
+    pub(super) fn identity(&self) -> &Identity {
+        self.client.identity()
+    }
+
     /// What is refused of a demand, if it is not met.
     pub(super) fn refusal<'a>(&'a self, demand: &'a Demand) -> Option<Refusal<'a>> {
         let of_range = |verb: Verb, range: &'a KeyRange| {
             let (KeyRange::Exact(key) | KeyRange::Prefix(key)) = range;
-            let verdict = self.rights.decide(verb, key.as_bytes());
+            let is_range = matches!(range, KeyRange::Prefix(_));
+            // Nobody compares a whole range.
+            let asked = implying(verb).filter(|_| is_range).unwrap_or(verb);
+            let shortfall = self.rights.shortfall(asked, range);
+            let at = shortfall.as_ref().map(|shortfall| shortfall.at.as_slice());
             Refusal {
                 verb,
                 key: Some(key),
-                is_range: matches!(range, KeyRange::Prefix(_)),
-                rule: verdict.rule.filter(|_| !verdict.allowed),
+                is_range,
+                at: at.filter(|at| *at != key.as_bytes()).map(Key::user),
+                rule: shortfall.and_then(|shortfall| shortfall.rule),
             }
         };
         let of_session = |rule: Option<&'a RuleName>| Refusal {
             verb: Verb::Session,
             key: None,
             is_range: false,
+            at: None,
             rule,
         };
         match demand {

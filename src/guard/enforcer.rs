@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::bounds::Bounds;
+use super::client_rights::ClientRights;
 use super::policy_in_force::PolicyInForce;
 use super::policy_mode::PolicyMode;
 use crate::model::{Caller, Principal, Write};
@@ -20,6 +21,13 @@ impl Enforcer {
     pub fn new(bounds: Arc<Bounds>, policy: Arc<PolicyInForce>) -> Self {
         Self { bounds, policy }
     }
+
+    fn visible_to(&self, client: Option<Arc<ClientRights>>) -> Visibility {
+        match (self.policy.mode(), client) {
+            (PolicyMode::Enforce, Some(client)) => Visibility::Part(client),
+            (PolicyMode::Enforce, None) | (PolicyMode::Warn, _) => Visibility::All,
+        }
+    }
 }
 
 impl Admit for Enforcer {
@@ -30,18 +38,18 @@ impl Admit for Enforcer {
     fn visibility(&self, caller: &Caller) -> Visibility {
         match self.policy.mode() {
             PolicyMode::Warn => Visibility::All,
-            PolicyMode::Enforce => match self.policy.rights_of(caller) {
-                Some(client) => Visibility::Part(client),
-                None => Visibility::All,
-            },
+            PolicyMode::Enforce => self.visible_to(self.policy.rights_of(caller)),
         }
     }
 
     fn principal(&self, caller: &Caller) -> Principal {
-        match self.policy.rights_of(caller) {
-            Some(client) => client.identity.principal.clone(),
-            None => Principal::Anonymous,
-        }
+        principal(self.policy.rights_of(caller).as_deref())
+    }
+
+    fn visibility_and_principal(&self, caller: &Caller) -> (Visibility, Principal) {
+        let client = self.policy.rights_of(caller);
+        let principal = principal(client.as_deref());
+        (self.visible_to(client), principal)
     }
 
     fn notes_demands(&self) -> bool {
@@ -59,4 +67,10 @@ impl Admit for Enforcer {
     fn epoch(&self) -> Option<&Epoch> {
         Some(self.policy.epoch())
     }
+}
+
+fn principal(client: Option<&ClientRights>) -> Principal {
+    client.map_or(Principal::Anonymous, |client| {
+        client.identity().principal.clone()
+    })
 }

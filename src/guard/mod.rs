@@ -5,6 +5,7 @@ mod audit;
 mod bounds;
 mod client_rights;
 mod enforcer;
+mod known_clients;
 mod learn;
 #[cfg(test)]
 mod memory_keyspace;
@@ -20,7 +21,9 @@ use std::sync::Arc;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
-pub use audit::{AuditDestination, AuditLog, AuditLogError, IdentityLookup, NoPolicyLookup};
+pub use audit::{
+    AuditDestination, AuditLog, AuditLogError, AuditedClient, IdentityLookup, NoPolicyLookup,
+};
 pub use bounds::{Bounds, REQUEST_BYTES};
 pub use enforcer::Enforcer;
 pub use learn::{LearnedPolicy, PolicyLearner};

@@ -1,25 +1,21 @@
 //! `PolicyInForce`: the policy by which clients are told apart and admitted, until another one takes its place.
 
-use std::collections::HashMap;
-use std::hash::{Hash, Hasher};
-use std::net::{IpAddr, Ipv4Addr};
+use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwap;
-use parking_lot::RwLock;
 use prometheus_client::registry::Registry;
 
-use super::audit::{AuditLog, IdentityLookup};
+use super::audit::{AuditLog, AuditedClient, IdentityLookup};
 use super::client_rights::{ClientRights, Refusal};
+use super::known_clients::KnownClients;
 use super::policy::{Identity, Policy, RuleName};
 use super::policy_metrics::PolicyMetrics;
 use super::policy_mode::PolicyMode;
 use super::policy_refusals::PolicyRefusalLog;
-use crate::model::{Caller, ClientCertificate, Credentials, Key, Verb};
+use crate::model::{Caller, Credentials, Key, Verb};
 use crate::space::{Audit as _, AuditEvent, Demand, Epoch};
-
-/// The most clients whose rights are kept compiled; beyond it all are forgotten, and compiled again when they ask.
-const MAX_KNOWN: usize = 16_384;
 
 /// A policy that is in force, for every keyspace that the gateway serves one after another.
 #[derive(Debug)]
@@ -37,38 +33,7 @@ pub struct PolicyInForce {
 struct CompiledPolicy {
     policy: Policy,
     uses_peer: bool,
-    known: RwLock<HashMap<Proof, Arc<ClientRights>>>,
-}
-
-/// What a client's identity depends on.
-#[derive(Clone, Debug)]
-struct Proof {
-    certificate: Option<Arc<ClientCertificate>>,
-    /// Where the policy takes an address from the connection; the same for all otherwise.
-    peer: IpAddr,
-}
-
-impl PartialEq for Proof {
-    fn eq(&self, other: &Self) -> bool {
-        let is_same = match (&self.certificate, &other.certificate) {
-            (Some(one), Some(other)) => Arc::ptr_eq(one, other) || one == other,
-            (None, None) => true,
-            (Some(_), None) | (None, Some(_)) => false,
-        };
-        is_same && self.peer == other.peer
-    }
-}
-
-impl Eq for Proof {}
-
-impl Hash for Proof {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let certificate = self.certificate.as_ref();
-        certificate
-            .map(|certificate| certificate.fingerprint.as_str())
-            .hash(state);
-        self.peer.hash(state);
-    }
+    known: KnownClients<ClientRights>,
 }
 
 impl PolicyInForce {
@@ -153,20 +118,16 @@ impl PolicyInForce {
             if let Some(refusal) = client.refusal(demand) {
                 self.metrics.refused(refusal.verb);
                 self.log
-                    .write(self.mode, caller, &client.identity, &refusal);
+                    .write(self.mode, caller, client.identity(), &refusal);
                 if let Some(audit) = &self.audit {
-                    audit.record(caller, &self.event(&client.identity, &refusal));
+                    let why = why(client.identity(), &refusal);
+                    audit.record(caller, &self.event(&refusal, &why));
                 }
             }
         }
     }
 
-    fn event<'a>(&self, identity: &'a Identity, refusal: &Refusal<'a>) -> AuditEvent<'a> {
-        let why = match (&identity.refused, refusal.rule) {
-            (Some(why), _) => why,
-            (None, Some(_)) => "the rule denies it",
-            (None, None) => "no rule allows it",
-        };
+    fn event<'a>(&self, refusal: &Refusal<'a>, why: &'a str) -> AuditEvent<'a> {
         AuditEvent::Refused {
             verb: Some(refusal.verb),
             key: refusal.key.map(Key::as_bytes),
@@ -183,10 +144,23 @@ impl PolicyInForce {
     }
 }
 
+/// Why something is refused, for the audit log.
+fn why<'a>(identity: &'a Identity, refusal: &Refusal<'_>) -> Cow<'a, str> {
+    let said = match (&identity.refused, refusal.rule) {
+        (Some(why), _) => return why.into(),
+        (None, Some(_)) => "the rule denies it",
+        (None, None) => "no rule allows it",
+    };
+    match &refusal.at {
+        None => said.into(),
+        Some(at) => format!("{said} with {at}").into(),
+    }
+}
+
 impl IdentityLookup for PolicyInForce {
-    fn identify(&self, credentials: &Credentials, peer: IpAddr) -> Arc<Identity> {
+    fn identify(&self, credentials: &Credentials, peer: IpAddr) -> Arc<AuditedClient> {
         let client = self.current.load().rights_of(credentials, peer);
-        Arc::clone(&client.identity)
+        Arc::clone(&client.client)
     }
 }
 
@@ -195,34 +169,21 @@ impl CompiledPolicy {
         Self {
             uses_peer: policy.uses_peer(),
             policy,
-            known: RwLock::default(),
+            known: KnownClients::default(),
         }
     }
 
     fn rights_of(&self, credentials: &Credentials, peer: IpAddr) -> Arc<ClientRights> {
         let peer = peer.to_canonical();
-        let proof = Proof {
-            certificate: credentials.certificate.clone(),
-            peer: if self.uses_peer {
-                peer
-            } else {
-                IpAddr::V4(Ipv4Addr::UNSPECIFIED)
-            },
-        };
-        if let Some(known) = self.known.read().get(&proof) {
-            return Arc::clone(known);
-        }
-        let identity = self.policy.identify(credentials, peer);
-        let rights = self.policy.rights(&identity);
-        let client = Arc::new(ClientRights {
-            identity: Arc::new(identity),
-            rights,
-        });
-        let mut known = self.known.write();
-        if known.len() >= MAX_KNOWN {
-            known.clear();
-        }
-        known.insert(proof, Arc::clone(&client));
-        client
+        // Where the policy takes no address from the connection, all are the same.
+        let counts = self.uses_peer.then_some(peer);
+        self.known.get(credentials, counts, || {
+            let identity = self.policy.identify(credentials, peer);
+            let rights = self.policy.rights(&identity);
+            ClientRights {
+                client: Arc::new(AuditedClient::new(identity)),
+                rights,
+            }
+        })
     }
 }

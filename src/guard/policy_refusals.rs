@@ -41,9 +41,14 @@ impl PolicyRefusalLog {
             return;
         };
         let Refusal {
-            verb, key, rule, ..
+            verb,
+            key,
+            at,
+            rule,
+            ..
         } = refusal;
         let key = key.map(ToString::to_string);
+        let at = at.as_ref().map(ToString::to_string);
         let rule = rule.map_or("none allows it", RuleName::as_str);
         let what = match mode {
             PolicyMode::Warn => "the policy would refuse this",
@@ -57,6 +62,7 @@ impl PolicyRefusalLog {
             not_recognized,
             %verb,
             key,
+            at,
             rule,
             left_out,
             "{what}"

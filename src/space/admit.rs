@@ -34,13 +34,18 @@ pub trait Admit: Send + Sync {
         Principal::Anonymous
     }
 
+    /// Both at once: a decision needs both, inside the critical section.
+    fn visibility_and_principal(&self, caller: &Caller) -> (Visibility, Principal) {
+        (self.visibility(caller), self.principal(caller))
+    }
+
     /// Whether [`Admit::note`] wants to be told what requests ask for: where not, nobody collects it.
     fn notes_demands(&self) -> bool {
         false
     }
 
-    /// Takes note of what a client's request asks for, whether its caller has the right to it or not. A decision that is made
-    /// again asks again.
+    /// Takes note of what a client's request asks for: where [`Admit::visibility`] bounds the caller, of what it has no right to,
+    /// and elsewhere of everything.
     fn note(&self, _caller: &Caller, _demands: &[Demand]) {}
 
     /// Moves on when what some caller may see has changed. `None` where that never happens.

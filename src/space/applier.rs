@@ -10,6 +10,7 @@ use super::freshness::Freshness;
 use super::history::History;
 use super::node_commit::CommitEffects;
 use super::renewal_rules::RenewalRules;
+use super::seen_nodes::CommitStates;
 use super::snapshot::Snapshot;
 use super::timers::Timers;
 use super::watches::Watches;
@@ -145,15 +146,20 @@ impl NextSnapshot {
 }
 
 impl Applier {
-    /// Applies commits to what is shown, which stays as it is.
-    fn next(&self, commits: Vec<Arc<Commit>>) -> NextSnapshot {
+    /// Applies commits to what is shown, which stays as it is; with the states around each, if those are kept.
+    fn next(&self, commits: Vec<Arc<Commit>>, keeps_states: bool) -> NextSnapshot {
         let mut snapshot = Snapshot::clone(&self.current.load());
         let mut delivered = Vec::with_capacity(commits.len());
         let mut changed = Vec::with_capacity(commits.len());
         for commit in commits {
             let commit = with_before(&snapshot, commit);
             let forgotten = self.deleted.lock().forgets(&commit);
+            let before = keeps_states.then(|| snapshot.entries.clone());
             let effects = snapshot.apply_forgetting(&commit, forgotten);
+            let states = before.map(|before| {
+                let after = snapshot.entries.clone();
+                Arc::new(CommitStates { before, after })
+            });
             // Most commits have none, for which nothing is allocated.
             let effects = if effects.is_empty() {
                 Arc::default()
@@ -162,7 +168,11 @@ impl Applier {
             };
             self.remember_deletions(&mut snapshot, &commit, forgotten);
             delivered.push(Arc::clone(&commit));
-            changed.push(CommitEffects { commit, effects });
+            changed.push(CommitEffects {
+                commit,
+                effects,
+                states,
+            });
         }
         NextSnapshot {
             snapshot,
@@ -173,14 +183,20 @@ impl Applier {
 
     fn take(&self, commits: Vec<Arc<Commit>>) {
         let prepared = self.prepared.lock().take();
+        let keeps_states = self.watches.has_partial_subscriptions();
         let NextSnapshot {
             snapshot,
             delivered,
-            changed,
+            mut changed,
         } = match prepared.filter(|prepared| prepared.shows(&commits)) {
             Some(prepared) => prepared,
-            None => self.next(commits),
+            None => self.next(commits, keeps_states),
         };
+        if !keeps_states {
+            for commit in &mut changed {
+                commit.states = None;
+            }
+        }
         // What was made from the entries is stale before the view shows the change (see `Fresh`). History comes first: a
         // reader that sees a revision in the view finds its commit. Subscriptions have a commit in their queues before the
         // view shows it, and take it only then: no change is seen before its event, nor the other way round. Timers come
@@ -213,7 +229,8 @@ impl CommitSink for Applier {
 
     fn prepare(&self, commits: &[Arc<Commit>]) {
         if self.early.lock().is_none() {
-            let next = self.next(commits.to_vec());
+            // Somebody who may see a part only may subscribe until they are delivered.
+            let next = self.next(commits.to_vec(), true);
             *self.prepared.lock() = Some(next);
         }
     }

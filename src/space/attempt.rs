@@ -9,6 +9,7 @@ use std::sync::Arc;
 use parking_lot::MutexGuard;
 use tokio::sync::oneshot;
 
+use super::asked_for::AskedFor;
 use super::audit::NotedReply;
 use super::critical_section::{Blocked, Ticket, WaitQueue, WriteLocks};
 use super::decision::{ChangeAnswer, Decided, DecidedWhere};
@@ -48,6 +49,8 @@ pub(crate) struct ChangeTurn {
     pub(crate) disturbed: u32,
     /// Locks to be given back outside the critical section: giving them back enters it.
     unused: Option<WriteLocks>,
+    /// What the last decision asked for.
+    pub(crate) asked: AskedFor,
 }
 
 impl ChangeTurn {
@@ -57,6 +60,11 @@ impl ChangeTurn {
             waits_for_durability: true,
             ..Self::default()
         }
+    }
+
+    /// Gives it up, with what was decided: another one takes its place.
+    pub(crate) fn abandon(mut self) {
+        self.asked.forget();
     }
 
     /// Whether it is decided outside the critical section. Others must not keep it from being decided for ever.
@@ -206,7 +214,8 @@ impl Keyspace {
     ) -> Attempt<R, E> {
         let nothing_pending = PendingCommits::default();
         let base = PendingSnapshot::new(&entered.durable, &nothing_pending);
-        let (decided, set) = self.decide(caller, base, decide, (turn.place(), true));
+        let place = (turn.place(), true);
+        let (decided, set) = self.decide(caller, base, decide, place, &mut turn.asked);
         match decided {
             Decided::TooWide => Attempt::TooWide,
             Decided::NoWrites(answer) => Attempt::Answer(answer),
@@ -232,7 +241,8 @@ impl Keyspace {
         let base = PendingSnapshot::new(&entered.durable, &entered.pending);
         let is_durable = base.is_durable();
         let asks = !entered.queue.is_idle();
-        let (decided, set) = self.decide(caller, base, decide, (turn.place(), asks));
+        let place = (turn.place(), asks);
+        let (decided, set) = self.decide(caller, base, decide, place, &mut turn.asked);
         let waits = match basis {
             Basis::Accepted => false,
             Basis::Durable(records) => records.iter().any(|key| entered.pending.changes(key)),
@@ -266,7 +276,8 @@ impl Keyspace {
         let durable = self.inner.applier.current();
         let nothing_pending = PendingCommits::default();
         let base = PendingSnapshot::new(&durable, &nothing_pending);
-        match self.decide(caller, base, decide, (turn.place(), false)).0 {
+        let place = (turn.place(), false);
+        match self.decide(caller, base, decide, place, &mut turn.asked).0 {
             Decided::TooWide => Attempt::TooWide,
             Decided::NoWrites(answer) => Attempt::Answer(answer),
             Decided::Writes(..) | Decided::Renews(..) => {

@@ -45,7 +45,10 @@ impl Keyspace {
         kept: &mut Option<K>,
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
     ) -> Result<Committed<R>, ChangeError<E>> {
-        let answer = self.change(caller, Basis::Accepted, kept, decide).await;
+        let mut turn = ChangeTurn::default();
+        let answer = self
+            .change(caller, Basis::Accepted, kept, decide, &mut turn)
+            .await;
         self.record_refusal(caller, &answer);
         answer
     }
@@ -89,14 +92,18 @@ impl Keyspace {
         let mut most = ReleaseBounds::whole_but_locked(locked);
         loop {
             let decide = |draft: &mut Draft<'_>| Ok(decide(draft, most));
-            let done = self.change(caller, basis, kept, decide).await;
+            let mut turn = ChangeTurn::default();
+            let done = self.change(caller, basis, kept, decide, &mut turn).await;
             let is_too_much = matches!(
                 done,
                 Err(ChangeError::Denied(Denied::TooMuch(_))
                     | ChangeError::Failed(CommitError::TooLarge(_)))
             );
             match most.less() {
-                Some(less) if is_too_much => most = less,
+                Some(less) if is_too_much => {
+                    turn.asked.forget();
+                    most = less;
+                }
                 Some(_) | None => {
                     self.record_refusal(caller, &done);
                     return done;
@@ -111,14 +118,14 @@ impl Keyspace {
         basis: Basis<'_>,
         kept: &mut Option<K>,
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
+        turn: &mut ChangeTurn,
     ) -> ChangeAnswer<R, E> {
-        let mut turn = ChangeTurn::default();
         let mut tries = 0;
         while tries < TRIES {
             let attempt = if turn.is_outside() {
-                self.attempt_outside(caller, &decide, &mut turn)
+                self.attempt_outside(caller, &decide, turn)
             } else {
-                self.attempt(caller, basis, &decide, &mut turn)
+                self.attempt(caller, basis, &decide, turn)
             };
             let answer = match attempt {
                 Attempt::TooWide => {

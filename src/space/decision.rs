@@ -1,6 +1,7 @@
 //! Decisions: a draft is filled, judged by the guard, and becomes a proposal.
 
 use super::access::AccessCaller;
+use super::asked_for::AskedFor;
 use super::audit::{AuditedChange, NotedReply};
 use super::denied::Denied;
 use super::draft::{Draft, DraftBounds};
@@ -8,6 +9,7 @@ use super::keyspace::{ChangeError, Committed, Keyspace};
 use super::pending::{MAX_PENDING_WRITES, PendingSnapshot};
 use super::read_write_set::ReadWriteSet;
 use super::renewal::Renewal;
+use super::visibility::Visibility;
 use crate::model::{Caller, Proposal, time};
 
 /// How much is decided inside the critical section; more than that is decided outside, and checked inside.
@@ -51,13 +53,15 @@ struct Judged<R> {
 }
 
 impl Keyspace {
-    /// Decides on a draft over `base`; with the read-write set where it `asks` for that, or the change is wide.
+    /// Decides on a draft over `base`; with the read-write set where it `asks` for that, or the change is wide. What it asked for
+    /// takes the place of what the decision before it did.
     pub(crate) fn decide<R, E>(
         &self,
         caller: &Caller,
         base: PendingSnapshot<'_>,
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
         (place, asks): (DecidedWhere, bool),
+        asked: &mut AskedFor,
     ) -> (Decided<R, E>, Option<ReadWriteSet>) {
         let bounds = match place {
             DecidedWhere::Inside => INSIDE,
@@ -66,12 +70,14 @@ impl Keyspace {
                 scanned: usize::MAX,
             },
         };
-        let visibility = self.visibility(caller);
-        let now_ms = time::unix_ms();
-        let principal = match caller {
-            Caller::Client { .. } => Some(self.principal(caller)),
-            Caller::Operator | Caller::System => None,
+        let (visibility, principal) = match caller {
+            Caller::Client { .. } => {
+                let (visibility, principal) = self.inner.admit.visibility_and_principal(caller);
+                (visibility, Some(principal))
+            }
+            Caller::Operator | Caller::System => (Visibility::All, None),
         };
+        let now_ms = time::unix_ms();
         let draft = Draft::new(base, now_ms, principal, visibility, bounds);
         let mut draft = draft.bound_by_lists(AccessCaller::of(caller));
         if self.notes_demands(caller) {
@@ -84,7 +90,7 @@ impl Keyspace {
         if !asks && place == DecidedWhere::Inside {
             draft = draft.without_reads();
         }
-        let judged = self.judge(caller, &mut draft, decide);
+        let judged = self.judge(caller, &mut draft, decide, asked);
         if draft.is_exceeded() && place == DecidedWhere::Inside {
             return (Decided::TooWide, None);
         }
@@ -124,15 +130,17 @@ impl Keyspace {
         caller: &Caller,
         draft: &mut Draft<'_>,
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
+        asked: &mut AskedFor,
     ) -> Result<Judged<R>, ChangeError<E>> {
         let revision = draft.revision();
         let decision = decide(draft);
         if decision.is_ok() && self.inner.store.derives_directories() {
             draft.tally_lost_children();
         }
-        let demands = draft.take_demands();
-        if !demands.is_empty() && !draft.is_exceeded() {
-            self.inner.admit.note(caller, &demands);
+        if draft.is_exceeded() {
+            asked.forget();
+        } else {
+            asked.replace(&self.inner.admit, caller, draft.take_demands());
         }
         // Before the decision's own answer, which may show what is hidden.
         if let Some(denied) = draft.forbidden() {

@@ -150,10 +150,11 @@ impl Keyspace {
             return Ok(());
         }
         let demand = demand();
-        if is_noted {
+        let is_met = demand.is_met(&visibility);
+        if is_noted && !(is_met && visibility.is_part()) {
             self.inner.admit.note(caller, std::slice::from_ref(&demand));
         }
-        if demand.is_met(&visibility) {
+        if is_met {
             Ok(())
         } else {
             Err(Denied::Forbidden(format!("{demand:?}")))

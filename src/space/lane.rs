@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::sync::oneshot;
 
+use super::asked_for::AskedFor;
 use super::attempt::{Attempt, ChangeTurn, LaneAttempt};
 use super::audit::{self, NotedReply};
 use super::change::{TRIES, written};
@@ -41,6 +42,7 @@ pub struct AcceptedChange<R, E> {
     outcome: oneshot::Receiver<AcceptedOutcome>,
     /// `None` once it is answered.
     waits: Option<Waiting<R, E>>,
+    asked: AskedFor,
     place: LanePlace,
 }
 
@@ -76,26 +78,27 @@ impl Keyspace {
                 match self.attempt_in_lane(caller, generation, &decide, &mut turn) {
                     LaneAttempt::NotYet => return Proposed::NotYet,
                     LaneAttempt::Alone => {
-                        drop(turn);
+                        turn.abandon();
                         return Proposed::Answered(self.commit(caller, decide).await);
                     }
                     LaneAttempt::InOrder(attempt, generation) => (attempt, generation),
                 };
-            let accepted = |outcome, waits| {
+            let accepted = |outcome, waits, asked| {
                 Proposed::Accepted(AcceptedChange {
                     space: self.clone(),
                     outcome,
                     waits: Some(waits),
+                    asked,
                     place: LanePlace(generation),
                 })
             };
             match attempt {
                 Attempt::Accepted(change, None, reply) => {
-                    return accepted(change.outcome, Waiting::Reply(reply));
+                    return accepted(change.outcome, Waiting::Reply(reply), turn.asked);
                 }
                 Attempt::Barrier(barrier, Some(answer)) => {
                     self.record_refusal(caller, &answer);
-                    return accepted(barrier, Waiting::Answer(answer));
+                    return accepted(barrier, Waiting::Answer(answer), turn.asked);
                 }
                 Attempt::Wait(woken) => {
                     // A sender that is gone means only that it is worth trying again.
@@ -105,9 +108,11 @@ impl Keyspace {
                     Ok(room) => turn.room = Some(room),
                     Err(error) => return Proposed::Answered(Err(ChangeError::Failed(error))),
                 },
-                Attempt::TooWide if after.is_some() => return Proposed::NotYet,
                 Attempt::TooWide => {
-                    drop(turn);
+                    turn.abandon();
+                    if after.is_some() {
+                        return Proposed::NotYet;
+                    }
                     return Proposed::Answered(self.commit(caller, decide).await);
                 }
                 Attempt::Answer(answer) => {
@@ -165,15 +170,23 @@ impl<R, E> AcceptedChange<R, E> {
             (Waiting::Reply(reply), outcome) => {
                 let ended = || CommitError::Unknown("the store's writer ended".to_owned());
                 let commit = outcome.and_then(|commit| commit.ok_or_else(ended));
-                self.space.outcome(commit, reply)?
+                let answer = self.space.outcome(commit, reply);
+                if answer.is_none() {
+                    self.asked.forget();
+                }
+                answer?
             }
             (Waiting::Answer(answer), Ok(_)) => answer,
-            (Waiting::Answer(_), Err(CommitError::Conflict)) => return None,
+            (Waiting::Answer(_), Err(CommitError::Conflict)) => {
+                self.asked.forget();
+                return None;
+            }
             // It writes nothing, so that nothing is left unknown.
             (Waiting::Answer(_), Err(error)) => Err(ChangeError::Failed(CommitError::Unavailable(
                 error.to_string(),
             ))),
         };
+        self.asked.note();
         Some(self.space.counted(answer))
     }
 }
@@ -184,6 +197,9 @@ impl<R, E> Drop for AcceptedChange<R, E> {
         if let Some(Waiting::Reply(reply)) = self.waits.take()
             && let Ok(outcome) = self.outcome.try_recv()
         {
+            if matches!(outcome, Err(CommitError::Conflict)) {
+                self.asked.forget();
+            }
             drop(reply.settle(&written(Ok(outcome))));
         }
     }

@@ -6,6 +6,7 @@
 mod access;
 mod admit;
 mod applier;
+mod asked_for;
 mod attempt;
 mod audit;
 mod change;
@@ -44,6 +45,7 @@ mod read_write_set;
 mod renewal;
 mod renewal_rules;
 mod renewed_deadlines;
+mod seen_nodes;
 mod snapshot;
 mod subscription;
 mod subscription_queue;

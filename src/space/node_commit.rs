@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::directories::{NodeEffect, NodeFate, node_of, parent};
 use super::node_keys::is_root_record;
+use super::seen_nodes::{CommitStates, SeenNode};
 use super::visibility::Visibility;
 use crate::model::{Cause, Change, Commit, Entry, Key, Verb};
 
@@ -21,6 +22,8 @@ pub(crate) struct CommitEffects {
     pub(crate) commit: Arc<Commit>,
     /// In the order of the commit's changes. A change that is not among them wrote a node that was there and stays.
     pub(crate) effects: Arc<[NodeEffect]>,
+    /// Kept while somebody subscribes who does not see all.
+    pub(crate) states: Option<Arc<CommitStates>>,
 }
 
 /// What a commit did to one node.
@@ -36,7 +39,17 @@ pub struct NodeChange<'a> {
     by: &'a Key,
 }
 
-impl NodeChange<'_> {
+impl<'a> NodeChange<'a> {
+    fn seen((path, fate, by): SeenNode<'a>) -> Self {
+        let is_own = node_of(&by.key).is_none_or(|own| own.len() == path.len());
+        Self {
+            path,
+            fate,
+            change: is_own.then_some(by),
+            by: &by.key,
+        }
+    }
+
     /// The entry of the node before, where the change is one of its own.
     pub fn before(&self) -> Option<&Arc<Entry>> {
         self.change?.before.as_ref()
@@ -67,17 +80,30 @@ impl NodeCommit {
     }
 
     /// What it did, in the order of its writes: of nodes that came with one write those above first, of nodes that went
-    /// those above last. A node that came or went with what is hidden beneath it is hidden, too.
+    /// those above last. A node that came or went with what is hidden beneath it is hidden, too; and what is hidden beneath a
+    /// node keeps it from neither.
     pub fn nodes(&self) -> impl Iterator<Item = NodeChange<'_>> {
-        let sees = |node: &NodeChange<'_>| match &self.visibility {
-            Visibility::All => true,
-            visibility @ Visibility::Part(_) => {
-                let is_implied = node.change.is_none();
-                visibility.allows(Verb::Watch, &Key::user(node.path))
-                    && (!is_implied || visibility.allows(Verb::Watch, node.by))
+        let seen: Vec<_> = match (&self.visibility, &self.changed.states) {
+            (Visibility::All, _) => Vec::new(),
+            (Visibility::Part(_), Some(states)) => {
+                let seen = states.seen(&self.changed.commit, &self.visibility);
+                seen.into_iter().map(NodeChange::seen).collect()
+            }
+            // It was under way when the caller subscribed.
+            (Visibility::Part(_), None) => {
+                let nodes = self.changed.nodes();
+                nodes.filter(|node| self.sees(node)).collect()
             }
         };
-        self.changed.nodes().filter(sees)
+        let sees_all = !self.visibility.is_part();
+        let all = sees_all.then(|| self.changed.nodes());
+        all.into_iter().flatten().chain(seen)
+    }
+
+    fn sees(&self, node: &NodeChange<'_>) -> bool {
+        let is_implied = node.change.is_none();
+        self.visibility.allows(Verb::Watch, &Key::user(node.path))
+            && (!is_implied || self.visibility.allows(Verb::Watch, node.by))
     }
 }
 

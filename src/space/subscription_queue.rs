@@ -21,6 +21,8 @@ pub(crate) struct SubscriptionQueue {
     /// Wakes the subscriber.
     pub(crate) filled: Arc<Notify>,
     backlog: Mutex<Backlog>,
+    /// Of somebody who does not see all.
+    partial: Option<Arc<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -40,13 +42,19 @@ struct Backlog {
 
 impl SubscriptionQueue {
     /// An empty queue.
-    pub(crate) fn new(number: u64, flow: Flow) -> Self {
+    pub(crate) fn new(number: u64, flow: Flow, partial: Option<Arc<()>>) -> Self {
         Self {
             number,
             flow,
             filled: Arc::default(),
             backlog: Mutex::default(),
+            partial,
         }
+    }
+
+    /// Whether it is of somebody who does not see all.
+    pub(crate) fn is_partial(&self) -> bool {
+        self.partial.is_some()
     }
 
     /// Whether it does not have this commit, and is not past having it.

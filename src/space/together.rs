@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::attempt::Basis;
+use super::attempt::{Basis, ChangeTurn};
 use super::decision::ChangeAnswer;
 use super::draft::Draft;
 use super::keyspace::{ChangeError, Committed, Keyspace};
@@ -172,7 +172,10 @@ impl Keyspace {
     ) -> Result<PartOutcome, usize> {
         let decide = |draft: &mut Draft<'_>| decide_parts(draft, parts.iter().take(most));
         let basis = Basis::Accepted;
-        let answer = self.change(caller, basis, &mut None::<()>, decide).await;
+        let mut turn = ChangeTurn::default();
+        let answer = self
+            .change(caller, basis, &mut None::<()>, decide, &mut turn)
+            .await;
         // Of several, each is tried by itself before it is refused.
         if most == 1 {
             self.record_refusal(caller, &answer);
@@ -181,7 +184,7 @@ impl Keyspace {
             Ok(done) => return Ok(PartOutcome::Made(done.revision, done.commit)),
             Err(error) => error,
         };
-        match error {
+        let outcome = match error {
             ChangeError::Refused {
                 error: Stop(at), ..
             } if most > 1 => Err(at.max(1)),
@@ -195,7 +198,11 @@ impl Keyspace {
             }
             ChangeError::Denied(denied) => Ok(PartOutcome::Denied(denied)),
             ChangeError::Failed(error) => Ok(PartOutcome::Failed(error)),
+        };
+        if outcome.is_err() {
+            turn.asked.forget();
         }
+        outcome
     }
 }
 

@@ -19,6 +19,9 @@ const DEFAULT_BYTES: usize = 64 << 20;
 /// The window may have so many places more than twice the commits that were in use when it was looked through last.
 const SLACK: usize = 1_024;
 
+/// About what the entries around a commit take that later ones do not share.
+const STATES_BYTES: usize = 8 << 10;
+
 /// What became of a commit that was offered to a watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Offered {
@@ -84,8 +87,13 @@ impl WatchWindow {
 
     /// Takes in the next commit, and drops the oldest where that is too much. The newest always stays.
     pub(crate) fn push(&mut self, changed: &CommitEffects) -> Arc<UntakenCommit> {
-        let CommitEffects { commit, effects } = changed;
-        let weight = commit.weight() + size_of_val::<[NodeEffect]>(effects);
+        let CommitEffects {
+            commit,
+            effects,
+            states,
+        } = changed;
+        let states = states.as_ref().map_or(0, |_| STATES_BYTES);
+        let weight = commit.weight() + size_of_val::<[NodeEffect]>(effects) + states;
         let queued = Arc::new(UntakenCommit {
             revision: commit.revision,
             weight,
@@ -168,6 +176,7 @@ mod tests {
         CommitEffects {
             commit,
             effects: Arc::default(),
+            states: None,
         }
     }
 

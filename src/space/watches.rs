@@ -8,9 +8,11 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::access::AccessCaller;
+use super::directories::NodeFate;
 use super::node_commit::CommitEffects;
 use super::node_index::{Interest, NodeIndex};
 use super::range_index::{CHANGES_AT_ONCE, RangeIndex};
+use super::seen_nodes::nodes_around;
 use super::subscription_queue::SubscriptionQueue;
 use super::visibility::Visibility;
 use super::wake_queue::WakeQueue;
@@ -31,6 +33,8 @@ pub(crate) struct Watches {
     shown: AtomicU64,
     /// Whether a commit that a watch may get, or one of the past, has an entry with an access list.
     had_lists: AtomicBool,
+    /// Held once more by each subscription of somebody who does not see all.
+    partial: Arc<()>,
 }
 
 #[derive(Debug, Default)]
@@ -60,7 +64,14 @@ impl AnnouncedCommit {
                 .changed
                 .nodes()
                 .any(|node| interest.is_concerned(node.path, node.fate))
+            || self.changed.states.is_some()
+                && around(&self.changed).any(|(path, fate)| interest.is_concerned(path, fate))
     }
+}
+
+/// The nodes that a commit may have brought or taken along for those who do not see all.
+fn around(changed: &CommitEffects) -> impl Iterator<Item = (&str, NodeFate)> {
+    changed.commit.changes.iter().flat_map(nodes_around)
 }
 
 #[derive(Debug)]
@@ -122,6 +133,7 @@ impl Watches {
             lagged: AtomicU64::new(0),
             shown: AtomicU64::new(0),
             had_lists: AtomicBool::new(false),
+            partial: Arc::default(),
         }
     }
 
@@ -157,10 +169,17 @@ impl Watches {
     }
 
     /// The queue of another subscription.
-    pub(crate) fn new_queue(&self, flow: Flow) -> Arc<SubscriptionQueue> {
+    pub(crate) fn new_queue(&self, flow: Flow, is_partial: bool) -> Arc<SubscriptionQueue> {
         let mut watched = self.watched.lock();
         watched.last_subscription += 1;
-        Arc::new(SubscriptionQueue::new(watched.last_subscription, flow))
+        let number = watched.last_subscription;
+        let partial = is_partial.then(|| Arc::clone(&self.partial));
+        Arc::new(SubscriptionQueue::new(number, flow, partial))
+    }
+
+    /// Whether somebody subscribes who does not see all.
+    pub(crate) fn has_partial_subscriptions(&self) -> bool {
+        Arc::strong_count(&self.partial) > 1
     }
 
     /// Adds an interest of a subscription.
@@ -196,11 +215,16 @@ impl Watches {
         };
         watched.announced = commits.into_iter().map(announced).collect();
         for (place, commit) in concerned.into_iter().flatten().enumerate() {
+            let all = commit.nodes().map(|node| ((node.path, node.fate), false));
+            // What came and went for those who do not see all is found out when they take it.
+            let partial = commit.states.as_ref().map(|_| around(&commit));
+            let partial = partial.into_iter().flatten().map(|node| (node, true));
             let mut queues = Vec::new();
-            for (step, node) in (1..).zip(commit.nodes()) {
-                let subscriptions = &watched.subscriptions;
-                subscriptions.for_each_match(node.path, node.fate, |queue| {
-                    queues.push(Arc::clone(queue));
+            for (step, ((path, fate), only_partial)) in (1..).zip(all.chain(partial)) {
+                watched.subscriptions.for_each_match(path, fate, |queue| {
+                    if queue.is_partial() || !only_partial {
+                        queues.push(Arc::clone(queue));
+                    }
                 });
                 for queue in queues.drain(..) {
                     self.offer(&mut watched, place, &queue);
@@ -488,7 +512,12 @@ mod tests {
     fn deliver(watches: &Watches, commit: &Arc<Commit>) {
         let commit = Arc::clone(commit);
         let effects = Arc::default();
-        watches.announce(vec![CommitEffects { commit, effects }]);
+        let states = None;
+        watches.announce(vec![CommitEffects {
+            commit,
+            effects,
+            states,
+        }]);
         watches.deliver();
     }
 

@@ -25,7 +25,8 @@ impl Keyspace {
         let nothing_pending = PendingCommits::default();
         let base = PendingSnapshot::new(&durable, &nothing_pending);
         let place = (DecidedWhere::Anywhere, true);
-        let (decided, set) = off_worker(|| self.decide(caller, base, decide, place));
+        let (decided, set) =
+            off_worker(|| self.decide(caller, base, decide, place, &mut turn.asked));
         let (reply, proposal) = match decided {
             Decided::NoWrites(answer) => return Attempt::Answer(answer),
             Decided::TooWide => return Attempt::TooWide,

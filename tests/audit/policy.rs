@@ -11,7 +11,7 @@ use crate::gateway::{Audited, MARKER, ask, having, lines, the_one};
 fn rules(beneath: &str) -> String {
     format!(
         "[[rule]]\nname = \"open\"\nidentities = [\"anonymous\"]\nallow = [\"all\"]\nbeneath = [\"{beneath}\"]\n\n\
-         [[rule]]\nname = \"shut\"\nidentities = [\"anonymous\"]\ndeny = [\"write\", \"cas\"]\nkey = [\"open/shut\"]\n"
+         [[rule]]\nname = \"shut\"\nidentities = [\"anonymous\"]\ndeny = [\"write\", \"cas\", \"delete\"]\nkey = [\"open/shut\"]\n"
     )
 }
 
@@ -33,6 +33,12 @@ fn refusals_name_verb_key_and_rule() {
     assert_eq!(ask(consul, "PUT /v1/kv/open/shut", MARKER).0, 403);
     assert_eq!(ask(consul, "PUT /v1/kv/other", MARKER).0, 403);
     assert_eq!(ask(consul, "GET /v1/kv/secret", "").0, 403);
+    for tree in ["open/", "other/"] {
+        assert_eq!(
+            ask(consul, &format!("DELETE /v1/kv/{tree}?recurse"), "").0,
+            403
+        );
+    }
     let policy = audited.path.with_file_name("policy.toml");
     fs::write(&policy, "this is none").unwrap();
     let of_policy = || having(&lines(&audited.path), &[("event", "policy")]);
@@ -50,14 +56,25 @@ fn refusals_name_verb_key_and_rule() {
     let lines = audited.stop();
     let refused = |verb: &str, key: &str| {
         let fields = [("event", "refusal"), ("verb", verb), ("key", key)];
-        let found = having(&lines, &fields);
-        assert!(!found.is_empty(), "{fields:?}: {lines:#?}");
-        assert_eq!(found[0]["decision"], "refused");
-        assert_eq!(found[0]["identity"], "anonymous");
-        found[0].clone()
+        let found = the_one(&lines, &fields);
+        assert_eq!(found["decision"], "refused");
+        assert_eq!(found["identity"], "anonymous");
+        found
     };
     assert_eq!(refused("write", "open/shut")["rule"], "shut");
     assert!(refused("read", "secret").get("rule").is_none());
+    // Of a tree it is told where in it that is refused.
+    let tree = |prefix| {
+        let fields = [("event", "refusal"), ("verb", "delete"), ("prefix", prefix)];
+        let line = the_one(&lines, &fields);
+        (line.get("rule").cloned(), line["why"].clone())
+    };
+    let denied = (
+        Some("shut".into()),
+        "the rule denies it with open/shut".into(),
+    );
+    assert_eq!(tree("open/"), denied);
+    assert_eq!(tree("other/"), (None, "no rule allows it".into()));
     let other = having(&lines, &[("event", "refusal"), ("key", "other")]);
     assert!(!other.is_empty(), "{lines:#?}");
     the_one(&lines, &[("event", "write"), ("key", "open/shut")]);

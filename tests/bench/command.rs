@@ -4,6 +4,7 @@ use std::fs;
 
 use kubekv::bench::report::RunResult;
 use support::command::{Done, done, kubekv, run};
+use support::running::Running;
 
 use crate::fake::Fake;
 use crate::gateway::Gateway;
@@ -313,5 +314,64 @@ fn every_command_has_help() {
         assert!(all.text().contains(&format!("\n  {command} ")), "{command}");
         let done = run(&["bench", command, "--help"]);
         assert_eq!((done.code, &*done.err), (0, ""), "{command}");
+    }
+}
+
+#[test]
+fn each_client_shows_a_certificate_of_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name).display().to_string();
+    let certs = |words: &[&str], dir: &str| {
+        let done = run(&[&["certs"], words, &["--dir", dir]].concat());
+        assert_eq!(done.code, 0, "{done:?}");
+    };
+    let authority = at("authority");
+    certs(&["ca"], &authority);
+    certs(&["server", "127.0.0.1"], &authority);
+    let nodes = ["10.0.0.1", "10.0.0.2"];
+    fs::create_dir(at("nodes")).unwrap();
+    for node in nodes {
+        certs(&["node", node], &authority);
+        for ends in ["crt", "key"] {
+            let name = format!("node-{node}.{ends}");
+            fs::rename(
+                at(&format!("authority/{name}")),
+                at(&format!("nodes/{name}")),
+            )
+            .unwrap();
+        }
+    }
+    let file = |name: &str| at(&format!("authority/{name}"));
+    let (store, log) = (format!("embedded:{}", at("store")), at("audit.log"));
+    let [cert, key, ca] = ["server.crt", "server.key", "ca.crt"].map(file);
+    let options = format!(
+        "--store {store} --audit {log} --tls-cert {cert} --tls-key {key} --tls-client-ca {ca} --tls-client-auth required \
+         --admin-tls-cert off"
+    );
+    let options: Vec<_> = options.split_whitespace().collect();
+    let gateway = Running::start_by(kubekv(), &options);
+    let target = format!("consul://{}", gateway.consul);
+    let shown = at("nodes");
+    let done = bench("put", &target, &["--tls-ca", &ca, "--tls-certs", &shown]);
+    assert_eq!(done.code, 0, "{done:?}");
+    let empty = bench(
+        "put",
+        &target,
+        &["--tls-ca", &ca, "--tls-certs", &at("store")],
+    );
+    assert_eq!(empty.code, 2, "{empty:?}");
+    let plain = bench("put", &target, &["--tls-certs", &shown]);
+    assert!(
+        plain.code == 2 && plain.err.contains("--tls-ca"),
+        "{plain:?}"
+    );
+    let done = gateway.stop();
+    assert_eq!(done.code, 0, "{done:?}");
+    let text = fs::read_to_string(log).unwrap();
+    for node in nodes {
+        let wrote = |line: &str| {
+            line.contains("\"event\":\"write\"") && line.contains(&format!("cn:{node} "))
+        };
+        assert!(text.lines().any(wrote), "{node}: {text}");
     }
 }

@@ -150,6 +150,54 @@ fn explain_says_which_rule_decides() {
 }
 
 #[test]
+fn explain_says_where_in_a_tree_something_is_refused() {
+    let files = Files::with(POLICY);
+    let explain = |identity: &str, verb: &str, key: &str| {
+        let done = files.explain(&["--prefix"], &[identity, verb, key]);
+        let answer = done.text().lines().last().unwrap_or_default().to_owned();
+        (done.code, answer)
+    };
+    for (identity, verb, key, code, answer) in [
+        ("ops/a", "write", "docker/", 0, "allowed for all of it"),
+        (
+            "ops/a",
+            "write",
+            "fro",
+            1,
+            "refused: rule 'frozen' denies it with 'frozen'",
+        ),
+        (
+            "ops/a",
+            "create",
+            "frozen/x/",
+            1,
+            "refused: rule 'frozen' denies it with 'frozen/x/'",
+        ),
+        (
+            "anonymous",
+            "delete",
+            "docker/",
+            1,
+            "refused: no rule allows it with 'docker/'",
+        ),
+        (
+            "node/10.0.0.1",
+            "list",
+            "docker/",
+            0,
+            "allowed for a part of it: no rule allows it with 'docker/'",
+        ),
+    ] {
+        assert_eq!(
+            explain(identity, verb, key),
+            (code, answer.to_owned()),
+            "{identity} {verb} {key}"
+        );
+    }
+    assert_eq!(files.explain(&["--prefix"], &["ops/a", "session"]).code, 2);
+}
+
+#[test]
 fn explain_recognizes_a_certificate_as_a_gateway_does() {
     let files = Files::with(POLICY);
     let dir = files.path("");

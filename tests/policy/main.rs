@@ -13,6 +13,7 @@
 
 mod decisions;
 mod gateway;
+mod hidden_beneath;
 mod nodes;
 mod revoked;
 mod spellings;

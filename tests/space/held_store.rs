@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kubekv::guard::Bounds;
 use kubekv::model::{Change, Commit, Entry, Proposal, Revision, Target};
-use kubekv::space::Keyspace;
+use kubekv::space::{Admit, Keyspace};
 use kubekv::store::{
     Accepted, AcceptedOutcome, BoxFuture, CommitError, CommitOrder, CommitSink, Limits,
     MemoryStore, NotAccepted, QueueRoom, RetentionFloors, Store, StoreContents, StoreError,
@@ -51,7 +51,11 @@ impl std::fmt::Debug for State {
 impl HeldStore {
     /// A keyspace over it.
     pub(crate) async fn open(&self) -> Keyspace {
-        let admit = Arc::new(Bounds::new(self.limits()));
+        self.open_with(Arc::new(Bounds::new(self.limits()))).await
+    }
+
+    /// A keyspace over it, with a guard.
+    pub(crate) async fn open_with(&self, admit: Arc<dyn Admit>) -> Keyspace {
         let shared: Arc<dyn Store> = Arc::new(self.clone());
         let opened = Keyspace::open(shared, admit, &mut Registry::default()).await;
         opened.unwrap().0

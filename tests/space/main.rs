@@ -12,6 +12,7 @@ mod lanes;
 mod lease_ends;
 mod leases;
 mod log_store;
+mod noted;
 mod renewals;
 mod sequences;
 mod tallies;

@@ -14,12 +14,12 @@ use crate::bench::TargetStream;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl LoadTarget {
-    /// Opens the connection of a number to a server: the number chooses its source address.
+    /// Opens the connection of a number to a server: the number chooses its source address, and its certificate.
     pub async fn connect(&self, server: &TargetServer, number: u64) -> io::Result<TargetStream> {
         let connecting = async {
             let stream = self.open(server.address, number).await?;
             stream.set_nodelay(true)?;
-            Ok(match &self.tls {
+            Ok(match self.tls(number) {
                 Some(tls) => TargetStream::Tls(Box::new(tls.encrypt(&server.name, stream).await?)),
                 None => TargetStream::Plain(stream),
             })

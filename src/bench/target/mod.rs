@@ -6,11 +6,12 @@ mod protocol;
 mod turn;
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 
 pub use bind::{BindRange, InvalidRange};
 pub use protocol::TargetProtocol;
 
-use crate::config::{SourceAccess, SourceUrl};
+use crate::config::{SourceAccess, SourceUrl, StoreAccess};
 use crate::remote::{AccessError, ClientTls, read_password};
 
 /// The servers under load.
@@ -28,7 +29,8 @@ pub struct LoadTarget {
     pub accepts_gzip: bool,
     /// The source addresses of connections; the kernel chooses where there are none.
     pub bind: Option<BindRange>,
-    tls: Option<ClientTls>,
+    /// One for each certificate that clients show, in turn; none where nothing is encrypted.
+    tls: Vec<ClientTls>,
 }
 
 /// A server under load.
@@ -118,13 +120,56 @@ impl LoadTarget {
             },
             accepts_gzip: true,
             bind,
-            tls: ClientTls::new(&access.access)?,
+            tls: ClientTls::new(&access.access)?.into_iter().collect(),
         })
+    }
+
+    /// The same whose clients show the certificates of a directory one after another: each `NAME.crt` with its `NAME.key`.
+    ///
+    /// # Errors
+    ///
+    /// Where there are none or one cannot be used, or the authorities of the servers are not given.
+    pub fn showing_certificates(self, directory: &Path) -> Result<Self, TargetError> {
+        let files = &self.credentials.files.access;
+        let unusable = |why: &str| AccessError(format!("{}: {why}", directory.display()));
+        if files.authorities.is_none() {
+            return Err(unusable("certificates are shown over TLS: give --tls-ca").into());
+        }
+        if files.certificate.is_some() {
+            return Err(unusable("either several certificates or --tls-cert").into());
+        }
+        let read = directory
+            .read_dir()
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let read = read.map_err(|error| unusable(&error.to_string()))?;
+        let mut found: Vec<_> = read.into_iter().map(|file| file.path()).collect();
+        found.retain(|path| path.extension().is_some_and(|ends| ends == "crt"));
+        found.sort_unstable();
+        let mut all = Vec::with_capacity(found.len());
+        for certificate in found {
+            let key = certificate.with_extension("key");
+            let access = StoreAccess {
+                certificate: Some((certificate, key)),
+                ..files.clone()
+            };
+            all.extend(ClientTls::new(&access)?);
+        }
+        if all.is_empty() {
+            return Err(unusable("no certificates (NAME.crt with NAME.key)").into());
+        }
+        Ok(Self { tls: all, ..self })
     }
 
     /// Whether connections are encrypted.
     pub fn is_encrypted(&self) -> bool {
-        self.tls.is_some()
+        !self.tls.is_empty()
+    }
+
+    /// How the connection of a number is encrypted, if it is.
+    fn tls(&self, number: u64) -> Option<&ClientTls> {
+        let count = u64::try_from(self.tls.len()).ok()?;
+        let place = usize::try_from(number.checked_rem(count)?).ok()?;
+        self.tls.get(place)
     }
 
     /// The target as text, without secrets.

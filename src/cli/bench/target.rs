@@ -1,6 +1,7 @@
 //! The arguments of the server under load.
 
 use std::env;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
@@ -18,6 +19,9 @@ pub(super) struct TargetArguments {
     url: String,
     #[command(flatten)]
     credentials: Credentials,
+    /// Show the certificates of this directory, each client another one: NAME.crt with NAME.key
+    #[arg(long, value_name = "DIRECTORY")]
+    tls_certs: Option<PathBuf>,
     /// Connect from this address, or from the addresses of this network one after another
     #[arg(long, value_name = "ADDRESS[/LENGTH]")]
     bind: Option<BindRange>,
@@ -59,6 +63,17 @@ impl TargetArguments {
                     return Err(CommandError::new(USAGE, message));
                 }
                 target.accepts_gzip = !self.no_compression;
+                let target = match &self.tls_certs {
+                    None => target,
+                    Some(_) if target.protocol == TargetProtocol::Etcd3 => {
+                        let message =
+                            "--tls-certs: clients of etcd v3 show one certificate, --tls-cert";
+                        return Err(CommandError::new(USAGE, message));
+                    }
+                    Some(directory) => target
+                        .showing_certificates(directory)
+                        .map_err(|error| CommandError::new(USAGE, error.to_string()))?,
+                };
                 Ok(Arc::new(target))
             }
             Err(error @ TargetError::Name(..)) => {

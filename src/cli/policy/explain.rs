@@ -5,8 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use kubekv::guard::policy::{Identity, Policy, Rights, Variables, Verdict};
-use kubekv::model::{Credentials, Verb};
+use kubekv::guard::policy::{Identity, Policy, Rights, Shortfall, Variables, Verdict};
+use kubekv::model::{Credentials, Key, KeyRange, Verb};
+use kubekv::space::Coverage;
 use kubekv::tls::ClientFiles;
 
 use super::policy_file::read;
@@ -27,6 +28,9 @@ pub(super) struct Explain {
     /// The identity, if there is no certificate, the verb, and the key
     #[arg(required = true, num_args = 1..=3, value_name = "IDENTITY VERB KEY")]
     words: Vec<String>,
+    /// Ask about everything that begins with KEY, as a list or a recursive delete does
+    #[arg(long)]
+    prefix: bool,
     /// The certificate of a client, in PEM, instead of its identity
     #[arg(long, value_name = "FILE", requires = "client_ca")]
     certificate: Option<PathBuf>,
@@ -66,12 +70,18 @@ impl Explain {
         };
         let question = Question::of(&mut words)?;
         let rights = policy.rights(&identity);
-        let verdict = question.verdict(&rights);
+        let (allowed, answer) = if self.prefix {
+            question.answer_of_tree(&identity, &rights)?
+        } else {
+            let verdict = question.verdict(&rights);
+            let answer = question.answer(&identity, &rights, verdict);
+            (verdict.allowed, answer)
+        };
         let mut said = who(&identity);
         // Writing to a string does not fail.
-        let _never = writeln!(said, "{}", question.answer(&identity, &rights, verdict));
+        let _never = writeln!(said, "{answer}");
         print::bytes(said.as_bytes())?;
-        if verdict.allowed {
+        if allowed {
             Ok(())
         } else {
             Err(CommandError {
@@ -163,6 +173,38 @@ impl Question {
             }
             (false, None) => "refused: no rule allows it".to_owned(),
         }
+    }
+
+    /// Of everything that begins with the key: whether it is answered, and how. Of what is listed or watched a part may be.
+    fn answer_of_tree(
+        &self,
+        identity: &Identity,
+        rights: &Rights,
+    ) -> Result<(bool, String), CommandError> {
+        if self.key.is_none() {
+            return Err(usage("session is about no key".to_owned()));
+        }
+        let range = KeyRange::Prefix(Key::user(self.bytes()));
+        let Some(Shortfall { at, rule }) = rights.shortfall(self.verb, &range) else {
+            return Ok((true, "allowed for all of it".to_owned()));
+        };
+        if identity.refused.is_some() {
+            let nobody = "refused: who is not recognized may do nothing";
+            return Ok((false, nobody.to_owned()));
+        }
+        let at = Key::user(at);
+        let why = match rule {
+            Some(rule) => format!("rule '{rule}' denies it with '{at}'"),
+            None => format!("no rule allows it with '{at}'"),
+        };
+        let is_shown_in_part = matches!(self.verb, Verb::List | Verb::Watch)
+            && rights.covers(self.verb, &range) == Coverage::Part;
+        let verdict = if is_shown_in_part {
+            "allowed for a part of it"
+        } else {
+            "refused"
+        };
+        Ok((is_shown_in_part, format!("{verdict}: {why}")))
     }
 }
 

@@ -3,25 +3,35 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::line::{AuditLine, key_text, part};
+use super::line::{LineBuffer, key_bytes, key_text, part};
 use super::queue::AuditQueue;
+use super::who::AuditedCaller;
 use crate::model::{DirMark, Entry, Key, Lease, LeaseId, Realm, Record, Target, Verb, Write};
 use crate::space::{AuditedChange, ChangeOutcome, Draft, built_in_path};
 
 /// The most keys of one change that have a line each; more are one line.
 const MOST_LINES: usize = 256;
 
-/// What a line has besides the parts that were made before, at most, in bytes.
-const LINE_EXTRA: usize = 256;
+/// What a line has besides its key, its own parts and those of who made it, at most, in bytes.
+const LINE_EXTRA: usize = 384;
 
-/// One line of a change.
+/// One line of a change. It is written when the outcome is known: while the change is decided, others wait.
 #[derive(Debug)]
 struct ChangeLine {
     event: &'static str,
-    /// JSON, each with its comma before it.
-    parts: String,
-    /// The key is this parent's child that is named by the revision.
-    in_order: Option<Key>,
+    verb: Verb,
+    about: About,
+}
+
+/// What a line of a change is about.
+#[derive(Debug)]
+enum About {
+    /// A key.
+    Key(Key),
+    /// This parent's child that is named by the revision.
+    InOrder(Key),
+    /// What these parts of the line say, which are JSON, each with its comma before it.
+    Parts(String),
 }
 
 /// The lines of a change.
@@ -32,8 +42,8 @@ pub(super) struct ChangeLines {
     reserved: usize,
     gateway: Arc<str>,
     number: u64,
-    /// Who made it, as parts of a line.
-    who: String,
+    /// Who made it.
+    caller: AuditedCaller,
     lines: Vec<ChangeLine>,
     stage: ChangeStage,
 }
@@ -55,7 +65,7 @@ impl ChangeLines {
     pub(super) fn new(
         queue: &Arc<AuditQueue>,
         (gateway, number): (&Arc<str>, u64),
-        who: String,
+        caller: AuditedCaller,
         (draft, writes): (&Draft<'_>, &[Write]),
         is_own: bool,
     ) -> Option<Self> {
@@ -74,7 +84,7 @@ impl ChangeLines {
             reserved: 0,
             gateway: Arc::clone(gateway),
             number,
-            who,
+            caller,
             lines,
             stage: ChangeStage::Decided,
         })
@@ -82,10 +92,7 @@ impl ChangeLines {
 
     /// Reserves room for its lines; says whether there is some.
     pub(super) fn reserve(&mut self) -> bool {
-        let line = |line: &ChangeLine| {
-            let name = line.in_order.as_ref().map_or(0, |_| LINE_EXTRA);
-            line.parts.len() + self.who.len() + LINE_EXTRA + name
-        };
+        let line = |line: &ChangeLine| LINE_EXTRA + self.caller.bytes() + line.about.bytes();
         let bytes = self.lines.iter().map(line).sum();
         let is_reserved = self.queue.reserve(bytes).is_ok();
         if is_reserved {
@@ -94,31 +101,53 @@ impl ChangeLines {
         is_reserved
     }
 
-    fn write(&mut self, index: Option<u64>, is_known: bool) {
-        let mut all = Vec::new();
-        for line in &self.lines {
-            let mut one = AuditLine::new(line.event, (&self.gateway, self.number))
-                .parts(&self.who)
-                .parts(&line.parts);
-            if let Some(parent) = &line.in_order {
+    fn tell(&mut self, index: Option<u64>, is_known: bool) {
+        let reserved = std::mem::take(&mut self.reserved);
+        let write = |buffer: &mut LineBuffer| {
+            for line in &self.lines {
+                self.write(buffer, line, (index, is_known));
+            }
+        };
+        if reserved > 0 {
+            self.queue.push_reserved(reserved, write);
+        } else {
+            // The writer counts what is lost.
+            let _has_room = self.queue.push(write);
+        }
+    }
+
+    fn write(
+        &self,
+        buffer: &mut LineBuffer,
+        ChangeLine { event, verb, about }: &ChangeLine,
+        (index, is_known): (Option<u64>, bool),
+    ) {
+        let line = buffer.line(event, (&self.gateway, self.number));
+        let line = self.caller.tell(line).text("verb", verb.name());
+        let line = match about {
+            About::Key(key) => line.text("key", &key_text(key.as_bytes())),
+            About::InOrder(parent) => {
                 let mut key = parent.as_bytes().to_vec();
                 if let Some(revision) = index {
                     key.extend_from_slice(format!("{revision:020}").as_bytes());
                 }
-                one = one.text("key", &key_text(&key));
+                line.text("key", &key_text(&key))
             }
-            one = one.text("decision", "allowed").some_number("index", index);
-            if !is_known {
-                one = one.text("outcome", "unknown");
-            }
-            all.append(&mut one.end());
-        }
-        if self.reserved > 0 {
-            self.queue.push_reserved(self.reserved, &all);
-            self.reserved = 0;
-        } else {
-            // The writer counts what is lost.
-            let _has_room = self.queue.push(&all);
+            About::Parts(parts) => line.parts(parts),
+        };
+        line.text("decision", "allowed")
+            .some_number("index", index)
+            .some_text("outcome", (!is_known).then_some("unknown"))
+            .end();
+    }
+}
+
+impl About {
+    /// About how many bytes of a line it takes.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Key(key) | Self::InOrder(key) => key_bytes(key.as_bytes()),
+            Self::Parts(parts) => parts.len(),
         }
     }
 }
@@ -130,7 +159,7 @@ impl AuditedChange for ChangeLines {
 
     fn settle(mut self: Box<Self>, outcome: ChangeOutcome) {
         match outcome {
-            ChangeOutcome::Made(revision) => self.write(Some(revision), true),
+            ChangeOutcome::Made(revision) => self.tell(Some(revision), true),
             // It is told of when this is dropped.
             ChangeOutcome::Unknown => return,
             ChangeOutcome::NotMade => {}
@@ -143,7 +172,7 @@ impl Drop for ChangeLines {
     fn drop(&mut self) {
         // Nobody waited for the outcome.
         if let ChangeStage::HandedOver(revision) = self.stage {
-            self.write(revision, false);
+            self.tell(revision, false);
         }
         if self.reserved > 0 {
             self.queue.release(self.reserved);
@@ -153,12 +182,15 @@ impl Drop for ChangeLines {
 
 /// A line for each write that a client asked for; what follows by itself has none.
 fn lines(draft: &Draft<'_>, writes: &[Write], is_own: bool) -> Vec<ChangeLine> {
-    let ended = writes.iter().find_map(session_end);
-    if let Some(mut line) = ended {
+    if let Some(mut parts) = writes.iter().find_map(session_end) {
         // What it locked or bound goes with it.
         let others = writes.iter().filter(|write| realm(write) == Realm::User);
-        let _written = write!(line.parts, r#","changes":{}"#, others.count());
-        return vec![line];
+        let _written = write!(parts, r#","changes":{}"#, others.count());
+        return vec![ChangeLine {
+            event: "session-end",
+            verb: Verb::Session,
+            about: About::Parts(parts),
+        }];
     }
     if is_own {
         return Vec::new();
@@ -175,8 +207,8 @@ fn realm(write: &Write) -> Realm {
     key.realm()
 }
 
-/// The line of a lease that ends.
-fn session_end(write: &Write) -> Option<ChangeLine> {
+/// What the line of a lease that ends says of it.
+fn session_end(write: &Write) -> Option<String> {
     let Target::Key(key) = &write.target else {
         return None;
     };
@@ -185,44 +217,35 @@ fn session_end(write: &Write) -> Option<ChangeLine> {
     }
     let before = write.before.as_ref()?;
     let lease = Lease::read(before.value())?;
-    let mut parts = part("verb", Verb::Session.name());
-    parts.push_str(&part("session", &lease.id.to_string()));
+    let mut parts = part("session", &lease.id.to_string());
     parts.push_str(&part("owner", &lease.owner.to_string()));
-    Some(ChangeLine {
-        event: "session-end",
-        parts,
-        in_order: None,
-    })
+    Some(parts)
 }
 
 fn line_of(draft: &Draft<'_>, write: &Write) -> Option<ChangeLine> {
+    let line = |verb, about| ChangeLine {
+        event: "write",
+        verb,
+        about,
+    };
     let key = match &write.target {
         Target::Key(key) => key,
         Target::InOrder(parent) => {
-            return Some(ChangeLine {
-                event: "write",
-                parts: part("verb", Verb::Create.name()),
-                in_order: Some(parent.clone()),
-            });
+            return Some(line(Verb::Create, About::InOrder(parent.clone())));
         }
     };
-    let named = match key.realm() {
-        Realm::User => part("key", &key_text(key.as_bytes())),
+    let about = match key.realm() {
+        Realm::User => About::Key(key.clone()),
         Realm::System if LeaseId::is_record(key) => {
             let put = write.put.as_ref()?;
-            part("session", &Lease::read(&put.value)?.id.to_string())
+            let session = Lease::read(&put.value)?.id.to_string();
+            About::Parts(part("session", &session))
         }
         // What is set of a node that is always there; all other records follow from these.
-        Realm::System => part("key", &key_text(built_in_path(key)?)),
+        Realm::System => About::Key(Key::user(built_in_path(key)?)),
     };
     let verb = verb(draft, key, (write.before.as_deref(), write.put.as_ref()))?;
-    let mut parts = part("verb", verb.name());
-    parts.push_str(&named);
-    Some(ChangeLine {
-        event: "write",
-        parts,
-        in_order: None,
-    })
+    Some(line(verb, about))
 }
 
 /// What is done to a key; `None` where it follows by itself from what is done to another.
@@ -249,14 +272,10 @@ fn range_lines(draft: &Draft<'_>) -> Vec<ChangeLine> {
     let mut ranges = draft.ranges_of_request();
     ranges.retain(|(_, key)| key.realm() == Realm::User);
     ranges.dedup();
-    let line = |(verb, key): (Verb, Key)| {
-        let mut parts = part("verb", verb.name());
-        parts.push_str(&part("prefix", &key_text(key.as_bytes())));
-        ChangeLine {
-            event: "write",
-            parts,
-            in_order: None,
-        }
+    let line = |(verb, key): (Verb, Key)| ChangeLine {
+        event: "write",
+        verb,
+        about: About::Parts(part("prefix", &key_text(key.as_bytes()))),
     };
     ranges.into_iter().take(MOST_LINES).map(line).collect()
 }
@@ -283,12 +302,11 @@ fn summary(draft: &Draft<'_>, writes: &[Write]) -> ChangeLine {
     } else {
         Verb::Write
     };
-    let mut parts = part("verb", verb.name());
-    parts.push_str(&part("prefix", &key_text(common.unwrap_or_default())));
+    let mut parts = part("prefix", &key_text(common.unwrap_or_default()));
     let _written = write!(parts, r#","changes":{}"#, users.count());
     ChangeLine {
         event: "write",
-        parts,
-        in_order: None,
+        verb,
+        about: About::Parts(parts),
     }
 }

@@ -13,20 +13,16 @@ use uuid::Uuid;
 
 use super::change::ChangeLines;
 use super::file::{AuditDestination, AuditFile};
-use super::line::{AuditLine, key_text, part};
+use super::line::{AuditLine, LineBuffer, key_text};
 use super::metrics::AuditMetrics;
 use super::queue::{AuditQueue, CAPACITY};
-use super::who::{self, IdentityLookup, NoPolicyLookup};
+use super::who::{AuditedCaller, AuditedClient, GATEWAY, IdentityLookup, NoPolicyLookup};
 use super::writer::{AuditWriter, now};
-use crate::guard::policy::Identity;
 use crate::model::{Caller, ClientCertificate, Credentials, Verb, Write};
 use crate::space::{Audit, AuditEvent, AuditedChange, Denied, Draft};
 
 /// The pause between two lines in the gateway's log that say that changes are refused for want of room.
 const LOG_EVERY: Duration = Duration::from_secs(60);
-
-/// How the gateway itself is called where it acts by itself. No client can prove to be it: names of identities have no brackets.
-const GATEWAY: &str = "(gateway)";
 
 /// Why the audit log cannot be begun: one line for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +35,7 @@ pub struct AuditLog {
     metrics: AuditMetrics,
     /// Set once, after the policy that itself tells of refusals here.
     lookup: OnceLock<Weak<dyn IdentityLookup>>,
+    without_policy: NoPolicyLookup,
     wants_reads: bool,
     /// Begins the number of each request: no two gateways, and no two runs of one, have the same but by chance.
     gateway: Arc<str>,
@@ -82,6 +79,7 @@ impl AuditLog {
             queue,
             metrics,
             lookup: OnceLock::new(),
+            without_policy: NoPolicyLookup::default(),
             wants_reads,
             gateway: gateway.get(..12).unwrap_or_default().into(),
             last: AtomicU64::new(0),
@@ -117,18 +115,19 @@ impl AuditLog {
         let credentials = Credentials {
             certificate: Some(Arc::clone(certificate)),
         };
-        let identity = self.identify(&credentials, peer);
-        let decision = match identity.refused {
+        let client = self.identify(&credentials, peer);
+        let refused = client.identity().refused.clone();
+        let decision = match refused {
             None => "allowed",
             Some(_) => "refused",
         };
-        let line = self
-            .line("login")
-            .parts(&parts_of(&identity, face, peer))
-            .text("how", "certificate")
-            .text("decision", decision)
-            .some_text("why", identity.refused.as_deref());
-        self.push(line);
+        self.push("login", |line| {
+            client
+                .tell(line, (peer, face))
+                .text("how", "certificate")
+                .text("decision", decision)
+                .some_text("why", refused.as_deref())
+        });
     }
 
     /// Records that a client's TLS handshake was refused.
@@ -140,11 +139,14 @@ impl AuditLog {
         peer: SocketAddr,
         (why, left_out): (&str, Option<u64>),
     ) {
-        let identity = self.identify(&Credentials::default(), peer);
-        let who = parts_of(&identity, face, peer);
-        let line = self.line("refusal").parts(&who);
-        let line = line.text("decision", "refused").text("why", why);
-        self.push(line.some_number("left_out", left_out));
+        let client = self.identify(&Credentials::default(), peer);
+        self.push("refusal", |line| {
+            client
+                .tell(line, (peer, face))
+                .text("decision", "refused")
+                .text("why", why)
+                .some_number("left_out", left_out)
+        });
     }
 
     /// Records that a policy came into force, or why it was refused. `digest` is the SHA-256 of its file, in hexadecimal
@@ -155,44 +157,42 @@ impl AuditLog {
         } else {
             "refused"
         };
-        let line = self
-            .line("policy")
-            .text("identity", GATEWAY)
-            .text("decision", decision)
-            .some_text("sha256", digest)
-            .some_text("why", refused);
-        self.push(line);
-    }
-
-    fn line(&self, event: &str) -> AuditLine {
-        AuditLine::new(event, (&self.gateway, self.next_number()))
+        self.push("policy", |line| {
+            line.text("identity", GATEWAY)
+                .text("decision", decision)
+                .some_text("sha256", digest)
+                .some_text("why", refused)
+        });
     }
 
     fn next_number(&self) -> u64 {
         self.last.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    fn push(&self, line: AuditLine) {
+    /// Puts in a line that no change depends on.
+    fn push(&self, event: &str, fill: impl FnOnce(AuditLine<'_>) -> AuditLine<'_>) {
+        let number = (&*self.gateway, self.next_number());
+        let write = |buffer: &mut LineBuffer| fill(buffer.line(event, number)).end();
         // The writer counts what is lost.
-        let _has_room = self.queue.push(&line.end());
+        let _has_room = self.queue.push(write);
     }
 
-    fn identify(&self, credentials: &Credentials, peer: SocketAddr) -> Arc<Identity> {
+    fn identify(&self, credentials: &Credentials, peer: SocketAddr) -> Arc<AuditedClient> {
         let lookup = self.lookup.get().and_then(Weak::upgrade);
         match lookup {
             Some(lookup) => lookup.identify(credentials, peer.ip()),
-            None => NoPolicyLookup.identify(credentials, peer.ip()),
+            None => self.without_policy.identify(credentials, peer.ip()),
         }
     }
 
-    fn who(&self, caller: &Caller) -> String {
+    fn who(&self, caller: &Caller) -> AuditedCaller {
         match caller {
             Caller::Client {
                 face,
                 peer,
                 credentials,
-            } => parts_of(&self.identify(credentials, *peer), face.as_str(), *peer),
-            Caller::Operator | Caller::System => part("identity", GATEWAY),
+            } => AuditedCaller::Client(self.identify(credentials, *peer), *peer, face.as_str()),
+            Caller::Operator | Caller::System => AuditedCaller::Gateway,
         }
     }
 
@@ -210,12 +210,9 @@ impl AuditLog {
     }
 }
 
-/// The parts of a line that say who.
-fn parts_of(identity: &Identity, face: &str, peer: SocketAddr) -> String {
-    let mut parts = who::parts(identity);
-    parts.push_str(&part("address", &peer.to_string()));
-    parts.push_str(&part("face", face));
-    parts
+fn session<'a>(line: AuditLine<'a>, session: Option<&str>) -> AuditLine<'a> {
+    let verb = session.map(|_| Verb::Session.name());
+    line.some_text("verb", verb).some_text("session", session)
 }
 
 impl Audit for AuditLog {
@@ -248,17 +245,14 @@ impl Audit for AuditLog {
 
     fn record(&self, caller: &Caller, event: &AuditEvent<'_>) {
         let who = self.who(caller);
-        let begin = |event: &str| self.line(event).parts(&who);
-        let session = |line: AuditLine, session: Option<&str>| {
-            let verb = session.map(|_| Verb::Session.name());
-            line.some_text("verb", verb).some_text("session", session)
-        };
-        let line = match *event {
-            AuditEvent::Read { verb, key, index } => begin("read")
-                .text("verb", verb.name())
-                .some_text("key", key.map(key_text).as_deref())
-                .text("decision", "allowed")
-                .some_number("index", Some(index)),
+        match *event {
+            AuditEvent::Read { verb, key, index } => self.push("read", |line| {
+                who.tell(line)
+                    .text("verb", verb.name())
+                    .some_text("key", key.map(key_text).as_deref())
+                    .text("decision", "allowed")
+                    .some_number("index", Some(index))
+            }),
             AuditEvent::Refused {
                 verb,
                 key,
@@ -266,23 +260,23 @@ impl Audit for AuditLog {
                 rule,
                 why,
                 would,
-            } => begin("refusal")
-                .some_text("verb", verb.map(Verb::name))
-                .some_text(
-                    if is_prefix { "prefix" } else { "key" },
-                    key.map(key_text).as_deref(),
-                )
-                .text("decision", if would { "would-refuse" } else { "refused" })
-                .some_text("rule", rule)
-                .text("why", why),
-            AuditEvent::Login { how, session: name } => {
-                session(begin("login").text("how", how), name).text("decision", "allowed")
-            }
-            AuditEvent::SessionEnd { session: name, why } => {
-                session(begin("session-end"), Some(name)).text("why", why)
-            }
-        };
-        self.push(line);
+            } => self.push("refusal", |line| {
+                let named = if is_prefix { "prefix" } else { "key" };
+                who.tell(line)
+                    .some_text("verb", verb.map(Verb::name))
+                    .some_text(named, key.map(key_text).as_deref())
+                    .text("decision", if would { "would-refuse" } else { "refused" })
+                    .some_text("rule", rule)
+                    .text("why", why)
+            }),
+            AuditEvent::Login { how, session: name } => self.push("login", |line| {
+                let line = who.tell(line).text("how", how);
+                session(line, name).text("decision", "allowed")
+            }),
+            AuditEvent::SessionEnd { session: name, why } => self.push("session-end", |line| {
+                session(who.tell(line), Some(name)).text("why", why)
+            }),
+        }
     }
 
     fn check(&self) -> Result<(), Denied> {

@@ -13,4 +13,4 @@ mod writer;
 
 pub use file::AuditDestination;
 pub use log::{AuditLog, AuditLogError};
-pub use who::{IdentityLookup, NoPolicyLookup};
+pub use who::{AuditedClient, IdentityLookup, NoPolicyLookup};

@@ -3,9 +3,12 @@
 //! Whoever changes something reserves the room of its lines before; a line of a change that was made is never lost for want
 //! of room. All other lines take half of the room at most, so that who is refused cannot keep others from changing anything.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
+
+use super::line::LineBuffer;
 
 /// The most bytes of lines that wait to be written, with those that are reserved.
 pub(super) const CAPACITY: usize = 8 << 20;
@@ -19,19 +22,20 @@ pub(super) struct AuditQueue {
     state: Mutex<QueueState>,
     filled: Condvar,
     capacity: usize,
+    /// Bytes of lines that wait, that the writer has taken and not written, and that were promised to changes. Whoever
+    /// decides on a change asks for them beside all others, so that nobody locks anything for that.
+    held: AtomicUsize,
+    /// The file cannot be written.
+    is_failing: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct QueueState {
-    lines: Vec<u8>,
-    /// Bytes that were promised to changes.
-    reserved: usize,
+    waiting: LineBuffer,
     /// Bytes that the writer has taken and not written.
     taken: usize,
     /// Lines for which there was no room, since the last that was written.
     lost: u64,
-    /// The file cannot be written.
-    is_failing: bool,
     is_closed: bool,
     /// The writer waits to be woken.
     is_idle: bool,
@@ -42,6 +46,8 @@ struct QueueState {
 pub(super) struct TakenLines {
     /// Whole lines.
     pub(super) lines: Vec<u8>,
+    /// How many those are.
+    pub(super) count: u64,
     /// How many lines were lost before these.
     pub(super) lost: u64,
     /// No more lines come.
@@ -59,46 +65,61 @@ impl AuditQueue {
             state: Mutex::default(),
             filled: Condvar::new(),
             capacity,
+            held: AtomicUsize::new(0),
+            is_failing: AtomicBool::new(false),
         }
     }
 
     /// Promises room for so many bytes, while lines can be written.
     pub(super) fn reserve(&self, bytes: usize) -> Result<(), NoRoom> {
-        let mut state = self.state.lock();
-        if state.is_failing || !state.has_room(bytes, self.capacity) {
+        if self.is_failing.load(Ordering::Acquire) {
             return Err(NoRoom);
         }
-        state.reserved += bytes;
-        Ok(())
+        let with_these = |held: usize| {
+            let held = held.saturating_add(bytes);
+            (held < self.capacity).then_some(held)
+        };
+        let reserved = self
+            .held
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, with_these);
+        reserved.map(drop).map_err(|_| NoRoom)
     }
 
     /// Takes a promise back.
     pub(super) fn release(&self, bytes: usize) {
-        let mut state = self.state.lock();
-        state.reserved = state.reserved.saturating_sub(bytes);
+        self.held.fetch_sub(bytes, Ordering::AcqRel);
     }
 
     /// Puts in lines whose room was promised; of the promise nothing is left.
-    pub(super) fn push_reserved(&self, reserved: usize, lines: &[u8]) {
+    pub(super) fn push_reserved(&self, reserved: usize, write: impl FnOnce(&mut LineBuffer)) {
         let mut state = self.state.lock();
-        state.reserved = state.reserved.saturating_sub(reserved);
-        self.fill(&mut state, lines);
+        let before = state.waiting.len();
+        write(&mut state.waiting);
+        self.held
+            .fetch_add(state.waiting.len() - before, Ordering::AcqRel);
+        self.release(reserved);
+        self.wake(&mut state);
     }
 
-    /// Puts in a line of which no change depends, if there is room; says whether there was.
-    pub(super) fn push(&self, line: &[u8]) -> bool {
+    /// Puts in lines of which no change depends, if there is room; says whether there was.
+    pub(super) fn push(&self, write: impl FnOnce(&mut LineBuffer)) -> bool {
         let mut state = self.state.lock();
-        let has_room = !state.is_closed && state.has_room(line.len(), self.capacity / 2);
+        let before = (state.waiting.len(), state.waiting.lines());
+        write(&mut state.waiting);
+        let bytes = state.waiting.len() - before.0;
+        let held = self.held.load(Ordering::Acquire).saturating_add(bytes);
+        let has_room = !state.is_closed && held < self.capacity / 2;
         if has_room {
-            self.fill(&mut state, line);
+            self.held.fetch_add(bytes, Ordering::AcqRel);
+            self.wake(&mut state);
         } else {
-            state.lost += 1;
+            state.lost += state.waiting.lines() - before.1;
+            state.waiting.cut(before);
         }
         has_room
     }
 
-    fn fill(&self, state: &mut QueueState, lines: &[u8]) {
-        state.lines.extend_from_slice(lines);
+    fn wake(&self, state: &mut QueueState) {
         // A writer that writes looks again by itself.
         if std::mem::take(&mut state.is_idle) {
             self.filled.notify_one();
@@ -108,8 +129,8 @@ impl AuditQueue {
     /// Takes what waits; nothing where none came within this time. What was taken before counts as written.
     pub(super) fn take(&self, patience: Duration, emptied: Vec<u8>) -> TakenLines {
         let mut state = self.state.lock();
-        state.taken = 0;
-        if state.lines.is_empty() && !state.is_closed {
+        self.release(std::mem::take(&mut state.taken));
+        if state.waiting.is_empty() && !state.is_closed {
             state.is_idle = true;
             self.filled.wait_for(&mut state, patience);
             state.is_idle = false;
@@ -119,7 +140,7 @@ impl AuditQueue {
         } else {
             emptied
         };
-        let lines = std::mem::replace(&mut state.lines, next);
+        let (lines, count) = state.waiting.take(next);
         state.taken = lines.len();
         TakenLines {
             lost: if lines.is_empty() {
@@ -128,6 +149,7 @@ impl AuditQueue {
                 std::mem::take(&mut state.lost)
             },
             lines,
+            count,
             is_closed: state.is_closed,
         }
     }
@@ -143,13 +165,13 @@ impl AuditQueue {
 
     /// Says whether the file can be written.
     pub(super) fn set_failing(&self, is_failing: bool) {
-        self.state.lock().is_failing = is_failing;
+        self.is_failing.store(is_failing, Ordering::Release);
     }
 
     /// Whether changes are refused, for want of room or because the file cannot be written.
     pub(super) fn refuses_changes(&self) -> bool {
-        let state = self.state.lock();
-        state.is_failing || !state.has_room(0, self.capacity)
+        self.is_failing.load(Ordering::Acquire)
+            || self.held.load(Ordering::Acquire) >= self.capacity
     }
 
     /// Ends it: what is in it is written, and nothing comes after.
@@ -159,41 +181,43 @@ impl AuditQueue {
     }
 }
 
-impl QueueState {
-    fn has_room(&self, bytes: usize, capacity: usize) -> bool {
-        let held = self.lines.len() + self.taken + self.reserved;
-        held.saturating_add(bytes) < capacity
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const SOON: Duration = Duration::from_millis(1);
 
+    /// So many lines of so many bytes each.
+    fn lines(count: usize, bytes: usize) -> impl FnOnce(&mut LineBuffer) {
+        move |buffer| {
+            for _ in 0..count {
+                buffer.add(&vec![b'x'; bytes]);
+            }
+        }
+    }
+
     #[test]
     fn what_was_promised_has_room_although_the_queue_is_full() {
         let queue = AuditQueue::new(100);
-        assert!(queue.push(&[b'x'; 40]));
+        assert!(queue.push(lines(1, 40)));
         queue.reserve(50).unwrap();
-        assert!(!queue.push(&[b'x'; 5]));
+        assert!(!queue.push(lines(1, 5)));
         assert_eq!(queue.reserve(10), Err(NoRoom));
-        queue.push_reserved(50, &[b'y'; 50]);
+        queue.push_reserved(50, lines(2, 25));
         let taken = queue.take(SOON, Vec::new());
-        assert_eq!((taken.lines.len(), taken.lost), (90, 1));
+        assert_eq!((taken.lines.len(), taken.count, taken.lost), (90, 3, 1));
         // What is being written still takes its room.
-        assert!(!queue.push(&[b'x'; 5]));
+        assert!(!queue.push(lines(1, 5)));
         let taken = queue.take(SOON, Vec::new());
         assert!(taken.lines.is_empty());
-        assert!(queue.push(&[b'x'; 5]));
+        assert!(queue.push(lines(1, 5)));
         assert_eq!(queue.take(SOON, Vec::new()).lost, 1);
     }
 
     #[test]
     fn lines_of_refusals_leave_half_of_the_room_to_changes() {
         let queue = AuditQueue::new(100);
-        let taken = (0..100).filter(|_| queue.push(b"refused\n")).count();
+        let taken = (0..100).filter(|_| queue.push(lines(1, 8))).count();
         assert_eq!(taken, 6);
         assert_eq!(queue.reserve(50), Ok(()));
     }
@@ -204,7 +228,7 @@ mod tests {
         queue.set_failing(true);
         assert_eq!(queue.reserve(1), Err(NoRoom));
         assert!(queue.refuses_changes());
-        assert!(queue.push(b"a refusal\n"));
+        assert!(queue.push(lines(1, 10)));
         queue.set_failing(false);
         assert_eq!(queue.reserve(1), Ok(()));
         queue.release(1);
@@ -214,13 +238,13 @@ mod tests {
     #[test]
     fn a_closed_queue_gives_what_it_holds_and_takes_no_more() {
         let queue = AuditQueue::new(100);
-        assert!(queue.push(b"a\n"));
+        assert!(queue.push(lines(1, 2)));
         queue.close();
         let taken = queue.take(Duration::MAX, Vec::new());
         assert_eq!(
             (taken.lines.as_slice(), taken.is_closed),
-            (&b"a\n"[..], true)
+            (&b"xx"[..], true)
         );
-        assert!(!queue.push(b"b\n"));
+        assert!(!queue.push(lines(1, 2)));
     }
 }

@@ -1,34 +1,99 @@
-//! `IdentityLookup`: who a client is, as the audit log tells of it.
+//! `AuditedClient`: a client, as lines of the audit log tell of it.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use super::line;
+use super::line::{self, AuditLine};
+use crate::guard::known_clients::KnownClients;
 use crate::guard::policy::{Identity, Variables};
 use crate::model::{ClientCertificate, Credentials, Principal};
+
+/// A client, as lines of the audit log tell of it. What they say of its identity is made once.
+#[derive(Debug)]
+pub struct AuditedClient {
+    identity: Identity,
+    /// Parts of a line.
+    parts: String,
+}
+
+impl AuditedClient {
+    /// The bearer of an identity.
+    pub fn new(identity: Identity) -> Self {
+        let parts = parts(&identity);
+        Self { identity, parts }
+    }
+
+    /// Who it is.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Adds it to a line: who it is, where it came from, and the face it came by.
+    pub(super) fn tell<'a>(
+        &self,
+        line: AuditLine<'a>,
+        (peer, face): (SocketAddr, &str),
+    ) -> AuditLine<'a> {
+        line.parts(&self.parts)
+            .shown("address", peer)
+            .text("face", face)
+    }
+}
+
+/// How the gateway itself is called where it acts by itself. No client can prove to be it: names of identities have no brackets.
+pub(super) const GATEWAY: &str = "(gateway)";
+
+/// Whom a line is about.
+#[derive(Debug)]
+pub(super) enum AuditedCaller {
+    /// A client, where it came from, and the face it came by.
+    Client(Arc<AuditedClient>, SocketAddr, &'static str),
+    /// The gateway itself, or who holds its store.
+    Gateway,
+}
+
+impl AuditedCaller {
+    /// About how many bytes of a line it takes.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Client(client, ..) => client.parts.len(),
+            Self::Gateway => GATEWAY.len(),
+        }
+    }
+
+    /// Adds it to a line.
+    pub(super) fn tell<'a>(&self, line: AuditLine<'a>) -> AuditLine<'a> {
+        match self {
+            Self::Client(client, peer, face) => client.tell(line, (*peer, face)),
+            Self::Gateway => line.text("identity", GATEWAY),
+        }
+    }
+}
 
 /// Says who clients are by what they prove.
 pub trait IdentityLookup: fmt::Debug + Send + Sync {
     /// Who has these credentials, and comes from this address.
-    fn identify(&self, credentials: &Credentials, peer: IpAddr) -> Arc<Identity>;
+    fn identify(&self, credentials: &Credentials, peer: IpAddr) -> Arc<AuditedClient>;
 }
 
 /// The lookup without a policy: every client is anonymous, whatever it shows.
-#[derive(Clone, Copy, Debug)]
-pub struct NoPolicyLookup;
+#[derive(Debug, Default)]
+pub struct NoPolicyLookup(KnownClients<AuditedClient>);
 
 impl IdentityLookup for NoPolicyLookup {
-    fn identify(&self, credentials: &Credentials, _peer: IpAddr) -> Arc<Identity> {
-        let proof = match &credentials.certificate {
-            None => Principal::Anonymous.to_string(),
-            Some(certificate) => proof(certificate),
-        };
-        Arc::new(Identity {
-            principal: Principal::Anonymous,
-            variables: Variables::default(),
-            proof,
-            refused: None,
+    fn identify(&self, credentials: &Credentials, _peer: IpAddr) -> Arc<AuditedClient> {
+        self.0.get(credentials, None, || {
+            let proof = match &credentials.certificate {
+                None => Principal::Anonymous.to_string(),
+                Some(certificate) => proof(certificate),
+            };
+            AuditedClient::new(Identity {
+                principal: Principal::Anonymous,
+                variables: Variables::default(),
+                proof,
+                refused: None,
+            })
         })
     }
 }
@@ -61,8 +126,7 @@ fn proof(certificate: &ClientCertificate) -> String {
     )
 }
 
-/// The parts of a line that say who.
-pub(super) fn parts(identity: &Identity) -> String {
+fn parts(identity: &Identity) -> String {
     let mut parts = line::part("identity", &identity.principal.to_string());
     parts.push_str(&line::part("proof", &identity.proof));
     let variables: serde_json::Map<_, _> = identity

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::file::AuditFile;
-use super::line;
+use super::line::LineBuffer;
 use super::metrics::AuditMetrics;
-use super::queue::AuditQueue;
+use super::queue::{AuditQueue, TakenLines};
 
 /// How long lines gather behind those that were just written: under load a call of the kernel for each would cost more than
 /// the change that it tells of.
@@ -63,26 +63,24 @@ impl AuditWriter {
             let mut taken = self.queue.take(FOLLOW_EVERY, emptied);
             if taken.lost > 0 {
                 self.metrics.count_lost(taken.lost);
-                let mut first = line::lost(taken.lost);
-                first.append(&mut taken.lines);
-                taken.lines = first;
+                taken = behind_lost(taken);
             }
             if taken.lines.is_empty() && taken.is_closed {
                 return;
             }
-            if !self.write_all(&taken.lines) {
+            if !self.write_all(&taken) {
                 return;
             }
             if !taken.lines.is_empty() {
                 self.queue.wait_unless_closed(GATHER);
             }
             emptied = taken.lines;
-            emptied.clear();
         }
     }
 
     /// Writes whole lines, however long that takes; `false` where the queue was closed before that was possible.
-    fn write_all(&mut self, lines: &[u8]) -> bool {
+    fn write_all(&mut self, taken: &TakenLines) -> bool {
+        let lines = taken.lines.as_slice();
         let mut written = 0;
         loop {
             match self.write_some(lines, &mut written) {
@@ -101,7 +99,7 @@ impl AuditWriter {
                 }
             }
         }
-        self.metrics.count_written(count(Some(lines)));
+        self.metrics.count_written(taken.count);
         self.recover();
         true
     }
@@ -147,6 +145,20 @@ impl AuditWriter {
             self.queue.set_failing(false);
             tracing::info!("the audit log can be written again: changes are accepted");
         }
+    }
+}
+
+/// The same behind a line that says that others were lost.
+fn behind_lost(mut taken: TakenLines) -> TakenLines {
+    let mut first = LineBuffer::default();
+    let line = first.line("lost", ("", 0));
+    line.some_number("lines", Some(taken.lost)).end();
+    let (mut lines, count) = first.take(Vec::new());
+    lines.append(&mut taken.lines);
+    TakenLines {
+        lines,
+        count: taken.count + count,
+        ..taken
     }
 }
 

@@ -36,7 +36,7 @@ use std::sync::Arc;
 pub use check::PolicyWarning;
 pub use error::{PolicyError, PolicyPlace};
 pub use identity::Identity;
-pub use rights::{Rights, RuleName, Verdict};
+pub use rights::{Rights, RuleName, Shortfall, Verdict};
 pub use variables::Variables;
 
 use self::pattern::IdentityPattern;

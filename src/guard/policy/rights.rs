@@ -33,6 +33,15 @@ pub struct Verdict<'a> {
     pub rule: Option<&'a RuleName>,
 }
 
+/// Why something may not be done with everything in a range.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shortfall<'a> {
+    /// A key of the range with which it may not be done, or what several of those begin with.
+    pub at: Vec<u8>,
+    /// The rule that denies it; `None` where none is about it, and so it is not allowed.
+    pub rule: Option<&'a RuleName>,
+}
+
 /// What one identity may do, compiled from the rules of a policy. Never changes.
 ///
 /// Every verb on a key needs the right to read that key as well, for each answer shows what is there. So verdicts, coverages
@@ -110,6 +119,29 @@ impl Rights {
             Coverage::Part
         } else {
             Coverage::None
+        }
+    }
+
+    /// What keeps this from being done with every key that could be in the range; `None` where nothing does.
+    pub fn shortfall(&self, verb: Verb, range: &KeyRange) -> Option<Shortfall<'_>> {
+        let (KeyRange::Exact(key) | KeyRange::Prefix(key)) = range;
+        let whole = |rule| Shortfall {
+            at: key.as_bytes().to_vec(),
+            rule,
+        };
+        if key.realm() == Realm::System {
+            return Some(whole(None));
+        }
+        match range {
+            KeyRange::Exact(key) => {
+                let verdict = self.decide(verb, key.as_bytes());
+                (!verdict.allowed).then(|| whole(verdict.rule))
+            }
+            KeyRange::Prefix(prefix) => {
+                let (at, rule) = self.tree.shortfall(verb, prefix.as_bytes())?;
+                let rule = rule.and_then(|rule| self.name(rule));
+                Some(Shortfall { at, rule })
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{Policy, Rights};
+use super::{Policy, Rights, Shortfall};
 use crate::model::{ClientCertificate, Credentials, Key, KeyRange, Verb};
 use crate::space::Coverage;
 
@@ -196,6 +196,20 @@ proptest! {
                     _ => Coverage::Part,
                 };
                 prop_assert_eq!(rights.covers(*verb, &range), expected, "{} {}", verb, prefix);
+                // What is named of it lies in it and is refused, by the rule that is named.
+                let shortfall = rights.shortfall(*verb, &range);
+                prop_assert_eq!(shortfall.is_none(), expected == Coverage::All);
+                if let Some(Shortfall { at, rule }) = shortfall {
+                    let at = String::from_utf8(at).unwrap();
+                    prop_assert!(at.starts_with(&prefix), "{} of {}", at, prefix);
+                    let refused = |key: &&String| !allows(&rules, *verb, key.as_bytes());
+                    let within = keys_of(&at, &keys);
+                    prop_assert!(within.iter().any(|key| refused(&key)), "{} of {}", at, prefix);
+                    let number = rule.map(|rule| rule.as_str().trim_start_matches('r').parse::<usize>().unwrap());
+                    if let Some(rule) = number.map(|number| &rules[number]) {
+                        prop_assert!(rule.denies && within.iter().any(|key| rule.is_about(key.as_bytes())));
+                    }
+                }
             }
         }
     }

@@ -173,6 +173,54 @@ impl SubjectTree {
         }
     }
 
+    /// With which keys this may not be done, of those that begin so: the first of them, or what those have in common, and the
+    /// rule that denies it, if one does. `None` where it may be done with all.
+    pub(super) fn shortfall(
+        &self,
+        verb: Verb,
+        prefix: &[u8],
+    ) -> Option<(Vec<u8>, Option<RuleNumber>)> {
+        let mut path = prefix.to_vec();
+        let lacks = |grants: &&Grants| !grants.verbs().contains(verb);
+        let lacking = match self.part(prefix) {
+            Part::Even(grants) => Some(grants).filter(lacks),
+            Part::Port(level) => level.lacking(verb),
+            Part::Whole(node) => {
+                let own = node.level.lacking(verb);
+                own.or_else(|| node.lacking_beneath(verb, b"", &mut path))
+            }
+            Part::Begins(node, begin) => Some(&node.level.beneath).filter(lacks).or_else(|| {
+                path.truncate(prefix.len() - begin.len());
+                node.lacking_beneath(verb, begin, &mut path)
+            }),
+        };
+        // Of a segment that ends in any digits only what is before those is known.
+        if !path.starts_with(prefix) {
+            path = prefix.to_vec();
+        }
+        lacking.map(|grants| (path, grants.rule(verb)))
+    }
+
+    /// What does not allow this, of what is beneath in segments that begin so. To `path` is added where that is.
+    fn lacking_beneath(&self, verb: Verb, begin: &[u8], path: &mut Vec<u8>) -> Option<&Grants> {
+        for (stem, level) in self.ports_of(begin) {
+            if let Some(grants) = level.lacking(verb) {
+                path.extend_from_slice(stem.as_bytes());
+                return Some(grants);
+            }
+        }
+        let mut children = self.children_of(begin);
+        let (name, child) = children.find(|(_, child)| !child.sum.every.contains(verb))?;
+        path.extend_from_slice(name.as_bytes());
+        let lacks = |grants: &&Grants| !grants.verbs().contains(verb);
+        let own = Some(&child.level.own).filter(lacks);
+        own.or_else(|| {
+            path.push(b'/');
+            let beneath = Some(&child.level.beneath).filter(lacks);
+            beneath.or_else(|| child.lacking_beneath(verb, b"", path))
+        })
+    }
+
     /// Writes which keys are allowed of those that begin so. Two trees write the same if, and only if, they allow the same.
     pub(super) fn write_class(&self, verb: Verb, prefix: &[u8], out: &mut Vec<u8>) {
         let bit = |grants: &Grants| u8::from(grants.verbs().contains(verb));
@@ -318,6 +366,12 @@ impl SubjectTree {
 impl Level {
     fn sum(&self) -> Sum {
         Sum::of(self.own.verbs()).and(Sum::of(self.beneath.verbs()))
+    }
+
+    /// What does not allow this.
+    fn lacking(&self, verb: Verb) -> Option<&Grants> {
+        let mut both = [&self.own, &self.beneath].into_iter();
+        both.find(|grants| !grants.verbs().contains(verb))
     }
 
     fn is_even(&self, verb: Verb, beneath: &Grants) -> bool {

@@ -73,25 +73,27 @@ impl Draft<'_> {
 
     /// Forbids the change unless this may be done with the key, be it there or not.
     pub fn asks(&self, verb: Verb, key: &Key) {
-        self.note(|| {
+        let is_met = self.allows(verb, key);
+        self.note(is_met, || {
             let user = built_in_path(key).map(Key::user);
             Demand::All(verb, KeyRange::Exact(user.unwrap_or_else(|| key.clone())))
         });
-        if !self.allows(verb, key) {
+        if !is_met {
             self.forbid(|| format!("{verb} of {key}"));
         }
     }
 
     /// Forbids the change unless this may be done with every key that could be in the range.
     pub fn asks_of_all(&self, verb: Verb, range: &KeyRange) {
-        self.note(|| Demand::All(verb, range.clone()));
+        let is_met = self.allows_all(verb, range);
+        self.note(is_met, || Demand::All(verb, range.clone()));
         if let KeyRange::Prefix(key) = range
             && self.rights.is_audited
             && verb != Verb::Read
         {
             self.rights.ranges.borrow_mut().push((verb, key.clone()));
         }
-        if !self.allows_all(verb, range) {
+        if !is_met {
             let (KeyRange::Exact(key) | KeyRange::Prefix(key)) = range;
             self.forbid(|| format!("{verb} of everything that begins with {key}"));
         }
@@ -100,12 +102,17 @@ impl Draft<'_> {
     /// Whether the caller has the right to this, where the decision itself refuses what it has not: it forbids nothing.
     pub fn is_met(&self, demand: Demand) -> bool {
         let is_met = demand.is_met(&self.visibility);
-        self.note(|| demand);
+        self.note(is_met, || demand);
         is_met
     }
 
-    fn note(&self, demand: impl FnOnce() -> Demand) {
-        if let Some(demands) = &self.rights.demands {
+    /// Whether what is asked for is noted. Where rights are enforced, nobody asks for what was met.
+    fn notes(&self, is_met: bool) -> bool {
+        self.rights.demands.is_some() && !(is_met && self.visibility.is_part())
+    }
+
+    fn note(&self, is_met: bool, demand: impl FnOnce() -> Demand) {
+        if let Some(demands) = self.rights.demands.as_ref().filter(|_| self.notes(is_met)) {
             let demand = demand();
             let mut demands = demands.borrow_mut();
             // A node is looked at again and again.
@@ -144,20 +151,22 @@ impl Draft<'_> {
 
     /// Forbids the change unless leases may be made.
     pub(crate) fn asks_to_make_lease(&self) {
-        self.note(|| Demand::MakeLease);
-        if !self.visibility.makes_leases() {
+        let is_met = self.visibility.makes_leases();
+        self.note(is_met, || Demand::MakeLease);
+        if !is_met {
             self.forbid(|| "sessions may not be made".to_owned());
         }
     }
 
     /// Forbids the change unless a lease of this name may be used so.
     pub(crate) fn asks_for_lease(&self, id: LeaseId, right: LeaseRight) {
-        if self.rights.demands.is_some()
+        let is_met = self.may(id, right);
+        if self.notes(is_met)
             && let Some(lease) = self.any_lease(id)
         {
-            self.note(|| Demand::Lease(lease.owner, right));
+            self.note(is_met, || Demand::Lease(lease.owner, right));
         }
-        if !self.may(id, right) {
+        if !is_met {
             self.forbid(|| format!("lease {id} belongs to another"));
         }
     }

@@ -40,7 +40,7 @@ impl Subscription {
     ) -> Self {
         Self {
             watches: Arc::clone(watches),
-            queue: watches.new_queue(flow),
+            queue: watches.new_queue(flow, visibility.is_part()),
             interests: HashSet::new(),
             visibility,
             rights,

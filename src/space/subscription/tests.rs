@@ -123,6 +123,7 @@ fn announce(applier: &Applier, commits: &[Arc<Commit>]) {
     let changed = commits.iter().map(|commit| CommitEffects {
         commit: Arc::clone(commit),
         effects: Arc::default(),
+        states: None,
     });
     applier.watches.announce(changed.collect());
 }

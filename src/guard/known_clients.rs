@@ -1,0 +1,78 @@
+//! `KnownClients`: what was found out about clients, kept by what they proved.
+
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+use crate::model::{ClientCertificate, Credentials};
+
+/// The most clients that are known; beyond it all are forgotten, and found out about again when they ask.
+const MAX_KNOWN: usize = 16_384;
+
+/// What was found out about clients, by what they proved and, where that counts, by their addresses.
+#[derive(Debug)]
+pub(super) struct KnownClients<V>(RwLock<HashMap<Proof, Arc<V>>>);
+
+/// What a client's identity depends on.
+#[derive(Debug)]
+struct Proof {
+    certificate: Option<Arc<ClientCertificate>>,
+    peer: Option<IpAddr>,
+}
+
+impl<V> Default for KnownClients<V> {
+    fn default() -> Self {
+        Self(RwLock::default())
+    }
+}
+
+impl<V> KnownClients<V> {
+    /// What is known of who has these credentials and comes from this address, or else what is found out now.
+    pub(super) fn get(
+        &self,
+        credentials: &Credentials,
+        peer: Option<IpAddr>,
+        find_out: impl FnOnce() -> V,
+    ) -> Arc<V> {
+        let proof = Proof {
+            certificate: credentials.certificate.clone(),
+            peer,
+        };
+        if let Some(known) = self.0.read().get(&proof) {
+            return Arc::clone(known);
+        }
+        let found = Arc::new(find_out());
+        let mut known = self.0.write();
+        if known.len() >= MAX_KNOWN {
+            known.clear();
+        }
+        known.insert(proof, Arc::clone(&found));
+        found
+    }
+}
+
+impl PartialEq for Proof {
+    fn eq(&self, other: &Self) -> bool {
+        let is_same = match (&self.certificate, &other.certificate) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other) || one == other,
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        is_same && self.peer == other.peer
+    }
+}
+
+impl Eq for Proof {}
+
+impl Hash for Proof {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // Of a hash itself, a part is as good as all.
+        let certificate = self.certificate.as_ref();
+        let begin = certificate.and_then(|one| one.fingerprint.as_bytes().first_chunk::<16>());
+        begin.hash(state);
+        self.peer.hash(state);
+    }
+}
