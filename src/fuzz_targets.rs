@@ -5,6 +5,11 @@ pub fn http(bytes: &[u8]) {
     crate::face::http::http_requests(bytes);
 }
 
+/// Whole connections to a face, the next client included.
+pub fn connection(bytes: &[u8]) {
+    crate::gateway::connection(bytes);
+}
+
 /// Policies, and what they allow.
 pub fn policy(bytes: &[u8]) {
     crate::guard::policy::fuzz::policy(bytes);

@@ -4,6 +4,8 @@ mod context;
 mod error;
 mod faces;
 mod file_limit;
+#[cfg(any(test, fuzzing))]
+mod fuzz;
 mod lifecycle;
 mod listeners;
 mod policy;
@@ -16,6 +18,8 @@ mod tls;
 
 pub use error::Error;
 pub use file_limit::raise_file_limit;
+#[cfg(fuzzing)]
+pub(crate) use fuzz::connection;
 pub use lifecycle::{Stage, run, run_with_stages};
 pub use listeners::{Listeners, Ports};
 #[cfg(fuzzing)]
