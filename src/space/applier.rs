@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
+use imbl::OrdSet;
 use parking_lot::Mutex;
 
 use super::directory_checkpoints::DirectoryCheckpoints;
 use super::freshness::Freshness;
 use super::history::History;
 use super::node_commit::CommitEffects;
+use super::sieve::EntrySieve;
 use super::snapshot::Snapshot;
 use super::timers::Timers;
 use super::watches::Watches;
-use crate::model::{Change, Commit};
+use crate::model::{Change, Commit, Entry, Key};
 use crate::store::{CommitSink, DeletionQueue, DirectoryChanges, RetentionFloors, StoreContents};
 
 /// Everything in memory that follows the store.
@@ -33,9 +36,12 @@ pub(crate) struct Applier {
 }
 
 impl Applier {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(sieve: Option<Arc<dyn EntrySieve>>) -> Self {
+        if let Some(sieve) = &sieve {
+            sieve.begin();
+        }
         Self {
-            current: ArcSwap::default(),
+            current: ArcSwap::from_pointee(Snapshot::sifted_by(sieve)),
             history: History::default(),
             watches: Arc::new(Watches::new()),
             freshness: Arc::default(),
@@ -48,7 +54,8 @@ impl Applier {
 
     /// Begins with what a store held.
     pub(crate) fn load(&self, contents: &StoreContents) {
-        let snapshot = Snapshot::load(contents);
+        let empty = Snapshot::clone(&self.current.load());
+        let snapshot = empty.load(contents);
         let saved = contents.directories.as_ref();
         let saved = saved.map(|checkpoint| DirectoryCheckpoints::new(checkpoint.revision));
         *self.directories.lock() = saved;
@@ -121,13 +128,61 @@ fn with_before(snapshot: &Snapshot, commit: Arc<Commit>) -> Arc<Commit> {
     Arc::new(commit)
 }
 
+/// What is held back since a commit, or no more, though it was not changed: what was made from it is stale.
+fn held_back_anew(commit: &Commit, before: &OrdSet<Key>, now: &OrdSet<Key>) -> Option<Arc<Commit>> {
+    if before == now {
+        return None;
+    }
+    let (gone, come) = (
+        before.iter().filter(|key| !now.contains(*key)),
+        now.iter().filter(|key| !before.contains(*key)),
+    );
+    let changes = gone.chain(come).map(|key| Change {
+        key: key.clone(),
+        now: None,
+        before: None,
+    });
+    Some(Arc::new(Commit {
+        revision: commit.revision,
+        cause: commit.cause,
+        subject: None,
+        changes: changes.collect(),
+    }))
+}
+
+/// The commit as the past and watches know it: of what a sieve holds back, the value is empty.
+fn without_held_back(commit: Arc<Commit>, before: &OrdSet<Key>, now: &OrdSet<Key>) -> Arc<Commit> {
+    let is_held_back = |change: &Change| before.contains(&change.key) || now.contains(&change.key);
+    if (before.is_empty() && now.is_empty()) || !commit.changes.iter().any(is_held_back) {
+        return commit;
+    }
+    let mut commit = Arc::unwrap_or_clone(commit);
+    for change in &mut commit.changes {
+        for (entry, held_back) in [(&mut change.before, before), (&mut change.now, now)] {
+            if held_back.contains(&change.key) {
+                *entry = entry.as_deref().map(emptied);
+            }
+        }
+    }
+    Arc::new(commit)
+}
+
+/// An entry without its value.
+fn emptied(entry: &Entry) -> Arc<Entry> {
+    let mut entry = entry.clone();
+    entry.record.value = Bytes::new();
+    Arc::new(entry)
+}
+
 impl Applier {
     fn take(&self, commits: Vec<Arc<Commit>>) {
         let mut snapshot = Snapshot::clone(&self.current.load());
         let mut delivered = Vec::with_capacity(commits.len());
         let mut changed = Vec::with_capacity(commits.len());
+        let mut sifted = Vec::new();
         for commit in commits {
             let commit = with_before(&snapshot, commit);
+            let was_held_back = snapshot.held_back().clone();
             let effects = snapshot.apply(&commit);
             // Most commits have none, for which nothing is allocated.
             let effects = if effects.is_empty() {
@@ -136,6 +191,12 @@ impl Applier {
                 effects.into()
             };
             self.remember_deletions(&mut snapshot, &commit);
+            sifted.extend(held_back_anew(
+                &commit,
+                &was_held_back,
+                snapshot.held_back(),
+            ));
+            let commit = without_held_back(commit, &was_held_back, snapshot.held_back());
             delivered.push(Arc::clone(&commit));
             changed.push(CommitEffects { commit, effects });
         }
@@ -146,6 +207,9 @@ impl Applier {
         // before the watches: a watcher that is woken reads at least what woke it. All come before the store answers: an
         // answer is never ahead of its event.
         self.freshness.pass(&delivered);
+        if !sifted.is_empty() {
+            self.freshness.pass(&sifted);
+        }
         self.history.push(&delivered);
         self.watches.announce(changed);
         let update = self.timers.follow(&delivered);
@@ -208,7 +272,7 @@ mod tests {
     #[tokio::test]
     async fn no_entry_is_due_before_the_view_contains_it() {
         const WRITES: u64 = 20_000;
-        let applier = Applier::new();
+        let applier = Applier::new(None);
         applier.load(&StoreContents::default());
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -234,7 +298,7 @@ mod tests {
         let key = Key::user("k");
         let at = |revision| entry(revision, Record::default());
         let write = |revision| commit(key.clone(), at(revision));
-        let applier = Applier::new();
+        let applier = Applier::new(None);
         applier.deliver(vec![write(4), write(5)]);
         applier.load(&StoreContents {
             revision: 4,

@@ -63,6 +63,7 @@ impl Keyspace {
                 scanned: usize::MAX,
             },
         };
+        // Not sifted: whoever may is to replace or delete what is kept back.
         let visibility = self.visibility(caller);
         let now_ms = time::unix_ms();
         let principal = match caller {
@@ -74,7 +75,7 @@ impl Keyspace {
         if self.notes_demands(caller) {
             draft = draft.noting_demands();
         }
-        if self.audit().is_some() {
+        if self.audit().is_some() || self.inner.admit.judges_requests() {
             draft = draft.audited();
         }
         // What is decided inside is never wide, so that its set is not asked for after all.
