@@ -1,5 +1,6 @@
 //! `ClientRights`: what one client may do, as the keyspace asks for it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::policy::{Identity, Rights, RuleName};
@@ -26,6 +27,11 @@ pub(super) struct Refusal<'a> {
 }
 
 impl ClientRights {
+    /// The address of its host, as its certificate or its connection proved it to the policy.
+    pub(super) fn proved_address(&self) -> Option<IpAddr> {
+        self.identity.variables.ip()
+    }
+
     /// What is refused of a demand, if it is not met.
     pub(super) fn refusal<'a>(&'a self, demand: &'a Demand) -> Option<Refusal<'a>> {
         let of_range = |verb: Verb, range: &'a KeyRange| {
