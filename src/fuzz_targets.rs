@@ -1,5 +1,10 @@
 //! Parsers of what anybody can send who reaches a port, and of policies, for `cargo fuzz` (`fuzz/`).
 
+/// Docker's records, and changes of them.
+pub fn docker_record(bytes: &[u8]) {
+    crate::guard::docker::fuzz::docker_record(bytes);
+}
+
 /// Requests of HTTP: heads, bodies, and the checks before a face sees them.
 pub fn http(bytes: &[u8]) {
     crate::face::http::http_requests(bytes);

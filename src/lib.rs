@@ -1,7 +1,7 @@
 //! kubekv: Consul's and etcd v2's protocols on one durable keyspace.
 //!
 //! Modules, each using only those before it: [`model`] has the types of entries and commits, [`store`] the durable log of
-//! commits, [`space`] the keyspace over a store, [`guard`] the admission of changes, [`fairness`] the shares of clients,
+//! commits, [`space`] the keyspace over a store, [`docker`] what Docker keeps in it, [`guard`] the admission of changes, [`fairness`] the shares of clients,
 //! [`tls`] the TLS of [`face`], which has the protocols. [`gateway`] combines them with [`config`] and [`admin`]; a gateway is started with [`run`]. [`transfer`] moves entries from a server
 //! or store to a store, [`remote`] has what clients of other servers share, `bench` generates load. [`wire`] has the wire formats of protocols that kubekv speaks on both sides.
 
@@ -9,7 +9,6 @@ pub mod admin;
 #[cfg(feature = "bench")]
 pub mod bench;
 pub mod config;
-#[cfg(feature = "bench")]
 pub mod docker;
 pub mod face;
 pub mod fairness;

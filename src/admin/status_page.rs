@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::gateway_info::GatewayInfo;
 use super::health::{Health, Phase};
+use crate::guard::QuarantinedRecord;
 
 /// The page, as JSON.
 #[derive(Debug, Serialize)]
@@ -19,12 +20,15 @@ pub(super) struct StatusPage {
     leader: Option<String>,
     term: Option<u64>,
     serves: bool,
+    /// Docker's records that would harm daemons, as far as the leader knows them; missing without a Docker guard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quarantined: Option<Vec<QuarantinedRecord>>,
     #[serde(flatten)]
     faces: BTreeMap<&'static str, Option<SocketAddr>>,
 }
 
 pub(super) fn of(health: &Health) -> StatusPage {
-    let GatewayInfo { name, faces } = health.info().clone();
+    let GatewayInfo { name, faces, guard } = health.info().clone();
     let role = match health.phase() {
         Phase::Starting => "starting",
         Phase::Standby => "follower",
@@ -36,6 +40,7 @@ pub(super) fn of(health: &Health) -> StatusPage {
         // On a store that is not shared, a gateway leads whenever it serves.
         None => ((role == "leader").then(|| name.clone()), None),
     };
+    let quarantined = guard.map(|guard| guard.quarantined());
     StatusPage {
         name,
         version: env!("CARGO_PKG_VERSION"),
@@ -43,6 +48,7 @@ pub(super) fn of(health: &Health) -> StatusPage {
         leader,
         term,
         serves: role == "leader" || (role == "follower" && health.relays()),
+        quarantined,
         faces: faces.into_iter().collect(),
     }
 }

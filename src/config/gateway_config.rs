@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{AuditOptions, LogConfig, PolicyConfig, StoreAccess, StoreUrl, TlsConfig};
+use super::{AuditOptions, GuardConfig, LogConfig, PolicyConfig, StoreAccess, StoreUrl, TlsConfig};
 
 /// The configuration of a gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Config {
     pub tls: TlsConfig,
     /// The policy by which clients are admitted; `None` lets all of them see and change everything.
     pub policy: Option<PolicyConfig>,
+    /// What the Docker guard does; `None` where it is off.
+    pub guard: Option<GuardConfig>,
     /// The address where other gateways reach the relay port, `HOST:PORT`; `None` for the address it listens on.
     pub relay_advertise: Option<String>,
     /// The client URLs that etcd's `/v2/members` returns, as `http://host:port`; empty for the address that the client

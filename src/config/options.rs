@@ -297,6 +297,13 @@ pub const OPTIONS: [OptionSpec; 59] = [
         "With warn, what the policy refuses is answered, and told in the log and the metrics; with off the policy is not read",
     ),
     text(
+        "guard",
+        "off|warn|enforce",
+        "off",
+        "The Docker guard: with enforce, records that would harm Docker daemons and changes that no daemon makes are refused, and bad \
+         records are kept from clients; with warn they are told in the log and the metrics",
+    ),
+    text(
         "etcd-advertise",
         "URL[,URL...]",
         "the address a client connected to",

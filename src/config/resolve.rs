@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::settings::{Setting, SettingOrigin, Settings};
 use super::{
     Config, ConfigError, ConnectionsPerAddress, Listen, LogConfig, TlsConfig, access, address,
-    advertise, audit, directories, hosts, log, memory_size, names, options, policy, relay, store,
-    tls, zookeeper,
+    advertise, audit, directories, guard, hosts, log, memory_size, names, options, policy, relay,
+    store, tls, zookeeper,
 };
 
 /// The upper limit of `max-connections`.
@@ -30,6 +30,7 @@ pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
         listen,
         tls,
         policy: policy::parse(&mut given.0)?,
+        guard: guard::parse(&given.or_default("guard")?)?,
         relay_advertise,
         etcd_advertise: given.or_empty("etcd-advertise", advertise::parse)?,
         node_name: match given.0.take("node-name") {
@@ -38,11 +39,7 @@ pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
         },
         datacenter: names::datacenter(&given.or_default("datacenter")?)?,
         hosts: given.or_empty("host", hosts::parse)?,
-        max_connections: usize::try_from(number(
-            &given.or_default("max-connections")?,
-            MAX_CONNECTIONS,
-        )?)
-        .unwrap_or(usize::MAX),
+        max_connections: connections(&given.or_default("max-connections")?)?,
         connections_per_address: ConnectionsPerAddress {
             consul: count_or_none(&given.or_default("consul-connections-per-address")?)?,
             etcd: count_or_none(&given.or_default("etcd-connections-per-address")?)?,
@@ -73,6 +70,11 @@ pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
         ))),
         None => Ok(config),
     }
+}
+
+fn connections(setting: &Setting) -> Result<usize, ConfigError> {
+    let most = number(setting, MAX_CONNECTIONS)?;
+    Ok(usize::try_from(most).unwrap_or(usize::MAX))
 }
 
 fn listen(given: &mut GivenSettings, tls: &TlsConfig) -> Result<Listen, ConfigError> {

@@ -29,6 +29,15 @@ struct Run {
     count: u64,
 }
 
+/// The bits that differ between two sequences.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BitChanges {
+    /// How many.
+    pub count: u64,
+    /// The first one, and whether it is taken afterwards.
+    pub first: Option<(u64, bool)>,
+}
+
 /// The bit is taken already, or it is not in the sequence.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("requested bit is already allocated")]
@@ -129,6 +138,70 @@ impl BitSequence {
             return Err(MalformedSequence("no runs"));
         }
         Ok(Self { bits, free, runs })
+    }
+
+    /// Whether a run has no block: libnetwork's search for a free bit never ends at one.
+    pub fn has_empty_run(&self) -> bool {
+        self.runs.iter().any(|run| run.count == 0)
+    }
+
+    /// Whether the runs have as many blocks as the bits need.
+    pub fn has_its_length(&self) -> bool {
+        let blocks = self
+            .runs
+            .iter()
+            .try_fold(0_u64, |sum, run| sum.checked_add(run.count));
+        self.bits > 0 && blocks == Some(self.bits.div_ceil(BLOCK_BITS))
+    }
+
+    /// Whether no bit is taken, and all are counted as free.
+    pub fn is_fresh(&self) -> bool {
+        self.free == self.bits && self.runs.iter().all(|run| run.block == 0)
+    }
+
+    /// How many bits are taken, without those of these numbers.
+    pub fn taken_without(&self, left_out: &[u64]) -> u64 {
+        let taken = self.runs.iter().fold(0_u64, |sum, run| {
+            sum.saturating_add(run.count.saturating_mul(u64::from(run.block.count_ones())))
+        });
+        let left_out = left_out.iter().filter(|bit| self.is_taken(**bit)).count();
+        taken.saturating_sub(u64::try_from(left_out).unwrap_or(u64::MAX))
+    }
+
+    /// The bits in which another sequence, of the same length, differs from this one.
+    pub fn changes(&self, other: &Self) -> BitChanges {
+        let mut changes = BitChanges::default();
+        let (mut own, mut others) = (self.runs.iter().copied(), other.runs.iter().copied());
+        let (mut left, mut right) = (own.next(), others.next());
+        let mut block = 0_u64;
+        while let (Some(mut one), Some(mut two)) = (left, right) {
+            let both = one.count.min(two.count);
+            let differs = one.block ^ two.block;
+            if differs != 0 {
+                let bits = both.saturating_mul(u64::from(differs.count_ones()));
+                if changes.first.is_none() {
+                    let bit = block
+                        .saturating_mul(BLOCK_BITS)
+                        .saturating_add(u64::from(differs.leading_zeros()));
+                    changes.first = Some((bit, two.block & mask(bit) != 0));
+                }
+                changes.count = changes.count.saturating_add(bits);
+            }
+            block = block.saturating_add(both);
+            one.count -= both;
+            two.count -= both;
+            left = if one.count == 0 {
+                own.next()
+            } else {
+                Some(one)
+            };
+            right = if two.count == 0 {
+                others.next()
+            } else {
+                Some(two)
+            };
+        }
+        changes
     }
 
     /// The run that has a block, and the number of the block in it.
@@ -356,6 +429,24 @@ mod tests {
             assert_eq!(bits.free(), u64::try_from(free).unwrap());
             assert_eq!(BitSequence::from_bytes(&bits.to_bytes()).unwrap(), bits);
         }
+    }
+
+    #[test]
+    fn changes_are_those_of_the_plain_bitmap() {
+        let mut bits = BitSequence::new(300);
+        for bit in [0, 5, 64, 65, 299] {
+            let before = bits.clone();
+            bits.take(bit).unwrap();
+            let first = Some((bit, true));
+            assert_eq!(before.changes(&bits), BitChanges { count: 1, first });
+            let first = Some((bit, false));
+            assert_eq!(bits.changes(&before), BitChanges { count: 1, first });
+        }
+        let all = BitSequence::new(300).changes(&bits);
+        assert_eq!((all.count, all.first), (5, Some((0, true))));
+        assert_eq!(bits.changes(&bits), BitChanges::default());
+        assert_eq!(bits.taken_without(&[0, 1]), 4);
+        assert!(!bits.is_fresh() && bits.has_its_length() && !bits.has_empty_run());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::stores::Stores;
 use crate::admin::Health;
 use crate::config::Config;
 use crate::fairness::Fairness;
-use crate::guard::{AuditLog, PolicyInForce};
+use crate::guard::{AuditLog, DockerGuard, PolicyInForce};
 use crate::store::StoreError;
 use crate::store::shared::{Candidate, Metrics as StoreMetrics, Relay};
 
@@ -31,6 +31,8 @@ pub(super) struct GatewayContext {
     pub(super) fairness: Fairness,
     /// By which clients are admitted, whichever term serves them; `None` lets all of them do everything.
     pub(super) policy: Option<Arc<PolicyInForce>>,
+    /// What judges Docker's records, whichever term serves them; `None` where it is off.
+    pub(super) guard: Option<Arc<DockerGuard>>,
 }
 
 impl GatewayContext {

@@ -180,6 +180,7 @@ impl FaceOptions {
             listen: _bound,
             tls: _of_the_servers,
             policy: _of_the_guard,
+            guard: _the_docker_guard,
             etcd_advertise,
             node_name,
             datacenter,

@@ -19,9 +19,9 @@ use super::standby::Standby;
 use super::stores::{LeadershipTerm, Stores};
 use super::tls::GatewayTls;
 use crate::admin::{self, GatewayInfo, Health, Phase};
-use crate::config::{AuditOptions, Config};
+use crate::config::{AuditOptions, Config, GuardConfig};
 use crate::fairness::{self, ChangeRate, Fairness, MemoryLimits};
-use crate::guard::{AuditDestination, AuditLog};
+use crate::guard::{AuditDestination, AuditLog, DockerGuard, DockerGuardMode};
 use crate::store::shared::{Members, Metrics as StoreMetrics};
 
 /// A stage that a gateway reaches, reported once each.
@@ -64,6 +64,7 @@ pub async fn run_with_stages(
     let _followed = tls.follow_files();
     let audit = begin_audit(&config, &mut registry)?;
     let (policy, _followed_policy) = policy::begin(&config, audit.as_ref(), &mut registry)?;
+    let guard = config.guard.map(|mode| begin_guard(mode, &mut registry));
     let servers = ServerFactory::new(&mut registry, &config, tls, audit.clone());
     let relay_metrics = relay::RelayMetrics::register(&mut registry);
     let store_metrics = if config.store.is_shared() {
@@ -75,6 +76,7 @@ pub async fn run_with_stages(
     let info = GatewayInfo {
         name: config.node_name.clone(),
         faces: faces::addresses(ports),
+        guard: guard.clone(),
     };
     let health = Arc::new(Health::new(registry, info));
     let mut admin_server = Servers::new();
@@ -94,6 +96,7 @@ pub async fn run_with_stages(
         audit: audit.clone(),
         fairness,
         policy,
+        guard,
     };
     let outcome = Gateway(context)
         .live(listeners, pin!(shutdown), report)
@@ -105,6 +108,19 @@ pub async fn run_with_stages(
         let _closed = tokio::task::spawn_blocking(move || audit.close()).await;
     }
     outcome
+}
+
+/// The Docker guard in the mode of the configuration.
+fn begin_guard(mode: GuardConfig, registry: &mut Registry) -> Arc<DockerGuard> {
+    let mode = match mode {
+        GuardConfig::Warn => DockerGuardMode::Warn,
+        GuardConfig::Enforce => DockerGuardMode::Enforce,
+    };
+    tracing::info!(
+        mode = mode.as_str(),
+        "the Docker guard judges Docker's records"
+    );
+    DockerGuard::new(mode, registry)
 }
 
 /// Begins the audit log, if the configuration wants one.

@@ -44,6 +44,8 @@ impl ServingGateway {
         let entries_bytes = u64::try_from(limits.entries).unwrap_or(u64::MAX);
         let bounds = guard::for_store(store.limits(), entries_bytes, context.audit.clone());
         let admitting = guard::by_policy(&bounds, context.policy.as_ref());
+        let guard = context.guard.as_ref();
+        let admitting = guard::with_docker(admitting, guard, context.policy.as_ref());
         let (space, expiry) = Keyspace::open(store, admitting, &mut registry).await?;
         guard::register_limit(entries_bytes, &mut registry);
         space.limit_watch_queues(limits.watch_commits);

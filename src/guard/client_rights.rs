@@ -1,5 +1,6 @@
 //! `ClientRights`: what one client may do, as the keyspace asks for it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::audit::AuditedClient;
@@ -33,6 +34,11 @@ impl ClientRights {
     /// Who it is.
     pub(super) fn identity(&self) -> &Identity {
         self.client.identity()
+    }
+
+    /// The address of its host, as its certificate or its connection proved it to the policy.
+    pub(super) fn proved_address(&self) -> Option<IpAddr> {
+        self.identity().variables.ip()
     }
 
     /// What is refused of a demand, if it is not met.

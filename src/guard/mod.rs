@@ -4,9 +4,11 @@
 mod audit;
 mod bounds;
 mod client_rights;
+pub(crate) mod docker;
 mod enforcer;
 mod known_clients;
 mod learn;
+mod line_budget;
 #[cfg(test)]
 mod memory_keyspace;
 pub mod policy;
@@ -25,6 +27,7 @@ pub use audit::{
     AuditDestination, AuditLog, AuditLogError, AuditedClient, IdentityLookup, NoPolicyLookup,
 };
 pub use bounds::{Bounds, REQUEST_BYTES};
+pub use docker::{DockerGuard, DockerGuardMode, GuardedKeyspace, QuarantinedRecord};
 pub use enforcer::Enforcer;
 pub use learn::{LearnedPolicy, PolicyLearner};
 #[cfg(test)]
@@ -52,6 +55,22 @@ pub fn by_policy(bounds: &Arc<Bounds>, policy: Option<&Arc<PolicyInForce>>) -> A
     match policy {
         Some(policy) => Arc::new(Enforcer::new(Arc::clone(bounds), Arc::clone(policy))),
         None => Arc::<Bounds>::clone(bounds),
+    }
+}
+
+/// The same with a Docker guard behind it, if there is one.
+pub fn with_docker(
+    admit: Arc<dyn Admit>,
+    guard: Option<&Arc<DockerGuard>>,
+    policy: Option<&Arc<PolicyInForce>>,
+) -> Arc<dyn Admit> {
+    match guard {
+        Some(guard) => Arc::new(GuardedKeyspace::new(
+            admit,
+            Arc::clone(guard),
+            policy.cloned(),
+        )),
+        None => admit,
     }
 }
 

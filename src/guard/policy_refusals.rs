@@ -1,29 +1,14 @@
 //! `PolicyRefusalLog`: log lines about what the policy refuses, few enough that no client can flood the log.
 
-use std::time::Duration;
-
-use parking_lot::Mutex;
-use tokio::time::Instant;
-
 use super::client_rights::Refusal;
+use super::line_budget::LineBudget;
 use super::policy::{Identity, RuleName};
 use super::policy_mode::PolicyMode;
 use crate::model::Caller;
 
-/// Lines in each period; the metrics count what is left out.
-const LINES: u32 = 20;
-const PERIOD: Duration = Duration::from_secs(1);
-
 /// Writes log lines about refusals.
 #[derive(Debug, Default)]
-pub(super) struct PolicyRefusalLog(Mutex<Written>);
-
-#[derive(Debug, Default)]
-struct Written {
-    since: Option<Instant>,
-    lines: u32,
-    left_out: u64,
-}
+pub(super) struct PolicyRefusalLog(LineBudget);
 
 impl PolicyRefusalLog {
     /// Writes one, or counts it as left out.
@@ -37,7 +22,7 @@ impl PolicyRefusalLog {
         let Caller::Client { face, peer, .. } = caller else {
             return;
         };
-        let Some(left_out) = self.permit() else {
+        let Some(left_out) = self.0.permit() else {
             return;
         };
         let Refusal {
@@ -67,34 +52,5 @@ impl PolicyRefusalLog {
             left_out,
             "{what}"
         );
-    }
-
-    /// How many lines were left out before one that may be written now.
-    fn permit(&self) -> Option<u64> {
-        let mut written = self.0.lock();
-        let now = Instant::now();
-        if written.since.is_none_or(|since| now - since >= PERIOD) {
-            written.since = Some(now);
-            written.lines = 0;
-        }
-        if written.lines == LINES {
-            written.left_out += 1;
-            return None;
-        }
-        written.lines += 1;
-        Some(std::mem::take(&mut written.left_out))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_more_than_twenty_lines_a_second_is_counted() {
-        let log = PolicyRefusalLog::default();
-        let written = (0..10_000).filter(|_| log.permit().is_some()).count();
-        // Whoever is so slow that a second passes gets the next lines.
-        assert!((20..=200).contains(&written), "{written}");
     }
 }

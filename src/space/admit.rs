@@ -1,11 +1,14 @@
 //! Admission: the questions a keyspace asks its guard.
 
+use std::sync::Arc;
+
 use tokio::sync::watch;
 
 use super::audit::Audit;
 use super::demand::Demand;
 use super::denied::Denied;
 use super::draft::Draft;
+use super::sieve::EntrySieve;
 use super::visibility::Visibility;
 use crate::model::{Caller, Principal, Write};
 
@@ -47,6 +50,16 @@ pub trait Admit: Send + Sync {
     /// Takes note of what a client's request asks for: where [`Admit::visibility`] bounds the caller, of what it has no right to,
     /// and elsewhere of everything.
     fn note(&self, _caller: &Caller, _demands: &[Demand]) {}
+
+    /// Whether [`Admit::check`] wants to know what a request compares, and which ranges it changes as a whole.
+    fn judges_requests(&self) -> bool {
+        false
+    }
+
+    /// What keeps entries from clients because of what they hold. `None` where nothing does.
+    fn sieve(&self) -> Option<Arc<dyn EntrySieve>> {
+        None
+    }
 
     /// Moves on when what some caller may see has changed. `None` where that never happens.
     fn epoch(&self) -> Option<&Epoch> {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
+use imbl::OrdSet;
 use parking_lot::Mutex;
 
 use super::directory_checkpoints::DirectoryCheckpoints;
@@ -11,10 +13,11 @@ use super::history::History;
 use super::node_commit::CommitEffects;
 use super::renewal_rules::RenewalRules;
 use super::seen_nodes::CommitStates;
+use super::sieve::EntrySieve;
 use super::snapshot::Snapshot;
 use super::timers::Timers;
 use super::watches::Watches;
-use crate::model::{Change, Commit};
+use crate::model::{Change, Commit, Entry, Key};
 use crate::store::{CommitSink, DeletionQueue, DirectoryChanges, RetentionFloors, StoreContents};
 
 /// Everything in memory that follows the store.
@@ -38,9 +41,12 @@ pub(crate) struct Applier {
 }
 
 impl Applier {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(sieve: Option<Arc<dyn EntrySieve>>) -> Self {
+        if let Some(sieve) = &sieve {
+            sieve.begin();
+        }
         Self {
-            current: ArcSwap::default(),
+            current: ArcSwap::from_pointee(Snapshot::sifted_by(sieve)),
             history: History::default(),
             watches: Arc::new(Watches::new()),
             freshness: Arc::default(),
@@ -55,7 +61,8 @@ impl Applier {
 
     /// Begins with what a store held.
     pub(crate) fn load(&self, contents: &StoreContents) {
-        let snapshot = Snapshot::load(contents);
+        let empty = Snapshot::clone(&self.current.load());
+        let snapshot = empty.load(contents);
         let saved = contents.directories.as_ref();
         let saved = saved.map(|checkpoint| DirectoryCheckpoints::new(checkpoint.revision));
         *self.directories.lock() = saved;
@@ -134,6 +141,8 @@ struct NextSnapshot {
     snapshot: Snapshot,
     delivered: Vec<Arc<Commit>>,
     changed: Vec<CommitEffects>,
+    /// What is held back anew, or no more.
+    sifted: Vec<Arc<Commit>>,
 }
 
 impl NextSnapshot {
@@ -145,14 +154,62 @@ impl NextSnapshot {
     }
 }
 
+/// What is held back since a commit, or no more, though it was not changed: what was made from it is stale.
+fn held_back_anew(commit: &Commit, before: &OrdSet<Key>, now: &OrdSet<Key>) -> Option<Arc<Commit>> {
+    if before == now {
+        return None;
+    }
+    let (gone, come) = (
+        before.iter().filter(|key| !now.contains(*key)),
+        now.iter().filter(|key| !before.contains(*key)),
+    );
+    let changes = gone.chain(come).map(|key| Change {
+        key: key.clone(),
+        now: None,
+        before: None,
+    });
+    Some(Arc::new(Commit {
+        revision: commit.revision,
+        cause: commit.cause,
+        subject: None,
+        changes: changes.collect(),
+    }))
+}
+
+/// The commit as the past and watches know it: of what a sieve holds back, the value is empty.
+fn without_held_back(commit: Arc<Commit>, before: &OrdSet<Key>, now: &OrdSet<Key>) -> Arc<Commit> {
+    let is_held_back = |change: &Change| before.contains(&change.key) || now.contains(&change.key);
+    if (before.is_empty() && now.is_empty()) || !commit.changes.iter().any(is_held_back) {
+        return commit;
+    }
+    let mut commit = Arc::unwrap_or_clone(commit);
+    for change in &mut commit.changes {
+        for (entry, held_back) in [(&mut change.before, before), (&mut change.now, now)] {
+            if held_back.contains(&change.key) {
+                *entry = entry.as_deref().map(emptied);
+            }
+        }
+    }
+    Arc::new(commit)
+}
+
+/// An entry without its value.
+fn emptied(entry: &Entry) -> Arc<Entry> {
+    let mut entry = entry.clone();
+    entry.record.value = Bytes::new();
+    Arc::new(entry)
+}
+
 impl Applier {
     /// Applies commits to what is shown, which stays as it is; with the states around each, if those are kept.
     fn next(&self, commits: Vec<Arc<Commit>>, keeps_states: bool) -> NextSnapshot {
         let mut snapshot = Snapshot::clone(&self.current.load());
         let mut delivered = Vec::with_capacity(commits.len());
         let mut changed = Vec::with_capacity(commits.len());
+        let mut sifted = Vec::new();
         for commit in commits {
             let commit = with_before(&snapshot, commit);
+            let was_held_back = snapshot.held_back().clone();
             let forgotten = self.deleted.lock().forgets(&commit);
             let before = keeps_states.then(|| snapshot.entries.clone());
             let effects = snapshot.apply_forgetting(&commit, forgotten);
@@ -167,6 +224,12 @@ impl Applier {
                 effects.into()
             };
             self.remember_deletions(&mut snapshot, &commit, forgotten);
+            sifted.extend(held_back_anew(
+                &commit,
+                &was_held_back,
+                snapshot.held_back(),
+            ));
+            let commit = without_held_back(commit, &was_held_back, snapshot.held_back());
             delivered.push(Arc::clone(&commit));
             changed.push(CommitEffects {
                 commit,
@@ -178,6 +241,7 @@ impl Applier {
             snapshot,
             delivered,
             changed,
+            sifted,
         }
     }
 
@@ -188,6 +252,7 @@ impl Applier {
             snapshot,
             delivered,
             mut changed,
+            sifted,
         } = match prepared.filter(|prepared| prepared.shows(&commits)) {
             Some(prepared) => prepared,
             None => self.next(commits, keeps_states),
@@ -204,6 +269,9 @@ impl Applier {
         // before the watches: a watcher that is woken reads at least what woke it. All come before the store answers: an
         // answer is never ahead of its event.
         self.freshness.pass(&delivered);
+        if !sifted.is_empty() {
+            self.freshness.pass(&sifted);
+        }
         self.history.push(&delivered);
         self.watches.announce(changed);
         let update = self.timers.follow(&delivered);
@@ -277,7 +345,7 @@ mod tests {
     #[tokio::test]
     async fn no_entry_is_due_before_the_view_contains_it() {
         const WRITES: u64 = 20_000;
-        let applier = Applier::new();
+        let applier = Applier::new(None);
         applier.load(&StoreContents::default());
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -328,7 +396,7 @@ mod tests {
         let key = Key::user("k");
         let at = |revision| entry(revision, Record::default());
         let write = |revision| commit(key.clone(), at(revision));
-        let applier = Applier::new();
+        let applier = Applier::new(None);
         applier.deliver(vec![write(4), write(5)]);
         applier.load(&StoreContents {
             revision: 4,

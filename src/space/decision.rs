@@ -70,6 +70,7 @@ impl Keyspace {
                 scanned: usize::MAX,
             },
         };
+        // Not sifted: whoever may is to replace or delete what is kept back.
         let (visibility, principal) = match caller {
             Caller::Client { .. } => {
                 let (visibility, principal) = self.inner.admit.visibility_and_principal(caller);
@@ -83,7 +84,7 @@ impl Keyspace {
         if self.notes_demands(caller) {
             draft = draft.noting_demands();
         }
-        if self.audit().is_some() {
+        if self.audit().is_some() || self.inner.admit.judges_requests() {
             draft = draft.audited();
         }
         // What is decided inside is never wide, so that its set is not asked for after all.

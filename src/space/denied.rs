@@ -39,6 +39,9 @@ pub enum Denied {
     /// The audit log cannot be written: no change is made that would be in no log.
     #[error("the audit log cannot be written (--audit): nothing is changed until it can")]
     Unaudited,
+    /// The change would harm those who read what it writes; why, in words for the client as well.
+    #[error("{0}")]
+    Guarded(String),
     /// An access list permits it to others alone: that of this entry, or of the node above it.
     #[error("permission denied: the access list of {0} or of the node above it")]
     ByList(Key),

@@ -17,6 +17,7 @@ use super::history::PastCommits;
 use super::metrics::KeyspaceCounters;
 use super::node_keys::{directory_of, node_keys};
 use super::pending::PendingCommits;
+use super::sieve::Sifted;
 use super::subscription::Subscription;
 use super::timers::{Timed, Timers};
 use super::view::View;
@@ -49,6 +50,8 @@ pub(super) struct Inner {
     pub(super) together: WaitingParts,
     pub(super) metrics: KeyspaceCounters,
     identity: u64,
+    /// Whether entries may be kept from clients because of what they hold.
+    sifts: bool,
     /// What the store was last asked to retain.
     retention: Mutex<RetentionFloors>,
 }
@@ -102,6 +105,7 @@ impl Keyspace {
     ) -> Self {
         let retention = Mutex::new(applier.retention_floors());
         let order = store.order();
+        let sifts = admit.sieve().is_some();
         Self {
             inner: Arc::new(Inner {
                 store,
@@ -113,6 +117,7 @@ impl Keyspace {
                 together: WaitingParts::default(),
                 metrics,
                 identity,
+                sifts,
                 retention,
             }),
         }
@@ -134,7 +139,12 @@ impl Keyspace {
     }
 
     fn read_as(&self, caller: &Caller, visibility: Visibility) -> View {
-        View::new(self.inner.applier.current(), visibility).bound_by_lists(AccessCaller::of(caller))
+        let view = View::new(self.inner.applier.current(), visibility);
+        let view = view.bound_by_lists(AccessCaller::of(caller));
+        match caller {
+            Caller::Client { .. } if self.inner.sifts => view.sifted(),
+            Caller::Client { .. } | Caller::Operator | Caller::System => view,
+        }
     }
 
     /// Refuses a request for what its caller has no right to. Every request that reads asks once, before it does; and again
@@ -145,6 +155,12 @@ impl Keyspace {
     /// [`Denied::Forbidden`], whether anything is there or not.
     pub fn asks(&self, caller: &Caller, demand: impl FnOnce() -> Demand) -> Result<(), Denied> {
         let visibility = self.visibility(caller);
+        let visibility = match caller {
+            Caller::Client { .. } if self.inner.sifts => {
+                Sifted::of(visibility, self.inner.applier.current().held_back())
+            }
+            Caller::Client { .. } | Caller::Operator | Caller::System => visibility,
+        };
         let is_noted = self.notes_demands(caller);
         if !is_noted && !visibility.is_part() {
             return Ok(());

@@ -20,7 +20,7 @@ impl Keyspace {
         admit: Arc<dyn Admit>,
         registry: &mut Registry,
     ) -> Result<(Self, JoinHandle<()>), StoreError> {
-        let applier = Arc::new(Applier::new());
+        let applier = Arc::new(Applier::new(admit.sieve()));
         let sink: Arc<dyn CommitSink> = Arc::<Applier>::clone(&applier);
         let contents = store.open(sink).await?;
         applier.load(&contents);

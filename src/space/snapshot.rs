@@ -7,6 +7,7 @@ use super::directories::{self, Directories, Directory, DirectoryTable, NodeEffec
 use super::ended_leases::EndedLeases;
 use super::entry_map::EntryMap;
 use super::node_keys::{directory_of, node_keys};
+use super::sieve::EntrySieve;
 use crate::model::{Change, Commit, Entry, Key, KeyRange, Lease, LeaseId, Realm};
 use crate::store::{Gap, StoreContents};
 
@@ -37,6 +38,9 @@ pub(crate) struct Snapshot {
     bound: OrdSet<(LeaseId, Key)>,
     /// Which entries have an access list.
     listed: OrdSet<Key>,
+    /// Which entries are kept from clients because of what they hold, and what says so.
+    held_back: OrdSet<Key>,
+    sieve: Option<Arc<dyn EntrySieve>>,
     /// The children of every node of the tree that has or had some.
     pub(super) directories: Directories,
     /// When leases of each owner ended.
@@ -48,9 +52,18 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
-    /// What a store held when it was opened.
-    pub(crate) fn load(contents: &StoreContents) -> Self {
+    /// Nothing, of which entries will be held back by a sieve.
+    pub(crate) fn sifted_by(sieve: Option<Arc<dyn EntrySieve>>) -> Self {
+        Self {
+            sieve,
+            ..Self::default()
+        }
+    }
+
+    /// What a store held when it was opened, with the sieve of this one.
+    pub(crate) fn load(self, contents: &StoreContents) -> Self {
         let mut snapshot = Self {
+            sieve: self.sieve,
             revision: contents.revision,
             deletions_floor: contents.deletions_floor,
             gaps: contents.gaps.as_slice().into(),
@@ -143,12 +156,35 @@ impl Snapshot {
             self.listed.insert(key.clone());
         }
         self.bytes += Self::weight(key, entry);
+        self.sift(key);
         before.is_some()
+    }
+
+    /// Finds out what is held back, now that the entry of a key has changed.
+    fn sift(&mut self, key: &Key) {
+        let Some(sieve) = &self.sieve else {
+            return;
+        };
+        for key in sieve.concerned(key) {
+            let entry = self.entries.get(&key).map(Arc::as_ref);
+            let beside = |key: &Key| self.entries.get(key).cloned();
+            if sieve.holds_back(&key, entry, &beside) {
+                self.held_back.insert(key);
+            } else {
+                self.held_back.remove(&key);
+            }
+        }
+    }
+
+    /// The keys of the entries that are kept from clients because of what they hold.
+    pub(crate) fn held_back(&self) -> &OrdSet<Key> {
+        &self.held_back
     }
 
     fn remove(&mut self, key: &Key) -> Option<Arc<Entry>> {
         let entry = self.entries.remove(key)?;
         self.unnote(key, &entry);
+        self.sift(key);
         Some(entry)
     }
 
@@ -347,6 +383,6 @@ mod tests {
                 .collect(),
             ..StoreContents::default()
         };
-        assert_eq!(Snapshot::load(&contents).bytes, grown.bytes);
+        assert_eq!(Snapshot::default().load(&contents).bytes, grown.bytes);
     }
 }

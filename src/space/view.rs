@@ -1,5 +1,6 @@
 //! Views: the keyspace at one revision, as one caller may see it.
 
+use imbl::OrdSet;
 use std::net::IpAddr;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub struct View {
     visibility: Visibility,
     access: AccessCaller,
     purpose: ViewPurpose,
+    /// What is kept from its caller because of what it holds. As with access lists, indexes take no notice of it.
+    held_back: OrdSet<Key>,
 }
 
 /// What a view is taken for, which decides what must be allowed of a key for it to be shown.
@@ -39,7 +42,20 @@ impl View {
             visibility,
             access: AccessCaller::Exempt,
             purpose: ViewPurpose::Reads,
+            held_back: OrdSet::new(),
         }
+    }
+
+    /// The same for a client, without what a sieve keeps from it.
+    pub(crate) fn sifted(self) -> Self {
+        Self {
+            held_back: self.snapshot.held_back().clone(),
+            ..self
+        }
+    }
+
+    fn holds_back(&self, key: &Key) -> bool {
+        !self.held_back.is_empty() && self.held_back.contains(key)
     }
 
     /// The same to find out what changed: it shows what its caller may watch.
@@ -69,7 +85,7 @@ impl View {
 
     /// Whether one of many keys is shown.
     fn lists(&self, key: &Key) -> bool {
-        self.visibility.allows(self.listed(), key)
+        self.visibility.allows(self.listed(), key) && !self.holds_back(key)
     }
 
     /// The same for a caller whom access lists bind.
@@ -210,7 +226,9 @@ impl View {
             let entry = self.snapshot.entries.get(key);
             entry.is_none_or(|entry| self.may_read(entry))
         };
-        self.visibility.allows(self.named(), key) && (self.listing_address().is_none() || is_open())
+        self.visibility.allows(self.named(), key)
+            && !self.holds_back(key)
+            && (self.listing_address().is_none() || is_open())
     }
 
     /// Whether the caller may read what stands at a node's path; where nothing does, it may.
@@ -221,7 +239,7 @@ impl View {
 
     /// Whether its caller sees the key, and may read the entry.
     fn shows(&self, key: &Key, entry: &Entry) -> bool {
-        self.visibility.allows(self.named(), key) && self.may_read(entry)
+        self.visibility.allows(self.named(), key) && self.may_read(entry) && !self.holds_back(key)
     }
 
     fn may_read(&self, entry: &Entry) -> bool {
@@ -374,7 +392,7 @@ impl View {
             .snapshot
             .entries
             .range((Bound::Included(from.clone()), end));
-        if self.covers(&range) == Coverage::All {
+        if self.covers(&range) == Coverage::All && self.held_back.is_empty() {
             return Box::new(entries);
         }
         Box::new(entries.filter(|(key, _)| self.lists(key)))

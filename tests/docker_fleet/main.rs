@@ -12,6 +12,7 @@ use kubekv::bench::docker::observer::DockerStep;
 use kubekv::bench::docker::{EventRates, Fleet, FleetOptions, HostAction};
 use kubekv::bench::target::LoadTarget;
 use kubekv::config::{SourceAccess, SourceUrl};
+use kubekv::guard::DockerGuard;
 use support::faces;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -59,7 +60,10 @@ async fn all_at_once(fleet: &Fleet, start: bool) {
     }
 }
 
-async fn records_fit_together(url: SourceUrl, servers: &faces::BothFaces) {
+async fn records_fit_together(
+    url: SourceUrl,
+    (servers, guard): &(faces::BothFaces, Arc<DockerGuard>),
+) {
     let tally = Arc::new(Tally::default());
     let fleet = fleet(url, &tally).await;
     let before = Records::read(servers.etcd).await;
@@ -86,19 +90,26 @@ async fn records_fit_together(url: SourceUrl, servers: &faces::BothFaces) {
     assert_eq!(tally.failures(), Vec::<String>::new());
     assert!(tally.conflicts() > 0, "the hosts never met");
     fleet.stop().await;
+    assert_eq!((guard.refusals(), guard.quarantined()), (0, Vec::new()));
+}
+
+/// Both faces of a keyspace under the Docker guard, which has nothing to refuse.
+async fn guarded() -> (faces::BothFaces, Arc<DockerGuard>) {
+    let (space, guard) = faces::guarded_space().await;
+    (faces::both_of(space).await, guard)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn records_fit_together_over_etcd() {
-    let servers = faces::both().await;
-    let url = SourceUrl::Etcd2(vec![servers.etcd.to_string()]);
+    let servers = guarded().await;
+    let url = SourceUrl::Etcd2(vec![servers.0.etcd.to_string()]);
     records_fit_together(url, &servers).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn records_fit_together_over_consul() {
-    let servers = faces::both().await;
-    let url = SourceUrl::Consul(servers.consul.to_string());
+    let servers = guarded().await;
+    let url = SourceUrl::Consul(servers.0.consul.to_string());
     records_fit_together(url, &servers).await;
 }
 
@@ -114,7 +125,7 @@ async fn start_one(fleet: &Fleet, host: usize, container: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_daemon_that_starts_again_removes_what_it_left_behind() {
-    let servers = faces::both().await;
+    let (servers, guard) = guarded().await;
     let tally = Arc::new(Tally::default());
     let url = SourceUrl::Etcd2(vec![servers.etcd.to_string()]);
     let fleet = fleet(url, &tally).await;
@@ -137,11 +148,12 @@ async fn a_daemon_that_starts_again_removes_what_it_left_behind() {
     assert_eq!(taken(&after) + 1, taken(&before));
     assert_eq!(tally.failures(), Vec::<String>::new());
     fleet.stop().await;
+    assert_eq!((guard.refusals(), guard.quarantined()), (0, Vec::new()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fleet_does_what_its_rates_say_and_clears_up() {
-    let servers = faces::both().await;
+    let (servers, guard) = guarded().await;
     let tally = Arc::new(Tally::default());
     let url = SourceUrl::Consul(servers.consul.to_string());
     let access = SourceAccess::default();
@@ -180,4 +192,5 @@ async fn a_fleet_does_what_its_rates_say_and_clears_up() {
     assert!(after.bitmaps().is_empty());
     assert_eq!(tally.failures(), Vec::<String>::new());
     fleet.stop().await;
+    assert_eq!((guard.refusals(), guard.quarantined()), (0, Vec::new()));
 }

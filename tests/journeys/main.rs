@@ -1,4 +1,4 @@
-//! Journeys of real Docker hosts on kubekv.
+//! Journeys of real Docker hosts on kubekv, under the Docker guard.
 //!
 //! Two hosts share an overlay network, over each protocol; then the same while the gateway is killed and started again
 //! between any two steps, and the daemons are restarted. Every protocol has a journey on the embedded store, on custom
@@ -120,6 +120,8 @@ fn start(directory: &Path, entries: Entries, options: &[String]) -> Child {
         .arg("--zookeeper=10.99.0.254:2181")
         // Each time it is killed, the next one waits for as long.
         .args(["--lead-duration=2", &format!("--store={store}")])
+        // What daemons do the guard has no objection to.
+        .arg("--guard=enforce")
         .env("KUBECONFIG", cluster(directory).join("kubeconfig"))
         .stdout(Stdio::null())
         .spawn()
@@ -357,7 +359,7 @@ fn start_member(number: u16) -> Child {
         .arg(format!("--zookeeper={STORE}:218{number}"))
         .arg(format!("--admin={STORE}:910{number}"))
         .arg(format!("--node-name=gateway-{number}"))
-        .arg("--store=etcd://10.99.0.254:2390/docker")
+        .args(["--store=etcd://10.99.0.254:2390/docker", "--guard=enforce"])
         .stdout(Stdio::null())
         .spawn()
         .unwrap()

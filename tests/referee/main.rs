@@ -9,4 +9,5 @@
 
 mod differential;
 mod raw;
+mod records;
 mod settings;

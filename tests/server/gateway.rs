@@ -41,7 +41,12 @@ pub(crate) struct Running {
 
 /// Starts a gateway that answers.
 pub(crate) async fn ready(options: &[(&'static str, &str)]) -> Running {
-    let mut gateway = start(config_with("memory:", options));
+    ready_on("memory:", options).await
+}
+
+/// The same on this store.
+pub(crate) async fn ready_on(store: &str, options: &[(&'static str, &str)]) -> Running {
+    let mut gateway = start(config_with(store, options));
     let ready = gateway.stages.recv().await;
     assert!(matches!(ready, Some(Stage::Ready(_))), "{ready:?}");
     gateway
@@ -66,6 +71,14 @@ fn start(config: Config) -> Running {
         stages,
         shutdown,
         ended: tokio::spawn(gateway),
+    }
+}
+
+impl Running {
+    /// Stops it, and waits until its store is closed.
+    pub(crate) async fn stop(self) {
+        self.shutdown.send(()).unwrap();
+        self.ended.await.unwrap().unwrap();
     }
 }
 

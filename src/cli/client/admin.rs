@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use clap::Args;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use ureq::Agent;
 
 use super::gateway::{self, GatewayAddress};
@@ -38,7 +38,16 @@ pub(in crate::cli) struct GatewayStatus {
     pub(in crate::cli) term: Option<u64>,
     /// Whether the faces answer: as the leader, or by relaying.
     pub(in crate::cli) serves: bool,
+    /// Docker's records that would harm daemons; missing without a Docker guard.
+    pub(in crate::cli) quarantined: Option<Vec<QuarantinedKey>>,
     consul: Option<SocketAddr>,
+}
+
+/// A record that would harm daemons, and how.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(in crate::cli) struct QuarantinedKey {
+    pub(in crate::cli) key: String,
+    pub(in crate::cli) why: String,
 }
 
 impl AdminAddress {

@@ -7,7 +7,7 @@ mod key_path;
 mod reply;
 mod tls;
 
-pub(super) use admin::{AdminAddress, GatewayStatus};
+pub(super) use admin::{AdminAddress, GatewayStatus, QuarantinedKey};
 pub(super) use entry::KvEntry;
 pub(super) use gateway::{GatewayAddress, GatewayClient};
 pub(super) use reply::GatewayReply;

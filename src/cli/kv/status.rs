@@ -5,7 +5,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::print;
-use crate::cli::client::{AdminAddress, GatewayAddress, GatewayClient, GatewayStatus};
+use crate::cli::client::{
+    AdminAddress, GatewayAddress, GatewayClient, GatewayStatus, QuarantinedKey,
+};
 use crate::cli::exit::{CommandError, REFUSED};
 
 /// The options of `kubekv status`.
@@ -43,6 +45,9 @@ struct StatusReport {
     revision: Option<u64>,
     /// The number of keys that clients see.
     entries: Option<usize>,
+    /// Docker's records that would harm daemons; `None` without a Docker guard or the admin port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quarantined: Option<Vec<QuarantinedKey>>,
 }
 
 impl Status {
@@ -111,8 +116,10 @@ impl StatusReport {
             role,
             leader,
             term,
+            quarantined,
             ..
         } = status;
+        self.quarantined = quarantined;
         self.gateway = Some(name);
         self.version = Some(version);
         self.role = Some(role);
@@ -168,6 +175,7 @@ impl StatusReport {
             node: _also_the_leader,
             revision,
             entries,
+            quarantined,
         } = self;
         let admin_unknown = || "not known: give the gateway's admin port with --admin".to_owned();
         let number = |number: Option<u64>, otherwise: &str| {
@@ -203,6 +211,9 @@ impl StatusReport {
                 "not known",
             ),
         ));
+        for QuarantinedKey { key, why } in quarantined.unwrap_or_default() {
+            lines.push(("harmful", format!("{key}: {why}")));
+        }
         let lines = lines
             .iter()
             .map(|(name, what)| format!("{name:<8}  {what}\n"));

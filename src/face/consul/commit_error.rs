@@ -24,6 +24,11 @@ pub(super) fn denied(denied: &Denied) -> Reply {
             return Reply::internal_error(denied.to_string());
         }
         Denied::Forbidden(_) | Denied::ByList(_) => return forbidden(),
+        // libkv gives up at any status but 200, and shows it.
+        Denied::Guarded(why) => {
+            let text = format!("{PERMISSION_DENIED}: {why}");
+            return Reply::text(StatusCode::FORBIDDEN, text);
+        }
     };
     Reply::text(status, denied.to_string())
 }

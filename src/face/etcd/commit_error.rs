@@ -13,6 +13,10 @@ pub(super) fn reply(error: ChangeError<V2Error>, revision: u64) -> Reply {
     match error {
         ChangeError::Refused { error, revision } => error.reply(revision),
         ChangeError::Denied(Denied::Forbidden(_) | Denied::ByList(_)) => forbidden(),
+        // No code that libkv takes for a conflict: it would try again without end.
+        ChangeError::Denied(Denied::Guarded(why)) => {
+            V2Error::new(V2ErrorCode::Unauthorized, why).reply(0)
+        }
         // As where the store has no space left; the guard has logged it.
         ChangeError::Denied(full @ (Denied::KeyspaceFull { .. } | Denied::Unaudited)) => {
             let cause = format!("etcdserver: {full}");

@@ -60,6 +60,11 @@ impl Variables {
         self
     }
 
+    /// `{ip}`, if it is known.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.ip
+    }
+
     /// Those that are known, with their names.
     pub fn pairs(&self) -> impl Iterator<Item = (&'static str, String)> {
         let ip = self.ip.map(|ip| ip.to_string());

@@ -197,7 +197,7 @@ proptest! {
         let at = at.index(commits.len() + 1);
         let mut contents = contents(&commits, floor.index(at + 1));
         contents.directories = Some(checkpoint(&commits, at));
-        let (loaded, grown) = (Snapshot::load(&contents), applied(&commits));
+        let (loaded, grown) = (Snapshot::default().load(&contents), applied(&commits));
         for path in nodes(&grown) {
             prop_assert_eq!(loaded.directory(&path), grown.directory(&path), "{}", path);
         }
@@ -213,7 +213,7 @@ proptest! {
         let at = at.index(floor + 1);
         let mut contents = contents(&commits, floor);
         contents.directories = Some(checkpoint(&commits, at));
-        let (loaded, grown) = (Snapshot::load(&contents), applied(&commits));
+        let (loaded, grown) = (Snapshot::default().load(&contents), applied(&commits));
         for path in nodes(&grown) {
             let (loaded, grown) = (loaded.directory(&path), grown.directory(&path));
             prop_assert_eq!(loaded.children, grown.children);
@@ -299,7 +299,7 @@ fn without_a_checkpoint_the_highest_ordinal_of_a_child_says_how_many_there_were(
         }
         change.now = Some(Arc::new(entry));
     }
-    let loaded = Snapshot::load(&contents(&[Arc::new(commit)], 1));
+    let loaded = Snapshot::default().load(&contents(&[Arc::new(commit)], 1));
     let ever = |path| loaded.directory(path).ever;
     assert_eq!((ever("p"), ever("q"), ever("")), (42, 1, 2));
 }

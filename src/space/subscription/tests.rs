@@ -8,7 +8,7 @@ use crate::space::node_commit::CommitEffects;
 use crate::store::{CommitSink, StoreContents};
 
 fn applier() -> Arc<Applier> {
-    let applier = Applier::new();
+    let applier = Applier::new(None);
     applier.load(&StoreContents::default());
     Arc::new(applier)
 }

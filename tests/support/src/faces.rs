@@ -7,7 +7,7 @@ use kubekv::face::consul::{self, Consul};
 use kubekv::face::etcd::{self, Etcd};
 use kubekv::face::http::{HttpLimits, HttpProtocol};
 use kubekv::face::server::{ConnectionPermits, LeadershipCheck, Server, ServerMetrics, Stopping};
-use kubekv::guard::Bounds;
+use kubekv::guard::{self, Bounds, DockerGuard, DockerGuardMode};
 use kubekv::space::Keyspace;
 use kubekv::store::{MemoryStore, Store};
 use prometheus_client::registry::Registry;
@@ -20,6 +20,16 @@ pub async fn space() -> Keyspace {
     let admit = Arc::new(Bounds::new(store.limits()));
     let opened = Keyspace::open(store, admit, &mut Registry::default()).await;
     opened.unwrap().0
+}
+
+/// A keyspace in memory whose records of Docker's are guarded, and the guard.
+pub async fn guarded_space() -> (Keyspace, Arc<DockerGuard>) {
+    let store = Arc::new(MemoryStore::new());
+    let bounds = Arc::new(Bounds::new(store.limits()));
+    let guard = DockerGuard::new(DockerGuardMode::Enforce, &mut Registry::default());
+    let admit = guard::with_docker(bounds, Some(&guard), None);
+    let opened = Keyspace::open(store, admit, &mut Registry::default()).await;
+    (opened.unwrap().0, guard)
 }
 
 /// Serves a face on loopback; it stops when the sender is dropped or set.

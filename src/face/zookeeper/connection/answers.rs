@@ -230,7 +230,8 @@ impl ServedConnection {
 /// The error for what the guard refuses.
 fn of_denial(denied: &Denied) -> ErrorCode {
     match denied {
-        Denied::Forbidden(_) | Denied::ByList(_) => ErrorCode::NoAuth,
+        // Not `BadVersion`, after which libkv would try again without end.
+        Denied::Forbidden(_) | Denied::ByList(_) | Denied::Guarded(_) => ErrorCode::NoAuth,
         Denied::KeyspaceFull { .. } | Denied::Unaudited => ErrorCode::SystemError,
         Denied::KeyTooLong { .. } | Denied::ValueTooLong { .. } | Denied::TooMuch(_) => {
             ErrorCode::BadArguments

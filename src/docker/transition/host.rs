@@ -1,0 +1,81 @@
+//! Changes of what belongs to a host: its node, and its endpoints.
+
+use std::net::IpAddr;
+
+use super::{IllegalChange, Neighbours, RecordChange};
+use crate::docker::check::{CheckedEndpoint, node_host};
+use crate::docker::record_place::{RecordKind, RecordPlace};
+
+impl RecordChange<'_> {
+    /// Whether a host is another than the one that makes the change, as far as both are known by their addresses.
+    fn is_other(&self, host: &str) -> bool {
+        match (self.host, host.parse::<IpAddr>()) {
+            (Some(own), Ok(host)) => own != host.to_canonical(),
+            (None, _) | (_, Err(_)) => false,
+        }
+    }
+
+    fn is_other_node(&self) -> bool {
+        let RecordKind::Node(address) = self.place.kind else {
+            return false;
+        };
+        node_host(address).is_some_and(|host| self.is_other(host))
+    }
+
+    pub(super) fn judge_node(&self) -> Result<(), IllegalChange> {
+        if self.is_other_node() {
+            Err(IllegalChange::OtherHost)
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(super) fn judge_node_delete(&self) -> Result<(), IllegalChange> {
+        if self.is_other_node() {
+            Err(IllegalChange::OtherHostInUse)
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(super) fn judge_endpoint(
+        &self,
+        before: Option<&CheckedEndpoint>,
+        after: &CheckedEndpoint,
+    ) -> Result<(), IllegalChange> {
+        if self.is_other(&after.locator) {
+            return Err(IllegalChange::OtherHost);
+        }
+        if before.is_some_and(|before| before.locator != after.locator) {
+            return Err(IllegalChange::LocatorChanges);
+        }
+        Ok(())
+    }
+
+    /// Anybody may delete what a host left that is gone: `docker network disconnect --force` does.
+    pub(super) fn judge_endpoint_delete(
+        &self,
+        endpoint: &CheckedEndpoint,
+        beside: &Neighbours<'_>,
+    ) -> Result<(), IllegalChange> {
+        if self.is_other(&endpoint.locator) && is_up(&endpoint.locator, beside) {
+            Err(IllegalChange::OtherHostInUse)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Whether a host is among the nodes.
+fn is_up(host: &str, beside: &Neighbours<'_>) -> bool {
+    let mut up = false;
+    beside.records.find(&beside.place.nodes(), &mut |key, _| {
+        let node = RecordPlace::of(key).map(|place| place.kind);
+        up = match node {
+            Some(RecordKind::Node(address)) => node_host(address) == Some(host),
+            Some(_) | None => false,
+        };
+        up
+    });
+    up
+}

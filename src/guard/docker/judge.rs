@@ -1,0 +1,151 @@
+//! Judgement of whole commits: each change of a record beside the others as the commit leaves them.
+
+use std::net::IpAddr;
+
+use crate::docker::{
+    IllegalChange, RecordChange, RecordKind, RecordLookup, RecordPlace, RecordRefusal,
+};
+use crate::model::{Entry, Key, Realm, Target, Verb, Write};
+use crate::space::Draft;
+
+/// Who makes a change of Docker's records.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RecordAuthor<'a> {
+    /// The address of its host; `None` where any may be meant.
+    pub(super) host: Option<IpAddr>,
+    /// Whether it may delete a key.
+    pub(super) may_delete: &'a dyn MayDelete,
+}
+
+/// Who may delete what, by the policy.
+pub(super) trait MayDelete: std::fmt::Debug {
+    fn may_delete(&self, key: &Key) -> bool;
+}
+
+/// What was found of a commit.
+#[derive(Debug, Default)]
+pub(super) struct Judgement {
+    /// The first refusal.
+    pub(super) refusal: Option<(Key, RecordRefusal)>,
+    /// What is not known here of records that are written.
+    pub(super) unknown: Vec<(Key, String)>,
+}
+
+/// The records as the commit leaves them.
+struct DraftRecords<'a>(&'a Draft<'a>);
+
+impl RecordLookup for DraftRecords<'_> {
+    fn value(&self, keys: [Vec<u8>; 2]) -> Option<Vec<u8>> {
+        let entry = |key: &Vec<u8>| self.0.peek(&Key::user(key)).map(|entry| value(entry));
+        keys.iter().find_map(entry).map(<[u8]>::to_vec)
+    }
+
+    fn find(&self, directory: &[u8], is_enough: &mut dyn FnMut(&[u8], &[u8]) -> bool) {
+        let directory = Key::user(directory);
+        let mut beneath = self.0.scan_everything(&directory, &directory);
+        let _found = beneath.any(|(key, entry)| is_enough(key.as_bytes(), value(entry)));
+    }
+}
+
+fn value(entry: &Entry) -> &[u8] {
+    entry.value()
+}
+
+/// Judges the writes of a client.
+pub(super) fn judge(author: RecordAuthor<'_>, draft: &Draft<'_>, writes: &[Write]) -> Judgement {
+    let mut judgement = Judgement::default();
+    // Each could excuse another: a network its count, that is deleted with it.
+    if let Some(second) = writes.iter().filter_map(record_key).nth(1) {
+        judgement.refusal = Some((second, several(draft).into()));
+        return judgement;
+    }
+    for write in writes {
+        if let Some(refusal) = judge_write(author, draft, write, &mut judgement.unknown) {
+            judgement.refusal = Some(refusal);
+            break;
+        }
+    }
+    judgement
+}
+
+fn judge_write(
+    author: RecordAuthor<'_>,
+    draft: &Draft<'_>,
+    write: &Write,
+    unknown: &mut Vec<(Key, String)>,
+) -> Option<(Key, RecordRefusal)> {
+    let key = user_key(write)?;
+    let place = RecordPlace::of(key.as_bytes())?;
+    let is_record = !matches!(place.kind, RecordKind::Directory | RecordKind::Unknown);
+    if write.put.is_none() && is_record && is_of_tree(draft, &key) {
+        return Some((key, IllegalChange::TreeDeleted.into()));
+    }
+    let is_made = write.before.is_none() && write.put.is_some();
+    if is_made && place.is_compared() && is_spelled_otherwise(draft, &key) {
+        return Some((key, IllegalChange::OtherSpelling.into()));
+    }
+    let before = write.before.as_ref().map(|entry| value(entry));
+    let after = write.put.as_ref().map(|record| record.value.as_ref());
+    let change = RecordChange {
+        place: &place,
+        before,
+        after,
+        compares: before.is_none() || draft.verb_of_put(&key) != Verb::Write,
+        host: author.host,
+        may_delete: author.may_delete.may_delete(&key),
+    };
+    match change.judge(&DraftRecords(draft)) {
+        Ok(None) => None,
+        Ok(Some(fields)) => {
+            unknown.push((key, fields));
+            None
+        }
+        Err(refusal) => Some((key, refusal)),
+    }
+}
+
+/// The key of a write that is for a client's key.
+fn user_key(write: &Write) -> Option<Key> {
+    let key = match &write.target {
+        Target::Key(key) => key.clone(),
+        // Its name is not known yet; whatever it will be, it stands beneath the parent.
+        Target::InOrder(parent) => Key::new(parent.realm(), [parent.as_bytes(), b"0"].concat()),
+    };
+    (key.realm() == Realm::User).then_some(key)
+}
+
+/// The key of a write that is for a record which libnetwork writes by itself.
+fn record_key(write: &Write) -> Option<Key> {
+    let key = user_key(write)?;
+    let is_compared = RecordPlace::of(key.as_bytes())?.is_compared();
+    is_compared.then_some(key)
+}
+
+/// What a change of several records is called.
+fn several(draft: &Draft<'_>) -> IllegalChange {
+    let mut ranges = draft.ranges_of_request().into_iter();
+    if ranges.any(|(verb, _)| verb == Verb::Delete) {
+        IllegalChange::TreeDeleted
+    } else {
+        IllegalChange::Several
+    }
+}
+
+/// Whether there is a record whose key is the same but for a slash at the end.
+fn is_spelled_otherwise(draft: &Draft<'_>, key: &Key) -> bool {
+    let bytes = key.as_bytes();
+    let other = match bytes.strip_suffix(b"/") {
+        Some(without) => Key::user(without),
+        None => Key::user([bytes, b"/"].concat()),
+    };
+    let entry = draft.peek(&other);
+    entry.is_some_and(|entry| !value(entry).is_empty())
+}
+
+/// Whether the request deletes everything that begins with some text, this key as well.
+fn is_of_tree(draft: &Draft<'_>, key: &Key) -> bool {
+    let ranges = draft.ranges_of_request();
+    ranges
+        .iter()
+        .any(|(verb, prefix)| *verb == Verb::Delete && key.starts_with(prefix))
+}
