@@ -54,7 +54,7 @@ const fn text(
 }
 
 /// Every option, in the order of the help text.
-pub const OPTIONS: [OptionSpec; 59] = [
+pub const OPTIONS: [OptionSpec; 60] = [
     text(
         "store",
         "URL",

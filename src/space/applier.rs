@@ -372,7 +372,7 @@ mod tests {
             let key = Key::user(revision.to_string());
             commit(key, entry(revision, Record::default()))
         };
-        let applier = Applier::new();
+        let applier = Applier::new(None);
         applier.load(&StoreContents::default());
         let shown = || (applier.current().revision, applier.current().entries.len());
         let past = || applier.history.count_from(1);
