@@ -140,6 +140,10 @@ impl Admit for GuardedKeyspace {
         self.inner.principal(caller)
     }
 
+    fn visibility_and_principal(&self, caller: &Caller) -> (Visibility, Principal) {
+        self.inner.visibility_and_principal(caller)
+    }
+
     fn notes_demands(&self) -> bool {
         self.inner.notes_demands()
     }
