@@ -49,11 +49,8 @@ pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
             MAX_CONNECTIONS,
         )?)
         .unwrap_or(usize::MAX),
-        connections_per_address: ConnectionsPerAddress {
-            consul: count_or_none(&given.or_default("consul-connections-per-address")?)?,
-            etcd: count_or_none(&given.or_default("etcd-connections-per-address")?)?,
-            zookeeper: count_or_none(&given.or_default("zookeeper-connections-per-address")?)?,
-        },
+        connections_per_address: connections_per_address(&mut given)?,
+        connections_per_identity: count_or_none(&given.or_default("connections-per-identity")?)?,
         memory_limit: memory_size::parse(&given.or_default("memory-limit")?)?,
         lead_duration: Duration::from_secs(number(
             &given.or_default("lead-duration")?,
@@ -78,6 +75,16 @@ pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
         ))),
         None => Ok(config),
     }
+}
+
+fn connections_per_address(
+    given: &mut GivenSettings,
+) -> Result<ConnectionsPerAddress, ConfigError> {
+    Ok(ConnectionsPerAddress {
+        consul: count_or_none(&given.or_default("consul-connections-per-address")?)?,
+        etcd: count_or_none(&given.or_default("etcd-connections-per-address")?)?,
+        zookeeper: count_or_none(&given.or_default("zookeeper-connections-per-address")?)?,
+    })
 }
 
 fn listen(given: &mut GivenSettings, tls: &TlsConfig) -> Result<Listen, ConfigError> {

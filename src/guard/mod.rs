@@ -3,6 +3,7 @@
 
 mod audit;
 mod bounds;
+mod client_flows;
 mod client_rights;
 mod enforcer;
 mod learn;

@@ -10,16 +10,25 @@ use parking_lot::RwLock;
 use prometheus_client::registry::Registry;
 
 use super::audit::{AuditLog, IdentityLookup};
+use super::client_flows::ClientFlows;
 use super::client_rights::{ClientRights, Refusal};
 use super::policy::{Identity, Policy, RuleName};
 use super::policy_metrics::PolicyMetrics;
 use super::policy_mode::PolicyMode;
 use super::policy_refusals::PolicyRefusalLog;
-use crate::model::{Caller, ClientCertificate, Credentials, Key, Verb};
+use crate::model::{
+    Caller, ClientCertificate, ConnectionFlow, Credentials, FlowIdentity, Key, Verb,
+};
 use crate::space::{Audit as _, AuditEvent, Demand, Epoch};
 
 /// The most clients whose rights are kept compiled; beyond it all are forgotten, and compiled again when they ask.
 const MAX_KNOWN: usize = 16_384;
+
+/// Addresses of documentation (RFC 5737), for finding out whether a name depends on the address.
+const ELSEWHERE: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+    IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)),
+];
 
 /// A policy that is in force, for every keyspace that the gateway serves one after another.
 #[derive(Debug)]
@@ -30,6 +39,7 @@ pub struct PolicyInForce {
     metrics: PolicyMetrics,
     log: PolicyRefusalLog,
     audit: Option<Arc<AuditLog>>,
+    flows: ClientFlows,
 }
 
 /// A policy with the rights of those who asked by it. What was compiled goes with the policy it was compiled from.
@@ -91,6 +101,7 @@ impl PolicyInForce {
             metrics,
             log: PolicyRefusalLog::default(),
             audit,
+            flows: ClientFlows::default(),
         });
         if let Some(audit) = &own.audit {
             let lookup: Weak<Self> = Arc::downgrade(&own);
@@ -105,6 +116,8 @@ impl PolicyInForce {
         self.metrics.took_effect(policy.rule_count());
         let fingerprint = policy.fingerprint().to_owned();
         self.current.store(Arc::new(CompiledPolicy::new(policy)));
+        self.flows
+            .identify_again(|certificate, peer| self.flow_identity(certificate, peer));
         self.epoch.advance();
         if let Some(audit) = &self.audit {
             audit.record_policy(Some(&fingerprint), None);
@@ -128,6 +141,44 @@ impl PolicyInForce {
     /// What is done with what it refuses.
     pub fn mode(&self) -> PolicyMode {
         self.mode
+    }
+
+    /// In whose share a new connection counts: that of the identity of its client, whatever address it comes from, as long as it
+    /// is open and this policy, or a later one, says so.
+    ///
+    /// Its address has the share where the certificate names nobody, since anybody's authority can make many of those; where
+    /// the policy only warns, for then it changes nothing for clients; and where the name itself depends on the address.
+    pub fn flow_of(&self, certificate: &Arc<ClientCertificate>, peer: IpAddr) -> ConnectionFlow {
+        self.flows
+            .follow(certificate, peer, || self.flow_identity(certificate, peer))
+    }
+
+    fn flow_identity(
+        &self,
+        certificate: &Arc<ClientCertificate>,
+        peer: IpAddr,
+    ) -> Option<FlowIdentity> {
+        if self.mode == PolicyMode::Warn {
+            return None;
+        }
+        let credentials = Credentials {
+            certificate: Some(Arc::clone(certificate)),
+            ..Credentials::default()
+        };
+        let current = self.current.load();
+        let identity = Arc::clone(&current.rights_of(&credentials, peer).identity);
+        if identity.refused.is_some() {
+            return None;
+        }
+        // Whoever has a network has many addresses: a name of each would be a share of each.
+        if current.uses_peer {
+            let elsewhere = ELSEWHERE.into_iter().find(|other| *other != peer)?;
+            let there = current.policy.identify(&credentials, elsewhere);
+            if there.principal != identity.principal {
+                return None;
+            }
+        }
+        Some(self.flows.number(&identity.principal))
     }
 
     pub(super) fn epoch(&self) -> &Epoch {

@@ -12,6 +12,7 @@
 )]
 
 mod decisions;
+mod flows;
 mod gateway;
 mod nodes;
 mod revoked;

@@ -102,6 +102,7 @@ impl Explain {
         let peer = self.ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let credentials = Credentials {
             certificate: Some(certificate),
+            ..Credentials::default()
         };
         Ok(policy.identify(&credentials, peer))
     }

@@ -116,6 +116,7 @@ impl AuditLog {
     ) {
         let credentials = Credentials {
             certificate: Some(Arc::clone(certificate)),
+            ..Credentials::default()
         };
         let identity = self.identify(&credentials, peer);
         let decision = match identity.refused {
