@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::policy::{Identity, Rights, RuleName};
+use super::policy::{Identity, QuotasByPath, Rights, RuleName};
 use crate::model::{Key, KeyRange, Principal, Verb};
 use crate::space::{Coverage, Demand, LeaseRight, VisibilityRules};
 
@@ -11,6 +11,8 @@ use crate::space::{Coverage, Demand, LeaseRight, VisibilityRules};
 pub(super) struct ClientRights {
     pub(super) identity: Arc<Identity>,
     pub(super) rights: Rights,
+    /// The quotas that bind it, but for those that bind everybody.
+    pub(super) quotas: QuotasByPath,
 }
 
 /// A demand that is not met.

@@ -6,6 +6,7 @@ mod bounds;
 mod client_flows;
 mod client_rights;
 mod enforcer;
+mod keyspace_quotas;
 mod learn;
 #[cfg(test)]
 mod memory_keyspace;
@@ -14,6 +15,8 @@ mod policy_in_force;
 mod policy_metrics;
 mod policy_mode;
 mod policy_refusals;
+mod quota;
+mod quota_collector;
 mod size_limit;
 
 use std::sync::Arc;

@@ -9,10 +9,11 @@ use super::directory_checkpoints::DirectoryCheckpoints;
 use super::freshness::Freshness;
 use super::history::History;
 use super::node_commit::CommitEffects;
+use super::quota::{EntrySource, Quotas};
 use super::snapshot::Snapshot;
 use super::timers::Timers;
 use super::watches::Watches;
-use crate::model::{Change, Commit};
+use crate::model::{Change, Commit, Entry, Key, KeyRange};
 use crate::store::{CommitSink, DeletionQueue, DirectoryChanges, RetentionFloors, StoreContents};
 
 /// Everything in memory that follows the store.
@@ -27,6 +28,8 @@ pub(crate) struct Applier {
     deleted: Mutex<DeletionQueue>,
     /// What the store has of the directories; `None` where it keeps none.
     directories: Mutex<Option<DirectoryCheckpoints>>,
+    /// What is counted beneath prefixes.
+    quotas: Option<Arc<dyn Quotas>>,
     /// What was delivered before there was anything to add it to; `None` once there is. A store that others write to
     /// goes on while it is opened.
     early: Mutex<Option<Vec<Arc<Commit>>>>,
@@ -42,8 +45,14 @@ impl Applier {
             timers: Timers::start(),
             deleted: Mutex::default(),
             directories: Mutex::default(),
+            quotas: None,
             early: Mutex::new(Some(Vec::new())),
         }
+    }
+
+    /// The same with a count of what is beneath prefixes.
+    pub(crate) fn counting(self, quotas: Option<Arc<dyn Quotas>>) -> Self {
+        Self { quotas, ..self }
     }
 
     /// Begins with what a store held.
@@ -146,12 +155,27 @@ impl Applier {
         // before the watches: a watcher that is woken reads at least what woke it. All come before the store answers: an
         // answer is never ahead of its event.
         self.freshness.pass(&delivered);
+        // Before decisions see it in the view, and no longer among what is pending: it counts once, always.
+        if let Some(quotas) = &self.quotas {
+            quotas.follow(&mut delivered.iter().map(AsRef::as_ref));
+        }
         self.history.push(&delivered);
         self.watches.announce(changed);
         let update = self.timers.follow(&delivered);
         self.current.store(Arc::new(snapshot));
         drop(update);
         self.watches.deliver();
+    }
+}
+
+impl EntrySource for Applier {
+    fn each_entry(&self, visit: &mut dyn FnMut(&Key, &Entry)) -> u64 {
+        let snapshot = self.current.load_full();
+        let all = KeyRange::Prefix(Key::user("")).bounds();
+        for (key, entry) in snapshot.entries.range(all) {
+            visit(key, entry);
+        }
+        snapshot.revision
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use kubekv::guard::policy::{Identity, Policy, Rights, Variables, Verdict};
+use kubekv::guard::policy::{BoundQuota, Identity, Policy, Rights, Variables, Verdict};
 use kubekv::model::{Credentials, Verb};
 use kubekv::tls::ClientFiles;
 
@@ -70,6 +70,9 @@ impl Explain {
         let mut said = who(&identity);
         // Writing to a string does not fail.
         let _never = writeln!(said, "{}", question.answer(&identity, &rights, verdict));
+        for quota in question.quotas(&policy.quotas_of(&identity), verdict) {
+            let _never = writeln!(said, "{quota}");
+        }
         print::bytes(said.as_bytes())?;
         if verdict.allowed {
             Ok(())
@@ -146,6 +149,16 @@ impl Question {
 
     fn verdict<'a>(&self, rights: &'a Rights) -> Verdict<'a> {
         rights.decide(self.verb, self.bytes())
+    }
+
+    /// The quotas that may refuse what is allowed: which that is, depends on what is there.
+    fn quotas<'q>(&self, bound: &'q [BoundQuota], verdict: Verdict<'_>) -> Vec<&'q BoundQuota> {
+        let adds = match self.verb {
+            Verb::Create | Verb::Write | Verb::Cas | Verb::Lock => verdict.allowed,
+            Verb::Read | Verb::List | Verb::Watch | Verb::Delete | Verb::Session => false,
+        };
+        let bound = bound.iter().filter(|quota| quota.counts(self.bytes()));
+        bound.filter(|_| adds).collect()
     }
 
     fn answer(&self, identity: &Identity, rights: &Rights, verdict: Verdict<'_>) -> String {

@@ -226,6 +226,7 @@ fn of_denial(denied: &Denied) -> ErrorCode {
     match denied {
         Denied::Forbidden(_) | Denied::ByList(_) => ErrorCode::NoAuth,
         Denied::KeyspaceFull { .. } | Denied::Unaudited => ErrorCode::SystemError,
+        Denied::OverQuota(_) => ErrorCode::QuotaExceeded,
         Denied::KeyTooLong { .. } | Denied::ValueTooLong { .. } | Denied::TooMuch(_) => {
             ErrorCode::BadArguments
         }
