@@ -36,6 +36,8 @@ pub struct Config {
     pub max_connections: usize,
     /// The limits of open connections of one client's address.
     pub connections_per_address: ConnectionsPerAddress,
+    /// The limit of open connections of one identity, over all faces; `None` for no limit.
+    pub connections_per_identity: Option<usize>,
     /// The memory that the gateway may use, in bytes; `None` to find out what the process may use.
     pub memory_limit: Option<u64>,
     /// How long leadership of a shared store lasts without a heartbeat.

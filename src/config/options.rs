@@ -54,7 +54,7 @@ const fn text(
 }
 
 /// Every option, in the order of the help text.
-pub const OPTIONS: [OptionSpec; 60] = [
+pub const OPTIONS: [OptionSpec; 61] = [
     text(
         "store",
         "URL",
@@ -362,6 +362,14 @@ pub const OPTIONS: [OptionSpec; 60] = [
         value: "COUNT",
         kind: ValueKind::Number,
         help: "The same over ZooKeeper's protocol, where each session holds a connection",
+        default: "0",
+    },
+    OptionSpec {
+        name: "connections-per-identity",
+        value: "COUNT",
+        kind: ValueKind::Number,
+        help: "The limit of open connections of one identity that --policy recognizes, over all faces and from all addresses; 0 \
+               for none",
         default: "0",
     },
     text(

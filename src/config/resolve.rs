@@ -40,11 +40,8 @@ pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
         datacenter: names::datacenter(&given.or_default("datacenter")?)?,
         hosts: given.or_empty("host", hosts::parse)?,
         max_connections: connections(&given.or_default("max-connections")?)?,
-        connections_per_address: ConnectionsPerAddress {
-            consul: count_or_none(&given.or_default("consul-connections-per-address")?)?,
-            etcd: count_or_none(&given.or_default("etcd-connections-per-address")?)?,
-            zookeeper: count_or_none(&given.or_default("zookeeper-connections-per-address")?)?,
-        },
+        connections_per_address: connections_per_address(&mut given)?,
+        connections_per_identity: count_or_none(&given.or_default("connections-per-identity")?)?,
         memory_limit: memory_size::parse(&given.or_default("memory-limit")?)?,
         lead_duration: Duration::from_secs(number(
             &given.or_default("lead-duration")?,
@@ -75,6 +72,16 @@ pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
 fn connections(setting: &Setting) -> Result<usize, ConfigError> {
     let most = number(setting, MAX_CONNECTIONS)?;
     Ok(usize::try_from(most).unwrap_or(usize::MAX))
+}
+
+fn connections_per_address(
+    given: &mut GivenSettings,
+) -> Result<ConnectionsPerAddress, ConfigError> {
+    Ok(ConnectionsPerAddress {
+        consul: count_or_none(&given.or_default("consul-connections-per-address")?)?,
+        etcd: count_or_none(&given.or_default("etcd-connections-per-address")?)?,
+        zookeeper: count_or_none(&given.or_default("zookeeper-connections-per-address")?)?,
+    })
 }
 
 fn listen(given: &mut GivenSettings, tls: &TlsConfig) -> Result<Listen, ConfigError> {

@@ -27,6 +27,7 @@ pub(super) fn of_connection(face: FaceName, connection: &Connection) -> Caller {
         peer: connection.peer,
         credentials: Credentials {
             certificate: connection.client_certificate().cloned(),
+            flow: connection.flow.clone(),
         },
     }
 }

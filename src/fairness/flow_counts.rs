@@ -56,17 +56,18 @@ impl FlowCounts {
     fn shard(&self, flow: Flow) -> &Shard {
         let folded = match flow {
             Flow::Exempt => 0,
-            Flow::Client(IpAddr::V4(address)) => {
-                address.octets().into_iter().fold(0, |sum, byte| sum ^ byte)
-            }
-            Flow::Client(IpAddr::V6(address)) => {
-                address.octets().into_iter().fold(0, |sum, byte| sum ^ byte)
-            }
+            Flow::Address(IpAddr::V4(address)) => folded(address.octets()),
+            Flow::Address(IpAddr::V6(address)) => folded(address.octets()),
+            Flow::Identity(identity) => folded(identity.number().to_be_bytes()),
         };
         self.shards
             .get(usize::from(folded) % SHARDS)
             .unwrap_or(&self.shards[0])
     }
+}
+
+fn folded(bytes: impl IntoIterator<Item = u8>) -> u8 {
+    bytes.into_iter().fold(0, |sum, byte| sum ^ byte)
 }
 
 #[cfg(test)]

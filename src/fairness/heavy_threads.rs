@@ -134,7 +134,9 @@ impl HeavyThreads {
         let job = self.pool.job(work, sender);
         let done = match flow {
             Flow::Exempt => self.pool.next(job, receiver).await,
-            Flow::Client(_) => self.pool.queue(flow, cost, job, receiver).await,
+            Flow::Address(_) | Flow::Identity(_) => {
+                self.pool.queue(flow, cost, job, receiver).await
+            }
         };
         match done.inspect_err(|overloaded| self.pool.metrics.refused(*overloaded))? {
             Ok(result) => Ok(result),

@@ -187,6 +187,7 @@ impl FaceOptions {
             hosts: _among_these,
             max_connections: _of_all_servers,
             connections_per_address: _of_each_server,
+            connections_per_identity: _of_all_servers_too,
             memory_limit: _of_fairness,
             lead_duration: _of_leadership,
             relay_advertise: _of_the_relay,

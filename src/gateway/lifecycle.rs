@@ -65,7 +65,7 @@ pub async fn run_with_stages(
     let audit = begin_audit(&config, &mut registry)?;
     let (policy, _followed_policy) = policy::begin(&config, audit.as_ref(), &mut registry)?;
     let guard = config.guard.map(|mode| begin_guard(mode, &mut registry));
-    let servers = ServerFactory::new(&mut registry, &config, tls, audit.clone());
+    let servers = ServerFactory::new(&mut registry, &config, tls, audit.clone(), policy.clone());
     let relay_metrics = relay::RelayMetrics::register(&mut registry);
     let store_metrics = if config.store.is_shared() {
         StoreMetrics::register(&mut registry)

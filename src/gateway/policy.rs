@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 use tokio::task::{JoinSet, spawn_blocking};
 
@@ -73,14 +74,17 @@ impl PolicyFile {
         clippy::infinite_loop,
         reason = "its task is aborted when the gateway stops"
     )]
-    async fn follow(self, mut readings: PolicyReadings) {
+    async fn follow(self, readings: PolicyReadings) {
+        let own = Arc::new((self, Mutex::new(readings)));
         loop {
             tokio::time::sleep(PAUSE).await;
-            let path = self.path.clone();
-            // A reading that panicked was logged.
-            if let Ok(found) = spawn_blocking(move || read(&path)).await {
-                self.take(found, &mut readings);
-            }
+            let own = Arc::clone(&own);
+            // Beside the runtime: for quotas that are new, all entries are counted. A reading that panicked was logged.
+            let _read = spawn_blocking(move || {
+                let (file, readings) = own.as_ref();
+                file.take(read(&file.path), &mut readings.lock());
+            })
+            .await;
         }
     }
 

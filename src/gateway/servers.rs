@@ -16,9 +16,10 @@ use super::tls::GatewayTls;
 use crate::config::{Config, ConnectionsPerAddress};
 use crate::face::http::{AllowedHosts, HttpLimits, HttpProtocol};
 use crate::face::server::{
-    Arrival, ConnectionPermits, LeadershipCheck, Protocol, Server, ServerMetrics, Stopping,
+    Arrival, ClientIdentities, ConnectionPermits, LeadershipCheck, Protocol, Server, ServerMetrics,
+    Stopping,
 };
-use crate::guard::AuditLog;
+use crate::guard::{AuditLog, PolicyInForce};
 use crate::model::FaceName;
 
 /// The connections of the admin port, with permits of its own: it answers when the faces are at their limit.
@@ -48,6 +49,7 @@ pub(super) struct ServerFactory {
     hosts: AllowedHosts,
     tls: GatewayTls,
     audit: Option<Arc<AuditLog>>,
+    identities: ClientIdentities,
 }
 
 impl ServerFactory {
@@ -57,6 +59,7 @@ impl ServerFactory {
         config: &Config,
         tls: GatewayTls,
         audit: Option<Arc<AuditLog>>,
+        policy: Option<Arc<PolicyInForce>>,
     ) -> Self {
         let connections = file_limit::connections(config.max_connections);
         Self {
@@ -66,6 +69,7 @@ impl ServerFactory {
             hosts: faces::hosts(config),
             tls,
             audit,
+            identities: ClientIdentities::new(policy, config.connections_per_identity),
         }
     }
 
@@ -77,6 +81,7 @@ impl ServerFactory {
             .with_most_per_client(most)
             .with_tls(self.tls.of(face))
             .with_audit(self.audit.clone())
+            .with_identities(self.identities.clone())
     }
 
     fn admin(&self) -> Server {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::audit::AuditedClient;
-use super::policy::{Identity, Rights, RuleName};
+use super::policy::{Identity, QuotasByPath, Rights, RuleName};
 use crate::model::{Key, KeyRange, Principal, Verb};
 use crate::space::{Coverage, Demand, LeaseRight, VisibilityRules};
 
@@ -13,6 +13,8 @@ use crate::space::{Coverage, Demand, LeaseRight, VisibilityRules};
 pub(super) struct ClientRights {
     pub(super) client: Arc<AuditedClient>,
     pub(super) rights: Rights,
+    /// The quotas that bind it, but for those that bind everybody.
+    pub(super) quotas: QuotasByPath,
 }
 
 /// A demand that is not met.

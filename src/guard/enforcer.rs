@@ -4,22 +4,29 @@ use std::sync::Arc;
 
 use super::bounds::Bounds;
 use super::client_rights::ClientRights;
+use super::keyspace_quotas::KeyspaceQuotas;
 use super::policy_in_force::PolicyInForce;
 use super::policy_mode::PolicyMode;
 use crate::model::{Caller, Principal, Write};
-use crate::space::{Admit, Audit, Demand, Denied, Draft, Epoch, Visibility};
+use crate::space::{Admit, Audit, Demand, Denied, Draft, Epoch, Quotas, Visibility};
 
 /// Lets clients see and change what a policy allows, within the bounds of the store.
 #[derive(Debug)]
 pub struct Enforcer {
     bounds: Arc<Bounds>,
     policy: Arc<PolicyInForce>,
+    quotas: Arc<KeyspaceQuotas>,
 }
 
 impl Enforcer {
-    /// A guard by this policy within these bounds.
+    /// A guard of one keyspace by this policy within these bounds.
     pub fn new(bounds: Arc<Bounds>, policy: Arc<PolicyInForce>) -> Self {
-        Self { bounds, policy }
+        let quotas = Arc::new(KeyspaceQuotas::new(Arc::clone(&policy)));
+        Self {
+            bounds,
+            policy,
+            quotas,
+        }
     }
 
     fn visible_to(&self, client: Option<Arc<ClientRights>>) -> Visibility {
@@ -50,6 +57,10 @@ impl Admit for Enforcer {
         let client = self.policy.rights_of(caller);
         let principal = principal(client.as_deref());
         (self.visible_to(client), principal)
+    }
+
+    fn quotas(&self) -> Option<Arc<dyn Quotas>> {
+        Some(Arc::<KeyspaceQuotas>::clone(&self.quotas))
     }
 
     fn notes_demands(&self) -> bool {

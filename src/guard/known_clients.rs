@@ -52,6 +52,11 @@ impl<V> KnownClients<V> {
         known.insert(proof, Arc::clone(&found));
         found
     }
+
+    /// All who are known.
+    pub(super) fn all(&self) -> Vec<Arc<V>> {
+        self.0.read().values().map(Arc::clone).collect()
+    }
 }
 
 impl PartialEq for Proof {

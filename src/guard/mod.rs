@@ -3,9 +3,11 @@
 
 mod audit;
 mod bounds;
+mod client_flows;
 mod client_rights;
 pub(crate) mod docker;
 mod enforcer;
+mod keyspace_quotas;
 mod known_clients;
 mod learn;
 mod line_budget;
@@ -16,6 +18,8 @@ mod policy_in_force;
 mod policy_metrics;
 mod policy_mode;
 mod policy_refusals;
+mod quota;
+mod quota_collector;
 mod size_limit;
 
 use std::sync::Arc;

@@ -1,21 +1,34 @@
 //! `PolicyInForce`: the policy by which clients are told apart and admitted, until another one takes its place.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 
 use super::audit::{AuditLog, AuditedClient, IdentityLookup};
+use super::client_flows::ClientFlows;
 use super::client_rights::{ClientRights, Refusal};
 use super::known_clients::KnownClients;
-use super::policy::{Identity, Policy, RuleName};
+use super::policy::{Identity, Policy, QuotasByPath, RuleName};
 use super::policy_metrics::PolicyMetrics;
 use super::policy_mode::PolicyMode;
 use super::policy_refusals::PolicyRefusalLog;
-use crate::model::{Caller, Credentials, Key, Verb};
-use crate::space::{Audit as _, AuditEvent, Demand, Epoch};
+use super::quota::{PathShapes, QuotaLedger};
+use super::quota_collector::{QuotaCollector, QuotaUse, QuotaUses};
+use crate::model::{
+    Caller, ClientCertificate, ConnectionFlow, Credentials, FlowIdentity, Key, Verb,
+};
+use crate::space::{Audit as _, AuditEvent, Demand, Epoch, OverQuota, QuotaResource};
+
+/// Addresses of documentation (RFC 5737), for finding out whether a name depends on the address.
+const ELSEWHERE: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+    IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)),
+];
 
 /// A policy that is in force, for every keyspace that the gateway serves one after another.
 #[derive(Debug)]
@@ -26,13 +39,19 @@ pub struct PolicyInForce {
     metrics: PolicyMetrics,
     log: PolicyRefusalLog,
     audit: Option<Arc<AuditLog>>,
+    flows: ClientFlows,
+    /// What counts for quotas, of each keyspace that is open. Locked while another policy comes into force.
+    ledgers: Mutex<Vec<Weak<QuotaLedger>>>,
 }
 
 /// A policy with the rights of those who asked by it. What was compiled goes with the policy it was compiled from.
 #[derive(Debug)]
-struct CompiledPolicy {
+pub(super) struct CompiledPolicy {
     policy: Policy,
     uses_peer: bool,
+    /// The quotas that bind everybody.
+    pub(super) quotas_of_all: QuotasByPath,
+    counted_paths: PathShapes,
     known: KnownClients<ClientRights>,
 }
 
@@ -56,7 +75,11 @@ impl PolicyInForce {
             metrics,
             log: PolicyRefusalLog::default(),
             audit,
+            flows: ClientFlows::default(),
+            ledgers: Mutex::default(),
         });
+        let uses: Weak<Self> = Arc::downgrade(&own);
+        registry.register_collector(Box::new(QuotaCollector(uses)));
         if let Some(audit) = &own.audit {
             let lookup: Weak<Self> = Arc::downgrade(&own);
             audit.know(lookup);
@@ -69,10 +92,62 @@ impl PolicyInForce {
     pub fn replace(&self, policy: Policy) {
         self.metrics.took_effect(policy.rule_count());
         let fingerprint = policy.fingerprint().to_owned();
-        self.current.store(Arc::new(CompiledPolicy::new(policy)));
+        self.put_in_force(CompiledPolicy::new(policy));
+        self.flows
+            .identify_again(|certificate, peer| self.flow_identity(certificate, peer));
         self.epoch.advance();
         if let Some(audit) = &self.audit {
             audit.record_policy(Some(&fingerprint), None);
+        }
+    }
+
+    /// What is counted for quotas is, before they are in force.
+    fn put_in_force(&self, policy: CompiledPolicy) {
+        let mut ledgers = self.ledgers.lock();
+        ledgers.retain(|ledger| ledger.strong_count() > 0);
+        let live: Vec<_> = ledgers.iter().filter_map(Weak::upgrade).collect();
+        let policy = Arc::new(policy);
+        for ledger in &live {
+            ledger.count_also(&policy.counted_paths);
+        }
+        self.current.store(Arc::clone(&policy));
+        for ledger in &live {
+            ledger.count_only(&policy.counted_paths);
+        }
+    }
+
+    /// What counts for quotas in a keyspace that is opened.
+    pub(super) fn new_ledger(&self) -> Arc<QuotaLedger> {
+        let mut ledgers = self.ledgers.lock();
+        let ledger = Arc::new(QuotaLedger::default());
+        ledger.count_also(&self.current.load().counted_paths);
+        ledgers.push(Arc::downgrade(&ledger));
+        ledger
+    }
+
+    /// The policy that is in force now.
+    pub(super) fn current(&self) -> Arc<CompiledPolicy> {
+        self.current.load_full()
+    }
+
+    /// Tells of a change that a quota refused, or would have.
+    pub(super) fn note_over_quota(&self, caller: &Caller, denied: &OverQuota) {
+        let Some(client) = self.rights_of(caller) else {
+            return;
+        };
+        self.metrics.over_quota(denied);
+        self.log
+            .write_over_quota(self.mode, caller, client.identity(), denied);
+        if let Some(audit) = &self.audit {
+            let event = AuditEvent::Refused {
+                verb: None,
+                key: Some(denied.key.as_bytes()),
+                is_prefix: false,
+                rule: None,
+                why: &denied.to_string(),
+                would: self.mode == PolicyMode::Warn,
+            };
+            audit.record(caller, &event);
         }
     }
 
@@ -93,6 +168,45 @@ impl PolicyInForce {
     /// What is done with what it refuses.
     pub fn mode(&self) -> PolicyMode {
         self.mode
+    }
+
+    /// In whose share a new connection counts: that of the identity of its client, whatever address it comes from, as long as it
+    /// is open and this policy, or a later one, says so.
+    ///
+    /// Its address has the share where the certificate names nobody, since anybody's authority can make many of those; where
+    /// the policy only warns, for then it changes nothing for clients; and where the name itself depends on the address.
+    pub fn flow_of(&self, certificate: &Arc<ClientCertificate>, peer: IpAddr) -> ConnectionFlow {
+        self.flows
+            .follow(certificate, peer, || self.flow_identity(certificate, peer))
+    }
+
+    fn flow_identity(
+        &self,
+        certificate: &Arc<ClientCertificate>,
+        peer: IpAddr,
+    ) -> Option<FlowIdentity> {
+        if self.mode == PolicyMode::Warn {
+            return None;
+        }
+        let credentials = Credentials {
+            certificate: Some(Arc::clone(certificate)),
+            ..Credentials::default()
+        };
+        let current = self.current.load();
+        let client = current.rights_of(&credentials, peer);
+        let identity = client.identity();
+        if identity.refused.is_some() {
+            return None;
+        }
+        // Whoever has a network has many addresses: a name of each would be a share of each.
+        if current.uses_peer {
+            let elsewhere = ELSEWHERE.into_iter().find(|other| *other != peer)?;
+            let there = current.policy.identify(&credentials, elsewhere);
+            if there.principal != identity.principal {
+                return None;
+            }
+        }
+        Some(self.flows.number(&identity.principal))
     }
 
     pub(super) fn epoch(&self) -> &Epoch {
@@ -157,6 +271,37 @@ fn why<'a>(identity: &'a Identity, refusal: &Refusal<'_>) -> Cow<'a, str> {
     }
 }
 
+impl QuotaUses for PolicyInForce {
+    fn quota_uses(&self) -> Vec<QuotaUse> {
+        let current = self.current();
+        let ledger = self.ledgers.lock().iter().rev().find_map(Weak::upgrade);
+        let mut bound = current.policy.literal_quotas();
+        for client in current.known.all() {
+            bound.extend(client.quotas.all().cloned());
+        }
+        let mut used = HashMap::<(String, QuotaResource), i64>::new();
+        if let Some(ledger) = &ledger {
+            for quota in &bound {
+                let there = ledger.delivered(quota.path().as_bytes());
+                for (resource, _) in quota.limits() {
+                    let name = quota.name().to_owned();
+                    let most = used.entry((name, resource)).or_default();
+                    *most = (*most).max(there.of_resource(resource));
+                }
+            }
+        }
+        let limits = current.policy.quota_limits();
+        let is_open = ledger.is_some();
+        let of = |(quota, resource, limit): (String, QuotaResource, u64)| QuotaUse {
+            used: is_open.then(|| used.get(&(quota.clone(), resource)).copied().unwrap_or(0)),
+            quota,
+            resource,
+            limit,
+        };
+        limits.map(of).collect()
+    }
+}
+
 impl IdentityLookup for PolicyInForce {
     fn identify(&self, credentials: &Credentials, peer: IpAddr) -> Arc<AuditedClient> {
         let client = self.current.load().rights_of(credentials, peer);
@@ -168,21 +313,25 @@ impl CompiledPolicy {
     fn new(policy: Policy) -> Self {
         Self {
             uses_peer: policy.uses_peer(),
+            quotas_of_all: QuotasByPath::of(policy.quotas_of_all()),
+            counted_paths: policy.counted_paths(),
             policy,
             known: KnownClients::default(),
         }
     }
 
-    fn rights_of(&self, credentials: &Credentials, peer: IpAddr) -> Arc<ClientRights> {
+    pub(super) fn rights_of(&self, credentials: &Credentials, peer: IpAddr) -> Arc<ClientRights> {
         let peer = peer.to_canonical();
         // Where the policy takes no address from the connection, all are the same.
         let counts = self.uses_peer.then_some(peer);
         self.known.get(credentials, counts, || {
             let identity = self.policy.identify(credentials, peer);
             let rights = self.policy.rights(&identity);
+            let quotas = QuotasByPath::of(self.policy.own_quotas_of(&identity));
             ClientRights {
                 client: Arc::new(AuditedClient::new(identity)),
                 rights,
+                quotas,
             }
         })
     }

@@ -8,6 +8,7 @@ use prometheus_client::registry::Registry;
 
 use super::policy_mode::PolicyMode;
 use crate::model::Verb;
+use crate::space::OverQuota;
 
 /// The metrics, named `kubekv_policy_*`.
 #[derive(Clone, Debug)]
@@ -16,12 +17,20 @@ pub(super) struct PolicyMetrics {
     refusals: Family<RefusalLabels, Counter>,
     loads: Family<LoadLabels, Counter>,
     rules: Gauge,
+    over_quota: Family<OverQuotaLabels, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RefusalLabels {
     mode: &'static str,
     verb: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OverQuotaLabels {
+    mode: &'static str,
+    quota: String,
+    resource: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -37,6 +46,7 @@ impl PolicyMetrics {
             refusals: Family::default(),
             loads: Family::default(),
             rules: Gauge::default(),
+            over_quota: Family::default(),
         };
         let registry = registry.sub_registry_with_prefix("policy");
         registry.register(
@@ -54,7 +64,21 @@ impl PolicyMetrics {
             "The rules of the policy that is in force",
             metrics.rules.clone(),
         );
+        registry.register(
+            "quota_refusals",
+            "Changes that a quota refused, or would have refused in mode warn, by its name and of what there would be too much",
+            metrics.over_quota.clone(),
+        );
         metrics
+    }
+
+    pub(super) fn over_quota(&self, denied: &OverQuota) {
+        let labels = OverQuotaLabels {
+            mode: self.mode.as_str(),
+            quota: denied.quota.clone(),
+            resource: denied.resource.name(),
+        };
+        self.over_quota.get_or_create(&labels).inc();
     }
 
     pub(super) fn refused(&self, verb: Verb) {

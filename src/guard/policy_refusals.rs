@@ -5,6 +5,7 @@ use super::line_budget::LineBudget;
 use super::policy::{Identity, RuleName};
 use super::policy_mode::PolicyMode;
 use crate::model::Caller;
+use crate::space::OverQuota;
 
 /// Writes log lines about refusals.
 #[derive(Debug, Default)]
@@ -49,6 +50,36 @@ impl PolicyRefusalLog {
             key,
             at,
             rule,
+            left_out,
+            "{what}"
+        );
+    }
+
+    /// The same about what a quota refuses.
+    pub(super) fn write_over_quota(
+        &self,
+        mode: PolicyMode,
+        caller: &Caller,
+        identity: &Identity,
+        denied: &OverQuota,
+    ) {
+        let Caller::Client { face, peer, .. } = caller else {
+            return;
+        };
+        let Some(left_out) = self.0.permit() else {
+            return;
+        };
+        let what = match mode {
+            PolicyMode::Warn => "a quota of the policy would refuse this",
+            PolicyMode::Enforce => "refused by a quota of the policy",
+        };
+        tracing::warn!(
+            face = face.as_str(),
+            %peer,
+            identity = %identity.principal,
+            key = %denied.key,
+            quota = denied.quota,
+            resource = denied.resource.name(),
             left_out,
             "{what}"
         );

@@ -3,11 +3,16 @@
 use std::sync::Arc;
 
 use super::client_certificate::ClientCertificate;
+use super::connection_flow::ConnectionFlow;
 
-/// What a client proved. Who that is, and what it may do, the guard says: it is asked anew whenever its rules change, so
-/// nothing of that is kept here. Cheap to clone. The default has proved nothing.
+/// What a client proved. Cheap to clone. The default has proved nothing.
+///
+/// Who that is, and what it may do, the guard says: it is asked anew whenever its rules change, so nothing of that is kept here
+/// but in whose share the requests count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Credentials {
     /// The certificate of its TLS connection, which was valid in the handshake.
     pub certificate: Option<Arc<ClientCertificate>>,
+    /// In whose share its requests count, as the guard says of its connection.
+    pub flow: ConnectionFlow,
 }

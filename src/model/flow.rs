@@ -3,22 +3,26 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::caller::Caller;
+use super::connection_flow::{ConnectionFlow, FlowIdentity};
 
 /// Whose work it is, for fair queues and budgets: kube-apiserver's API priority and fairness calls it a flow too.
 ///
-/// A client is its address; of IPv6 the first 64 bits, because one host has as many addresses as it likes beneath them.
+/// A client is the identity that a policy gives it, from whatever addresses it comes; where there is none, its address: of
+/// IPv6 the first 64 bits, because one host has as many addresses as it likes beneath them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Flow {
     /// The gateway's own work, and the operator's: never queued, never refused.
     Exempt,
-    /// A client's.
-    Client(IpAddr),
+    /// That of clients at an address who have no identity.
+    Address(IpAddr),
+    /// An identity's.
+    Identity(FlowIdentity),
 }
 
 impl Flow {
-    /// The flow of a client with this address.
+    /// The flow of a client with this address, of whom nothing else is known.
     pub fn of_address(address: IpAddr) -> Self {
-        Self::Client(match address.to_canonical() {
+        Self::Address(match address.to_canonical() {
             IpAddr::V4(address) => IpAddr::V4(address),
             IpAddr::V6(address) => {
                 let [a, b, c, d, ..] = address.segments();
@@ -27,10 +31,18 @@ impl Flow {
         })
     }
 
+    /// The flow of a connection from this address.
+    pub fn of_connection(flow: &ConnectionFlow, peer: IpAddr) -> Self {
+        let identity = flow.identity();
+        identity.map_or_else(|| Self::of_address(peer), Self::Identity)
+    }
+
     /// The flow of a caller's requests.
     pub fn of(caller: &Caller) -> Self {
         match caller {
-            Caller::Client { peer, .. } => Self::of_address(peer.ip()),
+            Caller::Client {
+                peer, credentials, ..
+            } => Self::of_connection(&credentials.flow, peer.ip()),
             Caller::Operator | Caller::System => Self::Exempt,
         }
     }

@@ -8,6 +8,7 @@ use super::audit::Audit;
 use super::demand::Demand;
 use super::denied::Denied;
 use super::draft::Draft;
+use super::quota::Quotas;
 use super::sieve::EntrySieve;
 use super::visibility::Visibility;
 use crate::model::{Caller, Principal, Write};
@@ -29,6 +30,11 @@ pub trait Admit: Send + Sync {
 
     /// Where it is recorded who changed what. `None` where nobody wants to know.
     fn audit(&self) -> Option<&dyn Audit> {
+        None
+    }
+
+    /// What may be beneath prefixes. `None` where nothing is counted. Asked once, by the keyspace that is opened.
+    fn quotas(&self) -> Option<Arc<dyn Quotas>> {
         None
     }
 

@@ -11,13 +11,14 @@ use super::directory_checkpoints::DirectoryCheckpoints;
 use super::freshness::Freshness;
 use super::history::History;
 use super::node_commit::CommitEffects;
+use super::quota::{EntrySource, Quotas};
 use super::renewal_rules::RenewalRules;
 use super::seen_nodes::CommitStates;
 use super::sieve::EntrySieve;
 use super::snapshot::Snapshot;
 use super::timers::Timers;
 use super::watches::Watches;
-use crate::model::{Change, Commit, Entry, Key};
+use crate::model::{Change, Commit, Entry, Key, KeyRange};
 use crate::store::{CommitSink, DeletionQueue, DirectoryChanges, RetentionFloors, StoreContents};
 
 /// Everything in memory that follows the store.
@@ -35,6 +36,8 @@ pub(crate) struct Applier {
     directories: Mutex<Option<DirectoryCheckpoints>>,
     /// What was prepared for the next delivery.
     prepared: Mutex<Option<NextSnapshot>>,
+    /// What is counted beneath prefixes.
+    quotas: Option<Arc<dyn Quotas>>,
     /// What was delivered before there was anything to add it to; `None` once there is. A store that others write to
     /// goes on while it is opened.
     early: Mutex<Option<Vec<Arc<Commit>>>>,
@@ -55,8 +58,14 @@ impl Applier {
             deleted: Mutex::default(),
             directories: Mutex::default(),
             prepared: Mutex::default(),
+            quotas: None,
             early: Mutex::new(Some(Vec::new())),
         }
+    }
+
+    /// The same with a count of what is beneath prefixes.
+    pub(crate) fn counting(self, quotas: Option<Arc<dyn Quotas>>) -> Self {
+        Self { quotas, ..self }
     }
 
     /// Begins with what a store held.
@@ -143,6 +152,8 @@ struct NextSnapshot {
     changed: Vec<CommitEffects>,
     /// What is held back anew, or no more.
     sifted: Vec<Arc<Commit>>,
+    /// What quotas count: the commits with the values that are held back.
+    counted: Vec<Arc<Commit>>,
 }
 
 impl NextSnapshot {
@@ -207,8 +218,12 @@ impl Applier {
         let mut delivered = Vec::with_capacity(commits.len());
         let mut changed = Vec::with_capacity(commits.len());
         let mut sifted = Vec::new();
+        let mut counted = Vec::new();
         for commit in commits {
             let commit = with_before(&snapshot, commit);
+            if self.quotas.is_some() {
+                counted.push(Arc::clone(&commit));
+            }
             let was_held_back = snapshot.held_back().clone();
             let forgotten = self.deleted.lock().forgets(&commit);
             let before = keeps_states.then(|| snapshot.entries.clone());
@@ -242,6 +257,7 @@ impl Applier {
             delivered,
             changed,
             sifted,
+            counted,
         }
     }
 
@@ -253,6 +269,7 @@ impl Applier {
             delivered,
             mut changed,
             sifted,
+            counted,
         } = match prepared.filter(|prepared| prepared.shows(&commits)) {
             Some(prepared) => prepared,
             None => self.next(commits, keeps_states),
@@ -272,6 +289,10 @@ impl Applier {
         if !sifted.is_empty() {
             self.freshness.pass(&sifted);
         }
+        // Before decisions see it in the view, and no longer among what is pending: it counts once, always.
+        if let Some(quotas) = &self.quotas {
+            quotas.follow(&mut counted.iter().map(AsRef::as_ref));
+        }
         self.history.push(&delivered);
         self.watches.announce(changed);
         let update = self.timers.follow(&delivered);
@@ -281,6 +302,17 @@ impl Applier {
         let broken = self.renewals.broken();
         self.watches.deliver();
         self.renewals.told(broken, &delivered);
+    }
+}
+
+impl EntrySource for Applier {
+    fn each_entry(&self, visit: &mut dyn FnMut(&Key, &Entry)) -> u64 {
+        let snapshot = self.current.load_full();
+        let all = KeyRange::Prefix(Key::user("")).bounds();
+        for (key, entry) in snapshot.entries.range(all) {
+            visit(key, entry);
+        }
+        snapshot.revision
     }
 }
 

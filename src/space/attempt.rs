@@ -13,9 +13,11 @@ use super::asked_for::AskedFor;
 use super::audit::NotedReply;
 use super::critical_section::{Blocked, Ticket, WaitQueue, WriteLocks};
 use super::decision::{ChangeAnswer, Decided, DecidedWhere};
+use super::denied::Denied;
 use super::draft::Draft;
 use super::keyspace::{ChangeError, Committed, Keyspace};
 use super::pending::{MAX_PENDING_WRITES, PendingCommits, PendingSnapshot};
+use super::quota::{QuotaReservation, ReservedOrder};
 use super::read_write_set::ReadWriteSet;
 use super::renewal::Renewal;
 use super::snapshot::Snapshot;
@@ -223,7 +225,7 @@ impl Keyspace {
                 self.renew_entry(entered, (reply, &renewal), set, turn)
             }
             Decided::Writes(reply, proposal) => {
-                self.hand_over(entered, (reply, proposal), set, turn)
+                self.hand_over(entered, caller, (reply, proposal), set, turn)
             }
         }
     }
@@ -254,7 +256,7 @@ impl Keyspace {
                 Some(self.renew_entry(entered, (reply, &renewal), set, turn))
             }
             Decided::Writes(reply, proposal) => {
-                Some(self.hand_over(entered, (reply, proposal), set, turn))
+                Some(self.hand_over(entered, caller, (reply, proposal), set, turn))
             }
             Decided::NoWrites(answer) if is_durable => Some(Attempt::Answer(answer)),
             Decided::NoWrites(_) if !waits && !turn.waits_for_durability => None,
@@ -291,17 +293,26 @@ impl Keyspace {
     pub(crate) fn hand_over<R, E>(
         &self,
         entered: &mut Entered<'_>,
+        caller: &Caller,
         (mut reply, proposal): (NotedReply<R>, Proposal),
         set: Option<ReadWriteSet>,
         turn: &mut ChangeTurn,
     ) -> Attempt<R, E> {
         let Some(order) = entered.order else {
-            return match self.lock(entered, set, turn) {
-                Ok(locks) => {
+            let locks = match self.lock(entered, set, turn) {
+                Ok(locks) => locks,
+                Err(woken) => return Attempt::Wait(woken),
+            };
+            return match self.reserve(caller, &proposal, ReservedOrder::Uncertain) {
+                Ok(reserved) => {
+                    reply.keep(reserved);
                     reply.hand_over(None);
                     Attempt::Locked(locks, proposal, reply)
                 }
-                Err(woken) => Attempt::Wait(woken),
+                Err(denied) => {
+                    turn.unused = Some(locks);
+                    Attempt::Answer(Err(ChangeError::Denied(denied)))
+                }
             };
         };
         // Wide changes in flight are not in the base: what they change is not read before they are durable.
@@ -310,9 +321,42 @@ impl Keyspace {
         } else {
             self.check(entered, set, turn).map(|()| None)
         };
-        match passed {
-            Ok(locks) => accept(entered, order, proposal, (reply, locks), turn),
-            Err(woken) => Attempt::Wait(woken),
+        let locks = match passed {
+            Ok(locks) => locks,
+            Err(woken) => return Attempt::Wait(woken),
+        };
+        match self.reserve(caller, &proposal, ReservedOrder::Accepted) {
+            Ok(reserved) => {
+                let attempt = accept(entered, order, proposal, (reply, locks), turn);
+                if matches!(attempt, Attempt::Accepted(..)) {
+                    entered.pending.keep(reserved);
+                }
+                attempt
+            }
+            Err(denied) => {
+                turn.unused = locks;
+                let answer = Err(ChangeError::Denied(denied));
+                let base = PendingSnapshot::new(&entered.durable, &entered.pending);
+                if base.is_durable() {
+                    Attempt::Answer(answer)
+                } else {
+                    // What is pending counted: should it fail, this may be made after all.
+                    barrier(entered, order, Some(answer))
+                }
+            }
+        }
+    }
+
+    /// Reserves what a change adds beneath prefixes that have quotas.
+    fn reserve(
+        &self,
+        caller: &Caller,
+        proposal: &Proposal,
+        order: ReservedOrder,
+    ) -> Result<Option<Box<dyn QuotaReservation>>, Denied> {
+        match &self.inner.quotas {
+            Some(quotas) => quotas.reserve(caller, &proposal.writes, order),
+            None => Ok(None),
         }
     }
 

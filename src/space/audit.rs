@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::denied::Denied;
 use super::draft::Draft;
+use super::quota::QuotaReservation;
 use crate::model::{Caller, Commit, Verb, Write};
 use crate::store::CommitError;
 
@@ -138,9 +139,39 @@ pub(crate) struct NotedReply<R> {
     change: Option<Box<dyn AuditedChange>>,
 }
 
+/// A change with what is reserved for it: both end when its outcome is known.
+struct ReservedChange {
+    change: Option<Box<dyn AuditedChange>>,
+    _reserved: Box<dyn QuotaReservation>,
+}
+
+impl AuditedChange for ReservedChange {
+    fn hand_over(&mut self, revision: Option<u64>) {
+        if let Some(change) = &mut self.change {
+            change.hand_over(revision);
+        }
+    }
+
+    fn settle(self: Box<Self>, outcome: ChangeOutcome) {
+        if let Some(change) = self.change {
+            change.settle(outcome);
+        }
+    }
+}
+
 impl<R> NotedReply<R> {
     pub(crate) fn new(reply: R, change: Option<Box<dyn AuditedChange>>) -> Self {
         Self { reply, change }
+    }
+
+    /// Keeps what is reserved until the outcome is known, by whoever learns of it.
+    pub(crate) fn keep(&mut self, reserved: Option<Box<dyn QuotaReservation>>) {
+        if let Some(reserved) = reserved {
+            self.change = Some(Box::new(ReservedChange {
+                change: self.change.take(),
+                _reserved: reserved,
+            }));
+        }
     }
 
     /// The store gets the change.

@@ -1,5 +1,6 @@
 //! Denials: why a caller may not do something.
 
+use super::over_quota::OverQuota;
 use crate::model::Key;
 
 /// Why a caller may not do something, in words for the log. Faces answer [`Denied::Forbidden`] and [`Denied::ByList`] in their protocol's own
@@ -36,6 +37,9 @@ pub enum Denied {
         /// The most allowed.
         limit: u64,
     },
+    /// There would be more beneath a prefix than a quota of the policy allows.
+    #[error(transparent)]
+    OverQuota(OverQuota),
     /// The audit log cannot be written: no change is made that would be in no log.
     #[error("the audit log cannot be written (--audit): nothing is changed until it can")]
     Unaudited,

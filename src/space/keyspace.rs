@@ -17,6 +17,7 @@ use super::history::PastCommits;
 use super::metrics::KeyspaceCounters;
 use super::node_keys::{directory_of, node_keys};
 use super::pending::PendingCommits;
+use super::quota::Quotas;
 use super::sieve::Sifted;
 use super::subscription::Subscription;
 use super::timers::{Timed, Timers};
@@ -42,6 +43,7 @@ pub(super) struct Inner {
     /// The store's order of acceptance, where it has one.
     pub(super) order: Option<Arc<dyn CommitOrder>>,
     pub(super) admit: Arc<dyn Admit>,
+    pub(super) quotas: Option<Arc<dyn Quotas>>,
     pub(super) applier: Arc<Applier>,
     pub(super) section: Arc<CriticalSection>,
     /// Locked inside the critical section only.
@@ -98,7 +100,7 @@ impl Keyspace {
     /// A keyspace over a store that was opened.
     pub(crate) fn new(
         store: Arc<dyn Store>,
-        admit: Arc<dyn Admit>,
+        (admit, quotas): (Arc<dyn Admit>, Option<Arc<dyn Quotas>>),
         applier: Arc<Applier>,
         metrics: KeyspaceCounters,
         identity: u64,
@@ -111,6 +113,7 @@ impl Keyspace {
                 store,
                 order,
                 admit,
+                quotas,
                 applier,
                 section: Arc::default(),
                 pending: Mutex::default(),
@@ -384,8 +387,11 @@ impl Keyspace {
         Ok(self.inner.applier.timers.renew(id))
     }
 
-    /// Records that an access list refused something, where that is wanted. What a policy refuses, the guard records.
+    /// Records that an access list or a quota refused something, where that is wanted. What rules refuse, the guard records.
     pub(super) fn record_denial(&self, caller: &Caller, denied: &Denied) {
+        if let (Denied::OverQuota(denied), Some(quotas)) = (denied, &self.inner.quotas) {
+            quotas.note(caller, denied);
+        }
         if let Denied::ByList(key) = denied
             && let Some(audit) = self.audit()
         {

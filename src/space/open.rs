@@ -1,6 +1,6 @@
 //! Opening a keyspace: what its store holds is taken in, and what runs out begins to end.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use prometheus_client::registry::Registry;
 use tokio::task::JoinHandle;
@@ -20,16 +20,21 @@ impl Keyspace {
         admit: Arc<dyn Admit>,
         registry: &mut Registry,
     ) -> Result<(Self, JoinHandle<()>), StoreError> {
-        let applier = Arc::new(Applier::new(admit.sieve()));
+        let quotas = admit.quotas();
+        let applier = Arc::new(Applier::new(admit.sieve()).counting(quotas.clone()));
         let sink: Arc<dyn CommitSink> = Arc::<Applier>::clone(&applier);
         let contents = store.open(sink).await?;
         applier.load(&contents);
+        if let Some(quotas) = &quotas {
+            let entries: Weak<Applier> = Arc::downgrade(&applier);
+            quotas.begin(entries);
+        }
         if contents.revision == 0 {
             use_first_revision(store.as_ref()).await?;
         }
         let metrics = KeyspaceCounters::default();
         metrics.register(registry);
-        let space = Self::new(store, admit, applier, metrics, contents.identity);
+        let space = Self::new(store, (admit, quotas), applier, metrics, contents.identity);
         let expiry = tokio::spawn(expiry::run(space.clone()));
         Ok((space, expiry))
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::directories::{self, Directory, DirectoryTable};
 use super::lookup::Scan;
 use super::overlay::overlay;
+use super::quota::QuotaReservation;
 use super::read_write_set::{Effect, ReadWriteSet};
 use super::snapshot::Snapshot;
 use crate::model::{Attrs, Change, Commit, Entry, Key, KeyRange, LeaseId};
@@ -30,6 +31,8 @@ pub(crate) struct PendingCommits {
     directories: PendingDirectories,
     /// The wide commits that are accepted and may not be durable yet, oldest first.
     wide: VecDeque<u64>,
+    /// What they add to what quotas count, wide ones too. Delivered, it is counted as being there before this is dropped.
+    reserved: VecDeque<(u64, Box<dyn QuotaReservation>)>,
     /// The last revision assigned, be it to one of them or to a wide commit.
     revision: u64,
     /// By how many bytes they make the keyspace larger.
@@ -83,6 +86,11 @@ impl PendingCommits {
             }
         }
         self.directories.settle(durable.revision);
+        while let Some((revision, _)) = self.reserved.front()
+            && *revision <= durable.revision
+        {
+            self.reserved.pop_front();
+        }
         let wide = self.wide.len();
         self.wide.retain(|revision| *revision > durable.revision);
         // Those that were accepted after a wide commit were counted without it.
@@ -106,6 +114,13 @@ impl PendingCommits {
         self.listed += usize::from(commit.has_lists());
         show(durable, &mut self.entries, &mut self.directories, &commit);
         self.commits.push_back(commit);
+    }
+
+    /// Keeps what is reserved for the last one that was added, until it is durable or has failed.
+    pub(crate) fn keep(&mut self, reserved: Option<Box<dyn QuotaReservation>>) {
+        let revision = self.revision;
+        self.reserved
+            .extend(reserved.map(|reserved| (revision, reserved)));
     }
 
     /// Whether one of them changes this key.

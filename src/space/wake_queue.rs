@@ -71,7 +71,7 @@ impl WakeQueue {
 
     /// The turn of a poll that is to be answered now. Costs nothing while there are few of them.
     pub(crate) async fn turn(self: &Arc<Self>, flow: Flow) {
-        let (Some(runtime), Flow::Client(_)) = (&self.runtime, flow) else {
+        let Some(runtime) = self.runtime.as_ref().filter(|_| flow != Flow::Exempt) else {
             return;
         };
         let sleeper = {
@@ -147,13 +147,13 @@ impl WakeTurns {
 impl CommitWakes<'_> {
     /// Wakes a watch of this flow, now or when it is its turn. It is called once until the watch has emptied its queue.
     pub(crate) fn wake(&mut self, flow: Flow, sleeper: &Arc<Notify>) {
-        match (&self.queue.runtime, flow) {
-            (Some(runtime), Flow::Client(_)) if self.at_once == 0 => {
+        match self.queue.runtime.as_ref().filter(|_| flow != Flow::Exempt) {
+            Some(runtime) if self.at_once == 0 => {
                 let mut turns = self.queue.turns.lock();
                 self.queue.push(&mut turns, runtime, flow, sleeper);
             }
-            (_, Flow::Exempt) | (None, Flow::Client(_)) => sleeper.notify_one(),
-            (Some(_), Flow::Client(_)) => {
+            None => sleeper.notify_one(),
+            Some(_) => {
                 self.at_once -= 1;
                 sleeper.notify_one();
             }

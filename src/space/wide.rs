@@ -54,7 +54,7 @@ impl Keyspace {
             turn.disturbed += 1;
             barrier(&mut entered, order, None)
         } else {
-            self.hand_over(&mut entered, (reply, proposal), Some(set), turn)
+            self.hand_over(&mut entered, caller, (reply, proposal), Some(set), turn)
         };
         drop(entered);
         turn.leave(Some(&attempt));

@@ -82,6 +82,30 @@ fn refusals_name_verb_key_and_rule() {
 }
 
 #[test]
+fn what_a_quota_refuses_is_told_by_its_name() {
+    let audited = start("enforce");
+    let policy = audited.path.with_file_name("policy.toml");
+    let quota = "\n[[quota]]\nname = \"few\"\nbeneath = [\"open\"]\nkeys = 1\n";
+    fs::write(&policy, rules("open") + quota).unwrap();
+    until("it is in force", || {
+        having(&lines(&audited.path), &[("event", "policy")]).len() == 2
+    });
+    let consul = audited.gateway.consul;
+    assert_eq!(ask(consul, "PUT /v1/kv/open/a", MARKER).1, "true");
+    let (status, sentence) = ask(consul, "PUT /v1/kv/open/b", MARKER);
+    assert_eq!(
+        (status, sentence.as_str()),
+        (413, "over quota 'few': it allows no more keys")
+    );
+    let lines = audited.stop();
+    let refused = the_one(&lines, &[("event", "refusal"), ("key", "open/b")]);
+    assert_eq!(refused["decision"], "refused");
+    assert_eq!(refused["why"], sentence);
+    assert!(refused.get("verb").is_none(), "{refused}");
+    assert!(having(&lines, &[("event", "write"), ("key", "open/b")]).is_empty());
+}
+
+#[test]
 fn what_would_be_refused_is_told_and_learned() {
     let audited = start("warn");
     let consul = audited.gateway.consul;

@@ -198,6 +198,44 @@ fn explain_says_where_in_a_tree_something_is_refused() {
 }
 
 #[test]
+fn check_counts_quotas_and_explain_names_those_that_may_refuse() {
+    let quota = r#"
+[[quota]]
+name = "own"
+identities = ["ops/{name}"]
+beneath = ["homes/{name}"]
+keys = 10
+bytes = "1KiB"
+
+[[quota]]
+name = "all"
+beneath = [""]
+keys = 1_000
+"#;
+    let files = Files::with(&format!("{POLICY}{quota}"));
+    let checked = files.check();
+    let says = "rules 4, quotas 2, warnings 1";
+    assert!(
+        checked.code == 0 && checked.text().contains(says),
+        "{checked:?}"
+    );
+    let explain = |words: &[&str]| files.explain(&[], words).text().to_owned();
+    let who = "ops/a, {name} = a\nallowed by rule 'operators'\n";
+    let own = "quota 'own' allows 10 keys and 1024 bytes beneath 'homes/a'\n";
+    let all = "quota 'all' allows 1000 keys in all\n";
+    for verb in ["create", "write", "cas", "lock"] {
+        let said = explain(&["ops/a", verb, "homes/a/x"]);
+        assert_eq!(said, format!("{who}{own}{all}"));
+    }
+    assert_eq!(
+        explain(&["ops/a", "write", "homes/ab"]),
+        format!("{who}{all}")
+    );
+    assert_eq!(explain(&["ops/a", "delete", "homes/a/x"]), who);
+    assert!(!explain(&["ops/a", "write", "frozen/x"]).contains("quota"));
+}
+
+#[test]
 fn explain_recognizes_a_certificate_as_a_gateway_does() {
     let files = Files::with(POLICY);
     let dir = files.path("");

@@ -22,6 +22,7 @@ use kubekv::guard::{self, PolicyInForce, PolicyMode};
 use kubekv::model::{Caller, CertificateAuthority, ClientCertificate, DirMark, Key};
 use kubekv::space::{Keyspace, Lookup};
 use kubekv::store::{MemoryStore, Store};
+use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -93,6 +94,7 @@ fn connection(name: &str) -> Connection {
 
 pub(crate) struct Gateway {
     pub(crate) policy: Arc<PolicyInForce>,
+    registry: Registry,
     pub(crate) space: Keyspace,
     consul: Router,
     etcd: Router,
@@ -120,8 +122,13 @@ impl Gateway {
     }
 
     pub(crate) async fn start_in(mode: PolicyMode, rules: &str) -> Self {
-        let policy = PolicyInForce::new(policy(rules), mode, None, &mut Registry::default());
-        let store = Arc::new(MemoryStore::new());
+        Self::over(Arc::new(MemoryStore::new()), mode, rules).await
+    }
+
+    /// The same over another store.
+    pub(crate) async fn over(store: Arc<dyn Store>, mode: PolicyMode, rules: &str) -> Self {
+        let mut registry = Registry::with_prefix("kubekv");
+        let policy = PolicyInForce::new(policy(rules), mode, None, &mut registry);
         let bounds = guard::for_store(store.limits(), u64::MAX, None);
         let admit = guard::by_policy(&bounds, Some(&policy));
         let opened = Keyspace::open(store, admit, &mut Registry::default()).await;
@@ -137,6 +144,7 @@ impl Gateway {
         };
         Self {
             policy,
+            registry,
             space: space.clone(),
             consul: consul::router(Consul {
                 space: space.clone(),
@@ -159,6 +167,14 @@ impl Gateway {
     /// Changes the rules.
     pub(crate) fn rules(&self, rules: &str) {
         self.policy.replace(policy(rules));
+    }
+
+    /// The metric of this name and these labels, if it is there.
+    pub(crate) fn metric(&self, name: &str) -> Option<i64> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).unwrap();
+        let found = text.lines().find_map(|line| line.strip_prefix(name));
+        found.map(|value| value.trim().parse().unwrap())
     }
 
     /// Sends a request to Consul's face; `what` is the method and the path after `/v1/`.
@@ -222,6 +238,14 @@ impl Gateway {
         let answer = self.consul(who, "PUT session/create", "{}").await;
         let json: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
         json["ID"].as_str().unwrap().to_owned()
+    }
+
+    /// Every key that clients can name, with the length of its value.
+    pub(crate) fn everything(&self) -> Vec<(Vec<u8>, usize)> {
+        let view = self.space.read(&Caller::Operator);
+        let all = view.scan(&Key::user(""));
+        all.map(|(key, entry)| (key.as_bytes().to_vec(), entry.value().len()))
+            .collect()
     }
 
     /// Every client's entry with what it was last changed by, but for directories that nobody wrote.

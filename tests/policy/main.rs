@@ -12,9 +12,16 @@
 )]
 
 mod decisions;
+mod flows;
 mod gateway;
+#[path = "../space/held_store.rs"]
+#[allow(dead_code, reason = "the store of another test crate")]
+mod held_store;
 mod hidden_beneath;
 mod nodes;
+mod quota_counts;
+mod quota_races;
+mod quotas;
 mod revoked;
 mod spellings;
 mod warned;

@@ -284,6 +284,7 @@ fn rights_of(rules: &str) -> Rights {
     let policy = policy(rules);
     let credentials = Credentials {
         certificate: certificate(ME),
+        ..Credentials::default()
     };
     let identity = policy.identify(&credentials, [127, 0, 0, 1].into());
     policy.rights(&identity)

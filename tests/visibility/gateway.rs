@@ -135,11 +135,10 @@ async fn send(face: &Router, who: &str, method: &str, uri: &str, body: &str) -> 
         .unwrap();
     let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
     request.extensions_mut().insert(Connection {
-        peer: nowhere,
-        local: nowhere,
         security: Security::Tls {
             client: certificate_of(who),
         },
+        ..Connection::plaintext(nowhere, nowhere)
     });
     face.clone().call(request).await.unwrap()
 }

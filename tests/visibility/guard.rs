@@ -74,6 +74,7 @@ pub(crate) fn certificate_of(name: &str) -> Option<Arc<ClientCertificate>> {
 pub(crate) fn credentials_of(name: &str) -> Credentials {
     Credentials {
         certificate: certificate_of(name),
+        ..Credentials::default()
     }
 }
 

@@ -32,10 +32,14 @@ impl PolicyCheck {
             );
         }
         let (rules, count) = (policy.rule_count(), warnings.len());
+        let quotas = match policy.quota_count() {
+            0 => String::new(),
+            quotas => format!("quotas {quotas}, "),
+        };
         let fingerprint = policy.fingerprint();
         let _never = writeln!(
             said,
-            "{shown}: can be used: rules {rules}, warnings {count}, sha256:{fingerprint}"
+            "{shown}: can be used: rules {rules}, {quotas}warnings {count}, sha256:{fingerprint}"
         );
         print::bytes(said.as_bytes())
     }

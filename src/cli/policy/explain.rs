@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use kubekv::guard::policy::{Identity, Policy, Rights, Shortfall, Variables, Verdict};
+use kubekv::guard::policy::{BoundQuota, Identity, Policy, Rights, Shortfall, Variables, Verdict};
 use kubekv::model::{Credentials, Key, KeyRange, Verb};
 use kubekv::space::Coverage;
 use kubekv::tls::ClientFiles;
@@ -80,6 +80,12 @@ impl Explain {
         let mut said = who(&identity);
         // Writing to a string does not fail.
         let _never = writeln!(said, "{answer}");
+        if !self.prefix {
+            let verdict = question.verdict(&rights);
+            for quota in question.quotas(&policy.quotas_of(&identity), verdict) {
+                let _never = writeln!(said, "{quota}");
+            }
+        }
         print::bytes(said.as_bytes())?;
         if allowed {
             Ok(())
@@ -112,6 +118,7 @@ impl Explain {
         let peer = self.ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let credentials = Credentials {
             certificate: Some(certificate),
+            ..Credentials::default()
         };
         Ok(policy.identify(&credentials, peer))
     }
@@ -155,6 +162,16 @@ impl Question {
 
     fn verdict<'a>(&self, rights: &'a Rights) -> Verdict<'a> {
         rights.decide(self.verb, self.bytes())
+    }
+
+    /// The quotas that may refuse what is allowed: which that is, depends on what is there.
+    fn quotas<'q>(&self, bound: &'q [BoundQuota], verdict: Verdict<'_>) -> Vec<&'q BoundQuota> {
+        let adds = match self.verb {
+            Verb::Create | Verb::Write | Verb::Cas | Verb::Lock => verdict.allowed,
+            Verb::Read | Verb::List | Verb::Watch | Verb::Delete | Verb::Session => false,
+        };
+        let bound = bound.iter().filter(|quota| quota.counts(self.bytes()));
+        bound.filter(|_| adds).collect()
     }
 
     fn answer(&self, identity: &Identity, rights: &Rights, verdict: Verdict<'_>) -> String {

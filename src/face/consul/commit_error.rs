@@ -18,7 +18,10 @@ pub(super) fn forbidden() -> Reply {
 pub(super) fn denied(denied: &Denied) -> Reply {
     let status = match denied {
         Denied::KeyTooLong { .. } => StatusCode::BAD_REQUEST,
-        Denied::ValueTooLong { .. } | Denied::TooMuch(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        // Not an error of the server, which clients would try again.
+        Denied::ValueTooLong { .. } | Denied::TooMuch(_) | Denied::OverQuota(_) => {
+            StatusCode::PAYLOAD_TOO_LARGE
+        }
         // As where the store has no space left.
         Denied::KeyspaceFull { .. } | Denied::Unaudited => {
             return Reply::internal_error(denied.to_string());

@@ -1,7 +1,6 @@
 //! Body budget: the memory that the body of the request on a connection takes, reserved as its bytes arrive.
 
 use std::io;
-use std::net::IpAddr;
 
 use super::framing::Framing;
 use crate::fairness::{Fairness, Overloaded, Reservation};
@@ -30,7 +29,7 @@ impl BodyBudget {
     /// left for its client, before any of it is read. What a slow client has not sent is not reserved.
     pub(super) fn begin(
         fairness: &Fairness,
-        client: IpAddr,
+        flow: Flow,
         framing: Framing,
     ) -> Result<Option<Self>, Overloaded> {
         let length = match framing {
@@ -41,7 +40,6 @@ impl BodyBudget {
         if length <= SMALL {
             return Ok(None);
         }
-        let flow = Flow::of_address(client);
         drop(fairness.bodies().reserve(flow, length.min(LONGEST))?);
         Ok(Some(Self {
             fairness: fairness.clone(),
@@ -85,8 +83,8 @@ mod tests {
     const CHUNKED: Framing = Framing::Chunked(Chunk::Size);
 
     fn begin(fairness: &Fairness, client: u8, framing: Framing) -> Result<BodyBudget, Overloaded> {
-        let client = [10, 0, 0, client].into();
-        BodyBudget::begin(fairness, client, framing).map(Option::unwrap)
+        let flow = Flow::of_address([10, 0, 0, client].into());
+        BodyBudget::begin(fairness, flow, framing).map(Option::unwrap)
     }
 
     fn long() -> Framing {
@@ -96,13 +94,9 @@ mod tests {
     #[test]
     fn short_bodies_reserve_nothing() {
         let fairness = Fairness::default();
-        let client = [10, 0, 0, 1].into();
+        let flow = Flow::of_address([10, 0, 0, 1].into());
         let short = Framing::Length(u64::try_from(SMALL).unwrap());
-        assert!(
-            BodyBudget::begin(&fairness, client, short)
-                .unwrap()
-                .is_none()
-        );
+        assert!(BodyBudget::begin(&fairness, flow, short).unwrap().is_none());
         let mut chunks = begin(&fairness, 1, CHUNKED).unwrap();
         chunks.count(SMALL).unwrap();
         assert_eq!(fairness.bodies().used(), 0);

@@ -253,6 +253,7 @@ impl Http1 {
         request.extensions_mut().insert(head.target.clone());
         let origin = service::LogFields {
             peer: self.ends.peer,
+            flow: self.ends.current_flow(),
             target: head.target,
         };
         let answered = service::answer(
@@ -284,7 +285,7 @@ impl Http1 {
         let Some((fairness, answer)) = &self.shared.bodies else {
             return Ok(());
         };
-        if let Some(budget) = BodyBudget::begin(fairness, self.ends.peer.ip(), framing)
+        if let Some(budget) = BodyBudget::begin(fairness, self.ends.current_flow(), framing)
             .map_err(|overloaded| (overloaded, *answer))?
         {
             self.buffers.lock().budget = Some(budget);

@@ -15,6 +15,7 @@ use super::no_fault::NoFault;
 use super::redact;
 use super::target::RequestTarget;
 use crate::face::server::{LeadershipLost, LogLimit, OmittedLines, RequestInFlight, ServerContext};
+use crate::model::Flow;
 
 /// The limit of lines about faults.
 static FAULTS: LogLimit = LogLimit::new();
@@ -27,6 +28,8 @@ const REFUSAL_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct LogFields {
     pub(super) peer: SocketAddr,
+    /// Whose share of the log it counts in.
+    pub(super) flow: Flow,
     pub(super) target: RequestTarget,
 }
 
@@ -62,7 +65,7 @@ pub(super) async fn answer(
     request: Request<Body>,
 ) -> Result<(Response<Body>, RequestInFlight), LeadershipLost> {
     let (face, method) = (server.face, in_flight.method());
-    let LogFields { peer, target } = origin;
+    let LogFields { peer, flow, target } = origin;
     let span = tracing::debug_span!(
         "request",
         face,
@@ -91,7 +94,7 @@ pub(super) async fn answer(
         let is_fault = response.extensions().get::<NoFault>().is_none();
         let is_fault = response.status().is_server_error() && is_fault;
         // A client can ask for what is answered with an error as fast as it can send.
-        match is_fault.then(|| FAULTS.permit(peer.ip())).flatten() {
+        match is_fault.then(|| FAULTS.permit_flow(flow)).flatten() {
             Some(OmittedLines(left_out)) if has_span => {
                 tracing::warn!(status, micros, left_out, "answered");
             }

@@ -228,6 +228,7 @@ mod tests {
                     common_names: vec![name.to_owned()],
                     ..ClientCertificate::default()
                 })),
+                ..Credentials::default()
             },
         }
     }

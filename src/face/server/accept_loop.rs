@@ -13,6 +13,7 @@ use super::arrival::Arrival;
 use super::backoff::AcceptBackoff;
 use super::connection::Connection;
 use super::context::ServerContext;
+use super::identities::ClientIdentities;
 use super::leadership::LeadershipCheck;
 use super::log_limit::{LogLimit, OmittedLines};
 use super::metrics::{FaceLabel, RefusedLabels, ServerMetrics};
@@ -37,6 +38,7 @@ pub struct Server {
     /// The TLS of its clients; `None` for plaintext.
     tls: Option<ServerTls>,
     audit: Option<Arc<AuditLog>>,
+    identities: ClientIdentities,
     drain: Duration,
 }
 
@@ -61,6 +63,7 @@ impl Server {
             most_per_client: None,
             tls: None,
             audit: None,
+            identities: ClientIdentities::default(),
             drain: DRAIN,
         }
     }
@@ -83,6 +86,13 @@ impl Server {
     #[must_use]
     pub fn with_audit(mut self, audit: Option<Arc<AuditLog>>) -> Self {
         self.audit = audit;
+        self
+    }
+
+    /// The same with what is done about the identities that its clients prove.
+    #[must_use]
+    pub fn with_identities(mut self, identities: ClientIdentities) -> Self {
+        self.identities = identities;
         self
     }
 
@@ -166,17 +176,21 @@ impl Server {
         stopping: Stopping,
     ) {
         let context = Arc::clone(&self.context);
-        match self.tls.clone() {
+        match self.secured() {
             None => protocol.serve(arrival, context, stopping).await,
             Some(tls) => {
-                let tls = SecuredServer {
-                    tls,
-                    audit: self.audit.clone(),
-                };
                 tls.serve(arrival, None, protocol, (context, stopping))
                     .await;
             }
         }
+    }
+
+    fn secured(&self) -> Option<SecuredServer> {
+        Some(SecuredServer {
+            tls: self.tls.clone()?,
+            audit: self.audit.clone(),
+            identities: self.identities.clone(),
+        })
     }
 
     /// Serves a connection in a task of its own, or closes it where no permit is left.
@@ -196,15 +210,13 @@ impl Server {
         let open = OpenConnection::new(Arc::clone(&self.context), permit);
         let context = Arc::clone(&self.context);
         let (protocol, stopping) = (Arc::clone(protocol), stopping.clone());
-        let serving: Serving = match self.tls.clone() {
+        let serving: Serving = match self.secured() {
             None => {
                 arrival.stream.until_heard(silent);
                 protocol.serve(arrival, context, stopping)
             }
             Some(tls) => {
                 let silent = Some(silent);
-                let audit = self.audit.clone();
-                let tls = SecuredServer { tls, audit };
                 Box::pin(tls.serve(arrival, silent, protocol, (context, stopping)))
             }
         };

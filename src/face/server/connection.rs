@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::model::ClientCertificate;
+use crate::model::{ClientCertificate, ConnectionFlow, Flow};
 
 /// The two ends of a connection; every HTTP request carries those of its connection as an extension. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Connection {
     pub local: SocketAddr,
     /// Whether TLS protects it, and what the client proved by that.
     pub security: Security,
+    /// In whose share its requests count, where that is not its client's address.
+    pub flow: ConnectionFlow,
 }
 
 /// How a connection is secured between the client and the gateway that serves it.
@@ -36,7 +38,13 @@ impl Connection {
             peer,
             local,
             security: Security::Plaintext,
+            flow: ConnectionFlow::default(),
         }
+    }
+
+    /// Whose work it brings, as it is now.
+    pub fn current_flow(&self) -> Flow {
+        Flow::of_connection(&self.flow, self.peer.ip())
     }
 
     /// The certificate by which the client proved who it is.

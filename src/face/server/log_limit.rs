@@ -44,11 +44,16 @@ impl LogLimit {
         }
     }
 
-    /// Whether a line about a client with this address may be written now; and if so, how many were left out before it, where
-    /// some were.
+    /// Whether a line about a client with this address, of whom nothing else is known, may be written now; and if so, how many
+    /// were left out before it, where some were.
     pub fn permit(&self, client: IpAddr) -> Option<OmittedLines> {
+        self.permit_flow(Flow::of_address(client))
+    }
+
+    /// The same about work of this flow.
+    pub fn permit_flow(&self, flow: Flow) -> Option<OmittedLines> {
         let mut hasher = DefaultHasher::new();
-        Flow::of_address(client).hash(&mut hasher);
+        flow.hash(&mut hasher);
         let hash = usize::try_from(hasher.finish() & 0xffff).unwrap_or_default() % SLOTS;
         let mut slot = self.slots.get(hash)?.lock();
         let now = Instant::now();

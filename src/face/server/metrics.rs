@@ -18,7 +18,7 @@ pub(super) struct FaceLabel {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct RefusedLabels {
     pub(super) face: &'static str,
-    /// `total` or `address`.
+    /// `total`, `address` or `identity`.
     pub(super) reason: &'static str,
 }
 
@@ -82,7 +82,7 @@ impl ServerMetrics {
         }
         registry.register(
             "connections_refused",
-            "Connections closed at once because there were too many: in all, or of one address",
+            "Connections closed at once because there were too many: in all, of one address, or of one identity",
             metrics.refused.clone(),
         );
         let counters = [

@@ -62,6 +62,9 @@ pub enum TooMany {
         /// The face.
         face: &'static str,
     },
+    /// Of this client's identity.
+    #[error("too many of its identity are open (--connections-per-identity)")]
+    OfIdentity,
 }
 
 impl TooMany {
@@ -70,6 +73,7 @@ impl TooMany {
         match self {
             Self::Total => "total",
             Self::OfClient { .. } => "address",
+            Self::OfIdentity => "identity",
         }
     }
 }

@@ -8,8 +8,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::arrival::Arrival;
 use super::connection::{Connection, Security};
 use super::context::ServerContext;
+use super::identities::ClientIdentities;
 use super::log_limit::{LogLimit, OmittedLines};
-use super::permits::Silent;
+use super::metrics::RefusedLabels;
+use super::permits::{Silent, TooMany};
 use super::protocol::Protocol;
 use super::stopping::Stopping;
 use super::stream::Stream;
@@ -30,6 +32,7 @@ pub(super) struct SecuredServer {
     pub(super) tls: ServerTls,
     /// Where it is recorded who showed a certificate, and whose handshake was refused.
     pub(super) audit: Option<Arc<AuditLog>>,
+    pub(super) identities: ClientIdentities,
 }
 
 impl SecuredServer {
@@ -42,7 +45,11 @@ impl SecuredServer {
         protocol: Arc<dyn Protocol>,
         (context, stopping): (Arc<ServerContext>, Stopping),
     ) {
-        let Self { tls, audit } = self;
+        let Self {
+            tls,
+            audit,
+            identities,
+        } = self;
         let Arrival { stream, mut ends } = arrival;
         let accepted = tokio::select! {
             accepted = tls.accept(stream, ends.peer.ip()) => accepted,
@@ -71,6 +78,11 @@ impl SecuredServer {
             audit.record_certificate(face, peer, client);
         }
         let mut stream = Stream::secured(secured.stream);
+        let permit = identities.identify(&mut ends);
+        let _permit = match permit {
+            Ok(permit) => permit,
+            Err(why) => return refuse_one(why, stream, &ends, &context, protocol.as_ref()).await,
+        };
         if let Some(silent) = silent {
             stream.until_heard(silent);
         }
@@ -106,13 +118,41 @@ async fn refuse(
     if let HandshakeFailure::NotTls { mut io, http: true } = failure
         && let Some(words) = protocol.plaintext_to_tls()
     {
-        let tell = async {
-            io.write_all(words).await?;
-            io.shutdown().await?;
-            let mut rest = io.take(LINGER_BYTES);
-            tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
-        };
-        // The client may be gone, or read nothing.
-        let _told = tokio::time::timeout(LINGER, tell).await;
+        tell(&mut io, words).await;
     }
+}
+
+/// Ends a connection of an identity that has too many, and says so where its protocol has words for it.
+async fn refuse_one(
+    why: TooMany,
+    mut stream: Stream,
+    ends: &Connection,
+    context: &ServerContext,
+    protocol: &dyn Protocol,
+) {
+    static LIMIT: LogLimit = LogLimit::new();
+    let (face, peer) = (context.face, ends.peer);
+    let labels = RefusedLabels {
+        face,
+        reason: why.label(),
+    };
+    context.metrics.refused.get_or_create(&labels).inc();
+    if let Some(OmittedLines(left_out)) = LIMIT.permit_flow(ends.current_flow()) {
+        tracing::warn!(face, %peer, left_out, "connection refused: {why}");
+    }
+    if let Some(words) = protocol.too_many_connections() {
+        tell(&mut stream, words).await;
+    }
+}
+
+/// Tells a client something, and closes the connection.
+async fn tell(stream: &mut Stream, words: &[u8]) {
+    let tell = async {
+        stream.write_all(words).await?;
+        stream.shutdown().await?;
+        let mut rest = stream.take(LINGER_BYTES);
+        tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
+    };
+    // The client may be gone, or read nothing.
+    let _told = tokio::time::timeout(LINGER, tell).await;
 }

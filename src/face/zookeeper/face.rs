@@ -1,6 +1,5 @@
 //! `ZooKeeper`: what the face serves clients with, and what its connections share.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::time::Instant;
@@ -12,6 +11,7 @@ use super::four_letter_words::{
 };
 use super::ttl_nodes::TtlNodes;
 use super::watch_table::WatchTotals;
+use crate::face::server::Connection;
 use crate::fairness::{Cost, Fairness};
 use crate::model::{Caller, Flow, Key, KeyRange, LeaseProtocol};
 use crate::space::Keyspace;
@@ -89,8 +89,8 @@ impl Face {
     }
 
     /// The answer to a four-letter word.
-    pub(super) async fn answer(&self, word: FourLetterWord, peer: SocketAddr) -> String {
-        let flow = Flow::of_address(peer.ip());
+    pub(super) async fn answer(&self, word: FourLetterWord, ends: &Connection) -> String {
+        let (flow, peer) = (ends.current_flow(), ends.peer);
         let needs_figures = match word {
             FourLetterWord::Srvr | FourLetterWord::Stat | FourLetterWord::Mntr => true,
             FourLetterWord::Ruok

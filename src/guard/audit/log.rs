@@ -114,6 +114,7 @@ impl AuditLog {
     ) {
         let credentials = Credentials {
             certificate: Some(Arc::clone(certificate)),
+            ..Credentials::default()
         };
         let client = self.identify(&credentials, peer);
         let refused = client.identity().refused.clone();

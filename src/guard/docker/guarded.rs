@@ -9,7 +9,7 @@ use crate::guard::client_rights::ClientRights;
 use crate::guard::{PolicyInForce, PolicyMode};
 use crate::model::{Caller, Key, Principal, Verb, Write};
 use crate::space::{
-    Admit, Audit, AuditEvent, Demand, Denied, Draft, EntrySieve, Epoch, Visibility,
+    Admit, Audit, AuditEvent, Demand, Denied, Draft, EntrySieve, Epoch, Quotas, Visibility,
     VisibilityRules as _,
 };
 
@@ -134,6 +134,10 @@ impl Admit for GuardedKeyspace {
 
     fn audit(&self) -> Option<&dyn Audit> {
         self.inner.audit()
+    }
+
+    fn quotas(&self) -> Option<Arc<dyn Quotas>> {
+        self.inner.quotas()
     }
 
     fn principal(&self, caller: &Caller) -> Principal {

@@ -58,6 +58,9 @@ impl Policy {
                 warn(recognizer.place, what.to_owned());
             }
         }
+        for (place, message) in self.quota_warnings() {
+            warn(place, message);
+        }
         for (pattern, rules) in self.rules_by_pattern() {
             let identities = self.samples(pattern);
             if identities.is_empty() {
@@ -87,7 +90,7 @@ impl Policy {
     }
 
     /// Identities that a pattern is about.
-    fn samples(&self, pattern: &IdentityPattern) -> Vec<Identity> {
+    pub(super) fn samples(&self, pattern: &IdentityPattern) -> Vec<Identity> {
         let samples = Variables::samples();
         let (template, any) = match pattern {
             IdentityPattern::Anonymous => {

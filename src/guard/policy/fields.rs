@@ -148,6 +148,38 @@ impl<'t, 'v> Fields<'t, 'v> {
         strings.collect::<Result<_, _>>().map(Some)
     }
 
+    /// A whole number of 0 or more: an integer, or a text that ends with one of these units.
+    pub(super) fn count(
+        &mut self,
+        name: &str,
+        units: &[(&str, u64)],
+    ) -> Result<Option<u64>, PolicyError> {
+        let Some(value) = self.take(name) else {
+            return Ok(None);
+        };
+        let offset = value.span().start;
+        let count = match value.into_inner() {
+            DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix()).ok(),
+            DeValue::String(text) => units.iter().find_map(|(unit, each)| {
+                let number = text.strip_suffix(unit)?.trim_end().parse::<u64>().ok()?;
+                number.checked_mul(*each)
+            }),
+            DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_)
+            | DeValue::Array(_)
+            | DeValue::Table(_) => None,
+        };
+        // Counts are kept with a sign.
+        let count = count.filter(|count| i64::try_from(*count).is_ok());
+        let unit = units
+            .get(1)
+            .map(|(unit, _)| format!(", or one such as \"64{unit}\""));
+        let unit = unit.unwrap_or_default();
+        let wrong = || self.error(offset, format!("{name}: not a whole number{unit}"));
+        count.ok_or_else(wrong).map(Some)
+    }
+
     /// The tables of an array of tables, and where they are.
     pub(super) fn tables(&mut self, name: &str) -> Result<Vec<(usize, DeTable<'v>)>, PolicyError> {
         let Some(value) = self.take(name) else {

@@ -4,6 +4,7 @@
 //! the rules say of that identity. Nothing here looks at a request or at an entry.
 
 mod check;
+mod check_quotas;
 mod error;
 mod fields;
 #[cfg(any(test, fuzzing))]
@@ -14,6 +15,10 @@ mod parse;
 mod pattern;
 #[cfg(test)]
 mod policy_test;
+mod quota;
+mod quota_table;
+#[cfg(test)]
+mod quota_test;
 mod recognizer;
 mod rights;
 #[cfg(test)]
@@ -36,16 +41,21 @@ use std::sync::Arc;
 pub use check::PolicyWarning;
 pub use error::{PolicyError, PolicyPlace};
 pub use identity::Identity;
+pub use quota::BoundQuota;
+pub(super) use quota::QuotasByPath;
 pub use rights::{Rights, RuleName, Shortfall, Verdict};
 pub use variables::Variables;
 
 use self::pattern::IdentityPattern;
+use self::quota::QuotaRule;
 use self::recognizer::{AddressSource, Recognized, Recognizer};
 use self::rights::SessionRules;
 use self::rule::{Rule, RuleGrant, SessionGrant};
 use self::subject_tree::{RuleMark, RuleNumber, SubjectTreeBuilder};
 use self::template::Template;
+use super::quota::PathShapes;
 use crate::model::{CertificateAuthority, ClientCertificate, Credentials, Principal};
+use crate::space::QuotaResource;
 
 /// A policy. Never changes: a changed file is another policy.
 #[derive(Debug)]
@@ -54,12 +64,14 @@ pub struct Policy {
     rules: Vec<Rule>,
     names: Arc<[RuleName]>,
     about: RulesByIdentity,
+    quotas: Vec<QuotaRule>,
+    quotas_about: RulesByIdentity,
     fingerprint: String,
     /// Roles of its own that no rule grants.
     unused_roles: Vec<(String, PolicyPlace)>,
 }
 
-/// Which rules are about whom, in the order of the file each.
+/// Which rules, or quotas, are about whom, in the order of the file each.
 #[derive(Debug, Default)]
 struct RulesByIdentity {
     anonymous: Vec<RuleNumber>,
@@ -196,7 +208,7 @@ impl Policy {
     fn rights_by(&self, identity: &Identity, counts: impl Fn(&RuleGrant) -> bool) -> Rights {
         let mut tree = SubjectTreeBuilder::default();
         let mut sessions = SessionRules::default();
-        for number in self.rules_about(identity) {
+        for number in self.about.rules_about(identity) {
             let Some(rule) = self.rules.get(usize::from(number)) else {
                 continue;
             };
@@ -230,17 +242,73 @@ impl Policy {
         )
     }
 
+    /// How many quotas it has.
+    pub fn quota_count(&self) -> usize {
+        self.quotas.len()
+    }
+
+    /// The quotas that bind somebody, those that bind everybody among them.
+    pub fn quotas_of(&self, identity: &Identity) -> Vec<BoundQuota> {
+        let own = self.own_quotas_of(identity);
+        own.chain(self.quotas_of_all()).collect()
+    }
+
+    /// The quotas that bind somebody as one of some.
+    pub(super) fn own_quotas_of(&self, identity: &Identity) -> impl Iterator<Item = BoundQuota> {
+        let numbers = self.quotas_about.rules_about(identity).into_iter();
+        let quotas = numbers.filter_map(|number| self.quotas.get(usize::from(number)));
+        quotas.flat_map(|quota| {
+            let paths = quota.beneath.iter();
+            let filled = paths.filter_map(|template| template.fill(&identity.variables));
+            filled.map(|path| quota.bound(&path)).collect::<Vec<_>>()
+        })
+    }
+
+    /// The quotas that bind everybody.
+    pub(super) fn quotas_of_all(&self) -> impl Iterator<Item = BoundQuota> {
+        let quotas = self.quotas.iter();
+        let quotas = quotas.filter(|quota| quota.identities.is_empty());
+        quotas.flat_map(|quota| {
+            let paths = quota.beneath.iter().filter_map(Template::literal);
+            paths.map(|path| quota.bound(path))
+        })
+    }
+
+    /// The quotas that count beneath a prefix without variables, whomever they bind.
+    pub(super) fn literal_quotas(&self) -> Vec<BoundQuota> {
+        let of = |quota: &QuotaRule| {
+            let paths = quota.beneath.iter().filter_map(Template::literal);
+            paths.map(|path| quota.bound(path)).collect::<Vec<_>>()
+        };
+        self.quotas.iter().flat_map(of).collect()
+    }
+
+    /// What each quota allows.
+    pub(super) fn quota_limits(&self) -> impl Iterator<Item = (String, QuotaResource, u64)> {
+        self.quotas.iter().flat_map(|quota| {
+            let limits = quota.limits.each();
+            limits.map(|(resource, limit)| (quota.name.as_ref().to_owned(), resource, limit))
+        })
+    }
+
+    /// The paths beneath which its quotas count.
+    pub(super) fn counted_paths(&self) -> PathShapes {
+        PathShapes::of(self.quotas.iter().flat_map(QuotaRule::shapes))
+    }
+}
+
+impl RulesByIdentity {
     /// The rules about somebody, in the order of the file.
     fn rules_about(&self, identity: &Identity) -> Vec<RuleNumber> {
         if identity.refused.is_some() {
             return Vec::new();
         }
         let Principal::Named(name) = &identity.principal else {
-            return self.about.anonymous.clone();
+            return self.anonymous.clone();
         };
-        let mut rules = self.about.recognized.clone();
-        rules.extend(self.about.named.get(name.as_ref()).into_iter().flatten());
-        for (template, numbers) in &self.about.templates {
+        let mut rules = self.recognized.clone();
+        rules.extend(self.named.get(name.as_ref()).into_iter().flatten());
+        for (template, numbers) in &self.templates {
             if template.fill(&identity.variables).as_deref() == Some(name.as_ref()) {
                 rules.extend(numbers);
             }
@@ -249,13 +317,11 @@ impl Policy {
         rules.dedup();
         rules
     }
-}
 
-impl RulesByIdentity {
-    fn of(rules: &[Rule]) -> Self {
+    fn of<'r>(rules: impl Iterator<Item = &'r Vec<IdentityPattern>>) -> Self {
         let mut all = Self::default();
-        for (number, rule) in (0..).zip(rules) {
-            for pattern in &rule.identities {
+        for (number, identities) in (0..).zip(rules) {
+            for pattern in identities {
                 match pattern {
                     IdentityPattern::Anonymous => all.anonymous.push(number),
                     IdentityPattern::Recognized => all.recognized.push(number),

@@ -9,6 +9,7 @@ use toml::de::DeTable;
 use super::error::PolicyError;
 use super::fields::{Fields, PolicyText, line_starts, tables};
 use super::identity_table::recognizer;
+use super::quota_table::quotas;
 use super::rule::Rule;
 use super::rule_table::{OwnRoles, own_roles, rule};
 use super::{Policy, RulesByIdentity};
@@ -33,18 +34,26 @@ pub(super) fn parse(text: &str) -> Result<Policy, PolicyError> {
         source.error(offset, error.message().replace('\n', ", "))
     })?;
     let (offset, table) = (table.span().start, table.into_inner());
-    let mut top = Fields::new(source, offset, table, &["identity", "role", "rule"])?;
+    let mut top = Fields::new(
+        source,
+        offset,
+        table,
+        &["identity", "role", "rule", "quota"],
+    )?;
     let recognizers = tables(&mut top, "identity")?.into_iter();
     let recognizers = recognizers.map(|(offset, table)| recognizer(source, offset, table));
     let recognizers = recognizers.collect::<Result<_, _>>()?;
     let mut roles = own_roles(&mut top)?;
     let rules = rules(&mut top, &mut roles)?;
+    let quotas = quotas(&mut top)?;
     let unused = roles.into_values().filter(|role| !role.used);
     Ok(Policy {
         recognizers,
         unused_roles: unused.map(|role| (role.name, role.place)).collect(),
         names: rules.iter().map(|rule| rule.name.clone()).collect(),
-        about: RulesByIdentity::of(&rules),
+        about: RulesByIdentity::of(rules.iter().map(|rule| &rule.identities)),
+        quotas_about: RulesByIdentity::of(quotas.iter().map(|quota| &quota.identities)),
+        quotas,
         rules,
         fingerprint: fingerprint(text),
     })

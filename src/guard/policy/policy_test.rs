@@ -50,6 +50,7 @@ fn certificate(names: &[&str]) -> ClientCertificate {
 fn identify(policy: &Policy, certificate: ClientCertificate) -> Identity {
     let credentials = Credentials {
         certificate: Some(Arc::new(certificate)),
+        ..Credentials::default()
     };
     policy.identify(&credentials, PEER)
 }

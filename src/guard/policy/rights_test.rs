@@ -110,6 +110,7 @@ fn rights(rules: &[PlainRule]) -> Rights {
     };
     let credentials = Credentials {
         certificate: Some(certificate.into()),
+        ..Credentials::default()
     };
     let identity = policy.identify(&credentials, [127, 0, 0, 1].into());
     assert_eq!(identity.refused, None);

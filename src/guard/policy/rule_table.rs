@@ -15,7 +15,7 @@ use super::subject::{RuleSubject, Scope, check_segments, without_slash};
 use super::verb_set::VerbSet;
 use crate::model::Verb;
 
-/// The longest name of a rule or a role, in bytes.
+/// The longest name of a rule, a role or a quota, in bytes.
 const LONGEST_NAME: usize = 64;
 
 const VERBS: [&str; 10] = [
@@ -55,7 +55,8 @@ pub(super) fn own_roles(top: &mut Fields<'_, '_>) -> Result<OwnRoles, PolicyErro
     Ok(roles)
 }
 
-fn name(fields: &mut Fields<'_, '_>) -> Result<Placed, PolicyError> {
+/// The name of a rule, a role or a quota.
+pub(super) fn name(fields: &mut Fields<'_, '_>) -> Result<Placed, PolicyError> {
     let placed = fields.required("name")?;
     let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let good = (1..=LONGEST_NAME).contains(&placed.text.len()) && placed.text.chars().all(fits);

@@ -6,7 +6,7 @@ use super::template::Template;
 use super::variables::{Variable, Variables};
 
 /// The longest subject, in bytes.
-const LONGEST: usize = 1_024;
+pub(super) const LONGEST: usize = 1_024;
 
 /// Which keys around its path a subject names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,6 +6,7 @@ mod certificates;
 mod client;
 mod harness;
 mod hung_up;
+mod identities;
 mod plaintext;
 mod policy;
 mod reload;

@@ -41,15 +41,15 @@ async fn metrics(admin: SocketAddr) -> String {
     rest(&mut stream).await
 }
 
-struct Secured {
-    gateway: Running,
+pub(super) struct Secured {
+    pub(super) gateway: Running,
     files: Files,
-    ops: Client,
-    me: Client,
-    anonymous: Client,
+    pub(super) ops: Client,
+    pub(super) me: Client,
+    pub(super) anonymous: Client,
 }
 
-async fn secured(options: &[(&'static str, &str)]) -> Secured {
+pub(super) async fn secured(options: &[(&'static str, &str)]) -> Secured {
     let nodes = Authority::new("nodes");
     let files = Files::new(&nodes.server()).requiring(&[&nodes]);
     files.write("policy.toml", format!("{HEAD}{ME}"));
@@ -93,7 +93,7 @@ impl Secured {
         assert!(answer.starts_with(b"HTTP/1.1 200"), "{answer:?}");
     }
 
-    async fn until_metric(&self, line: &str) {
+    pub(super) async fn until_metric(&self, line: &str) {
         while !metrics(self.gateway.admin).await.contains(line) {
             tokio::task::yield_now().await;
         }

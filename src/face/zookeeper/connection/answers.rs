@@ -1,7 +1,5 @@
 //! Answers: replies in order, each after the events of what it shows.
 
-use std::net::IpAddr;
-
 use super::lane::{Begun, Flying, LaneAnswer, LaneProgress, NodeChangeAnswer, RequestTicket};
 use super::served::{ConnectionPhase, Ended, ServedConnection};
 use crate::face::server::{LogLimit, OmittedLines};
@@ -128,11 +126,7 @@ impl ServedConnection {
     /// nobody knows, and look.
     fn answer_failure(&mut self, ticket: RequestTicket, failed: &CommitError) -> Result<(), Ended> {
         static LIMIT: LogLimit = LogLimit::new();
-        let address = match self.flow() {
-            Flow::Client(address) => address,
-            Flow::Exempt => IpAddr::from([0, 0, 0, 0]),
-        };
-        if let Some(OmittedLines(left_out)) = LIMIT.permit(address) {
+        if let Some(OmittedLines(left_out)) = LIMIT.permit_flow(self.flow()) {
             tracing::warn!(error = %failed, left_out, "could not write for a ZooKeeper client; it gets an error or loses its connection, and may retry");
         }
         match failed {
@@ -233,6 +227,7 @@ fn of_denial(denied: &Denied) -> ErrorCode {
         // Not `BadVersion`, after which libkv would try again without end.
         Denied::Forbidden(_) | Denied::ByList(_) | Denied::Guarded(_) => ErrorCode::NoAuth,
         Denied::KeyspaceFull { .. } | Denied::Unaudited => ErrorCode::SystemError,
+        Denied::OverQuota(_) => ErrorCode::QuotaExceeded,
         Denied::KeyTooLong { .. } | Denied::ValueTooLong { .. } | Denied::TooMuch(_) => {
             ErrorCode::BadArguments
         }

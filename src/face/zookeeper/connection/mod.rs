@@ -65,7 +65,7 @@ async fn tell(
     ends: Connection,
     server: &ServerContext,
 ) -> io::Result<()> {
-    let answer = face.answer(word, ends.peer).await;
+    let answer = face.answer(word, &ends).await;
     server
         .check_leadership()
         .await

@@ -1,0 +1,12 @@
+//! Counts of what is beneath prefixes, for quotas. They know no policy: which prefixes are counted, and how much may be beneath
+//! them, others say.
+
+mod ledger;
+#[cfg(test)]
+mod ledger_test;
+mod path_shapes;
+mod usage;
+
+pub(super) use ledger::QuotaLedger;
+pub(super) use path_shapes::{PathShape, PathShapes, ShapeSegment};
+pub(super) use usage::Growth;
