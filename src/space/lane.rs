@@ -59,6 +59,11 @@ enum Waiting<R, E> {
     Answer(Result<Committed<R>, ChangeError<E>>),
 }
 
+/// Why a change is given up that was decided again and again.
+fn changed_meanwhile() -> CommitError {
+    CommitError::Unavailable(format!("the entries changed {TRIES} times meanwhile"))
+}
+
 impl Keyspace {
     /// Decides on a change of a lane. `after` is the place of the last change of the lane that is not answered yet.
     ///
@@ -128,8 +133,7 @@ impl Keyspace {
                 }
             }
         }
-        let why = format!("the entries changed {TRIES} times meanwhile");
-        Proposed::Answered(self.counted(Err(ChangeError::Failed(CommitError::Unavailable(why)))))
+        Proposed::Answered(self.counted(Err(ChangeError::Failed(changed_meanwhile()))))
     }
 
     /// The answer of a change that is locked until its outcome is known; `None` where it must be decided again.

@@ -43,6 +43,7 @@ fn faults<'a>(
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn networks_that_panic_or_blind_daemons_are_found() {
     let field = |name| Some(Field(name));
     let info = |name| Some(Undecodable(name));
@@ -126,8 +127,8 @@ fn networks_that_panic_or_blind_daemons_are_found() {
             Some(BadAddress("Pool")),
         ),
         (
-            r#"10.55.0.1/24"#,
-            r#"10.55.0.1/+24"#,
+            r"10.55.0.1/24",
+            r"10.55.0.1/+24",
             Some(BadAddress("Gateway")),
         ),
         (
@@ -140,6 +141,7 @@ fn networks_that_panic_or_blind_daemons_are_found() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn endpoints_that_panic_or_mislead_daemons_are_found() {
     let field = |name| Some(Field(name));
     let cases = [
@@ -158,13 +160,13 @@ fn endpoints_that_panic_or_mislead_daemons_are_found() {
         ),
         (r#""v4PoolID":"#, r#""v4PoolId":"#, field("v4PoolID")),
         (r#""v6PoolID":"""#, r#""v6PoolID":{}"#, field("v6PoolID")),
-        (r#"10.55.0.2/24"#, "10.55.0.2", Some(BadAddress("addr"))),
+        (r"10.55.0.2/24", "10.55.0.2", Some(BadAddress("addr"))),
         (
-            r#"02:42:0a:37:00:02"#,
+            r"02:42:0a:37:00:02",
             "02:42:0a:37:00",
             Some(BadAddress("mac")),
         ),
-        (r#"02:42:0a:37:00:02"#, "0242.0a37.0002", None),
+        (r"02:42:0a:37:00:02", "0242.0a37.0002", None),
         (r#""routes":null"#, r#""llAddrs":null"#, field("llAddrs")),
         (
             r#""disableGatewayService":false"#,
@@ -205,6 +207,7 @@ fn endpoints_that_panic_or_mislead_daemons_are_found() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn counts_overlays_and_pools_that_panic_or_hang_daemons_are_found() {
     let count = Some(Undecodable("Count"));
     let cases = [
@@ -240,7 +243,7 @@ fn counts_overlays_and_pools_that_panic_or_hang_daemons_are_found() {
             r#""subnets":[null,"#,
             Some(NullElement("subnets")),
         ),
-        (r#"10.55.0.1/24"#, "x", Some(BadAddress("GwIP"))),
+        (r"10.55.0.1/24", "x", Some(BadAddress("GwIP"))),
     ];
     faults(&RecordKind::Overlay("n"), OVERLAY, cases);
     let old = br#"[{"SubnetIP":"10.0.0.0/24","GwIP":"10.0.0.1/24","Vni":300}]"#;

@@ -141,12 +141,11 @@ fn one(line: &str) -> Option<Recorded> {
             }
             (Some(body.into_bytes()), query.contains("cas="))
         }
-        ("DELETE", Some(200)) => (None, true),
         ("create" | "setData", Some(0)) => (
             Some(body.into_bytes()),
             line["version"].as_i64().is_some_and(|version| version >= 0),
         ),
-        ("delete", Some(0)) => (None, true),
+        ("DELETE", Some(200)) | ("delete", Some(0)) => (None, true),
         _ => return None,
     };
     // The recordings of etcd and ZooKeeper have the same places without a slash.
