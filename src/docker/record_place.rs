@@ -147,6 +147,7 @@ fn node_kind(rest: &[u8]) -> RecordKind<'_> {
 
 fn network_kind(path: &str) -> RecordKind<'_> {
     let below = match path.strip_prefix(VERSION) {
+        None if path.is_empty() => return RecordKind::Directory,
         Some("") => return RecordKind::Directory,
         Some(rest) => rest.strip_prefix('/'),
         None => None,
@@ -244,6 +245,8 @@ mod tests {
                 }
             }
         }
+        // The parent of all, which etcd implies.
+        assert_eq!(kind("docker/network/"), Some(RecordKind::Directory));
     }
 
     #[test]

@@ -63,7 +63,6 @@ impl Snapshot {
     /// What a store held when it was opened, with the sieve of this one.
     pub(crate) fn load(self, contents: &StoreContents) -> Self {
         let mut snapshot = Self {
-            sieve: self.sieve,
             revision: contents.revision,
             deletions_floor: contents.deletions_floor,
             gaps: contents.gaps.as_slice().into(),
@@ -72,6 +71,11 @@ impl Snapshot {
         };
         for (key, entry) in &contents.entries {
             snapshot.put(key, entry);
+        }
+        // Only now: in which order a store has its entries says nothing, and some decide on others.
+        snapshot.sieve = self.sieve;
+        for (key, _) in &contents.entries {
+            snapshot.sift(key);
         }
         snapshot.directories = directories::load(contents, &snapshot.entries);
         for (key, revision) in &contents.deletions {
