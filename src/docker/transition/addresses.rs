@@ -136,19 +136,12 @@ fn address_is_used(pool: &str, address: Cidr, beside: &Neighbours<'_>) -> bool {
     is_gateway
         || networks.iter().any(|network| {
             let directory = format!("endpoint/{network}");
-            beside.find(&directory, &address, |_, record| match record {
-                CheckedRecord::Endpoint(endpoint) => endpoint
-                    .addresses
-                    .iter()
-                    .any(|(pool, own)| *own == address && of_pool(pool)),
-                CheckedRecord::Node
-                | CheckedRecord::Network(_)
-                | CheckedRecord::Count(_)
-                | CheckedRecord::Overlay(_)
-                | CheckedRecord::Pools(_)
-                | CheckedRecord::Bits(_)
-                | CheckedRecord::Directory
-                | CheckedRecord::Unknown => false,
+            beside.find(&directory, &address, |_, record| {
+                let CheckedRecord::Endpoint(endpoint) = record else {
+                    return false;
+                };
+                let mut addresses = endpoint.addresses.iter();
+                addresses.any(|(pool, own)| *own == address && of_pool(pool))
             })
         })
 }

@@ -56,17 +56,10 @@ fn count(beside: &Neighbours<'_>) -> Option<u64> {
 }
 
 fn name_is_taken(network: &CheckedNetwork, beside: &Neighbours<'_>) -> bool {
-    beside.find("network", "", |place, record| match record {
-        CheckedRecord::Network(other) => {
-            place.kind != beside.place.kind && other.name == network.name && !other.in_delete
-        }
-        CheckedRecord::Node
-        | CheckedRecord::Endpoint(_)
-        | CheckedRecord::Count(_)
-        | CheckedRecord::Overlay(_)
-        | CheckedRecord::Pools(_)
-        | CheckedRecord::Bits(_)
-        | CheckedRecord::Directory
-        | CheckedRecord::Unknown => false,
+    beside.find("network", "", |place, record| {
+        let CheckedRecord::Network(other) = record else {
+            return false;
+        };
+        place.kind != beside.place.kind && other.name == network.name && !other.in_delete
     })
 }

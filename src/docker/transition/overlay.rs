@@ -37,17 +37,10 @@ fn judge_vni(before: u32, after: u32, beside: &Neighbours<'_>) -> Result<(), Ill
     }
     let allotted = || {
         let ordinal = VXLAN_IDS.ordinal(after)?;
-        match beside.record(RecordKind::Ids(VXLAN_IDS.name))? {
-            CheckedRecord::Bits(bits) => Some(ordinal < bits.bits() && bits.is_taken(ordinal)),
-            CheckedRecord::Node
-            | CheckedRecord::Network(_)
-            | CheckedRecord::Endpoint(_)
-            | CheckedRecord::Count(_)
-            | CheckedRecord::Overlay(_)
-            | CheckedRecord::Pools(_)
-            | CheckedRecord::Directory
-            | CheckedRecord::Unknown => None,
-        }
+        let CheckedRecord::Bits(bits) = beside.record(RecordKind::Ids(VXLAN_IDS.name))? else {
+            return None;
+        };
+        Some(ordinal < bits.bits() && bits.is_taken(ordinal))
     };
     if before != 0 || allotted() != Some(true) {
         return Err(IllegalChange::VniNotAllotted);
@@ -65,18 +58,11 @@ fn judge_vni(before: u32, after: u32, beside: &Neighbours<'_>) -> Result<(), Ill
 /// Whether a network, besides this one, has a VXLAN id.
 pub(super) fn vni_is_used(vni: u32, besides: Option<&str>, beside: &Neighbours<'_>) -> bool {
     // Numbers have no other spelling in what libnetwork writes, and those of others are good only if they were judged.
-    beside.find("overlay/network", "", |place, record| match record {
-        CheckedRecord::Overlay(overlay) => {
-            let is_other = besides.is_none_or(|own| place.kind != RecordKind::Overlay(own));
-            is_other && overlay.subnets.iter().any(|subnet| subnet.vni == vni)
-        }
-        CheckedRecord::Node
-        | CheckedRecord::Network(_)
-        | CheckedRecord::Endpoint(_)
-        | CheckedRecord::Count(_)
-        | CheckedRecord::Pools(_)
-        | CheckedRecord::Bits(_)
-        | CheckedRecord::Directory
-        | CheckedRecord::Unknown => false,
+    beside.find("overlay/network", "", |place, record| {
+        let CheckedRecord::Overlay(overlay) = record else {
+            return false;
+        };
+        let is_other = besides.is_none_or(|own| place.kind != RecordKind::Overlay(own));
+        is_other && overlay.subnets.iter().any(|subnet| subnet.vni == vni)
     })
 }

@@ -89,17 +89,10 @@ fn overlaps(id: &str, pools: &PoolTable) -> bool {
 
 /// Whether a network that stays has addresses of a pool.
 fn is_used(id: &str, beside: &Neighbours<'_>) -> bool {
-    beside.find("network", id, |_, record| match record {
-        CheckedRecord::Network(network) => {
-            !network.in_delete && network.pools.iter().any(|(pool, _)| pool == id)
-        }
-        CheckedRecord::Node
-        | CheckedRecord::Endpoint(_)
-        | CheckedRecord::Count(_)
-        | CheckedRecord::Overlay(_)
-        | CheckedRecord::Pools(_)
-        | CheckedRecord::Bits(_)
-        | CheckedRecord::Directory
-        | CheckedRecord::Unknown => false,
+    beside.find("network", id, |_, record| {
+        let CheckedRecord::Network(network) = record else {
+            return false;
+        };
+        !network.in_delete && network.pools.iter().any(|(pool, _)| pool == id)
     })
 }
