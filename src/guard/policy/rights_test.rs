@@ -135,6 +135,8 @@ fn keys() -> Vec<String> {
         last = longer.collect();
         keys.extend(last.iter().cloned());
     }
+    // Rules name up to three segments: beneath what they name there is more.
+    keys.extend(last.iter().map(|key| format!("{key}/zz")));
     let slashed: Vec<_> = keys.iter().map(|key| format!("{key}/")).collect();
     keys.extend(slashed);
     keys
