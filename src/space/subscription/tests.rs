@@ -1,5 +1,7 @@
 //! Event before data: what a view shows is in the queue, whatever happens meanwhile.
 
+use std::time::{Duration, Instant};
+
 use super::*;
 use crate::model::{Cause, Change, Commit, Entry, Mark, Record, Revision};
 use crate::space::applier::Applier;
@@ -45,7 +47,9 @@ fn view(applier: &Applier) -> View {
 
 /// A writer that is never so far ahead that a queue overflows.
 fn wait_for_takers(applier: &Applier) {
+    let begin = Instant::now();
     while applier.watches.usage().bytes() > 100_000 {
+        assert!(begin.elapsed() < Duration::from_secs(60), "nobody takes");
         std::thread::yield_now();
     }
 }
@@ -295,8 +299,7 @@ async fn a_waiting_subscriber_is_woken_for_each_commit() {
     };
     let mut seen = 0;
     while seen < COMMITS {
-        let filled =
-            tokio::time::timeout(std::time::Duration::from_secs(60), subscription.filled());
+        let filled = tokio::time::timeout(Duration::from_secs(60), subscription.filled());
         filled.await.expect("it is woken");
         seen = taken(&mut subscription, &view(&applier))
             .last()
