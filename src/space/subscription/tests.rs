@@ -9,6 +9,9 @@ use crate::space::directories::NodeFate;
 use crate::space::node_commit::CommitEffects;
 use crate::store::{CommitSink, StoreContents};
 
+/// How long anything is waited for.
+const LIMIT: Duration = Duration::from_secs(60);
+
 fn applier() -> Arc<Applier> {
     let applier = Applier::new(None);
     applier.load(&StoreContents::default());
@@ -49,9 +52,14 @@ fn view(applier: &Applier) -> View {
 fn wait_for_takers(applier: &Applier) {
     let begin = Instant::now();
     while applier.watches.usage().bytes() > 100_000 {
-        assert!(begin.elapsed() < Duration::from_secs(60), "nobody takes");
+        wait_on(begin, "nobody takes");
         std::thread::yield_now();
     }
+}
+
+/// Ends a test in which something that has been waited for since then does not come.
+fn wait_on(since: Instant, otherwise: &str) {
+    assert!(since.elapsed() < LIMIT, "{otherwise}");
 }
 
 /// The revisions in the queue up to a view.
@@ -79,8 +87,10 @@ fn whoever_reads_a_view_has_every_commit_of_it_in_the_queue_and_none_after() {
                 applier.deliver(batch);
             }
         });
+        let begin = Instant::now();
         let mut seen = 0;
         while seen < COMMITS {
+            wait_on(begin, "no commit arrives");
             let view = view(&applier);
             for revision in taken(&mut subscription, &view) {
                 assert_eq!(revision, seen + 1);
@@ -107,8 +117,10 @@ fn an_interest_added_while_commits_arrive_misses_none_that_a_later_view_shows() 
             let mut subscription = subscribe(&applier);
             subscription.add(Interest::Node("a".to_owned()));
             let armed = view(&applier).revision();
+            let begin = Instant::now();
             let mut seen = Vec::new();
             last = loop {
+                wait_on(begin, "no commit arrives");
                 let view = view(&applier);
                 // The writer waits while a queue is long: one that filled up before the first view is taken from, too.
                 seen.extend(taken(&mut subscription, &view));
@@ -299,7 +311,7 @@ async fn a_waiting_subscriber_is_woken_for_each_commit() {
     };
     let mut seen = 0;
     while seen < COMMITS {
-        let filled = tokio::time::timeout(Duration::from_secs(60), subscription.filled());
+        let filled = tokio::time::timeout(LIMIT, subscription.filled());
         filled.await.expect("it is woken");
         seen = taken(&mut subscription, &view(&applier))
             .last()
