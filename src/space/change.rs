@@ -23,6 +23,12 @@ const MAX_RELEASED: usize = 1_000;
 /// How often a change is decided again because another writer changed the store meanwhile, before it fails.
 pub(super) const TRIES: u32 = 64;
 
+/// Why a change is given up that was decided [`TRIES`] times.
+pub(super) fn changed_meanwhile<E>() -> ChangeError<E> {
+    let why = format!("the entries changed {TRIES} times meanwhile");
+    ChangeError::Failed(CommitError::Unavailable(why))
+}
+
 impl Keyspace {
     /// Changes the keyspace: `decide` reads and writes a draft, and what it wrote is committed if it says yes.
     ///
@@ -173,8 +179,7 @@ impl Keyspace {
             }
             tries += 1;
         }
-        let why = format!("the entries changed {TRIES} times meanwhile");
-        self.counted(Err(ChangeError::Failed(CommitError::Unavailable(why))))
+        self.counted(Err(changed_meanwhile()))
     }
 
     /// The answer of a change that the store has judged; `None` where it must be decided again.

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Deadline, Entry, Key, Realm};
+use super::key_records::KeyRecords;
+use crate::model::{Deadline, Entry};
 
-const RECORDS: &[u8] = b"deadline/";
+/// The records about clients' keys.
+pub(super) const RECORDS: KeyRecords = KeyRecords::beneath(b"deadline/");
 
 /// What a record says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,17 +45,4 @@ pub(crate) fn is_kept(entry: &Entry) -> bool {
 /// times in each TTL, as Docker's hosts do, causes no record.
 pub(crate) fn patience(deadline: Deadline) -> Duration {
     Duration::from_millis(deadline.ttl_ms) / 2
-}
-
-/// The record of a client's key.
-pub(crate) fn record_key(key: &Key) -> Key {
-    Key::system([RECORDS, key.as_bytes()].concat())
-}
-
-/// The client's key that a record is about, given the record's key.
-pub(crate) fn of(record: &Key) -> Option<Key> {
-    if record.realm() != Realm::System {
-        return None;
-    }
-    record.as_bytes().strip_prefix(RECORDS).map(Key::user)
 }

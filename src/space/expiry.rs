@@ -140,7 +140,7 @@ fn record(item: &Timed) -> Key {
     match item {
         Timed::Lease(id) => id.record_key(),
         Timed::Ending(id) => deferred_release::record_key(*id),
-        Timed::Delay(key) => lock_delay::record_key(key),
+        Timed::Delay(key) => lock_delay::RECORDS.record_key(key),
         Timed::Entry(key) | Timed::Unrenewed(key) => key.clone(),
     }
 }
@@ -154,7 +154,7 @@ fn decide(draft: &mut Draft<'_>, item: &Timed, most: ReleaseBounds) -> Ended {
             done
         }
         Timed::Ending(id) => draft.go_on_ending(*id, most),
-        Timed::Delay(key) => draft.delete(&lock_delay::record_key(key)),
+        Timed::Delay(key) => draft.delete(&lock_delay::RECORDS.record_key(key)),
         Timed::Entry(key) => return end_entry(draft, key, most.locked.min(ENTRIES_AT_ONCE)),
         Timed::Unrenewed(_) => false,
     };
@@ -163,7 +163,7 @@ fn decide(draft: &mut Draft<'_>, item: &Timed, most: ReleaseBounds) -> Ended {
 
 /// Records when an entry ends that nobody has renewed, so that it ends then whoever serves; or removes a record that is void.
 fn record_deadline(draft: &mut Draft<'_>, key: &Key, left: Option<Duration>) -> Ended {
-    let record_key = deadline_record::record_key(key);
+    let record_key = deadline_record::RECORDS.record_key(key);
     let recorded = draft.peek(&record_key).cloned();
     let recorded = recorded.map(|record| DeadlineRecord::read(&record));
     let entry = draft

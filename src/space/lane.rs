@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::asked_for::AskedFor;
 use super::attempt::{Attempt, ChangeTurn, LaneAttempt};
 use super::audit::{self, NotedReply};
-use super::change::{TRIES, written};
+use super::change::{TRIES, changed_meanwhile, written};
 use super::decision::ChangeAnswer;
 use super::draft::Draft;
 use super::in_flight::InFlight;
@@ -57,11 +57,6 @@ enum Waiting<R, E> {
     Reply(NotedReply<R>),
     /// The answer of one that does not.
     Answer(Result<Committed<R>, ChangeError<E>>),
-}
-
-/// Why a change is given up that was decided again and again.
-fn changed_meanwhile() -> CommitError {
-    CommitError::Unavailable(format!("the entries changed {TRIES} times meanwhile"))
 }
 
 impl Keyspace {
@@ -133,7 +128,7 @@ impl Keyspace {
                 }
             }
         }
-        Proposed::Answered(self.counted(Err(ChangeError::Failed(changed_meanwhile()))))
+        Proposed::Answered(self.counted(Err(changed_meanwhile())))
     }
 
     /// The answer of a change that is locked until its outcome is known; `None` where it must be decided again.

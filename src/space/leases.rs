@@ -110,7 +110,7 @@ impl Draft<'_> {
     /// Whether a lease that held this entry ended a moment ago and asked for a delay: nobody may lock it yet.
     pub fn is_delayed(&self, key: &Key) -> bool {
         self.asks_for(key);
-        self.peek(&lock_delay::record_key(key)).is_some()
+        self.peek(&lock_delay::RECORDS.record_key(key)).is_some()
     }
 
     /// Locks an entry for a lease and lets `change` write it. Nothing is changed where the lock is refused.
@@ -263,7 +263,7 @@ impl Draft<'_> {
             }
         }
         if lease.lock_delay_ms > 0 {
-            let record_key = lock_delay::record_key(key);
+            let record_key = lock_delay::RECORDS.record_key(key);
             let mut record = self.continued(&record_key);
             record.value = lease.lock_delay_ms.to_string().into();
             self.write(&record_key, Some(record));

@@ -4,22 +4,11 @@
 
 use std::time::Duration;
 
-use crate::model::{Entry, Key, Realm};
+use super::key_records::KeyRecords;
+use crate::model::Entry;
 
-const RECORDS: &[u8] = b"delay/";
-
-/// The record of the delay on a client's key.
-pub(crate) fn record_key(key: &Key) -> Key {
-    Key::system([RECORDS, key.as_bytes()].concat())
-}
-
-/// The client's key that a record delays, given the record's key.
-pub(crate) fn of(record: &Key) -> Option<Key> {
-    if record.realm() != Realm::System {
-        return None;
-    }
-    record.as_bytes().strip_prefix(RECORDS).map(Key::user)
-}
+/// The delays on clients' keys.
+pub(super) const RECORDS: KeyRecords = KeyRecords::beneath(b"delay/");
 
 /// How long a recorded delay lasts.
 pub(crate) fn length(record: &Entry) -> Option<Duration> {

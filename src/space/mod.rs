@@ -26,6 +26,7 @@ mod expiry;
 mod freshness;
 mod history;
 mod in_flight;
+mod key_records;
 mod keyspace;
 mod lane;
 mod leases;

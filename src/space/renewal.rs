@@ -33,7 +33,10 @@ pub(crate) struct Renewal {
 impl Renewal {
     /// The keys whose entries it rests on: the entry that it renews, and the record of its deadline.
     pub(crate) fn keys(&self) -> [Key; 2] {
-        [self.key.clone(), deadline_record::record_key(&self.key)]
+        [
+            self.key.clone(),
+            deadline_record::RECORDS.record_key(&self.key),
+        ]
     }
 }
 
@@ -78,7 +81,7 @@ impl Keyspace {
                 put.attrs.deadline = Some(has.kept_by_renewals());
                 let is_kept = had.is_kept_by_renewals() && had.ttl_ms == has.ttl_ms;
                 // Void or not: the write makes it void.
-                let record = deadline_record::record_key(key);
+                let record = deadline_record::RECORDS.record_key(key);
                 if !is_kept || draft.peek(&record).is_some() {
                     return None;
                 }

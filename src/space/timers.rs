@@ -289,7 +289,7 @@ impl Schedule {
                 self.follow_lease(now, key, entry);
             }
             Realm::System => {
-                if let Some(delay) = lock_delay::of(key) {
+                if let Some(delay) = lock_delay::RECORDS.key_of(key) {
                     let item = Timed::Delay(delay);
                     match entry.and_then(|entry| lock_delay::length(entry)) {
                         Some(length) => self.set(item, now + length),
@@ -303,7 +303,7 @@ impl Schedule {
                         None => self.clear(&item),
                     }
                 }
-                if let Some(own) = deadline_record::of(key) {
+                if let Some(own) = deadline_record::RECORDS.key_of(key) {
                     let record = entry.and_then(|entry| DeadlineRecord::read(entry));
                     self.renewed.follow_record(own, record);
                 }

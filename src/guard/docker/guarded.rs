@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::DockerGuard;
-use super::judge::{Judgement, MayDelete, RecordAuthor, judge};
+use super::judge::{Judgement, MayDelete, RecordAuthor, are_about_records, judge};
 use crate::guard::client_rights::ClientRights;
 use crate::guard::{PolicyInForce, PolicyMode};
 use crate::model::{Caller, Key, Principal, Verb, Write};
@@ -116,7 +116,7 @@ impl ClientDeletes {
 impl Admit for GuardedKeyspace {
     fn check(&self, caller: &Caller, draft: &Draft<'_>, writes: &[Write]) -> Result<(), Denied> {
         self.inner.check(caller, draft, writes)?;
-        if !matches!(caller, Caller::Client { .. }) {
+        if !matches!(caller, Caller::Client { .. }) || !are_about_records(writes) {
             return Ok(());
         }
         let rights = self.rights(caller);

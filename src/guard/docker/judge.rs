@@ -51,6 +51,12 @@ fn value(entry: &Entry) -> &[u8] {
     entry.value()
 }
 
+/// Whether one of these writes is for a key of Docker's: there is nothing to judge in others.
+pub(super) fn are_about_records(writes: &[Write]) -> bool {
+    let mut keys = writes.iter().filter_map(user_key);
+    keys.any(|key| RecordPlace::of(key.as_bytes()).is_some())
+}
+
 /// Judges the writes of a client.
 pub(super) fn judge(author: RecordAuthor<'_>, draft: &Draft<'_>, writes: &[Write]) -> Judgement {
     let mut judgement = Judgement::default();
