@@ -15,6 +15,7 @@ mod past;
 mod polls;
 mod real;
 mod renewals;
+mod renewals_real;
 mod stuck;
 mod table;
 mod ttl;

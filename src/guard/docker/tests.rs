@@ -1,6 +1,7 @@
 //! Tests of the Docker guard over a keyspace in memory.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use super::*;
 use crate::guard::Bounds;
@@ -150,6 +151,34 @@ async fn a_whole_tree_is_not_deleted_and_a_host_writes_its_own() {
     let done = denied(gateway.space.commit(&one, all).await.map(drop));
     assert!(matches!(done, Err(Denied::Guarded(why)) if why.contains("at once")));
     assert_eq!(gateway.delete(&one, node).await, Ok(()));
+}
+
+/// A renewal is no commit, and could keep the entry of a host alive that is gone.
+#[tokio::test(start_paused = true)]
+async fn a_host_renews_its_own_entry_only() {
+    let gateway = gateway(DockerGuardMode::Enforce).await;
+    gateway.space.renew_under(&["docker/nodes".to_owned()]);
+    let (one, other) = (client("10.0.0.1"), client("10.0.0.2"));
+    let key = Key::user("docker/nodes/10.0.0.1:2376");
+    let beat = async |caller: &Caller| {
+        let beat = |draft: &mut Draft<'_>| {
+            draft.renews();
+            let mut record = draft.successor(&key);
+            record.value = "10.0.0.1:2376".into();
+            record.attrs.deadline = Some(draft.deadline_in(Duration::from_secs(60)));
+            draft.put(&key, record);
+            Ok::<_, Infallible>(())
+        };
+        denied(gateway.space.commit(caller, beat).await.map(drop))
+    };
+    for _ in 0..2 {
+        assert_eq!(beat(&one).await, Ok(()));
+    }
+    let stored = gateway.space.read(&one).revision();
+    assert_eq!(beat(&one).await, Ok(()));
+    assert_eq!(gateway.space.read(&one).revision(), stored, "a renewal");
+    assert!(matches!(beat(&other).await, Err(Denied::Guarded(_))));
+    assert_eq!(gateway.guard.refusals(), 1);
 }
 
 #[tokio::test]
