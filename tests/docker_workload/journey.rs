@@ -42,7 +42,7 @@ impl Journey<'_> {
         Some(now - last)
     }
 
-    fn until(&self, what: &str, holds: impl Fn() -> bool) {
+    pub(crate) fn until(&self, what: &str, holds: impl Fn() -> bool) {
         let from = self.recorder.now();
         while !holds() {
             assert!(self.recorder.now() - from < PATIENCE, "never: {what}");
@@ -76,7 +76,7 @@ impl Journey<'_> {
     }
 
     /// Waits for so many heartbeats of each of these hosts from now on.
-    fn heartbeats(&self, hosts: &[&str], count: usize, since: f64) {
+    pub(crate) fn heartbeats(&self, hosts: &[&str], count: usize, since: f64) {
         self.until("heartbeats", || {
             let records = self.recorder.records();
             hosts.iter().all(|host| {
@@ -188,7 +188,7 @@ impl Journey<'_> {
     }
 }
 
-fn start_container(host: &str, name: &str, network: &str) {
+pub(crate) fn start_container(host: &str, name: &str, network: &str) {
     let run = ["run", "-d", "--net", network, "--name", name];
     let kept = ["--restart", "always", "--stop-timeout", "1"];
     let program = [

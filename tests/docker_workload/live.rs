@@ -14,7 +14,7 @@ use crate::journey::Journey;
 use crate::servers::Store;
 
 /// The flags that let hosts die within seconds.
-const SHORT: [&str; 4] = [
+pub(crate) const SHORT: [&str; 4] = [
     "--cluster-store-opt",
     "discovery.heartbeat=2",
     "--cluster-store-opt",

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod broken_watch;
 mod document;
 mod journey;
 mod live;

@@ -7,12 +7,19 @@ use support::command::binary;
 use support::docker_lab::{LabServer, STORE, STORE_NAMESPACE, shown};
 use support::recorder::{Protocol, Recorder, Setup};
 
+const ETCD_IS_READY: &str = "</dev/tcp/127.0.0.1/2379";
+
+const ZOOKEEPER_IS_READY: &str =
+    "exec 3<>/dev/tcp/127.0.0.1/2181; printf srvr >&3; grep -q Mode <&3";
+
 /// A store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Store {
     Consul,
     Etcd,
     ZooKeeper,
+    /// kubekv, over etcd's protocol.
+    KubekvEtcd,
     /// kubekv, over ZooKeeper's protocol.
     KubekvZooKeeper,
 }
@@ -24,6 +31,7 @@ impl Store {
             Self::Consul => "consul",
             Self::Etcd => "etcd",
             Self::ZooKeeper => "zookeeper",
+            Self::KubekvEtcd => "kubekv-etcd",
             Self::KubekvZooKeeper => "kubekv-zookeeper",
         }
     }
@@ -32,7 +40,7 @@ impl Store {
     fn port(self) -> u16 {
         match self {
             Self::Consul => 8500,
-            Self::Etcd => 2379,
+            Self::Etcd | Self::KubekvEtcd => 2379,
             Self::ZooKeeper | Self::KubekvZooKeeper => 2181,
         }
     }
@@ -41,7 +49,7 @@ impl Store {
     pub(crate) fn url(self) -> String {
         let scheme = match self {
             Self::Consul => "consul",
-            Self::Etcd => "etcd",
+            Self::Etcd | Self::KubekvEtcd => "etcd",
             Self::ZooKeeper | Self::KubekvZooKeeper => "zk",
         };
         format!("{scheme}://{STORE}:{}", self.port())
@@ -53,7 +61,10 @@ impl Store {
             Self::Consul => consul(directory),
             Self::Etcd => etcd(directory),
             Self::ZooKeeper => zookeeper(directory),
-            Self::KubekvZooKeeper => kubekv(directory),
+            Self::KubekvEtcd => kubekv(directory, "--etcd=127.0.0.1:2379", ETCD_IS_READY),
+            Self::KubekvZooKeeper => {
+                kubekv(directory, "--zookeeper=127.0.0.1:2181", ZOOKEEPER_IS_READY)
+            }
         }
     }
 
@@ -66,7 +77,7 @@ impl Store {
         Recorder::start(Setup {
             namespace: Some(STORE_NAMESPACE.into()),
             protocol: match self {
-                Self::Consul | Self::Etcd => Protocol::Http,
+                Self::Consul | Self::Etcd | Self::KubekvEtcd => Protocol::Http,
                 Self::ZooKeeper => Protocol::ZooKeeper { shim: true },
                 Self::KubekvZooKeeper => Protocol::ZooKeeper { shim: false },
             },
@@ -95,7 +106,7 @@ fn etcd(directory: &Path) -> LabServer {
         "--data-dir",
         &data,
     ]);
-    LabServer::start("etcd", &words, "</dev/tcp/127.0.0.1/2379")
+    LabServer::start("etcd", &words, ETCD_IS_READY)
 }
 
 fn consul(directory: &Path) -> LabServer {
@@ -121,17 +132,16 @@ fn zookeeper(directory: &Path) -> LabServer {
     std::fs::write(&file, config).unwrap();
     let main = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
     let words = words(&["zookeeper", main, &shown(&file)]);
-    let mode = "exec 3<>/dev/tcp/127.0.0.1/2181; printf srvr >&3; grep -q Mode <&3";
-    LabServer::start("zookeeper", &words, mode)
+    LabServer::start("zookeeper", &words, ZOOKEEPER_IS_READY)
 }
 
-fn kubekv(directory: &Path) -> LabServer {
+/// kubekv with this face alone.
+fn kubekv(directory: &Path, face: &str, ready: &str) -> LabServer {
     let store = format!("--store=embedded:{}", shown(directory));
-    let ports = ["--consul=off", "--etcd=off", "--zookeeper=127.0.0.1:2181"];
-    let words = words(&[&["serve", &store], &ports[..]].concat());
-    LabServer::start_program(
-        Path::new(binary()),
-        &words,
-        "exec 3<>/dev/tcp/127.0.0.1/2181; printf srvr >&3; grep -q Mode <&3",
-    )
+    let advertise = "--etcd-advertise=http://10.99.0.254:2379";
+    let mut words = words(&["serve", &store, advertise, face]);
+    let faces = ["consul", "etcd", "zookeeper"].map(|face| format!("--{face}="));
+    let others = faces.iter().filter(|other| !face.starts_with(*other));
+    words.extend(others.map(|other| format!("{other}off")));
+    LabServer::start_program(Path::new(binary()), &words, ready)
 }

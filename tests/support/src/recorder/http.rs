@@ -70,6 +70,11 @@ impl Tap for HttpTap {
         }
         bytes.to_vec()
     }
+
+    fn waits_for(&self, target: &str) -> bool {
+        let mut waiting = self.waiting.iter();
+        waiting.any(|number| self.journal.target(*number).contains(target))
+    }
 }
 
 impl Drop for HttpTap {

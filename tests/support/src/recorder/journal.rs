@@ -95,6 +95,11 @@ impl Journal {
         self.inner.lock().records[number].lost = true;
     }
 
+    /// The target of a request.
+    pub(super) fn target(&self, number: usize) -> String {
+        self.inner.lock().records[number].target.clone()
+    }
+
     pub(super) fn records(&self) -> Vec<Record> {
         self.inner.lock().records.clone()
     }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-use tokio::sync::oneshot;
+use tokio::sync::{broadcast, oneshot};
 
 use http::HttpTap;
 use journal::Journal;
@@ -58,6 +58,7 @@ pub struct Recorder {
     journal: Arc<Journal>,
     /// The addresses it listens on, in the order of the setup.
     pub addresses: Vec<SocketAddr>,
+    cuts: broadcast::Sender<String>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -67,9 +68,10 @@ impl Recorder {
     pub fn start(setup: Setup) -> Self {
         let journal = Arc::new(Journal::new());
         let (stop, stopped) = oneshot::channel();
+        let (cuts, _) = broadcast::channel(16);
         let (ready, is_ready) = std::sync::mpsc::channel();
         let thread = {
-            let journal = Arc::clone(&journal);
+            let (journal, cuts) = (Arc::clone(&journal), cuts.clone());
             // A namespace belongs to a thread: all of the recorder's sockets are made on this one.
             std::thread::spawn(move || {
                 if let Some(namespace) = &setup.namespace {
@@ -82,7 +84,7 @@ impl Recorder {
                     .build()
                     .unwrap();
                 runtime.block_on(async {
-                    ready.send(listen(&setup, &journal).await).unwrap();
+                    ready.send(listen(&setup, &journal, &cuts).await).unwrap();
                     let _dropped = stopped.await;
                 });
             })
@@ -90,6 +92,7 @@ impl Recorder {
         Self {
             journal,
             addresses: is_ready.recv().expect("the recorder cannot listen"),
+            cuts,
             stop: Some(stop),
             thread: Some(thread),
         }
@@ -98,6 +101,11 @@ impl Recorder {
     /// Sets the step that requests belong to from now on.
     pub fn step(&self, step: &str) {
         self.journal.set_step(step);
+    }
+
+    /// Breaks off the connections of HTTP that wait for an answer to a request with this text in its target.
+    pub fn cut(&self, target: &str) {
+        let _none_open = self.cuts.send(target.to_owned());
     }
 
     /// All requests so far, in the order in which they were sent.
@@ -120,7 +128,11 @@ impl Drop for Recorder {
     }
 }
 
-async fn listen(setup: &Setup, journal: &Arc<Journal>) -> Vec<SocketAddr> {
+async fn listen(
+    setup: &Setup,
+    journal: &Arc<Journal>,
+    cuts: &broadcast::Sender<String>,
+) -> Vec<SocketAddr> {
     let mut addresses = Vec::new();
     for (address, host) in &setup.listen {
         let listener = tokio::net::TcpListener::bind(address).await.unwrap();
@@ -138,7 +150,7 @@ async fn listen(setup: &Setup, journal: &Arc<Journal>) -> Vec<SocketAddr> {
                 Protocol::ZooKeeper { shim } => Box::new(ZooKeeperTap::new(journal, host, shim)),
             }
         };
-        tokio::spawn(proxy::serve(listener, setup.server, new_tap));
+        tokio::spawn(proxy::serve(listener, setup.server, cuts.clone(), new_tap));
     }
     addresses
 }

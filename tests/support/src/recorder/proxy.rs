@@ -7,26 +7,34 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::broadcast;
 
 use super::tap::Tap;
 
-/// Serves a listener for ever; every connection gets a tap, chosen by the client's address.
+/// Serves a listener for ever; every connection gets a tap, chosen by the client's address. Those that wait for the answer to
+/// a request with a text in its target that is sent to `cuts` are broken off.
 pub(super) async fn serve(
     listener: TcpListener,
     server: SocketAddr,
+    cuts: broadcast::Sender<String>,
     new_tap: impl Fn(SocketAddr) -> Box<dyn Tap>,
 ) {
     loop {
         let (client, address) = listener.accept().await.unwrap();
-        let tap = new_tap(address);
+        let (tap, cuts) = (new_tap(address), cuts.subscribe());
         tokio::spawn(async move {
             // Either side may break off.
-            let _ended = forward(client, server, tap).await;
+            let _ended = forward(client, server, cuts, tap).await;
         });
     }
 }
 
-async fn forward(client: TcpStream, server: SocketAddr, tap: Box<dyn Tap>) -> io::Result<()> {
+async fn forward(
+    client: TcpStream,
+    server: SocketAddr,
+    mut cuts: broadcast::Receiver<String>,
+    tap: Box<dyn Tap>,
+) -> io::Result<()> {
     let server = TcpStream::connect(server).await?;
     // Small packets must not wait for one another.
     client.set_nodelay(true)?;
@@ -58,8 +66,19 @@ async fn forward(client: TcpStream, server: SocketAddr, tap: Box<dyn Tap>) -> io
             to_client.write_all(&bytes).await?;
         }
     };
+    let is_cut = async {
+        loop {
+            let Ok(target) = cuts.recv().await else {
+                return std::future::pending().await;
+            };
+            if tap.lock().waits_for(&target) {
+                return Ok(());
+            }
+        }
+    };
     tokio::select! {
         ended = requests => ended,
         ended = answers => ended,
+        ended = is_cut => ended,
     }
 }

@@ -7,4 +7,7 @@ pub(super) trait Tap: Send {
 
     /// Takes bytes of the server, and returns those to be sent on to the client.
     fn answers(&mut self, bytes: &[u8]) -> Vec<u8>;
+
+    /// Whether a request is not answered yet whose target has this text in it.
+    fn waits_for(&self, target: &str) -> bool;
 }

@@ -282,6 +282,11 @@ impl Tap for ZooKeeperTap {
         }
         sent
     }
+
+    fn waits_for(&self, _target: &str) -> bool {
+        // A watch of ZooKeeper waits for an event, not for an answer.
+        false
+    }
 }
 
 impl Drop for ZooKeeperTap {
