@@ -24,8 +24,8 @@ use super::timers::{Timed, Timers};
 use super::view::View;
 use super::visibility::{Coverage, LeaseRight, Visibility};
 use super::waiting_parts::WaitingParts;
+use super::watch::Watch;
 use super::watch_rights::WatchRights;
-use super::watches::Watch;
 use crate::model::{Caller, Commit, Flow, Key, KeyRange, Lease, LeaseId, Principal, Realm, Verb};
 use crate::store::{self, CommitOrder, RetentionFloors, Store};
 
@@ -259,7 +259,7 @@ impl Keyspace {
         let (flow, visibility) = (Flow::of(caller), self.visibility(caller));
         let ranges = self.within_limits(ranges);
         let watches = &self.inner.applier.watches;
-        let watch = watches.watch(flow, ranges, visibility, rights);
+        let watch = Watch::new(watches, flow, ranges, visibility, rights);
         watch.bound_by_lists(AccessCaller::of(caller))
     }
 

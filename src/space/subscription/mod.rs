@@ -6,13 +6,14 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::interrupted::Interrupted;
 use super::node_commit::NodeCommit;
 use super::node_index::Interest;
 use super::subscription_queue::SubscriptionQueue;
 use super::view::View;
 use super::visibility::Visibility;
 use super::watch_rights::WatchRights;
-use super::watches::{Interrupted, Watches};
+use super::watches::Watches;
 use crate::model::{Flow, Key, KeyRange};
 
 /// A session's subscription: every commit that changes a node it is interested in, in order, each once.

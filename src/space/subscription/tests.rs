@@ -1,6 +1,8 @@
 //! Event before data: what a view shows is in the queue, whatever happens meanwhile.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::*;
 use crate::model::{Cause, Change, Commit, Entry, Mark, Record, Revision};
