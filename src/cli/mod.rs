@@ -14,6 +14,7 @@ mod policy;
 mod serve;
 mod store;
 mod store_in_use;
+mod token;
 mod transfer;
 
 use std::process::ExitCode;
@@ -56,6 +57,8 @@ enum Command {
     Certs(certs::Certs),
     /// Check a policy, and explain what it allows
     Policy(policy::PolicyOptions),
+    /// Make, list and revoke the tokens and the passwords of clients
+    Token(token::TokenOptions),
     /// Print the role, leader, revision and number of entries of a running gateway
     Status(kv::Status),
     /// Read and verify an embedded store that no gateway uses
@@ -92,6 +95,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Acl(acl) => acl.run(),
         Command::Certs(certs) => certs.run(),
         Command::Policy(policy) => policy.run(),
+        Command::Token(token) => token.run(),
         Command::Status(status) => status.run(),
         Command::Check(check) => check.run(),
         Command::Backup(backup) => backup.run(),

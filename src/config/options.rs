@@ -54,7 +54,7 @@ const fn text(
 }
 
 /// Every option, in the order of the help text.
-pub const OPTIONS: [OptionSpec; 61] = [
+pub const OPTIONS: [OptionSpec; 62] = [
     text(
         "store",
         "URL",
@@ -295,6 +295,13 @@ pub const OPTIONS: [OptionSpec; 61] = [
         "off|warn|enforce",
         "enforce with --policy, else off",
         "With warn, what the policy refuses is answered, and told in the log and the metrics; with off the policy is not read",
+    ),
+    text(
+        "credentials",
+        "FILE",
+        "none",
+        "The tokens and the users of clients, in TOML, as kubekv token writes them; read again when the file changes. Without it \
+         tokens and passwords are accepted and ignored",
     ),
     text(
         "guard",

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::ConfigError;
-use super::settings::Settings;
+use super::settings::{Setting, Settings};
 
 /// The policy by which clients are admitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,9 +12,11 @@ pub struct PolicyConfig {
     pub file: PathBuf,
     /// Whether what it refuses is refused; else it is only told.
     pub enforces: bool,
+    /// The tokens and the users of clients, read again and again as well; `None` ignores what requests show.
+    pub credentials: Option<PathBuf>,
 }
 
-/// The options `policy` and `policy-mode`.
+/// The options `policy`, `policy-mode` and `credentials`.
 pub(super) fn parse(settings: &mut Settings) -> Result<Option<PolicyConfig>, ConfigError> {
     let mode = settings.take("policy-mode");
     let enforces = match &mode {
@@ -29,7 +31,12 @@ pub(super) fn parse(settings: &mut Settings) -> Result<Option<PolicyConfig>, Con
             }
         },
     };
+    let credentials = settings.take("credentials");
     let Some(file) = settings.take("policy") else {
+        if let Some(credentials) = credentials {
+            let what = "--policy is not given: it says who has a token, and what they may do";
+            return Err(ConfigError::at(&credentials.origin, what));
+        }
         return match (&mode, enforces) {
             (Some(mode), Some(_)) => Err(ConfigError::at(&mode.origin, "--policy is not given")),
             (Some(_) | None, _) => Ok(None),
@@ -39,14 +46,21 @@ pub(super) fn parse(settings: &mut Settings) -> Result<Option<PolicyConfig>, Con
         let what = "policies from Kubernetes are not implemented yet; for a file of this name, ./kubernetes";
         return Err(ConfigError::at(&file.origin, what));
     }
-    if file.text.is_empty() || file.text.contains(char::is_control) {
-        return Err(ConfigError::at(
-            &file.origin,
-            "it is not the path of a file",
-        ));
+    let file = path(file)?;
+    let credentials = credentials.map(path).transpose()?;
+    Ok(enforces.map(|enforces| PolicyConfig {
+        file,
+        enforces,
+        credentials,
+    }))
+}
+
+fn path(setting: Setting) -> Result<PathBuf, ConfigError> {
+    let Setting { text, origin } = setting;
+    if text.is_empty() || text.contains(char::is_control) {
+        return Err(ConfigError::at(&origin, "it is not the path of a file"));
     }
-    let file = PathBuf::from(file.text);
-    Ok(enforces.map(|enforces| PolicyConfig { file, enforces }))
+    Ok(PathBuf::from(text))
 }
 
 #[cfg(test)]
@@ -78,6 +92,16 @@ mod tests {
     }
 
     #[test]
+    fn credentials_go_with_a_policy() {
+        let both = [("policy", "p.toml"), ("credentials", "c.toml")];
+        let policy = parsed(&both).unwrap().unwrap();
+        assert_eq!(policy.credentials, Some(PathBuf::from("c.toml")));
+        // The policy is not read either.
+        let off = [both[0], both[1], ("policy-mode", "off")];
+        assert_eq!(parsed(&off).unwrap(), None);
+    }
+
+    #[test]
     fn what_would_leave_everything_open_is_an_error() {
         let errors = [
             (vec![("policy-mode", "enforce")], "--policy is not given"),
@@ -85,6 +109,15 @@ mod tests {
             (vec![("policy-mode", "on")], "neither off, warn nor enforce"),
             (vec![("policy", "kubernetes")], "not implemented"),
             (vec![("policy", "")], "not the path"),
+            (vec![("credentials", "c.toml")], "--policy is not given"),
+            (
+                vec![("credentials", "c.toml"), ("policy-mode", "off")],
+                "--policy is not given",
+            ),
+            (
+                vec![("policy", "p.toml"), ("credentials", "")],
+                "not the path",
+            ),
         ];
         for (given, words) in errors {
             let error = parsed(&given).unwrap_err();

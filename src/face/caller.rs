@@ -5,10 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use http::Extensions;
 
 use super::server::Connection;
-use crate::model::{Caller, Credentials, FaceName};
+use crate::model::{Caller, Credentials, FaceName, ShownSecrets};
 
 /// The caller of a request that came by this face, from what the server put beside the request: its connection. Nothing the
-/// client writes into its request counts.
+/// client writes into its request counts, but for the secrets that the guard checks (`authentication.rs`).
 pub(super) fn of(face: FaceName, beside: &Extensions) -> Caller {
     match beside.get::<Connection>() {
         Some(connection) => of_connection(face, connection),
@@ -27,6 +27,7 @@ pub(super) fn of_connection(face: FaceName, connection: &Connection) -> Caller {
         peer: connection.peer,
         credentials: Credentials {
             certificate: connection.client_certificate().cloned(),
+            secrets: ShownSecrets::default(),
             flow: connection.flow.clone(),
         },
     }

@@ -5,6 +5,7 @@
 //! all who ask (`shared_work`).
 
 mod audit;
+mod authentication;
 mod caller;
 pub mod consul;
 pub mod etcd;

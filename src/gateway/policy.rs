@@ -1,137 +1,45 @@
-//! The policy's file: read at the start, and again and again, so that a change of it is in force within a second.
-//!
-//! It is read, not watched: a mounted `ConfigMap` changes by a symbolic link far above the file. What two readings in a row find
-//! comes into force, so that nothing half written does. A policy that cannot be used is refused, and the last good one stays.
+//! The policy's file, and what puts it in force.
 
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::JoinSet;
 
+use super::credentials;
 use super::error::Error;
+use super::followed_file::{FileUser, FollowedFile, read};
 use crate::config::{Config, PolicyConfig};
 use crate::guard::policy::Policy;
 use crate::guard::{AuditLog, PolicyInForce, PolicyMode};
 
-/// The pause between two readings: what is written is in force after two of them.
-const PAUSE: Duration = Duration::from_millis(300);
-
-/// A policy's file, and the policy that was read from it.
+/// The policy that its file has in force.
 #[derive(Debug)]
-pub(super) struct PolicyFile {
-    path: PathBuf,
-    in_force: Arc<PolicyInForce>,
-}
+struct PolicyUser(Arc<PolicyInForce>);
 
-/// What the last readings found.
-#[derive(Debug)]
-struct PolicyReadings {
-    /// The text in force.
-    current: String,
-    /// What the last reading found, if that is not in force.
-    last: Option<String>,
-    /// Why the last text, or the file, could not be used: logged once.
-    complaint: Option<String>,
-}
+impl FileUser for PolicyUser {
+    const NAME: &'static str = "policy";
+    const MAX_BYTES: usize = Policy::MAX_BYTES;
 
-impl PolicyFile {
-    /// Reads the policy of the configuration; the text goes with it.
-    fn load(
-        config: &PolicyConfig,
-        audit: Option<&Arc<AuditLog>>,
-        registry: &mut Registry,
-    ) -> Result<(Self, PolicyReadings), Error> {
-        let path = config.file.clone();
-        let unusable = |why: String| {
-            Error::Fatal(format!(
-                "the policy {} cannot be used: {why}",
-                path.display()
-            ))
-        };
-        let text = read(&path).map_err(unusable)?;
-        let policy = Policy::parse(&text).map_err(|error| unusable(error.to_string()))?;
-        let mode = if config.enforces {
-            PolicyMode::Enforce
-        } else {
-            PolicyMode::Warn
-        };
-        log_in_force(&policy, mode);
-        let readings = PolicyReadings {
-            current: text,
-            last: None,
-            complaint: None,
-        };
-        let in_force = PolicyInForce::new(policy, mode, audit.cloned(), registry);
-        Ok((Self { path, in_force }, readings))
+    fn put_in_force(&self, text: &str) -> Result<(), String> {
+        let policy = Policy::parse(text).map_err(|error| error.to_string())?;
+        log_in_force(&policy, self.0.mode());
+        self.0.replace(policy);
+        Ok(())
     }
 
-    /// Follows the file, without end.
-    #[expect(
-        clippy::infinite_loop,
-        reason = "its task is aborted when the gateway stops"
-    )]
-    async fn follow(self, readings: PolicyReadings) {
-        let own = Arc::new((self, Mutex::new(readings)));
-        loop {
-            tokio::time::sleep(PAUSE).await;
-            let own = Arc::clone(&own);
-            // Beside the runtime: for quotas that are new, all entries are counted. A reading that panicked was logged.
-            let _read = spawn_blocking(move || {
-                let (file, readings) = own.as_ref();
-                file.take(read(&file.path), &mut readings.lock());
-            })
-            .await;
-        }
-    }
-
-    fn take(&self, found: Result<String, String>, readings: &mut PolicyReadings) {
-        let text = match found {
-            Ok(text) => text,
-            Err(why) => return self.complain((why, None), readings),
-        };
-        if text == readings.current {
-            readings.last = None;
-            if readings.complaint.take().is_some() {
-                tracing::info!("policy: the file has what is in force again");
-            }
-            return;
-        }
-        if readings.last.as_ref() != Some(&text) {
-            readings.last = Some(text);
-            return;
-        }
-        match Policy::parse(&text) {
-            Ok(policy) => {
-                log_in_force(&policy, self.in_force.mode());
-                self.in_force.replace(policy);
-                (readings.last, readings.complaint) = (None, None);
-                readings.current = text;
-            }
-            Err(error) => self.complain((error.to_string(), Some(&text)), readings),
-        }
-    }
-
-    /// Tells once that the file cannot be used.
-    fn complain(&self, (why, text): (String, Option<&str>), readings: &mut PolicyReadings) {
-        if readings.complaint.as_ref() != Some(&why) {
-            let digest = text.map(Policy::fingerprint_of);
-            self.in_force.count_unusable(digest.as_deref(), &why);
-            let file = self.path.display();
-            tracing::error!(%file, "policy: the file cannot be used; the last good policy stays in force: {why}");
-            readings.complaint = Some(why);
-        }
+    fn count_unusable(&self, text: Option<&str>, why: &str) {
+        let digest = text.map(Policy::fingerprint_of);
+        self.0.count_unusable(digest.as_deref(), why);
     }
 }
 
-/// The policy of the configuration, if it has one, and the task that follows its file until it is dropped.
+/// The policy of the configuration, if it has one, with its credentials, and the tasks that follow their files until they are
+/// dropped.
 ///
 /// # Errors
 ///
-/// Where the file cannot be read, or has no good policy: no gateway starts without what it was told to enforce.
+/// Where a file cannot be read, or is no good one: no gateway starts without what it was told to enforce.
 pub(super) fn begin(
     config: &Config,
     audit: Option<&Arc<AuditLog>>,
@@ -141,10 +49,40 @@ pub(super) fn begin(
     let Some(config) = &config.policy else {
         return Ok((None, tasks));
     };
-    let (file, readings) = PolicyFile::load(config, audit, registry)?;
-    let in_force = Arc::clone(&file.in_force);
-    tasks.spawn(file.follow(readings));
+    let (in_force, text) = load(config, audit, registry)?;
+    if let Some(path) = &config.credentials {
+        let (file, text) = credentials::load(path, &in_force, registry)?;
+        tasks.spawn(file.follow(text));
+    }
+    let file = FollowedFile {
+        path: config.file.clone(),
+        user: PolicyUser(Arc::clone(&in_force)),
+    };
+    tasks.spawn(file.follow(text));
     Ok((Some(in_force), tasks))
+}
+
+/// Reads the policy of the configuration; the text goes with it.
+fn load(
+    config: &PolicyConfig,
+    audit: Option<&Arc<AuditLog>>,
+    registry: &mut Registry,
+) -> Result<(Arc<PolicyInForce>, String), Error> {
+    let path: &Path = &config.file;
+    let unusable = |why: String| {
+        let path = path.display();
+        Error::Fatal(format!("the policy {path} cannot be used: {why}"))
+    };
+    let text = read::<PolicyUser>(path).map_err(unusable)?;
+    let policy = Policy::parse(&text).map_err(|error| unusable(error.to_string()))?;
+    let mode = if config.enforces {
+        PolicyMode::Enforce
+    } else {
+        PolicyMode::Warn
+    };
+    log_in_force(&policy, mode);
+    let in_force = PolicyInForce::new(policy, mode, audit.cloned(), registry);
+    Ok((in_force, text))
 }
 
 fn log_in_force(policy: &Policy, mode: PolicyMode) {
@@ -154,16 +92,4 @@ fn log_in_force(policy: &Policy, mode: PolicyMode) {
     let (rules, sha256) = (policy.rule_count(), policy.fingerprint());
     let mode = mode.as_str();
     tracing::info!(rules, sha256, mode, "policy: in force");
-}
-
-/// The text of a file, which is no longer than a policy may be.
-fn read(path: &Path) -> Result<String, String> {
-    let failed = |error: std::io::Error| error.to_string();
-    let file = std::fs::File::open(path).map_err(failed)?;
-    let most = u64::try_from(Policy::MAX_BYTES).unwrap_or(u64::MAX);
-    let mut text = String::new();
-    // One byte more, so that one that is too long is seen to be.
-    let mut file = file.take(most.saturating_add(1));
-    file.read_to_string(&mut text).map_err(failed)?;
-    Ok(text)
 }

@@ -8,7 +8,7 @@ use super::keyspace_quotas::KeyspaceQuotas;
 use super::policy_in_force::PolicyInForce;
 use super::policy_mode::PolicyMode;
 use crate::model::{Caller, Principal, Write};
-use crate::space::{Admit, Audit, Demand, Denied, Draft, Epoch, Quotas, Visibility};
+use crate::space::{Admit, Audit, Authenticate, Demand, Denied, Draft, Epoch, Quotas, Visibility};
 
 /// Lets clients see and change what a policy allows, within the bounds of the store.
 #[derive(Debug)]
@@ -69,6 +69,10 @@ impl Admit for Enforcer {
 
     fn note(&self, caller: &Caller, demands: &[Demand]) {
         self.policy.note(caller, demands);
+    }
+
+    fn authentication(&self) -> Option<&dyn Authenticate> {
+        self.policy.authentication()
     }
 
     fn audit(&self) -> Option<&dyn Audit> {

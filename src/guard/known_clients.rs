@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use crate::model::{ClientCertificate, Credentials};
+use crate::model::{ClientCertificate, Credentials, ShownSecrets};
 
 /// The most clients that are known; beyond it all are forgotten, and found out about again when they ask.
 const MAX_KNOWN: usize = 16_384;
@@ -20,6 +20,7 @@ pub(super) struct KnownClients<V>(RwLock<HashMap<Proof, Arc<V>>>);
 #[derive(Debug)]
 struct Proof {
     certificate: Option<Arc<ClientCertificate>>,
+    secrets: ShownSecrets,
     peer: Option<IpAddr>,
 }
 
@@ -39,6 +40,7 @@ impl<V> KnownClients<V> {
     ) -> Arc<V> {
         let proof = Proof {
             certificate: credentials.certificate.clone(),
+            secrets: credentials.secrets,
             peer,
         };
         if let Some(known) = self.0.read().get(&proof) {
@@ -66,7 +68,7 @@ impl PartialEq for Proof {
             (None, None) => true,
             (Some(_), None) | (None, Some(_)) => false,
         };
-        is_same && self.peer == other.peer
+        is_same && self.secrets == other.secrets && self.peer == other.peer
     }
 }
 
@@ -78,6 +80,7 @@ impl Hash for Proof {
         let certificate = self.certificate.as_ref();
         let begin = certificate.and_then(|one| one.fingerprint.as_bytes().first_chunk::<16>());
         begin.hash(state);
+        self.secrets.hash(state);
         self.peer.hash(state);
     }
 }

@@ -2,9 +2,12 @@
 //! bounded; a policy says the rest, where there is one.
 
 mod audit;
+mod authentication;
 mod bounds;
 mod client_flows;
 mod client_rights;
+mod compiled_policy;
+pub mod credentials;
 pub(crate) mod docker;
 mod enforcer;
 mod keyspace_quotas;

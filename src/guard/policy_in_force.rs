@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -12,15 +12,16 @@ use prometheus_client::registry::Registry;
 use super::audit::{AuditLog, AuditedClient, IdentityLookup};
 use super::client_flows::ClientFlows;
 use super::client_rights::{ClientRights, Refusal};
-use super::known_clients::KnownClients;
-use super::policy::{Identity, Policy, QuotasByPath, RuleName};
+use super::compiled_policy::CompiledPolicy;
+use super::credentials::{CredentialTable, KnownSecrets, SecretCheck};
+use super::policy::{Identity, Policy, RuleName};
 use super::policy_metrics::PolicyMetrics;
 use super::policy_mode::PolicyMode;
 use super::policy_refusals::PolicyRefusalLog;
-use super::quota::{PathShapes, QuotaLedger};
+use super::quota::QuotaLedger;
 use super::quota_collector::{QuotaCollector, QuotaUse, QuotaUses};
 use crate::model::{
-    Caller, ClientCertificate, ConnectionFlow, Credentials, FlowIdentity, Key, Verb,
+    Caller, ClientCertificate, ConnectionFlow, Credentials, FlowIdentity, Key, Verb, time,
 };
 use crate::space::{Audit as _, AuditEvent, Demand, Epoch, OverQuota, QuotaResource};
 
@@ -39,20 +40,11 @@ pub struct PolicyInForce {
     metrics: PolicyMetrics,
     log: PolicyRefusalLog,
     audit: Option<Arc<AuditLog>>,
+    /// Set where there are credentials.
+    secrets: OnceLock<Arc<SecretCheck>>,
     flows: ClientFlows,
     /// What counts for quotas, of each keyspace that is open. Locked while another policy comes into force.
     ledgers: Mutex<Vec<Weak<QuotaLedger>>>,
-}
-
-/// A policy with the rights of those who asked by it. What was compiled goes with the policy it was compiled from.
-#[derive(Debug)]
-pub(super) struct CompiledPolicy {
-    policy: Policy,
-    uses_peer: bool,
-    /// The quotas that bind everybody.
-    pub(super) quotas_of_all: QuotasByPath,
-    counted_paths: PathShapes,
-    known: KnownClients<ClientRights>,
 }
 
 impl PolicyInForce {
@@ -70,11 +62,12 @@ impl PolicyInForce {
         let fingerprint = policy.fingerprint().to_owned();
         let own = Arc::new(Self {
             mode,
-            current: ArcSwap::from_pointee(CompiledPolicy::new(policy)),
+            current: ArcSwap::from_pointee(CompiledPolicy::new(Arc::new(policy), None)),
             epoch: Epoch::default(),
             metrics,
             log: PolicyRefusalLog::default(),
             audit,
+            secrets: OnceLock::new(),
             flows: ClientFlows::default(),
             ledgers: Mutex::default(),
         });
@@ -92,7 +85,8 @@ impl PolicyInForce {
     pub fn replace(&self, policy: Policy) {
         self.metrics.took_effect(policy.rule_count());
         let fingerprint = policy.fingerprint().to_owned();
-        self.put_in_force(CompiledPolicy::new(policy));
+        let policy = Arc::new(policy);
+        self.put_in_force(|current| CompiledPolicy::new(policy, current.secrets.clone()));
         self.flows
             .identify_again(|certificate, peer| self.flow_identity(certificate, peer));
         self.epoch.advance();
@@ -101,9 +95,74 @@ impl PolicyInForce {
         }
     }
 
-    /// What is counted for quotas is, before they are in force.
-    fn put_in_force(&self, policy: CompiledPolicy) {
+    /// Puts credentials in force, which the gateway has from now on. They are replaced by [`PolicyInForce::replace_credentials`].
+    ///
+    /// # Errors
+    ///
+    /// Where the machine has no random bytes.
+    pub fn begin_credentials(
+        &self,
+        table: CredentialTable,
+        registry: &mut Registry,
+    ) -> Result<(), String> {
+        let check = SecretCheck::new(self.mode, self.audit.clone(), registry)?;
+        let _is_first = self.secrets.set(Arc::new(check));
+        self.replace_credentials(table);
+        Ok(())
+    }
+
+    /// Puts other credentials in their place: every request from now on is decided by them, and what waits is asked again.
+    pub fn replace_credentials(&self, table: CredentialTable) {
+        let Some(check) = self.secrets.get() else {
+            return;
+        };
+        check.took_effect(&table);
+        let secrets = KnownSecrets {
+            table: Arc::new(table),
+            verified: Arc::clone(&check.verified),
+        };
+        self.put_in_force(|current| {
+            CompiledPolicy::new(Arc::clone(&current.policy), Some(secrets))
+        });
+        self.epoch.advance();
+    }
+
+    /// Has what waits asked again where a token has expired. Who sends a request is asked each time, so it needs no call of this.
+    pub fn expire_credentials(&self) {
+        let ended = |until: i64| until <= time::unix_ms();
+        if !self.current.load().until.is_some_and(ended) {
+            return;
+        }
+        self.put_in_force(|current| {
+            CompiledPolicy::new(Arc::clone(&current.policy), current.secrets.clone())
+        });
+        self.epoch.advance();
+        if let Some((check, secrets)) = self.secrets.get().zip(self.known_secrets()) {
+            check.expired(&secrets.table);
+        }
+    }
+
+    /// Counts credentials that could not be used, and records why, as [`PolicyInForce::count_unusable`] does.
+    pub fn count_unusable_credentials(&self, digest: Option<&str>, why: &str) {
+        if let Some(check) = self.secrets.get() {
+            check.count_unusable(digest, why);
+        }
+    }
+
+    /// The check of secrets, where there are credentials.
+    pub(super) fn secret_check(&self) -> Option<&Arc<SecretCheck>> {
+        self.secrets.get()
+    }
+
+    /// The secrets that are good now, where there are credentials.
+    pub(super) fn known_secrets(&self) -> Option<KnownSecrets> {
+        self.current.load().secrets.clone()
+    }
+
+    /// What is counted for quotas is, before they are in force. `next` makes it of what is in force, one after another.
+    fn put_in_force(&self, next: impl FnOnce(&CompiledPolicy) -> CompiledPolicy) {
         let mut ledgers = self.ledgers.lock();
+        let policy = next(&self.current.load());
         ledgers.retain(|ledger| ledger.strong_count() > 0);
         let live: Vec<_> = ledgers.iter().filter_map(Weak::upgrade).collect();
         let policy = Arc::new(policy);
@@ -201,7 +260,7 @@ impl PolicyInForce {
         // Whoever has a network has many addresses: a name of each would be a share of each.
         if current.uses_peer {
             let elsewhere = ELSEWHERE.into_iter().find(|other| *other != peer)?;
-            let there = current.policy.identify(&credentials, elsewhere);
+            let there = current.identify(&credentials, elsewhere);
             if there.principal != identity.principal {
                 return None;
             }
@@ -306,33 +365,5 @@ impl IdentityLookup for PolicyInForce {
     fn identify(&self, credentials: &Credentials, peer: IpAddr) -> Arc<AuditedClient> {
         let client = self.current.load().rights_of(credentials, peer);
         Arc::clone(&client.client)
-    }
-}
-
-impl CompiledPolicy {
-    fn new(policy: Policy) -> Self {
-        Self {
-            uses_peer: policy.uses_peer(),
-            quotas_of_all: QuotasByPath::of(policy.quotas_of_all()),
-            counted_paths: policy.counted_paths(),
-            policy,
-            known: KnownClients::default(),
-        }
-    }
-
-    pub(super) fn rights_of(&self, credentials: &Credentials, peer: IpAddr) -> Arc<ClientRights> {
-        let peer = peer.to_canonical();
-        // Where the policy takes no address from the connection, all are the same.
-        let counts = self.uses_peer.then_some(peer);
-        self.known.get(credentials, counts, || {
-            let identity = self.policy.identify(credentials, peer);
-            let rights = self.policy.rights(&identity);
-            let quotas = QuotasByPath::of(self.policy.own_quotas_of(&identity));
-            ClientRights {
-                client: Arc::new(AuditedClient::new(identity)),
-                rights,
-                quotas,
-            }
-        })
     }
 }

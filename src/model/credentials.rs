@@ -1,9 +1,10 @@
-//! `Credentials`: what a client proved about itself on its connection.
+//! `Credentials`: what a client proved about itself, on its connection and with its request.
 
 use std::sync::Arc;
 
 use super::client_certificate::ClientCertificate;
 use super::connection_flow::ConnectionFlow;
+use super::shown_secrets::ShownSecrets;
 
 /// What a client proved. Cheap to clone. The default has proved nothing.
 ///
@@ -13,6 +14,8 @@ use super::connection_flow::ConnectionFlow;
 pub struct Credentials {
     /// The certificate of its TLS connection, which was valid in the handshake.
     pub certificate: Option<Arc<ClientCertificate>>,
+    /// What its request showed besides, which was good then.
+    pub secrets: ShownSecrets,
     /// In whose share its requests count, as the guard says of its connection.
     pub flow: ConnectionFlow,
 }

@@ -18,6 +18,7 @@ mod permissions;
 mod principal;
 mod range;
 mod revision;
+mod shown_secrets;
 pub mod time;
 mod verb;
 mod znode;
@@ -39,6 +40,7 @@ pub use permissions::Permissions;
 pub use principal::Principal;
 pub use range::KeyRange;
 pub use revision::Revision;
+pub use shown_secrets::{SecretHash, ShownSecrets};
 pub use verb::{ParseVerb, Verb};
 pub use znode_attrs::{DataMark, ZnodeAttrs};
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::audit::Audit;
+use super::authenticate::Authenticate;
 use super::demand::Demand;
 use super::denied::Denied;
 use super::draft::Draft;
@@ -30,6 +31,11 @@ pub trait Admit: Send + Sync {
 
     /// Where it is recorded who changed what. `None` where nobody wants to know.
     fn audit(&self) -> Option<&dyn Audit> {
+        None
+    }
+
+    /// What finds out who sends a request by the secrets in it. `None` where those are ignored.
+    fn authentication(&self) -> Option<&dyn Authenticate> {
         None
     }
 

@@ -9,6 +9,7 @@ use super::access::AccessCaller;
 use super::admit::Admit;
 use super::applier::Applier;
 use super::audit::{Audit, AuditEvent};
+use super::authenticate::Authenticate;
 use super::critical_section::CriticalSection;
 use super::demand::Demand;
 use super::denied::Denied;
@@ -250,6 +251,11 @@ impl Keyspace {
     /// Where it is recorded what callers do, if it is.
     pub fn audit(&self) -> Option<&dyn Audit> {
         self.inner.admit.audit()
+    }
+
+    /// What finds out who sends a request by the secrets in it, if anything does.
+    pub fn authentication(&self) -> Option<&dyn Authenticate> {
+        self.inner.admit.authentication()
     }
 
     /// Watches ranges from now on.

@@ -9,6 +9,7 @@ mod applier;
 mod asked_for;
 mod attempt;
 mod audit;
+mod authenticate;
 mod change;
 mod clock;
 mod critical_section;
@@ -70,6 +71,7 @@ mod wide;
 
 pub use admit::{Admit, Epoch};
 pub use audit::{Audit, AuditEvent, AuditedChange, ChangeOutcome};
+pub use authenticate::{Authenticate, Authentication, Login, NotAuthenticated, RequestSecrets};
 pub use demand::Demand;
 pub use denied::Denied;
 pub use directories::{Directory, NodeFate};

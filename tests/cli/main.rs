@@ -12,3 +12,4 @@ mod logs;
 mod policy;
 mod serve;
 mod store;
+mod token;

@@ -32,6 +32,7 @@ fn caller(policy: &PolicyInForce, shown: &Arc<ClientCertificate>, peer: IpAddr) 
         credentials: Credentials {
             certificate: Some(Arc::clone(shown)),
             flow: policy.flow_of(shown, peer),
+            ..Credentials::default()
         },
     }
 }

@@ -17,6 +17,7 @@ use kubekv::face::server::{
 };
 use kubekv::face::zookeeper::{DockerAnswers, ZooKeeper, ZooKeeperProtocol};
 use kubekv::fairness::Fairness;
+use kubekv::guard::credentials::CredentialTable;
 use kubekv::guard::policy::Policy;
 use kubekv::guard::{self, PolicyInForce, PolicyMode};
 use kubekv::model::{Caller, CertificateAuthority, ClientCertificate, DirMark, Key};
@@ -42,6 +43,18 @@ const HEAD: &str = r#"
 [[identity]]
 authority = "CN=people"
 field = "cn"
+name = "{name}"
+principal = "{name}"
+
+[[identity]]
+authority = "credentials"
+field = "token"
+name = "{name}"
+principal = "{name}"
+
+[[identity]]
+authority = "credentials"
+field = "user"
 name = "{name}"
 principal = "{name}"
 
@@ -100,6 +113,8 @@ pub(crate) struct Gateway {
     etcd: Router,
     zookeeper: Arc<ZooKeeperProtocol>,
     stop: watch::Sender<bool>,
+    /// The credentials that it began with.
+    pub(crate) credential_text: String,
 }
 
 /// An answer, read whole.
@@ -161,7 +176,45 @@ impl Gateway {
             }),
             zookeeper: Arc::new(ZooKeeperProtocol::new(zookeeper, stopping)),
             stop,
+            credential_text: String::new(),
         }
+    }
+
+    /// Has these credentials from now on.
+    pub(crate) fn begin_credentials(&mut self, text: &str) {
+        let table = CredentialTable::parse(text).unwrap();
+        let begun = self.policy.begin_credentials(table, &mut self.registry);
+        begun.unwrap();
+        text.clone_into(&mut self.credential_text);
+    }
+
+    /// Changes the credentials.
+    pub(crate) fn credentials(&self, text: &str) {
+        let table = CredentialTable::parse(text).unwrap();
+        self.policy.replace_credentials(table);
+    }
+
+    /// Sends a request with these headers to Consul's face.
+    pub(crate) async fn consul_with(
+        &self,
+        who: &str,
+        headers: &[(&str, String)],
+        (what, body): (&str, &str),
+    ) -> Answer {
+        let (method, path) = what.split_once(' ').unwrap();
+        let uri = format!("/v1/{path}");
+        read(send_with(&self.consul, (who, headers), (method, &uri), body).await).await
+    }
+
+    /// Sends a request with these headers to a path of etcd's face.
+    pub(crate) async fn etcd_with(
+        &self,
+        who: &str,
+        headers: &[(&str, String)],
+        (what, body): (&str, &str),
+    ) -> Answer {
+        let line = what.split_once(' ').unwrap();
+        read(send_with(&self.etcd, (who, headers), line, body).await).await
     }
 
     /// Changes the rules.
@@ -283,7 +336,20 @@ impl Protocol for Secured {
 }
 
 async fn send(face: &Router, who: &str, method: &str, uri: &str, body: &str) -> Response<Body> {
-    let mut request = Request::builder()
+    send_with(face, (who, &[]), (method, uri), body).await
+}
+
+async fn send_with(
+    face: &Router,
+    (who, headers): (&str, &[(&str, String)]),
+    (method, uri): (&str, &str),
+    body: &str,
+) -> Response<Body> {
+    let mut request = Request::builder();
+    for (name, value) in headers {
+        request = request.header(*name, value);
+    }
+    let mut request = request
         .method(method)
         .uri(uri)
         .header("content-type", "application/x-www-form-urlencoded")

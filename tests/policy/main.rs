@@ -19,11 +19,13 @@ mod gateway;
 mod held_store;
 mod hidden_beneath;
 mod nodes;
+mod proofs;
 mod quota_counts;
 mod quota_races;
 mod quotas;
 mod revoked;
 mod spellings;
+mod tokens;
 mod warned;
 #[path = "../zookeeper/client.rs"]
 #[allow(dead_code, reason = "the client of another test crate")]

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use kubekv::guard::policy::Rights;
-use kubekv::model::{Credentials, Verb};
+use kubekv::guard::policy::{Proofs, Rights};
+use kubekv::model::Verb;
 use kubekv::wire::zookeeper::{AddWatchRequest, MultiOperation, MultiRequest, NodePath, OpCode};
 
 use super::gateway::{ADMIN, Answer, Gateway, ME, certificate, policy, rule};
@@ -282,11 +282,8 @@ fn check_shown(rights: &Rights, body: &str, what: &str) {
 
 fn rights_of(rules: &str) -> Rights {
     let policy = policy(rules);
-    let credentials = Credentials {
-        certificate: certificate(ME),
-        ..Credentials::default()
-    };
-    let identity = policy.identify(&credentials, [127, 0, 0, 1].into());
+    let proofs = Proofs::of_certificate(certificate(ME));
+    let identity = policy.identify(&proofs, [127, 0, 0, 1].into());
     policy.rights(&identity)
 }
 

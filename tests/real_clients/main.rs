@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod consul_and_etcd;
+mod credentials;
 mod zk_cli;
 mod zookeeper;
 mod zookeeper_server;

@@ -6,6 +6,7 @@
 mod bodies;
 mod bounds;
 mod clients;
+mod credentials;
 mod docker_guard;
 mod drain;
 mod exchange;

@@ -3,10 +3,13 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
-use kubekv::guard::policy::{BoundQuota, Identity, Policy, Rights, Shortfall, Variables, Verdict};
-use kubekv::model::{Credentials, Key, KeyRange, Verb};
+use kubekv::guard::policy::{
+    BoundQuota, Identity, Policy, Proofs, ProvenToken, Rights, Shortfall, Variables, Verdict,
+};
+use kubekv::model::{ClientCertificate, Key, KeyRange, Verb};
 use kubekv::space::Coverage;
 use kubekv::tls::ClientFiles;
 
@@ -18,14 +21,16 @@ use crate::cli::kv::print;
 #[derive(Debug, Args)]
 #[command(
     override_usage = "kubekv policy explain [OPTIONS] FILE IDENTITY VERB [KEY]\n       \
-                      kubekv policy explain [OPTIONS] --certificate FILE --client-ca FILE FILE VERB [KEY]",
+                      kubekv policy explain [OPTIONS] --certificate FILE --client-ca FILE FILE VERB [KEY]\n       \
+                      kubekv policy explain [OPTIONS] --token NAME FILE VERB [KEY]\n       \
+                      kubekv policy explain [OPTIONS] --user NAME FILE VERB [KEY]",
     after_help = "IDENTITY is a principal of the policy, or anonymous. VERB is read, list, watch, create, write, cas, delete or lock, and \
 session, which needs no key. KEY is as Consul's clients write it, without a leading slash."
 )]
 pub(super) struct Explain {
     /// The policy
     file: PathBuf,
-    /// The identity, if there is no certificate, the verb, and the key
+    /// The identity, if no proof is given, the verb, and the key
     #[arg(required = true, num_args = 1..=3, value_name = "IDENTITY VERB KEY")]
     words: Vec<String>,
     /// Ask about everything that begins with KEY, as a list or a recursive delete does
@@ -37,10 +42,16 @@ pub(super) struct Explain {
     /// The authorities that may vouch for the certificate, as the gateway's --tls-client-ca
     #[arg(long, value_name = "FILE", requires = "certificate")]
     client_ca: Option<PathBuf>,
+    /// The name of a token of the credentials file, instead of the identity
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["certificate", "name", "namespace"])]
+    token: Option<String>,
+    /// The name of a user of the credentials file, instead of the identity
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["certificate", "token", "name", "namespace"])]
+    user: Option<String>,
     /// Lists of revoked certificates, as the gateway's --tls-crl
     #[arg(long, value_name = "FILE", requires = "certificate")]
     crl: Vec<PathBuf>,
-    /// The address of the identity, {ip}; with a certificate, the one that its connection comes from
+    /// The address of the identity, {ip}; with a proof, the one that its connection comes from
     #[arg(long)]
     ip: Option<IpAddr>,
     /// The name of the identity, {name}, where the principal does not tell it
@@ -61,8 +72,8 @@ impl Explain {
     pub(super) fn run(self) -> Result<(), CommandError> {
         let policy = read(&self.file)?;
         let mut words = self.words.iter();
-        let identity = if let Some(certificate) = &self.certificate {
-            self.of_certificate(&policy, certificate)?
+        let identity = if let Some(proofs) = self.proofs()? {
+            self.bearer(&policy, &proofs)?
         } else {
             let name = words.next().map_or("", String::as_str);
             let variables = self.variables().map_err(usage)?;
@@ -97,18 +108,34 @@ impl Explain {
         }
     }
 
-    fn of_certificate(
-        &self,
-        policy: &Policy,
-        certificate: &Path,
-    ) -> Result<Identity, CommandError> {
+    /// What the identity has proved, if that is given.
+    fn proofs(&self) -> Result<Option<Proofs>, CommandError> {
+        let mut proofs = Proofs::default();
+        match (&self.certificate, &self.token, &self.user) {
+            (None, None, None) => return Ok(None),
+            (Some(certificate), ..) => proofs.certificate = Some(self.verified(certificate)?),
+            (None, Some(token), _) => {
+                proofs.token = Some(ProvenToken {
+                    name: token.as_str().into(),
+                    accessor: "given".into(),
+                });
+            }
+            (None, None, Some(user)) => proofs.user = Some(user.as_str().into()),
+        }
+        Ok(Some(proofs))
+    }
+
+    fn verified(&self, certificate: &Path) -> Result<Arc<ClientCertificate>, CommandError> {
         let files = ClientFiles {
             authorities: self.client_ca.clone().unwrap_or_default(),
             revoked: self.crl.clone(),
             required: true,
         };
         let certificate = files.verify(certificate);
-        let certificate = certificate.map_err(|error| CommandError::new(IO, error.to_string()))?;
+        certificate.map_err(|error| CommandError::new(IO, error.to_string()))
+    }
+
+    fn bearer(&self, policy: &Policy, proofs: &Proofs) -> Result<Identity, CommandError> {
         if self.ip.is_none() && policy.uses_peer() {
             return Err(usage(
                 "the policy takes addresses of connections (ip = \"peer\"): give it with --ip"
@@ -116,11 +143,7 @@ impl Explain {
             ));
         }
         let peer = self.ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        let credentials = Credentials {
-            certificate: Some(certificate),
-            ..Credentials::default()
-        };
-        Ok(policy.identify(&credentials, peer))
+        Ok(policy.identify(proofs, peer))
     }
 
     fn variables(&self) -> Result<Variables, String> {

@@ -27,7 +27,7 @@ enum PolicyCommand {
     /// Check a policy: exit code 2 if it cannot be used
     Check(PolicyCheck),
     /// Say whether an identity may do something, and which rule says so: exit code 1 if it may not
-    Explain(Explain),
+    Explain(Box<Explain>),
     /// Propose rules from an audit log: the least that allow what it tells of
     Learn(Learn),
 }

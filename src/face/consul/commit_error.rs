@@ -1,9 +1,9 @@
 //! Answer to a commit that failed.
 
-use http::StatusCode;
+use http::{StatusCode, header};
 
 use super::reply::Reply;
-use crate::space::{ChangeError, Denied};
+use crate::space::{ChangeError, Denied, NotAuthenticated};
 use crate::store;
 
 /// Consul's words where the caller has no right to a key, whether there is such a key or not.
@@ -12,6 +12,15 @@ pub(super) const PERMISSION_DENIED: &str = "Permission denied";
 /// The answer where the caller has no right to a key.
 pub(super) fn forbidden() -> Reply {
     Reply::text(StatusCode::FORBIDDEN, PERMISSION_DENIED)
+}
+
+/// The answer to a request whose token or password is not known: Consul's to a token.
+pub(super) fn not_authenticated(why: NotAuthenticated) -> Reply {
+    match why {
+        NotAuthenticated::Unknown => Reply::text(StatusCode::FORBIDDEN, "ACL not found"),
+        NotAuthenticated::TooMany => Reply::text(StatusCode::TOO_MANY_REQUESTS, why.to_string())
+            .header(header::RETRY_AFTER, 1.into()),
+    }
 }
 
 /// The answer to a change that the guard refused.

@@ -27,6 +27,7 @@ mod reply;
 mod request;
 mod route;
 mod router;
+mod secrets;
 mod session;
 mod status;
 mod too_many_connections;

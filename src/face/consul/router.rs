@@ -17,11 +17,13 @@ use super::reply::Reply;
 use super::request::ApiRequest;
 use super::route::{Endpoint, Route};
 use super::weight::Weight;
-use super::{agent, audit, catalog, health, kv, session, status, txn, unsupported};
+use super::{
+    agent, audit, catalog, commit_error, health, kv, secrets, session, status, txn, unsupported,
+};
 use crate::face::go::{Query, QueryError};
 use crate::face::http::RequestTarget;
-use crate::face::{caller, go, gzip};
-use crate::model::{FaceName, Flow};
+use crate::face::{authentication, caller, go, gzip};
+use crate::model::{Caller, FaceName, Flow};
 
 /// The router of a face with these settings. Requests are expected to carry a
 /// [`Connection`](crate::face::server::Connection), as the server gives them.
@@ -69,17 +71,39 @@ async fn serve(State(face): State<Arc<Face>>, request: Request) -> Response {
         Err(refused) => refused,
         Ok(query) => {
             form.pretty = query.has("pretty");
-            let request = ApiRequest::new(&face, caller, &parts, route.rest, query);
-            let answered = dispatch(&request, route, body).await;
-            let reply = answered.unwrap_or_else(|refused| refused);
-            audit::record_read(&request, route.endpoint, reply.status());
-            reply
+            match authenticate(&face, caller, (route, &parts, &query)).await {
+                Err(refused) => refused,
+                Ok(caller) => {
+                    let request = ApiRequest::new(&face, caller, &parts, route.rest, query);
+                    let answered = dispatch(&request, route, body).await;
+                    let reply = answered.unwrap_or_else(|refused| refused);
+                    audit::record_read(&request, route.endpoint, reply.status());
+                    reply
+                }
+            }
         }
     };
     let mut response = reply.into_response(form, &face.fairness, flow).await;
     let vary = HeaderValue::from_static("Accept-Encoding");
     response.headers_mut().insert(header::VARY, vary);
     response
+}
+
+/// The caller with what its request shows. Who leads, and of which datacenter, Consul tells everybody.
+async fn authenticate(
+    face: &Face,
+    caller: Caller,
+    (route, parts, query): (Route<'_>, &Parts, &Query),
+) -> Result<Caller, Reply> {
+    if matches!(
+        route.endpoint,
+        Endpoint::StatusLeader | Endpoint::StatusPeers | Endpoint::CatalogDatacenters
+    ) {
+        return Ok(caller);
+    }
+    let shown = secrets::of(parts, query);
+    let authenticated = authentication::authenticate(&face.space, caller, shown).await;
+    authenticated.map_err(commit_error::not_authenticated)
 }
 
 /// The answer to a path with dots.

@@ -2,10 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, StatusCode};
+
 use super::error::{V2Error, V2ErrorCode};
 use super::reply::Reply;
 use crate::face::server::{LogLimit, OmittedLines};
-use crate::space::{ChangeError, Denied};
+use crate::space::{ChangeError, Denied, NotAuthenticated};
 use crate::store;
 
 /// The answer to a failed commit; `revision` is that of the keyspace.
@@ -37,6 +40,20 @@ pub(super) fn reply(error: ChangeError<V2Error>, revision: u64) -> Reply {
             }
             let cause = format!("etcdserver: {failed}");
             V2Error::new(V2ErrorCode::RaftInternal, cause).reply(0)
+        }
+    }
+}
+
+/// etcd's answer to a request whose user or password is not known.
+pub(super) fn not_authenticated(why: NotAuthenticated) -> Reply {
+    match why {
+        NotAuthenticated::Unknown => forbidden(),
+        NotAuthenticated::TooMany => {
+            let cause = format!("etcdserver: too many requests: {why}");
+            V2Error::new(V2ErrorCode::RaftInternal, cause)
+                .reply(0)
+                .with_status(StatusCode::TOO_MANY_REQUESTS)
+                .header(RETRY_AFTER, HeaderValue::from(1))
         }
     }
 }

@@ -8,9 +8,8 @@ use http::request::Parts;
 
 use super::face::Face;
 use super::reply::Reply;
-use crate::face::caller;
 use crate::face::server::Connection;
-use crate::model::{Caller, FaceName, Flow};
+use crate::model::{Caller, Flow};
 
 /// A request to the API, without its body.
 ///
@@ -30,16 +29,17 @@ pub(super) struct ApiRequest<'a> {
 }
 
 impl<'a> ApiRequest<'a> {
-    /// The request of these parts, whose path ends in `rest`.
+    /// The caller's request of these parts, whose path ends in `rest`.
     pub(super) fn new(
         face: &'a Arc<Face>,
+        caller: Caller,
         parts: &'a Parts,
         rest: &'a [u8],
         query: &'a [u8],
     ) -> Self {
         Self {
             face,
-            caller: caller::of(FaceName::Etcd2, &parts.extensions),
+            caller,
             parts,
             rest,
             query,

@@ -6,14 +6,19 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use http::request::Parts;
 
 use super::face::{Etcd, Face};
 use super::reply::Reply;
 use super::request::ApiRequest;
 use super::route::{Endpoint, Route};
-use super::{auth, health, keys, members, stats, unsupported, version};
+use super::{auth, commit_error, health, keys, members, stats, unsupported, version};
+use crate::face::authentication::Authorization;
 use crate::face::go::{self, BadEscape};
 use crate::face::http::RequestTarget;
+use crate::face::{authentication, caller};
+use crate::model::{Caller, FaceName};
+use crate::space::{Login, RequestSecrets};
 
 /// The router of a face with these settings. Requests are expected to carry a
 /// [`Connection`](crate::face::server::Connection), as the server gives them.
@@ -44,11 +49,35 @@ async fn serve(State(face): State<Arc<Face>>, request: Request) -> Response {
     let Some(route) = Route::of(&path) else {
         return Reply::not_found().into_response();
     };
-    let request = ApiRequest::new(&face, &parts, route.rest, target.query());
+    let caller = match authenticate(&face, route, &parts).await {
+        Ok(caller) => caller,
+        Err(refused) => return refused.into_response(),
+    };
+    let request = ApiRequest::new(&face, caller, &parts, route.rest, target.query());
     dispatch(&request, route, body)
         .await
         .unwrap_or_else(|refused| refused)
         .into_response()
+}
+
+/// The caller with what its request shows, where the endpoint asks for rights: what tells of the cluster and of no key, etcd
+/// tells everybody. etcd takes every other `Authorization` than that of a user for a wrong one.
+async fn authenticate(face: &Face, route: Route<'_>, parts: &Parts) -> Result<Caller, Reply> {
+    let caller = caller::of(FaceName::Etcd2, &parts.extensions);
+    if !matches!(route.endpoint, Endpoint::Keys | Endpoint::Auth) {
+        return Ok(caller);
+    }
+    let login = match Authorization::of(&parts.headers) {
+        Authorization::None => None,
+        Authorization::Basic(login) => Some(login),
+        Authorization::Bearer(_) | Authorization::Other => Some(Login::Unreadable),
+    };
+    let shown = RequestSecrets { token: None, login };
+    let authenticated = authentication::authenticate(&face.space, caller, shown).await;
+    authenticated.map_err(|why| {
+        let refused = commit_error::not_authenticated(why);
+        refused.cluster(&face.cluster_id())
+    })
 }
 
 async fn dispatch(request: &ApiRequest<'_>, route: Route<'_>, body: Body) -> Result<Reply, Reply> {

@@ -166,6 +166,45 @@ impl AuditLog {
         });
     }
 
+    /// Records that credentials came into force, or why they were refused. `digest` is as that of a policy.
+    pub(in crate::guard) fn record_credentials(&self, digest: Option<&str>, refused: Option<&str>) {
+        let decision = if refused.is_none() {
+            "allowed"
+        } else {
+            "refused"
+        };
+        self.push("credentials", |line| {
+            line.text("identity", GATEWAY)
+                .text("decision", decision)
+                .some_text("sha256", digest)
+                .some_text("why", refused)
+        });
+    }
+
+    /// Records that a secret of a request was refused, or would have been: its kind, why, and of which token or user it was, if
+    /// that is known. `left_out` is how many such lines were left out before this one.
+    pub(in crate::guard) fn record_refused_login(
+        &self,
+        caller: &Caller,
+        (how, reason, of): (&str, &str, Option<&str>),
+        (would, left_out): (bool, u64),
+    ) {
+        let who = self.who(caller);
+        let why = match of {
+            None => format!("the {how} is {reason}"),
+            Some(of) => format!("the {how} of {of} is {reason}"),
+        };
+        let decision = if would { "would-refuse" } else { "refused" };
+        let left_out = Some(left_out).filter(|count| *count > 0);
+        self.push("login", |line| {
+            who.tell(line)
+                .text("how", how)
+                .text("decision", decision)
+                .text("why", &why)
+                .some_number("left_out", left_out)
+        });
+    }
+
     fn next_number(&self) -> u64 {
         self.last.fetch_add(1, Ordering::Relaxed) + 1
     }

@@ -9,8 +9,8 @@ use crate::guard::client_rights::ClientRights;
 use crate::guard::{PolicyInForce, PolicyMode};
 use crate::model::{Caller, Key, Principal, Verb, Write};
 use crate::space::{
-    Admit, Audit, AuditEvent, Demand, Denied, Draft, EntrySieve, Epoch, Quotas, Visibility,
-    VisibilityRules as _,
+    Admit, Audit, AuditEvent, Authenticate, Demand, Denied, Draft, EntrySieve, Epoch, Quotas,
+    Visibility, VisibilityRules as _,
 };
 
 /// Admits what another guard admits and the Docker guard does not refuse.
@@ -134,6 +134,10 @@ impl Admit for GuardedKeyspace {
 
     fn audit(&self) -> Option<&dyn Audit> {
         self.inner.audit()
+    }
+
+    fn authentication(&self) -> Option<&dyn Authenticate> {
+        self.inner.authentication()
     }
 
     fn quotas(&self) -> Option<Arc<dyn Quotas>> {

@@ -10,8 +10,8 @@ use super::rule::{Rule, RuleGrant};
 use super::subject::{FilledSubject, Scope};
 use super::template::Template;
 use super::variables::{Variable, Variables};
-use super::{Identity, Policy};
-use crate::model::{Credentials, Key, KeyRange, Principal, Verb};
+use super::{Identity, Policy, Proofs};
+use crate::model::{Key, KeyRange, Principal, Verb};
 use crate::space::Coverage;
 
 /// The most identities that are tried of those that one pattern is about.
@@ -94,7 +94,7 @@ impl Policy {
         let samples = Variables::samples();
         let (template, any) = match pattern {
             IdentityPattern::Anonymous => {
-                return vec![self.identify(&Credentials::default(), [127, 0, 0, 1].into())];
+                return vec![self.identify(&Proofs::default(), [127, 0, 0, 1].into())];
             }
             IdentityPattern::Recognized => (None, true),
             IdentityPattern::Named(template) => (Some(template), false),

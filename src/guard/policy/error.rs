@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Why a policy cannot be used, and where in its text.
+/// Why a policy, or a file of credentials, cannot be used, and where in its text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {message}")]
 pub struct PolicyError {
@@ -12,7 +12,7 @@ pub struct PolicyError {
     pub message: String,
 }
 
-/// A place in the text of a policy.
+/// A place in such a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PolicyPlace {
     /// The line, from 1.

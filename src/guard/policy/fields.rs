@@ -1,5 +1,7 @@
 //! Fields of a table in a policy's text, with their places.
 
+use std::ops::Range;
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -10,14 +12,14 @@ const MOST: usize = 10_000;
 
 /// The text of a policy, for the places of errors.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct PolicyText<'t> {
-    pub(super) text: &'t str,
+pub(in crate::guard) struct PolicyText<'t> {
+    pub(in crate::guard) text: &'t str,
     /// Where each line begins.
-    pub(super) lines: &'t [usize],
+    pub(in crate::guard) lines: &'t [usize],
 }
 
 impl PolicyText<'_> {
-    pub(super) fn place(self, offset: usize) -> PolicyPlace {
+    pub(in crate::guard) fn place(self, offset: usize) -> PolicyPlace {
         let line = self.lines.partition_point(|start| *start <= offset);
         let start = self.lines.get(line.saturating_sub(1)).copied();
         let before = self.text.get(start.unwrap_or(0)..offset);
@@ -27,7 +29,7 @@ impl PolicyText<'_> {
         }
     }
 
-    pub(super) fn error(self, offset: usize, message: impl Into<String>) -> PolicyError {
+    pub(in crate::guard) fn error(self, offset: usize, message: impl Into<String>) -> PolicyError {
         PolicyError {
             place: self.place(offset),
             message: message.into(),
@@ -36,7 +38,7 @@ impl PolicyText<'_> {
 }
 
 /// Where each line of a text begins.
-pub(super) fn line_starts(text: &str) -> Vec<usize> {
+pub(in crate::guard) fn line_starts(text: &str) -> Vec<usize> {
     let ends = text.bytes().zip(1..).filter(|(byte, _)| *byte == b'\n');
     std::iter::once(0)
         .chain(ends.map(|(_, next)| next))
@@ -45,13 +47,13 @@ pub(super) fn line_starts(text: &str) -> Vec<usize> {
 
 /// A string, and where it is.
 #[derive(Clone, Debug)]
-pub(super) struct Placed {
-    pub(super) text: String,
-    pub(super) offset: usize,
+pub(in crate::guard) struct Placed {
+    pub(in crate::guard) text: String,
+    pub(in crate::guard) offset: usize,
 }
 
 /// Makes an error of a message about a field's string.
-pub(super) fn at<T>(
+pub(in crate::guard) fn at<T>(
     text: PolicyText<'_>,
     field: &str,
     placed: &Placed,
@@ -67,16 +69,16 @@ pub(super) fn at<T>(
 }
 
 /// The fields of one table that were not yet taken.
-pub(super) struct Fields<'t, 'v> {
-    pub(super) text: PolicyText<'t>,
+pub(in crate::guard) struct Fields<'t, 'v> {
+    pub(in crate::guard) text: PolicyText<'t>,
     /// Where the table is.
-    pub(super) offset: usize,
+    pub(in crate::guard) offset: usize,
     values: Vec<(String, Spanned<DeValue<'v>>)>,
 }
 
 impl<'t, 'v> Fields<'t, 'v> {
     /// The fields of a table that may have only these.
-    pub(super) fn new(
+    pub(in crate::guard) fn new(
         text: PolicyText<'t>,
         offset: usize,
         table: DeTable<'v>,
@@ -103,7 +105,7 @@ impl<'t, 'v> Fields<'t, 'v> {
         }
     }
 
-    pub(super) fn error(&self, offset: usize, message: impl Into<String>) -> PolicyError {
+    pub(in crate::guard) fn error(&self, offset: usize, message: impl Into<String>) -> PolicyError {
         self.text.error(offset, message)
     }
 
@@ -113,24 +115,59 @@ impl<'t, 'v> Fields<'t, 'v> {
     }
 
     /// Where a field's value is; where the table is, if there is none.
-    pub(super) fn place_of(&self, name: &str) -> usize {
+    pub(in crate::guard) fn place_of(&self, name: &str) -> usize {
         let value = self.values.iter().find(|(own, _)| own == name);
         value.map_or(self.offset, |(_, value)| value.span().start)
     }
 
-    pub(super) fn string(&mut self, name: &str) -> Result<Option<Placed>, PolicyError> {
+    /// Where a field's value begins and ends.
+    pub(in crate::guard) fn span(&self, name: &str) -> Range<usize> {
+        let value = self.values.iter().find(|(own, _)| own == name);
+        value.map_or(self.offset..self.offset, |(_, value)| value.span())
+    }
+
+    /// Where the last of them ends.
+    pub(in crate::guard) fn end(&self) -> usize {
+        let ends = self.values.iter().map(|(_, value)| value.span().end);
+        ends.max().unwrap_or(self.offset)
+    }
+
+    /// A time, as a string or as TOML itself writes one.
+    pub(in crate::guard) fn time(&mut self, name: &str) -> Result<Option<Placed>, PolicyError> {
+        let Some(value) = self.take(name) else {
+            return Ok(None);
+        };
+        let offset = value.span().start;
+        match value.get_ref() {
+            DeValue::Datetime(time) => Ok(Some(Placed {
+                text: time.to_string(),
+                offset,
+            })),
+            DeValue::String(_)
+            | DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Array(_)
+            | DeValue::Table(_) => self.text_of(name, value).map(Some),
+        }
+    }
+
+    pub(in crate::guard) fn string(&mut self, name: &str) -> Result<Option<Placed>, PolicyError> {
         self.take(name)
             .map(|value| self.text_of(name, value))
             .transpose()
     }
 
-    pub(super) fn required(&mut self, name: &str) -> Result<Placed, PolicyError> {
+    pub(in crate::guard) fn required(&mut self, name: &str) -> Result<Placed, PolicyError> {
         let value = self.string(name)?;
         value.ok_or_else(|| self.error(self.offset, format!("{name} is missing")))
     }
 
     /// The strings of an array, which has one at least.
-    pub(super) fn strings(&mut self, name: &str) -> Result<Option<Vec<Placed>>, PolicyError> {
+    pub(in crate::guard) fn strings(
+        &mut self,
+        name: &str,
+    ) -> Result<Option<Vec<Placed>>, PolicyError> {
         let Some(value) = self.take(name) else {
             return Ok(None);
         };
@@ -149,7 +186,7 @@ impl<'t, 'v> Fields<'t, 'v> {
     }
 
     /// A whole number of 0 or more: an integer, or a text that ends with one of these units.
-    pub(super) fn count(
+    pub(in crate::guard) fn count(
         &mut self,
         name: &str,
         units: &[(&str, u64)],
@@ -181,7 +218,10 @@ impl<'t, 'v> Fields<'t, 'v> {
     }
 
     /// The tables of an array of tables, and where they are.
-    pub(super) fn tables(&mut self, name: &str) -> Result<Vec<(usize, DeTable<'v>)>, PolicyError> {
+    pub(in crate::guard) fn tables(
+        &mut self,
+        name: &str,
+    ) -> Result<Vec<(usize, DeTable<'v>)>, PolicyError> {
         let Some(value) = self.take(name) else {
             return Ok(Vec::new());
         };
@@ -228,7 +268,7 @@ impl<'t, 'v> Fields<'t, 'v> {
 }
 
 /// The tables of a kind, within the limit of their number.
-pub(super) fn tables<'v>(
+pub(in crate::guard) fn tables<'v>(
     top: &mut Fields<'_, 'v>,
     name: &str,
 ) -> Result<Vec<(usize, DeTable<'v>)>, PolicyError> {
@@ -240,7 +280,7 @@ pub(super) fn tables<'v>(
 }
 
 /// What an error says of a word that is none of those that are known.
-pub(super) fn unknown_word(word: &str, known: &[&str]) -> String {
+pub(in crate::guard) fn unknown_word(word: &str, known: &[&str]) -> String {
     // A singular for a plural is further away, but begins the same.
     let stem = word.get(..word.len().saturating_sub(1)).unwrap_or_default();
     let begins = |name: &str| stem.len() > 2 && name.starts_with(stem);

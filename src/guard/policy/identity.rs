@@ -10,8 +10,8 @@ pub struct Identity {
     pub principal: Principal,
     /// What the proof fills in.
     pub variables: Variables,
-    /// What proved it, for the audit log: `anonymous`, or `certificate sha256:... of CN=nodes`.
+    /// What proved it, for the audit log: `anonymous`, `certificate sha256:... of CN=nodes`, `token ACCESSOR of NAME`.
     pub proof: String,
-    /// Why a certificate names nobody, in one line. Its bearer has no rights, not even those of anonymous clients.
+    /// Why what it proved names nobody, in one line. It has no rights then, not even those of anonymous clients.
     pub refused: Option<String>,
 }

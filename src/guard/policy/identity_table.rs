@@ -7,9 +7,12 @@ use toml::de::DeTable;
 use super::error::PolicyError;
 use super::fields::{Fields, PolicyText, at};
 use super::pattern::{ANONYMOUS, principal};
-use super::recognizer::{AddressSource, AuthorityName, CertificateField, Recognizer};
+use super::recognizer::{AddressSource, AuthorityName, CertificateField, ProofSource, Recognizer};
 use super::template::Template;
 use super::variables::Variable;
+
+/// The authority of the tokens and the users of the credentials file (`--credentials`).
+const CREDENTIALS: &str = "credentials";
 
 /// Parses one `[[identity]]`.
 pub(super) fn recognizer(
@@ -19,40 +22,33 @@ pub(super) fn recognizer(
 ) -> Result<Recognizer, PolicyError> {
     let known = ["authority", "field", "name", "principal", "ip"];
     let mut fields = Fields::new(text, offset, table, &known)?;
-    let authority = fields.required("authority")?;
-    let authority = at(
-        text,
-        "authority",
-        &authority,
-        AuthorityName::parse(&authority.text),
-    )?;
-    let placed = fields.required("field")?;
-    let field =
-        CertificateField::parse(&placed.text).ok_or_else(|| "not cn, dns, ip or spiffe".to_owned());
-    let field = at(text, "field", &placed, field)?;
+    let source = source(text, &mut fields)?;
     let placed = fields.required("name")?;
-    let name = at(text, "name", &placed, name_template(&placed.text, field))?;
+    let name = at(text, "name", &placed, name_template(&placed.text, &source))?;
     let address = fields.string("ip")?.map(|placed| {
-        let source = match placed.text.as_str() {
+        let of_certificate = matches!(source, ProofSource::Certificate(..));
+        let taken = match placed.text.as_str() {
+            "certificate" if !of_certificate => {
+                Err("there is no certificate: the only address is that of the \"peer\"".to_owned())
+            }
             "certificate" => Ok(AddressSource::Certificate),
             "peer" => Ok(AddressSource::Peer),
             _ => Err("not certificate or peer".to_owned()),
         };
         let is_named = name.variables().any(|own| own == Variable::Ip);
-        let source = if is_named {
+        let taken = if is_named {
             Err("{ip} is in the name already".to_owned())
         } else {
-            source
+            taken
         };
-        at(text, "ip", &placed, source)
+        at(text, "ip", &placed, taken)
     });
     let address = address.transpose()?;
     let placed = fields.required("principal")?;
     let template = at(text, "principal", &placed, principal(&placed.text))?;
     let recognizer = Recognizer {
         place: text.place(offset),
-        authority,
-        field,
+        source,
         name,
         principal: template,
         address,
@@ -61,10 +57,37 @@ pub(super) fn recognizer(
     Ok(recognizer)
 }
 
-fn name_template(name: &str, field: CertificateField) -> Result<Template, String> {
+/// Parses `authority` and `field`.
+fn source(text: PolicyText<'_>, fields: &mut Fields<'_, '_>) -> Result<ProofSource, PolicyError> {
+    let authority = fields.required("authority")?;
+    if authority.text == CREDENTIALS {
+        let field = fields.required("field")?;
+        let source = match field.text.as_str() {
+            "token" => Ok(ProofSource::Token),
+            "user" => Ok(ProofSource::User),
+            _ => Err("credentials have a token or a user".to_owned()),
+        };
+        return at(text, "field", &field, source);
+    }
+    let name = AuthorityName::parse(&authority.text);
+    let name = at(text, "authority", &authority, name)?;
+    let field = fields.required("field")?;
+    let of_certificate =
+        CertificateField::parse(&field.text).ok_or_else(|| match field.text.as_str() {
+            "token" | "user" => format!("the authority of a {} is \"{CREDENTIALS}\"", field.text),
+            _ => "not cn, dns, ip or spiffe".to_owned(),
+        });
+    let field = at(text, "field", &field, of_certificate)?;
+    Ok(ProofSource::Certificate(name, field))
+}
+
+fn name_template(name: &str, source: &ProofSource) -> Result<Template, String> {
     let template = Template::parse(name)?;
-    template.check_unambiguous(field.separator())?;
+    template.check_unambiguous(source.separator())?;
     let head = template.head();
+    let ProofSource::Certificate(_, field) = source else {
+        return Ok(template);
+    };
     match field {
         CertificateField::Spiffe => {
             let domain = head
@@ -98,7 +121,7 @@ fn check_principal(recognizer: &Recognizer) -> Result<(), String> {
         ));
     }
     match recognizer.principal.literal() {
-        Some(ANONYMOUS) => Err("this is the name of clients without a certificate".to_owned()),
+        Some(ANONYMOUS) => Err("this is the name of clients that prove nothing".to_owned()),
         _ => Ok(()),
     }
 }

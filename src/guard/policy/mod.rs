@@ -6,15 +6,17 @@
 mod check;
 mod check_quotas;
 mod error;
-mod fields;
+pub(super) mod fields;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
+mod identify;
 mod identity;
 mod identity_table;
-mod parse;
+pub(super) mod parse;
 mod pattern;
 #[cfg(test)]
 mod policy_test;
+mod proofs;
 mod quota;
 mod quota_table;
 #[cfg(test)]
@@ -41,6 +43,7 @@ use std::sync::Arc;
 pub use check::PolicyWarning;
 pub use error::{PolicyError, PolicyPlace};
 pub use identity::Identity;
+pub use proofs::{Proofs, ProvenToken};
 pub use quota::BoundQuota;
 pub(super) use quota::QuotasByPath;
 pub use rights::{Rights, RuleName, Shortfall, Verdict};
@@ -48,13 +51,13 @@ pub use variables::Variables;
 
 use self::pattern::IdentityPattern;
 use self::quota::QuotaRule;
-use self::recognizer::{AddressSource, Recognized, Recognizer};
+use self::recognizer::{AddressSource, Recognizer};
 use self::rights::SessionRules;
 use self::rule::{Rule, RuleGrant, SessionGrant};
 use self::subject_tree::{RuleMark, RuleNumber, SubjectTreeBuilder};
 use self::template::Template;
 use super::quota::PathShapes;
-use crate::model::{CertificateAuthority, ClientCertificate, Credentials, Principal};
+use crate::model::Principal;
 use crate::space::QuotaResource;
 
 /// A policy. Never changes: a changed file is another policy.
@@ -111,73 +114,11 @@ impl Policy {
         self.recognizers.iter().any(is_peer)
     }
 
-    /// Who a client is that proved this, and whose connection came from this address.
-    pub fn identify(&self, credentials: &Credentials, peer: IpAddr) -> Identity {
-        let Some(certificate) = &credentials.certificate else {
-            return Identity {
-                principal: Principal::Anonymous,
-                variables: Variables::default(),
-                proof: pattern::ANONYMOUS.to_owned(),
-                refused: None,
-            };
-        };
-        let ClientCertificate {
-            fingerprint,
-            authority,
-            ..
-        } = certificate.as_ref();
-        let proof = format!("certificate sha256:{fingerprint} of {}", authority.subject);
-        match self.recognize(certificate, peer) {
-            Ok((name, variables)) => Identity {
-                principal: Principal::named(&name),
-                variables,
-                proof,
-                refused: None,
-            },
-            Err(why) => Identity {
-                // No pattern has a space, so no rule is about it.
-                principal: Principal::named(&format!("refused sha256:{fingerprint}")),
-                variables: Variables::default(),
-                proof,
-                refused: Some(why),
-            },
-        }
-    }
-
-    /// The name and variables of a certificate's bearer, or why there is none: all recognizers must agree.
-    fn recognize(
-        &self,
-        certificate: &ClientCertificate,
-        peer: IpAddr,
-    ) -> Result<(String, Variables), String> {
-        let authority = CertificateAuthority {
-            subject: recognizer::even_spaces(&certificate.authority.subject),
-            fingerprint: certificate.authority.fingerprint.clone(),
-        };
-        let mut found: Option<(String, Variables)> = None;
-        for recognizer in &self.recognizers {
-            let named = match recognizer.recognize(certificate, &authority, peer) {
-                Recognized::Not => continue,
-                Recognized::Refused(why) => return Err(why),
-                Recognized::As(name, variables) => (name, variables),
-            };
-            match &found {
-                Some(other) if *other != named => {
-                    let (one, other) = (&other.0, &named.0);
-                    return Err(format!("it names '{one}', and '{other}' otherwise"));
-                }
-                Some(_) => {}
-                None => found = Some(named),
-            }
-        }
-        found.ok_or_else(|| "no [[identity]] of its authority fits it".to_owned())
-    }
-
-    /// The identity of a principal's name, as a certificate would give it; `given` are variables that the name does not fill in.
-    /// Fails where no certificate gives it, or where variables have to be given to tell which.
+    /// The identity of a principal's name, as a proof would give it; `given` are variables that the name does not fill in.
+    /// Fails where none gives it, or where variables have to be given to tell which.
     pub fn identity_named(&self, name: &str, given: &Variables) -> Result<Identity, String> {
         if name == pattern::ANONYMOUS {
-            return Ok(self.identify(&Credentials::default(), IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
+            return Ok(self.identify(&Proofs::default(), IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
         }
         let mut found = self
             .recognizers

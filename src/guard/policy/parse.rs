@@ -83,7 +83,7 @@ fn rules(top: &mut Fields<'_, '_>, roles: &mut OwnRoles) -> Result<Vec<Rule>, Po
     Ok(rules)
 }
 
-pub(super) fn fingerprint(text: &str) -> String {
+pub(in crate::guard) fn fingerprint(text: &str) -> String {
     let digest = Sha256::digest(text.as_bytes());
     let mut text = String::new();
     for byte in digest {

@@ -2,15 +2,15 @@
 
 use super::template::Template;
 
-/// The name of clients without a certificate.
+/// The name of clients that prove nothing.
 pub(super) const ANONYMOUS: &str = "anonymous";
 
 /// Whom a rule is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum IdentityPattern {
-    /// Clients without a certificate.
+    /// Clients that prove nothing.
     Anonymous,
-    /// Everybody whose certificate is recognized.
+    /// Everybody who is recognized.
     Recognized,
     /// The principal that this names, with the identity's own variables filled in.
     Named(Template),

@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Identity, Policy, Variables};
+use super::{Identity, Policy, Proofs, Variables};
 use crate::model::{
-    CertificateAuthority, ClientCertificate, Credentials, Key, KeyRange, LeaseId, Principal, Verb,
+    CertificateAuthority, ClientCertificate, Key, KeyRange, LeaseId, Principal, Verb,
 };
 use crate::space::LeaseRight;
 
@@ -48,11 +48,8 @@ fn certificate(names: &[&str]) -> ClientCertificate {
 }
 
 fn identify(policy: &Policy, certificate: ClientCertificate) -> Identity {
-    let credentials = Credentials {
-        certificate: Some(Arc::new(certificate)),
-        ..Credentials::default()
-    };
-    policy.identify(&credentials, PEER)
+    let proofs = Proofs::of_certificate(Some(Arc::new(certificate)));
+    policy.identify(&proofs, PEER)
 }
 
 /// The principal and its variables, or `refused`.
@@ -303,10 +300,7 @@ fn rules_are_about_whom_they_name() {
     let by = |name: &str| identify(&policy, certificate(&[&format!("cn={name}")]));
     assert_eq!(may(&by("a")), ["one", "own/a", "all"]);
     assert_eq!(may(&by("b")), ["own/b", "all"]);
-    assert_eq!(
-        may(&policy.identify(&Credentials::default(), PEER)),
-        ["open"]
-    );
+    assert_eq!(may(&policy.identify(&Proofs::default(), PEER)), ["open"]);
     let refused = by("..");
     assert!(refused.refused.is_some() && may(&refused).is_empty());
     // Who is refused shares a name with nobody, and can be granted nothing by name.

@@ -1,22 +1,33 @@
-//! Recognizers: how a certificate names somebody.
+//! Recognizers: how a proof names somebody.
 
 use std::net::IpAddr;
 
 use super::error::PolicyPlace;
+use super::proofs::ShownProof;
 use super::template::{Captured, Template};
 use super::variables::{Variable, Variables};
 use crate::model::{CertificateAuthority, ClientCertificate};
 
-/// Says who the bearer of a certificate is, if an authority vouches for it that may.
+/// Says who the bearer of a proof is, if who vouches for it may.
 #[derive(Clone, Debug)]
 pub(super) struct Recognizer {
     pub(super) place: PolicyPlace,
-    pub(super) authority: AuthorityName,
-    pub(super) field: CertificateField,
-    /// The form of the field's one value.
+    pub(super) source: ProofSource,
+    /// The form of the one name in the proof.
     pub(super) name: Template,
     pub(super) principal: Template,
     pub(super) address: Option<AddressSource>,
+}
+
+/// The proofs that a recognizer looks at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ProofSource {
+    /// Certificates of an authority, by one of their fields.
+    Certificate(AuthorityName, CertificateField),
+    /// Tokens of the credentials file.
+    Token,
+    /// Users of the credentials file.
+    User,
 }
 
 /// How a policy names an authority.
@@ -46,12 +57,12 @@ pub(super) enum AddressSource {
     Peer,
 }
 
-/// Who the bearer of a certificate is, by one recognizer.
+/// Who the bearer of a proof is, by one recognizer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Recognized {
-    /// The certificate does not concern it.
+    /// The proof does not concern it.
     Not,
-    /// It does, but the certificate does not say clearly who its bearer is; why.
+    /// It does, but the proof does not say clearly who its bearer is; why.
     Refused(String),
     /// The name of the principal, and what was filled in.
     As(String, Variables),
@@ -142,19 +153,46 @@ fn addresses(certificate: &ClientCertificate) -> Vec<IpAddr> {
         .collect()
 }
 
-impl Recognizer {
-    /// Who the bearer of a certificate of this authority is.
-    pub(super) fn recognize(
-        &self,
-        certificate: &ClientCertificate,
-        authority: &CertificateAuthority,
-        peer: IpAddr,
-    ) -> Recognized {
-        if !self.authority.is(authority) {
-            return Recognized::Not;
+impl ProofSource {
+    /// What no variable in such a name holds.
+    pub(super) fn separator(&self) -> Option<char> {
+        match self {
+            Self::Certificate(_, field) => field.separator(),
+            Self::Token | Self::User => None,
         }
-        let values = self.field.values(certificate);
-        let captured = |value: &String| self.name.capture(value, self.field.separator());
+    }
+
+    /// What such a name is called.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Certificate(_, field) => field.name(),
+            Self::Token | Self::User => "name",
+        }
+    }
+
+    /// The names in a proof that concern this source; `None` of another's.
+    fn values(&self, proof: ShownProof<'_>) -> Option<Vec<String>> {
+        match (self, proof) {
+            (Self::Certificate(name, field), ShownProof::Certificate(certificate, authority)) => {
+                name.is(authority).then(|| field.values(certificate))
+            }
+            (Self::Token, ShownProof::Token(name)) | (Self::User, ShownProof::User(name)) => {
+                Some(vec![name.to_owned()])
+            }
+            (Self::Certificate(..), ShownProof::Token(_) | ShownProof::User(_))
+            | (Self::Token, ShownProof::Certificate(..) | ShownProof::User(_))
+            | (Self::User, ShownProof::Certificate(..) | ShownProof::Token(_)) => None,
+        }
+    }
+}
+
+impl Recognizer {
+    /// Who has this proof.
+    pub(super) fn recognize(&self, proof: ShownProof<'_>, peer: IpAddr) -> Recognized {
+        let Some(values) = self.source.values(proof) else {
+            return Recognized::Not;
+        };
+        let captured = |value: &String| self.name.capture(value, self.source.separator());
         let mut captured = values
             .iter()
             .map(captured)
@@ -163,26 +201,25 @@ impl Recognizer {
             return Recognized::Not;
         };
         if values.len() > 1 {
-            let (count, field) = (values.len(), self.field.name());
+            let (count, field) = (values.len(), self.source.name());
             return Recognized::Refused(format!("it has {count} {field}s, and one is wanted"));
         }
         match first {
             Captured::Different => Recognized::Not,
             Captured::Bad(why) => Recognized::Refused(why),
-            Captured::Fits(variables) => self.named(variables, certificate, peer),
+            Captured::Fits(variables) => self.named(variables, proof, peer),
         }
     }
 
-    fn named(
-        &self,
-        variables: Variables,
-        certificate: &ClientCertificate,
-        peer: IpAddr,
-    ) -> Recognized {
+    fn named(&self, variables: Variables, proof: ShownProof<'_>, peer: IpAddr) -> Recognized {
+        let in_certificate = match proof {
+            ShownProof::Certificate(certificate, _) => addresses(certificate),
+            ShownProof::Token(_) | ShownProof::User(_) => Vec::new(),
+        };
         let variables = match self.address {
             None => variables,
             Some(AddressSource::Peer) => variables.with_ip(peer),
-            Some(AddressSource::Certificate) => match addresses(certificate).as_slice() {
+            Some(AddressSource::Certificate) => match in_certificate.as_slice() {
                 [address] => variables.with_ip(*address),
                 all => {
                     let count = all.len();
@@ -201,7 +238,7 @@ impl Recognizer {
         }
     }
 
-    /// The variables of the principal of this name, if a certificate can give it; `given` are those that the name does not tell.
+    /// The variables of the principal of this name, if a proof can give it; `given` are those that the name does not tell.
     pub(super) fn bearer(&self, name: &str, given: &Variables) -> Option<Variables> {
         let Captured::Fits(told) = self.principal.capture(name, None) else {
             return None;

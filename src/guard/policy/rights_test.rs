@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::{Policy, Rights, Shortfall};
-use crate::model::{ClientCertificate, Credentials, Key, KeyRange, Verb};
+use super::{Policy, Proofs, Rights, Shortfall};
+use crate::model::{ClientCertificate, Key, KeyRange, Verb};
 use crate::space::Coverage;
 
 /// One rule about a subject.
@@ -108,11 +108,8 @@ fn rights(rules: &[PlainRule]) -> Rights {
         },
         ..Default::default()
     };
-    let credentials = Credentials {
-        certificate: Some(certificate.into()),
-        ..Credentials::default()
-    };
-    let identity = policy.identify(&credentials, [127, 0, 0, 1].into());
+    let proofs = Proofs::of_certificate(Some(certificate.into()));
+    let identity = policy.identify(&proofs, [127, 0, 0, 1].into());
     assert_eq!(identity.refused, None);
     policy.rights(&identity)
 }
