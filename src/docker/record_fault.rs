@@ -23,6 +23,9 @@ pub enum RecordFault {
     BadAddress(&'static str),
     /// The record of another key: daemons would read one record for the other.
     OtherId,
+    /// The name of a network that every host has by itself. `docker network create` refuses it; of two networks of that name no
+    /// container joins either, and a daemon that starts cannot make its own anew.
+    PredefinedName,
     /// Less than a header and one run: `bitseq.FromByteArray` slices beyond its end and panics.
     ShortSequence,
     /// Runs of no block: `bitseq.getFirstAvailable` loops for ever.
@@ -63,6 +66,7 @@ impl RecordFault {
             Self::NullElement(_) => "null_element",
             Self::BadAddress(_) => "bad_address",
             Self::OtherId => "other_id",
+            Self::PredefinedName => "predefined_name",
             Self::ShortSequence => "short_sequence",
             Self::EmptyRun => "empty_run",
             Self::WrongLength => "wrong_length",
@@ -93,6 +97,9 @@ impl fmt::Display for RecordFault {
             Self::NullElement(name) => write!(f, "null in {name}: daemons would panic"),
             Self::BadAddress(name) => write!(f, "{name} is no address that libnetwork can parse"),
             Self::OtherId => f.write_str("its id is not the key's"),
+            Self::PredefinedName => {
+                f.write_str("its name is that of a network that every host has by itself")
+            }
             Self::ShortSequence => f.write_str("too short for a bit sequence: daemons would panic"),
             Self::EmptyRun => f.write_str("a run of no block: daemons would loop for ever"),
             Self::WrongLength => f.write_str("its runs are not as long as its number of bits"),

@@ -35,6 +35,9 @@ const FIELDS: [&str; 24] = [
     "loadBalancerIP",
 ];
 
+/// What every host calls networks of its own: `runconfig.IsPreDefinedNetwork`, and the bridge that overlay networks go out by.
+const PREDEFINED: [&str; 5] = ["bridge", "host", "none", "default", "docker_gwbridge"];
+
 /// The option that holds the driver's own.
 const DRIVER_OPTIONS: &str = "com.docker.network.generic";
 
@@ -56,6 +59,9 @@ pub(super) fn check(id: &str, bytes: &[u8]) -> Result<Checked, RecordFault> {
     let name = text(&record, "name")?;
     if text(&record, "id")? != id {
         return Err(RecordFault::OtherId);
+    }
+    if PREDEFINED.contains(&name) {
+        return Err(RecordFault::PredefinedName);
     }
     text(&record, "networkType")?;
     flag(&record, "enableIPv6")?;

@@ -53,6 +53,17 @@ fn networks_that_panic_or_blind_daemons_are_found() {
         (r#""name":"ov1""#, r#""name":"x","name":5"#, field("name")),
         (r#""name":"ov1""#, r#""name":5,"name":"x""#, None),
         (r#""id":"n""#, r#""id":"other""#, Some(OtherId)),
+        (
+            r#""name":"ov1""#,
+            r#""name":"bridge""#,
+            Some(PredefinedName),
+        ),
+        (
+            r#""name":"ov1""#,
+            r#""name":"docker_gwbridge""#,
+            Some(PredefinedName),
+        ),
+        (r#""name":"ov1""#, r#""name":"bridges""#, None),
         (r#""id":"n""#, r#""id":["n"]"#, field("id")),
         (r#""networkType":"overlay","#, "", field("networkType")),
         (

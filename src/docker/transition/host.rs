@@ -8,7 +8,7 @@ use crate::docker::record_place::{RecordKind, RecordPlace};
 
 impl RecordChange<'_> {
     /// Whether a host is another than the one that makes the change, as far as both are known by their addresses.
-    fn is_other(&self, host: &str) -> bool {
+    pub(super) fn is_other(&self, host: &str) -> bool {
         match (self.host, host.parse::<IpAddr>()) {
             (Some(own), Ok(host)) => own != host.to_canonical(),
             (None, _) | (_, Err(_)) => false,
@@ -67,7 +67,7 @@ impl RecordChange<'_> {
 }
 
 /// Whether a host is among the nodes.
-fn is_up(host: &str, beside: &Neighbours<'_>) -> bool {
+pub(super) fn is_up(host: &str, beside: &Neighbours<'_>) -> bool {
     let mut up = false;
     beside.records.find(&beside.place.nodes(), &mut |key, _| {
         let node = RecordPlace::of(key).map(|place| place.kind);

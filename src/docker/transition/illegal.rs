@@ -75,6 +75,12 @@ pub enum IllegalChange {
     /// Address spaces are emptied, not deleted.
     #[error("an address space that has pools is deleted")]
     PoolsInUse,
+    /// libnetwork deletes what is to go; nodes alone have a TTL or a session.
+    #[error("a record or a directory of records would end by itself, or with a session")]
+    Fleeting,
+    /// libkv leaves everything to everybody.
+    #[error("an access list of a record or of a directory of records changes")]
+    AccessListed,
 }
 
 impl IllegalChange {
@@ -105,6 +111,8 @@ impl IllegalChange {
             Self::MarkedByOther => "marked_by_other",
             Self::NetworkInUse => "network_in_use",
             Self::PoolsInUse => "pools_in_use",
+            Self::Fleeting => "fleeting",
+            Self::AccessListed => "access_list",
         }
     }
 }

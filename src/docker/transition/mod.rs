@@ -175,7 +175,7 @@ impl RecordChange<'_> {
         };
         match before {
             CheckedRecord::Node => self.judge_node_delete(),
-            CheckedRecord::Network(network) => network::judge_delete(network, &beside),
+            CheckedRecord::Network(network) => network::judge_delete(self, network, &beside),
             CheckedRecord::Endpoint(endpoint) => self.judge_endpoint_delete(endpoint, &beside),
             CheckedRecord::Count(_) if beside.network_is_in_use() => Err(IllegalChange::CountInUse),
             CheckedRecord::Overlay(_) if beside.network_is_in_use() => {

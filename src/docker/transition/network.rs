@@ -1,5 +1,6 @@
 //! Changes of networks: `NewNetwork` and `network.delete`.
 
+use super::host::is_up;
 use super::{IllegalChange, Neighbours, RecordChange, RecordRefusal};
 use crate::docker::check::{CheckedNetwork, CheckedRecord};
 use crate::docker::record_fault::RecordFault;
@@ -17,7 +18,8 @@ pub(super) fn judge_put(
         if !change.may_delete {
             return Err(IllegalChange::MarkedByOther.into());
         }
-        if count.is_some_and(|count| count > u64::from(after.has_balancer)) {
+        let is_counted = count.is_some_and(|count| count > u64::from(after.has_balancer));
+        if is_counted || has_endpoints_of_others(change, beside) {
             return Err(IllegalChange::NetworkInUse.into());
         }
     }
@@ -33,15 +35,32 @@ pub(super) fn judge_put(
 }
 
 pub(super) fn judge_delete(
+    change: &RecordChange<'_>,
     network: &CheckedNetwork,
     beside: &Neighbours<'_>,
 ) -> Result<(), IllegalChange> {
     // One that could not be made completely is deleted without a mark.
-    if network.in_delete || count(beside).unwrap_or_default() == 0 {
+    let is_unused =
+        || count(beside).unwrap_or_default() == 0 && !has_endpoints_of_others(change, beside);
+    if network.in_delete || is_unused() {
         Ok(())
     } else {
         Err(IllegalChange::NetworkInUse)
     }
+}
+
+/// Whether another host that is up has an endpoint in the network. The count alone does not say: anybody may take it down one by
+/// one. What the remover itself left there, or a host that is gone, keeps no network.
+fn has_endpoints_of_others(change: &RecordChange<'_>, beside: &Neighbours<'_>) -> bool {
+    let RecordKind::Network(id) = beside.place.kind else {
+        return false;
+    };
+    beside.find(&format!("endpoint/{id}"), "", |_, record| {
+        let CheckedRecord::Endpoint(endpoint) = record else {
+            return false;
+        };
+        change.is_other(&endpoint.locator) && is_up(&endpoint.locator, beside)
+    })
 }
 
 /// The network's endpoint count.

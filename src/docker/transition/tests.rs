@@ -298,6 +298,30 @@ fn networks_are_marked_by_who_may_delete_them_and_named_once() {
 }
 
 #[test]
+fn a_network_whose_count_was_walked_down_stays_while_hosts_that_are_up_have_endpoints() {
+    let mut records = in_use();
+    let used = network(&records, true);
+    let count = used.replace("v1.0/network", "v1.0/endpoint_count");
+    let counted: Value = serde_json::from_str(&records.text(&count)).unwrap();
+    for step in (0..counted["Count"].as_u64().unwrap()).rev() {
+        let step = format!("{{\"Count\":{step}}}");
+        records.make(A, &count, Some(step.as_bytes()));
+    }
+    let marked = records
+        .text(&used)
+        .replace("\"inDelete\":false", "\"inDelete\":true");
+    let mark = |records: &Records| records.judge(A, &used, Some(marked.as_bytes()));
+    assert_eq!(mark(&records), illegal(IllegalChange::NetworkInUse));
+    let removed = records.judge(A, &used, None);
+    assert_eq!(removed, illegal(IllegalChange::NetworkInUse));
+    // A host that is gone keeps no network; nor does what the remover has left there itself.
+    let node = records.key("docker/nodes/10.99.0.2:");
+    records.0.remove(node.as_bytes());
+    assert_eq!(mark(&records), Ok(()));
+    assert_eq!(records.judge(A, &used, None), Ok(()));
+}
+
+#[test]
 fn address_spaces_change_one_use_of_one_pool() {
     let records = in_use();
     let key = records.key("ipam/default/config/GlobalDefault");

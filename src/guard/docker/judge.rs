@@ -5,8 +5,11 @@ use std::net::IpAddr;
 use crate::docker::{
     IllegalChange, RecordChange, RecordKind, RecordLookup, RecordPlace, RecordRefusal,
 };
-use crate::model::{Entry, Key, Realm, Target, Verb, Write};
+use crate::model::{Attrs, DirMark, Entry, Key, Realm, Target, Verb, Write};
 use crate::space::Draft;
+
+/// The most entries of a directory that are looked at for records of Docker's.
+const LOOKED_AT: usize = 4096;
 
 /// Who makes a change of Docker's records.
 #[derive(Clone, Copy, Debug)]
@@ -51,10 +54,17 @@ fn value(entry: &Entry) -> &[u8] {
     entry.value()
 }
 
-/// Whether one of these writes is for a key of Docker's: there is nothing to judge in others.
+/// Whether one of these writes is for a key of Docker's, or gives an end to a directory, which may hold some: there is nothing
+/// to judge in others.
 pub(super) fn are_about_records(writes: &[Write]) -> bool {
-    let mut keys = writes.iter().filter_map(user_key);
-    keys.any(|key| RecordPlace::of(key.as_bytes()).is_some())
+    writes.iter().any(|write| {
+        let key = user_key(write);
+        key.is_some_and(|key| RecordPlace::of(key.as_bytes()).is_some())
+            || write
+                .put
+                .as_ref()
+                .is_some_and(|put| put.attrs.deadline.is_some() && put.attrs.dir != DirMark::No)
+    })
 }
 
 /// Judges the writes of a client.
@@ -81,6 +91,9 @@ fn judge_write(
     unknown: &mut Vec<(Key, String)>,
 ) -> Option<(Key, RecordRefusal)> {
     let key = user_key(write)?;
+    if let Some(change) = judge_attributes(draft, &key, write) {
+        return Some((key, change.into()));
+    }
     let place = RecordPlace::of(key.as_bytes())?;
     let is_record = !matches!(place.kind, RecordKind::Directory | RecordKind::Unknown);
     if write.put.is_none() && is_record && is_of_tree(draft, &key) {
@@ -108,6 +121,46 @@ fn judge_write(
         }
         Err(refusal) => Some((key, refusal)),
     }
+}
+
+/// Judges what a write leaves beside the value: of an entry that ends by itself nobody is asked when it goes, and one with an
+/// access list is hidden from daemons.
+fn judge_attributes(draft: &Draft<'_>, key: &Key, write: &Write) -> Option<IllegalChange> {
+    let attrs = &write.put.as_ref()?.attrs;
+    let none = Attrs::default();
+    let before = write.before.as_ref().map_or(&none, |entry| entry.attrs());
+    let ends = attrs.deadline.is_some() && attrs.deadline != before.deadline;
+    let Some(place) = RecordPlace::of(key.as_bytes()) else {
+        let takes_all = ends && attrs.dir != DirMark::No;
+        return (takes_all && may_hold_records(draft, key)).then_some(IllegalChange::Fleeting);
+    };
+    if !place.is_compared() && place.kind != RecordKind::Directory {
+        return None;
+    }
+    let is_held = |own: Option<_>, before: Option<_>| own.is_some() && own != before;
+    let is_fleeting = ends
+        || attrs.childless_ttl_ms().is_some()
+        || is_held(attrs.lock, before.lock)
+        || is_held(attrs.bound, before.bound);
+    if is_fleeting {
+        Some(IllegalChange::Fleeting)
+    } else if attrs.access() != before.access() {
+        Some(IllegalChange::AccessListed)
+    } else {
+        None
+    }
+}
+
+/// Whether records of Docker's are in a directory that is none of theirs, or might be: of a very large one that is not found out.
+fn may_hold_records(draft: &Draft<'_>, directory: &Key) -> bool {
+    let mut prefix = directory.as_bytes().to_vec();
+    if !prefix.ends_with(b"/") {
+        prefix.push(b'/');
+    }
+    let prefix = Key::new(directory.realm(), prefix);
+    let mut beneath = draft.scan_everything(&prefix, &prefix);
+    let is_record = |(key, _): (&Key, _)| RecordPlace::of(key.as_bytes()).is_some();
+    beneath.by_ref().take(LOOKED_AT).any(is_record) || beneath.next().is_some()
 }
 
 /// The key of a write that is for a client's key.

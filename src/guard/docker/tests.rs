@@ -4,9 +4,12 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use super::*;
+use crate::docker::IllegalChange;
 use crate::guard::Bounds;
 use crate::guard::memory_keyspace::any_client;
-use crate::model::{Caller, Credentials, FaceName, Key, KeyRange, Verb};
+use crate::model::{
+    AccessList, Attrs, Caller, Credentials, DirMark, FaceName, Key, KeyRange, LeaseId, Verb,
+};
 use crate::space::{Admit, ChangeError, Demand, Denied, Draft, Keyspace, Lookup as _};
 use crate::store::{MemoryStore, Store as _};
 
@@ -179,6 +182,82 @@ async fn a_host_renews_its_own_entry_only() {
     assert_eq!(gateway.space.read(&one).revision(), stored, "a renewal");
     assert!(matches!(beat(&other).await, Err(Denied::Guarded(_))));
     assert_eq!(gateway.guard.refusals(), 1);
+}
+
+/// What a test changes of a record's attributes.
+type Changed = fn(&mut Draft<'_>, &mut Attrs);
+
+fn with_ttl(draft: &mut Draft<'_>, attrs: &mut Attrs) {
+    attrs.deadline = Some(draft.deadline_in(Duration::from_secs(1)));
+}
+
+fn of_a_directory(draft: &mut Draft<'_>, attrs: &mut Attrs) {
+    attrs.dir = DirMark::Made;
+    with_ttl(draft, attrs);
+}
+
+impl Gateway {
+    /// Writes an entry with the value that it has, and other attributes.
+    async fn change(&self, key: &str, change: Changed) -> Result<(), Denied> {
+        let key = Key::user(key);
+        let write = |draft: &mut Draft<'_>| {
+            draft.compares(&key);
+            let mut record = draft.successor(&key);
+            change(draft, &mut record.attrs);
+            draft.put(&key, record);
+            Ok::<_, Infallible>(())
+        };
+        denied(self.space.commit(&any_client(), write).await.map(drop))
+    }
+}
+
+#[tokio::test]
+async fn no_record_ends_by_itself_or_is_closed_to_others() {
+    let gateway = gateway(DockerGuardMode::Enforce).await;
+    let any = any_client();
+    let fleeting = Err(Denied::Guarded(format!(
+        "the Docker guard: {}",
+        IllegalChange::Fleeting
+    )));
+    // A directory of something else, and one of which nothing is known yet.
+    gateway.put(&any, Put::Plain, "app/key", "1").await.unwrap();
+    for directory in ["app/", "docker/"] {
+        assert_eq!(gateway.change(directory, of_a_directory).await, Ok(()));
+        gateway.delete(&any, directory).await.unwrap();
+    }
+    gateway
+        .put(&any, Put::Plain, COUNT, "{\"Count\":0}")
+        .await
+        .unwrap();
+    let listed = |_: &mut Draft<'_>, attrs: &mut Attrs| attrs.set_access(AccessList::readable());
+    let childless = |_: &mut Draft<'_>, attrs: &mut Attrs| attrs.set_childless_ttl_ms(Some(1));
+    let locked = |_: &mut Draft<'_>, attrs: &mut Attrs| attrs.lock = Some(LeaseId(7));
+    let bound = |_: &mut Draft<'_>, attrs: &mut Attrs| attrs.bound = Some(LeaseId(7));
+    let changes: [Changed; 4] = [with_ttl, childless, locked, bound];
+    for change in changes {
+        assert_eq!(gateway.change(COUNT, change).await, fleeting);
+    }
+    for directory in [
+        "docker/",
+        "docker/network/",
+        "docker/network/v1.0/endpoint_count/",
+    ] {
+        assert_eq!(
+            gateway.change(directory, of_a_directory).await,
+            fleeting,
+            "{directory}"
+        );
+    }
+    let closed = gateway.change(COUNT, listed).await;
+    let why = format!("the Docker guard: {}", IllegalChange::AccessListed);
+    assert_eq!(closed, Err(Denied::Guarded(why)));
+    // Nodes are to end.
+    let node = "docker/nodes/10.0.0.1:2376";
+    gateway
+        .put(&any, Put::Plain, node, "10.0.0.1:2376")
+        .await
+        .unwrap();
+    assert_eq!(gateway.change(node, with_ttl).await, Ok(()));
 }
 
 #[tokio::test]
