@@ -2,20 +2,32 @@
 
 use std::path::PathBuf;
 
-use super::ConfigError;
-use super::settings::Settings;
+use super::settings::{Setting, Settings};
+use super::{ConfigError, StoreUrl, store};
 
 /// The policy by which clients are admitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyConfig {
-    /// The file that it is read from, again and again.
-    pub file: PathBuf,
+    /// Where it is.
+    pub origin: PolicyOrigin,
     /// Whether what it refuses is refused; else it is only told.
     pub enforces: bool,
 }
 
-/// The options `policy` and `policy-mode`.
-pub(super) fn parse(settings: &mut Settings) -> Result<Option<PolicyConfig>, ConfigError> {
+/// Where the policy is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PolicyOrigin {
+    /// A file, read again and again.
+    File(PathBuf),
+    /// The `AccessPolicy` objects in a namespace of a Kubernetes cluster; `None` is the namespace of the kubeconfig or the pod.
+    Kubernetes(Option<String>),
+}
+
+/// The options `policy` and `policy-mode`, of a gateway with this store.
+pub(super) fn parse(
+    settings: &mut Settings,
+    store: &StoreUrl,
+) -> Result<Option<PolicyConfig>, ConfigError> {
     let mode = settings.take("policy-mode");
     let enforces = match &mode {
         None => Some(true),
@@ -29,24 +41,39 @@ pub(super) fn parse(settings: &mut Settings) -> Result<Option<PolicyConfig>, Con
             }
         },
     };
-    let Some(file) = settings.take("policy") else {
+    let Some(policy) = settings.take("policy") else {
         return match (&mode, enforces) {
             (Some(mode), Some(_)) => Err(ConfigError::at(&mode.origin, "--policy is not given")),
             (Some(_) | None, _) => Ok(None),
         };
     };
-    if file.text == "kubernetes" {
-        let what = "policies from Kubernetes are not implemented yet; for a file of this name, ./kubernetes";
-        return Err(ConfigError::at(&file.origin, what));
+    let origin = origin(policy, store)?;
+    Ok(enforces.map(|enforces| PolicyConfig { origin, enforces }))
+}
+
+fn origin(policy: Setting, store: &StoreUrl) -> Result<PolicyOrigin, ConfigError> {
+    let namespace = match policy.text.split_once(':') {
+        None if policy.text == "kubernetes" => Some(""),
+        Some(("kubernetes", namespace)) => Some(namespace),
+        None | Some(_) => None,
+    };
+    if let Some(namespace) = namespace {
+        if !store::is_namespace(namespace) {
+            let what = "kubernetes: the namespace is not a DNS label; for a file of this name, write ./ before it";
+            return Err(ConfigError::at(&policy.origin, what));
+        }
+        let given = Some(namespace.to_owned()).filter(|name| !name.is_empty());
+        let of_store = match store {
+            StoreUrl::Kubernetes(namespace) => namespace.clone(),
+            StoreUrl::Embedded(_) | StoreUrl::Memory | StoreUrl::Etcd { .. } => None,
+        };
+        return Ok(PolicyOrigin::Kubernetes(given.or(of_store)));
     }
-    if file.text.is_empty() || file.text.contains(char::is_control) {
-        return Err(ConfigError::at(
-            &file.origin,
-            "it is not the path of a file",
-        ));
+    if policy.text.is_empty() || policy.text.contains(char::is_control) {
+        let what = "it is neither the path of a file nor kubernetes:[NAMESPACE]";
+        return Err(ConfigError::at(&policy.origin, what));
     }
-    let file = PathBuf::from(file.text);
-    Ok(enforces.map(|enforces| PolicyConfig { file, enforces }))
+    Ok(PolicyOrigin::File(PathBuf::from(policy.text)))
 }
 
 #[cfg(test)]
@@ -59,7 +86,7 @@ mod tests {
         for (name, text) in given {
             settings.set(name, *text, SettingOrigin::Flag(name));
         }
-        parse(&mut settings).map_err(|error| error.to_string())
+        parse(&mut settings, &StoreUrl::Memory).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -83,12 +110,41 @@ mod tests {
             (vec![("policy-mode", "enforce")], "--policy is not given"),
             (vec![("policy-mode", "warn")], "--policy is not given"),
             (vec![("policy-mode", "on")], "neither off, warn nor enforce"),
-            (vec![("policy", "kubernetes")], "not implemented"),
-            (vec![("policy", "")], "not the path"),
+            (vec![("policy", "kubernetes:My_Ns")], "not a DNS label"),
+            (vec![("policy", "")], "neither the path"),
         ];
         for (given, words) in errors {
             let error = parsed(&given).unwrap_err();
             assert!(error.contains(words), "{error}");
+        }
+    }
+    #[test]
+    fn a_policy_in_a_cluster_is_in_the_namespace_of_the_option_or_of_the_store() {
+        let found = |text: &str, store: &StoreUrl| {
+            let setting = Setting {
+                text: text.to_owned(),
+                origin: SettingOrigin::Flag("policy"),
+            };
+            origin(setting, store).unwrap()
+        };
+        let shop = StoreUrl::Kubernetes(Some("shop".to_owned()));
+        let here = StoreUrl::Kubernetes(None);
+        for (text, store, namespace) in [
+            ("kubernetes", &StoreUrl::Memory, None),
+            ("kubernetes", &here, None),
+            ("kubernetes:", &shop, Some("shop")),
+            ("kubernetes", &shop, Some("shop")),
+            ("kubernetes:other", &shop, Some("other")),
+        ] {
+            let namespace = namespace.map(str::to_owned);
+            assert_eq!(
+                found(text, store),
+                PolicyOrigin::Kubernetes(namespace),
+                "{text}"
+            );
+        }
+        for text in ["./kubernetes", "kubernetes.toml", "a:b", "./kubernetes:a"] {
+            assert_eq!(found(text, &shop), PolicyOrigin::File(text.into()));
         }
     }
 }

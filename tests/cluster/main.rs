@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod access_policies;
 mod admission_policy;
 mod clients;
 mod definition;

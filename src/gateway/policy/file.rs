@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::spawn_blocking;
 
-use super::error::Error;
-use crate::config::{Config, PolicyConfig};
-use crate::guard::policy::Policy;
+use super::in_force_log::log_in_force;
+use crate::gateway::error::Error;
+use crate::guard::policy::{Policy, PolicyWarning};
 use crate::guard::{AuditLog, PolicyInForce, PolicyMode};
 
 /// The pause between two readings: what is written is in force after two of them.
@@ -29,7 +29,7 @@ pub(super) struct PolicyFile {
 
 /// What the last readings found.
 #[derive(Debug)]
-struct PolicyReadings {
+pub(super) struct PolicyReadings {
     /// The text in force.
     current: String,
     /// What the last reading found, if that is not in force.
@@ -39,13 +39,17 @@ struct PolicyReadings {
 }
 
 impl PolicyFile {
-    /// Reads the policy of the configuration; the text goes with it.
-    fn load(
-        config: &PolicyConfig,
+    /// Reads the policy; the text goes with it.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be read, or has no good policy: no gateway starts without what it was told to enforce.
+    pub(super) fn load(
+        path: PathBuf,
+        mode: PolicyMode,
         audit: Option<&Arc<AuditLog>>,
         registry: &mut Registry,
     ) -> Result<(Self, PolicyReadings), Error> {
-        let path = config.file.clone();
         let unusable = |why: String| {
             Error::Fatal(format!(
                 "the policy {} cannot be used: {why}",
@@ -54,12 +58,7 @@ impl PolicyFile {
         };
         let text = read(&path).map_err(unusable)?;
         let policy = Policy::parse(&text).map_err(|error| unusable(error.to_string()))?;
-        let mode = if config.enforces {
-            PolicyMode::Enforce
-        } else {
-            PolicyMode::Warn
-        };
-        log_in_force(&policy, mode);
+        log_in_force(&policy, &warnings(&policy), mode);
         let readings = PolicyReadings {
             current: text,
             last: None,
@@ -69,12 +68,17 @@ impl PolicyFile {
         Ok((Self { path, in_force }, readings))
     }
 
+    /// What is in force by it.
+    pub(super) fn in_force(&self) -> Arc<PolicyInForce> {
+        Arc::clone(&self.in_force)
+    }
+
     /// Follows the file, without end.
     #[expect(
         clippy::infinite_loop,
         reason = "its task is aborted when the gateway stops"
     )]
-    async fn follow(self, readings: PolicyReadings) {
+    pub(super) async fn follow(self, readings: PolicyReadings) {
         let own = Arc::new((self, Mutex::new(readings)));
         loop {
             tokio::time::sleep(PAUSE).await;
@@ -106,7 +110,7 @@ impl PolicyFile {
         }
         match Policy::parse(&text) {
             Ok(policy) => {
-                log_in_force(&policy, self.in_force.mode());
+                log_in_force(&policy, &warnings(&policy), self.in_force.mode());
                 self.in_force.replace(policy);
                 (readings.last, readings.complaint) = (None, None);
                 readings.current = text;
@@ -127,33 +131,9 @@ impl PolicyFile {
     }
 }
 
-/// The policy of the configuration, if it has one, and the task that follows its file until it is dropped.
-///
-/// # Errors
-///
-/// Where the file cannot be read, or has no good policy: no gateway starts without what it was told to enforce.
-pub(super) fn begin(
-    config: &Config,
-    audit: Option<&Arc<AuditLog>>,
-    registry: &mut Registry,
-) -> Result<(Option<Arc<PolicyInForce>>, JoinSet<()>), Error> {
-    let mut tasks = JoinSet::new();
-    let Some(config) = &config.policy else {
-        return Ok((None, tasks));
-    };
-    let (file, readings) = PolicyFile::load(config, audit, registry)?;
-    let in_force = Arc::clone(&file.in_force);
-    tasks.spawn(file.follow(readings));
-    Ok((Some(in_force), tasks))
-}
-
-fn log_in_force(policy: &Policy, mode: PolicyMode) {
-    for warning in policy.warnings() {
-        tracing::warn!("policy: {}: {}", warning.place, warning.message);
-    }
-    let (rules, sha256) = (policy.rule_count(), policy.fingerprint());
-    let mode = mode.as_str();
-    tracing::info!(rules, sha256, mode, "policy: in force");
+fn warnings(policy: &Policy) -> Vec<String> {
+    let shown = |PolicyWarning { place, message }| format!("{place}: {message}");
+    policy.warnings().into_iter().map(shown).collect()
 }
 
 /// The text of a file, which is no longer than a policy may be.
