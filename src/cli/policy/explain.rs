@@ -10,7 +10,7 @@ use kubekv::model::{Credentials, Key, KeyRange, Verb};
 use kubekv::space::Coverage;
 use kubekv::tls::ClientFiles;
 
-use super::policy_file::read;
+use super::checked_policy::read;
 use crate::cli::exit::{CommandError, IO, NO, USAGE};
 use crate::cli::kv::print;
 
@@ -23,7 +23,7 @@ use crate::cli::kv::print;
 session, which needs no key. KEY is as Consul's clients write it, without a leading slash."
 )]
 pub(super) struct Explain {
-    /// The policy
+    /// The policy: in TOML, or a manifest of AccessPolicy objects whose name ends in .yaml, .yml or .json
     file: PathBuf,
     /// The identity, if there is no certificate, the verb, and the key
     #[arg(required = true, num_args = 1..=3, value_name = "IDENTITY VERB KEY")]
@@ -59,7 +59,7 @@ struct Question {
 
 impl Explain {
     pub(super) fn run(self) -> Result<(), CommandError> {
-        let policy = read(&self.file)?;
+        let policy = read(&self.file)?.policy;
         let mut words = self.words.iter();
         let identity = if let Some(certificate) = &self.certificate {
             self.of_certificate(&policy, certificate)?
