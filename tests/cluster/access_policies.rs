@@ -25,9 +25,13 @@ pub(crate) struct Policies {
 
 impl Policies {
     fn new() -> Self {
-        let namespace = namespace();
+        Self::within(&namespace())
+    }
+
+    /// Those of a namespace that is there.
+    pub(crate) fn within(namespace: &str) -> Self {
         let own = Self {
-            namespace,
+            namespace: namespace.to_owned(),
             kubeconfig: None,
         };
         own.define();
@@ -55,7 +59,7 @@ impl Policies {
         self.kubectl(&wait, "").unwrap();
     }
 
-    fn kubectl(&self, arguments: &[&str], input: &str) -> Result<String, String> {
+    pub(crate) fn kubectl(&self, arguments: &[&str], input: &str) -> Result<String, String> {
         let mut all = vec!["-n", self.namespace.as_str()];
         if let Some(kubeconfig) = &self.kubeconfig {
             all.extend(["--kubeconfig", kubeconfig]);
@@ -64,7 +68,7 @@ impl Policies {
     }
 
     /// Applies an object.
-    fn apply(&self, name: &str, spec: &Value) -> Result<String, String> {
+    pub(crate) fn apply(&self, name: &str, spec: &Value) -> Result<String, String> {
         let object = json!({"apiVersion": "kubekv.io/v1alpha1", "kind": "AccessPolicy",
             "metadata": {"name": name}, "spec": spec});
         self.kubectl(&["apply", "-f", "-"], &object.to_string())
@@ -83,12 +87,12 @@ impl Policies {
         object["status"].take()
     }
 
-    fn condition(&self, name: &str) -> Value {
+    pub(crate) fn condition(&self, name: &str) -> Value {
         self.status(name)["conditions"][0].take()
     }
 
     /// Waits until an object's condition is this, about its newest version.
-    fn until_accepted(&self, name: &str, status: &str, reason: &str) {
+    pub(crate) fn until_accepted(&self, name: &str, status: &str, reason: &str) {
         until("the condition", || {
             let object = self
                 .kubectl(&["get", "kvp", name, "-o", "json"], "")
@@ -129,24 +133,24 @@ impl Policies {
 }
 
 /// A rule about everybody who reaches the port.
-fn rule(name: &str, verb: &str, beneath: &str) -> Value {
+pub(crate) fn rule(name: &str, verb: &str, beneath: &str) -> Value {
     json!({"rules": [{"name": name, "identities": ["anonymous"], verb: ["read", "create", "write"],
         "beneath": [beneath]}]})
 }
 
 /// What the API server does not know to be bad.
-fn bad() -> Value {
+pub(crate) fn bad() -> Value {
     rule("bad", "allow", "a//b")
 }
 
-fn may_write(gateway: &Running, key: &str) -> bool {
+pub(crate) fn may_write(gateway: &Running, key: &str) -> bool {
     let answer = ask(gateway.consul, &format!("PUT /v1/kv/{key}"));
     let refused = answer.starts_with("HTTP/1.1 403");
     assert!(refused || answer.starts_with("HTTP/1.1 200"), "{answer}");
     !refused
 }
 
-fn until_may_write(gateways: &[&Running], key: &str, may: bool) {
+pub(crate) fn until_may_write(gateways: &[&Running], key: &str, may: bool) {
     until("it is in force on every gateway", || {
         gateways
             .iter()

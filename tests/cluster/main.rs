@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod access_policies;
+mod access_policy_manifests;
 mod admission_policy;
 mod clients;
 mod definition;

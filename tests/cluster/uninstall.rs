@@ -39,6 +39,7 @@ const KINDS: [&str; 12] = [
 fn no_install_contains_the_definition_or_namespace_of_entries() {
     for manifest in [
         "base",
+        "overlays/access-policies",
         "overlays/daemonset",
         "overlays/etcd",
         "overlays/monitoring",
