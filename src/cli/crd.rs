@@ -1,9 +1,10 @@
-//! `kubekv crd`: the custom resource definition of entries.
+//! `kubekv crd`: the custom resource definitions of entries and of policies.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 
 use clap::Args;
-use kubekv::store::kubernetes::definition;
+use kubekv::store::kubernetes::{definition, policy_definition};
 
 use super::exit::{CommandError, REFUSED};
 
@@ -13,8 +14,10 @@ pub(super) struct Crd {}
 
 impl Crd {
     pub(super) fn run() -> Result<(), CommandError> {
-        let text = definition().map_err(|error| CommandError::new(REFUSED, error.to_string()))?;
-        io::stdout().write_all(text.as_bytes())?;
+        let failed = |error: &dyn Display| CommandError::new(REFUSED, error.to_string());
+        let entries = definition().map_err(|error| failed(&error))?;
+        let policies = policy_definition().map_err(|error| failed(&error))?;
+        io::stdout().write_all(format!("{entries}---\n{policies}").as_bytes())?;
         Ok(())
     }
 }

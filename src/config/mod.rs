@@ -39,7 +39,7 @@ pub use gateway_config::{Config, ConnectionsPerAddress, Listen};
 pub use guard::GuardConfig;
 pub use log::{LogConfig, LogFormat, requested_format};
 pub use options::{OPTIONS, OptionSpec, ValueKind};
-pub use policy::PolicyConfig;
+pub use policy::{PolicyConfig, PolicyOrigin};
 pub use settings::{Setting, SettingOrigin, Settings};
 pub use store::StoreUrl;
 pub use tls::{ClientTlsOptions, TlsConfig, TlsOptions};

@@ -285,10 +285,10 @@ pub const OPTIONS: [OptionSpec; 62] = [
     },
     text(
         "policy",
-        "FILE",
+        "FILE|kubernetes:[NAMESPACE]",
         "none",
-        "The policy that says who clients are and what each may do, in TOML; read again when the file changes. Without one every \
-         client can read and change everything",
+        "The policy that says who clients are and what each may do: a file in TOML, read again when it changes, or the \
+         AccessPolicy objects in a namespace of a Kubernetes cluster. Without one every client can read and change everything",
     ),
     text(
         "policy-mode",

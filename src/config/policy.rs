@@ -2,22 +2,34 @@
 
 use std::path::PathBuf;
 
-use super::ConfigError;
 use super::settings::{Setting, Settings};
+use super::{ConfigError, StoreUrl, store};
 
 /// The policy by which clients are admitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyConfig {
-    /// The file that it is read from, again and again.
-    pub file: PathBuf,
+    /// Where it is.
+    pub origin: PolicyOrigin,
     /// Whether what it refuses is refused; else it is only told.
     pub enforces: bool,
     /// The tokens and the users of clients, read again and again as well; `None` ignores what requests show.
     pub credentials: Option<PathBuf>,
 }
 
-/// The options `policy`, `policy-mode` and `credentials`.
-pub(super) fn parse(settings: &mut Settings) -> Result<Option<PolicyConfig>, ConfigError> {
+/// Where the policy is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PolicyOrigin {
+    /// A file, read again and again.
+    File(PathBuf),
+    /// The `AccessPolicy` objects in a namespace of a Kubernetes cluster; `None` is the namespace of the kubeconfig or the pod.
+    Kubernetes(Option<String>),
+}
+
+/// The options `policy`, `policy-mode` and `credentials`, of a gateway with this store.
+pub(super) fn parse(
+    settings: &mut Settings,
+    store: &StoreUrl,
+) -> Result<Option<PolicyConfig>, ConfigError> {
     let mode = settings.take("policy-mode");
     let enforces = match &mode {
         None => Some(true),
@@ -32,7 +44,7 @@ pub(super) fn parse(settings: &mut Settings) -> Result<Option<PolicyConfig>, Con
         },
     };
     let credentials = settings.take("credentials");
-    let Some(file) = settings.take("policy") else {
+    let Some(policy) = settings.take("policy") else {
         if let Some(credentials) = credentials {
             let what = "--policy is not given: it says who has a token, and what they may do";
             return Err(ConfigError::at(&credentials.origin, what));
@@ -42,23 +54,42 @@ pub(super) fn parse(settings: &mut Settings) -> Result<Option<PolicyConfig>, Con
             (Some(_) | None, _) => Ok(None),
         };
     };
-    if file.text == "kubernetes" {
-        let what = "policies from Kubernetes are not implemented yet; for a file of this name, ./kubernetes";
-        return Err(ConfigError::at(&file.origin, what));
-    }
-    let file = path(file)?;
-    let credentials = credentials.map(path).transpose()?;
+    let origin = origin(policy, store)?;
+    let credentials = credentials.map(|file| path(file, "it is not the path of a file"));
+    let credentials = credentials.transpose()?;
     Ok(enforces.map(|enforces| PolicyConfig {
-        file,
+        origin,
         enforces,
         credentials,
     }))
 }
 
-fn path(setting: Setting) -> Result<PathBuf, ConfigError> {
+fn origin(policy: Setting, store: &StoreUrl) -> Result<PolicyOrigin, ConfigError> {
+    let namespace = match policy.text.split_once(':') {
+        None if policy.text == "kubernetes" => Some(""),
+        Some(("kubernetes", namespace)) => Some(namespace),
+        None | Some(_) => None,
+    };
+    if let Some(namespace) = namespace {
+        if !store::is_namespace(namespace) {
+            let what = "kubernetes: the namespace is not a DNS label; for a file of this name, write ./ before it";
+            return Err(ConfigError::at(&policy.origin, what));
+        }
+        let given = Some(namespace.to_owned()).filter(|name| !name.is_empty());
+        let of_store = match store {
+            StoreUrl::Kubernetes(namespace) => namespace.clone(),
+            StoreUrl::Embedded(_) | StoreUrl::Memory | StoreUrl::Etcd { .. } => None,
+        };
+        return Ok(PolicyOrigin::Kubernetes(given.or(of_store)));
+    }
+    let invalid = "it is neither the path of a file nor kubernetes:[NAMESPACE]";
+    path(policy, invalid).map(PolicyOrigin::File)
+}
+
+fn path(setting: Setting, invalid: &str) -> Result<PathBuf, ConfigError> {
     let Setting { text, origin } = setting;
     if text.is_empty() || text.contains(char::is_control) {
-        return Err(ConfigError::at(&origin, "it is not the path of a file"));
+        return Err(ConfigError::at(&origin, invalid));
     }
     Ok(PathBuf::from(text))
 }
@@ -73,7 +104,7 @@ mod tests {
         for (name, text) in given {
             settings.set(name, *text, SettingOrigin::Flag(name));
         }
-        parse(&mut settings).map_err(|error| error.to_string())
+        parse(&mut settings, &StoreUrl::Memory).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -107,8 +138,8 @@ mod tests {
             (vec![("policy-mode", "enforce")], "--policy is not given"),
             (vec![("policy-mode", "warn")], "--policy is not given"),
             (vec![("policy-mode", "on")], "neither off, warn nor enforce"),
-            (vec![("policy", "kubernetes")], "not implemented"),
-            (vec![("policy", "")], "not the path"),
+            (vec![("policy", "kubernetes:My_Ns")], "not a DNS label"),
+            (vec![("policy", "")], "neither the path"),
             (vec![("credentials", "c.toml")], "--policy is not given"),
             (
                 vec![("credentials", "c.toml"), ("policy-mode", "off")],
@@ -122,6 +153,35 @@ mod tests {
         for (given, words) in errors {
             let error = parsed(&given).unwrap_err();
             assert!(error.contains(words), "{error}");
+        }
+    }
+    #[test]
+    fn a_policy_in_a_cluster_is_in_the_namespace_of_the_option_or_of_the_store() {
+        let found = |text: &str, store: &StoreUrl| {
+            let setting = Setting {
+                text: text.to_owned(),
+                origin: SettingOrigin::Flag("policy"),
+            };
+            origin(setting, store).unwrap()
+        };
+        let shop = StoreUrl::Kubernetes(Some("shop".to_owned()));
+        let here = StoreUrl::Kubernetes(None);
+        for (text, store, namespace) in [
+            ("kubernetes", &StoreUrl::Memory, None),
+            ("kubernetes", &here, None),
+            ("kubernetes:", &shop, Some("shop")),
+            ("kubernetes", &shop, Some("shop")),
+            ("kubernetes:other", &shop, Some("other")),
+        ] {
+            let namespace = namespace.map(str::to_owned);
+            assert_eq!(
+                found(text, store),
+                PolicyOrigin::Kubernetes(namespace),
+                "{text}"
+            );
+        }
+        for text in ["./kubernetes", "kubernetes.toml", "a:b", "./kubernetes:a"] {
+            assert_eq!(found(text, &shop), PolicyOrigin::File(text.into()));
         }
     }
 }

@@ -26,10 +26,10 @@ pub(super) fn resolve(settings: Settings) -> Result<Config, ConfigError> {
     (listen.relay, relay_advertise) = relay::parse(&mut given.0, &relay, &store)?;
     let config = Config {
         store_access: access::parse(&mut given.0, &store)?,
+        policy: policy::parse(&mut given.0, &store)?,
         store,
         listen,
         tls,
-        policy: policy::parse(&mut given.0)?,
         guard: guard::parse(&given.or_default("guard")?)?,
         relay_advertise,
         etcd_advertise: given.or_empty("etcd-advertise", advertise::parse)?,

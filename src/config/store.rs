@@ -88,14 +88,17 @@ fn parse_url(text: &str) -> Result<ParsedUrl<'_>, String> {
     }
 }
 
-/// A namespace is a DNS label (RFC 1123), or empty.
-fn kubernetes(namespace: &str) -> Result<ParsedUrl<'_>, String> {
+/// Whether it is a namespace, a DNS label (RFC 1123), or empty.
+pub(super) fn is_namespace(namespace: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let label = namespace.len() <= 63
+    namespace.len() <= 63
         && namespace.bytes().all(inner)
         && !namespace.starts_with('-')
-        && !namespace.ends_with('-');
-    if label {
+        && !namespace.ends_with('-')
+}
+
+fn kubernetes(namespace: &str) -> Result<ParsedUrl<'_>, String> {
+    if is_namespace(namespace) {
         Ok(ParsedUrl::Kubernetes(namespace))
     } else {
         Err("kubernetes: the namespace is not a DNS label".to_owned())

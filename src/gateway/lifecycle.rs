@@ -63,7 +63,8 @@ pub async fn run_with_stages(
     // Followed until this function ends.
     let _followed = tls.follow_files();
     let audit = begin_audit(&config, &mut registry)?;
-    let (policy, _followed_policy) = policy::begin(&config, audit.as_ref(), &mut registry)?;
+    let mut followed_policy = policy::begin(&config, audit.as_ref(), &mut registry).await?;
+    let policy = followed_policy.in_force().cloned();
     let guard = config.guard.map(|mode| begin_guard(mode, &mut registry));
     let servers = ServerFactory::new(&mut registry, &config, tls, audit.clone(), policy.clone());
     let relay_metrics = relay::RelayMetrics::register(&mut registry);
@@ -98,9 +99,16 @@ pub async fn run_with_stages(
         policy,
         guard,
     };
-    let outcome = Gateway(context)
-        .live(listeners, pin!(shutdown), report)
-        .await;
+    let mut shutdown = pin!(shutdown);
+    let started = tokio::select! {
+        started = followed_policy.started() => Some(started),
+        () = shutdown.as_mut() => None,
+    };
+    let outcome = match started {
+        Some(Ok(())) => Gateway(context).live(listeners, shutdown, report).await,
+        Some(Err(error)) => Err(error),
+        None => Ok(()),
+    };
     // Last of all: until here the admin port answers that the gateway drains.
     admin_server.drain().await;
     if let Some(audit) = audit {

@@ -1,11 +1,9 @@
 //! The gateway: one store, one keyspace, its faces and the admin port, from start to drain.
 
 mod context;
-mod credentials;
 mod error;
 mod faces;
 mod file_limit;
-mod followed_file;
 #[cfg(any(test, fuzzing))]
 mod fuzz;
 mod lifecycle;

@@ -56,7 +56,7 @@ impl PolicyMetrics {
         );
         registry.register(
             "loads",
-            "Policies read from the file that took effect (ok), or could not be used (failed)",
+            "Policies that took effect (ok), and files or objects that could not be used (failed)",
             metrics.loads.clone(),
         );
         registry.register(

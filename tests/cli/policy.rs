@@ -303,3 +303,56 @@ fn policies_of_the_documentation_are_good() {
         );
     }
 }
+
+/// The objects of the documentation are a policy, before a cluster has them.
+#[test]
+fn a_manifest_of_objects_is_checked_and_explained_as_a_file_is() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let text = std::fs::read_to_string(docs.join("policy.md")).unwrap();
+    let block = text.split("```yaml\n").nth(1).unwrap();
+    let manifest = block.split("```").next().unwrap();
+    let files = Files::with("");
+    let write = |name: &str, text: &str| {
+        let path = files.path(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let path = write("policy.yaml", manifest);
+    let done = run(&["policy", "check", &path]);
+    assert_eq!(done.code, 0, "{done:?}");
+    let words = "can be used: objects 1, rules 1, quotas 1, warnings 0, sha256:";
+    assert!(done.text().contains(words), "{done:?}");
+    let asked = ["node/10.0.0.1", "write", "docker/nodes/10.0.0.1:2376"];
+    let explained = run(&[&["policy", "explain", &path], &asked[..]].concat());
+    assert!(
+        explained.text().contains("allowed by rule 'hosts'"),
+        "{explained:?}"
+    );
+
+    let other = manifest
+        .replace("docker-hosts", "other")
+        .replace("{name: trees", "{name: others");
+    let both = format!("{manifest}---\n{other}");
+    let clash = run(&["policy", "check", &write("clash.yml", &both)]);
+    assert_eq!(clash.code, 2);
+    let words = "clash.yml: other: docker-hosts has a rule 'hosts' already";
+    assert!(clash.err.contains(words), "{clash:?}");
+    let bad = manifest.replace("beneath: [docker]", "beneath: [docker//x]");
+    let bad = run(&["policy", "check", &write("bad.yaml", &bad)]);
+    assert_eq!(bad.code, 2);
+    let words = "bad.yaml: docker-hosts: spec.quotas[0].beneath[0]: ";
+    assert!(bad.err.contains(words), "{bad:?}");
+    let quota = r#"{"apiVersion":"kubekv.io/v1alpha1","kind":"AccessPolicy","metadata":{"name":"q"},
+        "spec":{"rules":[{"name":"r","identities":["*"],"allow":["read"],"beneath":["a"]}]}}"#;
+    let warned = run(&["policy", "check", &write("policy.json", quota)]);
+    assert_eq!(warned.code, 0);
+    let words =
+        "policy.json: warning: q: spec.rules[0]: rule 'r' is about nobody: there is no identity";
+    assert!(warned.text().contains(words), "{warned:?}");
+    let nothing = run(&["policy", "check", &write("none.yaml", "kind: ConfigMap\n")]);
+    assert_eq!(nothing.code, 2);
+    assert!(
+        nothing.err.contains("there is no AccessPolicy"),
+        "{nothing:?}"
+    );
+}

@@ -17,12 +17,15 @@ pub(crate) fn without_rules(value: &mut serde_json::Value) {
 fn crds_folder_equals_the_printed_definition() {
     let printed = run(&["crd"]);
     assert_eq!(printed.code, 0, "{printed:?}");
-    let held = concat!(env!("CARGO_MANIFEST_DIR"), "/crds/entries.kubekv.io.yaml");
-    let held = std::fs::read_to_string(held).unwrap();
+    let names = ["entries", "accesspolicies"];
+    let held = names.map(|name| {
+        let path = crate::rendered::crds().join(format!("{name}.kubekv.io.yaml"));
+        std::fs::read_to_string(path).unwrap()
+    });
     assert_eq!(
         printed.text(),
-        held,
-        "kubekv crd >crds/entries.kubekv.io.yaml"
+        held.join("---\n"),
+        "kubekv crd, at each --- a file of crds"
     );
 }
 

@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+mod access_policies;
+mod access_policy_manifests;
 mod admission_policy;
 mod clients;
 mod definition;

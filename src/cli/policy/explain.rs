@@ -13,7 +13,7 @@ use kubekv::model::{ClientCertificate, Key, KeyRange, Verb};
 use kubekv::space::Coverage;
 use kubekv::tls::ClientFiles;
 
-use super::policy_file::read;
+use super::checked_policy::read;
 use crate::cli::exit::{CommandError, IO, NO, USAGE};
 use crate::cli::kv::print;
 
@@ -28,7 +28,7 @@ use crate::cli::kv::print;
 session, which needs no key. KEY is as Consul's clients write it, without a leading slash."
 )]
 pub(super) struct Explain {
-    /// The policy
+    /// The policy: in TOML, or a manifest of policies for Kubernetes whose name ends in .yaml, .yml or .json
     file: PathBuf,
     /// The identity, if no proof is given, the verb, and the key
     #[arg(required = true, num_args = 1..=3, value_name = "IDENTITY VERB KEY")]
@@ -70,7 +70,7 @@ struct Question {
 
 impl Explain {
     pub(super) fn run(self) -> Result<(), CommandError> {
-        let policy = read(&self.file)?;
+        let policy = read(&self.file)?.policy;
         let mut words = self.words.iter();
         let identity = if let Some(proofs) = self.proofs()? {
             self.bearer(&policy, &proofs)?

@@ -1,9 +1,9 @@
 //! `kubekv policy`: policies checked and explained, before a gateway has them.
 
 mod check;
+mod checked_policy;
 mod explain;
 mod learn;
-mod policy_file;
 
 use clap::{Args, Subcommand};
 

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::{PolicyError, PolicyPlace};
 
 /// The most rules, roles and identities, each.
-const MOST: usize = 10_000;
+pub(super) const MOST: usize = 10_000;
 
 /// The text of a policy, for the places of errors.
 #[derive(Clone, Copy, Debug)]

@@ -12,6 +12,7 @@ pub(crate) mod fuzz;
 mod identify;
 mod identity;
 mod identity_table;
+pub mod objects;
 pub(super) mod parse;
 mod pattern;
 #[cfg(test)]
@@ -61,7 +62,7 @@ use crate::model::Principal;
 use crate::space::QuotaResource;
 
 /// A policy. Never changes: a changed file is another policy.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Policy {
     recognizers: Vec<Recognizer>,
     rules: Vec<Rule>,
@@ -70,6 +71,8 @@ pub struct Policy {
     quotas: Vec<QuotaRule>,
     quotas_about: RulesByIdentity,
     fingerprint: String,
+    /// The names of its own roles.
+    role_names: Vec<String>,
     /// Roles of its own that no rule grants.
     unused_roles: Vec<(String, PolicyPlace)>,
 }
@@ -88,6 +91,14 @@ impl Policy {
     /// Parses a policy: at most [`Policy::MAX_BYTES`] of TOML. The first error is returned.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
         parse::parse(text)
+    }
+
+    /// A policy without rules: it allows nothing.
+    pub fn nothing() -> Self {
+        Self {
+            fingerprint: Self::fingerprint_of(""),
+            ..Self::default()
+        }
     }
 
     /// The longest text of a policy, in bytes.

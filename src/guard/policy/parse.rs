@@ -15,7 +15,7 @@ use super::rule_table::{OwnRoles, own_roles, rule};
 use super::{Policy, RulesByIdentity};
 
 /// The most subjects of all rules, those of their roles included.
-const MOST_SUBJECTS: usize = 200_000;
+pub(super) const MOST_SUBJECTS: usize = 200_000;
 
 pub(super) fn parse(text: &str) -> Result<Policy, PolicyError> {
     let lines = line_starts(text);
@@ -46,6 +46,8 @@ pub(super) fn parse(text: &str) -> Result<Policy, PolicyError> {
     let mut roles = own_roles(&mut top)?;
     let rules = rules(&mut top, &mut roles)?;
     let quotas = quotas(&mut top)?;
+    let mut role_names: Vec<_> = roles.keys().cloned().collect();
+    role_names.sort_unstable();
     let unused = roles.into_values().filter(|role| !role.used);
     Ok(Policy {
         recognizers,
@@ -56,6 +58,7 @@ pub(super) fn parse(text: &str) -> Result<Policy, PolicyError> {
         quotas,
         rules,
         fingerprint: fingerprint(text),
+        role_names,
     })
 }
 
@@ -84,7 +87,11 @@ fn rules(top: &mut Fields<'_, '_>, roles: &mut OwnRoles) -> Result<Vec<Rule>, Po
 }
 
 pub(in crate::guard) fn fingerprint(text: &str) -> String {
-    let digest = Sha256::digest(text.as_bytes());
+    hexadecimal(&Sha256::digest(text.as_bytes()))
+}
+
+/// Small hexadecimal digits.
+pub(super) fn hexadecimal(digest: &[u8]) -> String {
     let mut text = String::new();
     for byte in digest {
         // Writing to a string does not fail.

@@ -14,7 +14,7 @@ use super::subject::{LONGEST, check_segments, without_slash};
 use super::template::Template;
 
 /// The most different forms of prefixes with variables: each key that is written is compared with those.
-const MOST_VARIABLE: usize = 64;
+pub(super) const MOST_VARIABLE: usize = 64;
 
 /// Units of bytes.
 const UNITS: [(&str, u64); 4] = [

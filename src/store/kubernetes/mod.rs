@@ -11,6 +11,7 @@ mod definition;
 mod list;
 mod log;
 mod namespace;
+pub(crate) mod policy_objects;
 mod send;
 mod watch;
 
@@ -18,7 +19,7 @@ use std::sync::Arc;
 
 use kube::Config;
 
-pub use self::definition::yaml::definition;
+pub use self::definition::yaml::{definition, policy_definition};
 
 use self::client::api::Api;
 use self::client::credentials::ApiCredentials;
@@ -60,9 +61,15 @@ pub async fn read(namespace: Option<&str>) -> Result<StoreContents, StoreError> 
 }
 
 async fn log(namespace: Option<&str>, metrics: Metrics) -> Result<KubernetesLog, StoreError> {
-    let failed = |error: &dyn std::fmt::Display| {
-        StoreError(format!("kubernetes: {error}").replace('\n', " "))
-    };
+    let config = cluster().await?;
+    let namespace = namespace.unwrap_or(&config.default_namespace).to_owned();
+    let credentials = ApiCredentials::new(config).map_err(|error| failed(&error))?;
+    let api = Api::new(credentials, &namespace, metrics.clone());
+    Ok(KubernetesLog::new(api, metrics))
+}
+
+/// The cluster that `KUBECONFIG` or `~/.kube/config` names, or the one that this pod runs in.
+async fn cluster() -> Result<Config, StoreError> {
     let mut config = Config::infer().await.map_err(|error| {
         failed(&format!(
             "no cluster is configured: set KUBECONFIG, create ~/.kube/config, or run in a pod of the cluster: {error}"
@@ -72,8 +79,9 @@ async fn log(namespace: Option<&str>, metrics: Metrics) -> Result<KubernetesLog,
     config.default_retry = false;
     // A watch may be silent for a long time.
     config.read_timeout = None;
-    let namespace = namespace.unwrap_or(&config.default_namespace).to_owned();
-    let credentials = ApiCredentials::new(config).map_err(|error| failed(&error))?;
-    let api = Api::new(credentials, &namespace, metrics.clone());
-    Ok(KubernetesLog::new(api, metrics))
+    Ok(config)
+}
+
+fn failed(error: &dyn std::fmt::Display) -> StoreError {
+    StoreError(format!("kubernetes: {error}").replace('\n', " "))
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use kube::Client;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
@@ -220,27 +219,11 @@ impl Api {
         );
         let start = Instant::now();
         let opened = self
+            .credentials
             .authenticated(|client| exchange::open(client, &uri, WRITE_TIMEOUT))
             .await;
         self.count(StoreVerb::Watch, start, opened.as_ref().map(|_| 200));
         opened.map(ResponseLines::new)
-    }
-
-    /// Sends a request; if its credentials are rejected, sends it again with newer ones.
-    async fn authenticated<T, F>(&self, send: impl Fn(Arc<Client>) -> F) -> Result<T, ApiError>
-    where
-        F: Future<Output = Result<T, ApiError>>,
-    {
-        let client = self.credentials.client();
-        let result = send(Arc::clone(&client)).await;
-        if result
-            .as_ref()
-            .is_err_and(|error| error.status() == Some(401))
-            && let Some(client) = self.credentials.newer_than(&client).await
-        {
-            return send(client).await;
-        }
-        result
     }
 
     async fn request(
@@ -268,7 +251,7 @@ impl Api {
         let timeout = timeout + Duration::from_secs(1);
         let body = Bytes::from(body);
         let exchange = |client| exchange::complete(client, verb, uri, body.clone());
-        tokio::time::timeout(timeout, self.authenticated(exchange))
+        tokio::time::timeout(timeout, self.credentials.authenticated(exchange))
             .await
             .unwrap_or_else(|_| {
                 let none = format!("none within {} s", timeout.as_secs());

@@ -8,6 +8,8 @@ use kube::{Client, Config};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::error::ApiError;
+
 /// The shortest time between two reads of rejected credentials.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -32,13 +34,33 @@ impl ApiCredentials {
         })
     }
 
-    pub(super) fn client(&self) -> Arc<Client> {
+    /// Sends a request; if its credentials are rejected, sends it again with newer ones.
+    pub(super) async fn authenticated<T, F>(
+        &self,
+        send: impl Fn(Arc<Client>) -> F,
+    ) -> Result<T, ApiError>
+    where
+        F: Future<Output = Result<T, ApiError>>,
+    {
+        let client = self.client();
+        let result = send(Arc::clone(&client)).await;
+        if result
+            .as_ref()
+            .is_err_and(|error| error.status() == Some(401))
+            && let Some(client) = self.newer_than(&client).await
+        {
+            return send(client).await;
+        }
+        result
+    }
+
+    fn client(&self) -> Arc<Client> {
         self.client.load_full()
     }
 
     /// A client whose credentials were read after those of the rejected one; `None` if the last read was too recent, or
     /// failed.
-    pub(super) async fn newer_than(&self, rejected: &Arc<Client>) -> Option<Arc<Client>> {
+    async fn newer_than(&self, rejected: &Arc<Client>) -> Option<Arc<Client>> {
         let mut last_read = self.last_read.lock().await;
         let client = self.client();
         if !Arc::ptr_eq(&client, rejected) {

@@ -6,4 +6,5 @@ pub(crate) mod error;
 mod exchange;
 pub(crate) mod lines;
 pub(crate) mod log_error;
+pub(crate) mod policy_api;
 mod refusal_log;

@@ -1,4 +1,4 @@
-//! YAML of the custom resource definition: what `kubekv crd` prints and `crds/` holds.
+//! YAML of the custom resource definitions: what `kubekv crd` prints and `crds/` holds.
 
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
@@ -6,15 +6,13 @@ use serde_json::{Value, json};
 use super::resource::Entry;
 use super::rules;
 use crate::store::StoreError;
+use crate::store::kubernetes::policy_objects::definition::access_policy;
 
-/// The definition that a cluster needs, as YAML.
+/// The definition of entries, as YAML.
 ///
 /// # Errors
 /// If it cannot be written as YAML.
 pub fn definition() -> Result<String, StoreError> {
-    let failed = |error: &dyn std::fmt::Display| {
-        StoreError(format!("cannot write the definition as YAML: {error}"))
-    };
     let mut definition = serde_json::to_value(Entry::crd()).map_err(|error| failed(&error))?;
     signed_formats(&mut definition);
     rules::add(&mut definition);
@@ -22,7 +20,21 @@ pub fn definition() -> Result<String, StoreError> {
     serde_saphyr::to_string(&definition).map_err(|error| failed(&error))
 }
 
-/// Annotates the definition so that deployment tools never prune it: every entry of every namespace would be deleted with
+/// The definition of policies, as YAML.
+///
+/// # Errors
+/// If it cannot be written as YAML.
+pub fn policy_definition() -> Result<String, StoreError> {
+    let mut definition = access_policy();
+    forbid_pruning(&mut definition);
+    serde_saphyr::to_string(&definition).map_err(|error| failed(&error))
+}
+
+fn failed(error: &dyn std::fmt::Display) -> StoreError {
+    StoreError(format!("cannot write the definition as YAML: {error}"))
+}
+
+/// Annotates a definition so that deployment tools never prune it: every object of every namespace would be deleted with
 /// it.
 fn forbid_pruning(definition: &mut Value) {
     let annotations = json!({

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
 
-use super::error::Error;
 use super::followed_file::{FileUser, FollowedFile, read};
+use crate::gateway::error::Error;
 use crate::guard::PolicyInForce;
 use crate::guard::credentials::CredentialTable;
 use crate::guard::policy::Policy;

@@ -1,0 +1,82 @@
+//! `CheckedPolicy`: a policy in a file, in TOML or as a manifest of objects in YAML or JSON.
+
+use std::fmt::Display;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use kubekv::guard::policy::objects::PolicyManifest;
+use kubekv::guard::policy::{Policy, PolicyWarning};
+
+use crate::cli::exit::{CommandError, IO, USAGE};
+
+/// The longest manifest, in bytes: other objects may be in it as well.
+const LONGEST_MANIFEST: usize = 16 << 20;
+
+/// How the names of manifests end.
+const MANIFESTS: [&str; 3] = ["yaml", "yml", "json"];
+
+/// A policy that can be used.
+pub(super) struct CheckedPolicy {
+    pub(super) policy: Policy,
+    /// What is valid in it, but hardly meant so, and where.
+    pub(super) warnings: Vec<(String, String)>,
+    /// How many objects it is, if it is a manifest.
+    pub(super) objects: Option<usize>,
+}
+
+/// Reads and parses a policy.
+pub(super) fn read(path: &Path) -> Result<CheckedPolicy, CommandError> {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    if ending.is_some_and(|ending| MANIFESTS.contains(&ending)) {
+        return manifest(path);
+    }
+    let text = text(path, Policy::MAX_BYTES.saturating_add(1))?;
+    let policy = Policy::parse(&text);
+    let policy = policy.map_err(|error| usage(&format!("{}:{error}", path.display())))?;
+    let warning = |PolicyWarning { place, message }| (format!(":{place}"), message);
+    Ok(CheckedPolicy {
+        warnings: policy.warnings().into_iter().map(warning).collect(),
+        policy,
+        objects: None,
+    })
+}
+
+fn manifest(path: &Path) -> Result<CheckedPolicy, CommandError> {
+    let shown = path.display();
+    let text = text(path, LONGEST_MANIFEST.saturating_add(1))?;
+    if text.len() > LONGEST_MANIFEST {
+        let what = format!("{shown}: longer than the limit of {LONGEST_MANIFEST} bytes");
+        return Err(usage(&what));
+    }
+    let manifest = PolicyManifest::parse(&text);
+    let manifest = manifest.map_err(|error| usage(&format!("{shown}: {error}")))?;
+    let refusals = manifest.refusals();
+    if !refusals.is_empty() {
+        let lines = refusals.iter().map(|refusal| format!("{shown}: {refusal}"));
+        return Err(usage(&lines.collect::<Vec<_>>().join("\n")));
+    }
+    let union = manifest.union();
+    let warnings = union.warnings.into_iter();
+    Ok(CheckedPolicy {
+        policy: union.policy,
+        warnings: warnings.map(|warning| (String::new(), warning)).collect(),
+        objects: Some(manifest.count()),
+    })
+}
+
+/// At most so many bytes of a file.
+fn text(path: &Path, most: usize) -> Result<String, CommandError> {
+    let shown = path.display();
+    let fail = |error: &dyn Display| CommandError::new(IO, format!("{shown}: {error}"));
+    let file = File::open(path).map_err(|error| fail(&error))?;
+    let mut bytes = Vec::new();
+    let most = u64::try_from(most).unwrap_or(u64::MAX);
+    let read = file.take(most).read_to_end(&mut bytes);
+    read.map_err(|error| fail(&error))?;
+    String::from_utf8(bytes).map_err(|_| usage(&format!("{shown}: not UTF-8")))
+}
+
+fn usage(what: &str) -> CommandError {
+    CommandError::new(USAGE, what.to_owned())
+}
