@@ -1,0 +1,116 @@
+//! Names and addresses of containers: service discovery believes endpoints.
+
+use crate::attack::Stop::{Guard, GuardOfHosts, Policy};
+use crate::attack::{Attack, Means, Over, Scene, Stop};
+use crate::records::{
+    ATTACKER, DB, SHOP, SHOP_POOL, TEAM, VAULT, VICTIM, addresses, bits_key, endpoint,
+    endpoint_key, key,
+};
+
+/// The id of the endpoint that the attacker adds.
+const EVIL: &str = "eeee";
+
+const fn endpoints(
+    name: &'static str,
+    harm: &'static str,
+    stops: &'static [Stop],
+    strike: fn(&Scene) -> bool,
+    worked: fn(&Scene) -> bool,
+) -> Attack {
+    Attack {
+        name,
+        harm,
+        means: Means::Host,
+        over: Over::Both,
+        stops,
+        strike,
+        worked,
+    }
+}
+
+/// Adds an endpoint to the victims' network.
+fn add(scene: &Scene, name: &str, address: &str, host: &str) -> bool {
+    let value = endpoint(EVIL, name, address, SHOP_POOL, host);
+    scene.attacker.swap(&endpoint_key(SHOP, EVIL), &value)
+}
+
+fn is_added(scene: &Scene) -> bool {
+    scene.has(&endpoint_key(SHOP, EVIL), EVIL)
+}
+
+pub(super) const ATTACKS: &[Attack] = &[
+    endpoints(
+        "endpoint-of-another-taken",
+        "all clients of the victim's container talk to the attacker's host",
+        &[Guard],
+        |scene| {
+            scene
+                .attacker
+                .edit(&endpoint_key(SHOP, DB), VICTIM, ATTACKER)
+        },
+        |scene| scene.has(&endpoint_key(SHOP, DB), ATTACKER),
+    ),
+    endpoints(
+        "endpoint-of-another-readdressed",
+        "the victim's name leads to an address of the attacker's",
+        &[GuardOfHosts],
+        |scene| {
+            scene
+                .attacker
+                .edit(&endpoint_key(SHOP, DB), "10.55.0.2/", "10.55.0.9/")
+        },
+        |scene| scene.has(&endpoint_key(SHOP, DB), "10.55.0.9/"),
+    ),
+    endpoints(
+        "endpoint-of-another-removed",
+        "the victim's container has no name any more",
+        &[GuardOfHosts],
+        |scene| scene.attacker.delete(&endpoint_key(SHOP, DB)),
+        |scene| scene.is_gone(&endpoint_key(SHOP, DB)),
+    ),
+    endpoints(
+        "endpoint-in-anothers-name",
+        "a container appears on a host that does not have it",
+        &[GuardOfHosts],
+        |scene| add(scene, "evil", "10.55.0.9/24", VICTIM),
+        is_added,
+    ),
+    endpoints(
+        "address-of-another-freed",
+        "the next container gets the address that the victim's has",
+        &[Guard],
+        |scene| {
+            let freed = addresses(SHOP_POOL, &[0, 1, 3, 255]);
+            scene.attacker.swap(&bits_key(SHOP_POOL), &freed)
+        },
+        |scene| scene.is_shown(&bits_key(SHOP_POOL), &addresses(SHOP_POOL, &[0, 1, 3, 255])),
+    ),
+    endpoints(
+        "network-of-another-team-joined",
+        "the attacker has a container among those of another team",
+        &[Policy],
+        |scene| {
+            let value = endpoint(EVIL, "evil", "10.55.0.9/24", SHOP_POOL, ATTACKER);
+            scene.attacker.swap(&team_key(), &value)
+        },
+        |scene| scene.operator.value(&team_key()).is_some(),
+    ),
+    endpoints(
+        "network-of-its-tree-joined",
+        "the attacker has a container in a network of its own tree that it was not in",
+        &[],
+        |scene| add(scene, "evil", "10.55.0.9/24", ATTACKER),
+        is_added,
+    ),
+    endpoints(
+        "name-of-another-shared",
+        "half of the clients of db reach the attacker's container of that name",
+        &[],
+        |scene| add(scene, "db", "10.55.0.9/24", ATTACKER),
+        is_added,
+    ),
+];
+
+fn team_key() -> String {
+    format!("{TEAM}{}", key(&format!("endpoint/{VAULT}/{EVIL}")))
+}

@@ -1,0 +1,142 @@
+//! `AttackCredentials`: the authority of a fleet and what it signed, and one that nobody trusts.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+use support::command::{embedded, kubekv};
+
+use crate::records::{ATTACKER, VICTIM};
+
+/// Whom the policy lets do what: Docker hosts by their addresses, the fleet's operator, and another team's hosts beneath its
+/// own path.
+const POLICY: &str = r#"
+[[identity]]
+authority = "CN=kubekv CA"
+field = "ip"
+name = "{ip}"
+principal = "node/{ip}"
+
+[[identity]]
+authority = "CN=kubekv CA"
+field = "cn"
+name = "ops"
+principal = "ops"
+
+[[identity]]
+authority = "CN=team-b"
+field = "ip"
+name = "{ip}"
+principal = "team-b/{ip}"
+
+[[rule]]
+name = "hosts"
+identities = ["node/{ip}"]
+role = "docker-node"
+
+[[rule]]
+name = "other-hosts"
+identities = ["team-b/{ip}"]
+role = "docker-node"
+prefix = "team-b"
+
+[[rule]]
+name = "operator"
+identities = ["ops"]
+role = "admin"
+"#;
+
+/// What a client may show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    Nothing,
+    /// The certificate of the attacked fleet's host that was broken into.
+    Stolen,
+    /// The same names, by an authority of the attacker's own.
+    Forged,
+    /// The certificate of an innocent host.
+    Victim,
+    Operator,
+}
+
+/// Files of certificates and a policy.
+#[derive(Debug)]
+pub(crate) struct AttackCredentials(tempfile::TempDir);
+
+impl AttackCredentials {
+    /// Makes them, with the certificate of a server at these addresses.
+    pub(crate) fn make(servers: &[&str]) -> Self {
+        let made = Self(tempfile::tempdir().unwrap());
+        let certs = |directory: &str, arguments: &[&str]| {
+            let done = kubekv()
+                .args(["certs", arguments[0], "--dir"])
+                .arg(made.0.path().join(directory))
+                .args(&arguments[1..])
+                .output()
+                .unwrap();
+            assert!(done.status.success(), "{done:?}");
+        };
+        certs("fleet", &["ca"]);
+        certs("fleet", &[&["server"], servers].concat());
+        certs("fleet", &["node", ATTACKER]);
+        certs("fleet", &["node", VICTIM]);
+        certs("fleet", &["client", "ops"]);
+        certs("forged", &["ca"]);
+        certs("forged", &["node", ATTACKER]);
+        std::fs::write(made.path("policy.toml"), POLICY).unwrap();
+        made
+    }
+
+    /// A file of the fleet's.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join("fleet").join(name)
+    }
+
+    pub(crate) fn text(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+
+    /// A store beside them.
+    pub(crate) fn store(&self, name: &str) -> (PathBuf, String) {
+        let path = self.0.path().join(name);
+        let url = embedded(&path);
+        (path, url)
+    }
+
+    /// A client's side of TLS with the fleet's servers.
+    pub(crate) fn tls(&self, shown: Shown) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        for authority in CertificateDer::pem_file_iter(self.path("ca.crt")).unwrap() {
+            roots.add(authority.unwrap()).unwrap();
+        }
+        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
+        let (directory, name) = match shown {
+            Shown::Nothing => return Arc::new(config.with_no_client_auth()),
+            Shown::Stolen => ("fleet", format!("node-{ATTACKER}")),
+            Shown::Forged => ("forged", format!("node-{ATTACKER}")),
+            Shown::Victim => ("fleet", format!("node-{VICTIM}")),
+            Shown::Operator => ("fleet", "client-ops".to_owned()),
+        };
+        let file = |end: &str| self.0.path().join(directory).join(format!("{name}.{end}"));
+        Arc::new(
+            config
+                .with_client_auth_cert(chain(&file("crt")), key(&file("key")))
+                .unwrap(),
+        )
+    }
+}
+
+fn chain(file: &Path) -> Vec<CertificateDer<'static>> {
+    let certificates = CertificateDer::pem_file_iter(file).unwrap();
+    certificates.collect::<Result<_, _>>().unwrap()
+}
+
+fn key(file: &Path) -> PrivateKeyDer<'static> {
+    PrivateKeyDer::from_pem_file(file).unwrap()
+}
