@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use kubekv::bench::client::Consistency;
 use kubekv::bench::keys::{Distribution, KeyShape};
+use kubekv::bench::measure::ServerProcesses;
 use kubekv::bench::operation::OperationMix;
 use kubekv::bench::pace::Arrivals;
 use kubekv::bench::report::{LoadSummary, RunResult};
@@ -146,7 +147,13 @@ pub(crate) fn load(mix: &str) -> LoadOptions {
 
 /// Runs a load.
 pub(crate) fn measure(target: &Arc<LoadTarget>, options: LoadOptions) -> Measured {
-    run::run(target, options, None, &|_progress| {}).unwrap()
+    run::run(
+        target,
+        options,
+        &ServerProcesses::default(),
+        &|_progress| {},
+    )
+    .unwrap()
 }
 
 /// The result of a run.

@@ -12,6 +12,7 @@ mod hostile;
 mod open_loop;
 mod operations;
 mod pipeline;
+mod report;
 mod results;
 mod secured;
 mod watchers;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kubekv::bench::keys::KeyShape;
+use kubekv::bench::measure::ServerProcesses;
 use kubekv::bench::report::{LoadSummary, RunResult};
 use kubekv::bench::target::LoadTarget;
 use kubekv::bench::value::ValueShape;
@@ -33,7 +34,7 @@ fn options(kind: WatchKind) -> WatchOptions {
         writes: WRITES,
         timeout: Duration::from_secs(20),
         settle: Duration::from_millis(200),
-        pid: None,
+        server: ServerProcesses::default(),
     }
 }
 

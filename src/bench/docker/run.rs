@@ -10,7 +10,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use super::observer::{StepFailure, StepObserver};
 use super::recorder::{FleetRecorder, FleetRecords, RecentSteps};
 use super::{Fleet, FleetOptions};
-use crate::bench::measure::{ClientLoad, Latencies, ServerUse, ThreadUse};
+use crate::bench::measure::{
+    ClientLoad, Latencies, NoProcess, ServerProcesses, ServerUse, ThreadUse,
+};
 use crate::bench::target::LoadTarget;
 
 /// How often the lateness of the client's own timers is looked at.
@@ -32,8 +34,8 @@ pub struct FleetRunOptions {
     pub duration: Duration,
     /// Whether containers and networks stay at the end.
     pub keep: bool,
-    /// The server's process.
-    pub server: Option<u32>,
+    /// The server's processes.
+    pub server: ServerProcesses,
 }
 
 /// What came of a fleet.
@@ -67,8 +69,8 @@ pub enum FleetError {
     #[error("cannot start the clients: {0}")]
     Runtime(#[from] io::Error),
     /// There is no such process.
-    #[error("--pid: there is no process {0}")]
-    NoServer(u32),
+    #[error(transparent)]
+    NoServer(#[from] NoProcess),
 }
 
 /// Runs a fleet. It blocks the calling thread, which must not be one of a runtime. `progress` is called each second, with
@@ -119,12 +121,7 @@ async fn drive(
     recorder: &FleetRecorder,
     observer: Arc<dyn StepObserver>,
 ) -> Result<FleetMeasured, FleetError> {
-    let look = || match options.server {
-        None => Ok(None),
-        Some(pid) => ServerUse::of(pid)
-            .map(Some)
-            .ok_or(FleetError::NoServer(pid)),
-    };
+    let look = || options.server.look();
     let began = Instant::now();
     let mut fleet = Fleet::start(target.clone(), options.fleet.clone(), observer).await?;
     let (start, started_within) = (recorder.take(), began.elapsed());

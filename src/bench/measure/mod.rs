@@ -11,5 +11,5 @@ pub use gap::GapMeter;
 pub use latency::{BadHistogram, Latencies};
 pub use limit::{ClientLoad, Limit};
 pub use recorder::{OperationRecord, Recorder, Timing};
-pub use server::ServerUse;
+pub use server::{NoProcess, ServerProcesses, ServerUse};
 pub use thread_use::ThreadUse;

@@ -13,7 +13,37 @@ pub struct ServerUse {
     pub written_bytes: u64,
 }
 
+/// The processes whose use of the machine is measured: those of a server, or of one and the stores behind it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServerProcesses(pub Vec<u32>);
+
+/// There is no process of this id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("--pid: there is no process {0}")]
+pub struct NoProcess(pub u32);
+
+impl ServerProcesses {
+    /// The use of the machine by all of them together; `None` if there are none to measure.
+    pub fn look(&self) -> Result<Option<ServerUse>, NoProcess> {
+        let mut sum: Option<ServerUse> = None;
+        for pid in &self.0 {
+            let one = ServerUse::of(*pid).ok_or(NoProcess(*pid))?;
+            sum = Some(sum.unwrap_or_default().plus(one));
+        }
+        Ok(sum)
+    }
+}
+
 impl ServerUse {
+    /// This and another process together.
+    fn plus(self, other: Self) -> Self {
+        Self {
+            cpu: self.cpu + other.cpu,
+            resident_bytes: self.resident_bytes.saturating_add(other.resident_bytes),
+            written_bytes: self.written_bytes.saturating_add(other.written_bytes),
+        }
+    }
+
     /// Of the process of an id; `None` if there is none.
     pub fn of(pid: u32) -> Option<Self> {
         let file = |name: &str| std::fs::read_to_string(format!("/proc/{pid}/{name}"));
@@ -53,6 +83,17 @@ mod tests {
         let own = ServerUse::of(std::process::id()).unwrap();
         assert!(own.resident_bytes > 1 << 20);
         assert_eq!(ServerUse::of(u32::MAX), None);
+    }
+
+    #[test]
+    fn processes_are_added_and_one_that_is_missing_is_named() {
+        let own = std::process::id();
+        let one = ServerUse::of(own).unwrap();
+        let twice = ServerProcesses(vec![own, own]).look().unwrap().unwrap();
+        assert!(twice.resident_bytes > one.resident_bytes / 2 * 3);
+        assert_eq!(ServerProcesses::default().look(), Ok(None));
+        let missing = ServerProcesses(vec![own, u32::MAX]).look();
+        assert_eq!(missing, Err(NoProcess(u32::MAX)));
     }
 
     #[test]

@@ -12,7 +12,9 @@ use super::options::LoadOptions;
 use super::progress::{ProgressSink, Tally};
 use super::thread;
 use crate::bench::keys::KeyChooser;
-use crate::bench::measure::{ClientLoad, GapMeter, Recorder, ServerUse, ThreadUse};
+use crate::bench::measure::{
+    ClientLoad, GapMeter, NoProcess, Recorder, ServerProcesses, ServerUse, ThreadUse,
+};
 use crate::bench::target::LoadTarget;
 
 /// How often progress is shown.
@@ -48,19 +50,19 @@ pub enum RunError {
     #[error("cannot start a thread of clients: {0}")]
     Thread(#[from] io::Error),
     /// There is no such process.
-    #[error("--pid: there is no process {0}")]
-    NoServer(u32),
+    #[error(transparent)]
+    NoServer(#[from] NoProcess),
 }
 
-/// Runs a load against a target; `server` is the process whose use of the machine is measured. It blocks the calling thread,
+/// Runs a load against a target; `server` has the processes whose use of the machine is measured. It blocks the calling thread,
 /// which must not be one of a runtime.
 pub fn run(
     target: &Arc<LoadTarget>,
     options: LoadOptions,
-    server: Option<u32>,
+    server: &ServerProcesses,
     progress: ProgressSink<'_>,
 ) -> Result<Measured, RunError> {
-    server_use(server)?;
+    server.look()?;
     fill::fill(target, &options)?;
     let began = Instant::now() + SETTLE;
     let start = began + options.warm_up;
@@ -108,18 +110,12 @@ pub fn run(
     })
 }
 
-/// The server's use of the machine, if it is asked for.
-fn server_use(server: Option<u32>) -> Result<Option<ServerUse>, RunError> {
-    let of = |pid| ServerUse::of(pid).ok_or(RunError::NoServer(pid));
-    server.map(of).transpose()
-}
-
 /// Shows progress until a time; then the server's use of the machine.
 fn watch_until(
     context: &RunContext,
     until: Instant,
     progress: ProgressSink<'_>,
-    server: Option<u32>,
+    server: &ServerProcesses,
 ) -> Result<Option<ServerUse>, RunError> {
     let mut last = Instant::now();
     loop {
@@ -138,5 +134,5 @@ fn watch_until(
             progress(&seen);
         }
     }
-    server_use(server)
+    Ok(server.look()?)
 }

@@ -1,7 +1,10 @@
 //! The protocol that the servers under load speak.
 
+use serde::{Deserialize, Serialize};
+
 /// A protocol that load can be generated in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum TargetProtocol {
     /// Consul's HTTP API.
     Consul,

@@ -20,7 +20,7 @@ pub use result::{WatchMeasured, WatchSummary};
 use self::watcher::{WatchContext, watch};
 use self::writer::ChangeWriter;
 use crate::bench::client::{Consistency, Failure};
-use crate::bench::measure::ServerUse;
+use crate::bench::measure::NoProcess;
 use crate::bench::run::{AnyClient, FillError, write_all};
 use crate::bench::target::LoadTarget;
 
@@ -37,8 +37,8 @@ pub enum WatchError {
     #[error("a watcher could not begin: {0}")]
     Watcher(Failure),
     /// There is no such process.
-    #[error("--pid: there is no process {0}")]
-    NoServer(u32),
+    #[error(transparent)]
+    NoServer(#[from] NoProcess),
 }
 
 /// Measures watchers. It blocks the calling thread, which must not be one of a runtime.
@@ -47,9 +47,7 @@ pub fn measure(
     options: &WatchOptions,
     progress: &dyn Fn(&str),
 ) -> Result<WatchMeasured, WatchError> {
-    if let Some(pid) = options.pid {
-        ServerUse::of(pid).ok_or(WatchError::NoServer(pid))?;
-    }
+    options.server.look()?;
     write_all(target, &options.keys, &options.value)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -65,12 +63,7 @@ async fn watchers(
     options: &WatchOptions,
     progress: &dyn Fn(&str),
 ) -> Result<WatchMeasured, WatchError> {
-    let look = || match options.pid {
-        None => Ok(None),
-        Some(pid) => ServerUse::of(pid)
-            .map(Some)
-            .ok_or(WatchError::NoServer(pid)),
-    };
+    let look = || options.server.look();
     let before = look()?;
     let (events, mut seen) = mpsc::unbounded_channel();
     let context = Rc::new(WatchContext::new(events, options));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::bench::keys::KeyShape;
+use crate::bench::measure::ServerProcesses;
 use crate::bench::value::ValueShape;
 
 /// How watchers wait.
@@ -35,6 +36,6 @@ pub struct WatchOptions {
     pub timeout: Duration,
     /// How long the server has to receive the last waiting requests, and to wake watchers that it should not.
     pub settle: Duration,
-    /// The server's process.
-    pub pid: Option<u32>,
+    /// The server's processes.
+    pub server: ServerProcesses,
 }

@@ -6,6 +6,7 @@ use clap::Args;
 use kubekv::bench::docker::{
     self, EventRates, FleetError, FleetOptions, FleetRunOptions, RecentSteps,
 };
+use kubekv::bench::measure::ServerProcesses;
 use kubekv::bench::report::{self, RunResult};
 use kubekv::bench::target::{LoadTarget, TargetProtocol};
 
@@ -59,9 +60,9 @@ pub(super) struct Docker {
     /// Leave the containers and networks in the store
     #[arg(long)]
     keep: bool,
-    /// The server's process, whose processor time, memory and writes are reported
+    /// A process of the server, whose processor time, memory and writes are reported; several are added
     #[arg(long, value_name = "PID")]
-    pid: Option<u32>,
+    pid: Vec<u32>,
     /// The seed of all choices
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
@@ -128,7 +129,7 @@ impl Docker {
             warm_up: span(self.warm_up),
             duration: span(self.duration),
             keep: self.keep,
-            server: self.pid,
+            server: ServerProcesses(self.pid),
         };
         let rate = events.containers
             + events.network_changes

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use kubekv::bench::measure::ServerProcesses;
 use kubekv::bench::operation::{Operation, OperationMix};
 use kubekv::bench::pace::Arrivals;
 use kubekv::bench::report::RunResult;
@@ -70,9 +71,9 @@ struct PaceArguments {
     /// How long an operation may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = positive)]
     timeout: f64,
-    /// The server's process, whose processor time, memory and writes are reported
+    /// A process of the server, whose processor time, memory and writes are reported; several are added
     #[arg(long, value_name = "PID")]
-    pid: Option<u32>,
+    pid: Vec<u32>,
     /// The seed of all choices
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
@@ -94,7 +95,7 @@ impl Load {
     fn run_mix(self, mix: OperationMix) -> Result<(), CommandError> {
         let target = self.target.resolve()?;
         unused::refuse_of_protocol(target.protocol, &mix, self.pace.pipeline)?;
-        let pid = self.pace.pid;
+        let server = ServerProcesses(self.pace.pid.clone());
         let options = options(mix, &self.pace, &self.keys, self.choice)?;
         connections::allow(options.clients)?;
         let rate = match options.pace {
@@ -104,7 +105,7 @@ impl Load {
         let mut summary = output::summary(options.clients, rate);
         summary.pipeline = Some(options.pipeline).filter(|several| *several > 1);
         let progress = self.output.progress();
-        let measured = run::run(&target, options, pid, &progress).map_err(|error| {
+        let measured = run::run(&target, options, &server, &progress).map_err(|error| {
             let code = match error {
                 RunError::Fill(_) => UNREACHABLE,
                 RunError::Thread(_) => IO,

@@ -1,5 +1,6 @@
 //! `kubekv bench`: the load generator.
 
+mod attached;
 mod choice_arguments;
 mod compare;
 mod connections;
@@ -10,6 +11,7 @@ mod key_arguments;
 mod load;
 mod merge;
 mod output;
+mod report;
 mod target;
 mod unused;
 mod watch;
@@ -69,6 +71,11 @@ enum BenchCommand {
     Compare(compare::Compare),
     /// Serve constant answers, to find out what the client itself can do
     Constant(constant::Constant),
+    /// Start kubekv and the real servers, measure all of them, and write a report
+    Report(report::Report),
+    /// Become a program that ends with its parent: report starts its children so
+    #[command(hide = true)]
+    Attached(attached::AttachedCommand),
 }
 
 impl Bench {
@@ -91,6 +98,8 @@ impl Bench {
             BenchCommand::Merge(merge) => merge.run(),
             BenchCommand::Compare(compare) => compare.run(),
             BenchCommand::Constant(constant) => constant.run(),
+            BenchCommand::Report(report) => report.run(),
+            BenchCommand::Attached(attached) => attached.run(),
         }
     }
 }

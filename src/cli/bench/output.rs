@@ -32,8 +32,7 @@ impl Output {
     /// Prints a line of progress to standard error, unless it is not wanted.
     pub(super) fn progress_line(&self, line: &str) {
         if !self.quiet {
-            // Standard error may be closed.
-            let _unwritable = writeln!(io::stderr(), "{line}");
+            stderr_line(line);
         }
     }
 
@@ -54,6 +53,12 @@ impl Output {
         }
         fs::write(path, text).map_err(|error| failed(path, &error))
     }
+}
+
+/// Prints a line to standard error.
+pub(super) fn stderr_line(line: &str) {
+    // Standard error may be closed.
+    let _unwritable = writeln!(io::stderr(), "{line}");
 }
 
 /// The load of this command, as far as it is known before it.

@@ -4,19 +4,17 @@ use std::time::Duration;
 
 use clap::Args;
 use kubekv::bench::keys::KeyShape;
+use kubekv::bench::measure::ServerProcesses;
 use kubekv::bench::report::RunResult;
 use kubekv::bench::value::ValueShape;
 use kubekv::bench::watch::{self, WatchError, WatchKind, WatchOptions};
 
 use super::connections;
 use super::key_arguments::require_prefix;
-use super::load::positive;
+use super::load::{positive, seconds};
 use super::output::{self, Output};
 use super::target::TargetArguments;
 use crate::cli::exit::{CommandError, IO, UNREACHABLE, USAGE};
-
-/// How long the server has to receive the last waiting requests, and to wake watchers that it should not.
-const SETTLE: Duration = Duration::from_secs(2);
 
 /// The options of watchers.
 #[derive(Debug, Args)]
@@ -47,9 +45,13 @@ pub(super) struct Watch {
     /// The length of values, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
     value_bytes: u32,
-    /// The server's process, whose memory and processor time are reported
+    /// How long the server has to receive the last waiting requests, and at the end to wake watchers that it should not, in
+    /// seconds each
+    #[arg(long, value_name = "SECONDS", default_value = "2", value_parser = seconds)]
+    settle: f64,
+    /// A process of the server, whose memory and processor time are reported; several are added
     #[arg(long, value_name = "PID")]
-    pid: Option<u32>,
+    pid: Vec<u32>,
     #[command(flatten)]
     output: Output,
 }
@@ -73,8 +75,8 @@ impl Watch {
             duration: Duration::from_secs_f64(self.duration),
             writes: self.writes,
             timeout: Duration::from_secs_f64(self.timeout),
-            settle: SETTLE,
-            pid: self.pid,
+            settle: Duration::from_secs_f64(self.settle),
+            server: ServerProcesses(self.pid),
         };
         let summary = output::summary(options.watchers, options.rate);
         let progress = |line: &str| self.output.progress_line(line);

@@ -1,0 +1,144 @@
+//! Deployments: a system of the field, reached by one protocol.
+
+use serde::{Deserialize, Serialize};
+
+use super::program::FieldProgram;
+use crate::bench::target::TargetProtocol;
+
+/// A server, or kubekv with the store behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum System {
+    /// kubekv on its embedded store.
+    KubekvEmbedded,
+    /// kubekv on keys of an etcd v3 of its own.
+    KubekvOnEtcd,
+    /// Consul, one server.
+    Consul,
+    /// etcd with version 2 of the API, one member.
+    Etcd2,
+    /// ZooKeeper, one server.
+    ZooKeeper,
+    /// etcd asked by version 3 of its API, one member.
+    Etcd3,
+}
+
+impl System {
+    /// The name in ids of cells.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::KubekvEmbedded => "kubekv",
+            Self::KubekvOnEtcd => "kubekv-on-etcd",
+            Self::Consul => "consul",
+            Self::Etcd2 => "etcd2",
+            Self::ZooKeeper => "zookeeper",
+            Self::Etcd3 => "etcd3",
+        }
+    }
+
+    /// The name for readers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::KubekvEmbedded => "kubekv",
+            Self::KubekvOnEtcd => "kubekv on etcd v3",
+            Self::Consul => "Consul",
+            Self::Etcd2 => "etcd v2",
+            Self::ZooKeeper => "ZooKeeper",
+            Self::Etcd3 => "etcd v3",
+        }
+    }
+
+    /// Whether it is kubekv.
+    pub fn is_kubekv(self) -> bool {
+        match self {
+            Self::KubekvEmbedded | Self::KubekvOnEtcd => true,
+            Self::Consul | Self::Etcd2 | Self::ZooKeeper | Self::Etcd3 => false,
+        }
+    }
+
+    /// The programs that it needs.
+    pub fn programs(self) -> &'static [FieldProgram] {
+        match self {
+            Self::KubekvEmbedded => &[FieldProgram::Kubekv],
+            Self::KubekvOnEtcd => &[FieldProgram::Kubekv, FieldProgram::Etcd3],
+            Self::Consul => &[FieldProgram::Consul],
+            Self::Etcd2 => &[FieldProgram::Etcd2],
+            Self::ZooKeeper => &[FieldProgram::ZooKeeper],
+            Self::Etcd3 => &[FieldProgram::Etcd3],
+        }
+    }
+
+    /// The real server of a protocol.
+    pub fn real(protocol: TargetProtocol) -> Self {
+        match protocol {
+            TargetProtocol::Consul => Self::Consul,
+            TargetProtocol::Etcd2 => Self::Etcd2,
+            TargetProtocol::ZooKeeper => Self::ZooKeeper,
+            TargetProtocol::Etcd3 => Self::Etcd3,
+        }
+    }
+}
+
+/// A system reached by one protocol. Each is started by itself, so that the memory of a process is that of one protocol's work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Deployment {
+    /// The system.
+    pub system: System,
+    /// The protocol.
+    pub protocol: TargetProtocol,
+}
+
+impl Deployment {
+    /// The real server of a protocol.
+    pub fn real(protocol: TargetProtocol) -> Self {
+        Self {
+            system: System::real(protocol),
+            protocol,
+        }
+    }
+
+    /// kubekv on its embedded store.
+    pub fn embedded(protocol: TargetProtocol) -> Self {
+        Self {
+            system: System::KubekvEmbedded,
+            protocol,
+        }
+    }
+
+    /// kubekv on an etcd v3.
+    pub fn on_etcd(protocol: TargetProtocol) -> Self {
+        Self {
+            system: System::KubekvOnEtcd,
+            protocol,
+        }
+    }
+
+    /// The name in ids of cells.
+    pub fn key(self) -> String {
+        format!("{}/{}", self.system.key(), self.protocol.scheme())
+    }
+
+    /// The name for readers.
+    pub fn name(self) -> String {
+        let api = match self.protocol {
+            _ if !self.system.is_kubekv() => return self.system.name().to_owned(),
+            TargetProtocol::Consul => "Consul's API",
+            TargetProtocol::Etcd2 => "etcd v2's API",
+            TargetProtocol::Etcd3 => "etcd v3's API",
+            TargetProtocol::ZooKeeper => "ZooKeeper's protocol",
+        };
+        format!("{}, {api}", self.system.name())
+    }
+
+    /// Whom it is compared with: kubekv with the real server of the protocol, and kubekv on another store with that store asked
+    /// directly.
+    pub fn rivals(self) -> Vec<Self> {
+        match self.system {
+            System::KubekvEmbedded => vec![Self::real(self.protocol)],
+            System::KubekvOnEtcd => {
+                vec![Self::real(self.protocol), Self::real(TargetProtocol::Etcd3)]
+            }
+            System::Consul | System::Etcd2 | System::ZooKeeper | System::Etcd3 => Vec::new(),
+        }
+    }
+}

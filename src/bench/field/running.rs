@@ -1,0 +1,149 @@
+//! Running deployments: processes that answer.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::bounded::run_bounded;
+use super::error::FieldError;
+use super::launcher::Launcher;
+use super::ports::FieldPorts;
+use super::process::FieldProcess;
+use super::program::{FieldProgram, FoundProgram, Programs};
+use crate::bench::measure::ServerProcesses;
+
+/// How long a server has to answer its first request.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// How long a request that asks whether it answers may take.
+const REQUEST: Duration = Duration::from_secs(10);
+
+/// The time between two such requests.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The prefix of the key that they write.
+const READY: &str = "ready/";
+
+/// Where and how a deployment is started.
+#[derive(Debug)]
+pub struct FieldPlace<'a> {
+    /// What starts its processes.
+    pub launcher: &'a Launcher,
+    /// Where programs are.
+    pub programs: &'a Programs,
+    /// Its own directory, which exists and is empty.
+    pub directory: PathBuf,
+    /// Free ports.
+    pub ports: &'a mut FieldPorts,
+}
+
+/// A deployment that answers. Its processes end with it.
+#[derive(Debug)]
+pub struct RunningDeployment {
+    /// The URL for `kubekv bench`.
+    pub target: String,
+    /// The versions of its programs.
+    pub version: String,
+    /// The command lines and configurations of its programs, DIR being its directory.
+    pub commands: Vec<String>,
+    /// Its processes, the one that clients ask first: they end in this order.
+    pub processes: Vec<FieldProcess>,
+    /// HOST:PORT of an etcd v3 whose metrics count what it is asked.
+    pub metrics: Option<String>,
+}
+
+impl FieldPlace<'_> {
+    /// A program and its version.
+    pub(super) fn find(&self, program: FieldProgram) -> Result<FoundProgram, FieldError> {
+        self.programs.find(program, self.launcher, &self.directory)
+    }
+
+    /// A free port.
+    pub(super) fn port(&mut self) -> Result<u16, FieldError> {
+        self.ports.take()
+    }
+
+    /// A free address.
+    pub(super) fn address(&mut self) -> Result<String, FieldError> {
+        Ok(format!("127.0.0.1:{}", self.port()?))
+    }
+
+    /// A text without the path of this directory.
+    pub(super) fn shown(&self, text: &str) -> String {
+        text.replace(&self.directory.display().to_string(), "DIR")
+    }
+
+    /// Starts a process that is to serve a target, and waits until it answers there.
+    pub(super) fn run(
+        &self,
+        name: &str,
+        command: Command,
+        version: String,
+        target: String,
+    ) -> Result<RunningDeployment, FieldError> {
+        // The launcher's own arguments come first: bench attached PARENT --.
+        let words: Vec<_> = command.get_args().skip(4).collect();
+        let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+        let shown = self.shown(&words.join(" "));
+        let mut process = FieldProcess::start(name, command, &self.directory)?;
+        self.await_answer(&target, &mut process)?;
+        Ok(RunningDeployment {
+            target,
+            version,
+            commands: vec![shown],
+            processes: vec![process],
+            metrics: None,
+        })
+    }
+
+    fn await_answer(&self, target: &str, process: &mut FieldProcess) -> Result<(), FieldError> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            process.require_alive()?;
+            let mut command = self.launcher.command(self.launcher.kubekv());
+            command.args(["bench", "fill", target, "--keys", "1", "--prefix", READY]);
+            let why = match run_bounded("kubekv bench fill", command, REQUEST, &self.directory) {
+                Ok(output) if output.status.success() => return Ok(()),
+                Ok(output) => output.err,
+                Err(error @ FieldError::TooLong { .. }) => error.to_string(),
+                Err(error) => return Err(error),
+            };
+            if Instant::now() >= until {
+                return Err(FieldError::NotReady {
+                    name: process.name().to_owned(),
+                    seconds: PATIENCE.as_secs(),
+                    why: why.trim().to_owned(),
+                    output: process.output(),
+                });
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+}
+
+impl RunningDeployment {
+    /// The processes whose use of the machine is that of the deployment.
+    pub fn server(&self) -> ServerProcesses {
+        ServerProcesses(self.processes.iter().map(FieldProcess::pid).collect())
+    }
+
+    /// Fails if one of its processes has ended.
+    pub fn require_alive(&mut self) -> Result<(), FieldError> {
+        self.processes
+            .iter_mut()
+            .try_for_each(FieldProcess::require_alive)
+    }
+}
+
+/// An empty directory for a deployment.
+pub fn fresh_directory(path: PathBuf) -> Result<PathBuf, FieldError> {
+    let failed = |error| FieldError::io(path.display(), error);
+    if path.exists() {
+        fs::remove_dir_all(&path).map_err(failed)?;
+    }
+    fs::create_dir_all(&path).map_err(failed)?;
+    Ok(path)
+}

@@ -1,0 +1,19 @@
+//! The pages of a report: one document, written as Markdown and as one HTML file with its plots inside.
+
+mod bars;
+mod content;
+mod differences;
+mod document;
+mod html;
+mod lines;
+mod markdown;
+mod method;
+mod plot_style;
+mod series;
+mod tables;
+mod units;
+
+pub use content::document;
+pub use document::{PageBlock, PageDocument, PageRow, PageTable, RowMark};
+pub use html::html;
+pub use markdown::markdown;

@@ -1,0 +1,29 @@
+//! The suite of measurements behind `kubekv bench report`: a plan of cells, their rounds, and the record of what was measured.
+//!
+//! A cell is a load on one deployment of the field ([`super::field`]). The cells of a group are the same load on all of them,
+//! measured in turn, round by round, because a machine changes over minutes.
+
+mod cell;
+mod child;
+mod conductor;
+mod judgement;
+mod level;
+mod other_load;
+mod plan;
+mod primitives;
+mod record;
+mod scalability;
+mod spread;
+mod whole_plan;
+
+pub use cell::{CellSummary, CellVerdict, summarize, verdict};
+pub use conductor::{Conductor, SuiteError};
+pub use judgement::disturbance;
+pub use level::{LevelTimes, ReportLevel};
+pub use plan::{
+    GroupFigure, GroupPace, LoadCommand, PlanGroup, PlanStage, ReportPlan, SeriesPoint,
+};
+pub use record::{
+    CellRecord, DeploymentRecord, RecordMismatch, ReportBuild, ReportRecord, RoundRecord,
+};
+pub use spread::Spread;

@@ -1,0 +1,193 @@
+//! The stage of primitives: each operation, as fast as clients can, and its latency at a rate that every server can do.
+
+use super::level::{LevelTimes, ReportLevel};
+use super::plan::{GroupFigure, GroupPace, LoadCommand, PlanGroup, PlanStage};
+use crate::bench::field::Deployment;
+use crate::bench::target::TargetProtocol;
+
+/// The prefix of Docker's networks.
+pub(super) const NETWORKS: &str = "docker/network/v1.0/network/";
+
+/// The prefix of the counts of their endpoints.
+pub(super) const ENDPOINT_COUNTS: &str = "docker/network/v1.0/endpoint_count/";
+
+/// The argument in whose place the file with a network's record comes.
+pub(super) const NETWORK_FILE: &str = "{network}";
+
+/// The argument in whose place the file with an endpoint count comes.
+pub(super) const COUNT_FILE: &str = "{count}";
+
+/// An operation that is measured.
+struct Primitive {
+    key: &'static str,
+    operation: &'static str,
+    title: &'static str,
+    shape: &'static str,
+    arguments: &'static str,
+    /// Whether its latency is measured in the quick level, too.
+    is_quick: bool,
+}
+
+const PRIMITIVES: [Primitive; 7] = [
+    Primitive {
+        key: "get",
+        operation: "get",
+        title: "Read a key",
+        shape: "linearizable, 64 clients, 1,000 keys of 256 bytes",
+        arguments: "--clients 64 --prefix report/ --keys 1000 --no-fill",
+        is_quick: true,
+    },
+    Primitive {
+        key: "list",
+        operation: "list",
+        title: "List 1,000 networks",
+        shape: "linearizable, 16 clients, records as dockerd writes them",
+        arguments: "--clients 16 --key docker/network/v1.0/network/",
+        is_quick: true,
+    },
+    Primitive {
+        key: "put-own",
+        operation: "put",
+        title: "Write a key of one's own",
+        shape: "64 clients, a key each, 256 bytes",
+        arguments: "--clients 64 --prefix report-own/ --distribution own",
+        is_quick: true,
+    },
+    Primitive {
+        key: "put-one",
+        operation: "put",
+        title: "Write one key that all write",
+        shape: "64 clients, one key, 256 bytes",
+        arguments: "--clients 64 --prefix report-one/ --keys 1",
+        is_quick: false,
+    },
+    Primitive {
+        key: "create",
+        operation: "create",
+        title: "Create a key",
+        shape: "64 clients, new keys beneath one prefix, 256 bytes",
+        arguments: "--clients 64 --prefix report-new/",
+        is_quick: false,
+    },
+    Primitive {
+        key: "cas",
+        operation: "cas",
+        title: "Compare and swap",
+        shape: "16 clients, a key each, 256 bytes",
+        arguments: "--clients 16 --prefix report/ --keys 1000 --no-fill --distribution own",
+        is_quick: false,
+    },
+    Primitive {
+        key: "lock",
+        operation: "lock",
+        title: "Take a lock and give it back",
+        shape: "16 clients, a lock each",
+        arguments: "--clients 16 --prefix report-lock/ --keys 1000 --distribution own",
+        is_quick: false,
+    },
+];
+
+/// The stage.
+pub(super) fn stage(level: ReportLevel) -> PlanStage {
+    let times = level.times();
+    let deployments = deployments(level);
+    let mut groups = Vec::new();
+    for primitive in &PRIMITIVES {
+        let capacity = capacity(primitive, times, &deployments);
+        let latency = latency(primitive, times, &deployments);
+        groups.push(capacity);
+        if primitive.is_quick || level != ReportLevel::Quick {
+            groups.push(latency);
+        }
+    }
+    groups.push(PlanGroup {
+        key: "wake".to_owned(),
+        title: "Wake 100 watchers of a key".to_owned(),
+        shape: "from when a write is sent until the last of 100 has the change".to_owned(),
+        command: LoadCommand::Wake,
+        arguments: words("--watchers 100 --keys 1 --prefix report-wake/"),
+        row: "last event".to_owned(),
+        figure: GroupFigure::P50,
+        pace: GroupPace::Closed,
+        series: None,
+        rounds: times.rounds,
+        seconds: times.seconds,
+        warm_up: times.settle,
+        deployments,
+    });
+    PlanStage {
+        key: "primitives".to_owned(),
+        title: "Primitives".to_owned(),
+        fills: vec![words("--keys 1000 --prefix report/"), networks(1_000)],
+        groups,
+    }
+}
+
+/// Arguments that write so many networks as dockerd does.
+pub(super) fn networks(count: u64) -> Vec<String> {
+    words(&format!(
+        "--keys {count} --key-width 64 --prefix {NETWORKS} --value-file {NETWORK_FILE}"
+    ))
+}
+
+/// Arguments that write the counts of their endpoints.
+pub(super) fn endpoint_counts(count: u64) -> Vec<String> {
+    words(&format!(
+        "--keys {count} --key-width 64 --prefix {ENDPOINT_COUNTS} --value-file {COUNT_FILE}"
+    ))
+}
+
+/// The words of a text.
+pub(super) fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(str::to_owned).collect()
+}
+
+/// Each protocol on kubekv beside its real server; then kubekv on etcd beside etcd asked directly.
+fn deployments(level: ReportLevel) -> Vec<Deployment> {
+    let mut all = Vec::new();
+    for protocol in DOCKER_PROTOCOLS {
+        all.push(Deployment::embedded(protocol));
+        all.push(Deployment::real(protocol));
+    }
+    all.push(Deployment::on_etcd(TargetProtocol::Etcd2));
+    if level != ReportLevel::Quick {
+        all.push(Deployment::on_etcd(TargetProtocol::Consul));
+    }
+    all.push(Deployment::real(TargetProtocol::Etcd3));
+    all
+}
+
+/// The protocols that dockerd speaks.
+pub(super) const DOCKER_PROTOCOLS: [TargetProtocol; 3] = [
+    TargetProtocol::Consul,
+    TargetProtocol::Etcd2,
+    TargetProtocol::ZooKeeper,
+];
+
+fn capacity(of: &Primitive, times: LevelTimes, deployments: &[Deployment]) -> PlanGroup {
+    PlanGroup {
+        key: of.key.to_owned(),
+        title: of.title.to_owned(),
+        shape: of.shape.to_owned(),
+        command: LoadCommand::Operation(of.operation.to_owned()),
+        arguments: words(of.arguments),
+        row: of.operation.to_owned(),
+        figure: GroupFigure::Rate,
+        pace: GroupPace::Closed,
+        series: None,
+        rounds: times.rounds,
+        seconds: times.seconds,
+        warm_up: times.warm_up,
+        deployments: deployments.to_vec(),
+    }
+}
+
+fn latency(of: &Primitive, times: LevelTimes, deployments: &[Deployment]) -> PlanGroup {
+    PlanGroup {
+        key: format!("{}-latency", of.key),
+        title: format!("{}: latency", of.title),
+        figure: GroupFigure::P50,
+        pace: GroupPace::HalfOf(of.key.to_owned()),
+        ..capacity(of, times, deployments)
+    }
+}

@@ -1,0 +1,203 @@
+//! The pages of a report: all cells are shown, losses and gaps are named, and both forms are well-formed.
+
+use kubekv::bench::page::{PageBlock, document, html, markdown};
+use kubekv::bench::suite::{CellRecord, ReportLevel, ReportRecord};
+
+use super::{cells, measured};
+
+/// Both forms of a report.
+fn pages(record: &ReportRecord, earlier: Option<&ReportRecord>) -> [String; 2] {
+    let document = document(record, earlier);
+    [markdown(&document), html(&document)]
+}
+
+/// The row of the Markdown table after a heading that begins with a text.
+fn row<'a>(text: &'a str, heading: &str, name: &str) -> &'a str {
+    let (_, rest) = text
+        .split_once(heading)
+        .unwrap_or_else(|| panic!("no {heading}"));
+    let begin = format!("| {name} |");
+    rest.lines()
+        .find(|line| line.starts_with(&begin))
+        .unwrap_or_else(|| panic!("no {name} after {heading}"))
+}
+
+/// Checks that the tags of a page close each other; it has no text with a "<".
+fn check_tags(page: &str) {
+    let mut open: Vec<&str> = Vec::new();
+    for part in page.split('<').skip(1) {
+        let tag = part.split('>').next().unwrap();
+        if tag.starts_with('!') || tag.ends_with('/') {
+            continue;
+        }
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop(), Some(name), "in {tag}");
+            continue;
+        }
+        open.push(tag.split_whitespace().next().unwrap());
+    }
+    assert_eq!(open, [""; 0]);
+}
+
+#[test]
+fn the_page_is_well_formed_and_fetches_nothing() {
+    let mut record = measured(ReportLevel::Standard, 2.0);
+    record.build.arguments = vec!["--with consul=<x>&\"y\"".to_owned()];
+    let [_, page] = pages(&record, Some(&measured(ReportLevel::Standard, 1.0)));
+    check_tags(&page);
+    for forbidden in ["<script", "http://", "https://", "url(", "@import", "src="] {
+        assert!(!page.contains(forbidden), "{forbidden}");
+    }
+    for wanted in [
+        "prefers-color-scheme: dark",
+        "@media print",
+        "width=device-width",
+    ] {
+        assert!(page.contains(wanted), "{wanted}");
+    }
+    assert!(page.contains("&lt;x&gt;&amp;&quot;y&quot;"));
+}
+
+#[test]
+fn every_cell_is_shown_in_a_table_and_a_plot() {
+    for level in [ReportLevel::Quick, ReportLevel::Standard] {
+        let record = measured(level, 2.0);
+        let document = document(&record, None);
+        let plots = document
+            .blocks
+            .iter()
+            .filter(|block| matches!(block, PageBlock::Plot(..)));
+        let groups = record.plan.stages.iter().map(|stage| stage.groups.len());
+        assert!(plots.count() > groups.sum::<usize>(), "{level:?}");
+        let [text, page] = pages(&record, None);
+        for (_, group, deployment) in cells(&record.plan) {
+            let heading = format!("\n### {}\n", group.title);
+            let found = row(&text, &heading, &deployment.name());
+            assert!(!found.contains("not measured"), "{found}");
+            assert!(page.contains(&format!("<h3>{}</h3>", group.title)));
+        }
+    }
+}
+
+#[test]
+fn losing_rows_are_marked_in_words_and_listed() {
+    let [wins, page] = pages(&measured(ReportLevel::Quick, 2.0), None);
+    assert!(!wins.contains("LOSES") && !page.contains("class=\"loses\""));
+    assert!(wins.contains("In no row that was measured."));
+    let record = measured(ReportLevel::Quick, 0.5);
+    let [loses, page] = pages(&record, None);
+    let name = "Read a key, Consul's API beside Consul";
+    let found = row(&loses, "kubekv beside the real servers", name);
+    assert!(
+        found.contains("0.50x") && found.ends_with("| LOSES |"),
+        "{found}"
+    );
+    // A latency that is twice as long loses as well.
+    let name = "Wake 100 watchers of a key, etcd v2's API beside etcd v2";
+    let found = row(&loses, "kubekv beside the real servers", name);
+    assert!(
+        found.contains("2.0x") && found.ends_with("| LOSES |"),
+        "{found}"
+    );
+    let lost = page.matches("<tr class=\"loses\">").count();
+    assert!(lost > 20, "{lost}");
+    assert!(loses.contains("comparisons. The worst:"));
+}
+
+#[test]
+fn what_was_not_measured_is_named_with_its_reason() {
+    let mut record = measured(ReportLevel::Quick, 2.0);
+    let why = "no program consul in PATH";
+    record
+        .missing
+        .insert("consul/consul".to_owned(), why.to_owned());
+    record.cells.retain(|id, _| !id.ends_with("/consul/consul"));
+    record.cells.insert(
+        "primitives/get/zookeeper/zk".to_owned(),
+        CellRecord {
+            failed: Some("zookeeper ended".to_owned()),
+            ..CellRecord::default()
+        },
+    );
+    record.cells.remove("primitives/list/etcd2/etcd2");
+    for page in pages(&record, None) {
+        assert!(page.contains("Not measured: consul/consul: no program consul in PATH"));
+        assert!(page.contains("2 cells are not measured yet, or failed"));
+    }
+    let [text, page] = pages(&record, None);
+    let found = |heading: &str, name: &str| row(&text, heading, name).to_owned();
+    assert!(found("### Read a key\n", "Consul").contains(why));
+    assert!(found("### Read a key\n", "ZooKeeper").contains("failed: zookeeper ended"));
+    assert!(found("### List 1,000 networks\n", "etcd v2").contains("not measured yet"));
+    let name = "Read a key, Consul's API beside Consul";
+    assert!(found("kubekv beside the real servers", name).contains(why));
+    check_tags(&page);
+}
+
+#[test]
+fn disturbed_cells_and_debug_builds_are_marked() {
+    let mut record = measured(ReportLevel::Quick, 2.0);
+    record.build.is_debug = true;
+    let cell = record
+        .cells
+        .get_mut("primitives/get/consul/consul")
+        .unwrap();
+    cell.disturbed = Some("others used 40 % of the processors".to_owned());
+    cell.rounds[0].result.limited_by = Some("client".to_owned());
+    let [text, page] = pages(&record, None);
+    for said in ["DEBUG BUILD", "1 of ", "others used 40 % of the processors"] {
+        assert!(text.contains(said) && page.contains(said), "{said}");
+    }
+    let name = "Read a key, Consul's API beside Consul";
+    let found = row(&text, "kubekv beside the real servers", name);
+    assert!(found.contains("disturbed"), "{found}");
+    assert!(text.contains("limited by client in 1 rounds"));
+}
+
+#[test]
+fn two_reports_are_compared_cell_by_cell() {
+    let (now, mut then) = (
+        measured(ReportLevel::Quick, 1.0),
+        measured(ReportLevel::Quick, 2.0),
+    );
+    then.cells.remove("primitives/lock/etcd2/etcd2");
+    let [text, page] = pages(&now, Some(&then));
+    let found = |name: &str| row(&text, "## Against another report", name).to_owned();
+    let worse = found("Read a key: kubekv, Consul's API");
+    assert!(
+        worse.contains("0.50x") && worse.ends_with("| WORSE |"),
+        "{worse}"
+    );
+    let same = found("Read a key: Consul");
+    assert!(same.ends_with("| none that counts |"), "{same}");
+    assert!(text.contains("has not: primitives/lock/etcd2/etcd2."));
+    assert!(!text.contains("different machines"));
+    check_tags(&page);
+    then.machine.cores += 1;
+    let [text, _] = pages(&now, Some(&then));
+    assert!(text.contains("different machines"));
+    let [text, _] = pages(&now, None);
+    assert!(!text.contains("Against another report"));
+}
+
+#[test]
+fn series_have_their_slopes() {
+    let mut record = measured(ReportLevel::Standard, 1.0);
+    // Ten times the networks, ten times the time.
+    for (size, factor) in [("10", 1.0), ("100", 10.0), ("1000", 100.0)] {
+        let id = format!("networks-{size}/container-start/consul/consul");
+        for round in &mut record.cells.get_mut(&id).unwrap().rounds {
+            let row = round.result.operations.get_mut("container start").unwrap();
+            row.latency.p50_us = 500.0 * factor;
+        }
+    }
+    let [text, _] = pages(&record, None);
+    let heading = "### Start a container, over the number of networks";
+    let steep = row(&text, heading, "Consul");
+    assert!(
+        steep.ends_with("| 500 us | 5.00 ms | 50.0 ms | 1.00 |"),
+        "{steep}"
+    );
+    let flat = row(&text, heading, "kubekv, Consul's API");
+    assert!(flat.ends_with("| 0.00 |"), "{flat}");
+}
