@@ -253,7 +253,7 @@ fn forbidden_words_lengths_and_crates_are_checked() {
     assert!(violates("space/a.rs", "use http::Uri;"));
     assert!(violates("store/memory.rs", "use fjall::Keyspace;"));
     assert!(!violates(
-        "store/embedded/engine.rs",
+        "store/embedded/engine/fjall_table.rs",
         "use fjall::Keyspace;"
     ));
     assert!(violates("face/server/protocol.rs", "use axum::Router;"));

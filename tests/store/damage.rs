@@ -58,14 +58,19 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 }
 
 fn journal(dir: &Path) -> PathBuf {
-    let journals: Vec<_> = files(dir)
-        .into_iter()
-        .filter(|path| path.extension().is_some_and(|extension| extension == "jnl"))
-        .collect();
+    let journals: Vec<_> = files(&dir.join("store/journal"));
     let [journal] = &journals[..] else {
         panic!("{journals:?}");
     };
     journal.clone()
+}
+
+/// What a journal holds, without the zeros after it.
+fn batches(journal: &Path) -> Vec<u8> {
+    let mut bytes = fs::read(journal).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    bytes.truncate(end + 1);
+    bytes
 }
 
 /// The position of a text in a file.
@@ -110,7 +115,7 @@ async fn torn_commit_is_truncated() {
     let whole = sample(dir.path()).await;
     // kill -9 in the middle of a write leaves the beginning of a batch.
     let journal = journal(dir.path());
-    let bytes = fs::read(&journal).unwrap();
+    let bytes = batches(&journal);
     for length in [1, 12, 13, 14, 40, 100] {
         let mut torn = bytes.clone();
         torn.extend(&bytes[..length]);
@@ -134,7 +139,7 @@ async fn torn_commit_with_lost_pages_is_truncated() {
     let dir = tempfile::tempdir().unwrap();
     let whole = sample(dir.path()).await;
     let journal = journal(dir.path());
-    let bytes = fs::read(&journal).unwrap();
+    let bytes = batches(&journal);
     let mark = dir.path().join("store/mark");
     let before = fs::read(&mark).unwrap();
     let (store, _) = open(dir.path()).await.unwrap();
@@ -342,14 +347,14 @@ async fn newer_format_is_refused_with_one_line() {
     let format = dir.path().join("store/format.json");
     let text = fs::read_to_string(&format).unwrap();
     let newer = text.replace(
-        "\"kubekv_embedded_store\":1",
-        "\"kubekv_embedded_store\":2,\"more\":true",
+        "\"kubekv_embedded_store\":2",
+        "\"kubekv_embedded_store\":3,\"more\":true",
     );
     assert_ne!(newer, text);
     fs::write(&format, newer).unwrap();
     let line = refusal(dir.path()).await;
     assert!(
-        line.ends_with("was written by a newer kubekv (format 2; this one reads up to 1)"),
+        line.ends_with("was written by a newer kubekv (format 3; this one reads up to 2)"),
         "{line}"
     );
 }

@@ -49,9 +49,9 @@ async fn check_counts_a_sound_store() {
 async fn check_reports_damage() {
     let dir = tempfile::tempdir().unwrap();
     sample(dir.path()).await;
-    let journal = dir.path().join("store/db/0.jnl");
+    let journal = dir.path().join("store/journal/0.jnl");
     let mut bytes = fs::read(&journal).unwrap();
-    let middle = bytes.len() / 2;
+    let middle = bytes.iter().rposition(|byte| *byte != 0).unwrap() / 2;
     bytes[middle] ^= 1;
     fs::write(&journal, &bytes).unwrap();
     let report = check(dir.path()).unwrap();

@@ -3,7 +3,7 @@
 //!
 //! A full disk must still take what empties it. So there is a reserve, and writes reach into it by what they need
 //! ([`SpaceNeed`]): those that grow the keyspace not at all, rewrites to its half, and deletions, ends of sessions and the
-//! gateway's own records to its last quarter. That quarter is fjall's, for the table files it still has to write.
+//! gateway's own records to its last quarter. That quarter is for the table files and the journal that are still to be written.
 
 use std::io;
 use std::path::Path;
@@ -12,8 +12,9 @@ use std::sync::Arc;
 use super::filesystem;
 use crate::model::{Change, Commit, LeaseId, Realm};
 
-/// The default reserve of free bytes: enough for a journal file (64 MiB), for writing the memtables to table files, and
-/// some to spare. The bytes that one compaction may rewrite are reserved on top.
+/// The default reserve of free bytes.
+///
+/// Its last quarter is enough for the next journal and for moving three full ones to table files (8 MiB each). The bytes that one compaction may rewrite are reserved on top.
 pub const DEFAULT_RESERVE_BYTES: u64 = 128 << 20;
 
 /// What a commit needs of a disk that is almost full, from the least to the most.

@@ -1,6 +1,6 @@
 //! The high-water mark: a small file beside the table that holds the last acknowledged revision.
 //!
-//! fjall's journal alone does not show whether a missing commit was never finished or was acknowledged and lost. The
+//! The journal alone does not show whether a missing commit was never finished or was acknowledged and lost. The
 //! mark does: a store that ends below it has lost commits and is refused. It is written before each answer and synced
 //! every second, so it is exact after kill -9, and at most
 //! [`SYNC_EVERY`](super::writer::SYNC_EVERY) behind after a power cut.

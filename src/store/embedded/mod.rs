@@ -1,8 +1,8 @@
 //! The embedded store, the default: records on a local disk, made durable by fsync, written in groups.
 //!
 //! No commit is delivered or acknowledged before its records are synced: the writer thread (`writer`) takes a group of
-//! waiting proposals (`commit_queue`), checks their preconditions, writes one batch and syncs it, delivers the commits,
-//! then answers. The table holds one record for each change (`record`), in the order of revisions: the live entries are
+//! waiting proposals (`commit_queue`), checks their preconditions, writes one batch to the journal and syncs it (`engine`,
+//! `journal`), delivers the commits, then answers. The table holds one record for each change (`record`), in the order of revisions: the live entries are
 //! the records that no later one made obsolete (`retention`), and a start reads them all (`recovery`, `load`). Files that
 //! do not fit together are refused, never guessed at (`precheck`, `journal`).
 
@@ -45,6 +45,7 @@ mod precheck;
 mod record;
 mod recovery;
 mod retention;
+mod write_batch;
 mod writer;
 
 pub use data_dir::IN_USE;
@@ -166,15 +167,18 @@ fn start(
             "no store was found; an empty one was created (if you expected data, check that the disk is mounted)"
         );
     }
+    let mut recovered = recover(data_dir)?.require_sound()?;
+    recovered.upgrade()?;
     let RecoveredStore {
         data_dir,
+        format: _,
         mut high_water_mark,
         table,
         seal,
         loaded,
         directories,
         cut_bytes: _,
-    } = recover(data_dir)?.require_sound()?;
+    } = recovered;
     let contents = loaded.contents;
     tracing::info!(
         directory = %data_dir.root().display(),

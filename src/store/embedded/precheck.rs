@@ -7,11 +7,10 @@ use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::data_dir::DataDir;
+use super::data_dir::{DataDir, Format};
 use super::io_error::io_error;
 use super::journal::{self, TornJournal};
 use super::own_file;
-use super::record::Seal;
 use crate::store::StoreError;
 
 /// The contents of fjall 3's `version` file.
@@ -24,7 +23,7 @@ const TABLES: [&str; 2] = ["0", "1"];
 /// `acknowledged` revision. Returns the torn journal that a start may cut. Changes nothing.
 pub(super) fn precheck(
     data_dir: &DataDir,
-    seal: Seal,
+    format: Format,
     acknowledged: u64,
 ) -> Result<Option<TornJournal>, StoreError> {
     let db = data_dir.db();
@@ -39,7 +38,15 @@ pub(super) fn precheck(
     for table in TABLES {
         check_manifest(&db.join("keyspaces").join(table))?;
     }
-    journal::check(&db, seal, acknowledged)
+    let seal = format.seal;
+    if !format.is_current() {
+        return journal::check(&db, seal, acknowledged);
+    }
+    // fjall's own journals are empty: what is in them is none of ours, but they must be there.
+    if journal::check(&db, seal, acknowledged)?.is_some() {
+        return Err(damaged(&db));
+    }
+    journal::check(&data_dir.journals(), seal, acknowledged)
 }
 
 /// The file `current` names the list of table files and its checksum, which fjall does not compare.

@@ -3,20 +3,21 @@
 
 use super::data_dir::{DataDir, Format};
 use super::directory_checkpoint::DirectoryCheckpointFile;
-use super::engine::Fjall;
+use super::engine::RecordTable;
 use super::high_water_mark::HighWaterMark;
 use super::io_error::io_error;
 use super::load::{LoadedStore, Loader};
 use super::precheck::precheck;
-use super::record::Seal;
+use super::record::{Metadata, Seal, metadata_row};
 use crate::store::StoreError;
 
 /// A store's open files and its contents. The lock on the directory is released last.
 #[derive(Debug)]
 pub(super) struct RecoveredStore {
-    pub(super) table: Fjall,
+    pub(super) table: RecordTable,
     pub(super) high_water_mark: HighWaterMark,
     pub(super) data_dir: DataDir,
+    pub(super) format: Format,
     pub(super) seal: Seal,
     pub(super) loaded: LoadedStore,
     pub(super) directories: DirectoryCheckpointFile,
@@ -25,6 +26,27 @@ pub(super) struct RecoveredStore {
 }
 
 impl RecoveredStore {
+    /// Gives a store of the layout before the layout of this build.
+    pub(super) fn upgrade(&mut self) -> Result<(), StoreError> {
+        if self.format.is_current() {
+            return Ok(());
+        }
+        let contents = &self.loaded.contents;
+        let metadata = Metadata {
+            identity: contents.identity,
+            history_floor: contents.history_floor,
+            deletions_floor: contents.deletions_floor,
+        };
+        let row = metadata_row(self.seal, &metadata).map_err(|e| StoreError(e.to_string()))?;
+        self.table.upgrade(row)?;
+        self.data_dir.upgrade_format(self.format)?;
+        tracing::info!(
+            directory = %self.data_dir.root().display(),
+            "the store has journals of its own from now on; earlier releases refuse to open it"
+        );
+        Ok(())
+    }
+
     /// Refuses a store with problems.
     pub(super) fn require_sound(self) -> Result<Self, StoreError> {
         if let Some(format) = self.loaded.newer {
@@ -47,11 +69,12 @@ impl RecoveredStore {
 /// Recovers the store in a directory. Missing or damaged files are an error; records that contradict one another are
 /// problems of the loaded store.
 pub(super) fn recover(data_dir: DataDir) -> Result<RecoveredStore, StoreError> {
-    let Format { identity, seal, .. } = data_dir.read_format()?;
+    let format = data_dir.read_format()?;
+    let Format { identity, seal, .. } = format;
     let mark_path = data_dir.high_water_mark();
     let (high_water_mark, acknowledged) = HighWaterMark::open(&mark_path)
         .map_err(|e| io_error("the store is damaged: reading", &mark_path, &e))?;
-    let torn = precheck(&data_dir, seal, acknowledged)?;
+    let torn = precheck(&data_dir, format, acknowledged)?;
     if let Some(torn) = &torn {
         torn.cut()?;
         tracing::warn!(
@@ -60,7 +83,7 @@ pub(super) fn recover(data_dir: DataDir) -> Result<RecoveredStore, StoreError> {
             "the last commit was unfinished and was cut off; it was never acknowledged to a client"
         );
     }
-    let table = Fjall::open(&data_dir.db())?;
+    let table = RecordTable::open(&data_dir.db(), &data_dir.journals(), format)?;
     let mut loader = Loader::new(seal);
     table.scan(|key, value| loader.take(key, value))?;
     let mut loaded = loader.finish();
@@ -82,6 +105,7 @@ pub(super) fn recover(data_dir: DataDir) -> Result<RecoveredStore, StoreError> {
         table,
         high_water_mark,
         data_dir,
+        format,
         seal,
         loaded,
         directories,

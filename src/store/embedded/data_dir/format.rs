@@ -13,8 +13,8 @@ use crate::store::embedded::io_error::io_error;
 use crate::store::embedded::own_file;
 use crate::store::embedded::record::Seal;
 
-/// The newest layout that this build reads, and the one it writes.
-const LAYOUT: u64 = 1;
+/// The newest layout that this build reads, and the one it writes. In layout 1 the last records are in fjall's own journals.
+const LAYOUT: u64 = 2;
 
 /// The contents of `format.json`.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -38,6 +38,19 @@ impl Format {
             kubekv_embedded_store: LAYOUT,
             identity: random(),
             seal: Seal(random()),
+        }
+    }
+
+    /// Whether the layout is this build's own.
+    pub(in crate::store::embedded) fn is_current(self) -> bool {
+        self.kubekv_embedded_store == LAYOUT
+    }
+
+    /// The same store in this build's layout.
+    pub(super) fn upgraded(self) -> Self {
+        Self {
+            kubekv_embedded_store: LAYOUT,
+            ..self
         }
     }
 

@@ -5,6 +5,7 @@
 //! DIR/store/format.json    the format of all this, the store's identity and seal
 //! DIR/store/mark           the high-water mark: the last acknowledged revision
 //! DIR/store/directories    the last checkpoint of directories; missing until there is one
+//! DIR/store/journal/       the last records, in files that are synced
 //! DIR/store/db/            the table of records (fjall)
 //! DIR/store.new/           left by a first start that was interrupted; removed by the next one
 //! ```
@@ -17,11 +18,12 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::engine::{Engine, Fjall, WriteBatch};
+use super::engine::{Engine, RecordTable};
 use super::filesystem;
 use super::high_water_mark::HighWaterMark;
 use super::io_error::io_error;
 use super::record::{self, Metadata};
+use super::write_batch::WriteBatch;
 use crate::store::StoreError;
 
 mod checks;
@@ -87,6 +89,11 @@ impl DataDir {
         self.store().join("db")
     }
 
+    /// The directory of the journals.
+    pub(super) fn journals(&self) -> PathBuf {
+        self.store().join("journal")
+    }
+
     /// The path of the high-water mark.
     pub(super) fn high_water_mark(&self) -> PathBuf {
         self.store().join("mark")
@@ -114,7 +121,7 @@ impl DataDir {
     pub(super) fn create_store(
         &self,
         format: Format,
-        fill: impl FnOnce(&mut Fjall) -> Result<u64, StoreError>,
+        fill: impl FnOnce(&mut RecordTable) -> Result<u64, StoreError>,
     ) -> Result<(), StoreError> {
         let new = self.unfinished();
         let failed = |e: io::Error| io_error("making a store in", &self.root, &e);
@@ -122,7 +129,7 @@ impl DataDir {
             fs::remove_dir_all(&new).map_err(failed)?;
         }
         DirBuilder::new().mode(0o700).create(&new).map_err(failed)?;
-        let mut table = Fjall::create(&new.join("db"))?;
+        let mut table = RecordTable::create(&new.join("db"), &new.join("journal"))?;
         let revision = fill(&mut table)?;
         drop(table);
         HighWaterMark::create(&new.join("mark"), revision).map_err(failed)?;
@@ -172,5 +179,20 @@ impl DataDir {
     /// Reads `format.json`, and refuses a format that this build does not support.
     pub(super) fn read_format(&self) -> Result<Format, StoreError> {
         Format::read(&self.store().join("format.json"), &self.root)
+    }
+
+    /// Writes down that the store has this build's layout from now on.
+    pub(super) fn upgrade_format(&self, format: Format) -> Result<(), StoreError> {
+        let path = self.store().join("format.json");
+        let new = path.with_extension("new");
+        let write = || {
+            if new.exists() {
+                fs::remove_file(&new)?;
+            }
+            format.upgraded().write(&new)?;
+            fs::rename(&new, &path)?;
+            checks::sync_directory(&self.store())
+        };
+        write().map_err(|e: io::Error| io_error("writing", &path, &e))
     }
 }

@@ -1,6 +1,7 @@
-//! One batch of fjall's journal format.
+//! One batch of a journal.
 //!
-//! A journal is a sequence of batches (fjall 3, `src/journal/entry.rs`), numbers little-endian, zeros after the last:
+//! A journal is a sequence of batches, in the format of fjall's own journals (fjall 3, `src/journal/entry.rs`), because those
+//! of the layout before are fjall's. Numbers are little-endian, and there are zeros after the last batch:
 //!
 //! ```text
 //! start  1, number of items u32, sequence number u64
@@ -19,6 +20,9 @@ pub(super) const TABLE: u64 = 1;
 
 /// fjall's number for a value; a deletion has another.
 pub(super) const VALUE: u8 = 0;
+
+/// fjall's number for a deletion.
+pub(super) const REMOVED: u8 = 1;
 
 /// The trailer of a batch.
 pub(super) const TRAILER: [u8; 4] = *b"FJL\x03";
@@ -45,22 +49,40 @@ pub(super) fn is_our_batch(bytes: &[u8], seal: Seal) -> bool {
 /// The first record of bytes that have the outline of a batch. Walks over the lengths without a checksum, because in a
 /// value made for the purpose every byte could begin a batch.
 fn first_record(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut first = None;
+    walk(bytes, |kind, key, value| {
+        if kind == VALUE && first.is_none() {
+            first = Some((key, value));
+        }
+    })?;
+    first
+}
+
+/// The kind, key and value of an item.
+pub(super) type BatchItem<'a> = (u8, &'a [u8], &'a [u8]);
+
+/// The items of the batch that these bytes begin with, whose checksum is known to be right, and the bytes after it.
+pub(super) fn batch_items(bytes: &[u8]) -> Option<(Vec<BatchItem<'_>>, &[u8])> {
+    let mut items = Vec::new();
+    let rest = walk(bytes, |kind, key, value| items.push((kind, key, value)))?;
+    Some((items, rest))
+}
+
+/// Passes the items of the batch that these bytes have the outline of to `visit`; returns the bytes after it.
+fn walk<'a>(bytes: &'a [u8], mut visit: impl FnMut(u8, &'a [u8], &'a [u8])) -> Option<&'a [u8]> {
     let (&[1, c0, c1, c2, c3, ..], mut rest) = bytes.split_first_chunk::<13>()? else {
         return None;
     };
-    let mut first = None;
     for _ in 0..u32::from_le_bytes([c0, c1, c2, c3]) {
         let (head, after) = rest.split_first_chunk()?;
         let head = item_header(head)?;
         let (key, after) = after.split_at_checked(usize::from(head.key))?;
         let (value, after) = after.split_at_checked(usize::try_from(head.value).ok()?)?;
-        if head.kind == VALUE && first.is_none() {
-            first = Some((key, value));
-        }
+        visit(head.kind, key, value);
         rest = after;
     }
-    let (end, _) = rest.split_first_chunk::<13>()?;
-    first.filter(|_| end.starts_with(&[3]) && end.ends_with(&TRAILER))
+    let (end, rest) = rest.split_first_chunk::<13>()?;
+    (end.starts_with(&[3]) && end.ends_with(&TRAILER)).then_some(rest)
 }
 
 /// The fields before an item's key and value.

@@ -1,14 +1,20 @@
-//! fjall's journal files, read before fjall opens them, to distinguish a torn journal from a damaged one.
+//! The journal: batches that are synced before they are answered, in files of a directory, and what a start makes of them.
 //!
-//! fjall cuts a journal off at the first byte it cannot decode, whatever follows, and refuses one whose last batch has
-//! the right shape but the wrong bytes. Here every batch is synced before the next one begins, so a better rule holds: a
-//! broken batch at the end was never acknowledged, and is cut off; a broken batch with whole batches after it was
-//! acknowledged, and the store is refused.
+//! Every batch is synced before the next one begins. So a broken batch at the end was never acknowledged, and is cut off; a
+//! broken batch with whole batches after it was acknowledged, and the store is refused. The journals of the layout before
+//! this one are fjall's, in the same format: fjall cuts a journal off at the first byte it cannot decode, whatever follows, and
+//! refuses one whose last batch has the right shape but the wrong bytes, so they are read before fjall opens them.
 
 mod batch;
+mod contents;
+mod encode;
 mod scan;
+mod segment;
 #[cfg(test)]
 mod tests;
 mod torn;
 
+pub(super) use contents::{JournalRow, read_all};
+pub(super) use encode::encode;
+pub(super) use segment::{Segment, begin, prepare};
 pub(super) use torn::{TornJournal, check};

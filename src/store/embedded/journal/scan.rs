@@ -68,8 +68,8 @@ pub(super) fn scan(
     Ok(journal)
 }
 
-/// Appends the rest of a journal to `buffered`, without the leading zeros, and returns the number of those. fjall allocates
-/// its journals at 64 MiB, so there can be many.
+/// Appends the rest of a journal to `buffered`, without the leading zeros, and returns the number of those. Journals
+/// are files of zeros at first, so there can be many.
 fn skip_zeros(input: &mut impl Read, buffered: &mut Vec<u8>) -> io::Result<u64> {
     let zeros = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
     let mut skipped = 0;

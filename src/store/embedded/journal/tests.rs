@@ -9,8 +9,10 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::batch::{TABLE, TRAILER, VALUE};
 use super::scan::{JournalScan, Tail, scan};
+use super::{encode, read_all};
 use crate::model::{Cause, Change, Commit, Entry, Key, Record, Revision};
 use crate::store::embedded::record::{self, Seal};
+use crate::store::embedded::write_batch::WriteBatch;
 
 const SEAL: Seal = Seal(42);
 
@@ -158,6 +160,35 @@ fn a_batch_out_of_order_is_detected() {
     let length = u64::try_from(bytes.len()).unwrap();
     let journal = scan(&bytes[..], length, SEAL, Some(5)).unwrap();
     assert_eq!((journal.whole, journal.tail), (0, Tail::Followed(0)));
+}
+
+#[test]
+fn what_is_encoded_is_read_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let (rows, gone) = (
+        [row(SEAL, 7, b"seven"), row(SEAL, 8, b"")],
+        Revision::new(3, 2),
+    );
+    let batch = WriteBatch {
+        put: rows.to_vec(),
+        remove: vec![gone],
+    };
+    let mut bytes = Vec::new();
+    encode(&batch, 4, &mut bytes).unwrap();
+    let journal = read(&bytes);
+    let length = u64::try_from(bytes.len()).unwrap();
+    assert_eq!((journal.whole, journal.tail), (length, Tail::Clean));
+    assert_eq!((journal.sequence, journal.revision), (Some(4), Some(8)));
+    bytes.resize(5000, 0);
+    std::fs::write(directory.path().join("5.jnl"), &bytes).unwrap();
+    let found = read_all(directory.path(), SEAL).unwrap().pop().unwrap();
+    assert_eq!(
+        (found.number, found.whole, found.sequence),
+        (5, length, Some(4))
+    );
+    let mut expected: Vec<_> = rows.map(|(key, value)| (key, Some(value))).to_vec();
+    expected.push((record::change_key(gone).into(), None));
+    assert_eq!(found.rows, expected);
 }
 
 proptest! {

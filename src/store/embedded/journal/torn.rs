@@ -37,7 +37,7 @@ impl TornJournal {
     }
 }
 
-/// Checks the journals in fjall's directory. Refuses damaged ones, and ones that end before the last `acknowledged`
+/// Checks the journals in a directory. Refuses damaged ones, and ones that end before the last `acknowledged`
 /// revision. Returns the torn journal, if there is one. Changes nothing.
 pub(in crate::store::embedded) fn check(
     db: &Path,
@@ -79,7 +79,7 @@ pub(in crate::store::embedded) fn check(
 }
 
 /// The journals by number. The numbers must follow one another without a gap.
-fn list_journals(db: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
+pub(super) fn list_journals(db: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
     let failed = |e: io::Error| io_error("reading", db, &e);
     let mut journals = Vec::new();
     for entry in fs::read_dir(db).map_err(failed)? {
@@ -104,7 +104,7 @@ fn list_journals(db: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
 }
 
 /// Scans a journal, and returns its length, too.
-fn scan_file(
+pub(super) fn scan_file(
     path: &Path,
     seal: Seal,
     sequence: Option<u64>,

@@ -7,9 +7,10 @@ use super::{lock_store, recover_unwinding};
 use crate::store::StoreError;
 use crate::store::embedded::data_dir::{DataDir, Format};
 use crate::store::embedded::directory_checkpoint::DirectoryCheckpointFile;
-use crate::store::embedded::engine::{Engine, Fjall, WriteBatch};
+use crate::store::embedded::engine::{Engine, RecordTable};
 use crate::store::embedded::io_error::io_error;
 use crate::store::embedded::record::{METADATA_KEY, Metadata, TableRow, metadata_row};
+use crate::store::embedded::write_batch::WriteBatch;
 
 /// The most rows in one write of the copy.
 const BATCH_ROWS: usize = 4096;
@@ -67,7 +68,7 @@ pub fn backup(path: &Path, destination: &Path) -> Result<StoreReport, StoreError
 }
 
 /// Copies all rows but the metadata.
-fn copy_rows(from: &Fjall, to: &mut Fjall) -> Result<(), StoreError> {
+fn copy_rows(from: &RecordTable, to: &mut RecordTable) -> Result<(), StoreError> {
     let mut rows: Vec<TableRow> = Vec::new();
     let mut bytes = 0;
     let mut failed = Ok(());
@@ -86,7 +87,7 @@ fn copy_rows(from: &Fjall, to: &mut Fjall) -> Result<(), StoreError> {
     write(to, rows)
 }
 
-fn write(table: &mut Fjall, put: Vec<TableRow>) -> Result<(), StoreError> {
+fn write(table: &mut RecordTable, put: Vec<TableRow>) -> Result<(), StoreError> {
     let remove = Vec::new();
     table.write(WriteBatch { put, remove }).map_err(StoreError)
 }

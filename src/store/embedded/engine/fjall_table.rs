@@ -1,21 +1,22 @@
-//! The storage engine: one fjall table of records, configured for little memory and synced writes.
+//! `FjallTable`: one fjall table of records, configured for little memory. Rows come in sorted, whole journals at a time.
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
 use fjall::compaction::Leveled;
 use fjall::config::FilterPolicy;
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Slice};
 
-use super::record::TableRow;
-use crate::model::Revision;
 use crate::store::StoreError;
+use crate::store::embedded::journal::JournalRow;
+use crate::store::embedded::own_file::{self, FileUse};
 
 /// The name of the only table.
 const TABLE: &str = "records";
 
-/// The size of a memtable, in bytes. Small, because the keyspace holds all entries in memory too; it also bounds what a
-/// start reads twice.
+/// The size of a memtable, in bytes. Only journals of fjall's own, of the layout before this one, fill any.
 const MEMTABLE_BYTES: u64 = 8 << 20;
 
 /// The block cache, in bytes. Only a start reads, and it reads each block once.
@@ -24,41 +25,20 @@ const CACHE_BYTES: u64 = 1 << 20;
 /// The target size of a table file, in bytes: the unit of compaction.
 const TABLE_BYTES: u64 = 16 << 20;
 
-/// An atomic write.
-#[derive(Debug, Default)]
-pub(super) struct WriteBatch {
-    /// The rows to put.
-    pub(super) put: Vec<TableRow>,
-    /// The changes whose records are removed.
-    pub(super) remove: Vec<Revision>,
-}
-
-/// The writer's storage engine; tests replace it by one that fails.
-pub(super) trait Engine: Send {
-    /// Writes a batch and syncs it. After an error the contents of the disk are unknown.
-    fn write(&mut self, batch: WriteBatch) -> Result<(), String>;
-
-    /// An error if the background work on table files has failed.
-    fn healthy(&self) -> Result<(), String>;
-
-    /// The bytes of table files: the most that one compaction can rewrite.
-    fn table_bytes(&self) -> u64;
-}
-
-/// The fjall table in a directory of its own.
+/// The fjall table in a directory of its own. fjall's own journal stays empty: rows are durable elsewhere before they come here.
 #[derive(Clone)]
-pub(super) struct Fjall {
+pub(super) struct FjallTable {
     database: Database,
     records: Keyspace,
 }
 
-impl std::fmt::Debug for Fjall {
+impl std::fmt::Debug for FjallTable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Fjall")
+        f.write_str("FjallTable")
     }
 }
 
-impl Fjall {
+impl FjallTable {
     /// Creates an empty table in a directory that does not exist yet.
     pub(super) fn create(path: &Path) -> Result<Self, StoreError> {
         let database = open_database(path)?;
@@ -103,31 +83,77 @@ impl Fjall {
         }
         Ok(())
     }
-}
 
-impl Engine for Fjall {
-    fn write(&mut self, batch: WriteBatch) -> Result<(), String> {
-        let mut out = self
-            .database
-            .batch()
-            .durability(Some(PersistMode::SyncData));
-        for (key, value) in batch.put {
-            out.insert(&self.records, key, value);
-        }
-        for at in batch.remove {
-            out.remove(&self.records, super::record::change_key(at));
-        }
-        out.commit().map_err(|e| describe(&e))
+    /// Writes rows to a table file of their own and syncs it. Of several rows of one key the last one counts.
+    pub(super) fn ingest(&self, rows: Vec<JournalRow>) -> Result<(), String> {
+        let rows: BTreeMap<Slice, Option<Slice>> = rows.into_iter().collect();
+        let write = || {
+            let mut ingestion = self.records.start_ingestion()?;
+            for (key, value) in rows {
+                match value {
+                    Some(value) => ingestion.write(key, value)?,
+                    None => ingestion.write_tombstone(key)?,
+                }
+            }
+            ingestion.finish()
+        };
+        write().map_err(|e| describe(&e))
     }
 
-    fn healthy(&self) -> Result<(), String> {
+    /// How many table files wait for a compaction before rows can be found in few places.
+    pub(super) fn unsorted_tables(&self) -> usize {
+        self.records.l0_table_count()
+    }
+
+    /// An error if fjall's own thread has failed.
+    pub(super) fn healthy(&self) -> Result<(), String> {
         self.database
             .persist(PersistMode::Buffer)
             .map_err(|e| describe(&e))
     }
 
-    fn table_bytes(&self) -> u64 {
+    /// The bytes of table files. It waits while fjall changes the list of them.
+    pub(super) fn bytes(&self) -> u64 {
         self.records.disk_space()
+    }
+
+    /// Moves what fjall's own journals hold to table files, and empties them: a store of the layout before has rows there.
+    pub(super) fn empty_journals(&self, path: &Path, row: JournalRow) -> Result<(), StoreError> {
+        // An ingestion flushes everything that came before it.
+        self.ingest(vec![row])
+            .map_err(|e| StoreError(format!("writing to {}: {e}", path.display())))?;
+        let empty = || {
+            for entry in fs::read_dir(path)? {
+                let journal = entry?.path();
+                if journal
+                    .extension()
+                    .is_some_and(|extension| extension == "jnl")
+                {
+                    let file = own_file::open(&journal, FileUse::ReadWrite)?;
+                    file.set_len(0)?;
+                    file.sync_all()?;
+                }
+            }
+            Ok(())
+        };
+        empty()
+            .map_err(|e: std::io::Error| StoreError(format!("writing to {}: {e}", path.display())))
+    }
+
+    /// Writes a row as the layout before did: to fjall's own journal, synced.
+    #[cfg(test)]
+    pub(super) fn write_to_own_journal(&self, rows: Vec<JournalRow>) {
+        let mut batch = self
+            .database
+            .batch()
+            .durability(Some(PersistMode::SyncData));
+        for (key, value) in rows {
+            match value {
+                Some(value) => batch.insert(&self.records, key, value),
+                None => batch.remove(&self.records, key),
+            }
+        }
+        batch.commit().unwrap();
     }
 }
 
