@@ -382,9 +382,9 @@ pub const OPTIONS: [OptionSpec; 62] = [
     text(
         "renew-under",
         "PATH[,PATH...]|off",
-        "docker/nodes",
+        "docker/nodes,*/docker/nodes",
         "The directories beneath which writing the value that an entry has, with a TTL or under a session, is a renewal: it \
-         is no write to the store, and wakes nobody. With a path in --cluster-store it comes first: PATH/docker/nodes",
+         is no write to the store, and wakes nobody. */ before a path stands for any path, as that in --cluster-store",
     ),
     text(
         "zookeeper-words",

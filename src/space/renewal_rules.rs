@@ -4,12 +4,12 @@
 //! So after a watch of any client broke, one equal write beneath each directory is made as any other, and wakes its watches.
 //! When a keyspace is opened every watch has broken.
 
-use std::sync::Arc;
-use std::sync::OnceLock;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use tokio::time::Instant;
 
 use crate::model::{Cause, Commit, Key, Realm};
@@ -18,19 +18,34 @@ use crate::model::{Cause, Commit, Key, Realm};
 /// wake everybody all the time.
 const BETWEEN: Duration = Duration::from_secs(5);
 
+/// The most directories, each with hosts of its own, for which is known what was told. Equal writes beneath others are made as
+/// any others are.
+const MAX_DIRECTORIES: usize = 1_024;
+
 /// The rules of one keyspace.
 #[derive(Debug)]
 pub(crate) struct RenewalRules {
-    directories: OnceLock<Vec<RenewedDirectory>>,
+    paths: OnceLock<Vec<RenewedPath>>,
+    /// The directories beneath which there were equal writes, by what the keys beneath them begin with.
+    directories: RwLock<HashMap<Vec<u8>, Arc<RenewedDirectory>>>,
     /// How often watches broke.
     broken: AtomicU64,
+    /// How many of them were old when something was last told beneath each of the directories.
+    all_told: AtomicU64,
+}
+
+/// A path that names directories beneath which an equal write is a renewal.
+#[derive(Debug)]
+struct RenewedPath {
+    /// What the keys beneath it begin with, after what stands before it.
+    text: Vec<u8>,
+    /// Whether any path stands before it, rather than none.
+    is_beneath_any: bool,
 }
 
 /// A directory beneath which an equal write is a renewal.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct RenewedDirectory {
-    /// What the keys beneath it begin with.
-    prefix: Vec<u8>,
     /// How many of the watches that broke are old when something beneath it was last told.
     told: AtomicU64,
     /// When the next write may be made to be told of.
@@ -40,37 +55,76 @@ struct RenewedDirectory {
 impl Default for RenewalRules {
     fn default() -> Self {
         Self {
-            directories: OnceLock::new(),
+            paths: OnceLock::new(),
+            directories: RwLock::default(),
             broken: AtomicU64::new(1),
+            all_told: AtomicU64::new(0),
         }
     }
 }
 
-impl RenewalRules {
-    /// Sets the directories, once.
-    pub(crate) fn set(&self, paths: &[String]) {
-        let directory = |path: &String| RenewedDirectory {
-            prefix: format!("{}/", path.trim_matches('/')).into_bytes(),
-            told: AtomicU64::new(0),
-            next: Mutex::new(None),
+impl RenewedPath {
+    /// The path of this text; `*/` before it stands for any path.
+    fn of(text: &str) -> Self {
+        let (path, is_beneath_any) = match text.strip_prefix("*/") {
+            Some(path) => (path, true),
+            None => (text, false),
         };
-        let _set_before = self.directories.set(paths.iter().map(directory).collect());
+        Self {
+            text: format!("{}/", path.trim_matches('/')).into_bytes(),
+            is_beneath_any,
+        }
+    }
+
+    /// What the keys of the directory begin with that it names, and this key is beneath.
+    fn directory_of<'a>(&self, key: &'a [u8]) -> Option<&'a [u8]> {
+        let length = self.text.len();
+        let from = if self.is_beneath_any {
+            let mut places = key.windows(length).enumerate().skip(2);
+            let begins = |at: usize| key.get(at.wrapping_sub(1)) == Some(&b'/');
+            places
+                .find(|(at, found)| *found == self.text && begins(*at))?
+                .0
+        } else {
+            key.starts_with(&self.text).then_some(0)?
+        };
+        let (directory, name) = key.split_at_checked(from.saturating_add(length))?;
+        (!name.is_empty()).then_some(directory)
+    }
+}
+
+impl RenewalRules {
+    /// Sets the paths of the directories, once.
+    pub(crate) fn set(&self, paths: &[String]) {
+        let paths = paths.iter().map(|path| RenewedPath::of(path));
+        let _set_before = self.paths.set(paths.collect());
     }
 
     /// Whether an equal write of this key is a renewal.
     pub(crate) fn include(&self, key: &Key) -> bool {
-        self.of(key).is_some()
+        self.directory_of(key).is_some()
     }
 
-    fn of(&self, key: &Key) -> Option<&RenewedDirectory> {
+    fn directory_of<'a>(&self, key: &'a Key) -> Option<&'a [u8]> {
         if key.realm() != Realm::User {
             return None;
         }
-        let mut directories = self.directories.get()?.iter();
-        directories.find(|own| {
-            let rest = key.as_bytes().strip_prefix(own.prefix.as_slice());
-            rest.is_some_and(|rest| !rest.is_empty())
-        })
+        let mut paths = self.paths.get()?.iter();
+        paths.find_map(|path| path.directory_of(key.as_bytes()))
+    }
+
+    /// What is known of a directory; `None` where there are too many.
+    fn known(&self, directory: &[u8]) -> Option<Arc<RenewedDirectory>> {
+        if let Some(known) = self.directories.read().get(directory) {
+            return Some(Arc::clone(known));
+        }
+        let mut directories = self.directories.write();
+        if directories.len() >= MAX_DIRECTORIES {
+            return None;
+        }
+        self.all_told.store(0, Ordering::Release);
+        let known = directories.entry(directory.to_vec()).or_default();
+        Some(Arc::clone(known))
     }
 
     /// Notes that a watch broke: its client does not know of it yet, or has to begin another.
@@ -85,8 +139,11 @@ impl RenewalRules {
 
     /// Whether this equal write is to be told of. Only one at a time is: where that comes to nothing, one of a while later.
     pub(crate) fn takes_telling(&self, key: &Key) -> bool {
-        let Some(directory) = self.of(key) else {
+        let Some(path) = self.directory_of(key) else {
             return false;
+        };
+        let Some(directory) = self.known(path) else {
+            return true;
         };
         if directory.told.load(Ordering::Acquire) == self.broken() {
             return false;
@@ -102,22 +159,28 @@ impl RenewalRules {
 
     /// Notes what the watches were told after so many of them broke.
     pub(crate) fn told(&self, broken: u64, commits: &[Arc<Commit>]) {
-        let Some(directories) = self.directories.get() else {
+        if self.all_told.load(Ordering::Acquire) == broken {
             return;
-        };
+        }
+        let directories = self.directories.read();
+        if directories.is_empty() {
+            return;
+        }
         let is_told = |commit: &&Arc<Commit>| commit.cause != Cause::Refresh;
-        for directory in directories {
-            if directory.told.load(Ordering::Acquire) == broken {
-                continue;
-            }
-            let mut changes = commits.iter().filter(is_told).flat_map(|own| &own.changes);
-            let is_beneath = changes.any(|change| {
-                change.key.realm() == Realm::User
-                    && change.key.as_bytes().starts_with(&directory.prefix)
-            });
-            if is_beneath {
+        let changes = commits.iter().filter(is_told).flat_map(|own| &own.changes);
+        let mut told_any = false;
+        for change in changes {
+            let directory = self.directory_of(&change.key);
+            if let Some(directory) = directory.and_then(|path| directories.get(path)) {
                 directory.told.fetch_max(broken, Ordering::AcqRel);
+                told_any = true;
             }
+        }
+        let is_told =
+            |directory: &Arc<RenewedDirectory>| directory.told.load(Ordering::Acquire) >= broken;
+        if told_any && directories.values().all(is_told) {
+            // A directory that is added waits for the lock of all of them, and sets it back.
+            self.all_told.store(broken, Ordering::Release);
         }
     }
 }
@@ -129,7 +192,11 @@ mod tests {
 
     fn rules() -> RenewalRules {
         let rules = RenewalRules::default();
-        rules.set(&["/docker/nodes/".to_owned(), "own".to_owned()]);
+        rules.set(&[
+            "/docker/nodes/".to_owned(),
+            "*/docker/nodes".to_owned(),
+            "own".to_owned(),
+        ]);
         rules
     }
 
@@ -152,7 +219,13 @@ mod tests {
             ("docker/nodes/", false),
             ("docker/nodes", false),
             ("docker/nodesx", false),
-            ("x/docker/nodes/a", false),
+            ("x/docker/nodes/a", true),
+            ("x/y/docker/nodes/a", true),
+            ("x/docker/nodes/", false),
+            ("x/docker/nodesx/a", false),
+            ("xdocker/nodes/a", false),
+            ("x/xdocker/nodes/a", false),
+            ("x/own/a", false),
         ] {
             assert_eq!(rules.include(&Key::user(key)), is_beneath, "{key}");
         }
@@ -180,5 +253,26 @@ mod tests {
         tokio::time::advance(BETWEEN).await;
         assert!(!rules.takes_telling(&key));
         assert!(rules.takes_telling(&Key::user("docker/nodes/a")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_tenant_is_told_by_itself_however_many_there_are() {
+        let rules = rules();
+        let key = |tenant: usize| Key::user(format!("{tenant}/docker/nodes/a"));
+        for tenant in 0..MAX_DIRECTORIES {
+            assert!(rules.takes_telling(&key(tenant)));
+            rules.told(rules.broken(), &commit(&key(tenant), Cause::Set));
+        }
+        for tenant in 0..MAX_DIRECTORIES {
+            assert!(!rules.takes_telling(&key(tenant)));
+        }
+        let beyond = key(MAX_DIRECTORIES);
+        rules.told(rules.broken(), &commit(&beyond, Cause::Set));
+        assert!(rules.takes_telling(&beyond), "written as any other");
+        rules.watch_broke();
+        tokio::time::advance(BETWEEN).await;
+        rules.told(rules.broken(), &commit(&key(1), Cause::Set));
+        assert!(!rules.takes_telling(&key(1)));
+        assert!(rules.takes_telling(&key(2)));
     }
 }

@@ -44,7 +44,9 @@ fn dockerd_begins_a_broken_watch_anew_though_heartbeats_wake_nobody() {
         recorder: &recorder,
     };
     let beats = |count| journey.heartbeats(&["a", "b"], count, recorder.now());
-    run(docker().args(["up", &Store::KubekvEtcd.url()]).args(SHORT));
+    // As a tenant: the gateway was told of no path.
+    let url = format!("{}/team", Store::KubekvEtcd.url());
+    run(docker().args(["up", &url]).args(SHORT));
     docker_on("a", &["network", "create", "-d", "overlay", "n1"]);
     start_container("a", "a1", "n1");
     journey.until("a poll for the count", || polls(&recorder).0 == 1);
