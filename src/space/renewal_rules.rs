@@ -26,7 +26,7 @@ const MAX_DIRECTORIES: usize = 1_024;
 #[derive(Debug)]
 pub(crate) struct RenewalRules {
     paths: OnceLock<Vec<RenewedPath>>,
-    /// The directories beneath which there were equal writes, by what the keys beneath them begin with.
+    /// The directories beneath which something changed, by what the keys beneath them begin with.
     directories: RwLock<HashMap<Vec<u8>, Arc<RenewedDirectory>>>,
     /// How often watches broke.
     broken: AtomicU64,
@@ -83,7 +83,7 @@ impl RenewedPath {
             let mut places = key.windows(length).enumerate().skip(2);
             let begins = |at: usize| key.get(at.wrapping_sub(1)) == Some(&b'/');
             places
-                .find(|(at, found)| *found == self.text && begins(*at))?
+                .find(|(at, found)| begins(*at) && *found == self.text)?
                 .0
         } else {
             key.starts_with(&self.text).then_some(0)?
@@ -162,24 +162,25 @@ impl RenewalRules {
         if self.all_told.load(Ordering::Acquire) == broken {
             return;
         }
-        let directories = self.directories.read();
-        if directories.is_empty() {
-            return;
-        }
         let is_told = |commit: &&Arc<Commit>| commit.cause != Cause::Refresh;
         let changes = commits.iter().filter(is_told).flat_map(|own| &own.changes);
         let mut told_any = false;
         for change in changes {
             let directory = self.directory_of(&change.key);
-            if let Some(directory) = directory.and_then(|path| directories.get(path)) {
+            if let Some(directory) = directory.and_then(|path| self.known(path)) {
                 directory.told.fetch_max(broken, Ordering::AcqRel);
                 told_any = true;
             }
         }
-        let is_told =
-            |directory: &Arc<RenewedDirectory>| directory.told.load(Ordering::Acquire) >= broken;
-        if told_any && directories.values().all(is_told) {
-            // A directory that is added waits for the lock of all of them, and sets it back.
+        if !told_any {
+            return;
+        }
+        // A directory that is added waits for this lock, and sets it back.
+        let directories = self.directories.read();
+        let mut told = directories
+            .values()
+            .map(|one| one.told.load(Ordering::Acquire));
+        if told.all(|told| told >= broken) {
             self.all_told.store(broken, Ordering::Release);
         }
     }

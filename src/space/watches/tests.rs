@@ -1,4 +1,4 @@
-//! What watches get of the commits that are delivered, and what slow ones keep.
+//! Watches that take what they get, and slow ones.
 
 use super::*;
 use crate::model::{Cause, Change, Commit, Key};
