@@ -6,7 +6,7 @@ use super::settings::{SettingOrigin, Settings};
 use super::{ConfigError, OPTIONS, access};
 
 /// Variables that the client commands read, and that `kubekv serve` ignores.
-const CLIENT: [&str; 10] = [
+const CLIENT: [&str; 11] = [
     "KUBEKV_ADDRESS",
     "KUBEKV_ADMIN_ADDRESS",
     "KUBEKV_BENCH_PASSWORD",
@@ -14,6 +14,7 @@ const CLIENT: [&str; 10] = [
     "KUBEKV_CLIENT_CA",
     "KUBEKV_CLIENT_CERT",
     "KUBEKV_CLIENT_KEY",
+    "KUBEKV_CLIENT_TOKEN_FILE",
     "KUBEKV_FROM_PASSWORD",
     "KUBEKV_FROM_TOKEN",
     "KUBEKV_TO_PASSWORD",

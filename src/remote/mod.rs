@@ -5,7 +5,7 @@ mod secret;
 mod tls;
 
 pub use http_tls::http_tls;
-pub use secret::{read_file, read_password};
+pub use secret::{first_line, read_file, read_password};
 pub use tls::ClientTls;
 
 /// A credential or certificate file that cannot be used.

@@ -13,7 +13,8 @@ pub fn read_password(password: &StorePassword) -> Result<String, AccessError> {
     }
 }
 
-fn first_line(path: &Path) -> Result<String, AccessError> {
+/// The first line of a file.
+pub fn first_line(path: &Path) -> Result<String, AccessError> {
     let text = String::from_utf8_lossy(&read_file(path)?).into_owned();
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }

@@ -276,6 +276,26 @@ fn a_gateway_has_what_is_made_and_revoked_within_a_moment() {
 }
 
 #[test]
+fn the_commands_show_the_token_of_a_file() {
+    let files = Files::new();
+    let (_, ops) = files.create("ops-a", &[]);
+    let gateway = start(&files, &files.path("audit.log"));
+    let own = files.path("token");
+    fs::write(&own, format!("{ops}\nnot this\n")).unwrap();
+    let with = |words: &[&str]| gateway.run(&[words, &["--token-file", &own]].concat());
+    assert_eq!(with(&["put", "a", "v"]).code, 0);
+    assert_eq!(with(&["get", "a", "--raw"]).text(), "v");
+    let export = with(&["export"]);
+    assert_eq!((export.code, export.text().contains("dg==")), (0, true));
+    assert_eq!(with(&["delete", "a"]).code, 0);
+    assert_eq!(gateway.run(&["get", "a"]).code, 4);
+    fs::write(&own, "\n").unwrap();
+    assert_eq!(with(&["get", "a"]).code, 2);
+    fs::remove_file(&own).unwrap();
+    assert_eq!(with(&["get", "a"]).code, 8);
+}
+
+#[test]
 fn no_gateway_starts_with_a_file_that_cannot_be_used_or_that_everybody_reads() {
     let files = Files::new();
     let policy = files.path("policy.toml");

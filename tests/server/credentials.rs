@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use kubekv::guard::credentials::{CredentialText, NewToken};
 use tempfile::TempDir;
@@ -65,10 +66,25 @@ impl Credentialed {
     }
 
     async fn until_metric(&self, line: &str) {
-        while !metrics(self.gateway.admin).await.contains(line) {
+        until(line, async || {
+            metrics(self.gateway.admin).await.contains(line)
+        })
+        .await;
+    }
+}
+
+/// The longest wait for a condition.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until something holds.
+async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let waits = async {
+        while !holds().await {
             tokio::task::yield_now().await;
         }
-    }
+    };
+    let waited = tokio::time::timeout(PATIENCE, waits).await;
+    assert!(waited.is_ok(), "never: {what}");
 }
 
 async fn metrics(admin: SocketAddr) -> String {
@@ -114,7 +130,7 @@ async fn a_changed_file_is_in_force_for_kept_connections() {
     assert_eq!(status(&mut kept).await, 404);
     assert_eq!(all.status("second").await, 403);
     write(&all.directory, &one("second"), 0o640);
-    while status(&mut kept).await != 403 {}
+    until("it is refused", async || status(&mut kept).await == 403).await;
     assert_eq!(all.status("second").await, 404);
     all.until_metric("kubekv_credentials_loads_total{outcome=\"ok\"} 2")
         .await;
@@ -146,7 +162,10 @@ async fn a_bad_file_leaves_the_last_good_credentials_in_force() {
         .await;
     assert_eq!(all.status("first").await, 404);
     write(&all.directory, &one("second"), 0o600);
-    while all.status("second").await != 404 {}
+    until("the next is in force", async || {
+        all.status("second").await == 404
+    })
+    .await;
     assert_eq!(all.status("first").await, 403);
 }
 

@@ -1,10 +1,12 @@
 //! Address and HTTP client of a gateway's Consul face.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use ureq::Agent;
-use ureq::http::{Response, Uri};
+use kubekv::remote::first_line;
+use ureq::http::{HeaderValue, Response, Uri};
+use ureq::{Agent, RequestBuilder};
 
 use super::GatewayReply;
 use super::key_path::key_path;
@@ -25,6 +27,9 @@ pub(in crate::cli) struct GatewayAddress {
         default_value = "127.0.0.1:8500"
     )]
     address: String,
+    /// The file whose first line is the token that proves who asks (Consul's X-Consul-Token)
+    #[arg(long, value_name = "FILE", env = "KUBEKV_CLIENT_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
     #[command(flatten)]
     tls: TlsArguments,
 }
@@ -65,7 +70,25 @@ impl GatewayAddress {
             agent: config.new_agent(),
             scheme: self.tls.scheme(),
             address,
+            token: self.token()?,
         })
+    }
+
+    /// The token to show, if there is one.
+    fn token(&self) -> Result<Option<HeaderValue>, CommandError> {
+        let Some(path) = &self.token_file else {
+            return Ok(None);
+        };
+        let token = first_line(path).map_err(|error| CommandError::new(exit::IO, error.0))?;
+        let token = HeaderValue::from_str(&token)
+            .ok()
+            .filter(|token| !token.is_empty());
+        let Some(mut token) = token else {
+            let line = format!("{}: its first line is no token", path.display());
+            return Err(CommandError::new(exit::USAGE, line));
+        };
+        token.set_sensitive(true);
+        Ok(Some(token))
     }
 }
 
@@ -86,6 +109,7 @@ pub(in crate::cli) struct GatewayClient {
     agent: Agent,
     scheme: &'static str,
     address: String,
+    token: Option<HeaderValue>,
 }
 
 /// Parameters of a request; `None` is a parameter without a value.
@@ -99,7 +123,8 @@ impl GatewayClient {
 
     /// GET of a page.
     pub(in crate::cli) fn get(&self, path: &str) -> Result<GatewayReply, CommandError> {
-        self.reply(self.agent.get(self.uri(path, &[])).call())
+        let request = self.agent.get(self.uri(path, &[]));
+        self.reply(self.proving(request).call())
     }
 
     /// GET of a key.
@@ -108,7 +133,8 @@ impl GatewayClient {
         key: &[u8],
         query: &Query<'_>,
     ) -> Result<GatewayReply, CommandError> {
-        self.reply(self.agent.get(self.uri(&key_path(key), query)).call())
+        let request = self.agent.get(self.uri(&key_path(key), query));
+        self.reply(self.proving(request).call())
     }
 
     /// PUT of a key; returns whether it was written.
@@ -119,7 +145,7 @@ impl GatewayClient {
         query: &Query<'_>,
     ) -> Result<bool, CommandError> {
         let request = self.agent.put(self.uri(&key_path(key), query));
-        self.reply(request.send(value))
+        self.reply(self.proving(request).send(value))
             .and_then(|reply| reply.json())
     }
 
@@ -130,7 +156,16 @@ impl GatewayClient {
         query: &Query<'_>,
     ) -> Result<bool, CommandError> {
         let request = self.agent.delete(self.uri(&key_path(key), query));
-        self.reply(request.call()).and_then(|reply| reply.json())
+        self.reply(self.proving(request).call())
+            .and_then(|reply| reply.json())
+    }
+
+    /// The request with the token, if there is one.
+    fn proving<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.token {
+            Some(token) => request.header("X-Consul-Token", token),
+            None => request,
+        }
     }
 
     fn uri(&self, path: &str, query: &Query<'_>) -> String {
