@@ -93,11 +93,6 @@ impl Gateway {
         }
     }
 
-    /// Whether it starts with the fleet's records.
-    pub(super) fn has_records(&self) -> bool {
-        self.records.is_some()
-    }
-
     /// Starts with the fleet's records, where it can.
     pub(super) fn start_anew(&mut self, credentials: &AttackCredentials) -> bool {
         if self.records.is_none() {

@@ -191,11 +191,10 @@ impl<'a> Site<'a> {
         };
         if !starts_anew {
             let operator = self.operator();
-            for directory in ["docker", "apps", "team-b"] {
-                operator.delete_tree(directory);
-            }
-            for key in operator.list("").into_keys() {
-                operator.delete(&key);
+            for (key, state) in self.dump() {
+                if self.pristine.get(&key) != Some(&state) {
+                    assert!(operator.delete(&key), "{key}: {operator:?}");
+                }
             }
         }
         self.populate();
@@ -205,26 +204,29 @@ impl<'a> Site<'a> {
     /// Writes what is not there yet; and lets the victim and the operator keep alive what is theirs.
     fn populate(&self) {
         let operator = self.operator();
-        let is_stored = match &self.server {
-            SiteServer::Kubekv(gateway) => gateway.has_records(),
-            SiteServer::Etcd(_) | SiteServer::Consul(_) => false,
-        };
-        if !is_stored {
-            for (key, value) in fixture() {
+        let there = self.dump();
+        for (key, value) in fixture() {
+            if !there.contains_key(&key) {
                 assert!(operator.put(&key, &value), "{key}: {operator:?}");
             }
         }
         let victim = self.victim();
         let node = VICTIM_NODE.trim_start_matches("docker/nodes/");
-        let done = match self.protocol {
-            StoreProtocol::Consul => {
-                let held = operator.acquire(LEADER, "ops", &operator.session("release"));
-                held && victim.acquire(VICTIM_NODE, node, &victim.session("delete"))
-            }
-            StoreProtocol::Etcd => {
-                operator.put_for(LEADER, "ops", TTL) && victim.put_for(VICTIM_NODE, node, TTL)
-            }
-        };
-        assert!(done, "{:?}: {operator:?} {victim:?}", self.deployment);
+        if !there.contains_key(LEADER) {
+            let held = hold(&operator, LEADER, "ops", "release");
+            assert!(held, "{:?}: {operator:?}", self.deployment);
+        }
+        if !there.contains_key(VICTIM_NODE) {
+            let held = hold(&victim, VICTIM_NODE, node, "delete");
+            assert!(held, "{:?}: {victim:?}", self.deployment);
+        }
+    }
+}
+
+/// Writes an entry and keeps it alive: by a session of this behavior, or by a TTL.
+fn hold(hands: &Hands, key: &str, value: &str, behavior: &str) -> bool {
+    match hands.protocol {
+        StoreProtocol::Consul => hands.acquire(key, value, &hands.session(behavior)),
+        StoreProtocol::Etcd => hands.put_for(key, value, TTL),
     }
 }
