@@ -76,7 +76,6 @@ impl LabStore {
                     "--guard=enforce".to_owned(),
                     format!("--consul={STORE}:8500"),
                     format!("--etcd={STORE}:2379"),
-                    format!("--zookeeper={STORE}:2181"),
                     format!("--store={}", embedded(Path::new(&data))),
                 ];
                 LabServer::start_program(Path::new(binary()), &options, &ready)
@@ -294,7 +293,7 @@ fn fates(store: LabStore) -> Vec<(&'static str, Fate)> {
 }
 
 /// The stores of the table, and their titles.
-const STORES: [(&str, LabStore); 5] = [
+const STORES: [(&str, LabStore); 4] = [
     ("etcd", LabStore::Real(StoreProtocol::Etcd)),
     ("Consul", LabStore::Real(StoreProtocol::Consul)),
     (
@@ -305,10 +304,6 @@ const STORES: [(&str, LabStore); 5] = [
         "kubekv, Consul's protocol",
         LabStore::Kubekv(StoreProtocol::Consul),
     ),
-    (
-        "kubekv, ZooKeeper's protocol",
-        LabStore::Kubekv(StoreProtocol::ZooKeeper),
-    ),
 ];
 
 /// Daemons on a real server are harmed by each attack, daemons on kubekv with the guard by none.
@@ -318,7 +313,7 @@ fn the_fates_of_daemons_by_hand() {
     let found = STORES.map(|(_, store)| fates(store));
     let mut text = String::from("| attack | ");
     text.push_str(&STORES.map(|(title, _)| title).join(" | "));
-    text.push_str(" |\n|---|---|---|---|---|---|\n");
+    text.push_str(" |\n|---|---|---|---|---|\n");
     for attack in ATTACKS {
         let of = |fates: &Vec<(&str, Fate)>| {
             let fate = fates.iter().find(|(name, _)| *name == attack);
