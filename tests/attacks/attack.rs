@@ -33,9 +33,12 @@ pub(crate) enum Means {
 /// Over which protocols an attack goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Over {
-    Both,
+    All,
+    /// Those that have requests of HTTP.
+    Http,
     Consul,
     Etcd,
+    ZooKeeper,
 }
 
 /// An attack.
@@ -78,7 +81,9 @@ pub(crate) enum AttackOutcome {
 impl Attack {
     pub(crate) fn is_over(&self, protocol: StoreProtocol) -> bool {
         match self.over {
-            Over::Both => true,
+            Over::All => true,
+            Over::Http => protocol != StoreProtocol::ZooKeeper,
+            Over::ZooKeeper => protocol == StoreProtocol::ZooKeeper,
             Over::Consul => protocol == StoreProtocol::Consul,
             Over::Etcd => protocol == StoreProtocol::Etcd,
         }

@@ -109,7 +109,8 @@ impl StoreClient {
         parse(&answer).ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))
     }
 
-    fn connect(&self) -> io::Result<TcpStream> {
+    /// A connection, on which nothing was sent yet.
+    pub(crate) fn connect(&self) -> io::Result<TcpStream> {
         let socket = Socket::new(Domain::for_address(self.to), Type::STREAM, None)?;
         if let Some(from) = self.from {
             socket.bind(&SocketAddr::new(from, 0).into())?;

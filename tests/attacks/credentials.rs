@@ -1,8 +1,10 @@
 //! `AttackCredentials`: the authority of a fleet and what it signed, and one that nobody trusts.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -50,7 +52,7 @@ role = "admin"
 "#;
 
 /// What a client may show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Shown {
     Nothing,
     /// The certificate of the attacked fleet's host that was broken into.
@@ -64,16 +66,23 @@ pub(crate) enum Shown {
 
 /// Files of certificates and a policy.
 #[derive(Debug)]
-pub(crate) struct AttackCredentials(tempfile::TempDir);
+pub(crate) struct AttackCredentials {
+    directory: tempfile::TempDir,
+    /// The clients' sides of TLS, each of which resumes its sessions.
+    clients: Mutex<BTreeMap<Shown, Arc<ClientConfig>>>,
+}
 
 impl AttackCredentials {
     /// Makes them, with the certificate of a server at these addresses.
     pub(crate) fn make(servers: &[&str]) -> Self {
-        let made = Self(tempfile::tempdir().unwrap());
+        let made = Self {
+            directory: tempfile::tempdir().unwrap(),
+            clients: Mutex::default(),
+        };
         let certs = |directory: &str, arguments: &[&str]| {
             let done = kubekv()
                 .args(["certs", arguments[0], "--dir"])
-                .arg(made.0.path().join(directory))
+                .arg(made.directory.path().join(directory))
                 .args(&arguments[1..])
                 .output()
                 .unwrap();
@@ -92,7 +101,7 @@ impl AttackCredentials {
 
     /// A file of the fleet's.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join("fleet").join(name)
+        self.directory.path().join("fleet").join(name)
     }
 
     pub(crate) fn text(&self, name: &str) -> String {
@@ -101,13 +110,19 @@ impl AttackCredentials {
 
     /// A store beside them.
     pub(crate) fn store(&self, name: &str) -> (PathBuf, String) {
-        let path = self.0.path().join(name);
+        let path = self.directory.path().join(name);
         let url = embedded(&path);
         (path, url)
     }
 
     /// A client's side of TLS with the fleet's servers.
     pub(crate) fn tls(&self, shown: Shown) -> Arc<ClientConfig> {
+        let mut clients = self.clients.lock();
+        let client = clients.entry(shown).or_insert_with(|| self.client(shown));
+        Arc::clone(client)
+    }
+
+    fn client(&self, shown: Shown) -> Arc<ClientConfig> {
         let mut roots = RootCertStore::empty();
         for authority in CertificateDer::pem_file_iter(self.path("ca.crt")).unwrap() {
             roots.add(authority.unwrap()).unwrap();
@@ -123,7 +138,12 @@ impl AttackCredentials {
             Shown::Victim => ("fleet", format!("node-{VICTIM}")),
             Shown::Operator => ("fleet", "client-ops".to_owned()),
         };
-        let file = |end: &str| self.0.path().join(directory).join(format!("{name}.{end}"));
+        let file = |end: &str| {
+            self.directory
+                .path()
+                .join(directory)
+                .join(format!("{name}.{end}"))
+        };
         Arc::new(
             config
                 .with_client_auth_cert(chain(&file("crt")), key(&file("key")))

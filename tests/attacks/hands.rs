@@ -1,4 +1,4 @@
-//! `Hands`: what one client does to a store, over Consul's protocol or etcd's v2, and how it was answered.
+//! `Hands`: what one client does to a store, over any of its protocols, and how it was answered.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -9,12 +9,14 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::client::{StoreAnswer, StoreClient, StoreRequest};
+use crate::zookeeper_hands::ZooKeeperHands;
 
 /// The protocol of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum StoreProtocol {
     Consul,
     Etcd,
+    ZooKeeper,
 }
 
 /// An entry as it was read.
@@ -27,12 +29,24 @@ pub(crate) struct FoundEntry {
     pub(crate) session: String,
 }
 
+impl FoundEntry {
+    fn plain(value: String) -> Self {
+        Self {
+            value,
+            index: 0,
+            session: String::new(),
+        }
+    }
+}
+
 /// A client that remembers what refused it.
 #[derive(Debug)]
 pub(crate) struct Hands {
     pub(crate) protocol: StoreProtocol,
     client: StoreClient,
     refusals: RefCell<Vec<String>>,
+    /// Its session of ZooKeeper's, from the first request on.
+    zookeeper: RefCell<Option<ZooKeeperHands>>,
 }
 
 impl Hands {
@@ -41,6 +55,7 @@ impl Hands {
             protocol,
             client,
             refusals: RefCell::default(),
+            zookeeper: RefCell::default(),
         }
     }
 
@@ -88,12 +103,29 @@ impl Hands {
         answer.is_success() && !is_false
     }
 
+    /// Asks ZooKeeper; `None` where that refused or the session could not be begun.
+    fn zookeeper<T>(
+        &self,
+        ask: impl FnOnce(&mut ZooKeeperHands) -> Result<T, String>,
+    ) -> Option<T> {
+        let mut hands = self.zookeeper.borrow_mut();
+        if hands.is_none() {
+            *hands = ZooKeeperHands::begin(&self.client);
+        }
+        let asked = match hands.as_mut() {
+            Some(hands) => ask(hands),
+            None => Err("no session".to_owned()),
+        };
+        asked.map_err(|how| self.refused(how)).ok()
+    }
+
     /// The path of a key: Consul's keys of network records end with a slash, etcd's with none.
     fn path(&self, key: &str) -> String {
         match self.protocol {
             StoreProtocol::Consul if key.contains("docker/network/") => format!("/v1/kv/{key}/"),
             StoreProtocol::Consul => format!("/v1/kv/{key}"),
             StoreProtocol::Etcd => format!("/v2/keys/{key}"),
+            StoreProtocol::ZooKeeper => format!("/{key}"),
         }
     }
 
@@ -101,6 +133,9 @@ impl Hands {
         self.done(&match self.protocol {
             StoreProtocol::Consul => StoreRequest::new("PUT", path).body(value),
             StoreProtocol::Etcd => form("PUT", path, value, more),
+            StoreProtocol::ZooKeeper => {
+                return self.zookeeper(|hands| hands.put(&path, value)).is_some();
+            }
         })
     }
 
@@ -111,15 +146,19 @@ impl Hands {
 
     /// Puts where the entry is as it was read just before, or where there is none, as libnetwork does.
     pub(crate) fn swap(&self, key: &str, value: &str) -> bool {
+        if self.protocol == StoreProtocol::ZooKeeper {
+            let path = self.path(key);
+            return self.zookeeper(|hands| hands.swap(&path, value)).is_some();
+        }
         let found = self.read(key);
         let condition = match (self.protocol, found) {
             (StoreProtocol::Consul, found) => {
                 format!("cas={}", found.map_or(0, |found| found.index))
             }
-            (StoreProtocol::Etcd, Some(found)) => {
+            (StoreProtocol::Etcd | StoreProtocol::ZooKeeper, Some(found)) => {
                 format!("prevExist=true&prevIndex={}", found.index)
             }
-            (StoreProtocol::Etcd, None) => "prevExist=false".to_owned(),
+            (StoreProtocol::Etcd | StoreProtocol::ZooKeeper, None) => "prevExist=false".to_owned(),
         };
         self.write(format!("{}?{condition}", self.path(key)), value, &[])
     }
@@ -134,14 +173,19 @@ impl Hands {
 
     /// Deletes where the entry is as it was read just before.
     pub(crate) fn delete(&self, key: &str) -> bool {
-        let Some(found) = self.read(key) else {
+        let path = self.path(key);
+        if self.protocol == StoreProtocol::ZooKeeper {
+            return self.zookeeper(|hands| hands.delete(&path)).is_some();
+        }
+        let Some(FoundEntry { index, .. }) = self.read(key) else {
             return false;
         };
-        let (path, index) = (self.path(key), found.index);
-        self.done(&match self.protocol {
-            StoreProtocol::Consul => StoreRequest::new("DELETE", format!("{path}?cas={index}")),
-            StoreProtocol::Etcd => StoreRequest::new("DELETE", format!("{path}?prevIndex={index}")),
-        })
+        let condition = match self.protocol {
+            StoreProtocol::Consul => "cas",
+            StoreProtocol::Etcd | StoreProtocol::ZooKeeper => "prevIndex",
+        };
+        let target = format!("{path}?{condition}={index}");
+        self.done(&StoreRequest::new("DELETE", target))
     }
 
     /// Deletes everything beneath a directory.
@@ -153,15 +197,23 @@ impl Hands {
             StoreProtocol::Etcd => {
                 StoreRequest::new("DELETE", format!("/v2/keys/{directory}?recursive=true"))
             }
+            StoreProtocol::ZooKeeper => {
+                let path = format!("/{directory}");
+                return self.zookeeper(|hands| hands.delete_tree(&path)).is_some();
+            }
         })
     }
 
     /// An entry, if it is there and shown.
     pub(crate) fn read(&self, key: &str) -> Option<FoundEntry> {
         let path = self.path(key);
+        if self.protocol == StoreProtocol::ZooKeeper {
+            let found = self.zookeeper(|hands| hands.read(&path))??;
+            return Some(FoundEntry::plain(found));
+        }
         let answer = match self.protocol {
             StoreProtocol::Consul => self.ask(&StoreRequest::new("GET", path))?,
-            StoreProtocol::Etcd => {
+            StoreProtocol::Etcd | StoreProtocol::ZooKeeper => {
                 self.ask(&StoreRequest::new("GET", format!("{path}?quorum=true")))?
             }
         };
@@ -171,7 +223,7 @@ impl Hands {
         let all = answer.json();
         match self.protocol {
             StoreProtocol::Consul => consul_entry(&all[0]).map(|(_, found)| found),
-            StoreProtocol::Etcd => {
+            StoreProtocol::Etcd | StoreProtocol::ZooKeeper => {
                 let mut found = BTreeMap::new();
                 etcd_entries(&all["node"], &mut found);
                 found.into_values().next()
@@ -205,8 +257,21 @@ impl Hands {
                 };
                 etcd_entries(&answer.json()["node"], &mut found);
             }
+            StoreProtocol::ZooKeeper => {
+                let path = format!("/{directory}");
+                let listed = self.zookeeper(|hands| Ok(hands.list(&path)));
+                for (key, value) in listed.unwrap_or_default() {
+                    found.insert(key, FoundEntry::plain(value));
+                }
+            }
         }
         found
+    }
+
+    /// Leaves an entry of ZooKeeper's to nobody, by its access list.
+    pub(crate) fn close_to_all(&self, key: &str) -> bool {
+        let path = self.path(key);
+        self.zookeeper(|hands| hands.close_to_all(&path)).is_some()
     }
 
     /// Lets an entry end by itself, with the value that it has: by a TTL of a second, or with a session that is ended.
@@ -223,6 +288,8 @@ impl Hands {
                 );
                 self.write(path, &found.value, &[("ttl", "1")])
             }
+            // It has no such request.
+            StoreProtocol::ZooKeeper => false,
             StoreProtocol::Consul => {
                 let session = self.session("delete");
                 let path = format!("{}?acquire={session}", self.path(key));
@@ -302,7 +369,7 @@ impl Hands {
         let path = self.path(key);
         let mut request = match self.protocol {
             StoreProtocol::Consul => StoreRequest::new("PUT", path).body(value),
-            StoreProtocol::Etcd => form("PUT", path, value, &[]),
+            StoreProtocol::Etcd | StoreProtocol::ZooKeeper => form("PUT", path, value, &[]),
         };
         request.headers.extend(headers.iter().cloned());
         self.done(&request)

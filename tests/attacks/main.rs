@@ -30,3 +30,4 @@ mod records;
 mod short;
 mod site;
 mod table;
+mod zookeeper_hands;

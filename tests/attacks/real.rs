@@ -36,6 +36,12 @@ fn every_attack_works_on_a_real_consul() {
     everything_works(StoreProtocol::Consul);
 }
 
+#[test]
+#[ignore = "needs ZooKeeper 3.8: tests/run"]
+fn every_attack_works_on_a_real_zookeeper() {
+    everything_works(StoreProtocol::ZooKeeper);
+}
+
 /// With TLS and the rights that they can give, nobody without a credential gets in, and a host still harms all others.
 fn records_are_everybodys(protocol: StoreProtocol) {
     let credentials = AttackCredentials::make(&["127.0.0.1"]);
@@ -80,7 +86,11 @@ fn a_real_consul_with_tokens_leaves_records_to_every_host() {
 #[ignore = "by hand, needs addresses of hosts: tests/attacks/run --guard"]
 fn the_guard_knows_hosts_by_their_addresses_by_hand() {
     assert_eq!(place(), Place::Addresses, "started by tests/attacks/run");
-    for protocol in [StoreProtocol::Consul, StoreProtocol::Etcd] {
+    for protocol in [
+        StoreProtocol::Consul,
+        StoreProtocol::Etcd,
+        StoreProtocol::ZooKeeper,
+    ] {
         check(KubekvMode::Guard, protocol, Place::Addresses);
     }
 }

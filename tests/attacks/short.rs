@@ -51,11 +51,17 @@ pub(crate) fn check(mode: KubekvMode, protocol: StoreProtocol, place: Place) {
     println!("{mode:?} over {protocol:?}: {stopped} refused, {worked} work");
 }
 
+/// The protocols over which dockerd can show a certificate, and all.
 const PROTOCOLS: [StoreProtocol; 2] = [StoreProtocol::Consul, StoreProtocol::Etcd];
+const PLAIN: [StoreProtocol; 3] = [
+    StoreProtocol::Consul,
+    StoreProtocol::Etcd,
+    StoreProtocol::ZooKeeper,
+];
 
 #[test]
 fn every_attack_works_on_a_bare_gateway_but_those_of_pages() {
-    for protocol in PROTOCOLS {
+    for protocol in PLAIN {
         check(KubekvMode::Bare, protocol, Place::Loopback);
     }
 }
@@ -69,7 +75,7 @@ fn the_policy_refuses_what_a_host_has_no_business_with() {
 
 #[test]
 fn the_guard_refuses_what_harms_daemons() {
-    for protocol in PROTOCOLS {
+    for protocol in PLAIN {
         check(KubekvMode::Guard, protocol, Place::Loopback);
     }
 }

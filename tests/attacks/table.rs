@@ -19,7 +19,14 @@ struct Column {
     protocols: &'static [StoreProtocol],
 }
 
+const ALL: &[StoreProtocol] = &[
+    StoreProtocol::Consul,
+    StoreProtocol::Etcd,
+    StoreProtocol::ZooKeeper,
+];
+/// Over ZooKeeper's dockerd speaks no TLS.
 const BOTH: &[StoreProtocol] = &[StoreProtocol::Consul, StoreProtocol::Etcd];
+const ZOOKEEPER: &[StoreProtocol] = &[StoreProtocol::ZooKeeper];
 const CONSUL: &[StoreProtocol] = &[StoreProtocol::Consul];
 const ETCD: &[StoreProtocol] = &[StoreProtocol::Etcd];
 
@@ -35,15 +42,16 @@ const fn column(
     }
 }
 
-const COLUMNS: [Column; 9] = [
+const COLUMNS: [Column; 10] = [
     column("etcd", Deployment::Real, ETCD),
     column("etcd, TLS and users", Deployment::RealSecured, ETCD),
     column("Consul", Deployment::Real, CONSUL),
     column("Consul, TLS and ACL", Deployment::RealSecured, CONSUL),
-    column("kubekv", Deployment::Kubekv(KubekvMode::Bare), BOTH),
+    column("ZooKeeper", Deployment::Real, ZOOKEEPER),
+    column("kubekv", Deployment::Kubekv(KubekvMode::Bare), ALL),
     column("kubekv, TLS", Deployment::Kubekv(KubekvMode::Tls), BOTH),
     column("TLS, policy", Deployment::Kubekv(KubekvMode::Policy), BOTH),
-    column("guard alone", Deployment::Kubekv(KubekvMode::Guard), BOTH),
+    column("guard alone", Deployment::Kubekv(KubekvMode::Guard), ALL),
     column("all", Deployment::Kubekv(KubekvMode::All), BOTH),
 ];
 

@@ -23,7 +23,7 @@ const fn of_pools(
         name,
         harm,
         means: Means::Host,
-        over: Over::Both,
+        over: Over::All,
         stops,
         strike,
         worked,

@@ -21,7 +21,7 @@ const fn endpoints(
         name,
         harm,
         means: Means::Host,
-        over: Over::Both,
+        over: Over::All,
         stops,
         strike,
         worked,

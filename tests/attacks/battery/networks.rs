@@ -18,7 +18,7 @@ const fn networks(
         name,
         harm,
         means: Means::Host,
-        over: Over::Both,
+        over: Over::All,
         stops,
         strike,
         worked,
@@ -168,6 +168,16 @@ pub(super) const ATTACKS: &[Attack] = &[
             "all of Docker's is gone after a second, by the directory above it",
             &[Policy, Guard],
             |scene| scene.attacker.let_directory_end("docker"),
+            |scene| scene.is_gone(&network_key(SHOP)),
+        )
+    },
+    Attack {
+        over: Over::ZooKeeper,
+        ..networks(
+            "network-closed-to-others",
+            "a network in use is hidden from all daemons, by an access list",
+            &[Guard],
+            |scene| scene.attacker.close_to_all(&network_key(SHOP)),
             |scene| scene.is_gone(&network_key(SHOP)),
         )
     },

@@ -19,7 +19,7 @@ const fn node(
         name,
         harm,
         means: Means::Host,
-        over: Over::Both,
+        over: Over::All,
         stops,
         strike,
         worked,
@@ -72,22 +72,25 @@ pub(super) const ATTACKS: &[Attack] = &[
         |scene| scene.attacker.delete(VICTIM_NODE),
         |scene| scene.is_gone(VICTIM_NODE),
     ),
-    node(
-        "node-of-another-ended",
-        "the same, by ending its session or its TTL",
-        &[Policy, GuardOfHosts],
-        |scene| match scene.attacker.protocol {
-            StoreProtocol::Consul => {
-                let sessions = scene.attacker.sessions().into_iter();
-                sessions.fold(false, |_, session| scene.attacker.end_session(&session))
-            }
-            StoreProtocol::Etcd => {
-                let value = VICTIM_NODE.trim_start_matches("docker/nodes/");
-                scene.attacker.put_for(VICTIM_NODE, value, "1")
-            }
-        },
-        |scene| scene.is_gone(VICTIM_NODE),
-    ),
+    Attack {
+        over: Over::Http,
+        ..node(
+            "node-of-another-ended",
+            "the same, by ending its session or its TTL",
+            &[Policy, GuardOfHosts],
+            |scene| match scene.attacker.protocol {
+                StoreProtocol::Consul => {
+                    let sessions = scene.attacker.sessions().into_iter();
+                    sessions.fold(false, |_, session| scene.attacker.end_session(&session))
+                }
+                StoreProtocol::Etcd | StoreProtocol::ZooKeeper => {
+                    let value = VICTIM_NODE.trim_start_matches("docker/nodes/");
+                    scene.attacker.put_for(VICTIM_NODE, value, "1")
+                }
+            },
+            |scene| scene.is_gone(VICTIM_NODE),
+        )
+    },
 ];
 
 /// Whether the victim's discovery is shown a node of this value.

@@ -16,7 +16,7 @@ const fn others(
         name,
         harm,
         means: Means::Host,
-        over: Over::Both,
+        over: Over::All,
         stops,
         strike,
         worked,
@@ -77,7 +77,7 @@ pub(super) const ATTACKS: &[Attack] = &[
                 let own = scene.attacker.session("release");
                 scene.attacker.acquire(LEADER, "thief", &own)
             }
-            StoreProtocol::Etcd => scene.attacker.swap(LEADER, "thief"),
+            StoreProtocol::Etcd | StoreProtocol::ZooKeeper => scene.attacker.swap(LEADER, "thief"),
         },
         |scene| scene.operator.value(LEADER).as_deref() == Some("thief"),
     ),

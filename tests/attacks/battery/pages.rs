@@ -56,7 +56,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     page(
         "name-that-resolves-to-the-store",
         "the page is one of the store's own: it writes, and reads everything",
-        Over::Both,
+        Over::Http,
         |scene| {
             let evil = network_key("eeee");
             scene.attacker.put_from_page(&evil, "{}", &rebound(scene))

@@ -30,7 +30,7 @@ const fn poison(
         name,
         harm,
         means: Means::Host,
-        over: Over::Both,
+        over: Over::All,
         stops: &[Guard],
         strike,
         worked,

@@ -90,12 +90,8 @@ impl Gateway {
         match self.protocol {
             StoreProtocol::Consul => self.running().consul,
             StoreProtocol::Etcd => self.running().etcd,
+            StoreProtocol::ZooKeeper => self.running().zookeeper(),
         }
-    }
-
-    /// Whether it starts with the fleet's records.
-    pub(super) fn has_records(&self) -> bool {
-        self.records.is_some()
     }
 
     /// Starts with the fleet's records, where it can.
@@ -126,6 +122,9 @@ impl Gateway {
             format!("--consul={}:0", self.at),
             format!("--etcd={}:0", self.at),
         ]);
+        if self.protocol == StoreProtocol::ZooKeeper {
+            command.arg(format!("--zookeeper={}:0", self.at));
+        }
         command.args(["--admin=127.0.0.1:0", "--admin-tls-cert=off"]);
         let file = |option: &str, name: &str| format!("--{option}={}", credentials.text(name));
         if self.mode.has_tls() {
@@ -157,10 +156,20 @@ impl Gateway {
 /// A directory with the fleet's records in the spelling of a protocol, as they were before the guard was on.
 fn records(credentials: &AttackCredentials, mode: KubekvMode, protocol: StoreProtocol) -> PathBuf {
     let (path, url) = credentials.store(&format!("records-{mode:?}-{protocol:?}"));
-    let open = Running::start(&url);
+    let mut command = kubekv();
+    command.args([
+        "serve",
+        "--store",
+        &url,
+        "--consul=127.0.0.1:0",
+        "--etcd=127.0.0.1:0",
+    ]);
+    command.args(["--zookeeper=127.0.0.1:0", "--admin=127.0.0.1:0"]);
+    let open = Running::spawn(command);
     let to = match protocol {
         StoreProtocol::Consul => open.consul,
         StoreProtocol::Etcd => open.etcd,
+        StoreProtocol::ZooKeeper => open.zookeeper(),
     };
     let hands = Hands::new(protocol, StoreClient::plain(to));
     for (key, value) in fixture() {

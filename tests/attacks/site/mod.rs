@@ -17,6 +17,7 @@ use crate::client::StoreClient;
 use crate::credentials::{AttackCredentials, Shown};
 use crate::hands::{Hands, StoreProtocol};
 use crate::records::{ATTACKER, LEADER, VICTIM, VICTIM_NODE, fixture};
+use support::zookeeper::ZooKeeper;
 
 /// The address where a store listens that is reached over a network.
 pub(crate) const STORE: Ipv4Addr = Ipv4Addr::new(10, 99, 0, 254);
@@ -66,11 +67,18 @@ pub(crate) struct Site<'a> {
     pristine: BTreeMap<String, (String, bool)>,
 }
 
-#[derive(Debug)]
 enum SiteServer {
     Kubekv(Gateway),
     Etcd(RealEtcd),
     Consul(RealConsul),
+    /// It has no rights that dockerd could claim.
+    ZooKeeper(ZooKeeper),
+}
+
+impl std::fmt::Debug for SiteServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SiteServer")
+    }
 }
 
 impl<'a> Site<'a> {
@@ -96,6 +104,9 @@ impl<'a> Site<'a> {
             (Deployment::Real | Deployment::RealSecured, StoreProtocol::Consul) => {
                 SiteServer::Consul(RealConsul::start(credentials, secured, at))
             }
+            (Deployment::Real | Deployment::RealSecured, StoreProtocol::ZooKeeper) => {
+                SiteServer::ZooKeeper(ZooKeeper::start())
+            }
         };
         let mut site = Self {
             credentials,
@@ -120,6 +131,7 @@ impl<'a> Site<'a> {
             SiteServer::Kubekv(gateway) => gateway.address(),
             SiteServer::Etcd(etcd) => etcd.address(),
             SiteServer::Consul(consul) => consul.address(),
+            SiteServer::ZooKeeper(zookeeper) => zookeeper.address,
         }
     }
 
@@ -142,7 +154,7 @@ impl<'a> Site<'a> {
         }
         client.headers = match &self.server {
             SiteServer::Consul(consul) => consul.token_of(shown),
-            SiteServer::Etcd(_) | SiteServer::Kubekv(_) => Vec::new(),
+            SiteServer::Etcd(_) | SiteServer::ZooKeeper(_) | SiteServer::Kubekv(_) => Vec::new(),
         };
         Hands::new(self.protocol, client)
     }
@@ -187,15 +199,22 @@ impl<'a> Site<'a> {
         }
         let starts_anew = match &mut self.server {
             SiteServer::Kubekv(gateway) => gateway.start_anew(self.credentials),
-            SiteServer::Etcd(_) | SiteServer::Consul(_) => false,
+            SiteServer::Etcd(_) | SiteServer::Consul(_) | SiteServer::ZooKeeper(_) => false,
         };
         if !starts_anew {
             let operator = self.operator();
-            for directory in ["docker", "apps", "team-b"] {
-                operator.delete_tree(directory);
+            let there = self.dump();
+            for (key, state) in &there {
+                if self.pristine.get(key) != Some(state) {
+                    assert!(operator.delete(key), "{key}: {operator:?}");
+                }
             }
-            for key in operator.list("").into_keys() {
-                operator.delete(&key);
+            if self.protocol == StoreProtocol::ZooKeeper {
+                // A node that is closed to all can still be deleted.
+                let hidden = self.pristine.keys().filter(|key| !there.contains_key(*key));
+                for key in hidden {
+                    operator.delete(key);
+                }
             }
         }
         self.populate();
@@ -205,26 +224,31 @@ impl<'a> Site<'a> {
     /// Writes what is not there yet; and lets the victim and the operator keep alive what is theirs.
     fn populate(&self) {
         let operator = self.operator();
-        let is_stored = match &self.server {
-            SiteServer::Kubekv(gateway) => gateway.has_records(),
-            SiteServer::Etcd(_) | SiteServer::Consul(_) => false,
-        };
-        if !is_stored {
-            for (key, value) in fixture() {
+        let there = self.dump();
+        for (key, value) in fixture() {
+            if !there.contains_key(&key) {
                 assert!(operator.put(&key, &value), "{key}: {operator:?}");
             }
         }
         let victim = self.victim();
         let node = VICTIM_NODE.trim_start_matches("docker/nodes/");
-        let done = match self.protocol {
-            StoreProtocol::Consul => {
-                let held = operator.acquire(LEADER, "ops", &operator.session("release"));
-                held && victim.acquire(VICTIM_NODE, node, &victim.session("delete"))
-            }
-            StoreProtocol::Etcd => {
-                operator.put_for(LEADER, "ops", TTL) && victim.put_for(VICTIM_NODE, node, TTL)
-            }
-        };
-        assert!(done, "{:?}: {operator:?} {victim:?}", self.deployment);
+        if !there.contains_key(LEADER) {
+            let held = hold(&operator, LEADER, "ops", "release");
+            assert!(held, "{:?}: {operator:?}", self.deployment);
+        }
+        if !there.contains_key(VICTIM_NODE) {
+            let held = hold(&victim, VICTIM_NODE, node, "delete");
+            assert!(held, "{:?}: {victim:?}", self.deployment);
+        }
+    }
+}
+
+/// Writes an entry and keeps it alive: by a session of this behavior, or by a TTL.
+fn hold(hands: &Hands, key: &str, value: &str, behavior: &str) -> bool {
+    match hands.protocol {
+        StoreProtocol::Consul => hands.acquire(key, value, &hands.session(behavior)),
+        StoreProtocol::Etcd => hands.put_for(key, value, TTL),
+        // A node of a session would end with the session that is asked by here.
+        StoreProtocol::ZooKeeper => hands.put(key, value),
     }
 }

@@ -6,10 +6,10 @@ use std::net::{SocketAddr, TcpStream};
 
 use bytes::{Bytes, BytesMut};
 use kubekv::wire::zookeeper::{
-    AclEntry, AuthPacket, ConnectRequest, ConnectResponse, CreateRequest, CreateTtlRequest,
-    ErrorCode, JuteReader, JuteRecord, JuteWriter, NodePath, OpCode, ReplyHeader, RequestHeader,
-    Secret, SetDataRequest, SetWatchesRequest, Stat, VersionedPath, WatchablePath, WatcherEvent,
-    take_frame, xid,
+    AclEntry, AuthPacket, ChildrenReply, ConnectRequest, ConnectResponse, CreateRequest,
+    CreateTtlRequest, DataReply, ErrorCode, JuteReader, JuteRecord, JuteWriter, NodePath, OpCode,
+    ReplyHeader, RequestHeader, Secret, SetAclRequest, SetDataRequest, SetWatchesRequest, Stat,
+    VersionedPath, WatchablePath, WatcherEvent, take_frame, xid,
 };
 
 use crate::requests::connect;
@@ -96,8 +96,27 @@ impl ZooKeeperClient {
         }
     }
 
+    /// With a new session on a connection that is there; `None` where the server ends it.
+    pub fn begin_on(stream: TcpStream, timeout_ms: i32) -> Option<Self> {
+        let new = Session {
+            id: 0,
+            timeout_ms,
+            password: Secret(vec![0; 16]),
+        };
+        let to = stream.peer_addr().ok()?;
+        Self::open_on(stream, to, &new, 0)
+    }
+
     fn open(to: SocketAddr, session: &Session, zxid: i64) -> Option<Self> {
-        let mut stream = connect(to);
+        Self::open_on(connect(to), to, session, zxid)
+    }
+
+    fn open_on(
+        mut stream: TcpStream,
+        to: SocketAddr,
+        session: &Session,
+        zxid: i64,
+    ) -> Option<Self> {
         let request = ConnectRequest {
             version: 0,
             last_zxid: zxid,
@@ -256,6 +275,53 @@ impl ZooKeeperClient {
     pub fn try_get(&mut self, path: &str) -> Option<ErrorCode> {
         let answer = self.try_call(OpCode::GetData, &watchable(path, false));
         answer.expect("the connection ended").err()
+    }
+
+    /// The data of a node, and its version.
+    pub fn read(&mut self, path: &str) -> Result<(String, i32), ErrorCode> {
+        let reply: DataReply = self.call(OpCode::GetData, &watchable(path, false))?;
+        let data = reply.data.unwrap_or_default();
+        Ok((
+            String::from_utf8_lossy(&data).into_owned(),
+            reply.stat.version,
+        ))
+    }
+
+    /// The names of a node's children.
+    pub fn children(&mut self, path: &str) -> Result<Vec<String>, ErrorCode> {
+        let reply: ChildrenReply = self.call(OpCode::GetChildren2, &watchable(path, false))?;
+        Ok(reply.names)
+    }
+
+    /// Creates a node with this data and an open access list.
+    pub fn make(&mut self, path: &str, data: &str, flags: i32) -> Result<(), ErrorCode> {
+        let mut request = create_of(path, flags);
+        request.data = Some(data.as_bytes().to_vec());
+        let made: Result<NodePath, ErrorCode> = self.call(OpCode::Create, &request);
+        made.map(drop)
+    }
+
+    /// Deletes a node in this version; -1 is any.
+    pub fn remove(&mut self, path: &str, version: i32) -> Result<(), ErrorCode> {
+        let path = path.to_owned();
+        let answer = self.try_call(OpCode::Delete, &VersionedPath { path, version });
+        answer.expect("the connection ended").map(drop)
+    }
+
+    /// Leaves a node's data to nobody.
+    pub fn close_to_all(&mut self, path: &str) -> Result<(), ErrorCode> {
+        let mut acl = create_of(path, PERSISTENT).acl;
+        for entry in &mut acl {
+            entry.permissions = 0;
+        }
+        let path = path.to_owned();
+        let request = SetAclRequest {
+            path,
+            acl,
+            acl_version: -1,
+        };
+        let answer = self.try_call(OpCode::SetAcl, &request);
+        answer.expect("the connection ended").map(drop)
     }
 
     /// Asks for a node, and does not wait for the answer.
