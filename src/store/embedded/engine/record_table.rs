@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use fjall::Slice;
+use tokio::time::Instant;
 
 use super::Engine;
 use super::fjall_table::FjallTable;
@@ -20,6 +22,10 @@ use crate::store::embedded::write_batch::WriteBatch;
 
 /// The bytes of the journal's buffer that are kept for later batches.
 const KEPT_BYTES: usize = 1 << 20;
+
+/// How long a journal must last for the next one to be made ready. Where they fill faster, the disk is the limit, and to write
+/// zeros first would take half of it.
+const UNHURRIED: Duration = Duration::from_millis(200);
 
 /// The name of the file that is made ready for the next journal.
 const PREPARED: &str = "next";
@@ -35,6 +41,8 @@ pub(in crate::store::embedded) struct RecordTable {
     thread: TableThread,
     /// The journal that is written; none in a store of the layout before that was opened to be read.
     active: Option<Segment>,
+    /// When it was begun or opened.
+    begun: Instant,
     /// Its rows, in the order in which they were written.
     rows: Vec<JournalRow>,
     /// The number of the last batch.
@@ -92,6 +100,7 @@ impl RecordTable {
             journals: journals.to_owned(),
             thread,
             active: None,
+            begun: Instant::now(),
             rows: Vec::new(),
             sequence: 0,
             buffer: Vec::new(),
@@ -153,6 +162,7 @@ impl RecordTable {
             None => full.next(),
         };
         let next = next.map_err(|e| format!("the next journal: {e}"))?;
+        self.begun = Instant::now();
         let rows = std::mem::take(&mut self.rows);
         self.thread.ingest(rows, full.into_path())?;
         Ok(next)
@@ -180,7 +190,7 @@ impl Engine for RecordTable {
         let removed = batch.remove.into_iter();
         let removed = removed.map(|at| (Slice::from(record::change_key(at)), None));
         self.rows.extend(put.chain(removed));
-        if active.is_half_full() {
+        if active.is_half_full() && self.begun.elapsed() >= UNHURRIED {
             self.thread.prepare(|| self.journals.join(PREPARED));
         }
         self.active = Some(active);
