@@ -13,6 +13,8 @@ pub enum System {
     KubekvEmbedded,
     /// kubekv on keys of an etcd v3 of its own.
     KubekvOnEtcd,
+    /// kubekv on custom resources of a Kubernetes API server, with an etcd of its own.
+    KubekvOnKubernetes,
     /// Consul, one server.
     Consul,
     /// etcd with version 2 of the API, one member.
@@ -29,6 +31,7 @@ impl System {
         match self {
             Self::KubekvEmbedded => "kubekv",
             Self::KubekvOnEtcd => "kubekv-on-etcd",
+            Self::KubekvOnKubernetes => "kubekv-on-kubernetes",
             Self::Consul => "consul",
             Self::Etcd2 => "etcd2",
             Self::ZooKeeper => "zookeeper",
@@ -41,6 +44,7 @@ impl System {
         match self {
             Self::KubekvEmbedded => "kubekv",
             Self::KubekvOnEtcd => "kubekv on etcd v3",
+            Self::KubekvOnKubernetes => "kubekv on Kubernetes",
             Self::Consul => "Consul",
             Self::Etcd2 => "etcd v2",
             Self::ZooKeeper => "ZooKeeper",
@@ -51,7 +55,7 @@ impl System {
     /// Whether it is kubekv.
     pub fn is_kubekv(self) -> bool {
         match self {
-            Self::KubekvEmbedded | Self::KubekvOnEtcd => true,
+            Self::KubekvEmbedded | Self::KubekvOnEtcd | Self::KubekvOnKubernetes => true,
             Self::Consul | Self::Etcd2 | Self::ZooKeeper | Self::Etcd3 => false,
         }
     }
@@ -61,6 +65,12 @@ impl System {
         match self {
             Self::KubekvEmbedded => &[FieldProgram::Kubekv],
             Self::KubekvOnEtcd => &[FieldProgram::Kubekv, FieldProgram::Etcd3],
+            Self::KubekvOnKubernetes => &[
+                FieldProgram::Kubekv,
+                FieldProgram::Etcd3,
+                FieldProgram::ApiServer,
+                FieldProgram::Kubectl,
+            ],
             Self::Consul => &[FieldProgram::Consul],
             Self::Etcd2 => &[FieldProgram::Etcd2],
             Self::ZooKeeper => &[FieldProgram::ZooKeeper],
@@ -113,6 +123,14 @@ impl Deployment {
         }
     }
 
+    /// kubekv on a Kubernetes API server.
+    pub fn on_kubernetes(protocol: TargetProtocol) -> Self {
+        Self {
+            system: System::KubekvOnKubernetes,
+            protocol,
+        }
+    }
+
     /// The name in ids of cells.
     pub fn key(self) -> String {
         format!("{}/{}", self.system.key(), self.protocol.scheme())
@@ -130,12 +148,12 @@ impl Deployment {
         format!("{}, {api}", self.system.name())
     }
 
-    /// Whom it is compared with: kubekv with the real server of the protocol, and kubekv on another store with that store asked
-    /// directly.
+    /// Whom it is compared with: kubekv with the real server of the protocol, and kubekv on another store with etcd asked
+    /// directly, which is also what the API server keeps its objects in.
     pub fn rivals(self) -> Vec<Self> {
         match self.system {
             System::KubekvEmbedded => vec![Self::real(self.protocol)],
-            System::KubekvOnEtcd => {
+            System::KubekvOnEtcd | System::KubekvOnKubernetes => {
                 vec![Self::real(self.protocol), Self::real(TargetProtocol::Etcd3)]
             }
             System::Consul | System::Etcd2 | System::ZooKeeper | System::Etcd3 => Vec::new(),

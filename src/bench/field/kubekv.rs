@@ -1,7 +1,10 @@
 //! kubekv as a server of the field.
 
+use std::path::Path;
+
 use super::error::FieldError;
 use super::etcd;
+use super::kubernetes;
 use super::program::FieldProgram;
 use super::running::{FieldPlace, RunningDeployment};
 use crate::bench::target::TargetProtocol;
@@ -12,7 +15,7 @@ pub(super) fn embedded(
     protocol: TargetProtocol,
 ) -> Result<RunningDeployment, FieldError> {
     let store = format!("embedded:{}", place.directory.join("store").display());
-    serve(place, protocol, &store)
+    serve(place, protocol, &store, None)
 }
 
 /// Starts an etcd, and kubekv on its keys.
@@ -22,11 +25,21 @@ pub(super) fn on_etcd(
 ) -> Result<RunningDeployment, FieldError> {
     let store = etcd::start(place, FieldProgram::Etcd3, TargetProtocol::Etcd3)?;
     let url = store.target.replacen("etcd3://", "etcd://", 1);
-    let mut running = serve(place, protocol, &format!("{url}/kubekv"))?;
-    running.version = format!("{}, {}", running.version, store.version);
-    running.commands.extend(store.commands);
-    running.processes.extend(store.processes);
-    running.metrics = store.metrics;
+    let mut running = serve(place, protocol, &format!("{url}/kubekv"), None)?;
+    running.stands_on(store);
+    Ok(running)
+}
+
+/// Starts an etcd and an API server, and kubekv on custom resources in a namespace.
+pub(super) fn on_kubernetes(
+    place: &mut FieldPlace<'_>,
+    protocol: TargetProtocol,
+) -> Result<RunningDeployment, FieldError> {
+    let cluster = kubernetes::start(place)?;
+    let store = format!("kubernetes:{}", kubernetes::NAMESPACE);
+    let kubeconfig = cluster.kubeconfig;
+    let mut running = serve(place, protocol, &store, Some(&kubeconfig))?;
+    running.stands_on(cluster.servers);
     Ok(running)
 }
 
@@ -35,6 +48,7 @@ fn serve(
     place: &mut FieldPlace<'_>,
     protocol: TargetProtocol,
     store: &str,
+    kubeconfig: Option<&Path>,
 ) -> Result<RunningDeployment, FieldError> {
     let program = place.find(FieldProgram::Kubekv)?;
     let address = place.address()?;
@@ -57,6 +71,9 @@ fn serve(
     ];
     let mut command = place.launcher.command(&program.path);
     command.arg("serve").args(arguments.as_flattened());
+    if let Some(path) = kubeconfig {
+        command.env("KUBECONFIG", path);
+    }
     let target = format!("{}://{address}", protocol.scheme());
     place.run("kubekv", command, program.version, target)
 }

@@ -9,6 +9,7 @@ mod deployment;
 mod error;
 mod etcd;
 mod kubekv;
+mod kubernetes;
 mod launcher;
 mod metrics;
 mod ports;

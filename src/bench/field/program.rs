@@ -26,16 +26,22 @@ pub enum FieldProgram {
     Etcd3,
     /// ZooKeeper.
     ZooKeeper,
+    /// Kubernetes' API server.
+    ApiServer,
+    /// Its command line.
+    Kubectl,
 }
 
 impl FieldProgram {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Kubekv,
         Self::Consul,
         Self::Etcd2,
         Self::Etcd3,
         Self::ZooKeeper,
+        Self::ApiServer,
+        Self::Kubectl,
     ];
 
     /// Its name in `--with NAME=PATH`.
@@ -46,6 +52,8 @@ impl FieldProgram {
             Self::Etcd2 => "etcd2",
             Self::Etcd3 => "etcd3",
             Self::ZooKeeper => "zookeeper",
+            Self::ApiServer => "kube-apiserver",
+            Self::Kubectl => "kubectl",
         }
     }
 
@@ -56,6 +64,8 @@ impl FieldProgram {
             Self::Consul => &["consul"],
             Self::Etcd2 | Self::Etcd3 => &["etcd"],
             Self::ZooKeeper => &["zkServer.sh", "zookeeper"],
+            Self::ApiServer => &["kube-apiserver"],
+            Self::Kubectl => &["kubectl"],
         }
     }
 
@@ -63,7 +73,8 @@ impl FieldProgram {
     fn version_arguments(self) -> &'static [&'static str] {
         match self {
             Self::Consul => &["version"],
-            Self::Kubekv | Self::Etcd2 | Self::Etcd3 => &["--version"],
+            Self::Kubekv | Self::Etcd2 | Self::Etcd3 | Self::ApiServer => &["--version"],
+            Self::Kubectl => &["version", "--client"],
             Self::ZooKeeper => &[],
         }
     }

@@ -125,6 +125,14 @@ impl FieldPlace<'_> {
 }
 
 impl RunningDeployment {
+    /// Adds the servers that this one keeps its entries in.
+    pub(super) fn stands_on(&mut self, store: Self) {
+        self.version = format!("{}, {}", self.version, store.version);
+        self.commands.extend(store.commands);
+        self.processes.extend(store.processes);
+        self.metrics = store.metrics;
+    }
+
     /// The processes whose use of the machine is that of the deployment.
     pub fn server(&self) -> ServerProcesses {
         ServerProcesses(self.processes.iter().map(FieldProcess::pid).collect())

@@ -15,6 +15,7 @@ pub fn start(
     match deployment.system {
         System::KubekvEmbedded => kubekv::embedded(place, protocol),
         System::KubekvOnEtcd => kubekv::on_etcd(place, protocol),
+        System::KubekvOnKubernetes => kubekv::on_kubernetes(place, protocol),
         System::Consul => consul::start(place),
         System::Etcd2 => etcd::start(place, FieldProgram::Etcd2, protocol),
         System::ZooKeeper => zookeeper::start(place),

@@ -84,8 +84,8 @@ pub(super) fn write(record: &ReportRecord, document: &mut PageDocument) {
         [
             "Every server ran on this machine, on loopback, with a data directory of its own on one disk, and synced every write. All \
              of a stage ran at once, and one was under load at a time, in turn: round 1 of each, then round 2 of each.",
-            "Each row of kubekv is a gateway of its own, so that memory is of one protocol's work. On etcd v3, processor time, memory \
-             and bytes are those of kubekv and its etcd together.",
+            "Each row of kubekv is a gateway of its own, so that memory is of one protocol's work. On etcd v3 and on Kubernetes, processor time, \
+             memory and bytes are those of kubekv and of the servers behind it together.",
             "Client and servers shared the processors. Each round was a kubekv bench of its own, after a warm-up that is in no figure.",
             "Rates: each client sends when its last operation was answered. Latencies of operations: at half of the rate of the slowest, \
              from when each was due, so that a server that stalls is charged with what it delayed.",

@@ -16,7 +16,7 @@ pub(super) fn class(deployment: Deployment) -> String {
 /// The shape of a point: that of kubekv on another store is another one, so that prints without colours tell them apart.
 pub(super) fn is_square(deployment: Deployment) -> bool {
     match deployment.system {
-        System::KubekvOnEtcd => true,
+        System::KubekvOnEtcd | System::KubekvOnKubernetes => true,
         System::KubekvEmbedded
         | System::Consul
         | System::Etcd2

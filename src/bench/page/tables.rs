@@ -118,7 +118,10 @@ fn main_row(place: &GroupPlace<'_>, ours: Deployment, theirs: Deployment) -> Pag
         let without = [ours, theirs]
             .into_iter()
             .find(|one| place.summary(*one).is_none());
-        let why = without.map_or_else(String::new, |one| place.missing(one));
+        let why = without.map_or_else(
+            || "one answered nothing in time".to_owned(),
+            |one| place.missing(one),
+        );
         return PageRow {
             mark: RowMark::Missing,
             cells: vec![name, figure(ours), figure(theirs), "-".to_owned(), why],

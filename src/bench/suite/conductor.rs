@@ -23,8 +23,8 @@ use crate::bench::report::RunResult;
 /// How long it may take to write the entries of a stage.
 const FILL: Duration = Duration::from_secs(1_200);
 
-/// The lowest rate that a latency is measured at, in operations a second.
-const LOWEST_RATE: f64 = 1.0;
+/// The fewest operations that a latency is measured by, in a round.
+const FEWEST: f64 = 20.0;
 
 /// Why a cell has no figure, or the report cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -218,7 +218,7 @@ impl Conductor<'_> {
                 // That of the cells which are there already, if some are.
                 let key = format!("{}/{}", stage.key, group.key);
                 let known = record.rates.get(&key).copied();
-                let Some(rate) = known.or_else(|| rate(record, stage, other)) else {
+                let Some(rate) = known.or_else(|| rate(record, stage, group, other)) else {
                     return Ok(());
                 };
                 Some(rate)
@@ -368,17 +368,19 @@ impl Conductor<'_> {
     }
 }
 
-/// Half of what the slowest deployment of a group did.
-fn rate(record: &ReportRecord, stage: &PlanStage, group: &str) -> Option<f64> {
-    let found = stage.groups.iter().find(|one| one.key == group)?;
+/// Half of what the slowest deployment of another group did, and no less than a round needs.
+fn rate(record: &ReportRecord, stage: &PlanStage, group: &PlanGroup, other: &str) -> Option<f64> {
+    let found = stage.groups.iter().find(|one| one.key == other)?;
     let rates = found.deployments.iter().filter_map(|deployment| {
         let cell = record.cells.get(&stage.cell(found, *deployment))?;
-        Some(summarize(cell, &found.row)?.rate.median)
+        let rate = summarize(cell, &found.row)?.rate.median;
+        // One that answered nothing in time sets no rate for the others.
+        (rate > 0.0).then_some(rate)
     });
     let slowest = rates.fold(f64::INFINITY, f64::min);
     slowest
         .is_finite()
-        .then(|| (slowest / 2.0).max(LOWEST_RATE))
+        .then(|| (slowest / 2.0).max(FEWEST / group.seconds))
 }
 
 fn parse(out: &[u8]) -> Result<RunResult, SuiteError> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// How much of everything a report measures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReportLevel {
     /// A first look, in five minutes.
@@ -46,16 +46,16 @@ impl ReportLevel {
         match self {
             Self::Quick => LevelTimes {
                 rounds: 2,
-                seconds: 0.6,
+                seconds: 0.5,
                 warm_up: 0.2,
                 settle: 0.2,
                 docker_seconds: 1.5,
             },
             Self::Standard => LevelTimes {
                 rounds: 3,
-                seconds: 2.0,
-                warm_up: 0.5,
-                settle: 0.5,
+                seconds: 1.6,
+                warm_up: 0.4,
+                settle: 0.4,
                 docker_seconds: 4.0,
             },
             Self::Full => LevelTimes {

@@ -24,18 +24,30 @@ struct Primitive {
     title: &'static str,
     shape: &'static str,
     arguments: &'static str,
-    /// Whether its latency is measured in the quick level, too.
-    is_quick: bool,
+    /// The lowest level that measures it.
+    from: ReportLevel,
+    /// The lowest level that measures its latency at a rate; none for one client, whose every operation is such a latency.
+    latency_from: Option<ReportLevel>,
 }
 
-const PRIMITIVES: [Primitive; 7] = [
+const PRIMITIVES: [Primitive; 10] = [
     Primitive {
         key: "get",
         operation: "get",
         title: "Read a key",
         shape: "linearizable, 64 clients, 1,000 keys of 256 bytes",
         arguments: "--clients 64 --prefix report/ --keys 1000 --no-fill",
-        is_quick: true,
+        from: ReportLevel::Quick,
+        latency_from: Some(ReportLevel::Quick),
+    },
+    Primitive {
+        key: "get-alone",
+        operation: "get",
+        title: "Read a key, one client",
+        shape: "linearizable, 1 client, 1,000 keys of 256 bytes",
+        arguments: "--clients 1 --prefix report/ --keys 1000 --no-fill",
+        from: ReportLevel::Standard,
+        latency_from: None,
     },
     Primitive {
         key: "list",
@@ -43,7 +55,8 @@ const PRIMITIVES: [Primitive; 7] = [
         title: "List 1,000 networks",
         shape: "linearizable, 16 clients, records as dockerd writes them",
         arguments: "--clients 16 --key docker/network/v1.0/network/",
-        is_quick: true,
+        from: ReportLevel::Quick,
+        latency_from: Some(ReportLevel::Quick),
     },
     Primitive {
         key: "put-own",
@@ -51,7 +64,17 @@ const PRIMITIVES: [Primitive; 7] = [
         title: "Write a key of one's own",
         shape: "64 clients, a key each, 256 bytes",
         arguments: "--clients 64 --prefix report-own/ --distribution own",
-        is_quick: true,
+        from: ReportLevel::Quick,
+        latency_from: Some(ReportLevel::Quick),
+    },
+    Primitive {
+        key: "put-alone",
+        operation: "put",
+        title: "Write a key, one client",
+        shape: "1 client, a key of its own, 256 bytes",
+        arguments: "--clients 1 --prefix report-own/ --distribution own",
+        from: ReportLevel::Standard,
+        latency_from: None,
     },
     Primitive {
         key: "put-one",
@@ -59,7 +82,8 @@ const PRIMITIVES: [Primitive; 7] = [
         title: "Write one key that all write",
         shape: "64 clients, one key, 256 bytes",
         arguments: "--clients 64 --prefix report-one/ --keys 1",
-        is_quick: false,
+        from: ReportLevel::Quick,
+        latency_from: Some(ReportLevel::Standard),
     },
     Primitive {
         key: "create",
@@ -67,7 +91,8 @@ const PRIMITIVES: [Primitive; 7] = [
         title: "Create a key",
         shape: "64 clients, new keys beneath one prefix, 256 bytes",
         arguments: "--clients 64 --prefix report-new/",
-        is_quick: false,
+        from: ReportLevel::Quick,
+        latency_from: Some(ReportLevel::Standard),
     },
     Primitive {
         key: "cas",
@@ -75,7 +100,17 @@ const PRIMITIVES: [Primitive; 7] = [
         title: "Compare and swap",
         shape: "16 clients, a key each, 256 bytes",
         arguments: "--clients 16 --prefix report/ --keys 1000 --no-fill --distribution own",
-        is_quick: false,
+        from: ReportLevel::Quick,
+        latency_from: Some(ReportLevel::Standard),
+    },
+    Primitive {
+        key: "cas-one",
+        operation: "cas",
+        title: "Compare and swap one key that all write",
+        shape: "16 clients, one key, 256 bytes, as hosts do with Docker's address pools; writes that lost are in no rate",
+        arguments: "--clients 16 --prefix report-pool/ --keys 1",
+        from: ReportLevel::Standard,
+        latency_from: None,
     },
     Primitive {
         key: "lock",
@@ -83,7 +118,8 @@ const PRIMITIVES: [Primitive; 7] = [
         title: "Take a lock and give it back",
         shape: "16 clients, a lock each",
         arguments: "--clients 16 --prefix report-lock/ --keys 1000 --distribution own",
-        is_quick: false,
+        from: ReportLevel::Quick,
+        latency_from: Some(ReportLevel::Standard),
     },
 ];
 
@@ -92,12 +128,10 @@ pub(super) fn stage(level: ReportLevel) -> PlanStage {
     let times = level.times();
     let deployments = deployments(level);
     let mut groups = Vec::new();
-    for primitive in &PRIMITIVES {
-        let capacity = capacity(primitive, times, &deployments);
-        let latency = latency(primitive, times, &deployments);
-        groups.push(capacity);
-        if primitive.is_quick || level != ReportLevel::Quick {
-            groups.push(latency);
+    for primitive in PRIMITIVES.iter().filter(|one| one.from <= level) {
+        groups.push(capacity(primitive, times, &deployments));
+        if primitive.latency_from.is_some_and(|from| from <= level) {
+            groups.push(latency(primitive, times, &deployments));
         }
     }
     groups.push(PlanGroup {
@@ -142,7 +176,7 @@ pub(super) fn words(text: &str) -> Vec<String> {
     text.split(' ').map(str::to_owned).collect()
 }
 
-/// Each protocol on kubekv beside its real server; then kubekv on etcd beside etcd asked directly.
+/// Each protocol on kubekv beside its real server; then kubekv on etcd and on Kubernetes beside etcd asked directly.
 fn deployments(level: ReportLevel) -> Vec<Deployment> {
     let mut all = Vec::new();
     for protocol in DOCKER_PROTOCOLS {
@@ -153,6 +187,7 @@ fn deployments(level: ReportLevel) -> Vec<Deployment> {
     if level != ReportLevel::Quick {
         all.push(Deployment::on_etcd(TargetProtocol::Consul));
     }
+    all.push(Deployment::on_kubernetes(TargetProtocol::Etcd2));
     all.push(Deployment::real(TargetProtocol::Etcd3));
     all
 }

@@ -32,6 +32,15 @@ pub(super) fn stages(level: ReportLevel) -> Vec<PlanStage> {
     stages
 }
 
+/// Those, and kubekv on Kubernetes where there is the time for it.
+fn fleet_deployments(level: ReportLevel) -> Vec<Deployment> {
+    let mut all = docker_deployments();
+    if level != ReportLevel::Quick {
+        all.push(Deployment::on_kubernetes(TargetProtocol::Etcd2));
+    }
+    all
+}
+
 /// Each protocol that dockerd speaks, on kubekv and on its real server.
 fn docker_deployments() -> Vec<Deployment> {
     let of = |protocol| [Deployment::embedded(protocol), Deployment::real(protocol)];
@@ -68,7 +77,7 @@ fn container(level: ReportLevel, size: u64) -> PlanStage {
             rounds: times.rounds,
             seconds: times.docker_seconds,
             warm_up: 0.5,
-            deployments: docker_deployments(),
+            deployments: fleet_deployments(level),
         }],
     }
 }
@@ -96,7 +105,7 @@ fn hosts(level: ReportLevel, size: u64) -> PlanStage {
         seconds: times.docker_seconds,
         // Each host has written two heartbeats by then, and the next are those of a fleet at rest.
         warm_up: 7.0,
-        deployments: docker_deployments(),
+        deployments: fleet_deployments(level),
     };
     PlanStage {
         key: format!("hosts-{size}"),

@@ -36,15 +36,15 @@ pub(super) struct Report {
     /// The long series as well, over a night; without --quick and --full it takes about 45 minutes
     #[arg(long)]
     full: bool,
-    /// The program of a server: kubekv, consul, etcd2, etcd3 or zookeeper, and its file. By default kubekv is this program, and
+    /// The program of a server: kubekv, consul, etcd2, etcd3, zookeeper, kube-apiserver or kubectl, and its file. By default kubekv is this program, and
     /// the others are looked for in PATH
     #[arg(long, value_name = "NAME=FILE", value_parser = named_program)]
     with: Vec<(FieldProgram, PathBuf)>,
     /// Measure only what has this text in the id of its stage and group, such as primitives/get; several are added
     #[arg(long, value_name = "TEXT")]
     only: Vec<String>,
-    /// Measure only this system: kubekv, kubekv-on-etcd, consul, etcd2, zookeeper or etcd3; several are added
-    #[arg(long, value_name = "NAME", value_parser = ["kubekv", "kubekv-on-etcd", "consul", "etcd2", "zookeeper", "etcd3"])]
+    /// Measure only this system: kubekv, kubekv-on-etcd, kubekv-on-kubernetes, consul, etcd2, zookeeper or etcd3; several are added
+    #[arg(long, value_name = "NAME", value_parser = ["kubekv", "kubekv-on-etcd", "kubekv-on-kubernetes", "consul", "etcd2", "zookeeper", "etcd3"])]
     system: Vec<String>,
     /// Compare with the report.json of another report
     #[arg(long, value_name = "FILE")]

@@ -92,7 +92,7 @@ pub(crate) fn measured(level: ReportLevel, factor: f64) -> ReportRecord {
     let mut record = ReportRecord::new(plan.clone(), build(), 0);
     for (stage, group, deployment) in cells(&plan) {
         let factor = match deployment.system {
-            System::KubekvEmbedded | System::KubekvOnEtcd => factor,
+            System::KubekvEmbedded | System::KubekvOnEtcd | System::KubekvOnKubernetes => factor,
             System::Consul | System::Etcd2 | System::ZooKeeper | System::Etcd3 => 1.0,
         };
         let rounds = [1.0, 1.1].map(|noise| {

@@ -188,7 +188,7 @@ fn two_reports_cannot_be_made_in_one_directory_at_once() {
 }
 
 #[test]
-#[ignore = "needs etcd, Consul and ZooKeeper: tests/run"]
+#[ignore = "needs etcd, Consul, ZooKeeper and kube-apiserver: tests/run"]
 fn the_real_servers_are_measured_beside_kubekv() {
     let directory = tempfile::tempdir().unwrap();
     let programs = [
@@ -196,6 +196,11 @@ fn the_real_servers_are_measured_beside_kubekv() {
         ("etcd2", component("etcd").join("etcd")),
         ("etcd3", component("etcd-3.6").join("etcd")),
         ("zookeeper", component("zookeeper").join("zookeeper")),
+        (
+            "kube-apiserver",
+            component("kubernetes").join("kube-apiserver"),
+        ),
+        ("kubectl", component("kubernetes").join("kubectl")),
     ];
     let mut command = kubekv();
     command.args([
@@ -219,8 +224,8 @@ fn the_real_servers_are_measured_beside_kubekv() {
     assert_eq!(done.code, 0, "{done:?}");
     let record = read(directory.path());
     assert!(record.missing.is_empty(), "{:?}", record.missing);
-    // 8 deployments of two primitives, 6 with Docker hosts.
-    assert_eq!(record.cells.len(), 8 + 8 + 6);
+    // 9 deployments of two primitives, 6 with Docker hosts.
+    assert_eq!(record.cells.len(), 9 + 9 + 6);
     for (id, cell) in &record.cells {
         assert!(
             cell.failed.is_none() && !cell.rounds.is_empty(),
@@ -231,6 +236,8 @@ fn the_real_servers_are_measured_beside_kubekv() {
         .backend
         .unwrap();
     assert!(asked.requests > 0.0 && asked.bytes > 256.0, "{asked:?}");
+    let asked = record.cells["primitives/create/kubekv-on-kubernetes/etcd2"].backend;
+    assert!(asked.unwrap().requests > 0.5, "{asked:?}");
     let versions = ["etcd Version: 3.", "Consul v1.", "ZooKeeper 3."];
     for version in versions {
         let mut all = record.deployments.values();
