@@ -3,9 +3,10 @@
 
 use std::io::Read as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::gateway::{metric, state, until, until_ready};
@@ -280,7 +281,7 @@ fn a_clash_of_names_is_one_of_the_later_named_object(policies: &Policies, gatewa
     let mut row = || rows.next().unwrap();
     assert_eq!(row()[..3], ["denials", "False", "1"], "{columns}");
     assert_eq!(row()[..3], ["grants", "True", "1"], "{columns}");
-    assert_eq!(row()[..2], ["later", "False"], "{columns}");
+    assert_eq!(row()[..3], ["later", "False", "0"], "{columns}");
 }
 
 #[test]
@@ -361,6 +362,52 @@ fn a_gateway_that_starts_waits_for_what_a_bad_object_may_have_denied() {
         "{}",
         stopped.err
     );
+}
+
+#[test]
+#[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
+fn a_gateway_that_waits_does_not_say_that_an_object_never_was_good() {
+    let policies = Policies::new();
+    policies
+        .apply("denials", &rule("deny", "deny", "secret"))
+        .unwrap();
+    policies.apply("denials", &bad()).unwrap();
+    for _ in 0..2 {
+        let policy = format!("kubernetes:{}", policies.namespace);
+        let mut command = policies.command();
+        command.args(["serve", "--store", "memory:", "--policy", &policy]);
+        command.args(["--consul", "127.0.0.1:0", "--etcd", "off", "--admin", "off"]);
+        let log = tempfile::NamedTempFile::new().unwrap();
+        command.stdout(Stdio::null()).stderr(log.reopen().unwrap());
+        let mut gateway = Ending(command.spawn().unwrap());
+        let logged = || std::fs::read_to_string(log.path()).unwrap();
+        until("it waits", || logged().contains("does not start until"));
+        policies.until_accepted("denials", "False", "Invalid");
+        assert_eq!(
+            policies.status("denials")["acceptedGeneration"],
+            Value::Null
+        );
+        let pid = Pid::from_raw(gateway.0.id().try_into().unwrap()).unwrap();
+        kill_process(pid, Signal::TERM).unwrap();
+        until("it ends", || gateway.0.try_wait().unwrap().is_some());
+        assert_eq!(gateway.0.wait().unwrap().code(), Some(0), "{}", logged());
+    }
+    policies.delete("denials");
+    let gateway = policies.gateway();
+    until_ready(&gateway);
+    assert_eq!(gateway.stop().code, 0);
+}
+
+/// A process that ends with the test.
+#[derive(Debug)]
+struct Ending(Child);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        // It has ended already where the test succeeded.
+        let _gone = self.0.kill();
+        let _status = self.0.wait();
+    }
 }
 
 #[test]

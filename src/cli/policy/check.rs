@@ -12,7 +12,7 @@ use crate::cli::kv::print;
 /// The options of `kubekv policy check`.
 #[derive(Debug, Args)]
 pub(super) struct PolicyCheck {
-    /// The policy: in TOML, or a manifest of policies for Kubernetes whose name ends in .yaml, .yml or .json
+    /// The policy: in TOML, or a manifest of its objects, whose name ends in .yaml, .yml or .json
     file: PathBuf,
 }
 

@@ -57,9 +57,9 @@ fn manifest(path: &Path) -> Result<CheckedPolicy, CommandError> {
         return Err(usage(&lines.collect::<Vec<_>>().join("\n")));
     }
     let union = manifest.union();
-    let warnings = union.warnings.into_iter();
+    let warnings = manifest.warnings(&union).into_iter();
     Ok(CheckedPolicy {
-        policy: union.policy,
+        policy: union,
         warnings: warnings.map(|warning| (String::new(), warning)).collect(),
         objects: Some(manifest.count()),
     })

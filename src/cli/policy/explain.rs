@@ -28,7 +28,7 @@ use crate::cli::kv::print;
 session, which needs no key. KEY is as Consul's clients write it, without a leading slash."
 )]
 pub(super) struct Explain {
-    /// The policy: in TOML, or a manifest of policies for Kubernetes whose name ends in .yaml, .yml or .json
+    /// The policy: in TOML, or a manifest of its objects, whose name ends in .yaml, .yml or .json
     file: PathBuf,
     /// The identity, if no proof is given, the verb, and the key
     #[arg(required = true, num_args = 1..=3, value_name = "IDENTITY VERB KEY")]

@@ -70,51 +70,64 @@ impl PolicyObjectState {
     /// Takes up what was read; returns what the status of each object must say.
     pub(super) fn take(&mut self, change: PolicyChange) -> Vec<JudgedObject> {
         self.metrics.were_read();
+        if self.apply(change) || self.start.is_waiting() {
+            self.set.judge();
+            self.metrics.show(self.set.reports());
+            self.log_refusals();
+            if self.may_be_in_force() {
+                self.put_in_force();
+                self.start.complete();
+            }
+        }
+        self.judged()
+    }
+
+    /// Whether the objects say something else than before.
+    fn apply(&mut self, change: PolicyChange) -> bool {
+        let mut is_changed = false;
         match change {
             PolicyChange::All(objects) => {
                 let names = objects.iter().map(|object| object.metadata.name.as_str());
                 let names: HashSet<_> = names.collect();
+                let before = self.resources.len();
                 self.set.retain(&names);
                 self.resources
                     .retain(|name, _| names.contains(name.as_str()));
+                is_changed = self.resources.len() != before;
                 for object in objects {
-                    self.put(object);
+                    is_changed |= self.put(object);
                 }
             }
             PolicyChange::Some(events) => {
                 for event in events {
                     match event {
-                        PolicyEvent::Written(object) => self.put(*object),
+                        PolicyEvent::Written(object) => is_changed |= self.put(*object),
                         PolicyEvent::Deleted { name } => {
                             self.set.remove(&name);
-                            self.resources.remove(&name);
+                            is_changed |= self.resources.remove(&name).is_some();
                         }
                         PolicyEvent::Bookmark => {}
                     }
                 }
             }
         }
-        self.set.judge();
-        self.metrics.show(self.set.reports());
-        self.log_refusals();
-        if self.may_be_in_force() {
-            self.put_in_force();
-            self.start.complete();
-        }
-        self.judged()
+        is_changed
     }
 
-    fn put(&mut self, mut object: PolicyResource) {
+    /// Whether it says something else than before.
+    fn put(&mut self, mut object: PolicyResource) -> bool {
         let spec = std::mem::take(&mut object.spec);
         let metadata = &object.metadata;
         let (name, uid, generation) = (&metadata.name, &metadata.uid, metadata.generation);
         // A change of the status alone is none of what it says.
-        if !self.set.has(name, uid, generation) {
+        let is_changed = !self.set.has(name, uid, generation);
+        if is_changed {
             let may_have_been_good = object.may_have_been_good();
             let read = PolicyObject::new(name, (uid, generation), may_have_been_good, &spec);
             self.set.put(read);
         }
         self.resources.insert(name.clone(), object);
+        is_changed
     }
 
     /// Whether all that may deny something is known. A gateway that starts does not know the last good version of an object that
@@ -139,7 +152,7 @@ impl PolicyObjectState {
 
     fn put_in_force(&mut self) {
         let union = self.set.union();
-        if union.policy.fingerprint() == self.fingerprint {
+        if union.fingerprint() == self.fingerprint {
             return;
         }
         if self.set.reports().all(|report| report.in_force.is_none()) {
@@ -147,9 +160,10 @@ impl PolicyObjectState {
                 "policy: no AccessPolicy object is in force: every request of clients is refused"
             );
         }
-        log_in_force(&union.policy, &union.warnings, self.in_force.mode());
-        union.policy.fingerprint().clone_into(&mut self.fingerprint);
-        self.in_force.replace(union.policy);
+        let warnings = self.set.warnings(&union);
+        log_in_force(&union, &warnings, self.in_force.mode());
+        union.fingerprint().clone_into(&mut self.fingerprint);
+        self.in_force.replace(union);
     }
 
     /// Tells once of each version of an object that it cannot be used, and once that this is over.
@@ -219,10 +233,10 @@ fn status(report: &ObjectReport<'_>, before: &PolicyStatus) -> PolicyStatus {
     };
     let rules = |count| i64::try_from(count).unwrap_or(i64::MAX);
     let good = report.in_force;
-    before.saying(
-        condition,
-        good.map(|(generation, count)| (generation, rules(count))),
-    )
+    let good = good.map(|(generation, count)| (generation, rules(count)));
+    // Whether one ever was good is said by who knows: a gateway that starts would else take its own word for it.
+    let never = (!report.may_have_been_good).then_some((0, 0));
+    before.saying(condition, good.or(never))
 }
 
 /// The longest message of a condition, in characters.

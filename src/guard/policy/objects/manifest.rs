@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::object_set::PolicyObjectSet;
 use super::policy_object::PolicyObject;
-use super::union::PolicyUnion;
+use crate::guard::policy::Policy;
 
 /// The kind of the objects.
 const KIND: &str = "AccessPolicy";
@@ -97,8 +97,13 @@ impl PolicyManifest {
     }
 
     /// The policy that the others are together.
-    pub fn union(&self) -> PolicyUnion {
+    pub fn union(&self) -> Policy {
         self.objects.union()
+    }
+
+    /// What is valid in that policy, but hardly meant so, with the object and the field that it is about.
+    pub fn warnings(&self, union: &Policy) -> Vec<String> {
+        self.objects.warnings(union)
     }
 }
 
@@ -142,7 +147,7 @@ mod tests {
         assert_eq!(manifest.count(), 2);
         assert_eq!(manifest.refusals(), Vec::<String>::new());
         let union = manifest.union();
-        assert_eq!(union.policy.rule_count(), 2);
+        assert_eq!(union.rule_count(), 2);
         let list = serde_json::json!({"kind": "List", "apiVersion": "v1", "items": [
             {"apiVersion": "kubekv.io/v1alpha1", "kind": "AccessPolicy", "metadata": {"name": "a"}, "spec": {"rules": []}}]});
         let manifest = PolicyManifest::parse(&list.to_string()).unwrap();
@@ -158,7 +163,7 @@ mod tests {
         );
         let manifest = PolicyManifest::parse(&clash).unwrap();
         assert_eq!(manifest.refusals(), ["b: a has a rule 'r' already"]);
-        assert_eq!(manifest.union().policy.rule_count(), 1);
+        assert_eq!(manifest.union().rule_count(), 1);
         let elsewhere = object("b", &rule("s")).replace("{name: b}", "{name: b, namespace: n}");
         for (text, words) in [
             (String::new(), "no AccessPolicy"),

@@ -17,4 +17,3 @@ pub use manifest::PolicyManifest;
 pub use object_set::{ObjectReport, PolicyObjectSet};
 pub use policy_object::PolicyObject;
 pub use refusal::{ObjectRefusal, RefusalReason};
-pub use union::PolicyUnion;

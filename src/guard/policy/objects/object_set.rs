@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::policy_object::{PolicyObject, PolicyPart};
 use super::refusal::{ObjectRefusal, RefusalReason};
-use super::union::PolicyUnion;
+use super::union;
 use super::union_size::UnionSize;
+use crate::guard::policy::Policy;
 
 /// The most objects; more are refused, the last ones by name.
 const MOST_OBJECTS: usize = 1_000;
@@ -44,6 +45,8 @@ pub struct ObjectReport<'a> {
     pub refusal: Option<&'a ObjectRefusal>,
     /// The version that is in force, and how many rules it has.
     pub in_force: Option<(i64, usize)>,
+    /// Whether a gateway may have had a version of it in force.
+    pub may_have_been_good: bool,
 }
 
 impl PolicyObjectSet {
@@ -60,9 +63,12 @@ impl PolicyObjectSet {
     }
 
     /// Puts in an object, or another version of it.
-    pub fn put(&mut self, object: PolicyObject) {
+    pub fn put(&mut self, mut object: PolicyObject) {
         let before = self.0.remove(&object.name);
         let before = before.filter(|before| before.newest.uid == object.uid);
+        if let Some(before) = &before {
+            object.may_have_been_good = before.newest.may_have_been_good || before.good.is_some();
+        }
         let state = ObjectState {
             refusal: None,
             good: before.and_then(|before| before.good),
@@ -98,11 +104,21 @@ impl PolicyObjectSet {
     }
 
     /// What is in force: every object as it is, or its last good version.
-    pub fn union(&self) -> PolicyUnion {
+    pub fn union(&self) -> Policy {
+        union::union(&self.parts())
+    }
+
+    /// What is valid in their union, but hardly meant so, with the object and the field that it is about.
+    pub fn warnings(&self, union: &Policy) -> Vec<String> {
+        union::warnings(union, &self.parts())
+    }
+
+    /// The parts that are in force.
+    fn parts(&self) -> Vec<(&str, &PolicyPart)> {
         let parts = self.0.iter();
         let parts =
             parts.filter_map(|(name, state)| Some((name.as_str(), &**state.good.as_ref()?)));
-        PolicyUnion::of(&parts.collect::<Vec<_>>())
+        parts.collect()
     }
 
     /// What became of each object, in the order of their names.
@@ -113,6 +129,7 @@ impl PolicyObjectSet {
             generation: state.newest.generation,
             refusal: state.refusal.as_ref(),
             in_force: state.in_force(),
+            may_have_been_good: state.good.is_some() || state.newest.may_have_been_good,
         })
     }
 

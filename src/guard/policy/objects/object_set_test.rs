@@ -37,7 +37,11 @@ impl Cluster {
     }
 
     fn policy(&self) -> Policy {
-        self.set.union().policy
+        self.set.union()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.set.warnings(&self.policy())
     }
 
     fn may_read(&self, key: &str) -> bool {
@@ -88,9 +92,9 @@ fn identities_of_one_object_are_those_of_rules_in_another() {
     let rules = json!({"rules": [
         {"name": "r", "identities": ["host/{name}"], "allow": ["read"], "beneath": ["{name}"]}]});
     cluster.write("what", &rules);
-    assert_eq!(cluster.set.union().warnings, Vec::<String>::new());
+    assert_eq!(cluster.warnings(), Vec::<String>::new());
     cluster.delete("who");
-    let warnings = cluster.set.union().warnings;
+    let warnings = cluster.warnings();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(
         warnings[0].starts_with("what: spec.rules[0]: "),
@@ -151,6 +155,26 @@ fn a_bad_object_that_may_have_been_good_before_is_unknown() {
     ));
     set.judge();
     assert_eq!(set.with_unknown_good_version().collect::<Vec<_>>(), ["a"]);
+}
+
+#[test]
+fn whether_an_object_was_ever_good_is_known_from_its_first_version_on() {
+    let mut set = PolicyObjectSet::default();
+    let mut put = |generation, may_have_been_good, spec: &Value| {
+        set.put(PolicyObject::new(
+            "a",
+            ("uid", generation),
+            may_have_been_good,
+            spec,
+        ));
+        set.judge();
+        let mut reports = set.reports();
+        reports.next().unwrap().may_have_been_good
+    };
+    assert!(!put(1, false, &bad()));
+    assert!(!put(2, true, &bad()), "its first version was seen");
+    assert!(put(3, true, &rule("r", "allow", "a")));
+    assert!(put(4, false, &bad()));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::store::shared::metrics::StoreVerb;
 const RESOURCE: &str = "/apis/kubekv.io/v1alpha1/namespaces";
 
 /// The most objects in one page of a list.
-const PAGE: usize = 100;
+const PAGE: usize = 20;
 
 /// The deadline of a request, but for watches.
 const TIMEOUT: Duration = Duration::from_secs(10);

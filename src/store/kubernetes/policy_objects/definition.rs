@@ -200,7 +200,7 @@ fn status() -> Value {
             },
             "acceptedGeneration": {
                 "type": "integer", "format": "int64", "minimum": 0,
-                "description": "The newest version that could be used: it stays in force while a later one cannot.",
+                "description": "The newest version that could be used, which stays in force while a later one cannot; 0 if none ever could.",
             },
             "rules": {
                 "type": "integer", "format": "int64", "minimum": 0,

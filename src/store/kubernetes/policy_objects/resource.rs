@@ -29,12 +29,11 @@ pub(crate) struct PolicyMetadata {
 }
 
 impl PolicyResource {
-    /// Whether a version of it may have been in force at a gateway: one was by its status, or none ever wrote the status of an
-    /// object that was changed.
+    /// Whether a version of it may have been in force at a gateway. Its status says so; where it does not, no gateway has seen it
+    /// yet that knew, and an object that was changed may have been good before.
     pub(crate) fn may_have_been_good(&self) -> bool {
-        match &self.status.accepted {
-            _ if self.status.accepted_generation.is_some() => true,
-            Some(_) => false,
+        match self.status.accepted_generation {
+            Some(generation) => generation > 0,
             None => self.metadata.generation > 1,
         }
     }
@@ -55,11 +54,14 @@ mod tests {
     #[test]
     fn an_object_may_have_been_good_unless_its_status_says_that_it_never_was() {
         let condition = |status: &str| json!([{"type": "Accepted", "status": status, "reason": "r", "message": "m", "observedGeneration": 1}]);
+        // Written by a gateway that did not know.
         let refused = json!({"conditions": condition("False")});
+        let never = json!({"conditions": condition("False"), "acceptedGeneration": 0});
         let before = json!({"conditions": condition("False"), "acceptedGeneration": 1});
         assert!(!object(1, &json!({})).may_have_been_good(), "it is new");
         assert!(object(2, &json!({})).may_have_been_good());
-        assert!(!object(2, &refused).may_have_been_good());
+        assert!(object(2, &refused).may_have_been_good());
+        assert!(!object(2, &never).may_have_been_good());
         assert!(object(1, &before).may_have_been_good());
         assert!(object(2, &before).may_have_been_good());
     }

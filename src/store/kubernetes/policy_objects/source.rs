@@ -18,6 +18,9 @@ use crate::store::kubernetes::{cluster, failed};
 /// How long a watch may be silent: the API server ends it before.
 const SILENCE: Duration = Duration::from_secs(PolicyApi::WATCH_SECONDS + 15);
 
+/// The most that a list may have, in bytes: it is in memory as a whole.
+const LONGEST_LIST: usize = 64 << 20;
+
 /// The objects of one namespace.
 #[derive(Clone, Debug)]
 pub(crate) struct PolicySource {
@@ -76,12 +79,18 @@ impl PolicySource {
     /// Every object, and the resourceVersion of the list.
     pub(crate) async fn list(&self) -> Result<(String, Vec<PolicyResource>), UnreadablePolicies> {
         let (mut objects, mut after) = (Vec::new(), String::new());
+        let mut bytes = 0_usize;
         loop {
             let page = self
                 .api
                 .list(&after)
                 .await
                 .map_err(|error| unreadable(&error))?;
+            bytes = bytes.saturating_add(page.len());
+            if bytes > LONGEST_LIST {
+                let what = format!("the objects have more than {LONGEST_LIST} bytes together");
+                return Err(UnreadablePolicies::Unavailable(what));
+            }
             let page: PolicyPage = serde_json::from_slice(&page)
                 .map_err(|error| UnreadablePolicies::Unavailable(error.to_string()))?;
             objects.extend(page.items);

@@ -14,7 +14,7 @@ pub(crate) struct PolicyStatus {
     pub(crate) accepted: Option<AcceptedCondition>,
     /// When that changed, as it is written.
     changed: Option<String>,
-    /// The newest version that could be used.
+    /// The newest version that could be used; 0 where none ever could, and nothing where that is not known.
     pub(crate) accepted_generation: Option<i64>,
     /// How many rules that has.
     pub(crate) rules: Option<i64>,
