@@ -6,6 +6,15 @@ use super::batch::{REMOVED, TABLE, TRAILER, VALUE};
 use crate::store::embedded::record::change_key;
 use crate::store::embedded::write_batch::WriteBatch;
 
+/// The bytes before a batch's items, and after them.
+const FRAME: usize = 13;
+
+/// The bytes of an item before its key.
+const ITEM: usize = 21;
+
+/// The bytes of a change's key.
+const CHANGE_KEY: usize = 13;
+
 /// Encodes a batch into a buffer, which then holds nothing else.
 pub(in crate::store::embedded) fn encode(
     batch: &WriteBatch,
@@ -15,6 +24,9 @@ pub(in crate::store::embedded) fn encode(
     let too_long = |_| "a batch is too long for a journal".to_owned();
     let items = batch.put.len().saturating_add(batch.remove.len());
     out.clear();
+    // A wide batch has tens of megabytes: they are not moved while it grows.
+    let puts = batch.put.iter().map(|(key, value)| key.len() + value.len());
+    out.reserve(2 * FRAME + items * (ITEM + CHANGE_KEY) + puts.sum::<usize>());
     out.push(1);
     out.extend_from_slice(&u32::try_from(items).map_err(too_long)?.to_le_bytes());
     out.extend_from_slice(&sequence.to_le_bytes());
