@@ -57,6 +57,27 @@ pub(crate) struct Attack {
     pub(crate) worked: fn(&Scene) -> bool,
 }
 
+impl Attack {
+    /// One by a host, over every protocol.
+    pub(crate) const fn by_host(
+        name: &'static str,
+        harm: &'static str,
+        stops: &'static [Stop],
+        strike: fn(&Scene) -> bool,
+        worked: fn(&Scene) -> bool,
+    ) -> Self {
+        Self {
+            name,
+            harm,
+            means: Means::Host,
+            over: Over::All,
+            stops,
+            strike,
+            worked,
+        }
+    }
+}
+
 /// Who takes part in an attack.
 #[derive(Debug)]
 pub(crate) struct Scene {

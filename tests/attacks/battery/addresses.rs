@@ -1,7 +1,7 @@
 //! Pools and bitmaps that are emptied, filled or made to overlap.
 
+use crate::attack::Attack;
 use crate::attack::Stop::Guard;
-use crate::attack::{Attack, Means, Over, Scene, Stop};
 use crate::records::{
     OWN_POOL, SHOP_POOL, addresses, bits_key, pools, pools_key, vxlan_ids, vxlan_key,
 };
@@ -11,24 +11,6 @@ const TAKEN: [u64; 5] = [0, 1, 2, 3, 255];
 
 /// How many are taken one by one: enough to see that nothing stops it.
 const STEPS: u64 = 8;
-
-const fn of_pools(
-    name: &'static str,
-    harm: &'static str,
-    stops: &'static [Stop],
-    strike: fn(&Scene) -> bool,
-    worked: fn(&Scene) -> bool,
-) -> Attack {
-    Attack {
-        name,
-        harm,
-        means: Means::Host,
-        over: Over::All,
-        stops,
-        strike,
-        worked,
-    }
-}
 
 fn exhausted() -> String {
     addresses(SHOP_POOL, &(0..256).collect::<Vec<_>>())
@@ -43,14 +25,14 @@ fn walked(steps: u64) -> String {
 }
 
 pub(super) const ATTACKS: &[Attack] = &[
-    of_pools(
+    Attack::by_host(
         "pool-removed",
         "the next network gets the addresses of one in use",
         &[Guard],
         |scene| scene.attacker.swap(&pools_key(), &pools(&[OWN_POOL])),
         |scene| scene.is_shown(&pools_key(), &pools(&[OWN_POOL])),
     ),
-    of_pools(
+    Attack::by_host(
         "pools-overlap",
         "networks of overlapping addresses",
         &[Guard],
@@ -67,28 +49,28 @@ pub(super) const ATTACKS: &[Attack] = &[
         },
         |scene| scene.has(&pools_key(), "10.0.0.0/8"),
     ),
-    of_pools(
+    Attack::by_host(
         "addresses-exhausted",
         "no container starts in the network any more",
         &[Guard],
         |scene| scene.attacker.swap(&bits_key(SHOP_POOL), &exhausted()),
         |scene| scene.is_shown(&bits_key(SHOP_POOL), &exhausted()),
     ),
-    of_pools(
+    Attack::by_host(
         "addresses-taken-one-by-one",
         "the same in 251 writes, each like one that a daemon makes",
         &[],
         |scene| (1..=STEPS).all(|step| scene.attacker.swap(&bits_key(SHOP_POOL), &walked(step))),
         |scene| scene.is_shown(&bits_key(SHOP_POOL), &walked(STEPS)),
     ),
-    of_pools(
+    Attack::by_host(
         "vxlan-ids-freed",
         "the next network gets the VXLAN id of one in use",
         &[Guard],
         |scene| scene.attacker.swap(&vxlan_key(), &vxlan_ids(&[])),
         |scene| scene.is_shown(&vxlan_key(), &vxlan_ids(&[])),
     ),
-    of_pools(
+    Attack::by_host(
         "bitmap-removed",
         "the next container gets an address that is in use",
         &[Guard],

@@ -1,7 +1,7 @@
 //! Names and addresses of containers: service discovery believes endpoints.
 
 use crate::attack::Stop::{Guard, GuardOfHosts, Policy};
-use crate::attack::{Attack, Means, Over, Scene, Stop};
+use crate::attack::{Attack, Scene};
 use crate::records::{
     ATTACKER, DB, SHOP, SHOP_POOL, TEAM, VAULT, VICTIM, addresses, bits_key, endpoint,
     endpoint_key, key,
@@ -9,24 +9,6 @@ use crate::records::{
 
 /// The id of the endpoint that the attacker adds.
 const EVIL: &str = "eeee";
-
-const fn endpoints(
-    name: &'static str,
-    harm: &'static str,
-    stops: &'static [Stop],
-    strike: fn(&Scene) -> bool,
-    worked: fn(&Scene) -> bool,
-) -> Attack {
-    Attack {
-        name,
-        harm,
-        means: Means::Host,
-        over: Over::All,
-        stops,
-        strike,
-        worked,
-    }
-}
 
 /// Adds an endpoint to the victims' network.
 fn add(scene: &Scene, name: &str, address: &str, host: &str) -> bool {
@@ -39,7 +21,7 @@ fn is_added(scene: &Scene) -> bool {
 }
 
 pub(super) const ATTACKS: &[Attack] = &[
-    endpoints(
+    Attack::by_host(
         "endpoint-of-another-taken",
         "all clients of the victim's container talk to the attacker's host",
         &[Guard],
@@ -50,7 +32,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         },
         |scene| scene.has(&endpoint_key(SHOP, DB), ATTACKER),
     ),
-    endpoints(
+    Attack::by_host(
         "endpoint-of-another-readdressed",
         "the victim's name leads to an address of the attacker's",
         &[GuardOfHosts],
@@ -61,21 +43,21 @@ pub(super) const ATTACKS: &[Attack] = &[
         },
         |scene| scene.has(&endpoint_key(SHOP, DB), "10.55.0.9/"),
     ),
-    endpoints(
+    Attack::by_host(
         "endpoint-of-another-removed",
         "the victim's container has no name any more",
         &[GuardOfHosts],
         |scene| scene.attacker.delete(&endpoint_key(SHOP, DB)),
         |scene| scene.is_gone(&endpoint_key(SHOP, DB)),
     ),
-    endpoints(
+    Attack::by_host(
         "endpoint-in-anothers-name",
         "a container appears on a host that does not have it",
         &[GuardOfHosts],
         |scene| add(scene, "evil", "10.55.0.9/24", VICTIM),
         is_added,
     ),
-    endpoints(
+    Attack::by_host(
         "address-of-another-freed",
         "the next container gets the address that the victim's has",
         &[Guard],
@@ -85,7 +67,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         },
         |scene| scene.is_shown(&bits_key(SHOP_POOL), &addresses(SHOP_POOL, &[0, 1, 3, 255])),
     ),
-    endpoints(
+    Attack::by_host(
         "network-of-another-team-joined",
         "the attacker has a container among those of another team",
         &[Policy],
@@ -95,14 +77,14 @@ pub(super) const ATTACKS: &[Attack] = &[
         },
         |scene| scene.operator.value(&team_key()).is_some(),
     ),
-    endpoints(
+    Attack::by_host(
         "network-of-its-tree-joined",
         "the attacker has a container in a network of its own tree that it was not in",
         &[],
         |scene| add(scene, "evil", "10.55.0.9/24", ATTACKER),
         is_added,
     ),
-    endpoints(
+    Attack::by_host(
         "name-of-another-shared",
         "half of the clients of db reach the attacker's container of that name",
         &[],

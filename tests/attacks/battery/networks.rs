@@ -1,29 +1,11 @@
 //! Networks that are bridged, taken down or made unusable while they are used.
 
 use crate::attack::Stop::{Guard, GuardOfHosts, Policy};
-use crate::attack::{Attack, Means, Over, Scene, Stop};
+use crate::attack::{Attack, Over, Scene};
 use crate::records::{DB, OWN, SHOP, count_key, endpoint_key, key, network_key, overlay_key};
 
 const UNMARKED: &str = r#""inDelete":false"#;
 const MARKED: &str = r#""inDelete":true"#;
-
-const fn networks(
-    name: &'static str,
-    harm: &'static str,
-    stops: &'static [Stop],
-    strike: fn(&Scene) -> bool,
-    worked: fn(&Scene) -> bool,
-) -> Attack {
-    Attack {
-        name,
-        harm,
-        means: Means::Host,
-        over: Over::All,
-        stops,
-        strike,
-        worked,
-    }
-}
 
 fn count(scene: &Scene, count: &str) -> bool {
     let value = format!("{{\"Count\":{count}}}");
@@ -35,7 +17,7 @@ fn is_counted(scene: &Scene, count: &str) -> bool {
 }
 
 pub(super) const ATTACKS: &[Attack] = &[
-    networks(
+    Attack::by_host(
         "networks-bridged",
         "the attacker's containers are on the wire of another network",
         &[Guard],
@@ -46,14 +28,14 @@ pub(super) const ATTACKS: &[Attack] = &[
         },
         |scene| scene.has(&overlay_key(OWN), "\"Vni\":256"),
     ),
-    networks(
+    Attack::by_host(
         "vxlan-id-changed",
         "hosts that join from now on do not reach those that are there",
         &[Guard],
         |scene| scene.attacker.edit(&overlay_key(SHOP), "256", "300"),
         |scene| scene.has(&overlay_key(SHOP), "300"),
     ),
-    networks(
+    Attack::by_host(
         "network-renamed",
         "two networks of one name: which one a container joins is chance",
         &[Guard],
@@ -64,28 +46,28 @@ pub(super) const ATTACKS: &[Attack] = &[
         },
         |scene| scene.has(&network_key(OWN), "\"shop\""),
     ),
-    networks(
+    Attack::by_host(
         "network-deleted",
         "a network in use is gone",
         &[Guard],
         |scene| scene.attacker.delete(&network_key(SHOP)),
         |scene| scene.is_gone(&network_key(SHOP)),
     ),
-    networks(
+    Attack::by_host(
         "network-marked",
         "the next daemon that starts removes a network in use",
         &[Guard],
         |scene| scene.attacker.edit(&network_key(SHOP), UNMARKED, MARKED),
         |scene| scene.has(&network_key(SHOP), MARKED),
     ),
-    networks(
+    Attack::by_host(
         "count-zeroed",
         "anybody's docker network rm removes a network in use",
         &[Guard],
         |scene| count(scene, "0"),
         |scene| is_counted(scene, "0"),
     ),
-    networks(
+    Attack::by_host(
         "count-walked-down",
         "the same step by step, and then the network removed",
         &[GuardOfHosts],
@@ -96,35 +78,35 @@ pub(super) const ATTACKS: &[Attack] = &[
         },
         |scene| scene.is_gone(&network_key(SHOP)) && !scene.is_gone(&endpoint_key(SHOP, DB)),
     ),
-    networks(
+    Attack::by_host(
         "count-wrapped",
         "a container that stops wraps the count, and no daemon can read it",
         &[Guard],
         |scene| count(scene, "18446744073709551615"),
         |scene| is_counted(scene, "18446744073709551615"),
     ),
-    networks(
+    Attack::by_host(
         "count-removed",
         "whoever starts a container in the network panics",
         &[Guard],
         |scene| scene.attacker.delete(&count_key(SHOP)),
         |scene| scene.is_gone(&count_key(SHOP)),
     ),
-    networks(
+    Attack::by_host(
         "count-walked-up",
         "the network cannot be removed any more",
         &[],
         |scene| ["3", "4", "5"].into_iter().all(|step| count(scene, step)),
         |scene| is_counted(scene, "5"),
     ),
-    networks(
+    Attack::by_host(
         "networks-deleted",
         "all networks are gone",
         &[Guard],
         |scene| scene.attacker.delete_tree(&key("network")),
         |scene| scene.is_gone(&network_key(SHOP)),
     ),
-    networks(
+    Attack::by_host(
         "all-of-docker-deleted",
         "networks, addresses and nodes are gone",
         &[Policy, Guard],
@@ -133,7 +115,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     ),
     Attack {
         over: Over::Etcd,
-        ..networks(
+        ..Attack::by_host(
             "network-with-a-ttl",
             "a network in use is gone after a second, written unchanged",
             &[Guard],
@@ -143,7 +125,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     },
     Attack {
         over: Over::Consul,
-        ..networks(
+        ..Attack::by_host(
             "network-of-a-session",
             "a network in use ends with a session of the attacker's",
             &[Policy, Guard],
@@ -153,7 +135,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     },
     Attack {
         over: Over::Etcd,
-        ..networks(
+        ..Attack::by_host(
             "directory-with-a-ttl",
             "all networks are gone after a second",
             &[Guard],
@@ -163,7 +145,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     },
     Attack {
         over: Over::Etcd,
-        ..networks(
+        ..Attack::by_host(
             "docker-with-a-ttl",
             "all of Docker's is gone after a second, by the directory above it",
             &[Policy, Guard],
@@ -173,7 +155,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     },
     Attack {
         over: Over::ZooKeeper,
-        ..networks(
+        ..Attack::by_host(
             "network-closed-to-others",
             "a network in use is hidden from all daemons, by an access list",
             &[Guard],

@@ -1,33 +1,15 @@
 //! Entries of nodes, by which daemons find each other.
 
 use crate::attack::Stop::{Guard, GuardOfHosts, Policy};
-use crate::attack::{Attack, Means, Over, Scene, Stop};
+use crate::attack::{Attack, Over, Scene};
 use crate::hands::StoreProtocol;
 use crate::records::{ATTACKER_NODE, VICTIM_NODE};
 
 /// A host that does not exist.
 const FAKE: &str = "10.99.0.66:2376";
 
-const fn node(
-    name: &'static str,
-    harm: &'static str,
-    stops: &'static [Stop],
-    strike: fn(&Scene) -> bool,
-    worked: fn(&Scene) -> bool,
-) -> Attack {
-    Attack {
-        name,
-        harm,
-        means: Means::Host,
-        over: Over::All,
-        stops,
-        strike,
-        worked,
-    }
-}
-
 pub(super) const ATTACKS: &[Attack] = &[
-    node(
+    Attack::by_host(
         "node-of-no-address",
         "every daemon loses sight of all others: discovery fails at the entry",
         &[Guard],
@@ -36,7 +18,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     ),
     Attack {
         over: Over::Consul,
-        ..node(
+        ..Attack::by_host(
             "node-beside-the-nodes",
             "the same, by a key that only begins like those of nodes",
             &[Policy, Guard],
@@ -44,28 +26,28 @@ pub(super) const ATTACKS: &[Attack] = &[
             |scene| listed(scene, "foo"),
         )
     },
-    node(
+    Attack::by_host(
         "node-that-is-not-there",
         "every daemon gossips with a host of the attacker's choice",
         &[Policy, GuardOfHosts],
         |scene| scene.attacker.put(&format!("docker/nodes/{FAKE}"), FAKE),
         |scene| listed(scene, FAKE),
     ),
-    node(
+    Attack::by_host(
         "node-that-points-elsewhere",
         "the same, by the attacker's own entry",
         &[Guard],
         |scene| scene.attacker.put(ATTACKER_NODE, FAKE),
         |scene| listed(scene, FAKE),
     ),
-    node(
+    Attack::by_host(
         "node-of-another-overwritten",
         "no daemon finds the victim any more",
         &[Policy, Guard],
         |scene| scene.attacker.put(VICTIM_NODE, FAKE),
         |scene| listed(scene, FAKE),
     ),
-    node(
+    Attack::by_host(
         "node-of-another-removed",
         "no daemon finds the victim, and its endpoints pass for left behind",
         &[Policy, GuardOfHosts],
@@ -74,7 +56,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     ),
     Attack {
         over: Over::Http,
-        ..node(
+        ..Attack::by_host(
             "node-of-another-ended",
             "the same, by ending its session or its TTL",
             &[Policy, GuardOfHosts],

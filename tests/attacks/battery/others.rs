@@ -1,30 +1,12 @@
 //! Keys, sessions and locks of others, and what a host's credential reads.
 
+use crate::attack::Attack;
 use crate::attack::Stop::Policy;
-use crate::attack::{Attack, Means, Over, Scene, Stop};
 use crate::hands::StoreProtocol;
 use crate::records::{LEADER, PASSWORD, SECRET, TEAM};
 
-const fn others(
-    name: &'static str,
-    harm: &'static str,
-    stops: &'static [Stop],
-    strike: fn(&Scene) -> bool,
-    worked: fn(&Scene) -> bool,
-) -> Attack {
-    Attack {
-        name,
-        harm,
-        means: Means::Host,
-        over: Over::All,
-        stops,
-        strike,
-        worked,
-    }
-}
-
 pub(super) const ATTACKS: &[Attack] = &[
-    others(
+    Attack::by_host(
         "topology-read",
         "names, addresses and hosts of all containers of its own tree",
         &[],
@@ -34,7 +16,7 @@ pub(super) const ATTACKS: &[Attack] = &[
             shown.values().any(|entry| entry.value.contains("\"db\""))
         },
     ),
-    others(
+    Attack::by_host(
         "topology-of-another-team-read",
         "the same of another team",
         &[Policy],
@@ -44,28 +26,28 @@ pub(super) const ATTACKS: &[Attack] = &[
             shown.values().any(|entry| entry.value.contains("vault"))
         },
     ),
-    others(
+    Attack::by_host(
         "password-read",
         "a value of a program that is none of Docker's",
         &[Policy],
         |scene| scene.attacker.read(PASSWORD).is_some(),
         |scene| scene.attacker.value(PASSWORD).as_deref() == Some(SECRET),
     ),
-    others(
+    Attack::by_host(
         "password-listed",
         "the same by a list of everything",
         &[Policy],
         |scene| scene.attacker.list("").contains_key(PASSWORD),
         |scene| scene.attacker.list("").contains_key(PASSWORD),
     ),
-    others(
+    Attack::by_host(
         "setting-changed",
         "a program does what the attacker set",
         &[Policy],
         |scene| scene.attacker.put("apps/config", "off"),
         |scene| scene.operator.value("apps/config").as_deref() == Some("off"),
     ),
-    others(
+    Attack::by_host(
         "lock-stolen",
         "two leaders of one program",
         &[Policy],

@@ -1,7 +1,7 @@
 //! Records that panic, hang or blind the daemons that read them.
 
 use crate::attack::Stop::Guard;
-use crate::attack::{Attack, Means, Over, Scene};
+use crate::attack::{Attack, Over, Scene};
 use crate::records::{
     OWN, OWN_POOL, SHOP, count_key, endpoint, endpoint_key, network, network_key, overlay_key,
     pools_key, vxlan_key,
@@ -26,15 +26,7 @@ const fn poison(
     strike: fn(&Scene) -> bool,
     worked: fn(&Scene) -> bool,
 ) -> Attack {
-    Attack {
-        name,
-        harm,
-        means: Means::Host,
-        over: Over::All,
-        stops: &[Guard],
-        strike,
-        worked,
-    }
+    Attack::by_host(name, harm, &[Guard], strike, worked)
 }
 
 pub(super) const ATTACKS: &[Attack] = &[

@@ -3,7 +3,11 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{OnceLock, mpsc};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 /// The exit code and output of a command.
 #[derive(Debug)]
@@ -55,9 +59,12 @@ pub fn by(program: &str) -> Command {
     command
 }
 
+/// How long a command may take. One that goes on, such as a gateway that should not have started, is killed.
+const LIMIT: Duration = Duration::from_secs(120);
+
 /// Runs it with some arguments.
 pub fn run(arguments: &[&str]) -> Done {
-    done(kubekv().args(arguments).output().unwrap())
+    run_with(arguments, b"")
 }
 
 /// Runs it with some arguments and this on standard input.
@@ -71,7 +78,18 @@ pub fn run_with(arguments: &[&str], input: &[u8]) -> Done {
         .unwrap();
     // It may have ended before it read everything: its exit code and output say why.
     let _unread = child.stdin.take().unwrap().write_all(input);
-    done(child.wait_with_output().unwrap())
+    let (ended, waits) = mpsc::channel::<()>();
+    let process = Pid::from_child(&child);
+    let killer = std::thread::spawn(move || {
+        if waits.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
+            // Not waited for yet, so the number is still its own.
+            let _gone = kill_process(process, Signal::KILL);
+        }
+    });
+    let output = child.wait_with_output().unwrap();
+    drop(ended);
+    killer.join().unwrap();
+    done(output)
 }
 
 pub fn done(output: Output) -> Done {

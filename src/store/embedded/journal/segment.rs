@@ -76,29 +76,25 @@ impl Segment {
     ) -> io::Result<Self> {
         let (path, number) = self.next_name();
         fs::rename(prepared, &path)?;
-        sync_parent(&path)?;
-        let bytes = length(SEGMENT_BYTES);
-        Ok(Self {
-            file,
-            path,
-            number,
-            end: 0,
-            bytes,
-        })
+        Self::begun(file, path, number)
     }
 
     /// Begins the journal after this one in a file that grows.
     pub(in crate::store::embedded) fn next(&self) -> io::Result<Self> {
         let (path, number) = self.next_name();
         let file = own_file::open(&path, FileUse::ReadWriteOrCreate)?;
+        Self::begun(file, path, number)
+    }
+
+    /// A journal that is empty, and whose name is durable before anything is written to it.
+    fn begun(file: File, path: PathBuf, number: u64) -> io::Result<Self> {
         sync_parent(&path)?;
-        let bytes = length(SEGMENT_BYTES);
         Ok(Self {
             file,
             path,
             number,
             end: 0,
-            bytes,
+            bytes: length(SEGMENT_BYTES),
         })
     }
 
