@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use support::docker_lab::{docker, docker_on, run};
-use support::recorder::form::{is_of_command, is_poll};
+use support::recorder::form::{is_heartbeat, is_of_command, is_poll};
 use support::recorder::{Record, Recorder};
 
 /// Seconds without a command's request that end a step.
@@ -18,11 +18,6 @@ const PATIENCE: f64 = 150.0;
 /// Two hosts on their way.
 pub(crate) struct Journey<'a> {
     pub(crate) recorder: &'a Recorder,
-}
-
-fn is_heartbeat(record: &Record) -> bool {
-    let writes = ["PUT", "setData"].contains(&record.method.as_str());
-    writes && record.body.is_some() && record.target.contains("/docker/nodes/")
 }
 
 impl Journey<'_> {

@@ -13,6 +13,7 @@ use kubekv::docker::DockerKeys;
 use kubekv::face::consul::{self, Consul};
 use kubekv::face::etcd::{self, Etcd};
 use support::faces;
+use support::recorder::form::{is_heartbeat, is_poll};
 use support::recorder::profile::{Profile, differences};
 use support::recorder::record::{load, save};
 use support::recorder::{Protocol, Record, Recorder, Setup};
@@ -123,11 +124,27 @@ impl Simulation {
 
     fn heartbeats(&self) -> usize {
         let records = self.recorder.records();
-        let is_heartbeat = |record: &&Record| {
-            let writes = ["PUT", "setData"].contains(&record.method.as_str());
-            writes && record.body.is_some() && record.target.contains("nodes/")
+        records.iter().filter(|record| is_heartbeat(record)).count()
+    }
+
+    /// Waits until a host has just had a heartbeat: one that its end cuts is not in the recording of real hosts.
+    async fn after_heartbeat(&self, host: &str) {
+        let is_its = |record: &&Record| record.host == host && is_heartbeat(record);
+        let count = || self.recorder.records().iter().filter(is_its).count();
+        let is_under_way = |record: &Record| {
+            let waits = record.ms.is_none() && !record.lost && record.method != "event";
+            record.host == host && waits && !is_poll(record)
         };
-        records.iter().filter(is_heartbeat).count()
+        loop {
+            let before = count();
+            while count() == before {
+                sleep(Duration::from_millis(20)).await;
+            }
+            sleep(STILL).await;
+            if !self.recorder.records().iter().any(is_under_way) {
+                return;
+            }
+        }
     }
 
     async fn until_heartbeats(&self, count: usize) {
@@ -178,6 +195,7 @@ impl Simulation {
 
     async fn restart_and_loss(&self) {
         let (a, b) = (&self.a, &self.b);
+        self.after_heartbeat("a").await;
         self.recorder.step("daemon stop");
         a.stop(Instant::now()).await.unwrap();
         self.settle().await;
@@ -190,6 +208,7 @@ impl Simulation {
         let list = HostAction::NetworkList;
         let after = [again, list.clone(), list.clone(), list];
         self.step("daemon restart", a, &after).await;
+        self.after_heartbeat("b").await;
         self.recorder.step("host dies");
         b.die(Instant::now()).await;
         while !self.dead_is_gone() {

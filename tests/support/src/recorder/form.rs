@@ -68,6 +68,12 @@ pub fn is_of_hosts(record: &Record) -> bool {
     record.target.contains("/docker/nodes") || record.target.starts_with("/v1/session/")
 }
 
+/// Whether it writes the entry of a host.
+pub fn is_heartbeat(record: &Record) -> bool {
+    let writes = ["PUT", "setData"].contains(&record.method.as_str());
+    writes && record.body.is_some() && record.target.contains("/docker/nodes/")
+}
+
 /// Whether it is sent because a command was given, or by a daemon's start, rather than again and again.
 pub fn is_of_command(record: &Record) -> bool {
     !is_connection(record)
