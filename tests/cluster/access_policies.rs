@@ -51,7 +51,12 @@ impl Policies {
 
     fn define(&self) {
         let definition = kubekv::store::kubernetes::policy_definition().unwrap();
-        self.kubectl(&["apply", "-f", "-"], &definition).unwrap();
+        let apply = || self.kubectl(&["apply", "-f", "-"], &definition);
+        match apply() {
+            // By another test, between kubectl's look and its request.
+            Err(why) if why.contains("AlreadyExists") => apply().unwrap(),
+            applied => applied.unwrap(),
+        };
         let wait = [
             "wait",
             "--for=condition=established",

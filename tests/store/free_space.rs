@@ -215,7 +215,7 @@ async fn failed_write_ends_the_process_and_loses_nothing_acknowledged() {
         let key = Key::user(format!("{made}"));
         let mut write = write(&key, None, Some(""));
         let put = write.put.as_mut().unwrap();
-        put.attrs.other = [("more".to_owned(), "x".repeat(50_000).into())].into();
+        put.attrs.other = [("more".to_owned(), "x".repeat(3 << 20).into())].into();
         match store.commit(proposal(vec![write])).await {
             Ok(_) => made += 1,
             Err(error) => break error,

@@ -8,6 +8,9 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
+
 use crate::store::embedded::own_file::{self, FileUse};
 
 /// The bytes of a journal; then another one is begun, and this one moved to the table.
@@ -128,12 +131,24 @@ fn zeros(path: &Path, bytes: usize) -> io::Result<File> {
         Ok(()) | Err(_) => {}
     }
     let file = own_file::open(path, FileUse::ReadWriteOrCreate)?;
+    fill(&file, bytes).inspect_err(|_| {
+        // Part of one would take the last of a full disk from the writes that are to come.
+        let _removed = fs::remove_file(path);
+    })?;
+    Ok(file)
+}
+
+fn fill(file: &File, bytes: usize) -> io::Result<()> {
+    // All or nothing, where the file system can: what does not fit is not tried.
+    match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, length(bytes)) {
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) | Ok(()) => {}
+        Err(failed) => return Err(failed.into()),
+    }
     let piece = vec![0; PIECE.min(bytes)];
     for at in (0..bytes).step_by(piece.len().max(1)) {
         file.write_all_at(&piece, length(at))?;
     }
-    file.sync_all()?;
-    Ok(file)
+    file.sync_all()
 }
 
 /// The file name of a journal.
