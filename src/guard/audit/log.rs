@@ -153,27 +153,22 @@ impl AuditLog {
     /// Records that a policy came into force, or why it was refused. `digest` is the SHA-256 of its file, in hexadecimal
     /// digits.
     pub fn record_policy(&self, digest: Option<&str>, refused: Option<&str>) {
-        let decision = if refused.is_none() {
-            "allowed"
-        } else {
-            "refused"
-        };
-        self.push("policy", |line| {
-            line.text("identity", GATEWAY)
-                .text("decision", decision)
-                .some_text("sha256", digest)
-                .some_text("why", refused)
-        });
+        self.record_file("policy", digest, refused);
     }
 
     /// Records that credentials came into force, or why they were refused. `digest` is as that of a policy.
     pub(in crate::guard) fn record_credentials(&self, digest: Option<&str>, refused: Option<&str>) {
+        self.record_file("credentials", digest, refused);
+    }
+
+    /// Records what became of a file that has something in force.
+    fn record_file(&self, event: &str, digest: Option<&str>, refused: Option<&str>) {
         let decision = if refused.is_none() {
             "allowed"
         } else {
             "refused"
         };
-        self.push("credentials", |line| {
+        self.push(event, |line| {
             line.text("identity", GATEWAY)
                 .text("decision", decision)
                 .some_text("sha256", digest)

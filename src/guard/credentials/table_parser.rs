@@ -31,18 +31,7 @@ fn parse(text: &str) -> Result<CredentialTable, PolicyError> {
         text,
         lines: &lines,
     };
-    if text.len() > CredentialTable::MAX_BYTES {
-        let (bytes, limit) = (text.len(), CredentialTable::MAX_BYTES);
-        let what = format!("a file of {bytes} bytes is longer than the limit of {limit} bytes");
-        return Err(source.error(0, what));
-    }
-    let table = DeTable::parse(text).map_err(|error| {
-        let offset = error.span().map_or(0, |span| span.start);
-        // Some messages of the parser have several lines; an error here has one.
-        source.error(offset, error.message().replace('\n', ", "))
-    })?;
-    let (offset, table) = (table.span().start, table.into_inner());
-    let mut top = Fields::new(source, offset, table, &["token", "user"])?;
+    let mut top = source.top(("file", CredentialTable::MAX_BYTES), &["token", "user"])?;
     let mut table = CredentialTable {
         tokens: Vec::new(),
         users: Vec::new(),

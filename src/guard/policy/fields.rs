@@ -18,7 +18,28 @@ pub(in crate::guard) struct PolicyText<'t> {
     pub(in crate::guard) lines: &'t [usize],
 }
 
-impl PolicyText<'_> {
+impl<'t> PolicyText<'t> {
+    /// The fields of the whole text, which may have only these. It has a name for errors, and a limit in bytes.
+    pub(in crate::guard) fn top(
+        self,
+        (name, limit): (&str, usize),
+        known: &[&str],
+    ) -> Result<Fields<'t, 't>, PolicyError> {
+        let bytes = self.text.len();
+        if bytes > limit {
+            let what =
+                format!("a {name} of {bytes} bytes is longer than the limit of {limit} bytes");
+            return Err(self.error(0, what));
+        }
+        let table = DeTable::parse(self.text).map_err(|error| {
+            let offset = error.span().map_or(0, |span| span.start);
+            // Some messages of the parser have several lines; an error here has one.
+            self.error(offset, error.message().replace('\n', ", "))
+        })?;
+        let (offset, table) = (table.span().start, table.into_inner());
+        Fields::new(self, offset, table, known)
+    }
+
     pub(in crate::guard) fn place(self, offset: usize) -> PolicyPlace {
         let line = self.lines.partition_point(|start| *start <= offset);
         let start = self.lines.get(line.saturating_sub(1)).copied();

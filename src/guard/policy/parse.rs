@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
-use toml::de::DeTable;
 
 use super::error::PolicyError;
 use super::fields::{Fields, PolicyText, line_starts, tables};
@@ -23,21 +22,8 @@ pub(super) fn parse(text: &str) -> Result<Policy, PolicyError> {
         text,
         lines: &lines,
     };
-    if text.len() > Policy::MAX_BYTES {
-        let (bytes, limit) = (text.len(), Policy::MAX_BYTES);
-        let what = format!("a policy of {bytes} bytes is longer than the limit of {limit} bytes");
-        return Err(source.error(0, what));
-    }
-    let table = DeTable::parse(text).map_err(|error| {
-        let offset = error.span().map_or(0, |span| span.start);
-        // Some messages of the parser have several lines; an error here has one.
-        source.error(offset, error.message().replace('\n', ", "))
-    })?;
-    let (offset, table) = (table.span().start, table.into_inner());
-    let mut top = Fields::new(
-        source,
-        offset,
-        table,
+    let mut top = source.top(
+        ("policy", Policy::MAX_BYTES),
         &["identity", "role", "rule", "quota"],
     )?;
     let recognizers = tables(&mut top, "identity")?.into_iter();
