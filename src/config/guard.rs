@@ -6,7 +6,7 @@ use super::settings::Setting;
 /// What the Docker guard does with what it finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GuardConfig {
-    /// It tells of it.
+    /// It is logged and counted.
     Warn,
     /// It refuses it, and keeps bad records from clients.
     Enforce,

@@ -10,7 +10,7 @@ use super::{ConfigError, StoreUrl, store};
 pub struct PolicyConfig {
     /// Where it is.
     pub origin: PolicyOrigin,
-    /// Whether what it refuses is refused; else it is only told.
+    /// Whether what it refuses is refused; else it is only logged and counted.
     pub enforces: bool,
     /// The tokens and the users of clients, read again and again as well; `None` ignores what requests show.
     pub credentials: Option<PathBuf>,

@@ -1,5 +1,5 @@
 //! Endpoint count of a network. libnetwork removes no network whose count is above 0, and the network's hosts watch it: a
-//! change of the count tells them to list the endpoints again.
+//! change of the count makes them list the endpoints again.
 
 use serde::{Deserialize, Serialize};
 

@@ -6,7 +6,7 @@ use crate::model::{Caller, Verb};
 use crate::space::{AuditEvent, Keyspace};
 
 /// Records what a read is answered; without a key it is about sessions. `refusal` is the face's status for what a caller has
-/// no right to: what the rules refuse so, the guard has told of.
+/// no right to: what the rules refuse so, the guard has recorded.
 pub(super) fn record_read(
     space: &Keyspace,
     caller: &Caller,

@@ -15,7 +15,7 @@ use super::metrics::{FairnessMetrics, Work};
 use super::overloaded::Overloaded;
 use crate::model::Flow;
 
-/// How long a change waits for a seat at most: less than Consul's 7 s, after which its clients are told that there is no
+/// How long a change waits for a seat at most: less than Consul's 7 s, after which its clients get as an error that there is no
 /// leader.
 const PATIENCE: Duration = Duration::from_secs(5);
 

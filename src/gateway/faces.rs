@@ -72,7 +72,7 @@ static ETCD2: FaceRow = FaceRow {
     name: FaceName::Etcd2,
     address: |listen| &mut listen.etcd,
     tls: |tls| tls.etcd.as_ref(),
-    // Clients of gRPC offer nothing else, and are told that this is not etcd v3.
+    // Clients of gRPC offer nothing else, and get as an error that this is not etcd v3.
     protocols: &[b"http/1.1", b"h2"],
     most_per_client: |limits| limits.etcd,
     alpn: b"kubekv/etcd2",

@@ -35,7 +35,7 @@ struct FollowedConnection {
 }
 
 impl ClientFlows {
-    /// An identity as flows tell it from others.
+    /// An identity as flows distinguish it from others.
     pub(super) fn number(&self, principal: &Principal) -> FlowIdentity {
         FlowIdentity::numbered(self.numbers.hash_one(principal))
     }

@@ -34,7 +34,7 @@ impl KeyspaceQuotas {
         Self { policy, ledger }
     }
 
-    /// Reserves what a client's writes add; the quotas that only warn are told of.
+    /// Reserves what a client's writes add; the quotas that only warn are logged and counted.
     fn reserve_for(
         &self,
         client: &ClientRights,

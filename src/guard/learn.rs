@@ -1,4 +1,4 @@
-//! `PolicyLearner`: the least policy that allows what an audit log tells of.
+//! `PolicyLearner`: the least policy that allows what an audit log records.
 //!
 //! A subject is a key that was named, or a subtree that was listed or watched, or a node of which many children were used in
 //! the same way. What the identity's own proof filled in stands for a variable, so that one rule is about all of a kind.
@@ -25,7 +25,7 @@ pub struct PolicyLearner {
 /// A policy that was learned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LearnedPolicy {
-    /// Its rules, in TOML, without tables of identities: the log does not tell how certificates name them.
+    /// Its rules, in TOML, without tables of identities: the log does not say how certificates name them.
     pub text: String,
     /// How many rules it has.
     pub rules: usize,

@@ -50,7 +50,7 @@ pub struct PolicyInForce {
 impl PolicyInForce {
     /// Puts a policy in force.
     ///
-    /// What it refuses is recorded in `audit`, if there is one, which tells of clients by it from now on.
+    /// What it refuses is recorded in `audit`, if there is one, which names clients by it from now on.
     pub fn new(
         policy: Policy,
         mode: PolicyMode,
@@ -189,7 +189,7 @@ impl PolicyInForce {
         self.current.load_full()
     }
 
-    /// Tells of a change that a quota refused, or would have.
+    /// Logs and counts a change that a quota refused, or would have.
     pub(super) fn note_over_quota(&self, caller: &Caller, denied: &OverQuota) {
         let Some(client) = self.rights_of(caller) else {
             return;
@@ -282,7 +282,7 @@ impl PolicyInForce {
         }
     }
 
-    /// Tells of what a client asks for and has no right to.
+    /// Logs and counts what a client asks for and has no right to.
     pub(super) fn note(&self, caller: &Caller, demands: &[Demand]) {
         let Some(client) = self.rights_of(caller) else {
             return;

@@ -3,7 +3,7 @@
 /// What is done with what a policy refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PolicyMode {
-    /// It is answered as without a policy, and told in the log and the metrics.
+    /// It is answered as without a policy, and logged and counted.
     Warn,
     /// It is refused.
     Enforce,

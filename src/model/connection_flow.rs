@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
-/// An identity, as flows tell it from others: a number that the guard gives it.
+/// An identity, as flows distinguish it from others: a number that the guard gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlowIdentity(NonZeroU64);
 

@@ -5,7 +5,7 @@
 pub struct Permissions(i32);
 
 impl Permissions {
-    /// To read its data and the names of its children, to know that it exists, and to be told of its changes.
+    /// To read its data and the names of its children, to know that it exists, and to get events of its changes.
     pub const READ: Self = Self(1);
     /// To set its data.
     pub const WRITE: Self = Self(2);

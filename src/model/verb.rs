@@ -10,7 +10,7 @@ pub enum Verb {
     Read,
     /// Appearing in the listing of a range.
     List,
-    /// Being told of changes, and waiting for them.
+    /// Getting events of changes, and waiting for them.
     Watch,
     /// Putting an entry where there was none.
     Create,

@@ -1,7 +1,7 @@
 //! `Audit`: where it is recorded who changed, saw or was refused what.
 //!
 //! A change is noted before the store gets it, while there is surely room for its lines, and settled when its outcome is
-//! known, before it is answered. So nothing is changed that no line tells of.
+//! known, before it is answered. So nothing is changed that no line records.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::store::CommitError;
 
 /// The record of what callers do. The guard keeps it; nothing in it waits.
 pub trait Audit: Send + Sync {
-    /// Notes a change that the guard admits, before the store gets it; `None` where there is nothing to tell of.
+    /// Notes a change that the guard admits, before the store gets it; `None` where there is nothing to record.
     ///
     /// # Errors
     ///

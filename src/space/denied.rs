@@ -4,7 +4,7 @@ use super::over_quota::OverQuota;
 use crate::model::Key;
 
 /// Why a caller may not do something, in words for the log. Faces answer [`Denied::Forbidden`] and [`Denied::ByList`] in their protocol's own
-/// words, which tell nothing of what is there.
+/// words, which show nothing of what is there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     /// The key is longer than the store takes.

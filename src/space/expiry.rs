@@ -23,7 +23,7 @@ const TICK: Duration = Duration::from_millis(250);
 const MAX_CONCURRENT: usize = 64;
 /// How many ends are taken up before others have their turn.
 const PER_TURN: usize = 256;
-/// How many lock delays end in one commit, and how many deadlines are recorded in one: no client is told of them.
+/// How many lock delays end in one commit, and how many deadlines are recorded in one: no client gets an event of them.
 const DELAYS_AT_ONCE: usize = 64;
 /// How many entries end with one lease or directory in one commit: clients' changes are not decided meanwhile.
 const ENTRIES_AT_ONCE: usize = 1_000;
@@ -69,7 +69,7 @@ pub(crate) async fn run(space: Keyspace) {
     }
 }
 
-/// What is to end, by the commits it ends in: what no client is told of together, anything else by itself.
+/// What is to end, by the commits it ends in: what no client gets an event of together, anything else by itself.
 fn commits(due: Vec<Timed>) -> Vec<Vec<Timed>> {
     let (silent, others): (Vec<_>, Vec<_>) = due
         .into_iter()

@@ -182,7 +182,7 @@ impl Keyspace {
     }
 
     /// Whether the rules let the caller do this with the key, or with anything beneath it. What they do not, the guard was
-    /// asked about and has told of; what is refused all the same, an access list refuses.
+    /// asked about and has recorded; what is refused all the same, an access list refuses.
     pub fn allows(&self, caller: &Caller, verb: Verb, key: &[u8]) -> bool {
         let visibility = self.visibility(caller);
         let one = KeyRange::Exact(Key::user(key));

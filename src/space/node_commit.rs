@@ -123,7 +123,7 @@ impl CommitEffects {
             while let Some(effect) = effects.next_if(|effect| effect.change == place) {
                 push_effect(&mut nodes, path, change, effect);
             }
-            // Of a node that goes with a later change nothing else is told.
+            // Of a node that goes with a later change nothing else is delivered.
             let mut goes = || {
                 let gone = gone.get_or_insert_with(|| self.gone());
                 gone.get(path).is_some_and(|last| *last > place)

@@ -1,4 +1,4 @@
-//! Renewal rules: beneath which directories an equal write is a renewal, and when one must be told of all the same.
+//! Renewal rules: beneath which directories an equal write is a renewal, and when one must be an event all the same.
 //!
 //! dockerd takes up a watch that broke, such as that of an endpoint count, only when something happens among Docker's nodes.
 //! So after a watch of any client broke, one equal write beneath each directory is made as any other, and wakes its watches.

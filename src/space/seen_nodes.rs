@@ -1,4 +1,4 @@
-//! `CommitStates`: the entries around a commit, by which each caller who does not see all is told what became of nodes.
+//! `CommitStates`: the entries around a commit, by which each caller who does not see all learns what became of nodes.
 //!
 //! Whether a node came or went with a commit depends on what else is there. So for such a caller that is found out anew, from
 //! what it may watch alone: hidden entries beneath a node keep nothing alive for it, and bring nothing about.

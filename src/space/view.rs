@@ -31,7 +31,7 @@ pub struct View {
 enum ViewPurpose {
     /// Keys are read by name, and listed.
     Reads,
-    /// Changes are told.
+    /// Changes are delivered.
     Watches,
 }
 

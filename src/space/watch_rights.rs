@@ -16,7 +16,7 @@ pub(crate) struct WatchRights {
     pub(crate) caller: Caller,
 }
 
-/// Whoever is told that something changed lists or reads it next.
+/// Whoever gets an event of a change lists or reads it next.
 const VERBS: [Verb; 3] = [Verb::Read, Verb::List, Verb::Watch];
 
 impl WatchRights {

@@ -31,7 +31,7 @@ pub(super) struct ClientAuthorities {
     /// Those that are valid longest first, so that a renewed one goes before its predecessor.
     authorities: Vec<Authority>,
     anchors: Vec<TrustAnchor<'static>>,
-    /// Their names, which clients are told.
+    /// Their names, which clients get.
     pub(super) names: Vec<DistinguishedName>,
     revoked: Vec<CertRevocationList<'static>>,
     /// When the first list of revoked certificates is due again, since 1970-01-01 UTC.
@@ -219,7 +219,7 @@ fn hash(chain: &[CertificateDer<'_>]) -> [u8; 32] {
     digest.finalize().into()
 }
 
-/// What TLS tells the client, and the metric us.
+/// What TLS sends the client, and what the metric counts.
 fn refusal(error: webpki::Error) -> CertificateError {
     use webpki::Error as E;
     if matches!(error, E::CertExpired { .. } | E::InvalidCertValidity) {

@@ -1,4 +1,4 @@
-//! Failures of handshakes, as clients and metrics are told of them.
+//! Failures of handshakes, as clients and metrics get them.
 
 use std::io;
 

@@ -24,7 +24,7 @@ const FIRST_HEARTBEAT: Duration = Duration::from_millis(500);
 /// The port that a daemon advertises.
 const PORT: u16 = 2376;
 
-/// What a host is told about itself and its fleet.
+/// What a host knows of itself and its fleet.
 #[derive(Clone, Debug)]
 pub struct HostOptions {
     /// The host's number, which chooses its source address and its first server.
@@ -54,7 +54,7 @@ pub struct HostContext {
     pub keys: Arc<DockerKeys>,
     /// The gossip between the hosts.
     pub gossip: Arc<dyn Gossip>,
-    /// Who is told of what happens.
+    /// Who observes what happens.
     pub observer: Arc<dyn StepObserver>,
     /// From when on heartbeats are counted.
     pub epoch: Instant,

@@ -148,7 +148,7 @@ pub struct StepTiming {
     pub ended: Instant,
 }
 
-/// Is told of every step and every request.
+/// Observes every step and every request.
 pub trait StepObserver: Send + Sync + 'static {
     /// A request ended.
     fn request(&self, request: StoreRequest, latency: Duration, failure: Option<&Failure>);

@@ -25,7 +25,7 @@ impl KeptLease {
     pub(super) async fn grant(client: &Client) -> Result<Self, Error> {
         let id = client.lease_client().grant(TTL, None).await?.id();
         let client = client.clone();
-        // One that cannot be renewed expires, and the next lock is told so.
+        // One that cannot be renewed expires, and the next lock gets that as an error.
         let renewing = tokio::spawn(async move { renew(&client, id).await });
         Ok(Self {
             id,

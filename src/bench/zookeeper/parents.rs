@@ -40,7 +40,7 @@ impl ZooKeeperClient {
     }
 }
 
-/// Creates the nodes above a node. One that exists is refused, which is fine; of any other refusal the node itself tells.
+/// Creates the nodes above a node. One that exists is refused, which is fine; any other refusal shows at the node itself.
 async fn make_parents(session: &PipelinedSession, path: &str) -> Result<(), Failure> {
     let sent: Vec<_> = ancestors(path)
         .map(|above| {

@@ -21,7 +21,7 @@ impl ZooKeeperClient {
             self.watched.insert(path, watcher);
             return Ok(Outcome::default());
         };
-        // A persistent watch tells of the children as well.
+        // A persistent watch has events of the children as well.
         while watcher.next().await?.kind == event_kind::CHILDREN_CHANGED {}
         Ok(Outcome {
             entries: 1,

@@ -57,7 +57,7 @@ impl Learn {
         if learned.rules == 0 {
             return Err(CommandError::new(
                 NO,
-                "the log tells of nothing that clients did",
+                "the log records nothing that clients did",
             ));
         }
         Ok(())

@@ -28,7 +28,7 @@ enum PolicyCommand {
     Check(PolicyCheck),
     /// Say whether an identity may do something, and which rule says so: exit code 1 if it may not
     Explain(Box<Explain>),
-    /// Propose rules from an audit log: the least that allow what it tells of
+    /// Propose rules from an audit log: the least that allow what it records
     Learn(Learn),
 }
 

@@ -63,7 +63,7 @@ pub enum IllegalChange {
     /// `docker network disconnect --force` is for endpoints of hosts that are gone.
     #[error("an endpoint or node of another host that is up is deleted")]
     OtherHostInUse,
-    /// Daemons tell networks apart by name.
+    /// Daemons identify networks by name.
     #[error("a network of this name is there")]
     NameTaken,
     /// Daemons remove what is marked when they start.

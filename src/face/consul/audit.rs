@@ -8,7 +8,7 @@ use crate::face::audit;
 use crate::model::Verb;
 use crate::space::AuditEvent;
 
-/// An operation of a transaction, as the audit log tells of it.
+/// An operation of a transaction, as the audit log records it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TxnRead<'a> {
     /// What it does to the key; `None` of a change, which the keyspace records.
@@ -49,7 +49,7 @@ pub(super) fn record_transaction(request: &ApiRequest<'_>, reads: &[TxnRead<'_>]
     for read in reads {
         let verb = read.verb.unwrap_or(Verb::Write);
         let event = if read.is_denied {
-            // What the rules refuse, the guard has told of.
+            // What the rules refuse, the guard has recorded.
             if !space.allows(&request.caller, verb, read.key) {
                 continue;
             }

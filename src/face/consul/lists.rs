@@ -51,7 +51,7 @@ impl ListName<'_> {
 
 impl ApiRequest<'_> {
     /// A list of this name, as the client wants it indented. `make` makes it from what is in these ranges, with room for the
-    /// weight that it gets; `weigh` says how much it is, and counts on only while it is told so.
+    /// weight that it gets; `weigh` says how much it is, and counts on only while the answer is to go on.
     pub(super) async fn list(
         &self,
         name: ListName<'_>,

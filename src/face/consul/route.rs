@@ -290,7 +290,7 @@ mod tests {
         Keys,
         /// For sessions; lists show those that may be seen.
         Sessions,
-        /// Nothing: it tells of the gateway itself, and of no key.
+        /// Nothing: it shows the gateway itself, and no key.
         Open,
         /// It does nothing.
         Refused,

@@ -89,7 +89,7 @@ async fn serve(State(face): State<Arc<Face>>, request: Request) -> Response {
     response
 }
 
-/// The caller with what its request shows. Who leads, and of which datacenter, Consul tells everybody.
+/// The caller with what its request shows. Who leads, and of which datacenter, Consul answers to everybody.
 async fn authenticate(
     face: &Face,
     caller: Caller,

@@ -1,5 +1,5 @@
 //! Answer to a connection above the limit of its address (`http_max_conns_per_client`), of Consul from 1.9 on: 1.8.7 closes it
-//! without a word, which tells nobody what to change.
+//! without a word, which shows nobody what to change.
 
 /// The bytes that the client gets, whatever it asks, before its connection is closed.
 pub const TOO_MANY_CONNECTIONS: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\n\

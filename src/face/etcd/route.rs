@@ -88,7 +88,7 @@ mod tests {
         Route::of(path.as_bytes()).map(|route| (route.endpoint, route.rest))
     }
 
-    /// Whether an endpoint asks for rights: by key, `Some(true)`; it tells of no key and changes nothing, `Some(false)`; it
+    /// Whether an endpoint asks for rights: by key, `Some(true)`; it shows no key and changes nothing, `Some(false)`; it
     /// refuses whatever would change something, `None`. A new endpoint needs a row here, and a test in `tests/policy` where it
     /// asks for something.
     fn asks(endpoint: Endpoint) -> Option<bool> {

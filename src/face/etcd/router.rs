@@ -60,8 +60,8 @@ async fn serve(State(face): State<Arc<Face>>, request: Request) -> Response {
         .into_response()
 }
 
-/// The caller with what its request shows, where the endpoint asks for rights: what tells of the cluster and of no key, etcd
-/// tells everybody. etcd takes every other `Authorization` than that of a user for a wrong one.
+/// The caller with what its request shows, where the endpoint asks for rights: what concerns the cluster and no key, etcd
+/// answers to everybody. etcd takes every other `Authorization` than that of a user for a wrong one.
 async fn authenticate(face: &Face, route: Route<'_>, parts: &Parts) -> Result<Caller, Reply> {
     let caller = caller::of(FaceName::Etcd2, &parts.extensions);
     if !matches!(route.endpoint, Endpoint::Keys | Endpoint::Auth) {

@@ -232,7 +232,7 @@ impl Server {
         });
     }
 
-    /// Closes a connection that gets no place; a client with too many is told so where its protocol has words for it.
+    /// Closes a connection that gets no place; a client with too many gets that as an error, where its protocol has one.
     fn refuse(&self, arrival: &Arrival, protocol: &dyn Protocol, why: TooMany) {
         static LIMIT: LogLimit = LogLimit::new();
         let (face, peer) = (self.context.face, arrival.ends.peer);

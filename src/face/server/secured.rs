@@ -18,7 +18,7 @@ use super::stream::Stream;
 use crate::guard::AuditLog;
 use crate::tls::{HandshakeFailure, Proof, ServerTls};
 
-/// How long a client that does not speak TLS may take to read what it is told, and how many of its bytes are read meanwhile:
+/// How long a client that does not speak TLS may take to read its error, and how many of its bytes are read meanwhile:
 /// bytes that were not read would break the connection before that.
 const LINGER: Duration = Duration::from_millis(500);
 const LINGER_BYTES: u64 = 64 << 10;
@@ -118,7 +118,7 @@ async fn refuse(
     if let HandshakeFailure::NotTls { mut io, http: true } = failure
         && let Some(words) = protocol.plaintext_to_tls()
     {
-        tell(&mut io, words).await;
+        send_and_close(&mut io, words).await;
     }
 }
 
@@ -141,18 +141,18 @@ async fn refuse_one(
         tracing::warn!(face, %peer, left_out, "connection refused: {why}");
     }
     if let Some(words) = protocol.too_many_connections() {
-        tell(&mut stream, words).await;
+        send_and_close(&mut stream, words).await;
     }
 }
 
-/// Tells a client something, and closes the connection.
-async fn tell(stream: &mut Stream, words: &[u8]) {
-    let tell = async {
+/// Sends an error to a client, and closes the connection.
+async fn send_and_close(stream: &mut Stream, words: &[u8]) {
+    let send = async {
         stream.write_all(words).await?;
         stream.shutdown().await?;
         let mut rest = stream.take(LINGER_BYTES);
         tokio::io::copy(&mut rest, &mut tokio::io::sink()).await
     };
     // The client may be gone, or read nothing.
-    let _told = tokio::time::timeout(LINGER, tell).await;
+    let _sent = tokio::time::timeout(LINGER, send).await;
 }

@@ -51,7 +51,7 @@ impl GuardedKeyspace {
         }
     }
 
-    /// Tells what was found, and refuses it if that is the mode.
+    /// Logs and counts what was found, and refuses it if that is the mode.
     fn conclude(&self, caller: &Caller, judgement: &Judgement) -> Result<(), Denied> {
         for (key, fields) in &judgement.unknown {
             self.guard.metrics.saw_unknown();

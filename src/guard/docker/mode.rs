@@ -3,7 +3,7 @@
 /// What is done with what the Docker guard finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DockerGuardMode {
-    /// It is told in the log and the metrics.
+    /// It is logged and counted.
     Warn,
     /// Changes are refused, and bad records kept from clients.
     Enforce,

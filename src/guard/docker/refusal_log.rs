@@ -9,7 +9,7 @@ use crate::model::{Caller, Key};
 pub(super) struct DockerRefusalLog(LineBudget);
 
 impl DockerRefusalLog {
-    /// Tells of a refusal, or counts it as left out.
+    /// Logs a refusal, or counts it as left out.
     pub(super) fn refused(
         &self,
         mode: DockerGuardMode,

@@ -21,6 +21,6 @@ pub(super) struct DraftRights {
     pub(super) ranges: RefCell<Vec<(Verb, Key)>>,
     /// What the request named is wanted for the audit log, whatever its caller may do.
     pub(super) is_audited: bool,
-    /// The decision refuses in words of its own, which tell nothing.
+    /// The decision refuses in words of its own, which show nothing.
     pub(super) in_own_words: bool,
 }

@@ -54,7 +54,7 @@ struct DraftWork {
 /// that is changing, so a decision is never based on what is no longer so.
 ///
 /// It shows what the caller may see. Looking at one key that is hidden, or a write that is not allowed, makes the whole change
-/// forbidden, whatever is decided after: the answer must not tell whether the key is there. Scans leave out what is hidden.
+/// forbidden, whatever is decided after: the answer must not show whether the key is there. Scans leave out what is hidden.
 #[derive(Debug)]
 pub struct Draft<'a> {
     base: PendingSnapshot<'a>,

@@ -37,7 +37,7 @@ impl DraftParts {
     }
 }
 
-/// The cause of a commit with changes of these. Of a refresh nobody is told, so it goes with nothing else.
+/// The cause of a commit with changes of these. Of a refresh nobody gets an event, so it goes with nothing else.
 fn shared_cause(before: Option<Cause>, cause: Cause) -> Option<Cause> {
     match before {
         None => Some(cause),

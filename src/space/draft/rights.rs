@@ -171,7 +171,7 @@ impl Draft<'_> {
         }
     }
 
-    /// Notes that the decision refuses what its caller may not do in words of its own, which tell of nothing else.
+    /// Notes that the decision refuses what its caller may not do in words of its own, which show nothing else.
     pub fn refuses_in_own_words(&mut self) {
         self.rights.in_own_words = true;
     }

@@ -73,8 +73,8 @@ impl Subscription {
         self.interests.len()
     }
 
-    /// The next commit that is not later than a view; `None` where there is none. Whoever has taken them all has been told
-    /// of everything that the view shows.
+    /// The next commit that is not later than a view; `None` where there is none. Whoever has taken them all has
+    /// observed everything that the view shows.
     ///
     /// # Errors
     ///

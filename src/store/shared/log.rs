@@ -78,7 +78,7 @@ pub(crate) struct LogContents {
     pub(crate) entries: Vec<(Key, Arc<Entry>)>,
     /// The leader record, and the revision it was written at.
     pub(crate) leader: Option<(LeaderRecord, u64)>,
-    /// The highest term that a gateway has led in, as far as the list tells. Whoever may edit an entry can raise the term in
+    /// The highest term that a gateway has led in, as far as the list shows. Whoever may edit an entry can raise the term in
     /// its write id: so the gateways' own records decide, and write ids only where those were deleted.
     pub(crate) term: u64,
     /// The write ids found on the entries.

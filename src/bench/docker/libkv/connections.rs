@@ -47,7 +47,7 @@ impl HttpConnections {
         }
     }
 
-    /// Who is told of requests.
+    /// Who observes requests.
     pub fn observer(&self) -> &Arc<dyn StepObserver> {
         &self.observer
     }

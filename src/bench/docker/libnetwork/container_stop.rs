@@ -20,7 +20,7 @@ impl Daemon {
         self.delete_endpoint(&sandbox).await
     }
 
-    /// Stops all containers and ends the daemon's client, as a daemon does that is told to end.
+    /// Stops all containers and ends the daemon's client, as a daemon does that gets SIGTERM.
     pub async fn stop(&mut self) -> Result<(), StepFailure> {
         let containers: Vec<String> = self.containers().map(str::to_owned).collect();
         for container in containers {

@@ -69,7 +69,7 @@ impl Datastore {
         self.store.close().await.map_err(failure)
     }
 
-    /// Who is told of what happens.
+    /// Who observes what happens.
     pub(super) fn observer(&self) -> &Arc<dyn StepObserver> {
         &self.observer
     }

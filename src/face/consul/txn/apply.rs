@@ -106,7 +106,7 @@ fn check_key(op: &TxnOp) -> Result<(), TxnFailure> {
     Ok(())
 }
 
-/// Refuses in Consul's words. Consul checks each operation before it tries any, so that no error tells of a hidden key.
+/// Refuses in Consul's words. Consul checks each operation before it tries any, so that no error shows a hidden key.
 fn check_permitted(is_permitted: bool) -> Result<(), TxnFailure> {
     is_permitted.then_some(()).ok_or(TxnFailure::Denied)
 }

@@ -134,7 +134,7 @@ impl CatchUp {
         Ok(Missed::NotYet)
     }
 
-    /// Begins to look before the history. An error where deletions there are forgotten that the client must be told.
+    /// Begins to look before the history. An error where deletions there are forgotten that the client must learn of.
     fn begin_walk(
         &mut self,
         view: View,

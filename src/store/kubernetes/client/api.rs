@@ -247,7 +247,7 @@ impl Api {
         body: Vec<u8>,
         timeout: Duration,
     ) -> Result<(u16, Bytes), ApiError> {
-        // Later than the API server's own deadline, whose answer tells the outcome.
+        // Later than the API server's own deadline, whose answer has the outcome.
         let timeout = timeout + Duration::from_secs(1);
         let body = Bytes::from(body);
         let exchange = |client| exchange::complete(client, verb, uri, body.clone());

@@ -1,7 +1,7 @@
 //! Reconstruction of the entries from a list of objects.
 //!
 //! A list has no order of events. It must yield the same entries as the watch would have, whatever stale writes and
-//! unfinished transactions are in it: the leader record's fences tell which writes are stale, and the journals, in their
+//! unfinished transactions are in it: the leader record's fences show which writes are stale, and the journals, in their
 //! order, which transactions took effect.
 
 use std::collections::{HashMap, HashSet};
@@ -186,7 +186,7 @@ impl Reconstruction {
         revision.map_or(deleted, |revision| revision >= at)
     }
 
-    /// The commit of a journal, if its preconditions held, as far as the list still tells; and the keys that were written
+    /// The commit of a journal, if its preconditions held, as far as the list still shows; and the keys that were written
     /// again since.
     fn judge(&self, object: &EntryObject) -> Option<(Commit, HashSet<Key>)> {
         object.written_by()?;

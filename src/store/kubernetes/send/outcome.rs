@@ -64,7 +64,7 @@ pub(super) async fn failed(
     Err(SendError::Unavailable(error.to_string()))
 }
 
-/// The outcome that an error alone tells.
+/// The outcome that follows from an error alone.
 pub(super) fn send_error(error: &ApiError) -> SendError {
     let text = error.to_string();
     match error {
