@@ -44,9 +44,12 @@ pub enum CertificateRefusal {
     /// There is none.
     #[error("it shows none")]
     Missing,
-    /// It, or one between it and its authority, or the authority itself, is past its dates, or before them.
-    #[error("it is not valid now")]
+    /// It, or one between it and its authority, or the authority itself, has expired.
+    #[error("it has expired")]
     Expired,
+    /// One of these is not valid yet.
+    #[error("it is not valid yet: it was made for later, or a clock is wrong")]
+    NotValidYet,
     /// A list names it, or one between it and its authority.
     #[error("it was revoked")]
     Revoked,
@@ -94,11 +97,10 @@ impl<IO> HandshakeFailure<IO> {
 
 impl CertificateRefusal {
     pub(super) fn of(error: &CertificateError) -> Self {
-        if matches!(
-            error,
-            CertificateError::Expired | CertificateError::NotValidYet
-        ) {
+        if matches!(error, CertificateError::Expired) {
             Self::Expired
+        } else if matches!(error, CertificateError::NotValidYet) {
+            Self::NotValidYet
         } else if matches!(error, CertificateError::Revoked) {
             Self::Revoked
         } else if matches!(
@@ -118,6 +120,7 @@ impl CertificateRefusal {
         match self {
             Self::Missing => "certificate_missing",
             Self::Expired => "certificate_expired",
+            Self::NotValidYet => "certificate_not_valid_yet",
             Self::Revoked => "certificate_revoked",
             Self::UnknownAuthority => "certificate_unknown_authority",
             Self::Purpose => "certificate_purpose",

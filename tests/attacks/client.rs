@@ -1,10 +1,14 @@
 //! `StoreClient`: one HTTP request a connection, over TLS or not, from an address of its own.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use socket2::{Domain, Socket, Type};
@@ -18,6 +22,8 @@ pub(crate) struct StoreClient {
     pub(crate) to: SocketAddr,
     /// Where its connections come from; any address of the machine by default.
     pub(crate) from: Option<IpAddr>,
+    /// The network namespace that it is in; that of the tests by default.
+    pub(crate) namespace: Option<&'static str>,
     /// What it trusts and shows, where the server speaks TLS.
     pub(crate) tls: Option<Arc<ClientConfig>>,
     /// Header lines of each request: a token, a password.
@@ -85,6 +91,7 @@ impl StoreClient {
         Self {
             to,
             from: None,
+            namespace: None,
             tls: None,
             headers: Vec::new(),
         }
@@ -111,6 +118,22 @@ impl StoreClient {
 
     /// A connection, on which nothing was sent yet.
     pub(crate) fn connect(&self) -> io::Result<TcpStream> {
+        match self.namespace {
+            None => self.dial(),
+            // A thread is in a namespace by itself, and a socket stays in the one that it was made in.
+            Some(namespace) => std::thread::scope(|scope| {
+                let dialing = scope.spawn(|| {
+                    let namespace = File::open(Path::new("/run/netns").join(namespace))?;
+                    let kind = Some(LinkNameSpaceType::Network);
+                    move_into_link_name_space(namespace.as_fd(), kind)?;
+                    self.dial()
+                });
+                dialing.join().unwrap()
+            }),
+        }
+    }
+
+    fn dial(&self) -> io::Result<TcpStream> {
         let socket = Socket::new(Domain::for_address(self.to), Type::STREAM, None)?;
         if let Some(from) = self.from {
             socket.bind(&SocketAddr::new(from, 0).into())?;

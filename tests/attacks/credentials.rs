@@ -1,6 +1,8 @@
-//! `AttackCredentials`: the authority of a fleet and what it signed, and one that nobody trusts.
+//! `AttackCredentials`: the authority of a fleet and what it signed, one that nobody trusts, and the secrets that were given.
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,9 +13,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use support::command::{embedded, kubekv};
 
-use crate::records::{ATTACKER, VICTIM};
+use crate::records::{ATTACKER, THIRD, VICTIM};
+use crate::secrets::{ClientSecret, GIVEN, credentials_file};
 
-/// Whom the policy lets do what: Docker hosts by their addresses, the fleet's operator, and another team's hosts beneath its
+/// Whom the policy lets do what: Docker hosts by the addresses in their certificates, or by which their secrets are called, the fleet's operator, and another team's hosts beneath its
 /// own path.
 const POLICY: &str = r#"
 [[identity]]
@@ -33,6 +36,30 @@ authority = "CN=team-b"
 field = "ip"
 name = "{ip}"
 principal = "team-b/{ip}"
+
+[[identity]]
+authority = "credentials"
+field = "token"
+name = "node-{ip}"
+principal = "node/{ip}"
+
+[[identity]]
+authority = "credentials"
+field = "user"
+name = "node-{ip}"
+principal = "node/{ip}"
+
+[[identity]]
+authority = "credentials"
+field = "token"
+name = "ops"
+principal = "ops"
+
+[[identity]]
+authority = "credentials"
+field = "user"
+name = "ops"
+principal = "ops"
 
 [[rule]]
 name = "hosts"
@@ -55,11 +82,15 @@ role = "admin"
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Shown {
     Nothing,
-    /// The certificate of the attacked fleet's host that was broken into.
+    /// The certificate and the secret of the attacked fleet's host that was broken into.
     Stolen,
-    /// The same names, by an authority of the attacker's own.
+    /// Its secret alone.
+    Secret,
+    /// Its secret, and the certificate of another host.
+    SecretElsewhere,
+    /// The same names, by an authority of the attacker's own, and a secret that nobody gave.
     Forged,
-    /// The certificate of an innocent host.
+    /// What an innocent host shows.
     Victim,
     Operator,
 }
@@ -92,11 +123,22 @@ impl AttackCredentials {
         certs("fleet", &[&["server"], servers].concat());
         certs("fleet", &["node", ATTACKER]);
         certs("fleet", &["node", VICTIM]);
+        certs("fleet", &["node", THIRD]);
         certs("fleet", &["client", "ops"]);
         certs("forged", &["ca"]);
         certs("forged", &["node", ATTACKER]);
         std::fs::write(made.path("policy.toml"), POLICY).unwrap();
+        made.give(&GIVEN);
         made
+    }
+
+    /// Makes these all the secrets that gateways know.
+    pub(crate) fn give(&self, secrets: &[ClientSecret]) {
+        let (file, next) = (self.path("credentials.toml"), self.path("credentials.next"));
+        std::fs::write(&next, credentials_file(secrets)).unwrap();
+        // Gateways take none that others may read.
+        std::fs::set_permissions(&next, Permissions::from_mode(0o600)).unwrap();
+        std::fs::rename(next, file).unwrap();
     }
 
     /// A file of the fleet's.
@@ -132,8 +174,9 @@ impl AttackCredentials {
             .unwrap()
             .with_root_certificates(roots);
         let (directory, name) = match shown {
-            Shown::Nothing => return Arc::new(config.with_no_client_auth()),
+            Shown::Nothing | Shown::Secret => return Arc::new(config.with_no_client_auth()),
             Shown::Stolen => ("fleet", format!("node-{ATTACKER}")),
+            Shown::SecretElsewhere => ("fleet", format!("node-{THIRD}")),
             Shown::Forged => ("forged", format!("node-{ATTACKER}")),
             Shown::Victim => ("fleet", format!("node-{VICTIM}")),
             Shown::Operator => ("fleet", "client-ops".to_owned()),

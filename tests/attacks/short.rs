@@ -111,3 +111,68 @@ fn whoever_has_no_certificate_is_refused_in_the_handshake() {
 fn whoever_has_a_certificate_of_another_authority_is_refused_in_the_handshake() {
     without_a_credential(Attacker::Forger);
 }
+
+/// Clients that show tokens and passwords, and no certificates.
+#[test]
+fn a_stolen_token_does_what_the_policy_leaves_its_host() {
+    for protocol in PROTOCOLS {
+        check(KubekvMode::Secrets, protocol, Place::Loopback);
+    }
+}
+
+#[test]
+fn a_stolen_token_harms_no_daemon_under_the_guard() {
+    for protocol in PROTOCOLS {
+        check(KubekvMode::GuardedSecrets, protocol, Place::Loopback);
+    }
+}
+
+/// One attack for each thing that a request can do; each refusal takes its time.
+const SAMPLE: [&str; 6] = [
+    "network-of-nothing",
+    "node-of-no-address",
+    "networks-deleted",
+    "topology-read",
+    "password-listed",
+    "lock-stolen",
+];
+
+/// That nothing of the sample works, and nothing is changed.
+fn nothing_works(site: &Site<'_>, attacker: Attacker, how: &[&str]) {
+    for attack in all().iter().filter(|attack| SAMPLE.contains(&attack.name)) {
+        match attack.run(&site.scene(attacker)) {
+            AttackOutcome::Refused(said) => {
+                assert!(how.contains(&said.as_str()), "{}: {said}", attack.name);
+            }
+            outcome @ (AttackOutcome::Works
+            | AttackOutcome::NoEffect
+            | AttackOutcome::NotApplicable) => panic!("{}: {outcome:?}", attack.name),
+        }
+    }
+    assert!(site.is_pristine());
+}
+
+#[test]
+fn a_token_that_nobody_was_given_or_that_was_revoked_does_nothing() {
+    for protocol in PROTOCOLS {
+        let credentials = AttackCredentials::make(&["127.0.0.1"]);
+        let deployment = Deployment::Kubekv(KubekvMode::Secrets);
+        let site = Site::start(&credentials, deployment, protocol, Place::Loopback);
+        let refused = ["401", "403"];
+        nothing_works(&site, Attacker::Anybody, &["401", "403", "hidden"]);
+        nothing_works(&site, Attacker::Forger, &refused);
+        site.revoke();
+        nothing_works(&site, Attacker::SecretThief, &refused);
+    }
+}
+
+#[test]
+fn a_stolen_token_is_worth_nothing_without_its_hosts_certificate() {
+    for protocol in PROTOCOLS {
+        let credentials = AttackCredentials::make(&["127.0.0.1"]);
+        let deployment = Deployment::Kubekv(KubekvMode::Everything);
+        let site = Site::start(&credentials, deployment, protocol, Place::Loopback);
+        nothing_works(&site, Attacker::SecretThief, &["handshake"]);
+        nothing_works(&site, Attacker::SecretElsewhere, &["401", "403"]);
+    }
+}

@@ -78,7 +78,7 @@ fn run(column: &Column, credentials: &AttackCredentials, place: Place) -> Column
     for protocol in column.protocols {
         let mut site = Site::start(credentials, column.deployment, *protocol, place);
         let attacks = all();
-        let knows_nobody = !site.has_tls();
+        let knows_nobody = !site.knows_clients();
         let mut strike = |attack: &Attack, attacker: Attacker, names: &[&'static str]| {
             let outcome = attack.run(&site.scene(attacker));
             for name in names {
@@ -115,6 +115,21 @@ fn run(column: &Column, credentials: &AttackCredentials, place: Place) -> Column
     results
 }
 
+/// How many attacks of a host work, of how many.
+pub(crate) fn count_working(site: &mut Site<'_>, attacker: Attacker) -> (usize, usize) {
+    let (mut works, mut of) = (0, 0);
+    for attack in all() {
+        if attack.means != Means::Host || !attack.is_over(site.protocol) {
+            continue;
+        }
+        let outcome = attack.run(&site.scene(attacker));
+        works += usize::from(outcome == AttackOutcome::Works);
+        of += 1;
+        site.restore();
+    }
+    (works, of)
+}
+
 /// What a cell says of an attack over all protocols of its column.
 fn cell(attack: &Attack, column: &Column, results: &ColumnResults) -> String {
     let of = |protocol: &StoreProtocol| results.outcomes.get(&(attack.name, *protocol));
@@ -140,7 +155,7 @@ fn word(outcome: &AttackOutcome) -> String {
     }
 }
 
-fn row(text: &mut String, cells: impl IntoIterator<Item = String>) {
+pub(crate) fn row(text: &mut String, cells: impl IntoIterator<Item = String>) {
     let cells: Vec<String> = cells.into_iter().collect();
     writeln!(text, "| {} |", cells.join(" | ")).unwrap();
 }

@@ -17,6 +17,7 @@ mod missing_definition;
 mod monitoring;
 mod overload;
 mod pod;
+mod policy_quotas;
 mod privileges;
 mod refused_writes;
 mod relay;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::audit_log::refused_to_hosts;
 use support::command::binary;
 use support::docker_lab::{STORE, run, shown};
 
@@ -70,15 +71,9 @@ impl Certificates {
         ]
     }
 
-    /// The lines of the audit log that tell of something refused, but for the handshakes of who shows no certificate.
+    /// The lines of the audit log that tell of something refused to a host.
     pub(crate) fn refused(&self) -> Vec<String> {
-        let log = std::fs::read_to_string(self.0.join("audit.log")).unwrap();
-        let is_write = |line: &&str| line.contains(r#""decision":"allowed""#);
-        assert!(log.lines().any(|line| is_write(&line)), "{log}");
-        let refused = log.lines().filter(|line| {
-            line.contains(r#""decision":"refused""#) && line.contains(r#""identity":"node/"#)
-        });
-        refused.map(str::to_owned).collect()
+        refused_to_hosts(&self.0.join("audit.log"))
     }
 
     /// A command that replaces every certificate but the authority's, each with a new key, and waits until the server on this

@@ -3,12 +3,15 @@
 //! Two hosts share an overlay network, over each protocol; then the same while the gateway is killed and started again
 //! between any two steps, and the daemons are restarted. Every protocol has a journey on the embedded store, on custom
 //! resources of an API server and on an etcd; the second kind begins as the first. On the embedded store Consul's and etcd's
-//! are over TLS with a certificate on both sides, under a policy; all certificates are replaced between any two steps. Over `zk://` the leader
+//! are over TLS with a certificate on both sides, under a policy; all certificates are replaced between any two steps. Over Consul's
+//! there are journeys by tokens, which are rotated between any two steps, and by passwords. Over `zk://` the leader
 //! of two gateways is killed between any two steps. And hosts that start on a real Consul or etcd move to kubekv.
 
 #![cfg(test)]
 
+mod audit_log;
 mod certificates;
+mod secrets;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,6 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use certificates::Certificates;
+use secrets::{HOSTS, HostSecrets};
 use support::command::binary;
 use support::components::component;
 use support::docker_lab::{
@@ -214,6 +218,83 @@ fn no_address_is_lost_over_consul_and_tls_when_gateway_and_daemons_are_restarted
 #[ignore = "needs Docker and root: tests/run"]
 fn no_address_is_lost_over_etcd_and_tls_when_gateway_and_daemons_are_restarted() {
     journey_over_tls("etcd://10.99.0.254:2379", 2379, true);
+}
+
+/// A journey of daemons that show a token or a password; no host is refused anything. Where a token is rotated, each
+/// host gets a new one between any two steps, and daemons that are started take it.
+fn journey_with_secrets(secrets: &HostSecrets, gateway: &Gateway, rotates: bool, hard: bool) {
+    run(docker()
+        .args(["up", "consul://10.99.0.254:8500"])
+        .arg(secrets.of_hosts()));
+    let mut journey = docker();
+    journey.arg("journey");
+    let mut between = Vec::new();
+    if hard {
+        journey.arg("--hard");
+        // In a shell of its own: it ends where the gateway answers.
+        between.push(format!("({})", gateway.kill_and_wait()));
+    }
+    if rotates {
+        between.push(secrets.rotate());
+    }
+    if !between.is_empty() {
+        journey.args(["--between", &between.join("; ")]);
+    }
+    run(&mut journey);
+    let refused = secrets.refused();
+    assert!(refused.is_empty(), "{refused:#?}");
+}
+
+fn journey_with_tokens(hard: bool) {
+    let directory = tempfile::tempdir().unwrap();
+    let _lab = DockerLab::take();
+    let secrets = HostSecrets::tokens(directory.path());
+    let options = secrets.of_gateway();
+    let gateway = Gateway::keep_running_with(directory.path(), Entries::Embedded, options);
+    journey_with_secrets(&secrets, &gateway, true, hard);
+    if !hard {
+        a_revoked_token_is_named_in_what_docker_says(&secrets);
+    }
+}
+
+/// The host whose token is revoked is stopped with an error that says so, and the other one is not; a new token and a new start
+/// mend it.
+fn a_revoked_token_is_named_in_what_docker_says(secrets: &HostSecrets) {
+    let [first, _] = HOSTS;
+    secrets.revoke(first);
+    let create = "tests/docker on a network create -d overlay late";
+    again_until(&format!(
+        "{create} 2>&1 | grep 'could not get pools config from store: Unexpected response code: 403'"
+    ));
+    docker_on("b", &["network", "create", "-d", "overlay", "other"]);
+    run(Command::new("bash").args(["-ec", &secrets.rotate()]));
+    run(docker().args(["restart", "a"]));
+    let listed = docker_on("a", &["network", "ls", "--format", "{{.Name}}"]);
+    assert!(listed.contains("other"), "{listed}");
+    docker_on("a", &["network", "rm", "other"]);
+}
+
+#[test]
+#[ignore = "needs Docker and root: tests/run"]
+fn two_hosts_share_a_network_over_consul_by_tokens_until_one_is_revoked() {
+    journey_with_tokens(false);
+}
+
+#[test]
+#[ignore = "needs Docker and root: tests/run"]
+fn no_address_is_lost_over_consul_and_tokens_when_gateway_and_daemons_are_restarted() {
+    journey_with_tokens(true);
+}
+
+#[test]
+#[ignore = "needs Docker and root: tests/run"]
+fn no_address_is_lost_over_consul_and_passwords_when_gateway_and_daemons_are_restarted() {
+    let directory = tempfile::tempdir().unwrap();
+    let _lab = DockerLab::take();
+    let secrets = HostSecrets::passwords(directory.path());
+    let options = secrets.of_gateway();
+    let gateway = Gateway::keep_running_with(directory.path(), Entries::Embedded, options);
+    journey_with_secrets(&secrets, &gateway, false, true);
 }
 
 /// The lab itself: real servers with the same certificates and the same hosts. What fails here is no fault of kubekv.

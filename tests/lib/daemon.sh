@@ -38,16 +38,23 @@ name_given() {
 }
 
 # Starts a host's daemon, with the flags given to `up` and these, and waits until it answers: daemon_start HOST [FLAG...]
-# In the flags of `up`, {address} is the host's address.
+# In the flags of `up`, {address} is the host's address; --env-file=FILE is a file of NAME=VALUE for its environment, read at
+# each start.
 daemon_start() {
-    local host=$1 flags
+    local host=$1 given flags=() environment=() flag
     shift
-    mapfile -t flags < <(grep . "$lab/flags" | sed "s/{address}/$(host_address "$host")/g")
+    mapfile -t given < <(grep . "$lab/flags" | sed "s/{address}/$(host_address "$host")/g")
+    for flag in "${given[@]}"; do
+        case $flag in
+            --env-file=*) mapfile -t environment <"${flag#*=}" ;;
+            *) flags+=("$flag") ;;
+        esac
+    done
     rm -f "$lab/$host/docker.sock"
     # Control groups below one of the lab's own, so that they can be found and removed; a resolver that refuses at once,
     # so that names are Docker's own or nobody's.
     # shellcheck disable=SC2016  # expanded on the host
-    PATH=$(cat "$lab/programs"):$PATH inside "$host" bash -c \
+    PATH=$(cat "$lab/programs"):$PATH inside "$host" env "${environment[@]}" bash -c \
         'rm -f /run/docker.pid; setsid dockerd "$@" </dev/null >>"$0/log" 2>&1 & echo $!' "$lab/$host" \
         --data-root "$lab/$host/data" -H "unix://$lab/$host/docker.sock" --storage-driver vfs \
         --exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/${lab##*/}/$host" --dns 10.99.0.254 \

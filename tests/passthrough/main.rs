@@ -8,6 +8,7 @@ mod connections;
 mod foreign_writes;
 mod gateway;
 mod leadership;
+mod policy_quotas;
 mod quota;
 mod strangers;
 mod three_members;

@@ -29,8 +29,13 @@ fn curl(at: &Path, to: SocketAddr, path: &str, more: &[&str]) -> Result<String, 
 }
 
 const OURS: [&str; 4] = ["--cert", "ours.pem", "--key", "ours.key"];
+const THEIRS: [&str; 4] = ["--cert", "theirs.pem", "--key", "theirs.key"];
 
 fn gateway(at: &Path, store: &str, name: &str) -> Running {
+    gateway_for(at, store, name, &["--lead-duration", "300"])
+}
+
+fn gateway_for(at: &Path, store: &str, name: &str, own: &[&str]) -> Running {
     let path = |name: &str| at.join(name).display().to_string();
     let [cert, key, ca] = ["server.pem", "server.key", "ca.pem"].map(path);
     let tls = [
@@ -42,8 +47,7 @@ fn gateway(at: &Path, store: &str, name: &str) -> Running {
         &ca,
     ];
     let more = ["--admin-tls-cert", "off", "--relay", "127.0.0.1:0"];
-    let long = ["--lead-duration", "300"];
-    start(store, name, &[&tls[..], &more, &long].concat())
+    start(store, name, &[&tls[..], &more, own].concat())
 }
 
 #[test]
@@ -79,4 +83,95 @@ fn a_standby_relays_tls_unread_and_speaks_it_itself_where_nobody_leads() {
     first.signal(Signal::CONT);
     assert_eq!(second.stop().code, 0);
     assert_eq!(first.stop().code, 0);
+}
+
+/// Each client may do everything beneath the name in its certificate.
+const POLICY: &str = r#"
+[[identity]]
+authority = "CN=ca"
+field = "cn"
+name = "{name}"
+principal = "user/{name}"
+
+[[rule]]
+name = "own"
+identities = ["user/{name}"]
+allow = ["all"]
+beneath = ["{name}"]
+"#;
+
+#[test]
+#[ignore = "needs etcd, openssl and curl: tests/run"]
+fn a_client_of_a_standby_is_judged_by_its_own_certificate() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    certificates(at, "ca", &["server", "ours", "theirs"]);
+    let policy = at.join("policy.toml");
+    std::fs::write(&policy, POLICY).unwrap();
+    let member = Member::start("etcd-3.6");
+    let store = member.store("p");
+    let options = |name: &str| {
+        let own = |what: &str, file: &str| format!("--{what}={}", at.join(file).display());
+        let audit = own("audit", &format!("{name}.log"));
+        [own("policy", "policy.toml"), audit, "--audit-reads".into()]
+    };
+    let begin = |name: &str| {
+        let options = options(name);
+        gateway_for(at, &store, name, &options.each_ref().map(String::as_str))
+    };
+    let first = begin("first");
+    until_ready(&first);
+    let second = begin("second");
+    until("relaying", || state(&second) == "relaying");
+    let put = |who: &[&str], key: &str| {
+        let write = ["--request", "PUT", "--data", "v"];
+        let path = format!("/v1/kv/{key}");
+        curl(at, second.consul, &path, &[who, &write].concat()).unwrap()
+    };
+    let refused = "Permission denied";
+    assert_eq!(put(&OURS, "ours/k").trim_end(), "true");
+    assert_eq!(put(&OURS, "theirs/k"), refused);
+    assert_eq!(put(&THEIRS, "theirs/k").trim_end(), "true");
+    assert_eq!(put(&THEIRS, "ours/k"), refused);
+    let value = |who: &[&str], key: &str| {
+        let path = format!("/v2/keys/{key}");
+        curl(at, second.etcd, &path, who).unwrap()
+    };
+    assert!(value(&OURS, "ours/k").contains(r#""value":"v""#));
+    assert!(value(&OURS, "theirs/k").contains(r#""errorCode":110"#));
+    // The leader decides, and says so of the client and not of the standby.
+    let log = |name: &str| std::fs::read_to_string(at.join(format!("{name}.log"))).unwrap();
+    let of = |name: &str, who: &str, decision: &str| {
+        let log = log(name);
+        let lines = log.lines().filter(|line| {
+            line.contains(&format!(r#""identity":"user/{who}""#))
+                && line.contains(&format!(r#""decision":"{decision}""#))
+                && line.contains(r#""address":"127.0.0.1:"#)
+        });
+        lines.count()
+    };
+    until("the leader has told of all", || {
+        of("first", "ours", "refused") >= 2
+    });
+    assert!(of("first", "theirs", "allowed") >= 1 && of("first", "theirs", "refused") >= 1);
+    assert_eq!(
+        of("second", "ours", "refused") + of("second", "theirs", "refused"),
+        0
+    );
+    // A changed policy is in force for clients of the standby, whichever of both leads.
+    std::fs::write(
+        &policy,
+        POLICY.replace("allow = [\"all\"]", "allow = [\"read\"]"),
+    )
+    .unwrap();
+    until("the new policy is in force", || {
+        put(&OURS, "ours/k") == refused
+    });
+    first.signal(Signal::KILL);
+    let _ended = first.end();
+    until_ready(&second);
+    assert_eq!(put(&OURS, "ours/k"), refused);
+    assert_eq!(put(&THEIRS, "ours/k"), refused);
+    assert!(value(&OURS, "ours/k").contains(r#""value":"v""#));
+    assert_eq!(second.stop().code, 0);
 }

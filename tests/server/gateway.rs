@@ -34,6 +34,7 @@ pub(crate) struct Running {
     pub(crate) consul: SocketAddr,
     pub(crate) etcd: SocketAddr,
     pub(crate) admin: SocketAddr,
+    zookeeper: Option<SocketAddr>,
     stages: mpsc::UnboundedReceiver<Stage>,
     shutdown: oneshot::Sender<()>,
     ended: JoinHandle<Result<(), Error>>,
@@ -68,6 +69,7 @@ fn start(config: Config) -> Running {
         consul: ports.consul.unwrap(),
         etcd: ports.etcd.unwrap(),
         admin: ports.admin.unwrap(),
+        zookeeper: ports.zookeeper,
         stages,
         shutdown,
         ended: tokio::spawn(gateway),
@@ -75,6 +77,11 @@ fn start(config: Config) -> Running {
 }
 
 impl Running {
+    /// The port of ZooKeeper's protocol, where it has one.
+    pub(crate) fn zookeeper(&self) -> SocketAddr {
+        self.zookeeper.unwrap()
+    }
+
     /// Stops it, and waits until its store is closed.
     pub(crate) async fn stop(self) {
         self.shutdown.send(()).unwrap();

@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::{IllegalChange, Neighbours, RecordChange};
+use super::{IllegalChange, Neighbours, RecordChange, addresses};
 use crate::docker::check::{CheckedEndpoint, node_host};
-use crate::docker::record_place::{RecordKind, RecordPlace};
+use crate::docker::record_place::RecordKind;
 
 impl RecordChange<'_> {
     /// Whether a host is another than the one that makes the change, as far as both are known by their addresses.
@@ -42,6 +42,7 @@ impl RecordChange<'_> {
         &self,
         before: Option<&CheckedEndpoint>,
         after: &CheckedEndpoint,
+        beside: &Neighbours<'_>,
     ) -> Result<(), IllegalChange> {
         if self.is_other(&after.locator) {
             return Err(IllegalChange::OtherHost);
@@ -49,7 +50,7 @@ impl RecordChange<'_> {
         if before.is_some_and(|before| before.locator != after.locator) {
             return Err(IllegalChange::LocatorChanges);
         }
-        Ok(())
+        addresses::judge_endpoint(before, after, beside)
     }
 
     /// Anybody may delete what a host left that is gone: `docker network disconnect --force` does.
@@ -58,24 +59,10 @@ impl RecordChange<'_> {
         endpoint: &CheckedEndpoint,
         beside: &Neighbours<'_>,
     ) -> Result<(), IllegalChange> {
-        if self.is_other(&endpoint.locator) && is_up(&endpoint.locator, beside) {
+        if self.is_other(&endpoint.locator) && beside.is_up(&endpoint.locator) {
             Err(IllegalChange::OtherHostInUse)
         } else {
             Ok(())
         }
     }
-}
-
-/// Whether a host is among the nodes.
-pub(super) fn is_up(host: &str, beside: &Neighbours<'_>) -> bool {
-    let mut up = false;
-    beside.records.find(&beside.place.nodes(), &mut |key, _| {
-        let node = RecordPlace::of(key).map(|place| place.kind);
-        up = match node {
-            Some(RecordKind::Node(address)) => node_host(address) == Some(host),
-            Some(_) | None => false,
-        };
-        up
-    });
-    up
 }

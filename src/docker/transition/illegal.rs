@@ -57,6 +57,12 @@ pub enum IllegalChange {
     /// `createEndpoint` sets the host that has the container.
     #[error("an endpoint changes its host")]
     LocatorChanges,
+    /// `assignAddress` takes an address from a pool of the network before the endpoint is written.
+    #[error("the address of an endpoint is of no pool of its network, or not allotted")]
+    AddressNotAllotted,
+    /// The allocator gives an address once. Its bit could not be given back while two have it.
+    #[error("the address of an endpoint belongs to another one, or to a gateway")]
+    AddressTaken,
     /// Hosts write their own endpoints and nodes.
     #[error("an endpoint or node of another host is written")]
     OtherHost,
@@ -105,6 +111,8 @@ impl IllegalChange {
             Self::OverlayChanges => "overlay_changes",
             Self::OverlayInUse => "overlay_in_use",
             Self::LocatorChanges => "locator_changes",
+            Self::AddressNotAllotted => "address_not_allotted",
+            Self::AddressTaken => "address_taken",
             Self::OtherHost => "other_host",
             Self::OtherHostInUse => "other_host_in_use",
             Self::NameTaken => "name_taken",

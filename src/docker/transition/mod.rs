@@ -18,7 +18,7 @@ use std::net::IpAddr;
 
 pub use illegal::IllegalChange;
 
-use super::check::{Checked, CheckedRecord};
+use super::check::{Checked, CheckedRecord, node_host};
 use super::record_fault::RecordFault;
 use super::record_place::{RecordKind, RecordPlace};
 
@@ -136,7 +136,7 @@ impl RecordChange<'_> {
                     Some(CheckedRecord::Endpoint(before)) => Some(before),
                     Some(_) | None => None,
                 };
-                Ok(self.judge_endpoint(before, after)?)
+                Ok(self.judge_endpoint(before, after, &beside)?)
             }
             CheckedRecord::Count(after) => Ok(judge_count(before, *after)?),
             CheckedRecord::Overlay(after) => {
@@ -232,6 +232,20 @@ impl Neighbours<'_> {
             Some(CheckedRecord::Network(network)) => !network.in_delete,
             Some(_) | None => false,
         }
+    }
+
+    /// Whether a host is among the nodes.
+    fn is_up(&self, host: &str) -> bool {
+        let mut up = false;
+        self.records.find(&self.place.nodes(), &mut |key, _| {
+            let node = RecordPlace::of(key).map(|place| place.kind);
+            up = match node {
+                Some(RecordKind::Node(address)) => node_host(address) == Some(host),
+                Some(_) | None => false,
+            };
+            up
+        });
+        up
     }
 
     /// Shows the good records beneath a directory whose value has this text somewhere, until one is enough.

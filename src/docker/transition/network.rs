@@ -1,6 +1,5 @@
 //! Changes of networks: `NewNetwork` and `network.delete`.
 
-use super::host::is_up;
 use super::{IllegalChange, Neighbours, RecordChange, RecordRefusal};
 use crate::docker::check::{CheckedNetwork, CheckedRecord};
 use crate::docker::record_fault::RecordFault;
@@ -59,7 +58,7 @@ fn has_endpoints_of_others(change: &RecordChange<'_>, beside: &Neighbours<'_>) -
         let CheckedRecord::Endpoint(endpoint) = record else {
             return false;
         };
-        change.is_other(&endpoint.locator) && is_up(&endpoint.locator, beside)
+        change.is_other(&endpoint.locator) && beside.is_up(&endpoint.locator)
     })
 }
 

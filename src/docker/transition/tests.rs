@@ -238,6 +238,54 @@ fn endpoints_and_nodes_belong_to_their_hosts() {
     assert_eq!(records.judge(A, &theirs, None), Ok(()));
 }
 
+#[test]
+fn endpoints_have_addresses_that_were_allotted_to_them_alone() {
+    let mut records = in_use();
+    let keys = records
+        .0
+        .keys()
+        .map(|key| String::from_utf8(key.clone()).unwrap());
+    let is_theirs = |key: &String| {
+        let text = records.text(key);
+        key.contains("v1.0/endpoint/") && text.contains(&format!("\"locator\":\"{}\"", B.host))
+    };
+    let theirs = keys.into_iter().find(is_theirs).unwrap();
+    let text = records.text(&theirs);
+    let value: Value = serde_json::from_str(&text).unwrap();
+    let address = value["ep_iface"]["addr"].as_str().unwrap().to_owned();
+    let pool = value["ep_iface"]["v4PoolID"].as_str().unwrap().to_owned();
+    let (network, _) = address.rsplit_once('.').unwrap();
+    let id = value["id"].as_str().unwrap();
+    let key = theirs.replace(id, "mine");
+    // A's own, with the address of B's container unless it says otherwise.
+    let mine = text.replace(id, "mine").replace(B.host, A.host);
+    let with = |own: &str| mine.replace(&address, &format!("{network}.{own}"));
+    let put = |records: &Records, value: &str| records.judge(A, &key, Some(value.as_bytes()));
+    assert_eq!(put(&records, &mine), illegal(IllegalChange::AddressTaken));
+    let gateway = put(&records, &with("1/24"));
+    assert_eq!(gateway, illegal(IllegalChange::AddressTaken));
+    for free in ["200/24", "1/16", "200/32"] {
+        let judged = put(&records, &with(free));
+        assert_eq!(judged, illegal(IllegalChange::AddressNotAllotted), "{free}");
+    }
+    let elsewhere = mine.replace(&pool, "GlobalDefault/10.250.0.0/24");
+    let judged = put(&records, &elsewhere);
+    assert_eq!(judged, illegal(IllegalChange::AddressNotAllotted));
+    // As libnetwork does it: first the bit, then the endpoint, which keeps its address from then on.
+    let bits = records.key(&format!("ipam/default/data/{pool}"));
+    let mut record: BitSequenceRecord = decode(records.text(&bits).as_bytes()).unwrap();
+    record.sequence.take(200).unwrap();
+    records.make(A, &bits, Some(&encode(&record).unwrap()));
+    records.make(A, &key, Some(with("200/24").as_bytes()));
+    let joined = with("200/24").replacen("\"sandbox\":\"", "\"sandbox\":\"s", 1);
+    assert_eq!(put(&records, &joined), Ok(()));
+    assert_eq!(put(&records, &mine), illegal(IllegalChange::AddressTaken));
+    // What a host left that is gone keeps nothing from others.
+    let node = records.key("docker/nodes/10.99.0.2:");
+    records.0.remove(node.as_bytes());
+    assert_eq!(put(&records, &mine), Ok(()));
+}
+
 /// The key of a network that is in use, or of one that is not.
 fn network(records: &Records, is_used: bool) -> String {
     let mut counts = records.0.iter().filter(|(key, value)| {

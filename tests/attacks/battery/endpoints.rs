@@ -16,6 +16,17 @@ fn add(scene: &Scene, name: &str, address: &str, host: &str) -> bool {
     scene.attacker.swap(&endpoint_key(SHOP, EVIL), &value)
 }
 
+/// Has an address allotted that is free, as daemons do before they write an endpoint.
+fn take_address(scene: &Scene) -> bool {
+    let taken = addresses(SHOP_POOL, &[0, 1, 2, 3, 9, 255]);
+    scene.attacker.swap(&bits_key(SHOP_POOL), &taken)
+}
+
+/// The same with an address that was allotted.
+fn add_with_address(scene: &Scene, name: &str, host: &str) -> bool {
+    take_address(scene) && add(scene, name, "10.55.0.9/24", host)
+}
+
 fn is_added(scene: &Scene) -> bool {
     scene.has(&endpoint_key(SHOP, EVIL), EVIL)
 }
@@ -37,9 +48,8 @@ pub(super) const ATTACKS: &[Attack] = &[
         "the victim's name leads to an address of the attacker's",
         &[GuardOfHosts],
         |scene| {
-            scene
-                .attacker
-                .edit(&endpoint_key(SHOP, DB), "10.55.0.2/", "10.55.0.9/")
+            let key = endpoint_key(SHOP, DB);
+            take_address(scene) && scene.attacker.edit(&key, "10.55.0.2/", "10.55.0.9/")
         },
         |scene| scene.has(&endpoint_key(SHOP, DB), "10.55.0.9/"),
     ),
@@ -54,7 +64,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         "endpoint-in-anothers-name",
         "a container appears on a host that does not have it",
         &[GuardOfHosts],
-        |scene| add(scene, "evil", "10.55.0.9/24", VICTIM),
+        |scene| add_with_address(scene, "evil", VICTIM),
         is_added,
     ),
     Attack::by_host(
@@ -81,14 +91,28 @@ pub(super) const ATTACKS: &[Attack] = &[
         "network-of-its-tree-joined",
         "the attacker has a container in a network of its own tree that it was not in",
         &[],
-        |scene| add(scene, "evil", "10.55.0.9/24", ATTACKER),
+        |scene| add_with_address(scene, "evil", ATTACKER),
         is_added,
     ),
     Attack::by_host(
         "name-of-another-shared",
         "half of the clients of db reach the attacker's container of that name",
         &[],
-        |scene| add(scene, "db", "10.55.0.9/24", ATTACKER),
+        |scene| add_with_address(scene, "db", ATTACKER),
+        is_added,
+    ),
+    Attack::by_host(
+        "address-of-another-claimed",
+        "the victim's address leads back to the attacker's name, and is never given back",
+        &[Guard],
+        |scene| add(scene, "evil", "10.55.0.2/24", ATTACKER),
+        is_added,
+    ),
+    Attack::by_host(
+        "address-claimed-unallotted",
+        "the next container gets an address that the attacker's has",
+        &[Guard],
+        |scene| add(scene, "evil", "10.55.0.9/24", ATTACKER),
         is_added,
     ),
 ];

@@ -24,29 +24,45 @@ pub(crate) enum KubekvMode {
     Policy,
     /// `--guard enforce` alone.
     Guard,
-    /// All of it.
+    /// TLS with certificates of clients, a policy and the guard.
     All,
+    /// The policy, for clients that show tokens and passwords and no certificates.
+    Secrets,
+    /// The same, and the guard.
+    GuardedSecrets,
+    /// The same, and certificates of clients besides.
+    Everything,
 }
 
 impl KubekvMode {
     pub(crate) fn has_tls(self) -> bool {
         match self {
-            Self::Tls | Self::Policy | Self::All => true,
-            Self::Bare | Self::Guard => false,
+            Self::Tls | Self::Policy | Self::All | Self::Everything => true,
+            Self::Bare | Self::Guard | Self::Secrets | Self::GuardedSecrets => false,
         }
     }
 
     pub(crate) fn has_policy(self) -> bool {
         match self {
-            Self::Policy | Self::All => true,
+            Self::Policy | Self::All | Self::Secrets | Self::GuardedSecrets | Self::Everything => {
+                true
+            }
             Self::Bare | Self::Tls | Self::Guard => false,
         }
     }
 
     pub(crate) fn has_guard(self) -> bool {
         match self {
-            Self::Guard | Self::All => true,
-            Self::Bare | Self::Tls | Self::Policy => false,
+            Self::Guard | Self::All | Self::GuardedSecrets | Self::Everything => true,
+            Self::Bare | Self::Tls | Self::Policy | Self::Secrets => false,
+        }
+    }
+
+    /// Whether it knows tokens and passwords.
+    pub(crate) fn has_secrets(self) -> bool {
+        match self {
+            Self::Secrets | Self::GuardedSecrets | Self::Everything => true,
+            Self::Bare | Self::Tls | Self::Policy | Self::Guard | Self::All => false,
         }
     }
 }
@@ -139,6 +155,9 @@ impl Gateway {
         }
         if self.mode.has_policy() {
             command.arg(file("policy", "policy.toml"));
+        }
+        if self.mode.has_secrets() {
+            command.arg(file("credentials", "credentials.toml"));
         }
         if self.mode.has_guard() {
             command.arg("--guard=enforce");

@@ -5,6 +5,7 @@ mod real_consul;
 mod real_etcd;
 mod real_server;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -16,7 +17,9 @@ use crate::attack::Scene;
 use crate::client::StoreClient;
 use crate::credentials::{AttackCredentials, Shown};
 use crate::hands::{Hands, StoreProtocol};
-use crate::records::{ATTACKER, LEADER, VICTIM, VICTIM_NODE, fixture};
+use crate::records::{ATTACKER, LEADER, THIRD, VICTIM, VICTIM_NODE, fixture};
+use crate::secrets::{ClientSecret, GIVEN};
+use support::until::until;
 use support::zookeeper::ZooKeeper;
 
 /// The address where a store listens that is reached over a network.
@@ -32,7 +35,19 @@ pub(crate) enum Deployment {
     Real,
     /// The same with TLS, certificates of clients, and what rights it can give to hosts.
     RealSecured,
+    /// The same with those rights alone: users with passwords, or tokens.
+    RealSecrets,
     Kubekv(KubekvMode),
+}
+
+/// What a real server asks of its clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RealRights {
+    None,
+    /// A token, or a user's password.
+    Secrets,
+    /// A certificate, and a token besides where it knows clients by that alone.
+    Certificates,
 }
 
 /// Where a store and its clients are.
@@ -51,9 +66,27 @@ pub(crate) enum Attacker {
     Anybody,
     /// Whoever has an authority of his own.
     Forger,
-    /// A Docker host that was broken into, or a thief of its credential.
+    /// A Docker host that was broken into, or a thief of all its credentials.
     Host,
+    /// A thief of its token or password.
+    SecretThief,
+    /// The same on another Docker host, which has its own certificate.
+    SecretElsewhere,
+    /// A process without any, in this network namespace.
+    Container(Container),
 }
+
+/// Where a process in a network namespace of its own runs, as `tests/attacks/run --containers` makes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Container {
+    /// On the store's machine.
+    Near,
+    /// On the Docker host that is attacked from, behind its address.
+    Far,
+}
+
+/// The address of the store's machine on the bridge of its containers.
+pub(crate) const BRIDGE: Ipv4Addr = Ipv4Addr::new(172, 30, 0, 1);
 
 /// A store that runs.
 #[derive(Debug)]
@@ -65,6 +98,8 @@ pub(crate) struct Site<'a> {
     server: SiteServer,
     /// What the operator saw before any attack.
     pristine: BTreeMap<String, (String, bool)>,
+    /// How many strangers have come: each from another address, since kubekv answers one that fails ever later.
+    strangers: Cell<u16>,
 }
 
 enum SiteServer {
@@ -93,20 +128,20 @@ impl<'a> Site<'a> {
             Place::Loopback => Ipv4Addr::LOCALHOST,
             Place::Addresses => STORE,
         };
-        let secured = deployment == Deployment::RealSecured;
+        let rights = match deployment {
+            Deployment::Real | Deployment::Kubekv(_) => RealRights::None,
+            Deployment::RealSecrets => RealRights::Secrets,
+            Deployment::RealSecured => RealRights::Certificates,
+        };
         let server = match (deployment, protocol) {
             (Deployment::Kubekv(mode), _) => {
                 SiteServer::Kubekv(Gateway::start(credentials, mode, protocol, at))
             }
-            (Deployment::Real | Deployment::RealSecured, StoreProtocol::Etcd) => {
-                SiteServer::Etcd(RealEtcd::start(credentials, secured, at))
+            (_, StoreProtocol::Etcd) => SiteServer::Etcd(RealEtcd::start(credentials, rights, at)),
+            (_, StoreProtocol::Consul) => {
+                SiteServer::Consul(RealConsul::start(credentials, rights, at))
             }
-            (Deployment::Real | Deployment::RealSecured, StoreProtocol::Consul) => {
-                SiteServer::Consul(RealConsul::start(credentials, secured, at))
-            }
-            (Deployment::Real | Deployment::RealSecured, StoreProtocol::ZooKeeper) => {
-                SiteServer::ZooKeeper(ZooKeeper::start())
-            }
+            (_, StoreProtocol::ZooKeeper) => SiteServer::ZooKeeper(ZooKeeper::start()),
         };
         let mut site = Self {
             credentials,
@@ -115,6 +150,7 @@ impl<'a> Site<'a> {
             place,
             server,
             pristine: BTreeMap::new(),
+            strangers: Cell::new(0),
         };
         site.populate();
         site.pristine = site.dump();
@@ -138,10 +174,42 @@ impl<'a> Site<'a> {
     /// Whether clients show certificates.
     pub(crate) fn has_tls(&self) -> bool {
         match self.deployment {
-            Deployment::Real => false,
+            Deployment::Real | Deployment::RealSecrets => false,
             Deployment::RealSecured => true,
             Deployment::Kubekv(mode) => mode.has_tls(),
         }
+    }
+
+    /// Whether clients show tokens or passwords.
+    fn has_secrets(&self) -> bool {
+        match self.deployment {
+            Deployment::Real => false,
+            Deployment::RealSecrets => true,
+            // etcd knows clients by their certificates.
+            Deployment::RealSecured => self.protocol == StoreProtocol::Consul,
+            Deployment::Kubekv(mode) => mode.has_secrets(),
+        }
+    }
+
+    /// Whether anything tells clients from each other.
+    pub(crate) fn knows_clients(&self) -> bool {
+        self.has_tls() || self.has_secrets()
+    }
+
+    /// Takes back the secret of the host that was broken into.
+    pub(crate) fn revoke(&self) {
+        let [stolen, left @ ..] = GIVEN;
+        match &self.server {
+            SiteServer::Kubekv(_) => self.credentials.give(&left),
+            SiteServer::Etcd(etcd) => etcd.revoke(stolen),
+            SiteServer::Consul(consul) => consul.revoke(self.credentials, stolen),
+            SiteServer::ZooKeeper(_) => panic!("it knows no secrets"),
+        }
+        until("it is refused", || {
+            let thief = self.client(Shown::Stolen, &self.elsewhere());
+            let _read = thief.read(VICTIM_NODE);
+            thief.refusal().is_some()
+        });
     }
 
     fn client(&self, shown: Shown, from: &str) -> Hands {
@@ -149,13 +217,15 @@ impl<'a> Site<'a> {
         if self.has_tls() {
             client.tls = Some(self.credentials.tls(shown));
         }
-        if self.place == Place::Addresses {
+        let is_loopback = from.starts_with("127.");
+        if self.place == Place::Addresses || is_loopback {
             client.from = Some(from.parse::<IpAddr>().unwrap());
         }
-        client.headers = match &self.server {
-            SiteServer::Consul(consul) => consul.token_of(shown),
-            SiteServer::Etcd(_) | SiteServer::ZooKeeper(_) | SiteServer::Kubekv(_) => Vec::new(),
-        };
+        if self.has_secrets() {
+            let secret = ClientSecret::of(shown);
+            let headers = secret.map(|secret| secret.headers(self.protocol));
+            client.headers = headers.unwrap_or_default();
+        }
         Hands::new(self.protocol, client)
     }
 
@@ -168,15 +238,55 @@ impl<'a> Site<'a> {
     }
 
     pub(crate) fn scene(&self, attacker: Attacker) -> Scene {
-        let shown = match attacker {
-            Attacker::Anybody => Shown::Nothing,
-            Attacker::Forger => Shown::Forged,
-            Attacker::Host => Shown::Stolen,
+        let (shown, from) = match attacker {
+            Attacker::Container(container) => {
+                return Scene {
+                    attacker: Hands::new(self.protocol, self.contained(container)),
+                    victim: self.victim(),
+                    operator: self.operator(),
+                };
+            }
+            Attacker::Anybody => (Shown::Nothing, ATTACKER.to_owned()),
+            Attacker::Forger => (Shown::Forged, self.elsewhere()),
+            Attacker::Host => (Shown::Stolen, ATTACKER.to_owned()),
+            Attacker::SecretThief => (Shown::Secret, self.elsewhere()),
+            Attacker::SecretElsewhere => (Shown::SecretElsewhere, THIRD.to_owned()),
         };
         Scene {
-            attacker: self.client(shown, ATTACKER),
+            attacker: self.client(shown, &from),
             victim: self.victim(),
             operator: self.operator(),
+        }
+    }
+
+    /// A client in a container, which has nothing to show.
+    pub(crate) fn contained(&self, container: Container) -> StoreClient {
+        let mut client = StoreClient::plain(self.address());
+        if self.has_tls() {
+            client.tls = Some(self.credentials.tls(Shown::Nothing));
+        }
+        client.namespace = Some(match container {
+            Container::Near => "near",
+            Container::Far => "far",
+        });
+        // What listens on loopback only is looked for where the container reaches the machine.
+        if self.place == Place::Loopback {
+            client.to.set_ip(match container {
+                Container::Near => BRIDGE.into(),
+                Container::Far => STORE.into(),
+            });
+        }
+        client
+    }
+
+    /// An address that nobody has come from.
+    fn elsewhere(&self) -> String {
+        let number = self.strangers.get() + 1;
+        self.strangers.set(number);
+        let [high, low] = number.to_be_bytes();
+        match self.place {
+            Place::Loopback => format!("127.77.{high}.{low}"),
+            Place::Addresses => format!("10.98.{high}.{low}"),
         }
     }
 

@@ -5,45 +5,45 @@ use std::net::{Ipv4Addr, SocketAddr};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::RealRights;
 use super::real_server::{RealServer, free};
 use crate::client::{StoreClient, StoreRequest};
 use crate::credentials::{AttackCredentials, Shown};
-use crate::records::{ATTACKER, VICTIM};
+use crate::hands::StoreProtocol;
+use crate::secrets::{ClientSecret, GIVEN};
 
-const MASTER: &str = "11111111-0000-4000-8000-000000000001";
-const TOKENS: [(&str, &str); 2] = [
-    (ATTACKER, "11111111-0000-4000-8000-00000000000a"),
-    (VICTIM, "11111111-0000-4000-8000-00000000000b"),
-];
-
-/// A Consul; secured, with TLS, certificates of clients and a token for each.
+/// A Consul, by its rights with a token for each client, and with TLS and certificates of clients.
 #[derive(Debug)]
 pub(super) struct RealConsul {
     _server: RealServer,
     address: SocketAddr,
-    secured: bool,
+    rights: RealRights,
     _directory: TempDir,
 }
 
 impl RealConsul {
-    pub(super) fn start(credentials: &AttackCredentials, secured: bool, at: Ipv4Addr) -> Self {
+    pub(super) fn start(credentials: &AttackCredentials, rights: RealRights, at: Ipv4Addr) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let address = free(at);
-        let [http, https] = if secured {
+        let has_tls = rights == RealRights::Certificates;
+        let [http, https] = if has_tls {
             [json!(-1), json!(address.port())]
         } else {
             [json!(address.port()), json!(-1)]
         };
         let mut config = json!({
             "server": true, "bootstrap_expect": 1, "data_dir": directory.path().join("data"),
-            "bind_addr": "127.0.0.1", "client_addr": at, "node_name": "host", "log_level": "ERR",
+            "bind_addr": at, "client_addr": at, "node_name": "host", "log_level": "ERR",
             "disable_update_check": true, "performance": {"raft_multiplier": 1},
             "ports": {"http": http, "https": https, "server": free(Ipv4Addr::LOCALHOST).port(),
                 "serf_lan": free(Ipv4Addr::LOCALHOST).port(), "serf_wan": -1, "dns": -1, "grpc": -1},
         });
-        if secured {
-            config["acl"] =
-                json!({"enabled": true, "default_policy": "deny", "tokens": {"master": MASTER}});
+        let [.., master] = GIVEN;
+        if rights != RealRights::None {
+            let tokens = json!({"master": master.secret});
+            config["acl"] = json!({"enabled": true, "default_policy": "deny", "tokens": tokens});
+        }
+        if has_tls {
             config["verify_incoming_https"] = json!(true);
             for (option, name) in [
                 ("ca_file", "ca.crt"),
@@ -59,10 +59,10 @@ impl RealConsul {
             command.args(["agent", "-config-file"]).arg(&file);
         });
         let mut operator = StoreClient::plain(address);
-        if secured {
+        if has_tls {
             operator.tls = Some(credentials.tls(Shown::Operator));
-            operator.headers = token(MASTER);
         }
+        operator.headers = master.headers(StoreProtocol::Consul);
         let ready = StoreRequest::new("PUT", "/v1/kv/up").body("1");
         let session = StoreRequest::new("PUT", "/v1/session/create");
         let is_done = |request| {
@@ -73,13 +73,13 @@ impl RealConsul {
         // Sessions need the node, which comes a moment later.
         server.until("Consul serves", || is_done(&ready) && is_done(&session));
         assert!(is_done(&StoreRequest::new("DELETE", "/v1/kv/up")));
-        if secured {
+        if rights != RealRights::None {
             give_rights(&operator);
         }
         Self {
             _server: server,
             address,
-            secured,
+            rights,
             _directory: directory,
         }
     }
@@ -88,21 +88,22 @@ impl RealConsul {
         self.address
     }
 
-    /// What a client sends with each request.
-    pub(super) fn token_of(&self, shown: Shown) -> Vec<(String, String)> {
-        let [(_, attacker), (_, victim)] = TOKENS;
-        match shown {
-            _ if !self.secured => Vec::new(),
-            Shown::Nothing | Shown::Forged => Vec::new(),
-            Shown::Stolen => token(attacker),
-            Shown::Victim => token(victim),
-            Shown::Operator => token(MASTER),
+    /// Takes back what a host's token is good for.
+    pub(super) fn revoke(&self, credentials: &AttackCredentials, given: ClientSecret) {
+        let mut operator = StoreClient::plain(self.address);
+        if self.rights == RealRights::Certificates {
+            operator.tls = Some(credentials.tls(Shown::Operator));
         }
+        let [.., master] = GIVEN;
+        operator.headers = master.headers(StoreProtocol::Consul);
+        let target = format!("/v1/acl/token/{}", accessor(given));
+        let answer = operator.ask(&StoreRequest::new("DELETE", target)).unwrap();
+        assert!(answer.is_success(), "{}", answer.text());
     }
 }
 
-fn token(secret: &str) -> Vec<(String, String)> {
-    vec![("X-Consul-Token".to_owned(), secret.to_owned())]
+fn accessor(given: ClientSecret) -> String {
+    given.secret.replace("-0000-", "-aaaa-")
 }
 
 /// A token for each host, with a policy as fine as prefixes of keys can make it.
@@ -112,7 +113,8 @@ fn give_rights(operator: &StoreClient) {
         let answer = operator.ask(&request).unwrap();
         assert!(answer.is_success(), "{path}: {}", answer.text());
     };
-    for (host, secret) in TOKENS {
+    for given in GIVEN {
+        let Some(host) = given.host() else { continue };
         let rules = format!(
             r#"key_prefix "docker/nodes" {{ policy = "read" }}
             key_prefix "docker/network/" {{ policy = "write" }}
@@ -123,7 +125,8 @@ fn give_rights(operator: &StoreClient) {
         put("policy", json!({"Name": name, "Rules": rules}));
         put(
             "token",
-            json!({"SecretID": secret, "Policies": [{"Name": name}]}),
+            json!({"AccessorID": accessor(given), "SecretID": given.secret,
+                "Policies": [{"Name": name}]}),
         );
     }
 }

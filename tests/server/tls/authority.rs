@@ -30,6 +30,7 @@ pub(crate) struct Wanted {
     pub(crate) usage: Vec<ExtendedKeyUsagePurpose>,
     pub(crate) serial: u64,
     /// In seconds since 1970.
+    pub(crate) not_before: Option<u64>,
     pub(crate) not_after: Option<u64>,
 }
 
@@ -61,6 +62,9 @@ impl Authority {
         if let Some(seconds) = wanted.not_after {
             params.not_after = date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds);
         }
+        if let Some(seconds) = wanted.not_before {
+            params.not_before = date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds);
+        }
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Issued {
             certificate: certificate.der().clone(),
@@ -75,6 +79,7 @@ impl Authority {
             names: vec![SanType::IpAddress([127, 0, 0, 1].into())],
             usage: vec![ExtendedKeyUsagePurpose::ServerAuth],
             serial: 1,
+            not_before: None,
             not_after: None,
         })
     }
@@ -86,6 +91,7 @@ impl Authority {
             names: Vec::new(),
             usage: vec![ExtendedKeyUsagePurpose::ClientAuth],
             serial,
+            not_before: None,
             not_after: None,
         })
     }

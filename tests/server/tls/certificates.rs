@@ -37,6 +37,7 @@ async fn every_name_of_a_certificate_is_beside_the_connection() {
         ],
         usage: vec![ExtendedKeyUsagePurpose::ClientAuth],
         serial: 0xab_cdef,
+        not_before: None,
         not_after: Some(not_after),
     });
     for version in [&TLS12, &TLS13] {
@@ -74,10 +75,20 @@ async fn a_client_that_shows_nothing_good_is_refused_and_counted_by_why() {
         names: Vec::new(),
         usage: Vec::new(),
         serial: 4,
+        not_before: None,
         not_after: Some(1_600_000_000),
+    });
+    let early = nodes.issue(Wanted {
+        name: "early",
+        names: Vec::new(),
+        usage: Vec::new(),
+        serial: 5,
+        not_before: Some(4_000_000_000),
+        not_after: None,
     });
     for (shown, outcome) in [
         (None, "certificate_missing"),
+        (Some(early), "certificate_not_valid_yet"),
         (
             Some(strangers.client("me", 3)),
             "certificate_unknown_authority",

@@ -84,7 +84,14 @@ impl Client {
 
 /// Asks for a path on a connection that stays open; returns the body.
 pub(crate) async fn get(stream: &mut impl Bytes, path: &str) -> io::Result<String> {
-    let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+    ask(stream, &format!("GET {path}"), "").await
+}
+
+/// The same for any method, with a body.
+pub(crate) async fn ask(stream: &mut impl Bytes, what: &str, body: &str) -> io::Result<String> {
+    let length = body.len();
+    let head = format!("{what} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}");
+    let request = format!("{head}\r\n\r\n{body}");
     stream.write_all(request.as_bytes()).await?;
     stream.flush().await?;
     let mut answer = Vec::new();

@@ -32,6 +32,7 @@ name = "mine"
 identities = ["me"]
 allow = ["read", "list", "watch"]
 beneath = ["mine"]
+sessions = "own"
 "#;
 
 async fn metrics(admin: SocketAddr) -> String {
@@ -76,12 +77,12 @@ pub(super) async fn secured(options: &[(&'static str, &str)]) -> Secured {
 
 impl Secured {
     /// A key's value over Consul's face, or the refusal.
-    async fn read(&self, client: &Client, key: &str) -> String {
+    pub(super) async fn read(&self, client: &Client, key: &str) -> String {
         let path = format!("/v1/kv/{key}?raw");
         client.get(self.gateway.consul, &path).await.unwrap()
     }
 
-    async fn set(&self, key: &str, value: &str) {
+    pub(super) async fn set(&self, key: &str, value: &str) {
         let mut stream = self.ops.connect(self.gateway.consul).await.unwrap();
         let request = format!(
             "PUT /v1/kv/{key} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{value}",
@@ -91,6 +92,11 @@ impl Secured {
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.unwrap();
         assert!(answer.starts_with(b"HTTP/1.1 200"), "{answer:?}");
+    }
+
+    /// Replaces the policy: its rules beside that of the operator.
+    pub(super) fn set_rules(&self, rules: &str) {
+        self.files.write("policy.toml", format!("{HEAD}{rules}"));
     }
 
     pub(super) async fn until_metric(&self, line: &str) {

@@ -80,6 +80,7 @@ async fn a_connection_ends_with_the_certificate_of_its_client() {
         names: Vec::new(),
         usage: vec![ExtendedKeyUsagePurpose::ClientAuth],
         serial: 2,
+        not_before: None,
         not_after: Some(now + 2),
     });
     let client = Client::new(&nodes, Some(&short));

@@ -21,6 +21,7 @@ pub mod normalize;
 pub mod recorder;
 pub mod requests;
 pub mod running;
+pub mod shared_quotas;
 pub mod stuck_store;
 pub mod until;
 pub mod zookeeper;
