@@ -1,5 +1,10 @@
 //! Parsers of what anybody can send who reaches a port, and of policies, for `cargo fuzz` (`fuzz/`).
 
+/// Files of credentials, and changes of them.
+pub fn credentials(bytes: &[u8]) {
+    crate::guard::credentials::fuzz::credentials(bytes);
+}
+
 /// Docker's records, and changes of them.
 pub fn docker_record(bytes: &[u8]) {
     crate::guard::docker::fuzz::docker_record(bytes);
@@ -23,6 +28,12 @@ pub fn policy(bytes: &[u8]) {
 /// The PROXY header of a relayed connection.
 pub fn proxy_header(bytes: &[u8]) {
     crate::gateway::proxy_header(bytes);
+}
+
+/// Secrets of requests, before anybody is asked whose they are.
+pub fn request_secrets(bytes: &[u8]) {
+    crate::face::authorization(bytes);
+    crate::guard::token_review::fuzz::token_claims(bytes);
 }
 
 /// Frames of ZooKeeper, the first of a connection included.

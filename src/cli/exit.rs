@@ -20,7 +20,7 @@ pub(super) const LISTEN: u8 = 5;
 pub(super) const STORE: u8 = 6;
 /// A running gateway stopped on a fatal error.
 pub(super) const FATAL: u8 = 7;
-/// The command cannot read its input or write its output.
+/// The command cannot read its input, be it in a cluster, or write its output.
 pub(super) const IO: u8 = 8;
 
 /// The exit codes as `--help` shows them.
@@ -35,7 +35,7 @@ Exit codes:
   5  serve: cannot listen on an address
   6  the store cannot be opened: not writable, in use by another process, damaged, of a newer format
   7  serve: the gateway stopped on a fatal error, for example a failed disk
-  8  a file, or standard input or output, cannot be read or written";
+  8  a file, standard input or output, or the objects of a policy in a cluster cannot be read or written";
 
 /// A command that did not succeed.
 #[derive(Debug)]

@@ -54,7 +54,7 @@ const fn text(
 }
 
 /// Every option, in the order of the help text.
-pub const OPTIONS: [OptionSpec; 62] = [
+pub const OPTIONS: [OptionSpec; 63] = [
     text(
         "store",
         "URL",
@@ -302,6 +302,13 @@ pub const OPTIONS: [OptionSpec; 62] = [
         "none",
         "The tokens and the users of clients, in TOML, as kubekv token writes them; read again when the file changes. Without it \
          tokens and passwords are accepted and ignored",
+    ),
+    text(
+        "token-review-audience",
+        "AUDIENCE",
+        "none",
+        "The audience of Kubernetes ServiceAccounts' tokens that clients may show, such as kubekv; the API server of the cluster is \
+         asked whose each is. Never the API server's own audience",
     ),
     text(
         "guard",

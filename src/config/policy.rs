@@ -14,6 +14,8 @@ pub struct PolicyConfig {
     pub enforces: bool,
     /// The tokens and the users of clients, read again and again as well; `None` ignores what requests show.
     pub credentials: Option<PathBuf>,
+    /// The audience of the tokens of `ServiceAccount`s that a Kubernetes cluster is asked about; `None` asks about none.
+    pub token_review: Option<String>,
 }
 
 /// Where the policy is.
@@ -25,7 +27,13 @@ pub enum PolicyOrigin {
     Kubernetes(Option<String>),
 }
 
-/// The options `policy`, `policy-mode` and `credentials`, of a gateway with this store.
+/// The longest audience, in bytes.
+const LONGEST_AUDIENCE: usize = 253;
+
+/// How the audiences of API servers usually begin.
+const OF_API_SERVERS: &str = "https://kubernetes.default";
+
+/// The options `policy`, `policy-mode`, `credentials` and `token-review-audience`, of a gateway with this store.
 pub(super) fn parse(
     settings: &mut Settings,
     store: &StoreUrl,
@@ -44,10 +52,11 @@ pub(super) fn parse(
         },
     };
     let credentials = settings.take("credentials");
+    let audience = settings.take("token-review-audience");
     let Some(policy) = settings.take("policy") else {
-        if let Some(credentials) = credentials {
+        if let Some(given) = credentials.or(audience) {
             let what = "--policy is not given: it says who has a token, and what they may do";
-            return Err(ConfigError::at(&credentials.origin, what));
+            return Err(ConfigError::at(&given.origin, what));
         }
         return match (&mode, enforces) {
             (Some(mode), Some(_)) => Err(ConfigError::at(&mode.origin, "--policy is not given")),
@@ -55,41 +64,69 @@ pub(super) fn parse(
         };
     };
     let origin = origin(policy, store)?;
-    let credentials = credentials.map(|file| path(file, "it is not the path of a file"));
-    let credentials = credentials.transpose()?;
+    let credentials = credentials.map(path).transpose()?;
+    let token_review = audience.map(token_review).transpose()?;
     Ok(enforces.map(|enforces| PolicyConfig {
         origin,
         enforces,
         credentials,
+        token_review,
     }))
 }
 
-fn origin(policy: Setting, store: &StoreUrl) -> Result<PolicyOrigin, ConfigError> {
-    let namespace = match policy.text.split_once(':') {
-        None if policy.text == "kubernetes" => Some(""),
-        Some(("kubernetes", namespace)) => Some(namespace),
-        None | Some(_) => None,
+fn token_review(audience: Setting) -> Result<String, ConfigError> {
+    let Setting { text, origin } = audience;
+    let is_good = (1..=LONGEST_AUDIENCE).contains(&text.len());
+    let what = if !is_good || !text.chars().all(|c| c.is_ascii_graphic()) {
+        "an audience has 1 to 253 letters, digits and signs"
+    } else if text.starts_with(OF_API_SERVERS) {
+        "this is the API server's own audience: whoever has such a token may use it there, too, so have tokens made for another one, such as kubekv"
+    } else {
+        return Ok(text);
     };
-    if let Some(namespace) = namespace {
-        if !store::is_namespace(namespace) {
-            let what = "kubernetes: the namespace is not a DNS label; for a file of this name, write ./ before it";
-            return Err(ConfigError::at(&policy.origin, what));
-        }
-        let given = Some(namespace.to_owned()).filter(|name| !name.is_empty());
-        let of_store = match store {
-            StoreUrl::Kubernetes(namespace) => namespace.clone(),
-            StoreUrl::Embedded(_) | StoreUrl::Memory | StoreUrl::Etcd { .. } => None,
-        };
-        return Ok(PolicyOrigin::Kubernetes(given.or(of_store)));
-    }
-    let invalid = "it is neither the path of a file nor kubernetes:[NAMESPACE]";
-    path(policy, invalid).map(PolicyOrigin::File)
+    Err(ConfigError::at(&origin, what))
 }
 
-fn path(setting: Setting, invalid: &str) -> Result<PathBuf, ConfigError> {
+fn origin(policy: Setting, store: &StoreUrl) -> Result<PolicyOrigin, ConfigError> {
+    let Setting { text, origin } = policy;
+    let parsed = PolicyOrigin::parse(&text).map_err(|what| ConfigError::at(&origin, what))?;
+    Ok(match (parsed, store) {
+        (PolicyOrigin::Kubernetes(None), StoreUrl::Kubernetes(namespace)) => {
+            PolicyOrigin::Kubernetes(namespace.clone())
+        }
+        (parsed, _) => parsed,
+    })
+}
+
+impl PolicyOrigin {
+    /// Parses the path of a file, or `kubernetes:[NAMESPACE]`.
+    ///
+    /// # Errors
+    ///
+    /// Where it is neither; why.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let namespace = match text.split_once(':') {
+            None if text == "kubernetes" => "",
+            Some(("kubernetes", namespace)) => namespace,
+            None | Some(_) if text.is_empty() || text.contains(char::is_control) => {
+                return Err("it is neither the path of a file nor kubernetes:[NAMESPACE]");
+            }
+            None | Some(_) => return Ok(Self::File(text.into())),
+        };
+        if !store::is_namespace(namespace) {
+            return Err(
+                "kubernetes: the namespace is not a DNS label; for a file of this name, write ./ before it",
+            );
+        }
+        let given = Some(namespace.to_owned()).filter(|name| !name.is_empty());
+        Ok(Self::Kubernetes(given))
+    }
+}
+
+fn path(setting: Setting) -> Result<PathBuf, ConfigError> {
     let Setting { text, origin } = setting;
     if text.is_empty() || text.contains(char::is_control) {
-        return Err(ConfigError::at(&origin, invalid));
+        return Err(ConfigError::at(&origin, "it is not the path of a file"));
     }
     Ok(PathBuf::from(text))
 }
@@ -133,6 +170,19 @@ mod tests {
     }
 
     #[test]
+    fn tokens_are_reviewed_for_an_audience_that_is_given() {
+        let audience = |given: &[(&'static str, &str)]| {
+            parsed(given)
+                .unwrap()
+                .and_then(|policy| policy.token_review)
+        };
+        let policy = ("policy", "p.toml");
+        assert_eq!(audience(&[policy]), None);
+        let given = ("token-review-audience", "https://kubekv.example.org");
+        assert_eq!(audience(&[policy, given]).as_deref(), Some(given.1));
+    }
+
+    #[test]
     fn what_would_leave_everything_open_is_an_error() {
         let errors = [
             (vec![("policy-mode", "enforce")], "--policy is not given"),
@@ -144,6 +194,28 @@ mod tests {
             (
                 vec![("credentials", "c.toml"), ("policy-mode", "off")],
                 "--policy is not given",
+            ),
+            (
+                vec![("token-review-audience", "kubekv")],
+                "--policy is not given",
+            ),
+            (
+                vec![("policy", "p.toml"), ("token-review-audience", "")],
+                "an audience has",
+            ),
+            (
+                vec![("policy", "p.toml"), ("token-review-audience", "a b")],
+                "an audience has",
+            ),
+            (
+                vec![
+                    ("policy", "p.toml"),
+                    (
+                        "token-review-audience",
+                        "https://kubernetes.default.svc.cluster.local",
+                    ),
+                ],
+                "the API server's own",
             ),
             (
                 vec![("policy", "p.toml"), ("credentials", "")],

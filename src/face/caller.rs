@@ -8,7 +8,7 @@ use super::server::Connection;
 use crate::model::{Caller, Credentials, FaceName, ShownSecrets};
 
 /// The caller of a request that came by this face, from what the server put beside the request: its connection. Nothing the
-/// client writes into its request counts, but for the secrets that the guard checks (`authentication.rs`).
+/// client writes into its request counts, but for the secrets that the guard checks (`authentication/mod.rs`).
 pub(super) fn of(face: FaceName, beside: &Extensions) -> Caller {
     match beside.get::<Connection>() {
         Some(connection) => of_connection(face, connection),
@@ -28,6 +28,7 @@ pub(super) fn of_connection(face: FaceName, connection: &Connection) -> Caller {
         credentials: Credentials {
             certificate: connection.client_certificate().cloned(),
             secrets: ShownSecrets::default(),
+            held_token: None,
             flow: connection.flow.clone(),
         },
     }

@@ -18,3 +18,6 @@ mod list_cache;
 pub mod server;
 mod shared_work;
 pub mod zookeeper;
+
+#[cfg(fuzzing)]
+pub(crate) use authentication::fuzz::authorization;

@@ -7,7 +7,7 @@ use super::audit::AuditedClient;
 use super::client_rights::ClientRights;
 use super::credentials::KnownSecrets;
 use super::known_clients::KnownClients;
-use super::policy::{Identity, Policy, Proofs, QuotasByPath};
+use super::policy::{Identity, Policy, Proofs, ProvenAccount, QuotasByPath};
 use super::quota::PathShapes;
 use crate::model::{Credentials, time};
 
@@ -41,10 +41,14 @@ impl CompiledPolicy {
         }
     }
 
-    /// Who a client is that comes from this address.
-    pub(super) fn identify(&self, credentials: &Credentials, peer: IpAddr) -> Identity {
+    /// Who a client is that comes from this address, and whose token is that of this `ServiceAccount`, if of one.
+    pub(super) fn identify(
+        &self,
+        (credentials, account): (&Credentials, Option<&Arc<ProvenAccount>>),
+        peer: IpAddr,
+    ) -> Identity {
         let proofs = match &self.secrets {
-            Some(secrets) => secrets.proofs(credentials, time::unix_ms()),
+            Some(secrets) => secrets.proofs((credentials, account), time::unix_ms()),
             None => Proofs::of_certificate(credentials.certificate.clone()),
         };
         self.policy.identify(&proofs, peer)
@@ -54,8 +58,12 @@ impl CompiledPolicy {
         let peer = peer.to_canonical();
         // Where the policy takes no address from the connection, all are the same.
         let counts = self.uses_peer.then_some(peer);
-        self.known.get(credentials, counts, || {
-            let identity = self.identify(credentials, peer);
+        // Found out each time, and a part of what is known: nothing that is known outlives the cluster's word.
+        let secrets = self.secrets.as_ref();
+        let account = secrets.and_then(|secrets| secrets.account(credentials));
+        let account = account.as_ref();
+        self.known.get((credentials, account), counts, || {
+            let identity = self.identify((credentials, account), peer);
             let rights = self.policy.rights(&identity);
             let quotas = QuotasByPath::of(self.policy.own_quotas_of(&identity));
             ClientRights {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
+use super::policy::ProvenAccount;
 use crate::model::{ClientCertificate, Credentials, ShownSecrets};
 
 /// The most clients that are known; beyond it all are forgotten, and found out about again when they ask.
@@ -21,6 +22,7 @@ pub(super) struct KnownClients<V>(RwLock<HashMap<Proof, Arc<V>>>);
 struct Proof {
     certificate: Option<Arc<ClientCertificate>>,
     secrets: ShownSecrets,
+    account: Option<Arc<ProvenAccount>>,
     peer: Option<IpAddr>,
 }
 
@@ -31,16 +33,18 @@ impl<V> Default for KnownClients<V> {
 }
 
 impl<V> KnownClients<V> {
-    /// What is known of who has these credentials and comes from this address, or else what is found out now.
+    /// What is known of who has these credentials and comes from this address, or else what is found out now. The token among them
+    /// is that of the `ServiceAccount`, if of one.
     pub(super) fn get(
         &self,
-        credentials: &Credentials,
+        (credentials, account): (&Credentials, Option<&Arc<ProvenAccount>>),
         peer: Option<IpAddr>,
         find_out: impl FnOnce() -> V,
     ) -> Arc<V> {
         let proof = Proof {
             certificate: credentials.certificate.clone(),
             secrets: credentials.secrets,
+            account: account.cloned(),
             peer,
         };
         if let Some(known) = self.0.read().get(&proof) {
@@ -68,7 +72,10 @@ impl PartialEq for Proof {
             (None, None) => true,
             (Some(_), None) | (None, Some(_)) => false,
         };
-        is_same && self.secrets == other.secrets && self.peer == other.peer
+        is_same
+            && self.secrets == other.secrets
+            && self.account == other.account
+            && self.peer == other.peer
     }
 }
 

@@ -24,6 +24,7 @@ mod policy_refusals;
 mod quota;
 mod quota_collector;
 mod size_limit;
+pub mod token_review;
 
 use std::sync::Arc;
 

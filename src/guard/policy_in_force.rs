@@ -20,6 +20,7 @@ use super::policy_mode::PolicyMode;
 use super::policy_refusals::PolicyRefusalLog;
 use super::quota::QuotaLedger;
 use super::quota_collector::{QuotaCollector, QuotaUse, QuotaUses};
+use super::token_review::{TokenReviewer, TokenReviews};
 use crate::model::{
     Caller, ClientCertificate, ConnectionFlow, Credentials, FlowIdentity, Key, Verb, time,
 };
@@ -42,6 +43,8 @@ pub struct PolicyInForce {
     audit: Option<Arc<AuditLog>>,
     /// Set where there are credentials.
     secrets: OnceLock<Arc<SecretCheck>>,
+    /// Set where a cluster vouches for tokens.
+    reviews: OnceLock<Arc<TokenReviews>>,
     flows: ClientFlows,
     /// What counts for quotas, of each keyspace that is open. Locked while another policy comes into force.
     ledgers: Mutex<Vec<Weak<QuotaLedger>>>,
@@ -68,6 +71,7 @@ impl PolicyInForce {
             log: PolicyRefusalLog::default(),
             audit,
             secrets: OnceLock::new(),
+            reviews: OnceLock::new(),
             flows: ClientFlows::default(),
             ledgers: Mutex::default(),
         });
@@ -105,8 +109,7 @@ impl PolicyInForce {
         table: CredentialTable,
         registry: &mut Registry,
     ) -> Result<(), String> {
-        let check = SecretCheck::new(self.mode, self.audit.clone(), registry)?;
-        let _is_first = self.secrets.set(Arc::new(check));
+        self.begin_secret_check(registry)?;
         self.replace_credentials(table);
         Ok(())
     }
@@ -117,11 +120,25 @@ impl PolicyInForce {
             return;
         };
         check.took_effect(&table);
-        let secrets = KnownSecrets {
-            table: Arc::new(table),
-            verified: Arc::clone(&check.verified),
+        self.put_secrets_in_force(Some(Arc::new(table)));
+    }
+
+    /// Puts these credentials in force, or else those that are already; and with them what a cluster vouches for.
+    fn put_secrets_in_force(&self, table: Option<Arc<CredentialTable>>) {
+        let Some(check) = self.secrets.get() else {
+            return;
         };
         self.put_in_force(|current| {
+            let now = current.secrets.as_ref();
+            let now = || now.map(|secrets| Arc::clone(&secrets.table));
+            let secrets = KnownSecrets {
+                table: table.or_else(now).unwrap_or_default(),
+                verified: Arc::clone(&check.verified),
+                reviewed: self
+                    .reviews
+                    .get()
+                    .map(|reviews| Arc::clone(reviews.known())),
+            };
             CompiledPolicy::new(Arc::clone(&current.policy), Some(secrets))
         });
         self.epoch.advance();
@@ -147,6 +164,45 @@ impl PolicyInForce {
         if let Some(check) = self.secrets.get() {
             check.count_unusable(digest, why);
         }
+    }
+
+    fn begin_secret_check(&self, registry: &mut Registry) -> Result<(), String> {
+        if self.secrets.get().is_none() {
+            let check = SecretCheck::new(self.mode, self.audit.clone(), registry)?;
+            let _is_first = self.secrets.set(Arc::new(check));
+        }
+        Ok(())
+    }
+
+    /// Has the reviewer say whose tokens are that are for this audience and in no file of credentials, from now on.
+    ///
+    /// # Errors
+    ///
+    /// Where the machine has no random bytes.
+    pub fn begin_token_review(
+        &self,
+        reviewer: Arc<dyn TokenReviewer>,
+        audience: String,
+        registry: &mut Registry,
+    ) -> Result<(), String> {
+        let reviews = TokenReviews::new(reviewer, audience, registry);
+        let _is_first = self.reviews.set(Arc::new(reviews));
+        self.begin_secret_check(registry)?;
+        self.put_secrets_in_force(None);
+        Ok(())
+    }
+
+    /// Renews tokens that requests wait with, and has what waits asked again where one is not good any more. To be called from time
+    /// to time.
+    pub fn renew_tokens(&self) {
+        if self.reviews.get().is_some_and(TokenReviews::tick) {
+            self.epoch.advance();
+        }
+    }
+
+    /// The reviews of tokens, where a cluster vouches for them.
+    pub(super) fn token_reviews(&self) -> Option<&Arc<TokenReviews>> {
+        self.reviews.get()
     }
 
     /// The check of secrets, where there are credentials.
@@ -260,7 +316,7 @@ impl PolicyInForce {
         // Whoever has a network has many addresses: a name of each would be a share of each.
         if current.uses_peer {
             let elsewhere = ELSEWHERE.into_iter().find(|other| *other != peer)?;
-            let there = current.identify(&credentials, elsewhere);
+            let there = current.identify((&credentials, None), elsewhere);
             if there.principal != identity.principal {
                 return None;
             }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::client_certificate::ClientCertificate;
 use super::connection_flow::ConnectionFlow;
+use super::held_token::HeldToken;
 use super::shown_secrets::ShownSecrets;
 
 /// What a client proved. Cheap to clone. The default has proved nothing.
@@ -16,6 +17,8 @@ pub struct Credentials {
     pub certificate: Option<Arc<ClientCertificate>>,
     /// What its request showed besides, which was good then.
     pub secrets: ShownSecrets,
+    /// Its token as it came, where the guard asks somebody else about it again while the request waits.
+    pub held_token: Option<HeldToken>,
     /// In whose share its requests count, as the guard says of its connection.
     pub flow: ConnectionFlow,
 }

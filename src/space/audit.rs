@@ -95,6 +95,11 @@ pub enum AuditEvent<'a> {
         /// The session that it made or took up.
         session: Option<&'a str>,
     },
+    /// It showed a secret that is good, for the first time on its connection.
+    Secret {
+        /// Of which kind.
+        how: &'a str,
+    },
     /// Its session has ended.
     SessionEnd {
         /// The session's name.

@@ -6,7 +6,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::model::{Caller, ShownSecrets};
+use crate::model::{Caller, HeldToken, ShownSecrets};
 
 /// Finds out who sends a request. The guard does it.
 pub trait Authenticate: Send + Sync {
@@ -19,6 +19,8 @@ pub trait Authenticate: Send + Sync {
 pub struct RequestSecrets<'a> {
     /// A token.
     pub token: Option<&'a [u8]>,
+    /// A token in a place where only one of a Kubernetes `ServiceAccount` can be.
+    pub account_token: Option<&'a [u8]>,
     /// A user and a password.
     pub login: Option<Login>,
 }
@@ -36,12 +38,21 @@ pub enum Login {
     Unreadable,
 }
 
+/// What a request has shown, as far as it is remembered.
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    /// The hashes of its secrets.
+    pub secrets: ShownSecrets,
+    /// Its token, where it is asked about again while the request waits.
+    pub held_token: Option<HeldToken>,
+}
+
 /// What came of the secrets of a request.
 pub enum Authentication<'a> {
     /// They are good.
-    Known(ShownSecrets),
-    /// What comes of them takes time: a password is verified, or a refusal waits.
-    Later(Pin<Box<dyn Future<Output = Result<ShownSecrets, NotAuthenticated>> + Send + 'a>>),
+    Known(Shown),
+    /// What comes of them takes time: a password or a token is verified, or a refusal waits.
+    Later(Pin<Box<dyn Future<Output = Result<Shown, NotAuthenticated>> + Send + 'a>>),
 }
 
 /// Why a request is refused, whatever it asks for.
@@ -50,15 +61,18 @@ pub enum NotAuthenticated {
     /// A secret of it is not known, or is not good any more.
     #[error("the token or the password is not known")]
     Unknown,
-    /// As many passwords of clients at its address wait to be verified as may.
-    #[error("too many passwords of this client wait to be verified: try again later")]
+    /// As many secrets of clients at its address wait to be verified as may.
+    #[error("too many passwords or tokens of this client wait to be verified: try again later")]
     TooMany,
+    /// Who could say whose its token is does not answer.
+    #[error("whose this token is cannot be found out now: try again later")]
+    Unavailable,
 }
 
 impl RequestSecrets<'_> {
     /// Whether the request shows none.
     pub fn is_empty(&self) -> bool {
-        self.token.is_none() && self.login.is_none()
+        self.token.is_none() && self.account_token.is_none() && self.login.is_none()
     }
 }
 

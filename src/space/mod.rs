@@ -71,7 +71,9 @@ mod wide;
 
 pub use admit::{Admit, Epoch};
 pub use audit::{Audit, AuditEvent, AuditedChange, ChangeOutcome};
-pub use authenticate::{Authenticate, Authentication, Login, NotAuthenticated, RequestSecrets};
+pub use authenticate::{
+    Authenticate, Authentication, Login, NotAuthenticated, RequestSecrets, Shown,
+};
 pub use demand::Demand;
 pub use denied::Denied;
 pub use directories::{Directory, NodeFate};

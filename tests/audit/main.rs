@@ -6,5 +6,6 @@
 mod failing;
 mod gateway;
 mod lines;
+mod logins;
 mod policy;
 mod rotation;

@@ -304,12 +304,60 @@ fn policies_of_the_documentation_are_good() {
     }
 }
 
+#[test]
+fn explain_recognizes_a_service_account_and_its_pod() {
+    let table = |field: &str, name: &str, principal: &str| {
+        format!(
+            "[[identity]]\nauthority = \"kubernetes\"\nfield = \"{field}\"\nname = \"{name}\"\nprincipal = \"{principal}\"\n\n"
+        )
+    };
+    let rule = |name: &str, who: &str| {
+        format!(
+            "[[rule]]\nname = \"{name}\"\nidentities = [\"{who}\"]\nallow = [\"all\"]\nbeneath = [\"{who}\"]\n\n"
+        )
+    };
+    let files = Files::with(
+        &[
+            table("service-account", "shop/{name}", "shop/{name}"),
+            table("pod", "data/db/{name}", "db/{name}"),
+            rule("apps", "shop/{name}"),
+            rule("pods", "db/{name}"),
+        ]
+        .concat(),
+    );
+    assert_eq!(files.check().code, 0);
+    let explain = |account: &str, key: &str| {
+        let done = files.explain(&["--service-account", account], &["write", key]);
+        (done.code, done.text().to_owned())
+    };
+    assert_eq!(
+        explain("shop/cart", "shop/cart/x"),
+        (
+            0,
+            "shop/cart, {name} = cart\nallowed by rule 'apps'\n".to_owned()
+        )
+    );
+    assert_eq!(explain("shop/cart", "shop/other/x").0, 1);
+    assert_eq!(explain("data/db/db-0", "db/db-0/x").0, 0);
+    let (code, text) = explain("data/db", "db/db-0/x");
+    assert_eq!(code, 1);
+    assert!(
+        text.contains("no [[identity]] of ServiceAccounts fits its name, 'data/db'"),
+        "{text}"
+    );
+    for wrong in ["shop", "a/b/c/d"] {
+        assert_eq!(explain(wrong, "x").0, 2, "{wrong}");
+    }
+}
+
 /// The objects of the documentation are a policy, before a cluster has them.
 #[test]
 fn a_manifest_of_objects_is_checked_and_explained_as_a_file_is() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let text = std::fs::read_to_string(docs.join("policy.md")).unwrap();
-    let block = text.split("```yaml\n").nth(1).unwrap();
+    let mut blocks = text.split("```yaml\n").skip(1);
+    let block = blocks.find(|block| block.contains("kind: AccessPolicy"));
+    let block = block.unwrap();
     let manifest = block.split("```").next().unwrap();
     let files = Files::with("");
     let write = |name: &str, text: &str| {

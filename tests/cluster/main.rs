@@ -22,5 +22,6 @@ mod privileges;
 mod refused_writes;
 mod relay;
 mod rendered;
+mod service_accounts;
 mod uninstall;
 mod zookeeper;

@@ -1,12 +1,15 @@
 //! Monitoring: definitions that are not Kubernetes' own, rules and a dashboard.
 
 use std::collections::BTreeSet;
+use std::fs::Permissions;
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::access_policies::Policies;
 use crate::gateway::{get, put, start_by, state, until, until_ready};
 use crate::rendered::{Overlay, manifests, only, render};
 use support::command::kubekv;
@@ -114,15 +117,7 @@ fn prometheus_accepts_rules_and_dashboard() {
 
 /// Asserts, by Prometheus' own test of rules, that an alert fires after an hour of these series, a value a minute each.
 fn assert_fires(series: &[(&str, &str)], alert: &str, labels: &Value) {
-    let directory = tempfile::tempdir().unwrap();
-    let rules = json!({"groups": groups(&overlay())});
-    let rules = written(directory.path(), "rules", &rules);
-    let series = series.iter();
-    let series: Vec<_> = series
-        .map(|(series, values)| json!({"series": series, "values": values}))
-        .collect();
     // The text of the alert is not compared: only its name and labels.
-    let expr = format!("ALERTS{{alertname=\"{alert}\", alertstate=\"firing\"}}");
     let mut name = vec![
         format!("alertname=\"{alert}\""),
         "alertstate=\"firing\"".to_owned(),
@@ -130,13 +125,30 @@ fn assert_fires(series: &[(&str, &str)], alert: &str, labels: &Value) {
     let labels = labels.as_object().unwrap().iter();
     name.extend(labels.map(|(label, value)| format!("{label}={value}")));
     let sample = json!({"labels": format!("ALERTS{{{}}}", name.join(", ")), "value": 1});
+    assert_firing(series, alert, &[sample]);
+}
+
+/// Asserts that no alert of such a name fires then.
+fn assert_quiet(series: &[(&str, &str)], alerts: &str) {
+    assert_firing(series, alerts, &[]);
+}
+
+fn assert_firing(series: &[(&str, &str)], alerts: &str, samples: &[Value]) {
+    let directory = tempfile::tempdir().unwrap();
+    let rules = json!({"groups": groups(&overlay())});
+    let rules = written(directory.path(), "rules", &rules);
+    let series = series.iter();
+    let series: Vec<_> = series
+        .map(|(series, values)| json!({"series": series, "values": values}))
+        .collect();
+    let expr = format!("ALERTS{{alertname=~\"{alerts}\", alertstate=\"firing\"}}");
     let test = json!({
         "rule_files": [rules],
         "evaluation_interval": "1m",
         "tests": [{
             "interval": "1m",
             "input_series": series,
-            "promql_expr_test": [{"expr": expr, "eval_time": "60m", "exp_samples": [sample]}],
+            "promql_expr_test": [{"expr": expr, "eval_time": "60m", "exp_samples": samples}],
         }],
     });
     promtool(&["test", "rules", &written(directory.path(), "test", &test)]);
@@ -170,10 +182,90 @@ fn missing_leader_raises_an_alert() {
     assert_fires(&[(standby, "0x61")], "KubekvAlone", &alone);
 }
 
-/// A gateway that accepts so many connections.
-fn start_limited(namespace: &str, name: &str, connections: &str) -> Running {
+#[test]
+#[ignore = "needs Prometheus: tests/components get prometheus kubernetes"]
+fn bad_policies_and_credentials_raise_alerts() {
+    let state = r#"kubekv_policy_objects{namespace="n", pod="p", state="last_good"}"#;
+    let labels = json!({"namespace": "n", "state": "last_good", "severity": "warning"});
+    assert_fires(&[(state, "0x50 1x10")], "KubekvPolicyRefused", &labels);
+    let read = r#"kubekv_policy_objects_read_timestamp_seconds{namespace="n", pod="p"}"#;
+    let of_pod = json!({"namespace": "n", "pod": "p", "severity": "warning"});
+    // Read each minute, and then no more.
+    assert_fires(&[(read, "0+60x50 3000x10")], "KubekvPolicyUnread", &of_pod);
+    for file in ["policy", "credentials"] {
+        let usable = format!(r#"kubekv_{file}_file_usable{{namespace="n", pod="p"}}"#);
+        assert_fires(&[(&usable, "1x50 0x10")], "KubekvFileRefused", &of_pod);
+    }
+    let expiry = r#"kubekv_credentials_next_expiry_timestamp_seconds{namespace="n", pod="p"}"#;
+    let of_all = json!({"namespace": "n", "severity": "warning"});
+    assert_fires(&[(expiry, "90000x60")], "KubekvTokenExpires", &of_all);
+    let unanswered =
+        r#"kubekv_token_review_requests_total{namespace="n", pod="p", outcome="unavailable"}"#;
+    let critical = json!({"namespace": "n", "severity": "critical"});
+    assert_fires(
+        &[(unanswered, "0x50 1+1x10")],
+        "KubekvTokensNotReviewed",
+        &critical,
+    );
+}
+
+#[test]
+#[ignore = "needs Prometheus: tests/components get prometheus kubernetes"]
+fn good_policies_and_credentials_raise_no_alert() {
+    let series = [
+        (
+            r#"kubekv_policy_objects{namespace="n", pod="p", state="accepted"}"#,
+            "2x60",
+        ),
+        (
+            r#"kubekv_policy_objects{namespace="n", pod="p", state="last_good"}"#,
+            "0x60",
+        ),
+        (
+            r#"kubekv_policy_objects_read_timestamp_seconds{namespace="n", pod="p"}"#,
+            "0+60x60",
+        ),
+        (
+            r#"kubekv_policy_file_usable{namespace="n", pod="p"}"#,
+            "1x60",
+        ),
+        (
+            r#"kubekv_credentials_file_usable{namespace="n", pod="p"}"#,
+            "1x60",
+        ),
+        // Nothing expires, at one gateway; later than in two days, at another one.
+        (
+            r#"kubekv_credentials_next_expiry_timestamp_seconds{namespace="n", pod="p"}"#,
+            "0x60",
+        ),
+        (
+            r#"kubekv_credentials_next_expiry_timestamp_seconds{namespace="m", pod="p"}"#,
+            "200000x60",
+        ),
+        (
+            r#"kubekv_token_review_requests_total{namespace="n", pod="p", outcome="unavailable"}"#,
+            "3x60",
+        ),
+    ];
+    assert_quiet(&series, "KubekvPolicy.*|KubekvFile.*|KubekvToken.*");
+}
+
+/// A gateway that accepts so many connections, and that tells clients apart in every way, but refuses nobody for it.
+fn start_limited(
+    (namespace, name): (&str, &str),
+    connections: &str,
+    (policy, directory): (&str, &Path),
+) -> Running {
+    let credentials = directory.join("credentials.toml");
+    std::fs::write(&credentials, "").unwrap();
+    std::fs::set_permissions(&credentials, Permissions::from_mode(0o600)).unwrap();
     let mut command = kubekv();
-    command.env("KUBEKV_MAX_CONNECTIONS", connections);
+    command
+        .env("KUBEKV_MAX_CONNECTIONS", connections)
+        .env("KUBEKV_POLICY", policy)
+        .env("KUBEKV_POLICY_MODE", "warn")
+        .env("KUBEKV_CREDENTIALS", &credentials)
+        .env("KUBEKV_TOKEN_REVIEW_AUDIENCE", "kubekv");
     start_by(command, namespace, name)
 }
 
@@ -189,9 +281,15 @@ fn served(gateway: &Running) -> BTreeSet<String> {
 #[ignore = "needs Kubernetes: export KUBECONFIG=$(tests/kubernetes up)"]
 fn every_queried_metric_is_served() {
     let namespace = namespace();
-    let first = start_limited(&namespace, "first", "2");
+    Policies::within(&namespace);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("policy.toml");
+    std::fs::write(&file, "").unwrap();
+    let objects = ("kubernetes:", directory.path());
+    let first = start_limited((&namespace, "first"), "2", objects);
     until_ready(&first);
-    let second = start_limited(&namespace, "second", "1");
+    let file = (file.to_str().unwrap(), directory.path());
+    let second = start_limited((&namespace, "second"), "1", file);
     until("it relays", || state(&second) == "relaying");
     put(&second, "k", "v");
     assert_eq!(get(&first, "k").as_deref(), Some("v"));

@@ -19,6 +19,7 @@ use kubekv::face::zookeeper::{DockerAnswers, ZooKeeper, ZooKeeperProtocol};
 use kubekv::fairness::Fairness;
 use kubekv::guard::credentials::CredentialTable;
 use kubekv::guard::policy::Policy;
+use kubekv::guard::token_review::TokenReviewer;
 use kubekv::guard::{self, PolicyInForce, PolicyMode};
 use kubekv::model::{Caller, CertificateAuthority, ClientCertificate, DirMark, Key};
 use kubekv::space::{Keyspace, Lookup};
@@ -186,6 +187,15 @@ impl Gateway {
         let begun = self.policy.begin_credentials(table, &mut self.registry);
         begun.unwrap();
         text.clone_into(&mut self.credential_text);
+    }
+
+    /// Has tokens of `ServiceAccount`s reviewed, for the audience `kubekv`.
+    pub(crate) fn begin_token_review(&mut self, reviewer: Arc<dyn TokenReviewer>) {
+        let audience = "kubekv".to_owned();
+        let begun = self
+            .policy
+            .begin_token_review(reviewer, audience, &mut self.registry);
+        begun.unwrap();
     }
 
     /// Changes the credentials.

@@ -24,6 +24,7 @@ mod quota_counts;
 mod quota_races;
 mod quotas;
 mod revoked;
+mod service_accounts;
 mod spellings;
 mod tokens;
 mod warned;

@@ -152,6 +152,7 @@ async fn a_bad_file_leaves_the_last_good_credentials_in_force() {
         write(&all.directory, &text, mode);
         let line = format!("kubekv_credentials_loads_total{{outcome=\"failed\"}} {failures}");
         all.until_metric(&line).await;
+        all.until_metric("kubekv_credentials_file_usable 0").await;
         assert_eq!(
             (all.status("first").await, all.status("second").await),
             (404, 403)
@@ -167,6 +168,7 @@ async fn a_bad_file_leaves_the_last_good_credentials_in_force() {
     })
     .await;
     assert_eq!(all.status("first").await, 403);
+    all.until_metric("kubekv_credentials_file_usable 1").await;
 }
 
 #[tokio::test]

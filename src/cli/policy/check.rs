@@ -12,7 +12,8 @@ use crate::cli::kv::print;
 /// The options of `kubekv policy check`.
 #[derive(Debug, Args)]
 pub(super) struct PolicyCheck {
-    /// The policy: in TOML, or a manifest of its objects, whose name ends in .yaml, .yml or .json
+    /// The policy: in TOML, or a manifest of its objects, whose name ends in .yaml, .yml or .json; or kubernetes:[NAMESPACE], the
+    /// objects in a cluster
     file: PathBuf,
 }
 
@@ -20,11 +21,11 @@ impl PolicyCheck {
     pub(super) fn run(self) -> Result<(), CommandError> {
         let Self { file } = self;
         let CheckedPolicy {
+            shown,
             policy,
             warnings,
             objects,
         } = read(&file)?;
-        let shown = file.display();
         let mut said = String::new();
         // Writing to a string does not fail.
         for (place, message) in &warnings {

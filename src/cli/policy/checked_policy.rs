@@ -1,12 +1,14 @@
-//! `CheckedPolicy`: a policy in a file, in TOML or as a manifest of objects in YAML or JSON.
+//! `CheckedPolicy`: a policy in a file, in TOML or as a manifest of objects in YAML or JSON, or of the objects in a cluster.
 
 use std::fmt::Display;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
+use kubekv::config::PolicyOrigin;
 use kubekv::guard::policy::objects::PolicyManifest;
 use kubekv::guard::policy::{Policy, PolicyWarning};
+use kubekv::store::kubernetes::{ReadPolicies, read_policies};
 
 use crate::cli::exit::{CommandError, IO, USAGE};
 
@@ -18,15 +20,27 @@ const MANIFESTS: [&str; 3] = ["yaml", "yml", "json"];
 
 /// A policy that can be used.
 pub(super) struct CheckedPolicy {
+    /// Where it is, as it is shown.
+    pub(super) shown: String,
     pub(super) policy: Policy,
     /// What is valid in it, but hardly meant so, and where.
     pub(super) warnings: Vec<(String, String)>,
-    /// How many objects it is, if it is a manifest.
+    /// How many objects it is, if it is of objects.
     pub(super) objects: Option<usize>,
 }
 
-/// Reads and parses a policy.
-pub(super) fn read(path: &Path) -> Result<CheckedPolicy, CommandError> {
+/// Reads and parses a policy: a file, or the objects of a cluster.
+pub(super) fn read(from: &Path) -> Result<CheckedPolicy, CommandError> {
+    // A path that is no text is one of a file.
+    let origin = from.to_str().map(PolicyOrigin::parse).transpose();
+    let origin = origin.map_err(|why| usage(&format!("{}: {why}", from.display())))?;
+    match origin {
+        Some(PolicyOrigin::Kubernetes(namespace)) => live(namespace.as_deref()),
+        Some(PolicyOrigin::File(_)) | None => file(from),
+    }
+}
+
+fn file(path: &Path) -> Result<CheckedPolicy, CommandError> {
     let ending = path.extension().and_then(|ending| ending.to_str());
     if ending.is_some_and(|ending| MANIFESTS.contains(&ending)) {
         return manifest(path);
@@ -36,6 +50,7 @@ pub(super) fn read(path: &Path) -> Result<CheckedPolicy, CommandError> {
     let policy = policy.map_err(|error| usage(&format!("{}:{error}", path.display())))?;
     let warning = |PolicyWarning { place, message }| (format!(":{place}"), message);
     Ok(CheckedPolicy {
+        shown: path.display().to_string(),
         warnings: policy.warnings().into_iter().map(warning).collect(),
         policy,
         objects: None,
@@ -50,6 +65,33 @@ fn manifest(path: &Path) -> Result<CheckedPolicy, CommandError> {
         return Err(usage(&what));
     }
     let manifest = PolicyManifest::parse(&text);
+    of_objects(shown.to_string(), manifest)
+}
+
+/// The objects of a cluster, as they are now.
+fn live(namespace: Option<&str>) -> Result<CheckedPolicy, CommandError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let read = runtime.block_on(read_policies(namespace));
+    let ReadPolicies { namespace, objects } =
+        read.map_err(|error| CommandError::new(IO, error.to_string()))?;
+    let shown = format!("kubernetes:{namespace}");
+    let named = objects.iter().map(|(name, spec)| (name.as_str(), spec));
+    let mut checked = of_objects(shown, PolicyManifest::of_objects(named))?;
+    if objects.is_empty() {
+        let nothing = "there is no AccessPolicy: every request of clients is refused";
+        let nothing = (String::new(), nothing.to_owned());
+        checked.warnings.push(nothing);
+    }
+    Ok(checked)
+}
+
+/// The policy that all the objects are together.
+fn of_objects(
+    shown: String,
+    manifest: Result<PolicyManifest, String>,
+) -> Result<CheckedPolicy, CommandError> {
     let manifest = manifest.map_err(|error| usage(&format!("{shown}: {error}")))?;
     let refusals = manifest.refusals();
     if !refusals.is_empty() {
@@ -59,6 +101,7 @@ fn manifest(path: &Path) -> Result<CheckedPolicy, CommandError> {
     let union = manifest.union();
     let warnings = manifest.warnings(&union).into_iter();
     Ok(CheckedPolicy {
+        shown,
         policy: union,
         warnings: warnings.map(|warning| (String::new(), warning)).collect(),
         objects: Some(manifest.count()),

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use clap::Args;
 use kubekv::guard::policy::{
-    BoundQuota, Identity, Policy, Proofs, ProvenToken, Rights, Shortfall, Variables, Verdict,
+    BoundQuota, Identity, Policy, Proofs, ProvenAccount, ProvenToken, Rights, Shortfall, Variables,
+    Verdict,
 };
 use kubekv::model::{ClientCertificate, Key, KeyRange, Verb};
 use kubekv::space::Coverage;
@@ -23,12 +24,14 @@ use crate::cli::kv::print;
     override_usage = "kubekv policy explain [OPTIONS] FILE IDENTITY VERB [KEY]\n       \
                       kubekv policy explain [OPTIONS] --certificate FILE --client-ca FILE FILE VERB [KEY]\n       \
                       kubekv policy explain [OPTIONS] --token NAME FILE VERB [KEY]\n       \
-                      kubekv policy explain [OPTIONS] --user NAME FILE VERB [KEY]",
+                      kubekv policy explain [OPTIONS] --user NAME FILE VERB [KEY]\n       \
+                      kubekv policy explain [OPTIONS] --service-account NAMESPACE/NAME FILE VERB [KEY]",
     after_help = "IDENTITY is a principal of the policy, or anonymous. VERB is read, list, watch, create, write, cas, delete or lock, and \
 session, which needs no key. KEY is as Consul's clients write it, without a leading slash."
 )]
 pub(super) struct Explain {
-    /// The policy: in TOML, or a manifest of its objects, whose name ends in .yaml, .yml or .json
+    /// The policy: in TOML, or a manifest of its objects, whose name ends in .yaml, .yml or .json; or kubernetes:[NAMESPACE], the
+    /// objects in a cluster
     file: PathBuf,
     /// The identity, if no proof is given, the verb, and the key
     #[arg(required = true, num_args = 1..=3, value_name = "IDENTITY VERB KEY")]
@@ -48,6 +51,9 @@ pub(super) struct Explain {
     /// The name of a user of the credentials file, instead of the identity
     #[arg(long, value_name = "NAME", conflicts_with_all = ["certificate", "token", "name", "namespace"])]
     user: Option<String>,
+    /// A Kubernetes ServiceAccount, as NAMESPACE/NAME, or NAMESPACE/NAME/POD of a token that was made for a pod, instead of the identity
+    #[arg(long, value_name = "NAMESPACE/NAME[/POD]", conflicts_with_all = ["certificate", "token", "user", "name", "namespace"])]
+    service_account: Option<String>,
     /// Lists of revoked certificates, as the gateway's --tls-crl
     #[arg(long, value_name = "FILE", requires = "certificate")]
     crl: Vec<PathBuf>,
@@ -111,6 +117,10 @@ impl Explain {
     /// What the identity has proved, if that is given.
     fn proofs(&self) -> Result<Option<Proofs>, CommandError> {
         let mut proofs = Proofs::default();
+        if let Some(account) = &self.service_account {
+            proofs.account = Some(Arc::new(service_account(account)?));
+            return Ok(Some(proofs));
+        }
         match (&self.certificate, &self.token, &self.user) {
             (None, None, None) => return Ok(None),
             (Some(certificate), ..) => proofs.certificate = Some(self.verified(certificate)?),
@@ -245,6 +255,22 @@ impl Question {
             "refused"
         };
         Ok((is_shown_in_part, format!("{verdict}: {why}")))
+    }
+}
+
+/// The `ServiceAccount` of this name.
+fn service_account(text: &str) -> Result<ProvenAccount, CommandError> {
+    let mut parts = text.split('/').map(Arc::from);
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(namespace), Some(name), pod, None) => Ok(ProvenAccount {
+            namespace,
+            name,
+            pod,
+            credential: None,
+        }),
+        _ => Err(usage(format!(
+            "'{text}' is neither NAMESPACE/NAME nor NAMESPACE/NAME/POD"
+        ))),
     }
 }
 

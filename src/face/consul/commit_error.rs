@@ -18,9 +18,13 @@ pub(super) fn forbidden() -> Reply {
 pub(super) fn not_authenticated(why: NotAuthenticated) -> Reply {
     match why {
         NotAuthenticated::Unknown => Reply::text(StatusCode::FORBIDDEN, "ACL not found"),
-        NotAuthenticated::TooMany => Reply::text(StatusCode::TOO_MANY_REQUESTS, why.to_string())
-            .header(header::RETRY_AFTER, 1.into()),
+        NotAuthenticated::TooMany => later(StatusCode::TOO_MANY_REQUESTS, why),
+        NotAuthenticated::Unavailable => later(StatusCode::SERVICE_UNAVAILABLE, why),
     }
+}
+
+fn later(status: StatusCode, why: NotAuthenticated) -> Reply {
+    Reply::text(status, why.to_string()).header(header::RETRY_AFTER, 1.into())
 }
 
 /// The answer to a change that the guard refused.

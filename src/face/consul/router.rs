@@ -102,7 +102,8 @@ async fn authenticate(
         return Ok(caller);
     }
     let shown = secrets::of(parts, query);
-    let authenticated = authentication::authenticate(&face.space, caller, shown).await;
+    let authenticated =
+        authentication::authenticate(&face.space, (caller, &parts.extensions), shown).await;
     authenticated.map_err(commit_error::not_authenticated)
 }
 

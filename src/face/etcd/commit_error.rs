@@ -44,17 +44,23 @@ pub(super) fn reply(error: ChangeError<V2Error>, revision: u64) -> Reply {
     }
 }
 
+/// etcd's error that clients try again after.
+fn later(status: StatusCode, what: &str, why: NotAuthenticated) -> Reply {
+    V2Error::new(
+        V2ErrorCode::RaftInternal,
+        format!("etcdserver: {what}: {why}"),
+    )
+    .reply(0)
+    .with_status(status)
+    .header(RETRY_AFTER, HeaderValue::from(1))
+}
+
 /// etcd's answer to a request whose user or password is not known.
 pub(super) fn not_authenticated(why: NotAuthenticated) -> Reply {
     match why {
         NotAuthenticated::Unknown => forbidden(),
-        NotAuthenticated::TooMany => {
-            let cause = format!("etcdserver: too many requests: {why}");
-            V2Error::new(V2ErrorCode::RaftInternal, cause)
-                .reply(0)
-                .with_status(StatusCode::TOO_MANY_REQUESTS)
-                .header(RETRY_AFTER, HeaderValue::from(1))
-        }
+        NotAuthenticated::TooMany => later(StatusCode::TOO_MANY_REQUESTS, "too many requests", why),
+        NotAuthenticated::Unavailable => later(StatusCode::SERVICE_UNAVAILABLE, "unavailable", why),
     }
 }
 

@@ -61,18 +61,21 @@ async fn serve(State(face): State<Arc<Face>>, request: Request) -> Response {
 }
 
 /// The caller with what its request shows, where the endpoint asks for rights: what concerns the cluster and no key, etcd
-/// answers to everybody. etcd takes every other `Authorization` than that of a user for a wrong one.
+/// answers to everybody. etcd takes every other `Authorization` than that of a user for a wrong one; here it may be that of a
+/// `ServiceAccount` too.
 async fn authenticate(face: &Face, route: Route<'_>, parts: &Parts) -> Result<Caller, Reply> {
     let caller = caller::of(FaceName::Etcd2, &parts.extensions);
     if !matches!(route.endpoint, Endpoint::Keys | Endpoint::Auth) {
         return Ok(caller);
     }
-    let login = match Authorization::of(&parts.headers) {
-        Authorization::None => None,
-        Authorization::Basic(login) => Some(login),
-        Authorization::Bearer(_) | Authorization::Other => Some(Login::Unreadable),
-    };
-    let shown = RequestSecrets { token: None, login };
+    let mut shown = RequestSecrets::default();
+    match Authorization::of(&parts.headers) {
+        Authorization::None => {}
+        Authorization::Basic(login) => shown.login = Some(login),
+        Authorization::Bearer(token) => shown.account_token = Some(token),
+        Authorization::Other => shown.login = Some(Login::Unreadable),
+    }
+    let caller = (caller, &parts.extensions);
     let authenticated = authentication::authenticate(&face.space, caller, shown).await;
     authenticated.map_err(|why| {
         let refused = commit_error::not_authenticated(why);

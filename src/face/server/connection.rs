@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::shown_logins::ShownLogins;
 use crate::model::{ClientCertificate, ConnectionFlow, Flow};
 
 /// The two ends of a connection; every HTTP request carries those of its connection as an extension. Cheap to clone.
@@ -16,6 +17,8 @@ pub struct Connection {
     pub security: Security,
     /// In whose share its requests count, where that is not its client's address.
     pub flow: ConnectionFlow,
+    /// The secrets that its requests have shown.
+    pub logins: ShownLogins,
 }
 
 /// How a connection is secured between the client and the gateway that serves it.
@@ -39,6 +42,7 @@ impl Connection {
             local,
             security: Security::Plaintext,
             flow: ConnectionFlow::default(),
+            logins: ShownLogins::default(),
         }
     }
 

@@ -71,10 +71,8 @@ pub(super) fn load(
     in_force
         .begin_credentials(table, registry)
         .map_err(unusable)?;
-    let file = FollowedFile {
-        path: path.to_owned(),
-        user: CredentialUse(Arc::clone(in_force)),
-    };
+    let user = CredentialUse(Arc::clone(in_force));
+    let file = FollowedFile::new(path.to_owned(), user, registry);
     Ok((file, text))
 }
 

@@ -58,7 +58,7 @@ pub(super) fn load(
     let policy = Policy::parse(&text).map_err(|error| unusable(error.to_string()))?;
     log_in_force(&policy, &warnings(&policy), mode);
     let user = PolicyUse(PolicyInForce::new(policy, mode, audit.cloned(), registry));
-    Ok((FollowedFile { path, user }, text))
+    Ok((FollowedFile::new(path, user, registry), text))
 }
 
 fn warnings(policy: &Policy) -> Vec<String> {

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
 use tokio::task::spawn_blocking;
 
 /// The pause between two readings: what is written is in force after two of them.
@@ -45,8 +47,10 @@ pub(super) trait FileUser: fmt::Debug + Send + Sync + 'static {
 /// A file, and who uses it.
 #[derive(Debug)]
 pub(super) struct FollowedFile<U> {
-    pub(super) path: PathBuf,
+    path: PathBuf,
     pub(super) user: U,
+    /// Whether the last reading found what can be used: what is in force may be older.
+    is_usable: Gauge,
 }
 
 /// What the last readings found.
@@ -61,6 +65,23 @@ struct FileReadings {
 }
 
 impl<U: FileUser> FollowedFile<U> {
+    /// A file that can be used now. Whether it still can is a metric, `kubekv_NAME_file_usable`.
+    pub(super) fn new(path: PathBuf, user: U, registry: &mut Registry) -> Self {
+        let is_usable = Gauge::default();
+        is_usable.set(1);
+        registry.sub_registry_with_prefix(U::NAME).register(
+            "file_usable",
+            "1 where the file has what is in force; 0 where it cannot be used, so that an older version is in force, and none after a \
+             restart",
+            is_usable.clone(),
+        );
+        Self {
+            path,
+            user,
+            is_usable,
+        }
+    }
+
     /// Follows the file, without end; `current` is the text in force.
     #[expect(
         clippy::infinite_loop,
@@ -94,6 +115,7 @@ impl<U: FileUser> FollowedFile<U> {
         };
         if text == readings.current {
             readings.last = None;
+            self.is_usable.set(1);
             if readings.complaint.take().is_some() {
                 tracing::info!("{name}: the file has what is in force again");
             }
@@ -106,6 +128,7 @@ impl<U: FileUser> FollowedFile<U> {
         match self.user.put_in_force(&text) {
             Ok(()) => {
                 (readings.last, readings.complaint) = (None, None);
+                self.is_usable.set(1);
                 readings.current = text;
             }
             Err(why) => self.complain((why, Some(&text)), readings),
@@ -114,6 +137,7 @@ impl<U: FileUser> FollowedFile<U> {
 
     /// Tells once that the file cannot be used.
     fn complain(&self, (why, text): (String, Option<&str>), readings: &mut FileReadings) {
+        self.is_usable.set(0);
         if readings.complaint.as_ref() != Some(&why) {
             self.user.count_unusable(text, &why);
             let (name, file) = (U::NAME, self.path.display());

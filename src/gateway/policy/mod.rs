@@ -1,5 +1,5 @@
 //! The policy of the configuration, from a file or from the objects of a cluster, and the credentials beside it, in force within
-//! a second of a change.
+//! a second of a change; and the reviews of tokens by a cluster.
 
 mod credentials;
 mod file;
@@ -10,6 +10,7 @@ mod object_state;
 mod objects;
 mod start;
 mod status_writer;
+mod token_review;
 
 use std::sync::Arc;
 
@@ -61,6 +62,7 @@ pub(super) async fn begin(
         origin,
         enforces,
         credentials,
+        token_review,
     }) = config.policy.clone()
     else {
         return Ok(FollowedPolicy {
@@ -93,6 +95,10 @@ pub(super) async fn begin(
     if let Some(path) = credentials {
         let (file, text) = credentials::load(&path, &in_force, registry)?;
         tasks.spawn(file.follow(text));
+    }
+    if let Some(audience) = token_review {
+        token_review::begin(audience, &in_force, registry).await?;
+        tasks.spawn(token_review::follow(Arc::clone(&in_force)));
     }
     Ok(FollowedPolicy {
         in_force: Some(in_force),

@@ -308,6 +308,13 @@ impl Audit for AuditLog {
                 let line = who.tell(line).text("how", how);
                 session(line, name).text("decision", "allowed")
             }),
+            // As a certificate: a good one may name nobody.
+            AuditEvent::Secret { how } => self.push("login", |line| {
+                let refused = who.refused();
+                let decision = refused.map_or("allowed", |_| "refused");
+                let line = who.tell(line).text("how", how);
+                line.text("decision", decision).some_text("why", refused)
+            }),
             AuditEvent::SessionEnd { session: name, why } => self.push("session-end", |line| {
                 session(who.tell(line), Some(name)).text("why", why)
             }),

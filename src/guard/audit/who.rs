@@ -62,6 +62,14 @@ impl AuditedCaller {
         }
     }
 
+    /// Why it is nobody, where that is so.
+    pub(super) fn refused(&self) -> Option<&str> {
+        match self {
+            Self::Client(client, ..) => client.identity.refused.as_deref(),
+            Self::Gateway => None,
+        }
+    }
+
     /// Adds it to a line.
     pub(super) fn tell<'a>(&self, line: AuditLine<'a>) -> AuditLine<'a> {
         match self {
@@ -83,7 +91,7 @@ pub struct NoPolicyLookup(KnownClients<AuditedClient>);
 
 impl IdentityLookup for NoPolicyLookup {
     fn identify(&self, credentials: &Credentials, _peer: IpAddr) -> Arc<AuditedClient> {
-        self.0.get(credentials, None, || {
+        self.0.get((credentials, None), None, || {
             let proof = match &credentials.certificate {
                 None => Principal::Anonymous.to_string(),
                 Some(certificate) => proof(certificate),

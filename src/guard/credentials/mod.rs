@@ -4,6 +4,8 @@
 //! guess, and of a password an argon2id hash. What a policy makes of a name, it says itself.
 
 mod failed_attempts;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod known_secrets;
 mod metrics;
 mod password_hash;
@@ -22,3 +24,4 @@ pub(super) use secret_check::{RefusedSecret, SecretCheck, UnverifiedLogin};
 pub(super) use table::BadToken;
 pub use table::{CredentialTable, CredentialToken, CredentialUser, token_hash};
 pub use text::{CredentialText, NewToken};
+pub(super) use turns::VerificationTurns;

@@ -12,12 +12,12 @@ use super::known_secrets::KnownSecrets;
 use super::metrics::CredentialMetrics;
 use super::password_hash::PasswordHash;
 use super::table::{CredentialTable, CredentialUser};
-use super::turns::PasswordTurns;
+use super::turns::VerificationTurns;
 use super::verified_passwords::VerifiedPasswords;
 use crate::guard::audit::AuditLog;
 use crate::guard::policy_mode::PolicyMode;
 use crate::model::{Caller, Flow, SecretHash, time};
-use crate::space::{Audit as _, AuditEvent, NotAuthenticated};
+use crate::space::NotAuthenticated;
 
 /// How many passwords are verified at a time: each takes a processor, and 19 MiB of memory or what its hash says.
 const AT_ONCE: usize = 2;
@@ -28,7 +28,7 @@ pub(in crate::guard) struct SecretCheck {
     mode: PolicyMode,
     pub(in crate::guard) verified: Arc<VerifiedPasswords>,
     attempts: FailedAttempts,
-    turns: PasswordTurns,
+    turns: VerificationTurns,
     at_once: Arc<Semaphore>,
     metrics: CredentialMetrics,
     audit: Option<Arc<AuditLog>>,
@@ -45,7 +45,7 @@ pub(in crate::guard) struct UnverifiedLogin {
 /// A secret that is refused.
 #[derive(Clone, Debug)]
 pub(in crate::guard) struct RefusedSecret {
-    /// `token` or `password`.
+    /// `token`, `password` or `service-account`.
     pub(in crate::guard) kind: &'static str,
     pub(in crate::guard) reason: &'static str,
     /// The token's accessor or the user's name, where there is such a one.
@@ -63,7 +63,7 @@ impl SecretCheck {
             mode,
             verified: Arc::new(VerifiedPasswords::new()?),
             attempts: FailedAttempts::default(),
-            turns: PasswordTurns::default(),
+            turns: VerificationTurns::default(),
             at_once: Arc::new(Semaphore::new(AT_ONCE)),
             metrics: CredentialMetrics::register(registry),
             audit,
@@ -124,11 +124,7 @@ impl SecretCheck {
         known: impl Fn() -> Option<KnownSecrets>,
     ) -> Result<SecretHash, NotAuthenticated> {
         let hash = login.hash;
-        let flow = match caller {
-            Caller::Client { peer, .. } => Flow::of_address(peer.ip()),
-            Caller::Operator | Caller::System => Flow::Exempt,
-        };
-        let place = self.turns.enter(flow)?;
+        let place = self.turns.enter_of(caller)?;
         let turn = place.turn().await;
         let Some(known) = known() else {
             return Err(NotAuthenticated::Unknown);
@@ -158,14 +154,6 @@ impl SecretCheck {
         {
             self.verified
                 .add(login.hash, Arc::clone(&user.name), user.password.clone());
-            if let Some(audit) = &self.audit {
-                let how = format!("password of {}", user.name);
-                let event = AuditEvent::Login {
-                    how: &how,
-                    session: None,
-                };
-                audit.record(caller, &event);
-            }
             return true;
         }
         let refused = RefusedSecret {

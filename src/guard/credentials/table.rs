@@ -11,8 +11,9 @@ use subtle::ConstantTimeEq as _;
 use super::password_hash::PasswordHash;
 use crate::model::SecretHash;
 
-/// The tokens and the users of a credentials file. Never changes: a changed file is another table.
-#[derive(Debug)]
+/// The tokens and the users of a credentials file. Never changes: a changed file is another table. The default is that without a
+/// file.
+#[derive(Debug, Default)]
 pub struct CredentialTable {
     /// In the order of the file.
     pub(super) tokens: Vec<CredentialToken>,

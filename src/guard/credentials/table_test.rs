@@ -129,6 +129,7 @@ fn a_verified_password_counts_until_the_file_has_another_one() {
         let known = KnownSecrets {
             table: std::sync::Arc::clone(table),
             verified: std::sync::Arc::clone(&verified),
+            reviewed: None,
         };
         let secrets = ShownSecrets {
             password: Some(hash),
@@ -138,7 +139,7 @@ fn a_verified_password_counts_until_the_file_has_another_one() {
             secrets,
             ..Credentials::default()
         };
-        let proofs = known.proofs(&credentials, 0);
+        let proofs = known.proofs((&credentials, None), 0);
         (proofs.user.as_deref().map(str::to_owned), proofs.unknown)
     };
     let table = file(PASSWORD);

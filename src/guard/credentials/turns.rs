@@ -1,4 +1,4 @@
-//! `PasswordTurns`: whose password is verified next.
+//! `VerificationTurns`: whose password or token is verified next.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,15 +6,15 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::model::Flow;
+use crate::model::{Caller, Flow};
 use crate::space::NotAuthenticated;
 
 /// How many requests of one client wait for their turn.
 const MOST_WAITING: usize = 16;
 
-/// Turns of clients, one at a time each: whoever guesses passwords, however many connections it has, waits for itself.
+/// Turns of clients, one at a time each: whoever guesses, however many connections it has, waits for itself.
 #[derive(Clone, Debug, Default)]
-pub(super) struct PasswordTurns(Arc<Mutex<HashMap<Flow, Line>>>);
+pub(in crate::guard) struct VerificationTurns(Arc<Mutex<HashMap<Flow, Line>>>);
 
 /// Those of one client that have their turn or wait for it.
 #[derive(Debug)]
@@ -25,15 +25,26 @@ struct Line {
 
 /// A place in the line of a client, until dropped.
 #[derive(Debug)]
-pub(super) struct PlaceInLine {
-    turns: PasswordTurns,
+pub(in crate::guard) struct PlaceInLine {
+    turns: VerificationTurns,
     flow: Flow,
     turn: Arc<Semaphore>,
 }
 
-impl PasswordTurns {
+impl VerificationTurns {
+    /// A place behind the others of a caller's address.
+    pub(in crate::guard) fn enter_of(
+        &self,
+        caller: &Caller,
+    ) -> Result<PlaceInLine, NotAuthenticated> {
+        self.enter(match caller {
+            Caller::Client { peer, .. } => Flow::of_address(peer.ip()),
+            Caller::Operator | Caller::System => Flow::Exempt,
+        })
+    }
+
     /// A place behind the others of a client.
-    pub(super) fn enter(&self, flow: Flow) -> Result<PlaceInLine, NotAuthenticated> {
+    fn enter(&self, flow: Flow) -> Result<PlaceInLine, NotAuthenticated> {
         let mut lines = self.0.lock();
         let line = lines.entry(flow).or_insert_with(|| Line {
             turn: Arc::new(Semaphore::new(1)),
@@ -53,7 +64,7 @@ impl PasswordTurns {
 
 impl PlaceInLine {
     /// Waits for the turn, which lasts until what is returned is dropped. `None` never happens: no line is closed.
-    pub(super) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+    pub(in crate::guard) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.turn).acquire_owned().await.ok()
     }
 }
@@ -80,7 +91,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_of_each_client_has_its_turn_and_a_bounded_number_wait() {
-        let turns = PasswordTurns::default();
+        let turns = VerificationTurns::default();
         let places: Vec<_> = (0..=MOST_WAITING)
             .map(|_| turns.enter(flow(1)).unwrap())
             .collect();

@@ -58,6 +58,7 @@ impl Policy {
                 .as_ref()
                 .map(|token| ShownProof::Token(&token.name)),
             proofs.user.as_ref().map(|user| ShownProof::User(user)),
+            proofs.account.as_deref().map(ShownProof::Account),
         ];
         let mut found: Option<(ShownProof<'_>, Named)> = None;
         for proof in all.into_iter().flatten() {
@@ -95,6 +96,9 @@ impl Policy {
             ShownProof::Certificate(..) => "no [[identity]] of its authority fits it".to_owned(),
             ShownProof::Token(name) => format!("no [[identity]] of tokens fits its name, '{name}'"),
             ShownProof::User(name) => format!("no [[identity]] of users fits its name, '{name}'"),
+            ShownProof::Account(account) => {
+                format!("no [[identity]] of ServiceAccounts fits its name, '{account}'")
+            }
         })
     }
 }
@@ -121,7 +125,7 @@ fn agreed(
 
 #[cfg(test)]
 mod tests {
-    use super::super::ProvenToken;
+    use super::super::{ProvenAccount, ProvenToken};
     use super::*;
     use crate::model::ClientCertificate;
 
@@ -166,6 +170,114 @@ mod tests {
             error.contains("the authority of a token is \"credentials\""),
             "{error}"
         );
+    }
+
+    #[test]
+    fn tables_of_kubernetes_have_their_own_fields() {
+        let parsed = |rest: &str| {
+            let parsed = Policy::parse(&identity("kubernetes", rest));
+            parsed.map_err(|error| error.to_string())
+        };
+        for (rest, says) in [
+            (
+                "field = \"token\"\nname = \"a/b\"\nprincipal = \"a\"",
+                "3:9: field 'token': of Kubernetes it is service-account or pod",
+            ),
+            (
+                "field = \"service-account\"\nname = \"{name}\"\nprincipal = \"a\"",
+                "such a name is NAMESPACE/NAME",
+            ),
+            (
+                "field = \"service-account\"\nname = \"a/b/c\"\nprincipal = \"a\"",
+                "such a name is NAMESPACE/NAME",
+            ),
+            (
+                "field = \"service-account\"\nname = \"/b\"\nprincipal = \"a\"",
+                "such a name is NAMESPACE/NAME",
+            ),
+            (
+                "field = \"pod\"\nname = \"a/{name}\"\nprincipal = \"a\"",
+                "such a name is NAMESPACE/NAME/POD",
+            ),
+            (
+                "field = \"pod\"\nname = \"a/b/{name}\"\nip = \"certificate\"\nprincipal = \"a\"",
+                "there is no certificate",
+            ),
+        ] {
+            let error = parsed(rest).unwrap_err();
+            assert!(error.contains(says), "{error}");
+        }
+        let of_others = identity("CN=a", "field = \"pod\"\nname = \"a\"\nprincipal = \"a\"");
+        let error = Policy::parse(&of_others).unwrap_err().to_string();
+        assert!(
+            error.contains("the authority of a pod is \"kubernetes\""),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn an_account_is_named_by_its_namespace_its_name_and_its_pod() {
+        let table = |field: &str, name: &str, principal: &str| {
+            let rest =
+                format!("field = \"{field}\"\nname = \"{name}\"\nprincipal = \"{principal}\"");
+            identity("kubernetes", &rest)
+        };
+        let text = [
+            table(
+                "service-account",
+                "{namespace}/app-{name}",
+                "{namespace}/{name}",
+            ),
+            table("pod", "data/db/{name}", "db/{name}"),
+            table("service-account", "both/{name}", "account/{name}"),
+            table("pod", "both/{name}/pod-0", "pod/{name}"),
+        ];
+        let policy = Policy::parse(&text.concat()).unwrap();
+        let who = |namespace: &str, name: &str, pod: &str| {
+            let proofs = Proofs {
+                account: Some(
+                    ProvenAccount {
+                        namespace: namespace.into(),
+                        name: name.into(),
+                        pod: Some(pod).filter(|pod| !pod.is_empty()).map(Into::into),
+                        credential: Some("JTI=7".into()),
+                    }
+                    .into(),
+                ),
+                ..Proofs::default()
+            };
+            policy.identify(&proofs, PEER)
+        };
+        for ((namespace, name, pod), expected) in [
+            (
+                ("shop", "app-cart", ""),
+                "shop/cart, {name} = cart, {namespace} = shop",
+            ),
+            (
+                ("shop", "app-cart", "x"),
+                "shop/cart, {name} = cart, {namespace} = shop",
+            ),
+            (("data", "db", "db-0"), "db/db-0, {name} = db-0"),
+            (
+                ("data", "db", ""),
+                "no: no [[identity]] of ServiceAccounts fits its name, 'data/db'",
+            ),
+            (
+                ("data", "other", "db-0"),
+                "no: no [[identity]] of ServiceAccounts fits its name, 'data/other'",
+            ),
+            (("both", "a", ""), "account/a, {name} = a"),
+            (
+                ("both", "a", "pod-0"),
+                "no: it names 'account/a', and 'pod/a' otherwise",
+            ),
+        ] {
+            assert_eq!(shown(&who(namespace, name, pod)), expected);
+        }
+        let proof = who("data", "db", "db-0").proof;
+        assert_eq!(proof, "ServiceAccount data/db in pod db-0, JTI=7");
+        let refused = who("data", "db", "").principal.to_string();
+        assert_eq!(refused, "refused ServiceAccount data/db");
     }
 
     fn policy() -> Policy {
@@ -218,6 +330,7 @@ mod tests {
                 accessor: "7".into(),
             }),
             user: shown(user).then(|| user.into()),
+            account: None,
             unknown: None,
         };
         policy().identify(&proofs, PEER)

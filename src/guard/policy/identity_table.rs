@@ -7,12 +7,17 @@ use toml::de::DeTable;
 use super::error::PolicyError;
 use super::fields::{Fields, PolicyText, at};
 use super::pattern::{ANONYMOUS, principal};
-use super::recognizer::{AddressSource, AuthorityName, CertificateField, ProofSource, Recognizer};
+use super::recognizer::{
+    AccountField, AddressSource, AuthorityName, CertificateField, ProofSource, Recognizer,
+};
 use super::template::Template;
 use super::variables::Variable;
 
 /// The authority of the tokens and the users of the credentials file (`--credentials`).
 const CREDENTIALS: &str = "credentials";
+
+/// The authority of the `ServiceAccount`s of a cluster (`--token-review-audience`).
+const KUBERNETES: &str = "kubernetes";
 
 /// Parses one `[[identity]]`.
 pub(super) fn recognizer(
@@ -69,12 +74,21 @@ fn source(text: PolicyText<'_>, fields: &mut Fields<'_, '_>) -> Result<ProofSour
         };
         return at(text, "field", &field, source);
     }
+    if authority.text == KUBERNETES {
+        let field = fields.required("field")?;
+        let source = AccountField::parse(&field.text).map(ProofSource::Account);
+        let source = source.ok_or_else(|| "of Kubernetes it is service-account or pod".to_owned());
+        return at(text, "field", &field, source);
+    }
     let name = AuthorityName::parse(&authority.text);
     let name = at(text, "authority", &authority, name)?;
     let field = fields.required("field")?;
     let of_certificate =
         CertificateField::parse(&field.text).ok_or_else(|| match field.text.as_str() {
             "token" | "user" => format!("the authority of a {} is \"{CREDENTIALS}\"", field.text),
+            "service-account" | "pod" => {
+                format!("the authority of a {} is \"{KUBERNETES}\"", field.text)
+            }
             _ => "not cn, dns, ip or spiffe".to_owned(),
         });
     let field = at(text, "field", &field, of_certificate)?;
@@ -85,8 +99,13 @@ fn name_template(name: &str, source: &ProofSource) -> Result<Template, String> {
     let template = Template::parse(name)?;
     template.check_unambiguous(source.separator())?;
     let head = template.head();
-    let ProofSource::Certificate(_, field) = source else {
-        return Ok(template);
+    let field = match source {
+        ProofSource::Certificate(_, field) => field,
+        ProofSource::Token | ProofSource::User => return Ok(template),
+        ProofSource::Account(field) => {
+            check_account_name(name, *field)?;
+            return Ok(template);
+        }
     };
     match field {
         CertificateField::Spiffe => {
@@ -106,6 +125,19 @@ fn name_template(name: &str, source: &ProofSource) -> Result<Template, String> {
         CertificateField::CommonName | CertificateField::Dns | CertificateField::Ip => {}
     }
     Ok(template)
+}
+
+/// Each part of such a name is written, so that it is clear which variable takes which.
+fn check_account_name(name: &str, field: AccountField) -> Result<(), String> {
+    let parts = field.parts();
+    let written: Vec<_> = name.split('/').collect();
+    if written.len() == parts.len() && written.iter().all(|part| !part.is_empty()) {
+        return Ok(());
+    }
+    let form = parts.join("/");
+    Err(format!(
+        "such a name is {form}, each in letters or as a variable"
+    ))
 }
 
 fn check_principal(recognizer: &Recognizer) -> Result<(), String> {

@@ -1,5 +1,6 @@
 //! `Proofs`: what a client has proved, as a policy looks at it.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::model::{CertificateAuthority, ClientCertificate};
@@ -13,6 +14,8 @@ pub struct Proofs {
     pub token: Option<ProvenToken>,
     /// The name of the user whose password its request had, of the credentials file.
     pub user: Option<Arc<str>>,
+    /// The Kubernetes `ServiceAccount` whose token its request had, as the cluster says.
+    pub account: Option<Arc<ProvenAccount>>,
     /// A secret of its request that is not known, or not any more: `token` or `password`.
     pub unknown: Option<&'static str>,
 }
@@ -26,12 +29,33 @@ pub struct ProvenToken {
     pub accessor: Arc<str>,
 }
 
+/// A `ServiceAccount`, as the API server of its cluster vouches for a token of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ProvenAccount {
+    /// Its namespace.
+    pub namespace: Arc<str>,
+    /// Its name.
+    pub name: Arc<str>,
+    /// The pod that the token was made for, if for one.
+    pub pod: Option<Arc<str>>,
+    /// The token's own name, which is no secret, where the API server tells it.
+    pub credential: Option<Arc<str>>,
+}
+
+impl fmt::Display for ProvenAccount {
+    /// `NAMESPACE/NAME`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
 /// One proof, as recognizers look at it.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ShownProof<'a> {
     Certificate(&'a ClientCertificate, &'a CertificateAuthority),
     Token(&'a str),
     User(&'a str),
+    Account(&'a ProvenAccount),
 }
 
 impl ShownProof<'_> {
@@ -41,6 +65,7 @@ impl ShownProof<'_> {
             Self::Certificate(..) => "certificate",
             Self::Token(_) => "token",
             Self::User(_) => "password",
+            Self::Account(_) => "ServiceAccount's token",
         }
     }
 }
@@ -60,9 +85,14 @@ impl Proofs {
             certificate,
             token,
             user,
+            account,
             unknown,
         } = self;
-        certificate.is_none() && token.is_none() && user.is_none() && unknown.is_none()
+        certificate.is_none()
+            && token.is_none()
+            && user.is_none()
+            && account.is_none()
+            && unknown.is_none()
     }
 
     /// What proves who it is, for the audit log.
@@ -80,8 +110,15 @@ impl Proofs {
             format!("token {accessor} of {name}")
         });
         let user = self.user.as_ref().map(|user| format!("password of {user}"));
+        let account = self.account.as_ref().map(|account| {
+            let pod = account.pod.as_ref().map(|pod| format!(" in pod {pod}"));
+            let credential = account.credential.as_ref();
+            let credential = credential.map(|credential| format!(", {credential}"));
+            let [pod, credential] = [pod, credential].map(Option::unwrap_or_default);
+            format!("ServiceAccount {account}{pod}{credential}")
+        });
         let unknown = self.unknown.map(|kind| format!("unknown {kind}"));
-        let all = [certificate, token, user, unknown];
+        let all = [certificate, token, user, account, unknown];
         all.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
@@ -92,8 +129,11 @@ impl Proofs {
         let token = self.token.as_ref();
         let token = token.map(|token| format!("token {}", token.accessor));
         let user = self.user.as_ref().map(|user| format!("user {user}"));
+        let account = self.account.as_ref();
+        let account = account.map(|account| format!("ServiceAccount {account}"));
         let unknown = self.unknown.map(|kind| format!("unknown {kind}"));
-        let all = [certificate, token, user, unknown].into_iter().flatten();
+        let all = [certificate, token, user, account, unknown];
+        let all = all.into_iter().flatten();
         format!("refused {}", all.collect::<Vec<_>>().join(", "))
     }
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::error::PolicyPlace;
-use super::proofs::ShownProof;
+use super::proofs::{ProvenAccount, ShownProof};
 use super::template::{Captured, Template};
 use super::variables::{Variable, Variables};
 use crate::model::{CertificateAuthority, ClientCertificate};
@@ -28,6 +28,17 @@ pub(super) enum ProofSource {
     Token,
     /// Users of the credentials file.
     User,
+    /// `ServiceAccount`s of a Kubernetes cluster.
+    Account(AccountField),
+}
+
+/// What of a `ServiceAccount` names its bearer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AccountField {
+    /// `NAMESPACE/NAME`.
+    ServiceAccount,
+    /// `NAMESPACE/NAME/POD`, of tokens that were made for a pod.
+    Pod,
 }
 
 /// How a policy names an authority.
@@ -153,12 +164,39 @@ fn addresses(certificate: &ClientCertificate) -> Vec<IpAddr> {
         .collect()
 }
 
+impl AccountField {
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        match text {
+            "service-account" => Some(Self::ServiceAccount),
+            "pod" => Some(Self::Pod),
+            _ => None,
+        }
+    }
+
+    /// The parts of such a name.
+    pub(super) fn parts(self) -> &'static [&'static str] {
+        match self {
+            Self::ServiceAccount => &["NAMESPACE", "NAME"],
+            Self::Pod => &["NAMESPACE", "NAME", "POD"],
+        }
+    }
+
+    fn values(self, account: &ProvenAccount) -> Vec<String> {
+        match (self, &account.pod) {
+            (Self::ServiceAccount, _) => vec![account.to_string()],
+            (Self::Pod, Some(pod)) => vec![format!("{account}/{pod}")],
+            (Self::Pod, None) => Vec::new(),
+        }
+    }
+}
+
 impl ProofSource {
     /// What no variable in such a name holds.
     pub(super) fn separator(&self) -> Option<char> {
         match self {
             Self::Certificate(_, field) => field.separator(),
             Self::Token | Self::User => None,
+            Self::Account(_) => Some('/'),
         }
     }
 
@@ -166,7 +204,7 @@ impl ProofSource {
     fn name(&self) -> &'static str {
         match self {
             Self::Certificate(_, field) => field.name(),
-            Self::Token | Self::User => "name",
+            Self::Token | Self::User | Self::Account(_) => "name",
         }
     }
 
@@ -179,9 +217,8 @@ impl ProofSource {
             (Self::Token, ShownProof::Token(name)) | (Self::User, ShownProof::User(name)) => {
                 Some(vec![name.to_owned()])
             }
-            (Self::Certificate(..), ShownProof::Token(_) | ShownProof::User(_))
-            | (Self::Token, ShownProof::Certificate(..) | ShownProof::User(_))
-            | (Self::User, ShownProof::Certificate(..) | ShownProof::Token(_)) => None,
+            (Self::Account(field), ShownProof::Account(account)) => Some(field.values(account)),
+            (Self::Certificate(..) | Self::Token | Self::User | Self::Account(_), _) => None,
         }
     }
 }
@@ -214,7 +251,7 @@ impl Recognizer {
     fn named(&self, variables: Variables, proof: ShownProof<'_>, peer: IpAddr) -> Recognized {
         let in_certificate = match proof {
             ShownProof::Certificate(certificate, _) => addresses(certificate),
-            ShownProof::Token(_) | ShownProof::User(_) => Vec::new(),
+            ShownProof::Token(_) | ShownProof::User(_) | ShownProof::Account(_) => Vec::new(),
         };
         let variables = match self.address {
             None => variables,

@@ -13,6 +13,7 @@ mod log;
 mod namespace;
 pub(crate) mod policy_objects;
 mod send;
+pub(crate) mod token_review;
 mod watch;
 
 use std::sync::Arc;
@@ -66,6 +67,28 @@ async fn log(namespace: Option<&str>, metrics: Metrics) -> Result<KubernetesLog,
     let credentials = ApiCredentials::new(config).map_err(|error| failed(&error))?;
     let api = Api::new(credentials, &namespace, metrics.clone());
     Ok(KubernetesLog::new(api, metrics))
+}
+
+/// The objects of a policy in a namespace, as they are now.
+#[derive(Debug)]
+pub struct ReadPolicies {
+    /// The namespace.
+    pub namespace: String,
+    /// The name and the spec of each.
+    pub objects: Vec<(String, serde_json::Value)>,
+}
+
+/// Reads the objects of a policy in a namespace: the given one, or that of the kubeconfig or the pod.
+pub async fn read_policies(namespace: Option<&str>) -> Result<ReadPolicies, StoreError> {
+    let source = policy_objects::PolicySource::find(namespace).await?;
+    let (_version, objects) = source.list().await.map_err(|error| failed(&error))?;
+    let objects = objects.into_iter();
+    Ok(ReadPolicies {
+        namespace: source.namespace().to_owned(),
+        objects: objects
+            .map(|object| (object.metadata.name, object.spec))
+            .collect(),
+    })
 }
 
 /// The cluster that `KUBECONFIG` or `~/.kube/config` names, or the one that this pod runs in.

@@ -1,4 +1,4 @@
-//! `PolicyManifest`: a file with objects of a policy, before a cluster has them.
+//! `PolicyManifest`: objects of a policy, in a file before a cluster has them, or read from one.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ const KIND: &str = "AccessPolicy";
 /// The beginning of their `apiVersion`.
 const GROUP: &str = "kubekv.io/";
 
-/// The objects of a manifest, in YAML or JSON; objects of other kinds are left out.
+/// The objects of a policy. Of a manifest, in YAML or JSON, objects of other kinds are left out.
 #[derive(Debug)]
 pub struct PolicyManifest {
     objects: PolicyObjectSet,
@@ -61,25 +61,36 @@ impl PolicyManifest {
             let what = "the objects are of several namespaces, and each has a policy of its own: check them apart";
             return Err(what.to_owned());
         }
+        if found.is_empty() {
+            return Err(format!("there is no {KIND} of {GROUP} in it"));
+        }
+        let named = found.iter();
+        let named = named.map(|object| (object.metadata.name.as_str(), &object.spec));
+        Self::of_objects(named)
+    }
+
+    /// The objects of a namespace, by their names and specs. There may be none.
+    ///
+    /// # Errors
+    ///
+    /// Where one has no name, or two have one.
+    pub fn of_objects<'a>(
+        named: impl IntoIterator<Item = (&'a str, &'a Value)>,
+    ) -> Result<Self, String> {
         let mut objects = PolicyObjectSet::default();
-        for object in &found {
-            let name = object.metadata.name.as_str();
+        let mut count = 0;
+        for (name, spec) in named {
             if name.is_empty() {
                 return Err(format!("an {KIND} without metadata.name"));
             }
             if objects.has(name, "", 0) {
                 return Err(format!("two {KIND} objects are called {name}"));
             }
-            objects.put(PolicyObject::new(name, ("", 0), false, &object.spec));
-        }
-        if found.is_empty() {
-            return Err(format!("there is no {KIND} of {GROUP} in it"));
+            objects.put(PolicyObject::new(name, ("", 0), false, spec));
+            count += 1;
         }
         objects.judge();
-        Ok(Self {
-            objects,
-            count: found.len(),
-        })
+        Ok(Self { objects, count })
     }
 
     /// How many objects there are.

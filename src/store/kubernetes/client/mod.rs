@@ -8,3 +8,4 @@ pub(crate) mod lines;
 pub(crate) mod log_error;
 pub(crate) mod policy_api;
 mod refusal_log;
+pub(crate) mod token_review_api;

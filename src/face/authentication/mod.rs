@@ -1,11 +1,17 @@
 //! Authentication of requests: the secrets in their headers, and the caller that they make.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderMap, header};
+use http::{Extensions, HeaderMap, header};
 
-use crate::model::Caller;
-use crate::space::{Authentication, Keyspace, Login, NotAuthenticated, RequestSecrets};
+use super::server::Connection;
+use crate::model::{Caller, SecretHash};
+use crate::space::{
+    AuditEvent, Authentication, Keyspace, Login, NotAuthenticated, RequestSecrets, Shown,
+};
 
 /// What an `Authorization` header holds, as Go's servers read it.
 #[derive(Debug)]
@@ -53,10 +59,11 @@ fn basic(encoded: &[u8]) -> Option<Login> {
     Some(Login::Password { user, password })
 }
 
-/// The caller of a request with what it shows. Nothing of that counts where the guard knows no secrets.
+/// The caller of a request with what it shows; `beside` is what the server put beside the request. Nothing of that counts where the
+/// guard knows no secrets.
 pub(super) async fn authenticate(
     space: &Keyspace,
-    caller: Caller,
+    (caller, beside): (Caller, &Extensions),
     secrets: RequestSecrets<'_>,
 ) -> Result<Caller, NotAuthenticated> {
     let authentication = space.authentication().filter(|_| !secrets.is_empty());
@@ -67,21 +74,46 @@ pub(super) async fn authenticate(
         Authentication::Known(shown) => shown,
         Authentication::Later(later) => later.await?,
     };
-    Ok(match caller {
+    let caller = match &caller {
         Caller::Client {
             face,
             peer,
-            mut credentials,
+            credentials,
         } => {
-            credentials.secrets = shown;
+            let mut credentials = credentials.clone();
+            credentials.secrets = shown.secrets;
+            credentials.held_token.clone_from(&shown.held_token);
             Caller::Client {
-                face,
-                peer,
+                face: *face,
+                peer: *peer,
                 credentials,
             }
         }
         Caller::Operator | Caller::System => caller,
-    })
+    };
+    record_logins(space, (&caller, beside), &shown);
+    Ok(caller)
+}
+
+/// Records what a connection has shown for the first time. What was refused, the guard has recorded.
+fn record_logins(space: &Keyspace, (caller, beside): (&Caller, &Extensions), shown: &Shown) {
+    let Some(audit) = space.audit() else { return };
+    let token = match &shown.held_token {
+        Some(_) => "service-account",
+        None => "token",
+    };
+    let secrets = [
+        (token, shown.secrets.token),
+        ("password", shown.secrets.password),
+    ];
+    for (how, secret) in secrets {
+        let secret = secret.filter(|secret| *secret != SecretHash::NONE);
+        let connection = beside.get::<Connection>();
+        let is_first = |secret| connection.is_none_or(|one| one.logins.is_first(secret));
+        if secret.is_some_and(is_first) {
+            audit.record(caller, &AuditEvent::Secret { how });
+        }
+    }
 }
 
 #[cfg(test)]
