@@ -149,12 +149,12 @@ pub fn headline_plot(record: &ReportRecord) -> Option<String> {
     }
     let plot = bars(&place.group.title, &drawn, whole);
     let (head, rest) = plot.split_once('>')?;
-    let head = head.replacen(
-        "<svg",
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"640\"",
-        1,
-    );
+    // A margin, since it has a ground of its own.
+    let named = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"640\"";
+    let head = head.replacen("<svg", named, 1);
+    let head = head.replacen("viewBox=\"0 0 400", "viewBox=\"-8 -6 416", 1);
     Some(format!(
-        "{head}>\n<style>\n{PLOT_STYLE}</style>\n<rect class=\"back\" width=\"100%\" height=\"100%\" />{rest}"
+        "{head}>\n<style>\n{PLOT_STYLE}svg {{ width: auto; max-width: 100%; }}\n</style>\n\
+         <rect class=\"back\" x=\"-8\" y=\"-6\" width=\"100%\" height=\"100%\" />{rest}"
     ))
 }

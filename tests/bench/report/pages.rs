@@ -271,6 +271,7 @@ fn hosts_carried_are_shown_with_what_stops_each_system() {
         "prefers-color-scheme: dark",
         ">1,600<",
         "class=\"back\"",
+        "viewBox=\"-8 -6 416",
     ] {
         assert!(plot.contains(wanted), "{wanted}");
     }
