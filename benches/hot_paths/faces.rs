@@ -10,6 +10,9 @@ use tokio::runtime::Runtime;
 
 use crate::gateway::Gateway;
 
+/// The number of networks, as in the figures for Docker's lists.
+const NETWORKS: usize = 1_000;
+
 const ETCD_LIST: &str =
     "/v2/keys/docker/network/v1.0/network?quorum=true&recursive=true&sorted=true";
 const CONSUL_LIST: &str = "/v1/kv/docker/network/v1.0/network/?recurse=&consistent=";
@@ -18,7 +21,7 @@ pub(crate) fn requests(bench: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let gateway = runtime.block_on(async {
         let gateway = Gateway::open(Arc::new(MemoryStore::new())).await;
-        gateway.fill().await;
+        gateway.fill(NETWORKS).await;
         gateway
     });
     let one = format!("docker/network/v1.0/network/{:064x}", 500);

@@ -44,8 +44,8 @@ pub use settings::{Setting, SettingOrigin, Settings};
 pub use store::StoreUrl;
 pub use tls::{ClientTlsOptions, TlsConfig, TlsOptions};
 pub use transfer::{
-    BENCH_OPTIONS, BENCH_TARGET, SourceAccess, SourceUrl, TRANSFER_OPTIONS, bench_target, source,
-    target,
+    BENCH_OPTIONS, BENCH_TARGET, BenchUrl, SourceAccess, SourceUrl, TRANSFER_OPTIONS, bench_target,
+    source, target,
 };
 
 /// Loads the configuration from flags, environment variables and the file that one of them names.

@@ -194,3 +194,29 @@ async fn a_fleet_does_what_its_rates_say_and_clears_up() {
     fleet.stop().await;
     assert_eq!((guard.refusals(), guard.quarantined()), (0, Vec::new()));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fleet_at_rest_has_written_all_its_nodes_before_a_host_watches_them() {
+    let (servers, _guard) = guarded().await;
+    for url in [
+        SourceUrl::Consul(servers.consul.to_string()),
+        SourceUrl::Etcd2(vec![servers.etcd.to_string()]),
+    ] {
+        let tally = Arc::new(Tally::default());
+        let access = SourceAccess::default();
+        let target = LoadTarget::resolve(&url, &access, None, false);
+        let options = FleetOptions {
+            hosts: HOSTS,
+            start_within: Duration::ZERO,
+            at_rest: true,
+            ..FleetOptions::default()
+        };
+        let observer = Arc::<Tally>::clone(&tally);
+        let fleet = Fleet::start(target.await.unwrap(), options, observer);
+        let fleet = fleet.await.unwrap();
+        assert_eq!(tally.heartbeats_before_starts(), Some(3 * HOSTS));
+        assert_eq!(tally.steps(DockerStep::DaemonStart), HOSTS);
+        assert_eq!(tally.failures(), Vec::<String>::new());
+        fleet.stop().await;
+    }
+}

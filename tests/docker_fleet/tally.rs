@@ -17,6 +17,8 @@ pub(crate) struct Tally {
     requests: AtomicU64,
     conflicts: AtomicU64,
     failures: Mutex<Vec<String>>,
+    /// How many heartbeats there were before the first daemon had started.
+    before_starts: Mutex<Option<u64>>,
 }
 
 impl Tally {
@@ -26,6 +28,10 @@ impl Tally {
 
     pub(crate) fn steps(&self, step: DockerStep) -> u64 {
         self.steps.lock().get(&step).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn heartbeats_before_starts(&self) -> Option<u64> {
+        *self.before_starts.lock()
     }
 
     pub(crate) fn failures(&self) -> Vec<String> {
@@ -45,6 +51,10 @@ impl StepObserver for Tally {
     }
 
     fn step(&self, step: DockerStep, _timing: &StepTiming, failure: Option<&StepFailure>) {
+        if step == DockerStep::DaemonStart {
+            let heartbeats = self.steps(DockerStep::Heartbeat);
+            self.before_starts.lock().get_or_insert(heartbeats);
+        }
         *self.steps.lock().entry(step).or_default() += 1;
         let failure = failure.map(|failure| format!("{}: {failure}", step.name()));
         self.failures.lock().extend(failure);

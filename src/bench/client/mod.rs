@@ -1,5 +1,6 @@
 //! Clients: one connection each, which performs one operation at a time in its protocol.
 
+mod api_server;
 mod consul;
 mod etcd2;
 mod failure;
@@ -7,6 +8,7 @@ mod key_path;
 mod outcome;
 mod reach;
 
+pub use api_server::ApiServerClient;
 pub use consul::ConsulClient;
 pub use etcd2::Etcd2Client;
 pub use failure::Failure;

@@ -20,6 +20,12 @@ const LOOPBACK: u32 = Ipv4Addr::new(127, 16, 0, 0).to_bits();
 /// The advertised addresses of hosts elsewhere: those between a provider and its customers, which no network of Docker has.
 const SHARED: u32 = Ipv4Addr::new(100, 64, 0, 0).to_bits();
 
+/// How often a host of a fleet at rest has written its node entry: from the third time on, kubekv renews it.
+const ANNOUNCED: u32 = 3;
+
+/// How many hosts announce themselves at once.
+const ANNOUNCING: usize = 64;
+
 /// A fleet and what it does.
 #[derive(Clone, Debug)]
 pub struct FleetOptions {
@@ -36,6 +42,9 @@ pub struct FleetOptions {
     pub ttl: Duration,
     /// Over which time the hosts are started.
     pub start_within: Duration,
+    /// Whether all node entries are there, and were written several times, before any host watches them. Otherwise each host that
+    /// starts wakes all that are there.
+    pub at_rest: bool,
     /// How many networks there are before the first container.
     pub networks: u32,
     /// What happens each second.
@@ -55,6 +64,7 @@ impl Default for FleetOptions {
             heartbeat: Duration::from_secs(20),
             ttl: Duration::from_secs(60),
             start_within: Duration::from_secs(20),
+            at_rest: false,
             networks: 1,
             rates: EventRates::default(),
             revival: Duration::from_secs(120),
@@ -118,7 +128,12 @@ impl Fleet {
             running: JoinSet::new(),
             deaths: JoinSet::new(),
         };
-        fleet.start_hosts(context.epoch).await?;
+        let mut began = context.epoch;
+        if fleet.options.at_rest {
+            fleet.announce().await;
+            began = Instant::now();
+        }
+        fleet.start_hosts(began).await?;
         fleet.create_networks().await?;
         Ok(fleet)
     }
@@ -186,6 +201,19 @@ impl Fleet {
         for host in &self.hosts {
             host.die(due).await;
         }
+    }
+
+    /// Writes the node entries of all hosts. One that fails does so again when it starts, and is counted then.
+    async fn announce(&self) {
+        let mut announcing = JoinSet::new();
+        for host in &self.hosts {
+            if announcing.len() >= ANNOUNCING {
+                let _one = announcing.join_next().await;
+            }
+            let host = Arc::clone(host);
+            announcing.spawn(async move { host.announce(ANNOUNCED).await });
+        }
+        while announcing.join_next().await.is_some() {}
     }
 
     async fn start_hosts(&self, epoch: Instant) -> Result<(), StepFailure> {

@@ -80,6 +80,8 @@ pub struct Host {
     store_is_back: Arc<Notify>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     is_alive: AtomicBool,
+    /// Whether its node entry was written before the daemon starts.
+    is_announced: AtomicBool,
 }
 
 impl std::fmt::Debug for Host {
@@ -127,6 +129,7 @@ impl Host {
             context,
             tasks: Mutex::new(Vec::new()),
             is_alive: AtomicBool::new(false),
+            is_announced: AtomicBool::new(false),
         })
     }
 
@@ -163,6 +166,19 @@ impl Host {
         };
         self.report(step, due, began, &result);
         result
+    }
+
+    /// Writes its node entry several times before the daemon starts, as if it had been there for so many heartbeats.
+    pub(super) async fn announce(&self, heartbeats: u32) -> Result<(), StepFailure> {
+        if !self.options.advertises {
+            return Ok(());
+        }
+        self.discovery.connect().await.map_err(failure)?;
+        self.is_announced.store(true, Ordering::Release);
+        for _ in 0..heartbeats {
+            self.heartbeat(Instant::now()).await?;
+        }
+        Ok(())
     }
 
     /// Does something, after what it does now.
@@ -223,10 +239,15 @@ impl Host {
     /// Begins to be among the nodes, and to watch them.
     async fn join_nodes(self: &Arc<Self>, began: Instant) -> Result<(), StepFailure> {
         // The daemon has two more clients: one for the networks, one for its overlay driver.
-        self.discovery.connect().await.map_err(failure)?;
+        let first = if self.is_announced.swap(false, Ordering::AcqRel) {
+            self.next_heartbeat(began)
+        } else {
+            self.discovery.connect().await.map_err(failure)?;
+            began + FIRST_HEARTBEAT
+        };
         let tasks = [
             tokio::spawn(Arc::clone(self).watch_nodes()),
-            tokio::spawn(Arc::clone(self).keep_alive(began)),
+            tokio::spawn(Arc::clone(self).keep_alive(first)),
         ];
         self.tasks.lock().extend(tasks);
         Ok(())
@@ -249,12 +270,13 @@ impl Host {
         }
     }
 
-    /// Writes the host's entry among the nodes, again and again.
-    async fn keep_alive(self: Arc<Self>, started: Instant) {
-        let mut due = started + FIRST_HEARTBEAT;
+    /// Writes the host's entry among the nodes, again and again, from a time on.
+    async fn keep_alive(self: Arc<Self>, first: Instant) {
+        let mut due = first;
         while self.is_alive() {
             sleep_until(due).await;
-            self.heartbeat(due).await;
+            // A failure is the observer's to count; the next one may succeed.
+            let _written = self.heartbeat(due).await;
             due = self.next_heartbeat(due);
         }
     }
@@ -263,15 +285,18 @@ impl Host {
         self.is_alive.load(Ordering::Acquire)
     }
 
+    /// The first heartbeat after a time that is in step with the fleet's.
     fn next_heartbeat(&self, last: Instant) -> Instant {
         let period = self.options.heartbeat.max(Duration::from_millis(1));
         let first = self.context.epoch + self.options.phase;
-        let since = last.saturating_duration_since(first);
+        let Some(since) = last.checked_duration_since(first) else {
+            return first;
+        };
         let passed = since.as_nanos() / period.as_nanos() + 1;
         first + period * u32::try_from(passed).unwrap_or(u32::MAX)
     }
 
-    async fn heartbeat(&self, due: Instant) {
+    async fn heartbeat(&self, due: Instant) -> Result<(), StepFailure> {
         let began = Instant::now();
         let key = self.context.keys.node(&self.advertise);
         let value = self.advertise.as_bytes();
@@ -281,6 +306,7 @@ impl Host {
             .put_with_ttl(&key, value, self.options.ttl, &monitor);
         let result = written.await.map_err(failure);
         self.report(DockerStep::Heartbeat, due, began, &result);
+        result
     }
 
     fn report(
@@ -314,7 +340,7 @@ fn client(
             let target = Arc::clone(&context.target);
             Ok(KvStore::zookeeper(target, number, observer))
         }
-        TargetProtocol::Etcd3 => {
+        TargetProtocol::Etcd3 | TargetProtocol::Kubernetes => {
             Err(Failure::Unsupported("dockerd does not speak this protocol").into())
         }
     }
@@ -325,5 +351,43 @@ fn failure(error: KvError) -> StepFailure {
         KvError::NotFound => StepFailure::NotFound("key"),
         KvError::Modified | KvError::Exists => StepFailure::Race("key modified"),
         KvError::Failed(failure) => StepFailure::Request(failure),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::docker::FleetGossip;
+    use crate::bench::docker::observer::NoObserver;
+    use crate::config::{SourceAccess, SourceUrl};
+
+    #[tokio::test]
+    async fn heartbeats_are_in_step_from_the_first_one_on() {
+        let url = SourceUrl::Etcd2(vec!["127.0.0.1:1".to_owned()]);
+        let target = LoadTarget::resolve(&url, &SourceAccess::default(), None, false).await;
+        let epoch = Instant::now();
+        let context = HostContext {
+            target: Arc::new(target.unwrap()),
+            keys: Arc::new(DockerKeys::new("")),
+            gossip: Arc::new(FleetGossip::default()),
+            observer: Arc::new(NoObserver),
+            epoch,
+        };
+        let options = HostOptions {
+            number: 0,
+            address: [127, 0, 0, 1].into(),
+            advertises: true,
+            dns: Vec::new(),
+            global_first: false,
+            heartbeat: Duration::from_secs(20),
+            phase: Duration::from_secs(19),
+            ttl: Duration::from_secs(60),
+        };
+        let host = Host::new(context, options).unwrap();
+        let after = |seconds| {
+            let at = host.next_heartbeat(epoch + Duration::from_secs(seconds));
+            (at - epoch).as_secs()
+        };
+        assert_eq!([0, 18, 19, 38, 39].map(after), [19, 19, 39, 39, 59]);
     }
 }

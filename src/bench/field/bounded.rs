@@ -9,6 +9,9 @@ use tokio::time::Instant;
 
 use super::error::FieldError;
 
+/// How long a command that must succeed may take.
+const COMMAND: Duration = Duration::from_secs(30);
+
 /// How often it is looked whether a command has ended.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -58,6 +61,16 @@ pub fn run_bounded(
         out: read(&out)?,
         err: String::from_utf8_lossy(&read(&err)?).into_owned(),
     })
+}
+
+/// Runs a command that must succeed; its standard output.
+pub(super) fn succeed(name: &str, command: Command, scratch: &Path) -> Result<Vec<u8>, FieldError> {
+    let output = run_bounded(name, command, COMMAND, scratch)?;
+    if output.status.success() {
+        return Ok(output.out);
+    }
+    let why = std::io::Error::other(output.err.trim().to_owned());
+    Err(FieldError::io(name, why))
 }
 
 #[cfg(test)]

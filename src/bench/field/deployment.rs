@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::layer::SecurityLayer;
 use super::program::FieldProgram;
 use crate::bench::target::TargetProtocol;
 
@@ -23,6 +24,8 @@ pub enum System {
     ZooKeeper,
     /// etcd asked by version 3 of its API, one member.
     Etcd3,
+    /// A Kubernetes API server asked directly, with an etcd of its own.
+    ApiServer,
 }
 
 impl System {
@@ -36,6 +39,7 @@ impl System {
             Self::Etcd2 => "etcd2",
             Self::ZooKeeper => "zookeeper",
             Self::Etcd3 => "etcd3",
+            Self::ApiServer => "kube-apiserver",
         }
     }
 
@@ -49,6 +53,28 @@ impl System {
             Self::Etcd2 => "etcd v2",
             Self::ZooKeeper => "ZooKeeper",
             Self::Etcd3 => "etcd v3",
+            Self::ApiServer => "kube-apiserver",
+        }
+    }
+
+    /// Whether an etcd v3 counts what it is asked.
+    pub fn has_counts(self) -> bool {
+        match self {
+            Self::KubekvOnEtcd | Self::KubekvOnKubernetes | Self::Etcd3 | Self::ApiServer => true,
+            Self::KubekvEmbedded | Self::Consul | Self::Etcd2 | Self::ZooKeeper => false,
+        }
+    }
+
+    /// Whether an API server is a part of it.
+    pub fn has_api_server(self) -> bool {
+        match self {
+            Self::KubekvOnKubernetes | Self::ApiServer => true,
+            Self::KubekvEmbedded
+            | Self::KubekvOnEtcd
+            | Self::Consul
+            | Self::Etcd2
+            | Self::ZooKeeper
+            | Self::Etcd3 => false,
         }
     }
 
@@ -56,7 +82,7 @@ impl System {
     pub fn is_kubekv(self) -> bool {
         match self {
             Self::KubekvEmbedded | Self::KubekvOnEtcd | Self::KubekvOnKubernetes => true,
-            Self::Consul | Self::Etcd2 | Self::ZooKeeper | Self::Etcd3 => false,
+            Self::Consul | Self::Etcd2 | Self::ZooKeeper | Self::Etcd3 | Self::ApiServer => false,
         }
     }
 
@@ -75,6 +101,12 @@ impl System {
             Self::Etcd2 => &[FieldProgram::Etcd2],
             Self::ZooKeeper => &[FieldProgram::ZooKeeper],
             Self::Etcd3 => &[FieldProgram::Etcd3],
+            Self::ApiServer => &[
+                FieldProgram::Kubekv,
+                FieldProgram::Etcd3,
+                FieldProgram::ApiServer,
+                FieldProgram::Kubectl,
+            ],
         }
     }
 
@@ -85,6 +117,7 @@ impl System {
             TargetProtocol::Etcd2 => Self::Etcd2,
             TargetProtocol::ZooKeeper => Self::ZooKeeper,
             TargetProtocol::Etcd3 => Self::Etcd3,
+            TargetProtocol::Kubernetes => Self::ApiServer,
         }
     }
 }
@@ -96,67 +129,96 @@ pub struct Deployment {
     pub system: System,
     /// The protocol.
     pub protocol: TargetProtocol,
+    /// What it has of security.
+    #[serde(default, skip_serializing_if = "SecurityLayer::is_plaintext")]
+    pub security: SecurityLayer,
 }
 
 impl Deployment {
+    fn plaintext(system: System, protocol: TargetProtocol) -> Self {
+        Self {
+            system,
+            protocol,
+            security: SecurityLayer::Plaintext,
+        }
+    }
+
+    /// The same with a layer of security.
+    #[must_use]
+    pub fn with(self, security: SecurityLayer) -> Self {
+        Self { security, ..self }
+    }
+
     /// The real server of a protocol.
     pub fn real(protocol: TargetProtocol) -> Self {
-        Self {
-            system: System::real(protocol),
-            protocol,
-        }
+        Self::plaintext(System::real(protocol), protocol)
     }
 
     /// kubekv on its embedded store.
     pub fn embedded(protocol: TargetProtocol) -> Self {
-        Self {
-            system: System::KubekvEmbedded,
-            protocol,
-        }
+        Self::plaintext(System::KubekvEmbedded, protocol)
     }
 
     /// kubekv on an etcd v3.
     pub fn on_etcd(protocol: TargetProtocol) -> Self {
-        Self {
-            system: System::KubekvOnEtcd,
-            protocol,
-        }
+        Self::plaintext(System::KubekvOnEtcd, protocol)
     }
 
     /// kubekv on a Kubernetes API server.
     pub fn on_kubernetes(protocol: TargetProtocol) -> Self {
-        Self {
-            system: System::KubekvOnKubernetes,
-            protocol,
-        }
+        Self::plaintext(System::KubekvOnKubernetes, protocol)
     }
 
     /// The name in ids of cells.
     pub fn key(self) -> String {
-        format!("{}/{}", self.system.key(), self.protocol.scheme())
+        let key = format!("{}/{}", self.system.key(), self.protocol.scheme());
+        match self.security {
+            SecurityLayer::Plaintext => key,
+            other => format!("{key}+{}", other.key()),
+        }
     }
 
     /// The name for readers.
     pub fn name(self) -> String {
         let api = match self.protocol {
-            _ if !self.system.is_kubekv() => return self.system.name().to_owned(),
-            TargetProtocol::Consul => "Consul's API",
-            TargetProtocol::Etcd2 => "etcd v2's API",
-            TargetProtocol::Etcd3 => "etcd v3's API",
-            TargetProtocol::ZooKeeper => "ZooKeeper's protocol",
+            _ if !self.system.is_kubekv() => "",
+            TargetProtocol::Consul => ", Consul's API",
+            TargetProtocol::Etcd2 => ", etcd v2's API",
+            TargetProtocol::Etcd3 => ", etcd v3's API",
+            TargetProtocol::ZooKeeper => ", ZooKeeper's protocol",
+            TargetProtocol::Kubernetes => ", Kubernetes' API",
         };
-        format!("{}, {api}", self.system.name())
+        let layer = match self.security {
+            SecurityLayer::Plaintext => String::new(),
+            other => format!(", {}", other.name()),
+        };
+        format!("{}{api}{layer}", self.system.name())
     }
 
     /// Whom it is compared with: kubekv with the real server of the protocol, and kubekv on another store with etcd asked
-    /// directly, which is also what the API server keeps its objects in.
+    /// directly, which is also what the API server keeps its objects in; on Kubernetes with the API server as well. With an audit log,
+    /// the last layer, it is compared with the real server and all that this has.
     pub fn rivals(self) -> Vec<Self> {
+        let real = Self::real(self.protocol);
+        if !self.security.is_plaintext() {
+            let has_all = self.security == SecurityLayer::Audit && self.system.is_kubekv();
+            return has_all
+                .then(|| real.with(SecurityLayer::AccessLists))
+                .into_iter()
+                .collect();
+        }
+        let etcd3 = Self::real(TargetProtocol::Etcd3);
         match self.system {
-            System::KubekvEmbedded => vec![Self::real(self.protocol)],
-            System::KubekvOnEtcd | System::KubekvOnKubernetes => {
-                vec![Self::real(self.protocol), Self::real(TargetProtocol::Etcd3)]
+            System::KubekvEmbedded => vec![real],
+            System::KubekvOnEtcd => vec![real, etcd3],
+            System::KubekvOnKubernetes => {
+                vec![real, etcd3, Self::real(TargetProtocol::Kubernetes)]
             }
-            System::Consul | System::Etcd2 | System::ZooKeeper | System::Etcd3 => Vec::new(),
+            System::Consul
+            | System::Etcd2
+            | System::ZooKeeper
+            | System::Etcd3
+            | System::ApiServer => Vec::new(),
         }
     }
 }

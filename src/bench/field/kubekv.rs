@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use super::credentials::{self, LayerOptions};
 use super::error::FieldError;
 use super::etcd;
 use super::kubernetes;
+use super::layer::SecurityLayer;
 use super::program::FieldProgram;
 use super::running::{FieldPlace, RunningDeployment};
 use crate::bench::target::TargetProtocol;
@@ -13,9 +15,11 @@ use crate::bench::target::TargetProtocol;
 pub(super) fn embedded(
     place: &mut FieldPlace<'_>,
     protocol: TargetProtocol,
+    security: SecurityLayer,
 ) -> Result<RunningDeployment, FieldError> {
     let store = format!("embedded:{}", place.directory.join("store").display());
-    serve(place, protocol, &store, None)
+    let layer = credentials::layer(place, security)?;
+    serve(place, protocol, &store, None, layer)
 }
 
 /// Starts an etcd, and kubekv on its keys.
@@ -25,7 +29,13 @@ pub(super) fn on_etcd(
 ) -> Result<RunningDeployment, FieldError> {
     let store = etcd::start(place, FieldProgram::Etcd3, TargetProtocol::Etcd3)?;
     let url = store.target.replacen("etcd3://", "etcd://", 1);
-    let mut running = serve(place, protocol, &format!("{url}/kubekv"), None)?;
+    let mut running = serve(
+        place,
+        protocol,
+        &format!("{url}/kubekv"),
+        None,
+        LayerOptions::default(),
+    )?;
     running.stands_on(store);
     Ok(running)
 }
@@ -38,7 +48,13 @@ pub(super) fn on_kubernetes(
     let cluster = kubernetes::start(place)?;
     let store = format!("kubernetes:{}", kubernetes::NAMESPACE);
     let kubeconfig = cluster.kubeconfig;
-    let mut running = serve(place, protocol, &store, Some(&kubeconfig))?;
+    let mut running = serve(
+        place,
+        protocol,
+        &store,
+        Some(&kubeconfig),
+        LayerOptions::default(),
+    )?;
     running.stands_on(cluster.servers);
     Ok(running)
 }
@@ -49,6 +65,7 @@ fn serve(
     protocol: TargetProtocol,
     store: &str,
     kubeconfig: Option<&Path>,
+    layer: LayerOptions,
 ) -> Result<RunningDeployment, FieldError> {
     let program = place.find(FieldProgram::Kubekv)?;
     let address = place.address()?;
@@ -71,9 +88,10 @@ fn serve(
     ];
     let mut command = place.launcher.command(&program.path);
     command.arg("serve").args(arguments.as_flattened());
+    command.args(&layer.serve);
     if let Some(path) = kubeconfig {
         command.env("KUBECONFIG", path);
     }
     let target = format!("{}://{address}", protocol.scheme());
-    place.run("kubekv", command, program.version, target)
+    place.run("kubekv", command, program.version, target, layer.access)
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::bounded::run_bounded;
+use super::bounded::succeed;
+use super::credentials::{certificates, write};
 use super::error::FieldError;
 use super::etcd;
 use super::process::FieldProcess;
@@ -21,14 +22,28 @@ pub(super) const NAMESPACE: &str = "bench";
 /// How long the API server has until it serves.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// How long a command may take.
-const COMMAND: Duration = Duration::from_secs(30);
-
 /// The time between two looks whether it serves.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Its administrator's token. It listens on loopback, and ends with its clients.
 const TOKEN: &str = "kubekv-bench";
+
+/// Starts one that is asked directly.
+pub(super) fn direct(place: &mut FieldPlace<'_>) -> Result<RunningDeployment, FieldError> {
+    let FieldCluster {
+        mut servers, port, ..
+    } = start(place)?;
+    let token = place.directory.join("token");
+    write(&token, TOKEN)?;
+    let authority = place.directory.join("ca.crt");
+    let access = [("--tls-ca", authority), ("--token-file", token)];
+    servers.access = access
+        .into_iter()
+        .flat_map(|(name, path)| [name.to_owned(), path.display().to_string()])
+        .collect();
+    servers.target = format!("kube://127.0.0.1:{port}/{NAMESPACE}");
+    Ok(servers)
+}
 
 /// A cluster that serves, with the definition of entries and a namespace for them.
 pub(super) struct FieldCluster {
@@ -36,6 +51,8 @@ pub(super) struct FieldCluster {
     pub(super) servers: RunningDeployment,
     /// Its administrator's configuration.
     pub(super) kubeconfig: PathBuf,
+    /// The API server's port.
+    port: u16,
 }
 
 /// Starts one.
@@ -72,6 +89,7 @@ pub(super) fn start(place: &mut FieldPlace<'_>) -> Result<FieldCluster, FieldErr
     Ok(FieldCluster {
         servers,
         kubeconfig,
+        port,
     })
 }
 
@@ -93,20 +111,6 @@ fn arguments(directory: &Path, port: u16, etcd: &str) -> Vec<String> {
         format!("--secure-port={port}"),
         format!("--etcd-servers={etcd}"),
     ]
-}
-
-/// Makes an authority and the server's certificate in the directory of the deployment.
-fn certificates(place: &FieldPlace<'_>) -> Result<(), FieldError> {
-    let directory = place.directory.display().to_string();
-    for arguments in [
-        &["certs", "ca", "--dir", &directory][..],
-        &["certs", "server", "--dir", &directory, "127.0.0.1"],
-    ] {
-        let mut command = place.launcher.command(place.launcher.kubekv());
-        command.args(arguments);
-        succeed("kubekv certs", command, &place.directory)?;
-    }
-    Ok(())
 }
 
 /// Writes the administrator's token and configuration.
@@ -188,14 +192,4 @@ impl Control<'_> {
             std::thread::sleep(PAUSE);
         }
     }
-}
-
-/// Runs a command that must succeed; its standard output.
-fn succeed(name: &str, command: Command, scratch: &Path) -> Result<Vec<u8>, FieldError> {
-    let output = run_bounded(name, command, COMMAND, scratch)?;
-    if output.status.success() {
-        return Ok(output.out);
-    }
-    let why = std::io::Error::other(output.err.trim().to_owned());
-    Err(FieldError::io(name, why))
 }

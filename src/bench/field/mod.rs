@@ -5,12 +5,15 @@
 
 mod bounded;
 mod consul;
+mod credentials;
 mod deployment;
 mod error;
 mod etcd;
+mod etcd_users;
 mod kubekv;
 mod kubernetes;
 mod launcher;
+mod layer;
 mod metrics;
 mod ports;
 mod process;
@@ -23,6 +26,7 @@ pub use bounded::{BoundedOutput, run_bounded};
 pub use deployment::{Deployment, System};
 pub use error::FieldError;
 pub use launcher::{ATTACHED, Launcher};
+pub use layer::SecurityLayer;
 pub use metrics::BackendCounts;
 pub use ports::FieldPorts;
 pub use process::FieldProcess;

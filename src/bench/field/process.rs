@@ -51,6 +51,11 @@ impl FieldProcess {
         &self.name
     }
 
+    /// The directory of its output.
+    pub fn directory(&self) -> PathBuf {
+        self.output.parent().map(Path::to_owned).unwrap_or_default()
+    }
+
     /// The end of its output, on one line.
     pub fn output(&self) -> String {
         let bytes = fs::read(&self.output).unwrap_or_default();

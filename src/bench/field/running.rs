@@ -1,8 +1,9 @@
 //! Running deployments: processes that answer.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -53,6 +54,43 @@ pub struct RunningDeployment {
     pub processes: Vec<FieldProcess>,
     /// HOST:PORT of an etcd v3 whose metrics count what it is asked.
     pub metrics: Option<String>,
+    /// How clients reach it, besides the target: arguments of `kubekv bench`.
+    pub access: Vec<String>,
+    /// The command of the process that clients ask, to start it again.
+    command: RepeatedCommand,
+}
+
+/// A command that can be run more than once.
+#[derive(Clone, Debug)]
+struct RepeatedCommand {
+    program: OsString,
+    arguments: Vec<OsString>,
+    environment: Vec<(OsString, Option<OsString>)>,
+}
+
+impl RepeatedCommand {
+    fn of(command: &Command) -> Self {
+        let environment = command.get_envs();
+        Self {
+            program: command.get_program().to_owned(),
+            arguments: command.get_args().map(OsStr::to_owned).collect(),
+            environment: environment
+                .map(|(name, value)| (name.to_owned(), value.map(OsStr::to_owned)))
+                .collect(),
+        }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).stdin(Stdio::null());
+        for (name, value) in &self.environment {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command
+    }
 }
 
 impl FieldPlace<'_> {
@@ -76,36 +114,58 @@ impl FieldPlace<'_> {
         text.replace(&self.directory.display().to_string(), "DIR")
     }
 
-    /// Starts a process that is to serve a target, and waits until it answers there.
+    /// Starts a process that is to serve a target, and waits until it answers there. `access` is how clients reach it.
     pub(super) fn run(
         &self,
         name: &str,
         command: Command,
         version: String,
         target: String,
+        access: Vec<String>,
     ) -> Result<RunningDeployment, FieldError> {
         // The launcher's own arguments come first: bench attached PARENT --.
         let words: Vec<_> = command.get_args().skip(4).collect();
         let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
         let shown = self.shown(&words.join(" "));
+        let repeated = RepeatedCommand::of(&command);
         let mut process = FieldProcess::start(name, command, &self.directory)?;
-        self.await_answer(&target, &mut process)?;
+        let question = Question {
+            launcher: self.launcher,
+            target: &target,
+            access: &access,
+            scratch: &self.directory,
+        };
+        question.until_answered(&mut process)?;
         Ok(RunningDeployment {
             target,
             version,
             commands: vec![shown],
             processes: vec![process],
             metrics: None,
+            access,
+            command: repeated,
         })
     }
+}
 
-    fn await_answer(&self, target: &str, process: &mut FieldProcess) -> Result<(), FieldError> {
+/// A write that a server is asked until it answers.
+struct Question<'a> {
+    launcher: &'a Launcher,
+    target: &'a str,
+    access: &'a [String],
+    scratch: &'a Path,
+}
+
+impl Question<'_> {
+    fn until_answered(&self, process: &mut FieldProcess) -> Result<(), FieldError> {
         let until = Instant::now() + PATIENCE;
         loop {
             process.require_alive()?;
             let mut command = self.launcher.command(self.launcher.kubekv());
-            command.args(["bench", "fill", target, "--keys", "1", "--prefix", READY]);
-            let why = match run_bounded("kubekv bench fill", command, REQUEST, &self.directory) {
+            command.args(["bench", "fill", self.target]);
+            command.args(["--keys", "1", "--prefix", READY]);
+            command.args(self.access);
+            let why = match run_bounded("kubekv bench fill", command, REQUEST, self.scratch) {
                 Ok(output) if output.status.success() => return Ok(()),
                 Ok(output) => output.err,
                 Err(error @ FieldError::TooLong { .. }) => error.to_string(),
@@ -131,6 +191,30 @@ impl RunningDeployment {
         self.commands.extend(store.commands);
         self.processes.extend(store.processes);
         self.metrics = store.metrics;
+    }
+
+    /// Ends the process that clients ask, and starts it again on what it has stored; how long it took until a write was answered. The
+    /// servers behind it go on.
+    pub fn restart(&mut self, launcher: &Launcher, scratch: &Path) -> Result<Duration, FieldError> {
+        if self.processes.is_empty() {
+            return Ok(Duration::ZERO);
+        }
+        let ended = self.processes.remove(0);
+        let (name, directory) = (ended.name().to_owned(), ended.directory());
+        drop(ended);
+        let began = Instant::now();
+        let started = FieldProcess::start(&name, self.command.command(), &directory)?;
+        self.processes.insert(0, started);
+        let question = Question {
+            launcher,
+            target: &self.target,
+            access: &self.access,
+            scratch,
+        };
+        if let Some(process) = self.processes.first_mut() {
+            question.until_answered(process)?;
+        }
+        Ok(began.elapsed())
     }
 
     /// The processes whose use of the machine is that of the deployment.

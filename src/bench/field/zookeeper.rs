@@ -41,7 +41,7 @@ pub(super) fn start(place: &mut FieldPlace<'_>) -> Result<RunningDeployment, Fie
         .env("JVMFLAGS", JAVA)
         .env("ZOO_LOG_DIR", &place.directory);
     let target = format!("zk://127.0.0.1:{port}");
-    let mut running = place.run("zookeeper", command, program.version, target)?;
+    let mut running = place.run("zookeeper", command, program.version, target, Vec::new())?;
     running.version = version(port);
     running.commands.push(format!("JVMFLAGS={JAVA}"));
     let config = place.shown(config.trim_end());

@@ -13,7 +13,7 @@ use super::head::{BodyEnd, ResponseHead};
 use super::{HttpRequest, HttpResponse};
 use crate::bench::TargetStream;
 use crate::bench::client::Failure;
-use crate::bench::target::{LoadTarget, TargetServer};
+use crate::bench::target::{LoadTarget, TargetProtocol, TargetServer};
 
 /// The buffer for responses that a new connection has, in bytes: thousands of parked polls hold one each.
 const INPUT_BYTES: usize = 1024;
@@ -225,7 +225,14 @@ fn common(target: &LoadTarget, host: &str) -> Vec<u8> {
         lines.push_str("Accept-Encoding: gzip\r\n");
     }
     if let Some(token) = &target.credentials.token {
-        lines.extend(["X-Consul-Token: ", token, "\r\n"]);
+        let header = match target.protocol {
+            TargetProtocol::Kubernetes => "Authorization: Bearer ",
+            TargetProtocol::Consul
+            | TargetProtocol::Etcd2
+            | TargetProtocol::Etcd3
+            | TargetProtocol::ZooKeeper => "X-Consul-Token: ",
+        };
+        lines.extend([header, token, "\r\n"]);
     }
     if let Some((user, password)) = &target.credentials.user {
         let pair = STANDARD.encode(format!("{user}:{password}"));

@@ -3,10 +3,10 @@
 use super::bars::{Bar, bars};
 use super::document::{PageDocument, PageRow, PageTable, RowMark};
 use super::tables::{GroupPlace, group_table, lost, main_table, places};
-use super::units::{number, time};
-use super::{differences, method, series};
+use super::units::{number, time, whole};
+use super::{carried, differences, method, security, series};
 use crate::bench::field::{Deployment, System};
-use crate::bench::suite::{GroupFigure, GroupPace, ReportRecord};
+use crate::bench::suite::{GroupFigure, GroupPace, LoadCommand, ReportRecord};
 use crate::bench::target::TargetProtocol;
 
 /// How many of the rows in which kubekv loses are named first.
@@ -29,6 +29,7 @@ pub fn document(record: &ReportRecord, earlier: Option<&ReportRecord>) -> PageDo
     }
     document.heading(2, "As sizes grow");
     series::write(record, &mut document);
+    security::write(record, &mut document);
     method::write(record, &mut document);
     document
 }
@@ -51,12 +52,19 @@ fn write_summary(record: &ReportRecord, document: &mut PageDocument) {
         document.text("What it costs to go through kubekv instead of asking its store.");
         document.table(table);
     }
-    let table = main_table(record, System::KubekvOnKubernetes, direct);
+    let mut table = main_table(record, System::KubekvOnKubernetes, direct);
+    let beside = main_table(record, System::KubekvOnKubernetes, |_| {
+        Deployment::real(TargetProtocol::Kubernetes)
+    });
+    table.rows.extend(beside.rows);
     if !table.rows.is_empty() {
-        document.heading(2, "kubekv on Kubernetes beside etcd v3 asked directly");
+        document.heading(
+            2,
+            "kubekv on Kubernetes beside etcd v3 and the API server asked directly",
+        );
         document.text(
             "The two ways to give Docker's drivers a store that the post names: key/value semantics on top of the structured API, and the \
-             cluster's own store exposed as it is.",
+             cluster's own store exposed as it is. Beside it the structured API itself, which Docker's drivers do not speak: each key a ConfigMap.",
         );
         document.table(table);
     }
@@ -97,31 +105,28 @@ fn write_group(place: &GroupPlace<'_>, document: &mut PageDocument) {
     let figure = place.group.figure;
     let mut drawn = Vec::new();
     for deployment in &place.group.deployments {
-        if let Some(summary) = place.summary(*deployment) {
+        let summary = place.summary(*deployment);
+        if let Some(figure) = summary.and_then(|summary| summary.figure(figure)) {
             drawn.push(Bar {
                 deployment: *deployment,
-                figure: match figure {
-                    GroupFigure::Rate => summary.rate,
-                    GroupFigure::P50 => summary.p50_us,
-                },
+                figure,
             });
         }
     }
     if !drawn.is_empty() {
-        let (caption, svg) = match figure {
-            GroupFigure::Rate => {
-                let title = format!("{}: operations a second, more is better", place.group.title);
-                (
-                    "Operations a second: more is better",
-                    bars(&title, &drawn, number),
-                )
-            }
-            GroupFigure::P50 => {
-                let title = format!("{}: median, less is better", place.group.title);
-                ("Median: less is better", bars(&title, &drawn, time))
-            }
+        let (caption, text): (&str, fn(f64) -> String) = match figure {
+            GroupFigure::Rate => ("Operations a second: more is better", number),
+            GroupFigure::P50 => ("Median: less is better", time),
+            GroupFigure::Hosts => ("Hosts: more is better", whole),
         };
-        document.plot(caption, svg);
+        let title = format!("{}: {caption}", place.group.title);
+        document.plot(caption, bars(&title, &drawn, text));
     }
-    document.table(group_table(place));
+    document.table(match place.group.command {
+        LoadCommand::Carried(_) => carried::table(place),
+        LoadCommand::Operation(_)
+        | LoadCommand::Wake
+        | LoadCommand::Docker
+        | LoadCommand::Restart => group_table(place),
+    });
 }

@@ -2,7 +2,7 @@
 
 use super::document::{PageDocument, PageRow, PageTable, RowMark};
 use super::tables::places;
-use super::units::{number, ratio, spread, time};
+use super::units::{of_kind, ratio, spread};
 use crate::bench::suite::{GroupFigure, ReportBuild, ReportRecord, Spread, summarize};
 
 /// Adds how a report differs from an earlier one to its document.
@@ -65,14 +65,12 @@ fn differences(record: &ReportRecord, earlier: &ReportRecord) -> (PageTable, Vec
                 continue;
             };
             let then = earlier.cells.get(&id);
-            let Some(then) = then.and_then(|cell| summarize(cell, &place.group.row)) else {
+            let figure = place.group.figure;
+            let then = then.and_then(|cell| summarize(cell, &place.group.row));
+            let then = then.and_then(|summary| summary.figure(figure));
+            let (Some(now), Some(then)) = (now.figure(figure), then) else {
                 only_here.push(id);
                 continue;
-            };
-            let figure = place.group.figure;
-            let (now, then) = match figure {
-                GroupFigure::Rate => (now.rate, then.rate),
-                GroupFigure::P50 => (now.p50_us, then.p50_us),
             };
             let name = format!("{}: {}", place.group.title, deployment.name());
             table.rows.push(row(name, figure, now, then));
@@ -82,13 +80,11 @@ fn differences(record: &ReportRecord, earlier: &ReportRecord) -> (PageTable, Vec
 }
 
 fn row(name: String, figure: GroupFigure, now: Spread, then: Spread) -> PageRow {
-    let text = |value: f64| match figure {
-        GroupFigure::Rate => format!("{}/s", number(value)),
-        GroupFigure::P50 => time(value),
-    };
-    let is_worse = match figure {
-        GroupFigure::Rate => now.median < then.median,
-        GroupFigure::P50 => now.median > then.median,
+    let text = |value: f64| of_kind(figure, value);
+    let is_worse = if figure.more_is_better() {
+        now.median < then.median
+    } else {
+        now.median > then.median
     };
     let (mark, said) = match (now.is_apart(then), is_worse) {
         (false, _) => (RowMark::Plain, "none that counts"),

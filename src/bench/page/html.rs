@@ -7,6 +7,9 @@ use super::document::{PageBlock, PageDocument, PageTable, RowMark};
 /// The style, for screens of any width, light and dark, and for paper.
 const STYLE: &str = include_str!("style.css");
 
+/// The colours, and the style of plots.
+pub(super) const PLOT_STYLE: &str = include_str!("plot.css");
+
 /// A text in a table that is longer than this, in characters, is no figure.
 const WORDS: usize = 24;
 
@@ -17,7 +20,7 @@ pub fn html(document: &PageDocument) -> String {
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\" />\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\" />\n\
          <meta name=\"color-scheme\" content=\"light dark\" />\n<title>{title}</title>\n\
-         <style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n"
+         <style>\n{PLOT_STYLE}{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n"
     );
     for block in &document.blocks {
         // Writing to a string does not fail.

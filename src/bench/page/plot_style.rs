@@ -18,6 +18,7 @@ pub(super) fn is_square(deployment: Deployment) -> bool {
     match deployment.system {
         System::KubekvOnEtcd | System::KubekvOnKubernetes => true,
         System::KubekvEmbedded
+        | System::ApiServer
         | System::Consul
         | System::Etcd2
         | System::ZooKeeper

@@ -2,8 +2,10 @@
 
 use super::document::{PageDocument, PageRow, PageTable, RowMark};
 use super::lines::{Curve, CurvePlot};
+use super::model::GrowthModel;
 use super::tables::{GroupPlace, places};
-use super::units::{number, time, whole};
+use super::units::{number, of_kind, time, whole};
+use super::{memory, prediction};
 use crate::bench::field::Deployment;
 use crate::bench::suite::{GroupFigure, ReportRecord, Spread};
 
@@ -28,13 +30,16 @@ pub(super) fn write(record: &ReportRecord, document: &mut PageDocument) {
             of: series.of,
             curves: &curves,
         };
-        let svg = match figure {
-            GroupFigure::Rate => plot.svg(number),
-            GroupFigure::P50 => plot.svg(time),
+        let text: fn(f64) -> String = match figure {
+            GroupFigure::Rate => number,
+            GroupFigure::P50 => time,
+            GroupFigure::Hosts => whole,
         };
-        document.plot("", svg);
+        document.plot("", plot.svg(text));
         document.table(table);
+        document.table(prediction::table(series.of, figure, &curves));
     }
+    memory::write(record, document);
 }
 
 /// The series of a report that have two sizes or more.
@@ -74,10 +79,7 @@ impl Series<'_> {
             .places
             .first()
             .map_or(GroupFigure::P50, |(_, place)| place.group.figure);
-        let text = |value: f64| match figure {
-            GroupFigure::Rate => format!("{}/s", number(value)),
-            GroupFigure::P50 => time(value),
-        };
+        let text = |value: f64| of_kind(figure, value);
         let mut columns = vec![String::new()];
         let sizes = self
             .places
@@ -108,8 +110,10 @@ impl Series<'_> {
                 all.iter()
                     .map(|(_, figure)| figure.map_or_else(|| "-".to_owned(), text)),
             );
-            cells
-                .push(slope(&points).map_or_else(|| "-".to_owned(), |slope| format!("{slope:.2}")));
+            cells.push(match GrowthModel::power(&points) {
+                Some(GrowthModel::Power { power, .. }) => format!("{power:.2}"),
+                Some(GrowthModel::Linear { .. }) | None => "-".to_owned(),
+            });
             let mark = if points.is_empty() {
                 RowMark::Missing
             } else {
@@ -137,35 +141,5 @@ impl Series<'_> {
 }
 
 fn figure_of(place: &GroupPlace<'_>, deployment: Deployment) -> Option<Spread> {
-    let summary = place.summary(deployment)?;
-    Some(match place.group.figure {
-        GroupFigure::Rate => summary.rate,
-        GroupFigure::P50 => summary.p50_us,
-    })
-}
-
-/// The slope of figures over sizes, both as logarithms, by least squares; `None` for fewer than two sizes.
-fn slope(points: &[(f64, f64)]) -> Option<f64> {
-    let logs: Vec<(f64, f64)> = points.iter().map(|(x, y)| (x.ln(), y.ln())).collect();
-    let count = f64::from(u32::try_from(logs.len()).ok()?);
-    let mean = |of: fn(&(f64, f64)) -> f64| logs.iter().map(of).sum::<f64>() / count;
-    let (mean_x, mean_y) = (mean(|(x, _)| *x), mean(|(_, y)| *y));
-    let across: f64 = logs.iter().map(|(x, y)| (x - mean_x) * (y - mean_y)).sum();
-    let along: f64 = logs.iter().map(|(x, _)| (x - mean_x).powi(2)).sum();
-    (along > 1e-9).then(|| across / along)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::slope;
-
-    #[test]
-    fn the_slope_is_the_power_of_the_size() {
-        let square = [(1.0, 2.0), (10.0, 200.0), (100.0, 20_000.0)];
-        assert!((slope(&square).unwrap() - 2.0).abs() < 1e-9);
-        let flat = [(1.0, 5.0), (1_000.0, 5.0)];
-        assert!(slope(&flat).unwrap().abs() < 1e-9);
-        assert_eq!(slope(&[(1.0, 5.0)]), None);
-        assert_eq!(slope(&[]), None);
-    }
+    place.summary(deployment)?.figure(place.group.figure)
 }

@@ -1,12 +1,15 @@
 //! The tables of a report: the main one, and one of each group.
 
 use super::document::{PageRow, PageTable, RowMark};
-use super::units::{bytes, float, number, ratios, spread, time};
+use super::units::{bytes, float, number, of_kind, ratios, spread, time};
 use crate::bench::field::{Deployment, System};
 use crate::bench::suite::{
-    CellRecord, CellSummary, CellVerdict, GroupFigure, GroupPace, LoadCommand, PlanGroup,
-    PlanStage, ReportRecord, summarize, verdict,
+    CellRecord, CellSummary, CellVerdict, GroupPace, LoadCommand, PlanGroup, PlanStage,
+    ReportRecord, summarize, verdict,
 };
+
+/// The stage whose groups are of layers of security.
+const LAYERS_STAGE: &str = "security";
 
 /// A cell with its place in the plan.
 #[derive(Clone, Copy)]
@@ -42,6 +45,11 @@ impl<'a> GroupPlace<'a> {
         summarize(self.cell(deployment)?, &self.group.row)
     }
 
+    /// Whether it is about layers of security, whose servers in plaintext are compared elsewhere.
+    pub(super) fn is_of_layers(&self) -> bool {
+        self.stage.key == LAYERS_STAGE
+    }
+
     /// How a deployment compares with another one.
     pub(super) fn verdict(&self, ours: Deployment, theirs: Deployment) -> Option<CellVerdict> {
         let group = self.group;
@@ -55,14 +63,16 @@ impl<'a> GroupPlace<'a> {
 
     /// The figure by which deployments are compared, as text.
     pub(super) fn figure(&self, of: &CellSummary) -> String {
-        match self.group.figure {
-            GroupFigure::Rate => spread(of.rate, |rate| format!("{}/s", number(rate))),
-            GroupFigure::P50 => spread(of.p50_us, time),
-        }
+        let figure = self.group.figure;
+        let found = of.figure(figure);
+        found.map_or_else(
+            || "-".to_owned(),
+            |found| spread(found, |value| of_kind(figure, value)),
+        )
     }
 
     /// Why there is no figure of a deployment.
-    fn missing(&self, deployment: Deployment) -> String {
+    pub(super) fn missing(&self, deployment: Deployment) -> String {
         let key = deployment.key();
         if let Some(why) = self.record.missing.get(&key) {
             return format!("not measured: {why}");
@@ -79,11 +89,22 @@ impl<'a> GroupPlace<'a> {
     }
 }
 
-/// kubekv on a kind of store beside its rivals, over all groups.
+/// kubekv on a kind of store beside its rivals, over all groups but those of layers of security.
 pub(super) fn main_table(
     record: &ReportRecord,
     ours: System,
     rival: impl Fn(Deployment) -> Deployment,
+) -> PageTable {
+    compared(record, |place, deployment| {
+        let is_wanted = deployment.system == ours && !place.is_of_layers();
+        is_wanted.then(|| rival(deployment))
+    })
+}
+
+/// Deployments beside others, over all groups.
+pub(super) fn compared(
+    record: &ReportRecord,
+    rival: impl Fn(&GroupPlace<'_>, Deployment) -> Option<Deployment>,
 ) -> PageTable {
     let mut table = PageTable {
         columns: ["", "kubekv", "beside it", "kubekv to it", "rounds say"]
@@ -93,9 +114,9 @@ pub(super) fn main_table(
     };
     for place in places(record) {
         let all = &place.group.deployments;
-        for deployment in all.iter().filter(|one| one.system == ours) {
-            let rival = rival(*deployment);
-            if all.contains(&rival) {
+        for deployment in all {
+            let rival = rival(&place, *deployment);
+            if let Some(rival) = rival.filter(|rival| all.contains(rival)) {
                 table.rows.push(main_row(&place, *deployment, rival));
             }
         }
@@ -173,6 +194,10 @@ pub(super) fn lost(record: &ReportRecord) -> Vec<(f64, String)> {
     let mut found = Vec::new();
     for place in places(record) {
         for ours in &place.group.deployments {
+            // In plaintext they are compared elsewhere.
+            if place.is_of_layers() && ours.security.is_plaintext() {
+                continue;
+            }
             for theirs in ours.rivals() {
                 let Some(verdict) = place.verdict(*ours, theirs) else {
                     continue;
@@ -181,9 +206,10 @@ pub(super) fn lost(record: &ReportRecord) -> Vec<(f64, String)> {
                     continue;
                 }
                 let ratio = verdict.ratio.median;
-                let worse = match place.group.figure {
-                    GroupFigure::Rate => 1.0 / ratio.max(1e-9),
-                    GroupFigure::P50 => ratio,
+                let worse = if place.group.figure.more_is_better() {
+                    1.0 / ratio.max(1e-9)
+                } else {
+                    ratio
                 };
                 let name = format!(
                     "{}: {} beside {}",

@@ -1,6 +1,6 @@
 //! Figures as texts, in the unit that suits them.
 
-use crate::bench::suite::Spread;
+use crate::bench::suite::{GroupFigure, Spread};
 
 /// A number with three digits or so, and a comma between thousands.
 pub(super) fn number(of: f64) -> String {
@@ -41,6 +41,15 @@ pub(super) fn time(us: f64) -> String {
         format!("{} ms", number(us / 1e3))
     } else {
         format!("{} s", number(us / 1e6))
+    }
+}
+
+/// A figure of a kind, with its unit.
+pub(super) fn of_kind(figure: GroupFigure, value: f64) -> String {
+    match figure {
+        GroupFigure::Rate => format!("{}/s", number(value)),
+        GroupFigure::P50 => time(value),
+        GroupFigure::Hosts => format!("{} hosts", whole(value)),
     }
 }
 

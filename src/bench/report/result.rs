@@ -134,6 +134,28 @@ impl RunResult {
 }
 
 impl RunResult {
+    /// A result in which nothing was measured yet.
+    pub fn empty(target: String, seconds: f64) -> Self {
+        Self {
+            kubekv_bench: FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            target,
+            load: LoadSummary {
+                seconds,
+                ..LoadSummary::default()
+            },
+            machine: Machine::this(),
+            operations: BTreeMap::new(),
+            client: ClientResult::default(),
+            server: None,
+            watch: None,
+            docker: None,
+            not_sent: 0,
+            longest_gap_ms: 0.0,
+            limited_by: None,
+        }
+    }
+
     /// The result of watchers.
     pub fn of_watchers(target: String, load: LoadSummary, measured: &WatchMeasured) -> Self {
         let seconds = measured.elapsed.as_secs_f64();

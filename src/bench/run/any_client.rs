@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::bench::client::{Consistency, ConsulClient, Etcd2Client, Failure, HeldLock, Outcome};
+use crate::bench::client::{
+    ApiServerClient, Consistency, ConsulClient, Etcd2Client, Failure, HeldLock, Outcome,
+};
 use crate::bench::etcd3::Etcd3Client;
 use crate::bench::target::{LoadTarget, TargetProtocol};
 use crate::bench::zookeeper::ZooKeeperClient;
@@ -18,6 +20,8 @@ pub enum AnyClient {
     Etcd3(Box<Etcd3Client>),
     /// Of ZooKeeper.
     ZooKeeper(Box<ZooKeeperClient>),
+    /// Of a Kubernetes API server.
+    ApiServer(Box<ApiServerClient>),
 }
 
 /// Calls a method on the client of each protocol.
@@ -28,6 +32,7 @@ macro_rules! each {
             Self::Etcd2($client) => $call,
             Self::Etcd3($client) => $call,
             Self::ZooKeeper($client) => $call,
+            Self::ApiServer($client) => $call,
         }
     };
 }
@@ -52,6 +57,9 @@ impl AnyClient {
             TargetProtocol::ZooKeeper => {
                 Self::ZooKeeper(Box::new(ZooKeeperClient::new(own, number, consistency)))
             }
+            TargetProtocol::Kubernetes => {
+                Self::ApiServer(Box::new(ApiServerClient::new(own, number, consistency)))
+            }
         }
     }
 
@@ -64,7 +72,7 @@ impl AnyClient {
     /// client of a protocol cannot.
     pub fn on_same_connection(&self) -> Option<Self> {
         match self {
-            Self::Consul(_) | Self::Etcd2(_) | Self::Etcd3(_) => None,
+            Self::Consul(_) | Self::Etcd2(_) | Self::Etcd3(_) | Self::ApiServer(_) => None,
             Self::ZooKeeper(client) => Some(Self::ZooKeeper(Box::new(client.on_same_session()))),
         }
     }
@@ -72,7 +80,9 @@ impl AnyClient {
     /// Reads the metadata of a key.
     pub async fn stat(&mut self, key: &str) -> Result<Outcome, Failure> {
         match self {
-            Self::Consul(_) | Self::Etcd2(_) | Self::Etcd3(_) => Err(ONLY_ZOOKEEPERS),
+            Self::Consul(_) | Self::Etcd2(_) | Self::Etcd3(_) | Self::ApiServer(_) => {
+                Err(ONLY_ZOOKEEPERS)
+            }
             Self::ZooKeeper(client) => client.stat(key).await,
         }
     }
@@ -80,7 +90,9 @@ impl AnyClient {
     /// Creates an ephemeral node whose name is followed by a sequence number, and deletes it.
     pub async fn ephemeral(&mut self, name: &str, value: &[u8]) -> Result<Outcome, Failure> {
         match self {
-            Self::Consul(_) | Self::Etcd2(_) | Self::Etcd3(_) => Err(ONLY_ZOOKEEPERS),
+            Self::Consul(_) | Self::Etcd2(_) | Self::Etcd3(_) | Self::ApiServer(_) => {
+                Err(ONLY_ZOOKEEPERS)
+            }
             Self::ZooKeeper(client) => client.ephemeral(name, value).await,
         }
     }
@@ -139,6 +151,7 @@ impl AnyClient {
             Self::Etcd2(client) => client.watch(key).await,
             Self::Etcd3(client) => client.watch(key).await,
             Self::ZooKeeper(client) => client.watch(key).await,
+            Self::ApiServer(client) => client.watch(key).await,
         }
     }
 }

@@ -32,6 +32,19 @@ pub struct CellSummary {
     pub not_sent: u64,
     /// By what limited the load other than the server: the number of rounds.
     pub limits: BTreeMap<String, u64>,
+    /// The Docker hosts of the load, where it has some.
+    pub hosts: Option<Spread>,
+}
+
+impl CellSummary {
+    /// The figure of a kind.
+    pub fn figure(&self, figure: GroupFigure) -> Option<Spread> {
+        match figure {
+            GroupFigure::Rate => Some(self.rate),
+            GroupFigure::P50 => Some(self.p50_us),
+            GroupFigure::Hosts => self.hosts,
+        }
+    }
 }
 
 /// How a cell compares with another one.
@@ -80,6 +93,7 @@ pub fn summarize(cell: &CellRecord, row: &str) -> Option<CellSummary> {
         failures: rounds.iter().map(|(_, row)| failures(row)).sum(),
         not_sent: rounds.iter().map(|(round, _)| round.result.not_sent).sum(),
         limits,
+        hosts: of(&hosts),
     })
 }
 
@@ -102,10 +116,11 @@ pub fn verdict(
     theirs.truncate(rounds);
     let of = |result: &RunResult| {
         let row = answered(result, row)?;
-        Some(match figure {
-            GroupFigure::Rate => succeeded(row),
-            GroupFigure::P50 => row.latency.p50_us,
-        })
+        match figure {
+            GroupFigure::Rate => Some(succeeded(row)),
+            GroupFigure::P50 => Some(row.latency.p50_us),
+            GroupFigure::Hosts => hosts(result, row),
+        }
     };
     let found = compare(&ours, &theirs, of, None)?;
     let ratio = Spread {
@@ -115,9 +130,10 @@ pub fn verdict(
     };
     Some(CellVerdict {
         ratio,
-        loses: match figure {
-            GroupFigure::Rate => ratio.median < 1.0,
-            GroupFigure::P50 => ratio.median > 1.0,
+        loses: if figure.more_is_better() {
+            ratio.median < 1.0
+        } else {
+            ratio.median > 1.0
         },
         is_close: ratio.lowest <= 1.0 && ratio.highest >= 1.0,
     })
@@ -131,6 +147,10 @@ fn answered<'a>(result: &'a RunResult, row: &str) -> Option<&'a OperationResult>
 fn succeeded(row: &OperationResult) -> f64 {
     let (lost, all) = (float(row.conflicts), float(row.answered));
     row.per_second * (1.0 - lost / all.max(1.0))
+}
+
+fn hosts(result: &RunResult, _row: &OperationResult) -> Option<f64> {
+    Some(float(result.docker.as_ref()?.hosts))
 }
 
 fn failures(row: &OperationResult) -> u64 {

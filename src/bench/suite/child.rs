@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::overload::HEARTBEAT;
 use super::plan::{LoadCommand, PlanGroup};
 use super::primitives::{COUNT_FILE, NETWORK_FILE};
 use crate::bench::target::TargetProtocol;
@@ -29,9 +30,12 @@ pub(super) fn arguments(
 ) -> Vec<String> {
     let (command, before, limits) = match &group.command {
         LoadCommand::Operation(operation) => (operation.as_str(), "--warm-up", true),
+        LoadCommand::Carried(_) => return fleet_arguments(group, target, "HOSTS", "SECONDS"),
         LoadCommand::Docker => ("docker", "--warm-up", false),
+        // Not by a load.
+        LoadCommand::Restart => return Vec::new(),
         LoadCommand::Wake => {
-            let streams = protocol == TargetProtocol::Etcd3;
+            let streams = protocol.has_only_streams();
             (if streams { "watch" } else { "poll" }, "--settle", true)
         }
     };
@@ -49,6 +53,32 @@ pub(super) fn arguments(
     if limits {
         option("--timeout", OPERATION.to_owned());
     }
+    arguments
+}
+
+/// The arguments of `kubekv` for a fleet of so many hosts, which are started over some seconds. Each fleet has a prefix of its own:
+/// nobody watches what the one before has left.
+pub(super) fn fleet_arguments(
+    group: &PlanGroup,
+    target: &str,
+    hosts: &str,
+    start_within: &str,
+) -> Vec<String> {
+    let (heartbeat, seconds) = (HEARTBEAT.to_string(), group.seconds.to_string());
+    let prefix = format!("{}-{hosts}", group.key);
+    let warm_up = group.warm_up.to_string();
+    let mut arguments: Vec<String> = ["bench", "docker", target].map(str::to_owned).to_vec();
+    arguments.extend(group.arguments.iter().cloned());
+    let fixed = [
+        ["--hosts", hosts],
+        ["--prefix", &prefix],
+        ["--start-within", start_within],
+        ["--heartbeat", &heartbeat],
+        ["--warm-up", &warm_up],
+        ["--duration", &seconds],
+    ];
+    arguments.extend(fixed.as_flattened().iter().map(|word| (*word).to_owned()));
+    arguments.extend(["--at-rest", "--keep"].map(str::to_owned));
     arguments
 }
 

@@ -7,41 +7,24 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::carried::{self, CarriedFound};
 use super::cell::summarize;
 use super::child::{self, ENDPOINT_COUNT, NETWORK};
-use super::judgement::disturbance;
-use super::other_load::MachineLook;
-use super::plan::{GroupPace, PlanGroup, PlanStage};
+use super::error::SuiteError;
+use super::judgement::{disturbance, others};
+use super::load_runner::{GroupLoad, LoadRunner};
+use super::plan::{CarriedSearch, GroupPace, LoadCommand, PlanGroup, PlanStage};
 use super::record::{CellRecord, DeploymentRecord, ReportRecord, RoundRecord};
 use crate::bench::field::{
-    BackendCounts, Deployment, FieldError, FieldPlace, FieldPorts, Launcher, Programs,
-    RunningDeployment, fresh_directory, run_bounded, start,
+    Deployment, FieldError, FieldPlace, FieldPorts, Launcher, Programs, RunningDeployment,
+    fresh_directory, start,
 };
-use crate::bench::measure::NoProcess;
-use crate::bench::report::RunResult;
 
 /// How long it may take to write the entries of a stage.
 const FILL: Duration = Duration::from_secs(1_200);
 
 /// The fewest operations that a latency is measured by, in a round.
 const FEWEST: f64 = 20.0;
-
-/// Why a cell has no figure, or the report cannot go on.
-#[derive(Debug, thiserror::Error)]
-pub enum SuiteError {
-    /// A server or a command failed.
-    #[error(transparent)]
-    Field(#[from] FieldError),
-    /// A server has ended.
-    #[error("a process of the server has ended ({0})")]
-    Ended(#[from] NoProcess),
-    /// A load failed.
-    #[error("{0}")]
-    Load(String),
-    /// The record cannot be written.
-    #[error("cannot write the record: {0}")]
-    Save(std::io::Error),
-}
 
 /// Measures what is missing in a record.
 pub struct Conductor<'a> {
@@ -65,13 +48,6 @@ impl std::fmt::Debug for Conductor<'_> {
     }
 }
 
-/// A group's load, at its rate.
-#[derive(Clone, Copy)]
-struct GroupLoad<'a> {
-    group: &'a PlanGroup,
-    rate: Option<f64>,
-}
-
 /// The deployments of a stage that answer.
 type Running = BTreeMap<Deployment, RunningDeployment>;
 
@@ -79,12 +55,18 @@ type Running = BTreeMap<Deployment, RunningDeployment>;
 type Rounds = BTreeMap<Deployment, Result<Vec<RoundRecord>, SuiteError>>;
 
 impl Conductor<'_> {
-    /// Measures all cells that have no figure yet. The calling thread starts the servers, and they end with it.
+    /// Measures all cells that have no figure yet. The calling thread starts the servers, and they end with it. Cells that were
+    /// disturbed are measured again while what is left of the plan still fits into the level's time.
     pub fn run(&self, record: &mut ReportRecord) -> Result<(), SuiteError> {
-        let until = Instant::now() + record.plan.level.budget();
+        let mut until = Instant::now() + record.plan.level.budget();
         record.missing.clear();
-        for stage in record.plan.stages.clone() {
-            self.run_stage(record, &stage, until)?;
+        let stages = record.plan.stages.clone();
+        for stage in &stages {
+            until = earlier(until, stage.estimate());
+        }
+        for stage in &stages {
+            until += Duration::from_secs_f64(stage.estimate());
+            self.run_stage(record, stage, until)?;
         }
         Ok(())
     }
@@ -109,8 +91,15 @@ impl Conductor<'_> {
         // After this block the servers have ended, and their data goes.
         let outcome = {
             let mut running = self.start(record, stage, &wanted);
+            let mut until = until;
+            for group in &stage.groups {
+                until = earlier(until, group.estimate());
+            }
             let mut groups = stage.groups.iter();
-            groups.try_for_each(|group| self.run_group(record, stage, group, &mut running, until))
+            groups.try_for_each(|group| {
+                until += Duration::from_secs_f64(group.estimate());
+                self.run_group(record, stage, group, &mut running, until)
+            })
         };
         for deployment in &wanted {
             // What cannot be removed now is removed when the deployment is started again.
@@ -191,8 +180,9 @@ impl Conductor<'_> {
             })?;
         }
         for fill in &stage.fills {
-            let arguments = child::fill_arguments(&running.target, fill, &records);
-            self.kubekv(&arguments, FILL)?;
+            let mut arguments = child::fill_arguments(&running.target, fill, &records);
+            arguments.extend(running.access.iter().cloned());
+            self.runner().kubekv(&arguments, FILL)?;
         }
         Ok(running)
     }
@@ -212,8 +202,16 @@ impl Conductor<'_> {
         if todo.is_empty() {
             return Ok(());
         }
+        (self.progress)(&format!("{}: {}", stage.title, group.title));
+        if let LoadCommand::Carried(search) = &group.command {
+            return self.search(record, stage, group, search, running);
+        }
         let rate = match &group.pace {
             GroupPace::Closed => None,
+            GroupPace::SameRounds(other) => {
+                copy_rounds(record, stage, group, other, &todo);
+                return (self.save)(record).map_err(SuiteError::Save);
+            }
             GroupPace::HalfOf(other) => {
                 // That of the cells which are there already, if some are.
                 let key = format!("{}/{}", stage.key, group.key);
@@ -224,30 +222,19 @@ impl Conductor<'_> {
                 Some(rate)
             }
         };
-        let load = GroupLoad { group, rate };
-        (self.progress)(&format!("{}: {}", stage.title, group.title));
-        let mut rounds = Rounds::new();
-        for round in 0..group.rounds {
-            for deployment in &todo {
-                let so_far = rounds.entry(*deployment).or_insert_with(|| Ok(Vec::new()));
-                let Ok(measured) = so_far else { continue };
-                let Some(server) = running.get_mut(deployment) else {
-                    continue;
-                };
-                match self.measure(load, *deployment, server) {
-                    Ok(one) => measured.push(one),
-                    Err(error) => *so_far = Err(error),
-                }
-            }
-            (self.progress)(&format!("    round {} of {}", round + 1, group.rounds));
-        }
+        let mut rounds = self.rounds(group, rate, &todo, running);
         for deployment in todo {
             let (Some(server), Some(measured)) =
                 (running.get_mut(&deployment), rounds.remove(&deployment))
             else {
                 continue;
             };
-            let cell = self.finish(load, deployment, server, measured, until);
+            let load = GroupLoad {
+                group,
+                protocol: deployment.protocol,
+                rate,
+            };
+            let cell = self.finish(load, server, measured, until);
             if let Some(failed) = &cell.failed {
                 (self.progress)(&format!("    {}: {failed}", deployment.name()));
             }
@@ -260,18 +247,52 @@ impl Conductor<'_> {
         (self.save)(record).map_err(SuiteError::Save)
     }
 
+    /// The rounds of a group: one of each deployment, then the next one of each.
+    fn rounds(
+        &self,
+        group: &PlanGroup,
+        rate: Option<f64>,
+        todo: &[Deployment],
+        running: &mut Running,
+    ) -> Rounds {
+        let mut rounds = Rounds::new();
+        for round in 0..group.rounds {
+            for deployment in todo {
+                let so_far = rounds.entry(*deployment).or_insert_with(|| Ok(Vec::new()));
+                let Ok(measured) = so_far else { continue };
+                let Some(server) = running.get_mut(deployment) else {
+                    continue;
+                };
+                let load = GroupLoad {
+                    group,
+                    protocol: deployment.protocol,
+                    rate,
+                };
+                match self.runner().measure(load, server) {
+                    Ok(one) => measured.push(one),
+                    Err(error) => *so_far = Err(error),
+                }
+            }
+            (self.progress)(&format!("    round {} of {}", round + 1, group.rounds));
+        }
+        rounds
+    }
+
     /// The record of a cell: measured once more where it was disturbed, and with what the store behind it was asked.
     fn finish(
         &self,
         load: GroupLoad<'_>,
-        deployment: Deployment,
         server: &mut RunningDeployment,
         measured: Result<Vec<RoundRecord>, SuiteError>,
         until: Instant,
     ) -> CellRecord {
-        let GroupLoad { group, rate } = load;
+        let GroupLoad {
+            group,
+            protocol,
+            rate,
+        } = load;
         let mut cell = CellRecord {
-            arguments: child::arguments(group, deployment.protocol, "TARGET", group.warm_up, rate),
+            arguments: child::arguments(group, protocol, "TARGET", group.warm_up, rate),
             ..CellRecord::default()
         };
         cell.rounds = match measured {
@@ -284,7 +305,7 @@ impl Conductor<'_> {
         cell.disturbed = disturbance(&cell.rounds, &group.row, group.figure);
         if cell.disturbed.is_some() && Instant::now() < until {
             let again: Result<Vec<_>, _> = (0..group.rounds)
-                .map(|_| self.measure(load, deployment, server))
+                .map(|_| self.runner().measure(load, server))
                 .collect();
             // What fails now was measured before, and is marked.
             if let Ok(again) = again {
@@ -292,79 +313,104 @@ impl Conductor<'_> {
                 cell.discarded = std::mem::replace(&mut cell.rounds, again);
             }
         }
-        if group.pace == GroupPace::Closed {
-            cell.backend = self.backend(group, deployment, server).ok().flatten();
+        if group.pace == GroupPace::Closed && group.command != LoadCommand::Restart {
+            cell.backend = self.runner().backend(load, server).ok().flatten();
         }
         cell
     }
 
-    /// A round: a load by a `kubekv bench` of its own.
-    fn measure(
+    /// Searches for the number of hosts that each deployment of a group carries.
+    fn search(
         &self,
-        GroupLoad { group, rate }: GroupLoad<'_>,
-        deployment: Deployment,
-        server: &mut RunningDeployment,
-    ) -> Result<RoundRecord, SuiteError> {
-        server.require_alive()?;
-        let processes = server.server();
-        let protocol = deployment.protocol;
-        let mut arguments = child::arguments(group, protocol, &server.target, group.warm_up, rate);
-        for pid in &processes.0 {
-            arguments.extend(["--pid".to_owned(), pid.to_string()]);
-        }
-        arguments.extend(["--quiet", "--json", "-"].map(str::to_owned));
-        let before = MachineLook::now(&processes)?;
-        let out = self.kubekv(&arguments, child::limit(group))?;
-        let other_load = MachineLook::now(&processes)?.others_since(before);
-        Ok(RoundRecord {
-            result: parse(&out)?,
-            other_load,
-        })
-    }
-
-    /// What the etcd behind a deployment is asked for each operation, by a load of its own whose every operation is counted.
-    fn backend(
-        &self,
+        record: &mut ReportRecord,
+        stage: &PlanStage,
         group: &PlanGroup,
-        deployment: Deployment,
-        server: &mut RunningDeployment,
-    ) -> Result<Option<BackendCounts>, SuiteError> {
-        let Some(metrics) = server.metrics.clone() else {
-            return Ok(None);
-        };
-        let read = || {
-            let counts = BackendCounts::read(&metrics);
-            counts.map_err(|error| SuiteError::Load(error.to_string()))
-        };
-        let mut arguments = child::arguments(group, deployment.protocol, &server.target, 0.0, None);
-        arguments.extend(["--quiet", "--json", "-"].map(str::to_owned));
-        let before = read()?;
-        let result = parse(&self.kubekv(&arguments, child::limit(group))?)?;
-        let row = result.operations.get(&group.row);
-        let answered = row.map_or(0, |row| row.answered);
-        let answered = u32::try_from(answered).map_or(f64::MAX, f64::from);
-        Ok(Some(read()?.since(before, answered)))
+        search: &CarriedSearch,
+        running: &mut Running,
+    ) -> Result<(), SuiteError> {
+        for deployment in &group.deployments {
+            let id = stage.cell(group, *deployment);
+            let Some(server) = running.get_mut(deployment).filter(|_| !record.has(&id)) else {
+                continue;
+            };
+            let before = stage
+                .groups
+                .iter()
+                .find(|one| Some(&one.key) == search.after.as_ref());
+            let before = before.and_then(|one| record.cells.get(&stage.cell(one, *deployment)));
+            let carried = before.and_then(|cell| cell.rounds.first());
+            let arguments = child::arguments(group, deployment.protocol, "TARGET", 0.0, None);
+            let found = carried::search(self.runner(), group, search, server, carried);
+            let cell = searched(arguments, found);
+            let said = cell.failed.as_ref().or(cell.stopped_by.as_ref());
+            let said = said.map_or("", String::as_str);
+            (self.progress)(&format!("    {}: {said}", deployment.name()));
+            record.cells.insert(id, cell);
+            (self.save)(record).map_err(SuiteError::Save)?;
+        }
+        Ok(())
     }
 
-    /// Runs kubekv with some arguments; its standard output.
-    fn kubekv(&self, arguments: &[String], limit: Duration) -> Result<Vec<u8>, SuiteError> {
-        let mut command = self.launcher.command(self.launcher.kubekv());
-        command.args(arguments);
-        let name: Vec<&str> = arguments.iter().take(3).map(String::as_str).collect();
-        let name = format!("kubekv {}", name.join(" "));
-        let output = run_bounded(&name, command, limit, &self.directory)?;
-        if output.status.success() {
-            return Ok(output.out);
+    fn runner(&self) -> LoadRunner<'_> {
+        LoadRunner {
+            launcher: self.launcher,
+            directory: &self.directory,
         }
-        let why = output.err.trim();
-        Err(SuiteError::Load(format!(
-            "{name}: {}: {why}",
-            output.status
-        )))
     }
 
     fn directory_of(&self, deployment: Deployment) -> PathBuf {
         self.directory.join(deployment.key().replace('/', "-"))
+    }
+}
+
+/// A time so many seconds before another one, or now.
+fn earlier(until: Instant, seconds: f64) -> Instant {
+    let span = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    until.checked_sub(span).unwrap_or(until)
+}
+
+/// The record of a search.
+fn searched(arguments: Vec<String>, found: Result<CarriedFound, SuiteError>) -> CellRecord {
+    let mut cell = CellRecord {
+        arguments,
+        ..CellRecord::default()
+    };
+    match found {
+        Ok(found) => {
+            if found.best.is_none() {
+                cell.failed = Some(format!("none was carried: {}", found.stopped_by));
+            }
+            cell.rounds = found.best.into_iter().collect();
+            cell.disturbed = others(found.steps.iter().filter_map(|step| step.other_load));
+            cell.fleets = found.steps;
+            cell.stopped_by = Some(found.stopped_by);
+        }
+        Err(error) => cell.failed = Some(error.to_string()),
+    }
+    cell
+}
+
+/// Takes the rounds of another group for cells of this one, which shows another row of them.
+fn copy_rounds(
+    record: &mut ReportRecord,
+    stage: &PlanStage,
+    group: &PlanGroup,
+    other: &str,
+    todo: &[Deployment],
+) {
+    let Some(found) = stage.groups.iter().find(|one| one.key == other) else {
+        return;
+    };
+    for deployment in todo {
+        let Some(cell) = record.cells.get(&stage.cell(found, *deployment)) else {
+            continue;
+        };
+        let cell = CellRecord {
+            disturbed: disturbance(&cell.rounds, &group.row, group.figure),
+            discarded: Vec::new(),
+            ..cell.clone()
+        };
+        record.cells.insert(stage.cell(group, *deployment), cell);
     }
 }
 
@@ -381,9 +427,4 @@ fn rate(record: &ReportRecord, stage: &PlanStage, group: &PlanGroup, other: &str
     slowest
         .is_finite()
         .then(|| (slowest / 2.0).max(FEWEST / group.seconds))
-}
-
-fn parse(out: &[u8]) -> Result<RunResult, SuiteError> {
-    serde_json::from_slice(out)
-        .map_err(|error| SuiteError::Load(format!("a load printed no result: {error}")))
 }

@@ -13,25 +13,31 @@ const RATES: f64 = 0.5;
 /// The same for median latencies, which differ more: an idle processor takes its time to wake.
 const LATENCIES: f64 = 1.0;
 
+/// Whether others used more of the processors than they may, in words.
+pub(super) fn others(loads: impl Iterator<Item = f64>) -> Option<String> {
+    let worst = loads.fold(0.0, f64::max);
+    let percent = worst * 100.0;
+    (worst > OTHERS).then(|| format!("others used {percent:.0} % of the processors"))
+}
+
 /// What disturbed some rounds; `None` if nothing did.
 pub fn disturbance(rounds: &[RoundRecord], row: &str, figure: GroupFigure) -> Option<String> {
-    let worst = rounds.iter().map(|round| round.other_load);
-    let worst = worst.fold(0.0, f64::max);
-    if worst > OTHERS {
-        let percent = worst * 100.0;
-        return Some(format!("others used {percent:.0} % of the processors"));
+    if let Some(why) = others(rounds.iter().map(|round| round.other_load)) {
+        return Some(why);
     }
     let figures = rounds.iter().filter_map(|round| {
         let row = round.result.operations.get(row)?;
-        Some(match figure {
-            GroupFigure::Rate => row.per_second,
-            GroupFigure::P50 => row.latency.p50_us,
-        })
+        match figure {
+            GroupFigure::Rate => Some(row.per_second),
+            GroupFigure::P50 => Some(row.latency.p50_us),
+            // The search for it has other rounds.
+            GroupFigure::Hosts => None,
+        }
     });
     let width = Spread::of(figures)?.width();
     let bound = match figure {
         GroupFigure::Rate => RATES,
-        GroupFigure::P50 => LATENCIES,
+        GroupFigure::P50 | GroupFigure::Hosts => LATENCIES,
     };
     (width > bound).then(|| format!("its rounds differ by {:.0} %", width * 100.0))
 }

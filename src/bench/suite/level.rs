@@ -19,8 +19,10 @@ pub enum ReportLevel {
 /// The times of a cell.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LevelTimes {
-    /// How often each cell is measured.
+    /// How often most cells are measured.
     pub rounds: u32,
+    /// How often latencies at a rate, Docker hosts, watchers and the load of a single client are.
+    pub latency_rounds: u32,
     /// How long a round of it is, in seconds.
     pub seconds: f64,
     /// The load before each round that is not measured, in seconds.
@@ -46,21 +48,24 @@ impl ReportLevel {
         match self {
             Self::Quick => LevelTimes {
                 rounds: 2,
-                seconds: 0.5,
-                warm_up: 0.2,
+                latency_rounds: 2,
+                seconds: 0.4,
+                warm_up: 0.15,
                 settle: 0.2,
                 docker_seconds: 1.5,
             },
             Self::Standard => LevelTimes {
                 rounds: 3,
-                seconds: 1.6,
-                warm_up: 0.4,
-                settle: 0.4,
-                docker_seconds: 4.0,
+                latency_rounds: 2,
+                seconds: 0.8,
+                warm_up: 0.25,
+                settle: 0.3,
+                docker_seconds: 2.5,
             },
             Self::Full => LevelTimes {
                 rounds: 5,
-                seconds: 10.0,
+                latency_rounds: 3,
+                seconds: 8.0,
                 warm_up: 2.0,
                 settle: 2.0,
                 docker_seconds: 20.0,

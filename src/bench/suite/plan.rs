@@ -14,6 +14,9 @@ const FLEET: f64 = 1.0;
 /// The time that a deployment takes to start and to end, in seconds.
 const START: f64 = 1.5;
 
+/// How much more an API server takes, in seconds.
+const CLUSTER: f64 = 7.0;
+
 /// All cells of a report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReportPlan {
@@ -32,6 +35,8 @@ pub struct PlanStage {
     pub title: String,
     /// What is written before: arguments of `kubekv bench fill`.
     pub fills: Vec<Vec<String>>,
+    /// How long that takes about, in all deployments together, in seconds.
+    pub fill_seconds: u64,
     /// Its groups.
     pub groups: Vec<PlanGroup>,
 }
@@ -77,6 +82,10 @@ pub enum LoadCommand {
     Wake,
     /// Docker hosts.
     Docker,
+    /// Fleets of Docker hosts that grow, until one is too many.
+    Carried(CarriedSearch),
+    /// A start of the server on what it has stored.
+    Restart,
 }
 
 /// The figure by which deployments are compared.
@@ -87,6 +96,31 @@ pub enum GroupFigure {
     Rate,
     /// The median latency: less is better.
     P50,
+    /// Docker hosts that are carried: more is better.
+    Hosts,
+}
+
+impl GroupFigure {
+    /// Whether more is better.
+    pub fn more_is_better(self) -> bool {
+        match self {
+            Self::Rate | Self::Hosts => true,
+            Self::P50 => false,
+        }
+    }
+}
+
+/// The bounds of a search for the number of Docker hosts that a deployment carries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CarriedSearch {
+    /// The hosts of the first fleet.
+    pub first: u64,
+    /// How long a fleet may take altogether, in seconds.
+    pub step_seconds: u64,
+    /// How long the whole search may take, in seconds.
+    pub search_seconds: u64,
+    /// The group of the stage whose result is known to be carried: a load that is no less.
+    pub after: Option<String>,
 }
 
 /// How operations follow each other.
@@ -97,6 +131,18 @@ pub enum GroupPace {
     Closed,
     /// Half of what the slowest deployment of another group of the stage does, from when each operation is due.
     HalfOf(String),
+    /// No load of its own: another row of the rounds of another group of the stage.
+    SameRounds(String),
+}
+
+impl GroupPace {
+    /// The group of the stage that has to be measured before.
+    pub fn needs(&self) -> Option<&str> {
+        match self {
+            Self::Closed => None,
+            Self::HalfOf(other) | Self::SameRounds(other) => Some(other),
+        }
+    }
 }
 
 /// A point of a series over sizes.
@@ -126,10 +172,8 @@ impl ReportPlan {
             let mut keep: Vec<String> = Vec::new();
             for group in stage.groups.iter().filter(|group| wanted(group)) {
                 keep.push(group.key.clone());
-                // Its rate is half of what this one finds.
-                if let GroupPace::HalfOf(other) = &group.pace {
-                    keep.push(other.clone());
-                }
+                keep.extend(group.pace.needs().map(str::to_owned));
+                keep.extend(group.command.needs().map(str::to_owned));
             }
             stage.groups.retain(|group| keep.contains(&group.key));
         }
@@ -167,6 +211,12 @@ impl PlanStage {
         format!("{}/{}/{}", self.key, group.key, deployment.key())
     }
 
+    /// How many cells it has.
+    pub fn cells(&self) -> usize {
+        let cells = self.groups.iter().map(|group| group.deployments.len());
+        cells.sum()
+    }
+
     /// All deployments of its groups, each once.
     pub fn deployments(&self) -> Vec<Deployment> {
         let mut all: Vec<Deployment> = Vec::new();
@@ -178,24 +228,59 @@ impl PlanStage {
         all
     }
 
-    fn estimate(&self) -> f64 {
-        let started = count(self.deployments().len()) * START;
+    /// How long it takes about, in seconds: the starts of its servers, what is written before, and its groups.
+    pub fn estimate(&self) -> f64 {
+        let deployments = self.deployments();
+        let on_kubernetes = deployments.iter().filter(|one| one.system.has_api_server());
+        let started = count(deployments.len()) * START + count(on_kubernetes.count()) * CLUSTER;
         let cells = self.groups.iter().map(PlanGroup::estimate);
-        started + cells.sum::<f64>()
+        started + seconds(self.fill_seconds) + cells.sum::<f64>()
+    }
+}
+
+impl LoadCommand {
+    /// The group of the stage that has to be measured before.
+    pub fn needs(&self) -> Option<&str> {
+        match self {
+            Self::Carried(search) => search.after.as_deref(),
+            Self::Operation(_) | Self::Wake | Self::Docker | Self::Restart => None,
+        }
     }
 }
 
 impl PlanGroup {
-    fn estimate(&self) -> f64 {
-        let overhead = match self.command {
+    /// How long it takes about, in seconds.
+    pub fn estimate(&self) -> f64 {
+        if let GroupPace::SameRounds(_) = self.pace {
+            return 0.0;
+        }
+        let deployments = count(self.deployments.len());
+        let overhead = match &self.command {
             LoadCommand::Operation(_) => CHILD,
             // It settles before and after.
             LoadCommand::Wake => CHILD + 2.0 * self.warm_up,
             LoadCommand::Docker => CHILD + FLEET,
+            LoadCommand::Carried(search) => {
+                return deployments * seconds(search.search_seconds);
+            }
+            LoadCommand::Restart => START,
         };
         let round = self.seconds + self.warm_up + overhead;
-        count(self.deployments.len()) * f64::from(self.rounds) * round
+        // What the store behind is asked needs a round more.
+        let counted = match self.pace {
+            GroupPace::Closed => self
+                .deployments
+                .iter()
+                .filter(|one| one.system.has_counts())
+                .count(),
+            GroupPace::HalfOf(_) | GroupPace::SameRounds(_) => 0,
+        };
+        (deployments * f64::from(self.rounds) + count(counted)) * round
     }
+}
+
+fn seconds(whole: u64) -> f64 {
+    u32::try_from(whole).map_or(f64::MAX, f64::from)
 }
 
 fn count(of: usize) -> f64 {

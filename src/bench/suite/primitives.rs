@@ -28,6 +28,8 @@ struct Primitive {
     from: ReportLevel,
     /// The lowest level that measures its latency at a rate; none for one client, whose every operation is such a latency.
     latency_from: Option<ReportLevel>,
+    /// Whether an API server asked directly can do it.
+    on_api_server: bool,
 }
 
 const PRIMITIVES: [Primitive; 10] = [
@@ -39,6 +41,7 @@ const PRIMITIVES: [Primitive; 10] = [
         arguments: "--clients 64 --prefix report/ --keys 1000 --no-fill",
         from: ReportLevel::Quick,
         latency_from: Some(ReportLevel::Quick),
+        on_api_server: true,
     },
     Primitive {
         key: "get-alone",
@@ -48,6 +51,7 @@ const PRIMITIVES: [Primitive; 10] = [
         arguments: "--clients 1 --prefix report/ --keys 1000 --no-fill",
         from: ReportLevel::Standard,
         latency_from: None,
+        on_api_server: true,
     },
     Primitive {
         key: "list",
@@ -57,6 +61,7 @@ const PRIMITIVES: [Primitive; 10] = [
         arguments: "--clients 16 --key docker/network/v1.0/network/",
         from: ReportLevel::Quick,
         latency_from: Some(ReportLevel::Quick),
+        on_api_server: true,
     },
     Primitive {
         key: "put-own",
@@ -66,6 +71,7 @@ const PRIMITIVES: [Primitive; 10] = [
         arguments: "--clients 64 --prefix report-own/ --distribution own",
         from: ReportLevel::Quick,
         latency_from: Some(ReportLevel::Quick),
+        on_api_server: true,
     },
     Primitive {
         key: "put-alone",
@@ -75,6 +81,7 @@ const PRIMITIVES: [Primitive; 10] = [
         arguments: "--clients 1 --prefix report-own/ --distribution own",
         from: ReportLevel::Standard,
         latency_from: None,
+        on_api_server: true,
     },
     Primitive {
         key: "put-one",
@@ -83,7 +90,8 @@ const PRIMITIVES: [Primitive; 10] = [
         shape: "64 clients, one key, 256 bytes",
         arguments: "--clients 64 --prefix report-one/ --keys 1",
         from: ReportLevel::Quick,
-        latency_from: Some(ReportLevel::Standard),
+        latency_from: Some(ReportLevel::Full),
+        on_api_server: false,
     },
     Primitive {
         key: "create",
@@ -93,6 +101,7 @@ const PRIMITIVES: [Primitive; 10] = [
         arguments: "--clients 64 --prefix report-new/",
         from: ReportLevel::Quick,
         latency_from: Some(ReportLevel::Standard),
+        on_api_server: true,
     },
     Primitive {
         key: "cas",
@@ -101,7 +110,8 @@ const PRIMITIVES: [Primitive; 10] = [
         shape: "16 clients, a key each, 256 bytes",
         arguments: "--clients 16 --prefix report/ --keys 1000 --no-fill --distribution own",
         from: ReportLevel::Quick,
-        latency_from: Some(ReportLevel::Standard),
+        latency_from: Some(ReportLevel::Full),
+        on_api_server: true,
     },
     Primitive {
         key: "cas-one",
@@ -111,6 +121,7 @@ const PRIMITIVES: [Primitive; 10] = [
         arguments: "--clients 16 --prefix report-pool/ --keys 1",
         from: ReportLevel::Standard,
         latency_from: None,
+        on_api_server: false,
     },
     Primitive {
         key: "lock",
@@ -120,15 +131,16 @@ const PRIMITIVES: [Primitive; 10] = [
         arguments: "--clients 16 --prefix report-lock/ --keys 1000 --distribution own",
         from: ReportLevel::Quick,
         latency_from: Some(ReportLevel::Standard),
+        on_api_server: false,
     },
 ];
 
 /// The stage.
 pub(super) fn stage(level: ReportLevel) -> PlanStage {
     let times = level.times();
-    let deployments = deployments(level);
     let mut groups = Vec::new();
     for primitive in PRIMITIVES.iter().filter(|one| one.from <= level) {
+        let deployments = deployments(level, primitive.on_api_server);
         groups.push(capacity(primitive, times, &deployments));
         if primitive.latency_from.is_some_and(|from| from <= level) {
             groups.push(latency(primitive, times, &deployments));
@@ -147,12 +159,13 @@ pub(super) fn stage(level: ReportLevel) -> PlanStage {
         rounds: times.rounds,
         seconds: times.seconds,
         warm_up: times.settle,
-        deployments,
+        deployments: deployments(level, true),
     });
     PlanStage {
         key: "primitives".to_owned(),
         title: "Primitives".to_owned(),
         fills: vec![words("--keys 1000 --prefix report/"), networks(1_000)],
+        fill_seconds: 15,
         groups,
     }
 }
@@ -176,19 +189,22 @@ pub(super) fn words(text: &str) -> Vec<String> {
     text.split(' ').map(str::to_owned).collect()
 }
 
-/// Each protocol on kubekv beside its real server; then kubekv on etcd and on Kubernetes beside etcd asked directly.
-fn deployments(level: ReportLevel) -> Vec<Deployment> {
+/// Each protocol on kubekv beside its real server; then kubekv on etcd and on Kubernetes beside etcd and the API server asked directly.
+fn deployments(level: ReportLevel, on_api_server: bool) -> Vec<Deployment> {
     let mut all = Vec::new();
     for protocol in DOCKER_PROTOCOLS {
         all.push(Deployment::embedded(protocol));
         all.push(Deployment::real(protocol));
     }
     all.push(Deployment::on_etcd(TargetProtocol::Etcd2));
-    if level != ReportLevel::Quick {
+    if level == ReportLevel::Full {
         all.push(Deployment::on_etcd(TargetProtocol::Consul));
     }
     all.push(Deployment::on_kubernetes(TargetProtocol::Etcd2));
     all.push(Deployment::real(TargetProtocol::Etcd3));
+    if on_api_server && level != ReportLevel::Quick {
+        all.push(Deployment::real(TargetProtocol::Kubernetes));
+    }
     all
 }
 
@@ -210,7 +226,11 @@ fn capacity(of: &Primitive, times: LevelTimes, deployments: &[Deployment]) -> Pl
         figure: GroupFigure::Rate,
         pace: GroupPace::Closed,
         series: None,
-        rounds: times.rounds,
+        rounds: if of.latency_from.is_some() {
+            times.rounds
+        } else {
+            times.latency_rounds
+        },
         seconds: times.seconds,
         warm_up: times.warm_up,
         deployments: deployments.to_vec(),
@@ -222,6 +242,7 @@ fn latency(of: &Primitive, times: LevelTimes, deployments: &[Deployment]) -> Pla
         key: format!("{}-latency", of.key),
         title: format!("{}: latency", of.title),
         figure: GroupFigure::P50,
+        rounds: times.latency_rounds,
         pace: GroupPace::HalfOf(of.key.to_owned()),
         ..capacity(of, times, deployments)
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::attacks::AttackTables;
+use super::carried_step::CarriedStep;
 use super::plan::ReportPlan;
 use crate::bench::field::BackendCounts;
 use crate::bench::report::{Machine, RunResult};
@@ -36,6 +38,9 @@ pub struct ReportRecord {
     pub rates: BTreeMap<String, f64>,
     /// By the id of a cell.
     pub cells: BTreeMap<String, CellRecord>,
+    /// What attacks on deployments came to, if a file with that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attacks: Option<AttackTables>,
 }
 
 /// The program that measured.
@@ -81,6 +86,12 @@ pub struct CellRecord {
     /// What the store behind kubekv was asked for each operation of a client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend: Option<BackendCounts>,
+    /// The fleets of a search for the number of hosts that are carried.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fleets: Vec<CarriedStep>,
+    /// What ended that search.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_by: Option<String>,
 }
 
 /// A round of a cell.
@@ -124,6 +135,7 @@ impl ReportRecord {
             missing: BTreeMap::new(),
             rates: BTreeMap::new(),
             cells: BTreeMap::new(),
+            attacks: None,
         }
     }
 

@@ -63,18 +63,19 @@ fn container(level: ReportLevel, size: u64) -> PlanStage {
         key: format!("networks-{size}"),
         title: format!("{} networks", grouped(size)),
         fills: vec![networks(others), endpoint_counts(others)],
+        fill_seconds: others / 100,
         groups: vec![PlanGroup {
             key: "container-start".to_owned(),
             title: format!("Start a container, {} networks present", grouped(size)),
-            shape: "2 hosts, 2 containers started or stopped a second, from when each was due"
+            shape: "2 hosts, 4 containers started or stopped a second, from when each was due"
                 .to_owned(),
             command: LoadCommand::Docker,
-            arguments: words("--hosts 2 --start-within 0.2 --containers 2"),
+            arguments: words("--hosts 2 --start-within 0.2 --containers 4"),
             row: "container start".to_owned(),
             figure: GroupFigure::P50,
             pace: GroupPace::Closed,
             series: Some(point("container-start", "networks", size)),
-            rounds: times.rounds,
+            rounds: times.latency_rounds,
             seconds: times.docker_seconds,
             warm_up: 0.5,
             deployments: fleet_deployments(level),
@@ -82,43 +83,44 @@ fn container(level: ReportLevel, size: u64) -> PlanStage {
     }
 }
 
-/// The heartbeats of so many hosts, and the start of a container among them.
+/// The start of a container among so many hosts, and their heartbeats.
 fn hosts(level: ReportLevel, size: u64) -> PlanStage {
     let times = level.times();
-    let start = size.div_ceil(50).max(1);
-    let arguments =
-        format!("--hosts {size} --start-within {start} --heartbeat 3 --ttl 9 --containers 1");
-    let group = |key: &str, title: String, row: &str| PlanGroup {
+    let start = size.div_ceil(100).max(1);
+    let group = |key: &str, title: String, row: &str, pace| PlanGroup {
         key: key.to_owned(),
         title,
         shape: format!(
-            "{} hosts, a heartbeat each 3 s, a container started or stopped a second",
+            "{} hosts at rest, each with a heartbeat every 3 s; 4 containers started or stopped a second, from when each was due",
             grouped(size)
         ),
         command: LoadCommand::Docker,
-        arguments: words(&arguments),
+        arguments: words(&format!(
+            "--hosts {size} --at-rest --start-within {start} --heartbeat 3 --ttl 9 --containers 4"
+        )),
         row: row.to_owned(),
         figure: GroupFigure::P50,
-        pace: GroupPace::Closed,
+        pace,
         series: Some(point(key, "hosts", size)),
-        rounds: times.rounds,
+        rounds: times.latency_rounds,
         seconds: times.docker_seconds,
-        // Each host has written two heartbeats by then, and the next are those of a fleet at rest.
-        warm_up: 7.0,
+        warm_up: 1.0,
         deployments: fleet_deployments(level),
     };
+    let (among, beats) = (
+        format!("Start a container among {} hosts", grouped(size)),
+        format!("Heartbeat of {} hosts", grouped(size)),
+    );
+    let same = GroupPace::SameRounds("start-among".to_owned());
     PlanStage {
         key: format!("hosts-{size}"),
         title: format!("{} hosts", grouped(size)),
         fills: Vec::new(),
-        groups: vec![PlanGroup {
-            rounds: times.rounds.min(2),
-            ..group(
-                "heartbeat",
-                format!("Heartbeat of {} hosts", grouped(size)),
-                "heartbeat",
-            )
-        }],
+        fill_seconds: 0,
+        groups: vec![
+            group("start-among", among, "container start", GroupPace::Closed),
+            group("heartbeat", beats, "heartbeat", same),
+        ],
     }
 }
 
@@ -139,7 +141,7 @@ fn watchers(level: ReportLevel, sizes: &[u64]) -> Option<PlanStage> {
         figure: GroupFigure::P50,
         pace: GroupPace::Closed,
         series: Some(point("wake", "watchers", size)),
-        rounds: times.rounds,
+        rounds: times.latency_rounds,
         seconds: times.seconds,
         warm_up: times.settle,
         deployments: deployments.clone(),
@@ -149,15 +151,24 @@ fn watchers(level: ReportLevel, sizes: &[u64]) -> Option<PlanStage> {
         key: "watchers".to_owned(),
         title: "Watchers".to_owned(),
         fills: Vec::new(),
+        fill_seconds: 0,
         groups,
     })
+}
+
+/// All stores, and etcd asked directly.
+fn entries_deployments() -> Vec<Deployment> {
+    let mut all = docker_deployments();
+    all.push(Deployment::on_etcd(TargetProtocol::Etcd2));
+    all.push(Deployment::on_kubernetes(TargetProtocol::Etcd2));
+    all.push(Deployment::real(TargetProtocol::Etcd3));
+    all
 }
 
 /// Operations beside so many other entries.
 fn entries(level: ReportLevel, size: u64) -> PlanStage {
     let times = level.times();
-    let mut deployments = docker_deployments();
-    deployments.push(Deployment::real(TargetProtocol::Etcd3));
+    let deployments = entries_deployments();
     let group = |key: &str, title: &str, operation: &str, arguments: &str| PlanGroup {
         key: key.to_owned(),
         title: format!("{title}, {} entries present", grouped(size)),
@@ -178,6 +189,8 @@ fn entries(level: ReportLevel, size: u64) -> PlanStage {
         key: format!("entries-{size}"),
         title: format!("{} entries", grouped(size)),
         fills: vec![words(&all), words("--prefix few/ --keys 100")],
+        // An API server creates a thousand objects a second, the others ten times as many.
+        fill_seconds: size / 1_000 + 8 * size / 8_000,
         groups: vec![
             group(
                 "entries-get",
@@ -197,6 +210,15 @@ fn entries(level: ReportLevel, size: u64) -> PlanStage {
                 "put",
                 &format!("--clients 16 {all}"),
             ),
+            PlanGroup {
+                shape: "from when the process is started until a write is answered; kubekv on another store starts alone, and that goes on"
+                    .to_owned(),
+                command: LoadCommand::Restart,
+                row: "start".to_owned(),
+                figure: GroupFigure::P50,
+                rounds: 1,
+                ..group("entries-start", "Start", "start", "")
+            },
         ],
     }
 }

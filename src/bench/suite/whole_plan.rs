@@ -2,13 +2,15 @@
 
 use super::level::ReportLevel;
 use super::plan::ReportPlan;
-use super::{primitives, scalability};
+use super::{carried_stage, primitives, scalability, security};
 
 impl ReportPlan {
     /// The plan of a level.
     pub fn new(level: ReportLevel) -> Self {
         let mut stages = vec![primitives::stage(level)];
+        stages.extend(carried_stage::stage(level));
         stages.extend(scalability::stages(level));
+        stages.extend(security::stage(level));
         Self { level, stages }
     }
 }

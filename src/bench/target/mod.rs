@@ -11,7 +11,7 @@ use std::path::Path;
 pub use bind::{BindRange, InvalidRange};
 pub use protocol::TargetProtocol;
 
-use crate::config::{SourceAccess, SourceUrl, StoreAccess};
+use crate::config::{BenchUrl, SourceAccess, SourceUrl, StoreAccess};
 use crate::remote::{AccessError, ClientTls, read_password};
 
 /// The servers under load.
@@ -21,7 +21,7 @@ pub struct LoadTarget {
     pub protocol: TargetProtocol,
     /// The servers: interchangeable, connections are spread over them and move on when one fails.
     pub servers: Vec<TargetServer>,
-    /// The node that holds all keys (ZooKeeper only): empty, or with a leading slash.
+    /// The node that holds all keys (ZooKeeper), or the namespace (Kubernetes): empty, or with a leading slash.
     pub chroot: String,
     /// The secrets.
     pub credentials: TargetCredentials,
@@ -96,6 +96,34 @@ impl LoadTarget {
             }
             SourceUrl::Store(_) => return Err(TargetError::NotAServer),
         };
+        Self::of(protocol, names, chroot, access, bind, allow_remote).await
+    }
+
+    /// The same of any server that can be put under load.
+    pub async fn resolve_any(
+        url: &BenchUrl,
+        access: &SourceAccess,
+        bind: Option<BindRange>,
+        allow_remote: bool,
+    ) -> Result<Self, TargetError> {
+        match url {
+            BenchUrl::Source(url) => Self::resolve(url, access, bind, allow_remote).await,
+            BenchUrl::ApiServer(server, namespace) => {
+                let (protocol, chroot) = (TargetProtocol::Kubernetes, format!("/{namespace}"));
+                let names = vec![server.clone()];
+                Self::of(protocol, names, chroot, access, bind, allow_remote).await
+            }
+        }
+    }
+
+    async fn of(
+        protocol: TargetProtocol,
+        names: Vec<String>,
+        chroot: String,
+        access: &SourceAccess,
+        bind: Option<BindRange>,
+        allow_remote: bool,
+    ) -> Result<Self, TargetError> {
         let mut servers = Vec::new();
         for name in names {
             let address = resolve(&name).await?;

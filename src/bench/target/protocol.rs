@@ -14,9 +14,19 @@ pub enum TargetProtocol {
     Etcd3,
     /// ZooKeeper's protocol.
     ZooKeeper,
+    /// The API of a Kubernetes API server.
+    Kubernetes,
 }
 
 impl TargetProtocol {
+    /// Whether its clients wait for changes by streams of events alone, and by no blocking queries.
+    pub fn has_only_streams(self) -> bool {
+        match self {
+            Self::Etcd3 | Self::Kubernetes => true,
+            Self::Consul | Self::Etcd2 | Self::ZooKeeper => false,
+        }
+    }
+
     /// The scheme of its URLs.
     pub fn scheme(self) -> &'static str {
         match self {
@@ -24,6 +34,7 @@ impl TargetProtocol {
             Self::Etcd2 => "etcd2",
             Self::Etcd3 => "etcd3",
             Self::ZooKeeper => "zk",
+            Self::Kubernetes => "kube",
         }
     }
 }

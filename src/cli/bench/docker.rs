@@ -46,6 +46,10 @@ pub(super) struct Docker {
     /// The seconds over which the hosts start; by default one heartbeat
     #[arg(long, value_name = "SECONDS", value_parser = positive)]
     start_within: Option<f64>,
+    /// Begin with a fleet at rest: each host has written its node entry three times before any host watches the nodes. Otherwise each
+    /// host that starts wakes all that are there
+    #[arg(long)]
+    at_rest: bool,
     #[command(flatten)]
     events: Events,
     /// How long it is measured, in seconds
@@ -114,6 +118,7 @@ impl Docker {
                 heartbeat: span(self.heartbeat),
                 ttl: span(self.ttl),
                 start_within: span(self.start_within.unwrap_or(self.heartbeat)),
+                at_rest: self.at_rest,
                 networks: events.networks,
                 rates: EventRates {
                     containers: events.containers,
@@ -162,6 +167,7 @@ fn refuse_protocol(target: &LoadTarget) -> Result<(), CommandError> {
         TargetProtocol::ZooKeeper if has_credentials => {
             "dockerd's client of ZooKeeper has neither TLS nor users: leave these options out"
         }
+        TargetProtocol::Kubernetes => "dockerd does not speak Kubernetes' API: give etcd2://...",
         TargetProtocol::Consul | TargetProtocol::Etcd2 | TargetProtocol::ZooKeeper => return Ok(()),
     };
     Err(CommandError::new(USAGE, message))

@@ -1,5 +1,6 @@
 //! `kubekv bench report`.
 
+use std::fmt::Write;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,11 +10,14 @@ use std::time::Duration;
 use clap::Args;
 use kubekv::bench::field::{FieldProgram, Launcher, Programs, run_bounded};
 use kubekv::bench::page;
-use kubekv::bench::suite::{Conductor, ReportBuild, ReportLevel, ReportPlan, ReportRecord};
+use kubekv::bench::suite::{
+    AttackTables, Conductor, ReportBuild, ReportLevel, ReportPlan, ReportRecord,
+};
 use kubekv::model::time;
 
 use super::output::stderr_line;
 use crate::cli::exit::{CommandError, IO, USAGE};
+use crate::cli::kv::print;
 
 /// How long git has to say which commit a program was built from.
 const GIT: Duration = Duration::from_secs(10);
@@ -22,20 +26,16 @@ const GIT: Duration = Duration::from_secs(10);
 #[derive(Debug, Args)]
 #[command(
     after_help = "It starts every server by itself, on loopback, measures them in turn, and writes DIR/report.html, DIR/report.md and \
-DIR/report.json. The real servers' programs are found in PATH or named by --with; one that is missing is named in the report. \
+DIR/report.json, and DIR/summary.md with DIR/plot.svg for documents. The real servers' programs are found in PATH or named by --with; one that is missing is named in the report. \
 Cells that DIR/report.json has already are not measured again, so that the same command goes on after an interruption. Servers keep \
 their data in DIR while they run: it should be on the disk that is to be measured, and the machine should do nothing else."
 )]
 pub(super) struct Report {
     /// The directory of the report
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
-    /// A first look, in about 5 minutes on 2 cores
-    #[arg(long, conflicts_with = "full")]
-    quick: bool,
-    /// The long series as well, over a night; without --quick and --full it takes about 45 minutes
-    #[arg(long)]
-    full: bool,
+    #[arg(long, value_name = "DIR", required_unless_present = "plan")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    level: LevelFlags,
     /// The program of a server: kubekv, consul, etcd2, etcd3, zookeeper, kube-apiserver or kubectl, and its file. By default kubekv is this program, and
     /// the others are looked for in PATH
     #[arg(long, value_name = "NAME=FILE", value_parser = named_program)]
@@ -43,9 +43,16 @@ pub(super) struct Report {
     /// Measure only what has this text in the id of its stage and group, such as primitives/get; several are added
     #[arg(long, value_name = "TEXT")]
     only: Vec<String>,
-    /// Measure only this system: kubekv, kubekv-on-etcd, kubekv-on-kubernetes, consul, etcd2, zookeeper or etcd3; several are added
-    #[arg(long, value_name = "NAME", value_parser = ["kubekv", "kubekv-on-etcd", "kubekv-on-kubernetes", "consul", "etcd2", "zookeeper", "etcd3"])]
+    /// Measure only this system: kubekv, kubekv-on-etcd, kubekv-on-kubernetes, consul, etcd2, zookeeper, etcd3 or kube-apiserver; several are
+    /// added
+    #[arg(long, value_name = "NAME", value_parser = ["kubekv", "kubekv-on-etcd", "kubekv-on-kubernetes", "consul", "etcd2", "zookeeper", "etcd3", "kube-apiserver"])]
     system: Vec<String>,
+    /// Show what attacks on each deployment came to: docs/security.md, or what tests/attacks/run --table prints
+    #[arg(long, value_name = "FILE")]
+    attacks: Option<PathBuf>,
+    /// Print how long each stage takes about, and measure nothing
+    #[arg(long)]
+    plan: bool,
     /// Compare with the report.json of another report
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
@@ -54,22 +61,42 @@ pub(super) struct Report {
     quiet: bool,
 }
 
-impl Report {
-    pub(super) fn run(self) -> Result<(), CommandError> {
-        let level = match (self.quick, self.full) {
+/// How much is measured.
+#[derive(Debug, Args)]
+struct LevelFlags {
+    /// A first look, in about 5 minutes on 2 cores
+    #[arg(long, conflicts_with = "full")]
+    quick: bool,
+    /// The long series as well, over a night; without --quick and --full it takes about 45 minutes
+    #[arg(long)]
+    full: bool,
+}
+
+impl LevelFlags {
+    fn level(&self) -> ReportLevel {
+        match (self.quick, self.full) {
             (true, _) => ReportLevel::Quick,
             (false, true) => ReportLevel::Full,
             (false, false) => ReportLevel::Standard,
-        };
-        let plan = ReportPlan::new(level)
+        }
+    }
+}
+
+impl Report {
+    pub(super) fn run(self) -> Result<(), CommandError> {
+        let plan = ReportPlan::new(self.level.level())
             .only(&self.only)
             .only_systems(&self.system);
         if plan.stages.is_empty() {
             let message = "--only, --system: nothing in the plan is left";
             return Err(CommandError::new(USAGE, message));
         }
+        let Some(out) = self.out.as_deref().filter(|_| !self.plan) else {
+            return print_plan(&plan);
+        };
         let earlier = self.against.as_deref().map(read).transpose()?;
-        let directory = absolute(&self.out)?;
+        let attacks = self.attacks.as_deref().map(read_attacks).transpose()?;
+        let directory = absolute(out)?;
         let lock = lock(&directory)?;
         let servers = directory.join("servers");
         fs::create_dir_all(&servers)?;
@@ -78,6 +105,7 @@ impl Report {
         kubekv::gateway::raise_file_limit();
         let new = ReportRecord::new(plan, build(&own, &servers), time::unix_ms());
         let mut record = continued(&directory, new)?;
+        record.attacks = attacks.or(record.attacks);
         let progress = |line: &str| {
             if !self.quiet {
                 stderr_line(line);
@@ -110,8 +138,42 @@ impl Report {
         fs::remove_dir_all(&servers)?;
         progress(&format!("{}", directory.join("report.html").display()));
         drop(lock);
+        print::bytes(page::summary(&record).as_bytes())?;
         Ok(())
     }
+}
+
+/// Prints how long each stage takes about.
+fn print_plan(plan: &ReportPlan) -> Result<(), CommandError> {
+    let mut text = String::new();
+    for stage in &plan.stages {
+        let seconds = stage.estimate();
+        let (groups, cells) = (stage.groups.len(), stage.cells());
+        // Writing to a string does not fail.
+        let _written = writeln!(
+            text,
+            "{seconds:>7.0} s  {}: {groups} groups, {cells} cells",
+            stage.title
+        );
+    }
+    let minutes = plan.estimate() / 60.0;
+    let _written = writeln!(
+        text,
+        "{minutes:>5.1} min  altogether, if nothing is disturbed"
+    );
+    print::bytes(text.as_bytes())?;
+    Ok(())
+}
+
+/// Reads the tables of attacks.
+fn read_attacks(path: &Path) -> Result<AttackTables, CommandError> {
+    let failed = |code, why: &dyn std::fmt::Display| {
+        CommandError::new(code, format!("--attacks: {}: {why}", path.display()))
+    };
+    let text = fs::read_to_string(path).map_err(|error| failed(IO, &error))?;
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    let found = AttackTables::parse(&name.to_string_lossy(), &text);
+    found.ok_or_else(|| failed(USAGE, &"it has no tables of tests/attacks/run"))
 }
 
 /// The record that is in a directory, if it is of the same plan, build and machine; otherwise the new one.
@@ -142,7 +204,7 @@ fn read(path: &Path) -> Result<ReportRecord, CommandError> {
     Ok(record)
 }
 
-/// Writes the three files of a report, each of which is the old or the new one at any time.
+/// Writes the files of a report, each of which is the old or the new one at any time.
 fn write(
     directory: &Path,
     record: &ReportRecord,
@@ -155,8 +217,10 @@ fn write(
         ("report.json", json),
         ("report.md", page::markdown(&document)),
         ("report.html", page::html(&document)),
+        ("summary.md", page::summary(record)),
     ];
-    for (name, text) in files {
+    let plot = page::headline_plot(record).map(|text| ("plot.svg", text));
+    for (name, text) in files.into_iter().chain(plot) {
         let part = directory.join(format!("{name}.part"));
         fs::write(&part, text)?;
         fs::rename(&part, directory.join(name))?;

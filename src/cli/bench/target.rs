@@ -13,8 +13,8 @@ use crate::cli::exit::{CommandError, UNREACHABLE, USAGE};
 /// The server under load, its credentials, and how to reach it.
 #[derive(Clone, Debug, Args)]
 pub(super) struct TargetArguments {
-    /// The servers: consul://HOST:PORT, etcd2://HOST:PORT[,HOST:PORT...], etcd3://HOST:PORT[,...] or
-    /// zk://HOST:PORT[,...][/CHROOT]
+    /// The servers: consul://HOST:PORT, etcd2://HOST:PORT[,HOST:PORT...], etcd3://HOST:PORT[,...],
+    /// zk://HOST:PORT[,...][/CHROOT] or kube://HOST:PORT/NAMESPACE
     #[arg(value_name = BENCH_TARGET)]
     url: String,
     #[command(flatten)]
@@ -46,7 +46,7 @@ impl TargetArguments {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let resolved = runtime.block_on(LoadTarget::resolve(
+        let resolved = runtime.block_on(LoadTarget::resolve_any(
             &url,
             &access,
             self.bind,
@@ -55,11 +55,14 @@ impl TargetArguments {
         match resolved {
             Ok(mut target) => {
                 let speaks_http = match target.protocol {
-                    TargetProtocol::Consul | TargetProtocol::Etcd2 => true,
+                    TargetProtocol::Consul | TargetProtocol::Etcd2 | TargetProtocol::Kubernetes => {
+                        true
+                    }
                     TargetProtocol::Etcd3 | TargetProtocol::ZooKeeper => false,
                 };
                 if self.no_compression && !speaks_http {
-                    let message = "--no-compression: only Consul and etcd v2 compress answers";
+                    let message =
+                        "--no-compression: only Consul, etcd v2 and API servers compress answers";
                     return Err(CommandError::new(USAGE, message));
                 }
                 target.accepts_gzip = !self.no_compression;

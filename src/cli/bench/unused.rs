@@ -60,7 +60,16 @@ pub(super) fn refuse_of_protocol(
 ) -> Result<(), CommandError> {
     match protocol {
         TargetProtocol::ZooKeeper => return Ok(()),
-        TargetProtocol::Consul | TargetProtocol::Etcd2 | TargetProtocol::Etcd3 => {}
+        TargetProtocol::Kubernetes if mix.operations().any(|one| one == Operation::Lock) => {
+            return Err(CommandError::new(
+                USAGE,
+                "lock: not with kube://, which has none",
+            ));
+        }
+        TargetProtocol::Consul
+        | TargetProtocol::Etcd2
+        | TargetProtocol::Etcd3
+        | TargetProtocol::Kubernetes => {}
     }
     let only = |what: &str| Err(CommandError::new(USAGE, format!("{what}: only with zk://")));
     if let Some(operation) = mix.operations().find(|one| one.is_only_zookeepers()) {

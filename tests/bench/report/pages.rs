@@ -1,7 +1,8 @@
 //! The pages of a report: all cells are shown, losses and gaps are named, and both forms are well-formed.
 
-use kubekv::bench::page::{PageBlock, document, html, markdown};
-use kubekv::bench::suite::{CellRecord, ReportLevel, ReportRecord};
+use kubekv::bench::page::{PageBlock, document, headline_plot, html, markdown, summary};
+use kubekv::bench::suite::{AttackTables, CellRecord, ReportLevel, ReportRecord};
+use kubekv::bench::watch::WatchSummary;
 
 use super::{cells, measured};
 
@@ -200,4 +201,118 @@ fn series_have_their_slopes() {
     );
     let flat = row(&text, heading, "kubekv, Consul's API");
     assert!(flat.ends_with("| 0.00 |"), "{flat}");
+    // Both models know 10 and 100, and are right about 1,000.
+    let predicted = row(&text, "Two models", "Consul");
+    assert_eq!(
+        predicted,
+        "| Consul | 50.0 ms | 50.0 ms (+0 %) | 50.0 ms (+0 %) | 500 ms |"
+    );
+}
+
+#[test]
+fn a_model_that_was_wrong_about_the_last_size_says_how_much() {
+    let mut record = measured(ReportLevel::Standard, 1.0);
+    for (size, time) in [("10", 510.0), ("100", 600.0), ("1000", 1_500.0)] {
+        let id = format!("networks-{size}/container-start/consul/consul");
+        for round in &mut record.cells.get_mut(&id).unwrap().rounds {
+            let row = round.result.operations.get_mut("container start").unwrap();
+            row.latency.p50_us = time;
+        }
+    }
+    let [text, _] = pages(&record, None);
+    let predicted = row(&text, "Two models", "Consul");
+    // A constant of 500 us and 1 us a network; the power law does not see it coming.
+    assert_eq!(
+        predicted,
+        "| Consul | 1.50 ms | 706 us (-53 %) | 1.50 ms (+0 %) | 10.5 ms |"
+    );
+}
+
+#[test]
+fn memory_is_shown_for_each_entry_and_watcher() {
+    let mut record = measured(ReportLevel::Standard, 1.0);
+    for (size, mebibytes) in [("1000", 11), ("10000", 20), ("100000", 110)] {
+        let id = format!("entries-{size}/entries-get/etcd2/etcd2");
+        for round in &mut record.cells.get_mut(&id).unwrap().rounds {
+            round.result.server.as_mut().unwrap().resident_bytes_after = mebibytes << 20;
+        }
+    }
+    let id = "watchers/wake-1000/etcd2/etcd2";
+    record.cells.get_mut(id).unwrap().rounds[0].result.watch = Some(WatchSummary {
+        watchers: 1_000,
+        resident_bytes_before: Some(10 << 20),
+        resident_bytes_waiting: Some(20 << 20),
+        ..WatchSummary::default()
+    });
+    let [text, _] = pages(&record, None);
+    let found = row(&text, "### Memory", "etcd v2");
+    assert_eq!(found, "| etcd v2 | 1.02 KiB | 10.2 KiB |");
+}
+
+#[test]
+fn hosts_carried_are_shown_with_what_stops_each_system() {
+    let record = measured(ReportLevel::Standard, 2.0);
+    let [text, page] = pages(&record, None);
+    let heading = "### Docker hosts that one store carries\n";
+    let found = row(&text, heading, "etcd v2").to_owned();
+    assert!(found.starts_with("| etcd v2 | 400 | 400 us | "), "{found}");
+    assert!(found.contains("900 hosts: p99 of container start: 1.2 s"));
+    let name = "Docker hosts that one store carries, etcd v2's API beside etcd v2";
+    let found = row(&text, "kubekv beside the real servers", name);
+    assert!(
+        found.contains("| 1,600 hosts | 400 hosts | 4.0x"),
+        "{found}"
+    );
+    check_tags(&page);
+    let plot = headline_plot(&record).unwrap();
+    check_tags(&plot);
+    for wanted in [
+        "xmlns=",
+        "prefers-color-scheme: dark",
+        ">1,600<",
+        "class=\"back\"",
+        "viewBox=\"-8 -6 416",
+    ] {
+        assert!(plot.contains(wanted), "{wanted}");
+    }
+    assert_eq!(headline_plot(&measured(ReportLevel::Quick, 1.0)), None);
+}
+
+#[test]
+fn the_summary_has_the_ratios_with_losses_in_bold() {
+    let found = summary(&measured(ReportLevel::Standard, 0.5));
+    let line = |begin: &str| {
+        let line = found.lines().find(|line| line.starts_with(begin));
+        line.unwrap_or_else(|| panic!("no {begin} in {found}"))
+            .to_owned()
+    };
+    let lost = "**0.50x** | **0.50x** | **0.50x** | **0.50x** | **0.50x** | **0.50x** |";
+    assert_eq!(line("| Read a key |"), format!("| Read a key | {lost}"));
+    let times = line("| Read a key: latency, time |");
+    assert_eq!(times.matches("**2.0x**").count(), 6, "{times}");
+    let hosts = line("| etcd v2 |");
+    assert!(hosts.starts_with("| etcd v2 | 400 | 400 | "), "{hosts}");
+}
+
+#[test]
+fn layers_of_security_are_shown_beside_plaintext_and_attacks_if_they_are_given() {
+    let mut record = measured(ReportLevel::Standard, 2.0);
+    let id = "security/layers-put/kubekv/consul+audit";
+    for round in &mut record.cells.get_mut(id).unwrap().rounds {
+        let row = round.result.operations.get_mut("put").unwrap();
+        row.per_second /= 4.0;
+    }
+    let text = std::fs::read_to_string("docs/security.md").unwrap();
+    record.attacks = AttackTables::parse("security.md", &text);
+    let [text, page] = pages(&record, None);
+    let name = "kubekv, Consul's API, TLS, certificates, a policy and an audit log";
+    let found = row(&text, "## Security", name);
+    assert!(
+        found.contains("| 1.00x (1.00x to 1.00x) | 0.25x (0.25x to 0.25x) |"),
+        "{found}"
+    );
+    let stolen = "a Docker host's that was stolen, or a hostile Docker host";
+    let found = row(&text, "### What a stolen credential reaches", stolen);
+    assert!(found.contains(" of "), "{found}");
+    check_tags(&page);
 }

@@ -1,6 +1,6 @@
 //! Records of reports: what is resumed, summed up, judged and refused.
 
-use kubekv::bench::field::Deployment;
+use kubekv::bench::field::{Deployment, SecurityLayer};
 use kubekv::bench::suite::{
     CellRecord, GroupFigure, ReportLevel, ReportPlan, ReportRecord, disturbance, summarize, verdict,
 };
@@ -144,6 +144,15 @@ fn kubekv_is_compared_with_the_server_of_its_protocol_and_with_its_store() {
     assert_eq!(
         rivals(Deployment::on_etcd(TargetProtocol::Etcd2)),
         ["etcd v2", "etcd v3"]
+    );
+    assert_eq!(
+        rivals(Deployment::on_kubernetes(TargetProtocol::Etcd2)),
+        ["etcd v2", "etcd v3", "kube-apiserver"]
+    );
+    let secured = Deployment::embedded(TargetProtocol::Consul).with(SecurityLayer::Audit);
+    assert_eq!(
+        rivals(secured),
+        ["Consul, TLS, certificates and its access lists"]
     );
     assert_eq!(rivals(Deployment::real(TargetProtocol::Etcd2)), [""; 0]);
 }

@@ -50,6 +50,9 @@ fn a_small_report_is_measured_and_not_measured_again() {
             );
         }
     }
+    // The table that documents show is printed as well.
+    let summary = fs::read_to_string(out.join("summary.md")).unwrap();
+    assert_eq!(first.text(), summary);
     for name in ["report.md", "report.html"] {
         let page = fs::read_to_string(out.join(name)).unwrap();
         assert!(page.contains("Write one key that all write"), "{name}");
@@ -141,12 +144,26 @@ fn nonsense_is_refused_in_a_line() {
         (&["--with", "consul=/no/such/file"], "/no/such/file"),
         (&["--full"], "--quick"),
         (&["--against", "Cargo.toml"], "Cargo.toml"),
+        (&["--attacks", "Cargo.toml"], "has no tables"),
     ] {
         let done = run(&[&["bench", "report", "--out", out, "--quick"], more].concat());
         assert_eq!((done.code, done.text()), (2, ""), "{more:?}: {done:?}");
         assert!(done.err.contains(want), "{more:?}: {done:?}");
         assert!(!Path::new(out).exists(), "{more:?}");
     }
+}
+
+#[test]
+fn a_plan_is_printed_with_its_time() {
+    let done = run(&["bench", "report", "--plan"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    let text = done.text();
+    assert!(
+        text.contains("Docker hosts carried: 2 groups, 16 cells"),
+        "{text}"
+    );
+    let last = text.lines().last().unwrap();
+    assert!(last.contains(" min  altogether"), "{last}");
 }
 
 #[test]
@@ -187,10 +204,8 @@ fn two_reports_cannot_be_made_in_one_directory_at_once() {
     );
 }
 
-#[test]
-#[ignore = "needs etcd, Consul, ZooKeeper and kube-apiserver: tests/run"]
-fn the_real_servers_are_measured_beside_kubekv() {
-    let directory = tempfile::tempdir().unwrap();
+/// A report with the real servers' programs.
+fn with_components(directory: &Path, arguments: &[&str]) -> Done {
     let programs = [
         ("consul", component("consul").join("consul")),
         ("etcd2", component("etcd").join("etcd")),
@@ -203,27 +218,75 @@ fn the_real_servers_are_measured_beside_kubekv() {
         ("kubectl", component("kubernetes").join("kubectl")),
     ];
     let mut command = kubekv();
-    // Each group takes a minute: with one, every server is started, loaded and asked for its costs.
-    command
-        .args(["bench", "report", "--quick", "--only", "primitives/create"])
-        .arg("--out")
-        .arg(directory.path());
+    command.args(["bench", "report"]).args(arguments);
+    command.arg("--out").arg(directory);
     for (name, path) in &programs {
         command
             .arg("--with")
             .arg(format!("{name}={}", path.display()));
     }
-    let done = done(command.output().unwrap());
-    assert_eq!(done.code, 0, "{done:?}");
-    let record = read(directory.path());
+    done(command.output().unwrap())
+}
+
+/// The record of a report in which every cell was measured.
+fn complete(directory: &Path) -> ReportRecord {
+    let record = read(directory);
     assert!(record.missing.is_empty(), "{:?}", record.missing);
-    assert_eq!(record.cells.len(), 9, "one of each deployment");
     for (id, cell) in &record.cells {
         assert!(
             cell.failed.is_none() && !cell.rounds.is_empty(),
             "{id}: {cell:?}"
         );
+        for round in &cell.rounds {
+            let mut rows = round.result.operations.values();
+            assert!(rows.all(|row| row.failures.is_empty()), "{id}: {round:?}");
+        }
     }
+    record
+}
+
+#[test]
+#[ignore = "needs etcd and Consul: tests/run"]
+fn layers_of_security_are_measured() {
+    let directory = tempfile::tempdir().unwrap();
+    let part = [
+        ["--only", "security/layers-put"],
+        ["--system", "kubekv"],
+        ["--system", "consul"],
+        ["--system", "etcd2"],
+    ];
+    let done = with_components(directory.path(), part.as_flattened());
+    assert_eq!(done.code, 0, "{done:?}");
+    // Six of kubekv over Consul's API and two over etcd's; two of each real server.
+    let record = complete(directory.path());
+    assert_eq!(record.cells.len(), 12, "{:?}", record.cells.keys());
+}
+
+#[test]
+#[ignore = "needs etcd and kube-apiserver: tests/run"]
+fn an_api_server_is_asked_directly() {
+    let directory = tempfile::tempdir().unwrap();
+    let part = [
+        ["--only", "primitives/put-alone"],
+        ["--system", "kube-apiserver"],
+    ];
+    let done = with_components(directory.path(), part.as_flattened());
+    assert_eq!(done.code, 0, "{done:?}");
+    let record = complete(directory.path());
+    let asked = record.cells["primitives/put-alone/kube-apiserver/kube"].backend;
+    assert!(asked.unwrap().requests > 0.5, "{asked:?}");
+}
+
+#[test]
+#[ignore = "needs etcd, Consul, ZooKeeper and kube-apiserver: tests/run"]
+fn the_real_servers_are_measured_beside_kubekv() {
+    let directory = tempfile::tempdir().unwrap();
+    // Each group takes a minute: with one, every server is started, loaded and asked for its costs.
+    let part = ["--quick", "--only", "primitives/create"];
+    let done = with_components(directory.path(), &part);
+    assert_eq!(done.code, 0, "{done:?}");
+    let record = complete(directory.path());
+    assert_eq!(record.cells.len(), 9, "one of each deployment");
     let asked = record.cells["primitives/create/kubekv-on-etcd/etcd2"]
         .backend
         .unwrap();
