@@ -31,7 +31,7 @@ pub(super) fn record_session(
     }
 }
 
-/// Records an `Auth`. Of what it proves by, the name alone is told, where it has one.
+/// Records an `Auth`. Of the credentials only the name is recorded, where they have one.
 pub(super) fn record_identity(
     space: &Keyspace,
     caller: &Caller,
@@ -85,7 +85,7 @@ pub(super) fn record_refusal(
         }
         ChangeRefusal::Error(_) | ChangeRefusal::SessionEnded => None,
     };
-    // What the rules refuse, the guard has told of.
+    // What the rules refuse, the guard has recorded.
     if let Some((verb, path)) = refused
         && space.allows(caller, *verb, key_of(path))
     {

@@ -1,4 +1,4 @@
-//! `ConnectionCounters`: what four-letter words tell of a connection, counted while it is served.
+//! `ConnectionCounters`: what four-letter words report of a connection, counted while it is served.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU64, AtomicUsize, Ordering};
@@ -181,7 +181,7 @@ impl ConnectionCounters {
         self.watched.load(Ordering::Relaxed)
     }
 
-    /// What four-letter words tell.
+    /// What four-letter words report.
     pub(super) fn figures(&self) -> ConnectionFigures {
         let requests = self.totals.figures();
         let (least, sum, greatest) = requests.latency_ms;

@@ -2,7 +2,7 @@
 //!
 //! A connection (`connection`) takes up a session (`session`), which is a lease. Its requests go through a lane, in order:
 //! reads and changes of nodes (`operations`, `znode`), by the rules for paths (`path`, `write_path`), kinds of nodes
-//! (`create_mode`) and access lists (`acl`). Its watches (`watch_table`) are told of changes before a reply shows them. The
+//! (`create_mode`) and access lists (`acl`). Its watches (`watch_table`) get the events of changes before a reply shows them. The
 //! wire format is [`crate::wire::zookeeper`].
 
 mod acl;

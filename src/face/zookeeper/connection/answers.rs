@@ -86,7 +86,7 @@ impl ServedConnection {
         revision: u64,
     ) -> Result<(), Ended> {
         let ReadOutcome { reply, watches } = outcome;
-        // Nothing later was sent, so what changed after the view is told to these.
+        // Nothing later was sent, so these get the events of what changed after the view.
         self.catch_up(revision)?;
         for (path, mode) in &watches {
             self.events.table.add(path, *mode);
@@ -157,7 +157,7 @@ impl ServedConnection {
         self.phase = ConnectionPhase::Ending;
     }
 
-    /// Replies at the last revision that the client was told of.
+    /// Replies at the last revision that the client has observed.
     pub(super) fn reply(
         &mut self,
         mut ticket: RequestTicket,

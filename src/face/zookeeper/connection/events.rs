@@ -42,7 +42,7 @@ impl Events {
         }
     }
 
-    /// Listens for changes that a watch would be told of, before the view is read that the watch is set at. Once it is set,
+    /// Listens for changes that a watch would have events of, before the view is read that the watch is set at. Once it is set,
     /// or will not be, [`Self::tidy_expected`] is called.
     pub(super) fn expect(&mut self, path: &str, mode: WatchMode) {
         let Some(node) = watched_node(path) else {
@@ -70,14 +70,14 @@ impl Events {
         }
     }
 
-    /// Listens no longer for what was expected and is told to no watch.
+    /// Listens no longer for what was expected and concerns no watch.
     pub(super) fn tidy_expected(&mut self) {
         for path in std::mem::take(&mut self.expected) {
             self.tidy(&path);
         }
     }
 
-    /// Listens no longer for what no watch at this path is told of.
+    /// Listens no longer for what concerns no watch at this path.
     pub(super) fn tidy(&mut self, path: &str) {
         let (Some(subscription), Some(node)) = (&mut self.subscription, watched_node(path)) else {
             return;
@@ -186,15 +186,15 @@ impl Events {
         self.sent += 1;
     }
 
-    /// Whether a node, whose children changed, may be read. One that is gone by now tells nothing that its own deletion
-    /// does not.
+    /// Whether a node, whose children changed, may be read. An event of one that is gone by now reveals nothing that
+    /// that of its own deletion does not.
     fn may_read_node(&self, path: &ZnodePath, identities: &ConnectionIdentities) -> bool {
         let mut view = self.face.space.read(&self.caller);
         Znode::find(&mut view, path).is_none_or(|node| node.permits(identities, Permissions::READ))
     }
 }
 
-/// Whether a node may be read by who is told that it changed: as it is since, or was before it went.
+/// Whether a node may be read by who gets the event of its change: as it is since, or was before it went.
 fn may_read(change: &NodeChange<'_>, identities: &ConnectionIdentities) -> bool {
     let entry = match change.fate {
         NodeFate::Went => change.before(),

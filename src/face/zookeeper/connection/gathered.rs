@@ -1,7 +1,7 @@
 //! `GatheredCreates`: creates of sequence nodes of one connection that are made together, where each would wait for the one
 //! before it.
 //!
-//! They alone are: what shares a commit shares a revision, and an etcd v2 client that resumes at index + 1 is told of one.
+//! They alone are: what shares a commit shares a revision, and an etcd v2 client that resumes at index + 1 gets the event of one.
 
 use std::sync::Arc;
 

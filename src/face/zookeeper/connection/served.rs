@@ -55,7 +55,7 @@ pub(super) struct ServedConnection {
     pub(super) events: Events,
     pub(super) output: FrameOutput,
     pub(super) counters: Arc<ConnectionCounters>,
-    /// The last revision that an answer told, and all of whose events are sent.
+    /// The last revision that an answer showed, and all of whose events are sent.
     pub(super) revision: u64,
     pub(super) phase: ConnectionPhase,
     /// The client hung up: nothing more is read or sent, but what it asked for is done.
@@ -67,7 +67,7 @@ pub(super) struct ServedConnection {
     server: Arc<ServerContext>,
     stopping: Stopping,
     hold: SessionHold,
-    /// Of the lease's record: it tells the end of the session.
+    /// Of the lease's record: it reports the end of the session.
     lease: Watch,
     renewed: Instant,
 }
@@ -273,7 +273,7 @@ impl ServedConnection {
         self.catch_up(revision)
     }
 
-    /// Sends all events up to a revision, which then may be told.
+    /// Sends all events up to a revision, which answers may show then.
     pub(super) fn catch_up(&mut self, revision: u64) -> Result<(), Ended> {
         let Self {
             events,

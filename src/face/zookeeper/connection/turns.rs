@@ -72,7 +72,7 @@ impl ServedConnection {
             is_recognized,
         } = self.docker.take(request, view);
         if is_recognized {
-            // The answer does not wait: until this is kept, what dockerd is told now makes it known again.
+            // The answer does not wait: until this is kept, what dockerd gets now makes it known again.
             let (space, session) = (self.face.space.clone(), Arc::clone(&self.session));
             tokio::spawn(async move { session.keep_as_dockerd(&space).await });
         }
@@ -253,7 +253,7 @@ impl ServedConnection {
 
     fn read(&mut self, ticket: RequestTicket, request: ReadRequest) -> Result<(), Ended> {
         self.face.space.note(&self.caller, || request.demands());
-        // Before the view is read: what changes after it must be told to the watches.
+        // Before the view is read: the watches must get the events of what changes after it.
         for (path, mode) in request.watches() {
             self.events.expect(&path, mode);
         }

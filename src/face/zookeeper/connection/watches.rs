@@ -35,7 +35,7 @@ impl ServedConnection {
         ticket: RequestTicket,
         request: &WatcherPath,
     ) -> Result<(), Ended> {
-        // What happened before is told before: it was watched then.
+        // Events of what happened before come before: it was watched then.
         let revision = self.face.space.read(&self.caller).revision();
         self.catch_up(revision)?;
         let reply = match WatchSelection::of_number(request.kind) {
@@ -77,7 +77,7 @@ impl ServedConnection {
         request: SetWatches2Request,
     ) -> Result<(), Ended> {
         let expected = expected(&request);
-        // What may not be watched any more tells nothing; there is no answer that would say so.
+        // What may not be watched any more has no events; there is no answer that would say so.
         self.face.space.note(&self.caller, || {
             let asked = expected.iter();
             asked

@@ -24,7 +24,7 @@ impl ListVersion {
         (version >= MARK).then_some(Self(version))
     }
 
-    /// As the client is told it.
+    /// As the client gets it.
     pub(super) fn number(self) -> i32 {
         self.0
     }

@@ -38,7 +38,7 @@ impl Signs {
                 None
             }
             ClientRequest::GetChildren2(read) => self.listed(&read.path, read.watch),
-            // Only dockerd was told these paths and versions, on an earlier connection.
+            // Only dockerd got these paths and versions, on an earlier connection.
             ClientRequest::GetData(read) if is_doubled(&read.path) => Some(true),
             ClientRequest::Change(change) => changed(change),
             ClientRequest::GetData(_)

@@ -1,4 +1,4 @@
-//! `ConnectionFigures`: what four-letter words tell of a connection.
+//! `ConnectionFigures`: what four-letter words report of a connection.
 
 use std::fmt::{self, Write};
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! `Release`: the version that four-letter words tell.
+//! `Release`: the version that four-letter words report.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! `ServerFigures`: what four-letter words tell of the server.
+//! `ServerFigures`: what four-letter words report of the server.
 
 use std::fmt::{self, Write};
 

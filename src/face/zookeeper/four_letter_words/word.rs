@@ -20,7 +20,7 @@ pub(crate) enum FourLetterWord {
     /// How many watches there are.
     Wchs,
     /// A word that is refused as one that is not allowed is: `conf`, `crst`, `dirs`, `dump`, `gtmk`, `hash`, `srst`, `stmk`,
-    /// `wchc` and `wchp`. They change what is counted, cost as much as there are sessions, or tell what is no operator's
+    /// `wchc` and `wchp`. They change what is counted, cost as much as there are sessions, or report what is no operator's
     /// business here.
     Refused(&'static str),
 }

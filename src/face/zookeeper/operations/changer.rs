@@ -40,7 +40,7 @@ impl From<ErrorCode> for ChangeRefusal {
 /// What a step answers.
 #[derive(Clone, Debug)]
 pub(super) enum StepReply {
-    /// The path of a node that was created, and its metadata, if it is to be told.
+    /// The path of a node that was created, and its metadata, if the reply has it.
     Created(String, Option<Stat>),
     /// Deleted.
     Deleted,

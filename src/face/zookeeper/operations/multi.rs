@@ -15,7 +15,7 @@ pub(super) fn multi(
     let mut results = Vec::with_capacity(steps.len());
     for step in steps {
         let decided = step.decide(draft, changer);
-        // Whatever it came to: nothing may be told of what is forbidden.
+        // Whatever it came to: no result may reveal what is forbidden.
         let decided = if draft.is_forbidden() {
             draft.refuses_in_own_words();
             Err(ErrorCode::NoAuth)

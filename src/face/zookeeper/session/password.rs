@@ -21,7 +21,7 @@ impl SessionPassword {
         Self(secret.clone())
     }
 
-    /// Its hash, as a store keeps it. The password is random, so that it needs no salt, and comparing hashes tells nothing.
+    /// Its hash, as a store keeps it. The password is random, so that it needs no salt, and comparing hashes reveals nothing.
     pub(super) fn hash(&self) -> String {
         let mut text = String::new();
         for byte in digest(&SHA256, &self.0.0).as_ref() {

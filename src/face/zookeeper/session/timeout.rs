@@ -19,7 +19,7 @@ impl SessionTimeout {
         Self(Duration::from_millis(asked).clamp(TICK * 2, TICK * 20))
     }
 
-    /// In milliseconds, as the client is told.
+    /// In milliseconds, as the client gets it.
     pub(in crate::face::zookeeper) fn as_ms(self) -> i32 {
         i32::try_from(self.0.as_millis()).unwrap_or(i32::MAX)
     }

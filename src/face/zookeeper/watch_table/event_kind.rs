@@ -1,4 +1,4 @@
-//! `WatchEventKind`: the change of a node that a watch tells.
+//! `WatchEventKind`: the change of a node that an event of a watch names.
 
 use crate::wire::zookeeper::event_kind;
 
@@ -26,8 +26,8 @@ impl WatchEventKind {
         }
     }
 
-    /// Whether it changes the children of the node above, whose watches are told next, of
-    /// [`ChildrenChanged`](Self::ChildrenChanged).
+    /// Whether it changes the children of the node above, whose watches get
+    /// [`ChildrenChanged`](Self::ChildrenChanged) next.
     pub(crate) fn changes_parent(self) -> bool {
         match self {
             Self::Created | Self::Deleted => true,

@@ -1,7 +1,7 @@
 //! `WatchTable`: the watches of one connection.
 //!
 //! They are the connection's and not the session's: they are gone when it breaks, and the client sets them again
-//! (`set_watches`). A table says of each change whether its connection is told; that takes a look-up for the node, and one for
+//! (`set_watches`). A table says of each change whether its connection gets an event; that takes a look-up for the node, and one for
 //! each node above it at whose length there is a recursive watch, however many watches there are.
 
 mod event_kind;
@@ -75,7 +75,7 @@ impl WatchTable {
         if self.modes.contains_key(path) {
             self.change(path, |modes| fires = modes.fire(kind));
         }
-        // All that a recursive watch above does not tell is that names of children changed: it tells of the children.
+        // A recursive watch above has no event for a changed list of children: it has those of the children.
         fires || (kind != WatchEventKind::ChildrenChanged && self.is_recursive_above(path))
     }
 

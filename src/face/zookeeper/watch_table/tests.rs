@@ -18,7 +18,7 @@ fn table(watches: &[(&str, WatchMode)]) -> WatchTable {
 }
 
 /// The events that a connection is sent of one change of a node, as a face makes them of it.
-fn told(table: &mut WatchTable, kind: WatchEventKind, path: &str) -> Vec<(WatchEventKind, String)> {
+fn sent(table: &mut WatchTable, kind: WatchEventKind, path: &str) -> Vec<(WatchEventKind, String)> {
     let mut all = vec![(kind, path)];
     if kind.changes_parent() {
         all.push((ChildrenChanged, parent_of(path).unwrap()));
@@ -39,10 +39,10 @@ fn events(all: &[(WatchEventKind, &str)]) -> Vec<(WatchEventKind, String)> {
 fn a_data_watch_fires_once_for_each_change_of_the_node() {
     for kind in [Created, Deleted, DataChanged] {
         let mut own = table(&[("/a", Data)]);
-        assert_eq!(told(&mut own, ChildrenChanged, "/a"), []);
-        assert_eq!(told(&mut own, kind, "/a/b"), []);
-        assert_eq!(told(&mut own, kind, "/a"), events(&[(kind, "/a")]));
-        assert_eq!(told(&mut own, kind, "/a"), []);
+        assert_eq!(sent(&mut own, ChildrenChanged, "/a"), []);
+        assert_eq!(sent(&mut own, kind, "/a/b"), []);
+        assert_eq!(sent(&mut own, kind, "/a"), events(&[(kind, "/a")]));
+        assert_eq!(sent(&mut own, kind, "/a"), []);
         assert!(own.is_empty());
     }
 }
@@ -52,17 +52,17 @@ fn a_child_watch_fires_once_for_names_of_children_and_for_the_node_deleted() {
     for (kind, path) in [(Created, "/a/b"), (Deleted, "/a/b")] {
         let mut own = table(&[("/a", Child)]);
         // A child's data is not its name.
-        assert_eq!(told(&mut own, DataChanged, "/a/b"), []);
-        assert_eq!(told(&mut own, DataChanged, "/a"), []);
-        assert_eq!(told(&mut own, Created, "/a/b/c"), []);
+        assert_eq!(sent(&mut own, DataChanged, "/a/b"), []);
+        assert_eq!(sent(&mut own, DataChanged, "/a"), []);
+        assert_eq!(sent(&mut own, Created, "/a/b/c"), []);
         assert_eq!(
-            told(&mut own, kind, path),
+            sent(&mut own, kind, path),
             events(&[(ChildrenChanged, "/a")])
         );
-        assert_eq!(told(&mut own, kind, path), []);
+        assert_eq!(sent(&mut own, kind, path), []);
     }
     let mut own = table(&[("/a", Child)]);
-    assert_eq!(told(&mut own, Deleted, "/a"), events(&[(Deleted, "/a")]));
+    assert_eq!(sent(&mut own, Deleted, "/a"), events(&[(Deleted, "/a")]));
     assert!(own.is_empty());
 }
 
@@ -70,17 +70,17 @@ fn a_child_watch_fires_once_for_names_of_children_and_for_the_node_deleted() {
 fn a_persistent_watch_fires_each_time_for_the_node_and_names_of_children() {
     let mut own = table(&[("/a", Persistent)]);
     for _ in 0..2 {
-        assert_eq!(told(&mut own, Created, "/a"), events(&[(Created, "/a")]));
+        assert_eq!(sent(&mut own, Created, "/a"), events(&[(Created, "/a")]));
         assert_eq!(
-            told(&mut own, DataChanged, "/a"),
+            sent(&mut own, DataChanged, "/a"),
             events(&[(DataChanged, "/a")])
         );
         let children = events(&[(ChildrenChanged, "/a")]);
-        assert_eq!(told(&mut own, Created, "/a/b"), children);
-        assert_eq!(told(&mut own, DataChanged, "/a/b"), []);
-        assert_eq!(told(&mut own, Created, "/a/b/c"), []);
-        assert_eq!(told(&mut own, Deleted, "/a/b"), children);
-        assert_eq!(told(&mut own, Deleted, "/a"), events(&[(Deleted, "/a")]));
+        assert_eq!(sent(&mut own, Created, "/a/b"), children);
+        assert_eq!(sent(&mut own, DataChanged, "/a/b"), []);
+        assert_eq!(sent(&mut own, Created, "/a/b/c"), []);
+        assert_eq!(sent(&mut own, Deleted, "/a/b"), children);
+        assert_eq!(sent(&mut own, Deleted, "/a"), events(&[(Deleted, "/a")]));
     }
 }
 
@@ -90,23 +90,23 @@ fn a_recursive_watch_tells_each_node_beneath_by_its_own_path_and_never_children(
     for _ in 0..2 {
         for path in ["/a", "/a/b", "/a/b/c"] {
             for kind in [Created, DataChanged, Deleted] {
-                assert_eq!(told(&mut own, kind, path), events(&[(kind, path)]));
+                assert_eq!(sent(&mut own, kind, path), events(&[(kind, path)]));
             }
-            assert_eq!(told(&mut own, ChildrenChanged, path), []);
+            assert_eq!(sent(&mut own, ChildrenChanged, path), []);
         }
         for path in ["/", "/b", "/ab", "/ab/c"] {
-            assert_eq!(told(&mut own, DataChanged, path), [], "{path}");
+            assert_eq!(sent(&mut own, DataChanged, path), [], "{path}");
         }
     }
     let mut root = table(&[("/", Recursive)]);
-    assert_eq!(told(&mut root, Created, "/a"), events(&[(Created, "/a")]));
+    assert_eq!(sent(&mut root, Created, "/a"), events(&[(Created, "/a")]));
     assert_eq!(
-        told(&mut root, DataChanged, "/"),
+        sent(&mut root, DataChanged, "/"),
         events(&[(DataChanged, "/")])
     );
-    // What no node is at is told of none, and is not the root.
+    // A path at which no node can be gets no event, and is not the root.
     let mut empty = table(&[("", Recursive)]);
-    assert_eq!(told(&mut empty, Created, "/a"), []);
+    assert_eq!(sent(&mut empty, Created, "/a"), []);
 }
 
 #[test]
@@ -115,19 +115,19 @@ fn a_connection_is_sent_one_event_however_many_of_its_watches_fire() {
     let mut own = table(&all.map(|mode| ("/a", mode)));
     own.add("/", Recursive);
     own.add("/a", Data);
-    assert_eq!(told(&mut own, Deleted, "/a"), events(&[(Deleted, "/a")]));
+    assert_eq!(sent(&mut own, Deleted, "/a"), events(&[(Deleted, "/a")]));
     // Those that fire once are gone, of data and of children; the others live on.
     assert!(!own.has("/a", WatchSelection::Only(Data)));
     assert!(!own.has("/a", WatchSelection::Only(Child)));
-    assert_eq!(told(&mut own, Created, "/a"), events(&[(Created, "/a")]));
+    assert_eq!(sent(&mut own, Created, "/a"), events(&[(Created, "/a")]));
     // Two events of one change are two: of the node, and of its parent.
     let mut both = table(&[("/a", Persistent), ("/a", Recursive)]);
     let wanted = events(&[(Created, "/a/b"), (ChildrenChanged, "/a")]);
-    assert_eq!(told(&mut both, Created, "/a/b"), wanted);
-    // A child watch of a node is fired by its end, also where a recursive one above tells it.
+    assert_eq!(sent(&mut both, Created, "/a/b"), wanted);
+    // A child watch of a node is fired by its end, also where a recursive one above gets the event.
     let mut above = table(&[("/a/b", Child), ("/a", Recursive)]);
     assert_eq!(
-        told(&mut above, Deleted, "/a/b"),
+        sent(&mut above, Deleted, "/a/b"),
         events(&[(Deleted, "/a/b")])
     );
     assert!(!above.has("/a/b", WatchSelection::Any));
@@ -140,14 +140,14 @@ fn nodes_above_are_looked_up_at_lengths_of_recursive_watches_only() {
     let mut own = table(&[("/n/n", Recursive), ("/n/m", Recursive), ("/n", Persistent)]);
     assert_eq!(own.recursive, BTreeMap::from([(4, 2)]));
     assert_eq!(
-        told(&mut own, DataChanged, &deep),
+        sent(&mut own, DataChanged, &deep),
         events(&[(DataChanged, &deep)])
     );
     for path in ["/n/nn/n", "/n\u{e9}/n", "/", "/n", "/n/\u{e9}/n"] {
         assert!(!own.is_recursive_above(path), "{path}");
     }
     assert!(own.remove("/n/n", WatchSelection::Any));
-    assert_eq!(told(&mut own, DataChanged, &deep), []);
+    assert_eq!(sent(&mut own, DataChanged, &deep), []);
     assert!(own.remove("/n/m", WatchSelection::Any));
     assert_eq!(own.recursive, BTreeMap::new());
 }
@@ -166,7 +166,7 @@ fn changes_of_one_commit_are_told_in_their_order() {
     ];
     let sent: Vec<_> = changes
         .into_iter()
-        .flat_map(|(kind, path)| told(&mut own, kind, path))
+        .flat_map(|(kind, path)| sent(&mut own, kind, path))
         .collect();
     assert_eq!(sent, events(&changes));
 }
@@ -194,7 +194,7 @@ fn each_kind_of_watch_is_checked_and_removed_by_itself() {
         assert!(own.is_empty() && !own.remove("/a", WatchSelection::Any));
         assert_eq!((own.watches(), own.bytes(), own.paths_of_data()), (0, 0, 0));
         // A recursive watch is gone for the nodes beneath, too.
-        assert_eq!(told(&mut own, Created, "/a/b"), []);
+        assert_eq!(sent(&mut own, Created, "/a/b"), []);
     }
     for number in [-1, 0, 6, 9, i32::MAX] {
         assert_eq!(WatchSelection::of_number(number), None);
@@ -277,7 +277,7 @@ fn counts_are_those_of_zookeeper_and_return_to_0() {
     assert_eq!((totals.watches(), totals.bytes()), (0, 0));
 }
 
-/// What one session did and was answered, and what it was told of another's changes, by ZooKeeper 3.9.4.
+/// What one session did and was answered, and its events of another's changes, by ZooKeeper 3.9.4.
 const RECORDED: &str = include_str!("recorded.txt");
 
 #[test]
@@ -318,7 +318,7 @@ fn a_recorded_session_of_zookeeper_is_answered_and_told_the_same() {
                     DataChanged => "data",
                     ChildrenChanged => "children",
                 };
-                let sent = told(&mut own, kind, path);
+                let sent = sent(&mut own, kind, path);
                 let sent = sent
                     .iter()
                     .map(|(kind, path)| format!("{}:{path}", name(*kind)));

@@ -13,7 +13,7 @@ use super::{environment, monitor};
 pub(crate) const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests\n";
 
 /// The answer to a word. `figures` are `None` while the server does not serve. `connections` is asked only for the words that
-/// tell of each of them.
+/// report each of them.
 pub(crate) fn answer(
     word: FourLetterWord,
     allowed: &AllowList,
