@@ -44,7 +44,7 @@ pub struct RecordChange<'a> {
     pub compares: bool,
     /// The address of the host that changes it; `None` where that is not known, and any may be meant.
     pub host: Option<IpAddr>,
-    /// Whether the host may delete it.
+    /// Whether the host may delete it; of networks alone it is asked.
     pub may_delete: bool,
 }
 

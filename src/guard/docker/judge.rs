@@ -105,13 +105,15 @@ fn judge_write(
     }
     let before = write.before.as_ref().map(|entry| value(entry));
     let after = write.put.as_ref().map(|record| record.value.as_ref());
+    // The policy is asked only where its answer decides.
+    let is_network = matches!(place.kind, RecordKind::Network(_));
     let change = RecordChange {
         place: &place,
         before,
         after,
         compares: before.is_none() || draft.verb_of_put(&key) != Verb::Write,
         host: author.host,
-        may_delete: author.may_delete.may_delete(&key),
+        may_delete: is_network && author.may_delete.may_delete(&key),
     };
     match change.judge(&DraftRecords(draft)) {
         Ok(None) => None,
