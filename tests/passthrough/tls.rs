@@ -100,78 +100,95 @@ allow = ["all"]
 beneath = ["{name}"]
 "#;
 
-#[test]
-#[ignore = "needs etcd, openssl and curl: tests/run"]
-fn a_client_of_a_standby_is_judged_by_its_own_certificate() {
-    let directory = tempfile::tempdir().unwrap();
-    let at = directory.path();
-    certificates(at, "ca", &["server", "ours", "theirs"]);
-    let policy = at.join("policy.toml");
-    std::fs::write(&policy, POLICY).unwrap();
-    let member = Member::start("etcd-3.6");
-    let store = member.store("p");
-    let options = |name: &str| {
-        let own = |what: &str, file: &str| format!("--{what}={}", at.join(file).display());
-        let audit = own("audit", &format!("{name}.log"));
-        [own("policy", "policy.toml"), audit, "--audit-reads".into()]
-    };
-    let begin = |name: &str| {
-        let options = options(name);
-        gateway_for(at, &store, name, &options.each_ref().map(String::as_str))
-    };
-    let first = begin("first");
-    until_ready(&first);
-    let second = begin("second");
-    until("relaying", || state(&second) == "relaying");
-    let put = |who: &[&str], key: &str| {
+/// Two gateways over TLS with this policy and an audit log each, and what their clients have.
+struct Judged {
+    first: Running,
+    second: Running,
+    directory: tempfile::TempDir,
+    _member: Member,
+}
+
+impl Judged {
+    fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let at = directory.path();
+        certificates(at, "ca", &["server", "ours", "theirs"]);
+        std::fs::write(at.join("policy.toml"), POLICY).unwrap();
+        let member = Member::start("etcd-3.6");
+        let store = member.store("p");
+        let begin = |name: &str| {
+            let own = |what: &str, file: &str| format!("--{what}={}", at.join(file).display());
+            let policy = own("policy", "policy.toml");
+            let audit = own("audit", &format!("{name}.log"));
+            let own = [policy.as_str(), audit.as_str(), "--audit-reads"];
+            gateway_for(at, &store, name, &own)
+        };
+        let first = begin("first");
+        until_ready(&first);
+        let second = begin("second");
+        until("relaying", || state(&second) == "relaying");
+        Self {
+            first,
+            second,
+            directory,
+            _member: member,
+        }
+    }
+
+    /// Writes by way of the second gateway; what it answers.
+    fn put(&self, who: &[&str], key: &str) -> String {
         let write = ["--request", "PUT", "--data", "v"];
-        let path = format!("/v1/kv/{key}");
-        curl(at, second.consul, &path, &[who, &write].concat()).unwrap()
-    };
-    let refused = "Permission denied";
-    assert_eq!(put(&OURS, "ours/k").trim_end(), "true");
-    assert_eq!(put(&OURS, "theirs/k"), refused);
-    assert_eq!(put(&THEIRS, "theirs/k").trim_end(), "true");
-    assert_eq!(put(&THEIRS, "ours/k"), refused);
-    let value = |who: &[&str], key: &str| {
+        let (path, more) = (format!("/v1/kv/{key}"), [who, &write].concat());
+        let said = curl(self.directory.path(), self.second.consul, &path, &more);
+        said.unwrap().trim_end().to_owned()
+    }
+
+    fn read(&self, who: &[&str], key: &str) -> String {
         let path = format!("/v2/keys/{key}");
-        curl(at, second.etcd, &path, who).unwrap()
-    };
-    assert!(value(&OURS, "ours/k").contains(r#""value":"v""#));
-    assert!(value(&OURS, "theirs/k").contains(r#""errorCode":110"#));
-    // The leader decides, and says so of the client and not of the standby.
-    let log = |name: &str| std::fs::read_to_string(at.join(format!("{name}.log"))).unwrap();
-    let of = |name: &str, who: &str, decision: &str| {
-        let log = log(name);
+        curl(self.directory.path(), self.second.etcd, &path, who).unwrap()
+    }
+
+    /// How many lines of a gateway's audit log have this decision on a client, by the client's own address.
+    fn told(&self, gateway: &str, who: &str, decision: &str) -> usize {
+        let log = self.directory.path().join(format!("{gateway}.log"));
+        let log = std::fs::read_to_string(log).unwrap();
         let lines = log.lines().filter(|line| {
             line.contains(&format!(r#""identity":"user/{who}""#))
                 && line.contains(&format!(r#""decision":"{decision}""#))
                 && line.contains(r#""address":"127.0.0.1:"#)
         });
         lines.count()
-    };
+    }
+}
+
+#[test]
+#[ignore = "needs etcd, openssl and curl: tests/run"]
+fn a_client_of_a_standby_is_judged_by_its_own_certificate() {
+    let all = Judged::start();
+    let refused = "Permission denied";
+    assert_eq!(all.put(&OURS, "ours/k"), "true");
+    assert_eq!(all.put(&OURS, "theirs/k"), refused);
+    assert_eq!(all.put(&THEIRS, "theirs/k"), "true");
+    assert_eq!(all.put(&THEIRS, "ours/k"), refused);
+    assert!(all.read(&OURS, "ours/k").contains(r#""value":"v""#));
+    assert!(all.read(&OURS, "theirs/k").contains(r#""errorCode":110"#));
+    // The leader decides, and says so of the client and not of the standby.
     until("the leader has told of all", || {
-        of("first", "ours", "refused") >= 2
+        all.told("first", "ours", "refused") >= 2 && all.told("first", "theirs", "refused") >= 1
     });
-    assert!(of("first", "theirs", "allowed") >= 1 && of("first", "theirs", "refused") >= 1);
-    assert_eq!(
-        of("second", "ours", "refused") + of("second", "theirs", "refused"),
-        0
-    );
+    assert!(all.told("first", "theirs", "allowed") >= 1);
+    let by_standby = ["ours", "theirs"].map(|who| all.told("second", who, "refused"));
+    assert_eq!(by_standby, [0, 0]);
     // A changed policy is in force for clients of the standby, whichever of both leads.
-    std::fs::write(
-        &policy,
-        POLICY.replace("allow = [\"all\"]", "allow = [\"read\"]"),
-    )
-    .unwrap();
+    let narrow = POLICY.replace("allow = [\"all\"]", "allow = [\"read\"]");
+    std::fs::write(all.directory.path().join("policy.toml"), narrow).unwrap();
     until("the new policy is in force", || {
-        put(&OURS, "ours/k") == refused
+        all.put(&OURS, "ours/k") == refused
     });
-    first.signal(Signal::KILL);
-    let _ended = first.end();
-    until_ready(&second);
-    assert_eq!(put(&OURS, "ours/k"), refused);
-    assert_eq!(put(&THEIRS, "ours/k"), refused);
-    assert!(value(&OURS, "ours/k").contains(r#""value":"v""#));
-    assert_eq!(second.stop().code, 0);
+    all.first.signal(Signal::KILL);
+    until_ready(&all.second);
+    assert_eq!(all.put(&OURS, "ours/k"), refused);
+    assert_eq!(all.put(&THEIRS, "ours/k"), refused);
+    assert!(all.read(&OURS, "ours/k").contains(r#""value":"v""#));
+    assert_eq!(all.second.stop().code, 0);
 }
