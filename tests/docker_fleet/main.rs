@@ -198,9 +198,9 @@ async fn a_fleet_does_what_its_rates_say_and_clears_up() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fleet_at_rest_has_written_all_its_nodes_before_a_host_watches_them() {
     let (servers, _guard) = guarded().await;
-    for url in [
-        SourceUrl::Consul(servers.consul.to_string()),
-        SourceUrl::Etcd2(vec![servers.etcd.to_string()]),
+    for (prefix, url) in [
+        ("consul", SourceUrl::Consul(servers.consul.to_string())),
+        ("etcd", SourceUrl::Etcd2(vec![servers.etcd.to_string()])),
     ] {
         let tally = Arc::new(Tally::default());
         let access = SourceAccess::default();
@@ -209,6 +209,8 @@ async fn a_fleet_at_rest_has_written_all_its_nodes_before_a_host_watches_them() 
             hosts: HOSTS,
             start_within: Duration::ZERO,
             at_rest: true,
+            // Both fleets are on one keyspace.
+            prefix: prefix.to_owned(),
             ..FleetOptions::default()
         };
         let observer = Arc::<Tally>::clone(&tally);

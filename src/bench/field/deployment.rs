@@ -91,7 +91,7 @@ impl System {
         match self {
             Self::KubekvEmbedded => &[FieldProgram::Kubekv],
             Self::KubekvOnEtcd => &[FieldProgram::Kubekv, FieldProgram::Etcd3],
-            Self::KubekvOnKubernetes => &[
+            Self::KubekvOnKubernetes | Self::ApiServer => &[
                 FieldProgram::Kubekv,
                 FieldProgram::Etcd3,
                 FieldProgram::ApiServer,
@@ -101,12 +101,6 @@ impl System {
             Self::Etcd2 => &[FieldProgram::Etcd2],
             Self::ZooKeeper => &[FieldProgram::ZooKeeper],
             Self::Etcd3 => &[FieldProgram::Etcd3],
-            Self::ApiServer => &[
-                FieldProgram::Kubekv,
-                FieldProgram::Etcd3,
-                FieldProgram::ApiServer,
-                FieldProgram::Kubectl,
-            ],
         }
     }
 
@@ -172,10 +166,10 @@ impl Deployment {
     /// The name in ids of cells.
     pub fn key(self) -> String {
         let key = format!("{}/{}", self.system.key(), self.protocol.scheme());
-        match self.security {
-            SecurityLayer::Plaintext => key,
-            other => format!("{key}+{}", other.key()),
+        if self.security.is_plaintext() {
+            return key;
         }
+        format!("{key}+{}", self.security.key())
     }
 
     /// The name for readers.
@@ -188,9 +182,10 @@ impl Deployment {
             TargetProtocol::ZooKeeper => ", ZooKeeper's protocol",
             TargetProtocol::Kubernetes => ", Kubernetes' API",
         };
-        let layer = match self.security {
-            SecurityLayer::Plaintext => String::new(),
-            other => format!(", {}", other.name()),
+        let layer = if self.security.is_plaintext() {
+            String::new()
+        } else {
+            format!(", {}", self.security.name())
         };
         format!("{}{api}{layer}", self.system.name())
     }

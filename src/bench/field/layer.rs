@@ -27,10 +27,6 @@ pub enum SecurityLayer {
 
 impl SecurityLayer {
     /// Whether there is none.
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde calls it with a reference"
-    )]
     pub fn is_plaintext(&self) -> bool {
         *self == Self::Plaintext
     }

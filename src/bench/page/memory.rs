@@ -62,7 +62,7 @@ fn row(places: &[GroupPlace<'_>], deployment: Deployment) -> Option<PageRow> {
     };
     let watcher = of(WATCHERS)
         .filter_map(|place| waiting(place, deployment))
-        .last();
+        .next_back();
     let shown = |each: Option<f64>| {
         let each = each.filter(|each| *each > 0.0);
         each.map_or_else(|| "-".to_owned(), bytes)

@@ -63,7 +63,9 @@ fn line(points: &[(f64, f64)], weight: impl Fn(f64) -> f64) -> Option<(f64, f64)
         along += of * (x - mean_x).powi(2);
     }
     let slope = across / along;
-    slope.is_finite().then(|| (mean_y - slope * mean_x, slope))
+    slope
+        .is_finite()
+        .then_some((mean_y - slope * mean_x, slope))
 }
 
 #[cfg(test)]

@@ -154,7 +154,7 @@ pub fn headline_plot(record: &ReportRecord) -> Option<String> {
     let head = head.replacen("<svg", named, 1);
     let head = head.replacen("viewBox=\"0 0 400", "viewBox=\"-8 -6 416", 1);
     Some(format!(
-        "{head}>\n<style>\n{PLOT_STYLE}svg {{ width: auto; max-width: 100%; }}\n</style>\n\
+        "{head}>\n<style>\n{PLOT_STYLE}svg {{ width: 640px; max-width: 100%; }}\n</style>\n\
          <rect class=\"back\" x=\"-8\" y=\"-6\" width=\"100%\" height=\"100%\" />{rest}"
     ))
 }

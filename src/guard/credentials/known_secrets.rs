@@ -46,7 +46,7 @@ impl KnownSecrets {
                     proofs.account = Some(Arc::clone(account));
                 }
                 (Err(BadToken::Unknown | BadToken::Expired(_)), _) => {
-                    proofs.unknown = Some("token")
+                    proofs.unknown = Some("token");
                 }
             }
         }
