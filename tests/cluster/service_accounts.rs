@@ -5,7 +5,6 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -146,8 +145,7 @@ impl Site {
     fn claims(&self, seconds: i64) -> Value {
         let uid = "jsonpath={.metadata.uid}";
         let uid = self.kubectl(&format!("-n shop get serviceaccount cart -o {uid}"), "");
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let now = i64::try_from(now.as_secs()).unwrap();
+        let now = kubekv::model::time::unix_ms() / 1000;
         json!({"iss": "https://kubernetes.default.svc", "aud": ["kubekv"], "sub": "system:serviceaccount:shop:cart",
             "iat": now - 600, "nbf": now - 600, "exp": now + seconds,
             "kubernetes.io": {"namespace": "shop", "serviceaccount": {"name": "cart", "uid": uid}}})

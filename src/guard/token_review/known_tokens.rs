@@ -97,13 +97,14 @@ impl KnownTokens {
         }
     }
 
-    /// Remembers that a token is good, for so long at most; returns the token as all who hold it do. `None` where there is no room:
-    /// as many are in use.
+    /// Remembers that a token is good, for so long at most after it was asked about: an answer that comes late is no newer for it.
+    /// Returns the token as all who hold it do; `None` where there is no room, because as many are in use.
     pub(super) fn accept(
         &self,
         hash: SecretHash,
         held: &HeldToken,
-        (account, most): (ProvenAccount, Duration),
+        account: ProvenAccount,
+        (asked, most): (Instant, Duration),
     ) -> Option<HeldToken> {
         let now = Instant::now();
         let mut good = self.good.write();
@@ -119,8 +120,8 @@ impl KnownTokens {
             .unwrap_or_else(|| held.clone());
         let token = GoodToken {
             account: Arc::new(account),
-            until: now + GOOD_FOR.min(most),
-            renew_at: now + RENEWED_AFTER,
+            until: asked + GOOD_FOR.min(most),
+            renew_at: asked + RENEWED_AFTER,
             usage: Mutex::new(TokenUsage {
                 holder: held.downgrade(),
                 is_renewed: false,
@@ -222,7 +223,8 @@ mod tests {
     }
 
     fn accept(known: &KnownTokens, number: usize, held: &HeldToken) -> bool {
-        let accepted = known.accept(hash(number), held, (account(), GOOD_FOR));
+        let asked = (Instant::now(), GOOD_FOR);
+        let accepted = known.accept(hash(number), held, account(), asked);
         accepted.is_some()
     }
 
@@ -250,7 +252,8 @@ mod tests {
         let known = KnownTokens::default();
         let first = HeldToken::new(b"t");
         let second = HeldToken::new(b"t");
-        let of = |held| known.accept(hash(1), held, (account(), GOOD_FOR)).unwrap();
+        let asked = (Instant::now(), GOOD_FOR);
+        let of = |held| known.accept(hash(1), held, account(), asked).unwrap();
         assert_eq!(of(&first), first);
         assert_eq!(of(&second), first, "whoever was first holds it for both");
         tokio::time::advance(RENEWED_AFTER).await;

@@ -201,8 +201,9 @@ impl TokenReviews {
 
     async fn review(&self, token: &UnreviewedToken) -> ReviewResult {
         let UnreviewedToken { hash, held, claims } = token;
+        let asked = Instant::now();
         let rests = self.outage.lock().until;
-        if rests.is_some_and(|until| until > Instant::now()) {
+        if rests.is_some_and(|until| until > asked) {
             return ReviewResult::NotNow(NotAuthenticated::Unavailable);
         }
         let answer = tokio::time::timeout(DEADLINE, self.ask(held)).await;
@@ -227,7 +228,8 @@ impl TokenReviews {
             return self.refuse(*hash, "expired");
         }
         self.metrics.answered(ReviewOutcome::Accepted);
-        match self.known.accept(*hash, held, (account, rest)) {
+        let most = rest.saturating_add(asked.elapsed());
+        match self.known.accept(*hash, held, account, (asked, most)) {
             Some(held) => ReviewResult::Accepted(held),
             None => ReviewResult::NotNow(NotAuthenticated::TooMany),
         }

@@ -372,3 +372,22 @@ async fn nothing_that_is_printed_shows_a_token() {
     }
     assert_ne!(hash, SecretHash::NONE);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_counts_from_when_it_was_asked_for() {
+    let site = Arc::new(Site::new([good()]));
+    site.server.gate.forget_permits(usize::MAX);
+    let token = token("kubekv", 3600, 0);
+    let shown = tokio::spawn({
+        let (site, token) = (Arc::clone(&site), token.clone());
+        async move { site.show(&token, 1).await.map(drop) }
+    });
+    settle().await;
+    advance(Duration::from_secs(5)).await;
+    site.server.gate.add_permits(1);
+    shown.await.unwrap().unwrap();
+    advance(GOOD_FOR - Duration::from_secs(6)).await;
+    assert!(site.is_known(&token));
+    advance(Duration::from_secs(1)).await;
+    assert!(!site.is_known(&token));
+}
