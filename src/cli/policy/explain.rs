@@ -51,7 +51,7 @@ pub(super) struct Explain {
     /// The name of a user of the credentials file, instead of the identity
     #[arg(long, value_name = "NAME", conflicts_with_all = ["certificate", "token", "name", "namespace"])]
     user: Option<String>,
-    /// A Kubernetes ServiceAccount, as NAMESPACE/NAME, or NAMESPACE/NAME/POD of a token that was made for a pod, instead of the identity
+    /// A service account of Kubernetes, as NAMESPACE/NAME, or NAMESPACE/NAME/POD of a token that was made for a pod, instead of the identity
     #[arg(long, value_name = "NAMESPACE/NAME[/POD]", conflicts_with_all = ["certificate", "token", "user", "name", "namespace"])]
     service_account: Option<String>,
     /// Lists of revoked certificates, as the gateway's --tls-crl
