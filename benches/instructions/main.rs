@@ -47,16 +47,16 @@ type HotPath = (&'static str, fn(&Runtime, usize));
 const PATHS: [HotPath; 13] = [
     ("zookeeper-record", |_, count| records(count)),
     ("consul-get", |runtime, count| {
-        request(runtime, count, Method::GET, CONSUL_KEY, "");
+        request(runtime, count, &Method::GET, CONSUL_KEY, "");
     }),
     ("etcd-get", |runtime, count| {
-        request(runtime, count, Method::GET, ETCD_KEY, "");
+        request(runtime, count, &Method::GET, ETCD_KEY, "");
     }),
     ("consul-put", |runtime, count| {
-        request(runtime, count, Method::PUT, CONSUL_KEY, "news");
+        request(runtime, count, &Method::PUT, CONSUL_KEY, "news");
     }),
     ("etcd-put", |runtime, count| {
-        request(runtime, count, Method::PUT, ETCD_KEY, "value=news");
+        request(runtime, count, &Method::PUT, ETCD_KEY, "value=news");
     }),
     ("consul-list-unchanged", |runtime, count| {
         list(runtime, count, CONSUL_LIST, None);
@@ -71,7 +71,7 @@ const PATHS: [HotPath; 13] = [
         list(runtime, count, ETCD_LIST, Some((ETCD_KEY, "value=news")));
     }),
     ("watches-woken", |runtime, count| {
-        watched(runtime, count, "")
+        watched(runtime, count, "");
     }),
     ("watches-elsewhere", |runtime, count| {
         watched(runtime, count, "other/");
@@ -126,7 +126,7 @@ async fn in_memory() -> Gateway {
 }
 
 /// Requests of one key through a face.
-fn request(runtime: &Runtime, count: usize, method: Method, uri: &str, body: &'static str) {
+fn request(runtime: &Runtime, count: usize, method: &Method, uri: &str, body: &'static str) {
     runtime.block_on(async {
         let gateway = in_memory().await;
         for _ in 0..count {

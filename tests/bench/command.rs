@@ -120,7 +120,7 @@ fn results_in_files_are_merged_and_compared() {
 }
 
 /// Commands that are refused, and what the message names.
-const NONSENSE: [(&str, &str); 37] = [
+const NONSENSE: [(&str, &str); 39] = [
     ("get consul://192.0.2.1:8500", "--allow-remote"),
     ("docker etcd2://192.0.2.1:2379", "--allow-remote"),
     ("poll zk://192.0.2.1:2181", "--allow-remote"),
@@ -129,6 +129,8 @@ const NONSENSE: [(&str, &str); 37] = [
     ("get embedded:/tmp", "want consul://"),
     ("get 127.0.0.1:8500", "want consul://"),
     ("get consul://me:pw@127.0.0.1:8500", "TARGET"),
+    ("get kube://127.0.0.1:9", "want consul://"),
+    ("get kube://127.0.0.1:9/bench", "give --tls-ca"),
     (
         "get HERE --user me --password-file Cargo.toml",
         "Consul takes a token",

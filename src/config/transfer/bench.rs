@@ -107,7 +107,8 @@ pub fn bench_target(
     };
     let access = access::parse_with(settings, &OPTIONS, None)?;
     if takes_token && access.user.is_some() {
-        let why = "Consul and Kubernetes take a token, not a user: give --token-file";
+        let server = if is_encrypted { "Kubernetes" } else { "Consul" };
+        let why = format!("{server} takes a token, not a user: give --token-file");
         return Err(ConfigError::at(&SettingOrigin::Flag(OPTIONS.user), why));
     }
     if access.certificate.is_some() && access.authorities.is_none() {
