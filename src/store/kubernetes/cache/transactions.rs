@@ -73,7 +73,8 @@ impl Transactions {
         self.committed.is_empty() && self.obsolete.is_empty()
     }
 
-    pub(crate) fn committed(&self) -> impl Iterator<Item = &CommittedTransaction> {
+    #[cfg(test)]
+    fn committed(&self) -> impl Iterator<Item = &CommittedTransaction> {
         self.committed.values()
     }
 
