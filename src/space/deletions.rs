@@ -77,9 +77,9 @@ impl Deletions {
     }
 
     /// Forgets the blocks up to a revision.
-    pub(crate) fn forget_blocks(&mut self, floor: u64) {
-        if self.blocks.iter().any(|block| block.revision <= floor) {
-            let left = self.blocks.iter().filter(|block| block.revision > floor);
+    pub(crate) fn forget_blocks(&mut self, last: u64) {
+        if self.blocks.iter().any(|block| block.revision <= last) {
+            let left = self.blocks.iter().filter(|block| block.revision > last);
             self.blocks = left.cloned().collect();
         }
     }

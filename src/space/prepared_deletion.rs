@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::deletions::{BLOCK, DeletedBlock};
-use super::directories::{NodeEffect, NodeFate, node_of, parent};
+use super::directories::{NodeEffect, NodeFate, is_made_anew, node_of, parent};
 use super::history::History;
 use super::remembered_deletions::deleted;
 use super::snapshot::Snapshot;
@@ -85,7 +85,7 @@ impl PreparedDeletion {
                 return false;
             };
             for commit in &past.commits {
-                if commit.changes.len() > MOST_CHANGES {
+                if commit.changes.len() > MOST_CHANGES || self.is_made_anew_by(commit) {
                     return false;
                 }
                 // Which deletions are remembered is of no interest here.
@@ -99,6 +99,14 @@ impl PreparedDeletion {
                 return true;
             }
         }
+    }
+
+    /// Whether a commit makes a node anew that has lost children to the deletion: whether its counts go with that depends on
+    /// which of the two comes first.
+    fn is_made_anew_by(&self, commit: &Commit) -> bool {
+        let anew = commit.changes.iter().filter(|change| is_made_anew(change));
+        let mut nodes = anew.filter_map(|change| node_of(&change.key));
+        nodes.any(|node| self.shown.directory(node) != self.next.directory(node))
     }
 
     /// The keyspace with the deletion, given the one that is shown, once it has its revision. `None` where that is another

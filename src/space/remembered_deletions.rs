@@ -106,13 +106,16 @@ impl RememberedDeletions {
                     self.leaving.push_back((revision, key));
                     (revision, 1)
                 }
-                Remembered::Block(revision, count) => (revision, count),
+                Remembered::Block(revision, count) => {
+                    // Not by the floor: of the last block a part may be above it.
+                    deletions.forget_blocks(revision);
+                    (revision, count)
+                }
             };
             *floor = revision;
             self.count = self.count.saturating_sub(count);
             excess = excess.saturating_sub(count);
         }
-        deletions.forget_blocks(*floor);
         let most = self.leaving.len().min(AT_ONCE + 2 * own);
         for (revision, key) in self.leaving.drain(..most) {
             deletions.forget(&key, revision);

@@ -192,6 +192,7 @@ impl Outcome {
     /// What is still reserved, in use or waiting.
     fn taken(&self) -> Vec<String> {
         let metrics = ask(self.gateway.admin, "GET /metrics");
+        assert!(metrics.contains("kubekv_fairness_limit_bytes"), "{metrics}");
         let of = ["used_bytes{", "in_use{", "queued{"];
         let taken = metrics.lines().filter(|line| {
             let name = line.strip_prefix("kubekv_fairness_").unwrap_or_default();
