@@ -11,15 +11,20 @@ use super::directory_checkpoints::DirectoryCheckpoints;
 use super::freshness::Freshness;
 use super::history::History;
 use super::node_commit::CommitEffects;
+use super::prepared_deletion::PreparedDeletion;
 use super::quota::{EntrySource, Quotas};
+use super::remembered_deletions::{RememberedDeletions, deleted};
 use super::renewal_rules::RenewalRules;
+use super::retired::retire;
 use super::seen_nodes::CommitStates;
 use super::sieve::EntrySieve;
 use super::snapshot::Snapshot;
 use super::timers::Timers;
 use super::watches::Watches;
 use crate::model::{Change, Commit, Entry, Key, KeyRange};
-use crate::store::{CommitSink, DeletionQueue, DirectoryChanges, RetentionFloors, StoreContents};
+use crate::store::{
+    CommitSink, DirectoryChanges, PreparedDelivery, RetentionFloors, StoreContents,
+};
 
 /// Everything in memory that follows the store.
 #[derive(Debug)]
@@ -31,7 +36,7 @@ pub(crate) struct Applier {
     pub(crate) timers: Timers,
     pub(crate) renewals: RenewalRules,
     /// The deletions in the view, oldest first; some keys may have been written again.
-    deleted: Mutex<DeletionQueue>,
+    deleted: Mutex<RememberedDeletions>,
     /// What the store has of the directories; `None` where it keeps none.
     directories: Mutex<Option<DirectoryCheckpoints>>,
     /// What was prepared for the next delivery.
@@ -75,7 +80,7 @@ impl Applier {
         let saved = contents.directories.as_ref();
         let saved = saved.map(|checkpoint| DirectoryCheckpoints::new(checkpoint.revision));
         *self.directories.lock() = saved;
-        *self.deleted.lock() = DeletionQueue::new(&contents.deletions);
+        *self.deleted.lock() = RememberedDeletions::new(&contents.deletions);
         self.history.load(&contents.history, contents.history_floor);
         if snapshot.has_lists() || contents.history.iter().any(|commit| commit.has_lists()) {
             self.watches.note_lists();
@@ -119,14 +124,8 @@ impl Applier {
 
     /// Remembers what a commit deleted, but for so many, and forgets the oldest where that grows too much.
     fn remember_deletions(&self, snapshot: &mut Snapshot, commit: &Commit, forgotten: usize) {
-        let mut deleted = self.deleted.lock();
-        deleted.push_forgetting(commit, forgotten);
-        for (revision, key) in deleted.take_excess() {
-            if snapshot.deletions.get(&key) == Some(&revision) {
-                snapshot.deletions.remove(&key);
-            }
-            snapshot.deletions_floor = revision;
-        }
+        let into = (&mut snapshot.deletions, &mut snapshot.deletions_floor);
+        self.deleted.lock().push(commit, forgotten, into);
     }
 }
 
@@ -225,7 +224,8 @@ impl Applier {
                 counted.push(Arc::clone(&commit));
             }
             let was_held_back = snapshot.held_back().clone();
-            let forgotten = self.deleted.lock().forgets(&commit);
+            let deletions = deleted(&commit).count();
+            let forgotten = self.deleted.lock().forgets(deletions);
             let before = keeps_states.then(|| snapshot.entries.clone());
             let effects = snapshot.apply_forgetting(&commit, forgotten);
             let states = before.map(|before| {
@@ -264,44 +264,99 @@ impl Applier {
     fn take(&self, commits: Vec<Arc<Commit>>) {
         let prepared = self.prepared.lock().take();
         let keeps_states = self.watches.has_partial_subscriptions();
-        let NextSnapshot {
-            snapshot,
-            delivered,
-            mut changed,
-            sifted,
-            counted,
-        } = match prepared.filter(|prepared| prepared.shows(&commits)) {
+        let mut next = match prepared.filter(|prepared| prepared.shows(&commits)) {
             Some(prepared) => prepared,
             None => self.next(commits, keeps_states),
         };
         if !keeps_states {
-            for commit in &mut changed {
+            for commit in &mut next.changed {
                 commit.states = None;
             }
         }
+        self.show(next, None);
+    }
+
+    /// Shows the next snapshot; of a wide deletion with what was prepared of it.
+    fn show(&self, next: NextSnapshot, wide: Option<&PreparedDeletion>) {
+        let NextSnapshot {
+            snapshot,
+            delivered,
+            changed,
+            sifted,
+            counted,
+        } = next;
         // What was made from the entries is stale before the view shows the change (see `Fresh`). History comes first: a
         // reader that sees a revision in the view finds its commit. Subscriptions have a commit in their queues before the
         // view shows it, and take it only then: no change is seen before its event, nor the other way round. Timers come
         // before the view, so that nothing refreshed is ended; but nothing is due before the view shows it. The view comes
         // before the watches: a watcher that is woken reads at least what woke it. All come before the store answers: an
         // answer is never ahead of its event.
-        self.freshness.pass(&delivered);
+        let keys = wide.map(PreparedDeletion::keys);
+        self.freshness.pass(&delivered, keys);
         if !sifted.is_empty() {
-            self.freshness.pass(&sifted);
+            self.freshness.pass(&sifted, None);
         }
         // Before decisions see it in the view, and no longer among what is pending: it counts once, always.
         if let Some(quotas) = &self.quotas {
             quotas.follow(&mut counted.iter().map(AsRef::as_ref));
         }
-        self.history.push(&delivered);
+        match (wide, delivered.as_slice()) {
+            (Some(wide), [commit]) => self.history.push_weighed(commit, wide.weight),
+            _ => self.history.push(&delivered),
+        }
         self.watches.announce(changed);
-        let update = self.timers.follow(&delivered);
-        self.current.store(Arc::new(snapshot));
+        let is_timed = wide.is_none_or(|wide| wide.is_timed);
+        let update = is_timed.then(|| self.timers.follow(&delivered));
+        let before = self.current.swap(Arc::new(snapshot));
         drop(update);
+        if wide.is_some() {
+            retire(before);
+        }
         // Those that broke before are told; those that break from now on perhaps not.
         let broken = self.renewals.broken();
-        self.watches.deliver();
-        self.renewals.told(broken, &delivered);
+        self.watches.deliver(keys);
+        match wide {
+            Some(wide) => self.renewals.told_keys(broken, wide.renewed.iter()),
+            None => self.renewals.told(broken, &delivered),
+        }
+    }
+
+    /// What shows a wide deletion, by what was prepared. `None` where that does not hold any more.
+    fn next_wide(&self, commit: &Arc<Commit>, wide: &mut PreparedDeletion) -> Option<NextSnapshot> {
+        if !wide.catch_up(&self.history) {
+            return None;
+        }
+        let current = self.current.load_full();
+        let mut snapshot = wide.finish(&current, commit.revision)?;
+        let keeps_states = self.watches.has_partial_subscriptions();
+        let states = keeps_states.then(|| {
+            Arc::new(CommitStates {
+                before: current.entries.clone(),
+                after: snapshot.entries.clone(),
+            })
+        });
+        let forgotten = self.deleted.lock().forgets(commit.changes.len());
+        if let Some(block) = wide.block(commit.revision, forgotten) {
+            let into = (&mut snapshot.deletions, &mut snapshot.deletions_floor);
+            self.deleted.lock().push_block(block, into);
+        } else {
+            for key in deleted(commit) {
+                snapshot.deletions.insert(key.clone(), commit.revision);
+            }
+            self.remember_deletions(&mut snapshot, commit, 0);
+        }
+        let counted = self.quotas.is_some().then(|| Arc::clone(commit));
+        Some(NextSnapshot {
+            snapshot,
+            delivered: vec![Arc::clone(commit)],
+            changed: vec![CommitEffects {
+                commit: Arc::clone(commit),
+                effects: Arc::clone(&wide.effects),
+                states,
+            }],
+            sifted: Vec::new(),
+            counted: counted.into_iter().collect(),
+        })
     }
 }
 
@@ -333,6 +388,32 @@ impl CommitSink for Applier {
             let next = self.next(commits.to_vec(), true);
             *self.prepared.lock() = Some(next);
         }
+    }
+
+    fn prepare_wide(&self, commit: &Arc<Commit>) -> PreparedDelivery {
+        if self.early.lock().is_some() {
+            return None;
+        }
+        let current = self.current.load_full();
+        let mut wide = PreparedDeletion::new(&current, commit)?;
+        wide.renewed = self.renewals.one_each(wide.keys().iter());
+        if !wide.catch_up(&self.history) {
+            return None;
+        }
+        Some(Box::new(Arc::new(wide)))
+    }
+
+    fn deliver_wide(&self, commit: Arc<Commit>, prepared: PreparedDelivery) {
+        let prepared = prepared.and_then(|prepared| prepared.downcast().ok());
+        let Some(mut wide) = prepared.map(|prepared| *prepared) else {
+            return self.deliver(vec![commit]);
+        };
+        let own: Option<&mut PreparedDeletion> = Arc::get_mut(&mut wide);
+        match own.and_then(|own| self.next_wide(&commit, own)) {
+            Some(next) => self.show(next, Some(&wide)),
+            None => self.deliver(vec![commit]),
+        }
+        retire(wide);
     }
 
     fn lose(&self, revision: u64) {

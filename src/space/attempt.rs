@@ -9,10 +9,10 @@ use std::sync::Arc;
 use parking_lot::MutexGuard;
 use tokio::sync::oneshot;
 
-use super::asked_for::AskedFor;
 use super::audit::NotedReply;
-use super::critical_section::{Blocked, Ticket, WaitQueue, WriteLocks};
-use super::decision::{ChangeAnswer, Decided, DecidedWhere};
+use super::change_turn::ChangeTurn;
+use super::critical_section::{Blocked, WaitQueue, WriteLocks};
+use super::decision::{ChangeAnswer, Decided};
 use super::denied::Denied;
 use super::draft::Draft;
 use super::keyspace::{ChangeError, Committed, Keyspace};
@@ -22,10 +22,7 @@ use super::read_write_set::ReadWriteSet;
 use super::renewal::Renewal;
 use super::snapshot::Snapshot;
 use crate::model::{Caller, Key, Proposal};
-use crate::store::{Accepted, AcceptedOutcome, CommitOrder, NotAccepted, QueueRoom, Submission};
-
-/// How often others may write what a change was decided on before it is decided inside the critical section.
-const MAX_DISTURBED: u32 = 3;
+use crate::store::{Accepted, AcceptedOutcome, CommitOrder, NotAccepted, Submission};
 
 /// What a decision may rest on.
 #[derive(Clone, Copy, Debug)]
@@ -34,62 +31,6 @@ pub(crate) enum Basis<'a> {
     Accepted,
     /// Of these records only what is durable: for decisions that also look at their timers, which follow durable commits.
     Durable(&'a [Key]),
-}
-
-/// What a change keeps from one attempt to the next.
-#[derive(Debug, Default)]
-pub(crate) struct ChangeTurn {
-    /// Its place among those that wait.
-    ticket: Option<Ticket>,
-    /// What it was given of the store's queue.
-    pub(crate) room: Option<QueueRoom>,
-    /// Whether an answer without writes waits until what it rests on is durable.
-    waits_for_durability: bool,
-    /// Where it is decided: a change that was too wide inside the critical section is decided outside.
-    pub(crate) is_wide: bool,
-    /// How often others wrote what it was decided on outside.
-    pub(crate) disturbed: u32,
-    /// Locks to be given back outside the critical section: giving them back enters it.
-    unused: Option<WriteLocks>,
-    /// What the last decision asked for.
-    pub(crate) asked: AskedFor,
-}
-
-impl ChangeTurn {
-    /// Of a change in a lane: its answer rests on those before it, be they durable or not.
-    pub(crate) fn in_lane() -> Self {
-        Self {
-            waits_for_durability: true,
-            ..Self::default()
-        }
-    }
-
-    /// Gives it up, with what was decided: another one takes its place.
-    pub(crate) fn abandon(mut self) {
-        self.asked.forget();
-    }
-
-    /// Whether it is decided outside the critical section. Others must not keep it from being decided for ever.
-    pub(crate) fn is_outside(&self) -> bool {
-        self.is_wide && self.disturbed < MAX_DISTURBED
-    }
-
-    /// How long it may be decided once the critical section is entered.
-    fn place(&self) -> DecidedWhere {
-        if self.is_wide {
-            DecidedWhere::Anywhere
-        } else {
-            DecidedWhere::Inside
-        }
-    }
-
-    /// Gives back what is not needed after an attempt, outside the critical section: giving it back enters it.
-    pub(crate) fn leave<R, E>(&mut self, attempt: Option<&Attempt<R, E>>) {
-        self.unused = None;
-        if !matches!(attempt, Some(Attempt::Wait(_))) {
-            self.ticket = None;
-        }
-    }
 }
 
 /// The outcome of one attempt at a change.
@@ -115,6 +56,13 @@ pub(crate) enum Attempt<R, E> {
     Again,
 }
 
+impl<R, E> Attempt<R, E> {
+    /// Whether it waits for its turn.
+    pub(crate) fn waits(&self) -> bool {
+        matches!(self, Self::Wait(_))
+    }
+}
+
 /// The outcome of one attempt at a change of a lane.
 pub(crate) enum LaneAttempt<R, E> {
     /// It was attempted in order, in this generation.
@@ -127,7 +75,7 @@ pub(crate) enum LaneAttempt<R, E> {
 
 /// The critical section, entered.
 pub(crate) struct Entered<'a> {
-    queue: MutexGuard<'a, WaitQueue>,
+    pub(crate) queue: MutexGuard<'a, WaitQueue>,
     pub(crate) pending: MutexGuard<'a, PendingCommits>,
     durable: Arc<Snapshot>,
     /// The store's generation and order, where proposals are accepted in order now.
@@ -150,6 +98,7 @@ impl Keyspace {
         decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
         turn: &mut ChangeTurn,
     ) -> Attempt<R, E> {
+        turn.is_prepared = false;
         let mut entered = self.enter();
         let attempt = match entered.order {
             Some(order) => {
@@ -158,7 +107,7 @@ impl Keyspace {
             None => Some(self.attempt_with_locks(&mut entered, caller, &decide, turn)),
         };
         drop(entered);
-        turn.leave(attempt.as_ref());
+        turn.leave(attempt.as_ref().is_some_and(Attempt::waits));
         attempt.unwrap_or_else(|| self.attempt_on_durable(caller, &decide, turn))
     }
 
@@ -181,7 +130,7 @@ impl Keyspace {
         let rests = (caller, Basis::Accepted);
         let attempt = self.attempt_in_order(&mut entered, order, rests, &decide, turn);
         drop(entered);
-        turn.leave(attempt.as_ref());
+        turn.leave(attempt.as_ref().is_some_and(Attempt::waits));
         LaneAttempt::InOrder(attempt.unwrap_or(Attempt::Again), order.0)
     }
 
@@ -298,7 +247,7 @@ impl Keyspace {
         set: Option<ReadWriteSet>,
         turn: &mut ChangeTurn,
     ) -> Attempt<R, E> {
-        let Some(order) = entered.order else {
+        let Some(order) = entered.order.filter(|_| !turn.is_prepared) else {
             let locks = match self.lock(entered, set, turn) {
                 Ok(locks) => locks,
                 Err(woken) => return Attempt::Wait(woken),
@@ -316,7 +265,8 @@ impl Keyspace {
             };
         };
         // Wide changes in flight are not in the base: what they change is not read before they are durable.
-        let passed = if proposal.writes.len() > MAX_PENDING_WRITES {
+        let is_locked = turn.reserved.is_some();
+        let passed = if proposal.writes.len() > MAX_PENDING_WRITES || is_locked {
             self.lock(entered, set, turn).map(Some)
         } else {
             self.check(entered, set, turn).map(|()| None)
@@ -391,12 +341,15 @@ impl Keyspace {
     }
 
     /// Locks a read-write set, or waits for its turn.
-    fn lock(
+    pub(crate) fn lock(
         &self,
         entered: &mut Entered<'_>,
         set: Option<ReadWriteSet>,
         turn: &mut ChangeTurn,
     ) -> Result<WriteLocks, oneshot::Receiver<()>> {
+        if let Some(locks) = turn.reserved.take() {
+            return Ok(locks);
+        }
         let set = set.unwrap_or_default();
         let ticket = turn.ticket.as_ref();
         let locks = entered.queue.try_lock(&self.inner.section, set, ticket);

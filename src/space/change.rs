@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::attempt::{Attempt, Basis, ChangeTurn};
+use super::attempt::{Attempt, Basis};
 use super::audit::{self, NotedReply};
+use super::change_turn::{ChangeTurn, DecisionPlace};
 use super::decision::ChangeAnswer;
 use super::denied::Denied;
 use super::draft::Draft;
@@ -128,10 +129,10 @@ impl Keyspace {
     ) -> ChangeAnswer<R, E> {
         let mut tries = 0;
         while tries < TRIES {
-            let attempt = if turn.is_outside() {
-                self.attempt_outside(caller, &decide, turn)
-            } else {
-                self.attempt(caller, basis, &decide, turn)
+            let attempt = match turn.place_of_decision() {
+                DecisionPlace::Inside => self.attempt(caller, basis, &decide, turn),
+                DecisionPlace::Outside => self.attempt_outside(caller, &decide, turn),
+                DecisionPlace::OutsideLocked => self.attempt_locked(caller, &decide, turn),
             };
             let answer = match attempt {
                 Attempt::TooWide => {

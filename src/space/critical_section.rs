@@ -97,6 +97,23 @@ impl WaitQueue {
         })
     }
 
+    /// Locks another set in the place of one that is held, unless it clashes with others; says whether it did.
+    pub(crate) fn relock(&mut self, locks: &mut WriteLocks, set: &ReadWriteSet) -> bool {
+        if locks.set == *set {
+            return true;
+        }
+        self.locks.remove(&locks.set, locks.number);
+        let is_free = self.locks.blockers(set, locks.number).is_empty();
+        if is_free {
+            locks.set = set.clone();
+        }
+        self.locks.add(&locks.set, locks.number, LockState::Held);
+        if is_free {
+            self.look_again(locks.number);
+        }
+        is_free
+    }
+
     /// Checks that a read-write set clashes with none that is locked or waits before it.
     pub(crate) fn check(&self, set: ReadWriteSet, ticket: Option<&Ticket>) -> Result<(), Blocked> {
         self.unblocked(set, ticket).map(drop)
@@ -220,6 +237,13 @@ impl WaitQueue {
                 let _gone = wake.send(());
             }
         }
+    }
+}
+
+impl WriteLocks {
+    /// What is locked.
+    pub(crate) fn set(&self) -> &ReadWriteSet {
+        &self.set
     }
 }
 

@@ -52,7 +52,9 @@ impl DirectoryCheckpoints {
         let appended = self
             .appended
             .filter(|appended| *appended <= 2 * all + SLACK);
-        let changes = appended.and_then(|_| self.changes(snapshot, history));
+        // With more of them a checkpoint that is whole is shorter: a wide deletion names each node that is gone.
+        let most = 2 * all + SLACK;
+        let changes = appended.and_then(|_| self.changes(snapshot, history, most));
         let (whole, directories) = if let Some(changes) = changes {
             self.appended = appended.map(|appended| appended + changes.len());
             (false, changes)
@@ -69,34 +71,42 @@ impl DirectoryCheckpoints {
         })
     }
 
-    /// The directories that commits since the last checkpoint may have changed; `None` where some of those are gone.
+    /// The directories that commits since the last checkpoint may have changed; `None` where some of those are gone, or where
+    /// there are more than so many.
     fn changes(
         &self,
         snapshot: &Snapshot,
         history: &History,
+        most: usize,
     ) -> Option<Vec<(Arc<str>, Option<DirectoryRecord>)>> {
         let mut paths = HashSet::new();
         let found = history.find(self.saved.saturating_add(1), |commit| {
             if commit.revision > snapshot.revision {
                 return Some(());
             }
-            add_paths(&mut paths, commit);
-            None
+            add_paths(&mut paths, commit, most);
+            (paths.len() > most).then_some(())
         });
         found.ok()?;
+        if paths.len() > most {
+            return None;
+        }
         let paths = paths.into_iter();
         Some(paths.map(|path| record(snapshot, &path)).collect())
     }
 }
 
-/// Adds the nodes that came or went with a commit, and those above them.
-fn add_paths(paths: &mut HashSet<Arc<str>>, commit: &Commit) {
+/// Adds the nodes that came or went with a commit, and those above them, until there are more than so many.
+fn add_paths(paths: &mut HashSet<Arc<str>>, commit: &Commit, most: usize) {
     let counts =
         |change: &&Change| change.before.is_some() != change.now.is_some() || is_made_anew(change);
     for change in commit.changes.iter().filter(counts) {
         let Some(mut path) = node_of(&change.key) else {
             continue;
         };
+        if paths.len() > most {
+            return;
+        }
         while !paths.contains(path) {
             paths.insert(path.into());
             path = parent(path);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::range_index::{CHANGES_AT_ONCE, RangeIndex};
-use crate::model::{Commit, KeyRange};
+use crate::model::{Commit, Key, KeyRange};
 
 /// Everything that was made from some ranges and is cached while they do not change.
 #[derive(Debug, Default)]
@@ -58,12 +58,22 @@ impl Freshness {
         (view, fresh)
     }
 
-    /// Marks stale what these commits change.
-    pub(crate) fn pass(&self, commits: &[Arc<Commit>]) {
+    /// Marks stale what these commits change; of one commit the keys may be given, in order.
+    pub(crate) fn pass(&self, commits: &[Arc<Commit>], keys: Option<&[Key]>) {
         let mut followed = self.followed.lock();
         for commit in commits {
             // Before the lock is lent to others: what is followed from then on finds that its view is older.
             followed.passed = commit.revision;
+            if let Some(mut pass) = followed.items.begin_ordered(keys) {
+                let mut mark = |stale: &AtomicBool, _: &Key| {
+                    stale.store(true, Ordering::Release);
+                    true
+                };
+                while followed.items.match_next(&mut pass, &mut mark) {
+                    MutexGuard::bump(&mut followed);
+                }
+                continue;
+            }
             let pass = followed.items.begin();
             for part in commit.changes.chunks(CHANGES_AT_ONCE) {
                 followed.items.for_each_match(pass, part, |stale, _| {

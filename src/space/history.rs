@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
+use super::retired::retire;
 use crate::model::Commit;
 
 /// Commits kept whatever they weigh, up to [`MAX_BYTES`]: as many as etcd v2 keeps events.
@@ -15,6 +16,8 @@ const MAX_COMMITS: usize = 16_384;
 const SOFT_BYTES: usize = 32 << 20;
 /// Past this weight, in bytes, even fewer are kept.
 const MAX_BYTES: usize = 256 << 20;
+/// A commit of more changes is freed elsewhere.
+const RETIRED_CHANGES: usize = 4_096;
 /// Commits looked at between two times that the lock is taken.
 const SLICE: usize = 256;
 
@@ -36,6 +39,8 @@ pub struct PastCommits {
 #[derive(Debug, Default)]
 struct Window {
     commits: VecDeque<Arc<Commit>>,
+    /// How much memory each of them takes.
+    weights: VecDeque<usize>,
     weight: usize,
     /// Every commit after this revision is kept.
     floor: u64,
@@ -47,7 +52,7 @@ impl History {
         let mut window = self.window.write();
         window.floor = floor;
         for commit in commits {
-            window.push(commit);
+            window.push(commit, commit.weight());
         }
     }
 
@@ -55,14 +60,20 @@ impl History {
     pub(crate) fn push(&self, commits: &[Arc<Commit>]) {
         let mut window = self.window.write();
         for commit in commits {
-            window.push(commit);
+            window.push(commit, commit.weight());
         }
+    }
+
+    /// Adds one that takes so much memory, which was found out before.
+    pub(crate) fn push_weighed(&self, commit: &Arc<Commit>, weight: usize) {
+        self.window.write().push(commit, weight);
     }
 
     /// Not every commit up to this revision is known.
     pub(crate) fn lose(&self, revision: u64) {
         let mut window = self.window.write();
         window.commits.clear();
+        window.weights.clear();
         window.weight = 0;
         window.floor = window.floor.max(revision);
     }
@@ -118,14 +129,19 @@ impl History {
 }
 
 impl Window {
-    fn push(&mut self, commit: &Arc<Commit>) {
-        self.weight += commit.weight();
+    fn push(&mut self, commit: &Arc<Commit>, weight: usize) {
+        self.weight += weight;
+        self.weights.push_back(weight);
         self.commits.push_back(Arc::clone(commit));
         while self.too_much()
             && let Some(oldest) = self.commits.pop_front()
         {
-            self.weight = self.weight.saturating_sub(oldest.weight());
+            let weight = self.weights.pop_front().unwrap_or_default();
+            self.weight = self.weight.saturating_sub(weight);
             self.floor = oldest.revision;
+            if oldest.changes.len() > RETIRED_CHANGES {
+                retire(oldest);
+            }
         }
     }
 

@@ -11,9 +11,10 @@ use std::task::{Context, Poll, ready};
 use tokio::sync::oneshot;
 
 use super::asked_for::AskedFor;
-use super::attempt::{Attempt, ChangeTurn, LaneAttempt};
+use super::attempt::{Attempt, LaneAttempt};
 use super::audit::{self, NotedReply};
 use super::change::{TRIES, changed_meanwhile, written};
+use super::change_turn::ChangeTurn;
 use super::decision::ChangeAnswer;
 use super::draft::Draft;
 use super::in_flight::InFlight;

@@ -21,7 +21,8 @@ type Items<T> = BTreeMap<u64, Arc<T>>;
 pub(crate) struct RangeIndex<T> {
     exact: HashMap<Key, Items<T>>,
     prefix: PrefixMap<PrefixItems<T>>,
-    count: usize,
+    /// The same by their numbers, with their ranges.
+    all: BTreeMap<u64, (Box<[KeyRange]>, Arc<T>)>,
     last_id: u64,
     last_pass: u64,
 }
@@ -43,7 +44,7 @@ impl<T> Default for RangeIndex<T> {
         Self {
             exact: HashMap::new(),
             prefix: PrefixMap::default(),
-            count: 0,
+            all: BTreeMap::new(),
             last_id: 0,
             last_pass: 0,
         }
@@ -74,7 +75,7 @@ impl<T> RangeIndex<T> {
                 }
             }
         }
-        self.count += 1;
+        self.all.insert(id, (ranges.into(), Arc::clone(item)));
         id
     }
 
@@ -95,12 +96,12 @@ impl<T> RangeIndex<T> {
                 }
             }
         }
-        self.count = self.count.saturating_sub(1);
+        self.all.remove(&id);
     }
 
     /// How many items there are.
     pub(crate) fn count(&self) -> usize {
-        self.count
+        self.all.len()
     }
 
     /// Begins with another commit.
@@ -117,7 +118,7 @@ impl<T> RangeIndex<T> {
         changes: &[Change],
         mut visit: impl FnMut(&T, &Key) -> bool,
     ) {
-        if self.count == 0 {
+        if self.all.is_empty() {
             return;
         }
         for Change { key, .. } in changes {
@@ -136,6 +137,72 @@ impl<T> RangeIndex<T> {
                 }
                 None::<()>
             });
+        }
+    }
+}
+
+/// Keys of one commit, in order: where they are far more than the items, each item looks for its own among them.
+#[derive(Debug)]
+pub(crate) struct OrderedPass<'a> {
+    keys: &'a [Key],
+    /// The next item, and the last there was when the pass began.
+    next: u64,
+    last: u64,
+}
+
+/// How many items look for their keys while a lock around the index is held.
+const ITEMS_AT_ONCE: usize = 64;
+
+/// How many keys a look-up of one item among them is worth.
+const KEYS_EACH: usize = 32;
+
+impl<T> RangeIndex<T> {
+    /// Begins with the keys of another commit, where it is best that each item looks for its own.
+    pub(crate) fn begin_ordered<'a>(&self, keys: Option<&'a [Key]>) -> Option<OrderedPass<'a>> {
+        let keys = keys.filter(|keys| keys.len() / KEYS_EACH >= self.all.len())?;
+        Some(OrderedPass {
+            keys,
+            next: 0,
+            last: self.last_id,
+        })
+    }
+
+    /// As [`RangeIndex::for_each_match`], of the next items; false where there are no more.
+    pub(crate) fn match_next(
+        &self,
+        pass: &mut OrderedPass<'_>,
+        mut visit: impl FnMut(&T, &Key) -> bool,
+    ) -> bool {
+        let mut left = ITEMS_AT_ONCE;
+        for (id, (ranges, item)) in self.all.range(pass.next..=pass.last) {
+            if left == 0 {
+                return true;
+            }
+            left -= 1;
+            pass.next = id.saturating_add(1);
+            let keys = ranges.iter().flat_map(|range| within(pass.keys, range));
+            for key in keys {
+                if visit(item, key) {
+                    break;
+                }
+            }
+        }
+        false
+    }
+}
+
+/// The keys of a range among keys in order.
+fn within<'a>(keys: &'a [Key], range: &KeyRange) -> &'a [Key] {
+    match range {
+        KeyRange::Exact(key) => {
+            let at = keys.binary_search(key).ok();
+            at.and_then(|at| keys.get(at..=at)).unwrap_or_default()
+        }
+        KeyRange::Prefix(prefix) => {
+            let begins = keys.partition_point(|key| key < prefix);
+            let rest = keys.get(begins..).unwrap_or_default();
+            let ends = rest.partition_point(|key| key.starts_with(prefix));
+            rest.get(..ends).unwrap_or_default()
         }
     }
 }
@@ -162,7 +229,7 @@ mod tests {
         ];
         let id = index.add(&ranges, &Arc::new(()));
         index.remove(id, &ranges);
-        assert_eq!(index.count, 0);
+        assert_eq!(index.count(), 0);
         assert!(index.exact.is_empty() && index.prefix.is_empty());
     }
 
@@ -190,6 +257,56 @@ mod tests {
                 });
             }
             assert_eq!(visits, 300, "100 items, each by three of its ranges");
+        }
+    }
+
+    #[test]
+    fn items_find_the_same_keys_as_keys_find_items() {
+        let mut random = fastrand::Rng::with_seed(3);
+        let name = |random: &mut fastrand::Rng| -> String {
+            let length = random.usize(..4);
+            let letters = (0..length).map(|_| if random.bool() { 'a' } else { 'b' });
+            letters.collect()
+        };
+        for _ in 0..500 {
+            let mut index = RangeIndex::default();
+            for number in 0..random.usize(..100) {
+                let key = Key::user(name(&mut random));
+                let range = if random.bool() {
+                    KeyRange::Exact(key)
+                } else {
+                    KeyRange::Prefix(key)
+                };
+                index.add(&[range], &Arc::new(number));
+            }
+            let keys = (0..6).map(|_| Key::user(name(&mut random)));
+            let mut keys: Vec<_> = keys.collect();
+            keys.sort();
+            keys.dedup();
+            let changes = keys.iter().map(|key| Change {
+                key: key.clone(),
+                now: None,
+                before: None,
+            });
+            let changes: Vec<_> = changes.collect();
+            let mut found = std::collections::BTreeSet::new();
+            let pass = index.begin();
+            index.for_each_match(pass, &changes, |number, _| {
+                found.insert(*number);
+                false
+            });
+            let mut same = std::collections::BTreeSet::new();
+            let mut pass = OrderedPass {
+                keys: &keys,
+                next: 0,
+                last: index.last_id,
+            };
+            let mut visit = |number: &usize, _: &Key| {
+                assert!(same.insert(*number), "each once");
+                true
+            };
+            while index.match_next(&mut pass, &mut visit) {}
+            assert_eq!(same, found, "{keys:?}");
         }
     }
 

@@ -159,14 +159,32 @@ impl RenewalRules {
 
     /// Notes what the watches were told after so many of them broke.
     pub(crate) fn told(&self, broken: u64, commits: &[Arc<Commit>]) {
+        let is_told = |commit: &&Arc<Commit>| commit.cause != Cause::Refresh;
+        let changes = commits.iter().filter(is_told).flat_map(|own| &own.changes);
+        self.told_keys(broken, changes.map(|change| &change.key));
+    }
+
+    /// One of these keys beneath each directory.
+    pub(crate) fn one_each<'a>(&self, keys: impl Iterator<Item = &'a Key>) -> Vec<Key> {
+        let mut found = HashMap::new();
+        for key in keys {
+            if let Some(directory) = self.directory_of(key)
+                && found.len() < MAX_DIRECTORIES
+            {
+                found.entry(directory).or_insert(key);
+            }
+        }
+        found.into_values().cloned().collect()
+    }
+
+    /// As [`Self::told`], of keys whose changes the watches were told.
+    pub(crate) fn told_keys<'a>(&self, broken: u64, keys: impl Iterator<Item = &'a Key>) {
         if self.all_told.load(Ordering::Acquire) == broken {
             return;
         }
-        let is_told = |commit: &&Arc<Commit>| commit.cause != Cause::Refresh;
-        let changes = commits.iter().filter(is_told).flat_map(|own| &own.changes);
         let mut told_any = false;
-        for change in changes {
-            let directory = self.directory_of(&change.key);
+        for key in keys {
+            let directory = self.directory_of(key);
             if let Some(directory) = directory.and_then(|path| self.known(path)) {
                 directory.told.fetch_max(broken, Ordering::AcqRel);
                 told_any = true;

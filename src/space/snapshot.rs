@@ -1,8 +1,11 @@
 //! Snapshots: all entries at one revision.
 
-use imbl::{OrdMap, OrdSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
+use imbl::OrdSet;
+
+use super::deletions::Deletions;
 use super::directories::{self, Directories, Directory, DirectoryTable, NodeEffect, SetDirectory};
 use super::ended_leases::EndedLeases;
 use super::entry_map::EntryMap;
@@ -25,7 +28,7 @@ pub(crate) struct Snapshot {
     pub(crate) entries: EntryMap,
     /// When keys that are gone were deleted, so that the index of a prefix never falls (Consul calls them
     /// tombstones, hashicorp/consul#577).
-    pub(crate) deletions: OrdMap<Key, u64>,
+    pub(crate) deletions: Deletions,
     /// Deletions up to this revision may be missing above.
     pub(crate) deletions_floor: u64,
     /// And deletions in these, oldest first.
@@ -82,8 +85,8 @@ impl Snapshot {
             snapshot.deletions.insert(key.clone(), *revision);
         }
         let records = KeyRange::Prefix(LeaseId::records()).bounds();
-        let ended = snapshot.deletions.range(records);
-        let ended = ended.map(|(_, revision)| *revision).max();
+        let ended = snapshot.deleted_in(records);
+        let ended = ended.map(|(_, revision)| revision).max();
         snapshot.ended_leases = EndedLeases::since(ended.unwrap_or(0));
         snapshot.leases_changed = snapshot.prefix_index(&LeaseId::records());
         snapshot
@@ -104,7 +107,7 @@ impl Snapshot {
     ) -> Vec<NodeEffect> {
         let revision = commit.revision;
         if forgotten > 0 {
-            self.deletions = OrdMap::new();
+            self.deletions = Deletions::default();
             self.deletions_floor = revision;
         }
         let effects = directories::follow(self, commit, |snapshot, change| {
@@ -235,7 +238,7 @@ impl Snapshot {
         if let Some(entry) = self.entries.get(key) {
             return entry.index();
         }
-        let deleted = self.deletions.get(key).copied();
+        let deleted = self.deletions.get(key);
         deleted.unwrap_or(0).max(self.index_floor())
     }
 
@@ -246,12 +249,47 @@ impl Snapshot {
             .entries
             .range(bounds.clone())
             .map(|(_, entry)| entry.index());
-        let deletions = self.deletions.range(bounds).map(|(_, revision)| *revision);
+        let deletions = self.deleted_in(bounds).map(|(_, revision)| revision);
         entries
             .chain(deletions)
             .max()
             .unwrap_or(0)
             .max(self.index_floor())
+    }
+
+    /// The keys within bounds that were deleted and not written since, as far as that is remembered, with the revisions of
+    /// their deletions.
+    pub(crate) fn deleted_in(
+        &self,
+        bounds: (Bound<Key>, Bound<Key>),
+    ) -> impl Iterator<Item = (&Key, u64)> {
+        self.deletions.range(bounds, &self.entries)
+    }
+
+    /// Whether entries may be kept from clients because of what they hold.
+    pub(crate) fn is_sifted(&self) -> bool {
+        self.sieve.is_some()
+    }
+
+    /// This one with the entries of another, from which a commit of this revision deleted some of clients; `directories`
+    /// lost children. Which deletions are remembered is left as it is.
+    pub(crate) fn with_deletion(&self, next: &Self, revision: u64, directories: &[String]) -> Self {
+        let mut snapshot = Self {
+            revision,
+            entries: next.entries.clone(),
+            locked: next.locked.clone(),
+            bound: next.bound.clone(),
+            listed: next.listed.clone(),
+            directories: next.directories.clone(),
+            bytes: next.bytes,
+            ..self.clone()
+        };
+        for path in directories {
+            if let Some(own) = snapshot.directories.get_mut(path.as_str()) {
+                own.changed = revision;
+            }
+        }
+        snapshot
     }
 
     /// The same of all leases' records, at once however many there are.

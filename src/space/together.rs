@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::attempt::{Basis, ChangeTurn};
+use super::attempt::Basis;
+use super::change_turn::ChangeTurn;
 use super::decision::ChangeAnswer;
 use super::draft::Draft;
 use super::keyspace::{ChangeError, Committed, Keyspace};

@@ -158,10 +158,8 @@ impl View {
     /// The keys deleted in this range and not written since, with the main revision of their deletion.
     pub fn deletions(&self, range: &KeyRange) -> impl Iterator<Item = (&Key, u64)> {
         self.snapshot
-            .deletions
-            .range(range.bounds())
+            .deleted_in(range.bounds())
             .filter(|(key, _)| self.lists(key))
-            .map(|(key, revision)| (key, *revision))
     }
 
     /// As [`View::deletions`], from this key of the range on.
@@ -171,10 +169,8 @@ impl View {
         from: &Key,
     ) -> impl Iterator<Item = (&Key, u64)> {
         self.snapshot
-            .deletions
-            .range((Bound::Included(from.clone()), range.bounds().1))
+            .deleted_in((Bound::Included(from.clone()), range.bounds().1))
             .filter(|(key, _)| self.lists(key))
-            .map(|(key, revision)| (key, *revision))
     }
 
     /// The entries of this range, in order, from this key of it on.
@@ -216,7 +212,7 @@ impl View {
     pub fn count_up_to(&self, range: &KeyRange, most: usize) -> usize {
         let snapshot = &self.snapshot;
         let entries = snapshot.entries.range(range.bounds()).take(most);
-        let deletions = snapshot.deletions.range(range.bounds()).take(most);
+        let deletions = snapshot.deleted_in(range.bounds()).take(most);
         entries.count() + deletions.count()
     }
 

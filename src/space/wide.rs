@@ -4,7 +4,8 @@
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::attempt::{Attempt, ChangeTurn, barrier};
+use super::attempt::{Attempt, barrier};
+use super::change_turn::ChangeTurn;
 use super::decision::{Decided, DecidedWhere};
 use super::draft::Draft;
 use super::keyspace::Keyspace;
@@ -34,30 +35,70 @@ impl Keyspace {
             Decided::Renews(..) => return Attempt::Again,
             Decided::Writes(reply, proposal) => (reply, proposal),
         };
+        // It is decided on durable entries alone, so it fails with nothing that is on its way.
+        turn.is_prepared = self.inner.store.prepares(&proposal);
         let set = set.unwrap_or_default();
         // Most of what was written meanwhile is looked at before the critical section is entered.
         let checked = self.inner.applier.current().revision;
         if !self.is_undisturbed(&set, durable.revision) {
-            turn.disturbed += 1;
+            turn.was_disturbed(set);
+            turn.leave(false);
             return Attempt::Again;
         }
         let mut entered = self.enter();
         let base = PendingSnapshot::new(entered.durable(), &entered.pending);
         let mut asked = set.rests_on().into_iter().flat_map(|own| &own.directories);
         let same_counts = asked.all(|(path, directory)| base.directory(path) == *directory);
+        let mut relocks = || match &mut turn.reserved {
+            Some(locks) => entered.queue.relock(locks, &set),
+            None => true,
+        };
         let attempt = if !same_counts || !self.is_undisturbed(&set, checked) {
-            turn.disturbed += 1;
+            turn.was_disturbed(set);
             Attempt::Again
         } else if let Some(order) = entered.order
             && entered.pending.touches(&set)
         {
-            turn.disturbed += 1;
+            turn.was_disturbed(set);
             barrier(&mut entered, order, None)
+        } else if !relocks() {
+            turn.was_disturbed(set);
+            Attempt::Again
         } else {
             self.hand_over(&mut entered, caller, (reply, proposal), Some(set), turn)
         };
         drop(entered);
-        turn.leave(Some(&attempt));
+        turn.leave(attempt.waits());
+        attempt
+    }
+
+    /// Attempts a change that others disturbed: locks what it is expected to read and write, and then decides it outside the
+    /// critical section as [`Keyspace::attempt_outside`] does.
+    pub(crate) fn attempt_locked<R, E>(
+        &self,
+        caller: &Caller,
+        decide: impl Fn(&mut Draft<'_>) -> Result<R, E>,
+        turn: &mut ChangeTurn,
+    ) -> Attempt<R, E> {
+        if turn.reserved.is_some() {
+            return self.attempt_outside(caller, decide, turn);
+        }
+        let mut entered = self.enter();
+        let expected = turn.expected.clone();
+        let attempt = match self.lock(&mut entered, expected, turn) {
+            Err(woken) => Attempt::Wait(woken),
+            Ok(locks) => {
+                // It is decided on durable entries: what is on its way there comes first.
+                let is_touched = entered.pending.touches(locks.set());
+                turn.reserved = Some(locks);
+                match entered.order {
+                    Some(order) if is_touched => barrier(&mut entered, order, None),
+                    Some(_) | None => Attempt::Again,
+                }
+            }
+        };
+        drop(entered);
+        turn.leave(attempt.waits());
         attempt
     }
 

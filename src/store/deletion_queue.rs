@@ -13,6 +13,7 @@ pub(crate) struct DeletionQueue(VecDeque<(u64, Key)>);
 
 impl DeletionQueue {
     /// A queue of these deletions, in any order.
+    #[cfg(test)]
     pub(crate) fn new(deletions: &[(Key, u64)]) -> Self {
         let mut queue: Vec<_> = deletions
             .iter()
@@ -24,25 +25,7 @@ impl DeletionQueue {
 
     /// Adds the deletions of the next commit.
     pub(crate) fn push(&mut self, commit: &Commit) {
-        self.extend(commit, 0);
-    }
-
-    /// How many of a commit's deletions would be taken out again at once, were they added.
-    pub(crate) fn forgets(&self, commit: &Commit) -> usize {
-        let deleted = deleted(commit).count();
-        excess(self.0.len() + deleted).saturating_sub(self.0.len())
-    }
-
-    /// As [`Self::push`], without so many of the commit's first deletions, for which all that there were are taken out.
-    pub(crate) fn push_forgetting(&mut self, commit: &Commit, forgotten: usize) {
-        if forgotten > 0 {
-            self.0.clear();
-        }
-        self.extend(commit, forgotten);
-    }
-
-    fn extend(&mut self, commit: &Commit, without: usize) {
-        let kept = deleted(commit).skip(without);
+        let kept = deleted(commit);
         self.0
             .extend(kept.map(|key| (commit.revision, key.clone())));
     }
@@ -108,22 +91,5 @@ mod tests {
         queue.retain(|revision, _| revision == 4);
         queue.push(&deletions(5, MAX_DELETIONS));
         assert_eq!(queue.take_excess().next().unwrap().0, 4);
-    }
-
-    #[test]
-    fn what_would_be_taken_out_again_need_not_be_put_in() {
-        for (before, next) in [(10, 5), (10, MAX_DELETIONS), (MAX_DELETIONS, 3)] {
-            let commit = deletions(4, next);
-            let mut queue = DeletionQueue::default();
-            queue.push(&deletions(3, before));
-            let mut other = queue.clone();
-            let forgotten = queue.forgets(&commit);
-            assert_eq!(forgotten > 0, next == MAX_DELETIONS);
-            queue.push_forgetting(&commit, forgotten);
-            drop(queue.take_excess());
-            other.push(&commit);
-            drop(other.take_excess());
-            assert_eq!(queue, other);
-        }
     }
 }

@@ -3,6 +3,7 @@
 //! A store knows no sessions, watchers or directories: those belong to the keyspace. Each implementation has a folder or
 //! file of its own, and translates its client's errors into [`CommitError`] and [`StoreError`] itself.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -35,6 +36,9 @@ pub use order::{Accepted, AcceptedOutcome, CommitOrder, NotAccepted, QueueRoom, 
 /// A future returned by a method of a `dyn` trait.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// What a sink has ready for the delivery of one commit; `None` where nothing is.
+pub type PreparedDelivery = Option<Box<dyn Any + Send>>;
+
 /// The receiver of every commit, in the order of revisions, each once.
 pub trait CommitSink: Send + Sync {
     /// Takes commits that are already durable. Returns when the snapshot for reads and every watcher have them, so that the
@@ -44,6 +48,17 @@ pub trait CommitSink: Send + Sync {
     /// Gets ready for commits that are being made durable meanwhile: they are delivered next, or nothing is delivered any more.
     /// Nobody may see anything of them before that.
     fn prepare(&self, _commits: &[Arc<Commit>]) {}
+
+    /// Gets ready for a commit that deletes many keys and has no revision yet. Commits of other keys are delivered before it; none
+    /// of its own is. Nobody may see anything of it, and nobody keeps it.
+    fn prepare_wide(&self, _commit: &Arc<Commit>) -> PreparedDelivery {
+        None
+    }
+
+    /// Delivers that commit, as [`CommitSink::deliver`] does, by what was prepared.
+    fn deliver_wide(&self, commit: Arc<Commit>, _prepared: PreparedDelivery) {
+        self.deliver(vec![commit]);
+    }
 
     /// Reports a gap: not every commit up to this revision was delivered, so entries that were written and deleted within
     /// it are lost. A store that only this gateway writes to never has a gap.
@@ -66,6 +81,12 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Answers after the commit is durable and was delivered. The future may be dropped; the proposal then takes effect or
     /// not, but never in part.
     fn commit(&self, proposal: Proposal) -> BoxFuture<'_, Result<Arc<Commit>, CommitError>>;
+
+    /// Whether this store prepares a proposal beside the others, and gives it its place in the order when that is done. It is
+    /// decided on durable entries alone, and what it reads and writes is locked; it takes [`Store::commit`].
+    fn prepares(&self, _proposal: &Proposal) -> bool {
+        false
+    }
 
     /// The order in which this store accepts, once it is open, where it accepts in order. `None` where outcomes can be unknown
     /// while later writes succeed: on every shared store.

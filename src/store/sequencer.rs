@@ -45,24 +45,38 @@ impl Sequencer {
         if commit.revision != self.revision + 1 {
             return Err(CommitError::Conflict);
         }
+        self.take_changes(&commit.changes)?;
+        self.revision = commit.revision;
+        Ok(())
+    }
+
+    /// Takes changes of a commit that is numbered later. Until then nothing else may be written to these keys.
+    pub(crate) fn take_changes(&mut self, changes: &[Change]) -> Result<(), CommitError> {
         // One access for each key, as a commit may change hundreds of thousands: it is taken back where one does not fit.
-        for (place, change) in commit.changes.iter().enumerate() {
+        for (place, change) in changes.iter().enumerate() {
             let expected = change.before.as_ref().map(|entry| entry.modified);
             let found = self.set(&change.key, change.now.as_ref().map(|now| now.modified));
             if found != expected {
                 self.set(&change.key, found);
-                let taken = commit.changes.iter().take(place);
-                for change in taken.rev() {
-                    self.set(
-                        &change.key,
-                        change.before.as_ref().map(|before| before.modified),
-                    );
-                }
+                self.take_back(changes.get(..place).unwrap_or_default());
                 return Err(CommitError::Conflict);
             }
         }
-        self.revision = commit.revision;
         Ok(())
+    }
+
+    /// Undoes [`Self::take_changes`].
+    pub(crate) fn take_back(&mut self, changes: &[Change]) {
+        for change in changes.iter().rev() {
+            let before = change.before.as_ref().map(|before| before.modified);
+            self.set(&change.key, before);
+        }
+    }
+
+    /// Numbers a commit whose changes were all taken.
+    pub(crate) fn number_taken(&mut self) -> u64 {
+        self.revision += 1;
+        self.revision
     }
 
     /// Sets the revision of a key's entry, `None` if there is none; returns the one it had.

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::client::request::{put, put_form};
-use crate::client::{Answer, Connection};
+use crate::client::{Answer, Connection, Who};
 use crate::stage::Stage;
 
 /// The address that entries are written from: neither an attacker's nor the bystander's.
@@ -84,7 +84,7 @@ async fn written(
     for writer in 0..WRITERS.min(count) {
         let (stage, request) = (Arc::clone(stage), request.clone());
         writers.spawn(async move {
-            let mut connection = Connection::open(SOURCE, stage.target).await?;
+            let mut connection = Connection::open(SOURCE, &stage.target, Who::Bystander).await?;
             for number in (writer..count).step_by(WRITERS) {
                 let request = request(number);
                 connection = one(&stage, connection, &request).await?;
@@ -105,7 +105,7 @@ async fn one(stage: &Stage, mut connection: Connection, request: &[u8]) -> io::R
         connection.send(request).await?;
         last = connection.answer().await?;
         if last.closes {
-            connection = Connection::open(SOURCE, stage.target).await?;
+            connection = Connection::open(SOURCE, &stage.target, Who::Bystander).await?;
         }
         if matches!(last.status, 200..300) {
             return Ok(connection);

@@ -1,14 +1,14 @@
 //! Keeper of a lifetime, as a well-behaved client renews its own: a session of Consul with a lock, a TTL of etcd v2.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
 use crate::attacks::AttackedFace;
 use crate::client::request::{get, put, put_form};
-use crate::client::{Answer, Connection};
+use crate::client::{Answer, Connection, Target, Who};
 
 /// The address of the bystander.
 pub(crate) const BYSTANDER: Ipv4Addr = Ipv4Addr::LOCALHOST;
@@ -34,7 +34,7 @@ pub(crate) enum Fate {
 #[derive(Clone, Debug)]
 pub(crate) struct Keeper {
     face: AttackedFace,
-    target: SocketAddr,
+    target: Target,
     ttl: u64,
     /// The session's id, or the node's `createdIndex`.
     identity: String,
@@ -42,11 +42,7 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// Begins a lifetime of so many seconds; Consul's takes twice as long to end.
-    pub(crate) async fn begin(
-        face: AttackedFace,
-        target: SocketAddr,
-        ttl: u64,
-    ) -> io::Result<Self> {
+    pub(crate) async fn begin(face: AttackedFace, target: Target, ttl: u64) -> io::Result<Self> {
         let mut keeper = Self {
             face,
             target,
@@ -119,7 +115,7 @@ impl Keeper {
 
     /// One request on a connection of its own.
     async fn ask(&self, request: &[u8]) -> io::Result<Answer> {
-        let mut connection = Connection::open(BYSTANDER, self.target).await?;
+        let mut connection = Connection::open(BYSTANDER, &self.target, Who::Bystander).await?;
         connection.send(request).await?;
         connection.answer().await
     }

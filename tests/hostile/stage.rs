@@ -1,21 +1,21 @@
 //! Stage of an attack: the server, the attackers' addresses, the size and the end.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::client::Connection;
+use crate::client::{Connection, Target, Who};
 use crate::tally::Tally;
 
 /// Where and how large an attack is.
 #[derive(Debug)]
 pub(crate) struct Stage {
     /// The server's face.
-    pub(crate) target: SocketAddr,
+    pub(crate) target: Target,
     /// The number of the attackers' addresses: 127.66.0.1 and so on.
     pub(crate) addresses: usize,
     /// Whether it is the short form.
@@ -47,7 +47,7 @@ impl Drop for Hold {
 impl Stage {
     /// A stage before its server; an attack ends by its time or by the rounds of each attacker.
     pub(crate) fn new(
-        target: SocketAddr,
+        target: Target,
         addresses: usize,
         is_small: bool,
         until: Instant,
@@ -72,14 +72,24 @@ impl Stage {
     }
 
     /// The address of an attacker.
-    pub(crate) fn source(&self, number: usize) -> Ipv4Addr {
+    fn source(&self, number: usize) -> Ipv4Addr {
         let last = number % self.addresses.max(1) + 1;
         Ipv4Addr::new(127, 66, 0, u8::try_from(last).unwrap_or(u8::MAX))
     }
 
     /// A new connection of an attacker.
     pub(crate) async fn connect(&self, number: usize) -> io::Result<Connection> {
-        Connection::open(self.source(number), self.target).await
+        self.connect_with(number, None).await
+    }
+
+    /// The same with a receive buffer of this many bytes.
+    pub(crate) async fn connect_with(
+        &self,
+        number: usize,
+        receive: Option<u32>,
+    ) -> io::Result<Connection> {
+        let (from, who) = (self.source(number), Who::Attacker(number));
+        Connection::open_with(from, &self.target, who, receive).await
     }
 
     /// Counts attackers that begin.

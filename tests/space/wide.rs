@@ -1,16 +1,21 @@
 //! Wide changes: they hold up nobody while they are decided, and miss nothing that is written meanwhile.
 
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use kubekv::model::{Caller, Key};
+use kubekv::guard::Bounds;
+use kubekv::model::{Caller, Key, KeyRange};
 use kubekv::space::{Committed, Draft, Keyspace, Lookup};
+use kubekv::store::Store;
+use kubekv::store::embedded::{EmbeddedOptions, EmbeddedStore, OnFatal};
+use prometheus_client::registry::Registry;
 use support::faces;
 use tokio::runtime::Handle;
 
-use super::{get, put};
+use super::{delete, get, put};
 
 async fn fill(space: &Keyspace, count: usize) {
     let fill = |draft: &mut Draft<'_>| {
@@ -96,15 +101,93 @@ async fn writers_do_not_keep_a_wide_change_from_its_turn_for_ever() {
         match decided {
             0 => {}
             1..=3 => assert!(writes_meanwhile(&space, &runtime, key)),
-            // Inside the critical section: however long one waits, nobody can.
-            _ => assert!(!writes_within(
-                Duration::from_millis(100),
-                &space,
-                &runtime,
-                key
-            )),
+            // What it reads and writes is locked now: however long one waits, nobody can write there, and everywhere else.
+            _ => {
+                let patience = Duration::from_millis(100);
+                assert!(!writes_within(patience, &space, &runtime, key));
+                assert!(writes_meanwhile(&space, &runtime, "other".to_owned()));
+            }
         }
     });
     assert_eq!(deleted.await.commit.unwrap().changes.len(), 5_003);
     assert_eq!(decided_in_all.load(Ordering::Relaxed), 4);
+}
+
+/// A keyspace on disk.
+async fn on_disk(directory: &Path) -> Keyspace {
+    let on_fatal: OnFatal = Arc::new(|why| panic!("the store failed: {why}"));
+    let store = EmbeddedStore::new(EmbeddedOptions::new(directory, on_fatal));
+    let admit = Arc::new(Bounds::new(store.limits()));
+    let opened = Keyspace::open(Arc::new(store), admit, &mut Registry::default()).await;
+    opened.unwrap().0
+}
+
+/// Entries, counts of children and indexes, as clients see them.
+fn seen(space: &Keyspace) -> Vec<String> {
+    let view = space.read(&Caller::System);
+    let mut seen: Vec<String> = view
+        .scan(&Key::user(""))
+        .map(|(key, entry)| format!("{key} {}", entry.index()))
+        .collect();
+    for prefix in ["", "a/", "a/00001", "b/", "c"] {
+        let key = Key::user(prefix);
+        let node = prefix.trim_end_matches('/');
+        let (index, own) = (view.prefix_index(&key), view.key_index(&key));
+        seen.push(format!(
+            "{prefix}: {index} {own} {:?}",
+            view.directory(node)
+        ));
+    }
+    seen
+}
+
+/// On a store that prepares it, others write around it all the while: what is left, and what its watches see, is that of one
+/// change after another, before a restart and after it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_wide_deletion_that_is_prepared_is_one_change_among_others() {
+    const KEYS: usize = 10_000;
+    let directory = tempfile::tempdir().unwrap();
+    let space = on_disk(directory.path()).await;
+    fill(&space, KEYS).await;
+    let over = Arc::new(AtomicBool::new(false));
+    let others: Vec<_> = (0..4)
+        .map(|number| {
+            let (space, over) = (space.clone(), Arc::clone(&over));
+            tokio::spawn(async move {
+                let mut writes = 0;
+                while !over.load(Ordering::Relaxed) {
+                    put(&space, &format!("b/{number}/{}", writes % 7), "v").await;
+                    delete(&space, &format!("b/{number}/{}", (writes + 3) % 7)).await;
+                    writes += 2;
+                }
+                writes
+            })
+        })
+        .collect();
+    for round in 0..3 {
+        let mut watch = space.watch(&Caller::System, vec![KeyRange::Prefix(Key::user("a/"))]);
+        let deleted = delete_all(&space, |_| {}).await;
+        let commit = deleted.commit.unwrap();
+        assert_eq!((commit.changes.len(), count(&space)), (KEYS, 0));
+        let told = watch.try_next().unwrap().unwrap();
+        assert!(Arc::ptr_eq(&told, &commit) && watch.try_next().is_none());
+        let view = space.read(&Caller::System);
+        assert_eq!(view.key_index(&Key::user("a/00001")), commit.revision);
+        assert_eq!(view.prefix_index(&Key::user("a/")), commit.revision);
+        assert!(space.read(&Caller::System).directory("a").children == 0);
+        if round < 2 {
+            fill(&space, KEYS).await;
+        }
+    }
+    over.store(true, Ordering::Relaxed);
+    for other in others {
+        assert!(other.await.unwrap() > 0);
+    }
+    put(&space, "a/00001", "again").await;
+    let before = seen(&space);
+    space.close().await;
+    drop(space);
+    let space = on_disk(directory.path()).await;
+    assert_eq!(seen(&space), before);
+    space.close().await;
 }

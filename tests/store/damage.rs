@@ -347,14 +347,14 @@ async fn newer_format_is_refused_with_one_line() {
     let format = dir.path().join("store/format.json");
     let text = fs::read_to_string(&format).unwrap();
     let newer = text.replace(
-        "\"kubekv_embedded_store\":2",
-        "\"kubekv_embedded_store\":3,\"more\":true",
+        "\"kubekv_embedded_store\":3",
+        "\"kubekv_embedded_store\":4,\"more\":true",
     );
     assert_ne!(newer, text);
     fs::write(&format, newer).unwrap();
     let line = refusal(dir.path()).await;
     assert!(
-        line.ends_with("was written by a newer kubekv (format 3; this one reads up to 2)"),
+        line.ends_with("was written by a newer kubekv (format 4; this one reads up to 3)"),
         "{line}"
     );
 }

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kubekv::model::{Entry, Key};
+use kubekv::store::embedded::EmbeddedStore;
 use kubekv::store::{RetentionFloors, Store, StoreContents};
 
-use crate::common::{delete, entry, look, open, put};
+use crate::common::{commit, delete, entry, look, open, put, write};
 
 /// The directory that the child writes to; set by the parent.
 const DIRECTORY: &str = "KUBEKV_TEST_KILL_DIRECTORY";
@@ -18,6 +19,10 @@ const DIRECTORY: &str = "KUBEKV_TEST_KILL_DIRECTORY";
 const TASKS: u64 = 8;
 
 const ROUNDS: u64 = 24;
+
+/// How many entries one commit makes, and another one deletes, and what their keys begin with.
+const MANY: usize = 1_100;
+const WIDE: &str = "wide/";
 
 /// A small generator with a seed, so that a failure can be repeated.
 pub(crate) struct Random(pub(crate) u64);
@@ -82,12 +87,7 @@ async fn write_for_ever(directory: PathBuf) {
                         (short, commit.revision)
                     }
                 };
-                let line = format!("{revision} {key} {short}");
-                // One write call a line: a line the parent sees whole was acknowledged.
-                std::io::stdout()
-                    .lock()
-                    .write_all(format!("ack {line}\n").as_bytes())
-                    .unwrap();
+                acknowledge(revision, &key, &short);
                 store.trim(RetentionFloors {
                     history_floor: revision.saturating_sub(300),
                     deletions_floor: revision.saturating_sub(600),
@@ -95,7 +95,40 @@ async fn write_for_ever(directory: PathBuf) {
             }
         });
     }
+    tasks.spawn(delete_many_for_ever(Arc::clone(&store), live));
     tasks.join_all().await;
+}
+
+/// Makes many entries in one commit and deletes them in one. The first of them stands for all.
+async fn delete_many_for_ever(store: Arc<EmbeddedStore>, live: HashMap<Key, Arc<Entry>>) {
+    let keys: Vec<Key> = (0..MANY)
+        .map(|n| Key::user(format!("{WIDE}{n:04}")))
+        .collect();
+    let mut own: Vec<_> = keys
+        .iter()
+        .filter_map(|key| live.get(key).cloned())
+        .collect();
+    loop {
+        if own.is_empty() {
+            let puts = keys.iter().map(|key| write(key, None, Some(&value("0:0"))));
+            let made = commit(&*store, puts.collect()).await.unwrap();
+            own = keys.iter().map(|key| entry(&made, key)).collect();
+            acknowledge(made.revision, &keys[0], "0:0");
+        }
+        let deletes = keys.iter().zip(&own);
+        let deletes = deletes.map(|(key, before)| write(key, Some(before), None));
+        let gone = commit(&*store, deletes.collect()).await.unwrap();
+        own.clear();
+        acknowledge(gone.revision, &keys[0], "-");
+    }
+}
+
+/// One write call a line: a line the parent sees whole was acknowledged.
+fn acknowledge(revision: u64, key: &Key, short: &str) {
+    std::io::stdout()
+        .lock()
+        .write_all(format!("ack {revision} {key} {short}\n").as_bytes())
+        .unwrap();
 }
 
 /// The value that `number:length` stands for.
@@ -173,6 +206,8 @@ fn compare(opened: &StoreContents, acknowledged: &Acknowledged, highest: u64) {
         .iter()
         .map(|(key, entry)| (key.to_string(), entry))
         .collect();
+    let wide = live.keys().filter(|key| key.starts_with(WIDE)).count();
+    assert!(wide == 0 || wide == MANY, "{wide} of {MANY}");
     for (key, (revision, value)) in acknowledged {
         let entry = live.get(key);
         let found = entry.map_or_else(
@@ -216,18 +251,24 @@ fn acknowledged_commits_survive_kill_9() {
         highest = run_and_kill(child, after, &mut acknowledged).max(highest);
         let opened = runtime.block_on(look(dir.path())).unwrap();
         compare(&opened, &acknowledged, highest);
-        for entry in opened.entries {
+        for entry in opened.entries.into_iter().filter(is_watched) {
             let known = acknowledged.get(&entry.0.to_string());
             if known.is_none_or(|(revision, _)| *revision < entry.1.index()) {
                 let value = short(&entry.1);
                 acknowledged.insert(entry.0.to_string(), (entry.1.index(), Some(value)));
             }
         }
-        for (key, at) in opened.deletions {
+        for (key, at) in opened.deletions.into_iter().filter(is_watched) {
             acknowledged.insert(key.to_string(), (at, None));
         }
         assert!(highest > round, "round {round}");
     }
+}
+
+/// Of the entries that are made and deleted together one is enough.
+fn is_watched<T>((key, _): &(Key, T)) -> bool {
+    let key = key.to_string();
+    !key.starts_with(WIDE) || key.ends_with("/0000")
 }
 
 /// The child is killed after a time of its own in each round, so that the signal lands in all parts of a first start.

@@ -17,3 +17,4 @@ mod renewal;
 mod reopen;
 mod size;
 mod suite;
+mod wide_deletes;

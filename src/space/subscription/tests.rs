@@ -168,7 +168,7 @@ fn an_interest_added_between_announcement_and_view_gets_what_is_on_its_way_in_or
     // They are still announced, but the session has been told of everything up to there.
     subscription.add(Interest::Tree(String::new()));
     assert_eq!(revisions(&mut subscription, 3), Vec::<u64>::new());
-    applier.watches.deliver();
+    applier.watches.deliver(None);
     announce(&applier, &[commit(4, &["c"])]);
     assert_eq!(revisions(&mut subscription, 4), [4]);
 }

@@ -14,7 +14,7 @@ use super::subscription_queue::SubscriptionQueue;
 use super::wake_queue::WakeQueue;
 use super::watch_queue::WatchQueue;
 use super::watch_window::{Offered, UntakenCommit, WatchWindow, WindowUsage};
-use crate::model::{Flow, KeyRange};
+use crate::model::{Flow, Key, KeyRange};
 
 /// Every watch by its ranges, and every subscription by its interests.
 #[derive(Debug)]
@@ -190,8 +190,8 @@ impl Watches {
     }
 
     /// Hands the announced commits, which a view shows now, to the watches they touch, and wakes the subscriptions that they
-    /// were offered to.
-    pub(crate) fn deliver(&self) {
+    /// were offered to. Of one commit the keys may be given, in order.
+    pub(crate) fn deliver(&self, keys: Option<&[Key]>) {
         let mut watched = self.watched.lock();
         let announced = std::mem::take(&mut watched.announced);
         let offered = std::mem::take(&mut watched.offered);
@@ -201,7 +201,7 @@ impl Watches {
             self.shown.store(revision, Ordering::Release);
         }
         for AnnouncedCommit { changed, queued } in announced {
-            self.deliver_one(&changed, queued);
+            self.deliver_one(&changed, queued, keys);
         }
         let mut wakes = self.wakes.commit();
         for queue in offered {
@@ -213,28 +213,49 @@ impl Watches {
 
     /// Hands a commit to the watches it touches. When it returns each of them has it, but many may have to wait for their
     /// turn to be woken.
-    fn deliver_one(&self, changed: &CommitEffects, mut queued: Option<Arc<UntakenCommit>>) {
+    fn deliver_one(
+        &self,
+        changed: &CommitEffects,
+        mut queued: Option<Arc<UntakenCommit>>,
+        keys: Option<&[Key]>,
+    ) {
         let mut watched = self.watched.lock();
         let pass = watched.watches.begin();
+        let ordered = watched.watches.begin_ordered(keys);
         let mut wakes = self.wakes.commit();
         let mut lagged = 0;
+        let mut offer = |window: &mut WatchWindow, queue: &WatchQueue, key: &Key| {
+            // The key that changed, not the prefix that is watched.
+            if !queue.visibility.may_see(key) {
+                return false;
+            }
+            let queued = queued.get_or_insert_with(|| window.push(changed));
+            match queue.offer(queued) {
+                Offered::First => wakes.wake(queue.flow, &queue.filled),
+                Offered::Lagged => lagged += 1,
+                Offered::Queued | Offered::Ignored => {}
+            }
+            true
+        };
+        if let Some(mut pass) = ordered {
+            loop {
+                let Watched {
+                    watches, window, ..
+                } = &mut *watched;
+                let visit = |queue: &WatchQueue, key: &Key| offer(window, queue, key);
+                if !watches.match_next(&mut pass, visit) {
+                    break;
+                }
+                MutexGuard::bump(&mut watched);
+            }
+            drop(watched);
+            return self.count_lagged(lagged);
+        }
         for part in changed.commit.changes.chunks(CHANGES_AT_ONCE) {
             let Watched {
                 watches, window, ..
             } = &mut *watched;
-            watches.for_each_match(pass, part, |queue, key| {
-                // The key that changed, not the prefix that is watched.
-                if !queue.visibility.may_see(key) {
-                    return false;
-                }
-                let queued = queued.get_or_insert_with(|| window.push(changed));
-                match queue.offer(queued) {
-                    Offered::First => wakes.wake(queue.flow, &queue.filled),
-                    Offered::Lagged => lagged += 1,
-                    Offered::Queued | Offered::Ignored => {}
-                }
-                true
-            });
+            watches.for_each_match(pass, part, |queue, key| offer(window, queue, key));
             // What begins to watch now finds the commit in its view.
             if part.len() == CHANGES_AT_ONCE {
                 MutexGuard::bump(&mut watched);

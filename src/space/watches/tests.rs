@@ -34,7 +34,7 @@ fn deliver(watches: &Watches, commit: &Arc<Commit>) {
         effects,
         states,
     }]);
-    watches.deliver();
+    watches.deliver(None);
 }
 
 fn watch(watches: &Arc<Watches>, ranges: Vec<KeyRange>) -> Watch {

@@ -8,6 +8,8 @@ use parking_lot::{Condvar, Mutex};
 use tokio::sync::{Semaphore, TryAcquireError, oneshot};
 
 use super::limits::measure;
+use super::wide::ahead::AheadDeletion;
+use super::wide::deletion::WideDeletion;
 use crate::model::{Commit, Proposal};
 use crate::store::sequencer::number;
 use crate::store::{
@@ -47,6 +49,8 @@ pub(super) enum Request {
     Numbered(Arc<Commit>),
     /// To number a proposal and make it durable.
     Proposal(Proposal),
+    /// To number a deletion that is prepared, and make it durable.
+    Wide(Box<WideDeletion>),
     /// To answer when everything before is durable.
     Barrier,
 }
@@ -65,8 +69,18 @@ impl QueuedCommit {
     /// Whether it takes a revision.
     fn is_commit(&self) -> bool {
         match self.request {
-            Request::Numbered(_) | Request::Proposal(_) => true,
+            Request::Numbered(_) | Request::Proposal(_) | Request::Wide(_) => true,
             Request::Barrier => false,
+        }
+    }
+
+    /// A deletion that is prepared, or the request as it was.
+    fn split_wide(self) -> Result<(Box<WideDeletion>, PendingReply), Self> {
+        match self.request {
+            Request::Wide(deletion) => Ok((deletion, self.reply)),
+            request @ (Request::Numbered(_) | Request::Proposal(_) | Request::Barrier) => {
+                Err(Self { request, ..self })
+            }
         }
     }
 
@@ -96,6 +110,8 @@ impl PendingReply {
 pub(super) enum NextWork {
     /// Requests to fulfil, in order.
     Group(Vec<QueuedCommit>),
+    /// A deletion that is prepared, by itself.
+    Wide(Box<WideDeletion>, PendingReply),
     /// No request came in time.
     Idle,
     /// The queue is closed and empty.
@@ -105,6 +121,8 @@ pub(super) enum NextWork {
 #[derive(Debug)]
 struct QueueState {
     requests: VecDeque<QueuedCommit>,
+    /// Deletions that the writer is to take ahead, and has not seen yet.
+    ahead: Vec<AheadDeletion>,
     floors: Option<RetentionFloors>,
     directories: Option<DirectoryChanges>,
     /// Why the queue is closed.
@@ -140,6 +158,7 @@ impl CommitQueue {
         Self {
             state: Mutex::new(QueueState {
                 requests: VecDeque::new(),
+                ahead: Vec::new(),
                 floors: None,
                 directories: None,
                 closed: None,
@@ -162,6 +181,15 @@ impl CommitQueue {
         bytes: usize,
     ) -> Result<oneshot::Receiver<AcceptedOutcome>, CommitError> {
         let room = self.room(bytes).await?;
+        self.submit_request(Request::Proposal(proposal), bytes, room)
+    }
+
+    fn submit_request(
+        &self,
+        request: Request,
+        bytes: usize,
+        room: QueueRoom,
+    ) -> Result<oneshot::Receiver<AcceptedOutcome>, CommitError> {
         let (answer, outcome) = oneshot::channel();
         let mut state = self.state.lock();
         if let Some(why) = &state.closed {
@@ -169,7 +197,7 @@ impl CommitQueue {
         }
         state.revision += 1;
         let queued = QueuedCommit {
-            request: Request::Proposal(proposal),
+            request,
             in_order: false,
             bytes,
             reply: PendingReply {
@@ -179,6 +207,31 @@ impl CommitQueue {
         };
         state.push(queued, &self.wake);
         Ok(outcome)
+    }
+
+    /// Has the writer take the changes of a deletion ahead of its revision, in steps between the groups. Until the deletion
+    /// is submitted nothing else may be written to its keys.
+    pub(super) fn take_ahead(&self, deletion: AheadDeletion) {
+        let mut state = self.state.lock();
+        // A deletion that is dropped is refused.
+        if state.closed.is_none() {
+            state.ahead.push(deletion);
+            self.wake.notify_one();
+        }
+    }
+
+    /// The deletions that are to be taken ahead since the last call.
+    pub(super) fn next_ahead(&self) -> Vec<AheadDeletion> {
+        std::mem::take(&mut self.state.lock().ahead)
+    }
+
+    /// Adds a deletion that is prepared, which gets the next revision. What waits with it is only what the journal takes of it.
+    pub(super) fn submit_wide(
+        &self,
+        deletion: Box<WideDeletion>,
+        room: QueueRoom,
+    ) -> Result<oneshot::Receiver<AcceptedOutcome>, CommitError> {
+        self.submit_request(Request::Wide(deletion), 0, room)
     }
 
     /// Begins a new generation after this revision, because something accepted was refused, and takes out what was accepted
@@ -223,6 +276,7 @@ impl CommitQueue {
     pub(super) fn close(&self, why: &str) {
         let mut state = self.state.lock();
         state.closed.get_or_insert_with(|| why.to_owned());
+        state.ahead.clear();
         self.wake.notify_one();
     }
 
@@ -230,6 +284,7 @@ impl CommitQueue {
     pub(super) fn fail(&self, why: &str) {
         let mut state = self.state.lock();
         state.closed = Some(why.to_owned());
+        state.ahead.clear();
         for request in state.requests.drain(..) {
             request
                 .reply
@@ -240,7 +295,7 @@ impl CommitQueue {
     /// Takes a group of the proposals that wait, or waits up to `patience` for one.
     pub(super) fn next_work(&self, patience: Duration) -> NextWork {
         let mut state = self.state.lock();
-        if state.requests.is_empty() && state.closed.is_none() {
+        if state.requests.is_empty() && state.ahead.is_empty() && state.closed.is_none() {
             self.wake.wait_for(&mut state, patience);
         }
         if state.requests.is_empty() {
@@ -256,8 +311,17 @@ impl CommitQueue {
             if !group.is_empty() && state.requests.front().is_some_and(is_long) {
                 break;
             }
+            // Delivered by itself: what was prepared for it is about it alone.
+            let next = state.requests.front().map(|next| &next.request);
+            if !group.is_empty() && matches!(next, Some(Request::Wide(_))) {
+                break;
+            }
             let Some(request) = state.requests.pop_front() else {
                 break;
+            };
+            let request = match request.split_wide() {
+                Ok((deletion, reply)) => return NextWork::Wide(deletion, reply),
+                Err(request) => request,
             };
             bytes += request.bytes;
             group.push(request);

@@ -6,6 +6,7 @@
 //! the records that no later one made obsolete (`retention`), and a start reads them all (`recovery`, `load`). Files that
 //! do not fit together are refused, never guessed at (`precheck`, `journal`).
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -17,8 +18,9 @@ use self::data_dir::DataDir;
 use self::free_space::FreeSpace;
 use self::io_error::io_error;
 use self::limits::{LIMITS, measure};
-use self::record::Metadata;
 use self::recovery::{RecoveredStore, recover};
+use self::wide::WideThread;
+use self::wide::deletion::{WIDE_WRITES, is_wide};
 use self::writer::Writer;
 use super::sequencer::Sequencer;
 use super::{
@@ -45,6 +47,7 @@ mod precheck;
 mod record;
 mod recovery;
 mod retention;
+mod wide;
 mod write_batch;
 mod writer;
 
@@ -63,6 +66,7 @@ pub struct EmbeddedStore {
 #[derive(Debug)]
 struct RunningWriter {
     queue: Arc<CommitQueue>,
+    wide: Arc<WideThread>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -106,17 +110,31 @@ impl Store for EmbeddedStore {
 
     fn commit(&self, proposal: Proposal) -> BoxFuture<'_, Result<Arc<Commit>, CommitError>> {
         Box::pin(async move {
-            let bytes = measure(&proposal)?;
-            let queue = self
-                .running
-                .lock()
-                .as_ref()
-                .map(|running| Arc::clone(&running.queue))
-                .ok_or_else(|| CommitError::Unavailable("the store is closed".to_owned()))?;
-            let outcome = queue.submit(proposal, bytes).await?;
+            let is_long = proposal.writes.len() >= WIDE_WRITES;
+            let (proposal, bytes, is_wide) = if is_long {
+                weigh_elsewhere(proposal).await?
+            } else {
+                let bytes = measure(&proposal)?;
+                (proposal, bytes, false)
+            };
+            let closed = || CommitError::Unavailable("the store is closed".to_owned());
+            let running = self.running.lock().as_ref().map(|running| {
+                let queue = Arc::clone(&running.queue);
+                (queue, Arc::clone(&running.wide))
+            });
+            let (queue, wide) = running.ok_or_else(closed)?;
+            let outcome = if is_wide {
+                wide.commit(proposal, queue.room(bytes).await?)
+            } else {
+                queue.submit(proposal, bytes).await?
+            };
             let ended = || CommitError::Unknown("the store's writer ended".to_owned());
             outcome.await.map_err(|_| ended())??.ok_or_else(ended)
         })
+    }
+
+    fn prepares(&self, proposal: &Proposal) -> bool {
+        is_wide(proposal)
     }
 
     fn order(&self) -> Option<Arc<dyn CommitOrder>> {
@@ -143,14 +161,30 @@ impl Store for EmbeddedStore {
                 return;
             };
             running.queue.close("the store is closed");
+            let wide = Arc::clone(&running.wide);
             if let Some(thread) = running.thread.take() {
-                let joining = tokio::task::spawn_blocking(move || thread.join());
+                let joining = tokio::task::spawn_blocking(move || {
+                    wide.close();
+                    thread.join()
+                });
                 if let Err(e) = joining.await {
                     tracing::error!("closing the store failed: {e}");
                 }
             }
         })
     }
+}
+
+/// Weighs a proposal of many writes, without keeping a worker of the runtime from its other tasks; with whether it is a wide
+/// deletion.
+async fn weigh_elsewhere(proposal: Proposal) -> Result<(Proposal, usize, bool), CommitError> {
+    let weighing = tokio::task::spawn_blocking(move || {
+        let bytes = measure(&proposal)?;
+        let prepares = is_wide(&proposal);
+        Ok((proposal, bytes, prepares))
+    });
+    let ended = |_| CommitError::Unavailable("the gateway is ending".to_owned());
+    weighing.await.map_err(ended)?
 }
 
 /// Recovers or creates the store, and starts its writer.
@@ -179,6 +213,7 @@ fn start(
         directories,
         cut_bytes: _,
     } = recovered;
+    let metadata = loaded.metadata();
     let contents = loaded.contents;
     tracing::info!(
         directory = %data_dir.root().display(),
@@ -193,33 +228,42 @@ fn start(
         .and_then(|()| high_water_mark.sync())
         .map_err(|e| io_error("writing", &data_dir.high_water_mark(), &e))?;
     let queue = Arc::new(CommitQueue::new(contents.revision));
+    let wide = WideThread::start(&queue, &sink, data_dir.journals(), seal)?;
     let writer = Writer {
         queue: Arc::clone(&queue),
         engine: table,
         sink,
         seal,
         sequencer: Sequencer::new(contents.revision, &contents.entries),
-        metadata: Metadata {
-            identity: contents.identity,
-            history_floor: contents.history_floor,
-            deletions_floor: contents.deletions_floor,
-        },
+        metadata,
         digest: loaded.digest,
         retention: loaded.retention,
         free_space: FreeSpace::new(&data_dir.store(), options.reserve_bytes),
         high_water_mark,
         directories,
+        ahead: VecDeque::new(),
         unkept: None,
         data_dir,
         short: false,
     };
-    let on_fatal = Arc::clone(&options.on_fatal);
-    let thread = std::thread::Builder::new()
+    let thread = start_writer(writer, Arc::clone(&options.on_fatal))?;
+    let running = RunningWriter {
+        queue,
+        wide: Arc::new(wide),
+        thread: Some(thread),
+    };
+    Ok((contents, running))
+}
+
+/// Starts the writer's thread.
+fn start_writer<E: engine::Engine + 'static>(
+    writer: Writer<E>,
+    on_fatal: OnFatal,
+) -> Result<JoinHandle<()>, StoreError> {
+    std::thread::Builder::new()
         .name("store-writer".to_owned())
         .spawn(move || write_until_closed(writer, &on_fatal))
-        .map_err(|e| StoreError(format!("starting the store's writer: {e}")))?;
-    let thread = Some(thread);
-    Ok((contents, RunningWriter { queue, thread }))
+        .map_err(|e| StoreError(format!("starting the store's writer: {e}")))
 }
 
 /// The writer's thread; calls `on_fatal` if the writer fails.

@@ -8,7 +8,7 @@ use super::high_water_mark::HighWaterMark;
 use super::io_error::io_error;
 use super::load::{LoadedStore, Loader};
 use super::precheck::precheck;
-use super::record::{Metadata, Seal, metadata_row};
+use super::record::{Seal, metadata_row};
 use crate::store::StoreError;
 
 /// A store's open files and its contents. The lock on the directory is released last.
@@ -26,25 +26,26 @@ pub(super) struct RecoveredStore {
 }
 
 impl RecoveredStore {
-    /// Gives a store of the layout before the layout of this build.
+    /// Gives a store of an earlier layout the layout of this build.
     pub(super) fn upgrade(&mut self) -> Result<(), StoreError> {
         if self.format.is_current() {
             return Ok(());
         }
-        let contents = &self.loaded.contents;
-        let metadata = Metadata {
-            identity: contents.identity,
-            history_floor: contents.history_floor,
-            deletions_floor: contents.deletions_floor,
-        };
-        let row = metadata_row(self.seal, &metadata).map_err(|e| StoreError(e.to_string()))?;
-        self.table.upgrade(row)?;
+        if !self.format.has_journals() {
+            self.begin_journals()?;
+        }
         self.data_dir.upgrade_format(self.format)?;
         tracing::info!(
             directory = %self.data_dir.root().display(),
-            "the store has journals of its own from now on; earlier releases refuse to open it"
+            "the store has a newer layout from now on; earlier releases refuse to open it"
         );
         Ok(())
+    }
+
+    fn begin_journals(&mut self) -> Result<(), StoreError> {
+        let row = metadata_row(self.seal, &self.loaded.metadata())
+            .map_err(|e| StoreError(e.to_string()))?;
+        self.table.upgrade(row)
     }
 
     /// Refuses a store with problems.

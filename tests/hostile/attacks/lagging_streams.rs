@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Attack, AttackedFace, nothing};
 use crate::client::request::{get, put_form};
-use crate::client::{Connection, Stay, crowd};
+use crate::client::{Stay, crowd};
 use crate::fill::value;
 use crate::stage::Stage;
 
@@ -32,9 +32,7 @@ async fn strike(stage: Arc<Stage>) {
         let number = attacker.number;
         if number >= WRITERS {
             let open = |stage: Arc<Stage>, number| async move {
-                let from = stage.source(number);
-                let mut connection =
-                    Connection::open_with(from, stage.target, Some(BUFFER)).await?;
+                let mut connection = stage.connect_with(number, Some(BUFFER)).await?;
                 let target = "/v2/keys/hostile/stream?recursive=true&wait=true&stream=true";
                 connection.send(&get(target)).await?;
                 connection.sip(1).await?;

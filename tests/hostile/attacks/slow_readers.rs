@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Attack, lists};
 use crate::client::request::get;
-use crate::client::{Connection, Stay, crowd};
+use crate::client::{Stay, crowd};
 use crate::stage::Stage;
 
 /// The attack.
@@ -23,8 +23,7 @@ async fn strike(stage: Arc<Stage>) {
     let readers = stage.pick(100, 20);
     crowd(&stage, readers, |attacker| async move {
         let open = |stage: Arc<Stage>, number| async move {
-            let from = stage.source(number);
-            let mut connection = Connection::open_with(from, stage.target, Some(BUFFER)).await?;
+            let mut connection = stage.connect_with(number, Some(BUFFER)).await?;
             connection
                 .send(&get("/v1/kv/hostile/list/?recurse"))
                 .await?;

@@ -1,14 +1,18 @@
 //! Connection from a chosen address.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
+use tokio_rustls::client::TlsStream;
+
 use super::answer::{Answer, Framing};
+use super::certificates::Who;
+use super::target::Target;
 
 /// The bytes that are read at once.
 const READ: usize = 64 << 10;
@@ -16,20 +20,28 @@ const READ: usize = 64 << 10;
 /// A connection, with what was read and not used yet.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     buffer: BytesMut,
+}
+
+/// The bytes of a connection.
+#[derive(Debug)]
+enum Stream {
+    Plain(TcpStream),
+    Secured(Box<TlsStream<TcpStream>>),
 }
 
 impl Connection {
     /// Connects from an address of 127/8.
-    pub(crate) async fn open(from: Ipv4Addr, to: SocketAddr) -> io::Result<Self> {
-        Self::open_with(from, to, None).await
+    pub(crate) async fn open(from: Ipv4Addr, to: &Target, who: Who) -> io::Result<Self> {
+        Self::open_with(from, to, who, None).await
     }
 
     /// The same with a receive buffer of this many bytes: what the client does not read stays at the server.
     pub(crate) async fn open_with(
         from: Ipv4Addr,
-        to: SocketAddr,
+        to: &Target,
+        who: Who,
         receive: Option<u32>,
     ) -> io::Result<Self> {
         let socket = TcpSocket::new_v4()?;
@@ -39,8 +51,12 @@ impl Connection {
             socket.set_recv_buffer_size(bytes)?;
         }
         socket.bind((from, 0).into())?;
-        let stream = socket.connect(to).await?;
+        let stream = socket.connect(to.address).await?;
         stream.set_nodelay(true)?;
+        let stream = match &to.certificates {
+            None => Stream::Plain(stream),
+            Some(certificates) => Stream::Secured(Box::new(certificates.show(who, stream).await?)),
+        };
         Ok(Self {
             stream,
             buffer: BytesMut::new(),
@@ -49,17 +65,30 @@ impl Connection {
 
     /// Sends bytes.
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes).await
+        match &mut self.stream {
+            Stream::Plain(stream) => stream.write_all(bytes).await,
+            Stream::Secured(stream) => {
+                stream.write_all(bytes).await?;
+                stream.flush().await
+            }
+        }
     }
 
     /// Ends the client's side.
     pub(crate) async fn finish(&mut self) -> io::Result<()> {
-        self.stream.shutdown().await
+        match &mut self.stream {
+            Stream::Plain(stream) => stream.shutdown().await,
+            Stream::Secured(stream) => stream.shutdown().await,
+        }
     }
 
     /// Ends the connection by a reset.
     pub(crate) fn reset(self) -> io::Result<()> {
-        socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO))
+        let socket = match &self.stream {
+            Stream::Plain(stream) => stream,
+            Stream::Secured(stream) => stream.get_ref().0,
+        };
+        socket2::SockRef::from(socket).set_linger(Some(Duration::ZERO))
     }
 
     /// Reads the next answer whole.
@@ -101,7 +130,11 @@ impl Connection {
     /// Reads at most this many bytes and forgets them; an error at the end of the connection.
     pub(crate) async fn sip(&mut self, bytes: usize) -> io::Result<()> {
         let mut part = vec![0; bytes];
-        match self.stream.read(&mut part).await? {
+        let read = match &mut self.stream {
+            Stream::Plain(stream) => stream.read(&mut part).await?,
+            Stream::Secured(stream) => stream.read(&mut part).await?,
+        };
+        match read {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(()),
         }
@@ -109,7 +142,11 @@ impl Connection {
 
     async fn read(&mut self) -> io::Result<()> {
         self.buffer.reserve(READ);
-        match self.stream.read_buf(&mut self.buffer).await? {
+        let read = match &mut self.stream {
+            Stream::Plain(stream) => stream.read_buf(&mut self.buffer).await?,
+            Stream::Secured(stream) => stream.read_buf(&mut self.buffer).await?,
+        };
+        match read {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(()),
         }

@@ -2,9 +2,13 @@
 
 mod answer;
 mod attacker;
+pub(crate) mod certificates;
 mod connection;
 pub(crate) mod request;
+mod target;
 
 pub(crate) use answer::Answer;
 pub(crate) use attacker::{Stay, crowd};
+pub(crate) use certificates::Who;
 pub(crate) use connection::Connection;
+pub(crate) use target::Target;

@@ -1,14 +1,13 @@
 //! The bystander: a client that writes and reads its own key, and is to be answered each time.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
 use crate::attacks::AttackedFace;
 use crate::client::request::{get, put, put_form};
-use crate::client::{Answer, Connection};
+use crate::client::{Answer, Connection, Target, Who};
 use crate::keeper::BYSTANDER;
 
 /// The longest wait for an answer: far longer than any takes, on however slow a machine.
@@ -20,18 +19,19 @@ const ANEW: usize = 8;
 /// A client with one connection.
 pub(super) struct Bystander {
     face: AttackedFace,
-    target: SocketAddr,
+    target: Target,
     connection: Connection,
     /// The requests that were answered.
     pub(super) answered: usize,
 }
 
 impl Bystander {
-    pub(super) async fn connect(face: AttackedFace, target: SocketAddr) -> Self {
+    pub(super) async fn connect(face: AttackedFace, target: Target) -> Self {
+        let connection = Connection::open(BYSTANDER, &target, Who::Bystander).await;
         Self {
             face,
             target,
-            connection: Connection::open(BYSTANDER, target).await.unwrap(),
+            connection: connection.unwrap(),
             answered: 0,
         }
     }
@@ -39,7 +39,8 @@ impl Bystander {
     /// Writes its key and reads it back; now and then on a new connection, which takes the place of the old one.
     pub(super) async fn write_and_read(&mut self) {
         if self.answered % ANEW == ANEW - 2 {
-            self.connection = Connection::open(BYSTANDER, self.target).await.unwrap();
+            let anew = Connection::open(BYSTANDER, &self.target, Who::Bystander).await;
+            self.connection = anew.unwrap();
         }
         let value = format!("value-{}", self.answered);
         let (write, read) = match self.face {

@@ -3,14 +3,23 @@
 mod bystander;
 mod outcome;
 
-use self::outcome::{Outcome, endure};
+use self::outcome::{Attackers, Outcome, endure};
 
 /// The beginning of the names of heavy threads.
 const HEAVY: &str = "kubekv-heavy";
 
 /// What holds after every attack; what is special to one is checked by its test.
 fn endured(name: &str) -> Outcome {
-    let outcome = endure(name);
+    endured_of(name, 1, 0)
+}
+
+/// The same of attackers with so many addresses, and so many identities of a policy.
+fn endured_of(name: &str, addresses: usize, identities: usize) -> Outcome {
+    let attackers = Attackers {
+        addresses,
+        identities,
+    };
+    let outcome = endure(name, attackers);
     outcome.check();
     outcome
 }
@@ -152,4 +161,25 @@ fn idle_connections_leave_places_for_others_on_consul() {
 #[test]
 fn idle_connections_leave_places_for_others_on_etcd() {
     endured("idle-connections-etcd");
+}
+
+#[test]
+fn attackers_with_many_identities_stop_nobody() {
+    for name in ["key-lists", "session-flood", "prefix-lengths"] {
+        endured_of(name, 1, 20);
+    }
+}
+
+/// One client gets half of a budget at most.
+#[test]
+fn one_identity_is_one_client_from_however_many_addresses_and_each_of_many_is_another() {
+    let half = |addresses, identities| {
+        let outcome = endured_of("held-bodies", addresses, identities);
+        let limit = outcome.metric("kubekv_fairness_limit_bytes{budget=\"bodies\"}");
+        (outcome.held_bytes, limit / 2)
+    };
+    let (held, half_of_all) = half(20, 1);
+    assert!((1..=half_of_all).contains(&held), "{held} of {half_of_all}");
+    let (held, half_of_all) = half(1, 20);
+    assert!(held > half_of_all, "{held} of {half_of_all}");
 }

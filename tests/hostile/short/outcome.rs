@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use support::command::{embedded, kubekv};
+use support::command::{binary, embedded, kubekv};
 use support::metrics::metric;
 use support::requests::ask;
 use support::running::Running;
@@ -14,6 +14,8 @@ use tokio::time::{Instant, timeout};
 
 use super::bystander::Bystander;
 use crate::attacks::{Attack, AttackedFace, named};
+use crate::client::Target;
+use crate::client::certificates::{self, Certificates};
 use crate::keeper::{Fate, Keeper};
 use crate::stage::Stage;
 use crate::tally::Counts;
@@ -23,6 +25,9 @@ const CONNECTIONS: &str = "256";
 
 /// The least memory that a gateway may be given: its budgets are small.
 const MEMORY: &str = "64MiB";
+
+/// The bytes of bodies that the gateway holds.
+const BODIES: &str = "kubekv_fairness_used_bytes{budget=\"bodies\"}";
 
 /// The rounds of each attacker.
 const ROUNDS: usize = 3;
@@ -36,23 +41,42 @@ const TTL: u64 = 300;
 /// The longest time for an attack, on however slow a machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Who attacks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attackers {
+    /// How many addresses they have.
+    pub(super) addresses: usize,
+    /// How many identities they have; 0 where a gateway without a policy is attacked.
+    pub(super) identities: usize,
+}
+
 /// A gateway after an attack.
 pub(super) struct Outcome {
     gateway: Running,
+    /// Its attacked face.
+    target: Target,
     attack: &'static Attack,
     /// What became of the bystander's session or TTL.
     fate: Fate,
     /// What the attackers' requests got.
     pub(super) got: Counts,
+    /// The bytes of bodies that the gateway held for the attackers, while they held what they hold.
+    pub(super) held_bytes: u64,
     _directory: tempfile::TempDir,
 }
 
 /// Runs the short form of an attack beside a bystander.
-pub(super) fn endure(name: &str) -> Outcome {
+pub(super) fn endure(name: &str, attackers: Attackers) -> Outcome {
     let attack = named(name).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let store = embedded(&directory.path().join("store"));
+    let shown = directory.path().join("certificates");
+    let options = match attackers.identities {
+        0 => Vec::new(),
+        identities => certificates::make(binary().as_ref(), &shown, identities),
+    };
     let mut arguments = vec!["--store", &store, "--memory-limit", MEMORY];
+    arguments.extend(options.iter().map(String::as_str));
     if attack.max_connections > 0 {
         arguments.extend(["--max-connections", CONNECTIONS]);
     }
@@ -61,31 +85,53 @@ pub(super) fn endure(name: &str) -> Outcome {
         AttackedFace::Consul => gateway.consul,
         AttackedFace::Etcd => gateway.etcd,
     };
-    let stage = Stage::new(target, 1, true, Instant::now() + PATIENCE, ROUNDS);
+    let mut target = Target::from(target);
+    if attackers.identities > 0 {
+        target = target.shown(Certificates::read(&shown, attackers.identities));
+    }
+    let own = target.clone();
+    let stage = Stage::new(
+        target,
+        attackers.addresses,
+        true,
+        Instant::now() + PATIENCE,
+        ROUNDS,
+    );
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .unwrap();
-    let fate = runtime.block_on(beside(attack, &Arc::new(stage), &runtime));
+    let stage = Arc::new(stage);
+    let beside = beside(attack, &stage, &runtime, &gateway);
+    let (fate, got, held_bytes) = runtime.block_on(beside);
     Outcome {
         gateway,
+        target: own,
         attack,
-        fate: fate.0,
-        got: fate.1,
+        fate,
+        got,
+        held_bytes,
         _directory: directory,
     }
 }
 
 /// Attacks, while the bystander asks, until the attack has done what it does.
-async fn beside(attack: &Attack, stage: &Arc<Stage>, runtime: &Runtime) -> (Fate, Counts) {
+async fn beside(
+    attack: &Attack,
+    stage: &Arc<Stage>,
+    runtime: &Runtime,
+    gateway: &Running,
+) -> (Fate, Counts, u64) {
     (attack.prepare)(Arc::clone(stage)).await.unwrap();
-    let keeper = Keeper::begin(attack.face, stage.target, TTL).await.unwrap();
+    let keeper = Keeper::begin(attack.face, stage.target.clone(), TTL)
+        .await
+        .unwrap();
     let own = keeper.clone();
     let keeping = runtime.spawn(async move {
         own.keep().await;
     });
-    let mut bystander = Bystander::connect(attack.face, stage.target).await;
+    let mut bystander = Bystander::connect(attack.face, stage.target.clone()).await;
     if attack.ahead_ms == 0 {
         bystander.write_and_read().await;
     }
@@ -97,10 +143,11 @@ async fn beside(attack: &Attack, stage: &Arc<Stage>, runtime: &Runtime) -> (Fate
             last = bystander.answered + REQUESTS;
         }
     }
+    let held_bytes = metric(gateway, BODIES);
     stage.release();
     timeout(PATIENCE, strike).await.unwrap().unwrap();
     keeping.abort();
-    (keeper.fate().await, stage.tally.counts())
+    (keeper.fate().await, stage.tally.counts(), held_bytes)
 }
 
 impl Outcome {
@@ -132,17 +179,20 @@ impl Outcome {
             || self.taken().is_empty(),
         );
         assert_eq!(self.metric("kubekv_face_panics_total"), 0);
-        let (port, line) = match self.attack.face {
-            AttackedFace::Consul => (self.gateway.consul, "GET /v1/kv/bystander/own"),
-            AttackedFace::Etcd => (self.gateway.etcd, "GET /v2/keys/bystander/own"),
-        };
-        let answer = ask(port, line);
-        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        let runtime = Runtime::new().unwrap();
+        let answered = runtime.block_on(async {
+            let target = self.target.clone();
+            let mut bystander = Bystander::connect(self.attack.face, target).await;
+            bystander.write_and_read().await;
+            bystander.answered
+        });
+        assert_eq!(answered, 2);
     }
 
     /// What is still reserved, in use or waiting.
     fn taken(&self) -> Vec<String> {
         let metrics = ask(self.gateway.admin, "GET /metrics");
+        assert!(metrics.contains("kubekv_fairness_limit_bytes"), "{metrics}");
         let of = ["used_bytes{", "in_use{", "queued{"];
         let taken = metrics.lines().filter(|line| {
             let name = line.strip_prefix("kubekv_fairness_").unwrap_or_default();

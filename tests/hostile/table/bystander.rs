@@ -2,7 +2,6 @@
 //! parts, in an open loop.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -12,7 +11,9 @@ use kubekv::bench::report::RunResult;
 use serde::{Deserialize, Serialize};
 
 use super::process::Process;
+use super::server::Server;
 use crate::attacks::AttackedFace;
+use crate::client::certificates::bench_options;
 use crate::keeper::BYSTANDER;
 
 /// The seconds that an operation may take before it failed.
@@ -48,7 +49,7 @@ pub(crate) struct Seen {
 pub(super) fn spawn(
     program: &Path,
     face: AttackedFace,
-    target: SocketAddr,
+    server: &Server,
     seconds: f64,
     fills: bool,
 ) -> Process {
@@ -58,7 +59,8 @@ pub(super) fn spawn(
     };
     let mut command = Command::new(program);
     command
-        .args(["bench", "mix", &format!("{scheme}://{target}")])
+        .args(["bench", "mix"])
+        .arg(format!("{scheme}://{}", server.target.address))
         .args(["--weights", "get=50,put=50", "--distribution", "own"])
         .args(["--prefix", "bystander/", "--keys", "8"])
         .args(["--clients", "8", "--rate", "400", "--threads", "1"])
@@ -66,6 +68,9 @@ pub(super) fn spawn(
         .args(["--warm-up", &WARM_UP.to_string()])
         .args(["--duration", &seconds.to_string()])
         .args(["--quiet", "--json", "-"]);
+    if let Some(directory) = &server.certificates {
+        command.args(bench_options(directory));
+    }
     if !fills {
         command.arg("--no-fill");
     }

@@ -45,6 +45,9 @@ pub(crate) struct AttackRow {
     pub(crate) server: String,
     /// The number of attacking addresses.
     pub(crate) addresses: usize,
+    /// The number of attacking identities; 0 where there are none.
+    #[serde(default)]
+    pub(crate) identities: usize,
     /// What the bystander saw before the attack.
     pub(crate) calm: Seen,
     /// What it saw beside it.
@@ -103,6 +106,7 @@ pub(super) async fn run(
         row: attack.row.to_owned(),
         server: format!("{kind:?}").to_lowercase(),
         addresses,
+        identities: options.identities,
         calm,
         attacked,
         fate,
@@ -118,8 +122,7 @@ pub(super) async fn run(
 
 /// Starts the bystander.
 fn bystand(options: &RunOptions, attack: &Attack, server: &Server, fills: bool) -> Process {
-    let (face, target) = (attack.face, server.address);
-    bystander::spawn(bench(options), face, target, options.seconds, fills)
+    bystander::spawn(bench(options), attack.face, server, options.seconds, fills)
 }
 
 /// Attacks beside the bystander: what it saw, and what the attack's requests got.
@@ -132,8 +135,10 @@ async fn struck(
     let ahead = Duration::from_millis(attack.ahead_ms);
     let strike = StrikeOptions {
         attack: attack.name.to_owned(),
-        target: server.address,
+        target: server.target.address,
         addresses,
+        certificates: server.certificates.clone(),
+        identities: options.identities,
         seconds: ahead.as_secs_f64() + WARM_UP + options.seconds,
     };
     let (striking, running) = if ahead.is_zero() {
@@ -151,7 +156,7 @@ async fn struck(
 
 /// Writes what the attack needs.
 async fn prepare(attack: &Attack, server: &Server) -> std::io::Result<()> {
-    let stage = Stage::new(server.address, 1, false, Instant::now(), 0);
+    let stage = Stage::new(server.target.clone(), 1, false, Instant::now(), 0);
     let preparing = (attack.prepare)(Arc::new(stage));
     timeout(PREPARING, preparing).await?
 }
@@ -162,7 +167,7 @@ async fn keep(
     server: &Server,
     notes: &mut Vec<String>,
 ) -> Option<(Keeper, JoinHandle<()>)> {
-    match Keeper::begin(attack.face, server.address, TTL).await {
+    match Keeper::begin(attack.face, server.target.clone(), TTL).await {
         Ok(keeper) => {
             let own = keeper.clone();
             Some((

@@ -66,6 +66,10 @@ pub(crate) struct RunOptions {
     /// The addresses of the attackers, from 127.66.0.1 on, a table each
     #[arg(long, value_delimiter = ',', default_value = "1")]
     pub(crate) addresses: Vec<usize>,
+    /// The identities of the attackers, a certificate each: kubekv alone, which gets a policy by which each name is a client. 0:
+    /// clients are told apart by their addresses
+    #[arg(long, default_value_t = 0)]
+    pub(crate) identities: usize,
     /// The seconds after an attack until the memory is looked at
     #[arg(long, default_value_t = 10.0)]
     pub(crate) recovery: f64,
@@ -89,6 +93,11 @@ pub(crate) struct StrikeOptions {
     pub(crate) target: SocketAddr,
     #[arg(long)]
     pub(crate) addresses: usize,
+    /// The directory of the certificates, where the attackers have some
+    #[arg(long)]
+    pub(crate) certificates: Option<PathBuf>,
+    #[arg(long, default_value_t = 0)]
+    pub(crate) identities: usize,
     #[arg(long)]
     pub(crate) seconds: f64,
 }

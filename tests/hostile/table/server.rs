@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -12,8 +12,9 @@ use tokio::time::sleep;
 use super::options::{RunOptions, ServerKind};
 use super::process::Process;
 use crate::attacks::{Attack, AttackedFace};
+use crate::client::certificates::{self, Certificates};
 use crate::client::request::{get, put, put_form};
-use crate::client::{Answer, Connection};
+use crate::client::{Answer, Connection, Target, Who};
 
 /// The address that the program itself asks from.
 const OPERATOR: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
@@ -27,7 +28,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Server {
     process: Process,
     /// Its face.
-    pub(super) address: SocketAddr,
+    pub(super) target: Target,
+    /// Where the certificates of its clients are, if they have some.
+    pub(super) certificates: Option<PathBuf>,
     /// The admin port of a kubekv.
     pub(super) admin: Option<SocketAddr>,
     directory: TempDir,
@@ -60,10 +63,24 @@ impl Server {
                 (command, at(30))
             }
         };
+        let mut target = Target::from(address);
+        let mut shown = None;
+        if options.identities > 0 {
+            assert!(kind == ServerKind::Kubekv, "only kubekv knows identities");
+            let own = directory.path().join("certificates");
+            command.args(certificates::make(
+                &options.kubekv,
+                &own,
+                options.identities,
+            ));
+            target = target.shown(Certificates::read(&own, options.identities));
+            shown = Some(own);
+        }
         let log = File::create(directory.path().join("log")).unwrap();
         let mut server = Self {
             process: Process::spawn(command.stdout(Stdio::null()).stderr(log)),
-            address,
+            target,
+            certificates: shown,
             admin: (kind == ServerKind::Kubekv).then(|| at(2)),
             directory,
         };
@@ -80,7 +97,7 @@ impl Server {
             if let Some(status) = self.process.ended() {
                 panic!("the server ended: {status}: {}", self.log());
             }
-            if let Ok(answer) = ask(self.address, &write).await
+            if let Ok(answer) = ask(&self.target, &write).await
                 && matches!(answer.status, 200..300)
             {
                 return;
@@ -132,8 +149,8 @@ pub(super) fn bench(options: &RunOptions) -> &Path {
 }
 
 /// A request from the operator's address.
-async fn ask(to: SocketAddr, request: &[u8]) -> std::io::Result<Answer> {
-    let mut connection = Connection::open(OPERATOR, to).await?;
+async fn ask(to: &Target, request: &[u8]) -> std::io::Result<Answer> {
+    let mut connection = Connection::open(OPERATOR, to, Who::Bystander).await?;
     connection.send(request).await?;
     connection.answer().await
 }

@@ -9,6 +9,8 @@ use tokio::time::Instant;
 use super::options::StrikeOptions;
 use super::process::Process;
 use crate::attacks;
+use crate::client::Target;
+use crate::client::certificates::Certificates;
 use crate::stage::Stage;
 use crate::tally::Counts;
 
@@ -19,7 +21,11 @@ const GRACE: Duration = Duration::from_secs(15);
 pub(crate) async fn run(options: &StrikeOptions) {
     let attack = attacks::named(&options.attack).expect("an attack of this name");
     let until = Instant::now() + Duration::from_secs_f64(options.seconds);
-    let stage = Stage::new(options.target, options.addresses, false, until, usize::MAX);
+    let mut target = Target::from(options.target);
+    if let Some(directory) = &options.certificates {
+        target = target.shown(Certificates::read(directory, options.identities));
+    }
+    let stage = Stage::new(target, options.addresses, false, until, usize::MAX);
     let stage = Arc::new(stage);
     (attack.strike)(Arc::clone(&stage)).await;
     println!("{}", serde_json::to_string(&stage.tally.counts()).unwrap());
@@ -34,8 +40,12 @@ pub(super) fn spawn(options: &StrikeOptions) -> Process {
         .args(["--attack", &options.attack])
         .args(["--target", &options.target.to_string()])
         .args(["--addresses", &options.addresses.to_string()])
+        .args(["--identities", &options.identities.to_string()])
         .args(["--seconds", &options.seconds.to_string()])
         .stdout(Stdio::piped());
+    if let Some(directory) = &options.certificates {
+        command.arg("--certificates").arg(directory);
+    }
     Process::spawn(&mut command)
 }
 

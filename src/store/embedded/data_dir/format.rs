@@ -13,8 +13,12 @@ use crate::store::embedded::io_error::io_error;
 use crate::store::embedded::own_file;
 use crate::store::embedded::record::Seal;
 
-/// The newest layout that this build reads, and the one it writes. In layout 1 the last records are in fjall's own journals.
-const LAYOUT: u64 = 2;
+/// The newest layout that this build reads, and the one it writes. In layout 1 the last records are in fjall's own journals;
+/// in layout 2 no journal names a deletion list.
+const LAYOUT: u64 = 3;
+
+/// The first layout with journals of its own.
+const OWN_JOURNALS: u64 = 2;
 
 /// The contents of `format.json`.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -44,6 +48,11 @@ impl Format {
     /// Whether the layout is this build's own.
     pub(in crate::store::embedded) fn is_current(self) -> bool {
         self.kubekv_embedded_store == LAYOUT
+    }
+
+    /// Whether the last records are in journals of the layout's own.
+    pub(in crate::store::embedded) fn has_journals(self) -> bool {
+        self.kubekv_embedded_store >= OWN_JOURNALS
     }
 
     /// The same store in this build's layout.

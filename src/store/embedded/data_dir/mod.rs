@@ -163,7 +163,11 @@ impl DataDir {
             ];
             let remove = Vec::new();
             table
-                .write(WriteBatch { put, remove })
+                .write(WriteBatch {
+                    put,
+                    remove,
+                    list: None,
+                })
                 .map_err(StoreError)?;
             Ok(0)
         })

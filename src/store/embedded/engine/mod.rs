@@ -3,6 +3,7 @@
 use super::write_batch::WriteBatch;
 
 mod fjall_table;
+mod journal_rows;
 mod record_table;
 mod table_thread;
 #[cfg(test)]

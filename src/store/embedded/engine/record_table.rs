@@ -12,12 +12,13 @@ use tokio::time::Instant;
 
 use super::Engine;
 use super::fjall_table::FjallTable;
+use super::journal_rows::JournalRows;
 use super::table_thread::{self, TableThread};
 use crate::store::StoreError;
 use crate::store::embedded::data_dir::Format;
 use crate::store::embedded::io_error::io_error;
-use crate::store::embedded::journal::{self, JournalRow, Segment};
-use crate::store::embedded::record::{self, TableRow};
+use crate::store::embedded::journal::{self, Segment};
+use crate::store::embedded::record::TableRow;
 use crate::store::embedded::write_batch::WriteBatch;
 
 /// The bytes of the journal's buffer that are kept for later batches.
@@ -43,8 +44,8 @@ pub(in crate::store::embedded) struct RecordTable {
     active: Option<Segment>,
     /// When it was begun or opened.
     begun: Instant,
-    /// Its rows, in the order in which they were written.
-    rows: Vec<JournalRow>,
+    /// Its rows.
+    rows: JournalRows,
     /// The number of the last batch.
     sequence: u64,
     buffer: Vec<u8>,
@@ -69,7 +70,7 @@ impl RecordTable {
         format: Format,
     ) -> Result<Self, StoreError> {
         let mut table = Self::over(FjallTable::open(db)?, db, journals)?;
-        if !format.is_current() {
+        if !format.has_journals() {
             return Ok(table);
         }
         let failed = |e: io::Error| io_error("reading", journals, &e);
@@ -82,11 +83,13 @@ impl RecordTable {
             moved.map_err(|e| StoreError(format!("writing to {}: {e}", db.display())))?;
             table_thread::remove(&journal.path).map_err(failed)?;
         }
+        let named = last.as_ref().map_or(&[][..], |last| &last.lists);
+        journal::remove_unnamed(journals, named).map_err(failed)?;
         if let Some(last) = last {
             table.sequence = last.sequence.unwrap_or(table.sequence);
             table.active =
                 Some(Segment::open(&last.path, last.number, last.whole).map_err(failed)?);
-            table.rows = last.rows;
+            table.rows = JournalRows::read(last.rows, last.lists);
         }
         Ok(table)
     }
@@ -101,7 +104,7 @@ impl RecordTable {
             thread,
             active: None,
             begun: Instant::now(),
-            rows: Vec::new(),
+            rows: JournalRows::default(),
             sequence: 0,
             buffer: Vec::new(),
         })
@@ -131,6 +134,7 @@ impl RecordTable {
         // What is in the journal is later than what is in the table.
         let later: BTreeMap<&Slice, Option<&Slice>> = self
             .rows
+            .rows()
             .iter()
             .map(|(key, value)| (key, value.as_ref()))
             .collect();
@@ -171,7 +175,7 @@ impl RecordTable {
 
 impl Engine for RecordTable {
     fn write(&mut self, batch: WriteBatch) -> Result<(), String> {
-        if batch.put.is_empty() && batch.remove.is_empty() {
+        if batch.is_empty() {
             return Ok(());
         }
         let Some(mut active) = self.active.take() else {
@@ -186,10 +190,7 @@ impl Engine for RecordTable {
         if self.buffer.capacity() > KEPT_BYTES {
             self.buffer = Vec::new();
         }
-        let put = batch.put.into_iter().map(|(key, value)| (key, Some(value)));
-        let removed = batch.remove.into_iter();
-        let removed = removed.map(|at| (Slice::from(record::change_key(at)), None));
-        self.rows.extend(put.chain(removed));
+        self.rows.add(batch);
         if active.is_half_full() && self.begun.elapsed() >= UNHURRIED {
             self.thread.prepare(|| self.journals.join(PREPARED));
         }

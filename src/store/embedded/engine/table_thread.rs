@@ -15,7 +15,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::fjall_table::FjallTable;
-use crate::store::embedded::journal::{self, JournalRow};
+use super::journal_rows::JournalRows;
+use crate::store::embedded::journal;
 
 /// The journals that wait for this thread, besides the one that it moves. With one more the writer waits.
 const WAITING: usize = 1;
@@ -33,7 +34,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 enum TableWork {
     /// To move the rows of a journal, and to remove its file.
-    Ingest(Vec<JournalRow>, PathBuf),
+    Ingest(JournalRows, PathBuf),
     /// To make a file ready for the next journal.
     Prepare(PathBuf),
 }
@@ -88,7 +89,7 @@ impl TableThread {
     }
 
     /// Moves the rows of a journal to the table, and then removes its file. Waits while the thread is behind.
-    pub(super) fn ingest(&self, rows: Vec<JournalRow>, journal: PathBuf) -> Result<(), String> {
+    pub(super) fn ingest(&self, rows: JournalRows, journal: PathBuf) -> Result<(), String> {
         let sent = self
             .work
             .as_ref()
@@ -162,8 +163,10 @@ fn run(table: &FjallTable, asked: &Receiver<TableWork>, state: &TableState) -> R
                     table.healthy()?;
                     std::thread::sleep(PAUSE);
                 }
+                let (rows, lists) = rows.made()?;
                 table.ingest(rows)?;
                 remove(&journal).map_err(|e| format!("removing {}: {e}", journal.display()))?;
+                remove_lists(&lists)?;
             }
             Ok(TableWork::Prepare(path)) => {
                 // Without a file that is ready the writer makes one.
@@ -186,4 +189,12 @@ pub(super) fn remove(journal: &Path) -> io::Result<()> {
         Some(directory) => File::open(directory)?.sync_all(),
         None => Ok(()),
     }
+}
+
+/// Removes lists, when no journal names them any more.
+pub(super) fn remove_lists(lists: &[PathBuf]) -> Result<(), String> {
+    for list in lists {
+        fs::remove_file(list).map_err(|e| format!("removing {}: {e}", list.display()))?;
+    }
+    Ok(())
 }

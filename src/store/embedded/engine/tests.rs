@@ -56,7 +56,13 @@ impl Fixture {
             self.expected.remove(&key(main));
         }
         let remove = remove.into_iter().collect();
-        table.write(WriteBatch { put, remove }).unwrap();
+        table
+            .write(WriteBatch {
+                put,
+                remove,
+                list: None,
+            })
+            .unwrap();
     }
 
     fn assert_has_all(&self, table: &RecordTable) {
@@ -167,6 +173,7 @@ fn rows_of_the_layout_before_are_moved_out_of_fjalls_journals() {
     let refused = table.write(WriteBatch {
         put: vec![row(&key(10), b"x")],
         remove: Vec::new(),
+        list: None,
     });
     assert!(refused.is_err(), "it would be in no journal");
     let metadata = row(&METADATA_KEY, b"floors");

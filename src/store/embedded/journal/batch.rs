@@ -24,6 +24,9 @@ pub(super) const VALUE: u8 = 0;
 /// fjall's number for a deletion.
 pub(super) const REMOVED: u8 = 1;
 
+/// A commit whose changes are in a list: no kind of fjall's.
+pub(super) const LIST: u8 = 255;
+
 /// The trailer of a batch.
 pub(super) const TRAILER: [u8; 4] = *b"FJL\x03";
 
@@ -51,7 +54,7 @@ pub(super) fn is_our_batch(bytes: &[u8], seal: Seal) -> bool {
 fn first_record(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut first = None;
     walk(bytes, |kind, key, value| {
-        if kind == VALUE && first.is_none() {
+        if matches!(kind, VALUE | LIST) && first.is_none() {
             first = Some((key, value));
         }
     })?;
@@ -159,7 +162,7 @@ fn parse_item(
     let mut name = Vec::new();
     copy(input, key, sum, |part| name.extend_from_slice(part))?;
     copy(input, value, sum, |_| {})?;
-    if head.kind == VALUE {
+    if matches!(head.kind, VALUE | LIST) {
         let revision = record::revision_of_key(&name).map(|at| at.main).ok();
         batch.revision = batch.revision.max(revision);
     }

@@ -2,7 +2,7 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::batch::{REMOVED, TABLE, TRAILER, VALUE};
+use super::batch::{LIST, REMOVED, TABLE, TRAILER, VALUE};
 use crate::store::embedded::record::change_key;
 use crate::store::embedded::write_batch::WriteBatch;
 
@@ -22,10 +22,12 @@ pub(in crate::store::embedded) fn encode(
     out: &mut Vec<u8>,
 ) -> Result<(), String> {
     let too_long = |_| "a batch is too long for a journal".to_owned();
-    let items = batch.put.len().saturating_add(batch.remove.len());
+    let lists = batch.list.iter().map(|list| &list.row);
+    let rows = lists.clone().chain(&batch.put);
+    let items = rows.clone().count().saturating_add(batch.remove.len());
     out.clear();
     // A wide batch has tens of megabytes: they are not moved while it grows.
-    let puts = batch.put.iter().map(|(key, value)| key.len() + value.len());
+    let puts = rows.map(|(key, value)| key.len() + value.len());
     out.reserve(2 * FRAME + items * (ITEM + CHANGE_KEY) + puts.sum::<usize>());
     out.push(1);
     out.extend_from_slice(&u32::try_from(items).map_err(too_long)?.to_le_bytes());
@@ -42,6 +44,9 @@ pub(in crate::store::embedded) fn encode(
         out.extend_from_slice(value);
         Ok::<(), String>(())
     };
+    for (key, value) in lists {
+        item(LIST, key, value)?;
+    }
     for (key, value) in &batch.put {
         item(VALUE, key, value)?;
     }

@@ -8,13 +8,15 @@
 mod batch;
 mod contents;
 mod encode;
+mod list_file;
 mod scan;
 mod segment;
 #[cfg(test)]
 mod tests;
 mod torn;
 
-pub(super) use contents::{JournalRow, read_all};
+pub(super) use contents::{JournalRow, list_rows, read_all};
 pub(super) use encode::encode;
+pub(super) use list_file::{ListFile, remove_unnamed};
 pub(super) use segment::{Segment, begin, prepare};
 pub(super) use torn::{TornJournal, check};

@@ -172,6 +172,7 @@ fn what_is_encoded_is_read_again() {
     let batch = WriteBatch {
         put: rows.to_vec(),
         remove: vec![gone],
+        list: None,
     };
     let mut bytes = Vec::new();
     encode(&batch, 4, &mut bytes).unwrap();

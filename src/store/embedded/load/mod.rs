@@ -31,6 +31,18 @@ pub(super) struct LoadedStore {
     pub(super) problems: Vec<String>,
 }
 
+impl LoadedStore {
+    /// The store's metadata, as they are.
+    pub(super) fn metadata(&self) -> Metadata {
+        Metadata {
+            identity: self.contents.identity,
+            history_floor: self.contents.history_floor,
+            deletions_floor: self.contents.deletions_floor,
+            is_partial: self.retention.is_partial(),
+        }
+    }
+}
+
 /// Rebuilds a store from records taken in the order of table keys.
 #[derive(Debug, Default)]
 pub(super) struct Loader {
@@ -38,6 +50,8 @@ pub(super) struct Loader {
     metadata: Option<Metadata>,
     live: HashMap<Key, Arc<Entry>>,
     history: Vec<Arc<Commit>>,
+    /// The records that the commit at the history floor made obsolete and that are left.
+    partial: Vec<Revision>,
     /// The commit being assembled, and the header from its first record.
     open: Option<(Commit, Option<CommitHeader>)>,
     revision: u64,
@@ -102,6 +116,7 @@ impl Loader {
             self.problem("the metadata record is missing".to_owned());
         }
         let metadata = self.metadata.unwrap_or_default();
+        self.retention.go_on_with(std::mem::take(&mut self.partial));
         if self.revision < metadata.history_floor {
             self.problem(format!(
                 "history was trimmed up to {}, but the last commit is {}",
@@ -208,7 +223,11 @@ impl Loader {
         }
         if at.main <= self.floor() {
             let obsolete = found.or(self.retention.deletion(key));
-            if let Some(obsolete) = obsolete {
+            let may_be_left = |own: &Metadata| own.is_partial && own.history_floor == at.main;
+            let may_be_left = self.metadata.as_ref().is_some_and(may_be_left);
+            if let Some(obsolete) = obsolete.filter(|_| may_be_left) {
+                self.partial.push(obsolete);
+            } else if let Some(obsolete) = obsolete {
                 self.problem(format!(
                     "record {obsolete} was replaced by {at} and should have been trimmed"
                 ));

@@ -45,8 +45,7 @@ pub fn backup(path: &Path, destination: &Path) -> Result<StoreReport, StoreError
         let contents = &store.loaded.contents;
         let metadata = Metadata {
             identity,
-            history_floor: contents.history_floor,
-            deletions_floor: contents.deletions_floor,
+            ..store.loaded.metadata()
         };
         let directories = contents.directories.as_ref();
         if let Some(checkpoint) = directories.filter(|checkpoint| checkpoint.revision > 0) {
@@ -89,5 +88,11 @@ fn copy_rows(from: &RecordTable, to: &mut RecordTable) -> Result<(), StoreError>
 
 fn write(table: &mut RecordTable, put: Vec<TableRow>) -> Result<(), StoreError> {
     let remove = Vec::new();
-    table.write(WriteBatch { put, remove }).map_err(StoreError)
+    table
+        .write(WriteBatch {
+            put,
+            remove,
+            list: None,
+        })
+        .map_err(StoreError)
 }

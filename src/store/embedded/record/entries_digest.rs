@@ -32,6 +32,14 @@ impl EntriesDigest {
             self.sum = self.sum.wrapping_add(digest(key, now));
         }
     }
+
+    /// The digest when these entries are gone.
+    pub(in crate::store::embedded) fn without(self, gone: Self) -> Self {
+        Self {
+            entries: self.entries.wrapping_sub(gone.entries),
+            sum: self.sum.wrapping_sub(gone.sum),
+        }
+    }
 }
 
 fn digest(key: &Key, at: Revision) -> u64 {

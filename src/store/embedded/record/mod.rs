@@ -15,9 +15,11 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Attrs, Cause, Change, Commit, Entry, Key, Realm, Record, Revision};
 
 mod checksum;
+mod deletion_list;
 mod entries_digest;
 mod frame;
 
+pub(super) use deletion_list::{DeletionList, ListHeader, list_sum};
 pub(super) use entries_digest::EntriesDigest;
 pub(super) use frame::{RecordError, Seal, frame, is_genuine, unframe};
 
@@ -37,6 +39,9 @@ pub(super) struct Metadata {
     pub(super) history_floor: u64,
     /// As in [`crate::store::StoreContents::deletions_floor`].
     pub(super) deletions_floor: u64,
+    /// Whether records may be left that the commit at the history floor made obsolete.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_partial: bool,
 }
 
 /// What all changes of a commit have in common; stored in the record of the first change.

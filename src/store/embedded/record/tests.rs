@@ -74,6 +74,7 @@ fn all_rows() -> Vec<TableRow> {
         identity: 0x0123_4567_89ab_cdef,
         history_floor: 299,
         deletions_floor: 200,
+        is_partial: false,
     };
     rows.push(metadata_row(SEAL, &metadata).unwrap());
     rows

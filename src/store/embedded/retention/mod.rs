@@ -3,9 +3,13 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::model::{Key, Revision};
+use self::ahead::AheadCommits;
+
+use crate::model::{Change, Key, Revision};
 use crate::store::RetentionFloors;
 use crate::store::key_hash::KeyHash;
+
+pub(super) use self::ahead::AheadNumber;
 
 /// A change, reduced to what retention needs.
 #[derive(Debug)]
@@ -29,7 +33,12 @@ pub(super) struct TrimStep {
     pub(super) history_floor: u64,
     /// As in [`crate::store::StoreContents::deletions_floor`].
     pub(super) deletions_floor: u64,
+    /// Whether some records are left that the commit at the history floor made obsolete.
+    pub(super) is_partial: bool,
 }
+
+/// A commit that made more records obsolete is trimmed in steps, so that nobody waits for all of them.
+const MOST_AT_ONCE: usize = 4_096;
 
 /// The records that are not live entries, and the floors that decide which of them may be trimmed.
 #[derive(Debug, Default)]
@@ -39,10 +48,14 @@ pub(super) struct Retention {
     requested: Option<RetentionFloors>,
     /// The commits above the history floor, oldest first, and the records that each made obsolete.
     commits: VecDeque<(u64, Vec<Revision>)>,
+    /// The records that the commit at the history floor made obsolete and that are left.
+    partial: Vec<Revision>,
     /// The deletion record of every deleted key, as far back as deletions are kept.
     deleted: HashMap<Key, Revision, KeyHash>,
     /// The same, oldest first, and those of keys that were written or deleted again.
     deleted_in_order: VecDeque<(Revision, Key)>,
+    /// The commits some of whose deletions are among these ahead of their revision.
+    ahead: AheadCommits,
 }
 
 impl Retention {
@@ -55,9 +68,43 @@ impl Retention {
         }
     }
 
+    /// Goes on with the commit at the history floor, which left these.
+    pub(super) fn go_on_with(&mut self, left: Vec<Revision>) {
+        self.partial = left;
+    }
+
+    /// Whether some records are left that the commit at the history floor made obsolete.
+    pub(super) fn is_partial(&self) -> bool {
+        !self.partial.is_empty()
+    }
+
     /// The deleted keys, with the main revision of each deletion.
     pub(super) fn deletions(&self) -> impl Iterator<Item = (&Key, u64)> {
         self.deleted.iter().map(|(key, at)| (key, at.main))
+    }
+
+    /// Records deletions of a commit that has no revision yet, from this place of it on.
+    pub(super) fn delete_ahead(&mut self, number: AheadNumber, from: usize, keys: &[Change]) {
+        for (sub, change) in (from..).zip(keys) {
+            let at = number.provisional(sub);
+            self.deleted_in_order.push_back((at, change.key.clone()));
+            self.deleted.insert(change.key.clone(), at);
+        }
+        self.ahead.add(number, keys.len());
+    }
+
+    /// Gives the deletions of a commit that were recorded ahead its revision, and takes in what it made obsolete.
+    pub(super) fn number_ahead(&mut self, number: AheadNumber, main: u64, obsolete: Vec<Revision>) {
+        self.ahead.decide(number, Some(main));
+        self.commits.push_back((main, obsolete));
+    }
+
+    /// Takes back the deletions of a commit that were recorded ahead: it is not made.
+    pub(super) fn take_back_ahead(&mut self, number: AheadNumber, keys: &[Change]) {
+        for change in keys {
+            self.deleted.remove(&change.key);
+        }
+        self.ahead.decide(number, None);
     }
 
     /// The deletion record of a deleted key.
@@ -75,6 +122,7 @@ impl Retention {
                 self.deleted.insert(key.clone(), change.at)
             }
         });
+        let deletion = deletion.map(|at| self.ahead.revision(at).unwrap_or(at));
         if change.at.main <= self.history_floor {
             return;
         }
@@ -99,9 +147,9 @@ impl Retention {
     pub(super) fn next_step(&mut self, most: usize) -> Option<TrimStep> {
         let requested = self.requested?;
         let before = (self.history_floor, self.deletions_floor);
-        let mut remove = Vec::new();
+        let mut remove = self.next_partial(most);
         // The newest commit stays: it holds the store's revision and digest.
-        while self.commits.len() > 1 && remove.len() < most {
+        while self.partial.is_empty() && self.commits.len() > 1 && remove.len() < most {
             let Some((main, obsolete)) = self.commits.pop_front() else {
                 break;
             };
@@ -110,28 +158,51 @@ impl Retention {
                 break;
             }
             self.history_floor = main;
-            remove.extend(obsolete);
+            if obsolete.len() > MOST_AT_ONCE {
+                self.partial = obsolete;
+                remove.extend(self.next_partial(most));
+            } else {
+                remove.extend(obsolete);
+            }
         }
-        // A deletion's record is needed for as long as its commit is in the history.
-        let floor = requested.deletions_floor.min(self.history_floor);
-        while let Some((deleted, key)) = self.deleted_in_order.pop_front() {
-            if deleted.main > floor {
-                self.deleted_in_order.push_front((deleted, key));
+        if remove.len() >= most {
+            return Some(self.trim(remove));
+        }
+        // A deletion's record is needed for as long as its commit is in the history, and what it deleted is there.
+        let is_left = u64::from(!self.partial.is_empty());
+        let trimmed = self.history_floor.saturating_sub(is_left);
+        let floor = requested.deletions_floor.min(trimmed);
+        let mut looked = 0;
+        while let Some((at, key)) = self.deleted_in_order.pop_front() {
+            // Of a commit that is not made nothing is left, and one that has no revision yet is later than the floor.
+            let deleted = self.ahead.revision(at);
+            if deleted.is_none_or(|deleted| deleted.main > floor) && !self.ahead.is_void(at) {
+                self.deleted_in_order.push_front((at, key));
                 break;
             }
-            self.deletions_floor = deleted.main;
-            if self.deleted.get(&key) != Some(&deleted) {
-                // The commit that wrote or deleted the key again made its record obsolete.
-                continue;
+            looked += 1;
+            self.ahead.forget_one(at);
+            let Some(deleted) = deleted else { continue };
+            // Those that were recorded ahead can stand before earlier ones.
+            self.deletions_floor = self.deletions_floor.max(deleted.main);
+            // Otherwise the commit that wrote or deleted the key again made its record obsolete.
+            if self.deleted.get(&key) == Some(&at) {
+                self.deleted.remove(&key);
+                remove.push(deleted);
             }
-            self.deleted.remove(&key);
-            remove.push(deleted);
-            if remove.len() >= most {
+            if remove.len() >= most || looked >= most.max(MOST_AT_ONCE) {
                 return Some(self.trim(remove));
             }
         }
         self.deletions_floor = self.deletions_floor.max(floor);
-        (before != (self.history_floor, self.deletions_floor)).then(|| self.trim(remove))
+        let is_step = !remove.is_empty() || before != (self.history_floor, self.deletions_floor);
+        is_step.then(|| self.trim(remove))
+    }
+
+    /// The next records of a commit that is trimmed in steps.
+    fn next_partial(&mut self, most: usize) -> Vec<Revision> {
+        let from = self.partial.len().saturating_sub(most);
+        self.partial.split_off(from)
     }
 
     fn trim(&self, remove: Vec<Revision>) -> TrimStep {
@@ -139,9 +210,11 @@ impl Retention {
             remove,
             history_floor: self.history_floor,
             deletions_floor: self.deletions_floor,
+            is_partial: !self.partial.is_empty(),
         }
     }
 }
 
+mod ahead;
 #[cfg(test)]
 mod tests;

@@ -1,19 +1,23 @@
 //! The writer thread: makes a group of waiting proposals durable with one sync, delivers their commits, then answers.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::commit_queue::{CommitQueue, NextWork, QueuedCommit, Request};
+use super::commit_queue::{CommitQueue, NextWork, PendingReply, QueuedCommit, Request};
 use super::data_dir::DataDir;
 use super::directory_checkpoint::DirectoryCheckpointFile;
 use super::engine::Engine;
 use super::free_space::{FreeSpace, SpaceLeft, SpaceNeed};
 use super::high_water_mark::HighWaterMark;
-use super::record::{self, EntriesDigest, Metadata, Seal};
+use super::journal::ListFile;
+use super::record::{self, EntriesDigest, ListHeader, Metadata, Seal};
 use super::retention::{AppliedChange, Retention};
-use super::write_batch::WriteBatch;
+use super::wide::ahead::{AheadDeletion, take_back};
+use super::wide::deletion::WideDeletion;
+use super::write_batch::{ListRow, WriteBatch};
 use crate::model::{Commit, Revision};
 use crate::store::sequencer::{Sequencer, number};
 use crate::store::{AcceptedOutcome, CommitError, CommitSink, DirectoryChanges, RetentionFloors};
@@ -26,6 +30,9 @@ const TRIM_PAUSE: Duration = Duration::from_millis(1);
 
 /// The records trimmed in one step while nobody writes.
 const IDLE_TRIM: usize = 4096;
+
+/// About the bytes of the record of a deletion in the table.
+const RECORD_BYTES: usize = 160;
 
 /// The changes of a group from which on another thread gets ready for their delivery.
 const PREPARED_CHANGES: usize = 4096;
@@ -43,6 +50,8 @@ pub(super) struct Writer<E> {
     pub(super) free_space: FreeSpace,
     pub(super) high_water_mark: HighWaterMark,
     pub(super) directories: DirectoryCheckpointFile,
+    /// Deletions whose changes are taken ahead, the first of them now.
+    pub(super) ahead: VecDeque<AheadDeletion>,
     /// A checkpoint that could not be kept, and the floors that wait for it.
     pub(super) unkept: Option<(DirectoryChanges, Option<RetentionFloors>)>,
     pub(super) data_dir: DataDir,
@@ -57,12 +66,18 @@ impl<E: Engine> Writer<E> {
         let mut patience = SYNC_EVERY;
         let mut synced = Instant::now();
         loop {
-            match self.queue.next_work(patience) {
+            self.ahead.extend(self.queue.next_ahead());
+            let has_ahead = !self.ahead.is_empty();
+            let patience_now = if has_ahead { Duration::ZERO } else { patience };
+            match self.queue.next_work(patience_now) {
                 NextWork::Group(group) => {
                     self.note_retention_floors(false);
                     self.commit_group(group)?;
                     patience = TRIM_PAUSE;
                 }
+                NextWork::Wide(deletion, reply) => self.commit_wide(*deletion, reply)?,
+                // One step between two groups, so that nobody waits for more than that.
+                NextWork::Idle if has_ahead => {}
                 NextWork::Idle => {
                     self.note_retention_floors(true);
                     self.check_data_dir()?;
@@ -75,6 +90,7 @@ impl<E: Engine> Writer<E> {
                 }
                 NextWork::Closed => break,
             }
+            self.step_ahead();
             if synced.elapsed() >= SYNC_EVERY {
                 self.sync_mark()?;
                 self.accept_again();
@@ -127,6 +143,69 @@ impl<E: Engine> Writer<E> {
         Ok(())
     }
 
+    /// Takes the next changes of a deletion that waits for that.
+    fn step_ahead(&mut self) {
+        if let Some(deletion) = self.ahead.pop_front()
+            && let Some(rest) = deletion.step(&mut self.sequencer, &mut self.retention)
+        {
+            self.ahead.push_front(rest);
+        }
+    }
+
+    /// Makes a deletion that is prepared, in time that does not grow with it.
+    fn commit_wide(&mut self, deletion: WideDeletion, reply: PendingReply) -> Result<(), String> {
+        let bytes = deletion.commit.changes.len().saturating_mul(RECORD_BYTES);
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let left = self.space_left()?.take(SpaceNeed::Frees, bytes);
+        if let Err(why) = left {
+            let WideDeletion { number, commit, .. } = &deletion;
+            let changes = commit.changes.as_slice();
+            take_back(changes, *number, &mut self.sequencer, &mut self.retention);
+            self.short = true;
+            self.restart();
+            reply.send(Err(CommitError::Full(why)));
+            return Ok(());
+        }
+        let WideDeletion {
+            number,
+            mut commit,
+            gone,
+            obsolete,
+            list,
+            prepared,
+        } = deletion;
+        let revision = self.sequencer.number_taken();
+        // Nobody else has it, or else it would be copied.
+        Arc::make_mut(&mut commit).revision = revision;
+        self.digest = self.digest.without(gone);
+        self.retention.number_ahead(number, revision, obsolete);
+        if let Err(why) = self.make_list_durable(&commit, list) {
+            reply.send(Err(CommitError::Unknown(why.clone())));
+            return Err(why);
+        }
+        self.sink.deliver_wide(Arc::clone(&commit), prepared);
+        reply.send(Ok(Some(commit)));
+        Ok(())
+    }
+
+    /// Makes a commit durable whose list is.
+    fn make_list_durable(&mut self, commit: &Commit, list: ListFile) -> Result<(), String> {
+        let header = ListHeader::new(list.identity(), commit, self.digest);
+        let row = header.and_then(|header| header.row(self.seal, commit.revision));
+        let row = row.map_err(|e| format!("encoding commit {}: {e}", commit.revision))?;
+        let file = list.into_named();
+        let list = ListRow {
+            row,
+            file,
+            seal: self.seal,
+        };
+        let batch = WriteBatch {
+            list: Some(list),
+            ..WriteBatch::default()
+        };
+        self.write_durably(batch, commit.revision)
+    }
+
     /// Numbers and checks what is asked for; `None` where nothing is to be written. Where not all of a group fits, a commit
     /// takes its bytes from what is left.
     fn take(&mut self, request: Request, short: Option<(&mut SpaceLeft, u64)>) -> AcceptedOutcome {
@@ -137,6 +216,8 @@ impl<E: Engine> Writer<E> {
                 proposal,
                 self.sequencer.revision().saturating_add(1),
             )),
+            // In no group.
+            Request::Wide(_) => return Err(CommitError::Conflict),
         };
         if let Some((left, bytes)) = short
             && let Err(why) = left.take(SpaceNeed::of(&commit), bytes)
@@ -190,13 +271,18 @@ impl<E: Engine> Writer<E> {
         }
         let changes = batch.put.len();
         self.add_trim(64 + 2 * changes, &mut batch)?;
+        self.write_durably(batch, last.revision)
+    }
+
+    /// Writes the records of commits up to a revision, and notes that it is durable.
+    fn write_durably(&mut self, batch: WriteBatch, last: u64) -> Result<(), String> {
         self.engine
             .write(batch)
             .map_err(|e| format!("writing to {}: {e}", self.data_dir.root().display()))?;
         // Checked after the sync: commits written into a directory that was moved away are not acknowledged.
         self.check_data_dir()?;
         self.high_water_mark
-            .write(last.revision)
+            .write(last)
             .map_err(|e| format!("writing {}: {e}", self.data_dir.high_water_mark().display()))
     }
 
@@ -231,6 +317,7 @@ impl<E: Engine> Writer<E> {
         };
         self.metadata.history_floor = trim.history_floor;
         self.metadata.deletions_floor = trim.deletions_floor;
+        self.metadata.is_partial = trim.is_partial;
         let row = record::metadata_row(self.seal, &self.metadata).map_err(|e| e.to_string())?;
         batch.put.push(row);
         batch.remove = trim.remove;

@@ -80,6 +80,7 @@ fn fixture(good: usize, panics: bool) -> Fixture {
         directories: DirectoryCheckpointFile::open(data_dir.directories(), Seal::default())
             .unwrap()
             .0,
+        ahead: VecDeque::new(),
         unkept: None,
         data_dir,
         short: false,
@@ -129,7 +130,7 @@ impl Fixture {
     fn turn(&mut self) {
         match self.queue.next_work(Duration::ZERO) {
             NextWork::Group(group) => self.writer.as_mut().unwrap().commit_group(group).unwrap(),
-            other @ (NextWork::Idle | NextWork::Closed) => panic!("{other:?}"),
+            other @ (NextWork::Wide(..) | NextWork::Idle | NextWork::Closed) => panic!("{other:?}"),
         }
     }
 

@@ -3,7 +3,8 @@
 //! A transaction is committed by its journal alone. The leader then writes each entry's object: a step. A transaction
 //! without remaining steps is finished, and its journal can be removed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::model::Commit;
@@ -21,6 +22,12 @@ pub(crate) struct ObsoleteJournal {
 pub(crate) struct Transactions {
     /// Committed ones, by their revision.
     committed: BTreeMap<u64, CommittedTransaction>,
+    /// The revisions of those that change an object, by its name. There can be thousands of transactions, and each delivered
+    /// change asks for those of one object.
+    of_object: HashMap<String, BTreeSet<u64>>,
+    /// Their revisions by the names and the uids of their journals.
+    by_journal: HashMap<String, u64>,
+    by_uid: HashMap<String, u64>,
     /// Journals, by name, that took no effect or are not needed any more.
     obsolete: BTreeMap<String, ObsoleteJournal>,
 }
@@ -66,17 +73,85 @@ impl Transactions {
         self.committed.is_empty() && self.obsolete.is_empty()
     }
 
-    pub(crate) fn committed(&self) -> impl Iterator<Item = &CommittedTransaction> {
+    #[cfg(test)]
+    fn committed(&self) -> impl Iterator<Item = &CommittedTransaction> {
         self.committed.values()
     }
 
+    /// Those from this revision on.
+    pub(crate) fn committed_from(
+        &self,
+        revision: u64,
+    ) -> impl Iterator<Item = (u64, &CommittedTransaction)> {
+        let from = self.committed.range(revision..);
+        from.map(|(revision, transaction)| (*revision, transaction))
+    }
+
+    /// The journals to remove after this name.
+    pub(crate) fn obsolete_after(
+        &self,
+        name: Option<&str>,
+    ) -> impl Iterator<Item = (&String, &ObsoleteJournal)> {
+        let from = name.map_or(Bound::Unbounded, Bound::Excluded);
+        self.obsolete.range::<str, _>((from, Bound::Unbounded))
+    }
+
+    #[cfg(test)]
     pub(crate) fn obsolete(&self) -> impl Iterator<Item = (&String, &ObsoleteJournal)> {
-        self.obsolete.iter()
+        self.obsolete_after(None)
     }
 
     pub(crate) fn insert(&mut self, transaction: CommittedTransaction) {
-        self.committed
-            .insert(transaction.commit.revision, transaction);
+        let revision = transaction.commit.revision;
+        self.remove(revision);
+        for name in transaction.involved.iter().chain(transaction.steps.keys()) {
+            self.of_object
+                .entry(name.clone())
+                .or_default()
+                .insert(revision);
+        }
+        self.by_journal.insert(transaction.name.clone(), revision);
+        self.by_uid.insert(transaction.uid.clone(), revision);
+        self.committed.insert(revision, transaction);
+    }
+
+    fn remove(&mut self, revision: u64) {
+        let Some(transaction) = self.committed.remove(&revision) else {
+            return;
+        };
+        // A step that is written is no longer among the steps.
+        for name in transaction.involved.iter().chain(transaction.steps.keys()) {
+            if let Some(revisions) = self.of_object.get_mut(name) {
+                revisions.remove(&revision);
+                if revisions.is_empty() {
+                    self.of_object.remove(name);
+                }
+            }
+        }
+        for (index, name) in [
+            (&mut self.by_journal, &transaction.name),
+            (&mut self.by_uid, &transaction.uid),
+        ] {
+            if index.get(name) == Some(&revision) {
+                index.remove(name);
+            }
+        }
+    }
+
+    /// The transactions that change an object, with their revisions.
+    fn of_object(&self, name: &str) -> impl Iterator<Item = (u64, &CommittedTransaction)> {
+        let revisions = self.of_object.get(name).into_iter().flatten();
+        revisions.filter_map(|revision| Some((*revision, self.committed.get(revision)?)))
+    }
+
+    /// No transaction up to this revision needs to write this object any more.
+    fn drop_steps(&mut self, name: &str, revision: u64) {
+        let revisions = self.of_object.get(name).into_iter();
+        for revision in revisions.flat_map(|own| own.range(..=revision)) {
+            if let Some(transaction) = self.committed.get_mut(revision) {
+                transaction.steps.remove(name);
+            }
+        }
     }
 
     pub(crate) fn mark_obsolete(&mut self, journal: &EntryObject) {
@@ -89,8 +164,9 @@ impl Transactions {
 
     /// Notes the new version of a journal that was judged before; `false` if there is none of this name.
     pub(crate) fn update(&mut self, journal: &EntryObject) -> bool {
-        let mut committed = self.committed.values_mut();
-        if let Some(transaction) = committed.find(|known| known.name == journal.name) {
+        let revision = self.by_journal.get(&journal.name);
+        let known = revision.and_then(|revision| self.committed.get_mut(revision));
+        if let Some(transaction) = known {
             transaction.version = journal.version;
             return true;
         }
@@ -120,41 +196,43 @@ impl Transactions {
     }
 
     fn forget_finished(&mut self, uid: &str) {
-        self.committed
-            .retain(|_, transaction| transaction.uid != uid || !transaction.is_finished());
+        let revision = self.by_uid.get(uid).copied();
+        let finished = revision.filter(|revision| {
+            let known = self.committed.get(revision);
+            known.is_some_and(CommittedTransaction::is_finished)
+        });
+        if let Some(revision) = finished {
+            self.remove(revision);
+        }
     }
 
     /// A later write replaced this object: no earlier transaction needs to write it.
     pub(crate) fn supersede(&mut self, name: &str) {
-        for transaction in self.committed.values_mut() {
-            transaction.steps.remove(name);
-        }
+        self.drop_steps(name, u64::MAX);
     }
 
     /// The step of the transaction at a revision was written. The steps of those before it are superseded only now:
     /// until then, a gateway that loads judges each transaction by the effects of the ones before it.
     pub(crate) fn step_written(&mut self, name: &str, revision: u64) {
-        for (_, transaction) in self.committed.range_mut(..=revision) {
-            transaction.steps.remove(name);
-        }
+        self.drop_steps(name, revision);
     }
 
     /// Whether a transaction after this revision still has to write an object.
     pub(crate) fn has_later_step(&self, name: &str, revision: u64) -> bool {
-        let mut later = self.committed.range(revision.saturating_add(1)..);
-        later.any(|(_, transaction)| transaction.steps.contains_key(name))
+        self.of_object(name)
+            .any(|(own, transaction)| own > revision && transaction.steps.contains_key(name))
     }
 
     /// Whether any transaction still has to write an object.
     pub(crate) fn has_step(&self, name: &str) -> bool {
-        self.committed()
-            .any(|transaction| transaction.steps.contains_key(name))
+        self.of_object(name)
+            .any(|(_, transaction)| transaction.steps.contains_key(name))
     }
 
     /// Whether any transaction changes an object, written or not.
     pub(crate) fn involve(&self, name: &str) -> bool {
-        self.committed()
-            .any(|transaction| transaction.involved.contains(name))
+        self.of_object(name)
+            .any(|(_, transaction)| transaction.involved.contains(name))
     }
 }
 
@@ -232,5 +310,21 @@ mod tests {
         assert_eq!(versions, [4]);
         transactions.deleted(&journal("j", 5));
         assert!(transactions.is_empty());
+    }
+
+    #[test]
+    fn what_is_known_of_an_object_goes_with_its_last_transaction() {
+        let mut transactions = transactions(&[(5, &["a", "b"]), (7, &["a"])]);
+        transactions.step_written("b", 5);
+        transactions.step_written("a", 7);
+        assert!(!transactions.has_step("a") && transactions.involve("b"));
+        transactions.deleted(&journal("j5", 8));
+        assert!(!transactions.involve("b") && transactions.involve("a"));
+        assert!(!transactions.update(&journal("j5", 9)));
+        assert!(transactions.update(&journal("j7", 9)));
+        transactions.not_found("j7", "uid of j7");
+        assert!(!transactions.involve("a") && transactions.is_empty());
+        assert!(transactions.of_object.is_empty());
+        assert!(transactions.by_journal.is_empty() && transactions.by_uid.is_empty());
     }
 }

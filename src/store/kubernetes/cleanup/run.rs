@@ -1,4 +1,4 @@
-//! One round of cleanup: every task that the cache holds, some requests at a time.
+//! One round of cleanup: every task that the cache holds, some requests at a time, and made when they are sent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::tasks::{CleanupTask, tasks};
+use super::tasks::{CleanupRound, CleanupTask};
 use crate::store::kubernetes::client::error::ApiError;
 use crate::store::kubernetes::namespace::Namespace;
 use crate::store::shared::write_ids::WriteIds;
@@ -22,7 +22,24 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Does every present task once. A task that fails is left for the next round.
 pub(crate) async fn once(namespace: &Namespace, write_ids: &WriteIds) {
-    let tasks = tasks(&namespace.cache.objects.lock(), write_ids);
+    let mut round = CleanupRound::default();
+    let mut pause = Duration::ZERO;
+    loop {
+        let next = round.next(&namespace.cache.objects.lock(), write_ids);
+        let Some(tasks) = next else {
+            break;
+        };
+        pause = pause.max(all(namespace, tasks).await);
+        // Nothing more is asked of an API server that refuses.
+        if !pause.is_zero() {
+            break;
+        }
+    }
+    tokio::time::sleep(pause).await;
+}
+
+/// Does these tasks; returns how long the API server is to be left alone.
+async fn all(namespace: &Namespace, tasks: Vec<CleanupTask>) -> Duration {
     let permits = Arc::new(Semaphore::new(PARALLEL));
     let mut running = JoinSet::new();
     for task in tasks {
@@ -47,7 +64,7 @@ pub(crate) async fn once(namespace: &Namespace, write_ids: &WriteIds) {
             pause = pause.max(wait.min(LONGEST_PAUSE));
         }
     }
-    tokio::time::sleep(pause).await;
+    pause
 }
 
 async fn run(task: CleanupTask, namespace: &Namespace) -> Result<(), ApiError> {

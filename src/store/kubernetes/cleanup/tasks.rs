@@ -1,5 +1,7 @@
 //! Cleanup tasks: the next steps of committed transactions, and the journals, tombstones and stale writes to remove.
 
+use std::ops::Bound;
+
 use crate::model::Revision;
 use crate::store::kubernetes::cache::object_cache::ObjectCache;
 use crate::store::kubernetes::cache::slot::ObjectState;
@@ -19,28 +21,117 @@ pub(crate) enum CleanupTask {
     },
 }
 
-/// Every task that the cache holds now.
-pub(crate) fn tasks(objects: &ObjectCache, write_ids: &WriteIds) -> Vec<CleanupTask> {
-    let obsolete = objects.transactions.obsolete();
-    let mut tasks: Vec<CleanupTask> = obsolete
-        .map(|(name, journal)| remove(name, &journal.uid, journal.version))
-        .collect();
-    for transaction in objects.transactions.committed() {
-        if transaction.steps.is_empty() {
-            tasks.push(remove(
-                &transaction.name,
-                &transaction.uid,
-                transaction.version,
-            ));
-        }
-        let steps = transaction.steps.iter();
-        tasks.extend(
-            steps.filter_map(|(name, at)| step(objects, write_ids, transaction, name, *at)),
-        );
+/// The most tasks of one look at the cache: while they are made, nothing that the watch delivers is taken in.
+const AT_ONCE: usize = 256;
+
+/// The most that is looked at for them.
+const MOST_LOOKED_AT: usize = 4 * AT_ONCE;
+
+/// One round through everything that the cache holds to be done: how far it is.
+#[derive(Debug, Default)]
+pub(crate) struct CleanupRound {
+    /// The last journal that was looked at of those to be removed.
+    journal: Option<String>,
+    /// The next transaction, and the last of its steps that was looked at.
+    revision: u64,
+    step: Option<String>,
+    /// The last object that was looked at.
+    object: Option<String>,
+    looked_at: usize,
+}
+
+impl CleanupRound {
+    /// The next tasks; `None` when the round is over.
+    pub(crate) fn next(
+        &mut self,
+        objects: &ObjectCache,
+        write_ids: &WriteIds,
+    ) -> Option<Vec<CleanupTask>> {
+        self.looked_at = 0;
+        let mut tasks = Vec::new();
+        let is_over = self.journals(objects, &mut tasks)
+            && self.transactions(objects, write_ids, &mut tasks)
+            && self.objects(objects, write_ids, &mut tasks);
+        (!is_over || !tasks.is_empty()).then_some(tasks)
     }
-    let names = objects.to_clean.iter();
-    tasks.extend(names.filter_map(|name| object_task(objects, write_ids, name)));
-    tasks
+
+    /// Whether one more may be looked at.
+    fn looks(&mut self, tasks: &[CleanupTask]) -> bool {
+        self.looked_at += 1;
+        self.looked_at <= MOST_LOOKED_AT && tasks.len() < AT_ONCE
+    }
+
+    fn journals(&mut self, objects: &ObjectCache, tasks: &mut Vec<CleanupTask>) -> bool {
+        let last = self.journal.clone();
+        for (name, journal) in objects.transactions.obsolete_after(last.as_deref()) {
+            if !self.looks(tasks) {
+                return false;
+            }
+            tasks.push(remove(name, &journal.uid, journal.version));
+            self.journal = Some(name.clone());
+        }
+        true
+    }
+
+    fn transactions(
+        &mut self,
+        objects: &ObjectCache,
+        write_ids: &WriteIds,
+        tasks: &mut Vec<CleanupTask>,
+    ) -> bool {
+        for (revision, transaction) in objects.transactions.committed_from(self.revision) {
+            if revision > self.revision {
+                (self.revision, self.step) = (revision, None);
+            }
+            if transaction.steps.is_empty() {
+                if !self.looks(tasks) {
+                    return false;
+                }
+                let CommittedTransaction {
+                    name, uid, version, ..
+                } = transaction;
+                tasks.push(remove(name, uid, *version));
+            }
+            let last = self.step.clone();
+            let from = last.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+            let steps = transaction.steps.range::<str, _>((from, Bound::Unbounded));
+            for (name, at) in steps {
+                if !self.looks(tasks) {
+                    return false;
+                }
+                tasks.extend(step(objects, write_ids, transaction, name, *at));
+                self.step = Some(name.clone());
+            }
+            (self.revision, self.step) = (revision.saturating_add(1), None);
+        }
+        true
+    }
+
+    fn objects(
+        &mut self,
+        objects: &ObjectCache,
+        write_ids: &WriteIds,
+        tasks: &mut Vec<CleanupTask>,
+    ) -> bool {
+        let last = self.object.clone();
+        let from = last.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        for name in objects.to_clean.range::<str, _>((from, Bound::Unbounded)) {
+            if !self.looks(tasks) {
+                return false;
+            }
+            tasks.extend(object_task(objects, write_ids, name));
+            self.object = Some(name.clone());
+        }
+        true
+    }
+}
+
+/// Every task that the cache holds now.
+#[cfg(test)]
+pub(crate) fn tasks(objects: &ObjectCache, write_ids: &WriteIds) -> Vec<CleanupTask> {
+    let mut round = CleanupRound::default();
+    let next = || round.next(objects, write_ids);
+    std::iter::from_fn(next).flatten().collect()
 }
 
 fn remove(name: &str, uid: &str, version: u64) -> CleanupTask {
@@ -179,5 +270,32 @@ mod tests {
         assert_eq!(versions(&objects), [6]);
         objects.apply(WatchEvent::Deleted(object(&key, 7, &spec(Some("x"), 8, 6))));
         assert!(versions(&objects).is_empty());
+    }
+
+    /// However many there are, the cache is locked for few of them at a time.
+    #[test]
+    fn a_round_takes_each_tombstone_once_in_short_looks() {
+        let mut objects = cache();
+        let count = 3 * AT_ONCE + 10;
+        for n in 0..count {
+            let key = Key::user(format!("{n:04}"));
+            let stamp = json!({"term": 9, "sequence": n + 1, "generation": n + 2});
+            let spec = json!({"key": format!("{n:04}"), "deleted": true, "stamp": stamp});
+            let version = u64::try_from(n).unwrap() + 2;
+            objects.apply(WatchEvent::Written(object(&key, version, &spec)));
+        }
+        let write_ids = WriteIds::default();
+        let mut round = CleanupRound::default();
+        let mut removed = std::collections::BTreeSet::new();
+        while let Some(tasks) = round.next(&objects, &write_ids) {
+            assert!(tasks.len() <= AT_ONCE, "{}", tasks.len());
+            for task in tasks {
+                let CleanupTask::Remove { name, .. } = task else {
+                    panic!("{task:?}");
+                };
+                assert!(removed.insert(name));
+            }
+        }
+        assert_eq!(removed.len(), count);
     }
 }
