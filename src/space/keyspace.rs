@@ -137,6 +137,11 @@ impl Keyspace {
         self.inner.store.limits()
     }
 
+    /// How many indexes each state has that views show; see [`store::Store::indexes_per_state`].
+    pub fn indexes_per_state(&self) -> u64 {
+        self.inner.store.indexes_per_state()
+    }
+
     /// The keyspace as it stands now, as the caller may see it.
     pub fn read(&self, caller: &Caller) -> View {
         self.read_as(caller, self.visibility(caller))

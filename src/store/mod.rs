@@ -100,6 +100,12 @@ pub trait Store: Send + Sync + fmt::Debug {
         false
     }
 
+    /// How many indexes each state has that the keyspace ever shows: it shows either no commit or all of so many indexes, which
+    /// begin at a multiple of this.
+    fn indexes_per_state(&self) -> u64 {
+        1
+    }
+
     /// Keeps a checkpoint of directories, after all that were handed over before and before history is dropped that
     /// [`Store::trim`] allows from now on. Only of use to a store whose contents had one.
     fn keep_directories(&self, _changes: DirectoryChanges) {}

@@ -5,11 +5,13 @@
 mod access;
 mod bulk;
 mod connections;
+mod finer_indexes;
 mod foreign_writes;
 mod gateway;
 mod leadership;
 mod policy_quotas;
 mod quota;
+mod shared_transactions;
 mod strangers;
 mod three_members;
 mod tls;

@@ -98,6 +98,7 @@ impl Rename {
                 .map_err(|error| SendError::Refused(error.to_string()))?;
             let attributes = AttributesRecord {
                 at: Some(cached.index),
+                place: 0,
                 parent: None,
                 // A rename is no commit.
                 commit: None,

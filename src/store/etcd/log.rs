@@ -1,10 +1,14 @@
 //! The keys under a prefix of etcd as a log that gateways share.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::cleanup;
+use super::encoding::numbering::PLACES;
 use super::list::{compare, load};
 use super::prefix::Prefix;
+use super::send::waiting_commits::WaitingCommits;
 use super::send::{announce, leader_record, proposal};
 use super::watch::open;
 use crate::model::{Key, Proposal};
@@ -27,30 +31,52 @@ const LIMITS: Limits = Limits {
 
 /// The log of one prefix.
 #[derive(Debug)]
-pub(super) struct EtcdLog(pub(super) Prefix);
+pub(super) struct EtcdLog {
+    prefix: Arc<Prefix>,
+    /// The leader's commits that are to be sent.
+    waiting: Arc<WaitingCommits>,
+}
+
+impl EtcdLog {
+    pub(super) fn new(prefix: Prefix) -> Self {
+        Self {
+            prefix: Arc::new(prefix),
+            waiting: Arc::default(),
+        }
+    }
+}
 
 impl Log for EtcdLog {
     fn limits(&self) -> Limits {
         LIMITS
     }
 
+    fn indexes_per_state(&self) -> u64 {
+        PLACES
+    }
+
     fn incarnation(&self) -> u64 {
-        self.0.incarnation()
+        self.prefix.incarnation()
     }
 
     fn load(&self) -> BoxFuture<'_, Result<LogContents, LogError>> {
-        Box::pin(async move { Ok(load::load(&self.0).await?) })
+        Box::pin(load::load(&self.prefix))
     }
 
     fn follow(&self) -> BoxFuture<'_, Result<Box<dyn LogStream>, LogError>> {
         Box::pin(async move {
-            let watch: Box<dyn LogStream> = Box::new(open::open(&self.0).await?);
+            let watch: Box<dyn LogStream> = Box::new(open::open(&self.prefix).await?);
             Ok(watch)
         })
     }
 
     fn send(&self, write_id: WriteId, proposal: Proposal) -> BoxFuture<'_, Result<(), SendError>> {
-        Box::pin(proposal::send(&self.0, write_id, proposal))
+        let Self { prefix, waiting } = self;
+        Box::pin(proposal::send(prefix, waiting, write_id, proposal))
+    }
+
+    fn sends_by_itself(&self) -> bool {
+        true
     }
 
     fn send_leader(
@@ -58,29 +84,29 @@ impl Log for EtcdLog {
         record: LeaderRecord,
         index: Option<u64>,
     ) -> BoxFuture<'_, Result<(), SendError>> {
-        Box::pin(leader_record::send(&self.0, record, index))
+        Box::pin(leader_record::send(&self.prefix, record, index))
     }
 
     fn confirm_leader(&self, index: u64) -> BoxFuture<'_, Result<bool, LogError>> {
-        Box::pin(async move { Ok(leader_record::confirm(&self.0, index).await?) })
+        Box::pin(async move { Ok(leader_record::confirm(&self.prefix, index).await?) })
     }
 
     fn announce(&self, key: Key, value: Option<Bytes>) -> BoxFuture<'_, Result<(), SendError>> {
-        Box::pin(announce::announce(&self.0, key, value))
+        Box::pin(announce::announce(&self.prefix, key, value))
     }
 
     fn clean_up<'a>(&'a self, write_ids: &'a WriteIds) -> BoxFuture<'a, Result<(), SendError>> {
         Box::pin(async move {
-            cleanup::once(&self.0, write_ids).await;
+            cleanup::once(&self.prefix, write_ids).await;
             Ok(())
         })
     }
 
     fn compare(&self) -> BoxFuture<'_, Result<usize, LogError>> {
-        Box::pin(differing_twice(|| compare::once(&self.0)))
+        Box::pin(differing_twice(|| compare::once(&self.prefix)))
     }
 
     fn cleanup_needed(&self) -> BoxFuture<'_, ()> {
-        Box::pin(self.0.cache.cleanup_needed())
+        Box::pin(self.prefix.cache.cleanup_needed())
     }
 }

@@ -35,7 +35,7 @@ pub fn open(
 ) -> Result<SharedStore, StoreError> {
     warn_if_exposed(&access, endpoints);
     let pool = ConnectionPool::new(endpoints.to_vec(), access, metrics.clone())?;
-    let log = EtcdLog(Prefix::new(pool, Layout::new(prefix)));
+    let log = EtcdLog::new(Prefix::new(pool, Layout::new(prefix)));
     Ok(SharedStore::start(Arc::new(log), candidate, metrics))
 }
 
@@ -50,7 +50,7 @@ pub async fn read(
     let prefix = Prefix::new(pool, Layout::new(prefix));
     // The entries of now, not of the recent past.
     prefix.take_first_load();
-    shared::read_once(&EtcdLog(prefix)).await
+    shared::read_once(&EtcdLog::new(prefix)).await
 }
 
 /// Warns of a password that is sent over a network in plaintext.

@@ -21,6 +21,11 @@ pub(crate) trait Log: Send + Sync + fmt::Debug + 'static {
     /// The largest keys, values and commits that it takes.
     fn limits(&self) -> Limits;
 
+    /// As [`Store::indexes_per_state`](crate::store::Store::indexes_per_state): what the watch delivers together is shown together.
+    fn indexes_per_state(&self) -> u64 {
+        1
+    }
+
     /// Counts how often the log was replaced by another one: revisions of an earlier incarnation mean nothing in this one.
     fn incarnation(&self) -> u64 {
         0
@@ -34,6 +39,11 @@ pub(crate) trait Log: Send + Sync + fmt::Debug + 'static {
 
     /// Sends a write. It took effect if the watch delivers a commit with this write id.
     fn send(&self, write_id: WriteId, proposal: Proposal) -> BoxFuture<'_, Result<(), SendError>>;
+
+    /// Whether a write that is being sent goes on its way when nobody waits for it any more: then the watch alone may answer it.
+    fn sends_by_itself(&self) -> bool {
+        false
+    }
 
     /// Sends a leader record; the log takes it only if the present one is still that of revision `replaces`, or is still
     /// missing where that is `None`.

@@ -111,7 +111,8 @@ impl ServedConnection {
             server,
             stopping,
         } = opening;
-        let docker = DockerClient::new(face.docker, request, &session);
+        let step = face.space.indexes_per_state();
+        let docker = DockerClient::new(face.docker, request, &session, step);
         let mut output = FrameOutput::default();
         output.frames().extend(frame(response)?);
         let counters = Arc::new(ConnectionCounters::new(peer, &session));

@@ -60,9 +60,17 @@ impl FromStr for DockerAnswers {
     }
 }
 
+/// What is known of a connection: whether it is dockerd's.
+#[derive(Debug)]
+pub(super) struct DockerClient {
+    recognized: Recognized,
+    /// How many zxids each state of the store has.
+    step: i64,
+}
+
 /// Whether a connection is dockerd's.
 #[derive(Debug)]
-pub(super) enum DockerClient {
+enum Recognized {
     /// It is another's.
     No,
     /// It may be: what it did so far.
@@ -85,6 +93,7 @@ pub(super) struct DockerRequest {
 pub(super) struct DockerList {
     path: String,
     list: NetworkList,
+    step: i64,
 }
 
 impl DockerClient {
@@ -93,22 +102,25 @@ impl DockerClient {
         answers: DockerAnswers,
         request: &ConnectRequest,
         session: &ClientSession,
+        indexes_per_state: u64,
     ) -> Self {
         // A Go client, which leaves the last field out, with the timeout that libkv sets.
         let may_be = request.read_only.is_none() && request.timeout_ms == TIMEOUT_MS;
-        match answers {
-            DockerAnswers::Always => Self::Yes,
-            DockerAnswers::Recognized if session.is_dockerd => Self::Yes,
-            DockerAnswers::Recognized if may_be => Self::Maybe(Signs::default()),
-            DockerAnswers::Recognized | DockerAnswers::Never => Self::No,
-        }
+        let recognized = match answers {
+            DockerAnswers::Always => Recognized::Yes,
+            DockerAnswers::Recognized if session.is_dockerd => Recognized::Yes,
+            DockerAnswers::Recognized if may_be => Recognized::Maybe(Signs::default()),
+            DockerAnswers::Recognized | DockerAnswers::Never => Recognized::No,
+        };
+        let step = i64::try_from(indexes_per_state).unwrap_or(1).max(1);
+        Self { recognized, step }
     }
 
     /// Whether the client can read a frame of so many bytes.
     pub(super) fn reads_frame(&self, bytes: usize) -> bool {
-        match self {
-            Self::No | Self::Maybe(_) => true,
-            Self::Yes => bytes <= LONGEST_FRAME,
+        match self.recognized {
+            Recognized::No | Recognized::Maybe(_) => true,
+            Recognized::Yes => bytes <= LONGEST_FRAME,
         }
     }
 
@@ -119,23 +131,23 @@ impl DockerClient {
         view: impl FnOnce() -> View,
     ) -> DockerRequest {
         let mut is_recognized = false;
-        if let Self::Maybe(signs) = self {
-            *self = match signs.follow(request) {
+        if let Recognized::Maybe(signs) = &mut self.recognized {
+            self.recognized = match signs.follow(request) {
                 None => return DockerRequest::default(),
-                Some(false) => Self::No,
-                Some(true) => Self::Yes,
+                Some(false) => Recognized::No,
+                Some(true) => Recognized::Yes,
             };
-            is_recognized = matches!(self, Self::Yes);
+            is_recognized = matches!(self.recognized, Recognized::Yes);
         }
-        if !matches!(self, Self::Yes) {
+        if !matches!(self.recognized, Recognized::Yes) {
             return DockerRequest::default();
         }
         let list = if let ClientRequest::GetChildren2(read) = &*request {
-            DockerList::of(&read.path)
+            DockerList::of(&read.path, self.step)
         } else {
             None
         };
-        mean(request, view);
+        mean(request, self.step, view);
         DockerRequest {
             list,
             is_recognized,
@@ -144,19 +156,19 @@ impl DockerClient {
 }
 
 /// Changes a request to what dockerd means by it.
-fn mean(request: &mut ClientRequest, view: impl FnOnce() -> View) {
+fn mean(request: &mut ClientRequest, step: i64, view: impl FnOnce() -> View) {
     if let ClientRequest::GetData(read) = request {
         take_child_of_doubled(&mut read.path);
     }
     if let ClientRequest::Change(ClientChange::SetData(write)) = request {
-        write.version = wanted(write.version, &write.path, view);
+        write.version = wanted((write.version, step), &write.path, view);
     } else if let ClientRequest::Change(ClientChange::Delete(write)) = request {
-        write.version = wanted(write.version, &write.path, view);
+        write.version = wanted((write.version, step), &write.path, view);
     }
 }
 
 /// The version of a node that the version of a list stands for; any other version as it is.
-fn wanted(version: i32, path: &str, view: impl FnOnce() -> View) -> i32 {
+fn wanted((version, step): (i32, i64), path: &str, view: impl FnOnce() -> View) -> i32 {
     let Some(listed) = ListVersion::of_client(version).filter(|_| is_in_tree(path)) else {
         return version;
     };
@@ -165,15 +177,15 @@ fn wanted(version: i32, path: &str, view: impl FnOnce() -> View) -> i32 {
     let node = ZnodePath::of_read(path).and_then(|path| Znode::find(&mut view, &path));
     // An older view is no danger: the version that it shows must still be the node's when the change is made.
     let stat = node.map(|node| node.stat(&mut view));
-    stat.filter(|stat| stat.modified <= listed.zxid(now))
+    stat.filter(|stat| stat.modified <= listed.zxid(now, step))
         .map_or(NEVER, |stat| stat.version)
 }
 
 impl DockerList {
-    fn of(path: &str) -> Option<Self> {
+    fn of(path: &str, step: i64) -> Option<Self> {
         let list = NetworkList::of(path)?;
         let path = path.to_owned();
-        Some(Self { path, list })
+        Some(Self { path, list, step })
     }
 
     /// Makes the answer dockerd's: it shows the list at this zxid.
@@ -181,7 +193,7 @@ impl DockerList {
         let Reply::Children(names, Some(stat)) = reply else {
             return;
         };
-        stat.version = ListVersion::at(zxid).number();
+        stat.version = ListVersion::at(zxid, self.step).number();
         if self.list == NetworkList::Counts {
             let directory = self.path.trim_start_matches('/');
             for name in names {

@@ -217,9 +217,9 @@ mod tests {
         let doubled = ClientRequest::GetData(read(&format!("{COUNTS}{COUNTS}/1"), false));
         assert_eq!(follow(&[doubled]), Some(true));
         let child = || format!("{COUNTS}/1");
-        let of_list = is_of_list(ListVersion::at(7).number(), &child());
+        let of_list = is_of_list(ListVersion::at(7, 1).number(), &child());
         assert_eq!(of_list, Some(true));
         assert_eq!(is_of_list(7, &child()), None);
-        assert_eq!(is_of_list(ListVersion::at(7).number(), "/a"), None);
+        assert_eq!(is_of_list(ListVersion::at(7, 1).number(), "/a"), None);
     }
 }

@@ -1,12 +1,16 @@
 //! Changes of one revision, applied to the key cache and turned into log events.
+//!
+//! A revision is one transaction, which may hold several commits. Each has a place. A value is of the commit that its
+//! attributes name; a deletion is of the commit whose record came last before it, as each commit with deletions puts that first.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::key_cache::{KeyCache, LastCommit, StoredLeader, TermFence};
 use crate::model::{Cause, Change, Commit, Entry, Key};
 use crate::store::etcd::encoding::entry::StoredValue;
 use crate::store::etcd::encoding::layout::{EntryName, EtcdKey};
+use crate::store::etcd::encoding::numbering::{LAST_PLACE, Numbering};
 use crate::store::etcd::encoding::records::{AttributesRecord, CommitRecord, outlasting};
 use crate::store::shared::log::LogEvent;
 
@@ -21,15 +25,25 @@ pub(crate) struct KeyEvent {
 /// What one revision changed, as far as its events were applied.
 #[derive(Debug, Default)]
 struct RevisionChanges {
-    /// Changes that clients see, each with its event's place in the revision.
-    visible: Vec<(usize, Change)>,
-    commit: Option<CommitRecord>,
+    /// The commits by place. A revision of external writes is one, in the first place.
+    commits: BTreeMap<u8, CommitChanges>,
     leader: bool,
     /// Attributes that no value has claimed yet.
     attributes: HashMap<EntryName, AttributesRecord>,
     /// Keys whose attributes may be orphaned now.
     touched: Vec<Key>,
 }
+
+/// What one commit changed.
+#[derive(Debug, Default)]
+struct CommitChanges {
+    record: Option<CommitRecord>,
+    /// Changes that clients see, each with its event's number in the revision.
+    visible: Vec<(usize, Change)>,
+}
+
+/// A change that clients see, and the place of its commit.
+type PlacedChange = (u8, Change);
 
 impl KeyCache {
     /// Applies all events of one revision; gives the log events they amount to.
@@ -39,23 +53,30 @@ impl KeyCache {
         for event in &events {
             self.apply_record(revision, event, &mut changes);
         }
+        let deleted_by = places_of_deletions(&events);
         // A rename deletes the temporary name and puts the key in one revision: the key comes first, so that the entry
         // is never seen to go.
         let (keys, temporary): (Vec<_>, Vec<_>) = events
             .into_iter()
+            .zip(deleted_by)
             .enumerate()
-            .partition(|(_, event)| matches!(event.key, EtcdKey::Value(EntryName::Key(_))));
-        for (place, event) in keys.into_iter().chain(temporary) {
+            .partition(|(_, (event, _))| matches!(event.key, EtcdKey::Value(EntryName::Key(_))));
+        for (number, (event, deleted_by)) in keys.into_iter().chain(temporary) {
             let change = match event.key {
                 EtcdKey::Value(EntryName::Key(key)) => {
-                    self.apply_value(key, event.put, &mut changes)
+                    self.apply_value(key, event.put, deleted_by, &mut changes)
                 }
                 EtcdKey::Value(EntryName::Temporary(name)) => {
-                    self.apply_temporary(name, event.put, &mut changes)
+                    self.apply_temporary(name, event.put, deleted_by, &mut changes)
                 }
-                EtcdKey::Attributes(_) | EtcdKey::Leader | EtcdKey::Term | EtcdKey::Commit => None,
+                EtcdKey::Attributes(_) | EtcdKey::Leader | EtcdKey::Term | EtcdKey::Commit(_) => {
+                    None
+                }
             };
-            changes.visible.extend(change.map(|change| (place, change)));
+            if let Some((place, change)) = change {
+                let commit = changes.commits.entry(place).or_default();
+                commit.visible.push((number, change));
+            }
         }
         for key in std::mem::take(&mut changes.touched) {
             self.update_orphaned(key);
@@ -66,7 +87,7 @@ impl KeyCache {
     /// Applies an event of a record: attributes, leader, term, commit.
     fn apply_record(&mut self, revision: u64, event: &KeyEvent, changes: &mut RevisionChanges) {
         let bytes = event.put.as_ref().map(|value| &value.bytes);
-        let mut commit = None;
+        let (mut place, mut commit) = (0, None);
         match &event.key {
             EtcdKey::Attributes(name) => {
                 let read = bytes.and_then(|bytes| serde_json::from_slice(bytes).ok());
@@ -78,16 +99,21 @@ impl KeyCache {
                     changes.touched.push(key.clone());
                 }
                 if let Some(mut read) = read {
-                    commit = read.commit.take();
+                    read.place = read.place.min(LAST_PLACE);
+                    (place, commit) = (read.place, read.commit.take());
                     changes.attributes.insert(name.clone(), read);
                 }
             }
             EtcdKey::Leader => {
                 self.leader = bytes.map(|bytes| StoredLeader::new(bytes, revision));
+                self.number_on();
                 changes.leader = true;
             }
             EtcdKey::Term => self.fence = bytes.and_then(|bytes| TermFence::new(bytes, revision)),
-            EtcdKey::Commit => commit = bytes.and_then(|bytes| serde_json::from_slice(bytes).ok()),
+            EtcdKey::Commit(own) => {
+                place = *own;
+                commit = bytes.and_then(|bytes| serde_json::from_slice(bytes).ok());
+            }
             EtcdKey::Value(_) => {}
         }
         let last = self.last_commit.as_ref();
@@ -97,7 +123,23 @@ impl KeyCache {
                 value: bytes.map(|bytes| (revision, bytes.clone())),
             });
         }
-        changes.commit = changes.commit.take().or(commit);
+        if let Some(commit) = commit {
+            let changes = changes.commits.entry(place).or_default();
+            changes.record.get_or_insert(commit);
+        }
+    }
+
+    /// Takes over the numbering of a new leader record, where it changes no index so far.
+    fn number_on(&mut self) {
+        let numbering = self.leader_record().map(Numbering::of);
+        let agreeing = numbering.filter(|new| new.agrees(self.numbering, self.revision));
+        self.numbering = agreeing.unwrap_or(self.numbering);
+    }
+
+    /// Whether the leader record has another numbering than this cache, so that everything must be listed again.
+    pub(crate) fn is_numbered_anew(&self) -> bool {
+        let numbering = self.leader_record().map(Numbering::of);
+        numbering.is_some_and(|numbering| numbering != self.numbering)
     }
 
     /// Applies an event of a key's value; gives the change that clients see.
@@ -105,19 +147,21 @@ impl KeyCache {
         &mut self,
         key: Key,
         put: Option<StoredValue>,
+        deleted_by: u8,
         changes: &mut RevisionChanges,
-    ) -> Option<Change> {
+    ) -> Option<PlacedChange> {
         changes.touched.push(key.clone());
         let Some(value) = put else {
             self.delete_value(&key);
-            return Some(deletion(key));
+            return Some((deleted_by, deletion(key)));
         };
-        let name = EntryName::Key(key.clone());
-        let (entry, before) = self.put_value(&key, value, changes.attributes.remove(&name));
+        let attributes = changes.attributes.remove(&EntryName::Key(key.clone()));
+        let place = attributes.as_ref().map_or(0, |read| read.place);
+        let (entry, before) = self.put_value(&key, value, attributes);
         // Clients have seen the entry since it had its temporary name.
         let is_renamed = before
             .is_some_and(|before| before.index == entry.index() && before.temporary_name.is_some());
-        (!is_renamed).then(|| put_of(key, entry))
+        (!is_renamed).then(|| (place, put_of(key, entry)))
     }
 
     /// Applies an event of a temporary name; gives the change that clients see.
@@ -125,14 +169,16 @@ impl KeyCache {
         &mut self,
         name: String,
         put: Option<StoredValue>,
+        deleted_by: u8,
         changes: &mut RevisionChanges,
-    ) -> Option<Change> {
+    ) -> Option<PlacedChange> {
         if let Some(value) = put {
             let attributes = changes
                 .attributes
                 .remove(&EntryName::Temporary(name.clone()))?;
+            let place = attributes.place;
             let (key, entry) = self.put_temporary(name, value, attributes)?;
-            return Some(put_of(key, entry));
+            return Some((place, put_of(key, entry)));
         }
         let key = self.temporary.remove(&name)?;
         changes.touched.push(key.clone());
@@ -144,47 +190,65 @@ impl KeyCache {
             .then(|| {
                 slot.value = None;
                 slot.outlasting = None;
-                deletion(key)
+                (deleted_by, deletion(key))
             })
     }
 
-    fn log_events(&self, mut changes: RevisionChanges) -> Vec<LogEvent> {
-        let mut events = Vec::new();
-        if changes.commit.is_some() || !changes.visible.is_empty() {
-            changes.visible.sort_by_key(|(place, _)| *place);
-            let visible: Vec<_> = changes
-                .visible
-                .into_iter()
-                .map(|(_, change)| change)
-                .collect();
-            let is_deletion = visible.iter().all(|change| change.now.is_none());
-            let external = if is_deletion {
-                Cause::Delete
-            } else {
-                Cause::Set
-            };
-            let commit = changes.commit.as_ref();
-            let subject = commit.and_then(|commit| commit.subject.as_ref());
-            events.push(LogEvent::Commit {
-                commit: Arc::new(Commit {
-                    revision: self.index(),
-                    cause: commit.map_or(external, |commit| commit.cause),
-                    subject: subject.map(Key::user),
-                    changes: visible,
-                }),
-                write_id: commit.map(|commit| commit.write_id),
-            });
-        }
+    fn log_events(&self, changes: RevisionChanges) -> Vec<LogEvent> {
+        let commits = changes.commits.into_iter();
+        let mut events: Vec<_> = commits
+            .map(|(place, changes)| {
+                commit_event(self.numbering.index(self.revision, place), changes)
+            })
+            .collect();
         if changes.leader {
             events.push(LogEvent::Leader {
                 record: self.leader_record().cloned(),
-                revision: self.index(),
+                revision: self.index_of_record(self.revision),
             });
         }
         if events.is_empty() {
             events.push(LogEvent::Progress(self.index()));
         }
         events
+    }
+}
+
+/// For each event the commit that it is of, should it be a deletion.
+fn places_of_deletions(events: &[KeyEvent]) -> Vec<u8> {
+    let mut last = 0;
+    let place = |event: &KeyEvent| {
+        if let EtcdKey::Commit(place) = event.key {
+            last = place;
+        }
+        last
+    };
+    events.iter().map(place).collect()
+}
+
+fn commit_event(revision: u64, changes: CommitChanges) -> LogEvent {
+    let CommitChanges {
+        record,
+        mut visible,
+    } = changes;
+    visible.sort_by_key(|(number, _)| *number);
+    let changes: Vec<_> = visible.into_iter().map(|(_, change)| change).collect();
+    let is_deletion = changes.iter().all(|change| change.now.is_none());
+    let external = if is_deletion {
+        Cause::Delete
+    } else {
+        Cause::Set
+    };
+    let record = record.as_ref();
+    let subject = record.and_then(|record| record.subject.as_ref());
+    LogEvent::Commit {
+        commit: Arc::new(Commit {
+            revision,
+            cause: record.map_or(external, |record| record.cause),
+            subject: subject.map(Key::user),
+            changes,
+        }),
+        write_id: record.map(|record| record.write_id),
     }
 }
 
@@ -269,7 +333,7 @@ mod tests {
             vec![
                 deleted(EtcdKey::Value(k())),
                 deleted(EtcdKey::Attributes(k())),
-                put(EtcdKey::Commit, record, 7),
+                put(EtcdKey::Commit(0), record, 7),
             ],
         );
         let changes = vec![(key, false)];

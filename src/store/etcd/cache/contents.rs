@@ -7,6 +7,7 @@ use super::key_cache::{KeyCache, LastCommit, StoredLeader, TermFence};
 use crate::model::{Entry, Key};
 use crate::store::etcd::encoding::entry::StoredValue;
 use crate::store::etcd::encoding::layout::{EntryName, EtcdKey};
+use crate::store::etcd::encoding::numbering::Numbering;
 use crate::store::etcd::encoding::records::{AttributesRecord, CommitRecord, outlasting};
 use crate::store::shared::log::LogContents;
 use crate::store::shared::write_ids::{HIGHEST_TERM, WriteId, highest_term};
@@ -40,15 +41,17 @@ impl KeyCache {
                     cache.leader = Some(StoredLeader::new(&value.bytes, value.modified));
                 }
                 EtcdKey::Term => cache.fence = TermFence::new(&value.bytes, value.modified),
-                EtcdKey::Commit => {
+                EtcdKey::Commit(_) => {
                     let commit = serde_json::from_slice(&value.bytes).ok();
-                    cache.note_commit(&mut records, EtcdKey::Commit, value, commit);
+                    cache.note_commit(&mut records, key, value, commit);
                 }
                 EtcdKey::Attributes(name) => cache.read_attributes(&mut records, name, value),
                 EtcdKey::Value(name) => values.push((name, value)),
             }
         }
-        cache.offset = cache.leader_record().map_or(0, |record| record.offset);
+        let leader = cache.leader_record().map(Numbering::of);
+        let copy = cache.fence.and_then(|fence| fence.numbering);
+        cache.numbering = leader.or(copy).unwrap_or_default();
         // Entries with their keys come first, so that no in-order entry takes the place of one.
         values.sort_by_key(|(name, _)| matches!(name, EntryName::Temporary(_)));
         let entries = values.into_iter();
@@ -72,7 +75,7 @@ impl KeyCache {
             entries,
             leader: cache.leader.as_ref().and_then(|leader| {
                 let record = leader.record.clone()?;
-                Some((record, leader.modified + cache.offset))
+                Some((record, cache.index_of_record(leader.modified)))
             }),
             term,
             write_ids: records.write_ids,

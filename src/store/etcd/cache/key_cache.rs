@@ -10,16 +10,18 @@ use bytes::Bytes;
 use crate::model::{Attrs, Entry, Key};
 use crate::store::etcd::encoding::entry::{StoredValue, decode_entry, in_order_key};
 use crate::store::etcd::encoding::layout::EtcdKey;
+use crate::store::etcd::encoding::leader::{self, NewerLayout};
+use crate::store::etcd::encoding::numbering::Numbering;
 use crate::store::etcd::encoding::records::{AttributesRecord, TermRecord, outlasting};
 use crate::store::shared::election::leader_record::LeaderRecord;
 use crate::store::shared::watched_state::NeedsCleanup;
 
-/// Where each key stands. Revisions are etcd's; an index is a revision and the offset.
+/// Where each key stands. Revisions are etcd's; the numbering gives the index of each commit.
 #[derive(Debug, Default)]
 pub(crate) struct KeyCache {
     /// The id of the cluster that was read: 0 before the first load.
     pub(crate) cluster: u64,
-    pub(crate) offset: u64,
+    pub(crate) numbering: Numbering,
     /// The last revision that was applied.
     pub(crate) revision: u64,
     pub(crate) leader: Option<StoredLeader>,
@@ -46,6 +48,8 @@ pub(crate) struct LastCommit {
 pub(crate) struct StoredLeader {
     /// The record; `None` where it cannot be read.
     pub(crate) record: Option<LeaderRecord>,
+    /// Only a later release reads it.
+    pub(crate) newer: Option<NewerLayout>,
     pub(crate) bytes: Bytes,
     pub(crate) modified: u64,
 }
@@ -56,6 +60,8 @@ pub(crate) struct StoredLeader {
 pub(crate) struct TermFence {
     pub(crate) term: u64,
     pub(crate) modified: u64,
+    /// The numbering that the record has a copy of.
+    pub(crate) numbering: Option<Numbering>,
 }
 
 /// A key with a value, with attributes, or with both.
@@ -79,8 +85,11 @@ pub(crate) struct CachedValue {
 
 impl StoredLeader {
     pub(super) fn new(bytes: &Bytes, modified: u64) -> Self {
+        let read = leader::read(bytes, modified);
+        let newer = read.as_ref().err().copied();
         Self {
-            record: LeaderRecord::read(bytes),
+            record: read.ok().flatten(),
+            newer,
             bytes: bytes.clone(),
             modified,
         }
@@ -89,8 +98,13 @@ impl StoredLeader {
 
 impl TermFence {
     pub(super) fn new(bytes: &Bytes, modified: u64) -> Option<Self> {
-        let TermRecord { term } = serde_json::from_slice(bytes).ok()?;
-        Some(Self { term, modified })
+        let TermRecord { term, indexes } = serde_json::from_slice(bytes).ok()?;
+        let numbering = indexes.map(|indexes| indexes.read(modified));
+        Some(Self {
+            term,
+            modified,
+            numbering,
+        })
     }
 }
 
@@ -101,9 +115,14 @@ impl NeedsCleanup for KeyCache {
 }
 
 impl KeyCache {
-    /// The index of the last revision that was applied.
+    /// The last index of the last revision that was applied.
     pub(crate) fn index(&self) -> u64 {
-        self.revision + self.offset
+        self.numbering.through(self.revision)
+    }
+
+    /// The index of a record of the gateways that was written at a revision.
+    pub(crate) fn index_of_record(&self, modified: u64) -> u64 {
+        self.numbering.index(modified, 0)
     }
 
     /// Where the value of a key stands.
@@ -132,7 +151,7 @@ impl KeyCache {
             None => {}
         }
         let kept = slot.outlasting.as_deref();
-        let entry = decode_entry(value, attributes, kept, self.offset);
+        let entry = decode_entry(value, attributes, kept, self.numbering);
         let before = slot.value.replace(CachedValue {
             modified,
             index: entry.index(),
@@ -151,7 +170,8 @@ impl KeyCache {
         // Without a directory it has no key.
         let parent = attributes.parent.clone()?;
         let modified = value.modified;
-        let key = in_order_key(&parent, modified + self.offset);
+        let index = self.numbering.index(modified, attributes.place);
+        let key = in_order_key(&parent, index);
         self.temporary.insert(name.clone(), key.clone());
         let slot = self.slots.entry(key.clone()).or_default();
         // Another writer took the key first.
@@ -160,7 +180,7 @@ impl KeyCache {
         }
         // An external write under its key would be the first there.
         slot.outlasting = None;
-        let entry = decode_entry(value, Some(attributes), None, self.offset);
+        let entry = decode_entry(value, Some(attributes), None, self.numbering);
         slot.value = Some(CachedValue {
             modified,
             index: entry.index(),

@@ -105,7 +105,7 @@ fn step(etcd: &mut Etcd, random: &mut fastrand::Rng) {
             etcd.write(vec![
                 (value, None),
                 (beside, None),
-                (EtcdKey::Commit, Some(commit)),
+                (EtcdKey::Commit(0), Some(commit)),
             ]);
         }
         // An external write, of a value or where attributes would be.

@@ -28,6 +28,9 @@ pub(crate) enum EtcdError {
     /// It is more than etcd takes at once; it did nothing.
     #[error("{0}")]
     TooLarge(String),
+    /// It has more operations than etcd takes at once; it did nothing.
+    #[error("{0}")]
+    TooManyOperations(String),
     /// etcd's quota is used up; it did nothing.
     #[error("{0}")]
     NoSpace(String),
@@ -48,11 +51,16 @@ impl EtcdError {
         matches!(self, Self::NotSent(_) | Self::UnknownOutcome(_))
     }
 
+    /// Whether etcd refused the request for what it asks: it did nothing, and a part of it may be taken.
+    pub(crate) fn is_refusal(&self) -> bool {
+        self.reason().is_some() || *self == Self::NoKey
+    }
+
     /// The reason of a refusal, for the metrics; `None` where etcd refused nothing.
     pub(crate) fn reason(&self) -> Option<Reason> {
         Some(match self {
             Self::NoSpace(_) => Reason::Quota,
-            Self::TooLarge(_) => Reason::TooLarge,
+            Self::TooLarge(_) | Self::TooManyOperations(_) => Reason::TooLarge,
             Self::PermissionDenied(_) => Reason::Forbidden,
             Self::Unauthenticated(_) => Reason::Unauthorized,
             Self::Rejected(_) => Reason::Other,
@@ -104,7 +112,7 @@ fn of_status(status: &tonic::Status) -> EtcdError {
             EtcdError::TooLarge(format!("{text} (its --max-request-bytes)"))
         }
         Code::InvalidArgument if said.contains("too many operations") => {
-            EtcdError::TooLarge(format!("{text} (its --max-txn-ops)"))
+            EtcdError::TooManyOperations(format!("{text} (its --max-txn-ops)"))
         }
         Code::ResourceExhausted if said.contains("database space exceeded") => {
             EtcdError::NoSpace(format!("no space left: {text} (its --quota-backend-bytes)"))
@@ -156,7 +164,7 @@ impl From<EtcdError> for SendError {
         let text = error.to_string();
         match error {
             EtcdError::NoSpace(_) => Self::Refused(text),
-            EtcdError::TooLarge(_) => Self::TooLarge(text),
+            EtcdError::TooLarge(_) | EtcdError::TooManyOperations(_) => Self::TooLarge(text),
             EtcdError::UnknownOutcome(_) => Self::Unknown(text),
             EtcdError::NotSent(_)
             | EtcdError::Unauthenticated(_)
@@ -179,6 +187,7 @@ impl From<EtcdError> for LogError {
             EtcdError::NoKey => Self::Unavailable(error.to_string()),
             EtcdError::NotSent(text)
             | EtcdError::TooLarge(text)
+            | EtcdError::TooManyOperations(text)
             | EtcdError::NoSpace(text)
             | EtcdError::Rejected(text)
             | EtcdError::UnknownOutcome(text) => Self::Unavailable(text),

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use etcd_client::KeyValue;
 
+use super::numbering::Numbering;
 use super::records::AttributesRecord;
 use super::revision;
 use crate::model::{Attrs, Entry, Key, Mark, Record, Revision};
@@ -37,17 +38,17 @@ pub(crate) fn decode_entry(
     value: StoredValue,
     attributes: Option<AttributesRecord>,
     outlasting: Option<&Attrs>,
-    offset: u64,
+    numbering: Numbering,
 ) -> Entry {
-    let written = value.modified + offset;
     let (attrs, modified) = if let Some(attributes) = attributes {
+        let written = numbering.index(value.modified, attributes.place);
         // The commit comes before the renaming: a later index was written by hand, and would raise all indexes.
         let at = attributes.at.filter(|at| *at <= written);
         let index = at.unwrap_or(written);
         (attributes.attrs, Revision::new(index, attributes.sub))
     } else {
-        let attrs = external_attrs(&value, outlasting, offset);
-        (attrs, Revision::new(written, 0))
+        let attrs = external_attrs(&value, outlasting, numbering);
+        (attrs, Revision::new(numbering.index(value.modified, 0), 0))
     };
     Entry {
         record: Record {
@@ -58,12 +59,13 @@ pub(crate) fn decode_entry(
     }
 }
 
-/// The attributes of an external write, from etcd's own counts.
-fn external_attrs(value: &StoredValue, outlasting: Option<&Attrs>, offset: u64) -> Attrs {
+/// The attributes of an external write, from etcd's own counts. Those do not say in which place of its transaction the entry
+/// was created: the first stands for it.
+fn external_attrs(value: &StoredValue, outlasting: Option<&Attrs>, numbering: Numbering) -> Attrs {
     let created = if value.created == value.modified {
         Mark::ThisWrite
     } else {
-        Mark::At(value.created + offset)
+        Mark::At(numbering.index(value.created, 0))
     };
     let attrs = outlasting.cloned().unwrap_or_default();
     Attrs {
@@ -83,6 +85,15 @@ pub(crate) fn in_order_key(parent: &[u8], index: u64) -> Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::shared::election::leader_record::LeaderRecord;
+
+    fn offset(offset: u64) -> Numbering {
+        let record = LeaderRecord {
+            offset,
+            ..LeaderRecord::default()
+        };
+        Numbering::of(&record)
+    }
 
     fn value(created: u64, modified: u64) -> StoredValue {
         StoredValue {
@@ -95,11 +106,11 @@ mod tests {
 
     #[test]
     fn external_write_is_counted_as_etcd_counts_it() {
-        let updated = decode_entry(value(4, 9), None, None, 100);
+        let updated = decode_entry(value(4, 9), None, None, offset(100));
         assert_eq!(updated.modified, Revision::new(109, 0));
         assert_eq!(updated.attrs().version, 2);
         assert_eq!(updated.attrs().created, Mark::At(104));
-        let created = decode_entry(value(9, 9), None, None, 100);
+        let created = decode_entry(value(9, 9), None, None, offset(100));
         assert_eq!(created.attrs().created, Mark::ThisWrite);
     }
 
@@ -110,13 +121,13 @@ mod tests {
             at: Some(105),
             ..AttributesRecord::default()
         };
-        let renamed = decode_entry(value(9, 9), Some(attributes), None, 100);
+        let renamed = decode_entry(value(9, 9), Some(attributes), None, offset(100));
         assert_eq!(renamed.modified, Revision::new(105, 2));
         let edited = AttributesRecord {
             at: Some(1 << 60),
             ..AttributesRecord::default()
         };
-        let edited = decode_entry(value(9, 9), Some(edited), None, 100);
+        let edited = decode_entry(value(9, 9), Some(edited), None, offset(100));
         assert_eq!(edited.modified, Revision::new(109, 0));
     }
 

@@ -6,6 +6,7 @@
 //! PREFIX/.kubekv/lead            the leader record
 //! PREFIX/.kubekv/term            the term record: written when leadership is taken, compared by every write
 //! PREFIX/.kubekv/commit          the write id and cause of a commit that puts no value
+//! PREFIX/.kubekv/commit/PLACE    the same of a commit that shares a transaction, in which its place is not 0
 //! PREFIX/.kubekv/own/KEY         the gateways' own entries: sessions, lock delays
 //! PREFIX/.kubekv/in-order/NAME   an in-order entry under its temporary name
 //! PREFIX/.kubekv/key/KEY         a client's entry whose key itself begins with ".kubekv/"
@@ -14,6 +15,7 @@
 //! An in-order entry (etcd v2 POST) is named by the index of its own commit, which is not known beforehand. It is written
 //! under a temporary name, and a second transaction renames it.
 
+use super::numbering::LAST_PLACE;
 use crate::model::{Key, Realm};
 
 /// The beginning of everything under the prefix that is not a client's key as it is.
@@ -44,8 +46,8 @@ pub(crate) enum EtcdKey {
     Leader,
     /// The term record.
     Term,
-    /// The record of a commit that puts no value.
-    Commit,
+    /// The record of the commit at a place of its transaction, where it is in no value's attributes.
+    Commit(u8),
 }
 
 /// The name an entry has in etcd.
@@ -124,8 +126,11 @@ impl Layout {
         self.under_prefix(&[TERM])
     }
 
-    pub(crate) fn commit(&self) -> Vec<u8> {
-        self.under_prefix(&[COMMIT])
+    pub(crate) fn commit(&self, place: u8) -> Vec<u8> {
+        if place == 0 {
+            return self.under_prefix(&[COMMIT]);
+        }
+        self.under_prefix(&[COMMIT, b"/", place.to_string().as_bytes()])
     }
 
     /// The bytes of a key.
@@ -137,7 +142,7 @@ impl Layout {
             EtcdKey::Attributes(EntryName::Temporary(name)) => self.temporary_attributes(name),
             EtcdKey::Leader => self.leader(),
             EtcdKey::Term => self.term(),
-            EtcdKey::Commit => self.commit(),
+            EtcdKey::Commit(place) => self.commit(*place),
         }
     }
 
@@ -147,13 +152,26 @@ impl Layout {
         match rest {
             LEADER => Some(EtcdKey::Leader),
             TERM => Some(EtcdKey::Term),
-            COMMIT => Some(EtcdKey::Commit),
-            _ => match rest.strip_prefix(ATTRIBUTES) {
-                Some(rest) => Some(EtcdKey::Attributes(entry_name(rest)?)),
-                None => Some(EtcdKey::Value(entry_name(rest)?)),
-            },
+            COMMIT => Some(EtcdKey::Commit(0)),
+            _ => {
+                if let Some(place) = rest.strip_prefix(COMMIT) {
+                    return Some(EtcdKey::Commit(later_place(place)?));
+                }
+                match rest.strip_prefix(ATTRIBUTES) {
+                    Some(rest) => Some(EtcdKey::Attributes(entry_name(rest)?)),
+                    None => Some(EtcdKey::Value(entry_name(rest)?)),
+                }
+            }
         }
     }
+}
+
+/// The place after the first that these bytes name, spelled as a gateway does.
+fn later_place(bytes: &[u8]) -> Option<u8> {
+    let text = std::str::from_utf8(bytes.strip_prefix(b"/")?).ok()?;
+    let place = text.parse().ok();
+    let place = place.filter(|place| (1..=LAST_PLACE).contains(place))?;
+    (u8::to_string(&place) == text).then_some(place)
 }
 
 /// The entry whose value stands at these bytes under the prefix.
@@ -198,10 +216,24 @@ mod tests {
             b"p/.kubekv/",
             b"p/.kubekv/key/k",
             b"p/.kubekv/other",
+            b"p/.kubekv/commit/0",
+            b"p/.kubekv/commit/+1",
+            b"p/.kubekv/commit/128",
             b"p/.kubekv/attributes/.kubekv/lead",
             b"p/.kubekv/attributes/.kubekv/attributes/k",
         ] {
             assert_eq!(layout.decode(key), None, "{}", key.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn each_place_has_a_commit_record_of_its_own() {
+        let layout = Layout::new("p");
+        assert_eq!(layout.commit(0), b"p/.kubekv/commit");
+        assert_eq!(layout.commit(63), b"p/.kubekv/commit/63");
+        for place in [0, 1, 63, LAST_PLACE] {
+            let key = EtcdKey::Commit(place);
+            assert_eq!(layout.decode(&layout.encode(&key)), Some(key));
         }
     }
 

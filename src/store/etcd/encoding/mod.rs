@@ -2,5 +2,7 @@
 
 pub(crate) mod entry;
 pub(crate) mod layout;
+pub(crate) mod leader;
+pub(crate) mod numbering;
 pub(crate) mod records;
 pub(crate) mod revision;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::numbering::NumberingRecord;
 use crate::model::{Attrs, Cause, is_default};
 use crate::store::shared::log::SendError;
 use crate::store::shared::write_ids::WriteId;
@@ -12,6 +13,9 @@ pub(crate) struct AttributesRecord {
     /// The number of the write within its transaction.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) sub: u32,
+    /// The place of the commit among those of its transaction.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(crate) place: u8,
     /// The index of the commit that made the entry, where the entry was renamed since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) at: Option<u64>,
@@ -40,6 +44,9 @@ pub(crate) struct CommitRecord {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TermRecord {
     pub(crate) term: u64,
+    /// As in the leader record: indexes stay what they are where that one was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) indexes: Option<NumberingRecord>,
 }
 
 /// Those attributes that stay when an external write replaces the value.

@@ -1,15 +1,15 @@
 //! Loading the prefix: a full list, from the recent past where etcd still has it.
 
 use crate::store::etcd::cache::key_cache::KeyCache;
-use crate::store::etcd::connection::error::EtcdError;
 use crate::store::etcd::connection::version;
+use crate::store::etcd::encoding::leader;
+use crate::store::etcd::encoding::numbering::Numbering;
 use crate::store::etcd::list::pages::READ_TIMEOUT;
 use crate::store::etcd::prefix::{ListedPrefix, Prefix};
-use crate::store::shared::election::leader_record::LeaderRecord;
-use crate::store::shared::log::LogContents;
+use crate::store::shared::log::{LogContents, LogError};
 
 /// Loads the prefix into the key cache.
-pub(crate) async fn load(prefix: &Prefix) -> Result<LogContents, EtcdError> {
+pub(crate) async fn load(prefix: &Prefix) -> Result<LogContents, LogError> {
     let is_first = prefix.take_first_load();
     if is_first {
         version::log_version(&prefix.pool, READ_TIMEOUT).await;
@@ -24,6 +24,9 @@ pub(crate) async fn load(prefix: &Prefix) -> Result<LogContents, EtcdError> {
         None => prefix.list_now().await?,
     };
     let (loaded, contents) = KeyCache::from_list(listed.cluster, listed.revision, listed.keys);
+    if let Some(newer) = loaded.leader.as_ref().and_then(|leader| leader.newer) {
+        return Err(LogError::Misconfigured(newer.to_string()));
+    }
     let mut cache = prefix.cache.lock();
     if cache.cluster != 0 && cache.cluster != loaded.cluster {
         prefix.begin_incarnation();
@@ -37,9 +40,11 @@ pub(crate) async fn load(prefix: &Prefix) -> Result<LogContents, EtcdError> {
 /// for clients that reconnect. `None` where all of those are compacted.
 async fn list_past(prefix: &Prefix) -> Option<ListedPrefix> {
     let stored = prefix.get(&prefix.layout.leader(), 0).await.ok()?;
-    let leader = LeaderRecord::read(&stored.value?.bytes)?;
+    let stored = stored.value?;
+    let leader = leader::read(&stored.bytes, stored.modified).ok()??;
+    let numbering = Numbering::of(&leader);
     for passed in &leader.past {
-        let at = passed.revision.checked_sub(leader.offset);
+        let at = numbering.revision(passed.revision);
         let at = at.filter(|at| *at > 0)?;
         match prefix.list_at(at).await {
             Ok(listed) => return Some(listed),

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::transaction::Transaction;
 use crate::store::etcd::connection::error::EtcdError;
+use crate::store::etcd::encoding::leader;
+use crate::store::etcd::encoding::numbering::NumberingRecord;
 use crate::store::etcd::encoding::records::{TermRecord, to_json};
 use crate::store::etcd::prefix::Prefix;
 use crate::store::shared::election::leader_record::LeaderRecord;
@@ -21,15 +23,18 @@ pub(crate) async fn send(
 ) -> Result<(), SendError> {
     let key = prefix.layout.leader();
     let mut transaction = Transaction::default();
-    {
+    let shown = {
         let cache = prefix.cache.lock();
+        if let Some(newer) = cache.leader.as_ref().and_then(|leader| leader.newer) {
+            return Err(SendError::Refused(newer.to_string()));
+        }
         let modified = cache.leader.as_ref().map(|leader| leader.modified);
         let is_readable = cache
             .leader
             .as_ref()
             .is_none_or(|leader| leader.record.is_some());
         let delivered = modified.filter(|_| is_readable);
-        if delivered.map(|modified| modified + cache.offset) != index {
+        if delivered.map(|modified| cache.index_of_record(modified)) != index {
             return Err(SendError::Conflict(cache.index()));
         }
         // A record that cannot be read is overwritten.
@@ -37,10 +42,14 @@ pub(crate) async fn send(
             Some(modified) => transaction.require_revision(key.clone(), modified),
             None => transaction.require_absent(key.clone()),
         }
-    }
-    transaction.put(key, to_json(&record)?);
+        cache.index()
+    };
+    transaction.put(key, leader::write(&record, shown)?);
     if record.beat == 0 {
-        let term = TermRecord { term: record.term };
+        let term = TermRecord {
+            term: record.term,
+            indexes: NumberingRecord::of(&record),
+        };
         transaction.put(prefix.layout.term(), to_json(&term)?);
     }
     if transaction.send(prefix).await? {
@@ -55,6 +64,8 @@ pub(crate) async fn confirm(prefix: &Prefix, index: u64) -> Result<bool, EtcdErr
     let key = prefix.layout.leader();
     let stored = prefix.get_within(CONFIRM_TIMEOUT, &key, 0).await?;
     let cache = prefix.cache.lock();
-    let stored_index = stored.value.map(|value| value.modified + cache.offset);
+    let stored_index = stored
+        .value
+        .map(|value| cache.index_of_record(value.modified));
     Ok(stored.cluster == cache.cluster && stored_index == Some(index))
 }

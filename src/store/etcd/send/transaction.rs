@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use etcd_client::{Compare, CompareOp, PutOptions, Txn, TxnOp};
+use etcd_client::{Compare, CompareOp, PutOptions, Txn, TxnOp, TxnResponse};
 use tokio::time::Instant;
 
 use super::nesting;
@@ -121,25 +121,30 @@ impl Transaction {
         Ok(())
     }
 
-    fn into_txn(self) -> Txn {
+    pub(super) fn into_txn(self) -> Txn {
         let operations = nesting::nest(self.compares.len(), self.operations);
         Txn::new().when(self.compares).and_then(operations)
     }
 
     /// Sends it once; says whether it took effect.
     pub(crate) async fn send(self, prefix: &Prefix) -> Result<bool, SendError> {
-        Ok(send(prefix, &self.into_txn()).await?)
+        Ok(send(prefix, &self.into_txn()).await?.succeeded())
     }
 
-    /// As [`Transaction::send`], but waits for a member that takes it.
-    pub(super) async fn hold_and_send(self, prefix: &Prefix) -> Result<bool, SendError> {
-        let (txn, until) = (self.into_txn(), Instant::now() + HOLD_TIMEOUT);
+    /// Sends it once, after it waited for a member that takes it: no longer than one waits that has waited `since` then.
+    pub(super) async fn hold_and_send(
+        self,
+        prefix: &Prefix,
+        since: Option<Instant>,
+    ) -> Result<TxnResponse, EtcdError> {
+        let until = since.unwrap_or_else(Instant::now) + HOLD_TIMEOUT;
+        let txn = self.into_txn();
         loop {
             match send(prefix, &txn).await {
                 Err(EtcdError::NotSent(_)) if Instant::now() < until => {
                     tokio::time::sleep(HOLD_INTERVAL).await;
                 }
-                sent => return Ok(sent?),
+                sent => return sent,
             }
         }
     }
@@ -152,17 +157,12 @@ pub(super) fn keeps_value(write: &Write) -> bool {
     before.is_some_and(|before| put.is_some_and(|put| *before.value() == put.value))
 }
 
-async fn send(prefix: &Prefix, txn: &Txn) -> Result<bool, EtcdError> {
+async fn send(prefix: &Prefix, txn: &Txn) -> Result<TxnResponse, EtcdError> {
     let sent = prefix
         .pool
         .call(StoreVerb::Replace, WRITE_TIMEOUT, |client| {
             let (txn, mut client) = (txn.clone(), client.kv_client());
             async move { client.txn(txn).await }
         });
-    match sent.await {
-        Ok(answer) => Ok(answer.succeeded()),
-        // A key that was to keep its value was deleted.
-        Err(EtcdError::NoKey) => Ok(false),
-        Err(error) => Err(error),
-    }
+    sent.await
 }

@@ -62,7 +62,7 @@ async fn is_same_etcd(prefix: &Prefix, revision: u64) -> Result<bool, EtcdError>
     let (last_key, last, leader, cached_cluster) = {
         let cache = prefix.cache.lock();
         let last = cache.last_commit.clone();
-        let (key, last) = last.map_or((EtcdKey::Commit, None), |last| (last.key, last.value));
+        let (key, last) = last.map_or((EtcdKey::Commit(0), None), |last| (last.key, last.value));
         let leader = cache.leader.as_ref();
         let leader = leader.map(|leader| (leader.modified, leader.bytes.clone()));
         (key, last, leader, cache.cluster)

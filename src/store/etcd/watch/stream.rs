@@ -61,7 +61,6 @@ impl PrefixWatch {
         check_refusal(response)?;
         let revisions = decode(&self.layout, response)?;
         let mut cache = self.cache.lock();
-        let offset = cache.offset;
         let mut events = Vec::new();
         for (revision, key_events) in revisions {
             if revision <= cache.revision {
@@ -80,13 +79,13 @@ impl PrefixWatch {
             let head = header.map_or(0, |header| revision::from_wire(header.revision()));
             cache.revision = cache.revision.max(head);
         }
-        if events.is_empty() {
-            events.push(LogEvent::Progress(cache.index()));
-        }
-        let leader = cache.leader_record();
-        let is_offset_changed = leader.is_some_and(|leader| leader.offset != offset);
+        // A commit need not be in the last place of its transaction, and a write may wait for what comes up to there.
+        events.push(LogEvent::Progress(cache.index()));
+        // Of a newer gateway nothing is served: listing says why.
+        let newer = cache.leader.as_ref().and_then(|leader| leader.newer);
+        let is_numbered_anew = newer.is_some() || cache.is_numbered_anew();
         self.cache.publish(cache);
-        if is_offset_changed {
+        if is_numbered_anew {
             // Every index is another one now.
             return Err(LogError::Gone);
         }

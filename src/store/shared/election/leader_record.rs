@@ -57,6 +57,9 @@ pub struct LeaderRecord {
     /// An index is the store's revision plus this offset.
     #[serde(default)]
     pub offset: u64,
+    /// On etcd, the last revision of which that is true: each later one has several indexes. That store writes it itself.
+    #[serde(skip)]
+    pub switch: Option<u64>,
     /// The record's revisions of the last minute, oldest first: a gateway that starts lists as of one of them, and watches
     /// from there.
     #[serde(default)]

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::sync::oneshot::error::RecvError;
+
 use crate::model::{Commit, Proposal};
 use crate::store::shared::election::leadership::Leadership;
 use crate::store::shared::log::{Log, SendError};
@@ -64,7 +66,12 @@ impl LeaderStore {
             }
             begun => begun?,
         };
-        let sent = self.log.send(write_id, proposal).await;
+        let sends_by_itself = self.log.sends_by_itself();
+        let sent = tokio::select! {
+            // The watch decides, and often comes before the answer.
+            decided = &mut outcome, if sends_by_itself => return decided.unwrap_or_else(unknown),
+            sent = self.log.send(write_id, proposal) => sent,
+        };
         let is_taken = match self.sent(sent, write_id.term).await {
             Sent::Taken => true,
             Sent::Undecided => false,
@@ -87,8 +94,7 @@ impl LeaderStore {
                 return Err(CommitError::Unknown(unshown.to_owned()));
             }
         };
-        let reset = "the store's revision went back, or the store was replaced";
-        outcome.unwrap_or_else(|_| Err(CommitError::Unknown(reset.to_owned())))
+        outcome.unwrap_or_else(unknown)
     }
 
     async fn sent(&self, answer: Result<(), SendError>, term: u64) -> Sent {
@@ -135,6 +141,12 @@ impl LeaderStore {
     }
 }
 
+/// The outcome of a write that nobody will know.
+fn unknown(_gone: RecvError) -> Result<Arc<Commit>, CommitError> {
+    let reset = "the store's revision went back, or the store was replaced";
+    Err(CommitError::Unknown(reset.to_owned()))
+}
+
 impl Store for LeaderStore {
     fn limits(&self) -> Limits {
         self.log.limits()
@@ -150,6 +162,10 @@ impl Store for LeaderStore {
 
     fn derives_directories(&self) -> bool {
         true
+    }
+
+    fn indexes_per_state(&self) -> u64 {
+        self.log.indexes_per_state()
     }
 
     /// What a shared store keeps of the past is not for one gateway to decide.

@@ -18,6 +18,9 @@ pub(super) fn of_next_term(
     let offset = last.map_or(0, |last| last.offset);
     let is_raised = status.must_raise_indexes();
     let missing = status.highest_shown.saturating_sub(status.revision);
+    let switch = last.and_then(|last| last.switch);
+    // After a switch indexes grow faster than revisions: then the next one must be above all that were shown by itself.
+    let shown = switch.map_or(0, |_| status.highest_shown.max(status.revision));
     // These three fields of the last record are indexes, which mean nothing with another offset.
     let indexes = last.filter(|_| !is_raised);
     let mut record = LeaderRecord {
@@ -32,10 +35,12 @@ pub(super) fn of_next_term(
         released: false,
         identity: last.map_or_else(new_identity, |last| last.identity),
         offset: if is_raised {
-            offset.max(status.outgrown_offset.unwrap_or_default()) + missing + RAISE
+            let outgrown = offset.max(status.outgrown_offset.unwrap_or_default()) + missing;
+            outgrown.max(shown) + RAISE
         } else {
             offset
         },
+        switch: switch.filter(|_| !is_raised),
         past: indexes.map(|last| last.past.clone()).unwrap_or_default(),
         fences: indexes.map(|last| last.fences.clone()).unwrap_or_default(),
         floor: if is_raised {
@@ -148,6 +153,21 @@ mod tests {
         assert!(record.fences.is_empty());
         status.outgrown_offset = Some(500);
         assert_eq!(next_term(&status).offset, 500 + 10 + RAISE);
+    }
+
+    #[test]
+    fn raised_indexes_switch_anew_above_all_that_clients_saw() {
+        let mut status = led_by_another();
+        let mut record = LeaderRecord::clone(status.leader.as_deref().unwrap());
+        record.switch = Some(35);
+        status.set_leader(Some((record, 41)), Instant::now());
+        assert_eq!(next_term(&status).switch, Some(35));
+        assert_eq!(of_heartbeat(&status, 0).unwrap().switch, Some(35));
+        // Each revision had many indexes.
+        status.revision = 100_000_000;
+        status.highest_shown = status.revision + 10;
+        let record = next_term(&status);
+        assert_eq!((record.switch, record.offset), (None, 100_000_010 + RAISE));
     }
 
     #[test]
