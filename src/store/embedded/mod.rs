@@ -191,7 +191,7 @@ fn start(
     high_water_mark
         .write(contents.revision)
         .and_then(|()| high_water_mark.sync())
-        .map_err(|e| io_error("writing", &data_dir.high_water_mark(), &e))?;
+        .map_err(|e| io_error("writing", data_dir.high_water_mark(), &e))?;
     let queue = Arc::new(CommitQueue::new(contents.revision));
     let writer = Writer {
         queue: Arc::clone(&queue),

@@ -58,7 +58,7 @@ fn fixture(good: usize, panics: bool) -> Fixture {
     let directory = tempfile::tempdir().unwrap();
     let data_dir = DataDir::lock(directory.path()).unwrap();
     data_dir.create_empty_store().unwrap();
-    let high_water_mark = HighWaterMark::open(&data_dir.high_water_mark()).unwrap().0;
+    let high_water_mark = HighWaterMark::open(data_dir.high_water_mark()).unwrap().0;
     let queue = Arc::new(CommitQueue::new(0));
     let sink = Arc::new(Delivered::default());
     let written = Arc::default();
