@@ -4,8 +4,8 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::model::{Key, Revision};
+use crate::store::KeyHash;
 use crate::store::RetentionFloors;
-use crate::store::key_hash::KeyHash;
 
 /// A change, reduced to what retention needs.
 #[derive(Debug)]
