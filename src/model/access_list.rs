@@ -1,7 +1,7 @@
 //! Access lists: who may do what with an entry, as ZooKeeper's clients set them. They bind callers of every face.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -58,7 +58,8 @@ impl AccessList {
 
     /// The list that permits everybody everything: that of an entry without a list.
     pub fn open() -> Self {
-        Self::of_everybody(ALL_PERMS)
+        static OPEN: LazyLock<AccessList> = LazyLock::new(|| AccessList::of_everybody(ALL_PERMS));
+        OPEN.clone()
     }
 
     /// The list that permits everybody to read, and nobody anything else.

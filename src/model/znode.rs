@@ -17,6 +17,9 @@ impl Attrs {
     /// Gives it this access list, from its creation on: to change the list later is [`Record::with_access`].
     pub fn set_access(&mut self, list: AccessList) {
         let acl = (!list.is_open()).then_some(list);
+        if acl.is_none() && self.znode.is_none() {
+            return;
+        }
         ZnodeAttrs::change(&mut self.znode, |znode| znode.acl = acl);
     }
 

@@ -43,6 +43,8 @@ pub(crate) struct Applier {
     prepared: Mutex<Option<NextSnapshot>>,
     /// What is counted beneath prefixes.
     quotas: Option<Arc<dyn Quotas>>,
+    /// Whether others write to the store, too: commits of theirs lack the previous entries.
+    is_shared: bool,
     /// What was delivered before there was anything to add it to; `None` once there is. A store that others write to
     /// goes on while it is opened.
     early: Mutex<Option<Vec<Arc<Commit>>>>,
@@ -64,6 +66,7 @@ impl Applier {
             directories: Mutex::default(),
             prepared: Mutex::default(),
             quotas: None,
+            is_shared: true,
             early: Mutex::new(Some(Vec::new())),
         }
     }
@@ -71,6 +74,12 @@ impl Applier {
     /// The same with a count of what is beneath prefixes.
     pub(crate) fn counting(self, quotas: Option<Arc<dyn Quotas>>) -> Self {
         Self { quotas, ..self }
+    }
+
+    /// The same, where it is known whether others write to the store, too. Any other store checks for each write that the entry
+    /// which it replaces is the one it was decided on, or that there is none.
+    pub(crate) fn of_shared_store(self, is_shared: bool) -> Self {
+        Self { is_shared, ..self }
     }
 
     /// Begins with what a store held.
@@ -219,7 +228,11 @@ impl Applier {
         let mut sifted = Vec::new();
         let mut counted = Vec::new();
         for commit in commits {
-            let commit = with_before(&snapshot, commit);
+            let commit = if self.is_shared {
+                with_before(&snapshot, commit)
+            } else {
+                commit
+            };
             if self.quotas.is_some() {
                 counted.push(Arc::clone(&commit));
             }

@@ -80,6 +80,20 @@ pub(crate) struct Entered<'a> {
     durable: Arc<Snapshot>,
     /// The store's generation and order, where proposals are accepted in order now.
     pub(crate) order: Option<(u64, &'a dyn CommitOrder)>,
+    /// Dropped last.
+    _wakes: StoreWake<'a>,
+}
+
+/// Wakes the store when the critical section is left: to wake a thread takes longer than most decisions, for which others
+/// would wait.
+struct StoreWake<'a>(Option<&'a dyn CommitOrder>);
+
+impl Drop for StoreWake<'_> {
+    fn drop(&mut self) {
+        if let Some(order) = self.0 {
+            order.wake();
+        }
+    }
 }
 
 impl Entered<'_> {
@@ -152,6 +166,7 @@ impl Keyspace {
             pending,
             durable,
             order,
+            _wakes: StoreWake(self.inner.order.as_deref()),
         }
     }
 

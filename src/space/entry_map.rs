@@ -17,12 +17,19 @@ pub(crate) struct EntryMap {
     shown: OrdMap<Key, Arc<Entry>>,
     /// Clients' entries that no tree can show.
     unshown: OrdMap<Key, Arc<Entry>>,
+    /// How many keys of those that are shown end with a slash. A node is looked up by both of its keys, and where etcd v2's
+    /// clients made no directories the second one is none that there is.
+    slashed: usize,
 }
 
 impl EntryMap {
     /// The entry of a key.
     pub(crate) fn get(&self, key: &Key) -> Option<&Arc<Entry>> {
-        let found = self.shown.get(key);
+        let found = if self.slashed == 0 && ends_with_slash(key) {
+            None
+        } else {
+            self.shown.get(key)
+        };
         if found.is_some() || self.unshown.is_empty() {
             return found;
         }
@@ -36,23 +43,25 @@ impl EntryMap {
 
     /// Puts an entry in the place of the one with the same key, and returns that, if any.
     pub(crate) fn insert(&mut self, key: Key, entry: Arc<Entry>) -> Option<Arc<Entry>> {
-        self.part_of(&key).insert(key, entry)
+        if is_unshown(&key) {
+            return self.unshown.insert(key, entry);
+        }
+        let slash = usize::from(ends_with_slash(&key));
+        let before = self.shown.insert(key, entry);
+        if before.is_none() {
+            self.slashed += slash;
+        }
+        before
     }
 
     /// Removes the entry of a key.
     pub(crate) fn remove(&mut self, key: &Key) -> Option<Arc<Entry>> {
-        if self.unshown.is_empty() {
-            return self.shown.remove(key);
+        if !self.unshown.is_empty() && is_unshown(key) {
+            return self.unshown.remove(key);
         }
-        self.part_of(key).remove(key)
-    }
-
-    fn part_of(&mut self, key: &Key) -> &mut OrdMap<Key, Arc<Entry>> {
-        if key.realm() == Realm::User && key.node().is_none() {
-            &mut self.unshown
-        } else {
-            &mut self.shown
-        }
+        let before = self.shown.remove(key)?;
+        self.slashed -= usize::from(ends_with_slash(key));
+        Some(before)
     }
 
     /// The entries within bounds.
@@ -91,6 +100,15 @@ impl EntryMap {
     pub(crate) fn unshown_len(&self) -> usize {
         self.unshown.len()
     }
+}
+
+/// Whether no tree can show the entry of a key.
+fn is_unshown(key: &Key) -> bool {
+    key.realm() == Realm::User && key.node().is_none()
+}
+
+fn ends_with_slash(key: &Key) -> bool {
+    key.as_bytes().ends_with(b"/")
 }
 
 #[cfg(test)]

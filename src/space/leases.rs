@@ -173,7 +173,8 @@ impl Draft<'_> {
     /// Writes an entry that ends with a lease; says whether there is such a lease. Nothing is written where there is none.
     pub fn put_bound(&mut self, key: &Key, lease: LeaseId, mut record: Record) -> bool {
         self.asks_for_lease(lease, LeaseRight::Lock);
-        if self.any_lease(lease).is_none() {
+        // What stands in it is of no matter to an entry that ends with it.
+        if self.peek(&lease.record_key()).is_none() {
             return false;
         }
         record.attrs.bound = Some(lease);

@@ -21,7 +21,8 @@ impl Keyspace {
         registry: &mut Registry,
     ) -> Result<(Self, JoinHandle<()>), StoreError> {
         let quotas = admit.quotas();
-        let applier = Arc::new(Applier::new(admit.sieve()).counting(quotas.clone()));
+        let applier = Applier::new(admit.sieve()).counting(quotas.clone());
+        let applier = Arc::new(applier.of_shared_store(store.derives_directories()));
         let sink: Arc<dyn CommitSink> = Arc::<Applier>::clone(&applier);
         let contents = store.open(sink).await?;
         applier.load(&contents);

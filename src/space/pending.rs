@@ -11,6 +11,7 @@ use super::quota::QuotaReservation;
 use super::read_write_set::{Effect, ReadWriteSet};
 use super::snapshot::Snapshot;
 use crate::model::{Attrs, Change, Commit, Entry, Key, KeyRange, LeaseId};
+use crate::store::KeyHash;
 
 /// The most writes of a change that is laid over the snapshot of later decisions. A wider one locks its read-write set.
 pub(crate) const MAX_PENDING_WRITES: usize = 256;
@@ -51,7 +52,7 @@ struct PendingEntry {
 /// The directories that some commits change, and the last of the commits that changes each.
 #[derive(Debug, Default)]
 struct PendingDirectories {
-    counts: HashMap<Arc<str>, (Directory, u64)>,
+    counts: HashMap<Arc<str>, (Directory, u64), KeyHash>,
     /// Which directories each commit changes, oldest first.
     changed: VecDeque<(u64, Arc<str>)>,
 }

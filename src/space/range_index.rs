@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::prefix_map::PrefixMap;
 use crate::model::{Change, Key, KeyRange};
+use crate::store::KeyHash;
 
 /// How many changes of a commit are looked up while a lock around the index is held, before others may have it.
 pub(crate) const CHANGES_AT_ONCE: usize = 1_024;
@@ -19,7 +20,7 @@ type Items<T> = BTreeMap<u64, Arc<T>>;
 /// however many lengths their prefixes have; and each item is visited once, however many of its keys were changed.
 #[derive(Debug)]
 pub(crate) struct RangeIndex<T> {
-    exact: HashMap<Key, Items<T>>,
+    exact: HashMap<Key, Items<T>, KeyHash>,
     prefix: PrefixMap<PrefixItems<T>>,
     /// The same by their numbers, with their ranges.
     all: BTreeMap<u64, (Box<[KeyRange]>, Arc<T>)>,
@@ -42,7 +43,7 @@ pub(crate) struct Pass(u64);
 impl<T> Default for RangeIndex<T> {
     fn default() -> Self {
         Self {
-            exact: HashMap::new(),
+            exact: HashMap::default(),
             prefix: PrefixMap::default(),
             all: BTreeMap::new(),
             last_id: 0,

@@ -29,6 +29,7 @@ pub use contents::{
 };
 pub(crate) use deletion_queue::DeletionQueue;
 pub use error::{CommitError, StoreError};
+pub(crate) use key_hash::KeyHash;
 pub use limits::Limits;
 pub use memory::MemoryStore;
 pub use order::{Accepted, AcceptedOutcome, CommitOrder, NotAccepted, QueueRoom, Submission};

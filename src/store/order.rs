@@ -23,13 +23,17 @@ pub trait CommitOrder: Send + Sync + fmt::Debug {
     /// proposals then take [`Store::commit`](super::Store::commit).
     fn generation(&self) -> Option<u64>;
 
-    /// Accepts a submission after all that were accepted before. Never waits.
+    /// Accepts a submission after all that were accepted before. Never waits, and wakes nobody: see [`CommitOrder::wake`].
     fn accept(
         &self,
         generation: u64,
         submission: Submission,
         room: Option<QueueRoom>,
     ) -> Result<Accepted, NotAccepted>;
+
+    /// Wakes the store where something was accepted that it may not have noticed. Whoever accepts calls this soon after, once
+    /// nobody waits for what it holds.
+    fn wake(&self);
 
     /// Waits until the queue has room for a proposal of so many bytes; see [`NotAccepted::NoRoom`].
     fn room(&self, bytes: usize) -> BoxFuture<'_, Result<QueueRoom, CommitError>>;

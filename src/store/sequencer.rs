@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::key_hash::KeyHash;
+use super::KeyHash;
 use crate::model::{Change, Commit, Entry, Key, Proposal, Revision, Target};
 use crate::store::CommitError;
 

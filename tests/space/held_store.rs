@@ -34,6 +34,8 @@ struct State {
     /// Whether proposals are accepted in order.
     stopped: bool,
     accepted: VecDeque<Waiting>,
+    /// How many of them there were when the store was woken last.
+    noticed: usize,
 }
 
 struct Waiting {
@@ -61,9 +63,9 @@ impl HeldStore {
         opened.unwrap().0
     }
 
-    /// Waits until so many submissions are accepted and held.
+    /// Waits until so many submissions are accepted and held, and the store was woken for them.
     pub(crate) async fn accepted(&self, count: usize) {
-        while self.0.state.lock().accepted.len() < count {
+        while self.0.state.lock().noticed < count {
             tokio::task::yield_now().await;
         }
     }
@@ -79,6 +81,7 @@ impl HeldStore {
     pub(crate) fn sync(&self) -> usize {
         let mut state = self.0.state.lock();
         let held = std::mem::take(&mut state.accepted);
+        state.noticed = 0;
         let commits: Vec<_> = held.iter().filter_map(|held| held.commit.clone()).collect();
         let count = commits.len();
         let sink = state.sink.clone().unwrap();
@@ -96,6 +99,7 @@ impl HeldStore {
     pub(crate) fn refuse(&self) {
         let mut state = self.0.state.lock();
         let held = std::mem::take(&mut state.accepted);
+        state.noticed = 0;
         let commits = held.iter().filter(|held| held.commit.is_some()).count();
         state.revision -= u64::try_from(commits).unwrap();
         state.generation += 1;
@@ -159,6 +163,11 @@ impl CommitOrder for Held {
         };
         state.accepted.push_back(Waiting { commit, answer });
         Ok(accepted)
+    }
+
+    fn wake(&self) {
+        let mut state = self.state.lock();
+        state.noticed = state.accepted.len();
     }
 
     fn room(&self, _bytes: usize) -> BoxFuture<'_, Result<QueueRoom, CommitError>> {

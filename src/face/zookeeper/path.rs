@@ -45,6 +45,11 @@ impl ZnodePath {
         Self(Arc::from("/"))
     }
 
+    /// Whether it is the root.
+    pub(crate) fn is_root(&self) -> bool {
+        self.as_str() == "/"
+    }
+
     /// The path that a client wrote.
     ///
     /// # Errors

@@ -63,7 +63,7 @@ enum Stands {
 impl Znode {
     /// The node at a path, if there is one.
     pub(super) fn find(nodes: &mut impl Nodes, path: &ZnodePath) -> Option<Self> {
-        let stands = if path.is_reserved() || *path == ZnodePath::root() {
+        let stands = if path.is_reserved() || path.is_root() {
             Stands::BuiltIn(BuiltIn::at(path)?, nodes.built_in(path.tree_path()))
         } else {
             let entry_at = |key: Key| {

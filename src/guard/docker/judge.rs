@@ -35,9 +35,9 @@ pub(super) struct Judgement {
 }
 
 /// The records as the commit leaves them.
-struct DraftRecords<'a>(&'a Draft<'a>);
+struct DraftRecords<'d, 'a>(&'d Draft<'a>);
 
-impl RecordLookup for DraftRecords<'_> {
+impl RecordLookup for DraftRecords<'_, '_> {
     fn value(&self, keys: [Vec<u8>; 2]) -> Option<Vec<u8>> {
         let entry = |key: &Vec<u8>| self.0.peek(&Key::user(key)).map(|entry| value(entry));
         keys.iter().find_map(entry).map(<[u8]>::to_vec)

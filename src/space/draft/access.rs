@@ -210,7 +210,7 @@ impl Draft<'_> {
     fn node_before(&self, node: &[u8]) -> Option<&Entry> {
         let own = |key: &Key| {
             self.note_key(key);
-            self.base.get(key)
+            self.stored(key)
         };
         node_keys(node).iter().find_map(own).map(AsRef::as_ref)
     }

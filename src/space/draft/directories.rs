@@ -41,6 +41,9 @@ impl Draft<'_> {
     /// The counts of the node at this path that its caller may know: where not all beneath it may be listed, those children alone
     /// that may be, as a view counts them.
     pub fn shown_directory(&mut self, path: &str) -> Directory {
+        if !self.visibility().is_part() {
+            return self.directory(path);
+        }
         let beneath = beneath(path);
         if self.allows_all(Verb::List, &beneath) {
             return self.directory(path);
@@ -59,6 +62,9 @@ impl Draft<'_> {
     /// Forbids the change unless everything beneath a node may be seen and created: the number of its next child, and with it the
     /// child's name, tells how many there ever were.
     pub fn asks_to_number_children(&self, path: &str) {
+        if !self.is_bound() && !self.rights.is_audited {
+            return;
+        }
         let beneath = beneath(path);
         self.asks_for_all(&beneath);
         self.asks_of_all(Verb::Create, &beneath);

@@ -48,7 +48,7 @@ impl Draft<'_> {
             return own.shown.as_ref();
         }
         self.note_key(key);
-        self.base.get(key)
+        self.stored(key)
     }
 
     /// As [`Lookup::scan_from`], of hidden keys as well.

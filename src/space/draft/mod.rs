@@ -7,6 +7,7 @@ mod lookup;
 mod lost_children;
 mod own_directories;
 mod parts;
+mod recent_reads;
 mod rights;
 mod znode;
 
@@ -19,6 +20,7 @@ pub use self::access::EntryAccess;
 use self::draft_rights::DraftRights;
 use self::own_directories::DraftDirectories;
 use self::parts::DraftParts;
+use self::recent_reads::RecentReads;
 use super::access::AccessCaller;
 use super::pending::{MAX_PENDING_WRITES, PendingSnapshot};
 use super::read_write_set::{Depth, Effect, ReadWriteSet, RestsOn, Span};
@@ -58,6 +60,7 @@ struct DraftWork {
 #[derive(Debug)]
 pub struct Draft<'a> {
     base: PendingSnapshot<'a>,
+    recent: RecentReads<'a>,
     now_ms: i64,
     /// `None` of the gateway itself, and of the operator.
     principal: Option<Principal>,
@@ -102,6 +105,7 @@ impl<'a> Draft<'a> {
     ) -> Self {
         Self {
             base,
+            recent: RecentReads::default(),
             now_ms,
             principal,
             visibility,
@@ -286,7 +290,7 @@ impl<'a> Draft<'a> {
         if self.stops() {
             return;
         }
-        let before = self.base.get(key).cloned();
+        let before = self.stored(key).cloned();
         let own = self.add_write(key.clone(), before, put, shown);
         self.written.insert(key.clone(), own);
     }
@@ -321,6 +325,11 @@ impl<'a> Draft<'a> {
 
     pub(crate) fn base(&self) -> PendingSnapshot<'a> {
         self.base
+    }
+
+    /// The entry of a key as it is decided on, without what this draft writes.
+    pub(super) fn stored(&self, key: &Key) -> Option<&'a Arc<Entry>> {
+        self.recent.get(key, || self.base.get(key))
     }
 
     /// One more than the writes that may still be made: whoever collects what to write needs no more, as the decision is

@@ -132,7 +132,7 @@ impl Draft<'_> {
     /// What a put of this key is.
     pub fn verb_of_put(&self, key: &Key) -> Verb {
         self.note_key(key);
-        if self.base.get(key).is_none() {
+        if self.stored(key).is_none() {
             Verb::Create
         } else if self.rights.compared.contains(key) {
             Verb::Cas
@@ -202,7 +202,7 @@ impl Draft<'_> {
     }
 
     /// Whether the caller's rights matter at all.
-    fn is_bound(&self) -> bool {
+    pub(super) fn is_bound(&self) -> bool {
         self.rights.demands.is_some() || self.visibility.is_part()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
@@ -135,20 +136,13 @@ struct QueueState {
     revision: u64,
 }
 
-impl QueueState {
-    fn push(&mut self, queued: QueuedCommit, wake: &Condvar) {
-        self.requests.push_back(queued);
-        if self.requests.len() == 1 {
-            wake.notify_one();
-        }
-    }
-}
-
 /// The queue between the store's callers and its writer: it accepts in the order in which the writer writes.
 #[derive(Debug)]
 pub(super) struct CommitQueue {
     state: Mutex<QueueState>,
     wake: Condvar,
+    /// Whether something was put into the empty queue since the writer was woken.
+    is_unnoticed: AtomicBool,
     permits: Arc<Semaphore>,
 }
 
@@ -167,6 +161,7 @@ impl CommitQueue {
                 revision,
             }),
             wake: Condvar::new(),
+            is_unnoticed: AtomicBool::new(false),
             permits: Arc::new(Semaphore::new(
                 usize::try_from(PERMITS).unwrap_or(usize::MAX),
             )),
@@ -205,7 +200,9 @@ impl CommitQueue {
                 _room: room,
             },
         };
-        state.push(queued, &self.wake);
+        self.push(&mut state, queued);
+        drop(state);
+        self.wake();
         Ok(outcome)
     }
 
@@ -232,6 +229,13 @@ impl CommitQueue {
         room: QueueRoom,
     ) -> Result<oneshot::Receiver<AcceptedOutcome>, CommitError> {
         self.submit_request(Request::Wide(deletion), 0, room)
+    }
+
+    fn push(&self, state: &mut QueueState, queued: QueuedCommit) {
+        if state.requests.is_empty() {
+            self.is_unnoticed.store(true, Ordering::Release);
+        }
+        state.requests.push_back(queued);
     }
 
     /// Begins a new generation after this revision, because something accepted was refused, and takes out what was accepted
@@ -295,9 +299,10 @@ impl CommitQueue {
     /// Takes a group of the proposals that wait, or waits up to `patience` for one.
     pub(super) fn next_work(&self, patience: Duration) -> NextWork {
         let mut state = self.state.lock();
-        if state.requests.is_empty() && state.ahead.is_empty() && state.closed.is_none() {
-            self.wake.wait_for(&mut state, patience);
-        }
+        let has_nothing = |state: &mut QueueState| {
+            state.requests.is_empty() && state.ahead.is_empty() && state.closed.is_none()
+        };
+        self.wake.wait_while_for(&mut state, has_nothing, patience);
         if state.requests.is_empty() {
             return match state.closed {
                 Some(_) => NextWork::Closed,
@@ -387,12 +392,18 @@ impl CommitOrder for CommitQueue {
                 _room: room,
             },
         };
-        state.push(queued, &self.wake);
+        self.push(&mut state, queued);
         Ok(Accepted {
             revision,
             commit,
             outcome,
         })
+    }
+
+    fn wake(&self) {
+        if self.is_unnoticed.swap(false, Ordering::AcqRel) {
+            self.wake.notify_one();
+        }
     }
 
     fn room(&self, bytes: usize) -> BoxFuture<'_, Result<QueueRoom, CommitError>> {

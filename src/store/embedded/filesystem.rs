@@ -1,6 +1,6 @@
 //! File systems: their kind, their free bytes, and whether a path still leads to an open file.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -49,12 +49,35 @@ pub(super) fn free_bytes(path: &Path) -> io::Result<u64> {
     Ok(space.f_bavail.saturating_mul(space.f_frsize))
 }
 
-/// Whether the path still leads to this open file or directory, and not by a symbolic link in its place.
-pub(super) fn leads_to(path: &Path, file: &File) -> bool {
-    match (path.symlink_metadata(), file.metadata()) {
-        (Ok(there), Ok(held)) => (there.dev(), there.ino()) == (held.dev(), held.ino()),
-        (Err(_), _) | (_, Err(_)) => false,
+/// A file or directory that stays open, so that no other one gets its number.
+#[derive(Debug)]
+pub(super) struct HeldFile {
+    file: File,
+    /// Its file system and its number there.
+    number: (u64, u64),
+}
+
+impl HeldFile {
+    /// Holds an open file or directory.
+    pub(super) fn new(file: File) -> io::Result<Self> {
+        let number = number(&file.metadata()?);
+        Ok(Self { file, number })
     }
+
+    /// The file.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Whether the path still leads to it, and not by a symbolic link in its place.
+    pub(super) fn is_at(&self, path: &Path) -> bool {
+        let there = path.symlink_metadata();
+        there.is_ok_and(|there| number(&there) == self.number)
+    }
+}
+
+fn number(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
 }
 
 #[cfg(test)]
@@ -80,14 +103,14 @@ mod tests {
     fn a_replaced_file_is_detected() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("held");
-        let held = File::create(&path).unwrap();
-        assert!(leads_to(&path, &held));
+        let held = HeldFile::new(File::create(&path).unwrap()).unwrap();
+        assert!(held.is_at(&path));
         std::fs::rename(&path, dir.path().join("away")).unwrap();
-        assert!(!leads_to(&path, &held));
+        assert!(!held.is_at(&path));
         std::os::unix::fs::symlink(dir.path().join("away"), &path).unwrap();
-        assert!(!leads_to(&path, &held), "a link to the same file");
+        assert!(!held.is_at(&path), "a link to the same file");
         std::fs::remove_file(&path).unwrap();
         File::create(&path).unwrap();
-        assert!(!leads_to(&path, &held));
+        assert!(!held.is_at(&path));
     }
 }

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::filesystem::HeldFile;
 use super::own_file::{self, FileUse};
 
 /// The offset of the second slot. Two slots, a sector each, are written in turn, so that one is whole after a power cut.
@@ -23,7 +24,7 @@ const SLOT_BYTES: usize = 16;
 /// The open file of the mark.
 #[derive(Debug)]
 pub(super) struct HighWaterMark {
-    file: File,
+    file: HeldFile,
     /// Whether the second slot is written next.
     second: bool,
     /// Whether a write is not synced yet.
@@ -39,7 +40,7 @@ impl HighWaterMark {
             .mode(0o600)
             .open(path)?;
         let mut high_water_mark = Self {
-            file,
+            file: HeldFile::new(file)?,
             second: false,
             dirty: false,
         };
@@ -61,7 +62,7 @@ impl HighWaterMark {
         let dirty = false;
         Ok((
             Self {
-                file,
+                file: HeldFile::new(file)?,
                 second,
                 dirty,
             },
@@ -76,6 +77,7 @@ impl HighWaterMark {
         number.copy_from_slice(&revision.to_le_bytes());
         sum.copy_from_slice(&xxh3_64(number).to_le_bytes());
         self.file
+            .file()
             .write_all_at(&slot, if self.second { SLOT } else { 0 })?;
         self.second = !self.second;
         self.dirty = true;
@@ -85,15 +87,15 @@ impl HighWaterMark {
     /// Syncs what was written.
     pub(super) fn sync(&mut self) -> io::Result<()> {
         if self.dirty {
-            self.file.sync_data()?;
+            self.file.file().sync_data()?;
             self.dirty = false;
         }
         Ok(())
     }
 
-    /// The open file, for the check whether its path still leads to it.
-    pub(super) fn file(&self) -> &File {
-        &self.file
+    /// Whether the path still leads to its file.
+    pub(super) fn is_at(&self, path: &Path) -> bool {
+        self.file.is_at(path)
     }
 }
 
@@ -127,11 +129,13 @@ mod tests {
         // The slot that was being written when the power was cut.
         high_water_mark
             .file
+            .file()
             .write_all_at(&[0xff], if high_water_mark.second { SLOT } else { 0 })
             .unwrap();
         assert_eq!(HighWaterMark::open(&path).unwrap().1, 5);
         high_water_mark
             .file
+            .file()
             .write_all_at(&[0xff], if high_water_mark.second { 0 } else { SLOT })
             .unwrap();
         let error = HighWaterMark::open(&path).unwrap_err();

@@ -226,7 +226,7 @@ fn start(
     high_water_mark
         .write(contents.revision)
         .and_then(|()| high_water_mark.sync())
-        .map_err(|e| io_error("writing", &data_dir.high_water_mark(), &e))?;
+        .map_err(|e| io_error("writing", data_dir.high_water_mark(), &e))?;
     let queue = Arc::new(CommitQueue::new(contents.revision));
     let wide = WideThread::start(&queue, &sink, data_dir.journals(), seal)?;
     let writer = Writer {

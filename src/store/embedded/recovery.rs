@@ -73,8 +73,8 @@ pub(super) fn recover(data_dir: DataDir) -> Result<RecoveredStore, StoreError> {
     let format = data_dir.read_format()?;
     let Format { identity, seal, .. } = format;
     let mark_path = data_dir.high_water_mark();
-    let (high_water_mark, acknowledged) = HighWaterMark::open(&mark_path)
-        .map_err(|e| io_error("the store is damaged: reading", &mark_path, &e))?;
+    let (high_water_mark, acknowledged) = HighWaterMark::open(mark_path)
+        .map_err(|e| io_error("the store is damaged: reading", mark_path, &e))?;
     let torn = precheck(&data_dir, format, acknowledged)?;
     if let Some(torn) = &torn {
         torn.cut()?;

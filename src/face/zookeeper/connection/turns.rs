@@ -193,8 +193,11 @@ impl ServedConnection {
     }
 
     pub(super) fn propose(&mut self, ticket: RequestTicket, change: Arc<ChangeRequest>) {
-        let accepts_in_order = self.face.space.accepts_in_order();
-        let counter = change.counter().filter(|_| !accepts_in_order);
+        let counter = if self.face.space.accepts_in_order() {
+            None
+        } else {
+            change.counter()
+        };
         match counter {
             Some(counter) if self.gathered.takes(&counter) => {
                 return self.gathered.push(counter, ticket, change);

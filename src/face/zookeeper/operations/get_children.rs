@@ -19,7 +19,7 @@ pub(super) fn get_children(
     let mut names: Vec<String> = own.iter().map(|own| own.name().to_owned()).collect();
     let path = ZnodePath::of_read(path).ok_or(ErrorCode::NoNode)?;
     if !path.is_reserved() {
-        let is_root = path == ZnodePath::root();
+        let is_root = path.is_root();
         let is_shown =
             |name: &String| is_name(name) && !(is_root && name == BuiltIn::ZooKeeper.name());
         names.extend(

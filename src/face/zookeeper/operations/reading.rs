@@ -40,7 +40,7 @@ impl ReadOutcome {
 
 /// What a read of a node asks for. The root and the server's own nodes are there for everybody.
 pub(super) fn demand_of_node(path: &ZnodePath) -> Demand {
-    if path.is_reserved() || *path == ZnodePath::root() {
+    if path.is_reserved() || path.is_root() {
         Demand::AnyOf(Vec::new())
     } else {
         Demand::node(path.tree_path())

@@ -5,7 +5,7 @@ use std::io::{Read, Seek, Write};
 use std::path::Path;
 
 use crate::store::StoreError;
-use crate::store::embedded::filesystem;
+use crate::store::embedded::filesystem::HeldFile;
 use crate::store::embedded::io_error::io_error;
 use crate::store::embedded::own_file::{self, FileUse};
 
@@ -14,11 +14,12 @@ pub const IN_USE: &str = "another kubekv is using this directory";
 
 /// A held lock, released on drop.
 #[derive(Debug)]
-pub(super) struct Lock(File);
+pub(super) struct Lock(HeldFile);
 
 impl Lock {
-    pub(super) fn file(&self) -> &File {
-        &self.0
+    /// Whether the path still leads to the file that is locked.
+    pub(super) fn is_at(&self, path: &Path) -> bool {
+        self.0.is_at(path)
     }
 }
 
@@ -26,7 +27,7 @@ impl Drop for Lock {
     fn drop(&mut self) {
         // A child process between fork and exec has the file open as well, so closing it here would not release the
         // lock. If unlocking fails, closing is all that is left.
-        let _closed = self.0.unlock();
+        let _closed = self.0.file().unlock();
     }
 }
 
@@ -48,19 +49,20 @@ pub(super) fn lock(root: &Path, path: &Path) -> Result<Lock, StoreError> {
         Err(TryLockError::Error(e)) => return Err(io_error("locking", path, &e)),
     }
     // The file may have been replaced between opening and locking.
-    if !filesystem::leads_to(path, &file) {
+    let held = HeldFile::new(file).map_err(|e| io_error("examining", path, &e))?;
+    if !held.is_at(path) {
         return Err(StoreError(format!(
             "{} changed while it was being locked",
             path.display()
         )));
     }
-    let write_pid = |file: &mut File| {
+    let write_pid = |mut file: &File| {
         file.set_len(0)?;
         file.rewind()?;
         writeln!(file, "{}", std::process::id())
     };
-    write_pid(&mut file).map_err(|e| io_error("writing", path, &e))?;
-    Ok(Lock(file))
+    write_pid(held.file()).map_err(|e| io_error("writing", path, &e))?;
+    Ok(Lock(held))
 }
 
 #[cfg(test)]
@@ -72,7 +74,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("lock");
         let held = lock(root.path(), &path).unwrap();
-        let inherited = held.file().try_clone().unwrap();
+        let inherited = held.0.file().try_clone().unwrap();
         let refused = lock(root.path(), &path).unwrap_err();
         assert!(refused.to_string().contains("another kubekv"), "{refused}");
         drop(held);

@@ -13,13 +13,13 @@
 //! DIR is created with mode 0700. An existing one, and everything of the store in it, must belong to this user, root or
 //! not; its mode is set to 0700. No symbolic link is followed in it.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::engine::{Engine, RecordTable};
-use super::filesystem;
+use super::filesystem::HeldFile;
 use super::high_water_mark::HighWaterMark;
 use super::io_error::io_error;
 use super::record::{self, Metadata};
@@ -38,8 +38,9 @@ pub use lock::IN_USE;
 pub(super) struct DataDir {
     root: PathBuf,
     /// The directory that was checked; the path may lead to another one later.
-    directory: File,
+    directory: HeldFile,
     lock_path: PathBuf,
+    high_water_mark: PathBuf,
     lock: lock::Lock,
 }
 
@@ -61,12 +62,14 @@ impl DataDir {
             .map_err(|e| io_error("opening", path, &e))?;
         checks::refuse_file_system(&root)?;
         checks::refuse_foreign_files(&root)?;
-        let directory = checks::open_own(&root)?;
+        let directory = HeldFile::new(checks::open_own(&root)?)
+            .map_err(|e| io_error("examining", &root, &e))?;
         checks::warn_of_open_parents(&root);
         let lock_path = root.join("lock");
         let lock = lock::lock(&root, &lock_path)?;
         checks::refuse_files_of_others(&root)?;
         Ok(Self {
+            high_water_mark: root.join("store").join("mark"),
             root,
             directory,
             lock_path,
@@ -95,8 +98,8 @@ impl DataDir {
     }
 
     /// The path of the high-water mark.
-    pub(super) fn high_water_mark(&self) -> PathBuf {
-        self.store().join("mark")
+    pub(super) fn high_water_mark(&self) -> &Path {
+        &self.high_water_mark
     }
 
     /// The path of the checkpoint of directories.
@@ -111,9 +114,9 @@ impl DataDir {
 
     /// Whether the directory's path still leads to the files that this process has open.
     pub(super) fn is_still_in_place(&self, high_water_mark: &HighWaterMark) -> bool {
-        filesystem::leads_to(&self.root, &self.directory)
-            && filesystem::leads_to(&self.lock_path, self.lock.file())
-            && filesystem::leads_to(&self.high_water_mark(), high_water_mark.file())
+        self.directory.is_at(&self.root)
+            && self.lock.is_at(&self.lock_path)
+            && high_water_mark.is_at(&self.high_water_mark)
     }
 
     /// Creates a store and lets `fill` write its records; `fill` returns the store's revision. The last step is one rename,

@@ -6,8 +6,8 @@ use std::collections::{HashMap, VecDeque};
 use self::ahead::AheadCommits;
 
 use crate::model::{Change, Key, Revision};
+use crate::store::KeyHash;
 use crate::store::RetentionFloors;
-use crate::store::key_hash::KeyHash;
 
 pub(super) use self::ahead::AheadNumber;
 

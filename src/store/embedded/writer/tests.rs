@@ -58,7 +58,7 @@ fn fixture(good: usize, panics: bool) -> Fixture {
     let directory = tempfile::tempdir().unwrap();
     let data_dir = DataDir::lock(directory.path()).unwrap();
     data_dir.create_empty_store().unwrap();
-    let high_water_mark = HighWaterMark::open(&data_dir.high_water_mark()).unwrap().0;
+    let high_water_mark = HighWaterMark::open(data_dir.high_water_mark()).unwrap().0;
     let queue = Arc::new(CommitQueue::new(0));
     let sink = Arc::new(Delivered::default());
     let written = Arc::default();
@@ -250,6 +250,20 @@ async fn a_thousand_writes_decided_on_each_other_are_one_sync() {
     }
     assert_eq!(barrier.outcome.await.unwrap(), Ok(None));
     assert_eq!(fixture.high_water_mark(), 1_000);
+}
+
+#[tokio::test]
+async fn an_accepted_change_is_written_when_the_store_is_woken_and_no_sooner_than_there_is_one() {
+    let fixture = fixture(usize::MAX, false);
+    let queue = Arc::clone(&fixture.queue);
+    // Longer than any test.
+    let waits = std::thread::spawn(move || queue.next_work(Duration::from_secs(3_600)));
+    // Nothing is there to wake it for.
+    fixture.queue.wake();
+    let _accepted = fixture.accept("a", None).unwrap();
+    fixture.queue.wake();
+    let work = waits.join().unwrap();
+    assert!(matches!(work, NextWork::Group(group) if group.len() == 1));
 }
 
 #[tokio::test]
