@@ -108,7 +108,7 @@ async fn delete_many_for_ever(store: Arc<EmbeddedStore>, live: HashMap<Key, Arc<
         .iter()
         .filter_map(|key| live.get(key).cloned())
         .collect();
-    loop {
+    for _ in 0_u64.. {
         if own.is_empty() {
             let puts = keys.iter().map(|key| write(key, None, Some(&value("0:0"))));
             let made = commit(&*store, puts.collect()).await.unwrap();

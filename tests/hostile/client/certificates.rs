@@ -1,5 +1,6 @@
 //! Certificates of clients, where these have identities: made by `kubekv certs`, read by each program that connects.
 
+use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -71,12 +72,11 @@ pub(crate) fn make(kubekv: &Path, directory: &Path, identities: usize) -> Vec<St
     let authority = std::fs::read(directory.join("ca.crt")).unwrap();
     let authority = CertificateDer::from_pem_slice(&authority).unwrap();
     let digest = ring::digest::digest(&ring::digest::SHA256, &authority);
-    let digest: String = digest
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let policy = POLICY.replace("AUTHORITY", &format!("sha256:{digest}"));
+    let mut name = "sha256:".to_owned();
+    for byte in digest.as_ref() {
+        write!(name, "{byte:02x}").unwrap();
+    }
+    let policy = POLICY.replace("AUTHORITY", &name);
     std::fs::write(directory.join("policy.toml"), policy).unwrap();
     [
         ("--tls-cert", at("server.crt")),
