@@ -1,5 +1,7 @@
 //! Indexes finer than etcd's revisions: a store of the release before, and gateways of that release beside this one.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use crate::gateway::{get, leading, put, start, state, until, until_ready};
@@ -12,7 +14,7 @@ fn write_raw(member: &Member, keys: &[(&str, &str)]) {
     let mut request = "\n".to_owned();
     for (key, value) in keys {
         assert!(!value.contains('\''), "{value}");
-        request += &format!("put {key} '{value}'\n");
+        writeln!(request, "put {key} '{value}'").unwrap();
     }
     request += "\n\n";
     let done = member.ctl_with(&["txn"], request.as_bytes()).unwrap();

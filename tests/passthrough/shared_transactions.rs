@@ -105,7 +105,7 @@ fn are_distinct(indexes: impl IntoIterator<Item = u64>) -> bool {
 
 /// A stream of etcd v2's events beneath a directory: their indexes, until this one came.
 fn watched(mut stream: std::net::TcpStream, last: u64) -> Vec<u64> {
-    let (mut text, mut part) = (Vec::new(), [0; 65_536]);
+    let (mut text, mut part) = (Vec::new(), vec![0; 65_536]);
     loop {
         let read = stream.read(&mut part).unwrap();
         assert!(read > 0, "{}", String::from_utf8_lossy(&text));

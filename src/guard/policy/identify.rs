@@ -215,6 +215,20 @@ mod tests {
         );
     }
 
+    /// What an account proves, in a pod unless its name is empty.
+    fn of_account(namespace: &str, name: &str, pod: &str) -> Proofs {
+        let account = ProvenAccount {
+            namespace: namespace.into(),
+            name: name.into(),
+            pod: Some(pod).filter(|pod| !pod.is_empty()).map(Into::into),
+            credential: Some("JTI=7".into()),
+        };
+        Proofs {
+            account: Some(account.into()),
+            ..Proofs::default()
+        }
+    }
+
     #[test]
     fn an_account_is_named_by_its_namespace_its_name_and_its_pod() {
         let table = |field: &str, name: &str, principal: &str| {
@@ -234,19 +248,7 @@ mod tests {
         ];
         let policy = Policy::parse(&text.concat()).unwrap();
         let who = |namespace: &str, name: &str, pod: &str| {
-            let proofs = Proofs {
-                account: Some(
-                    ProvenAccount {
-                        namespace: namespace.into(),
-                        name: name.into(),
-                        pod: Some(pod).filter(|pod| !pod.is_empty()).map(Into::into),
-                        credential: Some("JTI=7".into()),
-                    }
-                    .into(),
-                ),
-                ..Proofs::default()
-            };
-            policy.identify(&proofs, PEER)
+            policy.identify(&of_account(namespace, name, pod), PEER)
         };
         for ((namespace, name, pod), expected) in [
             (

@@ -57,7 +57,9 @@ impl Etcd {
             PbTargetUnion::CreateRevision(at) => {
                 stored.map_or(0, |value| value.created) == number(at)
             }
-            other => panic!("{other:?}"),
+            other @ (PbTargetUnion::Version(_)
+            | PbTargetUnion::Value(_)
+            | PbTargetUnion::Lease(_)) => panic!("{other:?}"),
         }
     }
 
@@ -88,7 +90,9 @@ impl Etcd {
                     }
                 }
                 PbTxnOpRequest::RequestTxn(_) => {}
-                request => self.operate(
+                request @ (PbTxnOpRequest::RequestRange(_)
+                | PbTxnOpRequest::RequestPut(_)
+                | PbTxnOpRequest::RequestDeleteRange(_)) => self.operate(
                     PbTxnRequestOp {
                         request: Some(request),
                     },
@@ -125,7 +129,9 @@ impl Etcd {
                     changed.push((delete.key, None));
                 }
             }
-            other => panic!("{other:?}"),
+            other @ (PbTxnOpRequest::RequestRange(_) | PbTxnOpRequest::RequestTxn(_)) => {
+                panic!("{other:?}")
+            }
         }
     }
 }
@@ -147,13 +153,17 @@ fn check_keys(txn: &PbTxnRequest) {
     for operation in &txn.success {
         let all = match operation.request.as_ref().unwrap() {
             PbTxnOpRequest::RequestTxn(nested) => nested.success.as_slice(),
-            _ => std::slice::from_ref(operation),
+            PbTxnOpRequest::RequestRange(_)
+            | PbTxnOpRequest::RequestPut(_)
+            | PbTxnOpRequest::RequestDeleteRange(_) => std::slice::from_ref(operation),
         };
         for operation in all {
             let key = match operation.request.as_ref().unwrap() {
                 PbTxnOpRequest::RequestPut(put) => &put.key,
                 PbTxnOpRequest::RequestDeleteRange(delete) => &delete.key,
-                other => panic!("{other:?}"),
+                other @ (PbTxnOpRequest::RequestRange(_) | PbTxnOpRequest::RequestTxn(_)) => {
+                    panic!("{other:?}")
+                }
             };
             assert!(seen.insert(key), "twice: {}", key.escape_ascii());
         }
