@@ -118,7 +118,7 @@ impl Conductor<'_> {
         let mut ports = FieldPorts::new();
         let mut running = Running::new();
         for deployment in wanted {
-            match self.start_one(record, stage, *deployment, &mut ports) {
+            match self.start_again(record, stage, *deployment, &mut ports) {
                 Ok(started) => {
                     running.insert(*deployment, started);
                 }
@@ -141,6 +141,26 @@ impl Conductor<'_> {
             }
         }
         running
+    }
+
+    /// Starts and fills a deployment, a second time where the first failed: an etcd on a disk that others keep busy for
+    /// seconds elects a leader anew, and what it was asked meanwhile has no outcome.
+    fn start_again(
+        &self,
+        record: &mut ReportRecord,
+        stage: &PlanStage,
+        deployment: Deployment,
+        ports: &mut FieldPorts,
+    ) -> Result<RunningDeployment, SuiteError> {
+        let error = match self.start_one(record, stage, deployment, ports) {
+            Err(SuiteError::Field(missing @ FieldError::Missing(_))) => {
+                return Err(SuiteError::Field(missing));
+            }
+            Err(error) => error,
+            Ok(running) => return Ok(running),
+        };
+        (self.progress)(&format!("{}: started again: {error}", deployment.name()));
+        self.start_one(record, stage, deployment, ports)
     }
 
     fn start_one(
