@@ -83,6 +83,8 @@ failed() {
 
 listed() { on "$1" network ls --format '{{.Name}} {{.Driver}} {{.Scope}}' | grep -x 'ov overlay global'; }
 
+listed_everywhere() { listed a && listed b; }
+
 # A list that could not be had shows nothing either: it must be there, without the network.
 not_listed() {
     local networks
@@ -118,7 +120,8 @@ address_of() { on "$1" inspect "c-$1" --format '{{.NetworkSettings.Networks.ov.I
 # Every container has the address it had, and both hosts show both.
 as_before() {
     local now
-    listed a && listed b || return 1
+    # A gateway that was killed before this step has no leader for seconds where its API server is slow, and answers so.
+    wait_for 20 "the network in the lists of both hosts" listed_everywhere || return 1
     now="$(address_of a) $(address_of b)"
     [ "$now" = "$addresses" ] || { echo "addresses were $addresses and are $now"; return 1; }
     wait_for 60 "both endpoints on both hosts" both_shown_everywhere || { both_shown a; both_shown b; }
